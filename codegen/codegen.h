@@ -1,0 +1,25 @@
+/* From loops to source text. */
+#ifndef CODEGEN_CODEGEN_H
+#define CODEGEN_CODEGEN_H
+
+#include "ir/loop.h"
+#include "ir/program.h"
+#include "ir/target.h"
+
+/* By name ("portable", "avx2", "avx512", "reference"), or NULL. "native" gives the best that this machine runs. */
+const struct target *target_find(const char *name);
+/* All of them, in the order that --help lists; NULL past the last. */
+const struct target *target_at(int number);
+/* Whether this machine can run the target's code. */
+bool target_runs_here(const struct target *target);
+
+/* Two texts: NAME.c (the whole program, runtime included, with main unless LAMELLA_NO_MAIN is defined) and NAME.h (what a
+   program that vendors it calls). Lines of at most 120 columns; the same bytes every time. */
+struct emitted {
+  const char *source, *header;
+};
+struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module, const struct target *target);
+/* Only the functions of a module, for tests: each with external linkage, after the prelude they need. */
+const char *emit_functions(struct arena *arena, const struct module *module, const struct target *target);
+
+#endif

@@ -1,0 +1,30 @@
+/* From the text of a spec to a program: parse, look names up, check axes and kinds, build graphs. */
+#ifndef FRONTEND_FRONTEND_H
+#define FRONTEND_FRONTEND_H
+
+#include "ir/diagnostics.h"
+#include "ir/program.h"
+#include "frontend/ast.h"
+
+/* One -D name=value. `name` is an axis of the spec ("embed"), a setting ("train.steps", "data.text", "generate.stop"),
+   an optimizer's argument ("optimizer.lr"), or the count of a repeat ("repeat.h"). `source` is the text of the argument, for
+   carets; `value_begin` is where the value starts in it. */
+struct define {
+  const struct source *source;
+  const char *name;
+  int value_begin;
+};
+
+struct frontend_options {
+  const char *model;            /* which model, when the spec has several; NULL: that of the first train block, else the last model */
+  const struct define *defines;
+  int define_count;
+  const char *standard_library; /* folder of std/ files: `use "std/x.lam"` looks beside the spec first, then here */
+};
+
+/* Everything up to graphs. Errors are reported; NULL if there were any. */
+struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options, struct diagnostics *diagnostics);
+/* The same from a text already read (tests). */
+struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options, struct diagnostics *diagnostics);
+
+#endif

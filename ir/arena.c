@@ -1,0 +1,106 @@
+#include "ir/arena.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 1 << 16, ALIGNMENT = 16 };
+
+struct block {
+  struct block *next;
+  size_t used, size;
+};
+
+struct arena {
+  struct block *blocks;
+};
+
+static void *take(size_t size) {
+  void *memory = calloc(1, size);
+  if (!memory) {
+    fprintf(stderr, "lamella: error: out of memory (%zu bytes)\n", size);
+    exit(1);
+  }
+  return memory;
+}
+
+struct arena *arena_new(void) { return take(sizeof(struct arena)); }
+
+void arena_free(struct arena *arena) {
+  if (!arena) return;
+  for (struct block *block = arena->blocks, *next; block; block = next) {
+    next = block->next;
+    free(block);
+  }
+  free(arena);
+}
+
+static size_t align(size_t size) { return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+void *arena_alloc(struct arena *arena, size_t size) {
+  const size_t header = align(sizeof(struct block));
+  size = align(size ? size : 1);
+  struct block *block = arena->blocks;
+  if (!block || block->size - block->used < size) {
+    size_t body = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    struct block *fresh = take(header + body);
+    fresh->size = body;
+    /* A large piece goes behind the current block, which stays open for small ones. */
+    if (block && size > BLOCK_SIZE / 4) {
+      fresh->next = block->next;
+      block->next = fresh;
+    } else {
+      fresh->next = block;
+      arena->blocks = fresh;
+    }
+    block = fresh;
+  }
+  void *memory = (char *)block + header + block->used;
+  block->used += size;
+  return memory;
+}
+
+char *arena_copy(struct arena *arena, const char *text, size_t length) {
+  char *copy = arena_alloc(arena, length + 1);
+  memcpy(copy, text, length);
+  return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text) { return arena_copy(arena, text, strlen(text)); }
+
+char *arena_vformat(struct arena *arena, const char *format, va_list arguments) {
+  va_list again;
+  va_copy(again, arguments);
+  int length = vsnprintf(NULL, 0, format, again);
+  va_end(again);
+  char *text = arena_alloc(arena, (size_t)length + 1);
+  vsnprintf(text, (size_t)length + 1, format, arguments);
+  return text;
+}
+
+char *arena_format(struct arena *arena, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = arena_vformat(arena, format, arguments);
+  va_end(arguments);
+  return text;
+}
+
+void *array_grow(struct arena *arena, void *items, int count, int *capacity, size_t size) {
+  if (count < *capacity) return items;
+  int larger = *capacity ? 2 * *capacity : 8;
+  void *moved = arena_alloc(arena, size * (size_t)larger);
+  if (count) memcpy(moved, items, size * (size_t)count);
+  *capacity = larger;
+  return moved;
+}
+
+void bug_at(const char *file, int line, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fprintf(stderr, "lamella: internal error at %s:%d: ", file, line);
+  vfprintf(stderr, format, arguments);
+  fputc('\n', stderr);
+  va_end(arguments);
+  abort();
+}

@@ -1,0 +1,244 @@
+/* The loop IR: functions over flat memory, close to C, that C and CUDA are printed from.
+
+   A *module* holds functions (kernels and the helpers they call), buffers, and routines: the lists of launches that make a
+   training step or a generation step. A function knows nothing of the graph: its parameters are pointers and numbers, so that
+   one function serves every copy and every shape that differs in its arguments only.
+
+   Everything is in elements: a buffer has an element type, and an index counts elements from the pointer. */
+#ifndef IR_LOOP_H
+#define IR_LOOP_H
+
+#include "ir/tensor.h"
+
+/* --- Types and expressions ------------------------------------------------------------------------------------------------ */
+
+/* TYPE_REAL is printed as float, or double for the reference target; TYPE_INTEGER is int32_t (tokens, indices stored in memory);
+   TYPE_BOOLEAN is uint8_t; TYPE_INDEX is int64_t (loop variables, sizes, strides). */
+enum type { TYPE_REAL, TYPE_INTEGER, TYPE_BOOLEAN, TYPE_INDEX };
+extern const char *const type_names[]; /* "real" "integer" "boolean" "index" */
+
+/* A loop variable, a `let`, or a number parameter. */
+struct variable {
+  const char *name; /* unique in its function */
+  enum type type;
+};
+
+enum memory { MEMORY_GLOBAL, MEMORY_SHARED, MEMORY_REGISTER, MEMORY_FRAGMENT, MEMORY_STACK };
+extern const char *const memory_names[]; /* "global" "shared" "register" "fragment" "stack" */
+
+/* Memory that a function sees: a pointer parameter (global) or its own (register: indexed by constants and lanes only once
+   unrolled; stack: an array). */
+struct array {
+  const char *name; /* unique in its function */
+  enum type type;
+  enum memory memory;
+  int64_t count;   /* elements; for a parameter the least that the caller gives, 0 if it depends on numbers */
+  bool written;    /* parameters: not const */
+  const char *comment; /* "[batch=12, seq=64, embed=128]", or NULL */
+};
+
+enum expression_kind {
+  EXPRESSION_NUMBER,   /* `number` of `type` */
+  EXPRESSION_VARIABLE,
+  EXPRESSION_LOAD,     /* array[arguments[0]] */
+  EXPRESSION_APPLY,    /* an elementwise `op` of ops.def on arguments; on TYPE_INDEX: add sub mul quotient mod min max and comparisons */
+  EXPRESSION_FMA,      /* arguments[0] * arguments[1] + arguments[2], rounded once where the target has fma */
+  EXPRESSION_CONVERT,  /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
+  EXPRESSION_FOLD,     /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
+                          halving tree, lane i with lane i + half */
+  EXPRESSION_DRAW      /* a random number: (seed, stream, step, example, element), all index or integer; see random_draw */
+};
+
+struct expression {
+  enum expression_kind kind;
+  enum type type;
+  double number;
+  const struct variable *variable;
+  const struct array *array;
+  enum op op;
+  enum storage storage; /* APPLY of OP_cast */
+  enum distribution distribution;
+  int lanes;
+  const struct expression **arguments;
+  int argument_count;
+};
+
+/* --- Statements ----------------------------------------------------------------------------------------------------------- */
+
+/* serial: in order. parallel: iterations touch no common element that one of them writes (OpenMP threads; each thread has its own
+   copy of arrays declared inside). vector: `extent` is the constant number of lanes, iterations are independent, the body holds only
+   let, store and if; printed with SIMD rows. unrolled: constant extent, printed as copies. The rest are CUDA's. */
+enum loop_kind { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLLED, LOOP_GRID, LOOP_BLOCK, LOOP_WARP, LOOP_LANE };
+extern const char *const loop_kind_names[];
+
+enum statement_kind {
+  STATEMENT_LOOP,    /* for variable = 0; variable < extent; variable += step (step 1 unless said) */
+  STATEMENT_LET,     /* variable = expression, once */
+  STATEMENT_ARRAY,   /* declares `array` (register or stack), contents undefined */
+  STATEMENT_STORE,   /* array[index] = expression */
+  STATEMENT_IF,      /* if (expression) body */
+  STATEMENT_CALL,    /* function(call arguments) */
+  STATEMENT_INSTR,   /* a row of simd.def by name on operands: `instr`, with call arguments as operand windows */
+  STATEMENT_BARRIER, STATEMENT_COPY_ASYNC, STATEMENT_COMMIT, STATEMENT_WAIT, /* CUDA; copy_async: store by `group`; wait: `number` */
+  STATEMENT_COMMENT  /* a line for the reader of the output */
+};
+
+/* An argument of a call: a pointer into an array (array, offset) or a number (array == NULL). */
+struct argument {
+  const struct array *array;
+  const struct expression *expression; /* offset or number */
+};
+
+struct block {
+  ARRAY(struct statement *) statements;
+};
+
+struct statement {
+  enum statement_kind kind;
+  struct variable *variable;
+  enum loop_kind loop;
+  const struct expression *extent;
+  int64_t step;
+  struct block body;
+  struct array *array;
+  const struct expression *index, *expression;
+  const struct function *function;
+  const char *text; /* comment, or the instr row */
+  ARRAY(struct argument) arguments;
+  int64_t number;
+};
+
+/* A parameter: a pointer (array) or a number (variable). */
+struct parameter {
+  struct array *array;
+  struct variable *variable;
+};
+
+struct function {
+  const char *name; /* "causal_attention_scores"; unique in its module */
+  const char *comment; /* what it computes, for the reader: "y[row, out] = sum over in of x[row, in] weight[in, out]" */
+  ARRAY(struct parameter) parameters;
+  struct block body;
+  bool is_helper; /* called by other functions, never launched */
+};
+
+/* --- Programs ------------------------------------------------------------------------------------------------------------- */
+
+enum buffer_role { BUFFER_STATE, BUFFER_INPUT, BUFFER_OUTPUT, BUFFER_ACTIVATION };
+
+/* Memory of the program: a state, an input, an output, or an activation that lives within one routine. */
+struct buffer {
+  const char *name;   /* as a C identifier: "h_attn_c_attn_weight"; copies of a repeat share it and differ in `copy` */
+  const char *label;  /* as the spec says it: "h.3.attn.scores" */
+  enum buffer_role role;
+  enum type type;
+  int64_t count;
+  const char *comment; /* axes and extents */
+  const struct state *state;
+  struct axis **axes; /* in the order of storage, row-major */
+  int axis_count;
+  int copy;           /* in its repeat; -1 outside any */
+  bool dumped;        /* --dump named it: it must be whole when its routine ends */
+  int64_t offset;     /* activations: elements from the start of the arena, by type alignment; set by the plan */
+};
+
+struct launch_argument {
+  struct buffer *buffer; /* or NULL: a number */
+  int64_t offset;        /* elements into the buffer */
+  enum { NUMBER_CONSTANT, NUMBER_SIZE, NUMBER_SEED, NUMBER_STEP } number_kind;
+  int64_t number;        /* the constant; the size's index */
+  double real;           /* a real constant, when the parameter is real */
+};
+
+struct launch {
+  const struct function *function;
+  ARRAY(struct launch_argument) arguments;
+  const char *label;   /* the value or part it computes: "h.3.attn" */
+  struct origin origin;
+};
+
+struct routine {
+  const char *name; /* of its graph */
+  const struct graph *graph;
+  ARRAY(struct launch *) launches;
+  ARRAY(struct buffer *) inputs;
+  ARRAY(struct buffer *) outputs;
+  int64_t activation_bytes; /* of its arena, set by the plan */
+};
+
+struct module {
+  struct arena *arena;
+  const char *name;
+  ARRAY(struct function *) functions; /* callees before callers */
+  ARRAY(struct buffer *) buffers;
+  ARRAY(struct routine *) routines;
+};
+
+/* --- Building expressions (folding constants: add(x, 0) is x, mul of numbers is a number) ----------------------------------- */
+
+const struct expression *expression_number(struct arena *arena, enum type type, double number);
+const struct expression *expression_index(struct arena *arena, int64_t number);
+const struct expression *expression_variable(struct arena *arena, const struct variable *variable);
+const struct expression *expression_load(struct arena *arena, const struct array *array, const struct expression *index);
+/* The type follows from op and arguments: comparisons, and, or, not are boolean; where has its branches' type. */
+const struct expression *expression_apply(struct arena *arena, enum op op, const struct expression *x,
+                                          const struct expression *y, const struct expression *z);
+const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
+                                        const struct expression *z);
+const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x);
+const struct expression *expression_fold(struct arena *arena, enum op op, const struct array *array,
+                                         const struct expression *start, int lanes);
+const struct expression *expression_draw(struct arena *arena, enum distribution distribution,
+                                         const struct expression *const arguments[5]);
+/* Shorthands on TYPE_INDEX. */
+const struct expression *index_add(struct arena *arena, const struct expression *x, const struct expression *y);
+const struct expression *index_multiply(struct arena *arena, const struct expression *x, int64_t factor);
+/* The integer coefficient of `variable` in an affine expression; false when it is not affine in it with a constant coefficient. */
+bool expression_coefficient(const struct expression *x, const struct variable *variable, int64_t *coefficient);
+bool expression_uses(const struct expression *x, const struct variable *variable);
+bool expression_equal(const struct expression *x, const struct expression *y);
+
+/* --- Building functions. Names are made unique by the function. -------------------------------------------------------------- */
+
+struct function *function_new(struct arena *arena, const char *name);
+struct array *function_add_pointer(struct arena *arena, struct function *function, const char *name, enum type type,
+                                   int64_t count, bool written, const char *comment);
+struct variable *function_add_number(struct arena *arena, struct function *function, const char *name, enum type type);
+/* The loop statement; its body is filled by the caller. Appended to `block`. */
+struct statement *block_loop(struct arena *arena, struct block *block, enum loop_kind kind, const char *name,
+                             const struct expression *extent);
+struct variable *block_let(struct arena *arena, struct block *block, const char *name, const struct expression *expression);
+struct array *block_array(struct arena *arena, struct block *block, const char *name, enum type type, enum memory memory, int64_t count);
+void block_store(struct arena *arena, struct block *block, struct array *array, const struct expression *index,
+                 const struct expression *expression);
+struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition);
+struct statement *block_call(struct arena *arena, struct block *block, const struct function *function);
+void block_comment(struct arena *arena, struct block *block, const char *text);
+
+/* --- Whole functions and modules ------------------------------------------------------------------------------------------- */
+
+/* Equal but for their names: the test for emitting a kernel once. */
+bool function_equal(const struct function *x, const struct function *y);
+/* NULL or what is wrong: scopes, types, vector loops with constant extents, register arrays indexed by constants and lanes. */
+const char *function_verify(struct arena *arena, const struct function *function);
+void module_print(FILE *file, const struct module *module);
+void function_print(FILE *file, const struct function *function);
+/* Reads functions (not buffers or routines) printed by function_print; reports errors and returns NULL. */
+struct module *module_read(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
+
+/* The loop IR's interpreter, in double: runs meanings, and checks bounds, reads of what was never written, and races between
+   iterations of parallel and vector loops. Arguments in the order of parameters: arrays as memory with a length, numbers as
+   doubles. Returns NULL or what went wrong. */
+struct loop_memory {
+  double *data;
+  unsigned char *defined; /* one for each element, or NULL: all are */
+  int64_t count;
+};
+struct loop_argument {
+  struct loop_memory *memory;
+  int64_t offset;
+  double number;
+};
+const char *function_interpret(struct arena *arena, const struct function *function, const struct loop_argument *arguments);
+
+#endif

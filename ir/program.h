@@ -1,0 +1,114 @@
+/* A whole program as the frontend hands it on: graphs that share states, the data that feeds them, and the settings of the
+   loops around them. */
+#ifndef IR_PROGRAM_H
+#define IR_PROGRAM_H
+
+#include "ir/tensor.h"
+
+/* Graph inputs that every run supplies besides the data's columns, by name and shape:
+     "step"     real, no axes: 1 in the first step of training; 0 in evaluation, prediction and synthesis
+     "steps"    real, no axes: how many steps the run has in all
+     "example"  integer [batch]: which example of the data a row is; keys random draws
+     "position" integer [batch, seq]: the positions of the window's rows (graph "step" only)
+
+   The graphs, each NULL when the spec does not ask for it:
+     train       one optimizer step on one batch. Outputs: "loss" (the weighted mean), "loss_sum", "weight_sum", and with clipping
+                 "gradient_norm". With accumulate > 1 it is split in two:
+     accumulate  adds one micro-batch's gradients, loss_sum and weight_sum to accumulator states ("gradient/NAME", "loss_sum",
+                 "weight_sum"); outputs "loss_sum", "weight_sum" of this micro-batch
+                 and train takes no data: it reads the accumulators, updates, and sets them to zero.
+     evaluate    forward with dropout off. Outputs "loss_sum" and "weight_sum" of one batch.
+     predict     forward with dropout off on the model's inputs. Outputs: the model's, by name.
+     prepare     what generation computes once for a prompt (encoder, cross keys): writes ROLE_PREPARED states.
+     step        generation's window: inputs feed[batch, seq] and "position"; output: `from`. The axis `over` has a run-time size
+                 named "window" (rows of this call), its aliases one named "past" (rows so far, this window included).
+     synthesize  makes a synthetic data set whole: one output for each column, with axis `example`.  */
+struct program {
+  struct arena *arena;
+  const char *name;  /* of the spec's file, without directory and .lam */
+  const char *model; /* of the model */
+  int next_axis;
+  ARRAY(struct state *) states; /* parameters first, in the order of declaration */
+  struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize;
+  struct train_settings *training;  /* or NULL */
+  struct data_settings *data;       /* or NULL */
+  struct generate_settings *generation; /* or NULL */
+  ARRAY(struct setting) pipeline;   /* pipeline { fuse; mixed(bf16) } as text items */
+};
+
+struct setting {
+  const char *text;
+  struct span span;
+};
+
+struct train_settings {
+  int64_t batch;          /* examples in a (micro-)batch; default 1 */
+  int64_t accumulate;     /* micro-batches in a step; default 1 */
+  int64_t steps, epochs;  /* one of them is set; the other is -1 */
+  double clip;            /* largest global norm of the gradient, or -1 */
+  double average;         /* decay of the EMA of the parameters, or -1 */
+  int64_t evaluate_every, checkpoint_every, log_every; /* steps; 0: only at the end (log: 10) */
+  bool shuffle;           /* default true */
+  uint32_t seed;
+  const char *initial;    /* file of initial weights, or NULL */
+  struct span span;
+};
+
+enum data_source { DATA_TEXT, DATA_CSV, DATA_SYNTHETIC };
+/* char: ids of the distinct characters (Unicode code points) of the text, in code-point order. byte: the bytes themselves; the
+   control bytes 0 to 3 serve as padding, start, stop and mask. */
+enum tokenizer { TOKENIZER_NONE, TOKENIZER_CHAR, TOKENIZER_BYTE };
+
+/* How a column of the data is made. Text sources: windows of `length` tokens.
+     tokens    the window
+     next      the window one token on
+     weight    1 where there is a target, 0 at padding and beyond the end (and, in masked-LM data, at tokens not chosen)
+     target    masked LM: the tokens before corruption
+     zero, yes a column of zeros / true (token kinds, a mask with no padding)
+   CSV sources, from the field `field`:
+     number    a real, no axes
+     category  index of the distinct value, in order of first appearance in the file
+     tokens    the field's text, tokenized, padded or cut to `length`; with `start` >= 0 that id comes first, with `stop` >= 0 it
+               comes last
+     present   boolean: where the same text has a token      weight  the same as a real
+   Synthetic sources: output `name` of the graph synthesize. */
+enum feature {
+  FEATURE_TOKENS, FEATURE_NEXT, FEATURE_WEIGHT, FEATURE_TARGET, FEATURE_ZERO, FEATURE_YES,
+  FEATURE_NUMBER, FEATURE_CATEGORY, FEATURE_PRESENT, FEATURE_SYNTHETIC
+};
+
+struct column {
+  const char *name; /* of the graph's input that it feeds */
+  enum feature feature;
+  const char *field;
+  enum kind kind;
+  int64_t length;   /* elements for one example */
+  int64_t range;    /* integers: every id must be less; 0 for none */
+  int64_t start, stop; /* token ids, or -1 */
+  struct span span;
+};
+
+struct data_settings {
+  const char *name;
+  enum data_source source;
+  const char *path;        /* of the file, as the program opens it, or NULL */
+  enum tokenizer tokenizer;
+  int64_t examples;        /* synthetic */
+  double split;            /* the share for training; the rest is validation; 1: no validation */
+  double mask;             /* masked LM: the share of tokens chosen (80% masked, 10% random, 10% kept), or 0 */
+  ARRAY(struct column) columns;
+  struct span span;
+};
+
+struct generate_settings {
+  const char *feed, *from;  /* input and output of the step graph */
+  int64_t capacity;         /* positions at most: the bound of the axis `over` */
+  int64_t vocabulary;
+  int64_t start, stop;      /* token ids, or -1: what a generation begins with, what ends it */
+  struct span span;
+};
+
+/* The same order for all: "train" "accumulate" "evaluate" "predict" "prepare" "step" "synthesize"; NULL past the last. */
+struct graph **program_graph(struct program *program, int number);
+
+#endif

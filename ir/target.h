@@ -1,0 +1,23 @@
+/* What a schedule and a printer need to know of the machine that code is made for: plain facts, filled in by codegen/targets.c.
+   No other code asks which target it is. */
+#ifndef IR_TARGET_H
+#define IR_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct target {
+  const char *name;        /* "portable" "avx2" "avx512" "reference" */
+  const char *description; /* for --help */
+  int lanes;               /* of a vector of reals; vector loops have this extent */
+  int registers;           /* vector registers */
+  bool simd;               /* vector loops are printed with rows of simd.def; else as plain loops */
+  bool masks;              /* guarded vector loops cost little */
+  bool fused_multiply_add;
+  bool double_precision;   /* reals are double: the reference target */
+  int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
+  const char *attribute;   /* of __attribute__((target(...))), or NULL */
+  const char *cpu_features; /* as /proc/cpuinfo spells what the machine must have, separated by spaces; "" for none */
+};
+
+#endif

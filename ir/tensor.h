@@ -1,0 +1,227 @@
+/* The tensor IR: a flat graph of about fifty primitives on tensors with named axes. It is closed under differentiation.
+
+   An axis is an identity, not a spelling: two axes may be called "seq" and stay apart. A tensor has an axis once. A value has
+   axes (a set; the order kept is canonical: it numbers the elements for random draws and for printing, and says nothing of
+   storage) and a kind. Values are listed in an order in which inputs come before their users.
+
+   Reference: Chiang, Rush, Barak, "Named Tensor Notation", 2021. */
+#ifndef IR_TENSOR_H
+#define IR_TENSOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "ir/arena.h"
+#include "ir/diagnostics.h"
+
+enum { MAX_AXES = 12, MAX_RESULTS = 16 };
+
+enum op {
+#define OP(name, class, inputs) OP_##name,
+#include "ir/ops.def"
+#undef OP
+  OP_COUNT
+};
+
+enum op_class {
+  CLASS_LEAF, CLASS_RANDOM, CLASS_UNARY, CLASS_BINARY, CLASS_COMPARE, CLASS_LOGIC, CLASS_TERNARY, CLASS_REDUCE, CLASS_MIX,
+  CLASS_CONTRACT, CLASS_GATHER, CLASS_SCATTER, CLASS_VIEW, CLASS_STOP, CLASS_GRADIENT, CLASS_UPDATE, CLASS_CALL
+};
+
+/* The facts of one row of ops.def. */
+struct op_facts {
+  const char *name;
+  enum op_class class;
+  int inputs; /* -1: any number */
+};
+extern const struct op_facts op_facts[OP_COUNT];
+/* UNARY to TERNARY. */
+bool op_is_elementwise(enum op op);
+
+enum kind { KIND_REAL, KIND_INTEGER, KIND_BOOLEAN };
+extern const char *const kind_names[]; /* "real" "integer" "boolean" */
+
+/* How numbers are stored; the interpreter rounds to it at a cast and computes in double elsewhere. */
+enum storage { STORAGE_REAL, STORAGE_F64, STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGE_I32, STORAGE_I8, STORAGE_BOOL };
+extern const char *const storage_names[]; /* "real" "f64" "f32" "bf16" "f16" "i32" "i8" "bool" */
+
+/* A size known only when the program runs, such as the length of a window. Kernels take it as an argument. */
+struct size {
+  const char *name;
+  int64_t bound;
+  int index; /* in the graph's sizes */
+};
+
+struct axis {
+  const char *name; /* as spelled in the spec; several axes may share it */
+  int id;           /* unique in the program; printed as name'id where the name alone is ambiguous */
+  int64_t extent;   /* its length, or the most it can be when `size` is set. Storage is always laid out for `extent`. */
+  const struct size *size; /* NULL: `extent` is the length */
+  struct span span;
+};
+
+enum role { ROLE_PARAMETER, ROLE_OPTIMIZER, ROLE_ACCUMULATOR, ROLE_AVERAGE, ROLE_CACHE, ROLE_PREPARED };
+extern const char *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" */
+enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
+extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
+
+/* A tensor that outlives a step. Parameters are named as in a weight file, and `axes` is the file's order. */
+struct state {
+  const char *name; /* "h.0.attn.c_attn.weight"; optimizer states "h.0.attn.c_attn.weight/m" */
+  enum role role;
+  enum kind kind;
+  struct axis **axes;
+  int axis_count;
+  enum initial initial;
+  double low, high;  /* constant: low. normal: low is the mean, high the standard deviation. uniform: between them. */
+  uint32_t stream;   /* of its initial draws: hash_path(name) */
+  struct state *of;  /* the parameter that an optimizer state, accumulator or average belongs to */
+  bool frozen;
+  struct span span;
+};
+
+enum distribution { DISTRIBUTION_UNIFORM, DISTRIBUTION_NORMAL };
+
+/* One `repeat` of the spec after it was unrolled. */
+struct repeat {
+  const char *path; /* "h", or "" for a repeat without a name */
+  int count;
+};
+
+/* Where a value came from: for messages, names in the output, and rolling copies back into loops. */
+struct origin {
+  struct span span;
+  const char *path;     /* of the call that made it: "h.0.attn"; "" at the top */
+  const char *function; /* the function of the spec whose body it stands in: "layernorm"; "" at the top */
+  const struct repeat *repeat; /* the innermost repeat that it stands in, or NULL */
+  int copy;                    /* which copy */
+};
+
+struct value {
+  int id;
+  enum op op;
+  enum kind kind;
+  struct axis *range; /* integers: they index this axis (0 <= value < extent), where known */
+  struct axis **axes;
+  int axis_count;
+  struct value **inputs;
+  int input_count;
+
+  /* Attributes; ops.def says which an operation has. */
+  double number;
+  const char *name; /* input: its name. Any other: what the spec calls it, path included ("h.0.attn.scores"), or NULL */
+  struct state *state;
+  struct axis *axis, *result;
+  struct axis **list;
+  int list_count;
+  int64_t start;
+  enum storage storage;
+  enum distribution distribution;
+  uint32_t stream; /* random: hash_path of the call path and the draw's ordinal in it */
+  struct region *callee;
+
+  struct origin origin;
+};
+
+struct output {
+  const char *name;
+  struct value *value;
+};
+
+struct graph {
+  struct arena *arena;
+  const char *name; /* "train", "step" ... */
+  ARRAY(struct value *) values; /* inputs before users */
+  ARRAY(struct output) outputs;
+  ARRAY(const struct size *) sizes;
+  int next_value;
+  int *next_axis;               /* shared by the graphs of a program: axes are unique across them */
+  struct origin origin;         /* given to each value built */
+};
+
+/* A function with its own values, for `call`. `inputs` are input values of `body`; `body->outputs` are the results.
+   `gradient`, where set, takes the inputs, the results, and the gradients of the results (in this order) and gives a gradient
+   for each input, in order (a missing one is an output whose value is NULL). */
+struct region {
+  const char *name;
+  struct graph *body;
+  ARRAY(struct value *) inputs;
+  struct region *gradient;
+  bool approximate; /* the gradient is not the body's derivative by design: derivative tests leave it out */
+};
+
+/* --- Building. Each checks its operands with bug(): the frontend reports a user's error before it builds. ------------------ */
+
+struct graph *graph_new(struct arena *arena, const char *name, int *next_axis);
+struct axis *axis_new(struct graph *graph, const char *name, int64_t extent, struct span span);
+struct axis *axis_new_sized(struct graph *graph, const char *name, const struct size *size, struct span span);
+const struct size *size_new(struct graph *graph, const char *name, int64_t bound);
+void graph_add_output(struct graph *graph, const char *name, struct value *value);
+
+struct value *build_constant(struct graph *graph, double number);               /* real */
+struct value *build_integer(struct graph *graph, int64_t number);
+struct value *build_boolean(struct graph *graph, bool value);
+struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range, struct axis *const *axes, int count);
+struct value *build_state(struct graph *graph, struct state *state);
+struct value *build_index(struct graph *graph, struct axis *axis);
+/* `example` may be NULL; when given, the draw's elements are numbered by `axes` without example's axis. */
+struct value *build_random(struct graph *graph, enum distribution distribution, uint32_t stream, struct value *step,
+                           struct value *example, struct axis *const *axes, int count);
+/* An elementwise operation. Integers and booleans mixed with reals become real by a cast; comparison gives boolean;
+   integer with integer stays integer for neg abs add sub mul mod quotient max min, and is cast to real for the rest. */
+struct value *build_unary(struct graph *graph, enum op op, struct value *x);
+struct value *build_binary(struct graph *graph, enum op op, struct value *x, struct value *y);
+struct value *build_where(struct graph *graph, struct value *condition, struct value *x, struct value *y);
+struct value *build_cast(struct graph *graph, struct value *x, enum storage storage);
+struct value *build_reduce(struct graph *graph, enum op op, struct value *x, struct axis *const *over, int count);
+struct value *build_scan(struct graph *graph, struct value *x, struct axis *axis, bool from_end);
+struct value *build_top(struct graph *graph, struct value *x, struct axis *axis, struct axis *result);
+struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over, int count);
+struct value *build_gather(struct graph *graph, struct value *table, struct axis *axis, struct value *index);
+struct value *build_scatter_add(struct graph *graph, struct value *base, struct axis *axis, struct value *index, struct value *source);
+struct value *build_rename(struct graph *graph, struct value *x, struct axis *axis, struct axis *result);
+struct value *build_split(struct graph *graph, struct value *x, struct axis *axis, struct axis *const *factors, int count);
+struct value *build_merge(struct graph *graph, struct value *x, struct axis *const *factors, int count, struct axis *result);
+struct value *build_slice(struct graph *graph, struct value *x, struct axis *axis, int64_t start, struct axis *result);
+struct value *build_select(struct graph *graph, struct value *x, struct axis *axis, int64_t start);
+/* x itself when it has all of `axes`. */
+struct value *build_expand(struct graph *graph, struct value *x, struct axis *const *axes, int count);
+struct value *build_pad(struct graph *graph, struct value *x, struct axis *axis, struct axis *result, int64_t start, double number);
+struct value *build_concat(struct graph *graph, struct value *const *parts, struct axis *const *axes, int count, struct axis *result);
+struct value *build_stop(struct graph *graph, struct value *x);
+struct value *build_gradient(struct graph *graph, struct value *loss, struct value *of);
+struct value *build_update(struct graph *graph, struct state *state, struct value *value, struct axis *axis, struct value *index);
+struct value *build_call(struct graph *graph, struct region *callee, struct value *const *inputs, int count);
+struct value *build_result(struct graph *graph, struct value *call, int number);
+
+/* --- Looking ------------------------------------------------------------------------------------------------------------- */
+
+bool value_has_axis(const struct value *value, const struct axis *axis);
+bool same_axes(const struct value *x, const struct value *y); /* as sets */
+/* The number of elements, counting a sized axis at its bound. */
+int64_t value_count(const struct value *value);
+/* "[batch, seq, embed]", with extents when asked: "[batch=12, seq=64, embed=128]". */
+const char *axes_text(struct arena *arena, struct axis *const *axes, int count, bool extents);
+/* FNV-1a, 32 bits: the stream of a path. */
+uint32_t hash_path(const char *path);
+/* Does `pattern` (with * for any letters and ? for one) match the whole name? */
+bool pattern_matches(const char *pattern, const char *name);
+
+/* --- Whole graphs -------------------------------------------------------------------------------------------------------- */
+
+/* Where a graph stands: `gradient` only before autodiff, no `call` once calls are inlined. */
+enum stage { STAGE_LOWERED, STAGE_DIFFERENTIATED, STAGE_FLAT };
+/* NULL, or what is wrong, with the value it is wrong in. Checked: order, operand counts, kinds and axes of every operation,
+   extents, one whole writer for each state, no reader of a state's old contents hidden behind its update, outputs present. */
+const char *graph_verify(struct arena *arena, const struct graph *graph, enum stage stage);
+/* Text that graph_read reads back to an equal graph. */
+void graph_print(FILE *file, const struct graph *graph);
+/* Reports errors against `source` and returns NULL. */
+struct graph *graph_read(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
+/* A copy of `value` in `graph` with new inputs: what passes rewrite with. Name and origin are kept. */
+struct value *value_copy(struct graph *graph, const struct value *value, struct value *const *inputs);
+/* Values that no output or update needs, removed; ids renumbered. */
+void graph_sweep(struct graph *graph);
+
+#endif

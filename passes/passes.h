@@ -1,0 +1,40 @@
+/* Passes over tensor graphs, and schedules from graphs to loops. passes/pipeline.c is the place to begin reading. */
+#ifndef PASSES_PASSES_H
+#define PASSES_PASSES_H
+
+#include "ir/diagnostics.h"
+#include "ir/loop.h"
+#include "ir/program.h"
+#include "ir/target.h"
+
+struct pass_options {
+  const char *pipeline;      /* text such as "fuse,plan", or NULL for the default */
+  const struct target *target;
+  const char *const *dump;   /* patterns of value names that stay whole (no fusion across them) */
+  int dump_count;
+  bool verify;               /* after every pass */
+  bool time;                 /* print each pass's time on stderr */
+  const char *dump_after;    /* print the graph after this pass on stderr, or NULL */
+};
+
+/* Runs the passes that make a program executable by the interpreter: autodiff, inlining of calls, simplification, common
+   subexpressions, dead code, hoisting of what generation computes once. Errors are reported; false if there were any. */
+bool run_graph_passes(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
+/* From graphs (after run_graph_passes) to loops: fusion, scheduling, sharing of equal kernels, memory plan. */
+struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
+
+/* The single passes, as tests and pipeline.c call them. Each leaves a graph that graph_verify accepts. */
+
+/* Replaces every gradient(loss, value) by reverse-mode differentiation. Report an error where a path from value to loss runs
+   through an operation without a derivative that matters. */
+bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics);
+/* Calls replaced by their bodies. */
+void pass_inline(struct graph *graph);
+/* Rules as rows: x * 1, x + 0, views of views, casts of casts, sums of expanded values. Exact. */
+void pass_simplify(struct graph *graph);
+/* Equal values computed once; values that nothing needs removed. Exact. */
+void pass_common(struct graph *graph);
+/* Moves what does not depend on the window from program->step to program->prepare. */
+void pass_hoist(struct program *program);
+
+#endif

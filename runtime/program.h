@@ -1,0 +1,107 @@
+/* What an emitted program tells the runtime about itself: tables that the compiler writes and the loops of train.c, generate.c
+   and predict.c read. The interpreter fills the same tables, so that one runtime serves both. */
+#ifndef LAM_PROGRAM_H
+#define LAM_PROGRAM_H
+
+#include <stdint.h>
+
+/* float in emitted programs; double for the reference target and the interpreter. Files hold F32 either way. */
+#ifndef LAM_REAL
+#define LAM_REAL float
+#endif
+typedef LAM_REAL lam_real;
+
+enum { LAM_MAX_RANK = 8 };
+enum lam_type { LAM_TYPE_REAL, LAM_TYPE_INTEGER, LAM_TYPE_BOOLEAN }; /* lam_real, int32_t, uint8_t in memory */
+enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED };
+enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
+
+/* A tensor that outlives a step; row-major in the file's order of axes. */
+struct lam_tensor {
+  const char *name;
+  const char *axes; /* "vocab,embed" */
+  enum lam_role role;
+  enum lam_type type;
+  int rank;
+  int64_t shape[LAM_MAX_RANK];
+  enum lam_initial initial;
+  double low, high;
+  uint32_t stream;
+  int trainable;
+  void *data; /* set by the program's create function */
+};
+
+/* A named input or output of a routine; the memory is the program's. */
+struct lam_port {
+  const char *name;
+  const char *axes;
+  enum lam_type type;
+  int rank;
+  int64_t shape[LAM_MAX_RANK]; /* at full extent; batch first where it has one */
+  int64_t range;               /* integers: every value must be less; 0 for none */
+  void *data;
+};
+
+struct lam_routine {
+  int exists;
+  /* Runs once on the inputs' memory. Sizes are the graph's run-time sizes in order (step: window, past), or NULL. */
+  void (*run)(void *self, uint32_t seed, const int64_t *sizes);
+  struct lam_port *inputs;
+  int input_count;
+  struct lam_port *outputs;
+  int output_count;
+};
+
+enum lam_routine_name { LAM_TRAIN, LAM_ACCUMULATE, LAM_EVALUATE, LAM_PREDICT, LAM_PREPARE, LAM_STEP, LAM_SYNTHESIZE, LAM_ROUTINES };
+enum lam_source { LAM_TEXT, LAM_CSV, LAM_SYNTHETIC };
+enum lam_tokenizer { LAM_NO_TOKENIZER, LAM_CHAR, LAM_BYTE };
+enum lam_feature {
+  LAM_TOKENS, LAM_NEXT, LAM_WEIGHT, LAM_TARGET, LAM_ZERO, LAM_YES, LAM_NUMBER, LAM_CATEGORY, LAM_PRESENT, LAM_SYNTHETIC_COLUMN
+};
+
+/* See struct column of the compiler's ir/program.h for what each feature holds. */
+struct lam_column {
+  const char *name;
+  enum lam_feature feature;
+  const char *field;
+  enum lam_type type;
+  int64_t length, range, start, stop;
+};
+
+struct lam_data {
+  const char *name;
+  enum lam_source source;
+  const char *path;
+  enum lam_tokenizer tokenizer;
+  int64_t examples;
+  double split, mask;
+  const struct lam_column *columns;
+  int column_count;
+};
+
+struct lam_settings {
+  int64_t batch, accumulate, steps, epochs;
+  double clip, average;
+  int64_t evaluate_every, checkpoint_every, log_every;
+  int shuffle;
+  uint32_t seed;
+  const char *initial;
+};
+
+struct lam_generation {
+  const char *feed, *from;
+  int64_t capacity, vocabulary, start, stop;
+};
+
+struct lam_program {
+  const char *name, *model, *target;
+  void *self; /* passed to the routines */
+  struct lam_tensor *tensors;
+  int tensor_count;
+  struct lam_routine routines[LAM_ROUTINES];
+  const struct lam_data *data;             /* or NULL */
+  const struct lam_settings *settings;     /* or NULL: the spec has no train block */
+  const struct lam_generation *generation; /* or NULL */
+};
+
+#endif
