@@ -1,0 +1,33 @@
+/* The C-family printer: functions of the loop IR to C11 text. */
+#ifndef CODEGEN_C_PRINT_H
+#define CODEGEN_C_PRINT_H
+
+#include "codegen/text.h"
+#include "ir/loop.h"
+#include "ir/target.h"
+
+/* Prints one file's functions to a text that its user also writes to, in order. */
+struct c_printer {
+  struct arena *arena;
+  const struct target *target;
+  struct text *text;
+};
+
+struct c_printer *c_printer_new(struct arena *arena, const struct target *target);
+
+/* "float" and "int32_t", "uint8_t", "int64_t"; reals are "double" at the reference target. */
+const char *c_type(const struct target *target, enum type type);
+/* A name that is no keyword, library function or macro of C: `name`, or `name` with an underscore. */
+const char *c_identifier(struct arena *arena, const char *name);
+/* A constant: "0.5f", "INFINITY", "12". */
+const char *c_number(struct arena *arena, const struct target *target, enum type type, double number);
+/* "static " and the like go into `linkage`; "" for an external function. */
+void c_print_prototype(struct c_printer *printer, const struct function *function, const char *linkage);
+void c_print_function(struct c_printer *printer, const struct function *function, const char *linkage);
+
+/* What must stand before `body`: includes, macros, and those helper functions (names beginning with lam_) that `body` or another
+   helper mentions, and no others. Call it when the body is complete; text that the printer did not write counts too.
+   The includes: stdint.h, math.h, and immintrin.h or string.h where needed. */
+const char *c_prelude(struct arena *arena, const struct target *target, const char *body);
+
+#endif
