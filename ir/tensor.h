@@ -45,6 +45,7 @@ extern const char *const kind_names[]; /* "real" "integer" "boolean" */
 /* How numbers are stored; the interpreter rounds to it at a cast and computes in double elsewhere. */
 enum storage { STORAGE_REAL, STORAGE_F64, STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGE_I32, STORAGE_I8, STORAGE_BOOL };
 extern const char *const storage_names[]; /* "real" "f64" "f32" "bf16" "f16" "i32" "i8" "bool" */
+enum kind storage_kind(enum storage storage);
 
 /* A size known only when the program runs, such as the length of a window. Kernels take it as an argument. */
 struct size {
@@ -82,6 +83,7 @@ struct state {
 };
 
 enum distribution { DISTRIBUTION_UNIFORM, DISTRIBUTION_NORMAL };
+extern const char *const distribution_names[]; /* "uniform" "normal" */
 
 /* One `repeat` of the spec after it was unrolled. */
 struct repeat {
@@ -200,7 +202,8 @@ struct value *build_result(struct graph *graph, struct value *call, int number);
 bool value_has_axis(const struct value *value, const struct axis *axis);
 bool same_axes(const struct value *x, const struct value *y); /* as sets */
 /* The number of elements, counting a sized axis at its bound. */
-int64_t value_count(const struct value *value);
+int64_t value_count(const struct value *value); /* INT64_MAX where it would overflow */
+int64_t axes_count(struct axis *const *axes, int count);
 /* "[batch, seq, embed]", with extents when asked: "[batch=12, seq=64, embed=128]". */
 const char *axes_text(struct arena *arena, struct axis *const *axes, int count, bool extents);
 /* FNV-1a, 32 bits: the stream of a path. */

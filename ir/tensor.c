@@ -1,0 +1,197 @@
+#include "ir/tensor.h"
+
+#include <string.h>
+
+#include "ir/program.h"
+
+const struct op_facts op_facts[OP_COUNT] = {
+#define OP(name, class, inputs) [OP_##name] = {#name, CLASS_##class, inputs},
+#include "ir/ops.def"
+#undef OP
+};
+
+const char *const kind_names[] = {
+    [KIND_REAL] = "real", [KIND_INTEGER] = "integer", [KIND_BOOLEAN] = "boolean"};
+const char *const storage_names[] = {
+    [STORAGE_REAL] = "real", [STORAGE_F64] = "f64", [STORAGE_F32] = "f32", [STORAGE_BF16] = "bf16",
+    [STORAGE_F16] = "f16",   [STORAGE_I32] = "i32", [STORAGE_I8] = "i8",   [STORAGE_BOOL] = "bool"};
+const char *const role_names[] = {
+    [ROLE_PARAMETER] = "parameter", [ROLE_OPTIMIZER] = "optimizer", [ROLE_ACCUMULATOR] = "accumulator",
+    [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared"};
+const char *const initial_names[] = {
+    [INITIAL_CONSTANT] = "constant", [INITIAL_NORMAL] = "normal", [INITIAL_UNIFORM] = "uniform"};
+const char *const distribution_names[] = {
+    [DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};
+
+bool op_is_elementwise(enum op op) {
+  enum op_class class = op_facts[op].class;
+  return class == CLASS_UNARY || class == CLASS_BINARY || class == CLASS_COMPARE || class == CLASS_LOGIC ||
+         class == CLASS_TERNARY;
+}
+
+enum kind storage_kind(enum storage storage) {
+  switch (storage) {
+    case STORAGE_REAL:
+    case STORAGE_F64:
+    case STORAGE_F32:
+    case STORAGE_BF16:
+    case STORAGE_F16: return KIND_REAL;
+    case STORAGE_I32:
+    case STORAGE_I8: return KIND_INTEGER;
+    case STORAGE_BOOL: return KIND_BOOLEAN;
+  }
+  bug("storage %d", (int)storage);
+}
+
+struct graph *graph_new(struct arena *arena, const char *name, int *next_axis) {
+  struct graph *graph = arena_new_struct(arena, struct graph);
+  graph->arena = arena;
+  graph->name = name;
+  graph->next_axis = next_axis;
+  graph->origin.path = graph->origin.function = "";
+  return graph;
+}
+
+struct axis *axis_new(struct graph *graph, const char *name, int64_t extent, struct span span) {
+  if (extent < 0) bug("axis %s: extent %lld", name, (long long)extent);
+  struct axis *axis = arena_new_struct(graph->arena, struct axis);
+  axis->name = name;
+  axis->id = (*graph->next_axis)++;
+  axis->extent = extent;
+  axis->span = span;
+  return axis;
+}
+
+struct axis *axis_new_sized(struct graph *graph, const char *name, const struct size *size, struct span span) {
+  struct axis *axis = axis_new(graph, name, size->bound, span);
+  axis->size = size;
+  return axis;
+}
+
+const struct size *size_new(struct graph *graph, const char *name, int64_t bound) {
+  for (int i = 0; i < graph->sizes.count; i++) {
+    const struct size *known = graph->sizes.items[i];
+    if (strcmp(known->name, name)) continue;
+    if (known->bound != bound) bug("size %s: bounds %lld and %lld", name, (long long)known->bound, (long long)bound);
+    return known;
+  }
+  struct size *size = arena_new_struct(graph->arena, struct size);
+  size->name = name;
+  size->bound = bound;
+  size->index = graph->sizes.count;
+  array_push(graph->arena, &graph->sizes, size);
+  return size;
+}
+
+void graph_add_output(struct graph *graph, const char *name, struct value *value) {
+  array_push(graph->arena, &graph->outputs, (struct output){name, value});
+}
+
+bool value_has_axis(const struct value *value, const struct axis *axis) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i] == axis) return true;
+  return false;
+}
+
+bool same_axes(const struct value *x, const struct value *y) {
+  if (x->axis_count != y->axis_count) return false;
+  for (int i = 0; i < x->axis_count; i++)
+    if (!value_has_axis(y, x->axes[i])) return false;
+  return true;
+}
+
+int64_t axes_count(struct axis *const *axes, int count) {
+  int64_t product = 1;
+  for (int i = 0; i < count; i++)
+    if (!axes[i]->extent) return 0;
+  for (int i = 0; i < count; i++)
+    if (__builtin_mul_overflow(product, axes[i]->extent, &product)) return INT64_MAX;
+  return product;
+}
+
+int64_t value_count(const struct value *value) { return axes_count(value->axes, value->axis_count); }
+
+const char *axes_text(struct arena *arena, struct axis *const *axes, int count, bool extents) {
+  const char *text = "[";
+  for (int i = 0; i < count; i++) {
+    bool ambiguous = false;
+    for (int j = 0; j < count; j++) ambiguous = ambiguous || (j != i && !strcmp(axes[i]->name, axes[j]->name));
+    text = arena_format(arena, "%s%s%s", text, i ? ", " : "", axes[i]->name);
+    if (ambiguous) text = arena_format(arena, "%s'%d", text, axes[i]->id);
+    if (extents) text = arena_format(arena, "%s%s%lld", text, axes[i]->size ? "<=" : "=", (long long)axes[i]->extent);
+  }
+  return arena_format(arena, "%s]", text);
+}
+
+uint32_t hash_path(const char *path) {
+  uint32_t hash = 2166136261u;
+  for (; *path; path++) hash = (hash ^ (unsigned char)*path) * 16777619u;
+  return hash;
+}
+
+bool pattern_matches(const char *pattern, const char *name) {
+  const char *star = NULL, *resume = NULL;
+  while (*name) {
+    if (*pattern == '*') {
+      star = ++pattern;
+      resume = name;
+    } else if (*pattern && (*pattern == '?' || *pattern == *name)) {
+      pattern++, name++;
+    } else if (star) { /* let the last star take one letter more */
+      pattern = star;
+      name = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (*pattern == '*') pattern++;
+  return !*pattern;
+}
+
+struct value *value_copy(struct graph *graph, const struct value *value, struct value *const *inputs) {
+  struct value *copy = arena_new_struct(graph->arena, struct value);
+  *copy = *value;
+  copy->id = graph->next_value++;
+  copy->inputs = arena_new_array(graph->arena, struct value *, value->input_count);
+  if (value->input_count)
+    memcpy(copy->inputs, inputs ? inputs : value->inputs, sizeof(struct value *) * (size_t)value->input_count);
+  array_push(graph->arena, &graph->values, copy);
+  return copy;
+}
+
+static bool writes(const struct graph *graph) {
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (value->op == OP_update || (value->op == OP_call && writes(value->callee->body))) return true;
+  }
+  return false;
+}
+
+void graph_sweep(struct graph *graph) {
+  int count = graph->values.count;
+  /* Inputs come before users, so one walk from the end marks all; ids serve as indices meanwhile. */
+  for (int i = 0; i < count; i++) graph->values.items[i]->id = i;
+  bool *needed = arena_new_array(graph->arena, bool, count);
+  for (int i = 0; i < graph->outputs.count; i++)
+    if (graph->outputs.items[i].value) needed[graph->outputs.items[i].value->id] = true;
+  for (int i = count - 1; i >= 0; i--) {
+    struct value *value = graph->values.items[i];
+    if (value->op == OP_update || (value->op == OP_call && writes(value->callee->body))) needed[i] = true;
+    if (!needed[i]) continue;
+    for (int j = 0; j < value->input_count; j++) needed[value->inputs[j]->id] = true;
+  }
+  int kept = 0;
+  for (int i = 0; i < count; i++) {
+    if (!needed[i]) continue;
+    graph->values.items[kept] = graph->values.items[i];
+    graph->values.items[kept]->id = kept;
+    kept++;
+  }
+  graph->values.count = graph->next_value = kept;
+}
+
+struct graph **program_graph(struct program *program, int number) {
+  struct graph **graphs[] = {&program->train,   &program->accumulate, &program->evaluate,  &program->predict,
+                             &program->prepare, &program->step,       &program->synthesize};
+  return number >= 0 && number < (int)(sizeof graphs / sizeof *graphs) ? graphs[number] : NULL;
+}
