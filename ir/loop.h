@@ -21,6 +21,8 @@ extern const char *const type_names[]; /* "real" "integer" "boolean" "index" */
 struct variable {
   const char *name; /* unique in its function */
   enum type type;
+  int64_t bound;    /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
+  const char *base; /* the name that was asked for, before it was made unique */
 };
 
 enum memory { MEMORY_GLOBAL, MEMORY_SHARED, MEMORY_REGISTER, MEMORY_FRAGMENT, MEMORY_STACK };
@@ -35,6 +37,7 @@ struct array {
   int64_t count;   /* elements; for a parameter the least that the caller gives, 0 if it depends on numbers */
   bool written;    /* parameters: not const */
   const char *comment; /* "[batch=12, seq=64, embed=128]", or NULL */
+  const char *base; /* the name that was asked for, before it was made unique */
 };
 
 enum expression_kind {
@@ -91,6 +94,7 @@ struct argument {
 
 struct block {
   ARRAY(struct statement *) statements;
+  struct function *function; /* whose names stay unique; set by function_new, block_loop and block_if */
 };
 
 struct statement {
@@ -120,6 +124,7 @@ struct function {
   ARRAY(struct parameter) parameters;
   struct block body;
   bool is_helper; /* called by other functions, never launched */
+  ARRAY(const char *) names; /* taken, by parameters, variables and arrays */
 };
 
 /* --- Programs ------------------------------------------------------------------------------------------------------------- */
@@ -183,6 +188,8 @@ const struct expression *expression_load(struct arena *arena, const struct array
 /* The type follows from op and arguments: comparisons, and, or, not are boolean; where has its branches' type. */
 const struct expression *expression_apply(struct arena *arena, enum op op, const struct expression *x,
                                           const struct expression *y, const struct expression *z);
+/* x rounded to a storage type (real stays as it is); of an integer, index or boolean x: converted to real first. */
+const struct expression *expression_cast(struct arena *arena, enum storage storage, const struct expression *x);
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z);
 const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x);
@@ -197,6 +204,10 @@ const struct expression *index_multiply(struct arena *arena, const struct expres
 bool expression_coefficient(const struct expression *x, const struct variable *variable, int64_t *coefficient);
 bool expression_uses(const struct expression *x, const struct variable *variable);
 bool expression_equal(const struct expression *x, const struct expression *y);
+/* The least and the largest value of an index expression, where the bounds of its variables tell; else false. */
+bool expression_range(const struct expression *x, int64_t *low, int64_t *high);
+/* The type of `op` on arguments of these types; false when it takes no such types. Integers of different types do not mix. */
+bool apply_type(enum op op, const enum type *arguments, enum type *type);
 
 /* --- Building functions. Names are made unique by the function. -------------------------------------------------------------- */
 
@@ -219,6 +230,11 @@ void block_comment(struct arena *arena, struct block *block, const char *text);
 
 /* Equal but for their names: the test for emitting a kernel once. */
 bool function_equal(const struct function *x, const struct function *y);
+/* The same number for equal functions. */
+uint64_t function_hash(const struct function *function);
+/* Shorter names: what was made unique in the function becomes unique in its scope only, so that two loops in a row may both
+   run over `i`. For the end, before printing. */
+void function_tidy_names(struct arena *arena, struct function *function);
 /* NULL or what is wrong: scopes, types, vector loops with constant extents, register arrays indexed by constants and lanes. */
 const char *function_verify(struct arena *arena, const struct function *function);
 void module_print(FILE *file, const struct module *module);

@@ -1,0 +1,200 @@
+/* Builders of functions: parameters, loops, statements. */
+#include "ir/loop.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* Words that C, its library, or the printed code means something else by. */
+static const char *const reserved[] = {
+    "auto",     "break",  "case",      "char",   "const",  "continue", "default", "do",     "double",  "else",
+    "enum",     "extern", "float",     "for",    "goto",   "if",       "inline",  "int",    "long",    "register",
+    "restrict", "return", "short",     "signed", "sizeof", "static",   "struct",  "switch", "typedef", "union",
+    "unsigned", "void",   "volatile",  "while",  "bool",   "true",     "false",   "main",   "asm",     "exp",
+    "log",      "sqrt",   "tanh",      "erf",    "sin",    "cos",      "floor",   "round",  "abs",     "pow",
+    "fma",      "index",  "y0",        "y1",     "yn",     "j0",       "j1",      "jn",     "gamma",   "real",
+    "mask",     "lanes",  "lane_mask", NULL};
+
+static bool taken(const struct function *function, const char *name) {
+  for (int i = 0; reserved[i]; i++)
+    if (!strcmp(reserved[i], name)) return true;
+  if (function)
+    for (int i = 0; i < function->names.count; i++)
+      if (!strcmp(function->names.items[i], name)) return true;
+  return false;
+}
+
+/* A C identifier like `name`. */
+static char *identifier(struct arena *arena, const char *name) {
+  char *text = arena_format(arena, "%s%s", isdigit((unsigned char)name[0]) || !name[0] ? "v" : "", name);
+  for (char *at = text; *at; at++)
+    if (!isalnum((unsigned char)*at)) *at = '_';
+  return text;
+}
+
+static const char *unique_name(struct arena *arena, struct function *function, const char *base) {
+  const char *name = base;
+  for (int i = 2; taken(function, name); i++) name = arena_format(arena, "%s_%d", base, i);
+  if (function) array_push(arena, &function->names, name);
+  return name;
+}
+
+static struct variable *variable_new(struct arena *arena, struct function *function, const char *name, enum type type) {
+  struct variable *variable = arena_new_struct(arena, struct variable);
+  variable->base = identifier(arena, name);
+  variable->name = unique_name(arena, function, variable->base);
+  variable->type = type;
+  return variable;
+}
+
+static struct array *array_new(struct arena *arena, struct function *function, const char *name, enum type type,
+                               enum memory memory, int64_t count) {
+  struct array *array = arena_new_struct(arena, struct array);
+  array->base = identifier(arena, name);
+  array->name = unique_name(arena, function, array->base);
+  array->type = type;
+  array->memory = memory;
+  array->count = count;
+  return array;
+}
+
+struct function *function_new(struct arena *arena, const char *name) {
+  struct function *function = arena_new_struct(arena, struct function);
+  function->name = identifier(arena, name);
+  function->body.function = function;
+  return function;
+}
+
+struct array *function_add_pointer(struct arena *arena, struct function *function, const char *name, enum type type,
+                                   int64_t count, bool written, const char *comment) {
+  if (type == TYPE_INDEX) bug("%s: memory holds no values of type index", name);
+  struct array *array = array_new(arena, function, name, type, MEMORY_GLOBAL, count);
+  array->written = written;
+  array->comment = comment;
+  array_push(arena, &function->parameters, (struct parameter){.array = array});
+  return array;
+}
+
+struct variable *function_add_number(struct arena *arena, struct function *function, const char *name, enum type type) {
+  struct variable *variable = variable_new(arena, function, name, type);
+  array_push(arena, &function->parameters, (struct parameter){.variable = variable});
+  return variable;
+}
+
+static struct statement *append(struct arena *arena, struct block *block, enum statement_kind kind) {
+  struct statement *statement = arena_new_struct(arena, struct statement);
+  statement->kind = kind;
+  statement->body.function = block->function;
+  array_push(arena, &block->statements, statement);
+  return statement;
+}
+
+struct statement *block_loop(struct arena *arena, struct block *block, enum loop_kind kind, const char *name,
+                             const struct expression *extent) {
+  if (extent->type != TYPE_INDEX) bug("loop %s has an extent of type %s", name, type_names[extent->type]);
+  struct statement *statement = append(arena, block, STATEMENT_LOOP);
+  int64_t low, high;
+  statement->loop = kind;
+  statement->variable = variable_new(arena, block->function, name, TYPE_INDEX);
+  statement->extent = extent;
+  statement->step = 1;
+  if (expression_range(extent, &low, &high) && high > 0) statement->variable->bound = high;
+  return statement;
+}
+
+struct variable *block_let(struct arena *arena, struct block *block, const char *name,
+                           const struct expression *expression) {
+  struct statement *statement = append(arena, block, STATEMENT_LET);
+  int64_t low, high;
+  statement->variable = variable_new(arena, block->function, name, expression->type);
+  statement->expression = expression;
+  if (expression_range(expression, &low, &high) && low >= 0) statement->variable->bound = high + 1;
+  return statement->variable;
+}
+
+struct array *block_array(struct arena *arena, struct block *block, const char *name, enum type type,
+                          enum memory memory, int64_t count) {
+  struct statement *statement = append(arena, block, STATEMENT_ARRAY);
+  statement->array = array_new(arena, block->function, name, type, memory, count);
+  statement->array->written = true;
+  return statement->array;
+}
+
+void block_store(struct arena *arena, struct block *block, struct array *array, const struct expression *index,
+                 const struct expression *expression) {
+  if (index->type != TYPE_INDEX) bug("%s is indexed by a value of type %s", array->name, type_names[index->type]);
+  if (expression->type != array->type && expression->kind == EXPRESSION_NUMBER)
+    expression = expression_convert(arena, array->type, expression);
+  if (expression->type != array->type)
+    bug("a value of type %s stored in %s of type %s", type_names[expression->type], array->name,
+        type_names[array->type]);
+  struct statement *statement = append(arena, block, STATEMENT_STORE);
+  statement->array = array;
+  statement->index = index;
+  statement->expression = expression;
+}
+
+struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition) {
+  if (condition->type != TYPE_BOOLEAN) bug("a condition of type %s", type_names[condition->type]);
+  struct statement *statement = append(arena, block, STATEMENT_IF);
+  statement->expression = condition;
+  return statement;
+}
+
+struct statement *block_call(struct arena *arena, struct block *block, const struct function *function) {
+  struct statement *statement = append(arena, block, STATEMENT_CALL);
+  statement->function = function;
+  return statement;
+}
+
+void block_comment(struct arena *arena, struct block *block, const char *text) {
+  append(arena, block, STATEMENT_COMMENT)->text = text;
+}
+
+/* --- Shorter names ---------------------------------------------------------------------------------------------------------- */
+
+struct scope {
+  struct arena *arena;
+  ARRAY(const char *) names; /* visible here, and those of inner scopes that have ended are cut off again */
+};
+
+static const char *name_in_scope(struct scope *scope, const char *name, const char *base) {
+  if (!base) base = name;
+  const char *short_name = base;
+  for (int i = 2;; i++) {
+    bool used = taken(NULL, short_name);
+    for (int j = 0; j < scope->names.count && !used; j++) used = !strcmp(scope->names.items[j], short_name);
+    if (!used) break;
+    short_name = arena_format(scope->arena, "%s_%d", base, i);
+  }
+  array_push(scope->arena, &scope->names, short_name);
+  return short_name;
+}
+
+static void tidy_block(struct scope *scope, struct block *block) {
+  int visible = scope->names.count;
+  for (int i = 0; i < block->statements.count; i++) {
+    struct statement *statement = block->statements.items[i];
+    if (statement->kind == STATEMENT_LET)
+      statement->variable->name = name_in_scope(scope, statement->variable->name, statement->variable->base);
+    if (statement->kind == STATEMENT_ARRAY)
+      statement->array->name = name_in_scope(scope, statement->array->name, statement->array->base);
+    int outside = scope->names.count;
+    if (statement->kind == STATEMENT_LOOP)
+      statement->variable->name = name_in_scope(scope, statement->variable->name, statement->variable->base);
+    tidy_block(scope, &statement->body);
+    scope->names.count = outside;
+  }
+  scope->names.count = visible;
+}
+
+void function_tidy_names(struct arena *arena, struct function *function) {
+  struct scope scope = {.arena = arena};
+  for (int i = 0; i < function->parameters.count; i++) {
+    struct parameter parameter = function->parameters.items[i];
+    if (parameter.array)
+      parameter.array->name = name_in_scope(&scope, parameter.array->name, parameter.array->base);
+    else
+      parameter.variable->name = name_in_scope(&scope, parameter.variable->name, parameter.variable->base);
+  }
+  tidy_block(&scope, &function->body);
+}
