@@ -12,17 +12,19 @@ struct ast_name {
   const char *text;
   struct span span;
 };
+typedef ARRAY(struct ast_name) ast_names;
 
 /* a.b.0.c: dotted; `text` joined by dots, `parts` apart. */
 struct ast_path {
   const char *text;
-  ARRAY(struct ast_name) parts;
+  ast_names parts;
   struct span span;
 };
+typedef ARRAY(struct ast_path) ast_paths;
 
 /* An axis or a product of axes, as in [part * head * key]; a factor may be the number 1, 2 ... */
 struct ast_product {
-  ARRAY(struct ast_name) factors;
+  ast_names factors;
   struct span span;
 };
 typedef ARRAY(struct ast_product) ast_products;
@@ -36,6 +38,7 @@ struct ast_signature {
   struct ast_name type;   /* ": bool"; text NULL if absent */
   struct span span;
 };
+typedef ARRAY(struct ast_signature) ast_signatures;
 
 enum ast_parameter_kind { PARAMETER_VALUE, PARAMETER_DEFAULT, PARAMETER_AXIS };
 struct ast_parameter {
@@ -45,6 +48,7 @@ struct ast_parameter {
   struct ast_name axis_default;         /* axis name = other; text NULL if absent */
   struct span span;
 };
+typedef ARRAY(struct ast_parameter) ast_parameters;
 
 enum ast_expression_kind {
   AST_NUMBER, AST_STRING, AST_PATH, AST_CALL, AST_TUPLE,
@@ -53,6 +57,9 @@ enum ast_expression_kind {
   AST_CONTRACT, /* left @axes right */
   AST_VIEW      /* left[views] */
 };
+
+/* The parser refuses what is nested deeper, so that walks of the tree may recurse. */
+enum { DEEPEST_EXPRESSION = 256, DEEPEST_BRACKETS = 256 };
 
 enum ast_view_kind {
   VIEW_RENAME, /* [from -> to]: rename, split (to is a product), merge (from is a product) */
@@ -66,6 +73,7 @@ struct ast_view {
   struct ast_expression *low, *high;
   struct span span;
 };
+typedef ARRAY(struct ast_view) ast_views;
 
 /* An argument: positional (name.text NULL), name = value, or axis name = product. */
 struct ast_argument {
@@ -75,6 +83,8 @@ struct ast_argument {
   bool is_axis;
   struct span span;
 };
+typedef ARRAY(struct ast_argument) ast_arguments;
+typedef ARRAY(struct ast_expression *) ast_expressions;
 
 struct ast_expression {
   enum ast_expression_kind kind;
@@ -84,13 +94,14 @@ struct ast_expression {
   const char *text;              /* string contents */
   struct ast_path path;          /* path; call: what is called */
   struct ast_path label;         /* call: "attn" of attn: f(x); parts.count 0 without one */
-  ARRAY(struct ast_argument) arguments;
-  ARRAY(struct ast_expression *) items; /* tuple */
+  ast_arguments arguments;
+  ast_expressions items; /* tuple */
   const char *op;
   struct span op_span;
   struct ast_expression *left, *right;  /* unary: left */
   ast_products axes;                    /* contract */
-  ARRAY(struct ast_view) views;
+  ast_views views;
+  int depth;                            /* levels of expressions below and with this one: at most DEEPEST_EXPRESSION */
 };
 
 typedef ARRAY(struct ast_statement *) ast_block;
@@ -114,8 +125,8 @@ struct ast_axis {
 struct ast_statement {
   enum ast_statement_kind kind;
   struct span span;
-  ARRAY(struct ast_path) targets;                /* assign; param and repeat: the path in targets.items[0] (repeat: may be none) */
-  ARRAY(struct ast_expression *) expressions;    /* assign, expression, return */
+  ast_paths targets;                /* assign; param and repeat: the path in targets.items[0] (repeat: may be none) */
+  ast_expressions expressions;    /* assign, expression, return */
   struct ast_expression *expression;             /* repeat: count; param: initial; state: initial; if: condition */
   struct ast_name as;                            /* repeat ... as i; text NULL without */
   ast_products dims;                             /* param, state */
@@ -125,7 +136,7 @@ struct ast_statement {
   struct ast_axis axis;
   ast_block body, otherwise;                     /* repeat, if, for */
   bool has_otherwise;
-  ARRAY(struct ast_name) patterns;               /* for: the strings, without quotes */
+  ast_names patterns;                            /* for: the strings, without quotes */
 };
 
 enum ast_item_kind { ITEM_USE, ITEM_AXIS, ITEM_MODEL, ITEM_FUNCTION, ITEM_OPTIMIZER, ITEM_DATA, ITEM_TRAIN, ITEM_GENERATE, ITEM_PIPELINE };
@@ -133,16 +144,16 @@ enum ast_item_kind { ITEM_USE, ITEM_AXIS, ITEM_MODEL, ITEM_FUNCTION, ITEM_OPTIMI
 struct ast_item {
   enum ast_item_kind kind;
   struct span span;
-  struct ast_name name;                   /* use: the string */
+  struct ast_name name;                   /* use: the string; pipeline: text NULL without one */
   struct ast_axis axis;
-  ARRAY(struct ast_parameter) parameters;
-  ARRAY(struct ast_name) over;
-  ARRAY(struct ast_signature) results;
+  ast_parameters parameters;
+  ast_names over;
+  ast_signatures results;
   bool has_results;
-  ast_block body;
+  ast_block body;                         /* pipeline: AST_EXPRESSION statements, each a path or a call */
   struct ast_path on;                     /* train M on D */
   bool has_gradient, gradient_approximate;
-  ARRAY(struct ast_parameter) gradient_parameters;
+  ast_parameters gradient_parameters;
   ast_block gradient;
 };
 
@@ -155,7 +166,12 @@ struct ast_file {
 struct ast_file *parse_source(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
 /* Parses a single expression, for "-D name=VALUE"; NULL after an error. */
 struct ast_expression *parse_expression(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
+/* The same from byte `begin` of the source on, so that spans point into the whole argument "name=VALUE". */
+struct ast_expression *parse_expression_at(struct arena *arena, const struct source *source, int begin,
+                                           struct diagnostics *diagnostics);
 /* The tree as a spec that parses to an equal tree (lamella show --stage=ast). */
 void ast_print(FILE *file, const struct ast_file *tree);
+/* One expression, in the same canonical form. */
+void ast_print_expression(FILE *file, const struct ast_expression *expression);
 
 #endif

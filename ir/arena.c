@@ -69,6 +69,7 @@ char *arena_copy(struct arena *arena, const char *text, size_t length) {
 char *arena_strdup(struct arena *arena, const char *text) { return arena_copy(arena, text, strlen(text)); }
 
 char *arena_vformat(struct arena *arena, const char *format, va_list arguments) {
+  if (!format) bug("a message without a text"); /* which gcc believes possible when it sanitizes */
   va_list again;
   va_copy(again, arguments);
   int length = vsnprintf(NULL, 0, format, again);

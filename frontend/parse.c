@@ -1,0 +1,194 @@
+/* The entry points of the parser, and the token stream between the scanner and the grammar: where a newline ends a
+   statement, and which brackets are open. */
+#include "frontend/parse.h"
+
+#include <string.h>
+
+#include "frontend/spec.tab.h"
+
+typedef void *yyscan_t;
+struct yy_buffer_state;
+int spec_scan(SPEC_STYPE *value, SPEC_LTYPE *location, yyscan_t scanner);
+int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse);
+int spec_lex_init_extra(struct parse *parse, yyscan_t *scanner);
+int spec_lex_destroy(yyscan_t scanner);
+struct yy_buffer_state *spec__scan_bytes(const char *text, int length, yyscan_t scanner);
+
+struct span parse_advance(struct parse *parse, int length) {
+  int begin = parse->offset;
+  parse->offset += length;
+  return (struct span){parse->source, begin, parse->offset};
+}
+
+struct ast_name parse_text(struct parse *parse, const char *text, int length, struct span span) {
+  return (struct ast_name){arena_copy(parse->arena, text, (size_t)length), span};
+}
+
+static bool is_word(int kind) {
+  switch (kind) {
+    case AXIS: case MODEL: case FN: case OVER: case PARAM: case STATE: case REPEAT: case RETURN: case USE: case DATA:
+    case TRAIN: case GENERATE: case OPTIMIZER: case PIPELINE: case GRADIENT: case IF: case ELSE: case IN: case AS:
+    case ON: case LIKE: case AND: case OR: case NOT: case FOR:
+      return true;
+  }
+  return false;
+}
+
+/* Go's rule: a newline ends a statement when the last token can end one. Brackets are not counted, so that one unclosed
+   bracket costs one error and not the rest of the file. */
+static bool ends_statement(int kind) {
+  switch (kind) {
+    case IDENT: case NUMBER: case STRING: case ')': case ']': case '}':
+    case MODEL: case FN: case OVER: case USE: case DATA: case TRAIN: case GENERATE: case OPTIMIZER: case PIPELINE:
+    case GRADIENT: case IN: case AS: case ON: case LIKE: case RETURN:
+      return true;
+  }
+  return false;
+}
+
+static int indent_of(const struct source *source, int offset) {
+  int start = offset, indent = 0;
+  while (start > 0 && source->text[start - 1] != '\n') start--;
+  while (source->text[start + indent] == ' ' || source->text[start + indent] == '\t') indent++;
+  return indent;
+}
+
+static bool begins_line(const struct source *source, int offset) {
+  while (offset > 0 && (source->text[offset - 1] == ' ' || source->text[offset - 1] == '\t')) offset--;
+  return offset == 0 || source->text[offset - 1] == '\n';
+}
+
+/* Keeps parse->open: round and square brackets never go over a statement's end or a curly one, so these drop them. */
+static void track_bracket(struct parse *parse, const struct token *token) {
+  int kind = token->kind;
+  if (kind == '{' || kind == '}' || parse->last.kind == NL)
+    while (parse->open.count && parse->open.items[parse->open.count - 1].kind != '{') parse->open.count--;
+  if (kind == '(' || kind == '[' || kind == '{') {
+    struct bracket bracket = {(char)kind, token->span, indent_of(parse->source, token->span.begin)};
+    array_push(parse->arena, &parse->open, bracket);
+    if (parse->open.count > DEEPEST_BRACKETS) {
+      parse_error(parse, token->span, "brackets nested more than %d deep", DEEPEST_BRACKETS);
+      parse->abandoned = true;
+    }
+    return;
+  }
+  if (kind != ')' && kind != ']' && kind != '}') return;
+  struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
+  if (top && (kind == '}' || top->kind == (kind == ')' ? '(' : '['))) {
+    if (kind == '}' && !parse->suspect.source && begins_line(parse->source, token->span.begin) &&
+        indent_of(parse->source, token->span.begin) < top->indent)
+      parse->suspect = top->span;
+    parse->open.count--;
+  } else if (kind == '}') {
+    parse->stray_brace = token->span.begin;
+  }
+}
+
+static struct token scan(struct parse *parse) {
+  struct token token = {.span = {parse->source, parse->offset, parse->offset}};
+  if (parse->held.kind) {
+    token = parse->held;
+    parse->held.kind = 0;
+    return token;
+  }
+  if (parse->abandoned) return token;
+  SPEC_STYPE value = {.name = {NULL, {NULL, 0, 0}}};
+  token.kind = spec_scan(&value, &token.span, parse->scanner);
+  if (token.kind == 0) token.span = (struct span){parse->source, parse->offset, parse->offset};
+  if (is_word(token.kind) || token.kind == IDENT || token.kind == NUMBER || token.kind == STRING) token.name = value.name;
+  /* No word is reserved inside a path: parameters are named as other programs name them. */
+  if (parse->last.kind == '.' && is_word(token.kind)) token.kind = IDENT;
+  return token;
+}
+
+int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse) {
+  struct token token;
+  if (parse->start) {
+    token = (struct token){.kind = parse->start, .span = {parse->source, parse->offset, parse->offset}};
+    parse->start = 0;
+  } else {
+    bool ending = ends_statement(parse->last.kind);
+    do token = scan(parse);
+    while (token.kind == TOKEN_NEWLINE && !ending);
+    if (token.kind == TOKEN_NEWLINE) {
+      token.kind = NL;
+    } else if (ending && (token.kind == '}' || token.kind == 0)) {
+      parse->held = token; /* the last statement of a block, or of a file without a last newline, ends too */
+      token.kind = NL;
+    }
+    track_bracket(parse, &token);
+  }
+  parse->before_last = parse->last;
+  parse->last = token;
+  value->name = token.name;
+  *location = token.span;
+  return token.kind;
+}
+
+/* The length of the UTF-8 character at `text`, or 0 when it is not one (or a zero byte). */
+static int character_length(const unsigned char *text, size_t left) {
+  if (text[0] == 0) return 0;
+  if (text[0] < 0x80) return 1;
+  int length = text[0] >= 0xC2 && text[0] < 0xE0 ? 2 : (text[0] & 0xF0) == 0xE0 ? 3 : text[0] >= 0xF0 && text[0] < 0xF5 ? 4 : 0;
+  if (!length || (size_t)length > left) return 0;
+  for (int i = 1; i < length; i++)
+    if ((text[i] & 0xC0) != 0x80) return 0;
+  if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) || (text[0] == 0xF0 && text[1] < 0x90) ||
+      (text[0] == 0xF4 && text[1] > 0x8F))
+    return 0;
+  return length;
+}
+
+/* Reports the first byte that is no text. The line is shown from a copy in which such bytes are '?'. */
+static bool check_text(struct parse *parse) {
+  const struct source *source = parse->source;
+  const unsigned char *text = (const unsigned char *)source->text;
+  size_t at = 0;
+  for (int length; at < source->length; at += (size_t)length)
+    if (!(length = character_length(text + at, source->length - at))) break;
+  if (at == source->length) return true;
+  char *clean = arena_copy(parse->arena, source->text, source->length);
+  for (size_t i = at; i < source->length; i++)
+    if ((clean[i] & 0x80) || (clean[i] < ' ' && clean[i] != '\n' && clean[i] != '\t')) clean[i] = '?';
+  struct source *shown = arena_new_struct(parse->arena, struct source);
+  *shown = (struct source){source->path, clean, source->length};
+  struct span span = {shown, (int)at, (int)at + 1};
+  if (text[at] == 0)
+    report_error(parse->diagnostics, span, "a zero byte: this is not a text file");
+  else
+    report_error(parse->diagnostics, span, "the byte 0x%02X is not UTF-8: a spec is a UTF-8 text", text[at]);
+  return false;
+}
+
+static void run(struct parse *parse, int begin) {
+  const struct source *source = parse->source;
+  parse->stray_brace = -1;
+  if (!check_text(parse)) return;
+  if (begin == 0 && source->length >= 3 && !memcmp(source->text, "\xEF\xBB\xBF", 3)) begin = 3; /* a byte order mark */
+  parse->offset = begin;
+  if (spec_lex_init_extra(parse, &parse->scanner)) bug("the scanner could not be set up");
+  spec__scan_bytes(source->text + begin, (int)source->length - begin, parse->scanner);
+  spec_parse(parse);
+  spec_lex_destroy(parse->scanner);
+}
+
+struct ast_file *parse_source(struct arena *arena, const struct source *source, struct diagnostics *diagnostics) {
+  struct ast_file *file = arena_new_struct(arena, struct ast_file);
+  file->source = source;
+  struct parse parse = {.arena = arena, .source = source, .diagnostics = diagnostics, .file = file};
+  run(&parse, 0);
+  return file;
+}
+
+struct ast_expression *parse_expression_at(struct arena *arena, const struct source *source, int begin,
+                                           struct diagnostics *diagnostics) {
+  struct parse parse = {.arena = arena, .source = source, .diagnostics = diagnostics, .start = START_EXPRESSION};
+  int errors = diagnostics->error_count;
+  run(&parse, begin);
+  return diagnostics->error_count > errors ? NULL : parse.expression;
+}
+
+struct ast_expression *parse_expression(struct arena *arena, const struct source *source,
+                                        struct diagnostics *diagnostics) {
+  return parse_expression_at(arena, source, 0, diagnostics);
+}

@@ -1,0 +1,245 @@
+/* The wording of syntax errors: what was expected, in the user's words, and a hint where the mistake is a usual one. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "frontend/parse.h"
+#include "frontend/spec.tab.h"
+
+enum { MOST_ERRORS = 100, MOST_LISTED = 4, LONGEST_SHOWN = 40 };
+
+void parse_error(struct parse *parse, struct span span, const char *format, ...) {
+  if (parse->abandoned) return;
+  int line, column;
+  source_position(span.source, span.begin, &line, &column);
+  if (line == parse->error_line) return;
+  parse->error_line = line;
+  va_list arguments;
+  va_start(arguments, format);
+  const char *text = arena_vformat(parse->arena, format, arguments);
+  va_end(arguments);
+  report_error(parse->diagnostics, span, "%s", text);
+  if (parse->diagnostics->error_count >= MOST_ERRORS) parse->abandoned = true;
+}
+
+void explain_stray_character(struct parse *parse, const char *text, int length, struct span span) {
+  static const struct { const char *character, *advice; } known[] = {
+      {"\xE2\x80\x9C", "strings stand in plain double quotes (\")"},
+      {"\xE2\x80\x9D", "strings stand in plain double quotes (\")"},
+      {"\xE2\x88\x92", "a minus sign is a plain '-'"},
+      {"\xE2\x80\x93", "a minus sign is a plain '-'"},
+      {"\xC3\x97", "a product is written '*'"},
+      {"\xC2\xB7", "a product is written '*'"},
+      {"\xE2\x86\x92", "an arrow is written '->'"},
+      {"\xE2\x89\xA4", "write '<='"},
+      {"\xE2\x89\xA5", "write '>='"},
+      {"\xE2\x89\xA0", "write '!='"},
+      {"\xC2\xA0", "a no-break space (U+00A0): replace it by a plain space"},
+      {"\xE2\x80\x8B", "an invisible space (U+200B): delete it"},
+      {"\xEF\xBB\xBF", "an invisible byte order mark (U+FEFF): delete it"},
+      {"'", "strings stand in double quotes"},
+      {"\\", "a line goes on by itself after an operator or a comma"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(known[i].character, text)) {
+      parse_error(parse, span, "%s", known[i].advice);
+      return;
+    }
+  if (length == 1 && (unsigned char)text[0] < ' ')
+    parse_error(parse, span, "the control character 0x%02X has no meaning in a spec", text[0]);
+  else
+    parse_error(parse, span, "the character '%.*s' has no meaning in a spec outside comments and strings", length, text);
+}
+
+static bool has(const char *const *expected, int count, const char *name) {
+  for (int i = 0; i < count; i++)
+    if (!strcmp(expected[i], name)) return true;
+  return false;
+}
+
+static bool is_one_of(const char *name, const char *const *list) {
+  for (; *list; list++)
+    if (!strcmp(name, *list)) return true;
+  return false;
+}
+
+static const char *const reserved[] = {"'axis'", "'param'", "'state'", "'repeat'", "'return'", "'if'", "'else'",
+                                       "'and'", "'or'", "'not'", "'for'", NULL};
+static const char *const name_words[] = {"'model'", "'fn'", "'over'", "'use'", "'data'", "'train'", "'generate'",
+                                         "'optimizer'", "'pipeline'", "'gradient'", "'in'", "'as'", "'on'", "'like'", NULL};
+static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "'^'", "'<'", "'<='", "'>'", "'>='",
+                                        "'=='", "'!='", "'and'", "'or'", "'['", "'.'", "'('", "':'", "'..'", NULL};
+static const char *const comparisons[] = {"'<'", "'<='", "'>'", "'>='", "'=='", "'!='", NULL};
+
+static bool begins_its_line(const struct source *source, int offset) {
+  while (offset > 0 && (source->text[offset - 1] == ' ' || source->text[offset - 1] == '\t')) offset--;
+  return offset == 0 || source->text[offset - 1] == '\n';
+}
+
+/* What stands where the error is, as the user sees it. */
+static const char *found_text(struct parse *parse, struct span span, const char *found) {
+  const char *text = parse->source->text + span.begin;
+  if (!strcmp(found, "the end of the line")) {
+    if (span.begin >= (int)parse->source->length) return "the end of the text";
+    return *text == '}' ? "'}'" : found; /* a line end that a '}' implies */
+  }
+  if (!strcmp(found, "the end of the file")) return "the end of the text";
+  int length = span.end - span.begin;
+  if (!strcmp(found, "a string")) return length <= LONGEST_SHOWN ? arena_copy(parse->arena, text, (size_t)length) : "the string";
+  bool cut = length > LONGEST_SHOWN;
+  return arena_format(parse->arena, "'%.*s%s'", cut ? LONGEST_SHOWN : length, text, cut ? "..." : "");
+}
+
+/* Joins what was expected to "A, B or C", with kinds of tokens in place of their members; NULL when it would say nothing. */
+static const char *expected_text(struct parse *parse, const char *const *expected, int count) {
+  const char *listed[16];
+  int used = 0;
+  bool name = has(expected, count, "a name"), number = has(expected, count, "a number");
+  bool expression = number && has(expected, count, "'('");
+  bool statement = name && has(expected, count, "'param'");
+  if (statement)
+    listed[used++] = "a statement";
+  else if (expression)
+    listed[used++] = "an expression";
+  else if (number && parse->before_last.kind != '.')
+    listed[used++] = "an axis";
+  else if (name)
+    listed[used++] = "a name";
+  bool line_end = false, operator = false;
+  for (int i = 0; i < count; i++) {
+    const char *token = expected[i];
+    if (!strcmp(token, "a name") || !strcmp(token, "a number") || (name && is_one_of(token, name_words))) continue;
+    if (expression && (!strcmp(token, "'('") || !strcmp(token, "'-'") || !strcmp(token, "'not'") || !strcmp(token, "'..'") ||
+                       !strcmp(token, "'axis'") || !strcmp(token, "a string")))
+      continue;
+    if (statement && is_one_of(token, reserved)) continue;
+    if (!strcmp(token, "the end of the line") || !strcmp(token, "';'") || !strcmp(token, "the end of the file")) {
+      line_end = !statement;
+      continue;
+    }
+    if (is_one_of(token, operators)) {
+      operator = true;
+      continue;
+    }
+    if (used < 15) listed[used++] = token;
+  }
+  if (line_end) listed[used++] = "the end of the line";
+  if (operator && used <= 1) /* operators go on after any operand: named only when there is little else */
+    for (int i = 0; i < count && used < 15; i++)
+      if (is_one_of(expected[i], operators) && !(has(expected, count, "'+'") && strcmp(expected[i], "'('"))) listed[used++] = expected[i];
+  if (used == 1 && operator && has(expected, count, "'+'")) listed[used++] = "an operator";
+  if (!used || used > MOST_LISTED) return NULL;
+  const char *text = listed[0];
+  for (int i = 1; i < used; i++)
+    text = arena_format(parse->arena, "%s%s%s", text, i == used - 1 ? " or " : ", ", listed[i]);
+  return text;
+}
+
+/* "; this '(' is at line 3, column 9" would hide the place: a note shows it, unless it is on the same line. */
+static void note_bracket(struct parse *parse, struct span at, struct span bracket, const char *text) {
+  int line, other, column;
+  source_position(parse->source, at.begin, &line, &column);
+  source_position(parse->source, bracket.begin, &other, &column);
+  if (line != other && parse->error_line == line) report_note(parse->diagnostics, bracket, "%s", text);
+}
+
+/* The '{' that most probably lacks its '}': one whose '}' stood too far left, or else the innermost. */
+static struct span unclosed_brace(const struct parse *parse) {
+  if (parse->suspect.source) return parse->suspect;
+  for (int i = parse->open.count - 1; i >= 0; i--)
+    if (parse->open.items[i].kind == '{') return parse->open.items[i].span;
+  return (struct span){NULL, 0, 0};
+}
+
+static void explain_declaration(struct parse *parse, struct span span, const char *found) {
+  static const char *const words[] = {"axis", "model", "fn", "optimizer", "data", "train", "generate", "pipeline", "use"};
+  const char *text = found_text(parse, span, found), *close = NULL;
+  if (!strcmp(found, "a name")) {
+    char *bare = arena_copy(parse->arena, text + 1, strlen(text) - 2);
+    close = closest_name(bare, words, sizeof words / sizeof *words);
+    if (!strcmp(bare, "def") || !strcmp(bare, "func") || !strcmp(bare, "function")) close = "fn";
+    if (!strcmp(bare, "import") || !strcmp(bare, "include")) close = "use";
+    if (!strcmp(bare, "class")) close = "model";
+  }
+  if (close)
+    parse_error(parse, span, "expected a declaration before %s: did you mean '%s'?", text, close);
+  else if (parse->stray_brace == span.begin && !strcmp(found, "'}'"))
+    parse_error(parse, span, "this '}' closes nothing");
+  else if (!strcmp(found, "'param'") || !strcmp(found, "'repeat'") || !strcmp(found, "'return'"))
+    parse_error(parse, span, "%s stands inside a model or a function", text);
+  else if (!strcmp(found, "'gradient'"))
+    parse_error(parse, span, "'gradient' stands on the line of the '}' that ends its function's body");
+  else
+    parse_error(parse, span, "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, pipeline or use", text);
+}
+
+/* Advice that goes with a plain "expected ... before ...", or NULL. */
+static const char *hint(struct parse *parse, struct span span, const char *found, const char *const *expected, int count) {
+  const struct source *source = parse->source;
+  bool first = begins_its_line(source, span.begin);
+  if (!strcmp(found, "'='") && has(expected, count, "'=='")) return "to compare, write '=='";
+  if (!strcmp(found, "'else'") && first) return "'else' stands on the line of the '}' before it";
+  if (!strcmp(found, "the end of the line") && has(expected, count, "'{'")) return "the '{' stands on the same line";
+  if (is_one_of(found, comparisons) && has(expected, count, "'and'")) return "comparisons do not chain: write a < b and b < c";
+  if (!strcmp(found, "'..'")) return "a range stands inside [axis = low .. high -> name]";
+  if (!strcmp(found, "'('") && has(expected, count, "'='") && !has(expected, count, "'+'"))
+    return "a statement names what it makes: y = f(x), or label: f(x)";
+  if (!strcmp(found, "'['") && has(expected, count, "'='") && !has(expected, count, "'+'"))
+    return "values are made whole: there is no assignment to a part";
+  if (parse->before_last.kind == FOR) return "'for' takes patterns of parameter names, for \"*.bias\" { ... }; layers are repeated by repeat name[count] { ... }";
+  if (parse->before_last.kind == NUMBER && !strcmp(found, "'.'")) return "a number has digits on both sides of its point";
+  if (!strcmp(found, "'.'") && has(expected, count, "a number")) return "a number has digits on both sides of its point";
+  if (!strcmp(found, "the end of the line") && parse->open.count && parse->open.items[parse->open.count - 1].kind != '{')
+    return "a line goes on in the next after a comma or an operator";
+  return NULL;
+}
+
+void explain_syntax_error(struct parse *parse, struct span span, const char *found, const char *const *expected, int count) {
+  const struct source *source = parse->source;
+  const char *text = found_text(parse, span, found);
+  bool at_end = span.begin >= (int)source->length;
+  struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
+  bool round = top && top->kind != '{' && !strcmp(found, "the end of the line");
+  if (at_end && top && !round) {
+    if (!parse->unclosed_reported) {
+      struct span brace = unclosed_brace(parse);
+      if (brace.source) parse_error(parse, brace, "this '{' is not closed: expected '}' before the end of the text");
+    }
+    parse->unclosed_reported = true;
+    return;
+  }
+  if (has(expected, count, "'model'") && !has(expected, count, "a name")) {
+    explain_declaration(parse, span, found);
+    return;
+  }
+  /* "fn f(x) {" in a block: the block before it was not closed. */
+  struct token before = parse->before_last;
+  static const char *const declares[] = {"model", "fn", "optimizer", "data", "train", "generate", "use", "pipeline", NULL};
+  if (top && before.name.text && is_one_of(before.name.text, declares) && (!strcmp(found, "a name") || !strcmp(found, "a string")) &&
+      begins_its_line(source, before.span.begin) && unclosed_brace(parse).source) {
+    parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?", before.name.text);
+    if (!parse->unclosed_reported) note_bracket(parse, before.span, unclosed_brace(parse), "this '{' is not closed");
+    parse->unclosed_reported = true;
+    return;
+  }
+  if (is_one_of(found, reserved) && has(expected, count, "a name") && !begins_its_line(source, span.begin) &&
+      !(has(expected, count, "a number") && has(expected, count, "'('") && !strcmp(found, "'else'"))) {
+    parse_error(parse, span, "%s is a word of the language and cannot be a name", text);
+    return;
+  }
+  /* A wrong closing bracket, or none. */
+  if (top && top->kind != '{' && (round || !strcmp(found, "')'") || !strcmp(found, "']'") || !strcmp(found, "'}'"))) {
+    const char *closer = top->kind == '(' ? "')'" : "']'";
+    if (has(expected, count, closer)) {
+      const char *advice = hint(parse, span, found, expected, count);
+      parse_error(parse, span, "expected %s before %s%s%s", closer, text, advice ? ": " : "", advice ? advice : "");
+      note_bracket(parse, span, top->span, "to close this one");
+      return;
+    }
+  }
+  const char *wanted = expected_text(parse, expected, count), *advice = hint(parse, span, found, expected, count);
+  if (!wanted && !advice)
+    parse_error(parse, span, "did not expect %s here", text);
+  else
+    parse_error(parse, span, "%s%s %s%s%s", wanted ? "expected " : "did not expect ", wanted ? wanted : text,
+                wanted ? arena_format(parse->arena, "before %s", text) : "here", advice ? ": " : "", advice ? advice : "");
+}
