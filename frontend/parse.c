@@ -35,7 +35,8 @@ static bool is_word(int kind) {
 }
 
 /* Go's rule: a newline ends a statement when the last token can end one. Brackets are not counted, so that one unclosed
-   bracket costs one error and not the rest of the file. */
+   bracket costs one error and not the rest of the file. Milder than Go's: a newline before a token that can begin nothing
+   (continues) is no end, so a '{', an else or a closing bracket may stand on a line of its own. */
 static bool ends_statement(int kind) {
   switch (kind) {
     case IDENT: case NUMBER: case STRING: case ')': case ']': case '}':
@@ -46,6 +47,11 @@ static bool ends_statement(int kind) {
   return false;
 }
 
+static bool continues(const struct parse *parse, int kind) {
+  return kind == '{' || kind == ')' || kind == ']' || kind == ELSE || kind == ARROW ||
+         (kind == GRADIENT && parse->open.count == 0);
+}
+
 static int indent_of(const struct source *source, int offset) {
   int start = offset, indent = 0;
   while (start > 0 && source->text[start - 1] != '\n') start--;
@@ -53,9 +59,26 @@ static int indent_of(const struct source *source, int offset) {
   return indent;
 }
 
-static bool begins_line(const struct source *source, int offset) {
+bool begins_line(const struct source *source, int offset) {
   while (offset > 0 && (source->text[offset - 1] == ' ' || source->text[offset - 1] == '\t')) offset--;
   return offset == 0 || source->text[offset - 1] == '\n';
+}
+
+static bool same_line(const struct source *source, int first, int second) {
+  return !memchr(source->text + first, '\n', (size_t)(second - first));
+}
+
+/* f(a} in a block of many lines: the '}' is a slip for the ')', and must not end the block. */
+static void mend_bracket(struct parse *parse, struct token *token) {
+  struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
+  if (token->kind != '}' || !top || top->kind == '{' || !same_line(parse->source, top->span.begin, token->span.begin))
+    return;
+  for (int i = parse->open.count - 1; i >= 0; i--) {
+    struct bracket *bracket = &parse->open.items[i];
+    if (bracket->kind == '{' && same_line(parse->source, bracket->span.begin, token->span.begin)) return;
+  }
+  token->kind = top->kind == '(' ? ')' : ']';
+  parse_error(parse, token->span, "expected '%c' before '}'", token->kind);
 }
 
 /* Keeps parse->open: round and square brackets never go over a statement's end or a curly one, so these drop them. */
@@ -86,10 +109,9 @@ static void track_bracket(struct parse *parse, const struct token *token) {
 
 static struct token scan(struct parse *parse) {
   struct token token = {.span = {parse->source, parse->offset, parse->offset}};
-  if (parse->held.kind) {
-    token = parse->held;
-    parse->held.kind = 0;
-    return token;
+  if (parse->holding) {
+    parse->holding = false;
+    return parse->held;
   }
   if (parse->abandoned) return token;
   SPEC_STYPE value = {.name = {NULL, {NULL, 0, 0}}};
@@ -107,14 +129,17 @@ int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse) {
     token = (struct token){.kind = parse->start, .span = {parse->source, parse->offset, parse->offset}};
     parse->start = 0;
   } else {
-    bool ending = ends_statement(parse->last.kind);
-    do token = scan(parse);
-    while (token.kind == TOKEN_NEWLINE && !ending);
-    if (token.kind == TOKEN_NEWLINE) {
-      token.kind = NL;
-    } else if (ending && (token.kind == '}' || token.kind == 0)) {
+    bool ending = ends_statement(parse->last.kind), newline = false;
+    struct span end = {NULL, 0, 0};
+    while ((token = scan(parse)).kind == TOKEN_NEWLINE) {
+      if (!newline) end = token.span;
+      newline = true;
+    }
+    mend_bracket(parse, &token);
+    if (ending && (newline ? !continues(parse, token.kind) : token.kind == '}' || token.kind == 0)) {
       parse->held = token; /* the last statement of a block, or of a file without a last newline, ends too */
-      token.kind = NL;
+      parse->holding = true;
+      token = (struct token){.kind = NL, .span = newline ? end : token.span};
     }
     track_bracket(parse, &token);
   }

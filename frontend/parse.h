@@ -28,7 +28,8 @@ struct parse {
   int start;                /* a token to deliver first: which of the grammar's starts is meant */
   struct token last;        /* the last token delivered: it decides whether a newline ends a statement */
   struct token before_last; /* when the grammar reports an error at `last`, what it had accepted */
-  struct token held;        /* scanned, but a line end goes first */
+  struct token held;        /* when holding: scanned, but a line end goes first */
+  bool holding;
   ARRAY(struct bracket) open;
   struct span suspect;      /* a '{' whose '}' stands further left than its line: probably not its own */
   int stray_brace;          /* where a '}' came that closes nothing, or -1 */
@@ -39,9 +40,11 @@ struct parse {
   struct ast_expression *expression;
 };
 
-/* The raw scanner of spec.l, and the token stream that the grammar reads: line ends made of newlines, brackets tracked. */
-enum { TOKEN_NEWLINE = 1 }; /* no character of the grammar, and below bison's own numbers */
-union SPEC_STYPE;
+/* A newline as the scanner sees it, before it is known to end something: no character of the grammar. */
+enum { TOKEN_NEWLINE = 1 };
+
+/* Whether only blanks stand before `offset` in its line. */
+bool begins_line(const struct source *source, int offset);
 
 /* Called by the scanner for each match and each kind of value. */
 struct span parse_advance(struct parse *parse, int length);

@@ -70,9 +70,30 @@ static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'"
                                         "'=='", "'!='", "'and'", "'or'", "'['", "'.'", "'('", "':'", "'..'", NULL};
 static const char *const comparisons[] = {"'<'", "'<='", "'>'", "'>='", "'=='", "'!='", NULL};
 
-static bool begins_its_line(const struct source *source, int offset) {
-  while (offset > 0 && (source->text[offset - 1] == ' ' || source->text[offset - 1] == '\t')) offset--;
-  return offset == 0 || source->text[offset - 1] == '\n';
+static bool is_word_byte(char byte) {
+  return byte == '_' || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
+}
+
+/* Whether the line up to `offset` reads like the left side of an assignment: "x ", "a, b.c ". */
+static bool after_targets(const struct source *source, int offset) {
+  const char *text = source->text;
+  int start = offset;
+  while (start > 0 && text[start - 1] != '\n') start--;
+  bool word = false, gap = false; /* seen a word since the last comma or point; and a blank after it */
+  for (int i = start; i < offset; i++) {
+    if (is_word_byte(text[i])) {
+      if (gap) return false;
+      word = true;
+    } else if (text[i] == ',' || text[i] == '.') {
+      if (!word) return false;
+      word = gap = false;
+    } else if (text[i] == ' ' || text[i] == '\t') {
+      gap = word;
+    } else {
+      return false;
+    }
+  }
+  return word && start > 0;
 }
 
 /* What stands where the error is, as the user sees it. */
@@ -122,11 +143,21 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
     }
     if (used < 15) listed[used++] = token;
   }
-  if (line_end) listed[used++] = "the end of the line";
-  if (operator && used <= 1) /* operators go on after any operand: named only when there is little else */
+  /* Inside brackets the list goes on or ends: what else the grammar allows there is rarely what was meant. */
+  const struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
+  const char *closer = !top || top->kind == '{' ? NULL : top->kind == '(' ? "')'" : "']'";
+  if (used > 2 && closer && !name && has(expected, count, closer) && has(expected, count, "','")) {
+    used = 0;
+    listed[used++] = closer;
+    listed[used++] = "','";
+  }
+  if (line_end && !(name && has(expected, count, "'}'"))) listed[used++] = "the end of the line";
+  /* Operators go on after any operand: worth a word only when there is little else. */
+  bool operand = has(expected, count, "'+'");
+  if (operator && used <= 1 && operand) listed[used++] = "an operator";
+  if (operator && used <= 1 && !operand)
     for (int i = 0; i < count && used < 15; i++)
-      if (is_one_of(expected[i], operators) && !(has(expected, count, "'+'") && strcmp(expected[i], "'('"))) listed[used++] = expected[i];
-  if (used == 1 && operator && has(expected, count, "'+'")) listed[used++] = "an operator";
+      if (is_one_of(expected[i], operators)) listed[used++] = expected[i];
   if (!used || used > MOST_LISTED) return NULL;
   const char *text = listed[0];
   for (int i = 1; i < used; i++)
@@ -167,7 +198,7 @@ static void explain_declaration(struct parse *parse, struct span span, const cha
   else if (!strcmp(found, "'param'") || !strcmp(found, "'repeat'") || !strcmp(found, "'return'"))
     parse_error(parse, span, "%s stands inside a model or a function", text);
   else if (!strcmp(found, "'gradient'"))
-    parse_error(parse, span, "'gradient' stands on the line of the '}' that ends its function's body");
+    parse_error(parse, span, "'gradient' follows the '}' that ends a function's body");
   else
     parse_error(parse, span, "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, pipeline or use", text);
 }
@@ -175,20 +206,27 @@ static void explain_declaration(struct parse *parse, struct span span, const cha
 /* Advice that goes with a plain "expected ... before ...", or NULL. */
 static const char *hint(struct parse *parse, struct span span, const char *found, const char *const *expected, int count) {
   const struct source *source = parse->source;
-  bool first = begins_its_line(source, span.begin);
+  int before = parse->before_last.kind;
+  bool newline = !strcmp(found, "the end of the line") && source->text[span.begin] == '\n';
+  if (!strcmp(found, "'='") && after_targets(source, span.begin) && has(expected, count, "'+'"))
+    return "the line above goes on here, since it ends in an operator, a comma or '='";
   if (!strcmp(found, "'='") && has(expected, count, "'=='")) return "to compare, write '=='";
-  if (!strcmp(found, "'else'") && first) return "'else' stands on the line of the '}' before it";
-  if (!strcmp(found, "the end of the line") && has(expected, count, "'{'")) return "the '{' stands on the same line";
   if (is_one_of(found, comparisons) && has(expected, count, "'and'")) return "comparisons do not chain: write a < b and b < c";
   if (!strcmp(found, "'..'")) return "a range stands inside [axis = low .. high -> name]";
   if (!strcmp(found, "'('") && has(expected, count, "'='") && !has(expected, count, "'+'"))
     return "a statement names what it makes: y = f(x), or label: f(x)";
   if (!strcmp(found, "'['") && has(expected, count, "'='") && !has(expected, count, "'+'"))
     return "values are made whole: there is no assignment to a part";
-  if (parse->before_last.kind == FOR) return "'for' takes patterns of parameter names, for \"*.bias\" { ... }; layers are repeated by repeat name[count] { ... }";
-  if (parse->before_last.kind == NUMBER && !strcmp(found, "'.'")) return "a number has digits on both sides of its point";
-  if (!strcmp(found, "'.'") && has(expected, count, "a number")) return "a number has digits on both sides of its point";
-  if (!strcmp(found, "the end of the line") && parse->open.count && parse->open.items[parse->open.count - 1].kind != '{')
+  if (before == FOR)
+    return "'for' takes patterns of parameter names, as in for \"*.bias\" { ... }; layers are repeated by repeat name[count] { ... }";
+  if (before == REPEAT) return "write repeat name[count] { ... }, or repeat [count] { ... } to share the parameters";
+  if (!strcmp(found, "'if'")) return "a value is chosen by where(condition, this, that)";
+  if (!strcmp(found, "'over'")) return "'over' stands before the '->'";
+  if (!strcmp(found, "'.'") && (before == NUMBER || has(expected, count, "a number")))
+    return "a number has digits on both sides of its point";
+  if (has(expected, count, "'->'") && (newline || !strcmp(found, "'{'")) && before == ')')
+    return "a model names its outputs and their axes, as in -> logits[seq, vocab]";
+  if (newline && parse->open.count && parse->open.items[parse->open.count - 1].kind != '{')
     return "a line goes on in the next after a comma or an operator";
   return NULL;
 }
@@ -215,13 +253,19 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
   struct token before = parse->before_last;
   static const char *const declares[] = {"model", "fn", "optimizer", "data", "train", "generate", "use", "pipeline", NULL};
   if (top && before.name.text && is_one_of(before.name.text, declares) && (!strcmp(found, "a name") || !strcmp(found, "a string")) &&
-      begins_its_line(source, before.span.begin) && unclosed_brace(parse).source) {
+      begins_line(source, before.span.begin) && unclosed_brace(parse).source) {
     parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?", before.name.text);
     if (!parse->unclosed_reported) note_bracket(parse, before.span, unclosed_brace(parse), "this '{' is not closed");
     parse->unclosed_reported = true;
     return;
   }
-  if (is_one_of(found, reserved) && has(expected, count, "a name") && !begins_its_line(source, span.begin) &&
+  if (is_one_of(arena_format(parse->arena, "'%s'", before.name.text ? before.name.text : ""), reserved) &&
+      before.kind != IDENT && before.kind != STRING && (!strcmp(found, "'='") || !strcmp(found, "','") || !strcmp(found, "')'")) &&
+      before.kind != RETURN) {
+    parse_error(parse, before.span, "'%s' is a word of the language and cannot be a name", before.name.text);
+    return;
+  }
+  if (is_one_of(found, reserved) && strcmp(found, "'if'") && has(expected, count, "a name") && !begins_line(source, span.begin) &&
       !(has(expected, count, "a number") && has(expected, count, "'('") && !strcmp(found, "'else'"))) {
     parse_error(parse, span, "%s is a word of the language and cannot be a name", text);
     return;

@@ -159,7 +159,8 @@ path: name { $$ = build_path(parse, $1); }
   | path '.' name { path_add_name(parse, $$ = $1, $3); }
   | path '.' NUMBER { path_add_number(parse, $$ = $1, $3); };
 
-block: '{' statements '}' { $$ = $2; } | '{' statements error '}' { $$ = $2; yyerrok; };
+block: open statements '}' { $$ = $2; } | open statements error '}' { $$ = $2; yyerrok; };
+open: '{' { yyerrok; };
 statements: %empty { NEW($$); }
   | statements statement ends { $$ = $1; ADD($$, $2); }
   | statements ends
