@@ -40,6 +40,7 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z);
 double scalar_round(enum storage storage, double x);
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key (seed, stream) and counter
    (step, example, element low, element high). uniform: 24 bits of word 0 as [0, 1). normal: Box-Muller of words 0 and 1. */
+void philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[4]);
 double random_draw(enum distribution distribution, uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element);
 
 #endif

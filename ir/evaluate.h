@@ -1,0 +1,43 @@
+/* One operation of the interpreter on tensors: between interpret.c, which runs graphs, and evaluate*.c. */
+#ifndef IR_EVALUATE_H
+#define IR_EVALUATE_H
+
+#include "ir/interpret.h"
+
+/* A tensor with the distance of its elements along each axis. */
+struct operand {
+  struct axis *const *axes;
+  int axis_count;
+  int64_t strides[MAX_AXES];
+  double *data;
+};
+
+struct evaluation {
+  struct arena *arena; /* for messages */
+  const int64_t *sizes;
+  uint32_t seed;
+};
+
+/* Row-major strides of axes at their present length, or at full extent. */
+struct operand operand_dense(struct axis *const *axes, int count, double *data, const int64_t *sizes);
+struct operand operand_full(struct axis *const *axes, int count, double *data);
+/* 0 for an axis that the operand lacks: it repeats along it. */
+int64_t operand_stride(const struct operand *operand, const struct axis *axis);
+/* Elements at present lengths. */
+int64_t operand_count(const struct operand *operand, const int64_t *sizes);
+/* Elements of `from` into those of `to`, along all axes of `axes`. */
+void operand_copy(struct axis *const *axes, int count, const struct operand *to, const struct operand *from,
+                  const int64_t *sizes);
+
+/* Each fills result->data. They return NULL, or a message without the value's place. */
+void evaluate_elementwise(const struct value *value, const struct operand *result, const struct operand *inputs,
+                          const struct evaluation *evaluation);
+const char *evaluate_mixing(const struct value *value, const struct operand *result, const struct operand *inputs,
+                            const struct evaluation *evaluation);
+const char *evaluate_view(const struct value *value, const struct operand *result, const struct operand *inputs,
+                          const struct evaluation *evaluation);
+/* The source of a scatter (added) or of an update (put) into `base`, at base[axis = index]. */
+const char *evaluate_put(const struct value *value, const struct operand *base, const struct operand *index,
+                         const struct operand *source, bool add, const struct evaluation *evaluation);
+
+#endif

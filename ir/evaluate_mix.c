@@ -1,0 +1,206 @@
+/* Operations that mix elements along axes: sums, running sums, rankings, contractions, and reads and writes at an index. */
+#include <math.h>
+
+#include "ir/evaluate.h"
+#include "ir/walk.h"
+
+static void fill(const struct operand *operand, double number, const int64_t *sizes) {
+  int64_t count = operand_count(operand, sizes);
+  for (int64_t i = 0; i < count; i++) operand->data[i] = number;
+}
+
+static void reduce(const struct value *value, const struct operand *result, const struct operand *x,
+                   const int64_t *sizes) {
+  bool sum = value->op == OP_reduce_sum;
+  fill(result, sum ? 0 : -INFINITY, sizes);
+  struct walk walk;
+  walk_begin(&walk, 2);
+  for (int i = 0; i < x->axis_count; i++)
+    walk_dimension(&walk, axis_length(x->axes[i], sizes),
+                   (int64_t[]){operand_stride(result, x->axes[i]), x->strides[i]});
+  walk_join(&walk);
+  for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {
+    double *to = result->data + walk.offset[0];
+    const double *from = x->data + walk.offset[1];
+    int64_t to_step = walk.stride[0], from_step = walk.stride[1];
+    if (sum)
+      for (int64_t i = 0; i < walk.length; i++) to[i * to_step] += from[i * from_step];
+    else
+      for (int64_t i = 0; i < walk.length; i++)
+        to[i * to_step] = scalar_apply(OP_max, value->kind, from[i * from_step], to[i * to_step], 0);
+  }
+}
+
+/* The rows of x along value->axis, which becomes the walk's last dimension. */
+static void walk_rows(struct walk *walk, const struct value *value, const struct operand *result,
+                      const struct operand *x, const struct axis *result_axis, const int64_t *sizes) {
+  walk_begin(walk, 2);
+  for (int i = 0; i < x->axis_count; i++)
+    if (x->axes[i] != value->axis)
+      walk_dimension(walk, axis_length(x->axes[i], sizes),
+                     (int64_t[]){operand_stride(result, x->axes[i]), x->strides[i]});
+  walk_dimension(walk, axis_length(value->axis, sizes),
+                 (int64_t[]){operand_stride(result, result_axis), operand_stride(x, value->axis)});
+}
+
+static void scan(const struct value *value, const struct operand *result, const struct operand *x,
+                 const int64_t *sizes) {
+  struct walk walk;
+  walk_rows(&walk, value, result, x, value->axis, sizes);
+  for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {
+    double sum = 0;
+    for (int64_t n = 0; n < walk.length; n++) {
+      int64_t i = value->start ? walk.length - 1 - n : n;
+      sum += x->data[walk.offset[1] + i * walk.stride[1]];
+      result->data[walk.offset[0] + i * walk.stride[0]] = sum;
+    }
+  }
+}
+
+/* Does x rank before y? NaN ranks last, and equals keep their order. */
+static bool ranks_before(double x, double y) { return x > y || (isnan(y) && !isnan(x)); }
+
+static const char *top(const struct value *value, const struct operand *result, const struct operand *x,
+                       const struct evaluation *evaluation) {
+  int64_t wanted = value->result->extent, length = axis_length(value->axis, evaluation->sizes);
+  if (wanted > length)
+    return arena_format(evaluation->arena, "the %lld largest along axis %s, which has %lld now", (long long)wanted,
+                        value->axis->name, (long long)length);
+  struct walk walk;
+  walk_rows(&walk, value, result, x, value->result, evaluation->sizes);
+  for (bool more = wanted > 0 && walk_first(&walk); more; more = walk_next(&walk)) {
+    double *best = result->data + walk.offset[0];
+    const double *row = x->data + walk.offset[1];
+    int64_t step = walk.stride[0], kept = 0;
+    for (int64_t i = 0; i < length; i++) {
+      int64_t place = kept;
+      while (place > 0 && ranks_before(row[i * walk.stride[1]], row[(int64_t)best[(place - 1) * step] * walk.stride[1]]))
+        place--;
+      if (place == wanted) continue;
+      if (kept < wanted) kept++;
+      for (int64_t j = kept - 1; j > place; j--) best[j * step] = best[(j - 1) * step];
+      best[place * step] = (double)i;
+    }
+  }
+  return NULL;
+}
+
+static void contract(const struct value *value, const struct operand *result, const struct operand *inputs,
+                     const int64_t *sizes) {
+  const struct operand *x = &inputs[0], *y = &inputs[1];
+  fill(result, 0, sizes);
+  /* The result's last axis goes inside the sum where an input is contiguous along it; else the sum itself is innermost. */
+  int last = result->axis_count - 1;
+  bool inside = last >= 0 && (operand_stride(x, result->axes[last]) == 1 || operand_stride(y, result->axes[last]) == 1);
+  struct walk walk;
+  walk_begin(&walk, 3);
+  for (int i = 0; i < result->axis_count; i++)
+    if (!inside || i < last)
+      walk_dimension(&walk, axis_length(result->axes[i], sizes),
+                     (int64_t[]){result->strides[i], operand_stride(x, result->axes[i]), operand_stride(y, result->axes[i])});
+  for (int i = 0; i < value->list_count; i++)
+    walk_dimension(&walk, axis_length(value->list[i], sizes),
+                   (int64_t[]){0, operand_stride(x, value->list[i]), operand_stride(y, value->list[i])});
+  if (inside)
+    walk_dimension(&walk, axis_length(result->axes[last], sizes),
+                   (int64_t[]){1, operand_stride(x, result->axes[last]), operand_stride(y, result->axes[last])});
+  walk_join(&walk);
+  for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {
+    double *to = result->data + walk.offset[0];
+    const double *a = x->data + walk.offset[1], *b = y->data + walk.offset[2];
+    int64_t to_step = walk.stride[0], a_step = walk.stride[1], b_step = walk.stride[2];
+    if (to_step) {
+      for (int64_t i = 0; i < walk.length; i++) to[i * to_step] += a[i * a_step] * b[i * b_step];
+    } else {
+      double sum = *to;
+      for (int64_t i = 0; i < walk.length; i++) sum += a[i * a_step] * b[i * b_step];
+      *to = sum;
+    }
+  }
+}
+
+static const char *outside(const struct value *value, double index, int64_t length, const struct evaluation *evaluation) {
+  return arena_format(evaluation->arena, "index %.17g is outside of axis %s, which has %lld element%s", index,
+                      value->axis->name, (long long)length, length == 1 ? "" : "s");
+}
+
+static const char *gather(const struct value *value, const struct operand *result, const struct operand *table,
+                          const struct operand *index, const struct evaluation *evaluation) {
+  int64_t length = axis_length(value->axis, evaluation->sizes), step = operand_stride(table, value->axis);
+  struct walk walk;
+  walk_begin(&walk, 3);
+  for (int i = 0; i < result->axis_count; i++) {
+    /* The axis that was indexed is gone from the table; where the result has it, it is the index's. */
+    bool gone = result->axes[i] == value->axis;
+    walk_dimension(&walk, axis_length(result->axes[i], evaluation->sizes),
+                   (int64_t[]){result->strides[i], gone ? 0 : operand_stride(table, result->axes[i]),
+                               operand_stride(index, result->axes[i])});
+  }
+  walk_join(&walk);
+  for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {
+    for (int64_t i = 0; i < walk.length; i++) {
+      double chosen = index->data[walk.offset[2] + i * walk.stride[2]];
+      if (!(chosen >= 0 && chosen < (double)length)) return outside(value, chosen, length, evaluation);
+      result->data[walk.offset[0] + i * walk.stride[0]] =
+          table->data[walk.offset[1] + i * walk.stride[1] + (int64_t)chosen * step];
+    }
+  }
+  return NULL;
+}
+
+const char *evaluate_put(const struct value *value, const struct operand *base, const struct operand *index,
+                         const struct operand *source, bool add, const struct evaluation *evaluation) {
+  /* A state's rows are there at full extent even where fewer are present. */
+  int64_t length = add ? axis_length(value->axis, evaluation->sizes) : value->axis->extent;
+  int64_t step = operand_stride(base, value->axis);
+  struct walk walk;
+  walk_begin(&walk, 3);
+  for (int i = 0; i < source->axis_count; i++) {
+    bool gone = source->axes[i] == value->axis;
+    walk_dimension(&walk, axis_length(source->axes[i], evaluation->sizes),
+                   (int64_t[]){gone ? 0 : operand_stride(base, source->axes[i]), source->strides[i],
+                               operand_stride(index, source->axes[i])});
+  }
+  walk_join(&walk);
+  for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {
+    for (int64_t i = 0; i < walk.length; i++) {
+      double chosen = index->data[walk.offset[2] + i * walk.stride[2]];
+      if (!(chosen >= 0 && chosen < (double)length)) return outside(value, chosen, length, evaluation);
+      double *to = base->data + walk.offset[0] + i * walk.stride[0] + (int64_t)chosen * step;
+      double number = source->data[walk.offset[1] + i * walk.stride[1]];
+      *to = add ? *to + number : number;
+    }
+  }
+  return NULL;
+}
+
+const char *evaluate_mixing(const struct value *value, const struct operand *result, const struct operand *inputs,
+                            const struct evaluation *evaluation) {
+  const int64_t *sizes = evaluation->sizes;
+  switch (op_facts[value->op].class) {
+    case CLASS_REDUCE: reduce(value, result, &inputs[0], sizes); return NULL;
+    case CLASS_CONTRACT: contract(value, result, inputs, sizes); return NULL;
+    case CLASS_GATHER: return gather(value, result, &inputs[0], &inputs[1], evaluation);
+    case CLASS_SCATTER:
+      operand_copy(value->axes, value->axis_count, result, &inputs[0], sizes);
+      return evaluate_put(value, result, &inputs[1], &inputs[2], true, evaluation);
+    case CLASS_MIX:
+      if (value->op == OP_top) return top(value, result, &inputs[0], evaluation);
+      if (value->op != OP_scan) bug("%s has no evaluation", op_facts[value->op].name);
+      scan(value, result, &inputs[0], sizes);
+      return NULL;
+    case CLASS_LEAF:
+    case CLASS_RANDOM:
+    case CLASS_UNARY:
+    case CLASS_BINARY:
+    case CLASS_COMPARE:
+    case CLASS_LOGIC:
+    case CLASS_TERNARY:
+    case CLASS_VIEW:
+    case CLASS_STOP:
+    case CLASS_GRADIENT:
+    case CLASS_UPDATE:
+    case CLASS_CALL: break;
+  }
+  bug("%s does not mix elements", op_facts[value->op].name);
+}
