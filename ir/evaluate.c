@@ -106,21 +106,21 @@ static void place(const struct operand *result, const struct axis *result_axis, 
   copy_runs(&walk, result->data + to, x->data + start * operand_stride(x, axis));
 }
 
-/* The merged axis is walked factor by factor. */
-static void merge(const struct value *value, const struct operand *result, const struct operand *x,
-                  const int64_t *sizes) {
+/* A split or a merge: the whole axis of the one is walked factor by factor along the other. */
+static void refactor(const struct value *value, const struct operand *whole, const struct axis *axis, bool split,
+                     const struct operand *result, const struct operand *x, const int64_t *sizes) {
   struct walk walk;
   walk_begin(&walk, 2);
-  for (int i = 0; i < result->axis_count; i++) {
-    const struct axis *axis = result->axes[i];
-    if (axis != value->result) {
-      walk_dimension(&walk, axis_length(axis, sizes), (int64_t[]){result->strides[i], operand_stride(x, axis)});
+  for (int i = 0; i < whole->axis_count; i++) {
+    const struct axis *other = whole->axes[i];
+    if (other != axis) {
+      walk_dimension(&walk, axis_length(other, sizes), (int64_t[]){operand_stride(result, other), operand_stride(x, other)});
       continue;
     }
     for (int j = 0; j < value->list_count; j++) {
-      int64_t inner = axes_count(value->list + j + 1, value->list_count - j - 1);
-      walk_dimension(&walk, value->list[j]->extent,
-                     (int64_t[]){result->strides[i] * inner, operand_stride(x, value->list[j])});
+      int64_t inside = whole->strides[i] * axes_count(value->list + j + 1, value->list_count - j - 1);
+      int64_t apart = operand_stride(split ? result : x, value->list[j]);
+      walk_dimension(&walk, value->list[j]->extent, (int64_t[]){split ? apart : inside, split ? inside : apart});
     }
   }
   copy_runs(&walk, result->data, x->data);
@@ -139,10 +139,12 @@ const char *evaluate_view(const struct value *value, const struct operand *resul
   const struct operand *x = &inputs[0];
   const struct axis *axis = value->axis;
   int64_t start = value->start;
-  if (value->op == OP_rename || value->op == OP_split) { /* in its place, so the elements are where they were */
-    memcpy(result->data, x->data, sizeof(double) * (size_t)count);
+  if (value->op == OP_rename) {
+    place(result, value->result, 0, x, axis, 0, axis_length(axis, sizes), sizes);
+  } else if (value->op == OP_split) {
+    refactor(value, x, axis, true, result, x, sizes);
   } else if (value->op == OP_merge) {
-    merge(value, result, x, sizes);
+    refactor(value, result, value->result, false, result, x, sizes);
   } else if (value->op == OP_slice) {
     place(result, value->result, 0, x, axis, start, value->result->extent, sizes);
   } else if (value->op == OP_select) {
