@@ -1,0 +1,59 @@
+/* The command line. One small file a verb; what they share is here. */
+#ifndef DRIVER_DRIVER_H
+#define DRIVER_DRIVER_H
+
+#include "codegen/codegen.h"
+#include "frontend/frontend.h"
+#include "passes/passes.h"
+
+/* Exit codes: 0 done, 1 the spec or an input is wrong, 2 the command line is. */
+enum { EXIT_DONE = 0, EXIT_WRONG_INPUT = 1, EXIT_USAGE = 2 };
+
+/* What the command line asks for. */
+struct options {
+  struct arena *arena;
+  const struct verb *verb;
+  const char *spec;
+  const char *output;   /* -o */
+  const char *stage;    /* --stage */
+  const char *graph;    /* --graph */
+  const char *compiler; /* --cc */
+  bool verbose;
+  bool assembly_only;
+  ARRAY(struct define) defines;
+  ARRAY(const char *) dumps;
+  struct frontend_options frontend;
+  struct pass_options passes;
+  char **rest; /* interpret: the program's own verb and arguments */
+  int rest_count;
+};
+
+struct verb {
+  const char *name;
+  int (*run)(struct options *options);
+  const char *arguments; /* in the usage line */
+  const char *summary;   /* one line */
+  const char *options;   /* letters of the options it takes; see options.c */
+};
+extern const struct verb verbs[]; /* ends with a NULL name */
+
+int verb_build(struct options *options);
+int verb_emit(struct options *options);
+int verb_check(struct options *options);
+int verb_show(struct options *options);
+int verb_interpret(struct options *options);
+
+/* Fills `options` from the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
+int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);
+void verb_help(FILE *file, const struct verb *verb);
+
+/* Spec to program, graph passes included. NULL after printing the errors. */
+struct program *load_program(struct options *options, struct diagnostics *diagnostics);
+/* And on to the two texts; false after printing the errors. */
+bool compile_program(struct options *options, struct program **program, struct emitted *emitted);
+
+/* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one.
+   False after a message. */
+bool write_file(const char *path, const char *text);
+
+#endif

@@ -1,0 +1,56 @@
+#include "driver/driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
+  struct program *program = lower_spec(options->arena, options->spec, &options->frontend, diagnostics);
+  if (program && !run_graph_passes(program, &options->passes, diagnostics)) program = NULL;
+  if (!program || diagnostics->error_count) {
+    diagnostics_print(diagnostics, stderr);
+    return NULL;
+  }
+  return program;
+}
+
+bool compile_program(struct options *options, struct program **program, struct emitted *emitted) {
+  struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  *program = load_program(options, diagnostics);
+  if (!*program) return false;
+  struct module *module = run_schedules(*program, &options->passes, diagnostics);
+  if (!module || diagnostics->error_count) {
+    diagnostics_print(diagnostics, stderr);
+    return false;
+  }
+  *emitted = emit_c(options->arena, *program, module, options->passes.target);
+  return true;
+}
+
+static bool write_all(int file, const char *text, size_t length) {
+  while (length) {
+    ssize_t written = write(file, text, length);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    text += written;
+    length -= (size_t)written;
+  }
+  return true;
+}
+
+bool write_file(const char *path, const char *text) {
+  struct arena *arena = arena_new();
+  const char *beside = arena_format(arena, "%s.%ld.tmp", path, (long)getpid());
+  int file = open(beside, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  bool done = file >= 0 && write_all(file, text, strlen(text)) && fsync(file) == 0;
+  int error = errno;
+  if (file >= 0 && close(file) != 0 && done) done = false, error = errno;
+  if (done && rename(beside, path) != 0) done = false, error = errno;
+  if (!done) {
+    if (file >= 0) unlink(beside);
+    fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(error));
+  }
+  arena_free(arena);
+  return done;
+}

@@ -1,0 +1,57 @@
+/* lamella VERB SPEC [options]: finds the verb and runs it. */
+#include "driver/driver.h"
+
+#include <string.h>
+
+const struct verb verbs[] = {
+    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "otpDmdcvTaV"},
+    {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",
+     "otpDmdvTaV"},
+    {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
+    {"show", verb_show, "SPEC --stage=ast|tensor|loops|c [options]", "Prints what the compiler makes of a spec, stage by stage",
+     "stpDmdgTaV"},
+    {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
+     "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},
+    {0},
+};
+
+static void usage(FILE *file) {
+  fputs("Lamella compiles specs of Transformer models and their training loops into C.\n\n"
+        "usage: lamella VERB SPEC [options]\n\nverbs:\n", file);
+  for (const struct verb *verb = verbs; verb->name; verb++) fprintf(file, "  %-10s %s\n", verb->name, verb->summary);
+  fputs("\n`lamella VERB --help` says more; --version prints the version.\n", file);
+}
+
+int main(int count, char **arguments) {
+  if (count < 2) {
+    usage(stderr);
+    return EXIT_USAGE;
+  }
+  const char *word = arguments[1];
+  if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
+    usage(stdout);
+    return EXIT_DONE;
+  }
+  if (!strcmp(word, "--version")) {
+    puts("lamella " LAMELLA_VERSION);
+    return EXIT_DONE;
+  }
+  const char *names[16];
+  int name_count = 0;
+  for (const struct verb *verb = verbs; verb->name; verb++) {
+    names[name_count++] = verb->name;
+    if (strcmp(word, verb->name)) continue;
+    struct options options = {.arena = arena_new()};
+    int code = options_parse(&options, verb, count - 2, arguments + 2);
+    if (code < 0) code = verb->run(&options);
+    arena_free(options.arena);
+    return code;
+  }
+  const char *closest = closest_name(word, names, name_count);
+  if (closest)
+    fprintf(stderr, "lamella: no verb is called '%s'; did you mean '%s'?\n", word, closest);
+  else
+    fprintf(stderr, "lamella: no verb is called '%s'\n", word);
+  usage(stderr);
+  return EXIT_USAGE;
+}

@@ -1,0 +1,172 @@
+#include "driver/driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One row an option. `letter` is how verbs name it, and its short form where `has_short`. */
+static const struct option {
+  char letter;
+  bool has_short;
+  const char *name;  /* without the two dashes */
+  const char *value; /* what its value is called, or NULL */
+  const char *help;
+} option_rows[] = {
+    {'o', true, "output", "PATH", "where to write"},
+    {'t', false, "target", "NAME", "native (default), portable, avx2, avx512, or reference (double precision, libm)"},
+    {'p', false, "passes", "LIST", "the pass pipeline, such as 'fuse,plan'; default: the spec's, else all"},
+    {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
+    {'m', false, "model", "NAME", "which model of the spec, when it has several"},
+    {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
+    {'s', false, "stage", "NAME", "ast, tensor, loops or c"},
+    {'g', false, "graph", "NAME", "only this graph: train, accumulate, evaluate, predict, prepare, step, synthesize"},
+    {'c', false, "cc", "COMMAND", "the C compiler (default: $CC, else cc)"},
+    {'v', true, "verbose", NULL, "say what is done"},
+    {'T', false, "time-passes", NULL, "print how long each pass took"},
+    {'a', false, "dump-after", "PASS", "print the graphs after this pass"},
+    {'V', false, "verify", NULL, "check the graphs after every pass"},
+    {'h', true, "help", NULL, "this text"},
+};
+enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows };
+
+static bool takes(const struct verb *verb, const struct option *option) {
+  return option->letter == 'h' || strchr(verb->options, option->letter);
+}
+
+void verb_help(FILE *file, const struct verb *verb) {
+  fprintf(file, "usage: lamella %s %s\n%s.\n\noptions:\n", verb->name, verb->arguments, verb->summary);
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    const struct option *option = &option_rows[i];
+    if (!takes(verb, option)) continue;
+    char spelled[64];
+    int length = option->has_short ? snprintf(spelled, sizeof spelled, "-%c, ", option->letter) : 0;
+    snprintf(spelled + length, sizeof spelled - (size_t)length, "--%s%s%s", option->name, option->value ? "=" : "",
+             option->value ? option->value : "");
+    fprintf(file, "  %-28s %s\n", spelled, option->help);
+  }
+  if (strchr(verb->options, 't')) {
+    fputs("\ntargets:\n", file);
+    for (int i = 0; target_at(i); i++) fprintf(file, "  %-28s %s\n", target_at(i)->name, target_at(i)->description);
+  }
+}
+
+static const struct option *find_option(const char *name, size_t length) {
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if (strlen(option_rows[i].name) == length && !memcmp(option_rows[i].name, name, length)) return &option_rows[i];
+  return NULL;
+}
+
+static int usage_error(const struct verb *verb, const char *message) {
+  fprintf(stderr, "lamella %s: %s\nusage: lamella %s %s\n`lamella %s --help` lists the options.\n", verb->name, message,
+          verb->name, verb->arguments, verb->name);
+  return EXIT_USAGE;
+}
+
+static int add_define(struct options *options, const char *text) {
+  const char *equals = strchr(text, '=');
+  if (!equals || equals == text || !equals[1])
+    return usage_error(options->verb, arena_format(options->arena, "-D takes NAME=VALUE, not '%s'", text));
+  struct define define = {.source = source_from_text(options->arena, arena_format(options->arena, "-D %s", text), text),
+                          .name = arena_copy(options->arena, text, (size_t)(equals - text)),
+                          .value_begin = (int)(equals - text) + 1};
+  array_push(options->arena, &options->defines, define);
+  return -1;
+}
+
+static int apply(struct options *options, const struct option *option, const char *value) {
+  switch (option->letter) {
+    case 'o': options->output = value; break;
+    case 't':
+      options->passes.target = target_find(value);
+      if (!options->passes.target) {
+        const char *names[16] = {"native"};
+        int count = 1;
+        for (int i = 0; target_at(i) && count < 16; i++) names[count++] = target_at(i)->name;
+        const char *closest = closest_name(value, names, count);
+        return usage_error(options->verb, arena_format(options->arena, "no target is called '%s'%s%s%s", value,
+                                                       closest ? "; did you mean '" : "", closest ? closest : "",
+                                                       closest ? "'?" : ""));
+      }
+      break;
+    case 'p': options->passes.pipeline = value; break;
+    case 'D': return add_define(options, value);
+    case 'm': options->frontend.model = value; break;
+    case 'd': array_push(options->arena, &options->dumps, value); break;
+    case 's': options->stage = value; break;
+    case 'g': options->graph = value; break;
+    case 'c': options->compiler = value; break;
+    case 'v': options->verbose = true; break;
+    case 'T': options->passes.time = true; break;
+    case 'a': options->passes.dump_after = value; break;
+    case 'V': options->passes.verify = true; break;
+    case 'h': verb_help(stdout, options->verb); return EXIT_DONE;
+  }
+  return -1;
+}
+
+/* The option that an argument spells, and its value if it stands in the same argument. */
+static const struct option *spelled(const char *argument, const char **value) {
+  *value = NULL;
+  if (argument[1] != '-') {
+    for (int i = 0; i < OPTION_COUNT; i++)
+      if (option_rows[i].has_short && option_rows[i].letter == argument[1]) {
+        if (argument[2]) *value = argument + 2;
+        return &option_rows[i];
+      }
+    return NULL;
+  }
+  const char *equals = strchr(argument, '=');
+  if (equals) *value = equals + 1;
+  return find_option(argument + 2, equals ? (size_t)(equals - argument - 2) : strlen(argument + 2));
+}
+
+static int unknown_option(const struct options *options, const char *argument) {
+  const char *names[OPTION_COUNT];
+  int count = 0;
+  for (int i = 0; i < OPTION_COUNT; i++)
+    if (takes(options->verb, &option_rows[i])) names[count++] = option_rows[i].name;
+  size_t length = strcspn(argument, "=");
+  const char *bare = arena_copy(options->arena, argument, length);
+  const char *closest = closest_name(bare + strspn(bare, "-"), names, count);
+  return usage_error(options->verb,
+                     closest ? arena_format(options->arena, "unknown option %s; did you mean --%s?", bare, closest)
+                             : arena_format(options->arena, "unknown option %s", bare));
+}
+
+int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
+  options->verb = verb;
+  const char *library = getenv("LAMELLA_LIBRARY");
+  options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
+  for (int i = 0; i < count; i++) {
+    const char *argument = arguments[i];
+    if (argument[0] != '-' || !argument[1]) {
+      if (!options->spec) {
+        options->spec = argument;
+        continue;
+      }
+      if (!strcmp(verb->name, "interpret")) { /* what follows is the program's */
+        options->rest = arguments + i;
+        options->rest_count = count - i;
+        break;
+      }
+      return usage_error(verb, arena_format(options->arena, "one spec at a time: '%s' is one too many", argument));
+    }
+    const char *value;
+    const struct option *option = spelled(argument, &value);
+    if (!option || !takes(verb, option)) return unknown_option(options, argument);
+    if (!option->value && value)
+      return usage_error(verb, arena_format(options->arena, "--%s takes no value", option->name));
+    if (option->value && !value) {
+      if (i + 1 >= count) return usage_error(verb, arena_format(options->arena, "--%s needs a value", option->name));
+      value = arguments[++i];
+    }
+    int code = apply(options, option, value);
+    if (code >= 0) return code;
+  }
+  if (!options->spec) return usage_error(verb, "which spec?");
+  if (!options->passes.target) options->passes.target = target_find("native");
+  options->frontend.defines = options->defines.items;
+  options->frontend.define_count = options->defines.count;
+  options->passes.dump = options->dumps.items;
+  options->passes.dump_count = options->dumps.count;
+  return -1;
+}

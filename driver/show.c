@@ -1,0 +1,56 @@
+#include "driver/driver.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool wanted(const struct options *options, const char *graph) {
+  return !options->graph || !strcmp(options->graph, graph);
+}
+
+static int show_tree(struct options *options) {
+  struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  struct source *source = source_read(options->arena, options->spec);
+  if (!source) {
+    fprintf(stderr, "lamella: error: cannot read %s: %s\n", options->spec, strerror(errno));
+    return EXIT_WRONG_INPUT;
+  }
+  struct ast_file *tree = parse_source(options->arena, source, diagnostics);
+  if (diagnostics->error_count) {
+    diagnostics_print(diagnostics, stderr);
+    return EXIT_WRONG_INPUT;
+  }
+  ast_print(stdout, tree);
+  return EXIT_DONE;
+}
+
+int verb_show(struct options *options) {
+  static const char *const stages[] = {"ast", "tensor", "loops", "c"};
+  enum { STAGES = sizeof stages / sizeof *stages };
+  int stage = 0;
+  while (stage < STAGES && (!options->stage || strcmp(stages[stage], options->stage))) stage++;
+  if (stage == STAGES) {
+    fprintf(stderr, "lamella show: --stage is one of ast, tensor, loops, c\n");
+    return EXIT_USAGE;
+  }
+  if (stage == 0) return show_tree(options);
+  struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  struct program *program = load_program(options, diagnostics);
+  if (!program) return EXIT_WRONG_INPUT;
+  if (stage == 1) {
+    for (int i = 0; program_graph(program, i); i++) {
+      const struct graph *graph = *program_graph(program, i);
+      if (graph && wanted(options, graph->name)) graph_print(stdout, graph);
+    }
+    return EXIT_DONE;
+  }
+  struct module *module = run_schedules(program, &options->passes, diagnostics);
+  if (!module || diagnostics->error_count) {
+    diagnostics_print(diagnostics, stderr);
+    return EXIT_WRONG_INPUT;
+  }
+  if (stage == 2)
+    module_print(stdout, module);
+  else
+    fputs(emit_c(options->arena, program, module, options->passes.target).source, stdout);
+  return EXIT_DONE;
+}
