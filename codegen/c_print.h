@@ -11,6 +11,7 @@ struct c_printer {
   struct arena *arena;
   const struct target *target;
   struct text *text;
+  const struct simd *simd; /* the rows of the target */
 };
 
 struct c_printer *c_printer_new(struct arena *arena, const struct target *target);

@@ -1,0 +1,326 @@
+/* Functions and statements as C. */
+#include <string.h>
+
+#include "codegen/c_writer.h"
+
+struct c_printer *c_printer_new(struct arena *arena, const struct target *target) {
+  struct c_printer *printer = arena_new_struct(arena, struct c_printer);
+  *printer = (struct c_printer){arena, target, text_new(arena), simd_of(arena, target)};
+  return printer;
+}
+
+/* --- Names -------------------------------------------------------------------------------------------------------------------- */
+
+/* What the printed text itself says, besides keywords: a variable of such a name would hide it. */
+static const char *const taken[] = {
+    "auto",   "break",    "case",     "char",    "const",   "continue", "default", "do",     "double", "else",   "enum",   "extern",
+    "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
+    "sizeof", "static",   "struct",   "switch",  "typedef", "union",    "unsigned", "void",  "volatile", "while", "main",   "int32_t",
+    "int64_t", "uint8_t", "uint32_t", "uint64_t", "exp",    "log",      "sqrt",    "tanh",   "erf",    "sin",    "cos",    "pow",
+    "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "INFINITY", "NAN",  "unix",
+    "linux",  "asm",      "typeof",   NULL};
+
+const char *c_identifier(struct arena *arena, const char *name) {
+  for (int i = 0; taken[i]; i++)
+    if (strcmp(taken[i], name) == 0) return arena_format(arena, "%s_", name);
+  return name;
+}
+
+const char *writer_declare(struct writer *writer, const char *name) {
+  const char *base = c_identifier(writer->arena, name), *unique = base;
+  for (int number = 2;; number++) {
+    bool free = true;
+    for (int i = 0; i < writer->names.count && free; i++) free = strcmp(writer->names.items[i], unique) != 0;
+    if (free) break;
+    unique = arena_format(writer->arena, "%s_%d", base, number);
+  }
+  array_push(writer->arena, &writer->names, unique);
+  return unique;
+}
+
+void writer_bind(struct writer *writer, struct binding binding) { array_push(writer->arena, &writer->bindings, binding); }
+
+struct binding *writer_find(struct writer *writer, const struct variable *variable) {
+  for (int i = writer->bindings.count - 1; i >= 0; i--)
+    if (writer->bindings.items[i].variable == variable) return &writer->bindings.items[i];
+  bug("%s: the variable %s is not in scope", writer->function->name, variable->name);
+}
+
+struct array_binding *writer_find_array(struct writer *writer, const struct array *array) {
+  for (int i = writer->arrays.count - 1; i >= 0; i--)
+    if (writer->arrays.items[i].array == array) return &writer->arrays.items[i];
+  bug("%s: the array %s is not in scope", writer->function->name, array->name);
+}
+
+static bool has_values(struct writer *writer, const struct expression *x) {
+  if (x->kind == EXPRESSION_VARIABLE) return writer_find(writer, x->variable)->kind == BINDING_VALUE;
+  for (int i = 0; i < x->argument_count; i++)
+    if (has_values(writer, x->arguments[i])) return true;
+  return false;
+}
+
+const struct expression *writer_resolve(struct writer *writer, const struct expression *x) {
+  if (!has_values(writer, x)) return x;
+  struct arena *arena = writer->arena;
+  const struct expression *arguments[5] = {NULL, NULL, NULL, NULL, NULL};
+  for (int i = 0; i < x->argument_count; i++) arguments[i] = writer_resolve(writer, x->arguments[i]);
+  switch (x->kind) {
+    case EXPRESSION_NUMBER: return x;
+    case EXPRESSION_VARIABLE: return writer_resolve(writer, writer_find(writer, x->variable)->expression);
+    case EXPRESSION_LOAD: return expression_load(arena, x->array, arguments[0]);
+    case EXPRESSION_APPLY:
+      if (x->op == OP_cast) return expression_cast(arena, x->storage, arguments[0]);
+      return expression_apply(arena, x->op, arguments[0], arguments[1], arguments[2]);
+    case EXPRESSION_FMA: return expression_fma(arena, arguments[0], arguments[1], arguments[2]);
+    case EXPRESSION_CONVERT: return expression_convert(arena, x->type, arguments[0]);
+    case EXPRESSION_FOLD: return expression_fold(arena, x->op, x->array, arguments[0], x->lanes);
+    case EXPRESSION_DRAW: return expression_draw(arena, x->distribution, arguments);
+  }
+  bug("no such expression");
+}
+
+/* --- Prototypes ------------------------------------------------------------------------------------------------------------------- */
+
+static const char *parameter_text(struct arena *arena, const struct target *target, const struct parameter *parameter, const char *name) {
+  if (!parameter->array) return arena_format(arena, "%s %s", c_type(target, parameter->variable->type), name);
+  const struct array *array = parameter->array;
+  const char *comment = array->comment ? arena_format(arena, " /* %s */", array->comment) : "";
+  return arena_format(arena, "%s%s *restrict %s%s", array->written ? "" : "const ", c_type(target, array->type), name, comment);
+}
+
+/* The function up to its body. Names are declared in the writer. */
+static const char *head(struct writer *writer, const struct function *function, const char *linkage) {
+  const char *text = "";
+  for (int i = 0; i < function->parameters.count; i++) {
+    const struct parameter *parameter = &function->parameters.items[i];
+    const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
+    if (parameter->array) array_push(writer->arena, &writer->arrays, (struct array_binding){parameter->array, name, false});
+    else writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
+    text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", parameter_text(writer->arena, writer->target, parameter, name));
+  }
+  return arena_format(writer->arena, "%s%svoid %s(%s)", writer->target->attribute ? "LAM_TARGET " : "", linkage,
+                      c_identifier(writer->arena, function->name), *text ? text : "void");
+}
+
+/* --- Statements -------------------------------------------------------------------------------------------------------------------- */
+
+static void print_block(struct writer *writer, const struct block *block);
+
+/* What is declared inside is forgotten when a scope ends. */
+struct scope {
+  int bindings, arrays, names;
+};
+
+static struct scope scope_open(const struct writer *writer) {
+  return (struct scope){writer->bindings.count, writer->arrays.count, writer->names.count};
+}
+
+static void scope_close(struct writer *writer, struct scope scope) {
+  writer->bindings.count = scope.bindings;
+  writer->arrays.count = scope.arrays;
+  writer->names.count = scope.names;
+}
+
+static const char *resolved_text(struct writer *writer, const struct expression *x) {
+  return scalar_text(writer, writer_resolve(writer, x));
+}
+
+/* "for (int64_t i = 0; i < 12; i++)"; the variable is declared. */
+static const char *loop_head(struct writer *writer, const struct statement *s) {
+  struct piece extent = scalar_piece(writer, writer_resolve(writer, s->extent));
+  const char *bound = piece_text(writer->arena, extent, BINDS_SUM);
+  const char *name = writer_declare(writer, s->variable->name);
+  writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_NAME, .name = name});
+  const char *step = s->step > 1 ? arena_format(writer->arena, "%s += %lld", name, (long long)s->step) : arena_format(writer->arena, "%s++", name);
+  return arena_format(writer->arena, "for (int64_t %s = 0; %s < %s; %s)", name, name, bound, step);
+}
+
+static void print_loop_body(struct writer *writer, const char *loop, const struct block *block) {
+  text_open(writer->text, "%s", loop);
+  print_block(writer, block);
+  text_close(writer->text);
+}
+
+/* Compilers do not give the target's attribute to the functions that they make of a parallel loop's body (clang with -fopenmp), so
+   the body becomes a function of its own here. */
+static void print_part(struct writer *writer, const struct statement *s, const char *loop) {
+  struct arena *arena = writer->arena;
+  struct free_names outside = {0};
+  block_free_names(arena, &s->body, &outside);
+  const char *number = writer->part_count++ ? arena_format(arena, "_%d", writer->part_count) : "";
+  const char *name = arena_format(arena, "%s_part%s", writer->function->name, number);
+  struct writer part = *writer;
+  part.text = text_new(arena);
+  part.in_parallel = true;
+  part.bindings.items = NULL, part.bindings.count = part.bindings.capacity = 0;
+  part.arrays.items = NULL, part.arrays.count = part.arrays.capacity = 0;
+  part.names.items = NULL, part.names.count = part.names.capacity = 0;
+  const char *parameters = "", *arguments = "";
+  for (int i = 0; i < outside.arrays.count; i++) {
+    const struct array *array = outside.arrays.items[i];
+    const char *inside = writer_declare(&part, writer_find_array(writer, array)->name);
+    const char *constant = array->written ? "" : "const ";
+    parameters = arena_format(arena, "%s%s%s%s *restrict %s", parameters, *parameters ? ", " : "", constant,
+                              c_type(writer->target, array->type), inside);
+    arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_find_array(writer, array)->name);
+    array_push(arena, &part.arrays, (struct array_binding){array, inside, false});
+  }
+  for (int i = 0; i < outside.variables.count; i++) {
+    const struct variable *variable = outside.variables.items[i];
+    struct binding binding = *writer_find(writer, variable);
+    if (binding.kind == BINDING_NAME) {
+      const char *inside = writer_declare(&part, binding.name);
+      parameters = arena_format(arena, "%s%s%s %s", parameters, *parameters ? ", " : "", c_type(writer->target, variable->type), inside);
+      arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", binding.name);
+      binding.name = inside;
+    }
+    writer_bind(&part, binding);
+  }
+  text_open(part.text, "LAM_TARGET static void %s(%s)", name, *parameters ? parameters : "void");
+  print_block(&part, &s->body);
+  text_close(part.text);
+  text_blank(part.text);
+  writer->part_count = part.part_count;
+  text_raw(writer->parts, text_string(part.text));
+  text_line(writer->text, "LAM_PARALLEL");
+  text_line(writer->text, "%s %s(%s);", loop, name, arguments);
+}
+
+static void print_unrolled(struct writer *writer, const struct statement *s) {
+  int64_t extent, step = s->step > 1 ? s->step : 1;
+  if (!is_literal(writer_resolve(writer, s->extent), &extent))
+    bug("%s: the loop over %s is unrolled and has no constant extent", writer->function->name, s->variable->name);
+  for (int64_t i = 0; i < extent; i += step) {
+    writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_VALUE, .expression = expression_index(writer->arena, i)});
+    print_block(writer, &s->body);
+  }
+}
+
+static void print_loop(struct writer *writer, const struct statement *s) {
+  if (s->loop == LOOP_VECTOR && writer->target->simd) {
+    vector_loop(writer, s);
+    return;
+  }
+  if (s->loop == LOOP_UNROLLED) {
+    print_unrolled(writer, s);
+    return;
+  }
+  struct scope scope = scope_open(writer);
+  const char *loop = loop_head(writer, s);
+  bool parallel = s->loop == LOOP_PARALLEL && !writer->in_parallel;
+  switch (s->loop) {
+    case LOOP_PARALLEL:
+      if (parallel && writer->target->attribute) {
+        print_part(writer, s, loop);
+        break;
+      }
+      if (parallel) text_line(writer->text, "LAM_PARALLEL");
+      writer->in_parallel = true;
+      print_loop_body(writer, loop, &s->body);
+      if (parallel) writer->in_parallel = false;
+      break;
+    case LOOP_SERIAL:
+    case LOOP_VECTOR:
+    case LOOP_UNROLLED:
+      print_loop_body(writer, loop, &s->body);
+      break;
+    case LOOP_GRID:
+    case LOOP_BLOCK:
+    case LOOP_WARP:
+    case LOOP_LANE:
+      bug("%s: a loop of kind %s is for a GPU", writer->function->name, loop_kind_names[s->loop]);
+  }
+  scope_close(writer, scope);
+}
+
+static void print_array(struct writer *writer, const struct statement *s, const struct block *block) {
+  const struct array *array = s->array;
+  const char *name = writer_declare(writer, array->name);
+  bool vectors = array_is_vectors(writer->target, block, array);
+  array_push(writer->arena, &writer->arrays, (struct array_binding){array, name, vectors});
+  if (!vectors) {
+    text_line(writer->text, "%s %s[%lld];", c_type(writer->target, array->type), name, (long long)array->count);
+    return;
+  }
+  enum operation type = array->type == TYPE_REAL ? OPERATION_real_type : array->type == TYPE_BOOLEAN ? OPERATION_mask_type : OPERATION_int_type;
+  text_line(writer->text, "%s %s[%lld];", writer->simd->vector[type], name, (long long)array->count / writer->target->lanes);
+}
+
+static void print_store(struct writer *writer, const struct statement *s) {
+  const char *index = resolved_text(writer, s->index);
+  const char *value = resolved_text(writer, s->expression);
+  text_line(writer->text, "%s[%s] = %s;", writer_find_array(writer, s->array)->name, index, value);
+}
+
+static void print_let(struct writer *writer, const struct statement *s) {
+  const char *value = resolved_text(writer, s->expression);
+  const char *name = writer_declare(writer, s->variable->name);
+  writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_NAME, .name = name});
+  text_line(writer->text, "const %s %s = %s;", c_type(writer->target, s->variable->type), name, value);
+}
+
+static void print_if(struct writer *writer, const struct statement *s) {
+  struct scope scope = scope_open(writer);
+  text_open(writer->text, "if (%s)", resolved_text(writer, s->expression));
+  print_block(writer, &s->body);
+  text_close(writer->text);
+  scope_close(writer, scope);
+}
+
+static void print_call(struct writer *writer, const struct statement *s) {
+  const char *arguments = "";
+  for (int i = 0; i < s->arguments.count; i++) {
+    const struct argument *argument = &s->arguments.items[i];
+    const struct expression *value = argument->expression ? writer_resolve(writer, argument->expression) : expression_index(writer->arena, 0);
+    const char *text = argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
+    arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", text);
+  }
+  text_line(writer->text, "%s(%s);", c_identifier(writer->arena, s->function->name), arguments);
+}
+
+static void print_statement(struct writer *writer, const struct statement *s, const struct block *block) {
+  switch (s->kind) {
+    case STATEMENT_LOOP: print_loop(writer, s); return;
+    case STATEMENT_LET: print_let(writer, s); return;
+    case STATEMENT_ARRAY: print_array(writer, s, block); return;
+    case STATEMENT_STORE: print_store(writer, s); return;
+    case STATEMENT_IF: print_if(writer, s); return;
+    case STATEMENT_CALL: print_call(writer, s); return;
+    case STATEMENT_COMMENT: text_comment(writer->text, s->text); return;
+    case STATEMENT_INSTR:
+    case STATEMENT_BARRIER:
+    case STATEMENT_COPY_ASYNC:
+    case STATEMENT_COMMIT:
+    case STATEMENT_WAIT:
+      bug("%s: the statement is for a GPU", writer->function->name);
+  }
+}
+
+static void print_block(struct writer *writer, const struct block *block) {
+  for (int i = 0; i < block->statements.count; i++) print_statement(writer, block->statements.items[i], block);
+}
+
+static struct writer writer_new(struct c_printer *printer, const struct function *function, const char *linkage) {
+  return (struct writer){.arena = printer->arena,
+                         .target = printer->target,
+                         .simd = printer->simd,
+                         .text = text_new(printer->arena),
+                         .function = function,
+                         .linkage = linkage,
+                         .parts = text_new(printer->arena)};
+}
+
+void c_print_prototype(struct c_printer *printer, const struct function *function, const char *linkage) {
+  struct writer writer = writer_new(printer, function, linkage);
+  text_line(printer->text, "%s;", head(&writer, function, linkage));
+}
+
+void c_print_function(struct c_printer *printer, const struct function *function, const char *linkage) {
+  struct writer writer = writer_new(printer, function, linkage);
+  text_open(writer.text, "%s", head(&writer, function, linkage));
+  print_block(&writer, &function->body);
+  text_close(writer.text);
+  text_raw(printer->text, text_string(writer.parts));
+  if (function->comment) text_comment(printer->text, function->comment);
+  text_raw(printer->text, text_string(writer.text));
+}

@@ -1,0 +1,164 @@
+/* What a block uses, and how: which register arrays can be vectors, and what the body of a parallel loop takes from outside. */
+#include "codegen/c_writer.h"
+
+/* --- Arrays of vectors ------------------------------------------------------------------------------------------------------ */
+
+struct usage {
+  const struct target *target;
+  const struct array *array;
+  const struct variable *lane; /* of the vector loop around, or NULL */
+  ARRAY(const struct variable *) unrolled;
+  struct arena *arena;
+  int parallel; /* parallel loops around, since the scope of the array */
+  bool vectors; /* no use yet that is not of whole vectors */
+  bool used;
+};
+
+/* Whether a sum is a multiple of the lanes wherever the unrolled loops around stand. */
+static bool is_aligned(const struct usage *usage, const struct expression *x) {
+  switch (x->kind) {
+    case EXPRESSION_NUMBER:
+      return (int64_t)x->number % usage->target->lanes == 0;
+    case EXPRESSION_VARIABLE:
+      return false;
+    case EXPRESSION_APPLY:
+      if (x->op == OP_add || x->op == OP_sub)
+        return is_aligned(usage, x->arguments[0]) && is_aligned(usage, x->arguments[1]);
+      if (x->op == OP_mul) return is_aligned(usage, x->arguments[0]) || is_aligned(usage, x->arguments[1]);
+      return false;
+    case EXPRESSION_LOAD:
+    case EXPRESSION_FMA:
+    case EXPRESSION_CONVERT:
+    case EXPRESSION_FOLD:
+    case EXPRESSION_DRAW:
+      return false;
+  }
+  return false;
+}
+
+/* Whether an index is known once loops are unrolled, the lane aside. */
+static bool is_known(const struct usage *usage, const struct expression *x) {
+  if (x->kind == EXPRESSION_NUMBER) return true;
+  if (x->kind == EXPRESSION_VARIABLE) {
+    if (x->variable == usage->lane) return true;
+    for (int i = 0; i < usage->unrolled.count; i++)
+      if (usage->unrolled.items[i] == x->variable) return true;
+    return false;
+  }
+  if (x->kind != EXPRESSION_APPLY) return false;
+  for (int i = 0; i < x->argument_count; i++)
+    if (!is_known(usage, x->arguments[i])) return false;
+  return true;
+}
+
+/* index - lane, as far as sums go. */
+static bool is_vector_place(const struct usage *usage, const struct expression *index) {
+  int64_t coefficient;
+  if (!usage->lane || usage->parallel || !is_known(usage, index)) return false;
+  if (!expression_coefficient(index, usage->lane, &coefficient) || coefficient != 1) return false;
+  const struct expression *base =
+      expression_apply(usage->arena, OP_sub, index, expression_variable(usage->arena, usage->lane), NULL);
+  return is_aligned(usage, base);
+}
+
+static void see_expression(struct usage *usage, const struct expression *x) {
+  if (!x) return;
+  if (x->array == usage->array) {
+    usage->used = true;
+    if (x->kind == EXPRESSION_LOAD && !is_vector_place(usage, x->arguments[0])) usage->vectors = false;
+    if (x->kind == EXPRESSION_FOLD &&
+        (usage->parallel || x->lanes != usage->target->lanes || x->type != TYPE_REAL ||
+         !is_known(usage, x->arguments[0]) || !is_aligned(usage, x->arguments[0])))
+      usage->vectors = false;
+  }
+  for (int i = 0; i < x->argument_count; i++) see_expression(usage, x->arguments[i]);
+}
+
+static void see_block(struct usage *usage, const struct block *block) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *s = block->statements.items[i];
+    if (s->kind == STATEMENT_STORE && s->array == usage->array) {
+      usage->used = true;
+      if (!is_vector_place(usage, s->index)) usage->vectors = false;
+    }
+    see_expression(usage, s->index);
+    see_expression(usage, s->expression);
+    see_expression(usage, s->extent);
+    for (int j = 0; j < s->arguments.count; j++) {
+      if (s->arguments.items[j].array == usage->array) usage->vectors = false;
+      see_expression(usage, s->arguments.items[j].expression);
+    }
+    if (s->kind == STATEMENT_LOOP) {
+      const struct variable *lane = usage->lane;
+      int unrolled = usage->unrolled.count;
+      if (s->loop == LOOP_VECTOR) usage->lane = s->variable;
+      if (s->loop == LOOP_UNROLLED) array_push(usage->arena, &usage->unrolled, s->variable);
+      if (s->loop == LOOP_PARALLEL) usage->parallel++;
+      see_block(usage, &s->body);
+      if (s->loop == LOOP_PARALLEL) usage->parallel--;
+      usage->lane = lane;
+      usage->unrolled.count = unrolled;
+    } else {
+      see_block(usage, &s->body);
+    }
+  }
+}
+
+bool array_is_vectors(const struct target *target, const struct block *scope, const struct array *array) {
+  if (!target->simd || array->memory != MEMORY_REGISTER || array->count % target->lanes != 0) return false;
+  struct usage usage = {.target = target, .array = array, .arena = arena_new(), .vectors = true};
+  see_block(&usage, scope);
+  arena_free(usage.arena);
+  return usage.vectors && usage.used;
+}
+
+/* --- Free names --------------------------------------------------------------------------------------------------------------- */
+
+struct collection {
+  struct arena *arena;
+  struct free_names *free_names;
+  ARRAY(const struct variable *) own;
+  ARRAY(const struct array *) own_arrays;
+};
+
+static void use_array(struct collection *c, const struct array *array) {
+  for (int i = 0; i < c->own_arrays.count; i++)
+    if (c->own_arrays.items[i] == array) return;
+  for (int i = 0; i < c->free_names->arrays.count; i++)
+    if (c->free_names->arrays.items[i] == array) return;
+  array_push(c->arena, &c->free_names->arrays, array);
+}
+
+static void use_expression(struct collection *c, const struct expression *x) {
+  if (!x) return;
+  if (x->array) use_array(c, x->array);
+  for (int i = 0; i < x->argument_count; i++) use_expression(c, x->arguments[i]);
+  if (x->kind != EXPRESSION_VARIABLE) return;
+  for (int i = 0; i < c->own.count; i++)
+    if (c->own.items[i] == x->variable) return;
+  for (int i = 0; i < c->free_names->variables.count; i++)
+    if (c->free_names->variables.items[i] == x->variable) return;
+  array_push(c->arena, &c->free_names->variables, x->variable);
+}
+
+static void use_block(struct collection *c, const struct block *block) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *s = block->statements.items[i];
+    if (s->kind == STATEMENT_ARRAY) array_push(c->arena, &c->own_arrays, s->array);
+    else if (s->array) use_array(c, s->array);
+    use_expression(c, s->index);
+    use_expression(c, s->expression);
+    use_expression(c, s->extent);
+    for (int j = 0; j < s->arguments.count; j++) {
+      if (s->arguments.items[j].array) use_array(c, s->arguments.items[j].array);
+      use_expression(c, s->arguments.items[j].expression);
+    }
+    if (s->variable) array_push(c->arena, &c->own, s->variable);
+    use_block(c, &s->body);
+  }
+}
+
+void block_free_names(struct arena *arena, const struct block *block, struct free_names *free_names) {
+  struct collection collection = {.arena = arena, .free_names = free_names};
+  use_block(&collection, block);
+}

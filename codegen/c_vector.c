@@ -1,0 +1,318 @@
+/* Vector loops with SIMD: the loop goes, and each statement of its body is done on all lanes at once with rows of simd.def. */
+#include "codegen/c_writer.h"
+
+/* Texts of the vector operations for reals, integers and booleans. */
+struct family {
+  enum operation type, splat, load, load_masked, store, store_masked, select;
+};
+static const struct family families[] = {
+    [TYPE_REAL] = {OPERATION_real_type, OPERATION_real_splat, OPERATION_real_load, OPERATION_real_load_masked,
+                   OPERATION_real_store, OPERATION_real_store_masked, OPERATION_real_select},
+    [TYPE_INTEGER] = {OPERATION_int_type, OPERATION_int_splat, OPERATION_int_load, OPERATION_int_load_masked,
+                      OPERATION_int_store, OPERATION_int_store_masked, OPERATION_int_select},
+    [TYPE_BOOLEAN] = {OPERATION_mask_type, OPERATION_mask_splat, OPERATION_mask_load, OPERATION_mask_load_masked,
+                      OPERATION_mask_store, OPERATION_mask_store_masked, OPERATION_mask_select},
+    [TYPE_INDEX] = {OPERATION_int_type, OPERATION_int_splat, OPERATION_int_load, OPERATION_int_load_masked,
+                    OPERATION_int_store, OPERATION_int_store_masked, OPERATION_int_select},
+};
+
+static const char *row(struct writer *writer, enum operation operation) {
+  const char *text = writer->simd->vector[operation];
+  if (!text) bug("the target %s has no row %s", writer->target->name, operation_facts[operation].name);
+  return text;
+}
+
+static const char *fill(struct writer *writer, enum operation operation, const char *x, const char *y, const char *z) {
+  struct piece arguments[3] = {{x, BINDS_LIST}, {y, BINDS_LIST}, {z, BINDS_LIST}};
+  return piece_fill(writer->arena, row(writer, operation), arguments).text;
+}
+
+static const char *vector_text(struct writer *writer, const struct expression *x);
+
+/* Whether the value differs between lanes. */
+static bool has_lanes(struct writer *writer, const struct expression *x) {
+  if (x->kind == EXPRESSION_VARIABLE) {
+    struct binding *binding = writer_find(writer, x->variable);
+    if (binding->kind == BINDING_VALUE) return has_lanes(writer, binding->expression);
+    return binding->kind != BINDING_NAME;
+  }
+  for (int i = 0; i < x->argument_count; i++)
+    if (has_lanes(writer, x->arguments[i])) return true;
+  return false;
+}
+
+static bool has_load(const struct expression *x) {
+  if (x->kind == EXPRESSION_LOAD || x->kind == EXPRESSION_DRAW || x->kind == EXPRESSION_FOLD) return true;
+  for (int i = 0; i < x->argument_count; i++)
+    if (has_load(x->arguments[i])) return true;
+  return false;
+}
+
+/* index = base + lane */
+static bool splits_lane(struct writer *writer, const struct expression *index, const struct expression **base) {
+  int64_t coefficient;
+  if (!expression_coefficient(index, writer->lane, &coefficient) || coefficient != 1) return false;
+  *base = expression_apply(writer->arena, OP_sub, index, expression_variable(writer->arena, writer->lane), NULL);
+  return !has_lanes(writer, *base);
+}
+
+static const char *place_in_registers(struct writer *writer, const struct array_binding *array, const struct expression *index) {
+  const struct expression *base;
+  int64_t place;
+  if (!splits_lane(writer, index, &base) || !is_literal(base, &place))
+    bug("%s: %s is indexed by what is not known", writer->function->name, array->name);
+  return arena_format(writer->arena, "%s[%lld]", array->name, (long long)place / writer->target->lanes);
+}
+
+/* --- Lanes one by one --------------------------------------------------------------------------------------------------------- */
+
+/* Memory for one vector; the type's family is in `type`. */
+static const char *lane_array(struct writer *writer, const char *name, enum type type, bool zeroed) {
+  const char *array = writer_declare(writer, arena_format(writer->arena, "%s_lanes", name));
+  enum type stored = type == TYPE_INDEX ? TYPE_INTEGER : type;
+  text_line(writer->text, "%s %s[%d]%s;", c_type(writer->target, stored), array, writer->target->lanes, zeroed ? " = {0}" : "");
+  return array;
+}
+
+const char *vector_spill(struct writer *writer, const char *name, enum type type, const char *vector) {
+  const char *array = lane_array(writer, name, type, false);
+  text_line(writer->text, "%s;", fill(writer, families[type].store, array, vector, NULL));
+  return array;
+}
+
+/* Opens "for (lane)", with the guard as a condition. The statement that follows is the loop's body. */
+static const char *lane_loop(struct writer *writer, const char *lane, const char *condition) {
+  const char *loop = arena_format(writer->arena, "for (int64_t %s = 0; %s < %d; %s++)", lane, lane, writer->target->lanes, lane);
+  return condition ? arena_format(writer->arena, "%s if (%s)", loop, condition) : loop;
+}
+
+static const char *lane_condition(struct writer *writer) {
+  return writer->condition ? scalar_text(writer, writer->condition) : NULL;
+}
+
+static const char *by_lanes(struct writer *writer, const struct expression *x) {
+  int visible = writer->names.count;
+  const char *lane = writer_declare(writer, writer->lane->name);
+  writer->lane_name = lane;
+  const char *condition = lane_condition(writer);
+  const char *value = scalar_text(writer, x);
+  const char *name = x->kind == EXPRESSION_LOAD ? writer_find_array(writer, x->array)->name : "value";
+  const char *array = lane_array(writer, name, x->type, condition != NULL);
+  text_line(writer->text, "%s %s[%s] = %s;", lane_loop(writer, lane, condition), array, lane, value);
+  writer->lane_name = NULL;
+  (void)visible; /* the names stay taken: the arrays are alive to the end of the block */
+  return fill(writer, families[x->type].load, array, NULL, NULL);
+}
+
+/* --- Expressions ------------------------------------------------------------------------------------------------------------- */
+
+static const char *splat(struct writer *writer, const struct expression *x) {
+  if (x->type == TYPE_REAL && x->kind == EXPRESSION_NUMBER && x->number == 0) return fill(writer, OPERATION_real_zero, NULL, NULL, NULL);
+  struct piece value = scalar_piece(writer, x);
+  if (x->type == TYPE_INDEX && x->kind != EXPRESSION_NUMBER) value = piece_fill(writer->arena, "(int32_t)$0", &value);
+  return piece_fill(writer->arena, row(writer, families[x->type].splat), &value).text;
+}
+
+static const char *load(struct writer *writer, const struct expression *x) {
+  struct array_binding *array = writer_find_array(writer, x->array);
+  const struct expression *base;
+  if (array->vectors) return place_in_registers(writer, array, x->arguments[0]);
+  if (!splits_lane(writer, x->arguments[0], &base)) return by_lanes(writer, x);
+  const char *pointer = pointer_piece(writer, x->array, base).text;
+  if (writer->guard) return fill(writer, families[x->type].load_masked, pointer, writer->guard, NULL);
+  return fill(writer, families[x->type].load, pointer, NULL, NULL);
+}
+
+/* base + lane < bound holds in the first lanes, and so does bound > base + lane: how many, as an expression, or NULL. `negated`
+   is set where it holds in all but those. */
+static const struct expression *first_lanes(struct writer *writer, const struct expression *x, bool *negated) {
+  if ((x->op != OP_lt && x->op != OP_le) || x->arguments[0]->type != TYPE_INDEX) return NULL;
+  const struct expression *base, *bound, *one = expression_index(writer->arena, 1);
+  if (splits_lane(writer, x->arguments[0], &base) && !has_lanes(writer, x->arguments[1])) {
+    *negated = false; /* base + lane < bound */
+    bound = x->arguments[1];
+    if (x->op == OP_le) bound = expression_apply(writer->arena, OP_add, bound, one, NULL);
+  } else if (splits_lane(writer, x->arguments[1], &base) && !has_lanes(writer, x->arguments[0])) {
+    *negated = true; /* not (base + lane <= bound) */
+    bound = x->arguments[0];
+    if (x->op == OP_lt) bound = expression_apply(writer->arena, OP_add, bound, one, NULL);
+  } else {
+    return NULL;
+  }
+  return expression_apply(writer->arena, OP_sub, bound, base, NULL);
+}
+
+/* The exponent when `x` is a power of two known now, else -1. */
+static int power_of_two(const struct expression *x) {
+  int64_t number;
+  if (!is_literal(x, &number) || number < 1 || (number & (number - 1))) return -1;
+  return __builtin_ctzll((unsigned long long)number);
+}
+
+static const char *apply(struct writer *writer, const struct expression *x) {
+  struct arena *arena = writer->arena;
+  bool negated;
+  const struct expression *count = first_lanes(writer, x, &negated);
+  if (count) {
+    const char *mask = fill(writer, OPERATION_first_lanes, scalar_text(writer, count), NULL, NULL);
+    return negated ? fill(writer, OPERATION_mask_not, mask, NULL, NULL) : mask;
+  }
+  if (x->op == OP_cast) {
+    switch (x->storage) {
+      case STORAGE_REAL:
+      case STORAGE_F32:
+      case STORAGE_F64: return vector_text(writer, x->arguments[0]);
+      case STORAGE_BF16: return fill(writer, OPERATION_real_bf16, vector_text(writer, x->arguments[0]), NULL, NULL);
+      case STORAGE_F16: return fill(writer, OPERATION_real_f16, vector_text(writer, x->arguments[0]), NULL, NULL);
+      case STORAGE_I32:
+      case STORAGE_I8:
+      case STORAGE_BOOL: return by_lanes(writer, x);
+    }
+  }
+  enum operation operation = operation_of(x->op, x->arguments[x->op == OP_where ? 1 : 0]->type);
+  if (operation == OPERATION_COUNT) bug("%s: no C for %s", writer->function->name, op_facts[x->op].name);
+  if (operation == OPERATION_int_quotient || operation == OPERATION_int_mod) {
+    int shift = power_of_two(x->arguments[1]);
+    if (shift < 0) return by_lanes(writer, x);
+    const char *argument = vector_text(writer, x->arguments[0]);
+    if (operation == OPERATION_int_quotient) return fill(writer, OPERATION_bits_shr, argument, arena_format(arena, "%d", shift), NULL);
+    const char *rest = arena_format(arena, "%lld", (1LL << shift) - 1);
+    return fill(writer, OPERATION_bits_and, argument, fill(writer, OPERATION_int_splat, rest, NULL, NULL), NULL);
+  }
+  if (!writer->simd->vector[operation]) return by_lanes(writer, x);
+  const char *arguments[3] = {NULL, NULL, NULL};
+  for (int i = 0; i < x->argument_count; i++) arguments[i] = vector_text(writer, x->arguments[i]);
+  return fill(writer, operation, arguments[0], arguments[1], arguments[2]);
+}
+
+static const char *convert(struct writer *writer, const struct expression *x) {
+  enum type from = x->arguments[0]->type;
+  const char *argument = vector_text(writer, x->arguments[0]);
+  bool boolean = from == TYPE_BOOLEAN;
+  switch (x->type) {
+    case TYPE_REAL:
+      if (from == TYPE_REAL) return argument;
+      return fill(writer, boolean ? OPERATION_mask_to_real : OPERATION_int_to_real, argument, NULL, NULL);
+    case TYPE_INTEGER:
+    case TYPE_INDEX:
+      if (from == TYPE_REAL) return by_lanes(writer, x);
+      return boolean ? fill(writer, OPERATION_mask_to_int, argument, NULL, NULL) : argument;
+    case TYPE_BOOLEAN: {
+      if (boolean) return argument;
+      bool reals = from == TYPE_REAL;
+      const char *zero = reals ? fill(writer, OPERATION_real_zero, NULL, NULL, NULL) : fill(writer, OPERATION_int_splat, "0", NULL, NULL);
+      return fill(writer, reals ? OPERATION_real_ne : OPERATION_int_ne, argument, zero, NULL);
+    }
+  }
+  bug("no such type");
+}
+
+/* The value of every lane, as a C expression. What must be done before it is printed on lines of its own. */
+static const char *vector_text(struct writer *writer, const struct expression *x) {
+  if (!has_lanes(writer, x)) return splat(writer, x);
+  switch (x->kind) {
+    case EXPRESSION_NUMBER:
+      return splat(writer, x);
+    case EXPRESSION_VARIABLE: {
+      struct binding *binding = writer_find(writer, x->variable);
+      if (binding->kind == BINDING_VECTOR) return binding->name;
+      if (binding->kind == BINDING_VALUE) return vector_text(writer, writer_resolve(writer, x));
+      return fill(writer, OPERATION_lane_numbers, NULL, NULL, NULL);
+    }
+    case EXPRESSION_LOAD:
+      return load(writer, x);
+    case EXPRESSION_APPLY:
+      return apply(writer, x);
+    case EXPRESSION_FMA: {
+      const char *a = vector_text(writer, x->arguments[0]), *b = vector_text(writer, x->arguments[1]);
+      return fill(writer, OPERATION_real_fma, a, b, vector_text(writer, x->arguments[2]));
+    }
+    case EXPRESSION_CONVERT:
+      return convert(writer, x);
+    case EXPRESSION_FOLD:
+    case EXPRESSION_DRAW:
+      return by_lanes(writer, x);
+  }
+  bug("no such expression");
+}
+
+/* --- Statements ---------------------------------------------------------------------------------------------------------------- */
+
+static void store_by_lanes(struct writer *writer, const struct statement *s, const struct expression *index, const char *value) {
+  const char *values = vector_spill(writer, writer_find_array(writer, s->array)->name, s->expression->type, value);
+  const char *lane = writer_declare(writer, writer->lane->name);
+  writer->lane_name = lane;
+  const char *condition = lane_condition(writer);
+  const char *place = scalar_text(writer, index);
+  text_line(writer->text, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition), writer_find_array(writer, s->array)->name, place,
+            values, lane);
+  writer->lane_name = NULL;
+}
+
+static void store(struct writer *writer, const struct statement *s) {
+  const struct expression *index = writer_resolve(writer, s->index), *base;
+  struct array_binding *array = writer_find_array(writer, s->array);
+  const char *value = vector_text(writer, writer_resolve(writer, s->expression));
+  const struct family *family = &families[s->expression->type];
+  if (array->vectors) {
+    const char *place = place_in_registers(writer, array, index);
+    if (writer->guard) value = fill(writer, family->select, writer->guard, value, place);
+    text_line(writer->text, "%s = %s;", place, value);
+  } else if (splits_lane(writer, index, &base)) {
+    const char *pointer = pointer_piece(writer, s->array, base).text;
+    text_line(writer->text, "%s;", writer->guard ? fill(writer, family->store_masked, pointer, writer->guard, value)
+                                                 : fill(writer, family->store, pointer, value, NULL));
+  } else {
+    store_by_lanes(writer, s, index, value);
+  }
+}
+
+static void let(struct writer *writer, const struct statement *s) {
+  const struct expression *x = writer_resolve(writer, s->expression);
+  bool lanes = has_lanes(writer, x);
+  if (lanes && x->type == TYPE_INDEX && !has_load(x)) {
+    /* An index is worth more as a sum in the addresses that it is for. */
+    writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_VALUE, .expression = x});
+    return;
+  }
+  const char *value = lanes ? vector_text(writer, x) : scalar_text(writer, x);
+  const char *name = writer_declare(writer, s->variable->name);
+  text_line(writer->text, "const %s %s = %s;", lanes ? row(writer, families[x->type].type) : c_type(writer->target, x->type), name,
+            value);
+  writer_bind(writer, (struct binding){.variable = s->variable, .kind = lanes ? BINDING_VECTOR : BINDING_NAME, .name = name});
+}
+
+static void body(struct writer *writer, const struct block *block);
+
+static void guarded(struct writer *writer, const struct statement *s) {
+  const char *outer = writer->guard;
+  const struct expression *outer_condition = writer->condition;
+  const struct expression *condition = writer_resolve(writer, s->expression);
+  const char *mask = vector_text(writer, condition);
+  if (outer) mask = fill(writer, OPERATION_mask_and, outer, mask, NULL);
+  writer->guard = writer_declare(writer, "on");
+  text_line(writer->text, "const %s %s = %s;", row(writer, OPERATION_mask_type), writer->guard, mask);
+  writer->condition = outer_condition ? expression_apply(writer->arena, OP_and, outer_condition, condition, NULL) : condition;
+  body(writer, &s->body);
+  writer->guard = outer;
+  writer->condition = outer_condition;
+}
+
+static void body(struct writer *writer, const struct block *block) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *s = block->statements.items[i];
+    if (s->kind == STATEMENT_LET) let(writer, s);
+    else if (s->kind == STATEMENT_STORE) store(writer, s);
+    else if (s->kind == STATEMENT_IF) guarded(writer, s);
+    else if (s->kind == STATEMENT_COMMENT) text_comment(writer->text, s->text);
+    else bug("%s: a vector loop holds more than let, store and if", writer->function->name);
+  }
+}
+
+void vector_loop(struct writer *writer, const struct statement *loop) {
+  if (writer->lane) bug("%s: a vector loop in a vector loop", writer->function->name);
+  writer->lane = loop->variable;
+  writer_bind(writer, (struct binding){.variable = loop->variable, .kind = BINDING_LANE});
+  body(writer, &loop->body);
+  writer->lane = NULL;
+}

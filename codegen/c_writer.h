@@ -1,0 +1,86 @@
+/* One function being printed: what the files of the C-family printer share. */
+#ifndef CODEGEN_C_WRITER_H
+#define CODEGEN_C_WRITER_H
+
+#include "codegen/c_print.h"
+#include "codegen/simd.h"
+
+/* What a variable of the loop IR is in the text. */
+enum binding_kind {
+  BINDING_NAME,   /* a C variable */
+  BINDING_VECTOR, /* a C variable that holds a value for each lane */
+  BINDING_LANE,   /* the lane itself; `name` is the variable of a loop over lanes while one is open, else NULL */
+  BINDING_VALUE   /* `expression`: the number of an unrolled loop's copy, or an index computed where it is used */
+};
+
+struct binding {
+  const struct variable *variable;
+  enum binding_kind kind;
+  const char *name;
+  const struct expression *expression;
+  const char *lanes; /* of a BINDING_VECTOR: the C array that its lanes were stored to, or NULL */
+};
+
+struct array_binding {
+  const struct array *array;
+  const char *name;
+  bool vectors; /* a register array held as vectors: element k is lane k % lanes of name[k / lanes] */
+};
+
+struct writer {
+  struct arena *arena;
+  const struct target *target;
+  const struct simd *simd;
+  struct text *text;
+  const struct function *function;
+  const char *linkage;
+  struct text *parts;  /* functions made of parallel loops' bodies, to be printed before this one */
+  int part_count;
+  bool in_parallel;
+  ARRAY(struct binding) bindings;      /* looked up from the end */
+  ARRAY(struct array_binding) arrays;
+  ARRAY(const char *) names;           /* in scope */
+  /* In a vector loop printed as vectors: */
+  const struct variable *lane;         /* NULL outside */
+  const char *lane_name;               /* while lanes are taken one by one */
+  const char *guard;                   /* the mask of the lanes that are on, or NULL: all */
+  const struct expression *condition;  /* the same, of one lane */
+};
+
+/* --- c_function.c --------------------------------------------------------------------------------------------------------- */
+
+/* A name that nothing in scope has, like `name`; it is in scope from here on. */
+const char *writer_declare(struct writer *writer, const char *name);
+void writer_bind(struct writer *writer, struct binding binding);
+struct binding *writer_find(struct writer *writer, const struct variable *variable);
+struct array_binding *writer_find_array(struct writer *writer, const struct array *array);
+/* The expression with bound values in place of their variables, folded. */
+const struct expression *writer_resolve(struct writer *writer, const struct expression *expression);
+
+/* --- c_expression.c: expressions without lanes, or of one lane ------------------------------------------------------------------ */
+
+struct piece scalar_piece(struct writer *writer, const struct expression *expression);
+const char *scalar_text(struct writer *writer, const struct expression *expression);
+/* "x", "x + 3": a pointer to an element. */
+struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index);
+/* A number in an expression is an integer. */
+bool is_literal(const struct expression *expression, int64_t *number);
+
+/* --- c_vector.c: vector loops ---------------------------------------------------------------------------------------------------- */
+
+void vector_loop(struct writer *writer, const struct statement *loop);
+/* The C array that holds the lanes of a vector, stored there by a line printed now. `type` tells reals, integers, booleans. */
+const char *vector_spill(struct writer *writer, const char *name, enum type type, const char *vector);
+
+/* --- c_registers.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* Whether every use of a register array is of whole vectors at known places, so that it can be an array of vectors. */
+bool array_is_vectors(const struct target *target, const struct block *scope, const struct array *array);
+/* The variables and arrays that `block` uses and does not declare. */
+struct free_names {
+  ARRAY(const struct variable *) variables;
+  ARRAY(const struct array *) arrays;
+};
+void block_free_names(struct arena *arena, const struct block *block, struct free_names *free_names);
+
+#endif
