@@ -18,15 +18,16 @@ void walk_dimension(struct walk *walk, int64_t length, const int64_t *strides) {
 void walk_join(struct walk *walk) {
   int rank = 0;
   for (int d = 0; d < walk->rank; d++) {
-    if (walk->lengths[d] == 1) continue;
+    int64_t length = walk->lengths[d]; /* entry d may be the one that is overwritten */
+    if (length == 1) continue;
     bool joins = rank > 0;
     for (int k = 0; joins && k < walk->arrays; k++)
-      joins = walk->strides[rank - 1][k] == walk->strides[d][k] * walk->lengths[d];
+      joins = walk->strides[rank - 1][k] == walk->strides[d][k] * length;
     if (!joins) {
       walk->lengths[rank] = 1;
       rank++;
     }
-    walk->lengths[rank - 1] *= walk->lengths[d];
+    walk->lengths[rank - 1] *= length;
     for (int k = 0; k < walk->arrays; k++) walk->strides[rank - 1][k] = walk->strides[d][k];
   }
   walk->rank = rank;

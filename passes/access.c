@@ -1,0 +1,322 @@
+/* Values as expressions at given coordinates. A view rewrites the coordinates, an elementwise operation applies itself to its
+   operands at the same coordinates, a materialised value is a load: so a chain of views and elementwise operations is one
+   expression in the kernel that uses it. */
+#include <math.h>
+
+#include "passes/schedule.h"
+
+void coordinates_set(struct coordinates *coordinates, const struct axis *axis, struct linear at) {
+  int i = 0;
+  while (i < coordinates->count && coordinates->axes[i] != axis) i++;
+  if (i == 2 * MAX_AXES) bug("more than %d coordinates", 2 * MAX_AXES);
+  if (i == coordinates->count) coordinates->count++;
+  coordinates->axes[i] = axis;
+  coordinates->at[i] = at;
+}
+
+struct linear coordinates_get(const struct coordinates *coordinates, const struct axis *axis) {
+  for (int i = 0; i < coordinates->count; i++)
+    if (coordinates->axes[i] == axis) return coordinates->at[i];
+  bug("no coordinate along %s'%d", axis->name, axis->id);
+}
+
+enum type type_of_kind(enum kind kind) {
+  switch (kind) {
+  case KIND_REAL: return TYPE_REAL;
+  case KIND_INTEGER: return TYPE_INTEGER;
+  case KIND_BOOLEAN: return TYPE_BOOLEAN;
+  }
+  bug("kind %d", (int)kind);
+}
+
+bool access_is_expression(const struct value *value) {
+  switch (op_facts[value->op].class) {
+  case CLASS_LEAF:
+  case CLASS_RANDOM:
+  case CLASS_UNARY:
+  case CLASS_BINARY:
+  case CLASS_COMPARE:
+  case CLASS_LOGIC:
+  case CLASS_TERNARY:
+  case CLASS_GATHER:
+  case CLASS_VIEW:
+  case CLASS_STOP: return true;
+  case CLASS_SCATTER: /* one source at most for each element when the index brings no axis of its own */
+    for (int i = 0; i < value->inputs[1]->axis_count; i++)
+      if (value->inputs[1]->axes[i] == value->axis || !value_has_axis(value->inputs[0], value->inputs[1]->axes[i])) return false;
+    return true;
+  case CLASS_UPDATE: return value->input_count == 1;
+  case CLASS_REDUCE:
+  case CLASS_MIX:
+  case CLASS_CONTRACT:
+  case CLASS_GRADIENT:
+  case CLASS_CALL: return false;
+  }
+  return false;
+}
+
+/* Only the coordinates that `value` has: a copy to be changed. */
+static struct coordinates narrowed(const struct value *value, const struct coordinates *at, const struct axis *without) {
+  struct coordinates result = {0};
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i] != without) coordinates_set(&result, value->axes[i], coordinates_get(at, value->axes[i]));
+  return result;
+}
+
+struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at) {
+  struct linear offset = linear_constant(0);
+  for (int i = 0; i < value->axis_count; i++)
+    if (place->strides[i])
+      offset = linear_add(kernel->arena, offset,
+                          linear_scale(kernel->arena, coordinates_get(at, value->axes[i]), place->strides[i]));
+  return offset;
+}
+
+static struct operand number(struct kernel *kernel, enum type type, double x) {
+  return (struct operand){expression_number(kernel->arena, type, x), 0};
+}
+
+static int deeper(int x, int y) { return x > y ? x : y; }
+
+static struct operand apply(struct kernel *kernel, enum op op, struct operand x, struct operand y, struct operand z) {
+  int level = deeper(x.level, deeper(y.x ? y.level : 0, z.x ? z.level : 0));
+  return (struct operand){expression_apply(kernel->arena, op, x.x, y.x, z.x), level};
+}
+
+static const struct operand none = {NULL, 0};
+
+static struct operand as_integer(struct kernel *kernel, struct linear x) {
+  if (x.count == 0) return number(kernel, TYPE_INTEGER, (double)x.constant);
+  return (struct operand){expression_convert(kernel->arena, TYPE_INTEGER, linear_expression(kernel->arena, x)), linear_level(x)};
+}
+
+/* The coordinate moved by `offset` and held inside [0, extent), and whether it was inside before, in *inside (no expression:
+   always). */
+static struct linear window(struct kernel *kernel, struct linear at, int64_t offset, int64_t extent, struct operand *inside) {
+  struct arena *arena = kernel->arena;
+  struct linear moved = linear_add(arena, at, linear_constant(-offset));
+  int64_t low, high;
+  linear_range(moved, &low, &high);
+  *inside = none;
+  if (low >= 0 && high < extent) return moved;
+  const struct expression *x = linear_expression(arena, moved);
+  int level = linear_level(moved);
+  if (low < 0) {
+    *inside = (struct operand){expression_apply(arena, OP_le, expression_index(arena, 0), x, NULL), level};
+    x = expression_apply(arena, OP_max, x, expression_index(arena, 0), NULL);
+  }
+  if (high >= extent) {
+    struct operand below = {expression_apply(arena, OP_lt, linear_expression(arena, moved), expression_index(arena, extent), NULL), level};
+    *inside = inside->x ? apply(kernel, OP_and, *inside, below, none) : below;
+    x = expression_apply(arena, OP_min, x, expression_index(arena, extent - 1), NULL);
+  }
+  return linear_from(arena, x, 0, extent - 1, level);
+}
+
+static struct operand access_concat(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct arena *arena = kernel->arena;
+  struct linear along = coordinates_get(at, value->result);
+  int64_t low, high, end = value->result->extent;
+  linear_range(along, &low, &high);
+  struct operand result = none;
+  for (int i = value->input_count - 1; i >= 0; i--) {
+    const struct value *part = value->inputs[i];
+    int64_t begin = end - value->list[i]->extent, part_end = end;
+    end = begin;
+    if (high < begin || low >= part_end) continue;
+    struct coordinates inner = {0};
+    for (int j = 0; j < part->axis_count; j++)
+      if (part->axes[j] != value->list[i]) coordinates_set(&inner, part->axes[j], coordinates_get(at, part->axes[j]));
+    struct operand inside;
+    coordinates_set(&inner, value->list[i], window(kernel, along, begin, value->list[i]->extent, &inside));
+    struct operand x = access_value(kernel, part, &inner);
+    if (!result.x) {
+      result = x;
+    } else {
+      struct operand below = {expression_apply(arena, OP_lt, linear_expression(arena, along), expression_index(arena, part_end), NULL),
+                              linear_level(along)};
+      result = apply(kernel, OP_where, below, x, result);
+    }
+  }
+  return result;
+}
+
+static struct operand access_random(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct arena *arena = kernel->arena;
+  const struct axis *batch = value->input_count > 1 ? value->inputs[1]->axes[0] : NULL;
+  struct linear element = linear_constant(0);
+  int64_t stride = 1;
+  for (int i = value->axis_count - 1; i >= 0; i--) {
+    if (value->axes[i] == batch) continue;
+    element = linear_add(arena, element, linear_scale(arena, coordinates_get(at, value->axes[i]), stride));
+    stride *= value->axes[i]->extent;
+  }
+  struct operand step = access_value(kernel, value->inputs[0], at);
+  if (step.x->type == TYPE_REAL) step = apply(kernel, OP_floor, step, none, none);
+  struct operand example = batch ? access_value(kernel, value->inputs[1], at) : number(kernel, TYPE_INTEGER, 0);
+  struct launch_argument seed = {.number_kind = NUMBER_SEED}, stream = {.number_kind = NUMBER_CONSTANT, .number = value->stream};
+  const struct expression *arguments[5] = {
+      expression_variable(arena, kernel_number(kernel, "random_seed", TYPE_INDEX, seed)),
+      expression_variable(arena, kernel_number(kernel, "stream", TYPE_INDEX, stream)), step.x, example.x,
+      linear_expression(arena, element)};
+  return (struct operand){expression_draw(arena, value->distribution, arguments),
+                          deeper(linear_level(element), deeper(step.level, example.level))};
+}
+
+static struct operand access_cast(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct arena *arena = kernel->arena;
+  struct operand x = access_value(kernel, value->inputs[0], at);
+  enum kind from = value->inputs[0]->kind;
+  if (value->kind == KIND_REAL && from == KIND_BOOLEAN)
+    x = apply(kernel, OP_where, x, number(kernel, TYPE_REAL, 1), number(kernel, TYPE_REAL, 0));
+  else if (value->kind == KIND_REAL && from == KIND_INTEGER)
+    x.x = expression_convert(arena, TYPE_REAL, x.x);
+  else if (value->kind == KIND_INTEGER && from == KIND_BOOLEAN)
+    x = apply(kernel, OP_where, x, number(kernel, TYPE_INTEGER, 1), number(kernel, TYPE_INTEGER, 0));
+  else if (value->kind == KIND_BOOLEAN && from != KIND_BOOLEAN)
+    x = apply(kernel, OP_ne, x, number(kernel, type_of_kind(from), 0), none);
+  /* A storage type that reals have anyway rounds nothing. */
+  bool plain = value->storage == STORAGE_REAL || value->storage == STORAGE_BOOL || value->storage == STORAGE_I32 ||
+               value->storage == STORAGE_F64 || (value->storage == STORAGE_F32 && !kernel->scheduler->target->double_precision);
+  if (plain && (value->kind == from || value->kind != KIND_INTEGER || from != KIND_REAL)) return x;
+  x.x = expression_cast(arena, value->storage, x.x);
+  if (x.x->type != type_of_kind(value->kind)) x.x = expression_convert(arena, type_of_kind(value->kind), x.x);
+  return x;
+}
+
+/* base plus source where the index says so, for an index without axes of its own. */
+static struct operand access_scatter(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct operand base = access_value(kernel, value->inputs[0], at);
+  struct operand index = access_value(kernel, value->inputs[1], at);
+  struct operand here = as_integer(kernel, coordinates_get(at, value->axis));
+  struct operand source = access_value(kernel, value->inputs[2], at);
+  struct operand zero = number(kernel, type_of_kind(value->kind), 0);
+  struct operand added = apply(kernel, OP_where, apply(kernel, OP_eq, here, index, none), source, zero);
+  if (value->inputs[0]->op == OP_constant && value->inputs[0]->number == 0) return added;
+  return apply(kernel, OP_add, base, added, none);
+}
+
+static struct operand access_view(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct arena *arena = kernel->arena;
+  if (value->op == OP_concat) return access_concat(kernel, value, at);
+  const struct value *x = value->inputs[0];
+  struct coordinates inner = {0};
+  for (int i = 0; i < value->axis_count; i++)
+    if (value_has_axis(x, value->axes[i])) coordinates_set(&inner, value->axes[i], coordinates_get(at, value->axes[i]));
+  struct operand inside = none;
+  if (value->op == OP_rename) {
+    coordinates_set(&inner, value->axis, coordinates_get(at, value->result));
+  } else if (value->op == OP_split) {
+    struct linear along = linear_constant(0);
+    for (int i = 0; i < value->list_count; i++)
+      along = linear_add(arena, linear_scale(arena, along, value->list[i]->extent), coordinates_get(at, value->list[i]));
+    coordinates_set(&inner, value->axis, along);
+  } else if (value->op == OP_merge) {
+    struct linear along = coordinates_get(at, value->result);
+    for (int i = value->list_count - 1; i >= 0; i--) {
+      coordinates_set(&inner, value->list[i], i ? linear_mod(arena, along, value->list[i]->extent) : along);
+      along = linear_quotient(arena, along, value->list[i]->extent);
+    }
+  } else if (value->op == OP_slice) {
+    coordinates_set(&inner, value->axis, linear_add(arena, coordinates_get(at, value->result), linear_constant(value->start)));
+  } else if (value->op == OP_select) {
+    coordinates_set(&inner, value->axis, linear_constant(value->start));
+  } else if (value->op == OP_pad) {
+    struct linear along = coordinates_get(at, value->result);
+    int64_t low, high;
+    linear_range(along, &low, &high);
+    if (high < value->start || low >= value->start + value->axis->extent)
+      return number(kernel, type_of_kind(value->kind), value->number);
+    coordinates_set(&inner, value->axis, window(kernel, along, value->start, value->axis->extent, &inside));
+  }
+  struct operand result = access_value(kernel, x, &inner);
+  if (!inside.x) return result;
+  return apply(kernel, OP_where, inside, result, number(kernel, type_of_kind(value->kind), value->number));
+}
+
+static bool is_materialised(struct kernel *kernel, const struct value *value) {
+  return kernel->scheduler->notes[value->id].place != NULL;
+}
+
+struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent) {
+  struct arena *arena = kernel->arena;
+  if (!is_materialised(kernel, value)) {
+    if (value->op == OP_index) return coordinates_get(at, value->axis);
+    if (value->op == OP_constant) return linear_constant((int64_t)value->number);
+    if (value->op == OP_stop) return access_index(kernel, value->inputs[0], at, extent);
+    if (value->op == OP_rename || value->op == OP_expand) {
+      struct coordinates inner = narrowed(value, at, value->op == OP_rename ? value->result : NULL);
+      if (value->op == OP_rename) coordinates_set(&inner, value->axis, coordinates_get(at, value->result));
+      return access_index(kernel, value->inputs[0], &inner, extent);
+    }
+  }
+  struct operand x = access_value(kernel, value, at);
+  return linear_from(arena, expression_convert(arena, TYPE_INDEX, x.x), 0, extent - 1, x.level);
+}
+
+struct operand access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  switch (op_facts[value->op].class) {
+  case CLASS_LEAF:
+    if (value->op == OP_constant) return number(kernel, type_of_kind(value->kind), value->number);
+    if (value->op == OP_index) return as_integer(kernel, coordinates_get(at, value->axis));
+    bug("%s has no place", op_facts[value->op].name);
+  case CLASS_RANDOM: return access_random(kernel, value, at);
+  case CLASS_UNARY:
+    if (value->op == OP_cast) return access_cast(kernel, value, at);
+    return apply(kernel, value->op, access_value(kernel, value->inputs[0], at), none, none);
+  case CLASS_BINARY:
+  case CLASS_COMPARE:
+  case CLASS_LOGIC: {
+    struct operand x = access_value(kernel, value->inputs[0], at);
+    return apply(kernel, value->op, x, access_value(kernel, value->inputs[1], at), none);
+  }
+  case CLASS_TERNARY: {
+    struct operand condition = access_value(kernel, value->inputs[0], at), x = access_value(kernel, value->inputs[1], at);
+    return apply(kernel, value->op, condition, x, access_value(kernel, value->inputs[2], at));
+  }
+  case CLASS_GATHER: {
+    const struct value *table = value->inputs[0];
+    struct coordinates inner = narrowed(table, at, value->axis);
+    coordinates_set(&inner, value->axis, access_index(kernel, value->inputs[1], at, value->axis->extent));
+    return access_value(kernel, table, &inner);
+  }
+  case CLASS_SCATTER: return access_scatter(kernel, value, at);
+  case CLASS_VIEW: return access_view(kernel, value, at);
+  case CLASS_STOP:
+  case CLASS_UPDATE: return access_value(kernel, value->inputs[0], at);
+  case CLASS_REDUCE:
+  case CLASS_MIX:
+  case CLASS_CONTRACT:
+  case CLASS_GRADIENT:
+  case CLASS_CALL: break;
+  }
+  bug("%s is not an expression", op_facts[value->op].name);
+}
+
+/* Small enough to be repeated at each use rather than named. */
+static bool is_trivial(const struct expression *x) {
+  return x->kind == EXPRESSION_NUMBER || x->kind == EXPRESSION_VARIABLE ||
+         (x->kind == EXPRESSION_CONVERT && x->arguments[0]->kind == EXPRESSION_VARIABLE);
+}
+
+struct operand access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct operand result;
+  struct note *note = &kernel->scheduler->notes[value->id];
+  if (!note->place && value->op == OP_constant) return access_definition(kernel, value, at);
+  if (kernel_recall(kernel, value, at, &result)) return result;
+  if (note->place) {
+    struct linear offset = access_offset(kernel, value, note->place, at);
+    result.x = expression_load(kernel->arena, kernel_pointer(kernel, note->place->buffer, false),
+                               linear_expression(kernel->arena, offset));
+    result.level = linear_level(offset);
+  } else {
+    result = access_definition(kernel, value, at);
+    if (op_facts[value->op].class == CLASS_VIEW || value->op == OP_stop) return result;
+  }
+  if (is_trivial(result.x)) return result;
+  /* What no inner loop changes is computed before it, and what several places need once. */
+  if (result.level < kernel->depth || note->uses > 1)
+    result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
+  kernel_remember(kernel, value, at, result);
+  return result;
+}

@@ -1,0 +1,172 @@
+#include <string.h>
+
+#include "passes/schedule.h"
+
+struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what) {
+  struct arena *arena = scheduler->arena;
+  struct kernel *kernel = arena_new_struct(arena, struct kernel);
+  kernel->scheduler = scheduler;
+  kernel->arena = arena;
+  const char *part = value->origin.function && value->origin.function[0] ? value->origin.function : NULL;
+  const char *name = part && what[0] ? arena_format(arena, "%s_%s", part, what) : part ? part : what;
+  kernel->function = function_new(arena, name_identifier(arena, name));
+  kernel->launch = arena_new_struct(arena, struct launch);
+  kernel->launch->label = value->name ? value->name : value->origin.path;
+  kernel->launch->origin = value->origin;
+  kernel->scopes[0] = (struct scope){&kernel->function->body, -1};
+  return kernel;
+}
+
+struct block *kernel_block(struct kernel *kernel) { return kernel->scopes[kernel->depth].block; }
+
+struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written) {
+  for (int i = 0; i < kernel->pointers.count; i++) {
+    if (kernel->pointers.items[i].buffer != buffer) continue;
+    if (written) kernel->pointers.items[i].array->written = true;
+    return kernel->pointers.items[i].array;
+  }
+  const char *name = name_identifier(kernel->arena, name_last(buffer->label));
+  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, buffer->count, written, buffer->comment);
+  array_push(kernel->arena, &kernel->pointers, (struct bound_pointer){buffer, array});
+  return array;
+}
+
+struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type, struct launch_argument argument) {
+  for (int i = 0; i < kernel->numbers.count; i++) {
+    const struct launch_argument *other = &kernel->numbers.items[i].argument;
+    if (kernel->numbers.items[i].variable->type == type && other->number_kind == argument.number_kind &&
+        other->number == argument.number && other->real == argument.real)
+      return kernel->numbers.items[i].variable;
+  }
+  struct variable *variable = function_add_number(kernel->arena, kernel->function, name, type);
+  array_push(kernel->arena, &kernel->numbers, (struct bound_number){variable, argument});
+  array_push(kernel->arena, &kernel->variables, (struct bound_variable){variable, 0});
+  return variable;
+}
+
+const struct expression *kernel_extent(struct kernel *kernel, const struct axis *axis) {
+  if (!axis->size) return expression_index(kernel->arena, axis->extent);
+  struct launch_argument argument = {.number_kind = NUMBER_SIZE, .number = axis->size->index};
+  struct variable *number = kernel_number(kernel, name_identifier(kernel->arena, axis->size->name), TYPE_INDEX, argument);
+  number->bound = axis->size->bound + 1;
+  return expression_variable(kernel->arena, number);
+}
+
+static void open_scope(struct kernel *kernel, struct block *block) {
+  struct scope *outer = &kernel->scopes[kernel->depth];
+  outer->position = outer->block->statements.count - 1;
+  if (++kernel->depth == MAX_SCOPES) bug("loops nested too deep in %s", kernel->function->name);
+  kernel->scopes[kernel->depth] = (struct scope){block, -1};
+}
+
+struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
+                          int64_t bound, int64_t step) {
+  struct statement *loop = block_loop(kernel->arena, kernel_block(kernel), kind, name, extent);
+  loop->step = step;
+  open_scope(kernel, &loop->body);
+  array_push(kernel->arena, &kernel->variables, (struct bound_variable){loop->variable, kernel->depth});
+  return linear_variable(kernel->arena, loop->variable, (bound - 1) / step * step, step, kernel->depth);
+}
+
+void kernel_if(struct kernel *kernel, const struct expression *condition) {
+  struct statement *guard = block_if(kernel->arena, kernel_block(kernel), condition);
+  /* What depends on the loop around a guard is only safe to compute inside it. */
+  int outer = kernel->depth;
+  open_scope(kernel, &guard->body);
+  for (int i = 0; i < kernel->variables.count; i++)
+    if (kernel->variables.items[i].level == outer) kernel->variables.items[i].level = kernel->depth;
+}
+
+void kernel_end(struct kernel *kernel) {
+  int closed = kernel->depth--;
+  kernel->scopes[kernel->depth].position = -1;
+  int kept = 0;
+  for (int i = 0; i < kernel->memos.count; i++)
+    if (kernel->memos.items[i].operand.level < closed) kernel->memos.items[kept++] = kernel->memos.items[i];
+  kernel->memos.count = kept;
+}
+
+void kernel_close_to(struct kernel *kernel, int depth) {
+  while (kernel->depth > depth) kernel_end(kernel);
+}
+
+struct operand kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x) {
+  struct scope *scope = &kernel->scopes[level];
+  struct variable *variable = block_let(kernel->arena, scope->block, name, x);
+  if (scope->position >= 0) {
+    struct statement **items = scope->block->statements.items;
+    int last = scope->block->statements.count - 1;
+    struct statement *let = items[last];
+    memmove(&items[scope->position + 1], &items[scope->position], sizeof *items * (size_t)(last - scope->position));
+    items[scope->position++] = let;
+  }
+  array_push(kernel->arena, &kernel->variables, (struct bound_variable){variable, level});
+  return (struct operand){expression_variable(kernel->arena, variable), level};
+}
+
+struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count) {
+  return block_array(kernel->arena, kernel_block(kernel), name, type, memory, count);
+}
+
+void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x) {
+  block_store(kernel->arena, kernel_block(kernel), array, linear_expression(kernel->arena, index), x);
+}
+
+int kernel_level(struct kernel *kernel, const struct expression *x) {
+  if (x->kind == EXPRESSION_VARIABLE) {
+    for (int i = kernel->variables.count - 1; i >= 0; i--)
+      if (kernel->variables.items[i].variable == x->variable) return kernel->variables.items[i].level;
+    bug("variable %s is not the kernel's", x->variable->name);
+  }
+  if (x->kind == EXPRESSION_FOLD) return kernel->depth;
+  if (x->kind == EXPRESSION_LOAD && x->array->memory != MEMORY_GLOBAL) return kernel->depth;
+  int level = 0;
+  for (int i = 0; i < x->argument_count; i++) {
+    int inner = kernel_level(kernel, x->arguments[i]);
+    if (inner > level) level = inner;
+  }
+  return level;
+}
+
+void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand operand) {
+  struct memo memo = {value, arena_new_array(kernel->arena, struct linear, value->axis_count), operand};
+  for (int i = 0; i < value->axis_count; i++) memo.at[i] = coordinates_get(at, value->axes[i]);
+  array_push(kernel->arena, &kernel->memos, memo);
+}
+
+bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand *operand) {
+  for (int i = kernel->memos.count - 1; i >= 0; i--) {
+    const struct memo *memo = &kernel->memos.items[i];
+    if (memo->value != value) continue;
+    bool same = true;
+    for (int j = 0; j < value->axis_count && same; j++) same = linear_equal(memo->at[j], coordinates_get(at, value->axes[j]));
+    if (same) {
+      *operand = memo->operand;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Pointers that are read come first, then those written, then numbers, so that a call reads like an assignment from left to
+   right; and the launch's arguments in the same order. */
+void kernel_finish(struct kernel *kernel) {
+  struct arena *arena = kernel->arena;
+  struct function *function = kernel->function;
+  struct launch *launch = kernel->launch;
+  function->parameters.count = 0;
+  for (int written = 0; written < 2; written++) {
+    for (int i = 0; i < kernel->pointers.count; i++) {
+      struct bound_pointer *pointer = &kernel->pointers.items[i];
+      if (pointer->array->written != (written == 1)) continue;
+      array_push(arena, &function->parameters, (struct parameter){pointer->array, NULL});
+      array_push(arena, &launch->arguments, (struct launch_argument){.buffer = pointer->buffer});
+    }
+  }
+  for (int i = 0; i < kernel->numbers.count; i++) {
+    array_push(arena, &function->parameters, (struct parameter){NULL, kernel->numbers.items[i].variable});
+    array_push(arena, &launch->arguments, kernel->numbers.items[i].argument);
+  }
+  launch->function = share_function(kernel->scheduler, function);
+  array_push(arena, &kernel->scheduler->routine->launches, launch);
+}

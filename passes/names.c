@@ -1,0 +1,87 @@
+#include <ctype.h>
+#include <string.h>
+
+#include "passes/schedule.h"
+
+struct name_entry {
+  const char *name;
+  int next; /* the number to try for the next one of this base */
+};
+
+struct name_table {
+  struct arena *arena;
+  struct name_entry *entries;
+  int count, capacity; /* capacity: a power of two */
+};
+
+struct name_table *name_table_new(struct arena *arena) {
+  struct name_table *table = arena_new_struct(arena, struct name_table);
+  table->arena = arena;
+  table->capacity = 32;
+  table->entries = arena_new_array(arena, struct name_entry, table->capacity);
+  return table;
+}
+
+static struct name_entry *find(struct name_table *table, const char *name) {
+  for (uint32_t slot = hash_path(name);; slot++) {
+    struct name_entry *entry = &table->entries[slot & (uint32_t)(table->capacity - 1)];
+    if (!entry->name || strcmp(entry->name, name) == 0) return entry;
+  }
+}
+
+static void insert(struct name_table *table, const char *name) {
+  if (table->count * 2 >= table->capacity) {
+    struct name_entry *old = table->entries;
+    int old_capacity = table->capacity;
+    table->capacity *= 2;
+    table->entries = arena_new_array(table->arena, struct name_entry, table->capacity);
+    for (int i = 0; i < old_capacity; i++)
+      if (old[i].name) *find(table, old[i].name) = old[i];
+  }
+  *find(table, name) = (struct name_entry){name, 2};
+  table->count++;
+}
+
+const char *name_unique(struct name_table *table, const char *base) {
+  struct name_entry *entry = find(table, base);
+  if (!entry->name) {
+    insert(table, base);
+    return base;
+  }
+  const char *name;
+  do name = arena_format(table->arena, "%s_%d", base, entry->next++);
+  while (find(table, name)->name);
+  insert(table, name);
+  return name;
+}
+
+const char *name_identifier(struct arena *arena, const char *text) {
+  char *name = arena_strdup(arena, text);
+  for (char *c = name; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  if (!isalpha((unsigned char)*name)) return arena_format(arena, "v_%s", name);
+  return name;
+}
+
+const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin) {
+  if (origin && origin->repeat && origin->repeat->path[0]) {
+    char *prefix = arena_format(arena, "%s.%d", origin->repeat->path, origin->copy);
+    size_t length = strlen(prefix);
+    if (strncmp(path, prefix, length) == 0 && (path[length] == '.' || path[length] == 0))
+      return name_identifier(arena, arena_format(arena, "%s%s", origin->repeat->path, path + length));
+  }
+  return name_identifier(arena, path);
+}
+
+const char *name_last(const char *path) {
+  const char *last = path;
+  for (const char *c = path; *c; c++)
+    if (*c == '.' || *c == '/') last = c + 1;
+  return *last ? last : path;
+}
+
+const char *value_title(struct arena *arena, const struct value *value) {
+  if (value->op == OP_state) return name_identifier(arena, name_last(value->state->name));
+  if (value->name) return name_identifier(arena, name_last(value->name));
+  return arena_format(arena, "%s_value", op_facts[value->op].name);
+}

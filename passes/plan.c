@@ -1,0 +1,80 @@
+/* The static memory plan: activations of a routine live from the launch that first writes them to the last that reads them, and
+   those that never live together share memory. Largest first, each at the lowest offset that is free for its whole life. */
+#include <stdlib.h>
+
+#include "passes/schedule.h"
+
+enum { ALIGNMENT = 64 };
+
+struct life {
+  struct buffer *buffer;
+  int first, last; /* launches, both included */
+  int64_t bytes, offset;
+  int order;
+};
+
+static int64_t element_bytes(const struct scheduler *s, enum type type) {
+  switch (type) {
+  case TYPE_REAL: return s->target->double_precision ? 8 : 4;
+  case TYPE_INTEGER: return 4;
+  case TYPE_BOOLEAN: return 1;
+  case TYPE_INDEX: return 8;
+  }
+  bug("type %d", (int)type);
+}
+
+static int larger_first(const void *x, const void *y) {
+  const struct life *a = x, *b = y;
+  if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
+  return a->order - b->order;
+}
+
+static int lower_first(const void *x, const void *y) {
+  const struct life *a = *(struct life *const *)x, *b = *(struct life *const *)y;
+  if (a->offset != b->offset) return a->offset > b->offset ? 1 : -1;
+  return a->order - b->order;
+}
+
+static int64_t place_life(struct life *life, struct life *const *sorted, int count) {
+  int64_t offset = 0;
+  for (int i = 0; i < count; i++) {
+    const struct life *other = sorted[i];
+    if (other->last < life->first || other->first > life->last) continue;
+    if (other->offset >= offset + life->bytes) break;
+    if (other->offset + other->bytes > offset) offset = other->offset + other->bytes;
+  }
+  return offset;
+}
+
+void plan_routine(struct scheduler *s, struct routine *routine) {
+  ARRAY(struct life) lives = {0};
+  int launches = routine->launches.count;
+  /* Buffers find their life by their offset, which is not in use yet. */
+  for (int i = 0; i < launches; i++) {
+    const struct launch *launch = routine->launches.items[i];
+    for (int j = 0; j < launch->arguments.count; j++) {
+      struct buffer *buffer = launch->arguments.items[j].buffer;
+      if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
+      int found = buffer->offset > 0 ? (int)buffer->offset - 1 : -1;
+      if (found < 0) {
+        int64_t bytes = (buffer->count * element_bytes(s, buffer->type) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        array_push(s->arena, &lives, (struct life){buffer, i, buffer->dumped ? launches : i, bytes, 0, lives.count});
+        buffer->offset = lives.count;
+      } else if (lives.items[found].last < i) {
+        lives.items[found].last = i;
+      }
+    }
+  }
+  qsort(lives.items, (size_t)lives.count, sizeof *lives.items, larger_first);
+  struct life **sorted = arena_new_array(s->arena, struct life *, lives.count);
+  int64_t total = 0;
+  for (int i = 0; i < lives.count; i++) {
+    struct life *life = &lives.items[i];
+    life->offset = s->plan ? place_life(life, sorted, i) : total;
+    sorted[i] = life;
+    if (life->offset + life->bytes > total) total = life->offset + life->bytes;
+    qsort(sorted, (size_t)i + 1, sizeof *sorted, lower_first);
+    life->buffer->offset = life->offset / element_bytes(s, life->buffer->type);
+  }
+  routine->activation_bytes = total;
+}

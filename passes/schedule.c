@@ -1,0 +1,104 @@
+/* From graphs to loops: see schedule.h for the order of work. */
+#include "passes/schedule.h"
+
+#include <string.h>
+
+static void count_uses(struct scheduler *s) {
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    for (int j = 0; j < value->input_count; j++) s->notes[value->inputs[j]->id].uses++;
+  }
+}
+
+static bool is_leaf(const struct value *value) { return op_facts[value->op].class == CLASS_LEAF; }
+
+/* Without fusion every value is kept but views and constants, which have nothing to compute. */
+static void materialise_all(struct scheduler *s) {
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    enum op_class class = op_facts[value->op].class;
+    if (class == CLASS_VIEW || class == CLASS_STOP || is_leaf(value) || class == CLASS_UPDATE) continue;
+    s->notes[value->id].materialised = true;
+  }
+}
+
+/* Updates are written when nothing reads the old contents any more: at the end, from what was computed before. */
+static void prepare_updates(struct scheduler *s) {
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (value->op != OP_update) continue;
+    struct place *place = place_of_state(s, value->state, value);
+    if (value->input_count == 2) {
+      s->notes[value->id].place = place;
+      s->notes[value->id].materialised = true;
+      continue;
+    }
+    struct value *source = value->inputs[0];
+    struct place *from = NULL;
+    if (source->op == OP_state) {
+      from = place_new(s, source, BUFFER_ACTIVATION, arena_format(s->arena, "%s.old", source->state->name), source->axes);
+      array_push(s->arena, &s->copies, (struct copy){source, NULL, from, "save"});
+    } else if (source->op != OP_constant && source->op != OP_input) {
+      s->notes[source->id].materialised = true;
+    }
+    array_push(s->arena, &s->copies, (struct copy){source, from, place, "update"});
+  }
+}
+
+static void schedule_graph(struct scheduler *s, const struct graph *graph) {
+  struct arena *arena = s->arena;
+  s->graph = graph;
+  s->notes = arena_new_array(arena, struct note, graph->next_value);
+  s->copies.count = 0;
+  s->routine = arena_new_struct(arena, struct routine);
+  s->routine->name = graph->name;
+  s->routine->graph = graph;
+  array_push(arena, &s->module->routines, s->routine);
+  count_uses(s);
+  layout_interface(s);
+  materialise_all(s);
+  prepare_updates(s);
+  layout_intermediates(s);
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (s->notes[value->id].materialised) schedule_naive(s, value);
+  }
+  for (int writes = 0; writes < 2; writes++) {
+    for (int i = 0; i < s->copies.count; i++) {
+      const struct copy *copy = &s->copies.items[i];
+      if ((copy->place->buffer->role == BUFFER_STATE) != (writes == 1)) continue;
+      struct note *note = &s->notes[copy->value->id];
+      struct place *usual = note->place;
+      if (copy->from) note->place = copy->from;
+      schedule_copy(s, copy->value, copy->place, copy->what);
+      note->place = usual;
+    }
+  }
+  plan_routine(s, s->routine);
+}
+
+/* Whether the pipeline has the item; without a pipeline all do. */
+static bool wants(const struct pass_options *options, const char *item) {
+  if (!options->pipeline) return true;
+  size_t length = strlen(item);
+  for (const char *at = options->pipeline; (at = strstr(at, item)); at += length)
+    if ((at == options->pipeline || strchr(", ", at[-1])) && (at[length] == 0 || strchr(", (", at[length]))) return true;
+  return false;
+}
+
+struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {
+  struct arena *arena = program->arena;
+  struct scheduler *s = arena_new_struct(arena, struct scheduler);
+  *s = (struct scheduler){.arena = arena, .program = program, .options = options, .target = options->target, .diagnostics = diagnostics};
+  s->fuse = wants(options, "fuse");
+  s->plan = wants(options, "plan");
+  s->shared = share_table_new(arena);
+  s->names = name_table_new(arena);
+  s->module = arena_new_struct(arena, struct module);
+  s->module->arena = arena;
+  s->module->name = program->name;
+  layout_states(s);
+  for (int i = 0; program_graph(program, i); i++)
+    if (*program_graph(program, i)) schedule_graph(s, *program_graph(program, i));
+  return s->module;
+}

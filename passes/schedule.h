@@ -1,0 +1,206 @@
+/* What the files that turn graphs into loops share. The order of work for one graph:
+     layout.c    which buffer each materialised value has, and its strides
+     fuse.c      which values are materialised, and which are computed together by one kernel
+     schedule_*  one kernel for each cluster, written through kernel.c (scopes, parameters) and access.c (values as expressions)
+     share.c     equal kernels are one function
+     plan.c      activations that do not live at the same time share memory */
+#ifndef PASSES_SCHEDULE_H
+#define PASSES_SCHEDULE_H
+
+#include "passes/linear.h"
+#include "passes/passes.h"
+
+enum { MAX_SCOPES = 40 };
+
+/* Where a value lies: element (c1, c2 ...) at the sum of strides[i] * c_i, i in the order of the value's axes. */
+struct place {
+  struct buffer *buffer;
+  int64_t strides[MAX_AXES];
+};
+
+/* What is decided about a value. */
+struct note {
+  bool materialised; /* it has a place; else consumers compute it where they need it */
+  int uses;          /* operands that it is */
+  struct place *place;
+  struct cluster *cluster; /* that computes it */
+};
+
+struct state_buffer {
+  const struct state *state;
+  struct buffer *buffer;
+};
+
+/* A value to be copied to a place when the rest of the routine is done. */
+struct copy {
+  const struct value *value;
+  struct place *from; /* where it is read, if not where it lies */
+  struct place *place;
+  const char *what;
+};
+
+struct scheduler {
+  struct arena *arena;
+  struct program *program;
+  const struct pass_options *options;
+  const struct target *target;
+  struct diagnostics *diagnostics;
+  struct module *module;
+  const struct graph *graph;
+  struct routine *routine;
+  struct note *notes; /* by value id */
+  ARRAY(struct state_buffer) states;
+  ARRAY(struct copy) copies;
+  bool fuse, plan;
+  struct share_table *shared;
+  struct name_table *names; /* of buffers and functions */
+};
+
+/* --- Names (names.c) ------------------------------------------------------------------------------------------------------ */
+
+struct name_table *name_table_new(struct arena *arena);
+/* `base`, or `base`_2, `base`_3 ...: whichever is free, and from now on taken. */
+const char *name_unique(struct name_table *table, const char *base);
+/* Anything as a C identifier: other characters become underscores. */
+const char *name_identifier(struct arena *arena, const char *text);
+/* A path without its repeat's number, as an identifier: "h.3.attn.y" in the repeat h gives "h_attn_y". */
+const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin);
+/* The last part of a path: "h.3.attn.y" gives "y", "h.0.ln_1.weight/m" gives "m". */
+const char *name_last(const char *path);
+/* What to call a value where the spec has no name for it. */
+const char *value_title(struct arena *arena, const struct value *value);
+
+/* --- Kernels under construction (kernel.c) ---------------------------------------------------------------------------------- */
+
+/* Coordinates of one element: where along each axis. Axes that a value lacks do not matter to it. */
+struct coordinates {
+  int count;
+  const struct axis *axes[2 * MAX_AXES];
+  struct linear at[2 * MAX_AXES];
+};
+
+/* An expression and the innermost scope that it depends on. */
+struct operand {
+  const struct expression *x;
+  int level;
+};
+
+/* A block being filled. Statements that belong to an outer scope are put before the loop that is open in it. */
+struct scope {
+  struct block *block;
+  int position; /* of the statement that is open in the block, or -1 */
+};
+
+struct memo {
+  const struct value *value;
+  struct linear *at; /* one for each axis of value */
+  struct operand operand;
+};
+
+struct bound_pointer {
+  struct buffer *buffer;
+  struct array *array;
+};
+
+struct bound_number {
+  struct variable *variable;
+  struct launch_argument argument;
+};
+
+struct bound_variable {
+  const struct variable *variable;
+  int level;
+};
+
+struct kernel {
+  struct scheduler *scheduler;
+  struct arena *arena;
+  struct function *function;
+  struct launch *launch;
+  ARRAY(struct bound_pointer) pointers;
+  ARRAY(struct bound_number) numbers;
+  ARRAY(struct bound_variable) variables;
+  ARRAY(struct memo) memos;
+  struct scope scopes[MAX_SCOPES];
+  int depth;
+};
+
+/* A kernel for `value` and its like: named after the function of the spec it stands in and `what`. */
+struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what);
+/* Appends the launch to the routine, sharing the function with an equal one. */
+void kernel_finish(struct kernel *kernel);
+struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);
+/* A number parameter, or the one that has this argument already. */
+struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type, struct launch_argument argument);
+/* The present length of an axis: a constant, or a number parameter. */
+const struct expression *kernel_extent(struct kernel *kernel, const struct axis *axis);
+/* Opens a loop; its variable as a sum with its range. `bound` is the most that extent can be. */
+struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
+                          int64_t bound, int64_t step);
+/* Opens a guard. */
+void kernel_if(struct kernel *kernel, const struct expression *condition);
+/* Closes the innermost loop or guard. */
+void kernel_end(struct kernel *kernel);
+void kernel_close_to(struct kernel *kernel, int depth);
+struct block *kernel_block(struct kernel *kernel);
+/* A let in the scope `level`, before what is open there. */
+struct operand kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x);
+struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);
+void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x);
+int kernel_level(struct kernel *kernel, const struct expression *x);
+/* Remembers that `value` at these coordinates is `operand`, for as long as the operand's scope is open. */
+void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand operand);
+bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand *operand);
+
+/* --- Values as expressions (access.c) ---------------------------------------------------------------------------------------- */
+
+void coordinates_set(struct coordinates *coordinates, const struct axis *axis, struct linear at);
+struct linear coordinates_get(const struct coordinates *coordinates, const struct axis *axis);
+enum type type_of_kind(enum kind kind);
+/* The value's element: a load where it is materialised, else computed on the spot. */
+struct operand access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at);
+/* Computed from its inputs even where it is materialised: for the kernel that materialises it. */
+struct operand access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at);
+/* An integer value as a sum, to be used as a coordinate of an axis of `extent` elements. */
+struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent);
+/* The offset of an element in its buffer. */
+struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at);
+/* Whether evaluating the value on the spot is all there is to it: views, elementwise, leaves, draws, gathers. */
+bool access_is_expression(const struct value *value);
+
+/* --- Places (layout.c) -------------------------------------------------------------------------------------------------------- */
+
+struct buffer *buffer_of_state(struct scheduler *scheduler, const struct state *state);
+struct place *place_of_state(struct scheduler *scheduler, const struct state *state, const struct value *value);
+/* A new buffer for `value`, row-major in the order of `axes`; `name` may be NULL. */
+struct place *place_new(struct scheduler *scheduler, const struct value *value, enum buffer_role role, const char *name,
+                        struct axis *const *axes);
+void layout_states(struct scheduler *scheduler);
+/* Inputs, states and outputs get their places; the values to keep whole for --dump are marked. */
+void layout_interface(struct scheduler *scheduler);
+/* A place for every materialised value that has none yet. */
+void layout_intermediates(struct scheduler *scheduler);
+
+/* --- Clusters (fuse.c) --------------------------------------------------------------------------------------------------------- */
+
+struct cluster {
+  int number;
+  ARRAY(const struct value *) values;  /* what it computes, in the graph's order */
+};
+
+/* --- Schedules ------------------------------------------------------------------------------------------------------------------- */
+
+/* One kernel of plain loops for one materialised value of any operation. */
+void schedule_naive(struct scheduler *scheduler, const struct value *value);
+/* Copies a value to another place. */
+void schedule_copy(struct scheduler *scheduler, const struct value *value, const struct place *to, const char *what);
+
+/* --- Sharing and planning --------------------------------------------------------------------------------------------------------- */
+
+struct share_table *share_table_new(struct arena *arena);
+/* An equal function made before, or `function` itself, which is then kept in the module under a unique name. */
+const struct function *share_function(struct scheduler *scheduler, struct function *function);
+/* Gives activations their offsets. */
+void plan_routine(struct scheduler *scheduler, struct routine *routine);
+
+#endif

@@ -1,0 +1,224 @@
+/* One kernel of plain loops for one value: the schedule of what no other schedule takes, and, with fusion off, of everything. */
+#include <math.h>
+
+#include "passes/schedule.h"
+
+enum { PARALLEL_WORK = 1 << 14 }; /* elements below which threads cost more than they bring */
+
+/* Loops over axes, outermost first; the first of them parallel when the work is worth it. */
+static void open_loops(struct kernel *k, struct axis *const *axes, int count, double work, struct coordinates *at) {
+  bool parallel = work >= PARALLEL_WORK;
+  for (int i = 0; i < count; i++) {
+    if (axes[i]->extent == 1 && !axes[i]->size) {
+      coordinates_set(at, axes[i], linear_constant(0));
+      continue;
+    }
+    coordinates_set(at, axes[i], kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, name_identifier(k->arena, axes[i]->name),
+                                             kernel_extent(k, axes[i]), axes[i]->extent, 1));
+    parallel = false;
+  }
+}
+
+static double work_of(struct axis *const *axes, int count) {
+  double work = 1;
+  for (int i = 0; i < count; i++) work *= (double)axes[i]->extent;
+  return work;
+}
+
+/* A variable: an array of one element, which loops may change. */
+static struct array *scalar(struct kernel *k, const char *name, enum type type, double initial) {
+  struct array *array = kernel_array(k, name, type, MEMORY_REGISTER, 1);
+  kernel_store(k, array, linear_constant(0), expression_number(k->arena, type, initial));
+  return array;
+}
+
+static const struct expression *read_scalar(struct kernel *k, const struct array *array) {
+  return expression_load(k->arena, array, expression_index(k->arena, 0));
+}
+
+static void write_scalar(struct kernel *k, struct array *array, const struct expression *x) {
+  kernel_store(k, array, linear_constant(0), x);
+}
+
+static const struct expression *reduce_step(struct kernel *k, const struct value *value, struct array *sum,
+                                            const struct coordinates *at) {
+  const struct expression *x = access_value(k, value->inputs[0], at).x;
+  if (value->op != OP_contract)
+    return expression_apply(k->arena, value->op == OP_reduce_max ? OP_max : OP_add, read_scalar(k, sum), x, NULL);
+  return expression_fma(k->arena, x, access_value(k, value->inputs[1], at).x, read_scalar(k, sum));
+}
+
+double reduce_initial(const struct value *value) {
+  if (value->op != OP_reduce_max) return 0;
+  return value->kind == KIND_REAL ? -INFINITY : -2147483647;
+}
+
+static void naive_reduce(struct kernel *k, const struct value *value, const struct place *place) {
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  double work = work_of(value->axes, value->axis_count) * work_of(value->list, value->list_count);
+  struct coordinates at = {0};
+  open_loops(k, place->buffer->axes, value->axis_count, work, &at);
+  int depth = k->depth;
+  struct array *sum = scalar(k, value->op == OP_reduce_max ? "largest" : "sum", type_of_kind(value->kind), reduce_initial(value));
+  open_loops(k, value->list, value->list_count, 0, &at);
+  write_scalar(k, sum, reduce_step(k, value, sum, &at));
+  kernel_close_to(k, depth);
+  kernel_store(k, target, access_offset(k, value, place, &at), read_scalar(k, sum));
+}
+
+static int axes_without(struct axis *const *axes, int count, const struct axis *without, struct axis **rest) {
+  int kept = 0;
+  for (int i = 0; i < count; i++)
+    if (axes[i] != without) rest[kept++] = axes[i];
+  return kept;
+}
+
+static void naive_scan(struct kernel *k, const struct value *value, const struct place *place) {
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct axis *rest[MAX_AXES];
+  int rest_count = axes_without(place->buffer->axes, value->axis_count, value->axis, rest);
+  struct coordinates at = {0};
+  open_loops(k, rest, rest_count, work_of(value->axes, value->axis_count), &at);
+  struct array *sum = scalar(k, "sum", type_of_kind(value->kind), 0);
+  const struct expression *extent = kernel_extent(k, value->axis);
+  struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(k->arena, value->axis->name), extent, value->axis->extent, 1);
+  if (value->start == 1) {
+    struct linear last = linear_from(k->arena, expression_apply(k->arena, OP_sub, extent, expression_index(k->arena, 1), NULL), 0,
+                                     value->axis->extent - 1, 0);
+    along = linear_add(k->arena, last, linear_scale(k->arena, along, -1));
+    /* The sum's range is wider than the axis; as an atom of its own it is what it is. */
+    along = linear_from(k->arena, linear_expression(k->arena, along), 0, value->axis->extent - 1, k->depth);
+  }
+  coordinates_set(&at, value->axis, along);
+  write_scalar(k, sum, expression_apply(k->arena, OP_add, read_scalar(k, sum), access_value(k, value->inputs[0], &at).x, NULL));
+  kernel_store(k, target, access_offset(k, value, place, &at), read_scalar(k, sum));
+}
+
+/* For each rank the largest element that comes after the one before it in the order (value descending, index ascending). */
+static void naive_top(struct kernel *k, const struct value *value, const struct place *place) {
+  struct arena *arena = k->arena;
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct axis *rest[MAX_AXES];
+  int rest_count = axes_without(place->buffer->axes, value->axis_count, value->result, rest);
+  enum type type = type_of_kind(value->inputs[0]->kind);
+  struct coordinates at = {0};
+  open_loops(k, rest, rest_count, work_of(value->axes, value->axis_count) * (double)value->axis->extent, &at);
+  double most = type == TYPE_REAL ? INFINITY : 2147483647;
+  struct array *last = scalar(k, "last", type, most), *last_at = scalar(k, "last_at", TYPE_INTEGER, -1);
+  coordinates_set(&at, value->result, kernel_loop(k, LOOP_SERIAL, "rank", kernel_extent(k, value->result), value->result->extent, 1));
+  struct array *best = scalar(k, "best", type, -most), *best_at = scalar(k, "best_at", TYPE_INTEGER, -1);
+  struct coordinates inner = at;
+  struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, value->axis->name), kernel_extent(k, value->axis),
+                                    value->axis->extent, 1);
+  coordinates_set(&inner, value->axis, along);
+  const struct expression *x = access_value(k, value->inputs[0], &inner).x;
+  if (x->kind != EXPRESSION_VARIABLE) x = kernel_let(k, k->depth, "candidate", x).x;
+  const struct expression *here = expression_convert(arena, TYPE_INTEGER, linear_expression(arena, along));
+  const struct expression *less = expression_apply(arena, OP_lt, x, read_scalar(k, last), NULL);
+  const struct expression *tied = expression_apply(arena, OP_eq, x, read_scalar(k, last), NULL);
+  const struct expression *later = expression_apply(arena, OP_lt, read_scalar(k, last_at), here, NULL);
+  const struct expression *unseen = expression_apply(arena, OP_or, less, expression_apply(arena, OP_and, tied, later, NULL), NULL);
+  const struct expression *first = expression_apply(arena, OP_lt, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL);
+  const struct expression *better = expression_apply(arena, OP_lt, read_scalar(k, best), x, NULL);
+  kernel_if(k, expression_apply(arena, OP_and, unseen, expression_apply(arena, OP_or, first, better, NULL), NULL));
+  write_scalar(k, best, x);
+  write_scalar(k, best_at, here);
+  kernel_end(k);
+  kernel_end(k);
+  write_scalar(k, last, read_scalar(k, best));
+  write_scalar(k, last_at, read_scalar(k, best_at));
+  /* Nothing was found among NaNs: still an index inside the axis. */
+  kernel_store(k, target, access_offset(k, value, place, &at),
+               expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
+}
+
+/* The base first, then each source in order: rows that no index mixes are independent. */
+static void naive_scatter(struct kernel *k, const struct value *value, const struct place *place) {
+  const struct value *index = value->inputs[1], *source = value->inputs[2];
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct axis *outer[MAX_AXES], *inner[MAX_AXES];
+  int outer_count = axes_without(place->buffer->axes, value->axis_count, value->axis, outer), inner_count = 0;
+  for (int i = 0; i < index->axis_count; i++)
+    if (index->axes[i] == value->axis || !value_has_axis(value, index->axes[i])) inner[inner_count++] = index->axes[i];
+  double work = work_of(value->axes, value->axis_count) + work_of(source->axes, source->axis_count);
+  struct coordinates at = {0};
+  open_loops(k, outer, outer_count, work, &at);
+  int depth = k->depth;
+  struct axis *along[] = {value->axis};
+  open_loops(k, along, 1, 0, &at);
+  kernel_store(k, target, access_offset(k, value, place, &at), access_value(k, value->inputs[0], &at).x);
+  kernel_close_to(k, depth);
+  open_loops(k, inner, inner_count, 0, &at);
+  struct coordinates to = at;
+  coordinates_set(&to, value->axis, access_index(k, index, &at, value->axis->extent));
+  struct linear offset = access_offset(k, value, place, &to);
+  const struct expression *old = expression_load(k->arena, target, linear_expression(k->arena, offset));
+  kernel_store(k, target, offset, expression_apply(k->arena, OP_add, old, access_value(k, source, &at).x, NULL));
+}
+
+/* Rows written in place. Two rows with one index: the later one stays, so the index's own axes run in order. */
+static void naive_update(struct kernel *k, const struct value *value, const struct place *place) {
+  const struct value *source = value->inputs[0], *index = value->inputs[1];
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct axis *outer[MAX_AXES], *inner[MAX_AXES];
+  int outer_count = 0, inner_count = 0;
+  for (int i = 0; i < source->axis_count; i++) {
+    bool own = value_has_axis(index, source->axes[i]) && (source->axes[i] == value->axis || !value_has_axis(value, source->axes[i]));
+    if (own) inner[inner_count++] = source->axes[i];
+    else outer[outer_count++] = source->axes[i];
+  }
+  struct coordinates at = {0};
+  open_loops(k, outer, outer_count, work_of(source->axes, source->axis_count), &at);
+  open_loops(k, inner, inner_count, 0, &at);
+  struct coordinates to = at;
+  coordinates_set(&to, value->axis, access_index(k, index, &at, value->axis->extent));
+  kernel_store(k, target, access_offset(k, value, place, &to), access_value(k, source, &at).x);
+}
+
+static void naive_expression(struct kernel *k, const struct value *value, const struct place *place, bool defined) {
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct coordinates at = {0};
+  open_loops(k, place->buffer->axes, place->buffer->axis_count, work_of(value->axes, value->axis_count), &at);
+  struct operand x = defined ? access_value(k, value, &at) : access_definition(k, value, &at);
+  kernel_store(k, target, access_offset(k, value, place, &at), x.x);
+}
+
+void schedule_naive(struct scheduler *s, const struct value *value) {
+  struct kernel *k = kernel_new(s, value, value->name ? name_identifier(s->arena, name_last(value->name)) : op_facts[value->op].name);
+  const struct place *place = s->notes[value->id].place;
+  if (access_is_expression(value)) {
+    naive_expression(k, value, place, false);
+  } else {
+    switch (op_facts[value->op].class) {
+    case CLASS_REDUCE:
+    case CLASS_CONTRACT: naive_reduce(k, value, place); break;
+    case CLASS_MIX:
+      if (value->op == OP_scan) naive_scan(k, value, place);
+      else naive_top(k, value, place);
+      break;
+    case CLASS_SCATTER: naive_scatter(k, value, place); break;
+    case CLASS_UPDATE: naive_update(k, value, place); break;
+    case CLASS_LEAF:
+    case CLASS_RANDOM:
+    case CLASS_UNARY:
+    case CLASS_BINARY:
+    case CLASS_COMPARE:
+    case CLASS_LOGIC:
+    case CLASS_TERNARY:
+    case CLASS_GATHER:
+    case CLASS_VIEW:
+    case CLASS_STOP:
+    case CLASS_GRADIENT:
+    case CLASS_CALL: bug("%s has no schedule", op_facts[value->op].name);
+    }
+  }
+  kernel_close_to(k, 0);
+  kernel_finish(k);
+}
+
+void schedule_copy(struct scheduler *s, const struct value *value, const struct place *to, const char *what) {
+  struct kernel *k = kernel_new(s, value, what);
+  naive_expression(k, value, to, true);
+  kernel_close_to(k, 0);
+  kernel_finish(k);
+}

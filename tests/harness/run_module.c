@@ -1,0 +1,226 @@
+#include "tests/harness/run_module.h"
+
+#include <math.h>
+#include <string.h>
+
+struct memory_of {
+  const struct buffer *buffer;
+  struct loop_memory memory;
+};
+
+struct bench {
+  struct arena *arena;
+  const int64_t *sizes;
+  ARRAY(struct memory_of) memories;
+};
+
+void fill_value(double *data, int64_t count, enum kind kind, const struct axis *range, const char *name) {
+  uint32_t random = hash_path(name);
+  for (int64_t i = 0; i < count; i++) {
+    random = random * 1664525u + 1013904223u;
+    double unit = (double)(random >> 8) / 16777216.0;
+    switch (kind) {
+    case KIND_REAL: data[i] = (double)(float)(unit * 2 - 0.9); break;
+    case KIND_INTEGER: data[i] = floor(unit * (double)(range ? range->extent : 5)); break;
+    case KIND_BOOLEAN: data[i] = unit < 0.6; break;
+    }
+  }
+}
+
+static int64_t full_count(struct axis *const *axes, int count) {
+  int64_t elements = 1;
+  for (int i = 0; i < count; i++) elements *= axes[i]->extent;
+  return elements;
+}
+
+/* A value filled in the order of its own axes at present lengths: the same for both interpreters. */
+static const double *input_data(void *context, const struct value *value) {
+  struct bench *bench = context;
+  int64_t count = 1;
+  for (int i = 0; i < value->axis_count; i++) count *= axis_length(value->axes[i], bench->sizes);
+  double *data = arena_new_array(bench->arena, double, count);
+  fill_value(data, count, value->kind, value->range, value->name);
+  if (strcmp(value->name, "step") == 0) data[0] = 3;
+  if (strcmp(value->name, "steps") == 0) data[0] = 10;
+  return data;
+}
+
+struct state_data {
+  const struct state *state;
+  double *data;
+};
+
+struct state_list {
+  struct bench *bench;
+  ARRAY(struct state_data) states;
+};
+
+static double *state_contents(struct arena *arena, const struct state *state) {
+  int64_t count = full_count(state->axes, state->axis_count);
+  double *data = arena_new_array(arena, double, count);
+  fill_value(data, count, state->kind, NULL, state->name);
+  for (int64_t i = 0; state->role == ROLE_OPTIMIZER && i < count; i++) data[i] = fabs(data[i]);
+  return data;
+}
+
+static double *state_data(void *context, const struct state *state) {
+  struct state_list *list = context;
+  for (int i = 0; i < list->states.count; i++)
+    if (list->states.items[i].state == state) return list->states.items[i].data;
+  double *data = state_contents(list->bench->arena, state);
+  array_push(list->bench->arena, &list->states, (struct state_data){state, data});
+  return data;
+}
+
+static const double *interpreter_input(void *context, const struct value *value) {
+  return input_data(((struct state_list *)context)->bench, value);
+}
+
+static struct loop_memory *memory_of(struct bench *bench, const struct buffer *buffer) {
+  for (int i = 0; i < bench->memories.count; i++)
+    if (bench->memories.items[i].buffer == buffer) return &bench->memories.items[i].memory;
+  struct memory_of entry = {buffer, {arena_new_array(bench->arena, double, buffer->count),
+                                     arena_new_array(bench->arena, unsigned char, buffer->count), buffer->count}};
+  /* Room for every buffer, so that pointers to entries stay. */
+  if (bench->memories.count == bench->memories.capacity) bug("too many buffers");
+  array_push(bench->arena, &bench->memories, entry);
+  return &bench->memories.items[bench->memories.count - 1].memory;
+}
+
+/* Elements of a dense tensor with axes `from` at present lengths, to or from a buffer laid out by its axes at full extent. */
+static void exchange(struct bench *bench, const struct buffer *buffer, struct loop_memory *memory, struct axis *const *axes, int count,
+                     double *dense, bool into_buffer) {
+  int64_t lengths[MAX_AXES], strides[MAX_AXES], counters[MAX_AXES] = {0}, total = 1;
+  for (int i = 0; i < count; i++) {
+    lengths[i] = axis_length(axes[i], bench->sizes);
+    total *= lengths[i];
+    int64_t stride = 1;
+    for (int j = buffer->axis_count - 1; j >= 0; j--) {
+      if (buffer->axes[j] == axes[i]) strides[i] = stride;
+      stride *= buffer->axes[j]->extent;
+    }
+  }
+  for (int64_t element = 0; element < total; element++) {
+    int64_t offset = 0;
+    for (int i = 0; i < count; i++) offset += counters[i] * strides[i];
+    if (into_buffer) memory->data[offset] = dense[element], memory->defined[offset] = 1;
+    else dense[element] = memory->defined[offset] ? memory->data[offset] : NAN;
+    for (int i = count - 1; i >= 0 && ++counters[i] == lengths[i]; i--) counters[i] = 0;
+  }
+}
+
+static const char *run_launches(struct bench *bench, const struct routine *routine) {
+  for (int i = 0; i < routine->launches.count; i++) {
+    const struct launch *launch = routine->launches.items[i];
+    struct loop_argument *arguments = arena_new_array(bench->arena, struct loop_argument, launch->arguments.count);
+    for (int j = 0; j < launch->arguments.count; j++) {
+      const struct launch_argument *argument = &launch->arguments.items[j];
+      const struct parameter *parameter = &launch->function->parameters.items[j];
+      if (argument->buffer) {
+        arguments[j] = (struct loop_argument){memory_of(bench, argument->buffer), argument->offset, 0};
+        continue;
+      }
+      switch (argument->number_kind) {
+      case NUMBER_CONSTANT: arguments[j].number = parameter->variable->type == TYPE_REAL ? argument->real : (double)argument->number; break;
+      case NUMBER_SIZE: arguments[j].number = (double)bench->sizes[argument->number]; break;
+      case NUMBER_SEED: arguments[j].number = 7; break;
+      case NUMBER_STEP: arguments[j].number = 3; break;
+      }
+    }
+    const char *wrong = function_interpret(bench->arena, launch->function, arguments);
+    if (wrong) return arena_format(bench->arena, "%s: %s", launch->function->name, wrong);
+  }
+  return NULL;
+}
+
+static const char *compare(struct arena *arena, const char *name, const double *expected, const double *found, int64_t count, double tolerance) {
+  double largest = 1e-30;
+  for (int64_t i = 0; i < count; i++)
+    if (isfinite(expected[i]) && fabs(expected[i]) > largest) largest = fabs(expected[i]);
+  for (int64_t i = 0; i < count; i++) {
+    if (isnan(expected[i]) && isnan(found[i])) continue;
+    if (expected[i] == found[i] || fabs(expected[i] - found[i]) <= tolerance * largest) continue;
+    return arena_format(arena, "%s[%lld] is %.17g and should be %.17g", name, (long long)i, found[i], expected[i]);
+  }
+  return NULL;
+}
+
+const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine, const int64_t *sizes,
+                            double tolerance) {
+  struct bench bench = {.arena = arena, .sizes = sizes};
+  struct state_list list = {.bench = &bench};
+  bench.memories.capacity = module->buffers.count + 1;
+  bench.memories.items = arena_new_array(arena, struct memory_of, bench.memories.capacity);
+  const struct graph *graph = routine->graph;
+  for (int i = 0; i < module->buffers.count; i++) {
+    struct buffer *buffer = module->buffers.items[i];
+    if (buffer->role != BUFFER_STATE) continue;
+    struct loop_memory *memory = memory_of(&bench, buffer);
+    memcpy(memory->data, state_contents(arena, buffer->state), sizeof(double) * (size_t)buffer->count);
+    memset(memory->defined, 1, (size_t)buffer->count);
+  }
+  int input = 0;
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (value->op != OP_input) continue;
+    struct buffer *buffer = routine->inputs.items[input++];
+    exchange(&bench, buffer, memory_of(&bench, buffer), value->axes, value->axis_count, (double *)input_data(&bench, value), true);
+  }
+  struct environment environment = {.arena = arena, .sizes = sizes, .seed = 7, .input = interpreter_input, .state = state_data, .context = &list};
+  struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
+  const char *wrong = graph_interpret(graph, &environment, results, NULL);
+  if (wrong) return arena_format(arena, "graph: %s", wrong);
+  wrong = run_launches(&bench, routine);
+  if (wrong) return wrong;
+  for (int i = 0; i < graph->outputs.count; i++) {
+    const struct value *value = graph->outputs.items[i].value;
+    int64_t count = 1;
+    for (int j = 0; j < value->axis_count; j++) count *= axis_length(value->axes[j], sizes);
+    double *found = arena_new_array(arena, double, count);
+    struct buffer *buffer = routine->outputs.items[i];
+    exchange(&bench, buffer, memory_of(&bench, buffer), value->axes, value->axis_count, found, false);
+    wrong = compare(arena, graph->outputs.items[i].name, results[i].data, found, count, tolerance);
+    if (wrong) return wrong;
+  }
+  for (int i = 0; i < module->buffers.count; i++) {
+    const struct buffer *buffer = module->buffers.items[i];
+    if (buffer->role != BUFFER_STATE) continue;
+    wrong = compare(arena, buffer->label, state_data(&list, buffer->state), memory_of(&bench, buffer)->data, buffer->count, tolerance);
+    if (wrong) return wrong;
+  }
+  return NULL;
+}
+
+static int64_t bytes_of(enum type type, bool double_precision) {
+  return type == TYPE_REAL ? (double_precision ? 8 : 4) : type == TYPE_INTEGER ? 4 : 1;
+}
+
+static bool uses(const struct launch *launch, const struct buffer *buffer) {
+  for (int i = 0; i < launch->arguments.count; i++)
+    if (launch->arguments.items[i].buffer == buffer) return true;
+  return false;
+}
+
+const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine, bool double_precision) {
+  for (int i = 0; i < module->buffers.count; i++) {
+    for (int j = 0; j <= i; j++) {
+      const struct buffer *x = module->buffers.items[i], *y = module->buffers.items[j];
+      if (x->role != BUFFER_ACTIVATION || y->role != BUFFER_ACTIVATION) continue;
+      int begin[2] = {-1, -1}, end[2] = {-1, -1};
+      for (int l = 0; l < routine->launches.count; l++)
+        for (int side = 0; side < 2; side++)
+          if (uses(routine->launches.items[l], side ? y : x)) {
+            if (begin[side] < 0) begin[side] = l;
+            end[side] = l;
+          }
+      if (begin[0] < 0 || begin[1] < 0) continue;
+      int64_t x_bytes = bytes_of(x->type, double_precision), y_bytes = bytes_of(y->type, double_precision);
+      if (i == j && (x->offset * x_bytes % 64 != 0 || (x->offset + x->count) * x_bytes > routine->activation_bytes))
+        return arena_format(arena, "%s lies at %lld of %lld bytes", x->name, (long long)(x->offset * x_bytes), (long long)routine->activation_bytes);
+      if (i == j || end[0] < begin[1] || end[1] < begin[0]) continue;
+      if (x->offset * x_bytes < (y->offset + y->count) * y_bytes && y->offset * y_bytes < (x->offset + x->count) * x_bytes)
+        return arena_format(arena, "%s and %s overlap", x->name, y->name);
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,17 @@
+/* Runs a routine of a loop module under the loop interpreter and compares it with the graph it was made from. */
+#ifndef TESTS_HARNESS_RUN_MODULE_H
+#define TESTS_HARNESS_RUN_MODULE_H
+
+#include "ir/interpret.h"
+#include "ir/loop.h"
+
+/* Contents for inputs and states: deterministic numbers made from the name; integers lie in their range. */
+void fill_value(double *data, int64_t count, enum kind kind, const struct axis *range, const char *name);
+/* NULL when outputs and states agree within `tolerance` (relative to the largest magnitude of the tensor), else what differs.
+   `sizes` are the present lengths, by index. */
+const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
+                            const int64_t *sizes, double tolerance);
+/* NULL, or two activations that live at the same time and overlap, or one outside the arena. */
+const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine, bool double_precision);
+
+#endif
