@@ -3,6 +3,7 @@
 #ifndef LAM_PROGRAM_H
 #define LAM_PROGRAM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* float in emitted programs; double for the reference target and the interpreter. Files hold F32 either way. */
@@ -30,6 +31,26 @@ struct lam_tensor {
   int trainable;
   void *data; /* set by the program's create function */
 };
+
+/* A row of an emitted program's table of tensors: the copies of a repeat share one. `slot` is where the program's struct has the
+   pointer, or the array of pointers. */
+struct lam_family {
+  const char *name; /* with %d for the copy's number, where there are copies */
+  int copies;       /* 0: a single tensor */
+  const char *axes;
+  enum lam_role role;
+  enum lam_type type;
+  int rank;
+  int64_t shape[LAM_MAX_RANK];
+  enum lam_initial initial;
+  double low, high;
+  int trainable;
+  size_t slot;
+};
+/* Points the slots of `self` into `memory` (NULL: changes nothing); returns the bytes needed, each tensor aligned to 64. */
+size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
+/* One row a tensor, in the order of the spec, with the memory that the slots of `self` point to. */
+void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors);
 
 /* A named input or output of a routine; the memory is the program's. */
 struct lam_port {
@@ -68,6 +89,13 @@ struct lam_column {
   int64_t length, range, start, stop;
 };
 
+/* How a data source is read: runtime/text.c, csv.c and synthetic.c each define one. */
+struct lam_reader;
+extern const struct lam_reader lam_text_reader, lam_csv_reader, lam_synthetic_reader;
+/* What spoils tokens for masked language modelling: runtime/masked.c. */
+struct lam_corruption;
+extern const struct lam_corruption lam_masking;
+
 struct lam_data {
   const char *name;
   enum lam_source source;
@@ -77,6 +105,8 @@ struct lam_data {
   double split, mask;
   const struct lam_column *columns;
   int column_count;
+  const struct lam_reader *reader;         /* that of `source` */
+  const struct lam_corruption *corruption; /* &lam_masking when mask > 0, else NULL */
 };
 
 struct lam_settings {
@@ -93,6 +123,15 @@ struct lam_generation {
   int64_t capacity, vocabulary, start, stop;
 };
 
+/* What a program does on the command line; each is defined by the file of runtime/ of that name. A program lists the verbs that
+   its spec gives it, so that only their code is carried along. */
+struct lam_verb;
+extern const struct lam_verb lam_train_verb;    /* has a train block and data */
+extern const struct lam_verb lam_eval_verb;     /* has the routine evaluate and data */
+extern const struct lam_verb lam_generate_verb; /* has the routine step */
+extern const struct lam_verb lam_predict_verb;  /* has the routine predict */
+extern const struct lam_verb lam_info_verb;     /* every program */
+
 struct lam_program {
   const char *name, *model, *target;
   void *self; /* passed to the routines */
@@ -102,6 +141,11 @@ struct lam_program {
   const struct lam_data *data;             /* or NULL */
   const struct lam_settings *settings;     /* or NULL: the spec has no train block */
   const struct lam_generation *generation; /* or NULL */
+  const struct lam_verb *const *verbs;     /* what the program can do; NULL past the last */
+  const char *version;                     /* of the compiler that made it */
 };
+
+/* The whole command line of a program: runs the verb that argv[1] names and returns the exit code. */
+int lam_main(struct lam_program *program, int argc, char **argv);
 
 #endif

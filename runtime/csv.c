@@ -1,0 +1,283 @@
+/* CSV data as RFC 4180 has it: a header row, quotes around fields with commas, quotes and line ends. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Fields are unquoted where they stand: what is read is never shorter than what it becomes. */
+struct lam_cell {
+  char *text; /* ends with a zero */
+  size_t length;
+};
+struct lam_csv {
+  const char *path;
+  char *at, *end;
+  int64_t line;
+  bool row_ended;
+};
+struct lam_names {
+  const char **items;
+  int64_t count, capacity;
+};
+/* One of the data's columns, for all rows: numbers and categories ready, texts as they stand in the file. */
+struct lam_csv_column {
+  void *values;
+  struct lam_cell *cells;
+  int64_t values_capacity, cells_capacity;
+  int field;
+  struct lam_names names; /* categories */
+  bool names_known;       /* by the weights: another is an error */
+};
+struct lam_csv_contents {
+  struct lam_csv_column *columns;
+  int64_t *lines; /* of each row */
+};
+
+static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
+  char *from = csv->at, *to = from;
+  cell->text = from;
+  if (from < csv->end && *from == '"') {
+    int64_t first = csv->line;
+    for (from++;; *to++ = *from++) {
+      if (from == csv->end) return lam_error("%s:%lld: a quote without its end", csv->path, (long long)first);
+      if (*from == '\n') csv->line++;
+      if (*from == '"' && (++from == csv->end || *from != '"')) break;
+    }
+    if (from < csv->end && *from != ',' && *from != '\n' && *from != '\r')
+      return lam_error("%s:%lld: '%c' after a quoted field, where a comma was expected", csv->path, (long long)csv->line, *from);
+  } else {
+    while (from < csv->end && *from != ',' && *from != '\n' && !(*from == '\r' && from[1] == '\n')) from++;
+    to = from;
+  }
+  csv->row_ended = from == csv->end || *from != ',';
+  if (from < csv->end && *from == '\r') from++;
+  if (from < csv->end && *from == '\n') csv->line++;
+  csv->at = from < csv->end ? from + 1 : from;
+  cell->length = (size_t)(to - cell->text);
+  *to = 0;
+  return true;
+}
+
+/* The next row that is not an empty line; -1 after an error, 0 at the end, else how many fields. */
+static int lam_csv_row(struct lam_csv *csv, struct lam_cell **cells, int64_t *capacity) {
+  while (csv->at < csv->end && (*csv->at == '\n' || (*csv->at == '\r' && csv->at[1] == '\n'))) {
+    csv->line += *csv->at == '\n';
+    csv->at++;
+  }
+  int count = 0;
+  for (csv->row_ended = csv->at == csv->end; !csv->row_ended; count++) {
+    *cells = lam_grow(*cells, count, capacity, sizeof **cells);
+    if (!lam_csv_field(csv, &(*cells)[count])) return -1;
+  }
+  return count;
+}
+
+static bool lam_csv_find_field(struct lam_csv *csv, const struct lam_cell *header, int count, const char *field, int *found) {
+  char present[512] = "";
+  size_t used = 0;
+  for (int i = 0; i < count; i++) {
+    if (strcmp(header[i].text, field) == 0) {
+      *found = i;
+      return true;
+    }
+    if (used < sizeof present) used += (size_t)snprintf(present + used, sizeof present - used, "%s%s", i ? ", " : "", header[i].text);
+  }
+  return lam_error("%s:1: there is no column %s; there are %s", csv->path, field, present);
+}
+
+static int64_t lam_csv_category(struct lam_csv_column *column, const char *text) {
+  for (int64_t i = 0; i < column->names.count; i++)
+    if (strcmp(column->names.items[i], text) == 0) return i;
+  if (column->names_known) return -1;
+  column->names.items = lam_grow(column->names.items, column->names.count, &column->names.capacity, sizeof *column->names.items);
+  column->names.items[column->names.count] = text;
+  return column->names.count++;
+}
+
+static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *column, int c, const struct lam_cell *cell, int64_t row,
+                          long long line) {
+  const struct lam_column *wanted = &dataset->data->columns[c];
+  double number;
+  if (wanted->feature == LAM_CATEGORY) {
+    int64_t id = lam_csv_category(column, cell->text);
+    if (id < 0)
+      return lam_error("%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with", dataset->path, line,
+                       wanted->field, cell->text, (long long)column->names.count);
+    if (dataset->ranges[c] && id >= dataset->ranges[c])
+      return lam_error("%s:%lld: column %s: \"%s\" is different value number %lld, and its axis has %lld", dataset->path, line,
+                       wanted->field, cell->text, (long long)id + 1, (long long)dataset->ranges[c]);
+    number = (double)id;
+  } else {
+    char *end;
+    number = strtod(cell->text, &end);
+    end += strspn(end, " \t");
+    if (end == cell->text || *end || end != cell->text + cell->length || !isfinite(number))
+      return lam_error("%s:%lld: column %s: \"%s\" is not a number", dataset->path, line, wanted->field, cell->text);
+    double limit = dataset->ranges[c] ? (double)dataset->ranges[c] : 2147483648.0;
+    if (wanted->type == LAM_TYPE_INTEGER && (number < 0 || number >= limit || floor(number) != number))
+      return lam_error("%s:%lld: column %s: %s is not an integer from 0 to %.0f", dataset->path, line, wanted->field, cell->text, limit - 1);
+  }
+  column->values = lam_grow(column->values, row, &column->values_capacity, lam_type_size(wanted->type));
+  switch (wanted->type) {
+    case LAM_TYPE_REAL: ((lam_real *)column->values)[row] = (lam_real)number; break;
+    case LAM_TYPE_INTEGER: ((int32_t *)column->values)[row] = (int32_t)number; break;
+    case LAM_TYPE_BOOLEAN: ((uint8_t *)column->values)[row] = number != 0; break;
+  }
+  return true;
+}
+
+/* Categories keep the numbers that training gave them: the fact is their names, each ended by a zero. */
+static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *column, const char *field) {
+  char key[256];
+  snprintf(key, sizeof key, "categories:%s", field);
+  const struct lam_pair *fact = lam_pairs_find(dataset->facts, key);
+  for (size_t i = 0; fact && i < fact->length; i += strlen(fact->value + i) + 1) lam_csv_category(column, fact->value + i);
+  column->names_known = fact != NULL;
+}
+
+static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_column *column, const char *field) {
+  char key[256], *text = NULL;
+  size_t length = 0;
+  snprintf(key, sizeof key, "categories:%s", field);
+  for (int64_t i = 0; i < column->names.count; i++) {
+    size_t more = strlen(column->names.items[i]) + 1;
+    char *longer = lam_allocate((int64_t)(length + more), 1);
+    if (length) memcpy(longer, text, length);
+    memcpy(longer + length, column->names.items[i], more);
+    free(text);
+    text = longer;
+    length += more;
+  }
+  if (length && !lam_pairs_find(dataset->facts, key)) lam_pairs_add(dataset->facts, key, text, length);
+  free(text);
+}
+
+static bool lam_csv_is_text(enum lam_feature feature) {
+  return feature == LAM_TOKENS || feature == LAM_PRESENT || feature == LAM_WEIGHT || feature == LAM_NEXT || feature == LAM_TARGET;
+}
+
+/* The vocabulary of all texts; then each text is looked at once, so that a bad one is reported with its line. */
+static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_contents *contents) {
+  const struct lam_data *data = dataset->data;
+  bool known = lam_vocabulary_recall(&dataset->vocabulary, data->tokenizer, dataset->facts), good = true;
+  unsigned char *set = known ? NULL : lam_allocate(LAM_CODE_POINTS / 8, 1);
+  char where[512];
+  for (int pass = known; pass < 2 && good; pass++) {
+    if (pass && !known) lam_vocabulary_from_set(&dataset->vocabulary, set);
+    for (int c = 0; c < data->column_count; c++)
+      for (int64_t row = 0; contents->columns[c].cells && row < dataset->units && good; row++) {
+        const struct lam_cell *cell = &contents->columns[c].cells[row];
+        snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row], data->columns[c].field);
+        good = pass ? lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, where) >= 0
+                    : lam_vocabulary_collect(set, cell->text, cell->length, where);
+      }
+  }
+  free(set);
+  for (int c = 0; c < data->column_count && good; c++)
+    if (contents->columns[c].cells && data->columns[c].type == LAM_TYPE_INTEGER && dataset->ranges[c] &&
+        dataset->vocabulary.count > dataset->ranges[c])
+      good = lam_error("%s has %lld different characters and the axis of %s has %lld: it must be at least %lld", dataset->path,
+                       (long long)dataset->vocabulary.count, data->columns[c].name, (long long)dataset->ranges[c],
+                       (long long)dataset->vocabulary.count);
+  if (good && !lam_pairs_find(dataset->facts, "tokenizer")) lam_vocabulary_remember(&dataset->vocabulary, dataset->facts);
+  return good;
+}
+
+static bool lam_csv_rows(struct lam_dataset *dataset, struct lam_csv *csv, struct lam_csv_contents *contents) {
+  const struct lam_data *data = dataset->data;
+  struct lam_cell *cells = NULL;
+  int64_t capacity = 0, lines_capacity = 0;
+  int header = lam_csv_row(csv, &cells, &capacity), count = 0;
+  if (header == 0) lam_error("%s is empty: a row of column names was expected", csv->path);
+  bool good = header > 0;
+  for (int c = 0; c < data->column_count && good; c++) {
+    enum lam_feature feature = data->columns[c].feature;
+    contents->columns[c].field = -1;
+    if (!dataset->needed[c] || feature == LAM_ZERO || feature == LAM_YES) continue;
+    good = lam_csv_find_field(csv, cells, header, data->columns[c].field, &contents->columns[c].field);
+    if (feature == LAM_CATEGORY) lam_csv_recall(dataset, &contents->columns[c], data->columns[c].field);
+  }
+  while (good) {
+    contents->lines = lam_grow(contents->lines, dataset->units, &lines_capacity, sizeof *contents->lines);
+    char *begin = csv->at;
+    int64_t line = csv->line;
+    if ((count = lam_csv_row(csv, &cells, &capacity)) <= 0) break;
+    for (char *at = begin; at < cells[0].text; at++) line += *at == '\n';
+    contents->lines[dataset->units] = line;
+    if (count != header)
+      good = lam_error("%s:%lld: %d fields, where the header has %d", csv->path, (long long)line, count, header);
+    for (int c = 0; c < data->column_count && good; c++) {
+      struct lam_csv_column *column = &contents->columns[c];
+      if (column->field < 0) continue;
+      if (lam_csv_is_text(data->columns[c].feature)) {
+        column->cells = lam_grow(column->cells, dataset->units, &column->cells_capacity, sizeof *column->cells);
+        column->cells[dataset->units] = cells[column->field];
+      } else {
+        good = lam_csv_value(dataset, column, c, &cells[column->field], dataset->units, line);
+      }
+    }
+    dataset->units += good;
+  }
+  free(cells);
+  return good && count == 0;
+}
+
+static bool lam_csv_open(struct lam_dataset *dataset) {
+  const struct lam_data *data = dataset->data;
+  size_t length;
+  char *text = lam_read_file(dataset->path, "; --data FILE names another", &length);
+  if (!text) return false;
+  if (memchr(text, 0, length)) return lam_error("%s holds a zero byte: it is not a CSV file", dataset->path);
+  struct lam_csv csv = {dataset->path, text, text + length, 1, false};
+  if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) csv.at += 3;
+  struct lam_csv_contents *contents = lam_allocate(1, sizeof *contents);
+  contents->columns = lam_allocate(data->column_count, sizeof *contents->columns);
+  dataset->contents = contents;
+  if (!lam_csv_rows(dataset, &csv, contents)) return false;
+  if (!dataset->units) return lam_error("%s has column names and no rows", dataset->path);
+  bool has_text = false;
+  for (int c = 0; c < data->column_count; c++) {
+    has_text |= contents->columns[c].cells != NULL;
+    if (data->columns[c].feature == LAM_CATEGORY && dataset->needed[c])
+      lam_csv_remember(dataset, &contents->columns[c], data->columns[c].field);
+  }
+  return !has_text || lam_csv_tokenize(dataset, contents);
+}
+
+/* A text's ids, cut or padded with 0; returns how many are not padding. */
+static int64_t lam_csv_ids(const struct lam_dataset *dataset, const struct lam_column *column, const struct lam_cell *cell, int32_t *ids) {
+  int64_t count = 0, room = column->length - (column->start >= 0) - (column->stop >= 0);
+  if (column->start >= 0 && count < column->length) ids[count++] = (int32_t)column->start;
+  if (room > 0) count += lam_encode(&dataset->vocabulary, cell->text, cell->length, ids + count, room, dataset->path);
+  if (column->stop >= 0 && count < column->length) ids[count++] = (int32_t)column->stop;
+  memset(ids + count, 0, (size_t)(column->length - count) * sizeof *ids);
+  return count;
+}
+
+static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct lam_row *row, void *to) {
+  const struct lam_column *column = &dataset->data->columns[c];
+  const struct lam_csv_column *from = &((struct lam_csv_contents *)dataset->contents)->columns[c];
+  size_t size = lam_type_size(column->type);
+  if (from->values) {
+    memcpy(to, (char *)from->values + (size_t)row->begin * size, size);
+  } else if (!from->cells) {
+    memset(to, column->feature == LAM_YES, size * (size_t)column->length);
+  } else if (column->type == LAM_TYPE_INTEGER) {
+    lam_csv_ids(dataset, column, &from->cells[row->begin], to);
+  } else {
+    int32_t *ids = lam_allocate(column->length, sizeof *ids);
+    int64_t count = lam_csv_ids(dataset, column, &from->cells[row->begin], ids);
+    for (int64_t i = 0; i < column->length; i++) {
+      if (column->type == LAM_TYPE_REAL)
+        ((lam_real *)to)[i] = i < count;
+      else
+        ((uint8_t *)to)[i] = i < count;
+    }
+    free(ids);
+  }
+}
+
+const struct lam_reader lam_csv_reader = {lam_csv_open, lam_csv_fill};

@@ -1,0 +1,59 @@
+/* The loss over a whole part of the data. */
+#include "runtime/runtime.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static void lam_evaluate_batch(struct lam_dataset *dataset, struct lam_batch *batch, double share, double sums[2]) {
+  struct lam_routine *routine = dataset->routine;
+  static const char *const names[] = {"loss_sum", "weight_sum"};
+  lam_batch_deliver(batch, dataset);
+  lam_run_routine(dataset->program, LAM_EVALUATE, 0, 0, dataset->seed, NULL);
+  for (int i = 0; i < 2; i++) {
+    const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, names[i]);
+    if (port) sums[i] += share * (double)*(lam_real *)port->data;
+  }
+}
+
+/* A batch has a fixed number of rows. The rows that the last one lacks are copies of its first; a batch of nothing but that row says
+   what they added. */
+double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
+  int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
+  double sums[2] = {0, 0};
+  struct lam_batch batch;
+  lam_batch_create(&batch, dataset);
+  for (int64_t first = 0; first < examples; first += rows) {
+    int64_t extra = first + rows > examples ? first + rows - examples : 0;
+    struct lam_row row;
+    for (int64_t i = 0; i < rows; i++) {
+      row = lam_dataset_row(dataset, part, i < rows - extra ? first + i : first);
+      lam_batch_fill(&batch, dataset, i, &row);
+    }
+    lam_evaluate_batch(dataset, &batch, 1, sums);
+    if (!extra) continue;
+    for (int64_t i = 0; i < rows; i++) lam_batch_fill(&batch, dataset, i, &row);
+    lam_evaluate_batch(dataset, &batch, -(double)extra / (double)rows, sums);
+  }
+  lam_batch_free(&batch, dataset);
+  return examples ? sums[0] / sums[1] : NAN;
+}
+
+static int lam_eval_main(struct lam_program *program, const struct lam_options *options) {
+  struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
+  if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
+  struct lam_dataset *dataset = lam_dataset_open(program, LAM_EVALUATE, lam_option_text(options, "data", NULL), run.seed, &run.facts);
+  if (!dataset) return 1;
+  bool whole = program->data->split >= 1 || lam_option_text(options, "all", NULL);
+  enum lam_part part = whole ? LAM_EVERYTHING : LAM_VALIDATION;
+  int64_t examples = lam_dataset_examples(dataset, part);
+  if (!examples) return lam_error("the %s of %s has no whole example", whole ? "data" : "validation part", dataset->path) + 1;
+  printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", lam_evaluate(dataset, part), (long long)examples);
+  return 0;
+}
+
+static const struct lam_option lam_eval_options[] = {
+    {"weights", "FILE", "weights in safetensors (default: NAME.safetensors)", 0, 0},
+    {"data", "FILE", "other data than the spec's", 0, 0},
+    {"all", NULL, "all of the data, not its validation part alone", 0, 0},
+    {0}};
+const struct lam_verb lam_eval_verb = {"eval", "the loss over the validation part of the data", lam_eval_options, lam_eval_main};

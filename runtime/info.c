@@ -1,0 +1,77 @@
+/* What the program is: its tensors, data and settings. */
+#include "runtime/runtime.h"
+
+#include <stdio.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+static void lam_info_ports(const char *routine, const struct lam_port *ports, int count, const char *direction) {
+  static const char *const types[] = {"real", "integer", "boolean"};
+  char shape[LAM_SHAPE_TEXT];
+  for (int i = 0; i < count; i++)
+    printf("  %-10s %s %s %s %s\n", routine, direction, ports[i].name,
+           lam_shape_text(shape, ports[i].axes, ports[i].shape, ports[i].rank), types[ports[i].type]);
+}
+
+static void lam_info_data(const struct lam_data *data) {
+  static const char *const sources[] = {"text", "CSV", "synthetic"}, *const tokenizers[] = {"", ", characters", ", bytes"};
+  printf("data      %s: %s %s%s, split %g", data->name, sources[data->source], data->path ? data->path : "", tokenizers[data->tokenizer],
+         data->split);
+  if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
+  if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
+  putchar('\n');
+}
+
+static void lam_info_settings(const struct lam_settings *settings) {
+  printf("training  batch %lld", (long long)settings->batch);
+  if (settings->accumulate > 1) printf(" x %lld", (long long)settings->accumulate);
+  if (settings->steps >= 0)
+    printf(", %lld steps", (long long)settings->steps);
+  else
+    printf(", %lld epochs", (long long)settings->epochs);
+  if (settings->clip > 0) printf(", clip %g", settings->clip);
+  if (settings->average > 0) printf(", average %g", settings->average);
+  printf(", seed %lu", (unsigned long)settings->seed);
+  if (settings->initial) printf(", from %s", settings->initial);
+  putchar('\n');
+}
+
+static int lam_info_main(struct lam_program *program, const struct lam_options *options) {
+  static const char *const routines[] = {"train", "accumulate", "evaluate", "predict", "prepare", "step", "synthesize"};
+  static const char *const roles[] = {"parameter", "optimizer", "accumulator", "average", "cache", "prepared"};
+  int64_t numbers[6] = {0}, trained = 0;
+  double bytes = 0;
+  char shape[LAM_SHAPE_TEXT];
+  int threads = 1;
+#ifdef _OPENMP
+  threads = omp_get_max_threads();
+#endif
+  bool all = lam_option_text(options, "all", NULL) != NULL;
+  printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model, program->target, threads, threads > 1 ? "s" : "");
+  if (program->data) lam_info_data(program->data);
+  if (program->settings) lam_info_settings(program->settings);
+  for (int i = 0; i < program->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->tensors[i];
+    int64_t count = lam_count(tensor->shape, tensor->rank);
+    numbers[tensor->role] += count;
+    if (tensor->role == LAM_PARAMETER && tensor->trainable) trained += count;
+    bytes += (double)count * (double)lam_type_size(tensor->type);
+    if (tensor->role == LAM_PARAMETER || all)
+      printf("  %-40s %-32s %s%s\n", tensor->name, lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank), roles[tensor->role],
+             tensor->role == LAM_PARAMETER && !tensor->trainable ? ", frozen" : "");
+  }
+  for (int i = 0; i < LAM_ROUTINES; i++) {
+    if (!program->routines[i].exists) continue;
+    lam_info_ports(routines[i], program->routines[i].inputs, program->routines[i].input_count, "<-");
+    lam_info_ports(routines[i], program->routines[i].outputs, program->routines[i].output_count, "->");
+  }
+  printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
+  for (int role = LAM_OPTIMIZER; role <= LAM_PREPARED; role++)
+    if (numbers[role]) printf(", %lld %s", (long long)numbers[role], roles[role]);
+  printf("; %.1f MB in all\n", bytes / 1e6);
+  return 0;
+}
+
+static const struct lam_option lam_info_options[] = {{"all", NULL, "list every tensor, not parameters alone", 0, 0}, {0}};
+const struct lam_verb lam_info_verb = {"info", "model, tensors, data and settings", lam_info_options, lam_info_main};

@@ -1,0 +1,75 @@
+/* The command line: VERB [--name VALUE | --name=VALUE] ... */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct lam_option lam_common_options[] = {
+    {"threads", "N", "threads to compute with (default: all processors)", 1, 4096},
+    {"help", NULL, "this text", 0, 0},
+    {0}};
+
+static const struct lam_option *lam_option_find(const struct lam_option *options, const char *name) {
+  for (; options->name; options++)
+    if (strcmp(options->name, name) == 0) return options;
+  return NULL;
+}
+
+static bool lam_option_valid(const struct lam_option *option, const char *value) {
+  char *end;
+  bool is_integer = strcmp(option->argument, "N") == 0;
+  if (!is_integer && strcmp(option->argument, "X") != 0) return true;
+  errno = 0;
+  double number = is_integer ? (double)strtoll(value, &end, 10) : strtod(value, &end);
+  if (errno || end == value || *end || isnan(number)) return lam_error("--%s %s: %s is wanted", option->name, value, is_integer ? "an integer" : "a number");
+  if (number < option->minimum || number > option->maximum)
+    return lam_error("--%s %s: it must be from %g to %g", option->name, value, option->minimum, option->maximum);
+  return true;
+}
+
+bool lam_options_parse(struct lam_options *options, int count, char **arguments) {
+  options->given = lam_allocate(count, sizeof *options->given);
+  for (int i = 0; i < count; i++) {
+    char name[64] = "";
+    if (strcmp(arguments[i], "-h") == 0) arguments[i] = (char *)"--help";
+    size_t length = strcspn(arguments[i], "=");
+    if (strncmp(arguments[i], "--", 2) != 0 || length < 3 || length - 2 >= sizeof name)
+      return lam_error("\"%s\" is not an option of %s", arguments[i], options->verb->name);
+    memcpy(name, arguments[i] + 2, length - 2);
+    const struct lam_option *option = lam_option_find(options->verb->options, name);
+    if (!option) option = lam_option_find(lam_common_options, name);
+    if (!option) {
+      const char *meant = lam_closest(name, options->verb->options, sizeof *option);
+      return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "", meant ? meant : "",
+                       meant ? "?" : "");
+    }
+    const char *value = arguments[i][length] ? arguments[i] + length + 1 : NULL;
+    if (!option->argument && value) return lam_error("--%s takes no value", name);
+    if (option->argument && !value) {
+      if (i + 1 == count) return lam_error("--%s wants a value: --%s %s", name, name, option->argument);
+      value = arguments[++i];
+    }
+    if (option->argument && !lam_option_valid(option, value)) return false;
+    options->given[options->count].name = option->name;
+    options->given[options->count++].value = value ? value : "";
+  }
+  return true;
+}
+
+const char *lam_option_text(const struct lam_options *options, const char *name, const char *otherwise) {
+  for (int i = options->count - 1; i >= 0; i--)
+    if (strcmp(options->given[i].name, name) == 0) return options->given[i].value;
+  return otherwise;
+}
+
+int64_t lam_option_integer(const struct lam_options *options, const char *name, int64_t otherwise) {
+  const char *text = lam_option_text(options, name, NULL);
+  return text ? strtoll(text, NULL, 10) : otherwise;
+}
+
+double lam_option_number(const struct lam_options *options, const char *name, double otherwise) {
+  const char *text = lam_option_text(options, name, NULL);
+  return text ? strtod(text, NULL) : otherwise;
+}

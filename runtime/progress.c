@@ -1,0 +1,80 @@
+/* How training goes: one live line on a terminal, plain lines elsewhere, and a log for machines. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool lam_progress_start(struct lam_progress *progress, const char *log, bool append) {
+  progress->start = lam_seconds();
+  progress->smooth = NAN;
+  progress->live = !progress->quiet && isatty(STDOUT_FILENO);
+  if (log && !(progress->log = fopen(log, append ? "a" : "w"))) return lam_error("cannot write %s: %s", log, strerror(errno));
+  return true;
+}
+
+static void lam_progress_clear(const struct lam_progress *progress) {
+  if (progress->live) fputs("\r\033[K", stdout);
+}
+
+static const char *lam_duration(double seconds, char text[32]) {
+  if (seconds < 60)
+    snprintf(text, 32, "%.0f s", seconds);
+  else if (seconds < 3600)
+    snprintf(text, 32, "%.0f min %02.0f s", floor(seconds / 60), floor(fmod(seconds, 60)));
+  else
+    snprintf(text, 32, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
+  return text;
+}
+
+/* JSON has no NaN. */
+static void lam_progress_number(FILE *file, const char *key, double number) {
+  if (isfinite(number))
+    fprintf(file, ",\"%s\":%.*g", key, sizeof(lam_real) > 4 ? 17 : 9, number);
+  else
+    fprintf(file, ",\"%s\":null", key);
+}
+
+void lam_progress_step(struct lam_progress *progress, int64_t step, double loss, double gradient_norm) {
+  double now = lam_seconds(), seconds = now - progress->start, done = (double)(step - progress->first);
+  double rate = seconds > 0 ? done * (double)progress->units / seconds : 0;
+  bool due = step % progress->every == 0 || step == progress->first + 1 || step == progress->steps;
+  progress->smooth = isnan(progress->smooth) ? loss : 0.95 * progress->smooth + 0.05 * loss;
+  if (progress->live && (now - progress->drawn > 0.1 || step == progress->steps)) {
+    char left[32];
+    progress->drawn = now;
+    printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %s left", (long long)step, (long long)progress->steps, progress->smooth, rate,
+           progress->unit, lam_duration(seconds / done * (double)(progress->steps - step), left));
+    fflush(stdout);
+  } else if (!progress->live && !progress->quiet && due) {
+    printf("step %lld  loss %.4f  %.0f %s/s\n", (long long)step, loss, rate, progress->unit);
+    fflush(stdout);
+  }
+  if (progress->log && due) {
+    fprintf(progress->log, "{\"step\":%lld", (long long)step);
+    lam_progress_number(progress->log, "loss", loss);
+    if (!isnan(gradient_norm)) lam_progress_number(progress->log, "gradient_norm", gradient_norm);
+    fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.3f}\n", progress->unit, rate, seconds);
+    fflush(progress->log);
+  }
+}
+
+void lam_progress_evaluation(struct lam_progress *progress, int64_t step, double loss) {
+  lam_progress_clear(progress);
+  printf("step %lld  validation loss %.4f\n", (long long)step, loss);
+  fflush(stdout);
+  if (!progress->log) return;
+  fprintf(progress->log, "{\"step\":%lld", (long long)step);
+  lam_progress_number(progress->log, "validation_loss", loss);
+  fputs("}\n", progress->log);
+  fflush(progress->log);
+}
+
+void lam_progress_end(struct lam_progress *progress) {
+  if (progress->live) putchar('\n');
+  progress->live = false;
+  if (progress->log && fclose(progress->log) != 0) lam_note("the log could not be written whole: %s", strerror(errno));
+  progress->log = NULL;
+}

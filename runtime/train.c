@@ -1,0 +1,205 @@
+/* Training: batches to steps, with evaluation, checkpoints and a clean stop. A run that is stopped and resumed gives the same numbers as
+   one that is not. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static volatile sig_atomic_t lam_interrupted;
+
+static void lam_interrupt(int signal) { lam_interrupted = signal; }
+
+/* The first signal asks for a stop after the step; the second ends the program at once. */
+static void lam_catch_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = lam_interrupt;
+  action.sa_flags = (int)SA_RESETHAND;
+  lam_interrupted = 0;
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+}
+
+struct lam_training {
+  struct lam_program *program;
+  struct lam_run run;
+  const char *path;
+  struct lam_dataset *data, *validation; /* validation: NULL when there is none */
+  struct lam_feed *feed;
+  struct lam_progress progress;
+  int64_t accumulate;
+};
+
+/* Better now than after a day of training. */
+static bool lam_is_writable(const char *path) {
+  char *beside = lam_allocate((int64_t)strlen(path) + 5, 1);
+  FILE *file = fopen(strcat(strcpy(beside, path), ".tmp"), "wb");
+  if (!file)
+    lam_error("cannot write %s: %s", path, strerror(errno));
+  else
+    remove(beside);
+  free(beside);
+  return file && fclose(file) == 0;
+}
+
+static bool lam_training_weights(struct lam_training *training, const struct lam_options *options) {
+  struct lam_program *program = training->program;
+  const char *initial = lam_option_text(options, "init", program->settings->initial);
+  bool resume = lam_option_text(options, "resume", NULL) != NULL;
+  lam_initialize(program, training->run.seed);
+  if (resume) {
+    if (!lam_checkpoint_load(program, &training->run, training->path, LAM_RESUME)) return false;
+    if (lam_option_text(options, "seed", NULL) && training->run.seed != (uint32_t)lam_option_integer(options, "seed", 0))
+      lam_note("the run goes on with its own seed, %lu", (unsigned long)training->run.seed);
+    return true;
+  }
+  if (initial && !lam_checkpoint_load(program, &training->run, initial, LAM_START_FROM)) return false;
+  lam_start_averages(program);
+  return true;
+}
+
+static bool lam_training_data(struct lam_training *training, const struct lam_options *options) {
+  struct lam_program *program = training->program;
+  const struct lam_settings *settings = program->settings;
+  enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
+  training->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
+  training->data = lam_dataset_open(program, routine, lam_option_text(options, "data", NULL), training->run.seed, &training->run.facts);
+  if (!training->data) return false;
+  int64_t examples = lam_dataset_examples(training->data, LAM_TRAINING), rows = training->data->batch * training->accumulate;
+  if (examples < 1)
+    return lam_error("the training part of %s is too short: %lld %s, where one example takes %lld", training->data->path,
+                     (long long)training->data->training, training->data->window ? "tokens" : "rows",
+                     (long long)(training->data->window ? training->data->window + training->data->shifted : 1));
+  if (program->routines[LAM_EVALUATE].exists && lam_dataset_examples(training->data, LAM_VALIDATION) > 0)
+    training->validation = lam_dataset_share(training->data, LAM_EVALUATE);
+  int64_t before = training->run.steps;
+  int64_t steps = settings->steps >= 0 ? settings->steps : (settings->epochs * examples + rows - 1) / rows;
+  training->run.steps = lam_option_integer(options, "steps", steps);
+  if (training->run.step > 0 && before != training->run.steps)
+    lam_note("this run takes %lld steps in all, the one that it resumes %lld: what depends on that differs", (long long)training->run.steps,
+             (long long)before);
+  /* Text without epochs is sampled at random places. */
+  bool windows = training->data->window && settings->epochs < 0 && settings->shuffle &&
+                 training->data->training - training->data->window + !training->data->shifted > 0;
+  training->feed = lam_feed_start(training->data, &training->run, training->accumulate, windows, settings->shuffle);
+  training->progress.units = rows * (training->data->window ? training->data->window : 1);
+  training->progress.unit = training->data->window ? "tokens" : "examples";
+  return true;
+}
+
+static double lam_output(const struct lam_routine *routine, const char *name) {
+  const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
+  return port ? (double)*(lam_real *)port->data : NAN;
+}
+
+/* One optimizer step; returns its loss. */
+static double lam_training_step(struct lam_training *training) {
+  struct lam_program *program = training->program;
+  struct lam_run *run = &training->run;
+  bool splits = program->routines[LAM_ACCUMULATE].exists;
+  double loss = 0, weight = 0;
+  for (int64_t i = 0; i < training->accumulate; i++) {
+    lam_feed_next(training->feed);
+    if (!splits) continue;
+    lam_run_routine(program, LAM_ACCUMULATE, run->step + 1, run->steps, run->seed, NULL);
+    loss += lam_output(&program->routines[LAM_ACCUMULATE], "loss_sum");
+    weight += lam_output(&program->routines[LAM_ACCUMULATE], "weight_sum");
+  }
+  lam_run_routine(program, LAM_TRAIN, run->step + 1, run->steps, run->seed, NULL);
+  run->step++;
+  run->rows += training->data->batch * training->accumulate;
+  return splits ? loss / weight : lam_output(&program->routines[LAM_TRAIN], "loss");
+}
+
+static void lam_training_evaluate(struct lam_training *training) {
+  if (!training->validation) return;
+  lam_swap_averages(training->program);
+  double loss = lam_evaluate(training->validation, LAM_VALIDATION);
+  lam_swap_averages(training->program);
+  lam_progress_evaluation(&training->progress, training->run.step, loss);
+}
+
+/* What a small model learned fits on the screen. */
+static void lam_print_parameters(const struct lam_program *program) {
+  enum { FEW = 16 };
+  int64_t numbers = 0;
+  for (int i = 0; i < program->tensor_count; i++)
+    if (program->tensors[i].role == LAM_PARAMETER) numbers += lam_count(program->tensors[i].shape, program->tensors[i].rank);
+  for (int i = 0; i < program->tensor_count && numbers <= FEW; i++) {
+    const struct lam_tensor *tensor = &program->tensors[i];
+    if (tensor->role != LAM_PARAMETER || tensor->type != LAM_TYPE_REAL) continue;
+    printf("%s", tensor->name);
+    for (int64_t k = 0; k < lam_count(tensor->shape, tensor->rank); k++) printf(" %.6g", (double)((lam_real *)tensor->data)[k]);
+    putchar('\n');
+  }
+}
+
+static int lam_training_loop(struct lam_training *training, const struct lam_options *options) {
+  const struct lam_settings *settings = training->program->settings;
+  struct lam_run *run = &training->run;
+  int64_t evaluated = -1, saved = -1;
+  while (run->step < run->steps && !lam_interrupted) {
+    double loss = lam_training_step(training);
+    lam_progress_step(&training->progress, run->step, loss, lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
+    if (!isfinite(loss)) {
+      lam_progress_end(&training->progress);
+      lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help", (long long)run->step, loss);
+      if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
+      return 1;
+    }
+    if (settings->evaluate_every > 0 && run->step % settings->evaluate_every == 0) {
+      lam_training_evaluate(training);
+      evaluated = run->step;
+    }
+    if (settings->checkpoint_every > 0 && run->step % settings->checkpoint_every == 0) {
+      if (!lam_checkpoint_save(training->program, run, training->path)) return 1;
+      saved = run->step;
+    }
+  }
+  if (!lam_interrupted && evaluated != run->step) lam_training_evaluate(training);
+  lam_progress_end(&training->progress);
+  if (saved != run->step && !lam_checkpoint_save(training->program, run, training->path)) return 1;
+  if (lam_interrupted) {
+    lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step, (long long)run->steps,
+             options->program, lam_option_text(options, "out", NULL) ? " --out " : "", lam_option_text(options, "out", ""));
+    return 130;
+  }
+  lam_print_parameters(training->program);
+  return 0;
+}
+
+static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
+  struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
+  training.run.seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
+  if (!lam_training_weights(&training, options) || !lam_is_writable(training.path) || !lam_training_data(&training, options)) return 1;
+  training.progress.first = training.run.step;
+  training.progress.steps = training.run.steps;
+  training.progress.every = program->settings->log_every > 0 ? program->settings->log_every : 10;
+  training.progress.quiet = lam_option_text(options, "quiet", NULL) != NULL;
+  int code = 1;
+  if (training.run.step > training.run.steps)
+    lam_error("%s is at step %lld, past the %lld asked for: --steps N asks for more", training.path, (long long)training.run.step,
+              (long long)training.run.steps);
+  else if (lam_progress_start(&training.progress, lam_option_text(options, "log", NULL), training.run.step > 0)) {
+    lam_catch_signals();
+    code = lam_training_loop(&training, options);
+  }
+  lam_feed_stop(training.feed);
+  return code;
+}
+
+static const struct lam_option lam_train_options[] = {
+    {"steps", "N", "optimizer steps in all (default: the spec's)", 0, 4294967295.0},
+    {"seed", "N", "of initial values, order and dropout (default: the spec's)", 0, 4294967295.0},
+    {"data", "FILE", "other data than the spec's", 0, 0},
+    {"out", "FILE", "where weights go (default: NAME.safetensors)", 0, 0},
+    {"resume", NULL, "go on from the weights in that file", 0, 0},
+    {"init", "FILE", "begin with the weights that this file has", 0, 0},
+    {"log", "FILE", "one JSON object for each step logged and each evaluation", 0, 0},
+    {"quiet", NULL, "print evaluations only", 0, 0},
+    {0}};
+const struct lam_verb lam_train_verb = {"train", "trains the model and writes its weights", lam_train_options, lam_train_main};
