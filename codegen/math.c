@@ -55,19 +55,28 @@ static const struct formula formulas[] = {
                "p = fma(r, 1.9875691500e-4, 1.3981999507e-3)", "p = fma(p, r, 8.3334519073e-3)", "p = fma(p, r, 4.1665795894e-2)",
                "p = fma(p, r, 1.6666665459e-1)", "p = fma(p, r, 5.0000001201e-1)", "p = fma(p, r * r, r)",
                "s = real_of_bits(shl(bits(t), 23) + 0x3F800000)", "q = fma(s, p, s - 1.0)", "y = q / (q + 2.0)",
+               "y = select(a < 0.3, fma(q * -0.5, y, q * 0.5), y)",
                "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
     {.name = "erf",
      .comment = "near 0 a polynomial in x^2, else 1 - e^-p(|x|); at most 2 ulp off",
      .parameters = "x",
-     .steps = {"a = abs(x)", "z = x * x", "u = fma(a, -1.72853470e-5, 3.83197126e-4)", "v = fma(a, -3.88396438e-3, 2.42546219e-2)",
-               "u = fma(u, z, v)", "u = fma(u, a, -1.06777877e-1)", "u = fma(u, a, -6.34846687e-1)", "u = fma(u, a, -1.28717512e-1)",
-               "u = 1.0 - exp(fma(u, a, -a))", "u = real_of_bits(bits(u) | bits(x) & 0x80000000)",
+     .steps = {"a = min(4.0, abs(x))", "z = a * a", "u = fma(a, -1.72853470e-5, 3.83197126e-4)",
+               "v = fma(a, -3.88396438e-3, 2.42546219e-2)", "u = fma(u, z, v)", "u = fma(u, a, -1.06777877e-1)",
+               "u = fma(u, a, -6.34846687e-1)", "u = fma(u, a, -1.28717512e-1)", "u = fma(u, a, -a)",
+               /* e^u, not as exactly as lam_exp: it is less than 0.2 */
+               "t = fma(u, 1.44269504, 12582912.0)", "r = fma(t - 12582912.0, -0.693147181, u)",
+               "e = fma(r, 1.3981999507e-3, 8.3334519073e-3)", "e = fma(e, r, 4.1665795894e-2)", "e = fma(e, r, 1.6666665459e-1)", "e = fma(e, r, 5.0000001201e-1)",
+               "e = fma(e, r * r, r) + 1.0", "e = fma(real_of_bits(shl(bits(t), 23) + 0x3F800000), -e, 1.0)",
                "p = fma(z, -5.96761703e-4, 4.99119423e-3)", "p = fma(p, z, -2.67681349e-2)", "p = fma(p, z, 1.12819925e-1)",
-               "p = fma(p, z, -3.76125336e-1)", "p = fma(p, z, 1.28379166e-1)", "y = select(0.921875 < a, u, fma(p, x, x))"}},
+               "p = fma(p, z, -3.76125336e-1)", "p = fma(p, z, 1.28379166e-1)", "y = select(0.921875 < a, e, fma(p, a, a))",
+               "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
+/* pi/2 in five parts of 8, 8, 8, 8 and 24 bits; what the third and fourth subtraction round off is
+   added in the end, so that the remainder is good even next to a multiple of pi/2. */
 #define REDUCE_QUARTER                                                                                                      \
   "t = fma(x, 0.636619772, 12582912.0)", "n = t - 12582912.0", "r = fma(n, -1.5703125, x)",                                 \
-      "r = fma(n, -0.000482559204, r)", "r = fma(n, -1.2665987e-06, r)", "r = fma(n, -9.89530236e-10, r)",                  \
-      "r = fma(n, -2.56334407e-12, r)", "z = r * r",       \
+      "r = fma(n, -4.82559204e-4, r)", "u = fma(n, -1.2665987e-6, r)", "v = fma(n, -1.2665987e-6, r - u)",                  \
+      "w = fma(n, -9.89530236e-10, u)", "v = v + fma(n, -9.89530236e-10, u - w)", "v = fma(n, -2.56334407e-12, v)",         \
+      "r = w + v", "z = r * r",                                                                                             \
       "s = fma(z, -1.9515295891e-4, 8.3321608736e-3)", "s = fma(s, z, -1.6666654611e-1)", "s = fma(s * z, r, r)",           \
       "c = fma(z, 2.443315711809948e-5, -1.388731625493765e-3)", "c = fma(c, z, 4.166664568298827e-2)",                     \
       "c = fma(c * z, z, fma(z, -0.5, 1.0))"
