@@ -117,7 +117,7 @@ struct value *build_unary(struct graph *graph, enum op op, struct value *x) {
 
 struct value *build_binary(struct graph *graph, enum op op, struct value *x, struct value *y) {
   enum op_class class = op_facts[op].class;
-  bool real;
+  bool real = false;
   switch (class) {
     case CLASS_BINARY:
       real = op == OP_div || op == OP_pow || (op != OP_quotient && (x->kind != KIND_INTEGER || y->kind != KIND_INTEGER));
@@ -125,7 +125,7 @@ struct value *build_binary(struct graph *graph, enum op op, struct value *x, str
     case CLASS_COMPARE:
       real = x->kind != y->kind || (x->kind == KIND_BOOLEAN && (op == OP_lt || op == OP_le));
       break;
-    case CLASS_LOGIC: real = false; break;
+    case CLASS_LOGIC: break;
     case CLASS_LEAF:
     case CLASS_RANDOM:
     case CLASS_UNARY:

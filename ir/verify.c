@@ -156,7 +156,10 @@ static const char *check_value(struct verifier *verifier, const struct value *va
       return arena_format(arena, "input %%%d does not come before it", input->id);
   }
   const char *error = check_axes(verifier, value->axes, value->axis_count);
-  if (!error) error = check_axes(verifier, value->list, value->list_count);
+  /* The parts of a concat may be cut along one axis. */
+  for (int i = 0; !error && i < value->list_count; i++)
+    error = value->op == OP_concat ? check_axis(verifier, value->list[i]) : NULL;
+  if (!error && value->op != OP_concat) error = check_axes(verifier, value->list, value->list_count);
   if (!error && value->axis) error = check_axis(verifier, value->axis);
   if (!error && value->result) error = check_axis(verifier, value->result);
   if (!error && (value->op == OP_state || value->op == OP_update)) error = check_state(verifier, value->state);

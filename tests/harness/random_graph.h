@@ -1,0 +1,48 @@
+/* Random valid graphs over every row of ops.def, with contents to run them on: what every check of a printer, pass or backend
+   against the interpreter is made of. A sample is a function of its seed. An operation added to ops.def without a case here does
+   not compile. */
+#ifndef TESTS_HARNESS_RANDOM_GRAPH_H
+#define TESTS_HARNESS_RANDOM_GRAPH_H
+
+#include "ir/interpret.h"
+#include "ir/program.h"
+
+enum sample_flag {
+  SAMPLE_SMOOTH = 1, /* real operands are reads of states, continuous and away from kinks: derivatives can be measured */
+  SAMPLE_SIZES = 2   /* some axes have a run-time size, less than its bound */
+};
+
+struct content {
+  const char *name; /* of an input or state */
+  bool is_state;
+  int64_t count;
+  double *data;
+};
+
+struct sample {
+  struct arena *arena;
+  struct program program; /* `graph` as predict, and the states */
+  struct graph *graph;
+  int64_t sizes[4]; /* present lengths */
+  enum stage stage; /* which the graph satisfies */
+  bool differentiable; /* its derivative is what autodiff should find: no stop, no rounding, no gradient in it */
+  ARRAY(struct content) contents;
+
+  /* Used while it is made. */
+  uint64_t state;
+  int flags;
+  bool several; /* operands may be earlier values */
+  struct axis *axes[6], *batch;
+  int input_count;
+};
+
+/* One operation on fresh operands; the output "result" is its value (and `call` is read through `result`). */
+struct sample *sample_operation(struct arena *arena, enum op op, uint64_t seed, int flags);
+/* About `operations` operations on each other's results; outputs are the values that nothing uses. */
+struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, int flags);
+/* For graph_interpret: finds inputs and states by name, so that it serves rewritten graphs too. Updates write to the contents. */
+struct environment sample_environment(struct sample *sample);
+/* NULL when the name is unknown. */
+struct content *sample_content(struct sample *sample, const char *name, bool is_state);
+
+#endif

@@ -1,0 +1,14 @@
+# Each tests/unit/NAME.c is a program of its own, build/tests/unit/NAME; tests/run runs them all, and everything else.
+# What several of them share is a library, tests/harness.
+file(GLOB HARNESS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/harness/*.c)
+add_library(harness STATIC ${HARNESS})
+target_link_libraries(harness passes codegen ir)
+file(GLOB UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c)
+foreach(FILE ${UNIT_TESTS})
+  get_filename_component(NAME ${FILE} NAME_WE)
+  add_executable(unit_${NAME} ${FILE})
+  set_target_properties(unit_${NAME} PROPERTIES OUTPUT_NAME ${NAME} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/unit)
+  target_compile_definitions(unit_${NAME} PRIVATE SOURCE_FOLDER="${CMAKE_SOURCE_DIR}" BUILD_FOLDER="${CMAKE_BINARY_DIR}")
+  target_link_libraries(unit_${NAME} harness frontend passes codegen runtime ir)
+endforeach()
+add_test(NAME all COMMAND ${CMAKE_SOURCE_DIR}/tests/run --build ${CMAKE_BINARY_DIR})
