@@ -1,0 +1,182 @@
+/* The runtime's loops: training and resuming, evaluation, generation, prediction, and the command line. */
+#include "tests/unit/check.h"
+#include "tests/unit/tiny_program.h"
+
+#include <signal.h>
+
+static lam_real whole[6]; /* the state of a line's uninterrupted run */
+
+static void test_training(void) {
+  CHECK(tiny_run(&line_program, "train --out a.safetensors --log log.jsonl") == 0);
+  CHECK_NEAR(line_state[0], 2, 0.05);
+  CHECK_NEAR(line_state[1], 1, 0.05);
+  CHECK(tiny_said("step 100  validation loss 0.00"));
+  CHECK(tiny_said("slope 1.9") || tiny_said("slope 2"));
+  size_t length;
+  const char *log = tiny_read("log.jsonl", &length);
+  CHECK(!strncmp(log, "{\"step\":1,\"loss\":", 17));
+  CHECK(strstr(log, "{\"step\":100,\"validation_loss\":") != NULL);
+  CHECK(tiny_run(&line_program, "eval --weights a.safetensors") == 0);
+  CHECK(tiny_said("validation  loss 0.00") && tiny_said("(10 examples)"));
+  CHECK(tiny_run(&line_program, "predict --weights a.safetensors --input x=3") == 0);
+  CHECK(tiny_said("0  y 7.0") || tiny_said("0  y 6.9"));
+}
+
+/* Stopping after any step and going on gives the very same numbers, in memory and in the file. */
+static void test_resume(void) {
+  CHECK(tiny_run(&line_program, "train --out whole.safetensors --quiet") == 0);
+  memcpy(whole, line_state, sizeof whole);
+  const int stops[] = {1, 7, 13, 99};
+  for (int i = 0; i < COUNT(stops); i++) {
+    char line[128];
+    line_settings.checkpoint_every = stops[i];
+    line_steps = 0;
+    /* A run of 100 steps that is killed right after it saved step `stops[i]`. */
+    pid_t child = fork();
+    if (child == 0) {
+      struct lam_run run = {.step = 0, .steps = 100, .seed = 3};
+      struct lam_dataset *data = lam_dataset_open(&line_program, LAM_TRAIN, NULL, 3, &run.facts);
+      lam_initialize(&line_program, 3);
+      lam_start_averages(&line_program);
+      struct lam_feed *feed = lam_feed_start(data, &run, 1, false, true);
+      while (run.step < stops[i]) {
+        lam_feed_next(feed);
+        lam_run_routine(&line_program, LAM_TRAIN, ++run.step, run.steps, run.seed, NULL);
+        run.rows += LINE_BATCH;
+      }
+      _exit(lam_checkpoint_save(&line_program, &run, "part.safetensors") ? 0 : 1);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    line_settings.checkpoint_every = 0;
+    memset(line_state, 0, sizeof line_state);
+    snprintf(line, sizeof line, "train --resume --out part.safetensors --quiet");
+    CHECK(tiny_run(&line_program, line) == 0);
+    if (sizeof(lam_real) == 4) CHECK(memcmp(whole, line_state, sizeof whole) == 0);
+    for (int k = 0; k < 6; k++) CHECK_NEAR(line_state[k], whole[k], 1e-6); /* in double, the file rounds to F32 */
+  }
+  CHECK(tiny_run(&line_program, "train --resume --steps 50 --out part.safetensors") == 1);
+  CHECK(tiny_said("is at step 100, past the 50 asked for"));
+  CHECK(tiny_run(&line_program, "train --resume --out nothing.safetensors") == 1);
+  CHECK(tiny_said("cannot open nothing.safetensors"));
+}
+
+static int interrupt_at;
+static void interrupted_train(void *self, uint32_t seed, const int64_t *sizes) {
+  line_train(self, seed, sizes);
+  if ((int)line_step == interrupt_at) raise(SIGINT);
+}
+
+static void test_interrupt(void) {
+  line_program.routines[LAM_TRAIN].run = interrupted_train;
+  interrupt_at = 42;
+  CHECK(tiny_run(&line_program, "train --out stopped.safetensors --quiet") == 130);
+  CHECK(tiny_said("stopped after step 42 of 100; line train --resume --out stopped.safetensors goes on"));
+  line_program.routines[LAM_TRAIN].run = line_train;
+  CHECK(tiny_run(&line_program, "train --resume --out stopped.safetensors --quiet") == 0);
+  for (int k = 0; k < 6; k++) CHECK_NEAR(line_state[k], whole[k], 1e-6);
+  signal(SIGINT, SIG_DFL);
+}
+
+static void infinite_train(void *self, uint32_t seed, const int64_t *sizes) {
+  line_train(self, seed, sizes);
+  if (line_step > 30) line_loss = (lam_real)NAN;
+}
+
+static void test_not_finite(void) {
+  line_program.routines[LAM_TRAIN].run = infinite_train;
+  line_settings.checkpoint_every = 20;
+  CHECK(tiny_run(&line_program, "train --out nan.safetensors --quiet") == 1);
+  CHECK(tiny_said("the loss of step 31 is nan") && tiny_said("nan.safetensors holds step 20"));
+  line_settings.checkpoint_every = 0;
+  line_program.routines[LAM_TRAIN].run = line_train;
+}
+
+/* 10 rows in batches of 4: the last batch is padded, and the mean is that of 10 rows; the averages are what is evaluated. */
+static void test_evaluation(void) {
+  struct lam_pairs facts = {0};
+  struct lam_dataset *data = lam_dataset_open(&line_program, LAM_EVALUATE, NULL, 3, &facts);
+  line_state[0] = (lam_real)1.5, line_state[1] = (lam_real)0.25;
+  double sum = 0;
+  for (int i = 40; i < 50; i++) sum += pow(1.5 * line_made_x[i] + 0.25 - line_made_y[i], 2);
+  CHECK_NEAR(lam_evaluate(data, LAM_VALIDATION), sum / 10, 1e-5);
+  line_state[4] = 2, line_state[5] = 1;
+  lam_swap_averages(&line_program);
+  CHECK_NEAR(lam_evaluate(data, LAM_VALIDATION), 0, 1e-9);
+  lam_swap_averages(&line_program);
+  CHECK_NEAR(line_state[0], 1.5, 0);
+}
+
+static void test_command_line(void) {
+  static const struct { const char *line; int code; const char *says; } cases[] = {
+      {"", 2, "usage: line VERB"},
+      {"--help", 0, "trains the model"},
+      {"--version", 0, "line, made by Lamella test for hand"},
+      {"train --help", 0, "--resume"},
+      {"trian", 2, "there is no verb trian; did you mean train?"},
+      {"train --stpes 5", 2, "train has no option --stpes; did you mean --steps?"},
+      {"train --steps", 2, "--steps wants a value"},
+      {"train --steps five", 2, "--steps five: an integer is wanted"},
+      {"train --steps=-1", 2, "it must be from 0"},
+      {"train --quiet=1", 2, "--quiet takes no value"},
+      {"train five", 2, "\"five\" is not an option"},
+      {"eval --weights none.safetensors", 1, "cannot open none.safetensors"},
+      {"train --out no/such/folder.safetensors", 1, "cannot write no/such/folder.safetensors"},
+      {"train --log no/such/log", 1, "cannot write no/such/log"},
+      {"predict --weights whole.safetensors --input z=1", 1, "the model has no input z"},
+      {"predict --weights whole.safetensors --input x=1,2", 1, "2 numbers, where [batch=4] takes 1"},
+      {"predict --weights whole.safetensors --input x=one", 1, "\"one\" is not a number"},
+      {"predict --weights whole.safetensors --out rows.safetensors", 0, "50 rows in rows.safetensors"},
+      {"info", 0, "2 parameters (2 trained), 2 optimizer, 2 average"},
+  };
+  for (int i = 0; i < COUNT(cases); i++) {
+    CHECK(tiny_run(&line_program, cases[i].line) == cases[i].code);
+    CHECK(tiny_said(cases[i].says));
+  }
+  struct lam_weights *rows = lam_weights_open("rows.safetensors");
+  CHECK(rows && rows->count == 1 && rows->entries[0].shape[0] == 50);
+  lam_weights_close(rows);
+}
+
+static void test_text(void) {
+  static char text[2001];
+  for (int i = 0; i < 2000; i++) text[i] = "abcde\n"[i % 6];
+  tiny_write("letters.txt", text, 2000);
+  bigram_misplaced = 0;
+  CHECK(tiny_run(&bigram_program, "train --quiet") == 0);
+  CHECK(tiny_said("step 200  validation loss 0.0"));
+  /* Slides at the capacity of 8, window 4; the vocabulary comes from the weights. */
+  remove("letters.txt");
+  CHECK(tiny_run(&bigram_program, "generate --prompt ab --tokens 20 --temperature 0 --quiet") == 0);
+  CHECK(tiny_said("abcde\nabcde\nabcde\nabcd\n"));
+  CHECK(bigram_misplaced == 0 && bigram_last_sizes[1] <= BIGRAM_CAPACITY);
+  CHECK(tiny_run(&bigram_program, "generate --prompt abcde --seed 5 --tokens 50 --top-k 1 --quiet") == 0);
+  CHECK(tiny_said("abcde\nabcde\nabcde\nabcde\nabcde\nabcde\nabcde\nabcde\nabcde\na\n"));
+  CHECK(tiny_run(&bigram_program, "generate --prompt xyz") == 1);
+  CHECK(tiny_said("--prompt: the character \"x\" (U+0078) in line 1 is not among the 6"));
+  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_said("cannot open letters.txt") && tiny_said("--data FILE names another"));
+  tiny_write("letters.txt", "abcdefghijklmnopqrstuvwxyz", 26);
+  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_said("has 26 different characters and the axis of tokens has 16: it must be at least 26"));
+  tiny_write("letters.txt", "a", 1);
+  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_said("the training part of letters.txt is too short: 0 tokens, where one example takes 9"));
+  tiny_write("letters.txt", "", 0);
+  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_said("letters.txt is empty"));
+}
+
+int main(void) {
+  tiny_folder();
+  line_prepare();
+  test_training();
+  test_resume();
+  test_interrupt();
+  test_not_finite();
+  test_evaluation();
+  test_command_line();
+  test_text();
+  return check_done("runtime_train");
+}
