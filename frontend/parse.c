@@ -35,8 +35,8 @@ static bool is_word(int kind) {
 }
 
 /* Go's rule: a newline ends a statement when the last token can end one. Brackets are not counted, so that one unclosed
-   bracket costs one error and not the rest of the file. Milder than Go's: a newline before a token that can begin nothing
-   (continues) is no end, so a '{', an else or a closing bracket may stand on a line of its own. */
+   bracket costs one error and not the rest of the file. Milder than Go's: a newline is no end when what follows can begin
+   nothing (continues), so a '{', an else, a closing bracket or an operator may stand first in a line. */
 static bool ends_statement(int kind) {
   switch (kind) {
     case IDENT: case NUMBER: case STRING: case ')': case ']': case '}':
@@ -48,8 +48,13 @@ static bool ends_statement(int kind) {
 }
 
 static bool continues(const struct parse *parse, int kind) {
-  return kind == '{' || kind == ')' || kind == ']' || kind == ELSE || kind == ARROW ||
-         (kind == GRADIENT && parse->open.count == 0);
+  switch (kind) {
+    case '{': case ')': case ']': case ELSE: case ARROW: case ',': case '=': case '~': case '+': case '-': case '*':
+    case '/': case '%': case '@': case '^': case '<': case '>': case LE: case GE: case EQ: case NE: case AND: case OR:
+      return true;
+    case GRADIENT: return parse->open.count == 0 && parse->last.kind == '}';
+  }
+  return false;
 }
 
 static int indent_of(const struct source *source, int offset) {
@@ -141,6 +146,8 @@ int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse) {
       parse->holding = true;
       token = (struct token){.kind = NL, .span = newline ? end : token.span};
     }
+    const struct bracket none = {0, {NULL, 0, 0}, 0};
+    parse->around = parse->open.count ? parse->open.items[parse->open.count - 1] : none;
     track_bracket(parse, &token);
   }
   parse->before_last = parse->last;
@@ -200,7 +207,7 @@ static void run(struct parse *parse, int begin) {
 struct ast_file *parse_source(struct arena *arena, const struct source *source, struct diagnostics *diagnostics) {
   struct ast_file *file = arena_new_struct(arena, struct ast_file);
   file->source = source;
-  struct parse parse = {.arena = arena, .source = source, .diagnostics = diagnostics, .file = file};
+  struct parse parse = {.arena = arena, .source = source, .diagnostics = diagnostics, .start = START_FILE, .file = file};
   run(&parse, 0);
   return file;
 }

@@ -31,6 +31,7 @@ struct parse {
   struct token held;        /* when holding: scanned, but a line end goes first */
   bool holding;
   ARRAY(struct bracket) open;
+  struct bracket around;    /* the innermost bracket open when `last` came, which may have closed it; kind 0: none */
   struct span suspect;      /* a '{' whose '}' stands further left than its line: probably not its own */
   int stray_brace;          /* where a '}' came that closes nothing, or -1 */
   bool unclosed_reported;

@@ -144,8 +144,7 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
     if (used < 15) listed[used++] = token;
   }
   /* Inside brackets the list goes on or ends: what else the grammar allows there is rarely what was meant. */
-  const struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
-  const char *closer = !top || top->kind == '{' ? NULL : top->kind == '(' ? "')'" : "']'";
+  const char *closer = parse->around.kind == '(' ? "')'" : parse->around.kind == '[' ? "']'" : NULL;
   if (used > 2 && closer && !name && has(expected, count, closer) && has(expected, count, "','")) {
     used = 0;
     listed[used++] = closer;
@@ -203,6 +202,17 @@ static void explain_declaration(struct parse *parse, struct span span, const cha
     parse_error(parse, span, "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, pipeline or use", text);
 }
 
+/* The word of the language that the first word of a statement was probably meant to be, or NULL. */
+static const char *statement_word(struct parse *parse, struct span span) {
+  static const char *const words[] = {"axis", "param", "state", "repeat", "return", "if", "for"};
+  struct token before = parse->before_last;
+  int gap = span.begin - before.span.end;
+  if (before.kind != IDENT || gap < 1 || !begins_line(parse->source, before.span.begin)) return NULL;
+  if (!strcmp(before.name.text, "while")) return "repeat";
+  if (!strcmp(before.name.text, "elif")) return "else if";
+  return parse->source->text[span.begin] == '\n' ? NULL : closest_name(before.name.text, words, sizeof words / sizeof *words);
+}
+
 /* Advice that goes with a plain "expected ... before ...", or NULL. */
 static const char *hint(struct parse *parse, struct span span, const char *found, const char *const *expected, int count) {
   const struct source *source = parse->source;
@@ -213,10 +223,14 @@ static const char *hint(struct parse *parse, struct span span, const char *found
   if (!strcmp(found, "'='") && has(expected, count, "'=='")) return "to compare, write '=='";
   if (is_one_of(found, comparisons) && has(expected, count, "'and'")) return "comparisons do not chain: write a < b and b < c";
   if (!strcmp(found, "'..'")) return "a range stands inside [axis = low .. high -> name]";
-  if (!strcmp(found, "'('") && has(expected, count, "'='") && !has(expected, count, "'+'"))
-    return "a statement names what it makes: y = f(x), or label: f(x)";
-  if (!strcmp(found, "'['") && has(expected, count, "'='") && !has(expected, count, "'+'"))
-    return "values are made whole: there is no assignment to a part";
+  if (has(expected, count, "'='") && has(expected, count, "','") && has(expected, count, "':'") && !has(expected, count, "'+'")) {
+    if (!strcmp(found, "'('") || newline) return "a statement names what it makes: y = f(x), or label: f(x)";
+    if (!strcmp(found, "'['")) return "values are made whole: there is no assignment to a part";
+  }
+  if (before == ':') return "a label takes a call, as in attn: f(x); a setting is written key = value";
+  if (count == 2 && has(expected, count, "'('") && has(expected, count, "'.'")) return "a label takes a call, as in attn: f(x)";
+  if (count == 2 && has(expected, count, "'['") && has(expected, count, "'.'")) return "write repeat name[count] { ... }";
+  if (!strcmp(found, "']'") && has(expected, count, "'->'")) return "a view names its axis, as in x[seq = 0] or x[seq -> past]";
   if (before == FOR)
     return "'for' takes patterns of parameter names, as in for \"*.bias\" { ... }; layers are repeated by repeat name[count] { ... }";
   if (before == REPEAT) return "write repeat name[count] { ... }, or repeat [count] { ... } to share the parameters";
@@ -226,7 +240,7 @@ static const char *hint(struct parse *parse, struct span span, const char *found
     return "a number has digits on both sides of its point";
   if (has(expected, count, "'->'") && (newline || !strcmp(found, "'{'")) && before == ')')
     return "a model names its outputs and their axes, as in -> logits[seq, vocab]";
-  if (newline && parse->open.count && parse->open.items[parse->open.count - 1].kind != '{')
+  if (newline && (parse->around.kind == '(' || parse->around.kind == '['))
     return "a line goes on in the next after a comma or an operator";
   return NULL;
 }
@@ -235,9 +249,10 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
   const struct source *source = parse->source;
   const char *text = found_text(parse, span, found);
   bool at_end = span.begin >= (int)source->length;
-  struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
-  bool round = top && top->kind != '{' && !strcmp(found, "the end of the line");
-  if (at_end && top && !round) {
+  const struct bracket *around = &parse->around;
+  bool in_brackets = around->kind == '(' || around->kind == '[';
+  bool line_end = in_brackets && !strcmp(found, "the end of the line");
+  if (at_end && around->kind && !line_end) {
     if (!parse->unclosed_reported) {
       struct span brace = unclosed_brace(parse);
       if (brace.source) parse_error(parse, brace, "this '{' is not closed: expected '}' before the end of the text");
@@ -252,7 +267,7 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
   /* "fn f(x) {" in a block: the block before it was not closed. */
   struct token before = parse->before_last;
   static const char *const declares[] = {"model", "fn", "optimizer", "data", "train", "generate", "use", "pipeline", NULL};
-  if (top && before.name.text && is_one_of(before.name.text, declares) && (!strcmp(found, "a name") || !strcmp(found, "a string")) &&
+  if (around->kind && before.name.text && is_one_of(before.name.text, declares) && (!strcmp(found, "a name") || !strcmp(found, "a string")) &&
       begins_line(source, before.span.begin) && unclosed_brace(parse).source) {
     parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?", before.name.text);
     if (!parse->unclosed_reported) note_bracket(parse, before.span, unclosed_brace(parse), "this '{' is not closed");
@@ -271,14 +286,20 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
     return;
   }
   /* A wrong closing bracket, or none. */
-  if (top && top->kind != '{' && (round || !strcmp(found, "')'") || !strcmp(found, "']'") || !strcmp(found, "'}'"))) {
-    const char *closer = top->kind == '(' ? "')'" : "']'";
+  static const char *const closers[] = {"')'", "']'", "'}'", "'{'", NULL};
+  if (in_brackets && (line_end || is_one_of(found, closers))) {
+    const char *closer = around->kind == '(' ? "')'" : "']'";
     if (has(expected, count, closer)) {
       const char *advice = hint(parse, span, found, expected, count);
       parse_error(parse, span, "expected %s before %s%s%s", closer, text, advice ? ": " : "", advice ? advice : "");
-      note_bracket(parse, span, top->span, "to close this one");
+      note_bracket(parse, span, around->span, "to close this one");
       return;
     }
+  }
+  const char *word = has(expected, count, "'='") && !has(expected, count, "'+'") ? statement_word(parse, span) : NULL;
+  if (word) {
+    parse_error(parse, before.span, "expected a statement before '%s': did you mean '%s'?", before.name.text, word);
+    return;
   }
   const char *wanted = expected_text(parse, expected, count), *advice = hint(parse, span, found, expected, count);
   if (!wanted && !advice)

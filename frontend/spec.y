@@ -58,7 +58,7 @@ static const struct ast_name no_name;
 
 %initial-action { @$ = (struct span){parse->source, parse->offset, parse->offset}; }
 
-%token START_EXPRESSION "the start of an expression"
+%token START_FILE "the start of a file" START_EXPRESSION "the start of an expression"
 %token <name> AXIS "'axis'" MODEL "'model'" FN "'fn'" OVER "'over'" PARAM "'param'" STATE "'state'" REPEAT "'repeat'"
 %token <name> RETURN "'return'" USE "'use'" DATA "'data'" TRAIN "'train'" GENERATE "'generate'"
 %token <name> OPTIMIZER "'optimizer'" PIPELINE "'pipeline'" GRADIENT "'gradient'" IF "'if'" ELSE "'else'" IN "'in'"
@@ -95,7 +95,9 @@ start: file | START_EXPRESSION value ends { parse->expression = $2; };
 /* Words of the top level are names everywhere else. */
 name: IDENT | MODEL | FN | OVER | USE | DATA | TRAIN | GENERATE | OPTIMIZER | PIPELINE | GRADIENT | IN | AS | ON | LIKE;
 
-file: %empty
+/* Lists begin with the token before them and not with nothing: recovery finds them on the stack even when their first entry is
+   the wrong one. */
+file: START_FILE
   | file item ends { ADD(&parse->file->items, $2); }
   | file ends
   | file error NL { yyerrok; }
@@ -123,8 +125,8 @@ item: USE STRING { $$ = build_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
   | DATA name block { $$ = build_item(parse, @$, ITEM_DATA, $2, NULL, $3); }
   | TRAIN name ON path block { $$ = build_item(parse, @$, ITEM_TRAIN, $2, NULL, $5); $$->on = *$4; }
   | GENERATE name block { $$ = build_item(parse, @$, ITEM_GENERATE, $2, NULL, $3); }
-  | PIPELINE '{' passes '}' { $$ = build_item(parse, @$, ITEM_PIPELINE, no_name, NULL, $3); }
-  | PIPELINE name '{' passes '}' { $$ = build_item(parse, @$, ITEM_PIPELINE, $2, NULL, $4); };
+  | PIPELINE passes '}' { $$ = build_item(parse, @$, ITEM_PIPELINE, no_name, NULL, $2); }
+  | PIPELINE name passes '}' { $$ = build_item(parse, @$, ITEM_PIPELINE, $2, NULL, $3); };
 function: FN name '(' parameters ')' over results block {
       $$ = build_item(parse, @$, ITEM_FUNCTION, $2, $4, $8);
       $$->over = *$6;
@@ -159,9 +161,8 @@ path: name { $$ = build_path(parse, $1); }
   | path '.' name { path_add_name(parse, $$ = $1, $3); }
   | path '.' NUMBER { path_add_number(parse, $$ = $1, $3); };
 
-block: open statements '}' { $$ = $2; } | open statements error '}' { $$ = $2; yyerrok; };
-open: '{' { yyerrok; };
-statements: %empty { NEW($$); }
+block: statements '}' | statements error '}' { yyerrok; };
+statements: '{' { NEW($$); yyerrok; }
   | statements statement ends { $$ = $1; ADD($$, $2); }
   | statements ends
   | statements error NL { yyerrok; }
@@ -200,7 +201,7 @@ as: %empty { $$ = no_name; } | AS name { $$ = $2; };
 targets: path { NEW($$); ADD($$, *$1); } | targets ',' path { $$ = $1; ADD($$, *$3); };
 
 /* A pipeline is a list of passes, a pass a name or a call; commas do as well as line ends. */
-passes: %empty { NEW($$); }
+passes: '{' { NEW($$); }
   | passes pass_list ends {
       for (int i = 0; i < $2->count; i++) ADD($1, $2->items[i]);
       $$ = $1;
@@ -263,6 +264,7 @@ arguments: %empty { NEW($$); } | argument_list | argument_list ',';
 argument_list: argument { NEW($$); ADD($$, *$1); } | argument_list ',' argument { $$ = $1; ADD($$, *$3); };
 argument: value { $$ = build_argument(parse, @$, NULL, $1); }
   | path '=' value { $$ = build_argument(parse, @$, $1, $3); }
+  | LIKE path { $$ = build_argument(parse, @$, build_path(parse, $1), build_reference(parse, $2)); } /* like = x */
   | AXIS name '=' product { $$ = build_axis_argument(parse, @$, $2, $4); };
 %%
 /* Bison calls this for one thing only: its stack has reached YYMAXDEPTH. */
