@@ -1,0 +1,247 @@
+/* A whole program as two texts. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/c_print.h"
+#include "codegen/emit.h"
+
+/* --- Kernels ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_listed(const struct function *const *functions, int count, const struct function *function) {
+  for (int i = 0; i < count; i++)
+    if (functions[i] == function) return true;
+  return false;
+}
+
+struct function_list {
+  ARRAY(const struct function *) items;
+};
+
+static void add_calls(struct arena *arena, struct function_list *list, const struct block *block);
+
+static void add_function(struct arena *arena, struct function_list *list, const struct function *function) {
+  if (is_listed(list->items.items, list->items.count, function)) return;
+  array_push(arena, &list->items, function);
+  add_calls(arena, list, &function->body);
+}
+
+static void add_calls(struct arena *arena, struct function_list *list, const struct block *block) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *statement = block->statements.items[i];
+    if (statement->kind == STATEMENT_CALL) add_function(arena, list, statement->function);
+    add_calls(arena, list, &statement->body);
+  }
+}
+
+/* A function that nothing launches would be a warning. */
+static struct function_list used_functions(struct arena *arena, const struct module *module) {
+  struct function_list list = {0};
+  for (int i = 0; i < module->routines.count; i++)
+    for (int j = 0; j < module->routines.items[i]->launches.count; j++)
+      add_function(arena, &list, module->routines.items[i]->launches.items[j]->function);
+  return list;
+}
+
+/* Names that a routine's locals or the program's own functions have. */
+static bool is_reserved(const struct emitter *emitter, const char *name) {
+  static const char *const locals[] = {"a",          "p",           "o",        "g",       "e",    "c",
+                                       "r",          "i",           "m",        "io",      "seed", "sizes",
+                                       "step",       "activations", "families", "columns", "data", "settings",
+                                       "generation", "verbs",       "program",  "tensors", "main", NULL};
+  for (int i = 0; locals[i]; i++)
+    if (!strcmp(locals[i], name)) return true;
+  size_t length = strlen(emitter->name), end = strlen(name);
+  bool own = !strncmp(name, emitter->name, length) && (!name[length] || name[length] == '_');
+  bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
+                           (end > 8 && !strcmp(name + end - 8, "_outputs")));
+  return own || table || !strncmp(name, "lam_", 4) || !strncmp(name, "run_", 4);
+}
+
+static void rename_functions(struct emitter *emitter) {
+  const struct module *module = emitter->module;
+  for (int i = 0; i < module->functions.count; i++) {
+    struct function *function = module->functions.items[i];
+    const char *base = c_identifier(emitter->arena, function->name), *name = base;
+    for (int number = 2;; number++) {
+      bool taken = is_reserved(emitter, name);
+      for (int j = 0; j < module->functions.count && !taken; j++)
+        taken = j != i && !strcmp(module->functions.items[j]->name, name);
+      if (!taken) break;
+      name = number == 2 ? arena_format(emitter->arena, "%s_kernel", base)
+                         : arena_format(emitter->arena, "%s_kernel_%d", base, number - 1);
+    }
+    function->name = name;
+  }
+}
+
+static const char *print_kernels(struct emitter *emitter) {
+  struct arena *arena = emitter->arena;
+  struct text *text = text_new(arena);
+  struct c_printer *printer = c_printer_new(arena, emitter->target);
+  struct function_list used = used_functions(arena, emitter->module);
+  printer->text = text;
+  for (int i = 0; i < emitter->module->functions.count; i++) {
+    struct function *function = emitter->module->functions.items[i];
+    if (!is_listed(used.items.items, used.items.count, function)) continue;
+    function_tidy_names(arena, function);
+    c_print_function(printer, function, "static ");
+    text_blank(text);
+  }
+  return text_string(text);
+}
+
+const char *emit_functions(struct arena *arena, const struct module *module, const struct target *target) {
+  struct text *body = text_new(arena);
+  struct c_printer *printer = c_printer_new(arena, target);
+  printer->text = body;
+  for (int i = 0; i < module->functions.count; i++) {
+    function_tidy_names(arena, module->functions.items[i]);
+    c_print_function(printer, module->functions.items[i], "");
+    text_blank(body);
+  }
+  return arena_format(arena, "%s\n%s", c_prelude(arena, target, text_string(body)), text_string(body));
+}
+
+/* --- The source --------------------------------------------------------------------------------------------------------- */
+
+static void banner(struct text *text, const char *title) {
+  text_raw(text, "/* ---- ");
+  text_raw(text, title);
+  text_raw(text, " ");
+  for (size_t column = strlen(title) + 8; column < 117; column++) text_raw(text, "-");
+  text_raw(text, " */\n\n");
+}
+
+static void opening_comment(struct emitter *emitter, struct text *text) {
+  const struct program *program = emitter->program;
+  const struct target *target = emitter->target;
+  bool verbs[5];
+  emit_verbs(program, verbs);
+  text_comment(
+      text,
+      arena_format(emitter->arena,
+                   "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n\n"
+                   "  cc -O2 %s.c -o %s -lm               one thread\n"
+                   "  cc -O2 -fopenmp %s.c -o %s -lm      all threads; the results are the same\n"
+                   "  cc -O2 -DLAMELLA_NO_MAIN -c %s.c      to call from another program: see %s.h",
+                   program->name, program->model ? program->model : program->name, program->name,
+                   verbs[0] && verbs[2] ? ", its training and its generation"
+                   : verbs[0]           ? " and its training"
+                   : verbs[2]           ? " and its generation"
+                                        : "",
+                   target->description ? target->description : target->name, LAMELLA_VERSION, program->name,
+                   program->name, program->name, program->name, program->name, program->name));
+}
+
+static int by_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
+
+/* The whole line stands in the text. */
+static bool has_line(const char *text, const char *line) {
+  size_t length = strlen(line);
+  for (const char *at = text; (at = strstr(at, line)) != NULL; at += length)
+    if ((at == text || at[-1] == '\n') && (at[length] == '\n' || !at[length])) return true;
+  return false;
+}
+
+static const char *print_source(struct emitter *emitter) {
+  struct arena *arena = emitter->arena;
+  struct text *source = text_new(arena), *routines = text_new(arena), *declarations = text_new(arena),
+              *tables = text_new(arena), *runtime = text_new(arena);
+  struct include_list includes = {0};
+  rename_functions(emitter);
+  const char *kernels = print_kernels(emitter), *prelude = c_prelude(arena, emitter->target, kernels);
+  for (int i = 0; i < emitter->module->routines.count; i++) {
+    const struct routine *routine = emitter->module->routines.items[i];
+    struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
+    if (activations) emit_activations(emitter, routines, activations);
+    emit_routine(emitter, routines, routine);
+  }
+  include_add(arena, &includes, "#include <stddef.h>");
+  include_add(arena, &includes, "#include <stdlib.h>");
+  include_add(arena, &includes, "#include <string.h>");
+  emit_runtime_declarations(emitter, declarations, &includes);
+  emit_tables(emitter, tables);
+  emit_runtime(emitter, runtime, &includes);
+
+  opening_comment(emitter, source);
+  text_raw(source, "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n");
+  text_raw(source, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
+  qsort(includes.lines.items, (size_t)includes.lines.count, sizeof *includes.lines.items, by_text);
+  for (int i = 0; i < includes.lines.count; i++) {
+    if (has_line(prelude, includes.lines.items[i])) continue;
+    text_raw(source, includes.lines.items[i]);
+    text_raw(source, "\n");
+  }
+  text_raw(source, prelude);
+  text_blank(source);
+  banner(source, "kernels");
+  text_raw(source, kernels);
+  banner(source, "routines");
+  text_raw(source, text_string(routines));
+  banner(source, "the runtime's declarations");
+  text_raw(source, text_string(declarations));
+  banner(source, "what the runtime reads of this program");
+  text_raw(source, text_string(tables));
+  text_blank(source);
+  text_raw(source, text_string(runtime));
+  return text_string(source);
+}
+
+/* --- The header --------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+  const char *name, *meaning;
+} routine_meanings[] = {
+    {"train", "One step of the optimizer on one batch."},
+    {"accumulate", "Adds one micro-batch's gradients to the accumulators."},
+    {"evaluate", "The loss of one batch."},
+    {"predict", "The model's outputs for one batch of inputs."},
+    {"prepare", "What generation computes once for a prompt."},
+    {"step",
+     "Generation: one window of positions. sizes[0]: rows of this window; sizes[1]: rows so far, these included."},
+    {"synthesize", "Makes the synthetic data set."},
+};
+
+static const char *print_header(struct emitter *emitter) {
+  struct arena *arena = emitter->arena;
+  struct text *text = text_new(arena);
+  const char *name = emitter->name;
+  char *guard = arena_format(arena, "%s_H", name);
+  for (char *at = guard; *at; at++) *at = (char)toupper((unsigned char)*at);
+  text_comment(
+      text,
+      arena_format(arena,
+                   "%s.h: calls %s.c from another program. Written by Lamella %s.\n\nWrite a routine's inputs into the "
+                   "struct, run it, read its outputs there. All arrays are row-major; their axes are in the comments.",
+                   emitter->program->name, emitter->program->name, LAMELLA_VERSION));
+  text_raw(text, arena_format(arena, "#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n", guard, guard));
+  text_raw(text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+  emit_public_structs(emitter, text);
+  text_blank(text);
+  text_comment(text, "Everything zero; NULL when there is not enough memory.");
+  text_line(text, "struct %s *%s_create(void);", name, name);
+  text_line(text, "void %s_destroy(struct %s *m);", name, name);
+  for (int i = 0; i < emitter->module->routines.count; i++) {
+    const char *routine = emitter->module->routines.items[i]->name;
+    for (size_t j = 0; j < sizeof routine_meanings / sizeof *routine_meanings; j++)
+      if (!strcmp(routine, routine_meanings[j].name)) text_comment(text, routine_meanings[j].meaning);
+    text_line(text, "void %s_%s(struct %s *m, uint32_t seed, const int64_t *sizes);", name, routine, name);
+  }
+  text_blank(text);
+  text_comment(text,
+               "The program as its own command line sees it; the memory is made on the first call. NULL when there is "
+               "not enough.");
+  text_line(text, "struct lam_program *%s_program(void);", name);
+  text_raw(text, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+  return text_string(text);
+}
+
+struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
+                      const struct target *target) {
+  struct emitter emitter = {.arena = arena, .program = program, .module = module, .target = target};
+  emitter.name = c_identifier(arena, program->name);
+  emit_layout(&emitter);
+  const char *header = print_header(&emitter);
+  return (struct emitted){.source = print_source(&emitter), .header = header};
+}

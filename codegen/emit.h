@@ -1,0 +1,85 @@
+/* What the files that write a whole program share. The order of the output:
+     emit.c           the order itself: comment, prelude, runtime, kernels, routines, tables, main; and the header file
+     emit_structs.c   which struct has which pointer; the struct declarations
+     emit_routines.c  launches as calls, rolled into loops (roll.c)
+     emit_tables.c    what the runtime reads: tensors, ports, data, settings
+     emit_runtime.c   the files of runtime/ that the program needs */
+#ifndef CODEGEN_EMIT_H
+#define CODEGEN_EMIT_H
+
+#include "codegen/codegen.h"
+#include "codegen/text.h"
+
+/* The structs that pointers stand in: one for each role of states, and for each routine its ports and its activations. */
+enum owner_kind { OWNER_STATES, OWNER_PORTS, OWNER_ACTIVATIONS };
+
+struct owner {
+  enum owner_kind kind;
+  enum role role; /* OWNER_STATES */
+  const struct routine *routine; /* the others */
+  const char *tag; /* of the struct: "gpt2_parameters" */
+  const char *member; /* of struct gpt2: "parameters"; activations have none */
+  const char *variable; /* what routines call a pointer to it: "p" */
+  ARRAY(struct field *) fields;
+  ARRAY(const struct buffer *) buffers;
+};
+
+/* A member of one of these structs: a pointer, an array of pointers for the copies of a repeat, or (ports) an array. */
+struct field {
+  const char *name;
+  struct owner *owner;
+  int copies; /* 0: not an array of copies */
+  const struct buffer **members; /* by copy, some may be NULL; or one */
+  const struct buffer *sample; /* one that is there */
+};
+
+struct place_of_buffer {
+  const struct buffer *buffer;
+  struct field *field;
+  int copy;
+};
+
+struct emitter {
+  struct arena *arena;
+  const struct program *program;
+  const struct module *module;
+  const struct target *target;
+  const char *name; /* as a C identifier */
+  ARRAY(struct owner *) owners;
+  struct place_of_buffer *places; /* by address */
+  int place_count;
+};
+
+/* --- emit_structs.c */
+void emit_layout(struct emitter *emitter);
+const struct place_of_buffer *emit_place(const struct emitter *emitter, const struct buffer *buffer);
+/* NULL where the routine has none. */
+struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, const struct routine *routine);
+/* States and ports, for the header; struct NAME itself. */
+void emit_public_structs(struct emitter *emitter, struct text *text);
+/* A struct of activations and the function that points it into memory. */
+void emit_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
+int64_t emit_activation_bytes(const struct emitter *emitter);
+/* "3.attn" for a path "h.3.attn" and `copy` 3 becomes "h[i].attn"; a path without that number stays. */
+const char *path_with_copy(struct arena *arena, const char *path, const char *repeat, int copy, const char *with);
+
+/* --- emit_routines.c */
+void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine);
+
+/* --- emit_tables.c */
+void emit_tables(struct emitter *emitter, struct text *text);
+/* Which verbs the program has: train, eval, generate, predict, info. */
+void emit_verbs(const struct program *program, bool verbs[5]);
+
+/* --- emit_runtime.c */
+/* Lines "#include <...>", each once. */
+struct include_list {
+  ARRAY(const char *) lines;
+};
+void include_add(struct arena *arena, struct include_list *includes, const char *line);
+/* The headers of the runtime, and the files that the program needs; their includes go to `includes`. */
+void emit_runtime_declarations(struct emitter *emitter, struct text *text, struct include_list *includes);
+void emit_runtime(struct emitter *emitter, struct text *text, struct include_list *includes);
+bool emit_runtime_has(const struct emitter *emitter, const char *file);
+
+#endif

@@ -1,0 +1,390 @@
+/* Routines: the launches of a graph as calls, grouped under comments, the copies of a repeat as loops. */
+#include <limits.h>
+#include <string.h>
+
+#include "codegen/c_print.h"
+#include "codegen/emit.h"
+#include "codegen/roll.h"
+
+/* One C function being written, and what it turned out to need. */
+struct body {
+  struct emitter *emitter;
+  const struct routine *routine;
+  struct text *text;
+  bool owners[64]; /* by number in the emitter */
+  bool seed, sizes, step;
+  ARRAY(const char *) names; /* of tables */
+  const char *comment; /* the last one, while it still holds */
+};
+
+/* A loop over copies: i goes from `begin` by `direction`, `copies` times. */
+struct counter {
+  int64_t begin;
+  int direction, copies;
+};
+
+static const char *join(struct arena *arena, const char *list, const char *item) {
+  return list[0] ? arena_format(arena, "%s, %s", list, item) : item;
+}
+
+/* constant + factor * i */
+static const char *affine_text(struct arena *arena, const struct counter *counter, int64_t factor, int64_t constant) {
+  if (!factor) return arena_format(arena, "%lld", (long long)constant);
+  if (factor == -1) return constant ? arena_format(arena, "%lld - i", (long long)constant) : "-i";
+  int64_t most = counter->begin > counter->copies ? counter->begin : counter->copies + counter->begin;
+  int64_t magnitude = factor < 0 ? -factor : factor;
+  const char *i = magnitude > INT_MAX / (most + 1) ? "(int64_t)i" : "i";
+  const char *term = factor == 1 ? "i" : arena_format(arena, "%s * %lld", i, (long long)factor);
+  if (!constant) return term;
+  return arena_format(arena, "%s %c %lld", term, constant < 0 ? '-' : '+',
+                      (long long)(constant < 0 ? -constant : constant));
+}
+
+/* start + slope * t, t counting copies, as text in i. */
+static const char *in_counter(struct arena *arena, const struct counter *counter, int64_t start, int64_t slope) {
+  int64_t factor = slope * counter->direction;
+  return affine_text(arena, counter, factor, start - factor * counter->begin);
+}
+
+static const char *field_text(struct body *body, const struct field *field) {
+  struct emitter *emitter = body->emitter;
+  for (int i = 0; i < emitter->owners.count && i < 64; i++)
+    if (emitter->owners.items[i] == field->owner) body->owners[i] = true;
+  return arena_format(emitter->arena, "%s->%s", field->owner->variable, field->name);
+}
+
+static const char *pointer_text(struct body *body, const struct launch_argument *argument) {
+  struct arena *arena = body->emitter->arena;
+  const struct place_of_buffer *place = emit_place(body->emitter, argument->buffer);
+  const char *text = field_text(body, place->field);
+  if (place->copy >= 0) text = arena_format(arena, "%s[%d]", text, place->copy);
+  return argument->offset ? arena_format(arena, "%s + %lld", text, (long long)argument->offset) : text;
+}
+
+static const char *number_text(struct body *body, const struct launch_argument *argument, enum type type) {
+  struct arena *arena = body->emitter->arena;
+  switch (argument->number_kind) {
+    case NUMBER_CONSTANT:
+      return type == TYPE_REAL ? c_number(arena, body->emitter->target, type, argument->real)
+                               : arena_format(arena, "%lld", (long long)argument->number);
+    case NUMBER_SIZE:
+      body->sizes = true;
+      return arena_format(arena, "sizes[%lld]", (long long)argument->number);
+    case NUMBER_SEED:
+      body->seed = true;
+      return "seed";
+    case NUMBER_STEP:
+      body->step = true;
+      return "step";
+  }
+  return "";
+}
+
+static const char *argument_text(struct body *body, const struct launch *launch, int number) {
+  const struct launch_argument *argument = &launch->arguments.items[number];
+  if (argument->buffer) return pointer_text(body, argument);
+  return number_text(body, argument, launch->function->parameters.items[number].variable->type);
+}
+
+/* --- Rolled arguments --------------------------------------------------------------------------------------------------- */
+
+static const struct launch *launch_of(const struct roll *roll, struct launch *const *launches, int position, int copy) {
+  return launches[roll->first + position + copy * roll->period];
+}
+
+static const char *table_name(struct body *body, const char *base) {
+  const char *name = base;
+  for (int i = 2;; i++) {
+    bool taken = false;
+    for (int j = 0; j < body->names.count; j++) taken = taken || !strcmp(body->names.items[j], name);
+    if (!taken) break;
+    name = arena_format(body->emitter->arena, "%s_%d", base, i);
+  }
+  array_push(body->emitter->arena, &body->names, name);
+  return name;
+}
+
+/* A table of what the copies get, before the loop; entries in the order of i, from its least value on. */
+static const char *table_text(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
+                              int argument, const struct counter *counter) {
+  struct emitter *emitter = body->emitter;
+  struct arena *arena = emitter->arena;
+  const struct launch *sample = launch_of(roll, launches, position, 0);
+  const struct parameter *parameter = &sample->function->parameters.items[argument];
+  const char *list = "", *declaration;
+  for (int i = 0; i < counter->copies; i++) {
+    int copy = counter->direction > 0 ? i : counter->copies - 1 - i;
+    list = join(arena, list, argument_text(body, launch_of(roll, launches, position, copy), argument));
+  }
+  const char *name = table_name(
+      body, arena_format(arena, "%s_of",
+                         c_identifier(arena, parameter->array ? parameter->array->name : parameter->variable->name)));
+  if (parameter->array)
+    declaration = arena_format(arena, "%s%s *const", parameter->array->written ? "" : "const ",
+                               c_type(emitter->target, parameter->array->type));
+  else
+    declaration = arena_format(arena, "static const %s", c_type(emitter->target, parameter->variable->type));
+  text_line(body->text, "%s %s[] = {%s};", declaration, name, list);
+  int64_t least = counter->direction > 0 ? counter->begin : counter->begin - counter->copies + 1;
+  return arena_format(arena, "%s[%s]", name, affine_text(arena, counter, 1, -least));
+}
+
+static const char *regular_pointer(struct body *body, const struct roll *roll, struct launch *const *launches,
+                                   int position, int argument, const struct argument_family *family,
+                                   const struct counter *counter) {
+  struct arena *arena = body->emitter->arena;
+  int regular = family->form == FORM_EXCEPT_FIRST ? 1 : 0;
+  const struct launch_argument *sample = &launch_of(roll, launches, position, regular)->arguments.items[argument];
+  const struct place_of_buffer *place = emit_place(body->emitter, sample->buffer);
+  const char *text = field_text(body, place->field);
+  if (family->copies)
+    text = arena_format(arena, "%s[%s]", text, in_counter(arena, counter, family->start, family->slope));
+  else if (place->copy >= 0)
+    text = arena_format(arena, "%s[%d]", text, place->copy);
+  if (!family->offset_start && !family->offset_step) return text;
+  return arena_format(arena, "%s + %s", text, in_counter(arena, counter, family->offset_start, family->offset_step));
+}
+
+static const char *rolled_argument(struct body *body, const struct roll *roll, struct launch *const *launches,
+                                   int position, int argument, const struct counter *counter) {
+  struct arena *arena = body->emitter->arena;
+  struct argument_family family = roll_argument(launches, roll, position, argument);
+  const struct launch *first = launch_of(roll, launches, position, 0);
+  bool pointer = first->arguments.items[argument].buffer != NULL, ascending = counter->direction > 0;
+  if (family.form == FORM_TABLE) return table_text(body, roll, launches, position, argument, counter);
+  if (!pointer) {
+    if (family.form == FORM_SAME) return argument_text(body, first, argument);
+    return in_counter(arena, counter, family.start, family.slope);
+  }
+  const char *regular = regular_pointer(body, roll, launches, position, argument, &family, counter);
+  if (family.form == FORM_SAME || family.form == FORM_AFFINE) return regular;
+  bool except_first = family.form == FORM_EXCEPT_FIRST;
+  int special = except_first ? 0 : counter->copies - 1;
+  int64_t value = counter->begin + (int64_t)counter->direction * special;
+  return arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value, regular,
+                      argument_text(body, launch_of(roll, launches, position, special), argument));
+}
+
+/* The counter that makes most copy numbers plain `i`. */
+static struct counter choose_counter(const struct roll *roll, struct launch *const *launches) {
+  struct {
+    int64_t start;
+    int slope, count;
+  } votes[16];
+  int vote_count = 0, best = -1;
+  for (int position = 0; position < roll->period; position++) {
+    const struct launch *launch = launch_of(roll, launches, position, 0);
+    for (int argument = 0; argument < launch->arguments.count; argument++) {
+      if (!launch->arguments.items[argument].buffer) continue;
+      struct argument_family family = roll_argument(launches, roll, position, argument);
+      if (family.form == FORM_TABLE || !family.copies || (family.slope != 1 && family.slope != -1)) continue;
+      int vote = 0;
+      while (vote < vote_count && (votes[vote].start != family.start || votes[vote].slope != family.slope)) vote++;
+      if (vote == vote_count) {
+        if (vote_count == 16) continue;
+        votes[vote_count].start = family.start, votes[vote_count].slope = (int)family.slope,
+        votes[vote_count++].count = 0;
+      }
+      votes[vote].count++;
+    }
+  }
+  for (int vote = 0; vote < vote_count; vote++)
+    if (best < 0 || votes[vote].count > votes[best].count) best = vote;
+  if (best < 0) return (struct counter){0, 1, roll->copies};
+  return (struct counter){votes[best].start, votes[best].slope, roll->copies};
+}
+
+/* --- Calls -------------------------------------------------------------------------------------------------------------- */
+
+/* Where in the model a launch stands: "h[i].attn: causal_attention". */
+static void comment_launch(struct body *body, const struct launch *launch, bool rolled) {
+  struct arena *arena = body->emitter->arena;
+  const struct origin *origin = &launch->origin;
+  const char *path = origin->path ? origin->path : "", *function = origin->function ? origin->function : "";
+  if (rolled && origin->repeat) path = path_with_copy(arena, path, origin->repeat->path, origin->copy, "[i]");
+  const char *comment = path[0] && function[0] ? arena_format(arena, "%s: %s", path, function)
+                        : path[0]              ? path
+                                               : function;
+  if (!comment[0] || (body->comment && !strcmp(comment, body->comment))) return;
+  body->comment = comment;
+  text_comment(body->text, comment);
+}
+
+static void emit_call(struct body *body, const struct launch *launch, const char *const *arguments) {
+  struct arena *arena = body->emitter->arena;
+  const char *list = "";
+  for (int i = 0; i < launch->arguments.count; i++) list = join(arena, list, arguments[i]);
+  text_line(body->text, "%s(%s);", c_identifier(arena, launch->function->name), list);
+}
+
+static void emit_single(struct body *body, const struct launch *launch) {
+  const char **arguments = arena_new_array(body->emitter->arena, const char *, launch->arguments.count);
+  for (int i = 0; i < launch->arguments.count; i++) arguments[i] = argument_text(body, launch, i);
+  comment_launch(body, launch, false);
+  emit_call(body, launch, arguments);
+}
+
+static void emit_loop(struct body *body, const struct roll *roll, struct launch *const *launches) {
+  struct arena *arena = body->emitter->arena;
+  struct counter counter = choose_counter(roll, launches);
+  const char ***arguments = arena_new_array(arena, const char **, roll->period);
+  for (int position = 0; position < roll->period; position++) {
+    const struct launch *launch = launch_of(roll, launches, position, 0);
+    arguments[position] = arena_new_array(arena, const char *, launch->arguments.count);
+    for (int i = 0; i < launch->arguments.count; i++)
+      arguments[position][i] = rolled_argument(body, roll, launches, position, i, &counter);
+  }
+  long long begin = counter.begin, end = counter.begin + (long long)counter.direction * counter.copies;
+  if (counter.direction > 0)
+    text_open(body->text, "for (int i = %lld; i < %lld; i++)", begin, end);
+  else
+    text_open(body->text, "for (int i = %lld; i > %lld; i--)", begin, end);
+  body->comment = NULL;
+  for (int position = 0; position < roll->period; position++) {
+    const struct launch *launch = launch_of(roll, launches, position, 0);
+    comment_launch(body, launch, true);
+    emit_call(body, launch, arguments[position]);
+  }
+  body->comment = NULL;
+  text_close(body->text);
+}
+
+static void emit_launches(struct body *body, struct launch *const *launches, int count) {
+  struct rolls rolls = roll_launches(body->emitter->arena, launches, count);
+  for (int i = 0; i < rolls.items.count; i++) {
+    const struct roll *roll = &rolls.items.items[i];
+    if (roll->copies > 1)
+      emit_loop(body, roll, launches);
+    else
+      for (int j = 0; j < roll->period; j++) emit_single(body, launches[roll->first + j]);
+  }
+}
+
+/* --- Phases ------------------------------------------------------------------------------------------------------------- */
+
+static bool writes(const struct launch *launch, bool (*wanted)(const struct buffer *buffer)) {
+  for (int i = 0; i < launch->arguments.count; i++) {
+    const struct parameter *parameter = &launch->function->parameters.items[i];
+    const struct buffer *buffer = launch->arguments.items[i].buffer;
+    if (buffer && parameter->array && parameter->array->written && wanted(buffer)) return true;
+  }
+  return false;
+}
+
+static bool is_loss(const struct buffer *buffer) {
+  return buffer->role == BUFFER_OUTPUT && buffer->label &&
+         (!strncmp(buffer->label, "loss", 4) || !strcmp(buffer->label, "weight_sum"));
+}
+
+static bool is_learned(const struct buffer *buffer) {
+  return buffer->role == BUFFER_STATE &&
+         (buffer->state->role == ROLE_PARAMETER || buffer->state->role == ROLE_OPTIMIZER);
+}
+
+struct phase {
+  const char *name, *comment; /* name NULL: the routine itself */
+  int first, count;
+};
+
+/* A long routine reads better in parts: up to the loss, up to the first parameter that changes, and the rest. */
+enum { LONG_ROUTINE = 40, SHORT_PHASE = 3 };
+
+static int find_phases(const struct routine *routine, struct phase phases[3]) {
+  int count = routine->launches.count, loss = 0, update = 0;
+  while (loss < count && !writes(routine->launches.items[loss], is_loss)) loss++;
+  while (update < count && !writes(routine->launches.items[update], is_learned)) update++;
+  loss = loss < count ? loss + 1 : 0;
+  if (loss >= update || loss < SHORT_PHASE || count < LONG_ROUTINE) loss = 0;
+  if (count < LONG_ROUTINE || update >= count || update < SHORT_PHASE) update = count;
+  int phase_count = 0;
+  if (!loss && update == count) {
+    phases[phase_count++] = (struct phase){NULL, NULL, 0, count};
+    return phase_count;
+  }
+  if (loss) phases[phase_count++] = (struct phase){"forward", "From the inputs to the loss.", 0, loss};
+  if (loss < update)
+    phases[phase_count++] =
+        loss ? (struct phase){"backward", "From the loss back to the gradients of the parameters.", loss, update - loss}
+             : (struct phase){"gradients", "From the inputs to the loss, and back to the gradients.", 0, update};
+  if (update < count)
+    phases[phase_count++] = (struct phase){"update", "One step of the optimizer.", update, count - update};
+  return phase_count;
+}
+
+/* Locals that the calls refer to. */
+static void emit_locals(struct body *body, struct text *text, bool places) {
+  struct emitter *emitter = body->emitter;
+  for (int i = 0; i < emitter->owners.count && i < 64; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    if (!body->owners[i] && !(body->step && owner->kind == OWNER_PORTS && owner->routine == body->routine)) continue;
+    if (owner->kind != OWNER_ACTIVATIONS)
+      text_line(text, "%sstruct %s *%s = &m->%s;", owner->kind == OWNER_STATES ? "const " : "", owner->tag,
+                owner->variable, owner->member);
+    else if (places)
+      text_line(text, "const struct %s activations = %s_place_%s(m->activations), *a = &activations;", owner->tag,
+                emitter->name, owner->routine->name);
+  }
+  if (body->step) text_line(text, "const int64_t step = (int64_t)io->step[0];");
+}
+
+static const char *phase_call(struct body *body, bool types) {
+  struct emitter *emitter = body->emitter;
+  const struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, body->routine);
+  bool memory = false, local = false;
+  for (int i = 0; i < emitter->owners.count && i < 64; i++)
+    if (body->owners[i]) *(emitter->owners.items[i]->kind == OWNER_ACTIVATIONS ? &local : &memory) = true;
+  const char *list = "";
+  if (memory || body->step) list = types ? arena_format(emitter->arena, "struct %s *m", emitter->name) : "m";
+  if (local)
+    list =
+        join(emitter->arena, list, types ? arena_format(emitter->arena, "const struct %s *a", activations->tag) : "a");
+  if (body->seed) list = join(emitter->arena, list, types ? "uint32_t seed" : "seed");
+  if (body->sizes) list = join(emitter->arena, list, types ? "const int64_t *sizes" : "sizes");
+  return list[0] ? list : types ? "void" : "";
+}
+
+static struct body body_of_phase(struct emitter *emitter, const struct routine *routine, const struct phase *phase) {
+  struct body body = {.emitter = emitter, .routine = routine, .text = text_new(emitter->arena)};
+  body.text->indentation = 1;
+  emit_launches(&body, routine->launches.items + phase->first, phase->count);
+  return body;
+}
+
+void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine) {
+  struct phase phases[3];
+  struct body bodies[3], whole = {.emitter = emitter, .routine = routine};
+  const char *name = arena_format(emitter->arena, "%s_%s", emitter->name, routine->name);
+  int count = find_phases(routine, phases);
+  for (int i = 0; i < count; i++) {
+    bodies[i] = body_of_phase(emitter, routine, &phases[i]);
+    whole.seed = whole.seed || bodies[i].seed;
+    whole.sizes = whole.sizes || bodies[i].sizes;
+    if (!phases[i].name) continue;
+    text_comment(text, phases[i].comment);
+    text_open(text, "static void %s_%s(%s)", name, phases[i].name, phase_call(&bodies[i], true));
+    emit_locals(&bodies[i], text, false);
+    text_raw(text, text_string(bodies[i].text));
+    text_close(text);
+    text_blank(text);
+  }
+  text_open(text, "void %s(struct %s *m, uint32_t seed, const int64_t *sizes)", name, emitter->name);
+  if (!phases[0].name) {
+    emit_locals(&bodies[0], text, true);
+  } else {
+    const struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
+    if (activations)
+      text_line(text, "const struct %s activations = %s_place_%s(m->activations), *a = &activations;", activations->tag,
+                emitter->name, routine->name);
+  }
+  if (!routine->launches.count) text_line(text, "(void)m;");
+  if (!whole.seed) text_line(text, "(void)seed;");
+  if (!whole.sizes) text_line(text, "(void)sizes;");
+  for (int i = 0; i < count; i++) {
+    if (phases[i].name)
+      text_line(text, "%s_%s(%s);", name, phases[i].name, phase_call(&bodies[i], false));
+    else
+      text_raw(text, text_string(bodies[i].text));
+  }
+  text_close(text);
+  text_blank(text);
+}

@@ -1,0 +1,148 @@
+/* The files of runtime/ that a program carries, one after the other. */
+#include <string.h>
+
+#include "codegen/emit.h"
+#include "codegen/runtime_text.h"
+
+/* Which other files a file needs: what it mentions and they define. Kept by hand; a missing row is a link error of the
+   programs that the tests build. Order is that of the output. */
+static const struct need {
+  const char *file, *needs;
+} needs[] = {
+    {"memory.c", ""},
+    {"random.c", "memory.c"},
+    {"families.c", "memory.c"},
+    {"tensors.c", "random.c memory.c"},
+    {"safetensors.c", "memory.c"},
+    {"checkpoint.c", "safetensors.c tensors.c memory.c"},
+    {"tokenizer.c", "memory.c safetensors.c"},
+    {"data.c", "memory.c tokenizer.c random.c"},
+    {"text.c", "data.c tokenizer.c"},
+    {"csv.c", "data.c tokenizer.c"},
+    {"synthetic.c", "data.c"},
+    {"masked.c", "data.c random.c"},
+    {"batches.c", "data.c random.c"},
+    {"progress.c", "memory.c"},
+    {"options.c", "memory.c"},
+    {"evaluate.c", "data.c checkpoint.c options.c"},
+    {"train.c", "data.c batches.c evaluate.c checkpoint.c tensors.c progress.c options.c"},
+    {"generate.c", "tokenizer.c checkpoint.c random.c options.c"},
+    {"predict.c", "data.c checkpoint.c options.c"},
+    {"info.c", "memory.c options.c"},
+    {"main.c", "memory.c options.c info.c"},
+};
+enum { FILES = sizeof needs / sizeof *needs };
+
+static void want(bool wanted[FILES], const char *name) {
+  for (int i = 0; i < FILES; i++) {
+    if (strcmp(needs[i].file, name) != 0 || wanted[i]) continue;
+    wanted[i] = true;
+    for (const char *at = needs[i].needs; *at;) {
+      char other[64];
+      size_t length = strcspn(at, " ");
+      if (length >= sizeof other) bug("the name %s is too long", at);
+      memcpy(other, at, length);
+      other[length] = 0;
+      want(wanted, other);
+      at += length + (at[length] == ' ');
+    }
+  }
+}
+
+static void choose(const struct program *program, bool wanted[FILES]) {
+  static const char *const verb_files[] = {"train.c", "evaluate.c", "generate.c", "predict.c", "info.c"};
+  static const char *const source_files[] = {"text.c", "csv.c", "synthetic.c"};
+  bool verbs[5];
+  emit_verbs(program, verbs);
+  for (int i = 0; i < 5; i++)
+    if (verbs[i]) want(wanted, verb_files[i]);
+  if (program->data) want(wanted, source_files[program->data->source]);
+  if (program->data && program->data->mask > 0) want(wanted, "masked.c");
+  want(wanted, "main.c");
+  want(wanted, "families.c");
+}
+
+static const char *runtime_file(const char *name) {
+  for (const struct runtime_text *file = runtime_texts; file->name; file++)
+    if (!strcmp(file->name, name)) return file->text;
+  bug("the runtime has no file %s", name);
+}
+
+static bool starts(const char *line, const char *with) { return strncmp(line, with, strlen(with)) == 0; }
+
+/* One line and its newline; NULL at the end. */
+static const char *next_line(struct arena *arena, const char **at) {
+  if (!**at) return NULL;
+  size_t length = strcspn(*at, "\n");
+  const char *line = arena_copy(arena, *at, length);
+  *at += length + ((*at)[length] == '\n');
+  return line;
+}
+
+static bool is_guard(const char *line, const char *word) {
+  size_t length = strlen(line);
+  return starts(line, word) && length > 2 && !strcmp(line + length - 2, "_H");
+}
+
+void include_add(struct arena *arena, struct include_list *includes, const char *line) {
+  for (int i = 0; i < includes->lines.count; i++)
+    if (!strcmp(includes->lines.items[i], line)) return;
+  array_push(arena, &includes->lines, line);
+}
+
+enum { DEEPEST = 32 };
+
+/* A file without its own includes and include guard: the output has one of each include, at its top. Includes inside of a
+   condition stay where they are. */
+static void add_file(struct emitter *emitter, struct text *text, const char *contents, struct include_list *includes) {
+  struct arena *arena = emitter->arena;
+  bool guard[DEEPEST] = {false}, blank = true;
+  int depth = 0, inside = 0; /* inside: conditions that are not the guard */
+  for (const char *line; (line = next_line(arena, &contents)) != NULL;) {
+    if (starts(line, "#if")) {
+      if (depth == DEEPEST) bug("conditions of the runtime are nested too deeply");
+      guard[depth++] = is_guard(line, "#ifndef ");
+      if (guard[depth - 1]) continue;
+      inside++;
+    } else if (starts(line, "#endif")) {
+      if (depth && guard[--depth]) continue;
+      inside--;
+    } else if (is_guard(line, "#define ") || starts(line, "#include \"") || starts(line, "#define _POSIX_C_SOURCE")) {
+      continue;
+    } else if (starts(line, "#include <") && !inside) {
+      include_add(arena, includes, line);
+      continue;
+    }
+    if (!line[0] && blank) continue;
+    blank = !line[0];
+    text_raw(text, line);
+    text_raw(text, "\n");
+  }
+  if (!blank) text_blank(text);
+}
+
+void emit_runtime_declarations(struct emitter *emitter, struct text *text, struct include_list *includes) {
+  if (emitter->target->double_precision) text_raw(text, "#define LAM_REAL double\n");
+  add_file(emitter, text, runtime_file("program.h"), includes);
+  add_file(emitter, text, runtime_file("runtime.h"), includes);
+}
+
+void emit_runtime(struct emitter *emitter, struct text *text, struct include_list *includes) {
+  bool wanted[FILES] = {false};
+  choose(emitter->program, wanted);
+  for (int i = 0; i < FILES; i++) {
+    if (!wanted[i]) continue;
+    text_raw(text, arena_format(emitter->arena, "/* ---- runtime/%s ", needs[i].file));
+    for (size_t column = strlen(needs[i].file) + 16; column < 117; column++) text_raw(text, "-");
+    text_raw(text, " */\n\n");
+    add_file(emitter, text, runtime_file(needs[i].file), includes);
+  }
+}
+
+bool emit_runtime_has(const struct emitter *emitter, const char *file) {
+  bool wanted[FILES] = {false};
+  choose(emitter->program, wanted);
+  for (int i = 0; i < FILES; i++)
+    if (!strcmp(needs[i].file, file)) return wanted[i];
+  return false;
+}

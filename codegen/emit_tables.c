@@ -1,0 +1,382 @@
+/* The tables that the runtime reads (runtime/program.h), the program's memory, and main. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/c_print.h"
+#include "codegen/emit.h"
+
+enum { MAX_RANK = 8 }; /* LAM_MAX_RANK */
+
+static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
+                                           "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};
+static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
+static const char *const source_names[] = {"LAM_TEXT", "LAM_CSV", "LAM_SYNTHETIC"};
+static const char *const reader_names[] = {"lam_text_reader", "lam_csv_reader", "lam_synthetic_reader"};
+static const char *const tokenizer_names[] = {"LAM_NO_TOKENIZER", "LAM_CHAR", "LAM_BYTE"};
+static const char *const feature_names[] = {
+    "LAM_TOKENS", "LAM_NEXT",   "LAM_WEIGHT",   "LAM_TARGET",  "LAM_ZERO",
+    "LAM_YES",    "LAM_NUMBER", "LAM_CATEGORY", "LAM_PRESENT", "LAM_SYNTHETIC_COLUMN"};
+static const char *const kind_names_c[] = {"LAM_TYPE_REAL", "LAM_TYPE_INTEGER", "LAM_TYPE_BOOLEAN"};
+
+static const char *type_name(enum type type) {
+  switch (type) {
+    case TYPE_REAL:
+      return kind_names_c[0];
+    case TYPE_INTEGER:
+      return kind_names_c[1];
+    case TYPE_BOOLEAN:
+      return kind_names_c[2];
+    case TYPE_INDEX:
+      break;
+  }
+  bug("memory of type index");
+}
+
+/* A C string, or NULL. */
+static const char *quoted(struct arena *arena, const char *text) {
+  if (!text) return "NULL";
+  char *copy = arena_alloc(arena, strlen(text) * 4 + 3), *to = copy;
+  *to++ = '"';
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c == '"' || c == '\\')
+      *to++ = '\\', *to++ = (char)c;
+    else if (c < 32 || c == 127)
+      *to++ = '\\', *to++ = (char)('0' + c / 64), *to++ = (char)('0' + c / 8 % 8), *to++ = (char)('0' + c % 8);
+    else
+      *to++ = (char)c;
+  }
+  *to++ = '"';
+  *to = 0;
+  return copy;
+}
+
+/* The shortest text that gives the number back. */
+static const char *number(struct arena *arena, double x) {
+  if (!isfinite(x)) return isnan(x) ? "NAN" : x > 0 ? "INFINITY" : "-INFINITY";
+  for (int digits = 1; digits < 17; digits++) {
+    const char *text = arena_format(arena, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) return text;
+  }
+  return arena_format(arena, "%.17g", x);
+}
+
+static const char *axes_list(struct arena *arena, struct axis *const *axes, int count) {
+  const char *list = "";
+  for (int i = 0; i < count; i++) list = arena_format(arena, "%s%s%s", list, i ? "," : "", axes[i]->name);
+  return quoted(arena, list);
+}
+
+/* "2, {12, 64}" */
+static const char *shape_text(struct arena *arena, const char *name, struct axis *const *axes, int count) {
+  if (count > MAX_RANK) bug("%s has %d axes: a program's tensors have %d at most", name, count, MAX_RANK);
+  const char *list = count ? "" : "0";
+  for (int i = 0; i < count; i++)
+    list = arena_format(arena, "%s%s%lld", list, i ? ", " : "", (long long)axes[i]->extent);
+  return arena_format(arena, "%d, {%s}", count, list);
+}
+
+/* --- Tensors ------------------------------------------------------------------------------------------------------------ */
+
+static const struct state *member_state(const struct field *field, int copy) {
+  return field->members[copy] ? field->members[copy]->state : NULL;
+}
+
+static bool alike(const struct state *x, const struct state *y) {
+  if (x->kind != y->kind || x->axis_count != y->axis_count || x->initial != y->initial || x->low != y->low ||
+      x->high != y->high || x->frozen != y->frozen)
+    return false;
+  for (int i = 0; i < x->axis_count; i++)
+    if (x->axes[i]->extent != y->axes[i]->extent || strcmp(x->axes[i]->name, y->axes[i]->name) != 0) return false;
+  return true;
+}
+
+/* "h.%d.attn.weight" where all copies are named so; else NULL. */
+static const char *family_name(struct arena *arena, const struct field *field) {
+  const struct state *first = member_state(field, 0);
+  if (!first || strchr(first->name, '%')) return NULL;
+  for (const char *at = first->name; (at = strchr(at, '0')) != NULL; at++) {
+    bool starts = at == first->name || at[-1] == '.', ends = !at[1] || at[1] == '.';
+    if (!starts || !ends) continue;
+    int length = (int)(at - first->name), copy = 1;
+    for (; copy < field->copies; copy++) {
+      const struct state *state = member_state(field, copy);
+      if (!state || !alike(first, state) ||
+          strcmp(state->name, arena_format(arena, "%.*s%d%s", length, first->name, copy, at + 1)) != 0)
+        break;
+    }
+    if (copy == field->copies) return arena_format(arena, "%.*s%%d%s", length, first->name, at + 1);
+  }
+  return NULL;
+}
+
+static void family_row(struct emitter *emitter, struct text *text, const struct field *field, const char *name,
+                       const struct state *state, int copies, const char *element) {
+  struct arena *arena = emitter->arena;
+  if (hash_path(state->name) != state->stream) bug("%s does not draw from the stream of its name", state->name);
+  text_line(text, "{%s, %d, %s, %s, %s, %s, %s, %s, %s, %d, offsetof(struct %s, %s.%s%s)},", quoted(arena, name),
+            copies, axes_list(arena, state->axes, state->axis_count), role_names_c[state->role],
+            kind_names_c[state->kind], shape_text(arena, state->name, state->axes, state->axis_count),
+            initial_names_c[state->initial], number(arena, state->low), number(arena, state->high),
+            state->role == ROLE_PARAMETER && !state->frozen, emitter->name, field->owner->member, field->name, element);
+}
+
+static int emit_families(struct emitter *emitter, struct text *text) {
+  struct arena *arena = emitter->arena;
+  int tensors = 0;
+  text_comment(text, "Tensors that outlive a step; %d stands for the copy's number.");
+  text_open(text, "static const struct lam_family families[] =");
+  for (int i = 0; i < emitter->owners.count; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    for (int j = 0; j < owner->fields.count && owner->kind == OWNER_STATES; j++) {
+      const struct field *field = owner->fields.items[j];
+      const char *name = field->copies ? family_name(arena, field) : NULL;
+      if (name) {
+        family_row(emitter, text, field, name, member_state(field, 0), field->copies, "");
+        tensors += field->copies;
+        continue;
+      }
+      for (int copy = 0; copy == 0 || copy < field->copies; copy++) {
+        const struct state *state = member_state(field, copy);
+        if (!state) continue;
+        family_row(emitter, text, field, state->name, state, 0, field->copies ? arena_format(arena, "[%d]", copy) : "");
+        tensors++;
+      }
+    }
+  }
+  text->indentation--;
+  text_line(text, "};");
+  text_line(text, "enum { FAMILIES = sizeof families / sizeof *families, TENSORS = %d };", tensors);
+  text_blank(text);
+  return tensors;
+}
+
+/* --- Ports -------------------------------------------------------------------------------------------------------------- */
+
+/* The input's range, where the graph says it. */
+static int64_t range_of(const struct routine *routine, const struct buffer *buffer) {
+  if (!routine->graph || buffer->role != BUFFER_INPUT) return 0;
+  for (int i = 0; i < routine->graph->values.count; i++) {
+    const struct value *value = routine->graph->values.items[i];
+    if (value->op == OP_input && value->name && buffer->label && !strcmp(value->name, buffer->label))
+      return value->range ? value->range->extent : 0;
+  }
+  return 0;
+}
+
+static void emit_port_list(struct emitter *emitter, struct text *text, const struct routine *routine,
+                           const char *direction, struct buffer *const *buffers, int count) {
+  struct arena *arena = emitter->arena;
+  if (!count) return;
+  text_open(text, "static struct lam_port %s_%s[] =", routine->name, direction);
+  for (int i = 0; i < count; i++) {
+    const struct buffer *buffer = buffers[i];
+    text_line(text, "{%s, %s, %s, %s, %lld, NULL},", quoted(arena, buffer->label),
+              axes_list(arena, buffer->axes, buffer->axis_count), type_name(buffer->type),
+              shape_text(arena, buffer->label, buffer->axes, buffer->axis_count), (long long)range_of(routine, buffer));
+  }
+  text->indentation--;
+  text_line(text, "};");
+}
+
+static void emit_port_memory(struct emitter *emitter, struct text *text, const struct routine *routine,
+                             const char *direction, struct buffer *const *buffers, int count) {
+  for (int i = 0; i < count; i++)
+    text_line(text, "%s_%s[%d].data = m->%s.%s;", routine->name, direction, i, routine->name,
+              emit_place(emitter, buffers[i])->field->name);
+}
+
+/* --- Data and settings -------------------------------------------------------------------------------------------------- */
+
+static void emit_data(struct emitter *emitter, struct text *text, const struct data_settings *data) {
+  struct arena *arena = emitter->arena;
+  if (data->columns.count) {
+    text_open(text, "static const struct lam_column columns[] =");
+    for (int i = 0; i < data->columns.count; i++) {
+      const struct column *column = &data->columns.items[i];
+      text_line(text, "{%s, %s, %s, %s, %lld, %lld, %lld, %lld},", quoted(arena, column->name),
+                feature_names[column->feature], quoted(arena, column->field), kind_names_c[column->kind],
+                (long long)column->length, (long long)column->range, (long long)column->start, (long long)column->stop);
+    }
+    text->indentation--;
+    text_line(text, "};");
+  }
+  text_open(text, "static const struct lam_data data =");
+  text_line(text, ".name = %s, .source = %s, .path = %s, .tokenizer = %s,", quoted(arena, data->name),
+            source_names[data->source], quoted(arena, data->path), tokenizer_names[data->tokenizer]);
+  text_line(text, ".examples = %lld, .split = %s, .mask = %s, .columns = %s, .column_count = %d,",
+            (long long)data->examples, number(arena, data->split), number(arena, data->mask),
+            data->columns.count ? "columns" : "NULL", data->columns.count);
+  text_line(text, ".reader = &%s, .corruption = %s,", reader_names[data->source],
+            data->mask > 0 ? "&lam_masking" : "NULL");
+  text->indentation--;
+  text_line(text, "};");
+}
+
+static void emit_settings(struct emitter *emitter, struct text *text, const struct train_settings *training) {
+  struct arena *arena = emitter->arena;
+  text_open(text, "static const struct lam_settings settings =");
+  text_line(text, ".batch = %lld, .accumulate = %lld, .steps = %lld, .epochs = %lld,", (long long)training->batch,
+            (long long)training->accumulate, (long long)training->steps, (long long)training->epochs);
+  text_line(text, ".clip = %s, .average = %s, .evaluate_every = %lld, .checkpoint_every = %lld, .log_every = %lld,",
+            number(arena, training->clip), number(arena, training->average), (long long)training->evaluate_every,
+            (long long)training->checkpoint_every, (long long)training->log_every);
+  text_line(text, ".shuffle = %d, .seed = %lu, .initial = %s,", training->shuffle, (unsigned long)training->seed,
+            quoted(arena, training->initial));
+  text->indentation--;
+  text_line(text, "};");
+}
+
+static void emit_generation(struct emitter *emitter, struct text *text, const struct generate_settings *generation) {
+  struct arena *arena = emitter->arena;
+  text_open(text, "static const struct lam_generation generation =");
+  text_line(text, ".feed = %s, .from = %s, .capacity = %lld, .vocabulary = %lld, .start = %lld, .stop = %lld,",
+            quoted(arena, generation->feed), quoted(arena, generation->from), (long long)generation->capacity,
+            (long long)generation->vocabulary, (long long)generation->start, (long long)generation->stop);
+  text->indentation--;
+  text_line(text, "};");
+}
+
+/* --- Memory ------------------------------------------------------------------------------------------------------------- */
+
+static void emit_memory(struct emitter *emitter, struct text *text, bool tensors) {
+  const char *name = emitter->name;
+  long long bytes = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64;
+  text_open(text, "struct %s *%s_create(void)", name, name);
+  text_line(text, "struct %s *m = calloc(1, sizeof *m);", name);
+  text_line(text, "if (!m) return NULL;");
+  if (tensors) {
+    text_line(text, "size_t bytes = lam_place_tensors(families, FAMILIES, m, NULL);");
+    text_line(text, "m->states = aligned_alloc(64, bytes);");
+  }
+  if (bytes) text_line(text, "m->activations = aligned_alloc(64, %lld);", bytes);
+  if (tensors || bytes) {
+    text_open(text, "if (%s%s%s)", tensors ? "!m->states" : "", tensors && bytes ? " || " : "",
+              bytes ? "!m->activations" : "");
+    text_line(text, "%s_destroy(m);", name);
+    text_line(text, "return NULL;");
+    text_close(text);
+  }
+  if (tensors) {
+    text_line(text, "memset(m->states, 0, bytes);");
+    text_line(text, "lam_place_tensors(families, FAMILIES, m, m->states);");
+  }
+  text_line(text, "return m;");
+  text_close(text);
+  text_blank(text);
+  text_open(text, "void %s_destroy(struct %s *m)", name, name);
+  text_line(text, "if (!m) return;");
+  text_line(text, "free(m->states);");
+  text_line(text, "free(m->activations);");
+  text_line(text, "free(m);");
+  text_close(text);
+  text_blank(text);
+}
+
+/* --- The program -------------------------------------------------------------------------------------------------------- */
+
+static const char *const routine_names[] = {"train",   "accumulate", "evaluate",  "predict",
+                                            "prepare", "step",       "synthesize"};
+static const char *const routine_constants[] = {"LAM_TRAIN",   "LAM_ACCUMULATE", "LAM_EVALUATE",  "LAM_PREDICT",
+                                                "LAM_PREPARE", "LAM_STEP",       "LAM_SYNTHESIZE"};
+
+static const char *routine_constant(const struct routine *routine) {
+  for (size_t i = 0; i < sizeof routine_names / sizeof *routine_names; i++)
+    if (!strcmp(routine_names[i], routine->name)) return routine_constants[i];
+  bug("no program has a routine %s", routine->name);
+}
+
+static const char *port_list(struct arena *arena, const char *direction, const struct routine *routine, int count) {
+  if (!count) return "NULL, 0";
+  return arena_format(arena, "%s_%s, %d", routine->name, direction, count);
+}
+
+void emit_verbs(const struct program *program, bool verbs[5]) {
+  verbs[0] = program->train && program->training && program->data;
+  verbs[1] = program->evaluate && program->data;
+  verbs[2] = program->step && program->generation;
+  verbs[3] = program->predict != NULL;
+  verbs[4] = true;
+}
+
+static void emit_program(struct emitter *emitter, struct text *text, int tensors) {
+  static const char *const verb_names[] = {"train", "eval", "generate", "predict", "info"};
+  const struct program *program = emitter->program;
+  const struct module *module = emitter->module;
+  struct arena *arena = emitter->arena;
+  bool verbs[5];
+  const char *list = "";
+  emit_verbs(program, verbs);
+  for (int i = 0; i < 5; i++)
+    if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
+  for (int i = 0; i < module->routines.count; i++) {
+    const char *name = module->routines.items[i]->name;
+    text_line(text, "static void run_%s(void *self, uint32_t seed, const int64_t *sizes) { %s_%s(self, seed, sizes); }",
+              name, emitter->name, name);
+  }
+  if (tensors) text_line(text, "static struct lam_tensor tensors[TENSORS];");
+  text_line(text, "static const struct lam_verb *const verbs[] = {%sNULL};", list);
+  text_open(text, "static struct lam_program program =");
+  text_line(text, ".name = %s, .model = %s, .target = %s, .version = %s,", quoted(arena, program->name),
+            quoted(arena, program->model), quoted(arena, emitter->target->name), quoted(arena, LAMELLA_VERSION));
+  if (tensors) text_line(text, ".tensors = tensors, .tensor_count = TENSORS,");
+  text_open(text, ".routines =");
+  for (int i = 0; i < module->routines.count; i++) {
+    const struct routine *routine = module->routines.items[i];
+    text_line(text, "[%s] = {1, run_%s, %s, %s},", routine_constant(routine), routine->name,
+              port_list(arena, "inputs", routine, routine->inputs.count),
+              port_list(arena, "outputs", routine, routine->outputs.count));
+  }
+  text->indentation--;
+  text_line(text, "},");
+  text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
+            program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
+  text->indentation--;
+  text_line(text, "};");
+  text_blank(text);
+  text_open(text, "struct lam_program *%s_program(void)", emitter->name);
+  text_line(text, "if (program.self) return &program;");
+  text_line(text, "struct %s *m = %s_create();", emitter->name, emitter->name);
+  text_open(text, "if (!m)");
+  text_line(text, "lam_error(\"out of memory\");");
+  text_line(text, "return NULL;");
+  text_close(text);
+  text_line(text, "program.self = m;");
+  if (tensors) text_line(text, "lam_list_tensors(families, FAMILIES, m, tensors);");
+  for (int i = 0; i < module->routines.count; i++) {
+    const struct routine *routine = module->routines.items[i];
+    emit_port_memory(emitter, text, routine, "inputs", routine->inputs.items, routine->inputs.count);
+    emit_port_memory(emitter, text, routine, "outputs", routine->outputs.items, routine->outputs.count);
+  }
+  text_line(text, "return &program;");
+  text_close(text);
+  text_blank(text);
+  text_raw(text, "#ifndef LAMELLA_NO_MAIN\n");
+  text_open(text, "int main(int argc, char **argv)");
+  text_line(text, "struct lam_program *self = %s_program();", emitter->name);
+  text_line(text, "return self ? lam_main(self, argc, argv) : 1;");
+  text_close(text);
+  text_raw(text, "#endif\n");
+}
+
+void emit_tables(struct emitter *emitter, struct text *text) {
+  const struct program *program = emitter->program;
+  const struct module *module = emitter->module;
+  bool has_tensors = false;
+  for (int i = 0; i < module->buffers.count; i++)
+    has_tensors = has_tensors || module->buffers.items[i]->role == BUFFER_STATE;
+  int tensors = has_tensors ? emit_families(emitter, text) : 0;
+  for (int i = 0; i < module->routines.count; i++) {
+    const struct routine *routine = module->routines.items[i];
+    emit_port_list(emitter, text, routine, "inputs", routine->inputs.items, routine->inputs.count);
+    emit_port_list(emitter, text, routine, "outputs", routine->outputs.items, routine->outputs.count);
+  }
+  text_blank(text);
+  if (program->data) emit_data(emitter, text, program->data);
+  if (program->training) emit_settings(emitter, text, program->training);
+  if (program->generation) emit_generation(emitter, text, program->generation);
+  if (program->data || program->training || program->generation) text_blank(text);
+  emit_memory(emitter, text, has_tensors);
+  emit_program(emitter, text, tensors);
+}

@@ -1,0 +1,150 @@
+#include "codegen/roll.h"
+
+#include <string.h>
+
+/* --- Arguments ---------------------------------------------------------------------------------------------------------- */
+
+static const struct launch_argument *at(struct launch *const *launches, const struct roll *roll, int position,
+                                        int argument, int copy) {
+  return &launches[roll->first + position + copy * roll->period]->arguments.items[argument];
+}
+
+/* Copies of one name that can stand in one array of pointers. */
+static bool same_family(const struct buffer *x, const struct buffer *y) {
+  return x == y ||
+         (x->copy >= 0 && y->copy >= 0 && x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
+}
+
+/* Whether the copies from `low` to before `high` are regular, and how. */
+static bool regular_pointers(struct launch *const *launches, const struct roll *roll, int position, int argument,
+                             int low, int high, struct argument_family *family) {
+  const struct launch_argument *first = at(launches, roll, position, argument, low);
+  const struct launch_argument *second = high - low > 1 ? at(launches, roll, position, argument, low + 1) : first;
+  if (!same_family(first->buffer, second->buffer)) return false;
+  bool same = first->buffer == second->buffer;
+  int64_t slope = same ? 0 : second->buffer->copy - first->buffer->copy, step = second->offset - first->offset;
+  for (int t = low; t < high; t++) {
+    const struct launch_argument *x = at(launches, roll, position, argument, t);
+    if (!same_family(first->buffer, x->buffer) || x->offset != first->offset + step * (t - low)) return false;
+    if (same ? x->buffer != first->buffer : x->buffer->copy != first->buffer->copy + slope * (t - low)) return false;
+  }
+  family->copies = !same;
+  family->slope = slope;
+  family->start = same ? 0 : first->buffer->copy - slope * low;
+  family->offset_step = step;
+  family->offset_start = first->offset - step * low;
+  return true;
+}
+
+static struct argument_family pointer_family(struct launch *const *launches, const struct roll *roll, int position,
+                                             int argument) {
+  struct argument_family family = {0};
+  int n = roll->copies;
+  if (regular_pointers(launches, roll, position, argument, 0, n, &family))
+    family.form = family.copies || family.offset_step ? FORM_AFFINE : FORM_SAME;
+  else if (regular_pointers(launches, roll, position, argument, 1, n, &family))
+    family.form = FORM_EXCEPT_FIRST;
+  else if (regular_pointers(launches, roll, position, argument, 0, n - 1, &family))
+    family.form = FORM_EXCEPT_LAST;
+  else
+    family = (struct argument_family){.form = FORM_TABLE};
+  return family;
+}
+
+static bool same_number(const struct launch_argument *x, const struct launch_argument *y) {
+  return x->number_kind == y->number_kind && x->number == y->number && !memcmp(&x->real, &y->real, sizeof x->real);
+}
+
+static struct argument_family number_family(struct launch *const *launches, const struct roll *roll, int position,
+                                            int argument) {
+  const struct launch_argument *first = at(launches, roll, position, argument, 0);
+  const struct launch_argument *second = at(launches, roll, position, argument, 1);
+  struct argument_family family = {.form = FORM_SAME, .start = first->number, .slope = second->number - first->number};
+  bool same = true, affine = first->number_kind == NUMBER_CONSTANT;
+  for (int t = 0; t < roll->copies; t++) {
+    const struct launch_argument *x = at(launches, roll, position, argument, t);
+    same = same && same_number(first, x);
+    affine = affine && x->number == family.start + family.slope * t && !memcmp(&x->real, &first->real, sizeof x->real);
+  }
+  if (!same) family.form = affine ? FORM_AFFINE : FORM_TABLE;
+  return family;
+}
+
+struct argument_family roll_argument(struct launch *const *launches, const struct roll *roll, int position,
+                                     int argument) {
+  bool pointer = at(launches, roll, position, argument, 0)->buffer != NULL;
+  return pointer ? pointer_family(launches, roll, position, argument)
+                 : number_family(launches, roll, position, argument);
+}
+
+/* --- Which runs to roll ------------------------------------------------------------------------------------------------- */
+
+/* In tenths of a line. */
+enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 22, COST_SINGLE_TABLE = 14 };
+
+static int roll_cost(struct launch *const *launches, const struct roll *roll) {
+  int cost = COST_LOOP + roll->period * COST_LAUNCH;
+  for (int position = 0; position < roll->period; position++) {
+    const struct launch *launch = launches[roll->first + position];
+    for (int argument = 0; argument < launch->arguments.count; argument++) {
+      switch (roll_argument(launches, roll, position, argument).form) {
+        case FORM_SAME:
+        case FORM_AFFINE:
+          break;
+        case FORM_EXCEPT_FIRST:
+        case FORM_EXCEPT_LAST:
+          cost += COST_CONDITION;
+          break;
+        case FORM_TABLE:
+          cost += launch->arguments.items[argument].buffer ? COST_TABLE : COST_SINGLE_TABLE;
+          break;
+      }
+    }
+  }
+  return cost;
+}
+
+/* Functions are the same, and what cannot vary in a loop is the same: the kinds of the numbers. */
+static bool same_call(const struct launch *x, const struct launch *y) {
+  if (x->function != y->function || x->arguments.count != y->arguments.count) return false;
+  for (int i = 0; i < x->arguments.count; i++) {
+    const struct launch_argument *a = &x->arguments.items[i], *b = &y->arguments.items[i];
+    if (!a->buffer != !b->buffer) return false;
+    if (!a->buffer &&
+        (a->number_kind != b->number_kind || (a->number_kind != NUMBER_CONSTANT && a->number != b->number)))
+      return false;
+  }
+  return true;
+}
+
+struct rolls roll_launches(struct arena *arena, struct launch *const *launches, int count) {
+  struct arena *scratch = arena_new();
+  struct rolls rolls = {0};
+  /* reach[period]: how many launches from here on equal the one a period later. Going backwards, one row is enough. */
+  int *reach = arena_new_array(scratch, int, count + 1), *cost = arena_new_array(scratch, int, count + 1);
+  struct roll *best = arena_new_array(scratch, struct roll, count + 1);
+  for (int first = count - 1; first >= 0; first--) {
+    best[first] = (struct roll){first, 1, 1};
+    cost[first] = cost[first + 1] + COST_LAUNCH;
+    int covered = 0; /* by a shorter period: a multiple of it cannot do better */
+    for (int period = 1; first + period < count; period++)
+      reach[period] = same_call(launches[first], launches[first + period]) ? reach[period] + 1 : 0;
+    for (int period = 1; first + 2 * period <= count; period++) {
+      int copies = reach[period] / period + 1;
+      if (copies < 2 || copies * period <= covered) continue;
+      covered = copies * period;
+      for (int fewer = 0; fewer < 2 && copies - fewer >= 2; fewer++) {
+        struct roll roll = {first, period, copies - fewer};
+        int after = first + roll.period * roll.copies;
+        /* Even without tables it would be no better: most candidates end here. */
+        if (cost[after] + COST_LOOP + period * COST_LAUNCH >= cost[first]) continue;
+        int total = cost[after] + roll_cost(launches, &roll);
+        if (total < cost[first]) cost[first] = total, best[first] = roll;
+      }
+    }
+  }
+  for (int first = 0; first < count; first += best[first].period * best[first].copies)
+    array_push(arena, &rolls.items, best[first]);
+  arena_free(scratch);
+  return rolls;
+}
