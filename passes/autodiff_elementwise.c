@@ -1,0 +1,148 @@
+/* Derivative rules of the leaves and of elementwise operations. Inputs may lack axes of the result: `give` sums over those. */
+#include "passes/autodiff.h"
+
+static const double TWO_OVER_SQRT_PI = 1.12837916709551257390;
+
+static struct value *unary(struct backward *b, enum op op, struct value *x) { return build_unary(b->graph, op, x); }
+static struct value *binary(struct backward *b, enum op op, struct value *x, struct value *y) {
+  return build_binary(b->graph, op, x, y);
+}
+static struct value *times(struct backward *b, struct value *x, struct value *y) { return binary(b, OP_mul, x, y); }
+static struct value *scaled(struct backward *b, struct value *x, double factor) {
+  return times(b, x, build_constant(b->graph, factor));
+}
+static struct value *number(struct backward *b, double value) { return build_constant(b->graph, value); }
+
+/* Nothing to pass on: leaves have no inputs, and integers, booleans and what a stop hides have no derivative. */
+#define NO_GRADIENT(name)                                                               \
+  void gradient_##name(struct backward *backward, struct value *y, struct value *d) { \
+    (void)backward, (void)y, (void)d;                                                   \
+  }
+NO_GRADIENT(constant)
+NO_GRADIENT(input)
+NO_GRADIENT(state)
+NO_GRADIENT(index)
+NO_GRADIENT(random)
+NO_GRADIENT(floor)
+NO_GRADIENT(round)
+NO_GRADIENT(not)
+NO_GRADIENT(quotient)
+NO_GRADIENT(lt)
+NO_GRADIENT(le)
+NO_GRADIENT(eq)
+NO_GRADIENT(ne)
+NO_GRADIENT(and)
+NO_GRADIENT(or)
+NO_GRADIENT(stop)
+
+void gradient_neg(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], unary(b, OP_neg, d)); }
+
+/* 0 at 0. */
+void gradient_abs(struct backward *b, struct value *y, struct value *d) {
+  struct value *x = y->inputs[0], *zero = number(b, 0);
+  struct value *positive = build_where(b->graph, binary(b, OP_lt, zero, x), d, zero);
+  give(b, x, build_where(b->graph, binary(b, OP_lt, x, zero), unary(b, OP_neg, d), positive));
+}
+
+void gradient_exp(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], times(b, d, y)); }
+
+void gradient_log(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], binary(b, OP_div, d, y->inputs[0]));
+}
+
+void gradient_sqrt(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], binary(b, OP_div, scaled(b, d, 0.5), y));
+}
+
+void gradient_rsqrt(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], times(b, scaled(b, d, -0.5), times(b, y, times(b, y, y))));
+}
+
+void gradient_tanh(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], times(b, d, binary(b, OP_sub, number(b, 1), times(b, y, y))));
+}
+
+void gradient_erf(struct backward *b, struct value *y, struct value *d) {
+  struct value *x = y->inputs[0];
+  give(b, x, times(b, scaled(b, d, TWO_OVER_SQRT_PI), unary(b, OP_exp, unary(b, OP_neg, times(b, x, x)))));
+}
+
+void gradient_sin(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], times(b, d, unary(b, OP_cos, y->inputs[0])));
+}
+
+void gradient_cos(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], unary(b, OP_neg, times(b, d, unary(b, OP_sin, y->inputs[0]))));
+}
+
+/* Rounding counts as the identity: its true derivative is 0 almost everywhere and of no use. */
+void gradient_cast(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
+
+void gradient_add(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], d);
+  give(b, y->inputs[1], d);
+}
+
+void gradient_sub(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], d);
+  if (wanted(b, y->inputs[1])) give(b, y->inputs[1], unary(b, OP_neg, d));
+}
+
+void gradient_mul(struct backward *b, struct value *y, struct value *d) {
+  for (int i = 0; i < 2; i++)
+    if (wanted(b, y->inputs[i])) give(b, y->inputs[i], times(b, d, y->inputs[1 - i]));
+}
+
+void gradient_div(struct backward *b, struct value *y, struct value *d) {
+  struct value *quotient = binary(b, OP_div, d, y->inputs[1]);
+  give(b, y->inputs[0], quotient);
+  if (wanted(b, y->inputs[1])) give(b, y->inputs[1], unary(b, OP_neg, times(b, quotient, y)));
+}
+
+/* x - y floor(x / y); the floor is constant between its steps. */
+void gradient_mod(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], d);
+  if (!wanted(b, y->inputs[1])) return;
+  struct value *steps = unary(b, OP_floor, binary(b, OP_div, y->inputs[0], y->inputs[1]));
+  give(b, y->inputs[1], unary(b, OP_neg, times(b, d, steps)));
+}
+
+/* The gradient goes to the input that won; of two equal ones each gets half, as PyTorch's maximum and minimum have it. */
+static void give_extreme(struct backward *b, struct value *y, struct value *d) {
+  struct value *tie = binary(b, OP_eq, y->inputs[0], y->inputs[1]), *zero = number(b, 0);
+  struct value *tied = build_where(b->graph, tie, scaled(b, d, 0.5), zero);
+  for (int i = 0; i < 2; i++) {
+    if (!wanted(b, y->inputs[i])) continue;
+    struct value *mine = y->inputs[i], *other = y->inputs[1 - i];
+    struct value *won = y->op == OP_max ? binary(b, OP_lt, other, mine) : binary(b, OP_lt, mine, other);
+    give(b, mine, build_where(b->graph, won, d, tied));
+  }
+}
+
+void gradient_max(struct backward *b, struct value *y, struct value *d) { give_extreme(b, y, d); }
+void gradient_min(struct backward *b, struct value *y, struct value *d) { give_extreme(b, y, d); }
+
+/* x^n: n x^(n-1), which is 0 for n = 0 whatever x is, and x^n log(x), which is 0 at x = 0 for n >= 0. */
+void gradient_pow(struct backward *b, struct value *y, struct value *d) {
+  struct value *x = y->inputs[0], *n = y->inputs[1], *zero = number(b, 0);
+  if (wanted(b, x) && n->op == OP_constant) {
+    if (n->number == 2)
+      give(b, x, times(b, scaled(b, d, 2), x));
+    else if (n->number != 0)
+      give(b, x, times(b, scaled(b, d, n->number), binary(b, OP_pow, x, number(b, n->number - 1))));
+  } else if (wanted(b, x)) {
+    struct value *power = binary(b, OP_pow, x, binary(b, OP_sub, n, number(b, 1)));
+    struct value *slope = times(b, times(b, d, n), power);
+    give(b, x, build_where(b->graph, binary(b, OP_eq, n, zero), zero, slope));
+  }
+  if (wanted(b, n)) {
+    struct value *vanishes = binary(b, OP_and, binary(b, OP_eq, x, zero), binary(b, OP_le, zero, n));
+    give(b, n, build_where(b->graph, vanishes, zero, times(b, d, times(b, y, unary(b, OP_log, x)))));
+  }
+}
+
+void gradient_where(struct backward *b, struct value *y, struct value *d) {
+  struct value *condition = y->inputs[0], *zero = number(b, 0);
+  if (wanted(b, y->inputs[1])) give(b, y->inputs[1], build_where(b->graph, condition, d, zero));
+  if (wanted(b, y->inputs[2])) give(b, y->inputs[2], build_where(b->graph, condition, zero, d));
+}

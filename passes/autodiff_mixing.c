@@ -1,0 +1,153 @@
+/* Derivative rules of operations that mix along axes, of views, and of calls. Named axes make them short: the gradient of a view
+   is the view back, that of a contraction is a contraction over the axes that only the other operand has. */
+#include "passes/autodiff.h"
+#include "passes/rewrite.h"
+
+static struct value *zeros(struct backward *b, struct axis *const *axes, int count) {
+  return build_expand(b->graph, build_constant(b->graph, 0), axes, count);
+}
+
+void gradient_reduce_sum(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
+
+/* Equal maxima share the gradient evenly, as PyTorch's amax has it. */
+void gradient_reduce_max(struct backward *b, struct value *y, struct value *d) {
+  struct graph *graph = b->graph;
+  struct value *x = y->inputs[0], *zero = build_constant(graph, 0);
+  struct value *largest = build_binary(graph, OP_eq, x, y);
+  struct value *ties = build_reduce(graph, OP_reduce_sum, build_where(graph, largest, build_constant(graph, 1), zero),
+                                    y->list, y->list_count);
+  give(b, x, build_where(graph, largest, build_binary(graph, OP_div, d, ties), zero));
+}
+
+void gradient_scan(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], build_scan(b->graph, d, y->axis, y->start == 0));
+}
+
+/* Gives indices, which have no derivative. */
+void gradient_top(struct backward *b, struct value *y, struct value *d) { (void)b, (void)y, (void)d; }
+
+/* An axis of d that x lacks comes from the other operand, so it can be contracted with it; every axis of x is in d or was
+   summed, and then the other operand has it. */
+void gradient_contract(struct backward *b, struct value *y, struct value *d) {
+  for (int i = 0; i < 2; i++) {
+    struct value *x = y->inputs[i], *other = y->inputs[1 - i];
+    if (!wanted(b, x)) continue;
+    struct axis *axes[MAX_AXES];
+    int count = axes_missing(d, x, axes);
+    give(b, x, count ? build_contract(b->graph, d, other, axes, count) : build_binary(b->graph, OP_mul, d, other));
+  }
+}
+
+/* Where the index has no axis of its own, as when a loss picks each row's target, a comparison with the index places d;
+   elsewhere several elements may have come from one, and they are added there. */
+void gradient_gather(struct backward *b, struct value *y, struct value *d) {
+  struct graph *graph = b->graph;
+  struct value *table = y->inputs[0], *index = y->inputs[1];
+  if (!wanted(b, table)) return;
+  bool aligned = true, repeated = value_has_axis(index, y->axis);
+  for (int i = 0; i < index->axis_count; i++) aligned = aligned && value_has_axis(table, index->axes[i]);
+  if (aligned && !repeated) {
+    struct value *here = build_binary(graph, OP_eq, index, build_index(graph, y->axis));
+    give(b, table, build_where(graph, here, d, build_constant(graph, 0)));
+    return;
+  }
+  if (repeated) { /* a permutation: the index's axis is another than the one it consumes, though both are spelled the same */
+    struct axis *own = y->axis->size ? axis_new_sized(graph, y->axis->name, y->axis->size, y->axis->span)
+                                     : axis_new(graph, y->axis->name, y->axis->extent, y->axis->span);
+    index = build_rename(graph, index, y->axis, own);
+    d = build_rename(graph, d, y->axis, own);
+  }
+  give(b, table, build_scatter_add(graph, zeros(b, table->axes, table->axis_count), y->axis, index, d));
+}
+
+void gradient_scatter_add(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], d);
+  if (wanted(b, y->inputs[2])) give(b, y->inputs[2], build_gather(b->graph, d, y->axis, y->inputs[1]));
+}
+
+void gradient_rename(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], build_rename(b->graph, d, y->result, y->axis));
+}
+
+void gradient_split(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], build_merge(b->graph, d, y->list, y->list_count, y->axis));
+}
+
+void gradient_merge(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], build_split(b->graph, d, y->result, y->list, y->list_count));
+}
+
+void gradient_slice(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], build_pad(b->graph, d, y->result, y->axis, y->start, 0));
+}
+
+void gradient_select(struct backward *b, struct value *y, struct value *d) {
+  if (y->axis->size) {
+    struct value *here =
+        build_binary(b->graph, OP_eq, build_index(b->graph, y->axis), build_integer(b->graph, y->start));
+    give(b, y->inputs[0], build_where(b->graph, here, d, build_constant(b->graph, 0)));
+    return;
+  }
+  struct axis *unit = axis_new(b->graph, y->axis->name, 1, y->axis->span);
+  give(b, y->inputs[0], build_pad(b->graph, build_expand(b->graph, d, &unit, 1), unit, y->axis, y->start, 0));
+}
+
+void gradient_expand(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
+
+void gradient_pad(struct backward *b, struct value *y, struct value *d) {
+  give(b, y->inputs[0], build_slice(b->graph, d, y->result, y->start, y->axis));
+}
+
+void gradient_concat(struct backward *b, struct value *y, struct value *d) {
+  int64_t start = 0;
+  for (int i = 0; i < y->input_count; i++) {
+    if (wanted(b, y->inputs[i])) give(b, y->inputs[i], build_slice(b->graph, d, y->result, start, y->list[i]));
+    start += y->list[i]->extent;
+  }
+}
+
+/* They are gone from the values swept over. */
+void gradient_gradient(struct backward *b, struct value *y, struct value *d) {
+  (void)b, (void)d;
+  bug("value %d is a gradient that was not expanded", y->id);
+}
+
+/* A state written whole is the value it was given. */
+void gradient_update(struct backward *b, struct value *y, struct value *d) {
+  if (y->input_count == 1) {
+    give(b, y->inputs[0], d);
+  } else if (!b->failed && wanted(b, y->inputs[0])) {
+    b->failed = true;
+    report_error(b->diagnostics, y->origin.span, "the loss depends on %s, which is written at an index: that has no derivative",
+                 y->state->name);
+  }
+}
+
+/* Kept until the sweep comes to the call, when all its results have had theirs. */
+void gradient_result(struct backward *b, struct value *y, struct value *d) {
+  struct value *call = y->inputs[0];
+  if (!b->results[call->id])
+    b->results[call->id] = arena_new_array(b->graph->arena, struct value *, call->callee->body->outputs.count);
+  struct value **slot = &b->results[call->id][y->start];
+  *slot = *slot ? build_binary(b->graph, OP_add, *slot, d) : d;
+}
+
+/* A callee without a gradient of its own has been inlined. */
+void gradient_call(struct backward *b, struct value *y, struct value *d) {
+  (void)d;
+  struct graph *graph = b->graph;
+  struct region *callee = y->callee, *gradient = callee->gradient;
+  if (!gradient) bug("the call of %s was not inlined", callee->name);
+  int results = callee->body->outputs.count, count = 0;
+  struct value **inputs = arena_new_array(graph->arena, struct value *, y->input_count + 2 * results);
+  for (int i = 0; i < y->input_count; i++) inputs[count++] = y->inputs[i];
+  for (int i = 0; i < results; i++) inputs[count++] = build_result(graph, y, i);
+  for (int i = 0; i < results; i++) {
+    struct value *result = inputs[y->input_count + i], *given = b->results[y->id][i];
+    inputs[count++] = given ? given : zeros(b, result->axes, result->axis_count);
+  }
+  struct value *call = build_call(graph, gradient, inputs, count);
+  for (int i = 0; i < y->input_count; i++)
+    if (i < gradient->body->outputs.count && gradient->body->outputs.items[i].value && wanted(b, y->inputs[i]))
+      give(b, y->inputs[i], build_result(graph, call, i));
+}

@@ -1,0 +1,119 @@
+/* The pipeline on tensor graphs: one line a pass, in order, with the reason for the order. What each pass is stands in passes.def;
+   the steps that make loops of graphs (fuse, plan, share, roll) follow in schedule.c. */
+#include "passes/pipeline.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "passes/simplify.h"
+
+struct run {
+  struct program *program;
+  const struct pass_options *options;
+  struct diagnostics *diagnostics;
+  struct pipeline pipeline;
+  enum stage stage; /* where every graph stands now */
+};
+
+static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
+static void run_common(struct run *run, struct graph *graph) { (void)run, pass_common(graph); }
+static void run_autodiff(struct run *run, struct graph *graph) { pass_autodiff(graph, run->diagnostics); }
+static void run_simplify(struct run *run, struct graph *graph) {
+  double rounds = run->pipeline.parameters[PASS_simplify][0];
+  if (isnan(rounds)) pass_simplify(graph);
+  else for (int i = 0; i < rounds && simplify_once(graph); i++) continue;
+}
+/* Works on two graphs at once: called for the step graph alone. */
+static void run_hoist(struct run *run, struct graph *graph) {
+  if (graph == run->program->step) pass_hoist(run->program);
+}
+
+static const struct step {
+  enum pass pass;
+  void (*graph)(struct run *run, struct graph *graph);
+  enum stage after;
+} steps[] = {
+    /* Derivatives see through functions that have none of their own; those that have stay whole until autodiff found it. */
+    {PASS_inline, run_inline, STAGE_LOWERED},
+    /* What is differentiated should be small, and a lookup that is a slice has a far cheaper derivative. */
+    {PASS_simplify, run_simplify, STAGE_LOWERED},
+    {PASS_common, run_common, STAGE_LOWERED},
+    {PASS_autodiff, run_autodiff, STAGE_DIFFERENTIATED},
+    /* The functions kept whole, and their gradients. From here on there are primitives only. */
+    {PASS_inline, run_inline, STAGE_FLAT},
+    /* Rules of derivatives do not look around: they leave expansions, sums and ones behind. Rules before equality, which they make. */
+    {PASS_simplify, run_simplify, STAGE_FLAT},
+    {PASS_common, run_common, STAGE_FLAT},
+    /* Last, so that what moves is final and nothing that is dropped gets a state. */
+    {PASS_hoist, run_hoist, STAGE_FLAT},
+};
+enum { STEP_COUNT = sizeof steps / sizeof *steps };
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void verify_all(struct run *run, const char *guilty) {
+  if (!run->options->verify) return;
+  for (int i = 0; program_graph(run->program, i); i++) {
+    struct graph *graph = *program_graph(run->program, i);
+    if (!graph) continue;
+    const char *error = graph_verify(graph->arena, graph, run->stage);
+    if (error) bug("%s left graph %s wrong: %s", guilty, graph->name, error);
+  }
+}
+
+static void dump_all(struct run *run, const char *name) {
+  if (!run->options->dump_after || strcmp(run->options->dump_after, name)) return;
+  for (int i = 0; program_graph(run->program, i); i++)
+    if (*program_graph(run->program, i)) graph_print(stderr, *program_graph(run->program, i));
+}
+
+static void run_step(struct run *run, const struct step *step) {
+  const char *name = pass_facts[step->pass].name;
+  if (pass_facts[step->pass].requires > run->stage) bug("%s comes too early", name);
+  double begin = now();
+  int before = 0, after = 0;
+  for (int i = 0; program_graph(run->program, i); i++) {
+    struct graph *graph = *program_graph(run->program, i);
+    if (!graph) continue;
+    before += graph->values.count;
+    step->graph(run, graph);
+  }
+  for (int i = 0; program_graph(run->program, i); i++)
+    if (*program_graph(run->program, i)) after += (*program_graph(run->program, i))->values.count;
+  run->stage = step->after;
+  if (run->options->time) fprintf(stderr, "%8.4f s  %-10s %6d -> %d values\n", now() - begin, name, before, after);
+  dump_all(run, name);
+}
+
+static bool check_dump(const struct run *run) {
+  const char *wanted = run->options->dump_after, *names[PASS_COUNT];
+  if (!wanted) return true;
+  for (int i = 0; i < PASS_COUNT; i++) {
+    names[i] = pass_facts[i].name;
+    if (!strcmp(wanted, names[i])) return true;
+  }
+  const char *near = closest_name(wanted, names, PASS_COUNT);
+  struct source *source = source_from_text(run->diagnostics->arena, "--dump-after", wanted);
+  report_error(run->diagnostics, (struct span){source, 0, (int)source->length}, near ? "unknown pass '%s'; did you mean '%s'?" : "unknown pass '%s'",
+               wanted, near);
+  return false;
+}
+
+bool run_graph_passes(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {
+  struct run run = {.program = program, .options = options, .diagnostics = diagnostics, .stage = STAGE_LOWERED};
+  int errors = diagnostics->error_count;
+  if (!pipeline_parse(program, options, diagnostics, &run.pipeline) || !check_dump(&run)) return false;
+  verify_all(&run, "the frontend");
+  for (int i = 0; i < STEP_COUNT; i++) {
+    if (!run.pipeline.on[steps[i].pass]) continue;
+    run_step(&run, &steps[i]);
+    if (diagnostics->error_count > errors) return false;
+    verify_all(&run, pass_facts[steps[i].pass].name);
+  }
+  return true;
+}

@@ -1,0 +1,69 @@
+#include "passes/rewrite.h"
+
+#include <string.h>
+
+struct rewrite rewrite_begin(struct graph *graph) {
+  struct rewrite rewrite = {.graph = graph,
+                            .old = graph->values.items,
+                            .count = graph->values.count,
+                            .map = arena_new_array(graph->arena, struct value *, graph->next_value),
+                            .map_count = graph->next_value};
+  memset(&graph->values, 0, sizeof graph->values);
+  return rewrite;
+}
+
+struct value *rewrite_get(const struct rewrite *rewrite, const struct value *old) {
+  if (old->id < 0 || old->id >= rewrite->map_count || !rewrite->map[old->id])
+    bug("value %d (%s) of graph %s is used before it is made", old->id, op_facts[old->op].name, rewrite->graph->name);
+  return rewrite->map[old->id];
+}
+
+void rewrite_set(struct rewrite *rewrite, const struct value *old, struct value *new_value) {
+  if (old->id < 0 || old->id >= rewrite->map_count) bug("value %d is not of graph %s", old->id, rewrite->graph->name);
+  rewrite->map[old->id] = new_value;
+}
+
+struct value **rewrite_inputs(const struct rewrite *rewrite, const struct value *old) {
+  struct value **inputs = arena_new_array(rewrite->graph->arena, struct value *, old->input_count);
+  for (int i = 0; i < old->input_count; i++) inputs[i] = rewrite_get(rewrite, old->inputs[i]);
+  return inputs;
+}
+
+struct value *rewrite_copy(struct rewrite *rewrite, const struct value *old) {
+  struct value *copy = value_copy(rewrite->graph, old, rewrite_inputs(rewrite, old));
+  rewrite_set(rewrite, old, copy);
+  return copy;
+}
+
+void rewrite_end(struct rewrite *rewrite) {
+  struct graph *graph = rewrite->graph;
+  for (int i = 0; i < graph->outputs.count; i++) {
+    const struct value *old = graph->outputs.items[i].value;
+    struct value *value = rewrite_get(rewrite, old);
+    graph->outputs.items[i].value = value;
+    /* An output is laid out by its axes in their order. */
+    bool ordered = op_facts[value->op].class == CLASS_LEAF || op_facts[value->op].class == CLASS_RANDOM;
+    if (!ordered && same_axes(old, value)) value->axes = old->axes;
+  }
+}
+
+void name_value(struct value *value, const char *name) {
+  if (name && !value->name && op_facts[value->op].class != CLASS_LEAF) value->name = name;
+}
+
+bool list_has_axis(struct axis *const *list, int count, const struct axis *axis) {
+  for (int i = 0; i < count; i++)
+    if (list[i] == axis) return true;
+  return false;
+}
+
+int axes_missing(const struct value *x, const struct value *y, struct axis **axes) {
+  int count = 0;
+  for (int i = 0; i < x->axis_count; i++)
+    if (!value_has_axis(y, x->axes[i])) axes[count++] = x->axes[i];
+  return count;
+}
+
+bool is_constant(const struct value *value, double number) {
+  return value->op == OP_constant && value->number == number;
+}

@@ -1,0 +1,234 @@
+/* Simplification rules of operations that mix along axes, and of views. */
+#include "passes/rewrite.h"
+#include "passes/simplify.h"
+
+/* x with `axis` called `result`, or x itself. */
+static struct value *renamed(struct simplifier *s, struct value *x, struct axis *axis, struct axis *result) {
+  return axis == result ? x : build_rename(s->graph, x, axis, result);
+}
+
+static struct value *reduced(struct simplifier *s, enum op op, struct value *x, struct axis *const *list, int count) {
+  return count ? build_reduce(s->graph, op, x, list, count) : x;
+}
+
+struct value *rule_reduce_nothing(struct simplifier *s, struct value *value) {
+  struct value *x = value->inputs[0];
+  struct axis *list[MAX_AXES];
+  int count = 0;
+  for (int i = 0; i < value->list_count; i++) {
+    struct axis *axis = value->list[i];
+    if (axis->extent == 1 && !axis->size)
+      x = build_select(s->graph, x, axis, 0);
+    else
+      list[count++] = axis;
+  }
+  return count == value->list_count && count ? NULL : reduced(s, value->op, x, list, count);
+}
+
+struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
+  struct value *expand = value->inputs[0];
+  if (expand->op != OP_expand) return NULL;
+  struct axis *list[MAX_AXES], *kept[MAX_AXES]; /* still to be summed; still to be expanded, before or after the sum */
+  int count = 0, kept_count = 0;
+  double times = 1;
+  bool gone = false, pulled = false;
+  for (int i = 0; i < value->list_count; i++) {
+    struct axis *axis = value->list[i];
+    bool repeated = list_has_axis(expand->list, expand->list_count, axis);
+    if (repeated && (value->op == OP_reduce_max ? axis->extent > 0 : !axis->size)) {
+      times *= (double)axis->extent;
+      gone = true;
+    } else {
+      list[count++] = axis;
+      if (repeated) kept[kept_count++] = axis;
+    }
+  }
+  for (int i = 0; i < expand->list_count; i++)
+    pulled = pulled || !list_has_axis(value->list, value->list_count, expand->list[i]);
+  if (!gone && !pulled) return NULL;
+  struct value *x = build_expand(s->graph, expand->inputs[0], kept, kept_count);
+  x = reduced(s, value->op, x, list, count);
+  if (value->op == OP_reduce_sum && times != 1) {
+    struct value *factor = value->kind == KIND_INTEGER ? build_integer(s->graph, (int64_t)times) : build_constant(s->graph, times);
+    x = build_binary(s->graph, OP_mul, x, factor);
+  }
+  return spread(s, x, value);
+}
+
+struct value *rule_reduce_reduced(struct simplifier *s, struct value *value) {
+  struct value *inner = value->inputs[0];
+  if (inner->op != value->op || !used_once(s, inner)) return NULL;
+  struct axis *list[2 * MAX_AXES];
+  int count = 0;
+  for (int i = 0; i < inner->list_count; i++) list[count++] = inner->list[i];
+  for (int i = 0; i < value->list_count; i++) list[count++] = value->list[i];
+  return build_reduce(s->graph, value->op, inner->inputs[0], list, count);
+}
+
+struct value *rule_reduce_renamed(struct simplifier *s, struct value *value) {
+  struct value *rename = value->inputs[0];
+  if (rename->op != OP_rename || !list_has_axis(value->list, value->list_count, rename->result)) return NULL;
+  struct axis *list[MAX_AXES];
+  for (int i = 0; i < value->list_count; i++)
+    list[i] = value->list[i] == rename->result ? rename->axis : value->list[i];
+  /* The axis before may be among those that the outer sum keeps only if it was not there: a tensor has an axis once. */
+  return build_reduce(s->graph, value->op, rename->inputs[0], list, value->list_count);
+}
+
+struct value *rule_contract_expanded(struct simplifier *s, struct value *value) {
+  struct value *x[2] = {value->inputs[0], value->inputs[1]};
+  bool changed = false;
+  for (int i = 0; i < 2; i++) {
+    if (x[i]->op != OP_expand) continue;
+    struct axis *summed[MAX_AXES];
+    int count = 0;
+    for (int j = 0; j < x[i]->list_count; j++)
+      if (list_has_axis(value->list, value->list_count, x[i]->list[j])) summed[count++] = x[i]->list[j];
+    if (count == x[i]->list_count) continue;
+    x[i] = build_expand(s->graph, x[i]->inputs[0], summed, count);
+    changed = true;
+  }
+  if (!changed) return NULL;
+  return spread(s, build_contract(s->graph, x[0], x[1], value->list, value->list_count), value);
+}
+
+struct value *rule_contract_nothing(struct simplifier *s, struct value *value) {
+  return value->list_count ? NULL : build_binary(s->graph, OP_mul, value->inputs[0], value->inputs[1]);
+}
+
+struct value *rule_gather_index(struct simplifier *s, struct value *value) {
+  struct value *table = value->inputs[0], *index = value->inputs[1];
+  if (index->op != OP_index || value->axis->size || index->axis->size || index->axis->extent > value->axis->extent) return NULL;
+  if (index->axis == value->axis) return table;
+  if (value_has_axis(table, index->axis)) return NULL; /* a diagonal */
+  return build_slice(s->graph, table, value->axis, 0, index->axis);
+}
+
+struct value *rule_gather_constant(struct simplifier *s, struct value *value) {
+  const struct value *index = value->inputs[1];
+  bool inside = index->op == OP_constant && index->number >= 0 && index->number < (double)value->axis->extent;
+  return inside && !value->axis->size ? build_select(s->graph, value->inputs[0], value->axis, (int64_t)index->number) : NULL;
+}
+
+struct value *rule_gather_expanded(struct simplifier *s, struct value *value) {
+  struct value *table = value->inputs[0], *index = value->inputs[1];
+  if (index->op == OP_expand && !list_has_axis(index->list, index->list_count, value->axis))
+    return spread(s, build_gather(s->graph, table, value->axis, index->inputs[0]), value);
+  /* The axis looked up stays: an index outside it must still be seen. */
+  if (table->op == OP_expand && !list_has_axis(table->list, table->list_count, value->axis))
+    return spread(s, build_gather(s->graph, table->inputs[0], value->axis, index), value);
+  return NULL;
+}
+
+struct value *rule_rename_same(struct simplifier *s, struct value *value) {
+  (void)s;
+  return value->axis == value->result ? value->inputs[0] : NULL;
+}
+
+struct value *rule_rename_renamed(struct simplifier *s, struct value *value) {
+  struct value *inner = value->inputs[0];
+  if (inner->op != OP_rename || inner->result != value->axis) return NULL;
+  return renamed(s, inner->inputs[0], inner->axis, value->result);
+}
+
+/* All axes that the view takes away must be repeated ones. */
+struct value *rule_view_expanded(struct simplifier *s, struct value *value) {
+  struct value *expand = value->inputs[0];
+  if (expand->op != OP_expand) return NULL;
+  if (value->op == OP_merge) {
+    for (int i = 0; i < value->list_count; i++)
+      if (!list_has_axis(expand->list, expand->list_count, value->list[i])) return NULL;
+    return spread(s, expand->inputs[0], value);
+  }
+  if (value->op == OP_expand || list_has_axis(expand->list, expand->list_count, value->axis))
+    return spread(s, expand->inputs[0], value);
+  return NULL;
+}
+
+/* Renames one by one; none of the new names may be in use meanwhile. */
+static struct value *rename_all(struct simplifier *s, struct value *x, struct axis *const *from, struct axis *const *to, int count) {
+  for (int i = 0; i < count; i++)
+    if (from[i]->extent != to[i]->extent || (from[i] != to[i] && value_has_axis(x, to[i]))) return NULL;
+  for (int i = 0; i < count; i++) x = renamed(s, x, from[i], to[i]);
+  return x;
+}
+
+struct value *rule_split_merged(struct simplifier *s, struct value *value) {
+  struct value *merge = value->inputs[0];
+  if (value->list_count == 1) return renamed(s, merge, value->axis, value->list[0]);
+  if (merge->op != OP_merge || merge->result != value->axis || merge->list_count != value->list_count) return NULL;
+  return rename_all(s, merge->inputs[0], merge->list, value->list, value->list_count);
+}
+
+struct value *rule_merge_split(struct simplifier *s, struct value *value) {
+  struct value *split = value->inputs[0];
+  if (value->list_count == 1) return renamed(s, split, value->list[0], value->result);
+  if (split->op != OP_split || split->list_count != value->list_count) return NULL;
+  for (int i = 0; i < value->list_count; i++)
+    if (split->list[i] != value->list[i]) return NULL;
+  return renamed(s, split->inputs[0], split->axis, value->result);
+}
+
+/* The part of a concat that holds [start, start + length), and where in it that begins; NULL when it lies across parts. */
+static struct value *part_with(const struct value *concat, int64_t start, int64_t length, struct axis **axis, int64_t *within) {
+  int64_t begin = 0;
+  for (int i = 0; i < concat->input_count; i++) {
+    int64_t end = begin + concat->list[i]->extent;
+    if (start >= begin && start + length <= end) {
+      *axis = concat->list[i];
+      *within = start - begin;
+      return concat->inputs[i];
+    }
+    begin = end;
+  }
+  return NULL;
+}
+
+struct value *rule_slice_cut(struct simplifier *s, struct value *value) {
+  struct value *x = value->inputs[0];
+  int64_t length = value->result->extent, start = value->start;
+  if (length == value->axis->extent) return renamed(s, x, value->axis, value->result);
+  if (x->result != value->axis || length == 0) return NULL;
+  if (x->op == OP_rename) return build_slice(s->graph, x->inputs[0], x->axis, start, value->result);
+  if (x->op == OP_slice) return build_slice(s->graph, x->inputs[0], x->axis, start + x->start, value->result);
+  if (x->op == OP_pad) {
+    int64_t end = x->start + x->axis->extent;
+    if (start >= x->start && start + length <= end)
+      return build_slice(s->graph, x->inputs[0], x->axis, start - x->start, value->result);
+    return start >= end || start + length <= x->start ? number_like(s, value, x->number) : NULL;
+  }
+  if (x->op == OP_concat) {
+    struct axis *axis;
+    int64_t within;
+    struct value *part = part_with(x, start, length, &axis, &within);
+    return part ? build_slice(s->graph, part, axis, within, value->result) : NULL;
+  }
+  return NULL;
+}
+
+struct value *rule_select_cut(struct simplifier *s, struct value *value) {
+  struct value *x = value->inputs[0];
+  int64_t start = value->start;
+  if (x->result != value->axis) return NULL;
+  if (x->op == OP_rename) return build_select(s->graph, x->inputs[0], x->axis, start);
+  if (x->op == OP_slice) return build_select(s->graph, x->inputs[0], x->axis, start + x->start);
+  if (x->op == OP_pad) {
+    bool inside = start >= x->start && start < x->start + x->axis->extent;
+    return inside ? build_select(s->graph, x->inputs[0], x->axis, start - x->start) : number_like(s, value, x->number);
+  }
+  if (x->op == OP_concat) {
+    struct axis *axis;
+    int64_t within;
+    struct value *part = part_with(x, start, 1, &axis, &within);
+    return part ? build_select(s->graph, part, axis, within) : NULL;
+  }
+  return NULL;
+}
+
+struct value *rule_pad_nothing(struct simplifier *s, struct value *value) {
+  return value->axis->extent == value->result->extent ? renamed(s, value->inputs[0], value->axis, value->result) : NULL;
+}
+
+struct value *rule_concat_one(struct simplifier *s, struct value *value) {
+  return value->input_count == 1 ? renamed(s, value->inputs[0], value->list[0], value->result) : NULL;
+}
