@@ -12,7 +12,7 @@ static struct span join(struct span first, struct span last) {
 
 /* Paths, names and products of axes. */
 
-struct ast_path *build_path(struct parse *parse, struct ast_name first) {
+struct ast_path *make_path(struct parse *parse, struct ast_name first) {
   struct ast_path *path = arena_new_struct(parse->arena, struct ast_path);
   path->text = first.text;
   path->span = first.span;
@@ -68,7 +68,7 @@ ast_products *products_new(struct parse *parse, struct ast_product *first) {
 
 /* Signatures and parameters. */
 
-struct ast_signature *build_signature(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
+struct ast_signature *make_signature(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
                                       struct ast_name range, struct ast_name type) {
   struct ast_signature *signature = arena_new_struct(parse->arena, struct ast_signature);
   signature->name = name;
@@ -79,7 +79,7 @@ struct ast_signature *build_signature(struct parse *parse, struct span span, str
   return signature;
 }
 
-struct ast_parameter *build_parameter(struct parse *parse, struct span span, struct ast_signature *signature) {
+struct ast_parameter *make_parameter(struct parse *parse, struct span span, struct ast_signature *signature) {
   struct ast_parameter *parameter = arena_new_struct(parse->arena, struct ast_parameter);
   parameter->kind = PARAMETER_VALUE;
   parameter->signature = *signature;
@@ -97,14 +97,14 @@ static struct ast_parameter *named_parameter(struct parse *parse, struct span sp
   return parameter;
 }
 
-struct ast_parameter *build_default(struct parse *parse, struct span span, struct ast_name name,
+struct ast_parameter *make_default(struct parse *parse, struct span span, struct ast_name name,
                                     struct ast_expression *initial) {
   struct ast_parameter *parameter = named_parameter(parse, span, PARAMETER_DEFAULT, name);
   parameter->initial = initial;
   return parameter;
 }
 
-struct ast_parameter *build_axis_parameter(struct parse *parse, struct span span, struct ast_name name,
+struct ast_parameter *make_axis_parameter(struct parse *parse, struct span span, struct ast_name name,
                                            struct ast_name axis_default) {
   struct ast_parameter *parameter = named_parameter(parse, span, PARAMETER_AXIS, name);
   parameter->axis_default = axis_default;
@@ -130,7 +130,7 @@ static void deepen(struct parse *parse, struct ast_expression *expression, const
   parse->abandoned = true;
 }
 
-struct ast_expression *build_number(struct parse *parse, struct ast_name number) {
+struct ast_expression *make_number(struct parse *parse, struct ast_name number) {
   struct ast_expression *expression = expression_new(parse, AST_NUMBER, number.span);
   expression->number = strtod(number.text, NULL);
   expression->is_integer = !strpbrk(number.text, ".eE");
@@ -145,19 +145,19 @@ struct ast_expression *build_number(struct parse *parse, struct ast_name number)
   return expression;
 }
 
-struct ast_expression *build_string(struct parse *parse, struct ast_name text) {
+struct ast_expression *make_string(struct parse *parse, struct ast_name text) {
   struct ast_expression *expression = expression_new(parse, AST_STRING, text.span);
   expression->text = text.text;
   return expression;
 }
 
-struct ast_expression *build_reference(struct parse *parse, struct ast_path *path) {
+struct ast_expression *make_reference(struct parse *parse, struct ast_path *path) {
   struct ast_expression *expression = expression_new(parse, AST_PATH, path->span);
   expression->path = *path;
   return expression;
 }
 
-struct ast_expression *build_call(struct parse *parse, struct span span, struct ast_path *path,
+struct ast_expression *make_call(struct parse *parse, struct span span, struct ast_path *path,
                                   ast_arguments *arguments) {
   struct ast_expression *expression = expression_new(parse, AST_CALL, span);
   expression->path = *path;
@@ -166,13 +166,13 @@ struct ast_expression *build_call(struct parse *parse, struct span span, struct 
   return expression;
 }
 
-struct ast_expression *build_labelled(struct ast_expression *call, struct span span, struct ast_path *label) {
+struct ast_expression *make_labelled(struct ast_expression *call, struct span span, struct ast_path *label) {
   call->label = *label;
   call->span = span;
   return call;
 }
 
-struct ast_expression *build_tuple(struct parse *parse, struct span span, struct ast_expression *first,
+struct ast_expression *make_tuple(struct parse *parse, struct span span, struct ast_expression *first,
                                    ast_expressions *rest) {
   struct ast_expression *expression = expression_new(parse, AST_TUPLE, span);
   array_push(parse->arena, &expression->items, first);
@@ -181,7 +181,7 @@ struct ast_expression *build_tuple(struct parse *parse, struct span span, struct
   return expression;
 }
 
-struct ast_expression *build_unary(struct parse *parse, struct span span, const char *op, struct span op_span,
+struct ast_expression *make_unary(struct parse *parse, struct span span, const char *op, struct span op_span,
                                    struct ast_expression *operand) {
   struct ast_expression *expression = expression_new(parse, AST_UNARY, span);
   expression->op = op;
@@ -191,7 +191,7 @@ struct ast_expression *build_unary(struct parse *parse, struct span span, const 
   return expression;
 }
 
-struct ast_expression *build_binary(struct parse *parse, struct span span, struct ast_expression *left, const char *op,
+struct ast_expression *make_binary(struct parse *parse, struct span span, struct ast_expression *left, const char *op,
                                     struct span op_span, struct ast_expression *right) {
   struct ast_expression *expression = expression_new(parse, AST_BINARY, span);
   expression->op = op;
@@ -203,15 +203,15 @@ struct ast_expression *build_binary(struct parse *parse, struct span span, struc
   return expression;
 }
 
-struct ast_expression *build_contraction(struct parse *parse, struct span span, struct ast_expression *left,
+struct ast_expression *make_contraction(struct parse *parse, struct span span, struct ast_expression *left,
                                          struct span op_span, ast_products *axes, struct ast_expression *right) {
-  struct ast_expression *expression = build_binary(parse, span, left, "@", op_span, right);
+  struct ast_expression *expression = make_binary(parse, span, left, "@", op_span, right);
   expression->kind = AST_CONTRACT;
   expression->axes = *axes;
   return expression;
 }
 
-struct ast_expression *build_viewed(struct parse *parse, struct span span, struct ast_expression *operand,
+struct ast_expression *make_viewed(struct parse *parse, struct span span, struct ast_expression *operand,
                                     ast_views *views) {
   struct ast_expression *expression = expression_new(parse, AST_VIEW, span);
   expression->left = operand;
@@ -224,7 +224,7 @@ struct ast_expression *build_viewed(struct parse *parse, struct span span, struc
   return expression;
 }
 
-struct ast_view *build_rename(struct parse *parse, struct span span, struct ast_product *from, struct ast_product *to) {
+struct ast_view *make_rename(struct parse *parse, struct span span, struct ast_product *from, struct ast_product *to) {
   struct ast_view *view = arena_new_struct(parse->arena, struct ast_view);
   view->kind = VIEW_RENAME;
   view->from = *from;
@@ -233,7 +233,7 @@ struct ast_view *build_rename(struct parse *parse, struct span span, struct ast_
   return view;
 }
 
-struct ast_view *build_range(struct parse *parse, enum ast_view_kind kind, struct ast_expression *low,
+struct ast_view *make_range(struct parse *parse, enum ast_view_kind kind, struct ast_expression *low,
                              struct ast_expression *high) {
   struct ast_view *view = arena_new_struct(parse->arena, struct ast_view);
   view->kind = kind;
@@ -242,7 +242,7 @@ struct ast_view *build_range(struct parse *parse, enum ast_view_kind kind, struc
   return view;
 }
 
-struct ast_view *build_slice(struct parse *parse, struct span span, struct ast_name axis, struct ast_view *range,
+struct ast_view *make_slice(struct parse *parse, struct span span, struct ast_name axis, struct ast_view *range,
                              struct ast_product *to) {
   range->axis = axis;
   range->span = span;
@@ -253,7 +253,7 @@ struct ast_view *build_slice(struct parse *parse, struct span span, struct ast_n
   return range;
 }
 
-struct ast_argument *build_argument(struct parse *parse, struct span span, struct ast_path *name,
+struct ast_argument *make_argument(struct parse *parse, struct span span, struct ast_path *name,
                                     struct ast_expression *value) {
   struct ast_argument *argument = arena_new_struct(parse->arena, struct ast_argument);
   if (name) argument->name = *name;
@@ -262,9 +262,9 @@ struct ast_argument *build_argument(struct parse *parse, struct span span, struc
   return argument;
 }
 
-struct ast_argument *build_axis_argument(struct parse *parse, struct span span, struct ast_name name,
+struct ast_argument *make_axis_argument(struct parse *parse, struct span span, struct ast_name name,
                                          struct ast_product *axis) {
-  struct ast_argument *argument = build_argument(parse, span, build_path(parse, name), NULL);
+  struct ast_argument *argument = make_argument(parse, span, make_path(parse, name), NULL);
   argument->is_axis = true;
   argument->axis = *axis;
   return argument;
@@ -272,7 +272,7 @@ struct ast_argument *build_axis_argument(struct parse *parse, struct span span, 
 
 /* Statements. */
 
-struct ast_axis *build_axis(struct parse *parse, struct span span, struct ast_name name, enum ast_axis_kind kind,
+struct ast_axis *make_axis(struct parse *parse, struct span span, struct ast_name name, enum ast_axis_kind kind,
                             struct ast_expression *size, struct ast_name like) {
   struct ast_axis *axis = arena_new_struct(parse->arena, struct ast_axis);
   *axis = (struct ast_axis){name, kind, size, like, span};
@@ -286,7 +286,7 @@ static struct ast_statement *statement_new(struct parse *parse, enum ast_stateme
   return statement;
 }
 
-struct ast_statement *build_assignment(struct parse *parse, struct span span, ast_paths *targets,
+struct ast_statement *make_assignment(struct parse *parse, struct span span, ast_paths *targets,
                                        ast_expressions *values) {
   struct ast_statement *statement = statement_new(parse, AST_ASSIGN, span);
   statement->targets = *targets;
@@ -294,19 +294,19 @@ struct ast_statement *build_assignment(struct parse *parse, struct span span, as
   return statement;
 }
 
-struct ast_statement *build_expression_statement(struct parse *parse, struct span span, struct ast_expression *call) {
+struct ast_statement *make_expression_statement(struct parse *parse, struct span span, struct ast_expression *call) {
   struct ast_statement *statement = statement_new(parse, AST_EXPRESSION, span);
   array_push(parse->arena, &statement->expressions, call);
   return statement;
 }
 
-struct ast_statement *build_return(struct parse *parse, struct span span, ast_expressions *values) {
+struct ast_statement *make_return(struct parse *parse, struct span span, ast_expressions *values) {
   struct ast_statement *statement = statement_new(parse, AST_RETURN, span);
   statement->expressions = *values;
   return statement;
 }
 
-struct ast_statement *build_repeat(struct parse *parse, struct span span, struct ast_path *path,
+struct ast_statement *make_repeat(struct parse *parse, struct span span, struct ast_path *path,
                                    struct ast_expression *count, struct ast_name as, ast_block *body) {
   struct ast_statement *statement = statement_new(parse, AST_REPEAT, span);
   if (path) array_push(parse->arena, &statement->targets, *path);
@@ -316,7 +316,7 @@ struct ast_statement *build_repeat(struct parse *parse, struct span span, struct
   return statement;
 }
 
-struct ast_statement *build_param(struct parse *parse, struct span span, struct ast_path *path, ast_products *dims,
+struct ast_statement *make_param(struct parse *parse, struct span span, struct ast_path *path, ast_products *dims,
                                   enum ast_initial initial, struct ast_expression *value) {
   struct ast_statement *statement = statement_new(parse, AST_PARAM, span);
   array_push(parse->arena, &statement->targets, *path);
@@ -326,10 +326,10 @@ struct ast_statement *build_param(struct parse *parse, struct span span, struct 
   return statement;
 }
 
-struct ast_statement *build_state(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
+struct ast_statement *make_state(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
                                   struct ast_name like, struct ast_expression *value) {
   struct ast_statement *statement = statement_new(parse, AST_STATE, span);
-  array_push(parse->arena, &statement->targets, *build_path(parse, name));
+  array_push(parse->arena, &statement->targets, *make_path(parse, name));
   if (dims) statement->dims = *dims, statement->has_dims = true;
   statement->initial = INITIALISE_VALUE;
   statement->like = like;
@@ -337,13 +337,13 @@ struct ast_statement *build_state(struct parse *parse, struct span span, struct 
   return statement;
 }
 
-struct ast_statement *build_axis_statement(struct parse *parse, struct span span, struct ast_axis *axis) {
+struct ast_statement *make_axis_statement(struct parse *parse, struct span span, struct ast_axis *axis) {
   struct ast_statement *statement = statement_new(parse, AST_AXIS, span);
   statement->axis = *axis;
   return statement;
 }
 
-struct ast_statement *build_if(struct parse *parse, struct span span, struct ast_expression *condition, ast_block *body,
+struct ast_statement *make_if(struct parse *parse, struct span span, struct ast_expression *condition, ast_block *body,
                                ast_block *otherwise) {
   struct ast_statement *statement = statement_new(parse, AST_IF, span);
   statement->expression = condition;
@@ -352,7 +352,7 @@ struct ast_statement *build_if(struct parse *parse, struct span span, struct ast
   return statement;
 }
 
-struct ast_statement *build_for(struct parse *parse, struct span span, ast_names *patterns, ast_block *body) {
+struct ast_statement *make_for(struct parse *parse, struct span span, ast_names *patterns, ast_block *body) {
   struct ast_statement *statement = statement_new(parse, AST_FOR, span);
   statement->patterns = *patterns;
   statement->body = *body;
@@ -361,7 +361,7 @@ struct ast_statement *build_for(struct parse *parse, struct span span, ast_names
 
 /* Items. */
 
-struct ast_item *build_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
+struct ast_item *make_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
                             ast_parameters *parameters, ast_block *body) {
   struct ast_item *item = arena_new_struct(parse->arena, struct ast_item);
   item->kind = kind;

@@ -59,7 +59,7 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
 void explain_stray_character(struct parse *parse, const char *text, int length, struct span span);
 
 /* Builders: one for each production that makes something. Pointers to small structs keep the grammar's values small. */
-struct ast_path *build_path(struct parse *parse, struct ast_name first);
+struct ast_path *make_path(struct parse *parse, struct ast_name first);
 void path_add_name(struct parse *parse, struct ast_path *path, struct ast_name name);
 void path_add_number(struct parse *parse, struct ast_path *path, struct ast_name number);
 
@@ -68,61 +68,61 @@ struct ast_product *product_new(struct parse *parse, struct ast_name first);
 void product_add(struct parse *parse, struct ast_product *product, struct ast_name factor);
 ast_products *products_new(struct parse *parse, struct ast_product *first);
 
-struct ast_signature *build_signature(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
+struct ast_signature *make_signature(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
                                       struct ast_name range, struct ast_name type);
-struct ast_parameter *build_parameter(struct parse *parse, struct span span, struct ast_signature *signature);
-struct ast_parameter *build_default(struct parse *parse, struct span span, struct ast_name name,
+struct ast_parameter *make_parameter(struct parse *parse, struct span span, struct ast_signature *signature);
+struct ast_parameter *make_default(struct parse *parse, struct span span, struct ast_name name,
                                     struct ast_expression *initial);
-struct ast_parameter *build_axis_parameter(struct parse *parse, struct span span, struct ast_name name,
+struct ast_parameter *make_axis_parameter(struct parse *parse, struct span span, struct ast_name name,
                                            struct ast_name axis_default);
 
-struct ast_expression *build_number(struct parse *parse, struct ast_name number);
-struct ast_expression *build_string(struct parse *parse, struct ast_name text);
-struct ast_expression *build_reference(struct parse *parse, struct ast_path *path);
-struct ast_expression *build_call(struct parse *parse, struct span span, struct ast_path *path, ast_arguments *arguments);
-struct ast_expression *build_labelled(struct ast_expression *call, struct span span, struct ast_path *label);
-struct ast_expression *build_tuple(struct parse *parse, struct span span, struct ast_expression *first,
+struct ast_expression *make_number(struct parse *parse, struct ast_name number);
+struct ast_expression *make_string(struct parse *parse, struct ast_name text);
+struct ast_expression *make_reference(struct parse *parse, struct ast_path *path);
+struct ast_expression *make_call(struct parse *parse, struct span span, struct ast_path *path, ast_arguments *arguments);
+struct ast_expression *make_labelled(struct ast_expression *call, struct span span, struct ast_path *label);
+struct ast_expression *make_tuple(struct parse *parse, struct span span, struct ast_expression *first,
                                    ast_expressions *rest);
-struct ast_expression *build_unary(struct parse *parse, struct span span, const char *op, struct span op_span,
+struct ast_expression *make_unary(struct parse *parse, struct span span, const char *op, struct span op_span,
                                    struct ast_expression *operand);
-struct ast_expression *build_binary(struct parse *parse, struct span span, struct ast_expression *left, const char *op,
+struct ast_expression *make_binary(struct parse *parse, struct span span, struct ast_expression *left, const char *op,
                                     struct span op_span, struct ast_expression *right);
-struct ast_expression *build_contraction(struct parse *parse, struct span span, struct ast_expression *left,
+struct ast_expression *make_contraction(struct parse *parse, struct span span, struct ast_expression *left,
                                          struct span op_span, ast_products *axes, struct ast_expression *right);
-struct ast_expression *build_viewed(struct parse *parse, struct span span, struct ast_expression *operand,
+struct ast_expression *make_viewed(struct parse *parse, struct span span, struct ast_expression *operand,
                                     ast_views *views);
-struct ast_view *build_rename(struct parse *parse, struct span span, struct ast_product *from, struct ast_product *to);
+struct ast_view *make_rename(struct parse *parse, struct span span, struct ast_product *from, struct ast_product *to);
 /* [axis = range] and [axis = range -> to]; `to` NULL without. */
-struct ast_view *build_slice(struct parse *parse, struct span span, struct ast_name axis, struct ast_view *range,
+struct ast_view *make_slice(struct parse *parse, struct span span, struct ast_name axis, struct ast_view *range,
                              struct ast_product *to);
-struct ast_view *build_range(struct parse *parse, enum ast_view_kind kind, struct ast_expression *low,
+struct ast_view *make_range(struct parse *parse, enum ast_view_kind kind, struct ast_expression *low,
                              struct ast_expression *high);
 
-struct ast_argument *build_argument(struct parse *parse, struct span span, struct ast_path *name,
+struct ast_argument *make_argument(struct parse *parse, struct span span, struct ast_path *name,
                                     struct ast_expression *value);
-struct ast_argument *build_axis_argument(struct parse *parse, struct span span, struct ast_name name,
+struct ast_argument *make_axis_argument(struct parse *parse, struct span span, struct ast_name name,
                                          struct ast_product *axis);
 
-struct ast_axis *build_axis(struct parse *parse, struct span span, struct ast_name name, enum ast_axis_kind kind,
+struct ast_axis *make_axis(struct parse *parse, struct span span, struct ast_name name, enum ast_axis_kind kind,
                             struct ast_expression *size, struct ast_name like);
 
-struct ast_statement *build_assignment(struct parse *parse, struct span span, ast_paths *targets,
+struct ast_statement *make_assignment(struct parse *parse, struct span span, ast_paths *targets,
                                        ast_expressions *values);
-struct ast_statement *build_expression_statement(struct parse *parse, struct span span, struct ast_expression *call);
-struct ast_statement *build_return(struct parse *parse, struct span span, ast_expressions *values);
-struct ast_statement *build_repeat(struct parse *parse, struct span span, struct ast_path *path,
+struct ast_statement *make_expression_statement(struct parse *parse, struct span span, struct ast_expression *call);
+struct ast_statement *make_return(struct parse *parse, struct span span, ast_expressions *values);
+struct ast_statement *make_repeat(struct parse *parse, struct span span, struct ast_path *path,
                                    struct ast_expression *count, struct ast_name as, ast_block *body);
-struct ast_statement *build_param(struct parse *parse, struct span span, struct ast_path *path, ast_products *dims,
+struct ast_statement *make_param(struct parse *parse, struct span span, struct ast_path *path, ast_products *dims,
                                   enum ast_initial initial, struct ast_expression *value);
-struct ast_statement *build_state(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
+struct ast_statement *make_state(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
                                   struct ast_name like, struct ast_expression *value);
-struct ast_statement *build_axis_statement(struct parse *parse, struct span span, struct ast_axis *axis);
-struct ast_statement *build_if(struct parse *parse, struct span span, struct ast_expression *condition, ast_block *body,
+struct ast_statement *make_axis_statement(struct parse *parse, struct span span, struct ast_axis *axis);
+struct ast_statement *make_if(struct parse *parse, struct span span, struct ast_expression *condition, ast_block *body,
                                ast_block *otherwise);
-struct ast_statement *build_for(struct parse *parse, struct span span, ast_names *patterns, ast_block *body);
+struct ast_statement *make_for(struct parse *parse, struct span span, ast_names *patterns, ast_block *body);
 
 /* Items: a fresh one, which the grammar's actions fill in, and its end. */
-struct ast_item *build_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
+struct ast_item *make_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
                             ast_parameters *parameters, ast_block *body);
 void item_set_gradient(struct parse *parse, struct ast_item *item, struct ast_name qualifier,
                        ast_parameters *parameters, ast_block *body);

@@ -106,10 +106,10 @@ ends: NL | ';';
 /* What follows a broken head: its block is read, so that the errors within are found and its '}' is not taken for another's. */
 rest: block | block ELSE block | block GRADIENT '(' parameters ')' block;
 
-item: USE STRING { $$ = build_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
-  | axis { $$ = build_item(parse, @$, ITEM_AXIS, $1->name, NULL, NULL); $$->axis = *$1; }
+item: USE STRING { $$ = make_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
+  | axis { $$ = make_item(parse, @$, ITEM_AXIS, $1->name, NULL, NULL); $$->axis = *$1; }
   | MODEL name '(' parameters ')' ARROW signatures block {
-      $$ = build_item(parse, @$, ITEM_MODEL, $2, $4, $8);
+      $$ = make_item(parse, @$, ITEM_MODEL, $2, $4, $8);
       $$->results = *$7, $$->has_results = true;
     }
   | function
@@ -121,29 +121,29 @@ item: USE STRING { $$ = build_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
       item_set_gradient(parse, $$ = $1, $3, $5, $7);
       $$->span = @$;
     }
-  | OPTIMIZER name '(' parameters ')' block { $$ = build_item(parse, @$, ITEM_OPTIMIZER, $2, $4, $6); }
-  | DATA name block { $$ = build_item(parse, @$, ITEM_DATA, $2, NULL, $3); }
-  | TRAIN name ON path block { $$ = build_item(parse, @$, ITEM_TRAIN, $2, NULL, $5); $$->on = *$4; }
-  | GENERATE name block { $$ = build_item(parse, @$, ITEM_GENERATE, $2, NULL, $3); }
-  | PIPELINE passes '}' { $$ = build_item(parse, @$, ITEM_PIPELINE, no_name, NULL, $2); }
-  | PIPELINE name passes '}' { $$ = build_item(parse, @$, ITEM_PIPELINE, $2, NULL, $3); };
+  | OPTIMIZER name '(' parameters ')' block { $$ = make_item(parse, @$, ITEM_OPTIMIZER, $2, $4, $6); }
+  | DATA name block { $$ = make_item(parse, @$, ITEM_DATA, $2, NULL, $3); }
+  | TRAIN name ON path block { $$ = make_item(parse, @$, ITEM_TRAIN, $2, NULL, $5); $$->on = *$4; }
+  | GENERATE name block { $$ = make_item(parse, @$, ITEM_GENERATE, $2, NULL, $3); }
+  | PIPELINE passes '}' { $$ = make_item(parse, @$, ITEM_PIPELINE, no_name, NULL, $2); }
+  | PIPELINE name passes '}' { $$ = make_item(parse, @$, ITEM_PIPELINE, $2, NULL, $3); };
 function: FN name '(' parameters ')' over results block {
-      $$ = build_item(parse, @$, ITEM_FUNCTION, $2, $4, $8);
+      $$ = make_item(parse, @$, ITEM_FUNCTION, $2, $4, $8);
       $$->over = *$6;
       if ($7) $$->results = *$7, $$->has_results = true;
     };
 over: %empty { NEW($$); } | OVER names { $$ = $2; };
 results: %empty { $$ = NULL; } | ARROW signatures { $$ = $2; };
 
-axis: AXIS name '=' expression { $$ = build_axis(parse, @$, $2, AXIS_SIZE, $4, no_name); }
-  | AXIS name LE expression { $$ = build_axis(parse, @$, $2, AXIS_BOUND, $4, no_name); }
-  | AXIS name EQ name { $$ = build_axis(parse, @$, $2, AXIS_LIKE, NULL, $4); }
-  | AXIS name { $$ = build_axis(parse, @$, $2, AXIS_OPEN, NULL, no_name); };
+axis: AXIS name '=' expression { $$ = make_axis(parse, @$, $2, AXIS_SIZE, $4, no_name); }
+  | AXIS name LE expression { $$ = make_axis(parse, @$, $2, AXIS_BOUND, $4, no_name); }
+  | AXIS name EQ name { $$ = make_axis(parse, @$, $2, AXIS_LIKE, NULL, $4); }
+  | AXIS name { $$ = make_axis(parse, @$, $2, AXIS_OPEN, NULL, no_name); };
 
 signatures: signature { NEW($$); ADD($$, *$1); } | signatures ',' signature { $$ = $1; ADD($$, *$3); };
-signature: name dims { $$ = build_signature(parse, @$, $1, $2, no_name, no_name); }
-  | name dims IN name { $$ = build_signature(parse, @$, $1, $2, $4, no_name); }
-  | name dims ':' name { $$ = build_signature(parse, @$, $1, $2, no_name, $4); };
+signature: name dims { $$ = make_signature(parse, @$, $1, $2, no_name, no_name); }
+  | name dims IN name { $$ = make_signature(parse, @$, $1, $2, $4, no_name); }
+  | name dims ':' name { $$ = make_signature(parse, @$, $1, $2, no_name, $4); };
 dims: %empty { $$ = NULL; } | '[' ']' { NEW($$); } | '[' products ']' { $$ = $2; } | '[' products ',' ']' { $$ = $2; };
 products: product { $$ = products_new(parse, $1); } | products ',' product { $$ = $1; ADD($$, *$3); };
 product: factor { $$ = product_new(parse, $1); } | product '*' factor { product_add(parse, $$ = $1, $3); };
@@ -152,12 +152,12 @@ names: name { $$ = names_new(parse, $1); } | names ',' name { $$ = $1; ADD($$, $
 
 parameters: %empty { NEW($$); } | parameter_list | parameter_list ',';
 parameter_list: parameter { NEW($$); ADD($$, *$1); } | parameter_list ',' parameter { $$ = $1; ADD($$, *$3); };
-parameter: signature { $$ = build_parameter(parse, @$, $1); }
-  | name '=' expression { $$ = build_default(parse, @$, $1, $3); }
-  | AXIS name { $$ = build_axis_parameter(parse, @$, $2, no_name); }
-  | AXIS name '=' name { $$ = build_axis_parameter(parse, @$, $2, $4); };
+parameter: signature { $$ = make_parameter(parse, @$, $1); }
+  | name '=' expression { $$ = make_default(parse, @$, $1, $3); }
+  | AXIS name { $$ = make_axis_parameter(parse, @$, $2, no_name); }
+  | AXIS name '=' name { $$ = make_axis_parameter(parse, @$, $2, $4); };
 
-path: name { $$ = build_path(parse, $1); }
+path: name { $$ = make_path(parse, $1); }
   | path '.' name { path_add_name(parse, $$ = $1, $3); }
   | path '.' NUMBER { path_add_number(parse, $$ = $1, $3); };
 
@@ -168,32 +168,32 @@ statements: '{' { NEW($$); yyerrok; }
   | statements error NL { yyerrok; }
   | statements error rest ends { yyerrok; };
 
-statement: targets '=' expressions { $$ = build_assignment(parse, @$, $1, $3); }
+statement: targets '=' expressions { $$ = make_assignment(parse, @$, $1, $3); }
   | targets '=' STRING {
       ast_expressions *text;
       NEW(text);
-      ADD(text, build_string(parse, $3));
-      $$ = build_assignment(parse, @$, $1, text);
+      ADD(text, make_string(parse, $3));
+      $$ = make_assignment(parse, @$, $1, text);
     }
-  | labelled { $$ = build_expression_statement(parse, @$, $1); }
-  | RETURN expressions { $$ = build_return(parse, @$, $2); }
-  | REPEAT path '[' expression ']' as block { $$ = build_repeat(parse, @$, $2, $4, $6, $7); }
-  | REPEAT '[' expression ']' as block { $$ = build_repeat(parse, @$, NULL, $3, $5, $6); }
-  | PARAM path dims { $$ = build_param(parse, @$, $2, $3, INITIALISE_NONE, NULL); }
-  | PARAM path dims '=' expression { $$ = build_param(parse, @$, $2, $3, INITIALISE_VALUE, $5); }
-  | PARAM path dims '~' expression { $$ = build_param(parse, @$, $2, $3, INITIALISE_DRAW, $5); }
-  | STATE name dims '=' expression { $$ = build_state(parse, @$, $2, $3, no_name, $5); }
-  | STATE name like_name '=' expression { $$ = build_state(parse, @$, $2, NULL, $3, $5); }
-  | axis { $$ = build_axis_statement(parse, @$, $1); }
+  | labelled { $$ = make_expression_statement(parse, @$, $1); }
+  | RETURN expressions { $$ = make_return(parse, @$, $2); }
+  | REPEAT path '[' expression ']' as block { $$ = make_repeat(parse, @$, $2, $4, $6, $7); }
+  | REPEAT '[' expression ']' as block { $$ = make_repeat(parse, @$, NULL, $3, $5, $6); }
+  | PARAM path dims { $$ = make_param(parse, @$, $2, $3, INITIALISE_NONE, NULL); }
+  | PARAM path dims '=' expression { $$ = make_param(parse, @$, $2, $3, INITIALISE_VALUE, $5); }
+  | PARAM path dims '~' expression { $$ = make_param(parse, @$, $2, $3, INITIALISE_DRAW, $5); }
+  | STATE name dims '=' expression { $$ = make_state(parse, @$, $2, $3, no_name, $5); }
+  | STATE name like_name '=' expression { $$ = make_state(parse, @$, $2, NULL, $3, $5); }
+  | axis { $$ = make_axis_statement(parse, @$, $1); }
   | conditional
-  | FOR patterns block { $$ = build_for(parse, @$, $2, $3); };
-conditional: IF expression block { $$ = build_if(parse, @$, $2, $3, NULL); }
-  | IF expression block ELSE block { $$ = build_if(parse, @$, $2, $3, $5); }
+  | FOR patterns block { $$ = make_for(parse, @$, $2, $3); };
+conditional: IF expression block { $$ = make_if(parse, @$, $2, $3, NULL); }
+  | IF expression block ELSE block { $$ = make_if(parse, @$, $2, $3, $5); }
   | IF expression block ELSE conditional {
       ast_block *otherwise;
       NEW(otherwise);
       ADD(otherwise, $5);
-      $$ = build_if(parse, @$, $2, $3, otherwise);
+      $$ = make_if(parse, @$, $2, $3, otherwise);
     };
 patterns: STRING { $$ = names_new(parse, $1); } | patterns ',' STRING { $$ = $1; ADD($$, $3); };
 like_name: LIKE name { $$ = $2; };
@@ -208,64 +208,64 @@ passes: '{' { NEW($$); }
     }
   | passes ends
   | passes error NL { yyerrok; };
-pass_list: pass { NEW($$); ADD($$, build_expression_statement(parse, @1, $1)); }
-  | pass_list ',' pass { $$ = $1; ADD($$, build_expression_statement(parse, @3, $3)); };
-pass: path { $$ = build_reference(parse, $1); } | call;
+pass_list: pass { NEW($$); ADD($$, make_expression_statement(parse, @1, $1)); }
+  | pass_list ',' pass { $$ = $1; ADD($$, make_expression_statement(parse, @3, $3)); };
+pass: path { $$ = make_reference(parse, $1); } | call;
 
 expressions: expression { NEW($$); ADD($$, $1); } | expressions ',' expression { $$ = $1; ADD($$, $3); };
-value: expression | STRING { $$ = build_string(parse, $1); };
+value: expression | STRING { $$ = make_string(parse, $1); };
 expression: or;
-or: and | or OR and { $$ = build_binary(parse, @$, $1, "or", @2, $3); };
-and: not | and AND not { $$ = build_binary(parse, @$, $1, "and", @2, $3); };
-not: comparison | NOT not { $$ = build_unary(parse, @$, "not", @1, $2); };
+or: and | or OR and { $$ = make_binary(parse, @$, $1, "or", @2, $3); };
+and: not | and AND not { $$ = make_binary(parse, @$, $1, "and", @2, $3); };
+not: comparison | NOT not { $$ = make_unary(parse, @$, "not", @1, $2); };
 comparison: sum
-  | sum '<' sum { $$ = build_binary(parse, @$, $1, "<", @2, $3); }
-  | sum LE sum { $$ = build_binary(parse, @$, $1, "<=", @2, $3); }
-  | sum '>' sum { $$ = build_binary(parse, @$, $1, ">", @2, $3); }
-  | sum GE sum { $$ = build_binary(parse, @$, $1, ">=", @2, $3); }
-  | sum EQ sum { $$ = build_binary(parse, @$, $1, "==", @2, $3); }
-  | sum NE sum { $$ = build_binary(parse, @$, $1, "!=", @2, $3); };
+  | sum '<' sum { $$ = make_binary(parse, @$, $1, "<", @2, $3); }
+  | sum LE sum { $$ = make_binary(parse, @$, $1, "<=", @2, $3); }
+  | sum '>' sum { $$ = make_binary(parse, @$, $1, ">", @2, $3); }
+  | sum GE sum { $$ = make_binary(parse, @$, $1, ">=", @2, $3); }
+  | sum EQ sum { $$ = make_binary(parse, @$, $1, "==", @2, $3); }
+  | sum NE sum { $$ = make_binary(parse, @$, $1, "!=", @2, $3); };
 sum: term
-  | sum '+' term { $$ = build_binary(parse, @$, $1, "+", @2, $3); }
-  | sum '-' term { $$ = build_binary(parse, @$, $1, "-", @2, $3); };
+  | sum '+' term { $$ = make_binary(parse, @$, $1, "+", @2, $3); }
+  | sum '-' term { $$ = make_binary(parse, @$, $1, "-", @2, $3); };
 term: unary
-  | term '*' unary { $$ = build_binary(parse, @$, $1, "*", @2, $3); }
-  | term '/' unary { $$ = build_binary(parse, @$, $1, "/", @2, $3); }
-  | term '%' unary { $$ = build_binary(parse, @$, $1, "%", @2, $3); }
+  | term '*' unary { $$ = make_binary(parse, @$, $1, "*", @2, $3); }
+  | term '/' unary { $$ = make_binary(parse, @$, $1, "/", @2, $3); }
+  | term '%' unary { $$ = make_binary(parse, @$, $1, "%", @2, $3); }
   | term '@' contracted unary {
-      $$ = build_contraction(parse, @$, $1, (struct span){parse->source, @2.begin, @3.end}, $3, $4);
+      $$ = make_contraction(parse, @$, $1, (struct span){parse->source, @2.begin, @3.end}, $3, $4);
     };
 contracted: name { $$ = products_new(parse, product_new(parse, $1)); }
   | '(' products ')' { $$ = $2; }
   | '(' products ',' ')' { $$ = $2; };
-unary: power | '-' unary { $$ = build_unary(parse, @$, "-", @1, $2); };
-power: postfix | postfix '^' unary { $$ = build_binary(parse, @$, $1, "^", @2, $3); };
+unary: power | '-' unary { $$ = make_unary(parse, @$, "-", @1, $2); };
+power: postfix | postfix '^' unary { $$ = make_binary(parse, @$, $1, "^", @2, $3); };
 postfix: primary
-  | postfix '[' views ']' { $$ = build_viewed(parse, @$, $1, $3); }
-  | postfix '[' views ',' ']' { $$ = build_viewed(parse, @$, $1, $3); };
+  | postfix '[' views ']' { $$ = make_viewed(parse, @$, $1, $3); }
+  | postfix '[' views ',' ']' { $$ = make_viewed(parse, @$, $1, $3); };
 views: view { NEW($$); ADD($$, *$1); } | views ',' view { $$ = $1; ADD($$, *$3); };
-view: product ARROW product { $$ = build_rename(parse, @$, $1, $3); }
-  | name '=' range { $$ = build_slice(parse, @$, $1, $3, NULL); }
-  | name '=' range ARROW product { $$ = build_slice(parse, @$, $1, $3, $5); };
-range: expression { $$ = build_range(parse, VIEW_INDEX, $1, NULL); }
-  | expression DOTDOT expression { $$ = build_range(parse, VIEW_RANGE, $1, $3); }
-  | expression DOTDOT { $$ = build_range(parse, VIEW_RANGE, $1, NULL); }
-  | DOTDOT expression { $$ = build_range(parse, VIEW_RANGE, NULL, $2); };
-primary: NUMBER { $$ = build_number(parse, $1); }
-  | path { $$ = build_reference(parse, $1); }
+view: product ARROW product { $$ = make_rename(parse, @$, $1, $3); }
+  | name '=' range { $$ = make_slice(parse, @$, $1, $3, NULL); }
+  | name '=' range ARROW product { $$ = make_slice(parse, @$, $1, $3, $5); };
+range: expression { $$ = make_range(parse, VIEW_INDEX, $1, NULL); }
+  | expression DOTDOT expression { $$ = make_range(parse, VIEW_RANGE, $1, $3); }
+  | expression DOTDOT { $$ = make_range(parse, VIEW_RANGE, $1, NULL); }
+  | DOTDOT expression { $$ = make_range(parse, VIEW_RANGE, NULL, $2); };
+primary: NUMBER { $$ = make_number(parse, $1); }
+  | path { $$ = make_reference(parse, $1); }
   | call
   | labelled
   | '(' expression ')' { $$ = $2; }
-  | '(' expression ',' values ')' { $$ = build_tuple(parse, @$, $2, $4); };
+  | '(' expression ',' values ')' { $$ = make_tuple(parse, @$, $2, $4); };
 values: expressions | expressions ',';
-labelled: path ':' call { $$ = build_labelled($3, @$, $1); };
-call: path '(' arguments ')' { $$ = build_call(parse, @$, $1, $3); };
+labelled: path ':' call { $$ = make_labelled($3, @$, $1); };
+call: path '(' arguments ')' { $$ = make_call(parse, @$, $1, $3); };
 arguments: %empty { NEW($$); } | argument_list | argument_list ',';
 argument_list: argument { NEW($$); ADD($$, *$1); } | argument_list ',' argument { $$ = $1; ADD($$, *$3); };
-argument: value { $$ = build_argument(parse, @$, NULL, $1); }
-  | path '=' value { $$ = build_argument(parse, @$, $1, $3); }
-  | LIKE path { $$ = build_argument(parse, @$, build_path(parse, $1), build_reference(parse, $2)); } /* like = x */
-  | AXIS name '=' product { $$ = build_axis_argument(parse, @$, $2, $4); };
+argument: value { $$ = make_argument(parse, @$, NULL, $1); }
+  | path '=' value { $$ = make_argument(parse, @$, $1, $3); }
+  | LIKE path { $$ = make_argument(parse, @$, make_path(parse, $1), make_reference(parse, $2)); } /* like = x */
+  | AXIS name '=' product { $$ = make_axis_argument(parse, @$, $2, $4); };
 %%
 /* Bison calls this for one thing only: its stack has reached YYMAXDEPTH. */
 static void spec_error(SPEC_LTYPE *location, struct parse *parse, const char *message) {
