@@ -54,13 +54,17 @@ static struct value *leaf(struct graph *graph, enum op op, enum kind kind, doubl
   return finish(graph, value, NULL, 0);
 }
 
-struct value *build_constant(struct graph *graph, double number) { return leaf(graph, OP_constant, KIND_REAL, number); }
+struct value *build_constant(struct graph *graph, double number) {
+  return leaf(graph, OP_constant, KIND_REAL, number);
+}
 
 struct value *build_integer(struct graph *graph, int64_t number) {
   return leaf(graph, OP_constant, KIND_INTEGER, (double)number);
 }
 
-struct value *build_boolean(struct graph *graph, bool value) { return leaf(graph, OP_constant, KIND_BOOLEAN, value); }
+struct value *build_boolean(struct graph *graph, bool value) {
+  return leaf(graph, OP_constant, KIND_BOOLEAN, value);
+}
 
 struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range,
                           struct axis *const *axes, int count) {
@@ -120,12 +124,14 @@ struct value *build_binary(struct graph *graph, enum op op, struct value *x, str
   bool real = false;
   switch (class) {
     case CLASS_BINARY:
-      real = op == OP_div || op == OP_pow || (op != OP_quotient && (x->kind != KIND_INTEGER || y->kind != KIND_INTEGER));
+      real =
+          op == OP_div || op == OP_pow || (op != OP_quotient && (x->kind != KIND_INTEGER || y->kind != KIND_INTEGER));
       break;
     case CLASS_COMPARE:
       real = x->kind != y->kind || (x->kind == KIND_BOOLEAN && (op == OP_lt || op == OP_le));
       break;
-    case CLASS_LOGIC: break;
+    case CLASS_LOGIC:
+      break;
     case CLASS_LEAF:
     case CLASS_RANDOM:
     case CLASS_UNARY:
@@ -139,7 +145,8 @@ struct value *build_binary(struct graph *graph, enum op op, struct value *x, str
     case CLASS_STOP:
     case CLASS_GRADIENT:
     case CLASS_UPDATE:
-    case CLASS_CALL: bug("build_binary of %s", op_facts[op].name);
+    case CLASS_CALL:
+      bug("build_binary of %s", op_facts[op].name);
   }
   if (real) {
     x = to_real(graph, x);
@@ -157,7 +164,8 @@ struct value *build_where(struct graph *graph, struct value *condition, struct v
 }
 
 struct value *build_cast(struct graph *graph, struct value *x, enum storage storage) {
-  bool same = (storage == STORAGE_REAL && x->kind == KIND_REAL) || (storage == STORAGE_BOOL && x->kind == KIND_BOOLEAN) ||
+  bool same = (storage == STORAGE_REAL && x->kind == KIND_REAL) ||
+              (storage == STORAGE_BOOL && x->kind == KIND_BOOLEAN) ||
               (storage == STORAGE_I32 && x->kind == KIND_INTEGER);
   if (same) return x;
   struct value *value = begin(graph, OP_cast);
@@ -193,7 +201,8 @@ struct value *build_top(struct graph *graph, struct value *x, struct axis *axis,
   return finish_1(graph, with_axis(graph, OP_top, axis, result, 0), to_number(graph, x));
 }
 
-struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over, int count) {
+struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over,
+                             int count) {
   return finish_2(graph, with_list(graph, OP_contract, over, count), to_real(graph, x), to_real(graph, y));
 }
 
@@ -216,14 +225,16 @@ struct value *build_scatter_add(struct graph *graph, struct value *base, struct 
     source = to_real(graph, source);
   }
   source = expand_indexed(graph, source, base->axes, base->axis_count, axis, index);
-  return finish(graph, with_axis(graph, OP_scatter_add, axis, NULL, 0), (struct value *const[]){base, index, source}, 3);
+  return finish(graph, with_axis(graph, OP_scatter_add, axis, NULL, 0), (struct value *const[]){base, index, source},
+                3);
 }
 
 struct value *build_rename(struct graph *graph, struct value *x, struct axis *axis, struct axis *result) {
   return finish_1(graph, with_axis(graph, OP_rename, axis, result, 0), x);
 }
 
-struct value *build_split(struct graph *graph, struct value *x, struct axis *axis, struct axis *const *factors, int count) {
+struct value *build_split(struct graph *graph, struct value *x, struct axis *axis, struct axis *const *factors,
+                          int count) {
   struct value *value = with_list(graph, OP_split, factors, count);
   value->axis = axis;
   return finish_1(graph, value, x);
@@ -274,7 +285,9 @@ struct value *build_concat(struct graph *graph, struct value *const *parts, stru
   return finish(graph, value, inputs, count);
 }
 
-struct value *build_stop(struct graph *graph, struct value *x) { return finish_1(graph, begin(graph, OP_stop), x); }
+struct value *build_stop(struct graph *graph, struct value *x) {
+  return finish_1(graph, begin(graph, OP_stop), x);
+}
 
 struct value *build_gradient(struct graph *graph, struct value *loss, struct value *of) {
   return finish_2(graph, begin(graph, OP_gradient), loss, of);

@@ -98,9 +98,9 @@ static void place(const struct operand *result, const struct axis *result_axis, 
   walk_begin(&walk, 2);
   for (int i = 0; i < x->axis_count; i++) {
     bool chosen = x->axes[i] == axis;
-    walk_dimension(
-        &walk, chosen ? length : axis_length(x->axes[i], sizes),
-        (int64_t[]){chosen && !result_axis ? 0 : operand_stride(result, chosen ? result_axis : x->axes[i]), x->strides[i]});
+    walk_dimension(&walk, chosen ? length : axis_length(x->axes[i], sizes),
+                   (int64_t[]){chosen && !result_axis ? 0 : operand_stride(result, chosen ? result_axis : x->axes[i]),
+                               x->strides[i]});
   }
   int64_t to = result_axis ? result_start * operand_stride(result, result_axis) : 0;
   copy_runs(&walk, result->data + to, x->data + start * operand_stride(x, axis));
@@ -114,7 +114,8 @@ static void refactor(const struct value *value, const struct operand *whole, con
   for (int i = 0; i < whole->axis_count; i++) {
     const struct axis *other = whole->axes[i];
     if (other != axis) {
-      walk_dimension(&walk, axis_length(other, sizes), (int64_t[]){operand_stride(result, other), operand_stride(x, other)});
+      walk_dimension(&walk, axis_length(other, sizes),
+                     (int64_t[]){operand_stride(result, other), operand_stride(x, other)});
       continue;
     }
     for (int j = 0; j < value->list_count; j++) {
@@ -149,8 +150,8 @@ const char *evaluate_view(const struct value *value, const struct operand *resul
     place(result, value->result, 0, x, axis, start, value->result->extent, sizes);
   } else if (value->op == OP_select) {
     if (start >= axis_length(axis, sizes))
-      return arena_format(evaluation->arena, "element %lld of axis %s, which has %lld now", (long long)start, axis->name,
-                          (long long)axis_length(axis, sizes));
+      return arena_format(evaluation->arena, "element %lld of axis %s, which has %lld now", (long long)start,
+                          axis->name, (long long)axis_length(axis, sizes));
     place(result, NULL, 0, x, axis, start, 1, sizes);
   } else if (value->op == OP_expand) {
     operand_copy(value->axes, value->axis_count, result, x, sizes);

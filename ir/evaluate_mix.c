@@ -74,7 +74,8 @@ static const char *top(const struct value *value, const struct operand *result, 
     int64_t step = walk.stride[0], kept = 0;
     for (int64_t i = 0; i < length; i++) {
       int64_t place = kept;
-      while (place > 0 && ranks_before(row[i * walk.stride[1]], row[(int64_t)best[(place - 1) * step] * walk.stride[1]]))
+      while (place > 0 &&
+             ranks_before(row[i * walk.stride[1]], row[(int64_t)best[(place - 1) * step] * walk.stride[1]]))
         place--;
       if (place == wanted) continue;
       if (kept < wanted) kept++;
@@ -96,8 +97,9 @@ static void contract(const struct value *value, const struct operand *result, co
   walk_begin(&walk, 3);
   for (int i = 0; i < result->axis_count; i++)
     if (!inside || i < last)
-      walk_dimension(&walk, axis_length(result->axes[i], sizes),
-                     (int64_t[]){result->strides[i], operand_stride(x, result->axes[i]), operand_stride(y, result->axes[i])});
+      walk_dimension(
+          &walk, axis_length(result->axes[i], sizes),
+          (int64_t[]){result->strides[i], operand_stride(x, result->axes[i]), operand_stride(y, result->axes[i])});
   for (int i = 0; i < value->list_count; i++)
     walk_dimension(&walk, axis_length(value->list[i], sizes),
                    (int64_t[]){0, operand_stride(x, value->list[i]), operand_stride(y, value->list[i])});
@@ -119,7 +121,8 @@ static void contract(const struct value *value, const struct operand *result, co
   }
 }
 
-static const char *outside(const struct value *value, double index, int64_t length, const struct evaluation *evaluation) {
+static const char *outside(const struct value *value, double index, int64_t length,
+                           const struct evaluation *evaluation) {
   return arena_format(evaluation->arena, "index %.17g is outside of axis %s, which has %lld element%s", index,
                       value->axis->name, (long long)length, length == 1 ? "" : "s");
 }
@@ -178,9 +181,14 @@ const char *evaluate_mixing(const struct value *value, const struct operand *res
                             const struct evaluation *evaluation) {
   const int64_t *sizes = evaluation->sizes;
   switch (op_facts[value->op].class) {
-    case CLASS_REDUCE: reduce(value, result, &inputs[0], sizes); return NULL;
-    case CLASS_CONTRACT: contract(value, result, inputs, sizes); return NULL;
-    case CLASS_GATHER: return gather(value, result, &inputs[0], &inputs[1], evaluation);
+    case CLASS_REDUCE:
+      reduce(value, result, &inputs[0], sizes);
+      return NULL;
+    case CLASS_CONTRACT:
+      contract(value, result, inputs, sizes);
+      return NULL;
+    case CLASS_GATHER:
+      return gather(value, result, &inputs[0], &inputs[1], evaluation);
     case CLASS_SCATTER:
       operand_copy(value->axes, value->axis_count, result, &inputs[0], sizes);
       return evaluate_put(value, result, &inputs[1], &inputs[2], true, evaluation);
@@ -200,7 +208,8 @@ const char *evaluate_mixing(const struct value *value, const struct operand *res
     case CLASS_STOP:
     case CLASS_GRADIENT:
     case CLASS_UPDATE:
-    case CLASS_CALL: break;
+    case CLASS_CALL:
+      break;
   }
   bug("%s does not mix elements", op_facts[value->op].name);
 }

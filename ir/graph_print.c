@@ -8,30 +8,47 @@
 
 int op_attributes(enum op op) {
   switch (op) {
-    case OP_constant: return ATTRIBUTE_NUMBER;
-    case OP_input: return ATTRIBUTE_INPUT;
-    case OP_state: return ATTRIBUTE_STATE;
+    case OP_constant:
+      return ATTRIBUTE_NUMBER;
+    case OP_input:
+      return ATTRIBUTE_INPUT;
+    case OP_state:
+      return ATTRIBUTE_STATE;
     case OP_index:
     case OP_gather:
-    case OP_scatter_add: return ATTRIBUTE_AXIS;
-    case OP_random: return ATTRIBUTE_DRAW;
-    case OP_cast: return ATTRIBUTE_STORAGE;
+    case OP_scatter_add:
+      return ATTRIBUTE_AXIS;
+    case OP_random:
+      return ATTRIBUTE_DRAW;
+    case OP_cast:
+      return ATTRIBUTE_STORAGE;
     case OP_reduce_sum:
     case OP_reduce_max:
     case OP_contract:
-    case OP_expand: return ATTRIBUTE_OVER;
-    case OP_scan: return ATTRIBUTE_AXIS | ATTRIBUTE_START;
-    case OP_select: return ATTRIBUTE_AXIS | ATTRIBUTE_START;
+    case OP_expand:
+      return ATTRIBUTE_OVER;
+    case OP_scan:
+      return ATTRIBUTE_AXIS | ATTRIBUTE_START;
+    case OP_select:
+      return ATTRIBUTE_AXIS | ATTRIBUTE_START;
     case OP_top:
-    case OP_rename: return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT;
-    case OP_split: return ATTRIBUTE_AXIS | ATTRIBUTE_TO;
+    case OP_rename:
+      return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT;
+    case OP_split:
+      return ATTRIBUTE_AXIS | ATTRIBUTE_TO;
     case OP_merge:
-    case OP_concat: return ATTRIBUTE_ALONG | ATTRIBUTE_RESULT;
-    case OP_slice: return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT | ATTRIBUTE_START;
-    case OP_pad: return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT | ATTRIBUTE_START | ATTRIBUTE_NUMBER;
-    case OP_update: return ATTRIBUTE_STATE | ATTRIBUTE_AXIS | ATTRIBUTE_MAY_LACK_AXIS;
-    case OP_call: return ATTRIBUTE_CALLEE;
-    case OP_result: return ATTRIBUTE_START;
+    case OP_concat:
+      return ATTRIBUTE_ALONG | ATTRIBUTE_RESULT;
+    case OP_slice:
+      return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT | ATTRIBUTE_START;
+    case OP_pad:
+      return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT | ATTRIBUTE_START | ATTRIBUTE_NUMBER;
+    case OP_update:
+      return ATTRIBUTE_STATE | ATTRIBUTE_AXIS | ATTRIBUTE_MAY_LACK_AXIS;
+    case OP_call:
+      return ATTRIBUTE_CALLEE;
+    case OP_result:
+      return ATTRIBUTE_START;
     case OP_neg:
     case OP_abs:
     case OP_exp:
@@ -62,8 +79,10 @@ int op_attributes(enum op op) {
     case OP_or:
     case OP_where:
     case OP_stop:
-    case OP_gradient: return 0;
-    case OP_COUNT: break;
+    case OP_gradient:
+      return 0;
+    case OP_COUNT:
+      break;
   }
   bug("operation %d", (int)op);
 }
@@ -290,9 +309,11 @@ static void print_value(const struct printer *printer, const struct value *value
   }
   print_attributes(printer, value);
   const struct origin *origin = &value->origin;
-  const struct { const char *word, *text; } texts[] = {{"name", value->op == OP_input ? NULL : value->name},
-                                                       {"path", origin->path && *origin->path ? origin->path : NULL},
-                                                       {"function", origin->function && *origin->function ? origin->function : NULL}};
+  const struct {
+    const char *word, *text;
+  } texts[] = {{"name", value->op == OP_input ? NULL : value->name},
+               {"path", origin->path && *origin->path ? origin->path : NULL},
+               {"function", origin->function && *origin->function ? origin->function : NULL}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     if (!texts[i].text) continue;
     fprintf(file, " %s ", texts[i].word);
@@ -328,7 +349,8 @@ static void print_region(const struct printer *printer, int number) {
   /* An input that nothing needs may have been swept from the body. */
   for (int i = 0; i < region->inputs.count; i++) {
     bool kept = false;
-    for (int j = 0; j < region->body->values.count; j++) kept = kept || region->body->values.items[j] == region->inputs.items[i];
+    for (int j = 0; j < region->body->values.count; j++)
+      kept = kept || region->body->values.items[j] == region->inputs.items[i];
     if (!kept) print_value(printer, region->inputs.items[i], "  ");
   }
   for (int i = 0; i < region->body->values.count; i++) print_value(printer, region->body->values.items[i], "  ");

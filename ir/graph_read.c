@@ -45,7 +45,9 @@ static void fail(struct reader *reader, const char *message) {
 static bool is_word_letter(char letter) { return isalnum((unsigned char)letter) || letter == '_'; }
 
 static int hex_digit(char letter) {
-  return isdigit((unsigned char)letter) ? letter - '0' : isxdigit((unsigned char)letter) ? tolower((unsigned char)letter) - 'a' + 10 : -1;
+  return isdigit((unsigned char)letter)    ? letter - '0'
+         : isxdigit((unsigned char)letter) ? tolower((unsigned char)letter) - 'a' + 10
+                                           : -1;
 }
 
 static void read_quoted(struct reader *reader) {
@@ -57,7 +59,8 @@ static void read_quoted(struct reader *reader) {
     char letter = text[p];
     if (letter == '\\' && p + 1 < length && (text[p + 1] == '"' || text[p + 1] == '\\')) {
       letter = text[++p];
-    } else if (letter == '\\' && p + 3 < length && text[p + 1] == 'x' && hex_digit(text[p + 2]) >= 0 && hex_digit(text[p + 3]) >= 0) {
+    } else if (letter == '\\' && p + 3 < length && text[p + 1] == 'x' && hex_digit(text[p + 2]) >= 0 &&
+               hex_digit(text[p + 3]) >= 0) {
       letter = (char)(hex_digit(text[p + 2]) * 16 + hex_digit(text[p + 3]));
       p += 3;
     }
@@ -92,7 +95,9 @@ static void advance(struct reader *reader) {
     reader->token = TOKEN_WORD;
     reader->position = p;
   } else if (isdigit((unsigned char)letter) || letter == '-' || letter == '%') {
-    for (p++; p < length && (is_word_letter(text[p]) || text[p] == '.' || ((text[p] == '-' || text[p] == '+') && text[p - 1] == 'e'));) p++;
+    for (p++; p < length && (is_word_letter(text[p]) || text[p] == '.' ||
+                             ((text[p] == '-' || text[p] == '+') && text[p - 1] == 'e'));)
+      p++;
     reader->token = letter == '%' ? TOKEN_VALUE : TOKEN_NUMBER;
     reader->position = p;
   } else if (letter == '<' && p + 1 < length && text[p + 1] == '=') {
@@ -106,7 +111,8 @@ static void advance(struct reader *reader) {
   if (reader->token != TOKEN_QUOTED && reader->token != TOKEN_WRONG)
     reader->text = arena_copy(reader->arena, text + begin, (size_t)(reader->position - begin));
   if (reader->token == TOKEN_LINE || reader->token == TOKEN_END) reader->text = "";
-  if (reader->token == TOKEN_WRONG) fail(reader, letter == '"' ? "the quotation is not closed" : "this character has no meaning here");
+  if (reader->token == TOKEN_WRONG)
+    fail(reader, letter == '"' ? "the quotation is not closed" : "this character has no meaning here");
 }
 
 static void expected(struct reader *reader, const char *what) {
@@ -171,7 +177,8 @@ static int64_t parse_integer(struct reader *reader, const char *text, int64_t lo
   errno = 0;
   long long number = strtoll(text, &end, 10);
   if (errno || *end || end == text || number < low || number > high) {
-    fail(reader, arena_format(reader->arena, "expected a whole number from %lld to %lld", (long long)low, (long long)high));
+    fail(reader,
+         arena_format(reader->arena, "expected a whole number from %lld to %lld", (long long)low, (long long)high));
     return low;
   }
   return number;
@@ -242,7 +249,8 @@ static struct axis *want_axis(struct reader *reader) {
       if (strcmp(axis->name, name)) continue;
       if (found) {
         reader->span = span;
-        fail(reader, arena_format(reader->arena, "axis %s could be %s'%d or %s'%d", name, name, found->id, name, axis->id));
+        fail(reader,
+             arena_format(reader->arena, "axis %s could be %s'%d or %s'%d", name, name, found->id, name, axis->id));
       }
       found = axis;
     }
@@ -346,7 +354,8 @@ static void read_state(struct reader *reader) {
     state->high = want_number(reader);
   }
   want_mark(reader, ")");
-  state->stream = accept_word(reader, "stream") ? (uint32_t)want_integer(reader, 0, UINT32_MAX) : hash_path(state->name);
+  state->stream =
+      accept_word(reader, "stream") ? (uint32_t)want_integer(reader, 0, UINT32_MAX) : hash_path(state->name);
   state->frozen = accept_word(reader, "frozen");
   if (accept_word(reader, "of")) state->of = want_state(reader);
   if (!reader->failed) array_push(reader->arena, &reader->states, state);
@@ -404,7 +413,8 @@ static void read_attributes(struct reader *reader, struct value *value) {
   if (attributes & ATTRIBUTE_INPUT) value->name = want_quoted(reader, "the name of an input");
   if (attributes & ATTRIBUTE_STATE) value->state = want_state(reader);
   if (attributes & ATTRIBUTE_DRAW) {
-    value->distribution = (enum distribution)CHOICE(reader, distribution_names, DISTRIBUTION_NORMAL, "uniform or normal");
+    value->distribution =
+        (enum distribution)CHOICE(reader, distribution_names, DISTRIBUTION_NORMAL, "uniform or normal");
     want_word(reader, "stream");
     value->stream = (uint32_t)want_integer(reader, 0, UINT32_MAX);
   }

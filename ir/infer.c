@@ -71,10 +71,10 @@ static const char *want_equal(struct arena *arena, const struct value *value, in
                       kind_names[value->inputs[second]->kind]);
 }
 
-#define TRY(expression)                 \
-  do {                                  \
-    const char *error_ = (expression);  \
-    if (error_) return error_;          \
+#define TRY(expression)                \
+  do {                                 \
+    const char *error_ = (expression); \
+    if (error_) return error_;         \
   } while (0)
 
 const char *infer_input_count(struct arena *arena, const struct value *value) {
@@ -82,8 +82,12 @@ const char *infer_input_count(struct arena *arena, const struct value *value) {
   if (low < 0) {
     switch (op_facts[value->op].class) {
       case CLASS_RANDOM:
-      case CLASS_UPDATE: low = 1, high = 2; break;
-      case CLASS_VIEW: low = high = value->list_count; break;
+      case CLASS_UPDATE:
+        low = 1, high = 2;
+        break;
+      case CLASS_VIEW:
+        low = high = value->list_count;
+        break;
       case CLASS_CALL:
         if (!value->callee) return "no callee";
         low = high = value->callee->inputs.count;
@@ -100,7 +104,8 @@ const char *infer_input_count(struct arena *arena, const struct value *value) {
       case CLASS_GATHER:
       case CLASS_SCATTER:
       case CLASS_STOP:
-      case CLASS_GRADIENT: bug("%s has no rule for its number of inputs", op_facts[value->op].name);
+      case CLASS_GRADIENT:
+        bug("%s has no rule for its number of inputs", op_facts[value->op].name);
     }
   }
   if (count >= low && count <= high) return NULL;
@@ -159,7 +164,8 @@ static const char *infer_elementwise(struct arena *arena, const struct value *va
     case CLASS_STOP:
     case CLASS_GRADIENT:
     case CLASS_UPDATE:
-    case CLASS_CALL: bug("%s is not elementwise", op_facts[value->op].name);
+    case CLASS_CALL:
+      bug("%s is not elementwise", op_facts[value->op].name);
   }
   for (int i = 0; i < value->input_count; i++) TRY(unite(arena, inferred, value->inputs[i], NULL));
   return NULL;
@@ -403,7 +409,8 @@ static const char *infer_random(struct arena *arena, const struct value *value, 
   const struct value *example = value->inputs[1];
   TRY(want(arena, value, 1, KIND_INTEGER));
   if (example->axis_count != 1 || !has(inferred, example->axes[0]))
-    return arena_format(arena, "the example has the axes %s and must have one that the draw has", text_of(arena, example));
+    return arena_format(arena, "the example has the axes %s and must have one that the draw has",
+                        text_of(arena, example));
   return NULL;
 }
 
@@ -456,18 +463,26 @@ const char *infer(struct arena *arena, const struct value *value, struct inferre
   memset(inferred, 0, sizeof *inferred);
   TRY(infer_input_count(arena, value));
   switch (op_facts[value->op].class) {
-    case CLASS_LEAF: return infer_leaf(arena, value, inferred);
-    case CLASS_RANDOM: return infer_random(arena, value, inferred);
+    case CLASS_LEAF:
+      return infer_leaf(arena, value, inferred);
+    case CLASS_RANDOM:
+      return infer_random(arena, value, inferred);
     case CLASS_UNARY:
     case CLASS_BINARY:
     case CLASS_COMPARE:
     case CLASS_LOGIC:
-    case CLASS_TERNARY: return infer_elementwise(arena, value, inferred);
-    case CLASS_REDUCE: return infer_reduce(arena, value, inferred);
-    case CLASS_MIX: return infer_mix(arena, value, inferred);
-    case CLASS_CONTRACT: return infer_contract(arena, value, inferred);
-    case CLASS_GATHER: return infer_gather(arena, value, inferred);
-    case CLASS_SCATTER: return infer_scatter(arena, value, inferred);
+    case CLASS_TERNARY:
+      return infer_elementwise(arena, value, inferred);
+    case CLASS_REDUCE:
+      return infer_reduce(arena, value, inferred);
+    case CLASS_MIX:
+      return infer_mix(arena, value, inferred);
+    case CLASS_CONTRACT:
+      return infer_contract(arena, value, inferred);
+    case CLASS_GATHER:
+      return infer_gather(arena, value, inferred);
+    case CLASS_SCATTER:
+      return infer_scatter(arena, value, inferred);
     case CLASS_VIEW:
       return value->op == OP_concat ? infer_concat(arena, value, inferred) : infer_view(arena, value, inferred);
     case CLASS_STOP:
@@ -481,8 +496,10 @@ const char *infer(struct arena *arena, const struct value *value, struct inferre
         return arena_format(arena, "the loss has the axes %s", text_of(arena, value->inputs[0]));
       inferred->kind = KIND_REAL;
       return unite(arena, inferred, value->inputs[1], NULL);
-    case CLASS_UPDATE: return infer_update(arena, value, inferred);
-    case CLASS_CALL: return infer_call(arena, value, inferred);
+    case CLASS_UPDATE:
+      return infer_update(arena, value, inferred);
+    case CLASS_CALL:
+      return infer_call(arena, value, inferred);
   }
   bug("operation %d", (int)value->op);
 }

@@ -54,7 +54,8 @@ static double *take(struct axis *const *axes, int count, const int64_t *sizes) {
 
 static const char *no_memory(const struct run *run, const struct value *value) {
   struct arena *arena = run->environment->arena;
-  return fail(run, value, arena_format(arena, "not enough memory for %s", axes_text(arena, value->axes, value->axis_count, true)));
+  return fail(run, value,
+              arena_format(arena, "not enough memory for %s", axes_text(arena, value->axes, value->axis_count, true)));
 }
 
 static void slot_clear(struct slot *slot) {
@@ -89,8 +90,9 @@ static const char *update(struct run *run, const struct value *value, struct ope
   struct operand before;
   const char *error = find_state(run, state, &before);
   if (error) return error;
-  struct operand after = operand_full(state->axes, state->axis_count, take(state->axes, state->axis_count, NULL));
-  if (!after.data) return "not enough memory for the state";
+  double *data = take(state->axes, state->axis_count, NULL);
+  if (!data) return "not enough memory for the state";
+  struct operand after = operand_full(state->axes, state->axis_count, data);
   array_push(run->environment->arena, &run->pending, (struct pending){state, after.data});
   memcpy(after.data, before.data, sizeof(double) * (size_t)axes_count(state->axes, state->axis_count));
   if (value->input_count == 2)
@@ -121,9 +123,8 @@ static void draw(struct run *run, const struct value *value, struct operand *res
   for (bool more = walk_first(&walk); more; more = walk_next(&walk))
     for (int64_t i = 0; i < walk.length; i++) {
       uint32_t example = batch ? counter_word(inputs[1].data[walk.offset[2] + i * walk.stride[2]]) : 0;
-      result->data[walk.offset[0] + i * walk.stride[0]] =
-          random_draw(value->distribution, seed, value->stream, step, example,
-                      (uint64_t)(walk.offset[1] + i * walk.stride[1]));
+      result->data[walk.offset[0] + i * walk.stride[0]] = random_draw(
+          value->distribution, seed, value->stream, step, example, (uint64_t)(walk.offset[1] + i * walk.stride[1]));
     }
 }
 
@@ -152,13 +153,16 @@ static const char *evaluate(struct run *run, const struct value *value, struct o
         return read_input(run, value, result);
       }
       return NULL;
-    case CLASS_RANDOM: draw(run, value, result, inputs); return NULL;
+    case CLASS_RANDOM:
+      draw(run, value, result, inputs);
+      return NULL;
     case CLASS_UNARY:
     case CLASS_BINARY:
     case CLASS_COMPARE:
     case CLASS_LOGIC:
     case CLASS_TERNARY:
-      if ((value->op == OP_quotient || value->op == OP_mod) && value->kind == KIND_INTEGER && has_zero(&inputs[1], sizes))
+      if ((value->op == OP_quotient || value->op == OP_mod) && value->kind == KIND_INTEGER &&
+          has_zero(&inputs[1], sizes))
         return "an integer is divided by zero";
       evaluate_elementwise(value, result, inputs, &run->evaluation);
       return NULL;
@@ -166,12 +170,19 @@ static const char *evaluate(struct run *run, const struct value *value, struct o
     case CLASS_MIX:
     case CLASS_CONTRACT:
     case CLASS_GATHER:
-    case CLASS_SCATTER: return evaluate_mixing(value, result, inputs, &run->evaluation);
-    case CLASS_VIEW: return evaluate_view(value, result, inputs, &run->evaluation);
-    case CLASS_STOP: operand_copy(value->axes, value->axis_count, result, &inputs[0], sizes); return NULL;
-    case CLASS_GRADIENT: return "a gradient is interpreted only after autodiff";
-    case CLASS_UPDATE: return update(run, value, result, inputs);
-    case CLASS_CALL: break;
+    case CLASS_SCATTER:
+      return evaluate_mixing(value, result, inputs, &run->evaluation);
+    case CLASS_VIEW:
+      return evaluate_view(value, result, inputs, &run->evaluation);
+    case CLASS_STOP:
+      operand_copy(value->axes, value->axis_count, result, &inputs[0], sizes);
+      return NULL;
+    case CLASS_GRADIENT:
+      return "a gradient is interpreted only after autodiff";
+    case CLASS_UPDATE:
+      return update(run, value, result, inputs);
+    case CLASS_CALL:
+      break;
   }
   bug("%s is not evaluated here", op_facts[value->op].name);
 }
@@ -179,7 +190,8 @@ static const char *evaluate(struct run *run, const struct value *value, struct o
 static const char *run_graph(struct run *run, const struct graph *graph, const struct region *region,
                              const struct operand *actuals, struct slot *outputs);
 
-static const char *run_call(struct run *run, const struct value *value, struct slot *slot, const struct operand *inputs) {
+static const char *run_call(struct run *run, const struct value *value, struct slot *slot,
+                            const struct operand *inputs) {
   int count = value->callee->body->outputs.count;
   slot->results = calloc((size_t)(count ? count : 1), sizeof *slot->results);
   if (!slot->results) return no_memory(run, value);
@@ -188,23 +200,26 @@ static const char *run_call(struct run *run, const struct value *value, struct s
 }
 
 /* Copies `from` into fresh memory laid out by `axes`. */
-static bool lay_out(struct run *run, struct axis *const *axes, int count, const struct operand *from, struct operand *to) {
+static bool lay_out(struct run *run, struct axis *const *axes, int count, const struct operand *from,
+                    struct operand *to) {
   const int64_t *sizes = run->environment->sizes;
-  *to = operand_dense(axes, count, take(axes, count, sizes), sizes);
-  if (!to->data) return false;
+  double *data = take(axes, count, sizes);
+  if (!data) return false;
+  *to = operand_dense(axes, count, data, sizes);
   operand_copy(axes, count, to, from, sizes);
   return true;
 }
 
-static const char *run_value(struct run *run, const struct value *value, struct slot *slots, const struct region *region,
-                             const struct operand *actuals) {
+static const char *run_value(struct run *run, const struct value *value, struct slot *slots,
+                             const struct region *region, const struct operand *actuals) {
   struct environment *environment = run->environment;
   struct slot *slot = &slots[value->id];
   struct operand few[3], *inputs = few;
   if (value->input_count > 3) inputs = arena_new_array(environment->arena, struct operand, value->input_count);
   for (int i = 0; i < value->input_count; i++) {
     if (slots[value->inputs[i]->id].owner != value->inputs[i])
-      return fail(run, value, arena_format(environment->arena, "%%%d is used before it is computed", value->inputs[i]->id));
+      return fail(run, value,
+                  arena_format(environment->arena, "%%%d is used before it is computed", value->inputs[i]->id));
     inputs[i] = slots[value->inputs[i]->id].operand;
   }
   slot->owner = value;
@@ -220,13 +235,14 @@ static const char *run_value(struct run *run, const struct value *value, struct 
     return NULL;
   }
   double *data = take(value->axes, value->axis_count, environment->sizes);
-  slot->operand = operand_dense(value->axes, value->axis_count, data, environment->sizes);
   if (!data) return no_memory(run, value);
+  slot->operand = operand_dense(value->axes, value->axis_count, data, environment->sizes);
   const char *error = evaluate(run, value, &slot->operand, inputs);
   return error ? fail(run, value, error) : NULL;
 }
 
-static const char *take_outputs(struct run *run, const struct graph *graph, const struct slot *slots, struct slot *outputs) {
+static const char *take_outputs(struct run *run, const struct graph *graph, const struct slot *slots,
+                                struct slot *outputs) {
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct value *value = graph->outputs.items[i].value;
     if (!value) continue;
@@ -285,11 +301,12 @@ static const char *run_graph(struct run *run, const struct graph *graph, const s
 static const char *check_sizes(const struct graph *graph, const struct environment *environment) {
   for (int i = 0; i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];
-    if (!environment->sizes) return arena_format(environment->arena, "graph %s needs the size %s", graph->name, size->name);
+    if (!environment->sizes)
+      return arena_format(environment->arena, "graph %s needs the size %s", graph->name, size->name);
     int64_t present = environment->sizes[size->index];
     if (present < 0 || present > size->bound)
-      return arena_format(environment->arena, "size %s is %lld and must be from 0 to %lld", size->name, (long long)present,
-                          (long long)size->bound);
+      return arena_format(environment->arena, "size %s is %lld and must be from 0 to %lld", size->name,
+                          (long long)present, (long long)size->bound);
   }
   return NULL;
 }
@@ -318,7 +335,8 @@ const char *graph_interpret(const struct graph *graph, struct environment *envir
     const struct pending *pending = &run.pending.items[i];
     if (!error) {
       double *data = environment->state(environment->context, pending->state);
-      memcpy(data, pending->data, sizeof(double) * (size_t)axes_count(pending->state->axes, pending->state->axis_count));
+      memcpy(data, pending->data,
+             sizeof(double) * (size_t)axes_count(pending->state->axes, pending->state->axis_count));
     }
     free(pending->data);
   }

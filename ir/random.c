@@ -24,9 +24,11 @@ double random_draw(enum distribution distribution, uint32_t seed, uint32_t strea
   philox(seed, stream, step, example, element, words);
   double first = (double)(words[0] >> 8) / 16777216.0, second = (double)(words[1] >> 8) / 16777216.0;
   switch (distribution) {
-    case DISTRIBUTION_UNIFORM: return first;
+    case DISTRIBUTION_UNIFORM:
+      return first;
     /* 1 - first lies in (0, 1], so that the logarithm is finite. */
-    case DISTRIBUTION_NORMAL: return sqrt(-2.0 * log(1.0 - first)) * cos(6.283185307179586 * second);
+    case DISTRIBUTION_NORMAL:
+      return sqrt(-2.0 * log(1.0 - first)) * cos(6.283185307179586 * second);
   }
   bug("distribution %d", (int)distribution);
 }

@@ -5,37 +5,67 @@
 double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
   (void)kind; /* integers and booleans are held as doubles, and the formulas are the same */
   switch (op) {
-    case OP_neg: return -x;
-    case OP_abs: return fabs(x);
-    case OP_exp: return exp(x);
-    case OP_log: return log(x);
-    case OP_sqrt: return sqrt(x);
-    case OP_rsqrt: return 1 / sqrt(x);
-    case OP_tanh: return tanh(x);
-    case OP_erf: return erf(x);
-    case OP_sin: return sin(x);
-    case OP_cos: return cos(x);
-    case OP_floor: return floor(x);
-    case OP_round: return nearbyint(x);
-    case OP_not: return x == 0;
-    case OP_cast: return x; /* the caller rounds */
-    case OP_add: return x + y;
-    case OP_sub: return x - y;
-    case OP_mul: return x * y;
-    case OP_div: return x / y;
-    case OP_quotient: return floor(x / y);
-    case OP_mod: return x - y * floor(x / y);
+    case OP_neg:
+      return -x;
+    case OP_abs:
+      return fabs(x);
+    case OP_exp:
+      return exp(x);
+    case OP_log:
+      return log(x);
+    case OP_sqrt:
+      return sqrt(x);
+    case OP_rsqrt:
+      return 1 / sqrt(x);
+    case OP_tanh:
+      return tanh(x);
+    case OP_erf:
+      return erf(x);
+    case OP_sin:
+      return sin(x);
+    case OP_cos:
+      return cos(x);
+    case OP_floor:
+      return floor(x);
+    case OP_round:
+      return nearbyint(x);
+    case OP_not:
+      return x == 0;
+    case OP_cast:
+      return x; /* the caller rounds */
+    case OP_add:
+      return x + y;
+    case OP_sub:
+      return x - y;
+    case OP_mul:
+      return x * y;
+    case OP_div:
+      return x / y;
+    case OP_quotient:
+      return floor(x / y);
+    case OP_mod:
+      return x - y * floor(x / y);
     /* As the vector instructions have it: the second when the two do not compare. */
-    case OP_max: return x > y ? x : y;
-    case OP_min: return x < y ? x : y;
-    case OP_pow: return pow(x, y);
-    case OP_lt: return x < y;
-    case OP_le: return x <= y;
-    case OP_eq: return x == y;
-    case OP_ne: return x != y;
-    case OP_and: return x != 0 && y != 0;
-    case OP_or: return x != 0 || y != 0;
-    case OP_where: return x != 0 ? y : z;
+    case OP_max:
+      return x > y ? x : y;
+    case OP_min:
+      return x < y ? x : y;
+    case OP_pow:
+      return pow(x, y);
+    case OP_lt:
+      return x < y;
+    case OP_le:
+      return x <= y;
+    case OP_eq:
+      return x == y;
+    case OP_ne:
+      return x != y;
+    case OP_and:
+      return x != 0 && y != 0;
+    case OP_or:
+      return x != 0 || y != 0;
+    case OP_where:
+      return x != 0 ? y : z;
     case OP_constant:
     case OP_input:
     case OP_state:
@@ -61,7 +91,8 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
     case OP_update:
     case OP_call:
     case OP_result:
-    case OP_COUNT: break;
+    case OP_COUNT:
+      break;
   }
   bug("operation %d is not elementwise", (int)op);
 }
@@ -87,13 +118,20 @@ static double round_integer(double x, double low, double high) {
 double scalar_round(enum storage storage, double x) {
   switch (storage) {
     case STORAGE_REAL:
-    case STORAGE_F64: return x;
-    case STORAGE_F32: return round_binary(x, 24, -149, 0x1.fffffep127);
-    case STORAGE_BF16: return round_binary(x, 8, -133, 0x1.fep127);
-    case STORAGE_F16: return round_binary(x, 11, -24, 65504);
-    case STORAGE_I32: return round_integer(x, INT32_MIN, INT32_MAX);
-    case STORAGE_I8: return round_integer(x, INT8_MIN, INT8_MAX);
-    case STORAGE_BOOL: return x != 0;
+    case STORAGE_F64:
+      return x;
+    case STORAGE_F32:
+      return round_binary(x, 24, -149, 0x1.fffffep127);
+    case STORAGE_BF16:
+      return round_binary(x, 8, -133, 0x1.fep127);
+    case STORAGE_F16:
+      return round_binary(x, 11, -24, 65504);
+    case STORAGE_I32:
+      return round_integer(x, INT32_MIN, INT32_MAX);
+    case STORAGE_I8:
+      return round_integer(x, INT8_MIN, INT8_MAX);
+    case STORAGE_BOOL:
+      return x != 0;
   }
   bug("storage %d", (int)storage);
 }

@@ -10,8 +10,7 @@ const struct op_facts op_facts[OP_COUNT] = {
 #undef OP
 };
 
-const char *const kind_names[] = {
-    [KIND_REAL] = "real", [KIND_INTEGER] = "integer", [KIND_BOOLEAN] = "boolean"};
+const char *const kind_names[] = {[KIND_REAL] = "real", [KIND_INTEGER] = "integer", [KIND_BOOLEAN] = "boolean"};
 const char *const storage_names[] = {
     [STORAGE_REAL] = "real", [STORAGE_F64] = "f64", [STORAGE_F32] = "f32", [STORAGE_BF16] = "bf16",
     [STORAGE_F16] = "f16",   [STORAGE_I32] = "i32", [STORAGE_I8] = "i8",   [STORAGE_BOOL] = "bool"};
@@ -20,8 +19,7 @@ const char *const role_names[] = {
     [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared"};
 const char *const initial_names[] = {
     [INITIAL_CONSTANT] = "constant", [INITIAL_NORMAL] = "normal", [INITIAL_UNIFORM] = "uniform"};
-const char *const distribution_names[] = {
-    [DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};
+const char *const distribution_names[] = {[DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};
 
 bool op_is_elementwise(enum op op) {
   enum op_class class = op_facts[op].class;
@@ -35,10 +33,13 @@ enum kind storage_kind(enum storage storage) {
     case STORAGE_F64:
     case STORAGE_F32:
     case STORAGE_BF16:
-    case STORAGE_F16: return KIND_REAL;
+    case STORAGE_F16:
+      return KIND_REAL;
     case STORAGE_I32:
-    case STORAGE_I8: return KIND_INTEGER;
-    case STORAGE_BOOL: return KIND_BOOLEAN;
+    case STORAGE_I8:
+      return KIND_INTEGER;
+    case STORAGE_BOOL:
+      return KIND_BOOLEAN;
   }
   bug("storage %d", (int)storage);
 }

@@ -11,7 +11,7 @@ struct verifier {
   const struct graph *outermost; /* whose sizes the axes have */
   enum stage stage;
   const struct value **known; /* by id: the values so far */
-  const struct axis **axes;   /* by id, shared with the regions inside */
+  const struct axis **axes; /* by id, shared with the regions inside */
   int axis_count;
   ARRAY(const struct state *) states;
   ARRAY(const struct state *) updated;
@@ -28,17 +28,20 @@ static const char *check_axis(struct verifier *verifier, const struct axis *axis
   if (!axis) return "an axis is missing";
   struct arena *arena = verifier->arena;
   if (axis->id < 0 || axis->id >= verifier->axis_count)
-    return arena_format(arena, "axis %s'%d has a number that is not below the program's %d", axis->name, axis->id, verifier->axis_count);
+    return arena_format(arena, "axis %s'%d has a number that is not below the program's %d", axis->name, axis->id,
+                        verifier->axis_count);
   const struct axis *other = verifier->axes[axis->id];
   if (other == axis) return NULL;
   if (other) return arena_format(arena, "axes %s and %s have the same number %d", other->name, axis->name, axis->id);
   verifier->axes[axis->id] = axis;
-  if (axis->extent < 0) return arena_format(arena, "axis %s'%d is %lld long", axis->name, axis->id, (long long)axis->extent);
+  if (axis->extent < 0)
+    return arena_format(arena, "axis %s'%d is %lld long", axis->name, axis->id, (long long)axis->extent);
   const struct size *size = axis->size;
   if (!size) return NULL;
   const struct graph *graph = verifier->outermost;
   if (size->index < 0 || size->index >= graph->sizes.count || graph->sizes.items[size->index] != size)
-    return arena_format(arena, "axis %s'%d has the size %s, which graph %s does not", axis->name, axis->id, size->name, graph->name);
+    return arena_format(arena, "axis %s'%d has the size %s, which graph %s does not", axis->name, axis->id, size->name,
+                        graph->name);
   if (axis->extent != size->bound)
     return arena_format(arena, "axis %s'%d is %lld long and its size %s at most %lld", axis->name, axis->id,
                         (long long)axis->extent, size->name, (long long)size->bound);
@@ -51,7 +54,8 @@ static const char *check_axes(struct verifier *verifier, struct axis *const *axe
     const char *error = check_axis(verifier, axes[i]);
     if (error) return error;
     for (int j = 0; j < i; j++)
-      if (axes[i] == axes[j]) return arena_format(verifier->arena, "axis %s'%d comes twice", axes[i]->name, axes[i]->id);
+      if (axes[i] == axes[j])
+        return arena_format(verifier->arena, "axis %s'%d comes twice", axes[i]->name, axes[i]->id);
   }
   return NULL;
 }
@@ -61,7 +65,8 @@ static const char *check_state(struct verifier *verifier, const struct state *st
   for (int i = 0; i < verifier->states.count; i++) {
     const struct state *other = verifier->states.items[i];
     if (other == state) return NULL;
-    if (!strcmp(other->name, state->name)) return arena_format(verifier->arena, "two states have the name %s", state->name);
+    if (!strcmp(other->name, state->name))
+      return arena_format(verifier->arena, "two states have the name %s", state->name);
   }
   array_push(verifier->arena, &verifier->states, state);
   return check_axes(verifier, state->axes, state->axis_count);
@@ -84,7 +89,8 @@ static const char *check_result(struct verifier *verifier, const struct value *v
   bool equal = value->axis_count == inferred.axis_count;
   for (int i = 0; equal && i < inferred.axis_count; i++) equal = value_has_axis(value, inferred.axes[i]);
   if (!equal)
-    return arena_format(arena, "it has the axes %s and must have %s", axes_text(arena, value->axes, value->axis_count, false),
+    return arena_format(arena, "it has the axes %s and must have %s",
+                        axes_text(arena, value->axes, value->axis_count, false),
                         axes_text(arena, (struct axis *const *)inferred.axes, inferred.axis_count, false));
   if (value->range && value->kind != KIND_INTEGER)
     return arena_format(arena, "it is %s and indexes axis %s", kind_names[value->kind], value->range->name);
@@ -136,12 +142,15 @@ static const char *check_region(struct verifier *verifier, const struct region *
                         gradient->body->outputs.count, region->inputs.count);
   for (int i = 0; i < wanted; i++) {
     int result = (i - region->inputs.count) % (results ? results : 1);
-    const struct value *like = i < region->inputs.count ? region->inputs.items[i] : region->body->outputs.items[result].value;
-    if (!gradient->inputs.items[i]) return arena_format(arena, "input %d of the gradient of region %s is missing", i, region->name);
+    const struct value *like =
+        i < region->inputs.count ? region->inputs.items[i] : region->body->outputs.items[result].value;
+    if (!gradient->inputs.items[i])
+      return arena_format(arena, "input %d of the gradient of region %s is missing", i, region->name);
     if (like && !same_axes(like, gradient->inputs.items[i]))
-      return arena_format(arena, "input %d of the gradient of region %s has the axes %s and must have %s", i, region->name,
-                          axes_text(arena, gradient->inputs.items[i]->axes, gradient->inputs.items[i]->axis_count, false),
-                          axes_text(arena, like->axes, like->axis_count, false));
+      return arena_format(
+          arena, "input %d of the gradient of region %s has the axes %s and must have %s", i, region->name,
+          axes_text(arena, gradient->inputs.items[i]->axes, gradient->inputs.items[i]->axis_count, false),
+          axes_text(arena, like->axes, like->axis_count, false));
   }
   error = check_graph(verifier, arena, gradient->body, gradient, verifier->stage);
   return error ? arena_format(arena, "in the gradient of region %s: %s", region->name, error) : NULL;
@@ -167,14 +176,17 @@ static const char *check_value(struct verifier *verifier, const struct value *va
   if (!error) error = check_result(verifier, value);
   if (error) return error;
   switch (op_facts[value->op].class) {
-    case CLASS_LEAF: return check_leaf(verifier, value, position);
+    case CLASS_LEAF:
+      return check_leaf(verifier, value, position);
     case CLASS_UPDATE:
       if (was_updated(verifier, value->state))
         return arena_format(arena, "state %s has two updates", value->state->name);
       array_push(arena, &verifier->updated, value->state);
       return NULL;
-    case CLASS_GRADIENT: return verifier->stage == STAGE_LOWERED ? NULL : "a gradient after autodiff";
-    case CLASS_CALL: return verifier->stage == STAGE_FLAT ? "a call in a flat graph" : NULL;
+    case CLASS_GRADIENT:
+      return verifier->stage == STAGE_LOWERED ? NULL : "a gradient after autodiff";
+    case CLASS_CALL:
+      return verifier->stage == STAGE_FLAT ? "a call in a flat graph" : NULL;
     case CLASS_RANDOM:
     case CLASS_UNARY:
     case CLASS_BINARY:
@@ -187,7 +199,8 @@ static const char *check_value(struct verifier *verifier, const struct value *va
     case CLASS_GATHER:
     case CLASS_SCATTER:
     case CLASS_VIEW:
-    case CLASS_STOP: return NULL;
+    case CLASS_STOP:
+      return NULL;
   }
   bug("operation %d", (int)value->op);
 }

@@ -21,8 +21,7 @@ void walk_join(struct walk *walk) {
     int64_t length = walk->lengths[d]; /* entry d may be the one that is overwritten */
     if (length == 1) continue;
     bool joins = rank > 0;
-    for (int k = 0; joins && k < walk->arrays; k++)
-      joins = walk->strides[rank - 1][k] == walk->strides[d][k] * length;
+    for (int k = 0; joins && k < walk->arrays; k++) joins = walk->strides[rank - 1][k] == walk->strides[d][k] * length;
     if (!joins) {
       walk->lengths[rank] = 1;
       rank++;

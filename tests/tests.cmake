@@ -1,8 +1,9 @@
-# Each tests/unit/NAME.c is a program of its own, build/tests/unit/NAME; tests/run runs them all, and everything else.
-# What several of them share is a library, tests/harness.
+# What several unit tests share.
 file(GLOB HARNESS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/harness/*.c)
 add_library(harness STATIC ${HARNESS})
 target_link_libraries(harness passes codegen ir)
+
+# Each tests/unit/NAME.c is a program of its own, build/tests/unit/NAME; tests/run runs them all, and everything else.
 file(GLOB UNIT_TESTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.c)
 foreach(FILE ${UNIT_TESTS})
   get_filename_component(NAME ${FILE} NAME_WE)

@@ -4,10 +4,10 @@
 #include <string.h>
 
 enum domain {
-  DOMAIN_ANY,      /* in about [-2, 2] */
+  DOMAIN_ANY, /* in about [-2, 2] */
   DOMAIN_POSITIVE, /* at least 1/2 */
-  DOMAIN_NONZERO,  /* at least 1/2 in magnitude */
-  DOMAIN_SMALL     /* in [-1, 1] */
+  DOMAIN_NONZERO, /* at least 1/2 in magnitude */
+  DOMAIN_SMALL /* in [-1, 1] */
 };
 
 /* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
@@ -27,10 +27,17 @@ static double real_number(struct sample *sample, enum domain domain, bool coarse
   double x = 4 * unit(sample) - 2;
   if (coarse) x = nearbyint(4 * x) / 4;
   switch (domain) {
-    case DOMAIN_ANY: break;
-    case DOMAIN_POSITIVE: x = fabs(x) + 0.5; break;
-    case DOMAIN_NONZERO: x = x < 0 ? x - 0.5 : x + 0.5; break;
-    case DOMAIN_SMALL: x /= 2; break;
+    case DOMAIN_ANY:
+      break;
+    case DOMAIN_POSITIVE:
+      x = fabs(x) + 0.5;
+      break;
+    case DOMAIN_NONZERO:
+      x = x < 0 ? x - 0.5 : x + 0.5;
+      break;
+    case DOMAIN_SMALL:
+      x /= 2;
+      break;
   }
   return (double)(float)x; /* so that float programs get the same numbers */
 }
@@ -55,7 +62,8 @@ static const char *fresh_name(struct sample *sample, const char *stem) {
   return arena_format(sample->arena, "%s_%d", stem, sample->input_count++);
 }
 
-static struct state *new_state(struct sample *sample, enum kind kind, struct axis *const *axes, int count, enum role role) {
+static struct state *new_state(struct sample *sample, enum kind kind, struct axis *const *axes, int count,
+                               enum role role) {
   struct state *state = arena_new_struct(sample->arena, struct state);
   state->name = fresh_name(sample, "state");
   state->role = role;
@@ -93,7 +101,8 @@ static struct value *real_leaf(struct sample *sample, struct axis *const *axes, 
 }
 
 /* Integers that index `range`, or, where it is NULL, small ones without zero when `nonzero`. */
-static struct value *integer_leaf(struct sample *sample, struct axis *const *axes, int count, struct axis *range, bool nonzero) {
+static struct value *integer_leaf(struct sample *sample, struct axis *const *axes, int count, struct axis *range,
+                                  bool nonzero) {
   int64_t elements = present(sample, axes, count);
   const char *name = fresh_name(sample, "integer");
   double *data = add_content(sample, name, false, elements);
@@ -142,7 +151,8 @@ static struct value *earlier(struct sample *sample, enum kind kind, const struct
   for (int i = 0; i < sample->graph->values.count; i++) {
     struct value *value = sample->graph->values.items[i];
     bool fits = value->kind == kind && value->op != OP_call && value->axis_count <= 3 && value_count(value) <= 600 &&
-                value->op != OP_constant && (!must || value_has_axis(value, must)) && !(never && value_has_axis(value, never));
+                value->op != OP_constant && (!must || value_has_axis(value, must)) &&
+                !(never && value_has_axis(value, never));
     if (fits && below(sample, ++candidates) == 0) found = value;
   }
   return found;
@@ -153,20 +163,26 @@ static struct value *tame(struct sample *sample, struct value *x, enum domain do
   struct value *half = build_constant(graph, 0.5);
   x = build_unary(graph, OP_tanh, x);
   switch (domain) {
-    case DOMAIN_ANY: return build_binary(graph, OP_mul, x, build_constant(graph, 2));
-    case DOMAIN_POSITIVE: return build_binary(graph, OP_add, build_unary(graph, OP_abs, x), half);
+    case DOMAIN_ANY:
+      return build_binary(graph, OP_mul, x, build_constant(graph, 2));
+    case DOMAIN_POSITIVE:
+      return build_binary(graph, OP_add, build_unary(graph, OP_abs, x), half);
     case DOMAIN_NONZERO: {
       struct value *negative = build_binary(graph, OP_lt, x, build_constant(graph, 0));
       return build_where(graph, negative, build_binary(graph, OP_sub, x, half), build_binary(graph, OP_add, x, half));
     }
-    case DOMAIN_SMALL: return x;
+    case DOMAIN_SMALL:
+      return x;
   }
   bug("domain %d", (int)domain);
 }
 
-static struct value *real_operand(struct sample *sample, struct axis *must, const struct axis *never, enum domain domain) {
+static struct value *real_operand(struct sample *sample, struct axis *must, const struct axis *never,
+                                  enum domain domain) {
   struct value *known = earlier(sample, KIND_REAL, must, never);
-  if (known) return domain == DOMAIN_ANY && known->op != OP_contract && known->op != OP_exp ? known : tame(sample, known, domain);
+  if (known)
+    return domain == DOMAIN_ANY && known->op != OP_contract && known->op != OP_exp ? known
+                                                                                   : tame(sample, known, domain);
   struct axis *axes[MAX_AXES];
   int count = choose_axes(sample, must, never, axes);
   return real_leaf(sample, axes, count, domain);
@@ -187,7 +203,8 @@ static struct value *boolean_operand(struct sample *sample) {
 }
 
 /* Real, or integer where the operation takes both and derivatives do not matter. */
-static struct value *number_operand(struct sample *sample, struct axis *must, const struct axis *never, enum domain domain) {
+static struct value *number_operand(struct sample *sample, struct axis *must, const struct axis *never,
+                                    enum domain domain) {
   if (!smooth(sample) && chance(sample, 25)) return integer_operand(sample, must, never, domain != DOMAIN_ANY);
   return real_operand(sample, must, never, domain);
 }
@@ -295,7 +312,8 @@ static struct value *make_slice_or_pad(struct sample *sample, enum op op) {
     return build_slice(sample->graph, x, axis, start, axis_of(sample, "part", length));
   }
   int64_t before = below(sample, 3), after = below(sample, 3);
-  return build_pad(sample->graph, x, axis, axis_of(sample, "padded", axis->extent + before + after), before, below(sample, 3) - 1);
+  return build_pad(sample->graph, x, axis, axis_of(sample, "padded", axis->extent + before + after), before,
+                   below(sample, 3) - 1);
 }
 
 static struct value *make_concat(struct sample *sample) {
@@ -359,7 +377,8 @@ static struct value *make_call(struct sample *sample) {
     inputs[i] = build_input(region->body, names[i], KIND_REAL, NULL, axes, count);
     array_push(sample->arena, &region->inputs, inputs[i]);
   }
-  graph_add_output(region->body, "z", build_binary(region->body, OP_mul, build_unary(region->body, OP_tanh, inputs[0]), inputs[1]));
+  graph_add_output(region->body, "z",
+                   build_binary(region->body, OP_mul, build_unary(region->body, OP_tanh, inputs[0]), inputs[1]));
   graph_add_output(region->body, "w", build_binary(region->body, OP_add, inputs[0], inputs[1]));
   if (chance(sample, 50)) {
     struct region *gradient = region->gradient = arena_new_struct(sample->arena, struct region);
@@ -412,7 +431,8 @@ static struct value *make_expand(struct sample *sample) {
 }
 
 static struct value *make_cast(struct sample *sample) {
-  static const enum storage rounding[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGE_I32, STORAGE_I8, STORAGE_BOOL};
+  static const enum storage rounding[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16,
+                                          STORAGE_I32, STORAGE_I8,   STORAGE_BOOL};
   if (smooth(sample)) return build_cast(sample->graph, real_operand(sample, NULL, NULL, DOMAIN_ANY), STORAGE_F64);
   sample->differentiable = false;
   if (chance(sample, 25)) return build_cast(sample->graph, integer_operand(sample, NULL, NULL, false), STORAGE_REAL);
@@ -442,24 +462,35 @@ static struct value *make(struct sample *sample, enum op op) {
       return smooth(sample) || chance(sample, 50) ? build_constant(graph, real_number(sample, DOMAIN_ANY, false))
              : chance(sample, 50)                 ? build_integer(graph, below(sample, 9) - 4)
                                                   : build_boolean(graph, chance(sample, 50));
-    case OP_input: return smooth(sample) || chance(sample, 30) ? boolean_operand(sample) : integer_operand(sample, NULL, NULL, false);
-    case OP_state: return make_state(sample);
-    case OP_index: return build_index(graph, any_axis(sample));
-    case OP_random: return make_random(sample);
+    case OP_input:
+      return smooth(sample) || chance(sample, 30) ? boolean_operand(sample)
+                                                  : integer_operand(sample, NULL, NULL, false);
+    case OP_state:
+      return make_state(sample);
+    case OP_index:
+      return build_index(graph, any_axis(sample));
+    case OP_random:
+      return make_random(sample);
     case OP_neg:
-    case OP_abs: return build_unary(graph, op, number_operand(sample, NULL, NULL, DOMAIN_ANY));
+    case OP_abs:
+      return build_unary(graph, op, number_operand(sample, NULL, NULL, DOMAIN_ANY));
     case OP_tanh:
     case OP_erf:
     case OP_sin:
     case OP_cos:
     case OP_floor:
-    case OP_round: return build_unary(graph, op, real_operand(sample, NULL, NULL, DOMAIN_ANY));
-    case OP_exp: return build_unary(graph, op, real_operand(sample, NULL, NULL, DOMAIN_SMALL));
+    case OP_round:
+      return build_unary(graph, op, real_operand(sample, NULL, NULL, DOMAIN_ANY));
+    case OP_exp:
+      return build_unary(graph, op, real_operand(sample, NULL, NULL, DOMAIN_SMALL));
     case OP_log:
     case OP_sqrt:
-    case OP_rsqrt: return build_unary(graph, op, real_operand(sample, NULL, NULL, DOMAIN_POSITIVE));
-    case OP_not: return build_unary(graph, op, boolean_operand(sample));
-    case OP_cast: return make_cast(sample);
+    case OP_rsqrt:
+      return build_unary(graph, op, real_operand(sample, NULL, NULL, DOMAIN_POSITIVE));
+    case OP_not:
+      return build_unary(graph, op, boolean_operand(sample));
+    case OP_cast:
+      return make_cast(sample);
     case OP_add:
     case OP_sub:
     case OP_mul:
@@ -491,36 +522,49 @@ static struct value *make(struct sample *sample, enum op op) {
       return build_where(graph, condition, x, number_operand(sample, NULL, NULL, DOMAIN_ANY));
     }
     case OP_reduce_sum:
-    case OP_reduce_max: return make_reduce(sample, op);
+    case OP_reduce_max:
+      return make_reduce(sample, op);
     case OP_scan:
       axis = any_axis(sample);
       return build_scan(graph, number_operand(sample, axis, NULL, DOMAIN_ANY), axis, chance(sample, 50));
-    case OP_top: return make_top(sample);
-    case OP_contract: return make_contract(sample);
-    case OP_gather: return make_gather(sample);
-    case OP_scatter_add: return make_scatter(sample);
+    case OP_top:
+      return make_top(sample);
+    case OP_contract:
+      return make_contract(sample);
+    case OP_gather:
+      return make_gather(sample);
+    case OP_scatter_add:
+      return make_scatter(sample);
     case OP_rename:
       axis = constant_axis(sample);
       x = number_operand(sample, axis, NULL, DOMAIN_ANY);
       return build_rename(graph, x, axis, axis_of(sample, "renamed", axis->extent));
     case OP_split:
-    case OP_merge: return make_split_or_merge(sample, op);
+    case OP_merge:
+      return make_split_or_merge(sample, op);
     case OP_slice:
-    case OP_pad: return make_slice_or_pad(sample, op);
+    case OP_pad:
+      return make_slice_or_pad(sample, op);
     case OP_select:
       axis = constant_axis(sample);
       x = number_operand(sample, axis, NULL, DOMAIN_ANY);
       return build_select(graph, x, axis, below(sample, (int)axis->extent));
-    case OP_expand: return make_expand(sample);
-    case OP_concat: return make_concat(sample);
+    case OP_expand:
+      return make_expand(sample);
+    case OP_concat:
+      return make_concat(sample);
     case OP_stop:
       sample->differentiable = false;
       return build_stop(graph, real_operand(sample, NULL, NULL, DOMAIN_ANY));
-    case OP_gradient: return make_gradient(sample);
-    case OP_update: return make_update(sample);
+    case OP_gradient:
+      return make_gradient(sample);
+    case OP_update:
+      return make_update(sample);
     case OP_call:
-    case OP_result: return make_call(sample);
-    case OP_COUNT: break;
+    case OP_result:
+      return make_call(sample);
+    case OP_COUNT:
+      break;
   }
   bug("operation %d", (int)op);
 }
@@ -601,5 +645,10 @@ static double *find_state(void *context, const struct state *state) {
 }
 
 struct environment sample_environment(struct sample *sample) {
-  return (struct environment){.arena = sample->arena, .sizes = sample->sizes, .seed = 42, .input = find_input, .state = find_state, .context = sample};
+  return (struct environment){.arena = sample->arena,
+                              .sizes = sample->sizes,
+                              .seed = 42,
+                              .input = find_input,
+                              .state = find_state,
+                              .context = sample};
 }

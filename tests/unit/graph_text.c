@@ -71,7 +71,8 @@ static void check_sample(struct sample *sample) {
     CHECK(!memcmp(sample->contents.items[i].data, after[i], sizeof(double) * (size_t)sample->contents.items[i].count));
   for (int i = 0; i < sample->graph->outputs.count; i++) {
     int64_t count = elements(&first[i], sample->sizes);
-    CHECK(count == elements(&second[i], sample->sizes) && !memcmp(first[i].data, second[i].data, sizeof(double) * (size_t)count));
+    CHECK(count == elements(&second[i], sample->sizes) &&
+          !memcmp(first[i].data, second[i].data, sizeof(double) * (size_t)count));
     bool finite = true;
     for (int64_t j = 0; j < count; j++) finite = finite && isfinite(first[i].data[j]);
     if (!CHECK(finite)) printf("%s", text);
@@ -86,7 +87,8 @@ int main(void) {
     for (int i = 0; i < 24; i++) {
       struct arena *arena = arena_new();
       struct sample *sample = sample_operation(arena, (enum op)op, seed + (uint64_t)i, flags[i % 4]);
-      for (int j = 0; j < sample->graph->values.count; j++) found = found || sample->graph->values.items[j]->op == (enum op)op;
+      for (int j = 0; j < sample->graph->values.count; j++)
+        found = found || sample->graph->values.items[j]->op == (enum op)op;
       check_sample(sample);
       arena_free(arena);
     }
