@@ -7,11 +7,6 @@
 #include <omp.h>
 #endif
 
-static const char *lam_base_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
 static void lam_usage(FILE *file, const struct lam_program *program, const char *name) {
   fprintf(file, "%s: model %s of %s\n\nusage: %s VERB [OPTIONS]\n\n", name, program->model, program->name, name);
   for (const struct lam_verb *const *verb = program->verbs; *verb; verb++)
@@ -30,7 +25,7 @@ static void lam_verb_help(const struct lam_verb *verb, const char *name) {
 }
 
 int lam_main(struct lam_program *program, int argc, char **argv) {
-  const char *name = argc > 0 ? lam_base_name(argv[0]) : program->name, *word = argc > 1 ? argv[1] : NULL;
+  const char *name = argc > 0 ? argv[0] : program->name, *word = argc > 1 ? argv[1] : NULL;
   if (!word) {
     lam_usage(stderr, program, name);
     return 2;

@@ -1,0 +1,227 @@
+/* lamella interpret SPEC VERB ...: a program's own verbs, its routines evaluated by the interpreter in double precision. */
+#include "driver/interpret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/driver.h"
+#include "ir/interpret.h"
+#include "runtime/runtime.h"
+
+enum { ROUTINE_COUNT = LAM_ROUTINES };
+
+/* What the routines need besides the tables: lam_program.self. */
+struct interpreted {
+  struct lam_program program;
+  struct graph *graphs[ROUTINE_COUNT];
+  const struct state **states; /* beside the tensors */
+};
+
+/* One run of one routine. */
+struct running {
+  struct interpreted *interpreted;
+  struct lam_routine *routine;
+  struct arena *arena;
+  const int64_t *sizes;
+};
+
+static double port_get(const struct lam_port *port, int64_t i) {
+  switch (port->type) {
+    case LAM_TYPE_REAL: return ((const lam_real *)port->data)[i];
+    case LAM_TYPE_INTEGER: return ((const int32_t *)port->data)[i];
+    case LAM_TYPE_BOOLEAN: return ((const uint8_t *)port->data)[i];
+  }
+  bug("port type %d", (int)port->type);
+}
+
+static void port_set(struct lam_port *port, int64_t i, double number) {
+  switch (port->type) {
+    case LAM_TYPE_REAL: ((lam_real *)port->data)[i] = number; return;
+    case LAM_TYPE_INTEGER: ((int32_t *)port->data)[i] = (int32_t)number; return;
+    case LAM_TYPE_BOOLEAN: ((uint8_t *)port->data)[i] = number != 0; return;
+  }
+}
+
+/* The element of memory laid out for full extents where present element `i` lies; ports have full extents, tensors present lengths. */
+static int64_t full_index(const struct lam_port *port, struct axis *const *axes, const int64_t *sizes, int64_t i) {
+  int64_t index = 0, stride = 1;
+  for (int k = port->rank - 1; k >= 0; k--) {
+    int64_t length = axis_length(axes[k], sizes);
+    index += i % length * stride;
+    i /= length;
+    stride *= port->shape[k];
+  }
+  return index;
+}
+
+static int64_t present_count(struct axis *const *axes, int count, const int64_t *sizes) {
+  int64_t elements = 1;
+  for (int k = 0; k < count; k++) elements *= axis_length(axes[k], sizes);
+  return elements;
+}
+
+static const double *read_input(void *context, const struct value *input) {
+  struct running *running = context;
+  const struct lam_port *port = lam_find_port(running->routine->inputs, running->routine->input_count, input->name);
+  if (!port) return NULL;
+  int64_t count = present_count(input->axes, input->axis_count, running->sizes);
+  double *data = arena_new_array(running->arena, double, count);
+  for (int64_t i = 0; i < count; i++) data[i] = port_get(port, full_index(port, input->axes, running->sizes, i));
+  return data;
+}
+
+static double *find_state(void *context, const struct state *state) {
+  struct running *running = context;
+  for (int i = 0; i < running->interpreted->program.tensor_count; i++)
+    if (running->interpreted->states[i] == state) return running->interpreted->program.tensors[i].data;
+  return NULL;
+}
+
+static void run_graph(struct interpreted *interpreted, int number, uint32_t seed, const int64_t *sizes) {
+  const struct graph *graph = interpreted->graphs[number];
+  struct arena *arena = arena_new();
+  int64_t *present = arena_new_array(arena, int64_t, graph->sizes.count);
+  for (int i = 0; i < graph->sizes.count; i++) present[i] = sizes ? sizes[i] : graph->sizes.items[i]->bound;
+  struct running running = {interpreted, &interpreted->program.routines[number], arena, present};
+  struct environment environment = {arena, present, seed, read_input, find_state, &running};
+  struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
+  const char *problem = graph_interpret(graph, &environment, results, NULL);
+  if (problem) {
+    lam_error("%s", problem);
+    exit(EXIT_WRONG_INPUT);
+  }
+  for (int i = 0; i < graph->outputs.count; i++) {
+    struct lam_port *port = &running.routine->outputs[i];
+    int64_t count = present_count(results[i].axes, results[i].axis_count, present);
+    for (int64_t k = 0; k < count; k++) port_set(port, full_index(port, results[i].axes, present, k), results[i].data[k]);
+  }
+  arena_free(arena);
+}
+
+/* A routine is called without its number: one function for each. */
+#define RUN(number) \
+  static void run_##number(void *self, uint32_t seed, const int64_t *sizes) { run_graph(self, number, seed, sizes); }
+RUN(0) RUN(1) RUN(2) RUN(3) RUN(4) RUN(5) RUN(6)
+static void (*const runs[ROUTINE_COUNT])(void *, uint32_t, const int64_t *) = {run_0, run_1, run_2, run_3, run_4, run_5, run_6};
+
+static const char *join_axes(struct arena *arena, struct axis *const *axes, int count) {
+  const char *text = "";
+  for (int i = 0; i < count; i++) text = arena_format(arena, "%s%s%s", text, i ? "," : "", axes[i]->name);
+  return text;
+}
+
+static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int count, const char *name) {
+  if (count > LAM_MAX_RANK) bug("%s has %d axes", name, count);
+  for (int i = 0; i < count; i++) shape[i] = axes[i]->extent;
+  return count;
+}
+
+static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value) {
+  struct lam_port port = {.name = name, .axes = join_axes(arena, value->axes, value->axis_count), .type = (enum lam_type)value->kind,
+                          .range = value->range ? value->range->extent : 0};
+  port.rank = copy_shape(port.shape, value->axes, value->axis_count, name);
+  port.data = lam_allocate(lam_count(port.shape, port.rank), lam_type_size(port.type));
+  return port;
+}
+
+static struct lam_routine make_routine(struct arena *arena, const struct graph *graph, int number) {
+  struct lam_routine routine = {.exists = 1, .run = runs[number]};
+  routine.inputs = arena_new_array(arena, struct lam_port, graph->values.count);
+  routine.outputs = arena_new_array(arena, struct lam_port, graph->outputs.count);
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (value->op == OP_input) routine.inputs[routine.input_count++] = make_port(arena, value->name, value);
+  }
+  for (int i = 0; i < graph->outputs.count; i++)
+    routine.outputs[routine.output_count++] = make_port(arena, graph->outputs.items[i].name, graph->outputs.items[i].value);
+  return routine;
+}
+
+/* Integers and booleans are doubles in the interpreter, states included. */
+static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
+  struct lam_tensor tensor = {.name = state->name, .axes = join_axes(arena, state->axes, state->axis_count),
+                              .role = (enum lam_role)state->role, .type = LAM_TYPE_REAL, .initial = (enum lam_initial)state->initial,
+                              .low = state->low, .high = state->high, .stream = state->stream,
+                              .trainable = state->role == ROLE_PARAMETER && !state->frozen};
+  tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
+  tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), sizeof(lam_real));
+  return tensor;
+}
+
+static const struct lam_data *make_data(struct arena *arena, const struct data_settings *from) {
+  static const struct lam_reader *const readers[] = {
+      [DATA_TEXT] = &lam_text_reader, [DATA_CSV] = &lam_csv_reader, [DATA_SYNTHETIC] = &lam_synthetic_reader};
+  struct lam_column *columns = arena_new_array(arena, struct lam_column, from->columns.count);
+  for (int i = 0; i < from->columns.count; i++) {
+    const struct column *column = &from->columns.items[i];
+    columns[i] = (struct lam_column){.name = column->name, .feature = (enum lam_feature)column->feature, .field = column->field,
+                                     .type = (enum lam_type)column->kind, .length = column->length, .range = column->range,
+                                     .start = column->start, .stop = column->stop};
+  }
+  struct lam_data *data = arena_new_struct(arena, struct lam_data);
+  *data = (struct lam_data){.name = from->name, .source = (enum lam_source)from->source, .path = from->path,
+                            .tokenizer = (enum lam_tokenizer)from->tokenizer, .examples = from->examples, .split = from->split,
+                            .mask = from->mask, .columns = columns, .column_count = from->columns.count,
+                            .reader = readers[from->source], .corruption = from->mask > 0 ? &lam_masking : NULL};
+  return data;
+}
+
+static const struct lam_settings *make_settings(struct arena *arena, const struct train_settings *from) {
+  struct lam_settings *settings = arena_new_struct(arena, struct lam_settings);
+  *settings = (struct lam_settings){.batch = from->batch, .accumulate = from->accumulate, .steps = from->steps, .epochs = from->epochs,
+                                    .clip = from->clip, .average = from->average, .evaluate_every = from->evaluate_every,
+                                    .checkpoint_every = from->checkpoint_every, .log_every = from->log_every,
+                                    .shuffle = from->shuffle, .seed = from->seed, .initial = from->initial};
+  return settings;
+}
+
+static const struct lam_verb *const *make_verbs(struct arena *arena, const struct lam_program *program) {
+  const struct lam_verb **verbs = arena_new_array(arena, const struct lam_verb *, 6);
+  int count = 0;
+  if (program->settings && program->routines[LAM_TRAIN].exists && program->data) verbs[count++] = &lam_train_verb;
+  if (program->routines[LAM_EVALUATE].exists && program->data) verbs[count++] = &lam_eval_verb;
+  if (program->routines[LAM_STEP].exists) verbs[count++] = &lam_generate_verb;
+  if (program->routines[LAM_PREDICT].exists) verbs[count++] = &lam_predict_verb;
+  verbs[count++] = &lam_info_verb;
+  return verbs;
+}
+
+struct lam_program *interpret_program(struct arena *arena, struct program *from) {
+  struct interpreted *interpreted = arena_new_struct(arena, struct interpreted);
+  struct lam_program *program = &interpreted->program;
+  program->name = from->name;
+  program->model = from->model;
+  program->target = "the interpreter";
+  program->version = LAMELLA_VERSION;
+  program->self = interpreted;
+  program->tensors = arena_new_array(arena, struct lam_tensor, from->states.count);
+  interpreted->states = arena_new_array(arena, const struct state *, from->states.count);
+  for (int i = 0; i < from->states.count; i++) {
+    interpreted->states[i] = from->states.items[i];
+    program->tensors[program->tensor_count++] = make_tensor(arena, from->states.items[i]);
+  }
+  for (int i = 0; i < ROUTINE_COUNT && program_graph(from, i); i++) {
+    interpreted->graphs[i] = *program_graph(from, i);
+    if (interpreted->graphs[i]) program->routines[i] = make_routine(arena, interpreted->graphs[i], i);
+  }
+  if (from->data) program->data = make_data(arena, from->data);
+  if (from->training) program->settings = make_settings(arena, from->training);
+  if (from->generation) {
+    struct lam_generation *generation = arena_new_struct(arena, struct lam_generation);
+    *generation = (struct lam_generation){from->generation->feed, from->generation->from, from->generation->capacity,
+                                          from->generation->vocabulary, from->generation->start, from->generation->stop};
+    program->generation = generation;
+  }
+  program->verbs = make_verbs(arena, program);
+  return program;
+}
+
+int verb_interpret(struct options *options) {
+  struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  struct program *program = load_program(options, diagnostics);
+  if (!program) return EXIT_WRONG_INPUT;
+  char **arguments = arena_new_array(options->arena, char *, options->rest_count + 1);
+  arguments[0] = arena_format(options->arena, "lamella interpret %s", options->spec);
+  for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
+  return lam_main(interpret_program(options->arena, program), options->rest_count + 1, arguments);
+}

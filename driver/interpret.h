@@ -1,0 +1,12 @@
+/* A program run by the interpreter behind the runtime's verbs: the same loops, files and messages as a compiled program's. */
+#ifndef DRIVER_INTERPRET_H
+#define DRIVER_INTERPRET_H
+
+#include "ir/program.h"
+
+struct lam_program;
+
+/* Fills the runtime's tables from `program`, on which run_graph_passes has run. */
+struct lam_program *interpret_program(struct arena *arena, struct program *program);
+
+#endif
