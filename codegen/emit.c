@@ -91,18 +91,6 @@ static const char *print_kernels(struct emitter *emitter) {
   return text_string(text);
 }
 
-const char *emit_functions(struct arena *arena, const struct module *module, const struct target *target) {
-  struct text *body = text_new(arena);
-  struct c_printer *printer = c_printer_new(arena, target);
-  printer->text = body;
-  for (int i = 0; i < module->functions.count; i++) {
-    function_tidy_names(arena, module->functions.items[i]);
-    c_print_function(printer, module->functions.items[i], "");
-    text_blank(body);
-  }
-  return arena_format(arena, "%s\n%s", c_prelude(arena, target, text_string(body)), text_string(body));
-}
-
 /* --- The source --------------------------------------------------------------------------------------------------------- */
 
 static void banner(struct text *text, const char *title) {
