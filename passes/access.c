@@ -64,12 +64,62 @@ static struct coordinates narrowed(const struct value *value, const struct coord
 }
 
 struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at) {
-  struct linear offset = linear_constant(0);
+  struct linear offset = linear_constant(place->offset);
   for (int i = 0; i < value->axis_count; i++)
     if (place->strides[i])
       offset = linear_add(kernel->arena, offset,
                           linear_scale(kernel->arena, coordinates_get(at, value->axes[i]), place->strides[i]));
   return offset;
+}
+
+static int64_t stride_along(const struct value *value, const struct place *place, const struct axis *axis) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i] == axis) return place->strides[i];
+  return 0;
+}
+
+/* Factors, outermost first, that lie one inside the other: their common stride in *stride. */
+static bool factors_merge(const struct value *value, const struct place *place, struct axis *const *factors, int count, int64_t *stride) {
+  int64_t expected = -1;
+  *stride = 0;
+  for (int i = count - 1; i >= 0; i--) {
+    if (factors[i]->extent == 1) continue;
+    int64_t own = stride_along(value, place, factors[i]);
+    if (expected < 0) *stride = own;
+    else if (own != expected) return false;
+    expected = own * factors[i]->extent;
+  }
+  return true;
+}
+
+bool access_strided(struct scheduler *s, const struct value *value, struct place *place) {
+  const struct place *own = s->notes[value->id].place;
+  if (own) {
+    *place = *own;
+    return true;
+  }
+  enum op op = value->op;
+  bool view = op == OP_rename || op == OP_split || op == OP_merge || op == OP_slice || op == OP_select || op == OP_expand ||
+              op == OP_stop || (op == OP_update && value->input_count == 1);
+  struct place inner;
+  if (!view || !access_strided(s, value->inputs[0], &inner)) return false;
+  const struct value *x = value->inputs[0];
+  place->buffer = inner.buffer;
+  place->offset = inner.offset;
+  if (op == OP_slice || op == OP_select) place->offset += value->start * stride_along(x, &inner, value->axis);
+  int64_t merged = 0, split = stride_along(x, &inner, value->axis);
+  if (op == OP_merge && !factors_merge(x, &inner, value->list, value->list_count, &merged)) return false;
+  for (int i = 0; i < value->axis_count; i++) {
+    const struct axis *axis = value->axes[i];
+    if (axis == value->result) place->strides[i] = op == OP_merge ? merged : stride_along(x, &inner, value->axis);
+    else place->strides[i] = stride_along(x, &inner, axis);
+  }
+  for (int j = value->list_count - 1; op == OP_split && j >= 0; j--) {
+    for (int i = 0; i < value->axis_count; i++)
+      if (value->axes[i] == value->list[j]) place->strides[i] = split;
+    split *= value->list[j]->extent;
+  }
+  return true;
 }
 
 static struct operand number(struct kernel *kernel, enum type type, double x) {

@@ -20,14 +20,19 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
 struct block *kernel_block(struct kernel *kernel) { return kernel->scopes[kernel->depth].block; }
 
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written) {
+  return kernel_window(kernel, buffer, 0, written);
+}
+
+struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written) {
   for (int i = 0; i < kernel->pointers.count; i++) {
-    if (kernel->pointers.items[i].buffer != buffer) continue;
+    if (kernel->pointers.items[i].buffer != buffer || kernel->pointers.items[i].offset != offset) continue;
     if (written) kernel->pointers.items[i].array->written = true;
     return kernel->pointers.items[i].array;
   }
   const char *name = name_identifier(kernel->arena, name_last(buffer->label));
-  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, buffer->count, written, buffer->comment);
-  array_push(kernel->arena, &kernel->pointers, (struct bound_pointer){buffer, array});
+  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, offset ? 0 : buffer->count, written,
+                                            buffer->comment);
+  array_push(kernel->arena, &kernel->pointers, (struct bound_pointer){buffer, offset, array});
   return array;
 }
 
@@ -160,7 +165,7 @@ void kernel_finish(struct kernel *kernel) {
       struct bound_pointer *pointer = &kernel->pointers.items[i];
       if (pointer->array->written != (written == 1)) continue;
       array_push(arena, &function->parameters, (struct parameter){pointer->array, NULL});
-      array_push(arena, &launch->arguments, (struct launch_argument){.buffer = pointer->buffer});
+      array_push(arena, &launch->arguments, (struct launch_argument){.buffer = pointer->buffer, .offset = pointer->offset});
     }
   }
   for (int i = 0; i < kernel->numbers.count; i++) {

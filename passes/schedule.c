@@ -61,7 +61,9 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   layout_intermediates(s);
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
-    if (s->notes[value->id].materialised) schedule_naive(s, value);
+    if (!s->notes[value->id].materialised) continue;
+    if (s->fuse && schedule_contract(s, value)) continue;
+    schedule_naive(s, value);
   }
   for (int writes = 0; writes < 2; writes++) {
     for (int i = 0; i < s->copies.count; i++) {

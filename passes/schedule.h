@@ -12,9 +12,10 @@
 
 enum { MAX_SCOPES = 40 };
 
-/* Where a value lies: element (c1, c2 ...) at the sum of strides[i] * c_i, i in the order of the value's axes. */
+/* Where a value lies: element (c1, c2 ...) at offset + the sum of strides[i] * c_i, i in the order of the value's axes. */
 struct place {
   struct buffer *buffer;
+  int64_t offset;
   int64_t strides[MAX_AXES];
 };
 
@@ -39,6 +40,19 @@ struct copy {
   const char *what;
 };
 
+/* A register tile of a contraction: rows x (vectors x lanes) elements of the result. */
+struct tile {
+  int rows, vectors;
+  bool guarded; /* only the first `columns` columns are there */
+  enum { TILE_FROM_ZERO, TILE_FROM_INITIAL, TILE_FROM_RESULT } begin; /* what the products are added to */
+};
+
+/* A helper made before. */
+struct tile_entry {
+  struct tile tile;
+  const struct function *function;
+};
+
 struct scheduler {
   struct arena *arena;
   struct program *program;
@@ -53,6 +67,7 @@ struct scheduler {
   ARRAY(struct copy) copies;
   bool fuse, plan;
   struct share_table *shared;
+  ARRAY(struct tile_entry) tiles;
   struct name_table *names; /* of buffers and functions */
 };
 
@@ -99,6 +114,7 @@ struct memo {
 
 struct bound_pointer {
   struct buffer *buffer;
+  int64_t offset; /* of the pointer in the buffer */
   struct array *array;
 };
 
@@ -130,6 +146,8 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
 /* Appends the launch to the routine, sharing the function with an equal one. */
 void kernel_finish(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);
+/* A pointer to the middle of a buffer, so that kernels that differ in where they begin are one function. */
+struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written);
 /* A number parameter, or the one that has this argument already. */
 struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type, struct launch_argument argument);
 /* The present length of an axis: a constant, or a number parameter. */
@@ -165,6 +183,8 @@ struct operand access_definition(struct kernel *kernel, const struct value *valu
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent);
 /* The offset of an element in its buffer. */
 struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at);
+/* The value as a view of something materialised, with constant strides; false when it is not one. */
+bool access_strided(struct scheduler *scheduler, const struct value *value, struct place *place);
 /* Whether evaluating the value on the spot is all there is to it: views, elementwise, leaves, draws, gathers. */
 bool access_is_expression(const struct value *value);
 
@@ -192,6 +212,11 @@ struct cluster {
 
 /* One kernel of plain loops for one materialised value of any operation. */
 void schedule_naive(struct scheduler *scheduler, const struct value *value);
+/* A contraction of operands that lie in memory with constant strides, by register tiles; false when it is none, or too small
+   or odd for tiles. */
+bool schedule_contract(struct scheduler *scheduler, const struct value *value);
+/* The helper that computes a tile; see schedule_tile.c. */
+const struct function *tile_helper(struct scheduler *scheduler, struct tile tile);
 /* Copies a value to another place. */
 void schedule_copy(struct scheduler *scheduler, const struct value *value, const struct place *to, const char *what);
 

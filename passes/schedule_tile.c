@@ -1,0 +1,111 @@
+/* The register tile of a contraction, as a helper that all contractions share: `rows` x (`vectors` x lanes) sums are kept in
+   registers while k runs. A is broadcast element by element from wherever it lies, B is read in vectors. */
+#include "passes/schedule.h"
+
+struct builder {
+  struct arena *arena;
+  struct function *function;
+  struct tile tile;
+  int lanes, width;
+  struct variable *columns;
+};
+
+static const struct expression *variable(struct builder *b, const struct variable *v) { return expression_variable(b->arena, v); }
+
+static const struct expression *product(struct builder *b, const struct expression *x, const struct expression *y) {
+  return expression_apply(b->arena, OP_mul, x, y, NULL);
+}
+
+/* for each vector of a row: the block to put statements in, and the column as an expression. */
+static struct block *vector_loop(struct builder *b, struct block *block, bool guarded, const struct expression **column) {
+  struct arena *arena = b->arena;
+  struct statement *vectors = block_loop(arena, block, LOOP_UNROLLED, "v", expression_index(arena, b->tile.vectors));
+  struct statement *lanes = block_loop(arena, &vectors->body, LOOP_VECTOR, "lane", expression_index(arena, b->lanes));
+  *column = index_add(arena, index_multiply(arena, variable(b, vectors->variable), b->lanes), variable(b, lanes->variable));
+  if (!guarded) return &lanes->body;
+  return &block_if(arena, &lanes->body, expression_apply(arena, OP_lt, *column, variable(b, b->columns), NULL))->body;
+}
+
+static struct block *row_loop(struct builder *b, struct block *block, const struct expression **row) {
+  struct statement *rows = block_loop(b->arena, block, LOOP_UNROLLED, "r", expression_index(b->arena, b->tile.rows));
+  *row = variable(b, rows->variable);
+  return &rows->body;
+}
+
+static const struct function *build(struct scheduler *s, struct tile tile) {
+  struct arena *arena = s->arena;
+  struct builder builder = {.arena = arena, .tile = tile, .lanes = s->target->lanes}, *b = &builder;
+  b->width = tile.vectors * b->lanes;
+  static const char *const suffixes[] = {"", "_from", "_add"}, *const begins[] = {"", "initial + ", "c + "};
+  const char *name = arena_format(arena, "tile_%dx%d%s%s", tile.rows, b->width, suffixes[tile.begin], tile.guarded ? "_part" : "");
+  b->function = function_new(arena, name_unique(s->names, name));
+  b->function->is_helper = true;
+  b->function->comment = arena_format(arena, "c[%d rows, %s%d columns] = %ssum over k of a[row, k] b[k, column]", tile.rows,
+                                      tile.guarded ? "at most " : "", b->width, begins[tile.begin]);
+  struct array *a = function_add_pointer(arena, b->function, "a", TYPE_REAL, 0, false, NULL);
+  struct variable *a_row = function_add_number(arena, b->function, "a_row", TYPE_INDEX);
+  struct variable *a_step = function_add_number(arena, b->function, "a_step", TYPE_INDEX);
+  struct array *bs = function_add_pointer(arena, b->function, "b", TYPE_REAL, 0, false, NULL);
+  struct variable *b_step = function_add_number(arena, b->function, "b_step", TYPE_INDEX);
+  struct variable *k_count = function_add_number(arena, b->function, "k_count", TYPE_INDEX);
+  struct array *initial = NULL;
+  struct variable *initial_row = NULL;
+  if (tile.begin == TILE_FROM_INITIAL) {
+    initial = function_add_pointer(arena, b->function, "initial", TYPE_REAL, 0, false, NULL);
+    initial_row = function_add_number(arena, b->function, "initial_row", TYPE_INDEX);
+  }
+  struct array *c = function_add_pointer(arena, b->function, "c", TYPE_REAL, 0, true, NULL);
+  struct variable *c_row = function_add_number(arena, b->function, "c_row", TYPE_INDEX);
+  if (tile.guarded) b->columns = function_add_number(arena, b->function, "columns", TYPE_INDEX);
+
+  struct block *body = &b->function->body;
+  struct array *sum = block_array(arena, body, "sum", TYPE_REAL, MEMORY_REGISTER, (int64_t)tile.rows * b->width);
+  struct array *b_row = block_array(arena, body, "b_row", TYPE_REAL, MEMORY_REGISTER, b->width);
+  const struct expression *zero = expression_number(arena, TYPE_REAL, 0), *row, *column;
+  struct block *rows, *columns;
+  if (tile.begin == TILE_FROM_ZERO || tile.guarded) {
+    rows = row_loop(b, body, &row);
+    columns = vector_loop(b, rows, false, &column);
+    block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), zero);
+  }
+  if (tile.begin != TILE_FROM_ZERO) {
+    const struct array *from = tile.begin == TILE_FROM_INITIAL ? initial : c;
+    const struct variable *from_row = tile.begin == TILE_FROM_INITIAL ? initial_row : c_row;
+    rows = row_loop(b, body, &row);
+    columns = vector_loop(b, rows, tile.guarded, &column);
+    const struct expression *at = index_add(arena, product(b, row, variable(b, from_row)), column);
+    block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), expression_load(arena, from, at));
+  }
+  if (tile.guarded) {
+    columns = vector_loop(b, body, false, &column);
+    block_store(arena, columns, b_row, column, zero);
+  }
+  struct statement *steps = block_loop(arena, body, LOOP_SERIAL, "k", variable(b, k_count));
+  const struct expression *k = variable(b, steps->variable);
+  columns = vector_loop(b, &steps->body, tile.guarded, &column);
+  block_store(arena, columns, b_row, column, expression_load(arena, bs, index_add(arena, product(b, k, variable(b, b_step)), column)));
+  rows = row_loop(b, &steps->body, &row);
+  const struct expression *a_at = index_add(arena, product(b, row, variable(b, a_row)), product(b, k, variable(b, a_step)));
+  struct variable *x = block_let(arena, rows, "x", expression_load(arena, a, a_at));
+  columns = vector_loop(b, rows, false, &column);
+  const struct expression *at = index_add(arena, index_multiply(arena, row, b->width), column);
+  block_store(arena, columns, sum, at,
+              expression_fma(arena, variable(b, x), expression_load(arena, b_row, column), expression_load(arena, sum, at)));
+  rows = row_loop(b, body, &row);
+  columns = vector_loop(b, rows, tile.guarded, &column);
+  at = index_add(arena, index_multiply(arena, row, b->width), column);
+  block_store(arena, columns, c, index_add(arena, product(b, row, variable(b, c_row)), column), expression_load(arena, sum, at));
+  return b->function;
+}
+
+const struct function *tile_helper(struct scheduler *s, struct tile tile) {
+  for (int i = 0; i < s->tiles.count; i++) {
+    const struct tile_entry *entry = &s->tiles.items[i];
+    if (entry->tile.rows == tile.rows && entry->tile.vectors == tile.vectors && entry->tile.guarded == tile.guarded && entry->tile.begin == tile.begin)
+      return entry->function;
+  }
+  const struct function *function = build(s, tile);
+  array_push(s->arena, &s->tiles, (struct tile_entry){tile, function});
+  array_push(s->module->arena, &s->module->functions, (struct function *)function);
+  return function;
+}
