@@ -1,0 +1,227 @@
+/* Entry to lowering: files, top-level names, which blocks of the spec make the program, and the order of its graphs. */
+#include "frontend/lower.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* --- Files ---------------------------------------------------------------------------------------------------------------- */
+
+static const char *folder_of(struct arena *arena, const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? arena_copy(arena, path, (size_t)(slash - path)) : "";
+}
+
+static const char *program_name(struct arena *arena, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *base = slash ? slash + 1 : path;
+  const size_t length = strlen(base), ending = strlen(".lam");
+  const bool has_ending = length > ending && !strcmp(base + length - ending, ".lam");
+  return arena_copy(arena, base, has_ending ? length - ending : length);
+}
+
+static struct file *load_file(struct lowering *lowering, const struct source *source);
+
+/* Beside the file that uses it, else in the standard library, whose folder may stand for "std". */
+static struct file *use_file(struct lowering *lowering, const struct file *from, struct ast_name name) {
+  struct arena *arena = lowering->arena;
+  const char *library = lowering->options->standard_library;
+  const char *places[3] = {*from->folder && *name.text != '/' ? arena_format(arena, "%s/%s", from->folder, name.text) : name.text, NULL, NULL};
+  if (library) {
+    places[1] = arena_format(arena, "%s/%s", library, name.text);
+    if (!strncmp(name.text, "std/", 4)) places[2] = arena_format(arena, "%s/%s", library, name.text + 4);
+  }
+  for (int i = 0; i < 3; i++) {
+    if (!places[i]) continue;
+    for (int j = 0; j < lowering->files.count; j++)
+      if (!strcmp(lowering->files.items[j]->path, places[i])) return lowering->files.items[j];
+    const struct source *source = source_read(arena, places[i]);
+    if (source) return load_file(lowering, source);
+    if (errno != ENOENT && errno != ENOTDIR) {
+      fail(lowering, name.span, "%s cannot be read: %s", places[i], strerror(errno));
+      return NULL;
+    }
+  }
+  fail(lowering, name.span, "there is no file '%s' beside this one%s", name.text, library ? ", nor in the standard library" : "");
+  return NULL;
+}
+
+static void check_duplicates(struct lowering *lowering, const struct file *file) {
+  for (int i = 0; i < file->tree->items.count; i++) {
+    const struct ast_item *item = file->tree->items.items[i];
+    if (item->kind == ITEM_AXIS || item->kind == ITEM_USE || item->kind == ITEM_TRAIN || item->kind == ITEM_PIPELINE) continue;
+    for (int j = 0; j < i; j++) {
+      const struct ast_item *other = file->tree->items.items[j];
+      if (other->kind != item->kind || strcmp(other->name.text, item->name.text)) continue;
+      fail(lowering, item->name.span, "'%s' is defined twice", item->name.text);
+      report_note(lowering->diagnostics, other->name.span, "the first definition");
+      break;
+    }
+  }
+}
+
+static struct file *load_file(struct lowering *lowering, const struct source *source) {
+  struct file *file = arena_new_struct(lowering->arena, struct file);
+  file->path = source->path;
+  file->folder = folder_of(lowering->arena, source->path);
+  array_push(lowering->arena, &lowering->files, file); /* before what it uses, so that a circle of uses ends */
+  file->tree = parse_source(lowering->arena, source, lowering->diagnostics);
+  if (!file->tree) {
+    struct ast_file *empty = arena_new_struct(lowering->arena, struct ast_file);
+    empty->source = source;
+    file->tree = empty;
+  }
+  for (int i = 0; i < file->tree->items.count; i++) {
+    const struct ast_item *item = file->tree->items.items[i];
+    struct file *used = item->kind == ITEM_USE ? use_file(lowering, file, item->name) : NULL;
+    if (used) array_push(lowering->arena, &file->uses, used);
+  }
+  check_duplicates(lowering, file);
+  return file;
+}
+
+/* --- Which blocks make the program ---------------------------------------------------------------------------------------- */
+
+static const struct ast_item *nth_item(const struct file *file, enum ast_item_kind kind, const char *name, bool last) {
+  const struct ast_item *found = NULL;
+  for (int i = 0; i < file->tree->items.count; i++) {
+    const struct ast_item *item = file->tree->items.items[i];
+    if (item->kind == kind && (!name || !strcmp(item->name.text, name)) && (last || !found)) found = item;
+  }
+  return found;
+}
+
+static bool unknown_item(struct lowering *lowering, struct span span, enum ast_item_kind kind, const char *what, const char *name) {
+  names candidates = {0};
+  collect_item_names(lowering, lowering->files.items[0], kind, &candidates);
+  fail(lowering, span, "there is no %s '%s'%s", what, name, suggestion(lowering, name, &candidates));
+  return false;
+}
+
+static bool choose_blocks(struct lowering *lowering) {
+  const struct file *spec = lowering->files.items[0];
+  const char *name = lowering->options->model;
+  const struct span nowhere = {0};
+  for (int i = 0; i < spec->tree->items.count; i++) {
+    const struct ast_item *item = spec->tree->items.items[i];
+    if ((item->kind == ITEM_TRAIN || item->kind == ITEM_GENERATE) && !find_item(spec, ITEM_MODEL, item->name.text, NULL))
+      unknown_item(lowering, item->name.span, ITEM_MODEL, "model", item->name.text);
+    if (item->kind == ITEM_TRAIN && !find_item(spec, ITEM_DATA, item->on.text, NULL))
+      unknown_item(lowering, item->on.span, ITEM_DATA, "data", item->on.text);
+  }
+  const struct ast_item *train = nth_item(spec, ITEM_TRAIN, name, false);
+  if (!name) name = train ? train->name.text : NULL;
+  if (name) {
+    lowering->model = find_item(spec, ITEM_MODEL, name, &lowering->model_file);
+    if (!lowering->model) return train ? false : unknown_item(lowering, nowhere, ITEM_MODEL, "model", name);
+  } else {
+    lowering->model = nth_item(spec, ITEM_MODEL, NULL, true);
+    lowering->model_file = spec;
+    for (int i = spec->uses.count; i-- > 0 && !lowering->model;) {
+      lowering->model = nth_item(spec->uses.items[i], ITEM_MODEL, NULL, true);
+      lowering->model_file = spec->uses.items[i];
+    }
+    if (!lowering->model) {
+      fail(lowering, (struct span){.source = spec->tree->source, .begin = 0, .end = 0}, "there is no model here: model name(x) -> y { ... }");
+      return false;
+    }
+  }
+  if (train) {
+    lowering->train = train;
+    lowering->train_file = spec;
+    lowering->data = find_item(spec, ITEM_DATA, train->on.text, &lowering->data_file);
+    if (!lowering->data) return false;
+  }
+  lowering->generate = nth_item(spec, ITEM_GENERATE, lowering->model->name.text, true);
+  lowering->generate_file = spec;
+  return true;
+}
+
+static void read_pipeline(struct lowering *lowering) {
+  const struct ast_item *item = nth_item(lowering->files.items[0], ITEM_PIPELINE, NULL, true);
+  for (int i = 0; item && i < item->body.count; i++) {
+    const struct span span = item->body.items[i]->span;
+    const char *text = arena_copy(lowering->arena, span.source->text + span.begin, (size_t)(span.end - span.begin));
+    array_push(lowering->arena, &lowering->program->pipeline, (struct setting){.text = text, .span = span});
+  }
+}
+
+/* --- The program ---------------------------------------------------------------------------------------------------------- */
+
+static int64_t batch_size(struct lowering *lowering) {
+  int64_t batch = lowering->program->training ? lowering->program->training->batch : 1;
+  struct override *override = find_override(lowering, "batch");
+  if (override && override_expression(lowering, override)) {
+    lowering->frame = frame_new(lowering, lowering->model_file, NULL, "", (struct span){0});
+    evaluate_integer(lowering, override->expression, "'batch'", 1, INT32_MAX, &batch);
+    lowering->frame = NULL;
+    if (lowering->program->training) lowering->program->training->batch = batch;
+  }
+  return batch;
+}
+
+static void lower_graphs(struct lowering *lowering) {
+  struct program *program = lowering->program;
+  struct diagnostics *diagnostics = lowering->diagnostics;
+  struct frame *settings_frame = frame_new(lowering, lowering->train_file ? lowering->train_file : lowering->model_file, NULL, "", (struct span){0});
+  if (lowering->train) {
+    lowering->frame = settings_frame;
+    read_train_settings(lowering);
+  }
+  struct graph scratch = {.arena = lowering->arena, .next_axis = &program->next_axis};
+  lowering->batch_axis = axis_new(&scratch, "batch", batch_size(lowering), (struct span){0});
+  if (lowering->train) {
+    lowering->frame = settings_frame;
+    read_data_settings(lowering);
+    lower_train(lowering);
+    if (!diagnostics->error_count) lower_evaluate(lowering);
+  }
+  /* One graph's errors are mostly those of the next, so the first to have some ends the work; generation has rules of its own. */
+  if (!diagnostics->error_count) program->predict = lower_predict(lowering);
+  if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
+  if (lowering->data) finish_synthesize(lowering);
+}
+
+/* Parameters first, in the order of declaration; then the rest as they came. */
+static void order_states(struct program *program) {
+  struct state **items = arena_new_array(program->arena, struct state *, program->states.count);
+  int count = 0;
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < program->states.count; i++)
+      if ((program->states.items[i]->role == ROLE_PARAMETER) == (pass == 0)) items[count++] = program->states.items[i];
+  program->states.items = items;
+  program->states.capacity = count;
+}
+
+struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options,
+                             struct diagnostics *diagnostics) {
+  static const struct frontend_options no_options = {0};
+  struct lowering lowering = {.arena = arena, .diagnostics = diagnostics, .options = options ? options : &no_options};
+  struct program *program = lowering.program = arena_new_struct(arena, struct program);
+  program->arena = arena;
+  program->name = program_name(arena, source->path);
+  const int before = diagnostics->error_count;
+  load_file(&lowering, source);
+  if (diagnostics->error_count > before) return NULL; /* a spec that does not read would be misunderstood */
+  read_overrides(&lowering);
+  for (int i = 0; i < lowering.files.count; i++) declare_global_axes(&lowering, lowering.files.items[i]);
+  for (int i = 0; i < lowering.files.count; i++)
+    for (int j = 0; j < lowering.files.items[i]->axes.count; j++) resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
+  if (choose_blocks(&lowering)) {
+    program->model = lowering.model->name.text;
+    read_pipeline(&lowering);
+    if (diagnostics->error_count == before) lower_graphs(&lowering);
+  }
+  report_unused_overrides(&lowering);
+  if (diagnostics->error_count > before) return NULL;
+  order_states(program);
+  return program;
+}
+
+struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options, struct diagnostics *diagnostics) {
+  const struct source *source = source_read(arena, path);
+  if (!source) {
+    report_error(diagnostics, (struct span){0}, "%s cannot be read: %s", path, strerror(errno));
+    return NULL;
+  }
+  return lower_source(arena, source, options, diagnostics);
+}

@@ -1,0 +1,402 @@
+/* Lowering, inside: what the files lower*.c share. A spec is executed once for each graph: functions are inlined at their
+   calls, repeats are unrolled, compile-time numbers are folded, and what remains builds values of the tensor IR. */
+#ifndef FRONTEND_LOWER_H
+#define FRONTEND_LOWER_H
+
+#include "frontend/ast.h"
+#include "frontend/frontend.h"
+#include "ir/program.h"
+
+enum { MAX_REPEAT = 4096, MAX_CALL_DEPTH = 100, WINDOW_BOUND = 32 };
+
+/* --- Tables by name (lower_scope.c) --------------------------------------------------------------------------------------- */
+
+struct table_entry {
+  const char *key;
+  void *value;
+};
+struct table {
+  struct table_entry *entries;
+  int count, capacity;
+};
+void *table_find(const struct table *table, const char *key);
+void table_set(struct arena *arena, struct table *table, const char *key, void *value);
+
+typedef ARRAY(const char *) names;
+
+/* --- What an expression is ------------------------------------------------------------------------------------------------ */
+
+struct lowering;
+struct file;
+
+/* A function of the compiler; it reads its arguments itself, since axes and values mix in them. */
+struct builtin {
+  const char *name;
+  struct thing (*lower)(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call);
+  enum op op; /* of an elementwise function */
+};
+
+enum thing_kind {
+  THING_POISON,   /* an error was reported; whatever uses it stays silent */
+  THING_NONE,     /* the name `none`: an argument that was not given */
+  THING_NUMBER,   /* known when the spec is compiled */
+  THING_VALUE,
+  THING_AXIS,
+  THING_FUNCTION,
+  THING_TUPLE
+};
+
+struct thing {
+  enum thing_kind kind;
+  double number;
+  bool integer, boolean; /* number: a whole number; the result of a comparison */
+  struct value *value;
+  struct axis *axis;
+  const struct ast_item *function; /* of the spec, with the file it is written in; or */
+  const struct file *file;
+  const struct builtin *builtin;
+  struct thing *items;
+  int item_count;
+};
+typedef ARRAY(struct thing) things;
+
+static inline struct thing poison(void) { return (struct thing){.kind = THING_POISON}; }
+static inline struct thing thing_value(struct value *value) {
+  return value ? (struct thing){.kind = THING_VALUE, .value = value} : poison();
+}
+struct thing thing_number(double number, bool integer);
+struct thing thing_boolean(bool value);
+
+/* --- Files, scopes, frames ------------------------------------------------------------------------------------------------ */
+
+enum stage_of_axis { AXIS_UNKNOWN, AXIS_BEING_SIZED, AXIS_KNOWN, AXIS_BROKEN };
+
+/* An axis declared at the top of a file. In the graph "step" the axis that generation runs over, and those declared equal to
+   it, stand for other axes than elsewhere: global_axis_now gives the one of the graph being built. */
+struct global_axis {
+  const struct ast_axis *declaration;
+  const struct file *file;
+  enum stage_of_axis stage;
+  struct axis *axis;
+  struct global_axis *like; /* axis a == like */
+};
+
+struct file {
+  const char *path, *folder;
+  const struct ast_file *tree;
+  ARRAY(struct file *) uses;
+  ARRAY(struct global_axis *) axes;
+};
+
+struct symbol {
+  const char *name;
+  struct thing thing;
+  struct span span;
+  bool fixed;          /* may not be assigned: a repeat's index */
+  struct state *state; /* in an optimizer: assigning the name updates this state */
+  bool assigned;
+};
+
+struct scope {
+  struct scope *parent;
+  ARRAY(struct symbol *) symbols;
+};
+
+/* Axes in a product, outermost first. */
+struct product {
+  struct axis *factors[MAX_AXES];
+  int count;
+};
+
+/* An axis parameter of a call in progress: inside it is `axis`, outside it is the product `actual`. */
+struct formal {
+  const char *name;
+  struct axis *axis;
+  struct product actual;
+  bool alias; /* axis is the only factor of actual: nothing to rename */
+};
+
+/* Copies of nameless repeats around a statement: they share parameters. */
+struct sharing {
+  const struct sharing *outer;
+  const struct ast_statement *statement;
+  int copy;
+};
+
+/* A function, model or optimizer whose body is being lowered. Frames stay readable after their call has ended. */
+struct frame {
+  struct frame *caller;
+  const struct file *file;
+  const struct ast_item *item;
+  const char *function; /* its name, for values' origin; "" at the top */
+  const char *path;
+  struct span call;
+  struct scope *scope;
+  struct formal *formals;
+  int formal_count;
+  const struct repeat *repeat;
+  int copy;
+  const struct sharing *sharing;
+  int repeat_depth;
+  things results;
+  const struct ast_statement *returned; /* the `return` that was met, or NULL */
+  /* Names that are found here before any other: the columns of the data, in a loss. */
+  bool (*resolve)(struct lowering *lowering, const char *name, struct span span, struct thing *thing);
+};
+
+/* A parameter of the model in the graph being built. */
+struct parameter {
+  const char *path;
+  struct state *state;
+  struct value *raw;   /* the state as read, with the state's own axes */
+  struct value *value; /* with the axes of the frame that declared it */
+  struct frame *frame;
+  const struct sharing *sharing;
+  struct span span;
+};
+
+/* One -D and whether anything asked for it. */
+struct override {
+  const struct define *define;
+  const struct ast_expression *expression; /* parsed when first asked for */
+  bool used, parsed;
+  struct span span;
+};
+
+/* A setting of a block, or the -D that replaces it. */
+struct found_setting {
+  const struct ast_statement *statement; /* NULL: from -D */
+  const struct ast_expression *expression;
+  const char *text; /* from -D: as typed */
+  struct span span;
+};
+
+struct lowering {
+  struct arena *arena;
+  struct diagnostics *diagnostics;
+  const struct frontend_options *options;
+  struct program *program;
+  ARRAY(struct file *) files; /* the spec first */
+  ARRAY(struct override) overrides;
+
+  const struct ast_item *model, *train, *data, *generate;
+  const struct file *model_file, *train_file, *data_file, *generate_file;
+
+  struct table states;   /* struct state *, by name */
+  struct table averages; /* parameter name -> struct state * */
+  struct table axes;     /* fresh axes by where they are made, so that the graphs of a program share them */
+  struct table repeats;  /* struct repeat *, by path and count */
+  struct axis *batch_axis; /* of training, evaluation and prediction */
+  names repeat_paths;      /* seen, for suggestions */
+
+  /* The graph being built. */
+  struct graph *graph;
+  struct frame *frame;
+  int depth;
+  bool training;       /* the compile-time name `training` */
+  bool read_averages;
+  bool reduce_all;     /* sum(x) without axes: in optimizers and losses */
+  bool sizes;          /* a name of an axis is its size: in axis declarations */
+  bool in_region;      /* lowering a function with its own gradient */
+  struct axis *batch;
+  struct axis *example_axis;          /* synthetic data: draws have it */
+  struct value *step, *steps, *example; /* made when first read */
+  ARRAY(struct parameter *) parameters;
+  struct table parameter_names;
+  struct table counters; /* int *: ordinals within the graph */
+  struct global_axis *over; /* step: the axis of the window, and its sizes */
+  const struct size *window, *past;
+  struct axis *window_axis;
+  struct table past_axes;
+  struct value *position;
+  ARRAY(struct value *) inputs; /* of the model, in order */
+  things outputs;               /* of the model, in order */
+  struct scope *synthetic; /* columns of synthetic data */
+};
+
+/* --- lower_scope.c: names and errors -------------------------------------------------------------------------------------- */
+
+/* Reports an error at `span`, with the chain of calls, and gives poison. */
+struct thing fail(struct lowering *lowering, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* "; did you mean 'x'?" or "". */
+const char *suggestion(struct lowering *lowering, const char *name, const names *candidates);
+/* The place that values built from now on come from. */
+void place(struct lowering *lowering, struct span span);
+const char *join_path(struct arena *arena, const char *path, const char *name);
+int next_ordinal(struct lowering *lowering, const char *key);
+
+struct scope *scope_new(struct arena *arena, struct scope *parent);
+struct symbol *scope_find(const struct scope *scope, const char *name);
+struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, const char *name, struct thing thing, struct span span);
+/* A frame called from the present one; the caller of this function enters and leaves it. */
+struct frame *frame_new(struct lowering *lowering, const struct file *file, const struct ast_item *item, const char *path,
+                        struct span call);
+
+/* Top-level names as seen from a file: its own first, then those of the files it uses. NULL if there is none. */
+const struct ast_item *find_item(const struct file *file, enum ast_item_kind kind, const char *name, const struct file **found);
+struct global_axis *find_global_axis(const struct file *file, const char *name);
+void collect_item_names(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into);
+bool find_function(struct lowering *lowering, const char *name, struct thing *thing);
+struct parameter *find_parameter(struct lowering *lowering, const char *path);
+/* Everything that `name` could have meant where we are, for suggestions. */
+void collect_visible_names(struct lowering *lowering, names *into);
+
+/* --- lower_axis.c: axes --------------------------------------------------------------------------------------------------- */
+
+void declare_global_axes(struct lowering *lowering, struct file *file);
+struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *global);
+struct axis *global_axis_now(struct lowering *lowering, struct global_axis *global);
+/* An axis of its own for each call place; `like` gives the run-time size, if any. */
+struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size, struct span span);
+/* By name where we are; NULL without an error when there is none. */
+struct axis *find_axis(struct lowering *lowering, const char *name);
+struct axis *resolve_axis(struct lowering *lowering, struct ast_name name);
+bool resolve_product(struct lowering *lowering, const struct ast_product *from, struct product *product);
+/* An argument such as `part * head * key`: is it made of axes alone? */
+bool is_axis_expression(struct lowering *lowering, const struct ast_expression *expression);
+bool resolve_product_expression(struct lowering *lowering, const struct ast_expression *expression, struct product *product);
+const char *product_text(struct lowering *lowering, const struct product *product);
+int64_t product_extent(const struct product *product);
+const char *product_name(struct lowering *lowering, const struct product *product);
+void lower_axis_statement(struct lowering *lowering, const struct ast_axis *axis);
+bool is_window(const struct lowering *lowering, const struct axis *axis);
+bool is_past(const struct lowering *lowering, const struct axis *axis);
+/* In `generate`, is mixing along this axis against the law? Then an error is reported. */
+bool breaks_window_law(struct lowering *lowering, struct span span, const struct axis *axis, const char *what);
+/* "[batch=12, seq=64]" of a value's axes. */
+const char *shape_text(struct lowering *lowering, const struct value *value);
+bool check_size(struct lowering *lowering, struct span span, double size, const char *what, int64_t *extent);
+
+/* --- lower_expression.c --------------------------------------------------------------------------------------------------- */
+
+struct thing evaluate(struct lowering *lowering, const struct ast_expression *expression);
+/* All results of an expression list, tuples and several results of calls laid flat. */
+void evaluate_list(struct lowering *lowering, struct ast_expression *const *expressions, int count, things *into);
+/* NULL after an error, which is reported unless the thing is poison. */
+struct value *as_value(struct lowering *lowering, struct thing thing, struct span span);
+struct value *as_real(struct lowering *lowering, struct thing thing, struct span span);
+/* A number that is known when the spec is compiled. `what` names it in messages. */
+bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what, double *number);
+bool evaluate_integer(struct lowering *lowering, const struct ast_expression *expression, const char *what, int64_t low,
+                      int64_t high, int64_t *number);
+struct thing lower_binary(struct lowering *lowering, const char *op, struct thing left, struct thing right, struct span span);
+struct thing lower_unary(struct lowering *lowering, enum op op, struct thing operand, struct span span);
+struct value *to_real(struct lowering *lowering, struct value *value);
+/* False and an error when an operation on these would have more axes than a value can. */
+bool has_room(struct lowering *lowering, struct span span, struct value *const *values, int count, int extra);
+/* The value after the checks that any result must pass. */
+struct thing made(struct lowering *lowering, struct value *value, struct span span);
+struct thing single(struct lowering *lowering, struct thing thing, struct span span);
+
+/* --- lower_view.c --------------------------------------------------------------------------------------------------------- */
+
+struct thing lower_view(struct lowering *lowering, const struct ast_expression *expression);
+/* One rename, split or merge; also at the border of a call. */
+struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from, const struct product *to,
+                           struct span span);
+
+/* --- lower_call.c, lower_region.c ----------------------------------------------------------------------------------------- */
+
+struct thing lower_call(struct lowering *lowering, const struct ast_expression *call);
+/* From inside a frame's call to outside of it; NULL after an error. */
+struct value *leave_frame(struct lowering *lowering, const struct frame *frame, struct value *value, struct span span);
+struct value *enter_frame(struct lowering *lowering, const struct frame *frame, const struct ast_signature *signature,
+                          struct value *value);
+bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing, const char *what,
+                     struct span span);
+/* A function with a gradient of its own, as a call of a region. `frame` is entered and holds its arguments. */
+void lower_region(struct lowering *lowering, struct frame *frame);
+
+/* --- lower_builtin.c, lower_builtin_shape.c ------------------------------------------------------------------------------- */
+
+const struct builtin *find_builtin(const char *name);
+void collect_builtin_names(struct lowering *lowering, names *into);
+struct thing lower_stack(struct lowering *, const struct builtin *, const struct ast_expression *);
+struct thing lower_concat(struct lowering *, const struct builtin *, const struct ast_expression *);
+struct thing lower_pad(struct lowering *, const struct builtin *, const struct ast_expression *);
+struct thing lower_top(struct lowering *, const struct builtin *, const struct ast_expression *);
+struct thing lower_scan(struct lowering *, const struct builtin *, const struct ast_expression *);
+struct thing lower_cached(struct lowering *, const struct builtin *, const struct ast_expression *);
+struct thing lower_draw(struct lowering *, const struct builtin *, const struct ast_expression *);
+/* Arguments of a builtin: value number `index` among the positional ones; poison after an error. */
+const struct ast_expression *positional(const struct ast_expression *call, int index);
+int positional_count(const struct ast_expression *call);
+const struct ast_argument *named(const struct ast_expression *call, const char *name);
+/* Between `low` and `high` positional arguments (high -1: any number) and no named ones but `allowed`. */
+bool check_arguments(struct lowering *lowering, const struct ast_expression *call, int low, int high, const char *allowed);
+struct axis *axis_argument(struct lowering *lowering, const struct ast_expression *call, int index);
+struct value *value_argument(struct lowering *lowering, const struct ast_expression *call, int index);
+struct axis *result_axis_argument(struct lowering *lowering, const struct ast_expression *call);
+
+/* --- lower_statement.c, lower_parameter.c --------------------------------------------------------------------------------- */
+
+void lower_block(struct lowering *lowering, const ast_block *block);
+void lower_parameter(struct lowering *lowering, const struct ast_statement *statement);
+struct thing read_parameter(struct lowering *lowering, struct parameter *parameter, struct span span);
+struct state *state_new(struct lowering *lowering, const char *name, enum role role, enum kind kind, struct axis *const *axes,
+                        int axis_count, struct span span);
+/* `state m like p = 0` of an optimizer; lower_optimizer.c. */
+void lower_state_statement(struct lowering *lowering, const struct ast_statement *statement);
+
+/* --- lower_setting.c ------------------------------------------------------------------------------------------------------ */
+
+void read_overrides(struct lowering *lowering);
+struct override *find_override(struct lowering *lowering, const char *name);
+const struct ast_expression *override_expression(struct lowering *lowering, struct override *override);
+void report_unused_overrides(struct lowering *lowering);
+/* The setting `name` of a block, or -D PREFIX.name; false when there is neither. */
+bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct found_setting *found);
+/* Reports settings that the block does not know, and those set twice. */
+void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known, int known_count);
+int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, int64_t fallback,
+                        int64_t low, int64_t high);
+double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, double fallback);
+const char *setting_string(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name);
+/* A setting that is a name, as in `tokenizer = char`. */
+const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct span *span);
+
+/* --- lower_model.c -------------------------------------------------------------------------------------------------------- */
+
+struct graph *begin_graph(struct lowering *lowering, const char *name);
+void finish_graph(struct lowering *lowering);
+/* The model's body on inputs that carry the batch; fills inputs and outputs. False after errors. */
+bool lower_forward(struct lowering *lowering);
+struct value *run_input(struct lowering *lowering, const char *name);
+struct graph *lower_predict(struct lowering *lowering);
+int result_number(const struct lowering *lowering, const char *name);
+/* The model's input of that name, or NULL. */
+const struct ast_signature *model_input(const struct lowering *lowering, const char *name);
+
+/* --- lower_train.c, lower_optimizer.c ------------------------------------------------------------------------------------- */
+
+/* Settings, and the graphs train, accumulate and evaluate. */
+void read_train_settings(struct lowering *lowering);
+void lower_train(struct lowering *lowering);
+void lower_evaluate(struct lowering *lowering);
+
+struct pending_update {
+  struct state *state;
+  struct value *value;
+};
+typedef ARRAY(struct pending_update) pending_updates;
+/* One parameter's part of the optimizer: its updates are added to `updates`. */
+void lower_optimizer(struct lowering *lowering, struct state *parameter, struct value *value, struct value *gradient,
+                     pending_updates *updates);
+/* Marks the frozen parameters, and reports patterns that match none. */
+void apply_freezes(struct lowering *lowering);
+
+/* --- lower_data.c --------------------------------------------------------------------------------------------------------- */
+
+void read_data_settings(struct lowering *lowering);
+/* Is there a column of this name in the data? Then it becomes a column of the program, and an input of the graph. */
+bool data_column(struct lowering *lowering, const char *name, struct span span, struct thing *thing);
+/* Checks that the data supplies a model input. */
+void feed_model_input(struct lowering *lowering, const struct ast_signature *signature, const struct value *input);
+/* Ends the graph "synthesize", which read_data_settings began, with an output for each column in use. */
+void finish_synthesize(struct lowering *lowering);
+
+/* --- lower_generate.c ----------------------------------------------------------------------------------------------------- */
+
+void lower_generate(struct lowering *lowering);
+
+#endif

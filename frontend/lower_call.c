@@ -1,0 +1,335 @@
+/* Calls of the spec's functions: arguments are matched to parameters, axes change names at the border, the body is inlined. */
+#include "frontend/lower.h"
+
+#include <string.h>
+
+/* --- The border of a call ------------------------------------------------------------------------------------------------- */
+
+static bool same_product(const struct product *x, const struct product *y) {
+  if (x->count != y->count) return false;
+  for (int i = 0; i < x->count; i++)
+    if (x->factors[i] != y->factors[i]) return false;
+  return true;
+}
+
+static bool names_formal(const struct ast_signature *signature, const char *name) {
+  if (!signature) return false;
+  for (int i = 0; i < signature->dims.count; i++)
+    for (int j = 0; j < signature->dims.items[i].factors.count; j++)
+      if (!strcmp(signature->dims.items[i].factors.items[j].text, name)) return true;
+  return false;
+}
+
+struct value *enter_frame(struct lowering *lowering, const struct frame *frame, const struct ast_signature *signature,
+                          struct value *value) {
+  for (int i = 0; i < frame->formal_count; i++) {
+    const struct formal *formal = &frame->formals[i];
+    const bool named_here = names_formal(signature, formal->name);
+    bool named_elsewhere = false, present = formal->actual.count > 0 || named_here;
+    for (int j = 0; j < frame->formal_count; j++)
+      named_elsewhere |= same_product(&frame->formals[j].actual, &formal->actual) && names_formal(signature, frame->formals[j].name);
+    if (formal->alias || (named_elsewhere && !named_here)) continue;
+    for (int j = 0; j < formal->actual.count; j++) present &= value_has_axis(value, formal->actual.factors[j]);
+    if (!present || value_has_axis(value, formal->axis)) continue;
+    struct product inside = {.factors = {formal->axis}, .count = 1};
+    value = apply_rename(lowering, value, &formal->actual, &inside, frame->call);
+    if (!value) return NULL;
+  }
+  return value;
+}
+
+struct value *leave_frame(struct lowering *lowering, const struct frame *frame, struct value *value, struct span span) {
+  for (int i = 0; i < frame->formal_count; i++) {
+    const struct formal *formal = &frame->formals[i];
+    if (formal->alias || !value_has_axis(value, formal->axis)) continue;
+    for (int j = 0; j < formal->actual.count; j++)
+      if (value_has_axis(value, formal->actual.factors[j])) {
+        fail(lowering, span, "axis '%s' would come twice: '%s' stands for it inside %s, and the value has %s",
+             formal->actual.factors[j]->name, formal->name, *frame->function ? frame->function : "the call",
+             shape_text(lowering, value));
+        return NULL;
+      }
+    struct product inside = {.factors = {formal->axis}, .count = 1};
+    value = apply_rename(lowering, value, &inside, &formal->actual, span);
+    if (!value) return NULL;
+  }
+  return value;
+}
+
+bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing, const char *what,
+                     struct span span) {
+  if (thing.kind == THING_POISON || thing.kind == THING_NONE) return thing.kind == THING_NONE;
+  if (!signature->has_dims && !signature->range.text && !signature->type.text) return true;
+  const struct value *value = as_value(lowering, thing, span);
+  if (!value) return false;
+  for (int i = 0; i < signature->dims.count; i++) {
+    struct product product;
+    if (!resolve_product(lowering, &signature->dims.items[i], &product)) return false;
+    for (int j = 0; j < product.count; j++)
+      if (!value_has_axis(value, product.factors[j])) {
+        fail(lowering, span, "%s '%s' must have axis %s=%lld, and has %s", what, signature->name.text, product.factors[j]->name,
+             (long long)product.factors[j]->extent, shape_text(lowering, value));
+        return false;
+      }
+  }
+  const char *type = signature->type.text;
+  enum kind kind = value->kind;
+  if (signature->range.text || (type && !strncmp(type, "int", 3)))
+    kind = KIND_INTEGER;
+  else if (type && !strncmp(type, "bool", 4))
+    kind = KIND_BOOLEAN;
+  else if (type && !strcmp(type, "real"))
+    kind = KIND_REAL;
+  else if (type)
+    fail(lowering, signature->type.span, "'%s' is no kind: a value is real, int or bool", type);
+  if (kind == value->kind) return true;
+  fail(lowering, span, "%s '%s' must be %s, and is %s", what, signature->name.text, kind_names[kind], kind_names[value->kind]);
+  return false;
+}
+
+/* --- Matching arguments to parameters ------------------------------------------------------------------------------------- */
+
+/* One for each parameter, and after them one for each axis of `over`. */
+struct slot {
+  const char *name;
+  const struct ast_parameter *parameter; /* NULL: of `over` */
+  bool is_axis, given;
+  struct span span;
+  struct thing thing;
+  struct product product;
+};
+
+struct binding {
+  const struct ast_item *function;
+  struct slot *slots;
+  int count;
+  bool broken;
+};
+
+static void bind(struct lowering *lowering, struct binding *binding, struct slot *slot, const struct ast_argument *argument) {
+  if (slot->given) {
+    fail(lowering, argument->span, "'%s' is given twice", slot->name);
+    binding->broken = true;
+    return;
+  }
+  slot->given = true;
+  slot->span = argument->span;
+  bool good = true;
+  if (slot->is_axis) {
+    good = argument->is_axis ? resolve_product(lowering, &argument->axis, &slot->product)
+                             : resolve_product_expression(lowering, argument->value, &slot->product);
+  } else if (argument->is_axis) {
+    good = fail(lowering, argument->span, "'%s' of %s is a value, and an axis is given", slot->name, binding->function->name.text).kind !=
+           THING_POISON;
+  } else {
+    slot->thing = single(lowering, evaluate(lowering, argument->value), argument->value->span);
+    if (slot->thing.kind == THING_AXIS)
+      good = fail(lowering, argument->span, "'%s' of %s is a value, and '%s' is an axis", slot->name, binding->function->name.text,
+                  slot->thing.axis->name)
+                 .kind != THING_POISON;
+  }
+  if (!good) binding->broken = true;
+}
+
+static struct slot *next_slot(struct lowering *lowering, struct binding *binding, const struct ast_expression *value) {
+  const bool axis = is_axis_expression(lowering, value);
+  for (int i = 0; i < binding->count; i++) {
+    struct slot *slot = &binding->slots[i];
+    if (slot->given) continue;
+    if (slot->is_axis ? axis || value->kind == AST_NUMBER : !axis) return slot;
+  }
+  return NULL;
+}
+
+static struct slot *named_slot(struct binding *binding, const char *name) {
+  for (int i = 0; i < binding->count; i++)
+    if (!strcmp(binding->slots[i].name, name)) return &binding->slots[i];
+  return NULL;
+}
+
+static const char *usage(struct lowering *lowering, const struct ast_item *function) {
+  const char *text = arena_format(lowering->arena, "%s(", function->name.text);
+  for (int i = 0; i < function->parameters.count; i++) {
+    const struct ast_parameter *parameter = &function->parameters.items[i];
+    text = arena_format(lowering->arena, "%s%s%s%s%s", text, i ? ", " : "", parameter->kind == PARAMETER_AXIS ? "axis " : "",
+                        parameter->signature.name.text, parameter->kind == PARAMETER_DEFAULT ? " = ..." : "");
+  }
+  return arena_format(lowering->arena, "%s)", text);
+}
+
+static void match_arguments(struct lowering *lowering, struct binding *binding, const struct ast_expression *call) {
+  for (int i = 0; i < call->arguments.count; i++) {
+    const struct ast_argument *argument = &call->arguments.items[i];
+    struct slot *slot = argument->name.parts.count ? named_slot(binding, argument->name.text)
+                                                   : next_slot(lowering, binding, argument->value);
+    if (slot) {
+      bind(lowering, binding, slot, argument);
+      continue;
+    }
+    binding->broken = true;
+    if (argument->name.parts.count) {
+      names candidates = {0};
+      for (int j = 0; j < binding->count; j++) array_push(lowering->arena, &candidates, binding->slots[j].name);
+      fail(lowering, argument->name.span, "%s has no parameter '%s'%s", binding->function->name.text, argument->name.text,
+           suggestion(lowering, argument->name.text, &candidates));
+    } else {
+      fail(lowering, argument->span, "%s does not take %s here: it is %s", binding->function->name.text,
+           is_axis_expression(lowering, argument->value) ? "an axis" : "a value", usage(lowering, binding->function));
+    }
+  }
+}
+
+/* Axes that were not given: the default, or for `over` the caller's axis of that name. */
+static void default_axes(struct lowering *lowering, struct binding *binding, const struct ast_expression *call) {
+  for (int i = 0; i < binding->count; i++) {
+    struct slot *slot = &binding->slots[i];
+    if (!slot->is_axis || slot->given) continue;
+    const char *name = slot->parameter ? slot->parameter->axis_default.text : slot->name;
+    const struct slot *other = name && slot->parameter ? named_slot(binding, name) : NULL;
+    struct axis *axis = name && !other ? find_axis(lowering, name) : NULL;
+    if (other && other != slot && other->is_axis && other->given)
+      slot->product = other->product;
+    else if (axis)
+      slot->product = (struct product){.factors = {axis}, .count = 1};
+    else if (!name)
+      binding->broken = true,
+      fail(lowering, call->span, "%s needs axis '%s': %s", binding->function->name.text, slot->name, usage(lowering, binding->function));
+    else
+      binding->broken = true,
+      fail(lowering, call->span, "%s works over axis '%s', and there is none of that name here; give one, as in %s(..., %s = other)",
+           binding->function->name.text, slot->name, binding->function->name.text, slot->name);
+    slot->given = true;
+  }
+}
+
+/* An axis parameter is an axis of its own. Where nobody can tell, it is the actual one, which saves a rename at each border. */
+static bool may_alias(struct lowering *lowering, const struct binding *binding, const struct slot *slot, const struct file *file) {
+  if (slot->product.count != 1) return false;
+  struct axis *axis = slot->product.factors[0];
+  for (int i = 0; i < binding->count; i++) {
+    const struct slot *other = &binding->slots[i];
+    for (int j = 0; other != slot && other->is_axis && j < other->product.count; j++)
+      if (other->product.factors[j] == axis) return false;
+  }
+  if (axis == lowering->batch) return false;
+  if (!strcmp(axis->name, slot->name)) return true;
+  struct global_axis *global = find_global_axis(file, axis->name);
+  return !global || global_axis_now(lowering, global) != axis;
+}
+
+static void make_formals(struct lowering *lowering, struct frame *frame, const struct binding *binding) {
+  frame->formals = arena_new_array(lowering->arena, struct formal, binding->count);
+  for (int i = 0; i < binding->count; i++) {
+    const struct slot *slot = &binding->slots[i];
+    if (!slot->is_axis) continue;
+    struct formal formal = {.name = slot->name, .actual = slot->product};
+    formal.alias = may_alias(lowering, binding, slot, frame->file);
+    const struct size *size = slot->product.count == 1 ? slot->product.factors[0]->size : NULL;
+    formal.axis = formal.alias ? slot->product.factors[0]
+                               : fresh_axis(lowering, slot->name, product_extent(&slot->product), size,
+                                            slot->parameter ? slot->parameter->span : frame->item->name.span);
+    frame->formals[frame->formal_count++] = formal;
+    scope_declare(lowering, frame->scope, slot->name, (struct thing){.kind = THING_AXIS, .axis = formal.axis}, slot->span);
+  }
+}
+
+/* Values enter the frame, which is the present one. */
+static void pass_values(struct lowering *lowering, struct frame *frame, struct binding *binding) {
+  for (int i = 0; i < binding->count; i++) {
+    struct slot *slot = &binding->slots[i];
+    if (slot->is_axis) continue;
+    const struct ast_signature *signature = &slot->parameter->signature;
+    if (slot->given && slot->thing.kind == THING_VALUE)
+      slot->thing = thing_value(enter_frame(lowering, frame, signature, slot->thing.value));
+    if (slot->given && slot->parameter->kind == PARAMETER_VALUE &&
+        !check_signature(lowering, signature, slot->thing, "argument", slot->span))
+      slot->thing = poison();
+    if (!slot->given) slot->thing = single(lowering, evaluate(lowering, slot->parameter->initial), slot->parameter->initial->span);
+    scope_declare(lowering, frame->scope, slot->name, slot->thing, slot->parameter->span);
+  }
+}
+
+/* --- The call ------------------------------------------------------------------------------------------------------------- */
+
+static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call) {
+  const struct ast_item *function = frame->item;
+  if (!frame->returned) {
+    if (lowering->diagnostics->error_count) return poison();
+    return fail(lowering, call->span, "%s returned nothing", function->name.text);
+  }
+  if (function->has_results && function->results.count != frame->results.count) {
+    for (int i = 0; i < frame->results.count; i++)
+      if (frame->results.items[i].kind == THING_POISON) return poison();
+    return fail(lowering, frame->returned->span, "%s declares %d results and returns %d", function->name.text, function->results.count,
+                frame->results.count);
+  }
+  for (int i = 0; i < frame->results.count; i++) {
+    struct thing *result = &frame->results.items[i];
+    if (function->has_results &&
+        !check_signature(lowering, &function->results.items[i], *result, "result", frame->returned->span))
+      *result = poison();
+    if (result->kind == THING_AXIS) *result = fail(lowering, frame->returned->span, "a function returns values, and '%s' is an axis", result->axis->name);
+    if (result->kind == THING_VALUE)
+      *result = thing_value(leave_frame(lowering, frame, result->value, frame->call));
+  }
+  if (frame->results.count == 1) return frame->results.items[0];
+  return (struct thing){.kind = THING_TUPLE, .items = frame->results.items, .item_count = frame->results.count};
+}
+
+static struct thing call_function(struct lowering *lowering, const struct ast_item *function, const struct file *file,
+                                  const struct ast_expression *call) {
+  if (lowering->depth >= MAX_CALL_DEPTH)
+    return fail(lowering, call->span, "calls nested more than %d deep: does %s call itself?", MAX_CALL_DEPTH, function->name.text);
+  struct binding binding = {.function = function, .count = function->parameters.count + function->over.count};
+  binding.slots = arena_new_array(lowering->arena, struct slot, binding.count);
+  for (int i = 0; i < binding.count; i++) {
+    const int over = i - function->parameters.count;
+    const struct ast_parameter *parameter = over < 0 ? &function->parameters.items[i] : NULL;
+    binding.slots[i] = (struct slot){.name = parameter ? parameter->signature.name.text : function->over.items[over].text,
+                                     .parameter = parameter,
+                                     .is_axis = !parameter || parameter->kind == PARAMETER_AXIS,
+                                     .span = call->span};
+  }
+  match_arguments(lowering, &binding, call);
+  default_axes(lowering, &binding, call);
+  for (int i = 0; i < binding.count; i++)
+    if (!binding.slots[i].given && binding.slots[i].parameter->kind == PARAMETER_VALUE) {
+      if (!binding.broken)
+        fail(lowering, call->span, "%s needs '%s': %s", function->name.text, binding.slots[i].name, usage(lowering, function));
+      binding.broken = true;
+    }
+  if (binding.broken) return poison();
+
+  const char *path = call->label.parts.count ? join_path(lowering->arena, lowering->frame->path, call->label.text) : lowering->frame->path;
+  struct frame *caller = lowering->frame, *frame = frame_new(lowering, file, function, path, call->span);
+  const bool sizes = lowering->sizes;
+  make_formals(lowering, frame, &binding);
+  lowering->frame = frame;
+  lowering->depth++;
+  lowering->sizes = false;
+  pass_values(lowering, frame, &binding);
+  if (function->has_gradient && lowering->training)
+    lower_region(lowering, frame);
+  else
+    lower_block(lowering, &function->body);
+  const struct thing result = take_results(lowering, frame, call);
+  lowering->sizes = sizes;
+  lowering->depth--;
+  lowering->frame = caller;
+  return result;
+}
+
+struct thing lower_call(struct lowering *lowering, const struct ast_expression *call) {
+  struct thing function;
+  if (call->path.parts.count != 1 || !find_function(lowering, call->path.text, &function)) {
+    names candidates = {0};
+    collect_item_names(lowering, lowering->frame->file, ITEM_FUNCTION, &candidates);
+    collect_builtin_names(lowering, &candidates);
+    const char *hint = suggestion(lowering, call->path.text, &candidates);
+    if (!*hint && lowering->files.count == 1) hint = "; the standard library is there after 'use \"std/transformer.lam\"'";
+    return fail(lowering, call->path.span, "there is no function '%s'%s", call->path.text, hint);
+  }
+  if (function.kind == THING_POISON) return poison();
+  if (function.builtin) return function.builtin->lower(lowering, function.builtin, call);
+  return call_function(lowering, function.function, function.file, call);
+}

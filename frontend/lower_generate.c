@@ -1,0 +1,108 @@
+/* Generation: the model on a window of one axis, as the graph "step". */
+#include "frontend/lower.h"
+
+#include <string.h>
+
+static const char *const generate_names[] = {"over", "feed", "from", "start", "stop", "batch"};
+
+static const char *required(struct lowering *lowering, const char *name, struct span *span) {
+  const char *value = setting_name(lowering, &lowering->generate->body, "generate", name, span);
+  struct found_setting found;
+  if (!value && !find_setting(lowering, &lowering->generate->body, "generate", name, &found))
+    fail(lowering, lowering->generate->name.span, "generate needs %s",
+         !strcmp(name, "over")   ? "'over = seq': the axis that grows"
+         : !strcmp(name, "feed") ? "'feed = tokens': the input that takes what was generated"
+                                 : "'from = logits': the result to choose from");
+  return value;
+}
+
+static bool read_generate_settings(struct lowering *lowering, struct generate_settings *settings) {
+  const ast_block *block = &lowering->generate->body;
+  lowering->frame = frame_new(lowering, lowering->model_file, NULL, "", (struct span){0});
+  check_settings(lowering, block, "generate", generate_names, sizeof generate_names / sizeof *generate_names);
+  struct span over_span, feed_span, from_span;
+  const char *over = required(lowering, "over", &over_span);
+  settings->feed = required(lowering, "feed", &feed_span);
+  settings->from = required(lowering, "from", &from_span);
+  settings->span = lowering->generate->span;
+  if (!over || !settings->feed || !settings->from) return false;
+
+  bool good = true;
+  const struct ast_item *model = lowering->model;
+  lowering->over = find_global_axis(lowering->model_file, over);
+  const struct axis *axis = lowering->over ? resolve_global_axis(lowering, lowering->over) : NULL;
+  if (!lowering->over)
+    good = fail(lowering, over_span, "'over' is an axis declared at the top of the spec, and '%s' is none", over).kind != THING_POISON;
+  else if (lowering->over->declaration->kind == AXIS_LIKE)
+    good = fail(lowering, over_span, "'over' is the axis itself, and '%s' is declared equal to another", over).kind != THING_POISON;
+  const struct ast_signature *feed = model_input(lowering, settings->feed);
+  names inputs = {0}, results = {0};
+  for (int i = 0; i < model->parameters.count; i++) array_push(lowering->arena, &inputs, model->parameters.items[i].signature.name.text);
+  for (int i = 0; i < model->results.count; i++) array_push(lowering->arena, &results, model->results.items[i].name.text);
+  if (!feed)
+    good = fail(lowering, feed_span, "model '%s' has no input '%s'%s", model->name.text, settings->feed,
+                suggestion(lowering, settings->feed, &inputs)).kind != THING_POISON;
+  else if (!feed->range.text || feed->dims.count != 1 || feed->dims.items[0].factors.count != 1 ||
+           strcmp(feed->dims.items[0].factors.items[0].text, over))
+    good = fail(lowering, feed->span, "generation feeds tokens along '%s': declare the input as %s[%s] in vocab", over, settings->feed,
+                over).kind != THING_POISON;
+  bool found = false;
+  for (int i = 0; i < results.count; i++) found |= !strcmp(results.items[i], settings->from);
+  if (!found)
+    good = fail(lowering, from_span, "model '%s' has no result '%s'%s", model->name.text, settings->from,
+                suggestion(lowering, settings->from, &results)).kind != THING_POISON;
+  /* Other inputs are given once, before the first window. */
+  for (int i = 0; i < model->parameters.count; i++) {
+    const struct ast_signature *signature = &model->parameters.items[i].signature;
+    for (int j = 0; j < signature->dims.count && signature != feed; j++)
+      for (int k = 0; k < signature->dims.items[j].factors.count; k++)
+        if (!strcmp(signature->dims.items[j].factors.items[k].text, over))
+          good = fail(lowering, signature->span, "input '%s' runs along '%s', which generation extends, and only '%s' is fed",
+                      signature->name.text, over, settings->feed).kind != THING_POISON;
+  }
+  if (!axis || !good) return false;
+  settings->capacity = axis->extent;
+  const struct axis *vocabulary = resolve_axis(lowering, feed->range);
+  if (!vocabulary) return false;
+  settings->vocabulary = vocabulary->extent;
+  settings->start = setting_integer(lowering, block, "generate", "start", -1, 0, settings->vocabulary - 1);
+  settings->stop = setting_integer(lowering, block, "generate", "stop", -1, 0, settings->vocabulary - 1);
+  return true;
+}
+
+static void check_from(struct lowering *lowering, const struct generate_settings *settings, const struct value *from, struct axis *window) {
+  const struct axis *choices = NULL;
+  bool good = from->kind == KIND_REAL && from->axis_count == 3 && value_has_axis(from, window) && value_has_axis(from, lowering->batch);
+  for (int i = 0; i < from->axis_count; i++)
+    if (from->axes[i] != window && from->axes[i] != lowering->batch) choices = from->axes[i];
+  if (!good || !choices || choices->extent != settings->vocabulary)
+    fail(lowering, lowering->generate->span, "'%s' must hold a real number for each of %lld tokens along '%s', and has %s", settings->from,
+         (long long)settings->vocabulary, window->name, shape_text(lowering, from));
+}
+
+void lower_generate(struct lowering *lowering) {
+  struct graph *graph = begin_graph(lowering, "step");
+  struct generate_settings *settings = arena_new_struct(lowering->arena, struct generate_settings);
+  lowering->program->generation = settings;
+  if (!read_generate_settings(lowering, settings)) return;
+  lowering->program->step = graph;
+  lowering->read_averages = true;
+  const int64_t batch = setting_integer(lowering, &lowering->generate->body, "generate", "batch", 1, 1, INT32_MAX);
+  if (!lowering->batch || lowering->batch->extent != batch)
+    lowering->batch = axis_new(graph, "batch", batch, lowering->generate->span);
+  const char *over = lowering->over->declaration->name.text;
+  lowering->window = size_new(graph, "window", settings->capacity < WINDOW_BOUND ? settings->capacity : WINDOW_BOUND);
+  lowering->past = size_new(graph, "past", settings->capacity);
+  lowering->window_axis = axis_new_sized(graph, over, lowering->window, lowering->over->declaration->name.span);
+  place(lowering, lowering->generate->span);
+  struct axis *axes[] = {lowering->batch, lowering->window_axis};
+  lowering->position = build_input(graph, "position", KIND_INTEGER, NULL, axes, 2);
+  if (lower_forward(lowering)) {
+    struct value *from = lowering->outputs.items[result_number(lowering, settings->from)].value;
+    check_from(lowering, settings, from, lowering->window_axis);
+    graph_add_output(graph, settings->from, from);
+  }
+  finish_graph(lowering);
+  lowering->window = lowering->past = NULL;
+  lowering->over = NULL;
+}

@@ -1,0 +1,181 @@
+/* A model's body as a graph: inputs that carry the batch, results with exactly the axes declared. */
+#include "frontend/lower.h"
+
+#include <string.h>
+
+struct graph *begin_graph(struct lowering *lowering, const char *name) {
+  struct graph *graph = graph_new(lowering->arena, name, &lowering->program->next_axis);
+  lowering->graph = graph;
+  lowering->step = lowering->steps = lowering->example = lowering->position = NULL;
+  lowering->parameters.count = 0;
+  lowering->parameter_names = (struct table){0};
+  lowering->counters = (struct table){0};
+  lowering->past_axes = (struct table){0};
+  lowering->over = NULL;
+  lowering->window = lowering->past = NULL;
+  lowering->window_axis = NULL;
+  lowering->inputs.count = 0;
+  lowering->outputs = (things){0};
+  lowering->example_axis = NULL;
+  lowering->training = lowering->read_averages = lowering->reduce_all = false;
+  lowering->batch = lowering->batch_axis;
+  lowering->frame = NULL;
+  return graph;
+}
+
+void finish_graph(struct lowering *lowering) {
+  lowering->frame = NULL;
+  if (lowering->diagnostics->error_count) return;
+  graph_sweep(lowering->graph);
+  const char *error = graph_verify(lowering->arena, lowering->graph, STAGE_LOWERED);
+  if (error) bug("lowering made a graph '%s' that does not verify: %s", lowering->graph->name, error);
+}
+
+/* "step", "steps" and "example", made when first asked for. */
+struct value *run_input(struct lowering *lowering, const char *name) {
+  const bool example = !strcmp(name, "example");
+  struct value **value = example ? &lowering->example : !strcmp(name, "step") ? &lowering->step : &lowering->steps;
+  if (*value) return *value;
+  if (example && lowering->example_axis) return *value = build_index(lowering->graph, lowering->example_axis);
+  return *value = example ? build_input(lowering->graph, name, KIND_INTEGER, NULL, &lowering->batch, 1)
+                          : build_input(lowering->graph, name, KIND_REAL, NULL, NULL, 0);
+}
+
+int result_number(const struct lowering *lowering, const char *name) {
+  for (int i = 0; i < lowering->outputs.count; i++)
+    if (!strcmp(lowering->model->results.items[i].name.text, name)) return i;
+  return -1;
+}
+
+const struct ast_signature *model_input(const struct lowering *lowering, const char *name) {
+  for (int i = 0; i < lowering->model->parameters.count; i++)
+    if (!strcmp(lowering->model->parameters.items[i].signature.name.text, name)) return &lowering->model->parameters.items[i].signature;
+  return NULL;
+}
+
+/* --- Inputs --------------------------------------------------------------------------------------------------------------- */
+
+static struct value *make_input(struct lowering *lowering, const struct ast_signature *signature) {
+  struct axis *axes[MAX_AXES];
+  int count = 0;
+  bool good = true;
+  axes[count++] = lowering->batch;
+  for (int i = 0; i < signature->dims.count; i++) {
+    struct product product;
+    if (!resolve_product(lowering, &signature->dims.items[i], &product)) {
+      good = false;
+      continue;
+    }
+    for (int j = 0; j < product.count; j++) {
+      bool twice = false;
+      for (int k = 0; k < count; k++) twice |= axes[k] == product.factors[j];
+      if (twice || count == MAX_AXES) {
+        good = false;
+        fail(lowering, signature->dims.items[i].span, twice ? "input '%s' has axis '%s' twice (every input has 'batch')" : "input '%s' has too many axes at '%s'",
+             signature->name.text, product.factors[j]->name);
+      } else {
+        axes[count++] = product.factors[j];
+      }
+    }
+  }
+  struct axis *range = signature->range.text ? resolve_axis(lowering, signature->range) : NULL;
+  enum kind kind = signature->range.text ? KIND_INTEGER : KIND_REAL;
+  const char *type = signature->type.text;
+  if (type && !strncmp(type, "bool", 4))
+    kind = KIND_BOOLEAN;
+  else if (type && !strncmp(type, "int", 3))
+    kind = KIND_INTEGER;
+  else if (type && strcmp(type, "real"))
+    good = fail(lowering, signature->type.span, "'%s' is no kind: a value is real, int or bool", type).kind != THING_POISON;
+  if (!good || (signature->range.text && !range)) return NULL;
+  place(lowering, signature->span);
+  return build_input(lowering->graph, signature->name.text, kind, range, axes, count);
+}
+
+static bool make_inputs(struct lowering *lowering, struct frame *frame) {
+  const struct ast_item *model = lowering->model;
+  bool good = true;
+  for (int i = 0; i < model->parameters.count; i++) {
+    const struct ast_parameter *parameter = &model->parameters.items[i];
+    const struct ast_name name = parameter->signature.name;
+    if (parameter->kind != PARAMETER_VALUE) {
+      good = fail(lowering, parameter->span, "a model's inputs are values, as in tokens[seq] in vocab").kind != THING_POISON;
+      continue;
+    }
+    static const char *const reserved[] = {"step", "steps", "example", "position", "batch"};
+    for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++)
+      if (!strcmp(name.text, reserved[j])) good = fail(lowering, name.span, "'%s' has a meaning of its own and cannot name an input", name.text).kind != THING_POISON;
+    const struct symbol *twice = scope_find(frame->scope, name.text);
+    if (twice || find_axis(lowering, name.text))
+      good = fail(lowering, name.span, twice ? "two inputs are called '%s'" : "'%s' is an axis, and axes and values do not hide each other", name.text).kind != THING_POISON;
+    struct value *input = make_input(lowering, &parameter->signature);
+    good &= input != NULL;
+    array_push(lowering->arena, &lowering->inputs, input);
+    scope_declare(lowering, frame->scope, name.text, thing_value(input), name.span);
+  }
+  return good;
+}
+
+/* --- Results -------------------------------------------------------------------------------------------------------------- */
+
+/* Exactly the declared axes and the batch; what does not depend on the example is the same for each. */
+static struct thing check_result(struct lowering *lowering, const struct ast_signature *signature, struct thing thing, struct span span) {
+  if (thing.kind == THING_NONE || thing.kind == THING_AXIS || thing.kind == THING_FUNCTION) as_value(lowering, thing, span);
+  if (thing.kind == THING_NUMBER) thing = thing_value(as_real(lowering, thing, span));
+  if (thing.kind != THING_VALUE) return poison();
+  if (!check_signature(lowering, signature, thing, "result", span)) return poison();
+  struct value *value = thing.value;
+  if (!signature->has_dims) return thing;
+  place(lowering, span);
+  if (value->axis_count < MAX_AXES) value = build_expand(lowering->graph, value, &lowering->batch, 1);
+  struct product declared = {.factors = {lowering->batch}, .count = 1};
+  for (int i = 0; i < signature->dims.count; i++) {
+    struct product product;
+    if (!resolve_product(lowering, &signature->dims.items[i], &product)) return poison();
+    for (int j = 0; j < product.count && declared.count < MAX_AXES; j++) declared.factors[declared.count++] = product.factors[j];
+  }
+  if (value->axis_count != declared.count)
+    return fail(lowering, span, "result '%s' is declared %s and has %s: a model's results have exactly their declared axes and 'batch'",
+                signature->name.text, axes_text(lowering->arena, declared.factors, declared.count, true), shape_text(lowering, value));
+  return thing_value(value);
+}
+
+bool lower_forward(struct lowering *lowering) {
+  const struct ast_item *model = lowering->model;
+  struct frame *frame = frame_new(lowering, lowering->model_file, model, "", (struct span){0});
+  lowering->frame = frame;
+  if (!make_inputs(lowering, frame)) return false;
+  lower_block(lowering, &model->body);
+  const int errors = lowering->diagnostics->error_count;
+  if (!frame->returned) {
+    if (!errors) fail(lowering, model->name.span, "model '%s' returns nothing", model->name.text);
+    return false;
+  }
+  if (frame->results.count != model->results.count) {
+    bool silent = false;
+    for (int i = 0; i < frame->results.count; i++) silent |= frame->results.items[i].kind == THING_POISON;
+    if (!silent)
+      fail(lowering, frame->returned->span, "model '%s' declares %d result%s and returns %d", model->name.text, model->results.count,
+           model->results.count == 1 ? "" : "s", frame->results.count);
+    return false;
+  }
+  bool good = true;
+  for (int i = 0; i < frame->results.count; i++) {
+    const struct ast_signature *signature = &model->results.items[i];
+    struct thing result = check_result(lowering, signature, frame->results.items[i], frame->returned->span);
+    good &= result.kind != THING_POISON;
+    if (result.kind == THING_VALUE && !result.value->name && result.value->op != OP_state) result.value->name = signature->name.text;
+    array_push(lowering->arena, &lowering->outputs, result);
+  }
+  return good;
+}
+
+struct graph *lower_predict(struct lowering *lowering) {
+  struct graph *graph = begin_graph(lowering, "predict");
+  lowering->read_averages = true;
+  const bool good = lower_forward(lowering);
+  for (int i = 0; good && i < lowering->outputs.count; i++)
+    graph_add_output(graph, lowering->model->results.items[i].name.text, lowering->outputs.items[i].value);
+  finish_graph(lowering);
+  return graph;
+}

@@ -1,0 +1,343 @@
+/* Training: the loss, gradients, clipping, accumulation, averages, and the graphs train, accumulate and evaluate. */
+#include "frontend/lower.h"
+
+#include <string.h>
+
+static const char *const train_names[] = {"loss", "optimizer", "batch", "steps", "epochs", "accumulate", "clip", "average", "eval",
+                                          "checkpoint", "log", "seed", "shuffle", "init"};
+
+void read_train_settings(struct lowering *lowering) {
+  const ast_block *block = &lowering->train->body;
+  struct train_settings *settings = arena_new_struct(lowering->arena, struct train_settings);
+  check_settings(lowering, block, "train", train_names, sizeof train_names / sizeof *train_names);
+  const int64_t most = INT32_MAX;
+  *settings = (struct train_settings){
+      .batch = setting_integer(lowering, block, "train", "batch", 1, 1, most),
+      .accumulate = setting_integer(lowering, block, "train", "accumulate", 1, 1, most),
+      .steps = setting_integer(lowering, block, "train", "steps", -1, 1, most),
+      .epochs = setting_integer(lowering, block, "train", "epochs", -1, 1, most),
+      .clip = setting_number(lowering, block, "train", "clip", -1),
+      .average = setting_number(lowering, block, "train", "average", -1),
+      .evaluate_every = setting_integer(lowering, block, "train", "eval", 0, 0, most),
+      .checkpoint_every = setting_integer(lowering, block, "train", "checkpoint", 0, 0, most),
+      .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
+      .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
+      .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
+      .initial = setting_string(lowering, block, "train", "init"),
+      .span = lowering->train->span};
+  struct found_setting found;
+  if (settings->steps > 0 && settings->epochs > 0) {
+    /* One of them on the command line replaces the other in the spec. */
+    find_setting(lowering, block, "train", "steps", &found);
+    if (!found.statement) settings->epochs = -1;
+    find_setting(lowering, block, "train", "epochs", &found);
+    if (!found.statement) settings->steps = settings->epochs > 0 ? -1 : settings->steps;
+    if (settings->steps > 0 && settings->epochs > 0)
+      fail(lowering, lowering->train->name.span, "'steps' and 'epochs' are both set; one of them says how long to train");
+  }
+  if (settings->steps < 0 && settings->epochs < 0) settings->epochs = 1;
+  if (find_setting(lowering, block, "train", "clip", &found) && !(settings->clip > 0))
+    fail(lowering, found.span, "'clip' is the largest norm of the gradient, more than 0");
+  if (find_setting(lowering, block, "train", "average", &found) && !(settings->average >= 0 && settings->average < 1))
+    fail(lowering, found.span, "'average' is ema(decay), with a decay from 0 to 1");
+  if (!find_setting(lowering, block, "train", "loss", &found)) fail(lowering, lowering->train->name.span, "train says what it minimises: loss = ...");
+  if (!find_setting(lowering, block, "train", "optimizer", &found))
+    fail(lowering, lowering->train->name.span, "train says how: optimizer = adamw(lr = 1e-3)");
+  lowering->program->training = settings;
+}
+
+/* --- The loss ------------------------------------------------------------------------------------------------------------- */
+
+/* Data columns first, then the model's outputs; output.NAME is always the model's. */
+static bool loss_name(struct lowering *lowering, const char *name, struct span span, struct thing *thing) {
+  if (data_column(lowering, name, span, thing)) return true;
+  const int number = result_number(lowering, name);
+  if (number >= 0) *thing = lowering->outputs.items[number];
+  return number >= 0;
+}
+
+struct loss {
+  struct value *sum, *weight;
+};
+
+static struct value *sum_all(struct lowering *lowering, struct value *value) {
+  return value->axis_count ? build_reduce(lowering->graph, OP_reduce_sum, value, value->axes, value->axis_count) : value;
+}
+
+/* The sum of `weight` over the axes of `value`, which it may lack: as often as they are long. */
+static struct value *weight_over(struct lowering *lowering, struct value *weight, const struct value *value) {
+  double times = 1;
+  for (int i = 0; i < value->axis_count; i++)
+    if (!value_has_axis(weight, value->axes[i])) times *= (double)value->axes[i]->extent;
+  struct value *sum = sum_all(lowering, weight);
+  if (times == 1) return sum;
+  if (weight->op == OP_constant) return build_constant(lowering->graph, weight->number * times);
+  return build_binary(lowering->graph, OP_mul, sum, build_constant(lowering->graph, times));
+}
+
+static void feed_inputs(struct lowering *lowering) {
+  for (int i = 0; i < lowering->inputs.count; i++)
+    feed_model_input(lowering, &lowering->model->parameters.items[i].signature, lowering->inputs.items[i]);
+}
+
+static bool lower_loss(struct lowering *lowering, struct loss *loss) {
+  struct found_setting found;
+  if (!find_setting(lowering, &lowering->train->body, "train", "loss", &found)) return false;
+  if (!found.statement) {
+    fail(lowering, found.span, "a loss is written in the spec");
+    return false;
+  }
+  struct frame *frame = frame_new(lowering, lowering->train_file, lowering->train, "", (struct span){0});
+  frame->caller = NULL;
+  frame->resolve = loss_name;
+  lowering->frame = frame;
+  lowering->reduce_all = true;
+  things parts = {0};
+  evaluate_list(lowering, found.statement->expressions.items, found.statement->expressions.count, &parts);
+  lowering->reduce_all = false;
+  if (parts.count > 2) {
+    fail(lowering, found.span, "a loss is a value, or a value and its weight; here are %d values", parts.count);
+    return false;
+  }
+  struct value *value = as_real(lowering, parts.items[0], found.span);
+  struct value *weight = as_real(lowering, parts.count == 2 ? parts.items[1] : thing_number(1, true), found.span);
+  if (!value || !weight) return false;
+  if (!has_room(lowering, found.span, (struct value *[]){value, weight}, 2, 0)) return false;
+  place(lowering, found.span);
+  if (weight->op != OP_input && weight->op != OP_constant) weight = build_stop(lowering->graph, weight);
+  struct value *weighted = parts.count == 2 ? build_binary(lowering->graph, OP_mul, value, weight) : value;
+  loss->sum = sum_all(lowering, weighted);
+  loss->weight = weight_over(lowering, weight, weighted);
+  loss->sum->name = "loss_sum";
+  loss->weight->name = "weight_sum";
+  return true;
+}
+
+/* The mean, 0 where the weights are all zero. */
+static struct value *mean_loss(struct lowering *lowering, const struct loss *loss) {
+  struct graph *graph = lowering->graph;
+  struct value *weight = loss->weight;
+  if (weight->op != OP_constant) {
+    struct value *none = build_binary(graph, OP_eq, weight, build_constant(graph, 0));
+    weight = build_where(graph, none, build_constant(graph, 1), weight);
+  }
+  if (weight->op == OP_constant && weight->number == 1) return loss->sum;
+  struct value *mean = build_binary(graph, OP_div, loss->sum, weight);
+  if (!mean->name) mean->name = "loss";
+  return mean;
+}
+
+/* --- One step ------------------------------------------------------------------------------------------------------------- */
+
+struct trained {
+  struct state *state;
+  struct value *value, *gradient;
+};
+typedef ARRAY(struct trained) trained_parameters;
+
+/* Scales all gradients so that their norm, taken together, is at most `clip`; as PyTorch's clip_grad_norm_. */
+static struct value *clip_gradients(struct lowering *lowering, trained_parameters *trained, double clip) {
+  struct graph *graph = lowering->graph;
+  struct value *total = NULL;
+  for (int i = 0; i < trained->count; i++) {
+    struct value *gradient = trained->items[i].gradient;
+    struct value *square = sum_all(lowering, build_binary(graph, OP_mul, gradient, gradient));
+    total = total ? build_binary(graph, OP_add, total, square) : square;
+  }
+  if (!total) return NULL;
+  struct value *norm = build_unary(graph, OP_sqrt, total);
+  norm->name = "gradient_norm";
+  struct value *ratio = build_binary(graph, OP_div, build_constant(graph, clip),
+                                     build_binary(graph, OP_add, norm, build_constant(graph, 1e-6)));
+  struct value *scale = build_binary(graph, OP_min, ratio, build_constant(graph, 1));
+  for (int i = 0; i < trained->count; i++)
+    trained->items[i].gradient = build_binary(graph, OP_mul, trained->items[i].gradient, scale);
+  return norm;
+}
+
+static struct state *average_of(struct lowering *lowering, struct state *parameter) {
+  struct state *average = table_find(&lowering->averages, parameter->name);
+  if (average) return average;
+  const char *name = arena_format(lowering->arena, "average/%s", parameter->name);
+  average = state_new(lowering, name, ROLE_AVERAGE, KIND_REAL, parameter->axes, parameter->axis_count, parameter->span);
+  average->initial = parameter->initial;
+  average->low = parameter->low;
+  average->high = parameter->high;
+  average->stream = parameter->stream; /* begins where the parameter does */
+  average->of = parameter;
+  table_set(lowering->arena, &lowering->averages, parameter->name, average);
+  return average;
+}
+
+static void add_averages(struct lowering *lowering, pending_updates *updates) {
+  struct graph *graph = lowering->graph;
+  const double decay = lowering->program->training->average;
+  const int count = updates->count;
+  for (int i = 0; i < count; i++) {
+    const struct pending_update update = updates->items[i];
+    if (update.state->role != ROLE_PARAMETER) continue;
+    place(lowering, update.state->span);
+    struct state *average = average_of(lowering, update.state);
+    struct value *kept = build_binary(graph, OP_mul, build_constant(graph, decay), build_state(graph, average));
+    struct value *fresh = build_binary(graph, OP_mul, build_constant(graph, 1 - decay), update.value);
+    array_push(lowering->arena, updates, (struct pending_update){average, build_binary(graph, OP_add, kept, fresh)});
+  }
+}
+
+/* Gradients in hand: clip them, run the optimizer, and write everything at the end of the graph. */
+static void finish_step(struct lowering *lowering, trained_parameters *trained, pending_updates *updates) {
+  const struct train_settings *settings = lowering->program->training;
+  struct graph *graph = lowering->graph;
+  place(lowering, lowering->train->span);
+  if (settings->clip > 0) {
+    struct value *norm = clip_gradients(lowering, trained, settings->clip);
+    if (norm) graph_add_output(graph, "gradient_norm", norm);
+  }
+  for (int i = 0; i < trained->count; i++)
+    lower_optimizer(lowering, trained->items[i].state, trained->items[i].value, trained->items[i].gradient, updates);
+  if (settings->average >= 0) add_averages(lowering, updates);
+  place(lowering, lowering->train->span);
+  for (int i = 0; i < updates->count; i++)
+    build_update(graph, updates->items[i].state, updates->items[i].value, NULL, NULL);
+}
+
+static struct state *accumulator(struct lowering *lowering, const char *name, struct state *of) {
+  struct state *state = table_find(&lowering->states, name);
+  if (state) return state;
+  state = state_new(lowering, name, ROLE_ACCUMULATOR, KIND_REAL, of ? of->axes : NULL, of ? of->axis_count : 0,
+                    of ? of->span : lowering->train->span);
+  state->of = of;
+  return state;
+}
+
+static struct state *gradient_accumulator(struct lowering *lowering, struct state *parameter) {
+  return accumulator(lowering, arena_format(lowering->arena, "gradient/%s", parameter->name), parameter);
+}
+
+/* --- The graphs ----------------------------------------------------------------------------------------------------------- */
+
+/* Forward and loss in training; gives false after errors. */
+static bool begin_training_graph(struct lowering *lowering, const char *name, struct loss *loss) {
+  begin_graph(lowering, name);
+  lowering->training = true;
+  const bool good = lower_forward(lowering);
+  if (good || lowering->inputs.count == lowering->model->parameters.count) feed_inputs(lowering);
+  if (!lower_loss(lowering, loss) || !good) return false;
+  return lowering->diagnostics->error_count == 0;
+}
+
+static bool has_trained(struct lowering *lowering) {
+  for (int i = 0; i < lowering->program->states.count; i++)
+    if (lowering->program->states.items[i]->role == ROLE_PARAMETER && !lowering->program->states.items[i]->frozen) return true;
+  fail(lowering, lowering->train->name.span, "there is nothing to train: the model has no parameter that is not frozen");
+  return false;
+}
+
+static void lower_whole_step(struct lowering *lowering) {
+  struct loss loss;
+  if (begin_training_graph(lowering, "train", &loss)) {
+    struct graph *graph = lowering->program->train = lowering->graph;
+    apply_freezes(lowering);
+    trained_parameters trained = {0};
+    pending_updates updates = {0};
+    if (has_trained(lowering)) {
+      place(lowering, lowering->train->span);
+      struct value *mean = mean_loss(lowering, &loss);
+      graph_add_output(graph, "loss", mean);
+      graph_add_output(graph, "loss_sum", loss.sum);
+      graph_add_output(graph, "weight_sum", loss.weight);
+      for (int i = 0; i < lowering->parameters.count; i++) {
+        const struct parameter *parameter = lowering->parameters.items[i];
+        if (parameter->state->frozen) continue;
+        place(lowering, parameter->span);
+        struct value *gradient = build_gradient(graph, mean, parameter->raw);
+        array_push(lowering->arena, &trained, (struct trained){parameter->state, parameter->raw, gradient});
+      }
+      finish_step(lowering, &trained, &updates);
+    }
+  }
+  finish_graph(lowering);
+}
+
+static void lower_accumulate(struct lowering *lowering) {
+  struct loss loss;
+  pending_updates updates = {0};
+  if (begin_training_graph(lowering, "accumulate", &loss)) {
+    struct graph *graph = lowering->program->accumulate = lowering->graph;
+    apply_freezes(lowering);
+    if (!has_trained(lowering)) return;
+    graph_add_output(graph, "loss_sum", loss.sum);
+    graph_add_output(graph, "weight_sum", loss.weight);
+    place(lowering, lowering->train->span);
+    struct state *sum = accumulator(lowering, "loss_sum", NULL), *weight = accumulator(lowering, "weight_sum", NULL);
+    array_push(lowering->arena, &updates, (struct pending_update){sum, build_binary(graph, OP_add, build_state(graph, sum), loss.sum)});
+    array_push(lowering->arena, &updates,
+               (struct pending_update){weight, build_binary(graph, OP_add, build_state(graph, weight), loss.weight)});
+    for (int i = 0; i < lowering->parameters.count; i++) {
+      const struct parameter *parameter = lowering->parameters.items[i];
+      if (parameter->state->frozen) continue;
+      place(lowering, parameter->span);
+      struct state *state = gradient_accumulator(lowering, parameter->state);
+      struct value *gradient = build_gradient(graph, loss.sum, parameter->raw);
+      array_push(lowering->arena, &updates,
+                 (struct pending_update){state, build_binary(graph, OP_add, build_state(graph, state), gradient)});
+    }
+    place(lowering, lowering->train->span);
+    for (int i = 0; i < updates.count; i++) build_update(graph, updates.items[i].state, updates.items[i].value, NULL, NULL);
+  }
+  finish_graph(lowering);
+}
+
+/* With accumulation a step takes no data: gradients, loss and weight stand in the accumulators, which it empties. */
+static void lower_accumulated_step(struct lowering *lowering) {
+  struct graph *graph = lowering->program->train = begin_graph(lowering, "train");
+  lowering->training = true;
+  place(lowering, lowering->train->span);
+  struct loss loss = {.sum = build_state(graph, accumulator(lowering, "loss_sum", NULL)),
+                      .weight = build_state(graph, accumulator(lowering, "weight_sum", NULL))};
+  struct value *zero = build_constant(graph, 0);
+  struct value *weight = build_where(graph, build_binary(graph, OP_eq, loss.weight, zero), build_constant(graph, 1), loss.weight);
+  graph_add_output(graph, "loss", build_binary(graph, OP_div, loss.sum, weight));
+  graph_add_output(graph, "loss_sum", loss.sum);
+  graph_add_output(graph, "weight_sum", loss.weight);
+  trained_parameters trained = {0};
+  pending_updates updates = {0};
+  const int states = lowering->program->states.count;
+  for (int i = 0; i < states; i++) {
+    struct state *state = lowering->program->states.items[i];
+    if (state->role != ROLE_PARAMETER || state->frozen) continue;
+    place(lowering, state->span);
+    struct value *sum = build_state(graph, gradient_accumulator(lowering, state));
+    struct trained item = {state, build_state(graph, state), build_binary(graph, OP_div, sum, weight)};
+    array_push(lowering->arena, &trained, item);
+  }
+  for (int i = 0; i < states; i++) {
+    struct state *state = lowering->program->states.items[i];
+    if (state->role != ROLE_ACCUMULATOR) continue;
+    array_push(lowering->arena, &updates, (struct pending_update){state, build_expand(graph, zero, state->axes, state->axis_count)});
+  }
+  finish_step(lowering, &trained, &updates);
+  finish_graph(lowering);
+}
+
+void lower_train(struct lowering *lowering) {
+  if (lowering->program->training->accumulate == 1) {
+    lower_whole_step(lowering);
+    return;
+  }
+  lower_accumulate(lowering);
+  if (!lowering->diagnostics->error_count) lower_accumulated_step(lowering);
+}
+
+void lower_evaluate(struct lowering *lowering) {
+  struct loss loss;
+  struct graph *graph = lowering->program->evaluate = begin_graph(lowering, "evaluate");
+  lowering->read_averages = true;
+  const bool good = lower_forward(lowering);
+  if (good) feed_inputs(lowering);
+  if (good && lower_loss(lowering, &loss)) {
+    graph_add_output(graph, "loss_sum", loss.sum);
+    graph_add_output(graph, "weight_sum", loss.weight);
+  }
+  finish_graph(lowering);
+}
