@@ -1,6 +1,7 @@
 #include "ir/diagnostics.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,7 +94,7 @@ void diagnostics_print(const struct diagnostics *diagnostics, FILE *file) {
 static int edit_distance(const char *a, const char *b) {
   enum { LONGEST = 64 };
   size_t rows = strlen(a), columns = strlen(b);
-  if (rows >= LONGEST || columns >= LONGEST) return LONGEST;
+  if (rows >= LONGEST || columns >= LONGEST) return INT_MAX;
   int previous[LONGEST + 1], current[LONGEST + 1];
   for (size_t j = 0; j <= columns; j++) previous[j] = (int)j;
   for (size_t i = 1; i <= rows; i++) {
