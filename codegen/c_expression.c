@@ -166,6 +166,9 @@ static struct piece cast_piece(struct writer *writer, const struct expression *x
 
 static struct piece apply_piece(struct writer *writer, const struct expression *x) {
   if (x->op == OP_cast) return cast_piece(writer, x);
+  /* Compilers warn of k == k; of reals it is a question worth asking. */
+  if (op_facts[x->op].class == CLASS_COMPARE && x->arguments[0]->type != TYPE_REAL && expression_equal(x->arguments[0], x->arguments[1]))
+    return piece_name(x->op == OP_le || x->op == OP_eq ? "1" : "0");
   struct piece arguments[3];
   for (int i = 0; i < x->argument_count; i++) arguments[i] = scalar_piece(writer, x->arguments[i]);
   enum type type = x->arguments[x->op == OP_where ? 1 : 0]->type;

@@ -98,7 +98,7 @@ static const char *head(struct writer *writer, const struct function *function, 
     else writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
     text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", parameter_text(writer->arena, writer->target, parameter, name));
   }
-  return arena_format(writer->arena, "%s%svoid %s(%s)", writer->target->attribute ? "LAM_TARGET " : "", linkage,
+  return arena_format(writer->arena, "%s%svoid %s(%s)", writer->target->attribute ? "LAM_SIMD " : "", linkage,
                       c_identifier(writer->arena, function->name), *text ? text : "void");
 }
 
@@ -176,7 +176,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     }
     writer_bind(&part, binding);
   }
-  text_open(part.text, "LAM_TARGET static void %s(%s)", name, *parameters ? parameters : "void");
+  text_open(part.text, "LAM_SIMD static void %s(%s)", name, *parameters ? parameters : "void");
   print_block(&part, &s->body);
   text_close(part.text);
   text_blank(part.text);

@@ -132,7 +132,7 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
   text_line(text, "#elif defined(__GNUC__) && !defined(__STRICT_ANSI__)");
   text_line(text, "#pragma GCC optimize(\"fp-contract=off\")");
   text_line(text, "#endif");
-  if (target->attribute) text_line(text, "#define LAM_TARGET __attribute__((target(\"%s\")))", target->attribute);
+  if (target->attribute) text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
   if (mentions(body, "LAM_PARALLEL")) {
     text_line(text, "#ifdef _OPENMP");
     text_line(text, "#define LAM_PARALLEL _Pragma(\"omp parallel for schedule(static)\")");
@@ -141,7 +141,7 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
     text_line(text, "#endif");
   }
   text_blank(text);
-  const char *linkage = target->attribute ? "LAM_TARGET static inline " : "static inline ";
+  const char *linkage = target->attribute ? "LAM_SIMD static inline " : "static inline ";
   for (int i = 0; i < prelude.candidates.count; i++) {
     const struct candidate *candidate = &prelude.candidates.items[i];
     if (!candidate->wanted) continue;

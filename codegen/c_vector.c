@@ -1,4 +1,6 @@
 /* Vector loops with SIMD: the loop goes, and each statement of its body is done on all lanes at once with rows of simd.def. */
+#include <string.h>
+
 #include "codegen/c_writer.h"
 
 /* Texts of the vector operations for reals, integers and booleans. */
@@ -207,8 +209,20 @@ static const char *convert(struct writer *writer, const struct expression *x) {
   bug("no such type");
 }
 
-/* The value of every lane, as a C expression. What must be done before it is printed on lines of its own. */
+static const char *whole_text(struct writer *writer, const struct expression *x);
+
+/* The value of every lane, as a C expression. What must be done before it is printed on lines of its own, and so is what would
+   make a long expression of nested calls. */
 static const char *vector_text(struct writer *writer, const struct expression *x) {
+  enum { READABLE = 72 };
+  const char *text = whole_text(writer, x);
+  if (strlen(text) <= READABLE || x->kind == EXPRESSION_LOAD || !has_lanes(writer, x)) return text;
+  const char *name = writer_declare(writer, x->type == TYPE_BOOLEAN ? "test" : "part");
+  text_line(writer->text, "const %s %s = %s;", row(writer, families[x->type].type), name, text);
+  return name;
+}
+
+static const char *whole_text(struct writer *writer, const struct expression *x) {
   if (!has_lanes(writer, x)) return splat(writer, x);
   switch (x->kind) {
     case EXPRESSION_NUMBER:
@@ -275,7 +289,7 @@ static void let(struct writer *writer, const struct statement *s) {
     writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_VALUE, .expression = x});
     return;
   }
-  const char *value = lanes ? vector_text(writer, x) : scalar_text(writer, x);
+  const char *value = lanes ? whole_text(writer, x) : scalar_text(writer, x);
   const char *name = writer_declare(writer, s->variable->name);
   text_line(writer->text, "const %s %s = %s;", lanes ? row(writer, families[x->type].type) : c_type(writer->target, x->type), name,
             value);
@@ -288,7 +302,7 @@ static void guarded(struct writer *writer, const struct statement *s) {
   const char *outer = writer->guard;
   const struct expression *outer_condition = writer->condition;
   const struct expression *condition = writer_resolve(writer, s->expression);
-  const char *mask = vector_text(writer, condition);
+  const char *mask = whole_text(writer, condition);
   if (outer) mask = fill(writer, OPERATION_mask_and, outer, mask, NULL);
   writer->guard = writer_declare(writer, "on");
   text_line(writer->text, "const %s %s = %s;", row(writer, OPERATION_mask_type), writer->guard, mask);

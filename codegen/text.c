@@ -48,12 +48,13 @@ static bool may_break(const char *line, size_t at) {
          strncmp(operator, "*/", 2) != 0;
 }
 
-/* The best place to break a line that has `room` columns: the least nested, and of those the last; 0 when there is none. */
+/* Where the next line begins when a line that has `room` columns is broken at its best place: the least nested, and of those the
+   last; 0 when there is none. A break stands after a space, or after an opening parenthesis where it must. */
 static size_t break_place(const char *line, size_t room) {
   size_t best = 0;
   int depth = 0, best_depth = INT32_MAX;
   bool in_string = false, in_comment = false;
-  for (size_t i = 0; line[i] && i <= room; i++) {
+  for (size_t i = 0; line[i] && (i <= room || !best); i++) {
     char c = line[i];
     if (in_comment) {
       if (c == '*' && line[i + 1] == '/') in_comment = false;
@@ -66,12 +67,13 @@ static size_t break_place(const char *line, size_t room) {
       in_comment = true;
     } else if (c == '(' || c == '[' || c == '{') {
       depth++;
+      if (c == '(' && i > room / 4 && i + 1 < room && line[i + 1] != ')' && depth + 6 <= best_depth) best = i + 1, best_depth = depth + 6;
     } else if (c == ')' || c == ']' || c == '}') {
       depth--;
-    } else if (c == ' ' && i >= room / 4 && may_break(line, i)) {
+    } else if (c == ' ' && may_break(line, i)) {
       /* A little deeper is worth it when the shallow place would leave most of the line empty. */
-      int weight = depth + (i < room / 2 ? 2 : 0);
-      if (weight <= best_depth) best = i, best_depth = weight;
+      int weight = depth + (i < room / 4 ? 8 : i < room / 2 ? 2 : 0);
+      if (weight <= best_depth) best = i + 1, best_depth = weight;
     }
   }
   return best;
@@ -89,10 +91,10 @@ static void add_wrapped(struct text *text, const char *line) {
       add_bytes(text, "\n", 1);
       return;
     }
-    add_bytes(text, line, at);
+    add_bytes(text, line, line[at - 1] == ' ' ? at - 1 : at);
     add_bytes(text, "\n", 1);
     add_spaces(text, column + 4);
-    line += at + 1;
+    line += at;
     first = false;
   }
 }
