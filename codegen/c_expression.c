@@ -34,7 +34,7 @@ const char *c_number(struct arena *arena, const struct target *target, enum type
   switch (type) {
     case TYPE_REAL: return real_number(arena, target, number);
     case TYPE_INTEGER:
-      if (number == -2147483648.0) return "(-2147483647 - 1)";
+      if (number == -2147483648.0) return "INT32_MIN";
       return arena_format(arena, "%lld", (long long)number);
     case TYPE_INDEX: return arena_format(arena, "%lld", (long long)number);
     case TYPE_BOOLEAN: return number != 0 ? "1" : "0";

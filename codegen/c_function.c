@@ -81,22 +81,23 @@ const struct expression *writer_resolve(struct writer *writer, const struct expr
 
 /* --- Prototypes ------------------------------------------------------------------------------------------------------------------- */
 
-static const char *parameter_text(struct arena *arena, const struct target *target, const struct parameter *parameter, const char *name) {
+static const char *parameter_text(struct arena *arena, const struct target *target, const struct parameter *parameter, const char *name,
+                                  bool comments) {
   if (!parameter->array) return arena_format(arena, "%s %s", c_type(target, parameter->variable->type), name);
   const struct array *array = parameter->array;
-  const char *comment = array->comment ? arena_format(arena, " /* %s */", array->comment) : "";
+  const char *comment = array->comment && comments ? arena_format(arena, " /* %s */", array->comment) : "";
   return arena_format(arena, "%s%s *restrict %s%s", array->written ? "" : "const ", c_type(target, array->type), name, comment);
 }
 
-/* The function up to its body. Names are declared in the writer. */
-static const char *head(struct writer *writer, const struct function *function, const char *linkage) {
+/* The function up to its body, with the shapes of arrays as comments if asked. Names are declared in the writer. */
+static const char *head(struct writer *writer, const struct function *function, const char *linkage, bool comments) {
   const char *text = "";
   for (int i = 0; i < function->parameters.count; i++) {
     const struct parameter *parameter = &function->parameters.items[i];
     const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
     if (parameter->array) array_push(writer->arena, &writer->arrays, (struct array_binding){parameter->array, name, false});
     else writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
-    text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", parameter_text(writer->arena, writer->target, parameter, name));
+    text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", parameter_text(writer->arena, writer->target, parameter, name, comments));
   }
   return arena_format(writer->arena, "%s%svoid %s(%s)", writer->target->attribute ? "LAM_SIMD " : "", linkage,
                       c_identifier(writer->arena, function->name), *text ? text : "void");
@@ -312,12 +313,12 @@ static struct writer writer_new(struct c_printer *printer, const struct function
 
 void c_print_prototype(struct c_printer *printer, const struct function *function, const char *linkage) {
   struct writer writer = writer_new(printer, function, linkage);
-  text_line(printer->text, "%s;", head(&writer, function, linkage));
+  text_line(printer->text, "%s;", head(&writer, function, linkage, false));
 }
 
 void c_print_function(struct c_printer *printer, const struct function *function, const char *linkage) {
   struct writer writer = writer_new(printer, function, linkage);
-  text_open(writer.text, "%s", head(&writer, function, linkage));
+  text_open(writer.text, "%s", head(&writer, function, linkage, true));
   print_block(&writer, &function->body);
   text_close(writer.text);
   text_raw(printer->text, text_string(writer.parts));

@@ -114,6 +114,21 @@ static void add_formulas(struct prelude *prelude) {
 
 static bool mentions(const char *body, const char *word) { return strstr(body, word) != NULL; }
 
+/* A function with its linkage before it, which may make its first line too long. */
+static void print_linked(struct text *text, const char *linkage, const char *function) {
+  size_t first = strcspn(function, "\n");
+  const char *line = arena_format(text->arena, "%s%.*s", linkage, (int)first, function);
+  const char *body = strstr(line, " { ");
+  if (strlen(line) > TEXT_COLUMNS && body) {
+    text_open(text, "%.*s", (int)(body - line), line);
+    text_line(text, "%.*s", (int)strlen(body + 3) - 2, body + 3);
+    text_close(text);
+  } else {
+    text_line(text, "%s", line);
+  }
+  text_raw(text, function + first + 1);
+}
+
 const char *c_prelude(struct arena *arena, const struct target *target, const char *body) {
   struct prelude prelude = {.arena = arena, .target = target, .simd = simd_of(arena, target)};
   add_helpers(&prelude);
@@ -153,10 +168,7 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
       text_raw(text, arena_copy(arena, function, length));
       function += length;
     }
-    /* The first line may have become too long by its linkage. */
-    size_t first = strcspn(function, "\n");
-    text_line(text, "%s%s", linkage, arena_copy(arena, function, first));
-    text_raw(text, function + first + 1);
+    print_linked(text, linkage, function);
     text_blank(text);
   }
   return text_string(text);

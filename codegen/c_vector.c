@@ -92,8 +92,14 @@ static const char *lane_condition(struct writer *writer) {
   return writer->condition ? scalar_text(writer, writer->condition) : NULL;
 }
 
+/* The loop over lanes has ended, and others may have its variable's name. */
+static void close_lane(struct writer *writer) {
+  for (int i = 0; i < writer->names.count; i++)
+    if (writer->names.items[i] == writer->lane_name) writer->names.items[i] = "";
+  writer->lane_name = NULL;
+}
+
 static const char *by_lanes(struct writer *writer, const struct expression *x) {
-  int visible = writer->names.count;
   const char *lane = writer_declare(writer, writer->lane->name);
   writer->lane_name = lane;
   const char *condition = lane_condition(writer);
@@ -101,8 +107,7 @@ static const char *by_lanes(struct writer *writer, const struct expression *x) {
   const char *name = x->kind == EXPRESSION_LOAD ? writer_find_array(writer, x->array)->name : "value";
   const char *array = lane_array(writer, name, x->type, condition != NULL);
   text_line(writer->text, "%s %s[%s] = %s;", lane_loop(writer, lane, condition), array, lane, value);
-  writer->lane_name = NULL;
-  (void)visible; /* the names stay taken: the arrays are alive to the end of the block */
+  close_lane(writer);
   return fill(writer, families[x->type].load, array, NULL, NULL);
 }
 
@@ -260,7 +265,7 @@ static void store_by_lanes(struct writer *writer, const struct statement *s, con
   const char *place = scalar_text(writer, index);
   text_line(writer->text, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition), writer_find_array(writer, s->array)->name, place,
             values, lane);
-  writer->lane_name = NULL;
+  close_lane(writer);
 }
 
 static void store(struct writer *writer, const struct statement *s) {

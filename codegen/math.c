@@ -9,6 +9,7 @@
 /* A formula is a list of steps `name = expression`, and the last name is the result. Expressions have + - * / & | and comparisons,
    numbers (real with a point or an exponent, or "infinity" and "nan"; else integers, on their bits), and these:
      fma(x, y, z)  abs(x)  select(mask, x, y)  bits(x)  real_of_bits(i)  to_real(i)  shl(i, n)  shr(i, n) (arithmetic)
+     wrap_add(i, j)  wrap_sub(i, j): + and - that may wrap around
      scale(x, n, i): x * 2^n, i being n as an integer
      min(x, y): x < y ? x : y, so that a NaN in y comes through; max likewise with >
    Where |x| > limit the whole vector is done by the C text `beyond`, number by number. */
@@ -39,8 +40,8 @@ static const struct formula formulas[] = {
     {.name = "log",
      .comment = "log(2^e (1 + f)) = e ln(2) + log(1 + f), 1 + f between sqrt(1/2) and sqrt(2); at most 1 ulp off",
      .parameters = "x",
-     .steps = {"small = x < 1.17549435e-38", "b = bits(select(small, x * 8388608.0, x))", "i = b - 0x3F3504F3",
-               "e = to_real(shr(i, 23)) - select(small, 23.0, 0.0)", "f = real_of_bits(b - (i & 0xFF800000)) - 1.0",
+     .steps = {"small = x < 1.17549435e-38", "b = bits(select(small, x * 8388608.0, x))", "i = wrap_sub(b, 0x3F3504F3)",
+               "e = to_real(shr(i, 23)) - select(small, 23.0, 0.0)", "f = real_of_bits(wrap_sub(b, i & 0xFF800000)) - 1.0",
                "p = fma(f, 7.0376836292e-2, -1.1514610310e-1)", "p = fma(p, f, 1.1676998740e-1)",
                "p = fma(p, f, -1.2420140846e-1)", "p = fma(p, f, 1.4249322787e-1)", "p = fma(p, f, -1.6668057665e-1)",
                "p = fma(p, f, 2.0000714765e-1)", "p = fma(p, f, -2.4999993993e-1)", "p = fma(p, f, 3.3333331174e-1)",
@@ -54,7 +55,7 @@ static const struct formula formulas[] = {
                "r = fma(n, -0.693359375, a + a)", "r = fma(n, 2.12194440e-4, r)",
                "p = fma(r, 1.9875691500e-4, 1.3981999507e-3)", "p = fma(p, r, 8.3334519073e-3)", "p = fma(p, r, 4.1665795894e-2)",
                "p = fma(p, r, 1.6666665459e-1)", "p = fma(p, r, 5.0000001201e-1)", "p = fma(p, r * r, r)",
-               "s = real_of_bits(shl(bits(t), 23) + 0x3F800000)", "q = fma(s, p, s - 1.0)", "y = q / (q + 2.0)",
+               "s = real_of_bits(wrap_add(shl(bits(t), 23), 0x3F800000))", "q = fma(s, p, s - 1.0)", "y = q / (q + 2.0)",
                "y = select(a < 0.3, fma(q * -0.5, y, q * 0.5), y)",
                "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
     {.name = "erf",
@@ -66,7 +67,7 @@ static const struct formula formulas[] = {
                /* e^u, not as exactly as lam_exp: it is less than 0.2 */
                "t = fma(u, 1.44269504, 12582912.0)", "r = fma(t - 12582912.0, -0.693147181, u)",
                "e = fma(r, 1.3981999507e-3, 8.3334519073e-3)", "e = fma(e, r, 4.1665795894e-2)", "e = fma(e, r, 1.6666665459e-1)", "e = fma(e, r, 5.0000001201e-1)",
-               "e = fma(e, r * r, r) + 1.0", "e = fma(real_of_bits(shl(bits(t), 23) + 0x3F800000), -e, 1.0)",
+               "e = fma(e, r * r, r) + 1.0", "e = fma(real_of_bits(wrap_add(shl(bits(t), 23), 0x3F800000)), -e, 1.0)",
                "p = fma(z, -5.96761703e-4, 4.99119423e-3)", "p = fma(p, z, -2.67681349e-2)", "p = fma(p, z, 1.12819925e-1)",
                "p = fma(p, z, -3.76125336e-1)", "p = fma(p, z, 1.28379166e-1)", "y = select(0.921875 < a, e, fma(p, a, a))",
                "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
@@ -96,11 +97,11 @@ static const struct formula formulas[] = {
     {.name = "round_bf16",
      .comment = "to 8 bits of mantissa, halves to even",
      .parameters = "x",
-     .steps = {"b = bits(x)", "b = b + (shr(b, 16) & 1) + 0x7FFF", "y = real_of_bits(b & 0xFFFF0000)", "y = select(x == x, y, x)"}},
+     .steps = {"b = bits(x)", "b = wrap_add(b, (shr(b, 16) & 1) + 0x7FFF)", "y = real_of_bits(b & 0xFFFF0000)", "y = select(x == x, y, x)"}},
     {.name = "round_f16",
      .comment = "to half precision, halves to even: 11 bits of mantissa, fewer below 2^-14, infinity from 65520 on",
      .parameters = "x",
-     .steps = {"a = abs(x)", "b = bits(a)", "b = b + (shr(b, 13) & 1) + 0x0FFF", "y = real_of_bits(b & 0xFFFFE000)",
+     .steps = {"a = abs(x)", "b = bits(a)", "b = wrap_add(b, (shr(b, 13) & 1) + 0x0FFF)", "y = real_of_bits(b & 0xFFFFE000)",
                "y = select(y < 65536.0, y, infinity)", "y = select(a < 6.103515625e-5, a + 0.5 - 0.5, y)",
                "y = real_of_bits(bits(y) | bits(x) & 0x80000000)", "y = select(x == x, y, x)"}},
 };
@@ -171,10 +172,10 @@ static struct part operation_part(struct reader *reader, enum operation operatio
   return (struct part){piece_fill(reader->arena, text, pieces), facts->result};
 }
 
-static struct part literal(struct reader *reader, char type, double number) {
-  enum type c_kind = type == 'r' ? TYPE_REAL : TYPE_INTEGER;
-  struct part part = {piece_name(c_number(reader->arena, reader->target, c_kind, number)), type};
-  if (part.piece.text[0] == '-') part.piece.binding = BINDS_UNARY;
+/* A constant of a type, r or i. */
+static struct part literal(struct reader *reader, char type, const char *text) {
+  struct part part = {piece_name(text), type};
+  if (text[0] == '-') part.piece.binding = BINDS_UNARY;
   enum operation splat = type == 'r' ? OPERATION_real_splat : OPERATION_int_splat;
   return reader->lanes ? operation_part(reader, splat, &part, 1) : part;
 }
@@ -188,8 +189,8 @@ struct call {
 static const struct call calls[] = {
     {"fma", OPERATION_real_fma},         {"abs", OPERATION_real_abs},         {"bits", OPERATION_real_to_bits},
     {"real_of_bits", OPERATION_bits_to_real}, {"to_real", OPERATION_int_to_real}, {"shl", OPERATION_bits_shl},
-    {"shr", OPERATION_bits_shr},         {"scale", OPERATION_real_scale},     {"exp", OPERATION_real_exp},
-    {"select", OPERATION_real_select},   {"min", OPERATION_real_min},         {"max", OPERATION_real_max},
+    {"shr", OPERATION_bits_shr},         {"wrap_add", OPERATION_bits_add},         {"scale", OPERATION_real_scale},     {"exp", OPERATION_real_exp},
+    {"wrap_sub", OPERATION_bits_sub},    {"select", OPERATION_real_select},   {"min", OPERATION_real_min},         {"max", OPERATION_real_max},
 };
 
 /* A plain number of bits, the only argument that is no vector. */
@@ -225,16 +226,17 @@ static struct part primary(struct reader *reader) {
     expect(reader, ")");
     return part;
   }
-  if (accept(reader, "-infinity")) return literal(reader, 'r', -strtod("inf", NULL));
+  if (accept(reader, "-infinity")) return literal(reader, 'r', "-INFINITY");
   if (isdigit((unsigned char)*reader->at) || (*reader->at == '-' && isdigit((unsigned char)reader->at[1]))) {
     char *end;
     const char *start = reader->at;
     double number = strtod(start, &end);
-    bool hexadecimal = strncmp(start, "0x", 2) == 0;
-    bool real = !hexadecimal && memchr(start, '.', (size_t)(end - start));
-    if (hexadecimal && number >= 2147483648.0) number -= 4294967296.0;
+    const char *text = arena_copy(reader->arena, start, (size_t)(end - start));
     reader->at = end;
-    return literal(reader, real ? 'r' : 'i', number);
+    if (strchr(text, '.')) return literal(reader, 'r', arena_format(reader->arena, "%sf", text));
+    if (number == 2147483648.0) text = "INT32_MIN";
+    else if (number > 2147483648.0) text = arena_format(reader->arena, "%.0f", number - 4294967296.0);
+    return literal(reader, 'i', text);
   }
   if (accept(reader, "-")) {
     struct part part = primary(reader);
@@ -246,8 +248,8 @@ static struct part primary(struct reader *reader) {
   const char *name = arena_copy(reader->arena, reader->at, length);
   reader->at += length;
   if (accept(reader, "(")) return call(reader, name);
-  if (strcmp(name, "infinity") == 0) return literal(reader, 'r', strtod("inf", NULL));
-  if (strcmp(name, "nan") == 0) return literal(reader, 'r', strtod("nan", NULL));
+  if (strcmp(name, "infinity") == 0) return literal(reader, 'r', "INFINITY");
+  if (strcmp(name, "nan") == 0) return literal(reader, 'r', "NAN");
   for (int i = 0; i < reader->names.count; i++)
     if (strcmp(reader->names.items[i].name, name) == 0) return (struct part){piece_name(name), reader->names.items[i].type};
   wrong(reader, arena_format(reader->arena, "no name %s", name));
@@ -261,8 +263,8 @@ struct infix {
 static const struct infix infixes[] = {
     {"==", 1, OPERATION_real_eq, OPERATION_int_eq},      {"<", 1, OPERATION_real_lt, OPERATION_int_lt},
     {"|", 2, OPERATION_COUNT, OPERATION_bits_or},        {"^", 2, OPERATION_COUNT, OPERATION_bits_xor},
-    {"&", 3, OPERATION_COUNT, OPERATION_bits_and},       {"+", 4, OPERATION_real_add, OPERATION_bits_add},
-    {"-", 4, OPERATION_real_sub, OPERATION_bits_sub},    {"*", 5, OPERATION_real_mul, OPERATION_COUNT},
+    {"&", 3, OPERATION_COUNT, OPERATION_bits_and},       {"+", 4, OPERATION_real_add, OPERATION_int_add},
+    {"-", 4, OPERATION_real_sub, OPERATION_int_sub},    {"*", 5, OPERATION_real_mul, OPERATION_COUNT},
     {"/", 5, OPERATION_real_div, OPERATION_COUNT},
 };
 
