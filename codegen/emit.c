@@ -97,7 +97,7 @@ static void banner(struct text *text, const char *title) {
   text_raw(text, "/* ---- ");
   text_raw(text, title);
   text_raw(text, " ");
-  for (size_t column = strlen(title) + 8; column < 117; column++) text_raw(text, "-");
+  for (size_t column = strlen(title) + 9; column < 117; column++) text_raw(text, "-");
   text_raw(text, " */\n\n");
 }
 
@@ -109,7 +109,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
   text_comment(
       text,
       arena_format(emitter->arena,
-                   "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n\n"
+                   "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
                    "  cc -O2 %s.c -o %s -lm               one thread\n"
                    "  cc -O2 -fopenmp %s.c -o %s -lm      all threads; the results are the same\n"
                    "  cc -O2 -DLAMELLA_NO_MAIN -c %s.c      to call from another program: see %s.h",
@@ -200,7 +200,7 @@ static const char *print_header(struct emitter *emitter) {
   text_comment(
       text,
       arena_format(arena,
-                   "%s.h: calls %s.c from another program. Written by Lamella %s.\n\nWrite a routine's inputs into the "
+                   "%s.h: calls %s.c from another program. Written by Lamella %s.\nWrite a routine's inputs into the "
                    "struct, run it, read its outputs there. All arrays are row-major; their axes are in the comments.",
                    emitter->program->name, emitter->program->name, LAMELLA_VERSION));
   text_raw(text, arena_format(arena, "#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n", guard, guard));

@@ -21,7 +21,7 @@ struct owner {
   const char *member; /* of struct gpt2: "parameters"; activations have none */
   const char *variable; /* what routines call a pointer to it: "p" */
   ARRAY(struct field *) fields;
-  ARRAY(const struct buffer *) buffers;
+  ARRAY(const struct buffer *) buffers; /* those of the fields */
 };
 
 /* A member of one of these structs: a pointer, an array of pointers for the copies of a repeat, or (ports) an array. */

@@ -90,13 +90,52 @@ void include_add(struct arena *arena, struct include_list *includes, const char 
   array_push(arena, &includes->lines, line);
 }
 
+/* Words at an indentation, as many to a line as fit. */
+static void add_words(struct text *text, const char *words, size_t indentation, size_t later) {
+  while (strlen(words) + indentation > TEXT_COLUMNS) {
+    size_t end = TEXT_COLUMNS - indentation;
+    while (end > TEXT_COLUMNS / 2 && words[end] != ' ') end--;
+    text_raw(text, arena_format(text->arena, "%*s%.*s\n", (int)indentation, "", (int)end, words));
+    words += end + (words[end] == ' ');
+    indentation = later;
+  }
+  text_raw(text, arena_format(text->arena, "%*s%s\n", (int)indentation, "", words));
+}
+
+/* A line of the runtime may be a little longer than the output's: comments go on in the next line, and what stands behind code
+   goes before it. */
+static void add_line(struct text *text, const char *line, bool *in_comment) {
+  size_t indentation = strspn(line, " ");
+  const char *rest = line + indentation, *behind = strstr(rest, " /*");
+  bool comment = *in_comment || starts(rest, "/*"), rule = starts(rest, "/* ---");
+  const char *opened = line, *closed = line;
+  for (const char *at = line; (at = strstr(at, "/*")) != NULL; at++) opened = at + 1;
+  for (const char *at = line; (at = strstr(at, "*/")) != NULL; at++) closed = at + 1;
+  if (opened != line || closed != line) *in_comment = opened > closed;
+  if (strlen(line) <= TEXT_COLUMNS) {
+    add_words(text, rest, indentation, indentation);
+  } else if (rule) {
+    text_raw(text, arena_format(text->arena, "%.*s */\n", TEXT_COLUMNS - 3, line));
+  } else if (comment) {
+    add_words(text, rest, indentation, starts(rest, "/*") ? indentation + 3 : indentation);
+  } else {
+    text->indentation = (int)(indentation / 2);
+    if (behind && strstr(behind, "*/") && !strstr(behind, "*/")[2]) {
+      add_words(text, behind + 1, indentation, indentation + 3);
+      rest = arena_copy(text->arena, rest, (size_t)(behind - rest));
+    }
+    text_line(text, "%s", rest);
+    text->indentation = 0;
+  }
+}
+
 enum { DEEPEST = 32 };
 
 /* A file without its own includes and include guard: the output has one of each include, at its top. Includes inside of a
    condition stay where they are. */
 static void add_file(struct emitter *emitter, struct text *text, const char *contents, struct include_list *includes) {
   struct arena *arena = emitter->arena;
-  bool guard[DEEPEST] = {false}, blank = true;
+  bool guard[DEEPEST] = {false}, blank = true, in_comment = false;
   int depth = 0, inside = 0; /* inside: conditions that are not the guard */
   for (const char *line; (line = next_line(arena, &contents)) != NULL;) {
     if (starts(line, "#if")) {
@@ -115,8 +154,7 @@ static void add_file(struct emitter *emitter, struct text *text, const char *con
     }
     if (!line[0] && blank) continue;
     blank = !line[0];
-    text_raw(text, line);
-    text_raw(text, "\n");
+    add_line(text, line, &in_comment);
   }
   if (!blank) text_blank(text);
 }
@@ -133,7 +171,7 @@ void emit_runtime(struct emitter *emitter, struct text *text, struct include_lis
   for (int i = 0; i < FILES; i++) {
     if (!wanted[i]) continue;
     text_raw(text, arena_format(emitter->arena, "/* ---- runtime/%s ", needs[i].file));
-    for (size_t column = strlen(needs[i].file) + 16; column < 117; column++) text_raw(text, "-");
+    for (size_t column = strlen(needs[i].file) + 17; column < 117; column++) text_raw(text, "-");
     text_raw(text, " */\n\n");
     add_file(emitter, text, runtime_file(needs[i].file), includes);
   }

@@ -1,5 +1,6 @@
 /* The structs that hold the program's memory, and which pointer of them each buffer is. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,6 +271,10 @@ static const char *base_of(enum type type) {
   return "";
 }
 
+static const char *at_offset(struct arena *arena, enum type type, int64_t offset) {
+  return offset ? arena_format(arena, "%s + %lld", base_of(type), (long long)offset) : base_of(type);
+}
+
 /* The offsets of copies: "1024", "1024 + i * 512", or a table. */
 static void print_copies(struct emitter *emitter, struct text *text, const struct field *field) {
   struct arena *arena = emitter->arena;
@@ -280,12 +285,14 @@ static void print_copies(struct emitter *emitter, struct text *text, const struc
     affine = affine && field->members[i] && field->members[i]->offset == first + step * i;
   const char *base = base_of(field->sample->type);
   if (affine && step) {
-    const char *scaled = arena_format(arena, "%s * INT64_C(%lld)", "i", (long long)(step < 0 ? -step : step));
-    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s + %lld %c %s;", field->copies, field->name, base,
-              (long long)first, step < 0 ? '-' : '+', scaled);
+    int64_t size = step < 0 ? -step : step;
+    const char *scaled =
+        arena_format(arena, size > INT_MAX / field->copies ? "(int64_t)i * %lld" : "i * %lld", (long long)size);
+    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s %c %s;", field->copies, field->name,
+              at_offset(arena, field->sample->type, first), step < 0 ? '-' : '+', scaled);
   } else if (affine) {
-    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s + %lld;", field->copies, field->name, base,
-              (long long)first);
+    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s;", field->copies, field->name,
+              at_offset(arena, field->sample->type, first));
   } else {
     const char *list = "";
     for (int i = 0; i < field->copies; i++) {
@@ -320,7 +327,7 @@ void emit_activations(struct emitter *emitter, struct text *text, const struct o
     if (field->copies)
       print_copies(emitter, text, field);
     else
-      text_line(text, "a.%s = %s + %lld;", field->name, base_of(field->sample->type), (long long)field->sample->offset);
+      text_line(text, "a.%s = %s;", field->name, at_offset(emitter->arena, field->sample->type, field->sample->offset));
   }
   text_line(text, "return a;");
   text_close(text);
