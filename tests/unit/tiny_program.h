@@ -180,7 +180,7 @@ static struct lam_program bigram_program = {
 /* --- Running them ---------------------------------------------------------------------------------------------------------------- */
 
 /* A folder of the test's own, which is where it works. */
-static void tiny_folder(void) {
+static inline void tiny_folder(void) {
   static char folder[] = "/tmp/lamella-unit-XXXXXX";
   if (!mkdtemp(folder) || chdir(folder) != 0) {
     perror(folder);
@@ -188,7 +188,7 @@ static void tiny_folder(void) {
   }
 }
 
-static void tiny_write(const char *path, const void *bytes, size_t length) {
+static inline void tiny_write(const char *path, const void *bytes, size_t length) {
   FILE *file = fopen(path, "wb");
   if (!file || fwrite(bytes, 1, length, file) != length || fclose(file) != 0) {
     perror(path);
@@ -196,7 +196,7 @@ static void tiny_write(const char *path, const void *bytes, size_t length) {
   }
 }
 
-static char *tiny_read(const char *path, size_t *length) {
+static inline char *tiny_read(const char *path, size_t *length) {
   static char bytes[1 << 20];
   FILE *file = fopen(path, "rb");
   *length = file ? fread(bytes, 1, sizeof bytes - 1, file) : 0;
@@ -207,7 +207,7 @@ static char *tiny_read(const char *path, size_t *length) {
 
 static int tiny_saved[2];
 /* What goes to stdout and stderr goes to the files out.txt and err.txt until tiny_release. */
-static void tiny_capture(void) {
+static inline void tiny_capture(void) {
   static const char *const paths[] = {"out.txt", "err.txt"};
   fflush(NULL);
   for (int i = 0; i < 2; i++) {
@@ -218,7 +218,7 @@ static void tiny_capture(void) {
   }
 }
 
-static void tiny_release(void) {
+static inline void tiny_release(void) {
   fflush(NULL);
   for (int i = 0; i < 2; i++) {
     dup2(tiny_saved[i], i + 1);
@@ -227,7 +227,7 @@ static void tiny_release(void) {
 }
 
 /* Runs a program's command line ("train --steps 5"), its output in out.txt and err.txt. */
-static int tiny_run(struct lam_program *program, const char *line) {
+static inline int tiny_run(struct lam_program *program, const char *line) {
   static char words[1024];
   char *arguments[64] = {(char *)program->name};
   int count = 1;
@@ -240,7 +240,7 @@ static int tiny_run(struct lam_program *program, const char *line) {
 }
 
 /* Whether the last run said this on stdout or stderr. */
-static bool tiny_said(const char *text) {
+static inline bool tiny_said(const char *text) {
   size_t length;
   if (strstr(tiny_read("out.txt", &length), text) || strstr(tiny_read("err.txt", &length), text)) return true;
   printf("  it said: %s", tiny_read("err.txt", &length));
