@@ -65,7 +65,7 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
       }
     }
   }
-  qsort(lives.items, (size_t)lives.count, sizeof *lives.items, larger_first);
+  if (lives.count) qsort(lives.items, (size_t)lives.count, sizeof *lives.items, larger_first);
   struct life **sorted = arena_new_array(s->arena, struct life *, lives.count);
   int64_t total = 0;
   for (int i = 0; i < lives.count; i++) {
