@@ -21,7 +21,7 @@ static struct expression *node(struct arena *arena, enum expression_kind kind, e
 
 const struct expression *expression_number(struct arena *arena, enum type type, double number) {
   struct expression *expression = node(arena, EXPRESSION_NUMBER, type, 0);
-  expression->number = number;
+  expression->number = isnan(number) ? NAN : number; /* one bit pattern: equal constants compare equal */
   return expression;
 }
 

@@ -1,0 +1,189 @@
+/* What the verifier and the interpreter of the loop IR are for: each kind of fault is seen, and what is right is let through. */
+#include <string.h>
+
+#include "ir/loop.h"
+#include "tests/unit/check.h"
+
+static struct arena *arena;
+
+static struct module *read_module(const char *text) {
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  struct module *module = module_read(arena, source_from_text(arena, "test", text), diagnostics);
+  if (!CHECK(module != NULL)) {
+    diagnostics_print(diagnostics, stdout);
+    exit(1);
+  }
+  return module;
+}
+
+static const struct function *last(const struct module *module) {
+  return module->functions.items[module->functions.count - 1];
+}
+
+struct fault {
+  const char *text, *message; /* NULL: nothing is wrong */
+};
+
+static void expect(const struct fault *fault, const char *message) {
+  bool same = fault->message ? message && strstr(message, fault->message) : !message;
+  if (!CHECK(same))
+    printf("  %s\n  expected: %s\n  got:      %s\n", fault->text, fault->message ? fault->message : "nothing",
+           message ? message : "nothing");
+}
+
+/* --- The verifier --------------------------------------------------------------------------------------------------------------- */
+
+static const struct fault rules[] = {
+    {"function f(written real y[8]) { vector lane < 8 { y[lane] = 1.0 } }", NULL},
+    {"function f(real y[8]) { y[0] = 1.0 }", "y is not to be written"},
+    {"function f(written real y[8]) { y[8] = 1.0 }", "is outside of its 8 elements"},
+    {"function f(written real y[8]) { y[-1] = 1.0 }", "is outside of its 8 elements"},
+    {"function f(written real y[8], index n) { vector lane < n { y[lane] = 1.0 } }", "has no constant extent"},
+    {"function f(written real y[8]) { vector lane < 8 { serial i < 1 { y[lane] = 1.0 } } }",
+     "holds more than lets and stores"},
+    {"function f(written real y[8], index n) { vector lane < 8 { if lane < n { y[lane] = 1.0 } } }", NULL},
+    {"function f(written real y[8], index n) { vector lane < 8 { if n < lane { y[lane] = 1.0 } } }",
+     "is no guard of all of it"},
+    {"function f(written real y[8], index n) { vector lane < 8 { y[lane] = 0.0 if lane < n { y[lane] = 1.0 } } }",
+     "is no guard of all of it"},
+    {"function f(written real y[8], index n) { vector lane < 8 { if lane * 2 < n { y[lane] = 1.0 } } }",
+     "is no guard of all of it"},
+    {"function f(written real y[8], index n) { register real r[8] r[n] = 1.0 }", "register array r is indexed by n"},
+    {"function f(written real y[8]) { register real r[8] serial i < 8 { r[i] = 1.0 } }",
+     "register array r is indexed by i"},
+    {"function f(written real y[8]) { register real r[8] unrolled i < 8 { r[i] = 1.0 } }", NULL},
+    {"function f(written real y[8]) { register real r[4] unrolled i < 8 { r[i] = 1.0 } }",
+     "is outside of its 4 elements"},
+    {"function f(written real y[8], index n) { unrolled i < n { y[0] = 1.0 } }", "has no constant extent"},
+    {"function f(written real y[8]) { parallel i < 2 { parallel j < 2 { y[i * 2 + j] = 1.0 } } }", "inside another"},
+    {"function f(written real y[8]) { stack real r[8] y[0] = fold.add(r[0], 8) }", "no register array"},
+    {"function f(written real y[8]) { register real r[8] y[0] = fold.add(r[0], 6) }", "a fold of 6 lanes"},
+    {"function f(written real y[8]) { register real r[8] y[0] = fold.add(r[4], 8) }", "is outside of its 8 elements"},
+    {"function g(written real y[8]) { y[0] = 1.0 } function f(written real y[8]) { call g(&y[0]) }",
+     "is called and is no helper"},
+    {"function g(written real y[8]) helper { y[0] = 1.0 } function f(written real y[8]) { call g(&y[0]) }", NULL},
+    {"function g(written real y[8]) helper { y[0] = 1.0 } function f(written real y[8]) { call g(&y[1]) }",
+     "is outside of its 8 elements"},
+    {"function g(written real y[8]) helper { y[0] = 1.0 } function f(real y[8]) { call g(&y[0]) }",
+     "which is not to be written"},
+    {"function g(index n) helper { } function f(real y[8]) { call g(1, 2) }", "takes 1 arguments and gets 2"},
+    {"function g(index n) helper { } function f(real y[8]) { call g(1.0) }", "is real and not index"},
+    {"function g(index n) helper { parallel i < n { } } function f(real y[8]) { parallel j < 2 { call g(j) } }",
+     "is called inside another"},
+    {"function f(written real y[8]) { parallel i < 2 { barrier } }", "a barrier inside a parallel loop"},
+    {"function f(written real y[8]) { global real r[4] }", "declared as global"},
+};
+
+static void test_verifier(void) {
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+    expect(&rules[i], function_verify(arena, last(read_module(rules[i].text))));
+  /* What text cannot say: a variable used outside of its loop. */
+  struct function *f = function_new(arena, "f");
+  struct array *y = function_add_pointer(arena, f, "y", TYPE_REAL, 8, true, NULL);
+  struct statement *loop = block_loop(arena, &f->body, LOOP_SERIAL, "i", expression_index(arena, 8));
+  block_store(arena, &f->body, y, expression_variable(arena, loop->variable), expression_number(arena, TYPE_REAL, 0));
+  struct fault fault = {"y[i] after its loop", "i is not in scope"};
+  expect(&fault, function_verify(arena, f));
+}
+
+/* --- The interpreter ------------------------------------------------------------------------------------------------------------ */
+
+/* Each function takes x, 16 defined reals 0, 1, 2 ..., y, 16 reals never written, and n, which is 16. */
+#define HEAD "function f(real x[16], written real y[16], index n) "
+static const struct fault runs[] = {
+    {HEAD "{ parallel i < n { y[i] = x[i] } }", NULL},
+    {HEAD "{ serial i < n + 1 { y[i] = x[0] } }", "y[16] is out of bounds"},
+    {HEAD "{ serial i < n { y[i - 1] = x[0] } }", "y[-1] is out of bounds"},
+    {HEAD "{ serial i < n { y[i] = x[n - i] } }", "x[16] is out of bounds"},
+    {HEAD "{ y[0] = y[1] }", "y[1] is read and was never written"},
+    {HEAD "{ stack real t[4] y[0] = t[n - 13] }", "t[3] is read and was never written"},
+    {HEAD "{ serial i < 2 { stack real t[1] if i == 0 { t[0] = 1.0 } y[i] = t[0] } }",
+     "t[0] is read and was never written"},
+    {HEAD "{ register real r[8] vector lane < 4 { r[lane] = x[lane] } y[0] = fold.add(r[0], 8) }",
+     "r[4] is read and was never written"},
+    {HEAD "{ y[0] = 1.0 y[0] = y[0] + x[1] }", NULL},
+    {HEAD "{ parallel i < n { y[i // 2] = x[i] } }", "race: y[0] is written by two iterations of the parallel loop"},
+    {HEAD "{ y[0] = 0.0 parallel i < n { y[0] = y[0] + x[i] } }", "race: y[0]"},
+    {HEAD "{ serial i < n { y[i] = 0.0 } parallel i < n - 1 { y[i] = y[i + 1] } }",
+     "another iteration of the parallel loop read it"},
+    {HEAD "{ serial i < n { y[i] = 0.0 } parallel i < n - 1 { y[i + 1] = y[i] } }",
+     "another iteration of the parallel loop wrote it"},
+    {HEAD "{ serial i < n { y[i] = 0.0 } serial i < n - 1 { y[i + 1] = y[i] } }", NULL},
+    {HEAD "{ parallel i < 4 { y[i] = 1.0 } parallel i < 4 { y[3 - i] = y[3 - i] } }", NULL},
+    {HEAD "{ parallel i < 4 { stack real t[1] t[0] = x[i] y[i] = t[0] } }", NULL},
+    {HEAD "{ stack real t[1] parallel i < 4 { t[0] = x[i] y[i] = t[0] } }", "race: t[0]"},
+    {HEAD "{ vector lane < 8 { y[lane // 2] = 1.0 } }", "two iterations of the vector loop"},
+    {HEAD "{ parallel i < 2 { vector lane < 8 { y[i * 8 + lane] = x[lane] } } }", NULL},
+    {HEAD "{ parallel i < 2 { vector lane < 8 { y[i * 7 + lane] = x[lane] } } }", "race: y[7]"},
+    /* A reader before the last two is still remembered. */
+    {HEAD "{ y[0] = 0.0 parallel i < 4 { y[i + 1] = y[0] if i == 3 { y[0] = 1.0 } } }",
+     "another iteration of the parallel loop read it"},
+    {HEAD "{ serial i < n // 0 { } }", "quotient by zero"},
+    {HEAD "{ serial i < n step 4 { if i < n - 4 { y[i // 4] = x[i] } } }", NULL},
+    {HEAD "{ y[0] = where(n < 3, x[n + 5], 1.0) }", NULL},
+    {"function g(real x[8], written real y[4]) helper { y[0] = x[7] }" HEAD "{ call g(&x[8], &y[12]) }", NULL},
+    {"function g(real x[8], written real y[4]) helper { y[0] = x[7] }" HEAD "{ call g(&x[n - 7], &y[0]) }",
+     "x needs 8 elements and gets 7"},
+    {"function g(written real y[1]) helper { y[0] = 1.0 }" HEAD "{ parallel i < 2 { call g(&y[0]) } }", "race: y[0]"},
+};
+
+static void test_interpreter(void) {
+  for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+    double x[16], y[16] = {0};
+    unsigned char defined[16] = {0};
+    for (int j = 0; j < 16; j++) x[j] = j;
+    struct loop_memory from = {x, NULL, 16}, to = {y, defined, 16};
+    struct loop_argument arguments[] = {{.memory = &from}, {.memory = &to}, {.number = 16}};
+    const struct module *module = read_module(runs[i].text);
+    expect(&runs[i], function_interpret(arena, last(module), arguments));
+  }
+}
+
+/* Two arguments that point into one memory race with each other. */
+static void test_aliases(void) {
+  const struct module *module =
+      read_module("function f(real x[4], written real y[4]) { parallel i < 4 { y[i] = x[i] } }");
+  double data[8] = {0};
+  struct loop_memory memory = {data, NULL, 8};
+  struct loop_argument apart[] = {{.memory = &memory, .offset = 4}, {.memory = &memory}};
+  struct loop_argument same[] = {{.memory = &memory}, {.memory = &memory}};
+  struct loop_argument shifted[] = {{.memory = &memory, .offset = 1}, {.memory = &memory}};
+  struct loop_argument outside[] = {{.memory = &memory, .offset = 5}, {.memory = &memory}};
+  struct fault none = {"aliases", NULL}, race = {"aliases one apart", "race"},
+               short_ = {"past the end", "x needs 4 elements and gets 3"};
+  expect(&none, function_interpret(arena, last(module), apart));
+  expect(&none, function_interpret(arena, last(module), same));
+  expect(&race, function_interpret(arena, last(module), shifted));
+  expect(&short_, function_interpret(arena, last(module), outside));
+}
+
+static void test_values(void) {
+  const struct module *module = read_module(
+      "function f(real x[16], written real y[16], index n) {\n"
+      "  register real sum[4]\n"
+      "  unrolled i < 4 { sum[i] = 0.0 }\n"
+      "  serial i < n step 4 { vector lane < 4 { sum[lane] = fma(x[i + lane], 2.0, sum[lane]) } }\n"
+      "  y[0] = fold.add(sum[0], 4)\n"
+      "  y[1] = fold.max(sum[0], 4)\n"
+      "  y[2] = real((0 - n) // 3) + real((0 - n) % 3) / 10.0\n"
+      "  y[3] = cast.bf16(1.00390625)\n"
+      "}\n");
+  double x[16], y[16] = {0};
+  for (int j = 0; j < 16; j++) x[j] = j;
+  struct loop_memory from = {x, NULL, 16}, to = {y, NULL, 16};
+  struct loop_argument arguments[] = {{.memory = &from}, {.memory = &to}, {.number = 16}};
+  CHECK_STRING(function_interpret(arena, last(module), arguments), NULL);
+  CHECK(y[0] == 240 && y[1] == 72);
+  CHECK_NEAR(y[2], -6 + 0.2, 1e-12);
+  CHECK(y[3] == 1.0);
+}
+
+int main(void) {
+  arena = arena_new();
+  test_verifier();
+  test_interpreter();
+  test_aliases();
+  test_values();
+  arena_free(arena);
+  return check_done("loop_faults");
+}
