@@ -27,7 +27,8 @@ static void prepare_updates(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (value->op != OP_update) continue;
-    struct place *place = place_of_state(s, value->state, value);
+    /* A place has its strides in the order of the axes of the value that is stored. */
+    struct place *place = place_of_state(s, value->state, value->input_count == 2 ? value : value->inputs[0]);
     if (value->input_count == 2) {
       s->notes[value->id].place = place;
       s->notes[value->id].materialised = true;

@@ -4,19 +4,28 @@
 
 #include "tests/harness/random_operand.h"
 
+static struct value *known_input(const struct sample *sample, const char *name) {
+  for (int i = 0; i < sample->graph->values.count; i++) {
+    struct value *value = sample->graph->values.items[i];
+    if (value->op == OP_input && !strcmp(value->name, name)) return value;
+  }
+  return NULL;
+}
+
 static struct value *make_random(struct sample *sample) {
   struct graph *graph = sample->graph;
   struct axis *axes[MAX_AXES];
   bool keyed = sample_chance(sample, 60);
   int count = sample_choose_axes(sample, keyed ? sample->batch : NULL, NULL, axes);
-  struct value *step = build_input(graph, "step", KIND_REAL, NULL, NULL, 0), *example = NULL;
-  if (!sample_content(sample, "step", false)) *sample_add_content(sample, "step", false, 1) = 3;
-  if (keyed) {
+  struct value *step = known_input(sample, "step"), *example = keyed ? known_input(sample, "example") : NULL;
+  if (!step) {
+    step = build_input(graph, "step", KIND_REAL, NULL, NULL, 0);
+    *sample_add_content(sample, "step", false, 1) = 3;
+  }
+  if (keyed && !example) {
     example = build_input(graph, "example", KIND_INTEGER, NULL, &sample->batch, 1);
-    if (!sample_content(sample, "example", false)) {
-      double *data = sample_add_content(sample, "example", false, sample->batch->extent);
-      for (int64_t i = 0; i < sample->batch->extent; i++) data[i] = (double)(10 + 3 * i);
-    }
+    double *data = sample_add_content(sample, "example", false, sample->batch->extent);
+    for (int64_t i = 0; i < sample->batch->extent; i++) data[i] = (double)(10 + 3 * i);
   }
   return build_random(graph, (enum distribution)sample_below(sample, 2), (uint32_t)sample_draw(sample), step, example,
                       axes, count);
@@ -213,8 +222,7 @@ static struct value *make_expand(struct sample *sample) {
 }
 
 static struct value *make_cast(struct sample *sample) {
-  static const enum storage rounding[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16,
-                                          STORAGE_I32, STORAGE_I8,   STORAGE_BOOL};
+  static const enum storage rounding[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16};
   if (sample_smooth(sample))
     return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), STORAGE_F64);
   sample->differentiable = false;
@@ -222,7 +230,7 @@ static struct value *make_cast(struct sample *sample) {
     return build_cast(sample->graph, sample_integer_operand(sample, NULL, NULL, false), STORAGE_REAL);
   if (sample_chance(sample, 25)) return build_cast(sample->graph, sample_boolean_operand(sample), STORAGE_REAL);
   return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY),
-                    rounding[sample_below(sample, 6)]);
+                    rounding[sample_below(sample, 3)]);
 }
 
 static struct value *make_reduce(struct sample *sample, enum op op) {

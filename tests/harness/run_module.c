@@ -10,6 +10,7 @@ struct memory_of {
 
 struct bench {
   struct arena *arena;
+  struct sample *sample; /* has the contents; NULL: they are made from the names */
   const int64_t *sizes;
   ARRAY(struct memory_of) memories;
 };
@@ -38,6 +39,8 @@ static const double *input_data(void *context, const struct value *value) {
   struct bench *bench = context;
   int64_t count = 1;
   for (int i = 0; i < value->axis_count; i++) count *= axis_length(value->axes[i], bench->sizes);
+  struct content *content = bench->sample ? sample_content(bench->sample, value->name, false) : NULL;
+  if (content) return content->data;
   double *data = arena_new_array(bench->arena, double, count);
   fill_value(data, count, value->kind, value->range, value->name);
   if (strcmp(value->name, "step") == 0) data[0] = 3;
@@ -55,9 +58,12 @@ struct state_list {
   ARRAY(struct state_data) states;
 };
 
-static double *state_contents(struct arena *arena, const struct state *state) {
+/* Fresh at each call: a run writes to it. */
+static double *state_contents(struct bench *bench, const struct state *state) {
   int64_t count = full_count(state->axes, state->axis_count);
-  double *data = arena_new_array(arena, double, count);
+  double *data = arena_new_array(bench->arena, double, count);
+  struct content *content = bench->sample ? sample_content(bench->sample, state->name, true) : NULL;
+  if (content) return memcpy(data, content->data, sizeof *data * (size_t)count);
   fill_value(data, count, state->kind, NULL, state->name);
   for (int64_t i = 0; state->role == ROLE_OPTIMIZER && i < count; i++) data[i] = fabs(data[i]);
   return data;
@@ -67,7 +73,7 @@ static double *state_data(void *context, const struct state *state) {
   struct state_list *list = context;
   for (int i = 0; i < list->states.count; i++)
     if (list->states.items[i].state == state) return list->states.items[i].data;
-  double *data = state_contents(list->bench->arena, state);
+  double *data = state_contents(list->bench, state);
   array_push(list->bench->arena, &list->states, (struct state_data){state, data});
   return data;
 }
@@ -145,9 +151,9 @@ static const char *compare(struct arena *arena, const char *name, const double *
   return NULL;
 }
 
-const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine, const int64_t *sizes,
-                            double tolerance) {
-  struct bench bench = {.arena = arena, .sizes = sizes};
+static const char *compare_on(struct bench bench, const struct module *module, const struct routine *routine, double tolerance) {
+  struct arena *arena = bench.arena;
+  const int64_t *sizes = bench.sizes;
   struct state_list list = {.bench = &bench};
   bench.memories.capacity = module->buffers.count + 1;
   bench.memories.items = arena_new_array(arena, struct memory_of, bench.memories.capacity);
@@ -156,7 +162,7 @@ const char *compare_routine(struct arena *arena, const struct module *module, co
     struct buffer *buffer = module->buffers.items[i];
     if (buffer->role != BUFFER_STATE) continue;
     struct loop_memory *memory = memory_of(&bench, buffer);
-    memcpy(memory->data, state_contents(arena, buffer->state), sizeof(double) * (size_t)buffer->count);
+    memcpy(memory->data, state_contents(&bench, buffer->state), sizeof(double) * (size_t)buffer->count);
     memset(memory->defined, 1, (size_t)buffer->count);
   }
   int input = 0;
@@ -189,6 +195,15 @@ const char *compare_routine(struct arena *arena, const struct module *module, co
     if (wrong) return wrong;
   }
   return NULL;
+}
+
+const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine, const int64_t *sizes,
+                            double tolerance) {
+  return compare_on((struct bench){.arena = arena, .sizes = sizes}, module, routine, tolerance);
+}
+
+const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine, double tolerance) {
+  return compare_on((struct bench){.arena = sample->arena, .sample = sample, .sizes = sample->sizes}, module, routine, tolerance);
 }
 
 static int64_t bytes_of(enum type type, bool double_precision) {

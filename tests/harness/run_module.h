@@ -4,6 +4,7 @@
 
 #include "ir/interpret.h"
 #include "ir/loop.h"
+#include "tests/harness/random_graph.h"
 
 /* Contents for inputs and states: deterministic numbers made from the name; integers lie in their range. */
 void fill_value(double *data, int64_t count, enum kind kind, const struct axis *range, const char *name);
@@ -11,6 +12,8 @@ void fill_value(double *data, int64_t count, enum kind kind, const struct axis *
    `sizes` are the present lengths, by index. */
 const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
                             const int64_t *sizes, double tolerance);
+/* The same on a random graph with its own contents. */
+const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine, double tolerance);
 /* NULL, or two activations that live at the same time and overlap, or one outside the arena. */
 const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine, bool double_precision);
 

@@ -1,0 +1,52 @@
+/* Schedules of every operation and of random graphs, run as loops, against the interpreter of the tensor IR. */
+#include "passes/passes.h"
+#include "tests/harness/run_module.h"
+#include "tests/unit/check.h"
+
+static const struct target targets[] = {{.name = "plain",
+                                         .lanes = 4,
+                                         .registers = 16,
+                                         .fused_multiply_add = true,
+                                         .double_precision = true,
+                                         .tile_rows = 4,
+                                         .tile_vectors = 2},
+                                        {.name = "masked",
+                                         .lanes = 8,
+                                         .registers = 32,
+                                         .masks = true,
+                                         .fused_multiply_add = true,
+                                         .double_precision = true,
+                                         .tile_rows = 3,
+                                         .tile_vectors = 2}};
+static const char *const pipelines[] = {"", "fuse", "fuse,plan"};
+
+static void check_sample(struct sample *sample, int choice) {
+  struct arena *arena = sample->arena;
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  struct pass_options options = {.pipeline = pipelines[choice % 3], .target = &targets[choice / 3 % 2], .verify = true};
+  int failed = check_totals.failed;
+  pass_inline(sample->graph);
+  struct module *module = run_schedules(&sample->program, &options, diagnostics);
+  if (CHECK(module && !diagnostics->error_count) && CHECK(module->routines.count == 1)) {
+    CHECK_STRING(compare_sample(sample, module, module->routines.items[0], 1e-9), NULL);
+    if (choice % 3 == 2) CHECK_STRING(check_plan(arena, module, module->routines.items[0], true), NULL);
+  }
+  diagnostics_print(diagnostics, stdout);
+  if (check_totals.failed > failed) {
+    printf("target %s, pipeline '%s'\n", options.target->name, options.pipeline);
+    graph_print(stdout, sample->graph);
+  }
+}
+
+int main(void) {
+  uint64_t seed = check_random();
+  for (int i = 0; i < 12 * OP_COUNT + 150; i++) {
+    struct arena *arena = arena_new();
+    int flags = i % 2 ? SAMPLE_SIZES : 0;
+    struct sample *sample = i < 12 * OP_COUNT ? sample_operation(arena, (enum op)(i / 12), seed + (uint64_t)i, flags)
+                                              : sample_graph(arena, 5 + i % 13, seed + (uint64_t)i, flags);
+    if (sample->stage != STAGE_LOWERED) check_sample(sample, i);
+    arena_free(arena);
+  }
+  return check_done("schedule_random");
+}
