@@ -352,6 +352,9 @@ int64_t setting_integer(struct lowering *lowering, const ast_block *block, const
                         int64_t low, int64_t high);
 double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, double fallback);
 const char *setting_string(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name);
+/* The name of a file: relative to the spec's folder when it is written in the spec, to where the command runs when from -D. */
+const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
+                         const char *name);
 /* A setting that is a name, as in `tokenizer = char`. */
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct span *span);
 
@@ -390,6 +393,8 @@ void apply_freezes(struct lowering *lowering);
 void read_data_settings(struct lowering *lowering);
 /* Is there a column of this name in the data? Then it becomes a column of the program, and an input of the graph. */
 bool data_column(struct lowering *lowering, const char *name, struct span span, struct thing *thing);
+/* "data 'line' supplies x, y": for what a loss may name. */
+const char *supplied_text(struct lowering *lowering);
 /* Checks that the data supplies a model input. */
 void feed_model_input(struct lowering *lowering, const struct ast_signature *signature, const struct value *input);
 /* Ends the graph "synthesize", which read_data_settings began, with an output for each column in use. */

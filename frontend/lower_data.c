@@ -50,16 +50,6 @@ static struct frame *data_frame(struct lowering *lowering) {
 
 /* --- Settings ------------------------------------------------------------------------------------------------------------- */
 
-static const char *data_path(struct lowering *lowering, const char *name) {
-  struct found_setting found;
-  const char *path = setting_string(lowering, &lowering->data->body, "data", name);
-  if (!path || !find_setting(lowering, &lowering->data->body, "data", name, &found)) return NULL;
-  if (!*path) fail(lowering, found.span, "the name of the data's file is empty");
-  /* A path in a spec is relative to the spec, one on the command line to where the command runs. */
-  const char *folder = lowering->data_file->folder;
-  return !found.statement || *path == '/' || !*folder ? path : arena_format(lowering->arena, "%s/%s", folder, path);
-}
-
 static enum tokenizer read_tokenizer(struct lowering *lowering, enum data_source source) {
   struct span span;
   const char *name = setting_name(lowering, &lowering->data->body, "data", "tokenizer", &span);
@@ -121,7 +111,7 @@ void read_data_settings(struct lowering *lowering) {
   settings->name = lowering->data->name.text;
   settings->span = lowering->data->span;
   settings->source = text ? DATA_TEXT : csv ? DATA_CSV : DATA_SYNTHETIC;
-  if (text || csv) settings->path = data_path(lowering, text ? "text" : "csv");
+  if (text || csv) settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv");
   settings->tokenizer = read_tokenizer(lowering, settings->source);
   settings->split = read_share(lowering, "split", 1);
   settings->mask = text ? read_share(lowering, "corrupt", 0) : 0;
@@ -339,6 +329,15 @@ static const char *list_names(struct lowering *lowering, const names *list) {
   return list->count ? text : "nothing";
 }
 
+const char *supplied_text(struct lowering *lowering) {
+  names supplied = {0};
+  supplied_names(lowering, &supplied);
+  return arena_format(lowering->arena, "data '%s' supplies %s%s", lowering->data->name.text, list_names(lowering, &supplied),
+                      lowering->program->data->source == DATA_TEXT && !(lowering->program->data->mask > 0)
+                          ? " (and target, with corrupt = 0.15)"
+                          : "");
+}
+
 void feed_model_input(struct lowering *lowering, const struct ast_signature *signature, const struct value *input) {
   struct description description;
   bool known = false;
@@ -346,10 +345,7 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
   if (!input) return;
   if (!describe(lowering, name, &description, &known)) {
     if (known) return;
-    names supplied = {0};
-    supplied_names(lowering, &supplied);
-    fail(lowering, signature->name.span, "data '%s' does not supply the model's input '%s'; it supplies %s", lowering->data->name.text, name,
-         list_names(lowering, &supplied));
+    fail(lowering, signature->name.span, "nothing feeds the model's input '%s': %s", name, supplied_text(lowering));
     report_note(lowering->diagnostics, lowering->data->name.span, "the data");
     return;
   }

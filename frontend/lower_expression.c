@@ -311,9 +311,14 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
   }
   names candidates = {0};
   collect_visible_names(lowering, &candidates);
+  for (int i = 0; lowering->frame->resolve && i < lowering->outputs.count; i++)
+    array_push(lowering->arena, &candidates, lowering->model->results.items[i].name.text);
   if (lowering->sizes)
     return fail(lowering, expression->span, "there is no axis or number '%s' here%s", path->text,
                 suggestion(lowering, path->text, &candidates));
+  if (lowering->frame->resolve)
+    return fail(lowering, expression->span, "there is no '%s' here%s: %s", path->text, suggestion(lowering, path->text, &candidates),
+                supplied_text(lowering));
   return fail(lowering, expression->span, "there is no %s '%s' here%s", path->parts.count > 1 ? "parameter" : "name", path->text,
               suggestion(lowering, path->text, &candidates));
 }

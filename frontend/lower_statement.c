@@ -124,6 +124,7 @@ static bool check_carried(struct lowering *lowering, carried_names *carried, con
     if (!same_shape(&item->before, &item->symbol->thing)) {
       fail(lowering, statement->span, "a repeat carries '%s' from copy to copy, so its axes and kind must not change: it was %s and becomes %s",
            item->symbol->name, describe(lowering, &item->before), describe(lowering, &item->symbol->thing));
+      item->symbol->thing = poison();
       good = false;
     }
     item->before = item->symbol->thing;

@@ -23,7 +23,7 @@ void read_train_settings(struct lowering *lowering) {
       .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
       .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
       .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
-      .initial = setting_string(lowering, block, "train", "init"),
+      .initial = setting_path(lowering, lowering->train_file, block, "train", "init"),
       .span = lowering->train->span};
   struct found_setting found;
   if (settings->steps > 0 && settings->epochs > 0) {
@@ -158,7 +158,7 @@ static struct value *clip_gradients(struct lowering *lowering, trained_parameter
 static struct state *average_of(struct lowering *lowering, struct state *parameter) {
   struct state *average = table_find(&lowering->averages, parameter->name);
   if (average) return average;
-  const char *name = arena_format(lowering->arena, "average/%s", parameter->name);
+  const char *name = arena_format(lowering->arena, "%s/average", parameter->name);
   average = state_new(lowering, name, ROLE_AVERAGE, KIND_REAL, parameter->axes, parameter->axis_count, parameter->span);
   average->initial = parameter->initial;
   average->low = parameter->low;

@@ -110,8 +110,6 @@ enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SA
 void lam_initialize(struct lam_program *program, uint32_t seed);
 /* Averages become copies of their parameters. */
 void lam_start_averages(struct lam_program *program);
-/* Exchanges parameters and their averages: evaluation uses averages where the spec asks for them. */
-void lam_swap_averages(struct lam_program *program);
 
 /* --- safetensors.c: the file format of weights -------------------------------------------------------------------------------- */
 

@@ -43,16 +43,3 @@ void lam_start_averages(struct lam_program *program) {
     memcpy(average->data, parameter->data, (size_t)lam_count(average->shape, average->rank) * lam_type_size(average->type));
   }
 }
-
-void lam_swap_averages(struct lam_program *program) {
-  for (int i = 0; i < program->tensor_count; i++) {
-    struct lam_tensor *average = &program->tensors[i], *parameter;
-    if (average->role != LAM_AVERAGE || !(parameter = lam_averaged(program, average))) continue;
-    lam_real *x = average->data, *y = parameter->data;
-    for (int64_t j = lam_count(average->shape, average->rank); j > 0; j--, x++, y++) {
-      lam_real kept = *x;
-      *x = *y;
-      *y = kept;
-    }
-  }
-}

@@ -117,9 +117,7 @@ static double lam_training_step(struct lam_training *training) {
 
 static void lam_training_evaluate(struct lam_training *training) {
   if (!training->validation) return;
-  lam_swap_averages(training->program);
   double loss = lam_evaluate(training->validation, LAM_VALIDATION);
-  lam_swap_averages(training->program);
   lam_progress_evaluation(&training->progress, training->run.step, loss);
 }
 

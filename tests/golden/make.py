@@ -137,7 +137,7 @@ def sinusoid(n):
 
 def translate(m, batch):
     source, to = batch["from"], batch["to"]
-    table = m("encoder.embed_tokens.weight", 128, EMBED)
+    table = m("encoder.embed_tokens.weight", 256, EMBED)
     x = table[source] + sinusoid(12)
     for i in range(2):
         h = f"encoder.layers.{i}."
