@@ -65,6 +65,12 @@ struct value *rule_reduce_reduced(struct simplifier *s, struct value *value) {
   return build_reduce(s->graph, value->op, inner->inputs[0], list, count);
 }
 
+struct value *rule_reduce_negative(struct simplifier *s, struct value *value) {
+  struct value *x = value->inputs[0];
+  if (x->op != OP_neg || !used_once(s, x)) return NULL;
+  return build_unary(s->graph, OP_neg, build_reduce(s->graph, OP_reduce_sum, x->inputs[0], value->list, value->list_count));
+}
+
 struct value *rule_reduce_renamed(struct simplifier *s, struct value *value) {
   struct value *rename = value->inputs[0];
   if (rename->op != OP_rename || !list_has_axis(value->list, value->list_count, rename->result)) return NULL;

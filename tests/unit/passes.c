@@ -208,6 +208,7 @@ static struct value *padded(struct bench *b) { return build_pad(b->graph, b->x, 
   CASE("input", most(b, wide(b, b->x, b->f), b->f))                                                                     \
   CASE("input reduce_sum expand", sum(b, wide(b, b->x, b->f), b->a))                                                    \
   CASE("input reduce_sum", sum(b, sum(b, b->x, b->a), b->b))                                                            \
+  CASE("input reduce_sum neg", sum(b, unary(b, OP_neg, b->x), b->a))                                                    \
   CASE("input reduce_max", most(b, most(b, b->x, b->b), b->a))                                                          \
   CASE("input reduce_sum", sum(b, build_rename(b->graph, b->x, b->a, b->d), b->d))                                      \
   CASE("input input contract expand", build_contract(b->graph, wide(b, b->x, b->f), b->y, &b->a, 1))                    \
