@@ -88,10 +88,11 @@ static struct piece load_piece(struct writer *writer, const struct expression *x
         writer, expression_apply(writer->arena, OP_sub, x->arguments[0], expression_variable(writer->arena, writer->lane), NULL));
     int64_t place;
     if (!is_literal(base, &place)) bug("%s: %s is no register", writer->function->name, array->name);
-    const char *vector = arena_format(writer->arena, "%s[%lld]", array->name, (long long)place / writer->target->lanes);
+    const char *vector = array_element(writer, array, place / writer->target->lanes);
     const char *lanes = vector_spill(writer, array->name, x->type, vector);
     return piece_name(arena_format(writer->arena, "%s[%s]", lanes, writer->lane_name));
   }
+  if (array->single) return piece_name(array->name);
   return piece_name(arena_format(writer->arena, "%s[%s]", array->name, scalar_text(writer, x->arguments[0])));
 }
 
@@ -164,7 +165,35 @@ static struct piece cast_piece(struct writer *writer, const struct expression *x
   bug("no such storage");
 }
 
+/* The number that a term of an index is multiplied by. */
+static int64_t term_factor(const struct expression *x) {
+  int64_t factor = 1;
+  if (x->kind == EXPRESSION_NUMBER) return 0;
+  if (x->kind == EXPRESSION_APPLY && x->op == OP_mul && !is_literal(x->arguments[1], &factor)) is_literal(x->arguments[0], &factor);
+  return factor;
+}
+
+/* A sum of index terms: the largest strides first, as a person writes them, and the number last. */
+static struct piece sum_piece(struct writer *writer, const struct expression *x) {
+  enum { MOST = 16 };
+  const struct expression *terms[MOST];
+  int count = 0;
+  for (; x->kind == EXPRESSION_APPLY && x->op == OP_add && count < MOST - 1; x = x->arguments[0]) terms[count++] = x->arguments[1];
+  terms[count++] = x;
+  const char *text = NULL;
+  for (; count > 0; count--) {
+    int best = count - 1; /* of equal strides the first of the sum, which is the last here */
+    for (int i = count - 2; i >= 0; i--)
+      if (term_factor(terms[i]) > term_factor(terms[best])) best = i;
+    const char *term = piece_text(writer->arena, scalar_piece(writer, terms[best]), text ? BINDS_PRODUCT : BINDS_SUM);
+    text = text ? arena_format(writer->arena, "%s + %s", text, term) : term;
+    for (int i = best; i < count - 1; i++) terms[i] = terms[i + 1];
+  }
+  return (struct piece){text, BINDS_SUM};
+}
+
 static struct piece apply_piece(struct writer *writer, const struct expression *x) {
+  if (x->op == OP_add && x->type == TYPE_INDEX) return sum_piece(writer, x);
   if (x->op == OP_cast) return cast_piece(writer, x);
   /* Compilers warn of k == k; of reals it is a question worth asking. */
   if (op_facts[x->op].class == CLASS_COMPARE && x->arguments[0]->type != TYPE_REAL && expression_equal(x->arguments[0], x->arguments[1]))
@@ -203,8 +232,7 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
   if (array->vectors) {
     int64_t place;
     if (!is_literal(start, &place)) bug("%s: a fold of an unknown register", writer->function->name);
-    const char *vector = arena_format(writer->arena, "%s[%lld]", array->name, (long long)place / writer->target->lanes);
-    struct piece argument = piece_name(vector);
+    struct piece argument = piece_name(array_element(writer, array, place / writer->target->lanes));
     return piece_fill(writer->arena, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
   }
   if (x->type != TYPE_REAL) bug("%s: a fold of type %s", writer->function->name, type_names[x->type]);

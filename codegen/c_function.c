@@ -1,4 +1,5 @@
 /* Functions and statements as C. */
+#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c_writer.h"
@@ -52,6 +53,10 @@ struct array_binding *writer_find_array(struct writer *writer, const struct arra
   bug("%s: the array %s is not in scope", writer->function->name, array->name);
 }
 
+const char *array_element(struct writer *writer, const struct array_binding *array, int64_t place) {
+  return array->single ? array->name : arena_format(writer->arena, "%s[%lld]", array->name, (long long)place);
+}
+
 static bool has_values(struct writer *writer, const struct expression *x) {
   if (x->kind == EXPRESSION_VARIABLE) return writer_find(writer, x->variable)->kind == BINDING_VALUE;
   for (int i = 0; i < x->argument_count; i++)
@@ -95,7 +100,7 @@ static const char *head(struct writer *writer, const struct function *function, 
   for (int i = 0; i < function->parameters.count; i++) {
     const struct parameter *parameter = &function->parameters.items[i];
     const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
-    if (parameter->array) array_push(writer->arena, &writer->arrays, (struct array_binding){parameter->array, name, false});
+    if (parameter->array) array_push(writer->arena, &writer->arrays, (struct array_binding){.array = parameter->array, .name = name});
     else writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
     text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", parameter_text(writer->arena, writer->target, parameter, name, comments));
   }
@@ -142,6 +147,30 @@ static void print_loop_body(struct writer *writer, const char *loop, const struc
   text_close(writer->text);
 }
 
+static bool mentions(const char *text, const char *name) {
+  size_t length = strlen(name);
+  for (const char *at = text; (at = strstr(at, name)) != NULL; at++) {
+    bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+    if (begins && !isalnum((unsigned char)at[length]) && at[length] != '_') return true;
+  }
+  return false;
+}
+
+/* A whole function, whose parameters are the first names in scope. Those without a use are marked: functions of one family take the
+   same parameters, and a tile of one row has no use for the distance between rows. */
+static void print_body(struct writer *writer, const char *first_line, int parameters, const struct block *block) {
+  struct text *text = writer->text;
+  writer->text = text_new(writer->arena);
+  writer->text->indentation = 1;
+  print_block(writer, block);
+  text_open(text, "%s", first_line);
+  for (int i = 0; i < parameters; i++)
+    if (!mentions(text_string(writer->text), writer->names.items[i])) text_line(text, "(void)%s;", writer->names.items[i]);
+  text_raw(text, text_string(writer->text));
+  text_close(text);
+  writer->text = text;
+}
+
 /* Compilers do not give the target's attribute to the functions that they make of a parallel loop's body (clang with -fopenmp), so
    the body becomes a function of its own here. */
 static void print_part(struct writer *writer, const struct statement *s, const char *loop) {
@@ -164,7 +193,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     parameters = arena_format(arena, "%s%s%s%s *restrict %s", parameters, *parameters ? ", " : "", constant,
                               c_type(writer->target, array->type), inside);
     arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_find_array(writer, array)->name);
-    array_push(arena, &part.arrays, (struct array_binding){array, inside, false});
+    array_push(arena, &part.arrays, (struct array_binding){.array = array, .name = inside});
   }
   for (int i = 0; i < outside.variables.count; i++) {
     const struct variable *variable = outside.variables.items[i];
@@ -177,9 +206,8 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     }
     writer_bind(&part, binding);
   }
-  text_open(part.text, "LAM_SIMD static void %s(%s)", name, *parameters ? parameters : "void");
-  print_block(&part, &s->body);
-  text_close(part.text);
+  const char *first_line = arena_format(arena, "LAM_SIMD static void %s(%s)", name, *parameters ? parameters : "void");
+  print_body(&part, first_line, part.names.count, &s->body);
   text_blank(part.text);
   writer->part_count = part.part_count;
   text_raw(writer->parts, text_string(part.text));
@@ -237,20 +265,36 @@ static void print_loop(struct writer *writer, const struct statement *s) {
 static void print_array(struct writer *writer, const struct statement *s, const struct block *block) {
   const struct array *array = s->array;
   const char *name = writer_declare(writer, array->name);
-  bool vectors = array_is_vectors(writer->target, block, array);
-  array_push(writer->arena, &writer->arrays, (struct array_binding){array, name, vectors});
-  if (!vectors) {
-    text_line(writer->text, "%s %s[%lld];", c_type(writer->target, array->type), name, (long long)array->count);
-    return;
+  struct array_binding binding = {.array = array, .name = name, .vectors = array_is_vectors(writer->target, block, array)};
+  int64_t count = array->count / (binding.vectors ? writer->target->lanes : 1);
+  binding.single = binding.vectors ? count == 1 : array_is_number(block, array);
+  array_push(writer->arena, &writer->arrays, binding);
+  const char *type = c_type(writer->target, array->type);
+  if (binding.vectors) {
+    enum operation row = array->type == TYPE_REAL ? OPERATION_real_type : array->type == TYPE_BOOLEAN ? OPERATION_mask_type : OPERATION_int_type;
+    type = writer->simd->vector[row];
   }
-  enum operation type = array->type == TYPE_REAL ? OPERATION_real_type : array->type == TYPE_BOOLEAN ? OPERATION_mask_type : OPERATION_int_type;
-  text_line(writer->text, "%s %s[%lld];", writer->simd->vector[type], name, (long long)array->count / writer->target->lanes);
+  if (binding.single) text_line(writer->text, "%s %s;", type, name);
+  else text_line(writer->text, "%s %s[%lld];", type, name, (long long)count);
 }
 
 static void print_store(struct writer *writer, const struct statement *s) {
-  const char *index = resolved_text(writer, s->index);
+  struct array_binding *array = writer_find_array(writer, s->array);
+  const char *index = array->single ? NULL : resolved_text(writer, s->index);
   const char *value = resolved_text(writer, s->expression);
-  text_line(writer->text, "%s[%s] = %s;", writer_find_array(writer, s->array)->name, index, value);
+  if (array->single) text_line(writer->text, "%s = %s;", array->name, value);
+  else text_line(writer->text, "%s[%s] = %s;", array->name, index, value);
+}
+
+/* "float sum = 0;" where a number in a register gets its first value next. */
+static bool print_initialized(struct writer *writer, const struct statement *s, const struct statement *next, const struct block *block) {
+  if (s->kind != STATEMENT_ARRAY || !next || next->kind != STATEMENT_STORE || next->array != s->array) return false;
+  if (!array_is_number(block, s->array)) return false;
+  const char *value = resolved_text(writer, next->expression);
+  const char *name = writer_declare(writer, s->array->name);
+  array_push(writer->arena, &writer->arrays, (struct array_binding){.array = s->array, .name = name, .single = true});
+  text_line(writer->text, "%s %s = %s;", c_type(writer->target, s->array->type), name, value);
+  return true;
 }
 
 static void print_let(struct writer *writer, const struct statement *s) {
@@ -298,7 +342,11 @@ static void print_statement(struct writer *writer, const struct statement *s, co
 }
 
 static void print_block(struct writer *writer, const struct block *block) {
-  for (int i = 0; i < block->statements.count; i++) print_statement(writer, block->statements.items[i], block);
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *s = block->statements.items[i], *next = i + 1 < block->statements.count ? block->statements.items[i + 1] : NULL;
+    if (print_initialized(writer, s, next, block)) i++;
+    else print_statement(writer, s, block);
+  }
 }
 
 static struct writer writer_new(struct c_printer *printer, const struct function *function, const char *linkage) {
@@ -318,9 +366,9 @@ void c_print_prototype(struct c_printer *printer, const struct function *functio
 
 void c_print_function(struct c_printer *printer, const struct function *function, const char *linkage) {
   struct writer writer = writer_new(printer, function, linkage);
-  text_open(writer.text, "%s", head(&writer, function, linkage, true));
-  print_block(&writer, &function->body);
-  text_close(writer.text);
+  const char *first_line = head(&writer, function, linkage, true);
+  int parameters = writer.names.count;
+  print_body(&writer, first_line, parameters, &function->body);
   text_raw(printer->text, text_string(writer.parts));
   if (function->comment) text_comment(printer->text, function->comment);
   text_raw(printer->text, text_string(writer.text));

@@ -112,6 +112,44 @@ bool array_is_vectors(const struct target *target, const struct block *scope, co
   return usage.vectors && usage.used;
 }
 
+static bool block_uses_as_number(const struct block *block, const struct array *array);
+
+static bool uses_as_number(const struct expression *x, const struct array *array) {
+  if (!x) return true;
+  if (x->array == array && (x->kind != EXPRESSION_LOAD || x->arguments[0]->kind != EXPRESSION_NUMBER)) return false;
+  for (int i = 0; i < x->argument_count; i++)
+    if (!uses_as_number(x->arguments[i], array)) return false;
+  return true;
+}
+
+static bool statement_uses_as_number(const struct statement *s, const struct array *array) {
+  if (s->kind == STATEMENT_STORE && s->array == array && s->index->kind != EXPRESSION_NUMBER) return false;
+  for (int i = 0; i < s->arguments.count; i++)
+    if (s->arguments.items[i].array == array || !uses_as_number(s->arguments.items[i].expression, array)) return false;
+  if (!uses_as_number(s->index, array) || !uses_as_number(s->expression, array) || !uses_as_number(s->extent, array)) return false;
+  /* The body of a parallel loop may be a function of its own, which takes arrays by their address. */
+  if (s->kind == STATEMENT_LOOP && s->loop == LOOP_PARALLEL) {
+    struct arena *arena = arena_new();
+    struct free_names outside = {0};
+    block_free_names(arena, &s->body, &outside);
+    bool shared = false;
+    for (int i = 0; i < outside.arrays.count; i++) shared = shared || outside.arrays.items[i] == array;
+    arena_free(arena);
+    if (shared) return false;
+  }
+  return block_uses_as_number(&s->body, array);
+}
+
+static bool block_uses_as_number(const struct block *block, const struct array *array) {
+  for (int i = 0; i < block->statements.count; i++)
+    if (!statement_uses_as_number(block->statements.items[i], array)) return false;
+  return true;
+}
+
+bool array_is_number(const struct block *scope, const struct array *array) {
+  return array->memory == MEMORY_REGISTER && array->count == 1 && block_uses_as_number(scope, array);
+}
+
 /* --- Free names --------------------------------------------------------------------------------------------------------------- */
 
 struct collection {

@@ -63,7 +63,7 @@ static const char *place_in_registers(struct writer *writer, const struct array_
   int64_t place;
   if (!splits_lane(writer, index, &base) || !is_literal(base, &place))
     bug("%s: %s is indexed by what is not known", writer->function->name, array->name);
-  return arena_format(writer->arena, "%s[%lld]", array->name, (long long)place / writer->target->lanes);
+  return array_element(writer, array, place / writer->target->lanes);
 }
 
 /* --- Lanes one by one --------------------------------------------------------------------------------------------------------- */
@@ -120,11 +120,36 @@ static const char *splat(struct writer *writer, const struct expression *x) {
   return piece_fill(writer->arena, row(writer, families[x->type].splat), &value).text;
 }
 
+/* An element for each lane, anywhere in the array: index = base + offset, the offset a vector of 32 bits. NULL where it might not
+   fit, or memory holds no such elements. */
+static const char *gather(struct writer *writer, const struct expression *x) {
+  struct arena *arena = writer->arena;
+  const struct expression *index = x->arguments[0], *base = expression_index(arena, 0);
+  int64_t stride;
+  enum operation operation = x->type == TYPE_REAL ? OPERATION_real_gather : OPERATION_int_gather;
+  enum operation masked = x->type == TYPE_REAL ? OPERATION_real_gather_masked : OPERATION_int_gather_masked;
+  if (x->type == TYPE_BOOLEAN || !writer->simd->vector[operation] || !writer->simd->vector[masked]) return NULL;
+  if (expression_coefficient(index, writer->lane, &stride) && stride > -(1 << 24) && stride < 1 << 24) {
+    const struct expression *offset = index_multiply(arena, expression_variable(arena, writer->lane), stride);
+    base = expression_apply(arena, OP_sub, index, offset, NULL);
+    index = offset;
+    if (has_lanes(writer, base)) return NULL;
+  } else if (x->array->count <= 0 || x->array->count > INT32_MAX) {
+    return NULL;
+  }
+  const char *pointer = pointer_piece(writer, x->array, base).text, *offsets = vector_text(writer, index);
+  if (writer->guard) return fill(writer, masked, pointer, offsets, writer->guard);
+  return fill(writer, operation, pointer, offsets, NULL);
+}
+
 static const char *load(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   const struct expression *base;
   if (array->vectors) return place_in_registers(writer, array, x->arguments[0]);
-  if (!splits_lane(writer, x->arguments[0], &base)) return by_lanes(writer, x);
+  if (!splits_lane(writer, x->arguments[0], &base)) {
+    const char *gathered = gather(writer, x);
+    return gathered ? gathered : by_lanes(writer, x);
+  }
   const char *pointer = pointer_piece(writer, x->array, base).text;
   if (writer->guard) return fill(writer, families[x->type].load_masked, pointer, writer->guard, NULL);
   return fill(writer, families[x->type].load, pointer, NULL, NULL);

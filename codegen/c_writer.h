@@ -25,6 +25,7 @@ struct array_binding {
   const struct array *array;
   const char *name;
   bool vectors; /* a register array held as vectors: element k is lane k % lanes of name[k / lanes] */
+  bool single;  /* a register array of one element (or vector): a plain variable */
 };
 
 struct writer {
@@ -54,6 +55,8 @@ const char *writer_declare(struct writer *writer, const char *name);
 void writer_bind(struct writer *writer, struct binding binding);
 struct binding *writer_find(struct writer *writer, const struct variable *variable);
 struct array_binding *writer_find_array(struct writer *writer, const struct array *array);
+/* "x[3]", or "x" of a single register. */
+const char *array_element(struct writer *writer, const struct array_binding *array, int64_t place);
 /* The expression with bound values in place of their variables, folded. */
 const struct expression *writer_resolve(struct writer *writer, const struct expression *expression);
 
@@ -76,6 +79,8 @@ const char *vector_spill(struct writer *writer, const char *name, enum type type
 
 /* Whether every use of a register array is of whole vectors at known places, so that it can be an array of vectors. */
 bool array_is_vectors(const struct target *target, const struct block *scope, const struct array *array);
+/* Whether a register array of one element is used as a number only: no call has its address, no index has variables. */
+bool array_is_number(const struct block *scope, const struct array *array);
 /* The variables and arrays that `block` uses and does not declare. */
 struct free_names {
   ARRAY(const struct variable *) variables;

@@ -67,12 +67,14 @@ static size_t break_place(const char *line, size_t room) {
       in_comment = true;
     } else if (c == '(' || c == '[' || c == '{') {
       depth++;
-      if (c == '(' && i > room / 4 && i + 1 < room && line[i + 1] != ')' && depth + 6 <= best_depth) best = i + 1, best_depth = depth + 6;
+      if (c == '(' && i > room / 4 && i + 1 < room && line[i + 1] != ')' && 2 * depth + 12 <= best_depth)
+        best = i + 1, best_depth = 2 * depth + 12;
     } else if (c == ')' || c == ']' || c == '}') {
       depth--;
     } else if (c == ' ' && may_break(line, i)) {
-      /* A little deeper is worth it when the shallow place would leave most of the line empty. */
-      int weight = depth + (i < room / 4 ? 8 : i < room / 2 ? 2 : 0);
+      /* After a comma rather than at an operator; and a little deeper is worth it when the shallow place would leave most of
+         the line empty. */
+      int weight = 2 * depth + (i < room / 4 ? 16 : i < room / 2 ? 4 : 0) + (line[i - 1] != ',');
       if (weight <= best_depth) best = i + 1, best_depth = weight;
     }
   }

@@ -340,8 +340,7 @@ static void *compile(struct arena *arena, const char *compiler, const char *fold
   if (!CHECK(out != NULL)) return NULL;
   fputs(source, out);
   fclose(out);
-  /* The functions of this test have parameters for all that an expression could use. */
-  const char *command = arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -Wno-unused-parameter -shared -fPIC -o %s %s -lm", compiler, library, file);
+  const char *command = arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compiler, library, file);
   if (!CHECK(system(command) == 0)) return NULL;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   CHECK(handle != NULL);
