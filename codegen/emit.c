@@ -229,6 +229,7 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
                       const struct target *target) {
   struct emitter emitter = {.arena = arena, .program = program, .module = module, .target = target};
   emitter.name = c_identifier(arena, program->name);
+  emit_name_copies(&emitter);
   emit_layout(&emitter);
   const char *header = print_header(&emitter);
   return (struct emitted){.source = print_source(&emitter), .header = header};

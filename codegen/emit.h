@@ -64,6 +64,8 @@ int64_t emit_activation_bytes(const struct emitter *emitter);
 const char *path_with_copy(struct arena *arena, const char *path, const char *repeat, int copy, const char *with);
 
 /* --- emit_routines.c */
+/* Gives numbers to activations that only the rolling of loops shows to be copies; before emit_layout. */
+void emit_name_copies(struct emitter *emitter);
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine);
 
 /* --- emit_tables.c */

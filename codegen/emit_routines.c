@@ -294,7 +294,8 @@ static int find_phases(const struct routine *routine, struct phase phases[3]) {
   while (loss < count && !writes(routine->launches.items[loss], is_loss)) loss++;
   while (update < count && !writes(routine->launches.items[update], is_learned)) update++;
   loss = loss < count ? loss + 1 : 0;
-  if (loss >= update || loss < SHORT_PHASE || count < LONG_ROUTINE) loss = 0;
+  bool trains = !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
+  if (loss >= update || loss < SHORT_PHASE || count < LONG_ROUTINE || !trains) loss = 0;
   if (count < LONG_ROUTINE || update >= count || update < SHORT_PHASE) update = count;
   int phase_count = 0;
   if (!loss && update == count) {
@@ -309,6 +310,16 @@ static int find_phases(const struct routine *routine, struct phase phases[3]) {
   if (update < count)
     phases[phase_count++] = (struct phase){"update", "One step of the optimizer.", update, count - update};
   return phase_count;
+}
+
+void emit_name_copies(struct emitter *emitter) {
+  for (int i = 0; i < emitter->module->routines.count; i++) {
+    const struct routine *routine = emitter->module->routines.items[i];
+    struct phase phases[3];
+    int count = find_phases(routine, phases);
+    for (int j = 0; j < count; j++)
+      roll_name_copies(emitter->arena, emitter->module, routine->launches.items + phases[j].first, phases[j].count);
+  }
 }
 
 /* Locals that the calls refer to. */

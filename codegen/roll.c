@@ -77,6 +77,71 @@ struct argument_family roll_argument(struct launch *const *launches, const struc
                  : number_family(launches, roll, position, argument);
 }
 
+/* --- Copies ------------------------------------------------------------------------------------------------------------- */
+
+/* Different activations of one kind that no repeat of the spec has given numbers. */
+static bool can_be_copies(struct launch *const *launches, const struct roll *roll, int position, int argument) {
+  const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
+  if (!first) return false;
+  for (int t = 0; t < roll->copies; t++) {
+    const struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
+    if (buffer->role != BUFFER_ACTIVATION || buffer->copy >= 0 || buffer->type != first->type ||
+        buffer->count != first->count)
+      return false;
+    for (int before = 0; before < t; before++)
+      if (at(launches, roll, position, argument, before)->buffer == buffer) return false;
+  }
+  return true;
+}
+
+/* The copy of the repeat that a launch stands in, when all copies of the roll do; else t. */
+static int copy_number(struct launch *const *launches, const struct roll *roll, int position, int t) {
+  const struct origin *first = &launches[roll->first + position]->origin;
+  for (int copy = 0; copy < roll->copies; copy++) {
+    const struct origin *origin = &launches[roll->first + position + copy * roll->period]->origin;
+    bool ascending = origin->copy == copy, descending = origin->copy == roll->copies - 1 - copy;
+    if (!origin->repeat || origin->repeat != first->repeat || !(first->copy == 0 ? ascending : descending)) return t;
+  }
+  return first->copy == 0 ? t : roll->copies - 1 - t;
+}
+
+static bool family_exists(const struct module *module, const char *name) {
+  for (int i = 0; i < module->buffers.count; i++)
+    if (module->buffers.items[i]->copy >= 0 && !strcmp(module->buffers.items[i]->name, name)) return true;
+  return false;
+}
+
+static void make_copies(struct arena *arena, const struct module *module, struct launch *const *launches,
+                        const struct roll *roll, int position, int argument) {
+  const char *base = at(launches, roll, position, argument, 0)->buffer->name, *name = base;
+  for (int number = 2; family_exists(module, name); number++) name = arena_format(arena, "%s_%d", base, number);
+  for (int t = 0; t < roll->copies; t++) {
+    struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
+    buffer->name = name;
+    buffer->copy = copy_number(launches, roll, position, t);
+  }
+}
+
+void roll_name_copies(struct arena *arena, const struct module *module, struct launch *const *launches, int count) {
+  struct rolls rolls = roll_launches(arena, launches, count);
+  /* What is written gives the numbers; what is read mostly follows. */
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < rolls.items.count; i++) {
+      const struct roll *roll = &rolls.items.items[i];
+      for (int position = 0; position < roll->period && roll->copies > 1; position++) {
+        const struct launch *launch = launches[roll->first + position];
+        for (int argument = 0; argument < launch->arguments.count; argument++) {
+          const struct parameter *parameter = &launch->function->parameters.items[argument];
+          if (!parameter->array || (pass == 0 && !parameter->array->written)) continue;
+          if (roll_argument(launches, roll, position, argument).form == FORM_TABLE &&
+              can_be_copies(launches, roll, position, argument))
+            make_copies(arena, module, launches, roll, position, argument);
+        }
+      }
+    }
+  }
+}
+
 /* --- Which runs to roll ------------------------------------------------------------------------------------------------- */
 
 /* In tenths of a line. */
@@ -96,6 +161,7 @@ static int roll_cost(struct launch *const *launches, const struct roll *roll) {
           cost += COST_CONDITION;
           break;
         case FORM_TABLE:
+          if (can_be_copies(launches, roll, position, argument)) break;
           cost += launch->arguments.items[argument].buffer ? COST_TABLE : COST_SINGLE_TABLE;
           break;
       }

@@ -16,6 +16,10 @@ struct rolls {
 /* Covers all launches in order, with as few lines of calls and tables as possible. */
 struct rolls roll_launches(struct arena *arena, struct launch *const *launches, int count);
 
+/* Activations that a rolled argument runs over, and that are not yet copies of one name, become copies: a table of pointers
+   becomes an array. `module` is where names are looked up. */
+void roll_name_copies(struct arena *arena, const struct module *module, struct launch *const *launches, int count);
+
 /* How one argument changes from copy to copy (t = 0, 1 ...). */
 enum argument_form {
   FORM_SAME, /* one buffer, or one number */
