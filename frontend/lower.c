@@ -167,6 +167,10 @@ static void lower_graphs(struct lowering *lowering) {
     lowering->frame = settings_frame;
     read_train_settings(lowering);
   }
+  if (lowering->generate) {
+    lowering->frame = settings_frame;
+    read_generate_settings(lowering);
+  }
   struct graph scratch = {.arena = lowering->arena, .next_axis = &program->next_axis};
   lowering->batch_axis = axis_new(&scratch, "batch", batch_size(lowering), (struct span){0});
   if (lowering->train) {

@@ -188,6 +188,7 @@ struct lowering {
   struct table repeats;  /* struct repeat *, by path and count */
   struct axis *batch_axis; /* of training, evaluation and prediction */
   names repeat_paths;      /* seen, for suggestions */
+  struct global_axis *generate_over; /* the axis that generation runs over */
 
   /* The graph being built. */
   struct graph *graph;
@@ -402,6 +403,8 @@ void finish_synthesize(struct lowering *lowering);
 
 /* --- lower_generate.c ----------------------------------------------------------------------------------------------------- */
 
+/* Fills program->generation; false after errors. */
+bool read_generate_settings(struct lowering *lowering);
 void lower_generate(struct lowering *lowering);
 
 #endif

@@ -95,7 +95,11 @@ bool has_room(struct lowering *lowering, struct span span, struct value *const *
 /* --- Numbers -------------------------------------------------------------------------------------------------------------- */
 
 bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what, double *number) {
+  /* Before there is a graph, what is no number after all is built into one that nobody keeps, and then refused. */
+  struct graph *graph = lowering->graph;
+  if (!graph) lowering->graph = graph_new(lowering->arena, "scratch", &lowering->program->next_axis);
   struct thing thing = evaluate(lowering, expression);
+  lowering->graph = graph;
   if (lowering->sizes && thing.kind == THING_AXIS) thing = thing_number((double)thing.axis->extent, true);
   if (thing.kind == THING_POISON) return false;
   if (thing.kind != THING_NUMBER) {

@@ -16,8 +16,9 @@ static const char *required(struct lowering *lowering, const char *name, struct 
   return value;
 }
 
-static bool read_generate_settings(struct lowering *lowering, struct generate_settings *settings) {
+bool read_generate_settings(struct lowering *lowering) {
   const ast_block *block = &lowering->generate->body;
+  struct generate_settings *settings = lowering->program->generation = arena_new_struct(lowering->arena, struct generate_settings);
   lowering->frame = frame_new(lowering, lowering->model_file, NULL, "", (struct span){0});
   check_settings(lowering, block, "generate", generate_names, sizeof generate_names / sizeof *generate_names);
   struct span over_span, feed_span, from_span;
@@ -29,11 +30,11 @@ static bool read_generate_settings(struct lowering *lowering, struct generate_se
 
   bool good = true;
   const struct ast_item *model = lowering->model;
-  lowering->over = find_global_axis(lowering->model_file, over);
-  const struct axis *axis = lowering->over ? resolve_global_axis(lowering, lowering->over) : NULL;
-  if (!lowering->over)
+  struct global_axis *grows = lowering->generate_over = find_global_axis(lowering->model_file, over);
+  const struct axis *axis = grows ? resolve_global_axis(lowering, grows) : NULL;
+  if (!grows)
     good = fail(lowering, over_span, "'over' is an axis declared at the top of the spec, and '%s' is none", over).kind != THING_POISON;
-  else if (lowering->over->declaration->kind == AXIS_LIKE)
+  else if (grows->declaration->kind == AXIS_LIKE)
     good = fail(lowering, over_span, "'over' is the axis itself, and '%s' is declared equal to another", over).kind != THING_POISON;
   const struct ast_signature *feed = model_input(lowering, settings->feed);
   names inputs = {0}, results = {0};
@@ -52,7 +53,7 @@ static bool read_generate_settings(struct lowering *lowering, struct generate_se
     good = fail(lowering, from_span, "model '%s' has no result '%s'%s", model->name.text, settings->from,
                 suggestion(lowering, settings->from, &results)).kind != THING_POISON;
   /* Other inputs are given once, before the first window. */
-  for (int i = 0; i < model->parameters.count; i++) {
+  for (int i = 0; feed && i < model->parameters.count; i++) {
     const struct ast_signature *signature = &model->parameters.items[i].signature;
     for (int j = 0; j < signature->dims.count && signature != feed; j++)
       for (int k = 0; k < signature->dims.items[j].factors.count; k++)
@@ -82,9 +83,9 @@ static void check_from(struct lowering *lowering, const struct generate_settings
 
 void lower_generate(struct lowering *lowering) {
   struct graph *graph = begin_graph(lowering, "step");
-  struct generate_settings *settings = arena_new_struct(lowering->arena, struct generate_settings);
-  lowering->program->generation = settings;
-  if (!read_generate_settings(lowering, settings)) return;
+  const struct generate_settings *settings = lowering->program->generation;
+  lowering->frame = frame_new(lowering, lowering->generate_file, NULL, "", (struct span){0});
+  lowering->over = lowering->generate_over;
   lowering->program->step = graph;
   lowering->read_averages = true;
   const int64_t batch = setting_integer(lowering, &lowering->generate->body, "generate", "batch", 1, 1, INT32_MAX);

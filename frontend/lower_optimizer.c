@@ -159,7 +159,9 @@ static bool bind_axes(struct lowering *lowering, struct frame *frame, const stru
   const struct ast_signature *signature = &optimizer->parameters.items[0].signature;
   if (!signature->has_dims) return true;
   if (signature->dims.count != parameter->axis_count) {
-    fail(lowering, use, "optimizer %s is for parameters with %d axes, and '%s' has %s; give those another, as in for \"%s\" { optimizer = "
+    /* One parameter stands for all that do not fit. */
+    if (next_ordinal(lowering, arena_format(lowering->arena, "misfit %d", use.begin)) == 0)
+      fail(lowering, use, "optimizer %s is for parameters with %d axes, and '%s' has %s; give those another, as in for \"%s\" { optimizer = "
          "adamw(lr = 1e-3) }", optimizer->name.text, signature->dims.count, parameter->name,
          axes_text(lowering->arena, parameter->axes, parameter->axis_count, true), parameter->name);
     return false;
@@ -260,9 +262,11 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
   if (!optimizer) {
     names candidates = {0};
     collect_item_names(lowering, lowering->train_file, ITEM_OPTIMIZER, &candidates);
-    const char *hint = suggestion(lowering, choice.call->path.text, &candidates);
+    const char *known = "";
+    for (int i = 0; i < candidates.count; i++)
+      known = arena_format(lowering->arena, "%s%s%s", known, i ? ", " : "; there are ", candidates.items[i]);
     fail(lowering, choice.call->path.span, "there is no optimizer '%s'%s", choice.call->path.text,
-         candidates.count ? hint : "; the standard ones are there after 'use \"std/optim.lam\"'");
+         candidates.count ? known : "; the standard ones are there after 'use \"std/optim.lam\"'");
     return;
   }
   if (optimizer->parameters.count < 2 || optimizer->parameters.items[0].kind != PARAMETER_VALUE ||

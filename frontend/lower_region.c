@@ -46,7 +46,7 @@ static bool result_values(struct lowering *lowering, struct frame *frame, struct
     return false;
   }
   for (int i = 0; i < frame->results.count; i++) {
-    results[i] = as_value(lowering, frame->results.items[i], frame->returned->span);
+    results[i] = as_real(lowering, frame->results.items[i], frame->returned->span); /* what has a gradient is real */
     if (!results[i]) return false;
   }
   return true;

@@ -96,9 +96,13 @@ struct carried {
 };
 typedef ARRAY(struct carried) carried_names;
 
-static bool same_shape(const struct thing *before, const struct thing *after) {
+static bool same_shape(const struct lowering *lowering, const struct thing *before, const struct thing *after) {
   if (before->kind == THING_POISON || after->kind == THING_POISON) return true;
-  if (before->kind == THING_NUMBER && after->kind == THING_VALUE) return after->value->axis_count == 0; /* a sum that began at 0 */
+  if (before->kind == THING_NUMBER && after->kind == THING_VALUE) { /* a sum that began at 0: one number for each example */
+    for (int i = 0; i < after->value->axis_count; i++)
+      if (after->value->axes[i] != lowering->batch) return false;
+    return true;
+  }
   if (before->kind != after->kind) return false;
   return before->kind != THING_VALUE || (before->value->kind == after->value->kind && same_axes(before->value, after->value));
 }
@@ -121,7 +125,7 @@ static bool check_carried(struct lowering *lowering, carried_names *carried, con
   bool good = true;
   for (int i = 0; i < carried->count; i++) {
     struct carried *item = &carried->items[i];
-    if (!same_shape(&item->before, &item->symbol->thing)) {
+    if (!same_shape(lowering, &item->before, &item->symbol->thing)) {
       fail(lowering, statement->span, "a repeat carries '%s' from copy to copy, so its axes and kind must not change: it was %s and becomes %s",
            item->symbol->name, describe(lowering, &item->before), describe(lowering, &item->symbol->thing));
       item->symbol->thing = poison();

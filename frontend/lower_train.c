@@ -221,8 +221,10 @@ static bool begin_training_graph(struct lowering *lowering, const char *name, st
   begin_graph(lowering, name);
   lowering->training = true;
   const bool good = lower_forward(lowering);
-  if (good || lowering->inputs.count == lowering->model->parameters.count) feed_inputs(lowering);
-  if (!lower_loss(lowering, loss) || !good) return false;
+  if (lowering->inputs.count == lowering->model->parameters.count) feed_inputs(lowering);
+  const bool has_loss = lower_loss(lowering, loss);
+  if (good) apply_freezes(lowering);
+  if (!has_loss || !good) return false;
   return lowering->diagnostics->error_count == 0;
 }
 
@@ -237,7 +239,6 @@ static void lower_whole_step(struct lowering *lowering) {
   struct loss loss;
   if (begin_training_graph(lowering, "train", &loss)) {
     struct graph *graph = lowering->program->train = lowering->graph;
-    apply_freezes(lowering);
     trained_parameters trained = {0};
     pending_updates updates = {0};
     if (has_trained(lowering)) {
@@ -264,7 +265,6 @@ static void lower_accumulate(struct lowering *lowering) {
   pending_updates updates = {0};
   if (begin_training_graph(lowering, "accumulate", &loss)) {
     struct graph *graph = lowering->program->accumulate = lowering->graph;
-    apply_freezes(lowering);
     if (!has_trained(lowering)) return;
     graph_add_output(graph, "loss_sum", loss.sum);
     graph_add_output(graph, "weight_sum", loss.weight);
