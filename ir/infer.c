@@ -120,7 +120,8 @@ static const char *infer_elementwise(struct arena *arena, const struct value *va
     case CLASS_UNARY:
       if (value->op == OP_cast) {
         inferred->kind = storage_kind(value->storage);
-        if (kind == KIND_REAL && inferred->kind != KIND_REAL) return "a real becomes an integer by floor or round, not by a cast";
+        if (kind == KIND_REAL && inferred->kind != KIND_REAL)
+          return "a real becomes an integer by floor or round, not by a cast";
         if (kind == KIND_INTEGER && inferred->kind == KIND_INTEGER) inferred->range = value->inputs[0]->range;
       } else if (value->op == OP_not) {
         TRY(want(arena, value, 0, KIND_BOOLEAN));

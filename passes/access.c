@@ -290,6 +290,7 @@ static bool is_materialised(struct kernel *kernel, const struct value *value) {
 
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent) {
   struct arena *arena = kernel->arena;
+  if (extent == 1) return linear_constant(0); /* an unused load would be left behind */
   if (!is_materialised(kernel, value)) {
     if (value->op == OP_index) return coordinates_get(at, value->axis);
     if (value->op == OP_constant) return linear_constant((int64_t)value->number);

@@ -12,6 +12,8 @@ struct bench {
   struct arena *arena;
   struct sample *sample; /* has the contents; NULL: they are made from the names */
   const int64_t *sizes;
+  compiled_routine *compiled; /* runs instead of the loops' interpreter, where set */
+  bool double_precision;
   ARRAY(struct memory_of) memories;
 };
 
@@ -21,9 +23,15 @@ void fill_value(double *data, int64_t count, enum kind kind, const struct axis *
     random = random * 1664525u + 1013904223u;
     double unit = (double)(random >> 8) / 16777216.0;
     switch (kind) {
-    case KIND_REAL: data[i] = (double)(float)(unit * 2 - 0.9); break;
-    case KIND_INTEGER: data[i] = floor(unit * (double)(range ? range->extent : 5)); break;
-    case KIND_BOOLEAN: data[i] = unit < 0.6; break;
+      case KIND_REAL:
+        data[i] = (double)(float)(unit * 2 - 0.9);
+        break;
+      case KIND_INTEGER:
+        data[i] = floor(unit * (double)(range ? range->extent : 5));
+        break;
+      case KIND_BOOLEAN:
+        data[i] = unit < 0.6;
+        break;
     }
   }
 }
@@ -85,8 +93,9 @@ static const double *interpreter_input(void *context, const struct value *value)
 static struct loop_memory *memory_of(struct bench *bench, const struct buffer *buffer) {
   for (int i = 0; i < bench->memories.count; i++)
     if (bench->memories.items[i].buffer == buffer) return &bench->memories.items[i].memory;
-  struct memory_of entry = {buffer, {arena_new_array(bench->arena, double, buffer->count),
-                                     arena_new_array(bench->arena, unsigned char, buffer->count), buffer->count}};
+  struct memory_of entry = {buffer,
+                            {arena_new_array(bench->arena, double, buffer->count),
+                             arena_new_array(bench->arena, unsigned char, buffer->count), buffer->count}};
   /* Room for every buffer, so that pointers to entries stay. */
   if (bench->memories.count == bench->memories.capacity) bug("too many buffers");
   array_push(bench->arena, &bench->memories, entry);
@@ -94,8 +103,8 @@ static struct loop_memory *memory_of(struct bench *bench, const struct buffer *b
 }
 
 /* Elements of a dense tensor with axes `from` at present lengths, to or from a buffer laid out by its axes at full extent. */
-static void exchange(struct bench *bench, const struct buffer *buffer, struct loop_memory *memory, struct axis *const *axes, int count,
-                     double *dense, bool into_buffer) {
+static void exchange(struct bench *bench, const struct buffer *buffer, struct loop_memory *memory,
+                     struct axis *const *axes, int count, double *dense, bool into_buffer) {
   int64_t lengths[MAX_AXES], strides[MAX_AXES], counters[MAX_AXES] = {0}, total = 1;
   for (int i = 0; i < count; i++) {
     lengths[i] = axis_length(axes[i], bench->sizes);
@@ -109,8 +118,10 @@ static void exchange(struct bench *bench, const struct buffer *buffer, struct lo
   for (int64_t element = 0; element < total; element++) {
     int64_t offset = 0;
     for (int i = 0; i < count; i++) offset += counters[i] * strides[i];
-    if (into_buffer) memory->data[offset] = dense[element], memory->defined[offset] = 1;
-    else dense[element] = memory->defined[offset] ? memory->data[offset] : NAN;
+    if (into_buffer)
+      memory->data[offset] = dense[element], memory->defined[offset] = 1;
+    else
+      dense[element] = memory->defined[offset] ? memory->data[offset] : NAN;
     for (int i = count - 1; i >= 0 && ++counters[i] == lengths[i]; i--) counters[i] = 0;
   }
 }
@@ -127,10 +138,18 @@ static const char *run_launches(struct bench *bench, const struct routine *routi
         continue;
       }
       switch (argument->number_kind) {
-      case NUMBER_CONSTANT: arguments[j].number = parameter->variable->type == TYPE_REAL ? argument->real : (double)argument->number; break;
-      case NUMBER_SIZE: arguments[j].number = (double)bench->sizes[argument->number]; break;
-      case NUMBER_SEED: arguments[j].number = 7; break;
-      case NUMBER_STEP: arguments[j].number = 3; break;
+        case NUMBER_CONSTANT:
+          arguments[j].number = parameter->variable->type == TYPE_REAL ? argument->real : (double)argument->number;
+          break;
+        case NUMBER_SIZE:
+          arguments[j].number = (double)bench->sizes[argument->number];
+          break;
+        case NUMBER_SEED:
+          arguments[j].number = 7;
+          break;
+        case NUMBER_STEP:
+          arguments[j].number = 3;
+          break;
       }
     }
     const char *wrong = function_interpret(bench->arena, launch->function, arguments);
@@ -139,7 +158,68 @@ static const char *run_launches(struct bench *bench, const struct routine *routi
   return NULL;
 }
 
-static const char *compare(struct arena *arena, const char *name, const double *expected, const double *found, int64_t count, double tolerance) {
+enum { GUARD = 16, GUARD_BYTE = 0x5A };
+
+static size_t element_size(enum type type, bool double_precision) {
+  switch (type) {
+    case TYPE_REAL:
+      return double_precision ? sizeof(double) : sizeof(float);
+    case TYPE_INTEGER:
+      return sizeof(int32_t);
+    case TYPE_BOOLEAN:
+      return sizeof(uint8_t);
+    case TYPE_INDEX:
+      return sizeof(int64_t);
+  }
+  bug("type %d", (int)type);
+}
+
+static void put_element(void *memory, enum type type, bool double_precision, int64_t i, double number) {
+  if (type == TYPE_REAL && double_precision) ((double *)memory)[i] = number;
+  if (type == TYPE_REAL && !double_precision) ((float *)memory)[i] = (float)number;
+  if (type == TYPE_INTEGER) ((int32_t *)memory)[i] = (int32_t)number;
+  if (type == TYPE_BOOLEAN) ((uint8_t *)memory)[i] = (uint8_t)number;
+}
+
+static double get_element(const void *memory, enum type type, bool double_precision, int64_t i) {
+  if (type == TYPE_REAL) return double_precision ? ((const double *)memory)[i] : (double)((const float *)memory)[i];
+  return type == TYPE_INTEGER ? ((const int32_t *)memory)[i] : ((const uint8_t *)memory)[i];
+}
+
+/* Each buffer in memory of its own, between guards that must keep their contents. What nothing defined is NaN or zero. */
+static const char *run_compiled(struct bench *bench, const struct module *module) {
+  void **memory = arena_new_array(bench->arena, void *, module->buffers.count);
+  for (int b = 0; b < module->buffers.count; b++) {
+    const struct buffer *buffer = module->buffers.items[b];
+    const struct loop_memory *held = memory_of(bench, buffer);
+    size_t size = element_size(buffer->type, bench->double_precision), bytes = (size_t)buffer->count * size;
+    char *block = arena_alloc(bench->arena, bytes + 2 * 64 + GUARD);
+    block += 64 - (uintptr_t)block % 64; /* as the program's arena aligns it */
+    memset(block + bytes, GUARD_BYTE, GUARD);
+    memory[b] = block;
+    for (int64_t i = 0; i < buffer->count; i++)
+      put_element(block, buffer->type, bench->double_precision, i,
+                  held->defined[i]            ? held->data[i]
+                  : buffer->type == TYPE_REAL ? NAN
+                                              : 0);
+  }
+  bench->compiled(memory, bench->sizes);
+  for (int b = 0; b < module->buffers.count; b++) {
+    const struct buffer *buffer = module->buffers.items[b];
+    struct loop_memory *held = memory_of(bench, buffer);
+    const char *end = (char *)memory[b] + (size_t)buffer->count * element_size(buffer->type, bench->double_precision);
+    for (int i = 0; i < GUARD; i++)
+      if (end[i] != GUARD_BYTE) return arena_format(bench->arena, "%s was written past its end", buffer->name);
+    for (int64_t i = 0; i < buffer->count; i++) {
+      held->data[i] = get_element(memory[b], buffer->type, bench->double_precision, i);
+      held->defined[i] = 1;
+    }
+  }
+  return NULL;
+}
+
+static const char *compare(struct arena *arena, const char *name, const double *expected, const double *found,
+                           int64_t count, double tolerance) {
   double largest = 1e-30;
   for (int64_t i = 0; i < count; i++)
     if (isfinite(expected[i]) && fabs(expected[i]) > largest) largest = fabs(expected[i]);
@@ -151,7 +231,8 @@ static const char *compare(struct arena *arena, const char *name, const double *
   return NULL;
 }
 
-static const char *compare_on(struct bench bench, const struct module *module, const struct routine *routine, double tolerance) {
+static const char *compare_on(struct bench bench, const struct module *module, const struct routine *routine,
+                              double tolerance) {
   struct arena *arena = bench.arena;
   const int64_t *sizes = bench.sizes;
   struct state_list list = {.bench = &bench};
@@ -170,13 +251,15 @@ static const char *compare_on(struct bench bench, const struct module *module, c
     const struct value *value = graph->values.items[i];
     if (value->op != OP_input) continue;
     struct buffer *buffer = routine->inputs.items[input++];
-    exchange(&bench, buffer, memory_of(&bench, buffer), value->axes, value->axis_count, (double *)input_data(&bench, value), true);
+    exchange(&bench, buffer, memory_of(&bench, buffer), value->axes, value->axis_count,
+             (double *)input_data(&bench, value), true);
   }
-  struct environment environment = {.arena = arena, .sizes = sizes, .seed = 7, .input = interpreter_input, .state = state_data, .context = &list};
+  struct environment environment = {
+      .arena = arena, .sizes = sizes, .seed = 7, .input = interpreter_input, .state = state_data, .context = &list};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
   const char *wrong = graph_interpret(graph, &environment, results, NULL);
   if (wrong) return arena_format(arena, "graph: %s", wrong);
-  wrong = run_launches(&bench, routine);
+  wrong = bench.compiled ? run_compiled(&bench, module) : run_launches(&bench, routine);
   if (wrong) return wrong;
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct value *value = graph->outputs.items[i].value;
@@ -191,19 +274,74 @@ static const char *compare_on(struct bench bench, const struct module *module, c
   for (int i = 0; i < module->buffers.count; i++) {
     const struct buffer *buffer = module->buffers.items[i];
     if (buffer->role != BUFFER_STATE) continue;
-    wrong = compare(arena, buffer->label, state_data(&list, buffer->state), memory_of(&bench, buffer)->data, buffer->count, tolerance);
+    wrong = compare(arena, buffer->label, state_data(&list, buffer->state), memory_of(&bench, buffer)->data,
+                    buffer->count, tolerance);
     if (wrong) return wrong;
   }
   return NULL;
 }
 
-const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine, const int64_t *sizes,
-                            double tolerance) {
+const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
+                            const int64_t *sizes, double tolerance) {
   return compare_on((struct bench){.arena = arena, .sizes = sizes}, module, routine, tolerance);
 }
 
-const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine, double tolerance) {
-  return compare_on((struct bench){.arena = sample->arena, .sample = sample, .sizes = sample->sizes}, module, routine, tolerance);
+const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine,
+                           double tolerance) {
+  return compare_on((struct bench){.arena = sample->arena, .sample = sample, .sizes = sample->sizes}, module, routine,
+                    tolerance);
+}
+
+const char *compare_compiled(struct sample *sample, const struct module *module, const struct routine *routine,
+                             compiled_routine *compiled, bool double_precision, double tolerance) {
+  return compare_on((struct bench){.arena = sample->arena,
+                                   .sample = sample,
+                                   .sizes = sample->sizes,
+                                   .compiled = compiled,
+                                   .double_precision = double_precision},
+                    module, routine, tolerance);
+}
+
+const char *caller_text(struct arena *arena, const struct module *module, const struct routine *routine,
+                        const char *name, bool double_precision) {
+  const char *const types[] = {double_precision ? "double" : "float", "int32_t", "uint8_t", "int64_t"};
+  const char *text =
+      arena_format(arena, "void %s(void **memory, const int64_t *sizes) {\n  (void)memory, (void)sizes;\n", name);
+  for (int i = 0; i < routine->launches.count; i++) {
+    const struct launch *launch = routine->launches.items[i];
+    text = arena_format(arena, "%s  %s(", text, launch->function->name);
+    for (int j = 0; j < launch->arguments.count; j++) {
+      const struct launch_argument *argument = &launch->arguments.items[j];
+      const struct parameter *parameter = &launch->function->parameters.items[j];
+      if (j) text = arena_format(arena, "%s, ", text);
+      if (argument->buffer) {
+        int number = 0;
+        while (module->buffers.items[number] != argument->buffer) number++;
+        text = arena_format(arena, "%s(%s *)memory[%d] + %lld", text, types[parameter->array->type], number,
+                            (long long)argument->offset);
+        continue;
+      }
+      switch (argument->number_kind) {
+        case NUMBER_CONSTANT:
+          if (parameter->variable->type == TYPE_REAL)
+            text = arena_format(arena, "%s%.17g", text, argument->real);
+          else
+            text = arena_format(arena, "%s%lld", text, (long long)argument->number);
+          break;
+        case NUMBER_SIZE:
+          text = arena_format(arena, "%ssizes[%lld]", text, (long long)argument->number);
+          break;
+        case NUMBER_SEED:
+          text = arena_format(arena, "%s7", text);
+          break;
+        case NUMBER_STEP:
+          text = arena_format(arena, "%s3", text);
+          break;
+      }
+    }
+    text = arena_format(arena, "%s);\n", text);
+  }
+  return arena_format(arena, "%s}\n", text);
 }
 
 static int64_t bytes_of(enum type type, bool double_precision) {
@@ -216,7 +354,8 @@ static bool uses(const struct launch *launch, const struct buffer *buffer) {
   return false;
 }
 
-const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine, bool double_precision) {
+const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine,
+                       bool double_precision) {
   for (int i = 0; i < module->buffers.count; i++) {
     for (int j = 0; j <= i; j++) {
       const struct buffer *x = module->buffers.items[i], *y = module->buffers.items[j];
@@ -231,9 +370,11 @@ const char *check_plan(struct arena *arena, const struct module *module, const s
       if (begin[0] < 0 || begin[1] < 0) continue;
       int64_t x_bytes = bytes_of(x->type, double_precision), y_bytes = bytes_of(y->type, double_precision);
       if (i == j && (x->offset * x_bytes % 64 != 0 || (x->offset + x->count) * x_bytes > routine->activation_bytes))
-        return arena_format(arena, "%s lies at %lld of %lld bytes", x->name, (long long)(x->offset * x_bytes), (long long)routine->activation_bytes);
+        return arena_format(arena, "%s lies at %lld of %lld bytes", x->name, (long long)(x->offset * x_bytes),
+                            (long long)routine->activation_bytes);
       if (i == j || end[0] < begin[1] || end[1] < begin[0]) continue;
-      if (x->offset * x_bytes < (y->offset + y->count) * y_bytes && y->offset * y_bytes < (x->offset + x->count) * x_bytes)
+      if (x->offset * x_bytes < (y->offset + y->count) * y_bytes &&
+          y->offset * y_bytes < (x->offset + x->count) * x_bytes)
         return arena_format(arena, "%s and %s overlap", x->name, y->name);
     }
   }

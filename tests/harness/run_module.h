@@ -13,8 +13,17 @@ void fill_value(double *data, int64_t count, enum kind kind, const struct axis *
 const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
                             const int64_t *sizes, double tolerance);
 /* The same on a random graph with its own contents. */
-const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine, double tolerance);
+const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine,
+                           double tolerance);
+/* The same on its functions printed as C and compiled: `compiled` is the function of caller_text, which launches them on memory for
+   each buffer of the module. */
+typedef void compiled_routine(void **memory, const int64_t *sizes);
+const char *compare_compiled(struct sample *sample, const struct module *module, const struct routine *routine,
+                             compiled_routine *compiled, bool double_precision, double tolerance);
+const char *caller_text(struct arena *arena, const struct module *module, const struct routine *routine,
+                        const char *name, bool double_precision);
 /* NULL, or two activations that live at the same time and overlap, or one outside the arena. */
-const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine, bool double_precision);
+const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine,
+                       bool double_precision);
 
 #endif
