@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "passes/pipeline.h"
+
 static void count_uses(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
@@ -80,21 +82,14 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   plan_routine(s, s->routine);
 }
 
-/* Whether the pipeline has the item; without a pipeline all do. */
-static bool wants(const struct pass_options *options, const char *item) {
-  if (!options->pipeline) return true;
-  size_t length = strlen(item);
-  for (const char *at = options->pipeline; (at = strstr(at, item)); at += length)
-    if ((at == options->pipeline || strchr(", ", at[-1])) && (at[length] == 0 || strchr(", (", at[length]))) return true;
-  return false;
-}
-
 struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {
   struct arena *arena = program->arena;
   struct scheduler *s = arena_new_struct(arena, struct scheduler);
   *s = (struct scheduler){.arena = arena, .program = program, .options = options, .target = options->target, .diagnostics = diagnostics};
-  s->fuse = wants(options, "fuse");
-  s->plan = wants(options, "plan");
+  struct pipeline pipeline;
+  if (!pipeline_parse(program, options, diagnostics, &pipeline)) return NULL; /* told already by run_graph_passes */
+  s->fuse = pipeline.on[PASS_fuse];
+  s->plan = pipeline.on[PASS_plan];
   s->shared = share_table_new(arena);
   s->names = name_table_new(arena);
   s->module = arena_new_struct(arena, struct module);

@@ -1,0 +1,75 @@
+/* The text of a pipeline: what it turns on, and the messages for what it cannot mean. */
+#include "passes/pipeline.h"
+#include "tests/unit/check.h"
+
+/* The passes that may be left out and are on, and the first error. */
+static const char *parse(struct arena *arena, const char *text) {
+  struct program program = {.arena = arena};
+  struct pass_options options = {.pipeline = text};
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  struct pipeline pipeline;
+  if (!pipeline_parse(&program, &options, diagnostics, &pipeline)) return diagnostics->messages.items[0];
+  CHECK(diagnostics->error_count == 0);
+  const char *on = "";
+  for (int i = 0; i < PASS_COUNT; i++) {
+    if (pass_facts[i].when == PASS_ALWAYS) CHECK(pipeline.on[i]);
+    if (pass_facts[i].when == PASS_ALWAYS || !pipeline.on[i]) continue;
+    on = arena_format(arena, "%s%s%s", on, *on ? " " : "", pass_facts[i].name);
+    for (int j = 0; j < MAX_PASS_PARAMETERS; j++)
+      if (!isnan(pipeline.parameters[i][j])) on = arena_format(arena, "%s(%g)", on, pipeline.parameters[i][j]);
+  }
+  return on;
+}
+
+static void check_spec(struct arena *arena) {
+  struct source *source = source_from_text(arena, "x.lam", "pipeline { -plan; fuze }\n");
+  struct program program = {.arena = arena};
+  array_push(arena, &program.pipeline, (struct setting){"-plan", {source, 11, 16}});
+  struct pass_options options = {0};
+  struct pipeline pipeline;
+  CHECK(pipeline_parse(&program, &options, diagnostics_new(arena), &pipeline));
+  CHECK(!pipeline.on[PASS_plan] && pipeline.on[PASS_share] && !pipeline.on[PASS_fuse]);
+  CHECK(pipeline_class(&pipeline) == PASS_EXACT);
+  array_push(arena, &program.pipeline, (struct setting){"fuze", {source, 18, 22}});
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  CHECK(!pipeline_parse(&program, &options, diagnostics, &pipeline));
+  CHECK_STRING(diagnostics->messages.items[0],
+               "x.lam:1:19: error: unknown pass 'fuze'; did you mean 'fuse'?\n  pipeline { -plan; fuze }\n                    ^~~~\n");
+}
+
+static void check_broken_dump(struct arena *arena) {
+  struct program program = {.arena = arena};
+  struct pass_options options = {.dump_after = "autodif"};
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  CHECK(!run_graph_passes(&program, &options, diagnostics));
+  CHECK_STRING(diagnostics->messages.items[0],
+               "--dump-after:1:1: error: unknown pass 'autodif'; did you mean 'autodiff'?\n  autodif\n  ^~~~~~~\n");
+}
+
+int main(void) {
+  struct arena *arena = arena_new();
+  CHECK_STRING(parse(arena, NULL), "simplify common fuse plan share roll");
+  CHECK_STRING(parse(arena, "default"), "simplify common fuse plan share roll");
+  CHECK_STRING(parse(arena, ""), "simplify common plan share roll");
+  CHECK_STRING(parse(arena, "fuse"), "simplify common fuse plan share roll");
+  CHECK_STRING(parse(arena, " none , fuse "), "fuse");
+  CHECK_STRING(parse(arena, "default, -fuse, -share"), "simplify common plan roll");
+  CHECK_STRING(parse(arena, "simplify(rounds = 3)"), "simplify(3) common plan share roll");
+  CHECK_STRING(parse(arena, "simplify(2),fuse"), "simplify(2) common fuse plan share roll");
+  CHECK_STRING(parse(arena, "fuse,plann"), "--passes:1:6: error: unknown pass 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
+  CHECK_STRING(parse(arena, "fuse plan"), "--passes:1:6: error: ',' is expected between passes\n  fuse plan\n       ^\n");
+  CHECK_STRING(parse(arena, "fuse,,plan"), "--passes:1:6: error: a pass is expected here, such as fuse or -plan\n  fuse,,plan\n       ^\n");
+  CHECK_STRING(parse(arena, "fuse(1)"), "--passes:1:6: error: fuse takes no parameters\n  fuse(1)\n       ^\n");
+  CHECK_STRING(parse(arena, "simplify(round = 1)"),
+               "--passes:1:10: error: unknown parameter of simplify 'round'; did you mean 'rounds'?\n  simplify(round = 1)\n           ^~~~~\n");
+  CHECK_STRING(parse(arena, "simplify(many)"), "--passes:1:10: error: a parameter of simplify is a number\n  simplify(many)\n           ^\n");
+  CHECK_STRING(parse(arena, "simplify(1, 2)"), "--passes:1:13: error: simplify takes 1 parameter\n  simplify(1, 2)\n              ^\n");
+  CHECK_STRING(parse(arena, "simplify(1, rounds = 2)"),
+               "--passes:1:22: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n                       ^\n");
+  CHECK_STRING(parse(arena, "simplify(1"), "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
+  CHECK_STRING(parse(arena, "-autodiff"), "--passes:1:2: error: autodiff cannot be left out: no program runs without it\n  -autodiff\n   ^~~~~~~~\n");
+  check_spec(arena);
+  check_broken_dump(arena);
+  arena_free(arena);
+  return check_done("pipeline");
+}
