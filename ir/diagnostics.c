@@ -112,7 +112,7 @@ static int edit_distance(const char *a, const char *b) {
 
 const char *closest_name(const char *name, const char *const *candidates, int count) {
   const char *closest = NULL;
-  int smallest = (int)(strlen(name) + 2) / 3;
+  int smallest = (int)(strlen(name) + 1) / 3; /* none for a single letter: any other would be as close */
   for (int i = 0; i < count; i++) {
     int distance = edit_distance(name, candidates[i]);
     if (distance <= smallest && (!closest || distance < smallest) && distance > 0)

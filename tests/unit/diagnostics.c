@@ -68,13 +68,11 @@ static void check_closest(void) {
   static const char *const names[] = {"embed", "head", "hidden", "sequence", "a"};
   static const struct { const char *name, *closest; } rows[] = {
       {"embd", "embed"}, {"embedd", "embed"}, {"hed", "head"}, {"heda", NULL}, {"hiden", "hidden"}, {"sequense", "sequence"},
-      {"zzz", NULL},     {"embed", NULL},     {"", NULL},      {"b", "a"},
+      {"zzz", NULL},     {"embed", NULL},     {"", NULL},      {"b", NULL},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const char *closest = closest_name(rows[i].name, names, 5);
-    if (rows[i].closest) CHECK_STRING(closest, rows[i].closest);
-    else if (closest) CHECK(strcmp(closest, rows[i].name) != 0);
-    else CHECK(true);
+    CHECK_STRING(closest, rows[i].closest);
   }
   char endless[200];
   memset(endless, 'x', sizeof endless);
