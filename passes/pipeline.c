@@ -1,5 +1,5 @@
 /* The pipeline on tensor graphs: one line a pass, in order, with the reason for the order. What each pass is stands in passes.def;
-   the steps that make loops of graphs (fuse, plan, share, roll) follow in schedule.c. */
+   the steps that make loops of graphs (fuse, plan, share) follow in schedule.c. */
 #include "passes/pipeline.h"
 
 #include <math.h>
@@ -93,14 +93,19 @@ static void run_step(struct run *run, const struct step *step) {
 static bool check_dump(const struct run *run) {
   const char *wanted = run->options->dump_after, *names[PASS_COUNT];
   if (!wanted) return true;
+  for (int i = 0; i < STEP_COUNT; i++)
+    if (!strcmp(wanted, pass_facts[steps[i].pass].name)) return true;
+  struct source *source = source_from_text(run->diagnostics->arena, "--dump-after", wanted);
+  struct span span = {source, 0, (int)source->length};
+  bool known = false;
   for (int i = 0; i < PASS_COUNT; i++) {
     names[i] = pass_facts[i].name;
-    if (!strcmp(wanted, names[i])) return true;
+    known = known || !strcmp(wanted, names[i]);
   }
   const char *near = closest_name(wanted, names, PASS_COUNT);
-  struct source *source = source_from_text(run->diagnostics->arena, "--dump-after", wanted);
-  report_error(run->diagnostics, (struct span){source, 0, (int)source->length}, near ? "unknown pass '%s'; did you mean '%s'?" : "unknown pass '%s'",
-               wanted, near);
+  if (known) report_error(run->diagnostics, span, "%s works on loops, not on graphs; show --stage=loops prints them", wanted);
+  else if (near) report_error(run->diagnostics, span, "unknown pass '%s'; did you mean '%s'?", wanted, near);
+  else report_error(run->diagnostics, span, "unknown pass '%s'", wanted);
   return false;
 }
 
@@ -108,6 +113,8 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
   struct run run = {.program = program, .options = options, .diagnostics = diagnostics, .stage = STAGE_LOWERED};
   int errors = diagnostics->error_count;
   if (!pipeline_parse(program, options, diagnostics, &run.pipeline) || !check_dump(&run)) return false;
+  /* Before any pass could rewrite what was asked for. */
+  if (!pass_dump(program, options, diagnostics)) return false;
   verify_all(&run, "the frontend");
   for (int i = 0; i < STEP_COUNT; i++) {
     if (!run.pipeline.on[steps[i].pass]) continue;

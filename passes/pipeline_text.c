@@ -139,7 +139,7 @@ static bool read_item(struct reader *reader) {
   }
   if (pass == PASS_COUNT) return fail(reader, span, "pass", name, names, PASS_COUNT);
   if (off && pass_facts[pass].when == PASS_ALWAYS) {
-    report_error(reader->diagnostics, span, "%s cannot be left out: no program runs without it", name);
+    report_error(reader->diagnostics, span, "%s cannot be left out: it is part of every pipeline", name);
     return false;
   }
   reader->pipeline->on[pass] = !off;

@@ -28,7 +28,7 @@ static void check_spec(struct arena *arena) {
   struct pass_options options = {0};
   struct pipeline pipeline;
   CHECK(pipeline_parse(&program, &options, diagnostics_new(arena), &pipeline));
-  CHECK(!pipeline.on[PASS_plan] && pipeline.on[PASS_share] && !pipeline.on[PASS_fuse]);
+  CHECK(!pipeline.on[PASS_plan] && pipeline.on[PASS_common] && !pipeline.on[PASS_fuse]);
   CHECK(pipeline_class(&pipeline) == PASS_EXACT);
   array_push(arena, &program.pipeline, (struct setting){"fuze", {source, 18, 22}});
   struct diagnostics *diagnostics = diagnostics_new(arena);
@@ -48,14 +48,14 @@ static void check_broken_dump(struct arena *arena) {
 
 int main(void) {
   struct arena *arena = arena_new();
-  CHECK_STRING(parse(arena, NULL), "simplify common fuse plan share roll");
-  CHECK_STRING(parse(arena, "default"), "simplify common fuse plan share roll");
-  CHECK_STRING(parse(arena, ""), "simplify common plan share roll");
-  CHECK_STRING(parse(arena, "fuse"), "simplify common fuse plan share roll");
+  CHECK_STRING(parse(arena, NULL), "simplify common fuse plan");
+  CHECK_STRING(parse(arena, "default"), "simplify common fuse plan");
+  CHECK_STRING(parse(arena, ""), "simplify common plan");
+  CHECK_STRING(parse(arena, "fuse"), "simplify common fuse plan");
   CHECK_STRING(parse(arena, " none , fuse "), "fuse");
-  CHECK_STRING(parse(arena, "default, -fuse, -share"), "simplify common plan roll");
-  CHECK_STRING(parse(arena, "simplify(rounds = 3)"), "simplify(3) common plan share roll");
-  CHECK_STRING(parse(arena, "simplify(2),fuse"), "simplify(2) common fuse plan share roll");
+  CHECK_STRING(parse(arena, "default, -fuse, -plan"), "simplify common");
+  CHECK_STRING(parse(arena, "simplify(rounds = 3)"), "simplify(3) common plan");
+  CHECK_STRING(parse(arena, "simplify(2),fuse"), "simplify(2) common fuse plan");
   CHECK_STRING(parse(arena, "fuse,plann"), "--passes:1:6: error: unknown pass 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
   CHECK_STRING(parse(arena, "fuse plan"), "--passes:1:6: error: ',' is expected between passes\n  fuse plan\n       ^\n");
   CHECK_STRING(parse(arena, "fuse,,plan"), "--passes:1:6: error: a pass is expected here, such as fuse or -plan\n  fuse,,plan\n       ^\n");
@@ -67,7 +67,7 @@ int main(void) {
   CHECK_STRING(parse(arena, "simplify(1, rounds = 2)"),
                "--passes:1:22: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n                       ^\n");
   CHECK_STRING(parse(arena, "simplify(1"), "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
-  CHECK_STRING(parse(arena, "-autodiff"), "--passes:1:2: error: autodiff cannot be left out: no program runs without it\n  -autodiff\n   ^~~~~~~~\n");
+  CHECK_STRING(parse(arena, "-autodiff"), "--passes:1:2: error: autodiff cannot be left out: it is part of every pipeline\n  -autodiff\n   ^~~~~~~~\n");
   check_spec(arena);
   check_broken_dump(arena);
   arena_free(arena);
