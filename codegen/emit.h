@@ -28,7 +28,8 @@ struct owner {
 struct field {
   const char *name;
   struct owner *owner;
-  int copies; /* 0: not an array of copies */
+  int copies;  /* 0: not an array of copies */
+  bool shared; /* activations whose copies all lie in the same place: one pointer serves them all */
   const struct buffer **members; /* by copy, some may be NULL; or one */
   const struct buffer *sample; /* one that is there */
 };
@@ -60,8 +61,6 @@ void emit_public_structs(struct emitter *emitter, struct text *text);
 /* A struct of activations and the function that points it into memory. */
 void emit_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
 int64_t emit_activation_bytes(const struct emitter *emitter);
-/* "3.attn" for a path "h.3.attn" and `copy` 3 becomes "h[i].attn"; a path without that number stays. */
-const char *path_with_copy(struct arena *arena, const char *path, const char *repeat, int copy, const char *with);
 
 /* --- emit_routines.c */
 /* Gives numbers to activations that only the rolling of loops shows to be copies; before emit_layout. */

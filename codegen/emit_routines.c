@@ -137,7 +137,7 @@ static const char *regular_pointer(struct body *body, const struct roll *roll, s
   const struct launch_argument *sample = &launch_of(roll, launches, position, regular)->arguments.items[argument];
   const struct place_of_buffer *place = emit_place(body->emitter, sample->buffer);
   const char *text = field_text(body, place->field);
-  if (family->copies)
+  if (family->copies && place->field->copies)
     text = arena_format(arena, "%s[%s]", text, in_counter(arena, counter, family->start, family->slope));
   else if (place->copy >= 0)
     text = arena_format(arena, "%s[%d]", text, place->copy);
@@ -161,8 +161,10 @@ static const char *rolled_argument(struct body *body, const struct roll *roll, s
   bool except_first = family.form == FORM_EXCEPT_FIRST;
   int special = except_first ? 0 : counter->copies - 1;
   int64_t value = counter->begin + (int64_t)counter->direction * special;
+  const char *other = argument_text(body, launch_of(roll, launches, position, special), argument);
+  if (!strcmp(regular, other)) return regular; /* copies that share memory */
   return arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value, regular,
-                      argument_text(body, launch_of(roll, launches, position, special), argument));
+                      other);
 }
 
 /* The counter that makes most copy numbers plain `i`. */
@@ -197,11 +199,15 @@ static struct counter choose_counter(const struct roll *roll, struct launch *con
 /* --- Calls -------------------------------------------------------------------------------------------------------------- */
 
 /* Where in the model a launch stands: "h[i].attn: causal_attention". */
-static void comment_launch(struct body *body, const struct launch *launch, bool rolled) {
+static void comment_launch(struct body *body, const struct launch *launch, const struct launch *next) {
   struct arena *arena = body->emitter->arena;
   const struct origin *origin = &launch->origin;
   const char *path = origin->path ? origin->path : "", *function = origin->function ? origin->function : "";
-  if (rolled && origin->repeat) path = path_with_copy(arena, path, origin->repeat->path, origin->copy, "[i]");
+  const char *other = next && next->origin.path ? next->origin.path : "";
+  if (next && strcmp(path, other) != 0) {
+    const char *both = path_of_copies(arena, path, other, "[i]");
+    if (both) path = both;
+  }
   const char *comment = path[0] && function[0] ? arena_format(arena, "%s: %s", path, function)
                         : path[0]              ? path
                                                : function;
@@ -220,7 +226,7 @@ static void emit_call(struct body *body, const struct launch *launch, const char
 static void emit_single(struct body *body, const struct launch *launch) {
   const char **arguments = arena_new_array(body->emitter->arena, const char *, launch->arguments.count);
   for (int i = 0; i < launch->arguments.count; i++) arguments[i] = argument_text(body, launch, i);
-  comment_launch(body, launch, false);
+  comment_launch(body, launch, NULL);
   emit_call(body, launch, arguments);
 }
 
@@ -238,11 +244,11 @@ static void emit_loop(struct body *body, const struct roll *roll, struct launch 
   if (counter.direction > 0)
     text_open(body->text, "for (int i = %lld; i < %lld; i++)", begin, end);
   else
-    text_open(body->text, "for (int i = %lld; i > %lld; i--)", begin, end);
+    text_open(body->text, "for (int i = %lld; i >= %lld; i--)", begin, end + 1);
   body->comment = NULL;
   for (int position = 0; position < roll->period; position++) {
     const struct launch *launch = launch_of(roll, launches, position, 0);
-    comment_launch(body, launch, true);
+    comment_launch(body, launch, launch_of(roll, launches, position, 1));
     emit_call(body, launch, arguments[position]);
   }
   body->comment = NULL;

@@ -19,14 +19,6 @@ static const struct {
     [ROLE_PREPARED] = {"prepared", "prepared", "r", "What generation computes once for a prompt."},
 };
 
-const char *path_with_copy(struct arena *arena, const char *path, const char *repeat, int copy, const char *with) {
-  if (!path || !repeat || copy < 0) return path;
-  const char *prefix = arena_format(arena, "%s.%d", repeat, copy);
-  size_t length = strlen(prefix);
-  if (!repeat[0] || strncmp(path, prefix, length) != 0 || (path[length] && path[length] != '.')) return path;
-  return arena_format(arena, "%s%s%s", repeat, with, path + length);
-}
-
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
 
 /* Buffers of one module have different names; within one struct the number that keeps them apart is mostly not needed. */
@@ -85,10 +77,15 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
   array_push(arena, &field->owner->buffers, buffer);
 }
 
-/* A family of one is no array. */
+/* A family of one is no array, nor are activations that all lie in the same place. */
 static void settle_field(struct emitter *emitter, struct field *field) {
   int present = 0;
-  for (int i = 0; i < field->copies; i++) present += field->members[i] != NULL;
+  bool same = field->owner->kind == OWNER_ACTIVATIONS;
+  for (int i = 0; i < field->copies; i++) {
+    present += field->members[i] != NULL;
+    same = same && (!field->members[i] || field->members[i]->offset == field->sample->offset);
+  }
+  if (same) field->shared = true;
   if (present == 1) {
     field->members = arena_new_array(emitter->arena, const struct buffer *, 1);
     field->members[0] = field->sample;
@@ -181,10 +178,14 @@ void emit_layout(struct emitter *emitter) {
       settle_field(emitter, field);
       for (int copy = 0; copy < field->copies || copy == 0; copy++)
         if (field->members[copy])
-          array_push(arena, &places, (struct place_of_buffer){field->members[copy], field, field->copies ? copy : -1});
+          array_push(
+              arena, &places,
+              (struct place_of_buffer){field->members[copy], field, field->copies && !field->shared ? copy : -1});
     }
   emitter->places = places.items;
   emitter->place_count = places.count;
+  for (int i = 0; i < places.count; i++)
+    if (places.items[i].field->shared) places.items[i].field->copies = 0;
   qsort(emitter->places, (size_t)places.count, sizeof *emitter->places, by_address);
 }
 
@@ -275,34 +276,43 @@ static const char *at_offset(struct arena *arena, enum type type, int64_t offset
   return offset ? arena_format(arena, "%s + %lld", base_of(type), (long long)offset) : base_of(type);
 }
 
-/* The offsets of copies: "1024", "1024 + i * 512", or a table. */
-static void print_copies(struct emitter *emitter, struct text *text, const struct field *field) {
+/* Where copy i lies: "reals + 1024", "reals + 1024 + i * 512", or from a table, which is printed at once. */
+static const char *copy_offset(struct emitter *emitter, struct text *text, const struct field *field) {
   struct arena *arena = emitter->arena;
   int64_t first = field->members[0] ? field->members[0]->offset : 0, step = 0;
   bool affine = field->members[0] && field->members[1];
   if (affine) step = field->members[1]->offset - first;
   for (int i = 0; i < field->copies; i++)
     affine = affine && field->members[i] && field->members[i]->offset == first + step * i;
-  const char *base = base_of(field->sample->type);
-  if (affine && step) {
+  if (affine) {
     int64_t size = step < 0 ? -step : step;
-    const char *scaled =
-        arena_format(arena, size > INT_MAX / field->copies ? "(int64_t)i * %lld" : "i * %lld", (long long)size);
-    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s %c %s;", field->copies, field->name,
-              at_offset(arena, field->sample->type, first), step < 0 ? '-' : '+', scaled);
-  } else if (affine) {
-    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s;", field->copies, field->name,
-              at_offset(arena, field->sample->type, first));
-  } else {
-    const char *list = "";
-    for (int i = 0; i < field->copies; i++) {
-      int64_t offset = field->members[i] ? field->members[i]->offset : 0;
-      list = arena_format(arena, "%s%s%lld", list, i ? ", " : "", (long long)offset);
-    }
-    text_line(text, "static const int64_t %s[] = {%s};", field->name, list);
-    text_line(text, "for (int i = 0; i < %d; i++) a.%s[i] = %s + %s[i];", field->copies, field->name, base,
-              field->name);
+    const char *base = at_offset(arena, field->sample->type, first);
+    if (!step) return base;
+    return arena_format(arena, size > INT_MAX / field->copies ? "%s %c (int64_t)i * %lld" : "%s %c i * %lld", base,
+                        step < 0 ? '-' : '+', (long long)size);
   }
+  const char *list = "";
+  for (int i = 0; i < field->copies; i++) {
+    int64_t offset = field->members[i] ? field->members[i]->offset : 0;
+    list = arena_format(arena, "%s%s%lld", list, i ? ", " : "", (long long)offset);
+  }
+  text_line(text, "static const int64_t %s[] = {%s};", field->name, list);
+  return arena_format(arena, "%s + %s[i]", base_of(field->sample->type), field->name);
+}
+
+/* Fields `first` up to `end`, arrays of as many copies, in one loop. */
+static void place_copies(struct emitter *emitter, struct text *text, const struct owner *owner, int first, int end) {
+  struct arena *arena = emitter->arena;
+  const char **offsets = arena_new_array(arena, const char *, end - first);
+  for (int i = first; i < end; i++) offsets[i - first] = copy_offset(emitter, text, owner->fields.items[i]);
+  const char *loop = arena_format(arena, "for (int i = 0; i < %d; i++)", owner->fields.items[first]->copies);
+  if (end - first == 1) {
+    text_line(text, "%s a.%s[i] = %s;", loop, owner->fields.items[first]->name, offsets[0]);
+    return;
+  }
+  text_open(text, "%s", loop);
+  for (int i = first; i < end; i++) text_line(text, "a.%s[i] = %s;", owner->fields.items[i]->name, offsets[i - first]);
+  text_close(text);
 }
 
 void emit_activations(struct emitter *emitter, struct text *text, const struct owner *owner) {
@@ -322,12 +332,15 @@ void emit_activations(struct emitter *emitter, struct text *text, const struct o
   text_line(text, "struct %s a;", owner->tag);
   for (enum type type = TYPE_REAL; type <= TYPE_INDEX; type++)
     if (used[type]) text_line(text, "%s *%s = memory;", c_type(emitter->target, type), base_of(type));
-  for (int i = 0; i < owner->fields.count; i++) {
+  for (int i = 0, end; i < owner->fields.count; i = end) {
     const struct field *field = owner->fields.items[i];
-    if (field->copies)
-      print_copies(emitter, text, field);
-    else
+    end = i + 1;
+    if (!field->copies) {
       text_line(text, "a.%s = %s;", field->name, at_offset(emitter->arena, field->sample->type, field->sample->offset));
+      continue;
+    }
+    while (end < owner->fields.count && owner->fields.items[end]->copies == field->copies) end++;
+    place_copies(emitter, text, owner, i, end);
   }
   text_line(text, "return a;");
   text_close(text);

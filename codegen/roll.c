@@ -1,5 +1,6 @@
 #include "codegen/roll.h"
 
+#include <ctype.h>
 #include <string.h>
 
 /* --- Arguments ---------------------------------------------------------------------------------------------------------- */
@@ -105,6 +106,24 @@ static int copy_number(struct launch *const *launches, const struct roll *roll, 
   return first->copy == 0 ? t : roll->copies - 1 - t;
 }
 
+const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with) {
+  size_t at = 0;
+  while (first[at] && first[at] == second[at]) at++;
+  /* 9 and 10, 10 and 11: back to where the numbers start. */
+  while (at > 0 && isdigit((unsigned char)first[at - 1])) at--;
+  size_t end = at + strspn(first + at, "0123456789"), other = at + strspn(second + at, "0123456789");
+  if (end == at || other == at || at == 0 || first[at - 1] != '.' || (first[end] && first[end] != '.')) return NULL;
+  if (strcmp(first + end, second + other) != 0) return NULL;
+  return arena_format(arena, "%.*s%s%s", (int)at - 1, first, with, first + end);
+}
+
+static const char *identifier(struct arena *arena, const char *path) {
+  char *name = arena_strdup(arena, path);
+  for (char *c = name; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  return name;
+}
+
 static bool family_exists(const struct module *module, const char *name) {
   for (int i = 0; i < module->buffers.count; i++)
     if (module->buffers.items[i]->copy >= 0 && !strcmp(module->buffers.items[i]->name, name)) return true;
@@ -113,7 +132,10 @@ static bool family_exists(const struct module *module, const char *name) {
 
 static void make_copies(struct arena *arena, const struct module *module, struct launch *const *launches,
                         const struct roll *roll, int position, int argument) {
-  const char *base = at(launches, roll, position, argument, 0)->buffer->name, *name = base;
+  const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
+  const struct buffer *second = at(launches, roll, position, argument, 1)->buffer;
+  const char *path = first->label && second->label ? path_of_copies(arena, first->label, second->label, "") : NULL;
+  const char *base = path ? identifier(arena, path) : first->name, *name = base;
   for (int number = 2; family_exists(module, name); number++) name = arena_format(arena, "%s_%d", base, number);
   for (int t = 0; t < roll->copies; t++) {
     struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;

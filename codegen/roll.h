@@ -20,6 +20,10 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
    becomes an array. `module` is where names are looked up. */
 void roll_name_copies(struct arena *arena, const struct module *module, struct launch *const *launches, int count);
 
+/* Two paths that differ in one number, as those of neighbouring copies do: the path with `.number` replaced by `with`; else
+   NULL. ("h.0.attn", "h.1.attn", "[i]") is "h[i].attn". */
+const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with);
+
 /* How one argument changes from copy to copy (t = 0, 1 ...). */
 enum argument_form {
   FORM_SAME, /* one buffer, or one number */
