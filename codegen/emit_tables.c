@@ -115,17 +115,23 @@ static void family_row(struct emitter *emitter, struct text *text, const struct 
                        const struct state *state, int copies, const char *element) {
   struct arena *arena = emitter->arena;
   if (hash_path(state->name) != state->stream) bug("%s does not draw from the stream of its name", state->name);
-  text_line(text, "{%s, %d, %s, %s, %s, %s, %s, %s, %s, %d, offsetof(struct %s, %s.%s%s)},", quoted(arena, name),
-            copies, axes_list(arena, state->axes, state->axis_count), role_names_c[state->role],
-            kind_names_c[state->kind], shape_text(arena, state->name, state->axes, state->axis_count),
-            initial_names_c[state->initial], number(arena, state->low), number(arena, state->high),
-            state->role == ROLE_PARAMETER && !state->frozen, emitter->name, field->owner->member, field->name, element);
+  const char *rest = arena_format(arena, ".role = %s", role_names_c[state->role]);
+  if (state->kind != KIND_REAL) rest = arena_format(arena, "%s, .type = %s", rest, kind_names_c[state->kind]);
+  if (state->initial != INITIAL_CONSTANT)
+    rest = arena_format(arena, "%s, .initial = %s", rest, initial_names_c[state->initial]);
+  if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, number(arena, state->low));
+  if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, number(arena, state->high));
+  if (state->role == ROLE_PARAMETER && !state->frozen) rest = arena_format(arena, "%s, .trainable = 1", rest);
+  text_line(text, "{%s, %d, AT(%s.%s%s), %s, %s, %s},", quoted(arena, name), copies, field->owner->member, field->name,
+            element, axes_list(arena, state->axes, state->axis_count),
+            shape_text(arena, state->name, state->axes, state->axis_count), rest);
 }
 
 static int emit_families(struct emitter *emitter, struct text *text) {
   struct arena *arena = emitter->arena;
   int tensors = 0;
   text_comment(text, "Tensors that outlive a step; %d stands for the copy's number.");
+  text_raw(text, arena_format(arena, "#define AT(member) offsetof(struct %s, member)\n", emitter->name));
   text_open(text, "static const struct lam_family families[] =");
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
@@ -147,6 +153,7 @@ static int emit_families(struct emitter *emitter, struct text *text) {
   }
   text->indentation--;
   text_line(text, "};");
+  text_raw(text, "#undef AT\n");
   text_line(text, "enum { FAMILIES = sizeof families / sizeof *families, TENSORS = %d };", tensors);
   text_blank(text);
   return tensors;

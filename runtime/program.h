@@ -37,15 +37,16 @@ struct lam_tensor {
 struct lam_family {
   const char *name; /* with %d for the copy's number, where there are copies */
   int copies;       /* 0: a single tensor */
+  size_t slot;
   const char *axes;
-  enum lam_role role;
-  enum lam_type type;
   int rank;
   int64_t shape[LAM_MAX_RANK];
+  /* What follows is mostly zero: a parameter of reals that begins as zeros and is not trained. */
+  enum lam_role role;
+  enum lam_type type;
   enum lam_initial initial;
   double low, high;
   int trainable;
-  size_t slot;
 };
 /* Points the slots of `self` into `memory` (NULL: changes nothing); returns the bytes needed, each tensor aligned to 64. */
 size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
