@@ -290,7 +290,6 @@ static bool is_materialised(struct kernel *kernel, const struct value *value) {
 
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent) {
   struct arena *arena = kernel->arena;
-  if (extent == 1) return linear_constant(0); /* an unused load would be left behind */
   if (!is_materialised(kernel, value)) {
     if (value->op == OP_index) return coordinates_get(at, value->axis);
     if (value->op == OP_constant) return linear_constant((int64_t)value->number);
@@ -355,7 +354,16 @@ struct operand access_value(struct kernel *kernel, const struct value *value, co
   struct note *note = &kernel->scheduler->notes[value->id];
   if (!note->place && value->op == OP_constant) return access_definition(kernel, value, at);
   if (kernel_recall(kernel, value, at, &result)) return result;
-  if (note->place) {
+  struct local *local = kernel_local(kernel, value);
+  if (local && local->array && local->stored) {
+    const struct expression *index = linear_expression(kernel->arena, kernel->row_index);
+    result = (struct operand){expression_load(kernel->arena, local->array, index), kernel->depth};
+  } else if (local && !local->stored) {
+    result = access_definition(kernel, value, at);
+    if (!is_trivial(result.x)) result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
+    kernel_remember(kernel, value, at, result);
+    return result;
+  } else if (note->place) {
     struct linear offset = access_offset(kernel, value, note->place, at);
     result.x = expression_load(kernel->arena, kernel_pointer(kernel, note->place->buffer, false),
                                linear_expression(kernel->arena, offset));

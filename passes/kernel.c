@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "passes/schedule.h"
+#include "passes/unused.h"
 
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what) {
   struct arena *arena = scheduler->arena;
@@ -30,8 +31,8 @@ struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_
     return kernel->pointers.items[i].array;
   }
   const char *name = name_identifier(kernel->arena, name_last(buffer->label));
-  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, offset ? 0 : buffer->count, written,
-                                            buffer->comment);
+  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, offset || kernel->any_count ? 0 : buffer->count, written,
+                                            kernel->any_count ? NULL : buffer->comment);
   array_push(kernel->arena, &kernel->pointers, (struct bound_pointer){buffer, offset, array});
   return array;
 }
@@ -139,6 +140,12 @@ void kernel_remember(struct kernel *kernel, const struct value *value, const str
   array_push(kernel->arena, &kernel->memos, memo);
 }
 
+struct local *kernel_local(struct kernel *kernel, const struct value *value) {
+  for (int i = 0; i < kernel->locals.count; i++)
+    if (kernel->locals.items[i].value == value) return &kernel->locals.items[i];
+  return NULL;
+}
+
 bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand *operand) {
   for (int i = kernel->memos.count - 1; i >= 0; i--) {
     const struct memo *memo = &kernel->memos.items[i];
@@ -159,16 +166,18 @@ void kernel_finish(struct kernel *kernel) {
   struct arena *arena = kernel->arena;
   struct function *function = kernel->function;
   struct launch *launch = kernel->launch;
+  struct mentions mentions = drop_unused(arena, function);
   function->parameters.count = 0;
   for (int written = 0; written < 2; written++) {
     for (int i = 0; i < kernel->pointers.count; i++) {
       struct bound_pointer *pointer = &kernel->pointers.items[i];
-      if (pointer->array->written != (written == 1)) continue;
+      if (pointer->array->written != (written == 1) || !is_mentioned(&mentions, pointer->array)) continue;
       array_push(arena, &function->parameters, (struct parameter){pointer->array, NULL});
       array_push(arena, &launch->arguments, (struct launch_argument){.buffer = pointer->buffer, .offset = pointer->offset});
     }
   }
   for (int i = 0; i < kernel->numbers.count; i++) {
+    if (!is_mentioned(&mentions, kernel->numbers.items[i].variable)) continue;
     array_push(arena, &function->parameters, (struct parameter){NULL, kernel->numbers.items[i].variable});
     array_push(arena, &launch->arguments, kernel->numbers.items[i].argument);
   }
