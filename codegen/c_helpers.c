@@ -97,11 +97,12 @@ static const struct helper helpers[] = {
 
     /* --- AVX2 --- */
     {"avx2", "lam_not", "__m256 lam_not(__m256 mask) { return _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }\n"},
+    {"avx2", "lam_lane_numbers", "__m256i lam_lane_numbers(void) { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }\n"},
     {"avx2", "lam_first_lanes",
      "/* The mask of the first `count` lanes. */\n"
      "__m256 lam_first_lanes(int64_t count) {\n"
      "  const int32_t lanes = (int32_t)(count < 0 ? 0 : count > 8 ? 8 : count);\n"
-     "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)));\n"
+     "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), lam_lane_numbers()));\n"
      "}\n"},
     {"avx2", "lam_load_mask",
      "__m256 lam_load_mask(const uint8_t *p) {\n"
@@ -141,6 +142,10 @@ static const struct helper helpers[] = {
      "}\n"},
 
     /* --- AVX-512 --- */
+    {"avx512", "lam_lane_numbers",
+     "__m512i lam_lane_numbers(void) {\n"
+     "  return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);\n"
+     "}\n"},
     {"avx512", "lam_first_lanes",
      "/* The mask of the first `count` lanes. */\n"
      "__mmask16 lam_first_lanes(int64_t count) {\n"
