@@ -28,6 +28,8 @@ struct module *run_schedules(struct program *program, const struct pass_options 
 /* Replaces every gradient(loss, value) by reverse-mode differentiation. Report an error where a path from value to loss runs
    through an operation without a derivative that matters. */
 bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics);
+/* The values that options->dump names become outputs of the graph "predict"; an error for a pattern that names none. */
+bool pass_dump(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
 /* Calls replaced by their bodies. */
 void pass_inline(struct graph *graph);
 /* Rules as rows: x * 1, x + 0, views of views, casts of casts, sums of expanded values. Exact. */

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # The first ten losses of four small models equal PyTorch's: by the interpreter, and by C for each target.
 . "$(dirname "$0")/../lib.sh"
 

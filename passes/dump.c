@@ -1,0 +1,31 @@
+/* --dump PATTERN: the values of the graph "predict" so named become outputs of it. That keeps them whole through every pass,
+   and prediction writes them like any output, whatever backend runs it. */
+#include <string.h>
+
+#include "passes/passes.h"
+
+static bool is_output(const struct graph *graph, const char *name) {
+  for (int i = 0; i < graph->outputs.count; i++)
+    if (!strcmp(graph->outputs.items[i].name, name)) return true;
+  return false;
+}
+
+bool pass_dump(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {
+  struct graph *graph = program->predict;
+  bool good = true;
+  for (int k = 0; k < options->dump_count; k++) {
+    int matched = 0, count = graph ? graph->values.count : 0;
+    for (int i = 0; i < count; i++) {
+      struct value *value = graph->values.items[i];
+      if (!value->name || value->op == OP_input || value->op == OP_update || !pattern_matches(options->dump[k], value->name)) continue;
+      matched++;
+      if (!is_output(graph, value->name)) graph_add_output(graph, value->name, value);
+    }
+    if (matched) continue;
+    struct source *source = source_from_text(diagnostics->arena, "--dump", options->dump[k]);
+    report_error(diagnostics, (struct span){source, 0, (int)source->length},
+                 "no value is called so; show --stage=tensor --graph=predict prints the names");
+    good = false;
+  }
+  return good;
+}
