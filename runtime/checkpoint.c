@@ -12,54 +12,41 @@ static bool lam_is_kept(const struct lam_tensor *tensor) {
 }
 
 static bool lam_is_fact(const char *key) {
-  return strcmp(key, "tokenizer") == 0 || strcmp(key, "vocabulary") == 0 || strncmp(key, "categories:", 11) == 0;
+  return !strcmp(key, "tokenizer") || !strcmp(key, "vocabulary") || !strncmp(key, "categories:", 11);
 }
 
-static void lam_add_text(struct lam_pairs *pairs, const char *key, const char *text) { lam_pairs_add(pairs, key, text, strlen(text)); }
+/* "axes:NAME" */
+static const char *lam_axes_key(char key[512], const char *name) {
+  snprintf(key, 512, "axes:%s", name);
+  return key;
+}
 
 static void lam_add_number(struct lam_pairs *pairs, const char *key, int64_t number) {
   char text[32];
-  snprintf(text, sizeof text, "%" PRId64, number);
-  lam_add_text(pairs, key, text);
-}
-
-static bool lam_get_number(const struct lam_weights *weights, const char *key, int64_t *number) {
-  const struct lam_pair *pair = lam_pairs_find(&weights->metadata, key);
-  char *end;
-  if (!pair) return lam_error("%s does not say \"%s\": it was not written by training, which cannot go on from it", weights->path, key);
-  errno = 0;
-  *number = strtoll(pair->value, &end, 10);
-  if (errno || end == pair->value || *end || *number < 0) return lam_error("%s: \"%s\" is not a number", weights->path, key);
-  return true;
-}
-
-static char *lam_axes_key(const char *name) {
-  char *key = lam_allocate((int64_t)strlen(name) + 6, 1);
-  return strcat(strcpy(key, "axes:"), name);
+  lam_pairs_add(pairs, key, text, (size_t)snprintf(text, sizeof text, "%" PRId64, number));
 }
 
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path) {
   struct lam_pairs metadata = {0};
   struct lam_tensor *tensors = lam_allocate(program->tensor_count, sizeof *tensors);
   int count = 0;
-  lam_add_text(&metadata, "format", "lamella");
-  lam_add_text(&metadata, "model", program->model);
+  lam_pairs_add(&metadata, "format", "lamella", 7);
+  lam_pairs_add(&metadata, "model", program->model, strlen(program->model));
   lam_add_number(&metadata, "step", run->step);
   lam_add_number(&metadata, "steps", run->steps);
   lam_add_number(&metadata, "rows", run->rows);
   lam_add_number(&metadata, "seed", run->seed);
-  for (int64_t i = 0; i < run->facts.count; i++)
-    lam_pairs_add(&metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
+  for (const struct lam_pair *fact = run->facts.items; fact < run->facts.items + run->facts.count; fact++)
+    lam_pairs_add(&metadata, fact->key, fact->value, fact->length);
   for (int i = 0; i < program->tensor_count; i++) {
-    if (!lam_is_kept(&program->tensors[i])) continue;
-    char *key = lam_axes_key(program->tensors[i].name);
-    lam_add_text(&metadata, key, program->tensors[i].axes);
-    free(key);
-    tensors[count++] = program->tensors[i];
+    const struct lam_tensor *tensor = &program->tensors[i];
+    char key[512];
+    if (!lam_is_kept(tensor)) continue;
+    lam_pairs_add(&metadata, lam_axes_key(key, tensor->name), tensor->axes, strlen(tensor->axes));
+    tensors[count++] = *tensor;
   }
   bool good = lam_weights_write(path, tensors, count, &metadata);
-  for (int64_t i = 0; i < metadata.count; i++) free((char *)metadata.items[i].value);
-  free(metadata.items);
+  lam_pairs_free(&metadata);
   free(tensors);
   return good;
 }
@@ -72,111 +59,95 @@ struct lam_list {
 };
 
 static void lam_list_add(struct lam_list *list, const char *name) {
-  enum { SHOWN = 6 };
-  if (list->count++ < SHOWN && list->used < sizeof list->text)
-    list->used += (size_t)snprintf(list->text + list->used, sizeof list->text - list->used, "%s%s", list->count > 1 ? ", " : "", name);
+  size_t left = sizeof list->text - list->used;
+  if (list->count++ < 6 && strlen(name) + 32 < left)
+    list->used += (size_t)snprintf(list->text + list->used, left, "%s%s", list->used ? ", " : "", name);
+  else
+    snprintf(list->text + list->used, left, " and more, %d in all", list->count);
 }
 
-static const char *lam_list_text(struct lam_list *list) {
-  enum { SHOWN = 6 };
-  if (list->count > SHOWN && list->used < sizeof list->text)
-    snprintf(list->text + list->used, sizeof list->text - list->used, " and %d more", list->count - SHOWN);
-  return list->text;
-}
-
-static bool lam_checkpoint_tensor(const struct lam_weights *weights, const struct lam_entry *entry, struct lam_tensor *tensor) {
-  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
-  char *key = lam_axes_key(tensor->name);
-  const struct lam_pair *axes = lam_pairs_find(&weights->metadata, key);
-  free(key);
-  bool same = entry->rank == tensor->rank && (!axes || strcmp(axes->value, tensor->axes) == 0);
-  for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
-  if (!same)
-    return lam_error("%s: tensor %s has axes %s in the file and %s in the model", weights->path, tensor->name,
-                     lam_shape_text(there, axes ? axes->value : NULL, entry->shape, entry->rank),
-                     lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank));
-  return lam_weights_read(weights, entry, tensor->type, tensor->data);
-}
-
-static bool lam_checkpoint_wants(const struct lam_tensor *tensor, enum lam_purpose purpose) {
+static bool lam_is_wanted(const struct lam_tensor *tensor, enum lam_purpose purpose) {
   return purpose == LAM_RESUME ? lam_is_kept(tensor) : tensor->role == LAM_PARAMETER;
 }
 
-static bool lam_checkpoint_tensors(struct lam_program *program, const struct lam_weights *weights, enum lam_purpose purpose) {
+/* Compares the names that the file has with those that the program wants. */
+static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights, enum lam_purpose purpose) {
   struct lam_list missing = {0}, unexpected = {0};
   int found = 0;
   for (int i = 0; i < program->tensor_count; i++) {
-    struct lam_tensor *tensor = &program->tensors[i];
-    if (!lam_checkpoint_wants(tensor, purpose)) continue;
+    const struct lam_tensor *tensor = &program->tensors[i];
+    if (!lam_is_wanted(tensor, purpose)) continue;
     if (lam_weights_find(weights, tensor->name))
       found++;
     else
       lam_list_add(&missing, tensor->name);
   }
   for (int64_t k = 0; k < weights->count; k++) {
-    bool wanted = purpose != LAM_RESUME && strchr(weights->entries[k].name, '/'); /* what an optimizer kept is no surprise */
-    for (int i = 0; i < program->tensor_count && !wanted; i++)
-      wanted = lam_is_kept(&program->tensors[i]) && strcmp(program->tensors[i].name, weights->entries[k].name) == 0;
-    if (!wanted) lam_list_add(&unexpected, weights->entries[k].name);
+    const char *name = weights->entries[k].name;
+    bool known = purpose != LAM_RESUME && strchr(name, '/'); /* what an optimizer kept is no surprise */
+    for (int i = 0; i < program->tensor_count && !known; i++)
+      known = lam_is_kept(&program->tensors[i]) && !strcmp(program->tensors[i].name, name);
+    if (!known) lam_list_add(&unexpected, name);
   }
   const struct lam_pair *model = lam_pairs_find(&weights->metadata, "model");
-  const char *of = model ? model->value : "another model";
-  if (missing.count && (purpose != LAM_START_FROM || !found))
-    return lam_error("%s (%s) does not fit model %s: it lacks %s%s%s", weights->path, of, program->model, lam_list_text(&missing),
-                     unexpected.count ? "; it has " : "", unexpected.count ? lam_list_text(&unexpected) : "");
-  if (unexpected.count && purpose == LAM_RESUME)
-    return lam_error("%s (%s) does not fit model %s: it has %s, which this program does not know", weights->path, of, program->model,
-                     lam_list_text(&unexpected));
-  if (missing.count) lam_note("%s lacks %s: drawn at random or set as the spec says", weights->path, lam_list_text(&missing));
-  if (unexpected.count) lam_note("%s has %s, which model %s does not use", weights->path, lam_list_text(&unexpected), program->model);
+  if ((missing.count && (purpose != LAM_START_FROM || !found)) || (unexpected.count && purpose == LAM_RESUME))
+    return lam_error("%s (%s) does not fit model %s: it lacks %s; it has %s", weights->path, model ? model->value : "another model",
+                     program->model, missing.count ? missing.text : "nothing", unexpected.count ? unexpected.text : "nothing more");
+  if (missing.count) lam_note("%s lacks %s: set as the spec says", weights->path, missing.text);
+  if (unexpected.count) lam_note("%s has %s, which model %s does not use", weights->path, unexpected.text, program->model);
+  return true;
+}
+
+static bool lam_checkpoint_tensor(const struct lam_weights *weights, const struct lam_entry *entry, const struct lam_tensor *tensor) {
+  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT], key[512];
+  const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
+  bool same = entry->rank == tensor->rank && (!axes || !strcmp(axes->value, tensor->axes));
+  for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
+  if (same) return lam_weights_read(weights, entry, tensor->type, tensor->data);
+  return lam_error("%s: tensor %s has axes %s in the file and %s in the model", weights->path, tensor->name,
+                   lam_shape_text(there, axes ? axes->value : NULL, entry->shape, entry->rank),
+                   lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank));
+}
+
+/* Those of a role that the file has. */
+static bool lam_checkpoint_role(struct lam_program *program, const struct lam_weights *weights, enum lam_role role) {
   for (int i = 0; i < program->tensor_count; i++) {
-    struct lam_tensor *tensor = &program->tensors[i];
-    const struct lam_entry *entry = lam_checkpoint_wants(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
+    const struct lam_tensor *tensor = &program->tensors[i];
+    const struct lam_entry *entry = tensor->role == role ? lam_weights_find(weights, tensor->name) : NULL;
     if (entry && !lam_checkpoint_tensor(weights, entry, tensor)) return false;
   }
   return true;
 }
 
-/* Averages, where the file has them, stand in for the parameters that training goes on with. */
-static bool lam_checkpoint_averages(struct lam_program *program, const struct lam_weights *weights) {
-  for (int i = 0; i < program->tensor_count; i++) {
-    struct lam_tensor *average = &program->tensors[i];
-    if (average->role != LAM_AVERAGE) continue;
-    const struct lam_entry *entry = lam_weights_find(weights, average->name);
-    const char *slash = strrchr(average->name, '/');
-    for (int k = 0; entry && slash && k < program->tensor_count; k++) {
-      struct lam_tensor tensor = program->tensors[k];
-      size_t length = (size_t)(slash - average->name);
-      if (tensor.role != LAM_PARAMETER || strncmp(tensor.name, average->name, length) != 0 || tensor.name[length]) continue;
-      tensor.name = average->name;
-      if (!lam_checkpoint_tensor(weights, entry, &tensor)) return false;
-    }
-  }
-  return true;
+static bool lam_get_number(const struct lam_weights *weights, const char *key, int64_t *number) {
+  const struct lam_pair *pair = lam_pairs_find(&weights->metadata, key);
+  char *end;
+  if (!pair) return lam_error("%s does not say \"%s\": training did not write it and cannot go on from it", weights->path, key);
+  *number = strtoll(pair->value, &end, 10);
+  bool good = end != pair->value && !*end && *number >= 0 && *number <= (!strcmp(key, "rows") ? INT64_MAX - 1 : UINT32_MAX);
+  return good || lam_error("%s: %s is not a number of \"%s\"", weights->path, pair->value, key);
 }
 
-static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run *run) {
-  int64_t seed;
-  if (!lam_get_number(weights, "step", &run->step) || !lam_get_number(weights, "steps", &run->steps) ||
-      !lam_get_number(weights, "rows", &run->rows) || !lam_get_number(weights, "seed", &seed))
+static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run *run, enum lam_purpose purpose) {
+  int64_t seed = run->seed;
+  bool resume = purpose == LAM_RESUME;
+  if (resume && (!lam_get_number(weights, "step", &run->step) || !lam_get_number(weights, "steps", &run->steps) ||
+                 !lam_get_number(weights, "rows", &run->rows)))
     return false;
-  if (seed > UINT32_MAX || run->step > UINT32_MAX) return lam_error("%s: its step or seed is impossibly large", weights->path);
+  if ((resume || lam_pairs_find(&weights->metadata, "seed")) && !lam_get_number(weights, "seed", &seed)) return false;
   run->seed = (uint32_t)seed;
+  for (const struct lam_pair *pair = weights->metadata.items; pair < weights->metadata.items + weights->metadata.count; pair++)
+    if (lam_is_fact(pair->key)) lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
   return true;
 }
 
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights = lam_weights_open(path);
-  if (!weights) return false;
-  bool good = (purpose != LAM_RESUME || lam_checkpoint_run(weights, run)) && lam_checkpoint_tensors(program, weights, purpose) &&
-              (purpose != LAM_USE || lam_checkpoint_averages(program, weights));
-  int64_t seed;
-  if (good && purpose == LAM_USE && lam_pairs_find(&weights->metadata, "seed") && (good = lam_get_number(weights, "seed", &seed)))
-    run->seed = (uint32_t)seed;
-  for (int64_t i = 0; good && purpose != LAM_START_FROM && i < weights->metadata.count; i++) {
-    const struct lam_pair *pair = &weights->metadata.items[i];
-    if (lam_is_fact(pair->key)) lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
-  }
+  bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, purpose)) &&
+              lam_checkpoint_names(program, weights, purpose) && lam_checkpoint_role(program, weights, LAM_PARAMETER);
+  if (good && purpose != LAM_RESUME) lam_start_averages(program); /* for weights that have none */
+  if (good && purpose != LAM_START_FROM) good = lam_checkpoint_role(program, weights, LAM_AVERAGE);
+  if (good && purpose == LAM_RESUME) good = lam_checkpoint_role(program, weights, LAM_OPTIMIZER);
   lam_weights_close(weights);
   return good;
 }

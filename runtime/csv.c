@@ -121,11 +121,7 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
       return lam_error("%s:%lld: column %s: %s is not an integer from 0 to %.0f", dataset->path, line, wanted->field, cell->text, limit - 1);
   }
   column->values = lam_grow(column->values, row, &column->values_capacity, lam_type_size(wanted->type));
-  switch (wanted->type) {
-    case LAM_TYPE_REAL: ((lam_real *)column->values)[row] = (lam_real)number; break;
-    case LAM_TYPE_INTEGER: ((int32_t *)column->values)[row] = (int32_t)number; break;
-    case LAM_TYPE_BOOLEAN: ((uint8_t *)column->values)[row] = number != 0; break;
-  }
+  lam_set(column->values, wanted->type, row, number);
   return true;
 }
 
@@ -139,18 +135,13 @@ static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *c
 }
 
 static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_column *column, const char *field) {
-  char key[256], *text = NULL;
-  size_t length = 0;
+  char key[256];
+  size_t length = 0, used = 0;
   snprintf(key, sizeof key, "categories:%s", field);
-  for (int64_t i = 0; i < column->names.count; i++) {
-    size_t more = strlen(column->names.items[i]) + 1;
-    char *longer = lam_allocate((int64_t)(length + more), 1);
-    if (length) memcpy(longer, text, length);
-    memcpy(longer + length, column->names.items[i], more);
-    free(text);
-    text = longer;
-    length += more;
-  }
+  for (int64_t i = 0; i < column->names.count; i++) length += strlen(column->names.items[i]) + 1;
+  char *text = lam_allocate((int64_t)length, 1);
+  for (int64_t i = 0; i < column->names.count; i++)
+    used += strlen(strcpy(text + used, column->names.items[i])) + 1;
   if (length && !lam_pairs_find(dataset->facts, key)) lam_pairs_add(dataset->facts, key, text, length);
   free(text);
 }
@@ -270,12 +261,7 @@ static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct 
   } else {
     int32_t *ids = lam_allocate(column->length, sizeof *ids);
     int64_t count = lam_csv_ids(dataset, column, &from->cells[row->begin], ids);
-    for (int64_t i = 0; i < column->length; i++) {
-      if (column->type == LAM_TYPE_REAL)
-        ((lam_real *)to)[i] = i < count;
-      else
-        ((uint8_t *)to)[i] = i < count;
-    }
+    for (int64_t i = 0; i < column->length; i++) lam_set(to, column->type, i, i < count);
     free(ids);
   }
 }

@@ -62,8 +62,10 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
     double share = top_p * total;
     total = 0;
     for (int64_t i = 0; i < kept; i++) {
-      if (i && total >= share) kept = i;
-      else total += weights[order[count - 1 - i]];
+      if (i && total >= share)
+        kept = i;
+      else
+        total += weights[order[count - 1 - i]];
     }
   }
   double point = uniform * total;
@@ -225,7 +227,7 @@ static bool lam_session_source(struct lam_session *session, enum lam_routine_nam
     struct lam_port *port = &routine->inputs[i];
     if (port == session->feed || port == session->position || port->rank < 2) continue;
     if (!source) return lam_error("the model reads %s: --source TEXT gives it", port->name);
-    int64_t length = lam_count(port->shape + 1, port->rank - 1), start = -1, stop = -1, count = 0;
+    int64_t length = lam_count(port->shape + 1, port->rank - 1), start = -1, stop = -1;
     for (int c = 0; program->data && c < program->data->column_count; c++)
       if (strcmp(program->data->columns[c].name, port->name) == 0)
         start = program->data->columns[c].start, stop = program->data->columns[c].stop;
@@ -236,12 +238,8 @@ static bool lam_session_source(struct lam_session *session, enum lam_routine_nam
       return lam_error("--source has %lld tokens, and %s takes %lld", (long long)ids.count, port->name, (long long)(length - (stop >= 0)));
     if (stop >= 0) lam_session_add(&ids, (int32_t)stop);
     for (int64_t k = 0; k < session->rows * length; k++) {
-      count = k % length;
-      switch (port->type) {
-        case LAM_TYPE_REAL: ((lam_real *)port->data)[k] = count < ids.count; break;
-        case LAM_TYPE_INTEGER: ((int32_t *)port->data)[k] = count < ids.count ? ids.tokens[count] : 0; break;
-        case LAM_TYPE_BOOLEAN: ((uint8_t *)port->data)[k] = count < ids.count; break;
-      }
+      bool inside = k % length < ids.count;
+      lam_set(port->data, port->type, k, inside && port->type == LAM_TYPE_INTEGER ? ids.tokens[k % length] : inside);
     }
     for (int64_t k = 0; port->type == LAM_TYPE_INTEGER && port->range && k < ids.count; k++)
       if (ids.tokens[k] >= port->range)
@@ -255,7 +253,6 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   struct lam_session session = {.program = program};
   struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
   const char *source = lam_option_text(options, "source", NULL);
-  lam_initialize(program, 0); /* caches */
   if (!lam_session_ports(&session) || !lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE) ||
       !lam_session_vocabulary(&session, &run) || !lam_session_prompt(&session, options) || !lam_session_source(&session, LAM_STEP, source))
     return 1;

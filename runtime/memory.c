@@ -123,6 +123,20 @@ size_t lam_type_size(enum lam_type type) {
   return type == LAM_TYPE_REAL ? sizeof(lam_real) : type == LAM_TYPE_INTEGER ? sizeof(int32_t) : sizeof(uint8_t);
 }
 
+double lam_get(const void *data, enum lam_type type, int64_t i) {
+  if (type == LAM_TYPE_REAL) return (double)((const lam_real *)data)[i];
+  return type == LAM_TYPE_INTEGER ? ((const int32_t *)data)[i] : ((const uint8_t *)data)[i];
+}
+
+void lam_set(void *data, enum lam_type type, int64_t i, double number) {
+  if (type == LAM_TYPE_REAL)
+    ((lam_real *)data)[i] = (lam_real)number;
+  else if (type == LAM_TYPE_INTEGER)
+    ((int32_t *)data)[i] = (int32_t)number;
+  else
+    ((uint8_t *)data)[i] = number != 0;
+}
+
 int64_t lam_count(const int64_t *shape, int rank) {
   int64_t count = 1;
   for (int i = 0; i < rank; i++) count *= shape[i];

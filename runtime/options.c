@@ -52,7 +52,7 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
       value = arguments[++i];
     }
     if (option->argument && !lam_option_valid(option, value)) return false;
-    options->given[options->count].name = option->name;
+    options->given[options->count].key = option->name;
     options->given[options->count++].value = value ? value : "";
   }
   return true;
@@ -60,7 +60,7 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
 
 const char *lam_option_text(const struct lam_options *options, const char *name, const char *otherwise) {
   for (int i = options->count - 1; i >= 0; i--)
-    if (strcmp(options->given[i].name, name) == 0) return options->given[i].value;
+    if (strcmp(options->given[i].key, name) == 0) return options->given[i].value;
   return otherwise;
 }
 

@@ -48,13 +48,8 @@ static bool lam_given_text(struct lam_given *given, const struct lam_routine *ro
     char *end;
     double x = strtod(at, &end);
     if (end == at || (*end && *end != ',')) return lam_error("--input %s: \"%s\" is not a number", name, at);
-    if (count < wanted) {
-      switch (port->type) {
-        case LAM_TYPE_REAL: ((lam_real *)given->values[number])[count] = (lam_real)x; break;
-        case LAM_TYPE_INTEGER: ((int32_t *)given->values[number])[count] = x >= INT32_MIN && x <= INT32_MAX ? (int32_t)x : -1; break;
-        case LAM_TYPE_BOOLEAN: ((uint8_t *)given->values[number])[count] = x != 0; break;
-      }
-    }
+    if (port->type == LAM_TYPE_INTEGER && !(x >= 0 && x <= INT32_MAX)) x = -1; /* refused later, with the row */
+    if (count < wanted) lam_set(given->values[number], port->type, count, x);
     at = end + (*end == ',');
   }
   if (count == wanted) return true;
@@ -119,12 +114,6 @@ static void lam_given_deliver(const struct lam_given *given, struct lam_routine 
   }
 }
 
-static double lam_number_at(const struct lam_port *port, int64_t i) {
-  return port->type == LAM_TYPE_REAL      ? (double)((lam_real *)port->data)[i]
-         : port->type == LAM_TYPE_INTEGER ? ((int32_t *)port->data)[i]
-                                          : ((uint8_t *)port->data)[i];
-}
-
 /* The name of a class, where the data's only categories have one for each. */
 static const char *lam_class_name(const struct lam_run *run, int64_t id) {
   const struct lam_pair *names = NULL;
@@ -149,8 +138,8 @@ static void lam_print_outputs(const struct lam_routine *routine, const struct la
     printf("  %s", port->name);
     if (count > SHORT && port->rank > 2) printf(" %s", lam_shape_text(shape, port->axes, port->shape, port->rank));
     for (int64_t k = 0; k < count; k++) {
-      if (count <= SHORT) printf(" %.6g", lam_number_at(port, place * count + k));
-      if (lam_number_at(port, place * count + k) > lam_number_at(port, place * count + best)) best = k;
+      if (count <= SHORT) printf(" %.6g", lam_get(port->data, port->type, place * count + k));
+      if (lam_get(port->data, port->type, place * count + k) > lam_get(port->data, port->type, place * count + best)) best = k;
     }
     if (port->rank == 2 && count > 1) {
       const char *name = lam_class_name(run, best);
@@ -193,7 +182,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   struct lam_batch batch;
   if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
   for (int i = 0; i < options->count; i++)
-    if (strcmp(options->given[i].name, "input") == 0 && !lam_given_text(&given, routine, options->given[i].value)) return 1;
+    if (strcmp(options->given[i].key, "input") == 0 && !lam_given_text(&given, routine, options->given[i].value)) return 1;
   if (file && !lam_given_file(&given, routine, file)) return 1;
   if (by_hand && !lam_given_check(&given, routine)) return 1;
   if (!by_hand) {

@@ -1,24 +1,5 @@
-/* What the files of the runtime share. It includes nothing of the compiler, and needs C11, POSIX.1-2008, libc and libm.
-
-   A program carries only the files that it uses. Each file needs those in its row, and theirs:
-
-     main.c         always          memory.c options.c info.c
-     info.c         verb info       memory.c
-     train.c        verb train      data.c batches.c evaluate.c checkpoint.c tensors.c progress.c
-     evaluate.c     verb eval       data.c checkpoint.c
-     generate.c     verb generate   tokenizer.c checkpoint.c random.c
-     predict.c      verb predict    data.c checkpoint.c
-     text.c         text data       data.c tokenizer.c
-     csv.c          CSV data        data.c tokenizer.c
-     synthetic.c    synthetic data  data.c
-     masked.c       data.mask > 0   data.c random.c
-     batches.c                      data.c random.c
-     tensors.c                      random.c
-     checkpoint.c                   safetensors.c
-     data.c tokenizer.c safetensors.c progress.c random.c options.c    memory.c
-
-   Files may come in any order, after this header. Functions that open files or read what others wrote return false (or NULL) after
-   a message on stderr; running out of memory ends the program. */
+/* What the files of the runtime share. Functions that open files or read what others wrote return false (or NULL) after a message
+   on stderr; running out of memory ends the program. */
 #ifndef LAM_RUNTIME_H
 #define LAM_RUNTIME_H
 
@@ -38,7 +19,7 @@
 #define LAM_PRINTF(text, first)
 #endif
 
-/* --- memory.c: memory and messages ------------------------------------------------------------------------------------------ */
+/* --- memory.c: memory, messages, and what every file uses --------------------------------------------------------- */
 
 /* Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes, for free(). Ends the program when there is none. */
 void *lam_allocate(int64_t count, size_t size);
@@ -46,72 +27,65 @@ void *lam_allocate(int64_t count, size_t size);
 void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size);
 /* "error: ..." on stderr. Returns false, so that a function can end with `return lam_error(...)`. */
 bool lam_error(const char *format, ...) LAM_PRINTF(1, 2);
-/* "note: ..." on stderr. */
 void lam_note(const char *format, ...) LAM_PRINTF(1, 2);
 /* The contents of a file with a zero after them, or NULL. `advice` ends the message ("; --data FILE names another"). */
 char *lam_read_file(const char *path, const char *advice, size_t *length);
-/* The name among `names` (every `stride` bytes a pointer, NULL past the last) that was probably meant by `word`, or NULL. */
+/* The one of `names` (a pointer every `stride` bytes, NULL past the last) that `word` was probably meant to be, or NULL. */
 const char *lam_closest(const char *word, const void *names, size_t stride);
 double lam_seconds(void); /* on a clock that only goes forward */
 
 size_t lam_type_size(enum lam_type type);
+double lam_get(const void *data, enum lam_type type, int64_t i);
+void lam_set(void *data, enum lam_type type, int64_t i, double number);
 int64_t lam_count(const int64_t *shape, int rank);
-/* "[vocab=65, embed=128]" in `text`, which is returned. */
+/* "[vocab=65, embed=128]" in `text`, which is returned; axes may be NULL. */
 enum { LAM_SHAPE_TEXT = 256 };
 const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
-/* The input or output of that name, or NULL. */
-struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name);
+struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
 /* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps, uint32_t seed,
                      const int64_t *sizes);
 
-/* --- options.c: the command line ---------------------------------------------------------------------------------------------- */
+/* --- options.c: the command line ---------------------------------------------------------------------------------- */
 
-/* argument: NULL: a switch; "N": an integer; "X": a number, both within bounds; any other: a text. */
 struct lam_option {
-  const char *name, *argument, *help;
+  const char *name, *argument, *help; /* argument: NULL: a switch; "N": an integer; "X": a number; else a text */
   double minimum, maximum;
 };
 struct lam_options {
   const struct lam_verb *verb;
   const char *program; /* argv[0] */
   int count;
-  struct { const char *name, *value; } *given;
+  struct lam_pair *given;
 };
 struct lam_verb {
   const char *name, *summary;
-  const struct lam_option *options; /* NULL name past the last */
+  const struct lam_option *options; /* a NULL name past the last */
   int (*run)(struct lam_program *program, const struct lam_options *options); /* gives the exit code */
 };
-/* Options that every verb has. */
 extern const struct lam_option lam_common_options[];
-/* False after a message about wrong usage. */
 bool lam_options_parse(struct lam_options *options, int count, char **arguments);
-const char *lam_option_text(const struct lam_options *options, const char *name, const char *otherwise); /* the last one given */
+const char *lam_option_text(const struct lam_options *options, const char *name, const char *otherwise);
 int64_t lam_option_integer(const struct lam_options *options, const char *name, int64_t otherwise);
 double lam_option_number(const struct lam_options *options, const char *name, double otherwise);
 
-/* --- random.c ----------------------------------------------------------------------------------------------------------------- */
+/* --- random.c: draws that depend on what they are for, never on what was drawn before ----------------------------- */
 
 /* Philox 4x32-10 with key (seed, stream) and counter (step, example, element low, element high). */
 void lam_philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[4]);
-double lam_uniform_draw(const uint32_t words[4]); /* 24 bits of word 0 as [0, 1) */
-double lam_normal_draw(const uint32_t words[4]);  /* Box-Muller of words 0 and 1 */
-/* A number below `bound`, from words 2 and 3. */
-int64_t lam_below(const uint32_t words[4], int64_t bound);
-/* 0 .. count - 1 in an order that depends on seed and epoch. */
-void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch);
-/* The streams that the runtime draws from; a spec's are hashes of paths, so that a clash is unlikely and harmless. */
+double lam_uniform_draw(const uint32_t words[4]);                 /* 24 bits of word 0 as [0, 1) */
+double lam_normal_draw(const uint32_t words[4]);                  /* Box-Muller of words 0 and 1 */
+int64_t lam_below(const uint32_t words[4], int64_t bound);        /* below `bound`, from words 2 and 3 */
+void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch); /* 0 .. count - 1 in an order drawn */
+/* The streams of the runtime's draws; a spec's are hashes of paths, so that a clash is unlikely and harmless. */
 enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SAMPLE };
 
-/* --- tensors.c ------------------------------------------------------------------------------------------------------------------ */
+/* --- tensors.c ---------------------------------------------------------------------------------------------------- */
 
-/* Every tensor at its initial value. */
-void lam_initialize(struct lam_program *program, uint32_t seed);
-/* Averages become copies of their parameters. */
-void lam_start_averages(struct lam_program *program);
+void lam_initialize(struct lam_program *program, uint32_t seed); /* every tensor at its initial value */
+void lam_start_averages(struct lam_program *program);            /* averages become copies of their parameters */
 
-/* --- safetensors.c: the file format of weights -------------------------------------------------------------------------------- */
+/* --- safetensors.c: the file format of weights -------------------------------------------------------------------- */
 
 struct lam_pair {
   const char *key, *value;
@@ -123,9 +97,11 @@ struct lam_pairs {
 };
 void lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length); /* copies both */
 const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key);
+void lam_pairs_free(struct lam_pairs *pairs);
 
 struct lam_entry {
-  const char *name, *dtype;
+  const char *name, *type_name; /* "F32" */
+  int type;                     /* of safetensors.c */
   int rank;
   int64_t shape[LAM_MAX_RANK];
   uint64_t begin, end; /* bytes of the file's data */
@@ -135,7 +111,7 @@ struct lam_weights {
   const char *path;
   unsigned char *map;
   size_t length;
-  char *names; /* the memory of all names */
+  char *names;               /* the memory of all names */
   struct lam_entry *entries; /* by name */
   int64_t count;
   struct lam_pairs metadata;
@@ -145,29 +121,29 @@ void lam_weights_close(struct lam_weights *weights);
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
 /* The entry's elements converted to `type`. */
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to);
-/* Writes tensors (name, type, rank, shape and data are looked at) beside `path`, then renames: a crash leaves the old file or the new
-   one. Reals are written as F32. */
+/* Writes name, type, shape and data of tensors beside `path`, then renames: a crash leaves the old file or the new one. Reals
+   are written as F32. */
 bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 
-/* --- checkpoint.c: a program's weights in a file ------------------------------------------------------------------------------ */
+/* --- checkpoint.c: a program's weights in a file ------------------------------------------------------------------ */
 
-/* Where a training run stands. Facts are what data taught: "vocabulary", "categories:FIELD"; they travel with the weights. */
+/* Where training stands. Facts are what data taught ("vocabulary", "categories:FIELD"); they travel with the weights. */
 struct lam_run {
   int64_t step, steps, rows; /* rows: examples seen */
   uint32_t seed;
   struct lam_pairs facts;
 };
 enum lam_purpose {
-  LAM_USE,      /* evaluation, generation, prediction: parameters, and averages take their place */
-  LAM_RESUME,   /* everything, and where the run stood */
+  LAM_USE,       /* evaluation, generation, prediction: parameters and averages */
+  LAM_RESUME,    /* everything, and where the run stood */
   LAM_START_FROM /* the parameters that the file has; says what is missing or unexpected */
 };
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose);
-/* The file that `options` or the program's name gives. */
+/* The file that an option or the program's name gives. */
 const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options, const char *option);
 
-/* --- tokenizer.c ---------------------------------------------------------------------------------------------------------------- */
+/* --- tokenizer.c -------------------------------------------------------------------------------------------------- */
 
 struct lam_vocabulary {
   enum lam_tokenizer tokenizer;
@@ -177,21 +153,19 @@ struct lam_vocabulary {
 /* The length of the UTF-8 sequence at `text`, or 0 when it is not one; its code point. */
 int lam_utf8_read(const char *text, size_t left, uint32_t *code);
 int lam_utf8_write(uint32_t code, char text[4]);
-/* Adds the characters of a text to a set of bits, one for each code point (LAM_CODE_POINTS of them). `where` names it in messages. */
+/* Adds a text's characters to a set of bits, LAM_CODE_POINTS of them. `where` names the text in messages. */
 enum { LAM_CODE_POINTS = 0x110000 };
 bool lam_vocabulary_collect(unsigned char *set, const char *text, size_t length, const char *where);
 void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set);
 /* From and to the fact "vocabulary"; false when facts have none. */
 bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer, const struct lam_pairs *facts);
 void lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts);
-/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many, or -1 after a message about a character that
-   has none. */
+/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 when a character has none. */
 int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids, int64_t limit,
                    const char *where);
-/* The bytes of one token; returns how many. */
-int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]);
+int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]); /* returns how many bytes */
 
-/* --- data.c: examples from any source ------------------------------------------------------------------------------------------- */
+/* --- data.c: examples from any source ----------------------------------------------------------------------------- */
 
 enum lam_part { LAM_TRAINING, LAM_VALIDATION, LAM_EVERYTHING };
 
@@ -201,19 +175,19 @@ struct lam_dataset {
   const struct lam_data *data;
   struct lam_routine *routine;
   const char *path;
-  bool *needed;      /* of each column */
-  int64_t *ranges;   /* of each column: its ids must be less; 0: not checked */
-  uint32_t seed;     /* of synthetic data and corruption */
+  bool *needed;     /* of each column */
+  int64_t *ranges;  /* of each column: its ids must be less; 0: not checked */
+  uint32_t seed;    /* of synthetic data and corruption */
   struct lam_pairs *facts;
-  int64_t units;     /* rows of a table, tokens of a text */
-  int64_t training;  /* so many, the first, are for training */
-  int64_t window;    /* text: tokens in an example; else 0 */
-  bool shifted;      /* text: an example looks one token further */
-  bool partial;      /* text: the last window of a part may be short */
-  bool corrupted;    /* tokens are masked, as data.mask says */
-  int64_t batch;     /* rows that the routine takes */
+  int64_t units;    /* rows of a table, tokens of a text */
+  int64_t training; /* so many, the first, are for training */
+  int64_t window;   /* text: tokens in an example; else 0 */
+  bool shifted;     /* text: an example looks one token further */
+  bool partial;     /* text: the last window of a part may be short */
+  bool corrupted;   /* tokens are masked, as data.mask says */
+  int64_t batch;    /* rows that the routine takes */
   struct lam_vocabulary vocabulary;
-  void *contents;    /* the reader's */
+  void *contents;   /* the reader's */
 };
 /* One example: where it starts, where its part of the data ends, and what keys its random draws. */
 struct lam_row {
@@ -221,16 +195,13 @@ struct lam_row {
   uint32_t step, example;
 };
 struct lam_reader {
-  /* Sets units, window, contents. */
-  bool (*open)(struct lam_dataset *dataset);
-  /* One example of a column. */
-  void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to);
+  bool (*open)(struct lam_dataset *dataset); /* sets units, window, contents */
+  void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
 };
 struct lam_corruption {
-  /* Chooses tokens of one example, spoils them, and writes weights: 1 where a token was chosen (weight may be NULL). */
+  /* Chooses tokens of an example, spoils them, and writes 1 to `weight` (unless NULL) where a token was chosen. */
   void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens, lam_real *weight);
-  /* Whether the vocabulary has room for the mask. */
-  bool (*check)(const struct lam_dataset *dataset, int64_t range);
+  bool (*check)(const struct lam_dataset *dataset, int64_t range); /* whether the ids have room for the mask */
 };
 /* A batch outside the ports: what a prefetching thread fills. */
 struct lam_batch {
@@ -238,8 +209,8 @@ struct lam_batch {
   int32_t *examples;
 };
 /* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
-struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path, uint32_t seed,
-                                     struct lam_pairs *facts);
+struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path,
+                                     uint32_t seed, struct lam_pairs *facts);
 /* The same data for another routine. */
 struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);
 int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part part);
@@ -248,32 +219,31 @@ struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part 
 void lam_batch_create(struct lam_batch *batch, const struct lam_dataset *dataset);
 void lam_batch_free(struct lam_batch *batch, const struct lam_dataset *dataset);
 void lam_batch_fill(struct lam_batch *batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row);
-/* Copies a batch to the routine's ports. */
-void lam_batch_deliver(const struct lam_batch *batch, const struct lam_dataset *dataset);
+void lam_batch_deliver(const struct lam_batch *batch, const struct lam_dataset *dataset); /* to the routine's ports */
 
-/* --- batches.c: the order of training, prefetched ------------------------------------------------------------------------------ */
+/* --- batches.c: the order of training, prefetched ----------------------------------------------------------------- */
 
 struct lam_feed;
-/* Batches from row `run->rows` and step `run->step` + 1 on; `accumulate` of them make a step. `windows`: text is sampled at random
-   places, else examples come in shuffled epochs. */
+/* Batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. `windows`: text is sampled at random
+   places, else examples come in epochs. */
 struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate, bool windows,
                                 bool shuffle);
 void lam_feed_next(struct lam_feed *feed); /* into the ports */
 void lam_feed_stop(struct lam_feed *feed);
 
-/* --- evaluate.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- evaluate.c --------------------------------------------------------------------------------------------------- */
 
 /* The weighted mean loss over a whole part of the data. */
 double lam_evaluate(struct lam_dataset *dataset, enum lam_part part);
 
-/* --- generate.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- generate.c --------------------------------------------------------------------------------------------------- */
 
-/* Draws an index by temperature, then the top_k largest (0: all), then the fewest of those whose share is top_p. `uniform` lies in
-   [0, 1); `memory` has room for 2 x count numbers. -1 when a logit is not a number. */
+/* Draws an index by temperature, then from the top_k largest (0: all), then from the fewest of those whose share is top_p.
+   `uniform` lies in [0, 1); `memory` has room for 2 x count numbers. -1 when a logit is not a number. */
 int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
                    double *memory);
 
-/* --- progress.c ------------------------------------------------------------------------------------------------------------------- */
+/* --- progress.c --------------------------------------------------------------------------------------------------- */
 
 struct lam_progress {
   int64_t first, steps, every; /* first: where this run began */
@@ -283,7 +253,6 @@ struct lam_progress {
   double start, drawn, smooth;
   void *log;                   /* FILE, or NULL */
 };
-/* Opens the log: an object a line. */
 bool lam_progress_start(struct lam_progress *progress, const char *log, bool append);
 void lam_progress_step(struct lam_progress *progress, int64_t step, double loss, double gradient_norm); /* NaN: no norm */
 void lam_progress_evaluation(struct lam_progress *progress, int64_t step, double loss);

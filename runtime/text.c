@@ -50,14 +50,10 @@ static void lam_text_fill(const struct lam_dataset *dataset, int column, const s
   for (int64_t i = 0; i < c->length; i++) {
     int64_t at = row->begin + i + (c->feature == LAM_NEXT);
     bool inside = i < targets;
-    switch (c->feature) {
-      case LAM_TOKENS: case LAM_NEXT: case LAM_TARGET: ((int32_t *)to)[i] = at < row->end ? tokens[at] : 0; break;
-      case LAM_WEIGHT: ((lam_real *)to)[i] = inside; break;
-      case LAM_YES: case LAM_PRESENT: ((uint8_t *)to)[i] = c->feature == LAM_YES || inside; break;
-      case LAM_ZERO: case LAM_NUMBER: case LAM_CATEGORY: case LAM_SYNTHETIC_COLUMN:
-        memset((char *)to + (size_t)i * lam_type_size(c->type), 0, lam_type_size(c->type));
-        break;
-    }
+    double number = c->feature == LAM_TOKENS || c->feature == LAM_NEXT || c->feature == LAM_TARGET
+                        ? (at < row->end ? tokens[at] : 0)
+                        : c->feature == LAM_YES || (inside && (c->feature == LAM_WEIGHT || c->feature == LAM_PRESENT));
+    lam_set(to, c->type, i, number);
   }
 }
 

@@ -57,9 +57,8 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
       lam_note("the run goes on with its own seed, %lu", (unsigned long)training->run.seed);
     return true;
   }
-  if (initial && !lam_checkpoint_load(program, &training->run, initial, LAM_START_FROM)) return false;
   lam_start_averages(program);
-  return true;
+  return !initial || lam_checkpoint_load(program, &training->run, initial, LAM_START_FROM);
 }
 
 static bool lam_training_data(struct lam_training *training, const struct lam_options *options) {

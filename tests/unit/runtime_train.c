@@ -19,7 +19,7 @@ static void test_training(void) {
   CHECK(tiny_run(&line_program, "eval --weights a.safetensors") == 0);
   CHECK(tiny_said("validation  loss 0.00") && tiny_said("(10 examples)"));
   CHECK(tiny_run(&line_program, "predict --weights a.safetensors --input x=3") == 0);
-  CHECK(tiny_said("0  y 7.0") || tiny_said("0  y 6.9"));
+  CHECK(tiny_said("0  y 6.9"));
 }
 
 /* Stopping after any step and going on gives the very same numbers, in memory and in the file. */
