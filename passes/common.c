@@ -1,5 +1,6 @@
 /* Common subexpressions: values are kept in a hash table by everything that makes them what they are, so an equal one is found in
-   constant time. Then what no output or update needs is dropped. */
+   constant time. What several copies of a repeat turn out to share leaves them. Then what no output or update needs is dropped. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "passes/passes.h"
@@ -96,19 +97,72 @@ static struct value *find_or_enter(struct table *table, struct value *value) {
   return NULL;
 }
 
+/* --- What copies of a repeat share ----------------------------------------------------------------------------------------- */
+
+/* The dotted words that two paths begin with alike. */
+static const char *common_path(struct arena *arena, const char *x, const char *y) {
+  size_t end = 0;
+  for (size_t i = 0;; i++) {
+    bool x_ends = !x[i] || x[i] == '.', y_ends = !y[i] || y[i] == '.';
+    if (x_ends && y_ends) end = i;
+    if (x[i] != y[i] || !x[i]) break;
+  }
+  return arena_copy(arena, x, end);
+}
+
+/* A value that several copies need belongs to none of them. True when that is news. */
+static bool leave_copy(struct arena *arena, struct value *known, const struct value *other) {
+  struct origin *origin = &known->origin;
+  if (!origin->repeat || (origin->repeat == other->origin.repeat && origin->copy == other->origin.copy)) return false;
+  origin->path = common_path(arena, origin->path ? origin->path : "", other->origin.path ? other->origin.path : "");
+  origin->repeat = NULL;
+  origin->copy = 0;
+  return true;
+}
+
+struct position {
+  int key, index;
+  struct value *value;
+};
+
+static int compare_positions(const void *left, const void *right) {
+  const struct position *x = left, *y = right;
+  return x->key != y->key ? (x->key < y->key ? -1 : 1) : (x->index > y->index) - (x->index < y->index);
+}
+
+/* Values marked as shared stand before the copies, right after what they need: copies are then alike to the last value. */
+static void move_shared(struct graph *graph, const bool *shared) {
+  int count = graph->values.count;
+  struct position *order = arena_new_array(graph->arena, struct position, count);
+  int *key = arena_new_array(graph->arena, int, graph->next_value);
+  for (int i = 0; i < count; i++) {
+    struct value *value = graph->values.items[i];
+    key[value->id] = shared[value->id] ? 0 : i + 1;
+    for (int j = 0; j < value->input_count; j++)
+      if (key[value->inputs[j]->id] > key[value->id]) key[value->id] = key[value->inputs[j]->id];
+    order[i] = (struct position){key[value->id], i, value};
+  }
+  qsort(order, (size_t)count, sizeof *order, compare_positions);
+  for (int i = 0; i < count; i++) graph->values.items[i] = order[i].value;
+}
+
 void pass_common(struct graph *graph) {
   graph_sweep(graph);
   uint32_t size = 16;
   while (size < 2 * (uint32_t)graph->values.count) size *= 2;
   struct table table = {arena_new_array(graph->arena, struct value *, (int)size), size - 1};
   struct rewrite rewrite = rewrite_begin(graph);
+  /* Each old value is copied once, so ids stay below twice their number, but for outputs that differ in order alone. */
+  bool *shared = arena_new_array(graph->arena, bool, 2 * rewrite.map_count + graph->outputs.count), moves = false;
   for (int i = 0; i < rewrite.count; i++) {
     struct value *copy = rewrite_copy(&rewrite, rewrite.old[i]);
     struct value *known = has_effect(copy) ? NULL : find_or_enter(&table, copy);
     if (!known) continue;
     name_value(known, copy->name);
+    if (leave_copy(graph->arena, known, copy)) shared[known->id] = moves = true;
     rewrite_set(&rewrite, rewrite.old[i], known);
   }
   rewrite_end(&rewrite);
+  if (moves) move_shared(graph, shared);
   graph_sweep(graph);
 }

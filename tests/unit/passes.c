@@ -263,6 +263,60 @@ static void check_rules(void) {
   CHECK(number > 50);
 }
 
+/* --- Common subexpressions --------------------------------------------------------------------------------------------------- */
+
+/* What two copies of a repeat share comes before both and belongs to neither; the rest stays in order. */
+static void check_shared(void) {
+  struct arena *arena = arena_new();
+  struct bench bench, *b = &bench;
+  bench_new(b, arena);
+  const struct repeat repeat = {"h", 2};
+  struct value *x = b->x;
+  for (int copy = 0; copy < 2; copy++) {
+    b->graph->origin = (struct origin){.path = copy ? "h.1.attn" : "h.0.attn", .function = "rotary", .repeat = &repeat, .copy = copy};
+    x = binary(b, OP_mul, x, b->y);
+    struct value *table = unary(b, OP_cos, build_cast(b->graph, build_index(b->graph, b->a), STORAGE_REAL));
+    x = binary(b, OP_add, table, x);
+  }
+  graph_add_output(b->graph, "result", x);
+  pass_common(b->graph);
+  CHECK_STRING(operations(arena, b->graph), "index cast cos input input mul add mul add");
+  const struct origin *origin = &b->graph->values.items[2]->origin;
+  CHECK(!origin->repeat);
+  CHECK_STRING(origin->path, "h");
+  CHECK(b->graph->values.items[8]->origin.copy == 1 && b->graph->values.items[8]->origin.repeat == &repeat);
+  arena_free(arena);
+}
+
+/* Equal but for one attribute is not equal; operands of a sum may change places. */
+static void check_equal(void) {
+  struct arena *arena = arena_new();
+  struct bench bench, *b = &bench;
+  bench_new(b, arena);
+  struct value *step = build_input(b->graph, "step", KIND_REAL, NULL, NULL, 0);
+  struct value *pairs[][2] = {
+      {binary(b, OP_add, b->x, b->y), binary(b, OP_add, b->y, b->x)},
+      {binary(b, OP_sub, b->x, b->y), binary(b, OP_sub, b->y, b->x)},
+      {build_select(b->graph, b->x, b->a, 0), build_select(b->graph, b->x, b->a, 1)},
+      {build_scan(b->graph, b->x, b->a, false), build_scan(b->graph, b->x, b->b, false)},
+      {build_random(b->graph, DISTRIBUTION_UNIFORM, 1, step, NULL, b->x->axes, 2), build_random(b->graph, DISTRIBUTION_UNIFORM, 1, step, NULL, b->x->axes, 2)},
+      {build_random(b->graph, DISTRIBUTION_UNIFORM, 2, step, NULL, b->x->axes, 2), build_random(b->graph, DISTRIBUTION_UNIFORM, 3, step, NULL, b->x->axes, 2)},
+      {build_cast(b->graph, b->x, STORAGE_BF16), build_cast(b->graph, b->x, STORAGE_F16)},
+      {build_reduce(b->graph, OP_reduce_sum, b->x, (struct axis *[]){b->a, b->b}, 2), build_reduce(b->graph, OP_reduce_sum, b->x, (struct axis *[]){b->b, b->a}, 2)},
+      {binary(b, OP_mul, b->x, real(b, 0.0)), binary(b, OP_mul, b->x, real(b, -0.0))},
+  };
+  static const bool equal[] = {true, false, false, false, true, false, false, true, false};
+  int count = sizeof pairs / sizeof *pairs;
+  for (int i = 0; i < count; i++)
+    for (int j = 0; j < 2; j++) graph_add_output(b->graph, arena_format(arena, "%d.%d", i, j), pairs[i][j]);
+  pass_common(b->graph);
+  for (int i = 0; i < count; i++) {
+    bool same = b->graph->outputs.items[2 * i].value == b->graph->outputs.items[2 * i + 1].value;
+    if (!CHECK(same == equal[i])) printf("  pair %d\n", i);
+  }
+  arena_free(arena);
+}
+
 int main(void) {
   for (int op = 0; op < OP_COUNT; op++)
     for (uint64_t seed = 0; seed < 24; seed++) {
@@ -276,5 +330,7 @@ int main(void) {
     arena_free(arena);
   }
   check_rules();
+  check_shared();
+  check_equal();
   return check_done("passes");
 }
