@@ -141,14 +141,214 @@ void layout_interface(struct scheduler *s) {
   }
 }
 
+/* --- The order of axes ------------------------------------------------------------------------------------------------------ */
+
+static int axis_bound(const struct graph *graph) {
+  int bound = 0;
+  for (int i = 0; i < graph->values.count; i++)
+    for (int j = 0; j < graph->values.items[i]->axis_count; j++)
+      if (graph->values.items[i]->axes[j]->id >= bound) bound = graph->values.items[i]->axes[j]->id + 1;
+  return bound;
+}
+
+static int class_of(struct scheduler *s, int id) {
+  while (s->axis_class[id] != id) id = s->axis_class[id];
+  return id;
+}
+
+static void prefer(struct scheduler *s, const struct value *value, const struct state *state) {
+  struct note *note = &s->notes[value->id];
+  if (value->axis_count != state->axis_count || note->prefers) return;
+  for (int i = 0; i < state->axis_count; i++)
+    if (!value_has_axis(value, state->axes[i])) return;
+  note->prefers = state->axes;
+  if (op_is_elementwise(value->op) || value->op == OP_stop)
+    for (int i = 0; i < value->input_count; i++) prefer(s, value->inputs[i], state);
+}
+
+void layout_prepare(struct scheduler *s) {
+  const struct graph *graph = s->graph;
+  int bound = axis_bound(graph), next = 0;
+  s->axis_order = arena_new_array(s->arena, int, bound);
+  s->axis_class = arena_new_array(s->arena, int, bound);
+  for (int i = 0; i < bound; i++) s->axis_class[i] = i, s->axis_order[i] = bound + i;
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    for (int j = 0; j < value->input_count; j++) s->notes[value->inputs[j]->id].user_count++;
+    if (value->op == OP_rename) {
+      int x = class_of(s, value->axis->id), y = class_of(s, value->result->id);
+      s->axis_class[x > y ? x : y] = x > y ? y : x;
+    }
+    /* Axes of inputs come first, as examples and positions do; what is made inside, such as features and heads, after them. */
+    for (int j = 0; value->op == OP_input && j < value->axis_count; j++)
+      if (s->axis_order[value->axes[j]->id] >= bound) s->axis_order[value->axes[j]->id] = is_batch(value->axes[j]) ? -1 : next++;
+  }
+  for (int i = 0; i < bound; i++) {
+    int class = class_of(s, i);
+    for (int j = 0; j < bound; j++)
+      if (class_of(s, j) == class && s->axis_order[j] < s->axis_order[i]) s->axis_order[i] = s->axis_order[j];
+  }
+  int total = 0;
+  for (int i = 0; i < graph->values.count; i++) {
+    struct note *note = &s->notes[graph->values.items[i]->id];
+    note->first_user = total;
+    total += note->user_count;
+    note->user_count = 0;
+  }
+  s->users = arena_alloc(s->arena, sizeof *s->users * (size_t)(total + 1));
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    for (int j = 0; j < value->input_count; j++) {
+      struct note *note = &s->notes[value->inputs[j]->id];
+      s->users[note->first_user + note->user_count++] = value;
+    }
+    if (value->op == OP_update && value->input_count == 1) prefer(s, value->inputs[0], value->state);
+  }
+}
+
+/* Batch, then the axes of inputs, then the others as they were declared. Of two axes of one class, such as the positions that look
+   and those looked at, the second is the innermost. */
+void layout_order(struct scheduler *s, struct axis **axes, int count) {
+  int64_t keys[MAX_AXES];
+  for (int i = 0; i < count; i++) {
+    int id = axes[i]->id;
+    bool second = false;
+    for (int j = 0; j < count; j++) second = second || (axes[j]->id < id && class_of(s, axes[j]->id) == class_of(s, id));
+    keys[i] = ((int64_t)s->axis_order[id] + (second ? 1 << 24 : 0)) * (1 << 20) + id;
+  }
+  for (int i = 1; i < count; i++) {
+    for (int j = i; j > 0 && keys[j] < keys[j - 1]; j--) {
+      int64_t key = keys[j];
+      struct axis *axis = axes[j];
+      keys[j] = keys[j - 1], axes[j] = axes[j - 1];
+      keys[j - 1] = key, axes[j - 1] = axis;
+    }
+  }
+}
+
+/* Brings factors together, in their order, where the last of them is. */
+static void gather_factors(struct axis **axes, int count, struct axis *const *factors, int factor_count) {
+  struct axis *result[MAX_AXES];
+  int filled = 0, present = 0;
+  for (int i = 0; i < count; i++) present += axis_listed(factors, factor_count, axes[i]);
+  if (present != factor_count) return;
+  int seen = 0;
+  for (int i = 0; i < count; i++) {
+    if (!axis_listed(factors, factor_count, axes[i])) {
+      result[filled++] = axes[i];
+      continue;
+    }
+    if (++seen < factor_count) continue;
+    for (int j = 0; j < factor_count; j++) result[filled++] = factors[j];
+  }
+  memcpy(axes, result, sizeof *axes * (size_t)count);
+}
+
+/* A merge of the value, through renames, wants its factors side by side. */
+static void follow_merges(struct scheduler *s, const struct value *value, struct axis **axes, int count, struct axis **mapped) {
+  const struct note *note = &s->notes[value->id];
+  for (int i = 0; i < note->user_count; i++) {
+    const struct value *user = s->users[note->first_user + i];
+    if (user->op == OP_merge) {
+      struct axis *factors[MAX_AXES];
+      int found = 0;
+      for (int j = 0; j < user->list_count; j++)
+        for (int k = 0; k < count; k++)
+          if (mapped[k] == user->list[j]) factors[found++] = axes[k];
+      if (found != user->list_count) continue;
+      struct axis *before[MAX_AXES], *after[MAX_AXES];
+      memcpy(before, axes, sizeof *axes * (size_t)count);
+      gather_factors(axes, count, factors, found);
+      for (int k = 0; k < count; k++)
+        for (int j = 0; j < count; j++)
+          if (before[j] == axes[k]) after[k] = mapped[j];
+      memcpy(mapped, after, sizeof *mapped * (size_t)count);
+    } else if (user->op == OP_rename) {
+      struct axis *renamed[MAX_AXES];
+      for (int k = 0; k < count; k++) renamed[k] = mapped[k] == user->axis ? user->result : mapped[k];
+      follow_merges(s, user, axes, count, renamed);
+    }
+  }
+}
+
+static void choose_order(struct scheduler *s, const struct value *value, struct axis **axes) {
+  const struct note *note = &s->notes[value->id];
+  memcpy(axes, note->prefers ? note->prefers : value->axes, sizeof *axes * (size_t)value->axis_count);
+  if (note->prefers) return;
+  layout_order(s, axes, value->axis_count);
+  struct axis *mapped[MAX_AXES];
+  memcpy(mapped, axes, sizeof *axes * (size_t)value->axis_count);
+  follow_merges(s, value, axes, value->axis_count, mapped);
+}
+
+/* --- Parts of a concat ------------------------------------------------------------------------------------------------------------ */
+
+struct place layout_part(const struct value *concat, const struct place *whole, int part) {
+  const struct value *value = concat->inputs[part];
+  struct place place = {.buffer = whole->buffer, .offset = whole->offset};
+  int64_t along = 0, begin = 0;
+  for (int i = 0; i < concat->axis_count; i++)
+    if (concat->axes[i] == concat->result) along = whole->strides[i];
+  for (int i = 0; i < part; i++) begin += concat->list[i]->extent;
+  place.offset += begin * along;
+  for (int i = 0; i < value->axis_count; i++) {
+    if (value->axes[i] == concat->list[part]) place.strides[i] = along;
+    for (int j = 0; j < concat->axis_count; j++)
+      if (concat->axes[j] == value->axes[i]) place.strides[i] = whole->strides[j];
+  }
+  return place;
+}
+
+/* Where a view's operand must lie for the view to lie at `place`; false when the view is not one to look through. */
+static bool before_view(const struct value *view, const struct place *place, struct place *inner) {
+  const struct value *x = view->inputs[0];
+  *inner = (struct place){.buffer = place->buffer, .offset = place->offset};
+  if (view->op == OP_expand) {
+    for (int i = 0; i < view->list_count; i++)
+      if (view->list[i]->extent != 1 || view->list[i]->size) return false;
+  } else if (view->op != OP_rename && view->op != OP_stop) {
+    return false;
+  }
+  for (int i = 0; i < x->axis_count; i++) {
+    const struct axis *axis = view->op == OP_rename && x->axes[i] == view->axis ? view->result : x->axes[i];
+    for (int j = 0; j < view->axis_count; j++)
+      if (view->axes[j] == axis) inner->strides[i] = place->strides[j];
+  }
+  return true;
+}
+
+/* Parts that are computed for the concat alone are computed in their place. */
+static void adopt_parts(struct scheduler *s, const struct value *concat) {
+  for (int i = 0; i < concat->input_count; i++) {
+    struct place place = layout_part(concat, s->notes[concat->id].place, i), inner;
+    const struct value *part = concat->inputs[i];
+    while (s->notes[part->id].uses == 1 && !s->notes[part->id].materialised && !s->notes[part->id].place && before_view(part, &place, &inner)) {
+      part = part->inputs[0];
+      place = inner;
+    }
+    struct note *note = &s->notes[part->id];
+    enum op_class class = op_facts[part->op].class;
+    if (note->uses != 1 || note->place || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP) continue;
+    if (part->kind != concat->kind || note->is_absorbed) continue;
+    note->materialised = true;
+    note->place = arena_new_struct(s->arena, struct place);
+    *note->place = place;
+  }
+}
+
 void layout_intermediates(struct scheduler *s) {
   struct axis *axes[MAX_AXES];
-  for (int i = 0; i < s->graph->values.count; i++) {
+  /* Consumers first: the parts of a concat take their place from it. */
+  for (int i = s->graph->values.count - 1; i >= 0; i--) {
     struct value *value = s->graph->values.items[i];
     struct note *note = &s->notes[value->id];
-    if (!note->materialised || note->place) continue;
-    batch_first(value, axes);
-    note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
-    note->place->buffer->dumped = is_dumped(s, value);
+    if (!note->materialised || note->is_placed) continue;
+    note->is_placed = true;
+    if (!note->place) {
+      choose_order(s, value, axes);
+      note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
+      note->place->buffer->dumped = is_dumped(s, value);
+    }
+    if (s->fuse && value->op == OP_concat) adopt_parts(s, value);
   }
 }

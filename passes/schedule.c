@@ -48,37 +48,66 @@ static void prepare_updates(struct scheduler *s) {
   }
 }
 
+static void schedule_naively(struct scheduler *s) {
+  materialise_all(s);
+  prepare_updates(s);
+  layout_intermediates(s);
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (s->notes[value->id].materialised) schedule_naive(s, value);
+  }
+}
+
+static void schedule_clusters(struct scheduler *s) {
+  form_clusters(s);
+  for (int i = 0; i < s->clusters.count; i++) {
+    struct cluster *cluster = s->clusters.items[i];
+    const struct value *value = cluster->values.items[0];
+    switch (cluster->kind) {
+    case CLUSTER_CONTRACT:
+      if (!schedule_contract(s, value)) schedule_naive(s, value);
+      break;
+    case CLUSTER_SWEEP: schedule_sweep(s, cluster); break;
+    case CLUSTER_CONCAT: schedule_concat(s, value); break;
+    case CLUSTER_OTHER: schedule_naive(s, value); break;
+    }
+  }
+}
+
+/* Outputs that are old contents of states are copied before all else, other outputs after it, and last what goes to states. */
+static void schedule_copies(struct scheduler *s, bool states, bool before) {
+  for (int i = 0; i < s->copies.count; i++) {
+    const struct copy *copy = &s->copies.items[i];
+    bool first = copy->value->op == OP_state && copy->place->buffer->role != BUFFER_STATE;
+    if ((copy->place->buffer->role == BUFFER_STATE) != states || first != before) continue;
+    struct note *note = &s->notes[copy->value->id];
+    struct place *usual = note->place;
+    if (copy->from) note->place = copy->from;
+    schedule_copy(s, copy->value, copy->place, copy->what);
+    note->place = usual;
+  }
+}
+
 static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   struct arena *arena = s->arena;
   s->graph = graph;
   s->notes = arena_new_array(arena, struct note, graph->next_value);
+  s->level_memo = arena_new_array(arena, int, graph->next_value);
+  s->level_stamp = arena_new_array(arena, int, graph->next_value);
+  s->level_now = 0;
   s->copies.count = 0;
   s->routine = arena_new_struct(arena, struct routine);
   s->routine->name = graph->name;
   s->routine->graph = graph;
   array_push(arena, &s->module->routines, s->routine);
   count_uses(s);
+  layout_prepare(s);
   layout_interface(s);
-  materialise_all(s);
-  prepare_updates(s);
-  layout_intermediates(s);
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    if (!s->notes[value->id].materialised) continue;
-    if (s->fuse && schedule_contract(s, value)) continue;
-    schedule_naive(s, value);
-  }
-  for (int writes = 0; writes < 2; writes++) {
-    for (int i = 0; i < s->copies.count; i++) {
-      const struct copy *copy = &s->copies.items[i];
-      if ((copy->place->buffer->role == BUFFER_STATE) != (writes == 1)) continue;
-      struct note *note = &s->notes[copy->value->id];
-      struct place *usual = note->place;
-      if (copy->from) note->place = copy->from;
-      schedule_copy(s, copy->value, copy->place, copy->what);
-      note->place = usual;
-    }
-  }
+  if (!s->fuse) schedule_naively(s);
+  schedule_copies(s, false, true);
+  if (s->fuse) schedule_clusters(s);
+  schedule_copies(s, false, false);
+  schedule_copies(s, true, false);
   plan_routine(s, s->routine);
 }
 

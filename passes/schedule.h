@@ -24,7 +24,12 @@ struct note {
   bool materialised; /* it has a place; else consumers compute it where they need it */
   int uses;          /* operands that it is */
   struct place *place;
-  struct cluster *cluster; /* that computes it */
+  struct cluster *cluster;     /* that computes it, when it is a root */
+  struct axis *const *prefers; /* the order of axes of the state that it ends in, or NULL */
+  const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
+  bool is_absorbed;             /* a contraction: computed as part of the addition */
+  bool is_placed;               /* its place was decided on */
+  int first_user, user_count;   /* in scheduler->users */
 };
 
 struct state_buffer {
@@ -63,7 +68,12 @@ struct scheduler {
   const struct graph *graph;
   struct routine *routine;
   struct note *notes; /* by value id */
+  const struct value **users;
+  int *level_memo, *level_stamp, level_now; /* by value id: what a walk over expressions found, as long as the stamp is now's */
+  int *axis_order; /* by axis id: where the axis goes in a layout; see layout.c */
+  int *axis_class; /* by axis id: renamed axes are of one class */
   ARRAY(struct state_buffer) states;
+  ARRAY(struct cluster *) clusters;
   ARRAY(struct copy) copies;
   bool fuse, plan;
   struct share_table *shared;
@@ -128,6 +138,14 @@ struct bound_variable {
   int level;
 };
 
+/* A value that the kernel itself computes and keeps, in its place or in an array of the kernel's own: to be computed until it is
+   stored, and to be loaded from then on. */
+struct local {
+  const struct value *value;
+  struct array *array; /* one row on the stack, or NULL: its place */
+  bool stored;
+};
+
 struct kernel {
   struct scheduler *scheduler;
   struct arena *arena;
@@ -137,6 +155,10 @@ struct kernel {
   ARRAY(struct bound_number) numbers;
   ARRAY(struct bound_variable) variables;
   ARRAY(struct memo) memos;
+  ARRAY(struct local) locals;
+  const struct coordinates *row; /* of the element at hand, for arrays of one row */
+  struct linear row_index;
+  bool any_count; /* lengths are arguments: pointers have none */
   struct scope scopes[MAX_SCOPES];
   int depth;
 };
@@ -168,6 +190,7 @@ void kernel_store(struct kernel *kernel, struct array *array, struct linear inde
 int kernel_level(struct kernel *kernel, const struct expression *x);
 /* Remembers that `value` at these coordinates is `operand`, for as long as the operand's scope is open. */
 void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand operand);
+struct local *kernel_local(struct kernel *kernel, const struct value *value);
 bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand *operand);
 
 /* --- Values as expressions (access.c) ---------------------------------------------------------------------------------------- */
@@ -200,13 +223,39 @@ void layout_states(struct scheduler *scheduler);
 void layout_interface(struct scheduler *scheduler);
 /* A place for every materialised value that has none yet. */
 void layout_intermediates(struct scheduler *scheduler);
+/* Finds out how axes are ordered in this graph. */
+void layout_prepare(struct scheduler *scheduler);
+/* The axes in the order that storage has them by default. */
+void layout_order(struct scheduler *scheduler, struct axis **axes, int count);
+/* The place of a concat's part inside the place of the whole. */
+struct place layout_part(const struct value *concat, const struct place *whole, int part);
 
 /* --- Clusters (fuse.c) --------------------------------------------------------------------------------------------------------- */
 
+enum cluster_kind {
+  CLUSTER_CONTRACT, /* one contraction, with what it begins from */
+  CLUSTER_SWEEP,    /* elementwise values and reductions of one iteration space */
+  CLUSTER_CONCAT,   /* parts copied side by side, those aside that are computed in their place */
+  CLUSTER_OTHER     /* one value, by plain loops */
+};
+
+/* What one kernel computes. A sweep's `space` is the set of axes it runs over, and `reduced` those that its reductions run
+   along, all of them along the same. Its values have the axes of the space, or the space without `reduced`. */
 struct cluster {
   int number;
-  ARRAY(const struct value *) values;  /* what it computes, in the graph's order */
+  enum cluster_kind kind;
+  ARRAY(const struct value *) values; /* roots, in the graph's order */
+  struct axis *space[MAX_AXES], *reduced[MAX_AXES];
+  int space_count, reduced_count;
+  ARRAY(struct cluster *) needs;
+  struct cluster *merged; /* the cluster it was joined to, or NULL */
+  int visited, position;
 };
+
+/* Decides what is materialised and computed together, gives every materialised value its place, and puts the clusters in an
+   order in which they can run. */
+void form_clusters(struct scheduler *scheduler);
+bool axis_listed(struct axis *const *axes, int count, const struct axis *axis);
 
 /* --- Schedules ------------------------------------------------------------------------------------------------------------------- */
 
@@ -215,8 +264,22 @@ void schedule_naive(struct scheduler *scheduler, const struct value *value);
 /* A contraction of operands that lie in memory with constant strides, by register tiles; false when it is none, or too small
    or odd for tiles. */
 bool schedule_contract(struct scheduler *scheduler, const struct value *value);
+/* Whether all that is read to compute `value` lies in memory exactly as `like` does, or is one number. */
+bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
+/* Coordinates for a flat index over memory that lies as `value` at `place` does. */
+void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at);
+/* A buffer for what one kernel passes to the next. */
+struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type, int64_t count);
+/* The kernels of a sweep: row kernels, flat ones, columns and whole sums (schedule_row.c, schedule_column.c). */
+void schedule_sweep(struct scheduler *scheduler, struct cluster *cluster);
+void schedule_columns(struct scheduler *scheduler, struct cluster *cluster);
+void schedule_total(struct scheduler *scheduler, struct cluster *cluster);
+/* What a reduction begins with. */
+double reduce_initial(const struct value *value);
 /* The helper that computes a tile; see schedule_tile.c. */
 const struct function *tile_helper(struct scheduler *scheduler, struct tile tile);
+/* Copies the parts of a concat that are not computed in their place. */
+void schedule_concat(struct scheduler *scheduler, const struct value *concat);
 /* Copies a value to another place. */
 void schedule_copy(struct scheduler *scheduler, const struct value *value, const struct place *to, const char *what);
 

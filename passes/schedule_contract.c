@@ -24,7 +24,7 @@ enum {
 struct dimension {
   const struct axis *axis; /* for its name, and its length when it has a run-time size */
   int64_t extent;
-  int64_t a, b, c;
+  int64_t a, b, c, initial;
 };
 
 struct group {
@@ -38,7 +38,9 @@ struct contraction {
   struct scheduler *s;
   const struct value *value;
   const struct value *a_value, *b_value;
+  const struct value *named; /* the addition that the contraction is part of, or itself */
   struct place a, b, c;
+  struct place initial; /* what is added to; no buffer: nothing */
   struct group batch, m, n, k; /* outermost first */
   struct dimension row, column, depth; /* the ones that tiles run over; the rest are loops around */
   int rows, vectors, width;
@@ -76,7 +78,7 @@ static void merge_group(struct group *group) {
   for (int i = 0; i + 1 < group->count;) {
     struct dimension *outer = &group->items[i], *inner = &group->items[i + 1];
     if (!inner->axis->size && !outer->axis->size && nests(outer->a, inner, inner->a) && nests(outer->b, inner, inner->b) &&
-        nests(outer->c, inner, inner->c)) {
+        nests(outer->c, inner, inner->c) && nests(outer->initial, inner, inner->initial)) {
       inner->extent *= outer->extent;
       for (int j = i; j + 1 < group->count; j++) group->items[j] = group->items[j + 1];
       group->count--;
@@ -120,13 +122,14 @@ static bool classify(struct contraction *x) {
   x->a = places[1 - b], x->b = places[b];
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
-    struct dimension dimension = {axis, axis->extent, stride_of(x->a_value, &x->a, axis), stride_of(x->b_value, &x->b, axis), x->c.strides[i]};
+    struct dimension dimension = {axis, axis->extent, stride_of(x->a_value, &x->a, axis), stride_of(x->b_value, &x->b, axis), x->c.strides[i],
+                                  x->initial.strides[i]};
     bool in_a = value_has_axis(x->a_value, axis), in_b = value_has_axis(x->b_value, axis);
     add_dimension(in_a && in_b ? &x->batch : in_a ? &x->m : &x->n, dimension);
   }
   for (int i = 0; i < value->list_count; i++) {
     const struct axis *axis = value->list[i];
-    add_dimension(&x->k, (struct dimension){axis, axis->extent, stride_of(x->a_value, &x->a, axis), stride_of(x->b_value, &x->b, axis), 0});
+    add_dimension(&x->k, (struct dimension){axis, axis->extent, stride_of(x->a_value, &x->a, axis), stride_of(x->b_value, &x->b, axis), 0, 0});
   }
   merge_group(&x->batch), merge_group(&x->m), merge_group(&x->n), merge_group(&x->k);
   x->column = take(&x->n, x->n.count - 1);
@@ -479,19 +482,26 @@ static void add_offsets(struct arena *arena, const struct dimension *dimension, 
   position->a_at = linear_add(arena, position->a_at, linear_scale(arena, at, dimension->a));
   position->b_at = linear_add(arena, position->b_at, linear_scale(arena, at, dimension->b));
   position->c_at = linear_add(arena, position->c_at, linear_scale(arena, at, dimension->c));
+  position->initial_at = linear_add(arena, position->initial_at, linear_scale(arena, at, dimension->initial));
 }
 
 static void multiply(struct contraction *x) {
   struct scheduler *s = x->s;
   struct arena *arena = s->arena;
   const char *what = "product";
-  if (x->value->name) what = name_identifier(arena, name_last(x->value->name));
-  struct kernel *k = kernel_new(s, x->value, what);
+  const struct value *value = x->named->name ? x->named : x->value;
+  if (value->name) what = name_identifier(arena, name_last(value->name));
+  struct kernel *k = kernel_new(s, value, what);
   struct position at = {.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   at.a = kernel_window(k, x->a.buffer, x->a.offset, false);
   at.b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false) : kernel_window(k, x->b.buffer, x->b.offset, false);
   at.c = kernel_window(k, x->c.buffer, x->c.offset, true);
-  at.a_at = at.b_at = at.c_at = linear_constant(0);
+  at.a_at = at.b_at = at.c_at = at.initial_at = linear_constant(0);
+  if (x->initial.buffer) {
+    at.begins = true;
+    at.initial = kernel_window(k, x->initial.buffer, x->initial.offset, false);
+    at.initial_row = x->row.initial;
+  }
   if (x->packing == PACK_BUFFER) at.b_step = x->width;
   /* All loops around the tiles with constant lengths are one loop over tasks. */
   struct group around = {0};
@@ -545,7 +555,12 @@ static void multiply(struct contraction *x) {
                             : linear_constant(0);
     struct linear column = kernel_loop(k, LOOP_SERIAL, "column", x->column.axis->size ? kernel_extent(k, x->column.axis) : expression_index(arena, x->column.extent),
                                        x->column.extent, 1);
-    kernel_store(k, at.c, linear_add(arena, at.c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column)), expression_number(arena, TYPE_REAL, 0));
+    const struct expression *start = expression_number(arena, TYPE_REAL, 0);
+    if (at.begins) {
+      struct linear offset = linear_add(arena, linear_scale(arena, row, at.initial_row), column);
+      start = expression_load(arena, at.initial, linear_expression(arena, linear_add(arena, at.initial_at, offset)));
+    }
+    kernel_store(k, at.c, linear_add(arena, at.c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column)), start);
     kernel_close_to(k, depth);
     for (int i = 0; i < x->k.count; i++) {
       const struct axis *axis = x->k.items[i].axis;
@@ -576,9 +591,26 @@ static void multiply(struct contraction *x) {
   kernel_finish(k);
 }
 
+/* Where the result and what it begins from lie, with strides in the order of the contraction's axes. */
+static bool set_places(struct contraction *x, const struct value *value) {
+  struct scheduler *s = x->s;
+  const struct place *place = s->notes[value->id].place;
+  x->c = (struct place){.buffer = place->buffer, .offset = place->offset};
+  for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_of(value, place, x->value->axes[i]);
+  if (x->value == value) return true;
+  const struct value *other = value->inputs[value->inputs[0] == x->value];
+  struct place initial;
+  if (!access_strided(s, other, &initial)) return false;
+  x->initial = (struct place){.buffer = initial.buffer, .offset = initial.offset};
+  for (int i = 0; i < x->value->axis_count; i++) x->initial.strides[i] = stride_of(other, &initial, x->value->axes[i]);
+  return true;
+}
+
 bool schedule_contract(struct scheduler *s, const struct value *value) {
-  struct contraction x = {.s = s, .value = value, .c = *s->notes[value->id].place};
-  if (value->op != OP_contract || !classify(&x)) return false;
+  const struct value *product = s->notes[value->id].absorbed ? s->notes[value->id].absorbed : value;
+  struct contraction x = {.s = s, .value = product, .named = value};
+  if (product->op != OP_contract || !set_places(&x, value) || !classify(&x)) return false;
+  if (x.initial.buffer && x.column.initial != 1) return false;
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   if (work < SMALL_WORK || x.column.extent < 4 || (x.column.c != 1)) return false;

@@ -53,13 +53,14 @@ double reduce_initial(const struct value *value) {
   return value->kind == KIND_REAL ? -INFINITY : -2147483647;
 }
 
-static void naive_reduce(struct kernel *k, const struct value *value, const struct place *place) {
+static void naive_reduce(struct kernel *k, const struct value *value, const struct place *place, const struct value *from) {
   struct array *target = kernel_pointer(k, place->buffer, true);
   double work = work_of(value->axes, value->axis_count) * work_of(value->list, value->list_count);
   struct coordinates at = {0};
-  open_loops(k, place->buffer->axes, value->axis_count, work, &at);
+  open_loops(k, value->axes, value->axis_count, work, &at);
   int depth = k->depth;
   struct array *sum = scalar(k, value->op == OP_reduce_max ? "largest" : "sum", type_of_kind(value->kind), reduce_initial(value));
+  if (from) write_scalar(k, sum, access_value(k, from, &at).x);
   open_loops(k, value->list, value->list_count, 0, &at);
   write_scalar(k, sum, reduce_step(k, value, sum, &at));
   kernel_close_to(k, depth);
@@ -76,7 +77,7 @@ static int axes_without(struct axis *const *axes, int count, const struct axis *
 static void naive_scan(struct kernel *k, const struct value *value, const struct place *place) {
   struct array *target = kernel_pointer(k, place->buffer, true);
   struct axis *rest[MAX_AXES];
-  int rest_count = axes_without(place->buffer->axes, value->axis_count, value->axis, rest);
+  int rest_count = axes_without(value->axes, value->axis_count, value->axis, rest);
   struct coordinates at = {0};
   open_loops(k, rest, rest_count, work_of(value->axes, value->axis_count), &at);
   struct array *sum = scalar(k, "sum", type_of_kind(value->kind), 0);
@@ -99,7 +100,7 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   struct arena *arena = k->arena;
   struct array *target = kernel_pointer(k, place->buffer, true);
   struct axis *rest[MAX_AXES];
-  int rest_count = axes_without(place->buffer->axes, value->axis_count, value->result, rest);
+  int rest_count = axes_without(value->axes, value->axis_count, value->result, rest);
   enum type type = type_of_kind(value->inputs[0]->kind);
   struct coordinates at = {0};
   open_loops(k, rest, rest_count, work_of(value->axes, value->axis_count) * (double)value->axis->extent, &at);
@@ -137,7 +138,7 @@ static void naive_scatter(struct kernel *k, const struct value *value, const str
   const struct value *index = value->inputs[1], *source = value->inputs[2];
   struct array *target = kernel_pointer(k, place->buffer, true);
   struct axis *outer[MAX_AXES], *inner[MAX_AXES];
-  int outer_count = axes_without(place->buffer->axes, value->axis_count, value->axis, outer), inner_count = 0;
+  int outer_count = axes_without(value->axes, value->axis_count, value->axis, outer), inner_count = 0;
   for (int i = 0; i < index->axis_count; i++)
     if (index->axes[i] == value->axis || !value_has_axis(value, index->axes[i])) inner[inner_count++] = index->axes[i];
   double work = work_of(value->axes, value->axis_count) + work_of(source->axes, source->axis_count);
@@ -178,7 +179,9 @@ static void naive_update(struct kernel *k, const struct value *value, const stru
 static void naive_expression(struct kernel *k, const struct value *value, const struct place *place, bool defined) {
   struct array *target = kernel_pointer(k, place->buffer, true);
   struct coordinates at = {0};
-  open_loops(k, place->buffer->axes, place->buffer->axis_count, work_of(value->axes, value->axis_count), &at);
+  bool whole = place->buffer->axis_count == value->axis_count;
+  for (int i = 0; i < value->axis_count; i++) whole = whole && value_has_axis(value, place->buffer->axes[i]);
+  open_loops(k, whole ? place->buffer->axes : value->axes, value->axis_count, work_of(value->axes, value->axis_count), &at);
   struct operand x = defined ? access_value(k, value, &at) : access_definition(k, value, &at);
   kernel_store(k, target, access_offset(k, value, place, &at), x.x);
 }
@@ -186,12 +189,19 @@ static void naive_expression(struct kernel *k, const struct value *value, const 
 void schedule_naive(struct scheduler *s, const struct value *value) {
   struct kernel *k = kernel_new(s, value, value->name ? name_identifier(s->arena, name_last(value->name)) : op_facts[value->op].name);
   const struct place *place = s->notes[value->id].place;
-  if (access_is_expression(value)) {
+  const struct value *product = s->notes[value->id].absorbed;
+  if (product) {
+    struct place own = {.buffer = place->buffer, .offset = place->offset};
+    for (int i = 0; i < product->axis_count; i++)
+      for (int j = 0; j < value->axis_count; j++)
+        if (value->axes[j] == product->axes[i]) own.strides[i] = place->strides[j];
+    naive_reduce(k, product, &own, value->inputs[value->inputs[0] == product]);
+  } else if (access_is_expression(value)) {
     naive_expression(k, value, place, false);
   } else {
     switch (op_facts[value->op].class) {
     case CLASS_REDUCE:
-    case CLASS_CONTRACT: naive_reduce(k, value, place); break;
+    case CLASS_CONTRACT: naive_reduce(k, value, place, NULL); break;
     case CLASS_MIX:
       if (value->op == OP_scan) naive_scan(k, value, place);
       else naive_top(k, value, place);
@@ -212,13 +222,6 @@ void schedule_naive(struct scheduler *s, const struct value *value) {
     case CLASS_CALL: bug("%s has no schedule", op_facts[value->op].name);
     }
   }
-  kernel_close_to(k, 0);
-  kernel_finish(k);
-}
-
-void schedule_copy(struct scheduler *s, const struct value *value, const struct place *to, const char *what) {
-  struct kernel *k = kernel_new(s, value, what);
-  naive_expression(k, value, to, true);
   kernel_close_to(k, 0);
   kernel_finish(k);
 }

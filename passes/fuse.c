@@ -1,0 +1,655 @@
+/* Which values are materialised, and which are computed together.
+
+   Roots are the values that some kernel must compute: reductions, contractions, what outputs, updates, contractions and the
+   like read from memory. Everything between roots is pulled: computed on the spot, as part of an expression, by every kernel that
+   needs it. Roots that share an iteration space are joined in one cluster where no path between them leaves it. A pulled
+   value that several clusters would compute at a price is then materialised by the first of them. */
+#include <string.h>
+
+#include "passes/schedule.h"
+
+enum {
+  COST_KEEP = 24,       /* arithmetic that is worth a store and a load */
+  LOADS_KEEP = 2,       /* operands as large as the value: two loads are more than one */
+  LOADS_MOST = 12,      /* operands of any size in one expression */
+  SIBLING_DISTANCE = 64 /* how many clusters back one may still be joined */
+};
+
+bool axis_listed(struct axis *const *axes, int count, const struct axis *axis) {
+  for (int i = 0; i < count; i++)
+    if (axes[i] == axis) return true;
+  return false;
+}
+
+static bool same_set(struct axis *const *x, int x_count, struct axis *const *y, int y_count) {
+  if (x_count != y_count) return false;
+  for (int i = 0; i < x_count; i++)
+    if (!axis_listed(y, y_count, x[i])) return false;
+  return true;
+}
+
+static bool is_view(const struct value *value) {
+  return (op_facts[value->op].class == CLASS_VIEW && value->op != OP_concat && value->op != OP_pad) || value->op == OP_stop;
+}
+
+static bool is_leaf(const struct value *value) { return op_facts[value->op].class == CLASS_LEAF; }
+
+/* Computed elementwise from other values: not a leaf, not a mere view. */
+static bool is_computed(const struct value *value) { return !is_leaf(value) && !is_view(value); }
+
+static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
+
+/* --- Roots ------------------------------------------------------------------------------------------------------------------ */
+
+static void require(struct scheduler *s, const struct value *value) {
+  if (!s->notes[value->id].place) s->notes[value->id].materialised = true;
+}
+
+/* What a value read with strides is a view of. */
+static const struct value *base_of(struct scheduler *s, const struct value *value) {
+  while (is_view(value) && !s->notes[value->id].materialised) value = value->inputs[0];
+  return value;
+}
+
+static void require_memory(struct scheduler *s, const struct value *value) {
+  const struct value *base = base_of(s, value);
+  /* Numbers made from nothing have no memory of their own: the view of them gets it. */
+  require(s, is_leaf(base) && !s->notes[base->id].place ? value : base);
+}
+
+static void require_updates(struct scheduler *s, const struct value *value) {
+  struct note *note = &s->notes[value->id];
+  note->place = place_of_state(s, value->state, value);
+  note->materialised = true;
+}
+
+static void mark_required(struct scheduler *s) {
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (value->op == OP_contract) {
+      require_memory(s, value->inputs[0]);
+      require_memory(s, value->inputs[1]);
+      require(s, value);
+    } else if (value->op == OP_update) {
+      require_updates(s, value);
+      if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0]);
+    } else if (op_facts[value->op].class == CLASS_MIX || (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
+      const struct value *source = value->inputs[value->input_count - 1];
+      if (is_computed(base_of(s, source))) require_memory(s, source);
+      require(s, value);
+    } else if (value->op == OP_gather && is_computed(base_of(s, value->inputs[0]))) {
+      require_memory(s, value->inputs[0]);
+    } else if (value->op == OP_concat && value->axis_count > 0 && value_count(value) >= 1 << 12) {
+      require(s, value);
+    } else if (value->op == OP_add && value->axis_count == 0) {
+      /* A sum of sums, such as the norm of all gradients: one link a kernel, not one kernel with a hundred operands. */
+      for (int j = 0; j < 2; j++)
+        if (is_reduction(value->inputs[j])) require(s, value);
+    }
+  }
+}
+
+/* add(contract, other): the contraction begins from `other` instead of zero, if nothing else wants it without. */
+static void absorb_additions(struct scheduler *s) {
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (value->op != OP_add) continue;
+    for (int j = 1; j >= 0; j--) {
+      const struct value *product = value->inputs[j], *other = value->inputs[1 - j];
+      struct note *note = &s->notes[product->id];
+      if (product->op != OP_contract || note->uses != 1 || note->place || product->axis_count != value->axis_count || note->prefers != s->notes[value->id].prefers)
+        continue;
+      const struct value *base = base_of(s, other);
+      bool lies = s->notes[base->id].place || s->notes[base->id].materialised;
+      if (!lies || other->op == OP_concat || value_count(other) * 1 > value_count(product) || other->axis_count == 0) continue;
+      note->materialised = false;
+      note->is_absorbed = true;
+      s->notes[value->id].absorbed = product;
+      s->notes[value->id].materialised = true;
+      break;
+    }
+  }
+}
+
+/* Operands whose views do not come out as strides are materialised as they are. */
+static void check_operands(struct scheduler *s) {
+  bool more = false;
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (value->op != OP_contract) continue;
+    for (int j = 0; j < 2; j++) {
+      struct place place;
+      if (access_strided(s, value->inputs[j], &place)) continue;
+      s->notes[value->inputs[j]->id].materialised = true;
+      more = true;
+    }
+  }
+  if (more) layout_intermediates(s);
+}
+
+/* --- What a root reads ---------------------------------------------------------------------------------------------------------- */
+
+/* A root, or memory, that an expression reads; `shifted` when not at the expression's own coordinates. */
+struct reading {
+  const struct value *value;
+  bool shifted;
+};
+
+struct readings {
+  ARRAY(struct reading) items;
+  int *seen; /* by value id: stamp * 2 + shifted */
+  int stamp;
+};
+
+static bool stops_here(struct scheduler *s, const struct value *value) {
+  const struct note *note = &s->notes[value->id];
+  return note->materialised || note->place || is_reduction(value) || value->op == OP_contract;
+}
+
+static void read_value(struct scheduler *s, struct readings *r, const struct value *value, bool shifted);
+
+static void read_inputs(struct scheduler *s, struct readings *r, const struct value *value, bool shifted) {
+  bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
+  for (int i = 0; i < value->input_count; i++) read_value(s, r, value->inputs[i], shifted || moves || (value->op == OP_gather && i == 0));
+}
+
+static void read_value(struct scheduler *s, struct readings *r, const struct value *value, bool shifted) {
+  int mark = r->stamp * 2 + shifted;
+  if (r->seen[value->id] == mark || r->seen[value->id] == r->stamp * 2 + 1) return;
+  r->seen[value->id] = mark;
+  if (stops_here(s, value)) {
+    array_push(s->arena, &r->items, (struct reading){value, shifted});
+    return;
+  }
+  read_inputs(s, r, value, shifted);
+}
+
+/* All that a root reads in order to be computed. */
+static void read_root(struct scheduler *s, struct readings *r, const struct value *root) {
+  r->items.count = 0;
+  r->stamp++;
+  if (s->notes[root->id].absorbed) {
+    const struct value *product = s->notes[root->id].absorbed;
+    for (int i = 0; i < root->input_count; i++)
+      if (root->inputs[i] != product) read_value(s, r, root->inputs[i], true);
+    root = product;
+  }
+  read_inputs(s, r, root, root->op == OP_contract);
+}
+
+/* --- Clusters ------------------------------------------------------------------------------------------------------------------- */
+
+static struct cluster *cluster_of(struct scheduler *s, const struct value *value) {
+  struct cluster *cluster = s->notes[value->id].cluster;
+  while (cluster && cluster->merged) cluster = cluster->merged;
+  return cluster;
+}
+
+static struct cluster *representative(struct cluster *cluster) {
+  while (cluster->merged) cluster = cluster->merged;
+  return cluster;
+}
+
+static void add_need(struct scheduler *s, struct cluster *cluster, struct cluster *need) {
+  if (!need || need == cluster) return;
+  for (int i = 0; i < cluster->needs.count; i++)
+    if (representative(cluster->needs.items[i]) == need) return;
+  array_push(s->arena, &cluster->needs, need);
+}
+
+static int visit_stamp;
+
+/* Whether `from` needs `target`, directly or not. */
+static bool reaches(struct cluster *from, const struct cluster *target) {
+  if (from == target) return true;
+  if (from->visited == visit_stamp) return false;
+  from->visited = visit_stamp;
+  for (int i = 0; i < from->needs.count; i++)
+    if (reaches(representative(from->needs.items[i]), target)) return true;
+  return false;
+}
+
+struct former {
+  struct scheduler *s;
+  struct readings readings;
+  struct { ARRAY(struct cluster *) list; } *consumers; /* by value id: clusters that read it */
+};
+
+/* The iteration space of a root, ordered, and what is reduced in it. */
+static void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
+  const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
+  cluster->space_count = shape->axis_count;
+  memcpy(cluster->space, shape->axes, sizeof *shape->axes * (size_t)shape->axis_count);
+  struct place *place = s->notes[value->id].place;
+  if (!is_reduction(value) && place && place->buffer->axis_count == value->axis_count && same_set(place->buffer->axes, value->axis_count, value->axes, value->axis_count))
+    memcpy(cluster->space, place->buffer->axes, sizeof *cluster->space * (size_t)value->axis_count);
+  else
+    layout_order(s, cluster->space, cluster->space_count);
+  if (is_reduction(value) && cluster->space_count && axis_listed(value->list, value->list_count, cluster->space[cluster->space_count - 1])) {
+    /* Rows: what is kept outside, what is summed inside. */
+    struct axis *sorted[MAX_AXES];
+    int filled = 0;
+    for (int summed = 0; summed < 2; summed++)
+      for (int i = 0; i < cluster->space_count; i++)
+        if (axis_listed(value->list, value->list_count, cluster->space[i]) == (summed == 1)) sorted[filled++] = cluster->space[i];
+    memcpy(cluster->space, sorted, sizeof *sorted * (size_t)filled);
+  }
+  if (is_reduction(value)) {
+    for (int i = 0; i < cluster->space_count; i++)
+      if (axis_listed(value->list, value->list_count, cluster->space[i])) cluster->reduced[cluster->reduced_count++] = cluster->space[i];
+  }
+}
+
+/* Reduced along the innermost axes, so that a row is read from its beginning to its end. */
+static bool reduces_rows(const struct cluster *cluster) {
+  for (int i = 0; i < cluster->reduced_count; i++)
+    if (cluster->space[cluster->space_count - cluster->reduced_count + i] != cluster->reduced[i]) return false;
+  return cluster->reduced_count > 0 && cluster->reduced_count < cluster->space_count;
+}
+
+static bool is_rest(const struct cluster *cluster, const struct value *value) {
+  if (value->axis_count != cluster->space_count - cluster->reduced_count) return false;
+  for (int i = 0; i < value->axis_count; i++)
+    if (!axis_listed(cluster->space, cluster->space_count, value->axes[i]) || axis_listed(cluster->reduced, cluster->reduced_count, value->axes[i]))
+      return false;
+  return true;
+}
+
+/* Whether a root's space suits a cluster: the same axes, reduced the same way; or without the reduced axes, what is left. */
+static bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
+  if (cluster->kind != CLUSTER_SWEEP) return false;
+  bool same = same_set(cluster->space, cluster->space_count, own->space, own->space_count);
+  if (own->reduced_count) {
+    if (!same) return false;
+    if (same_set(cluster->reduced, cluster->reduced_count, own->reduced, own->reduced_count)) return true;
+    return cluster->reduced_count == 0 && reduces_rows(own);
+  }
+  if (cluster->reduced_count == 0) return same;
+  /* Columns and totals store nothing for each element. */
+  if (same) return reduces_rows(cluster);
+  return is_rest(cluster, value);
+}
+
+/* Whether the root can be computed by the cluster: nothing that it reads from elsewhere depends on the cluster. */
+static bool legal(struct former *f, struct cluster *cluster, const struct cluster *own) {
+  const struct readings *r = &f->readings;
+  bool columns = cluster->reduced_count && !reduces_rows(cluster);
+  for (int i = 0; i < r->items.count; i++) {
+    struct cluster *from = cluster_of(f->s, r->items.items[i].value);
+    if (!from) continue;
+    if (from == cluster) {
+      if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
+      continue;
+    }
+    visit_stamp++;
+    if (reaches(from, cluster)) return false;
+  }
+  return true;
+}
+
+static void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own) {
+  struct scheduler *s = f->s;
+  array_push(s->arena, &cluster->values, value);
+  if (own->reduced_count && !cluster->reduced_count) {
+    cluster->reduced_count = own->reduced_count;
+    memcpy(cluster->reduced, own->reduced, sizeof own->reduced);
+    memcpy(cluster->space, own->space, sizeof own->space);
+  }
+  s->notes[value->id].cluster = cluster;
+  for (int i = 0; i < f->readings.items.count; i++) {
+    const struct value *read = f->readings.items.items[i].value;
+    add_need(s, cluster, cluster_of(s, read));
+    array_push(s->arena, &f->consumers[read->id].list, cluster);
+  }
+}
+
+/* Two clusters of one space that a root reads from both become one, where neither needs the other. */
+static void merge_clusters(struct former *f, struct cluster *into, struct cluster *from) {
+  struct scheduler *s = f->s;
+  for (int i = 0; i < from->values.count; i++) array_push(s->arena, &into->values, from->values.items[i]);
+  for (int i = 0; i < from->needs.count; i++) add_need(s, into, representative(from->needs.items[i]));
+  if (from->reduced_count && !into->reduced_count) {
+    into->reduced_count = from->reduced_count;
+    memcpy(into->reduced, from->reduced, sizeof from->reduced);
+    memcpy(into->space, from->space, sizeof from->space);
+  }
+  from->merged = into;
+}
+
+static bool can_merge(struct cluster *x, struct cluster *y) {
+  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP) return false;
+  if (!same_set(x->space, x->space_count, y->space, y->space_count)) return false;
+  if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return false;
+  if ((x->reduced_count && !reduces_rows(x)) || (y->reduced_count && !reduces_rows(y))) return false;
+  visit_stamp++;
+  if (reaches(x, y)) return false;
+  visit_stamp++;
+  return !reaches(y, x);
+}
+
+static struct cluster *cluster_new(struct scheduler *s, enum cluster_kind kind) {
+  struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
+  cluster->kind = kind;
+  cluster->number = s->clusters.count;
+  array_push(s->arena, &s->clusters, cluster);
+  return cluster;
+}
+
+static enum cluster_kind kind_of(struct scheduler *s, const struct value *value) {
+  if (value->op == OP_contract || s->notes[value->id].absorbed) return CLUSTER_CONTRACT;
+  if (value->op == OP_concat) return CLUSTER_CONCAT;
+  if (is_reduction(value) || access_is_expression(value)) return CLUSTER_SWEEP;
+  return CLUSTER_OTHER;
+}
+
+static void place_root(struct former *f, const struct value *value) {
+  struct scheduler *s = f->s;
+  struct cluster own = {.kind = kind_of(s, value)};
+  read_root(s, &f->readings, value);
+  struct cluster *home = NULL;
+  if (own.kind == CLUSTER_SWEEP) {
+    space_of(s, value, &own);
+    for (int i = 0; i < f->readings.items.count; i++) {
+      struct cluster *candidate = cluster_of(s, f->readings.items.items[i].value);
+      if (!candidate || candidate == home || !suits(candidate, value, &own) || !legal(f, candidate, &own)) continue;
+      if (!home) home = candidate;
+      else if (can_merge(home, candidate)) merge_clusters(f, home, candidate);
+    }
+    /* Siblings: clusters that read the same memory in the same space. */
+    for (int i = 0; i < f->readings.items.count && !home; i++) {
+      const struct value *read = f->readings.items.items[i].value;
+      if (read->axis_count == 0) continue;
+      for (int j = f->consumers[read->id].list.count - 1; j >= 0 && !home; j--) {
+        struct cluster *candidate = representative(f->consumers[read->id].list.items[j]);
+        if (s->clusters.count - candidate->number > SIBLING_DISTANCE) break;
+        bool alike = own.reduced_count == candidate->reduced_count || (!own.reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
+        if (alike && suits(candidate, value, &own) && legal(f, candidate, &own)) home = candidate;
+      }
+    }
+  }
+  if (!home) {
+    home = cluster_new(s, own.kind);
+    memcpy(home->space, own.space, sizeof own.space);
+    memcpy(home->reduced, own.reduced, sizeof own.reduced);
+    home->space_count = own.space_count, home->reduced_count = own.reduced_count;
+  }
+  join(f, home, value, &own);
+}
+
+static bool is_root(struct scheduler *s, const struct value *value) {
+  const struct note *note = &s->notes[value->id];
+  if (note->is_absorbed || (is_leaf(value) && value->op != OP_index)) return false;
+  return note->materialised || is_reduction(value);
+}
+
+/* --- Materialising what several clusters pull ------------------------------------------------------------------------------------- */
+
+struct price {
+  int cost, loads, operands;
+};
+
+static int op_cost(const struct value *value) {
+  switch (value->op) {
+  case OP_exp: case OP_log: case OP_sin: case OP_cos: return 8;
+  case OP_tanh: case OP_erf: return 12;
+  case OP_pow: return 20;
+  case OP_div: case OP_sqrt: case OP_rsqrt: case OP_mod: case OP_quotient: return 3;
+  case OP_random: return 40;
+  case OP_gather: return 2;
+  case OP_constant: case OP_input: case OP_state: case OP_index: return 0;
+  case OP_neg: case OP_abs: case OP_floor: case OP_round: case OP_not: case OP_cast: case OP_add: case OP_sub: case OP_mul:
+  case OP_max: case OP_min: case OP_lt: case OP_le: case OP_eq: case OP_ne: case OP_and: case OP_or: case OP_where: return 1;
+  case OP_reduce_sum: case OP_reduce_max: case OP_scan: case OP_top: case OP_contract: case OP_scatter_add: case OP_rename:
+  case OP_split: case OP_merge: case OP_slice: case OP_select: case OP_expand: case OP_pad: case OP_concat: case OP_stop:
+  case OP_gradient: case OP_update: case OP_call: case OP_result: return 0;
+  case OP_COUNT: break;
+  }
+  return 0;
+}
+
+struct pullers {
+  struct cluster *clusters[4];
+  bool shifted[4];
+  int count;
+};
+
+static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster, bool shifted, int *seen, int stamp) {
+  struct scheduler *s = f->s;
+  if (stops_here(s, value) || is_leaf(value)) return;
+  int mark = stamp * 2 + shifted;
+  if (seen[value->id] == mark) return;
+  seen[value->id] = mark;
+  struct pullers *own = &pullers[value->id];
+  int i = 0;
+  while (i < own->count && own->clusters[i] != cluster) i++;
+  if (i < 4 && i == own->count) own->clusters[own->count++] = cluster, own->shifted[i] = shifted;
+  else if (i < own->count && own->shifted[i]) own->shifted[i] = shifted;
+  bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
+  for (int j = 0; j < value->input_count; j++)
+    mark_pulled(f, pullers, value->inputs[j], cluster, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
+}
+
+/* What it takes to compute a pulled value; shared operands count once for each path, which is near enough. */
+static void price_of(struct scheduler *s, struct price *prices, const struct value *value) {
+  struct price price = {.cost = op_cost(value)};
+  for (int i = 0; i < value->input_count; i++) {
+    const struct value *input = value->inputs[i];
+    bool again = false;
+    for (int j = 0; j < i; j++) again = again || value->inputs[j] == input;
+    if (again) continue;
+    if (stops_here(s, input) || input->op == OP_input || input->op == OP_state) {
+      price.operands++;
+      if (value_count(input) * 4 > value_count(value) && value->axis_count > 0 && input->axis_count > 0) price.loads++;
+    } else {
+      price.cost += prices[input->id].cost;
+      price.operands += prices[input->id].operands;
+      if (value_count(input) * 4 > value_count(value)) price.loads += prices[input->id].loads;
+    }
+  }
+  prices[value->id] = price;
+}
+
+static void number_positions(struct scheduler *s);
+
+/* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. */
+static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers) {
+  struct scheduler *s = f->s;
+  struct cluster *first = NULL;
+  bool shifted = true;
+  for (int i = 0; i < pullers->count; i++) {
+    struct cluster *cluster = representative(pullers->clusters[i]);
+    if (first && first->position <= cluster->position) continue;
+    first = cluster;
+    shifted = pullers->shifted[i];
+  }
+  s->notes[value->id].materialised = true;
+  struct cluster own = {.kind = CLUSTER_SWEEP};
+  layout_intermediates(s);
+  space_of(s, value, &own);
+  read_root(s, &f->readings, value);
+  bool fits = first && !shifted && first->kind == CLUSTER_SWEEP && suits(first, value, &own);
+  if (fits && value->axis_count < first->space_count && !is_rest(first, value)) fits = false;
+  struct cluster *home = fits ? first : cluster_new(s, CLUSTER_SWEEP);
+  if (!fits) {
+    memcpy(home->space, own.space, sizeof own.space);
+    home->space_count = own.space_count;
+    home->position = first ? first->position : 0;
+  }
+  join(f, home, value, &own);
+  for (int i = 0; i < pullers->count; i++) add_need(s, representative(pullers->clusters[i]), home);
+}
+
+static void materialise_shared(struct former *f) {
+  struct scheduler *s = f->s;
+  int count = s->graph->next_value;
+  struct pullers *pullers = arena_new_array(s->arena, struct pullers, count);
+  struct price *prices = arena_new_array(s->arena, struct price, count);
+  int *seen = arena_new_array(s->arena, int, count);
+  int stamp = 1;
+  for (int c = 0; c < s->clusters.count; c++) {
+    struct cluster *cluster = s->clusters.items[c];
+    if (cluster->merged) continue;
+    for (int i = 0; i < cluster->values.count; i++, stamp++) {
+      const struct value *root = cluster->values.items[i];
+      bool moves = op_facts[root->op].class == CLASS_VIEW && root->op != OP_expand;
+      for (int j = 0; j < root->input_count; j++) mark_pulled(f, pullers, root->inputs[j], cluster, moves || (root->op == OP_gather && j == 0), seen, stamp);
+    }
+  }
+  number_positions(s);
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (is_leaf(value) || stops_here(s, value)) continue;
+    price_of(s, prices, value);
+    if (is_view(value) || value->op == OP_constant) continue;
+    const struct price *price = &prices[value->id];
+    /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
+    bool global = value->axis_count == 0 && price->cost > 2 && pullers[value->id].count > 0;
+    bool shared = pullers[value->id].count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
+    if (!global && !shared && price->operands <= LOADS_MOST) continue;
+    if (pullers[value->id].count == 0) continue;
+    bool moved = false;
+    for (int j = 0; j < pullers[value->id].count; j++) {
+      struct cluster *puller = representative(pullers[value->id].clusters[j]);
+      moved = moved || puller->space_count > 0;
+    }
+    if (global && !shared && !moved && price->operands <= LOADS_MOST) continue;
+    materialise_in(f, value, &pullers[value->id]);
+    prices[value->id] = (struct price){0, 1, 1};
+  }
+}
+
+/* Reductions that another cluster reads need memory; the others stay in registers. */
+static void materialise_reductions(struct former *f) {
+  struct scheduler *s = f->s;
+  for (int c = 0; c < s->clusters.count; c++) {
+    struct cluster *cluster = s->clusters.items[c];
+    if (cluster->merged) continue;
+    for (int i = 0; i < cluster->values.count; i++) {
+      read_root(s, &f->readings, cluster->values.items[i]);
+      for (int j = 0; j < f->readings.items.count; j++) {
+        const struct value *read = f->readings.items.items[j].value;
+        if (is_reduction(read) && (cluster_of(s, read) != cluster || f->readings.items.items[j].shifted)) s->notes[read->id].materialised = true;
+      }
+    }
+  }
+}
+
+/* --- Order ------------------------------------------------------------------------------------------------------------------------- */
+
+
+/* Positions in an order in which every cluster comes after what it needs, as early after it as the graph's order has it. A cluster
+   of updates follows its last need at once, so that a gradient is used while it is in the cache. False on a cycle. */
+struct ordering {
+  struct scheduler *s;
+  int next;
+  ARRAY(struct cluster *) sorted;
+};
+
+static bool settle(struct ordering *order, struct cluster *cluster, int depth) {
+  if (cluster->visited == visit_stamp) return cluster->position >= 0;
+  cluster->visited = visit_stamp;
+  cluster->position = -1;
+  for (int i = 0; i < cluster->needs.count; i++)
+    if (!settle(order, representative(cluster->needs.items[i]), depth + 1)) return false;
+  cluster->position = order->next++;
+  array_push(order->s->arena, &order->sorted, cluster);
+  return true;
+}
+
+static int first_value(const struct cluster *cluster) {
+  int first = cluster->values.items[0]->id;
+  for (int i = 1; i < cluster->values.count; i++)
+    if (cluster->values.items[i]->id < first) first = cluster->values.items[i]->id;
+  return first;
+}
+
+static bool sort_clusters(struct scheduler *s, struct ordering *order) {
+  *order = (struct ordering){.s = s};
+  visit_stamp++;
+  /* Roots come in the graph's order, so a cluster is settled when its first root is met. */
+  struct cluster **by_value = arena_new_array(s->arena, struct cluster *, s->graph->next_value);
+  for (int c = 0; c < s->clusters.count; c++)
+    if (!s->clusters.items[c]->merged && s->clusters.items[c]->values.count) by_value[first_value(s->clusters.items[c])] = s->clusters.items[c];
+  for (int i = 0; i < s->graph->next_value; i++)
+    if (by_value[i] && !settle(order, by_value[i], 0)) return false;
+  return true;
+}
+
+static void number_positions(struct scheduler *s) {
+  struct ordering order;
+  if (!sort_clusters(s, &order)) bug("clusters of graph %s need each other", s->graph->name);
+}
+
+/* An update that cannot be written where its state lies until the end goes through memory of its own. */
+static void divert_update(struct scheduler *s, const struct value *update) {
+  struct note *note = &s->notes[update->id];
+  struct place *state = note->place;
+  note->place = place_new(s, update, BUFFER_ACTIVATION, arena_format(s->arena, "%s.new", update->state->name), state->buffer->axes);
+  array_push(s->arena, &s->copies, (struct copy){update, NULL, state, "update"});
+}
+
+static bool reads_elsewhere(struct former *f, const struct value *update) {
+  struct scheduler *s = f->s;
+  struct cluster *writer = cluster_of(s, update);
+  for (int i = 0; i < writer->values.count; i++) {
+    read_root(s, &f->readings, writer->values.items[i]);
+    for (int j = 0; j < f->readings.items.count; j++) {
+      const struct reading *reading = &f->readings.items.items[j];
+      if (reading->value->op == OP_state && reading->value->state == update->state && (reading->shifted || writer->kind != CLUSTER_SWEEP)) return true;
+    }
+  }
+  return false;
+}
+
+/* Which updates can be written in place: those whose readers can all come before. The rest is copied when all is done. */
+static void order_updates(struct former *f) {
+  struct scheduler *s = f->s;
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *update = s->graph->values.items[i];
+    if (update->op != OP_update) continue;
+    struct cluster *writer = cluster_of(s, update);
+    bool blocked = update->input_count == 1 && reads_elsewhere(f, update);
+    int before = writer->needs.count;
+    for (int j = 0; j < s->graph->values.count && !blocked; j++) {
+      const struct value *state = s->graph->values.items[j];
+      if (state->op != OP_state || state->state != update->state) continue;
+      for (int c = 0; c < f->consumers[state->id].list.count && !blocked; c++) {
+        struct cluster *reader = representative(f->consumers[state->id].list.items[c]);
+        if (reader == writer) continue;
+        visit_stamp++;
+        if (reaches(reader, writer)) blocked = true;
+        else add_need(s, writer, reader);
+      }
+    }
+    if (!blocked) continue;
+    writer->needs.count = before;
+    if (update->input_count == 2)
+      bug("the rows of %s are written before its old contents were read", update->state->name);
+    divert_update(s, update);
+  }
+}
+
+void form_clusters(struct scheduler *s) {
+  struct former former = {.s = s}, *f = &former;
+  int count = s->graph->next_value;
+  f->readings.seen = arena_new_array(s->arena, int, count);
+  f->readings.stamp = 1;
+  f->consumers = arena_alloc(s->arena, sizeof *f->consumers * (size_t)count);
+  s->clusters.items = NULL;
+  s->clusters.count = s->clusters.capacity = 0;
+  mark_required(s);
+  absorb_additions(s);
+  layout_intermediates(s);
+  check_operands(s);
+  for (int i = 0; i < s->graph->values.count; i++)
+    if (is_root(s, s->graph->values.items[i])) place_root(f, s->graph->values.items[i]);
+  materialise_shared(f);
+  materialise_reductions(f);
+  layout_intermediates(s);
+  order_updates(f);
+  struct ordering order;
+  if (!sort_clusters(s, &order)) bug("clusters of graph %s need each other", s->graph->name);
+  s->clusters.items = order.sorted.items;
+  s->clusters.count = order.sorted.count;
+  s->clusters.capacity = order.sorted.capacity;
+}

@@ -1,0 +1,452 @@
+/* Reductions whose result keeps the innermost axis (gradients of biases and of normalisations), and those that keep none (norms
+   and losses). Columns: each task owns some vectors of columns and goes down the rows. Totals: chunks of fixed size are summed
+   in parallel, then the chunks' sums in order, so that the result depends on the shape alone. */
+#include <string.h>
+
+#include "passes/schedule.h"
+
+enum { COLUMN_WORK = 1 << 14, SMALL_TOTAL = 1 << 13, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
+
+static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
+
+static enum op step_of(const struct value *value) { return value->op == OP_reduce_max ? OP_max : OP_add; }
+
+static double elements_of(struct axis *const *axes, int count) {
+  double elements = 1;
+  for (int i = 0; i < count; i++) elements *= (double)axes[i]->extent;
+  return elements;
+}
+
+/* sum = sum step x, with a product as an fma. */
+static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old, const struct coordinates *at) {
+  const struct value *x = value->inputs[0];
+  const struct note *note = &k->scheduler->notes[x->id];
+  if (value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !note->place && note->uses == 1) {
+    const struct expression *a = access_value(k, x->inputs[0], at).x;
+    return expression_fma(k->arena, a, access_value(k, x->inputs[1], at).x, old);
+  }
+  return expression_apply(k->arena, step_of(value), old, access_value(k, x, at).x, NULL);
+}
+
+static const char *cluster_title(struct scheduler *s, const struct cluster *cluster, const char *otherwise) {
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (!value->name) continue;
+    char *name = arena_strdup(s->arena, value->name);
+    size_t length = strlen(name), suffix = strlen("/gradient");
+    if (length > suffix && strcmp(name + length - suffix, "/gradient") == 0) {
+      name[length - suffix] = 0;
+      return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(name)));
+    }
+    return name_identifier(s->arena, name_last(name));
+  }
+  return otherwise;
+}
+
+/* What the cluster computes from its sums, at the coordinates that are left. */
+static void store_results(struct kernel *k, const struct cluster *cluster, const struct coordinates *at) {
+  struct scheduler *s = k->scheduler;
+  const struct expression **results = arena_new_array(k->arena, const struct expression *, cluster->values.count);
+  for (int i = 0; i < cluster->values.count; i++) results[i] = access_value(k, cluster->values.items[i], at).x;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    const struct place *place = s->notes[value->id].place;
+    if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, at), results[i]);
+  }
+}
+
+static void add_locals(struct kernel *k, const struct cluster *cluster) {
+  for (int i = 0; i < cluster->values.count; i++)
+    if (!is_reduction(cluster->values.items[i])) array_push(k->arena, &k->locals, (struct local){cluster->values.items[i], NULL, false});
+}
+
+/* --- Columns ------------------------------------------------------------------------------------------------------------------------ */
+
+struct columns {
+  struct scheduler *s;
+  struct kernel *k;
+  struct cluster *cluster;
+  const struct axis *axis; /* the vectors' */
+  struct coordinates at;
+  struct array **sums;
+  int vectors; /* of each task */
+  bool vector, guarded;
+  struct linear block; /* the task's first column */
+};
+
+/* The vectors of a block: the slot in the sums, with the column set; to be closed by the caller. */
+static struct linear open_vectors(struct columns *c) {
+  struct kernel *k = c->k;
+  struct arena *arena = k->arena;
+  int lanes = c->s->target->lanes;
+  if (!c->vector) {
+    coordinates_set(&c->at, c->axis, c->block);
+    return linear_constant(0);
+  }
+  struct linear slot = linear_constant(0);
+  if (c->vectors > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "v", expression_index(arena, c->vectors), c->vectors, 1), lanes);
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+  struct linear column = linear_add(arena, c->block, linear_add(arena, slot, lane));
+  if (c->guarded) {
+    kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, column), kernel_extent(k, c->axis), NULL));
+    lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+    column = linear_add(arena, c->block, linear_add(arena, slot, lane));
+  }
+  coordinates_set(&c->at, c->axis, column);
+  return linear_add(arena, slot, lane);
+}
+
+void schedule_columns(struct scheduler *s, struct cluster *cluster) {
+  struct arena *arena = s->arena;
+  const struct value *first = cluster->values.items[0];
+  struct columns columns = {.s = s, .cluster = cluster, .k = kernel_new(s, first, cluster_title(s, cluster, "columns"))}, *c = &columns;
+  struct kernel *k = c->k;
+  int lanes = s->target->lanes;
+  c->axis = cluster->space[cluster->space_count - 1];
+  c->vector = c->axis->extent >= lanes / 2 && c->axis->extent > 1;
+  for (int i = 0; i < cluster->values.count; i++)
+    if (is_reduction(cluster->values.items[i]) && cluster->values.items[i]->kind != KIND_REAL) c->vector = false;
+  int64_t vectors = (c->axis->extent + lanes - 1) / lanes;
+  c->vectors = vectors >= 4 * COLUMN_TASKS ? 4 : vectors >= 2 * COLUMN_TASKS ? 2 : 1;
+  int64_t width = c->vector ? (int64_t)c->vectors * lanes : 1, blocks = (c->axis->extent + width - 1) / width;
+  c->guarded = c->vector && (c->axis->extent % width != 0 || c->axis->size);
+  add_locals(k, cluster);
+  /* Kept axes of constant length make the tasks; the last is cut into blocks. */
+  struct axis *kept[MAX_AXES];
+  int kept_count = 0;
+  int64_t tasks = blocks;
+  for (int i = 0; i < cluster->space_count - 1; i++) {
+    struct axis *axis = cluster->space[i];
+    if (axis_listed(cluster->reduced, cluster->reduced_count, axis)) continue;
+    kept[kept_count++] = axis;
+    if (!axis->size) tasks *= axis->extent;
+  }
+  bool parallel = elements_of(cluster->space, cluster->space_count) >= COLUMN_WORK;
+  struct linear task = linear_constant(0);
+  if (tasks > 1) task = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, kept_count || c->vector ? "block" : "column", expression_index(arena, tasks), tasks, 1);
+  c->block = linear_scale(arena, blocks > 1 ? linear_mod(arena, task, blocks) : linear_constant(0), width);
+  task = linear_quotient(arena, task, blocks);
+  for (int i = kept_count - 1; i >= 0; i--) {
+    if (kept[i]->size) continue;
+    coordinates_set(&c->at, kept[i], linear_mod(arena, task, kept[i]->extent));
+    task = linear_quotient(arena, task, kept[i]->extent);
+  }
+  for (int i = 0; i < kept_count; i++)
+    if (kept[i]->size)
+      coordinates_set(&c->at, kept[i], kernel_loop(k, LOOP_SERIAL, name_identifier(arena, kept[i]->name), kernel_extent(k, kept[i]), kept[i]->extent, 1));
+  if (!c->vector && c->axis->size) kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, c->block), kernel_extent(k, c->axis), NULL));
+  int depth = k->depth;
+  c->sums = arena_new_array(arena, struct array *, cluster->values.count);
+  bool guarded = c->guarded;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    enum type type = type_of_kind(value->kind);
+    c->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, width);
+    c->guarded = false;
+    struct linear slot = open_vectors(c);
+    kernel_store(k, c->sums[i], slot, expression_number(arena, type, reduce_initial(value)));
+    kernel_close_to(k, depth);
+  }
+  c->guarded = guarded;
+  /* Rows of constant number are one loop. */
+  int64_t rows = 1;
+  for (int i = 0; i < cluster->reduced_count; i++)
+    if (!cluster->reduced[i]->size) rows *= cluster->reduced[i]->extent;
+  struct linear row = linear_constant(0);
+  if (rows > 1) row = kernel_loop(k, LOOP_SERIAL, "row", expression_index(arena, rows), rows, 1);
+  for (int i = cluster->reduced_count - 1; i >= 0; i--) {
+    if (cluster->reduced[i]->size) continue;
+    coordinates_set(&c->at, cluster->reduced[i], linear_mod(arena, row, cluster->reduced[i]->extent));
+    row = linear_quotient(arena, row, cluster->reduced[i]->extent);
+  }
+  for (int i = 0; i < cluster->reduced_count; i++) {
+    struct axis *axis = cluster->reduced[i];
+    if (axis->size) coordinates_set(&c->at, axis, kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1));
+  }
+  struct linear slot = open_vectors(c);
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    const struct expression *old = expression_load(arena, c->sums[i], linear_expression(arena, slot));
+    kernel_store(k, c->sums[i], slot, accumulated(k, value, old, &c->at));
+  }
+  kernel_close_to(k, depth);
+  slot = open_vectors(c);
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    struct operand sum = {expression_load(arena, c->sums[i], linear_expression(arena, slot)), k->depth};
+    kernel_remember(k, value, &c->at, kernel_let(k, k->depth, value_title(arena, value), sum.x));
+  }
+  store_results(k, cluster, &c->at);
+  kernel_close_to(k, 0);
+  kernel_finish(k);
+}
+
+/* --- Totals ------------------------------------------------------------------------------------------------------------------------- */
+
+struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, const char *what, enum type type, int64_t count) {
+  struct arena *arena = s->arena;
+  struct buffer *buffer = arena_new_struct(arena, struct buffer);
+  const char *base = value->name ? value->name : value->origin.path && value->origin.path[0] ? value->origin.path : op_facts[value->op].name;
+  buffer->label = arena_format(arena, "%s.%s", base, what);
+  buffer->role = BUFFER_ACTIVATION;
+  buffer->type = type;
+  buffer->count = count;
+  buffer->comment = arena_format(arena, "[%lld]", (long long)count);
+  buffer->copy = -1;
+  buffer->name = name_unique(s->names, name_identifier(arena, buffer->label));
+  array_push(arena, &s->module->buffers, buffer);
+  return buffer;
+}
+
+struct total {
+  struct scheduler *s;
+  struct kernel *k;
+  struct cluster *cluster;
+  struct array **sums;
+  int lanes; /* 1: no vectors */
+  int unroll;
+};
+
+static void begin_sums(struct total *t) {
+  struct kernel *k = t->k;
+  struct arena *arena = k->arena;
+  for (int i = 0; i < t->cluster->values.count; i++) {
+    const struct value *value = t->cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    enum type type = type_of_kind(value->kind);
+    t->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, (int64_t)t->lanes * t->unroll);
+    const struct expression *initial = expression_number(arena, type, reduce_initial(value));
+    int depth = k->depth;
+    struct linear slot = linear_constant(0);
+    if (t->unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1), t->lanes);
+    if (t->lanes > 1) slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
+    kernel_store(k, t->sums[i], slot, initial);
+    kernel_close_to(k, depth);
+  }
+}
+
+static void add_to_sums(struct total *t, struct linear slot, const struct coordinates *at) {
+  for (int i = 0; i < t->cluster->values.count; i++) {
+    const struct value *value = t->cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    const struct expression *old = expression_load(t->k->arena, t->sums[i], linear_expression(t->k->arena, slot));
+    kernel_store(t->k, t->sums[i], slot, accumulated(t->k, value, old, at));
+  }
+}
+
+static const struct expression *end_sum(struct total *t, int index) {
+  struct kernel *k = t->k;
+  struct arena *arena = k->arena;
+  enum op op = step_of(t->cluster->values.items[index]);
+  struct array *sum = t->sums[index];
+  if (t->lanes == 1) return expression_load(arena, sum, expression_index(arena, 0));
+  for (int half = t->unroll / 2; half > 0; half /= 2) {
+    int depth = k->depth;
+    struct linear slot = linear_constant(0);
+    if (half > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), t->lanes);
+    slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
+    struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * t->lanes));
+    kernel_store(k, sum, slot, expression_apply(arena, op, expression_load(arena, sum, linear_expression(arena, slot)),
+                                                expression_load(arena, sum, linear_expression(arena, other)), NULL));
+    kernel_close_to(k, depth);
+  }
+  return expression_fold(arena, op, sum, expression_index(arena, 0), t->lanes);
+}
+
+/* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors, then single ones. */
+static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count, int64_t bound) {
+  struct kernel *k = t->k;
+  struct arena *arena = k->arena;
+  const struct place *place = t->s->notes[like->id].place;
+  int depth = k->depth;
+  int64_t group = (int64_t)t->lanes * t->unroll;
+  const struct expression *rest = expression_apply(arena, OP_mod, count, expression_index(arena, group), NULL);
+  const struct expression *whole = expression_apply(arena, OP_sub, count, rest, NULL);
+  struct coordinates at = {0};
+  struct linear i = kernel_loop(k, LOOP_SERIAL, "i", whole, bound, group), slot = linear_constant(0);
+  if (t->unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1), t->lanes);
+  slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
+  flat_coordinates(like, place, linear_add(arena, begin, linear_add(arena, i, slot)), &at);
+  add_to_sums(t, slot, &at);
+  kernel_close_to(k, depth);
+  struct linear from = linear_from(arena, whole, 0, bound, k->depth);
+  struct linear j = kernel_loop(k, LOOP_SERIAL, "j", rest, group, t->lanes);
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
+  const struct expression *left = expression_apply(arena, OP_sub, rest, linear_expression(arena, j), NULL);
+  kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
+  lane = linear_variable(arena, lane.terms[0].atom->variable, t->lanes - 1, 1, k->depth);
+  flat_coordinates(like, place, linear_add(arena, linear_add(arena, begin, from), linear_add(arena, j, lane)), &at);
+  add_to_sums(t, lane, &at);
+  kernel_close_to(k, depth);
+}
+
+/* All elements of the space by nested loops, from the axis `first` on, the innermost in vectors. */
+static void nested_sum(struct total *t, int first, struct coordinates *at) {
+  struct kernel *k = t->k;
+  struct arena *arena = k->arena;
+  int depth = k->depth, last = t->cluster->space_count - 1;
+  for (int i = first; i < last; i++) {
+    struct axis *axis = t->cluster->space[i];
+    struct linear along = linear_constant(0);
+    if (axis->extent > 1 || axis->size) along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1);
+    coordinates_set(at, axis, along);
+  }
+  const struct axis *axis = t->cluster->space[last];
+  const char *name = name_identifier(arena, axis->name);
+  const struct expression *extent = kernel_extent(k, axis);
+  if (t->lanes == 1) {
+    struct linear along = linear_constant(0);
+    if (axis->extent > 1 || axis->size) along = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, 1);
+    coordinates_set(at, axis, along);
+    add_to_sums(t, linear_constant(0), at);
+  } else {
+    struct linear along = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, t->lanes);
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
+    if (axis->size || axis->extent % t->lanes) {
+      const struct expression *left = expression_apply(arena, OP_sub, extent, linear_expression(arena, along), NULL);
+      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
+      lane = linear_variable(arena, lane.terms[0].atom->variable, t->lanes - 1, 1, k->depth);
+    }
+    coordinates_set(at, axis, linear_add(arena, along, lane));
+    add_to_sums(t, lane, at);
+  }
+  kernel_close_to(k, depth);
+}
+
+/* Stores each sum as element `at` of its partial buffer. */
+static void store_partials(struct total *t, struct buffer **partials, struct linear at) {
+  for (int i = 0; i < t->cluster->values.count; i++) {
+    if (!is_reduction(t->cluster->values.items[i])) continue;
+    const struct expression *sum = kernel_let(t->k, t->k->depth, "total", end_sum(t, i)).x;
+    kernel_store(t->k, kernel_pointer(t->k, partials[i], true), at, sum);
+  }
+}
+
+static void finish_totals(struct total *t, const struct expression **sums) {
+  struct kernel *k = t->k;
+  struct coordinates at = {0};
+  add_locals(k, t->cluster);
+  for (int i = 0; i < t->cluster->values.count; i++) {
+    const struct value *value = t->cluster->values.items[i];
+    if (is_reduction(value)) kernel_remember(k, value, &at, kernel_let(k, k->depth, value_title(k->arena, value), sums[i]));
+  }
+  store_results(k, t->cluster, &at);
+}
+
+/* The sums of partial sums, and what the cluster makes of them. */
+static void add_partials(struct total *t, struct buffer **partials, int64_t count) {
+  struct scheduler *s = t->s;
+  struct arena *arena = s->arena;
+  struct kernel *k = t->k = kernel_new(s, t->cluster->values.items[0], cluster_title(s, t->cluster, "total"));
+  k->any_count = true;
+  const struct expression **sums = arena_new_array(arena, const struct expression *, t->cluster->values.count);
+  struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
+  const struct expression *n = expression_variable(arena, kernel_number(k, "chunks", TYPE_INDEX, argument));
+  for (int i = 0; i < t->cluster->values.count; i++) {
+    const struct value *value = t->cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    enum type type = type_of_kind(value->kind);
+    struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, 1), *partial = kernel_pointer(k, partials[i], false);
+    kernel_store(k, sum, linear_constant(0), expression_number(arena, type, reduce_initial(value)));
+    struct linear chunk = kernel_loop(k, LOOP_SERIAL, "chunk", n, count, 1);
+    const struct expression *old = expression_load(arena, sum, expression_index(arena, 0));
+    kernel_store(k, sum, linear_constant(0), expression_apply(arena, step_of(value), old, expression_load(arena, partial, linear_expression(arena, chunk)), NULL));
+    kernel_end(k);
+    sums[i] = expression_load(arena, sum, expression_index(arena, 0));
+  }
+  finish_totals(t, sums);
+  kernel_finish(k);
+}
+
+/* Something that the reductions read which lies flat, and all else with it; or NULL. */
+static const struct value *flat_source(struct scheduler *s, struct cluster *cluster);
+
+void schedule_total(struct scheduler *s, struct cluster *cluster) {
+  struct arena *arena = s->arena;
+  const struct value *first = cluster->values.items[0];
+  struct total total = {.s = s, .cluster = cluster, .unroll = 1, .lanes = s->target->lanes}, *t = &total;
+  t->sums = arena_new_array(arena, struct array *, cluster->values.count);
+  for (int i = 0; i < cluster->values.count; i++)
+    if (cluster->values.items[i]->kind != KIND_REAL) t->lanes = 1;
+  if (cluster->space[cluster->space_count - 1]->extent < s->target->lanes) t->lanes = 1;
+  const struct value *like = t->lanes > 1 ? flat_source(s, cluster) : NULL;
+  double elements = elements_of(cluster->space, cluster->space_count);
+  const char *title = cluster_title(s, cluster, "total");
+  struct coordinates at = {0};
+  if (elements <= SMALL_TOTAL || (!like && cluster->space[0]->size)) {
+    struct kernel *k = t->k = kernel_new(s, first, title);
+    begin_sums(t);
+    nested_sum(t, 0, &at);
+    const struct expression **sums = arena_new_array(arena, const struct expression *, cluster->values.count);
+    for (int i = 0; i < cluster->values.count; i++)
+      if (is_reduction(cluster->values.items[i])) sums[i] = end_sum(t, i);
+    finish_totals(t, sums);
+    kernel_finish(k);
+    return;
+  }
+  struct buffer **partials = arena_new_array(arena, struct buffer *, cluster->values.count);
+  int64_t count = like ? value_count(like) : 1, chunks;
+  int split = 0; /* axes that make the chunks */
+  if (like) {
+    t->unroll = TOTAL_UNROLL;
+    chunks = (count + TOTAL_CHUNK - 1) / TOTAL_CHUNK;
+  } else {
+    chunks = 1;
+    while (split < cluster->space_count - 1 && !cluster->space[split]->size &&
+           (split == 0 || elements / (double)chunks > TOTAL_CHUNK))
+      chunks *= cluster->space[split++]->extent;
+  }
+  for (int i = 0; i < cluster->values.count; i++)
+    if (is_reduction(cluster->values.items[i]))
+      partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks);
+  struct kernel *k = t->k = kernel_new(s, first, arena_format(arena, "%s_chunks", title));
+  struct linear chunk;
+  if (like) {
+    k->any_count = true;
+    struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
+    const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument));
+    const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, TOTAL_CHUNK - 1), NULL);
+    chunk = kernel_loop(k, LOOP_PARALLEL, "chunk", expression_apply(arena, OP_quotient, rounded, expression_index(arena, TOTAL_CHUNK), NULL), chunks, 1);
+    struct linear begin = linear_scale(arena, chunk, TOTAL_CHUNK);
+    const struct expression *left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
+    left = kernel_let(k, k->depth, "count", expression_apply(arena, OP_min, left, expression_index(arena, TOTAL_CHUNK), NULL)).x;
+    begin_sums(t);
+    flat_sum(t, like, begin, left, TOTAL_CHUNK);
+  } else {
+    chunk = kernel_loop(k, LOOP_PARALLEL, "chunk", expression_index(arena, chunks), chunks, 1);
+    struct linear rest = chunk;
+    for (int i = split - 1; i >= 0; i--) {
+      coordinates_set(&at, cluster->space[i], linear_mod(arena, rest, cluster->space[i]->extent));
+      rest = linear_quotient(arena, rest, cluster->space[i]->extent);
+    }
+    begin_sums(t);
+    nested_sum(t, split, &at);
+  }
+  store_partials(t, partials, chunk);
+  kernel_close_to(k, 0);
+  kernel_finish(k);
+  add_partials(t, partials, chunks);
+}
+
+static const struct value *any_source(struct scheduler *s, const struct value *value, int count) {
+  if (s->notes[value->id].place) return value->axis_count == count ? value : NULL;
+  for (int i = 0; i < value->input_count; i++) {
+    const struct value *found = any_source(s, value->inputs[i], count);
+    if (found) return found;
+  }
+  return NULL;
+}
+
+static const struct value *flat_source(struct scheduler *s, struct cluster *cluster) {
+  const struct value *like = NULL;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (!is_reduction(value)) continue;
+    if (!like) like = any_source(s, value->inputs[0], cluster->space_count);
+    if (!like || !values_lie_flat(s, value->inputs[0], like)) return NULL;
+  }
+  return like;
+}

@@ -1,0 +1,600 @@
+/* Sweeps: kernels of elementwise values and of reductions along rows.
+
+   Rows are independent and run in parallel. Within a row each reduction that others wait for is one pass of vectors with sums
+   in registers, and a last pass stores what is as large as the row. What an earlier pass stored is read back; what is dear to
+   compute and needed by several passes is kept in an array of one row. A sweep without rows to speak of, where all that is
+   touched lies in the same order, runs over one flat index, and its length is an argument: one kernel for all shapes. */
+#include <math.h>
+#include <string.h>
+
+#include "passes/schedule.h"
+
+enum {
+  PARALLEL_ELEMENTS = 1 << 14, /* below this, starting threads costs more than they bring */
+  FLAT_CHUNK = 1 << 12,
+  ROW_KEPT = 8192,             /* elements of a row that may be kept on the stack */
+  COST_ROW = 8                 /* operations worth keeping a row for */
+};
+
+/* Something to be stored: a value at its place. */
+struct target_value {
+  const struct value *value;
+  struct place place;
+  bool defined; /* by this kernel; else copied from where it is */
+};
+
+struct sweep {
+  struct scheduler *s;
+  struct kernel *k;
+  struct cluster *cluster;
+  struct axis *outer[MAX_AXES], *row[MAX_AXES]; /* row: the last one is the vectors' */
+  int outer_count, row_count;
+  bool vector;
+  struct coordinates at;
+  ARRAY(struct target_value) elements; /* as large as the space */
+  ARRAY(struct target_value) scalars;  /* one for each row */
+  ARRAY(const struct value *) reductions;
+  int *levels;                         /* of reductions: the pass they are done in, from 1 */
+  struct array **sums;
+  int passes;
+};
+
+static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
+
+static bool in_cluster(const struct sweep *w, const struct value *value) {
+  for (int i = 0; i < w->cluster->values.count; i++)
+    if (w->cluster->values.items[i] == value) return true;
+  return false;
+}
+
+/* --- Passes -------------------------------------------------------------------------------------------------------------------- */
+
+static int level_of(struct sweep *w, const struct value *value, bool inside);
+
+static int level_below(struct sweep *w, const struct value *value) {
+  int level = 0;
+  for (int i = 0; i < value->input_count; i++) {
+    int inner = level_of(w, value->inputs[i], true);
+    if (inner > level) level = inner;
+  }
+  return level;
+}
+
+/* The last pass whose result the value waits for; 0 for none. */
+static int level_of(struct sweep *w, const struct value *value, bool inside) {
+  struct scheduler *s = w->s;
+  for (int i = 0; i < w->reductions.count; i++)
+    if (w->reductions.items[i] == value) {
+      if (w->levels[i] == 0) w->levels[i] = level_below(w, value) + 1;
+      return w->levels[i];
+    }
+  if (inside && s->notes[value->id].place && !in_cluster(w, value)) return 0;
+  if (s->level_stamp[value->id] == s->level_now) return s->level_memo[value->id];
+  int level = level_below(w, value);
+  s->level_stamp[value->id] = s->level_now;
+  s->level_memo[value->id] = level;
+  return level;
+}
+
+static int op_weight(const struct value *value) {
+  return value->op == OP_exp || value->op == OP_tanh || value->op == OP_erf || value->op == OP_log || value->op == OP_pow ||
+                 value->op == OP_sin || value->op == OP_cos || value->op == OP_random
+             ? COST_ROW
+             : 1;
+}
+
+/* Counts the passes that compute a value anew. `counts` is by value id: passes * 2 + 1 when the last seen was this one. */
+struct pass_count {
+  int passes, last;
+};
+
+static void count_passes(struct sweep *w, struct pass_count *counts, const struct value *value, int pass, bool first) {
+  struct scheduler *s = w->s;
+  if (!first) {
+    if (is_reduction(value) || (s->notes[value->id].place && !in_cluster(w, value))) return;
+    struct pass_count *count = &counts[value->id];
+    if (count->last == pass) return;
+    if (count->passes && s->notes[value->id].place) return; /* stored by then */
+    count->last = pass;
+    count->passes++;
+  }
+  bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
+  if (moves || value->op == OP_gather) return;
+  for (int i = 0; i < value->input_count; i++) count_passes(w, counts, value->inputs[i], pass, false);
+}
+
+static void keep_rows(struct sweep *w) {
+  struct scheduler *s = w->s;
+  int64_t length = 1;
+  for (int i = 0; i < w->row_count; i++) length *= w->row[i]->extent;
+  if (w->passes == 0 || length > ROW_KEPT) return;
+  struct pass_count *counts = arena_new_array(s->arena, struct pass_count, s->graph->next_value);
+  for (int pass = 1; pass <= w->passes + 1; pass++) {
+    for (int i = 0; i < w->reductions.count; i++)
+      if (w->levels[i] == pass) count_passes(w, counts, w->reductions.items[i], pass, true);
+    for (int i = 0; pass == w->passes + 1 && i < w->elements.count; i++) count_passes(w, counts, w->elements.items[i].value, pass, false);
+  }
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (counts[value->id].passes < 2 || op_weight(value) < COST_ROW || s->notes[value->id].place) continue;
+    if (value->axis_count != w->cluster->space_count) continue;
+    struct array *array = kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
+    array_push(s->arena, &w->k->locals, (struct local){value, array, false});
+  }
+}
+
+/* --- Loops --------------------------------------------------------------------------------------------------------------------- */
+
+/* One pass over a row at the coordinates set: `slot` is where in the sums. `pass` is the last one for storing. */
+static void pass_body(struct sweep *w, int pass, struct linear slot) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  struct linear row_index = linear_constant(0);
+  for (int i = 0; i < w->row_count; i++)
+    row_index = linear_add(arena, linear_scale(arena, row_index, w->row[i]->extent), coordinates_get(&w->at, w->row[i]));
+  k->row_index = row_index;
+  for (int i = 0; i < w->reductions.count; i++) {
+    if (w->levels[i] != pass) continue;
+    const struct value *value = w->reductions.items[i], *x = value->inputs[0];
+    const struct expression *old = expression_load(arena, w->sums[i], linear_expression(arena, slot)), *sum;
+    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !w->s->notes[x->id].place && w->s->notes[x->id].uses == 1;
+    if (product) {
+      const struct expression *a = access_value(k, x->inputs[0], &w->at).x;
+      sum = expression_fma(arena, a, access_value(k, x->inputs[1], &w->at).x, old);
+    } else {
+      sum = expression_apply(arena, value->op == OP_reduce_max ? OP_max : OP_add, old, access_value(k, x, &w->at).x, NULL);
+    }
+    kernel_store(k, w->sums[i], slot, sum);
+  }
+  if (pass == w->passes + 1) {
+    const struct expression **results = arena_new_array(arena, const struct expression *, w->elements.count);
+    for (int i = 0; i < w->elements.count; i++) results[i] = access_value(k, w->elements.items[i].value, &w->at).x;
+    for (int i = 0; i < w->elements.count; i++) {
+      const struct target_value *element = &w->elements.items[i];
+      struct local *local = element->defined ? kernel_local(k, element->value) : NULL;
+      if (local && local->stored) continue;
+      kernel_store(k, kernel_pointer(k, element->place.buffer, true), access_offset(k, element->value, &element->place, &w->at), results[i]);
+    }
+    return;
+  }
+  /* What this pass computed on its way is stored, so that later passes read it. */
+  for (int i = 0; i < k->locals.count; i++) {
+    struct local *local = &k->locals.items[i];
+    struct operand operand;
+    if (local->stored || local->value->op == OP_update || !kernel_recall(k, local->value, &w->at, &operand)) continue;
+    if (local->value->axis_count != w->cluster->space_count) continue;
+    if (local->array) kernel_store(k, local->array, row_index, operand.x);
+    else kernel_store(k, kernel_pointer(k, w->s->notes[local->value->id].place->buffer, true), access_offset(k, local->value, w->s->notes[local->value->id].place, &w->at), operand.x);
+  }
+}
+
+/* After all copies of a pass's body are made. */
+static void mark_stored(struct sweep *w, const bool *would) {
+  for (int i = 0; i < w->k->locals.count; i++)
+    if (would[i]) w->k->locals.items[i].stored = true;
+}
+
+/* Which locals a pass computes: those that its reductions need. */
+static bool needs_value(struct sweep *w, const struct value *from, const struct value *value, bool first) {
+  if (!first && from == value) return true;
+  if (!first && (is_reduction(from) || (w->s->notes[from->id].place && !in_cluster(w, from)))) return false;
+  struct local *local = kernel_local(w->k, from);
+  if (!first && local && local->stored) return false;
+  bool moves = (op_facts[from->op].class == CLASS_VIEW && from->op != OP_expand) || from->op == OP_gather;
+  if (moves) return false;
+  if (!first) {
+    if (w->s->level_stamp[from->id] == w->s->level_now) return false;
+    w->s->level_stamp[from->id] = w->s->level_now;
+  }
+  for (int i = 0; i < from->input_count; i++)
+    if (needs_value(w, from->inputs[i], value, false)) return true;
+  return false;
+}
+
+static void guarded_vector(struct sweep *w, int pass, struct linear from, const struct expression *left) {
+  struct kernel *k = w->k;
+  int depth = k->depth, lanes = w->s->target->lanes;
+  const struct axis *axis = w->row[w->row_count - 1];
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(k->arena, lanes), lanes, 1);
+  kernel_if(k, expression_apply(k->arena, OP_lt, linear_expression(k->arena, lane), left, NULL));
+  /* Inside the guard the coordinate is inside the axis. */
+  int64_t low, high;
+  linear_range(from, &low, &high);
+  int64_t most = axis->extent - 1 - high;
+  lane = linear_variable(k->arena, lane.terms[0].atom->variable, most < lanes - 1 && most >= 0 ? most : lanes - 1, 1, k->depth);
+  coordinates_set(&w->at, axis, linear_add(k->arena, from, lane));
+  pass_body(w, pass, lane);
+  kernel_close_to(k, depth);
+}
+
+/* All of the innermost axis. `unroll` sums run side by side. */
+static void vector_row(struct sweep *w, int pass, int unroll) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  int lanes = w->s->target->lanes, depth = k->depth;
+  const struct axis *axis = w->row[w->row_count - 1];
+  const char *name = name_identifier(arena, axis->name);
+  if (!w->vector) {
+    struct linear i = linear_constant(0);
+    if (axis->extent > 1 || axis->size) i = kernel_loop(k, LOOP_SERIAL, name, kernel_extent(k, axis), axis->extent, 1);
+    coordinates_set(&w->at, axis, i);
+    pass_body(w, pass, linear_constant(0));
+    kernel_close_to(k, depth);
+    return;
+  }
+  if (axis->size) {
+    const struct expression *extent = kernel_extent(k, axis);
+    if (w->s->target->masks) {
+      struct linear i = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, lanes);
+      guarded_vector(w, pass, i, expression_apply(arena, OP_sub, extent, linear_expression(arena, i), NULL));
+      kernel_close_to(k, depth);
+      return;
+    }
+    const struct expression *rest = expression_apply(arena, OP_mod, extent, expression_index(arena, lanes), NULL);
+    const struct expression *whole = expression_apply(arena, OP_sub, extent, rest, NULL);
+    struct linear i = kernel_loop(k, LOOP_SERIAL, name, whole, axis->extent, lanes);
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    coordinates_set(&w->at, axis, linear_add(arena, i, lane));
+    pass_body(w, pass, lane);
+    kernel_close_to(k, depth);
+    guarded_vector(w, pass, linear_from(arena, whole, 0, axis->extent - 1, 0), rest);
+    return;
+  }
+  int64_t vectors = axis->extent / lanes, rest = axis->extent % lanes;
+  if (vectors > 0) {
+    struct linear i = linear_constant(0), slot = linear_constant(0);
+    if (vectors > unroll) i = kernel_loop(k, LOOP_SERIAL, name, expression_index(arena, vectors * lanes), vectors * lanes, (int64_t)unroll * lanes);
+    if (unroll > 1) {
+      slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
+      i = linear_add(arena, i, slot);
+    }
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    coordinates_set(&w->at, axis, linear_add(arena, i, lane));
+    pass_body(w, pass, linear_add(arena, slot, lane));
+    kernel_close_to(k, depth);
+  }
+  if (rest) guarded_vector(w, pass, linear_constant(vectors * lanes), expression_index(arena, rest));
+}
+
+static void fill_sums(struct sweep *w, int index, int unroll) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  const struct value *value = w->reductions.items[index];
+  int lanes = w->vector ? w->s->target->lanes : 1, depth = k->depth;
+  enum type type = type_of_kind(value->kind);
+  w->sums[index] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, (int64_t)lanes * unroll);
+  const struct expression *initial = expression_number(arena, type, reduce_initial(value));
+  if (!w->vector) {
+    kernel_store(k, w->sums[index], linear_constant(0), initial);
+    return;
+  }
+  struct linear slot = linear_constant(0);
+  if (unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+  kernel_store(k, w->sums[index], linear_add(arena, slot, lane), initial);
+  kernel_close_to(k, depth);
+}
+
+static void finish_sum(struct sweep *w, int index, int unroll) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  const struct value *value = w->reductions.items[index];
+  int lanes = w->s->target->lanes, depth = k->depth;
+  enum op op = value->op == OP_reduce_max ? OP_max : OP_add;
+  const struct expression *total;
+  if (w->vector) {
+    for (int half = unroll / 2; half > 0; half /= 2) {
+      struct linear slot = linear_constant(0);
+      if (half > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
+      struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+      slot = linear_add(arena, slot, lane);
+      struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * lanes));
+      kernel_store(k, w->sums[index], slot, expression_apply(arena, op, expression_load(arena, w->sums[index], linear_expression(arena, slot)),
+                                                             expression_load(arena, w->sums[index], linear_expression(arena, other)), NULL));
+      kernel_close_to(k, depth);
+    }
+    total = expression_fold(arena, op, w->sums[index], expression_index(arena, 0), lanes);
+  } else {
+    total = expression_load(arena, w->sums[index], expression_index(arena, 0));
+  }
+  struct operand result = kernel_let(k, k->depth, value_title(arena, value), total);
+  kernel_remember(k, value, &w->at, result);
+  const struct place *place = w->s->notes[value->id].place;
+  if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, &w->at), result.x);
+}
+
+static int unroll_of(const struct sweep *w) {
+  const struct axis *axis = w->row[w->row_count - 1];
+  if (!w->vector || axis->size) return 1;
+  int64_t vectors = axis->extent / w->s->target->lanes;
+  return vectors >= 8 && vectors % 4 == 0 ? 4 : vectors >= 4 && vectors % 2 == 0 ? 2 : 1;
+}
+
+static void run_pass(struct sweep *w, int pass) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  int depth = k->depth, unroll = pass <= w->passes ? unroll_of(w) : 1;
+  if (pass == w->passes + 1 && w->elements.count == 0) return;
+  for (int i = 0; i < w->reductions.count; i++)
+    if (w->levels[i] == pass) fill_sums(w, i, unroll);
+  bool *would = arena_new_array(arena, bool, k->locals.count);
+  for (int j = 0; j < k->locals.count && pass <= w->passes; j++) {
+    const struct value *value = k->locals.items[j].value;
+    if (value->op == OP_update || value->axis_count != w->cluster->space_count) continue;
+    for (int i = 0; i < w->reductions.count; i++) {
+      w->s->level_now++;
+      if (w->levels[i] == pass && needs_value(w, w->reductions.items[i], value, true)) would[j] = true;
+    }
+  }
+  for (int i = 0; i < w->row_count - 1; i++) {
+    struct linear along = linear_constant(0);
+    if (w->row[i]->extent > 1 || w->row[i]->size)
+      along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, w->row[i]->name), kernel_extent(k, w->row[i]), w->row[i]->extent, 1);
+    coordinates_set(&w->at, w->row[i], along);
+  }
+  vector_row(w, pass, unroll);
+  kernel_close_to(k, depth);
+  mark_stored(w, would);
+  for (int i = 0; i < w->reductions.count; i++)
+    if (w->levels[i] == pass) finish_sum(w, i, unroll);
+}
+
+/* --- Whole kernels ------------------------------------------------------------------------------------------------------------- */
+
+static double elements_of(struct axis *const *axes, int count) {
+  double elements = 1;
+  for (int i = 0; i < count; i++) elements *= (double)axes[i]->extent;
+  return elements;
+}
+
+/* All rows: one parallel loop over those of constant number, serial loops over the others. */
+static void open_rows(struct sweep *w) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  int64_t rows = 1;
+  for (int i = 0; i < w->outer_count; i++)
+    if (!w->outer[i]->size) rows *= w->outer[i]->extent;
+  double work = elements_of(w->outer, w->outer_count) * elements_of(w->row, w->row_count);
+  enum loop_kind loop = work >= PARALLEL_ELEMENTS ? LOOP_PARALLEL : LOOP_SERIAL;
+  int wide = 0;
+  const char *name = "row";
+  for (int i = 0; i < w->outer_count; i++)
+    if (!w->outer[i]->size && w->outer[i]->extent > 1) wide++, name = name_identifier(arena, w->outer[i]->name);
+  struct linear row = linear_constant(0);
+  if (rows > 1) row = kernel_loop(k, loop, wide == 1 ? name : "row", expression_index(arena, rows), rows, 1);
+  for (int i = w->outer_count - 1; i >= 0; i--) {
+    if (w->outer[i]->size) continue;
+    coordinates_set(&w->at, w->outer[i], linear_mod(arena, row, w->outer[i]->extent));
+    row = linear_quotient(arena, row, w->outer[i]->extent);
+  }
+  for (int i = 0; i < w->outer_count; i++)
+    if (w->outer[i]->size)
+      coordinates_set(&w->at, w->outer[i], kernel_loop(k, LOOP_SERIAL, name_identifier(arena, w->outer[i]->name), kernel_extent(k, w->outer[i]), w->outer[i]->extent, 1));
+}
+
+static void sort_values(struct sweep *w) {
+  struct scheduler *s = w->s;
+  for (int i = 0; i < w->cluster->values.count; i++) {
+    const struct value *value = w->cluster->values.items[i];
+    struct place *place = s->notes[value->id].place;
+    if (is_reduction(value)) {
+      array_push(s->arena, &w->reductions, value);
+      continue;
+    }
+    bool element = value->axis_count == w->cluster->space_count;
+    struct target_value target = {value, *place, true};
+    if (element) array_push(s->arena, &w->elements, target);
+    else array_push(s->arena, &w->scalars, target);
+    array_push(s->arena, &w->k->locals, (struct local){value, NULL, false});
+  }
+  w->levels = arena_new_array(s->arena, int, w->reductions.count);
+  w->sums = arena_new_array(s->arena, struct array *, w->reductions.count);
+  s->level_now++;
+  for (int i = 0; i < w->reductions.count; i++) {
+    int level = level_of(w, w->reductions.items[i], false);
+    if (level > w->passes) w->passes = level;
+  }
+}
+
+static void rows_kernel(struct sweep *w) {
+  struct kernel *k = w->k;
+  const struct axis *inner = w->row_count ? w->row[w->row_count - 1] : NULL;
+  w->vector = inner && (inner->extent >= w->s->target->lanes || (w->s->target->masks && inner->extent * 2 >= w->s->target->lanes)) && inner->extent > 1;
+  for (int i = 0; i < w->reductions.count; i++)
+    if (w->reductions.items[i]->kind != KIND_REAL) w->vector = false;
+  open_rows(w);
+  keep_rows(w);
+  if (w->row_count == 0) {
+    pass_body(w, w->passes + 1, linear_constant(0));
+  } else {
+    for (int pass = 1; pass <= w->passes + 1; pass++) run_pass(w, pass);
+  }
+  for (int i = 0; i < w->scalars.count; i++) {
+    const struct target_value *scalar = &w->scalars.items[i];
+    struct operand x = access_value(k, scalar->value, &w->at);
+    kernel_store(k, kernel_pointer(k, scalar->place.buffer, true), access_offset(k, scalar->value, &scalar->place, &w->at), x.x);
+  }
+  kernel_close_to(k, 0);
+}
+
+/* --- Flat kernels ---------------------------------------------------------------------------------------------------------------- */
+
+static bool is_dense(const struct value *value, const struct place *place) {
+  if (place->offset) return false;
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i]->size) return false;
+  return place->buffer->count == value_count(value);
+}
+
+static bool same_strides(const struct value *x, const struct place *x_place, const struct value *y, const struct place *y_place) {
+  if (x->axis_count != y->axis_count) return false;
+  for (int i = 0; i < x->axis_count; i++) {
+    bool found = false;
+    for (int j = 0; j < y->axis_count; j++) found = found || (y->axes[j] == x->axes[i] && y_place->strides[j] == x_place->strides[i]);
+    if (!found) return false;
+  }
+  return true;
+}
+
+/* Whether everything below lies as `like` does, or is one number. */
+static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struct value *value, const struct value *like, const struct place *place, bool root) {
+  const struct note *note = &s->notes[value->id];
+  if (!root && note->place) {
+    bool own = false;
+    for (int i = 0; i < cluster->values.count; i++) own = own || cluster->values.items[i] == value;
+    if (!own) return value->axis_count == 0 || (is_dense(value, note->place) && same_strides(value, note->place, like, place));
+  }
+  if (value->op == OP_constant) return true;
+  if (!op_is_elementwise(value->op) && value->op != OP_update && value->op != OP_stop && value->op != OP_expand) return false;
+  if (value->op == OP_expand && value->inputs[0]->axis_count > 0) return false;
+  if (s->level_stamp[value->id] == s->level_now) return s->level_memo[value->id];
+  bool flat = true;
+  for (int i = 0; i < value->input_count && flat; i++) flat = pulls_flat(s, cluster, value->inputs[i], like, place, false);
+  s->level_stamp[value->id] = s->level_now;
+  s->level_memo[value->id] = flat;
+  return flat;
+}
+
+bool values_lie_flat(struct scheduler *s, const struct value *value, const struct value *like) {
+  struct cluster none = {.kind = CLUSTER_SWEEP};
+  const struct place *place = s->notes[like->id].place;
+  s->level_now++;
+  return is_dense(like, place) && pulls_flat(s, &none, value, like, place, false);
+}
+
+static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
+  const struct value *first = NULL;
+  s->level_now++;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (is_reduction(value) || value->axis_count != cluster->space_count || value->axis_count == 0) return false;
+    const struct place *place = s->notes[value->id].place;
+    if (!first) first = value;
+    if (!is_dense(value, place) || !same_strides(value, place, first, s->notes[first->id].place)) return false;
+    if (!pulls_flat(s, cluster, value, first, s->notes[first->id].place, true)) return false;
+  }
+  return first && value_count(first) > 1;
+}
+
+/* The flat index stands for the coordinate of the axis that is contiguous, and all others are 0. */
+void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at) {
+  bool found = false;
+  for (int i = 0; i < value->axis_count; i++) {
+    bool unit = !found && place->strides[i] == 1;
+    found = found || unit;
+    coordinates_set(at, value->axes[i], unit ? index : linear_constant(0));
+  }
+}
+
+static void flat_kernel(struct sweep *w) {
+  struct kernel *k = w->k;
+  struct arena *arena = k->arena;
+  const struct value *first = w->cluster->values.items[0];
+  const struct place *place = w->s->notes[first->id].place;
+  int lanes = w->s->target->lanes;
+  int64_t count = value_count(first);
+  bool parallel = count >= 2 * PARALLEL_ELEMENTS;
+  k->any_count = true;
+  struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
+  const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument)), *left = n;
+  struct linear begin = linear_constant(0);
+  if (parallel) {
+    const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, FLAT_CHUNK - 1), NULL);
+    const struct expression *chunks = expression_apply(arena, OP_quotient, rounded, expression_index(arena, FLAT_CHUNK), NULL);
+    begin = linear_scale(arena, kernel_loop(k, LOOP_PARALLEL, "chunk", chunks, count / FLAT_CHUNK + 1, 1), FLAT_CHUNK);
+    left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
+    left = expression_apply(arena, OP_min, left, expression_index(arena, FLAT_CHUNK), NULL);
+    left = kernel_let(k, k->depth, "count", left).x;
+  }
+  int depth = k->depth;
+  const struct expression *rest = expression_apply(arena, OP_mod, left, expression_index(arena, lanes), NULL);
+  const struct expression *whole = expression_apply(arena, OP_sub, left, rest, NULL);
+  bool masks = w->s->target->masks;
+  for (int tail = 0; tail < (masks ? 1 : 2); tail++) {
+    struct linear i;
+    const struct expression *lanes_left = rest;
+    if (tail == 0) {
+      i = kernel_loop(k, LOOP_SERIAL, "i", masks ? left : whole, count, lanes);
+      lanes_left = expression_apply(arena, OP_sub, left, linear_expression(arena, i), NULL);
+    } else {
+      i = linear_from(arena, whole, 0, count, k->depth);
+    }
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    if (masks || tail == 1) {
+      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), lanes_left, NULL));
+      lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+    }
+    flat_coordinates(first, place, linear_add(arena, begin, linear_add(arena, i, lane)), &w->at);
+    pass_body(w, 1, lane);
+    kernel_close_to(k, depth);
+  }
+  kernel_close_to(k, 0);
+}
+
+/* --- Entry ----------------------------------------------------------------------------------------------------------------------- */
+
+/* What a kernel is called after: its last value that has a name, or what it does. */
+static const char *kernel_title(struct scheduler *s, const struct cluster *cluster) {
+  const char *title = NULL;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (value->op == OP_update) return name_identifier(s->arena, name_last(value->state->of ? value->state->of->name : value->state->name));
+    if (value->name) title = name_last(value->name);
+    if (value->name && strcmp(title, "gradient") == 0) {
+      char *whole = arena_strdup(s->arena, value->name);
+      whole[strlen(whole) - strlen("/gradient")] = 0;
+      title = arena_format(s->arena, "%s_gradient", name_last(whole));
+    }
+  }
+  return name_identifier(s->arena, title ? title : op_facts[cluster->values.items[cluster->values.count - 1]->op].name);
+}
+
+void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
+  bool inner_reduced = cluster->reduced_count && cluster->space[cluster->space_count - 1] == cluster->reduced[cluster->reduced_count - 1];
+  if (cluster->reduced_count && cluster->reduced_count == cluster->space_count) {
+    schedule_total(s, cluster);
+    return;
+  }
+  if (cluster->reduced_count && !inner_reduced) {
+    schedule_columns(s, cluster);
+    return;
+  }
+  struct sweep sweep = {.s = s, .cluster = cluster}, *w = &sweep;
+  const struct value *last = cluster->values.items[cluster->values.count - 1];
+  w->k = kernel_new(s, last, last->op == OP_update ? "update" : kernel_title(s, cluster));
+  bool flat = cluster_is_flat(s, cluster);
+  sort_values(w);
+  int row_count = cluster->reduced_count ? cluster->reduced_count : cluster->space_count > 0 ? 1 : 0;
+  w->row_count = row_count;
+  w->outer_count = cluster->space_count - row_count;
+  memcpy(w->outer, cluster->space, sizeof *w->outer * (size_t)w->outer_count);
+  memcpy(w->row, cluster->space + w->outer_count, sizeof *w->row * (size_t)row_count);
+  if (flat) flat_kernel(w);
+  else rows_kernel(w);
+  kernel_finish(w->k);
+}
+
+void schedule_copy(struct scheduler *s, const struct value *value, const struct place *to, const char *what) {
+  struct cluster cluster = {.kind = CLUSTER_SWEEP, .space_count = value->axis_count};
+  bool whole = to->buffer->axis_count == value->axis_count;
+  for (int i = 0; i < value->axis_count && whole; i++) whole = value_has_axis(value, to->buffer->axes[i]);
+  memcpy(cluster.space, whole ? to->buffer->axes : value->axes, sizeof *value->axes * (size_t)value->axis_count);
+  struct sweep sweep = {.s = s, .cluster = &cluster}, *w = &sweep;
+  w->k = kernel_new(s, value, what);
+  array_push(s->arena, &w->elements, (struct target_value){value, *to, false});
+  w->row_count = value->axis_count > 0;
+  w->outer_count = value->axis_count - w->row_count;
+  memcpy(w->outer, cluster.space, sizeof *w->outer * (size_t)w->outer_count);
+  memcpy(w->row, cluster.space + w->outer_count, sizeof *w->row * (size_t)w->row_count);
+  rows_kernel(w);
+  kernel_finish(w->k);
+}
+
+void schedule_concat(struct scheduler *s, const struct value *concat) {
+  const struct place *whole = s->notes[concat->id].place;
+  for (int i = 0; i < concat->input_count; i++) {
+    struct place part = layout_part(concat, whole, i), lies;
+    if (access_strided(s, concat->inputs[i], &lies) && lies.buffer == part.buffer && lies.offset == part.offset) continue;
+    schedule_copy(s, concat->inputs[i], &part, "concat");
+  }
+}
