@@ -225,10 +225,18 @@ static const char *print_header(struct emitter *emitter) {
   return text_string(text);
 }
 
+/* A file's name as an identifier: "gpt-nano-sort" is gpt_nano_sort. */
+static const char *program_identifier(struct arena *arena, const char *name) {
+  char *text = arena_format(arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
+  for (char *c = text; *c; c++)
+    if (!isalnum((unsigned char)*c)) *c = '_';
+  return c_identifier(arena, text);
+}
+
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target) {
   struct emitter emitter = {.arena = arena, .program = program, .module = module, .target = target};
-  emitter.name = c_identifier(arena, program->name);
+  emitter.name = program_identifier(arena, program->name);
   emit_name_copies(&emitter);
   emit_layout(&emitter);
   const char *header = print_header(&emitter);
