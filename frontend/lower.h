@@ -264,7 +264,7 @@ bool is_window(const struct lowering *lowering, const struct axis *axis);
 bool is_past(const struct lowering *lowering, const struct axis *axis);
 /* In `generate`, is mixing along this axis against the law? Then an error is reported. */
 bool breaks_window_law(struct lowering *lowering, struct span span, const struct axis *axis, const char *what);
-/* "[batch=12, seq=64]" of a value's axes. */
+/* "[batch, seq=64]" of a value's axes, or "no axes". */
 const char *shape_text(struct lowering *lowering, const struct value *value);
 bool check_size(struct lowering *lowering, struct span span, double size, const char *what, int64_t *extent);
 

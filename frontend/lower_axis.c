@@ -162,6 +162,13 @@ struct axis *find_axis(struct lowering *lowering, const char *name) {
   return !strcmp(name, "batch") ? lowering->batch : NULL;
 }
 
+/* As find_axis, but sizes nothing: it must not report that an axis depends on itself while errors are worded. */
+static bool names_axis(struct lowering *lowering, const char *name) {
+  const struct symbol *symbol = scope_find(lowering->frame->scope, name);
+  if (symbol) return symbol->thing.kind == THING_AXIS;
+  return find_global_axis(lowering->frame->file, name) || (lowering->batch && !strcmp(name, "batch"));
+}
+
 struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {
   const struct symbol *symbol = scope_find(lowering->frame->scope, name.text);
   if (symbol && symbol->thing.kind == THING_POISON) return NULL;
@@ -177,8 +184,10 @@ struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {
   collect_visible_names(lowering, &candidates);
   names axes = {0};
   for (int i = 0; i < candidates.count; i++)
-    if (find_axis(lowering, candidates.items[i])) array_push(lowering->arena, &axes, candidates.items[i]);
-  fail(lowering, name.span, "there is no axis '%s' here%s", name.text, suggestion(lowering, name.text, &axes));
+    if (names_axis(lowering, candidates.items[i])) array_push(lowering->arena, &axes, candidates.items[i]);
+  const char *hint = suggestion(lowering, name.text, &axes);
+  if (!*hint) hint = arena_format(lowering->arena, "; it is declared first, as in 'axis %s = 8' or 'axis %s == other'", name.text, name.text);
+  fail(lowering, name.span, "there is no axis '%s' here%s", name.text, hint);
   return NULL;
 }
 
@@ -287,7 +296,15 @@ const char *product_name(struct lowering *lowering, const struct product *produc
 }
 
 const char *shape_text(struct lowering *lowering, const struct value *value) {
-  return axes_text(lowering->arena, value->axes, value->axis_count, true);
+  const char *text = "";
+  for (int i = 0; i < value->axis_count; i++) {
+    const struct axis *axis = value->axes[i];
+    for (int j = 0; j < i; j++) /* two of a name: the longer form tells them apart */
+      if (!strcmp(value->axes[j]->name, axis->name)) return axes_text(lowering->arena, value->axes, value->axis_count, true);
+    text = arena_format(lowering->arena, "%s%s%s", text, i ? ", " : "", axis->name);
+    if (axis != lowering->batch) text = arena_format(lowering->arena, "%s=%lld", text, (long long)axis->extent);
+  }
+  return value->axis_count ? arena_format(lowering->arena, "[%s]", text) : "no axes";
 }
 
 /* --- The law of generation ------------------------------------------------------------------------------------------------ */

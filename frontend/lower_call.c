@@ -170,8 +170,9 @@ static void match_arguments(struct lowering *lowering, struct binding *binding, 
     if (argument->name.parts.count) {
       names candidates = {0};
       for (int j = 0; j < binding->count; j++) array_push(lowering->arena, &candidates, binding->slots[j].name);
-      fail(lowering, argument->name.span, "%s has no parameter '%s'%s", binding->function->name.text, argument->name.text,
-           suggestion(lowering, argument->name.text, &candidates));
+      const char *hint = suggestion(lowering, argument->name.text, &candidates);
+      fail(lowering, argument->name.span, "%s has no parameter '%s'%s%s", binding->function->name.text, argument->name.text,
+           *hint ? hint : ": it is ", *hint ? "" : usage(lowering, binding->function));
     } else {
       fail(lowering, argument->span, "%s does not take %s here: it is %s", binding->function->name.text,
            is_axis_expression(lowering, argument->value) ? "an axis" : "a value", usage(lowering, binding->function));
@@ -322,6 +323,11 @@ static struct thing call_function(struct lowering *lowering, const struct ast_it
 struct thing lower_call(struct lowering *lowering, const struct ast_expression *call) {
   struct thing function;
   if (call->path.parts.count != 1 || !find_function(lowering, call->path.text, &function)) {
+    const struct symbol *symbol = scope_find(lowering->frame->scope, call->path.text);
+    if (symbol && symbol->thing.kind == THING_POISON) return poison();
+    if (symbol || find_global_axis(lowering->frame->file, call->path.text))
+      return fail(lowering, call->path.span, "'%s' is %s and no function", call->path.text,
+                  symbol && symbol->thing.kind != THING_AXIS ? "a value" : "an axis");
     names candidates = {0};
     collect_item_names(lowering, lowering->frame->file, ITEM_FUNCTION, &candidates);
     collect_builtin_names(lowering, &candidates);

@@ -68,6 +68,21 @@ static double read_share(struct lowering *lowering, const char *name, double fal
   return share;
 }
 
+/* A setting that synthetic data has not, or a text, which no column is: reported. */
+static bool is_no_column(struct lowering *lowering, const struct ast_statement *statement) {
+  const char *name = statement->targets.items[0].text;
+  const bool text = statement->expressions.items[0]->kind == AST_STRING;
+  if (!text && !is_setting(DATA_TEXT, name)) return false;
+  names candidates = {0};
+  for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++) array_push(lowering->arena, &candidates, text_settings[i]);
+  array_push(lowering->arena, &candidates, "csv");
+  if (is_setting(DATA_TEXT, name))
+    fail(lowering, statement->span, "'%s' is for data from a file: text = \"...\" or csv = \"...\"", name);
+  else
+    fail(lowering, statement->targets.items[0].span, "data has no setting '%s'%s", name, suggestion(lowering, name, &candidates));
+  return true;
+}
+
 static void synthesize_columns(struct lowering *lowering, struct data_settings *settings) {
   lowering->program->synthesize = begin_graph(lowering, "synthesize");
   lowering->batch = NULL;
@@ -83,6 +98,7 @@ static void synthesize_columns(struct lowering *lowering, struct data_settings *
       fail(lowering, statement->span, "data holds settings and columns: name = value");
       continue;
     }
+    if (statement->kind == AST_ASSIGN && is_no_column(lowering, statement)) continue;
     lower_block(lowering, &(ast_block){.items = &statement, .count = 1});
   }
   lowering->frame = NULL;
@@ -161,9 +177,10 @@ static bool describe_constant(struct lowering *lowering, const struct ast_statem
   for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++) array_push(lowering->arena, &candidates, text_settings[i]);
   array_push(lowering->arena, &candidates, "csv");
   const char *name = statement->targets.items[0].text;
-  fail(lowering, statement->span, "'%s' is no setting of data, and no column%s: a column is 0, true%s", name, suggestion(lowering, name, &candidates),
+  fail(lowering, statement->span, "'%s' is no setting of data, and no column: a column is 0, true%s%s", name,
        lowering->program->data->source == DATA_TEXT ? ", tokens, next, weight or target"
-                                                    : ", number(\"field\"), category(\"field\"), text(\"field\", axis) or present(\"field\", axis)");
+                                                    : ", number(\"field\"), category(\"field\"), text(\"field\", axis) or present(\"field\", axis)",
+       suggestion(lowering, name, &candidates));
   return false;
 }
 

@@ -321,8 +321,8 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
     return fail(lowering, expression->span, "there is no axis or number '%s' here%s", path->text,
                 suggestion(lowering, path->text, &candidates));
   if (lowering->frame->resolve)
-    return fail(lowering, expression->span, "there is no '%s' here%s: %s", path->text, suggestion(lowering, path->text, &candidates),
-                supplied_text(lowering));
+    return fail(lowering, expression->span, "there is no '%s' here: %s%s", path->text, supplied_text(lowering),
+                suggestion(lowering, path->text, &candidates));
   return fail(lowering, expression->span, "there is no %s '%s' here%s", path->parts.count > 1 ? "parameter" : "name", path->text,
               suggestion(lowering, path->text, &candidates));
 }

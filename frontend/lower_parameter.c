@@ -183,6 +183,7 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
     fail(lowering, target->span, "parameter '%s' is declared twice; a label at one of the calls, as in 'second: f(x)', gives it a path "
          "of its own", path);
     report_note(lowering->diagnostics, parameter->span, "the first declaration");
+    if (target->parts.count == 1) scope_declare(lowering, frame->scope, target->text, poison(), target->span);
     return;
   }
   struct state *state = find_or_make(lowering, path, &dimensions, &draws, target->span);

@@ -55,6 +55,9 @@ static bool result_values(struct lowering *lowering, struct frame *frame, struct
 /* The gradient that the block assigned for one argument, with just the argument's axes; NULL for none. */
 static struct value *assigned_gradient(struct lowering *lowering, const struct frame *frame, const struct symbol *argument) {
   const struct symbol *symbol = scope_find(frame->scope, arena_format(lowering->arena, "d%s", argument->name));
+  if (!symbol && argument->thing.value->kind == KIND_REAL)
+    fail(lowering, frame->item->name.span, "the gradient of %s does not assign 'd%s'; write d%s = 0 if there is none", frame->function,
+         argument->name, argument->name);
   if (!symbol) return NULL;
   struct value *value = as_real(lowering, symbol->thing, symbol->span), *of = argument->thing.value;
   if (!value) return NULL;

@@ -27,18 +27,13 @@ struct override *find_override(struct lowering *lowering, const char *name) {
   return found;
 }
 
-/* The value is parsed at its place in the argument, what precedes it blanked, so that spans point into what was typed. */
+/* The value is parsed at its place in the argument, so that spans point into what was typed. */
 const struct ast_expression *override_expression(struct lowering *lowering, struct override *override) {
   if (override->parsed) return override->expression;
   override->parsed = true;
   const struct define *define = override->define;
-  struct source *source = arena_new_struct(lowering->arena, struct source);
-  char *text = arena_strdup(lowering->arena, define->source->text);
-  memset(text, ' ', (size_t)define->value_begin);
-  *source = (struct source){.path = define->source->path, .text = text, .length = define->source->length};
   const int before = lowering->diagnostics->error_count;
-  override->expression = parse_expression(lowering->arena, source, lowering->diagnostics);
-  source->text = define->source->text;
+  override->expression = parse_expression_at(lowering->arena, define->source, define->value_begin, lowering->diagnostics);
   if (!override->expression && lowering->diagnostics->error_count == before)
     fail(lowering, override->span, "a value is missing after '='");
   return override->expression;

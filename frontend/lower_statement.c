@@ -109,7 +109,8 @@ static bool same_shape(const struct lowering *lowering, const struct thing *befo
 
 static const char *describe(struct lowering *lowering, const struct thing *thing) {
   switch (thing->kind) {
-    case THING_VALUE: return arena_format(lowering->arena, "%s %s", kind_names[thing->value->kind], shape_text(lowering, thing->value));
+    case THING_VALUE:
+      return arena_format(lowering->arena, "%s with %s", kind_names[thing->value->kind], shape_text(lowering, thing->value));
     case THING_NUMBER: return "a number without axes";
     case THING_AXIS: return "an axis";
     case THING_FUNCTION: return "a function";
@@ -213,5 +214,9 @@ static void lower_statement(struct lowering *lowering, const struct ast_statemen
 }
 
 void lower_block(struct lowering *lowering, const ast_block *block) {
-  for (int i = 0; i < block->count && !lowering->frame->returned; i++) lower_statement(lowering, block->items[i]);
+  for (int i = 0; i < block->count && !lowering->frame->returned; i++) {
+    lower_statement(lowering, block->items[i]);
+    if (block->items[i]->kind == AST_RETURN && i + 1 < block->count)
+      fail(lowering, block->items[i + 1]->span, "this is never reached: the function has returned");
+  }
 }

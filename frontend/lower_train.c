@@ -228,11 +228,32 @@ static bool begin_training_graph(struct lowering *lowering, const char *name, st
   return lowering->diagnostics->error_count == 0;
 }
 
-static bool has_trained(struct lowering *lowering) {
+/* Does anything that is trained move the loss? Real values carry a gradient back, except through stop. */
+static bool reaches_parameter(struct lowering *lowering, const struct value *loss) {
+  const struct graph *graph = lowering->graph;
+  bool *moves = arena_new_array(lowering->arena, bool, graph->next_value);
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    bool reached = value->op == OP_state && value->state->role == ROLE_PARAMETER && !value->state->frozen;
+    for (int j = 0; j < value->input_count && value->op != OP_stop && !reached; j++)
+      reached = value->inputs[j]->kind == KIND_REAL && moves[value->inputs[j]->id];
+    moves[value->id] = reached;
+  }
+  return moves[loss->id];
+}
+
+static bool has_trained(struct lowering *lowering, const struct loss *loss) {
+  bool some = false;
   for (int i = 0; i < lowering->program->states.count; i++)
-    if (lowering->program->states.items[i]->role == ROLE_PARAMETER && !lowering->program->states.items[i]->frozen) return true;
-  fail(lowering, lowering->train->name.span, "there is nothing to train: the model has no parameter that is not frozen");
-  return false;
+    some |= lowering->program->states.items[i]->role == ROLE_PARAMETER && !lowering->program->states.items[i]->frozen;
+  struct found_setting found;
+  if (!some) {
+    fail(lowering, lowering->train->name.span, "there is nothing to train: the model has no parameter that is not frozen");
+  } else if (!reaches_parameter(lowering, loss->sum) && find_setting(lowering, &lowering->train->body, "train", "loss", &found)) {
+    fail(lowering, found.span, "no parameter that is trained moves this loss: its gradient is zero everywhere");
+    some = false;
+  }
+  return some;
 }
 
 static void lower_whole_step(struct lowering *lowering) {
@@ -241,7 +262,7 @@ static void lower_whole_step(struct lowering *lowering) {
     struct graph *graph = lowering->program->train = lowering->graph;
     trained_parameters trained = {0};
     pending_updates updates = {0};
-    if (has_trained(lowering)) {
+    if (has_trained(lowering, &loss)) {
       place(lowering, lowering->train->span);
       struct value *mean = mean_loss(lowering, &loss);
       graph_add_output(graph, "loss", mean);
@@ -265,7 +286,7 @@ static void lower_accumulate(struct lowering *lowering) {
   pending_updates updates = {0};
   if (begin_training_graph(lowering, "accumulate", &loss)) {
     struct graph *graph = lowering->program->accumulate = lowering->graph;
-    if (!has_trained(lowering)) return;
+    if (!has_trained(lowering, &loss)) return;
     graph_add_output(graph, "loss_sum", loss.sum);
     graph_add_output(graph, "weight_sum", loss.weight);
     place(lowering, lowering->train->span);
