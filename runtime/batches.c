@@ -1,5 +1,5 @@
-/* The order in which training sees examples, and a thread that prepares the next batch while a step runs. What a batch holds depends
-   on the seed and its number alone. */
+/* The order in which training sees examples, and a thread that prepares the next batch while a step runs. What a batch
+   holds depends on the seed and its number alone. */
 #include "runtime/runtime.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@ struct lam_feed {
   uint32_t seed;
   int64_t row, step, accumulate;
   bool windows, shuffle;
-  uint32_t *order;       /* of the epoch's examples */
+  uint32_t *order; /* of the epoch's examples */
   int64_t order_epoch;
   struct lam_batch slots[LAM_SLOTS];
   int64_t filled, taken; /* batches so far */
@@ -68,8 +68,8 @@ static void *lam_feed_thread(void *context) {
   return NULL;
 }
 
-struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate, bool windows,
-                                bool shuffle) {
+struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate,
+                                bool windows, bool shuffle) {
   struct lam_feed *feed = lam_allocate(1, sizeof *feed);
   feed->dataset = dataset;
   feed->seed = run->seed;

@@ -1,4 +1,5 @@
-/* A program's tensors in a safetensors file, with what it takes to go on: the step, the seed, and what the data taught. */
+/* A program's tensors in a safetensors file, with what it takes to go on: the step, the seed, and what the data
+   taught. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -71,7 +72,8 @@ static bool lam_is_wanted(const struct lam_tensor *tensor, enum lam_purpose purp
 }
 
 /* Compares the names that the file has with those that the program wants. */
-static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights, enum lam_purpose purpose) {
+static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights,
+                                 enum lam_purpose purpose) {
   struct lam_list missing = {0}, unexpected = {0};
   int found = 0;
   for (int i = 0; i < program->tensor_count; i++) {
@@ -91,14 +93,17 @@ static bool lam_checkpoint_names(const struct lam_program *program, const struct
   }
   const struct lam_pair *model = lam_pairs_find(&weights->metadata, "model");
   if ((missing.count && (purpose != LAM_START_FROM || !found)) || (unexpected.count && purpose == LAM_RESUME))
-    return lam_error("%s (%s) does not fit model %s: it lacks %s; it has %s", weights->path, model ? model->value : "another model",
-                     program->model, missing.count ? missing.text : "nothing", unexpected.count ? unexpected.text : "nothing more");
+    return lam_error("%s (%s) does not fit model %s: it lacks %s; it has %s", weights->path,
+                     model ? model->value : "another model", program->model, missing.count ? missing.text : "nothing",
+                     unexpected.count ? unexpected.text : "nothing more");
   if (missing.count) lam_note("%s lacks %s: set as the spec says", weights->path, missing.text);
-  if (unexpected.count) lam_note("%s has %s, which model %s does not use", weights->path, unexpected.text, program->model);
+  if (unexpected.count)
+    lam_note("%s has %s, which model %s does not use", weights->path, unexpected.text, program->model);
   return true;
 }
 
-static bool lam_checkpoint_tensor(const struct lam_weights *weights, const struct lam_entry *entry, const struct lam_tensor *tensor) {
+static bool lam_checkpoint_tensor(const struct lam_weights *weights, const struct lam_entry *entry,
+                                  const struct lam_tensor *tensor) {
   char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT], key[512];
   const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
   bool same = entry->rank == tensor->rank && (!axes || !strcmp(axes->value, tensor->axes));
@@ -122,9 +127,11 @@ static bool lam_checkpoint_role(struct lam_program *program, const struct lam_we
 static bool lam_get_number(const struct lam_weights *weights, const char *key, int64_t *number) {
   const struct lam_pair *pair = lam_pairs_find(&weights->metadata, key);
   char *end;
-  if (!pair) return lam_error("%s does not say \"%s\": training did not write it and cannot go on from it", weights->path, key);
+  if (!pair)
+    return lam_error("%s does not say \"%s\": training did not write it and cannot go on from it", weights->path, key);
   *number = strtoll(pair->value, &end, 10);
-  bool good = end != pair->value && !*end && *number >= 0 && *number <= (!strcmp(key, "rows") ? INT64_MAX - 1 : UINT32_MAX);
+  bool good =
+      end != pair->value && !*end && *number >= 0 && *number <= (!strcmp(key, "rows") ? INT64_MAX - 1 : UINT32_MAX);
   return good || lam_error("%s: %s is not a number of \"%s\"", weights->path, pair->value, key);
 }
 
@@ -136,7 +143,8 @@ static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run
     return false;
   if ((resume || lam_pairs_find(&weights->metadata, "seed")) && !lam_get_number(weights, "seed", &seed)) return false;
   run->seed = (uint32_t)seed;
-  for (const struct lam_pair *pair = weights->metadata.items; pair < weights->metadata.items + weights->metadata.count; pair++)
+  for (const struct lam_pair *pair = weights->metadata.items; pair < weights->metadata.items + weights->metadata.count;
+       pair++)
     if (lam_is_fact(pair->key)) lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
   return true;
 }
@@ -152,7 +160,8 @@ bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const
   return good;
 }
 
-const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options, const char *option) {
+const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options,
+                                const char *option) {
   const char *given = lam_option_text(options, option, NULL);
   if (given) return given;
   char *path = lam_allocate((int64_t)strlen(program->name) + 13, 1);

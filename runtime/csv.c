@@ -29,7 +29,7 @@ struct lam_csv_column {
   int64_t values_capacity, cells_capacity;
   int field;
   struct lam_names names; /* categories */
-  bool names_known;       /* by the weights: another is an error */
+  bool names_known; /* by the weights: another is an error */
 };
 struct lam_csv_contents {
   struct lam_csv_column *columns;
@@ -47,7 +47,8 @@ static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
       if (*from == '"' && (++from == csv->end || *from != '"')) break;
     }
     if (from < csv->end && *from != ',' && *from != '\n' && *from != '\r')
-      return lam_error("%s:%lld: '%c' after a quoted field, where a comma was expected", csv->path, (long long)csv->line, *from);
+      return lam_error("%s:%lld: '%c' after a quoted field, where a comma was expected", csv->path,
+                       (long long)csv->line, *from);
   } else {
     while (from < csv->end && *from != ',' && *from != '\n' && !(*from == '\r' && from[1] == '\n')) from++;
     to = from;
@@ -75,7 +76,8 @@ static int lam_csv_row(struct lam_csv *csv, struct lam_cell **cells, int64_t *ca
   return count;
 }
 
-static bool lam_csv_find_field(struct lam_csv *csv, const struct lam_cell *header, int count, const char *field, int *found) {
+static bool lam_csv_find_field(struct lam_csv *csv, const struct lam_cell *header, int count, const char *field,
+                               int *found) {
   char present[512] = "";
   size_t used = 0;
   for (int i = 0; i < count; i++) {
@@ -83,7 +85,8 @@ static bool lam_csv_find_field(struct lam_csv *csv, const struct lam_cell *heade
       *found = i;
       return true;
     }
-    if (used < sizeof present) used += (size_t)snprintf(present + used, sizeof present - used, "%s%s", i ? ", " : "", header[i].text);
+    if (used < sizeof present)
+      used += (size_t)snprintf(present + used, sizeof present - used, "%s%s", i ? ", " : "", header[i].text);
   }
   return lam_error("%s:1: there is no column %s; there are %s", csv->path, field, present);
 }
@@ -92,23 +95,25 @@ static int64_t lam_csv_category(struct lam_csv_column *column, const char *text)
   for (int64_t i = 0; i < column->names.count; i++)
     if (strcmp(column->names.items[i], text) == 0) return i;
   if (column->names_known) return -1;
-  column->names.items = lam_grow(column->names.items, column->names.count, &column->names.capacity, sizeof *column->names.items);
+  column->names.items =
+      lam_grow(column->names.items, column->names.count, &column->names.capacity, sizeof *column->names.items);
   column->names.items[column->names.count] = text;
   return column->names.count++;
 }
 
-static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *column, int c, const struct lam_cell *cell, int64_t row,
-                          long long line) {
+static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *column, int c,
+                          const struct lam_cell *cell, int64_t row, long long line) {
   const struct lam_column *wanted = &dataset->data->columns[c];
   double number;
   if (wanted->feature == LAM_CATEGORY) {
     int64_t id = lam_csv_category(column, cell->text);
     if (id < 0)
-      return lam_error("%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with", dataset->path, line,
-                       wanted->field, cell->text, (long long)column->names.count);
+      return lam_error("%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with", dataset->path,
+                       line, wanted->field, cell->text, (long long)column->names.count);
     if (dataset->ranges[c] && id >= dataset->ranges[c])
-      return lam_error("%s:%lld: column %s: \"%s\" is different value number %lld, and its axis has %lld", dataset->path, line,
-                       wanted->field, cell->text, (long long)id + 1, (long long)dataset->ranges[c]);
+      return lam_error("%s:%lld: column %s: \"%s\" is different value number %lld, and its axis has %lld",
+                       dataset->path, line, wanted->field, cell->text, (long long)id + 1,
+                       (long long)dataset->ranges[c]);
     number = (double)id;
   } else {
     char *end;
@@ -118,7 +123,8 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
       return lam_error("%s:%lld: column %s: \"%s\" is not a number", dataset->path, line, wanted->field, cell->text);
     double limit = dataset->ranges[c] ? (double)dataset->ranges[c] : 2147483648.0;
     if (wanted->type == LAM_TYPE_INTEGER && (number < 0 || number >= limit || floor(number) != number))
-      return lam_error("%s:%lld: column %s: %s is not an integer from 0 to %.0f", dataset->path, line, wanted->field, cell->text, limit - 1);
+      return lam_error("%s:%lld: column %s: %s is not an integer from 0 to %.0f", dataset->path, line, wanted->field,
+                       cell->text, limit - 1);
   }
   column->values = lam_grow(column->values, row, &column->values_capacity, lam_type_size(wanted->type));
   lam_set(column->values, wanted->type, row, number);
@@ -130,7 +136,8 @@ static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *c
   char key[256];
   snprintf(key, sizeof key, "categories:%s", field);
   const struct lam_pair *fact = lam_pairs_find(dataset->facts, key);
-  for (size_t i = 0; fact && i < fact->length; i += strlen(fact->value + i) + 1) lam_csv_category(column, fact->value + i);
+  for (size_t i = 0; fact && i < fact->length; i += strlen(fact->value + i) + 1)
+    lam_csv_category(column, fact->value + i);
   column->names_known = fact != NULL;
 }
 
@@ -140,14 +147,14 @@ static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_c
   snprintf(key, sizeof key, "categories:%s", field);
   for (int64_t i = 0; i < column->names.count; i++) length += strlen(column->names.items[i]) + 1;
   char *text = lam_allocate((int64_t)length, 1);
-  for (int64_t i = 0; i < column->names.count; i++)
-    used += strlen(strcpy(text + used, column->names.items[i])) + 1;
+  for (int64_t i = 0; i < column->names.count; i++) used += strlen(strcpy(text + used, column->names.items[i])) + 1;
   if (length && !lam_pairs_find(dataset->facts, key)) lam_pairs_add(dataset->facts, key, text, length);
   free(text);
 }
 
 static bool lam_csv_is_text(enum lam_feature feature) {
-  return feature == LAM_TOKENS || feature == LAM_PRESENT || feature == LAM_WEIGHT || feature == LAM_NEXT || feature == LAM_TARGET;
+  return feature == LAM_TOKENS || feature == LAM_PRESENT || feature == LAM_WEIGHT || feature == LAM_NEXT ||
+         feature == LAM_TARGET;
 }
 
 /* The vocabulary of all texts; then each text is looked at once, so that a bad one is reported with its line. */
@@ -161,7 +168,8 @@ static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_content
     for (int c = 0; c < data->column_count; c++)
       for (int64_t row = 0; contents->columns[c].cells && row < dataset->units && good; row++) {
         const struct lam_cell *cell = &contents->columns[c].cells[row];
-        snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row], data->columns[c].field);
+        snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
+                 data->columns[c].field);
         good = pass ? lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, where) >= 0
                     : lam_vocabulary_collect(set, cell->text, cell->length, where);
       }
@@ -170,10 +178,11 @@ static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_content
   for (int c = 0; c < data->column_count && good; c++)
     if (contents->columns[c].cells && data->columns[c].type == LAM_TYPE_INTEGER && dataset->ranges[c] &&
         dataset->vocabulary.count > dataset->ranges[c])
-      good = lam_error("%s has %lld different characters and the axis of %s has %lld: it must be at least %lld", dataset->path,
-                       (long long)dataset->vocabulary.count, data->columns[c].name, (long long)dataset->ranges[c],
-                       (long long)dataset->vocabulary.count);
-  if (good && !lam_pairs_find(dataset->facts, "tokenizer")) lam_vocabulary_remember(&dataset->vocabulary, dataset->facts);
+      good = lam_error("%s has %lld different characters and the axis of %s has %lld: it must be at least %lld",
+                       dataset->path, (long long)dataset->vocabulary.count, data->columns[c].name,
+                       (long long)dataset->ranges[c], (long long)dataset->vocabulary.count);
+  if (good && !lam_pairs_find(dataset->facts, "tokenizer"))
+    lam_vocabulary_remember(&dataset->vocabulary, dataset->facts);
   return good;
 }
 
@@ -239,7 +248,8 @@ static bool lam_csv_open(struct lam_dataset *dataset) {
 }
 
 /* A text's ids, cut or padded with 0; returns how many are not padding. */
-static int64_t lam_csv_ids(const struct lam_dataset *dataset, const struct lam_column *column, const struct lam_cell *cell, int32_t *ids) {
+static int64_t lam_csv_ids(const struct lam_dataset *dataset, const struct lam_column *column,
+                           const struct lam_cell *cell, int32_t *ids) {
   int64_t count = 0, room = column->length - (column->start >= 0) - (column->stop >= 0);
   if (column->start >= 0 && count < column->length) ids[count++] = (int32_t)column->start;
   if (room > 0) count += lam_encode(&dataset->vocabulary, cell->text, cell->length, ids + count, room, dataset->path);

@@ -1,4 +1,5 @@
-/* Examples from any source: which columns a routine needs, what is training and what validation, and batches of rows. */
+/* Examples from any source: which columns a routine needs, what is training and what validation, and batches of
+   rows. */
 #include "runtime/runtime.h"
 
 #include <stdlib.h>
@@ -31,8 +32,9 @@ static bool lam_dataset_bind(struct lam_dataset *dataset, enum lam_routine_name 
     if (c < 0) return lam_error("data %s has no column for the input %s", data->name, port->name);
     const struct lam_column *column = &data->columns[c];
     if (port->rank < 1 || lam_count(port->shape + 1, port->rank - 1) != column->length || port->type != column->type)
-      return lam_error("column %s of data %s has %lld elements an example, of another type or number than the input %s", column->name,
-                       data->name, (long long)column->length, lam_shape_text(shape, port->axes, port->shape, port->rank));
+      return lam_error("column %s of data %s has %lld elements an example, of another type or number than the input %s",
+                       column->name, data->name, (long long)column->length,
+                       lam_shape_text(shape, port->axes, port->shape, port->rank));
     dataset->needed[c] = true;
     dataset->ranges[c] = column->range && (!port->range || column->range < port->range) ? column->range : port->range;
     if (column->feature == LAM_NEXT) dataset->shifted = true;
@@ -41,8 +43,8 @@ static bool lam_dataset_bind(struct lam_dataset *dataset, enum lam_routine_name 
   return true;
 }
 
-struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path, uint32_t seed,
-                                     struct lam_pairs *facts) {
+struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path,
+                                     uint32_t seed, struct lam_pairs *facts) {
   const struct lam_data *data = program->data;
   if (!data) return lam_error("this program has no data of its own"), NULL;
   struct lam_dataset *dataset = lam_allocate(1, sizeof *dataset);
@@ -110,7 +112,8 @@ void lam_batch_free(struct lam_batch *batch, const struct lam_dataset *dataset) 
   free(batch->examples);
 }
 
-void lam_batch_fill(struct lam_batch *batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row) {
+void lam_batch_fill(struct lam_batch *batch, const struct lam_dataset *dataset, int64_t place,
+                    const struct lam_row *row) {
   const struct lam_data *data = dataset->data;
   int32_t *tokens = NULL;
   lam_real *weight = NULL;

@@ -15,8 +15,8 @@ static void lam_evaluate_batch(struct lam_dataset *dataset, struct lam_batch *ba
   }
 }
 
-/* A batch has a fixed number of rows. The rows that the last one lacks are copies of its first; a batch of nothing but that row says
-   what they added. */
+/* A batch has a fixed number of rows. The rows that the last one lacks are copies of its first; a batch of nothing but
+   that row says what they added. */
 double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
   int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
   double sums[2] = {0, 0};
@@ -41,13 +41,16 @@ double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
 static int lam_eval_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
   if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
-  struct lam_dataset *dataset = lam_dataset_open(program, LAM_EVALUATE, lam_option_text(options, "data", NULL), run.seed, &run.facts);
+  struct lam_dataset *dataset =
+      lam_dataset_open(program, LAM_EVALUATE, lam_option_text(options, "data", NULL), run.seed, &run.facts);
   if (!dataset) return 1;
   bool whole = program->data->split >= 1 || lam_option_text(options, "all", NULL);
   enum lam_part part = whole ? LAM_EVERYTHING : LAM_VALIDATION;
   int64_t examples = lam_dataset_examples(dataset, part);
-  if (!examples) return lam_error("the %s of %s has no whole example", whole ? "data" : "validation part", dataset->path) + 1;
-  printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", lam_evaluate(dataset, part), (long long)examples);
+  if (!examples)
+    return lam_error("the %s of %s has no whole example", whole ? "data" : "validation part", dataset->path) + 1;
+  printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", lam_evaluate(dataset, part),
+         (long long)examples);
   return 0;
 }
 
@@ -56,4 +59,5 @@ static const struct lam_option lam_eval_options[] = {
     {"data", "FILE", "other data than the spec's", 0, 0},
     {"all", NULL, "all of the data, not its validation part alone", 0, 0},
     {0}};
-const struct lam_verb lam_eval_verb = {"eval", "the loss over the validation part of the data", lam_eval_options, lam_eval_main};
+const struct lam_verb lam_eval_verb = {"eval", "the loss over the validation part of the data", lam_eval_options,
+                                       lam_eval_main};

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Sampling ------------------------------------------------------------------------------------------------------------------- */
+/* --- Sampling ----------------------------------------------------------------------------------------------------- */
 
 /* The larger weight first, then the smaller index. */
 static bool lam_before(const double *weights, int64_t x, int64_t y) {
@@ -23,8 +23,8 @@ static void lam_sift(const double *weights, int64_t *heap, int64_t count, int64_
   }
 }
 
-/* Puts the most likely first: `limit` of them at most, and no more than reach `share` of the total. The kept end up at the end of
-   `heap`, last the most likely; returns how many. */
+/* Puts the most likely first: `limit` of them at most, and no more than reach `share` of the total. The kept end up at
+   the end of `heap`, last the most likely; returns how many. */
 static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, int64_t limit, double share) {
   double reached = 0;
   int64_t kept = 0;
@@ -77,7 +77,7 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
   return cut ? order[count - 1] : best; /* rounding took the last one */
 }
 
-/* --- The model's state ---------------------------------------------------------------------------------------------------------- */
+/* --- The model's state -------------------------------------------------------------------------------------------- */
 
 struct lam_session {
   struct lam_program *program;
@@ -97,7 +97,8 @@ static bool lam_session_ports(struct lam_session *session) {
   session->position = lam_find_port(routine->inputs, routine->input_count, "position");
   struct lam_port *from = session->from = lam_find_port(routine->outputs, routine->output_count, generation->from);
   if (!session->feed || !from || session->feed->rank != 2 || from->rank != 3)
-    return lam_error("the step routine does not go from %s[batch, places] to %s[batch, places, ids]", generation->feed, generation->from);
+    return lam_error("the step routine does not go from %s[batch, places] to %s[batch, places, ids]", generation->feed,
+                     generation->from);
   session->rows = session->feed->shape[0];
   session->window = session->feed->shape[1];
   /* The output's axes come in either order; the one named as the feed's second is the window. */
@@ -110,14 +111,16 @@ static bool lam_session_ports(struct lam_session *session) {
   return true;
 }
 
-/* Runs the model on tokens, window after window. The output of the last one is that of `*last`, its place in the last window. */
+/* Runs the model on tokens, window after window. The output of the last one is that of `*last`, its place in the last
+   window. */
 static void lam_session_run(struct lam_session *session, const int32_t *tokens, int64_t count, int64_t *last) {
   while (count > 0) {
     int64_t length = count < session->window ? count : session->window;
     for (int64_t row = 0; row < session->rows; row++)
       for (int64_t i = 0; i < length; i++) {
         ((int32_t *)session->feed->data)[row * session->window + i] = tokens[i];
-        if (session->position) ((int32_t *)session->position->data)[row * session->window + i] = (int32_t)(session->past + i);
+        if (session->position)
+          ((int32_t *)session->position->data)[row * session->window + i] = (int32_t)(session->past + i);
       }
     session->past += length;
     lam_run_routine(session->program, LAM_STEP, 0, 0, 0, (const int64_t[]){length, session->past});
@@ -145,7 +148,7 @@ static int64_t lam_session_advance(struct lam_session *session, int64_t *seen) {
   return last;
 }
 
-/* --- Text in and out ------------------------------------------------------------------------------------------------------------ */
+/* --- Text in and out ---------------------------------------------------------------------------------------------- */
 
 /* Adds a text's tokens; without a tokenizer, numbers between blanks or commas. */
 static bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
@@ -160,8 +163,8 @@ static bool lam_session_read(struct lam_session *session, const char *text, size
     char *end;
     long id = strtol(at, &end, 10);
     if (end == at || id < 0 || id >= session->vocabulary_size)
-      return lam_error("%s: \"%.*s\" is not an id from 0 to %lld; this program has no tokenizer", where, (int)strcspn(at, " ,\n\t"), at,
-                       (long long)session->vocabulary_size - 1);
+      return lam_error("%s: \"%.*s\" is not an id from 0 to %lld; this program has no tokenizer", where,
+                       (int)strcspn(at, " ,\n\t"), at, (long long)session->vocabulary_size - 1);
     lam_session_add(session, (int32_t)id);
     at = end;
   }
@@ -182,7 +185,9 @@ static bool lam_session_vocabulary(struct lam_session *session, struct lam_run *
   if (!session->has_text || lam_vocabulary_recall(&session->vocabulary, data->tokenizer, &run->facts)) return true;
   /* Weights from elsewhere do not carry the vocabulary; the text that it comes from may be at hand. */
   size_t length;
-  char *text = data->source == LAM_TEXT ? lam_read_file(data->path, ": the characters that ids stand for are unknown", &length) : NULL;
+  char *text = data->source == LAM_TEXT
+                   ? lam_read_file(data->path, ": the characters that ids stand for are unknown", &length)
+                   : NULL;
   unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
   bool good = text && lam_vocabulary_collect(set, text, length, data->path);
   if (good)
@@ -215,7 +220,8 @@ static bool lam_session_prompt(struct lam_session *session, const struct lam_opt
   }
   for (int64_t i = 0; i < session->count; i++)
     if (session->tokens[i] >= session->vocabulary_size)
-      return lam_error("token %d of the prompt is beyond the model's %lld", (int)session->tokens[i], (long long)session->vocabulary_size);
+      return lam_error("token %d of the prompt is beyond the model's %lld", (int)session->tokens[i],
+                       (long long)session->vocabulary_size);
   return true;
 }
 
@@ -231,11 +237,13 @@ static bool lam_session_source(struct lam_session *session, enum lam_routine_nam
     for (int c = 0; program->data && c < program->data->column_count; c++)
       if (strcmp(program->data->columns[c].name, port->name) == 0)
         start = program->data->columns[c].start, stop = program->data->columns[c].stop;
-    struct lam_session ids = {.vocabulary = session->vocabulary, .has_text = session->has_text, .vocabulary_size = INT32_MAX};
+    struct lam_session ids = {
+        .vocabulary = session->vocabulary, .has_text = session->has_text, .vocabulary_size = INT32_MAX};
     if (start >= 0) lam_session_add(&ids, (int32_t)start);
     if (!lam_session_read(&ids, source, strlen(source), "--source")) return false;
     if (ids.count > length - (stop >= 0))
-      return lam_error("--source has %lld tokens, and %s takes %lld", (long long)ids.count, port->name, (long long)(length - (stop >= 0)));
+      return lam_error("--source has %lld tokens, and %s takes %lld", (long long)ids.count, port->name,
+                       (long long)(length - (stop >= 0)));
     if (stop >= 0) lam_session_add(&ids, (int32_t)stop);
     for (int64_t k = 0; k < session->rows * length; k++) {
       bool inside = k % length < ids.count;
@@ -243,7 +251,8 @@ static bool lam_session_source(struct lam_session *session, enum lam_routine_nam
     }
     for (int64_t k = 0; port->type == LAM_TYPE_INTEGER && port->range && k < ids.count; k++)
       if (ids.tokens[k] >= port->range)
-        return lam_error("--source: id %d, and %s takes ids below %lld", (int)ids.tokens[k], port->name, (long long)port->range);
+        return lam_error("--source: id %d, and %s takes ids below %lld", (int)ids.tokens[k], port->name,
+                         (long long)port->range);
     free(ids.tokens);
   }
   return true;
@@ -253,8 +262,10 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   struct lam_session session = {.program = program};
   struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
   const char *source = lam_option_text(options, "source", NULL);
-  if (!lam_session_ports(&session) || !lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE) ||
-      !lam_session_vocabulary(&session, &run) || !lam_session_prompt(&session, options) || !lam_session_source(&session, LAM_STEP, source))
+  if (!lam_session_ports(&session) ||
+      !lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE) ||
+      !lam_session_vocabulary(&session, &run) || !lam_session_prompt(&session, options) ||
+      !lam_session_source(&session, LAM_STEP, source))
     return 1;
   if (program->routines[LAM_PREPARE].exists) {
     if (!lam_session_source(&session, LAM_PREPARE, source)) return 1;
@@ -262,9 +273,11 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   }
   uint32_t seed = (uint32_t)lam_option_integer(options, "seed", program->settings ? program->settings->seed : 0);
   double temperature = lam_option_number(options, "temperature", 1), top_p = lam_option_number(options, "top-p", 1);
-  int64_t wanted = lam_option_integer(options, "tokens", 200), top_k = lam_option_integer(options, "top-k", 0), seen = 0;
+  int64_t wanted = lam_option_integer(options, "tokens", 200), top_k = lam_option_integer(options, "top-k", 0),
+          seen = 0;
   double *logits = lam_allocate(session.vocabulary_size, 3 * sizeof *logits), start = lam_seconds();
-  for (int64_t i = program->generation->start >= 0; i < session.count; i++) lam_session_write(&session, session.tokens[i]);
+  for (int64_t i = program->generation->start >= 0; i < session.count; i++)
+    lam_session_write(&session, session.tokens[i]);
   int64_t made = 0, prompt = session.count, id = 0;
   for (; made < wanted; made++) {
     fflush(stdout);
@@ -274,7 +287,8 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
     for (int64_t i = 0; i < session.vocabulary_size; i++) logits[i] = (double)from[i * session.id_stride];
     lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
     double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;
-    id = lam_sample(logits, session.vocabulary_size, temperature, top_k, top_p, uniform, logits + session.vocabulary_size);
+    id = lam_sample(logits, session.vocabulary_size, temperature, top_k, top_p, uniform,
+                    logits + session.vocabulary_size);
     if (id < 0 || id == program->generation->stop) break;
     lam_session_add(&session, (int32_t)id);
     lam_session_write(&session, (int32_t)id);

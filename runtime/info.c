@@ -15,9 +15,10 @@ static void lam_info_ports(const char *routine, const struct lam_port *ports, in
 }
 
 static void lam_info_data(const struct lam_data *data) {
-  static const char *const sources[] = {"text", "CSV", "synthetic"}, *const tokenizers[] = {"", ", characters", ", bytes"};
-  printf("data      %s: %s %s%s, split %g", data->name, sources[data->source], data->path ? data->path : "", tokenizers[data->tokenizer],
-         data->split);
+  static const char *const sources[] = {"text", "CSV", "synthetic"}, *const tokenizers[] = {"", ", characters",
+                                                                                            ", bytes"};
+  printf("data      %s: %s %s%s, split %g", data->name, sources[data->source], data->path ? data->path : "",
+         tokenizers[data->tokenizer], data->split);
   if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
   if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
   putchar('\n');
@@ -48,7 +49,8 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   threads = omp_get_max_threads();
 #endif
   bool all = lam_option_text(options, "all", NULL) != NULL;
-  printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model, program->target, threads, threads > 1 ? "s" : "");
+  printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model, program->target, threads,
+         threads > 1 ? "s" : "");
   if (program->data) lam_info_data(program->data);
   if (program->settings) lam_info_settings(program->settings);
   for (int i = 0; i < program->tensor_count; i++) {
@@ -58,8 +60,8 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     if (tensor->role == LAM_PARAMETER && tensor->trainable) trained += count;
     bytes += (double)count * (double)lam_type_size(tensor->type);
     if (tensor->role == LAM_PARAMETER || all)
-      printf("  %-40s %-32s %s%s\n", tensor->name, lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank), roles[tensor->role],
-             tensor->role == LAM_PARAMETER && !tensor->trainable ? ", frozen" : "");
+      printf("  %-40s %-32s %s%s\n", tensor->name, lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank),
+             roles[tensor->role], tensor->role == LAM_PARAMETER && !tensor->trainable ? ", frozen" : "");
   }
   for (int i = 0; i < LAM_ROUTINES; i++) {
     if (!program->routines[i].exists) continue;
@@ -73,5 +75,6 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   return 0;
 }
 
-static const struct lam_option lam_info_options[] = {{"all", NULL, "list every tensor, not parameters alone", 0, 0}, {0}};
+static const struct lam_option lam_info_options[] = {{"all", NULL, "list every tensor, not parameters alone", 0, 0},
+                                                     {0}};
 const struct lam_verb lam_info_verb = {"info", "model, tensors, data and settings", lam_info_options, lam_info_main};

@@ -11,15 +11,19 @@ static void lam_usage(FILE *file, const struct lam_program *program, const char 
   fprintf(file, "%s: model %s of %s\n\nusage: %s VERB [OPTIONS]\n\n", name, program->model, program->name, name);
   for (const struct lam_verb *const *verb = program->verbs; *verb; verb++)
     fprintf(file, "  %-10s %s\n", (*verb)->name, (*verb)->summary);
-  fprintf(file, "\n%s VERB --help lists the options of a verb; %s --version says what made this program.\n", name, name);
+  fprintf(file, "\n%s VERB --help lists the options of a verb; %s --version says what made this program.\n", name,
+          name);
 }
 
 static void lam_verb_help(const struct lam_verb *verb, const char *name) {
   printf("usage: %s %s [OPTIONS]\n%s\n\n", name, verb->name, verb->summary);
-  for (const struct lam_option *const *list = (const struct lam_option *const[]){verb->options, lam_common_options, NULL}; *list; list++)
+  for (const struct lam_option *const *list =
+           (const struct lam_option *const[]){verb->options, lam_common_options, NULL};
+       *list; list++)
     for (const struct lam_option *option = *list; option->name; option++) {
       char left[64];
-      snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+      snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "",
+               option->argument ? option->argument : "");
       printf("  %-22s %s\n", left, option->help);
     }
 }

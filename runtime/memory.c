@@ -147,8 +147,8 @@ const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const in
   size_t used = (size_t)snprintf(text, LAM_SHAPE_TEXT, "[");
   for (int i = 0; i < rank && used < LAM_SHAPE_TEXT; i++) {
     int length = axes ? (int)strcspn(axes, ",") : 0;
-    used += (size_t)snprintf(text + used, LAM_SHAPE_TEXT - used, "%s%.*s%s%lld", i ? ", " : "", length, axes ? axes : "",
-                             length ? "=" : "", (long long)shape[i]);
+    used += (size_t)snprintf(text + used, LAM_SHAPE_TEXT - used, "%s%.*s%s%lld", i ? ", " : "", length,
+                             axes ? axes : "", length ? "=" : "", (long long)shape[i]);
     if (axes) axes += length + (axes[length] == ',');
   }
   if (used < LAM_SHAPE_TEXT) snprintf(text + used, LAM_SHAPE_TEXT - used, "]");
@@ -161,8 +161,8 @@ struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *na
   return NULL;
 }
 
-void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps, uint32_t seed,
-                     const int64_t *sizes) {
+void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
+                     uint32_t seed, const int64_t *sizes) {
   struct lam_routine *routine = &program->routines[name];
   struct lam_port *port = lam_find_port(routine->inputs, routine->input_count, "step");
   if (port) *(lam_real *)port->data = (lam_real)step;

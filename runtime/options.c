@@ -23,7 +23,8 @@ static bool lam_option_valid(const struct lam_option *option, const char *value)
   if (!is_integer && strcmp(option->argument, "X") != 0) return true;
   errno = 0;
   double number = is_integer ? (double)strtoll(value, &end, 10) : strtod(value, &end);
-  if (errno || end == value || *end || isnan(number)) return lam_error("--%s %s: %s is wanted", option->name, value, is_integer ? "an integer" : "a number");
+  if (errno || end == value || *end || isnan(number))
+    return lam_error("--%s %s: %s is wanted", option->name, value, is_integer ? "an integer" : "a number");
   if (number < option->minimum || number > option->maximum)
     return lam_error("--%s %s: it must be from %g to %g", option->name, value, option->minimum, option->maximum);
   return true;
@@ -42,8 +43,8 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
     if (!option) option = lam_option_find(lam_common_options, name);
     if (!option) {
       const char *meant = lam_closest(name, options->verb->options, sizeof *option);
-      return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "", meant ? meant : "",
-                       meant ? "?" : "");
+      return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "",
+                       meant ? meant : "", meant ? "?" : "");
     }
     const char *value = arguments[i][length] ? arguments[i] + length + 1 : NULL;
     if (!option->argument && value) return lam_error("--%s takes no value", name);

@@ -20,9 +20,12 @@ static bool lam_has_batch(const struct lam_port *port) {
 }
 
 /* Inputs such as step and example are not the user's. */
-static bool lam_is_users(const struct lam_port *port) { return lam_has_batch(port) && strcmp(port->name, "example") != 0; }
+static bool lam_is_users(const struct lam_port *port) {
+  return lam_has_batch(port) && strcmp(port->name, "example") != 0;
+}
 
-static bool lam_given_set(struct lam_given *given, const struct lam_routine *routine, const char *name, int64_t rows, int *number) {
+static bool lam_given_set(struct lam_given *given, const struct lam_routine *routine, const char *name, int64_t rows,
+                          int *number) {
   for (*number = 0; *number < routine->input_count; ++*number)
     if (strcmp(routine->inputs[*number].name, name) == 0 && lam_is_users(&routine->inputs[*number])) break;
   if (*number == routine->input_count) return lam_error("the model has no input %s", name);
@@ -39,7 +42,8 @@ static bool lam_given_text(struct lam_given *given, const struct lam_routine *ro
   char name[128] = "", shape[LAM_SHAPE_TEXT];
   size_t length = strcspn(text, "=");
   int number;
-  if (!text[length] || !length || length >= sizeof name) return lam_error("--input %s: NAME=NUMBER,NUMBER... is wanted", text);
+  if (!text[length] || !length || length >= sizeof name)
+    return lam_error("--input %s: NAME=NUMBER,NUMBER... is wanted", text);
   memcpy(name, text, length);
   if (!lam_given_set(given, routine, name, 1, &number)) return false;
   const struct lam_port *port = &routine->inputs[number];
@@ -86,7 +90,8 @@ static bool lam_given_check(const struct lam_given *given, const struct lam_rout
     const struct lam_port *port = &routine->inputs[i];
     if (!lam_is_users(port)) continue;
     if (!given->values[i])
-      return lam_error("input %s %s is not given", port->name, lam_shape_text(shape, port->axes, port->shape, port->rank));
+      return lam_error("input %s %s is not given", port->name,
+                       lam_shape_text(shape, port->axes, port->shape, port->rank));
     int64_t count = lam_count(port->shape + 1, port->rank - 1);
     for (int64_t k = 0; port->type == LAM_TYPE_INTEGER && k < given->rows * count; k++) {
       int32_t id = ((int32_t *)given->values[i])[k];
@@ -127,7 +132,8 @@ static const char *lam_class_name(const struct lam_run *run, int64_t id) {
   return NULL;
 }
 
-static void lam_print_outputs(const struct lam_routine *routine, const struct lam_run *run, int64_t row, int64_t place) {
+static void lam_print_outputs(const struct lam_routine *routine, const struct lam_run *run, int64_t row,
+                              int64_t place) {
   enum { SHORT = 16 };
   char shape[LAM_SHAPE_TEXT];
   printf("%lld", (long long)row);
@@ -139,7 +145,8 @@ static void lam_print_outputs(const struct lam_routine *routine, const struct la
     if (count > SHORT && port->rank > 2) printf(" %s", lam_shape_text(shape, port->axes, port->shape, port->rank));
     for (int64_t k = 0; k < count; k++) {
       if (count <= SHORT) printf(" %.6g", lam_get(port->data, port->type, place * count + k));
-      if (lam_get(port->data, port->type, place * count + k) > lam_get(port->data, port->type, place * count + best)) best = k;
+      if (lam_get(port->data, port->type, place * count + k) > lam_get(port->data, port->type, place * count + best))
+        best = k;
     }
     if (port->rank == 2 && count > 1) {
       const char *name = lam_class_name(run, best);
@@ -166,7 +173,8 @@ static void lam_collect(struct lam_tensor *tensors, const struct lam_routine *ro
   for (int i = 0; i < routine->output_count; i++) {
     const struct lam_port *port = &routine->outputs[i];
     if (lam_has_batch(port))
-      memcpy((char *)tensors[i].data + (size_t)first * lam_row_bytes(port), port->data, (size_t)count * lam_row_bytes(port));
+      memcpy((char *)tensors[i].data + (size_t)first * lam_row_bytes(port), port->data,
+             (size_t)count * lam_row_bytes(port));
     else
       memcpy(tensors[i].data, port->data, (size_t)lam_count(port->shape, port->rank) * lam_type_size(port->type));
   }
@@ -182,7 +190,8 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   struct lam_batch batch;
   if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
   for (int i = 0; i < options->count; i++)
-    if (strcmp(options->given[i].key, "input") == 0 && !lam_given_text(&given, routine, options->given[i].value)) return 1;
+    if (strcmp(options->given[i].key, "input") == 0 && !lam_given_text(&given, routine, options->given[i].value))
+      return 1;
   if (file && !lam_given_file(&given, routine, file)) return 1;
   if (by_hand && !lam_given_check(&given, routine)) return 1;
   if (!by_hand) {
@@ -224,4 +233,5 @@ static const struct lam_option lam_predict_options[] = {
     {"inputs", "FILE", "rows of all inputs, as tensors in safetensors", 0, 0},
     {"out", "FILE", "write all outputs as tensors in safetensors", 0, 0},
     {0}};
-const struct lam_verb lam_predict_verb = {"predict", "the model's outputs for rows of data", lam_predict_options, lam_predict_main};
+const struct lam_verb lam_predict_verb = {"predict", "the model's outputs for rows of data", lam_predict_options,
+                                          lam_predict_main};

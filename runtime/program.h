@@ -1,5 +1,5 @@
-/* What an emitted program tells the runtime about itself: tables that the compiler writes and the loops of train.c, generate.c
-   and predict.c read. The interpreter fills the same tables, so that one runtime serves both. */
+/* What an emitted program tells the runtime about itself: tables that the compiler writes and the loops of train.c,
+   generate.c and predict.c read. The interpreter fills the same tables, so that one runtime serves both. */
 #ifndef LAM_PROGRAM_H
 #define LAM_PROGRAM_H
 
@@ -32,11 +32,11 @@ struct lam_tensor {
   void *data; /* set by the program's create function */
 };
 
-/* A row of an emitted program's table of tensors: the copies of a repeat share one. `slot` is where the program's struct has the
-   pointer, or the array of pointers. */
+/* A row of an emitted program's table of tensors: the copies of a repeat share one. `slot` is where the program's
+   struct has the pointer, or the array of pointers. */
 struct lam_family {
   const char *name; /* with %d for the copy's number, where there are copies */
-  int copies;       /* 0: a single tensor */
+  int copies; /* 0: a single tensor */
   size_t slot;
   const char *axes;
   int rank;
@@ -48,7 +48,8 @@ struct lam_family {
   double low, high;
   int trainable;
 };
-/* Points the slots of `self` into `memory` (NULL: changes nothing); returns the bytes needed, each tensor aligned to 64. */
+/* Points the slots of `self` into `memory` (NULL: changes nothing); returns the bytes needed, each tensor aligned to
+   64. */
 size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
 /* One row a tensor, in the order of the spec, with the memory that the slots of `self` point to. */
 void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors);
@@ -60,7 +61,7 @@ struct lam_port {
   enum lam_type type;
   int rank;
   int64_t shape[LAM_MAX_RANK]; /* at full extent; batch first where it has one */
-  int64_t range;               /* integers: every value must be less; 0 for none */
+  int64_t range; /* integers: every value must be less; 0 for none */
   void *data;
 };
 
@@ -74,11 +75,29 @@ struct lam_routine {
   int output_count;
 };
 
-enum lam_routine_name { LAM_TRAIN, LAM_ACCUMULATE, LAM_EVALUATE, LAM_PREDICT, LAM_PREPARE, LAM_STEP, LAM_SYNTHESIZE, LAM_ROUTINES };
+enum lam_routine_name {
+  LAM_TRAIN,
+  LAM_ACCUMULATE,
+  LAM_EVALUATE,
+  LAM_PREDICT,
+  LAM_PREPARE,
+  LAM_STEP,
+  LAM_SYNTHESIZE,
+  LAM_ROUTINES
+};
 enum lam_source { LAM_TEXT, LAM_CSV, LAM_SYNTHETIC };
 enum lam_tokenizer { LAM_NO_TOKENIZER, LAM_CHAR, LAM_BYTE };
 enum lam_feature {
-  LAM_TOKENS, LAM_NEXT, LAM_WEIGHT, LAM_TARGET, LAM_ZERO, LAM_YES, LAM_NUMBER, LAM_CATEGORY, LAM_PRESENT, LAM_SYNTHETIC_COLUMN
+  LAM_TOKENS,
+  LAM_NEXT,
+  LAM_WEIGHT,
+  LAM_TARGET,
+  LAM_ZERO,
+  LAM_YES,
+  LAM_NUMBER,
+  LAM_CATEGORY,
+  LAM_PRESENT,
+  LAM_SYNTHETIC_COLUMN
 };
 
 /* See struct column of the compiler's ir/program.h for what each feature holds. */
@@ -106,7 +125,7 @@ struct lam_data {
   double split, mask;
   const struct lam_column *columns;
   int column_count;
-  const struct lam_reader *reader;         /* that of `source` */
+  const struct lam_reader *reader; /* that of `source` */
   const struct lam_corruption *corruption; /* &lam_masking when mask > 0, else NULL */
 };
 
@@ -124,14 +143,14 @@ struct lam_generation {
   int64_t capacity, vocabulary, start, stop;
 };
 
-/* What a program does on the command line; each is defined by the file of runtime/ of that name. A program lists the verbs that
-   its spec gives it, so that only their code is carried along. */
+/* What a program does on the command line; each is defined by the file of runtime/ of that name. A program lists the
+   verbs that its spec gives it, so that only their code is carried along. */
 struct lam_verb;
-extern const struct lam_verb lam_train_verb;    /* has a train block and data */
-extern const struct lam_verb lam_eval_verb;     /* has the routine evaluate and data */
+extern const struct lam_verb lam_train_verb; /* has a train block and data */
+extern const struct lam_verb lam_eval_verb; /* has the routine evaluate and data */
 extern const struct lam_verb lam_generate_verb; /* has the routine step */
-extern const struct lam_verb lam_predict_verb;  /* has the routine predict */
-extern const struct lam_verb lam_info_verb;     /* every program */
+extern const struct lam_verb lam_predict_verb; /* has the routine predict */
+extern const struct lam_verb lam_info_verb; /* every program */
 
 struct lam_program {
   const char *name, *model, *target;
@@ -139,11 +158,11 @@ struct lam_program {
   struct lam_tensor *tensors;
   int tensor_count;
   struct lam_routine routines[LAM_ROUTINES];
-  const struct lam_data *data;             /* or NULL */
-  const struct lam_settings *settings;     /* or NULL: the spec has no train block */
+  const struct lam_data *data; /* or NULL */
+  const struct lam_settings *settings; /* or NULL: the spec has no train block */
   const struct lam_generation *generation; /* or NULL */
-  const struct lam_verb *const *verbs;     /* what the program can do; NULL past the last */
-  const char *version;                     /* of the compiler that made it */
+  const struct lam_verb *const *verbs; /* what the program can do; NULL past the last */
+  const char *version; /* of the compiler that made it */
 };
 
 /* The whole command line of a program: runs the verb that argv[1] names and returns the exit code. */

@@ -11,7 +11,8 @@ bool lam_progress_start(struct lam_progress *progress, const char *log, bool app
   progress->start = lam_seconds();
   progress->smooth = NAN;
   progress->live = !progress->quiet && isatty(STDOUT_FILENO);
-  if (log && !(progress->log = fopen(log, append ? "a" : "w"))) return lam_error("cannot write %s: %s", log, strerror(errno));
+  if (log && !(progress->log = fopen(log, append ? "a" : "w")))
+    return lam_error("cannot write %s: %s", log, strerror(errno));
   return true;
 }
 
@@ -45,8 +46,9 @@ void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
   if (progress->live && (now - progress->drawn > 0.1 || step == progress->steps)) {
     char left[32];
     progress->drawn = now;
-    printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %s left", (long long)step, (long long)progress->steps, progress->smooth, rate,
-           progress->unit, lam_duration(seconds / done * (double)(progress->steps - step), left));
+    printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %s left", (long long)step, (long long)progress->steps,
+           progress->smooth, rate, progress->unit,
+           lam_duration(seconds / done * (double)(progress->steps - step), left));
     fflush(stdout);
   } else if (!progress->live && !progress->quiet && due) {
     printf("step %lld  loss %.4f  %.0f %s/s\n", (long long)step, loss, rate, progress->unit);

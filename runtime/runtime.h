@@ -1,5 +1,5 @@
-/* What the files of the runtime share. Functions that open files or read what others wrote return false (or NULL) after a message
-   on stderr; running out of memory ends the program. */
+/* What the files of the runtime share. Functions that open files or read what others wrote return false (or NULL) after
+   a message on stderr; running out of memory ends the program. */
 #ifndef LAM_RUNTIME_H
 #define LAM_RUNTIME_H
 
@@ -21,7 +21,8 @@
 
 /* --- memory.c: memory, messages, and what every file uses --------------------------------------------------------- */
 
-/* Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes, for free(). Ends the program when there is none. */
+/* Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes, for free(). Ends the program when there is
+   none. */
 void *lam_allocate(int64_t count, size_t size);
 /* The array itself, or a larger copy, with room for one more element after `count`. */
 void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size);
@@ -30,7 +31,8 @@ bool lam_error(const char *format, ...) LAM_PRINTF(1, 2);
 void lam_note(const char *format, ...) LAM_PRINTF(1, 2);
 /* The contents of a file with a zero after them, or NULL. `advice` ends the message ("; --data FILE names another"). */
 char *lam_read_file(const char *path, const char *advice, size_t *length);
-/* The one of `names` (a pointer every `stride` bytes, NULL past the last) that `word` was probably meant to be, or NULL. */
+/* The one of `names` (a pointer every `stride` bytes, NULL past the last) that `word` was probably meant to be, or
+   NULL. */
 const char *lam_closest(const char *word, const void *names, size_t stride);
 double lam_seconds(void); /* on a clock that only goes forward */
 
@@ -43,8 +45,8 @@ enum { LAM_SHAPE_TEXT = 256 };
 const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
 struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
 /* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
-void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps, uint32_t seed,
-                     const int64_t *sizes);
+void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
+                     uint32_t seed, const int64_t *sizes);
 
 /* --- options.c: the command line ---------------------------------------------------------------------------------- */
 
@@ -73,9 +75,9 @@ double lam_option_number(const struct lam_options *options, const char *name, do
 
 /* Philox 4x32-10 with key (seed, stream) and counter (step, example, element low, element high). */
 void lam_philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[4]);
-double lam_uniform_draw(const uint32_t words[4]);                 /* 24 bits of word 0 as [0, 1) */
-double lam_normal_draw(const uint32_t words[4]);                  /* Box-Muller of words 0 and 1 */
-int64_t lam_below(const uint32_t words[4], int64_t bound);        /* below `bound`, from words 2 and 3 */
+double lam_uniform_draw(const uint32_t words[4]); /* 24 bits of word 0 as [0, 1) */
+double lam_normal_draw(const uint32_t words[4]); /* Box-Muller of words 0 and 1 */
+int64_t lam_below(const uint32_t words[4], int64_t bound); /* below `bound`, from words 2 and 3 */
 void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch); /* 0 .. count - 1 in an order drawn */
 /* The streams of the runtime's draws; a spec's are hashes of paths, so that a clash is unlikely and harmless. */
 enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SAMPLE };
@@ -83,7 +85,7 @@ enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SA
 /* --- tensors.c ---------------------------------------------------------------------------------------------------- */
 
 void lam_initialize(struct lam_program *program, uint32_t seed); /* every tensor at its initial value */
-void lam_start_averages(struct lam_program *program);            /* averages become copies of their parameters */
+void lam_start_averages(struct lam_program *program); /* averages become copies of their parameters */
 
 /* --- safetensors.c: the file format of weights -------------------------------------------------------------------- */
 
@@ -101,7 +103,7 @@ void lam_pairs_free(struct lam_pairs *pairs);
 
 struct lam_entry {
   const char *name, *type_name; /* "F32" */
-  int type;                     /* of safetensors.c */
+  int type; /* of safetensors.c */
   int rank;
   int64_t shape[LAM_MAX_RANK];
   uint64_t begin, end; /* bytes of the file's data */
@@ -111,7 +113,7 @@ struct lam_weights {
   const char *path;
   unsigned char *map;
   size_t length;
-  char *names;               /* the memory of all names */
+  char *names; /* the memory of all names */
   struct lam_entry *entries; /* by name */
   int64_t count;
   struct lam_pairs metadata;
@@ -121,34 +123,36 @@ void lam_weights_close(struct lam_weights *weights);
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
 /* The entry's elements converted to `type`. */
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to);
-/* Writes name, type, shape and data of tensors beside `path`, then renames: a crash leaves the old file or the new one. Reals
-   are written as F32. */
+/* Writes name, type, shape and data of tensors beside `path`, then renames: a crash leaves the old file or the new one.
+   Reals are written as F32. */
 bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 
 /* --- checkpoint.c: a program's weights in a file ------------------------------------------------------------------ */
 
-/* Where training stands. Facts are what data taught ("vocabulary", "categories:FIELD"); they travel with the weights. */
+/* Where training stands. Facts are what data taught ("vocabulary", "categories:FIELD"); they travel with the
+   weights. */
 struct lam_run {
   int64_t step, steps, rows; /* rows: examples seen */
   uint32_t seed;
   struct lam_pairs facts;
 };
 enum lam_purpose {
-  LAM_USE,       /* evaluation, generation, prediction: parameters and averages */
-  LAM_RESUME,    /* everything, and where the run stood */
+  LAM_USE, /* evaluation, generation, prediction: parameters and averages */
+  LAM_RESUME, /* everything, and where the run stood */
   LAM_START_FROM /* the parameters that the file has; says what is missing or unexpected */
 };
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose);
 /* The file that an option or the program's name gives. */
-const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options, const char *option);
+const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options,
+                                const char *option);
 
 /* --- tokenizer.c -------------------------------------------------------------------------------------------------- */
 
 struct lam_vocabulary {
   enum lam_tokenizer tokenizer;
   uint32_t *codes; /* char: the code points, ascending */
-  int64_t count;   /* ids; byte: 256 */
+  int64_t count; /* ids; byte: 256 */
 };
 /* The length of the UTF-8 sequence at `text`, or 0 when it is not one; its code point. */
 int lam_utf8_read(const char *text, size_t left, uint32_t *code);
@@ -158,11 +162,13 @@ enum { LAM_CODE_POINTS = 0x110000 };
 bool lam_vocabulary_collect(unsigned char *set, const char *text, size_t length, const char *where);
 void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set);
 /* From and to the fact "vocabulary"; false when facts have none. */
-bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer, const struct lam_pairs *facts);
+bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer,
+                           const struct lam_pairs *facts);
 void lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts);
-/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 when a character has none. */
-int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids, int64_t limit,
-                   const char *where);
+/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 when a character has
+   none. */
+int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
+                   int64_t limit, const char *where);
 int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]); /* returns how many bytes */
 
 /* --- data.c: examples from any source ----------------------------------------------------------------------------- */
@@ -175,19 +181,19 @@ struct lam_dataset {
   const struct lam_data *data;
   struct lam_routine *routine;
   const char *path;
-  bool *needed;     /* of each column */
-  int64_t *ranges;  /* of each column: its ids must be less; 0: not checked */
-  uint32_t seed;    /* of synthetic data and corruption */
+  bool *needed; /* of each column */
+  int64_t *ranges; /* of each column: its ids must be less; 0: not checked */
+  uint32_t seed; /* of synthetic data and corruption */
   struct lam_pairs *facts;
-  int64_t units;    /* rows of a table, tokens of a text */
+  int64_t units; /* rows of a table, tokens of a text */
   int64_t training; /* so many, the first, are for training */
-  int64_t window;   /* text: tokens in an example; else 0 */
-  bool shifted;     /* text: an example looks one token further */
-  bool partial;     /* text: the last window of a part may be short */
-  bool corrupted;   /* tokens are masked, as data.mask says */
-  int64_t batch;    /* rows that the routine takes */
+  int64_t window; /* text: tokens in an example; else 0 */
+  bool shifted; /* text: an example looks one token further */
+  bool partial; /* text: the last window of a part may be short */
+  bool corrupted; /* tokens are masked, as data.mask says */
+  int64_t batch; /* rows that the routine takes */
   struct lam_vocabulary vocabulary;
-  void *contents;   /* the reader's */
+  void *contents; /* the reader's */
 };
 /* One example: where it starts, where its part of the data ends, and what keys its random draws. */
 struct lam_row {
@@ -200,7 +206,8 @@ struct lam_reader {
 };
 struct lam_corruption {
   /* Chooses tokens of an example, spoils them, and writes 1 to `weight` (unless NULL) where a token was chosen. */
-  void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens, lam_real *weight);
+  void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
+                lam_real *weight);
   bool (*check)(const struct lam_dataset *dataset, int64_t range); /* whether the ids have room for the mask */
 };
 /* A batch outside the ports: what a prefetching thread fills. */
@@ -218,16 +225,17 @@ int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part pa
 struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part part, int64_t number);
 void lam_batch_create(struct lam_batch *batch, const struct lam_dataset *dataset);
 void lam_batch_free(struct lam_batch *batch, const struct lam_dataset *dataset);
-void lam_batch_fill(struct lam_batch *batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row);
+void lam_batch_fill(struct lam_batch *batch, const struct lam_dataset *dataset, int64_t place,
+                    const struct lam_row *row);
 void lam_batch_deliver(const struct lam_batch *batch, const struct lam_dataset *dataset); /* to the routine's ports */
 
 /* --- batches.c: the order of training, prefetched ----------------------------------------------------------------- */
 
 struct lam_feed;
-/* Batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. `windows`: text is sampled at random
-   places, else examples come in epochs. */
-struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate, bool windows,
-                                bool shuffle);
+/* Batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. `windows`: text is sampled at
+   random places, else examples come in epochs. */
+struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate,
+                                bool windows, bool shuffle);
 void lam_feed_next(struct lam_feed *feed); /* into the ports */
 void lam_feed_stop(struct lam_feed *feed);
 
@@ -238,8 +246,8 @@ double lam_evaluate(struct lam_dataset *dataset, enum lam_part part);
 
 /* --- generate.c --------------------------------------------------------------------------------------------------- */
 
-/* Draws an index by temperature, then from the top_k largest (0: all), then from the fewest of those whose share is top_p.
-   `uniform` lies in [0, 1); `memory` has room for 2 x count numbers. -1 when a logit is not a number. */
+/* Draws an index by temperature, then from the top_k largest (0: all), then from the fewest of those whose share is
+   top_p. `uniform` lies in [0, 1); `memory` has room for 2 x count numbers. -1 when a logit is not a number. */
 int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
                    double *memory);
 
@@ -247,14 +255,15 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
 
 struct lam_progress {
   int64_t first, steps, every; /* first: where this run began */
-  int64_t units;               /* tokens or examples in a step */
+  int64_t units; /* tokens or examples in a step */
   const char *unit;
-  bool quiet, live;            /* live: one line that changes, for a terminal */
+  bool quiet, live; /* live: one line that changes, for a terminal */
   double start, drawn, smooth;
-  void *log;                   /* FILE, or NULL */
+  void *log; /* FILE, or NULL */
 };
 bool lam_progress_start(struct lam_progress *progress, const char *log, bool append);
-void lam_progress_step(struct lam_progress *progress, int64_t step, double loss, double gradient_norm); /* NaN: no norm */
+void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
+                       double gradient_norm); /* NaN: no norm */
 void lam_progress_evaluation(struct lam_progress *progress, int64_t step, double loss);
 void lam_progress_end(struct lam_progress *progress);
 

@@ -1,5 +1,6 @@
-/* Weights in files: an 8-byte length, a JSON header, and the tensors' bytes end to end (github.com/huggingface/safetensors).
-   What is read may be anything: every number is checked before it is used, and tensors must cover the file exactly. */
+/* Weights in files: an 8-byte length, a JSON header, and the tensors' bytes end to end
+   (github.com/huggingface/safetensors). What is read may be anything: every number is checked before it is used, and
+   tensors must cover the file exactly. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -16,8 +17,9 @@ enum { LAM_F32, LAM_F64, LAM_F16, LAM_BF16, LAM_I32, LAM_I64, LAM_BOOL, LAM_U8, 
 static const struct {
   const char *name;
   unsigned bytes;
-} lam_file_types[] = {{"F32", 4}, {"F64", 8}, {"F16", 2}, {"BF16", 2}, {"I32", 4}, {"I64", 8},     {"BOOL", 1},   {"U8", 1},
-                      {"I8", 1},  {"U16", 2}, {"I16", 2}, {"U32", 4},  {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+} lam_file_types[] = {{"F32", 4}, {"F64", 8},  {"F16", 2}, {"BF16", 2},    {"I32", 4},
+                      {"I64", 8}, {"BOOL", 1}, {"U8", 1},  {"I8", 1},      {"U16", 2},
+                      {"I16", 2}, {"U32", 4},  {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
 enum { LAM_FILE_TYPES = sizeof lam_file_types / sizeof *lam_file_types, LAM_LARGEST_HEADER = 100000000 };
 
 void lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length) {
@@ -43,7 +45,7 @@ void lam_pairs_free(struct lam_pairs *pairs) {
 
 struct lam_json {
   const char *at, *end;
-  char *memory;        /* for strings: as long as the header, which is enough, for a string loses its two quotes */
+  char *memory; /* for strings: as long as the header, which is enough, for a string loses its two quotes */
   const char *problem; /* the first one */
 };
 
@@ -54,7 +56,8 @@ static void lam_json_fail(struct lam_json *json, const char *problem) {
 }
 
 static bool lam_json_next(struct lam_json *json, char wanted) {
-  while (json->at < json->end && (*json->at == ' ' || *json->at == '\t' || *json->at == '\r' || *json->at == '\n')) json->at++;
+  while (json->at < json->end && (*json->at == ' ' || *json->at == '\t' || *json->at == '\r' || *json->at == '\n'))
+    json->at++;
   if (json->at == json->end || *json->at != wanted) return false;
   json->at++;
   return true;
@@ -181,7 +184,8 @@ static void lam_json_entry(struct lam_json *json, struct lam_entry *entry) {
     }
   } while (lam_json_next(json, ','));
   lam_json_want(json, '}', "a tensor's entry without end");
-  if (!entry->type_name || !has_shape || !has_offsets) lam_json_fail(json, "a tensor without dtype, shape or data_offsets");
+  if (!entry->type_name || !has_shape || !has_offsets)
+    lam_json_fail(json, "a tensor without dtype, shape or data_offsets");
   for (int i = 0; i < entry->rank; i++) entry->shape[i] = (int64_t)shape[i];
   entry->begin = offsets[0], entry->end = offsets[1];
 }
@@ -262,14 +266,15 @@ static bool lam_weights_parse(struct lam_weights *weights) {
   uint64_t header = 0;
   for (int i = 7; i >= 0; i--) header = header << 8 | weights->map[i];
   if (header > LAM_LARGEST_HEADER || header > weights->length - 8)
-    return lam_error("%s is not a safetensors file, or is cut off: its header would take %llu bytes of %zu", weights->path,
-                     (unsigned long long)header, weights->length);
+    return lam_error("%s is not a safetensors file, or is cut off: its header would take %llu bytes of %zu",
+                     weights->path, (unsigned long long)header, weights->length);
   const char *text = (const char *)weights->map + 8;
   weights->names = lam_allocate((int64_t)header + 1, 1);
   struct lam_json json = {text, text + header, weights->names, NULL};
   lam_json_header(&json, weights);
   if (!json.problem) return lam_weights_check(weights, header);
-  return lam_error("%s is not a safetensors file: %s, at byte %zd of its header", weights->path, json.problem, json.at - text);
+  return lam_error("%s is not a safetensors file: %s, at byte %zd of its header", weights->path, json.problem,
+                   json.at - text);
 }
 
 struct lam_weights *lam_weights_open(const char *path) {
@@ -325,13 +330,21 @@ static double lam_element(int type, const unsigned char *at) {
   } bits;
   memcpy(&bits, at, lam_file_types[type].bytes);
   switch (type) {
-    case LAM_F32: return (double)bits.f32;
-    case LAM_F64: return bits.f64;
-    case LAM_F16: return lam_half(bits.u16);
-    case LAM_BF16: bits.u32 = (uint32_t)bits.u16 << 16; return (double)bits.f32;
-    case LAM_I32: return bits.i32;
-    case LAM_I64: return (double)bits.i64;
-    default: return *at;
+    case LAM_F32:
+      return (double)bits.f32;
+    case LAM_F64:
+      return bits.f64;
+    case LAM_F16:
+      return lam_half(bits.u16);
+    case LAM_BF16:
+      bits.u32 = (uint32_t)bits.u16 << 16;
+      return (double)bits.f32;
+    case LAM_I32:
+      return bits.i32;
+    case LAM_I64:
+      return (double)bits.i64;
+    default:
+      return *at;
   }
 }
 
@@ -368,7 +381,8 @@ static void lam_write_string(FILE *file, const char *text, size_t length) {
   fputc('"', file);
 }
 
-static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata) {
+static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count,
+                             const struct lam_pairs *metadata) {
   static const char *const names[] = {[LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL"};
   int64_t offset = 0;
   fputs("{\"__metadata__\":{", file);
@@ -412,7 +426,8 @@ static bool lam_sync_folder(const char *path, char *scratch) {
   return synced;
 }
 
-bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata) {
+bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count,
+                       const struct lam_pairs *metadata) {
   char *beside = lam_allocate((int64_t)strlen(path) + 5, 1), *header = NULL;
   size_t length = 0;
   strcat(strcpy(beside, path), ".tmp");

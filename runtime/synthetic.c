@@ -10,7 +10,8 @@ static bool lam_synthetic_open(struct lam_dataset *dataset) {
   lam_run_routine(dataset->program, LAM_SYNTHESIZE, 0, 0, dataset->seed, NULL);
   for (int i = 0; i < data->column_count; i++) {
     const struct lam_column *column = &data->columns[i];
-    const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, column->field ? column->field : column->name);
+    const struct lam_port *port =
+        lam_find_port(routine->outputs, routine->output_count, column->field ? column->field : column->name);
     if (!dataset->needed[i]) continue;
     int64_t count = data->examples * column->length;
     if (!port || lam_count(port->shape, port->rank) != count || port->type != column->type)
@@ -19,8 +20,9 @@ static bool lam_synthetic_open(struct lam_dataset *dataset) {
     memcpy(columns[i], port->data, (size_t)count * lam_type_size(column->type));
     for (int64_t k = 0; column->type == LAM_TYPE_INTEGER && dataset->ranges[i] && k < count; k++)
       if (((int32_t *)columns[i])[k] < 0 || ((int32_t *)columns[i])[k] >= dataset->ranges[i])
-        return lam_error("data %s: example %lld of %s is %d, which is not below %lld", data->name, (long long)(k / column->length),
-                         column->name, (int)((int32_t *)columns[i])[k], (long long)dataset->ranges[i]);
+        return lam_error("data %s: example %lld of %s is %d, which is not below %lld", data->name,
+                         (long long)(k / column->length), column->name, (int)((int32_t *)columns[i])[k],
+                         (long long)dataset->ranges[i]);
   }
   dataset->contents = columns;
   dataset->units = data->examples;

@@ -32,7 +32,8 @@ void lam_start_averages(struct lam_program *program) {
     for (int k = 0; k < program->tensor_count; k++) {
       const struct lam_tensor *tensor = &program->tensors[k];
       if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
-        memcpy(average->data, tensor->data, (size_t)lam_count(tensor->shape, tensor->rank) * lam_type_size(tensor->type));
+        memcpy(average->data, tensor->data,
+               (size_t)lam_count(tensor->shape, tensor->rank) * lam_type_size(tensor->type));
     }
   }
 }

@@ -46,7 +46,8 @@ static bool lam_text_open(struct lam_dataset *dataset) {
 static void lam_text_fill(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to) {
   const struct lam_column *c = &dataset->data->columns[column];
   const int32_t *tokens = dataset->contents;
-  int64_t targets = row->end - row->begin - dataset->shifted; /* elements that have a token, and its successor if that is asked for */
+  int64_t targets =
+      row->end - row->begin - dataset->shifted; /* elements that have a token, and its successor if that is asked for */
   for (int64_t i = 0; i < c->length; i++) {
     int64_t at = row->begin + i + (c->feature == LAM_NEXT);
     bool inside = i < targets;

@@ -34,8 +34,8 @@ static long long lam_line_of(const char *text, size_t offset) {
 }
 
 static bool lam_utf8_error(const char *where, const char *text, size_t offset) {
-  return lam_error("%s: byte 0x%02x in line %lld is not UTF-8; tokenizer = byte takes any bytes", where, (unsigned char)text[offset],
-                   lam_line_of(text, offset));
+  return lam_error("%s: byte 0x%02x in line %lld is not UTF-8; tokenizer = byte takes any bytes", where,
+                   (unsigned char)text[offset], lam_line_of(text, offset));
 }
 
 bool lam_vocabulary_collect(unsigned char *set, const char *text, size_t length, const char *where) {
@@ -62,7 +62,8 @@ void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned c
   }
 }
 
-bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer, const struct lam_pairs *facts) {
+bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer,
+                           const struct lam_pairs *facts) {
   *vocabulary = (struct lam_vocabulary){tokenizer, NULL, 256};
   if (tokenizer != LAM_CHAR) return true;
   const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
@@ -89,8 +90,8 @@ static int lam_by_code(const void *x, const void *y) {
   return (a > b) - (a < b);
 }
 
-int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids, int64_t limit,
-                   const char *where) {
+int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
+                   int64_t limit, const char *where) {
   int64_t count = 0;
   for (size_t i = 0; i < length && count < limit; count++) {
     int32_t id = (unsigned char)text[i];
@@ -100,8 +101,8 @@ int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, si
       if (!(bytes = lam_utf8_read(text + i, length - i, &code))) return lam_utf8_error(where, text, i) - 1;
       const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
       if (!found) {
-        lam_error("%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows", where, bytes, text + i,
-                  code, lam_line_of(text, i), (long long)vocabulary->count);
+        lam_error("%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows", where,
+                  bytes, text + i, code, lam_line_of(text, i), (long long)vocabulary->count);
         return -1;
       }
       id = (int32_t)(found - vocabulary->codes);

@@ -1,5 +1,5 @@
-/* Training: batches to steps, with evaluation, checkpoints and a clean stop. A run that is stopped and resumed gives the same numbers as
-   one that is not. */
+/* Training: batches to steps, with evaluation, checkpoints and a clean stop. A run that is stopped and resumed gives
+   the same numbers as one that is not. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -53,7 +53,8 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   lam_initialize(program, training->run.seed);
   if (resume) {
     if (!lam_checkpoint_load(program, &training->run, training->path, LAM_RESUME)) return false;
-    if (lam_option_text(options, "seed", NULL) && training->run.seed != (uint32_t)lam_option_integer(options, "seed", 0))
+    if (lam_option_text(options, "seed", NULL) &&
+        training->run.seed != (uint32_t)lam_option_integer(options, "seed", 0))
       lam_note("the run goes on with its own seed, %lu", (unsigned long)training->run.seed);
     return true;
   }
@@ -66,12 +67,15 @@ static bool lam_training_data(struct lam_training *training, const struct lam_op
   const struct lam_settings *settings = program->settings;
   enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
   training->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
-  training->data = lam_dataset_open(program, routine, lam_option_text(options, "data", NULL), training->run.seed, &training->run.facts);
+  training->data = lam_dataset_open(program, routine, lam_option_text(options, "data", NULL), training->run.seed,
+                                    &training->run.facts);
   if (!training->data) return false;
-  int64_t examples = lam_dataset_examples(training->data, LAM_TRAINING), rows = training->data->batch * training->accumulate;
+  int64_t examples = lam_dataset_examples(training->data, LAM_TRAINING),
+          rows = training->data->batch * training->accumulate;
   if (examples < 1)
-    return lam_error("the training part of %s is too short: %lld %s, where one example takes %lld", training->data->path,
-                     (long long)training->data->training, training->data->window ? "tokens" : "rows",
+    return lam_error("the training part of %s is too short: %lld %s, where one example takes %lld",
+                     training->data->path, (long long)training->data->training,
+                     training->data->window ? "tokens" : "rows",
                      (long long)(training->data->window ? training->data->window + training->data->shifted : 1));
   if (program->routines[LAM_EVALUATE].exists && lam_dataset_examples(training->data, LAM_VALIDATION) > 0)
     training->validation = lam_dataset_share(training->data, LAM_EVALUATE);
@@ -79,8 +83,8 @@ static bool lam_training_data(struct lam_training *training, const struct lam_op
   int64_t steps = settings->steps >= 0 ? settings->steps : (settings->epochs * examples + rows - 1) / rows;
   training->run.steps = lam_option_integer(options, "steps", steps);
   if (training->run.step > 0 && before != training->run.steps)
-    lam_note("this run takes %lld steps in all, the one that it resumes %lld: what depends on that differs", (long long)training->run.steps,
-             (long long)before);
+    lam_note("this run takes %lld steps in all, the one that it resumes %lld: what depends on that differs",
+             (long long)training->run.steps, (long long)before);
   /* Text without epochs is sampled at random places. */
   bool windows = training->data->window && settings->epochs < 0 && settings->shuffle &&
                  training->data->training - training->data->window + !training->data->shifted > 0;
@@ -125,12 +129,14 @@ static void lam_print_parameters(const struct lam_program *program) {
   enum { FEW = 16 };
   int64_t numbers = 0;
   for (int i = 0; i < program->tensor_count; i++)
-    if (program->tensors[i].role == LAM_PARAMETER) numbers += lam_count(program->tensors[i].shape, program->tensors[i].rank);
+    if (program->tensors[i].role == LAM_PARAMETER)
+      numbers += lam_count(program->tensors[i].shape, program->tensors[i].rank);
   for (int i = 0; i < program->tensor_count && numbers <= FEW; i++) {
     const struct lam_tensor *tensor = &program->tensors[i];
     if (tensor->role != LAM_PARAMETER || tensor->type != LAM_TYPE_REAL) continue;
     printf("%s", tensor->name);
-    for (int64_t k = 0; k < lam_count(tensor->shape, tensor->rank); k++) printf(" %.6g", (double)((lam_real *)tensor->data)[k]);
+    for (int64_t k = 0; k < lam_count(tensor->shape, tensor->rank); k++)
+      printf(" %.6g", (double)((lam_real *)tensor->data)[k]);
     putchar('\n');
   }
 }
@@ -141,10 +147,12 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   int64_t evaluated = -1, saved = -1;
   while (run->step < run->steps && !lam_interrupted) {
     double loss = lam_training_step(training);
-    lam_progress_step(&training->progress, run->step, loss, lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
+    lam_progress_step(&training->progress, run->step, loss,
+                      lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
     if (!isfinite(loss)) {
       lam_progress_end(&training->progress);
-      lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help", (long long)run->step, loss);
+      lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help",
+                (long long)run->step, loss);
       if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
       return 1;
     }
@@ -161,8 +169,9 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   lam_progress_end(&training->progress);
   if (saved != run->step && !lam_checkpoint_save(training->program, run, training->path)) return 1;
   if (lam_interrupted) {
-    lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step, (long long)run->steps,
-             options->program, lam_option_text(options, "out", NULL) ? " --out " : "", lam_option_text(options, "out", ""));
+    lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step,
+             (long long)run->steps, options->program, lam_option_text(options, "out", NULL) ? " --out " : "",
+             lam_option_text(options, "out", ""));
     return 130;
   }
   lam_print_parameters(training->program);
@@ -172,15 +181,17 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
   training.run.seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
-  if (!lam_training_weights(&training, options) || !lam_is_writable(training.path) || !lam_training_data(&training, options)) return 1;
+  if (!lam_training_weights(&training, options) || !lam_is_writable(training.path) ||
+      !lam_training_data(&training, options))
+    return 1;
   training.progress.first = training.run.step;
   training.progress.steps = training.run.steps;
   training.progress.every = program->settings->log_every > 0 ? program->settings->log_every : 10;
   training.progress.quiet = lam_option_text(options, "quiet", NULL) != NULL;
   int code = 1;
   if (training.run.step > training.run.steps)
-    lam_error("%s is at step %lld, past the %lld asked for: --steps N asks for more", training.path, (long long)training.run.step,
-              (long long)training.run.steps);
+    lam_error("%s is at step %lld, past the %lld asked for: --steps N asks for more", training.path,
+              (long long)training.run.step, (long long)training.run.steps);
   else if (lam_progress_start(&training.progress, lam_option_text(options, "log", NULL), training.run.step > 0)) {
     lam_catch_signals();
     code = lam_training_loop(&training, options);
@@ -199,4 +210,5 @@ static const struct lam_option lam_train_options[] = {
     {"log", "FILE", "one JSON object for each step logged and each evaluation", 0, 0},
     {"quiet", NULL, "print evaluations only", 0, 0},
     {0}};
-const struct lam_verb lam_train_verb = {"train", "trains the model and writes its weights", lam_train_options, lam_train_main};
+const struct lam_verb lam_train_verb = {"train", "trains the model and writes its weights", lam_train_options,
+                                        lam_train_main};

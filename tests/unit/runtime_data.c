@@ -13,20 +13,72 @@ static uint8_t csv_present[CSV_LENGTH];
 static struct lam_port csv_inputs[] = {
     {.name = "size", .axes = "batch", .rank = 1, .shape = {1}, .data = csv_number},
     {.name = "kind", .axes = "batch", .type = LAM_TYPE_INTEGER, .rank = 1, .shape = {1}, .range = 3, .data = csv_class},
-    {.name = "ids", .axes = "batch,seq", .type = LAM_TYPE_INTEGER, .rank = 2, .shape = {1, CSV_LENGTH}, .data = csv_ids},
-    {.name = "next", .axes = "batch,seq", .type = LAM_TYPE_INTEGER, .rank = 2, .shape = {1, CSV_LENGTH}, .data = csv_next},
-    {.name = "present", .axes = "batch,seq", .type = LAM_TYPE_BOOLEAN, .rank = 2, .shape = {1, CSV_LENGTH}, .data = csv_present},
+    {.name = "ids",
+     .axes = "batch,seq",
+     .type = LAM_TYPE_INTEGER,
+     .rank = 2,
+     .shape = {1, CSV_LENGTH},
+     .data = csv_ids},
+    {.name = "next",
+     .axes = "batch,seq",
+     .type = LAM_TYPE_INTEGER,
+     .rank = 2,
+     .shape = {1, CSV_LENGTH},
+     .data = csv_next},
+    {.name = "present",
+     .axes = "batch,seq",
+     .type = LAM_TYPE_BOOLEAN,
+     .rank = 2,
+     .shape = {1, CSV_LENGTH},
+     .data = csv_present},
     {.name = "weight", .axes = "batch,seq", .rank = 2, .shape = {1, CSV_LENGTH}, .data = csv_weight}};
 static struct lam_column csv_columns[] = {
     {.name = "size", .feature = LAM_NUMBER, .field = "size", .length = 1, .start = -1, .stop = -1},
-    {.name = "kind", .feature = LAM_CATEGORY, .field = "kind", .type = LAM_TYPE_INTEGER, .length = 1, .range = 3, .start = -1, .stop = -1},
-    {.name = "ids", .feature = LAM_TOKENS, .field = "text", .type = LAM_TYPE_INTEGER, .length = CSV_LENGTH, .range = 256, .start = 1, .stop = -1},
-    {.name = "next", .feature = LAM_TOKENS, .field = "text", .type = LAM_TYPE_INTEGER, .length = CSV_LENGTH, .range = 256, .start = -1, .stop = 2},
-    {.name = "present", .feature = LAM_PRESENT, .field = "text", .type = LAM_TYPE_BOOLEAN, .length = CSV_LENGTH, .start = 1, .stop = -1},
+    {.name = "kind",
+     .feature = LAM_CATEGORY,
+     .field = "kind",
+     .type = LAM_TYPE_INTEGER,
+     .length = 1,
+     .range = 3,
+     .start = -1,
+     .stop = -1},
+    {.name = "ids",
+     .feature = LAM_TOKENS,
+     .field = "text",
+     .type = LAM_TYPE_INTEGER,
+     .length = CSV_LENGTH,
+     .range = 256,
+     .start = 1,
+     .stop = -1},
+    {.name = "next",
+     .feature = LAM_TOKENS,
+     .field = "text",
+     .type = LAM_TYPE_INTEGER,
+     .length = CSV_LENGTH,
+     .range = 256,
+     .start = -1,
+     .stop = 2},
+    {.name = "present",
+     .feature = LAM_PRESENT,
+     .field = "text",
+     .type = LAM_TYPE_BOOLEAN,
+     .length = CSV_LENGTH,
+     .start = 1,
+     .stop = -1},
     {.name = "weight", .feature = LAM_WEIGHT, .field = "text", .length = CSV_LENGTH, .start = -1, .stop = 2}};
-static struct lam_data csv_data = {.name = "table", .source = LAM_CSV, .path = "table.csv", .tokenizer = LAM_BYTE, .split = 0.5,
-                                   .columns = csv_columns, .column_count = COUNT(csv_columns), .reader = &lam_csv_reader};
-static struct lam_program csv_program = {.name = "table", .model = "m", .target = "hand", .data = &csv_data, .verbs = tiny_verbs,
+static struct lam_data csv_data = {.name = "table",
+                                   .source = LAM_CSV,
+                                   .path = "table.csv",
+                                   .tokenizer = LAM_BYTE,
+                                   .split = 0.5,
+                                   .columns = csv_columns,
+                                   .column_count = COUNT(csv_columns),
+                                   .reader = &lam_csv_reader};
+static struct lam_program csv_program = {.name = "table",
+                                         .model = "m",
+                                         .target = "hand",
+                                         .data = &csv_data,
+                                         .verbs = tiny_verbs,
                                          .routines = {[LAM_TRAIN] = {1, NULL, csv_inputs, COUNT(csv_inputs), NULL, 0}}};
 
 static struct lam_dataset *csv_open(const char *text, struct lam_pairs *facts) {
@@ -48,14 +100,15 @@ static void csv_row(struct lam_dataset *dataset, int number) {
 
 static void test_csv(void) {
   struct lam_pairs facts = {0};
-  struct lam_dataset *dataset =
-      csv_open("\xEF\xBB\xBF" "text,size,\"kind\",other\r\n"
-               "abc,1.5,red,\r\n"
-               "\r\n"
-               "\"a,\"\"b\"\"\nc\", 2e1 ,\"blue\",\"x\ny\"\n"
-               "\"\",-3,red,z\n"
-               "abcdefgh,0,\"light \"\"green\"\"\",",
-               &facts);
+  struct lam_dataset *dataset = csv_open(
+      "\xEF\xBB\xBF"
+      "text,size,\"kind\",other\r\n"
+      "abc,1.5,red,\r\n"
+      "\r\n"
+      "\"a,\"\"b\"\"\nc\", 2e1 ,\"blue\",\"x\ny\"\n"
+      "\"\",-3,red,z\n"
+      "abcdefgh,0,\"light \"\"green\"\"\",",
+      &facts);
   if (!CHECK(dataset != NULL)) return;
   CHECK(dataset->units == 4 && dataset->training == 2);
   csv_row(dataset, 0);
@@ -76,9 +129,12 @@ static void test_csv(void) {
   if (!CHECK(dataset != NULL)) return;
   csv_row(dataset, 0);
   CHECK(csv_class[0] == 1);
-  CHECK(!csv_open("size,kind,text\n1,purple,x", &facts) && tiny_said("table.csv:2: column kind: \"purple\" is none of the 3"));
+  CHECK(!csv_open("size,kind,text\n1,purple,x", &facts) &&
+        tiny_said("table.csv:2: column kind: \"purple\" is none of the 3"));
 
-  static const struct { const char *text, *says; } cases[] = {
+  static const struct {
+    const char *text, *says;
+  } cases[] = {
       {"", "table.csv is empty"},
       {"\n\n", "table.csv is empty"},
       {"size,kind,text\n", "column names and no rows"},
@@ -90,7 +146,8 @@ static void test_csv(void) {
       {"size,kind,text\nnan,a,b\n", "table.csv:2: column size: \"nan\" is not a number"},
       {"size,kind,text\n1,a,\"b\n", "table.csv:2: a quote without its end"},
       {"size,kind,text\n1,\"a\"b,c\n", "table.csv:2: 'b' after a quoted field"},
-      {"size,kind,text\n1,a,b\n1,b,b\n1,c,b\n1,d,b\n", "table.csv:5: column kind: \"d\" is different value number 4, and its axis has 3"},
+      {"size,kind,text\n1,a,b\n1,b,b\n1,c,b\n1,d,b\n",
+       "table.csv:5: column kind: \"d\" is different value number 4, and its axis has 3"},
   };
   for (int i = 0; i < COUNT(cases); i++) {
     struct lam_pairs fresh = {0};
@@ -104,7 +161,8 @@ static void test_csv(void) {
   CHECK(tiny_said("holds a zero byte"));
   csv_data.tokenizer = LAM_CHAR;
   struct lam_pairs fresh = {0};
-  CHECK(!csv_open("size,kind,text\n1,a,b\n1,b,\"\n\xFF\"\n", &fresh) && tiny_said("table.csv:3: column text: byte 0xff in line 2 is not UTF-8"));
+  CHECK(!csv_open("size,kind,text\n1,a,b\n1,b,\"\n\xFF\"\n", &fresh) &&
+        tiny_said("table.csv:3: column text: byte 0xff in line 2 is not UTF-8"));
   struct lam_pairs other = {0};
   dataset = csv_open("size,kind,text\n1,a,cab\n", &other);
   if (!CHECK(dataset != NULL)) return;
@@ -115,10 +173,27 @@ static void test_csv(void) {
 /* --- Text ------------------------------------------------------------------------------------------------------------------------ */
 
 static void test_utf8(void) {
-  static const struct { const char *text; int length; uint32_t code; } cases[] = {
-      {"a", 1, 'a'}, {"\xC3\xA9", 2, 0xE9}, {"\xE2\x82\xAC", 3, 0x20AC}, {"\xF0\x9F\x98\x80", 4, 0x1F600}, {"\xEF\xBF\xBF", 3, 0xFFFF},
-      {"\xF4\x8F\xBF\xBF", 4, 0x10FFFF}, {"\xF4\x90\x80\x80", 0, 0}, {"\xC0\x80", 0, 0}, {"\xC1\xBF", 0, 0}, {"\xE0\x9F\xBF", 0, 0},
-      {"\xF0\x8F\xBF\xBF", 0, 0}, {"\xED\xA0\x80", 0, 0}, {"\x80", 0, 0}, {"\xFF", 0, 0}, {"\xC3", 0, 0}, {"\xC3(", 0, 0}, {"\xE2\x82", 0, 0}};
+  static const struct {
+    const char *text;
+    int length;
+    uint32_t code;
+  } cases[] = {{"a", 1, 'a'},
+               {"\xC3\xA9", 2, 0xE9},
+               {"\xE2\x82\xAC", 3, 0x20AC},
+               {"\xF0\x9F\x98\x80", 4, 0x1F600},
+               {"\xEF\xBF\xBF", 3, 0xFFFF},
+               {"\xF4\x8F\xBF\xBF", 4, 0x10FFFF},
+               {"\xF4\x90\x80\x80", 0, 0},
+               {"\xC0\x80", 0, 0},
+               {"\xC1\xBF", 0, 0},
+               {"\xE0\x9F\xBF", 0, 0},
+               {"\xF0\x8F\xBF\xBF", 0, 0},
+               {"\xED\xA0\x80", 0, 0},
+               {"\x80", 0, 0},
+               {"\xFF", 0, 0},
+               {"\xC3", 0, 0},
+               {"\xC3(", 0, 0},
+               {"\xE2\x82", 0, 0}};
   for (int i = 0; i < COUNT(cases); i++) {
     uint32_t code = 0;
     char back[4];
@@ -145,7 +220,8 @@ static void test_tokenizer(void) {
   CHECK(!memcmp(ids, (int32_t[]){3, 5, 4, 1, 0, 2, 3}, 7 * sizeof *ids));
   CHECK(!lam_vocabulary_recall(&again, LAM_CHAR, &facts));
   lam_vocabulary_remember(&vocabulary, &facts);
-  CHECK(lam_vocabulary_recall(&again, LAM_CHAR, &facts) && again.count == 6 && !memcmp(again.codes, vocabulary.codes, 6 * sizeof *again.codes));
+  CHECK(lam_vocabulary_recall(&again, LAM_CHAR, &facts) && again.count == 6 &&
+        !memcmp(again.codes, vocabulary.codes, 6 * sizeof *again.codes));
   char all[32];
   size_t used = 0;
   for (int i = 0; i < 7; i++) used += (size_t)lam_decode(&again, ids[i], all + used);
@@ -165,7 +241,8 @@ static void test_windows(void) {
   tiny_write("letters.txt", text, TOKENS);
   struct lam_pairs facts = {0};
   struct lam_dataset *dataset = lam_dataset_open(&bigram_program, LAM_TRAIN, NULL, 0, &facts);
-  CHECK(dataset->units == TOKENS && dataset->training == 96 && dataset->window == BIGRAM_LENGTH && dataset->shifted && dataset->partial);
+  CHECK(dataset->units == TOKENS && dataset->training == 96 && dataset->window == BIGRAM_LENGTH && dataset->shifted &&
+        dataset->partial);
   const enum lam_part parts[] = {LAM_TRAINING, LAM_VALIDATION, LAM_EVERYTHING};
   const int64_t begins[] = {0, 96, 0}, ends[] = {96, TOKENS, TOKENS};
   for (int p = 0; p < 3; p++) {
@@ -210,7 +287,7 @@ static void test_feed(void) {
     lam_feed_stop(feed);
   }
   for (int i = 0; i < LINE_EXAMPLES; i++) CHECK(seen[i] == (i < 40)); /* the training part, once in an epoch */
-  CHECK(memcmp(order[0], order[10], sizeof order[0]) != 0);          /* another order in the next */
+  CHECK(memcmp(order[0], order[10], sizeof order[0]) != 0); /* another order in the next */
   /* Random windows: accumulating two batches of a step draws what one of twice the size would. */
   struct lam_dataset *text = lam_dataset_open(&bigram_program, LAM_TRAIN, NULL, 0, &facts);
   struct lam_run run = {.seed = 4};
@@ -231,7 +308,8 @@ static void test_feed(void) {
 
 static void test_draws(void) {
   for (int i = 0; i < 1000; i++) {
-    uint32_t seed = (uint32_t)check_random(), stream = (uint32_t)check_random(), step = (uint32_t)check_random(), words[4];
+    uint32_t seed = (uint32_t)check_random(), stream = (uint32_t)check_random(), step = (uint32_t)check_random(),
+             words[4];
     uint32_t example = (uint32_t)check_random();
     uint64_t element = check_random();
     lam_philox(seed, stream, step, example, element, words);
@@ -243,10 +321,18 @@ static void test_draws(void) {
   lam_philox(0xa4093822, 0x299f31d0, 0x243f6a88, 0x85a308d3, 0x0370734413198a2eu, words);
   CHECK(words[0] == 0xd16cfe09 && words[1] == 0x94fdcceb && words[2] == 0x5001e420 && words[3] == 0x24126ea1);
   lam_real table[24];
-  struct lam_tensor tensor = {.name = "x", .rank = 2, .shape = {4, 6}, .initial = LAM_NORMAL, .low = 1, .high = 0.5, .stream = 99, .data = table};
+  struct lam_tensor tensor = {.name = "x",
+                              .rank = 2,
+                              .shape = {4, 6},
+                              .initial = LAM_NORMAL,
+                              .low = 1,
+                              .high = 0.5,
+                              .stream = 99,
+                              .data = table};
   struct lam_program program = {.tensors = &tensor, .tensor_count = 1};
   lam_initialize(&program, 7);
-  for (int i = 0; i < 24; i++) CHECK_NEAR(table[i], (lam_real)(1 + 0.5 * random_draw(DISTRIBUTION_NORMAL, 7, 99, 0, 0, (uint64_t)i)), 0);
+  for (int i = 0; i < 24; i++)
+    CHECK_NEAR(table[i], (lam_real)(1 + 0.5 * random_draw(DISTRIBUTION_NORMAL, 7, 99, 0, 0, (uint64_t)i)), 0);
 }
 
 static void test_shuffle(void) {
@@ -277,7 +363,12 @@ static void test_shuffle(void) {
 static void test_sampling(void) {
   enum { IDS = 6, DRAWS = 20000 };
   static const double shares[IDS] = {0.05, 0.4, 0.1, 0.25, 0.15, 0.05};
-  static const struct { double temperature; int64_t top_k; double top_p; double expected[IDS]; } cases[] = {
+  static const struct {
+    double temperature;
+    int64_t top_k;
+    double top_p;
+    double expected[IDS];
+  } cases[] = {
       {1, 0, 1, {0.05, 0.4, 0.1, 0.25, 0.15, 0.05}},
       {0, 0, 1, {0, 1, 0, 0, 0, 0}},
       {1, 1, 1, {0, 1, 0, 0, 0, 0}},
@@ -294,7 +385,8 @@ static void test_sampling(void) {
   for (int c = 0; c < COUNT(cases); c++) {
     int counts[IDS] = {0};
     for (int i = 0; i < DRAWS; i++) {
-      int64_t id = lam_sample(logits, IDS, cases[c].temperature, cases[c].top_k, cases[c].top_p, (i + 0.5) / DRAWS, memory);
+      int64_t id =
+          lam_sample(logits, IDS, cases[c].temperature, cases[c].top_k, cases[c].top_p, (i + 0.5) / DRAWS, memory);
       if (CHECK(id >= 0 && id < IDS)) counts[id]++;
     }
     for (int i = 0; i < IDS; i++) CHECK_NEAR((double)counts[i] / DRAWS, cases[c].expected[i], 1e-3);

@@ -17,7 +17,12 @@ static void write_file(const char *path, const char *header, int64_t claimed, in
 }
 
 static void test_bad_files(void) {
-  static const struct { const char *header; int64_t claimed; int data; const char *says; } cases[] = {
+  static const struct {
+    const char *header;
+    int64_t claimed;
+    int data;
+    const char *says;
+  } cases[] = {
       {"", -1, 0, "the header is not a JSON object"},
       {"{}", 100, 0, "its header would take 100 bytes"},
       {"{}", INT64_MAX, 0, "its header would take"},
@@ -29,28 +34,35 @@ static void test_bad_files(void) {
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 7, "the file, which is not whole"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 9, "1 bytes at its end"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]}}", -1, 16, "does not begin where"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", -1, 8, "tensor a (F32) has another size than its shape says"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", -1, 8,
+       "tensor a (F32) has another size than its shape says"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", -1, 8, "another size than its shape says"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", -1, 0, "impossibly large"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", -1, 0,
+       "impossibly large"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,8]}}", -1, 8, "too large"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}}", -1, 8, "too large"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,99999999999999999999]}}", -1, 8, "too large"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", -1, 8, "a natural number was expected"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[02],\"data_offsets\":[0,8]}}", -1, 8, "begins with 0"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", -1, 8, "a list that is too long"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}}", -1, 8,
+       "a list that is too long"},
       {"{\"a\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, "tensor a (F31) has an unknown type"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", -1, 8, "without dtype, shape or data_offsets"},
       {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8, "a key twice"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":1}}", -1, 8, "other than dtype"},
       {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", -1, 8, "data_offsets is not two numbers"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}", -1, 12,
-       "overlaps another"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8,
-       "overlaps another"},
-      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[12,20]}}", -1, 20,
-       "does not begin where"},
-      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[2,4]}}", -1, 4,
-       "tensor a stands twice"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+       "offsets\":[4,12]}}",
+       -1, 12, "overlaps another"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+       "offsets\":[0,8]}}",
+       -1, 8, "overlaps another"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+       "offsets\":[12,20]}}",
+       -1, 20, "does not begin where"},
+      {"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_"
+       "offsets\":[2,4]}}",
+       -1, 4, "tensor a stands twice"},
       {"{\"__metadata__\":1}", -1, 0, "__metadata__ is not an object"},
       {"{\"__metadata__\":{\"a\":1}}", -1, 0, "a string was expected"},
       {"{\"__metadata__\":{},\"__metadata__\":{}}", -1, 0, "__metadata__ stands twice"},
@@ -81,8 +93,9 @@ static void test_bad_files(void) {
 
 /* Every prefix of a good file, and every file with one byte changed, is read or refused; nothing is read outside it. */
 static void test_damage(void) {
-  const char *header = "{\"__metadata__\":{\"k\":\"v\\u00e9\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
-                       "\"b\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[8,12]}}";
+  const char *header =
+      "{\"__metadata__\":{\"k\":\"v\\u00e9\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
+      "\"b\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[8,12]}}";
   static char whole[512];
   size_t length;
   write_file("good.safetensors", header, -1, 12);
@@ -114,13 +127,15 @@ static void test_damage(void) {
 }
 
 static void test_types(void) {
-  const char *header = "{\"half\":{\"dtype\":\"F16\",\"shape\":[8],\"data_offsets\":[0,16]},"
-                       "\"brain\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[16,20]},"
-                       "\"double\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[20,28]},"
-                       "\"long\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[28,44]},"
-                       "\"small\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[44,45]},"
-                       "\"truth\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[45,47]}}";
-  static const uint16_t halves[] = {0x3C00, 0xC000, 0x7BFF, 0x0001, 0x7C00, 0x7E00, 0x0400, 0x8000}, brains[] = {0x3F80, 0xC0A0};
+  const char *header =
+      "{\"half\":{\"dtype\":\"F16\",\"shape\":[8],\"data_offsets\":[0,16]},"
+      "\"brain\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[16,20]},"
+      "\"double\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[20,28]},"
+      "\"long\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[28,44]},"
+      "\"small\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[44,45]},"
+      "\"truth\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[45,47]}}";
+  static const uint16_t halves[] = {0x3C00, 0xC000, 0x7BFF, 0x0001, 0x7C00, 0x7E00, 0x0400, 0x8000},
+                        brains[] = {0x3F80, 0xC0A0};
   static const double expected[] = {1, -2, 65504, 5.9604644775390625e-08, INFINITY, NAN, 6.103515625e-05, 0};
   double third = 1.0 / 3;
   int64_t longs[] = {-7, (int64_t)1 << 40};
@@ -140,9 +155,12 @@ static void test_types(void) {
   uint8_t truths[2];
   CHECK(lam_weights_read(weights, lam_weights_find(weights, "half"), LAM_TYPE_REAL, reals));
   for (int i = 0; i < 8; i++) CHECK_NEAR(reals[i], expected[i], 0);
-  CHECK(lam_weights_read(weights, lam_weights_find(weights, "brain"), LAM_TYPE_REAL, reals) && reals[0] == 1 && reals[1] == -5);
-  CHECK(lam_weights_read(weights, lam_weights_find(weights, "double"), LAM_TYPE_REAL, reals) && reals[0] == (lam_real)third);
-  CHECK(lam_weights_read(weights, lam_weights_find(weights, "truth"), LAM_TYPE_BOOLEAN, truths) && !truths[0] && truths[1]);
+  CHECK(lam_weights_read(weights, lam_weights_find(weights, "brain"), LAM_TYPE_REAL, reals) && reals[0] == 1 &&
+        reals[1] == -5);
+  CHECK(lam_weights_read(weights, lam_weights_find(weights, "double"), LAM_TYPE_REAL, reals) &&
+        reals[0] == (lam_real)third);
+  CHECK(lam_weights_read(weights, lam_weights_find(weights, "truth"), LAM_TYPE_BOOLEAN, truths) && !truths[0] &&
+        truths[1]);
   tiny_capture();
   CHECK(!lam_weights_read(weights, lam_weights_find(weights, "long"), LAM_TYPE_REAL, reals));
   CHECK(!lam_weights_read(weights, lam_weights_find(weights, "long"), LAM_TYPE_INTEGER, integers));
@@ -217,12 +235,19 @@ static void test_cut_write(void) {
 static void test_checkpoints(void) {
   CHECK(tiny_run(&line_program, "train --steps 3 --out line.safetensors --quiet") == 0);
   struct lam_run run = {0};
-  static const struct { const char *header; int data; const char *says; } cases[] = {
-      {"{\"slope\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4, "does not fit model linear: it lacks intercept"},
-      {"{\"slope\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"intercept\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[4,8]}}",
+  static const struct {
+    const char *header;
+    int data;
+    const char *says;
+  } cases[] = {
+      {"{\"slope\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4,
+       "does not fit model linear: it lacks intercept"},
+      {"{\"slope\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"intercept\":{\"dtype\":\"F32\",\"shape\":"
+       "[],\"data_offsets\":[4,8]}}",
        8, "tensor slope has axes [1] in the file and [] in the model"},
-      {"{\"slope\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[0,4]},\"intercept\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[4,8]}}", 8,
-       "tensor slope holds I32, where F32, F16, BF16 or F64 are wanted"},
+      {"{\"slope\":{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[0,4]},\"intercept\":{\"dtype\":\"F32\",\"shape\":["
+       "],\"data_offsets\":[4,8]}}",
+       8, "tensor slope holds I32, where F32, F16, BF16 or F64 are wanted"},
   };
   for (int i = 0; i < COUNT(cases); i++) {
     write_file("other.safetensors", cases[i].header, -1, cases[i].data);
@@ -234,7 +259,8 @@ static void test_checkpoints(void) {
   CHECK(tiny_run(&bigram_program, "generate --weights line.safetensors") == 1);
   CHECK(tiny_said("(linear) does not fit model bigram: it lacks table; it has intercept, slope"));
   write_file("weights.safetensors",
-             "{\"slope\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},\"intercept\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[4,8]},"
+             "{\"slope\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]},\"intercept\":{\"dtype\":\"F32\","
+             "\"shape\":[],\"data_offsets\":[4,8]},"
              "\"extra\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[8,12]}}",
              -1, 12);
   CHECK(tiny_run(&line_program, "train --resume --out weights.safetensors") == 1);

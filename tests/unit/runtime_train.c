@@ -104,7 +104,11 @@ static void test_evaluation(void) {
 }
 
 static void test_command_line(void) {
-  static const struct { const char *line; int code; const char *says; } cases[] = {
+  static const struct {
+    const char *line;
+    int code;
+    const char *says;
+  } cases[] = {
       {"", 2, "usage: line VERB"},
       {"--help", 0, "trains the model"},
       {"--version", 0, "line, made by Lamella test for hand"},
