@@ -42,15 +42,30 @@ static void port_set(struct lam_port *port, int64_t i, double number) {
   }
 }
 
-/* The element of memory laid out for full extents where present element `i` lies; ports have full extents, tensors present lengths. */
-static int64_t full_index(const struct lam_port *port, struct axis *const *axes, const int64_t *sizes, int64_t i) {
-  int64_t index = 0, stride = 1;
-  for (int k = port->rank - 1; k >= 0; k--) {
+/* The axes of a port: the batch first, then the value's others in its order. */
+static struct axis **port_axes(struct arena *arena, struct axis *const *axes, int count) {
+  struct axis **order = arena_new_array(arena, struct axis *, count);
+  int placed = 0;
+  for (int i = 0; i < count; i++)
+    if (!strcmp(axes[i]->name, "batch")) order[placed++] = axes[i];
+  for (int i = 0; i < count; i++)
+    if (strcmp(axes[i]->name, "batch")) order[placed++] = axes[i];
+  return order;
+}
+
+/* Where in a port's memory a tensor's element number `i` lies. Ports have the batch first and full extents; tensors have the
+   value's order and present lengths. */
+static int64_t full_index(struct axis *const *axes, int count, const int64_t *sizes, int64_t i) {
+  int64_t at[LAM_MAX_RANK], index = 0;
+  for (int k = count - 1; k >= 0; k--) {
     int64_t length = axis_length(axes[k], sizes);
-    index += i % length * stride;
+    at[k] = i % length;
     i /= length;
-    stride *= port->shape[k];
   }
+  for (int k = 0; k < count; k++)
+    if (!strcmp(axes[k]->name, "batch")) index = at[k];
+  for (int k = 0; k < count; k++)
+    if (strcmp(axes[k]->name, "batch")) index = index * axes[k]->extent + at[k];
   return index;
 }
 
@@ -66,7 +81,7 @@ static const double *read_input(void *context, const struct value *input) {
   if (!port) return NULL;
   int64_t count = present_count(input->axes, input->axis_count, running->sizes);
   double *data = arena_new_array(running->arena, double, count);
-  for (int64_t i = 0; i < count; i++) data[i] = port_get(port, full_index(port, input->axes, running->sizes, i));
+  for (int64_t i = 0; i < count; i++) data[i] = port_get(port, full_index(input->axes, input->axis_count, running->sizes, i));
   return data;
 }
 
@@ -93,7 +108,7 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   for (int i = 0; i < graph->outputs.count; i++) {
     struct lam_port *port = &running.routine->outputs[i];
     int64_t count = present_count(results[i].axes, results[i].axis_count, present);
-    for (int64_t k = 0; k < count; k++) port_set(port, full_index(port, results[i].axes, present, k), results[i].data[k]);
+    for (int64_t k = 0; k < count; k++) port_set(port, full_index(results[i].axes, results[i].axis_count, present, k), results[i].data[k]);
   }
   arena_free(arena);
 }
@@ -117,9 +132,10 @@ static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int
 }
 
 static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value) {
-  struct lam_port port = {.name = name, .axes = join_axes(arena, value->axes, value->axis_count), .type = (enum lam_type)value->kind,
+  struct axis **axes = port_axes(arena, value->axes, value->axis_count);
+  struct lam_port port = {.name = name, .axes = join_axes(arena, axes, value->axis_count), .type = (enum lam_type)value->kind,
                           .range = value->range ? value->range->extent : 0};
-  port.rank = copy_shape(port.shape, value->axes, value->axis_count, name);
+  port.rank = copy_shape(port.shape, axes, value->axis_count, name);
   port.data = lam_allocate(lam_count(port.shape, port.rank), lam_type_size(port.type));
   return port;
 }

@@ -2,6 +2,7 @@
 #include "frontend/lower.h"
 
 #include <errno.h>
+#include <ctype.h>
 #include <string.h>
 
 /* --- Files ---------------------------------------------------------------------------------------------------------------- */
@@ -11,12 +12,20 @@ static const char *folder_of(struct arena *arena, const char *path) {
   return slash ? arena_copy(arena, path, (size_t)(slash - path)) : "";
 }
 
+/* The file's name as a C identifier: what the emitted files, structs and functions are called. */
 static const char *program_name(struct arena *arena, const char *path) {
+  static const char keywords[] =
+      " auto break case char const continue default do double else enum extern float for goto if inline int long register restrict"
+      " return short signed sizeof static struct switch typedef union unsigned void volatile while ";
   const char *slash = strrchr(path, '/');
   const char *base = slash ? slash + 1 : path;
   const size_t length = strlen(base), ending = strlen(".lam");
   const bool has_ending = length > ending && !strcmp(base + length - ending, ".lam");
-  return arena_copy(arena, base, has_ending ? length - ending : length);
+  char *name = arena_copy(arena, base, has_ending ? length - ending : length);
+  for (char *letter = name; *letter; letter++)
+    if (!isalnum((unsigned char)*letter)) *letter = '_';
+  const bool reserved = isdigit((unsigned char)*name) || strstr(keywords, arena_format(arena, " %s ", name));
+  return reserved ? arena_format(arena, "spec_%s", name) : name;
 }
 
 static struct file *load_file(struct lowering *lowering, const struct source *source);

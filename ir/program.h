@@ -25,7 +25,7 @@
      synthesize  makes a synthetic data set whole: one output for each column, with axis `example`.  */
 struct program {
   struct arena *arena;
-  const char *name;  /* of the spec's file, without directory and .lam */
+  const char *name;  /* of the spec's file, without directory and .lam, as a C identifier */
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
