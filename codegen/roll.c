@@ -167,11 +167,14 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
 /* --- Which runs to roll ------------------------------------------------------------------------------------------------- */
 
 /* In tenths of a line. */
-enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 22, COST_SINGLE_TABLE = 14 };
+enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 12, COST_POINTER = 3, COST_NUMBER = 1 };
 
-static int roll_cost(struct launch *const *launches, const struct roll *roll) {
-  int cost = COST_LOOP + roll->period * COST_LAUNCH;
-  for (int position = 0; position < roll->period; position++) {
+static int plain_cost(const struct roll *roll) { return COST_LOOP + roll->period * COST_LAUNCH; }
+
+/* At least `limit` when it is no less. */
+static int roll_cost(struct launch *const *launches, const struct roll *roll, int limit) {
+  int cost = plain_cost(roll);
+  for (int position = 0; position < roll->period && cost < limit; position++) {
     const struct launch *launch = launches[roll->first + position];
     for (int argument = 0; argument < launch->arguments.count; argument++) {
       switch (roll_argument(launches, roll, position, argument).form) {
@@ -184,7 +187,7 @@ static int roll_cost(struct launch *const *launches, const struct roll *roll) {
           break;
         case FORM_TABLE:
           if (can_be_copies(launches, roll, position, argument)) break;
-          cost += launch->arguments.items[argument].buffer ? COST_TABLE : COST_SINGLE_TABLE;
+          cost += COST_TABLE + roll->copies * (launch->arguments.items[argument].buffer ? COST_POINTER : COST_NUMBER);
           break;
       }
     }
@@ -214,20 +217,20 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
   for (int first = count - 1; first >= 0; first--) {
     best[first] = (struct roll){first, 1, 1};
     cost[first] = cost[first + 1] + COST_LAUNCH;
-    int covered = 0; /* by a shorter period: a multiple of it cannot do better */
+    int covered = 0; /* by a shorter period, without tables: a multiple of it cannot do better */
     for (int period = 1; first + period < count; period++)
       reach[period] = same_call(launches[first], launches[first + period]) ? reach[period] + 1 : 0;
     for (int period = 1; first + 2 * period <= count; period++) {
       int copies = reach[period] / period + 1;
       if (copies < 2 || copies * period <= covered) continue;
-      covered = copies * period;
       for (int fewer = 0; fewer < 2 && copies - fewer >= 2; fewer++) {
         struct roll roll = {first, period, copies - fewer};
-        int after = first + roll.period * roll.copies;
+        int after = cost[first + roll.period * roll.copies];
         /* Even without tables it would be no better: most candidates end here. */
-        if (cost[after] + COST_LOOP + period * COST_LAUNCH >= cost[first]) continue;
-        int total = cost[after] + roll_cost(launches, &roll);
-        if (total < cost[first]) cost[first] = total, best[first] = roll;
+        if (after + plain_cost(&roll) >= cost[first]) continue;
+        int own = roll_cost(launches, &roll, cost[first] - after);
+        if (own == plain_cost(&roll) && !fewer) covered = copies * period;
+        if (after + own < cost[first]) cost[first] = after + own, best[first] = roll;
       }
     }
   }
