@@ -179,24 +179,11 @@ static void lam_session_write(const struct lam_session *session, int32_t token) 
     printf("%d ", (int)token);
 }
 
-static bool lam_session_vocabulary(struct lam_session *session, struct lam_run *run) {
+static bool lam_session_vocabulary(struct lam_session *session, const struct lam_run *run) {
   const struct lam_data *data = session->program->data;
   session->has_text = data && data->tokenizer != LAM_NO_TOKENIZER;
   if (!session->has_text || lam_vocabulary_recall(&session->vocabulary, data->tokenizer, &run->facts)) return true;
-  /* Weights from elsewhere do not carry the vocabulary; the text that it comes from may be at hand. */
-  size_t length;
-  char *text = data->source == LAM_TEXT
-                   ? lam_read_file(data->path, ": the characters that ids stand for are unknown", &length)
-                   : NULL;
-  unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
-  bool good = text && lam_vocabulary_collect(set, text, length, data->path);
-  if (good)
-    lam_vocabulary_from_set(&session->vocabulary, set);
-  else if (data->source != LAM_TEXT)
-    lam_error("the weights do not hold a vocabulary: they were not written by this program's train");
-  free(text);
-  free(set);
-  return good;
+  return lam_error("the weights hold no vocabulary: they were not written by this program's train");
 }
 
 static bool lam_session_prompt(struct lam_session *session, const struct lam_options *options) {

@@ -9,14 +9,14 @@
 static void lam_info_ports(const char *routine, const struct lam_port *ports, int count, const char *direction) {
   static const char *const types[] = {"real", "integer", "boolean"};
   char shape[LAM_SHAPE_TEXT];
-  for (int i = 0; i < count; i++)
-    printf("  %-10s %s %s %s %s\n", routine, direction, ports[i].name,
-           lam_shape_text(shape, ports[i].axes, ports[i].shape, ports[i].rank), types[ports[i].type]);
+  for (const struct lam_port *port = ports; port < ports + count; port++)
+    printf("  %-10s %s %s %s %s\n", routine, direction, port->name,
+           lam_shape_text(shape, port->axes, port->shape, port->rank), types[port->type]);
 }
 
 static void lam_info_data(const struct lam_data *data) {
-  static const char *const sources[] = {"text", "CSV", "synthetic"}, *const tokenizers[] = {"", ", characters",
-                                                                                            ", bytes"};
+  static const char *const sources[] = {"text", "CSV", "synthetic"};
+  static const char *const tokenizers[] = {"", ", characters", ", bytes"};
   printf("data      %s: %s %s%s, split %g", data->name, sources[data->source], data->path ? data->path : "",
          tokenizers[data->tokenizer], data->split);
   if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
@@ -25,17 +25,13 @@ static void lam_info_data(const struct lam_data *data) {
 }
 
 static void lam_info_settings(const struct lam_settings *settings) {
-  printf("training  batch %lld", (long long)settings->batch);
-  if (settings->accumulate > 1) printf(" x %lld", (long long)settings->accumulate);
-  if (settings->steps >= 0)
-    printf(", %lld steps", (long long)settings->steps);
-  else
-    printf(", %lld epochs", (long long)settings->epochs);
+  bool steps = settings->steps >= 0;
+  printf("training  batch %lld x %lld, %lld %s, seed %lu", (long long)settings->batch, (long long)settings->accumulate,
+         (long long)(steps ? settings->steps : settings->epochs), steps ? "steps" : "epochs",
+         (unsigned long)settings->seed);
   if (settings->clip > 0) printf(", clip %g", settings->clip);
   if (settings->average > 0) printf(", average %g", settings->average);
-  printf(", seed %lu", (unsigned long)settings->seed);
-  if (settings->initial) printf(", from %s", settings->initial);
-  putchar('\n');
+  printf("%s%s\n", settings->initial ? ", from " : "", settings->initial ? settings->initial : "");
 }
 
 static int lam_info_main(struct lam_program *program, const struct lam_options *options) {

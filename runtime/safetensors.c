@@ -150,66 +150,55 @@ static int lam_json_numbers(struct lam_json *json, uint64_t *numbers, int limit)
   return count;
 }
 
+/* The next key of an object, past its ':'; NULL after the last. `*first` is true before the first. */
+static const char *lam_json_member(struct lam_json *json, bool *first) {
+  if (*first) lam_json_want(json, '{', "an object was expected");
+  if (lam_json_next(json, '}') || json->problem) return NULL;
+  if (!*first) lam_json_want(json, ',', "',' or '}' was expected");
+  *first = false;
+  const char *key = lam_json_name(json);
+  lam_json_want(json, ':', "':' was expected");
+  return json->problem ? NULL : key;
+}
+
 static void lam_json_metadata(struct lam_json *json, struct lam_pairs *metadata) {
-  lam_json_want(json, '{', "__metadata__ is not an object");
-  if (json->problem || lam_json_next(json, '}')) return;
-  do {
+  const char *key;
+  for (bool first = true; (key = lam_json_member(json, &first)) != NULL;) {
     size_t length;
-    const char *key = lam_json_name(json);
-    lam_json_want(json, ':', "':' was expected");
     const char *value = lam_json_string(json, &length);
     if (!json->problem) lam_pairs_add(metadata, key, value, length);
-  } while (lam_json_next(json, ','));
-  lam_json_want(json, '}', "__metadata__ without end");
+  }
 }
 
 static void lam_json_entry(struct lam_json *json, struct lam_entry *entry) {
   uint64_t shape[LAM_MAX_RANK] = {0}, offsets[2] = {0};
-  bool has_shape = false, has_offsets = false;
-  lam_json_want(json, '{', "a tensor's entry is not an object");
-  do {
-    const char *key = lam_json_name(json);
-    lam_json_want(json, ':', "':' was expected");
-    if (json->problem) return;
-    if (!strcmp(key, "dtype") && !entry->type_name) {
-      entry->type_name = lam_json_name(json);
-    } else if (!strcmp(key, "shape") && !has_shape) {
-      entry->rank = lam_json_numbers(json, shape, LAM_MAX_RANK);
-      has_shape = true;
-    } else if (!strcmp(key, "data_offsets") && !has_offsets) {
-      if (lam_json_numbers(json, offsets, 2) != 2) lam_json_fail(json, "data_offsets is not two numbers");
-      has_offsets = true;
-    } else {
-      lam_json_fail(json, "a tensor's entry has a key twice, or one other than dtype, shape and data_offsets");
-    }
-  } while (lam_json_next(json, ','));
-  lam_json_want(json, '}', "a tensor's entry without end");
-  if (!entry->type_name || !has_shape || !has_offsets)
-    lam_json_fail(json, "a tensor without dtype, shape or data_offsets");
+  int seen = 0;
+  const char *key;
+  for (bool first = true; (key = lam_json_member(json, &first)) != NULL;) {
+    int bit = !strcmp(key, "dtype") ? 1 : !strcmp(key, "shape") ? 2 : !strcmp(key, "data_offsets") ? 4 : 0;
+    if (!bit || seen & bit) lam_json_fail(json, "a tensor has a key twice, or one other than dtype, shape, data_offsets");
+    seen |= bit;
+    if (bit == 1) entry->type_name = lam_json_name(json);
+    if (bit == 2) entry->rank = lam_json_numbers(json, shape, LAM_MAX_RANK);
+    if (bit == 4 && lam_json_numbers(json, offsets, 2) != 2) lam_json_fail(json, "data_offsets is not two numbers");
+  }
+  if (seen != 7) lam_json_fail(json, "a tensor without dtype, shape or data_offsets");
   for (int i = 0; i < entry->rank; i++) entry->shape[i] = (int64_t)shape[i];
   entry->begin = offsets[0], entry->end = offsets[1];
 }
 
 static void lam_json_header(struct lam_json *json, struct lam_weights *weights) {
   int64_t capacity = 0;
-  bool has_metadata = false;
-  lam_json_want(json, '{', "the header is not a JSON object");
-  if (!json->problem && !lam_json_next(json, '}')) {
-    do {
-      const char *name = lam_json_name(json);
-      lam_json_want(json, ':', "':' was expected");
-      if (json->problem) return;
-      if (!strcmp(name, "__metadata__")) {
-        if (has_metadata) lam_json_fail(json, "__metadata__ stands twice");
-        has_metadata = true;
-        lam_json_metadata(json, &weights->metadata);
-      } else {
-        weights->entries = lam_grow(weights->entries, weights->count, &capacity, sizeof *weights->entries);
-        weights->entries[weights->count] = (struct lam_entry){.name = name};
-        lam_json_entry(json, &weights->entries[weights->count++]);
-      }
-    } while (lam_json_next(json, ','));
-    lam_json_want(json, '}', "',' or '}' was expected");
+  const char *name;
+  for (bool first = true; (name = lam_json_member(json, &first)) != NULL;) {
+    if (!strcmp(name, "__metadata__")) {
+      if (weights->metadata.count) lam_json_fail(json, "__metadata__ stands twice");
+      lam_json_metadata(json, &weights->metadata);
+    } else {
+      weights->entries = lam_grow(weights->entries, weights->count, &capacity, sizeof *weights->entries);
+      weights->entries[weights->count] = (struct lam_entry){.name = name};
+      lam_json_entry(json, &weights->entries[weights->count++]);
+    }
   }
   lam_json_next(json, 0x7F);
   if (json->at != json->end) lam_json_fail(json, "something stands after the header's object");
@@ -329,23 +318,10 @@ static double lam_element(int type, const unsigned char *at) {
     int64_t i64;
   } bits;
   memcpy(&bits, at, lam_file_types[type].bytes);
-  switch (type) {
-    case LAM_F32:
-      return (double)bits.f32;
-    case LAM_F64:
-      return bits.f64;
-    case LAM_F16:
-      return lam_half(bits.u16);
-    case LAM_BF16:
-      bits.u32 = (uint32_t)bits.u16 << 16;
-      return (double)bits.f32;
-    case LAM_I32:
-      return bits.i32;
-    case LAM_I64:
-      return (double)bits.i64;
-    default:
-      return *at;
-  }
+  if (type == LAM_BF16) bits.u32 = (uint32_t)bits.u16 << 16;
+  if (type == LAM_F32 || type == LAM_BF16) return (double)bits.f32;
+  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? bits.f64 : lam_half(bits.u16);
+  return type == LAM_I32 ? bits.i32 : type == LAM_I64 ? (double)bits.i64 : *at;
 }
 
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {

@@ -1,5 +1,6 @@
-/* Two programs made by hand, as the compiler would make them: a line with noise, momentum and an average; and a bigram model of text
-   that also remembers how many tokens it has seen. Their arithmetic is plain, so that what a test sees is the runtime. */
+/* Two programs made by hand, as the compiler would make them: a line with noise, momentum and an average; and a bigram
+   model of text that also remembers how many tokens it has seen. Their arithmetic is plain, so that what a test sees is
+   the runtime. */
 #ifndef TESTS_UNIT_TINY_PROGRAM_H
 #define TESTS_UNIT_TINY_PROGRAM_H
 
@@ -19,7 +20,7 @@
 static const struct lam_verb *const tiny_verbs[] = {&lam_train_verb,   &lam_eval_verb, &lam_generate_verb,
                                                     &lam_predict_verb, &lam_info_verb, NULL};
 
-/* --- A line: y = slope x + intercept ------------------------------------------------------------------------------------------ */
+/* --- A line: y = slope x + intercept ------------------------------------------------------------------------------ */
 
 enum { LINE_BATCH = 4, LINE_EXAMPLES = 50 };
 static lam_real line_state[6]; /* slope, intercept, their momentum, their averages */
@@ -138,7 +139,7 @@ static void line_prepare(void) {
   for (int i = 0; i < LINE_BATCH; i++) line_weight[i] = 1;
 }
 
-/* --- A bigram: the next token's counts, as logits ----------------------------------------------------------------------------- */
+/* --- A bigram: the next token's counts, as logits ----------------------------------------------------------------- */
 
 enum { BIGRAM_BATCH = 2, BIGRAM_LENGTH = 8, BIGRAM_IDS = 16, BIGRAM_WINDOW = 4, BIGRAM_CAPACITY = 8 };
 static lam_real bigram_table[BIGRAM_IDS * BIGRAM_IDS], bigram_weight[BIGRAM_BATCH * BIGRAM_LENGTH], bigram_loss,
@@ -269,7 +270,7 @@ static struct lam_program bigram_program = {
                  [LAM_EVALUATE] = {1, bigram_evaluate, bigram_inputs, 3, bigram_evaluate_outputs, 2},
                  [LAM_STEP] = {1, bigram_step, bigram_step_inputs, 2, bigram_step_outputs, 1}}};
 
-/* --- Running them ---------------------------------------------------------------------------------------------------------------- */
+/* --- Running them ------------------------------------------------------------------------------------------------- */
 
 /* A folder of the test's own, which is where it works. */
 static inline void tiny_folder(void) {
