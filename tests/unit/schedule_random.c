@@ -40,10 +40,10 @@ static void check_sample(struct sample *sample, int choice) {
 
 int main(void) {
   uint64_t seed = check_random();
-  for (int i = 0; i < 12 * OP_COUNT + 150; i++) {
+  for (int i = 0; i < 24 * OP_COUNT + 600; i++) {
     struct arena *arena = arena_new();
     int flags = i % 2 ? SAMPLE_SIZES : 0;
-    struct sample *sample = i < 12 * OP_COUNT ? sample_operation(arena, (enum op)(i / 12), seed + (uint64_t)i, flags)
+    struct sample *sample = i < 24 * OP_COUNT ? sample_operation(arena, (enum op)(i / 24), seed + (uint64_t)i, flags)
                                               : sample_graph(arena, 5 + i % 13, seed + (uint64_t)i, flags);
     if (sample->stage != STAGE_LOWERED) check_sample(sample, i);
     arena_free(arena);
