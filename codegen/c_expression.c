@@ -240,20 +240,24 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
   return piece_name(arena_format(writer->arena, "lam_fold_%s_array(%s, %d)", sum ? "add" : "max", pointer.text, x->lanes));
 }
 
-static struct piece draw_piece(struct writer *writer, const struct expression *x) {
-  const char *texts[5];
-  for (int i = 0; i < 5; i++) {
-    struct piece argument = scalar_piece(writer, x->arguments[i]);
-    /* Each is a 32-bit counter but for the element, and C converts modulo 2^32 (2^64) as the generator does. */
-    if (i < 4 && x->arguments[i]->type == TYPE_REAL) bug("%s: a real counter", writer->function->name);
-    texts[i] = argument.text;
+/* Each is a counter of 32 bits: what is wider is cut off, as the generator's definition says. */
+void draw_counters(struct writer *writer, const struct expression *draw, const char *texts[4]) {
+  for (int i = 0; i < 4; i++) {
+    const struct expression *x = draw->arguments[i];
+    struct piece argument = scalar_piece(writer, x);
     int64_t number;
-    if (is_literal(x->arguments[i], &number)) texts[i] = arena_format(writer->arena, "%lldu", (long long)(uint32_t)number);
-    else if (i < 4 && x->arguments[i]->type == TYPE_INDEX) texts[i] = piece_fill(writer->arena, "(uint32_t)$0", &argument).text;
+    if (x->type == TYPE_REAL) bug("%s: a real counter", writer->function->name);
+    if (is_literal(x, &number)) texts[i] = arena_format(writer->arena, "%lluu", (unsigned long long)(uint32_t)number);
+    else texts[i] = x->type == TYPE_INDEX ? piece_fill(writer->arena, "(uint32_t)$0", &argument).text : argument.text;
   }
+}
+
+static struct piece draw_piece(struct writer *writer, const struct expression *x) {
+  const char *texts[4];
+  draw_counters(writer, x, texts);
   const char *name = x->distribution == DISTRIBUTION_NORMAL ? "normal" : "uniform";
   return piece_name(arena_format(writer->arena, "lam_draw_%s(%s, %s, %s, %s, %s)", name, texts[0], texts[1], texts[2], texts[3],
-                                 texts[4]));
+                                 scalar_text(writer, x->arguments[4])));
 }
 
 struct piece scalar_piece(struct writer *writer, const struct expression *x) {

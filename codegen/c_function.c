@@ -234,6 +234,7 @@ static void print_loop(struct writer *writer, const struct statement *s) {
     print_unrolled(writer, s);
     return;
   }
+  if (writer->target->simd && print_transpose(writer, s)) return;
   struct scope scope = scope_open(writer);
   const char *loop = loop_head(writer, s);
   bool parallel = s->loop == LOOP_PARALLEL && !writer->in_parallel;

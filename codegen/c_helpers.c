@@ -140,6 +140,58 @@ static const struct helper helpers[] = {
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"
      "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"
      "}\n"},
+    {"avx2", "lam_multiply_high",
+     "/* The high halves of 32-bit products. */\n"
+     "__m256i lam_multiply_high(__m256i x, __m256i y) {\n"
+     "  const __m256i even = _mm256_mul_epu32(x, y);\n"
+     "  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), y);\n"
+     "  return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);\n"
+     "}\n"},
+    {"avx2", "lam_draw_uniform_lanes",
+     "/* lam_draw_uniform for `element` and those that follow it. */\n"
+     "__m256 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element) {\n"
+     "  const __m256i first = _mm256_set1_epi32((int32_t)0xD2511F53u), second = _mm256_set1_epi32((int32_t)0xCD9E8D57u);\n"
+     "  __m256i a = _mm256_set1_epi32((int32_t)step), b = _mm256_set1_epi32((int32_t)example);\n"
+     "  __m256i c = _mm256_add_epi32(_mm256_set1_epi32((int32_t)(uint32_t)element), lam_lane_numbers());\n"
+     "  const __m256i top = _mm256_set1_epi32(INT32_MIN), start = _mm256_set1_epi32((int32_t)(uint32_t)element);\n"
+     "  const __m256i wrapped = _mm256_cmpgt_epi32(_mm256_xor_si256(start, top), _mm256_xor_si256(c, top));\n"
+     "  __m256i d = _mm256_sub_epi32(_mm256_set1_epi32((int32_t)(uint32_t)(element >> 32)), wrapped);\n"
+     "  for (int i = 0; i < 10; i++) {\n"
+     "    const __m256i high = _mm256_xor_si256(d, lam_multiply_high(a, first));\n"
+     "    const __m256i low = _mm256_mullo_epi32(a, first);\n"
+     "    a = _mm256_xor_si256(_mm256_xor_si256(b, lam_multiply_high(c, second)), _mm256_set1_epi32((int32_t)seed));\n"
+     "    b = _mm256_mullo_epi32(c, second);\n"
+     "    c = _mm256_xor_si256(high, _mm256_set1_epi32((int32_t)stream));\n"
+     "    d = low;\n"
+     "    seed += 0x9E3779B9u;\n"
+     "    stream += 0xBB67AE85u;\n"
+     "  }\n"
+     "  return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32(a, 8)), _mm256_set1_ps(1.0f / 16777216));\n"
+     "}\n"},
+    {"avx2", "lam_parts",
+     "/* One part of 4 numbers from each of 2 rows. */\n"
+     "__m256 lam_parts(const float *x, int64_t row) {\n"
+     "  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + row), 1);\n"
+     "}\n"},
+    {"avx2", "lam_transpose",
+     "/* y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row. */\n"
+     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count) {\n"
+     "  int64_t k = 0;\n"
+     "  for (; k + 4 <= count; k += 4) {\n"
+     "    const __m256 a = lam_parts(x + k, x_row * 4), b = lam_parts(x + x_row + k, x_row * 4);\n"
+     "    const __m256 c = lam_parts(x + x_row * 2 + k, x_row * 4), d = lam_parts(x + x_row * 3 + k, x_row * 4);\n"
+     "    const __m256d ab_lo = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));\n"
+     "    const __m256d cd_lo = _mm256_castps_pd(_mm256_unpacklo_ps(c, d));\n"
+     "    const __m256d ab_hi = _mm256_castps_pd(_mm256_unpackhi_ps(a, b));\n"
+     "    const __m256d cd_hi = _mm256_castps_pd(_mm256_unpackhi_ps(c, d));\n"
+     "    _mm256_storeu_ps(y + k * y_row, _mm256_castpd_ps(_mm256_unpacklo_pd(ab_lo, cd_lo)));\n"
+     "    _mm256_storeu_ps(y + (k + 1) * y_row, _mm256_castpd_ps(_mm256_unpackhi_pd(ab_lo, cd_lo)));\n"
+     "    _mm256_storeu_ps(y + (k + 2) * y_row, _mm256_castpd_ps(_mm256_unpacklo_pd(ab_hi, cd_hi)));\n"
+     "    _mm256_storeu_ps(y + (k + 3) * y_row, _mm256_castpd_ps(_mm256_unpackhi_pd(ab_hi, cd_hi)));\n"
+     "  }\n"
+     "  for (; k < count; k++)\n"
+     "    for (int lane = 0; lane < 8; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"
+     "}\n"},
 
     /* --- AVX-512 --- */
     {"avx512", "lam_lane_numbers",
@@ -177,6 +229,62 @@ static const struct helper helpers[] = {
      "  __m128 y = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));\n"
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"
      "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"
+     "}\n"},
+    {"avx512", "lam_multiply_high",
+     "/* The high halves of 32-bit products. */\n"
+     "__m512i lam_multiply_high(__m512i x, __m512i y) {\n"
+     "  const __m512i even = _mm512_mul_epu32(x, y);\n"
+     "  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), y);\n"
+     "  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);\n"
+     "}\n"},
+    {"avx512", "lam_draw_uniform_lanes",
+     "/* lam_draw_uniform for `element` and those that follow it. */\n"
+     "__m512 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element) {\n"
+     "  const __m512i first = _mm512_set1_epi32((int32_t)0xD2511F53u), second = _mm512_set1_epi32((int32_t)0xCD9E8D57u);\n"
+     "  __m512i a = _mm512_set1_epi32((int32_t)step), b = _mm512_set1_epi32((int32_t)example);\n"
+     "  __m512i c = _mm512_add_epi32(_mm512_set1_epi32((int32_t)(uint32_t)element), lam_lane_numbers());\n"
+     "  const __m512i start = _mm512_set1_epi32((int32_t)(uint32_t)element);\n"
+     "  const __mmask16 wrapped = _mm512_cmplt_epu32_mask(c, start);\n"
+     "  __m512i d = _mm512_set1_epi32((int32_t)(uint32_t)(element >> 32));\n"
+     "  d = _mm512_mask_add_epi32(d, wrapped, d, _mm512_set1_epi32(1));\n"
+     "  for (int i = 0; i < 10; i++) {\n"
+     "    const __m512i high = _mm512_xor_si512(d, lam_multiply_high(a, first));\n"
+     "    const __m512i low = _mm512_mullo_epi32(a, first);\n"
+     "    a = _mm512_xor_si512(_mm512_xor_si512(b, lam_multiply_high(c, second)), _mm512_set1_epi32((int32_t)seed));\n"
+     "    b = _mm512_mullo_epi32(c, second);\n"
+     "    c = _mm512_xor_si512(high, _mm512_set1_epi32((int32_t)stream));\n"
+     "    d = low;\n"
+     "    seed += 0x9E3779B9u;\n"
+     "    stream += 0xBB67AE85u;\n"
+     "  }\n"
+     "  return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(a, 8)), _mm512_set1_ps(1.0f / 16777216));\n"
+     "}\n"},
+    {"avx512", "lam_parts",
+     "/* One part of 4 numbers from each of 4 rows. */\n"
+     "__m512 lam_parts(const float *x, int64_t row) {\n"
+     "  __m512 parts = _mm512_castps128_ps512(_mm_loadu_ps(x));\n"
+     "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row), 1);\n"
+     "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 2), 2);\n"
+     "  return _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 3), 3);\n"
+     "}\n"},
+    {"avx512", "lam_transpose",
+     "/* y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row. */\n"
+     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count) {\n"
+     "  int64_t k = 0;\n"
+     "  for (; k + 4 <= count; k += 4) {\n"
+     "    const __m512 a = lam_parts(x + k, x_row * 4), b = lam_parts(x + x_row + k, x_row * 4);\n"
+     "    const __m512 c = lam_parts(x + x_row * 2 + k, x_row * 4), d = lam_parts(x + x_row * 3 + k, x_row * 4);\n"
+     "    const __m512d ab_lo = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));\n"
+     "    const __m512d cd_lo = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));\n"
+     "    const __m512d ab_hi = _mm512_castps_pd(_mm512_unpackhi_ps(a, b));\n"
+     "    const __m512d cd_hi = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));\n"
+     "    _mm512_storeu_ps(y + k * y_row, _mm512_castpd_ps(_mm512_unpacklo_pd(ab_lo, cd_lo)));\n"
+     "    _mm512_storeu_ps(y + (k + 1) * y_row, _mm512_castpd_ps(_mm512_unpackhi_pd(ab_lo, cd_lo)));\n"
+     "    _mm512_storeu_ps(y + (k + 2) * y_row, _mm512_castpd_ps(_mm512_unpacklo_pd(ab_hi, cd_hi)));\n"
+     "    _mm512_storeu_ps(y + (k + 3) * y_row, _mm512_castpd_ps(_mm512_unpackhi_pd(ab_hi, cd_hi)));\n"
+     "  }\n"
+     "  for (; k < count; k++)\n"
+     "    for (int lane = 0; lane < 16; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"
      "}\n"},
 };
 

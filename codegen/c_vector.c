@@ -241,6 +241,20 @@ static const char *convert(struct writer *writer, const struct expression *x) {
 
 static const char *whole_text(struct writer *writer, const struct expression *x);
 
+/* Uniform numbers for elements that follow each other, all at once. */
+static const char *draw(struct writer *writer, const struct expression *x) {
+  const struct expression *base;
+  bool alike = x->distribution == DISTRIBUTION_UNIFORM && writer->simd->vector[OPERATION_random_uniform];
+  for (int i = 0; i < 4 && alike; i++) alike = !has_lanes(writer, x->arguments[i]);
+  if (!alike || x->arguments[4]->type != TYPE_INDEX || !splits_lane(writer, x->arguments[4], &base)) return by_lanes(writer, x);
+  const char *texts[4];
+  struct piece arguments[5];
+  draw_counters(writer, x, texts);
+  for (int i = 0; i < 4; i++) arguments[i] = piece_name(texts[i]);
+  arguments[4] = scalar_piece(writer, base);
+  return piece_fill(writer->arena, row(writer, OPERATION_random_uniform), arguments).text;
+}
+
 /* The value of every lane, as a C expression. What must be done before it is printed on lines of its own, and so is what would
    make a long expression of nested calls. */
 static const char *vector_text(struct writer *writer, const struct expression *x) {
@@ -274,8 +288,9 @@ static const char *whole_text(struct writer *writer, const struct expression *x)
     case EXPRESSION_CONVERT:
       return convert(writer, x);
     case EXPRESSION_FOLD:
-    case EXPRESSION_DRAW:
       return by_lanes(writer, x);
+    case EXPRESSION_DRAW:
+      return draw(writer, x);
   }
   bug("no such expression");
 }

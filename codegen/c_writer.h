@@ -66,6 +66,8 @@ struct piece scalar_piece(struct writer *writer, const struct expression *expres
 const char *scalar_text(struct writer *writer, const struct expression *expression);
 /* "x", "x + 3": a pointer to an element. */
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index);
+/* The first four counters of a draw as C arguments. */
+void draw_counters(struct writer *writer, const struct expression *draw, const char *texts[4]);
 /* A number in an expression is an integer. */
 bool is_literal(const struct expression *expression, int64_t *number);
 
@@ -74,6 +76,11 @@ bool is_literal(const struct expression *expression, int64_t *number);
 void vector_loop(struct writer *writer, const struct statement *loop);
 /* The C array that holds the lanes of a vector, stored there by a line printed now. `type` tells reals, integers, booleans. */
 const char *vector_spill(struct writer *writer, const char *name, enum type type, const char *vector);
+
+/* --- c_pattern.c: loops that have a better text than their parts ---------------------------------------------------------------------- */
+
+/* Prints a serial loop that copies rows to columns, vector by vector, as calls that transpose in registers; false when it is none. */
+bool print_transpose(struct writer *writer, const struct statement *loop);
 
 /* --- c_registers.c ---------------------------------------------------------------------------------------------------------------- */
 

@@ -138,7 +138,8 @@ static const struct expression *real(struct fixture *f, int depth) {
       static const enum storage storages[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGE_I8, STORAGE_I32, STORAGE_BOOL};
       if (choose(f, 2)) return expression_cast(arena, storages[choose(f, 6)], exact(f));
       const struct expression *const counters[5] = {expression_variable(arena, f->k), expression_number(arena, TYPE_INTEGER, 77),
-                                                    expression_index(arena, 3), expression_load(arena, f->integers, f->at), f->at};
+                                                    expression_index(arena, 3),
+                                                    choose(f, 2) ? expression_load(arena, f->integers, f->at) : expression_number(arena, TYPE_INTEGER, 5), f->at};
       return expression_draw(arena, choose(f, 2) ? DISTRIBUTION_UNIFORM : DISTRIBUTION_NORMAL, counters);
     }
     case 10: {
@@ -212,6 +213,7 @@ static struct function *tile_function(struct arena *arena, const struct target *
   struct array *flags = block_array(arena, block, "flags", TYPE_BOOLEAN, MEMORY_REGISTER, lanes);
   struct array *counts = block_array(arena, block, "counts", TYPE_INTEGER, MEMORY_REGISTER, lanes);
   struct array *folded = block_array(arena, block, "folded", TYPE_REAL, MEMORY_REGISTER, 2 * rows);
+  struct array *columns = block_array(arena, block, "columns", TYPE_REAL, MEMORY_STACK, 10 * lanes);
   struct array *row = block_array(arena, block, "row", TYPE_REAL, MEMORY_STACK, 2 * lanes);
   block_comment(arena, block, "A tile of registers.");
   for (int pass = 0; pass < 2; pass++) {
@@ -253,6 +255,16 @@ static struct function *tile_function(struct arena *arena, const struct target *
   block_store(arena, &guard->body, flags, lane, apply(&f, OP_not, expression_load(arena, flags, lane), NULL));
   block_store(arena, &guard->body, counts, lane,
               apply(&f, OP_add, expression_load(arena, counts, lane), expression_number(arena, TYPE_INTEGER, 1)));
+  /* Rows to columns, which has a text of its own. */
+  struct statement *k = block_loop(arena, block, LOOP_SERIAL, "k", expression_index(arena, 5));
+  for (int v = 0; v < 2; v++) {
+    const struct expression *at_k = expression_variable(arena, k->variable);
+    l = block_loop(arena, &k->body, LOOP_VECTOR, "l", wide);
+    lane = expression_variable(arena, l->variable);
+    const struct expression *from = index_add(arena, index_add(arena, index_multiply(arena, lane, 3), at_k), expression_index(arena, v * 7));
+    const struct expression *to = index_add(arena, index_add(arena, lane, index_multiply(arena, at_k, 2 * lanes)), expression_index(arena, v * lanes));
+    block_store(arena, &l->body, columns, to, expression_load(arena, f.a, from));
+  }
   /* Scattered and strided stores. */
   l = block_loop(arena, block, LOOP_VECTOR, "l", wide);
   lane = expression_variable(arena, l->variable);
@@ -276,6 +288,10 @@ static struct function *tile_function(struct arena *arena, const struct target *
   struct statement *r = block_loop(arena, block, LOOP_UNROLLED, "r", expression_index(arena, 2 * rows));
   const struct expression *at = expression_variable(arena, r->variable);
   block_store(arena, &r->body, f.y, at, expression_load(arena, folded, at));
+  struct statement *copied = block_loop(arena, block, LOOP_SERIAL, "i", expression_index(arena, COUNT - 40));
+  const struct expression *at_i = expression_variable(arena, copied->variable);
+  block_store(arena, &copied->body, f.y, index_add(arena, at_i, expression_index(arena, 40)),
+              expression_load(arena, columns, at_i));
   struct statement *last = block_if(arena, block, apply(&f, OP_le, expression_variable(arena, f.k), expression_number(arena, TYPE_INTEGER, 1000)));
   block_store(arena, &last->body, f.y, expression_index(arena, 7), expression_load(arena, sums, expression_index(arena, lanes)));
   return f.function;

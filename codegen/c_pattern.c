@@ -1,0 +1,75 @@
+/* Loops that have a better text than their parts: found by their shape, so that schedules stay plain loops whose meaning is
+   plain to see. */
+#include "codegen/c_writer.h"
+
+/* target[k * target_row + lane] = source[lane * source_row + k] */
+struct transpose {
+  const struct array *source, *target;
+  const struct expression *source_base, *target_base;
+  int64_t source_row, target_row;
+};
+
+/* x without its multiples of the variable; the coefficient must be known. */
+static const struct expression *without(struct writer *writer, const struct expression *x, const struct variable *variable,
+                                        int64_t *coefficient) {
+  if (!expression_coefficient(x, variable, coefficient)) return NULL;
+  const struct expression *part = index_multiply(writer->arena, expression_variable(writer->arena, variable), *coefficient);
+  const struct expression *rest = expression_apply(writer->arena, OP_sub, x, part, NULL);
+  return expression_uses(rest, variable) ? NULL : rest;
+}
+
+static bool match_transpose(struct writer *writer, const struct statement *vector, const struct variable *k, struct transpose *t) {
+  if (vector->kind != STATEMENT_LOOP || vector->loop != LOOP_VECTOR || vector->body.statements.count != 1) return false;
+  const struct statement *s = vector->body.statements.items[0];
+  if (s->kind != STATEMENT_STORE || s->expression->kind != EXPRESSION_LOAD || s->expression->type != TYPE_REAL) return false;
+  t->source = s->expression->array, t->target = s->array;
+  if (t->source == t->target || writer_find_array(writer, t->source)->vectors || writer_find_array(writer, t->target)->vectors) return false;
+  const struct expression *from = writer_resolve(writer, s->expression->arguments[0]), *to = writer_resolve(writer, s->index);
+  int64_t from_k, to_lane;
+  from = without(writer, from, vector->variable, &t->source_row);
+  to = without(writer, to, vector->variable, &to_lane);
+  if (from) from = without(writer, from, k, &from_k);
+  if (to) to = without(writer, to, k, &t->target_row);
+  if (!from || !to || from_k != 1 || to_lane != 1 || t->source_row < 2 || t->target_row < writer->target->lanes) return false;
+  t->source_base = from, t->target_base = to;
+  return true;
+}
+
+enum { MOST_VECTORS = 8 };
+
+/* All statements of the loop's body are such copies, side by side in the target. */
+static bool match_all(struct writer *writer, const struct statement *loop, struct transpose *transposes) {
+  writer_bind(writer, (struct binding){.variable = loop->variable, .kind = BINDING_NAME});
+  for (int i = 0; i < loop->body.statements.count; i++) {
+    const struct statement *s = loop->body.statements.items[i];
+    struct transpose *t = &transposes[i];
+    if (s->variable) writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_LANE});
+    if (!match_transpose(writer, s, loop->variable, t)) return false;
+    /* Side by side in one row of the target, so that none overwrites another. */
+    int64_t apart;
+    const struct expression *distance = expression_apply(writer->arena, OP_sub, t->target_base, transposes[0].target_base, NULL);
+    if (t->target != transposes[0].target || t->target_row != transposes[0].target_row || !is_literal(distance, &apart) ||
+        apart != (int64_t)i * writer->target->lanes || apart + writer->target->lanes > t->target_row)
+      return false;
+  }
+  return true;
+}
+
+bool print_transpose(struct writer *writer, const struct statement *loop) {
+  struct transpose transposes[MOST_VECTORS];
+  int count = loop->body.statements.count, visible = writer->bindings.count;
+  if (!writer->simd->vector[OPERATION_transpose] || loop->loop != LOOP_SERIAL || loop->step > 1) return false;
+  if (count < 1 || count > MOST_VECTORS) return false;
+  bool matches = match_all(writer, loop, transposes);
+  writer->bindings.count = visible;
+  for (int i = 0; i < count && matches; i++) {
+    struct transpose *t = &transposes[i];
+    struct piece arguments[5] = {pointer_piece(writer, t->source, t->source_base),
+                                 piece_name(arena_format(writer->arena, "%lld", (long long)t->source_row)),
+                                 pointer_piece(writer, t->target, t->target_base),
+                                 piece_name(arena_format(writer->arena, "%lld", (long long)t->target_row)),
+                                 scalar_piece(writer, writer_resolve(writer, loop->extent))};
+    text_line(writer->text, "%s;", piece_fill(writer->arena, writer->simd->vector[OPERATION_transpose], arguments).text);
+  }
+  return matches;
+}
