@@ -210,6 +210,12 @@ static const char *print_header(struct emitter *emitter) {
   text_comment(text, "Everything zero; NULL when there is not enough memory.");
   text_line(text, "struct %s *%s_create(void);", name, name);
   text_line(text, "void %s_destroy(struct %s *m);", name, name);
+  if (emit_has_load(emitter)) {
+    text_comment(
+        text,
+        "The parameters that a safetensors file has, by name; says what is missing. 0 after a message on stderr.");
+    text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
+  }
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const char *routine = emitter->module->routines.items[i]->name;
     for (size_t j = 0; j < sizeof routine_meanings / sizeof *routine_meanings; j++)

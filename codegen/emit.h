@@ -72,6 +72,9 @@ void emit_tables(struct emitter *emitter, struct text *text);
 /* Which verbs the program has: train, eval, generate, predict, info. */
 void emit_verbs(const struct program *program, bool verbs[5]);
 
+/* Whether it has a function NAME_load. */
+bool emit_has_load(const struct emitter *emitter);
+
 /* --- emit_runtime.c */
 /* Lines "#include <...>", each once. */
 struct include_list {

@@ -307,6 +307,28 @@ void emit_verbs(const struct program *program, bool verbs[5]) {
   verbs[4] = true;
 }
 
+bool emit_has_load(const struct emitter *emitter) {
+  bool states = false;
+  for (int i = 0; i < emitter->owners.count; i++) states = states || emitter->owners.items[i]->kind == OWNER_STATES;
+  return states && emit_runtime_has(emitter, "checkpoint.c");
+}
+
+/* For those who make a memory of their own. */
+static void emit_load(struct emitter *emitter, struct text *text) {
+  text_open(text, "int %s_load(struct %s *m, const char *path)", emitter->name, emitter->name);
+  text_line(text, "struct lam_tensor *list = lam_allocate(TENSORS, sizeof *list);");
+  text_line(text, "struct lam_program loaded = program;");
+  text_line(text, "struct lam_run run = {0};");
+  text_line(text, "lam_list_tensors(families, FAMILIES, m, list);");
+  text_line(text, "loaded.tensors = list;");
+  text_line(text, "int done = lam_checkpoint_load(&loaded, &run, path, LAM_START_FROM);");
+  text_line(text, "for (int i = 0; i < TENSORS; i++) free((char *)list[i].name);");
+  text_line(text, "free(list);");
+  text_line(text, "return done;");
+  text_close(text);
+  text_blank(text);
+}
+
 static void emit_program(struct emitter *emitter, struct text *text, int tensors) {
   static const char *const verb_names[] = {"train", "eval", "generate", "predict", "info"};
   const struct program *program = emitter->program;
@@ -359,6 +381,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_line(text, "return &program;");
   text_close(text);
   text_blank(text);
+  if (emit_has_load(emitter)) emit_load(emitter, text);
   text_raw(text, "#ifndef LAMELLA_NO_MAIN\n");
   text_open(text, "int main(int argc, char **argv)");
   text_line(text, "struct lam_program *self = %s_program();", emitter->name);

@@ -111,6 +111,16 @@ static void run_library(const char *path, const struct target *target, const str
   *(void **)&make = dlsym(library, "deep_net_program");
   if (!CHECK(make != NULL)) return;
   struct lam_program *program = make();
+  int (*load)(void *, const char *);
+  void *(*create)(void);
+  void (*destroy)(void *);
+  *(void **)&load = dlsym(library, "deep_net_load");
+  *(void **)&create = dlsym(library, "deep_net_create");
+  *(void **)&destroy = dlsym(library, "deep_net_destroy");
+  if (!CHECK(load && create && destroy)) return;
+  void *other = create();
+  CHECK(other != NULL && other != program->self && load(other, "/nonexistent.safetensors") == 0);
+  destroy(other);
   bool is_double = target->double_precision;
   CHECK(program->tensor_count == 1 + 2 * LAYERS);
   CHECK_STRING(program->tensors[0].name, "table");
