@@ -9,7 +9,7 @@
 #include "passes/schedule.h"
 
 enum {
-  COST_KEEP = 24,       /* arithmetic that is worth a store and a load */
+  COST_KEEP = 28,       /* arithmetic that is worth a store and a load */
   LOADS_KEEP = 2,       /* operands as large as the value: two loads are more than one */
   LOADS_MOST = 12,      /* operands of any size in one expression */
   SIBLING_DISTANCE = 64 /* how many clusters back one may still be joined */
@@ -349,11 +349,16 @@ static void place_root(struct former *f, const struct value *value) {
   struct cluster *home = NULL;
   if (own.kind == CLUSTER_SWEEP) {
     space_of(s, value, &own);
+    /* The latest first: it waits for the most. */
     for (int i = 0; i < f->readings.items.count; i++) {
       struct cluster *candidate = cluster_of(s, f->readings.items.items[i].value);
+      if (!candidate || (home && candidate->number <= home->number) || !suits(candidate, value, &own) || !legal(f, candidate, &own)) continue;
+      home = candidate;
+    }
+    for (int i = 0; i < f->readings.items.count && home; i++) {
+      struct cluster *candidate = cluster_of(s, f->readings.items.items[i].value);
       if (!candidate || candidate == home || !suits(candidate, value, &own) || !legal(f, candidate, &own)) continue;
-      if (!home) home = candidate;
-      else if (can_merge(home, candidate)) merge_clusters(f, home, candidate);
+      if (can_merge(home, candidate)) merge_clusters(f, home, candidate);
     }
     /* Siblings: clusters that read the same memory in the same space. */
     for (int i = 0; i < f->readings.items.count && !home; i++) {
@@ -429,24 +434,27 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
     mark_pulled(f, pullers, value->inputs[j], cluster, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
 }
 
-/* What it takes to compute a pulled value; shared operands count once for each path, which is near enough. */
-static void price_of(struct scheduler *s, struct price *prices, const struct value *value) {
-  struct price price = {.cost = op_cost(value)};
-  for (int i = 0; i < value->input_count; i++) {
-    const struct value *input = value->inputs[i];
-    bool again = false;
-    for (int j = 0; j < i; j++) again = again || value->inputs[j] == input;
-    if (again) continue;
-    if (stops_here(s, input) || input->op == OP_input || input->op == OP_state) {
-      price.operands++;
-      if (value_count(input) * 4 > value_count(value) && value->axis_count > 0 && input->axis_count > 0) price.loads++;
-    } else {
-      price.cost += prices[input->id].cost;
-      price.operands += prices[input->id].operands;
-      if (value_count(input) * 4 > value_count(value)) price.loads += prices[input->id].loads;
+static void add_price(struct scheduler *s, struct price *price, const struct value *value, int64_t size, bool first) {
+  if (!first) {
+    if (s->level_stamp[value->id] == s->level_now) return;
+    s->level_stamp[value->id] = s->level_now;
+    if (stops_here(s, value) || value->op == OP_input || value->op == OP_state) {
+      price->operands++;
+      if (value->axis_count > 0 && value_count(value) * 4 > size) price->loads++;
+      return;
     }
   }
-  prices[value->id] = price;
+  price->cost += op_cost(value);
+  if (value->op == OP_gather && value->axis_count > 0) price->loads++; /* by way of an index */
+  for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
+}
+
+/* What it takes to compute a pulled value. */
+static struct price price_of(struct scheduler *s, const struct value *value) {
+  struct price price = {0};
+  s->level_now++;
+  add_price(s, &price, value, value_count(value), true);
+  return price;
 }
 
 static void number_positions(struct scheduler *s);
@@ -469,8 +477,20 @@ static void materialise_in(struct former *f, const struct value *value, const st
   read_root(s, &f->readings, value);
   bool fits = first && !shifted && first->kind == CLUSTER_SWEEP && suits(first, value, &own);
   if (fits && value->axis_count < first->space_count && !is_rest(first, value)) fits = false;
-  struct cluster *home = fits ? first : cluster_new(s, CLUSTER_SWEEP);
-  if (!fits) {
+  struct cluster *home = fits ? first : NULL;
+  /* Single numbers are computed together, where none waits for another's user. */
+  for (int i = s->clusters.count - 1; i >= 0 && !home && value->axis_count == 0; i--) {
+    struct cluster *candidate = s->clusters.items[i];
+    if (candidate->merged || candidate->kind != CLUSTER_SWEEP || candidate->space_count || !legal(f, candidate, &own)) continue;
+    bool before = true;
+    for (int j = 0; j < pullers->count && before; j++) {
+      visit_stamp++;
+      before = representative(pullers->clusters[j]) == candidate || !reaches(candidate, representative(pullers->clusters[j]));
+    }
+    if (before) home = candidate;
+  }
+  if (!home) {
+    home = cluster_new(s, CLUSTER_SWEEP);
     memcpy(home->space, own.space, sizeof own.space);
     home->space_count = own.space_count;
     home->position = first ? first->position : 0;
@@ -483,7 +503,6 @@ static void materialise_shared(struct former *f) {
   struct scheduler *s = f->s;
   int count = s->graph->next_value;
   struct pullers *pullers = arena_new_array(s->arena, struct pullers, count);
-  struct price *prices = arena_new_array(s->arena, struct price, count);
   int *seen = arena_new_array(s->arena, int, count);
   int stamp = 1;
   for (int c = 0; c < s->clusters.count; c++) {
@@ -499,22 +518,21 @@ static void materialise_shared(struct former *f) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (is_leaf(value) || stops_here(s, value)) continue;
-    price_of(s, prices, value);
-    if (is_view(value) || value->op == OP_constant) continue;
-    const struct price *price = &prices[value->id];
+    if (is_view(value) || pullers[value->id].count == 0) continue;
+    struct price priced = price_of(s, value), *price = &priced;
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
-    bool global = value->axis_count == 0 && price->cost > 2 && pullers[value->id].count > 0;
+    bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
     if (!global && !shared && price->operands <= LOADS_MOST) continue;
-    if (pullers[value->id].count == 0) continue;
-    bool moved = false;
-    for (int j = 0; j < pullers[value->id].count; j++) {
-      struct cluster *puller = representative(pullers[value->id].clusters[j]);
-      moved = moved || puller->space_count > 0;
+    /* Of a chain of single numbers, the last. */
+    bool last = false;
+    const struct note *note = &s->notes[value->id];
+    for (int j = 0; j < note->user_count && global; j++) {
+      const struct value *user = s->users[note->first_user + j];
+      last = last || user->axis_count > 0 || is_reduction(user) || stops_here(s, user);
     }
-    if (global && !shared && !moved && price->operands <= LOADS_MOST) continue;
+    if (global && !shared && !last && price->operands <= LOADS_MOST) continue;
     materialise_in(f, value, &pullers[value->id]);
-    prices[value->id] = (struct price){0, 1, 1};
   }
 }
 

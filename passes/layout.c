@@ -85,16 +85,45 @@ void layout_states(struct scheduler *s) {
   }
 }
 
-static const char *label_of(struct scheduler *s, const struct value *value) {
+/* The nearest value behind `value`, itself included, that the spec has a name for: what it is made from. */
+static const struct value *named_source(const struct value *value) {
+  while (!value->name && value->op != OP_state && value->input_count > 0) {
+    /* Of a running sum, what this link adds. */
+    const struct value *last = value->inputs[value->input_count - 1];
+    value = last->op == OP_reduce_sum ? last : value->inputs[0];
+  }
+  return value;
+}
+
+/* What a value without a name is called: by where it was made, or by what it is made from. */
+static const char *label_of(struct scheduler *s, const struct value *value, const struct origin **origin) {
+  *origin = &value->origin;
   if (value->name) return value->name;
   const char *title = op_facts[value->op].name;
   if (value->origin.function && value->origin.function[0]) title = arena_format(s->arena, "%s_%s", value->origin.function, title);
-  return value->origin.path && value->origin.path[0] ? arena_format(s->arena, "%s.%s", value->origin.path, title) : title;
+  if (value->origin.path && value->origin.path[0]) return arena_format(s->arena, "%s.%s", value->origin.path, title);
+  const struct value *source = named_source(value);
+  if (value->origin.function && value->origin.function[0]) return title;
+  if (source->op == OP_constant || source->op == OP_index) return title;
+  *origin = &source->origin;
+  return arena_format(s->arena, "%s.%s", source->op == OP_state ? source->state->name : source->name, title);
+}
+
+struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, const char *what, enum type type, int64_t count, const char *comment) {
+  const struct origin *origin;
+  const char *label = arena_format(s->arena, "%s.%s", value->op == OP_state ? value->state->name : label_of(s, value, &origin), what);
+  if (value->op == OP_state) origin = &value->origin;
+  struct buffer *buffer = buffer_new(s, label, BUFFER_ACTIVATION, KIND_REAL, NULL, 0, origin);
+  buffer->type = type;
+  buffer->count = count;
+  buffer->comment = comment ? comment : arena_format(s->arena, "[%lld]", (long long)count);
+  return buffer;
 }
 
 struct place *place_new(struct scheduler *s, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes) {
-  struct buffer *buffer = buffer_new(s, name ? name : label_of(s, value), role, value->kind, axes, value->axis_count, &value->origin);
+  const struct origin *origin = &value->origin;
+  struct buffer *buffer = buffer_new(s, name ? name : label_of(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
   return place_in(s, value, buffer);
 }
 

@@ -218,6 +218,9 @@ struct place *place_of_state(struct scheduler *scheduler, const struct state *st
 /* A new buffer for `value`, row-major in the order of `axes`; `name` may be NULL. */
 struct place *place_new(struct scheduler *scheduler, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes);
+/* A buffer for what one kernel passes to the next; named after `value` and `what`. `comment` may be NULL. */
+struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type, int64_t count,
+                              const char *comment);
 void layout_states(struct scheduler *scheduler);
 /* Inputs, states and outputs get their places; the values to keep whole for --dump are marked. */
 void layout_interface(struct scheduler *scheduler);
@@ -268,8 +271,6 @@ bool schedule_contract(struct scheduler *scheduler, const struct value *value);
 bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
 /* Coordinates for a flat index over memory that lies as `value` at `place` does. */
 void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at);
-/* A buffer for what one kernel passes to the next. */
-struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type, int64_t count);
 /* The kernels of a sweep: row kernels, flat ones, columns and whole sums (schedule_row.c, schedule_column.c). */
 void schedule_sweep(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_columns(struct scheduler *scheduler, struct cluster *cluster);

@@ -186,21 +186,6 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
 
 /* --- Totals ------------------------------------------------------------------------------------------------------------------------- */
 
-struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, const char *what, enum type type, int64_t count) {
-  struct arena *arena = s->arena;
-  struct buffer *buffer = arena_new_struct(arena, struct buffer);
-  const char *base = value->name ? value->name : value->origin.path && value->origin.path[0] ? value->origin.path : op_facts[value->op].name;
-  buffer->label = arena_format(arena, "%s.%s", base, what);
-  buffer->role = BUFFER_ACTIVATION;
-  buffer->type = type;
-  buffer->count = count;
-  buffer->comment = arena_format(arena, "[%lld]", (long long)count);
-  buffer->copy = -1;
-  buffer->name = name_unique(s->names, name_identifier(arena, buffer->label));
-  array_push(arena, &s->module->buffers, buffer);
-  return buffer;
-}
-
 struct total {
   struct scheduler *s;
   struct kernel *k;
@@ -401,7 +386,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   }
   for (int i = 0; i < cluster->values.count; i++)
     if (is_reduction(cluster->values.items[i]))
-      partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks);
+      partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks, NULL);
   struct kernel *k = t->k = kernel_new(s, first, arena_format(arena, "%s_chunks", title));
   struct linear chunk;
   if (like) {

@@ -284,19 +284,10 @@ static void pack_panels(struct kernel *k, const struct contraction *x, struct ar
 static void schedule_pack(struct contraction *x) {
   struct scheduler *s = x->s;
   struct arena *arena = s->arena;
-  struct buffer *buffer = arena_new_struct(arena, struct buffer);
-  *buffer = *x->b.buffer;
-  buffer->role = BUFFER_ACTIVATION;
-  buffer->label = arena_format(arena, "%s.packed", x->b.buffer->label);
-  buffer->name = name_unique(s->names, arena_format(arena, "%s_packed", x->b.buffer->name));
-  buffer->count = x->panels * x->width * x->depth.extent;
-  buffer->comment = arena_format(arena, "%s in panels of %d columns", x->b.buffer->comment, x->width);
-  buffer->state = NULL;
-  buffer->axes = NULL;
-  buffer->axis_count = 0;
-  buffer->dumped = false;
-  buffer->copy = -1;
-  array_push(arena, &s->module->buffers, buffer);
+  const char *comment = arena_format(arena, "%s in panels of %d columns", x->b.buffer->comment, x->width);
+  const struct value *base = x->b_value;
+  while (!base->name && base->op != OP_state && !s->notes[base->id].place && base->input_count > 0) base = base->inputs[0];
+  struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * x->depth.extent, comment);
   x->packed = buffer;
   struct kernel *k = kernel_new(s, x->value, "pack");
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);

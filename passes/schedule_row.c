@@ -561,7 +561,10 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   }
   struct sweep sweep = {.s = s, .cluster = cluster}, *w = &sweep;
   const struct value *last = cluster->values.items[cluster->values.count - 1];
-  w->k = kernel_new(s, last, last->op == OP_update ? "update" : kernel_title(s, cluster));
+  /* A sweep of updates is called after the optimizer whose formulas it computes. */
+  const struct value *source = last->op == OP_update ? last->inputs[0] : last;
+  bool optimizer = source != last && source->origin.function && source->origin.function[0];
+  w->k = kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, cluster));
   bool flat = cluster_is_flat(s, cluster);
   sort_values(w);
   int row_count = cluster->reduced_count ? cluster->reduced_count : cluster->space_count > 0 ? 1 : 0;
