@@ -1,17 +1,12 @@
 /* Schedules against the interpreter of the tensor IR: graphs of every operation, run as loops by the loop interpreter. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "passes/passes.h"
+#include "tests/unit/check.h"
 #include "tests/harness/run_module.h"
 
 static const struct target tests_target = {.name = "test", .lanes = 4, .registers = 16, .masks = false, .fused_multiply_add = true,
                                            .double_precision = true, .tile_rows = 4, .tile_vectors = 2};
 static const struct target masked_target = {.name = "masked", .lanes = 4, .registers = 16, .masks = true, .fused_multiply_add = true,
                                             .double_precision = true, .tile_rows = 3, .tile_vectors = 2};
-
-static int failures;
 
 struct fixture {
   struct arena *arena;
@@ -59,7 +54,7 @@ static void check(struct fixture *f, const int64_t *sizes) {
   const char *wrong = graph_verify(f->arena, f->graph, STAGE_FLAT);
   if (wrong) {
     printf("%s: graph: %s\n", f->graph->name, wrong);
-    failures++;
+    CHECK(!wrong);
     return;
   }
   f->program.train = f->graph;
@@ -78,11 +73,8 @@ static void check(struct fixture *f, const int64_t *sizes) {
     if (wrong || show) {
       if (show) module_print(stdout, module);
       printf("%s (%s, target %s): %s\n", f->graph->name, options.pipeline, options.target->name, wrong ? wrong : "ok");
-      if (wrong) {
-        failures++;
-        break;
-      }
     }
+    if (!CHECK(!wrong)) break;
   }
   arena_free(f->arena);
 }
@@ -338,6 +330,5 @@ int main(void) {
   attention();
   decode();
   dropout();
-  printf(failures ? "%d failures\n" : "schedule: ok\n", failures);
-  return failures != 0;
+  return check_done("schedule");
 }
