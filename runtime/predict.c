@@ -132,26 +132,34 @@ static const char *lam_class_name(const struct lam_run *run, int64_t id) {
   return NULL;
 }
 
+/* The largest of `count` numbers from element `first` on. */
+static int64_t lam_largest(const struct lam_port *port, int64_t first, int64_t count) {
+  int64_t best = 0;
+  for (int64_t k = 1; k < count; k++)
+    if (lam_get(port->data, port->type, first + k) > lam_get(port->data, port->type, first + best)) best = k;
+  return best;
+}
+
+/* Few numbers all; of many the largest along the last axis, at every place of the others. */
 static void lam_print_outputs(const struct lam_routine *routine, const struct lam_run *run, int64_t row,
                               int64_t place) {
-  enum { SHORT = 16 };
+  enum { FEW = 16, PLACES = 64 };
   char shape[LAM_SHAPE_TEXT];
   printf("%lld", (long long)row);
-  for (int i = 0; i < routine->output_count; i++) {
-    const struct lam_port *port = &routine->outputs[i];
+  for (const struct lam_port *port = routine->outputs; port < routine->outputs + routine->output_count; port++) {
     if (!lam_has_batch(port)) continue;
-    int64_t count = lam_count(port->shape + 1, port->rank - 1), best = 0;
+    int64_t count = lam_count(port->shape + 1, port->rank - 1), last = port->rank > 1 ? port->shape[port->rank - 1] : 1;
     printf("  %s", port->name);
-    if (count > SHORT && port->rank > 2) printf(" %s", lam_shape_text(shape, port->axes, port->shape, port->rank));
-    for (int64_t k = 0; k < count; k++) {
-      if (count <= SHORT) printf(" %.6g", lam_get(port->data, port->type, place * count + k));
-      if (lam_get(port->data, port->type, place * count + k) > lam_get(port->data, port->type, place * count + best))
-        best = k;
-    }
-    if (port->rank == 2 && count > 1) {
-      const char *name = lam_class_name(run, best);
-      printf("  top %lld%s%s%s", (long long)best, name ? " (" : "", name ? name : "", name ? ")" : "");
-    }
+    for (int64_t k = 0; count <= FEW && k < count; k++)
+      printf(" %.6g", lam_get(port->data, port->type, place * count + k));
+    if (count > FEW && count / last > PLACES)
+      printf(" %s", lam_shape_text(shape, port->axes, port->shape, port->rank));
+    else if (count > FEW || (port->rank == 2 && count > 1))
+      for (int64_t k = 0; k < count; k += last)
+        printf("%s%lld", k ? " " : " top ", (long long)lam_largest(port, place * count + k, last));
+    const char *name =
+        port->rank == 2 && count > 1 ? lam_class_name(run, lam_largest(port, place * count, count)) : NULL;
+    if (name) printf(" (%s)", name);
   }
   putchar('\n');
 }
@@ -194,6 +202,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
       return 1;
   if (file && !lam_given_file(&given, routine, file)) return 1;
   if (by_hand && !lam_given_check(&given, routine)) return 1;
+  if (!by_hand && !program->data) return lam_error("which inputs? --input or --inputs gives them") + 1;
   if (!by_hand) {
     dataset = lam_dataset_open(program, LAM_PREDICT, lam_option_text(options, "data", NULL), run.seed, &run.facts);
     if (!dataset) return 1;
