@@ -36,7 +36,7 @@ struct parse {
   int stray_brace;          /* where a '}' came that closes nothing, or -1 */
   bool unclosed_reported;
   bool abandoned;           /* too many errors or too deep: the rest of the text is not looked at */
-  int error_line;           /* of the last syntax error: one for a line is enough */
+  int error_line, error_at; /* line and place of the last syntax error: one for a line is enough */
   struct ast_file *file;
   struct ast_expression *expression;
 };
@@ -51,8 +51,8 @@ bool begins_line(const struct source *source, int offset);
 struct span parse_advance(struct parse *parse, int length);
 struct ast_name parse_text(struct parse *parse, const char *text, int length, struct span span);
 
-/* Reports a syntax error unless its line has one already. */
-void parse_error(struct parse *parse, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Reports a syntax error unless its line has one already; true if it did. */
+bool parse_error(struct parse *parse, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Words a syntax error: `found` and `expected` are the grammar's names of tokens. */
 void explain_syntax_error(struct parse *parse, struct span span, const char *found, const char *const *expected, int count);
 /* Names a character outside the language, with what was probably meant. */

@@ -7,18 +7,26 @@
 
 enum { MOST_ERRORS = 100, MOST_LISTED = 4, LONGEST_SHOWN = 40 };
 
-void parse_error(struct parse *parse, struct span span, const char *format, ...) {
-  if (parse->abandoned) return;
+bool parse_error(struct parse *parse, struct span span, const char *format, ...) {
+  if (parse->abandoned) return false;
+  /* A line of a million errors must not be counted from the start a million times. */
+  if (parse->error_line && parse->error_at <= span.begin &&
+      !memchr(span.source->text + parse->error_at, '\n', (size_t)(span.begin - parse->error_at))) {
+    parse->error_at = span.begin;
+    return false;
+  }
   int line, column;
   source_position(span.source, span.begin, &line, &column);
-  if (line == parse->error_line) return;
+  if (line == parse->error_line) return false;
   parse->error_line = line;
+  parse->error_at = span.begin;
   va_list arguments;
   va_start(arguments, format);
   const char *text = arena_vformat(parse->arena, format, arguments);
   va_end(arguments);
   report_error(parse->diagnostics, span, "%s", text);
   if (parse->diagnostics->error_count >= MOST_ERRORS) parse->abandoned = true;
+  return true;
 }
 
 void explain_stray_character(struct parse *parse, const char *text, int length, struct span span) {
@@ -164,12 +172,11 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
   return text;
 }
 
-/* "; this '(' is at line 3, column 9" would hide the place: a note shows it, unless it is on the same line. */
-static void note_bracket(struct parse *parse, struct span at, struct span bracket, const char *text) {
-  int line, other, column;
-  source_position(parse->source, at.begin, &line, &column);
-  source_position(parse->source, bracket.begin, &other, &column);
-  if (line != other && parse->error_line == line) report_note(parse->diagnostics, bracket, "%s", text);
+/* Shows the bracket that an error is about, unless it is on the same line. */
+static void note_bracket(struct parse *parse, struct span bracket, const char *text) {
+  int line, column;
+  source_position(parse->source, bracket.begin, &line, &column);
+  if (line != parse->error_line) report_note(parse->diagnostics, bracket, "%s", text);
 }
 
 /* The '{' that most probably lacks its '}': one whose '}' stood too far left, or else the innermost. */
@@ -269,8 +276,9 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
   static const char *const declares[] = {"model", "fn", "optimizer", "data", "train", "generate", "use", "pipeline", NULL};
   if (around->kind && before.name.text && is_one_of(before.name.text, declares) && (!strcmp(found, "a name") || !strcmp(found, "a string")) &&
       begins_line(source, before.span.begin) && unclosed_brace(parse).source) {
-    parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?", before.name.text);
-    if (!parse->unclosed_reported) note_bracket(parse, before.span, unclosed_brace(parse), "this '{' is not closed");
+    if (parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?", before.name.text) &&
+        !parse->unclosed_reported)
+      note_bracket(parse, unclosed_brace(parse), "this '{' is not closed");
     parse->unclosed_reported = true;
     return;
   }
@@ -291,8 +299,8 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
     const char *closer = around->kind == '(' ? "')'" : "']'";
     if (has(expected, count, closer)) {
       const char *advice = hint(parse, span, found, expected, count);
-      parse_error(parse, span, "expected %s before %s%s%s", closer, text, advice ? ": " : "", advice ? advice : "");
-      note_bracket(parse, span, around->span, "to close this one");
+      if (parse_error(parse, span, "expected %s before %s%s%s", closer, text, advice ? ": " : "", advice ? advice : ""))
+        note_bracket(parse, around->span, "to close this one");
       return;
     }
   }
