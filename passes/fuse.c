@@ -445,7 +445,7 @@ static void add_price(struct scheduler *s, struct price *price, const struct val
     }
   }
   price->cost += op_cost(value);
-  if (value->op == OP_gather && value->axis_count > 0) price->loads++; /* by way of an index */
+  if (value->op == OP_gather && value->axis_count > 0) price->loads += LOADS_KEEP; /* by way of an index */
   for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
 }
 
@@ -499,6 +499,15 @@ static void materialise_in(struct former *f, const struct value *value, const st
   for (int i = 0; i < pullers->count; i++) add_need(s, representative(pullers->clusters[i]), home);
 }
 
+/* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
+static bool is_link(struct scheduler *s, const struct pullers *pullers, const struct value *value) {
+  const struct note *note = &s->notes[value->id];
+  if (note->user_count != 1) return false;
+  const struct value *user = s->users[note->first_user];
+  return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count && user->kind == value->kind &&
+         pullers[user->id].count == pullers[value->id].count;
+}
+
 static void materialise_shared(struct former *f) {
   struct scheduler *s = f->s;
   int count = s->graph->next_value;
@@ -524,6 +533,7 @@ static void materialise_shared(struct former *f) {
     bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
     if (!global && !shared && price->operands <= LOADS_MOST) continue;
+    if (!global && is_link(s, pullers, value)) continue;
     /* Of a chain of single numbers, the last. */
     bool last = false;
     const struct note *note = &s->notes[value->id];
@@ -543,10 +553,15 @@ static void materialise_reductions(struct former *f) {
     struct cluster *cluster = s->clusters.items[c];
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
-      read_root(s, &f->readings, cluster->values.items[i]);
+      const struct value *root = cluster->values.items[i];
+      /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
+      if (is_reduction(root) && s->program->train && reduces_rows(cluster) && !root->axes[root->axis_count - 1]->size)
+        s->notes[root->id].materialised = true;
+      read_root(s, &f->readings, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;
-        if (is_reduction(read) && (cluster_of(s, read) != cluster || f->readings.items.items[j].shifted)) s->notes[read->id].materialised = true;
+        bool elsewhere = cluster_of(s, read) != cluster || f->readings.items.items[j].shifted;
+        if (is_reduction(read) && elsewhere) s->notes[read->id].materialised = true;
       }
     }
   }
