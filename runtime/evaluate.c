@@ -20,7 +20,7 @@ static void lam_evaluate_batch(struct lam_dataset *dataset, struct lam_batch *ba
 double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
   int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
   double sums[2] = {0, 0};
-  struct lam_batch batch;
+  struct lam_batch batch = {0};
   lam_batch_create(&batch, dataset);
   for (int64_t first = 0; first < examples; first += rows) {
     int64_t extra = first + rows > examples ? first + rows - examples : 0;

@@ -195,7 +195,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   const char *file = lam_option_text(options, "inputs", NULL), *out = lam_option_text(options, "out", NULL);
   bool by_hand = file || lam_option_text(options, "input", NULL);
   struct lam_dataset *dataset = NULL;
-  struct lam_batch batch;
+  struct lam_batch batch = {0};
   if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
   for (int i = 0; i < options->count; i++)
     if (strcmp(options->given[i].key, "input") == 0 && !lam_given_text(&given, routine, options->given[i].value))
