@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The command line itself: help, exit statuses (0 done, 1 the spec is wrong, 2 wrong usage), where output goes, -D, show.
+. "$(dirname "$0")/../lib.sh"
+
+expect_status 0 lamella --help
+expect_contains "$(cat stdout)" "usage: lamella VERB SPEC"
+expect_equal "$(cat stderr)" "" "stderr of --help"
+expect_status 0 lamella --version
+for verb in build emit check show; do
+  expect_status 0 lamella "$verb" --help
+  expect_contains "$(cat stdout)" "usage: lamella $verb SPEC"
+done
+
+# Wrong usage: 2, a message, nothing on stdout.
+usage() {
+  expect_status 2 lamella "$@"
+  expect_equal "$(cat stdout)" "" "stdout of: lamella $*"
+  [[ -s stderr ]] || fail "no message: lamella $*"
+}
+usage
+usage frobnicate
+usage check
+usage check "$SPECS/linear.lam" --no-such-option
+usage check "$SPECS/linear.lam" -D
+usage check "$SPECS/linear.lam" -D batch
+usage check "$SPECS/linear.lam" -D =3
+usage show "$SPECS/linear.lam" --stage=nothing
+usage emit "$SPECS/linear.lam" -o out --target=nothing
+
+# A spec that cannot be read.
+expect_status 1 lamella check missing.lam
+expect_contains "$(cat stderr)" "missing.lam cannot be read: No such file or directory"
+expect_status 1 lamella check /
+printf 'axis a = 1\n\0' > zero.lam
+expect_status 1 lamella check zero.lam
+expect_contains "$(cat stderr)" "zero.lam:2:1: error: a zero byte"
+
+# A wrong spec leaves what is there as it was.
+printf 'model m(x) -> y { return z }\n' > wrong.lam
+mkdir out
+echo kept > out/wrong.c
+expect_status 1 lamella emit wrong.lam -o out
+expect_equal "$(cat out/*)" kept
+expect_status 1 lamella build wrong.lam -o program
+[[ ! -e program ]] || fail "build wrote a program in spite of an error"
+expect_equal "$(cat stdout)" ""
+
+# -D: the last one counts, sizes follow, and the value may be an expression.
+printf 'axis embed = 4\naxis key = embed / 2\nmodel m(x[embed]) -> y[key] { param w[embed, key] = 0; return x @embed w }\n' > small.lam
+expect_contains "$(lamella check small.lam)" "8 parameters in 1 tensors"
+expect_contains "$(lamella check small.lam -D embed=8)" "32 parameters in 1 tensors"
+expect_contains "$(lamella check small.lam -D embed=8 -D 'embed=2 * 5')" "50 parameters in 1 tensors"
+expect_contains "$(lamella check small.lam -D key=3)" "12 parameters in 1 tensors"
+expect_status 1 lamella check small.lam -D embde=8
+expect_contains "$(cat stderr)" "did you mean 'embed'?"
+
+# The tree of every spec is a spec with the same tree.
+for spec in "$SPECS"/*.lam "$SPECS"/std/*.lam; do
+  lamella show "$spec" --stage=ast > first.lam
+  lamella show first.lam --stage=ast > second.lam
+  cmp first.lam second.lam
+done
+
+# What is printed does not change from run to run.
+for stage in tensor loops c; do
+  lamella show "$SPECS/mlp.lam" --stage=$stage > first
+  lamella show "$SPECS/mlp.lam" --stage=$stage > second
+  [[ -s first ]] || fail "show --stage=$stage printed nothing"
+  cmp first second
+done
