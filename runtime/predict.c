@@ -24,36 +24,48 @@ static bool lam_is_users(const struct lam_port *port) {
   return lam_has_batch(port) && strcmp(port->name, "example") != 0;
 }
 
-static bool lam_given_set(struct lam_given *given, const struct lam_routine *routine, const char *name, int64_t rows,
-                          int *number) {
-  for (*number = 0; *number < routine->input_count; ++*number)
-    if (strcmp(routine->inputs[*number].name, name) == 0 && lam_is_users(&routine->inputs[*number])) break;
-  if (*number == routine->input_count) return lam_error("the model has no input %s", name);
-  if (given->values[*number]) return lam_error("input %s is given twice", name);
+/* Memory for the rows of an input: as many as `entry` has, whose shape must fit, or one. NULL after a message. */
+static void *lam_given_set(struct lam_given *given, const struct lam_routine *routine, const char *name,
+                           const struct lam_entry *entry, const struct lam_port **port) {
+  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
+  int number = 0;
+  while (number < routine->input_count &&
+         (strcmp(routine->inputs[number].name, name) != 0 || !lam_is_users(&routine->inputs[number])))
+    number++;
+  if (number == routine->input_count) return lam_error("the model has no input %s", name), NULL;
+  if (given->values[number]) return lam_error("input %s is given twice", name), NULL;
+  *port = &routine->inputs[number];
+  bool same = !entry || entry->rank == (*port)->rank;
+  for (int k = 1; entry && same && k < entry->rank; k++) same = entry->shape[k] == (*port)->shape[k];
+  if (!same)
+    return lam_error("%s is %s in the file, and the model takes %s, any number of rows", name,
+                     lam_shape_text(there, NULL, entry->shape, entry->rank),
+                     lam_shape_text(here, (*port)->axes, (*port)->shape, (*port)->rank)),
+           NULL;
+  int64_t rows = entry ? entry->shape[0] : 1;
   if (given->rows >= 0 && given->rows != rows)
-    return lam_error("input %s has %lld rows, another %lld", name, (long long)rows, (long long)given->rows);
+    return lam_error("input %s has %lld rows, another %lld", name, (long long)rows, (long long)given->rows), NULL;
   given->rows = rows;
-  given->values[*number] = lam_allocate(rows, lam_row_bytes(&routine->inputs[*number]));
-  return true;
+  return given->values[number] = lam_allocate(rows, lam_row_bytes(*port));
 }
 
 /* NAME=1,2,3: one row. */
 static bool lam_given_text(struct lam_given *given, const struct lam_routine *routine, const char *text) {
   char name[128] = "", shape[LAM_SHAPE_TEXT];
   size_t length = strcspn(text, "=");
-  int number;
   if (!text[length] || !length || length >= sizeof name)
     return lam_error("--input %s: NAME=NUMBER,NUMBER... is wanted", text);
   memcpy(name, text, length);
-  if (!lam_given_set(given, routine, name, 1, &number)) return false;
-  const struct lam_port *port = &routine->inputs[number];
+  const struct lam_port *port;
+  void *values = lam_given_set(given, routine, name, NULL, &port);
+  if (!values) return false;
   int64_t wanted = lam_count(port->shape + 1, port->rank - 1), count = 0;
   for (const char *at = text + length + 1; *at; count++) {
     char *end;
     double x = strtod(at, &end);
     if (end == at || (*end && *end != ',')) return lam_error("--input %s: \"%s\" is not a number", name, at);
     if (port->type == LAM_TYPE_INTEGER && !(x >= 0 && x <= INT32_MAX)) x = -1; /* refused later, with the row */
-    if (count < wanted) lam_set(given->values[number], port->type, count, x);
+    if (count < wanted) lam_set(values, port->type, count, x);
     at = end + (*end == ',');
   }
   if (count == wanted) return true;
@@ -67,18 +79,9 @@ static bool lam_given_file(struct lam_given *given, const struct lam_routine *ro
   bool good = weights != NULL;
   for (int64_t i = 0; good && i < weights->count; i++) {
     const struct lam_entry *entry = &weights->entries[i];
-    char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
-    int number;
-    good = entry->rank > 0 ? lam_given_set(given, routine, entry->name, entry->shape[0], &number)
-                           : lam_error("%s: tensor %s has no rows", path, entry->name);
-    if (!good) break;
-    const struct lam_port *port = &routine->inputs[number];
-    bool same = entry->rank == port->rank;
-    for (int k = 1; same && k < port->rank; k++) same = entry->shape[k] == port->shape[k];
-    good = same ? lam_weights_read(weights, entry, port->type, given->values[number])
-                : lam_error("%s: %s is %s in the file, and the model takes %s, any number of rows", path, entry->name,
-                            lam_shape_text(there, NULL, entry->shape, entry->rank),
-                            lam_shape_text(here, port->axes, port->shape, port->rank));
+    const struct lam_port *port;
+    void *values = lam_given_set(given, routine, entry->name, entry, &port);
+    good = values && lam_weights_read(weights, entry, port->type, values);
   }
   lam_weights_close(weights);
   return good;

@@ -138,6 +138,60 @@ static void test_command_line(void) {
   lam_weights_close(rows);
 }
 
+static double sum_gradient[2], sum_loss, sum_weight;
+
+static void accumulate_run(void *self, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)sizes;
+  double gradient[2], sums[2];
+  line_forward((lam_real)0.05, seed, gradient, sums);
+  for (int i = 0; i < 2; i++) sum_gradient[i] += gradient[i];
+  sum_loss += sums[0], sum_weight += sums[1];
+  line_sums[0] = (lam_real)sums[0], line_sums[1] = (lam_real)sums[1];
+}
+
+static void accumulated_train(void *self, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)seed, (void)sizes;
+  for (int i = 0; i < 2; i++) line_state[i] -= (lam_real)(0.05 * sum_gradient[i] / sum_weight);
+  sum_gradient[0] = sum_gradient[1] = sum_loss = sum_weight = 0;
+}
+
+/* Three batches make a step; 10 epochs of 40 rows are 34 steps of 12; the loss is that of the whole step. */
+static void test_accumulation(void) {
+  struct lam_program program = line_program;
+  struct lam_settings settings = line_settings;
+  settings.accumulate = 3;
+  settings.log_every = 1;
+  program.settings = &settings;
+  program.routines[LAM_ACCUMULATE] = (struct lam_routine){1, accumulate_run, line_inputs, 5, line_evaluate_outputs, 2};
+  program.routines[LAM_TRAIN] = (struct lam_routine){1, accumulated_train, line_inputs + 3, 2, NULL, 0};
+  CHECK(tiny_run(&program, "train --out sum.safetensors --log sum.jsonl") == 0);
+  CHECK(tiny_said("step 34  validation loss"));
+  size_t length;
+  CHECK(strstr(tiny_read("sum.jsonl", &length), "{\"step\":34,\"loss\":0.") != NULL);
+  struct lam_weights *weights = lam_weights_open("sum.safetensors");
+  const struct lam_pair *rows = weights ? lam_pairs_find(&weights->metadata, "rows") : NULL;
+  CHECK_STRING(rows ? rows->value : NULL, "408");
+  lam_weights_close(weights);
+}
+
+/* Rows of inputs from a file, more than a batch; outputs to a file and back. */
+static void test_predict_file(void) {
+  lam_real x[6] = {-2, -1, 0, 1, 2, 3}, y[6];
+  struct lam_tensor tensor = {.name = "x", .rank = 1, .shape = {6}, .data = x};
+  struct lam_pairs none = {0};
+  CHECK(lam_weights_write("x.safetensors", &tensor, 1, &none));
+  CHECK(tiny_run(&line_program, "predict --weights whole.safetensors --inputs x.safetensors --out y.safetensors") == 0);
+  struct lam_weights *weights = lam_weights_open("y.safetensors");
+  const struct lam_entry *entry = weights ? lam_weights_find(weights, "y") : NULL;
+  if (CHECK(entry && entry->rank == 1 && entry->shape[0] == 6 && lam_weights_read(weights, entry, LAM_TYPE_REAL, y)))
+    for (int i = 0; i < 6; i++) CHECK_NEAR(y[i], line_state[0] * x[i] + line_state[1], 1e-6);
+  lam_weights_close(weights);
+  tensor.rank = 2, tensor.shape[1] = 1;
+  CHECK(lam_weights_write("x.safetensors", &tensor, 1, &none));
+  CHECK(tiny_run(&line_program, "predict --weights whole.safetensors --inputs x.safetensors") == 1);
+  CHECK(tiny_said("x is [6, 1] in the file, and the model takes [batch=4], any number of rows"));
+}
+
 static void test_text(void) {
   static char text[2001];
   for (int i = 0; i < 2000; i++) text[i] = "abcde\n"[i % 6];
@@ -175,7 +229,9 @@ int main(void) {
   test_interrupt();
   test_not_finite();
   test_evaluation();
+  test_accumulation();
   test_command_line();
+  test_predict_file();
   test_text();
   return check_done("runtime_train");
 }
