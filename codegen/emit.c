@@ -169,10 +169,9 @@ static const char *print_source(struct emitter *emitter) {
   text_raw(source, text_string(routines));
   banner(source, "the runtime's declarations");
   text_raw(source, text_string(declarations));
-  banner(source, "what the runtime reads of this program");
-  text_raw(source, text_string(tables));
-  text_blank(source);
   text_raw(source, text_string(runtime));
+  banner(source, "what the runtime reads of this program, and main");
+  text_raw(source, text_string(tables));
   return text_string(source);
 }
 

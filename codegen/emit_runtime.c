@@ -1,4 +1,5 @@
 /* The files of runtime/ that a program carries, one after the other. */
+#include <ctype.h>
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -129,13 +130,37 @@ static void add_line(struct text *text, const char *line, bool *in_comment) {
   }
 }
 
+/* In the output everything is one file, and two such files can be linked into one program: the runtime's functions and tables
+   become static. Declarations of tables go: their definitions come before their users. */
+static bool is_definition(const char *line) {
+  static const char *const others[] = {"static ", "typedef ", "extern ", "return ", NULL};
+  if (!isalpha((unsigned char)line[0])) return false;
+  for (int i = 0; others[i]; i++)
+    if (starts(line, others[i])) return false;
+  const char *name = strstr(line, "lam_");
+  while (name && name[-1] != ' ' && name[-1] != '*' && name > line) name = strstr(name + 1, "lam_");
+  for (; name; name = strstr(name + 1, "lam_")) {
+    const char *end = name + strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (*end == '(' || starts(end, " = {") || starts(end, "[] = {")) return true;
+    if (memchr(line, '(', (size_t)(name - line))) return false;
+  }
+  return false;
+}
+
+/* Whether a declaration goes on in the next line. */
+static bool goes_on(const char *line) {
+  const char *comment = strstr(line, " /*");
+  size_t length = comment ? (size_t)(comment - line) : strlen(line);
+  return length && line[length - 1] != ';' && line[length - 1] != '{' && line[length - 1] != '}';
+}
+
 enum { DEEPEST = 32 };
 
 /* A file without its own includes and include guard: the output has one of each include, at its top. Includes inside of a
    condition stay where they are. */
 static void add_file(struct emitter *emitter, struct text *text, const char *contents, struct include_list *includes) {
   struct arena *arena = emitter->arena;
-  bool guard[DEEPEST] = {false}, blank = true, in_comment = false;
+  bool guard[DEEPEST] = {false}, blank = true, in_comment = false, moved = false;
   int depth = 0, inside = 0; /* inside: conditions that are not the guard */
   for (const char *line; (line = next_line(arena, &contents)) != NULL;) {
     if (starts(line, "#if")) {
@@ -152,14 +177,24 @@ static void add_file(struct emitter *emitter, struct text *text, const char *con
       include_add(arena, includes, line);
       continue;
     }
+    if (starts(line, "extern const ")) continue;
     if (!line[0] && blank) continue;
     blank = !line[0];
+    if (is_definition(line)) {
+      line = arena_format(arena, "static %s", line);
+      moved = goes_on(line);
+    } else if (moved) {
+      line = arena_format(arena, "       %s", line);
+      moved = goes_on(line);
+    }
     add_line(text, line, &in_comment);
   }
   if (!blank) text_blank(text);
 }
 
 void emit_runtime_declarations(struct emitter *emitter, struct text *text, struct include_list *includes) {
+  text_raw(text,
+           "/* A program need not use all of a file. */\n#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
   if (emitter->target->double_precision) text_raw(text, "#define LAM_REAL double\n");
   add_file(emitter, text, runtime_file("program.h"), includes);
   add_file(emitter, text, runtime_file("runtime.h"), includes);
