@@ -374,7 +374,7 @@ struct operand access_value(struct kernel *kernel, const struct value *value, co
   }
   if (is_trivial(result.x)) return result;
   /* What no inner loop changes is computed before it, and what several places need once. */
-  if (result.level < kernel->depth || note->uses > 1)
+  if (result.level < kernel->depth || kernel_uses(kernel->scheduler, value) > 1)
     result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
   kernel_remember(kernel, value, at, result);
   return result;

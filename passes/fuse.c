@@ -662,6 +662,16 @@ static void order_updates(struct former *f) {
   }
 }
 
+/* In the graph's order, as they may have come by joining. */
+static void sort_values(struct cluster *cluster) {
+  for (int i = 1; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    int at = i;
+    for (; at > 0 && cluster->values.items[at - 1]->id > value->id; at--) cluster->values.items[at] = cluster->values.items[at - 1];
+    cluster->values.items[at] = value;
+  }
+}
+
 void form_clusters(struct scheduler *s) {
   struct former former = {.s = s}, *f = &former;
   int count = s->graph->next_value;
@@ -682,6 +692,7 @@ void form_clusters(struct scheduler *s) {
   order_updates(f);
   struct ordering order;
   if (!sort_clusters(s, &order)) bug("clusters of graph %s need each other", s->graph->name);
+  for (int i = 0; i < order.sorted.count; i++) sort_values(order.sorted.items[i]);
   s->clusters.items = order.sorted.items;
   s->clusters.count = order.sorted.count;
   s->clusters.capacity = order.sorted.capacity;

@@ -9,13 +9,39 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
   kernel->scheduler = scheduler;
   kernel->arena = arena;
   const char *part = value->origin.function && value->origin.function[0] ? value->origin.function : NULL;
-  const char *name = part && what[0] ? arena_format(arena, "%s_%s", part, what) : part ? part : what;
-  kernel->function = function_new(arena, name_identifier(arena, name));
+  bool back = scheduler->first_gradient && value->id >= scheduler->first_gradient &&
+              value->id <= scheduler->last_gradient && !strstr(what, "gradient");
+  const char *words[3] = {part, back ? "gradient" : NULL, what[0] ? what : NULL}, *name = NULL;
+  for (int i = 0; i < 3; i++)
+    if (words[i]) name = name ? arena_format(arena, "%s_%s", name, words[i]) : words[i];
+  kernel->function = function_new(arena, name_identifier(arena, name ? name : op_facts[value->op].name));
   kernel->launch = arena_new_struct(arena, struct launch);
   kernel->launch->label = value->name ? value->name : value->origin.path;
   kernel->launch->origin = value->origin;
   kernel->scopes[0] = (struct scope){&kernel->function->body, -1};
   return kernel;
+}
+
+static void count_uses(struct scheduler *s, const struct value *value) {
+  for (int i = 0; i < value->input_count; i++) {
+    const struct value *input = value->inputs[i];
+    if (s->use_stamp[input->id] == s->use_now) {
+      s->use_count[input->id]++;
+      continue;
+    }
+    s->use_stamp[input->id] = s->use_now;
+    s->use_count[input->id] = 1;
+    if (!s->notes[input->id].place && access_is_expression(input)) count_uses(s, input);
+  }
+}
+
+void kernel_count_uses(struct scheduler *s, const struct value *const *roots, int count) {
+  s->use_now++;
+  for (int i = 0; i < count; i++) count_uses(s, roots[i]);
+}
+
+int kernel_uses(const struct scheduler *s, const struct value *value) {
+  return s->use_stamp[value->id] == s->use_now ? s->use_count[value->id] : 0;
 }
 
 struct block *kernel_block(struct kernel *kernel) { return kernel->scopes[kernel->depth].block; }

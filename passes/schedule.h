@@ -70,6 +70,8 @@ struct scheduler {
   struct note *notes; /* by value id */
   const struct value **users;
   int *level_memo, *level_stamp, level_now; /* by value id: what a walk over expressions found, as long as the stamp is now's */
+  int *use_count, *use_stamp, use_now; /* by value id: uses in the kernel at hand */
+  int first_gradient, last_gradient; /* ids of the values that are the way back */
   int *axis_order; /* by axis id: where the axis goes in a layout; see layout.c */
   int *axis_class; /* by axis id: renamed axes are of one class */
   ARRAY(struct state_buffer) states;
@@ -163,8 +165,13 @@ struct kernel {
   int depth;
 };
 
-/* A kernel for `value` and its like: named after the function of the spec it stands in and `what`. */
+/* A kernel for `value` and its like: named after the function of the spec it stands in, "gradient" on the way back, and `what`,
+   which may be empty. */
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what);
+/* Tells how often each value is used in computing `roots` from memory, which is what makes one worth a name. */
+void kernel_count_uses(struct scheduler *scheduler, const struct value *const *roots, int count);
+/* How often the kernel at hand uses it. */
+int kernel_uses(const struct scheduler *scheduler, const struct value *value);
 /* Appends the launch to the routine, sharing the function with an equal one. */
 void kernel_finish(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);

@@ -20,8 +20,8 @@ static double elements_of(struct axis *const *axes, int count) {
 /* sum = sum step x, with a product as an fma. */
 static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old, const struct coordinates *at) {
   const struct value *x = value->inputs[0];
-  const struct note *note = &k->scheduler->notes[x->id];
-  if (value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !note->place && note->uses == 1) {
+  bool single = !k->scheduler->notes[x->id].place && kernel_uses(k->scheduler, x) == 1;
+  if (value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && single) {
     const struct expression *a = access_value(k, x->inputs[0], at).x;
     return expression_fma(k->arena, a, access_value(k, x->inputs[1], at).x, old);
   }
@@ -101,6 +101,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   struct columns columns = {.s = s, .cluster = cluster, .k = kernel_new(s, first, cluster_title(s, cluster, "columns"))}, *c = &columns;
   struct kernel *k = c->k;
+  kernel_count_uses(s, cluster->values.items, cluster->values.count);
   int lanes = s->target->lanes;
   c->axis = cluster->space[cluster->space_count - 1];
   c->vector = c->axis->extent >= lanes / 2 && c->axis->extent > 1;
@@ -360,6 +361,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   const struct value *like = t->lanes > 1 ? flat_source(s, cluster) : NULL;
   double elements = elements_of(cluster->space, cluster->space_count);
   const char *title = cluster_title(s, cluster, "total");
+  kernel_count_uses(s, cluster->values.items, cluster->values.count);
   struct coordinates at = {0};
   if (elements <= SMALL_TOTAL || (!like && cluster->space[0]->size)) {
     struct kernel *k = t->k = kernel_new(s, first, title);

@@ -289,7 +289,9 @@ static void schedule_pack(struct contraction *x) {
   while (!base->name && base->op != OP_state && !s->notes[base->id].place && base->input_count > 0) base = base->inputs[0];
   struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * x->depth.extent, comment);
   x->packed = buffer;
-  struct kernel *k = kernel_new(s, x->value, "pack");
+  struct kernel *k = kernel_new(s, &(struct value){.op = OP_contract}, arena_format(arena, "pack_%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent));
+  k->launch->label = x->b.buffer->label;
+  k->launch->origin = x->value->origin;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
   struct array *from = kernel_window(k, x->b.buffer, x->b.offset, false), *to = kernel_pointer(k, buffer, true);
   int64_t pieces = divide_up(x->depth.extent, x->k_piece), last = x->depth.extent - (pieces - 1) * x->k_piece;
@@ -479,9 +481,10 @@ static void add_offsets(struct arena *arena, const struct dimension *dimension, 
 static void multiply(struct contraction *x) {
   struct scheduler *s = x->s;
   struct arena *arena = s->arena;
-  const char *what = "product";
   const struct value *value = x->named->name ? x->named : x->value;
-  if (value->name) what = name_identifier(arena, name_last(value->name));
+  const char *what = arena_format(arena, "%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent);
+  bool local = value->origin.function && value->origin.function[0];
+  if (!local) what = arena_format(arena, "%s_%s", value->name ? name_identifier(arena, name_last(value->name)) : "product", what);
   struct kernel *k = kernel_new(s, value, what);
   struct position at = {.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   at.a = kernel_window(k, x->a.buffer, x->a.offset, false);

@@ -137,7 +137,7 @@ static void pass_body(struct sweep *w, int pass, struct linear slot) {
     if (w->levels[i] != pass) continue;
     const struct value *value = w->reductions.items[i], *x = value->inputs[0];
     const struct expression *old = expression_load(arena, w->sums[i], linear_expression(arena, slot)), *sum;
-    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !w->s->notes[x->id].place && w->s->notes[x->id].uses == 1;
+    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !w->s->notes[x->id].place && kernel_uses(w->s, x) == 1;
     if (product) {
       const struct expression *a = access_value(k, x->inputs[0], &w->at).x;
       sum = expression_fma(arena, a, access_value(k, x->inputs[1], &w->at).x, old);
@@ -533,20 +533,15 @@ static void flat_kernel(struct sweep *w) {
 
 /* --- Entry ----------------------------------------------------------------------------------------------------------------------- */
 
-/* What a kernel is called after: its last value that has a name, or what it does. */
-static const char *kernel_title(struct scheduler *s, const struct cluster *cluster) {
-  const char *title = NULL;
-  for (int i = 0; i < cluster->values.count; i++) {
-    const struct value *value = cluster->values.items[i];
-    if (value->op == OP_update) return name_identifier(s->arena, name_last(value->state->of ? value->state->of->name : value->state->name));
-    if (value->name) title = name_last(value->name);
-    if (value->name && strcmp(title, "gradient") == 0) {
-      char *whole = arena_strdup(s->arena, value->name);
-      whole[strlen(whole) - strlen("/gradient")] = 0;
-      title = arena_format(s->arena, "%s_gradient", name_last(whole));
-    }
-  }
-  return name_identifier(s->arena, title ? title : op_facts[cluster->values.items[cluster->values.count - 1]->op].name);
+/* What a kernel is called after besides the function that its last value stands in: nothing, or the value's name. */
+static const char *kernel_title(struct scheduler *s, const struct value *value) {
+  if (value->origin.function && value->origin.function[0]) return "";
+  if (!value->name) return op_facts[value->op].name;
+  const char *title = name_last(value->name);
+  if (strcmp(title, "gradient") != 0) return name_identifier(s->arena, title);
+  char *whole = arena_strdup(s->arena, value->name);
+  whole[strlen(whole) - strlen("/gradient")] = 0;
+  return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(whole)));
 }
 
 void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
@@ -564,7 +559,8 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   /* A sweep of updates is called after the optimizer whose formulas it computes. */
   const struct value *source = last->op == OP_update ? last->inputs[0] : last;
   bool optimizer = source != last && source->origin.function && source->origin.function[0];
-  w->k = kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, cluster));
+  w->k = kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, last));
+  kernel_count_uses(s, cluster->values.items, cluster->values.count);
   bool flat = cluster_is_flat(s, cluster);
   sort_values(w);
   int row_count = cluster->reduced_count ? cluster->reduced_count : cluster->space_count > 0 ? 1 : 0;
@@ -584,6 +580,7 @@ void schedule_copy(struct scheduler *s, const struct value *value, const struct 
   memcpy(cluster.space, whole ? to->buffer->axes : value->axes, sizeof *value->axes * (size_t)value->axis_count);
   struct sweep sweep = {.s = s, .cluster = &cluster}, *w = &sweep;
   w->k = kernel_new(s, value, what);
+  kernel_count_uses(s, &value, 1);
   array_push(s->arena, &w->elements, (struct target_value){value, *to, false});
   w->row_count = value->axis_count > 0;
   w->outer_count = value->axis_count - w->row_count;
