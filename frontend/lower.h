@@ -266,6 +266,7 @@ bool is_past(const struct lowering *lowering, const struct axis *axis);
 bool breaks_window_law(struct lowering *lowering, struct span span, const struct axis *axis, const char *what);
 /* "[batch, seq=64]" of a value's axes, or "no axes". */
 const char *shape_text(struct lowering *lowering, const struct value *value);
+const char *list_text(struct lowering *lowering, struct axis *const *axes, int count);
 bool check_size(struct lowering *lowering, struct span span, double size, const char *what, int64_t *extent);
 
 /* --- lower_expression.c --------------------------------------------------------------------------------------------------- */

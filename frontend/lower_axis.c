@@ -296,15 +296,19 @@ const char *product_name(struct lowering *lowering, const struct product *produc
 }
 
 const char *shape_text(struct lowering *lowering, const struct value *value) {
+  return list_text(lowering, value->axes, value->axis_count);
+}
+
+const char *list_text(struct lowering *lowering, struct axis *const *axes, int count) {
   const char *text = "";
-  for (int i = 0; i < value->axis_count; i++) {
-    const struct axis *axis = value->axes[i];
+  for (int i = 0; i < count; i++) {
+    const struct axis *axis = axes[i];
     for (int j = 0; j < i; j++) /* two of a name: the longer form tells them apart */
-      if (!strcmp(value->axes[j]->name, axis->name)) return axes_text(lowering->arena, value->axes, value->axis_count, true);
+      if (!strcmp(axes[j]->name, axis->name)) return axes_text(lowering->arena, axes, count, true);
     text = arena_format(lowering->arena, "%s%s%s", text, i ? ", " : "", axis->name);
     if (axis != lowering->batch) text = arena_format(lowering->arena, "%s=%lld", text, (long long)axis->extent);
   }
-  return value->axis_count ? arena_format(lowering->arena, "[%s]", text) : "no axes";
+  return count ? arena_format(lowering->arena, "[%s]", text) : "no axes";
 }
 
 /* --- The law of generation ------------------------------------------------------------------------------------------------ */

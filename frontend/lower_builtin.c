@@ -65,7 +65,7 @@ struct axis *result_axis_argument(struct lowering *lowering, const struct ast_ex
   for (int i = 0; i < call->arguments.count && !argument; i++)
     if (call->arguments.items[i].is_axis) argument = &call->arguments.items[i];
   if (!argument) {
-    fail(lowering, call->span, "%s names the axis of its result: %s(..., axis longer = longer)", call->path.text, call->path.text);
+    fail(lowering, call->span, "%s names the axis of its result: %s(..., axis both = both), with 'both' declared", call->path.text, call->path.text);
     return NULL;
   }
   struct product product;

@@ -252,10 +252,10 @@ static void pass_values(struct lowering *lowering, struct frame *frame, struct b
 
 /* --- The call ------------------------------------------------------------------------------------------------------------- */
 
-static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call) {
+static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call, int errors) {
   const struct ast_item *function = frame->item;
   if (!frame->returned) {
-    if (lowering->diagnostics->error_count) return poison();
+    if (lowering->diagnostics->error_count > errors) return poison(); /* it may have been about to */
     return fail(lowering, call->span, "%s returned nothing", function->name.text);
   }
   if (function->has_results && function->results.count != frame->results.count) {
@@ -304,6 +304,7 @@ static struct thing call_function(struct lowering *lowering, const struct ast_it
   const char *path = call->label.parts.count ? join_path(lowering->arena, lowering->frame->path, call->label.text) : lowering->frame->path;
   struct frame *caller = lowering->frame, *frame = frame_new(lowering, file, function, path, call->span);
   const bool sizes = lowering->sizes;
+  const int errors = lowering->diagnostics->error_count;
   make_formals(lowering, frame, &binding);
   lowering->frame = frame;
   lowering->depth++;
@@ -313,7 +314,7 @@ static struct thing call_function(struct lowering *lowering, const struct ast_it
     lower_region(lowering, frame);
   else
     lower_block(lowering, &function->body);
-  const struct thing result = take_results(lowering, frame, call);
+  const struct thing result = take_results(lowering, frame, call, errors);
   lowering->sizes = sizes;
   lowering->depth--;
   lowering->frame = caller;

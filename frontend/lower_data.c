@@ -117,6 +117,8 @@ void finish_synthesize(struct lowering *lowering) {
   finish_graph(lowering);
 }
 
+static void check_columns(struct lowering *lowering);
+
 void read_data_settings(struct lowering *lowering) {
   const ast_block *block = &lowering->data->body;
   struct found_setting found;
@@ -132,7 +134,10 @@ void read_data_settings(struct lowering *lowering) {
   settings->split = read_share(lowering, "split", 1);
   settings->mask = text ? read_share(lowering, "corrupt", 0) : 0;
   settings->examples = setting_integer(lowering, block, "data", "examples", 1000, 1, INT32_MAX);
-  if (settings->source == DATA_SYNTHETIC) synthesize_columns(lowering, settings);
+  if (settings->source == DATA_SYNTHETIC)
+    synthesize_columns(lowering, settings);
+  else
+    check_columns(lowering);
 }
 
 /* --- What columns there are ----------------------------------------------------------------------------------------------- */
@@ -286,6 +291,35 @@ static bool describe_csv(struct lowering *lowering, const char *name, struct des
   return good;
 }
 
+/* What stands in the data but is neither a setting nor a column is an error, used or not. */
+static void check_columns(struct lowering *lowering) {
+  const ast_block *block = &lowering->data->body;
+  for (int i = 0; i < block->count; i++) {
+    const struct ast_statement *statement = block->items[i];
+    if (statement->kind != AST_ASSIGN || statement->targets.count != 1 || statement->expressions.count != 1) {
+      fail(lowering, statement->span, "data holds settings and columns: name = value");
+      continue;
+    }
+    const char *name = statement->targets.items[0].text;
+    for (int j = 0; j < i; j++) {
+      const struct ast_statement *before = block->items[j];
+      if (before->kind != AST_ASSIGN || strcmp(before->targets.items[0].text, name)) continue;
+      fail(lowering, statement->targets.items[0].span, "'%s' is set twice", name);
+      report_note(lowering->diagnostics, before->span, "the first time");
+      break;
+    }
+    if (is_setting(lowering->program->data->source, name)) continue;
+    struct description description = {.start = -1, .stop = -1};
+    const struct ast_expression *expression = statement->expressions.items[0];
+    enum feature feature;
+    bool known;
+    if (lowering->program->data->source == DATA_CSV)
+      describe_csv(lowering, name, &description, &known);
+    else if (expression->kind != AST_PATH || !find_text_feature(lowering, expression->path.text, &feature))
+      describe_constant(lowering, statement, &description);
+  }
+}
+
 static bool describe_synthetic(struct lowering *lowering, const char *name, struct description *description, bool *known) {
   const struct symbol *symbol = strcmp(name, "index") ? scope_find(lowering->synthetic, name) : NULL;
   *known = symbol != NULL;
@@ -376,7 +410,7 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
   for (int i = 0; same && !description.any_shape && i < description.axes.count; i++) same = value_has_axis(input, description.axes.factors[i]);
   if (!same) {
     fail(lowering, description.span, "column '%s' has axes %s for an example, and the model's input has %s", name,
-         axes_text(lowering->arena, description.axes.factors, description.axes.count, true), shape_text(lowering, input));
+         list_text(lowering, description.axes.factors, description.axes.count), shape_text(lowering, input));
     report_note(lowering->diagnostics, signature->span, "the input");
     return;
   }

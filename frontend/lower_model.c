@@ -136,7 +136,7 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
   }
   if (value->axis_count != declared.count)
     return fail(lowering, span, "result '%s' is declared %s and has %s: a model's results have exactly their declared axes and 'batch'",
-                signature->name.text, axes_text(lowering->arena, declared.factors, declared.count, true), shape_text(lowering, value));
+                signature->name.text, list_text(lowering, declared.factors, declared.count), shape_text(lowering, value));
   return thing_value(value);
 }
 

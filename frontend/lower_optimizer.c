@@ -163,7 +163,7 @@ static bool bind_axes(struct lowering *lowering, struct frame *frame, const stru
     if (next_ordinal(lowering, arena_format(lowering->arena, "misfit %d", use.begin)) == 0)
       fail(lowering, use, "optimizer %s is for parameters with %d axes, and '%s' has %s; give those another, as in for \"%s\" { optimizer = "
          "adamw(lr = 1e-3) }", optimizer->name.text, signature->dims.count, parameter->name,
-         axes_text(lowering->arena, parameter->axes, parameter->axis_count, true), parameter->name);
+         list_text(lowering, parameter->axes, parameter->axis_count), parameter->name);
     return false;
   }
   for (int i = 0; i < signature->dims.count; i++) {
@@ -194,7 +194,7 @@ static void collect_updates(struct lowering *lowering, const struct frame *frame
     }
     if (!good) {
       fail(lowering, symbol->span, "'%s' has axes %s, and %s is assigned to it", symbol->name,
-           axes_text(lowering->arena, state->axes, state->axis_count, true), shape_text(lowering, value));
+           list_text(lowering, state->axes, state->axis_count), shape_text(lowering, value));
       continue;
     }
     value = build_expand(lowering->graph, value, state->axes, state->axis_count);

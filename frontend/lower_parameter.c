@@ -117,8 +117,8 @@ static struct state *find_or_make(struct lowering *lowering, const char *path, c
     for (int i = 0; same && i < dimensions->count; i++) same = state->axes[i]->extent == dimensions->axes[i]->extent;
     if (same) return state;
     fail(lowering, span, "parameter '%s' has axes %s elsewhere and %s here", path,
-         axes_text(lowering->arena, state->axes, state->axis_count, true),
-         axes_text(lowering->arena, dimensions->axes, dimensions->count, true));
+         list_text(lowering, state->axes, state->axis_count),
+         list_text(lowering, dimensions->axes, dimensions->count));
     return NULL;
   }
   state = state_new(lowering, path, ROLE_PARAMETER, KIND_REAL, dimensions->axes, dimensions->count, span);

@@ -64,7 +64,12 @@ void report_unused_overrides(struct lowering *lowering) {
                                            "data.csv", "data.split", "data.tokenizer", "data.examples", "data.corrupt", "generate.batch",
                                            "generate.start", "generate.stop", "optimizer.lr", "optimizer.decay"};
     for (size_t j = 0; j < sizeof settings / sizeof *settings; j++) array_push(lowering->arena, &candidates, settings[j]);
-    fail(lowering, override->span, "nothing in this spec is called '%s'%s", name, suggestion(lowering, name, &candidates));
+    bool setting = false;
+    for (size_t j = 0; j < sizeof settings / sizeof *settings; j++) setting |= !strcmp(settings[j], name);
+    if (setting)
+      fail(lowering, override->span, "'%s' has nothing to act on: the program has no such block, or takes another kind of data", name);
+    else
+      fail(lowering, override->span, "nothing in this spec is called '%s'%s", name, suggestion(lowering, name, &candidates));
   }
 }
 
