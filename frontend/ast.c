@@ -4,7 +4,18 @@
 #include "frontend/ast.h"
 
 /* How tightly an expression binds, as the rules of spec.y are nested. */
-enum level { LEVEL_OR, LEVEL_AND, LEVEL_NOT, LEVEL_COMPARISON, LEVEL_SUM, LEVEL_TERM, LEVEL_UNARY, LEVEL_POWER, LEVEL_POSTFIX, LEVEL_PRIMARY };
+enum level {
+  LEVEL_OR,
+  LEVEL_AND,
+  LEVEL_NOT,
+  LEVEL_COMPARISON,
+  LEVEL_SUM,
+  LEVEL_TERM,
+  LEVEL_UNARY,
+  LEVEL_POWER,
+  LEVEL_POSTFIX,
+  LEVEL_PRIMARY
+};
 
 static enum level binary_level(const char *op) {
   if (!strcmp(op, "or")) return LEVEL_OR;
@@ -17,11 +28,20 @@ static enum level binary_level(const char *op) {
 
 static enum level level_of(const struct ast_expression *expression) {
   switch (expression->kind) {
-    case AST_NUMBER: case AST_STRING: case AST_PATH: case AST_CALL: case AST_TUPLE: return LEVEL_PRIMARY;
-    case AST_UNARY: return *expression->op == '-' ? LEVEL_UNARY : LEVEL_NOT;
-    case AST_BINARY: return binary_level(expression->op);
-    case AST_CONTRACT: return LEVEL_TERM;
-    case AST_VIEW: return LEVEL_POSTFIX;
+    case AST_NUMBER:
+    case AST_STRING:
+    case AST_PATH:
+    case AST_CALL:
+    case AST_TUPLE:
+      return LEVEL_PRIMARY;
+    case AST_UNARY:
+      return *expression->op == '-' ? LEVEL_UNARY : LEVEL_NOT;
+    case AST_BINARY:
+      return binary_level(expression->op);
+    case AST_CONTRACT:
+      return LEVEL_TERM;
+    case AST_VIEW:
+      return LEVEL_POSTFIX;
   }
   return LEVEL_PRIMARY;
 }
@@ -43,7 +63,8 @@ static void print_number(FILE *file, const struct ast_expression *expression) {
 }
 
 static void print_product(FILE *file, const struct ast_product *product) {
-  for (int i = 0; i < product->factors.count; i++) fprintf(file, "%s%s", i ? " * " : "", product->factors.items[i].text);
+  for (int i = 0; i < product->factors.count; i++)
+    fprintf(file, "%s%s", i ? " * " : "", product->factors.items[i].text);
 }
 
 static void print_products(FILE *file, const ast_products *products) {
@@ -116,10 +137,18 @@ static void print_expression(FILE *file, const struct ast_expression *expression
   bool brackets = level < least;
   if (brackets) fputc('(', file);
   switch (expression->kind) {
-    case AST_NUMBER: print_number(file, expression); break;
-    case AST_STRING: fprintf(file, "\"%s\"", expression->text); break;
-    case AST_PATH: fputs(expression->path.text, file); break;
-    case AST_CALL: print_call(file, expression); break;
+    case AST_NUMBER:
+      print_number(file, expression);
+      break;
+    case AST_STRING:
+      fprintf(file, "\"%s\"", expression->text);
+      break;
+    case AST_PATH:
+      fputs(expression->path.text, file);
+      break;
+    case AST_CALL:
+      print_call(file, expression);
+      break;
     case AST_TUPLE:
       fputc('(', file);
       print_expressions(file, &expression->items);
@@ -169,10 +198,17 @@ static void print_dims(FILE *file, bool has_dims, const ast_products *dims) {
 static void print_axis(FILE *file, const struct ast_axis *axis) {
   fprintf(file, "axis %s", axis->name.text);
   switch (axis->kind) {
-    case AXIS_SIZE: fputs(" = ", file); break;
-    case AXIS_BOUND: fputs(" <= ", file); break;
-    case AXIS_LIKE: fprintf(file, " == %s", axis->like.text); break;
-    case AXIS_OPEN: break;
+    case AXIS_SIZE:
+      fputs(" = ", file);
+      break;
+    case AXIS_BOUND:
+      fputs(" <= ", file);
+      break;
+    case AXIS_LIKE:
+      fprintf(file, " == %s", axis->like.text);
+      break;
+    case AXIS_OPEN:
+      break;
   }
   if (axis->size) print_expression(file, axis->size, LEVEL_OR);
 }
@@ -202,7 +238,9 @@ static void print_statement(FILE *file, const struct ast_statement *statement, i
       fputs(" = ", file);
       print_expressions(file, &statement->expressions);
       return;
-    case AST_EXPRESSION: print_expressions(file, &statement->expressions); return;
+    case AST_EXPRESSION:
+      print_expressions(file, &statement->expressions);
+      return;
     case AST_RETURN:
       fputs("return ", file);
       print_expressions(file, &statement->expressions);
@@ -223,8 +261,12 @@ static void print_statement(FILE *file, const struct ast_statement *statement, i
       fputs(statement->initial == INITIALISE_DRAW ? " ~ " : " = ", file);
       print_expression(file, statement->expression, LEVEL_OR);
       return;
-    case AST_AXIS: print_axis(file, &statement->axis); return;
-    case AST_IF: print_conditional(file, statement, indent); return;
+    case AST_AXIS:
+      print_axis(file, &statement->axis);
+      return;
+    case AST_IF:
+      print_conditional(file, statement, indent);
+      return;
     case AST_FOR:
       for (int i = 0; i < statement->patterns.count; i++)
         fprintf(file, "%s\"%s\"", i ? ", " : "for ", statement->patterns.items[i].text);
@@ -256,7 +298,9 @@ static void print_parameters(FILE *file, const ast_parameters *parameters) {
     const struct ast_parameter *parameter = &parameters->items[i];
     if (i) fputs(", ", file);
     switch (parameter->kind) {
-      case PARAMETER_VALUE: print_signature(file, &parameter->signature); break;
+      case PARAMETER_VALUE:
+        print_signature(file, &parameter->signature);
+        break;
       case PARAMETER_DEFAULT:
         fprintf(file, "%s = ", parameter->signature.name.text);
         print_expression(file, parameter->initial, LEVEL_OR);
@@ -287,8 +331,12 @@ static void print_body(FILE *file, const struct ast_item *item) {
 
 static void print_item(FILE *file, const struct ast_item *item) {
   switch (item->kind) {
-    case ITEM_USE: fprintf(file, "use \"%s\"", item->name.text); break;
-    case ITEM_AXIS: print_axis(file, &item->axis); break;
+    case ITEM_USE:
+      fprintf(file, "use \"%s\"", item->name.text);
+      break;
+    case ITEM_AXIS:
+      print_axis(file, &item->axis);
+      break;
     case ITEM_MODEL:
       fprintf(file, "model %s", item->name.text);
       print_body(file, item);

@@ -64,7 +64,7 @@ enum { DEEPEST_EXPRESSION = 256, DEEPEST_BRACKETS = 256 };
 enum ast_view_kind {
   VIEW_RENAME, /* [from -> to]: rename, split (to is a product), merge (from is a product) */
   VIEW_INDEX,  /* [axis = low]: select by a constant or gather by a tensor */
-  VIEW_RANGE   /* [axis = low .. high -> to.factors[0]]; low or high may be NULL; `to` may be empty in the syntax, and lowering says so */
+  VIEW_RANGE   /* [axis = low .. high -> to.factors[0]]; low or high may be NULL; `to` may be empty, and lowering says so */
 };
 struct ast_view {
   enum ast_view_kind kind;
@@ -139,7 +139,9 @@ struct ast_statement {
   ast_names patterns;                            /* for: the strings, without quotes */
 };
 
-enum ast_item_kind { ITEM_USE, ITEM_AXIS, ITEM_MODEL, ITEM_FUNCTION, ITEM_OPTIMIZER, ITEM_DATA, ITEM_TRAIN, ITEM_GENERATE, ITEM_PIPELINE };
+enum ast_item_kind {
+  ITEM_USE, ITEM_AXIS, ITEM_MODEL, ITEM_FUNCTION, ITEM_OPTIMIZER, ITEM_DATA, ITEM_TRAIN, ITEM_GENERATE, ITEM_PIPELINE
+};
 
 struct ast_item {
   enum ast_item_kind kind;

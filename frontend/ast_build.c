@@ -69,7 +69,7 @@ ast_products *products_new(struct parse *parse, struct ast_product *first) {
 /* Signatures and parameters. */
 
 struct ast_signature *make_signature(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
-                                      struct ast_name range, struct ast_name type) {
+                                     struct ast_name range, struct ast_name type) {
   struct ast_signature *signature = arena_new_struct(parse->arena, struct ast_signature);
   signature->name = name;
   if (dims) signature->dims = *dims, signature->has_dims = true;
@@ -98,14 +98,14 @@ static struct ast_parameter *named_parameter(struct parse *parse, struct span sp
 }
 
 struct ast_parameter *make_default(struct parse *parse, struct span span, struct ast_name name,
-                                    struct ast_expression *initial) {
+                                   struct ast_expression *initial) {
   struct ast_parameter *parameter = named_parameter(parse, span, PARAMETER_DEFAULT, name);
   parameter->initial = initial;
   return parameter;
 }
 
 struct ast_parameter *make_axis_parameter(struct parse *parse, struct span span, struct ast_name name,
-                                           struct ast_name axis_default) {
+                                          struct ast_name axis_default) {
   struct ast_parameter *parameter = named_parameter(parse, span, PARAMETER_AXIS, name);
   parameter->axis_default = axis_default;
   return parameter;
@@ -158,7 +158,7 @@ struct ast_expression *make_reference(struct parse *parse, struct ast_path *path
 }
 
 struct ast_expression *make_call(struct parse *parse, struct span span, struct ast_path *path,
-                                  ast_arguments *arguments) {
+                                 ast_arguments *arguments) {
   struct ast_expression *expression = expression_new(parse, AST_CALL, span);
   expression->path = *path;
   expression->arguments = *arguments;
@@ -173,7 +173,7 @@ struct ast_expression *make_labelled(struct ast_expression *call, struct span sp
 }
 
 struct ast_expression *make_tuple(struct parse *parse, struct span span, struct ast_expression *first,
-                                   ast_expressions *rest) {
+                                  ast_expressions *rest) {
   struct ast_expression *expression = expression_new(parse, AST_TUPLE, span);
   array_push(parse->arena, &expression->items, first);
   for (int i = 0; i < rest->count; i++) array_push(parse->arena, &expression->items, rest->items[i]);
@@ -182,7 +182,7 @@ struct ast_expression *make_tuple(struct parse *parse, struct span span, struct 
 }
 
 struct ast_expression *make_unary(struct parse *parse, struct span span, const char *op, struct span op_span,
-                                   struct ast_expression *operand) {
+                                  struct ast_expression *operand) {
   struct ast_expression *expression = expression_new(parse, AST_UNARY, span);
   expression->op = op;
   expression->op_span = op_span;
@@ -192,7 +192,7 @@ struct ast_expression *make_unary(struct parse *parse, struct span span, const c
 }
 
 struct ast_expression *make_binary(struct parse *parse, struct span span, struct ast_expression *left, const char *op,
-                                    struct span op_span, struct ast_expression *right) {
+                                   struct span op_span, struct ast_expression *right) {
   struct ast_expression *expression = expression_new(parse, AST_BINARY, span);
   expression->op = op;
   expression->op_span = op_span;
@@ -204,7 +204,7 @@ struct ast_expression *make_binary(struct parse *parse, struct span span, struct
 }
 
 struct ast_expression *make_contraction(struct parse *parse, struct span span, struct ast_expression *left,
-                                         struct span op_span, ast_products *axes, struct ast_expression *right) {
+                                        struct span op_span, ast_products *axes, struct ast_expression *right) {
   struct ast_expression *expression = make_binary(parse, span, left, "@", op_span, right);
   expression->kind = AST_CONTRACT;
   expression->axes = *axes;
@@ -212,7 +212,7 @@ struct ast_expression *make_contraction(struct parse *parse, struct span span, s
 }
 
 struct ast_expression *make_viewed(struct parse *parse, struct span span, struct ast_expression *operand,
-                                    ast_views *views) {
+                                   ast_views *views) {
   struct ast_expression *expression = expression_new(parse, AST_VIEW, span);
   expression->left = operand;
   expression->views = *views;
@@ -234,7 +234,7 @@ struct ast_view *make_rename(struct parse *parse, struct span span, struct ast_p
 }
 
 struct ast_view *make_range(struct parse *parse, enum ast_view_kind kind, struct ast_expression *low,
-                             struct ast_expression *high) {
+                            struct ast_expression *high) {
   struct ast_view *view = arena_new_struct(parse->arena, struct ast_view);
   view->kind = kind;
   view->low = low;
@@ -243,18 +243,19 @@ struct ast_view *make_range(struct parse *parse, enum ast_view_kind kind, struct
 }
 
 struct ast_view *make_slice(struct parse *parse, struct span span, struct ast_name axis, struct ast_view *range,
-                             struct ast_product *to) {
+                            struct ast_product *to) {
   range->axis = axis;
   range->span = span;
   if (to) range->to = *to;
   if (to && range->kind == VIEW_INDEX)
-    parse_error(parse, to->span, "[%s = ...] takes one place of '%s' and leaves no axis to name; a range is written low .. high",
+    parse_error(parse, to->span,
+                "[%s = ...] takes one place of '%s' and leaves no axis to name; a range is written low .. high",
                 axis.text, axis.text);
   return range;
 }
 
 struct ast_argument *make_argument(struct parse *parse, struct span span, struct ast_path *name,
-                                    struct ast_expression *value) {
+                                   struct ast_expression *value) {
   struct ast_argument *argument = arena_new_struct(parse->arena, struct ast_argument);
   if (name) argument->name = *name;
   argument->value = value;
@@ -263,7 +264,7 @@ struct ast_argument *make_argument(struct parse *parse, struct span span, struct
 }
 
 struct ast_argument *make_axis_argument(struct parse *parse, struct span span, struct ast_name name,
-                                         struct ast_product *axis) {
+                                        struct ast_product *axis) {
   struct ast_argument *argument = make_argument(parse, span, make_path(parse, name), NULL);
   argument->is_axis = true;
   argument->axis = *axis;
@@ -273,7 +274,7 @@ struct ast_argument *make_axis_argument(struct parse *parse, struct span span, s
 /* Statements. */
 
 struct ast_axis *make_axis(struct parse *parse, struct span span, struct ast_name name, enum ast_axis_kind kind,
-                            struct ast_expression *size, struct ast_name like) {
+                           struct ast_expression *size, struct ast_name like) {
   struct ast_axis *axis = arena_new_struct(parse->arena, struct ast_axis);
   *axis = (struct ast_axis){name, kind, size, like, span};
   return axis;
@@ -287,7 +288,7 @@ static struct ast_statement *statement_new(struct parse *parse, enum ast_stateme
 }
 
 struct ast_statement *make_assignment(struct parse *parse, struct span span, ast_paths *targets,
-                                       ast_expressions *values) {
+                                      ast_expressions *values) {
   struct ast_statement *statement = statement_new(parse, AST_ASSIGN, span);
   statement->targets = *targets;
   statement->expressions = *values;
@@ -307,7 +308,7 @@ struct ast_statement *make_return(struct parse *parse, struct span span, ast_exp
 }
 
 struct ast_statement *make_repeat(struct parse *parse, struct span span, struct ast_path *path,
-                                   struct ast_expression *count, struct ast_name as, ast_block *body) {
+                                  struct ast_expression *count, struct ast_name as, ast_block *body) {
   struct ast_statement *statement = statement_new(parse, AST_REPEAT, span);
   if (path) array_push(parse->arena, &statement->targets, *path);
   statement->expression = count;
@@ -317,7 +318,7 @@ struct ast_statement *make_repeat(struct parse *parse, struct span span, struct 
 }
 
 struct ast_statement *make_param(struct parse *parse, struct span span, struct ast_path *path, ast_products *dims,
-                                  enum ast_initial initial, struct ast_expression *value) {
+                                 enum ast_initial initial, struct ast_expression *value) {
   struct ast_statement *statement = statement_new(parse, AST_PARAM, span);
   array_push(parse->arena, &statement->targets, *path);
   if (dims) statement->dims = *dims, statement->has_dims = true;
@@ -327,7 +328,7 @@ struct ast_statement *make_param(struct parse *parse, struct span span, struct a
 }
 
 struct ast_statement *make_state(struct parse *parse, struct span span, struct ast_name name, ast_products *dims,
-                                  struct ast_name like, struct ast_expression *value) {
+                                 struct ast_name like, struct ast_expression *value) {
   struct ast_statement *statement = statement_new(parse, AST_STATE, span);
   array_push(parse->arena, &statement->targets, *make_path(parse, name));
   if (dims) statement->dims = *dims, statement->has_dims = true;
@@ -344,7 +345,7 @@ struct ast_statement *make_axis_statement(struct parse *parse, struct span span,
 }
 
 struct ast_statement *make_if(struct parse *parse, struct span span, struct ast_expression *condition, ast_block *body,
-                               ast_block *otherwise) {
+                              ast_block *otherwise) {
   struct ast_statement *statement = statement_new(parse, AST_IF, span);
   statement->expression = condition;
   statement->body = *body;
@@ -362,7 +363,7 @@ struct ast_statement *make_for(struct parse *parse, struct span span, ast_names 
 /* Items. */
 
 struct ast_item *make_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
-                            ast_parameters *parameters, ast_block *body) {
+                           ast_parameters *parameters, ast_block *body) {
   struct ast_item *item = arena_new_struct(parse->arena, struct ast_item);
   item->kind = kind;
   item->span = span;

@@ -30,7 +30,9 @@ bool parse_error(struct parse *parse, struct span span, const char *format, ...)
 }
 
 void explain_stray_character(struct parse *parse, const char *text, int length, struct span span) {
-  static const struct { const char *character, *advice; } known[] = {
+  static const struct {
+    const char *character, *advice;
+  } known[] = {
       {"\xE2\x80\x9C", "strings stand in plain double quotes (\")"},
       {"\xE2\x80\x9D", "strings stand in plain double quotes (\")"},
       {"\xE2\x88\x92", "a minus sign is a plain '-'"},
@@ -55,7 +57,8 @@ void explain_stray_character(struct parse *parse, const char *text, int length, 
   if (length == 1 && (unsigned char)text[0] < ' ')
     parse_error(parse, span, "the control character 0x%02X has no meaning in a spec", text[0]);
   else
-    parse_error(parse, span, "the character '%.*s' has no meaning in a spec outside comments and strings", length, text);
+    parse_error(parse, span, "the character '%.*s' has no meaning in a spec outside comments and strings", length,
+                text);
 }
 
 static bool has(const char *const *expected, int count, const char *name) {
@@ -70,12 +73,14 @@ static bool is_one_of(const char *name, const char *const *list) {
   return false;
 }
 
-static const char *const reserved[] = {"'axis'", "'param'", "'state'", "'repeat'", "'return'", "'if'", "'else'",
-                                       "'and'", "'or'", "'not'", "'for'", NULL};
-static const char *const name_words[] = {"'model'", "'fn'", "'over'", "'use'", "'data'", "'train'", "'generate'",
-                                         "'optimizer'", "'pipeline'", "'gradient'", "'in'", "'as'", "'on'", "'like'", NULL};
-static const char *const operators[] = {"'+'", "'-'", "'*'", "'/'", "'%'", "'@'", "'^'", "'<'", "'<='", "'>'", "'>='",
-                                        "'=='", "'!='", "'and'", "'or'", "'['", "'.'", "'('", "':'", "'..'", NULL};
+static const char *const reserved[] = {"'axis'", "'param'", "'state'", "'repeat'", "'return'", "'if'",
+                                       "'else'", "'and'",   "'or'",    "'not'",    "'for'",    NULL};
+static const char *const name_words[] = {"'model'", "'fn'",       "'over'",      "'use'",      "'data'",
+                                         "'train'", "'generate'", "'optimizer'", "'pipeline'", "'gradient'",
+                                         "'in'",    "'as'",       "'on'",        "'like'",     NULL};
+static const char *const operators[] = {"'+'",  "'-'",  "'*'", "'/'",  "'%'",  "'@'",  "'^'",
+                                        "'<'",  "'<='", "'>'", "'>='", "'=='", "'!='", "'and'",
+                                        "'or'", "'['",  "'.'", "'('",  "':'",  "'..'", NULL};
 static const char *const comparisons[] = {"'<'", "'<='", "'>'", "'>='", "'=='", "'!='", NULL};
 
 static bool is_word_byte(char byte) {
@@ -113,7 +118,8 @@ static const char *found_text(struct parse *parse, struct span span, const char 
   }
   if (!strcmp(found, "the end of the file")) return "the end of the text";
   int length = span.end - span.begin;
-  if (!strcmp(found, "a string")) return length <= LONGEST_SHOWN ? arena_copy(parse->arena, text, (size_t)length) : "the string";
+  if (!strcmp(found, "a string"))
+    return length <= LONGEST_SHOWN ? arena_copy(parse->arena, text, (size_t)length) : "the string";
   bool cut = length > LONGEST_SHOWN;
   return arena_format(parse->arena, "'%.*s%s'", cut ? LONGEST_SHOWN : length, text, cut ? "..." : "");
 }
@@ -133,12 +139,12 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
     listed[used++] = "an axis";
   else if (name)
     listed[used++] = "a name";
-  bool line_end = false, operator = false;
+  bool line_end = false, operator= false;
   for (int i = 0; i < count; i++) {
     const char *token = expected[i];
     if (!strcmp(token, "a name") || !strcmp(token, "a number") || (name && is_one_of(token, name_words))) continue;
-    if (expression && (!strcmp(token, "'('") || !strcmp(token, "'-'") || !strcmp(token, "'not'") || !strcmp(token, "'..'") ||
-                       !strcmp(token, "'axis'") || !strcmp(token, "a string")))
+    if (expression && (!strcmp(token, "'('") || !strcmp(token, "'-'") || !strcmp(token, "'not'") ||
+                       !strcmp(token, "'..'") || !strcmp(token, "'axis'") || !strcmp(token, "a string")))
       continue;
     if (statement && is_one_of(token, reserved)) continue;
     if (!strcmp(token, "the end of the line") || !strcmp(token, "';'") || !strcmp(token, "the end of the file")) {
@@ -146,7 +152,7 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
       continue;
     }
     if (is_one_of(token, operators)) {
-      operator = true;
+      operator= true;
       continue;
     }
     if (used < 15) listed[used++] = token;
@@ -161,8 +167,8 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
   if (line_end && !(name && has(expected, count, "'}'"))) listed[used++] = "the end of the line";
   /* Operators go on after any operand: worth a word only when there is little else. */
   bool operand = has(expected, count, "'+'");
-  if (operator && used <= 1 && operand) listed[used++] = "an operator";
-  if (operator && used <= 1 && !operand)
+  if (operator&& used <= 1 && operand) listed[used++] = "an operator";
+  if (operator&& used <= 1 && !operand)
     for (int i = 0; i < count && used < 15; i++)
       if (is_one_of(expected[i], operators)) listed[used++] = expected[i];
   if (!used || used > MOST_LISTED) return NULL;
@@ -188,7 +194,8 @@ static struct span unclosed_brace(const struct parse *parse) {
 }
 
 static void explain_declaration(struct parse *parse, struct span span, const char *found) {
-  static const char *const words[] = {"axis", "model", "fn", "optimizer", "data", "train", "generate", "pipeline", "use"};
+  static const char *const words[] = {"axis",  "model",    "fn",       "optimizer", "data",
+                                      "train", "generate", "pipeline", "use"};
   const char *text = found_text(parse, span, found), *close = NULL;
   if (!strcmp(found, "a name")) {
     char *bare = arena_copy(parse->arena, text + 1, strlen(text) - 2);
@@ -206,7 +213,9 @@ static void explain_declaration(struct parse *parse, struct span span, const cha
   else if (!strcmp(found, "'gradient'"))
     parse_error(parse, span, "'gradient' follows the '}' that ends a function's body");
   else
-    parse_error(parse, span, "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, pipeline or use", text);
+    parse_error(parse, span,
+                "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, pipeline or use",
+                text);
 }
 
 /* The word of the language that the first word of a statement was probably meant to be, or NULL. */
@@ -217,29 +226,37 @@ static const char *statement_word(struct parse *parse, struct span span) {
   if (before.kind != IDENT || gap < 1 || !begins_line(parse->source, before.span.begin)) return NULL;
   if (!strcmp(before.name.text, "while")) return "repeat";
   if (!strcmp(before.name.text, "elif")) return "else if";
-  return parse->source->text[span.begin] == '\n' ? NULL : closest_name(before.name.text, words, sizeof words / sizeof *words);
+  return parse->source->text[span.begin] == '\n' ? NULL
+                                                 : closest_name(before.name.text, words, sizeof words / sizeof *words);
 }
 
 /* Advice that goes with a plain "expected ... before ...", or NULL. */
-static const char *hint(struct parse *parse, struct span span, const char *found, const char *const *expected, int count) {
+static const char *hint(struct parse *parse, struct span span, const char *found, const char *const *expected,
+                        int count) {
   const struct source *source = parse->source;
   int before = parse->before_last.kind;
   bool newline = !strcmp(found, "the end of the line") && source->text[span.begin] == '\n';
   if (!strcmp(found, "'='") && after_targets(source, span.begin) && has(expected, count, "'+'"))
     return "the line above goes on here, since it ends in an operator, a comma or '='";
   if (!strcmp(found, "'='") && has(expected, count, "'=='")) return "to compare, write '=='";
-  if (is_one_of(found, comparisons) && has(expected, count, "'and'")) return "comparisons do not chain: write a < b and b < c";
+  if (is_one_of(found, comparisons) && has(expected, count, "'and'"))
+    return "comparisons do not chain: write a < b and b < c";
   if (!strcmp(found, "'..'")) return "a range stands inside [axis = low .. high -> name]";
-  if (has(expected, count, "'='") && has(expected, count, "','") && has(expected, count, "':'") && !has(expected, count, "'+'")) {
+  if (has(expected, count, "'='") && has(expected, count, "','") && has(expected, count, "':'") &&
+      !has(expected, count, "'+'")) {
     if (!strcmp(found, "'('") || newline) return "a statement names what it makes: y = f(x), or label: f(x)";
     if (!strcmp(found, "'['")) return "values are made whole: there is no assignment to a part";
   }
   if (before == ':') return "a label takes a call, as in attn: f(x); a setting is written key = value";
-  if (count == 2 && has(expected, count, "'('") && has(expected, count, "'.'")) return "a label takes a call, as in attn: f(x)";
-  if (count == 2 && has(expected, count, "'['") && has(expected, count, "'.'")) return "write repeat name[count] { ... }";
-  if (!strcmp(found, "']'") && has(expected, count, "'->'")) return "a view names its axis, as in x[seq = 0] or x[seq -> past]";
+  if (count == 2 && has(expected, count, "'('") && has(expected, count, "'.'"))
+    return "a label takes a call, as in attn: f(x)";
+  if (count == 2 && has(expected, count, "'['") && has(expected, count, "'.'"))
+    return "write repeat name[count] { ... }";
+  if (!strcmp(found, "']'") && has(expected, count, "'->'"))
+    return "a view names its axis, as in x[seq = 0] or x[seq -> past]";
   if (before == FOR)
-    return "'for' takes patterns of parameter names, as in for \"*.bias\" { ... }; layers are repeated by repeat name[count] { ... }";
+    return "'for' takes patterns of parameter names, as in for \"*.bias\" { ... }; layers are repeated by repeat "
+           "name[count] { ... }";
   if (before == REPEAT) return "write repeat name[count] { ... }, or repeat [count] { ... } to share the parameters";
   if (!strcmp(found, "'if'")) return "a value is chosen by where(condition, this, that)";
   if (!strcmp(found, "'over'")) return "'over' stands before the '->'";
@@ -252,7 +269,8 @@ static const char *hint(struct parse *parse, struct span span, const char *found
   return NULL;
 }
 
-void explain_syntax_error(struct parse *parse, struct span span, const char *found, const char *const *expected, int count) {
+void explain_syntax_error(struct parse *parse, struct span span, const char *found, const char *const *expected,
+                          int count) {
   const struct source *source = parse->source;
   const char *text = found_text(parse, span, found);
   bool at_end = span.begin >= (int)source->length;
@@ -273,22 +291,26 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
   }
   /* "fn f(x) {" in a block: the block before it was not closed. */
   struct token before = parse->before_last;
-  static const char *const declares[] = {"model", "fn", "optimizer", "data", "train", "generate", "use", "pipeline", NULL};
-  if (around->kind && before.name.text && is_one_of(before.name.text, declares) && (!strcmp(found, "a name") || !strcmp(found, "a string")) &&
-      begins_line(source, before.span.begin) && unclosed_brace(parse).source) {
-    if (parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?", before.name.text) &&
+  static const char *const declares[] = {"model",    "fn",  "optimizer", "data", "train",
+                                         "generate", "use", "pipeline",  NULL};
+  if (around->kind && before.name.text && is_one_of(before.name.text, declares) &&
+      (!strcmp(found, "a name") || !strcmp(found, "a string")) && begins_line(source, before.span.begin) &&
+      unclosed_brace(parse).source) {
+    if (parse_error(parse, before.span, "a declaration cannot stand inside a block: is a '}' missing before '%s'?",
+                    before.name.text) &&
         !parse->unclosed_reported)
       note_bracket(parse, unclosed_brace(parse), "this '{' is not closed");
     parse->unclosed_reported = true;
     return;
   }
   if (is_one_of(arena_format(parse->arena, "'%s'", before.name.text ? before.name.text : ""), reserved) &&
-      before.kind != IDENT && before.kind != STRING && (!strcmp(found, "'='") || !strcmp(found, "','") || !strcmp(found, "')'")) &&
-      before.kind != RETURN) {
+      before.kind != IDENT && before.kind != STRING &&
+      (!strcmp(found, "'='") || !strcmp(found, "','") || !strcmp(found, "')'")) && before.kind != RETURN) {
     parse_error(parse, before.span, "'%s' is a word of the language and cannot be a name", before.name.text);
     return;
   }
-  if (is_one_of(found, reserved) && strcmp(found, "'if'") && has(expected, count, "a name") && !begins_line(source, span.begin) &&
+  if (is_one_of(found, reserved) && strcmp(found, "'if'") && has(expected, count, "a name") &&
+      !begins_line(source, span.begin) &&
       !(has(expected, count, "a number") && has(expected, count, "'('") && !strcmp(found, "'else'"))) {
     parse_error(parse, span, "%s is a word of the language and cannot be a name", text);
     return;
@@ -314,5 +336,6 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
     parse_error(parse, span, "did not expect %s here", text);
   else
     parse_error(parse, span, "%s%s %s%s%s", wanted ? "expected " : "did not expect ", wanted ? wanted : text,
-                wanted ? arena_format(parse->arena, "before %s", text) : "here", advice ? ": " : "", advice ? advice : "");
+                wanted ? arena_format(parse->arena, "before %s", text) : "here", advice ? ": " : "",
+                advice ? advice : "");
 }

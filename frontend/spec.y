@@ -144,7 +144,9 @@ signatures: signature { NEW($$); ADD($$, *$1); } | signatures ',' signature { $$
 signature: name dims { $$ = make_signature(parse, @$, $1, $2, no_name, no_name); }
   | name dims IN name { $$ = make_signature(parse, @$, $1, $2, $4, no_name); }
   | name dims ':' name { $$ = make_signature(parse, @$, $1, $2, no_name, $4); };
-dims: %empty { $$ = NULL; } | '[' ']' { NEW($$); } | '[' products ']' { $$ = $2; } | '[' products ',' ']' { $$ = $2; };
+dims: %empty { $$ = NULL; }
+  | '[' ']' { NEW($$); }
+  | '[' products ']' { $$ = $2; } | '[' products ',' ']' { $$ = $2; };
 products: product { $$ = products_new(parse, $1); } | products ',' product { $$ = $1; ADD($$, *$3); };
 product: factor { $$ = product_new(parse, $1); } | product '*' factor { product_add(parse, $$ = $1, $3); };
 factor: name | NUMBER;

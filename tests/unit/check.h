@@ -33,7 +33,8 @@ static inline bool check_string(const char *got, const char *expected, const cha
 }
 
 /* Within `tolerance`, absolute or relative to the expected value, whichever is wider. */
-static inline bool check_near(double got, double expected, double tolerance, const char *file, int line, const char *text) {
+static inline bool check_near(double got, double expected, double tolerance, const char *file, int line,
+                              const char *text) {
   double scale = fabs(expected) > 1 ? fabs(expected) : 1;
   bool near = got == expected || (isnan(got) && isnan(expected)) || fabs(got - expected) <= tolerance * scale;
   if (check_one(near, file, line, text)) return true;
@@ -66,7 +67,8 @@ static inline int check_done(const char *name) {
   if (check_totals.failed && check_totals.seed)
     printf("unit %s: the random seed was %llu; LAMELLA_SEED=%llu repeats this run\n", name,
            (unsigned long long)check_totals.seed, (unsigned long long)check_totals.seed);
-  printf("unit %s: %d passed, %d failed, %d skipped\n", name, check_totals.passed, check_totals.failed, check_totals.skipped);
+  printf("unit %s: %d passed, %d failed, %d skipped\n", name, check_totals.passed, check_totals.failed,
+         check_totals.skipped);
   return check_totals.failed > 0;
 }
 

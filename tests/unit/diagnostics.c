@@ -12,13 +12,17 @@ static const char *message(struct diagnostics *diagnostics, int index) {
 
 static void check_places(struct arena *arena) {
   struct source *source = source_from_text(arena, "a.lam", "first\n\tseco\xC3\xA9nd x\n\nlast");
-  static const struct { int offset, line, column; } rows[] = {
-      {0, 1, 1}, {4, 1, 5}, {5, 1, 6}, {6, 2, 1}, {7, 2, 2}, {11, 2, 6}, {13, 2, 7}, {18, 3, 1}, {19, 4, 1}, {23, 4, 5}, {99, 4, 5},
+  static const struct {
+    int offset, line, column;
+  } rows[] = {
+      {0, 1, 1},  {4, 1, 5},  {5, 1, 6},  {6, 2, 1},  {7, 2, 2},  {11, 2, 6},
+      {13, 2, 7}, {18, 3, 1}, {19, 4, 1}, {23, 4, 5}, {99, 4, 5},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     int line, column;
     source_position(source, rows[i].offset, &line, &column);
-    if (!CHECK(line == rows[i].line && column == rows[i].column)) printf("  offset %d: %d:%d\n", rows[i].offset, line, column);
+    if (!CHECK(line == rows[i].line && column == rows[i].column))
+      printf("  offset %d: %d:%d\n", rows[i].offset, line, column);
   }
   CHECK_STRING(span_text(arena, (struct span){source, 19, 20}), "a.lam:4:1");
   CHECK_STRING(span_text(arena, (struct span){NULL, 0, 0}), "");
@@ -66,9 +70,11 @@ static void check_limit(struct arena *arena) {
 
 static void check_closest(void) {
   static const char *const names[] = {"embed", "head", "hidden", "sequence", "a"};
-  static const struct { const char *name, *closest; } rows[] = {
-      {"embd", "embed"}, {"embedd", "embed"}, {"hed", "head"}, {"heda", NULL}, {"hiden", "hidden"}, {"sequense", "sequence"},
-      {"zzz", NULL},     {"embed", NULL},     {"", NULL},      {"b", NULL},
+  static const struct {
+    const char *name, *closest;
+  } rows[] = {
+      {"embd", "embed"},        {"embedd", "embed"}, {"hed", "head"}, {"heda", NULL}, {"hiden", "hidden"},
+      {"sequense", "sequence"}, {"zzz", NULL},       {"embed", NULL}, {"", NULL},     {"b", NULL},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     const char *closest = closest_name(rows[i].name, names, 5);

@@ -9,8 +9,10 @@ static char *printed_expression(const struct ast_expression *expression) {
   char *text = NULL;
   size_t size = 0;
   FILE *file = open_memstream(&text, &size);
-  if (expression) ast_print_expression(file, expression);
-  else fputs("error", file);
+  if (expression)
+    ast_print_expression(file, expression);
+  else
+    fputs("error", file);
   fclose(file);
   return text;
 }
@@ -42,7 +44,9 @@ static char *dumped(const struct ast_expression *expression) {
 
 /* Each expression with its canonical form, and with brackets that change nothing. */
 static void check_precedence(struct arena *arena) {
-  static const struct { const char *text, *canonical, *bracketed; } rows[] = {
+  static const struct {
+    const char *text, *canonical, *bracketed;
+  } rows[] = {
       {"a+b*c", "a + b * c", "a + (b * c)"},
       {"(a+b)*c", "(a + b) * c", "((a) + b) * c"},
       {"a-b-c", "a - b - c", "(a - b) - c"},
@@ -94,7 +98,8 @@ static void check_precedence(struct arena *arena) {
       {"model.data.train", "model.data.train", "(model.data.train)"},
       {"f()", "f()", "(f())"},
       {"f(a,)", "f(a)", "f((a))"},
-      {"f(a,b=2,axis c=d*e,s=\"t\")", "f(a, b = 2, axis c = d * e, s = \"t\")", "f((a), b = (2), axis c = d * e, s = \"t\")"},
+      {"f(a,b=2,axis c=d*e,s=\"t\")", "f(a, b = 2, axis c = d * e, s = \"t\")",
+       "f((a), b = (2), axis c = d * e, s = \"t\")"},
       {"f(optimizer.lr=1)", "f(optimizer.lr = 1)", "f(optimizer.lr = (1))"},
       {"uniform(like x.y)", "uniform(like = x.y)", "uniform(like = (x.y))"},
       {"f(like)", "f(like)", "f((like))"},
@@ -213,7 +218,8 @@ static void check_constructs(struct arena *arena) {
   CHECK(model->body.items[4]->targets.count == 0);
   CHECK(model->body.items[5]->has_otherwise && model->body.items[5]->otherwise.items[0]->kind == AST_IF);
   struct ast_item *function = items[7];
-  CHECK(function->has_gradient && !function->gradient_approximate && function->over.count == 2 && function->has_results);
+  CHECK(function->has_gradient && !function->gradient_approximate && function->over.count == 2 &&
+        function->has_results);
   CHECK(function->parameters.count == 4 && function->parameters.items[1].kind == PARAMETER_DEFAULT);
   CHECK(function->parameters.items[2].kind == PARAMETER_AXIS && !function->parameters.items[2].axis_default.text);
   CHECK_STRING(function->parameters.items[3].axis_default.text, "a");

@@ -8,7 +8,10 @@
 
 enum { MUTATIONS = 20000, MOST_SPECS = 64, LARGEST = 1 << 15 };
 
-static struct { char *text; size_t length; } specs[MOST_SPECS];
+static struct {
+  char *text;
+  size_t length;
+} specs[MOST_SPECS];
 static int spec_count;
 
 static void read_folder(const char *folder) {
@@ -39,12 +42,16 @@ static size_t splice(char *text, size_t size, size_t at, size_t cut, const char 
 }
 
 static size_t mutate(char *text, size_t size) {
-  static const char *const pieces[] = {"(", ")", "[", "]", "{", "}", "\n", ";", ",", "=", "==", "->", "..", ".", ":", "@", "^", "-", "not ",
-                                       "if ", " else ", "axis ", "model ", "fn ", "repeat ", "return ", "param ", "\"", "'", "#", "1",
-                                       "1e999", "0.5", "x", " in ", "gradient ", "\xc3\xa9", "\xff", "pipeline {", " * ", "~", "\r\n"};
+  static const char *const pieces[] = {"(",         ")",        "[",    "]",          "{",       "}",      "\n",
+                                       ";",         ",",        "=",    "==",         "->",      "..",     ".",
+                                       ":",         "@",        "^",    "-",          "not ",    "if ",    " else ",
+                                       "axis ",     "model ",   "fn ",  "repeat ",    "return ", "param ", "\"",
+                                       "'",         "#",        "1",    "1e999",      "0.5",     "x",      " in ",
+                                       "gradient ", "\xc3\xa9", "\xff", "pipeline {", " * ",     "~",      "\r\n"};
   size_t at = size ? (size_t)check_below((int)size) : 0;
   switch (check_below(5)) {
-    case 0: return splice(text, size, at, (size_t)check_below(8), "", 0);
+    case 0:
+      return splice(text, size, at, (size_t)check_below(8), "", 0);
     case 1: {
       const char *piece = pieces[check_below((int)(sizeof pieces / sizeof *pieces))];
       return splice(text, size, at, (size_t)check_below(2), piece, strlen(piece));

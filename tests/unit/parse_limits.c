@@ -18,16 +18,24 @@ static const char *first_line(struct arena *arena, const struct diagnostics *dia
 }
 
 static void check_bytes(struct arena *arena) {
-  static const struct { const char *text; size_t length; const char *message; } rows[] = {
+  static const struct {
+    const char *text;
+    size_t length;
+    const char *message;
+  } rows[] = {
       {"axis a = 3 \0 axis", 17, "test:1:12: error: a zero byte: this is not a text file"},
       {"axis a\n\xff", 8, "test:2:1: error: the byte 0xFF is not UTF-8: a spec is a UTF-8 text"},
       {"# caf\xe9\n", 7, "test:1:6: error: the byte 0xE9 is not UTF-8: a spec is a UTF-8 text"},
       {"# \xc0\x80", 4, "test:1:3: error: the byte 0xC0 is not UTF-8: a spec is a UTF-8 text"},
       {"# \xed\xa0\x80", 5, "test:1:3: error: the byte 0xED is not UTF-8: a spec is a UTF-8 text"},
       {"# \xf0\x9f\x98", 5, "test:1:3: error: the byte 0xF0 is not UTF-8: a spec is a UTF-8 text"},
-      {"\x7f" "ELF", 4, "test:1:1: error: the character '\x7f' has no meaning in a spec outside comments and strings"},
+      {"\x7f"
+       "ELF",
+       4, "test:1:1: error: the character '\x7f' has no meaning in a spec outside comments and strings"},
       {"axis \x01 a", 8, "test:1:6: error: the control character 0x01 has no meaning in a spec"},
-      {"axis\xc2\xa0" "a", 7, "test:1:5: error: a no-break space (U+00A0): replace it by a plain space"},
+      {"axis\xc2\xa0"
+       "a",
+       7, "test:1:5: error: a no-break space (U+00A0): replace it by a plain space"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct diagnostics *diagnostics = errors_of(arena, rows[i].text, rows[i].length);
@@ -45,7 +53,8 @@ static void check_bytes(struct arena *arena) {
 }
 
 /* `head`, then `piece` `count` times, then `tail`. */
-static struct diagnostics *repeated(struct arena *arena, const char *head, const char *piece, int count, const char *tail) {
+static struct diagnostics *repeated(struct arena *arena, const char *head, const char *piece, int count,
+                                    const char *tail) {
   size_t step = strlen(piece), at = strlen(head), length = at + step * (size_t)count + strlen(tail);
   char *text = arena_alloc(arena, length + 1);
   memcpy(text, head, at);
@@ -55,12 +64,22 @@ static struct diagnostics *repeated(struct arena *arena, const char *head, const
 }
 
 static void check_depth(struct arena *arena) {
-  static const struct { const char *head, *piece, *tail; } deep[] = {
-      {"axis a = ", "(", "1"},       {"axis a = ", "-", "1"},          {"axis a = ", "1 + ", "1"},
-      {"axis a = ", "1 ^ ", "1"},    {"axis a = ", "not ", "1"},       {"axis a = ", "f(", "1"},
-      {"axis a = x", "[b = 0]", ""}, {"axis a = x", "[b = x", ""},     {"fn f() { ", "if x { ", ""},
-      {"fn f() { ", "if x { } else ", "{ } }"},                        {"fn f() { ", "repeat [2] { ", ""},
-      {"axis a = ", "x @b ", "y"},   {"axis a = ", "f(x, k = (1, ", "1"},
+  static const struct {
+    const char *head, *piece, *tail;
+  } deep[] = {
+      {"axis a = ", "(", "1"},
+      {"axis a = ", "-", "1"},
+      {"axis a = ", "1 + ", "1"},
+      {"axis a = ", "1 ^ ", "1"},
+      {"axis a = ", "not ", "1"},
+      {"axis a = ", "f(", "1"},
+      {"axis a = x", "[b = 0]", ""},
+      {"axis a = x", "[b = x", ""},
+      {"fn f() { ", "if x { ", ""},
+      {"fn f() { ", "if x { } else ", "{ } }"},
+      {"fn f() { ", "repeat [2] { ", ""},
+      {"axis a = ", "x @b ", "y"},
+      {"axis a = ", "f(x, k = (1, ", "1"},
   };
   for (size_t i = 0; i < sizeof deep / sizeof *deep; i++) {
     struct diagnostics *diagnostics = repeated(arena, deep[i].head, deep[i].piece, 100000, deep[i].tail);

@@ -32,9 +32,11 @@ static void dump_expression(FILE *file, const struct ast_expression *expression)
     fputs("none", file);
     return;
   }
-  static const char *const kinds[] = {"number", "string", "path", "call", "tuple", "unary", "binary", "contract", "view"};
+  static const char *const kinds[] = {"number", "string", "path",     "call", "tuple",
+                                      "unary",  "binary", "contract", "view"};
   fprintf(file, "(%s ", kinds[expression->kind]);
-  if (expression->kind == AST_NUMBER) fprintf(file, "%s%.17g", expression->is_integer ? "" : "real ", expression->number);
+  if (expression->kind == AST_NUMBER)
+    fprintf(file, "%s%.17g", expression->is_integer ? "" : "real ", expression->number);
   if (expression->text) fprintf(file, "\"%s\"", expression->text);
   if (expression->label.parts.count) {
     dump_path(file, &expression->label);
@@ -50,8 +52,10 @@ static void dump_expression(FILE *file, const struct ast_expression *expression)
       dump_path(file, &argument->name);
       fputc('=', file);
     }
-    if (argument->is_axis) dump_product(file, &argument->axis);
-    else dump_expression(file, argument->value);
+    if (argument->is_axis)
+      dump_product(file, &argument->axis);
+    else
+      dump_expression(file, argument->value);
   }
   for (int i = 0; i < expression->items.count; i++) dump_expression(file, expression->items.items[i]);
   if (expression->left) dump_expression(file, expression->left);
