@@ -86,9 +86,7 @@ static struct piece load_piece(struct writer *writer, const struct expression *x
     /* One lane of a register: through memory. */
     const struct expression *base = writer_resolve(
         writer, expression_apply(writer->arena, OP_sub, x->arguments[0], expression_variable(writer->arena, writer->lane), NULL));
-    int64_t place;
-    if (!is_literal(base, &place)) bug("%s: %s is no register", writer->function->name, array->name);
-    const char *vector = array_element(writer, array, place / writer->target->lanes);
+    const char *vector = vector_element(writer, array, base);
     const char *lanes = vector_spill(writer, array->name, x->type, vector);
     return piece_name(arena_format(writer->arena, "%s[%s]", lanes, writer->lane_name));
   }
@@ -165,12 +163,12 @@ static struct piece cast_piece(struct writer *writer, const struct expression *x
   bug("no such storage");
 }
 
-/* The number that a term of an index is multiplied by. */
+/* The number that a term of an index is multiplied by; more than any for a product whose factors are both variable. */
 static int64_t term_factor(const struct expression *x) {
-  int64_t factor = 1;
+  int64_t factor;
   if (x->kind == EXPRESSION_NUMBER) return 0;
-  if (x->kind == EXPRESSION_APPLY && x->op == OP_mul && !is_literal(x->arguments[1], &factor)) is_literal(x->arguments[0], &factor);
-  return factor;
+  if (x->kind != EXPRESSION_APPLY || x->op != OP_mul) return 1;
+  return is_literal(x->arguments[1], &factor) || is_literal(x->arguments[0], &factor) ? factor : INT64_MAX;
 }
 
 /* A sum of index terms: the largest strides first, as a person writes them, and the number last. */
@@ -230,9 +228,7 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
   bool sum = x->op == OP_add;
   if (!sum && x->op != OP_max) bug("%s: a fold by %s", writer->function->name, op_facts[x->op].name);
   if (array->vectors) {
-    int64_t place;
-    if (!is_literal(start, &place)) bug("%s: a fold of an unknown register", writer->function->name);
-    struct piece argument = piece_name(array_element(writer, array, place / writer->target->lanes));
+    struct piece argument = piece_name(vector_element(writer, array, start));
     return piece_fill(writer->arena, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
   }
   if (x->type != TYPE_REAL) bug("%s: a fold of type %s", writer->function->name, type_names[x->type]);

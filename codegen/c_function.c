@@ -53,8 +53,11 @@ struct array_binding *writer_find_array(struct writer *writer, const struct arra
   bug("%s: the array %s is not in scope", writer->function->name, array->name);
 }
 
-const char *array_element(struct writer *writer, const struct array_binding *array, int64_t place) {
-  return array->single ? array->name : arena_format(writer->arena, "%s[%lld]", array->name, (long long)place);
+const char *vector_element(struct writer *writer, const struct array_binding *array, const struct expression *start) {
+  if (array->single) return array->name;
+  const struct expression *lanes = expression_index(writer->arena, writer->target->lanes);
+  const struct expression *place = expression_apply(writer->arena, OP_quotient, start, lanes, NULL);
+  return arena_format(writer->arena, "%s[%s]", array->name, scalar_text(writer, place));
 }
 
 static bool has_values(struct writer *writer, const struct expression *x) {
@@ -141,10 +144,26 @@ static const char *loop_head(struct writer *writer, const struct statement *s) {
   return arena_format(writer->arena, "for (int64_t %s = 0; %s < %s; %s)", name, name, bound, step);
 }
 
+/* The loop with its body; on one line where the body is one short statement. `loop` may have a macro before it. */
 static void print_loop_body(struct writer *writer, const char *loop, const struct block *block) {
-  text_open(writer->text, "%s", loop);
+  struct text *outer = writer->text, *inner = text_new(writer->arena);
+  inner->indentation = outer->indentation + 1;
+  writer->text = inner;
   print_block(writer, block);
-  text_close(writer->text);
+  writer->text = outer;
+  const char *body = text_string(inner);
+  size_t indentation = strspn(body, " "), length = strcspn(body, "\n");
+  bool is_line = body[length] == '\n' && !body[length + 1] && body[length - 1] == ';' && strchr(body, '{') == NULL;
+  bool is_simple = strncmp(body + indentation, "for ", 4) != 0 && strncmp(body + indentation, "if ", 3) != 0 &&
+                   strncmp(body + indentation, "const ", 6) != 0 && strncmp(body + indentation, "LAM_", 4) != 0;
+  size_t width = (size_t)outer->indentation * 2 + strlen(loop) + 1 + length - indentation;
+  if (is_line && is_simple && width <= TEXT_COLUMNS) {
+    text_line(outer, "%s %.*s", loop, (int)(length - indentation), body + indentation);
+    return;
+  }
+  text_open(outer, "%s", loop);
+  text_raw(outer, body);
+  text_close(outer);
 }
 
 static bool mentions(const char *text, const char *name) {
@@ -215,14 +234,20 @@ static void print_part(struct writer *writer, const struct statement *s, const c
   text_line(writer->text, "%s %s(%s);", loop, name, arguments);
 }
 
+/* Compilers unroll it: a loop that asks for it says more to its reader than its copies would. */
 static void print_unrolled(struct writer *writer, const struct statement *s) {
   int64_t extent, step = s->step > 1 ? s->step : 1;
   if (!is_literal(writer_resolve(writer, s->extent), &extent))
     bug("%s: the loop over %s is unrolled and has no constant extent", writer->function->name, s->variable->name);
-  for (int64_t i = 0; i < extent; i += step) {
-    writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_VALUE, .expression = expression_index(writer->arena, i)});
-    print_block(writer, &s->body);
+  if (extent <= step) {
+    struct binding binding = {.variable = s->variable, .kind = BINDING_VALUE, .expression = expression_index(writer->arena, 0)};
+    writer_bind(writer, binding);
+    if (extent > 0) print_block(writer, &s->body);
+    return;
   }
+  struct scope scope = scope_open(writer);
+  print_loop_body(writer, arena_format(writer->arena, "LAM_UNROLL %s", loop_head(writer, s)), &s->body);
+  scope_close(writer, scope);
 }
 
 static void print_loop(struct writer *writer, const struct statement *s) {

@@ -176,8 +176,8 @@ static const struct helper helpers[] = {
     {"avx2", "lam_transpose",
      "/* y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row. */\n"
      "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count) {\n"
-     "  int64_t k = 0;\n"
-     "  for (; k + 4 <= count; k += 4) {\n"
+     "  const int64_t whole = count - count % 4;\n"
+     "  for (int64_t k = 0; k < whole; k += 4) {\n"
      "    const __m256 a = lam_parts(x + k, x_row * 4), b = lam_parts(x + x_row + k, x_row * 4);\n"
      "    const __m256 c = lam_parts(x + x_row * 2 + k, x_row * 4), d = lam_parts(x + x_row * 3 + k, x_row * 4);\n"
      "    const __m256d ab_lo = _mm256_castps_pd(_mm256_unpacklo_ps(a, b));\n"
@@ -189,7 +189,7 @@ static const struct helper helpers[] = {
      "    _mm256_storeu_ps(y + (k + 2) * y_row, _mm256_castpd_ps(_mm256_unpacklo_pd(ab_hi, cd_hi)));\n"
      "    _mm256_storeu_ps(y + (k + 3) * y_row, _mm256_castpd_ps(_mm256_unpackhi_pd(ab_hi, cd_hi)));\n"
      "  }\n"
-     "  for (; k < count; k++)\n"
+     "  for (int64_t k = whole; k < count; k++)\n"
      "    for (int lane = 0; lane < 8; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"
      "}\n"},
 
@@ -270,8 +270,8 @@ static const struct helper helpers[] = {
     {"avx512", "lam_transpose",
      "/* y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row. */\n"
      "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count) {\n"
-     "  int64_t k = 0;\n"
-     "  for (; k + 4 <= count; k += 4) {\n"
+     "  const int64_t whole = count - count % 4;\n"
+     "  for (int64_t k = 0; k < whole; k += 4) {\n"
      "    const __m512 a = lam_parts(x + k, x_row * 4), b = lam_parts(x + x_row + k, x_row * 4);\n"
      "    const __m512 c = lam_parts(x + x_row * 2 + k, x_row * 4), d = lam_parts(x + x_row * 3 + k, x_row * 4);\n"
      "    const __m512d ab_lo = _mm512_castps_pd(_mm512_unpacklo_ps(a, b));\n"
@@ -283,7 +283,7 @@ static const struct helper helpers[] = {
      "    _mm512_storeu_ps(y + (k + 2) * y_row, _mm512_castpd_ps(_mm512_unpacklo_pd(ab_hi, cd_hi)));\n"
      "    _mm512_storeu_ps(y + (k + 3) * y_row, _mm512_castpd_ps(_mm512_unpackhi_pd(ab_hi, cd_hi)));\n"
      "  }\n"
-     "  for (; k < count; k++)\n"
+     "  for (int64_t k = whole; k < count; k++)\n"
      "    for (int lane = 0; lane < 16; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"
      "}\n"},
 };

@@ -155,6 +155,16 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
     text_line(text, "#define LAM_PARALLEL");
     text_line(text, "#endif");
   }
+  if (mentions(body, "LAM_UNROLL")) {
+    text_comment(text, "Without it registers that a loop counts through would be memory.");
+    text_line(text, "#if defined(__clang__)");
+    text_line(text, "#define LAM_UNROLL _Pragma(\"clang loop unroll(full)\")");
+    text_line(text, "#elif defined(__GNUC__)");
+    text_line(text, "#define LAM_UNROLL _Pragma(\"GCC unroll 64\")");
+    text_line(text, "#else");
+    text_line(text, "#define LAM_UNROLL");
+    text_line(text, "#endif");
+  }
   text_blank(text);
   const char *linkage = target->attribute ? "LAM_SIMD static inline " : "static inline ";
   for (int i = 0; i < prelude.candidates.count; i++) {

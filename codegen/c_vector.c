@@ -60,10 +60,8 @@ static bool splits_lane(struct writer *writer, const struct expression *index, c
 
 static const char *place_in_registers(struct writer *writer, const struct array_binding *array, const struct expression *index) {
   const struct expression *base;
-  int64_t place;
-  if (!splits_lane(writer, index, &base) || !is_literal(base, &place))
-    bug("%s: %s is indexed by what is not known", writer->function->name, array->name);
-  return array_element(writer, array, place / writer->target->lanes);
+  if (!splits_lane(writer, index, &base)) bug("%s: %s is not indexed by lanes", writer->function->name, array->name);
+  return vector_element(writer, array, base);
 }
 
 /* --- Lanes one by one --------------------------------------------------------------------------------------------------------- */

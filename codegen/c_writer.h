@@ -10,7 +10,7 @@ enum binding_kind {
   BINDING_NAME,   /* a C variable */
   BINDING_VECTOR, /* a C variable that holds a value for each lane */
   BINDING_LANE,   /* the lane itself; `name` is the variable of a loop over lanes while one is open, else NULL */
-  BINDING_VALUE   /* `expression`: the number of an unrolled loop's copy, or an index computed where it is used */
+  BINDING_VALUE   /* `expression`: an index that is computed where it is used */
 };
 
 struct binding {
@@ -55,8 +55,8 @@ const char *writer_declare(struct writer *writer, const char *name);
 void writer_bind(struct writer *writer, struct binding binding);
 struct binding *writer_find(struct writer *writer, const struct variable *variable);
 struct array_binding *writer_find_array(struct writer *writer, const struct array *array);
-/* "x[3]", or "x" of a single register. */
-const char *array_element(struct writer *writer, const struct array_binding *array, int64_t place);
+/* The vector that begins at element `start` of an array of vectors: "x[r * 2 + v]", or "x" of a single register. */
+const char *vector_element(struct writer *writer, const struct array_binding *array, const struct expression *start);
 /* The expression with bound values in place of their variables, folded. */
 const struct expression *writer_resolve(struct writer *writer, const struct expression *expression);
 
