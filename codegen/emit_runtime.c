@@ -156,11 +156,20 @@ static bool goes_on(const char *line) {
 
 enum { DEEPEST = 32 };
 
+/* A section of runtime.h, headed by "--- NAME.c: ...", that declares what a file defines which the program does not have. */
+static bool is_unwanted_section(const char *line, const bool *wanted) {
+  const char *name = line + strlen("/* --- ");
+  for (int i = 0; i < FILES; i++)
+    if (starts(name, needs[i].file)) return !wanted[i];
+  return false;
+}
+
 /* A file without its own includes and include guard: the output has one of each include, at its top. Includes inside of a
    condition stay where they are. */
-static void add_file(struct emitter *emitter, struct text *text, const char *contents, struct include_list *includes) {
+static void add_file(struct emitter *emitter, struct text *text, const char *contents, struct include_list *includes,
+                     const bool *wanted) {
   struct arena *arena = emitter->arena;
-  bool guard[DEEPEST] = {false}, blank = true, in_comment = false, moved = false;
+  bool guard[DEEPEST] = {false}, blank = true, in_comment = false, moved = false, unwanted = false;
   int depth = 0, inside = 0; /* inside: conditions that are not the guard */
   for (const char *line; (line = next_line(arena, &contents)) != NULL;) {
     if (starts(line, "#if")) {
@@ -177,7 +186,8 @@ static void add_file(struct emitter *emitter, struct text *text, const char *con
       include_add(arena, includes, line);
       continue;
     }
-    if (starts(line, "extern const ")) continue;
+    if (starts(line, "/* --- ")) unwanted = is_unwanted_section(line, wanted);
+    if (unwanted || starts(line, "extern const ")) continue;
     if (!line[0] && blank) continue;
     blank = !line[0];
     if (is_definition(line)) {
@@ -196,8 +206,10 @@ void emit_runtime_declarations(struct emitter *emitter, struct text *text, struc
   text_raw(text,
            "/* A program need not use all of a file. */\n#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
   if (emitter->target->double_precision) text_raw(text, "#define LAM_REAL double\n");
-  add_file(emitter, text, runtime_file("program.h"), includes);
-  add_file(emitter, text, runtime_file("runtime.h"), includes);
+  bool wanted[FILES] = {false};
+  choose(emitter->program, wanted);
+  add_file(emitter, text, runtime_file("program.h"), includes, wanted);
+  add_file(emitter, text, runtime_file("runtime.h"), includes, wanted);
 }
 
 void emit_runtime(struct emitter *emitter, struct text *text, struct include_list *includes) {
@@ -208,7 +220,7 @@ void emit_runtime(struct emitter *emitter, struct text *text, struct include_lis
     text_raw(text, arena_format(emitter->arena, "/* ---- runtime/%s ", needs[i].file));
     for (size_t column = strlen(needs[i].file) + 17; column < 117; column++) text_raw(text, "-");
     text_raw(text, " */\n\n");
-    add_file(emitter, text, runtime_file(needs[i].file), includes);
+    add_file(emitter, text, runtime_file(needs[i].file), includes, wanted);
   }
 }
 
