@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* --- Files ---------------------------------------------------------------------------------------------------------------- */
+/* --- Files -------------------------------------------------------------------------------------------------------- */
 
 static const char *folder_of(struct arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
@@ -15,7 +15,8 @@ static const char *folder_of(struct arena *arena, const char *path) {
 /* The file's name as a C identifier: what the emitted files, structs and functions are called. */
 static const char *program_name(struct arena *arena, const char *path) {
   static const char keywords[] =
-      " auto break case char const continue default do double else enum extern float for goto if inline int long register restrict"
+      " auto break case char const continue default do double else enum extern float for goto if inline int long "
+      "register restrict"
       " return short signed sizeof static struct switch typedef union unsigned void volatile while ";
   const char *slash = strrchr(path, '/');
   const char *base = slash ? slash + 1 : path;
@@ -34,7 +35,9 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
 static struct file *use_file(struct lowering *lowering, const struct file *from, struct ast_name name) {
   struct arena *arena = lowering->arena;
   const char *library = lowering->options->standard_library;
-  const char *places[3] = {*from->folder && *name.text != '/' ? arena_format(arena, "%s/%s", from->folder, name.text) : name.text, NULL, NULL};
+  const char *places[3] = {
+      *from->folder && *name.text != '/' ? arena_format(arena, "%s/%s", from->folder, name.text) : name.text, NULL,
+      NULL};
   if (library) {
     places[1] = arena_format(arena, "%s/%s", library, name.text);
     if (!strncmp(name.text, "std/", 4)) places[2] = arena_format(arena, "%s/%s", library, name.text + 4);
@@ -50,14 +53,16 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
       return NULL;
     }
   }
-  fail(lowering, name.span, "there is no file '%s' beside this one%s", name.text, library ? ", nor in the standard library" : "");
+  fail(lowering, name.span, "there is no file '%s' beside this one%s", name.text,
+       library ? ", nor in the standard library" : "");
   return NULL;
 }
 
 static void check_duplicates(struct lowering *lowering, const struct file *file) {
   for (int i = 0; i < file->tree->items.count; i++) {
     const struct ast_item *item = file->tree->items.items[i];
-    if (item->kind == ITEM_AXIS || item->kind == ITEM_USE || item->kind == ITEM_TRAIN || item->kind == ITEM_PIPELINE) continue;
+    if (item->kind == ITEM_AXIS || item->kind == ITEM_USE || item->kind == ITEM_TRAIN || item->kind == ITEM_PIPELINE)
+      continue;
     for (int j = 0; j < i; j++) {
       const struct ast_item *other = file->tree->items.items[j];
       if (other->kind != item->kind || strcmp(other->name.text, item->name.text)) continue;
@@ -88,7 +93,7 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
   return file;
 }
 
-/* --- Which blocks make the program ---------------------------------------------------------------------------------------- */
+/* --- Which blocks make the program -------------------------------------------------------------------------------- */
 
 static const struct ast_item *nth_item(const struct file *file, enum ast_item_kind kind, const char *name, bool last) {
   const struct ast_item *found = NULL;
@@ -99,7 +104,8 @@ static const struct ast_item *nth_item(const struct file *file, enum ast_item_ki
   return found;
 }
 
-static bool unknown_item(struct lowering *lowering, struct span span, enum ast_item_kind kind, const char *what, const char *name) {
+static bool unknown_item(struct lowering *lowering, struct span span, enum ast_item_kind kind, const char *what,
+                         const char *name) {
   names candidates = {0};
   collect_item_names(lowering, lowering->files.items[0], kind, &candidates);
   fail(lowering, span, "there is no %s '%s'%s", what, name, suggestion(lowering, name, &candidates));
@@ -112,7 +118,8 @@ static bool choose_blocks(struct lowering *lowering) {
   const struct span nowhere = {0};
   for (int i = 0; i < spec->tree->items.count; i++) {
     const struct ast_item *item = spec->tree->items.items[i];
-    if ((item->kind == ITEM_TRAIN || item->kind == ITEM_GENERATE) && !find_item(spec, ITEM_MODEL, item->name.text, NULL))
+    if ((item->kind == ITEM_TRAIN || item->kind == ITEM_GENERATE) &&
+        !find_item(spec, ITEM_MODEL, item->name.text, NULL))
       unknown_item(lowering, item->name.span, ITEM_MODEL, "model", item->name.text);
     if (item->kind == ITEM_TRAIN && !find_item(spec, ITEM_DATA, item->on.text, NULL))
       unknown_item(lowering, item->on.span, ITEM_DATA, "data", item->on.text);
@@ -130,7 +137,8 @@ static bool choose_blocks(struct lowering *lowering) {
       lowering->model_file = spec->uses.items[i];
     }
     if (!lowering->model) {
-      fail(lowering, (struct span){.source = spec->tree->source, .begin = 0, .end = 0}, "there is no model here: model name(x) -> y { ... }");
+      fail(lowering, (struct span){.source = spec->tree->source, .begin = 0, .end = 0},
+           "there is no model here: model name(x) -> y { ... }");
       return false;
     }
   }
@@ -154,7 +162,7 @@ static void read_pipeline(struct lowering *lowering) {
   }
 }
 
-/* --- The program ---------------------------------------------------------------------------------------------------------- */
+/* --- The program -------------------------------------------------------------------------------------------------- */
 
 static int64_t batch_size(struct lowering *lowering) {
   int64_t batch = lowering->program->training ? lowering->program->training->batch : 1;
@@ -171,7 +179,8 @@ static int64_t batch_size(struct lowering *lowering) {
 static void lower_graphs(struct lowering *lowering) {
   struct program *program = lowering->program;
   struct diagnostics *diagnostics = lowering->diagnostics;
-  struct frame *settings_frame = frame_new(lowering, lowering->train_file ? lowering->train_file : lowering->model_file, NULL, "", (struct span){0});
+  struct frame *settings_frame = frame_new(lowering, lowering->train_file ? lowering->train_file : lowering->model_file,
+                                           NULL, "", (struct span){0});
   if (lowering->train) {
     lowering->frame = settings_frame;
     read_train_settings(lowering);
@@ -188,7 +197,7 @@ static void lower_graphs(struct lowering *lowering) {
     lower_train(lowering);
     if (!diagnostics->error_count) lower_evaluate(lowering);
   }
-  /* One graph's errors are mostly those of the next, so the first to have some ends the work; generation has rules of its own. */
+  /* One graph's errors are mostly those of the next, so the first to have some ends the work. */
   if (!diagnostics->error_count) program->predict = lower_predict(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
   if (lowering->data) finish_synthesize(lowering);
@@ -218,7 +227,8 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   read_overrides(&lowering);
   for (int i = 0; i < lowering.files.count; i++) declare_global_axes(&lowering, lowering.files.items[i]);
   for (int i = 0; i < lowering.files.count; i++)
-    for (int j = 0; j < lowering.files.items[i]->axes.count; j++) resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
+    for (int j = 0; j < lowering.files.items[i]->axes.count; j++)
+      resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
   if (choose_blocks(&lowering)) {
     program->model = lowering.model->name.text;
     read_pipeline(&lowering);
@@ -230,7 +240,8 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   return program;
 }
 
-struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options, struct diagnostics *diagnostics) {
+struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options,
+                           struct diagnostics *diagnostics) {
   const struct source *source = source_read(arena, path);
   if (!source) {
     report_error(diagnostics, (struct span){0}, "%s cannot be read: %s", path, strerror(errno));

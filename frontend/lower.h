@@ -9,7 +9,7 @@
 
 enum { MAX_REPEAT = 4096, MAX_CALL_DEPTH = 100, WINDOW_BOUND = 32 };
 
-/* --- Tables by name (lower_scope.c) --------------------------------------------------------------------------------------- */
+/* --- Tables by name (lower_scope.c) ------------------------------------------------------------------------------- */
 
 struct table_entry {
   const char *key;
@@ -24,7 +24,7 @@ void table_set(struct arena *arena, struct table *table, const char *key, void *
 
 typedef ARRAY(const char *) names;
 
-/* --- What an expression is ------------------------------------------------------------------------------------------------ */
+/* --- What an expression is ---------------------------------------------------------------------------------------- */
 
 struct lowering;
 struct file;
@@ -67,7 +67,7 @@ static inline struct thing thing_value(struct value *value) {
 struct thing thing_number(double number, bool integer);
 struct thing thing_boolean(bool value);
 
-/* --- Files, scopes, frames ------------------------------------------------------------------------------------------------ */
+/* --- Files, scopes, frames ---------------------------------------------------------------------------------------- */
 
 enum stage_of_axis { AXIS_UNKNOWN, AXIS_BEING_SIZED, AXIS_KNOWN, AXIS_BROKEN };
 
@@ -215,10 +215,12 @@ struct lowering {
   struct scope *synthetic; /* columns of synthetic data */
 };
 
-/* --- lower_scope.c: names and errors -------------------------------------------------------------------------------------- */
+/* --- lower_scope.c: names and errors ------------------------------------------------------------------------------ */
 
 /* Reports an error at `span`, with the chain of calls, and gives poison. */
 struct thing fail(struct lowering *lowering, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same where a condition is wanted: false. */
+#define refuse(...) (fail(__VA_ARGS__), false)
 /* "; did you mean 'x'?" or "". */
 const char *suggestion(struct lowering *lowering, const char *name, const names *candidates);
 /* The place that values built from now on come from. */
@@ -242,7 +244,7 @@ struct parameter *find_parameter(struct lowering *lowering, const char *path);
 /* Everything that `name` could have meant where we are, for suggestions. */
 void collect_visible_names(struct lowering *lowering, names *into);
 
-/* --- lower_axis.c: axes --------------------------------------------------------------------------------------------------- */
+/* --- lower_axis.c: axes ------------------------------------------------------------------------------------------- */
 
 void declare_global_axes(struct lowering *lowering, struct file *file);
 struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *global);
@@ -269,7 +271,7 @@ const char *shape_text(struct lowering *lowering, const struct value *value);
 const char *list_text(struct lowering *lowering, struct axis *const *axes, int count);
 bool check_size(struct lowering *lowering, struct span span, double size, const char *what, int64_t *extent);
 
-/* --- lower_expression.c --------------------------------------------------------------------------------------------------- */
+/* --- lower_expression.c ------------------------------------------------------------------------------------------- */
 
 struct thing evaluate(struct lowering *lowering, const struct ast_expression *expression);
 /* All results of an expression list, tuples and several results of calls laid flat. */
@@ -290,14 +292,14 @@ bool has_room(struct lowering *lowering, struct span span, struct value *const *
 struct thing made(struct lowering *lowering, struct value *value, struct span span);
 struct thing single(struct lowering *lowering, struct thing thing, struct span span);
 
-/* --- lower_view.c --------------------------------------------------------------------------------------------------------- */
+/* --- lower_view.c ------------------------------------------------------------------------------------------------- */
 
 struct thing lower_view(struct lowering *lowering, const struct ast_expression *expression);
 /* One rename, split or merge; also at the border of a call. */
 struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from, const struct product *to,
                            struct span span);
 
-/* --- lower_call.c, lower_region.c ----------------------------------------------------------------------------------------- */
+/* --- lower_call.c, lower_region.c --------------------------------------------------------------------------------- */
 
 struct thing lower_call(struct lowering *lowering, const struct ast_expression *call);
 /* From inside a frame's call to outside of it; NULL after an error. */
@@ -309,7 +311,7 @@ bool check_signature(struct lowering *lowering, const struct ast_signature *sign
 /* A function with a gradient of its own, as a call of a region. `frame` is entered and holds its arguments. */
 void lower_region(struct lowering *lowering, struct frame *frame);
 
-/* --- lower_builtin.c, lower_builtin_shape.c ------------------------------------------------------------------------------- */
+/* --- lower_builtin.c, lower_builtin_shape.c ----------------------------------------------------------------------- */
 
 const struct builtin *find_builtin(const char *name);
 void collect_builtin_names(struct lowering *lowering, names *into);
@@ -330,7 +332,7 @@ struct axis *axis_argument(struct lowering *lowering, const struct ast_expressio
 struct value *value_argument(struct lowering *lowering, const struct ast_expression *call, int index);
 struct axis *result_axis_argument(struct lowering *lowering, const struct ast_expression *call);
 
-/* --- lower_statement.c, lower_parameter.c --------------------------------------------------------------------------------- */
+/* --- lower_statement.c, lower_parameter.c ------------------------------------------------------------------------- */
 
 void lower_block(struct lowering *lowering, const ast_block *block);
 void lower_parameter(struct lowering *lowering, const struct ast_statement *statement);
@@ -340,7 +342,7 @@ struct state *state_new(struct lowering *lowering, const char *name, enum role r
 /* `state m like p = 0` of an optimizer; lower_optimizer.c. */
 void lower_state_statement(struct lowering *lowering, const struct ast_statement *statement);
 
-/* --- lower_setting.c ------------------------------------------------------------------------------------------------------ */
+/* --- lower_setting.c ---------------------------------------------------------------------------------------------- */
 
 void read_overrides(struct lowering *lowering);
 struct override *find_override(struct lowering *lowering, const char *name);
@@ -360,7 +362,7 @@ const char *setting_path(struct lowering *lowering, const struct file *file, con
 /* A setting that is a name, as in `tokenizer = char`. */
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct span *span);
 
-/* --- lower_model.c -------------------------------------------------------------------------------------------------------- */
+/* --- lower_model.c ------------------------------------------------------------------------------------------------ */
 
 struct graph *begin_graph(struct lowering *lowering, const char *name);
 void finish_graph(struct lowering *lowering);
@@ -372,7 +374,7 @@ int result_number(const struct lowering *lowering, const char *name);
 /* The model's input of that name, or NULL. */
 const struct ast_signature *model_input(const struct lowering *lowering, const char *name);
 
-/* --- lower_train.c, lower_optimizer.c ------------------------------------------------------------------------------------- */
+/* --- lower_train.c, lower_optimizer.c ----------------------------------------------------------------------------- */
 
 /* Settings, and the graphs train, accumulate and evaluate. */
 void read_train_settings(struct lowering *lowering);
@@ -390,7 +392,7 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
 /* Marks the frozen parameters, and reports patterns that match none. */
 void apply_freezes(struct lowering *lowering);
 
-/* --- lower_data.c --------------------------------------------------------------------------------------------------------- */
+/* --- lower_data.c ------------------------------------------------------------------------------------------------- */
 
 void read_data_settings(struct lowering *lowering);
 /* Is there a column of this name in the data? Then it becomes a column of the program, and an input of the graph. */
@@ -402,7 +404,7 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
 /* Ends the graph "synthesize", which read_data_settings began, with an output for each column in use. */
 void finish_synthesize(struct lowering *lowering);
 
-/* --- lower_generate.c ----------------------------------------------------------------------------------------------------- */
+/* --- lower_generate.c --------------------------------------------------------------------------------------------- */
 
 /* Fills program->generation; false after errors. */
 bool read_generate_settings(struct lowering *lowering);

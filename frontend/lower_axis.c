@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- Sizes ---------------------------------------------------------------------------------------------------------------- */
+/* --- Sizes -------------------------------------------------------------------------------------------------------- */
 
 bool check_size(struct lowering *lowering, struct span span, double size, const char *what, int64_t *extent) {
   if (!(size >= 1) || size > INT32_MAX || size != floor(size)) {
@@ -15,7 +15,8 @@ bool check_size(struct lowering *lowering, struct span span, double size, const 
   return true;
 }
 
-static bool axis_size(struct lowering *lowering, const struct ast_expression *expression, const char *what, int64_t *extent) {
+static bool axis_size(struct lowering *lowering, const struct ast_expression *expression, const char *what,
+                      int64_t *extent) {
   double size;
   const bool before = lowering->sizes;
   lowering->sizes = true;
@@ -24,7 +25,7 @@ static bool axis_size(struct lowering *lowering, const struct ast_expression *ex
   return known && check_size(lowering, expression->span, size, what, extent);
 }
 
-/* --- Axes at the top of files --------------------------------------------------------------------------------------------- */
+/* --- Axes at the top of files ------------------------------------------------------------------------------------- */
 
 void declare_global_axes(struct lowering *lowering, struct file *file) {
   for (int i = 0; i < file->tree->items.count; i++) {
@@ -32,7 +33,8 @@ void declare_global_axes(struct lowering *lowering, struct file *file) {
     if (item->kind != ITEM_AXIS) continue;
     const struct ast_name name = item->axis.name;
     bool twice = !strcmp(name.text, "batch");
-    if (twice) fail(lowering, name.span, "the axis 'batch' is there without being declared: every input of a model has it");
+    if (twice)
+      fail(lowering, name.span, "the axis 'batch' is there without being declared: every input of a model has it");
     for (int j = 0; j < file->axes.count && !twice; j++)
       if ((twice = !strcmp(file->axes.items[j]->declaration->name.text, name.text))) {
         fail(lowering, name.span, "axis '%s' is declared twice", name.text);
@@ -55,7 +57,8 @@ static bool size_global_axis(struct lowering *lowering, struct global_axis *glob
   }
   switch (declaration->kind) {
     case AXIS_SIZE:
-    case AXIS_BOUND: return axis_size(lowering, declaration->size, what, extent);
+    case AXIS_BOUND:
+      return axis_size(lowering, declaration->size, what, extent);
     case AXIS_LIKE: {
       global->like = find_global_axis(global->file, declaration->like.text);
       const struct axis *like = resolve_axis(lowering, declaration->like);
@@ -63,8 +66,8 @@ static bool size_global_axis(struct lowering *lowering, struct global_axis *glob
       return like != NULL;
     }
     case AXIS_OPEN:
-      fail(lowering, declaration->span, "axis '%s' has no size: write 'axis %s = 8', or give one with -D %s=8", declaration->name.text,
-           declaration->name.text, declaration->name.text);
+      fail(lowering, declaration->span, "axis '%s' has no size: write 'axis %s = 8', or give one with -D %s=8",
+           declaration->name.text, declaration->name.text, declaration->name.text);
       return false;
   }
   return false;
@@ -72,7 +75,8 @@ static bool size_global_axis(struct lowering *lowering, struct global_axis *glob
 
 struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *global) {
   if (global->stage == AXIS_BEING_SIZED)
-    fail(lowering, global->declaration->span, "the size of axis '%s' depends on itself", global->declaration->name.text);
+    fail(lowering, global->declaration->span, "the size of axis '%s' depends on itself",
+         global->declaration->name.text);
   if (global->stage == AXIS_UNKNOWN) {
     global->stage = AXIS_BEING_SIZED;
     struct frame *frame = frame_new(lowering, global->file, NULL, "", (struct span){0}), *before = lowering->frame;
@@ -105,9 +109,10 @@ struct axis *global_axis_now(struct lowering *lowering, struct global_axis *glob
   return past;
 }
 
-/* --- Axes made on the way ------------------------------------------------------------------------------------------------- */
+/* --- Axes made on the way ----------------------------------------------------------------------------------------- */
 
-struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size, struct span span) {
+struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size,
+                        struct span span) {
   struct arena *arena = lowering->arena;
   if (size) return axis_new_sized(lowering->graph, name, size, span);
   const struct frame *frame = lowering->frame;
@@ -139,20 +144,24 @@ void lower_axis_statement(struct lowering *lowering, const struct ast_axis *decl
       const struct axis *like = resolve_axis(lowering, declaration->like);
       if (!like) break;
       const struct size *size = is_window(lowering, like) ? lowering->past : like->size;
-      thing = (struct thing){.kind = THING_AXIS, .axis = fresh_axis(lowering, name, like->extent, size, declaration->name.span)};
+      thing = (struct thing){.kind = THING_AXIS,
+                             .axis = fresh_axis(lowering, name, like->extent, size, declaration->name.span)};
       break;
     }
     case AXIS_SIZE:
     case AXIS_BOUND:
       if (axis_size(lowering, declaration->size, arena_format(lowering->arena, "the size of axis '%s'", name), &extent))
-        thing = (struct thing){.kind = THING_AXIS, .axis = fresh_axis(lowering, name, extent, NULL, declaration->name.span)};
+        thing = (struct thing){.kind = THING_AXIS,
+                               .axis = fresh_axis(lowering, name, extent, NULL, declaration->name.span)};
       break;
-    case AXIS_OPEN: fail(lowering, declaration->span, "axis '%s' has no size: write 'axis %s = 8' or 'axis %s == other'", name, name, name);
+    case AXIS_OPEN:
+      fail(lowering, declaration->span, "axis '%s' has no size: write 'axis %s = 8' or 'axis %s == other'", name, name,
+           name);
   }
   scope_declare(lowering, scope, name, thing, declaration->name.span);
 }
 
-/* --- Looking axes up ------------------------------------------------------------------------------------------------------ */
+/* --- Looking axes up ---------------------------------------------------------------------------------------------- */
 
 struct axis *find_axis(struct lowering *lowering, const char *name) {
   const struct symbol *symbol = scope_find(lowering->frame->scope, name);
@@ -186,7 +195,9 @@ struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {
   for (int i = 0; i < candidates.count; i++)
     if (names_axis(lowering, candidates.items[i])) array_push(lowering->arena, &axes, candidates.items[i]);
   const char *hint = suggestion(lowering, name.text, &axes);
-  if (!*hint) hint = arena_format(lowering->arena, "; it is declared first, as in 'axis %s = 8' or 'axis %s == other'", name.text, name.text);
+  if (!*hint)
+    hint = arena_format(lowering->arena, "; it is declared first, as in 'axis %s = 8' or 'axis %s == other'", name.text,
+                        name.text);
   fail(lowering, name.span, "there is no axis '%s' here%s", name.text, hint);
   return NULL;
 }
@@ -221,12 +232,14 @@ bool resolve_product(struct lowering *lowering, const struct ast_product *from, 
     good &= number ? number_factor(lowering, factor.text, factor.span)
                    : add_factor(lowering, product, resolve_axis(lowering, factor), factor.span);
   }
-  return good && check_size(lowering, from->span, (double)product_extent(product), "the size of a product of axes", &(int64_t){0});
+  return good && check_size(lowering, from->span, (double)product_extent(product), "the size of a product of axes",
+                            &(int64_t){0});
 }
 
 bool is_axis_expression(struct lowering *lowering, const struct ast_expression *expression) {
   switch (expression->kind) {
-    case AST_PATH: return expression->path.parts.count == 1 && find_axis(lowering, expression->path.text);
+    case AST_PATH:
+      return expression->path.parts.count == 1 && find_axis(lowering, expression->path.text);
     case AST_BINARY:
       return !strcmp(expression->op, "*") &&
              (is_axis_expression(lowering, expression->left) || expression->left->kind == AST_NUMBER) &&
@@ -237,7 +250,8 @@ bool is_axis_expression(struct lowering *lowering, const struct ast_expression *
     case AST_TUPLE:
     case AST_UNARY:
     case AST_CONTRACT:
-    case AST_VIEW: return false;
+    case AST_VIEW:
+      return false;
   }
   return false;
 }
@@ -251,24 +265,29 @@ static bool add_factors(struct lowering *lowering, const struct ast_expression *
     case AST_NUMBER:
       return number_factor(lowering, arena_format(lowering->arena, "%.10g", expression->number), expression->span);
     case AST_BINARY:
-      if (!strcmp(expression->op, "*"))
-        return add_factors(lowering, expression->left, product) & add_factors(lowering, expression->right, product);
+      if (!strcmp(expression->op, "*")) {
+        const bool left = add_factors(lowering, expression->left, product);
+        return add_factors(lowering, expression->right, product) && left;
+      }
       break;
     case AST_STRING:
     case AST_CALL:
     case AST_TUPLE:
     case AST_UNARY:
     case AST_CONTRACT:
-    case AST_VIEW: break;
+    case AST_VIEW:
+      break;
   }
   fail(lowering, expression->span, "an axis or a product of axes is expected here");
   return false;
 }
 
-bool resolve_product_expression(struct lowering *lowering, const struct ast_expression *expression, struct product *product) {
+bool resolve_product_expression(struct lowering *lowering, const struct ast_expression *expression,
+                                struct product *product) {
   *product = (struct product){0};
   return add_factors(lowering, expression, product) &&
-         check_size(lowering, expression->span, (double)product_extent(product), "the size of a product of axes", &(int64_t){0});
+         check_size(lowering, expression->span, (double)product_extent(product), "the size of a product of axes",
+                    &(int64_t){0});
 }
 
 const char *product_text(struct lowering *lowering, const struct product *product) {
@@ -311,17 +330,20 @@ const char *list_text(struct lowering *lowering, struct axis *const *axes, int c
   return count ? arena_format(lowering->arena, "[%s]", text) : "no axes";
 }
 
-/* --- The law of generation ------------------------------------------------------------------------------------------------ */
+/* --- The law of generation ---------------------------------------------------------------------------------------- */
 
 bool is_window(const struct lowering *lowering, const struct axis *axis) {
   return lowering->window && axis->size == lowering->window;
 }
-bool is_past(const struct lowering *lowering, const struct axis *axis) { return lowering->past && axis->size == lowering->past; }
+bool is_past(const struct lowering *lowering, const struct axis *axis) {
+  return lowering->past && axis->size == lowering->past;
+}
 
 bool breaks_window_law(struct lowering *lowering, struct span span, const struct axis *axis, const char *what) {
   if (is_window(lowering, axis)) {
     fail(lowering, span,
-         "%s axis '%s' is an error in generate: a step sees only a window of '%s', so this could not give what the whole gives. "
+         "%s axis '%s' is an error in generate: a step sees only a window of '%s', so this could not give what the "
+         "whole gives. "
          "Mix over rows so far through cached(x[%s -> past]), with 'axis past == %s'",
          what, axis->name, axis->name, axis->name, axis->name);
     return true;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- Arguments ------------------------------------------------------------------------------------------------------------ */
+/* --- Arguments ---------------------------------------------------------------------------------------------------- */
 
 const struct ast_expression *positional(const struct ast_expression *call, int index) {
   for (int i = 0; i < call->arguments.count; i++) {
@@ -22,17 +22,20 @@ int positional_count(const struct ast_expression *call) {
 
 const struct ast_argument *named(const struct ast_expression *call, const char *name) {
   for (int i = 0; i < call->arguments.count; i++)
-    if (call->arguments.items[i].name.parts.count && !strcmp(call->arguments.items[i].name.text, name)) return &call->arguments.items[i];
+    if (call->arguments.items[i].name.parts.count && !strcmp(call->arguments.items[i].name.text, name))
+      return &call->arguments.items[i];
   return NULL;
 }
 
-bool check_arguments(struct lowering *lowering, const struct ast_expression *call, int low, int high, const char *allowed) {
+bool check_arguments(struct lowering *lowering, const struct ast_expression *call, int low, int high,
+                     const char *allowed) {
   const int count = positional_count(call);
   if (count < low || (high >= 0 && count > high)) {
     const char *wanted = low == high ? arena_format(lowering->arena, "%d", low)
                          : high < 0  ? arena_format(lowering->arena, "at least %d", low)
                                      : arena_format(lowering->arena, "%d to %d", low, high);
-    fail(lowering, call->span, "%s takes %s argument%s, and has %d", call->path.text, wanted, low == 1 && high == 1 ? "" : "s", count);
+    fail(lowering, call->span, "%s takes %s argument%s, and has %d", call->path.text, wanted,
+         low == 1 && high == 1 ? "" : "s", count);
     return false;
   }
   for (int i = 0; i < call->arguments.count; i++) {
@@ -57,7 +60,9 @@ struct axis *axis_argument(struct lowering *lowering, const struct ast_expressio
 
 struct value *value_argument(struct lowering *lowering, const struct ast_expression *call, int index) {
   const struct ast_expression *expression = positional(call, index);
-  return expression ? as_value(lowering, single(lowering, evaluate(lowering, expression), expression->span), expression->span) : NULL;
+  return expression
+             ? as_value(lowering, single(lowering, evaluate(lowering, expression), expression->span), expression->span)
+             : NULL;
 }
 
 struct axis *result_axis_argument(struct lowering *lowering, const struct ast_expression *call) {
@@ -65,7 +70,8 @@ struct axis *result_axis_argument(struct lowering *lowering, const struct ast_ex
   for (int i = 0; i < call->arguments.count && !argument; i++)
     if (call->arguments.items[i].is_axis) argument = &call->arguments.items[i];
   if (!argument) {
-    fail(lowering, call->span, "%s names the axis of its result: %s(..., axis both = both), with 'both' declared", call->path.text, call->path.text);
+    fail(lowering, call->span, "%s names the axis of its result: %s(..., axis both = both), with 'both' declared",
+         call->path.text, call->path.text);
     return NULL;
   }
   struct product product;
@@ -75,37 +81,43 @@ struct axis *result_axis_argument(struct lowering *lowering, const struct ast_ex
   return NULL;
 }
 
-/* --- Elementwise ---------------------------------------------------------------------------------------------------------- */
+/* --- Elementwise -------------------------------------------------------------------------------------------------- */
 
-static struct thing lower_elementwise(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_elementwise(struct lowering *lowering, const struct builtin *self,
+                                      const struct ast_expression *call) {
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   return lower_unary(lowering, self->op, evaluate(lowering, positional(call, 0)), call->span);
 }
 
-static struct thing lower_where(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_where(struct lowering *lowering, const struct builtin *self,
+                                const struct ast_expression *call) {
   (void)self;
   if (!check_arguments(lowering, call, 3, 3, "")) return poison();
   struct thing parts[3];
-  for (int i = 0; i < 3; i++) parts[i] = single(lowering, evaluate(lowering, positional(call, i)), positional(call, i)->span);
+  for (int i = 0; i < 3; i++)
+    parts[i] = single(lowering, evaluate(lowering, positional(call, i)), positional(call, i)->span);
   for (int i = 0; i < 3; i++)
     if (parts[i].kind == THING_POISON) return poison();
   if (parts[0].kind == THING_NUMBER) return parts[0].number != 0 ? parts[1] : parts[2];
   for (int i = 1; i < 3; i++) {
     const struct thing other = parts[3 - i];
-    if (parts[i].kind == THING_NUMBER && other.kind == THING_VALUE && other.value->kind == KIND_REAL) parts[i].integer = parts[i].boolean = false;
+    if (parts[i].kind == THING_NUMBER && other.kind == THING_VALUE && other.value->kind == KIND_REAL)
+      parts[i].integer = parts[i].boolean = false;
     if (parts[i].kind == THING_NUMBER && other.kind == THING_NUMBER && !other.integer) parts[i].integer = false;
   }
   struct value *values[3];
   for (int i = 0; i < 3; i++)
     if (!(values[i] = as_value(lowering, parts[i], positional(call, i)->span))) return poison();
   if (values[0]->kind != KIND_BOOLEAN)
-    return fail(lowering, positional(call, 0)->span, "the condition of where must be boolean, and is %s", kind_names[values[0]->kind]);
+    return fail(lowering, positional(call, 0)->span, "the condition of where must be boolean, and is %s",
+                kind_names[values[0]->kind]);
   if (!has_room(lowering, call->span, values, 3, 0)) return poison();
   place(lowering, call->span);
   return made(lowering, build_where(lowering->graph, values[0], values[1], values[2]), call->span);
 }
 
-static struct thing lower_stop(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_stop(struct lowering *lowering, const struct builtin *self,
+                               const struct ast_expression *call) {
   (void)self;
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   struct value *value = value_argument(lowering, call, 0);
@@ -113,11 +125,11 @@ static struct thing lower_stop(struct lowering *lowering, const struct builtin *
   return value ? thing_value(build_stop(lowering->graph, value)) : poison();
 }
 
-/* --- Reductions ----------------------------------------------------------------------------------------------------------- */
+/* --- Reductions --------------------------------------------------------------------------------------------------- */
 
 /* The axes named from argument 1 on; all of the value's where that is allowed and none is named. */
-static bool reduced_axes(struct lowering *lowering, const struct ast_expression *call, const struct value *value, struct axis **over,
-                         int *count) {
+static bool reduced_axes(struct lowering *lowering, const struct ast_expression *call, const struct value *value,
+                         struct axis **over, int *count) {
   *count = 0;
   for (int i = 1; i < positional_count(call); i++) {
     struct product product;
@@ -126,29 +138,31 @@ static bool reduced_axes(struct lowering *lowering, const struct ast_expression 
     for (int j = 0; j < product.count; j++) {
       struct axis *axis = product.factors[j];
       for (int k = 0; k < *count; k++)
-        if (over[k] == axis) return fail(lowering, expression->span, "axis '%s' is named twice", axis->name).kind != THING_POISON;
+        if (over[k] == axis) return refuse(lowering, expression->span, "axis '%s' is named twice", axis->name);
       if (!value_has_axis(value, axis))
-        return fail(lowering, expression->span, "%s over axis %s, and the value has %s", call->path.text, axis->name,
-                    shape_text(lowering, value)).kind != THING_POISON;
+        return refuse(lowering, expression->span, "%s over axis %s, and the value has %s", call->path.text, axis->name,
+                      shape_text(lowering, value));
       if (breaks_window_law(lowering, expression->span, axis, "reducing")) return false;
       over[(*count)++] = axis;
     }
   }
   if (*count) return true;
   if (!lowering->reduce_all)
-    return fail(lowering, call->span, "%s names its axes, as in %s(x, %s); only optimizers and losses may leave them out", call->path.text,
-                call->path.text, value->axis_count ? value->axes[value->axis_count - 1]->name : "a").kind != THING_POISON;
+    return refuse(lowering, call->span,
+                  "%s names its axes, as in %s(x, %s); only optimizers and losses may leave them out", call->path.text,
+                  call->path.text, value->axis_count ? value->axes[value->axis_count - 1]->name : "a");
   for (int i = 0; i < value->axis_count; i++) over[(*count)++] = value->axes[i];
   return true;
 }
 
-static struct thing reduce(struct lowering *lowering, enum op op, struct value *value, struct axis *const *over, int count,
-                           struct span span) {
+static struct thing reduce(struct lowering *lowering, enum op op, struct value *value, struct axis *const *over,
+                           int count, struct span span) {
   place(lowering, span);
   return made(lowering, count ? build_reduce(lowering->graph, op, value, over, count) : value, span);
 }
 
-static struct thing lower_sum(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_sum(struct lowering *lowering, const struct builtin *self,
+                              const struct ast_expression *call) {
   const bool mean = !strcmp(self->name, "mean"), norm = !strcmp(self->name, "norm");
   struct axis *over[MAX_AXES];
   int count;
@@ -167,7 +181,8 @@ static struct thing lower_sum(struct lowering *lowering, const struct builtin *s
 }
 
 /* max(x, a) along an axis, or max(x, y, ...) elementwise. */
-static struct thing lower_max(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_max(struct lowering *lowering, const struct builtin *self,
+                              const struct ast_expression *call) {
   const bool minimum = !strcmp(self->name, "min");
   if (!check_arguments(lowering, call, 1, -1, "")) return poison();
   const int arguments = positional_count(call);
@@ -190,16 +205,20 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   return minimum ? lower_unary(lowering, OP_neg, result, call->span) : result;
 }
 
-/* --- Axes as numbers ------------------------------------------------------------------------------------------------------ */
+/* --- Axes as numbers ---------------------------------------------------------------------------------------------- */
 
-static struct thing lower_size(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_size(struct lowering *lowering, const struct builtin *self,
+                               const struct ast_expression *call) {
   (void)self;
   struct product product;
-  if (!check_arguments(lowering, call, 1, 1, "") || !resolve_product_expression(lowering, positional(call, 0), &product)) return poison();
+  if (!check_arguments(lowering, call, 1, 1, "") ||
+      !resolve_product_expression(lowering, positional(call, 0), &product))
+    return poison();
   return thing_number((double)product_extent(&product), true);
 }
 
-static struct thing lower_index(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_index(struct lowering *lowering, const struct builtin *self,
+                                const struct ast_expression *call) {
   const bool position = !strcmp(self->name, "position");
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   struct axis *axis = axis_argument(lowering, call, 0);
@@ -207,8 +226,10 @@ static struct thing lower_index(struct lowering *lowering, const struct builtin 
   place(lowering, call->span);
   if (is_window(lowering, axis)) {
     if (!position)
-      return fail(lowering, call->span, "index(%s) is an error in generate: it would number the rows of a window. position(%s) is where "
-                  "they stand in the whole", axis->name, axis->name);
+      return fail(lowering, call->span,
+                  "index(%s) is an error in generate: it would number the rows of a window. position(%s) is where "
+                  "they stand in the whole",
+                  axis->name, axis->name);
     struct value *where = lowering->position;
     if (!value_has_axis(where, axis)) where = build_rename(lowering->graph, where, lowering->window_axis, axis);
     return thing_value(where);
@@ -216,29 +237,51 @@ static struct thing lower_index(struct lowering *lowering, const struct builtin 
   return thing_value(build_index(lowering->graph, axis));
 }
 
-static struct thing lower_given(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
+static struct thing lower_given(struct lowering *lowering, const struct builtin *self,
+                                const struct ast_expression *call) {
   (void)self;
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   const struct ast_expression *argument = positional(call, 0);
-  const struct symbol *symbol =
-      argument->kind == AST_PATH && argument->path.parts.count == 1 ? scope_find(lowering->frame->scope, argument->path.text) : NULL;
+  const struct symbol *symbol = argument->kind == AST_PATH && argument->path.parts.count == 1
+                                    ? scope_find(lowering->frame->scope, argument->path.text)
+                                    : NULL;
   if (!symbol) return fail(lowering, argument->span, "given(name) asks whether a parameter of this function was given");
   return thing_boolean(symbol->thing.kind != THING_NONE);
 }
 
-/* --- The table ------------------------------------------------------------------------------------------------------------ */
+/* --- The table ---------------------------------------------------------------------------------------------------- */
 
 static const struct builtin builtins[] = {
-    {"exp", lower_elementwise, OP_exp},     {"log", lower_elementwise, OP_log},     {"sqrt", lower_elementwise, OP_sqrt},
-    {"rsqrt", lower_elementwise, OP_rsqrt}, {"tanh", lower_elementwise, OP_tanh},   {"erf", lower_elementwise, OP_erf},
-    {"sin", lower_elementwise, OP_sin},     {"cos", lower_elementwise, OP_cos},     {"abs", lower_elementwise, OP_abs},
-    {"floor", lower_elementwise, OP_floor}, {"round", lower_elementwise, OP_round}, {"where", lower_where, OP_where},
-    {"stop", lower_stop, OP_stop},          {"sum", lower_sum, OP_reduce_sum},      {"mean", lower_sum, OP_reduce_sum},
-    {"norm", lower_sum, OP_reduce_sum},     {"max", lower_max, OP_max},             {"min", lower_max, OP_min},
-    {"size", lower_size, OP_index},         {"index", lower_index, OP_index},       {"position", lower_index, OP_index},
-    {"given", lower_given, OP_constant},    {"uniform", lower_draw, OP_random},     {"normal", lower_draw, OP_random},
-    {"top", lower_top, OP_top},             {"scan", lower_scan, OP_scan},          {"stack", lower_stack, OP_concat},
-    {"concat", lower_concat, OP_concat},    {"pad", lower_pad, OP_pad},             {"cached", lower_cached, OP_update},
+    {"exp", lower_elementwise, OP_exp},
+    {"log", lower_elementwise, OP_log},
+    {"sqrt", lower_elementwise, OP_sqrt},
+    {"rsqrt", lower_elementwise, OP_rsqrt},
+    {"tanh", lower_elementwise, OP_tanh},
+    {"erf", lower_elementwise, OP_erf},
+    {"sin", lower_elementwise, OP_sin},
+    {"cos", lower_elementwise, OP_cos},
+    {"abs", lower_elementwise, OP_abs},
+    {"floor", lower_elementwise, OP_floor},
+    {"round", lower_elementwise, OP_round},
+    {"where", lower_where, OP_where},
+    {"stop", lower_stop, OP_stop},
+    {"sum", lower_sum, OP_reduce_sum},
+    {"mean", lower_sum, OP_reduce_sum},
+    {"norm", lower_sum, OP_reduce_sum},
+    {"max", lower_max, OP_max},
+    {"min", lower_max, OP_min},
+    {"size", lower_size, OP_index},
+    {"index", lower_index, OP_index},
+    {"position", lower_index, OP_index},
+    {"given", lower_given, OP_constant},
+    {"uniform", lower_draw, OP_random},
+    {"normal", lower_draw, OP_random},
+    {"top", lower_top, OP_top},
+    {"scan", lower_scan, OP_scan},
+    {"stack", lower_stack, OP_concat},
+    {"concat", lower_concat, OP_concat},
+    {"pad", lower_pad, OP_pad},
+    {"cached", lower_cached, OP_update},
 };
 
 const struct builtin *find_builtin(const char *name) {

@@ -4,15 +4,17 @@
 #include <string.h>
 
 /* The value with the axis is in place and the law holds; NULL after an error. */
-static struct value *along(struct lowering *lowering, const struct ast_expression *call, int value_index, struct axis *axis) {
+static struct value *along(struct lowering *lowering, const struct ast_expression *call, int value_index,
+                           struct axis *axis) {
   struct value *value = value_argument(lowering, call, value_index);
   if (!value || !axis) return NULL;
   if (!value_has_axis(value, axis)) {
-    fail(lowering, positional(call, value_index)->span, "%s along axis %s, and the value has %s", call->path.text, axis->name,
-         shape_text(lowering, value));
+    fail(lowering, positional(call, value_index)->span, "%s along axis %s, and the value has %s", call->path.text,
+         axis->name, shape_text(lowering, value));
     return NULL;
   }
-  if (breaks_window_law(lowering, call->span, axis, arena_format(lowering->arena, "%s along", call->path.text))) return NULL;
+  if (breaks_window_law(lowering, call->span, axis, arena_format(lowering->arena, "%s along", call->path.text)))
+    return NULL;
   return value;
 }
 
@@ -35,10 +37,11 @@ struct thing lower_top(struct lowering *lowering, const struct builtin *self, co
   struct value *value = along(lowering, call, 0, axis);
   if (!value || !pick) return poison();
   if (pick->extent > axis->extent)
-    return fail(lowering, call->span, "the largest %s=%lld of axis %s, which has only %lld", pick->name, (long long)pick->extent, axis->name,
-                (long long)axis->extent);
+    return fail(lowering, call->span, "the largest %s=%lld of axis %s, which has only %lld", pick->name,
+                (long long)pick->extent, axis->name, (long long)axis->extent);
   if (value_has_axis(value, pick))
-    return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", pick->name, shape_text(lowering, value));
+    return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", pick->name,
+                shape_text(lowering, value));
   place(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   struct thing *results = arena_new_array(lowering->arena, struct thing, 2);
@@ -48,16 +51,17 @@ struct thing lower_top(struct lowering *lowering, const struct builtin *self, co
   return (struct thing){.kind = THING_TUPLE, .items = results, .item_count = 2};
 }
 
-static struct thing join(struct lowering *lowering, const struct ast_expression *call, struct value **parts, struct axis **axes, int count,
-                         struct axis *result) {
+static struct thing join(struct lowering *lowering, const struct ast_expression *call, struct value **parts,
+                         struct axis **axes, int count, struct axis *result) {
   int64_t total = 0;
   for (int i = 0; i < count; i++) total += axes[i]->extent;
   if (total != result->extent)
-    return fail(lowering, call->span, "%s gives %lld elements, and axis %s has %lld", call->path.text, (long long)total, result->name,
-                (long long)result->extent);
+    return fail(lowering, call->span, "%s gives %lld elements, and axis %s has %lld", call->path.text, (long long)total,
+                result->name, (long long)result->extent);
   for (int i = 0; i < count; i++)
     if (value_has_axis(parts[i], result) && axes[i] != result)
-      return fail(lowering, call->span, "axis '%s' would come twice: a part has %s", result->name, shape_text(lowering, parts[i]));
+      return fail(lowering, call->span, "axis '%s' would come twice: a part has %s", result->name,
+                  shape_text(lowering, parts[i]));
   bool real = false;
   for (int i = 1; i < count; i++) real |= parts[i]->kind != parts[0]->kind;
   place(lowering, call->span);
@@ -88,8 +92,10 @@ struct thing lower_stack(struct lowering *lowering, const struct builtin *self, 
   struct axis **axes = arena_new_array(lowering->arena, struct axis *, count);
   bool real = false, good = result != NULL;
   for (int i = 0; i < count; i++) {
-    if (!(parts[i] = value_argument(lowering, call, i))) good = false;
-    else real |= parts[i]->kind == KIND_REAL;
+    if (!(parts[i] = value_argument(lowering, call, i)))
+      good = false;
+    else
+      real |= parts[i]->kind == KIND_REAL;
   }
   if (!good) return poison();
   struct axis *one = fresh_axis(lowering, "one", 1, NULL, call->span);
@@ -120,8 +126,9 @@ struct thing lower_concat(struct lowering *lowering, const struct builtin *self,
     axes[i] = axis_argument(lowering, call, 2 * i + 1);
     if (!(parts[i] = along(lowering, call, 2 * i, axes[i]))) good = false;
     if (good && axes[i]->size)
-      good = fail(lowering, call->span, "concat along axis '%s' is an error in generate: its length is only known at run time",
-                  axes[i]->name).kind != THING_POISON;
+      good =
+          refuse(lowering, call->span,
+                 "concat along axis '%s' is an error in generate: its length is only known at run time", axes[i]->name);
   }
   return good ? join(lowering, call, parts, axes, count, result) : poison();
 }
@@ -135,20 +142,23 @@ struct thing lower_pad(struct lowering *lowering, const struct builtin *self, co
   int64_t before = 0;
   double number = 0;
   if (!evaluate_integer(lowering, positional(call, 2), "how much comes before", 0, INT32_MAX, &before)) return poison();
-  if (positional(call, 3) && !evaluate_number(lowering, positional(call, 3), "what is padded with", &number)) return poison();
+  if (positional(call, 3) && !evaluate_number(lowering, positional(call, 3), "what is padded with", &number))
+    return poison();
   if (!value || !result) return poison();
   if (axis->size)
-    return fail(lowering, call->span, "pad along axis '%s' is an error in generate: its length is only known at run time", axis->name);
+    return fail(lowering, call->span,
+                "pad along axis '%s' is an error in generate: its length is only known at run time", axis->name);
   if (before + axis->extent > result->extent)
-    return fail(lowering, call->span, "%lld before and %s=%lld do not fit into axis %s=%lld", (long long)before, axis->name,
-                (long long)axis->extent, result->name, (long long)result->extent);
+    return fail(lowering, call->span, "%lld before and %s=%lld do not fit into axis %s=%lld", (long long)before,
+                axis->name, (long long)axis->extent, result->name, (long long)result->extent);
   if (value_has_axis(value, result))
-    return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", result->name, shape_text(lowering, value));
+    return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", result->name,
+                shape_text(lowering, value));
   place(lowering, call->span);
   return made(lowering, build_pad(lowering->graph, value, axis, result, before, number), call->span);
 }
 
-/* --- Memory of windows ---------------------------------------------------------------------------------------------------- */
+/* --- Memory of windows -------------------------------------------------------------------------------------------- */
 
 static const char *cache_name(struct lowering *lowering, const struct ast_expression *argument) {
   const struct ast_expression *base = argument;
@@ -165,13 +175,15 @@ struct thing lower_cached(struct lowering *lowering, const struct builtin *self,
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   const struct ast_expression *argument = positional(call, 0);
   if (argument->kind != AST_VIEW || argument->views.count != 1 || argument->views.items[0].kind != VIEW_RENAME)
-    return fail(lowering, argument->span, "cached takes a value whose window is renamed: cached(k[seq -> past]), with 'axis past == seq'");
+    return fail(lowering, argument->span,
+                "cached takes a value whose window is renamed: cached(k[seq -> past]), with 'axis past == seq'");
   const struct ast_view *view = &argument->views.items[0];
   struct product from, to;
-  if (!resolve_product(lowering, &view->from, &from) | !resolve_product(lowering, &view->to, &to)) return poison();
+  const bool good = resolve_product(lowering, &view->from, &from);
+  if (!resolve_product(lowering, &view->to, &to) || !good) return poison();
   if (from.count != 1 || to.count != 1) return fail(lowering, view->span, "cached renames one axis to one axis");
-  struct value *value =
-      as_value(lowering, single(lowering, evaluate(lowering, argument->left), argument->left->span), argument->left->span);
+  struct value *value = as_value(lowering, single(lowering, evaluate(lowering, argument->left), argument->left->span),
+                                 argument->left->span);
   if (!value) return poison();
   if (!is_window(lowering, from.factors[0])) {
     value = apply_rename(lowering, value, &from, &to, view->span);
@@ -179,13 +191,16 @@ struct thing lower_cached(struct lowering *lowering, const struct builtin *self,
   }
   struct axis *window = from.factors[0], *past = to.factors[0];
   if (!is_past(lowering, past))
-    return fail(lowering, view->span, "axis '%s' must be declared 'axis %s == %s' to hold the rows so far", past->name, past->name,
-                window->name);
+    return fail(lowering, view->span, "axis '%s' must be declared 'axis %s == %s' to hold the rows so far", past->name,
+                past->name, window->name);
   if (!value_has_axis(value, window))
-    return fail(lowering, view->span, "there is no axis '%s' to change here: this has %s", window->name, shape_text(lowering, value));
+    return fail(lowering, view->span, "there is no axis '%s' to change here: this has %s", window->name,
+                shape_text(lowering, value));
   if (value_has_axis(value, past))
-    return fail(lowering, view->span, "axis '%s' would come twice: this has %s", past->name, shape_text(lowering, value));
-  if (lowering->in_region) return fail(lowering, call->span, "cached cannot stand in a function with a gradient of its own");
+    return fail(lowering, view->span, "axis '%s' would come twice: this has %s", past->name,
+                shape_text(lowering, value));
+  if (lowering->in_region)
+    return fail(lowering, call->span, "cached cannot stand in a function with a gradient of its own");
   struct axis *axes[MAX_AXES + 2];
   int count = 0;
   axes[count++] = lowering->batch;
@@ -197,12 +212,13 @@ struct thing lower_cached(struct lowering *lowering, const struct builtin *self,
   struct state *state =
       state_new(lowering, cache_name(lowering, argument), ROLE_CACHE, value->kind, axes, count, call->span);
   struct value *position = lowering->position;
-  if (window != lowering->window_axis) position = build_rename(lowering->graph, position, lowering->window_axis, window);
+  if (window != lowering->window_axis)
+    position = build_rename(lowering->graph, position, lowering->window_axis, window);
   value = build_expand(lowering->graph, value, (struct axis *[]){lowering->batch}, 1);
   return made(lowering, build_update(lowering->graph, state, value, past, position), call->span);
 }
 
-/* --- Random numbers ------------------------------------------------------------------------------------------------------- */
+/* --- Random numbers ----------------------------------------------------------------------------------------------- */
 
 /* uniform(like x), normal(like x); with numbers and axes: normal(std, a, ...), uniform(low, high, a, ...). */
 struct thing lower_draw(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
@@ -224,21 +240,25 @@ struct thing lower_draw(struct lowering *lowering, const struct builtin *self, c
     const struct ast_expression *argument = positional(call, i);
     struct product product;
     if (!is_axis_expression(lowering, argument)) {
-      if (numbers == 2) return fail(lowering, argument->span, "%s takes two numbers at most, and then axes", self->name);
+      if (numbers == 2)
+        return fail(lowering, argument->span, "%s takes two numbers at most, and then axes", self->name);
       amounts[numbers++] = single(lowering, evaluate(lowering, argument), argument->span);
       continue;
     }
     if (!resolve_product_expression(lowering, argument, &product)) return poison();
     for (int j = 0; j < product.count && good; j++) {
       for (int k = 0; k < count; k++) good &= axes[k] != product.factors[j];
-      if (!good || count >= MAX_AXES) return fail(lowering, argument->span, "axis '%s' is too many here", product.factors[j]->name);
+      if (!good || count >= MAX_AXES)
+        return fail(lowering, argument->span, "axis '%s' is too many here", product.factors[j]->name);
       axes[count++] = product.factors[j];
     }
   }
   if (!like && !lowering->example_axis && !count)
-    return fail(lowering, call->span, "%s draws a number for each element of something: %s(like x), or %s(%s, axis, ...)", self->name,
+    return fail(lowering, call->span,
+                "%s draws a number for each element of something: %s(like x), or %s(%s, axis, ...)", self->name,
                 self->name, self->name, normal ? "std" : "low, high");
-  if (lowering->in_region) return fail(lowering, call->span, "%s cannot stand in a function with a gradient of its own", self->name);
+  if (lowering->in_region)
+    return fail(lowering, call->span, "%s cannot stand in a function with a gradient of its own", self->name);
   for (int i = 0; i < count; i++) {
     keyed |= axes[i] == lowering->batch;
     if (breaks_window_law(lowering, call->span, axes[i], "drawing along")) return poison();
@@ -248,15 +268,17 @@ struct thing lower_draw(struct lowering *lowering, const struct builtin *self, c
   place(lowering, call->span);
   struct value *step = run_input(lowering, "step"), *example = keyed ? run_input(lowering, "example") : NULL;
   place(lowering, call->span);
-  struct value *draw = build_random(lowering->graph, normal ? DISTRIBUTION_NORMAL : DISTRIBUTION_UNIFORM,
-                                    hash_path(arena_format(lowering->arena, "%s#%d", path, ordinal)), step, example, axes, count);
+  struct value *draw =
+      build_random(lowering->graph, normal ? DISTRIBUTION_NORMAL : DISTRIBUTION_UNIFORM,
+                   hash_path(arena_format(lowering->arena, "%s#%d", path, ordinal)), step, example, axes, count);
   struct thing result = made(lowering, draw, call->span);
   if (numbers == 0) return result;
   if (normal) {
     result = lower_binary(lowering, "*", amounts[numbers - 1], result, call->span);
     return numbers == 2 ? lower_binary(lowering, "+", amounts[0], result, call->span) : result;
   }
-  if (numbers == 1) return fail(lowering, call->span, "uniform takes two numbers, from where to where, or none for 0 to 1");
+  if (numbers == 1)
+    return fail(lowering, call->span, "uniform takes two numbers, from where to where, or none for 0 to 1");
   const struct thing width = lower_binary(lowering, "-", amounts[1], amounts[0], call->span);
   return lower_binary(lowering, "+", amounts[0], lower_binary(lowering, "*", width, result, call->span), call->span);
 }

@@ -1,9 +1,9 @@
-/* Calls of the spec's functions: arguments are matched to parameters, axes change names at the border, the body is inlined. */
+/* Calls of the spec's functions: arguments meet parameters, axes change names at the border, the body is inlined. */
 #include "frontend/lower.h"
 
 #include <string.h>
 
-/* --- The border of a call ------------------------------------------------------------------------------------------------- */
+/* --- The border of a call ----------------------------------------------------------------------------------------- */
 
 static bool same_product(const struct product *x, const struct product *y) {
   if (x->count != y->count) return false;
@@ -27,7 +27,8 @@ struct value *enter_frame(struct lowering *lowering, const struct frame *frame, 
     const bool named_here = names_formal(signature, formal->name);
     bool named_elsewhere = false, present = formal->actual.count > 0 || named_here;
     for (int j = 0; j < frame->formal_count; j++)
-      named_elsewhere |= same_product(&frame->formals[j].actual, &formal->actual) && names_formal(signature, frame->formals[j].name);
+      named_elsewhere |=
+          same_product(&frame->formals[j].actual, &formal->actual) && names_formal(signature, frame->formals[j].name);
     if (formal->alias || (named_elsewhere && !named_here)) continue;
     for (int j = 0; j < formal->actual.count; j++) present &= value_has_axis(value, formal->actual.factors[j]);
     if (!present || value_has_axis(value, formal->axis)) continue;
@@ -56,8 +57,8 @@ struct value *leave_frame(struct lowering *lowering, const struct frame *frame, 
   return value;
 }
 
-bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing, const char *what,
-                     struct span span) {
+bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing,
+                     const char *what, struct span span) {
   if (thing.kind == THING_POISON || thing.kind == THING_NONE) return thing.kind == THING_NONE;
   if (!signature->has_dims && !signature->range.text && !signature->type.text) return true;
   const struct value *value = as_value(lowering, thing, span);
@@ -67,8 +68,8 @@ bool check_signature(struct lowering *lowering, const struct ast_signature *sign
     if (!resolve_product(lowering, &signature->dims.items[i], &product)) return false;
     for (int j = 0; j < product.count; j++)
       if (!value_has_axis(value, product.factors[j])) {
-        fail(lowering, span, "%s '%s' must have axis %s=%lld, and has %s", what, signature->name.text, product.factors[j]->name,
-             (long long)product.factors[j]->extent, shape_text(lowering, value));
+        fail(lowering, span, "%s '%s' must have axis %s=%lld, and has %s", what, signature->name.text,
+             product.factors[j]->name, (long long)product.factors[j]->extent, shape_text(lowering, value));
         return false;
       }
   }
@@ -83,11 +84,12 @@ bool check_signature(struct lowering *lowering, const struct ast_signature *sign
   else if (type)
     fail(lowering, signature->type.span, "'%s' is no kind: a value is real, int or bool", type);
   if (kind == value->kind) return true;
-  fail(lowering, span, "%s '%s' must be %s, and is %s", what, signature->name.text, kind_names[kind], kind_names[value->kind]);
+  fail(lowering, span, "%s '%s' must be %s, and is %s", what, signature->name.text, kind_names[kind],
+       kind_names[value->kind]);
   return false;
 }
 
-/* --- Matching arguments to parameters ------------------------------------------------------------------------------------- */
+/* --- Matching arguments to parameters ----------------------------------------------------------------------------- */
 
 /* One for each parameter, and after them one for each axis of `over`. */
 struct slot {
@@ -106,7 +108,8 @@ struct binding {
   bool broken;
 };
 
-static void bind(struct lowering *lowering, struct binding *binding, struct slot *slot, const struct ast_argument *argument) {
+static void bind(struct lowering *lowering, struct binding *binding, struct slot *slot,
+                 const struct ast_argument *argument) {
   if (slot->given) {
     fail(lowering, argument->span, "'%s' is given twice", slot->name);
     binding->broken = true;
@@ -119,14 +122,13 @@ static void bind(struct lowering *lowering, struct binding *binding, struct slot
     good = argument->is_axis ? resolve_product(lowering, &argument->axis, &slot->product)
                              : resolve_product_expression(lowering, argument->value, &slot->product);
   } else if (argument->is_axis) {
-    good = fail(lowering, argument->span, "'%s' of %s is a value, and an axis is given", slot->name, binding->function->name.text).kind !=
-           THING_POISON;
+    good = refuse(lowering, argument->span, "'%s' of %s is a value, and an axis is given", slot->name,
+                  binding->function->name.text);
   } else {
     slot->thing = single(lowering, evaluate(lowering, argument->value), argument->value->span);
     if (slot->thing.kind == THING_AXIS)
-      good = fail(lowering, argument->span, "'%s' of %s is a value, and '%s' is an axis", slot->name, binding->function->name.text,
-                  slot->thing.axis->name)
-                 .kind != THING_POISON;
+      good = refuse(lowering, argument->span, "'%s' of %s is a value, and '%s' is an axis", slot->name,
+                    binding->function->name.text, slot->thing.axis->name);
   }
   if (!good) binding->broken = true;
 }
@@ -151,8 +153,9 @@ static const char *usage(struct lowering *lowering, const struct ast_item *funct
   const char *text = arena_format(lowering->arena, "%s(", function->name.text);
   for (int i = 0; i < function->parameters.count; i++) {
     const struct ast_parameter *parameter = &function->parameters.items[i];
-    text = arena_format(lowering->arena, "%s%s%s%s%s", text, i ? ", " : "", parameter->kind == PARAMETER_AXIS ? "axis " : "",
-                        parameter->signature.name.text, parameter->kind == PARAMETER_DEFAULT ? " = ..." : "");
+    text = arena_format(lowering->arena, "%s%s%s%s%s", text, i ? ", " : "",
+                        parameter->kind == PARAMETER_AXIS ? "axis " : "", parameter->signature.name.text,
+                        parameter->kind == PARAMETER_DEFAULT ? " = ..." : "");
   }
   return arena_format(lowering->arena, "%s)", text);
 }
@@ -171,8 +174,8 @@ static void match_arguments(struct lowering *lowering, struct binding *binding, 
       names candidates = {0};
       for (int j = 0; j < binding->count; j++) array_push(lowering->arena, &candidates, binding->slots[j].name);
       const char *hint = suggestion(lowering, argument->name.text, &candidates);
-      fail(lowering, argument->name.span, "%s has no parameter '%s'%s%s", binding->function->name.text, argument->name.text,
-           *hint ? hint : ": it is ", *hint ? "" : usage(lowering, binding->function));
+      fail(lowering, argument->name.span, "%s has no parameter '%s'%s%s", binding->function->name.text,
+           argument->name.text, *hint ? hint : ": it is ", *hint ? "" : usage(lowering, binding->function));
     } else {
       fail(lowering, argument->span, "%s does not take %s here: it is %s", binding->function->name.text,
            is_axis_expression(lowering, argument->value) ? "an axis" : "a value", usage(lowering, binding->function));
@@ -193,18 +196,20 @@ static void default_axes(struct lowering *lowering, struct binding *binding, con
     else if (axis)
       slot->product = (struct product){.factors = {axis}, .count = 1};
     else if (!name)
-      binding->broken = true,
-      fail(lowering, call->span, "%s needs axis '%s': %s", binding->function->name.text, slot->name, usage(lowering, binding->function));
+      binding->broken = true, fail(lowering, call->span, "%s needs axis '%s': %s", binding->function->name.text,
+                                   slot->name, usage(lowering, binding->function));
     else
       binding->broken = true,
-      fail(lowering, call->span, "%s works over axis '%s', and there is none of that name here; give one, as in %s(..., %s = other)",
+      fail(lowering, call->span,
+           "%s works over axis '%s', and there is none of that name here; give one, as in %s(..., %s = other)",
            binding->function->name.text, slot->name, binding->function->name.text, slot->name);
     slot->given = true;
   }
 }
 
-/* An axis parameter is an axis of its own. Where nobody can tell, it is the actual one, which saves a rename at each border. */
-static bool may_alias(struct lowering *lowering, const struct binding *binding, const struct slot *slot, const struct file *file) {
+/* An axis parameter is an axis of its own. Where nobody can tell, it is the actual one: no renames at the border. */
+static bool may_alias(struct lowering *lowering, const struct binding *binding, const struct slot *slot,
+                      const struct file *file) {
   if (slot->product.count != 1) return false;
   struct axis *axis = slot->product.factors[0];
   for (int i = 0; i < binding->count; i++) {
@@ -230,7 +235,8 @@ static void make_formals(struct lowering *lowering, struct frame *frame, const s
                                : fresh_axis(lowering, slot->name, product_extent(&slot->product), size,
                                             slot->parameter ? slot->parameter->span : frame->item->name.span);
     frame->formals[frame->formal_count++] = formal;
-    scope_declare(lowering, frame->scope, slot->name, (struct thing){.kind = THING_AXIS, .axis = formal.axis}, slot->span);
+    scope_declare(lowering, frame->scope, slot->name, (struct thing){.kind = THING_AXIS, .axis = formal.axis},
+                  slot->span);
   }
 }
 
@@ -245,14 +251,16 @@ static void pass_values(struct lowering *lowering, struct frame *frame, struct b
     if (slot->given && slot->parameter->kind == PARAMETER_VALUE &&
         !check_signature(lowering, signature, slot->thing, "argument", slot->span))
       slot->thing = poison();
-    if (!slot->given) slot->thing = single(lowering, evaluate(lowering, slot->parameter->initial), slot->parameter->initial->span);
+    if (!slot->given)
+      slot->thing = single(lowering, evaluate(lowering, slot->parameter->initial), slot->parameter->initial->span);
     scope_declare(lowering, frame->scope, slot->name, slot->thing, slot->parameter->span);
   }
 }
 
-/* --- The call ------------------------------------------------------------------------------------------------------------- */
+/* --- The call ----------------------------------------------------------------------------------------------------- */
 
-static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call, int errors) {
+static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call,
+                                 int errors) {
   const struct ast_item *function = frame->item;
   if (!frame->returned) {
     if (lowering->diagnostics->error_count > errors) return poison(); /* it may have been about to */
@@ -261,17 +269,18 @@ static struct thing take_results(struct lowering *lowering, struct frame *frame,
   if (function->has_results && function->results.count != frame->results.count) {
     for (int i = 0; i < frame->results.count; i++)
       if (frame->results.items[i].kind == THING_POISON) return poison();
-    return fail(lowering, frame->returned->span, "%s declares %d results and returns %d", function->name.text, function->results.count,
-                frame->results.count);
+    return fail(lowering, frame->returned->span, "%s declares %d results and returns %d", function->name.text,
+                function->results.count, frame->results.count);
   }
   for (int i = 0; i < frame->results.count; i++) {
     struct thing *result = &frame->results.items[i];
     if (function->has_results &&
         !check_signature(lowering, &function->results.items[i], *result, "result", frame->returned->span))
       *result = poison();
-    if (result->kind == THING_AXIS) *result = fail(lowering, frame->returned->span, "a function returns values, and '%s' is an axis", result->axis->name);
-    if (result->kind == THING_VALUE)
-      *result = thing_value(leave_frame(lowering, frame, result->value, frame->call));
+    if (result->kind == THING_AXIS)
+      *result =
+          fail(lowering, frame->returned->span, "a function returns values, and '%s' is an axis", result->axis->name);
+    if (result->kind == THING_VALUE) *result = thing_value(leave_frame(lowering, frame, result->value, frame->call));
   }
   if (frame->results.count == 1) return frame->results.items[0];
   return (struct thing){.kind = THING_TUPLE, .items = frame->results.items, .item_count = frame->results.count};
@@ -280,28 +289,32 @@ static struct thing take_results(struct lowering *lowering, struct frame *frame,
 static struct thing call_function(struct lowering *lowering, const struct ast_item *function, const struct file *file,
                                   const struct ast_expression *call) {
   if (lowering->depth >= MAX_CALL_DEPTH)
-    return fail(lowering, call->span, "calls nested more than %d deep: does %s call itself?", MAX_CALL_DEPTH, function->name.text);
+    return fail(lowering, call->span, "calls nested more than %d deep: does %s call itself?", MAX_CALL_DEPTH,
+                function->name.text);
   struct binding binding = {.function = function, .count = function->parameters.count + function->over.count};
   binding.slots = arena_new_array(lowering->arena, struct slot, binding.count);
   for (int i = 0; i < binding.count; i++) {
     const int over = i - function->parameters.count;
     const struct ast_parameter *parameter = over < 0 ? &function->parameters.items[i] : NULL;
-    binding.slots[i] = (struct slot){.name = parameter ? parameter->signature.name.text : function->over.items[over].text,
-                                     .parameter = parameter,
-                                     .is_axis = !parameter || parameter->kind == PARAMETER_AXIS,
-                                     .span = call->span};
+    binding.slots[i] =
+        (struct slot){.name = parameter ? parameter->signature.name.text : function->over.items[over].text,
+                      .parameter = parameter,
+                      .is_axis = !parameter || parameter->kind == PARAMETER_AXIS,
+                      .span = call->span};
   }
   match_arguments(lowering, &binding, call);
   default_axes(lowering, &binding, call);
   for (int i = 0; i < binding.count; i++)
     if (!binding.slots[i].given && binding.slots[i].parameter->kind == PARAMETER_VALUE) {
       if (!binding.broken)
-        fail(lowering, call->span, "%s needs '%s': %s", function->name.text, binding.slots[i].name, usage(lowering, function));
+        fail(lowering, call->span, "%s needs '%s': %s", function->name.text, binding.slots[i].name,
+             usage(lowering, function));
       binding.broken = true;
     }
   if (binding.broken) return poison();
 
-  const char *path = call->label.parts.count ? join_path(lowering->arena, lowering->frame->path, call->label.text) : lowering->frame->path;
+  const char *path = call->label.parts.count ? join_path(lowering->arena, lowering->frame->path, call->label.text)
+                                             : lowering->frame->path;
   struct frame *caller = lowering->frame, *frame = frame_new(lowering, file, function, path, call->span);
   const bool sizes = lowering->sizes;
   const int errors = lowering->diagnostics->error_count;
@@ -333,7 +346,8 @@ struct thing lower_call(struct lowering *lowering, const struct ast_expression *
     collect_item_names(lowering, lowering->frame->file, ITEM_FUNCTION, &candidates);
     collect_builtin_names(lowering, &candidates);
     const char *hint = suggestion(lowering, call->path.text, &candidates);
-    if (!*hint && lowering->files.count == 1) hint = "; the standard library is there after 'use \"std/transformer.lam\"'";
+    if (!*hint && lowering->files.count == 1)
+      hint = "; the standard library is there after 'use \"std/transformer.lam\"'";
     return fail(lowering, call->path.span, "there is no function '%s'%s", call->path.text, hint);
   }
   if (function.kind == THING_POISON) return poison();

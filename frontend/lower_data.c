@@ -22,7 +22,8 @@ static const char *const synthetic_settings[] = {"examples", "split"};
 static const struct {
   const char *name;
   enum feature feature;
-} text_columns[] = {{"tokens", FEATURE_TOKENS}, {"next", FEATURE_NEXT}, {"weight", FEATURE_WEIGHT}, {"target", FEATURE_TARGET}};
+} text_columns[] = {
+    {"tokens", FEATURE_TOKENS}, {"next", FEATURE_NEXT}, {"weight", FEATURE_WEIGHT}, {"target", FEATURE_TARGET}};
 
 static bool is_setting(enum data_source source, const char *name) {
   switch (source) {
@@ -48,7 +49,7 @@ static struct frame *data_frame(struct lowering *lowering) {
   return frame;
 }
 
-/* --- Settings ------------------------------------------------------------------------------------------------------------- */
+/* --- Settings ----------------------------------------------------------------------------------------------------- */
 
 static enum tokenizer read_tokenizer(struct lowering *lowering, enum data_source source) {
   struct span span;
@@ -74,12 +75,14 @@ static bool is_no_column(struct lowering *lowering, const struct ast_statement *
   const bool text = statement->expressions.items[0]->kind == AST_STRING;
   if (!text && !is_setting(DATA_TEXT, name)) return false;
   names candidates = {0};
-  for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++) array_push(lowering->arena, &candidates, text_settings[i]);
+  for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++)
+    array_push(lowering->arena, &candidates, text_settings[i]);
   array_push(lowering->arena, &candidates, "csv");
   if (is_setting(DATA_TEXT, name))
     fail(lowering, statement->span, "'%s' is for data from a file: text = \"...\" or csv = \"...\"", name);
   else
-    fail(lowering, statement->targets.items[0].span, "data has no setting '%s'%s", name, suggestion(lowering, name, &candidates));
+    fail(lowering, statement->targets.items[0].span, "data has no setting '%s'%s", name,
+         suggestion(lowering, name, &candidates));
   return true;
 }
 
@@ -123,13 +126,15 @@ void read_data_settings(struct lowering *lowering) {
   const ast_block *block = &lowering->data->body;
   struct found_setting found;
   struct data_settings *settings = arena_new_struct(lowering->arena, struct data_settings);
-  const bool text = find_setting(lowering, block, "data", "text", &found), csv = find_setting(lowering, block, "data", "csv", &found);
+  const bool text = find_setting(lowering, block, "data", "text", &found),
+             csv = find_setting(lowering, block, "data", "csv", &found);
   if (text && csv) fail(lowering, found.span, "data comes from a text or from a csv file, not from both");
   lowering->program->data = settings;
   settings->name = lowering->data->name.text;
   settings->span = lowering->data->span;
   settings->source = text ? DATA_TEXT : csv ? DATA_CSV : DATA_SYNTHETIC;
-  if (text || csv) settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv");
+  if (text || csv)
+    settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv");
   settings->tokenizer = read_tokenizer(lowering, settings->source);
   settings->split = read_share(lowering, "split", 1);
   settings->mask = text ? read_share(lowering, "corrupt", 0) : 0;
@@ -140,13 +145,14 @@ void read_data_settings(struct lowering *lowering) {
     check_columns(lowering);
 }
 
-/* --- What columns there are ----------------------------------------------------------------------------------------------- */
+/* --- What columns there are --------------------------------------------------------------------------------------- */
 
 static const struct ast_statement *column_statement(struct lowering *lowering, const char *name) {
   if (is_setting(lowering->program->data->source, name)) return NULL;
   const ast_block *block = &lowering->data->body;
   for (int i = block->count; i-- > 0;)
-    if (block->items[i]->kind == AST_ASSIGN && block->items[i]->targets.count == 1 && !strcmp(block->items[i]->targets.items[0].text, name))
+    if (block->items[i]->kind == AST_ASSIGN && block->items[i]->targets.count == 1 &&
+        !strcmp(block->items[i]->targets.items[0].text, name))
       return block->items[i];
   return NULL;
 }
@@ -155,11 +161,13 @@ static void supplied_names(struct lowering *lowering, names *into) {
   const struct data_settings *data = lowering->program->data;
   if (data->source == DATA_SYNTHETIC) {
     for (int i = 0; i < lowering->synthetic->symbols.count; i++)
-      if (strcmp(lowering->synthetic->symbols.items[i]->name, "index")) array_push(lowering->arena, into, lowering->synthetic->symbols.items[i]->name);
+      if (strcmp(lowering->synthetic->symbols.items[i]->name, "index"))
+        array_push(lowering->arena, into, lowering->synthetic->symbols.items[i]->name);
     return;
   }
   for (size_t i = 0; data->source == DATA_TEXT && i < sizeof text_columns / sizeof *text_columns; i++)
-    if (text_columns[i].feature != FEATURE_TARGET || data->mask > 0) array_push(lowering->arena, into, text_columns[i].name);
+    if (text_columns[i].feature != FEATURE_TARGET || data->mask > 0)
+      array_push(lowering->arena, into, text_columns[i].name);
   for (int i = 0; i < lowering->data->body.count; i++) {
     const struct ast_statement *statement = lowering->data->body.items[i];
     if (statement->kind == AST_ASSIGN && column_statement(lowering, statement->targets.items[0].text) == statement)
@@ -168,7 +176,8 @@ static void supplied_names(struct lowering *lowering, names *into) {
 }
 
 /* Constants feed anything: `kinds = 0`, `real = true`. */
-static bool describe_constant(struct lowering *lowering, const struct ast_statement *statement, struct description *description) {
+static bool describe_constant(struct lowering *lowering, const struct ast_statement *statement,
+                              struct description *description) {
   const struct ast_expression *expression = statement->expressions.items[0];
   const bool zero = expression->kind == AST_NUMBER && expression->number == 0;
   const bool yes = expression->kind == AST_PATH && !strcmp(expression->path.text, "true");
@@ -179,19 +188,22 @@ static bool describe_constant(struct lowering *lowering, const struct ast_statem
     return true;
   }
   names candidates = {0};
-  for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++) array_push(lowering->arena, &candidates, text_settings[i]);
+  for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++)
+    array_push(lowering->arena, &candidates, text_settings[i]);
   array_push(lowering->arena, &candidates, "csv");
   const char *name = statement->targets.items[0].text;
   fail(lowering, statement->span, "'%s' is no setting of data, and no column: a column is 0, true%s%s", name,
-       lowering->program->data->source == DATA_TEXT ? ", tokens, next, weight or target"
-                                                    : ", number(\"field\"), category(\"field\"), text(\"field\", axis) or present(\"field\", axis)",
+       lowering->program->data->source == DATA_TEXT
+           ? ", tokens, next, weight or target"
+           : ", number(\"field\"), category(\"field\"), text(\"field\", axis) or present(\"field\", axis)",
        suggestion(lowering, name, &candidates));
   return false;
 }
 
 static bool find_text_feature(struct lowering *lowering, const char *name, enum feature *feature) {
   for (size_t i = 0; i < sizeof text_columns / sizeof *text_columns; i++)
-    if (!strcmp(text_columns[i].name, name) && (text_columns[i].feature != FEATURE_TARGET || lowering->program->data->mask > 0)) {
+    if (!strcmp(text_columns[i].name, name) &&
+        (text_columns[i].feature != FEATURE_TARGET || lowering->program->data->mask > 0)) {
       *feature = text_columns[i].feature;
       return true;
     }
@@ -207,7 +219,9 @@ static const struct ast_signature *token_input(struct lowering *lowering) {
     const struct ast_statement *statement = column_statement(lowering, signature->name.text);
     const struct ast_expression *expression = statement ? statement->expressions.items[0] : NULL;
     enum feature feature;
-    const char *name = expression && expression->kind == AST_PATH ? expression->path.text : statement ? "" : signature->name.text;
+    const char *name = expression && expression->kind == AST_PATH ? expression->path.text
+                       : statement                                ? ""
+                                                                  : signature->name.text;
     if (find_text_feature(lowering, name, &feature) && feature == FEATURE_TOKENS) return signature;
   }
   return NULL;
@@ -218,14 +232,19 @@ static bool describe_text(struct lowering *lowering, const char *name, struct de
   const struct ast_expression *expression = statement ? statement->expressions.items[0] : NULL;
   if (statement) description->span = statement->span;
   *known = statement != NULL;
-  if (!find_text_feature(lowering, expression && expression->kind == AST_PATH ? expression->path.text : statement ? "" : name,
+  if (!find_text_feature(lowering,
+                         expression && expression->kind == AST_PATH ? expression->path.text
+                         : statement                                ? ""
+                                                                    : name,
                          &description->feature))
     return statement && describe_constant(lowering, statement, description);
   *known = true;
   description->kind = description->feature == FEATURE_WEIGHT ? KIND_REAL : KIND_INTEGER;
   const struct ast_signature *tokens = token_input(lowering);
   if (!tokens) {
-    fail(lowering, lowering->model->name.span, "no input of model '%s' takes the text: call one 'tokens', or write 'name = tokens' in the data", lowering->model->name.text);
+    fail(lowering, lowering->model->name.span,
+         "no input of model '%s' takes the text: call one 'tokens', or write 'name = tokens' in the data",
+         lowering->model->name.text);
     return false;
   }
   struct frame *frame = lowering->frame;
@@ -234,7 +253,8 @@ static bool describe_text(struct lowering *lowering, const char *name, struct de
   description->range = tokens->range.text ? resolve_axis(lowering, tokens->range) : NULL;
   lowering->frame = frame;
   if (tokens->dims.count != 1 || !tokens->range.text)
-    fail(lowering, tokens->span, "a text feeds an input with one axis and a range: %s[seq] in vocab", tokens->name.text);
+    fail(lowering, tokens->span, "a text feeds an input with one axis and a range: %s[seq] in vocab",
+         tokens->name.text);
   good &= description->range != NULL;
   if (description->kind != KIND_INTEGER) description->range = NULL;
   return good;
@@ -242,7 +262,8 @@ static bool describe_text(struct lowering *lowering, const char *name, struct de
 
 static bool read_id(struct lowering *lowering, const struct ast_expression *call, const char *name, int64_t *id) {
   const struct ast_argument *argument = named(call, name);
-  return !argument || !argument->value || evaluate_integer(lowering, argument->value, arena_format(lowering->arena, "'%s'", name), 0, INT32_MAX, id);
+  return !argument || !argument->value ||
+         evaluate_integer(lowering, argument->value, arena_format(lowering->arena, "'%s'", name), 0, INT32_MAX, id);
 }
 
 static bool describe_csv(struct lowering *lowering, const char *name, struct description *description, bool *known) {
@@ -261,13 +282,15 @@ static bool describe_csv(struct lowering *lowering, const char *name, struct des
                {"text", FEATURE_TOKENS, KIND_INTEGER, 2, 2},
                {"present", FEATURE_PRESENT, KIND_BOOLEAN, 2, 2}};
   size_t form = 0;
-  while (form < sizeof forms / sizeof *forms && (call->kind != AST_CALL || strcmp(call->path.text, forms[form].name))) form++;
+  while (form < sizeof forms / sizeof *forms && (call->kind != AST_CALL || strcmp(call->path.text, forms[form].name)))
+    form++;
   if (form == sizeof forms / sizeof *forms) return describe_constant(lowering, statement, description);
   if (!check_arguments(lowering, call, forms[form].least, forms[form].most, "*")) return false;
   for (int i = 0; i < call->arguments.count; i++) {
     const struct ast_argument *argument = &call->arguments.items[i];
     if (!argument->name.parts.count) continue;
-    if (forms[form].least == 2 && (!strcmp(argument->name.text, "start") || !strcmp(argument->name.text, "stop"))) continue;
+    if (forms[form].least == 2 && (!strcmp(argument->name.text, "start") || !strcmp(argument->name.text, "stop")))
+      continue;
     fail(lowering, argument->span, "%s has no argument '%s'", call->path.text, argument->name.text);
     return false;
   }
@@ -320,7 +343,8 @@ static void check_columns(struct lowering *lowering) {
   }
 }
 
-static bool describe_synthetic(struct lowering *lowering, const char *name, struct description *description, bool *known) {
+static bool describe_synthetic(struct lowering *lowering, const char *name, struct description *description,
+                               bool *known) {
   const struct symbol *symbol = strcmp(name, "index") ? scope_find(lowering->synthetic, name) : NULL;
   *known = symbol != NULL;
   if (!symbol || symbol->thing.kind == THING_POISON) return false;
@@ -346,16 +370,20 @@ static bool describe_synthetic(struct lowering *lowering, const char *name, stru
 static bool describe(struct lowering *lowering, const char *name, struct description *description, bool *known) {
   *description = (struct description){.start = -1, .stop = -1, .span = lowering->data->span};
   switch (lowering->program->data->source) {
-    case DATA_TEXT: return describe_text(lowering, name, description, known);
-    case DATA_CSV: return describe_csv(lowering, name, description, known);
-    case DATA_SYNTHETIC: return describe_synthetic(lowering, name, description, known);
+    case DATA_TEXT:
+      return describe_text(lowering, name, description, known);
+    case DATA_CSV:
+      return describe_csv(lowering, name, description, known);
+    case DATA_SYNTHETIC:
+      return describe_synthetic(lowering, name, description, known);
   }
   return false;
 }
 
-/* --- Columns in use ------------------------------------------------------------------------------------------------------- */
+/* --- Columns in use ----------------------------------------------------------------------------------------------- */
 
-static void use_column(struct lowering *lowering, const char *name, const struct description *description, const struct value *input) {
+static void use_column(struct lowering *lowering, const char *name, const struct description *description,
+                       const struct value *input) {
   struct data_settings *data = lowering->program->data;
   for (int i = 0; i < data->columns.count; i++)
     if (!strcmp(data->columns.items[i].name, name)) return;
@@ -376,14 +404,16 @@ static void use_column(struct lowering *lowering, const char *name, const struct
 
 static const char *list_names(struct lowering *lowering, const names *list) {
   const char *text = "";
-  for (int i = 0; i < list->count; i++) text = arena_format(lowering->arena, "%s%s%s", text, i ? ", " : "", list->items[i]);
+  for (int i = 0; i < list->count; i++)
+    text = arena_format(lowering->arena, "%s%s%s", text, i ? ", " : "", list->items[i]);
   return list->count ? text : "nothing";
 }
 
 const char *supplied_text(struct lowering *lowering) {
   names supplied = {0};
   supplied_names(lowering, &supplied);
-  return arena_format(lowering->arena, "data '%s' supplies %s%s", lowering->data->name.text, list_names(lowering, &supplied),
+  return arena_format(lowering->arena, "data '%s' supplies %s%s", lowering->data->name.text,
+                      list_names(lowering, &supplied),
                       lowering->program->data->source == DATA_TEXT && !(lowering->program->data->mask > 0)
                           ? " (and target, with corrupt = 0.15)"
                           : "");
@@ -402,12 +432,14 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
   }
   const bool weight = description.feature == FEATURE_PRESENT && input->kind == KIND_REAL;
   if (description.kind != input->kind && !weight) {
-    fail(lowering, description.span, "column '%s' is %s, and the model's input is %s", name, kind_names[description.kind], kind_names[input->kind]);
+    fail(lowering, description.span, "column '%s' is %s, and the model's input is %s", name,
+         kind_names[description.kind], kind_names[input->kind]);
     report_note(lowering->diagnostics, signature->span, "the input");
     return;
   }
   bool same = description.any_shape || description.axes.count == input->axis_count - 1;
-  for (int i = 0; same && !description.any_shape && i < description.axes.count; i++) same = value_has_axis(input, description.axes.factors[i]);
+  for (int i = 0; same && !description.any_shape && i < description.axes.count; i++)
+    same = value_has_axis(input, description.axes.factors[i]);
   if (!same) {
     fail(lowering, description.span, "column '%s' has axes %s for an example, and the model's input has %s", name,
          list_text(lowering, description.axes.factors, description.axes.count), shape_text(lowering, input));
@@ -415,8 +447,9 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
     return;
   }
   if (description.range && input->range && description.range->extent != input->range->extent) {
-    fail(lowering, description.span, "column '%s' is in %s=%lld, and the model's input in %s=%lld", name, description.range->name,
-         (long long)description.range->extent, input->range->name, (long long)input->range->extent);
+    fail(lowering, description.span, "column '%s' is in %s=%lld, and the model's input in %s=%lld", name,
+         description.range->name, (long long)description.range->extent, input->range->name,
+         (long long)input->range->extent);
     return;
   }
   use_column(lowering, name, &description, input);
@@ -455,7 +488,8 @@ bool data_column(struct lowering *lowering, const char *name, struct span span, 
     struct axis *axes[MAX_AXES] = {lowering->batch};
     int count = 1;
     for (int i = 0; i < description.axes.count && count < MAX_AXES; i++) axes[count++] = description.axes.factors[i];
-    if (lowering->program->data->source == DATA_CSV && description.feature == FEATURE_TOKENS) description.range = text_range(lowering);
+    if (lowering->program->data->source == DATA_CSV && description.feature == FEATURE_TOKENS)
+      description.range = text_range(lowering);
     place(lowering, span);
     input = build_input(lowering->graph, name, description.kind, description.range, axes, count);
     table_set(lowering->arena, &lowering->counters, key, input);

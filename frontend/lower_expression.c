@@ -8,35 +8,42 @@
 
 static const double LARGEST_COUNT = 1099511627776.0; /* 2^40 elements */
 
-/* --- From things to values ------------------------------------------------------------------------------------------------ */
+/* --- From things to values ---------------------------------------------------------------------------------------- */
 
 struct thing made(struct lowering *lowering, struct value *value, struct span span) {
   double count = 1;
   for (int i = 0; i < value->axis_count; i++) count *= (double)value->axes[i]->extent;
   if (count > LARGEST_COUNT)
-    return fail(lowering, span, "this has %.4g elements (%s), and more than 2^40 are not supported", count, shape_text(lowering, value));
+    return fail(lowering, span, "this has %.4g elements (%s), and more than 2^40 are not supported", count,
+                shape_text(lowering, value));
   return thing_value(value);
 }
 
 struct value *as_value(struct lowering *lowering, struct thing thing, struct span span) {
   switch (thing.kind) {
-    case THING_POISON: return NULL;
-    case THING_VALUE: return thing.value;
+    case THING_POISON:
+      return NULL;
+    case THING_VALUE:
+      return thing.value;
     case THING_NUMBER:
       place(lowering, span);
       if (thing.boolean) return build_boolean(lowering->graph, thing.number != 0);
       if (thing.integer && fabs(thing.number) < 9e15) return build_integer(lowering->graph, (int64_t)thing.number);
       return build_constant(lowering->graph, thing.number);
-    case THING_NONE: fail(lowering, span, "this argument was not given; ask with 'if given(name)' before it is used"); return NULL;
+    case THING_NONE:
+      fail(lowering, span, "this argument was not given; ask with 'if given(name)' before it is used");
+      return NULL;
     case THING_AXIS:
-      fail(lowering, span, "'%s' is an axis, and a value is expected here; size(%s) is how long it is", thing.axis->name,
-           thing.axis->name);
+      fail(lowering, span, "'%s' is an axis, and a value is expected here; size(%s) is how long it is",
+           thing.axis->name, thing.axis->name);
       return NULL;
     case THING_FUNCTION:
       fail(lowering, span, "'%s' is a function, and a value is expected here",
            thing.function ? thing.function->name.text : thing.builtin->name);
       return NULL;
-    case THING_TUPLE: fail(lowering, span, "%d values stand where one is expected", thing.item_count); return NULL;
+    case THING_TUPLE:
+      fail(lowering, span, "%d values stand where one is expected", thing.item_count);
+      return NULL;
   }
   return NULL;
 }
@@ -57,7 +64,8 @@ struct value *as_real(struct lowering *lowering, struct thing thing, struct span
 }
 
 /* A number takes the kind of the value that it meets. */
-static struct value *beside(struct lowering *lowering, struct thing thing, const struct thing *other, bool real, struct span span) {
+static struct value *beside(struct lowering *lowering, struct thing thing, const struct thing *other, bool real,
+                            struct span span) {
   if (thing.kind == THING_NUMBER && !thing.boolean) {
     const bool integer = !real && thing.integer && !(other->kind == THING_VALUE && other->value->kind != KIND_INTEGER);
     thing.integer = integer;
@@ -92,9 +100,10 @@ bool has_room(struct lowering *lowering, struct span span, struct value *const *
   return true;
 }
 
-/* --- Numbers -------------------------------------------------------------------------------------------------------------- */
+/* --- Numbers ------------------------------------------------------------------------------------------------------ */
 
-bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what, double *number) {
+bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what,
+                     double *number) {
   /* Before there is a graph, what is no number after all is built into one that nobody keeps, and then refused. */
   struct graph *graph = lowering->graph;
   if (!graph) lowering->graph = graph_new(lowering->arena, "scratch", &lowering->program->next_axis);
@@ -103,21 +112,21 @@ bool evaluate_number(struct lowering *lowering, const struct ast_expression *exp
   if (lowering->sizes && thing.kind == THING_AXIS) thing = thing_number((double)thing.axis->extent, true);
   if (thing.kind == THING_POISON) return false;
   if (thing.kind != THING_NUMBER) {
-    fail(lowering, expression->span, "%s must be known when the spec is compiled: made of numbers, sizes of axes and indices of repeats",
-         what);
+    fail(lowering, expression->span,
+         "%s must be known when the spec is compiled: made of numbers, sizes of axes and indices of repeats", what);
     return false;
   }
   *number = thing.number;
   return true;
 }
 
-bool evaluate_integer(struct lowering *lowering, const struct ast_expression *expression, const char *what, int64_t low, int64_t high,
-                      int64_t *number) {
+bool evaluate_integer(struct lowering *lowering, const struct ast_expression *expression, const char *what, int64_t low,
+                      int64_t high, int64_t *number) {
   double real;
   if (!evaluate_number(lowering, expression, what, &real)) return false;
   if (real != floor(real) || real < (double)low || real > (double)high) {
-    fail(lowering, expression->span, "%s must be a whole number from %lld to %lld, and is %.10g", what, (long long)low, (long long)high,
-         real);
+    fail(lowering, expression->span, "%s must be a whole number from %lld to %lld, and is %.10g", what, (long long)low,
+         (long long)high, real);
     return false;
   }
   *number = (int64_t)real;
@@ -148,24 +157,27 @@ static struct thing fold(const char *op, struct thing x, struct thing y) {
   bug("no folding of '%s'", op);
 }
 
-/* --- Operators ------------------------------------------------------------------------------------------------------------ */
+/* --- Operators ---------------------------------------------------------------------------------------------------- */
 
 enum operands { OPERANDS_NUMBERS, OPERANDS_REALS, OPERANDS_ORDERED, OPERANDS_ANY, OPERANDS_BOOLEANS };
-static const struct operator {
+static const struct operator{
   const char *text;
   enum op op;
   bool swapped;
   enum operands operands;
-} operators[] = {
-    {"+", OP_add, false, OPERANDS_NUMBERS},  {"-", OP_sub, false, OPERANDS_NUMBERS},  {"*", OP_mul, false, OPERANDS_NUMBERS},
-    {"/", OP_div, false, OPERANDS_REALS},    {"%", OP_mod, false, OPERANDS_NUMBERS},  {"^", OP_pow, false, OPERANDS_REALS},
-    {"max", OP_max, false, OPERANDS_NUMBERS}, {"min", OP_min, false, OPERANDS_NUMBERS}, {"<", OP_lt, false, OPERANDS_ORDERED},
-    {"<=", OP_le, false, OPERANDS_ORDERED},  {">", OP_lt, true, OPERANDS_ORDERED},    {">=", OP_le, true, OPERANDS_ORDERED},
-    {"==", OP_eq, false, OPERANDS_ANY},      {"!=", OP_ne, false, OPERANDS_ANY},      {"and", OP_and, false, OPERANDS_BOOLEANS},
-    {"or", OP_or, false, OPERANDS_BOOLEANS},
+}
+operators[] = {
+    {"+", OP_add, false, OPERANDS_NUMBERS},    {"-", OP_sub, false, OPERANDS_NUMBERS},
+    {"*", OP_mul, false, OPERANDS_NUMBERS},    {"/", OP_div, false, OPERANDS_REALS},
+    {"%", OP_mod, false, OPERANDS_NUMBERS},    {"^", OP_pow, false, OPERANDS_REALS},
+    {"max", OP_max, false, OPERANDS_NUMBERS},  {"min", OP_min, false, OPERANDS_NUMBERS},
+    {"<", OP_lt, false, OPERANDS_ORDERED},     {"<=", OP_le, false, OPERANDS_ORDERED},
+    {">", OP_lt, true, OPERANDS_ORDERED},      {">=", OP_le, true, OPERANDS_ORDERED},
+    {"==", OP_eq, false, OPERANDS_ANY},        {"!=", OP_ne, false, OPERANDS_ANY},
+    {"and", OP_and, false, OPERANDS_BOOLEANS}, {"or", OP_or, false, OPERANDS_BOOLEANS},
 };
 
-static const struct operator *find_operator(const char *text) {
+static const struct operator* find_operator(const char *text) {
   for (size_t i = 0; i < sizeof operators / sizeof *operators; i++)
     if (!strcmp(operators[i].text, text)) return &operators[i];
   bug("no operator '%s'", text);
@@ -188,7 +200,8 @@ static struct value *power(struct lowering *lowering, struct value *x, double ex
   return build_binary(graph, OP_pow, x, build_constant(graph, exponent));
 }
 
-struct thing lower_binary(struct lowering *lowering, const char *op, struct thing left, struct thing right, struct span span) {
+struct thing lower_binary(struct lowering *lowering, const char *op, struct thing left, struct thing right,
+                          struct span span) {
   left = single(lowering, left, span), right = single(lowering, right, span);
   if (lowering->sizes) {
     if (left.kind == THING_AXIS) left = thing_number((double)left.axis->extent, true);
@@ -196,7 +209,7 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
   }
   if (left.kind == THING_POISON || right.kind == THING_POISON) return poison();
   if (left.kind == THING_NUMBER && right.kind == THING_NUMBER) return fold(op, left, right);
-  const struct operator *facts = find_operator(op);
+  const struct operator* facts = find_operator(op);
   if (facts->op == OP_pow && right.kind == THING_NUMBER && left.kind == THING_VALUE)
     return made(lowering, power(lowering, left.value, right.number, span), span);
   const bool real = facts->operands == OPERANDS_REALS;
@@ -214,7 +227,8 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
       break;
     case OPERANDS_BOOLEANS:
       if (x->kind != KIND_BOOLEAN || y->kind != KIND_BOOLEAN)
-        return fail(lowering, span, "'%s' takes booleans, and the %s side is %s", op, x->kind != KIND_BOOLEAN ? "left" : "right",
+        return fail(lowering, span, "'%s' takes booleans, and the %s side is %s", op,
+                    x->kind != KIND_BOOLEAN ? "left" : "right",
                     kind_names[x->kind != KIND_BOOLEAN ? x->kind : y->kind]);
       break;
   }
@@ -235,7 +249,8 @@ struct thing lower_unary(struct lowering *lowering, enum op op, struct thing ope
   if (!x) return poison();
   place(lowering, span);
   if (op == OP_not) {
-    if (x->kind != KIND_BOOLEAN) return fail(lowering, span, "'not' takes a boolean, and this is %s", kind_names[x->kind]);
+    if (x->kind != KIND_BOOLEAN)
+      return fail(lowering, span, "'not' takes a boolean, and this is %s", kind_names[x->kind]);
   } else if (x->kind == KIND_INTEGER && (op == OP_floor || op == OP_round)) {
     return operand;
   } else if (x->kind == KIND_BOOLEAN || (op != OP_neg && op != OP_abs)) {
@@ -256,11 +271,13 @@ static struct thing lower_contract(struct lowering *lowering, const struct ast_e
     for (int j = 0; j < product.count; j++) {
       struct axis *axis = product.factors[j];
       for (int k = 0; k < count; k++)
-        if (over[k] == axis) return fail(lowering, expression->axes.items[i].span, "axis '%s' is contracted twice", axis->name);
+        if (over[k] == axis)
+          return fail(lowering, expression->axes.items[i].span, "axis '%s' is contracted twice", axis->name);
       if (count == MAX_AXES) return fail(lowering, expression->op_span, "more than %d axes", MAX_AXES);
       if (good && !(value_has_axis(x, axis) && value_has_axis(y, axis)))
-        good = fail(lowering, expression->op_span, "'@%s' needs axis %s in both operands: the left has %s, the right has %s", axis->name,
-                    axis->name, shape_text(lowering, x), shape_text(lowering, y)).kind != THING_POISON;
+        good = refuse(lowering, expression->op_span,
+                      "'@%s' needs axis %s in both operands: the left has %s, the right has %s", axis->name, axis->name,
+                      shape_text(lowering, x), shape_text(lowering, y));
       if (good && breaks_window_law(lowering, expression->op_span, axis, "contracting")) good = false;
       over[count++] = axis;
     }
@@ -273,7 +290,7 @@ static struct thing lower_contract(struct lowering *lowering, const struct ast_e
   return made(lowering, build_contract(lowering->graph, x, y, over, count), expression->span);
 }
 
-/* --- Names ---------------------------------------------------------------------------------------------------------------- */
+/* --- Names -------------------------------------------------------------------------------------------------------- */
 
 static bool special_name(struct lowering *lowering, const char *name, struct span span, struct thing *thing) {
   if (!strcmp(name, "inf"))
@@ -298,7 +315,8 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
   if (path->parts.count == 1) {
     const struct symbol *symbol = scope_find(lowering->frame->scope, path->text);
     if (symbol) return symbol->thing;
-    if (lowering->frame->resolve && lowering->frame->resolve(lowering, path->text, expression->span, &thing)) return thing;
+    if (lowering->frame->resolve && lowering->frame->resolve(lowering, path->text, expression->span, &thing))
+      return thing;
   }
   if (path->parts.count == 2 && !strcmp(path->parts.items[0].text, "output") && lowering->frame->resolve) {
     const int number = result_number(lowering, path->parts.items[1].text);
@@ -323,8 +341,8 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
   if (lowering->frame->resolve)
     return fail(lowering, expression->span, "there is no '%s' here: %s%s", path->text, supplied_text(lowering),
                 suggestion(lowering, path->text, &candidates));
-  return fail(lowering, expression->span, "there is no %s '%s' here%s", path->parts.count > 1 ? "parameter" : "name", path->text,
-              suggestion(lowering, path->text, &candidates));
+  return fail(lowering, expression->span, "there is no %s '%s' here%s", path->parts.count > 1 ? "parameter" : "name",
+              path->text, suggestion(lowering, path->text, &candidates));
 }
 
 static struct thing evaluate_tuple(struct lowering *lowering, const struct ast_expression *expression) {
@@ -335,11 +353,16 @@ static struct thing evaluate_tuple(struct lowering *lowering, const struct ast_e
 
 struct thing evaluate(struct lowering *lowering, const struct ast_expression *expression) {
   switch (expression->kind) {
-    case AST_NUMBER: return thing_number(expression->number, expression->is_integer);
-    case AST_STRING: return fail(lowering, expression->span, "a text is expected only in settings");
-    case AST_PATH: return evaluate_path(lowering, expression);
-    case AST_CALL: return lower_call(lowering, expression);
-    case AST_TUPLE: return evaluate_tuple(lowering, expression);
+    case AST_NUMBER:
+      return thing_number(expression->number, expression->is_integer);
+    case AST_STRING:
+      return fail(lowering, expression->span, "a text is expected only in settings");
+    case AST_PATH:
+      return evaluate_path(lowering, expression);
+    case AST_CALL:
+      return lower_call(lowering, expression);
+    case AST_TUPLE:
+      return evaluate_tuple(lowering, expression);
     case AST_UNARY: {
       const struct thing operand = evaluate(lowering, expression->left);
       return lower_unary(lowering, !strcmp(expression->op, "not") ? OP_not : OP_neg, operand, expression->span);
@@ -348,8 +371,10 @@ struct thing evaluate(struct lowering *lowering, const struct ast_expression *ex
       const struct thing left = evaluate(lowering, expression->left), right = evaluate(lowering, expression->right);
       return lower_binary(lowering, expression->op, left, right, expression->span);
     }
-    case AST_CONTRACT: return lower_contract(lowering, expression);
-    case AST_VIEW: return lower_view(lowering, expression);
+    case AST_CONTRACT:
+      return lower_contract(lowering, expression);
+    case AST_VIEW:
+      return lower_view(lowering, expression);
   }
   return poison();
 }

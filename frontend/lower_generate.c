@@ -18,7 +18,8 @@ static const char *required(struct lowering *lowering, const char *name, struct 
 
 bool read_generate_settings(struct lowering *lowering) {
   const ast_block *block = &lowering->generate->body;
-  struct generate_settings *settings = lowering->program->generation = arena_new_struct(lowering->arena, struct generate_settings);
+  struct generate_settings *settings = lowering->program->generation =
+      arena_new_struct(lowering->arena, struct generate_settings);
   lowering->frame = frame_new(lowering, lowering->model_file, NULL, "", (struct span){0});
   check_settings(lowering, block, "generate", generate_names, sizeof generate_names / sizeof *generate_names);
   struct span over_span, feed_span, from_span;
@@ -33,33 +34,36 @@ bool read_generate_settings(struct lowering *lowering) {
   struct global_axis *grows = lowering->generate_over = find_global_axis(lowering->model_file, over);
   const struct axis *axis = grows ? resolve_global_axis(lowering, grows) : NULL;
   if (!grows)
-    good = fail(lowering, over_span, "'over' is an axis declared at the top of the spec, and '%s' is none", over).kind != THING_POISON;
+    good = refuse(lowering, over_span, "'over' is an axis declared at the top of the spec, and '%s' is none", over);
   else if (grows->declaration->kind == AXIS_LIKE)
-    good = fail(lowering, over_span, "'over' is the axis itself, and '%s' is declared equal to another", over).kind != THING_POISON;
+    good = refuse(lowering, over_span, "'over' is the axis itself, and '%s' is declared equal to another", over);
   const struct ast_signature *feed = model_input(lowering, settings->feed);
   names inputs = {0}, results = {0};
-  for (int i = 0; i < model->parameters.count; i++) array_push(lowering->arena, &inputs, model->parameters.items[i].signature.name.text);
-  for (int i = 0; i < model->results.count; i++) array_push(lowering->arena, &results, model->results.items[i].name.text);
+  for (int i = 0; i < model->parameters.count; i++)
+    array_push(lowering->arena, &inputs, model->parameters.items[i].signature.name.text);
+  for (int i = 0; i < model->results.count; i++)
+    array_push(lowering->arena, &results, model->results.items[i].name.text);
   if (!feed)
-    good = fail(lowering, feed_span, "model '%s' has no input '%s'%s", model->name.text, settings->feed,
-                suggestion(lowering, settings->feed, &inputs)).kind != THING_POISON;
+    good = refuse(lowering, feed_span, "model '%s' has no input '%s'%s", model->name.text, settings->feed,
+                  suggestion(lowering, settings->feed, &inputs));
   else if (!feed->range.text || feed->dims.count != 1 || feed->dims.items[0].factors.count != 1 ||
            strcmp(feed->dims.items[0].factors.items[0].text, over))
-    good = fail(lowering, feed->span, "generation feeds tokens along '%s': declare the input as %s[%s] in vocab", over, settings->feed,
-                over).kind != THING_POISON;
+    good = refuse(lowering, feed->span, "generation feeds tokens along '%s': declare the input as %s[%s] in vocab",
+                  over, settings->feed, over);
   bool found = false;
   for (int i = 0; i < results.count; i++) found |= !strcmp(results.items[i], settings->from);
   if (!found)
-    good = fail(lowering, from_span, "model '%s' has no result '%s'%s", model->name.text, settings->from,
-                suggestion(lowering, settings->from, &results)).kind != THING_POISON;
+    good = refuse(lowering, from_span, "model '%s' has no result '%s'%s", model->name.text, settings->from,
+                  suggestion(lowering, settings->from, &results));
   /* Other inputs are given once, before the first window. */
   for (int i = 0; feed && i < model->parameters.count; i++) {
     const struct ast_signature *signature = &model->parameters.items[i].signature;
     for (int j = 0; j < signature->dims.count && signature != feed; j++)
       for (int k = 0; k < signature->dims.items[j].factors.count; k++)
         if (!strcmp(signature->dims.items[j].factors.items[k].text, over))
-          good = fail(lowering, signature->span, "input '%s' runs along '%s', which generation extends, and only '%s' is fed",
-                      signature->name.text, over, settings->feed).kind != THING_POISON;
+          good = refuse(lowering, signature->span,
+                        "input '%s' runs along '%s', which generation extends, and only '%s' is fed",
+                        signature->name.text, over, settings->feed);
   }
   if (!axis || !good) return false;
   settings->capacity = axis->extent;
@@ -71,13 +75,16 @@ bool read_generate_settings(struct lowering *lowering) {
   return true;
 }
 
-static void check_from(struct lowering *lowering, const struct generate_settings *settings, const struct value *from, struct axis *window) {
+static void check_from(struct lowering *lowering, const struct generate_settings *settings, const struct value *from,
+                       struct axis *window) {
   const struct axis *choices = NULL;
-  bool good = from->kind == KIND_REAL && from->axis_count == 3 && value_has_axis(from, window) && value_has_axis(from, lowering->batch);
+  bool good = from->kind == KIND_REAL && from->axis_count == 3 && value_has_axis(from, window) &&
+              value_has_axis(from, lowering->batch);
   for (int i = 0; i < from->axis_count; i++)
     if (from->axes[i] != window && from->axes[i] != lowering->batch) choices = from->axes[i];
   if (!good || !choices || choices->extent != settings->vocabulary)
-    fail(lowering, lowering->generate->span, "'%s' must hold a real number for each of %lld tokens along '%s', and has %s", settings->from,
+    fail(lowering, lowering->generate->span,
+         "'%s' must hold a real number for each of %lld tokens along '%s', and has %s", settings->from,
          (long long)settings->vocabulary, window->name, shape_text(lowering, from));
 }
 

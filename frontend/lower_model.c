@@ -49,11 +49,12 @@ int result_number(const struct lowering *lowering, const char *name) {
 
 const struct ast_signature *model_input(const struct lowering *lowering, const char *name) {
   for (int i = 0; i < lowering->model->parameters.count; i++)
-    if (!strcmp(lowering->model->parameters.items[i].signature.name.text, name)) return &lowering->model->parameters.items[i].signature;
+    if (!strcmp(lowering->model->parameters.items[i].signature.name.text, name))
+      return &lowering->model->parameters.items[i].signature;
   return NULL;
 }
 
-/* --- Inputs --------------------------------------------------------------------------------------------------------------- */
+/* --- Inputs ------------------------------------------------------------------------------------------------------- */
 
 static struct value *make_input(struct lowering *lowering, const struct ast_signature *signature) {
   struct axis *axes[MAX_AXES];
@@ -71,8 +72,10 @@ static struct value *make_input(struct lowering *lowering, const struct ast_sign
       for (int k = 0; k < count; k++) twice |= axes[k] == product.factors[j];
       if (twice || count == MAX_AXES) {
         good = false;
-        fail(lowering, signature->dims.items[i].span, twice ? "input '%s' has axis '%s' twice (every input has 'batch')" : "input '%s' has too many axes at '%s'",
-             signature->name.text, product.factors[j]->name);
+        fail(
+            lowering, signature->dims.items[i].span,
+            twice ? "input '%s' has axis '%s' twice (every input has 'batch')" : "input '%s' has too many axes at '%s'",
+            signature->name.text, product.factors[j]->name);
       } else {
         axes[count++] = product.factors[j];
       }
@@ -86,7 +89,7 @@ static struct value *make_input(struct lowering *lowering, const struct ast_sign
   else if (type && !strncmp(type, "int", 3))
     kind = KIND_INTEGER;
   else if (type && strcmp(type, "real"))
-    good = fail(lowering, signature->type.span, "'%s' is no kind: a value is real, int or bool", type).kind != THING_POISON;
+    good = refuse(lowering, signature->type.span, "'%s' is no kind: a value is real, int or bool", type);
   if (!good || (signature->range.text && !range)) return NULL;
   place(lowering, signature->span);
   return build_input(lowering->graph, signature->name.text, kind, range, axes, count);
@@ -99,15 +102,19 @@ static bool make_inputs(struct lowering *lowering, struct frame *frame) {
     const struct ast_parameter *parameter = &model->parameters.items[i];
     const struct ast_name name = parameter->signature.name;
     if (parameter->kind != PARAMETER_VALUE) {
-      good = fail(lowering, parameter->span, "a model's inputs are values, as in tokens[seq] in vocab").kind != THING_POISON;
+      good = refuse(lowering, parameter->span, "a model's inputs are values, as in tokens[seq] in vocab");
       continue;
     }
     static const char *const reserved[] = {"step", "steps", "example", "position", "batch"};
     for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++)
-      if (!strcmp(name.text, reserved[j])) good = fail(lowering, name.span, "'%s' has a meaning of its own and cannot name an input", name.text).kind != THING_POISON;
+      if (!strcmp(name.text, reserved[j]))
+        good = refuse(lowering, name.span, "'%s' has a meaning of its own and cannot name an input", name.text);
     const struct symbol *twice = scope_find(frame->scope, name.text);
     if (twice || find_axis(lowering, name.text))
-      good = fail(lowering, name.span, twice ? "two inputs are called '%s'" : "'%s' is an axis, and axes and values do not hide each other", name.text).kind != THING_POISON;
+      good =
+          refuse(lowering, name.span,
+                 twice ? "two inputs are called '%s'" : "'%s' is an axis, and axes and values do not hide each other",
+                 name.text);
     struct value *input = make_input(lowering, &parameter->signature);
     good &= input != NULL;
     array_push(lowering->arena, &lowering->inputs, input);
@@ -116,11 +123,13 @@ static bool make_inputs(struct lowering *lowering, struct frame *frame) {
   return good;
 }
 
-/* --- Results -------------------------------------------------------------------------------------------------------------- */
+/* --- Results ------------------------------------------------------------------------------------------------------ */
 
 /* Exactly the declared axes and the batch; what does not depend on the example is the same for each. */
-static struct thing check_result(struct lowering *lowering, const struct ast_signature *signature, struct thing thing, struct span span) {
-  if (thing.kind == THING_NONE || thing.kind == THING_AXIS || thing.kind == THING_FUNCTION) as_value(lowering, thing, span);
+static struct thing check_result(struct lowering *lowering, const struct ast_signature *signature, struct thing thing,
+                                 struct span span) {
+  if (thing.kind == THING_NONE || thing.kind == THING_AXIS || thing.kind == THING_FUNCTION)
+    as_value(lowering, thing, span);
   if (thing.kind == THING_NUMBER) thing = thing_value(as_real(lowering, thing, span));
   if (thing.kind != THING_VALUE) return poison();
   if (!check_signature(lowering, signature, thing, "result", span)) return poison();
@@ -132,11 +141,14 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
   for (int i = 0; i < signature->dims.count; i++) {
     struct product product;
     if (!resolve_product(lowering, &signature->dims.items[i], &product)) return poison();
-    for (int j = 0; j < product.count && declared.count < MAX_AXES; j++) declared.factors[declared.count++] = product.factors[j];
+    for (int j = 0; j < product.count && declared.count < MAX_AXES; j++)
+      declared.factors[declared.count++] = product.factors[j];
   }
   if (value->axis_count != declared.count)
-    return fail(lowering, span, "result '%s' is declared %s and has %s: a model's results have exactly their declared axes and 'batch'",
-                signature->name.text, list_text(lowering, declared.factors, declared.count), shape_text(lowering, value));
+    return fail(lowering, span,
+                "result '%s' is declared %s and has %s: a model's results have exactly their declared axes and 'batch'",
+                signature->name.text, list_text(lowering, declared.factors, declared.count),
+                shape_text(lowering, value));
   return thing_value(value);
 }
 
@@ -155,8 +167,8 @@ bool lower_forward(struct lowering *lowering) {
     bool silent = false;
     for (int i = 0; i < frame->results.count; i++) silent |= frame->results.items[i].kind == THING_POISON;
     if (!silent)
-      fail(lowering, frame->returned->span, "model '%s' declares %d result%s and returns %d", model->name.text, model->results.count,
-           model->results.count == 1 ? "" : "s", frame->results.count);
+      fail(lowering, frame->returned->span, "model '%s' declares %d result%s and returns %d", model->name.text,
+           model->results.count, model->results.count == 1 ? "" : "s", frame->results.count);
     return false;
   }
   bool good = true;
@@ -164,7 +176,8 @@ bool lower_forward(struct lowering *lowering) {
     const struct ast_signature *signature = &model->results.items[i];
     struct thing result = check_result(lowering, signature, frame->results.items[i], frame->returned->span);
     good &= result.kind != THING_POISON;
-    if (result.kind == THING_VALUE && !result.value->name && result.value->op != OP_state) result.value->name = signature->name.text;
+    if (result.kind == THING_VALUE && !result.value->name && result.value->op != OP_state)
+      result.value->name = signature->name.text;
     array_push(lowering->arena, &lowering->outputs, result);
   }
   return good;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* --- What train says of one parameter ------------------------------------------------------------------------------------- */
+/* --- What train says of one parameter ----------------------------------------------------------------------------- */
 
 /* An argument of the optimizer, replaced by `for "pattern" { optimizer.NAME = value }` or -D optimizer.NAME. */
 struct replacement {
@@ -28,7 +28,8 @@ static void choose_from(struct lowering *lowering, const struct ast_statement *s
   for (int i = 0; i < statement->body.count; i++) {
     const struct ast_statement *setting = statement->body.items[i];
     if (setting->kind != AST_ASSIGN || setting->targets.count != 1 || setting->expressions.count != 1) {
-      fail(lowering, setting->span, "a 'for' in train holds settings: freeze = 1, optimizer = name(...), optimizer.decay = 0");
+      fail(lowering, setting->span,
+           "a 'for' in train holds settings: freeze = 1, optimizer = name(...), optimizer.decay = 0");
       continue;
     }
     const struct ast_path *target = &setting->targets.items[0];
@@ -46,7 +47,8 @@ static void choose_from(struct lowering *lowering, const struct ast_statement *s
       static const char *const known[] = {"freeze", "optimizer", "optimizer.lr", "optimizer.decay"};
       names candidates = {0};
       for (size_t j = 0; j < sizeof known / sizeof *known; j++) array_push(lowering->arena, &candidates, known[j]);
-      fail(lowering, target->span, "'%s' is not set for single parameters%s", target->text, suggestion(lowering, target->text, &candidates));
+      fail(lowering, target->span, "'%s' is not set for single parameters%s", target->text,
+           suggestion(lowering, target->text, &candidates));
     }
   }
 }
@@ -74,12 +76,14 @@ static struct choice choose(struct lowering *lowering, const char *parameter) {
   struct choice choice = {0};
   struct found_setting found;
   if (find_setting(lowering, block, "train", "optimizer", &found))
-    choice.call = found.statement ? found.expression : override_expression(lowering, find_override(lowering, "train.optimizer"));
+    choice.call =
+        found.statement ? found.expression : override_expression(lowering, find_override(lowering, "train.optimizer"));
   add_overrides(lowering, &choice);
   struct frame *before = lowering->frame;
   lowering->frame = train_frame(lowering);
   for (int i = 0; i < block->count; i++)
-    if (block->items[i]->kind == AST_FOR && matches(block->items[i], parameter)) choose_from(lowering, block->items[i], &choice);
+    if (block->items[i]->kind == AST_FOR && matches(block->items[i], parameter))
+      choose_from(lowering, block->items[i], &choice);
   lowering->frame = before;
   return choice;
 }
@@ -98,15 +102,17 @@ void apply_freezes(struct lowering *lowering) {
     bool found = false;
     for (int j = 0; j < paths.count; j++) found |= matches(statement, paths.items[j]);
     if (!found && statement->patterns.count)
-      fail(lowering, statement->patterns.items[0].span, "no parameter of model '%s' matches '%s'%s", lowering->model->name.text,
-           statement->patterns.items[0].text, suggestion(lowering, statement->patterns.items[0].text, &paths));
+      fail(lowering, statement->patterns.items[0].span, "no parameter of model '%s' matches '%s'%s",
+           lowering->model->name.text, statement->patterns.items[0].text,
+           suggestion(lowering, statement->patterns.items[0].text, &paths));
   }
 }
 
-/* --- Arguments ------------------------------------------------------------------------------------------------------------ */
+/* --- Arguments ---------------------------------------------------------------------------------------------------- */
 
 /* Parameters of the optimizer from the third on, by name or in order. */
-static const struct ast_expression *argument_of(const struct choice *choice, const struct ast_item *optimizer, int index) {
+static const struct ast_expression *argument_of(const struct choice *choice, const struct ast_item *optimizer,
+                                                int index) {
   const char *name = optimizer->parameters.items[index].signature.name.text;
   for (int i = choice->replacements.count; i-- > 0;)
     if (!strcmp(choice->replacements.items[i].name, name)) return choice->replacements.items[i].expression;
@@ -128,7 +134,8 @@ static bool check_choice(struct lowering *lowering, const struct choice *choice,
     bool known = false;
     for (int j = 0; j < candidates.count; j++) known |= !strcmp(candidates.items[j], name);
     if (!known)
-      fail(lowering, span, "optimizer %s has no argument '%s'%s", optimizer->name.text, name, suggestion(lowering, name, &candidates));
+      fail(lowering, span, "optimizer %s has no argument '%s'%s", optimizer->name.text, name,
+           suggestion(lowering, name, &candidates));
   }
   if (positional_count(choice->call) > candidates.count)
     fail(lowering, choice->call->span, "optimizer %s takes %d arguments", optimizer->name.text, candidates.count);
@@ -145,25 +152,29 @@ static struct thing shared_argument(struct lowering *lowering, const struct ast_
   thing = arena_new_struct(lowering->arena, struct thing);
   *thing = single(lowering, evaluate(lowering, expression), expression->span);
   if (thing->kind == THING_VALUE && thing->value->axis_count)
-    *thing = fail(lowering, expression->span, "an optimizer's argument is one number, and this has axes %s", shape_text(lowering, thing->value));
+    *thing = fail(lowering, expression->span, "an optimizer's argument is one number, and this has axes %s",
+                  shape_text(lowering, thing->value));
   lowering->frame = before;
   table_set(lowering->arena, &lowering->counters, key, thing);
   return *thing;
 }
 
-/* --- The body ------------------------------------------------------------------------------------------------------------- */
+/* --- The body ----------------------------------------------------------------------------------------------------- */
 
 /* p[row, col] names the axes of the parameter, in the file's order. */
-static bool bind_axes(struct lowering *lowering, struct frame *frame, const struct ast_item *optimizer, const struct state *parameter,
-                      struct span use) {
+static bool bind_axes(struct lowering *lowering, struct frame *frame, const struct ast_item *optimizer,
+                      const struct state *parameter, struct span use) {
   const struct ast_signature *signature = &optimizer->parameters.items[0].signature;
   if (!signature->has_dims) return true;
   if (signature->dims.count != parameter->axis_count) {
     /* One parameter stands for all that do not fit. */
     if (next_ordinal(lowering, arena_format(lowering->arena, "misfit %d", use.begin)) == 0)
-      fail(lowering, use, "optimizer %s is for parameters with %d axes, and '%s' has %s; give those another, as in for \"%s\" { optimizer = "
-         "adamw(lr = 1e-3) }", optimizer->name.text, signature->dims.count, parameter->name,
-         list_text(lowering, parameter->axes, parameter->axis_count), parameter->name);
+      fail(lowering, use,
+           "optimizer %s is for parameters with %d axes, and '%s' has %s; give those another, as in for \"%s\" { "
+           "optimizer = "
+           "adamw(lr = 1e-3) }",
+           optimizer->name.text, signature->dims.count, parameter->name,
+           list_text(lowering, parameter->axes, parameter->axis_count), parameter->name);
     return false;
   }
   for (int i = 0; i < signature->dims.count; i++) {
@@ -245,7 +256,8 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
     state->of = parameter;
   }
   place(lowering, statement->span);
-  struct symbol *symbol = scope_declare(lowering, frame->scope, name.text, thing_value(build_state(lowering->graph, state)), name.span);
+  struct symbol *symbol =
+      scope_declare(lowering, frame->scope, name.text, thing_value(build_state(lowering->graph, state)), name.span);
   symbol->state = state;
 }
 
@@ -271,17 +283,19 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
   }
   if (optimizer->parameters.count < 2 || optimizer->parameters.items[0].kind != PARAMETER_VALUE ||
       optimizer->parameters.items[1].kind != PARAMETER_VALUE) {
-    fail(lowering, optimizer->name.span, "an optimizer begins with a parameter and its gradient: optimizer %s(p, g, lr)", optimizer->name.text);
+    fail(lowering, optimizer->name.span,
+         "an optimizer begins with a parameter and its gradient: optimizer %s(p, g, lr)", optimizer->name.text);
     return;
   }
   if (!check_choice(lowering, &choice, optimizer)) return;
-  struct frame *frame = frame_new(lowering, file, optimizer, parameter->name, choice.call->span), *before = lowering->frame;
+  struct frame *frame = frame_new(lowering, file, optimizer, parameter->name, choice.call->span),
+               *before = lowering->frame;
   frame->function = optimizer->name.text;
   const bool reduce_all = lowering->reduce_all;
   lowering->reduce_all = true;
   place(lowering, parameter->span);
-  struct symbol *symbol = scope_declare(lowering, frame->scope, optimizer->parameters.items[0].signature.name.text, thing_value(value),
-                                        optimizer->parameters.items[0].span);
+  struct symbol *symbol = scope_declare(lowering, frame->scope, optimizer->parameters.items[0].signature.name.text,
+                                        thing_value(value), optimizer->parameters.items[0].span);
   symbol->state = parameter;
   scope_declare(lowering, frame->scope, optimizer->parameters.items[1].signature.name.text, thing_value(gradient),
                 optimizer->parameters.items[1].span);
@@ -297,7 +311,8 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
       thing = single(lowering, evaluate(lowering, formal->initial), formal->initial->span);
       lowering->frame = before;
     } else {
-      good = fail(lowering, choice.call->span, "optimizer %s needs '%s'", optimizer->name.text, formal->signature.name.text).kind != THING_POISON;
+      good = refuse(lowering, choice.call->span, "optimizer %s needs '%s'", optimizer->name.text,
+                    formal->signature.name.text);
     }
     scope_declare(lowering, frame->scope, formal->signature.name.text, thing, formal->span);
   }

@@ -3,10 +3,11 @@
 
 #include <string.h>
 
-struct state *state_new(struct lowering *lowering, const char *name, enum role role, enum kind kind, struct axis *const *axes,
-                        int axis_count, struct span span) {
+struct state *state_new(struct lowering *lowering, const char *name, enum role role, enum kind kind,
+                        struct axis *const *axes, int axis_count, struct span span) {
   struct state *state = arena_new_struct(lowering->arena, struct state);
-  *state = (struct state){.name = name, .role = role, .kind = kind, .axis_count = axis_count, .stream = hash_path(name), .span = span};
+  *state = (struct state){
+      .name = name, .role = role, .kind = kind, .axis_count = axis_count, .stream = hash_path(name), .span = span};
   state->axes = arena_new_array(lowering->arena, struct axis *, axis_count);
   if (axis_count) memcpy(state->axes, axes, sizeof *axes * (size_t)axis_count);
   table_set(lowering->arena, &lowering->states, name, state);
@@ -14,7 +15,7 @@ struct state *state_new(struct lowering *lowering, const char *name, enum role r
   return state;
 }
 
-/* --- What a declaration says ---------------------------------------------------------------------------------------------- */
+/* --- What a declaration says -------------------------------------------------------------------------------------- */
 
 struct draws {
   enum initial initial;
@@ -51,7 +52,8 @@ static bool read_initial(struct lowering *lowering, const struct ast_statement *
     case INITIALISE_VALUE:
       draws->initial = INITIAL_CONSTANT;
       return evaluate_number(lowering, statement->expression, "a parameter's initial value", &draws->low);
-    case INITIALISE_DRAW: return read_draw(lowering, statement->expression, draws);
+    case INITIALISE_DRAW:
+      return read_draw(lowering, statement->expression, draws);
   }
   return false;
 }
@@ -63,14 +65,15 @@ struct dimensions {
   int count;
 };
 
-static bool read_dimensions(struct lowering *lowering, const struct ast_statement *statement, struct dimensions *dimensions) {
+static bool read_dimensions(struct lowering *lowering, const struct ast_statement *statement,
+                            struct dimensions *dimensions) {
   bool good = true;
   double elements = 1;
   dimensions->count = 0;
   for (int i = 0; i < statement->dims.count; i++) {
     const struct ast_product *dim = &statement->dims.items[i];
     struct product *product = &dimensions->products[dimensions->count];
-    if (dimensions->count == MAX_AXES) return fail(lowering, dim->span, "more than %d axes", MAX_AXES).kind != THING_POISON;
+    if (dimensions->count == MAX_AXES) return refuse(lowering, dim->span, "more than %d axes", MAX_AXES);
     if (!resolve_product(lowering, dim, product)) {
       good = false;
       continue;
@@ -78,28 +81,32 @@ static bool read_dimensions(struct lowering *lowering, const struct ast_statemen
     for (int j = 0; j < product->count; j++) {
       const struct axis *axis = product->factors[j];
       if (is_window(lowering, axis) || is_past(lowering, axis))
-        good = fail(lowering, dim->span, "a parameter with axis '%s' is an error in generate: a step sees only a window of it. Index a table "
-                    "that is as long as the limit, as in wpe.weight[pos = position(%s)]", axis->name, axis->name).kind != THING_POISON;
-      if (axis == lowering->batch)
-        good = fail(lowering, dim->span, "a parameter cannot have the axis 'batch'").kind != THING_POISON;
+        good =
+            refuse(lowering, dim->span,
+                   "a parameter with axis '%s' is an error in generate: a step sees only a window of it. Index a table "
+                   "that is as long as the limit, as in wpe.weight[pos = position(%s)]",
+                   axis->name, axis->name);
+      if (axis == lowering->batch) good = refuse(lowering, dim->span, "a parameter cannot have the axis 'batch'");
       for (int k = 0; k < dimensions->count; k++)
         for (int l = 0; l < dimensions->products[k].count; l++)
           if (dimensions->products[k].factors[l] == axis)
-            good = fail(lowering, dim->span, "axis '%s' is twice in this parameter; inside a function, two axis parameters stay apart "
-                        "even when both are bound to it", axis->name).kind != THING_POISON;
+            good = refuse(lowering, dim->span,
+                          "axis '%s' is twice in this parameter; inside a function, two axis parameters stay apart "
+                          "even when both are bound to it",
+                          axis->name);
     }
     elements *= (double)product_extent(product);
     if (elements > 1099511627776.0)
-      return fail(lowering, statement->span, "this parameter has %.4g elements, and more than 2^40 are not supported", elements).kind !=
-             THING_POISON;
-    dimensions->axes[dimensions->count++] =
-        product->count == 1 ? product->factors[0]
-                            : fresh_axis(lowering, product_name(lowering, product), product_extent(product), NULL, dim->span);
+      return refuse(lowering, statement->span, "this parameter has %.4g elements, and more than 2^40 are not supported",
+                    elements);
+    dimensions->axes[dimensions->count++] = product->count == 1 ? product->factors[0]
+                                                                : fresh_axis(lowering, product_name(lowering, product),
+                                                                             product_extent(product), NULL, dim->span);
   }
   return good;
 }
 
-/* --- One state for each path ---------------------------------------------------------------------------------------------- */
+/* --- One state for each path -------------------------------------------------------------------------------------- */
 
 /* Copies of a repeat without a name share parameters: is this the same declaration in a later copy? */
 static bool is_shared(const struct sharing *now, const struct sharing *then) {
@@ -117,8 +124,7 @@ static struct state *find_or_make(struct lowering *lowering, const char *path, c
     for (int i = 0; same && i < dimensions->count; i++) same = state->axes[i]->extent == dimensions->axes[i]->extent;
     if (same) return state;
     fail(lowering, span, "parameter '%s' has axes %s elsewhere and %s here", path,
-         list_text(lowering, state->axes, state->axis_count),
-         list_text(lowering, dimensions->axes, dimensions->count));
+         list_text(lowering, state->axes, state->axis_count), list_text(lowering, dimensions->axes, dimensions->count));
     return NULL;
   }
   state = state_new(lowering, path, ROLE_PARAMETER, KIND_REAL, dimensions->axes, dimensions->count, span);
@@ -146,7 +152,8 @@ static struct value *with_axes(struct lowering *lowering, struct value *value, c
   for (int i = 0; i < state->axis_count; i++) {
     if (now[i] != dimensions->axes[i]) value = build_rename(lowering->graph, value, now[i], dimensions->axes[i]);
     const struct product merged = {.factors = {dimensions->axes[i]}, .count = 1};
-    if (dimensions->products[i].count != 1 && value) value = apply_rename(lowering, value, &merged, &dimensions->products[i], span);
+    if (dimensions->products[i].count != 1 && value)
+      value = apply_rename(lowering, value, &merged, &dimensions->products[i], span);
     if (!value) return NULL;
   }
   return value;
@@ -160,7 +167,8 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
   struct draws draws = {INITIAL_CONSTANT, 0, 0};
   if (lowering->in_region || !lowering->model || !lowering->batch || lowering->example_axis) {
     fail(lowering, statement->span, "a parameter cannot be declared in %s",
-         lowering->in_region ? "a function with a gradient of its own: pass it as an argument" : "data, losses and optimizers");
+         lowering->in_region ? "a function with a gradient of its own: pass it as an argument"
+                             : "data, losses and optimizers");
     return;
   }
   struct symbol *symbol = target->parts.count == 1 ? scope_find(frame->scope, target->text) : NULL;
@@ -180,8 +188,10 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
   }
   struct parameter *parameter = table_find(&lowering->parameter_names, path);
   if (parameter && !is_shared(frame->sharing, parameter->sharing)) {
-    fail(lowering, target->span, "parameter '%s' is declared twice; a label at one of the calls, as in 'second: f(x)', gives it a path "
-         "of its own", path);
+    fail(lowering, target->span,
+         "parameter '%s' is declared twice; a label at one of the calls, as in 'second: f(x)', gives it a path "
+         "of its own",
+         path);
     report_note(lowering->diagnostics, parameter->span, "the first declaration");
     if (target->parts.count == 1) scope_declare(lowering, frame->scope, target->text, poison(), target->span);
     return;
@@ -202,7 +212,7 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
   parameter->sharing = frame->sharing;
 }
 
-/* --- Reading one from elsewhere ------------------------------------------------------------------------------------------- */
+/* --- Reading one from elsewhere ----------------------------------------------------------------------------------- */
 
 static bool is_within(const struct frame *frame, const struct frame *inner) {
   for (; inner; inner = inner->caller)
@@ -210,7 +220,8 @@ static bool is_within(const struct frame *frame, const struct frame *inner) {
   return false;
 }
 
-static struct value *enter_frames(struct lowering *lowering, const struct frame *outer, const struct frame *inner, struct value *value) {
+static struct value *enter_frames(struct lowering *lowering, const struct frame *outer, const struct frame *inner,
+                                  struct value *value) {
   if (inner == outer || !inner) return value;
   value = enter_frames(lowering, outer, inner->caller, value);
   return value ? enter_frame(lowering, inner, NULL, value) : NULL;
@@ -218,11 +229,14 @@ static struct value *enter_frames(struct lowering *lowering, const struct frame 
 
 struct thing read_parameter(struct lowering *lowering, struct parameter *parameter, struct span span) {
   if (lowering->in_region)
-    return fail(lowering, span, "a function with a gradient of its own cannot read parameters: pass '%s' as an argument", parameter->path);
+    return fail(lowering, span,
+                "a function with a gradient of its own cannot read parameters: pass '%s' as an argument",
+                parameter->path);
   struct value *value = parameter->value;
   const struct frame *frame = parameter->frame;
   place(lowering, span);
-  for (; value && frame && !is_within(frame, lowering->frame); frame = frame->caller) value = leave_frame(lowering, frame, value, span);
+  for (; value && frame && !is_within(frame, lowering->frame); frame = frame->caller)
+    value = leave_frame(lowering, frame, value, span);
   if (value) value = enter_frames(lowering, frame, lowering->frame, value);
   return value ? thing_value(value) : poison();
 }

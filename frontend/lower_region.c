@@ -1,4 +1,4 @@
-/* Functions with a gradient of their own: a call of a region whose gradient is lowered from the body and the gradient block. */
+/* Functions with a gradient of their own: a call of a region, its gradient lowered from the body and the gradient block. */
 #include "frontend/lower.h"
 
 #include <string.h>
@@ -6,8 +6,8 @@
 struct region_build {
   const struct ast_item *function;
   struct frame *frame;
-  struct scope *arguments;  /* as passed: numbers, functions, axes, and values of the graph around */
-  struct symbol **values;   /* those arguments that are values */
+  struct scope *arguments; /* as passed: numbers, functions, axes, and values of the graph around */
+  struct symbol **values; /* those arguments that are values */
   int value_count;
 };
 
@@ -20,7 +20,8 @@ static void open_scope(struct lowering *lowering, struct region_build *build, st
     if (thing.kind == THING_VALUE) {
       const struct value *value = thing.value;
       place(lowering, build->frame->call);
-      thing = thing_value(build_input(lowering->graph, symbol->name, value->kind, value->range, value->axes, value->axis_count));
+      thing = thing_value(
+          build_input(lowering->graph, symbol->name, value->kind, value->range, value->axes, value->axis_count));
       array_push(lowering->arena, &region->inputs, thing.value);
     }
     scope_declare(lowering, scope, symbol->name, thing, symbol->span);
@@ -53,11 +54,12 @@ static bool result_values(struct lowering *lowering, struct frame *frame, struct
 }
 
 /* The gradient that the block assigned for one argument, with just the argument's axes; NULL for none. */
-static struct value *assigned_gradient(struct lowering *lowering, const struct frame *frame, const struct symbol *argument) {
+static struct value *assigned_gradient(struct lowering *lowering, const struct frame *frame,
+                                       const struct symbol *argument) {
   const struct symbol *symbol = scope_find(frame->scope, arena_format(lowering->arena, "d%s", argument->name));
   if (!symbol && argument->thing.value->kind == KIND_REAL)
-    fail(lowering, frame->item->name.span, "the gradient of %s does not assign 'd%s'; write d%s = 0 if there is none", frame->function,
-         argument->name, argument->name);
+    fail(lowering, frame->item->name.span, "the gradient of %s does not assign 'd%s'; write d%s = 0 if there is none",
+         frame->function, argument->name, argument->name);
   if (!symbol) return NULL;
   struct value *value = as_real(lowering, symbol->thing, symbol->span), *of = argument->thing.value;
   if (!value) return NULL;
@@ -74,7 +76,8 @@ static struct value *assigned_gradient(struct lowering *lowering, const struct f
   return build_expand(lowering->graph, value, of->axes, of->axis_count);
 }
 
-static struct region *lower_gradient(struct lowering *lowering, struct region_build *build, const struct region *forward) {
+static struct region *lower_gradient(struct lowering *lowering, struct region_build *build,
+                                     const struct region *forward) {
   const struct ast_item *function = build->function;
   struct frame *frame = build->frame;
   struct region *region = region_new(lowering, function, ".gradient");
@@ -94,8 +97,8 @@ static struct region *lower_gradient(struct lowering *lowering, struct region_bu
     if (symbol) symbol->thing = thing_value(input);
   }
   if (function->gradient_parameters.count != results) {
-    fail(lowering, function->name.span, "%s returns %d value%s, and its gradient takes %d", function->name.text, results,
-         results == 1 ? "" : "s", function->gradient_parameters.count);
+    fail(lowering, function->name.span, "%s returns %d value%s, and its gradient takes %d", function->name.text,
+         results, results == 1 ? "" : "s", function->gradient_parameters.count);
     return NULL;
   }
   for (int i = 0; i < results; i++) {
@@ -107,7 +110,8 @@ static struct region *lower_gradient(struct lowering *lowering, struct region_bu
   }
   frame->returned = NULL;
   lower_block(lowering, &function->gradient);
-  if (frame->returned) fail(lowering, frame->returned->span, "a gradient block assigns d%s and the like; it returns nothing", "x");
+  if (frame->returned)
+    fail(lowering, frame->returned->span, "a gradient block assigns d%s and the like; it returns nothing", "x");
   for (int i = 0; i < build->value_count; i++) {
     struct value *value = assigned_gradient(lowering, frame, build->values[i]);
     const char *name = arena_format(lowering->arena, "d%s", build->values[i]->name);
@@ -122,7 +126,8 @@ void lower_region(struct lowering *lowering, struct frame *frame) {
   struct region_build build = {.function = frame->item, .frame = frame, .arguments = frame->scope};
   build.values = arena_new_array(lowering->arena, struct symbol *, frame->scope->symbols.count);
   for (int i = 0; i < frame->scope->symbols.count; i++)
-    if (frame->scope->symbols.items[i]->thing.kind == THING_VALUE) build.values[build.value_count++] = frame->scope->symbols.items[i];
+    if (frame->scope->symbols.items[i]->thing.kind == THING_VALUE)
+      build.values[build.value_count++] = frame->scope->symbols.items[i];
   lowering->in_region = true;
 
   struct region *region = region_new(lowering, frame->item, "");

@@ -4,11 +4,12 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* --- Tables: open addressing, keys compared as text ----------------------------------------------------------------------- */
+/* --- Tables: open addressing, keys compared as text --------------------------------------------------------------- */
 
 static int slot_of(const struct table *table, const char *key) {
   uint32_t slot = hash_path(key) & (uint32_t)(table->capacity - 1);
-  while (table->entries[slot].key && strcmp(table->entries[slot].key, key)) slot = (slot + 1) & (uint32_t)(table->capacity - 1);
+  while (table->entries[slot].key && strcmp(table->entries[slot].key, key))
+    slot = (slot + 1) & (uint32_t)(table->capacity - 1);
   return (int)slot;
 }
 
@@ -21,7 +22,8 @@ void table_set(struct arena *arena, struct table *table, const char *key, void *
     struct table larger = {.capacity = table->capacity ? 2 * table->capacity : 64};
     larger.entries = arena_new_array(arena, struct table_entry, larger.capacity);
     for (int i = 0; i < table->capacity; i++)
-      if (table->entries[i].key) larger.entries[slot_of(&larger, table->entries[i].key)] = table->entries[i], larger.count++;
+      if (table->entries[i].key)
+        larger.entries[slot_of(&larger, table->entries[i].key)] = table->entries[i], larger.count++;
     *table = larger;
   }
   struct table_entry *entry = &table->entries[slot_of(table, key)];
@@ -29,7 +31,7 @@ void table_set(struct arena *arena, struct table *table, const char *key, void *
   entry->value = value;
 }
 
-/* --- Errors --------------------------------------------------------------------------------------------------------------- */
+/* --- Errors ------------------------------------------------------------------------------------------------------- */
 
 enum { LONGEST_CHAIN = 8 };
 
@@ -42,8 +44,10 @@ struct thing fail(struct lowering *lowering, struct span span, const char *forma
   report_error(lowering->diagnostics, span, "%s", message);
   if (lowering->diagnostics->error_count == before) return poison(); /* said before; its notes too */
   int shown = 0;
-  for (const struct frame *frame = lowering->frame; frame && frame->caller && shown < LONGEST_CHAIN; frame = frame->caller)
-    if (frame->call.source) report_note(lowering->diagnostics, frame->call, "in the call of %s", frame->function), shown++;
+  for (const struct frame *frame = lowering->frame; frame && frame->caller && shown < LONGEST_CHAIN;
+       frame = frame->caller)
+    if (frame->call.source)
+      report_note(lowering->diagnostics, frame->call, "in the call of %s", frame->function), shown++;
   return poison();
 }
 
@@ -82,7 +86,7 @@ struct thing thing_boolean(bool value) {
   return (struct thing){.kind = THING_NUMBER, .number = value, .integer = true, .boolean = true};
 }
 
-/* --- Scopes --------------------------------------------------------------------------------------------------------------- */
+/* --- Scopes ------------------------------------------------------------------------------------------------------- */
 
 struct scope *scope_new(struct arena *arena, struct scope *parent) {
   struct scope *scope = arena_new_struct(arena, struct scope);
@@ -97,15 +101,16 @@ struct symbol *scope_find(const struct scope *scope, const char *name) {
   return NULL;
 }
 
-struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, const char *name, struct thing thing, struct span span) {
+struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, const char *name, struct thing thing,
+                             struct span span) {
   struct symbol *symbol = arena_new_struct(lowering->arena, struct symbol);
   *symbol = (struct symbol){.name = name, .thing = thing, .span = span};
   array_push(lowering->arena, &scope->symbols, symbol);
   return symbol;
 }
 
-struct frame *frame_new(struct lowering *lowering, const struct file *file, const struct ast_item *item, const char *path,
-                        struct span call) {
+struct frame *frame_new(struct lowering *lowering, const struct file *file, const struct ast_item *item,
+                        const char *path, struct span call) {
   struct frame *frame = arena_new_struct(lowering->arena, struct frame);
   *frame = (struct frame){.caller = lowering->frame,
                           .file = file,
@@ -122,12 +127,12 @@ struct frame *frame_new(struct lowering *lowering, const struct file *file, cons
   return frame;
 }
 
-/* --- Top-level names ------------------------------------------------------------------------------------------------------ */
+/* --- Top-level names ---------------------------------------------------------------------------------------------- */
 
 enum { DEEPEST_USE = 16 };
 
-static const struct ast_item *item_in(const struct file *file, enum ast_item_kind kind, const char *name, const struct file **found,
-                                      int depth) {
+static const struct ast_item *item_in(const struct file *file, enum ast_item_kind kind, const char *name,
+                                      const struct file **found, int depth) {
   for (int i = 0; i < file->tree->items.count; i++) {
     const struct ast_item *item = file->tree->items.items[i];
     if (item->kind == kind && item->name.text && !strcmp(item->name.text, name)) {
@@ -142,7 +147,8 @@ static const struct ast_item *item_in(const struct file *file, enum ast_item_kin
   return NULL;
 }
 
-const struct ast_item *find_item(const struct file *file, enum ast_item_kind kind, const char *name, const struct file **found) {
+const struct ast_item *find_item(const struct file *file, enum ast_item_kind kind, const char *name,
+                                 const struct file **found) {
   return item_in(file, kind, name, found, 0);
 }
 
@@ -156,9 +162,12 @@ static struct global_axis *global_axis_in(const struct file *file, const char *n
   return NULL;
 }
 
-struct global_axis *find_global_axis(const struct file *file, const char *name) { return global_axis_in(file, name, 0); }
+struct global_axis *find_global_axis(const struct file *file, const char *name) {
+  return global_axis_in(file, name, 0);
+}
 
-static void item_names_in(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into, int depth) {
+static void item_names_in(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into,
+                          int depth) {
   for (int i = 0; i < file->tree->items.count; i++) {
     const struct ast_item *item = file->tree->items.items[i];
     if (item->kind == kind && item->name.text) array_push(lowering->arena, into, item->name.text);
@@ -196,7 +205,8 @@ struct parameter *find_parameter(struct lowering *lowering, const char *path) {
 }
 
 static void collect_global_axes(struct lowering *lowering, const struct file *file, names *into, int depth) {
-  for (int i = 0; i < file->axes.count; i++) array_push(lowering->arena, into, file->axes.items[i]->declaration->name.text);
+  for (int i = 0; i < file->axes.count; i++)
+    array_push(lowering->arena, into, file->axes.items[i]->declaration->name.text);
   for (int i = 0; i < file->uses.count && depth < DEEPEST_USE; i++)
     collect_global_axes(lowering, file->uses.items[i], into, depth + 1);
 }
@@ -209,7 +219,8 @@ void collect_visible_names(struct lowering *lowering, names *into) {
   for (int i = 0; i < lowering->parameters.count; i++) {
     const char *path = lowering->parameters.items[i]->path;
     array_push(lowering->arena, into, path);
-    if (length && !strncmp(path, frame->path, length) && path[length] == '.') array_push(lowering->arena, into, path + length + 1);
+    if (length && !strncmp(path, frame->path, length) && path[length] == '.')
+      array_push(lowering->arena, into, path + length + 1);
   }
   collect_global_axes(lowering, frame->file, into, 0);
   static const char *const special[] = {"inf", "none", "true", "false", "training", "step", "steps", "batch"};

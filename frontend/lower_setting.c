@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- -D name=value -------------------------------------------------------------------------------------------------------- */
+/* --- -D name=value ------------------------------------------------------------------------------------------------ */
 
 void read_overrides(struct lowering *lowering) {
   for (int i = 0; i < lowering->options->define_count; i++) {
@@ -33,7 +33,8 @@ const struct ast_expression *override_expression(struct lowering *lowering, stru
   override->parsed = true;
   const struct define *define = override->define;
   const int before = lowering->diagnostics->error_count;
-  override->expression = parse_expression_at(lowering->arena, define->source, define->value_begin, lowering->diagnostics);
+  override->expression =
+      parse_expression_at(lowering->arena, define->source, define->value_begin, lowering->diagnostics);
   if (!override->expression && lowering->diagnostics->error_count == before)
     fail(lowering, override->span, "a value is missing after '='");
   return override->expression;
@@ -58,41 +59,52 @@ void report_unused_overrides(struct lowering *lowering) {
       for (int k = 0; k < lowering->files.items[j]->axes.count; k++)
         array_push(lowering->arena, &candidates, lowering->files.items[j]->axes.items[k]->declaration->name.text);
     for (int j = 0; j < lowering->repeat_paths.count; j++)
-      array_push(lowering->arena, &candidates, arena_format(lowering->arena, "repeat.%s", lowering->repeat_paths.items[j]));
-    static const char *const settings[] = {"batch", "train.batch", "train.steps", "train.epochs", "train.accumulate", "train.clip", "train.eval", "train.checkpoint",
-                                           "train.log", "train.seed", "train.shuffle", "train.init", "train.average", "train.loss", "train.optimizer", "data.text",
-                                           "data.csv", "data.split", "data.tokenizer", "data.examples", "data.corrupt", "generate.batch",
-                                           "generate.start", "generate.stop", "optimizer.lr", "optimizer.decay"};
-    for (size_t j = 0; j < sizeof settings / sizeof *settings; j++) array_push(lowering->arena, &candidates, settings[j]);
+      array_push(lowering->arena, &candidates,
+                 arena_format(lowering->arena, "repeat.%s", lowering->repeat_paths.items[j]));
+    static const char *const settings[] = {
+        "batch",          "train.batch",      "train.steps",     "train.epochs",   "train.accumulate", "train.clip",
+        "train.eval",     "train.checkpoint", "train.log",       "train.seed",     "train.shuffle",    "train.init",
+        "train.average",  "train.loss",       "train.optimizer", "data.text",      "data.csv",         "data.split",
+        "data.tokenizer", "data.examples",    "data.corrupt",    "generate.batch", "generate.start",   "generate.stop",
+        "optimizer.lr",   "optimizer.decay"};
+    for (size_t j = 0; j < sizeof settings / sizeof *settings; j++)
+      array_push(lowering->arena, &candidates, settings[j]);
     bool setting = false;
     for (size_t j = 0; j < sizeof settings / sizeof *settings; j++) setting |= !strcmp(settings[j], name);
     if (setting)
-      fail(lowering, override->span, "'%s' has nothing to act on: the program has no such block, or takes another kind of data", name);
+      fail(lowering, override->span,
+           "'%s' has nothing to act on: the program has no such block, or takes another kind of data", name);
     else
-      fail(lowering, override->span, "nothing in this spec is called '%s'%s", name, suggestion(lowering, name, &candidates));
+      fail(lowering, override->span, "nothing in this spec is called '%s'%s", name,
+           suggestion(lowering, name, &candidates));
   }
 }
 
-/* --- Settings of blocks --------------------------------------------------------------------------------------------------- */
+/* --- Settings of blocks ------------------------------------------------------------------------------------------- */
 
 static const struct ast_statement *last_assignment(const ast_block *block, const char *name) {
   const struct ast_statement *found = NULL;
   for (int i = 0; block && i < block->count; i++) {
     const struct ast_statement *statement = block->items[i];
-    if (statement->kind == AST_ASSIGN && statement->targets.count == 1 && !strcmp(statement->targets.items[0].text, name)) found = statement;
+    if (statement->kind == AST_ASSIGN && statement->targets.count == 1 &&
+        !strcmp(statement->targets.items[0].text, name))
+      found = statement;
   }
   return found;
 }
 
-bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct found_setting *found) {
+bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                  struct found_setting *found) {
   struct override *override = find_override(lowering, arena_format(lowering->arena, "%s.%s", prefix, name));
   if (override) {
-    *found = (struct found_setting){.text = override->define->source->text + override->define->value_begin, .span = override->span};
+    *found = (struct found_setting){.text = override->define->source->text + override->define->value_begin,
+                                    .span = override->span};
     return true;
   }
   const struct ast_statement *statement = last_assignment(block, name);
   if (!statement) return false;
-  *found = (struct found_setting){.statement = statement, .expression = statement->expressions.items[0], .span = statement->span};
+  *found = (struct found_setting){
+      .statement = statement, .expression = statement->expressions.items[0], .span = statement->span};
   return true;
 }
 
@@ -106,7 +118,8 @@ static const struct ast_expression *setting_expression(struct lowering *lowering
   return override_expression(lowering, find_override(lowering, arena_format(lowering->arena, "%s.%s", prefix, name)));
 }
 
-void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known, int known_count) {
+void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known,
+                    int known_count) {
   names candidates = {0};
   for (int i = 0; i < known_count; i++) array_push(lowering->arena, &candidates, known[i]);
   for (int i = 0; i < block->count; i++) {
@@ -120,10 +133,13 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
     bool found = false;
     for (int j = 0; j < known_count; j++) found |= !strcmp(known[j], target->text);
     if (!found)
-      fail(lowering, target->span, "%s has no setting '%s'%s", prefix, target->text, suggestion(lowering, target->text, &candidates));
+      fail(lowering, target->span, "%s has no setting '%s'%s", prefix, target->text,
+           suggestion(lowering, target->text, &candidates));
     for (int j = 0; j < i; j++) {
       const struct ast_statement *before = block->items[j];
-      if (before->kind != AST_ASSIGN || before->targets.count != 1 || strcmp(before->targets.items[0].text, target->text)) continue;
+      if (before->kind != AST_ASSIGN || before->targets.count != 1 ||
+          strcmp(before->targets.items[0].text, target->text))
+        continue;
       fail(lowering, target->span, "'%s' is set twice", target->text);
       report_note(lowering->diagnostics, before->span, "the first time");
       break;
@@ -133,22 +149,25 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
 
 /* every(250) is 250. */
 static const struct ast_expression *inside(const struct ast_expression *expression, const char *wrapper) {
-  if (expression && expression->kind == AST_CALL && !strcmp(expression->path.text, wrapper) && positional_count(expression) == 1)
+  if (expression && expression->kind == AST_CALL && !strcmp(expression->path.text, wrapper) &&
+      positional_count(expression) == 1)
     return positional(expression, 0);
   return expression;
 }
 
-int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, int64_t fallback,
-                        int64_t low, int64_t high) {
+int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                        int64_t fallback, int64_t low, int64_t high) {
   struct found_setting found;
   int64_t number = fallback;
   if (!find_setting(lowering, block, prefix, name, &found)) return fallback;
   const struct ast_expression *expression = inside(setting_expression(lowering, prefix, name, &found), "every");
-  if (expression) evaluate_integer(lowering, expression, arena_format(lowering->arena, "'%s'", name), low, high, &number);
+  if (expression)
+    evaluate_integer(lowering, expression, arena_format(lowering->arena, "'%s'", name), low, high, &number);
   return number;
 }
 
-double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, double fallback) {
+double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                      double fallback) {
   struct found_setting found;
   double number = fallback;
   if (!find_setting(lowering, block, prefix, name, &found)) return fallback;
@@ -176,10 +195,13 @@ const char *setting_path(struct lowering *lowering, const struct file *file, con
   const char *path = setting_string(lowering, block, prefix, name);
   if (!path || !find_setting(lowering, block, prefix, name, &found)) return NULL;
   if (!*path) fail(lowering, found.span, "the name of the file is empty");
-  return !found.statement || *path == '/' || !*file->folder ? path : arena_format(lowering->arena, "%s/%s", file->folder, path);
+  return !found.statement || *path == '/' || !*file->folder
+             ? path
+             : arena_format(lowering->arena, "%s/%s", file->folder, path);
 }
 
-const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct span *span) {
+const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                         struct span *span) {
   struct found_setting found;
   if (!find_setting(lowering, block, prefix, name, &found)) return NULL;
   *span = found.span;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Assignment ----------------------------------------------------------------------------------------------------------- */
+/* --- Assignment --------------------------------------------------------------------------------------------------- */
 
 static void assign(struct lowering *lowering, const struct ast_path *target, struct thing thing) {
   struct frame *frame = lowering->frame;
@@ -36,7 +36,9 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
       return;
     }
   }
-  if (thing.kind == THING_AXIS) thing = fail(lowering, target->span, "'%s' would be a second name for an axis; 'axis %s == %s' makes an axis", name, name, thing.axis->name);
+  if (thing.kind == THING_AXIS)
+    thing = fail(lowering, target->span, "'%s' would be a second name for an axis; 'axis %s == %s' makes an axis", name,
+                 name, thing.axis->name);
   if (thing.kind == THING_VALUE && !thing.value->name && thing.value->op != OP_state)
     thing.value->name = join_path(lowering->arena, frame->path, name);
   if (!symbol) symbol = scope_declare(lowering, frame->scope, name, thing, target->span);
@@ -59,7 +61,7 @@ static void lower_assignment(struct lowering *lowering, const struct ast_stateme
   for (int i = 0; i < values.count; i++) assign(lowering, &statement->targets.items[i], values.items[i]);
 }
 
-/* --- Repeat --------------------------------------------------------------------------------------------------------------- */
+/* --- Repeat ------------------------------------------------------------------------------------------------------- */
 
 static int repeat_count(struct lowering *lowering, const struct ast_statement *statement, const char *path) {
   int64_t count;
@@ -70,7 +72,8 @@ static int repeat_count(struct lowering *lowering, const struct ast_statement *s
     array_push(lowering->arena, &lowering->repeat_paths, path);
     struct override *override = find_override(lowering, arena_format(lowering->arena, "repeat.%s", path));
     if (!override)
-      override = find_override(lowering, arena_format(lowering->arena, "repeat.%s", target->parts.items[target->parts.count - 1].text));
+      override = find_override(
+          lowering, arena_format(lowering->arena, "repeat.%s", target->parts.items[target->parts.count - 1].text));
     if (override && !(expression = override_expression(lowering, override))) return -1;
   }
   lowering->sizes = true;
@@ -98,25 +101,32 @@ typedef ARRAY(struct carried) carried_names;
 
 static bool same_shape(const struct lowering *lowering, const struct thing *before, const struct thing *after) {
   if (before->kind == THING_POISON || after->kind == THING_POISON) return true;
-  if (before->kind == THING_NUMBER && after->kind == THING_VALUE) { /* a sum that began at 0: one number for each example */
+  if (before->kind == THING_NUMBER &&
+      after->kind == THING_VALUE) { /* a sum that began at 0: one number for each example */
     for (int i = 0; i < after->value->axis_count; i++)
       if (after->value->axes[i] != lowering->batch) return false;
     return true;
   }
   if (before->kind != after->kind) return false;
-  return before->kind != THING_VALUE || (before->value->kind == after->value->kind && same_axes(before->value, after->value));
+  return before->kind != THING_VALUE ||
+         (before->value->kind == after->value->kind && same_axes(before->value, after->value));
 }
 
 static const char *describe(struct lowering *lowering, const struct thing *thing) {
   switch (thing->kind) {
     case THING_VALUE:
-      return arena_format(lowering->arena, "%s with %s", kind_names[thing->value->kind], shape_text(lowering, thing->value));
-    case THING_NUMBER: return "a number without axes";
-    case THING_AXIS: return "an axis";
-    case THING_FUNCTION: return "a function";
+      return arena_format(lowering->arena, "%s with %s", kind_names[thing->value->kind],
+                          shape_text(lowering, thing->value));
+    case THING_NUMBER:
+      return "a number without axes";
+    case THING_AXIS:
+      return "an axis";
+    case THING_FUNCTION:
+      return "a function";
     case THING_POISON:
     case THING_NONE:
-    case THING_TUPLE: return "nothing";
+    case THING_TUPLE:
+      return "nothing";
   }
   return "";
 }
@@ -127,7 +137,8 @@ static bool check_carried(struct lowering *lowering, carried_names *carried, con
   for (int i = 0; i < carried->count; i++) {
     struct carried *item = &carried->items[i];
     if (!same_shape(lowering, &item->before, &item->symbol->thing)) {
-      fail(lowering, statement->span, "a repeat carries '%s' from copy to copy, so its axes and kind must not change: it was %s and becomes %s",
+      fail(lowering, statement->span,
+           "a repeat carries '%s' from copy to copy, so its axes and kind must not change: it was %s and becomes %s",
            item->symbol->name, describe(lowering, &item->before), describe(lowering, &item->symbol->thing));
       item->symbol->thing = poison();
       good = false;
@@ -161,7 +172,8 @@ static void lower_repeat(struct lowering *lowering, const struct ast_statement *
     else
       frame->sharing = sharing;
     if (statement->as.text)
-      scope_declare(lowering, frame->scope, statement->as.text, thing_number(copy, true), statement->as.span)->fixed = true;
+      scope_declare(lowering, frame->scope, statement->as.text, thing_number(copy, true), statement->as.span)->fixed =
+          true;
     lower_block(lowering, &statement->body);
     if (!check_carried(lowering, &carried, statement) || frame->returned) break;
   }
@@ -173,22 +185,25 @@ static void lower_repeat(struct lowering *lowering, const struct ast_statement *
   frame->path = before.path;
 }
 
-/* --- The rest ------------------------------------------------------------------------------------------------------------- */
+/* --- The rest ----------------------------------------------------------------------------------------------------- */
 
 static void lower_return(struct lowering *lowering, const struct ast_statement *statement) {
   struct frame *frame = lowering->frame;
-  if (frame->repeat_depth) fail(lowering, statement->span, "return cannot stand in a repeat: the copies after it would not run");
+  if (frame->repeat_depth)
+    fail(lowering, statement->span, "return cannot stand in a repeat: the copies after it would not run");
   frame->results.count = 0;
   evaluate_list(lowering, statement->expressions.items, statement->expressions.count, &frame->results);
   frame->returned = statement;
 }
 
 static void lower_if(struct lowering *lowering, const struct ast_statement *statement) {
-  const struct thing condition = single(lowering, evaluate(lowering, statement->expression), statement->expression->span);
+  const struct thing condition =
+      single(lowering, evaluate(lowering, statement->expression), statement->expression->span);
   if (condition.kind == THING_POISON) return;
   if (condition.kind != THING_NUMBER) {
     fail(lowering, statement->expression->span,
-         "'if' chooses when the spec is compiled, so its condition is made of numbers; where(condition, a, b) chooses element by element");
+         "'if' chooses when the spec is compiled, so its condition is made of numbers; where(condition, a, b) chooses "
+         "element by element");
     return;
   }
   if (condition.number != 0)
@@ -199,17 +214,33 @@ static void lower_if(struct lowering *lowering, const struct ast_statement *stat
 
 static void lower_statement(struct lowering *lowering, const struct ast_statement *statement) {
   switch (statement->kind) {
-    case AST_ASSIGN: lower_assignment(lowering, statement); break;
+    case AST_ASSIGN:
+      lower_assignment(lowering, statement);
+      break;
     case AST_EXPRESSION:
       for (int i = 0; i < statement->expressions.count; i++) evaluate(lowering, statement->expressions.items[i]);
       break;
-    case AST_RETURN: lower_return(lowering, statement); break;
-    case AST_REPEAT: lower_repeat(lowering, statement); break;
-    case AST_PARAM: lower_parameter(lowering, statement); break;
-    case AST_STATE: lower_state_statement(lowering, statement); break;
-    case AST_AXIS: lower_axis_statement(lowering, &statement->axis); break;
-    case AST_IF: lower_if(lowering, statement); break;
-    case AST_FOR: fail(lowering, statement->span, "'for' belongs in train blocks; repeat name[n] { ... } repeats statements"); break;
+    case AST_RETURN:
+      lower_return(lowering, statement);
+      break;
+    case AST_REPEAT:
+      lower_repeat(lowering, statement);
+      break;
+    case AST_PARAM:
+      lower_parameter(lowering, statement);
+      break;
+    case AST_STATE:
+      lower_state_statement(lowering, statement);
+      break;
+    case AST_AXIS:
+      lower_axis_statement(lowering, &statement->axis);
+      break;
+    case AST_IF:
+      lower_if(lowering, statement);
+      break;
+    case AST_FOR:
+      fail(lowering, statement->span, "'for' belongs in train blocks; repeat name[n] { ... } repeats statements");
+      break;
   }
 }
 

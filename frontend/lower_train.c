@@ -3,28 +3,29 @@
 
 #include <string.h>
 
-static const char *const train_names[] = {"loss", "optimizer", "batch", "steps", "epochs", "accumulate", "clip", "average", "eval",
-                                          "checkpoint", "log", "seed", "shuffle", "init"};
+static const char *const train_names[] = {"loss",       "optimizer", "batch",   "steps", "epochs",
+                                          "accumulate", "clip",      "average", "eval",  "checkpoint",
+                                          "log",        "seed",      "shuffle", "init"};
 
 void read_train_settings(struct lowering *lowering) {
   const ast_block *block = &lowering->train->body;
   struct train_settings *settings = arena_new_struct(lowering->arena, struct train_settings);
   check_settings(lowering, block, "train", train_names, sizeof train_names / sizeof *train_names);
   const int64_t most = INT32_MAX;
-  *settings = (struct train_settings){
-      .batch = setting_integer(lowering, block, "train", "batch", 1, 1, most),
-      .accumulate = setting_integer(lowering, block, "train", "accumulate", 1, 1, most),
-      .steps = setting_integer(lowering, block, "train", "steps", -1, 1, most),
-      .epochs = setting_integer(lowering, block, "train", "epochs", -1, 1, most),
-      .clip = setting_number(lowering, block, "train", "clip", -1),
-      .average = setting_number(lowering, block, "train", "average", -1),
-      .evaluate_every = setting_integer(lowering, block, "train", "eval", 0, 0, most),
-      .checkpoint_every = setting_integer(lowering, block, "train", "checkpoint", 0, 0, most),
-      .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
-      .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
-      .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
-      .initial = setting_path(lowering, lowering->train_file, block, "train", "init"),
-      .span = lowering->train->span};
+  *settings =
+      (struct train_settings){.batch = setting_integer(lowering, block, "train", "batch", 1, 1, most),
+                              .accumulate = setting_integer(lowering, block, "train", "accumulate", 1, 1, most),
+                              .steps = setting_integer(lowering, block, "train", "steps", -1, 1, most),
+                              .epochs = setting_integer(lowering, block, "train", "epochs", -1, 1, most),
+                              .clip = setting_number(lowering, block, "train", "clip", -1),
+                              .average = setting_number(lowering, block, "train", "average", -1),
+                              .evaluate_every = setting_integer(lowering, block, "train", "eval", 0, 0, most),
+                              .checkpoint_every = setting_integer(lowering, block, "train", "checkpoint", 0, 0, most),
+                              .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
+                              .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
+                              .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
+                              .initial = setting_path(lowering, lowering->train_file, block, "train", "init"),
+                              .span = lowering->train->span};
   struct found_setting found;
   if (settings->steps > 0 && settings->epochs > 0) {
     /* One of them on the command line replaces the other in the spec. */
@@ -33,20 +34,22 @@ void read_train_settings(struct lowering *lowering) {
     find_setting(lowering, block, "train", "epochs", &found);
     if (!found.statement) settings->steps = settings->epochs > 0 ? -1 : settings->steps;
     if (settings->steps > 0 && settings->epochs > 0)
-      fail(lowering, lowering->train->name.span, "'steps' and 'epochs' are both set; one of them says how long to train");
+      fail(lowering, lowering->train->name.span,
+           "'steps' and 'epochs' are both set; one of them says how long to train");
   }
   if (settings->steps < 0 && settings->epochs < 0) settings->epochs = 1;
   if (find_setting(lowering, block, "train", "clip", &found) && !(settings->clip > 0))
     fail(lowering, found.span, "'clip' is the largest norm of the gradient, more than 0");
   if (find_setting(lowering, block, "train", "average", &found) && !(settings->average >= 0 && settings->average < 1))
     fail(lowering, found.span, "'average' is ema(decay), with a decay from 0 to 1");
-  if (!find_setting(lowering, block, "train", "loss", &found)) fail(lowering, lowering->train->name.span, "train says what it minimises: loss = ...");
+  if (!find_setting(lowering, block, "train", "loss", &found))
+    fail(lowering, lowering->train->name.span, "train says what it minimises: loss = ...");
   if (!find_setting(lowering, block, "train", "optimizer", &found))
     fail(lowering, lowering->train->name.span, "train says how: optimizer = adamw(lr = 1e-3)");
   lowering->program->training = settings;
 }
 
-/* --- The loss ------------------------------------------------------------------------------------------------------------- */
+/* --- The loss ----------------------------------------------------------------------------------------------------- */
 
 /* Data columns first, then the model's outputs; output.NAME is always the model's. */
 static bool loss_name(struct lowering *lowering, const char *name, struct span span, struct thing *thing) {
@@ -61,7 +64,8 @@ struct loss {
 };
 
 static struct value *sum_all(struct lowering *lowering, struct value *value) {
-  return value->axis_count ? build_reduce(lowering->graph, OP_reduce_sum, value, value->axes, value->axis_count) : value;
+  return value->axis_count ? build_reduce(lowering->graph, OP_reduce_sum, value, value->axes, value->axis_count)
+                           : value;
 }
 
 /* The sum of `weight` over the axes of `value`, which it may lack: as often as they are long. */
@@ -127,7 +131,7 @@ static struct value *mean_loss(struct lowering *lowering, const struct loss *los
   return mean;
 }
 
-/* --- One step ------------------------------------------------------------------------------------------------------------- */
+/* --- One step ----------------------------------------------------------------------------------------------------- */
 
 struct trained {
   struct state *state;
@@ -214,7 +218,7 @@ static struct state *gradient_accumulator(struct lowering *lowering, struct stat
   return accumulator(lowering, arena_format(lowering->arena, "gradient/%s", parameter->name), parameter);
 }
 
-/* --- The graphs ----------------------------------------------------------------------------------------------------------- */
+/* --- The graphs --------------------------------------------------------------------------------------------------- */
 
 /* Forward and loss in training; gives false after errors. */
 static bool begin_training_graph(struct lowering *lowering, const char *name, struct loss *loss) {
@@ -248,8 +252,10 @@ static bool has_trained(struct lowering *lowering, const struct loss *loss) {
     some |= lowering->program->states.items[i]->role == ROLE_PARAMETER && !lowering->program->states.items[i]->frozen;
   struct found_setting found;
   if (!some) {
-    fail(lowering, lowering->train->name.span, "there is nothing to train: the model has no parameter that is not frozen");
-  } else if (!reaches_parameter(lowering, loss->sum) && find_setting(lowering, &lowering->train->body, "train", "loss", &found)) {
+    fail(lowering, lowering->train->name.span,
+         "there is nothing to train: the model has no parameter that is not frozen");
+  } else if (!reaches_parameter(lowering, loss->sum) &&
+             find_setting(lowering, &lowering->train->body, "train", "loss", &found)) {
     fail(lowering, found.span, "no parameter that is trained moves this loss: its gradient is zero everywhere");
     some = false;
   }
@@ -291,7 +297,8 @@ static void lower_accumulate(struct lowering *lowering) {
     graph_add_output(graph, "weight_sum", loss.weight);
     place(lowering, lowering->train->span);
     struct state *sum = accumulator(lowering, "loss_sum", NULL), *weight = accumulator(lowering, "weight_sum", NULL);
-    array_push(lowering->arena, &updates, (struct pending_update){sum, build_binary(graph, OP_add, build_state(graph, sum), loss.sum)});
+    array_push(lowering->arena, &updates,
+               (struct pending_update){sum, build_binary(graph, OP_add, build_state(graph, sum), loss.sum)});
     array_push(lowering->arena, &updates,
                (struct pending_update){weight, build_binary(graph, OP_add, build_state(graph, weight), loss.weight)});
     for (int i = 0; i < lowering->parameters.count; i++) {
@@ -304,7 +311,8 @@ static void lower_accumulate(struct lowering *lowering) {
                  (struct pending_update){state, build_binary(graph, OP_add, build_state(graph, state), gradient)});
     }
     place(lowering, lowering->train->span);
-    for (int i = 0; i < updates.count; i++) build_update(graph, updates.items[i].state, updates.items[i].value, NULL, NULL);
+    for (int i = 0; i < updates.count; i++)
+      build_update(graph, updates.items[i].state, updates.items[i].value, NULL, NULL);
   }
   finish_graph(lowering);
 }
@@ -317,7 +325,8 @@ static void lower_accumulated_step(struct lowering *lowering) {
   struct loss loss = {.sum = build_state(graph, accumulator(lowering, "loss_sum", NULL)),
                       .weight = build_state(graph, accumulator(lowering, "weight_sum", NULL))};
   struct value *zero = build_constant(graph, 0);
-  struct value *weight = build_where(graph, build_binary(graph, OP_eq, loss.weight, zero), build_constant(graph, 1), loss.weight);
+  struct value *weight =
+      build_where(graph, build_binary(graph, OP_eq, loss.weight, zero), build_constant(graph, 1), loss.weight);
   graph_add_output(graph, "loss", build_binary(graph, OP_div, loss.sum, weight));
   graph_add_output(graph, "loss_sum", loss.sum);
   graph_add_output(graph, "weight_sum", loss.weight);
@@ -335,7 +344,8 @@ static void lower_accumulated_step(struct lowering *lowering) {
   for (int i = 0; i < states; i++) {
     struct state *state = lowering->program->states.items[i];
     if (state->role != ROLE_ACCUMULATOR) continue;
-    array_push(lowering->arena, &updates, (struct pending_update){state, build_expand(graph, zero, state->axes, state->axis_count)});
+    array_push(lowering->arena, &updates,
+               (struct pending_update){state, build_expand(graph, zero, state->axes, state->axis_count)});
   }
   finish_step(lowering, &trained, &updates);
   finish_graph(lowering);

@@ -11,33 +11,37 @@ static bool in_product(const struct product *product, const struct axis *axis) {
 }
 
 /* A run-time size has no place in a product: its elements would not be where storage has them. */
-static bool sized_in_product(struct lowering *lowering, const struct product *product, struct span span, const char *what) {
+static bool sized_in_product(struct lowering *lowering, const struct product *product, struct span span,
+                             const char *what) {
   for (int i = 0; i < product->count; i++) {
     const struct axis *axis = product->factors[i];
     if (!axis->size) continue;
     if (!breaks_window_law(lowering, span, axis, what))
-      fail(lowering, span, "%s axis '%s' is an error in generate: its length is only known at run time", what, axis->name);
+      fail(lowering, span, "%s axis '%s' is an error in generate: its length is only known at run time", what,
+           axis->name);
     return true;
   }
   return false;
 }
 
-struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from, const struct product *to,
-                           struct span span) {
+struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from,
+                           const struct product *to, struct span span) {
   struct graph *graph = lowering->graph;
   for (int i = 0; i < from->count; i++)
     if (!value_has_axis(value, from->factors[i])) {
-      fail(lowering, span, "there is no axis '%s' to change here: this has %s", from->factors[i]->name, shape_text(lowering, value));
+      fail(lowering, span, "there is no axis '%s' to change here: this has %s", from->factors[i]->name,
+           shape_text(lowering, value));
       return NULL;
     }
   for (int i = 0; i < to->count; i++)
     if (value_has_axis(value, to->factors[i]) && !in_product(from, to->factors[i])) {
-      fail(lowering, span, "axis '%s' would come twice: this has %s", to->factors[i]->name, shape_text(lowering, value));
+      fail(lowering, span, "axis '%s' would come twice: this has %s", to->factors[i]->name,
+           shape_text(lowering, value));
       return NULL;
     }
   if (product_extent(from) != product_extent(to)) {
-    fail(lowering, span, "%s has %lld elements and %s has %lld", product_text(lowering, from), (long long)product_extent(from),
-         product_text(lowering, to), (long long)product_extent(to));
+    fail(lowering, span, "%s has %lld elements and %s has %lld", product_text(lowering, from),
+         (long long)product_extent(from), product_text(lowering, to), (long long)product_extent(to));
     return NULL;
   }
   if (value->axis_count - from->count + to->count > MAX_AXES) {
@@ -55,8 +59,9 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
   if (from->count && to->count == 1 && !in_product(from, to->factors[0]))
     return build_merge(graph, value, from->factors, from->count, to->factors[0]);
   /* The general case goes through one axis: so many elements, named once. */
-  struct axis *merged = from->count == 1 ? from->factors[0]
-                                         : fresh_axis(lowering, product_name(lowering, from), product_extent(from), NULL, span);
+  struct axis *merged = from->count == 1
+                            ? from->factors[0]
+                            : fresh_axis(lowering, product_name(lowering, from), product_extent(from), NULL, span);
   if (from->count == 0)
     value = build_expand(graph, value, &merged, 1);
   else if (from->count > 1)
@@ -79,15 +84,16 @@ static struct thing lower_gather(struct lowering *lowering, struct value *table,
                                  const struct ast_view *view) {
   const struct span span = view->low->span;
   if (index->kind != KIND_INTEGER)
-    return fail(lowering, span, "an index must be an integer, and this is %s with axes %s; floor or round makes integers",
+    return fail(lowering, span,
+                "an index must be an integer, and this is %s with axes %s; floor or round makes integers",
                 kind_names[index->kind], shape_text(lowering, index));
   const struct axis *range = index->range;
   if (range && range != axis) {
     /* Numbers along an axis may index any axis that is as long; ids of one set do not index another. */
     const bool ordinal = index->op == OP_index;
     if (range->extent > axis->extent)
-      return fail(lowering, span, "this index goes up to %s=%lld and axis %s has only %lld", range->name, (long long)range->extent,
-                  axis->name, (long long)axis->extent);
+      return fail(lowering, span, "this index goes up to %s=%lld and axis %s has only %lld", range->name,
+                  (long long)range->extent, axis->name, (long long)axis->extent);
     if (!ordinal && range->extent != axis->extent)
       return fail(lowering, span, "this index is declared 'in %s' (%lld), and cannot index axis %s (%lld)", range->name,
                   (long long)range->extent, axis->name, (long long)axis->extent);
@@ -103,15 +109,16 @@ static struct thing lower_index(struct lowering *lowering, struct value *value, 
   struct thing index = single(lowering, evaluate(lowering, view->low), view->low->span);
   if (!axis || index.kind == THING_POISON) return poison();
   if (!value_has_axis(value, axis))
-    return fail(lowering, view->axis.span, "there is no axis '%s' to index here: this has %s", axis->name, shape_text(lowering, value));
+    return fail(lowering, view->axis.span, "there is no axis '%s' to index here: this has %s", axis->name,
+                shape_text(lowering, value));
   if (breaks_window_law(lowering, view->span, axis, "indexing")) return poison();
   if (index.kind != THING_NUMBER) {
     struct value *by = as_value(lowering, index, view->low->span);
     return by ? lower_gather(lowering, value, axis, by, view) : poison();
   }
   if (index.number != floor(index.number) || index.number < 0 || index.number >= (double)axis->extent)
-    return fail(lowering, view->low->span, "index %.10g is not in axis %s, which has 0 to %lld", index.number, axis->name,
-                (long long)axis->extent - 1);
+    return fail(lowering, view->low->span, "index %.10g is not in axis %s, which has 0 to %lld", index.number,
+                axis->name, (long long)axis->extent - 1);
   place(lowering, view->span);
   return made(lowering, build_select(lowering->graph, value, axis, (int64_t)index.number), view->span);
 }
@@ -120,24 +127,29 @@ static struct thing lower_range(struct lowering *lowering, struct value *value, 
   struct axis *axis = resolve_axis(lowering, view->axis);
   struct product to;
   if (!view->to.factors.count)
-    return fail(lowering, view->span, "a slice names its result: %s = %s .. %s -> other, with other a declared axis", view->axis.text,
-                view->low ? "low" : "", view->high ? "high" : "");
+    return fail(lowering, view->span, "a slice names its result: %s = %s .. %s -> other, with other a declared axis",
+                view->axis.text, view->low ? "low" : "", view->high ? "high" : "");
   if (!resolve_product(lowering, &view->to, &to) || !axis) return poison();
   if (to.count != 1) return fail(lowering, view->to.span, "a slice becomes one axis; split it afterwards");
   int64_t low = 0, high = axis->extent;
-  if (view->low && !evaluate_integer(lowering, view->low, "where a slice begins", 0, axis->extent, &low)) return poison();
-  if (view->high && !evaluate_integer(lowering, view->high, "where a slice ends", 0, axis->extent, &high)) return poison();
+  if (view->low && !evaluate_integer(lowering, view->low, "where a slice begins", 0, axis->extent, &low))
+    return poison();
+  if (view->high && !evaluate_integer(lowering, view->high, "where a slice ends", 0, axis->extent, &high))
+    return poison();
   struct axis *result = to.factors[0];
   if (!value_has_axis(value, axis))
-    return fail(lowering, view->axis.span, "there is no axis '%s' to slice here: this has %s", axis->name, shape_text(lowering, value));
+    return fail(lowering, view->axis.span, "there is no axis '%s' to slice here: this has %s", axis->name,
+                shape_text(lowering, value));
   if (breaks_window_law(lowering, view->span, axis, "slicing")) return poison();
   if (axis->size)
-    return fail(lowering, view->span, "slicing axis '%s' is an error in generate: its length is only known at run time", axis->name);
+    return fail(lowering, view->span, "slicing axis '%s' is an error in generate: its length is only known at run time",
+                axis->name);
   if (high - low != result->extent)
-    return fail(lowering, view->span, "the slice %lld .. %lld has %lld elements and axis %s has %lld", (long long)low, (long long)high,
-                (long long)(high - low), result->name, (long long)result->extent);
+    return fail(lowering, view->span, "the slice %lld .. %lld has %lld elements and axis %s has %lld", (long long)low,
+                (long long)high, (long long)(high - low), result->name, (long long)result->extent);
   if (result != axis && value_has_axis(value, result))
-    return fail(lowering, view->to.span, "axis '%s' would come twice: this has %s", result->name, shape_text(lowering, value));
+    return fail(lowering, view->to.span, "axis '%s' would come twice: this has %s", result->name,
+                shape_text(lowering, value));
   place(lowering, view->span);
   if (result == axis) return thing_value(value); /* all of it */
   return made(lowering, build_slice(lowering->graph, value, axis, low, result), view->span);
@@ -145,16 +157,21 @@ static struct thing lower_range(struct lowering *lowering, struct value *value, 
 
 struct thing lower_view(struct lowering *lowering, const struct ast_expression *expression) {
   struct thing thing = single(lowering, evaluate(lowering, expression->left), expression->left->span);
-  if (thing.kind == THING_NUMBER)
-    return fail(lowering, expression->span, "a number has no axes to view");
+  if (thing.kind == THING_NUMBER) return fail(lowering, expression->span, "a number has no axes to view");
   for (int i = 0; i < expression->views.count; i++) {
     const struct ast_view *view = &expression->views.items[i];
     struct value *value = as_value(lowering, thing, expression->left->span);
     if (!value) return poison();
     switch (view->kind) {
-      case VIEW_RENAME: thing = lower_rename(lowering, value, view); break;
-      case VIEW_INDEX: thing = lower_index(lowering, value, view); break;
-      case VIEW_RANGE: thing = lower_range(lowering, value, view); break;
+      case VIEW_RENAME:
+        thing = lower_rename(lowering, value, view);
+        break;
+      case VIEW_INDEX:
+        thing = lower_index(lowering, value, view);
+        break;
+      case VIEW_RANGE:
+        thing = lower_range(lowering, value, view);
+        break;
     }
   }
   return thing;

@@ -1,4 +1,4 @@
-/* The batch rule: a batch gives what its examples give one by one, in outputs, losses and gradients, dropout included. */
+/* The batch rule: a batch gives what its examples give one by one, in outputs, losses and gradients, with dropout. */
 #include "tests/unit/model_run.h"
 
 enum { BATCH = 3 };
@@ -20,7 +20,8 @@ static void set_examples(struct model_run *run, struct arena *arena, const struc
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
     if (value->op != OP_input) continue;
-    const int64_t count = value_count(value), batch = value->axis_count ? value->axes[0]->extent : 1, each = count / batch;
+    const int64_t count = value_count(value), batch = value->axis_count ? value->axes[0]->extent : 1,
+                  each = count / batch;
     double *data = arena_new_array(arena, double, count);
     for (int64_t j = 0; j < count; j++) {
       const double number = content_of(value->name, (first + j / each) * 1000 + j % each);
@@ -46,7 +47,8 @@ static void compare_predictions(struct model_run *together, struct model_run *ap
     for (int i = 0; i < graph->outputs.count; i++) {
       const int64_t elements = axes_count(alone[i].axes, alone[i].axis_count);
       for (int64_t j = 0; j < elements; j++) {
-        double difference = fabs(tensor_at(&alone[i], NULL, "batch", 0, NULL, 0, j) - tensor_at(&results[i], NULL, "batch", b, NULL, 0, j));
+        double difference = fabs(tensor_at(&alone[i], NULL, "batch", 0, NULL, 0, j) -
+                                 tensor_at(&results[i], NULL, "batch", b, NULL, 0, j));
         if (!(difference <= worst)) worst = difference;
       }
     }
@@ -85,11 +87,14 @@ static void compare_gradients(struct model_run *together, struct model_run *apar
 int main(void) {
   static const char *const gpt[] = {"vocab=17", "pos=6", "embed=12", "head=3", "repeat.h=2", NULL};
   static const char *const bert[] = {"vocab=17", "pos=6", "embed=12", "head=3", "repeat.layer=2", NULL};
-  static const char *const llama[] = {"vocab=17", "seq=6", "embed=24", "kv=2", "group=2", "hidden=20", "repeat.layers=2", NULL};
-  static const char *const translate[] = {"vocab=17", "source=5", "seq=5", "embed=12", "head=3", "repeat.layers=2", NULL};
+  static const char *const llama[] = {"vocab=17", "seq=6",     "embed=24",        "kv=2",
+                                      "group=2",  "hidden=20", "repeat.layers=2", NULL};
+  static const char *const translate[] = {"vocab=17", "source=5",        "seq=5", "embed=12",
+                                          "head=3",   "repeat.layers=2", NULL};
   static const char *const line[] = {NULL};
-  static const struct model_case models[] = {{"specs/shakespeare.lam", gpt}, {"specs/bert.lam", bert}, {"specs/llama.lam", llama},
-                                             {"specs/translate.lam", translate}, {"specs/linear.lam", line}, {"specs/mlp.lam", line}};
+  static const struct model_case models[] = {{"specs/shakespeare.lam", gpt}, {"specs/bert.lam", bert},
+                                             {"specs/llama.lam", llama},     {"specs/translate.lam", translate},
+                                             {"specs/linear.lam", line},     {"specs/mlp.lam", line}};
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     struct model_run together, apart;
     if (!open_with_batch(&together, &models[i], BATCH) || !open_with_batch(&apart, &models[i], 1)) continue;

@@ -19,7 +19,8 @@ static bool open_text(struct model_run *run, const char *text, bool with_passes)
     const struct state *state = run->program->states.items[i];
     const int64_t elements = axes_count(state->axes, state->axis_count);
     run->states[i] = arena_new_array(run->arena, double, elements);
-    for (int64_t j = 0; j < elements; j++) run->states[i][j] = state->initial == INITIAL_CONSTANT ? state->low : 0.5 * content_of(state->name, j);
+    for (int64_t j = 0; j < elements; j++)
+      run->states[i][j] = state->initial == INITIAL_CONSTANT ? state->low : 0.5 * content_of(state->name, j);
   }
   return true;
 }
@@ -44,45 +45,65 @@ static void check_prediction(const char *text, const double *x, const double *ex
 
 static void check_compile_time(void) {
   const double x[] = {2};
-  check_prediction("axis a = 6\n axis b = a / 2\n model m(x) -> y { return x * size(b) + 7 % 4 + 2 ^ 3 + max(1, 5) }", x, (double[]){2 * 3 + 3 + 8 + 5}, 1);
-  check_prediction("model m(x) -> y { s = 0; repeat [4] as i { if i % 2 == 1 { s = s + i * x } else { s = s - 1 } }; return s }", x,
-                   (double[]){4 * 2 - 2}, 1);
-  check_prediction("fn f(x, g, k = 3, scale = none) { if given(scale) { return g(x) * scale } else { return g(x) * k } }\n"
-                   "fn twice(x) { return 2 * x }\n"
-                   "model m(x) -> y { return f(x, twice) + f(x, sqrt, scale = x) + f(x, twice, 1) }",
-                   x, (double[]){12 + 1.4142135623730951 * 2 + 4}, 1);
-  check_prediction("model m(x) -> y { if training { return x } else { return x ^ 2 + x ^ 0.5 + x ^ -1 } }", x, (double[]){4 + 1.4142135623730951 + 0.5}, 1);
+  check_prediction("axis a = 6\n axis b = a / 2\n model m(x) -> y { return x * size(b) + 7 % 4 + 2 ^ 3 + max(1, 5) }",
+                   x, (double[]){2 * 3 + 3 + 8 + 5}, 1);
+  check_prediction(
+      "model m(x) -> y { s = 0; repeat [4] as i { if i % 2 == 1 { s = s + i * x } else { s = s - 1 } }; return s }", x,
+      (double[]){4 * 2 - 2}, 1);
+  check_prediction(
+      "fn f(x, g, k = 3, scale = none) { if given(scale) { return g(x) * scale } else { return g(x) * k } }\n"
+      "fn twice(x) { return 2 * x }\n"
+      "model m(x) -> y { return f(x, twice) + f(x, sqrt, scale = x) + f(x, twice, 1) }",
+      x, (double[]){12 + 1.4142135623730951 * 2 + 4}, 1);
+  check_prediction("model m(x) -> y { if training { return x } else { return x ^ 2 + x ^ 0.5 + x ^ -1 } }", x,
+                   (double[]){4 + 1.4142135623730951 + 0.5}, 1);
 }
 
 static void check_axes(void) {
   const double x[] = {1, 2, 3, 4, 5, 6};
   /* A split is outermost first, a merge is its inverse, in any order of the factors. */
-  check_prediction("axis a = 2\n axis b = 3\n axis c = 6\n model m(x[c]) -> y[b] { z = x[c -> a * b]; return z[a = 1] - z[a = 0] }", x, (double[]){3, 3, 3}, 3);
-  check_prediction("axis a = 2\n axis b = 3\n axis c = 6\n model m(x[c]) -> y[c] { return x[c -> a * b][b * a -> c] }", x, (double[]){1, 4, 2, 5, 3, 6}, 6);
+  check_prediction(
+      "axis a = 2\n axis b = 3\n axis c = 6\n model m(x[c]) -> y[b] { z = x[c -> a * b]; return z[a = 1] - z[a = 0] }",
+      x, (double[]){3, 3, 3}, 3);
+  check_prediction("axis a = 2\n axis b = 3\n axis c = 6\n model m(x[c]) -> y[c] { return x[c -> a * b][b * a -> c] }",
+                   x, (double[]){1, 4, 2, 5, 3, 6}, 6);
   /* One actual axis bound to two parameters stays two axes inside: a square matrix, here the one that sums. */
-  check_prediction("axis c = 6\n fn f(x[in], axis in, axis out) { param w[in, out] = 1\n return x @in w }\n model m(x[c]) -> y[c] { return f(x, c, c) }", x,
-                   (double[]){21, 21, 21, 21, 21, 21}, 6);
+  check_prediction(
+      "axis c = 6\n fn f(x[in], axis in, axis out) { param w[in, out] = 1\n return x @in w }\n model m(x[c]) -> y[c] { "
+      "return f(x, c, c) }",
+      x, (double[]){21, 21, 21, 21, 21, 21}, 6);
   /* A product is one axis inside, and comes back as its factors. */
-  check_prediction("axis a = 2\n axis b = 3\n axis c = 6\n fn f(x, axis d) { return x * index(d) }\n"
-                   "model m(x[c]) -> y[a, b] { return f(x[c -> a * b], a * b) }", x, (double[]){0, 2, 6, 12, 20, 30}, 6);
-  check_prediction("axis c = 6\n axis d = 3\n model m(x[c]) -> y[d] { return x[c = 2..5 -> d] }", x, (double[]){3, 4, 5}, 3);
-  check_prediction("axis c = 6\n axis d = 8\n model m(x[c]) -> y[d] { return pad(x, c, 1, axis d = d) }", x, (double[]){0, 1, 2, 3, 4, 5, 6, 0}, 8);
-  check_prediction("axis c = 6\n axis two = 2\n model m(x[c]) -> y[two] { return stack(max(x, c), min(x, c), axis two = two) }", x, (double[]){6, 1}, 2);
-  check_prediction("axis c = 6\n axis k = 2\n model m(x[c]) -> y[k], z[k] { v, i = top(x * -1, c, k); return v, i + 0.5 }", x, (double[]){-1, -2}, 2);
-  check_prediction("axis c = 6\n model m(x[c]) -> y[c] { return scan(x, c) - mean(x, c) }", x, (double[]){-2.5, -0.5, 2.5, 6.5, 11.5, 17.5}, 6);
-  check_prediction("axis c = 6\n model m(x[c]) -> y[c] { i = where(index(c) == 0, 5, index(c) - 1)\n return x[c = i] }", x, (double[]){6, 1, 2, 3, 4, 5}, 6);
+  check_prediction(
+      "axis a = 2\n axis b = 3\n axis c = 6\n fn f(x, axis d) { return x * index(d) }\n"
+      "model m(x[c]) -> y[a, b] { return f(x[c -> a * b], a * b) }",
+      x, (double[]){0, 2, 6, 12, 20, 30}, 6);
+  check_prediction("axis c = 6\n axis d = 3\n model m(x[c]) -> y[d] { return x[c = 2..5 -> d] }", x,
+                   (double[]){3, 4, 5}, 3);
+  check_prediction("axis c = 6\n axis d = 8\n model m(x[c]) -> y[d] { return pad(x, c, 1, axis d = d) }", x,
+                   (double[]){0, 1, 2, 3, 4, 5, 6, 0}, 8);
+  check_prediction(
+      "axis c = 6\n axis two = 2\n model m(x[c]) -> y[two] { return stack(max(x, c), min(x, c), axis two = two) }", x,
+      (double[]){6, 1}, 2);
+  check_prediction(
+      "axis c = 6\n axis k = 2\n model m(x[c]) -> y[k], z[k] { v, i = top(x * -1, c, k); return v, i + 0.5 }", x,
+      (double[]){-1, -2}, 2);
+  check_prediction("axis c = 6\n model m(x[c]) -> y[c] { return scan(x, c) - mean(x, c) }", x,
+                   (double[]){-2.5, -0.5, 2.5, 6.5, 11.5, 17.5}, 6);
+  check_prediction("axis c = 6\n model m(x[c]) -> y[c] { i = where(index(c) == 0, 5, index(c) - 1)\n return x[c = i] }",
+                   x, (double[]){6, 1, 2, 3, 4, 5}, 6);
 }
 
 static void check_parameters(void) {
   struct model_run run;
   const double x[] = {1, 2, 3, 4};
-  const char *text = "axis a = 4\n axis b = 2\n axis c = 2\n"
-                     "fn f(x[in], axis in, axis out) { param w[in, out] ~ uniform(0, 1)\n return x @in w }\n"
-                     "model m(x[a]) -> y[a] {\n"
-                     "  repeat h[2] { x = up: f(x, a, b * c); x = down: f(x, b * c, a) }\n"
-                     "  repeat [3] { x = same: f(x, a, a) }\n"
-                     "  return x + h.1.up.w[b = 1, c = 0]\n"
-                     "}";
+  const char *text =
+      "axis a = 4\n axis b = 2\n axis c = 2\n"
+      "fn f(x[in], axis in, axis out) { param w[in, out] ~ uniform(0, 1)\n return x @in w }\n"
+      "model m(x[a]) -> y[a] {\n"
+      "  repeat h[2] { x = up: f(x, a, b * c); x = down: f(x, b * c, a) }\n"
+      "  repeat [3] { x = same: f(x, a, a) }\n"
+      "  return x + h.1.up.w[b = 1, c = 0]\n"
+      "}";
   if (open_text(&run, text, false)) {
     const struct program *program = run.program;
     static const char *const expected[] = {"h.0.up.w", "h.0.down.w", "h.1.up.w", "h.1.down.w", "same.w"};
@@ -109,13 +130,14 @@ static void check_parameters(void) {
 /* A custom gradient is the one used, summed over the axes that the argument lacks. */
 static void check_gradient_blocks(void) {
   struct model_run run;
-  const char *text = "axis a = 3\n"
-                     "optimizer plain(p, g, lr) { p = p - lr * g }\n"
-                     "fn f(x, w) -> y { z = x * w; y = z * z; return y } gradient (dy) { dw = dy * (z + y); dx = 0 * dy }\n"
-                     "fn through(x) -> y { return round(x) } gradient approximate (dy) { dx = dy }\n"
-                     "model m(x[a]) -> y[a] { param w = 0.5; param v[a] = 1; return f(x, w) + through(v) }\n"
-                     "data d { examples = 2; x = normal(1, a) }\n"
-                     "train m on d { loss = sum(y); optimizer = plain(lr = 1); batch = 2 }";
+  const char *text =
+      "axis a = 3\n"
+      "optimizer plain(p, g, lr) { p = p - lr * g }\n"
+      "fn f(x, w) -> y { z = x * w; y = z * z; return y } gradient (dy) { dw = dy * (z + y); dx = 0 * dy }\n"
+      "fn through(x) -> y { return round(x) } gradient approximate (dy) { dx = dy }\n"
+      "model m(x[a]) -> y[a] { param w = 0.5; param v[a] = 1; return f(x, w) + through(v) }\n"
+      "data d { examples = 2; x = normal(1, a) }\n"
+      "train m on d { loss = sum(y); optimizer = plain(lr = 1); batch = 2 }";
   if (open_text(&run, text, true)) {
     const double x[] = {1, -2, 3, 0.5, 2, 1}, zero = 0;
     double gradient = 0;
@@ -129,13 +151,15 @@ static void check_gradient_blocks(void) {
   model_close(&run);
 }
 
-/* loss = value, weight is a weighted mean, however the batch is cut; clipping, averages and accumulation as declared. */
+/* loss = value, weight is a weighted mean, however the batch is cut; clipping, averages, accumulation. */
 static void check_training(void) {
   struct model_run run;
-  const char *text = "use \"std/optim.lam\"\n axis a = 2\n"
-                     "model m(x[a]) -> y[a] { param w = 2; return w * x }\n"
-                     "data d { examples = 4; x = normal(1, a); u = uniform(0, 1) }\n"
-                     "train m on d { loss = y * y, u; optimizer = sgd(lr = 0.1); batch = 2; accumulate = 2; clip = 3; average = ema(0.75) }";
+  const char *text =
+      "use \"std/optim.lam\"\n axis a = 2\n"
+      "model m(x[a]) -> y[a] { param w = 2; return w * x }\n"
+      "data d { examples = 4; x = normal(1, a); u = uniform(0, 1) }\n"
+      "train m on d { loss = y * y, u; optimizer = sgd(lr = 0.1); batch = 2; accumulate = 2; clip = 3; average = "
+      "ema(0.75) }";
   if (open_text(&run, text, true)) {
     const double x[] = {1, 2, 3, 4, 5, 6, 7, 8}, u[] = {0.5, 1, 0, 0.25}, zero = 0;
     double sum = 0, weight = 0, gradient = 0;
@@ -174,11 +198,13 @@ static void check_training(void) {
 /* The last pattern that matches decides; each optimizer keeps its own states. */
 static void check_patterns(void) {
   struct model_run run;
-  const char *text = "use \"std/optim.lam\"\n"
-                     "model m(x) -> y { param a.w = 1; param a.b = 1; param c.b = 1; return x * a.w + a.b + c.b }\n"
-                     "data d { examples = 4; x = normal(1) }\n"
-                     "train m on d { loss = y; optimizer = adamw(lr = 0.1)\n"
-                     "  for \"a.*\" { freeze = 1 }\n  for \"*.b\" { freeze = 0; optimizer = sgd(lr = 0.5) }\n  for \"c.*\" { optimizer.lr = 0.25 } }";
+  const char *text =
+      "use \"std/optim.lam\"\n"
+      "model m(x) -> y { param a.w = 1; param a.b = 1; param c.b = 1; return x * a.w + a.b + c.b }\n"
+      "data d { examples = 4; x = normal(1) }\n"
+      "train m on d { loss = y; optimizer = adamw(lr = 0.1)\n"
+      "  for \"a.*\" { freeze = 1 }\n  for \"*.b\" { freeze = 0; optimizer = sgd(lr = 0.5) }\n  for \"c.*\" { "
+      "optimizer.lr = 0.25 } }";
   if (open_text(&run, text, true)) {
     const double x = 3, zero = 0;
     set_input(&run, "x", &x);

@@ -1,5 +1,5 @@
-/* Real specs with words exchanged: lowering must end with a program or with errors, never with an internal one (a program ended by
-   bug() fails this test), and whatever it accepts must verify, which lowering itself checks. */
+/* Real specs with words exchanged: lowering must end with a program or with errors, never with an internal one (a
+   program ended by bug() fails this test), and whatever it accepts must verify, which lowering itself checks. */
 #include <ctype.h>
 #include <dirent.h>
 #include <time.h>
@@ -37,7 +37,7 @@ static int split(const char *text, struct word *words) {
   return count;
 }
 
-/* Puts a word of the same kind (word or mark) of this spec, or a small number, in place of another; or takes one out, or repeats it. */
+/* Puts a word of the same kind (word or mark) of this spec, or a small number, in place of another; or takes one out. */
 static void mutate(char *text) {
   static struct word words[MOST_WORDS];
   const int count = split(text, words);
@@ -45,10 +45,12 @@ static void mutate(char *text) {
   const struct word old = words[check_below(count)];
   struct word new = words[check_below(count)];
   const bool plain = isalnum((unsigned char)text[old.begin]) || text[old.begin] == '_';
-  for (int tries = 0; tries < 20 && plain != (isalnum((unsigned char)text[new.begin]) || text[new.begin] == '_'); tries++)
+  for (int tries = 0; tries < 20 && plain != (isalnum((unsigned char)text[new.begin]) || text[new.begin] == '_');
+       tries++)
     new = words[check_below(count)];
   char piece[128];
-  static const char *const numbers[] = {"0", "1", "2", "3", "7", "-1", "0.5", "1e9", "3000000000", "batch", "inf", "none", "training", "step"};
+  static const char *const numbers[] = {"0",   "1",          "2",     "3",   "7",    "-1",       "0.5",
+                                        "1e9", "3000000000", "batch", "inf", "none", "training", "step"};
   const int choice = check_below(10);
   if (choice == 0)
     piece[0] = 0;
@@ -98,7 +100,8 @@ int main(void) {
   const time_t end = time(NULL) + (chosen ? atoi(chosen) : SECONDS);
   static char text[LARGEST];
   int accepted = 0, runs = 0;
-  const char *keep = getenv("LAMELLA_FUZZ_KEEP"); /* a file that holds the text being tried, for when the test does not end */
+  const char *keep =
+      getenv("LAMELLA_FUZZ_KEEP"); /* a file that holds the text being tried, for when the test does not end */
   for (; time(NULL) < end; runs++) {
     const struct spec *spec = &specs[check_below(spec_count)];
     strcpy(text, spec->text);
@@ -109,7 +112,8 @@ int main(void) {
     struct arena *arena = arena_new();
     struct diagnostics *diagnostics = diagnostics_new(arena);
     struct frontend_options options = {.standard_library = SOURCE_FOLDER "/specs"};
-    const struct program *program = lower_source(arena, source_from_text(arena, spec->path, text), &options, diagnostics);
+    const struct program *program =
+        lower_source(arena, source_from_text(arena, spec->path, text), &options, diagnostics);
     if (program) accepted++;
     CHECK(program ? diagnostics->error_count == 0 : diagnostics->messages.count > 0);
     arena_free(arena);

@@ -37,7 +37,8 @@ static inline bool model_open(struct model_run *run, const char *path, const cha
                                   .name = arena_copy(run->arena, defines[count], (size_t)(equals - defines[count])),
                                   .value_begin = (int)(equals - defines[count]) + 1};
   }
-  struct frontend_options options = {.defines = list, .define_count = count, .standard_library = SOURCE_FOLDER "/specs"};
+  struct frontend_options options = {
+      .defines = list, .define_count = count, .standard_library = SOURCE_FOLDER "/specs"};
   run->program = lower_spec(run->arena, arena_format(run->arena, "%s/%s", SOURCE_FOLDER, path), &options, diagnostics);
   struct pass_options passes = {.verify = true};
   if (run->program && with_passes && !run_graph_passes(run->program, &passes, diagnostics)) run->program = NULL;
@@ -91,8 +92,10 @@ static inline double *state_contents(struct model_run *run, const char *name) {
 }
 
 /* The outputs of one run, in an arena of their own that the caller frees; NULL after an error. */
-static inline struct tensor *model_step(struct model_run *run, struct arena *arena, const struct graph *graph, const int64_t *sizes) {
-  struct environment environment = {.arena = arena, .sizes = sizes, .seed = 7, .input = model_run_input, .state = model_run_state, .context = run};
+static inline struct tensor *model_step(struct model_run *run, struct arena *arena, const struct graph *graph,
+                                        const int64_t *sizes) {
+  struct environment environment = {
+      .arena = arena, .sizes = sizes, .seed = 7, .input = model_run_input, .state = model_run_state, .context = run};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
   const char *error = graph_interpret(graph, &environment, results, NULL);
   if (CHECK(error == NULL)) return results;
@@ -100,15 +103,16 @@ static inline struct tensor *model_step(struct model_run *run, struct arena *are
   return NULL;
 }
 
-static inline const struct tensor *output_of(const struct graph *graph, const struct tensor *results, const char *name) {
+static inline const struct tensor *output_of(const struct graph *graph, const struct tensor *results,
+                                             const char *name) {
   for (int i = 0; i < graph->outputs.count; i++)
     if (!strcmp(graph->outputs.items[i].name, name)) return &results[i];
   return NULL;
 }
 
-/* The element at coordinates given by axis name: at(t, sizes, 2, "batch", b, "seq", s); other axes at `rest`, the last fastest. */
-static inline double tensor_at(const struct tensor *tensor, const int64_t *sizes, const char *first, int64_t first_index,
-                               const char *second, int64_t second_index, int64_t rest) {
+/* The element at coordinates given by axis name; the other axes are at `rest`, the last fastest. */
+static inline double tensor_at(const struct tensor *tensor, const int64_t *sizes, const char *first,
+                               int64_t first_index, const char *second, int64_t second_index, int64_t rest) {
   int64_t index = 0, stride = 1;
   for (int i = tensor->axis_count; i-- > 0;) {
     int64_t length = axis_length(tensor->axes[i], sizes), at;

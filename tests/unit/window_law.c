@@ -1,5 +1,5 @@
-/* The law of generation: any split of a sequence into windows gives the outputs of the whole. Rows stand at their own positions,
-   and may be fed again what they have seen. */
+/* The law of generation: any split of a sequence into windows gives the outputs of the whole. Rows stand at their own
+   positions, and may be fed again what they have seen. */
 #include "tests/unit/model_run.h"
 
 enum { BATCH = 3, SPLITS = 6 };
@@ -15,29 +15,31 @@ static void set_source(struct model_run *run, const struct graph *graph, int len
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
     if (value->op != OP_input || value_count(value) != BATCH * length || !strcmp(value->name, "position")) continue;
-    double *data = arena_new_array(run->arena, double, BATCH * length);
+    double *data = arena_new_array(run->arena, double, BATCH *length);
     for (int j = 0; j < BATCH * length; j++)
-      data[j] = value->kind == KIND_BOOLEAN ? j % length <= j / length * 2 : (double)check_below((int)value->range->extent);
+      data[j] =
+          value->kind == KIND_BOOLEAN ? j % length <= j / length * 2 : (double)check_below((int)value->range->extent);
     if (!strcmp(value->name, "from") || !strcmp(value->name, "real")) set_input(run, value->name, data);
   }
 }
 
 static double *select_window(struct arena *arena, const double *whole, int length, const int *begin, int window) {
-  double *part = arena_new_array(arena, double, BATCH * window);
+  double *part = arena_new_array(arena, double, BATCH *window);
   for (int b = 0; b < BATCH; b++)
     for (int w = 0; w < window; w++) part[b * window + w] = whole ? whole[b * length + begin[b] + w] : begin[b] + w;
   return part;
 }
 
 /* One random split; the largest difference from the whole. */
-static double split_difference(struct model_run *run, const struct model_case *model, const double *tokens, const struct tensor *whole,
-                               int length, int vocabulary) {
+static double split_difference(struct model_run *run, const struct model_case *model, const double *tokens,
+                               const struct tensor *whole, int length, int vocabulary) {
   const struct graph *step = run->program->step;
   int filled[BATCH] = {0};
   double worst = 0;
   for (int i = 0; i < run->program->states.count; i++) { /* caches hold the last split's rows: none may be seen */
     const struct state *state = run->program->states.items[i];
-    for (int64_t j = 0; state->role == ROLE_CACHE && j < axes_count(state->axes, state->axis_count); j++) run->states[i][j] = 1e3;
+    for (int64_t j = 0; state->role == ROLE_CACHE && j < axes_count(state->axes, state->axis_count); j++)
+      run->states[i][j] = 1e3;
   }
   bool done = false;
   while (!done) {
@@ -79,7 +81,7 @@ static void check_model(const struct model_case *model, bool with_passes) {
   const struct graph *predict = run.program->predict, *step = run.program->step;
   if (!CHECK(predict && step)) return;
   const int length = (int)run.program->generation->capacity, vocabulary = (int)run.program->generation->vocabulary;
-  double zero = 0, *tokens = arena_new_array(run.arena, double, BATCH * length);
+  double zero = 0, *tokens = arena_new_array(run.arena, double, BATCH *length);
   for (int i = 0; i < BATCH * length; i++) tokens[i] = check_below(vocabulary);
   set_input(&run, "step", &zero);
   set_input(&run, "steps", &zero);
@@ -92,15 +94,20 @@ static void check_model(const struct model_case *model, bool with_passes) {
   for (int i = 0; whole && i < SPLITS; i++)
     CHECK_NEAR(split_difference(&run, model, tokens, whole, length, vocabulary), 0, 1e-12);
   /* The comparison has something to compare: outputs differ from place to place. */
-  if (whole) CHECK(fabs(tensor_at(whole, NULL, "batch", 0, "seq", 1, 0) - tensor_at(whole, NULL, "batch", 1, "seq", 2, 0)) > 1e-6);
+  if (whole)
+    CHECK(fabs(tensor_at(whole, NULL, "batch", 0, "seq", 1, 0) - tensor_at(whole, NULL, "batch", 1, "seq", 2, 0)) >
+          1e-6);
   model_close(&run);
 }
 
 int main(void) {
-  static const char *const gpt[] = {"vocab=17", "pos=12", "embed=12", "head=3", "repeat.h=2", "batch=3", "generate.batch=3", NULL};
-  static const char *const llama[] = {"vocab=17", "seq=12", "embed=24", "kv=2", "group=2", "hidden=20", "repeat.layers=2", "batch=3", "generate.batch=3", NULL};
+  static const char *const gpt[] = {"vocab=17",   "pos=12",  "embed=12",         "head=3",
+                                    "repeat.h=2", "batch=3", "generate.batch=3", NULL};
+  static const char *const llama[] = {"vocab=17",        "seq=12",  "embed=24",         "kv=2", "group=2", "hidden=20",
+                                      "repeat.layers=2", "batch=3", "generate.batch=3", NULL};
   static const char *const sort[] = {"vocab=7", "repeat.h=2", "batch=3", "generate.batch=3", NULL};
-  static const char *const translate[] = {"vocab=17", "source=9", "seq=9", "embed=12", "head=3", "repeat.layers=2", "batch=3", "generate.batch=3", NULL};
+  static const char *const translate[] = {
+      "vocab=17", "source=9", "seq=9", "embed=12", "head=3", "repeat.layers=2", "batch=3", "generate.batch=3", NULL};
   static const struct model_case models[] = {{"specs/shakespeare.lam", gpt, "tokens", "logits"},
                                              {"specs/llama.lam", llama, "tokens", "logits"},
                                              {"specs/gpt-nano-sort.lam", sort, "tokens", "logits"},
