@@ -230,8 +230,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
   text_blank(part.text);
   writer->part_count = part.part_count;
   text_raw(writer->parts, text_string(part.text));
-  text_line(writer->text, "LAM_PARALLEL");
-  text_line(writer->text, "%s %s(%s);", loop, name, arguments);
+  text_line(writer->text, "LAM_PARALLEL %s %s(%s);", loop, name, arguments);
 }
 
 /* Compilers unroll it: a loop that asks for it says more to its reader than its copies would. */
@@ -269,9 +268,8 @@ static void print_loop(struct writer *writer, const struct statement *s) {
         print_part(writer, s, loop);
         break;
       }
-      if (parallel) text_line(writer->text, "LAM_PARALLEL");
       writer->in_parallel = true;
-      print_loop_body(writer, loop, &s->body);
+      print_loop_body(writer, parallel ? arena_format(writer->arena, "LAM_PARALLEL %s", loop) : loop, &s->body);
       if (parallel) writer->in_parallel = false;
       break;
     case LOOP_SERIAL:

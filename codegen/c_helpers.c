@@ -148,11 +148,13 @@ static const struct helper helpers[] = {
      "  return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);\n"
      "}\n"},
     {"avx2", "lam_draw_uniform_lanes",
-     "/* lam_draw_uniform for `element` and those that follow it. */\n"
-     "__m256 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element) {\n"
+     "/* lam_draw_uniform for `element` and those that follow it, `stride` apart. */\n"
+     "__m256 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
+     "uint32_t stride) {\n"
      "  const __m256i first = _mm256_set1_epi32((int32_t)0xD2511F53u), second = _mm256_set1_epi32((int32_t)0xCD9E8D57u);\n"
      "  __m256i a = _mm256_set1_epi32((int32_t)step), b = _mm256_set1_epi32((int32_t)example);\n"
-     "  __m256i c = _mm256_add_epi32(_mm256_set1_epi32((int32_t)(uint32_t)element), lam_lane_numbers());\n"
+     "  __m256i c = _mm256_mullo_epi32(lam_lane_numbers(), _mm256_set1_epi32((int32_t)stride));\n"
+     "  c = _mm256_add_epi32(_mm256_set1_epi32((int32_t)(uint32_t)element), c);\n"
      "  const __m256i top = _mm256_set1_epi32(INT32_MIN), start = _mm256_set1_epi32((int32_t)(uint32_t)element);\n"
      "  const __m256i wrapped = _mm256_cmpgt_epi32(_mm256_xor_si256(start, top), _mm256_xor_si256(c, top));\n"
      "  __m256i d = _mm256_sub_epi32(_mm256_set1_epi32((int32_t)(uint32_t)(element >> 32)), wrapped);\n"
@@ -238,11 +240,13 @@ static const struct helper helpers[] = {
      "  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);\n"
      "}\n"},
     {"avx512", "lam_draw_uniform_lanes",
-     "/* lam_draw_uniform for `element` and those that follow it. */\n"
-     "__m512 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element) {\n"
+     "/* lam_draw_uniform for `element` and those that follow it, `stride` apart. */\n"
+     "__m512 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
+     "uint32_t stride) {\n"
      "  const __m512i first = _mm512_set1_epi32((int32_t)0xD2511F53u), second = _mm512_set1_epi32((int32_t)0xCD9E8D57u);\n"
      "  __m512i a = _mm512_set1_epi32((int32_t)step), b = _mm512_set1_epi32((int32_t)example);\n"
-     "  __m512i c = _mm512_add_epi32(_mm512_set1_epi32((int32_t)(uint32_t)element), lam_lane_numbers());\n"
+     "  __m512i c = _mm512_mullo_epi32(lam_lane_numbers(), _mm512_set1_epi32((int32_t)stride));\n"
+     "  c = _mm512_add_epi32(_mm512_set1_epi32((int32_t)(uint32_t)element), c);\n"
      "  const __m512i start = _mm512_set1_epi32((int32_t)(uint32_t)element);\n"
      "  const __mmask16 wrapped = _mm512_cmplt_epu32_mask(c, start);\n"
      "  __m512i d = _mm512_set1_epi32((int32_t)(uint32_t)(element >> 32));\n"

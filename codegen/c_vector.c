@@ -239,17 +239,23 @@ static const char *convert(struct writer *writer, const struct expression *x) {
 
 static const char *whole_text(struct writer *writer, const struct expression *x);
 
-/* Uniform numbers for elements that follow each other, all at once. */
+/* Uniform numbers for elements at equal distances, all at once. */
 static const char *draw(struct writer *writer, const struct expression *x) {
-  const struct expression *base;
-  bool alike = x->distribution == DISTRIBUTION_UNIFORM && writer->simd->vector[OPERATION_random_uniform];
+  enum { FARTHEST = 1 << 26 }; /* so that the last lane's distance has 32 bits */
+  const struct expression *element = x->arguments[4];
+  int64_t stride;
+  bool alike = x->distribution == DISTRIBUTION_UNIFORM && writer->simd->vector[OPERATION_random_uniform] && element->type == TYPE_INDEX;
   for (int i = 0; i < 4 && alike; i++) alike = !has_lanes(writer, x->arguments[i]);
-  if (!alike || x->arguments[4]->type != TYPE_INDEX || !splits_lane(writer, x->arguments[4], &base)) return by_lanes(writer, x);
+  if (!alike || !expression_coefficient(element, writer->lane, &stride) || stride < 1 || stride > FARTHEST) return by_lanes(writer, x);
+  const struct expression *distance = index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), stride);
+  const struct expression *base = expression_apply(writer->arena, OP_sub, element, distance, NULL);
+  if (has_lanes(writer, base)) return by_lanes(writer, x);
   const char *texts[4];
-  struct piece arguments[5];
+  struct piece arguments[6];
   draw_counters(writer, x, texts);
   for (int i = 0; i < 4; i++) arguments[i] = piece_name(texts[i]);
   arguments[4] = scalar_piece(writer, base);
+  arguments[5] = piece_name(arena_format(writer->arena, "%lld", (long long)stride));
   return piece_fill(writer->arena, row(writer, OPERATION_random_uniform), arguments).text;
 }
 

@@ -139,7 +139,8 @@ static const struct expression *real(struct fixture *f, int depth) {
       if (choose(f, 2)) return expression_cast(arena, storages[choose(f, 6)], exact(f));
       const struct expression *const counters[5] = {expression_variable(arena, f->k), expression_number(arena, TYPE_INTEGER, 77),
                                                     expression_index(arena, 3),
-                                                    choose(f, 2) ? expression_load(arena, f->integers, f->at) : expression_number(arena, TYPE_INTEGER, 5), f->at};
+                                                    choose(f, 2) ? expression_load(arena, f->integers, f->at) : expression_number(arena, TYPE_INTEGER, 5),
+                                                    choose(f, 2) ? f->at : index_add(arena, index_multiply(arena, f->at, 1 << 20), expression_number(arena, TYPE_INDEX, 4294967290.0))};
       return expression_draw(arena, choose(f, 2) ? DISTRIBUTION_UNIFORM : DISTRIBUTION_NORMAL, counters);
     }
     case 10: {
