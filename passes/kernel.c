@@ -136,6 +136,14 @@ struct operand kernel_let(struct kernel *kernel, int level, const char *name, co
   return (struct operand){expression_variable(kernel->arena, variable), level};
 }
 
+struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x) {
+  if (x.count != 1 || x.terms[0].atom->kind == ATOM_VARIABLE) return x;
+  int64_t low, high;
+  linear_range(x, &low, &high);
+  struct operand let = kernel_let(kernel, kernel->depth, name, linear_expression(kernel->arena, x));
+  return linear_variable(kernel->arena, let.x->variable, high, 1, kernel->depth);
+}
+
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count) {
   return block_array(kernel->arena, kernel_block(kernel), name, type, memory, count);
 }

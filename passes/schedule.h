@@ -192,6 +192,8 @@ void kernel_close_to(struct kernel *kernel, int depth);
 struct block *kernel_block(struct kernel *kernel);
 /* A let in the scope `level`, before what is open there. */
 struct operand kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x);
+/* The sum itself when it is plain, else a let for it in the present scope. */
+struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x);
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);
 void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x);
 int kernel_level(struct kernel *kernel, const struct expression *x);

@@ -1,0 +1,76 @@
+/* A contraction on its way to loops: shared by the files that choose (schedule_contract.c), pack (contract_pack.c) and multiply
+   (contract_tile.c, contract_dot.c). */
+#ifndef PASSES_CONTRACT_H
+#define PASSES_CONTRACT_H
+
+#include "passes/schedule.h"
+
+enum { PARALLEL_FLOPS = 1 << 17 }; /* below this, one thread does it */
+
+/* One dimension of the iteration space: axes merged, with the strides along it. */
+struct dimension {
+  const struct axis *axis; /* for its name, and its length when it has a run-time size */
+  int64_t extent;
+  int64_t a, b, c, initial;
+};
+
+struct group {
+  struct dimension items[MAX_AXES];
+  int count;
+};
+
+enum packing { PACK_NOT, PACK_TASK, PACK_BUFFER };
+
+struct contraction {
+  struct scheduler *s;
+  const struct value *value;
+  const struct value *a_value, *b_value;
+  const struct value *named; /* the addition that the contraction is part of, or itself */
+  struct place a, b, c;
+  struct place initial; /* what is added to; no buffer: nothing */
+  struct group batch, m, n, k; /* outermost first */
+  struct dimension row, column, depth; /* the ones that tiles run over; the rest are loops around */
+  int rows, vectors, width;
+  enum packing packing;
+  struct buffer *packed;
+  int64_t k_piece;
+  int64_t panels, tiles, tail_columns, tail_rows; /* when the extents are constants */
+  int64_t block_panels, block_tiles, blocks_n, blocks_m;
+};
+
+/* Loops over batch, m and n axes that tiles do not run over: those of constant length from one task number, which is taken apart;
+   the others are opened as serial loops. Each coordinate is added to the offsets. */
+struct position {
+  struct array *a, *b, *c, *initial;
+  struct linear a_at, b_at, c_at, initial_at;
+  int64_t b_step;       /* between k and k + 1 */
+  int64_t panel_stride; /* between panels */
+  const struct expression *depth;
+  bool adds;            /* to what is in c */
+  bool begins;          /* with what is in `initial` */
+  int64_t initial_row;
+};
+
+/* The tasks that the loops around make, those of constant length. */
+int64_t contract_tasks(const struct contraction *x);
+/* Sets the offsets for `task`, and opens loops for what has a run-time length. */
+void contract_around(struct kernel *k, const struct contraction *x, struct linear task, struct position *at);
+/* The kernel with its pointers bound, and offsets of 0. */
+struct kernel *contract_kernel(struct contraction *x, struct position *at);
+void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at, struct position *position);
+const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension);
+int64_t divide_up(int64_t x, int64_t y);
+
+/* Panels [first, first + count) of one k piece, from b to `to`; the last panel of b may be narrower. `packed_at` is where the first
+   goes, `panel_stride` what is between two. */
+void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
+                 struct linear packed_at, struct linear first, const struct expression *count, int64_t bound,
+                 enum loop_kind loop, const struct expression *depth, int64_t depth_bound, int64_t panel_stride);
+/* b packed by a kernel of its own into x->packed. */
+void contract_pack(struct contraction *x);
+/* The product by register tiles. */
+void contract_tiles(struct contraction *x);
+/* The product as sums along k, for few rows where k is contiguous in both operands: decoding. */
+void contract_dot(struct contraction *x);
+
+#endif

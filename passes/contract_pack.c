@@ -1,0 +1,88 @@
+/* B in panels as wide as a tile, so that tiles read it from beginning to end. */
+#include "passes/contract.h"
+
+/* One panel: `width` columns from `column` on, all of the k piece; beyond the last column zeros. The panel's place in `to` is
+   at `to_at`, its first element's in b at `from_at`. */
+static void pack_panel(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
+                       struct linear to_at, const struct expression *depth, int64_t bound, int64_t columns) {
+  struct arena *arena = k->arena;
+  int lanes = x->s->target->lanes;
+  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, bound, 1);
+  from_at = linear_add(arena, from_at, linear_scale(arena, step, x->depth.b));
+  to_at = linear_add(arena, to_at, linear_scale(arena, step, x->width));
+  for (int v = 0; v < x->vectors; v++) {
+    int depth_before = k->depth;
+    struct linear to_vector = linear_add(arena, to_at, linear_constant((int64_t)v * lanes));
+    struct linear from_vector = linear_add(arena, from_at, linear_constant((int64_t)v * lanes * x->column.b));
+    int64_t left = columns - (int64_t)v * lanes;
+    const struct expression *zero = expression_number(arena, TYPE_REAL, 0);
+    if (left < lanes) {
+      struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+      kernel_store(k, to, linear_add(arena, to_vector, lane), zero);
+      kernel_close_to(k, depth_before);
+    }
+    if (left <= 0) continue;
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    if (left < lanes) kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, left), NULL));
+    struct linear source = linear_add(arena, from_vector, linear_scale(arena, lane, x->column.b));
+    kernel_store(k, to, linear_add(arena, to_vector, lane), expression_load(arena, from, linear_expression(arena, source)));
+    kernel_close_to(k, depth_before);
+  }
+  kernel_end(k);
+}
+
+void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
+                        struct linear packed_at, struct linear first, const struct expression *count, int64_t bound,
+                        enum loop_kind loop, const struct expression *depth, int64_t depth_bound, int64_t panel_stride) {
+  struct arena *arena = k->arena;
+  int depth_before = k->depth;
+  struct linear number = kernel_loop(k, loop, "panel", count, bound, 1);
+  struct linear panel = linear_add(arena, first, number);
+  from_at = linear_add(arena, from_at, linear_scale(arena, panel, x->width * x->column.b));
+  packed_at = linear_add(arena, packed_at, linear_scale(arena, number, panel_stride));
+  if (x->tail_columns == 0) {
+    pack_panel(k, x, from, from_at, to, packed_at, depth, depth_bound, x->width);
+  } else {
+    const struct expression *last = expression_index(arena, x->panels - 1), *at = linear_expression(arena, panel);
+    if (x->panels > 1) {
+      kernel_if(k, expression_apply(arena, OP_lt, at, last, NULL));
+      pack_panel(k, x, from, from_at, to, packed_at, depth, depth_bound, x->width);
+      kernel_end(k);
+      kernel_if(k, expression_apply(arena, OP_eq, at, last, NULL));
+    }
+    pack_panel(k, x, from, from_at, to, packed_at, depth, depth_bound, x->tail_columns);
+  }
+  kernel_close_to(k, depth_before);
+}
+
+/* Packed: for each k piece, panels of [k][width]. */
+void contract_pack(struct contraction *x) {
+  struct scheduler *s = x->s;
+  struct arena *arena = s->arena;
+  const char *comment = arena_format(arena, "%s in panels of %d columns", x->b.buffer->comment, x->width);
+  const struct value *base = x->b_value;
+  while (!base->name && base->op != OP_state && !s->notes[base->id].place && base->input_count > 0) base = base->inputs[0];
+  struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * x->depth.extent, comment);
+  x->packed = buffer;
+  struct kernel *k = kernel_new(s, &(struct value){.op = OP_contract}, arena_format(arena, "pack_%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent));
+  k->launch->label = x->b.buffer->label;
+  k->launch->origin = x->value->origin;
+  k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
+  struct array *from = kernel_window(k, x->b.buffer, x->b.offset, false), *to = kernel_pointer(k, buffer, true);
+  int64_t pieces = divide_up(x->depth.extent, x->k_piece), last = x->depth.extent - (pieces - 1) * x->k_piece;
+  bool parallel = (double)x->depth.extent * (double)x->column.extent >= 1 << 14;
+  for (int piece = 0; piece < 2; piece++) {
+    int64_t count = piece == 0 ? (last == x->k_piece ? pieces : pieces - 1) : (last == x->k_piece ? 0 : 1);
+    if (count == 0) continue;
+    int64_t first = piece == 0 ? 0 : pieces - 1, depth = piece == 0 ? x->k_piece : last;
+    struct linear number = linear_constant(0);
+    if (count > 1) number = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, count), count, 1);
+    number = linear_add(arena, number, linear_constant(first));
+    struct linear from_at = linear_scale(arena, number, x->k_piece * x->depth.b);
+    struct linear to_at = linear_scale(arena, number, x->k_piece * x->panels * x->width);
+    pack_panels(k, x, from, from_at, to, to_at, linear_constant(0), expression_index(arena, x->panels), x->panels,
+                parallel ? LOOP_PARALLEL : LOOP_SERIAL, expression_index(arena, depth), depth, depth * x->width);
+    kernel_close_to(k, 0);
+  }
+  kernel_finish(k);
+}

@@ -1,0 +1,208 @@
+/* Contractions by register tiles: loops of tasks, blocks and pieces around the helpers of schedule_tile.c. */
+#include "passes/contract.h"
+
+static void push_pointer(struct arena *arena, struct statement *call, struct array *array, struct linear at) {
+  array_push(arena, &call->arguments, (struct argument){array, linear_expression(arena, at)});
+}
+
+static void push_number(struct arena *arena, struct statement *call, const struct expression *x) {
+  array_push(arena, &call->arguments, (struct argument){NULL, x});
+}
+
+static void call_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, struct linear panel,
+                      struct linear local_panel, int rows, const struct expression *columns) {
+  struct arena *arena = k->arena;
+  struct tile tile = {rows, x->vectors, columns != NULL, at->adds ? TILE_FROM_RESULT : at->begins ? TILE_FROM_INITIAL : TILE_FROM_ZERO};
+  struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, tile));
+  struct linear column = linear_scale(arena, panel, x->width);
+  push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
+  push_number(arena, call, expression_index(arena, x->row.a));
+  push_number(arena, call, expression_index(arena, x->depth.a));
+  push_pointer(arena, call, at->b, linear_add(arena, at->b_at, linear_scale(arena, local_panel, at->panel_stride)));
+  push_number(arena, call, expression_index(arena, at->b_step));
+  push_number(arena, call, at->depth);
+  struct linear c_at = linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column));
+  if (tile.begin == TILE_FROM_INITIAL) {
+    struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
+    push_pointer(arena, call, at->initial, linear_add(arena, at->initial_at, offset));
+    push_number(arena, call, expression_index(arena, at->initial_row));
+  }
+  push_pointer(arena, call, at->c, c_at);
+  push_number(arena, call, expression_index(arena, x->row.c));
+  if (columns) push_number(arena, call, columns);
+}
+
+/* All panels of a block for the rows of one tile. `block` is the n block's number. */
+static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, int rows,
+                           struct linear block) {
+  struct arena *arena = k->arena;
+  int depth = k->depth;
+  struct linear first = linear_scale(arena, block, x->block_panels);
+  bool local = x->packing == PACK_TASK;
+  if (x->column.axis->size) {
+    const struct expression *extent = kernel_extent(k, x->column.axis), *width = expression_index(arena, x->width);
+    const struct expression *rounded = expression_apply(arena, OP_add, extent, expression_index(arena, x->width - 1), NULL);
+    struct linear panel = kernel_loop(k, LOOP_SERIAL, "panel", expression_apply(arena, OP_quotient, rounded, width, NULL), x->panels, 1);
+    const struct expression *left = expression_apply(arena, OP_sub, extent, linear_expression(arena, linear_scale(arena, panel, x->width)), NULL);
+    call_tile(k, x, at, row, panel, panel, rows, expression_apply(arena, OP_min, left, width, NULL));
+    kernel_close_to(k, depth);
+    return;
+  }
+  int64_t whole = x->panels - (x->tail_columns ? 1 : 0);
+  if (whole > 0) {
+    struct linear number = linear_constant(0);
+    if (x->blocks_n > 1 || x->block_panels > 1 || whole > 1) {
+      const struct expression *count = expression_index(arena, x->block_panels);
+      int64_t bound = x->block_panels;
+      if (x->blocks_n == 1) {
+        count = expression_index(arena, whole), bound = whole;
+      } else if (whole % x->block_panels) {
+        const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
+        count = expression_apply(arena, OP_min, left, count, NULL);
+      }
+      number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
+    }
+    struct linear panel = linear_add(arena, first, number);
+    call_tile(k, x, at, row, panel, local ? number : panel, rows, NULL);
+    kernel_close_to(k, depth);
+  }
+  if (x->tail_columns) {
+    struct linear panel = linear_constant(whole), local_panel = panel;
+    if (local) local_panel = linear_constant(whole % x->block_panels);
+    if (x->blocks_n > 1)
+      kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block), expression_index(arena, x->blocks_n - 1), NULL));
+    call_tile(k, x, at, row, panel, local_panel, rows, expression_index(arena, x->tail_columns));
+    kernel_close_to(k, depth);
+  }
+}
+
+static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at, struct linear block_m, struct linear block_n) {
+  struct arena *arena = k->arena;
+  int depth = k->depth;
+  if (x->row.axis->size) {
+    const struct expression *extent = kernel_extent(k, x->row.axis), *rows = expression_index(arena, x->rows);
+    struct linear tile = kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
+    panels_of_tile(k, x, at, linear_scale(arena, tile, x->rows), x->rows, block_n);
+    kernel_close_to(k, depth);
+    if (x->rows == 1) return;
+    const struct expression *rest = expression_apply(arena, OP_mod, extent, rows, NULL);
+    const struct expression *before = expression_apply(arena, OP_sub, extent, rest, NULL);
+    struct linear row = kernel_loop(k, LOOP_SERIAL, "row", rest, x->rows - 1, 1);
+    row = linear_add(arena, row, linear_from(arena, before, 0, x->row.extent - 1, 0));
+    panels_of_tile(k, x, at, row, 1, block_n);
+    kernel_close_to(k, depth);
+    return;
+  }
+  struct linear first = linear_scale(arena, block_m, x->block_tiles);
+  if (x->tiles > 0) {
+    const struct expression *count = expression_index(arena, x->block_tiles);
+    if (x->tiles % x->block_tiles) {
+      const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->tiles), linear_expression(arena, first), NULL);
+      count = expression_apply(arena, OP_min, left, count, NULL);
+    }
+    struct linear tile = linear_constant(0);
+    if (x->block_tiles > 1) tile = kernel_loop(k, LOOP_SERIAL, "tile", count, x->block_tiles, 1);
+    panels_of_tile(k, x, at, linear_scale(arena, linear_add(arena, first, tile), x->rows), x->rows, block_n);
+    kernel_close_to(k, depth);
+  }
+  if (x->tail_rows) {
+    if (x->blocks_m > 1)
+      kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block_m), expression_index(arena, x->blocks_m - 1), NULL));
+    panels_of_tile(k, x, at, linear_constant(x->tiles * x->rows), (int)x->tail_rows, block_n);
+    kernel_close_to(k, depth);
+  }
+}
+
+/* One piece of k from `k_first`, `depth` long. */
+static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, struct linear k_first,
+                           const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n, bool again) {
+  struct arena *arena = k->arena;
+  at.depth = depth;
+  at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
+  at.adds = again;
+  switch (x->packing) {
+  case PACK_NOT: at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b)); break;
+  case PACK_BUFFER:
+    at.panel_stride = bound * x->width;
+    at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->panels * x->width));
+    break;
+  case PACK_TASK: {
+    struct array *packed = kernel_array(k, "packed", TYPE_REAL, MEMORY_STACK, x->block_panels * x->width * bound);
+    struct linear from_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b));
+    struct linear first = linear_scale(arena, block_n, x->block_panels);
+    const struct expression *count = expression_index(arena, x->block_panels);
+    if (x->panels % x->block_panels) {
+      const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
+      count = expression_apply(arena, OP_min, left, count, NULL);
+    }
+    pack_panels(k, x, at.b, from_at, packed, linear_constant(0), first, count, x->block_panels, LOOP_SERIAL, depth, bound, bound * x->width);
+    at.b = packed;
+    at.b_at = linear_constant(0);
+    at.b_step = x->width;
+    at.panel_stride = bound * x->width;
+    break;
+  }
+  }
+  tiles_of_block(k, x, &at, block_m, block_n);
+}
+
+/* Axes of the sum that did not merge run in order, each adding to what is there: zeros, or what it begins with, at first. */
+static void begin_sums(struct kernel *k, const struct contraction *x, struct position *at) {
+  struct arena *arena = k->arena;
+  int depth = k->depth;
+  struct linear row = linear_constant(0);
+  if (x->row.extent > 1 || x->row.axis->size) row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1);
+  struct linear column = kernel_loop(k, LOOP_SERIAL, "column", contract_extent(k, &x->column), x->column.extent, 1);
+  const struct expression *start = expression_number(arena, TYPE_REAL, 0);
+  if (at->begins) {
+    struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
+    start = expression_load(arena, at->initial, linear_expression(arena, linear_add(arena, at->initial_at, offset)));
+  }
+  kernel_store(k, at->c, linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column)), start);
+  kernel_close_to(k, depth);
+  for (int i = 0; i < x->k.count; i++) {
+    const struct dimension *dimension = &x->k.items[i];
+    struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, dimension->axis->name), contract_extent(k, dimension), dimension->extent, 1);
+    contract_add_offsets(arena, dimension, along, at);
+  }
+}
+
+void contract_tiles(struct contraction *x) {
+  struct arena *arena = x->s->arena;
+  struct position at;
+  struct kernel *k = contract_kernel(x, &at);
+  if (x->packing == PACK_BUFFER) at.b_step = x->width;
+  int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
+  double flops = 2.0 * (double)tasks * (double)(x->block_tiles > 0 ? x->block_tiles : 1) * x->rows * (double)x->block_panels * x->width * (double)x->depth.extent;
+  struct linear task = linear_constant(0), block_m = task, block_n = task;
+  if (tasks > 1) {
+    task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
+    if (x->blocks_m > 1) block_m = linear_mod(arena, task, x->blocks_m), task = linear_quotient(arena, task, x->blocks_m);
+    if (x->blocks_n > 1) block_n = linear_mod(arena, task, x->blocks_n), task = linear_quotient(arena, task, x->blocks_n);
+  }
+  block_m = kernel_named(k, "row_block", block_m);
+  block_n = kernel_named(k, "column_block", block_n);
+  contract_around(k, x, task, &at);
+  if (x->k.count > 0) begin_sums(k, x, &at);
+  bool summed = x->k.count > 0;
+  if (x->depth.axis->size) {
+    piece_of_block(k, x, at, linear_constant(0), kernel_extent(k, x->depth.axis), x->depth.extent, block_m, block_n, summed);
+  } else {
+    int64_t pieces = divide_up(x->depth.extent, x->k_piece), last = x->depth.extent - (pieces - 1) * x->k_piece;
+    int depth = k->depth;
+    int64_t first = pieces == 1 ? last : x->k_piece;
+    piece_of_block(k, x, at, linear_constant(0), expression_index(arena, first), first, block_m, block_n, summed);
+    int64_t middle = pieces - 1 - (last != x->k_piece);
+    if (pieces > 1 && middle > 0) {
+      struct linear piece = linear_constant(0);
+      if (middle > 1) piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, middle), middle, 1);
+      piece = linear_scale(arena, linear_add(arena, piece, linear_constant(1)), x->k_piece);
+      piece_of_block(k, x, at, piece, expression_index(arena, x->k_piece), x->k_piece, block_m, block_n, true);
+      kernel_close_to(k, depth);
+    }
+    if (pieces > 1 && last != x->k_piece)
+      piece_of_block(k, x, at, linear_constant((pieces - 1) * x->k_piece), expression_index(arena, last), last, block_m, block_n, true);
+  }
+  kernel_close_to(k, 0);
+  kernel_finish(k);
+}
