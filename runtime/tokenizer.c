@@ -55,6 +55,7 @@ void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned c
     if (pass) vocabulary->codes = lam_allocate(vocabulary->count, sizeof *vocabulary->codes);
     vocabulary->count = 0;
     for (uint32_t code = 0; code < LAM_CODE_POINTS; code++) {
+      if (!set[code / 8]) code |= 7; /* none of these eight */
       if (!(set[code / 8] >> code % 8 & 1)) continue;
       if (pass) vocabulary->codes[vocabulary->count] = code;
       vocabulary->count++;

@@ -156,6 +156,7 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
       if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
       return 1;
     }
+    double paused = lam_seconds(); /* speed is that of steps alone */
     if (settings->evaluate_every > 0 && run->step % settings->evaluate_every == 0) {
       lam_training_evaluate(training);
       evaluated = run->step;
@@ -164,6 +165,7 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
       if (!lam_checkpoint_save(training->program, run, training->path)) return 1;
       saved = run->step;
     }
+    training->progress.start += lam_seconds() - paused;
   }
   if (!lam_interrupted && evaluated != run->step) lam_training_evaluate(training);
   lam_progress_end(&training->progress);
