@@ -199,6 +199,7 @@ struct total {
 static void begin_sums(struct total *t) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
+  add_locals(k, t->cluster); /* the sums may be of what the cluster itself makes, which is in no buffer yet */
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
@@ -314,7 +315,6 @@ static void store_partials(struct total *t, struct buffer **partials, struct lin
 static void finish_totals(struct total *t, const struct expression **sums) {
   struct kernel *k = t->k;
   struct coordinates at = {0};
-  add_locals(k, t->cluster);
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
     if (is_reduction(value)) kernel_remember(k, value, &at, kernel_let(k, k->depth, value_title(k->arena, value), sums[i]));
@@ -327,6 +327,7 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
   struct scheduler *s = t->s;
   struct arena *arena = s->arena;
   struct kernel *k = t->k = kernel_new(s, t->cluster->values.items[0], cluster_title(s, t->cluster, "total"));
+  add_locals(k, t->cluster);
   k->any_count = true;
   const struct expression **sums = arena_new_array(arena, const struct expression *, t->cluster->values.count);
   struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
