@@ -56,7 +56,7 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
       int64_t bound = x->block_panels;
       if (x->blocks_n == 1) {
         count = expression_index(arena, whole), bound = whole;
-      } else if (whole % x->block_panels) {
+      } else if (x->blocks_n * x->block_panels != whole) {
         const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
         count = expression_apply(arena, OP_min, left, count, NULL);
       }

@@ -1,0 +1,150 @@
+/* Contractions of many shapes, in every layout that training and decoding meet, as compiled C for each target against the
+   interpreter: whole tiles and all kinds of tails, sums in pieces, packed and not. */
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "codegen/codegen.h"
+#include "passes/passes.h"
+#include "tests/harness/run_module.h"
+#include "tests/unit/check.h"
+
+#ifdef __SANITIZE_ADDRESS__
+static const char flags[] = "-g -fsanitize=address";
+#else
+static const char flags[] = "";
+#endif
+
+struct shape {
+  int64_t batch, m, k, n;
+};
+
+static const struct shape shapes[] = {
+    {1, 1, 16, 24},   {1, 1, 768, 65},   {2, 2, 40, 33},   {3, 3, 5, 7},     {1, 5, 64, 64},   {2, 12, 32, 32},
+    {2, 13, 37, 27},  {4, 24, 96, 48},   {3, 31, 129, 17}, {1, 64, 128, 65}, {2, 50, 1000, 40}, {1, 96, 1536, 64},
+    {2, 130, 70, 200}, {1, 37, 800, 97}, {1, 48, 64, 640}, {5, 7, 33, 4},    {2, 100, 8, 3},
+};
+
+struct built {
+  struct sample *sample;
+  struct module *module;
+};
+
+static struct axis *axis(struct graph *graph, const char *name, int64_t extent) {
+  return axis_new(graph, name, extent, (struct span){0});
+}
+
+static void add_content(struct sample *sample, const char *name, bool is_state, int64_t count) {
+  double *data = arena_new_array(sample->arena, double, count);
+  fill_value(data, count, KIND_REAL, NULL, name);
+  array_push(sample->arena, &sample->contents, (struct content){name, is_state, count, data});
+}
+
+static struct value *input(struct sample *sample, const char *name, struct axis *x, struct axis *y, struct axis *z) {
+  struct axis *axes[] = {x, y, z};
+  struct value *value = build_input(sample->graph, name, KIND_REAL, NULL, axes, z ? 3 : 2);
+  add_content(sample, name, false, value_count(value));
+  return value;
+}
+
+static struct value *parameter(struct sample *sample, const char *name, struct axis *x, struct axis *y) {
+  struct state *state = arena_new_struct(sample->arena, struct state);
+  state->name = name;
+  state->axes = arena_new_array(sample->arena, struct axis *, 2);
+  state->axes[state->axis_count++] = x;
+  if (y) state->axes[state->axis_count++] = y;
+  array_push(sample->arena, &sample->program.states, state);
+  struct value *value = build_state(sample->graph, state);
+  add_content(sample, name, true, value_count(value));
+  return value;
+}
+
+/* A layer and its way back, with both orders of the weight; and products for each element of a batch. */
+static struct sample *sample_of(struct arena *arena, struct shape shape) {
+  struct sample *sample = arena_new_struct(arena, struct sample);
+  sample->arena = arena;
+  sample->stage = STAGE_FLAT;
+  sample->program.arena = arena;
+  sample->program.name = "contract";
+  struct graph *g = sample->graph = graph_new(arena, "predict", &sample->program.next_axis);
+  sample->program.predict = g;
+  struct axis *batch = axis(g, "batch", shape.batch), *seq = axis(g, "seq", shape.m), *in = axis(g, "in", shape.k);
+  struct axis *out = axis(g, "out", shape.n), *past = axis(g, "past", shape.m), *rows[] = {batch, seq};
+  struct value *x = input(sample, "x", batch, seq, in), *dy = input(sample, "dy", batch, seq, out);
+  struct value *w = parameter(sample, "w", in, out), *v = parameter(sample, "v", out, in);
+  struct value *bias = parameter(sample, "bias", out, NULL);
+  struct value *y = build_binary(g, OP_add, build_contract(g, x, w, &in, 1), bias);
+  graph_add_output(g, "y", y);
+  graph_add_output(g, "z", build_contract(g, build_unary(g, OP_tanh, x), v, &in, 1));
+  graph_add_output(g, "dw", build_contract(g, x, dy, rows, 2));
+  struct value *dx = build_binary(g, OP_add, build_contract(g, dy, w, &out, 1), build_contract(g, dy, v, &out, 1));
+  graph_add_output(g, "dx", dx);
+  struct value *scores = build_contract(g, x, build_rename(g, x, seq, past), &in, 1);
+  graph_add_output(g, "scores", scores);
+  graph_add_output(g, "mixed", build_contract(g, scores, build_rename(g, y, seq, past), &past, 1));
+  return sample;
+}
+
+static void *compile(struct arena *arena, const char *folder, const char *name, const char *source) {
+  const char *file = arena_format(arena, "%s/%s.c", folder, name), *library = arena_format(arena, "%s/%s.so", folder, name);
+  FILE *out = fopen(file, "w");
+  if (!CHECK(out != NULL)) return NULL;
+  fputs(source, out);
+  fclose(out);
+  const char *command = arena_format(arena, "cc -std=c11 -O1 -Wall -Wextra -Werror -shared -fPIC %s -o %s %s -lm", flags, library, file);
+  if (!CHECK(system(command) == 0)) return NULL;
+  void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  CHECK(handle != NULL);
+  return handle;
+}
+
+static void check_target(const struct target *target, const char *folder) {
+  enum { SHAPES = sizeof shapes / sizeof *shapes };
+  struct arena *arena = arena_new();
+  struct module all = {.arena = arena, .name = target->name};
+  struct built built[SHAPES];
+  for (int i = 0; i < SHAPES; i++) {
+    built[i].sample = sample_of(arena, shapes[i]);
+    struct pass_options options = {.pipeline = "fuse,plan", .target = target};
+    built[i].module = run_schedules(&built[i].sample->program, &options, diagnostics_new(arena));
+    for (int j = 0; j < built[i].module->functions.count; j++) {
+      struct function *function = built[i].module->functions.items[j];
+      function->name = arena_format(arena, "s%d_%s", i, function->name);
+      CHECK_STRING(function_verify(arena, function), NULL);
+      array_push(arena, &all.functions, function);
+    }
+  }
+  char *source = NULL;
+  size_t length = 0;
+  FILE *stream = open_memstream(&source, &length);
+  if (!stream) abort();
+  fputs(emit_functions(arena, &all, target), stream);
+  for (int i = 0; i < SHAPES; i++)
+    fputs(caller_text(arena, built[i].module, built[i].module->routines.items[0], arena_format(arena, "s%d", i), target->double_precision), stream);
+  fclose(stream);
+  void *handle = compile(arena, folder, target->name, source);
+  for (int i = 0; handle && i < SHAPES; i++) {
+    void *code = dlsym(handle, arena_format(arena, "s%d", i));
+    compiled_routine *routine;
+    memcpy(&routine, &code, sizeof code);
+    const char *wrong = compare_compiled(built[i].sample, built[i].module, built[i].module->routines.items[0], routine,
+                                         target->double_precision, target->double_precision ? 1e-10 : 2e-5);
+    if (!CHECK_STRING(wrong, NULL)) printf("target %s, shape %d\n", target->name, i);
+  }
+  if (handle) dlclose(handle);
+  free(source);
+  arena_free(arena);
+}
+
+int main(void) {
+  char folder[] = "/tmp/lamella-contract-XXXXXX";
+  if (!CHECK(mkdtemp(folder) != NULL)) return check_done("contract");
+  for (int i = 0; target_at(i); i++) {
+    if (target_runs_here(target_at(i))) check_target(target_at(i), folder);
+    else SKIP(target_at(i)->name);
+  }
+  char command[64];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  if (!check_totals.failed) CHECK(system(command) == 0);
+  return check_done("contract");
+}
