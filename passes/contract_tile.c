@@ -12,7 +12,10 @@ static void push_number(struct arena *arena, struct statement *call, const struc
 static void call_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, struct linear panel,
                       struct linear local_panel, int rows, const struct expression *columns) {
   struct arena *arena = k->arena;
-  struct tile tile = {rows, x->vectors, columns != NULL, at->adds ? TILE_FROM_RESULT : at->begins ? TILE_FROM_INITIAL : TILE_FROM_ZERO};
+  int vectors = x->vectors, lanes = x->s->target->lanes;
+  /* A tail needs no more vectors than it has columns. */
+  if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
+  struct tile tile = {rows, vectors, columns != NULL, at->adds ? TILE_FROM_RESULT : at->begins ? TILE_FROM_INITIAL : TILE_FROM_ZERO};
   struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, tile));
   struct linear column = linear_scale(arena, panel, x->width);
   push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));

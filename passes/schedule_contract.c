@@ -17,6 +17,7 @@ enum {
   TASKS = 16,             /* wanted at least, so that any common number of threads shares them evenly */
   PACK_ELEMENTS = 1 << 13, /* a panel of b up to this is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* a task's own packed b at most */
+  WIDEST = 8,             /* vectors of a panel */
   FEW_ROWS = 4,           /* below this, packing b costs as much as multiplying by it */
   SMALL_WORK = 1 << 12    /* multiplications below which tiles are not worth their code */
 };
@@ -116,13 +117,19 @@ static void choose_tile(struct contraction *x) {
   x->vectors = target->tile_vectors;
   if (vectors < x->vectors) x->vectors = (int)vectors;
   else if (vectors % x->vectors && vectors % (x->vectors + 1) == 0 && target->registers >= 32) x->vectors++;
+  /* Few rows: wide panels, so that b is read in long runs. */
+  if (x->row.axis->size || x->row.extent < FEW_ROWS) {
+    int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent, wide = (target->registers - 4) / (rows + 1);
+    x->vectors = wide > WIDEST ? WIDEST : wide < 1 ? 1 : wide;
+    if (vectors < x->vectors) x->vectors = (int)vectors;
+  }
   int most = target->tile_rows * target->tile_vectors / x->vectors;
   if (most > target->registers / 2 - 2 && x->vectors == 1) most = target->registers / 2 - 2;
   if (most < target->tile_rows / 2) most = target->tile_rows / 2;
   if (most < 1) most = 1;
   x->rows = most;
   if (x->row.axis->size) {
-    x->rows = most < 4 ? most : 4;
+    x->rows = FEW_ROWS;
   } else if (x->row.extent < most) {
     x->rows = (int)x->row.extent;
   } else {
