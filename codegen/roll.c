@@ -10,10 +10,10 @@ static const struct launch_argument *at(struct launch *const *launches, const st
   return &launches[roll->first + position + copy * roll->period]->arguments.items[argument];
 }
 
-/* Copies of one name that can stand in one array of pointers. */
+/* Copies of one name that can stand in one array of pointers; inputs and outputs have a field each. */
 static bool same_family(const struct buffer *x, const struct buffer *y) {
   return x == y ||
-         (x->copy >= 0 && y->copy >= 0 && x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
+         (x->role != BUFFER_INPUT && x->role != BUFFER_OUTPUT && x->copy >= 0 && y->copy >= 0 && x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
 }
 
 /* Whether the copies from `low` to before `high` are regular, and how. */
