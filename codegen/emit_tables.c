@@ -6,7 +6,6 @@
 #include "codegen/c_print.h"
 #include "codegen/emit.h"
 
-enum { MAX_RANK = 8 }; /* LAM_MAX_RANK */
 
 static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
                                            "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};

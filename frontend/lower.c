@@ -200,7 +200,10 @@ static void lower_graphs(struct lowering *lowering) {
   /* One graph's errors are mostly those of the next, so the first to have some ends the work. */
   if (!diagnostics->error_count) program->predict = lower_predict(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
-  if (lowering->data) finish_synthesize(lowering);
+  if (lowering->data) {
+    check_unread_columns(lowering);
+    finish_synthesize(lowering);
+  }
 }
 
 /* Parameters first, in the order of declaration; then the rest as they came. */

@@ -403,6 +403,8 @@ const char *supplied_text(struct lowering *lowering);
 void feed_model_input(struct lowering *lowering, const struct ast_signature *signature, const struct value *input);
 /* Ends the graph "synthesize", which read_data_settings began, with an output for each column in use. */
 void finish_synthesize(struct lowering *lowering);
+/* Reports columns that nothing reads and whose name is nearly a setting's. */
+void check_unread_columns(struct lowering *lowering);
 
 /* --- lower_generate.c --------------------------------------------------------------------------------------------- */
 

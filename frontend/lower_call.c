@@ -75,9 +75,9 @@ bool check_signature(struct lowering *lowering, const struct ast_signature *sign
   }
   const char *type = signature->type.text;
   enum kind kind = value->kind;
-  if (signature->range.text || (type && !strncmp(type, "int", 3)))
+  if (signature->range.text || (type && (!strcmp(type, "int") || !strcmp(type, "integer"))))
     kind = KIND_INTEGER;
-  else if (type && !strncmp(type, "bool", 4))
+  else if (type && (!strcmp(type, "bool") || !strcmp(type, "boolean")))
     kind = KIND_BOOLEAN;
   else if (type && !strcmp(type, "real"))
     kind = KIND_REAL;

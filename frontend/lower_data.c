@@ -25,21 +25,21 @@ static const struct {
 } text_columns[] = {
     {"tokens", FEATURE_TOKENS}, {"next", FEATURE_NEXT}, {"weight", FEATURE_WEIGHT}, {"target", FEATURE_TARGET}};
 
-static bool is_setting(enum data_source source, const char *name) {
+/* The settings of data from that source. */
+static const char *const *settings_of(enum data_source source, int *count) {
   switch (source) {
-    case DATA_TEXT:
-      for (size_t i = 0; i < sizeof text_settings / sizeof *text_settings; i++)
-        if (!strcmp(text_settings[i], name)) return true;
-      break;
-    case DATA_CSV:
-      for (size_t i = 0; i < sizeof csv_settings / sizeof *csv_settings; i++)
-        if (!strcmp(csv_settings[i], name)) return true;
-      break;
-    case DATA_SYNTHETIC:
-      for (size_t i = 0; i < sizeof synthetic_settings / sizeof *synthetic_settings; i++)
-        if (!strcmp(synthetic_settings[i], name)) return true;
-      break;
+    case DATA_TEXT: return *count = sizeof text_settings / sizeof *text_settings, text_settings;
+    case DATA_CSV: return *count = sizeof csv_settings / sizeof *csv_settings, csv_settings;
+    case DATA_SYNTHETIC: return *count = sizeof synthetic_settings / sizeof *synthetic_settings, synthetic_settings;
   }
+  return *count = 0, NULL;
+}
+
+static bool is_setting(enum data_source source, const char *name) {
+  int count;
+  const char *const *settings = settings_of(source, &count);
+  for (int i = 0; i < count; i++)
+    if (!strcmp(settings[i], name)) return true;
   return false;
 }
 
@@ -497,4 +497,21 @@ bool data_column(struct lowering *lowering, const char *name, struct span span, 
   }
   *thing = thing_value(input);
   return true;
+}
+
+void check_unread_columns(struct lowering *lowering) {
+  const struct data_settings *data = lowering->program->data;
+  int count;
+  const char *const *settings = settings_of(data->source, &count);
+  for (int i = 0; i < lowering->data->body.count; i++) {
+    const struct ast_statement *statement = lowering->data->body.items[i];
+    if (statement->kind != AST_ASSIGN || statement->targets.count != 1) continue;
+    const struct ast_path *target = &statement->targets.items[0];
+    bool read = is_setting(data->source, target->text);
+    for (int k = 0; !read && k < data->columns.count; k++) read = !strcmp(data->columns.items[k].name, target->text);
+    const char *meant = read ? NULL : closest_name(target->text, settings, count);
+    if (meant)
+      fail(lowering, target->span, "nothing reads the column '%s', and data has no setting of that name; did you mean '%s'?",
+           target->text, meant);
+  }
 }

@@ -84,12 +84,14 @@ static struct value *make_input(struct lowering *lowering, const struct ast_sign
   struct axis *range = signature->range.text ? resolve_axis(lowering, signature->range) : NULL;
   enum kind kind = signature->range.text ? KIND_INTEGER : KIND_REAL;
   const char *type = signature->type.text;
-  if (type && !strncmp(type, "bool", 4))
+  if (type && (!strcmp(type, "bool") || !strcmp(type, "boolean")))
     kind = KIND_BOOLEAN;
-  else if (type && !strncmp(type, "int", 3))
+  else if (type && (!strcmp(type, "int") || !strcmp(type, "integer")))
     kind = KIND_INTEGER;
   else if (type && strcmp(type, "real"))
     good = refuse(lowering, signature->type.span, "'%s' is no kind: a value is real, int or bool", type);
+  if (count > MAX_RANK)
+    good = refuse(lowering, signature->span, "an input has at most %d axes, 'batch' included", MAX_RANK);
   if (!good || (signature->range.text && !range)) return NULL;
   place(lowering, signature->span);
   return build_input(lowering->graph, signature->name.text, kind, range, axes, count);
@@ -134,6 +136,9 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
   if (thing.kind != THING_VALUE) return poison();
   if (!check_signature(lowering, signature, thing, "result", span)) return poison();
   struct value *value = thing.value;
+  if (value->axis_count + !value_has_axis(value, lowering->batch) > MAX_RANK)
+    return fail(lowering, span, "result '%s' has axes %s: a model's results have at most %d, 'batch' included",
+                signature->name.text, shape_text(lowering, value), MAX_RANK);
   if (!signature->has_dims) return thing;
   place(lowering, span);
   if (value->axis_count < MAX_AXES) value = build_expand(lowering->graph, value, &lowering->batch, 1);

@@ -73,7 +73,8 @@ static bool read_dimensions(struct lowering *lowering, const struct ast_statemen
   for (int i = 0; i < statement->dims.count; i++) {
     const struct ast_product *dim = &statement->dims.items[i];
     struct product *product = &dimensions->products[dimensions->count];
-    if (dimensions->count == MAX_AXES) return refuse(lowering, dim->span, "more than %d axes", MAX_AXES);
+    if (dimensions->count == MAX_RANK)
+      return refuse(lowering, dim->span, "a parameter has at most %d axes; a product such as [a * b] is one", MAX_RANK);
     if (!resolve_product(lowering, dim, product)) {
       good = false;
       continue;

@@ -15,7 +15,8 @@
 #include "ir/arena.h"
 #include "ir/diagnostics.h"
 
-enum { MAX_AXES = 12, MAX_RESULTS = 16 };
+/* A value has at most MAX_AXES; what a file or a program's interface holds (parameters, inputs, outputs) at most MAX_RANK. */
+enum { MAX_AXES = 12, MAX_RANK = 8, MAX_RESULTS = 16 };
 
 enum op {
 #define OP(name, class, inputs) OP_##name,

@@ -2,9 +2,20 @@
 #include "runtime/runtime.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
+
+/* Between kernels, OpenMP's workers wait in a loop before they sleep, by default so long that a busy machine comes to a halt. How
+   long is read before main begins, so a program that was told nothing says a short time and starts itself again. */
+static void lam_wait_briefly(char **argv) {
+  if (getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME") || getenv("OMP_WAIT_POLICY")) return;
+  setenv("GOMP_SPINCOUNT", "2000", 0); /* gcc's: turns of the loop */
+  setenv("KMP_BLOCKTIME", "0", 0);     /* clang's: milliseconds */
+  execv("/proc/self/exe", argv);       /* where that is not to be had, the program goes on as it is */
+}
 #endif
 
 static void lam_usage(FILE *file, const struct lam_program *program, const char *name) {
@@ -29,6 +40,9 @@ static void lam_verb_help(const struct lam_verb *verb, const char *name) {
 }
 
 int lam_main(struct lam_program *program, int argc, char **argv) {
+#ifdef _OPENMP
+  lam_wait_briefly(argv);
+#endif
   const char *name = argc > 0 ? argv[0] : program->name, *word = argc > 1 ? argv[1] : NULL;
   if (!word) {
     lam_usage(stderr, program, name);

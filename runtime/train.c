@@ -188,7 +188,7 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
     return 1;
   training.progress.first = training.run.step;
   training.progress.steps = training.run.steps;
-  training.progress.every = program->settings->log_every > 0 ? program->settings->log_every : 10;
+  training.progress.every = program->settings->log_every > 0 ? program->settings->log_every : INT64_MAX;
   training.progress.quiet = lam_option_text(options, "quiet", NULL) != NULL;
   int code = 1;
   if (training.run.step > training.run.steps)
