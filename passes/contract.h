@@ -5,7 +5,7 @@
 
 #include "passes/schedule.h"
 
-enum { PARALLEL_FLOPS = 1 << 17 }; /* below this, one thread does it */
+enum { PARALLEL_FLOPS = 1 << 21 }; /* below this, one thread does it */
 
 /* One dimension of the iteration space: axes merged, with the strides along it. */
 struct dimension {

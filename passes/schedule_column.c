@@ -5,7 +5,7 @@
 
 #include "passes/schedule.h"
 
-enum { COLUMN_WORK = 1 << 14, SMALL_TOTAL = 1 << 13, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
+enum { COLUMN_WORK = 1 << 15, SMALL_TOTAL = 1 << 14, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
 
 static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
 

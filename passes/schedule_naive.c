@@ -3,7 +3,7 @@
 
 #include "passes/schedule.h"
 
-enum { PARALLEL_WORK = 1 << 14 }; /* elements below which threads cost more than they bring */
+enum { PARALLEL_WORK = 1 << 15 }; /* elements below which threads cost more than they bring */
 
 /* Loops over axes, outermost first; the first of them parallel when the work is worth it. */
 static void open_loops(struct kernel *k, struct axis *const *axes, int count, double work, struct coordinates *at) {

@@ -10,7 +10,7 @@
 #include "passes/schedule.h"
 
 enum {
-  PARALLEL_ELEMENTS = 1 << 14, /* below this, starting threads costs more than they bring */
+  PARALLEL_ELEMENTS = 1 << 15, /* below this, starting threads costs more than they bring */
   FLAT_CHUNK = 1 << 12,
   ROW_KEPT = 8192,             /* elements of a row that may be kept on the stack */
   COST_ROW = 8                 /* operations worth keeping a row for */
