@@ -7,6 +7,7 @@ cp -r "$SPECS/std" std
 
 # mutate WHAT MODEL FILE FROM TO: FROM (a sed pattern) becomes TO in FILE
 mutate() {
+  echo "$1"
   local what=$1 model=$2 file=$3
   cp "$file" kept
   sed -i "s/$4/$5/" "$file"

@@ -1,4 +1,4 @@
-"""Makes the golden fixtures: weights with every parameter drawn with standard deviation 0.1, and the first ten training losses of
+"""Makes the golden fixtures: weights with every parameter drawn with standard deviation 0.1 (norms' weights about 1), and the first ten training losses of
 PyTorch in float32 from them, for the models of gpt.lam, bert.lam, llama.lam and translate.lam beside this file. No code of Lamella's
 takes part: models, optimisers, schedules and the random masking are written here again.
 
@@ -40,16 +40,16 @@ class Model:
         self.generator = torch.Generator().manual_seed(seed)
         self.p = {}
 
-    def __call__(self, name, *shape):
+    def __call__(self, name, *shape, mean=0.0):
         if name not in self.p:
-            self.p[name] = (torch.randn(shape, generator=self.generator) * 0.1).to(DTYPE).requires_grad_()
+            self.p[name] = (torch.randn(shape, generator=self.generator) * 0.1 + mean).to(DTYPE).requires_grad_()
         return self.p[name]
 
     def norm(self, x, name):
-        return F.layer_norm(x, (EMBED,), self(name + ".weight", EMBED), self(name + ".bias", EMBED), 1e-5)
+        return F.layer_norm(x, (EMBED,), self(name + ".weight", EMBED, mean=1.0), self(name + ".bias", EMBED), 1e-5)
 
     def rms(self, x, name):
-        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-5) * self(name + ".weight", EMBED)
+        return x * torch.rsqrt((x * x).mean(-1, keepdim=True) + 1e-5) * self(name + ".weight", EMBED, mean=1.0)
 
     def conv(self, x, name, n):  # [in, out]
         return x @ self(name + ".weight", x.shape[-1], n) + self(name + ".bias", n)
