@@ -412,10 +412,14 @@ static int op_cost(const struct value *value) {
   return 0;
 }
 
+/* A cluster that computes a value on the way to its own; `shifted` when never at its own coordinates. */
+struct puller {
+  struct cluster *cluster;
+  bool shifted;
+};
+
 struct pullers {
-  struct cluster *clusters[4];
-  bool shifted[4];
-  int count;
+  ARRAY(struct puller) items;
 };
 
 static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster, bool shifted, int *seen, int stamp) {
@@ -425,10 +429,10 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   if (seen[value->id] == mark) return;
   seen[value->id] = mark;
   struct pullers *own = &pullers[value->id];
-  int i = 0;
-  while (i < own->count && own->clusters[i] != cluster) i++;
-  if (i < 4 && i == own->count) own->clusters[own->count++] = cluster, own->shifted[i] = shifted;
-  else if (i < own->count && own->shifted[i]) own->shifted[i] = shifted;
+  /* Clusters are gone through one by one, so this one is the last if it is there. */
+  struct puller *last = own->items.count ? &own->items.items[own->items.count - 1] : NULL;
+  if (!last || last->cluster != cluster) array_push(s->arena, &own->items, (struct puller){cluster, shifted});
+  else if (!shifted) last->shifted = false;
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
   for (int j = 0; j < value->input_count; j++)
     mark_pulled(f, pullers, value->inputs[j], cluster, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
@@ -459,44 +463,72 @@ static struct price price_of(struct scheduler *s, const struct value *value) {
 
 static void number_positions(struct scheduler *s);
 
-/* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. */
+/* Whether a cluster, or what it needs, is one of those wanted. */
+static bool reaches_wanted(struct cluster *from, int wanted) {
+  if (from->wanted == wanted) return true;
+  if (from->visited == visit_stamp) return false;
+  from->visited = visit_stamp;
+  for (int i = 0; i < from->needs.count; i++)
+    if (reaches_wanted(representative(from->needs.items[i]), wanted)) return true;
+  return false;
+}
+
+/* Whether the clusters wanted can wait for `home` (NULL: a new one) with the value of the present readings in it. */
+static bool can_precede(struct former *f, struct cluster *home, int wanted) {
+  const struct readings *r = &f->readings;
+  visit_stamp++;
+  for (int i = 0; home && i < home->needs.count; i++)
+    if (reaches_wanted(representative(home->needs.items[i]), wanted)) return false;
+  for (int i = 0; i < r->items.count; i++) {
+    struct cluster *from = cluster_of(f->s, r->items.items[i].value);
+    if (from && from != home && reaches_wanted(from, wanted)) return false;
+  }
+  return true;
+}
+
+/* Whether a cluster can store a value that it pulls. */
+static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own, int wanted) {
+  struct cluster *cluster = representative(puller->cluster);
+  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || !suits(cluster, value, own)) return false;
+  if (value->axis_count < cluster->space_count && !is_rest(cluster, value)) return false;
+  return legal(f, cluster, own) && can_precede(f, cluster, wanted);
+}
+
+/* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
+   would make clusters wait for each other, the value stays as it is. */
 static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers) {
   struct scheduler *s = f->s;
-  struct cluster *first = NULL;
-  bool shifted = true;
-  for (int i = 0; i < pullers->count; i++) {
-    struct cluster *cluster = representative(pullers->clusters[i]);
-    if (first && first->position <= cluster->position) continue;
-    first = cluster;
-    shifted = pullers->shifted[i];
+  static int wanted;
+  wanted++;
+  const struct puller *first = NULL;
+  for (int i = 0; i < pullers->items.count; i++) {
+    const struct puller *puller = &pullers->items.items[i];
+    representative(puller->cluster)->wanted = wanted;
+    if (!first || representative(puller->cluster)->position < representative(first->cluster)->position) first = puller;
   }
-  s->notes[value->id].materialised = true;
   struct cluster own = {.kind = CLUSTER_SWEEP};
-  layout_intermediates(s);
   space_of(s, value, &own);
   read_root(s, &f->readings, value);
-  bool fits = first && !shifted && first->kind == CLUSTER_SWEEP && suits(first, value, &own);
-  if (fits && value->axis_count < first->space_count && !is_rest(first, value)) fits = false;
-  struct cluster *home = fits ? first : NULL;
+  struct cluster *home = first && can_keep(f, first, value, &own, wanted) ? representative(first->cluster) : NULL;
   /* Single numbers are computed together, where none waits for another's user. */
   for (int i = s->clusters.count - 1; i >= 0 && !home && value->axis_count == 0; i--) {
     struct cluster *candidate = s->clusters.items[i];
-    if (candidate->merged || candidate->kind != CLUSTER_SWEEP || candidate->space_count || !legal(f, candidate, &own)) continue;
-    bool before = true;
-    for (int j = 0; j < pullers->count && before; j++) {
-      visit_stamp++;
-      before = representative(pullers->clusters[j]) == candidate || !reaches(candidate, representative(pullers->clusters[j]));
-    }
-    if (before) home = candidate;
+    if (candidate->merged || candidate->kind != CLUSTER_SWEEP || candidate->space_count) continue;
+    if (legal(f, candidate, &own) && can_precede(f, candidate, wanted)) home = candidate;
   }
-  if (!home) {
+  bool apart = !home && can_precede(f, NULL, wanted);
+  for (int i = 0; i < pullers->items.count && !home && !apart; i++)
+    if (can_keep(f, &pullers->items.items[i], value, &own, wanted)) home = representative(pullers->items.items[i].cluster);
+  if (!home && !apart) return;
+  s->notes[value->id].materialised = true;
+  layout_intermediates(s);
+  if (apart) {
     home = cluster_new(s, CLUSTER_SWEEP);
-    memcpy(home->space, own.space, sizeof own.space);
-    home->space_count = own.space_count;
-    home->position = first ? first->position : 0;
+    space_of(s, value, home);
+    home->position = first ? representative(first->cluster)->position : 0;
   }
   join(f, home, value, &own);
-  for (int i = 0; i < pullers->count; i++) add_need(s, representative(pullers->clusters[i]), home);
+  for (int i = 0; i < pullers->items.count; i++) add_need(s, representative(pullers->items.items[i].cluster), home);
 }
 
 /* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
@@ -505,7 +537,7 @@ static bool is_link(struct scheduler *s, const struct pullers *pullers, const st
   if (note->user_count != 1) return false;
   const struct value *user = s->users[note->first_user];
   return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count && user->kind == value->kind &&
-         pullers[user->id].count == pullers[value->id].count;
+         pullers[user->id].items.count == pullers[value->id].items.count;
 }
 
 static void materialise_shared(struct former *f) {
@@ -527,11 +559,11 @@ static void materialise_shared(struct former *f) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (is_leaf(value) || stops_here(s, value)) continue;
-    if (is_view(value) || pullers[value->id].count == 0) continue;
+    if (is_view(value) || pullers[value->id].items.count == 0) continue;
     struct price priced = price_of(s, value), *price = &priced;
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
     bool global = value->axis_count == 0 && price->cost > 2;
-    bool shared = pullers[value->id].count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
+    bool shared = pullers[value->id].items.count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
     if (!global && !shared && price->operands <= LOADS_MOST) continue;
     if (!global && is_link(s, pullers, value)) continue;
     /* Of a chain of single numbers, the last. */

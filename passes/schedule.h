@@ -261,7 +261,7 @@ struct cluster {
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs;
   struct cluster *merged; /* the cluster it was joined to, or NULL */
-  int visited, position;
+  int visited, wanted, position;
 };
 
 /* Decides what is materialised and computed together, gives every materialised value its place, and puts the clusters in an

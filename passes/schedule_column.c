@@ -109,7 +109,9 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     if (is_reduction(cluster->values.items[i]) && cluster->values.items[i]->kind != KIND_REAL) c->vector = false;
   int64_t vectors = (c->axis->extent + lanes - 1) / lanes;
   c->vectors = vectors >= 4 * COLUMN_TASKS ? 4 : vectors >= 2 * COLUMN_TASKS ? 2 : 1;
-  int64_t width = c->vector ? (int64_t)c->vectors * lanes : 1, blocks = (c->axis->extent + width - 1) / width;
+  /* Single columns of a number known at run time are a loop to that number: a guard would not hold back loads. */
+  bool counted = !c->vector && c->axis->size;
+  int64_t width = c->vector ? (int64_t)c->vectors * lanes : 1, blocks = counted ? 1 : (c->axis->extent + width - 1) / width;
   c->guarded = c->vector && (c->axis->extent % width != 0 || c->axis->size);
   add_locals(k, cluster);
   /* Kept axes of constant length make the tasks; the last is cut into blocks. */
@@ -135,7 +137,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   for (int i = 0; i < kept_count; i++)
     if (kept[i]->size)
       coordinates_set(&c->at, kept[i], kernel_loop(k, LOOP_SERIAL, name_identifier(arena, kept[i]->name), kernel_extent(k, kept[i]), kept[i]->extent, 1));
-  if (!c->vector && c->axis->size) kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, c->block), kernel_extent(k, c->axis), NULL));
+  if (counted) c->block = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, c->axis->name), kernel_extent(k, c->axis), c->axis->extent, 1);
   int depth = k->depth;
   c->sums = arena_new_array(arena, struct array *, cluster->values.count);
   bool guarded = c->guarded;
