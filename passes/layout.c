@@ -96,7 +96,7 @@ static const struct value *named_source(const struct value *value) {
 }
 
 /* What a value without a name is called: by where it was made, or by what it is made from. */
-static const char *label_of(struct scheduler *s, const struct value *value, const struct origin **origin) {
+const char *value_label(struct scheduler *s, const struct value *value, const struct origin **origin) {
   *origin = &value->origin;
   if (value->name) return value->name;
   const char *title = op_facts[value->op].name;
@@ -111,7 +111,7 @@ static const char *label_of(struct scheduler *s, const struct value *value, cons
 
 struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, const char *what, enum type type, int64_t count, const char *comment) {
   const struct origin *origin;
-  const char *label = arena_format(s->arena, "%s.%s", value->op == OP_state ? value->state->name : label_of(s, value, &origin), what);
+  const char *label = arena_format(s->arena, "%s.%s", value->op == OP_state ? value->state->name : value_label(s, value, &origin), what);
   if (value->op == OP_state) origin = &value->origin;
   struct buffer *buffer = buffer_new(s, label, BUFFER_ACTIVATION, KIND_REAL, NULL, 0, origin);
   buffer->type = type;
@@ -123,7 +123,7 @@ struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, co
 struct place *place_new(struct scheduler *s, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes) {
   const struct origin *origin = &value->origin;
-  struct buffer *buffer = buffer_new(s, name ? name : label_of(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
+  struct buffer *buffer = buffer_new(s, name ? name : value_label(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
   return place_in(s, value, buffer);
 }
 

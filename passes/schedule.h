@@ -227,6 +227,9 @@ struct place *place_of_state(struct scheduler *scheduler, const struct state *st
 /* A new buffer for `value`, row-major in the order of `axes`; `name` may be NULL. */
 struct place *place_new(struct scheduler *scheduler, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes);
+/* What a value is called, path included; without a name of its own, by where it was made, or by what it is made from, whose origin is
+   then given in *origin. */
+const char *value_label(struct scheduler *scheduler, const struct value *value, const struct origin **origin);
 /* A buffer for what one kernel passes to the next; named after `value` and `what`. `comment` may be NULL. */
 struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type, int64_t count,
                               const char *comment);

@@ -187,7 +187,7 @@ static void naive_expression(struct kernel *k, const struct value *value, const 
 }
 
 void schedule_naive(struct scheduler *s, const struct value *value) {
-  struct kernel *k = kernel_new(s, value, value->name ? name_identifier(s->arena, name_last(value->name)) : op_facts[value->op].name);
+  struct kernel *k = kernel_new(s, value, value->name ? name_identifier(s->arena, name_last(value->name)) : arena_format(s->arena, "%s_kernel", op_facts[value->op].name));
   const struct place *place = s->notes[value->id].place;
   kernel_count_uses(s, &value, 1);
   const struct value *product = s->notes[value->id].absorbed;

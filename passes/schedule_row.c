@@ -536,7 +536,11 @@ static void flat_kernel(struct sweep *w) {
 /* What a kernel is called after besides the function that its last value stands in: nothing, or the value's name. */
 static const char *kernel_title(struct scheduler *s, const struct value *value) {
   if (value->origin.function && value->origin.function[0]) return "";
-  if (!value->name) return op_facts[value->op].name;
+  if (!value->name) {
+    const struct origin *origin;
+    const char *label = value_label(s, value, &origin);
+    return name_identifier(s->arena, strchr(label, '.') ? label : arena_format(s->arena, "%s_kernel", label));
+  }
   const char *title = name_last(value->name);
   if (strcmp(title, "gradient") != 0) return name_identifier(s->arena, title);
   char *whole = arena_strdup(s->arena, value->name);
