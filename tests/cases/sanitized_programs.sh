@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# slow
+# Emitted programs under AddressSanitizer and UndefinedBehaviorSanitizer: training, evaluation, generation and prediction.
+. "$(dirname "$0")/../lib.sh"
+export ASAN_OPTIONS=detect_leaks=0 # memory that lasts the whole run is left to the system
+
+for model in gpt translate; do
+  for target in portable avx2 avx512; do
+    runs_here $target || { count_skip $target; continue; }
+    lamella emit "$GOLDEN/$model.lam" --target=$target -o emitted
+    gcc -std=c11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all emitted/$model.c -o program -lm
+    ./program train --steps 3 --log log.jsonl --out w.safetensors >out.txt
+    losses log.jsonl >got.txt
+    near <(head -3 "$GOLDEN/$model.losses") got.txt 1e-5 || fail "$model, $target"
+    ./program eval --weights w.safetensors >out.txt
+    ./program predict --weights w.safetensors --out outputs.safetensors >out.txt
+    prompt="the"
+    extra=()
+    [[ $model == translate ]] && extra=(--source emma) prompt=""
+    ./program generate --weights w.safetensors --prompt "$prompt" --tokens 40 --top-k 5 --top-p 0.9 --seed 3 "${extra[@]}" >text.txt
+  done
+done
