@@ -6,7 +6,7 @@
    value that several clusters would compute at a price is then materialised by the first of them. */
 #include <string.h>
 
-#include "passes/schedule.h"
+#include "passes/fuse.h"
 
 enum {
   COST_KEEP = 28,       /* arithmetic that is worth a store and a load */
@@ -129,18 +129,6 @@ static void check_operands(struct scheduler *s) {
 
 /* --- What a root reads ---------------------------------------------------------------------------------------------------------- */
 
-/* A root, or memory, that an expression reads; `shifted` when not at the expression's own coordinates. */
-struct reading {
-  const struct value *value;
-  bool shifted;
-};
-
-struct readings {
-  ARRAY(struct reading) items;
-  int *seen; /* by value id: stamp * 2 + shifted */
-  int stamp;
-};
-
 static bool stops_here(struct scheduler *s, const struct value *value) {
   const struct note *note = &s->notes[value->id];
   return note->materialised || note->place || is_reduction(value) || value->op == OP_contract;
@@ -164,8 +152,9 @@ static void read_value(struct scheduler *s, struct readings *r, const struct val
   read_inputs(s, r, value, shifted);
 }
 
-/* All that a root reads in order to be computed. */
-static void read_root(struct scheduler *s, struct readings *r, const struct value *root) {
+void read_root(struct former *f, const struct value *root) {
+  struct scheduler *s = f->s;
+  struct readings *r = &f->readings;
   r->items.count = 0;
   r->stamp++;
   if (s->notes[root->id].absorbed) {
@@ -209,12 +198,6 @@ static bool reaches(struct cluster *from, const struct cluster *target) {
   return false;
 }
 
-struct former {
-  struct scheduler *s;
-  struct readings readings;
-  struct { ARRAY(struct cluster *) list; } *consumers; /* by value id: clusters that read it */
-};
-
 /* The iteration space of a root, ordered, and what is reduced in it. */
 static void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
@@ -240,8 +223,7 @@ static void space_of(struct scheduler *s, const struct value *value, struct clus
   }
 }
 
-/* Reduced along the innermost axes, so that a row is read from its beginning to its end. */
-static bool reduces_rows(const struct cluster *cluster) {
+bool reduces_rows(const struct cluster *cluster) {
   for (int i = 0; i < cluster->reduced_count; i++)
     if (cluster->space[cluster->space_count - cluster->reduced_count + i] != cluster->reduced[i]) return false;
   return cluster->reduced_count > 0 && cluster->reduced_count < cluster->space_count;
@@ -345,7 +327,7 @@ static enum cluster_kind kind_of(struct scheduler *s, const struct value *value)
 static void place_root(struct former *f, const struct value *value) {
   struct scheduler *s = f->s;
   struct cluster own = {.kind = kind_of(s, value)};
-  read_root(s, &f->readings, value);
+  read_root(f, value);
   struct cluster *home = NULL;
   if (own.kind == CLUSTER_SWEEP) {
     space_of(s, value, &own);
@@ -412,7 +394,7 @@ static int op_cost(const struct value *value) {
   return 0;
 }
 
-/* A cluster that computes a value on the way to its own; `shifted` when never at its own coordinates. */
+/* A cluster that computes a value on the way to its own; `shifted` when at other coordinates too. */
 struct puller {
   struct cluster *cluster;
   bool shifted;
@@ -426,13 +408,13 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   struct scheduler *s = f->s;
   if (stops_here(s, value) || is_leaf(value)) return;
   int mark = stamp * 2 + shifted;
-  if (seen[value->id] == mark) return;
+  if (seen[value->id] == mark || seen[value->id] == stamp * 2 + 1) return;
   seen[value->id] = mark;
   struct pullers *own = &pullers[value->id];
   /* Clusters are gone through one by one, so this one is the last if it is there. */
   struct puller *last = own->items.count ? &own->items.items[own->items.count - 1] : NULL;
   if (!last || last->cluster != cluster) array_push(s->arena, &own->items, (struct puller){cluster, shifted});
-  else if (!shifted) last->shifted = false;
+  else if (shifted) last->shifted = true;
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
   for (int j = 0; j < value->input_count; j++)
     mark_pulled(f, pullers, value->inputs[j], cluster, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
@@ -508,7 +490,7 @@ static void materialise_in(struct former *f, const struct value *value, const st
   }
   struct cluster own = {.kind = CLUSTER_SWEEP};
   space_of(s, value, &own);
-  read_root(s, &f->readings, value);
+  read_root(f, value);
   struct cluster *home = first && can_keep(f, first, value, &own, wanted) ? representative(first->cluster) : NULL;
   /* Single numbers are computed together, where none waits for another's user. */
   for (int i = s->clusters.count - 1; i >= 0 && !home && value->axis_count == 0; i--) {
@@ -589,7 +571,7 @@ static void materialise_reductions(struct former *f) {
       /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
       if (is_reduction(root) && s->program->train && reduces_rows(cluster) && !root->axes[root->axis_count - 1]->size)
         s->notes[root->id].materialised = true;
-      read_root(s, &f->readings, root);
+      read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;
         bool elsewhere = cluster_of(s, read) != cluster || f->readings.items.items[j].shifted;
@@ -657,7 +639,7 @@ static bool reads_elsewhere(struct former *f, const struct value *update) {
   struct scheduler *s = f->s;
   struct cluster *writer = cluster_of(s, update);
   for (int i = 0; i < writer->values.count; i++) {
-    read_root(s, &f->readings, writer->values.items[i]);
+    read_root(f, writer->values.items[i]);
     for (int j = 0; j < f->readings.items.count; j++) {
       const struct reading *reading = &f->readings.items.items[j];
       if (reading->value->op == OP_state && reading->value->state == update->state && (reading->shifted || writer->kind != CLUSTER_SWEEP)) return true;
@@ -728,4 +710,5 @@ void form_clusters(struct scheduler *s) {
   s->clusters.items = order.sorted.items;
   s->clusters.count = order.sorted.count;
   s->clusters.capacity = order.sorted.capacity;
+  if (s->plan) reuse_operands(f);
 }

@@ -1,0 +1,114 @@
+/* Elementwise results that take the place of an operand that dies with them: the logits become their gradient, scores become
+   weights. Decided before kernels are written, because a kernel then has one pointer for both. */
+#include "passes/fuse.h"
+
+struct reuse {
+  struct former *f;
+  int *last_read; /* by value id: position of the last cluster that reads it, or -1 */
+};
+
+static void find_last_reads(struct reuse *r) {
+  struct scheduler *s = r->f->s;
+  r->last_read = arena_new_array(s->arena, int, s->graph->next_value);
+  for (int i = 0; i < s->graph->next_value; i++) r->last_read[i] = -1;
+  for (int c = 0; c < s->clusters.count; c++) {
+    const struct cluster *cluster = s->clusters.items[c];
+    for (int i = 0; i < cluster->values.count; i++) {
+      read_root(r->f, cluster->values.items[i]);
+      for (int j = 0; j < r->f->readings.items.count; j++) r->last_read[r->f->readings.items.items[j].value->id] = c;
+    }
+  }
+  /* What is copied when all is done lives to the end. */
+  for (int i = 0; i < s->copies.count; i++) r->last_read[s->copies.items[i].value->id] = s->clusters.count;
+}
+
+static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
+
+/* Alone in a buffer of activations that it fills. */
+static bool owns_buffer(const struct scheduler *s, const struct value *value) {
+  const struct place *place = s->notes[value->id].place;
+  return place && place->buffer->role == BUFFER_ACTIVATION && !place->buffer->dumped && place->offset == 0 && value->axis_count > 0 &&
+         place->buffer->count == value_count(value) && place->buffer->axis_count == value->axis_count && value->op != OP_concat;
+}
+
+static bool same_layout(const struct scheduler *s, const struct value *x, const struct value *y) {
+  if (x->axis_count != y->axis_count || x->kind != y->kind) return false;
+  for (int i = 0; i < x->axis_count; i++) {
+    bool found = false;
+    for (int j = 0; j < y->axis_count; j++)
+      found = found || (x->axes[i] == y->axes[j] && s->notes[x->id].place->strides[i] == s->notes[y->id].place->strides[j]);
+    if (!found) return false;
+  }
+  return true;
+}
+
+/* Whether a reduction of the cluster reads the value: it is then stored before the last pass, over what that pass may still read. */
+static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, const struct value *value) {
+  for (int i = 0; i < cluster->values.count; i++) {
+    if (!is_reduction(cluster->values.items[i])) continue;
+    read_root(r->f, cluster->values.items[i]);
+    for (int j = 0; j < r->f->readings.items.count; j++)
+      if (r->f->readings.items.items[j].value == value) return true;
+  }
+  return false;
+}
+
+static bool in_cluster(const struct cluster *cluster, const struct value *value) {
+  for (int i = 0; i < cluster->values.count; i++)
+    if (cluster->values.items[i] == value) return true;
+  return false;
+}
+
+/* An operand of the cluster that nothing reads later and that lies as `value` will, or NULL. */
+static const struct value *find_operand(struct reuse *r, const struct cluster *cluster, int position, const struct value *value) {
+  struct scheduler *s = r->f->s;
+  ARRAY(const struct value *) shifted = {0}, candidates = {0};
+  for (int i = 0; i < cluster->values.count; i++) {
+    read_root(r->f, cluster->values.items[i]);
+    for (int j = 0; j < r->f->readings.items.count; j++) {
+      const struct reading *reading = &r->f->readings.items.items[j];
+      if (reading->shifted) array_push(s->arena, &shifted, reading->value);
+      else if (cluster->values.items[i] == value) array_push(s->arena, &candidates, reading->value);
+    }
+  }
+  for (int i = 0; i < candidates.count; i++) {
+    const struct value *x = candidates.items[i];
+    bool usable = r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && !in_cluster(cluster, x);
+    for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
+    /* Another result of this cluster may have it already. */
+    for (int j = 0; j < cluster->values.count && usable; j++) {
+      const struct place *place = s->notes[cluster->values.items[j]->id].place;
+      usable = !place || place->buffer != s->notes[x->id].place->buffer;
+    }
+    if (usable) return x;
+  }
+  return NULL;
+}
+
+static void drop_buffer(struct scheduler *s, const struct buffer *buffer) {
+  int kept = 0;
+  for (int i = 0; i < s->module->buffers.count; i++)
+    if (s->module->buffers.items[i] != buffer) s->module->buffers.items[kept++] = s->module->buffers.items[i];
+  s->module->buffers.count = kept;
+}
+
+void reuse_operands(struct former *f) {
+  struct scheduler *s = f->s;
+  struct reuse reuse = {.f = f}, *r = &reuse;
+  find_last_reads(r);
+  for (int c = 0; c < s->clusters.count; c++) {
+    const struct cluster *cluster = s->clusters.items[c];
+    bool rows = cluster->reduced_count == 0 || reduces_rows(cluster);
+    if (cluster->kind != CLUSTER_SWEEP || !rows) continue;
+    for (int i = 0; i < cluster->values.count; i++) {
+      const struct value *value = cluster->values.items[i];
+      if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) || feeds_reduction(r, cluster, value)) continue;
+      const struct value *x = find_operand(r, cluster, c, value);
+      if (!x) continue;
+      struct buffer *freed = s->notes[value->id].place->buffer, *taken = s->notes[x->id].place->buffer;
+      if (!x->name && value->name) taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
+      s->notes[value->id].place->buffer = taken;
+      drop_buffer(s, freed);
+    }
+  }
+}
