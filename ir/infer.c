@@ -122,7 +122,9 @@ static const char *infer_elementwise(struct arena *arena, const struct value *va
         inferred->kind = storage_kind(value->storage);
         if (kind == KIND_REAL && inferred->kind != KIND_REAL)
           return "a real becomes an integer by floor or round, not by a cast";
-        if (kind == KIND_INTEGER && inferred->kind == KIND_INTEGER) inferred->range = value->inputs[0]->range;
+        const struct axis *range = value->inputs[0]->range;
+        bool fits = range && (value->storage == STORAGE_I32 || range->extent <= INT8_MAX + 1);
+        if (kind == KIND_INTEGER && inferred->kind == KIND_INTEGER && fits) inferred->range = value->inputs[0]->range;
       } else if (value->op == OP_not) {
         TRY(want(arena, value, 0, KIND_BOOLEAN));
       } else if (value->op == OP_neg || value->op == OP_abs) {

@@ -2,6 +2,7 @@
    operands at the same coordinates, a materialised value is a load: so a chain of views and elementwise operations is one
    expression in the kernel that uses it. */
 #include <math.h>
+#include <string.h>
 
 #include "passes/schedule.h"
 
@@ -234,10 +235,23 @@ static struct operand access_cast(struct kernel *kernel, const struct value *val
   return x;
 }
 
+/* Whether an index is known to lie in an axis: ids are checked when a program reads them, positions the runtime makes itself. */
+static bool is_inside(const struct value *value, int64_t extent) {
+  if (value->range) return value->range->extent <= extent;
+  return value->op == OP_input && strcmp(value->name, "position") == 0;
+}
+
+/* Any other index is held inside the axis, so that a program touches no memory but its own. */
+static struct operand held_inside(struct kernel *kernel, const struct value *value, struct operand x, int64_t extent) {
+  if (is_inside(value, extent)) return x;
+  x = apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, 0), none);
+  return extent > INT32_MAX ? x : apply(kernel, OP_min, x, number(kernel, TYPE_INTEGER, (double)(extent - 1)), none);
+}
+
 /* base plus source where the index says so, for an index without axes of its own. */
 static struct operand access_scatter(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct operand base = access_value(kernel, value->inputs[0], at);
-  struct operand index = access_value(kernel, value->inputs[1], at);
+  struct operand index = held_inside(kernel, value->inputs[1], access_value(kernel, value->inputs[1], at), value->axis->extent);
   struct operand here = as_integer(kernel, coordinates_get(at, value->axis));
   struct operand source = access_value(kernel, value->inputs[2], at);
   struct operand zero = number(kernel, type_of_kind(value->kind), 0);
@@ -291,8 +305,11 @@ static bool is_materialised(struct kernel *kernel, const struct value *value) {
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent) {
   struct arena *arena = kernel->arena;
   if (!is_materialised(kernel, value)) {
-    if (value->op == OP_index) return coordinates_get(at, value->axis);
-    if (value->op == OP_constant) return linear_constant((int64_t)value->number);
+    if (value->op == OP_index && is_inside(value, extent)) return coordinates_get(at, value->axis);
+    if (value->op == OP_constant) {
+      int64_t x = (int64_t)value->number;
+      return linear_constant(x < 0 ? 0 : x < extent ? x : extent - 1);
+    }
     if (value->op == OP_stop) return access_index(kernel, value->inputs[0], at, extent);
     if (value->op == OP_rename || value->op == OP_expand) {
       struct coordinates inner = narrowed(value, at, value->op == OP_rename ? value->result : NULL);
@@ -300,7 +317,7 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
       return access_index(kernel, value->inputs[0], &inner, extent);
     }
   }
-  struct operand x = access_value(kernel, value, at);
+  struct operand x = held_inside(kernel, value, access_value(kernel, value, at), extent);
   return linear_from(arena, expression_convert(arena, TYPE_INDEX, x.x), 0, extent - 1, x.level);
 }
 
@@ -349,16 +366,24 @@ static bool is_trivial(const struct expression *x) {
          (x->kind == EXPRESSION_CONVERT && x->arguments[0]->kind == EXPRESSION_VARIABLE);
 }
 
+/* What the kernel itself has stored is that of the row at hand: other elements are computed again. */
+static bool is_at_row(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  for (int i = 0; kernel->row && i < value->axis_count; i++)
+    if (!linear_equal(coordinates_get(kernel->row, value->axes[i]), coordinates_get(at, value->axes[i]))) return false;
+  return true;
+}
+
 struct operand access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct operand result;
   struct note *note = &kernel->scheduler->notes[value->id];
   if (!note->place && value->op == OP_constant) return access_definition(kernel, value, at);
   if (kernel_recall(kernel, value, at, &result)) return result;
   struct local *local = kernel_local(kernel, value);
-  if (local && local->array && local->stored) {
+  bool stored = local && local->stored && is_at_row(kernel, value, at);
+  if (stored && local->array) {
     const struct expression *index = linear_expression(kernel->arena, kernel->row_index);
     result = (struct operand){expression_load(kernel->arena, local->array, index), kernel->depth};
-  } else if (local && !local->stored) {
+  } else if (local && !stored) {
     result = access_definition(kernel, value, at);
     if (!is_trivial(result.x)) result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
     kernel_remember(kernel, value, at, result);

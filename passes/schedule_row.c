@@ -133,6 +133,7 @@ static void pass_body(struct sweep *w, int pass, struct linear slot) {
   for (int i = 0; i < w->row_count; i++)
     row_index = linear_add(arena, linear_scale(arena, row_index, w->row[i]->extent), coordinates_get(&w->at, w->row[i]));
   k->row_index = row_index;
+  k->row = &w->at;
   for (int i = 0; i < w->reductions.count; i++) {
     if (w->levels[i] != pass) continue;
     const struct value *value = w->reductions.items[i], *x = value->inputs[0];
