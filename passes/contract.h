@@ -59,6 +59,8 @@ void contract_around(struct kernel *k, const struct contraction *x, struct linea
 struct kernel *contract_kernel(struct contraction *x, struct position *at);
 void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at, struct position *position);
 const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension);
+/* Its usual length: see axis_usual. */
+double contract_usual(const struct dimension *dimension);
 int64_t divide_up(int64_t x, int64_t y);
 
 /* Panels [first, first + count) of one k piece, from b to `to`; the last panel of b may be narrower. `packed_at` is where the first

@@ -54,7 +54,7 @@ void contract_dot(struct contraction *x) {
   struct kernel *k = contract_kernel(x, &at);
   bool sized = x->column.axis->size != NULL;
   int64_t blocks = sized ? 1 : divide_up(x->column.extent, DOT_COLUMNS), tasks = blocks * contract_tasks(x);
-  double flops = 2.0 * (double)contract_tasks(x) * (double)x->row.extent * (double)x->column.extent * (double)x->depth.extent;
+  double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * (double)x->depth.extent;
   struct linear task = linear_constant(0), block = task;
   if (tasks > 1) {
     task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);

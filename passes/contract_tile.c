@@ -176,7 +176,7 @@ void contract_tiles(struct contraction *x) {
   struct kernel *k = contract_kernel(x, &at);
   if (x->packing == PACK_BUFFER) at.b_step = x->width;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
-  double flops = 2.0 * (double)tasks * (double)(x->block_tiles > 0 ? x->block_tiles : 1) * x->rows * (double)x->block_panels * x->width * (double)x->depth.extent;
+  double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * contract_usual(&x->depth);
   struct linear task = linear_constant(0), block_m = task, block_n = task;
   if (tasks > 1) {
     task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);

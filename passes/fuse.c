@@ -9,11 +9,17 @@
 #include "passes/fuse.h"
 
 enum {
+  WINDOW_MOST = 32,     /* rows of a generation step at most */
   COST_KEEP = 28,       /* arithmetic that is worth a store and a load */
   LOADS_KEEP = 2,       /* operands as large as the value: two loads are more than one */
   LOADS_MOST = 12,      /* operands of any size in one expression */
   SIBLING_DISTANCE = 64 /* how many clusters back one may still be joined */
 };
+
+double axis_usual(const struct axis *axis) {
+  if (!axis->size) return (double)axis->extent;
+  return axis->extent <= WINDOW_MOST ? 1 : (double)axis->extent / 2;
+}
 
 bool axis_listed(struct axis *const *axes, int count, const struct axis *axis) {
   for (int i = 0; i < count; i++)

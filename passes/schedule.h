@@ -270,6 +270,8 @@ struct cluster {
 /* Decides what is materialised and computed together, gives every materialised value its place, and puts the clusters in an
    order in which they can run. */
 void form_clusters(struct scheduler *scheduler);
+/* How long an axis will usually be: a window of generation is mostly one row, the past half of what it can be. */
+double axis_usual(const struct axis *axis);
 bool axis_listed(struct axis *const *axes, int count, const struct axis *axis);
 
 /* --- Schedules ------------------------------------------------------------------------------------------------------------------- */

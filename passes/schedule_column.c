@@ -13,7 +13,7 @@ static enum op step_of(const struct value *value) { return value->op == OP_reduc
 
 static double elements_of(struct axis *const *axes, int count) {
   double elements = 1;
-  for (int i = 0; i < count; i++) elements *= (double)axes[i]->extent;
+  for (int i = 0; i < count; i++) elements *= axis_usual(axes[i]);
   return elements;
 }
 

@@ -171,8 +171,8 @@ static bool choose_blocks(struct contraction *x) {
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
   bool contiguous = x->column.b == 1;
-  double uses = (double)x->row.extent / x->rows; /* of each panel */
-  for (int i = 0; i < x->m.count; i++) uses *= (double)x->m.items[i].extent;
+  double uses = contract_usual(&x->row) / x->rows; /* of each panel */
+  for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
   bool sized = sized_n || x->depth.axis->size;
   if (sized) {
@@ -211,6 +211,10 @@ static bool choose_blocks(struct contraction *x) {
 
 const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension) {
   return dimension->axis->size ? kernel_extent(k, dimension->axis) : expression_index(k->arena, dimension->extent);
+}
+
+double contract_usual(const struct dimension *dimension) {
+  return dimension->axis->size ? axis_usual(dimension->axis) : (double)dimension->extent;
 }
 
 void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at, struct position *position) {

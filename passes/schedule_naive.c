@@ -21,7 +21,7 @@ static void open_loops(struct kernel *k, struct axis *const *axes, int count, do
 
 static double work_of(struct axis *const *axes, int count) {
   double work = 1;
-  for (int i = 0; i < count; i++) work *= (double)axes[i]->extent;
+  for (int i = 0; i < count; i++) work *= axis_usual(axes[i]);
   return work;
 }
 

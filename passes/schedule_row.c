@@ -344,7 +344,7 @@ static void run_pass(struct sweep *w, int pass) {
 
 static double elements_of(struct axis *const *axes, int count) {
   double elements = 1;
-  for (int i = 0; i < count; i++) elements *= (double)axes[i]->extent;
+  for (int i = 0; i < count; i++) elements *= axis_usual(axes[i]);
   return elements;
 }
 
