@@ -390,7 +390,8 @@ void c_print_prototype(struct c_printer *printer, const struct function *functio
 
 void c_print_function(struct c_printer *printer, const struct function *function, const char *linkage) {
   struct writer writer = writer_new(printer, function, linkage);
-  const char *first_line = head(&writer, function, linkage, true);
+  /* Where the body is a function of its own, this one only calls it; the struct of the argument has the shape. */
+  const char *first_line = head(&writer, function, linkage, !printer->target->attribute);
   int parameters = writer.names.count;
   print_body(&writer, first_line, parameters, &function->body);
   text_raw(printer->text, text_string(writer.parts));

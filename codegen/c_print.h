@@ -20,6 +20,8 @@ struct c_printer *c_printer_new(struct arena *arena, const struct target *target
 const char *c_type(const struct target *target, enum type type);
 /* A name that is no keyword, library function or macro of C: `name`, or `name` with an underscore. */
 const char *c_identifier(struct arena *arena, const char *name);
+/* Whether the headers that programs include, here or on another system, declare it: no function of a program may have it. */
+bool c_is_library_name(const char *name);
 /* A constant: "0.5f", "INFINITY", "12". */
 const char *c_number(struct arena *arena, const struct target *target, enum type type, double number);
 /* "static " and the like go into `linkage`; "" for an external function. */

@@ -5,6 +5,8 @@
 
 #include "codegen/c_print.h"
 #include "codegen/emit.h"
+#include "codegen/merge.h"
+#include "codegen/shake.h"
 
 /* --- Kernels ------------------------------------------------------------------------------------------------------------ */
 
@@ -51,6 +53,7 @@ static bool is_reserved(const struct emitter *emitter, const char *name) {
                                        "generation", "verbs",       "program",  "tensors", "main", NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
+  if (c_is_library_name(name)) return true;
   size_t length = strlen(emitter->name), end = strlen(name);
   bool own = !strncmp(name, emitter->name, length) && (!name[length] || name[length] == '_');
   bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
@@ -137,11 +140,14 @@ static const char *print_source(struct emitter *emitter) {
   struct text *source = text_new(arena), *routines = text_new(arena), *declarations = text_new(arena),
               *tables = text_new(arena), *runtime = text_new(arena);
   struct include_list includes = {0};
+  bool placed = false;
   rename_functions(emitter);
   const char *kernels = print_kernels(emitter), *prelude = c_prelude(arena, emitter->target, kernels);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
     struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
+    if (activations && !placed) emit_activations_place(emitter, routines);
+    placed = placed || activations;
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
@@ -167,9 +173,10 @@ static const char *print_source(struct emitter *emitter) {
   text_raw(source, kernels);
   banner(source, "routines");
   text_raw(source, text_string(routines));
-  banner(source, "the runtime's declarations");
-  text_raw(source, text_string(declarations));
-  text_raw(source, text_string(runtime));
+  banner(source, "the runtime");
+  text_raw(declarations, text_string(runtime));
+  text_raw(source, shake(arena, text_string(declarations), text_string(tables)));
+  text_blank(source);
   banner(source, "what the runtime reads of this program, and main");
   text_raw(source, text_string(tables));
   return text_string(source);
@@ -240,7 +247,12 @@ static const char *program_identifier(struct arena *arena, const char *name) {
 
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target) {
-  struct emitter emitter = {.arena = arena, .program = program, .module = module, .target = target};
+  struct module *own = arena_new_struct(arena, struct module);
+  *own = *module;
+  own->functions.items = NULL, own->functions.count = own->functions.capacity = 0;
+  for (int i = 0; i < module->functions.count; i++) array_push(arena, &own->functions, module->functions.items[i]);
+  merge_kernels(arena, own);
+  struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target};
   emitter.name = program_identifier(arena, program->name);
   emit_name_copies(&emitter);
   emit_layout(&emitter);

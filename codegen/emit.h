@@ -58,8 +58,10 @@ const struct place_of_buffer *emit_place(const struct emitter *emitter, const st
 struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, const struct routine *routine);
 /* States and ports, for the header; struct NAME itself. */
 void emit_public_structs(struct emitter *emitter, struct text *text);
-/* A struct of activations and the function that points it into memory. */
-void emit_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
+/* A struct of activations and the table of their places; the function that sets such a struct, once; and its call. */
+void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner);
+void emit_activations_place(struct emitter *emitter, struct text *text);
+void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
 int64_t emit_activation_bytes(const struct emitter *emitter);
 
 /* --- emit_routines.c */

@@ -338,8 +338,7 @@ static void emit_locals(struct body *body, struct text *text, bool places) {
       text_line(text, "%sstruct %s *%s = &m->%s;", owner->kind == OWNER_STATES ? "const " : "", owner->tag,
                 owner->variable, owner->member);
     else if (places)
-      text_line(text, "const struct %s activations = %s_place_%s(m->activations), *a = &activations;", owner->tag,
-                emitter->name, owner->routine->name);
+      emit_place_activations(emitter, text, owner);
   }
   if (body->step) text_line(text, "const int64_t step = (int64_t)io->step[0];");
 }
@@ -389,9 +388,7 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     emit_locals(&bodies[0], text, true);
   } else {
     const struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
-    if (activations)
-      text_line(text, "const struct %s activations = %s_place_%s(m->activations), *a = &activations;", activations->tag,
-                emitter->name, routine->name);
+    if (activations) emit_place_activations(emitter, text, activations);
   }
   if (!routine->launches.count) text_line(text, "(void)m;");
   if (!whole.seed) text_line(text, "(void)seed;");

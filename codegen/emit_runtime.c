@@ -203,8 +203,8 @@ static void add_file(struct emitter *emitter, struct text *text, const char *con
 }
 
 void emit_runtime_declarations(struct emitter *emitter, struct text *text, struct include_list *includes) {
-  text_raw(text,
-           "/* A program need not use all of a file. */\n#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
+  text_raw(text, "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
+                 "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
   if (emitter->target->double_precision) text_raw(text, "#define LAM_REAL double\n");
   bool wanted[FILES] = {false};
   choose(emitter->program, wanted);

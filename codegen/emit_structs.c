@@ -1,6 +1,5 @@
 /* The structs that hold the program's memory, and which pointer of them each buffer is. */
 #include <ctype.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,11 +196,22 @@ static const char *field_comment(const struct field *field) {
   return axes && axes[0] ? axes : NULL;
 }
 
-static void print_pointer(struct emitter *emitter, struct text *text, const struct field *field) {
-  const char *type = c_type(emitter->target, field->sample->type), *comment = field_comment(field);
-  const char *copies = field->copies ? arena_format(emitter->arena, "[%d]", field->copies) : "";
-  text_line(text, "%s *%s%s;%s%s%s", type, field->name, copies, comment ? " /* " : "", comment ? comment : "",
-            comment ? " */" : "");
+static bool same_declaration(const struct field *x, const struct field *y) {
+  const char *a = field_comment(x), *b = field_comment(y);
+  return x->sample->type == y->sample->type && !a == !b && (!a || !strcmp(a, b));
+}
+
+/* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them. */
+static void print_pointers(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
+  struct arena *arena = emitter->arena;
+  const char *line = c_type(emitter->target, fields[0]->sample->type), *comment = field_comment(fields[0]);
+  for (int i = 0; i < count; i++) {
+    line = arena_format(arena, "%s%s*%s", line, i ? ", " : " ", fields[i]->name);
+    if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);
+  }
+  bool fits = comment && strlen(line) + strlen(comment) + 10 <= TEXT_COLUMNS;
+  if (comment && !fits) text_comment(text, comment);
+  text_line(text, "%s;%s", line, fits ? arena_format(arena, " /* %s */", comment) : "");
 }
 
 static void print_port(struct emitter *emitter, struct text *text, const struct field *field) {
@@ -224,7 +234,10 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     for (int j = 0; j < owner->fields.count; j++) {
       const struct field *field = owner->fields.items[j];
       if (owner->kind == OWNER_STATES) {
-        print_pointer(emitter, text, field);
+        int end = j + 1;
+        while (end < owner->fields.count && same_declaration(field, owner->fields.items[end])) end++;
+        print_pointers(emitter, text, owner->fields.items + j, end - j);
+        j = end - 1;
         continue;
       }
       if (j == 0 && owner->routine->inputs.count) text_comment(text, "inputs");
@@ -258,91 +271,85 @@ int64_t emit_activation_bytes(const struct emitter *emitter) {
   return bytes;
 }
 
-static const char *base_of(enum type type) {
-  switch (type) {
+/* Fields of one type and shape stand together, in the order in which their first ones are computed. */
+static void group_fields(struct emitter *emitter, struct owner *owner) {
+  int count = owner->fields.count, done = 0;
+  struct field **fields = arena_new_array(emitter->arena, struct field *, count > 0 ? count : 1);
+  bool *taken = arena_new_array(emitter->arena, bool, count > 0 ? count : 1);
+  for (int first = 0; first < count; first++) {
+    if (taken[first]) continue;
+    for (int i = first; i < count; i++) {
+      if (taken[i] || !same_declaration(owner->fields.items[first], owner->fields.items[i])) continue;
+      fields[done++] = owner->fields.items[i];
+      taken[i] = true;
+    }
+  }
+  owner->fields.items = fields;
+}
+
+enum { PLACE_UNIT = 64 };
+
+/* In units of PLACE_UNIT bytes. */
+static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
+  int64_t size = 4;
+  switch (buffer->type) {
     case TYPE_REAL:
-      return "reals";
+      size = emitter->target->double_precision ? 8 : 4;
+      break;
     case TYPE_INTEGER:
-      return "integers";
+      size = 4;
+      break;
     case TYPE_BOOLEAN:
-      return "booleans";
+      size = 1;
+      break;
     case TYPE_INDEX:
-      return "indices";
+      size = 8;
+      break;
   }
-  return "";
+  if (buffer->offset * size % PLACE_UNIT) bug("%s is not aligned", buffer->name);
+  return buffer->offset * size / PLACE_UNIT;
 }
 
-static const char *at_offset(struct arena *arena, enum type type, int64_t offset) {
-  return offset ? arena_format(arena, "%s + %lld", base_of(type), (long long)offset) : base_of(type);
-}
-
-/* Where copy i lies: "reals + 1024", "reals + 1024 + i * 512", or from a table, which is printed at once. */
-static const char *copy_offset(struct emitter *emitter, struct text *text, const struct field *field) {
-  struct arena *arena = emitter->arena;
-  int64_t first = field->members[0] ? field->members[0]->offset : 0, step = 0;
-  bool affine = field->members[0] && field->members[1];
-  if (affine) step = field->members[1]->offset - first;
-  for (int i = 0; i < field->copies; i++)
-    affine = affine && field->members[i] && field->members[i]->offset == first + step * i;
-  if (affine) {
-    int64_t size = step < 0 ? -step : step;
-    const char *base = at_offset(arena, field->sample->type, first);
-    if (!step) return base;
-    return arena_format(arena, size > INT_MAX / field->copies ? "%s %c (int64_t)i * %lld" : "%s %c i * %lld", base,
-                        step < 0 ? '-' : '+', (long long)size);
-  }
-  const char *list = "";
-  for (int i = 0; i < field->copies; i++) {
-    int64_t offset = field->members[i] ? field->members[i]->offset : 0;
-    list = arena_format(arena, "%s%s%lld", list, i ? ", " : "", (long long)offset);
-  }
-  text_line(text, "static const int64_t %s[] = {%s};", field->name, list);
-  return arena_format(arena, "%s + %s[i]", base_of(field->sample->type), field->name);
-}
-
-/* Fields `first` up to `end`, arrays of as many copies, in one loop. */
-static void place_copies(struct emitter *emitter, struct text *text, const struct owner *owner, int first, int end) {
-  struct arena *arena = emitter->arena;
-  const char **offsets = arena_new_array(arena, const char *, end - first);
-  for (int i = first; i < end; i++) offsets[i - first] = copy_offset(emitter, text, owner->fields.items[i]);
-  const char *loop = arena_format(arena, "for (int i = 0; i < %d; i++)", owner->fields.items[first]->copies);
-  if (end - first == 1) {
-    text_line(text, "%s a.%s[i] = %s;", loop, owner->fields.items[first]->name, offsets[0]);
-    return;
-  }
-  text_open(text, "%s", loop);
-  for (int i = first; i < end; i++) text_line(text, "a.%s[i] = %s;", owner->fields.items[i]->name, offsets[i - first]);
+void emit_activations_place(struct emitter *emitter, struct text *text) {
+  text_comment(text, arena_format(emitter->arena, "Sets all pointers of a struct; places are in units of %d bytes.", PLACE_UNIT));
+  text_open(text, "static void %s_place(void *pointers, const int64_t *places, size_t count, void *memory)", emitter->name);
+  text_open(text, "for (size_t i = 0; i < count; i++)");
+  text_line(text, "void *pointer = (char *)memory + places[i] * %d;", PLACE_UNIT);
+  text_line(text, "memcpy((char *)pointers + i * sizeof pointer, &pointer, sizeof pointer);");
   text_close(text);
+  text_close(text);
+  text_blank(text);
 }
 
-void emit_activations(struct emitter *emitter, struct text *text, const struct owner *owner) {
-  bool used[TYPE_INDEX + 1] = {false};
-  text_comment(text, arena_format(emitter->arena,
-                                  "What %s computes on the way. Values that do not live at the same time share memory.",
-                                  owner->routine->name));
+void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner) {
+  struct arena *arena = emitter->arena;
+  const char *routine = owner->routine->name, *places = "";
+  group_fields(emitter, owner);
+  text_comment(text, arena_format(arena, "What %s computes on the way.", routine));
   text_open(text, "struct %s", owner->tag);
-  for (int i = 0; i < owner->fields.count; i++) {
-    print_pointer(emitter, text, owner->fields.items[i]);
-    used[owner->fields.items[i]->sample->type] = true;
+  for (int i = 0, end; i < owner->fields.count; i = end) {
+    end = i + 1;
+    while (end < owner->fields.count && same_declaration(owner->fields.items[i], owner->fields.items[end])) end++;
+    print_pointers(emitter, text, owner->fields.items + i, end - i);
   }
   text->indentation--;
   text_line(text, "};");
-  text_blank(text);
-  text_open(text, "static struct %s %s_place_%s(void *memory)", owner->tag, emitter->name, owner->routine->name);
-  text_line(text, "struct %s a;", owner->tag);
-  for (enum type type = TYPE_REAL; type <= TYPE_INDEX; type++)
-    if (used[type]) text_line(text, "%s *%s = memory;", c_type(emitter->target, type), base_of(type));
-  for (int i = 0, end; i < owner->fields.count; i = end) {
+  text_comment(text, "Where they lie, in that order. Values that do not live at the same time share memory.");
+  for (int i = 0; i < owner->fields.count; i++) {
     const struct field *field = owner->fields.items[i];
-    end = i + 1;
-    if (!field->copies) {
-      text_line(text, "a.%s = %s;", field->name, at_offset(emitter->arena, field->sample->type, field->sample->offset));
-      continue;
+    for (int copy = 0; copy < field->copies || copy == 0; copy++) {
+      const struct buffer *member = field->copies ? field->members[copy] : field->sample;
+      int64_t place = member ? place_of_member(emitter, member) : 0;
+      places = arena_format(arena, "%s%s%lld", places, *places ? ", " : "", (long long)place);
     }
-    while (end < owner->fields.count && owner->fields.items[end]->copies == field->copies) end++;
-    place_copies(emitter, text, owner, i, end);
   }
-  text_line(text, "return a;");
-  text_close(text);
+  text_line(text, "static const int64_t %s_%s_places[] = {%s};", emitter->name, routine, places);
   text_blank(text);
+}
+
+void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner) {
+  text_line(text, "struct %s activations;", owner->tag);
+  text_line(text, "const struct %s *a = &activations;", owner->tag);
+  text_line(text, "%s_place(&activations, %s_%s_places, sizeof activations / sizeof(void *), m->activations);",
+            emitter->name, emitter->name, owner->routine->name);
 }

@@ -186,7 +186,7 @@ static void test_target(const struct target *target, const struct tensor *result
   CHECK(!strcmp(texts[0].source, texts[1].source) && !strcmp(texts[0].header, texts[1].header));
   check_text(texts[0].source);
   check_text(texts[0].header);
-  CHECK(strstr(texts[0].source, "for (int i = 0; i < 6; i++) {") != NULL);
+  CHECK(strstr(texts[0].source, "for (int i = 1; i < 6; i++) {") != NULL);
   CHECK(strstr(texts[0].source, "h_fc_weight[i]") != NULL);
   CHECK(strstr(texts[0].header, "*h_fc_weight[6]; /* [in=20, out=20] */") != NULL);
   if (!CHECK(write_text(arena_format(arena, "%s/deep-net.c", folder), texts[0].source))) return;

@@ -1,0 +1,73 @@
+/* Names that C programs cannot give to functions of their own. */
+#include <string.h>
+
+#include "codegen/c_print.h"
+
+/* What the headers that programs include declare, and what those of other systems add: a kernel of such a name would clash
+   with it. */
+bool c_is_library_name(const char *name) {
+  static const char *const names[] = {
+    "a64l", "abort", "abs", "access", "acct", "acos", "acosf", "acosh", "acoshf", "acoshl", "acosl", "alarm",
+    "aligned_alloc", "alloca", "asctime", "asctime_r", "asin", "asinf", "asinh", "asinhf", "asinhl", "asinl",
+    "assert", "at_quick_exit", "atan", "atan2", "atan2f", "atan2l", "atanf", "atanh", "atanhf", "atanhl", "atanl",
+    "atexit", "atof", "atoi", "atol", "atoll", "basename", "bcmp", "bcopy", "bool", "brk", "bsearch", "bzero",
+    "calloc", "cbrt", "cbrtf", "cbrtl", "ceil", "ceilf", "ceill", "chdir", "chmod", "chown", "chroot", "clearerr",
+    "clock", "clock_getcpuclockid", "clock_getres", "clock_gettime", "clock_nanosleep", "clock_settime", "close",
+    "confstr", "copysign", "copysignf", "copysignl", "cos", "cosf", "cosh", "coshf", "coshl", "cosl", "creat",
+    "crypt", "ctermid", "ctime", "ctime_r", "cuserid", "daemon", "daylight", "difftime", "div", "dprintf", "drem",
+    "dup", "dup2", "dup3", "dysize", "ecvt", "encrypt", "environ", "erf", "erfc", "erfcf", "erfcl", "erff", "erfl",
+    "errno", "execl", "execle", "execlp", "execv", "execve", "execvp", "exit", "exp", "exp10", "exp2", "exp2f",
+    "exp2l", "expf", "expl", "expm1", "expm1f", "expm1l", "fabs", "fabsf", "fabsl", "faccessat", "false", "fchdir",
+    "fchmod", "fchmodat", "fchown", "fchownat", "fclose", "fcntl", "fcvt", "fdatasync", "fdim", "fdimf", "fdiml",
+    "fdopen", "feof", "ferror", "fexecve", "fflush", "ffs", "fgetc", "fgetpos", "fgets", "fileno", "finite",
+    "flockfile", "floor", "floorf", "floorl", "fma", "fmaf", "fmal", "fmax", "fmaxf", "fmaxl", "fmemopen", "fmin",
+    "fminf", "fminl", "fmod", "fmodf", "fmodl", "fopen", "fork", "fpathconf", "fpclassify", "fprintf", "fputc",
+    "fputs", "fread", "free", "freopen", "frexp", "frexpf", "frexpl", "fscanf", "fseek", "fseeko", "fsetpos", "fstat",
+    "fstatat", "fsync", "ftell", "ftello", "ftruncate", "ftrylockfile", "funlockfile", "futimens", "fwrite", "gamma",
+    "gcvt", "getc", "getc_unlocked", "getchar", "getchar_unlocked", "getcwd", "getdelim", "getegid", "getenv",
+    "geteuid", "getgid", "getgroups", "gethostname", "getline", "getlogin", "getlogin_r", "getopt", "getpass",
+    "getpgid", "getpgrp", "getpid", "getppid", "getsid", "getsubopt", "getuid", "getw", "gmtime", "gmtime_r", "hypot",
+    "hypotf", "hypotl", "i386", "ilogb", "ilogbf", "ilogbl", "imaxabs", "imaxdiv", "index", "initstate", "isalnum",
+    "isalnum_l", "isalpha", "isalpha_l", "isatty", "isblank", "isblank_l", "iscntrl", "iscntrl_l", "isdigit",
+    "isdigit_l", "isfinite", "isgraph", "isgraph_l", "isinf", "islower", "islower_l", "isnan", "isnormal", "isprint",
+    "isprint_l", "ispunct", "ispunct_l", "isspace", "isspace_l", "isupper", "isupper_l", "isxdigit", "isxdigit_l",
+    "j0", "j1", "jn", "kill", "killpg", "l64a", "labs", "lchown", "ldexp", "ldexpf", "ldexpl", "ldiv", "lgamma",
+    "lgammaf", "lgammal", "link", "linkat", "linux", "llabs", "lldiv", "llrint", "llrintf", "llrintl", "llround",
+    "llroundf", "llroundl", "localtime", "localtime_r", "lockf", "log", "log10", "log10f", "log10l", "log1p",
+    "log1pf", "log1pl", "log2", "log2f", "log2l", "logb", "logbf", "logbl", "logf", "logl", "longjmp", "lrint",
+    "lrintf", "lrintl", "lround", "lroundf", "lroundl", "lseek", "lstat", "malloc", "mblen", "mbstowcs", "mbtowc",
+    "memccpy", "memchr", "memcmp", "memcpy", "memmove", "memset", "mkdir", "mkdirat", "mkdtemp", "mkfifo", "mkfifoat",
+    "mkstemp", "mktemp", "mktime", "mlock", "mlockall", "mmap", "modf", "modff", "modfl", "mprotect", "msync",
+    "munlock", "munlockall", "munmap", "nan", "nanf", "nanl", "nanosleep", "nearbyint", "nearbyintf", "nearbyintl",
+    "nextafter", "nextafterf", "nextafterl", "nexttoward", "nexttowardf", "nexttowardl", "nice", "offsetof", "open",
+    "open_memstream", "openat", "optarg", "opterr", "optind", "optopt", "pathconf", "pause", "pclose", "perror",
+    "pipe", "pipe2", "popen", "posix_fadvise", "posix_fallocate", "posix_madvise", "posix_memalign", "pow", "pow10",
+    "powf", "powl", "pread", "printf", "psiginfo", "psignal", "pthread_create", "putc", "putc_unlocked", "putchar",
+    "putchar_unlocked", "putenv", "puts", "putw", "pwrite", "qsort", "quick_exit", "raise", "rand", "rand_r",
+    "random", "read", "readlink", "readlinkat", "realloc", "remainder", "remainderf", "remainderl", "remove",
+    "remquo", "remquof", "remquol", "rename", "renameat", "rewind", "rindex", "rint", "rintf", "rintl", "rmdir",
+    "round", "roundf", "roundl", "sbrk", "scalbln", "scalblnf", "scalblnl", "scalbn", "scalbnf", "scalbnl", "scanf",
+    "sched_get_priority_max", "sched_get_priority_min", "sched_getparam", "sched_getscheduler",
+    "sched_rr_get_interval", "sched_setparam", "sched_setscheduler", "sched_yield", "select", "setbuf", "setegid",
+    "setenv", "seteuid", "setgid", "setjmp", "setlinebuf", "setpgid", "setsid", "setstate", "setuid", "setvbuf",
+    "shm_open", "shm_unlink", "sigaction", "sigaddset", "sigblock", "sigdelset", "sigemptyset", "sigfillset",
+    "siginterrupt", "sigismember", "sigmask", "signal", "signbit", "signgam", "significand", "sigpause", "sigpending",
+    "sigprocmask", "sigqueue", "sigstack", "sigsuspend", "sigtimedwait", "sigwait", "sigwaitinfo", "sin", "sincos",
+    "sinf", "sinh", "sinhf", "sinhl", "sinl", "sleep", "snprintf", "sprintf", "sqrt", "sqrtf", "sqrtl", "srand",
+    "srandom", "sscanf", "stat", "stderr", "stdin", "stdout", "stime", "stpcpy", "stpncpy", "strcasecmp", "strcat",
+    "strchr", "strcmp", "strcoll", "strcoll_l", "strcpy", "strcspn", "strdup", "strerror", "strerror_l", "strerror_r",
+    "strftime", "strftime_l", "strlen", "strncasecmp", "strncat", "strncmp", "strncpy", "strndup", "strnlen",
+    "strpbrk", "strrchr", "strsep", "strsignal", "strspn", "strstr", "strtod", "strtof", "strtoimax", "strtok",
+    "strtok_r", "strtol", "strtold", "strtoll", "strtoul", "strtoull", "strtoumax", "strxfrm", "strxfrm_l", "swab",
+    "symlink", "symlinkat", "sync", "sysconf", "system", "tan", "tanf", "tanh", "tanhf", "tanhl", "tanl", "tcgetpgrp",
+    "tcsetpgrp", "tempnam", "tgamma", "tgammaf", "tgammal", "time", "timegm", "timelocal", "timer_create",
+    "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "timespec_get", "timezone", "tmpfile",
+    "tmpnam", "tolower", "tolower_l", "toupper", "toupper_l", "true", "trunc", "truncate", "truncf", "truncl",
+    "ttyname", "ttyname_r", "tzname", "tzset", "umask", "ungetc", "unix", "unlink", "unlinkat", "unsetenv", "usleep",
+    "utimensat", "va_arg", "va_copy", "va_end", "va_start", "valloc", "vdprintf", "vfprintf", "vfscanf", "vprintf",
+    "vscanf", "vsnprintf", "vsprintf", "vsscanf", "wait", "wcstoimax", "wcstombs", "wcstoumax", "wctomb", "write",
+    "y0", "y1", "yn", NULL};
+  for (int i = 0; names[i]; i++)
+    if (!strcmp(names[i], name)) return true;
+  return !strncmp(name, "pthread_", 8) || !strncmp(name, "omp_", 4);
+}
