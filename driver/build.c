@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,12 +64,25 @@ static bool links_openmp(struct options *options, const char *compiler, const ch
   return works;
 }
 
+/* The compiler's own message would name a file that the user never heard of. */
+static bool can_write_beside(const struct options *options, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *folder = !slash ? "." : slash == path ? "/" : arena_copy(options->arena, path, (size_t)(slash - path));
+  struct stat about;
+  if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) errno = EISDIR;
+  else if (access(folder, W_OK | X_OK) == 0) return true;
+  fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
+  return false;
+}
+
 int verb_build(struct options *options) {
   struct program *program;
   struct emitted emitted;
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
   const char *executable = options->output ? options->output : program->name;
   const char *compiler = options->compiler ? options->compiler : getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
+
+  if (!can_write_beside(options, executable)) return EXIT_WRONG_INPUT;
 
   const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
   char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", temporary);

@@ -126,7 +126,10 @@ static int unknown_option(const struct options *options, const char *argument) {
     if (takes(options->verb, &option_rows[i])) names[count++] = option_rows[i].name;
   size_t length = strcspn(argument, "=");
   const char *bare = arena_copy(options->arena, argument, length);
-  const char *closest = closest_name(bare + strspn(bare, "-"), names, count);
+  const char *word = bare + strspn(bare, "-"), *closest = closest_name(word, names, count);
+  /* The beginning of a name, or a name and more. */
+  for (int i = 0; i < count && !closest && strlen(word) > 1; i++)
+    if (!strncmp(word, names[i], strlen(word)) || !strncmp(word, names[i], strlen(names[i]))) closest = names[i];
   return usage_error(options->verb,
                      closest ? arena_format(options->arena, "unknown option %s; did you mean --%s?", bare, closest)
                              : arena_format(options->arena, "unknown option %s", bare));

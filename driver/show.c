@@ -23,6 +23,20 @@ static int show_tree(struct options *options) {
   return EXIT_DONE;
 }
 
+/* --graph names one that the program has. */
+static bool knows_graph(const struct options *options, struct program *program) {
+  const char *names = "";
+  for (int i = 0; program_graph(program, i); i++) {
+    const struct graph *graph = *program_graph(program, i);
+    if (!graph) continue;
+    if (wanted(options, graph->name)) return true;
+    names = arena_format(options->arena, "%s%s%s", names, *names ? ", " : "", graph->name);
+  }
+  if (!options->graph) return true;
+  fprintf(stderr, "lamella show: no graph is called '%s'; this program has %s\n", options->graph, names);
+  return false;
+}
+
 int verb_show(struct options *options) {
   static const char *const stages[] = {"ast", "tensor", "loops", "c"};
   enum { STAGES = sizeof stages / sizeof *stages };
@@ -36,6 +50,7 @@ int verb_show(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
+  if (!knows_graph(options, program)) return EXIT_USAGE;
   if (stage == 1) {
     for (int i = 0; program_graph(program, i); i++) {
       const struct graph *graph = *program_graph(program, i);

@@ -199,7 +199,9 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   bool by_hand = file || lam_option_text(options, "input", NULL);
   struct lam_dataset *dataset = NULL;
   struct lam_batch batch = {0};
-  if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
+  bool weights = lam_option_text(options, "weights", NULL) != NULL;
+  for (int i = 0; i < program->tensor_count; i++) weights = weights || program->tensors[i].role == LAM_PARAMETER;
+  if (weights && !lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
   for (int i = 0; i < options->count; i++)
     if (strcmp(options->given[i].key, "input") == 0 && !lam_given_text(&given, routine, options->given[i].value))
       return 1;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static volatile sig_atomic_t lam_interrupted;
 
@@ -46,6 +47,11 @@ static bool lam_is_writable(const char *path) {
   return file && fclose(file) == 0;
 }
 
+static bool lam_same_file(const char *x, const char *y) {
+  struct stat a, b;
+  return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 static bool lam_training_weights(struct lam_training *training, const struct lam_options *options) {
   struct lam_program *program = training->program;
   const char *initial = lam_option_text(options, "init", program->settings->initial);
@@ -58,6 +64,8 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
       lam_note("the run goes on with its own seed, %lu", (unsigned long)training->run.seed);
     return true;
   }
+  if (initial && lam_same_file(initial, training->path))
+    return lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);
   lam_start_averages(program);
   return !initial || lam_checkpoint_load(program, &training->run, initial, LAM_START_FROM);
 }
