@@ -38,8 +38,9 @@ static void check_sample(struct sample *sample, int choice) {
   }
 }
 
-int main(void) {
-  uint64_t seed = check_random();
+enum { ROUNDS = 12 };
+
+static void check_round(uint64_t seed) {
   for (int i = 0; i < 24 * OP_COUNT + 600; i++) {
     struct arena *arena = arena_new();
     int flags = i % 2 ? SAMPLE_SIZES : 0;
@@ -48,5 +49,9 @@ int main(void) {
     if (sample->stage != STAGE_LOWERED) check_sample(sample, i);
     arena_free(arena);
   }
+}
+
+int main(void) {
+  for (int round = 0; round < ROUNDS; round++) check_round(check_random());
   return check_done("schedule_random");
 }
