@@ -105,7 +105,11 @@ static const char *head(struct writer *writer, const struct function *function, 
     const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
     if (parameter->array) array_push(writer->arena, &writer->arrays, (struct array_binding){.array = parameter->array, .name = name});
     else writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
-    text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", parameter_text(writer->arena, writer->target, parameter, name, comments));
+    const char *full = parameter_text(writer->arena, writer->target, parameter, name, comments);
+    /* A line cannot be broken before a comment: where the two do not fit, the comment goes. */
+    size_t before = i ? 4 : strlen(linkage) + strlen(function->name) + sizeof "LAM_SIMD void (";
+    if (before + strlen(full) + 1 > TEXT_COLUMNS) full = parameter_text(writer->arena, writer->target, parameter, name, false);
+    text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", full);
   }
   return arena_format(writer->arena, "%s%svoid %s(%s)", writer->target->attribute ? "LAM_SIMD " : "", linkage,
                       c_identifier(writer->arena, function->name), *text ? text : "void");
