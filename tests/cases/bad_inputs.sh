@@ -38,7 +38,7 @@ refused "embed=64" ./wider eval --weights weights.safetensors
 grep -q "embed=32" stderr || fail "the mismatch does not say what the file has"
 refused "would" ./gpt train --init weights.safetensors --out weights.safetensors
 cp weights.safetensors before.safetensors
-refused "another" ./wider train --resume --out weights.safetensors || true
+refused "embed=64" ./wider train --resume --out weights.safetensors
 cmp weights.safetensors before.safetensors || fail "a refused run changed the weights"
 
 expect_status 2 ./gpt train --stpes 5

@@ -8,7 +8,7 @@ lamella build "$SPECS/shakespeare.lam" -D train.eval=0 -o gpt
 expect_equal "$(grep -c 'validation loss' out.txt)" 1
 loss=$(sed -n 's/.*validation loss //p' out.txt)
 awk -v loss="$loss" 'BEGIN { exit !(loss < 2.45) }' || fail "validation loss $loss after 300 steps"
-expect_equal "$(./gpt eval --weights weights.safetensors | grep -o '[0-9.]*$' | tail -1)" "$loss" "eval"
+expect_equal "$(./gpt eval --weights weights.safetensors | sed -n 's/.*loss \([0-9.]*\).*/\1/p')" "$loss" "eval"
 text=$(./gpt generate --weights weights.safetensors --prompt "ROMEO:" --tokens 100 --seed 7)
 expect_equal "$(./gpt generate --weights weights.safetensors --prompt "ROMEO:" --tokens 100 --seed 7)" "$text" "the same seed"
 expect_contains "$text" "ROMEO:"
