@@ -4,6 +4,8 @@
 
 #include "passes/schedule.h"
 
+enum { SHORT_AXIS = 8, LONG_AXIS = 16 };
+
 static bool is_batch(const struct axis *axis) { return strcmp(axis->name, "batch") == 0; }
 
 /* Copies of a repeat share a name: each name is unique among the buffers of its copy. */
@@ -300,11 +302,63 @@ static void follow_merges(struct scheduler *s, const struct value *value, struct
   }
 }
 
+/* Axes along which what is made elementwise of the value is summed on their own: rows that want to lie in one piece. */
+static void find_rows(struct scheduler *s, const struct value *value, struct axis **rows, int *count) {
+  if (s->level_stamp[value->id] == s->level_now) return;
+  s->level_stamp[value->id] = s->level_now;
+  const struct note *note = &s->notes[value->id];
+  for (int i = 0; i < note->user_count; i++) {
+    const struct value *user = s->users[note->first_user + i];
+    enum op_class class = op_facts[user->op].class;
+    if (class == CLASS_REDUCE) {
+      bool known = axis_listed(rows, *count, user->list[0]);
+      if (user->list_count == 1 && !is_batch(user->list[0]) && !known && *count < MAX_AXES) rows[(*count)++] = user->list[0];
+    } else if (op_is_elementwise(user->op) || class == CLASS_STOP) {
+      find_rows(s, user, rows, count);
+    }
+  }
+}
+
+/* Moves the axis at a place to the end. */
+static void move_last(struct axis **axes, int count, int at) {
+  struct axis *moved = axes[at];
+  for (; at < count - 1; at++) axes[at] = axes[at + 1];
+  axes[count - 1] = moved;
+}
+
+/* A handful of elements makes no vectors: a longer axis is better innermost. */
+static void avoid_short(struct axis **axes, int count) {
+  if (count < 2 || axes[count - 1]->extent >= SHORT_AXIS) return;
+  for (int at = count - 2; at >= 0; at--) {
+    if (axes[at]->extent < LONG_AXIS || is_batch(axes[at]) || axes[at]->size) continue;
+    move_last(axes, count, at);
+    return;
+  }
+}
+
+/* Rows innermost, unless what is innermost is one already. */
+static void prefer_rows(struct scheduler *s, const struct value *value, struct axis **axes) {
+  struct axis *rows[MAX_AXES];
+  int count = 0, last = value->axis_count - 1;
+  s->level_now++;
+  find_rows(s, value, rows, &count);
+  if (last < 1 || axis_listed(rows, count, axes[last])) return;
+  for (int i = 0; i < count; i++) {
+    int at = 0;
+    while (at <= last && axes[at] != rows[i]) at++;
+    if (at > last || rows[i]->extent < SHORT_AXIS) continue;
+    move_last(axes, value->axis_count, at);
+    return;
+  }
+}
+
 static void choose_order(struct scheduler *s, const struct value *value, struct axis **axes) {
   const struct note *note = &s->notes[value->id];
   memcpy(axes, note->prefers ? note->prefers : value->axes, sizeof *axes * (size_t)value->axis_count);
   if (note->prefers) return;
   layout_order(s, axes, value->axis_count);
+  prefer_rows(s, value, axes);
+  avoid_short(axes, value->axis_count);
   struct axis *mapped[MAX_AXES];
   memcpy(mapped, axes, sizeof *axes * (size_t)value->axis_count);
   follow_merges(s, value, axes, value->axis_count, mapped);
