@@ -598,12 +598,12 @@ struct ordering {
   ARRAY(struct cluster *) sorted;
 };
 
-static bool settle(struct ordering *order, struct cluster *cluster, int depth) {
+static bool settle(struct ordering *order, struct cluster *cluster) {
   if (cluster->visited == visit_stamp) return cluster->position >= 0;
   cluster->visited = visit_stamp;
   cluster->position = -1;
   for (int i = 0; i < cluster->needs.count; i++)
-    if (!settle(order, representative(cluster->needs.items[i]), depth + 1)) return false;
+    if (!settle(order, representative(cluster->needs.items[i]))) return false;
   cluster->position = order->next++;
   array_push(order->s->arena, &order->sorted, cluster);
   return true;
@@ -616,15 +616,45 @@ static int first_value(const struct cluster *cluster) {
   return first;
 }
 
+/* Nothing but updates: its place is right after what it needs. */
+static bool only_updates(const struct cluster *cluster) {
+  for (int i = 0; i < cluster->values.count; i++)
+    if (cluster->values.items[i]->op != OP_update) return false;
+  return cluster->kind == CLUSTER_SWEEP;
+}
+
+static bool is_ready(const struct cluster *cluster) {
+  for (int i = 0; i < cluster->needs.count; i++) {
+    const struct cluster *need = representative(cluster->needs.items[i]);
+    if (need->visited != visit_stamp || need->position < 0) return false;
+  }
+  return true;
+}
+
 static bool sort_clusters(struct scheduler *s, struct ordering *order) {
   *order = (struct ordering){.s = s};
   visit_stamp++;
   /* Roots come in the graph's order, so a cluster is settled when its first root is met. */
   struct cluster **by_value = arena_new_array(s->arena, struct cluster *, s->graph->next_value);
-  for (int c = 0; c < s->clusters.count; c++)
-    if (!s->clusters.items[c]->merged && s->clusters.items[c]->values.count) by_value[first_value(s->clusters.items[c])] = s->clusters.items[c];
-  for (int i = 0; i < s->graph->next_value; i++)
-    if (by_value[i] && !settle(order, by_value[i], 0)) return false;
+  ARRAY(struct cluster *) updates = {0};
+  for (int c = 0; c < s->clusters.count; c++) {
+    struct cluster *cluster = s->clusters.items[c];
+    if (cluster->merged || !cluster->values.count) continue;
+    by_value[first_value(cluster)] = cluster;
+    if (only_updates(cluster)) array_push(s->arena, &updates, cluster);
+  }
+  for (int i = 0; i < s->graph->next_value; i++) {
+    if (!by_value[i]) continue;
+    if (!only_updates(by_value[i]) && !settle(order, by_value[i])) return false;
+    int waiting = 0;
+    for (int u = 0; u < updates.count; u++) {
+      if (is_ready(updates.items[u])) settle(order, updates.items[u]);
+      else updates.items[waiting++] = updates.items[u];
+    }
+    updates.count = waiting;
+  }
+  for (int i = 0; i < updates.count; i++)
+    if (!settle(order, updates.items[i])) return false;
   return true;
 }
 
