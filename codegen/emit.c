@@ -46,7 +46,7 @@ static struct function_list used_functions(struct arena *arena, const struct mod
 }
 
 /* Names that a routine's locals or the program's own functions have. */
-static bool is_reserved(const struct emitter *emitter, const char *name) {
+static bool is_reserved(const char *name) {
   static const char *const locals[] = {"a",          "p",           "o",        "g",       "e",    "c",
                                        "r",          "i",           "m",        "io",      "seed", "sizes",
                                        "step",       "activations", "families", "columns", "data", "settings",
@@ -54,20 +54,28 @@ static bool is_reserved(const struct emitter *emitter, const char *name) {
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (c_is_library_name(name)) return true;
-  size_t length = strlen(emitter->name), end = strlen(name);
-  bool own = !strncmp(name, emitter->name, length) && (!name[length] || name[length] == '_');
+  size_t end = strlen(name);
   bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
                            (end > 8 && !strcmp(name + end - 8, "_outputs")));
-  return own || table || !strncmp(name, "lam_", 4) || !strncmp(name, "run_", 4);
+  return table;
+}
+
+/* Whether names that begin so are the program's own or the runtime's: no number after them makes them free. */
+static bool has_reserved_beginning(const struct emitter *emitter, const char *name) {
+  size_t length = strlen(emitter->name);
+  bool own = !strncmp(name, emitter->name, length) && (!name[length] || name[length] == '_');
+  return own || !strncmp(name, "lam_", 4) || !strncmp(name, "run_", 4);
 }
 
 static void rename_functions(struct emitter *emitter) {
   const struct module *module = emitter->module;
   for (int i = 0; i < module->functions.count; i++) {
     struct function *function = module->functions.items[i];
-    const char *base = c_identifier(emitter->arena, function->name), *name = base;
+    const char *base = c_identifier(emitter->arena, function->name);
+    if (has_reserved_beginning(emitter, base)) base = arena_format(emitter->arena, "kernel_%s", base);
+    const char *name = base;
     for (int number = 2;; number++) {
-      bool taken = is_reserved(emitter, name);
+      bool taken = is_reserved(name);
       for (int j = 0; j < module->functions.count && !taken; j++)
         taken = j != i && !strcmp(module->functions.items[j]->name, name);
       if (!taken) break;
