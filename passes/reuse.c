@@ -22,8 +22,6 @@ static void find_last_reads(struct reuse *r) {
   for (int i = 0; i < s->copies.count; i++) r->last_read[s->copies.items[i].value->id] = s->clusters.count;
 }
 
-static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
-
 /* Alone in a buffer of activations that it fills. */
 static bool owns_buffer(const struct scheduler *s, const struct value *value) {
   const struct place *place = s->notes[value->id].place;
@@ -92,12 +90,27 @@ static void drop_buffer(struct scheduler *s, const struct buffer *buffer) {
   s->module->buffers.count = kept;
 }
 
+/* `value` will lie where `x` does. The buffer keeps the better name. */
+static void take_buffer(struct scheduler *s, const struct value *value, const struct value *x) {
+  struct buffer *freed = s->notes[value->id].place->buffer, *taken = s->notes[x->id].place->buffer;
+  if (!x->name && value->name) taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
+  s->notes[value->id].place->buffer = taken;
+  drop_buffer(s, freed);
+}
+
 void reuse_operands(struct former *f) {
   struct scheduler *s = f->s;
   struct reuse reuse = {.f = f}, *r = &reuse;
   find_last_reads(r);
   for (int c = 0; c < s->clusters.count; c++) {
     const struct cluster *cluster = s->clusters.items[c];
+    const struct value *scatter = cluster->values.items[0];
+    if (scatter->op == OP_scatter_add && cluster->kind == CLUSTER_OTHER && owns_buffer(s, scatter)) {
+      const struct value *base = scatter->inputs[0];
+      bool dies = r->last_read[base->id] == c && owns_buffer(s, base) && same_layout(s, base, scatter);
+      if (dies && scatter->inputs[2] != base) take_buffer(s, scatter, base);
+      continue;
+    }
     bool rows = cluster->reduced_count == 0 || reduces_rows(cluster);
     if (cluster->kind != CLUSTER_SWEEP || !rows) continue;
     for (int i = 0; i < cluster->values.count; i++) {
@@ -105,10 +118,7 @@ void reuse_operands(struct former *f) {
       if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) || feeds_reduction(r, cluster, value)) continue;
       const struct value *x = find_operand(r, cluster, c, value);
       if (!x) continue;
-      struct buffer *freed = s->notes[value->id].place->buffer, *taken = s->notes[x->id].place->buffer;
-      if (!x->name && value->name) taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
-      s->notes[value->id].place->buffer = taken;
-      drop_buffer(s, freed);
+      take_buffer(s, value, x);
     }
   }
 }

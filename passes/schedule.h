@@ -69,6 +69,7 @@ struct scheduler {
   struct routine *routine;
   struct note *notes; /* by value id */
   const struct value **users;
+  int visit_now; /* stamp of walks over clusters */
   int *level_memo, *level_stamp, level_now; /* by value id: what a walk over expressions found, as long as the stamp is now's */
   int *use_count, *use_stamp, use_now; /* by value id: uses in the kernel at hand */
   int first_gradient, last_gradient; /* ids of the values that are the way back */
@@ -273,6 +274,7 @@ void form_clusters(struct scheduler *scheduler);
 /* How long an axis will usually be: a window of generation is mostly one row, the past half of what it can be. */
 double axis_usual(const struct axis *axis);
 bool axis_listed(struct axis *const *axes, int count, const struct axis *axis);
+bool is_reduction(const struct value *value);
 
 /* --- Schedules ------------------------------------------------------------------------------------------------------------------- */
 
@@ -293,6 +295,8 @@ void schedule_total(struct scheduler *scheduler, struct cluster *cluster);
 double reduce_initial(const struct value *value);
 /* The helper that computes a tile; see schedule_tile.c. */
 const struct function *tile_helper(struct scheduler *scheduler, struct tile tile);
+/* The body of a kernel for a scatter_add (schedule_scatter.c). */
+void write_scatter(struct kernel *kernel, const struct value *value, const struct place *place);
 /* Copies the parts of a concat that are not computed in their place. */
 void schedule_concat(struct scheduler *scheduler, const struct value *concat);
 /* Copies a value to another place. */

@@ -7,8 +7,6 @@
 
 enum { COLUMN_WORK = 1 << 15, SMALL_TOTAL = 1 << 14, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
 
-static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
-
 static enum op step_of(const struct value *value) { return value->op == OP_reduce_max ? OP_max : OP_add; }
 
 static double elements_of(struct axis *const *axes, int count) {

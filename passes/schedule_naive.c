@@ -133,30 +133,6 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
                expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
 }
 
-/* The base first, then each source in order: rows that no index mixes are independent. */
-static void naive_scatter(struct kernel *k, const struct value *value, const struct place *place) {
-  const struct value *index = value->inputs[1], *source = value->inputs[2];
-  struct array *target = kernel_pointer(k, place->buffer, true);
-  struct axis *outer[MAX_AXES], *inner[MAX_AXES];
-  int outer_count = axes_without(value->axes, value->axis_count, value->axis, outer), inner_count = 0;
-  for (int i = 0; i < index->axis_count; i++)
-    if (index->axes[i] == value->axis || !value_has_axis(value, index->axes[i])) inner[inner_count++] = index->axes[i];
-  double work = work_of(value->axes, value->axis_count) + work_of(source->axes, source->axis_count);
-  struct coordinates at = {0};
-  open_loops(k, outer, outer_count, work, &at);
-  int depth = k->depth;
-  struct axis *along[] = {value->axis};
-  open_loops(k, along, 1, 0, &at);
-  kernel_store(k, target, access_offset(k, value, place, &at), access_value(k, value->inputs[0], &at).x);
-  kernel_close_to(k, depth);
-  open_loops(k, inner, inner_count, 0, &at);
-  struct coordinates to = at;
-  coordinates_set(&to, value->axis, access_index(k, index, &at, value->axis->extent));
-  struct linear offset = access_offset(k, value, place, &to);
-  const struct expression *old = expression_load(k->arena, target, linear_expression(k->arena, offset));
-  kernel_store(k, target, offset, expression_apply(k->arena, OP_add, old, access_value(k, source, &at).x, NULL));
-}
-
 /* Rows written in place. Two rows with one index: the later one stays, so the index's own axes run in order. */
 static void naive_update(struct kernel *k, const struct value *value, const struct place *place) {
   const struct value *source = value->inputs[0], *index = value->inputs[1];
@@ -207,7 +183,7 @@ void schedule_naive(struct scheduler *s, const struct value *value) {
       if (value->op == OP_scan) naive_scan(k, value, place);
       else naive_top(k, value, place);
       break;
-    case CLASS_SCATTER: naive_scatter(k, value, place); break;
+    case CLASS_SCATTER: write_scatter(k, value, place); break;
     case CLASS_UPDATE: naive_update(k, value, place); break;
     case CLASS_LEAF:
     case CLASS_RANDOM:

@@ -39,8 +39,6 @@ struct sweep {
   int passes;
 };
 
-static bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
-
 static bool in_cluster(const struct sweep *w, const struct value *value) {
   for (int i = 0; i < w->cluster->values.count; i++)
     if (w->cluster->values.items[i] == value) return true;

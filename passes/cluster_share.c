@@ -1,0 +1,216 @@
+/* Pulled values that several clusters would compute at a price are materialised by the first of them. */
+#include "passes/fuse.h"
+
+enum {
+  COST_KEEP = 28, /* arithmetic that is worth a store and a load */
+  LOADS_KEEP = 2, /* operands as large as the value: two loads are more than one */
+  LOADS_MOST = 12 /* operands of any size in one expression */
+};
+
+struct price {
+  int cost, loads, operands;
+};
+
+static int op_cost(const struct value *value) {
+  switch (value->op) {
+  case OP_exp: case OP_log: case OP_sin: case OP_cos: return 8;
+  case OP_tanh: case OP_erf: return 12;
+  case OP_pow: return 20;
+  case OP_div: case OP_sqrt: case OP_rsqrt: case OP_mod: case OP_quotient: return 3;
+  case OP_random: return 40;
+  case OP_gather: return 2;
+  case OP_constant: case OP_input: case OP_state: case OP_index: return 0;
+  case OP_neg: case OP_abs: case OP_floor: case OP_round: case OP_not: case OP_cast: case OP_add: case OP_sub: case OP_mul:
+  case OP_max: case OP_min: case OP_lt: case OP_le: case OP_eq: case OP_ne: case OP_and: case OP_or: case OP_where: return 1;
+  case OP_reduce_sum: case OP_reduce_max: case OP_scan: case OP_top: case OP_contract: case OP_scatter_add: case OP_rename:
+  case OP_split: case OP_merge: case OP_slice: case OP_select: case OP_expand: case OP_pad: case OP_concat: case OP_stop:
+  case OP_gradient: case OP_update: case OP_call: case OP_result: return 0;
+  case OP_COUNT: break;
+  }
+  return 0;
+}
+
+/* A cluster that computes a value on the way to its own; `shifted` when at other coordinates too. */
+struct puller {
+  struct cluster *cluster;
+  bool shifted;
+};
+
+struct pullers {
+  ARRAY(struct puller) items;
+};
+
+static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster, bool shifted, int *seen, int stamp) {
+  struct scheduler *s = f->s;
+  if (stops_here(s, value) || is_leaf(value)) return;
+  int mark = stamp * 2 + shifted;
+  if (seen[value->id] == mark || seen[value->id] == stamp * 2 + 1) return;
+  seen[value->id] = mark;
+  struct pullers *own = &pullers[value->id];
+  /* Clusters are gone through one by one, so this one is the last if it is there. */
+  struct puller *last = own->items.count ? &own->items.items[own->items.count - 1] : NULL;
+  if (!last || last->cluster != cluster) array_push(s->arena, &own->items, (struct puller){cluster, shifted});
+  else if (shifted) last->shifted = true;
+  bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
+  for (int j = 0; j < value->input_count; j++)
+    mark_pulled(f, pullers, value->inputs[j], cluster, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
+}
+
+static void add_price(struct scheduler *s, struct price *price, const struct value *value, int64_t size, bool first) {
+  if (!first) {
+    if (s->level_stamp[value->id] == s->level_now) return;
+    s->level_stamp[value->id] = s->level_now;
+    if (stops_here(s, value) || value->op == OP_input || value->op == OP_state) {
+      price->operands++;
+      if (value->axis_count > 0 && value_count(value) * 4 > size) price->loads++;
+      return;
+    }
+  }
+  price->cost += op_cost(value);
+  if (value->op == OP_gather && value->axis_count > 0) price->loads += LOADS_KEEP; /* by way of an index */
+  for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
+}
+
+/* What it takes to compute a pulled value. */
+static struct price price_of(struct scheduler *s, const struct value *value) {
+  struct price price = {0};
+  s->level_now++;
+  add_price(s, &price, value, value_count(value), true);
+  return price;
+}
+
+/* Whether a cluster, or what it needs, is one of those wanted. */
+static bool reaches_wanted(struct scheduler *s, struct cluster *from, int wanted) {
+  if (from->wanted == wanted) return true;
+  if (from->visited == s->visit_now) return false;
+  from->visited = s->visit_now;
+  for (int i = 0; i < from->needs.count; i++)
+    if (reaches_wanted(s, representative(from->needs.items[i]), wanted)) return true;
+  return false;
+}
+
+/* Whether the clusters wanted can wait for `home` (NULL: a new one) with the value of the present readings in it. */
+static bool can_precede(struct former *f, struct cluster *home, int wanted) {
+  struct scheduler *s = f->s;
+  const struct readings *r = &f->readings;
+  s->visit_now++;
+  for (int i = 0; home && i < home->needs.count; i++)
+    if (reaches_wanted(s, representative(home->needs.items[i]), wanted)) return false;
+  for (int i = 0; i < r->items.count; i++) {
+    struct cluster *from = cluster_of(s, r->items.items[i].value);
+    if (from && from != home && reaches_wanted(s, from, wanted)) return false;
+  }
+  return true;
+}
+
+/* Whether a cluster can store a value that it pulls. */
+static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own, int wanted) {
+  struct cluster *cluster = representative(puller->cluster);
+  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || !suits(cluster, value, own)) return false;
+  if (value->axis_count < cluster->space_count && !is_rest(cluster, value)) return false;
+  return legal(f, cluster, own) && can_precede(f, cluster, wanted);
+}
+
+/* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
+   would make clusters wait for each other, the value stays as it is. */
+static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers) {
+  struct scheduler *s = f->s;
+  int wanted = ++f->wanted;
+  const struct puller *first = NULL;
+  for (int i = 0; i < pullers->items.count; i++) {
+    const struct puller *puller = &pullers->items.items[i];
+    representative(puller->cluster)->wanted = wanted;
+    if (!first || representative(puller->cluster)->position < representative(first->cluster)->position) first = puller;
+  }
+  struct cluster own = {.kind = CLUSTER_SWEEP};
+  space_of(s, value, &own);
+  read_root(f, value);
+  struct cluster *home = first && can_keep(f, first, value, &own, wanted) ? representative(first->cluster) : NULL;
+  /* Single numbers are computed together, where none waits for another's user. */
+  for (int i = s->clusters.count - 1; i >= 0 && !home && value->axis_count == 0; i--) {
+    struct cluster *candidate = s->clusters.items[i];
+    if (candidate->merged || candidate->kind != CLUSTER_SWEEP || candidate->space_count) continue;
+    if (legal(f, candidate, &own) && can_precede(f, candidate, wanted)) home = candidate;
+  }
+  bool apart = !home && can_precede(f, NULL, wanted);
+  for (int i = 0; i < pullers->items.count && !home && !apart; i++)
+    if (can_keep(f, &pullers->items.items[i], value, &own, wanted)) home = representative(pullers->items.items[i].cluster);
+  if (!home && !apart) return;
+  s->notes[value->id].materialised = true;
+  layout_intermediates(s);
+  if (apart) {
+    home = cluster_new(s, CLUSTER_SWEEP);
+    space_of(s, value, home);
+    home->position = first ? representative(first->cluster)->position : 0;
+  }
+  join(f, home, value, &own);
+  for (int i = 0; i < pullers->items.count; i++) add_need(s, representative(pullers->items.items[i].cluster), home);
+}
+
+/* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
+static bool is_link(struct scheduler *s, const struct pullers *pullers, const struct value *value) {
+  const struct note *note = &s->notes[value->id];
+  if (note->user_count != 1) return false;
+  const struct value *user = s->users[note->first_user];
+  return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count && user->kind == value->kind &&
+         pullers[user->id].items.count == pullers[value->id].items.count;
+}
+
+void materialise_shared(struct former *f) {
+  struct scheduler *s = f->s;
+  int count = s->graph->next_value;
+  struct pullers *pullers = arena_new_array(s->arena, struct pullers, count);
+  int *seen = arena_new_array(s->arena, int, count);
+  int stamp = 1;
+  for (int c = 0; c < s->clusters.count; c++) {
+    struct cluster *cluster = s->clusters.items[c];
+    if (cluster->merged) continue;
+    for (int i = 0; i < cluster->values.count; i++, stamp++) {
+      const struct value *root = cluster->values.items[i];
+      bool moves = op_facts[root->op].class == CLASS_VIEW && root->op != OP_expand;
+      for (int j = 0; j < root->input_count; j++) mark_pulled(f, pullers, root->inputs[j], cluster, moves || (root->op == OP_gather && j == 0), seen, stamp);
+    }
+  }
+  number_positions(s);
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (is_leaf(value) || stops_here(s, value)) continue;
+    if (is_view(value) || pullers[value->id].items.count == 0) continue;
+    struct price priced = price_of(s, value), *price = &priced;
+    /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
+    bool global = value->axis_count == 0 && price->cost > 2;
+    bool shared = pullers[value->id].items.count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
+    if (!global && !shared && price->operands <= LOADS_MOST) continue;
+    if (!global && is_link(s, pullers, value)) continue;
+    /* Of a chain of single numbers, the last. */
+    bool last = false;
+    const struct note *note = &s->notes[value->id];
+    for (int j = 0; j < note->user_count && global; j++) {
+      const struct value *user = s->users[note->first_user + j];
+      last = last || user->axis_count > 0 || is_reduction(user) || stops_here(s, user);
+    }
+    if (global && !shared && !last && price->operands <= LOADS_MOST) continue;
+    materialise_in(f, value, &pullers[value->id]);
+  }
+}
+
+/* Reductions that another cluster reads need memory; the others stay in registers. */
+void materialise_reductions(struct former *f) {
+  struct scheduler *s = f->s;
+  for (int c = 0; c < s->clusters.count; c++) {
+    struct cluster *cluster = s->clusters.items[c];
+    if (cluster->merged) continue;
+    for (int i = 0; i < cluster->values.count; i++) {
+      const struct value *root = cluster->values.items[i];
+      /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
+      if (is_reduction(root) && s->program->train && reduces_rows(cluster) && !root->axes[root->axis_count - 1]->size)
+        s->notes[root->id].materialised = true;
+      read_root(f, root);
+      for (int j = 0; j < f->readings.items.count; j++) {
+        const struct value *read = f->readings.items.items[j].value;
+        bool elsewhere = cluster_of(s, read) != cluster || f->readings.items.items[j].shifted;
+        if (is_reduction(read) && elsewhere) s->notes[read->id].materialised = true;
+      }
+    }
+  }
+}
