@@ -10,7 +10,7 @@
 #include "passes/contract.h"
 
 enum {
-  K_WHOLE = 768,          /* the longest sum done in one go */
+  K_WHOLE = 1024,         /* the longest sum done in one go */
   K_PIECE = 384,          /* longer ones go in pieces of about this */
   K_SMALLEST = 256, K_LARGEST = 512,
   N_BLOCK = 192,          /* columns of b that stay in cache while a's rows go by */
@@ -119,9 +119,9 @@ static void choose_tile(struct contraction *x) {
   else if (vectors % x->vectors && vectors % (x->vectors + 1) == 0 && target->registers >= 32) x->vectors++;
   /* Few rows: wide panels, so that b is read in long runs. */
   if (x->row.axis->size || x->row.extent < FEW_ROWS) {
-    int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent, wide = (target->registers - 4) / (rows + 1);
-    x->vectors = wide > WIDEST ? WIDEST : wide < 1 ? 1 : wide;
-    if (vectors < x->vectors) x->vectors = (int)vectors;
+    int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent;
+    x->vectors = WIDEST;
+    while (x->vectors > 1 && (x->vectors * (rows + 1) > target->registers - 2 || x->vectors > vectors)) x->vectors /= 2;
   }
   int most = target->tile_rows * target->tile_vectors / x->vectors;
   if (most > target->registers / 2 - 2 && x->vectors == 1) most = target->registers / 2 - 2;
@@ -161,7 +161,8 @@ static int64_t piece_of(int64_t k) {
 
 /* How b is read and how the work is split. False when no way is good. */
 static bool choose_blocks(struct contraction *x) {
-  x->k_piece = x->depth.axis->size || x->depth.extent <= K_WHOLE ? x->depth.extent : piece_of(x->depth.extent);
+  bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS || x->depth.extent <= K_WHOLE;
+  x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent);
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   int64_t n_block = N_BLOCK / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
