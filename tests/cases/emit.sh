@@ -18,7 +18,7 @@ gpt2.h"
   lines=$(cat first/* | wc -l)
   [[ $lines -lt $most ]] || fail "$target: $lines lines"
   awk 'length > 120 { print FILENAME ":" FNR ": " length " columns"; bad = 1 } END { exit bad }' first/* || fail "$target: long lines"
-  for compiler in gcc clang; do
+  for compiler in gcc clang-19; do
     command -v $compiler >/dev/null || { count_skip "no $compiler"; continue; }
     $compiler -std=c11 -O2 -Wall -Wextra -Werror -c first/gpt2.c -o gpt2.o || fail "$compiler, $target"
     $compiler gpt2.o -o program -lm || fail "$compiler links $target"

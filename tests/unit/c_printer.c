@@ -392,7 +392,7 @@ static bool lines_fit(const char *source) {
 }
 
 static void check_target(const struct target *target, const char *folder) {
-  static const char *const compilers[] = {"gcc", "clang"};
+  static const char *const compilers[] = {"gcc", "clang-19"};
   struct arena *arena = arena_new();
   struct module module = {.arena = arena, .name = "test"};
   for (int i = 0; i < EXPRESSIONS; i++)

@@ -191,7 +191,7 @@ static void test_target(const struct target *target, const struct tensor *result
   CHECK(strstr(texts[0].header, "*h_fc_weight[6]; /* [in=20, out=20] */") != NULL);
   if (!CHECK(write_text(arena_format(arena, "%s/deep-net.c", folder), texts[0].source))) return;
   if (!CHECK(write_text(arena_format(arena, "%s/deep-net.h", folder), texts[0].header))) return;
-  static const char *const compilers[] = {"gcc", "clang"};
+  static const char *const compilers[] = {"gcc", "clang-19"};
   for (int i = 0; i < 2; i++) {
     if (!have(compilers[i])) {
       SKIP("no such compiler here");

@@ -121,7 +121,7 @@ int main(void) {
     if (!CHECK(out != NULL)) continue;
     fputs(emit_functions(arena, &module, target), out);
     fclose(out);
-    static const char *const compilers[] = {"gcc", "clang"};
+    static const char *const compilers[] = {"gcc", "clang-19"};
     void *handles[2] = {NULL, NULL};
     for (int c = 0; c < 2; c++) {
       if (system(arena_format(arena, "command -v %s > /dev/null", compilers[c])) != 0) {
