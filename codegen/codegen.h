@@ -18,7 +18,12 @@ bool target_runs_here(const struct target *target);
 struct emitted {
   const char *source, *header;
 };
-struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module, const struct target *target);
+/* What the program carries besides what its spec asks for. */
+struct emit_options {
+  bool bench; /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
+};
+struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
+                      const struct target *target, const struct emit_options *options);
 /* Only the functions of a module, for tests: each with external linkage, after the prelude they need. */
 const char *emit_functions(struct arena *arena, const struct module *module, const struct target *target);
 

@@ -254,13 +254,13 @@ static const char *program_identifier(struct arena *arena, const char *name) {
 }
 
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
-                      const struct target *target) {
+                      const struct target *target, const struct emit_options *options) {
   struct module *own = arena_new_struct(arena, struct module);
   *own = *module;
   own->functions.items = NULL, own->functions.count = own->functions.capacity = 0;
   for (int i = 0; i < module->functions.count; i++) array_push(arena, &own->functions, module->functions.items[i]);
   merge_kernels(arena, own);
-  struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target};
+  struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter.name = program_identifier(arena, program->name);
   emit_name_copies(&emitter);
   emit_layout(&emitter);

@@ -45,6 +45,7 @@ struct emitter {
   const struct program *program;
   const struct module *module;
   const struct target *target;
+  struct emit_options options;
   const char *name; /* as a C identifier */
   ARRAY(struct owner *) owners;
   struct place_of_buffer *places; /* by address */

@@ -24,6 +24,7 @@ struct options {
   ARRAY(const char *) dumps;
   struct frontend_options frontend;
   struct pass_options passes;
+  struct emit_options emission; /* build: with bench; emit: --bench */
   char **rest; /* interpret: the program's own verb and arguments */
   int rest_count;
 };

@@ -24,7 +24,7 @@ bool compile_program(struct options *options, struct program **program, struct e
     diagnostics_print(diagnostics, stderr);
     return false;
   }
-  *emitted = emit_c(options->arena, *program, module, options->passes.target);
+  *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);
   return true;
 }
 

@@ -66,6 +66,6 @@ int verb_show(struct options *options) {
   if (stage == 2)
     module_print(stdout, module);
   else
-    fputs(emit_c(options->arena, program, module, options->passes.target).source, stdout);
+    fputs(emit_c(options->arena, program, module, options->passes.target, &options->emission).source, stdout);
   return EXIT_DONE;
 }

@@ -181,7 +181,7 @@ static void test_target(const struct target *target, const struct tensor *result
       diagnostics_print(diagnostics, stdout);
       return;
     }
-    texts[i] = emit_c(arena, program, module, target);
+    texts[i] = emit_c(arena, program, module, target, &(struct emit_options){0});
   }
   CHECK(!strcmp(texts[0].source, texts[1].source) && !strcmp(texts[0].header, texts[1].header));
   check_text(texts[0].source);
