@@ -1,0 +1,62 @@
+/* C text to running code without a compiler process: Clang's libraries make an object in memory, LLVM's ORC links it into this
+   process. Both sit in shared objects that are loaded by the first call that needs them (liblamella-clang.so, 200 MB of
+   libraries, and liblamella-load.so, the smaller half), so a command that never compiles starts without them; they are sought
+   beside the executable, in ../lib/lamella, and in $LAMELLA_JIT alone where that is set.
+
+   Errors are texts: a function that fails returns false or NULL and sets *message, which the caller frees. Every function may be
+   called from several threads at once, but for jit_unload of what another thread runs. */
+#ifndef CODEGEN_JIT_JIT_H
+#define CODEGEN_JIT_JIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A file that exists in memory only. */
+struct jit_file {
+  const char *path; /* as an #include "..." or a message spells it */
+  const char *text;
+};
+
+enum jit_output { JIT_OBJECT, JIT_ASSEMBLY };
+
+struct jit_source {
+  struct jit_file main;
+  const struct jit_file *files; /* what it includes besides the system's headers, beside it */
+  int file_count;
+  enum jit_output output;
+  int level; /* -O0 to -O3 */
+  bool debug; /* -g */
+  bool openmp; /* -fopenmp */
+  bool sanitize; /* -fsanitize=address,undefined */
+  const char *march; /* -march=, or NULL */
+  const char *const *arguments; /* more of the compiler's: "-DNAME" */
+  int argument_count;
+};
+
+/* What was compiled: an ELF file, or assembly as text. */
+struct jit_object {
+  char *bytes;
+  size_t size;
+};
+
+/* Whether Clang, and whether the loader, can be loaded. */
+bool jit_can_compile(char **message);
+bool jit_can_load(char **message);
+
+/* "Clang 19.1.7": a part of the keys of caches; NULL where Clang cannot be loaded. */
+const char *jit_compiler_version(void);
+
+/* Compiles one text. Intrinsic headers are parsed once per process and set of options, so a call costs what the text itself costs.
+   A warning is no error; what the compiler says is the message when it fails. */
+bool jit_compile(const struct jit_source *source, struct jit_object *object, char **message);
+void jit_object_free(struct jit_object *object);
+
+/* Links objects with each other and with this process's libraries (libc, libm; libomp where `openmp`), ready to run. */
+struct jit_program;
+struct jit_program *jit_load(const struct jit_object *objects, int count, bool openmp, char **message);
+/* The address of a function or variable with external linkage; NULL where there is none. */
+void *jit_symbol(struct jit_program *program, const char *name);
+/* Frees code and data; nothing of it may run or be registered (atexit, signal handlers) any more. */
+void jit_unload(struct jit_program *program);
+
+#endif

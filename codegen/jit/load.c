@@ -1,0 +1,123 @@
+/* Objects to running code, by LLVM's ORC. */
+#include "codegen/jit/parts.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <llvm-c/Core.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/ExecutionEngine.h>
+#include <llvm-c/LLJIT.h>
+#include <llvm-c/Orc.h>
+#include <llvm-c/OrcEE.h>
+#include <llvm-c/Target.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct jit_program {
+  LLVMOrcLLJITRef jit;
+  char *problem; /* what ORC reported, until somebody takes it */
+};
+
+static char *error_text(LLVMErrorRef error) {
+  char *text = LLVMGetErrorMessage(error);
+  char *copy = strdup(text);
+  LLVMDisposeErrorMessage(text);
+  return copy;
+}
+
+/* ORC reports here what it would print. The first report names the cause. */
+static void report(void *context, LLVMErrorRef error) {
+  struct jit_program *program = context;
+  char *text = error_text(error);
+  if (program->problem)
+    free(text);
+  else
+    program->problem = text;
+}
+
+/* A function or variable that an object defines for others, or NULL. */
+static const char *defined_symbol(const struct jit_object *object) {
+  const Elf64_Ehdr *file = (const void *)object->bytes;
+  const Elf64_Shdr *sections = (const void *)(object->bytes + file->e_shoff);
+  for (int i = 0; i < file->e_shnum; i++) {
+    if (sections[i].sh_type != SHT_SYMTAB) continue;
+    const Elf64_Sym *symbols = (const void *)(object->bytes + sections[i].sh_offset);
+    for (size_t k = 0; k < sections[i].sh_size / sizeof *symbols; k++)
+      if (ELF64_ST_BIND(symbols[k].st_info) == STB_GLOBAL && symbols[k].st_shndx != SHN_UNDEF)
+        return object->bytes + sections[sections[i].sh_link].sh_offset + symbols[k].st_name;
+  }
+  return NULL;
+}
+
+static void initialize(void) {
+  dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL); /* the process itself may not need it */
+  LLVMInitializeNativeTarget();
+  LLVMInitializeNativeAsmPrinter();
+}
+
+static LLVMOrcObjectLayerRef make_layer(void *context, LLVMOrcExecutionSessionRef session, const char *triple) {
+  (void)context, (void)triple;
+  LLVMOrcObjectLayerRef layer = LLVMOrcCreateRTDyldObjectLinkingLayerWithSectionMemoryManager(session);
+  LLVMOrcRTDyldObjectLinkingLayerRegisterJITEventListener(layer, LLVMCreateGDBRegistrationListener());
+  return layer;
+}
+
+static void unload(struct jit_program *program) {
+  free(program->problem);
+  if (program->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(program->jit));
+  free(program);
+}
+
+static struct jit_program *load(const struct jit_object *objects, int count, bool openmp, char **message) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, initialize);
+  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) && !dlopen(LAMELLA_LIBOMP, RTLD_NOW | RTLD_GLOBAL)) {
+    *message = strdup("cannot load libomp.so.5: install libomp5-19");
+    return NULL;
+  }
+  struct jit_program *program = calloc(1, sizeof *program);
+  if (!program) abort();
+  LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
+  LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, make_layer, NULL);
+  LLVMErrorRef error = LLVMOrcCreateLLJIT(&program->jit, builder);
+  LLVMOrcDefinitionGeneratorRef process = NULL;
+  if (!error)
+    error = LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, LLVMOrcLLJITGetGlobalPrefix(program->jit),
+                                                                 NULL, NULL);
+  if (!error) {
+    LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(program->jit), report, program);
+    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(program->jit);
+    LLVMOrcJITDylibAddGenerator(library, process);
+    for (int i = 0; i < count && !error; i++)
+      error = LLVMOrcLLJITAddObjectFile(
+          program->jit, library,
+          LLVMCreateMemoryBufferWithMemoryRangeCopy(objects[i].bytes, objects[i].size, "lamella"));
+  }
+  /* Links everything now, so that what is missing is an error here. */
+  for (int i = 0; i < count && !error; i++) {
+    LLVMOrcExecutorAddress address;
+    const char *name = defined_symbol(&objects[i]);
+    if (name) error = LLVMOrcLLJITLookup(program->jit, &address, name);
+  }
+  if (!error) return program;
+  *message = error_text(error);
+  if (program->problem) {
+    free(*message);
+    *message = strdup(program->problem);
+  }
+  unload(program);
+  return NULL;
+}
+
+static void *symbol(struct jit_program *program, const char *name) {
+  LLVMOrcExecutorAddress address = 0;
+  LLVMErrorRef error = LLVMOrcLLJITLookup(program->jit, &address, name);
+  if (error) LLVMConsumeError(error);
+  free(program->problem);
+  program->problem = NULL;
+  return error ? NULL : (void *)(uintptr_t)address;
+}
+
+const struct load_part lamella_load_part = {load, symbol, unload};

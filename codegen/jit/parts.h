@@ -1,0 +1,30 @@
+/* What the two shared objects give to jit.c. The functions are those of jit.h; C linkage, found by dlsym. */
+#ifndef CODEGEN_JIT_PARTS_H
+#define CODEGEN_JIT_PARTS_H
+
+#include "codegen/jit/jit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* liblamella-clang.so */
+struct clang_part {
+  const char *version;
+  bool (*compile)(const struct jit_source *source, struct jit_object *object, char **message);
+};
+extern const struct clang_part lamella_clang_part;
+
+/* liblamella-load.so */
+struct load_part {
+  struct jit_program *(*load)(const struct jit_object *objects, int count, bool openmp, char **message);
+  void *(*symbol)(struct jit_program *program, const char *name);
+  void (*unload)(struct jit_program *program);
+};
+extern const struct load_part lamella_load_part;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
