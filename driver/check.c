@@ -16,6 +16,8 @@ static const char *with_commas(struct arena *arena, int64_t number) {
 
 int verb_check(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  const struct pass_options *passes = &options->passes;
+  options->passes.errors_only = !passes->verify && !passes->time && !passes->dump_after;
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
   int64_t numbers = 0;
@@ -28,11 +30,14 @@ int verb_check(struct options *options) {
     numbers += count;
     tensors++;
   }
-  printf("%s: model %s, %s parameters in %d tensors;", options->spec, program->model, with_commas(options->arena, numbers),
+  printf("%s: model %s, %s parameters in %d tensors", options->spec, program->model, with_commas(options->arena, numbers),
          tensors);
+  const char *before = "; graphs ";
   for (int i = 0; program_graph(program, i); i++) {
     const struct graph *graph = *program_graph(program, i);
-    if (graph) printf(" %s (%d values)", graph->name, graph->values.count);
+    if (!graph) continue;
+    printf("%s%s", before, graph->name);
+    before = ", ";
   }
   putchar('\n');
   return EXIT_DONE;

@@ -6,21 +6,9 @@
 #include "frontend/ast.h"
 #include "frontend/frontend.h"
 #include "ir/program.h"
+#include "ir/table.h"
 
 enum { MAX_REPEAT = 4096, MAX_CALL_DEPTH = 100, WINDOW_BOUND = 32 };
-
-/* --- Tables by name (lower_scope.c) ------------------------------------------------------------------------------- */
-
-struct table_entry {
-  const char *key;
-  void *value;
-};
-struct table {
-  struct table_entry *entries;
-  int count, capacity;
-};
-void *table_find(const struct table *table, const char *key);
-void table_set(struct arena *arena, struct table *table, const char *key, void *value);
 
 typedef ARRAY(const char *) names;
 

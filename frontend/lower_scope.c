@@ -1,35 +1,8 @@
-/* Names: tables, scopes, frames, and what a name may mean where it stands. */
+/* Names: scopes, frames, and what a name may mean where it stands. */
 #include "frontend/lower.h"
 
 #include <stdarg.h>
 #include <string.h>
-
-/* --- Tables: open addressing, keys compared as text --------------------------------------------------------------- */
-
-static int slot_of(const struct table *table, const char *key) {
-  uint32_t slot = hash_path(key) & (uint32_t)(table->capacity - 1);
-  while (table->entries[slot].key && strcmp(table->entries[slot].key, key))
-    slot = (slot + 1) & (uint32_t)(table->capacity - 1);
-  return (int)slot;
-}
-
-void *table_find(const struct table *table, const char *key) {
-  return table->capacity ? table->entries[slot_of(table, key)].value : NULL;
-}
-
-void table_set(struct arena *arena, struct table *table, const char *key, void *value) {
-  if (2 * (table->count + 1) > table->capacity) {
-    struct table larger = {.capacity = table->capacity ? 2 * table->capacity : 64};
-    larger.entries = arena_new_array(arena, struct table_entry, larger.capacity);
-    for (int i = 0; i < table->capacity; i++)
-      if (table->entries[i].key)
-        larger.entries[slot_of(&larger, table->entries[i].key)] = table->entries[i], larger.count++;
-    *table = larger;
-  }
-  struct table_entry *entry = &table->entries[slot_of(table, key)];
-  if (!entry->key) entry->key = key, table->count++;
-  entry->value = value;
-}
 
 /* --- Errors ------------------------------------------------------------------------------------------------------- */
 
@@ -67,7 +40,13 @@ void place(struct lowering *lowering, struct span span) {
 }
 
 const char *join_path(struct arena *arena, const char *path, const char *name) {
-  return *path ? arena_format(arena, "%s.%s", path, name) : name;
+  const size_t length = strlen(path), rest = strlen(name);
+  if (!length) return name;
+  char *joined = arena_alloc(arena, length + rest + 2);
+  memcpy(joined, path, length);
+  joined[length] = '.';
+  memcpy(joined + length + 1, name, rest);
+  return joined;
 }
 
 int next_ordinal(struct lowering *lowering, const char *key) {

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 1 << 16, ALIGNMENT = 16 };
+/* Blocks are twice as large as the one before, between these. */
+enum { FIRST_BLOCK = 1 << 16, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16 };
 
 struct block {
   struct block *next;
@@ -42,11 +43,12 @@ void *arena_alloc(struct arena *arena, size_t size) {
   size = align(size ? size : 1);
   struct block *block = arena->blocks;
   if (!block || block->size - block->used < size) {
-    size_t body = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    size_t usual = !block ? FIRST_BLOCK : block->size < LARGEST_BLOCK / 2 ? 2 * block->size : LARGEST_BLOCK;
+    size_t body = size > usual ? size : usual;
     struct block *fresh = take(header + body);
     fresh->size = body;
     /* A large piece goes behind the current block, which stays open for small ones. */
-    if (block && size > BLOCK_SIZE / 4) {
+    if (block && size > usual / 4) {
       fresh->next = block->next;
       block->next = fresh;
     } else {
@@ -89,7 +91,7 @@ char *arena_format(struct arena *arena, const char *format, ...) {
 
 void *array_grow(struct arena *arena, void *items, int count, int *capacity, size_t size) {
   if (count < *capacity) return items;
-  int larger = *capacity ? 2 * *capacity : 8;
+  int larger = *capacity ? 2 * *capacity : size > 32 ? 2 : 8;
   void *moved = arena_alloc(arena, size * (size_t)larger);
   if (count) memcpy(moved, items, size * (size_t)count);
   *capacity = larger;

@@ -172,7 +172,8 @@ void graph_sweep(struct graph *graph) {
   int count = graph->values.count;
   /* Inputs come before users, so one walk from the end marks all; ids serve as indices meanwhile. */
   for (int i = 0; i < count; i++) graph->values.items[i]->id = i;
-  bool *needed = arena_new_array(graph->arena, bool, count);
+  struct arena *scratch = arena_new();
+  bool *needed = arena_new_array(scratch, bool, count);
   for (int i = 0; i < graph->outputs.count; i++)
     if (graph->outputs.items[i].value) needed[graph->outputs.items[i].value->id] = true;
   for (int i = count - 1; i >= 0; i--) {
@@ -189,6 +190,7 @@ void graph_sweep(struct graph *graph) {
     kept++;
   }
   graph->values.count = graph->next_value = kept;
+  arena_free(scratch);
 }
 
 struct graph **program_graph(struct program *program, int number) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ir/infer.h"
+#include "ir/table.h"
 #include "ir/tensor.h"
 
 struct verifier {
@@ -11,10 +12,11 @@ struct verifier {
   const struct graph *outermost; /* whose sizes the axes have */
   enum stage stage;
   const struct value **known; /* by id: the values so far */
-  const struct axis **axes; /* by id, shared with the regions inside */
+  /* Shared with the regions inside: */
+  const struct axis **axes; /* by id */
   int axis_count;
-  ARRAY(const struct state *) states;
-  ARRAY(const struct state *) updated;
+  struct table *states;  /* const struct state *, by name */
+  struct table *updated; /* those of them that have an update */
 };
 
 static const char *complain(const struct verifier *verifier, const struct value *value, const char *message) {
@@ -62,20 +64,15 @@ static const char *check_axes(struct verifier *verifier, struct axis *const *axe
 
 static const char *check_state(struct verifier *verifier, const struct state *state) {
   if (!state) return "no state";
-  for (int i = 0; i < verifier->states.count; i++) {
-    const struct state *other = verifier->states.items[i];
-    if (other == state) return NULL;
-    if (!strcmp(other->name, state->name))
-      return arena_format(verifier->arena, "two states have the name %s", state->name);
-  }
-  array_push(verifier->arena, &verifier->states, state);
+  const struct state *other = table_find(verifier->states, state->name);
+  if (other == state) return NULL;
+  if (other) return arena_format(verifier->arena, "two states have the name %s", state->name);
+  table_set(verifier->arena, verifier->states, state->name, (void *)state);
   return check_axes(verifier, state->axes, state->axis_count);
 }
 
 static bool was_updated(const struct verifier *verifier, const struct state *state) {
-  for (int i = 0; i < verifier->updated.count; i++)
-    if (verifier->updated.items[i] == state) return true;
-  return false;
+  return table_find(verifier->updated, state->name) != NULL;
 }
 
 /* The axes, kind and range that a value says it has, against what its operation gives. */
@@ -181,7 +178,7 @@ static const char *check_value(struct verifier *verifier, const struct value *va
     case CLASS_UPDATE:
       if (was_updated(verifier, value->state))
         return arena_format(arena, "state %s has two updates", value->state->name);
-      array_push(arena, &verifier->updated, value->state);
+      table_set(arena, verifier->updated, value->state->name, value->state);
       return NULL;
     case CLASS_GRADIENT:
       return verifier->stage == STAGE_LOWERED ? NULL : "a gradient after autodiff";
@@ -221,7 +218,7 @@ static const char *check_outputs(const struct verifier *verifier, const struct r
       if (!strcmp(graph->outputs.items[j].name, output->name) && !region)
         return arena_format(verifier->arena, "two outputs have the name %s", output->name);
   }
-  if (!graph->outputs.count && !verifier->updated.count)
+  if (!graph->outputs.count && !verifier->updated->count)
     return arena_format(verifier->arena, "graph %s has neither outputs nor updates", graph->name);
   return NULL;
 }
@@ -230,14 +227,16 @@ static const char *check_graph(struct verifier *outer, struct arena *arena, cons
                                const struct region *region, enum stage stage) {
   struct verifier verifier = {.arena = arena, .graph = graph, .stage = stage};
   verifier.outermost = outer ? outer->outermost : graph;
-  if (outer) { /* axes and states are the same ones all through */
+  if (outer) {
     verifier.axes = outer->axes;
     verifier.axis_count = outer->axis_count;
-    for (int i = 0; i < outer->states.count; i++) array_push(arena, &verifier.states, outer->states.items[i]);
-    for (int i = 0; i < outer->updated.count; i++) array_push(arena, &verifier.updated, outer->updated.items[i]);
+    verifier.states = outer->states;
+    verifier.updated = outer->updated;
   } else {
     verifier.axis_count = *graph->next_axis;
     verifier.axes = arena_new_array(arena, const struct axis *, verifier.axis_count);
+    verifier.states = arena_new_struct(arena, struct table);
+    verifier.updated = arena_new_struct(arena, struct table);
   }
   verifier.known = arena_new_array(arena, const struct value *, graph->next_value);
   for (int i = 0; i < graph->values.count; i++) {
@@ -254,9 +253,6 @@ static const char *check_graph(struct verifier *outer, struct arena *arena, cons
     if (error) return complain(&verifier, value, error);
     verifier.known[value->id] = value;
   }
-  if (outer)
-    for (int i = outer->updated.count; i < verifier.updated.count; i++)
-      array_push(arena, &outer->updated, verifier.updated.items[i]);
   return check_outputs(&verifier, region);
 }
 

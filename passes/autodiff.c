@@ -153,14 +153,14 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
     if (node->op == OP_gradient && node->inputs[0] == old_loss && rewrite->map[node->inputs[1]->id])
       array_push(graph->arena, &targets, rewrite_get(rewrite, node->inputs[1]));
   }
-  struct backward *backward = arena_new_struct(graph->arena, struct backward);
+  struct backward *backward = arena_new_struct(rewrite->scratch, struct backward);
   *backward = (struct backward){
       .graph = graph,
       .diagnostics = diagnostics,
       .count = graph->next_value,
-      .active = arena_new_array(graph->arena, bool, graph->next_value),
-      .contributions = arena_new_array(graph->arena, struct contributions, graph->next_value),
-      .results = arena_new_array(graph->arena, struct value **, graph->next_value),
+      .active = arena_new_array(rewrite->scratch, bool, graph->next_value),
+      .contributions = arena_new_array(rewrite->scratch, struct contributions, graph->next_value),
+      .results = arena_new_array(rewrite->scratch, struct value **, graph->next_value),
   };
   mark_active(backward, targets.items, targets.count);
   sweep(backward, loss);
@@ -170,10 +170,10 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
 
 /* All reads of a state in a graph see the same contents, so the first stands for all: a gradient asked for at one read is that
    of every use. */
-static struct value *first_read(struct rewrite *rewrite, struct value ***reads, const struct value *old, int *read_count) {
+static struct value *first_read(struct rewrite *rewrite, struct value ***reads, struct value *old, int *read_count) {
   for (int i = 0; i < *read_count; i++)
     if ((*reads)[i]->state == old->state) return (*reads)[i];
-  struct value *copy = rewrite_copy(rewrite, old);
+  struct value *copy = rewrite_keep(rewrite, old);
   (*reads)[(*read_count)++] = copy;
   return copy;
 }
@@ -188,9 +188,9 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
   int errors = diagnostics->error_count;
   struct losses losses = {0};
   struct rewrite rewrite = rewrite_begin(graph);
-  struct value **reads = arena_new_array(graph->arena, struct value *, rewrite.count);
+  struct value **reads = arena_new_array(rewrite.scratch, struct value *, rewrite.count);
   for (int i = 0; i < rewrite.count; i++) {
-    const struct value *old = rewrite.old[i];
+    struct value *old = rewrite.old[i];
     if (old->op == OP_state) {
       rewrite_set(&rewrite, old, first_read(&rewrite, &reads, old, &read_count));
     } else if (old->op == OP_gradient) {
@@ -205,7 +205,7 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
       name_value(gradient, old->name);
       rewrite_set(&rewrite, old, gradient);
     } else {
-      rewrite_copy(&rewrite, old);
+      rewrite_keep(&rewrite, old);
     }
   }
   rewrite_end(&rewrite);

@@ -1,6 +1,5 @@
 /* Common subexpressions: values are kept in a hash table by everything that makes them what they are, so an equal one is found in
    constant time. What several copies of a repeat turn out to share leaves them. Then what no output or update needs is dropped. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "passes/passes.h"
@@ -120,49 +119,42 @@ static bool leave_copy(struct arena *arena, struct value *known, const struct va
   return true;
 }
 
-struct position {
-  int key, index;
-  struct value *value;
-};
-
-static int compare_positions(const void *left, const void *right) {
-  const struct position *x = left, *y = right;
-  return x->key != y->key ? (x->key < y->key ? -1 : 1) : (x->index > y->index) - (x->index < y->index);
-}
-
 /* Values marked as shared stand before the copies, right after what they need: copies are then alike to the last value. */
-static void move_shared(struct graph *graph, const bool *shared) {
-  int count = graph->values.count;
-  struct position *order = arena_new_array(graph->arena, struct position, count);
-  int *key = arena_new_array(graph->arena, int, graph->next_value);
+static void move_shared(struct graph *graph, const bool *shared, struct arena *scratch) {
+  const int count = graph->values.count;
+  /* Each value goes to the place `key`, 0 being before all others, and within a place values keep their order. */
+  int *key = arena_new_array(scratch, int, graph->next_value), *begin = arena_new_array(scratch, int, count + 2);
+  struct value **old = arena_new_array(scratch, struct value *, count);
   for (int i = 0; i < count; i++) {
-    struct value *value = graph->values.items[i];
+    struct value *value = old[i] = graph->values.items[i];
     key[value->id] = shared[value->id] ? 0 : i + 1;
     for (int j = 0; j < value->input_count; j++)
       if (key[value->inputs[j]->id] > key[value->id]) key[value->id] = key[value->inputs[j]->id];
-    order[i] = (struct position){key[value->id], i, value};
+    begin[key[value->id] + 1]++;
   }
-  qsort(order, (size_t)count, sizeof *order, compare_positions);
-  for (int i = 0; i < count; i++) graph->values.items[i] = order[i].value;
+  for (int i = 0; i <= count; i++) begin[i + 1] += begin[i];
+  for (int i = 0; i < count; i++) graph->values.items[begin[key[old[i]->id]]++] = old[i];
 }
 
 void pass_common(struct graph *graph) {
   graph_sweep(graph);
   uint32_t size = 16;
   while (size < 2 * (uint32_t)graph->values.count) size *= 2;
-  struct table table = {arena_new_array(graph->arena, struct value *, (int)size), size - 1};
+  struct arena *scratch = arena_new();
+  struct table table = {arena_new_array(scratch, struct value *, (int)size), size - 1};
   struct rewrite rewrite = rewrite_begin(graph);
-  /* Each old value is copied once, so ids stay below twice their number, but for outputs that differ in order alone. */
-  bool *shared = arena_new_array(graph->arena, bool, 2 * rewrite.map_count + graph->outputs.count), moves = false;
+  /* Values go on as they are, but for outputs that differ in order alone. */
+  bool *shared = arena_new_array(scratch, bool, rewrite.map_count + graph->outputs.count), moves = false;
   for (int i = 0; i < rewrite.count; i++) {
-    struct value *copy = rewrite_copy(&rewrite, rewrite.old[i]);
-    struct value *known = has_effect(copy) ? NULL : find_or_enter(&table, copy);
+    struct value *value = rewrite_keep(&rewrite, rewrite.old[i]);
+    struct value *known = has_effect(value) ? NULL : find_or_enter(&table, value);
     if (!known) continue;
-    name_value(known, copy->name);
-    if (leave_copy(graph->arena, known, copy)) shared[known->id] = moves = true;
-    rewrite_set(&rewrite, rewrite.old[i], known);
+    name_value(known, value->name);
+    if (leave_copy(graph->arena, known, value)) shared[known->id] = moves = true;
+    rewrite_set(&rewrite, value, known);
   }
   rewrite_end(&rewrite);
-  if (moves) move_shared(graph, shared);
+  if (moves) move_shared(graph, shared, scratch);
+  arena_free(scratch);
   graph_sweep(graph);
 }

@@ -125,10 +125,10 @@ void pass_hoist(struct program *program) {
 
   struct rewrite rewrite = rewrite_begin(step);
   for (int i = 0; i < count; i++) {
-    const struct value *old = rewrite.old[i];
+    struct value *old = rewrite.old[i];
     if (!used[i]) continue;
     if (!border[i]) {
-      rewrite_copy(&rewrite, old);
+      rewrite_keep(&rewrite, old);
       continue;
     }
     struct state *state = prepared_state(&hoister, old);

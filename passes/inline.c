@@ -83,7 +83,7 @@ void pass_inline(struct graph *graph) {
   }
   if (!calls) return;
   struct rewrite rewrite = rewrite_begin(graph);
-  struct value ***results = arena_new_array(graph->arena, struct value **, rewrite.map_count);
+  struct value ***results = arena_new_array(rewrite.scratch, struct value **, rewrite.map_count);
   struct inliner inliner = {graph, gradients};
   copy_values(&inliner, rewrite.old, rewrite.count, rewrite.map, results, NULL);
   rewrite_end(&rewrite);

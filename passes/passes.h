@@ -15,6 +15,7 @@ struct pass_options {
   bool verify;               /* after every pass */
   bool time;                 /* print each pass's time on stderr */
   const char *dump_after;    /* print the graph after this pass on stderr, or NULL */
+  bool errors_only;          /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
 };
 
 /* Runs the passes that make a program executable by the interpreter: autodiff, inlining of calls, simplification, common
@@ -32,8 +33,10 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics);
 bool pass_dump(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
 /* Calls replaced by their bodies. */
 void pass_inline(struct graph *graph);
-/* Rules as rows: x * 1, x + 0, views of views, casts of casts, sums of expanded values. Exact. */
-void pass_simplify(struct graph *graph);
+/* Rules as rows: x * 1, x + 0, views of views, casts of casts, sums of expanded values. Exact. The graph is walked until no rule
+   fires, at most `rounds` times. SIMPLIFY_ROUNDS are more than any spec needs; what a graph that needs more loses is speed. */
+enum { SIMPLIFY_ROUNDS = 24 };
+void pass_simplify(struct graph *graph, int rounds);
 /* Equal values computed once; values that nothing needs removed. Exact. */
 void pass_common(struct graph *graph);
 /* Moves what does not depend on the window from program->step to program->prepare. */

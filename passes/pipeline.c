@@ -2,11 +2,8 @@
    the steps that make loops of graphs (fuse, plan, share) follow in schedule.c. */
 #include "passes/pipeline.h"
 
-#include <math.h>
 #include <string.h>
 #include <time.h>
-
-#include "passes/simplify.h"
 
 struct run {
   struct program *program;
@@ -21,8 +18,7 @@ static void run_common(struct run *run, struct graph *graph) { (void)run, pass_c
 static void run_autodiff(struct run *run, struct graph *graph) { pass_autodiff(graph, run->diagnostics); }
 static void run_simplify(struct run *run, struct graph *graph) {
   double rounds = run->pipeline.parameters[PASS_simplify][0];
-  if (isnan(rounds)) pass_simplify(graph);
-  else for (int i = 0; i < rounds && simplify_once(graph); i++) continue;
+  pass_simplify(graph, rounds < SIMPLIFY_ROUNDS ? (int)rounds : SIMPLIFY_ROUNDS); /* NaN where it is not given */
 }
 /* Works on two graphs at once: called for the step graph alone. */
 static void run_hoist(struct run *run, struct graph *graph) {
@@ -121,6 +117,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
     run_step(&run, &steps[i]);
     if (diagnostics->error_count > errors) return false;
     verify_all(&run, pass_facts[steps[i].pass].name);
+    if (options->errors_only && steps[i].pass == PASS_autodiff) break; /* what follows only rewrites what is right */
   }
   return true;
 }

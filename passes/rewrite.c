@@ -3,12 +3,15 @@
 #include <string.h>
 
 struct rewrite rewrite_begin(struct graph *graph) {
+  struct arena *scratch = arena_new();
   struct rewrite rewrite = {.graph = graph,
-                            .old = graph->values.items,
+                            .scratch = scratch,
+                            .old = arena_new_array(scratch, struct value *, graph->values.count),
                             .count = graph->values.count,
-                            .map = arena_new_array(graph->arena, struct value *, graph->next_value),
+                            .map = arena_new_array(scratch, struct value *, graph->next_value),
                             .map_count = graph->next_value};
-  memset(&graph->values, 0, sizeof graph->values);
+  if (rewrite.count) memcpy(rewrite.old, graph->values.items, sizeof *rewrite.old * (size_t)rewrite.count);
+  graph->values.count = 0;
   return rewrite;
 }
 
@@ -23,16 +26,11 @@ void rewrite_set(struct rewrite *rewrite, const struct value *old, struct value 
   rewrite->map[old->id] = new_value;
 }
 
-struct value **rewrite_inputs(const struct rewrite *rewrite, const struct value *old) {
-  struct value **inputs = arena_new_array(rewrite->graph->arena, struct value *, old->input_count);
-  for (int i = 0; i < old->input_count; i++) inputs[i] = rewrite_get(rewrite, old->inputs[i]);
-  return inputs;
-}
-
-struct value *rewrite_copy(struct rewrite *rewrite, const struct value *old) {
-  struct value *copy = value_copy(rewrite->graph, old, rewrite_inputs(rewrite, old));
-  rewrite_set(rewrite, old, copy);
-  return copy;
+struct value *rewrite_keep(struct rewrite *rewrite, struct value *old) {
+  for (int i = 0; i < old->input_count; i++) old->inputs[i] = rewrite_get(rewrite, old->inputs[i]);
+  array_push(rewrite->graph->arena, &rewrite->graph->values, old);
+  rewrite_set(rewrite, old, old);
+  return old;
 }
 
 static bool same_order(const struct value *x, const struct value *y) {
@@ -59,6 +57,7 @@ void rewrite_end(struct rewrite *rewrite) {
     const struct value *old = graph->outputs.items[i].value;
     graph->outputs.items[i].value = in_order_of(rewrite, i, rewrite_get(rewrite, old), old);
   }
+  arena_free(rewrite->scratch);
 }
 
 void name_value(struct value *value, const char *name) {

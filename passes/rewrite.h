@@ -6,6 +6,7 @@
 
 struct rewrite {
   struct graph *graph;
+  struct arena *scratch; /* until rewrite_end: `old`, `map`, and whatever else a pass needs only meanwhile */
   struct value **old; /* the values before, in order */
   int count;
   struct value **map; /* by the id of an old value: what stands for it now, or NULL */
@@ -17,11 +18,10 @@ struct rewrite rewrite_begin(struct graph *graph);
 /* What stands for an old value; a bug when nothing does yet. */
 struct value *rewrite_get(const struct rewrite *rewrite, const struct value *old);
 void rewrite_set(struct rewrite *rewrite, const struct value *old, struct value *new_value);
-/* What stands for its inputs. */
-struct value **rewrite_inputs(const struct rewrite *rewrite, const struct value *old);
-/* A copy of an old value on what stands for its inputs, also set as what stands for it. */
-struct value *rewrite_copy(struct rewrite *rewrite, const struct value *old);
-/* The outputs follow. */
+/* An old value goes on, on what stands for its inputs: the value itself and not a copy, since graphs of deep models are walked many
+   times and memory that is touched for the first time is the dearest there is. */
+struct value *rewrite_keep(struct rewrite *rewrite, struct value *old);
+/* The outputs follow, and the scratch memory ends. */
 void rewrite_end(struct rewrite *rewrite);
 
 /* Gives `value` a name unless it has one. Leaves keep theirs: an input's name is what the run supplies it by. */

@@ -9,7 +9,7 @@ enum { OP_elementwise = OP_COUNT };
 
 struct rule_row {
   int op;
-  struct value *(*apply)(struct simplifier *simplifier, struct value *value);
+  simplify_rule *apply;
 };
 static const struct rule_row rows[] = {
 #define RULE(op, name, text) {OP_##op, rule_##name},
@@ -17,12 +17,10 @@ static const struct rule_row rows[] = {
 #undef RULE
 };
 
-/* More rounds than any spec needs; what a graph that needs more loses is speed. */
-enum { MAX_ROUNDS = 24, MAX_STEPS = 32 };
+enum { MAX_STEPS = 32 };
 
 bool used_once(const struct simplifier *simplifier, const struct value *value) {
-  int number = value->id - simplifier->first;
-  return number < 0 || number >= simplifier->uses_count || simplifier->uses[number] <= 1;
+  return value->id >= simplifier->uses_count || simplifier->uses[value->id] <= 1;
 }
 
 bool is_number(const struct value *value, double *number) {
@@ -46,11 +44,17 @@ struct value *number_like(struct simplifier *simplifier, const struct value *lik
   bug("kind %d", (int)like->kind);
 }
 
+/* The rows for each operation, in the table's order: a graph has many more values than there are rules for most of them. */
+static void sort_rules(struct simplifier *simplifier) {
+  for (int i = 0; i < SIMPLIFY_RULES; i++)
+    for (int op = 0; op < OP_COUNT; op++)
+      if (rows[i].op == op || (rows[i].op == OP_elementwise && op_is_elementwise((enum op)op)))
+        simplifier->rules[op][simplifier->rule_count[op]++] = rows[i].apply;
+}
+
 static struct value *apply_one(struct simplifier *simplifier, struct value *value) {
-  bool elementwise = op_is_elementwise(value->op);
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    if (rows[i].op != (int)value->op && !(elementwise && rows[i].op == OP_elementwise)) continue;
-    struct value *replacement = rows[i].apply(simplifier, value);
+  for (int i = 0; i < simplifier->rule_count[value->op]; i++) {
+    struct value *replacement = simplifier->rules[value->op][i](simplifier, value);
     if (!replacement) continue;
     if (replacement->kind != value->kind || !same_axes(replacement, value))
       bug("a rule for %s changes what it is", op_facts[value->op].name);
@@ -59,43 +63,46 @@ static struct value *apply_one(struct simplifier *simplifier, struct value *valu
   return NULL;
 }
 
-bool simplify_once(struct graph *graph) {
-  bool changed = false, differentiated = true;
+static bool walk(struct simplifier *simplifier) {
+  struct graph *graph = simplifier->graph;
+  bool changed = false;
+  simplifier->differentiated = true;
   struct rewrite rewrite = rewrite_begin(graph);
-  int *old_uses = arena_new_array(graph->arena, int, rewrite.map_count);
+  int *old_uses = arena_new_array(rewrite.scratch, int, rewrite.map_count);
   for (int i = 0; i < rewrite.count; i++) {
     const struct value *old = rewrite.old[i];
-    if (old->op == OP_gradient) differentiated = false;
+    if (old->op == OP_gradient) simplifier->differentiated = false;
     for (int j = 0; j < old->input_count; j++) old_uses[old->inputs[j]->id]++;
   }
   for (int i = 0; i < graph->outputs.count; i++) old_uses[graph->outputs.items[i].value->id]++;
 
-  /* Ids go on from those of the old values, and a rule makes a few. */
-  int first = graph->next_value, capacity = 4 * rewrite.count + 64;
-  int *uses = arena_new_array(graph->arena, int, capacity);
-  struct simplifier simplifier = {graph, uses, first, capacity, differentiated};
+  /* What rules make has ids after the old ones, and they make a few. */
+  simplifier->uses_count = graph->next_value + 3 * rewrite.count + 64;
+  simplifier->uses = arena_new_array(rewrite.scratch, int, simplifier->uses_count);
   struct origin origin = graph->origin;
   for (int i = 0; i < rewrite.count; i++) {
-    struct value *old = rewrite.old[i];
-    struct value *value = rewrite_copy(&rewrite, old);
+    struct value *old = rewrite.old[i], *value = rewrite_keep(&rewrite, old);
     graph->origin = old->origin;
     for (int step = 0; step < MAX_STEPS; step++) {
-      struct value *replacement = apply_one(&simplifier, value);
+      struct value *replacement = apply_one(simplifier, value);
       if (!replacement) break;
       name_value(replacement, old->name);
       value = replacement;
       changed = true;
     }
-    if (value->id - first < capacity) uses[value->id - first] += old_uses[old->id];
+    if (value->id < simplifier->uses_count) simplifier->uses[value->id] += old_uses[old->id];
     rewrite_set(&rewrite, old, value);
   }
   graph->origin = origin;
   rewrite_end(&rewrite);
-  graph_sweep(graph);
+  if (changed) graph_sweep(graph);
   return changed;
 }
 
-void pass_simplify(struct graph *graph) {
-  for (int round = 0; round < MAX_ROUNDS; round++)
-    if (!simplify_once(graph)) return;
+void pass_simplify(struct graph *graph, int rounds) {
+  struct simplifier simplifier = {.graph = graph};
+  sort_rules(&simplifier);
+  graph_sweep(graph);
+  for (int round = 0; round < rounds; round++)
+    if (!walk(&simplifier)) return;
 }

@@ -4,15 +4,24 @@
 
 #include "passes/passes.h"
 
-struct simplifier {
-  struct graph *graph;
-  const int *uses; /* how often each value is used, from the id `first` on; those that rules made count as used once */
-  int first, uses_count;
-  bool differentiated; /* no gradient is left to expand */
+enum {
+#define RULE(op, name, text) RULE_OF_##op##_##name,
+#include "passes/simplify.def"
+#undef RULE
+  SIMPLIFY_RULES
 };
 
-/* One walk over the graph; true when a rule fired. */
-bool simplify_once(struct graph *graph);
+struct simplifier;
+typedef struct value *simplify_rule(struct simplifier *simplifier, struct value *value);
+
+struct simplifier {
+  struct graph *graph;
+  int *uses; /* by id: how often each value is used; those that rules made count as used once */
+  int uses_count;
+  bool differentiated; /* no gradient is left to expand */
+  simplify_rule *rules[OP_COUNT][SIMPLIFY_RULES]; /* those of each operation, in order */
+  int rule_count[OP_COUNT];
+};
 
 bool used_once(const struct simplifier *simplifier, const struct value *value);
 /* Is it a constant, possibly expanded? */
@@ -23,7 +32,7 @@ struct value *number_like(struct simplifier *simplifier, const struct value *lik
 struct value *spread(struct simplifier *simplifier, struct value *x, const struct value *like);
 
 /* The rules: each gives what `value` is to be replaced with, or NULL. Several rows share one. */
-#define RULE(op, name, text) struct value *rule_##name(struct simplifier *simplifier, struct value *value);
+#define RULE(op, name, text) simplify_rule rule_##name;
 #include "passes/simplify.def"
 #undef RULE
 

@@ -132,7 +132,7 @@ static void check_sample(struct sample *sample, const char *what, uint64_t seed)
   add_gradients(sample->graph, loss);
   if (check_below(2)) {
     pass_inline(sample->graph);
-    pass_simplify(sample->graph);
+    pass_simplify(sample->graph, SIMPLIFY_ROUNDS);
     pass_common(sample->graph);
     verify(sample, STAGE_LOWERED, what, seed);
   }
@@ -142,7 +142,7 @@ static void check_sample(struct sample *sample, const char *what, uint64_t seed)
   verify(sample, STAGE_FLAT, what, seed);
   check_slopes(sample, what, seed);
   int64_t before = work(sample->graph);
-  pass_simplify(sample->graph);
+  pass_simplify(sample->graph, SIMPLIFY_ROUNDS);
   verify(sample, STAGE_FLAT, what, seed);
   pass_common(sample->graph);
   verify(sample, STAGE_FLAT, what, seed);
@@ -182,7 +182,7 @@ static void check_zero(void) {
   graph_add_output(graph, "used", build_gradient(graph, loss, x));
   graph_add_output(graph, "unused", build_gradient(graph, loss, y));
   CHECK(pass_autodiff(graph, diagnostics_new(arena)));
-  pass_simplify(graph);
+  pass_simplify(graph, SIMPLIFY_ROUNDS);
   pass_common(graph);
   CHECK(graph->outputs.items[0].value->op == OP_state); /* d (stop(x) x) = stop(x) = x */
   const struct value *zero = graph->outputs.items[1].value;
