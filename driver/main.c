@@ -8,7 +8,7 @@ const struct verb verbs[] = {
     {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",
      "otpDmdvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
-    {"show", verb_show, "SPEC --stage=ast|tensor|loops|c [options]", "Prints what the compiler makes of a spec, stage by stage",
+    {"show", verb_show, "SPEC --stage=ast|tensor|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
      "stpDmdgTaV"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "passes/pipeline.h"
+
 /* One row an option. `letter` is how verbs name it, and its short form where `has_short`. */
 static const struct option {
   char letter;
@@ -13,11 +15,11 @@ static const struct option {
 } option_rows[] = {
     {'o', true, "output", "PATH", "where to write"},
     {'t', false, "target", "NAME", "native (default), portable, avx2, avx512, or reference (double precision, libm)"},
-    {'p', false, "passes", "LIST", "the pass pipeline, such as 'fuse,plan'; default: the spec's, else all"},
+    {'p', false, "passes", "LIST", "the passes, such as '-plan, fuse(keep = 40)'; default: the spec's, else what is usual"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
     {'m', false, "model", "NAME", "which model of the spec, when it has several"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
-    {'s', false, "stage", "NAME", "ast, tensor, loops or c"},
+    {'s', false, "stage", "NAME", "ast, tensor, loops, c, or passes (which passes there are, or a spec's)"},
     {'g', false, "graph", "NAME", "only this graph: train, accumulate, evaluate, predict, prepare, step, synthesize"},
     {'c', false, "cc", "COMMAND", "the C compiler (default: $CC, else cc)"},
     {'v', true, "verbose", NULL, "say what is done"},
@@ -42,6 +44,10 @@ void verb_help(FILE *file, const struct verb *verb) {
     snprintf(spelled + length, sizeof spelled - (size_t)length, "--%s%s%s", option->name, option->value ? "=" : "",
              option->value ? option->value : "");
     fprintf(file, "  %-28s %s\n", spelled, option->help);
+  }
+  if (strchr(verb->options, 'p')) {
+    fputs("\npasses: all of these are done; -NAME leaves one out, NAME(parameter = value) tells it more, none leaves out all\n", file);
+    pipeline_help(file);
   }
   if (strchr(verb->options, 't')) {
     fputs("\ntargets:\n", file);
@@ -165,7 +171,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
     int code = apply(options, option, value);
     if (code >= 0) return code;
   }
-  if (!options->spec) return usage_error(verb, "which spec?");
+  if (!options->spec && !(options->stage && !strcmp(options->stage, "passes"))) return usage_error(verb, "which spec?");
   if (!options->passes.target) options->passes.target = target_find("native");
   options->frontend.defines = options->defines.items;
   options->frontend.define_count = options->defines.count;

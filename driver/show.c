@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "passes/pipeline.h"
+
 static bool wanted(const struct options *options, const char *graph) {
   return !options->graph || !strcmp(options->graph, graph);
 }
@@ -38,18 +40,28 @@ static bool knows_graph(const struct options *options, struct program *program) 
 }
 
 int verb_show(struct options *options) {
-  static const char *const stages[] = {"ast", "tensor", "loops", "c"};
+  static const char *const stages[] = {"ast", "tensor", "loops", "c", "passes"};
   enum { STAGES = sizeof stages / sizeof *stages };
   int stage = 0;
   while (stage < STAGES && (!options->stage || strcmp(stages[stage], options->stage))) stage++;
   if (stage == STAGES) {
-    fprintf(stderr, "lamella show: --stage is one of ast, tensor, loops, c\n");
+    fprintf(stderr, "lamella show: --stage is one of ast, tensor, loops, c, passes\n");
     return EXIT_USAGE;
+  }
+  if (stage == 4 && !options->spec) {
+    pipeline_print(stdout, NULL);
+    return EXIT_DONE;
   }
   if (stage == 0) return show_tree(options);
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
+  if (stage == 4) {
+    struct pipeline pipeline;
+    if (!pipeline_parse(program, &options->passes, diagnostics, &pipeline)) bug("the pipeline was read before");
+    pipeline_print(stdout, &pipeline);
+    return EXIT_DONE;
+  }
   if (!knows_graph(options, program)) return EXIT_USAGE;
   if (stage == 1) {
     for (int i = 0; program_graph(program, i); i++) {

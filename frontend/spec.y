@@ -78,7 +78,7 @@ static const struct ast_name no_name;
 %type <signatures> signatures results
 %type <parameter> parameter
 %type <parameters> parameters parameter_list
-%type <expression> value expression or and not comparison sum term unary power postfix primary labelled call pass
+%type <expression> value expression or and not comparison sum term unary power postfix primary labelled call pass left_out
 %type <expressions> values expressions
 %type <view> view range
 %type <views> views
@@ -202,7 +202,7 @@ like_name: LIKE name { $$ = $2; };
 as: %empty { $$ = no_name; } | AS name { $$ = $2; };
 targets: path { NEW($$); ADD($$, *$1); } | targets ',' path { $$ = $1; ADD($$, *$3); };
 
-/* A pipeline is a list of passes, a pass a name or a call; commas do as well as line ends. */
+/* A pipeline is a list of passes, a pass a name, a call, or a name to leave out; commas do as well as line ends. */
 passes: '{' { NEW($$); }
   | passes pass_list ends {
       for (int i = 0; i < $2->count; i++) ADD($1, $2->items[i]);
@@ -211,8 +211,10 @@ passes: '{' { NEW($$); }
   | passes ends
   | passes error NL { yyerrok; };
 pass_list: pass { NEW($$); ADD($$, make_expression_statement(parse, @1, $1)); }
-  | pass_list ',' pass { $$ = $1; ADD($$, make_expression_statement(parse, @3, $3)); };
-pass: path { $$ = make_reference(parse, $1); } | call;
+  | pass_list ',' pass { $$ = $1; ADD($$, make_expression_statement(parse, @3, $3)); }
+  | pass_list left_out { $$ = $1; ADD($$, make_expression_statement(parse, @2, $2)); }; /* a '-' goes on from the line before */
+pass: path { $$ = make_reference(parse, $1); } | call | left_out;
+left_out: '-' path { $$ = make_unary(parse, @$, "-", @1, make_reference(parse, $2)); };
 
 expressions: expression { NEW($$); ADD($$, $1); } | expressions ',' expression { $$ = $1; ADD($$, $3); };
 value: expression | STRING { $$ = make_string(parse, $1); };

@@ -3,8 +3,6 @@
 
 #include "passes/fuse.h"
 
-enum { SIBLING_DISTANCE = 64 /* how many clusters back one may still be joined */ };
-
 struct cluster *cluster_of(struct scheduler *s, const struct value *value) {
   struct cluster *cluster = s->notes[value->id].cluster;
   while (cluster && cluster->merged) cluster = cluster->merged;
@@ -184,7 +182,7 @@ void place_root(struct former *f, const struct value *value) {
       if (read->axis_count == 0) continue;
       for (int j = f->consumers[read->id].list.count - 1; j >= 0 && !home; j--) {
         struct cluster *candidate = representative(f->consumers[read->id].list.items[j]);
-        if (s->clusters.count - candidate->number > SIBLING_DISTANCE) break;
+        if (s->clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
         bool alike = own.reduced_count == candidate->reduced_count || (!own.reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
         if (alike && suits(candidate, value, &own) && legal(f, candidate, &own)) home = candidate;
       }

@@ -1,12 +1,6 @@
 /* Pulled values that several clusters would compute at a price are materialised by the first of them. */
 #include "passes/fuse.h"
 
-enum {
-  COST_KEEP = 28, /* arithmetic that is worth a store and a load */
-  LOADS_KEEP = 2, /* operands as large as the value: two loads are more than one */
-  LOADS_MOST = 12 /* operands of any size in one expression */
-};
-
 struct price {
   int cost, loads, operands;
 };
@@ -67,7 +61,7 @@ static void add_price(struct scheduler *s, struct price *price, const struct val
     }
   }
   price->cost += op_cost(value);
-  if (value->op == OP_gather && value->axis_count > 0) price->loads += LOADS_KEEP; /* by way of an index */
+  if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads]; /* by way of an index */
   for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
 }
 
@@ -172,6 +166,7 @@ void materialise_shared(struct former *f) {
     }
   }
   number_positions(s);
+  const int *limits = s->pipeline.parameters, most = limits[PARAMETER_fuse_operands];
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (is_leaf(value) || stops_here(s, value)) continue;
@@ -179,8 +174,8 @@ void materialise_shared(struct former *f) {
     struct price priced = price_of(s, value), *price = &priced;
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
     bool global = value->axis_count == 0 && price->cost > 2;
-    bool shared = pullers[value->id].items.count > 1 && (price->cost >= COST_KEEP || price->loads >= LOADS_KEEP);
-    if (!global && !shared && price->operands <= LOADS_MOST) continue;
+    bool shared = pullers[value->id].items.count > 1 && (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
+    if (!global && !shared && price->operands <= most) continue;
     if (!global && is_link(s, pullers, value)) continue;
     /* Of a chain of single numbers, the last. */
     bool last = false;
@@ -189,7 +184,7 @@ void materialise_shared(struct former *f) {
       const struct value *user = s->users[note->first_user + j];
       last = last || user->axis_count > 0 || is_reduction(user) || stops_here(s, user);
     }
-    if (global && !shared && !last && price->operands <= LOADS_MOST) continue;
+    if (global && !shared && !last && price->operands <= most) continue;
     materialise_in(f, value, &pullers[value->id]);
   }
 }

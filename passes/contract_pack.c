@@ -1,8 +1,6 @@
 /* B in panels as wide as a tile, so that tiles read it from beginning to end. */
 #include "passes/contract.h"
 
-enum { PARALLEL_PACK = 1 << 15 }; /* elements that are worth starting threads for */
-
 /* One panel: `width` columns from `column` on, all of the k piece; beyond the last column zeros. The panel's place in `to` is
    at `to_at`, its first element's in b at `from_at`. */
 static void pack_panel(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
@@ -72,7 +70,7 @@ void contract_pack(struct contraction *x) {
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
   struct array *from = kernel_window(k, x->b.buffer, x->b.offset, false), *to = kernel_pointer(k, buffer, true);
   int64_t pieces = divide_up(x->depth.extent, x->k_piece), last = x->depth.extent - (pieces - 1) * x->k_piece;
-  bool parallel = (double)x->depth.extent * (double)x->column.extent >= PARALLEL_PACK;
+  bool parallel = (double)x->depth.extent * (double)x->column.extent >= s->pipeline.parameters[PARAMETER_parallel_work];
   for (int piece = 0; piece < 2; piece++) {
     int64_t count = piece == 0 ? (last == x->k_piece ? pieces : pieces - 1) : (last == x->k_piece ? 0 : 1);
     if (count == 0) continue;

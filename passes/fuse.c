@@ -204,5 +204,5 @@ void form_clusters(struct scheduler *s) {
   order_updates(f);
   sort_clusters(s);
   for (int i = 0; i < s->clusters.count; i++) sort_values(s->clusters.items[i]);
-  if (s->plan) reuse_operands(f);
+  if (s->plan && s->pipeline.parameters[PARAMETER_plan_reuse]) reuse_operands(f);
 }

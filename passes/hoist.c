@@ -11,6 +11,7 @@
 
 struct hoister {
   struct program *program;
+  bool only_inputs;
   struct graph *step, *prepare;
   bool *windowed; /* by id in the old step graph: depends on the window */
   bool *costly;   /* depends on an input or contains a contraction */
@@ -38,6 +39,7 @@ static bool depends_on_window(const struct hoister *hoister, const struct value 
 
 static bool moves(const struct hoister *hoister, const struct value *value) {
   if (hoister->windowed[value->id] || !hoister->costly[value->id]) return false;
+  if (hoister->only_inputs) return value->op == OP_input;
   /* Repeating along axes costs nothing, and its input is smaller to keep. */
   return value->op != OP_expand;
 }
@@ -79,7 +81,7 @@ static struct state *prepared_state(struct hoister *hoister, const struct value 
   return state;
 }
 
-void pass_hoist(struct program *program) {
+void pass_hoist(struct program *program, bool only_inputs) {
   struct graph *step = program->step;
   if (!step || program->prepare) return;
   struct arena *arena = step->arena;
@@ -87,6 +89,7 @@ void pass_hoist(struct program *program) {
   int count = step->values.count;
   struct hoister hoister = {
       .program = program,
+      .only_inputs = only_inputs,
       .step = step,
       .windowed = arena_new_array(arena, bool, count),
       .costly = arena_new_array(arena, bool, count),

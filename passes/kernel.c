@@ -93,6 +93,7 @@ static void open_scope(struct kernel *kernel, struct block *block) {
 
 struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
                           int64_t bound, int64_t step) {
+  if (kind == LOOP_PARALLEL && !kernel->scheduler->pipeline.on[PASS_parallel]) kind = LOOP_SERIAL;
   struct statement *loop = block_loop(kernel->arena, kernel_block(kernel), kind, name, extent);
   loop->step = step;
   open_scope(kernel, &loop->body);

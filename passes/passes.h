@@ -8,7 +8,8 @@
 #include "ir/target.h"
 
 struct pass_options {
-  const char *pipeline;      /* text such as "fuse,plan", or NULL for the default */
+  const char *pipeline;      /* text such as "-plan, fuse(keep = 40)", or NULL for the spec's */
+  const char *pipeline_name; /* what messages call that text; NULL: "--passes" */
   const struct target *target;
   const char *const *dump;   /* patterns of value names that stay whole (no fusion across them) */
   int dump_count;
@@ -39,7 +40,7 @@ enum { SIMPLIFY_ROUNDS = 24 };
 void pass_simplify(struct graph *graph, int rounds);
 /* Equal values computed once; values that nothing needs removed. Exact. */
 void pass_common(struct graph *graph);
-/* Moves what does not depend on the window from program->step to program->prepare. */
-void pass_hoist(struct program *program);
+/* Moves what does not depend on the window from program->step to program->prepare; only the inputs, if so wanted. */
+void pass_hoist(struct program *program, bool only_inputs);
 
 #endif

@@ -1,5 +1,5 @@
 /* The pipeline on tensor graphs: one line a pass, in order, with the reason for the order. What each pass is stands in passes.def;
-   the steps that make loops of graphs (fuse, plan, share) follow in schedule.c. */
+   the steps that make loops of graphs (fuse, tile, parallel, plan, share) follow in schedule.c. */
 #include "passes/pipeline.h"
 
 #include <string.h>
@@ -17,12 +17,12 @@ static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_i
 static void run_common(struct run *run, struct graph *graph) { (void)run, pass_common(graph); }
 static void run_autodiff(struct run *run, struct graph *graph) { pass_autodiff(graph, run->diagnostics); }
 static void run_simplify(struct run *run, struct graph *graph) {
-  double rounds = run->pipeline.parameters[PASS_simplify][0];
-  pass_simplify(graph, rounds < SIMPLIFY_ROUNDS ? (int)rounds : SIMPLIFY_ROUNDS); /* NaN where it is not given */
+  pass_simplify(graph, run->pipeline.parameters[PARAMETER_simplify_rounds]);
 }
-/* Works on two graphs at once: called for the step graph alone. */
+/* Works on two graphs at once: called for the step graph alone. Left out, it still moves the inputs, since a step is given the window
+   and nothing more. */
 static void run_hoist(struct run *run, struct graph *graph) {
-  if (graph == run->program->step) pass_hoist(run->program);
+  if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
 }
 
 static const struct step {
@@ -113,7 +113,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
   if (!pass_dump(program, options, diagnostics)) return false;
   verify_all(&run, "the frontend");
   for (int i = 0; i < STEP_COUNT; i++) {
-    if (!run.pipeline.on[steps[i].pass]) continue;
+    if (!run.pipeline.on[steps[i].pass] && steps[i].pass != PASS_hoist) continue;
     run_step(&run, &steps[i]);
     if (diagnostics->error_count > errors) return false;
     verify_all(&run, pass_facts[steps[i].pass].name);

@@ -1,15 +1,22 @@
-/* A pipeline is text: "fuse,simplify(rounds = 4),-plan". Items name passes of passes.def: `name` turns one on, `-name` off,
-   `default` stands for what is done without a text, `none` for nothing. The order in which they run is pipeline.c's. */
+/* A pipeline is text: "fuse(keep = 40), -plan". What is usual is done; items name passes of passes.def: `name` turns one on, with its
+   parameters in brackets, `-name` leaves it out, `default` goes back to what is usual, and `none` leaves out all that can be, so that
+   "none, fuse" is fuse alone. The order in which they run is pipeline.c's. */
 #ifndef PASSES_PIPELINE_H
 #define PASSES_PIPELINE_H
+
+#include <stdio.h>
 
 #include "passes/passes.h"
 
 enum pass {
-#define PASS(name, when, class, requires, breaks, parameters, summary) PASS_##name,
+#define PASS(name, when, class, requires, breaks, summary) PASS_##name,
 #include "passes/passes.def"
-#undef PASS
   PASS_COUNT
+};
+enum pass_parameter {
+#define PARAMETER(pass, name, usual, least, most, summary) PARAMETER_##pass##_##name,
+#include "passes/passes.def"
+  PARAMETER_COUNT
 };
 enum pass_when { PASS_ALWAYS, PASS_USUAL, PASS_CHOSEN };
 enum pass_class { PASS_EXACT, PASS_REASSOCIATES, PASS_APPROXIMATES };
@@ -19,22 +26,33 @@ struct pass_facts {
   enum pass_when when;
   enum pass_class class;
   enum stage requires;
-  const char *breaks, *parameters, *summary;
+  const char *breaks, *summary;
 };
 extern const struct pass_facts pass_facts[PASS_COUNT];
 
-enum { MAX_PASS_PARAMETERS = 4 };
+struct parameter_facts {
+  enum pass pass;
+  const char *name;
+  int usual, least, most;
+  const char *summary;
+};
+extern const struct parameter_facts parameter_facts[PARAMETER_COUNT];
 
 struct pipeline {
   bool on[PASS_COUNT];
-  double parameters[PASS_COUNT][MAX_PASS_PARAMETERS]; /* NaN where not given */
+  int parameters[PARAMETER_COUNT];
 };
 
-/* From options->pipeline, else the spec's `pipeline` block, else the default. An unknown pass or parameter is reported with a caret
+/* From options->pipeline, else the spec's `pipeline` block, else what is usual. What cannot be meant is reported with a caret
    (options->pipeline as "--passes") and false is the answer. */
 bool pipeline_parse(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics,
                     struct pipeline *pipeline);
 /* The loosest class among the passes that are on: how near to the interpreter the results must be. */
 enum pass_class pipeline_class(const struct pipeline *pipeline);
+/* The passes as a table for people: what each is, and its parameters with their ranges. With a pipeline, which are on and what their
+   parameters are. */
+void pipeline_print(FILE *file, const struct pipeline *pipeline);
+/* One line a pass that a pipeline may leave out, for --help. */
+void pipeline_help(FILE *file);
 
 #endif

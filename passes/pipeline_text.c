@@ -1,4 +1,4 @@
-/* Reading the text of a pipeline. */
+/* Pipelines as text: reading them, and printing what there is to choose from. */
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,10 +7,14 @@
 #include "passes/pipeline.h"
 
 const struct pass_facts pass_facts[PASS_COUNT] = {
-#define PASS(name, when, class, requires, breaks, parameters, summary) \
-  [PASS_##name] = {#name, PASS_##when, PASS_##class, STAGE_##requires, breaks, parameters, summary},
+#define PASS(name, when, class, requires, breaks, summary) \
+  [PASS_##name] = {#name, PASS_##when, PASS_##class, STAGE_##requires, breaks, summary},
 #include "passes/passes.def"
-#undef PASS
+};
+
+const struct parameter_facts parameter_facts[PARAMETER_COUNT] = {
+#define PARAMETER(pass, name, usual, least, most, summary) [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, summary},
+#include "passes/passes.def"
 };
 
 struct reader {
@@ -58,62 +62,73 @@ static bool fail(struct reader *reader, struct span span, const char *what, cons
   return false;
 }
 
-/* The names of a row's parameters; returns their number. */
-static int parameter_names(struct arena *arena, enum pass pass, const char **names) {
-  int count = 0;
-  for (const char *at = pass_facts[pass].parameters; *at;) {
-    size_t length = strcspn(at, " ");
-    if (count == MAX_PASS_PARAMETERS) bug("pass %s has too many parameters", pass_facts[pass].name);
-    names[count++] = arena_copy(arena, at, length);
-    at += length + (at[length] == ' ');
-  }
-  return count;
+/* The parameters of a pass are neighbours in passes.def: the first of them, and how many. */
+static int parameters_of(enum pass pass, int *count) {
+  int first = 0;
+  *count = 0;
+  for (int i = PARAMETER_COUNT - 1; i >= 0; i--)
+    if (parameter_facts[i].pass == pass) first = i, ++*count;
+  return first;
 }
 
-static bool read_parameter(struct reader *reader, enum pass pass, int position) {
-  const char *names[MAX_PASS_PARAMETERS];
-  int count = parameter_names(reader->diagnostics->arena, pass, names), which = position;
-  struct span span;
-  int begin = reader->at;
-  const char *name = word(reader, &span);
-  if (name && take(reader, '=')) {
-    for (which = 0; which < count && strcmp(names[which], name); which++) continue;
-    if (which == count) {
-      if (!count) report_error(reader->diagnostics, span, "%s takes no parameters", pass_facts[pass].name);
-      else fail(reader, span, arena_format(reader->diagnostics->arena, "parameter of %s", pass_facts[pass].name), name, names, count);
-      return false;
-    }
-  } else {
-    reader->at = begin;
-  }
+/* A whole number, with a caret under what is not one or out of range. */
+static bool read_number(struct reader *reader, int parameter) {
+  const struct parameter_facts *facts = &parameter_facts[parameter];
+  const char *pass = pass_facts[facts->pass].name;
   skip_space(reader);
-  char *end;
-  const char *text = reader->source->text + reader->at;
-  double number = strtod(text, &end);
-  span = span_of(reader, reader->at, reader->at + (int)(end - text));
-  if (end == text || reader->at + (end - text) > reader->end) {
-    report_error(reader->diagnostics, span, "a parameter of %s is a number", pass_facts[pass].name);
+  int begin = reader->at, end = begin;
+  while (end < reader->end && !strchr(",;(){} \t\r\n", reader->source->text[end])) end++;
+  const char *text = arena_copy(reader->diagnostics->arena, reader->source->text + begin, (size_t)(end - begin));
+  struct span span = span_of(reader, begin, end);
+  char *rest;
+  double number = strtod(text, &rest);
+  if (!*text || *rest || number != floor(number)) {
+    report_error(reader->diagnostics, span, "%s of %s is a whole number from %d to %d (%s)", facts->name, pass, facts->least, facts->most,
+                 facts->summary);
     return false;
   }
+  if (number < facts->least || number > facts->most) {
+    report_error(reader->diagnostics, span, "%s of %s goes from %d to %d (%s)", facts->name, pass, facts->least, facts->most, facts->summary);
+    return false;
+  }
+  reader->pipeline->parameters[parameter] = (int)number;
+  reader->at = end;
+  return true;
+}
+
+static bool read_parameter(struct reader *reader, enum pass pass, int position, bool *given) {
+  int count, first = parameters_of(pass, &count), which = position;
+  struct span span;
+  skip_space(reader);
+  int begin = reader->at;
+  const char *name = word(reader, &span);
+  bool named = name && take(reader, '=');
+  if (!named) reader->at = begin;
+  if (named && count) {
+    const char *names[PARAMETER_COUNT];
+    for (int i = 0; i < count; i++) names[i] = parameter_facts[first + i].name;
+    for (which = 0; which < count && strcmp(names[which], name); which++) continue;
+    if (which == count)
+      return fail(reader, span, arena_format(reader->diagnostics->arena, "parameter of %s", pass_facts[pass].name), name, names, count);
+  }
+  if (!named) span = span_of(reader, begin, begin + 1);
   if (which >= count) {
     report_error(reader->diagnostics, span, count ? "%s takes %d parameter%s" : "%s takes no parameters", pass_facts[pass].name,
                  count, count == 1 ? "" : "s");
     return false;
   }
-  if (!isnan(reader->pipeline->parameters[pass][which])) {
-    report_error(reader->diagnostics, span, "%s of %s is given twice", names[which], pass_facts[pass].name);
+  if (given[which]) {
+    report_error(reader->diagnostics, span, "%s of %s is given twice", parameter_facts[first + which].name, pass_facts[pass].name);
     return false;
   }
-  if (!(number >= 0) || isinf(number)) {
-    report_error(reader->diagnostics, span, "%s of %s must be a number from 0 on", names[which], pass_facts[pass].name);
-    return false;
-  }
-  reader->pipeline->parameters[pass][which] = number;
-  reader->at += (int)(end - text);
-  return true;
+  given[which] = true;
+  return read_number(reader, first + which);
 }
 
-static void turn_on_default(struct pipeline *pipeline) { pipeline->on[PASS_fuse] = true; }
+static void set_usual(struct pipeline *pipeline) {
+  for (int i = 0; i < PASS_COUNT; i++) pipeline->on[i] = pass_facts[i].when != PASS_CHOSEN;
+  for (int i = 0; i < PARAMETER_COUNT; i++) pipeline->parameters[i] = parameter_facts[i].usual;
+}
 
 static bool read_item(struct reader *reader) {
   bool off = take(reader, '-');
@@ -124,7 +139,7 @@ static bool read_item(struct reader *reader) {
     return false;
   }
   if (!off && !strcmp(name, "default")) {
-    turn_on_default(reader->pipeline);
+    set_usual(reader->pipeline);
     return true;
   }
   if (!off && !strcmp(name, "none")) {
@@ -139,14 +154,15 @@ static bool read_item(struct reader *reader) {
   }
   if (pass == PASS_COUNT) return fail(reader, span, "pass", name, names, PASS_COUNT);
   if (off && pass_facts[pass].when == PASS_ALWAYS) {
-    report_error(reader->diagnostics, span, "%s cannot be left out: it is part of every pipeline", name);
+    report_error(reader->diagnostics, span, "%s cannot be left out: no program runs before it", name);
     return false;
   }
   reader->pipeline->on[pass] = !off;
   if (off || !take(reader, '(')) return true;
   if (take(reader, ')')) return true;
+  bool given[PARAMETER_COUNT] = {false};
   for (int i = 0;; i++) {
-    if (!read_parameter(reader, (enum pass)pass, i)) return false;
+    if (!read_parameter(reader, (enum pass)pass, i, given)) return false;
     if (take(reader, ')')) return true;
     if (!take(reader, ',')) {
       report_error(reader->diagnostics, span_of(reader, reader->at, reader->at + 1), "',' or ')' is expected here");
@@ -161,7 +177,7 @@ static bool read_items(struct reader *reader) {
     if (!read_item(reader)) return false;
     skip_space(reader);
     if (reader->at == reader->end) return true;
-    if (!take(reader, ',') && !take(reader, ';')) {
+    if (reader->source->text[reader->at] != '-' && !take(reader, ',') && !take(reader, ';')) {
       report_error(reader->diagnostics, span_of(reader, reader->at, reader->at + 1), "',' is expected between passes");
       return false;
     }
@@ -171,17 +187,13 @@ static bool read_items(struct reader *reader) {
 
 bool pipeline_parse(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics,
                     struct pipeline *pipeline) {
-  for (int i = 0; i < PASS_COUNT; i++) {
-    pipeline->on[i] = pass_facts[i].when != PASS_CHOSEN;
-    for (int j = 0; j < MAX_PASS_PARAMETERS; j++) pipeline->parameters[i][j] = NAN;
-  }
+  set_usual(pipeline);
   struct reader reader = {.diagnostics = diagnostics, .pipeline = pipeline};
   if (options->pipeline) {
-    reader.source = source_from_text(diagnostics->arena, "--passes", options->pipeline);
+    reader.source = source_from_text(diagnostics->arena, options->pipeline_name ? options->pipeline_name : "--passes", options->pipeline);
     reader.end = (int)reader.source->length;
     return read_items(&reader);
   }
-  if (!program->pipeline.count) turn_on_default(pipeline);
   bool good = true;
   for (int i = 0; i < program->pipeline.count; i++) {
     const struct setting *setting = &program->pipeline.items[i];
@@ -202,4 +214,36 @@ enum pass_class pipeline_class(const struct pipeline *pipeline) {
   for (int i = 0; i < PASS_COUNT; i++)
     if (pipeline->on[i] && pass_facts[i].class > class) class = pass_facts[i].class;
   return class;
+}
+
+void pipeline_print(FILE *file, const struct pipeline *pipeline) {
+  static const char *const classes[] = {[PASS_EXACT] = "exact", [PASS_REASSOCIATES] = "reassociates", [PASS_APPROXIMATES] = "approximates"};
+  static const char *const whens[] = {[PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen"};
+  static const char *const stages[] = {[STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
+  fprintf(file, "%-10s %-7s %-13s %-15s\n", "pass", pipeline ? "here" : "when", "class", "requires");
+  for (int i = 0; i < PASS_COUNT; i++) {
+    const struct pass_facts *facts = &pass_facts[i];
+    const char *when = pipeline ? pipeline->on[i] ? "on" : "off" : whens[facts->when];
+    fprintf(file, "%-10s %-7s %-13s %-15s %s\n", facts->name, when, classes[facts->class], stages[facts->requires], facts->summary);
+    for (int j = 0; j < PARAMETER_COUNT; j++) {
+      const struct parameter_facts *parameter = &parameter_facts[j];
+      if ((int)parameter->pass != i) continue;
+      fprintf(file, "  %-8s = %-6d %d to %d: %s\n", parameter->name, pipeline ? pipeline->parameters[j] : parameter->usual, parameter->least,
+              parameter->most, parameter->summary);
+    }
+  }
+}
+
+void pipeline_help(FILE *file) {
+  for (int i = 0; i < PASS_COUNT; i++) {
+    if (pass_facts[i].when == PASS_ALWAYS) continue;
+    fprintf(file, "  %-9s %s", pass_facts[i].name, pass_facts[i].summary);
+    const char *before = " (";
+    for (int j = 0; j < PARAMETER_COUNT; j++) {
+      if ((int)parameter_facts[j].pass != i) continue;
+      fprintf(file, "%s%s = %d", before, parameter_facts[j].name, parameter_facts[j].usual);
+      before = ", ";
+    }
+    fputs(*before == ',' ? ")\n" : "\n", file);
+  }
 }

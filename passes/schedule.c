@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "passes/pipeline.h"
-
 static void count_uses(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
@@ -54,7 +52,7 @@ static void schedule_naively(struct scheduler *s) {
   layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
-    if (s->notes[value->id].materialised) schedule_naive(s, value);
+    if (s->notes[value->id].materialised && !schedule_contract(s, value)) schedule_naive(s, value);
   }
 }
 
@@ -127,10 +125,9 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   struct arena *arena = program->arena;
   struct scheduler *s = arena_new_struct(arena, struct scheduler);
   *s = (struct scheduler){.arena = arena, .program = program, .options = options, .target = options->target, .diagnostics = diagnostics};
-  struct pipeline pipeline;
-  if (!pipeline_parse(program, options, diagnostics, &pipeline)) return NULL; /* told already by run_graph_passes */
-  s->fuse = pipeline.on[PASS_fuse];
-  s->plan = pipeline.on[PASS_plan];
+  if (!pipeline_parse(program, options, diagnostics, &s->pipeline)) return NULL; /* told already by run_graph_passes */
+  s->fuse = s->pipeline.on[PASS_fuse];
+  s->plan = s->pipeline.on[PASS_plan];
   s->shared = share_table_new(arena);
   s->names = name_table_new(arena);
   s->module = arena_new_struct(arena, struct module);

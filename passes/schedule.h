@@ -9,6 +9,7 @@
 
 #include "passes/linear.h"
 #include "passes/passes.h"
+#include "passes/pipeline.h"
 
 enum { MAX_SCOPES = 40 };
 
@@ -78,6 +79,7 @@ struct scheduler {
   ARRAY(struct state_buffer) states;
   ARRAY(struct cluster *) clusters;
   ARRAY(struct copy) copies;
+  struct pipeline pipeline;
   bool fuse, plan;
   struct share_table *shared;
   ARRAY(struct tile_entry) tiles;

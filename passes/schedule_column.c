@@ -5,7 +5,7 @@
 
 #include "passes/schedule.h"
 
-enum { COLUMN_WORK = 1 << 15, SMALL_TOTAL = 1 << 14, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
+enum { SMALL_TOTAL = 1 << 14, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
 
 static enum op step_of(const struct value *value) { return value->op == OP_reduce_max ? OP_max : OP_add; }
 
@@ -122,7 +122,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     kept[kept_count++] = axis;
     if (!axis->size) tasks *= axis->extent;
   }
-  bool parallel = elements_of(cluster->space, cluster->space_count) >= COLUMN_WORK;
+  bool parallel = elements_of(cluster->space, cluster->space_count) >= s->pipeline.parameters[PARAMETER_parallel_work];
   struct linear task = linear_constant(0);
   if (tasks > 1) task = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, kept_count || c->vector ? "block" : "column", expression_index(arena, tasks), tasks, 1);
   c->block = linear_scale(arena, blocks > 1 ? linear_mod(arena, task, blocks) : linear_constant(0), width);

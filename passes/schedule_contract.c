@@ -10,11 +10,6 @@
 #include "passes/contract.h"
 
 enum {
-  K_WHOLE = 1024,         /* the longest sum done in one go */
-  K_PIECE = 384,          /* longer ones go in pieces of about this */
-  K_SMALLEST = 256, K_LARGEST = 512,
-  N_BLOCK = 192,          /* columns of b that stay in cache while a's rows go by */
-  TASKS = 16,             /* wanted at least, so that any common number of threads shares them evenly */
   PACK_ELEMENTS = 1 << 13, /* a panel of b up to this is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* a task's own packed b at most */
   WIDEST = 8,             /* vectors of a panel */
@@ -139,6 +134,10 @@ static void choose_tile(struct contraction *x) {
       break;
     }
   }
+  const int *wanted = x->s->pipeline.parameters;
+  if (wanted[PARAMETER_tile_rows] && !x->row.axis->size)
+    x->rows = wanted[PARAMETER_tile_rows] < x->row.extent ? wanted[PARAMETER_tile_rows] : (int)x->row.extent;
+  if (wanted[PARAMETER_tile_vectors]) x->vectors = wanted[PARAMETER_tile_vectors] < vectors ? wanted[PARAMETER_tile_vectors] : (int)vectors;
   x->width = x->vectors * lanes;
 }
 
@@ -153,18 +152,19 @@ static double loops_around(const struct contraction *x) {
 }
 
 /* Pieces of one length, where there is a good one, need less code. */
-static int64_t piece_of(int64_t k) {
-  for (int64_t piece = K_LARGEST; piece >= K_SMALLEST; piece--)
+static int64_t piece_of(int64_t k, int64_t whole) {
+  for (int64_t piece = whole / 2; piece >= whole / 4; piece--)
     if (k % piece == 0) return piece;
-  return K_PIECE;
+  return whole / 8 * 3;
 }
 
 /* How b is read and how the work is split. False when no way is good. */
 static bool choose_blocks(struct contraction *x) {
-  bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS || x->depth.extent <= K_WHOLE;
-  x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent);
+  const int *limits = x->s->pipeline.parameters, tasks = limits[PARAMETER_tile_tasks];
+  bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS || x->depth.extent <= limits[PARAMETER_tile_depth];
+  x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth]);
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
-  int64_t n_block = N_BLOCK / x->width * x->width;
+  int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
   x->panels = divide_up(x->column.extent, x->width);
   x->tail_columns = sized_n ? 0 : x->column.extent % x->width;
@@ -181,7 +181,7 @@ static bool choose_blocks(struct contraction *x) {
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 && x->panels < (int64_t)TASKS * x->block_panels) {
+  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 && x->panels < (int64_t)tasks * x->block_panels) {
     x->packing = PACK_BUFFER;
   } else {
     x->packing = PACK_TASK;
@@ -194,8 +194,8 @@ static bool choose_blocks(struct contraction *x) {
   double around = loops_around(x) * (double)x->blocks_n;
   x->blocks_m = 1;
   x->block_tiles = x->tiles;
-  if (!sized_m && x->packing != PACK_TASK && around < TASKS && x->tiles > 1) {
-    int64_t wanted = (int64_t)ceil(TASKS / around);
+  if (!sized_m && x->packing != PACK_TASK && around < tasks && x->tiles > 1) {
+    int64_t wanted = (int64_t)ceil(tasks / around);
     x->block_tiles = divide_up(x->tiles, wanted);
     /* A block that divides the rows evenly, if there is one near. */
     for (int64_t tiles = x->block_tiles; tiles * 3 >= x->block_tiles * 2 && tiles > 0; tiles--)
@@ -295,7 +295,7 @@ static bool set_places(struct contraction *x, const struct value *value) {
 bool schedule_contract(struct scheduler *s, const struct value *value) {
   const struct value *product = s->notes[value->id].absorbed ? s->notes[value->id].absorbed : value;
   struct contraction x = {.s = s, .value = product, .named = value};
-  if (product->op != OP_contract || !set_places(&x, value) || !classify(&x)) return false;
+  if (product->op != OP_contract || !s->pipeline.on[PASS_tile] || !set_places(&x, value) || !classify(&x)) return false;
   if (x.initial.buffer && x.column.initial != 1) return false;
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;

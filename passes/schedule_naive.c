@@ -3,11 +3,9 @@
 
 #include "passes/schedule.h"
 
-enum { PARALLEL_WORK = 1 << 15 }; /* elements below which threads cost more than they bring */
-
 /* Loops over axes, outermost first; the first of them parallel when the work is worth it. */
 static void open_loops(struct kernel *k, struct axis *const *axes, int count, double work, struct coordinates *at) {
-  bool parallel = work >= PARALLEL_WORK;
+  bool parallel = work >= k->scheduler->pipeline.parameters[PARAMETER_parallel_work];
   for (int i = 0; i < count; i++) {
     if (axes[i]->extent == 1 && !axes[i]->size) {
       coordinates_set(at, axes[i], linear_constant(0));

@@ -10,9 +10,7 @@
 #include "passes/schedule.h"
 
 enum {
-  PARALLEL_ELEMENTS = 1 << 15, /* below this, starting threads costs more than they bring */
   FLAT_CHUNK = 1 << 12,
-  ROW_KEPT = 8192,             /* elements of a row that may be kept on the stack */
   COST_ROW = 8                 /* operations worth keeping a row for */
 };
 
@@ -105,7 +103,7 @@ static void keep_rows(struct sweep *w) {
   struct scheduler *s = w->s;
   int64_t length = 1;
   for (int i = 0; i < w->row_count; i++) length *= w->row[i]->extent;
-  if (w->passes == 0 || length > ROW_KEPT) return;
+  if (w->passes == 0 || length > s->pipeline.parameters[PARAMETER_fuse_row]) return;
   struct pass_count *counts = arena_new_array(s->arena, struct pass_count, s->graph->next_value);
   for (int pass = 1; pass <= w->passes + 1; pass++) {
     for (int i = 0; i < w->reductions.count; i++)
@@ -354,7 +352,7 @@ static void open_rows(struct sweep *w) {
   for (int i = 0; i < w->outer_count; i++)
     if (!w->outer[i]->size) rows *= w->outer[i]->extent;
   double work = elements_of(w->outer, w->outer_count) * elements_of(w->row, w->row_count);
-  enum loop_kind loop = work >= PARALLEL_ELEMENTS ? LOOP_PARALLEL : LOOP_SERIAL;
+  enum loop_kind loop = work >= w->s->pipeline.parameters[PARAMETER_parallel_work] ? LOOP_PARALLEL : LOOP_SERIAL;
   int wide = 0;
   const char *name = "row";
   for (int i = 0; i < w->outer_count; i++)
@@ -492,7 +490,7 @@ static void flat_kernel(struct sweep *w) {
   const struct place *place = w->s->notes[first->id].place;
   int lanes = w->s->target->lanes;
   int64_t count = value_count(first);
-  bool parallel = count >= 2 * PARALLEL_ELEMENTS;
+  bool parallel = count >= 2 * (int64_t)w->s->pipeline.parameters[PARAMETER_parallel_work];
   k->any_count = true;
   struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
   const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument)), *left = n;

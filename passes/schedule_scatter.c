@@ -3,7 +3,7 @@
    the result does is added to in place. */
 #include "passes/schedule.h"
 
-enum { SCATTER_WORK = 1 << 15, SCATTER_TASKS = 8, SCATTER_VECTORS = 4 };
+enum { SCATTER_TASKS = 8, SCATTER_VECTORS = 4 };
 
 struct scatter {
   struct kernel *k;
@@ -68,7 +68,7 @@ void write_scatter(struct kernel *k, const struct value *value, const struct pla
   double work = (double)value_count(source);
   bool in_place = axes_same(s->notes[base->id].place, base, place, value);
   if (!in_place) work += (double)value_count(value);
-  enum loop_kind loop = work >= SCATTER_WORK ? LOOP_PARALLEL : LOOP_SERIAL;
+  enum loop_kind loop = work >= s->pipeline.parameters[PARAMETER_parallel_work] ? LOOP_PARALLEL : LOOP_SERIAL;
   if (w->axis) {
     int64_t lanes = s->target->lanes, vectors = (w->axis->extent + lanes - 1) / lanes;
     w->vectors = vectors >= SCATTER_TASKS * SCATTER_VECTORS ? SCATTER_VECTORS : vectors >= SCATTER_TASKS * 2 ? 2 : 1;

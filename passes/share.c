@@ -20,7 +20,7 @@ struct share_table *share_table_new(struct arena *arena) {
 const struct function *share_function(struct scheduler *s, struct function *function) {
   struct share_table *table = s->shared;
   uint64_t hash = function_hash(function);
-  for (int i = 0; i < table->entries.count; i++)
+  for (int i = 0; i < table->entries.count && s->pipeline.on[PASS_share]; i++)
     if (table->entries.items[i].hash == hash && function_equal(table->entries.items[i].function, function))
       return table->entries.items[i].function;
   function->name = name_unique(s->names, function->name);

@@ -15,8 +15,9 @@ static const char *parse(struct arena *arena, const char *text) {
     if (pass_facts[i].when == PASS_ALWAYS) CHECK(pipeline.on[i]);
     if (pass_facts[i].when == PASS_ALWAYS || !pipeline.on[i]) continue;
     on = arena_format(arena, "%s%s%s", on, *on ? " " : "", pass_facts[i].name);
-    for (int j = 0; j < MAX_PASS_PARAMETERS; j++)
-      if (!isnan(pipeline.parameters[i][j])) on = arena_format(arena, "%s(%g)", on, pipeline.parameters[i][j]);
+    for (int j = 0; j < PARAMETER_COUNT; j++)
+      if ((int)parameter_facts[j].pass == i && pipeline.parameters[j] != parameter_facts[j].usual)
+        on = arena_format(arena, "%s(%s %d)", on, parameter_facts[j].name, pipeline.parameters[j]);
   }
   return on;
 }
@@ -28,8 +29,8 @@ static void check_spec(struct arena *arena) {
   struct pass_options options = {0};
   struct pipeline pipeline;
   CHECK(pipeline_parse(&program, &options, diagnostics_new(arena), &pipeline));
-  CHECK(!pipeline.on[PASS_plan] && pipeline.on[PASS_common] && !pipeline.on[PASS_fuse]);
-  CHECK(pipeline_class(&pipeline) == PASS_EXACT);
+  CHECK(!pipeline.on[PASS_plan] && pipeline.on[PASS_common] && pipeline.on[PASS_fuse]);
+  CHECK(pipeline_class(&pipeline) == PASS_REASSOCIATES);
   array_push(arena, &program.pipeline, (struct setting){"fuze", {source, 18, 22}});
   struct diagnostics *diagnostics = diagnostics_new(arena);
   CHECK(!pipeline_parse(&program, &options, diagnostics, &pipeline));
@@ -48,26 +49,40 @@ static void check_broken_dump(struct arena *arena) {
 
 int main(void) {
   struct arena *arena = arena_new();
-  CHECK_STRING(parse(arena, NULL), "simplify common fuse plan");
-  CHECK_STRING(parse(arena, "default"), "simplify common fuse plan");
-  CHECK_STRING(parse(arena, ""), "simplify common plan");
-  CHECK_STRING(parse(arena, "fuse"), "simplify common fuse plan");
+  const char *usual = "simplify common hoist fuse tile parallel plan share";
+  CHECK_STRING(parse(arena, NULL), usual);
+  CHECK_STRING(parse(arena, "default"), usual);
+  CHECK_STRING(parse(arena, ""), usual);
+  CHECK_STRING(parse(arena, "fuse"), usual);
+  CHECK_STRING(parse(arena, "none, default"), usual);
+  CHECK_STRING(parse(arena, "none"), "");
   CHECK_STRING(parse(arena, " none , fuse "), "fuse");
-  CHECK_STRING(parse(arena, "default, -fuse, -plan"), "simplify common");
-  CHECK_STRING(parse(arena, "simplify(rounds = 3)"), "simplify(3) common plan");
-  CHECK_STRING(parse(arena, "simplify(2),fuse"), "simplify(2) common fuse plan");
+  CHECK_STRING(parse(arena, "-fuse, -plan -tile"), "simplify common hoist parallel share");
+  CHECK_STRING(parse(arena, "none,simplify(rounds = 3)"), "simplify(rounds 3)");
+  CHECK_STRING(parse(arena, "none,simplify(2),fuse"), "simplify(rounds 2) fuse");
+  CHECK_STRING(parse(arena, "none, tile(4, tasks=1,\n depth = 64)"), "tile(rows 4)(depth 64)(tasks 1)");
   CHECK_STRING(parse(arena, "fuse,plann"), "--passes:1:6: error: unknown pass 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
   CHECK_STRING(parse(arena, "fuse plan"), "--passes:1:6: error: ',' is expected between passes\n  fuse plan\n       ^\n");
   CHECK_STRING(parse(arena, "fuse,,plan"), "--passes:1:6: error: a pass is expected here, such as fuse or -plan\n  fuse,,plan\n       ^\n");
-  CHECK_STRING(parse(arena, "fuse(1)"), "--passes:1:6: error: fuse takes no parameters\n  fuse(1)\n       ^\n");
+  CHECK_STRING(parse(arena, "share(1)"), "--passes:1:7: error: share takes no parameters\n  share(1)\n        ^\n");
+  CHECK_STRING(parse(arena, "share(x = 1)"), "--passes:1:7: error: share takes no parameters\n  share(x = 1)\n        ^\n");
   CHECK_STRING(parse(arena, "simplify(round = 1)"),
                "--passes:1:10: error: unknown parameter of simplify 'round'; did you mean 'rounds'?\n  simplify(round = 1)\n           ^~~~~\n");
-  CHECK_STRING(parse(arena, "simplify(many)"), "--passes:1:10: error: a parameter of simplify is a number\n  simplify(many)\n           ^\n");
+  CHECK_STRING(parse(arena, "simplify(many)"),
+               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at most)\n  simplify(many)\n           ^~~~\n");
+  CHECK_STRING(parse(arena, "simplify(rounds = 1.5)"),
+               "--passes:1:19: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at most)\n  simplify(rounds = 1.5)\n                    ^~~\n");
+  CHECK_STRING(parse(arena, "simplify(1001)"),
+               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  simplify(1001)\n           ^~~~\n");
+  CHECK_STRING(parse(arena, "simplify(-1)"),
+               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  simplify(-1)\n           ^~\n");
+  CHECK_STRING(parse(arena, "simplify(nan)"),
+               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at most)\n  simplify(nan)\n           ^~~\n");
   CHECK_STRING(parse(arena, "simplify(1, 2)"), "--passes:1:13: error: simplify takes 1 parameter\n  simplify(1, 2)\n              ^\n");
   CHECK_STRING(parse(arena, "simplify(1, rounds = 2)"),
-               "--passes:1:22: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n                       ^\n");
+               "--passes:1:13: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n              ^~~~~~\n");
   CHECK_STRING(parse(arena, "simplify(1"), "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
-  CHECK_STRING(parse(arena, "-autodiff"), "--passes:1:2: error: autodiff cannot be left out: it is part of every pipeline\n  -autodiff\n   ^~~~~~~~\n");
+  CHECK_STRING(parse(arena, "-autodiff"), "--passes:1:2: error: autodiff cannot be left out: no program runs before it\n  -autodiff\n   ^~~~~~~~\n");
   check_spec(arena);
   check_broken_dump(arena);
   arena_free(arena);

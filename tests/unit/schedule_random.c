@@ -18,7 +18,7 @@ static const struct target targets[] = {{.name = "plain",
                                          .double_precision = true,
                                          .tile_rows = 3,
                                          .tile_vectors = 2}};
-static const char *const pipelines[] = {"-plan", "fuse,-plan", "fuse"};
+static const char *const pipelines[] = {"-fuse,-plan,-tile", "-plan", "default"};
 
 static void check_sample(struct sample *sample, int choice) {
   struct arena *arena = sample->arena;
