@@ -104,12 +104,12 @@ static const char *print_kernels(struct emitter *emitter) {
 
 /* --- The source --------------------------------------------------------------------------------------------------------- */
 
-static void banner(struct text *text, const char *title) {
+void emit_banner(struct text *text, const char *title) {
   text_raw(text, "/* ---- ");
   text_raw(text, title);
   text_raw(text, " ");
   for (size_t column = strlen(title) + 9; column < 117; column++) text_raw(text, "-");
-  text_raw(text, " */\n\n");
+  text_raw(text, " */\n");
 }
 
 static void opening_comment(struct emitter *emitter, struct text *text) {
@@ -177,15 +177,19 @@ static const char *print_source(struct emitter *emitter) {
   }
   text_raw(source, prelude);
   text_blank(source);
-  banner(source, "kernels");
+  emit_banner(source, "kernels");
+  text_blank(source);
   text_raw(source, kernels);
-  banner(source, "routines");
+  emit_banner(source, "routines");
+  text_blank(source);
   text_raw(source, text_string(routines));
-  banner(source, "the runtime");
+  emit_banner(source, "the runtime");
+  text_blank(source);
   text_raw(declarations, text_string(runtime));
   text_raw(source, shake(arena, text_string(declarations), text_string(tables)));
   text_blank(source);
-  banner(source, "what the runtime reads of this program, and main");
+  emit_banner(source, "what the runtime reads of this program, and main");
+  text_blank(source);
   text_raw(source, text_string(tables));
   return text_string(source);
 }

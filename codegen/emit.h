@@ -52,6 +52,10 @@ struct emitter {
   int place_count;
 };
 
+/* --- emit.c */
+/* "---- title ----" over the whole width. */
+void emit_banner(struct text *text, const char *title);
+
 /* --- emit_structs.c */
 void emit_layout(struct emitter *emitter);
 const struct place_of_buffer *emit_place(const struct emitter *emitter, const struct buffer *buffer);

@@ -214,11 +214,20 @@ static void print_pointers(struct emitter *emitter, struct text *text, struct fi
   text_line(text, "%s;%s", line, fits ? arena_format(arena, " /* %s */", comment) : "");
 }
 
-static void print_port(struct emitter *emitter, struct text *text, const struct field *field) {
-  const char *comment = field_comment(field);
-  text_line(text, "%s %s[%lld];%s%s%s", c_type(emitter->target, field->sample->type), field->name,
-            (long long)(field->sample->count > 0 ? field->sample->count : 1), comment ? " /* " : "",
-            comment ? comment : "", comment ? " */" : "");
+/* Arrays of one type and shape: the inputs or the outputs among them, from number `first` on; returns where they end. */
+static int print_ports(struct emitter *emitter, struct text *text, const struct owner *owner, int first) {
+  struct arena *arena = emitter->arena;
+  const struct field *field = owner->fields.items[first];
+  const char *line = c_type(emitter->target, field->sample->type), *comment = field_comment(field);
+  int64_t count = field->sample->count > 0 ? field->sample->count : 1;
+  int end = first;
+  for (; end < owner->fields.count; end++) {
+    const struct field *next = owner->fields.items[end];
+    if (next->sample->role != field->sample->role || !same_declaration(field, next)) break;
+    line = arena_format(arena, "%s%s%s[%lld]", line, end > first ? ", " : " ", next->name, (long long)count);
+  }
+  text_line(text, "%s;%s", line, comment ? arena_format(arena, " /* %s */", comment) : "");
+  return end;
 }
 
 void emit_public_structs(struct emitter *emitter, struct text *text) {
@@ -243,7 +252,7 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
       if (j == 0 && owner->routine->inputs.count) text_comment(text, "inputs");
       if (field->sample->role == BUFFER_OUTPUT && (j == 0 || owner->fields.items[j - 1]->sample->role != BUFFER_OUTPUT))
         text_comment(text, "outputs");
-      print_port(emitter, text, field);
+      j = print_ports(emitter, text, owner, j) - 1;
     }
     text->indentation--;
     text_line(text, "};");

@@ -9,6 +9,7 @@
 
 static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
                                            "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};
+static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 static const char *const source_names[] = {"LAM_TEXT", "LAM_CSV", "LAM_SYNTHETIC"};
 static const char *const reader_names[] = {"lam_text_reader", "lam_csv_reader", "lam_synthetic_reader"};
@@ -67,13 +68,30 @@ static const char *axes_list(struct arena *arena, struct axis *const *axes, int 
   return quoted(arena, list);
 }
 
-/* "2, {12, 64}" */
+/* "{12, 64}" */
 static const char *shape_text(struct arena *arena, const char *name, struct axis *const *axes, int count) {
   if (count > MAX_RANK) bug("%s has %d axes: a program's tensors have %d at most", name, count, MAX_RANK);
   const char *list = count ? "" : "0";
   for (int i = 0; i < count; i++)
     list = arena_format(arena, "%s%s%lld", list, i ? ", " : "", (long long)axes[i]->extent);
-  return arena_format(arena, "%d, {%s}", count, list);
+  return arena_format(arena, "{%s}", list);
+}
+
+/* Rows of a table, as many to a line as fit. */
+struct rows {
+  struct text *text;
+  const char *line; /* what is not yet written */
+};
+
+static void rows_end(struct rows *rows) {
+  if (rows->line) text_line(rows->text, "%s", rows->line);
+  rows->line = NULL;
+}
+
+static void rows_add(struct rows *rows, const char *row) {
+  size_t room = (size_t)(TEXT_COLUMNS - 2 * rows->text->indentation);
+  if (rows->line && strlen(rows->line) + strlen(row) + 1 > room) rows_end(rows);
+  rows->line = rows->line ? arena_format(rows->text->arena, "%s %s", rows->line, row) : row;
 }
 
 /* --- Tensors ------------------------------------------------------------------------------------------------------------ */
@@ -110,49 +128,55 @@ static const char *family_name(struct arena *arena, const struct field *field) {
   return NULL;
 }
 
-static void family_row(struct emitter *emitter, struct text *text, const struct field *field, const char *name,
+static void family_row(struct emitter *emitter, struct rows *rows, const struct field *field, const char *name,
                        const struct state *state, int copies, const char *element) {
   struct arena *arena = emitter->arena;
   if (hash_path(state->name) != state->stream) bug("%s does not draw from the stream of its name", state->name);
-  const char *rest = arena_format(arena, ".role = %s", role_names_c[state->role]);
+  const char *rest = "";
   if (state->kind != KIND_REAL) rest = arena_format(arena, "%s, .type = %s", rest, kind_names_c[state->kind]);
   if (state->initial != INITIAL_CONSTANT)
     rest = arena_format(arena, "%s, .initial = %s", rest, initial_names_c[state->initial]);
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, number(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, number(arena, state->high));
-  if (state->role == ROLE_PARAMETER && !state->frozen) rest = arena_format(arena, "%s, .trainable = 1", rest);
-  text_line(text, "{%s, %d, AT(%s.%s%s), %s, %s, %s},", quoted(arena, name), copies, field->owner->member, field->name,
-            element, axes_list(arena, state->axes, state->axis_count),
-            shape_text(arena, state->name, state->axes, state->axis_count), rest);
+  if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
+  rows_add(rows, arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role], field->name,
+                              element, quoted(arena, name), axes_list(arena, state->axes, state->axis_count),
+                              shape_text(arena, state->name, state->axes, state->axis_count), rest));
 }
 
 static int emit_families(struct emitter *emitter, struct text *text) {
   struct arena *arena = emitter->arena;
   int tensors = 0;
   text_comment(text, "Tensors that outlive a step; %d stands for the copy's number.");
-  text_raw(text, arena_format(arena, "#define AT(member) offsetof(struct %s, member)\n", emitter->name));
+  for (int i = 0; i < emitter->owners.count; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    if (owner->kind != OWNER_STATES) continue;
+    text_raw(text, arena_format(arena, "#define %s(member) %s, offsetof(struct %s, %s.member)\n", role_macros[owner->role],
+                                role_names_c[owner->role], emitter->name, owner->member));
+  }
   text_open(text, "static const struct lam_family families[] =");
+  struct rows rows = {.text = text};
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     for (int j = 0; j < owner->fields.count && owner->kind == OWNER_STATES; j++) {
       const struct field *field = owner->fields.items[j];
       const char *name = field->copies ? family_name(arena, field) : NULL;
       if (name) {
-        family_row(emitter, text, field, name, member_state(field, 0), field->copies, "");
+        family_row(emitter, &rows, field, name, member_state(field, 0), field->copies, "");
         tensors += field->copies;
         continue;
       }
       for (int copy = 0; copy == 0 || copy < field->copies; copy++) {
         const struct state *state = member_state(field, copy);
         if (!state) continue;
-        family_row(emitter, text, field, state->name, state, 0, field->copies ? arena_format(arena, "[%d]", copy) : "");
+        family_row(emitter, &rows, field, state->name, state, 0, field->copies ? arena_format(arena, "[%d]", copy) : "");
         tensors++;
       }
     }
   }
+  rows_end(&rows);
   text->indentation--;
   text_line(text, "};");
-  text_raw(text, "#undef AT\n");
   text_line(text, "enum { FAMILIES = sizeof families / sizeof *families, TENSORS = %d };", tensors);
   text_blank(text);
   return tensors;
@@ -171,26 +195,25 @@ static int64_t range_of(const struct routine *routine, const struct buffer *buff
   return 0;
 }
 
-static void emit_port_list(struct emitter *emitter, struct text *text, const struct routine *routine,
-                           const char *direction, struct buffer *const *buffers, int count) {
+static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine, const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
-  if (!count) return;
-  text_open(text, "static struct lam_port %s_%s[] =", routine->name, direction);
-  for (int i = 0; i < count; i++) {
-    const struct buffer *buffer = buffers[i];
-    text_line(text, "{%s, %s, %s, %s, %lld, NULL},", quoted(arena, buffer->label),
-              axes_list(arena, buffer->axes, buffer->axis_count), type_name(buffer->type),
-              shape_text(arena, buffer->label, buffer->axes, buffer->axis_count), (long long)range_of(routine, buffer));
-  }
-  text->indentation--;
-  text_line(text, "};");
+  const char *shape = shape_text(arena, buffer->label, buffer->axes, buffer->axis_count);
+  rows_add(rows, arena_format(arena, "{%s, %s, %s, %d, %s, %lld, AT(%s.%s), NULL},", quoted(arena, buffer->label),
+                              axes_list(arena, buffer->axes, buffer->axis_count), type_name(buffer->type),
+                              buffer->axis_count, shape, (long long)range_of(routine, buffer), routine->name,
+                              emit_place(emitter, buffer)->field->name));
 }
 
-static void emit_port_memory(struct emitter *emitter, struct text *text, const struct routine *routine,
-                             const char *direction, struct buffer *const *buffers, int count) {
-  for (int i = 0; i < count; i++)
-    text_line(text, "%s_%s[%d].data = m->%s.%s;", routine->name, direction, i, routine->name,
-              emit_place(emitter, buffers[i])->field->name);
+/* The inputs of a routine, then its outputs. */
+static void emit_ports(struct emitter *emitter, struct text *text, const struct routine *routine) {
+  if (!routine->inputs.count && !routine->outputs.count) return;
+  struct rows rows = {.text = text};
+  text_open(text, "static struct lam_port %s_ports[] =", routine->name);
+  for (int i = 0; i < routine->inputs.count; i++) port_row(emitter, &rows, routine, routine->inputs.items[i]);
+  for (int i = 0; i < routine->outputs.count; i++) port_row(emitter, &rows, routine, routine->outputs.items[i]);
+  rows_end(&rows);
+  text->indentation--;
+  text_line(text, "};");
 }
 
 /* --- Data and settings -------------------------------------------------------------------------------------------------- */
@@ -293,9 +316,10 @@ static const char *routine_constant(const struct routine *routine) {
   bug("no program has a routine %s", routine->name);
 }
 
-static const char *port_list(struct arena *arena, const char *direction, const struct routine *routine, int count) {
+static const char *port_list(struct arena *arena, const struct routine *routine, int first, int count) {
   if (!count) return "NULL, 0";
-  return arena_format(arena, "%s_%s, %d", routine->name, direction, count);
+  const char *plus = first ? arena_format(arena, " + %d", first) : "";
+  return arena_format(arena, "%s_ports%s, %d", routine->name, plus, count);
 }
 
 void emit_verbs(const struct program *program, bool verbs[5]) {
@@ -353,8 +377,8 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   for (int i = 0; i < module->routines.count; i++) {
     const struct routine *routine = module->routines.items[i];
     text_line(text, "[%s] = {1, run_%s, %s, %s},", routine_constant(routine), routine->name,
-              port_list(arena, "inputs", routine, routine->inputs.count),
-              port_list(arena, "outputs", routine, routine->outputs.count));
+              port_list(arena, routine, 0, routine->inputs.count),
+              port_list(arena, routine, routine->inputs.count, routine->outputs.count));
   }
   text->indentation--;
   text_line(text, "},");
@@ -372,11 +396,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_close(text);
   text_line(text, "program.self = m;");
   if (tensors) text_line(text, "lam_list_tensors(families, FAMILIES, m, tensors);");
-  for (int i = 0; i < module->routines.count; i++) {
-    const struct routine *routine = module->routines.items[i];
-    emit_port_memory(emitter, text, routine, "inputs", routine->inputs.items, routine->inputs.count);
-    emit_port_memory(emitter, text, routine, "outputs", routine->outputs.items, routine->outputs.count);
-  }
+  text_line(text, "lam_place_ports(&program);");
   text_line(text, "return &program;");
   text_close(text);
   text_blank(text);
@@ -396,11 +416,8 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < module->buffers.count; i++)
     has_tensors = has_tensors || module->buffers.items[i]->role == BUFFER_STATE;
   int tensors = has_tensors ? emit_families(emitter, text) : 0;
-  for (int i = 0; i < module->routines.count; i++) {
-    const struct routine *routine = module->routines.items[i];
-    emit_port_list(emitter, text, routine, "inputs", routine->inputs.items, routine->inputs.count);
-    emit_port_list(emitter, text, routine, "outputs", routine->outputs.items, routine->outputs.count);
-  }
+  text_raw(text, arena_format(emitter->arena, "#define AT(member) offsetof(struct %s, member)\n", emitter->name));
+  for (int i = 0; i < module->routines.count; i++) emit_ports(emitter, text, module->routines.items[i]);
   text_blank(text);
   if (program->data) emit_data(emitter, text, program->data);
   if (program->training) emit_settings(emitter, text, program->training);

@@ -152,15 +152,17 @@ static void drop_comments(struct file *file) {
     bool heading = starts(item->text, "/* --- "), banner = starts(item->text, "/* ---- ");
     if (heading && !banner) item->wanted = false;
     else if (next->kind == ITEM_PROTOTYPE) item->wanted = false;
-    else if (next->kind != ITEM_BLANK) item->wanted = next->wanted;
+    else if (!banner && next->kind != ITEM_BLANK) item->wanted = next->wanted;
   }
-  /* A file of which nothing is left. */
+  /* A file of which nothing is left: its name, and what it says of itself in the next line. */
   int banner = -1;
   for (int i = 0; i <= file->items.count; i++) {
     struct item *item = i < file->items.count ? &file->items.items[i] : NULL;
-    if (item && item->kind == ITEM_BLANK) continue;
+    if (item && (item->kind == ITEM_BLANK || (item->kind == ITEM_COMMENT && banner == i - 1))) continue;
     if (!item || (item->kind == ITEM_COMMENT && starts(item->text, "/* ---- "))) {
       if (banner >= 0) file->items.items[banner].wanted = false;
+      if (banner >= 0 && banner + 1 < i && file->items.items[banner + 1].kind == ITEM_COMMENT)
+        file->items.items[banner + 1].wanted = false;
       banner = i;
     } else if (item->wanted) {
       banner = -1;

@@ -158,7 +158,7 @@ static struct lam_tensor make_tensor(struct arena *arena, const struct state *st
   struct lam_tensor tensor = {.name = state->name, .axes = join_axes(arena, state->axes, state->axis_count),
                               .role = (enum lam_role)state->role, .type = LAM_TYPE_REAL, .initial = (enum lam_initial)state->initial,
                               .low = state->low, .high = state->high, .stream = state->stream,
-                              .trainable = state->role == ROLE_PARAMETER && !state->frozen};
+                              .frozen = state->frozen};
   tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), sizeof(lam_real));
   return tensor;

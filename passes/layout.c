@@ -76,7 +76,7 @@ void layout_states(struct scheduler *s) {
       if (!graph) continue;
       for (int j = 0; j < graph->values.count && !origin; j++) {
         const struct value *value = graph->values.items[j];
-        if (value->op == OP_state && (value->state == state || (state->of && value->state == state->of)) &&
+        if ((value->op == OP_state || value->op == OP_update) && (value->state == state || (state->of && value->state == state->of)) &&
             copy_in(arena, state->name, &value->origin) >= 0)
           origin = &value->origin;
       }

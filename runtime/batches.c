@@ -1,5 +1,4 @@
-/* The order in which training sees examples, and a thread that prepares the next batch while a step runs. What a batch
-   holds depends on the seed and its number alone. */
+/* The order in which training sees examples; a thread prepares the next batch while a step runs. */
 #include "runtime/runtime.h"
 
 #include <pthread.h>

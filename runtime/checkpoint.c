@@ -1,5 +1,4 @@
-/* A program's tensors in a safetensors file, with what it takes to go on: the step, the seed, and what the data
-   taught. */
+/* A program's tensors in a file, with what it takes to go on: step, seed, what the data taught. */
 #include "runtime/runtime.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* CSV data as RFC 4180 has it: a header row, quotes around fields with commas, quotes and line ends. */
+/* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends. */
 #include "runtime/runtime.h"
 
 #include <errno.h>

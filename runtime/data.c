@@ -1,5 +1,4 @@
-/* Examples from any source: which columns a routine needs, what is training and what validation, and batches of
-   rows. */
+/* Examples from any source: which columns a routine needs, what is training, batches of rows. */
 #include "runtime/runtime.h"
 
 #include <stdlib.h>

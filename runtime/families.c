@@ -1,7 +1,8 @@
-/* Tensors in families: the copies of a repeat share one row of the program's table. */
+/* Tensors and ports of an emitted program, where its tables say that they lie. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* FNV-1a of the name: what keys the tensor's initial draws. */
@@ -11,100 +12,62 @@ static uint32_t lam_stream_of(const char *name) {
   return hash;
 }
 
-/* Rows that belong to the same repeat are neighbours, and their names are alike up to the copy's number. */
-static bool lam_same_repeat(const struct lam_family *x, const struct lam_family *y) {
-  const char *number = strstr(x->name, "%d");
-  return number && x->copies == y->copies && !strncmp(x->name, y->name, (size_t)(number - x->name) + 2);
-}
-
-static void lam_set_pointer(const struct lam_family *family, int copy, void *self, void *data) {
-  char *slot = (char *)self + family->slot;
-  switch (family->type) {
-    case LAM_TYPE_REAL:
-      ((lam_real **)(void *)slot)[copy] = data;
-      break;
-    case LAM_TYPE_INTEGER:
-      ((int32_t **)(void *)slot)[copy] = data;
-      break;
-    case LAM_TYPE_BOOLEAN:
-      ((uint8_t **)(void *)slot)[copy] = data;
-      break;
-  }
-}
-
-static void *lam_get_pointer(const struct lam_family *family, int copy, const void *self) {
-  const char *slot = (const char *)self + family->slot;
-  switch (family->type) {
-    case LAM_TYPE_REAL:
-      return ((lam_real *const *)(const void *)slot)[copy];
-    case LAM_TYPE_INTEGER:
-      return ((int32_t *const *)(const void *)slot)[copy];
-    case LAM_TYPE_BOOLEAN:
-      return ((uint8_t *const *)(const void *)slot)[copy];
-  }
-  return NULL;
-}
-
-/* Calls `visit` on each tensor, in the order of the spec: copy by copy for neighbours of one repeat. */
-static void lam_each_tensor(const struct lam_family *families, int count,
-                            void (*visit)(void *context, const struct lam_family *family, int copy), void *context) {
-  for (int first = 0, end; first < count; first = end) {
-    for (end = first + 1; end < count && families[first].copies && lam_same_repeat(&families[first], &families[end]);)
-      end++;
-    for (int copy = 0; copy == 0 || copy < families[first].copies; copy++)
-      for (int i = first; i < end; i++) visit(context, &families[i], copy);
-  }
-}
-
-struct lam_placement {
-  char *self, *memory;
-  size_t used;
-};
-
-static void lam_place_one(void *context, const struct lam_family *family, int copy) {
-  enum { ALIGNMENT = 64 };
-  struct lam_placement *placement = context;
-  size_t bytes = (size_t)lam_count(family->shape, family->rank) * lam_type_size(family->type);
-  if (placement->memory) lam_set_pointer(family, copy, placement->self, placement->memory + placement->used);
-  placement->used += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+static int lam_rank(const char *axes) {
+  int rank = *axes != 0;
+  for (; *axes; axes++) rank += *axes == ',';
+  return rank;
 }
 
 size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory) {
-  struct lam_placement placement = {self, memory, 0};
-  lam_each_tensor(families, count, lam_place_one, &placement);
-  return placement.used;
+  enum { ALIGNMENT = 64 };
+  size_t used = 0;
+  for (const struct lam_family *family = families; family < families + count; family++)
+    for (size_t copy = 0; copy == 0 || copy < (size_t)family->copies; copy++) {
+      const struct lam_tensor *like = &family->like;
+      char *data = memory ? (char *)memory + used : NULL;
+      memcpy((char *)self + family->slot + copy * sizeof data, &data, sizeof data);
+      size_t bytes = (size_t)lam_count(like->shape, lam_rank(like->axes)) * lam_type_size(like->type);
+      used += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    }
+  return used;
 }
 
-struct lam_listing {
-  const void *self;
-  struct lam_tensor *tensors;
-};
-
-static void lam_list_one(void *context, const struct lam_family *family, int copy) {
-  struct lam_listing *listing = context;
-  struct lam_tensor *tensor = listing->tensors++;
-  size_t room = strlen(family->name) + 16;
-  char *name = lam_allocate((int64_t)room, 1);
-  const char *number = family->copies ? strstr(family->name, "%d") : NULL;
+static struct lam_tensor lam_tensor_of(const struct lam_family *family, int copy, const void *self) {
+  struct lam_tensor tensor = family->like;
+  size_t room = strlen(tensor.name) + 16;
+  char *name = lam_allocate((int64_t)room, 1), *number = strstr(tensor.name, "%d");
   if (number)
-    snprintf(name, room, "%.*s%d%s", (int)(number - family->name), family->name, copy, number + 2);
+    snprintf(name, room, "%.*s%d%s", (int)(number - tensor.name), tensor.name, copy, number + 2);
   else
-    snprintf(name, room, "%s", family->name);
-  *tensor = (struct lam_tensor){.name = name,
-                                .axes = family->axes,
-                                .role = family->role,
-                                .type = family->type,
-                                .rank = family->rank,
-                                .initial = family->initial,
-                                .low = family->low,
-                                .high = family->high,
-                                .stream = lam_stream_of(name),
-                                .trainable = family->trainable,
-                                .data = lam_get_pointer(family, copy, listing->self)};
-  memcpy(tensor->shape, family->shape, sizeof tensor->shape);
+    strcpy(name, tensor.name);
+  tensor.name = name;
+  tensor.rank = lam_rank(tensor.axes);
+  tensor.role = family->role;
+  tensor.stream = lam_stream_of(name);
+  memcpy(&tensor.data, (const char *)self + family->slot + (size_t)copy * sizeof tensor.data, sizeof tensor.data);
+  return tensor;
+}
+
+/* Rows that belong to the same repeat are neighbours, and their names are alike up to the copy's number. */
+static bool lam_same_repeat(const struct lam_family *x, const struct lam_family *y) {
+  const char *number = strstr(x->like.name, "%d");
+  size_t length = number ? (size_t)(number - x->like.name) + 2 : 0;
+  return number && x->copies == y->copies && !strncmp(x->like.name, y->like.name, length);
 }
 
 void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors) {
-  struct lam_listing listing = {self, tensors};
-  lam_each_tensor(families, count, lam_list_one, &listing);
+  for (int first = 0, end; first < count; first = end) {
+    for (end = first + 1; end < count && lam_same_repeat(&families[first], &families[end]);) end++;
+    for (int copy = 0; copy == 0 || copy < families[first].copies; copy++)
+      for (int i = first; i < end; i++) *tensors++ = lam_tensor_of(&families[i], copy, self);
+  }
+}
+
+void lam_place_ports(struct lam_program *program) {
+  for (struct lam_routine *routine = program->routines; routine < program->routines + LAM_ROUTINES; routine++) {
+    for (int i = 0; i < routine->input_count; i++)
+      routine->inputs[i].data = (char *)program->self + routine->inputs[i].slot;
+    for (int i = 0; i < routine->output_count; i++)
+      routine->outputs[i].data = (char *)program->self + routine->outputs[i].slot;
+  }
 }

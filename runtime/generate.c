@@ -1,4 +1,4 @@
-/* Generation: the prompt in windows, then token by token. The step routine keeps what it has seen in caches. */
+/* The prompt in windows, then token by token; the step routine keeps what it has seen. */
 #include "runtime/runtime.h"
 
 #include <math.h>

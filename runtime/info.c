@@ -53,11 +53,11 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     const struct lam_tensor *tensor = &program->tensors[i];
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
-    if (tensor->role == LAM_PARAMETER && tensor->trainable) trained += count;
+    if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
     bytes += (double)count * (double)lam_type_size(tensor->type);
     if (tensor->role == LAM_PARAMETER || all)
       printf("  %-40s %-32s %s%s\n", tensor->name, lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank),
-             roles[tensor->role], tensor->role == LAM_PARAMETER && !tensor->trainable ? ", frozen" : "");
+             roles[tensor->role], tensor->frozen ? ", frozen" : "");
   }
   for (int i = 0; i < LAM_ROUTINES; i++) {
     if (!program->routines[i].exists) continue;

@@ -1,4 +1,4 @@
-/* The command line: VERB [--name VALUE | --name=VALUE] ... */
+/* The command line, VERB [--name VALUE | --name=VALUE] .... */
 #include "runtime/runtime.h"
 
 #include <errno.h>

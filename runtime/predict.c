@@ -1,4 +1,4 @@
-/* Prediction: the model's outputs for rows of data or for inputs given by hand. */
+/* The model's outputs for rows of data or for inputs given by hand. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/features.h"
+
 /* float in emitted programs; double for the reference target and the interpreter. Files hold F32 either way. */
 #ifndef LAM_REAL
 #define LAM_REAL float
@@ -21,38 +23,25 @@ enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 struct lam_tensor {
   const char *name;
   const char *axes; /* "vocab,embed" */
+  int64_t shape[LAM_MAX_RANK];
+  int rank;
   enum lam_role role;
   enum lam_type type;
-  int rank;
-  int64_t shape[LAM_MAX_RANK];
   enum lam_initial initial;
   double low, high;
-  uint32_t stream;
-  int trainable;
-  void *data; /* set by the program's create function */
+  int frozen; /* a parameter that is not trained */
+  uint32_t stream; /* keys its initial draws */
+  void *data;
 };
 
-/* A row of an emitted program's table of tensors: the copies of a repeat share one. `slot` is where the program's
-   struct has the pointer, or the array of pointers. */
+/* A row of an emitted program's table of tensors: the copies of a repeat share one. What `like` leaves out is mostly zero;
+   rank, role, stream and data follow from the rest. */
 struct lam_family {
-  const char *name; /* with %d for the copy's number, where there are copies */
   int copies; /* 0: a single tensor */
-  size_t slot;
-  const char *axes;
-  int rank;
-  int64_t shape[LAM_MAX_RANK];
-  /* What follows is mostly zero: a parameter of reals that begins as zeros and is not trained. */
   enum lam_role role;
-  enum lam_type type;
-  enum lam_initial initial;
-  double low, high;
-  int trainable;
+  size_t slot; /* where the program's struct has the pointer, or the array of pointers */
+  struct lam_tensor like; /* its name has %d for the copy's number, where there are copies */
 };
-/* Points the slots of `self` into `memory` (NULL: changes nothing); returns the bytes needed, each tensor aligned to
-   64. */
-size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
-/* One row a tensor, in the order of the spec, with the memory that the slots of `self` point to. */
-void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors);
 
 /* A named input or output of a routine; the memory is the program's. */
 struct lam_port {
@@ -62,6 +51,7 @@ struct lam_port {
   int rank;
   int64_t shape[LAM_MAX_RANK]; /* at full extent; batch first where it has one */
   int64_t range; /* integers: every value must be less; 0 for none */
+  size_t slot; /* emitted programs: where the program's struct has the array */
   void *data;
 };
 

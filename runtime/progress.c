@@ -1,4 +1,4 @@
-/* How training goes: one live line on a terminal, plain lines elsewhere, and a log for machines. */
+/* One live line on a terminal, plain lines elsewhere, and a log for machines. */
 #include "runtime/runtime.h"
 
 #include <errno.h>

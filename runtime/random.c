@@ -1,5 +1,4 @@
-/* Counter-based random numbers: a draw depends on what it is for, never on what was drawn before.
-   Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
+/* Counter-based random numbers (Salmon et al., "Parallel random numbers", SC 2011). */
 #include "runtime/runtime.h"
 
 #include <math.h>

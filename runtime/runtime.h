@@ -82,6 +82,15 @@ void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch);
 /* The streams of the runtime's draws; a spec's are hashes of paths, so that a clash is unlikely and harmless. */
 enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SAMPLE };
 
+/* --- families.c --------------------------------------------------------------------------------------------------- */
+
+/* Sets the pointers of an emitted program's struct `self` to tensors one after the other in `memory`, which has room for
+   as many bytes as a call with NULL returns. */
+size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
+/* The tensors of `self` in the order of the spec: copy by copy for neighbours of one repeat. Their names are allocated. */
+void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors);
+void lam_place_ports(struct lam_program *program); /* where program->self has them */
+
 /* --- tensors.c ---------------------------------------------------------------------------------------------------- */
 
 void lam_initialize(struct lam_program *program, uint32_t seed); /* every tensor at its initial value */

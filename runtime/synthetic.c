@@ -1,4 +1,4 @@
-/* Synthetic data: the routine synthesize makes all columns at once. */
+/* Data that the routine synthesize makes, all columns at once. */
 #include "runtime/runtime.h"
 
 #include <string.h>

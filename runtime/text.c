@@ -1,4 +1,4 @@
-/* Text data: one long row of tokens, of which an example is a window. */
+/* One long row of tokens, of which an example is a window. */
 #include "runtime/runtime.h"
 
 #include <stdlib.h>

@@ -129,7 +129,7 @@ static void run_library(const char *path, const struct target *target, const str
   CHECK_STRING(program->tensors[3].name, "h.1.fc.weight");
   CHECK_STRING(program->tensors[3].axes, "in,out");
   CHECK(program->tensors[3].stream == hash_path("h.1.fc.weight") && program->tensors[3].high == 0.02 &&
-        program->tensors[3].trainable);
+        !program->tensors[3].frozen);
   for (int i = 0; i < program->tensor_count; i++) {
     struct lam_tensor *tensor = &program->tensors[i];
     for (int64_t j = 0; j < count_of(tensor->shape, tensor->rank); j++)

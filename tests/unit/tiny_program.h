@@ -64,8 +64,8 @@ static void line_synthesize(void *self, uint32_t seed, const int64_t *sizes) {
 }
 
 static struct lam_tensor line_tensors[] = {
-    {.name = "slope", .axes = "", .role = LAM_PARAMETER, .trainable = 1, .data = &line_state[0]},
-    {.name = "intercept", .axes = "", .role = LAM_PARAMETER, .trainable = 1, .data = &line_state[1]},
+    {.name = "slope", .axes = "", .role = LAM_PARAMETER, .data = &line_state[0]},
+    {.name = "intercept", .axes = "", .role = LAM_PARAMETER, .data = &line_state[1]},
     {.name = "slope/m", .axes = "", .role = LAM_OPTIMIZER, .data = &line_state[2]},
     {.name = "intercept/m", .axes = "", .role = LAM_OPTIMIZER, .data = &line_state[3]},
     {.name = "slope/average", .axes = "", .role = LAM_AVERAGE, .data = &line_state[4]},
@@ -176,7 +176,6 @@ static struct lam_tensor bigram_tensors[] = {{.name = "table",
                                               .role = LAM_PARAMETER,
                                               .rank = 2,
                                               .shape = {BIGRAM_IDS, BIGRAM_IDS},
-                                              .trainable = 1,
                                               .data = bigram_table}};
 static struct lam_port bigram_inputs[] = {{.name = "tokens",
                                            .axes = "batch,seq",

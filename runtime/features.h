@@ -1,0 +1,18 @@
+/* What not every program needs. The runtime as a whole has all of it; in emitted source the compiler decides these
+   conditions (codegen/emit_runtime.c), so that a program carries only what it uses. */
+#ifndef LAM_FEATURES_H
+#define LAM_FEATURES_H
+
+#define LAM_WITH_AVERAGE 1 /* averages of the parameters */
+#define LAM_WITH_ACCUMULATE 1 /* steps of several micro-batches */
+#define LAM_WITH_WINDOWS 1 /* text that is sampled at random places */
+#define LAM_WITH_EPOCHS 1 /* data whose examples come in epochs */
+#define LAM_WITH_MASK 1 /* masked language modelling */
+#define LAM_WITH_EXAMPLES 1 /* routines that take the examples' numbers */
+#define LAM_WITH_SOURCE 1 /* generation from a source text, by an encoder */
+#define LAM_WITH_CATEGORIES 1 /* columns of named categories */
+#define LAM_WITH_TOKENIZER 1 /* tokens are text */
+#define LAM_WITH_NUMBERS 1 /* tokens are numbers */
+#define LAM_WITH_FORMAT_CHECKS 1 /* the compiler compares printf's formats with their arguments */
+
+#endif
