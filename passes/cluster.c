@@ -93,6 +93,7 @@ bool suits(const struct cluster *cluster, const struct value *value, const struc
 bool legal(struct former *f, struct cluster *cluster, const struct cluster *own) {
   const struct readings *r = &f->readings;
   bool columns = cluster->reduced_count && !reduces_rows(cluster);
+  f->s->visit_now++; /* one walk for all of them: what was seen not to depend on the cluster does not */
   for (int i = 0; i < r->items.count; i++) {
     struct cluster *from = cluster_of(f->s, r->items.items[i].value);
     if (!from) continue;
@@ -100,7 +101,7 @@ bool legal(struct former *f, struct cluster *cluster, const struct cluster *own)
       if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
       continue;
     }
-    if (reaches(f->s, from, cluster)) return false;
+    if (reaches_from(f->s, from, cluster)) return false;
   }
   return true;
 }
