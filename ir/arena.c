@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Blocks are twice as large as the one before, between these. */
-enum { FIRST_BLOCK = 1 << 16, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16 };
+enum { FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16 };
 
 struct block {
   struct block *next;

@@ -8,6 +8,7 @@
 #ifndef IR_LOOP_H
 #define IR_LOOP_H
 
+#include "ir/table.h"
 #include "ir/tensor.h"
 
 /* --- Types and expressions ------------------------------------------------------------------------------------------------ */
@@ -124,7 +125,7 @@ struct function {
   ARRAY(struct parameter) parameters;
   struct block body;
   bool is_helper; /* called by other functions, never launched */
-  ARRAY(const char *) names; /* taken, by parameters, variables and arrays */
+  struct table names; /* taken, by parameters, variables and arrays: the last suffix given to the name (int *) */
 };
 
 /* --- Programs ------------------------------------------------------------------------------------------------------------- */
@@ -212,6 +213,8 @@ bool apply_type(enum op op, const enum type *arguments, enum type *type);
 /* --- Building functions. Names are made unique by the function. -------------------------------------------------------------- */
 
 struct function *function_new(struct arena *arena, const char *name);
+/* `name` is taken: what is made later gets another. */
+void function_add_name(struct arena *arena, struct function *function, const char *name);
 struct array *function_add_pointer(struct arena *arena, struct function *function, const char *name, enum type type,
                                    int64_t count, bool written, const char *comment);
 struct variable *function_add_number(struct arena *arena, struct function *function, const char *name, enum type type);

@@ -14,12 +14,9 @@ static const char *const reserved[] = {
     "fma",      "index",  "y0",        "y1",     "yn",     "j0",       "j1",      "jn",     "gamma",   "real",
     "mask",     "lanes",  "lane_mask", NULL};
 
-static bool taken(const struct function *function, const char *name) {
+static bool is_reserved(const char *name) {
   for (int i = 0; reserved[i]; i++)
-    if (!strcmp(reserved[i], name)) return true;
-  if (function)
-    for (int i = 0; i < function->names.count; i++)
-      if (!strcmp(function->names.items[i], name)) return true;
+    if (reserved[i][0] == name[0] && !strcmp(reserved[i], name)) return true;
   return false;
 }
 
@@ -31,10 +28,21 @@ static char *identifier(struct arena *arena, const char *name) {
   return text;
 }
 
+void function_add_name(struct arena *arena, struct function *function, const char *name) {
+  int *suffix = arena_new_struct(arena, int);
+  *suffix = 1;
+  table_set(arena, &function->names, name, suffix);
+}
+
 static const char *unique_name(struct arena *arena, struct function *function, const char *base) {
+  static const struct table none;
+  const struct table *names = function ? &function->names : &none;
+  int *suffix = table_find(names, base), from_two = 1;
   const char *name = base;
-  for (int i = 2; taken(function, name); i++) name = arena_format(arena, "%s_%d", base, i);
-  if (function) array_push(arena, &function->names, name);
+  /* Suffixes begin after the last that was given, so that a function with a hundred of a name is named in a hundred steps. */
+  for (int *last = suffix ? suffix : &from_two; is_reserved(name) || table_find(names, name);)
+    name = arena_format(arena, "%s_%d", base, ++*last);
+  if (function) function_add_name(arena, function, name);
   return name;
 }
 
@@ -161,7 +169,7 @@ static const char *name_in_scope(struct scope *scope, const char *name, const ch
   if (!base) base = name;
   const char *short_name = base;
   for (int i = 2;; i++) {
-    bool used = taken(NULL, short_name);
+    bool used = is_reserved(short_name);
     for (int j = 0; j < scope->names.count && !used; j++) used = !strcmp(scope->names.items[j], short_name);
     if (!used) break;
     short_name = arena_format(scope->arena, "%s_%d", base, i);

@@ -543,7 +543,7 @@ static void read_parameter(struct reader *reader, struct function *function) {
     if (written) fail(reader, "only memory is written");
     parameter.variable = declare_variable(reader, name, type);
   }
-  array_push(reader->arena, &function->names, name);
+  function_add_name(reader->arena, function, name);
   array_push(reader->arena, &function->parameters, parameter);
 }
 

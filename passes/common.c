@@ -5,7 +5,7 @@
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
-struct table {
+struct value_table {
   struct value **slots;
   uint32_t mask;
 };
@@ -88,7 +88,7 @@ static bool has_effect(const struct value *value) {
 }
 
 /* The equal value known before, or NULL after `value` was entered. */
-static struct value *find_or_enter(struct table *table, struct value *value) {
+static struct value *find_or_enter(struct value_table *table, struct value *value) {
   uint32_t slot = hash_value(value) & table->mask;
   for (; table->slots[slot]; slot = (slot + 1) & table->mask)
     if (equal_values(table->slots[slot], value)) return table->slots[slot];
@@ -141,7 +141,7 @@ void pass_common(struct graph *graph) {
   uint32_t size = 16;
   while (size < 2 * (uint32_t)graph->values.count) size *= 2;
   struct arena *scratch = arena_new();
-  struct table table = {arena_new_array(scratch, struct value *, (int)size), size - 1};
+  struct value_table table = {arena_new_array(scratch, struct value *, (int)size), size - 1};
   struct rewrite rewrite = rewrite_begin(graph);
   /* Values go on as they are, but for outputs that differ in order alone. */
   bool *shared = arena_new_array(scratch, bool, rewrite.map_count + graph->outputs.count), moves = false;

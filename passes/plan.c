@@ -29,10 +29,8 @@ static int larger_first(const void *x, const void *y) {
   return a->order - b->order;
 }
 
-static int lower_first(const void *x, const void *y) {
-  const struct life *a = *(struct life *const *)x, *b = *(struct life *const *)y;
-  if (a->offset != b->offset) return a->offset > b->offset ? 1 : -1;
-  return a->order - b->order;
+static bool is_below(const struct life *life, const struct life *other) {
+  return life->offset != other->offset ? life->offset < other->offset : life->order < other->order;
 }
 
 static int64_t place_life(struct life *life, struct life *const *sorted, int count) {
@@ -71,9 +69,10 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
   for (int i = 0; i < lives.count; i++) {
     struct life *life = &lives.items[i];
     life->offset = s->plan ? place_life(life, sorted, i) : total;
-    sorted[i] = life;
     if (life->offset + life->bytes > total) total = life->offset + life->bytes;
-    qsort(sorted, (size_t)i + 1, sizeof *sorted, lower_first);
+    int at = i; /* the lowest first; of equals, the first in order */
+    for (; at > 0 && is_below(life, sorted[at - 1]); at--) sorted[at] = sorted[at - 1];
+    sorted[at] = life;
     life->buffer->offset = life->offset / element_bytes(s, life->buffer->type);
   }
   routine->activation_bytes = total;
