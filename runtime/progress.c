@@ -58,7 +58,7 @@ void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
     fprintf(progress->log, "{\"step\":%lld", (long long)step);
     lam_progress_number(progress->log, "loss", loss);
     if (!isnan(gradient_norm)) lam_progress_number(progress->log, "gradient_norm", gradient_norm);
-    fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.3f}\n", progress->unit, rate, seconds);
+    fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.6f}\n", progress->unit, rate, seconds);
     fflush(progress->log);
   }
 }
