@@ -1,0 +1,70 @@
+# How long compiling takes: a spec to C, to an executable, to the first step of a run; and checking each spec.
+title="compiling: GPT-2 124M and the char GPT (W1, W2) to C, to an executable, to the first step; checking the specs"
+contenders=(lamella torch.compile)
+models=(gpt2 shakespeare)
+declare -A settings=([gpt2]="-D seq=64 -D train.eval=0 -D train.log=1" [shakespeare]="-D train.eval=0 -D train.log=1")
+[[ $quick == 0 ]] || settings[gpt2]+=" -D repeat.h=2 -D embed=48 -D vocab=300"
+
+specs() { (cd "$root/specs" && printf '%s\n' *.lam); }
+can_run() { lamella --help | grep -q '^ *run '; }
+
+cases() {
+  local spec
+  case_row "gpt2: C" ms "200 ms"
+  case_row "gpt2: executable" ms "3000 ms"
+  case_row "gpt2: first step, cold" ms "4000 ms"
+  case_row "gpt2: first step, cached" ms "100 ms"
+  case_row "shakespeare: C"
+  case_row "shakespeare: executable"
+  case_row "shakespeare: first step, cold" ms "2000 ms"
+  case_row "shakespeare: first step, cached" ms "100 ms"
+  for spec in $(specs); do case_row "check $spec" ms "20 ms"; done
+}
+
+prepare() {
+  local model
+  can_run || row absent W7 "lamella run" "this build has no such verb"
+  for model in "${models[@]}"; do training_program "$model" "$model.lam" ${settings[$model]}; done
+}
+
+# milliseconds_to_a_step COMMAND...: from its start until its log says that a step is done.
+milliseconds_to_a_step() {
+  local begin=$EPOCHREALTIME
+  (cd "$work" && exec "$@" train --steps 1000000 --threads "$threads" --quiet --log /dev/stdout --out run.safetensors) | head -n 1 | grep -q '"step"' || [[ ${PIPESTATUS[2]} == 0 ]] || return 1
+  elapsed "$begin"
+}
+
+of_lamella() {
+  local model spec built cold cached
+  for model in "${models[@]}"; do
+    printf '%s: C\t%s\n' "$model" "$(milliseconds lamella emit "$root/specs/$model.lam" ${settings[$model]} -o "$work/emitted")"
+    printf '%s: executable\t%s\n' "$model" "$(milliseconds lamella build "$root/specs/$model.lam" ${settings[$model]} -o "$work/built")"
+    can_run || continue
+    # The built program reads the same data, draws the same weights and takes the same step: what is more than that is compilation.
+    export XDG_CACHE_HOME=$work/cache
+    rm -rf "$XDG_CACHE_HOME"
+    mkdir "$XDG_CACHE_HOME"
+    built=$(milliseconds_to_a_step "$work/$model")
+    cold=$(milliseconds_to_a_step "$build/lamella" run "$root/specs/$model.lam" ${settings[$model]})
+    cached=$(milliseconds_to_a_step "$build/lamella" run "$root/specs/$model.lam" ${settings[$model]})
+    awk -v model="$model" -v built="$built" -v cold="$cold" -v cached="$cached" \
+      'BEGIN { printf "%s: first step, cold\t%.3f\n%s: first step, cached\t%.3f\n", model, cold - built, model, cached - built }'
+  done
+  for spec in $(specs); do printf 'check %s\t%s\n' "$spec" "$(milliseconds lamella check "$root/specs/$spec")"; done
+}
+
+# Its first step with an empty cache holds the compilation.
+of_torch() {
+  local inductor_cache=$work/inductor
+  rm -rf "$inductor_cache"
+  torch_steps 1 0 --compile | only "first step" "shakespeare: first step, cold"
+  rm -rf "$inductor_cache"
+  torch_steps 1 0 --compile --layers 12 --heads 12 --embed 768 --vocab 50257 --pos 1024 --batch 4 --tokenizer byte | only "first step" "gpt2: first step, cold"
+}
+
+sample() {
+  case $1 in
+    lamella) of_lamella ;;
+    torch.compile) of_torch ;;
+  esac
+}

@@ -1,0 +1,27 @@
+# The memory of W1's step.
+. "$root/bench/workloads/W1.sh"
+title="GPT-2 124M as in W1: memory at the peak of a training step (VmHWM of the process)"
+contenders=(lamella torch)
+
+cases() {
+  case_row "with clipping" MB "0.75 x"
+  case_row "without clipping" MB "0.55 x"
+}
+prepare() {
+  local settings=(-D repeat.h=$layers -D embed=$embed -D head=$heads -D vocab=$vocab -D seq=$seq -D train.batch=$batch)
+  training_program with gpt2.lam "${settings[@]}"
+  sed -e 's/; clip = 1.0//' -e "s|\"std/|\"$root/specs/std/|" -e "s|\"data/|\"$root/specs/data/|" "$root/specs/gpt2.lam" > "$work/gpt2.lam"
+  training_program without "$work/gpt2.lam" "${settings[@]}"
+}
+sample() {
+  case $1 in
+    lamella)
+      training_steps with 1 1 | only memory "with clipping"
+      training_steps without 1 1 | only memory "without clipping"
+      ;;
+    torch)
+      gpt2_of_torch 1 1 | only memory "with clipping"
+      gpt2_of_torch 1 1 --clip 0 | only memory "without clipping"
+      ;;
+  esac
+}
