@@ -21,6 +21,7 @@ struct emitted {
 /* What the program carries besides what its spec asks for. */
 struct emit_options {
   bool bench; /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
+  bool steps; /* the verb steps: training steps on demand, for lamella compare */
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);

@@ -30,6 +30,7 @@ static const struct need {
     {"generate.c", "tokenizer.c checkpoint.c random.c options.c"},
     {"predict.c", "data.c checkpoint.c options.c"},
     {"info.c", "memory.c options.c"},
+    {"steps.c", "data.c batches.c checkpoint.c tensors.c options.c"},
     {"main.c", "memory.c options.c info.c"},
 };
 enum { FILES = sizeof needs / sizeof *needs };
@@ -52,13 +53,15 @@ static void want(bool wanted[FILES], const char *name) {
   }
 }
 
-static void choose(const struct program *program, bool wanted[FILES]) {
+static void choose(const struct emitter *emitter, bool wanted[FILES]) {
+  const struct program *program = emitter->program;
   static const char *const verb_files[] = {"train.c", "evaluate.c", "generate.c", "predict.c", "info.c"};
   static const char *const source_files[] = {"text.c", "csv.c", "synthetic.c"};
   bool verbs[5];
   emit_verbs(program, verbs);
   for (int i = 0; i < 5; i++)
     if (verbs[i]) want(wanted, verb_files[i]);
+  if (verbs[0] && emitter->options.steps) want(wanted, "steps.c");
   if (program->data) want(wanted, source_files[program->data->source]);
   if (program->data && program->data->mask > 0) want(wanted, "masked.c");
   want(wanted, "main.c");
@@ -311,7 +314,7 @@ void emit_runtime_declarations(struct emitter *emitter, struct text *text, struc
                  "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
   if (emitter->target->double_precision) text_raw(text, "#define LAM_REAL double\n");
   bool wanted[FILES] = {false};
-  choose(emitter->program, wanted);
+  choose(emitter, wanted);
   add_file(emitter, text, runtime_file("program.h"), includes, wanted);
   add_file(emitter, text, runtime_file("runtime.h"), includes, wanted);
 }
@@ -328,7 +331,7 @@ static const char *file_title(struct arena *arena, const char *name, const char 
 
 void emit_runtime(struct emitter *emitter, struct text *text, struct include_list *includes) {
   bool wanted[FILES] = {false};
-  choose(emitter->program, wanted);
+  choose(emitter, wanted);
   for (int i = 0; i < FILES; i++) {
     if (!wanted[i]) continue;
     const char *contents = runtime_file(needs[i].file);
@@ -339,7 +342,7 @@ void emit_runtime(struct emitter *emitter, struct text *text, struct include_lis
 
 bool emit_runtime_has(const struct emitter *emitter, const char *file) {
   bool wanted[FILES] = {false};
-  choose(emitter->program, wanted);
+  choose(emitter, wanted);
   for (int i = 0; i < FILES; i++)
     if (!strcmp(needs[i].file, file)) return wanted[i];
   return false;

@@ -362,6 +362,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   emit_verbs(program, verbs);
   for (int i = 0; i < 5; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
+  if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
     const char *name = module->routines.items[i]->name;
     text_line(text, "static void run_%s(void *self, uint32_t seed, const int64_t *sizes) { %s_%s(self, seed, sizes); }",

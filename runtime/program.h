@@ -141,6 +141,7 @@ extern const struct lam_verb lam_eval_verb; /* has the routine evaluate and data
 extern const struct lam_verb lam_generate_verb; /* has the routine step */
 extern const struct lam_verb lam_predict_verb; /* has the routine predict */
 extern const struct lam_verb lam_info_verb; /* every program */
+extern const struct lam_verb lam_steps_verb; /* programs made to be compared */
 
 struct lam_program {
   const char *name, *model, *target;

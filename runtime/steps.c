@@ -1,0 +1,145 @@
+/* Training steps on demand: what `lamella compare` talks to. Commands come as lines on stdin, and each is answered by
+   lines on stdout:
+
+     steps N       for each of N steps: its loss, and the seconds that it took
+     outputs FILE  the model's outputs for the first examples, as safetensors; "done", or "none" without a routine for it
+     state FILE    all tensors, the optimizer's too; "done"
+     quit
+
+   It begins with a line "ready UNITS WHAT", the tokens or examples in a step. */
+#include "runtime/runtime.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lam_stepper {
+  struct lam_program *program;
+  struct lam_run run;
+  struct lam_dataset *data;
+  struct lam_feed *feed;
+  int64_t accumulate;
+  double slow; /* so much of each step is waited for after it */
+};
+
+static double lam_stepper_output(const struct lam_routine *routine, const char *name) {
+  const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
+  return port ? (double)*(lam_real *)port->data : NAN;
+}
+
+static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_options *options) {
+  struct lam_program *program = stepper->program;
+  const struct lam_settings *settings = program->settings;
+  struct lam_run *run = &stepper->run;
+  run->seed = (uint32_t)lam_option_integer(options, "seed", settings->seed);
+  lam_initialize(program, run->seed);
+  lam_start_averages(program);
+  if (settings->initial && !lam_checkpoint_load(program, run, settings->initial, LAM_START_FROM)) return false;
+  enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
+  stepper->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
+  struct lam_dataset *data = stepper->data = lam_dataset_open(program, routine, NULL, run->seed, &run->facts);
+  if (!data) return false;
+  int64_t examples = lam_dataset_examples(data, LAM_TRAINING), rows = data->batch * stepper->accumulate;
+  if (examples < 1) return lam_error("the training part of %s has no example", data->path);
+  run->steps = settings->steps >= 0 ? settings->steps : (settings->epochs * examples + rows - 1) / rows;
+  bool windows = data->window && settings->epochs < 0 && settings->shuffle &&
+                 data->training - data->window + !data->shifted > 0;
+  stepper->feed = lam_feed_start(data, run, stepper->accumulate, windows, settings->shuffle);
+  printf("ready %lld %s\n", (long long)(rows * (data->window ? data->window : 1)), data->window ? "tokens" : "examples");
+  return true;
+}
+
+static void lam_stepper_step(struct lam_stepper *stepper) {
+  struct lam_program *program = stepper->program;
+  struct lam_run *run = &stepper->run;
+  bool splits = program->routines[LAM_ACCUMULATE].exists;
+  double begin = lam_seconds(), sum = 0, weight = 0;
+  for (int64_t i = 0; i < stepper->accumulate; i++) {
+    lam_feed_next(stepper->feed);
+    if (!splits) continue;
+    lam_run_routine(program, LAM_ACCUMULATE, run->step + 1, run->steps, run->seed, NULL);
+    sum += lam_stepper_output(&program->routines[LAM_ACCUMULATE], "loss_sum");
+    weight += lam_stepper_output(&program->routines[LAM_ACCUMULATE], "weight_sum");
+  }
+  lam_run_routine(program, LAM_TRAIN, run->step + 1, run->steps, run->seed, NULL);
+  run->step++;
+  run->rows += stepper->data->batch * stepper->accumulate;
+  double loss = splits ? sum / weight : lam_stepper_output(&program->routines[LAM_TRAIN], "loss");
+  double seconds = lam_seconds() - begin, wanted = seconds * (1 + stepper->slow);
+  while (stepper->slow > 0 && seconds < wanted) seconds = lam_seconds() - begin;
+  printf("%.17g %.9f\n", loss, seconds);
+}
+
+static bool lam_stepper_write(const char *path, const struct lam_tensor *tensors, int count) {
+  struct lam_pairs metadata = {0};
+  bool done = lam_weights_write(path, tensors, count, &metadata);
+  if (done) puts("done");
+  return done;
+}
+
+/* The model on the first examples of the training part. */
+static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
+  struct lam_program *program = stepper->program;
+  struct lam_routine *routine = &program->routines[LAM_PREDICT];
+  if (!routine->exists) {
+    puts("none");
+    return true;
+  }
+  struct lam_dataset *dataset = lam_dataset_share(stepper->data, LAM_PREDICT);
+  struct lam_batch batch = {0};
+  lam_batch_create(&batch, dataset);
+  int64_t examples = lam_dataset_examples(dataset, LAM_TRAINING);
+  for (int64_t i = 0; i < dataset->batch; i++) {
+    struct lam_row row = lam_dataset_row(dataset, LAM_TRAINING, i < examples ? i : 0);
+    lam_batch_fill(&batch, dataset, i, &row);
+  }
+  lam_batch_deliver(&batch, dataset);
+  lam_run_routine(program, LAM_PREDICT, 0, 0, stepper->run.seed, NULL);
+  struct lam_tensor *tensors = lam_allocate(routine->output_count, sizeof *tensors);
+  for (int i = 0; i < routine->output_count; i++) {
+    const struct lam_port *port = &routine->outputs[i];
+    tensors[i] = (struct lam_tensor){
+        .name = port->name, .axes = port->axes, .type = port->type, .rank = port->rank, .data = port->data};
+    memcpy(tensors[i].shape, port->shape, sizeof port->shape);
+  }
+  bool done = lam_stepper_write(path, tensors, routine->output_count);
+  free(tensors);
+  lam_batch_free(&batch, dataset);
+  return done;
+}
+
+static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
+  char *argument = strchr(line, ' ');
+  if (argument) *argument++ = 0;
+  if (!argument) return lam_error("steps: %s what?", line);
+  if (strcmp(line, "steps") == 0) {
+    for (long long left = strtoll(argument, NULL, 10); left > 0; left--) lam_stepper_step(stepper);
+    return true;
+  }
+  if (strcmp(line, "outputs") == 0) return lam_stepper_outputs(stepper, argument);
+  if (strcmp(line, "state") == 0)
+    return lam_stepper_write(argument, stepper->program->tensors, stepper->program->tensor_count);
+  return lam_error("steps: no command is called %s", line);
+}
+
+static int lam_steps_main(struct lam_program *program, const struct lam_options *options) {
+  struct lam_stepper stepper = {.program = program, .slow = lam_option_number(options, "slow", 0) / 100};
+  if (!lam_stepper_open(&stepper, options)) return 1;
+  bool good = true;
+  char line[4096];
+  while (good && fflush(stdout) == 0 && fgets(line, sizeof line, stdin)) {
+    line[strcspn(line, "\n")] = 0;
+    if (strcmp(line, "quit") == 0) break;
+    good = lam_stepper_obey(&stepper, line);
+  }
+  lam_feed_stop(stepper.feed);
+  return good ? 0 : 1;
+}
+
+static const struct lam_option lam_steps_options[] = {
+    {"seed", "N", "of initial values, order and dropout (default: the spec's)", 0, 4294967295.0},
+    {"slow", "X", "percent by which to slow each step down, to test what measures it", 0, 1000},
+    {0}};
+const struct lam_verb lam_steps_verb = {"steps", "takes training steps when told to on stdin, and times them",
+                                        lam_steps_options, lam_steps_main};
