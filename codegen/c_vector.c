@@ -1,4 +1,5 @@
 /* Vector loops with SIMD: the loop goes, and each statement of its body is done on all lanes at once with rows of simd.def. */
+#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c_writer.h"
@@ -347,6 +348,15 @@ static void let(struct writer *writer, const struct statement *s) {
 
 static void body(struct writer *writer, const struct block *block);
 
+static bool has_word(const char *text, const char *word) {
+  size_t length = strlen(word);
+  for (const char *at = text; (at = strstr(at, word)) != NULL; at += length) {
+    bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+    if (begins && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
+  }
+  return false;
+}
+
 static void guarded(struct writer *writer, const struct statement *s) {
   const char *outer = writer->guard;
   const struct expression *outer_condition = writer->condition;
@@ -354,9 +364,17 @@ static void guarded(struct writer *writer, const struct statement *s) {
   const char *mask = whole_text(writer, condition);
   if (outer) mask = fill(writer, OPERATION_mask_and, outer, mask, NULL);
   writer->guard = writer_declare(writer, "on");
-  text_line(writer->text, "const %s %s = %s;", row(writer, OPERATION_mask_type), writer->guard, mask);
+  struct text *text = writer->text;
+  size_t begin = text->length;
+  text_line(text, "const %s %s = %s;", row(writer, OPERATION_mask_type), writer->guard, mask);
+  size_t end = text->length;
   writer->condition = outer_condition ? expression_apply(writer->arena, OP_and, outer_condition, condition, NULL) : condition;
   body(writer, &s->body);
+  /* What is stored lane by lane asks for the condition itself: compilers warn of a mask that nothing uses. */
+  if (!has_word(text->bytes + end, writer->guard)) {
+    memmove(text->bytes + begin, text->bytes + end, text->length - end + 1);
+    text->length -= end - begin;
+  }
   writer->guard = outer;
   writer->condition = outer_condition;
 }

@@ -20,7 +20,7 @@ static struct value *make_random(struct sample *sample) {
   struct value *step = known_input(sample, "step"), *example = keyed ? known_input(sample, "example") : NULL;
   if (!step) {
     step = build_input(graph, "step", KIND_REAL, NULL, NULL, 0);
-    *sample_add_content(sample, "step", false, 1) = 3;
+    *sample_add_content(sample, "step", false, 1) = SAMPLE_STEP;
   }
   if (keyed && !example) {
     example = build_input(graph, "example", KIND_INTEGER, NULL, &sample->batch, 1);
@@ -441,7 +441,7 @@ static double *find_state(void *context, const struct state *state) {
 struct environment sample_environment(struct sample *sample) {
   return (struct environment){.arena = sample->arena,
                               .sizes = sample->sizes,
-                              .seed = 42,
+                              .seed = SAMPLE_SEED,
                               .input = find_input,
                               .state = find_state,
                               .context = sample};

@@ -7,6 +7,9 @@
 #include "ir/interpret.h"
 #include "ir/program.h"
 
+/* What runs of samples have in common. */
+enum { SAMPLE_SEED = 7, SAMPLE_STEP = 3 };
+
 enum sample_flag {
   SAMPLE_SMOOTH = 1, /* real operands are reads of states, continuous and away from kinks: derivatives can be measured */
   SAMPLE_SIZES = 2   /* some axes have a run-time size, less than its bound */

@@ -1,6 +1,8 @@
 #include "tests/harness/run_module.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct memory_of {
@@ -14,6 +16,7 @@ struct bench {
   const int64_t *sizes;
   compiled_routine *compiled; /* runs instead of the loops' interpreter, where set */
   bool double_precision;
+  bool planned; /* activations lie where the plan puts them, in one block */
   ARRAY(struct memory_of) memories;
 };
 
@@ -51,7 +54,7 @@ static const double *input_data(void *context, const struct value *value) {
   if (content) return content->data;
   double *data = arena_new_array(bench->arena, double, count);
   fill_value(data, count, value->kind, value->range, value->name);
-  if (strcmp(value->name, "step") == 0) data[0] = 3;
+  if (strcmp(value->name, "step") == 0) data[0] = SAMPLE_STEP;
   if (strcmp(value->name, "steps") == 0) data[0] = 10;
   return data;
 }
@@ -145,10 +148,10 @@ static const char *run_launches(struct bench *bench, const struct routine *routi
           arguments[j].number = (double)bench->sizes[argument->number];
           break;
         case NUMBER_SEED:
-          arguments[j].number = 7;
+          arguments[j].number = SAMPLE_SEED;
           break;
         case NUMBER_STEP:
-          arguments[j].number = 3;
+          arguments[j].number = SAMPLE_STEP;
           break;
       }
     }
@@ -186,16 +189,31 @@ static double get_element(const void *memory, enum type type, bool double_precis
   return type == TYPE_INTEGER ? ((const int32_t *)memory)[i] : ((const uint8_t *)memory)[i];
 }
 
-/* Each buffer in memory of its own, between guards that must keep their contents. What nothing defined is NaN or zero. */
-static const char *run_compiled(struct bench *bench, const struct module *module) {
+/* Aligned as a program's arena is, and with a guard behind it. */
+static char *guarded_block(struct bench *bench, size_t bytes) {
+  char *block = arena_alloc(bench->arena, bytes + 2 * 64 + GUARD);
+  block += 64 - (uintptr_t)block % 64;
+  memset(block + bytes, GUARD_BYTE, GUARD);
+  return block;
+}
+
+static bool guard_holds(const char *end) {
+  for (int i = 0; i < GUARD; i++)
+    if (end[i] != GUARD_BYTE) return false;
+  return true;
+}
+
+/* Each buffer in memory of its own, or activations where the plan puts them, before guards that must keep their contents. What
+   nothing defined is NaN or zero. */
+static const char *run_compiled(struct bench *bench, const struct module *module, const struct routine *routine) {
   void **memory = arena_new_array(bench->arena, void *, module->buffers.count);
+  char *activations = bench->planned ? guarded_block(bench, (size_t)routine->activation_bytes) : NULL;
   for (int b = 0; b < module->buffers.count; b++) {
     const struct buffer *buffer = module->buffers.items[b];
     const struct loop_memory *held = memory_of(bench, buffer);
     size_t size = element_size(buffer->type, bench->double_precision), bytes = (size_t)buffer->count * size;
-    char *block = arena_alloc(bench->arena, bytes + 2 * 64 + GUARD);
-    block += 64 - (uintptr_t)block % 64; /* as the program's arena aligns it */
-    memset(block + bytes, GUARD_BYTE, GUARD);
+    char *block = activations && buffer->role == BUFFER_ACTIVATION ? activations + (size_t)buffer->offset * size
+                                                                   : guarded_block(bench, bytes);
     memory[b] = block;
     for (int64_t i = 0; i < buffer->count; i++)
       put_element(block, buffer->type, bench->double_precision, i,
@@ -204,12 +222,13 @@ static const char *run_compiled(struct bench *bench, const struct module *module
                                               : 0);
   }
   bench->compiled(memory, bench->sizes);
+  if (activations && !guard_holds(activations + routine->activation_bytes)) return "the activations were written past";
   for (int b = 0; b < module->buffers.count; b++) {
     const struct buffer *buffer = module->buffers.items[b];
     struct loop_memory *held = memory_of(bench, buffer);
+    if (activations && buffer->role == BUFFER_ACTIVATION) continue;
     const char *end = (char *)memory[b] + (size_t)buffer->count * element_size(buffer->type, bench->double_precision);
-    for (int i = 0; i < GUARD; i++)
-      if (end[i] != GUARD_BYTE) return arena_format(bench->arena, "%s was written past its end", buffer->name);
+    if (!guard_holds(end)) return arena_format(bench->arena, "%s was written past its end", buffer->name);
     for (int64_t i = 0; i < buffer->count; i++) {
       held->data[i] = get_element(memory[b], buffer->type, bench->double_precision, i);
       held->defined[i] = 1;
@@ -231,43 +250,55 @@ static const char *compare(struct arena *arena, const char *name, const double *
   return NULL;
 }
 
+/* Memory for every buffer, with the contents of states and inputs. */
+static void fill_memories(struct bench *bench, const struct module *module, const struct routine *routine) {
+  bench->memories.capacity = module->buffers.count + 1;
+  bench->memories.items = arena_new_array(bench->arena, struct memory_of, bench->memories.capacity);
+  for (int i = 0; i < module->buffers.count; i++) {
+    struct buffer *buffer = module->buffers.items[i];
+    if (buffer->role != BUFFER_STATE) continue;
+    struct loop_memory *memory = memory_of(bench, buffer);
+    memcpy(memory->data, state_contents(bench, buffer->state), sizeof(double) * (size_t)buffer->count);
+    memset(memory->defined, 1, (size_t)buffer->count);
+  }
+  int input = 0;
+  for (int i = 0; i < routine->graph->values.count; i++) {
+    const struct value *value = routine->graph->values.items[i];
+    if (value->op != OP_input) continue;
+    struct buffer *buffer = routine->inputs.items[input++];
+    exchange(bench, buffer, memory_of(bench, buffer), value->axes, value->axis_count,
+             (double *)input_data(bench, value), true);
+  }
+}
+
+/* An output as the interpreter lays it out. */
+static double *output_found(struct bench *bench, const struct routine *routine, int number, int64_t *count) {
+  const struct value *value = routine->graph->outputs.items[number].value;
+  *count = 1;
+  for (int i = 0; i < value->axis_count; i++) *count *= axis_length(value->axes[i], bench->sizes);
+  double *found = arena_new_array(bench->arena, double, *count);
+  struct buffer *buffer = routine->outputs.items[number];
+  exchange(bench, buffer, memory_of(bench, buffer), value->axes, value->axis_count, found, false);
+  return found;
+}
+
 static const char *compare_on(struct bench bench, const struct module *module, const struct routine *routine,
                               double tolerance) {
   struct arena *arena = bench.arena;
   const int64_t *sizes = bench.sizes;
   struct state_list list = {.bench = &bench};
-  bench.memories.capacity = module->buffers.count + 1;
-  bench.memories.items = arena_new_array(arena, struct memory_of, bench.memories.capacity);
   const struct graph *graph = routine->graph;
-  for (int i = 0; i < module->buffers.count; i++) {
-    struct buffer *buffer = module->buffers.items[i];
-    if (buffer->role != BUFFER_STATE) continue;
-    struct loop_memory *memory = memory_of(&bench, buffer);
-    memcpy(memory->data, state_contents(&bench, buffer->state), sizeof(double) * (size_t)buffer->count);
-    memset(memory->defined, 1, (size_t)buffer->count);
-  }
-  int input = 0;
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    if (value->op != OP_input) continue;
-    struct buffer *buffer = routine->inputs.items[input++];
-    exchange(&bench, buffer, memory_of(&bench, buffer), value->axes, value->axis_count,
-             (double *)input_data(&bench, value), true);
-  }
+  fill_memories(&bench, module, routine);
   struct environment environment = {
-      .arena = arena, .sizes = sizes, .seed = 7, .input = interpreter_input, .state = state_data, .context = &list};
+      .arena = arena, .sizes = sizes, .seed = SAMPLE_SEED, .input = interpreter_input, .state = state_data, .context = &list};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
   const char *wrong = graph_interpret(graph, &environment, results, NULL);
   if (wrong) return arena_format(arena, "graph: %s", wrong);
-  wrong = bench.compiled ? run_compiled(&bench, module) : run_launches(&bench, routine);
+  wrong = bench.compiled ? run_compiled(&bench, module, routine) : run_launches(&bench, routine);
   if (wrong) return wrong;
   for (int i = 0; i < graph->outputs.count; i++) {
-    const struct value *value = graph->outputs.items[i].value;
-    int64_t count = 1;
-    for (int j = 0; j < value->axis_count; j++) count *= axis_length(value->axes[j], sizes);
-    double *found = arena_new_array(arena, double, count);
-    struct buffer *buffer = routine->outputs.items[i];
-    exchange(&bench, buffer, memory_of(&bench, buffer), value->axes, value->axis_count, found, false);
+    int64_t count;
+    double *found = output_found(&bench, routine, i, &count);
     wrong = compare(arena, graph->outputs.items[i].name, results[i].data, found, count, tolerance);
     if (wrong) return wrong;
   }
@@ -302,46 +333,88 @@ const char *compare_compiled(struct sample *sample, const struct module *module,
                     module, routine, tolerance);
 }
 
+const char *run_compiled_sample(struct arena *arena, struct sample *sample, const struct module *module,
+                                const struct routine *routine, compiled_routine *compiled, bool double_precision,
+                                struct found *found) {
+  struct bench bench = {.arena = arena,
+                        .sample = sample,
+                        .sizes = sample->sizes,
+                        .compiled = compiled,
+                        .double_precision = double_precision,
+                        .planned = true};
+  fill_memories(&bench, module, routine);
+  const char *wrong = run_compiled(&bench, module, routine);
+  if (wrong) return wrong;
+  found->outputs = arena_new_array(arena, double *, routine->graph->outputs.count);
+  for (int i = 0; i < routine->graph->outputs.count; i++) {
+    int64_t count;
+    found->outputs[i] = output_found(&bench, routine, i, &count);
+  }
+  found->states = arena_new_array(arena, double *, sample->contents.count);
+  for (int i = 0; i < sample->contents.count; i++) {
+    if (!sample->contents.items[i].is_state) continue;
+    found->states[i] = sample->contents.items[i].data;
+    for (int j = 0; j < module->buffers.count; j++) {
+      const struct buffer *buffer = module->buffers.items[j];
+      if (buffer->role == BUFFER_STATE && !strcmp(buffer->state->name, sample->contents.items[i].name))
+        found->states[i] = memory_of(&bench, buffer)->data;
+    }
+  }
+  return NULL;
+}
+
+static const char *real_text(struct arena *arena, double number) {
+  if (isnan(number)) return "__builtin_nan(\"\")";
+  if (isinf(number)) return number > 0 ? "__builtin_inf()" : "-__builtin_inf()";
+  return arena_format(arena, "%.17g", number);
+}
+
 const char *caller_text(struct arena *arena, const struct module *module, const struct routine *routine,
                         const char *name, bool double_precision) {
   const char *const types[] = {double_precision ? "double" : "float", "int32_t", "uint8_t", "int64_t"};
-  const char *text =
-      arena_format(arena, "void %s(void **memory, const int64_t *sizes) {\n  (void)memory, (void)sizes;\n", name);
+  char *text = NULL;
+  size_t length = 0;
+  FILE *file = open_memstream(&text, &length);
+  if (!file) abort();
+  fprintf(file, "void %s(void **memory, const int64_t *sizes) {\n  (void)memory, (void)sizes;\n", name);
   for (int i = 0; i < routine->launches.count; i++) {
     const struct launch *launch = routine->launches.items[i];
-    text = arena_format(arena, "%s  %s(", text, launch->function->name);
+    fprintf(file, "  %s(", launch->function->name);
     for (int j = 0; j < launch->arguments.count; j++) {
       const struct launch_argument *argument = &launch->arguments.items[j];
       const struct parameter *parameter = &launch->function->parameters.items[j];
-      if (j) text = arena_format(arena, "%s, ", text);
+      if (j) fputs(", ", file);
       if (argument->buffer) {
         int number = 0;
         while (module->buffers.items[number] != argument->buffer) number++;
-        text = arena_format(arena, "%s(%s *)memory[%d] + %lld", text, types[parameter->array->type], number,
-                            (long long)argument->offset);
+        fprintf(file, "(%s *)memory[%d] + %lld", types[parameter->array->type], number, (long long)argument->offset);
         continue;
       }
       switch (argument->number_kind) {
         case NUMBER_CONSTANT:
           if (parameter->variable->type == TYPE_REAL)
-            text = arena_format(arena, "%s%.17g", text, argument->real);
+            fputs(real_text(arena, argument->real), file);
           else
-            text = arena_format(arena, "%s%lld", text, (long long)argument->number);
+            fprintf(file, "%lld", (long long)argument->number);
           break;
         case NUMBER_SIZE:
-          text = arena_format(arena, "%ssizes[%lld]", text, (long long)argument->number);
+          fprintf(file, "sizes[%lld]", (long long)argument->number);
           break;
         case NUMBER_SEED:
-          text = arena_format(arena, "%s7", text);
+          fprintf(file, "%d", SAMPLE_SEED);
           break;
         case NUMBER_STEP:
-          text = arena_format(arena, "%s3", text);
+          fprintf(file, "%d", SAMPLE_STEP);
           break;
       }
     }
-    text = arena_format(arena, "%s);\n", text);
+    fputs(");\n", file);
   }
-  return arena_format(arena, "%s}\n", text);
+  fputs("}\n", file);
+  fclose(file);
+  const char *copy = arena_copy(arena, text, length);
+  free(text);
+  return copy;
 }
 
 static int64_t bytes_of(enum type type, bool double_precision) {

@@ -20,6 +20,15 @@ const char *compare_sample(struct sample *sample, const struct module *module, c
 typedef void compiled_routine(void **memory, const int64_t *sizes);
 const char *compare_compiled(struct sample *sample, const struct module *module, const struct routine *routine,
                              compiled_routine *compiled, bool double_precision, double tolerance);
+/* Runs it on the sample's contents, which stay as they are; activations lie in one block as planned. `found` gets an array for
+   each output of the routine's graph, laid out as the interpreter does, and one at the place of each content that is a state.
+   Returns NULL, or what was written where nothing should be. */
+struct found {
+  double **outputs, **states;
+};
+const char *run_compiled_sample(struct arena *arena, struct sample *sample, const struct module *module,
+                                const struct routine *routine, compiled_routine *compiled, bool double_precision,
+                                struct found *found);
 const char *caller_text(struct arena *arena, const struct module *module, const struct routine *routine,
                         const char *name, bool double_precision);
 /* NULL, or two activations that live at the same time and overlap, or one outside the arena. */

@@ -272,6 +272,11 @@ static struct function *tile_function(struct arena *arena, const struct target *
   block_store(arena, &l->body, row, index_multiply(arena, lane, 2), expression_load(arena, largest, lane));
   block_store(arena, &l->body, row, index_add(arena, index_multiply(arena, lane, 2), expression_index(arena, 1)),
               expression_load(arena, f.a, index_multiply(arena, lane, 3)));
+  /* A guard that nothing asks for as a mask. */
+  l = block_loop(arena, block, LOOP_VECTOR, "l", wide);
+  lane = expression_variable(arena, l->variable);
+  guard = block_if(arena, &l->body, apply(&f, OP_lt, lane, expression_index(arena, lanes - 1)));
+  block_store(arena, &guard->body, row, index_multiply(arena, lane, 2), number(&f, 3));
   l = block_loop(arena, block, LOOP_VECTOR, "l", wide);
   lane = expression_variable(arena, l->variable);
   block_store(arena, &l->body, f.y_booleans, lane, expression_load(arena, flags, lane));

@@ -1,0 +1,80 @@
+#include "tests/harness/compile.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "codegen/jit/jit.h"
+
+struct library {
+  void *handle; /* of a file, or */
+  struct jit_program *program;
+};
+
+#ifdef __SANITIZE_ADDRESS__
+static const bool in_process = false;
+static const char sanitizers[] = " -g -fsanitize=address";
+#else
+static const bool in_process = true;
+static const char sanitizers[] = "";
+#endif
+
+static struct jit_program *compile_in_process(const char *source, int level) {
+  static const char *const arguments[] = {"-Wall", "-Wextra", "-Werror"};
+  struct jit_source request = {
+      .main = {"batch.c", source}, .level = level, .arguments = arguments, .argument_count = 3};
+  struct jit_object object = {0};
+  struct jit_program *program = NULL;
+  char *message = NULL;
+  if (jit_compile(&request, &object, &message)) program = jit_load(&object, 1, false, &message);
+  if (!program) fprintf(stderr, "%s\n", message ? message : "the compiler failed without a message");
+  jit_object_free(&object);
+  free(message);
+  return program;
+}
+
+/* Nothing is left behind but the source where compiling failed: a library stays mapped when its file is gone. */
+static void *compile_file(struct arena *arena, const char *source, const char *compiler, int level) {
+  char folder[] = "/tmp/lamella-test-XXXXXX";
+  if (!mkdtemp(folder)) return NULL;
+  const char *file = arena_format(arena, "%s/source.c", folder),
+             *library = arena_format(arena, "%s/library.so", folder);
+  FILE *out = fopen(file, "w");
+  bool written = out && fputs(source, out) >= 0;
+  if (out) written = fclose(out) == 0 && written;
+  const char *command = arena_format(arena, "%s -std=c11 -O%d -Wall -Wextra -Werror%s -shared -fPIC -o %s %s -lm",
+                                     compiler, level, sanitizers, library, file);
+  void *handle = NULL;
+  if (written && system(command) == 0) handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  if (handle)
+    unlink(file);
+  else
+    fprintf(stderr, "%s failed\n", command);
+  unlink(library);
+  rmdir(folder);
+  return handle;
+}
+
+struct library *compile_library(struct arena *arena, const char *source, const char *compiler, int level) {
+  struct library *library = arena_new_struct(arena, struct library);
+  char *message = NULL;
+  if (!compiler && in_process && jit_can_compile(&message) && jit_can_load(&message))
+    library->program = compile_in_process(source, level);
+  else
+    library->handle = compile_file(arena, source, compiler ? compiler : "cc", level);
+  free(message);
+  return library->program || library->handle ? library : NULL;
+}
+
+void *library_symbol(struct library *library, const char *name) {
+  return library->program ? jit_symbol(library->program, name) : dlsym(library->handle, name);
+}
+
+void library_close(struct library *library) {
+  if (library->program)
+    jit_unload(library->program);
+  else
+    dlclose(library->handle);
+}

@@ -1,0 +1,619 @@
+#include "tests/harness/error_bound.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ir/evaluate.h"
+
+/* What is known of one value. Its error is `moved` + gamma(terms) `size`: what its operands' errors make of it, and the roundings
+   of the additions that it consists of, whose terms have the sum `size` in magnitude. The two are apart so that an addition
+   can be joined with the contraction before it, in any order. */
+struct shadow {
+  struct operand number, moved, size, error;
+  int terms;
+};
+
+struct analysis {
+  struct arena *arena;
+  struct sample *sample;
+  const struct graph *graph;
+  struct precision precision;
+  struct evaluation evaluation;
+  struct shadow *shadows; /* by value id */
+  double **states; /* by content: a copy that the run may write to */
+  double **state_errors;
+};
+
+struct precision precision_of(bool double_precision, bool reassociates) {
+  /* Functions: codegen/math.c says 2 units in the last place, which are up to 4 of rounding; the C library's 1, and it is
+     compared with the same library. The interpreter's own roundings come on top. */
+  if (double_precision) return (struct precision){0x1p-52, 0x1p-1074, DBL_MAX, 8, reassociates};
+  return (struct precision){0x1p-24 + 0x1p-52, 0x1p-149, FLT_MAX, 4.2, reassociates};
+}
+
+static double gamma_of(const struct precision *precision, double roundings) {
+  double product = roundings * precision->unit;
+  return product < 0.5 ? product / (1 - product) * (1 + 0x1p-40) : INFINITY;
+}
+
+/* The roundings of an element, and whether it can be held at all. */
+static double error_of(const struct analysis *analysis, const struct value *value, double number, double moved,
+                       double size, int terms) {
+  const struct precision *precision = &analysis->precision;
+  if (isnan(moved) || isinf(moved) || isnan(size)) return INFINITY;
+  if (!isfinite(number)) return value->kind == KIND_INTEGER ? INFINITY : 0;
+  double error = moved;
+  if (terms) error += gamma_of(precision, terms) * size + terms * precision->least;
+  double largest = value->kind == KIND_INTEGER ? 2147483647.0 : precision->largest;
+  return fabs(number) + error > largest || size > largest ? INFINITY : error;
+}
+
+/* --- Elementwise operations --------------------------------------------------------------------------------------------------- */
+
+struct point {
+  double x[3], e[3];
+};
+
+/* A function that only grows or only falls: the ends of the interval are the extremes. The library's roundings are added. */
+static double monotone(double (*function)(double), double x, double e) {
+  double y = function(x), low = function(x - e), high = function(x + e);
+  return fmax(fabs(high - y), fabs(y - low)) + 4 * DBL_EPSILON * fmax(fabs(high), fabs(low));
+}
+
+static double reciprocal_root(double x) { return 1 / sqrt(x); }
+static double to_f32(double x) { return scalar_round(STORAGE_F32, x); }
+static double to_bf16(double x) { return scalar_round(STORAGE_BF16, x); }
+static double to_f16(double x) { return scalar_round(STORAGE_F16, x); }
+static double to_i32(double x) { return scalar_round(STORAGE_I32, x); }
+static double to_i8(double x) { return scalar_round(STORAGE_I8, x); }
+static double to_bool(double x) { return scalar_round(STORAGE_BOOL, x); }
+
+/* The storages round in jumps: the ends say by how much, and nothing moves where the operand is exact. */
+static double rounding_error(enum storage storage, double x, double e) {
+  double (*function)(double) = NULL;
+  switch (storage) {
+    case STORAGE_REAL:
+    case STORAGE_F64:
+      return e;
+    case STORAGE_F32:
+      function = to_f32;
+      break;
+    case STORAGE_BF16:
+      function = to_bf16;
+      break;
+    case STORAGE_F16:
+      function = to_f16;
+      break;
+    case STORAGE_I32:
+      function = to_i32;
+      break;
+    case STORAGE_I8:
+      function = to_i8;
+      break;
+    case STORAGE_BOOL:
+      function = to_bool;
+      break;
+  }
+  if (storage == STORAGE_BOOL && fabs(x) <= e && e > 0) return 1;
+  double y = function(x);
+  return e > 0 ? fmax(function(x + e) - y, y - function(x - e)) : 0;
+}
+
+/* How far a comparison may be off: not at all, or 1. */
+static double comparison_error(const struct point *p) {
+  double e = p->e[0] + p->e[1];
+  return e == 0 || fabs(p->x[0] - p->x[1]) > e * (1 + 0x1p-40) ? 0 : 1;
+}
+
+static double quotient_error(double x, double ex, double y, double ey) {
+  return fabs(y) > ey ? (ex + fabs(x / y) * ey) / (fabs(y) - ey) : INFINITY;
+}
+
+static double power_error(const struct point *p) {
+  double x = p->x[0], y = p->x[1], ex = p->e[0], ey = p->e[1];
+  if (ex == 0 && ey == 0) return x == 0 && y < 0 ? INFINITY : 0; /* the sign of a zero is not known */
+  if (x - ex <= 0) return INFINITY;
+  double number = pow(x, y), error = 0, largest = number;
+  for (int i = 0; i < 4; i++) {
+    double corner = pow(i & 1 ? x - ex : x + ex, i & 2 ? y - ey : y + ey);
+    error = fmax(error, fabs(corner - number));
+    largest = fmax(largest, corner);
+  }
+  return error + 4 * DBL_EPSILON * largest;
+}
+
+/* With an infinity or NaN among the operands, which is then exact. */
+static double special_error(enum op op, double y, const struct point *p) {
+  int other = isfinite(p->x[0]) ? 0 : 1;
+  bool both = !isfinite(p->x[0]) && !isfinite(p->x[1]);
+  double x = p->x[other], e = p->e[other];
+  bool open = !both && fabs(x) <= e && e > 0; /* what sign has it? */
+  switch (op) {
+    case OP_mul:
+      return open ? INFINITY : 0;
+    case OP_div:
+      return isnan(y) && (isnan(p->x[0]) || isnan(p->x[1]) || both) ? 0 : open || p->x[1] == 0 ? INFINITY : 0;
+    case OP_max:
+    case OP_min:
+      return isfinite(y) ? e : 0;
+    case OP_mod:
+    case OP_pow:
+      return e > 0 ? INFINITY : 0;
+    default:
+      return 0;
+  }
+}
+
+/* How far the result may move when the operands do, and in *roundings how often it is rounded after that. */
+static double moved_by(const struct value *value, double y, const struct point *p, const struct precision *precision,
+                       double *roundings) {
+  double x0 = p->x[0], x1 = p->x[1], e0 = p->e[0], e1 = p->e[1], q;
+  bool whole = value->kind != KIND_REAL;
+  *roundings = whole ? 0 : 1;
+  switch (value->op) {
+    case OP_neg:
+    case OP_abs:
+      *roundings = 0;
+      return e0;
+    case OP_exp:
+      *roundings = precision->functions;
+      return isfinite(x0) ? monotone(exp, x0, e0) : 0;
+    case OP_log:
+      *roundings = precision->functions;
+      if (e0 > 0 && x0 - e0 <= 0) return x0 + e0 < 0 ? 0 : INFINITY;
+      return x0 > 0 && isfinite(x0) ? monotone(log, x0, e0) : 0;
+    case OP_sqrt:
+      if (e0 > 0 && x0 - e0 < 0) return x0 + e0 < 0 ? 0 : INFINITY;
+      return x0 > 0 && isfinite(x0) ? monotone(sqrt, x0, e0) : 0;
+    case OP_rsqrt:
+      *roundings = precision->functions;
+      if (x0 == 0 || (e0 > 0 && x0 - e0 <= 0)) return x0 + e0 < 0 ? 0 : INFINITY;
+      return x0 > 0 && isfinite(x0) ? monotone(reciprocal_root, x0, e0) : 0;
+    case OP_tanh:
+      *roundings = precision->functions;
+      return isfinite(x0) ? monotone(tanh, x0, e0) : 0;
+    case OP_erf:
+      *roundings = precision->functions;
+      return isfinite(x0) ? monotone(erf, x0, e0) : 0;
+    case OP_sin:
+    case OP_cos:
+      *roundings = precision->functions;
+      return fmin(e0, 2);
+    case OP_floor:
+      return floor(x0 + e0) - floor(x0 - e0);
+    case OP_round:
+      return nearbyint(x0 + e0) - nearbyint(x0 - e0);
+    case OP_not:
+      return e0;
+    case OP_cast:
+      *roundings = value->inputs[0]->kind == KIND_INTEGER ? 1 : 0;
+      return rounding_error(value->storage, x0, e0);
+    case OP_add:
+    case OP_sub:
+      return e0 + e1;
+    case OP_mul:
+      return fabs(x0) * e1 + fabs(x1) * e0 + e0 * e1;
+    case OP_div:
+      return quotient_error(x0, e0, x1, e1);
+    case OP_quotient:
+      if (x1 == 0) return INFINITY;
+      return e0 == 0 && e1 == 0 ? 0 : ceil(quotient_error(x0, e0, x1, e1));
+    case OP_mod:
+      if (whole) return e0 == 0 && e1 == 0 ? 0 : fabs(x1) + e1 + fabs(y);
+      if (e0 == 0 && e1 == 0 && x1 == 0) return INFINITY;
+      q = quotient_error(x0, e0, x1, e1) + precision->unit * fabs(x0 / x1);
+      if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) {
+        double jumps = floor(x0 / x1 + q) - floor(x0 / x1 - q);
+        return jumps * (fabs(x1) + e1) + e0 + fabs(x0 / x1) * e1 + 2 * precision->unit * (fabs(x0) + fabs(x1) * jumps);
+      }
+      q = fabs(floor(x0 / x1));
+      return e0 + q * e1 + precision->unit * q * (fabs(x1) + e1);
+    case OP_max:
+    case OP_min:
+      *roundings = 0;
+      return fmax(e0, e1);
+    case OP_pow:
+      *roundings = precision->functions;
+      return power_error(p);
+    case OP_lt:
+    case OP_le:
+    case OP_eq:
+    case OP_ne:
+      return comparison_error(p);
+    case OP_and:
+      return (x0 == 0 && e0 == 0) || (x1 == 0 && e1 == 0) ? 0 : fmax(e0, e1);
+    case OP_or:
+      return (x0 != 0 && e0 == 0) || (x1 != 0 && e1 == 0) ? 0 : fmax(e0, e1);
+    case OP_where: {
+      *roundings = 0;
+      double x2 = p->x[2], e2 = p->e[2];
+      if (e0 == 0) return x0 != 0 ? e1 : e2;
+      return x1 == x2 ? fmax(e1, e2) : fabs(x1 - x2) + fmax(e1, e2);
+    }
+    default:
+      bug("%s is not elementwise", op_facts[value->op].name);
+  }
+}
+
+static double elementwise_error(const struct analysis *analysis, const struct value *value, double y,
+                                const struct point *p) {
+  const struct precision *precision = &analysis->precision;
+  bool chooses = value->op == OP_where || value->op == OP_and || value->op == OP_or;
+  int finite = 0;
+  for (int i = 0; i < value->input_count; i++) {
+    if (isinf(p->e[i]) && !chooses) return INFINITY;
+    finite += isfinite(p->x[i]);
+  }
+  double roundings = 0, moved;
+  bool compares = op_facts[value->op].class == CLASS_COMPARE;
+  if (finite < value->input_count && value->input_count == 2 && !compares)
+    moved = special_error(value->op, y, p), roundings = value->op == OP_max || value->op == OP_min ? 0 : 1;
+  else if (finite < value->input_count && compares)
+    moved = 0;
+  else
+    moved = moved_by(value, y, p, precision, &roundings);
+  if (!(moved < INFINITY)) return INFINITY;
+  double rounded = isfinite(y) ? gamma_of(precision, roundings) * (fabs(y) + moved) : 0;
+  if (roundings > 0 && value->op != OP_add && value->op != OP_sub) rounded += roundings * precision->least;
+  return error_of(analysis, value, y, moved + rounded, fabs(y), 0);
+}
+
+static void elementwise(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                        const struct shadow *const *inputs) {
+  int64_t counters[MAX_AXES] = {0}, at[3] = {0}, count = operand_count(&shadow->number, analysis->sample->sizes);
+  for (int64_t element = 0; element < count; element++) {
+    struct point p = {0};
+    for (int i = 0; i < value->input_count; i++) {
+      p.x[i] = inputs[i]->number.data[at[i]];
+      p.e[i] = inputs[i]->error.data[at[i]];
+    }
+    double y = shadow->number.data[element];
+    shadow->moved.data[element] = elementwise_error(analysis, value, y, &p);
+    shadow->size.data[element] = fabs(y);
+    for (int k = value->axis_count - 1; k >= 0; k--) {
+      bool wraps = ++counters[k] == axis_length(value->axes[k], analysis->sample->sizes);
+      for (int i = 0; i < value->input_count; i++)
+        at[i] += operand_stride(&inputs[i]->number, value->axes[k]) * (wraps ? 1 - counters[k] : 1);
+      if (!wraps) break;
+      counters[k] = 0;
+    }
+  }
+}
+
+/* --- Sums and contractions ---------------------------------------------------------------------------------------------------- */
+
+static struct operand blank(const struct analysis *analysis, const struct operand *like) {
+  struct operand operand = *like;
+  operand.data = arena_new_array(analysis->arena, double, operand_count(like, analysis->sample->sizes));
+  return operand;
+}
+
+/* Magnitudes of what is finite, with the error on top where it is asked for. */
+static struct operand magnitudes(const struct analysis *analysis, const struct shadow *shadow, bool with_error) {
+  struct operand result = blank(analysis, &shadow->number);
+  int64_t count = operand_count(&result, analysis->sample->sizes);
+  for (int64_t i = 0; i < count; i++) {
+    double number = fabs(shadow->number.data[i]);
+    result.data[i] = isfinite(number) ? number + (with_error ? shadow->error.data[i] : 0) : 0;
+  }
+  return result;
+}
+
+/* 1 where the element is infinite or NaN, or, with `open`, where it may be on either side of zero. */
+static struct operand marks(const struct analysis *analysis, const struct shadow *shadow, bool open) {
+  struct operand result = blank(analysis, &shadow->number);
+  int64_t count = operand_count(&result, analysis->sample->sizes);
+  for (int64_t i = 0; i < count; i++) {
+    double number = shadow->number.data[i], error = shadow->error.data[i];
+    result.data[i] = open ? error > 0 && fabs(number) <= error : !isfinite(number);
+  }
+  return result;
+}
+
+static void mix(struct analysis *analysis, const struct value *value, const struct operand *result,
+                const struct operand *x, const struct operand *y, const struct operand *z) {
+  struct operand inputs[3] = {*x, y ? *y : *x, z ? *z : *x};
+  const char *error = evaluate_mixing(value, result, inputs, &analysis->evaluation);
+  if (error) bug("%s", error);
+}
+
+static void add_into(const struct analysis *analysis, const struct operand *to, const struct operand *from) {
+  int64_t count = operand_count(to, analysis->sample->sizes);
+  for (int64_t i = 0; i < count; i++) to->data[i] += from->data[i];
+}
+
+static int64_t lengths(const struct analysis *analysis, struct axis *const *axes, int count) {
+  int64_t product = 1;
+  for (int i = 0; i < count; i++) product *= axis_length(axes[i], analysis->sample->sizes);
+  return product;
+}
+
+static void contraction(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                        const struct shadow *const *inputs) {
+  struct operand part = blank(analysis, &shadow->number);
+  struct operand a = magnitudes(analysis, inputs[0], false);
+  struct operand a_most = magnitudes(analysis, inputs[0], true), b_most = magnitudes(analysis, inputs[1], true);
+  mix(analysis, value, &shadow->moved, &a, &inputs[1]->error, NULL);
+  mix(analysis, value, &part, &inputs[0]->error, &b_most, NULL);
+  add_into(analysis, &shadow->moved, &part);
+  mix(analysis, value, &shadow->size, &a_most, &b_most, NULL);
+  /* Infinity times what may be zero or of either sign is anything. */
+  for (int side = 0; side < 2; side++) {
+    struct operand special = marks(analysis, inputs[side], false), open = marks(analysis, inputs[1 - side], true);
+    mix(analysis, value, &part, side ? &open : &special, side ? &special : &open, NULL);
+    int64_t count = operand_count(&part, analysis->sample->sizes);
+    for (int64_t i = 0; i < count; i++)
+      if (part.data[i] > 0) shadow->moved.data[i] = INFINITY;
+  }
+  shadow->terms = (int)lengths(analysis, value->list, value->list_count);
+}
+
+static void sum(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                const struct shadow *const *inputs) {
+  bool scatter = value->op == OP_scatter_add;
+  const struct shadow *index = scatter ? inputs[1] : NULL, *source = scatter ? inputs[2] : NULL;
+  struct operand size = magnitudes(analysis, inputs[0], true), added = size;
+  if (scatter) added = magnitudes(analysis, source, true);
+  mix(analysis, value, &shadow->moved, &inputs[0]->error, scatter ? &index->number : NULL,
+      scatter ? &source->error : NULL);
+  mix(analysis, value, &shadow->size, &size, scatter ? &index->number : NULL, scatter ? &added : NULL);
+  int64_t terms = scatter                ? operand_count(&source->number, analysis->sample->sizes) + 1
+                  : value->op == OP_scan ? axis_length(value->axis, analysis->sample->sizes)
+                                         : lengths(analysis, value->list, value->list_count);
+  shadow->terms = value->kind == KIND_REAL ? (int)terms - 1 : 0;
+  int64_t count = operand_count(&shadow->moved, analysis->sample->sizes);
+  int64_t indices = scatter ? operand_count(&index->number, analysis->sample->sizes) : 0;
+  for (int64_t i = 0; i < indices; i++)
+    if (index->error.data[i] != 0)
+      for (int64_t j = 0; j < count; j++) shadow->moved.data[j] = INFINITY;
+}
+
+/* A ranking is certain where what is chosen is apart from all else, or nothing is off. */
+static void ranking(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                    const struct shadow *x) {
+  const int64_t *sizes = analysis->sample->sizes;
+  int64_t length = axis_length(value->axis, sizes), best = value->result->extent;
+  int64_t rows = operand_count(&x->number, sizes) / length, step = operand_stride(&x->number, value->axis);
+  int64_t out = operand_stride(&shadow->number, value->result);
+  for (int64_t row = 0; row < rows; row++) {
+    /* The axes around the ranked one are the same on both sides, in the same order. */
+    int64_t from = row / step * step * length + row % step, to = row / out * out * best + row % out;
+    bool apart = true;
+    for (int64_t i = 0; i < best && apart; i++) {
+      int64_t chosen = (int64_t)shadow->number.data[to + i * out];
+      double number = x->number.data[from + chosen * step], error = x->error.data[from + chosen * step];
+      for (int64_t j = 0; j < length && apart; j++) {
+        double other = x->error.data[from + j * step] + error;
+        if (j != chosen && other > 0) apart = fabs(number - x->number.data[from + j * step]) > other;
+      }
+    }
+    for (int64_t i = 0; i < best; i++) shadow->moved.data[to + i * out] = apart ? 0 : (double)(length - 1);
+  }
+}
+
+/* With an index that is not certain a row may be any. */
+static void lookup(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                   const struct shadow *const *inputs) {
+  mix(analysis, value, &shadow->moved, &inputs[0]->error, &inputs[1]->number, NULL);
+  struct operand open = blank(analysis, &inputs[1]->number);
+  int64_t counters[MAX_AXES] = {0}, at = 0, count = operand_count(&shadow->number, analysis->sample->sizes);
+  for (int64_t i = 0; i < count; i++) {
+    if (inputs[1]->error.data[at] != 0) shadow->moved.data[i] = INFINITY;
+    for (int k = value->axis_count - 1; k >= 0; k--) {
+      bool wraps = ++counters[k] == axis_length(value->axes[k], analysis->sample->sizes);
+      at += operand_stride(&open, value->axes[k]) * (wraps ? 1 - counters[k] : 1);
+      if (!wraps) break;
+      counters[k] = 0;
+    }
+  }
+}
+
+/* --- Views, leaves, updates ----------------------------------------------------------------------------------------------------- */
+
+static void view(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                 const struct shadow *const *inputs) {
+  struct operand *errors = arena_new_array(analysis->arena, struct operand, value->input_count);
+  struct value same = *value;
+  same.number = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < value->input_count; i++) errors[i] = pass ? inputs[i]->size : inputs[i]->moved;
+    const char *wrong = evaluate_view(&same, pass ? &shadow->size : &shadow->moved, errors, &analysis->evaluation);
+    if (wrong) bug("%s", wrong);
+  }
+  for (int i = 0; i < value->input_count; i++)
+    if (inputs[i]->terms > shadow->terms) shadow->terms = inputs[i]->terms;
+}
+
+static int content_number(const struct analysis *analysis, const char *name) {
+  for (int i = 0; i < analysis->sample->contents.count; i++)
+    if (analysis->sample->contents.items[i].is_state && !strcmp(analysis->sample->contents.items[i].name, name))
+      return i;
+  bug("the sample has no state %s", name);
+}
+
+static void update(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                   const struct shadow *const *inputs) {
+  const struct state *state = value->state;
+  double *errors = analysis->state_errors[content_number(analysis, state->name)];
+  struct operand full = operand_full(state->axes, state->axis_count, errors);
+  if (value->input_count == 2) {
+    const char *wrong = evaluate_put(value, &full, &inputs[1]->number, &inputs[0]->error, false, &analysis->evaluation);
+    if (wrong) bug("%s", wrong);
+    int64_t count = operand_count(&inputs[1]->number, analysis->sample->sizes);
+    for (int64_t i = 0; i < count; i++)
+      if (inputs[1]->error.data[i] != 0)
+        for (int64_t j = 0; j < axes_count(state->axes, state->axis_count); j++) errors[j] = INFINITY;
+  } else {
+    operand_copy(state->axes, state->axis_count, &full, &inputs[0]->error, analysis->sample->sizes);
+  }
+  operand_copy(value->axes, value->axis_count, &shadow->moved, &full, analysis->sample->sizes);
+}
+
+static double leaf_error(const struct analysis *analysis, const struct value *value, double number) {
+  bool drawn = value->op == OP_random && value->distribution == DISTRIBUTION_NORMAL;
+  if (drawn) return fabs(number) * analysis->precision.unit * 2;
+  if (value->kind != KIND_REAL || analysis->precision.largest > FLT_MAX || !isfinite(number)) return 0;
+  return fabs(number - (double)(float)number);
+}
+
+static void analyse(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                    const struct shadow *const *inputs) {
+  int64_t count = operand_count(&shadow->number, analysis->sample->sizes);
+  /* What follows a contraction as an addition may be part of its sum. */
+  bool joins = analysis->precision.reassociates && value->op == OP_add && value->kind == KIND_REAL &&
+               (inputs[0]->terms || inputs[1]->terms);
+  switch (op_facts[value->op].class) {
+    case CLASS_LEAF:
+    case CLASS_RANDOM:
+      for (int64_t i = 0; i < count; i++) shadow->moved.data[i] = leaf_error(analysis, value, shadow->number.data[i]);
+      break;
+    case CLASS_UNARY:
+    case CLASS_BINARY:
+    case CLASS_COMPARE:
+    case CLASS_LOGIC:
+    case CLASS_TERNARY:
+      if (!joins) {
+        elementwise(analysis, value, shadow, inputs);
+        break;
+      }
+      operand_copy(value->axes, value->axis_count, &shadow->moved, &inputs[0]->moved, analysis->sample->sizes);
+      operand_copy(value->axes, value->axis_count, &shadow->size, &inputs[0]->size, analysis->sample->sizes);
+      for (int pass = 0; pass < 2; pass++) {
+        struct operand other = blank(analysis, &shadow->number);
+        operand_copy(value->axes, value->axis_count, &other, pass ? &inputs[1]->size : &inputs[1]->moved,
+                     analysis->sample->sizes);
+        add_into(analysis, pass ? &shadow->size : &shadow->moved, &other);
+      }
+      shadow->terms = inputs[0]->terms + inputs[1]->terms + 1;
+      break;
+    case CLASS_REDUCE:
+      if (value->op == OP_reduce_sum) {
+        sum(analysis, value, shadow, inputs);
+      } else {
+        mix(analysis, value, &shadow->moved, &inputs[0]->error, NULL, NULL);
+        if (!lengths(analysis, value->list, value->list_count)) bug("a maximum of nothing");
+      }
+      break;
+    case CLASS_MIX:
+      if (value->op == OP_top)
+        ranking(analysis, value, shadow, inputs[0]);
+      else
+        sum(analysis, value, shadow, inputs);
+      break;
+    case CLASS_CONTRACT:
+      contraction(analysis, value, shadow, inputs);
+      break;
+    case CLASS_GATHER:
+      lookup(analysis, value, shadow, inputs);
+      break;
+    case CLASS_SCATTER:
+      sum(analysis, value, shadow, inputs);
+      break;
+    case CLASS_VIEW:
+      view(analysis, value, shadow, inputs);
+      if (value->op == OP_pad && value->kind == KIND_REAL && (double)(float)value->number != value->number)
+        bug("a pad's number is exact in these graphs");
+      break;
+    case CLASS_STOP:
+      operand_copy(value->axes, value->axis_count, &shadow->moved, &inputs[0]->moved, analysis->sample->sizes);
+      operand_copy(value->axes, value->axis_count, &shadow->size, &inputs[0]->size, analysis->sample->sizes);
+      shadow->terms = inputs[0]->terms;
+      break;
+    case CLASS_UPDATE:
+      update(analysis, value, shadow, inputs);
+      break;
+    case CLASS_GRADIENT:
+    case CLASS_CALL:
+      bug("%s: the graph is not flat", op_facts[value->op].name);
+  }
+  for (int64_t i = 0; i < count; i++) {
+    double number = shadow->number.data[i], *size = &shadow->size.data[i];
+    if (!shadow->terms) *size = isfinite(number) ? fabs(number) : 0;
+    shadow->error.data[i] = error_of(analysis, value, number, shadow->moved.data[i], *size, shadow->terms);
+  }
+  if (analysis->precision.reassociates &&
+      (value->op == OP_contract || joins || op_facts[value->op].class == CLASS_VIEW))
+    return;
+  /* From here on it is a number like any other. */
+  shadow->terms = 0;
+  for (int64_t i = 0; i < count; i++) {
+    double number = shadow->number.data[i];
+    shadow->moved.data[i] = shadow->error.data[i];
+    shadow->size.data[i] = isfinite(number) ? fabs(number) : 0;
+  }
+}
+
+static void watch(void *context, const struct value *value, const struct tensor *tensor) {
+  struct analysis *analysis = context;
+  const int64_t *sizes = analysis->sample->sizes;
+  struct shadow *shadow = &analysis->shadows[value->id];
+  shadow->number = operand_dense(value->axes, value->axis_count, NULL, sizes);
+  shadow->number = blank(analysis, &shadow->number);
+  memcpy(shadow->number.data, tensor->data, sizeof(double) * (size_t)operand_count(&shadow->number, sizes));
+  shadow->moved = blank(analysis, &shadow->number);
+  shadow->size = blank(analysis, &shadow->number);
+  shadow->error = blank(analysis, &shadow->number);
+  const struct shadow **inputs = arena_new_array(analysis->arena, const struct shadow *, value->input_count);
+  for (int i = 0; i < value->input_count; i++) inputs[i] = &analysis->shadows[value->inputs[i]->id];
+  analyse(analysis, value, shadow, inputs);
+}
+
+static const double *find_input(void *context, const struct value *input) {
+  const struct content *content = sample_content(((struct analysis *)context)->sample, input->name, false);
+  return content ? content->data : NULL;
+}
+
+static double *find_state(void *context, const struct state *state) {
+  struct analysis *analysis = context;
+  return analysis->states[content_number(analysis, state->name)];
+}
+
+const char *bound_errors(struct arena *arena, struct sample *sample, const struct graph *graph,
+                         const struct precision *precision, struct bounded *outputs, struct bounded *states) {
+  struct analysis analysis = {.arena = arena,
+                              .sample = sample,
+                              .graph = graph,
+                              .precision = *precision,
+                              .evaluation = {arena, sample->sizes, SAMPLE_SEED}};
+  analysis.shadows = arena_new_array(arena, struct shadow, graph->next_value);
+  analysis.states = arena_new_array(arena, double *, sample->contents.count);
+  analysis.state_errors = arena_new_array(arena, double *, sample->contents.count);
+  for (int i = 0; i < sample->contents.count; i++) {
+    const struct content *content = &sample->contents.items[i];
+    if (!content->is_state) continue;
+    analysis.states[i] = arena_new_array(arena, double, content->count);
+    analysis.state_errors[i] = arena_new_array(arena, double, content->count);
+    memcpy(analysis.states[i], content->data, sizeof(double) * (size_t)content->count);
+  }
+  struct environment environment = sample_environment(sample);
+  environment.arena = arena;
+  environment.input = find_input;
+  environment.state = find_state;
+  environment.context = &analysis;
+  struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
+  const char *wrong = graph_interpret(graph, &environment, results, watch);
+  if (wrong) return wrong;
+  for (int i = 0; i < graph->outputs.count; i++) {
+    const struct value *value = graph->outputs.items[i].value;
+    outputs[i] = (struct bounded){lengths(&analysis, value->axes, value->axis_count), results[i].data,
+                                  analysis.shadows[value->id].error.data};
+  }
+  for (int i = 0; i < sample->contents.count; i++)
+    if (sample->contents.items[i].is_state)
+      states[i] = (struct bounded){sample->contents.items[i].count, analysis.states[i], analysis.state_errors[i]};
+  return NULL;
+}
+
+int64_t bound_broken(const struct bounded *bounded, const double *found, int64_t *open) {
+  for (int64_t i = 0; i < bounded->count; i++) {
+    double number = bounded->numbers[i], error = bounded->errors[i];
+    if (isinf(error)) {
+      ++*open;
+      continue;
+    }
+    if (number == found[i] || (isnan(number) && isnan(found[i]))) continue;
+    if (!(fabs(number - found[i]) <= error)) return i;
+  }
+  return -1;
+}

@@ -1,0 +1,217 @@
+#include "tests/harness/trial.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "codegen/codegen.h"
+#include "passes/pipeline.h"
+
+static const char *messages_of(struct arena *arena, const struct diagnostics *diagnostics) {
+  const char *text = "";
+  for (int i = 0; i < diagnostics->messages.count; i++)
+    text = arena_format(arena, "%s%s", text, diagnostics->messages.items[i]);
+  return *text ? text : "a pass failed without a message";
+}
+
+static const char *run_passes(struct arena *arena, struct sample *sample, const char *pipeline,
+                              const struct target *target) {
+  struct pass_options options = {.pipeline = pipeline, .target = target, .verify = true};
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  return run_graph_passes(&sample->program, &options, diagnostics) ? NULL : messages_of(arena, diagnostics);
+}
+
+static const char *analyse(struct arena *arena, struct sample *sample, const struct precision *precision,
+                           struct bounded **outputs, struct bounded **states) {
+  *outputs = arena_new_array(arena, struct bounded, sample->graph->outputs.count);
+  *states = arena_new_array(arena, struct bounded, sample->contents.count);
+  return bound_errors(arena, sample, sample->graph, precision, *outputs, *states);
+}
+
+/* For each axis of `value` the stride of the axis of the same number in `other`: copies of a graph have axes of their own. */
+static bool match_axes(const struct value *value, const struct value *other, const int64_t *sizes, int64_t *strides) {
+  if (value->axis_count != other->axis_count) return false;
+  for (int i = 0; i < value->axis_count; i++) {
+    int64_t stride = 1;
+    bool found = false;
+    for (int j = other->axis_count - 1; j >= 0; j--) {
+      if (other->axes[j]->id == value->axes[i]->id) strides[i] = stride, found = true;
+      stride *= axis_length(other->axes[j], sizes);
+    }
+    if (!found) return false;
+  }
+  return true;
+}
+
+static const char *compare_output(struct arena *arena, const struct sample *sample, int number,
+                                  const struct value *value, const struct bounded *got, const struct value *other,
+                                  const struct bounded *expected) {
+  const char *name = sample->graph->outputs.items[number].name;
+  int64_t strides[MAX_AXES], counters[MAX_AXES] = {0}, at = 0;
+  if (!match_axes(value, other, sample->sizes, strides)) return arena_format(arena, "%s has other axes", name);
+  for (int64_t i = 0; i < got->count; i++) {
+    double x = got->numbers[i], y = expected->numbers[at], error = got->errors[i] + expected->errors[at];
+    bool near = isinf(error) || x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= error;
+    if (!near)
+      return arena_format(arena,
+                          "interpreted, %s[%lld] is %.17g and was %.17g before the passes, which may differ by %g",
+                          name, (long long)i, x, y, error);
+    for (int k = value->axis_count - 1; k >= 0; k--) {
+      at += strides[k];
+      if (++counters[k] < axis_length(value->axes[k], sample->sizes)) break;
+      at -= counters[k] * strides[k];
+      counters[k] = 0;
+    }
+  }
+  return NULL;
+}
+
+static const char *compare_graphs(struct arena *arena, const struct sample *sample, const struct bounded *outputs,
+                                  const struct bounded *states, const struct sample *flat,
+                                  const struct bounded *flat_outputs, const struct bounded *flat_states) {
+  for (int i = 0; i < sample->graph->outputs.count; i++) {
+    const char *wrong = compare_output(arena, sample, i, sample->graph->outputs.items[i].value, &outputs[i],
+                                       flat->graph->outputs.items[i].value, &flat_outputs[i]);
+    if (wrong) return wrong;
+  }
+  for (int i = 0; i < sample->contents.count; i++) {
+    if (!sample->contents.items[i].is_state) continue;
+    for (int64_t j = 0; j < states[i].count; j++) {
+      double x = states[i].numbers[j], y = flat_states[i].numbers[j],
+             error = states[i].errors[j] + flat_states[i].errors[j];
+      if (!isinf(error) && x != y && !(isnan(x) && isnan(y)) && !(fabs(x - y) <= error))
+        return arena_format(arena, "interpreted, state %s[%lld] becomes %.17g and %.17g before the passes",
+                            sample->contents.items[i].name, (long long)j, x, y);
+    }
+  }
+  return NULL;
+}
+
+/* A graph with calls and without gradients has a meaning before any pass. */
+static const char *compare_calls(struct arena *arena, struct expectation *expected) {
+  struct sample *called = sample_copy(arena, expected->sample);
+  struct environment environment = sample_environment(called);
+  environment.arena = arena;
+  int count = called->graph->outputs.count;
+  struct tensor *results = arena_new_array(arena, struct tensor, count);
+  const char *wrong = graph_interpret(called->graph, &environment, results, NULL);
+  if (wrong) return wrong;
+  for (int i = 0; i < count; i++) {
+    double *exact = arena_new_array(arena, double, expected->outputs[i].count);
+    struct bounded got = {expected->outputs[i].count, results[i].data, exact};
+    wrong = compare_output(arena, called, i, called->graph->outputs.items[i].value, &got,
+                           expected->flat->graph->outputs.items[i].value, &expected->outputs[i]);
+    if (wrong) return arena_format(arena, "with its calls: %s", wrong);
+  }
+  return NULL;
+}
+
+const char *expectation_new(struct arena *arena, struct sample *sample, struct expectation *expected) {
+  expected->sample = sample;
+  const char *wrong = graph_verify(arena, sample->graph, STAGE_LOWERED);
+  if (wrong) return arena_format(arena, "as made: %s", wrong);
+  expected->flat = sample_copy(arena, sample);
+  wrong = run_passes(arena, expected->flat, "none", target_find("reference"));
+  struct precision precision = precision_of(true, true);
+  if (!wrong) wrong = analyse(arena, expected->flat, &precision, &expected->outputs, &expected->states);
+  if (!wrong && sample->stage == STAGE_DIFFERENTIATED) wrong = compare_calls(arena, expected);
+  return wrong;
+}
+
+const char *trial_prepare(struct arena *arena, struct trial *trial) {
+  const struct expectation *expected = trial->expected;
+  struct sample *sample = trial->sample = sample_copy(arena, expected->sample);
+  const char *wrong = run_passes(arena, sample, trial->pipeline, trial->target);
+  if (wrong) return wrong;
+  struct bounded *outputs, *states;
+  struct precision precision = precision_of(true, true);
+  wrong = analyse(arena, sample, &precision, &outputs, &states);
+  if (!wrong)
+    wrong = compare_graphs(arena, sample, outputs, states, expected->flat, expected->outputs, expected->states);
+  if (wrong) return wrong;
+
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  struct pass_options options = {.pipeline = trial->pipeline, .target = trial->target, .verify = true};
+  trial->module = run_schedules(&sample->program, &options, diagnostics);
+  if (!trial->module || diagnostics->error_count) return messages_of(arena, diagnostics);
+  for (int i = 0; i < trial->module->functions.count; i++) {
+    wrong = function_verify(arena, trial->module->functions.items[i]);
+    if (wrong) return arena_format(arena, "%s: %s", trial->module->functions.items[i]->name, wrong);
+  }
+  const struct routine *routine = trial->module->routines.items[0];
+  wrong = check_plan(arena, trial->module, routine, trial->target->double_precision);
+  if (wrong) return wrong;
+  struct pipeline pipeline;
+  pipeline_parse(&sample->program, &options, diagnostics, &pipeline);
+  precision = precision_of(trial->target->double_precision, pipeline_class(&pipeline) != PASS_EXACT);
+  return analyse(arena, sample, &precision, &trial->outputs, &trial->states);
+}
+
+static const char *compare_found(struct arena *arena, struct trial *trial, const char *what, const char *name,
+                                 const struct bounded *bounded, const double *found) {
+  trial->checked += bounded->count;
+  int64_t broken = bound_broken(bounded, found, &trial->open);
+  if (broken < 0) return NULL;
+  return arena_format(arena, "compiled, %s%s[%lld] is %.9g and should be %.9g, from which it may differ by %.3g", what,
+                      name, (long long)broken, found[broken], bounded->numbers[broken], bounded->errors[broken]);
+}
+
+const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled) {
+  struct sample *sample = trial->sample;
+  struct found found;
+  const char *wrong = run_compiled_sample(arena, sample, trial->module, trial->module->routines.items[0], compiled,
+                                          trial->target->double_precision, &found);
+  for (int i = 0; !wrong && i < sample->graph->outputs.count; i++)
+    wrong = compare_found(arena, trial, "", sample->graph->outputs.items[i].name, &trial->outputs[i], found.outputs[i]);
+  for (int i = 0; !wrong && i < sample->contents.count; i++)
+    if (sample->contents.items[i].is_state)
+      wrong = compare_found(arena, trial, "state ", sample->contents.items[i].name, &trial->states[i], found.states[i]);
+  return wrong;
+}
+
+struct trial_set *trial_set_new(struct arena *arena) {
+  struct trial_set *set = arena_new_struct(arena, struct trial_set);
+  set->arena = arena;
+  for (int i = 0; target_at(i); i++) {
+    if (!target_runs_here(target_at(i))) continue;
+    if (set->target_count == MAX_TARGETS) bug("too many targets");
+    set->batches[set->target_count] = batch_new(arena, target_at(i));
+    set->targets[set->target_count++] = target_at(i);
+  }
+  return set;
+}
+
+static int target_number(const struct trial_set *set, const struct target *target) {
+  for (int i = 0; i < set->target_count; i++)
+    if (set->targets[i] == target) return i;
+  bug("this machine does not run %s", target->name);
+}
+
+struct trial *trial_set_add(struct trial_set *set, const struct expectation *expected, const char *pipeline,
+                            const struct target *target) {
+  struct trial *trial = arena_new_struct(set->arena, struct trial);
+  *trial = (struct trial){.expected = expected, .pipeline = pipeline, .target = target};
+  trial->wrong = trial_prepare(set->arena, trial);
+  if (!trial->wrong) trial->number = batch_add(set->batches[target_number(set, target)], trial->module);
+  array_push(set->arena, &set->trials, trial);
+  return trial;
+}
+
+static bool check_target(struct trial_set *set, int target, const char *compiler, int level) {
+  int functions;
+  const char *source = batch_source(set->batches[target], &functions);
+  struct library *library = compile_library(set->arena, source, compiler, level);
+  set->functions += functions;
+  for (int i = 0; i < set->trials.count && library; i++) {
+    struct trial *trial = set->trials.items[i];
+    if (trial->wrong || trial->target != set->targets[target]) continue;
+    trial->wrong = trial_check(set->arena, trial, batch_routine(set->arena, library, trial->number));
+  }
+  if (library) library_close(library);
+  return library != NULL;
+}
+
+const struct target *trial_set_run(struct trial_set *set, const char *compiler, int level) {
+  for (int i = 0; i < set->target_count; i++)
+    if (!check_target(set, i, compiler, level)) return set->targets[i];
+  return NULL;
+}

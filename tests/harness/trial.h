@@ -1,0 +1,59 @@
+/* One random graph under one pipeline for one target: what the passes make of it against the graph as it was, both interpreted, and
+   the C that comes out of it against the interpreter on the same graph. Each comparison has its own error analysis on both sides
+   (error_bound.h): after a pass the interpreter may be as far off as the roundings of both graphs are, and a program as far as
+   roundings in its precision, in any order of sums where a pass is of the class `reassociates`. */
+#ifndef TESTS_HARNESS_TRIAL_H
+#define TESTS_HARNESS_TRIAL_H
+
+#include "ir/target.h"
+#include "tests/harness/batch.h"
+#include "tests/harness/error_bound.h"
+#include "tests/harness/sample_text.h"
+
+/* What all variants of a sample are compared with: the graph after the passes that no pipeline is without. */
+struct expectation {
+  struct sample *sample; /* as it was made */
+  struct sample *flat;
+  struct bounded *outputs, *states;
+};
+
+struct trial {
+  const struct expectation *expected;
+  const char *pipeline;
+  const struct target *target;
+  struct sample *sample; /* a copy, whose graph went through the passes */
+  struct module *module;
+  struct bounded *outputs, *states; /* of the program */
+  int64_t checked, open; /* elements compared, and those without a bound */
+  const char *wrong; /* NULL while all is well */
+  int number; /* of its routine in its target's batch */
+};
+
+/* Both return NULL, or what is wrong: a pass that fails or leaves a wrong graph, or an interpreter that gives something else
+   afterwards. A sample that the interpreter refuses is wrong too. */
+const char *expectation_new(struct arena *arena, struct sample *sample, struct expectation *expected);
+const char *trial_prepare(struct arena *arena, struct trial *trial);
+/* The compiled routine against the bounds. */
+const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled);
+
+/* Trials that are compiled together: one translation unit for each target. */
+enum { MAX_TARGETS = 8 };
+
+struct trial_set {
+  struct arena *arena;
+  const struct target *targets[MAX_TARGETS]; /* that this machine runs */
+  int target_count;
+  struct batch *batches[MAX_TARGETS];
+  ARRAY(struct trial *) trials;
+  int functions; /* compiled */
+};
+
+struct trial_set *trial_set_new(struct arena *arena);
+/* A trial that is prepared; what is wrong already stands in its `wrong`. */
+struct trial *trial_set_add(struct trial_set *set, const struct expectation *expected, const char *pipeline,
+                            const struct target *target);
+/* Compiles all (compile.h says what `compiler` is), runs and checks those that are well so far, and sets `wrong` of those that fail.
+   NULL, or a target whose source does not compile. */
+const struct target *trial_set_run(struct trial_set *set, const char *compiler, int level);
+
+#endif
