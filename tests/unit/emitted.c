@@ -7,7 +7,7 @@
 enum { EACH = 6 };
 
 int main(void) {
-  static const char *const pipelines[] = {"none", "none,fuse", "default"};
+  static const char *const pipelines[] = {"none", "none, fuse", "default"};
   static const int flags[] = {0, SAMPLE_SIZES};
   struct arena *arena = arena_new();
   struct trial_set *set = trial_set_new(arena);

@@ -28,13 +28,32 @@ static uint64_t draw(uint64_t *state) {
   return x ^ (x >> 31);
 }
 
+/* One of the ends of the parameter's range, or near the lower one, where the shapes of these graphs are, or anything. */
+static int random_setting(const struct parameter_facts *parameter, uint64_t *state) {
+  int64_t room = (int64_t)parameter->most - parameter->least + 1;
+  switch (draw(state) % 4) {
+    case 0:
+      return parameter->least;
+    case 1:
+      return draw(state) % 2 ? parameter->most : parameter->usual;
+    case 2:
+      return parameter->least + (int)(draw(state) % (uint64_t)(room < 10 ? room : 10));
+    default:
+      return parameter->least + (int)(draw(state) % (uint64_t)room);
+  }
+}
+
 static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   const char *text = "none";
-  for (int i = 0; i < PASS_COUNT; i++) {
-    if (pass_facts[i].when == PASS_ALWAYS || draw(state) % 2) continue;
-    text = arena_format(arena, "%s,%s", text, pass_facts[i].name);
-    if (*pass_facts[i].parameters && draw(state) % 2)
-      text = arena_format(arena, "%s(%d)", text, (int)(draw(state) % 4));
+  for (int pass = 0; pass < PASS_COUNT; pass++) {
+    if (pass_facts[pass].when == PASS_ALWAYS || draw(state) % 2) continue;
+    const char *settings = "";
+    for (int i = 0; i < PARAMETER_COUNT; i++)
+      if ((int)parameter_facts[i].pass == pass && draw(state) % 3 == 0)
+        settings = arena_format(arena, "%s%s%s = %d", settings, *settings ? ", " : "", parameter_facts[i].name,
+                                random_setting(&parameter_facts[i], state));
+    text = arena_format(arena, "%s, %s", text, pass_facts[pass].name);
+    if (*settings) text = arena_format(arena, "%s(%s)", text, settings);
   }
   return text;
 }
@@ -65,7 +84,7 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
   trial_set_add(set, expected, "none", first);
   for (int i = 0; i < PASS_COUNT; i++)
     if (pass_facts[i].when != PASS_ALWAYS)
-      trial_set_add(set, expected, arena_format(arena, "none,%s", pass_facts[i].name), first);
+      trial_set_add(set, expected, arena_format(arena, "none, %s", pass_facts[i].name), first);
   trial_set_add(set, expected, "default", second);
   trial_set_add(set, expected, random_pipeline(arena, &state), second);
 }
