@@ -19,13 +19,17 @@ struct options {
   const char *graph;    /* --graph */
   const char *compiler; /* --cc */
   bool verbose;
-  bool assembly_only;
   ARRAY(struct define) defines;
   ARRAY(const char *) dumps;
   struct frontend_options frontend;
   struct pass_options passes;
   struct emit_options emission; /* build: with bench; emit: --bench */
-  char **rest; /* interpret: the program's own verb and arguments */
+  int level;           /* -O0 to -O3 */
+  bool debug;          /* -g */
+  const char *march;   /* -march= */
+  bool no_cache;       /* --no-cache */
+  const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
+  char **rest; /* interpret, run: the program's own verb and arguments */
   int rest_count;
 };
 
@@ -43,6 +47,7 @@ int verb_emit(struct options *options);
 int verb_check(struct options *options);
 int verb_show(struct options *options);
 int verb_interpret(struct options *options);
+int verb_run(struct options *options);
 
 /* Fills `options` from the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);

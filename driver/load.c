@@ -5,8 +5,30 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Drops the graphs that a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
+static void keep_for_verb(struct program *program, const char *verb) {
+  static const struct {
+    const char *verb, *graph, *others;
+  } rows[] = {
+      {"train", "train", "accumulate evaluate synthesize"},
+      {"eval", "evaluate", "synthesize"},
+      {"generate", "step", "prepare"},
+      {"predict", "predict", "synthesize"},
+  };
+  for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+    if (!verb || strcmp(verb, rows[row].verb) != 0) continue;
+    bool has_verb = false;
+    struct graph **graph;
+    for (int i = 0; (graph = program_graph(program, i)) != NULL; i++)
+      if (*graph && !strcmp((*graph)->name, rows[row].graph)) has_verb = true;
+    for (int i = 0; has_verb && (graph = program_graph(program, i)) != NULL; i++)
+      if (*graph && strcmp((*graph)->name, rows[row].graph) != 0 && !strstr(rows[row].others, (*graph)->name)) *graph = NULL;
+  }
+}
+
 struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
   struct program *program = lower_spec(options->arena, options->spec, &options->frontend, diagnostics);
+  if (program) keep_for_verb(program, options->only_verb);
   if (program && !run_graph_passes(program, &options->passes, diagnostics)) program = NULL;
   if (!program || diagnostics->error_count) {
     diagnostics_print(diagnostics, stderr);

@@ -9,7 +9,7 @@
 static const struct option {
   char letter;
   bool has_short;
-  const char *name;  /* without the two dashes */
+  const char *name;  /* without the two dashes; one that begins with a dash is spelled so, its value right behind it, as compilers do */
   const char *value; /* what its value is called, or NULL */
   const char *help;
 } option_rows[] = {
@@ -22,6 +22,10 @@ static const struct option {
     {'s', false, "stage", "NAME", "ast, tensor, loops, c, or passes (which passes there are, or a spec's)"},
     {'g', false, "graph", "NAME", "only this graph: train, accumulate, evaluate, predict, prepare, step, synthesize"},
     {'c', false, "cc", "COMMAND", "the C compiler (default: $CC, else cc)"},
+    {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
+    {'G', false, "-g", NULL, "symbols for debuggers"},
+    {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
+    {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print how long each pass took"},
     {'a', false, "dump-after", "PASS", "print the graphs after this pass"},
@@ -41,8 +45,9 @@ void verb_help(FILE *file, const struct verb *verb) {
     if (!takes(verb, option)) continue;
     char spelled[64];
     int length = option->has_short ? snprintf(spelled, sizeof spelled, "-%c, ", option->letter) : 0;
-    snprintf(spelled + length, sizeof spelled - (size_t)length, "--%s%s%s", option->name, option->value ? "=" : "",
-             option->value ? option->value : "");
+    bool as_compilers = option->name[0] == '-';
+    snprintf(spelled + length, sizeof spelled - (size_t)length, "%s%s%s%s", as_compilers ? "" : "--", option->name,
+             option->value && !as_compilers ? "=" : "", option->value ? option->value : "");
     fprintf(file, "  %-28s %s\n", spelled, option->help);
   }
   if (strchr(verb->options, 'p')) {
@@ -100,6 +105,14 @@ static int apply(struct options *options, const struct option *option, const cha
     case 's': options->stage = value; break;
     case 'g': options->graph = value; break;
     case 'c': options->compiler = value; break;
+    case 'O':
+      if (!*value || strspn(value, "0123") != 1 || value[1])
+        return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));
+      options->level = *value - '0';
+      break;
+    case 'G': options->debug = true; break;
+    case 'M': options->march = value; break;
+    case 'n': options->no_cache = true; break;
     case 'v': options->verbose = true; break;
     case 'T': options->passes.time = true; break;
     case 'a': options->passes.dump_after = value; break;
@@ -113,6 +126,13 @@ static int apply(struct options *options, const struct option *option, const cha
 static const struct option *spelled(const char *argument, const char **value) {
   *value = NULL;
   if (argument[1] != '-') {
+    for (int i = 0; i < OPTION_COUNT; i++) {
+      const struct option *option = &option_rows[i];
+      size_t length = strlen(option->name);
+      if (option->name[0] != '-' || strncmp(argument, option->name, length) != 0) continue;
+      if (option->value) *value = argument + length;
+      if (option->value || !argument[length]) return option;
+    }
     for (int i = 0; i < OPTION_COUNT; i++)
       if (option_rows[i].has_short && option_rows[i].letter == argument[1]) {
         if (argument[2]) *value = argument + 2;
@@ -129,7 +149,7 @@ static int unknown_option(const struct options *options, const char *argument) {
   const char *names[OPTION_COUNT];
   int count = 0;
   for (int i = 0; i < OPTION_COUNT; i++)
-    if (takes(options->verb, &option_rows[i])) names[count++] = option_rows[i].name;
+    if (takes(options->verb, &option_rows[i]) && option_rows[i].name[0] != '-') names[count++] = option_rows[i].name;
   size_t length = strcspn(argument, "=");
   const char *bare = arena_copy(options->arena, argument, length);
   const char *word = bare + strspn(bare, "-"), *closest = closest_name(word, names, count);
@@ -143,6 +163,7 @@ static int unknown_option(const struct options *options, const char *argument) {
 
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
+  options->level = 2;
   const char *library = getenv("LAMELLA_LIBRARY");
   options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
   for (int i = 0; i < count; i++) {
@@ -152,7 +173,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
         options->spec = argument;
         continue;
       }
-      if (!strcmp(verb->name, "interpret")) { /* what follows is the program's */
+      if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */
         options->rest = arguments + i;
         options->rest_count = count - i;
         break;

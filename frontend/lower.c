@@ -48,6 +48,7 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
       if (!strcmp(lowering->files.items[j]->path, places[i])) return lowering->files.items[j];
     const struct source *source = source_read(arena, places[i]);
     if (source) return load_file(lowering, source);
+    array_push(arena, &lowering->program->files, (struct spec_file){places[i], NULL});
     if (errno != ENOENT && errno != ENOTDIR) {
       fail(lowering, name.span, "%s cannot be read: %s", places[i], strerror(errno));
       return NULL;
@@ -77,6 +78,7 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
   struct file *file = arena_new_struct(lowering->arena, struct file);
   file->path = source->path;
   file->folder = folder_of(lowering->arena, source->path);
+  array_push(lowering->arena, &lowering->program->files, (struct spec_file){source->path, source});
   array_push(lowering->arena, &lowering->files, file); /* before what it uses, so that a circle of uses ends */
   file->tree = parse_source(lowering->arena, source, lowering->diagnostics);
   if (!file->tree) {

@@ -5,6 +5,12 @@
 
 #include "ir/tensor.h"
 
+/* `source` is NULL where there is no such file. */
+struct spec_file {
+  const char *path;
+  const struct source *source;
+};
+
 /* Graph inputs that every run supplies besides the data's columns, by name and shape:
      "step"     real, no axes: 1 in the first step of training; 0 in evaluation, prediction and synthesis
      "steps"    real, no axes: how many steps the run has in all
@@ -25,6 +31,7 @@
      synthesize  makes a synthetic data set whole: one output for each column, with axis `example`.  */
 struct program {
   struct arena *arena;
+  ARRAY(struct spec_file) files; /* every file that the frontend asked for, the spec first */
   const char *name;  /* of the spec's file, without directory and .lam, as a C identifier */
   const char *model; /* of the model */
   int next_axis;

@@ -1,6 +1,8 @@
 /* C text to an object, by Clang's own classes: the only C++ of the project, since Clang's C API cannot generate code. */
 #include "codegen/jit/parts.h"
 
+#include <dlfcn.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -19,6 +21,7 @@
 #include <clang/Frontend/TextDiagnosticPrinter.h>
 #include <clang/Lex/PreprocessorOptions.h>
 #include <clang/Serialization/ASTWriter.h>
+#include <llvm/Support/FileSystem.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/VirtualFileSystem.h>
 #include <llvm/TargetParser/Host.h>
@@ -109,36 +112,78 @@ bool run(const Words &options, FileSystem files, Diagnosis &diagnosis, clang::Fr
   return instance.ExecuteAction(action) && !instance.getDiagnostics().hasErrorOccurred();
 }
 
+/* The driver's options that a source asks for. */
+Words driver_options(const jit_source &source) {
+  Words arguments{"-std=c11", "-O" + std::to_string(source.level), "-fPIC", "-D_POSIX_C_SOURCE=200809L"};
+  if (source.debug) arguments.push_back("-g");
+  if (source.openmp) arguments.push_back("-fopenmp");
+  if (source.sanitize) arguments.insert(arguments.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"});
+  if (source.march) arguments.push_back(std::string("-march=") + source.march);
+  arguments.insert(arguments.end(), source.arguments, source.arguments + source.argument_count);
+  return arguments;
+}
+
 /* Headers of intrinsics by the options that they were parsed with. */
 class Headers {
  public:
+  using Text = std::shared_ptr<const std::string>;
+
   /* NULL where it cannot be made; the text then includes them itself. */
-  std::shared_ptr<const std::string> find(const Words &arguments) {
-    std::string key;
-    for (const std::string &argument : arguments) key += argument + '\n';
+  Text find(const Words &arguments, cache *store) {
+    /* The headers themselves have no part in the key, but for what stands for their packages. */
+    hash key = hash_text({{0, 0}}, clang::getClangFullVersion().c_str());
+    for (const std::string &argument : arguments) key = hash_text(key, argument.c_str());
+    llvm::sys::fs::file_status status;
+    if (!llvm::sys::fs::status("/usr/include/stdlib.h", status))
+      key = hash_number(key, status.getLastModificationTime().time_since_epoch().count());
     std::lock_guard<std::mutex> lock(mutex);
-    auto [place, is_new] = made.try_emplace(key);
-    if (is_new) place->second = make(arguments);
+    auto [place, is_new] = made.try_emplace({key.words[0], key.words[1]});
+    if (is_new) place->second = make(arguments, key, store);
     return place->second;
   }
 
  private:
-  std::shared_ptr<const std::string> make(Words arguments) {
+  Text make(Words arguments, hash key, cache *store) {
+    size_t size;
+    if (char *bytes = cache_read(store, key, &size)) {
+      Text text = std::make_shared<const std::string>(bytes, size);
+      free(bytes);
+      return text;
+    }
     auto memory = make_memory();
     add_header(*memory);
     FileSystem files = overlay(memory);
     Diagnosis diagnosis;
-    arguments.insert(arguments.end(), {"-c", HEADER});
-    arguments.insert(arguments.begin(), {"-x", "c"});
+    arguments.insert(arguments.end(), {"-x", "c", "-c", HEADER});
     Words options = compiler_options(arguments, files, diagnosis);
     PrecompileAction action;
     if (options.empty() || !run(options, files, diagnosis, action, false) || !action.buffer->IsComplete) return nullptr;
+    cache_write(store, key, action.buffer->Data.data(), action.buffer->Data.size());
     return std::make_shared<const std::string>(action.buffer->Data.data(), action.buffer->Data.size());
   }
 
   std::mutex mutex;
-  std::map<std::string, std::shared_ptr<const std::string>> made;
+  std::map<std::pair<uint64_t, uint64_t>, Text> made;
 };
+
+Headers &headers() {
+  static Headers the_headers;
+  return the_headers;
+}
+
+void initialize() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
+  });
+}
+
+void prepare(const jit_source *source) {
+  initialize();
+  headers().find(driver_options(*source), source->cache);
+}
 
 bool fail(char **message, const std::string &text) {
   *message = strdup(text.c_str());
@@ -146,32 +191,18 @@ bool fail(char **message, const std::string &text) {
 }
 
 bool compile(const jit_source *source, jit_object *object, char **message) {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-    llvm::InitializeNativeTargetAsmParser();
-  });
-  static Headers headers;
-
-  Words arguments{"-std=c11", "-O" + std::to_string(source->level), "-fPIC"};
-  if (source->debug) arguments.push_back("-g");
-  if (source->openmp) arguments.push_back("-fopenmp");
-  if (source->sanitize)
-    arguments.insert(arguments.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"});
-  if (source->march) arguments.push_back(std::string("-march=") + source->march);
-  for (int i = 0; i < source->argument_count; i++) arguments.push_back(source->arguments[i]);
-  bool posix = strstr(source->main.text, "_POSIX_C_SOURCE") != nullptr;
-  if (posix) arguments.push_back("-D_POSIX_C_SOURCE=200809L");
-
+  initialize();
+  Words arguments = driver_options(*source);
   auto memory = make_memory();
   memory->addFile(source->main.path, 0, llvm::MemoryBuffer::getMemBuffer(source->main.text));
   for (int i = 0; i < source->file_count; i++)
     memory->addFile(source->files[i].path, 0, llvm::MemoryBuffer::getMemBuffer(source->files[i].text));
-  std::shared_ptr<const std::string> header;
-  if (strstr(source->main.text, "#include <immintrin.h>")) header = headers.find(arguments);
-  if (header)
-    add_header(*memory), memory->addFile(PRECOMPILED, 0, llvm::MemoryBuffer::getMemBuffer(*header, "", false));
+  Headers::Text header;
+  if (strstr(source->main.text, "#include <immintrin.h>")) header = headers().find(arguments, source->cache);
+  if (header) {
+    add_header(*memory);
+    memory->addFile(PRECOMPILED, 0, llvm::MemoryBuffer::getMemBuffer(*header, "", false));
+  }
   FileSystem files = overlay(memory);
 
   Diagnosis diagnosis;
@@ -194,6 +225,17 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
   return true;
 }
 
+const char *version() {
+  static const std::string text = clang::getClangFullVersion();
+  return text.c_str();
+}
+
+const char *library() {
+  Dl_info about;
+  return dladdr(reinterpret_cast<void *>(&clang::getClangFullVersion), &about) && about.dli_fname ? about.dli_fname
+                                                                                                  : "";
+}
+
 }  // namespace
 
-const clang_part lamella_clang_part = {"Clang " CLANG_VERSION_STRING, compile};
+const clang_part lamella_clang_part = {version, library, prepare, compile};

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The text as memory of its own. */
@@ -22,38 +23,40 @@ struct part {
   pthread_once_t once;
 };
 
-static void *open_in(const char *folder, size_t length, const char *between, const char *file) {
-  char path[4096];
-  if (snprintf(path, sizeof path, "%.*s%s/%s", (int)length, folder, between, file) >= (int)sizeof path) return NULL;
-  return access(path, F_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+enum { PATH_SIZE = 4096 };
+
+/* The folder of this executable, without a slash at its end; false where it is not known. */
+static bool own_folder(char *path) {
+  ssize_t length = readlink("/proc/self/exe", path, PATH_SIZE);
+  if (length <= 0 || length >= PATH_SIZE) return false;
+  while (length > 0 && path[length - 1] != '/') length--;
+  if (length > 0) path[length - 1] = 0;
+  return length > 0;
 }
 
-/* The folder of this executable; 0 where it is not known. */
-static size_t own_folder(char *path, size_t size) {
-  ssize_t length = readlink("/proc/self/exe", path, size);
-  if (length <= 0 || (size_t)length >= size) return 0;
-  while (length > 0 && path[length - 1] != '/') length--;
-  return length > 0 ? (size_t)length - 1 : 0;
+/* Where the shared object `file` is. */
+static bool find_file(const char *file, char *path) {
+  const char *named = getenv("LAMELLA_JIT");
+  if (named) return snprintf(path, PATH_SIZE, "%s/%s", named, file) < PATH_SIZE && access(path, F_OK) == 0;
+  static const char *const places[] = {"", "/../lib/lamella", "/../..", NULL}; /* the last: from build/tests/unit */
+  char folder[PATH_SIZE];
+  if (!own_folder(folder)) return false;
+  for (int i = 0; places[i]; i++)
+    if (snprintf(path, PATH_SIZE, "%s%s/%s", folder, places[i], file) < PATH_SIZE && access(path, F_OK) == 0)
+      return true;
+  return false;
 }
 
 static void part_load(struct part *part) {
-  const char *named = getenv("LAMELLA_JIT");
-  void *handle = NULL;
-  dlerror();
-  if (named) {
-    handle = open_in(named, strlen(named), "", part->file);
+  char path[PATH_SIZE], text[PATH_SIZE + 1024];
+  if (!find_file(part->file, path)) {
+    snprintf(text, sizeof text, "%s is not there: this Lamella was built without LLVM 19", part->file);
   } else {
-    char path[4096];
-    size_t length = own_folder(path, sizeof path);
-    static const char *const places[] = {"", "/../lib/lamella", "/../..", NULL}; /* the last: build/tests/unit */
-    for (int i = 0; places[i] && !handle; i++) handle = open_in(path, length, places[i], part->file);
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (handle) part->loaded = dlsym(handle, part->symbol);
+    if (part->loaded) return;
+    snprintf(text, sizeof text, "cannot load %s: %s", part->file, dlerror());
   }
-  const char *problem = handle ? NULL : dlerror();
-  if (handle) part->loaded = dlsym(handle, part->symbol);
-  if (part->loaded) return;
-  char text[1024];
-  snprintf(text, sizeof text, problem ? "cannot load %s: %s" : "%s is not there: Lamella was built without LLVM 19",
-           part->file, problem);
   part->problem = copy_text(text);
 }
 
@@ -80,12 +83,56 @@ bool jit_can_load(char **message) { return need_load(message) != NULL; }
 
 const char *jit_compiler_version(void) {
   const struct clang_part *clang = need_clang(NULL);
-  return clang ? clang->version : NULL;
+  return clang ? clang->version() : NULL;
+}
+
+const char *jit_compiler_file(void) {
+  const struct clang_part *clang = need_clang(NULL);
+  return clang ? clang->library() : NULL;
+}
+
+static struct hash hash_stamp(struct hash seed, const char *path) {
+  struct stat about = {0};
+  if (stat(path, &about) != 0) about = (struct stat){0};
+  const int64_t stamp[] = {(int64_t)about.st_dev, (int64_t)about.st_ino, about.st_size, about.st_mtim.tv_sec,
+                           about.st_mtim.tv_nsec};
+  return hash_bytes(hash_text(seed, path), stamp, sizeof stamp);
+}
+
+struct hash jit_identity(void) {
+  struct hash hash = hash_stamp((struct hash){{0}}, "/proc/self/exe");
+  const char *const files[] = {clang_part.file, load_part.file};
+  char path[PATH_SIZE];
+  for (int i = 0; i < 2; i++) hash = find_file(files[i], path) ? hash_stamp(hash, path) : hash_text(hash, NULL);
+  return hash;
+}
+
+static struct hash source_key(const struct clang_part *clang, const struct jit_source *source) {
+  struct hash hash = hash_text((struct hash){{0}}, clang->version());
+  hash = hash_text(hash_text(hash, source->main.path), source->main.text);
+  for (int i = 0; i < source->file_count; i++)
+    hash = hash_text(hash_text(hash, source->files[i].path), source->files[i].text);
+  const int64_t numbers[] = {source->file_count, source->output,   source->level,         source->debug,
+                             source->openmp,     source->sanitize, source->argument_count};
+  hash = hash_text(hash_bytes(hash, numbers, sizeof numbers), source->march);
+  for (int i = 0; i < source->argument_count; i++) hash = hash_text(hash, source->arguments[i]);
+  return hash;
+}
+
+void jit_prepare(const struct jit_source *source) {
+  const struct clang_part *clang = need_clang(NULL);
+  if (clang) clang->prepare(source);
 }
 
 bool jit_compile(const struct jit_source *source, struct jit_object *object, char **message) {
   const struct clang_part *clang = need_clang(message);
-  return clang && clang->compile(source, object, message);
+  if (!clang) return false;
+  object->key = source_key(clang, source);
+  object->bytes = cache_read(source->cache, object->key, &object->size);
+  if (object->bytes) return true;
+  if (!clang->compile(source, object, message)) return false;
+  cache_write(source->cache, object->key, object->bytes, object->size);
+  return true;
 }
 
 void jit_object_free(struct jit_object *object) {

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "codegen/jit/cache.h"
+
 /* A file that exists in memory only. */
 struct jit_file {
   const char *path; /* as an #include "..." or a message spells it */
@@ -31,20 +33,30 @@ struct jit_source {
   const char *march; /* -march=, or NULL */
   const char *const *arguments; /* more of the compiler's: "-DNAME" */
   int argument_count;
+  struct cache *cache; /* for the object and for intrinsic headers; NULL: none */
 };
 
 /* What was compiled: an ELF file, or assembly as text. */
 struct jit_object {
   char *bytes;
   size_t size;
+  struct hash key; /* of all that it depends on, the compiler included: that of the cache's entry */
 };
 
 /* Whether Clang, and whether the loader, can be loaded. */
 bool jit_can_compile(char **message);
 bool jit_can_load(char **message);
 
-/* "Clang 19.1.7": a part of the keys of caches; NULL where Clang cannot be loaded. */
+/* What Clang calls itself, such as "Debian clang version 19.1.7 (3~deb12u1)", and the file of its library; NULL where it cannot be
+   loaded. */
 const char *jit_compiler_version(void);
+const char *jit_compiler_file(void);
+/* This executable and the shared objects, as they are on disk: changes when any of them does. Loads none of them. */
+struct hash jit_identity(void);
+
+/* Loads Clang and the intrinsic headers that jit_compile would want for such a source, whose text is not known yet: to be called by a
+   thread while another makes the text. */
+void jit_prepare(const struct jit_source *source);
 
 /* Compiles one text. Intrinsic headers are parsed once per process and set of options, so a call costs what the text itself costs.
    A warning is no error; what the compiler says is the message when it fails. */

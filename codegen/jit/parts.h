@@ -10,7 +10,9 @@ extern "C" {
 
 /* liblamella-clang.so */
 struct clang_part {
-  const char *version;
+  const char *(*version)(void);
+  const char *(*library)(void); /* the file of Clang's libraries; "" where unknown */
+  void (*prepare)(const struct jit_source *source);
   bool (*compile)(const struct jit_source *source, struct jit_object *object, char **message);
 };
 extern const struct clang_part lamella_clang_part;

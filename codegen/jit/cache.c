@@ -1,0 +1,246 @@
+#include "codegen/jit/cache.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* --- Hashing ------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t rotate(uint64_t x, int bits) { return x << bits | x >> (64 - bits); }
+
+static uint64_t finish(uint64_t x) {
+  x = (x ^ x >> 33) * 0xff51afd7ed558ccdu;
+  x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53u;
+  return x ^ x >> 33;
+}
+
+struct hash hash_bytes(struct hash seed, const void *bytes, size_t size) {
+  const uint64_t c1 = 0x87c37b91114253d5u, c2 = 0x4cf5ad432745937fu;
+  uint64_t h1 = seed.words[0], h2 = seed.words[1];
+  for (size_t at = 0; at < size; at += 16) {
+    uint64_t k[2] = {0, 0};
+    size_t rest = size - at;
+    memcpy(k, (const char *)bytes + at, rest < 16 ? rest : 16);
+    h1 ^= rotate(k[0] * c1, 31) * c2;
+    if (rest < 16) {
+      h2 ^= rotate(k[1] * c2, 33) * c1;
+      break;
+    }
+    h1 = (rotate(h1, 27) + h2) * 5 + 0x52dce729;
+    h2 ^= rotate(k[1] * c2, 33) * c1;
+    h2 = (rotate(h2, 31) + h1) * 5 + 0x38495ab5;
+  }
+  h1 ^= size, h2 ^= size;
+  h1 += h2, h2 += h1;
+  h1 = finish(h1), h2 = finish(h2);
+  h1 += h2, h2 += h1;
+  return (struct hash){{h1, h2}};
+}
+
+struct hash hash_text(struct hash seed, const char *text) {
+  return text ? hash_bytes(seed, text, strlen(text) + 1) : hash_bytes(seed, "none", 4);
+}
+
+struct hash hash_number(struct hash seed, int64_t number) {
+  return hash_bytes(seed, &number, sizeof number);
+}
+
+/* --- The folder --------------------------------------------------------------------------------------------------------- */
+
+enum { FOLDER_SIZE = 3072, PATH_SIZE = 3200, STALE_SECONDS = 3600 };
+
+struct cache {
+  char folder[FOLDER_SIZE];
+  int64_t limit;
+};
+
+/* Makes `path` and the folders above it. */
+static bool make_folders(const char *path) {
+  char copy[FOLDER_SIZE];
+  snprintf(copy, sizeof copy, "%s", path);
+  for (char *at = copy + 1; *at; at++) {
+    if (*at != '/') continue;
+    *at = 0;
+    if (mkdir(copy, 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES) return false;
+    *at = '/';
+  }
+  return mkdir(copy, 0700) == 0 || errno == EEXIST;
+}
+
+static bool default_folder(char *path, size_t size) {
+  const char *named = getenv("LAMELLA_CACHE"), *user = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  int length = 0;
+  if (named && *named)
+    length = snprintf(path, size, "%s", named);
+  else if (user && *user == '/') /* its specification: relative paths are to be ignored */
+    length = snprintf(path, size, "%s/lamella", user);
+  else if (home && *home == '/')
+    length = snprintf(path, size, "%s/.cache/lamella", home);
+  return length > 0 && (size_t)length < size;
+}
+
+struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_t size) {
+  struct cache *cache = calloc(1, sizeof *cache);
+  if (!cache) abort();
+  cache->limit = limit ? limit : (int64_t)512 << 20;
+  struct stat about;
+  if (folder ? (size_t)snprintf(cache->folder, FOLDER_SIZE, "%s", folder) >= FOLDER_SIZE
+             : !default_folder(cache->folder, FOLDER_SIZE))
+    snprintf(problem, size, "there is no home for it");
+  else if (!make_folders(cache->folder) || stat(cache->folder, &about) != 0)
+    snprintf(problem, size, "%s: %s", cache->folder, strerror(errno));
+  else if (!S_ISDIR(about.st_mode))
+    snprintf(problem, size, "%s is no folder", cache->folder);
+  else if (about.st_uid != geteuid() || about.st_mode & (S_IWGRP | S_IWOTH)) /* others could plant code there */
+    snprintf(problem, size, "%s can be written by others", cache->folder);
+  else
+    return cache;
+  free(cache);
+  return NULL;
+}
+
+void cache_close(struct cache *cache) { free(cache); }
+const char *cache_folder(const struct cache *cache) { return cache->folder; }
+
+/* --- Entries ------------------------------------------------------------------------------------------------------------ */
+
+struct entry_head {
+  char magic[8];
+  struct hash key, checksum; /* of the bytes that follow */
+  uint64_t size;
+};
+static const char magic[8] = "lamella1";
+
+static void entry_path(const struct cache *cache, struct hash key, char *path, size_t size) {
+  snprintf(path, size, "%s/%016" PRIx64 "%016" PRIx64, cache->folder, key.words[0], key.words[1]);
+}
+
+static bool read_whole(int file, void *bytes, size_t size) {
+  for (size_t done = 0; done < size;) {
+    ssize_t got = read(file, (char *)bytes + done, size - done);
+    if (got == 0 || (got < 0 && errno != EINTR)) return false;
+    if (got > 0) done += (size_t)got;
+  }
+  return true;
+}
+
+static bool write_whole(int file, const void *bytes, size_t size) {
+  for (size_t done = 0; done < size;) {
+    ssize_t written = write(file, (const char *)bytes + done, size - done);
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) done += (size_t)written;
+  }
+  return true;
+}
+
+/* The bytes behind a head that fits key and file. */
+static char *read_entry(int file, struct hash key, size_t *size) {
+  struct entry_head head;
+  struct stat about;
+  if (!read_whole(file, &head, sizeof head) || memcmp(head.magic, magic, sizeof magic) != 0 ||
+      memcmp(&head.key, &key, sizeof key) != 0 || fstat(file, &about) != 0 ||
+      head.size != (uint64_t)about.st_size - sizeof head)
+    return NULL;
+  char *bytes = malloc(head.size + 1);
+  if (!bytes) return NULL;
+  bytes[head.size] = 0;
+  if (read_whole(file, bytes, head.size)) {
+    struct hash checksum = hash_bytes(key, bytes, head.size);
+    if (memcmp(&checksum, &head.checksum, sizeof checksum) == 0) {
+      *size = head.size;
+      return bytes;
+    }
+  }
+  free(bytes);
+  return NULL;
+}
+
+char *cache_read(struct cache *cache, struct hash key, size_t *size) {
+  if (!cache) return NULL;
+  char path[PATH_SIZE];
+  entry_path(cache, key, path, sizeof path);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return NULL;
+  char *bytes = read_entry(file, key, size);
+  if (bytes)
+    futimens(file, NULL); /* young again */
+  else
+    unlink(path);
+  close(file);
+  return bytes;
+}
+
+struct found {
+  char name[64];
+  int64_t size;
+  struct timespec time;
+};
+
+static int older_first(const void *a, const void *b) {
+  const struct found *x = a, *y = b;
+  if (x->time.tv_sec != y->time.tv_sec) return x->time.tv_sec < y->time.tv_sec ? -1 : 1;
+  if (x->time.tv_nsec != y->time.tv_nsec) return x->time.tv_nsec < y->time.tv_nsec ? -1 : 1;
+  return strcmp(x->name, y->name);
+}
+
+/* Removes the oldest entries until a tenth of the limit is free again, and what killed commands left. */
+static void evict(struct cache *cache) {
+  DIR *folder = opendir(cache->folder);
+  if (!folder) return;
+  struct found *list = NULL;
+  size_t count = 0, capacity = 0;
+  int64_t total = 0;
+  time_t now = time(NULL);
+  for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    struct stat about;
+    if (strlen(entry->d_name) >= sizeof list->name ||
+        fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode))
+      continue;
+    bool temporary = strchr(entry->d_name, '.') != NULL;
+    if (temporary && now - about.st_mtime > STALE_SECONDS) unlinkat(dirfd(folder), entry->d_name, 0);
+    if (temporary) continue;
+    if (count == capacity) {
+      capacity = capacity ? capacity * 2 : 64;
+      struct found *more = realloc(list, capacity * sizeof *list);
+      if (!more) break;
+      list = more;
+    }
+    list[count] = (struct found){.size = about.st_size, .time = about.st_mtim};
+    strcpy(list[count++].name, entry->d_name);
+    total += about.st_size;
+  }
+  if (total > cache->limit) {
+    qsort(list, count, sizeof *list, older_first);
+    for (size_t i = 0; i < count && total > cache->limit - cache->limit / 10; i++)
+      if (unlinkat(dirfd(folder), list[i].name, 0) == 0 || errno == ENOENT) total -= list[i].size;
+  }
+  free(list);
+  closedir(folder);
+}
+
+bool cache_write(struct cache *cache, struct hash key, const void *bytes, size_t size) {
+  static atomic_int number;
+  if (!cache || (int64_t)size > cache->limit / 2) return false;
+  char path[PATH_SIZE], beside[PATH_SIZE + 64];
+  entry_path(cache, key, path, sizeof path);
+  snprintf(beside, sizeof beside, "%s.%ld.%d", path, (long)getpid(), atomic_fetch_add(&number, 1));
+  int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0) return false;
+  struct entry_head head = {.key = key, .checksum = hash_bytes(key, bytes, size), .size = size};
+  memcpy(head.magic, magic, sizeof magic);
+  /* Not synced: the checksum finds what a crash of the machine leaves half written. */
+  bool done = write_whole(file, &head, sizeof head) && write_whole(file, bytes, size);
+  if (close(file) != 0) done = false;
+  if (done && rename(beside, path) != 0) done = false;
+  if (!done) unlink(beside);
+  if (done) evict(cache);
+  return done;
+}

@@ -1,0 +1,18 @@
+/* lamella run SPEC VERB ...: a program's own verbs, compiled in memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/spec_code.h"
+
+int verb_run(struct options *options) {
+  /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
+  if (!getenv("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "0", 0);
+  options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
+  struct spec_code code;
+  if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
+  char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
+  arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
+  for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
+  return code.main(options->rest_count + 1,
+                   arguments); /* the code stays until the process ends: exit may still call it */
+}

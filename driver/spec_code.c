@@ -1,0 +1,93 @@
+#include "driver/spec_code.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct jit_source source_like(const struct options *options, struct cache *cache) {
+  return (struct jit_source){
+      .level = options->level, .debug = options->debug, .openmp = true, .march = options->march, .cache = cache};
+}
+
+static void *prepare(void *source) {
+  jit_prepare(source);
+  return NULL;
+}
+
+/* What the compiler refuses is a fault of Lamella's: the source is kept, so that it can be reported. */
+static void keep_refused(struct options *options, const struct program *program, const struct emitted *emitted,
+                         const char *message) {
+  const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+  char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", temporary);
+  const char *place = "";
+  if (mkdtemp(folder)) {
+    const char *source = arena_format(options->arena, "%s/%s.c", folder, program->name);
+    if (write_file(source, emitted->source) &&
+        write_file(arena_format(options->arena, "%s/%s.h", folder, program->name), emitted->header))
+      place = arena_format(options->arena, ", which is kept at %s", source);
+  }
+  fprintf(stderr, "%slamella: internal error: the C compiler refused the emitted program%s\n", message, place);
+}
+
+static bool compile(struct options *options, struct cache *cache, struct hash record, const char **name,
+                    struct jit_object *object) {
+  /* Clang's libraries and headers load while the passes run. */
+  struct jit_source early = source_like(options, cache);
+  pthread_t thread;
+  bool has_thread = pthread_create(&thread, NULL, prepare, &early) == 0;
+  struct program *program;
+  struct emitted emitted;
+  bool done = compile_program(options, &program, &emitted);
+  if (has_thread) pthread_join(thread, NULL);
+  if (!done) return false;
+
+  char *message = NULL;
+  const struct jit_file header = {arena_format(options->arena, "%s.h", program->name), emitted.header};
+  struct jit_source source = source_like(options, cache);
+  source.main = (struct jit_file){arena_format(options->arena, "%s.c", program->name), emitted.source};
+  source.files = &header, source.file_count = 1;
+  if (jit_compile(&source, object, &message)) {
+    spec_record_keep(options, cache, record, program, object->key);
+    *name = program->name;
+    return true;
+  }
+  if (!jit_compiler_version())
+    fprintf(stderr, "lamella: error: %s; tools/setup installs what is missing, and `lamella build` works without\n",
+            message);
+  else
+    keep_refused(options, program, &emitted, message);
+  free(message);
+  return false;
+}
+
+static bool compile_or_find(struct options *options, struct cache *cache, const char **name,
+                            struct jit_object *object) {
+  struct hash record = spec_record_key(options);
+  if (spec_record_find(options, cache, record, name, &object->key)) {
+    object->bytes = cache_read(cache, object->key, &object->size);
+    if (object->bytes) return true;
+  }
+  return compile(options, cache, record, name, object);
+}
+
+bool spec_code_load(struct options *options, struct spec_code *code) {
+  char problem[1024];
+  struct cache *cache = options->no_cache ? NULL : cache_open(NULL, 0, problem, sizeof problem);
+  if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
+  struct jit_object object = {0};
+  *code = (struct spec_code){0};
+  if (compile_or_find(options, cache, &code->name, &object)) {
+    char *message = NULL;
+    code->code = jit_load(&object, 1, true, &message);
+    if (code->code) *(void **)&code->main = jit_symbol(code->code, "main");
+    if (!code->code)
+      fprintf(stderr, "lamella: error: %s\n", message);
+    else if (!code->main)
+      bug("the emitted program has no main");
+    free(message);
+    jit_object_free(&object);
+  }
+  if (cache) cache_close(cache);
+  return code->code != NULL;
+}
