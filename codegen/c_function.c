@@ -89,26 +89,29 @@ const struct expression *writer_resolve(struct writer *writer, const struct expr
 
 /* --- Prototypes ------------------------------------------------------------------------------------------------------------------- */
 
-static const char *parameter_text(struct arena *arena, const struct target *target, const struct parameter *parameter, const char *name,
-                                  bool comments) {
-  if (!parameter->array) return arena_format(arena, "%s %s", c_type(target, parameter->variable->type), name);
+const char *writer_parameter(struct writer *writer, const struct parameter *parameter, bool comment) {
+  struct arena *arena = writer->arena;
+  const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
+  if (!parameter->array) {
+    writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
+    return arena_format(arena, "%s %s", c_type(writer->target, parameter->variable->type), name);
+  }
   const struct array *array = parameter->array;
-  const char *comment = array->comment && comments ? arena_format(arena, " /* %s */", array->comment) : "";
-  return arena_format(arena, "%s%s *restrict %s%s", array->written ? "" : "const ", c_type(target, array->type), name, comment);
+  array_push(arena, &writer->arrays, (struct array_binding){.array = array, .name = name});
+  /* A helper may be given one array twice, as what it reads and as what it writes. */
+  const char *pointer = arena_format(arena, "%s%s *%s%s", array->written ? "" : "const ", c_type(writer->target, array->type),
+                                     writer->function->is_helper ? "" : "restrict ", name);
+  return array->comment && comment ? arena_format(arena, "%s /* %s */", pointer, array->comment) : pointer;
 }
 
 /* The function up to its body, with the shapes of arrays as comments if asked. Names are declared in the writer. */
 static const char *head(struct writer *writer, const struct function *function, const char *linkage, bool comments) {
   const char *text = "";
   for (int i = 0; i < function->parameters.count; i++) {
-    const struct parameter *parameter = &function->parameters.items[i];
-    const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
-    if (parameter->array) array_push(writer->arena, &writer->arrays, (struct array_binding){.array = parameter->array, .name = name});
-    else writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
-    const char *full = parameter_text(writer->arena, writer->target, parameter, name, comments);
+    const char *full = writer_parameter(writer, &function->parameters.items[i], comments);
     /* A line cannot be broken before a comment: where the two do not fit, the comment goes. */
     size_t before = i ? 4 : strlen(linkage) + strlen(function->name) + sizeof "LAM_SIMD void (";
-    if (before + strlen(full) + 1 > TEXT_COLUMNS) full = parameter_text(writer->arena, writer->target, parameter, name, false);
+    if (before + strlen(full) + 1 > TEXT_COLUMNS) full = arena_copy(writer->arena, full, strcspn(full, "/") - 1);
     text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", full);
   }
   return arena_format(writer->arena, "%s%svoid %s(%s)", writer->target->attribute ? "LAM_SIMD " : "", linkage,
@@ -179,10 +182,11 @@ static bool mentions(const char *text, const char *name) {
   return false;
 }
 
-/* A whole function, whose parameters are the first names in scope. Those without a use are marked: functions of one family take the
-   same parameters, and a tile of one row has no use for the distance between rows. */
-static void print_body(struct writer *writer, const char *first_line, int parameters, const struct block *block) {
+/* Parameters without a use are marked: functions of one family take the same parameters, and a tile of one row has no use for the
+   distance between rows. */
+void writer_body(struct writer *writer, const char *first_line, const struct block *block) {
   struct text *text = writer->text;
+  int parameters = writer->names.count;
   writer->text = text_new(writer->arena);
   writer->text->indentation = 1;
   print_block(writer, block);
@@ -230,7 +234,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     writer_bind(&part, binding);
   }
   const char *first_line = arena_format(arena, "LAM_SIMD static void %s(%s)", name, *parameters ? parameters : "void");
-  print_body(&part, first_line, part.names.count, &s->body);
+  writer_body(&part, first_line, &s->body);
   text_blank(part.text);
   writer->part_count = part.part_count;
   text_raw(writer->parts, text_string(part.text));
@@ -377,7 +381,7 @@ static void print_block(struct writer *writer, const struct block *block) {
   }
 }
 
-static struct writer writer_new(struct c_printer *printer, const struct function *function, const char *linkage) {
+struct writer writer_new(struct c_printer *printer, const struct function *function, const char *linkage) {
   return (struct writer){.arena = printer->arena,
                          .target = printer->target,
                          .simd = printer->simd,
@@ -396,8 +400,7 @@ void c_print_function(struct c_printer *printer, const struct function *function
   struct writer writer = writer_new(printer, function, linkage);
   /* Where the body is a function of its own, this one only calls it; the struct of the argument has the shape. */
   const char *first_line = head(&writer, function, linkage, !printer->target->attribute);
-  int parameters = writer.names.count;
-  print_body(&writer, first_line, parameters, &function->body);
+  writer_body(&writer, first_line, &function->body);
   text_raw(printer->text, text_string(writer.parts));
   if (function->comment) text_comment(printer->text, function->comment);
   text_raw(printer->text, text_string(writer.text));

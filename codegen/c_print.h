@@ -28,6 +28,18 @@ const char *c_number(struct arena *arena, const struct target *target, enum type
 void c_print_prototype(struct c_printer *printer, const struct function *function, const char *linkage);
 void c_print_function(struct c_printer *printer, const struct function *function, const char *linkage);
 
+/* --- c_task.c: kernels that are nothing but one parallel loop, printed as the function of one iteration ---------------------- */
+
+/* Such a function ends with the loop, before which numbers may be computed; what calls it writes the loop. The compiler needs this:
+   it does not give a function's target attribute to what it makes of a parallel loop's body (clang with -fopenmp). */
+bool c_is_task(const struct function *function);
+/* void NAME(parameters, int64_t number of the task): without those parameters that only say how many tasks there are. */
+void c_print_task(struct c_printer *printer, const struct function *function, const char *linkage);
+/* Whether a task takes the parameter of that number. */
+bool c_task_takes(const struct function *function, int parameter);
+/* How many tasks there are, given the texts of all arguments. */
+const char *c_task_count(struct c_printer *printer, const struct function *function, const char *const *arguments);
+
 /* What must stand before `body`: includes, macros, and those helper functions (names beginning with lam_) that `body` or another
    helper mentions, and no others. Call it when the body is complete; text that the printer did not write counts too.
    The includes: stdint.h, math.h, and immintrin.h or string.h where needed. */

@@ -59,6 +59,11 @@ struct array_binding *writer_find_array(struct writer *writer, const struct arra
 const char *vector_element(struct writer *writer, const struct array_binding *array, const struct expression *start);
 /* The expression with bound values in place of their variables, folded. */
 const struct expression *writer_resolve(struct writer *writer, const struct expression *expression);
+struct writer writer_new(struct c_printer *printer, const struct function *function, const char *linkage);
+/* Declares a parameter; its text, with the array's shape if asked. */
+const char *writer_parameter(struct writer *writer, const struct parameter *parameter, bool comment);
+/* A whole function; all names in scope are its parameters. */
+void writer_body(struct writer *writer, const char *first_line, const struct block *block);
 
 /* --- c_expression.c: expressions without lanes, or of one lane ------------------------------------------------------------------ */
 

@@ -96,7 +96,8 @@ static const char *print_kernels(struct emitter *emitter) {
     struct function *function = emitter->module->functions.items[i];
     if (!is_listed(used.items.items, used.items.count, function)) continue;
     function_tidy_names(arena, function);
-    c_print_function(printer, function, "static ");
+    if (c_is_task(function)) c_print_task(printer, function, "static ");
+    else c_print_function(printer, function, "static ");
     text_blank(text);
   }
   return text_string(text);
@@ -150,7 +151,7 @@ static const char *print_source(struct emitter *emitter) {
   struct include_list includes = {0};
   bool placed = false;
   rename_functions(emitter);
-  const char *kernels = print_kernels(emitter), *prelude = c_prelude(arena, emitter->target, kernels);
+  const char *kernels = print_kernels(emitter);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
     struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
@@ -159,6 +160,7 @@ static const char *print_source(struct emitter *emitter) {
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
+  const char *prelude = c_prelude(arena, emitter->target, arena_format(arena, "%s%s", kernels, text_string(routines)));
   include_add(arena, &includes, "#include <stddef.h>");
   include_add(arena, &includes, "#include <stdlib.h>");
   include_add(arena, &includes, "#include <string.h>");

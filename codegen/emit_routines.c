@@ -218,9 +218,17 @@ static void comment_launch(struct body *body, const struct launch *launch, const
 
 static void emit_call(struct body *body, const struct launch *launch, const char *const *arguments) {
   struct arena *arena = body->emitter->arena;
-  const char *list = "";
-  for (int i = 0; i < launch->arguments.count; i++) list = join(arena, list, arguments[i]);
-  text_line(body->text, "%s(%s);", c_identifier(arena, launch->function->name), list);
+  const struct function *function = launch->function;
+  const char *list = "", *name = c_identifier(arena, function->name);
+  bool task = c_is_task(function);
+  for (int i = 0; i < launch->arguments.count; i++)
+    if (!task || c_task_takes(function, i)) list = join(arena, list, arguments[i]);
+  if (!task) {
+    text_line(body->text, "%s(%s);", name, list);
+    return;
+  }
+  struct c_printer *printer = c_printer_new(arena, body->emitter->target);
+  text_line(body->text, "LAM_TASKS(%s) %s(%s);", c_task_count(printer, function, arguments), name, join(arena, list, "task"));
 }
 
 static void emit_single(struct body *body, const struct launch *launch) {

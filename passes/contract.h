@@ -46,7 +46,7 @@ struct position {
   int64_t b_step;       /* between k and k + 1 */
   int64_t panel_stride; /* between panels */
   const struct expression *depth;
-  bool adds;            /* to what is in c */
+  const struct expression *added; /* not 0: the sum goes on from what is in c */
   bool begins;          /* with what is in `initial` */
   int64_t initial_row;
 };
@@ -63,11 +63,9 @@ const struct expression *contract_extent(struct kernel *k, const struct dimensio
 double contract_usual(const struct dimension *dimension);
 int64_t divide_up(int64_t x, int64_t y);
 
-/* Panels [first, first + count) of one k piece, from b to `to`; the last panel of b may be narrower. `packed_at` is where the first
-   goes, `panel_stride` what is between two. */
+/* Panels [first, first + count) of one k piece, from b to `to`, each `depth_bound` rows long; the last panel of b may be narrower. */
 void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
-                 struct linear packed_at, struct linear first, const struct expression *count, int64_t bound,
-                 enum loop_kind loop, const struct expression *depth, int64_t depth_bound, int64_t panel_stride);
+                 struct linear first, const struct expression *count, int64_t bound, const struct expression *depth, int64_t depth_bound);
 /* b packed by a kernel of its own into x->packed. */
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */

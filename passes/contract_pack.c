@@ -31,27 +31,32 @@ static void pack_panel(struct kernel *k, const struct contraction *x, struct arr
   kernel_end(k);
 }
 
+/* The panel of that number, which may be the narrow last one. */
+static void pack_panel_of(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
+                          struct linear to_at, struct linear panel, const struct expression *depth, int64_t bound) {
+  struct arena *arena = k->arena;
+  from_at = linear_add(arena, from_at, linear_scale(arena, panel, x->width * x->column.b));
+  if (x->tail_columns == 0) {
+    pack_panel(k, x, from, from_at, to, to_at, depth, bound, x->width);
+    return;
+  }
+  const struct expression *last = expression_index(arena, x->panels - 1), *at = linear_expression(arena, panel);
+  if (x->panels > 1) {
+    kernel_if(k, expression_apply(arena, OP_lt, at, last, NULL));
+    pack_panel(k, x, from, from_at, to, to_at, depth, bound, x->width);
+    kernel_end(k);
+    kernel_if(k, expression_apply(arena, OP_eq, at, last, NULL));
+  }
+  pack_panel(k, x, from, from_at, to, to_at, depth, bound, x->tail_columns);
+}
+
 void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
-                        struct linear packed_at, struct linear first, const struct expression *count, int64_t bound,
-                        enum loop_kind loop, const struct expression *depth, int64_t depth_bound, int64_t panel_stride) {
+                 struct linear first, const struct expression *count, int64_t bound, const struct expression *depth, int64_t depth_bound) {
   struct arena *arena = k->arena;
   int depth_before = k->depth;
-  struct linear number = kernel_loop(k, loop, "panel", count, bound, 1);
-  struct linear panel = linear_add(arena, first, number);
-  from_at = linear_add(arena, from_at, linear_scale(arena, panel, x->width * x->column.b));
-  packed_at = linear_add(arena, packed_at, linear_scale(arena, number, panel_stride));
-  if (x->tail_columns == 0) {
-    pack_panel(k, x, from, from_at, to, packed_at, depth, depth_bound, x->width);
-  } else {
-    const struct expression *last = expression_index(arena, x->panels - 1), *at = linear_expression(arena, panel);
-    if (x->panels > 1) {
-      kernel_if(k, expression_apply(arena, OP_lt, at, last, NULL));
-      pack_panel(k, x, from, from_at, to, packed_at, depth, depth_bound, x->width);
-      kernel_end(k);
-      kernel_if(k, expression_apply(arena, OP_eq, at, last, NULL));
-    }
-    pack_panel(k, x, from, from_at, to, packed_at, depth, depth_bound, x->tail_columns);
-  }
+  struct linear number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
+  struct linear to_at = linear_scale(arena, number, depth_bound * x->width);
+  pack_panel_of(k, x, from, from_at, to, to_at, linear_add(arena, first, number), depth, depth_bound);
   kernel_close_to(k, depth_before);
 }
 
@@ -59,30 +64,30 @@ void pack_panels(struct kernel *k, const struct contraction *x, struct array *fr
 void contract_pack(struct contraction *x) {
   struct scheduler *s = x->s;
   struct arena *arena = s->arena;
+  int64_t pieces = divide_up(x->depth.extent, x->k_piece);
   const char *comment = arena_format(arena, "%s in panels of %d columns", x->b.buffer->comment, x->width);
   const struct value *base = x->b_value;
   while (!base->name && base->op != OP_state && !s->notes[base->id].place && base->input_count > 0) base = base->inputs[0];
-  struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * x->depth.extent, comment);
+  struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * pieces * x->k_piece, comment);
   x->packed = buffer;
   struct kernel *k = kernel_new(s, &(struct value){.op = OP_contract}, arena_format(arena, "pack_%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent));
   k->launch->label = x->b.buffer->label;
   k->launch->origin = x->value->origin;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
   struct array *from = kernel_window(k, x->b.buffer, x->b.offset, false), *to = kernel_pointer(k, buffer, true);
-  int64_t pieces = divide_up(x->depth.extent, x->k_piece), last = x->depth.extent - (pieces - 1) * x->k_piece;
+  int64_t tasks = pieces * x->panels;
   bool parallel = (double)x->depth.extent * (double)x->column.extent >= s->pipeline.parameters[PARAMETER_parallel_work];
-  for (int piece = 0; piece < 2; piece++) {
-    int64_t count = piece == 0 ? (last == x->k_piece ? pieces : pieces - 1) : (last == x->k_piece ? 0 : 1);
-    if (count == 0) continue;
-    int64_t first = piece == 0 ? 0 : pieces - 1, depth = piece == 0 ? x->k_piece : last;
-    struct linear number = linear_constant(0);
-    if (count > 1) number = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, count), count, 1);
-    number = linear_add(arena, number, linear_constant(first));
-    struct linear from_at = linear_scale(arena, number, x->k_piece * x->depth.b);
-    struct linear to_at = linear_scale(arena, number, x->k_piece * x->panels * x->width);
-    pack_panels(k, x, from, from_at, to, to_at, linear_constant(0), expression_index(arena, x->panels), x->panels,
-                parallel ? LOOP_PARALLEL : LOOP_SERIAL, expression_index(arena, depth), depth, depth * x->width);
-    kernel_close_to(k, 0);
+  struct linear task = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
+  struct linear piece = linear_quotient(arena, task, x->panels), panel = linear_mod(arena, task, x->panels);
+  piece = kernel_named(k, "piece", piece);
+  panel = kernel_named(k, "panel", panel);
+  const struct expression *depth = expression_index(arena, x->k_piece);
+  if (x->depth.extent % x->k_piece) {
+    const struct expression *first = linear_expression(arena, linear_scale(arena, piece, x->k_piece));
+    depth = expression_apply(arena, OP_min, expression_apply(arena, OP_sub, expression_index(arena, x->depth.extent), first, NULL), depth, NULL);
   }
+  struct linear from_at = linear_scale(arena, piece, x->k_piece * x->depth.b), to_at = linear_scale(arena, task, x->k_piece * x->width);
+  pack_panel_of(k, x, from, from_at, to, to_at, panel, depth, x->k_piece);
+  kernel_close_to(k, 0);
   kernel_finish(k);
 }

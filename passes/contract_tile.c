@@ -15,8 +15,7 @@ static void call_tile(struct kernel *k, const struct contraction *x, const struc
   int vectors = x->vectors, lanes = x->s->target->lanes;
   /* A tail needs no more vectors than it has columns. */
   if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
-  struct tile tile = {rows, vectors, columns != NULL, at->adds ? TILE_FROM_RESULT : at->begins ? TILE_FROM_INITIAL : TILE_FROM_ZERO};
-  struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, tile));
+  struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, (struct tile){rows, vectors, columns != NULL}));
   struct linear column = linear_scale(arena, panel, x->width);
   push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
   push_number(arena, call, expression_index(arena, x->row.a));
@@ -25,10 +24,15 @@ static void call_tile(struct kernel *k, const struct contraction *x, const struc
   push_number(arena, call, expression_index(arena, at->b_step));
   push_number(arena, call, at->depth);
   struct linear c_at = linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column));
-  if (tile.begin == TILE_FROM_INITIAL) {
+  if (at->begins && !at->added) {
     struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
+    push_number(arena, call, expression_index(arena, 1));
     push_pointer(arena, call, at->initial, linear_add(arena, at->initial_at, offset));
     push_number(arena, call, expression_index(arena, at->initial_row));
+  } else {
+    push_number(arena, call, at->added ? at->added : expression_index(arena, 0));
+    push_pointer(arena, call, at->c, c_at);
+    push_number(arena, call, expression_index(arena, x->row.c));
   }
   push_pointer(arena, call, at->c, c_at);
   push_number(arena, call, expression_index(arena, x->row.c));
@@ -116,13 +120,13 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
   }
 }
 
-/* One piece of k from `k_first`, `depth` long. */
+/* One piece of k from `k_first`, `depth` long. `added` as in struct position. */
 static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, struct linear k_first,
-                           const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n, bool again) {
+                           const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n, const struct expression *added) {
   struct arena *arena = k->arena;
   at.depth = depth;
   at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
-  at.adds = again;
+  at.added = added;
   switch (x->packing) {
   case PACK_NOT: at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b)); break;
   case PACK_BUFFER:
@@ -138,7 +142,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
       count = expression_apply(arena, OP_min, left, count, NULL);
     }
-    pack_panels(k, x, at.b, from_at, packed, linear_constant(0), first, count, x->block_panels, LOOP_SERIAL, depth, bound, bound * x->width);
+    pack_panels(k, x, at.b, from_at, packed, first, count, x->block_panels, depth, bound);
     at.b = packed;
     at.b_at = linear_constant(0);
     at.b_step = x->width;
@@ -187,24 +191,23 @@ void contract_tiles(struct contraction *x) {
   block_n = kernel_named(k, "column_block", block_n);
   contract_around(k, x, task, &at);
   if (x->k.count > 0) begin_sums(k, x, &at);
-  bool summed = x->k.count > 0;
-  if (x->depth.axis->size) {
-    piece_of_block(k, x, at, linear_constant(0), kernel_extent(k, x->depth.axis), x->depth.extent, block_m, block_n, summed);
+  const struct expression *always = expression_index(arena, 1), *summed = x->k.count > 0 ? always : NULL;
+  int64_t pieces = x->depth.axis->size ? 1 : divide_up(x->depth.extent, x->k_piece);
+  if (pieces == 1) {
+    piece_of_block(k, x, at, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n, summed);
   } else {
-    int64_t pieces = divide_up(x->depth.extent, x->k_piece), last = x->depth.extent - (pieces - 1) * x->k_piece;
-    int depth = k->depth;
-    int64_t first = pieces == 1 ? last : x->k_piece;
-    piece_of_block(k, x, at, linear_constant(0), expression_index(arena, first), first, block_m, block_n, summed);
-    int64_t middle = pieces - 1 - (last != x->k_piece);
-    if (pieces > 1 && middle > 0) {
-      struct linear piece = linear_constant(0);
-      if (middle > 1) piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, middle), middle, 1);
-      piece = linear_scale(arena, linear_add(arena, piece, linear_constant(1)), x->k_piece);
-      piece_of_block(k, x, at, piece, expression_index(arena, x->k_piece), x->k_piece, block_m, block_n, true);
-      kernel_close_to(k, depth);
+    int64_t begun = at.begins || summed ? 1 : 0;
+    if (begun) piece_of_block(k, x, at, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m, block_n, summed);
+    struct linear piece = linear_constant(0);
+    if (pieces - begun > 1) piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, pieces - begun), pieces - begun, 1);
+    piece = linear_add(arena, piece, linear_constant(begun));
+    struct linear first = linear_scale(arena, piece, x->k_piece);
+    const struct expression *depth = expression_index(arena, x->k_piece);
+    if (x->depth.extent % x->k_piece) {
+      const struct expression *left = expression_apply(arena, OP_sub, contract_extent(k, &x->depth), linear_expression(arena, first), NULL);
+      depth = expression_apply(arena, OP_min, left, depth, NULL);
     }
-    if (pieces > 1 && last != x->k_piece)
-      piece_of_block(k, x, at, linear_constant((pieces - 1) * x->k_piece), expression_index(arena, last), last, block_m, block_n, true);
+    piece_of_block(k, x, at, first, depth, x->k_piece, block_m, block_n, begun ? always : linear_expression(arena, piece));
   }
   kernel_close_to(k, 0);
   kernel_finish(k);

@@ -50,7 +50,6 @@ struct copy {
 struct tile {
   int rows, vectors;
   bool guarded; /* only the first `columns` columns are there */
-  enum { TILE_FROM_ZERO, TILE_FROM_INITIAL, TILE_FROM_RESULT } begin; /* what the products are added to */
 };
 
 /* A helper made before. */

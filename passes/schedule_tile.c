@@ -36,24 +36,20 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct arena *arena = s->arena;
   struct builder builder = {.arena = arena, .tile = tile, .lanes = s->target->lanes}, *b = &builder;
   b->width = tile.vectors * b->lanes;
-  static const char *const suffixes[] = {"", "_from", "_add"}, *const begins[] = {"", "initial + ", "c + "};
-  const char *name = arena_format(arena, "tile_%dx%d%s%s", tile.rows, b->width, suffixes[tile.begin], tile.guarded ? "_part" : "");
+  const char *name = arena_format(arena, "tile_%dx%d%s", tile.rows, b->width, tile.guarded ? "_part" : "");
   b->function = function_new(arena, name_unique(s->names, name));
   b->function->is_helper = true;
-  b->function->comment = arena_format(arena, "c[%d rows, %s%d columns] = %ssum over k of a[row, k] b[k, column]", tile.rows,
-                                      tile.guarded ? "at most " : "", b->width, begins[tile.begin]);
+  b->function->comment = arena_format(arena, "c[%d rows, %s%d columns] = sum over k of a[row, k] b[k, column], added to `initial` once it has begun",
+                                      tile.rows, tile.guarded ? "at most " : "", b->width);
   struct array *a = function_add_pointer(arena, b->function, "a", TYPE_REAL, 0, false, NULL);
   struct variable *a_row = function_add_number(arena, b->function, "a_row", TYPE_INDEX);
   struct variable *a_step = function_add_number(arena, b->function, "a_step", TYPE_INDEX);
   struct array *bs = function_add_pointer(arena, b->function, "b", TYPE_REAL, 0, false, NULL);
   struct variable *b_step = function_add_number(arena, b->function, "b_step", TYPE_INDEX);
   struct variable *k_count = function_add_number(arena, b->function, "k_count", TYPE_INDEX);
-  struct array *initial = NULL;
-  struct variable *initial_row = NULL;
-  if (tile.begin == TILE_FROM_INITIAL) {
-    initial = function_add_pointer(arena, b->function, "initial", TYPE_REAL, 0, false, NULL);
-    initial_row = function_add_number(arena, b->function, "initial_row", TYPE_INDEX);
-  }
+  struct variable *begun = function_add_number(arena, b->function, "begun", TYPE_INDEX);
+  struct array *initial = function_add_pointer(arena, b->function, "initial", TYPE_REAL, 0, false, NULL);
+  struct variable *initial_row = function_add_number(arena, b->function, "initial_row", TYPE_INDEX);
   struct array *c = function_add_pointer(arena, b->function, "c", TYPE_REAL, 0, true, NULL);
   struct variable *c_row = function_add_number(arena, b->function, "c_row", TYPE_INDEX);
   if (tile.guarded) b->columns = function_add_number(arena, b->function, "columns", TYPE_INDEX);
@@ -63,19 +59,14 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct array *b_row = block_array(arena, body, "b_row", TYPE_REAL, MEMORY_REGISTER, b->width);
   const struct expression *zero = expression_number(arena, TYPE_REAL, 0), *row, *column;
   struct block *rows, *columns;
-  if (tile.begin == TILE_FROM_ZERO || tile.guarded) {
-    rows = row_loop(b, body, &row);
-    columns = vector_loop(b, rows, false, &column);
-    block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), zero);
-  }
-  if (tile.begin != TILE_FROM_ZERO) {
-    const struct array *from = tile.begin == TILE_FROM_INITIAL ? initial : c;
-    const struct variable *from_row = tile.begin == TILE_FROM_INITIAL ? initial_row : c_row;
-    rows = row_loop(b, body, &row);
-    columns = vector_loop(b, rows, tile.guarded, &column);
-    const struct expression *at = index_add(arena, product(b, row, variable(b, from_row)), column);
-    block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), expression_load(arena, from, at));
-  }
+  rows = row_loop(b, body, &row);
+  columns = vector_loop(b, rows, false, &column);
+  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), zero);
+  struct statement *later = block_if(arena, body, expression_apply(arena, OP_ne, variable(b, begun), expression_index(arena, 0), NULL));
+  rows = row_loop(b, &later->body, &row);
+  columns = vector_loop(b, rows, tile.guarded, &column);
+  const struct expression *from = expression_load(arena, initial, index_add(arena, product(b, row, variable(b, initial_row)), column));
+  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), from);
   if (tile.guarded) {
     columns = vector_loop(b, body, false, &column);
     block_store(arena, columns, b_row, column, zero);
@@ -101,7 +92,7 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
 const struct function *tile_helper(struct scheduler *s, struct tile tile) {
   for (int i = 0; i < s->tiles.count; i++) {
     const struct tile_entry *entry = &s->tiles.items[i];
-    if (entry->tile.rows == tile.rows && entry->tile.vectors == tile.vectors && entry->tile.guarded == tile.guarded && entry->tile.begin == tile.begin)
+    if (entry->tile.rows == tile.rows && entry->tile.vectors == tile.vectors && entry->tile.guarded == tile.guarded)
       return entry->function;
   }
   const struct function *function = build(s, tile);

@@ -1,0 +1,104 @@
+/* Kernels as tasks: the function of one iteration of a parallel loop, and the loop where it is called. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "codegen/c_writer.h"
+
+static const struct statement *loop_of(const struct function *function) {
+  int count = function->body.statements.count;
+  const struct statement *last = count ? function->body.statements.items[count - 1] : NULL;
+  return last && last->kind == STATEMENT_LOOP && last->loop == LOOP_PARALLEL && last->step <= 1 ? last : NULL;
+}
+
+/* What one task does: the numbers computed before the loop, and the loop's body. */
+static struct block block_of(struct arena *arena, const struct function *function) {
+  const struct statement *loop = loop_of(function);
+  struct block block = {0};
+  for (int i = 0; i + 1 < function->body.statements.count; i++)
+    array_push(arena, &block.statements, function->body.statements.items[i]);
+  for (int i = 0; i < loop->body.statements.count; i++) array_push(arena, &block.statements, loop->body.statements.items[i]);
+  return block;
+}
+
+static bool is_number_of(const struct function *function, const struct variable *variable) {
+  for (int i = 0; i < function->parameters.count; i++)
+    if (function->parameters.items[i].variable == variable) return true;
+  return false;
+}
+
+/* Made of numbers that the caller has. */
+static bool is_known(const struct function *function, const struct expression *x) {
+  if (x->kind == EXPRESSION_VARIABLE && !is_number_of(function, x->variable)) return false;
+  if (x->kind != EXPRESSION_VARIABLE && x->kind != EXPRESSION_NUMBER && x->kind != EXPRESSION_APPLY) return false;
+  for (int i = 0; i < x->argument_count; i++)
+    if (!is_known(function, x->arguments[i])) return false;
+  return true;
+}
+
+bool c_is_task(const struct function *function) {
+  const struct statement *loop = loop_of(function);
+  if (!loop || function->is_helper || !is_known(function, loop->extent)) return false;
+  for (int i = 0; i + 1 < function->body.statements.count; i++)
+    if (function->body.statements.items[i]->kind != STATEMENT_LET) return false;
+  return true;
+}
+
+static struct free_names names_of(struct arena *arena, const struct function *function) {
+  struct block block = block_of(arena, function);
+  struct free_names names = {0};
+  block_free_names(arena, &block, &names);
+  return names;
+}
+
+static bool has_name(const struct free_names *names, const struct parameter *parameter) {
+  for (int i = 0; i < names->arrays.count && parameter->array; i++)
+    if (names->arrays.items[i] == parameter->array) return true;
+  for (int i = 0; i < names->variables.count && parameter->variable; i++)
+    if (names->variables.items[i] == parameter->variable) return true;
+  return false;
+}
+
+bool c_task_takes(const struct function *function, int parameter) {
+  struct arena *arena = arena_new();
+  struct free_names names = names_of(arena, function);
+  bool takes = has_name(&names, &function->parameters.items[parameter]);
+  arena_free(arena);
+  return takes;
+}
+
+void c_print_task(struct c_printer *printer, const struct function *function, const char *linkage) {
+  struct arena *arena = printer->arena;
+  struct writer writer = writer_new(printer, function, linkage);
+  struct free_names names = names_of(arena, function);
+  const char *parameters = "";
+  for (int i = 0; i < function->parameters.count; i++) {
+    if (!has_name(&names, &function->parameters.items[i])) continue;
+    parameters = arena_format(arena, "%s%s, ", parameters, writer_parameter(&writer, &function->parameters.items[i], false));
+  }
+  const struct parameter number = {.variable = loop_of(function)->variable};
+  const char *first_line =
+      arena_format(arena, "%s%svoid %s(%s%s)", printer->target->attribute ? "LAM_SIMD " : "", linkage,
+                   c_identifier(arena, function->name), parameters, writer_parameter(&writer, &number, false));
+  struct block block = block_of(arena, function);
+  writer.in_parallel = true;
+  writer_body(&writer, first_line, &block);
+  if (function->comment) text_comment(printer->text, function->comment);
+  text_raw(printer->text, text_string(writer.text));
+}
+
+const char *c_task_count(struct c_printer *printer, const struct function *function, const char *const *arguments) {
+  struct writer writer = writer_new(printer, function, "");
+  for (int i = 0; i < function->parameters.count; i++) {
+    const struct variable *variable = function->parameters.items[i].variable;
+    if (!variable) continue;
+    struct binding binding = {.variable = variable, .kind = BINDING_NAME, .name = arguments[i]};
+    if (strspn(arguments[i], "0123456789") == strlen(arguments[i])) {
+      binding.kind = BINDING_VALUE;
+      binding.expression = expression_index(printer->arena, strtoll(arguments[i], NULL, 10));
+    } else if (strpbrk(arguments[i], " +-*")) {
+      binding.name = arena_format(printer->arena, "(%s)", arguments[i]);
+    }
+    writer_bind(&writer, binding);
+  }
+  return scalar_text(&writer, writer_resolve(&writer, loop_of(function)->extent));
+}
