@@ -17,11 +17,11 @@ static const struct need {
     {"safetensors.c", "memory.c"},
     {"checkpoint.c", "safetensors.c tensors.c memory.c"},
     {"tokenizer.c", "memory.c safetensors.c"},
+    {"masked.c", "memory.c random.c"},
     {"data.c", "memory.c tokenizer.c random.c"},
     {"text.c", "data.c tokenizer.c"},
     {"csv.c", "data.c tokenizer.c"},
     {"synthetic.c", "data.c"},
-    {"masked.c", "data.c random.c"},
     {"batches.c", "data.c random.c"},
     {"progress.c", "memory.c"},
     {"options.c", "memory.c"},
@@ -114,11 +114,25 @@ static bool has_categories(const struct program *program) {
   return false;
 }
 
-static bool has_tokenizer(const struct program *program) {
-  return program->data && program->data->tokenizer != TOKENIZER_NONE;
+static bool has_characters(const struct program *program) {
+  return program->data && program->data->tokenizer == TOKENIZER_CHAR;
 }
 
-static bool has_numbers(const struct program *program) { return !has_tokenizer(program); }
+static bool has_numbers(const struct program *program) {
+  return !program->data || program->data->tokenizer == TOKENIZER_NONE;
+}
+
+static bool has_few_parameters(const struct program *program) {
+  enum { FEW = 16 };
+  int64_t numbers = 0;
+  for (int i = 0; i < program->states.count && numbers <= FEW; i++) {
+    const struct state *state = program->states.items[i];
+    int64_t count = state->role == ROLE_PARAMETER;
+    for (int k = 0; k < state->axis_count; k++) count *= state->axes[k]->extent;
+    numbers += count;
+  }
+  return numbers <= FEW;
+}
 
 static bool never(const struct program *program) { return !program; }
 
@@ -129,8 +143,8 @@ static const struct condition {
 } conditions[] = {
     {"LAM_WITH_AVERAGE", has_average},       {"LAM_WITH_ACCUMULATE", has_accumulate}, {"LAM_WITH_WINDOWS", has_windows},
     {"LAM_WITH_EPOCHS", has_epochs},         {"LAM_WITH_MASK", has_mask},             {"LAM_WITH_EXAMPLES", has_examples},
-    {"LAM_WITH_SOURCE", has_source},         {"LAM_WITH_CATEGORIES", has_categories}, {"LAM_WITH_TOKENIZER", has_tokenizer},
-    {"LAM_WITH_NUMBERS", has_numbers},       {"LAM_WITH_FORMAT_CHECKS", never},
+    {"LAM_WITH_SOURCE", has_source},         {"LAM_WITH_CATEGORIES", has_categories}, {"LAM_WITH_CHARACTERS", has_characters},
+    {"LAM_WITH_NUMBERS", has_numbers},       {"LAM_WITH_FEW_PARAMETERS", has_few_parameters}, {"LAM_WITH_FORMAT_CHECKS", never},
 };
 
 static bool is_met(const struct program *program, const char *line) {

@@ -11,7 +11,6 @@ static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LA
                                            "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};
 static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
-static const char *const source_names[] = {"LAM_TEXT", "LAM_CSV", "LAM_SYNTHETIC"};
 static const char *const reader_names[] = {"lam_text_reader", "lam_csv_reader", "lam_synthetic_reader"};
 static const char *const tokenizer_names[] = {"LAM_NO_TOKENIZER", "LAM_CHAR", "LAM_BYTE"};
 static const char *const feature_names[] = {
@@ -232,13 +231,11 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
     text_line(text, "};");
   }
   text_open(text, "static const struct lam_data data =");
-  text_line(text, ".name = %s, .source = %s, .path = %s, .tokenizer = %s,", quoted(arena, data->name),
-            source_names[data->source], quoted(arena, data->path), tokenizer_names[data->tokenizer]);
+  text_line(text, ".name = %s, .path = %s, .reader = &%s, .tokenizer = %s,", quoted(arena, data->name),
+            quoted(arena, data->path), reader_names[data->source], tokenizer_names[data->tokenizer]);
   text_line(text, ".examples = %lld, .split = %s, .mask = %s, .columns = %s, .column_count = %d,",
             (long long)data->examples, number(arena, data->split), number(arena, data->mask),
             data->columns.count ? "columns" : "NULL", data->columns.count);
-  text_line(text, ".reader = &%s, .corruption = %s,", reader_names[data->source],
-            data->mask > 0 ? "&lam_masking" : "NULL");
   text->indentation--;
   text_line(text, "};");
 }

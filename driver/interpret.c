@@ -175,10 +175,10 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
                                      .start = column->start, .stop = column->stop};
   }
   struct lam_data *data = arena_new_struct(arena, struct lam_data);
-  *data = (struct lam_data){.name = from->name, .source = (enum lam_source)from->source, .path = from->path,
+  *data = (struct lam_data){.name = from->name, .path = from->path,
                             .tokenizer = (enum lam_tokenizer)from->tokenizer, .examples = from->examples, .split = from->split,
                             .mask = from->mask, .columns = columns, .column_count = from->columns.count,
-                            .reader = readers[from->source], .corruption = from->mask > 0 ? &lam_masking : NULL};
+                            .reader = readers[from->source]};
   return data;
 }
 

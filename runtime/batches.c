@@ -4,112 +4,99 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LAM_SLOTS = 2 };
-
+/* What a batch holds depends on the seed and its number alone. */
 struct lam_feed {
   const struct lam_dataset *dataset;
-  uint32_t seed;
-  int64_t row, step, accumulate;
-  bool windows, shuffle;
-  uint32_t *order; /* of the epoch's examples */
-  int64_t order_epoch;
-  struct lam_batch slots[LAM_SLOTS];
-  int64_t filled, taken; /* batches so far */
-  bool stop, threaded;
+  struct lam_run run; /* where this run began */
+  int64_t accumulate, number; /* of the next batch */
+  void **batch;
+  bool large, threaded; /* threaded: a thread fills the batch */
   pthread_t thread;
-  pthread_mutex_t mutex;
-  pthread_cond_t changed;
+#if LAM_WITH_EPOCHS
+  bool shuffle, windows; /* windows: text is sampled at random places, else examples come in epochs */
+  uint32_t *order; /* of the epoch's examples */
+  int64_t epoch;
+#endif
 };
 
+#if LAM_WITH_WINDOWS
 /* A window at a random place: nothing of the text is favoured, and its ends do not fall on the same tokens again. */
-static struct lam_row lam_feed_window(struct lam_feed *feed, int64_t step, int64_t row_in_step) {
+static struct lam_row lam_feed_window(const struct lam_feed *feed, int64_t step, int64_t row_in_step) {
   const struct lam_dataset *dataset = feed->dataset;
+  int64_t places = dataset->training - dataset->window + !dataset->shifted;
   uint32_t words[4];
-  lam_philox(feed->seed, LAM_STREAM_WINDOW, (uint32_t)step, (uint32_t)row_in_step, 0, words);
-  int64_t begin = lam_below(words, dataset->training - dataset->window + !dataset->shifted);
+  lam_philox(feed->run.seed, LAM_STREAM_WINDOW, (uint32_t)step, (uint32_t)row_in_step, 0, words);
+  int64_t begin = lam_below(words, places > 0 ? places : 1);
   return (struct lam_row){begin, dataset->training, (uint32_t)step, (uint32_t)begin};
 }
+#endif
 
+#if LAM_WITH_EPOCHS
 /* Row after row through epochs, each in an order of its own. */
 static struct lam_row lam_feed_row(struct lam_feed *feed, int64_t step, int64_t row) {
   int64_t examples = lam_dataset_examples(feed->dataset, LAM_TRAINING), epoch = row / examples, number = row % examples;
-  if (feed->shuffle && feed->order_epoch != epoch) {
-    lam_shuffle(feed->order, examples, feed->seed, (uint32_t)epoch);
-    feed->order_epoch = epoch;
+  if (feed->shuffle && feed->epoch != epoch) {
+    lam_shuffle(feed->order, examples, feed->run.seed, (uint32_t)epoch);
+    feed->epoch = epoch;
   }
   struct lam_row result = lam_dataset_row(feed->dataset, LAM_TRAINING, feed->shuffle ? feed->order[number] : number);
   result.step = (uint32_t)step;
   return result;
 }
+#endif
 
-static void lam_feed_fill(struct lam_feed *feed, int64_t number) {
-  int64_t batch = feed->dataset->batch, step = feed->step + number / feed->accumulate;
-  for (int64_t i = 0; i < batch; i++) {
-    struct lam_row row = feed->windows ? lam_feed_window(feed, step, number % feed->accumulate * batch + i)
-                                       : lam_feed_row(feed, step, feed->row + number * batch + i);
-    lam_batch_fill(&feed->slots[number % LAM_SLOTS], feed->dataset, i, &row);
-  }
-}
-
-static void *lam_feed_thread(void *context) {
+static void *lam_feed_fill(void *context) {
   struct lam_feed *feed = context;
-  pthread_mutex_lock(&feed->mutex);
-  for (;;) {
-    while (!feed->stop && feed->filled - feed->taken == LAM_SLOTS) pthread_cond_wait(&feed->changed, &feed->mutex);
-    if (feed->stop) break;
-    pthread_mutex_unlock(&feed->mutex);
-    lam_feed_fill(feed, feed->filled);
-    pthread_mutex_lock(&feed->mutex);
-    feed->filled++;
-    pthread_cond_signal(&feed->changed);
+  int64_t batch = feed->dataset->batch, step = feed->run.step + 1 + feed->number / feed->accumulate;
+  for (int64_t i = 0; i < batch; i++) {
+    struct lam_row row = {0};
+#if LAM_WITH_WINDOWS
+    row = lam_feed_window(feed, step, feed->number % feed->accumulate * batch + i);
+#endif
+#if LAM_WITH_EPOCHS
+    if (!feed->windows) row = lam_feed_row(feed, step, feed->run.rows + feed->number * batch + i);
+#endif
+    lam_batch_fill(feed->batch, feed->dataset, i, &row);
   }
-  pthread_mutex_unlock(&feed->mutex);
+  feed->number++;
   return NULL;
 }
 
-struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate,
-                                bool windows, bool shuffle) {
+/* What is made faster than a thread starts, or where no thread is to be had, is made at once. */
+static void lam_feed_ahead(struct lam_feed *feed) {
+  feed->threaded = feed->large && pthread_create(&feed->thread, NULL, lam_feed_fill, feed) == 0;
+  if (!feed->threaded) lam_feed_fill(feed);
+}
+
+struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate) {
+  enum { LARGE = 1 << 14 };
   struct lam_feed *feed = lam_allocate(1, sizeof *feed);
-  feed->dataset = dataset;
-  feed->seed = run->seed;
-  feed->row = run->rows;
-  feed->step = run->step + 1;
-  feed->accumulate = accumulate;
-  feed->windows = windows;
-  feed->shuffle = shuffle;
-  feed->order_epoch = -1;
-  if (shuffle && !windows) feed->order = lam_allocate(lam_dataset_examples(dataset, LAM_TRAINING), sizeof *feed->order);
-  for (int i = 0; i < LAM_SLOTS; i++) lam_batch_create(&feed->slots[i], dataset);
-  pthread_mutex_init(&feed->mutex, NULL);
-  pthread_cond_init(&feed->changed, NULL);
-  feed->threaded = pthread_create(&feed->thread, NULL, lam_feed_thread, feed) == 0;
+  *feed = (struct lam_feed){.dataset = dataset, .run = *run, .accumulate = accumulate};
+  for (int i = 0; i < dataset->routine->input_count; i++)
+    feed->large |= lam_port_bytes(&dataset->routine->inputs[i]) > LARGE;
+#if LAM_WITH_EPOCHS
+  const struct lam_settings *settings = dataset->program->settings;
+  feed->shuffle = settings->shuffle;
+  feed->windows = dataset->window && settings->epochs < 0 && settings->shuffle;
+  feed->epoch = -1;
+  feed->order = lam_allocate(feed->windows ? 0 : lam_dataset_examples(dataset, LAM_TRAINING), sizeof *feed->order);
+#endif
+  feed->batch = lam_batch_create(dataset);
+  lam_feed_ahead(feed);
   return feed;
 }
 
 void lam_feed_next(struct lam_feed *feed) {
-  if (!feed->threaded) { /* no thread was to be had: the same batches, made here */
-    lam_feed_fill(feed, feed->filled++);
-  } else {
-    pthread_mutex_lock(&feed->mutex);
-    while (feed->filled == feed->taken) pthread_cond_wait(&feed->changed, &feed->mutex);
-    pthread_mutex_unlock(&feed->mutex);
-  }
-  lam_batch_deliver(&feed->slots[feed->taken % LAM_SLOTS], feed->dataset);
-  pthread_mutex_lock(&feed->mutex);
-  feed->taken++;
-  pthread_cond_signal(&feed->changed);
-  pthread_mutex_unlock(&feed->mutex);
+  if (feed->threaded) pthread_join(feed->thread, NULL);
+  lam_batch_deliver(feed->batch, feed->dataset);
+  lam_feed_ahead(feed);
 }
 
 void lam_feed_stop(struct lam_feed *feed) {
-  pthread_mutex_lock(&feed->mutex);
-  feed->stop = true;
-  pthread_cond_signal(&feed->changed);
-  pthread_mutex_unlock(&feed->mutex);
   if (feed->threaded) pthread_join(feed->thread, NULL);
-  pthread_cond_destroy(&feed->changed);
-  pthread_mutex_destroy(&feed->mutex);
-  for (int i = 0; i < LAM_SLOTS; i++) lam_batch_free(&feed->slots[i], feed->dataset);
+  lam_batch_free(feed->batch, feed->dataset);
+#if LAM_WITH_EPOCHS
   free(feed->order);
+#endif
   free(feed);
 }

@@ -1,7 +1,6 @@
 /* A program's tensors in a file, with what it takes to go on: step, seed, what the data taught. */
 #include "runtime/runtime.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,53 +50,40 @@ bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run,
   return good;
 }
 
-/* "h.0.a, h.0.b, h.0.c and 9 more" */
-struct lam_list {
-  char text[512];
-  size_t used;
-  int count;
-};
-
-static void lam_list_add(struct lam_list *list, const char *name) {
-  size_t left = sizeof list->text - list->used;
-  if (list->count++ < 6 && strlen(name) + 32 < left)
-    list->used += (size_t)snprintf(list->text + list->used, left, "%s%s", list->used ? ", " : "", name);
-  else
-    snprintf(list->text + list->used, left, " and more, %d in all", list->count);
-}
-
-static bool lam_is_wanted(const struct lam_tensor *tensor, enum lam_purpose purpose) {
-  return purpose == LAM_RESUME ? lam_is_kept(tensor) : tensor->role == LAM_PARAMETER;
+/* Adds a name to a list, "h.0.a, h.0.b", that ends in dots where it grows too long. */
+enum { LAM_LIST = 256 };
+static void lam_list_add(char list[LAM_LIST], const char *name) {
+  size_t used = strlen(list);
+  snprintf(list + used, LAM_LIST - used, "%s%s", used ? ", " : "", name);
+  if (used + strlen(name) + 2 >= LAM_LIST) strcpy(list + LAM_LIST - 4, "...");
 }
 
 /* Compares the names that the file has with those that the program wants. */
 static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights,
                                  enum lam_purpose purpose) {
-  struct lam_list missing = {0}, unexpected = {0};
-  int found = 0;
+  char missing[LAM_LIST] = "", unexpected[LAM_LIST] = "";
+  bool found = false, resume = purpose == LAM_RESUME;
   for (int i = 0; i < program->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->tensors[i];
-    if (!lam_is_wanted(tensor, purpose)) continue;
-    if (lam_weights_find(weights, tensor->name))
-      found++;
-    else
-      lam_list_add(&missing, tensor->name);
+    bool there = lam_weights_find(weights, tensor->name) != NULL;
+    if (!(resume ? lam_is_kept(tensor) : tensor->role == LAM_PARAMETER)) continue;
+    found |= there;
+    if (!there) lam_list_add(missing, tensor->name);
   }
   for (int64_t k = 0; k < weights->count; k++) {
     const char *name = weights->entries[k].name;
-    bool known = purpose != LAM_RESUME && strchr(name, '/'); /* what an optimizer kept is no surprise */
+    bool known = !resume && strchr(name, '/'); /* what an optimizer kept is no surprise */
     for (int i = 0; i < program->tensor_count && !known; i++)
       known = lam_is_kept(&program->tensors[i]) && !strcmp(program->tensors[i].name, name);
-    if (!known) lam_list_add(&unexpected, name);
+    if (!known) lam_list_add(unexpected, name);
   }
   const struct lam_pair *model = lam_pairs_find(&weights->metadata, "model");
-  if ((missing.count && (purpose != LAM_START_FROM || !found)) || (unexpected.count && purpose == LAM_RESUME))
+  if ((*missing && (purpose != LAM_START_FROM || !found)) || (*unexpected && resume))
     return lam_error("%s (%s) does not fit model %s: it lacks %s; it has %s", weights->path,
-                     model ? model->value : "another model", program->model, missing.count ? missing.text : "nothing",
-                     unexpected.count ? unexpected.text : "nothing more");
-  if (missing.count) lam_note("%s lacks %s: set as the spec says", weights->path, missing.text);
-  if (unexpected.count)
-    lam_note("%s has %s, which model %s does not use", weights->path, unexpected.text, program->model);
+                     model ? model->value : "another model", program->model, *missing ? missing : "nothing",
+                     *unexpected ? unexpected : "nothing more");
+  if (*missing) lam_note("%s lacks %s: set as the spec says", weights->path, missing);
+  if (*unexpected) lam_note("%s has %s, which model %s does not use", weights->path, unexpected, program->model);
   return true;
 }
 
@@ -129,40 +115,48 @@ static bool lam_get_number(const struct lam_weights *weights, const char *key, i
   if (!pair)
     return lam_error("%s does not say \"%s\": training did not write it and cannot go on from it", weights->path, key);
   *number = strtoll(pair->value, &end, 10);
-  bool good =
-      end != pair->value && !*end && *number >= 0 && *number <= (!strcmp(key, "rows") ? INT64_MAX - 1 : UINT32_MAX);
-  return good || lam_error("%s: %s is not a number of \"%s\"", weights->path, pair->value, key);
+  int64_t most = !strcmp(key, "rows") ? INT64_MAX - 1 : UINT32_MAX;
+  if (end != pair->value && !*end && *number >= 0 && *number <= most) return true;
+  return lam_error("%s: %s is not a number of \"%s\"", weights->path, pair->value, key);
 }
 
-static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run *run, enum lam_purpose purpose) {
+static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run *run, bool resume) {
   int64_t seed = run->seed;
-  bool resume = purpose == LAM_RESUME;
   if (resume && (!lam_get_number(weights, "step", &run->step) || !lam_get_number(weights, "steps", &run->steps) ||
                  !lam_get_number(weights, "rows", &run->rows)))
     return false;
   if ((resume || lam_pairs_find(&weights->metadata, "seed")) && !lam_get_number(weights, "seed", &seed)) return false;
   run->seed = (uint32_t)seed;
-  for (const struct lam_pair *pair = weights->metadata.items; pair < weights->metadata.items + weights->metadata.count;
-       pair++)
+  for (int64_t i = 0; i < weights->metadata.count; i++) {
+    const struct lam_pair *pair = &weights->metadata.items[i];
     if (lam_is_fact(pair->key)) lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
+  }
   return true;
 }
 
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights = lam_weights_open(path);
-  bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, purpose)) &&
+  bool resume = purpose == LAM_RESUME;
+  bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, resume)) &&
               lam_checkpoint_names(program, weights, purpose) && lam_checkpoint_role(program, weights, LAM_PARAMETER);
-  if (good && purpose != LAM_RESUME) lam_start_averages(program); /* for weights that have none */
+#if LAM_WITH_AVERAGE
+  if (good && !resume) lam_start_averages(program); /* for weights that have none */
   if (good && purpose != LAM_START_FROM) good = lam_checkpoint_role(program, weights, LAM_AVERAGE);
-  if (good && purpose == LAM_RESUME) good = lam_checkpoint_role(program, weights, LAM_OPTIMIZER);
+#endif
+  if (good && resume) good = lam_checkpoint_role(program, weights, LAM_OPTIMIZER);
   lam_weights_close(weights);
   return good;
 }
 
-const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options,
-                                const char *option) {
+char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options, const char *option) {
   const char *given = lam_option_text(options, option, NULL);
-  if (given) return given;
-  char *path = lam_allocate((int64_t)strlen(program->name) + 13, 1);
-  return strcat(strcpy(path, program->name), ".safetensors");
+  return given ? lam_join(given, "") : lam_join(program->name, ".safetensors");
+}
+
+bool lam_checkpoint_use(struct lam_program *program, struct lam_run *run, const struct lam_options *options) {
+  char *path = lam_checkpoint_path(program, options, "weights");
+  run->seed = program->settings ? program->settings->seed : 0;
+  bool good = lam_checkpoint_load(program, run, path, LAM_USE);
+  free(path);
+  return good;
 }

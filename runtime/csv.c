@@ -157,32 +157,44 @@ static bool lam_csv_is_text(enum lam_feature feature) {
          feature == LAM_TARGET;
 }
 
-/* The vocabulary of all texts; then each text is looked at once, so that a bad one is reported with its line. */
+/* Looks at each text once, so that a bad one is reported with its line. Its characters go to `set`, unless that is NULL
+   and the vocabulary known. */
+static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *contents, unsigned char *set) {
+  const struct lam_data *data = dataset->data;
+  char where[512];
+  bool good = true;
+  for (int c = 0; c < data->column_count; c++)
+    for (int64_t row = 0; contents->columns[c].cells && row < dataset->units && good; row++) {
+      const struct lam_cell *cell = &contents->columns[c].cells[row];
+      snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
+               data->columns[c].field);
+      if (!set) good = lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, where) >= 0;
+#if LAM_WITH_CHARACTERS
+      if (set) good = lam_vocabulary_collect(set, cell->text, cell->length, where);
+#endif
+    }
+  return good;
+}
+
 static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_contents *contents) {
   const struct lam_data *data = dataset->data;
-  bool known = lam_vocabulary_recall(&dataset->vocabulary, data->tokenizer, dataset->facts), good = true;
-  unsigned char *set = known ? NULL : lam_allocate(LAM_CODE_POINTS / 8, 1);
-  char where[512];
-  for (int pass = known; pass < 2 && good; pass++) {
-    if (pass && !known) lam_vocabulary_from_set(&dataset->vocabulary, set);
-    for (int c = 0; c < data->column_count; c++)
-      for (int64_t row = 0; contents->columns[c].cells && row < dataset->units && good; row++) {
-        const struct lam_cell *cell = &contents->columns[c].cells[row];
-        snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
-                 data->columns[c].field);
-        good = pass ? lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, where) >= 0
-                    : lam_vocabulary_collect(set, cell->text, cell->length, where);
-      }
+  bool known = lam_vocabulary_recall(&dataset->vocabulary, data->tokenizer, dataset->facts);
+#if LAM_WITH_CHARACTERS
+  if (!known) {
+    unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
+    known = lam_csv_texts(dataset, contents, set);
+    if (known) lam_vocabulary_from_set(&dataset->vocabulary, set);
+    free(set);
   }
-  free(set);
+#endif
+  bool good = known && lam_csv_texts(dataset, contents, NULL);
   for (int c = 0; c < data->column_count && good; c++)
     if (contents->columns[c].cells && data->columns[c].type == LAM_TYPE_INTEGER && dataset->ranges[c] &&
         dataset->vocabulary.count > dataset->ranges[c])
       good = lam_error("%s has %lld different characters and the axis of %s has %lld: it must be at least %lld",
                        dataset->path, (long long)dataset->vocabulary.count, data->columns[c].name,
                        (long long)dataset->ranges[c], (long long)dataset->vocabulary.count);
-  if (good && !lam_pairs_find(dataset->facts, "tokenizer"))
-    lam_vocabulary_remember(&dataset->vocabulary, dataset->facts);
+  if (good) lam_vocabulary_remember(&dataset->vocabulary, dataset->facts);
   return good;
 }
 
@@ -276,4 +288,4 @@ static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct 
   }
 }
 
-const struct lam_reader lam_csv_reader = {lam_csv_open, lam_csv_fill};
+const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_fill};

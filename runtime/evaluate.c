@@ -4,15 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 
-static void lam_evaluate_batch(struct lam_dataset *dataset, struct lam_batch *batch, double share, double sums[2]) {
-  struct lam_routine *routine = dataset->routine;
-  static const char *const names[] = {"loss_sum", "weight_sum"};
+static void lam_evaluate_batch(struct lam_dataset *dataset, void **batch, double share, double sums[2]) {
   lam_batch_deliver(batch, dataset);
   lam_run_routine(dataset->program, LAM_EVALUATE, 0, 0, dataset->seed, NULL);
-  for (int i = 0; i < 2; i++) {
-    const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, names[i]);
-    if (port) sums[i] += share * (double)*(lam_real *)port->data;
-  }
+  sums[0] += share * lam_output(dataset->routine, "loss_sum");
+  sums[1] += share * lam_output(dataset->routine, "weight_sum");
 }
 
 /* A batch has a fixed number of rows. The rows that the last one lacks are copies of its first; a batch of nothing but
@@ -20,27 +16,26 @@ static void lam_evaluate_batch(struct lam_dataset *dataset, struct lam_batch *ba
 double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
   int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
   double sums[2] = {0, 0};
-  struct lam_batch batch = {0};
-  lam_batch_create(&batch, dataset);
+  void **batch = lam_batch_create(dataset);
   for (int64_t first = 0; first < examples; first += rows) {
     int64_t extra = first + rows > examples ? first + rows - examples : 0;
     struct lam_row row;
     for (int64_t i = 0; i < rows; i++) {
       row = lam_dataset_row(dataset, part, i < rows - extra ? first + i : first);
-      lam_batch_fill(&batch, dataset, i, &row);
+      lam_batch_fill(batch, dataset, i, &row);
     }
-    lam_evaluate_batch(dataset, &batch, 1, sums);
+    lam_evaluate_batch(dataset, batch, 1, sums);
     if (!extra) continue;
-    for (int64_t i = 0; i < rows; i++) lam_batch_fill(&batch, dataset, i, &row);
-    lam_evaluate_batch(dataset, &batch, -(double)extra / (double)rows, sums);
+    for (int64_t i = 0; i < rows; i++) lam_batch_fill(batch, dataset, i, &row);
+    lam_evaluate_batch(dataset, batch, -(double)extra / (double)rows, sums);
   }
-  lam_batch_free(&batch, dataset);
+  lam_batch_free(batch, dataset);
   return examples ? sums[0] / sums[1] : NAN;
 }
 
 static int lam_eval_main(struct lam_program *program, const struct lam_options *options) {
-  struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
-  if (!lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE)) return 1;
+  struct lam_run run = {0};
+  if (!lam_checkpoint_use(program, &run, options)) return 1;
   struct lam_dataset *dataset =
       lam_dataset_open(program, LAM_EVALUATE, lam_option_text(options, "data", NULL), run.seed, &run.facts);
   if (!dataset) return 1;

@@ -11,8 +11,9 @@
 #define LAM_WITH_EXAMPLES 1 /* routines that take the examples' numbers */
 #define LAM_WITH_SOURCE 1 /* generation from a source text, by an encoder */
 #define LAM_WITH_CATEGORIES 1 /* columns of named categories */
-#define LAM_WITH_TOKENIZER 1 /* tokens are text */
-#define LAM_WITH_NUMBERS 1 /* tokens are numbers */
+#define LAM_WITH_CHARACTERS 1 /* tokens are the characters of a text */
+#define LAM_WITH_NUMBERS 1 /* tokens are numbers, not text */
+#define LAM_WITH_FEW_PARAMETERS 1 /* so few that they fit on the screen */
 #define LAM_WITH_FORMAT_CHECKS 1 /* the compiler compares printf's formats with their arguments */
 
 #endif

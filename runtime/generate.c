@@ -25,109 +25,77 @@ static void lam_sift(const double *weights, int64_t *heap, int64_t count, int64_
 
 /* Puts the most likely first: `limit` of them at most, and no more than reach `share` of the total. The kept end up at
    the end of `heap`, last the most likely; returns how many. */
-static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, int64_t limit, double share) {
-  double reached = 0;
+static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, int64_t limit, double share,
+                          double *reached) {
   int64_t kept = 0;
   for (int64_t i = 0; i < count; i++) heap[i] = i;
   for (int64_t i = count / 2 - 1; i >= 0; i--) lam_sift(weights, heap, count, i);
-  while (kept < limit && kept < count && (!kept || reached < share)) {
+  while (kept < limit && kept < count && (!kept || *reached < share)) {
     int64_t best = heap[0], left = count - ++kept;
     heap[0] = heap[left];
     heap[left] = best;
     lam_sift(weights, heap, left, 0);
-    reached += weights[best];
+    *reached += weights[best];
   }
   return kept;
 }
 
 int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
                    double *memory) {
-  double *weights = memory, total = 0;
-  int64_t *order = (int64_t *)(memory + count), best = 0, kept = count;
+  double *weights = memory, total = 0, reached = 0;
+  int64_t *likeliest = (int64_t *)(memory + count), best = 0;
   for (int64_t i = 0; i < count; i++) {
     if (isnan(logits[i])) return -1;
     if (logits[i] > logits[best]) best = i;
   }
   if (temperature <= 0 || isinf(logits[best])) return best;
   for (int64_t i = 0; i < count; i++) total += weights[i] = exp((logits[i] - logits[best]) / temperature);
-  bool cut = (top_k > 0 && top_k < count) || top_p < 1;
-  if (top_k > 0 && top_k < count) {
-    kept = lam_select(weights, order, count, top_k, INFINITY);
-    total = 0;
-    for (int64_t i = count - 1; i >= count - kept; i--) total += weights[order[i]];
-  } else if (cut) {
-    kept = lam_select(weights, order, count, count, top_p * total);
+  bool few = top_k > 0 && top_k < count;
+  if (!few && top_p >= 1) { /* any */
+    double point = uniform * total;
+    for (int64_t i = 0; i < count; i++)
+      if ((point -= weights[i]) < 0) return i;
+    return best; /* rounding took the last one */
   }
-  if (cut) { /* the share that top_p asks for, of those that are left */
-    double share = top_p * total;
-    total = 0;
-    for (int64_t i = 0; i < kept; i++) {
-      if (i && total >= share)
-        kept = i;
-      else
-        total += weights[order[count - 1 - i]];
-    }
-  }
-  double point = uniform * total;
-  for (int64_t i = 0; i < kept; i++) {
-    int64_t id = cut ? order[count - 1 - i] : i;
-    point -= weights[id];
-    if (point < 0) return id;
-  }
-  return cut ? order[count - 1] : best; /* rounding took the last one */
+  int64_t kept = lam_select(weights, likeliest, count, few ? top_k : count, few ? INFINITY : top_p * total, &reached);
+  double share = top_p * (few ? reached : total), sum = 0;
+  int64_t end = count;
+  while (end > count - kept && (end == count || sum < share)) sum += weights[likeliest[--end]];
+  double point = uniform * sum;
+  for (int64_t i = count - 1; i >= end; i--)
+    if ((point -= weights[likeliest[i]]) < 0) return likeliest[i];
+  return best;
 }
 
-/* --- The model's state -------------------------------------------------------------------------------------------- */
+/* --- A text that grows -------------------------------------------------------------------------------------------- */
 
 struct lam_session {
   struct lam_program *program;
   struct lam_vocabulary vocabulary;
   bool has_text; /* else tokens are read and written as numbers */
   struct lam_port *feed, *position, *from;
-  int64_t window, rows, past; /* of one call at most; of the batch; positions in the caches */
-  int64_t vocabulary_size, place_stride, id_stride; /* of the output */
+  int64_t ids, place_stride, id_stride; /* of the output */
   int32_t *tokens; /* all so far */
-  int64_t count, capacity;
+  int64_t count, capacity, seen, past; /* tokens so far; those that the model has seen; positions in its caches */
 };
 
 static bool lam_session_ports(struct lam_session *session) {
   struct lam_routine *routine = &session->program->routines[LAM_STEP];
   const struct lam_generation *generation = session->program->generation;
-  session->feed = lam_find_port(routine->inputs, routine->input_count, generation->feed);
+  struct lam_port *feed = lam_find_port(routine->inputs, routine->input_count, generation->feed);
+  struct lam_port *from = lam_find_port(routine->outputs, routine->output_count, generation->from);
+  session->feed = feed, session->from = from;
   session->position = lam_find_port(routine->inputs, routine->input_count, "position");
-  struct lam_port *from = session->from = lam_find_port(routine->outputs, routine->output_count, generation->from);
-  if (!session->feed || !from || session->feed->rank != 2 || from->rank != 3)
+  if (!feed || !from || feed->rank != 2 || from->rank != 3)
     return lam_error("the step routine does not go from %s[batch, places] to %s[batch, places, ids]", generation->feed,
                      generation->from);
-  session->rows = session->feed->shape[0];
-  session->window = session->feed->shape[1];
   /* The output's axes come in either order; the one named as the feed's second is the window. */
-  const char *over = strchr(session->feed->axes, ',') + 1, *second = strchr(from->axes, ',') + 1;
-  size_t length = strlen(over);
-  bool window_first = strncmp(second, over, length) == 0 && second[length] == ',';
-  session->vocabulary_size = from->shape[window_first ? 2 : 1];
+  const char *over = strchr(feed->axes, ',') + 1, *second = strchr(from->axes, ',') + 1;
+  bool window_first = strcspn(second, ",") == strlen(over) && !strncmp(second, over, strlen(over));
+  session->ids = from->shape[window_first ? 2 : 1];
   session->place_stride = window_first ? from->shape[2] : 1;
   session->id_stride = window_first ? 1 : from->shape[2];
   return true;
-}
-
-/* Runs the model on tokens, window after window. The output of the last one is that of `*last`, its place in the last
-   window. */
-static void lam_session_run(struct lam_session *session, const int32_t *tokens, int64_t count, int64_t *last) {
-  while (count > 0) {
-    int64_t length = count < session->window ? count : session->window;
-    for (int64_t row = 0; row < session->rows; row++)
-      for (int64_t i = 0; i < length; i++) {
-        ((int32_t *)session->feed->data)[row * session->window + i] = tokens[i];
-        if (session->position)
-          ((int32_t *)session->position->data)[row * session->window + i] = (int32_t)(session->past + i);
-      }
-    session->past += length;
-    lam_run_routine(session->program, LAM_STEP, 0, 0, 0, (const int64_t[]){length, session->past});
-    tokens += length;
-    count -= length;
-    *last = length - 1;
-  }
 }
 
 static void lam_session_add(struct lam_session *session, int32_t token) {
@@ -135,55 +103,66 @@ static void lam_session_add(struct lam_session *session, int32_t token) {
   session->tokens[session->count++] = token;
 }
 
-/* Brings the model up to the last token. Past its capacity it begins again with the last half of what it can hold. */
-static int64_t lam_session_advance(struct lam_session *session, int64_t *seen) {
-  int64_t capacity = session->program->generation->capacity, last = 0;
-  if (session->past + session->count - *seen > capacity) {
+/* Brings the model up to the last token, window after window; returns that token's place in its window. Past its
+   capacity the model begins again with the last half of what it can hold. */
+static int64_t lam_session_advance(struct lam_session *session) {
+  int64_t capacity = session->program->generation->capacity, window = session->feed->shape[1], length = 0;
+  if (session->past + session->count - session->seen > capacity) {
     int64_t kept = capacity > 1 ? capacity / 2 : 1;
     session->past = 0;
-    *seen = session->count > kept ? session->count - kept : 0;
+    session->seen = session->count > kept ? session->count - kept : 0;
   }
-  lam_session_run(session, session->tokens + *seen, session->count - *seen, &last);
-  *seen = session->count;
-  return last;
+  while (session->seen < session->count) {
+    length = session->count - session->seen < window ? session->count - session->seen : window;
+    for (int64_t i = 0; i < session->feed->shape[0] * window; i++) {
+      if (i % window >= length) continue;
+      ((int32_t *)session->feed->data)[i] = session->tokens[session->seen + i % window];
+      if (session->position) ((int32_t *)session->position->data)[i] = (int32_t)(session->past + i % window);
+    }
+    session->seen += length;
+    session->past += length;
+    lam_run_routine(session->program, LAM_STEP, 0, 0, 0, (const int64_t[]){length, session->past});
+  }
+  return length - 1;
 }
 
-/* --- Text in and out ---------------------------------------------------------------------------------------------- */
-
-/* Adds a text's tokens; without a tokenizer, numbers between blanks or commas. */
-static bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
-  if (session->has_text) {
-    int32_t *ids = lam_allocate((int64_t)length, sizeof *ids);
-    int64_t count = lam_encode(&session->vocabulary, text, length, ids, (int64_t)length, where);
-    for (int64_t i = 0; i < count; i++) lam_session_add(session, ids[i]);
-    free(ids);
-    return count >= 0;
-  }
+#if LAM_WITH_NUMBERS
+/* Numbers between blanks or commas. */
+static bool lam_session_numbers(struct lam_session *session, const char *text, const char *where) {
   for (const char *at = text; at += strspn(at, " ,\n\t"), *at;) {
     char *end;
     long id = strtol(at, &end, 10);
-    if (end == at || id < 0 || id >= session->vocabulary_size)
+    if (end == at || id < 0 || id >= session->ids)
       return lam_error("%s: \"%.*s\" is not an id from 0 to %lld; this program has no tokenizer", where,
-                       (int)strcspn(at, " ,\n\t"), at, (long long)session->vocabulary_size - 1);
+                       (int)strcspn(at, " ,\n\t"), at, (long long)session->ids - 1);
     lam_session_add(session, (int32_t)id);
     at = end;
   }
   return true;
 }
+#endif
+
+/* Adds a text's tokens. */
+static bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
+#if LAM_WITH_NUMBERS
+  if (!session->has_text) return lam_session_numbers(session, text, where);
+#endif
+  int32_t *ids = lam_allocate((int64_t)length, sizeof *ids);
+  int64_t count = lam_encode(&session->vocabulary, text, length, ids, (int64_t)length, where);
+  for (int64_t i = 0; i < count; i++) lam_session_add(session, ids[i]);
+  free(ids);
+  return count >= 0;
+}
 
 static void lam_session_write(const struct lam_session *session, int32_t token) {
   char text[4];
-  if (session->has_text)
-    fwrite(text, 1, (size_t)lam_decode(&session->vocabulary, token, text), stdout);
-  else
+#if LAM_WITH_NUMBERS
+  if (!session->has_text) {
     printf("%d ", (int)token);
-}
-
-static bool lam_session_vocabulary(struct lam_session *session, const struct lam_run *run) {
-  const struct lam_data *data = session->program->data;
-  session->has_text = data && data->tokenizer != LAM_NO_TOKENIZER;
-  if (!session->has_text || lam_vocabulary_recall(&session->vocabulary, data->tokenizer, &run->facts)) return true;
-  return lam_error("the weights hold no vocabulary: they were not written by this program's train");
+    return;
+  }
+#endif
+  fwrite(text, 1, (size_t)lam_decode(&session->vocabulary, token, text), stdout);
 }
 
 static bool lam_session_prompt(struct lam_session *session, const struct lam_options *options) {
@@ -201,17 +180,19 @@ static bool lam_session_prompt(struct lam_session *session, const struct lam_opt
   }
   if (!session->count) { /* the model needs something to begin with: a line end, where it knows one */
     int32_t id = 0;
-    for (int64_t i = 0; session->has_text && i < session->vocabulary.count; i++)
-      if (session->vocabulary.codes ? session->vocabulary.codes[i] == '\n' : i == '\n') id = (int32_t)i;
+    char text[4];
+    for (int32_t i = 0; session->has_text && i < session->vocabulary.count; i++)
+      if (lam_decode(&session->vocabulary, i, text) == 1 && *text == '\n') id = i;
     lam_session_add(session, id);
   }
   for (int64_t i = 0; i < session->count; i++)
-    if (session->tokens[i] >= session->vocabulary_size)
+    if (session->tokens[i] >= session->ids)
       return lam_error("token %d of the prompt is beyond the model's %lld", (int)session->tokens[i],
-                       (long long)session->vocabulary_size);
+                       (long long)session->ids);
   return true;
 }
 
+#if LAM_WITH_SOURCE
 /* What an encoder reads: integers take the source text's ids, booleans say where there is one. */
 static bool lam_session_source(struct lam_session *session, enum lam_routine_name name, const char *source) {
   struct lam_program *program = session->program;
@@ -224,15 +205,14 @@ static bool lam_session_source(struct lam_session *session, enum lam_routine_nam
     for (int c = 0; program->data && c < program->data->column_count; c++)
       if (strcmp(program->data->columns[c].name, port->name) == 0)
         start = program->data->columns[c].start, stop = program->data->columns[c].stop;
-    struct lam_session ids = {
-        .vocabulary = session->vocabulary, .has_text = session->has_text, .vocabulary_size = INT32_MAX};
+    struct lam_session ids = {.vocabulary = session->vocabulary, .has_text = session->has_text, .ids = INT32_MAX};
     if (start >= 0) lam_session_add(&ids, (int32_t)start);
     if (!lam_session_read(&ids, source, strlen(source), "--source")) return false;
     if (ids.count > length - (stop >= 0))
       return lam_error("--source has %lld tokens, and %s takes %lld", (long long)ids.count, port->name,
                        (long long)(length - (stop >= 0)));
     if (stop >= 0) lam_session_add(&ids, (int32_t)stop);
-    for (int64_t k = 0; k < session->rows * length; k++) {
+    for (int64_t k = 0; k < port->shape[0] * length; k++) {
       bool inside = k % length < ids.count;
       lam_set(port->data, port->type, k, inside && port->type == LAM_TYPE_INTEGER ? ids.tokens[k % length] : inside);
     }
@@ -245,43 +225,64 @@ static bool lam_session_source(struct lam_session *session, enum lam_routine_nam
   return true;
 }
 
+static bool lam_session_prepare(struct lam_session *session, const struct lam_options *options) {
+  const char *source = lam_option_text(options, "source", NULL);
+  if (!lam_session_source(session, LAM_STEP, source)) return false;
+  if (!session->program->routines[LAM_PREPARE].exists) return true;
+  if (!lam_session_source(session, LAM_PREPARE, source)) return false;
+  lam_run_routine(session->program, LAM_PREPARE, 0, 0, 0, NULL);
+  return true;
+}
+#endif
+
+/* The weights, the vocabulary that they hold, and the prompt. */
+static bool lam_session_start(struct lam_session *session, const struct lam_options *options) {
+  struct lam_program *program = session->program;
+  struct lam_run run = {0};
+  if (!lam_session_ports(session) || !lam_checkpoint_use(program, &run, options)) return false;
+  session->has_text = program->data && program->data->tokenizer != LAM_NO_TOKENIZER;
+  bool known = !session->has_text ||
+               lam_vocabulary_recall(&session->vocabulary, program->data->tokenizer, &run.facts);
+  lam_pairs_free(&run.facts);
+  if (!known) return lam_error("the weights hold no vocabulary: they were not written by this program's train");
+  return lam_session_prompt(session, options);
+}
+
+/* Chooses the token after all so far, the `made`th; -1 where the model gave something that is not a number. */
+static int64_t lam_session_choose(struct lam_session *session, const struct lam_options *options, int64_t made,
+                                  double *memory) {
+  const struct lam_settings *settings = session->program->settings;
+  uint32_t words[4], seed = (uint32_t)lam_option_integer(options, "seed", settings ? settings->seed : 0);
+  const lam_real *from = (const lam_real *)session->from->data + lam_session_advance(session) * session->place_stride;
+  for (int64_t i = 0; i < session->ids; i++) memory[i] = (double)from[i * session->id_stride];
+  lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
+  double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;
+  return lam_sample(memory, session->ids, lam_option_number(options, "temperature", 1),
+                    lam_option_integer(options, "top-k", 0), lam_option_number(options, "top-p", 1), uniform,
+                    memory + session->ids);
+}
+
 static int lam_generate_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_session session = {.program = program};
-  struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
-  const char *source = lam_option_text(options, "source", NULL);
-  if (!lam_session_ports(&session) ||
-      !lam_checkpoint_load(program, &run, lam_checkpoint_path(program, options, "weights"), LAM_USE) ||
-      !lam_session_vocabulary(&session, &run) || !lam_session_prompt(&session, options) ||
-      !lam_session_source(&session, LAM_STEP, source))
-    return 1;
-  if (program->routines[LAM_PREPARE].exists) {
-    if (!lam_session_source(&session, LAM_PREPARE, source)) return 1;
-    lam_run_routine(program, LAM_PREPARE, 0, 0, 0, NULL);
-  }
-  uint32_t seed = (uint32_t)lam_option_integer(options, "seed", program->settings ? program->settings->seed : 0);
-  double temperature = lam_option_number(options, "temperature", 1), top_p = lam_option_number(options, "top-p", 1);
-  int64_t wanted = lam_option_integer(options, "tokens", 200), top_k = lam_option_integer(options, "top-k", 0),
-          seen = 0;
-  double *logits = lam_allocate(session.vocabulary_size, 3 * sizeof *logits), start = lam_seconds();
-  for (int64_t i = program->generation->start >= 0; i < session.count; i++)
-    lam_session_write(&session, session.tokens[i]);
-  int64_t made = 0, prompt = session.count, id = 0;
+  if (!lam_session_start(&session, options)) return 1;
+#if LAM_WITH_SOURCE
+  if (!lam_session_prepare(&session, options)) return 1;
+#endif
+  const struct lam_generation *generation = program->generation;
+  int64_t wanted = lam_option_integer(options, "tokens", 200), prompt = session.count, made = 0, id = 0;
+  double *memory = lam_allocate(session.ids, 3 * sizeof *memory), start = lam_seconds();
+  for (int64_t i = generation->start >= 0; i < session.count; i++) lam_session_write(&session, session.tokens[i]);
   for (; made < wanted; made++) {
     fflush(stdout);
-    int64_t place = lam_session_advance(&session, &seen);
-    uint32_t words[4];
-    const lam_real *from = (const lam_real *)session.from->data + place * session.place_stride;
-    for (int64_t i = 0; i < session.vocabulary_size; i++) logits[i] = (double)from[i * session.id_stride];
-    lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
-    double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;
-    id = lam_sample(logits, session.vocabulary_size, temperature, top_k, top_p, uniform,
-                    logits + session.vocabulary_size);
-    if (id < 0 || id == program->generation->stop) break;
+    id = lam_session_choose(&session, options, made, memory);
+    if (id < 0 || id == generation->stop) break;
     lam_session_add(&session, (int32_t)id);
     lam_session_write(&session, (int32_t)id);
   }
   putchar('\n');
   double seconds = lam_seconds() - start;
+  free(memory);
+  free(session.tokens);
   if (id < 0) return lam_error("the model gave something that is not a number: are these its weights?") + 1;
   if (!lam_option_text(options, "quiet", NULL))
     lam_note("%lld tokens after %lld of prompt, %.1f tokens/s", (long long)made, (long long)prompt,
@@ -293,7 +294,9 @@ static const struct lam_option lam_generate_options[] = {
     {"weights", "FILE", "weights in safetensors (default: NAME.safetensors)", 0, 0},
     {"prompt", "TEXT", "what the text begins with (without a tokenizer: ids)", 0, 0},
     {"prompt-file", "FILE", "the same from a file", 0, 0},
+#if LAM_WITH_SOURCE
     {"source", "TEXT", "what an encoder reads", 0, 0},
+#endif
     {"tokens", "N", "how many to make at most (default: 200)", 0, 1e15},
     {"temperature", "X", "0: always the likeliest token (default: 1)", 0, 1e6},
     {"top-k", "N", "draw from the N likeliest (default: all)", 0, 1e15},

@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include <stdio.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -10,14 +11,12 @@ static void lam_info_ports(const char *routine, const struct lam_port *ports, in
   static const char *const types[] = {"real", "integer", "boolean"};
   char shape[LAM_SHAPE_TEXT];
   for (const struct lam_port *port = ports; port < ports + count; port++)
-    printf("  %-10s %s %s %s %s\n", routine, direction, port->name,
-           lam_shape_text(shape, port->axes, port->shape, port->rank), types[port->type]);
+    printf("  %-10s %s %s %s %s\n", routine, direction, port->name, lam_port_text(shape, port), types[port->type]);
 }
 
 static void lam_info_data(const struct lam_data *data) {
-  static const char *const sources[] = {"text", "CSV", "synthetic"};
   static const char *const tokenizers[] = {"", ", characters", ", bytes"};
-  printf("data      %s: %s %s%s, split %g", data->name, sources[data->source], data->path ? data->path : "",
+  printf("data      %s: %s %s%s, split %g", data->name, data->reader->name, data->path ? data->path : "",
          tokenizers[data->tokenizer], data->split);
   if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
   if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
@@ -55,9 +54,9 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
     bytes += (double)count * (double)lam_type_size(tensor->type);
-    if (tensor->role == LAM_PARAMETER || all)
-      printf("  %-40s %-32s %s%s\n", tensor->name, lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank),
-             roles[tensor->role], tensor->frozen ? ", frozen" : "");
+    if (tensor->role != LAM_PARAMETER && !all) continue;
+    lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
+    printf("  %-40s %-32s %s%s\n", tensor->name, shape, roles[tensor->role], tensor->frozen ? ", frozen" : "");
   }
   for (int i = 0; i < LAM_ROUTINES; i++) {
     if (!program->routines[i].exists) continue;
@@ -71,6 +70,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   return 0;
 }
 
-static const struct lam_option lam_info_options[] = {{"all", NULL, "list every tensor, not parameters alone", 0, 0},
-                                                     {0}};
+static const struct lam_option lam_info_options[] = {
+    {"all", NULL, "list every tensor, not parameters alone", 0, 0},
+    {0}};
 const struct lam_verb lam_info_verb = {"info", "model, tensors, data and settings", lam_info_options, lam_info_main};

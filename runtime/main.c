@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 
-/* Between kernels, OpenMP's workers wait in a loop before they sleep, by default so long that a busy machine comes to a halt. How
-   long is read before main begins, so a program that was told nothing says a short time and starts itself again. */
+/* Between kernels, OpenMP's workers wait in a loop before they sleep, by default so long that a busy machine comes to a
+   halt. How long is read before main begins, so a program that was told nothing says a short time and starts itself
+   again. */
 static void lam_wait_briefly(char **argv) {
   if (getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME") || getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "2000", 0); /* gcc's: turns of the loop */
@@ -18,25 +20,31 @@ static void lam_wait_briefly(char **argv) {
 }
 #endif
 
-static void lam_usage(FILE *file, const struct lam_program *program, const char *name) {
+static int lam_usage(FILE *file, const struct lam_program *program, const char *name) {
   fprintf(file, "%s: model %s of %s\n\nusage: %s VERB [OPTIONS]\n\n", name, program->model, program->name, name);
   for (const struct lam_verb *const *verb = program->verbs; *verb; verb++)
     fprintf(file, "  %-10s %s\n", (*verb)->name, (*verb)->summary);
   fprintf(file, "\n%s VERB --help lists the options of a verb; %s --version says what made this program.\n", name,
           name);
+  return file == stderr ? 2 : 0;
 }
 
-static void lam_verb_help(const struct lam_verb *verb, const char *name) {
-  printf("usage: %s %s [OPTIONS]\n%s\n\n", name, verb->name, verb->summary);
-  for (const struct lam_option *const *list =
-           (const struct lam_option *const[]){verb->options, lam_common_options, NULL};
-       *list; list++)
-    for (const struct lam_option *option = *list; option->name; option++) {
-      char left[64];
-      snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "",
-               option->argument ? option->argument : "");
-      printf("  %-22s %s\n", left, option->help);
-    }
+static void lam_print_options(const struct lam_option *option) {
+  for (; option->name; option++) {
+    int length = printf("  --%s %s", option->name, option->argument ? option->argument : "");
+    printf("%*s %s\n", length < 24 ? 24 - length : 0, "", option->help);
+  }
+}
+
+static const struct lam_verb *lam_find_verb(const struct lam_program *program, const char *word) {
+  const char *names[16] = {0};
+  for (int i = 0; program->verbs[i] && i < 15; i++) {
+    names[i] = program->verbs[i]->name;
+    if (strcmp(names[i], word) == 0) return program->verbs[i];
+  }
+  const char *meant = lam_closest(word, names, sizeof *names);
+  lam_error("there is no verb %s%s%s%s", word, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
+  return NULL;
 }
 
 int lam_main(struct lam_program *program, int argc, char **argv) {
@@ -44,42 +52,29 @@ int lam_main(struct lam_program *program, int argc, char **argv) {
   lam_wait_briefly(argv);
 #endif
   const char *name = argc > 0 ? argv[0] : program->name, *word = argc > 1 ? argv[1] : NULL;
-  if (!word) {
-    lam_usage(stderr, program, name);
-    return 2;
-  }
-  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
-    lam_usage(stdout, program, name);
-    return 0;
-  }
-  if (strcmp(word, "--version") == 0) {
-    printf("%s, made by Lamella %s for %s\n", program->name, program->version ? program->version : "", program->target);
-    return 0;
-  }
-  const char *names[16] = {0};
-  struct lam_options options = {.program = name};
-  for (int i = 0; program->verbs[i] && i < 15; i++) {
-    names[i] = program->verbs[i]->name;
-    if (strcmp(names[i], word) == 0) options.verb = program->verbs[i];
-  }
-  if (!options.verb) {
-    const char *meant = lam_closest(word, names, sizeof *names);
-    lam_error("there is no verb %s%s%s%s", word, meant ? "; did you mean " : "", meant ? meant : "", meant ? "?" : "");
-    lam_usage(stderr, program, name);
-    return 2;
-  }
+  if (!word) return lam_usage(stderr, program, name);
+  if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return lam_usage(stdout, program, name);
+  if (!strcmp(word, "--version"))
+    return printf("%s, made by Lamella %s for %s\n", program->name, program->version, program->target) < 0;
+  struct lam_options options = {.program = name, .verb = lam_find_verb(program, word)};
+  if (!options.verb) return lam_usage(stderr, program, name);
   if (!lam_options_parse(&options, argc - 2, argv + 2)) {
     fprintf(stderr, "%s %s --help lists the options\n", name, word);
     return 2;
   }
+  int code = 0;
   if (lam_option_text(&options, "help", NULL)) {
-    lam_verb_help(options.verb, name);
-    return 0;
-  }
+    printf("usage: %s %s [OPTIONS]\n%s\n\n", name, word, options.verb->summary);
+    lam_print_options(options.verb->options);
+    lam_print_options(lam_common_options);
+  } else {
 #ifdef _OPENMP
-  if (lam_option_text(&options, "threads", NULL)) omp_set_num_threads((int)lam_option_integer(&options, "threads", 1));
+    int64_t threads = lam_option_integer(&options, "threads", 0);
+    if (threads) omp_set_num_threads((int)threads);
 #endif
-  int code = options.verb->run(program, &options);
+    code = options.verb->run(program, &options);
+  }
+  free(options.given);
   if (fflush(stdout) != 0 && code == 0) code = lam_error("cannot write the output") + 1;
   return code;
 }

@@ -1,5 +1,4 @@
-/* Masked language modelling (Devlin et al., "BERT", 2018): of the tokens chosen, 80% become the mask, 10% any token,
-   10% stay. */
+/* Masked language modelling (Devlin et al., "BERT", 2018): 80% of the tokens chosen become the mask, 10% any, 10% stay. */
 #include "runtime/runtime.h"
 
 /* The mask's id: a control byte, or the id after the last character's. */
@@ -8,15 +7,15 @@ static int32_t lam_mask_id(const struct lam_dataset *dataset) {
   return dataset->vocabulary.tokenizer == LAM_BYTE ? MASK_BYTE : (int32_t)dataset->vocabulary.count;
 }
 
-static bool lam_mask_check(const struct lam_dataset *dataset, int64_t range) {
+bool lam_mask_check(const struct lam_dataset *dataset, int64_t range) {
   if (!range || lam_mask_id(dataset) < range) return true;
   return lam_error(
       "%s has %lld different characters, and the mask is one token more: their axis must be at least %lld, not %lld",
       dataset->path, (long long)dataset->vocabulary.count, (long long)dataset->vocabulary.count + 1, (long long)range);
 }
 
-static void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length,
-                           int32_t *tokens, lam_real *weight) {
+void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length,
+                    int32_t *tokens, lam_real *weight) {
   for (int64_t i = 0; i < length; i++) {
     uint32_t words[4];
     lam_philox(dataset->seed, LAM_STREAM_MASK, row->step, row->example, (uint64_t)i, words);
@@ -30,5 +29,3 @@ static void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_r
       tokens[i] = (int32_t)lam_below(words, dataset->vocabulary.count);
   }
 }
-
-const struct lam_corruption lam_masking = {lam_mask_apply, lam_mask_check};

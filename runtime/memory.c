@@ -2,28 +2,30 @@
 #include "runtime/runtime.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+bool lam_message(const char *kind, const char *format, ...) {
+  va_list arguments;
+  fflush(stdout);
+  fprintf(stderr, "%s%s: ", isatty(STDERR_FILENO) ? "\r\033[K" : "", kind); /* over a live line */
+  va_start(arguments, format);
+  vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  fputc('\n', stderr);
+  return false;
+}
+
 void *lam_allocate(int64_t count, size_t size) {
-  enum { ALIGNMENT = 64 };
-  if (count < 1) count = 1;
-  void *memory = NULL;
-  if ((uint64_t)count <= (SIZE_MAX - ALIGNMENT) / (size ? size : 1)) {
-    size_t bytes = ((size_t)count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    memory = aligned_alloc(ALIGNMENT, bytes ? bytes : ALIGNMENT);
-    if (memory) memset(memory, 0, bytes);
-  }
-  if (!memory) {
-    lam_error("out of memory: %.1f MB more were needed", (double)count * (double)size / 1e6);
-    exit(1);
-  }
-  return memory;
+  void *memory = calloc(count > 0 ? (size_t)count : 1, size ? size : 1);
+  if (memory) return memory;
+  lam_error("out of memory: %.1f MB more were needed", (double)count * (double)size / 1e6);
+  exit(1);
 }
 
 void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size) {
@@ -36,81 +38,46 @@ void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size) {
   return moved;
 }
 
-static void lam_message(const char *kind, const char *format, va_list arguments) {
-  fflush(stdout);
-  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr); /* over a live line */
-  fprintf(stderr, "%s: ", kind);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
-}
-
-bool lam_error(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  lam_message("error", format, arguments);
-  va_end(arguments);
-  return false;
-}
-
-void lam_note(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  lam_message("note", format, arguments);
-  va_end(arguments);
+char *lam_join(const char *first, const char *second) {
+  char *text = lam_allocate((int64_t)(strlen(first) + strlen(second)) + 1, 1);
+  return strcat(strcpy(text, first), second);
 }
 
 char *lam_read_file(const char *path, const char *advice, size_t *length) {
   FILE *file = fopen(path, "rb");
-  struct stat status;
   char *text = NULL;
-  if (!file || fstat(fileno(file), &status) != 0) {
-    lam_error("cannot open %s: %s%s", path, strerror(errno), advice);
-  } else if (!S_ISREG(status.st_mode)) {
-    lam_error("%s is not a file%s", path, advice);
-  } else {
-    text = lam_allocate((int64_t)status.st_size + 1, 1);
-    *length = fread(text, 1, (size_t)status.st_size, file);
-    if (*length != (size_t)status.st_size) {
-      lam_error("cannot read %s: %s", path, ferror(file) ? strerror(errno) : "it became shorter while it was read");
-      free(text);
-      text = NULL;
-    }
+  int64_t count = 0, capacity = 0;
+  while (file && !feof(file) && !ferror(file)) {
+    text = lam_grow(text, count, &capacity, 1);
+    count += (int64_t)fread(text + count, 1, (size_t)(capacity - count), file);
   }
+  bool good = file && !ferror(file);
+  if (!good) lam_error("cannot open %s: %s%s", path, strerror(errno), advice);
   if (file) fclose(file);
-  return text;
+  text = lam_grow(text, count, &capacity, 1);
+  text[*length = (size_t)count] = 0;
+  if (good) return text;
+  free(text);
+  return NULL;
 }
 
-static int lam_edit_distance(const char *x, const char *y) {
-  enum { LONGEST = 40 };
-  int row[LONGEST + 1], columns = (int)strlen(y);
-  if (columns > LONGEST) return LONGEST;
-  for (int j = 0; j <= columns; j++) row[j] = j;
-  for (int i = 1; x[i - 1]; i++) {
-    int corner = row[0];
-    row[0] = i;
-    for (int j = 1; j <= columns; j++) {
-      int change = corner + (x[i - 1] != y[j - 1]);
-      corner = row[j];
-      row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      if (change < row[j]) row[j] = change;
-    }
-  }
-  return row[columns];
+/* Whether so many letters changed, added or left out make one of the other. */
+static bool lam_is_near(const char *word, const char *name, int changes) {
+  while (*word && *word == *name) word++, name++;
+  if (!*word && !*name) return true;
+  if (!changes--) return false;
+  return (*word && *name && lam_is_near(word + 1, name + 1, changes)) ||
+         (*word && lam_is_near(word + 1, name, changes)) || (*name && lam_is_near(word, name + 1, changes));
 }
 
 const char *lam_closest(const char *word, const void *names, size_t stride) {
-  const char *best = NULL;
-  int least = (int)strlen(word) / 3 + 1;
-  for (const char *at = names;; at += stride) {
+  int most = strlen(word) < 6 ? (int)strlen(word) / 3 + 1 : 3;
+  for (int changes = 0; changes <= most; changes++) {
     const char *name;
-    memcpy(&name, at, sizeof name);
-    if (!name) return best;
-    int distance = lam_edit_distance(word, name);
-    if (distance <= least && (!best || distance < least)) {
-      least = distance;
-      best = name;
-    }
+    for (const char *at = names; memcpy(&name, at, sizeof name), name; at += stride)
+      if (lam_is_near(word, name, changes)) return name;
   }
+  return NULL;
 }
 
 double lam_seconds(void) {
@@ -144,15 +111,22 @@ int64_t lam_count(const int64_t *shape, int rank) {
 }
 
 const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank) {
-  size_t used = (size_t)snprintf(text, LAM_SHAPE_TEXT, "[");
+  size_t used = (size_t)snprintf(text, LAM_SHAPE_TEXT, "[%s", rank ? "" : "]");
   for (int i = 0; i < rank && used < LAM_SHAPE_TEXT; i++) {
     int length = axes ? (int)strcspn(axes, ",") : 0;
-    used += (size_t)snprintf(text + used, LAM_SHAPE_TEXT - used, "%s%.*s%s%lld", i ? ", " : "", length,
-                             axes ? axes : "", length ? "=" : "", (long long)shape[i]);
+    used += (size_t)snprintf(text + used, LAM_SHAPE_TEXT - used, "%.*s%s%lld%s", length, axes ? axes : "",
+                             length ? "=" : "", (long long)shape[i], i + 1 < rank ? ", " : "]");
     if (axes) axes += length + (axes[length] == ',');
   }
-  if (used < LAM_SHAPE_TEXT) snprintf(text + used, LAM_SHAPE_TEXT - used, "]");
   return text;
+}
+
+const char *lam_port_text(char text[LAM_SHAPE_TEXT], const struct lam_port *port) {
+  return lam_shape_text(text, port->axes, port->shape, port->rank);
+}
+
+size_t lam_port_bytes(const struct lam_port *port) {
+  return (size_t)lam_count(port->shape, port->rank) * lam_type_size(port->type);
 }
 
 struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name) {
@@ -161,12 +135,17 @@ struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *na
   return NULL;
 }
 
+double lam_output(const struct lam_routine *routine, const char *name) {
+  const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
+  return port ? (double)*(lam_real *)port->data : NAN;
+}
+
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
                      uint32_t seed, const int64_t *sizes) {
   struct lam_routine *routine = &program->routines[name];
-  struct lam_port *port = lam_find_port(routine->inputs, routine->input_count, "step");
-  if (port) *(lam_real *)port->data = (lam_real)step;
-  port = lam_find_port(routine->inputs, routine->input_count, "steps");
-  if (port) *(lam_real *)port->data = (lam_real)steps;
+  for (struct lam_port *port = routine->inputs; port < routine->inputs + routine->input_count; port++) {
+    if (!strcmp(port->name, "step")) *(lam_real *)port->data = (lam_real)step;
+    if (!strcmp(port->name, "steps")) *(lam_real *)port->data = (lam_real)steps;
+  }
   routine->run(program->self, seed, sizes);
 }

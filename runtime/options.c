@@ -1,4 +1,4 @@
-/* The command line, VERB [--name VALUE | --name=VALUE] .... */
+/* The command line, VERB [--name VALUE | --name=VALUE] ... */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -33,12 +33,11 @@ static bool lam_option_valid(const struct lam_option *option, const char *value)
 bool lam_options_parse(struct lam_options *options, int count, char **arguments) {
   options->given = lam_allocate(count, sizeof *options->given);
   for (int i = 0; i < count; i++) {
-    char name[64] = "";
-    if (strcmp(arguments[i], "-h") == 0) arguments[i] = (char *)"--help";
-    size_t length = strcspn(arguments[i], "=");
-    if (strncmp(arguments[i], "--", 2) != 0 || length < 3 || length - 2 >= sizeof name)
-      return lam_error("\"%s\" is not an option of %s", arguments[i], options->verb->name);
-    memcpy(name, arguments[i] + 2, length - 2);
+    char *name = strcmp(arguments[i], "-h") ? arguments[i] : (char *)"--help", *value = strchr(name, '=');
+    if (strncmp(name, "--", 2) != 0)
+      return lam_error("\"%s\" is not an option of %s", name, options->verb->name);
+    name += 2;
+    if (value) *value++ = 0;
     const struct lam_option *option = lam_option_find(options->verb->options, name);
     if (!option) option = lam_option_find(lam_common_options, name);
     if (!option) {
@@ -46,15 +45,12 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
       return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "",
                        meant ? meant : "", meant ? "?" : "");
     }
-    const char *value = arguments[i][length] ? arguments[i] + length + 1 : NULL;
     if (!option->argument && value) return lam_error("--%s takes no value", name);
-    if (option->argument && !value) {
-      if (i + 1 == count) return lam_error("--%s wants a value: --%s %s", name, name, option->argument);
-      value = arguments[++i];
-    }
+    if (option->argument && !value && ++i == count)
+      return lam_error("--%s wants a value: --%s %s", name, name, option->argument);
+    if (option->argument && !value) value = arguments[i];
     if (option->argument && !lam_option_valid(option, value)) return false;
-    options->given[options->count].key = option->name;
-    options->given[options->count++].value = value ? value : "";
+    options->given[options->count++] = (struct lam_pair){option->name, value ? value : "", 0};
   }
   return true;
 }

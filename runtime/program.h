@@ -66,31 +66,14 @@ struct lam_routine {
 };
 
 enum lam_routine_name {
-  LAM_TRAIN,
-  LAM_ACCUMULATE,
-  LAM_EVALUATE,
-  LAM_PREDICT,
-  LAM_PREPARE,
-  LAM_STEP,
-  LAM_SYNTHESIZE,
-  LAM_ROUTINES
+  LAM_TRAIN, LAM_ACCUMULATE, LAM_EVALUATE, LAM_PREDICT, LAM_PREPARE, LAM_STEP, LAM_SYNTHESIZE, LAM_ROUTINES
 };
-enum lam_source { LAM_TEXT, LAM_CSV, LAM_SYNTHETIC };
 enum lam_tokenizer { LAM_NO_TOKENIZER, LAM_CHAR, LAM_BYTE };
-enum lam_feature {
-  LAM_TOKENS,
-  LAM_NEXT,
-  LAM_WEIGHT,
-  LAM_TARGET,
-  LAM_ZERO,
-  LAM_YES,
-  LAM_NUMBER,
-  LAM_CATEGORY,
-  LAM_PRESENT,
+enum lam_feature { /* what each holds: struct column of the compiler's ir/program.h */
+  LAM_TOKENS, LAM_NEXT, LAM_WEIGHT, LAM_TARGET, LAM_ZERO, LAM_YES, LAM_NUMBER, LAM_CATEGORY, LAM_PRESENT,
   LAM_SYNTHETIC_COLUMN
 };
 
-/* See struct column of the compiler's ir/program.h for what each feature holds. */
 struct lam_column {
   const char *name;
   enum lam_feature feature;
@@ -99,24 +82,16 @@ struct lam_column {
   int64_t length, range, start, stop;
 };
 
-/* How a data source is read: runtime/text.c, csv.c and synthetic.c each define one. */
-struct lam_reader;
 extern const struct lam_reader lam_text_reader, lam_csv_reader, lam_synthetic_reader;
-/* What spoils tokens for masked language modelling: runtime/masked.c. */
-struct lam_corruption;
-extern const struct lam_corruption lam_masking;
 
 struct lam_data {
-  const char *name;
-  enum lam_source source;
-  const char *path;
+  const char *name, *path;
+  const struct lam_reader *reader; /* of runtime/text.c, csv.c or synthetic.c */
   enum lam_tokenizer tokenizer;
   int64_t examples;
   double split, mask;
   const struct lam_column *columns;
   int column_count;
-  const struct lam_reader *reader; /* that of `source` */
-  const struct lam_corruption *corruption; /* &lam_masking when mask > 0, else NULL */
 };
 
 struct lam_settings {
@@ -133,9 +108,6 @@ struct lam_generation {
   int64_t capacity, vocabulary, start, stop;
 };
 
-/* What a program does on the command line; each is defined by the file of runtime/ of that name. A program lists the
-   verbs that its spec gives it, so that only their code is carried along. */
-struct lam_verb;
 extern const struct lam_verb lam_train_verb; /* has a train block and data */
 extern const struct lam_verb lam_eval_verb; /* has the routine evaluate and data */
 extern const struct lam_verb lam_generate_verb; /* has the routine step */
@@ -152,7 +124,7 @@ struct lam_program {
   const struct lam_data *data; /* or NULL */
   const struct lam_settings *settings; /* or NULL: the spec has no train block */
   const struct lam_generation *generation; /* or NULL */
-  const struct lam_verb *const *verbs; /* what the program can do; NULL past the last */
+  const struct lam_verb *const *verbs; /* what the program can do on the command line; NULL past the last */
   const char *version; /* of the compiler that made it */
 };
 

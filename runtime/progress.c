@@ -16,10 +16,6 @@ bool lam_progress_start(struct lam_progress *progress, const char *log, bool app
   return true;
 }
 
-static void lam_progress_clear(const struct lam_progress *progress) {
-  if (progress->live) fputs("\r\033[K", stdout);
-}
-
 static const char *lam_duration(double seconds, char text[32]) {
   if (seconds < 60)
     snprintf(text, 32, "%.0f s", seconds);
@@ -31,7 +27,7 @@ static const char *lam_duration(double seconds, char text[32]) {
 }
 
 /* JSON has no NaN. */
-static void lam_progress_number(FILE *file, const char *key, double number) {
+static void lam_log_number(FILE *file, const char *key, double number) {
   if (isfinite(number))
     fprintf(file, ",\"%s\":%.*g", key, sizeof(lam_real) > 4 ? 17 : 9, number);
   else
@@ -42,34 +38,31 @@ void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
   double now = lam_seconds(), seconds = now - progress->start, done = (double)(step - progress->first);
   double rate = seconds > 0 ? done * (double)progress->units / seconds : 0;
   bool due = step % progress->every == 0 || step == progress->first + 1 || step == progress->steps;
+  char left[32];
   progress->smooth = isnan(progress->smooth) ? loss : 0.95 * progress->smooth + 0.05 * loss;
   if (progress->live && (now - progress->drawn > 0.1 || step == progress->steps)) {
-    char left[32];
     progress->drawn = now;
+    lam_duration(seconds / done * (double)(progress->steps - step), left);
     printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %s left", (long long)step, (long long)progress->steps,
-           progress->smooth, rate, progress->unit,
-           lam_duration(seconds / done * (double)(progress->steps - step), left));
-    fflush(stdout);
+           progress->smooth, rate, progress->unit, left);
   } else if (!progress->live && !progress->quiet && due) {
     printf("step %lld  loss %.4f  %.0f %s/s\n", (long long)step, loss, rate, progress->unit);
-    fflush(stdout);
   }
-  if (progress->log && due) {
-    fprintf(progress->log, "{\"step\":%lld", (long long)step);
-    lam_progress_number(progress->log, "loss", loss);
-    if (!isnan(gradient_norm)) lam_progress_number(progress->log, "gradient_norm", gradient_norm);
-    fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.6f}\n", progress->unit, rate, seconds);
-    fflush(progress->log);
-  }
+  fflush(stdout);
+  if (!progress->log || !due) return;
+  fprintf(progress->log, "{\"step\":%lld", (long long)step);
+  lam_log_number(progress->log, "loss", loss);
+  if (!isnan(gradient_norm)) lam_log_number(progress->log, "gradient_norm", gradient_norm);
+  fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.6f}\n", progress->unit, rate, seconds);
+  fflush(progress->log);
 }
 
 void lam_progress_evaluation(struct lam_progress *progress, int64_t step, double loss) {
-  lam_progress_clear(progress);
-  printf("step %lld  validation loss %.4f\n", (long long)step, loss);
+  printf("%sstep %lld  validation loss %.4f\n", progress->live ? "\r\033[K" : "", (long long)step, loss);
   fflush(stdout);
   if (!progress->log) return;
   fprintf(progress->log, "{\"step\":%lld", (long long)step);
-  lam_progress_number(progress->log, "validation_loss", loss);
+  lam_log_number(progress->log, "validation_loss", loss);
   fputs("}\n", progress->log);
   fflush(progress->log);
 }

@@ -13,22 +13,20 @@
 
 #include "runtime/program.h"
 
-#ifdef __GNUC__
-#define LAM_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#else
-#define LAM_PRINTF(text, first)
-#endif
-
 /* --- memory.c: memory, messages, and what every file uses --------------------------------------------------------- */
 
-/* Zeroed memory for `count` elements of `size` bytes, aligned to 64 bytes, for free(). Ends the program when there is
-   none. */
+/* "error: ..." on stderr. Returns false, so that a function can end with `return lam_error(...)`. */
+#define lam_error(...) lam_message("error", __VA_ARGS__)
+#define lam_note(...) (void)lam_message("note", __VA_ARGS__)
+#if LAM_WITH_FORMAT_CHECKS
+__attribute__((format(printf, 2, 3)))
+#endif
+bool lam_message(const char *kind, const char *format, ...);
+/* Zeroed memory for `count` elements of `size` bytes, for free(). Ends the program when there is none. */
 void *lam_allocate(int64_t count, size_t size);
 /* The array itself, or a larger copy, with room for one more element after `count`. */
 void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size);
-/* "error: ..." on stderr. Returns false, so that a function can end with `return lam_error(...)`. */
-bool lam_error(const char *format, ...) LAM_PRINTF(1, 2);
-void lam_note(const char *format, ...) LAM_PRINTF(1, 2);
+char *lam_join(const char *first, const char *second); /* one after the other, for free() */
 /* The contents of a file with a zero after them, or NULL. `advice` ends the message ("; --data FILE names another"). */
 char *lam_read_file(const char *path, const char *advice, size_t *length);
 /* The one of `names` (a pointer every `stride` bytes, NULL past the last) that `word` was probably meant to be, or
@@ -43,7 +41,10 @@ int64_t lam_count(const int64_t *shape, int rank);
 /* "[vocab=65, embed=128]" in `text`, which is returned; axes may be NULL. */
 enum { LAM_SHAPE_TEXT = 256 };
 const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
+const char *lam_port_text(char text[LAM_SHAPE_TEXT], const struct lam_port *port);
+size_t lam_port_bytes(const struct lam_port *port);
 struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
+double lam_output(const struct lam_routine *routine, const char *name); /* a scalar; NaN where there is none */
 /* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
                      uint32_t seed, const int64_t *sizes);
@@ -78,7 +79,9 @@ void lam_philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example,
 double lam_uniform_draw(const uint32_t words[4]); /* 24 bits of word 0 as [0, 1) */
 double lam_normal_draw(const uint32_t words[4]); /* Box-Muller of words 0 and 1 */
 int64_t lam_below(const uint32_t words[4], int64_t bound); /* below `bound`, from words 2 and 3 */
+#if LAM_WITH_EPOCHS
 void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch); /* 0 .. count - 1 in an order drawn */
+#endif
 /* The streams of the runtime's draws; a spec's are hashes of paths, so that a clash is unlikely and harmless. */
 enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SAMPLE };
 
@@ -109,6 +112,7 @@ struct lam_pairs {
 void lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length); /* copies both */
 const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key);
 void lam_pairs_free(struct lam_pairs *pairs);
+int lam_utf8_write(uint32_t code, char text[4]); /* returns how many bytes */
 
 struct lam_entry {
   const char *name, *type_name; /* "F32" */
@@ -152,24 +156,30 @@ enum lam_purpose {
 };
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose);
-/* The file that an option or the program's name gives. */
-const char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options,
-                                const char *option);
+/* The file that an option or the program's name gives, for free(). */
+char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options, const char *option);
+/* Loads that of the option "weights", for use; without a seed of its own it has the settings'. */
+bool lam_checkpoint_use(struct lam_program *program, struct lam_run *run, const struct lam_options *options);
 
 /* --- tokenizer.c -------------------------------------------------------------------------------------------------- */
 
 struct lam_vocabulary {
   enum lam_tokenizer tokenizer;
+#if LAM_WITH_CHARACTERS
   uint32_t *codes; /* char: the code points, ascending */
+#endif
   int64_t count; /* ids; byte: 256 */
 };
+#if LAM_WITH_CHARACTERS
 /* The length of the UTF-8 sequence at `text`, or 0 when it is not one; its code point. */
 int lam_utf8_read(const char *text, size_t left, uint32_t *code);
-int lam_utf8_write(uint32_t code, char text[4]);
 /* Adds a text's characters to a set of bits, LAM_CODE_POINTS of them. `where` names the text in messages. */
 enum { LAM_CODE_POINTS = 0x110000 };
 bool lam_vocabulary_collect(unsigned char *set, const char *text, size_t length, const char *where);
 void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set);
+/* Of one text. */
+bool lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length, const char *where);
+#endif
 /* From and to the fact "vocabulary"; false when facts have none. */
 bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer,
                            const struct lam_pairs *facts);
@@ -199,7 +209,9 @@ struct lam_dataset {
   int64_t window; /* text: tokens in an example; else 0 */
   bool shifted; /* text: an example looks one token further */
   bool partial; /* text: the last window of a part may be short */
+#if LAM_WITH_MASK
   bool corrupted; /* tokens are masked, as data.mask says */
+#endif
   int64_t batch; /* rows that the routine takes */
   struct lam_vocabulary vocabulary;
   void *contents; /* the reader's */
@@ -210,19 +222,9 @@ struct lam_row {
   uint32_t step, example;
 };
 struct lam_reader {
+  const char *name;
   bool (*open)(struct lam_dataset *dataset); /* sets units, window, contents */
   void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
-};
-struct lam_corruption {
-  /* Chooses tokens of an example, spoils them, and writes 1 to `weight` (unless NULL) where a token was chosen. */
-  void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
-                lam_real *weight);
-  bool (*check)(const struct lam_dataset *dataset, int64_t range); /* whether the ids have room for the mask */
-};
-/* A batch outside the ports: what a prefetching thread fills. */
-struct lam_batch {
-  void **columns; /* NULL where not needed */
-  int32_t *examples;
 };
 /* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
 struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path,
@@ -232,19 +234,27 @@ struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum la
 int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part part);
 /* Example number `number` of a part: rows or windows in order. */
 struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part part, int64_t number);
-void lam_batch_create(struct lam_batch *batch, const struct lam_dataset *dataset);
-void lam_batch_free(struct lam_batch *batch, const struct lam_dataset *dataset);
-void lam_batch_fill(struct lam_batch *batch, const struct lam_dataset *dataset, int64_t place,
-                    const struct lam_row *row);
-void lam_batch_deliver(const struct lam_batch *batch, const struct lam_dataset *dataset); /* to the routine's ports */
+bool lam_is_fed(const struct lam_port *port); /* an input whose rows are examples */
+/* A batch outside the ports, as many rows of each of the routine's inputs: what a prefetching thread fills. */
+void **lam_batch_create(const struct lam_dataset *dataset);
+void lam_batch_free(void **batch, const struct lam_dataset *dataset);
+void lam_batch_fill(void **batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row);
+void lam_batch_deliver(void *const *batch, const struct lam_dataset *dataset); /* to the routine's ports */
+
+/* --- masked.c ----------------------------------------------------------------------------------------------------- */
+
+#if LAM_WITH_MASK
+/* Chooses tokens of an example, spoils them, and writes 1 to `weight` (unless NULL) where a token was chosen. */
+void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
+                    lam_real *weight);
+bool lam_mask_check(const struct lam_dataset *dataset, int64_t range); /* whether the ids have room for the mask */
+#endif
 
 /* --- batches.c: the order of training, prefetched ----------------------------------------------------------------- */
 
 struct lam_feed;
-/* Batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. `windows`: text is sampled at
-   random places, else examples come in epochs. */
-struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate,
-                                bool windows, bool shuffle);
+/* Batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. */
+struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run, int64_t accumulate);
 void lam_feed_next(struct lam_feed *feed); /* into the ports */
 void lam_feed_stop(struct lam_feed *feed);
 

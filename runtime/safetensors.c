@@ -41,6 +41,14 @@ void lam_pairs_free(struct lam_pairs *pairs) {
   free(pairs->items);
 }
 
+int lam_utf8_write(uint32_t code, char text[4]) {
+  static const unsigned char marks[] = {0, 0xC0, 0xE0, 0xF0};
+  int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+  text[0] = (char)(marks[more] | code >> 6 * more);
+  for (int i = 1; i <= more; i++) text[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3F));
+  return more + 1;
+}
+
 /* --- The header: as much of JSON as it needs, strictly. After the first problem nothing more is read. ------------- */
 
 struct lam_json {
@@ -56,8 +64,7 @@ static void lam_json_fail(struct lam_json *json, const char *problem) {
 }
 
 static bool lam_json_next(struct lam_json *json, char wanted) {
-  while (json->at < json->end && (*json->at == ' ' || *json->at == '\t' || *json->at == '\r' || *json->at == '\n'))
-    json->at++;
+  while (json->at < json->end && *json->at && strchr(" \t\r\n", *json->at)) json->at++;
   if (json->at == json->end || *json->at != wanted) return false;
   json->at++;
   return true;
@@ -68,20 +75,16 @@ static void lam_json_want(struct lam_json *json, char wanted, const char *proble
 }
 
 static uint32_t lam_json_hex(struct lam_json *json) {
-  static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-  uint32_t code = 0;
-  for (int i = 0; i < 4; i++) {
-    const char *digit = json->at < json->end && *json->at ? strchr(digits, *json->at) : NULL;
-    if (!digit) return lam_json_fail(json, "\\u without four hexadecimal digits"), 0;
-    code = code * 16 + (uint32_t)((digit - digits) % 16);
-    json->at++;
-  }
-  return code;
+  char digits[5] = "";
+  if (json->end - json->at >= 4) memcpy(digits, json->at, 4);
+  if (strspn(digits, "0123456789abcdefABCDEF") != 4)
+    return lam_json_fail(json, "\\u without four hexadecimal digits"), 0;
+  json->at += 4;
+  return (uint32_t)strtoul(digits, NULL, 16);
 }
 
 static void lam_json_escape(struct lam_json *json) {
   static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
-  static const unsigned char marks[] = {0, 0xC0, 0xE0, 0xF0};
   char letter = json->at < json->end ? *json->at++ : 0;
   const char *found = letter ? strchr(letters, letter) : NULL;
   if (found) *json->memory++ = meanings[found - letters];
@@ -95,11 +98,10 @@ static void lam_json_escape(struct lam_json *json) {
     if (low < 0xDC00 || low >= 0xE000) return lam_json_fail(json, "half a surrogate pair");
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
   }
-  int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  *json->memory++ = (char)(marks[more] | code >> 6 * more);
-  while (more-- > 0) *json->memory++ = (char)(0x80 | (code >> 6 * more & 0x3F));
+  json->memory += lam_utf8_write(code, json->memory);
 }
 
+/* Without a place for its length, the string may hold no zeros. */
 static char *lam_json_string(struct lam_json *json, size_t *length) {
   char *text = json->memory;
   lam_json_want(json, '"', "a string was expected");
@@ -111,17 +113,13 @@ static char *lam_json_string(struct lam_json *json, size_t *length) {
     else
       json->at++, lam_json_escape(json);
   }
-  *length = (size_t)(json->memory - text);
+  size_t count = (size_t)(json->memory - text);
   lam_json_want(json, '"', "a string without end");
-  if (!json->problem) *json->memory++ = 0;
+  if (json->problem) return text;
+  *json->memory++ = 0;
+  if (length) *length = count;
+  if (!length && strlen(text) != count) lam_json_fail(json, "a zero inside a name");
   return text;
-}
-
-static char *lam_json_name(struct lam_json *json) {
-  size_t length;
-  char *name = lam_json_string(json, &length);
-  if (!json->problem && strlen(name) != length) lam_json_fail(json, "a zero inside a name");
-  return name;
 }
 
 static uint64_t lam_json_number(struct lam_json *json) {
@@ -156,13 +154,14 @@ static const char *lam_json_member(struct lam_json *json, bool *first) {
   if (lam_json_next(json, '}') || json->problem) return NULL;
   if (!*first) lam_json_want(json, ',', "',' or '}' was expected");
   *first = false;
-  const char *key = lam_json_name(json);
+  const char *key = lam_json_string(json, NULL);
   lam_json_want(json, ':', "':' was expected");
   return json->problem ? NULL : key;
 }
 
 static void lam_json_metadata(struct lam_json *json, struct lam_pairs *metadata) {
   const char *key;
+  if (metadata->count) lam_json_fail(json, "__metadata__ stands twice");
   for (bool first = true; (key = lam_json_member(json, &first)) != NULL;) {
     size_t length;
     const char *value = lam_json_string(json, &length);
@@ -176,9 +175,10 @@ static void lam_json_entry(struct lam_json *json, struct lam_entry *entry) {
   const char *key;
   for (bool first = true; (key = lam_json_member(json, &first)) != NULL;) {
     int bit = !strcmp(key, "dtype") ? 1 : !strcmp(key, "shape") ? 2 : !strcmp(key, "data_offsets") ? 4 : 0;
-    if (!bit || seen & bit) lam_json_fail(json, "a tensor has a key twice, or one other than dtype, shape, data_offsets");
+    if (!bit || seen & bit)
+      lam_json_fail(json, "a tensor has a key twice, or one other than dtype, shape, data_offsets");
     seen |= bit;
-    if (bit == 1) entry->type_name = lam_json_name(json);
+    if (bit == 1) entry->type_name = lam_json_string(json, NULL);
     if (bit == 2) entry->rank = lam_json_numbers(json, shape, LAM_MAX_RANK);
     if (bit == 4 && lam_json_numbers(json, offsets, 2) != 2) lam_json_fail(json, "data_offsets is not two numbers");
   }
@@ -192,13 +192,12 @@ static void lam_json_header(struct lam_json *json, struct lam_weights *weights) 
   const char *name;
   for (bool first = true; (name = lam_json_member(json, &first)) != NULL;) {
     if (!strcmp(name, "__metadata__")) {
-      if (weights->metadata.count) lam_json_fail(json, "__metadata__ stands twice");
       lam_json_metadata(json, &weights->metadata);
-    } else {
-      weights->entries = lam_grow(weights->entries, weights->count, &capacity, sizeof *weights->entries);
-      weights->entries[weights->count] = (struct lam_entry){.name = name};
-      lam_json_entry(json, &weights->entries[weights->count++]);
+      continue;
     }
+    weights->entries = lam_grow(weights->entries, weights->count, &capacity, sizeof *weights->entries);
+    weights->entries[weights->count] = (struct lam_entry){.name = name};
+    lam_json_entry(json, &weights->entries[weights->count++]);
   }
   lam_json_next(json, 0x7F);
   if (json->at != json->end) lam_json_fail(json, "something stands after the header's object");
@@ -217,9 +216,8 @@ static int lam_by_name(const void *x, const void *y) {
 
 /* NULL, or what is wrong with a tensor that should begin at byte `covered` of `available`. */
 static const char *lam_entry_check(struct lam_entry *entry, uint64_t covered, uint64_t available) {
-  entry->type = LAM_FILE_TYPES;
-  for (int k = 0; k < LAM_FILE_TYPES; k++)
-    if (!strcmp(entry->type_name, lam_file_types[k].name)) entry->type = k;
+  for (entry->type = 0; entry->type < LAM_FILE_TYPES; entry->type++)
+    if (!strcmp(entry->type_name, lam_file_types[entry->type].name)) break;
   if (entry->type == LAM_FILE_TYPES) return "has an unknown type";
   uint64_t bytes = lam_file_types[entry->type].bytes;
   for (int k = 0; k < entry->rank; k++) {
@@ -266,26 +264,6 @@ static bool lam_weights_parse(struct lam_weights *weights) {
                    json.at - text);
 }
 
-struct lam_weights *lam_weights_open(const char *path) {
-  struct lam_weights *weights = lam_allocate(1, sizeof *weights);
-  int file = open(path, O_RDONLY);
-  struct stat status;
-  bool good = file >= 0 && fstat(file, &status) == 0;
-  weights->path = path;
-  if (good && (!S_ISREG(status.st_mode) || status.st_size < 8)) {
-    good = lam_error("%s is not a safetensors file: it has less than 8 bytes", path);
-  } else {
-    void *map = good ? mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-    good = map != MAP_FAILED || lam_error("cannot open %s: %s", path, strerror(errno));
-    if (good) weights->map = map, weights->length = (size_t)status.st_size;
-    good = good && lam_weights_parse(weights);
-  }
-  if (file >= 0) close(file);
-  if (good) return weights;
-  lam_weights_close(weights);
-  return NULL;
-}
-
 void lam_weights_close(struct lam_weights *weights) {
   if (!weights) return;
   if (weights->map) munmap(weights->map, weights->length);
@@ -293,6 +271,24 @@ void lam_weights_close(struct lam_weights *weights) {
   free(weights->entries);
   free(weights->names);
   free(weights);
+}
+
+struct lam_weights *lam_weights_open(const char *path) {
+  struct lam_weights *weights = lam_allocate(1, sizeof *weights);
+  int file = open(path, O_RDONLY);
+  struct stat status = {0};
+  void *map = MAP_FAILED;
+  bool there = file >= 0 && fstat(file, &status) == 0, sized = S_ISREG(status.st_mode) && status.st_size >= 8;
+  if (there && sized) map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+  if (there && !sized)
+    lam_error("%s is not a safetensors file: it has less than 8 bytes", path);
+  else if (map == MAP_FAILED)
+    lam_error("cannot open %s: %s", path, strerror(errno));
+  if (file >= 0) close(file);
+  *weights = (struct lam_weights){.path = path, .map = map == MAP_FAILED ? NULL : map, .length = (size_t)status.st_size};
+  if (weights->map && lam_weights_parse(weights)) return weights;
+  lam_weights_close(weights);
+  return NULL;
 }
 
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name) {
@@ -325,15 +321,15 @@ static double lam_element(int type, const unsigned char *at) {
 }
 
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
-  int64_t count = lam_count(entry->shape, entry->rank);
-  if (type == LAM_TYPE_REAL ? entry->type > LAM_BF16 : entry->type <= LAM_BF16 || entry->type >= LAM_KNOWN)
+  bool is_real = type == LAM_TYPE_REAL, has_reals = entry->type <= LAM_BF16;
+  if (is_real != has_reals || entry->type >= LAM_KNOWN)
     return lam_error("%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name, entry->type_name,
-                     type == LAM_TYPE_REAL ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
-  if (type == LAM_TYPE_REAL && sizeof(lam_real) == 4 && entry->type == LAM_F32) {
-    memcpy(to, entry->data, 4 * (size_t)count);
+                     is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
+  if (entry->type == LAM_F32 && sizeof(lam_real) == 4) {
+    memcpy(to, entry->data, entry->end - entry->begin);
     return true;
   }
-  for (int64_t i = 0; i < count; i++) {
+  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count; i++) {
     double number = lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes);
     if (type == LAM_TYPE_INTEGER && (number < INT32_MIN || number > INT32_MAX))
       return lam_error("%s: tensor %s holds %.0f, more than 32 bits", weights->path, entry->name, number);
@@ -347,9 +343,8 @@ bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry 
 static void lam_write_string(FILE *file, const char *text, size_t length) {
   fputc('"', file);
   for (const char *end = text + length; text < end; text++) {
-    if (*text == '"' || *text == '\\')
-      fprintf(file, "\\%c", *text);
-    else if ((unsigned char)*text < 0x20 || *text == 0x7F)
+    if (*text == '"' || *text == '\\') fputc('\\', file);
+    if ((unsigned char)*text < 0x20 || *text == 0x7F)
       fprintf(file, "\\u%04x", (unsigned)*text);
     else
       fputc(*text, file);
@@ -357,8 +352,7 @@ static void lam_write_string(FILE *file, const char *text, size_t length) {
   fputc('"', file);
 }
 
-static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count,
-                             const struct lam_pairs *metadata) {
+static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata) {
   static const char *const names[] = {[LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL"};
   int64_t offset = 0;
   fputs("{\"__metadata__\":{", file);
@@ -404,9 +398,8 @@ static bool lam_sync_folder(const char *path, char *scratch) {
 
 bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count,
                        const struct lam_pairs *metadata) {
-  char *beside = lam_allocate((int64_t)strlen(path) + 5, 1), *header = NULL;
+  char *beside = lam_join(path, ".tmp"), *header = NULL;
   size_t length = 0;
-  strcat(strcpy(beside, path), ".tmp");
   FILE *memory = open_memstream(&header, &length), *file = NULL;
   if (memory) lam_write_header(memory, tensors, count, metadata);
   bool good = memory && fclose(memory) == 0 && (file = fopen(beside, "wb"));

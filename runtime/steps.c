@@ -23,18 +23,15 @@ struct lam_stepper {
   double slow; /* so much of each step is waited for after it */
 };
 
-static double lam_stepper_output(const struct lam_routine *routine, const char *name) {
-  const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
-  return port ? (double)*(lam_real *)port->data : NAN;
-}
-
 static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_options *options) {
   struct lam_program *program = stepper->program;
   const struct lam_settings *settings = program->settings;
   struct lam_run *run = &stepper->run;
   run->seed = (uint32_t)lam_option_integer(options, "seed", settings->seed);
   lam_initialize(program, run->seed);
+#if LAM_WITH_AVERAGE
   lam_start_averages(program);
+#endif
   if (settings->initial && !lam_checkpoint_load(program, run, settings->initial, LAM_START_FROM)) return false;
   enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
   stepper->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
@@ -43,9 +40,7 @@ static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_optio
   int64_t examples = lam_dataset_examples(data, LAM_TRAINING), rows = data->batch * stepper->accumulate;
   if (examples < 1) return lam_error("the training part of %s has no example", data->path);
   run->steps = settings->steps >= 0 ? settings->steps : (settings->epochs * examples + rows - 1) / rows;
-  bool windows = data->window && settings->epochs < 0 && settings->shuffle &&
-                 data->training - data->window + !data->shifted > 0;
-  stepper->feed = lam_feed_start(data, run, stepper->accumulate, windows, settings->shuffle);
+  stepper->feed = lam_feed_start(data, run, stepper->accumulate);
   printf("ready %lld %s\n", (long long)(rows * (data->window ? data->window : 1)), data->window ? "tokens" : "examples");
   return true;
 }
@@ -59,13 +54,13 @@ static void lam_stepper_step(struct lam_stepper *stepper) {
     lam_feed_next(stepper->feed);
     if (!splits) continue;
     lam_run_routine(program, LAM_ACCUMULATE, run->step + 1, run->steps, run->seed, NULL);
-    sum += lam_stepper_output(&program->routines[LAM_ACCUMULATE], "loss_sum");
-    weight += lam_stepper_output(&program->routines[LAM_ACCUMULATE], "weight_sum");
+    sum += lam_output(&program->routines[LAM_ACCUMULATE], "loss_sum");
+    weight += lam_output(&program->routines[LAM_ACCUMULATE], "weight_sum");
   }
   lam_run_routine(program, LAM_TRAIN, run->step + 1, run->steps, run->seed, NULL);
   run->step++;
   run->rows += stepper->data->batch * stepper->accumulate;
-  double loss = splits ? sum / weight : lam_stepper_output(&program->routines[LAM_TRAIN], "loss");
+  double loss = splits ? sum / weight : lam_output(&program->routines[LAM_TRAIN], "loss");
   double seconds = lam_seconds() - begin, wanted = seconds * (1 + stepper->slow);
   while (stepper->slow > 0 && seconds < wanted) seconds = lam_seconds() - begin;
   printf("%.17g %.9f\n", loss, seconds);
@@ -87,14 +82,13 @@ static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
     return true;
   }
   struct lam_dataset *dataset = lam_dataset_share(stepper->data, LAM_PREDICT);
-  struct lam_batch batch = {0};
-  lam_batch_create(&batch, dataset);
+  void **batch = lam_batch_create(dataset);
   int64_t examples = lam_dataset_examples(dataset, LAM_TRAINING);
   for (int64_t i = 0; i < dataset->batch; i++) {
     struct lam_row row = lam_dataset_row(dataset, LAM_TRAINING, i < examples ? i : 0);
-    lam_batch_fill(&batch, dataset, i, &row);
+    lam_batch_fill(batch, dataset, i, &row);
   }
-  lam_batch_deliver(&batch, dataset);
+  lam_batch_deliver(batch, dataset);
   lam_run_routine(program, LAM_PREDICT, 0, 0, stepper->run.seed, NULL);
   struct lam_tensor *tensors = lam_allocate(routine->output_count, sizeof *tensors);
   for (int i = 0; i < routine->output_count; i++) {
@@ -105,7 +99,7 @@ static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
   }
   bool done = lam_stepper_write(path, tensors, routine->output_count);
   free(tensors);
-  lam_batch_free(&batch, dataset);
+  lam_batch_free(batch, dataset);
   return done;
 }
 

@@ -22,6 +22,7 @@ void lam_initialize(struct lam_program *program, uint32_t seed) {
   }
 }
 
+#if LAM_WITH_AVERAGE
 /* An average is named after its parameter: "PARAMETER/average". */
 void lam_start_averages(struct lam_program *program) {
   for (int i = 0; i < program->tensor_count; i++) {
@@ -32,8 +33,8 @@ void lam_start_averages(struct lam_program *program) {
     for (int k = 0; k < program->tensor_count; k++) {
       const struct lam_tensor *tensor = &program->tensors[k];
       if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
-        memcpy(average->data, tensor->data,
-               (size_t)lam_count(tensor->shape, tensor->rank) * lam_type_size(tensor->type));
+        memcpy(average->data, tensor->data, (size_t)lam_count(tensor->shape, tensor->rank) * sizeof(lam_real));
     }
   }
 }
+#endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if LAM_WITH_CHARACTERS
 int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
   const unsigned char *at = (const unsigned char *)text;
   if (!left) return 0;
@@ -17,14 +18,6 @@ int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
   }
   bool valid = *code >= least[length] && *code < LAM_CODE_POINTS && !(*code >= 0xD800 && *code < 0xE000);
   return valid ? length : 0;
-}
-
-int lam_utf8_write(uint32_t code, char text[4]) {
-  static const unsigned char marks[] = {0, 0xC0, 0xE0, 0xF0};
-  int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-  text[0] = (char)(marks[more] | code >> 6 * more);
-  for (int i = 1; i <= more; i++) text[i] = (char)(0x80 | (code >> 6 * (more - i) & 0x3F));
-  return more + 1;
 }
 
 static long long lam_line_of(const char *text, size_t offset) {
@@ -50,7 +43,7 @@ bool lam_vocabulary_collect(unsigned char *set, const char *text, size_t length,
 }
 
 void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set) {
-  *vocabulary = (struct lam_vocabulary){LAM_CHAR, NULL, 0};
+  *vocabulary = (struct lam_vocabulary){.tokenizer = LAM_CHAR};
   for (int pass = 0; pass < 2; pass++) {
     if (pass) vocabulary->codes = lam_allocate(vocabulary->count, sizeof *vocabulary->codes);
     vocabulary->count = 0;
@@ -63,27 +56,12 @@ void lam_vocabulary_from_set(struct lam_vocabulary *vocabulary, const unsigned c
   }
 }
 
-bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer,
-                           const struct lam_pairs *facts) {
-  *vocabulary = (struct lam_vocabulary){tokenizer, NULL, 256};
-  if (tokenizer != LAM_CHAR) return true;
-  const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
-  if (!fact) return false;
+bool lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length, const char *where) {
   unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
-  bool good = lam_vocabulary_collect(set, fact->value, fact->length, "the weights' vocabulary");
+  bool good = lam_vocabulary_collect(set, text, length, where);
   if (good) lam_vocabulary_from_set(vocabulary, set);
   free(set);
   return good;
-}
-
-void lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
-  lam_pairs_add(facts, "tokenizer", vocabulary->tokenizer == LAM_CHAR ? "char" : "byte", 4);
-  if (vocabulary->tokenizer != LAM_CHAR) return;
-  char *text = lam_allocate(vocabulary->count, 4);
-  size_t length = 0;
-  for (int64_t i = 0; i < vocabulary->count; i++) length += (size_t)lam_utf8_write(vocabulary->codes[i], text + length);
-  lam_pairs_add(facts, "vocabulary", text, length);
-  free(text);
 }
 
 static int lam_by_code(const void *x, const void *y) {
@@ -91,32 +69,66 @@ static int lam_by_code(const void *x, const void *y) {
   return (a > b) - (a < b);
 }
 
-int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
-                   int64_t limit, const char *where) {
+static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, const char *text, size_t length,
+                                     int32_t *ids, int64_t limit, const char *where) {
   int64_t count = 0;
   for (size_t i = 0; i < length && count < limit; count++) {
-    int32_t id = (unsigned char)text[i];
-    int bytes = 1;
-    if (vocabulary->tokenizer == LAM_CHAR) {
-      uint32_t code;
-      if (!(bytes = lam_utf8_read(text + i, length - i, &code))) return lam_utf8_error(where, text, i) - 1;
-      const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
-      if (!found) {
-        lam_error("%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows", where,
-                  bytes, text + i, code, lam_line_of(text, i), (long long)vocabulary->count);
-        return -1;
-      }
-      id = (int32_t)(found - vocabulary->codes);
-    }
-    if (ids) ids[count] = id;
+    uint32_t code;
+    int bytes = lam_utf8_read(text + i, length - i, &code);
+    if (!bytes) return lam_utf8_error(where, text, i) - 1;
+    const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
+    if (!found)
+      return lam_error("%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows",
+                       where, bytes, text + i, code, lam_line_of(text, i), (long long)vocabulary->count) - 1;
+    if (ids) ids[count] = (int32_t)(found - vocabulary->codes);
     i += (size_t)bytes;
   }
+  return count;
+}
+#endif
+
+bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, enum lam_tokenizer tokenizer,
+                           const struct lam_pairs *facts) {
+  *vocabulary = (struct lam_vocabulary){.tokenizer = tokenizer, .count = 256};
+#if LAM_WITH_CHARACTERS
+  const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
+  if (tokenizer == LAM_BYTE) return true;
+  return fact && lam_vocabulary_learn(vocabulary, fact->value, fact->length, "the weights' vocabulary");
+#else
+  (void)facts;
+  return true;
+#endif
+}
+
+void lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
+  if (lam_pairs_find(facts, "tokenizer")) return;
+  lam_pairs_add(facts, "tokenizer", vocabulary->tokenizer == LAM_CHAR ? "char" : "byte", 4);
+#if LAM_WITH_CHARACTERS
+  if (vocabulary->tokenizer != LAM_CHAR) return;
+  char *text = lam_allocate(vocabulary->count, 4);
+  size_t length = 0;
+  for (int64_t i = 0; i < vocabulary->count; i++) length += (size_t)lam_utf8_write(vocabulary->codes[i], text + length);
+  lam_pairs_add(facts, "vocabulary", text, length);
+  free(text);
+#endif
+}
+
+int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
+                   int64_t limit, const char *where) {
+#if LAM_WITH_CHARACTERS
+  if (vocabulary->tokenizer == LAM_CHAR) return lam_encode_characters(vocabulary, text, length, ids, limit, where);
+#endif
+  (void)vocabulary, (void)where;
+  int64_t count = (int64_t)length < limit ? (int64_t)length : limit;
+  for (int64_t i = 0; ids && i < count; i++) ids[i] = (unsigned char)text[i];
   return count;
 }
 
 int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]) {
   if (id < 0 || id >= vocabulary->count) return 0;
+#if LAM_WITH_CHARACTERS
   if (vocabulary->tokenizer == LAM_CHAR) return lam_utf8_write(vocabulary->codes[id], text);
+#endif
   text[0] = (char)id;
   return 1;
 }

@@ -28,17 +28,17 @@ static void lam_catch_signals(void) {
 struct lam_training {
   struct lam_program *program;
   struct lam_run run;
-  const char *path;
+  char *path;
   struct lam_dataset *data, *validation; /* validation: NULL when there is none */
   struct lam_feed *feed;
   struct lam_progress progress;
-  int64_t accumulate;
+  int64_t accumulate, rows; /* batches and rows in a step */
 };
 
 /* Better now than after a day of training. */
 static bool lam_is_writable(const char *path) {
-  char *beside = lam_allocate((int64_t)strlen(path) + 5, 1);
-  FILE *file = fopen(strcat(strcpy(beside, path), ".tmp"), "wb");
+  char *beside = lam_join(path, ".tmp");
+  FILE *file = fopen(beside, "wb");
   if (!file)
     lam_error("cannot write %s: %s", path, strerror(errno));
   else
@@ -54,76 +54,85 @@ static bool lam_same_file(const char *x, const char *y) {
 
 static bool lam_training_weights(struct lam_training *training, const struct lam_options *options) {
   struct lam_program *program = training->program;
-  const char *initial = lam_option_text(options, "init", program->settings->initial);
-  bool resume = lam_option_text(options, "resume", NULL) != NULL;
-  lam_initialize(program, training->run.seed);
-  if (resume) {
-    if (!lam_checkpoint_load(program, &training->run, training->path, LAM_RESUME)) return false;
-    if (lam_option_text(options, "seed", NULL) &&
-        training->run.seed != (uint32_t)lam_option_integer(options, "seed", 0))
-      lam_note("the run goes on with its own seed, %lu", (unsigned long)training->run.seed);
+  struct lam_run *run = &training->run;
+  const char *initial = lam_option_text(options, "init", program->settings->initial), *path = training->path;
+  run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
+  lam_initialize(program, run->seed);
+  if (lam_option_text(options, "resume", NULL)) {
+    if (!lam_checkpoint_load(program, run, path, LAM_RESUME)) return false;
+    if (run->seed != lam_option_integer(options, "seed", run->seed))
+      lam_note("the run goes on with its own seed, %lu", (unsigned long)run->seed);
     return true;
   }
-  if (initial && lam_same_file(initial, training->path))
+  if (initial && lam_same_file(initial, path))
     return lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);
+#if LAM_WITH_AVERAGE
   lam_start_averages(program);
-  return !initial || lam_checkpoint_load(program, &training->run, initial, LAM_START_FROM);
+#endif
+  return !initial || lam_checkpoint_load(program, run, initial, LAM_START_FROM);
 }
 
 static bool lam_training_data(struct lam_training *training, const struct lam_options *options) {
   struct lam_program *program = training->program;
+  struct lam_run *run = &training->run;
+  struct lam_progress *progress = &training->progress;
   const struct lam_settings *settings = program->settings;
-  enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
-  training->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
-  training->data = lam_dataset_open(program, routine, lam_option_text(options, "data", NULL), training->run.seed,
-                                    &training->run.facts);
-  if (!training->data) return false;
-  int64_t examples = lam_dataset_examples(training->data, LAM_TRAINING),
-          rows = training->data->batch * training->accumulate;
+  bool splits = program->routines[LAM_ACCUMULATE].exists;
+  const char *path = lam_option_text(options, "data", NULL);
+  struct lam_dataset *data =
+      lam_dataset_open(program, splits ? LAM_ACCUMULATE : LAM_TRAIN, path, run->seed, &run->facts);
+  if (!data) return false;
+  int64_t examples = lam_dataset_examples(data, LAM_TRAINING), before = run->steps;
+  const char *unit = data->window ? "tokens" : "rows";
+  training->accumulate = splits && settings->accumulate > 1 ? settings->accumulate : 1;
+  training->rows = data->batch * training->accumulate;
+  training->data = data;
   if (examples < 1)
-    return lam_error("the training part of %s is too short: %lld %s, where one example takes %lld",
-                     training->data->path, (long long)training->data->training,
-                     training->data->window ? "tokens" : "rows",
-                     (long long)(training->data->window ? training->data->window + training->data->shifted : 1));
-  if (program->routines[LAM_EVALUATE].exists && lam_dataset_examples(training->data, LAM_VALIDATION) > 0)
-    training->validation = lam_dataset_share(training->data, LAM_EVALUATE);
-  int64_t before = training->run.steps;
-  int64_t steps = settings->steps >= 0 ? settings->steps : (settings->epochs * examples + rows - 1) / rows;
-  training->run.steps = lam_option_integer(options, "steps", steps);
-  if (training->run.step > 0 && before != training->run.steps)
+    return lam_error("the training part of %s is too short: %lld %s, where one example takes %lld", data->path,
+                     (long long)data->training, unit, (long long)(data->window ? data->window + data->shifted : 1));
+  if (program->routines[LAM_EVALUATE].exists && lam_dataset_examples(data, LAM_VALIDATION) > 0)
+    training->validation = lam_dataset_share(data, LAM_EVALUATE);
+  int64_t epochs = (settings->epochs * examples + training->rows - 1) / training->rows;
+  run->steps = lam_option_integer(options, "steps", settings->steps >= 0 ? settings->steps : epochs);
+  if (run->step > 0 && before != run->steps)
     lam_note("this run takes %lld steps in all, the one that it resumes %lld: what depends on that differs",
-             (long long)training->run.steps, (long long)before);
-  /* Text without epochs is sampled at random places. */
-  bool windows = training->data->window && settings->epochs < 0 && settings->shuffle &&
-                 training->data->training - training->data->window + !training->data->shifted > 0;
-  training->feed = lam_feed_start(training->data, &training->run, training->accumulate, windows, settings->shuffle);
-  training->progress.units = rows * (training->data->window ? training->data->window : 1);
-  training->progress.unit = training->data->window ? "tokens" : "examples";
-  return true;
-}
-
-static double lam_output(const struct lam_routine *routine, const char *name) {
-  const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
-  return port ? (double)*(lam_real *)port->data : NAN;
+             (long long)run->steps, (long long)before);
+  progress->first = run->step;
+  progress->steps = run->steps;
+  progress->every = settings->log_every > 0 ? settings->log_every : INT64_MAX;
+  progress->quiet = lam_option_text(options, "quiet", NULL) != NULL;
+  progress->units = training->rows * (data->window ? data->window : 1);
+  progress->unit = data->window ? "tokens" : "examples";
+  if (run->step <= run->steps) return true;
+  return lam_error("%s is at step %lld, past the %lld asked for: --steps N asks for more", training->path,
+                   (long long)run->step, (long long)run->steps);
 }
 
 /* One optimizer step; returns its loss. */
 static double lam_training_step(struct lam_training *training) {
   struct lam_program *program = training->program;
   struct lam_run *run = &training->run;
-  bool splits = program->routines[LAM_ACCUMULATE].exists;
-  double loss = 0, weight = 0;
-  for (int64_t i = 0; i < training->accumulate; i++) {
+  double loss;
+#if LAM_WITH_ACCUMULATE
+  const struct lam_routine *accumulate = &program->routines[LAM_ACCUMULATE];
+  double sum = 0, weight = 0;
+  for (int64_t i = 0; accumulate->exists && i < training->accumulate; i++) {
     lam_feed_next(training->feed);
-    if (!splits) continue;
     lam_run_routine(program, LAM_ACCUMULATE, run->step + 1, run->steps, run->seed, NULL);
-    loss += lam_output(&program->routines[LAM_ACCUMULATE], "loss_sum");
-    weight += lam_output(&program->routines[LAM_ACCUMULATE], "weight_sum");
+    sum += lam_output(accumulate, "loss_sum");
+    weight += lam_output(accumulate, "weight_sum");
   }
+  if (!accumulate->exists)
+#endif
+    lam_feed_next(training->feed);
   lam_run_routine(program, LAM_TRAIN, run->step + 1, run->steps, run->seed, NULL);
+  loss = lam_output(&program->routines[LAM_TRAIN], "loss");
+#if LAM_WITH_ACCUMULATE
+  if (accumulate->exists) loss = sum / weight;
+#endif
   run->step++;
-  run->rows += training->data->batch * training->accumulate;
-  return splits ? loss / weight : lam_output(&program->routines[LAM_TRAIN], "loss");
+  run->rows += training->rows;
+  return loss;
 }
 
 static void lam_training_evaluate(struct lam_training *training) {
@@ -132,6 +141,7 @@ static void lam_training_evaluate(struct lam_training *training) {
   lam_progress_evaluation(&training->progress, training->run.step, loss);
 }
 
+#if LAM_WITH_FEW_PARAMETERS
 /* What a small model learned fits on the screen. */
 static void lam_print_parameters(const struct lam_program *program) {
   enum { FEW = 16 };
@@ -148,6 +158,7 @@ static void lam_print_parameters(const struct lam_program *program) {
     putchar('\n');
   }
 }
+#endif
 
 static int lam_training_loop(struct lam_training *training, const struct lam_options *options) {
   const struct lam_settings *settings = training->program->settings;
@@ -184,28 +195,21 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
              lam_option_text(options, "out", ""));
     return 130;
   }
+#if LAM_WITH_FEW_PARAMETERS
   lam_print_parameters(training->program);
+#endif
   return 0;
 }
 
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
-  training.run.seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
+  const char *log = lam_option_text(options, "log", NULL);
   if (!lam_training_weights(&training, options) || !lam_is_writable(training.path) ||
-      !lam_training_data(&training, options))
+      !lam_training_data(&training, options) || !lam_progress_start(&training.progress, log, training.run.step > 0))
     return 1;
-  training.progress.first = training.run.step;
-  training.progress.steps = training.run.steps;
-  training.progress.every = program->settings->log_every > 0 ? program->settings->log_every : INT64_MAX;
-  training.progress.quiet = lam_option_text(options, "quiet", NULL) != NULL;
-  int code = 1;
-  if (training.run.step > training.run.steps)
-    lam_error("%s is at step %lld, past the %lld asked for: --steps N asks for more", training.path,
-              (long long)training.run.step, (long long)training.run.steps);
-  else if (lam_progress_start(&training.progress, lam_option_text(options, "log", NULL), training.run.step > 0)) {
-    lam_catch_signals();
-    code = lam_training_loop(&training, options);
-  }
+  lam_catch_signals();
+  training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
+  int code = lam_training_loop(&training, options);
   lam_feed_stop(training.feed);
   return code;
 }

@@ -67,7 +67,6 @@ static struct lam_column csv_columns[] = {
      .stop = -1},
     {.name = "weight", .feature = LAM_WEIGHT, .field = "text", .length = CSV_LENGTH, .start = -1, .stop = 2}};
 static struct lam_data csv_data = {.name = "table",
-                                   .source = LAM_CSV,
                                    .path = "table.csv",
                                    .tokenizer = LAM_BYTE,
                                    .split = 0.5,
@@ -90,12 +89,11 @@ static struct lam_dataset *csv_open(const char *text, struct lam_pairs *facts) {
 }
 
 static void csv_row(struct lam_dataset *dataset, int number) {
-  struct lam_batch batch;
+  void **batch = lam_batch_create(dataset);
   struct lam_row row = lam_dataset_row(dataset, LAM_EVERYTHING, number);
-  lam_batch_create(&batch, dataset);
-  lam_batch_fill(&batch, dataset, 0, &row);
-  lam_batch_deliver(&batch, dataset);
-  lam_batch_free(&batch, dataset);
+  lam_batch_fill(batch, dataset, 0, &row);
+  lam_batch_deliver(batch, dataset);
+  lam_batch_free(batch, dataset);
 }
 
 static void test_csv(void) {
@@ -248,12 +246,11 @@ static void test_windows(void) {
   for (int p = 0; p < 3; p++) {
     int64_t target = begins[p];
     for (int64_t w = 0; w < lam_dataset_examples(dataset, parts[p]); w++) {
-      struct lam_batch batch;
+      void **batch = lam_batch_create(dataset);
       struct lam_row row = lam_dataset_row(dataset, parts[p], w);
-      lam_batch_create(&batch, dataset);
-      for (int i = 0; i < BIGRAM_BATCH; i++) lam_batch_fill(&batch, dataset, i, &row);
-      lam_batch_deliver(&batch, dataset);
-      lam_batch_free(&batch, dataset);
+      for (int i = 0; i < BIGRAM_BATCH; i++) lam_batch_fill(batch, dataset, i, &row);
+      lam_batch_deliver(batch, dataset);
+      lam_batch_free(batch, dataset);
       for (int i = 0; i < BIGRAM_LENGTH; i++) {
         bool real = target + 1 < ends[p];
         CHECK(bigram_weight[i] == real);
@@ -274,7 +271,7 @@ static void test_feed(void) {
   int32_t order[30][LINE_BATCH];
   for (int pass = 0; pass < 2; pass++) {
     struct lam_run run = {.seed = 9, .step = pass ? 12 : 0, .rows = pass ? 12 * LINE_BATCH : 0};
-    struct lam_feed *feed = lam_feed_start(dataset, &run, 1, false, true);
+    struct lam_feed *feed = lam_feed_start(dataset, &run, 1);
     for (int i = (int)run.step; i < 30; i++) {
       lam_feed_next(feed);
       if (pass) CHECK(!memcmp(order[i], line_example, sizeof order[i]));
@@ -291,7 +288,7 @@ static void test_feed(void) {
   /* Random windows: accumulating two batches of a step draws what one of twice the size would. */
   struct lam_dataset *text = lam_dataset_open(&bigram_program, LAM_TRAIN, NULL, 0, &facts);
   struct lam_run run = {.seed = 4};
-  struct lam_feed *feed = lam_feed_start(text, &run, 2, true, true);
+  struct lam_feed *feed = lam_feed_start(text, &run, 2);
   int distinct = 0;
   int32_t before = -1;
   for (int i = 0; i < 20; i++) {
@@ -409,8 +406,8 @@ static void test_masking(void) {
   struct lam_row row = {0, LENGTH - 1, 5, 6};
   int chosen = 0, masked = 0, kept = 0;
   for (int i = 0; i < LENGTH; i++) tokens[i] = again[i] = 100;
-  lam_masking.apply(&dataset, &row, LENGTH, tokens, weight);
-  lam_masking.apply(&dataset, &row, LENGTH, again, NULL);
+  lam_mask_apply(&dataset, &row, LENGTH, tokens, weight);
+  lam_mask_apply(&dataset, &row, LENGTH, again, NULL);
   CHECK(!memcmp(tokens, again, sizeof tokens));
   for (int i = 0; i < LENGTH; i++) {
     chosen += weight[i] == 1;
@@ -424,7 +421,7 @@ static void test_masking(void) {
   CHECK_NEAR((double)kept / chosen, 0.1, 0.03);
   dataset.vocabulary = (struct lam_vocabulary){LAM_CHAR, NULL, 65};
   tiny_capture();
-  CHECK(lam_masking.check(&dataset, 66) && !lam_masking.check(&dataset, 65));
+  CHECK(lam_mask_check(&dataset, 66) && !lam_mask_check(&dataset, 65));
   tiny_release();
   CHECK(tiny_said("must be at least 66, not 65"));
 }

@@ -47,7 +47,6 @@ static struct lam_column columns[] = {
      .stop = 2},
     {.name = "weight", .feature = LAM_WEIGHT, .field = "text", .length = LENGTH, .start = -1, .stop = 2}};
 static struct lam_data table = {.name = "table",
-                                .source = LAM_CSV,
                                 .path = "damaged",
                                 .tokenizer = LAM_CHAR,
                                 .split = 0.5,
@@ -55,7 +54,6 @@ static struct lam_data table = {.name = "table",
                                 .column_count = 5,
                                 .reader = &lam_csv_reader};
 static struct lam_data text = {.name = "text",
-                               .source = LAM_TEXT,
                                .path = "damaged",
                                .tokenizer = LAM_CHAR,
                                .split = 0.5,
@@ -118,11 +116,10 @@ static bool try_data(struct lam_program *program) {
   for (int part = LAM_TRAINING; dataset && part <= LAM_EVERYTHING; part++)
     for (int64_t i = 0; i < lam_dataset_examples(dataset, (enum lam_part)part); i++) {
       struct lam_row row = lam_dataset_row(dataset, (enum lam_part)part, i);
-      struct lam_batch batch;
-      lam_batch_create(&batch, dataset);
-      lam_batch_fill(&batch, dataset, 0, &row);
-      lam_batch_deliver(&batch, dataset);
-      lam_batch_free(&batch, dataset);
+      void **batch = lam_batch_create(dataset);
+      lam_batch_fill(batch, dataset, 0, &row);
+      lam_batch_deliver(batch, dataset);
+      lam_batch_free(batch, dataset);
       for (int k = 0; k < LENGTH; k++) good &= ids[k] >= 0 && ids[k] < 64 && next[k] >= 0 && next[k] < 64;
       good &= kind[0] >= 0 && kind[0] < 3 && isfinite((double)number[0]);
     }

@@ -38,7 +38,7 @@ static void test_resume(void) {
       struct lam_dataset *data = lam_dataset_open(&line_program, LAM_TRAIN, NULL, 3, &run.facts);
       lam_initialize(&line_program, 3);
       lam_start_averages(&line_program);
-      struct lam_feed *feed = lam_feed_start(data, &run, 1, false, true);
+      struct lam_feed *feed = lam_feed_start(data, &run, 1);
       while (run.step < stops[i]) {
         lam_feed_next(feed);
         lam_run_routine(&line_program, LAM_TRAIN, ++run.step, run.steps, run.seed, NULL);

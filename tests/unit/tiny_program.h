@@ -95,7 +95,6 @@ static struct lam_column line_columns[] = {
     {.name = "x", .feature = LAM_SYNTHETIC_COLUMN, .field = "x", .length = 1, .start = -1, .stop = -1},
     {.name = "y", .feature = LAM_SYNTHETIC_COLUMN, .field = "y", .length = 1, .start = -1, .stop = -1}};
 static struct lam_data line_data = {.name = "line",
-                                    .source = LAM_SYNTHETIC,
                                     .examples = LINE_EXAMPLES,
                                     .split = 0.8,
                                     .columns = line_columns,
@@ -227,7 +226,6 @@ static struct lam_column bigram_columns[] = {
      .stop = -1},
     {.name = "weight", .feature = LAM_WEIGHT, .length = BIGRAM_LENGTH, .start = -1, .stop = -1}};
 static struct lam_data bigram_data = {.name = "letters",
-                                      .source = LAM_TEXT,
                                       .path = "letters.txt",
                                       .tokenizer = LAM_CHAR,
                                       .split = 0.9,
