@@ -19,6 +19,9 @@ missing() {
 has_python_module() { [[ -x $python ]] && "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)" 2> /dev/null; }
 openblas_folder() { printf '%s\n' "$peers"/lib/python3*/site-packages/scipy_openblas32 | head -n 1; }
 
+# Parts of a round in which every contender has its turn; a line's words are further arguments of `sample`. A workload may have its own.
+slices() { echo; }
+
 build_peak() { "${CC:-cc}" -std=c11 -O3 -march=native -ffp-contract=fast -fopenmp "$root/bench/peak.c" -o "$work/peak"; peak_program=$work/peak; }
 # GFLOP/s and GB/s of the machine, by one thread and by all, now.
 peak() {

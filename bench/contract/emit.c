@@ -20,7 +20,7 @@ static struct program *program_of(struct arena *arena, char layout, int64_t rows
   return program;
 }
 
-/* product_NUMBER(x, w, c): the routine on these three, and memory of its own for whatever it packs. */
+/* bench_product_NUMBER(x, w, c): the routine on these three, and memory of its own for whatever it packs. */
 static void write_product(struct arena *arena, const char *folder, int number, const struct module *module, const struct target *target) {
   FILE *out = fopen(arena_format(arena, "%s/product_%d.c", folder, number), "w");
   if (!out) exit(1);
@@ -28,7 +28,7 @@ static void write_product(struct arena *arena, const char *folder, int number, c
   for (int i = 0; i < module->buffers.count; i++)
     if (module->buffers.items[i]->role == BUFFER_ACTIVATION)
       fprintf(out, "static _Alignas(64) float scratch_%d[%lld];\n", i, (long long)module->buffers.items[i]->count);
-  fprintf(out, "void product_%d(void *x, void *w, void *c) {\n  void *memory[%d];\n", number, module->buffers.count);
+  fprintf(out, "void bench_product_%d(void *x, void *w, void *c) {\n  void *memory[%d];\n", number, module->buffers.count);
   for (int i = 0; i < module->buffers.count; i++) {
     const struct buffer *buffer = module->buffers.items[i];
     if (buffer->role == BUFFER_ACTIVATION)
@@ -53,8 +53,8 @@ int main(int argc, char **argv) {
     struct module *module = run_schedules(program_of(arena, layout, m, k, n), &options, diagnostics_new(arena));
     if (!module) return 1;
     write_product(arena, argv[1], count, module, target);
-    declarations = arena_format(arena, "%svoid product_%d(void *x, void *w, void *c);\n", declarations, count);
-    choices = arena_format(arena, "%s  if (p->layout == '%c' && p->m == %lld && p->k == %lld && p->n == %lld) return (union found){.product = product_%d}.data;\n", choices,
+    declarations = arena_format(arena, "%svoid bench_product_%d(void *x, void *w, void *c);\n", declarations, count);
+    choices = arena_format(arena, "%s  if (p->layout == '%c' && p->m == %lld && p->k == %lld && p->n == %lld) return (union found){.product = bench_product_%d}.data;\n", choices,
                            layout, m, k, n, count);
   }
   FILE *out = fopen(arena_format(arena, "%s/find.c", argv[1]), "w");

@@ -1,5 +1,6 @@
 /* Times the products that standard input lists ("NAME LAYOUT M K N" a line) by the contender that this is linked with, and prints
-   "NAME<tab>MILLISECONDS" for each: the median of some runs of a call, after one that is not counted. */
+   "NAME<tab>MILLISECONDS" for each: the median of some runs of a call, after one that is not counted. With one row, as in decoding, each call
+   has other weights, more of them than a cache holds: a model's weights come from memory for each token. */
 #include "bench/contract/contract.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RUNS = 5 };
+enum { RUNS = 5, UNCACHED = 1 << 28 };
 
 static double now(void) {
   struct timespec time;
@@ -41,7 +42,8 @@ int main(void) {
   long long m, k, n;
   while (scanf("%127s %c %lld %lld %lld", name, &p.layout, &m, &k, &n) == 5) {
     p.m = m, p.k = k, p.n = n;
-    float *x = numbers(m * k), *w = numbers(k * n), *c = numbers(m * n);
+    int64_t size = k * n, copies = m > 1 ? 1 : 1 + UNCACHED / (size * (int64_t)sizeof(float)), call = 0;
+    float *x = numbers(m * k), *w = numbers(copies * size), *c = numbers(m * n);
     void *prepared = contract_prepare(&p, x, w, c);
     contract(prepared, &p, x, w, c);
     if (!is_right(&p, x, w, c)) return 1;
@@ -49,13 +51,13 @@ int main(void) {
     double seconds[RUNS], spent = 0;
     for (;; repeats *= 2) {
       double start = now();
-      for (int64_t i = 0; i < repeats; i++) contract(prepared, &p, x, w, c);
+      for (int64_t i = 0; i < repeats; i++) contract(prepared, &p, x, w + call++ % copies * size, c);
       spent = now() - start;
       if (spent > 0.004) break;
     }
     for (int run = 0; run < RUNS; run++) {
       double start = now();
-      for (int64_t i = 0; i < repeats; i++) contract(prepared, &p, x, w, c);
+      for (int64_t i = 0; i < repeats; i++) contract(prepared, &p, x, w + call++ % copies * size, c);
       seconds[run] = (now() - start) / (double)repeats;
     }
     qsort(seconds, RUNS, sizeof *seconds, ascending);

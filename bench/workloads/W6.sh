@@ -32,7 +32,7 @@ prepare() {
           "$build/libir.a" -lm -ldl -o "$work/emit"
         products | "$work/emit" "$work"
         printf '%s\n' "$work"/product_*.c | sed 's/\.c$//' | xargs -P "$(nproc)" -I FILE "${CC:-cc}" -std=c11 -O2 -fopenmp -c FILE.c -o FILE.o
-        printf '%s\n' "$work"/product_*.o | xargs -n 1 objcopy --wildcard --keep-global-symbol='product_*' # each has a tile and a launch of its own
+        printf '%s\n' "$work"/product_*.o | xargs -n 1 objcopy --wildcard --keep-global-symbol='bench_product_*' # each has a tile and a launch of its own
         contender lamella "$work/find.c" "$work"/product_*.o
         ;;
       openblas) contender openblas "$root/bench/contract/openblas.c" -I"$(openblas_folder)/include" "$(openblas_folder)/lib/libscipy_openblas.so" -Wl,-rpath,"$(openblas_folder)/lib" ;;
@@ -41,12 +41,16 @@ prepare() {
   done
 }
 
+# A process for each product, so that contenders take turns within a second.
+slices() {
+  local name layout m k n count
+  while read -r name layout m k n; do
+    for count in $(thread_counts); do echo "$name $layout $m $k $n $count"; done
+  done < <(products)
+}
+
 sample() {
-  local count name layout m k n value
-  for count in $(thread_counts); do
-    products | OMP_NUM_THREADS=$count OPENBLAS_NUM_THREADS=$count "$work/$1" > times.tsv
-    products | paste -d '\t' - times.tsv | while IFS=$' \t' read -r name layout m k n _ value; do
-      printf '%s\t%s\n' "$(case_name "$name" "$layout" "$m" "$k" "$n" "$count")" "$value"
-    done
-  done
+  local name=$2 layout=$3 m=$4 k=$5 n=$6 count=$7 milliseconds
+  milliseconds=$(echo "$name $layout $m $k $n" | OMP_NUM_THREADS=$count OPENBLAS_NUM_THREADS=$count "$work/$1" | cut -f 2)
+  printf '%s\t%s\n' "$(case_name "$name" "$layout" "$m" "$k" "$n" "$count")" "$milliseconds"
 }
