@@ -27,6 +27,7 @@ struct options {
   int level;           /* -O0 to -O3 */
   bool debug;          /* -g */
   const char *march;   /* -march= */
+  int jobs;            /* -j; 0: as many as there are processors */
   bool no_cache;       /* --no-cache */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   char **rest; /* interpret, run: the program's own verb and arguments */

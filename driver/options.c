@@ -25,6 +25,7 @@ static const struct option {
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
+    {'j', true, "jobs", "N", "threads that compile (default: all processors)"},
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print how long each pass took"},
@@ -112,6 +113,10 @@ static int apply(struct options *options, const struct option *option, const cha
       break;
     case 'G': options->debug = true; break;
     case 'M': options->march = value; break;
+    case 'j':
+      options->jobs = *value && strspn(value, "0123456789") == strlen(value) && strlen(value) < 5 ? atoi(value) : 0;
+      if (options->jobs < 1) return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
+      break;
     case 'n': options->no_cache = true; break;
     case 'v': options->verbose = true; break;
     case 'T': options->passes.time = true; break;

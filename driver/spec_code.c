@@ -1,13 +1,29 @@
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "driver/spec_code.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+enum { MOST_JOBS = 8 }; /* more parts than that are too small to be worth their own copies of the helpers */
+
+static int compile_jobs(const struct options *options) {
+  cpu_set_t processors;
+  int jobs = options->jobs;
+  if (!jobs && sched_getaffinity(0, sizeof processors, &processors) == 0) jobs = CPU_COUNT(&processors);
+  return jobs < 1 ? 1 : jobs > MOST_JOBS ? MOST_JOBS : jobs;
+}
+
 static struct jit_source source_like(const struct options *options, struct cache *cache) {
-  return (struct jit_source){
-      .level = options->level, .debug = options->debug, .openmp = true, .march = options->march, .cache = cache};
+  return (struct jit_source){.level = options->level,
+                             .debug = options->debug,
+                             .openmp = true,
+                             .march = options->march,
+                             .threads = compile_jobs(options),
+                             .cache = cache};
 }
 
 static void *prepare(void *source) {
@@ -61,12 +77,23 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   return false;
 }
 
+static void say_how_long(const struct options *options, const char *what, const char *where, struct timespec begin) {
+  if (!options->verbose) return;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  fprintf(stderr, "%s %s%s in %.3f s\n", what, options->spec, where,
+          (double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec));
+}
+
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name,
-                            struct jit_object *object) {
+                            struct jit_object *object, bool *found) {
   struct hash record = spec_record_key(options);
   if (spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
-    if (object->bytes) return true;
+    if (object->bytes) {
+      *found = true;
+      return true;
+    }
   }
   return compile(options, cache, record, name, object);
 }
@@ -77,9 +104,13 @@ bool spec_code_load(struct options *options, struct spec_code *code) {
   if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
   struct jit_object object = {0};
   *code = (struct spec_code){0};
-  if (compile_or_find(options, cache, &code->name, &object)) {
+  struct timespec begin;
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  bool found = false;
+  if (compile_or_find(options, cache, &code->name, &object, &found)) {
     char *message = NULL;
     code->code = jit_load(&object, 1, true, &message);
+    say_how_long(options, found ? "found" : "compiled", found ? " in the cache" : "", begin);
     if (code->code) *(void **)&code->main = jit_symbol(code->code, "main");
     if (!code->code)
       fprintf(stderr, "lamella: error: %s\n", message);

@@ -90,7 +90,9 @@ static bool default_folder(char *path, size_t size) {
 struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_t size) {
   struct cache *cache = calloc(1, sizeof *cache);
   if (!cache) abort();
-  cache->limit = limit ? limit : (int64_t)512 << 20;
+  const char *size_wanted = getenv("LAMELLA_CACHE_SIZE");
+  cache->limit = limit ? limit : size_wanted ? strtoll(size_wanted, NULL, 10) : 0;
+  if (cache->limit <= 0) cache->limit = (int64_t)512 << 20;
   struct stat about;
   if (folder ? (size_t)snprintf(cache->folder, FOLDER_SIZE, "%s", folder) >= FOLDER_SIZE
              : !default_folder(cache->folder, FOLDER_SIZE))

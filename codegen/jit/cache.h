@@ -28,7 +28,7 @@ struct hash hash_number(struct hash seed, int64_t number);
 struct cache;
 
 /* The folder `folder`, or where that is NULL $LAMELLA_CACHE, $XDG_CACHE_HOME/lamella or ~/.cache/lamella, made where it is missing; at
-   most `limit` bytes (0: 512 MiB). NULL where there is none to be had, with the reason in `problem` (a buffer of `size`). */
+   most `limit` bytes (0: $LAMELLA_CACHE_SIZE, else 512 MiB). NULL where there is none to be had, with the reason in `problem` (a buffer of `size`). */
 struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_t size);
 void cache_close(struct cache *cache);
 const char *cache_folder(const struct cache *cache);

@@ -3,17 +3,20 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include <clang/Basic/Version.h>
+#include <clang/CodeGen/BackendUtil.h>
 #include <clang/CodeGen/CodeGenAction.h>
 #include <clang/Driver/Compilation.h>
 #include <clang/Driver/Driver.h>
@@ -21,6 +24,9 @@
 #include <clang/Frontend/TextDiagnosticPrinter.h>
 #include <clang/Lex/PreprocessorOptions.h>
 #include <clang/Serialization/ASTWriter.h>
+#include <llvm/Bitcode/BitcodeReader.h>
+#include <llvm/Bitcode/BitcodeWriter.h>
+#include <llvm/IR/Module.h>
 #include <llvm/Support/FileSystem.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/VirtualFileSystem.h>
@@ -91,25 +97,149 @@ FileSystem overlay(llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> memor
   return files;
 }
 
-/* Runs one action of the compiler proper on `options`. */
-bool run(const Words &options, FileSystem files, Diagnosis &diagnosis, clang::FrontendAction &action, bool precompiled,
-         std::unique_ptr<llvm::raw_pwrite_stream> output = nullptr) {
-  clang::CompilerInstance instance;
+/* Sets up the compiler proper for `options`; false after a message. */
+bool set_up(clang::CompilerInstance &instance, const Words &options, FileSystem files, Diagnosis &diagnosis,
+            bool precompiled) {
   std::vector<const char *> pointers;
   for (size_t i = 1; i < options.size(); i++) pointers.push_back(options[i].c_str()); /* after -cc1 */
   if (!clang::CompilerInvocation::CreateFromArgs(instance.getInvocation(), pointers, *diagnosis.engine, LAMELLA_CLANG))
     return false;
-  if (precompiled) {
-    instance.getPreprocessorOpts().ImplicitPCHInclude = PRECOMPILED;
-  }
+  if (precompiled) instance.getPreprocessorOpts().ImplicitPCHInclude = PRECOMPILED;
   instance.getFrontendOpts().DisableFree = false;
   instance.getCodeGenOpts().DisableFree = false;
   instance.setVerboseOutputStream(llvm::nulls());
   instance.createDiagnostics(&diagnosis.printer, false);
   instance.createFileManager(files);
   instance.createSourceManager(instance.getFileManager());
-  if (output) instance.setOutputStream(std::move(output));
+  return true;
+}
+
+bool execute(clang::CompilerInstance &instance, clang::FrontendAction &action) {
   return instance.ExecuteAction(action) && !instance.getDiagnostics().hasErrorOccurred();
+}
+
+/* --- A module in parts, which threads compile at once -------------------------------------------------------------------------- */
+
+/* What each part keeps a copy of: small functions that are there to be inlined, and literals without an identity. */
+bool is_copied(const llvm::Function &function) {
+  return function.hasLocalLinkage() && (function.hasFnAttribute(llvm::Attribute::InlineHint) ||
+                                        function.hasFnAttribute(llvm::Attribute::AlwaysInline));
+}
+bool is_copied(const llvm::GlobalVariable &variable) {
+  return variable.isConstant() && variable.hasLocalLinkage() && variable.hasGlobalUnnamedAddr();
+}
+
+/* By name, the part of each function that is in one part alone: pieces of the module's order, which follows the calls, of about the
+   same size. */
+std::map<std::string, int> deal(const llvm::Module &module, int parts) {
+  size_t total = 0, before = 0;
+  for (const llvm::Function &function : module)
+    if (!is_copied(function)) total += function.getInstructionCount();
+  std::map<std::string, int> part_of;
+  for (const llvm::Function &function : module) {
+    if (function.isDeclaration() || is_copied(function)) continue;
+    part_of[function.getName().str()] = static_cast<int>(before * static_cast<size_t>(parts) / (total + 1));
+    before += function.getInstructionCount();
+  }
+  return part_of;
+}
+
+/* Names that parts see of each other. */
+void share(llvm::GlobalValue &value) {
+  if (!value.hasLocalLinkage()) return;
+  value.setLinkage(llvm::GlobalValue::ExternalLinkage);
+  value.setVisibility(llvm::GlobalValue::HiddenVisibility);
+  value.setDSOLocal(true);
+}
+
+/* Leaves of the module what is the part's own. Variables are the first part's. */
+void keep_part(llvm::Module &module, const std::map<std::string, int> &part_of, int part) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration() || is_copied(function)) continue;
+    share(function);
+    if (part_of.at(function.getName().str()) == part) continue;
+    function.deleteBody();
+    function.setComdat(nullptr);
+  }
+  for (llvm::GlobalVariable &variable : module.globals()) {
+    if (variable.isDeclaration() || is_copied(variable) || variable.hasAppendingLinkage()) continue;
+    share(variable);
+    if (part == 0) continue;
+    if (variable.isConstant()) {
+      variable.setLinkage(llvm::GlobalValue::AvailableExternallyLinkage);
+    } else {
+      variable.setInitializer(nullptr);
+      variable.setLinkage(llvm::GlobalValue::ExternalLinkage);
+    }
+  }
+}
+
+using Bytes = llvm::SmallVector<char, 0>;
+
+/* One part from the whole module's bitcode to an ELF file. */
+void emit_part(const clang::CompilerInvocation &invocation, const std::string &layout, const Bytes &bitcode,
+               const std::map<std::string, int> &part_of, int part, Bytes &object, Diagnosis &diagnosis) {
+  llvm::LLVMContext context;
+  auto parsed = llvm::getLazyBitcodeModule(
+      llvm::MemoryBufferRef(llvm::StringRef(bitcode.data(), bitcode.size()), "part"), context);
+  if (!parsed) {
+    llvm::consumeError(parsed.takeError());
+    return;
+  }
+  llvm::Module &module = **parsed;
+  for (llvm::Function &function : module) /* what is dropped need not be read */
+    if (!function.isDeclaration() && (is_copied(function) || part_of.at(function.getName().str()) == part))
+      llvm::cantFail(function.materialize());
+  keep_part(module, part_of, part);
+  llvm::cantFail(module.materializeAll());
+  clang::EmitBackendOutput(*diagnosis.engine, invocation.getHeaderSearchOpts(), invocation.getCodeGenOpts(),
+                           invocation.getTargetOpts(), invocation.getLangOpts(), layout, &module,
+                           clang::Backend_EmitObj, llvm::vfs::getRealFileSystem(),
+                           std::make_unique<llvm::raw_svector_ostream>(object));
+}
+
+/* The text as ELF files one after the other; empty after a message. */
+Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis, bool precompiled, int threads) {
+  clang::CompilerInstance instance;
+  if (!set_up(instance, options, files, diagnosis, precompiled)) return {};
+  const bool disabled = instance.getCodeGenOpts().DisableLLVMPasses;
+  instance.getCodeGenOpts().DisableLLVMPasses = true; /* they run on the parts */
+  llvm::LLVMContext context;
+  clang::EmitLLVMOnlyAction action(&context);
+  if (!execute(instance, action)) return {};
+  std::unique_ptr<llvm::Module> module = action.takeModule();
+  instance.getCodeGenOpts().DisableLLVMPasses = disabled;
+  const int parts = threads * 2;
+  const std::map<std::string, int> part_of = deal(*module, parts);
+  Bytes bitcode;
+  llvm::raw_svector_ostream stream(bitcode);
+  llvm::WriteBitcodeToFile(*module, stream);
+
+  const std::string layout = module->getDataLayoutStr();
+  std::vector<Bytes> objects(static_cast<size_t>(parts));
+  std::vector<Diagnosis> diagnoses(static_cast<size_t>(parts));
+  std::atomic<int> next{0};
+  auto work = [&] {
+    for (int part; (part = next++) < parts;)
+      emit_part(instance.getInvocation(), layout, bitcode, part_of, part, objects[static_cast<size_t>(part)],
+                diagnoses[static_cast<size_t>(part)]);
+  };
+  std::vector<std::thread> helpers;
+  for (int i = 1; i < threads; i++) helpers.emplace_back(work);
+  work();
+  for (std::thread &helper : helpers) helper.join();
+  Bytes all;
+  for (int part = 0; part < parts; part++) {
+    const Bytes &object = objects[static_cast<size_t>(part)];
+    if (object.empty()) {
+      diagnosis.text += "part " + std::to_string(part) + " of the program did not compile\n" +
+                        diagnoses[static_cast<size_t>(part)].text;
+      return {};
+    }
+    all.append(object.begin(), object.end());
+    all.resize((all.size() + 15) / 16 * 16);
+  }
+  return all;
 }
 
 /* The driver's options that a source asks for. */
@@ -157,7 +287,10 @@ class Headers {
     arguments.insert(arguments.end(), {"-x", "c", "-c", HEADER});
     Words options = compiler_options(arguments, files, diagnosis);
     PrecompileAction action;
-    if (options.empty() || !run(options, files, diagnosis, action, false) || !action.buffer->IsComplete) return nullptr;
+    clang::CompilerInstance instance;
+    if (options.empty() || !set_up(instance, options, files, diagnosis, false) || !execute(instance, action) ||
+        !action.buffer->IsComplete)
+      return nullptr;
     cache_write(store, key, action.buffer->Data.data(), action.buffer->Data.size());
     return std::make_shared<const std::string>(action.buffer->Data.data(), action.buffer->Data.size());
   }
@@ -209,14 +342,21 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
   arguments.insert(arguments.end(), {source->output == JIT_ASSEMBLY ? "-S" : "-c", source->main.path});
   Words options = compiler_options(arguments, files, diagnosis);
   if (options.empty()) return fail(message, diagnosis.text);
-  llvm::SmallVector<char, 0> bytes;
-  std::unique_ptr<clang::FrontendAction> action;
-  if (source->output == JIT_ASSEMBLY)
-    action = std::make_unique<clang::EmitAssemblyAction>();
-  else
-    action = std::make_unique<clang::EmitObjAction>();
-  if (!run(options, files, diagnosis, *action, header != nullptr, std::make_unique<llvm::raw_svector_ostream>(bytes)))
-    return fail(message, diagnosis.text);
+  Bytes bytes;
+  if (source->output == JIT_OBJECT && source->threads > 1) {
+    bytes = compile_parts(options, files, diagnosis, header != nullptr, source->threads);
+  } else {
+    std::unique_ptr<clang::FrontendAction> action;
+    if (source->output == JIT_ASSEMBLY)
+      action = std::make_unique<clang::EmitAssemblyAction>();
+    else
+      action = std::make_unique<clang::EmitObjAction>();
+    clang::CompilerInstance instance;
+    bool done = set_up(instance, options, files, diagnosis, header != nullptr);
+    instance.setOutputStream(std::make_unique<llvm::raw_svector_ostream>(bytes));
+    if (!done || !execute(instance, *action)) bytes.clear();
+  }
+  if (bytes.empty()) return fail(message, diagnosis.text);
   object->bytes = static_cast<char *>(malloc(bytes.size() + 1));
   if (!object->bytes) return fail(message, "no memory for an object");
   memcpy(object->bytes, bytes.data(), bytes.size());

@@ -33,10 +33,11 @@ struct jit_source {
   const char *march; /* -march=, or NULL */
   const char *const *arguments; /* more of the compiler's: "-DNAME" */
   int argument_count;
+  int threads; /* JIT_OBJECT: with more than one the object is several ELF files, one after the other, for jit_load alone */
   struct cache *cache; /* for the object and for intrinsic headers; NULL: none */
 };
 
-/* What was compiled: an ELF file, or assembly as text. */
+/* What was compiled: an ELF file, or several one after the other, each at a multiple of 16 bytes; or assembly as text. */
 struct jit_object {
   char *bytes;
   size_t size;

@@ -37,7 +37,22 @@ static void report(void *context, LLVMErrorRef error) {
     program->problem = text;
 }
 
-/* A function or variable that an object defines for others, or NULL. */
+/* The size of the ELF file at `bytes`: its table of sections is its end. */
+static size_t elf_size(const char *bytes) {
+  const Elf64_Ehdr *file = (const void *)bytes;
+  return file->e_shoff + (size_t)file->e_shnum * file->e_shentsize;
+}
+
+/* The next ELF file of an object, `at` being 0 first; false past the last. */
+static bool next_elf(const struct jit_object *object, size_t *at, struct jit_object *elf) {
+  if (*at + sizeof(Elf64_Ehdr) > object->size) return false;
+  elf->bytes = object->bytes + *at;
+  elf->size = elf_size(elf->bytes);
+  *at += (elf->size + 15) / 16 * 16;
+  return true;
+}
+
+/* A function or variable that an ELF file defines for others, or NULL. */
 static const char *defined_symbol(const struct jit_object *object) {
   const Elf64_Ehdr *file = (const void *)object->bytes;
   const Elf64_Shdr *sections = (const void *)(object->bytes + file->e_shoff);
@@ -45,7 +60,8 @@ static const char *defined_symbol(const struct jit_object *object) {
     if (sections[i].sh_type != SHT_SYMTAB) continue;
     const Elf64_Sym *symbols = (const void *)(object->bytes + sections[i].sh_offset);
     for (size_t k = 0; k < sections[i].sh_size / sizeof *symbols; k++)
-      if (ELF64_ST_BIND(symbols[k].st_info) == STB_GLOBAL && symbols[k].st_shndx != SHN_UNDEF)
+      if (ELF64_ST_BIND(symbols[k].st_info) == STB_GLOBAL && symbols[k].st_shndx != SHN_UNDEF &&
+          ELF64_ST_VISIBILITY(symbols[k].st_other) == STV_DEFAULT)
         return object->bytes + sections[sections[i].sh_link].sh_offset + symbols[k].st_name;
   }
   return NULL;
@@ -90,16 +106,18 @@ static struct jit_program *load(const struct jit_object *objects, int count, boo
     LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(program->jit), report, program);
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(program->jit);
     LLVMOrcJITDylibAddGenerator(library, process);
-    for (int i = 0; i < count && !error; i++)
-      error = LLVMOrcLLJITAddObjectFile(
-          program->jit, library,
-          LLVMCreateMemoryBufferWithMemoryRangeCopy(objects[i].bytes, objects[i].size, "lamella"));
-  }
-  /* Links everything now, so that what is missing is an error here. */
-  for (int i = 0; i < count && !error; i++) {
-    LLVMOrcExecutorAddress address;
-    const char *name = defined_symbol(&objects[i]);
-    if (name) error = LLVMOrcLLJITLookup(program->jit, &address, name);
+    struct jit_object elf;
+    for (int i = 0; i < count; i++)
+      for (size_t at = 0; !error && next_elf(&objects[i], &at, &elf);)
+        error = LLVMOrcLLJITAddObjectFile(program->jit, library,
+                                          LLVMCreateMemoryBufferWithMemoryRangeCopy(elf.bytes, elf.size, "lamella"));
+    /* Links everything now, so that what is missing is an error here. */
+    for (int i = 0; i < count; i++)
+      for (size_t at = 0; !error && next_elf(&objects[i], &at, &elf);) {
+        LLVMOrcExecutorAddress address;
+        const char *name = defined_symbol(&elf);
+        if (name) error = LLVMOrcLLJITLookup(program->jit, &address, name);
+      }
   }
   if (!error) return program;
   *message = error_text(error);

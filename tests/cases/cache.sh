@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# slow
+# The cache of `lamella run` under torture: many runs at once, damaged entries, a full disk, folders that cannot be written, none at
+# all, and a limit. Each time the results must be right, and nothing else may be printed.
+. "$(dirname "$0")/../lib.sh"
+
+lamella run "$SPECS/linear.lam" --no-cache info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
+cp "$SPECS/linear.lam" "$SPECS/mlp.lam" .
+export XDG_CACHE_HOME=$WORK/home
+entries() { find "$XDG_CACHE_HOME/lamella" -type f; }
+
+train() { lamella run "$@" train --quiet --out "$WORK/out.$BASHPID.safetensors" 2>&1; rm -f "$WORK/out.$BASHPID.safetensors"; }
+lines=$(lamella run linear.lam --no-cache train --quiet --out first.safetensors 2>&1)
+other=$(lamella run mlp.lam --no-cache -D train.epochs=1 train --quiet --out first.safetensors 2>&1)
+expect_contains "$lines" slope
+[[ ! -e $XDG_CACHE_HOME ]] || fail "--no-cache made a cache"
+check() { expect_equal "$(train linear.lam)" "$lines" "$1"; }
+
+# Sixteen runs of one spec at once, then of different ones, on an empty cache.
+many() {
+  local i pids=()
+  for i in $(seq 16); do "$@" "$i" >"many.$i" 2>&1 & pids+=($!); done
+  for i in $(seq 16); do wait "${pids[$((i - 1))]}" || { cat "many.$i"; fail "run $i of 16"; }; done
+}
+same_spec() { train linear.lam; }
+many same_spec
+for i in $(seq 16); do expect_equal "$(cat "many.$i")" "$lines" "run $i of 16 of one spec"; done
+rm -rf "$XDG_CACHE_HOME"
+mixed_specs() { case $(($1 % 4)) in 0) train mlp.lam -D train.epochs=1 ;; 1) train linear.lam -O0 ;; *) train linear.lam -O$(($1 % 4)) ;; esac; }
+many mixed_specs
+for i in $(seq 16); do
+  if [[ $((i % 4)) == 0 ]]; then expect_equal "$(cat "many.$i")" "$other" "run $i"; else expect_equal "$(cat "many.$i")" "$lines" "run $i"; fi
+done
+[[ -z $(find "$XDG_CACHE_HOME/lamella" -name '*.*') ]] || fail "temporary files are left"
+
+# It is used: the second run compiles nothing.
+check "after many"
+expect_contains "$(lamella run linear.lam -v info 2>&1 >/dev/null)" "compiled linear.lam" # info is another program than train
+expect_contains "$(lamella run linear.lam -v info 2>&1 >/dev/null)" "found linear.lam in the cache"
+expect_contains "$(lamella run linear.lam -v --no-cache info 2>&1 >/dev/null)" "compiled linear.lam"
+
+# A record follows the files that it was made of, and the options.
+sed -i 's/lr = 0.01/lr = 0.011/' linear.lam
+if cmp -s linear.lam "$SPECS/linear.lam"; then fail "the spec did not change"; fi
+[[ $(train linear.lam) != "$lines" ]] || fail "an edit of the spec was not noticed"
+cp "$SPECS/linear.lam" .
+check "after undoing it"
+
+# Damage: one byte in the middle, a byte at the end, half of it gone, nothing left, garbage; in every entry.
+damage() {
+  local file size
+  for file in $(entries); do
+    size=$(stat -c %s "$file")
+    case $1 in
+      middle) printf '\x5a\xa5' | dd of="$file" bs=1 seek=$((size / 2)) conv=notrunc status=none ;;
+      end) printf '\x5a' | dd of="$file" bs=1 seek=$((size - 1)) conv=notrunc status=none ;;
+      half) truncate -s $((size / 2)) "$file" ;;
+      empty) : >"$file" ;;
+      longer) echo more >>"$file" ;;
+      garbage) head -c 5000 /dev/urandom >"$file" ;;
+      folder) rm "$file" && mkdir "$file" ;;
+      gone) chmod 0 "$file" ;;
+    esac
+  done
+}
+for kind in middle end half empty longer garbage gone folder; do
+  damage $kind
+  check "damage: $kind"
+  check "after damage: $kind"
+done
+find "$XDG_CACHE_HOME/lamella" -mindepth 1 -type d -exec rmdir {} +
+
+# No place for a cache: not absolute, a file in its way, a folder that cannot be written, no home, a folder that others can write.
+XDG_CACHE_HOME=relative check "a relative XDG_CACHE_HOME"
+[[ ! -e relative ]] || fail "a relative XDG_CACHE_HOME was used"
+: >file
+XDG_CACHE_HOME=$WORK/file check "a file in the way"
+XDG_CACHE_HOME=/proc/nothing check "a folder that cannot be made"
+(
+  unset XDG_CACHE_HOME
+  HOME=/nonexistent check "a missing home"
+  unset HOME
+  check "no home"
+)
+mkdir -p open/lamella
+chmod 777 open/lamella
+XDG_CACHE_HOME=$WORK/open check "a folder that others can write"
+[[ -z $(ls open/lamella) ]] || fail "others could have planted code"
+expect_contains "$(XDG_CACHE_HOME=$WORK/open lamella run linear.lam -v info 2>&1 >/dev/null)" "note: no cache"
+mkdir -p closed/lamella
+chmod 500 closed/lamella
+if [[ $(id -u) == 0 ]]; then
+  # Root may write anywhere but where the file system itself says no.
+  if unshare -m true 2>/dev/null; then
+    unshare -m bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && XDG_CACHE_HOME=$1 "$2" run linear.lam train --quiet --out w.safetensors' \
+      - "$WORK/closed" "$LAMELLA_BUILD/lamella" >out.txt 2>&1 || { cat out.txt; fail "a read-only cache"; }
+    expect_equal "$(cat out.txt)" "$lines" "a read-only cache"
+  else
+    count_skip "no read-only mounts here"
+  fi
+else
+  XDG_CACHE_HOME=$WORK/closed check "a read-only cache"
+fi
+
+# A full disk: room for a part of what is to be kept, and then for nothing.
+if [[ $(id -u) == 0 ]] && unshare -m true 2>/dev/null; then
+  for size in 4k 64k 1m 6m; do
+    mkdir -p full
+    unshare -m bash -c 'mount -t tmpfs -o size=$3 none "$1" || exit 99
+      for i in 1 2; do XDG_CACHE_HOME=$1 "$2" run linear.lam train --quiet --out w.safetensors || exit 1; done
+      [[ -z $(find "$1" -name "*.*" -type f) ]] || echo "temporary files are left"' - "$WORK/full" "$LAMELLA_BUILD/lamella" $size >out.txt 2>&1 || {
+      [[ $? == 99 ]] && { count_skip "no tmpfs here"; break; }
+      cat out.txt
+      fail "a disk of $size"
+    }
+    expect_equal "$(cat out.txt)" "$lines
+$lines" "a disk of $size"
+  done
+else
+  count_skip "a full disk needs root"
+fi
+
+# The limit: the oldest go.
+rm -rf "$XDG_CACHE_HOME"
+LAMELLA_CACHE_SIZE=6000000 check "with a limit"
+for level in 0 1 3; do LAMELLA_CACHE_SIZE=6000000 lamella run linear.lam -O$level info >/dev/null; done
+total=$(find "$XDG_CACHE_HOME/lamella" -type f -printf '%s\n' | awk '{ s += $1 } END { print s + 0 }')
+[[ $total -gt 0 && $total -le 6000000 ]] || fail "$total bytes in a cache of 6,000,000"
