@@ -39,6 +39,7 @@ struct program *load_program(struct options *options, struct diagnostics *diagno
 
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  options->passes.loops_follow = true;
   *program = load_program(options, diagnostics);
   if (!*program) return false;
   struct module *module = run_schedules(*program, &options->passes, diagnostics);

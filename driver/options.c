@@ -20,7 +20,7 @@ static const struct option {
     {'m', false, "model", "NAME", "which model of the spec, when it has several"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
     {'s', false, "stage", "NAME", "ast, tensor, loops, c, or passes (which passes there are, or a spec's)"},
-    {'g', false, "graph", "NAME", "only this graph: train, accumulate, evaluate, predict, prepare, step, synthesize"},
+    {'g', false, "graph", "NAME", "of --stage=tensor only this: train, accumulate, evaluate, predict, prepare, step or synthesize"},
     {'c', false, "cc", "COMMAND", "the C compiler (default: $CC, else cc)"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
@@ -29,7 +29,7 @@ static const struct option {
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print how long each pass took"},
-    {'a', false, "dump-after", "PASS", "print the graphs after this pass"},
+    {'a', false, "dump-after", "PASS", "print the graphs after this pass (after fuse, plan and the like: the loops)"},
     {'V', false, "verify", NULL, "check the graphs after every pass"},
     {'h', true, "help", NULL, "this text"},
 };

@@ -25,45 +25,57 @@ static int show_tree(struct options *options) {
   return EXIT_DONE;
 }
 
+static int unknown(struct options *options, const char *what, const char *name, const char *const *names, int count) {
+  const char *closest = closest_name(name, names, count), *list = "";
+  for (int i = 0; i < count; i++) list = arena_format(options->arena, "%s%s%s", list, i ? ", " : "", names[i]);
+  if (closest) fprintf(stderr, "lamella show: no %s is called '%s'; did you mean '%s'? There are %s\n", what, name, closest, list);
+  else fprintf(stderr, "lamella show: no %s is called '%s'; there are %s\n", what, name, list);
+  return EXIT_USAGE;
+}
+
 /* --graph names one that the program has. */
-static bool knows_graph(const struct options *options, struct program *program) {
-  const char *names = "";
-  for (int i = 0; program_graph(program, i); i++) {
-    const struct graph *graph = *program_graph(program, i);
-    if (!graph) continue;
-    if (wanted(options, graph->name)) return true;
-    names = arena_format(options->arena, "%s%s%s", names, *names ? ", " : "", graph->name);
-  }
-  if (!options->graph) return true;
-  fprintf(stderr, "lamella show: no graph is called '%s'; this program has %s\n", options->graph, names);
-  return false;
+static int check_graph(struct options *options, struct program *program) {
+  const char *names[16];
+  int count = 0;
+  for (int i = 0; program_graph(program, i); i++)
+    if (*program_graph(program, i)) names[count++] = (*program_graph(program, i))->name;
+  for (int i = 0; i < count; i++)
+    if (wanted(options, names[i])) return EXIT_DONE;
+  return unknown(options, "graph", options->graph, names, count);
 }
 
 int verb_show(struct options *options) {
-  static const char *const stages[] = {"ast", "tensor", "loops", "c", "passes"};
-  enum { STAGES = sizeof stages / sizeof *stages };
-  int stage = 0;
-  while (stage < STAGES && (!options->stage || strcmp(stages[stage], options->stage))) stage++;
-  if (stage == STAGES) {
-    fprintf(stderr, "lamella show: --stage is one of ast, tensor, loops, c, passes\n");
+  enum { AST, TENSOR, LOOPS, C, PASSES, STAGES };
+  static const char *const stages[STAGES] = {"ast", "tensor", "loops", "c", "passes"};
+  if (!options->stage) {
+    fprintf(stderr, "lamella show: which stage? --stage is one of ast, tensor, loops, c, passes\n");
     return EXIT_USAGE;
   }
-  if (stage == 4 && !options->spec) {
+  int stage = 0;
+  while (stage < STAGES && strcmp(stages[stage], options->stage)) stage++;
+  if (stage == STAGES) return unknown(options, "stage", options->stage, stages, STAGES);
+  if (options->graph && stage != TENSOR) {
+    fprintf(stderr, "lamella show: --graph goes with --stage=tensor: kernels are shared between graphs\n");
+    return EXIT_USAGE;
+  }
+  if (stage == PASSES && !options->spec) {
     pipeline_print(stdout, NULL);
     return EXIT_DONE;
   }
-  if (stage == 0) return show_tree(options);
+  if (stage == AST) return show_tree(options);
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
+  options->passes.loops_follow = stage == LOOPS || stage == C;
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
-  if (stage == 4) {
+  if (stage == PASSES) {
     struct pipeline pipeline;
     if (!pipeline_parse(program, &options->passes, diagnostics, &pipeline)) bug("the pipeline was read before");
     pipeline_print(stdout, &pipeline);
     return EXIT_DONE;
   }
-  if (!knows_graph(options, program)) return EXIT_USAGE;
-  if (stage == 1) {
+  int code = check_graph(options, program);
+  if (code != EXIT_DONE) return code;
+  if (stage == TENSOR) {
     for (int i = 0; program_graph(program, i); i++) {
       const struct graph *graph = *program_graph(program, i);
       if (graph && wanted(options, graph->name)) graph_print(stdout, graph);
@@ -75,7 +87,7 @@ int verb_show(struct options *options) {
     diagnostics_print(diagnostics, stderr);
     return EXIT_WRONG_INPUT;
   }
-  if (stage == 2)
+  if (stage == LOOPS)
     module_print(stdout, module);
   else
     fputs(emit_c(options->arena, program, module, options->passes.target, &options->emission).source, stdout);

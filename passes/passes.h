@@ -15,7 +15,8 @@ struct pass_options {
   int dump_count;
   bool verify;               /* after every pass */
   bool time;                 /* print each pass's time on stderr */
-  const char *dump_after;    /* print the graph after this pass on stderr, or NULL */
+  const char *dump_after;    /* print the graphs after this pass on stderr, the loops after one that makes loops; or NULL */
+  bool loops_follow;         /* run_schedules comes after the graph passes */
   bool errors_only;          /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
 };
 

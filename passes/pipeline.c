@@ -86,22 +86,37 @@ static void run_step(struct run *run, const struct step *step) {
   dump_all(run, name);
 }
 
-static bool check_dump(const struct run *run) {
-  const char *wanted = run->options->dump_after, *names[PASS_COUNT];
-  if (!wanted) return true;
+bool pass_works_on_graphs(enum pass pass) {
   for (int i = 0; i < STEP_COUNT; i++)
-    if (!strcmp(wanted, pass_facts[steps[i].pass].name)) return true;
-  struct source *source = source_from_text(run->diagnostics->arena, "--dump-after", wanted);
-  struct span span = {source, 0, (int)source->length};
-  bool known = false;
+    if (steps[i].pass == pass) return true;
+  return false;
+}
+
+/* --dump-after names a pass that will run, on graphs or, where these are made, on loops. */
+static bool check_dump(const struct run *run) {
+  const char *wanted = run->options->dump_after, *names[PASS_COUNT], *list = "";
+  if (!wanted) return true;
+  struct arena *arena = run->diagnostics->arena;
+  int pass = -1;
   for (int i = 0; i < PASS_COUNT; i++) {
     names[i] = pass_facts[i].name;
-    known = known || !strcmp(wanted, names[i]);
+    if (!strcmp(wanted, names[i])) pass = i;
+    list = arena_format(arena, "%s%s%s", list, i ? ", " : "", names[i]);
   }
+  struct source *source = source_from_text(arena, "--dump-after", wanted);
+  struct span span = {source, 0, (int)source->length};
   const char *near = closest_name(wanted, names, PASS_COUNT);
-  if (known) report_error(run->diagnostics, span, "%s works on loops, not on graphs; show --stage=loops prints them", wanted);
-  else if (near) report_error(run->diagnostics, span, "unknown pass '%s'; did you mean '%s'?", wanted, near);
-  else report_error(run->diagnostics, span, "unknown pass '%s'", wanted);
+  if (pass < 0 && near)
+    report_error(run->diagnostics, span, "unknown pass '%s'; did you mean '%s'?", wanted, near);
+  else if (pass < 0)
+    report_error(run->diagnostics, span, "unknown pass '%s'; there are %s", wanted, list);
+  else if (!run->pipeline.on[pass])
+    report_error(run->diagnostics, span, "the pipeline leaves %s out", wanted);
+  else if (!pass_works_on_graphs((enum pass)pass) && !run->options->loops_follow)
+    report_error(run->diagnostics, span, "%s works on loops, and none are made here; show --stage=loops makes and prints them",
+                 wanted);
+  else
+    return true;
   return false;
 }
 

@@ -47,6 +47,8 @@ struct pipeline {
    (options->pipeline as "--passes") and false is the answer. */
 bool pipeline_parse(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics,
                     struct pipeline *pipeline);
+/* Whether a pass is a step of run_graph_passes; the others decide how run_schedules makes loops. */
+bool pass_works_on_graphs(enum pass pass);
 /* The loosest class among the passes that are on: how near to the interpreter the results must be. */
 enum pass_class pipeline_class(const struct pipeline *pipeline);
 /* The passes as a table for people: what each is, and its parameters with their ranges. With a pipeline, which are on and what their

@@ -136,5 +136,8 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   layout_states(s);
   for (int i = 0; program_graph(program, i); i++)
     if (*program_graph(program, i)) schedule_graph(s, *program_graph(program, i));
+  /* The passes on loops work graph by graph, kernel by kernel: there is one state after them all. */
+  for (int i = 0; i < PASS_COUNT && options->dump_after; i++)
+    if (!pass_works_on_graphs((enum pass)i) && !strcmp(options->dump_after, pass_facts[i].name)) module_print(stderr, s->module);
   return s->module;
 }

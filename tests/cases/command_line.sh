@@ -27,6 +27,32 @@ usage check "$SPECS/linear.lam" -D =3
 usage show "$SPECS/linear.lam" --stage=nothing
 usage emit "$SPECS/linear.lam" -o out --target=nothing
 
+# Names of stages, graphs and passes: what there is, and what was meant.
+usage show "$SPECS/linear.lam"
+usage show "$SPECS/linear.lam" --stage=tensr
+expect_equal "$(cat stderr)" "lamella show: no stage is called 'tensr'; did you mean 'tensor'? There are ast, tensor, loops, c, passes"
+usage show "$SPECS/linear.lam" --stage=tensor --graph=trian
+expect_contains "$(cat stderr)" "no graph is called 'trian'; did you mean 'train'? There are train, evaluate, predict, synthesize"
+usage show "$SPECS/linear.lam" --stage=tensor --graph=foo
+expect_contains "$(cat stderr)" "no graph is called 'foo'; there are train, evaluate, predict, synthesize"
+usage show "$SPECS/linear.lam" --stage=c --graph=train
+expect_contains "$(cat stderr)" "--graph goes with --stage=tensor"
+lamella show "$SPECS/linear.lam" --stage=tensor --graph=predict > predict.txt
+expect_equal "$(grep -c ^graph predict.txt)" 1
+expect_status 1 lamella check "$SPECS/linear.lam" --dump-after=foo
+expect_contains "$(cat stderr)" "unknown pass 'foo'; there are inline, simplify, common, autodiff,"
+expect_status 1 lamella check "$SPECS/linear.lam" --passes=-simplify --dump-after=simplify
+expect_contains "$(cat stderr)" "the pipeline leaves simplify out"
+for verb in check "show --stage=tensor"; do
+  # shellcheck disable=SC2086
+  expect_status 1 lamella $verb "$SPECS/linear.lam" --dump-after=fuse
+  expect_contains "$(cat stderr)" "fuse works on loops, and none are made here; show --stage=loops makes and prints them"
+done
+for pass in fuse plan share; do
+  expect_status 0 lamella show "$SPECS/linear.lam" --stage=loops --dump-after=$pass
+  cmp stdout stderr
+done
+
 # A spec that cannot be read.
 expect_status 1 lamella check missing.lam
 expect_contains "$(cat stderr)" "missing.lam cannot be read: No such file or directory"
