@@ -12,16 +12,29 @@ struct c_printer *c_printer_new(struct arena *arena, const struct target *target
 
 /* --- Names -------------------------------------------------------------------------------------------------------------------- */
 
-/* What the printed text itself says, besides keywords: a variable of such a name would hide it. */
+/* What the printed text itself says, besides keywords: a variable of such a name would hide it. Then macros of the headers that
+   programs include, which no name of any kind may be. */
 static const char *const taken[] = {
     "auto",   "break",    "case",     "char",    "const",   "continue", "default", "do",     "double", "else",   "enum",   "extern",
     "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
     "sizeof", "static",   "struct",   "switch",  "typedef", "union",    "unsigned", "void",  "volatile", "while", "main",   "int32_t",
     "int64_t", "uint8_t", "uint32_t", "uint64_t", "exp",    "log",      "sqrt",    "tanh",   "erf",    "sin",    "cos",    "pow",
-    "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "INFINITY", "NAN",  "unix",
-    "linux",  "asm",      "typeof",   NULL};
+    "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "asm",    "typeof",
+    "bool",   "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
+    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert", NULL};
+
+/* Macros are written in capitals (EOF, NULL, INT_MAX), so names of the spec that are become small. One letter is no macro. */
+static const char *in_small_letters(struct arena *arena, const char *name) {
+  for (const char *at = name; *at; at++)
+    if (islower((unsigned char)*at)) return name;
+  if (!name[0] || !name[1]) return name;
+  char *small = arena_strdup(arena, name);
+  for (char *at = small; *at; at++) *at = (char)tolower((unsigned char)*at);
+  return small;
+}
 
 const char *c_identifier(struct arena *arena, const char *name) {
+  name = in_small_letters(arena, name);
   for (int i = 0; taken[i]; i++)
     if (strcmp(taken[i], name) == 0) return arena_format(arena, "%s_", name);
   return name;

@@ -60,11 +60,14 @@ static bool is_reserved(const char *name) {
   return table;
 }
 
-/* Whether names that begin so are the program's own or the runtime's: no number after them makes them free. */
+/* Whether names that begin so are the program's own, the runtime's or a library's: no number after them makes them free. */
 static bool has_reserved_beginning(const struct emitter *emitter, const char *name) {
+  static const char *const beginnings[] = {"lam_", "run_", "pthread_", "omp_", "_"};
   size_t length = strlen(emitter->name);
-  bool own = !strncmp(name, emitter->name, length) && (!name[length] || name[length] == '_');
-  return own || !strncmp(name, "lam_", 4) || !strncmp(name, "run_", 4);
+  if (!strncmp(name, emitter->name, length) && (!name[length] || name[length] == '_')) return true;
+  for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+    if (!strncmp(name, beginnings[i], strlen(beginnings[i]))) return true;
+  return false;
 }
 
 static void rename_functions(struct emitter *emitter) {

@@ -25,13 +25,14 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
   }
   if (!symbol) {
     const struct global_axis *global = find_global_axis(frame->file, name);
-    const char *path = join_path(lowering->arena, frame->path, name);
+    const struct parameter *parameter = table_find(&lowering->parameter_names, join_path(lowering->arena, frame->path, name));
     if (global || !strcmp(name, "batch")) {
       fail(lowering, target->span, "'%s' is an axis, and axes and values do not hide each other", name);
       if (global) report_note(lowering->diagnostics, global->declaration->name.span, "the axis");
       return;
     }
-    if (table_find(&lowering->parameter_names, path)) {
+    /* A function that was called without a label has the caller's path, and yet its names are its own. */
+    if (parameter && parameter->frame == frame) {
       fail(lowering, target->span, "'%s' is a parameter: only the optimizer changes it", name);
       return;
     }

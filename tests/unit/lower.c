@@ -57,6 +57,9 @@ static void check_compile_time(void) {
       x, (double[]){12 + 1.4142135623730951 * 2 + 4}, 1);
   check_prediction("model m(x) -> y { if training { return x } else { return x ^ 2 + x ^ 0.5 + x ^ -1 } }", x,
                    (double[]){4 + 1.4142135623730951 + 0.5}, 1);
+  /* A function's names are its own, also where a parameter of its caller has one of them. */
+  check_prediction("fn f(x) { m = x + 1\n return m * m }\n model m(x) -> y { param m = 5\n return f(x) + m }", x,
+                   (double[]){14}, 1);
 }
 
 static void check_axes(void) {

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Names of a spec and of its file that mean something in C, its library, POSIX, the runtime or the program itself: the emitted
+# source compiles all the same, without a warning.
+. "$(dirname "$0")/../lib.sh"
+
+compilers=()
+for compiler in gcc clang; do
+  if command -v $compiler > /dev/null; then compilers+=($compiler); else count_skip "$compiler"; fi
+done
+[[ ${#compilers[@]} -gt 0 ]] || skip "no C compiler"
+
+# One compiler after the other.
+turn=0
+compiles() {
+  local spec=$1 source compiler=${compilers[turn++ % ${#compilers[@]}]}
+  rm -rf out
+  lamella emit "$spec" -o out || fail "emit $spec"
+  source=$(echo out/*.c)
+  "$compiler" -std=c11 -fsyntax-only -Wall -Wextra -Werror "$source" 2> errors ||
+    { head -n 5 errors; cat "$spec"; fail "$compiler refuses the program of $spec"; }
+}
+
+# Each name in one role or another: 17 a spec. The last of them begin like the program, which is called "names".
+words=(auto break case char const continue default do double enum extern float goto inline int long register restrict short signed
+  sizeof static struct switch typedef union unsigned void volatile while main asm typeof bool NULL EOF FILE INT_MAX NAN INFINITY
+  M_PI HUGE_VAL I errno stdin stdout printf read write time signal select y0 j1 gamma expf pow sin fabs div remove exit malloc free
+  environ linux unix size_t int32_t uint8_t mask lanes real lam_real lam_step lam_main program tensors activations parameters a p o
+  g e c r i io seed sizes settings generation verbs omp_get_num_threads pthread_create _mm256_add_ps va_list st_mtime sa_handler
+  thread_local static_assert value values buffer loop rows loss_sum weight names names_train names_parameters names_t)
+number=0
+while ((number < ${#words[@]})); do
+  for role in short middle class function inside model input output param scope weight hidden state repeat label data column; do
+    printf -v "$role" %s "${words[number]:-other_$number}"
+    number=$((number + 1))
+  done
+  cat > names.lam <<END
+use "std/layers.lam"
+use "std/loss.lam"
+use "std/optim.lam"
+axis $short = 2
+axis $middle = 24
+axis $class = 3
+fn $function(q, axis $middle) -> q {
+  $inside = q * 2
+  return $inside + 1
+}
+model $model($input[$short]) -> $output[$class] {
+  param ${param}[$short, $middle] ~ normal(0.5)
+  param $scope.${weight}[$middle, $class] ~ normal(0.5)
+  $hidden = $input @$short $param
+  $state = relu($function($hidden, $middle))
+  repeat $repeat[2] { $state = $label: dense($state, $middle, $middle, std = 0.25) }
+  return $state @$middle $scope.$weight
+}
+data $data {
+  examples = 20
+  $input = normal(1, $short)
+  $column = where(sum($input * $input, $short) < 1.4, 1, 0)
+}
+train $model on $data {
+  loss = cross_entropy($output, floor($column), $class)
+  optimizer = adam(lr = 0.01)
+  batch = 5; epochs = 2
+}
+END
+  compiles names.lam
+done
+
+# The file's name is that of structs and functions.
+for program in auto int main errno stat tm timespec sigaction lam lam_main run run_train pthread omp printf FILE NULL 3d a-b _x; do
+  cp "$SPECS/mlp.lam" "./$program.lam"
+  compiles "./$program.lam"
+done
