@@ -1,4 +1,5 @@
-# What the workloads of bench/run share; sourced by it. `root`, `build`, `peers`, `work`, `threads`, `quick` and `peers_wanted` are its.
+# What the workloads of bench/run share; sourced by it. `root`, `build`, `peers`, `work`, `rounds`, `threads`, `quick` and
+# `peers_wanted` are its.
 # A sample is a line "CASE<tab>VALUE": milliseconds, or megabytes where the case's unit is MB.
 
 python=$peers/bin/python
@@ -21,6 +22,10 @@ openblas_folder() { printf '%s\n' "$peers"/lib/python3*/site-packages/scipy_open
 
 # Parts of a round in which every contender has its turn; a line's words are further arguments of `sample`. A workload may have its own.
 slices() { echo; }
+
+# How often a contender runs at most: fewer than the rounds where one run takes a minute, or where little varies.
+most_rounds() { echo "$rounds"; }
+at_most() { echo $((rounds < $1 ? rounds : $1)); }
 
 build_peak() { "${CC:-cc}" -std=c11 -O3 -march=native -ffp-contract=fast -fopenmp "$root/bench/peak.c" -o "$work/peak"; peak_program=$work/peak; }
 # GFLOP/s and GB/s of the machine, by one thread and by all, now.

@@ -14,7 +14,8 @@ enum { CHAINS = 10 };
 typedef float wide __attribute__((vector_size(LANES * 4)));
 
 static float multiply_adds(int64_t count) {
-  wide x = {0.999f}, y = {0.001f}, a = x, b = a + x, c = b + x, d = c + x, e = d + x, f = e + x, g = f + x, h = g + x, i = h + x, j = i + x;
+  wide x = {0.999f}, y = {0.001f}, a = x, b = a + x, c = b + x, d = c + x, e = d + x, f = e + x, g = f + x, h = g + x,
+       i = h + x, j = i + x;
   for (int64_t n = 0; n < count; n++) {
     a = a * x + y, b = b * x + y, c = c * x + y, d = d * x + y, e = e * x + y;
     f = f * x + y, g = g * x + y, h = h * x + y, i = i * x + y, j = j * x + y;
@@ -27,7 +28,8 @@ static float multiply_adds(int64_t count) {
 
 static float sum(const wide *memory, int64_t count) {
   wide a = {0}, b = a, c = a, d = a;
-  for (int64_t n = 0; n + 4 <= count; n += 4) a += memory[n], b += memory[n + 1], c += memory[n + 2], d += memory[n + 3];
+  for (int64_t n = 0; n + 4 <= count; n += 4)
+    a += memory[n], b += memory[n + 1], c += memory[n + 2], d += memory[n + 3];
   a = a + b + c + d;
   float total = 0;
   for (int lane = 0; lane < LANES; lane++) total += a[lane];
@@ -59,7 +61,8 @@ int main(void) {
       sink = sink + total;
 #pragma omp master
       {
-        double rate = 2.0 * CHAINS * LANES * (double)chain * all / (middle - start) * 1e-9, speed = (double)bytes / (stop - middle) * 1e-9;
+        double rate = 2.0 * CHAINS * LANES * (double)chain * all / (middle - start) * 1e-9,
+               speed = (double)bytes / (stop - middle) * 1e-9;
         threads = all;
         if (rate > flops) flops = rate;
         if (speed > read) read = speed;

@@ -17,7 +17,8 @@ static void check(dnnl_status_t status, const char *what) {
 static dnnl_memory_desc_t matrix(int64_t rows, int64_t columns, int transposed) {
   dnnl_dims_t sizes = {rows, columns};
   dnnl_memory_desc_t description;
-  check(dnnl_memory_desc_create_with_tag(&description, 2, sizes, dnnl_f32, transposed ? dnnl_ba : dnnl_ab), "a description of memory");
+  check(dnnl_memory_desc_create_with_tag(&description, 2, sizes, dnnl_f32, transposed ? dnnl_ba : dnnl_ab),
+        "a description of memory");
   return description;
 }
 
@@ -37,11 +38,13 @@ void *contract_prepare(const struct product *p, const float *x, const float *w, 
     check(dnnl_engine_create(&engine, dnnl_cpu, 0), "an engine");
     check(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags), "a stream");
   }
-  dnnl_memory_desc_t left = matrix(p->m, p->k, p->layout == 'g'), right = matrix(p->k, p->n, p->layout == 't'), result = matrix(p->m, p->n, 0);
+  dnnl_memory_desc_t left = matrix(p->m, p->k, p->layout == 'g'), right = matrix(p->k, p->n, p->layout == 't'),
+                     result = matrix(p->m, p->n, 0);
   dnnl_primitive_desc_t description;
   struct prepared *prepared = calloc(1, sizeof *prepared);
   if (!prepared) exit(1);
-  check(dnnl_matmul_primitive_desc_create(&description, engine, left, right, NULL, result, NULL), "a product's description");
+  check(dnnl_matmul_primitive_desc_create(&description, engine, left, right, NULL, result, NULL),
+        "a product's description");
   check(dnnl_primitive_create(&prepared->primitive, description), "a product");
   dnnl_primitive_desc_destroy(description);
   prepared->arguments[0] = (dnnl_exec_arg_t){DNNL_ARG_SRC, memory(left, x)};

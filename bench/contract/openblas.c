@@ -12,6 +12,7 @@ void *contract_prepare(const struct product *product, const float *x, const floa
 void contract(void *prepared, const struct product *p, const float *x, const float *w, float *c) {
   (void)prepared;
   int m = (int)p->m, k = (int)p->k, n = (int)p->n;
-  scipy_cblas_sgemm(CblasRowMajor, p->layout == 'g' ? CblasTrans : CblasNoTrans, p->layout == 't' ? CblasTrans : CblasNoTrans, m, n, k, 1, x,
-                    p->layout == 'g' ? m : k, w, p->layout == 't' ? k : n, 0, c, n);
+  scipy_cblas_sgemm(CblasRowMajor, p->layout == 'g' ? CblasTrans : CblasNoTrans,
+                    p->layout == 't' ? CblasTrans : CblasNoTrans, m, n, k, 1, x, p->layout == 'g' ? m : k, w,
+                    p->layout == 't' ? k : n, 0, c, n);
 }

@@ -9,6 +9,8 @@
 #include <time.h>
 
 enum { RUNS = 5, UNCACHED = 1 << 28 };
+#define ENOUGH 0.004 /* seconds of calls for one figure */
+#define LONG 0.03 /* seconds of a call of which three runs are enough */
 
 static double now(void) {
   struct timespec time;
@@ -16,7 +18,9 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static int ascending(const void *x, const void *y) { return (*(const double *)x > *(const double *)y) - (*(const double *)x < *(const double *)y); }
+static int ascending(const void *x, const void *y) {
+  return (*(const double *)x > *(const double *)y) - (*(const double *)x < *(const double *)y);
+}
 
 static float *numbers(int64_t count) {
   float *memory = aligned_alloc(64, ((size_t)count * sizeof(float) + 63) / 64 * 64);
@@ -30,40 +34,59 @@ static int is_right(const struct product *p, const float *x, const float *w, con
   for (int64_t probe = 0; probe < 64; probe++) {
     int64_t i = probe * 7919 % p->m, j = probe * 104729 % p->n;
     double sum = 0;
-    for (int64_t k = 0; k < p->k; k++) sum += (double)(p->layout == 'g' ? x[k * p->m + i] : x[i * p->k + k]) * (p->layout == 't' ? w[j * p->k + k] : w[k * p->n + j]);
-    if (fabs(sum - (double)c[i * p->n + j]) > 1e-4 * (double)p->k) return fprintf(stderr, "%s: c[%lld, %lld] is %g, not %g\n", p->name, (long long)i, (long long)j, (double)c[i * p->n + j], sum), 0;
+    for (int64_t k = 0; k < p->k; k++)
+      sum += (double)(p->layout == 'g' ? x[k * p->m + i] : x[i * p->k + k]) *
+             (p->layout == 't' ? w[j * p->k + k] : w[k * p->n + j]);
+    if (fabs(sum - (double)c[i * p->n + j]) > 1e-4 * (double)p->k)
+      return fprintf(stderr, "%s: c[%lld, %lld] is %g, not %g\n", p->name, (long long)i, (long long)j,
+                     (double)c[i * p->n + j], sum),
+             0;
   }
   return 1;
 }
 
+struct timed {
+  struct product product;
+  void *prepared;
+  float *x, *w, *c;
+  int64_t weights, copies, calls;
+};
+
+/* The seconds of one call, of so many in a row. */
+static double time_calls(struct timed *timed, int64_t repeats) {
+  double start = now();
+  for (int64_t i = 0; i < repeats; i++)
+    contract(timed->prepared, &timed->product, timed->x, timed->w + timed->calls++ % timed->copies * timed->weights,
+             timed->c);
+  return (now() - start) / (double)repeats;
+}
+
+static double median_call(struct timed *timed, double first) {
+  int runs = first < LONG ? RUNS : 3;
+  double seconds[RUNS];
+  int64_t repeats = 1;
+  if (first < LONG)
+    while (time_calls(timed, repeats) * (double)repeats < ENOUGH) repeats *= 2;
+  for (int run = 0; run < runs; run++) seconds[run] = time_calls(timed, repeats);
+  qsort(seconds, (size_t)runs, sizeof *seconds, ascending);
+  return seconds[runs / 2];
+}
+
 int main(void) {
   char name[128];
-  struct product p = {.name = name};
+  struct timed timed = {.product = {.name = name}};
+  struct product *p = &timed.product;
   long long m, k, n;
-  while (scanf("%127s %c %lld %lld %lld", name, &p.layout, &m, &k, &n) == 5) {
-    p.m = m, p.k = k, p.n = n;
-    int64_t size = k * n, copies = m > 1 ? 1 : 1 + UNCACHED / (size * (int64_t)sizeof(float)), call = 0;
-    float *x = numbers(m * k), *w = numbers(copies * size), *c = numbers(m * n);
-    void *prepared = contract_prepare(&p, x, w, c);
-    contract(prepared, &p, x, w, c);
-    if (!is_right(&p, x, w, c)) return 1;
-    int64_t repeats = 1;
-    double seconds[RUNS], spent = 0;
-    for (;; repeats *= 2) {
-      double start = now();
-      for (int64_t i = 0; i < repeats; i++) contract(prepared, &p, x, w + call++ % copies * size, c);
-      spent = now() - start;
-      if (spent > 0.004) break;
-    }
-    for (int run = 0; run < RUNS; run++) {
-      double start = now();
-      for (int64_t i = 0; i < repeats; i++) contract(prepared, &p, x, w + call++ % copies * size, c);
-      seconds[run] = (now() - start) / (double)repeats;
-    }
-    qsort(seconds, RUNS, sizeof *seconds, ascending);
-    printf("%s\t%.6f\n", name, 1000 * seconds[RUNS / 2]);
+  while (scanf("%127s %c %lld %lld %lld", name, &p->layout, &m, &k, &n) == 5) {
+    p->m = m, p->k = k, p->n = n;
+    timed.weights = k * n, timed.copies = m > 1 ? 1 : 1 + UNCACHED / (k * n * (int64_t)sizeof(float)), timed.calls = 0;
+    timed.x = numbers(m * k), timed.w = numbers(timed.copies * timed.weights), timed.c = numbers(m * n);
+    timed.prepared = contract_prepare(p, timed.x, timed.w, timed.c);
+    double first = time_calls(&timed, 1);
+    if (!is_right(p, timed.x, timed.w, timed.c)) return 1;
+    printf("%s\t%.6f\n", name, 1000 * median_call(&timed, first));
     fflush(stdout);
-    free(x), free(w), free(c);
+    free(timed.x), free(timed.w), free(timed.c);
   }
   return 0;
 }

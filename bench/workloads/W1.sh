@@ -17,9 +17,9 @@ gpt2_of_torch() {
 
 sample() {
   case $1 in
-    lamella) training_steps gpt 2 5 | only step ;;
-    torch) gpt2_of_torch 2 5 | only step ;;
-    torch.compile) gpt2_of_torch 3 5 --compile | only step ;;
+    lamella) training_steps gpt 1 4 | only step ;;
+    torch) gpt2_of_torch 1 3 | only step ;;
+    torch.compile) gpt2_of_torch 2 3 --compile | only step ;;
     llm.c) # its own shape is W1's; it clips nothing
       (cd "$LLMC" && OMP_NUM_THREADS=$threads ./train_gpt2) |
         sed -n 's/^step [0-9]*: train loss .*(took \([0-9.]*\) ms)$/\1/p' | sed -n '3,7p;7q' | sort -n | sed -n '3s/^/step\t/p'

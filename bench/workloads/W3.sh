@@ -12,7 +12,7 @@ of_torch() { torch_steps "$@" --layers $layers --heads $heads --embed $embed --p
 sample() {
   case $1 in
     lamella) training_steps gpt 1 4 ;;
-    torch) of_torch 2 4 ;;
-    torch.compile) of_torch 3 4 --compile ;;
+    torch) of_torch 1 3 ;;
+    torch.compile) of_torch 2 3 --compile ;;
   esac | only step
 }

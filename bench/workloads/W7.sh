@@ -5,6 +5,8 @@ models=(gpt2 shakespeare)
 declare -A settings=([gpt2]="-D seq=64 -D train.eval=0 -D train.log=1" [shakespeare]="-D train.eval=0 -D train.log=1")
 [[ $quick == 0 ]] || settings[gpt2]+=" -D repeat.h=2 -D embed=48 -D vocab=300"
 
+# A cold compilation by PyTorch takes a minute, and differs from Lamella's by more than any noise.
+most_rounds() { if [[ $1 == torch.compile ]]; then at_most 2; else echo "$rounds"; fi; }
 specs() { (cd "$root/specs" && printf '%s\n' *.lam); }
 can_run() { lamella --help | grep -q '^ *run '; }
 
