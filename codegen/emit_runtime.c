@@ -144,13 +144,14 @@ static const struct condition {
     {"LAM_WITH_AVERAGE", has_average},       {"LAM_WITH_ACCUMULATE", has_accumulate}, {"LAM_WITH_WINDOWS", has_windows},
     {"LAM_WITH_EPOCHS", has_epochs},         {"LAM_WITH_MASK", has_mask},             {"LAM_WITH_EXAMPLES", has_examples},
     {"LAM_WITH_SOURCE", has_source},         {"LAM_WITH_CATEGORIES", has_categories}, {"LAM_WITH_CHARACTERS", has_characters},
-    {"LAM_WITH_NUMBERS", has_numbers},       {"LAM_WITH_FEW_PARAMETERS", has_few_parameters}, {"LAM_WITH_FORMAT_CHECKS", never},
+    {"LAM_WITH_NUMBERS", has_numbers},       {"LAM_WITH_FEW_PARAMETERS", has_few_parameters}, {"LAM_WITH_FILES_APART", never},
 };
 
 static bool is_met(const struct program *program, const char *line) {
   const char *name = line + strlen("#if ");
+  size_t length = strcspn(name, " ");
   for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
-    if (!strcmp(conditions[i].name, name)) return conditions[i].is_met(program);
+    if (!strncmp(conditions[i].name, name, length) && !conditions[i].name[length]) return conditions[i].is_met(program);
   bug("the runtime asks for %s, which codegen/emit_runtime.c does not know", name);
 }
 

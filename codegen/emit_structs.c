@@ -230,15 +230,23 @@ static int print_ports(struct emitter *emitter, struct text *text, const struct 
   return end;
 }
 
+static const char *ports_comment(struct emitter *emitter, const struct owner *owner) {
+  const struct routine *routine = owner->routine;
+  const char *name = arena_format(emitter->arena, "%s_%s", emitter->name, routine->name);
+  if (!routine->inputs.count) return arena_format(emitter->arena, "The outputs of %s.", name);
+  if (!routine->outputs.count) return arena_format(emitter->arena, "The inputs of %s.", name);
+  return arena_format(emitter->arena, "The inputs of %s, and from %s on its outputs.", name,
+                      owner->fields.items[routine->inputs.count]->name);
+}
+
 void emit_public_structs(struct emitter *emitter, struct text *text) {
-  struct arena *arena = emitter->arena;
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind == OWNER_ACTIVATIONS) continue;
     if (owner->kind == OWNER_STATES)
       text_comment(text, role_structs[owner->role].comment);
     else
-      text_comment(text, arena_format(arena, "Inputs and outputs of %s_%s.", emitter->name, owner->routine->name));
+      text_comment(text, ports_comment(emitter, owner));
     text_open(text, "struct %s", owner->tag);
     for (int j = 0; j < owner->fields.count; j++) {
       const struct field *field = owner->fields.items[j];
@@ -249,9 +257,6 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
         j = end - 1;
         continue;
       }
-      if (j == 0 && owner->routine->inputs.count) text_comment(text, "inputs");
-      if (field->sample->role == BUFFER_OUTPUT && (j == 0 || owner->fields.items[j - 1]->sample->role != BUFFER_OUTPUT))
-        text_comment(text, "outputs");
       j = print_ports(emitter, text, owner, j) - 1;
     }
     text->indentation--;
@@ -320,19 +325,49 @@ static int64_t place_of_member(const struct emitter *emitter, const struct buffe
 }
 
 void emit_activations_place(struct emitter *emitter, struct text *text) {
-  text_comment(text, arena_format(emitter->arena, "Sets all pointers of a struct; places are in units of %d bytes.", PLACE_UNIT));
-  text_open(text, "static void %s_place(void *pointers, const int64_t *places, size_t count, void *memory)", emitter->name);
-  text_open(text, "for (size_t i = 0; i < count; i++)");
-  text_line(text, "void *pointer = (char *)memory + places[i] * %d;", PLACE_UNIT);
-  text_line(text, "memcpy((char *)pointers + i * sizeof pointer, &pointer, sizeof pointer);");
+  text_comment(text, arena_format(emitter->arena,
+                                  "Sets all pointers of a struct, run after run: how many, where the first points to, how far "
+                                  "apart they do; in units of %d bytes.",
+                                  PLACE_UNIT));
+  text_open(text, "static void %s_place(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)", emitter->name);
+  text_line(text, "char *to = pointers;");
+  text_line(text, "for (size_t i = 0; i < count; i++)");
+  text->indentation++;
+  text_open(text, "for (int64_t k = 0; k < runs[i][0]; k++, to += sizeof(void *))");
+  text_line(text, "void *pointer = (char *)memory + (runs[i][1] + k * runs[i][2]) * %d;", PLACE_UNIT);
+  text_line(text, "memcpy(to, &pointer, sizeof pointer);");
   text_close(text);
+  text->indentation--;
   text_close(text);
   text_blank(text);
 }
 
+/* Where the pointers of a struct point to, in runs of evenly spaced places: "{12, 196608, 983040}, ..." */
+static const char *place_runs(struct emitter *emitter, const struct owner *owner) {
+  struct arena *arena = emitter->arena;
+  ARRAY(int64_t) places = {0};
+  const char *runs = "";
+  for (int i = 0; i < owner->fields.count; i++) {
+    const struct field *field = owner->fields.items[i];
+    for (int copy = 0; copy < field->copies || copy == 0; copy++) {
+      const struct buffer *member = field->copies ? field->members[copy] : field->sample;
+      int64_t place = member ? place_of_member(emitter, member) : 0;
+      array_push(arena, &places, place);
+    }
+  }
+  for (int i = 0, end; i < places.count; i = end) {
+    int64_t step = i + 1 < places.count ? places.items[i + 1] - places.items[i] : 0;
+    for (end = i + 1; end < places.count && places.items[end] - places.items[end - 1] == step;) end++;
+    if (end == i + 2 && step) end--; /* two may be the end of one run and the beginning of the next */
+    const char *apart = end > i + 1 && step ? arena_format(arena, ", %lld", (long long)step) : "";
+    runs = arena_format(arena, "%s%s{%d, %lld%s}", runs, i ? ", " : "", end - i, (long long)places.items[i], apart);
+  }
+  return runs;
+}
+
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner) {
   struct arena *arena = emitter->arena;
-  const char *routine = owner->routine->name, *places = "";
+  const char *routine = owner->routine->name;
   group_fields(emitter, owner);
   text_comment(text, arena_format(arena, "What %s computes on the way.", routine));
   text_open(text, "struct %s", owner->tag);
@@ -344,21 +379,14 @@ void emit_activations(struct emitter *emitter, struct text *text, struct owner *
   text->indentation--;
   text_line(text, "};");
   text_comment(text, "Where they lie, in that order. Values that do not live at the same time share memory.");
-  for (int i = 0; i < owner->fields.count; i++) {
-    const struct field *field = owner->fields.items[i];
-    for (int copy = 0; copy < field->copies || copy == 0; copy++) {
-      const struct buffer *member = field->copies ? field->members[copy] : field->sample;
-      int64_t place = member ? place_of_member(emitter, member) : 0;
-      places = arena_format(arena, "%s%s%lld", places, *places ? ", " : "", (long long)place);
-    }
-  }
-  text_line(text, "static const int64_t %s_%s_places[] = {%s};", emitter->name, routine, places);
+  text_line(text, "static const int64_t %s_%s_places[][3] = {%s};", emitter->name, routine, place_runs(emitter, owner));
   text_blank(text);
 }
 
 void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner) {
   text_line(text, "struct %s activations;", owner->tag);
   text_line(text, "const struct %s *a = &activations;", owner->tag);
-  text_line(text, "%s_place(&activations, %s_%s_places, sizeof activations / sizeof(void *), m->activations);",
-            emitter->name, emitter->name, owner->routine->name);
+  const char *places = arena_format(emitter->arena, "%s_%s_places", emitter->name, owner->routine->name);
+  text_line(text, "%s_place(&activations, %s, sizeof %s / sizeof *%s, m->activations);", emitter->name, places, places,
+            places);
 }

@@ -196,11 +196,13 @@ static int64_t range_of(const struct routine *routine, const struct buffer *buff
 
 static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine, const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
-  const char *shape = shape_text(arena, buffer->label, buffer->axes, buffer->axis_count);
-  rows_add(rows, arena_format(arena, "{%s, %s, %s, %d, %s, %lld, AT(%s.%s), NULL},", quoted(arena, buffer->label),
-                              axes_list(arena, buffer->axes, buffer->axis_count), type_name(buffer->type),
-                              buffer->axis_count, shape, (long long)range_of(routine, buffer), routine->name,
-                              emit_place(emitter, buffer)->field->name));
+  const char *name = quoted(arena, buffer->label), *axes = axes_list(arena, buffer->axes, buffer->axis_count);
+  const char *shape = shape_text(arena, buffer->label, buffer->axes, buffer->axis_count), *rest = "";
+  long long range = (long long)range_of(routine, buffer);
+  if (buffer->axis_count) rest = arena_format(arena, ".rank = %d, .shape = %s, ", buffer->axis_count, shape);
+  if (range) rest = arena_format(arena, "%s.range = %lld, ", rest, range);
+  rows_add(rows, arena_format(arena, "{%s, %s, %s, %s.slot = AT(%s.%s)},", name, axes, type_name(buffer->type), rest,
+                              routine->name, emit_place(emitter, buffer)->field->name));
 }
 
 /* The inputs of a routine, then its outputs. */
@@ -278,11 +280,8 @@ static void emit_memory(struct emitter *emitter, struct text *text, bool tensors
   }
   if (bytes) text_line(text, "m->activations = aligned_alloc(64, %lld);", bytes);
   if (tensors || bytes) {
-    text_open(text, "if (%s%s%s)", tensors ? "!m->states" : "", tensors && bytes ? " || " : "",
-              bytes ? "!m->activations" : "");
-    text_line(text, "%s_destroy(m);", name);
-    text_line(text, "return NULL;");
-    text_close(text);
+    text_line(text, "if (%s%s%s) return %s_destroy(m), NULL;", tensors ? "!m->states" : "",
+              tensors && bytes ? " || " : "", bytes ? "!m->activations" : "", name);
   }
   if (tensors) {
     text_line(text, "memset(m->states, 0, bytes);");
@@ -388,10 +387,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_open(text, "struct lam_program *%s_program(void)", emitter->name);
   text_line(text, "if (program.self) return &program;");
   text_line(text, "struct %s *m = %s_create();", emitter->name, emitter->name);
-  text_open(text, "if (!m)");
-  text_line(text, "lam_error(\"out of memory\");");
-  text_line(text, "return NULL;");
-  text_close(text);
+  text_line(text, "if (!m) return lam_error(\"out of memory\"), NULL;");
   text_line(text, "program.self = m;");
   if (tensors) text_line(text, "lam_list_tensors(families, FAMILIES, m, tensors);");
   text_line(text, "lam_place_ports(&program);");

@@ -14,6 +14,6 @@
 #define LAM_WITH_CHARACTERS 1 /* tokens are the characters of a text */
 #define LAM_WITH_NUMBERS 1 /* tokens are numbers, not text */
 #define LAM_WITH_FEW_PARAMETERS 1 /* so few that they fit on the screen */
-#define LAM_WITH_FORMAT_CHECKS 1 /* the compiler compares printf's formats with their arguments */
+#define LAM_WITH_FILES_APART 1 /* each file is compiled on its own: never so in emitted source */
 
 #endif

@@ -1,5 +1,4 @@
-/* What an emitted program tells the runtime about itself: tables that the compiler writes and the loops of train.c,
-   generate.c and predict.c read. The interpreter fills the same tables, so that one runtime serves both. */
+/* What a program tells the runtime about itself: the compiler writes these tables, and the interpreter fills them. */
 #ifndef LAM_PROGRAM_H
 #define LAM_PROGRAM_H
 
@@ -21,8 +20,7 @@ enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */
 struct lam_tensor {
-  const char *name;
-  const char *axes; /* "vocab,embed" */
+  const char *name, *axes; /* "vocab,embed" */
   int64_t shape[LAM_MAX_RANK];
   int rank;
   enum lam_role role;
@@ -34,8 +32,8 @@ struct lam_tensor {
   void *data;
 };
 
-/* A row of an emitted program's table of tensors: the copies of a repeat share one. What `like` leaves out is mostly zero;
-   rank, role, stream and data follow from the rest. */
+/* A row of an emitted program's table of tensors: the copies of a repeat share one. Of `like`, rank, role, stream and
+   data follow from the rest. */
 struct lam_family {
   int copies; /* 0: a single tensor */
   enum lam_role role;
@@ -45,8 +43,7 @@ struct lam_family {
 
 /* A named input or output of a routine; the memory is the program's. */
 struct lam_port {
-  const char *name;
-  const char *axes;
+  const char *name, *axes;
   enum lam_type type;
   int rank;
   int64_t shape[LAM_MAX_RANK]; /* at full extent; batch first where it has one */

@@ -3,7 +3,9 @@
 #ifndef LAM_RUNTIME_H
 #define LAM_RUNTIME_H
 
-#ifndef _POSIX_C_SOURCE
+#include "runtime/features.h"
+
+#if LAM_WITH_FILES_APART && !defined _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
 
@@ -18,7 +20,7 @@
 /* "error: ..." on stderr. Returns false, so that a function can end with `return lam_error(...)`. */
 #define lam_error(...) lam_message("error", __VA_ARGS__)
 #define lam_note(...) (void)lam_message("note", __VA_ARGS__)
-#if LAM_WITH_FORMAT_CHECKS
+#if LAM_WITH_FILES_APART
 __attribute__((format(printf, 2, 3)))
 #endif
 bool lam_message(const char *kind, const char *format, ...);
