@@ -112,27 +112,25 @@ static bool lam_training_data(struct lam_training *training, const struct lam_op
 static double lam_training_step(struct lam_training *training) {
   struct lam_program *program = training->program;
   struct lam_run *run = &training->run;
-  double loss;
+  run->step++;
+  run->rows += training->rows;
 #if LAM_WITH_ACCUMULATE
   const struct lam_routine *accumulate = &program->routines[LAM_ACCUMULATE];
   double sum = 0, weight = 0;
   for (int64_t i = 0; accumulate->exists && i < training->accumulate; i++) {
     lam_feed_next(training->feed);
-    lam_run_routine(program, LAM_ACCUMULATE, run->step + 1, run->steps, run->seed, NULL);
+    lam_run_routine(program, LAM_ACCUMULATE, run->step, run->steps, run->seed, NULL);
     sum += lam_output(accumulate, "loss_sum");
     weight += lam_output(accumulate, "weight_sum");
   }
-  if (!accumulate->exists)
+  if (accumulate->exists) {
+    lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
+    return sum / weight;
+  }
 #endif
-    lam_feed_next(training->feed);
-  lam_run_routine(program, LAM_TRAIN, run->step + 1, run->steps, run->seed, NULL);
-  loss = lam_output(&program->routines[LAM_TRAIN], "loss");
-#if LAM_WITH_ACCUMULATE
-  if (accumulate->exists) loss = sum / weight;
-#endif
-  run->step++;
-  run->rows += training->rows;
-  return loss;
+  lam_feed_next(training->feed);
+  lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
+  return lam_output(&program->routines[LAM_TRAIN], "loss");
 }
 
 static void lam_training_evaluate(struct lam_training *training) {
