@@ -9,6 +9,12 @@
 /* Exit codes: 0 done, 1 the spec or an input is wrong, 2 the command line is. */
 enum { EXIT_DONE = 0, EXIT_WRONG_INPUT = 1, EXIT_USAGE = 2 };
 
+/* An option as given, for those that may be repeated. */
+struct given {
+  char letter; /* see options.c */
+  const char *value;
+};
+
 /* What the command line asks for. */
 struct options {
   struct arena *arena;
@@ -30,6 +36,8 @@ struct options {
   int jobs;            /* -j; 0: as many as there are processors */
   bool no_cache;       /* --no-cache */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
+  const char *json, *page; /* compare: --json, --html */
+  ARRAY(struct given) given; /* all options, in order */
   char **rest; /* interpret, run: the program's own verb and arguments */
   int rest_count;
 };
@@ -49,6 +57,7 @@ int verb_check(struct options *options);
 int verb_show(struct options *options);
 int verb_interpret(struct options *options);
 int verb_run(struct options *options);
+int verb_compare(struct options *options);
 
 /* Fills `options` from the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);

@@ -27,6 +27,13 @@ static const struct option {
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
     {'j', true, "jobs", "N", "threads that compile (default: all processors)"},
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
+    {'W', false, "variant", "TEXT", "'NAME: OPTIONS': one to compare, with --passes, --target, -O and -D of its own; repeated"},
+    {'N', false, "threads", "N", "processors for the programs, which are pinned to them (default: all)"},
+    {'B', false, "time", "SECONDS", "for measuring, compiling not included (default: 20)"},
+    {'R', false, "seed", "N", "of the order in which programs take turns (default: another each time)"},
+    {'j', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
+    {'H', false, "html", "FILE", "a page with plots, complete in itself"},
+    {'w', false, "slow", "NAME=PERCENT", "slow this one down by so much, to see whether it is noticed"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print how long each pass took"},
     {'a', false, "dump-after", "PASS", "print the graphs after this pass (after fuse, plan and the like: the loops)"},
@@ -85,6 +92,7 @@ static int add_define(struct options *options, const char *text) {
 }
 
 static int apply(struct options *options, const struct option *option, const char *value) {
+  array_push(options->arena, &options->given, (struct given){option->letter, value});
   switch (option->letter) {
     case 'o': options->output = value; break;
     case 't':
@@ -118,6 +126,9 @@ static int apply(struct options *options, const struct option *option, const cha
       if (options->jobs < 1) return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
       break;
     case 'n': options->no_cache = true; break;
+    case 'j': options->json = value; break;
+    case 'H': options->page = value; break;
+    case 'W': case 'N': case 'B': case 'R': case 'w': break; /* compare reads what is given */
     case 'v': options->verbose = true; break;
     case 'T': options->passes.time = true; break;
     case 'a': options->passes.dump_after = value; break;
@@ -168,7 +179,7 @@ static int unknown_option(const struct options *options, const char *argument) {
 
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
-  options->level = 2;
+  if (!options->spec) options->level = 2; /* else these options go on from others */
   const char *library = getenv("LAMELLA_LIBRARY");
   options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
   for (int i = 0; i < count; i++) {

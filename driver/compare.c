@@ -1,0 +1,668 @@
+/* lamella compare SPEC: the same training steps by several pipelines, targets, -O levels and settings, measured in turn.
+
+   Every variant is compiled in memory and runs in processes of its own, one after the other in each round, in random order. A round's
+   part is a block of steps, and what counts of it is the shortest step, which is what a step takes when nothing disturbs it. Each
+   variant gets several processes, one after the other, because where memory happens to lie changes times too. */
+#include "driver/compare.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "passes/pipeline.h"
+
+enum { ROUNDS_LEAST = 15, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3, VARIANTS_MOST = 26 };
+
+static const double margin = 0.01, level = 0.01, patience = 120;
+
+/* --- What is compared ---------------------------------------------------------------------------------------------------------- */
+
+static struct variant *add_variant(struct comparison *comparison, const char *name, const struct options *options) {
+  struct variant *variant = arena_new_struct(comparison->arena, struct variant);
+  variant->name = name;
+  variant->options = *options;
+  array_push(comparison->arena, &comparison->variants, variant);
+  return variant;
+}
+
+/* "name=fuse,-plan": a name in front, or NULL. *text is what is behind it. */
+static const char *name_in_front(struct arena *arena, const char **text) {
+  size_t length = strspn(*text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+");
+  if (!length || (*text)[length] != '=') return NULL;
+  const char *name = arena_copy(arena, *text, length);
+  *text += length + 1;
+  return name;
+}
+
+/* Words as a shell would split them: quotes keep spaces. */
+static int split_words(struct arena *arena, const char *text, char **words, int limit) {
+  int count = 0;
+  while (count < limit) {
+    text += strspn(text, " \t\n");
+    if (!*text) break;
+    char *word = arena_alloc(arena, strlen(text) + 1), *end = word;
+    for (char quote = 0; *text && (quote || !strchr(" \t\n", *text)); text++) {
+      if (quote && *text == quote) quote = 0;
+      else if (!quote && (*text == '\'' || *text == '"')) quote = *text;
+      else *end++ = *text;
+    }
+    *end = 0;
+    words[count++] = word;
+  }
+  return count;
+}
+
+/* "NAME: OPTIONS" */
+static int add_described(struct comparison *comparison, const char *text) {
+  static const struct verb described = {"compare --variant", NULL, "'NAME: [--passes=LIST] [--target=NAME] [-O0|-O1|-O2|-O3] [-D NAME=VALUE]...'",
+                                        "One of the programs to compare", "tpDO"};
+  struct arena *arena = comparison->arena;
+  const char *colon = strchr(text, ':');
+  if (!colon || colon == text) {
+    fprintf(stderr, "lamella compare: --variant takes 'NAME: OPTIONS', not '%s'\n", text);
+    return EXIT_USAGE;
+  }
+  const char *name = arena_copy(arena, text, (size_t)(colon - text));
+  struct options options = *comparison->options;
+  options.defines.items = NULL, options.defines.count = options.defines.capacity = 0;
+  options.given.items = NULL, options.given.count = options.given.capacity = 0;
+  for (int i = 0; i < comparison->options->defines.count; i++) array_push(arena, &options.defines, comparison->options->defines.items[i]);
+  char *words[64];
+  int count = split_words(arena, colon + 1, words, 64);
+  int code = options_parse(&options, &described, count, words);
+  if (code >= 0) return code;
+  options.verb = comparison->options->verb;
+  if (options.passes.pipeline) options.passes.pipeline_name = arena_format(arena, "--variant %s", name);
+  add_variant(comparison, name, &options);
+  return -1;
+}
+
+/* The values given for one option, in order; one NULL without any. */
+struct choices {
+  ARRAY(const char *) items;
+};
+
+static struct choices choices_of(struct comparison *comparison, char letter) {
+  struct choices choices = {0};
+  const struct options *options = comparison->options;
+  for (int i = 0; i < options->given.count; i++)
+    if (options->given.items[i].letter == letter) array_push(comparison->arena, &choices.items, options->given.items[i].value);
+  return choices;
+}
+
+static void add_product(struct comparison *comparison, const struct choices *pipelines, const struct choices *targets,
+                        const struct choices *levels) {
+  struct arena *arena = comparison->arena;
+  int pipeline_count = pipelines->items.count ? pipelines->items.count : 1, target_count = targets->items.count ? targets->items.count : 1,
+      level_count = levels->items.count ? levels->items.count : 1;
+  for (int p = 0; p < pipeline_count; p++)
+    for (int t = 0; t < target_count; t++)
+      for (int l = 0; l < level_count; l++) {
+        struct options options = *comparison->options;
+        const char *name = "";
+        if (pipelines->items.count) {
+          const char *text = pipelines->items.items[p], *own = name_in_front(arena, &text);
+          options.passes.pipeline = text;
+          name = own ? own : *text ? text : "default";
+        }
+        if (targets->items.count) {
+          options.passes.target = target_find(targets->items.items[t]);
+          if (target_count > 1) name = arena_format(arena, "%s%s%s", name, *name ? " " : "", targets->items.items[t]);
+        }
+        if (levels->items.count) {
+          options.level = atoi(levels->items.items[l]);
+          if (level_count > 1) name = arena_format(arena, "%s%s-O%d", name, *name ? " " : "", options.level);
+        }
+        add_variant(comparison, *name ? name : "default", &options);
+      }
+}
+
+static int choose_variants(struct comparison *comparison) {
+  struct choices described = choices_of(comparison, 'W'), pipelines = choices_of(comparison, 'p'), targets = choices_of(comparison, 't'),
+                 levels = choices_of(comparison, 'O');
+  bool product = pipelines.items.count || targets.items.count || levels.items.count;
+  if (!product && !described.items.count) {
+    /* Nothing was named: what some passes bring. */
+    static const char *const usual[] = {"default", "-fuse", "-plan", "-parallel"};
+    for (int i = 0; i < 4; i++) array_push(comparison->arena, &pipelines.items, usual[i]);
+    product = true;
+  }
+  if (product && !described.items.count) add_product(comparison, &pipelines, &targets, &levels);
+  if (product && described.items.count) {
+    /* What is given outside of variants holds for all of them. */
+    if (pipelines.items.count > 1 || targets.items.count > 1 || levels.items.count > 1) {
+      fprintf(stderr, "lamella compare: beside --variant, --passes, --target and -O are given at most once, and hold for every variant\n");
+      return EXIT_USAGE;
+    }
+  }
+  for (int i = 0; i < described.items.count; i++) {
+    int code = add_described(comparison, described.items.items[i]);
+    if (code >= 0) return code;
+  }
+  if (comparison->variants.count > VARIANTS_MOST) {
+    fprintf(stderr, "lamella compare: %d variants; %d at most\n", comparison->variants.count, VARIANTS_MOST);
+    return EXIT_USAGE;
+  }
+  /* Equal names get numbers. */
+  for (int i = 0; i < comparison->variants.count; i++)
+    for (int j = 0, number = 1; j < i; j++)
+      if (!strcmp(comparison->variants.items[j]->name, comparison->variants.items[i]->name))
+        comparison->variants.items[i]->name = arena_format(comparison->arena, "%s #%d", comparison->variants.items[j]->name, ++number), j = -1;
+  return -1;
+}
+
+/* --slow NAME=5 */
+static int slow_down(struct comparison *comparison) {
+  struct choices slow = choices_of(comparison, 'w');
+  for (int i = 0; i < slow.items.count; i++) {
+    const char *text = slow.items.items[i], *equals = strrchr(text, '=');
+    bool found = false;
+    for (int j = 0; equals && j < comparison->variants.count; j++) {
+      struct variant *variant = comparison->variants.items[j];
+      if (strlen(variant->name) != (size_t)(equals - text) || strncmp(variant->name, text, (size_t)(equals - text)) != 0) continue;
+      variant->slow = strtod(equals + 1, NULL);
+      found = true;
+    }
+    if (found) continue;
+    fprintf(stderr, "lamella compare: --slow takes NAME=PERCENT with the name of a variant, not '%s'\n", text);
+    return EXIT_USAGE;
+  }
+  return -1;
+}
+
+static bool same_defines(const struct options *x, const struct options *y) {
+  if (x->frontend.define_count != y->frontend.define_count) return false;
+  for (int i = 0; i < x->frontend.define_count; i++)
+    if (strcmp(x->frontend.defines[i].source->text, y->frontend.defines[i].source->text) != 0) return false;
+  return true;
+}
+
+static void assign_oracles(struct comparison *comparison) {
+  for (int i = 0; i < comparison->variants.count; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    for (variant->oracle = 0; variant->oracle < comparison->oracles.count; variant->oracle++)
+      if (same_defines(comparison->oracles.items[variant->oracle].options, &variant->options)) break;
+    if (variant->oracle < comparison->oracles.count) continue;
+    struct oracle oracle = {.options = &variant->options, .folder = arena_format(comparison->arena, "%s/oracle%d", comparison->folder, variant->oracle)};
+    array_push(comparison->arena, &comparison->oracles, oracle);
+  }
+}
+
+/* --- Compiling ------------------------------------------------------------------------------------------------------------------ */
+
+/* What a step keeps in memory, from the static plan. */
+static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
+  for (int r = 0; r < module->routines.count; r++) {
+    const struct routine *routine = module->routines.items[r];
+    if (strcmp(routine->name, "train") != 0) continue;
+    int element = variant->options.passes.target->double_precision ? 8 : 4;
+    variant->launches = routine->launches.count;
+    variant->activation_bytes = routine->activation_bytes;
+    for (int i = 0; i < routine->launches.count; i++) {
+      const struct launch *launch = routine->launches.items[i];
+      for (int j = 0; j < launch->arguments.count; j++) {
+        const struct buffer *buffer = launch->arguments.items[j].buffer;
+        if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
+        int bytes = buffer->type == TYPE_BOOLEAN ? 1 : buffer->type == TYPE_REAL ? element : buffer->type == TYPE_INDEX ? 8 : 4, k = 0;
+        struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes, buffer->count * bytes};
+        for (; k < variant->lives.count; k++)
+          if (variant->lives.items[k].offset == life.offset && variant->lives.items[k].bytes == life.bytes && variant->lives.items[k].name == life.name) break;
+        if (k < variant->lives.count) variant->lives.items[k].last = i;
+        else array_push(comparison->arena, &variant->lives, life);
+      }
+    }
+  }
+}
+
+/* The bytes of machine code in an object. */
+static int64_t object_code(const struct jit_object *object) {
+  const Elf64_Ehdr *file = (const void *)object->bytes;
+  const Elf64_Shdr *sections = (const void *)(object->bytes + file->e_shoff);
+  int64_t bytes = 0;
+  for (int i = 0; i < file->e_shnum; i++)
+    if (sections[i].sh_flags & SHF_EXECINSTR) bytes += (int64_t)sections[i].sh_size;
+  return bytes;
+}
+
+bool variant_compile(struct comparison *comparison, struct variant *variant) {
+  struct options *options = &variant->options;
+  struct arena *arena = comparison->arena;
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  double begin = seconds_now();
+  struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
+  if (program && !(program->train && program->training && program->data)) {
+    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", options->spec);
+    return false;
+  }
+  /* Only training is compared. */
+  if (program) program->evaluate = program->step = program->prepare = NULL, program->generation = NULL;
+  struct module *module = NULL;
+  if (program && run_graph_passes(program, &options->passes, diagnostics)) module = run_schedules(program, &options->passes, diagnostics);
+  if (!module || diagnostics->error_count) {
+    diagnostics_print(diagnostics, stderr);
+    return false;
+  }
+  struct emit_options emission = {.steps = true};
+  struct emitted emitted = emit_c(arena, program, module, options->passes.target, &emission);
+  read_plan(comparison, variant, module);
+  for (const char *at = emitted.source; *at; at++) variant->source_lines += *at == '\n';
+  variant->translate_seconds = seconds_now() - begin;
+  const struct jit_file header = {arena_format(arena, "%s.h", program->name), emitted.header};
+  static const char *const arguments[] = {"-Dmain=lamella_program"};
+  struct jit_source source = {.main = {arena_format(arena, "%s.c", program->name), emitted.source}, .files = &header, .file_count = 1,
+                              .level = options->level, .openmp = true, .arguments = arguments, .argument_count = 1};
+  char *message = NULL;
+  begin = seconds_now();
+  if (!jit_compile(&source, &variant->object, &message)) {
+    fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);
+    free(message);
+    return false;
+  }
+  variant->compile_seconds = seconds_now() - begin;
+  variant->code_bytes = object_code(&variant->object);
+  return true;
+}
+
+/* --- Running -------------------------------------------------------------------------------------------------------------------- */
+
+struct start {
+  struct comparison *comparison;
+  struct variant *variant;
+};
+
+/* In the child. */
+static int run_program(void *context) {
+  const struct start *start = context;
+  char *message = NULL;
+  struct jit_program *program = jit_load(&start->variant->object, 1, true, &message);
+  int (*run)(int, char **) = NULL;
+  if (program) *(void **)&run = jit_symbol(program, "lamella_program");
+  if (!run) {
+    fprintf(stderr, "error: %s\n", message ? message : "the program has no main");
+    return 1;
+  }
+  child_report_memory();
+  char threads[32], slow[32];
+  snprintf(threads, sizeof threads, "%d", start->comparison->threads);
+  snprintf(slow, sizeof slow, "%.17g", start->variant->slow);
+  return run(6, (char *[]){(char *)start->variant->name, (char *)"steps", (char *)"--threads", threads, (char *)"--slow", slow, NULL});
+}
+
+bool variant_start(struct comparison *comparison, struct variant *variant) {
+  struct start start = {comparison, variant};
+  struct child_work work = {run_program, &start, variant->errors, comparison->threads};
+  if (!child_start(&variant->child, &work, patience)) {
+    variant_fail(comparison, variant, "did not start");
+    return false;
+  }
+  variant->units = variant->child.units;
+  variant->unit = arena_copy(comparison->arena, variant->child.unit, strlen(variant->child.unit));
+  return true;
+}
+
+void variant_fail(struct comparison *comparison, struct variant *variant, const char *what) {
+  child_end(&variant->child);
+  if (variant->failure || compare_stopped) return;
+  char said[600] = "";
+  FILE *file = fopen(variant->errors, "r");
+  if (file) {
+    size_t length = fread(said, 1, sizeof said - 1, file);
+    while (length && said[length - 1] == '\n') length--;
+    said[length] = 0;
+    fclose(file);
+  }
+  variant->failure = arena_format(comparison->arena, "%s%s%s", what, *said ? ": " : "", said);
+  fprintf(stderr, "lamella compare: %s %s\n", variant->name, variant->failure);
+}
+
+/* Takes steps; the least seconds of one, or a negative number. */
+static double take_steps(struct comparison *comparison, struct variant *variant, int count, bool measured, bool first) {
+  double least = -1;
+  if (variant->failure || !child_tell(&variant->child, arena_format(comparison->arena, "steps %d", count))) {
+    variant_fail(comparison, variant, "stopped");
+    return -1;
+  }
+  for (int i = 0; i < count; i++) {
+    double loss, seconds;
+    const char *line = child_hear(&variant->child, patience);
+    if (!line || sscanf(line, "%lf %lf", &loss, &seconds) != 2) {
+      variant_fail(comparison, variant, "stopped within a step");
+      return -1;
+    }
+    if (first) array_push(comparison->arena, &variant->losses, loss);
+    if (measured) array_push(comparison->arena, &variant->steps, seconds);
+    if (least < 0 || seconds < least) least = seconds;
+  }
+  return least;
+}
+
+struct differences {
+  double *items;
+  int count;
+};
+
+static uint64_t next_random(uint64_t *state) {
+  uint64_t x = *state += 0x9E3779B97F4A7C15u; /* splitmix64 */
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+static void shuffle(uint64_t *state, int *order, int count) {
+  for (int i = 0; i < count; i++) order[i] = i;
+  for (int i = count - 1; i > 0; i--) {
+    int j = (int)(next_random(state) % (uint64_t)(i + 1)), kept = order[i];
+    order[i] = order[j], order[j] = kept;
+  }
+}
+
+static bool is_slow(const struct variant *variant) { return variant->every > 1; }
+
+/* One block of each variant, in random order. */
+static void run_round(struct comparison *comparison, uint64_t *state, bool first) {
+  int order[VARIANTS_MOST];
+  shuffle(state, order, comparison->variants.count);
+  for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
+    struct variant *variant = comparison->variants.items[order[i]];
+    if (variant->failure) continue;
+    double least = NAN;
+    /* Blocks as long as the others', but not where that takes long. */
+    int block = comparison->block;
+    if (is_slow(variant) && block * variant->probe > 0.1) block = variant->probe < 0.1 ? (int)(0.1 / variant->probe) : 1;
+    if (comparison->rounds % variant->every == 0 && (!is_slow(variant) || variant->parts < comparison->few)) {
+      least = take_steps(comparison, variant, block, true, first);
+      variant->parts++;
+    }
+    if (!variant->failure) array_push(comparison->arena, &variant->blocks, least / variant->units);
+  }
+}
+
+/* Of the rounds in which both took part. */
+static struct differences log_ratios(struct comparison *comparison, const struct variant *x, const struct variant *y) {
+  struct differences ratios = {arena_new_array(comparison->arena, double, comparison->rounds), 0};
+  for (int i = 0; i < comparison->rounds; i++) {
+    double ratio = log(x->blocks.items[i] / y->blocks.items[i]);
+    if (!isnan(ratio)) ratios.items[ratios.count++] = ratio;
+  }
+  return ratios;
+}
+
+static bool measured(const struct comparison *comparison, const struct variant *variant) {
+  return !variant->failure && variant->blocks.count >= comparison->rounds && comparison->rounds > 0;
+}
+
+static void find_fastest(struct comparison *comparison) {
+  double best = INFINITY;
+  comparison->fastest = -1;
+  for (int i = 0; i < comparison->variants.count; i++) {
+    const struct variant *variant = comparison->variants.items[i];
+    if (!measured(comparison, variant)) continue;
+    double *blocks = arena_new_array(comparison->arena, double, comparison->rounds);
+    int count = 0;
+    for (int j = 0; j < comparison->rounds; j++)
+      if (!isnan(variant->blocks.items[j])) blocks[count++] = variant->blocks.items[j];
+    double middle = median_of(comparison->arena, blocks, count);
+    if (middle < best) best = middle, comparison->fastest = i;
+  }
+}
+
+/* Whether more rounds would say nothing more: every ratio is known to a quarter of the margin, or to a hundredth of itself. Looks at
+   how wide intervals are and not at where they lie, so that it does not favour an answer. */
+static bool narrow_enough(struct comparison *comparison) {
+  find_fastest(comparison);
+  for (int i = 0; i < comparison->variants.count; i++) {
+    const struct variant *variant = comparison->variants.items[i];
+    if (!measured(comparison, variant) || i == comparison->fastest) continue;
+    if (is_slow(variant) && variant->parts < comparison->few) return false;
+    if (is_slow(variant)) continue;
+    struct differences ratios = log_ratios(comparison, variant, comparison->variants.items[comparison->fastest]);
+    struct interval interval = shift_interval(ratios.items, ratios.count, 1 - level);
+    double width = interval.high - interval.low;
+    if (width > margin / 2 && width > 0.02 * fabs(interval.middle)) return false;
+  }
+  return true;
+}
+
+static void measure_memory(struct variant *variant) {
+  double bytes = variant->failure ? 0 : child_memory(&variant->child);
+  if (bytes > variant->memory) variant->memory = bytes;
+}
+
+/* New processes, each warmed; the first ones took a step already. */
+static void start_processes(struct comparison *comparison, int process) {
+  for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    if (variant->failure) continue;
+    if (process > 0) {
+      measure_memory(variant);
+      child_end(&variant->child);
+      if (!variant_start(comparison, variant)) continue;
+    }
+    double begin = seconds_now();
+    for (int step = 0; step < 3 && seconds_now() - begin < 0.3; step++) {
+      double seconds = take_steps(comparison, variant, 1, false, process == 0);
+      if (step == 0 || seconds < variant->probe) variant->probe = seconds;
+    }
+  }
+}
+
+/* The rounds without which the test cannot reject even what is plain: all signs alike, two-sided, for every pair. */
+static int rounds_needed(const struct comparison *comparison) {
+  int count = comparison->variants.count, pairs = count * (count - 1) / 2;
+  return pairs ? (int)ceil(log2(2 * pairs / level)) : 5;
+}
+
+/* Blocks long enough that a clock and a pipe do not matter, and rounds enough for the test; far slower variants are seen to be so in
+   few. */
+static void choose_rounds(struct comparison *comparison, double budget) {
+  double least = INFINITY, fast = 0, slow = 0;
+  for (int i = 0; i < comparison->variants.count; i++) {
+    const struct variant *variant = comparison->variants.items[i];
+    if (!variant->failure && variant->probe / variant->units < least) least = variant->probe / variant->units;
+  }
+  for (int i = 0; i < comparison->variants.count; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    variant->every = 1;
+    if (variant->failure) continue;
+    variant->every = variant->probe / variant->units > 3 * least ? 2 : 1;
+    *(is_slow(variant) ? &slow : &fast) += variant->probe;
+  }
+  int few = comparison->few = rounds_needed(comparison) + 2;
+  double left = budget - few * slow, rounds = left / (4 * fast);
+  rounds = rounds < ROUNDS_LEAST ? ROUNDS_LEAST : rounds > ROUNDS_MOST ? ROUNDS_MOST : rounds;
+  double block = left / rounds / fast;
+  if (block > 8 && block * fast > 0.1) block = 0.1 / fast > 8 ? 0.1 / fast : 8;
+  comparison->block = block < 1 ? 1 : block > BLOCK_MOST ? BLOCK_MOST : (int)block;
+  for (int i = 0; i < comparison->variants.count; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    if (variant->every > 1 && left / (comparison->block * fast) < 2 * ROUNDS_LEAST) variant->every = 1;
+  }
+}
+
+static void measure(struct comparison *comparison, double budget) {
+  uint64_t state = comparison->seed;
+  double begin = seconds_now();
+  start_processes(comparison, 0);
+  double starting = comparison->starting + seconds_now() - begin;
+  choose_rounds(comparison, budget);
+  comparison->processes = starting * PROCESSES > budget / 2 ? 1 : PROCESSES;
+  for (int process = 0; process < comparison->processes && !compare_stopped; process++) {
+    if (process > 0) start_processes(comparison, process);
+    double until = begin + budget * (process + 1) / comparison->processes;
+    int least = (ROUNDS_LEAST * (process + 1) + comparison->processes - 1) / comparison->processes,
+        most = ROUNDS_MOST * (process + 1) / comparison->processes;
+    while (!compare_stopped && comparison->rounds < most && (comparison->rounds < least || seconds_now() < until)) {
+      run_round(comparison, &state, process == 0);
+      if (!compare_stopped) comparison->rounds++;
+      if (process == comparison->processes - 1 && comparison->rounds >= 2 * ROUNDS_LEAST && narrow_enough(comparison)) break;
+    }
+  }
+  for (int i = 0; i < comparison->variants.count; i++) {
+    measure_memory(comparison->variants.items[i]);
+    child_end(&comparison->variants.items[i]->child);
+  }
+}
+
+/* Every pair is tested, as the fastest is known only afterwards. */
+static void conclude(struct comparison *comparison) {
+  struct arena *arena = comparison->arena;
+  int count = comparison->variants.count, pairs = 0;
+  find_fastest(comparison);
+  if (comparison->fastest < 0) return;
+  const struct variant *fastest = comparison->variants.items[comparison->fastest];
+  double *probabilities = arena_new_array(arena, double, count * count);
+  int *of_fastest = arena_new_array(arena, int, count);
+  for (int i = 0; i < count; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    of_fastest[i] = -1;
+    if (!measured(comparison, variant)) continue;
+    variant->step = median_interval(arena, variant->steps.items, variant->steps.count, 0.95);
+    variant->ratio = (struct interval){1, 1, 1};
+    variant->probability = 1;
+    if (variant != fastest) {
+      struct differences ratios = log_ratios(comparison, variant, fastest);
+      struct interval shift = shift_interval(ratios.items, ratios.count, 1 - level);
+      variant->ratio = (struct interval){exp(shift.low), exp(shift.middle), exp(shift.high)};
+    }
+    for (int j = 0; j < i; j++) {
+      const struct variant *other = comparison->variants.items[j];
+      if (!measured(comparison, other)) continue;
+      if (other == fastest || variant == fastest) of_fastest[variant == fastest ? j : i] = pairs;
+      struct differences ratios = log_ratios(comparison, variant, other);
+      probabilities[pairs++] = difference_probability(arena, ratios.items, ratios.count, margin);
+      comparison->conclusive = true;
+    }
+  }
+  holm_correct(arena, probabilities, pairs);
+  for (int i = 0; i < count; i++) {
+    if (of_fastest[i] < 0) continue;
+    comparison->variants.items[i]->probability = probabilities[of_fastest[i]];
+    comparison->variants.items[i]->differs = probabilities[of_fastest[i]] <= level;
+  }
+}
+
+/* --- The verb --------------------------------------------------------------------------------------------------------------------- */
+
+static void say(const struct comparison *comparison, const char *what, const char *whom) {
+  if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K%s %s", what, whom);
+  else if (comparison->options->verbose) fprintf(stderr, "%s %s\n", what, whom);
+  fflush(stderr);
+}
+
+static bool prepare(struct comparison *comparison) {
+  for (int i = 0; i < comparison->variants.count; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    if (!target_runs_here(variant->options.passes.target)) {
+      fprintf(stderr, "lamella compare: this machine cannot run code for %s\n", variant->options.passes.target->name);
+      return false;
+    }
+    say(comparison, "compiling", variant->name);
+    variant->errors = arena_format(comparison->arena, "%s/errors%d", comparison->folder, i);
+    if (compare_stopped || !variant_compile(comparison, variant)) return false;
+  }
+  for (int i = 0; i < comparison->oracles.count && !compare_stopped; i++) {
+    say(comparison, "checking by", "the definition");
+    oracle_run(comparison, &comparison->oracles.items[i]);
+  }
+  int good = 0;
+  for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    say(comparison, "starting", variant->name);
+    double begin = seconds_now();
+    if (variant_start(comparison, variant)) {
+      comparison->starting += seconds_now() - begin;
+      accuracy_measure(comparison, variant);
+    }
+    good += !variant->failure;
+  }
+  return good > 0;
+}
+
+static bool write_reports(struct comparison *comparison) {
+  const struct options *options = comparison->options;
+  bool good = true;
+  if (options->json) {
+    char *text = report_json(comparison);
+    if (!strcmp(options->json, "-")) fputs(text, stdout);
+    else good = write_file(options->json, text);
+    free(text);
+  }
+  if (options->page) good = write_file(options->page, report_page(comparison)) && good;
+  return good;
+}
+
+static void remove_folder(const struct comparison *comparison) {
+  static const char *const names[] = {"outputs.safetensors", "state.safetensors"};
+  for (int i = 0; i < comparison->variants.count; i++) unlink(arena_format(comparison->arena, "%s/errors%d", comparison->folder, i));
+  for (int i = -1; i < comparison->oracles.count; i++) {
+    const char *folder = i < 0 ? comparison->folder : comparison->oracles.items[i].folder;
+    for (int j = 0; j < 2; j++) unlink(arena_format(comparison->arena, "%s/%s", folder, names[j]));
+    unlink(arena_format(comparison->arena, "%s/errors", folder));
+    if (i >= 0) rmdir(folder);
+  }
+  rmdir(comparison->folder);
+}
+
+static int number_option(struct comparison *comparison, char letter, const char *name, double least, double most, double *number) {
+  struct choices choices = choices_of(comparison, letter);
+  if (!choices.items.count) return -1;
+  const char *text = choices.items.items[choices.items.count - 1];
+  char *end;
+  *number = strtod(text, &end);
+  if (*text && !*end && *number >= least && *number <= most) return -1;
+  fprintf(stderr, "lamella compare: --%s takes a number from %g to %g, not '%s'\n", name, least, most, text);
+  return EXIT_USAGE;
+}
+
+int verb_compare(struct options *options) {
+  struct comparison own = {.arena = options->arena, .options = options, .margin = margin, .level = level, .fastest = -1}, *comparison = &own;
+  double threads = processors_allowed(), budget = 20, seed = (double)(time(NULL) % 1000000);
+  int code = number_option(comparison, 'N', "threads", 1, processors_allowed(), &threads);
+  if (code < 0) code = number_option(comparison, 'B', "time", 0.1, 86400, &budget);
+  if (code < 0) code = number_option(comparison, 'R', "seed", 0, 4294967295.0, &seed);
+  if (code < 0) code = choose_variants(comparison);
+  if (code < 0) code = slow_down(comparison);
+  if (code >= 0) return code;
+  comparison->threads = (int)threads;
+  comparison->seed = (uint64_t)seed;
+  char *message = NULL;
+  if (!jit_can_compile(&message) || !jit_can_load(&message)) {
+    fprintf(stderr, "lamella compare: programs cannot be compiled in memory here: %s\n", message);
+    free(message);
+    return EXIT_WRONG_INPUT;
+  }
+  const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+  char *folder = arena_format(options->arena, "%s/lamella-compare-XXXXXX", temporary);
+  if (!mkdtemp(folder)) {
+    fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", temporary, strerror(errno));
+    return EXIT_WRONG_INPUT;
+  }
+  comparison->folder = folder;
+  compare_catch_signals();
+  double begin = seconds_now();
+  assign_oracles(comparison);
+  code = EXIT_WRONG_INPUT;
+  if (prepare(comparison)) {
+    say(comparison, "measuring", "");
+    measure(comparison, budget);
+    comparison->seconds = seconds_now() - begin;
+    conclude(comparison);
+    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+    if (!compare_stopped) {
+      report_table(options->json && !strcmp(options->json, "-") ? stderr : stdout, comparison);
+      code = write_reports(comparison) && comparison->fastest >= 0 ? EXIT_DONE : EXIT_WRONG_INPUT;
+    }
+    for (int i = 0; i < comparison->variants.count; i++)
+      if (comparison->variants.items[i]->failure) code = EXIT_WRONG_INPUT;
+  }
+  for (int i = 0; i < comparison->variants.count; i++) {
+    child_end(&comparison->variants.items[i]->child);
+    jit_object_free(&comparison->variants.items[i]->object);
+  }
+  remove_folder(comparison);
+  return compare_stopped ? 128 + compare_stopped : code;
+}

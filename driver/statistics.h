@@ -1,0 +1,36 @@
+/* Which of several things measured in turn is faster, and whether that is more than noise.
+
+   Times on a shared machine drift and have heavy tails, so nothing here assumes a distribution: medians with intervals from order
+   statistics, and the signed-rank test (Wilcoxon, "Individual Comparisons by Ranking Methods", Biometrics 1945) on the logarithms of
+   ratios of what was measured in the same round. Rounds run their parts in random order, so under the hypothesis tested each sign is
+   as likely as the other whatever the noise looks like, drift and correlation between rounds included: the test is a randomisation
+   test. Ratios are estimated by the median of pairwise means (Hodges and Lehmann, "Estimates of Location Based on Rank Tests", Ann.
+   Math. Stat. 1963), several comparisons are corrected for by Holm ("A Simple Sequentially Rejective Multiple Test Procedure", Scand.
+   J. Stat. 1979). Where code and data happen to lie in memory alone makes a percent (Mytkowicz et al., "Producing Wrong Data Without
+   Doing Anything Obviously Wrong", ASPLOS 2009), so the hypothesis is not that two are equal, but that they differ by no more than
+   that: `margin`. */
+#ifndef DRIVER_STATISTICS_H
+#define DRIVER_STATISTICS_H
+
+#include "ir/arena.h"
+
+struct interval {
+  double low, middle, high;
+};
+
+/* 0 for no numbers. */
+double median_of(struct arena *arena, const double *x, int count);
+/* The median and, between order statistics, an interval that holds it with at least the probability `level`; with too few numbers
+   the interval is all of them. */
+struct interval median_interval(struct arena *arena, const double *x, int count, double level);
+/* The probability that differences symmetric about `middle` are as far above it as these. Exact to 200 differences that are not
+   `middle`, else by the normal distribution. 1 for none. */
+double signed_rank(struct arena *arena, const double *differences, int count, double middle);
+/* Where the middle of the differences lies: the median of the means of pairs, and those middles that signed_rank does not reject. */
+struct interval shift_interval(const double *differences, int count, double level);
+/* Two-sided: the probability of differences like these if their middle lay within `margin` of 0. */
+double difference_probability(struct arena *arena, const double *differences, int count, double margin);
+/* Corrects probabilities for being `count` in number, in place. */
+void holm_correct(struct arena *arena, double *probabilities, int count);
+
+#endif

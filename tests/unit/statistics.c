@@ -1,0 +1,95 @@
+/* The statistics of lamella compare: known values, and rates of error on samples with heavy tails, drift and correlation. */
+#include "driver/statistics.h"
+#include "tests/unit/check.h"
+
+static double uniform(void) { return ((double)(check_random() >> 11) + 0.5) / 9007199254740992.0; }
+static double normal(void) { return sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform()); }
+
+static void check_values(struct arena *arena) {
+  const double x[] = {5, 1, 4, 2, 3, 9, 7};
+  CHECK(median_of(arena, x, 7) == 4 && median_of(arena, x, 4) == 3 && median_of(arena, x, 0) == 0);
+  /* 10 numbers: the 2nd and the 9th hold the median with 0.9785 (tables of the sign test). */
+  const double ten[] = {10, 1, 9, 2, 8, 3, 7, 4, 6, 5};
+  struct interval interval = median_interval(arena, ten, 10, 0.95);
+  CHECK(interval.low == 2 && interval.middle == 5.5 && interval.high == 9);
+  interval = median_interval(arena, ten, 4, 0.95);
+  CHECK(interval.low == 1 && interval.high == 10);
+  /* Signs all alike among n: 2^-n. Of the sums of ranks 1 to 5, 14 and 15 are one way each. */
+  const double five[] = {1, 2, 3, 4, 5}, one_off[] = {-1, 2, 3, 4, 5};
+  CHECK_NEAR(signed_rank(arena, five, 5, 0), 1.0 / 32, 1e-12);
+  CHECK_NEAR(signed_rank(arena, one_off, 5, 0), 2.0 / 32, 1e-12);
+  /* Heights of Darwin's plants: R's wilcox.test gives V = 96, p-value = 0.04126, two-sided. */
+  const double darwin[] = {49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48};
+  CHECK_NEAR(2 * signed_rank(arena, darwin, 15, 0), 0.04126, 1e-5);
+  CHECK(signed_rank(arena, (const double[]){0, 0, 0}, 3, 0) == 1);
+  /* Ties share ranks: 1.5, 1.5, 3 give 8 sums of which one is all. */
+  CHECK_NEAR(signed_rank(arena, (const double[]){1, 1, 2}, 3, 0), 1.0 / 8, 1e-12);
+  CHECK_NEAR(signed_rank(arena, (const double[]){-1, 1, 2}, 3, 0), 3.0 / 8, 1e-12);
+  struct interval shift = shift_interval(darwin, 15, 0.95);
+  CHECK(shift.low < shift.middle && shift.middle < shift.high && shift.low > -10 && shift.low < 10 && shift.high > 35 && shift.high < 50);
+  CHECK(shift.middle > 20 && shift.middle < 30);
+  double p[] = {0.04, 0.01, 0.03, 0.01};
+  holm_correct(arena, p, 4);
+  CHECK_NEAR(p[1], 0.04, 1e-12);
+  CHECK_NEAR(p[3], 0.04, 1e-12);
+  CHECK_NEAR(p[2], 0.06, 1e-12);
+  CHECK_NEAR(p[0], 0.06, 1e-12);
+}
+
+/* Beyond where sums of ranks are counted, the normal distribution takes over smoothly. */
+static void check_large(struct arena *arena) {
+  double x[201];
+  for (int i = 0; i < 201; i++) x[i] = normal() + 0.15;
+  double exact = signed_rank(arena, x, 200, 0), close = signed_rank(arena, x, 201, 0);
+  CHECK(fabs(log(exact / close)) < 1);
+}
+
+/* What one block of steps takes: noise in proportion, now and then a disturbance, on a machine that slows down and recovers. */
+enum noise { QUIET, TAILS, DRIFT, NOISES };
+
+static double block(enum noise noise, double *machine) {
+  double time = 1;
+  if (noise == DRIFT) {
+    *machine = 0.95 * *machine + 0.02 * normal();
+    time *= exp(*machine);
+  }
+  double least = INFINITY;
+  for (int i = 0; i < 3; i++) {
+    double step = time * (1 + 0.005 * fabs(normal()));
+    if (noise != QUIET && uniform() < 0.3) step *= 1 + 0.1 / sqrt(uniform()); /* Pareto: no variance */
+    if (step < least) least = step;
+  }
+  return least;
+}
+
+/* How many of `tries` comparisons of two with these true ratios say that they differ. */
+static int rejections(struct arena *arena, enum noise noise, double ratio, int rounds, int tries) {
+  int count = 0;
+  for (int i = 0; i < tries; i++) {
+    double differences[64], machine = 0;
+    for (int j = 0; j < rounds; j++) {
+      bool first = check_random() & 1;
+      double a = 0, b = 0;
+      if (first) a = block(noise, &machine);
+      b = block(noise, &machine);
+      if (!first) a = block(noise, &machine);
+      differences[j] = log(a * ratio / b);
+    }
+    count += difference_probability(arena, differences, rounds, 0.01) <= 0.01;
+  }
+  return count;
+}
+
+int main(void) {
+  struct arena *arena = arena_new();
+  check_values(arena);
+  check_large(arena);
+  for (int noise = 0; noise < NOISES; noise++) {
+    int equal = rejections(arena, (enum noise)noise, 1, 30, 1000), at_margin = rejections(arena, (enum noise)noise, 1.01, 30, 1000),
+        slower = rejections(arena, (enum noise)noise, 1.05, 30, 1000);
+    bool good = CHECK(equal <= 20) & CHECK(at_margin <= 25) & CHECK(slower >= 950);
+    if (!good) printf("  noise %d: of 1000 tries, %d equal, %d at the margin, and %d slower by 5%% were told apart\n", noise, equal, at_margin, slower);
+  }
+  arena_free(arena);
+  return check_done("statistics");
+}
