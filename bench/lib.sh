@@ -13,40 +13,50 @@ missing() {
     torch | torch.compile) has_python_module torch || echo "no torch: bench/peers/setup installs it" ;;
     openblas) [[ -e $(openblas_folder)/lib/libscipy_openblas.so ]] || echo "no scipy-openblas32: bench/peers/setup installs it" ;;
     onednn) [[ -e $peers/include/oneapi/dnnl/dnnl.h ]] || echo "no onednn-devel-cpu-gomp: bench/peers/setup installs it" ;;
-    llm.c) [[ -x ${LLMC:-}/train_gpt2 ]] || echo "neither PyPI nor Debian has it: LLMC names a folder where train_gpt2 is built, with its starter pack" ;;
+    llm.c) [[ -x ${LLMC:-}/train_gpt2 ]] || echo "neither PyPI nor Debian has it: LLMC names a folder where train_gpt2 is built" ;;
     *) echo "bench/lib.sh does not know it" ;;
   esac
 }
-has_python_module() { [[ -x $python ]] && "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)" 2> /dev/null; }
+has_python_module() {
+  [[ -x $python ]] && "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)" 2> /dev/null
+}
 openblas_folder() { printf '%s\n' "$peers"/lib/python3*/site-packages/scipy_openblas32 | head -n 1; }
 
-# Parts of a round in which every contender has its turn; a line's words are further arguments of `sample`. A workload may have its own.
+# Parts of a round in which every contender has its turn; a line's words are further arguments of `sample`. A workload may
+# have its own.
 slices() { echo; }
 
 # How often a contender runs at most: fewer than the rounds where one run takes a minute, or where little varies.
 most_rounds() { echo "$rounds"; }
 at_most() { echo $((rounds < $1 ? rounds : $1)); }
 
-build_peak() { "${CC:-cc}" -std=c11 -O3 -march=native -ffp-contract=fast -fopenmp "$root/bench/peak.c" -o "$work/peak"; peak_program=$work/peak; }
+build_peak() {
+  peak_program=$work/peak
+  "${CC:-cc}" -std=c11 -O3 -march=native -ffp-contract=fast -fopenmp "$root/bench/peak.c" -o "$peak_program"
+}
 # GFLOP/s and GB/s of the machine, by one thread and by all, now.
 peak() {
   OMP_NUM_THREADS=1 "$peak_program" | sed 's/\t/ 1\t/'
   [[ $threads == 1 ]] || OMP_NUM_THREADS=$threads "$peak_program" | sed "s/\t/ $threads\t/"
 }
 
-# training_program NAME SPEC [-D ...]: an executable in the workload's folder that logs each step and does nothing but steps. SPEC: a path, or
-# the name of a file in specs/.
+# training_program NAME SPEC [-D ...]: an executable in the workload's folder that logs each step and does nothing but steps.
+# SPEC: a path, or the name of a file in specs/.
 training_program() {
   local name=$1 spec=$2
   [[ $spec == */* ]] || spec=$root/specs/$spec
   shift 2
   lamella build "$spec" -D train.eval=0 -D train.log=1 "$@" -o "$work/$name"
 }
-# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it writes a checkpoint. Prints the median time of a
-# step after the warm-up, and the peak of the process's memory: "step<tab>MS" and "memory<tab>MB".
+# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it writes a checkpoint. Prints the
+# median time of a step after the warm-up, and the peak of the process's memory: "step<tab>MS" and "memory<tab>MB".
 training_steps() {
   local name=$1 warmup=$2 steps=$3
-  (cd "$work" && exec sh -c 'echo $$ > "$0.pid"; exec "./$0" train --steps 1000000 --threads "$1" --quiet --log /dev/stdout --out "$0.safetensors"' "$name" "$threads") |
+  (
+    cd "$work"
+    echo "$BASHPID" > "$name.pid"
+    exec "./$name" train --steps 1000000 --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
+  ) |
     awk -v warmup="$warmup" -v steps="$steps" -v pidfile="$work/$name.pid" '
       match($0, /"seconds":[0-9.]+/) {
         seconds = substr($0, RSTART + 10, RLENGTH - 10)
@@ -66,7 +76,8 @@ training_steps() {
           for (j = i - 1; j >= 1 && time[j] > t; j--) time[j + 1] = time[j]
           time[j + 1] = t
         }
-        printf "step\t%.3f\nmemory\t%.1f\n", 1000 * (count % 2 ? time[(count + 1) / 2] : (time[count / 2] + time[count / 2 + 1]) / 2), memory * 1024 / 1e6
+        median = count % 2 ? time[(count + 1) / 2] : (time[count / 2] + time[count / 2 + 1]) / 2
+        printf "step\t%.3f\nmemory\t%.1f\n", 1000 * median, memory * 1024 / 1e6
       }' || [[ ${PIPESTATUS[1]} == 0 ]]
 }
 
@@ -89,8 +100,9 @@ elapsed() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f\n", 1000 *
 
 # gpt_gigaflop LAYERS EMBED VOCAB SEQ BATCH: of the contractions of a training step; forward, and twice that backward.
 gpt_gigaflop() {
-  awk -v l="$1" -v e="$2" -v v="$3" -v n="$4" -v b="$5" 'BEGIN { printf "%.4f", (6 * (12 * l * e * e + v * e) * b * n + 12 * l * b * n * n * e) / 1e9 }'
+  awk -v l="$1" -v e="$2" -v v="$3" -v n="$4" -v b="$5" '
+    BEGIN { printf "%.4f", (6 * (12 * l * e * e + v * e) * b * n + 12 * l * b * n * n * e) / 1e9 }'
 }
-# case_row NAME [UNIT [GOAL [GIGAFLOP [GIGABYTE [THREADS]]]]]: a case for `cases`. UNIT: ms, MB, or GFLOP/s, which shows milliseconds as a rate.
-# GOAL: "0.52 x" of the best peer at most, "200 ms" at most, or empty.
+# case_row NAME [UNIT [GOAL [GIGAFLOP [GIGABYTE [THREADS]]]]]: a case for `cases`. UNIT: ms, MB, or GFLOP/s, which shows
+# milliseconds as a rate. GOAL: "0.52 x" of the best peer at most, "200 ms" at most, or empty.
 case_row() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "${2:-ms}" "${3:-}" "${4:-}" "${5:-}" "${6:-$threads}"; }

@@ -95,8 +95,9 @@ function cell(id, name,    m, low, high, n) {
 
 function machine_line(w,    line, n) {
   n = run["threads"]
-  line = machine["date"] ", " machine["processor"] ", " machine["cores"] " cores (" machine["vectors"] "), " machine["memory"] ", " machine["system"] \
-    ", " machine["compiler"] ", commit " machine["commit"] "; " run["rounds"] (run["rounds"] == 1 ? " round" : " rounds") ", " n (n == 1 ? " thread" : " threads")
+  line = machine["date"] ", " machine["processor"] ", " machine["cores"] " cores (" machine["vectors"] "), " machine["memory"]
+  line = line ", " machine["system"] ", " machine["compiler"] ", commit " machine["commit"]
+  line = line "; " run["rounds"] (run["rounds"] == 1 ? " round" : " rounds") ", " n (n == 1 ? " thread" : " threads")
   line = line "; peak " peak_line(w, 1)
   if (n > 1) line = line ", " peak_line(w, n)
   if (run["quick"]) line = line ". **Tiny models to try the benchmark: the figures mean nothing.**"
@@ -168,8 +169,9 @@ function json_case(w, id,    j, name, n, out, inner, best, met) {
     name = contenders[w, j]
     n = sample_count[id, name]
     if (!n) continue
-    inner = inner (inner == "" ? "" : ",") text(name) ":{" text("median") ":" middle(id SUBSEP name) "," text("low") ":" sorted[1] "," text("high") ":" sorted[n] \
-      "," text("samples") ":" json_numbers(samples, id SUBSEP name, n) "}"
+    inner = inner (inner == "" ? "" : ",") text(name) ":{" text("median") ":" middle(id SUBSEP name)
+    inner = inner "," text("low") ":" sorted[1] "," text("high") ":" sorted[n]
+    inner = inner "," text("samples") ":" json_numbers(samples, id SUBSEP name, n) "}"
   }
   out = out "," text("contenders") ":{" inner "}"
   best = sample_count[id, "lamella"] ? best_peer(w, id) : ""
@@ -190,14 +192,18 @@ function json_peaks(w,    k, n, name, part, out) {
   }
   return text("peak") ":{" out "}"
 }
-function json(    i, k, w) {
-  printf("{%s:%s,", text("machine"), json_pairs(machine, "date processor cores vectors memory system compiler commit"))
-  printf("%s:%d,%s:%d,%s:%s,%s:[", text("rounds"), run["rounds"], text("threads"), run["threads"], text("quick"), run["quick"] ? "true" : "false", text("workloads"))
+function json(    i, k, w, out) {
+  out = "{" text("machine") ":" json_pairs(machine, "date processor cores vectors memory system compiler commit")
+  out = out "," text("rounds") ":" run["rounds"] "," text("threads") ":" run["threads"]
+  print out "," text("quick") ":" (run["quick"] ? "true" : "false") "," text("workloads") ":["
   for (k = 1; k <= workload_count; k++) {
     w = workloads[k]
-    printf("%s\n{%s:%s,%s:%s,%s,%s,%s,%s:[", k > 1 ? "," : "", text("name"), text(w), text("title"), text(title[w]), json_peaks(w), json_list(w, "absent", absent, absent_why, absent_count[w]), json_list(w, "failed", failed, failed_why, failed_count[w]), text("cases"))
-    for (i = 1; i <= case_count[w]; i++) printf("%s\n %s", i > 1 ? "," : "", json_case(w, w SUBSEP cases[w, i]))
-    printf("]}")
+    print "{" text("name") ":" text(w) "," text("title") ":" text(title[w]) "," json_peaks(w) ","
+    print json_list(w, "absent", absent, absent_why, absent_count[w]) ","
+    print json_list(w, "failed", failed, failed_why, failed_count[w]) ","
+    print text("cases") ":["
+    for (i = 1; i <= case_count[w]; i++) print json_case(w, w SUBSEP cases[w, i]) (i < case_count[w] ? "," : "")
+    print "]}" (k < workload_count ? "," : "")
   }
   print "]}"
 }

@@ -1,7 +1,8 @@
 """The GPT of specs/shakespeare.lam and specs/gpt2.lam with its training recipe, in PyTorch; the defaults are shakespeare.lam's.
 
-Prints lines "NAME<tab>VALUE": the milliseconds of the first step, which holds a compilation, and of a step (the median after the warm-up,
-without the choice of the batch), and the megabytes that the process held at most. With --evaluate also the validation loss over the whole split.
+Prints lines "NAME<tab>VALUE": the milliseconds of the first step, which holds a compilation, and of a step (the median after the
+warm-up, without the choice of the batch), and the megabytes that the process held at most. With --evaluate also the validation
+loss over the whole split.
 """
 import argparse
 import math

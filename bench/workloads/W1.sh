@@ -7,12 +7,13 @@ layers=12 embed=768 heads=12 vocab=50257 seq=64 batch=4
 cases() { case_row step ms "0.58 x" "$(gpt_gigaflop $layers $embed $vocab $seq $batch)"; }
 
 prepare() {
-  training_program gpt gpt2.lam -D repeat.h=$layers -D embed=$embed -D head=$heads -D vocab=$vocab -D pos=1024 -D seq=$seq -D train.batch=$batch
+  training_program gpt gpt2.lam -D repeat.h=$layers -D embed=$embed -D head=$heads -D vocab=$vocab -D seq=$seq \
+    -D train.batch=$batch
 }
 
 gpt2_of_torch() {
-  torch_steps "$@" --layers $layers --heads $heads --embed $embed --vocab $vocab --pos 1024 --seq $seq --batch $batch --tokenizer byte \
-    --rate 6e-4 6e-5 --rate-warmup 700 --total 10000 --beta2 0.95
+  torch_steps "$@" --layers $layers --heads $heads --embed $embed --vocab $vocab --pos 1024 --seq $seq --batch $batch \
+    --tokenizer byte --rate 6e-4 6e-5 --rate-warmup 700 --total 10000 --beta2 0.95
 }
 
 sample() {

@@ -4,7 +4,8 @@ contenders=(lamella openblas onednn)
 
 # The list as time.c and emit.c read it: NAME LAYOUT M K N.
 products() {
-  sed '/^#/d' "$root/bench/contract/shapes.txt" | if [[ $quick == 0 ]]; then cat; else sed -n '16p;30p;50p'; fi | awk '{ print $1 ":" $2 "x" $3 "x" $4 ":" $5, $5, $2, $3, $4 }'
+  sed '/^#/d' "$root/bench/contract/shapes.txt" | if [[ $quick == 0 ]]; then cat; else sed -n '16p;30p;50p'; fi |
+    awk '{ print $1 ":" $2 "x" $3 "x" $4 ":" $5, $5, $2, $3, $4 }'
 }
 thread_counts() { if [[ $threads == 1 ]]; then echo 1; else echo 1 "$threads"; fi; }
 layout_of() { case $1 in w) echo 'x w' ;; t) echo "x w'" ;; g) echo "x' y" ;; esac; }
@@ -24,19 +25,27 @@ cases() {
 contender() { "${CC:-cc}" -O2 -fopenmp -I"$root" "$root/bench/contract/time.c" "${@:2}" -lm -o "$work/$1"; }
 
 prepare() {
-  local contender
+  local contender folder
   for contender in "${present[@]}"; do
     case $contender in
       lamella)
-        "${CC:-cc}" -std=c17 -D_POSIX_C_SOURCE=200809L -O2 -I"$root" "$root/bench/contract/emit.c" "$build/libharness.a" "$build/libpasses.a" "$build/libcodegen.a" \
-          "$build/libir.a" -lm -ldl -o "$work/emit"
+        "${CC:-cc}" -std=c17 -D_POSIX_C_SOURCE=200809L -O2 -I"$root" "$root/bench/contract/emit.c" "$build/libharness.a" \
+          "$build/libpasses.a" "$build/libcodegen.a" "$build/libir.a" -lm -ldl -o "$work/emit"
         products | "$work/emit" "$work"
-        printf '%s\n' "$work"/product_*.c | sed 's/\.c$//' | xargs -P "$(nproc)" -I FILE "${CC:-cc}" -std=c11 -O2 -fopenmp -c FILE.c -o FILE.o
-        printf '%s\n' "$work"/product_*.o | xargs -n 1 objcopy --wildcard --keep-global-symbol='bench_product_*' # each has a tile and a launch of its own
+        printf '%s\n' "$work"/product_*.c | sed 's/\.c$//' |
+          xargs -P "$(nproc)" -I FILE "${CC:-cc}" -std=c11 -O2 -fopenmp -c FILE.c -o FILE.o
+        # Each has kernels and a launch of its own, of the same names.
+        printf '%s\n' "$work"/product_*.o | xargs -n 1 objcopy --wildcard --keep-global-symbol='bench_product_*'
         contender lamella "$work/find.c" "$work"/product_*.o
         ;;
-      openblas) contender openblas "$root/bench/contract/openblas.c" -I"$(openblas_folder)/include" "$(openblas_folder)/lib/libscipy_openblas.so" -Wl,-rpath,"$(openblas_folder)/lib" ;;
-      onednn) contender onednn "$root/bench/contract/onednn.c" -I"$peers/include" "$peers/lib/libdnnl.so" -Wl,-rpath,"$peers/lib" ;;
+      openblas)
+        folder=$(openblas_folder)
+        contender openblas "$root/bench/contract/openblas.c" -I"$folder/include" "$folder/lib/libscipy_openblas.so" \
+          -Wl,-rpath,"$folder/lib"
+        ;;
+      onednn)
+        contender onednn "$root/bench/contract/onednn.c" -I"$peers/include" "$peers/lib/libdnnl.so" -Wl,-rpath,"$peers/lib"
+        ;;
     esac
   done
 }

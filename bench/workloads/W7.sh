@@ -32,7 +32,8 @@ prepare() {
 # milliseconds_to_a_step COMMAND...: from its start until its log says that a step is done.
 milliseconds_to_a_step() {
   local begin=$EPOCHREALTIME
-  (cd "$work" && exec "$@" train --steps 1000000 --threads "$threads" --quiet --log /dev/stdout --out run.safetensors) | head -n 1 | grep -q '"step"' || [[ ${PIPESTATUS[2]} == 0 ]] || return 1
+  (cd "$work" && exec "$@" train --steps 1000000 --threads "$threads" --quiet --log /dev/stdout --out run.safetensors) |
+    head -n 1 | grep -q '"step"' || [[ ${PIPESTATUS[2]} == 0 ]] || return 1
   elapsed "$begin"
 }
 
@@ -61,7 +62,8 @@ of_torch() {
   rm -rf "$inductor_cache"
   torch_steps 1 0 --compile | only "first step" "shakespeare: first step, cold"
   rm -rf "$inductor_cache"
-  torch_steps 1 0 --compile --layers 12 --heads 12 --embed 768 --vocab 50257 --pos 1024 --batch 4 --tokenizer byte | only "first step" "gpt2: first step, cold"
+  torch_steps 1 0 --compile --layers 12 --heads 12 --embed 768 --vocab 50257 --pos 1024 --batch 4 --tokenizer byte |
+    only "first step" "gpt2: first step, cold"
 }
 
 sample() {
