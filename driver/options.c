@@ -31,7 +31,7 @@ static const struct option {
     {'N', false, "threads", "N", "processors for the programs, which are pinned to them (default: all)"},
     {'B', false, "time", "SECONDS", "for measuring, compiling not included (default: 20)"},
     {'R', false, "seed", "N", "of the order in which programs take turns (default: another each time)"},
-    {'j', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
+    {'J', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
     {'H', false, "html", "FILE", "a page with plots, complete in itself"},
     {'w', false, "slow", "NAME=PERCENT", "slow this one down by so much, to see whether it is noticed"},
     {'v', true, "verbose", NULL, "say what is done"},
@@ -126,7 +126,7 @@ static int apply(struct options *options, const struct option *option, const cha
       if (options->jobs < 1) return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
       break;
     case 'n': options->no_cache = true; break;
-    case 'j': options->json = value; break;
+    case 'J': options->json = value; break;
     case 'H': options->page = value; break;
     case 'W': case 'N': case 'B': case 'R': case 'w': break; /* compare reads what is given */
     case 'v': options->verbose = true; break;
