@@ -38,6 +38,16 @@ for workload in report["workloads"]:
         assert 0 < case["share_of_peak"] and case["gigaflop"] > 0
 PYTHON
 
+# A peer that prints what llm.c does.
+mkdir peer
+printf '%s\n' '#!/bin/sh' 'i=0; while [ $i -lt 100 ]; do echo "step $i: train loss 5.1 (took $i.5 ms)"; i=$((i + 1)); done' >peer/train_gpt2
+chmod +x peer/train_gpt2
+LLMC=$PWD/peer bench --quick --rounds 1 W1 >peer.md 2>progress
+grep -qE '^\| step \| [0-9.]+ ms \| 2.500 ms \| [0-9.]+ x llm.c \|' peer.md || fail "$(cat peer.md progress)"
+printf '%s\n' '#!/bin/sh' 'echo no starter pack >&2; exit 1' >peer/train_gpt2
+expect_status 1 env LLMC="$PWD/peer" BUILD="$LAMELLA_BUILD" PEERS="$PWD/none" "$LAMELLA_ROOT/bench/run" --quick --rounds 1 W1
+expect_contains "$(cat stdout)" "Failed: llm.c (round 1: status 1: no starter pack)."
+
 # Peers' names and ratios: a record made by hand; the second round's torch failed.
 {
   printf 'run\trounds\t3\nrun\tthreads\t1\nrun\tquick\t0\nworkload\tW9\ta title\ncase\tW9\tstep\tms\t0.5 x\t1\t\t1\n'
