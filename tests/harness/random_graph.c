@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/harness/random_operand.h"
+#include "tests/harness/random_pattern.h"
 
 static struct value *known_input(const struct sample *sample, const char *name) {
   for (int i = 0; i < sample->graph->values.count; i++) {
@@ -119,7 +120,42 @@ static struct value *make_concat(struct sample *sample) {
   return build_concat(sample->graph, parts, axes, count, sample_axis_of(sample, "joined", total));
 }
 
+/* A state that the graph reads and nothing writes yet: it becomes something computed. */
+static struct value *update_known(struct sample *sample) {
+  const struct graph *graph = sample->graph;
+  struct state *found = NULL;
+  int candidates = 0;
+  for (int i = 0; i < sample->program.states.count; i++) {
+    struct state *state = sample->program.states.items[i];
+    bool fits = state->kind == KIND_REAL, read = false;
+    for (int j = 0; j < graph->values.count; j++) {
+      const struct value *value = graph->values.items[j];
+      if (value->state == state && value->op == OP_update) fits = false;
+      if (value->state == state && value->op == OP_state) read = true;
+    }
+    if (fits && read && sample_below(sample, ++candidates) == 0) found = state;
+  }
+  if (!found) return NULL;
+  struct value *source = NULL;
+  candidates = 0;
+  for (int i = 0; i < graph->values.count; i++) {
+    struct value *value = graph->values.items[i];
+    bool fits = value->kind == KIND_REAL && value->op != OP_call;
+    for (int j = 0; j < value->axis_count && fits; j++) {
+      bool known = false;
+      for (int k = 0; k < found->axis_count; k++) known = known || found->axes[k] == value->axes[j];
+      fits = known;
+    }
+    if (fits && sample_below(sample, ++candidates) == 0) source = value;
+  }
+  return source ? build_update(sample->graph, found, source, NULL, NULL) : NULL;
+}
+
 static struct value *make_update(struct sample *sample) {
+  if (sample->flags & SAMPLE_PATTERNS && sample_chance(sample, 50)) {
+    struct value *update = update_known(sample);
+    if (update) return update;
+  }
   struct axis *axes[MAX_AXES], *axis = sample_any_axis(sample);
   int count = sample_choose_axes(sample, axis, NULL, axes);
   struct state *state = sample_new_state(sample, KIND_REAL, axes, count, ROLE_CACHE);
@@ -252,6 +288,8 @@ static struct value *make(struct sample *sample, enum op op) {
   struct value *x;
   switch (op) {
     case OP_constant:
+      if (sample->flags & SAMPLE_EXTREME && sample_chance(sample, 50))
+        return build_constant(graph, sample_extreme_number(sample));
       return sample_smooth(sample) || sample_chance(sample, 50)
                  ? build_constant(graph, sample_real_number(sample, DOMAIN_ANY, false))
              : sample_chance(sample, 50) ? build_integer(graph, sample_below(sample, 9) - 4)
@@ -387,6 +425,12 @@ static struct sample *begin(struct arena *arena, const char *name, uint64_t seed
     }
   }
   sample->batch = sample->axes[0];
+  if (flags & SAMPLE_LONG) {
+    static const int64_t longer[] = {7, 13, 15, 16, 17, 24, 31, 33, 40, 65};
+    int first = 1 + sample_below(sample, 2);
+    sample->axes[first] = sample_axis_of(sample, names[first], longer[sample_below(sample, 10)]);
+    if (sample_chance(sample, 50)) sample->axes[3 - first] = sample_axis_of(sample, "wide", longer[sample_below(sample, 7)]);
+  }
   return sample;
 }
 
@@ -394,6 +438,60 @@ struct sample *sample_operation(struct arena *arena, enum op op, uint64_t seed, 
   struct sample *sample = begin(arena, op_facts[op].name, seed ^ hash_path(op_facts[op].name), flags);
   graph_add_output(sample->graph, "result", make(sample, op));
   return sample;
+}
+
+/* Parameters have constant sizes. */
+static bool is_parameter(const struct value *value) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i]->size) return false;
+  return value->op == OP_state && value->kind == KIND_REAL && value->state->role == ROLE_PARAMETER;
+}
+
+void sample_add_gradients(struct sample *sample, struct value *loss) {
+  struct graph *graph = sample->graph;
+  int count = graph->values.count;
+  for (int i = 0; i < count; i++) {
+    struct value *value = graph->values.items[i];
+    bool known = !is_parameter(value);
+    for (int j = 0; j < graph->outputs.count && !known; j++)
+      known = !strcmp(graph->outputs.items[j].name, value->state->name);
+    if (!known) graph_add_output(graph, value->state->name, build_gradient(graph, loss, value));
+  }
+  sample->stage = STAGE_LOWERED;
+}
+
+struct value *sample_add_loss(struct sample *sample) {
+  struct graph *graph = sample->graph;
+  struct value *loss = NULL;
+  int outputs = graph->outputs.count;
+  for (int i = 0; i < outputs; i++) {
+    struct value *value = graph->outputs.items[i].value;
+    struct value *weights = build_random(graph, DISTRIBUTION_NORMAL, (uint32_t)(77 + i), build_constant(graph, 1), NULL,
+                                         value->axes, value->axis_count);
+    struct value *part = build_binary(graph, OP_mul, weights, value);
+    if (part->axis_count) part = build_reduce(graph, OP_reduce_sum, part, part->axes, part->axis_count);
+    loss = loss ? build_binary(graph, OP_add, loss, part) : part;
+  }
+  return loss;
+}
+
+/* What nothing uses is an output; of the updates only some, since they count by themselves, and of the rest a few. */
+static void add_outputs(struct sample *sample) {
+  struct graph *graph = sample->graph;
+  bool *used = arena_new_array(sample->arena, bool, graph->next_value);
+  int values = graph->values.count;
+  for (int i = 0; i < values; i++)
+    for (int j = 0; j < graph->values.items[i]->input_count; j++) used[graph->values.items[i]->inputs[j]->id] = true;
+  for (int i = 0; i < values; i++) {
+    struct value *value = graph->values.items[i];
+    bool wanted = !used[value->id];
+    if (sample->flags & SAMPLE_PATTERNS) {
+      if (value->op == OP_update) wanted = wanted && sample_chance(sample, 40);
+      else wanted = wanted || (value->op != OP_call && sample_chance(sample, 4));
+    }
+    if (wanted) graph_add_output(graph, arena_format(sample->arena, "out_%d", graph->outputs.count), value);
+  }
+  if (!graph->outputs.count) graph_add_output(graph, "out_0", build_constant(graph, 1));
 }
 
 struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, int flags) {
@@ -405,18 +503,17 @@ struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, 
     bool skip = op == OP_gradient || (sample_smooth(sample) && (op == OP_stop || op == OP_update));
     sample->graph->origin.path = i % 3 ? "layer.0" : "";
     sample->graph->origin.function = i % 2 ? "layer" : "";
-    if (skip) continue;
-    struct value *value = make(sample, op);
+    bool pattern = flags & SAMPLE_PATTERNS && sample_chance(sample, 25);
+    if (skip && !pattern) continue;
+    struct value *value = pattern ? sample_pattern(sample) : make(sample, op);
     if (value->op != OP_input && !value->name) value->name = arena_format(arena, "layer.0.v%d", i);
   }
-  struct graph *graph = sample->graph;
-  bool *used = arena_new_array(arena, bool, graph->next_value);
-  int values = graph->values.count;
-  for (int i = 0; i < values; i++)
-    for (int j = 0; j < graph->values.items[i]->input_count; j++) used[graph->values.items[i]->inputs[j]->id] = true;
-  for (int i = 0; i < values; i++)
-    if (!used[graph->values.items[i]->id])
-      graph_add_output(graph, arena_format(arena, "out_%d", graph->outputs.count), graph->values.items[i]);
+  add_outputs(sample);
+  if (flags & SAMPLE_GRADIENTS) {
+    struct value *loss = sample_add_loss(sample);
+    graph_add_output(sample->graph, "loss", loss);
+    sample_add_gradients(sample, loss);
+  }
   return sample;
 }
 

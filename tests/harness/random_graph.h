@@ -12,7 +12,11 @@ enum { SAMPLE_SEED = 7, SAMPLE_STEP = 3 };
 
 enum sample_flag {
   SAMPLE_SMOOTH = 1, /* real operands are reads of states, continuous and away from kinks: derivatives can be measured */
-  SAMPLE_SIZES = 2   /* some axes have a run-time size, less than its bound */
+  SAMPLE_SIZES = 2,  /* some axes have a run-time size, less than its bound */
+  SAMPLE_LONG = 4,   /* two of the axes are longer than vectors are, and mostly no multiples of them */
+  SAMPLE_EXTREME = 8, /* contents and constants may be infinite, NaN, zero, huge or subnormal; operands outside of their domains */
+  SAMPLE_PATTERNS = 16, /* many operations come as what models are made of (random_pattern.h) */
+  SAMPLE_GRADIENTS = 32 /* the derivatives of a weighted sum of the real outputs by each parameter are outputs; needs SMOOTH */
 };
 
 struct content {
@@ -41,6 +45,10 @@ struct sample {
 
 /* One operation on fresh operands; the output "result" is its value (and `call` is read through `result`). */
 struct sample *sample_operation(struct arena *arena, enum op op, uint64_t seed, int flags);
+/* Outputs for the gradients of `loss` by each real parameter of constant size that the graph reads, named as the state is. */
+void sample_add_gradients(struct sample *sample, struct value *loss);
+/* The sum of all outputs, each weighed by random numbers of its own, so that no symmetry of a plain sum hides a wrong axis. */
+struct value *sample_add_loss(struct sample *sample);
 /* About `operations` operations on each other's results; outputs are the values that nothing uses. */
 struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, int flags);
 /* For graph_interpret: finds inputs and states by name, so that it serves rewritten graphs too. Updates write to the contents. */

@@ -35,6 +35,20 @@ double sample_real_number(struct sample *sample, enum domain domain, bool coarse
   return (double)(float)x; /* so that float programs get the same numbers */
 }
 
+double sample_extreme_number(struct sample *sample) {
+  static const double numbers[] = {0,       -0.0,       INFINITY, -INFINITY, NAN,    0x1p-149, -0x1p-149, 0x1p-130,
+                                   0x1p-126, 0x1.fffffep127, -0x1.fffffep127, 0x1p100, -0x1p90, 0x1p64, 0x1p24, 88, -104};
+  return numbers[sample_below(sample, (int)(sizeof numbers / sizeof *numbers))];
+}
+
+/* Few of the numbers of some leaves: what they spoil is not compared any more. */
+static void add_extremes(struct sample *sample, double *data, int64_t count) {
+  if (!(sample->flags & SAMPLE_EXTREME) || sample_chance(sample, 40)) return;
+  int share = sample_chance(sample, 20) ? 50 : 4;
+  for (int64_t i = 0; i < count; i++)
+    if (sample_chance(sample, share)) data[i] = sample_extreme_number(sample);
+}
+
 struct axis *sample_axis_of(struct sample *sample, const char *name, int64_t extent) {
   return axis_new(sample->graph, name, extent, (struct span){0});
 }
@@ -90,6 +104,7 @@ struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, 
     value = build_input(sample->graph, name, KIND_REAL, NULL, axes, count);
   }
   for (int64_t i = 0; i < elements; i++) data[i] = sample_real_number(sample, domain, coarse);
+  add_extremes(sample, data, elements);
   return value;
 }
 
@@ -143,7 +158,8 @@ static struct value *earlier(struct sample *sample, enum kind kind, const struct
   int candidates = 0;
   for (int i = 0; i < sample->graph->values.count; i++) {
     struct value *value = sample->graph->values.items[i];
-    bool fits = value->kind == kind && value->op != OP_call && value->axis_count <= 3 && value_count(value) <= 600 &&
+    bool fits = value->kind == kind && value->op != OP_call && value->axis_count <= 3 &&
+                value_count(value) <= (sample->flags & SAMPLE_LONG ? 6000 : 600) &&
                 value->op != OP_constant && (!must || value_has_axis(value, must)) &&
                 !(never && value_has_axis(value, never));
     if (fits && sample_below(sample, ++candidates) == 0) found = value;
@@ -173,9 +189,9 @@ static struct value *tame(struct sample *sample, struct value *x, enum domain do
 struct value *sample_real_operand(struct sample *sample, struct axis *must, const struct axis *never,
                                   enum domain domain) {
   struct value *known = earlier(sample, KIND_REAL, must, never);
-  if (known)
-    return domain == DOMAIN_ANY && known->op != OP_contract && known->op != OP_exp ? known
-                                                                                   : tame(sample, known, domain);
+  bool wild = sample->flags & SAMPLE_EXTREME && sample_chance(sample, 50);
+  bool calm = domain == DOMAIN_ANY && known && known->op != OP_contract && known->op != OP_exp;
+  if (known) return calm || wild ? known : tame(sample, known, domain);
   struct axis *axes[MAX_AXES];
   int count = sample_choose_axes(sample, must, never, axes);
   return sample_real_leaf(sample, axes, count, domain);

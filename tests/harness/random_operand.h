@@ -18,6 +18,9 @@ bool sample_chance(struct sample *sample, int percent);
 bool sample_smooth(const struct sample *sample);
 double sample_real_number(struct sample *sample, enum domain domain, bool coarse);
 
+/* Zeros of both signs, infinities, NaN, the largest and least numbers of a float, and such as overflow soon. */
+double sample_extreme_number(struct sample *sample);
+
 /* A new axis. */
 struct axis *sample_axis_of(struct sample *sample, const char *name, int64_t extent);
 

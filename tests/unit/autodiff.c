@@ -8,43 +8,6 @@ enum { DIRECTIONS = 3 };
 
 static double uniform(void) { return (double)(check_random() >> 11) * 0x1p-52 - 1; }
 
-/* sum of (fixed random weight x value) over all elements: no symmetry of a plain sum can hide a wrong axis */
-static struct value *weigh(struct graph *graph, struct value *value, uint32_t stream) {
-  struct value *weights = build_random(graph, DISTRIBUTION_NORMAL, stream, build_constant(graph, 1), NULL, value->axes, value->axis_count);
-  struct value *product = build_binary(graph, OP_mul, weights, value);
-  return product->axis_count ? build_reduce(graph, OP_reduce_sum, product, product->axes, product->axis_count) : product;
-}
-
-static struct value *add_loss(struct graph *graph) {
-  struct value *loss = NULL;
-  int outputs = graph->outputs.count;
-  for (int i = 0; i < outputs; i++) {
-    struct value *part = weigh(graph, graph->outputs.items[i].value, (uint32_t)(77 + i));
-    loss = loss ? build_binary(graph, OP_add, loss, part) : part;
-  }
-  graph->outputs.count = 0;
-  graph_add_output(graph, "loss", loss);
-  return loss;
-}
-
-/* Parameters have constant sizes. */
-static const struct state *target_state(const struct value *value) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i]->size) return NULL;
-  return value->op == OP_state && value->kind == KIND_REAL && value->state->role == ROLE_PARAMETER ? value->state : NULL;
-}
-
-/* An output for the gradient of each real state that the graph reads. */
-static void add_gradients(struct graph *graph, struct value *loss) {
-  int count = graph->values.count;
-  for (int i = 0; i < count; i++) {
-    struct value *value = graph->values.items[i];
-    bool known = !target_state(value);
-    for (int j = 1; j < graph->outputs.count && !known; j++) known = !strcmp(graph->outputs.items[j].name, value->state->name);
-    if (!known) graph_add_output(graph, value->state->name, build_gradient(graph, loss, value));
-  }
-}
-
 static bool evaluate(struct sample *sample, struct tensor *results) {
   struct environment environment = sample_environment(sample);
   const char *error = graph_interpret(sample->graph, &environment, results, NULL);
@@ -128,8 +91,10 @@ static void verify(const struct sample *sample, enum stage stage, const char *wh
 
 static void check_sample(struct sample *sample, const char *what, uint64_t seed) {
   struct diagnostics *diagnostics = diagnostics_new(sample->arena);
-  struct value *loss = add_loss(sample->graph);
-  add_gradients(sample->graph, loss);
+  struct value *loss = sample_add_loss(sample);
+  sample->graph->outputs.count = 0;
+  graph_add_output(sample->graph, "loss", loss);
+  sample_add_gradients(sample, loss);
   if (check_below(2)) {
     pass_inline(sample->graph);
     pass_simplify(sample->graph, SIMPLIFY_ROUNDS);

@@ -1,13 +1,16 @@
 /* Random graphs of every operation under many pipelines, interpreted and as compiled C, many graphs in one translation unit. What is
    compared with what, and how near it must be, stands in tests/harness/trial.h.
 
-   random_programs [--seed N] [--count N]   graphs N, N + 1 ...; without --count as many as a test run takes */
+   random_programs [--seed N] [--count N]   graphs N, N + 1 ...; without --count as many as a test run takes
+   random_programs --replay FILE            a graph as a failure prints it
+   random_programs --shrink FILE            the same, made smaller
+   random_programs --show SEED              the graph of a seed, before anything is done to it */
 #include <stdlib.h>
 #include <time.h>
 
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
-#include "tests/harness/trial.h"
+#include "tests/harness/shrink.h"
 #include "tests/unit/check.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -15,7 +18,7 @@ enum { USUAL_COUNT = 50 };
 #else
 enum { USUAL_COUNT = 1000 };
 #endif
-enum { CHUNK = 50 };
+enum { CHUNK = 50, MOST_SHRUNK = 5 };
 
 struct totals {
   int64_t graphs, trials, functions, elements, open;
@@ -58,9 +61,22 @@ static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   return text;
 }
 
-static void report(const struct expectation *expected, const char *pipeline, const char *target, uint64_t seed) {
-  printf("# seed %llu\n# pipeline %s\n# target %s\n", (unsigned long long)seed, pipeline, target);
-  sample_print(stdout, expected->sample);
+/* Shrinking costs time: it is done for the first few. */
+static void report(const struct expectation *expected, const char *pipeline, const struct target *target, uint64_t seed) {
+  static int reported;
+  struct arena *arena = arena_new();
+  struct failure failure = {expected->sample, pipeline, target};
+  printf("# seed %llu; random_programs --replay FILE repeats this\n", (unsigned long long)seed);
+  if (reported++ < MOST_SHRUNK) {
+    failure = failure_shrink(arena, &failure, 600);
+    const char *message;
+    enum ending ending = failure_ending(&failure);
+    if (ending == ENDS_CRASHED) printf("# it ends in a crash\n");
+    else if (failure_run(arena, &failure, &message) != ENDS_WELL) printf("# made smaller, it ends %s: %s\n", ending_names[ending], message);
+  }
+  failure_print(stdout, &failure);
+  fflush(stdout);
+  arena_free(arena);
 }
 
 /* The seed of a trial's graph. */
@@ -69,14 +85,26 @@ struct entry {
   uint64_t seed;
 };
 
+static struct sample *make_sample(struct arena *arena, uint64_t seed, uint64_t *random) {
+  uint64_t state = seed;
+  int flags = 0;
+  if (draw(&state) % 2) flags |= SAMPLE_SIZES;
+  if (draw(&state) % 3 == 0) flags |= SAMPLE_LONG;
+  if (draw(&state) % 2) flags |= SAMPLE_PATTERNS;
+  if (draw(&state) % 4 == 0) flags |= SAMPLE_SMOOTH | SAMPLE_GRADIENTS;
+  else if (draw(&state) % 2) flags |= SAMPLE_EXTREME;
+  struct sample *sample = sample_graph(arena, 2 + (int)(draw(&state) % 12), seed, flags);
+  *random = state;
+  return sample;
+}
+
 static void add_graph(struct trial_set *set, struct entry *entry) {
   struct arena *arena = set->arena;
-  uint64_t state = entry->seed;
-  static const int flags[] = {0, SAMPLE_SIZES};
+  uint64_t state;
   const struct expectation *expected = &entry->expected;
-  struct sample *sample = sample_graph(arena, 3 + (int)(draw(&state) % 14), entry->seed, flags[draw(&state) % 2]);
+  struct sample *sample = make_sample(arena, entry->seed, &state);
   if (!CHECK_STRING(expectation_new(arena, sample, &entry->expected), NULL)) {
-    report(expected, "none", "reference", entry->seed);
+    report(expected, "none", target_find("reference"), entry->seed);
     return;
   }
   const struct target *first = set->targets[draw(&state) % (uint64_t)set->target_count];
@@ -104,7 +132,7 @@ static void run_chunk(uint64_t seed, int count, struct totals *totals) {
     totals->elements += trial->checked;
     totals->open += trial->open;
     const struct entry *entry = (const struct entry *)trial->expected;
-    if (!CHECK_STRING(trial->wrong, NULL)) report(trial->expected, trial->pipeline, trial->target->name, entry->seed);
+    if (!CHECK_STRING(trial->wrong, NULL)) report(trial->expected, trial->pipeline, trial->target, entry->seed);
   }
   totals->graphs += count;
   totals->trials += set->trials.count;
@@ -112,10 +140,35 @@ static void run_chunk(uint64_t seed, int count, struct totals *totals) {
   arena_free(arena);
 }
 
+static int show(uint64_t seed) {
+  struct arena *arena = arena_new();
+  uint64_t state;
+  sample_print(stdout, make_sample(arena, seed, &state));
+  arena_free(arena);
+  return 0;
+}
+
+static int replay(const char *path, bool shrink) {
+  struct arena *arena = arena_new();
+  struct failure failure;
+  if (!failure_read(arena, path, &failure)) return 2;
+  if (shrink) {
+    failure = failure_shrink(arena, &failure, 2000);
+    failure_print(stdout, &failure);
+  }
+  const char *message;
+  enum ending ending = failure_run(arena, &failure, &message);
+  printf("# it ends %s%s%s\n", ending_names[ending], message ? ": " : "", message ? message : "");
+  arena_free(arena);
+  return ending != ENDS_WELL;
+}
+
 int main(int argc, char **argv) {
   uint64_t seed = 1;
   int count = USUAL_COUNT;
   for (int i = 1; i + 1 < argc; i += 2) {
+    if (!strcmp(argv[i], "--show")) return show(strtoull(argv[i + 1], NULL, 0));
+    if (!strcmp(argv[i], "--replay") || !strcmp(argv[i], "--shrink")) return replay(argv[i + 1], argv[i][2] == 's');
     if (!strcmp(argv[i], "--seed")) seed = strtoull(argv[i + 1], NULL, 0);
     if (!strcmp(argv[i], "--count")) count = atoi(argv[i + 1]);
   }
