@@ -381,7 +381,7 @@ static const struct expression *fold_real(struct arena *arena, enum op op, const
       return x->kind == EXPRESSION_APPLY && x->op == OP_neg ? x->arguments[0] : NULL;
     case OP_max:
     case OP_min:
-      if (numbers) return expression_number(arena, TYPE_REAL, (op == OP_max) == (a > b) ? a : b);
+      if (numbers) return expression_number(arena, TYPE_REAL, (op == OP_max ? a > b : a < b) ? a : b);
       return NULL;
   }
   return NULL;

@@ -21,9 +21,9 @@ static uint64_t bits_of(double number) {
   return bits;
 }
 
+/* Not max and min: where one operand is NaN they give the second. */
 static bool commutes(enum op op) {
-  return op == OP_add || op == OP_mul || op == OP_max || op == OP_min || op == OP_eq || op == OP_ne || op == OP_and ||
-         op == OP_or;
+  return op == OP_add || op == OP_mul || op == OP_eq || op == OP_ne || op == OP_and || op == OP_or;
 }
 
 /* Sums over the same axes in another order are the same sum. */

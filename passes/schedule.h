@@ -294,6 +294,10 @@ void schedule_columns(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_total(struct scheduler *scheduler, struct cluster *cluster);
 /* What a reduction begins with. */
 double reduce_initial(const struct value *value);
+/* What it has so far and one more element. A maximum passes over NaN: the element stands first, since max gives its second operand
+   where the two do not compare. */
+const struct expression *reduce_with(struct arena *arena, const struct value *value, const struct expression *old,
+                                     const struct expression *x);
 /* The helper that computes a tile; see schedule_tile.c. */
 const struct function *tile_helper(struct scheduler *scheduler, struct tile tile);
 /* The body of a kernel for a scatter_add (schedule_scatter.c). */

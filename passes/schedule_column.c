@@ -23,7 +23,7 @@ static const struct expression *accumulated(struct kernel *k, const struct value
     const struct expression *a = access_value(k, x->inputs[0], at).x;
     return expression_fma(k->arena, a, access_value(k, x->inputs[1], at).x, old);
   }
-  return expression_apply(k->arena, step_of(value), old, access_value(k, x, at).x, NULL);
+  return reduce_with(k->arena, value, old, access_value(k, x, at).x);
 }
 
 static const char *cluster_title(struct scheduler *s, const struct cluster *cluster, const char *otherwise) {
@@ -340,7 +340,7 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
     kernel_store(k, sum, linear_constant(0), expression_number(arena, type, reduce_initial(value)));
     struct linear chunk = kernel_loop(k, LOOP_SERIAL, "chunk", n, count, 1);
     const struct expression *old = expression_load(arena, sum, expression_index(arena, 0));
-    kernel_store(k, sum, linear_constant(0), expression_apply(arena, step_of(value), old, expression_load(arena, partial, linear_expression(arena, chunk)), NULL));
+    kernel_store(k, sum, linear_constant(0), reduce_with(arena, value, old, expression_load(arena, partial, linear_expression(arena, chunk))));
     kernel_end(k);
     sums[i] = expression_load(arena, sum, expression_index(arena, 0));
   }

@@ -3,7 +3,9 @@
 
 #include "passes/schedule.h"
 
-/* Loops over axes, outermost first; the first of them parallel when the work is worth it. */
+/* Loops over axes, outermost first; the first of them parallel when the work is worth it, which is less than nothing where the
+   iterations belong together. */
+enum { TOGETHER = -1 };
 static void open_loops(struct kernel *k, struct axis *const *axes, int count, double work, struct coordinates *at) {
   bool parallel = work >= k->scheduler->pipeline.parameters[PARAMETER_parallel_work];
   for (int i = 0; i < count; i++) {
@@ -42,8 +44,13 @@ static const struct expression *reduce_step(struct kernel *k, const struct value
                                             const struct coordinates *at) {
   const struct expression *x = access_value(k, value->inputs[0], at).x;
   if (value->op != OP_contract)
-    return expression_apply(k->arena, value->op == OP_reduce_max ? OP_max : OP_add, read_scalar(k, sum), x, NULL);
+    return reduce_with(k->arena, value, read_scalar(k, sum), x);
   return expression_fma(k->arena, x, access_value(k, value->inputs[1], at).x, read_scalar(k, sum));
+}
+
+const struct expression *reduce_with(struct arena *arena, const struct value *value, const struct expression *old,
+                                     const struct expression *x) {
+  return value->op == OP_reduce_max ? expression_apply(arena, OP_max, x, old, NULL) : expression_apply(arena, OP_add, old, x, NULL);
 }
 
 double reduce_initial(const struct value *value) {
@@ -59,7 +66,7 @@ static void naive_reduce(struct kernel *k, const struct value *value, const stru
   int depth = k->depth;
   struct array *sum = scalar(k, value->op == OP_reduce_max ? "largest" : "sum", type_of_kind(value->kind), reduce_initial(value));
   if (from) write_scalar(k, sum, access_value(k, from, &at).x);
-  open_loops(k, value->list, value->list_count, 0, &at);
+  open_loops(k, value->list, value->list_count, TOGETHER, &at);
   write_scalar(k, sum, reduce_step(k, value, sum, &at));
   kernel_close_to(k, depth);
   kernel_store(k, target, access_offset(k, value, place, &at), read_scalar(k, sum));
@@ -144,7 +151,7 @@ static void naive_update(struct kernel *k, const struct value *value, const stru
   }
   struct coordinates at = {0};
   open_loops(k, outer, outer_count, work_of(source->axes, source->axis_count), &at);
-  open_loops(k, inner, inner_count, 0, &at);
+  open_loops(k, inner, inner_count, TOGETHER, &at);
   struct coordinates to = at;
   coordinates_set(&to, value->axis, access_index(k, index, &at, value->axis->extent));
   kernel_store(k, target, access_offset(k, value, place, &to), access_value(k, source, &at).x);

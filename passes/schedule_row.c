@@ -139,7 +139,7 @@ static void pass_body(struct sweep *w, int pass, struct linear slot) {
       const struct expression *a = access_value(k, x->inputs[0], &w->at).x;
       sum = expression_fma(arena, a, access_value(k, x->inputs[1], &w->at).x, old);
     } else {
-      sum = expression_apply(arena, value->op == OP_reduce_max ? OP_max : OP_add, old, access_value(k, x, &w->at).x, NULL);
+      sum = reduce_with(arena, value, old, access_value(k, x, &w->at).x);
     }
     kernel_store(k, w->sums[i], slot, sum);
   }

@@ -1,4 +1,6 @@
 /* Simplification rules of operations that mix along axes, and of views. */
+#include <math.h>
+
 #include "passes/rewrite.h"
 #include "passes/simplify.h"
 
@@ -7,8 +9,11 @@ static struct value *renamed(struct simplifier *s, struct value *x, struct axis 
   return axis == result ? x : build_rename(s->graph, x, axis, result);
 }
 
+/* A maximum passes over NaN: of one number that may be NaN it is still a maximum. */
 static struct value *reduced(struct simplifier *s, enum op op, struct value *x, struct axis *const *list, int count) {
-  return count ? build_reduce(s->graph, op, x, list, count) : x;
+  if (count) return build_reduce(s->graph, op, x, list, count);
+  bool may_be_nan = op == OP_reduce_max && x->kind == KIND_REAL;
+  return may_be_nan ? build_binary(s->graph, OP_max, x, build_constant(s->graph, -INFINITY)) : x;
 }
 
 struct value *rule_reduce_nothing(struct simplifier *s, struct value *value) {
@@ -22,7 +27,8 @@ struct value *rule_reduce_nothing(struct simplifier *s, struct value *value) {
     else
       list[count++] = axis;
   }
-  return count == value->list_count && count ? NULL : reduced(s, value->op, x, list, count);
+  bool may_be_nan = value->op == OP_reduce_max && x->kind == KIND_REAL; /* then there is nothing to gain without axes */
+  return (count == value->list_count && count) || (!count && may_be_nan) ? NULL : reduced(s, value->op, x, list, count);
 }
 
 struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
@@ -46,6 +52,7 @@ struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
   for (int i = 0; i < expand->list_count; i++)
     pulled = pulled || !list_has_axis(value->list, value->list_count, expand->list[i]);
   if (!gone && !pulled) return NULL;
+  if (!count && times == 1 && value->op == OP_reduce_max) return NULL; /* as above */
   struct value *x = build_expand(s->graph, expand->inputs[0], kept, kept_count);
   x = reduced(s, value->op, x, list, count);
   if (value->op == OP_reduce_sum && times != 1) {

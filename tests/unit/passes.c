@@ -207,7 +207,7 @@ static struct value *padded(struct bench *b) { return build_pad(b->graph, b->x, 
   CASE("input cast", build_cast(b->graph, build_cast(b->graph, b->x, STORAGE_BF16), STORAGE_BF16))                      \
   CASE("input select", sum(b, wide(b, row(b, b->x), b->e), b->e))                                                       \
   CASE("input constant mul", sum(b, wide(b, b->x, b->f), b->f))                                                         \
-  CASE("input", most(b, wide(b, b->x, b->f), b->f))                                                                     \
+  CASE("input constant max", most(b, wide(b, b->x, b->f), b->f))                                                        \
   CASE("input reduce_sum expand", sum(b, wide(b, b->x, b->f), b->a))                                                    \
   CASE("input reduce_sum", sum(b, sum(b, b->x, b->a), b->b))                                                            \
   CASE("input reduce_sum neg", sum(b, unary(b, OP_neg, b->x), b->a))                                                    \
