@@ -41,12 +41,13 @@ static double gamma_of(const struct precision *precision, double roundings) {
 static double error_of(const struct analysis *analysis, const struct value *value, double number, double moved,
                        double size, int terms) {
   const struct precision *precision = &analysis->precision;
-  if (isnan(moved) || isinf(moved) || isnan(size)) return INFINITY;
+  /* A part of a sum that overflows beside an infinity may be one of the other sign. */
+  if (isnan(moved) || isinf(moved) || isnan(size) || size > precision->largest) return INFINITY;
   if (!isfinite(number)) return value->kind == KIND_INTEGER ? INFINITY : 0;
   double error = moved;
   if (terms) error += gamma_of(precision, terms) * size + terms * precision->least;
   double largest = value->kind == KIND_INTEGER ? 2147483647.0 : precision->largest;
-  return fabs(number) + error > largest || size > largest ? INFINITY : error;
+  return fabs(number) + error > largest ? INFINITY : error;
 }
 
 /* --- Elementwise operations --------------------------------------------------------------------------------------------------- */
@@ -202,7 +203,8 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_mod:
       if (whole) return e0 == 0 && e1 == 0 ? 0 : fabs(x1) + e1 + fabs(y);
       if (e0 == 0 && e1 == 0 && x1 == 0) return INFINITY;
-      q = quotient_error(x0, e0, x1, e1) + precision->unit * fabs(x0 / x1);
+      if (fabs(x0 / x1) > precision->largest / 2) return INFINITY; /* x - y floor(x / y) has no other meaning */
+      q = quotient_error(x0, e0, x1, e1) + precision->unit * fabs(x0 / x1) + precision->least;
       if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) {
         double jumps = floor(x0 / x1 + q) - floor(x0 / x1 - q);
         return jumps * (fabs(x1) + e1) + e0 + fabs(x0 / x1) * e1 + 2 * precision->unit * (fabs(x0) + fabs(x1) * jumps);

@@ -11,12 +11,15 @@
 enum { SAMPLE_SEED = 7, SAMPLE_STEP = 3 };
 
 enum sample_flag {
-  SAMPLE_SMOOTH = 1, /* real operands are reads of states, continuous and away from kinks: derivatives can be measured */
-  SAMPLE_SIZES = 2,  /* some axes have a run-time size, less than its bound */
-  SAMPLE_LONG = 4,   /* two of the axes are longer than vectors are, and mostly no multiples of them */
-  SAMPLE_EXTREME = 8, /* contents and constants may be infinite, NaN, zero, huge or subnormal; operands outside of their domains */
+  SAMPLE_SMOOTH =
+      1, /* real operands are reads of states, continuous and away from kinks: derivatives can be measured */
+  SAMPLE_SIZES = 2, /* some axes have a run-time size, less than its bound */
+  SAMPLE_LONG = 4, /* two of the axes are longer than vectors are, and mostly no multiples of them */
+  SAMPLE_EXTREME =
+      8, /* contents and constants may be infinite, NaN, zero, huge or subnormal; operands outside of their domains */
   SAMPLE_PATTERNS = 16, /* many operations come as what models are made of (random_pattern.h) */
-  SAMPLE_GRADIENTS = 32 /* the derivatives of a weighted sum of the real outputs by each parameter are outputs; needs SMOOTH */
+  SAMPLE_GRADIENTS =
+      32 /* the derivatives of a weighted sum of the real outputs by each parameter are outputs; needs SMOOTH */
 };
 
 struct content {

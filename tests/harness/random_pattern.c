@@ -94,9 +94,8 @@ static struct value *rotary(struct sample *sample, struct axis *seq) {
   struct value *angle = build_cast(graph, build_index(graph, seq), STORAGE_REAL);
   angle = binary(sample, OP_mul, angle, parameter(sample, half, NULL));
   struct value *cosine = build_unary(graph, OP_cos, angle), *sine = build_unary(graph, OP_sin, angle);
-  struct value *parts[2] = {
-      binary(sample, OP_sub, binary(sample, OP_mul, a, cosine), binary(sample, OP_mul, b, sine)),
-      binary(sample, OP_add, binary(sample, OP_mul, a, sine), binary(sample, OP_mul, b, cosine))};
+  struct value *parts[2] = {binary(sample, OP_sub, binary(sample, OP_mul, a, cosine), binary(sample, OP_mul, b, sine)),
+                            binary(sample, OP_add, binary(sample, OP_mul, a, sine), binary(sample, OP_mul, b, cosine))};
   struct axis *part_axes[] = {half, half};
   return build_concat(graph, parts, part_axes, 2, key);
 }
@@ -110,7 +109,8 @@ static struct value *table(struct sample *sample, struct axis *axis) {
 
 static struct value *ranked(struct sample *sample, struct axis *axis) {
   struct value *x = operand(sample, axis);
-  struct axis *best = sample_axis_of(sample, "best", 1 + sample_below(sample, axis->extent < 3 ? (int)axis->extent : 3));
+  struct axis *best =
+      sample_axis_of(sample, "best", 1 + sample_below(sample, axis->extent < 3 ? (int)axis->extent : 3));
   return build_gather(sample->graph, x, axis, build_top(sample->graph, x, axis, best));
 }
 

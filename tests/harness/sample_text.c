@@ -116,7 +116,7 @@ static bool check_contents(struct sample *sample, const struct source *source, s
   return true;
 }
 
-struct sample *sample_read(struct arena *arena, const struct source *source, struct diagnostics *diagnostics) {
+static struct sample *read_graph(struct arena *arena, const struct source *source, struct diagnostics *diagnostics) {
   struct sample *sample = arena_new_struct(arena, struct sample);
   sample->arena = arena;
   sample->program.arena = arena;
@@ -125,8 +125,6 @@ struct sample *sample_read(struct arena *arena, const struct source *source, str
   if (!sample->graph) return NULL;
   sample->program.predict = sample->graph;
   sample->program.next_axis = *sample->graph->next_axis;
-  for (const char *line = source->text; *line; line += strcspn(line, "\n"), line += *line == '\n')
-    if (*line == '#') read_comment(sample, line);
   for (int i = 0; i < sample->graph->values.count; i++)
     if (sample->graph->values.items[i]->state) note_state(sample, sample->graph->values.items[i]->state);
   sample->stage = STAGE_LOWERED;
@@ -135,13 +133,38 @@ struct sample *sample_read(struct arena *arena, const struct source *source, str
       sample->stage = stage;
       break;
     }
+  return sample;
+}
+
+struct sample *sample_read(struct arena *arena, const struct source *source, struct diagnostics *diagnostics) {
+  struct sample *sample = read_graph(arena, source, diagnostics);
+  if (!sample) return NULL;
+  for (const char *line = source->text; *line; line += strcspn(line, "\n"), line += *line == '\n')
+    if (*line == '#') read_comment(sample, line);
   return check_contents(sample, source, diagnostics) ? sample : NULL;
 }
 
 struct sample *sample_copy(struct arena *arena, const struct sample *sample) {
+  char *text = NULL;
+  size_t length = 0;
+  FILE *file = open_memstream(&text, &length);
+  if (!file) abort();
+  graph_print(file, sample->graph);
+  fclose(file);
   struct diagnostics *diagnostics = diagnostics_new(arena);
-  struct sample *copy = sample_read(arena, source_from_text(arena, "sample", sample_text(arena, sample)), diagnostics);
-  if (copy) return copy;
-  diagnostics_print(diagnostics, stderr);
-  bug("a sample's text does not read back");
+  struct sample *copy =
+      read_graph(arena, source_from_text(arena, "sample", arena_copy(arena, text, length)), diagnostics);
+  free(text);
+  if (!copy) {
+    diagnostics_print(diagnostics, stderr);
+    bug("a graph's text does not read back");
+  }
+  memcpy(copy->sizes, sample->sizes, sizeof copy->sizes);
+  for (int i = 0; i < sample->contents.count; i++) {
+    struct content content = sample->contents.items[i];
+    double *data = arena_new_array(arena, double, content.count);
+    content.data = memcpy(data, content.data, sizeof *data * (size_t)content.count);
+    array_push(arena, &copy->contents, content);
+  }
+  return copy;
 }

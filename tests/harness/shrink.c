@@ -10,7 +10,7 @@
 
 enum { MOST_SECONDS = 30 };
 
-const char *const ending_names[] = {"well",       "refused", "changed by a pass", "not compiled", "with other numbers",
+const char *const ending_names[] = {"well",      "refused", "changed by a pass", "not compiled", "with other numbers",
                                     "in a crash"};
 
 enum ending failure_run(struct arena *arena, const struct failure *failure, const char **message) {
@@ -75,8 +75,10 @@ static void sweep(struct sample *sample, const struct value *dropped_update) {
     bool read = false;
     for (int j = 0; j < graph->values.count; j++) {
       const struct value *value = graph->values.items[j];
-      if (content->is_state) read = read || (value->state && !strcmp(value->state->name, content->name));
-      else read = read || (value->op == OP_input && !strcmp(value->name, content->name));
+      if (content->is_state)
+        read = read || (value->state && !strcmp(value->state->name, content->name));
+      else
+        read = read || (value->op == OP_input && !strcmp(value->name, content->name));
     }
     if (read) sample->contents.items[kept++] = *content;
   }
@@ -198,8 +200,10 @@ static bool shorten_axis(struct sample *sample, int number, int way) {
     struct state *state = sample->program.states.items[i];
     shorten_content(sample, state->name, true, state->axes, state->axis_count, axis, shorter, NULL);
   }
-  if (axis->size) sample->sizes[axis->size->index] = shorter;
-  else axis->extent = shorter;
+  if (axis->size)
+    sample->sizes[axis->size->index] = shorter;
+  else
+    axis->extent = shorter;
   return true;
 }
 
@@ -218,8 +222,10 @@ static bool plain_content(struct sample *sample, int number, int way) {
 static bool drop_output(struct sample *sample, int number, int way) {
   struct graph *graph = sample->graph;
   if (graph->outputs.count < 2 || number >= graph->outputs.count) return false;
-  if (way == 0) graph->outputs.items[0] = graph->outputs.items[number], graph->outputs.count = 1;
-  else graph->outputs.items[number] = graph->outputs.items[--graph->outputs.count];
+  if (way == 0)
+    graph->outputs.items[0] = graph->outputs.items[number], graph->outputs.count = 1;
+  else
+    graph->outputs.items[number] = graph->outputs.items[--graph->outputs.count];
   return true;
 }
 

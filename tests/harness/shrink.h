@@ -7,7 +7,7 @@
 /* How a trial ends. */
 enum ending {
   ENDS_WELL,
-  ENDS_REFUSED,  /* the graph is not valid, or the interpreter refuses it */
+  ENDS_REFUSED, /* the graph is not valid, or the interpreter refuses it */
   ENDS_REWRITTEN, /* a pass or schedule fails, or changes what the interpreter gives */
   ENDS_UNCOMPILED,
   ENDS_DIFFERENT, /* the program's numbers are not the interpreter's */

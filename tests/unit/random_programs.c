@@ -4,7 +4,9 @@
    random_programs [--seed N] [--count N]   graphs N, N + 1 ...; without --count as many as a test run takes
    random_programs --replay FILE            a graph as a failure prints it
    random_programs --shrink FILE            the same, made smaller
+   random_programs --known                  the graphs of tests/programs/ alone
    random_programs --show SEED              the graph of a seed, before anything is done to it */
+#include <dirent.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -62,7 +64,8 @@ static const char *random_pipeline(struct arena *arena, uint64_t *state) {
 }
 
 /* Shrinking costs time: it is done for the first few. */
-static void report(const struct expectation *expected, const char *pipeline, const struct target *target, uint64_t seed) {
+static void report(const struct expectation *expected, const char *pipeline, const struct target *target,
+                   uint64_t seed) {
   static int reported;
   struct arena *arena = arena_new();
   struct failure failure = {expected->sample, pipeline, target};
@@ -71,8 +74,10 @@ static void report(const struct expectation *expected, const char *pipeline, con
     failure = failure_shrink(arena, &failure, 600);
     const char *message;
     enum ending ending = failure_ending(&failure);
-    if (ending == ENDS_CRASHED) printf("# it ends in a crash\n");
-    else if (failure_run(arena, &failure, &message) != ENDS_WELL) printf("# made smaller, it ends %s: %s\n", ending_names[ending], message);
+    if (ending == ENDS_CRASHED)
+      printf("# it ends in a crash\n");
+    else if (failure_run(arena, &failure, &message) != ENDS_WELL)
+      printf("# made smaller, it ends %s: %s\n", ending_names[ending], message);
   }
   failure_print(stdout, &failure);
   fflush(stdout);
@@ -91,8 +96,10 @@ static struct sample *make_sample(struct arena *arena, uint64_t seed, uint64_t *
   if (draw(&state) % 2) flags |= SAMPLE_SIZES;
   if (draw(&state) % 3 == 0) flags |= SAMPLE_LONG;
   if (draw(&state) % 2) flags |= SAMPLE_PATTERNS;
-  if (draw(&state) % 4 == 0) flags |= SAMPLE_SMOOTH | SAMPLE_GRADIENTS;
-  else if (draw(&state) % 2) flags |= SAMPLE_EXTREME;
+  if (draw(&state) % 4 == 0)
+    flags |= SAMPLE_SMOOTH | SAMPLE_GRADIENTS;
+  else if (draw(&state) % 2)
+    flags |= SAMPLE_EXTREME;
   struct sample *sample = sample_graph(arena, 2 + (int)(draw(&state) % 12), seed, flags);
   *random = state;
   return sample;
@@ -163,9 +170,46 @@ static int replay(const char *path, bool shrink) {
   return ending != ENDS_WELL;
 }
 
+/* The graphs that something was wrong with once, each under the pipeline where it was, and for every target. */
+static void check_known(const char *path) {
+  struct arena *arena = arena_new();
+  struct failure failure;
+  struct expectation expected = {0};
+  if (!CHECK(failure_read(arena, path, &failure))) return;
+  const char *const pipelines[] = {failure.pipeline, "none", "none, fuse", "default"};
+  struct trial_set *set = trial_set_new(arena);
+  if (CHECK_STRING(expectation_new(arena, failure.sample, &expected), NULL))
+    for (int i = 0; i < 4 * set->target_count; i++)
+      trial_set_add(set, &expected, pipelines[i % 4], set->targets[i / 4]);
+  const struct target *failed = trial_set_run(set, NULL, 0);
+  if (!CHECK(!failed)) printf("  the C of %s for %s\n", path, failed->name);
+  for (int i = 0; i < set->trials.count; i++) {
+    const struct trial *trial = set->trials.items[i];
+    if (!CHECK_STRING(trial->wrong, NULL))
+      printf("  %s, pipeline %s, target %s\n", path, trial->pipeline, trial->target->name);
+  }
+  arena_free(arena);
+}
+
+static void check_all_known(void) {
+  static const char folder[] = SOURCE_FOLDER "/tests/programs";
+  DIR *listing = opendir(folder);
+  int count = 0;
+  for (const struct dirent *entry; listing && (entry = readdir(listing));) {
+    char path[4096];
+    if (!strstr(entry->d_name, ".graph")) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    check_known(path);
+    count++;
+  }
+  if (listing) closedir(listing);
+  CHECK(count > 0);
+}
+
 int main(int argc, char **argv) {
   uint64_t seed = 1;
   int count = USUAL_COUNT;
+  bool known = argc == 2 && !strcmp(argv[1], "--known");
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--show")) return show(strtoull(argv[i + 1], NULL, 0));
     if (!strcmp(argv[i], "--replay") || !strcmp(argv[i], "--shrink")) return replay(argv[i + 1], argv[i][2] == 's');
@@ -173,6 +217,8 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[i], "--count")) count = atoi(argv[i + 1]);
   }
   struct totals totals = {0};
+  if (argc < 2 || known) check_all_known();
+  if (known) count = 0;
   for (int done = 0; done < count; done += CHUNK)
     run_chunk(seed + (uint64_t)done, count - done < CHUNK ? count - done : CHUNK, &totals);
   double seconds = (double)clock() / CLOCKS_PER_SEC;
