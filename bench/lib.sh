@@ -17,6 +17,17 @@ missing() {
     *) echo "bench/lib.sh does not know it" ;;
   esac
 }
+# The version of a peer's package, "" where none tells it.
+version() {
+  local package
+  case $1 in
+    torch | torch.compile) package=torch ;;
+    openblas) package=scipy_openblas32 ;;
+    onednn) package=onednn_cpu_gomp ;;
+    *) return 0 ;;
+  esac
+  printf '%s\n' "$peers"/lib/python3*/site-packages/"$package"-*.dist-info | sed -n '1s/.*-\([^-]*\)\.dist-info$/\1/p'
+}
 has_python_module() {
   [[ -x $python ]] && "$python" -c "import importlib.util, sys; sys.exit(importlib.util.find_spec('$1') is None)" 2> /dev/null
 }

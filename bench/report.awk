@@ -3,6 +3,7 @@
 # RECORD holds rows of these kinds:
 #   machine KEY VALUE                       run KEY VALUE
 #   workload NAME TITLE                     case WORKLOAD CASE UNIT GOAL GIGAFLOP GIGABYTE THREADS
+#   version WORKLOAD CONTENDER VERSION      of those that were measured, in the order of their columns
 #   absent WORKLOAD CONTENDER WHY           failed WORKLOAD CONTENDER ROUND WHY
 #   peak WORKLOAD "flops N"|"read N" ROUND VALUE    of N threads, in GFLOP/s and GB/s
 #   sample WORKLOAD CASE CONTENDER ROUND VALUE      milliseconds, or megabytes: less is better
@@ -17,15 +18,23 @@ $1 == "case" {
   unit[id] = $4; goal[id] = $5; gigaflop[id] = $6; gigabyte[id] = $7; threads[id] = $8
   next
 }
+$1 == "version" { add_contender($2, $3); version[$2, $3] = $4; next }
 $1 == "absent" { absent[$2, ++absent_count[$2]] = $3; absent_why[$2, absent_count[$2]] = $4; next }
 $1 == "failed" { failed[$2, ++failed_count[$2]] = $3; failed_why[$2, failed_count[$2]] = "round " $4 ": " $5; next }
 $1 == "peak" { peaks[$2, $3, ++peak_count[$2, $3]] = $5; next }
 $1 == "sample" {
-  if (!(($2, $4) in known)) { known[$2, $4] = 1; contenders[$2, ++contender_count[$2]] = $4 }
+  add_contender($2, $4)
   id = $2 SUBSEP $3 SUBSEP $4
   samples[id, ++sample_count[id]] = $6
   by_round[id, $5] = $6
 }
+
+function add_contender(w, name) {
+  if ((w, name) in known) return
+  known[w, name] = 1
+  contenders[w, ++contender_count[w]] = name
+}
+function heading(w, name) { return name == "lamella" ? "Lamella" : name (version[w, name] == "" ? "" : " " version[w, name]) }
 
 # Sets `sorted` to the n numbers of list[key, 1..n], by size; returns their median.
 function median(list, key, n,    i, j, t) {
@@ -115,7 +124,7 @@ function table(w,    i, j, id, line, rule, best, share, met, goals, ahead, compa
     if (goal[id] != "") any_goal = 1
   }
   line = "| |"; rule = "|---|"
-  for (j = 1; j <= contender_count[w]; j++) { line = line " " contenders[w, j] " |"; rule = rule "---|" }
+  for (j = 1; j <= contender_count[w]; j++) { line = line " " heading(w, contenders[w, j]) " |"; rule = rule "---|" }
   if (any_peer) { line = line " ratio |"; rule = rule "---|" }
   if (any_share) { line = line " share of peak |"; rule = rule "---|" }
   if (any_goal) { line = line " goal |"; rule = rule "---|" }
@@ -137,7 +146,10 @@ function table(w,    i, j, id, line, rule, best, share, met, goals, ahead, compa
   line = ""
   if (compared > 1) line = line ahead + 0 " of " compared " cases no slower than the best peer. "
   if (goals > 1) line = line reached_count[w] + 0 " of " goals " goals reached. "
-  for (i = 1; i <= absent_count[w]; i++) line = line "Not measured: " absent[w, i] " (" absent_why[w, i] "). "
+  for (i = 1; i <= absent_count[w]; i++) {
+    line = line (i == 1 || absent_why[w, i] != absent_why[w, i - 1] ? "Not measured: " : "") absent[w, i]
+    line = line (i < absent_count[w] && absent_why[w, i] == absent_why[w, i + 1] ? ", " : " (" absent_why[w, i] "). ")
+  }
   for (i = 1; i <= failed_count[w]; i++) line = line "Failed: " failed[w, i] " (" failed_why[w, i] "). "
   sub(/ $/, "", line)
   if (line != "") print "\n" line
@@ -169,7 +181,8 @@ function json_case(w, id,    j, name, n, out, inner, best, met) {
     name = contenders[w, j]
     n = sample_count[id, name]
     if (!n) continue
-    inner = inner (inner == "" ? "" : ",") text(name) ":{" text("median") ":" middle(id SUBSEP name)
+    inner = inner (inner == "" ? "" : ",") text(name) ":{" text("version") ":" text(version[w, name])
+    inner = inner "," text("median") ":" middle(id SUBSEP name)
     inner = inner "," text("low") ":" sorted[1] "," text("high") ":" sorted[n]
     inner = inner "," text("samples") ":" json_numbers(samples, id SUBSEP name, n) "}"
   }

@@ -13,7 +13,7 @@ expect_contains "$(cat progress)" "W6: round 2 of 2: lamella"
 rows=$(grep -cE '^\| (step|W[1-5]: .*) \| [0-9.]+ (ms|GFLOP/s) \([0-9.]+ to [0-9.]+\) \| [0-9]+% \|' all.md)
 expect_equal "$rows" 7
 grep -E '^\| (step|W)' all.md | awk -F '[|(]' '$3 + 0 <= 0 { exit 1 }'
-expect_contains "$(cat all.md)" "Not measured: torch (no torch: bench/peers/setup installs it)"
+expect_contains "$(cat all.md)" "Not measured: torch, torch.compile (no torch: bench/peers/setup installs it). Not"
 expect_contains "$(cat all.md)" "2 rounds, 2 threads; peak "
 
 # The page: what stood between the marks is replaced, the rest stays.
@@ -58,6 +58,7 @@ expect_contains "$(cat stdout)" "Failed: llm.c (round 1: status 1: no starter pa
   done
 } >record.tsv
 report=$(awk -F '\t' -v form=markdown -f "$LAMELLA_ROOT/bench/report.awk" record.tsv)
+expect_contains "$report" "| | Lamella | torch | slower | ratio | share of peak | goal |"
 expect_contains "$report" "| step | 14.00 ms (10.00 to 30.00) | 30.00 ms (20.00 to 40.00) | 60.00 ms (50.00 to 70.00) | 0.475 x torch | 36% | <= 0.5 x: reached |"
 expect_contains "$report" "Failed: torch (round 2: no memory)."
 
