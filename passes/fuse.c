@@ -192,12 +192,14 @@ void form_clusters(struct scheduler *s) {
   f->consumers = arena_alloc(s->arena, sizeof *f->consumers * (size_t)count);
   s->clusters.items = NULL;
   s->clusters.count = s->clusters.capacity = 0;
+  s->roots_placed = false;
   mark_required(s);
   absorb_additions(s);
   layout_intermediates(s);
   check_operands(s);
   for (int i = 0; i < s->graph->values.count; i++)
     if (is_root(s, s->graph->values.items[i])) place_root(f, s->graph->values.items[i]);
+  s->roots_placed = true;
   materialise_shared(f);
   materialise_reductions(f);
   layout_intermediates(s);

@@ -400,7 +400,8 @@ static bool before_view(const struct value *view, const struct place *place, str
   return true;
 }
 
-/* Parts that are computed for the concat alone are computed in their place. */
+/* Parts that are computed for the concat alone are computed in their place. Only as long as they can still become roots: what a
+   sweep computes element by element has nobody to compute its parts. */
 static void adopt_parts(struct scheduler *s, const struct value *concat) {
   for (int i = 0; i < concat->input_count; i++) {
     struct place place = layout_part(concat, s->notes[concat->id].place, i), inner;
@@ -432,6 +433,6 @@ void layout_intermediates(struct scheduler *s) {
       note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
       note->place->buffer->dumped = is_dumped(s, value);
     }
-    if (s->fuse && value->op == OP_concat) adopt_parts(s, value);
+    if (s->fuse && !s->roots_placed && value->op == OP_concat) adopt_parts(s, value);
   }
 }

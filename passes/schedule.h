@@ -77,6 +77,7 @@ struct scheduler {
   int *axis_class; /* by axis id: renamed axes are of one class */
   ARRAY(struct state_buffer) states;
   ARRAY(struct cluster *) clusters;
+  bool roots_placed; /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
   struct pipeline pipeline;
   bool fuse, plan;

@@ -4,6 +4,7 @@
    random_programs [--seed N] [--count N]   graphs N, N + 1 ...; without --count as many as a test run takes
    random_programs --replay FILE            a graph as a failure prints it
    random_programs --shrink FILE            the same, made smaller
+   random_programs --loops FILE             what the schedules make of it
    random_programs --known                  the graphs of tests/programs/ alone
    random_programs --show SEED              the graph of a seed, before anything is done to it */
 #include <dirent.h>
@@ -71,7 +72,7 @@ static void report(const struct expectation *expected, const char *pipeline, con
   struct failure failure = {expected->sample, pipeline, target};
   printf("# seed %llu; random_programs --replay FILE repeats this\n", (unsigned long long)seed);
   if (reported++ < MOST_SHRUNK) {
-    failure = failure_shrink(arena, &failure, 600);
+    failure = failure_shrink(arena, &failure, 300);
     const char *message;
     enum ending ending = failure_ending(&failure);
     if (ending == ENDS_CRASHED)
@@ -155,6 +156,20 @@ static int show(uint64_t seed) {
   return 0;
 }
 
+static int show_loops(const char *path) {
+  struct arena *arena = arena_new();
+  struct failure failure;
+  struct expectation expected = {0};
+  if (!failure_read(arena, path, &failure)) return 2;
+  const char *wrong = expectation_new(arena, failure.sample, &expected);
+  struct trial trial = {.expected = &expected, .pipeline = failure.pipeline, .target = failure.target};
+  if (!wrong) wrong = trial_prepare(arena, &trial);
+  if (trial.module) module_print(stdout, trial.module);
+  if (wrong) printf("# %s\n", wrong);
+  arena_free(arena);
+  return wrong != NULL;
+}
+
 static int replay(const char *path, bool shrink) {
   struct arena *arena = arena_new();
   struct failure failure;
@@ -212,6 +227,7 @@ int main(int argc, char **argv) {
   bool known = argc == 2 && !strcmp(argv[1], "--known");
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--show")) return show(strtoull(argv[i + 1], NULL, 0));
+    if (!strcmp(argv[i], "--loops")) return show_loops(argv[i + 1]);
     if (!strcmp(argv[i], "--replay") || !strcmp(argv[i], "--shrink")) return replay(argv[i + 1], argv[i][2] == 's');
     if (!strcmp(argv[i], "--seed")) seed = strtoull(argv[i + 1], NULL, 0);
     if (!strcmp(argv[i], "--count")) count = atoi(argv[i + 1]);
