@@ -3,6 +3,7 @@
      emit_structs.c   which struct has which pointer; the struct declarations
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_tables.c    what the runtime reads: tensors, ports, data, settings
+     emit_conditions.c  what of such a file it needs
      emit_runtime.c   the files of runtime/ that the program needs */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
@@ -81,6 +82,10 @@ void emit_verbs(const struct program *program, bool verbs[5]);
 
 /* Whether it has a function NAME_load. */
 bool emit_has_load(const struct emitter *emitter);
+
+/* --- emit_conditions.c */
+/* A file of the runtime without the conditions "#if LAM_WITH_..." and what the program does not need of it. */
+const char *emit_conditions(const struct emitter *emitter, const char *contents);
 
 /* --- emit_runtime.c */
 /* Lines "#include <...>", each once. */

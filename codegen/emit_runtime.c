@@ -68,124 +68,6 @@ static void choose(const struct emitter *emitter, bool wanted[FILES]) {
   want(wanted, "families.c");
 }
 
-/* --- Conditions --------------------------------------------------------------------------------------------------------- */
-
-static bool has_average(const struct program *program) {
-  for (int i = 0; i < program->states.count; i++)
-    if (program->states.items[i]->role == ROLE_AVERAGE) return true;
-  return false;
-}
-
-static bool has_accumulate(const struct program *program) { return program->accumulate != NULL; }
-
-static bool has_windows(const struct program *program) {
-  bool text = program->data && program->data->source == DATA_TEXT;
-  return text && program->training && program->training->epochs < 0 && program->training->shuffle;
-}
-
-static bool has_epochs(const struct program *program) { return !has_windows(program); }
-
-static bool has_mask(const struct program *program) { return program->data && program->data->mask > 0; }
-
-static bool has_examples(const struct program *program) {
-  struct program copy = *program;
-  struct graph **graph;
-  for (int number = 0; (graph = program_graph(&copy, number)) != NULL; number++)
-    for (int i = 0; *graph && i < (*graph)->values.count; i++) {
-      const struct value *value = (*graph)->values.items[i];
-      if (value->op == OP_input && value->name && !strcmp(value->name, "example")) return true;
-    }
-  return false;
-}
-
-static bool has_source(const struct program *program) {
-  if (!program->step || !program->generation) return false;
-  for (int i = 0; i < program->step->values.count; i++) {
-    const struct value *value = program->step->values.items[i];
-    if (value->op == OP_input && strcmp(value->name, program->generation->feed) != 0 && strcmp(value->name, "position") != 0)
-      return true;
-  }
-  return program->prepare != NULL;
-}
-
-static bool has_categories(const struct program *program) {
-  for (int i = 0; program->data && i < program->data->columns.count; i++)
-    if (program->data->columns.items[i].feature == FEATURE_CATEGORY) return true;
-  return false;
-}
-
-static bool has_characters(const struct program *program) {
-  return program->data && program->data->tokenizer == TOKENIZER_CHAR;
-}
-
-static bool has_numbers(const struct program *program) {
-  return !program->data || program->data->tokenizer == TOKENIZER_NONE;
-}
-
-static bool has_few_parameters(const struct program *program) {
-  enum { FEW = 16 };
-  int64_t numbers = 0;
-  for (int i = 0; i < program->states.count && numbers <= FEW; i++) {
-    const struct state *state = program->states.items[i];
-    int64_t count = state->role == ROLE_PARAMETER;
-    for (int k = 0; k < state->axis_count; k++) count *= state->axes[k]->extent;
-    numbers += count;
-  }
-  return numbers <= FEW;
-}
-
-static bool never(const struct program *program) { return !program; }
-
-/* The conditions of runtime/features.h: the output has what a program meets, and none of the conditions. */
-static const struct condition {
-  const char *name;
-  bool (*is_met)(const struct program *program);
-} conditions[] = {
-    {"LAM_WITH_AVERAGE", has_average},       {"LAM_WITH_ACCUMULATE", has_accumulate}, {"LAM_WITH_WINDOWS", has_windows},
-    {"LAM_WITH_EPOCHS", has_epochs},         {"LAM_WITH_MASK", has_mask},             {"LAM_WITH_EXAMPLES", has_examples},
-    {"LAM_WITH_SOURCE", has_source},         {"LAM_WITH_CATEGORIES", has_categories}, {"LAM_WITH_CHARACTERS", has_characters},
-    {"LAM_WITH_NUMBERS", has_numbers},       {"LAM_WITH_FEW_PARAMETERS", has_few_parameters}, {"LAM_WITH_FILES_APART", never},
-};
-
-static bool is_met(const struct program *program, const char *line) {
-  const char *name = line + strlen("#if ");
-  size_t length = strcspn(name, " ");
-  for (size_t i = 0; i < sizeof conditions / sizeof *conditions; i++)
-    if (!strncmp(conditions[i].name, name, length) && !conditions[i].name[length]) return conditions[i].is_met(program);
-  bug("the runtime asks for %s, which codegen/emit_runtime.c does not know", name);
-}
-
-enum { DEEPEST = 32 };
-
-/* A file of the runtime without the conditions that are decided here, and what the program does not need of it. */
-static const char *decide(struct arena *arena, const struct program *program, const char *contents) {
-  struct text *text = text_new(arena);
-  enum { OTHER, MET, UNMET } stack[DEEPEST];
-  int depth = 0, unmet = 0;
-  while (*contents) {
-    size_t length = strcspn(contents, "\n");
-    const char *line = arena_copy(arena, contents, length);
-    contents += length + (contents[length] == '\n');
-    bool decided = false;
-    if (starts(line, "#if")) {
-      if (depth == DEEPEST) bug("conditions of the runtime are nested too deeply");
-      decided = starts(line, "#if LAM_WITH_");
-      stack[depth++] = !decided ? OTHER : is_met(program, line) ? MET : UNMET;
-      unmet += stack[depth - 1] == UNMET;
-    } else if (starts(line, "#else") && depth && stack[depth - 1] != OTHER) {
-      decided = true;
-      unmet += stack[depth - 1] == MET ? 1 : -1;
-      stack[depth - 1] = stack[depth - 1] == MET ? UNMET : MET;
-    } else if (starts(line, "#endif") && depth) {
-      decided = stack[--depth] != OTHER;
-      unmet -= stack[depth] == UNMET;
-    }
-    if (!decided && !unmet) text_raw(text, arena_format(arena, "%s\n", line));
-  }
-  if (depth) bug("a condition of the runtime has no end");
-  return text_string(text);
-}
-
 /* --- Files -------------------------------------------------------------------------------------------------------------- */
 
 static const char *runtime_file(const char *name) {
@@ -277,6 +159,8 @@ static bool goes_on(const char *line) {
   return length && line[length - 1] != ';' && line[length - 1] != '{' && line[length - 1] != '}';
 }
 
+enum { DEEPEST = 32 };
+
 /* A section of runtime.h, headed by "--- NAME.c: ...", that declares what a file defines which the program does not have. */
 static bool is_unwanted_section(const char *line, const bool *wanted) {
   const char *name = line + strlen("/* --- ");
@@ -290,8 +174,8 @@ static bool is_unwanted_section(const char *line, const bool *wanted) {
 static void add_file(struct emitter *emitter, struct text *text, const char *contents, struct include_list *includes,
                      const bool *wanted) {
   struct arena *arena = emitter->arena;
-  contents = decide(arena, emitter->program, contents);
-  bool guard[DEEPEST] = {false}, blank = true, in_comment = false, moved = false, unwanted = false;
+  contents = emit_conditions(emitter, contents);
+  bool guard[DEEPEST] = {false}, blank = true, in_comment = false, unwanted = false;
   int depth = 0, inside = 0; /* inside: conditions that are not the guard */
   for (const char *line; (line = next_line(arena, &contents)) != NULL;) {
     if (starts(line, "#if")) {
@@ -314,10 +198,10 @@ static void add_file(struct emitter *emitter, struct text *text, const char *con
     blank = !line[0];
     if (is_definition(line)) {
       line = arena_format(arena, "static %s", line);
-      moved = goes_on(line);
-    } else if (moved) {
-      line = arena_format(arena, "       %s", line);
-      moved = goes_on(line);
+      while (goes_on(line)) {
+        const char *more = next_line(arena, &contents);
+        line = arena_format(arena, "%s%s%s", line, line[strlen(line) - 1] == '(' ? "" : " ", more + strspn(more, " "));
+      }
     }
     add_line(text, line, &in_comment);
   }
@@ -327,7 +211,6 @@ static void add_file(struct emitter *emitter, struct text *text, const char *con
 void emit_runtime_declarations(struct emitter *emitter, struct text *text, struct include_list *includes) {
   text_raw(text, "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
                  "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
-  if (emitter->target->double_precision) text_raw(text, "#define LAM_REAL double\n");
   bool wanted[FILES] = {false};
   choose(emitter, wanted);
   add_file(emitter, text, runtime_file("program.h"), includes, wanted);

@@ -97,13 +97,14 @@ static void read_items(struct file *file, const char *at) {
     } else if (at[0] != '#') {
       length = code_length(at, &braces);
       item.text = arena_copy(file->arena, at, length);
-      bool named = starts(at, "static ") || (starts(at, "struct ") && braces);
+      bool forward = starts(at, "struct ") && strcspn(at, ";") == strlen("struct ") + strcspn(at + strlen("struct "), "; *\n");
+      bool named = starts(at, "static ") || (starts(at, "struct ") && (braces || forward));
       if (named) {
         item.name = item_name(file->arena, item.text);
         item.kind = braces ? ITEM_DEFINITION : ITEM_PROTOTYPE;
         item.wanted = false;
         /* A variable without a first value. */
-        if (!braces && !strchr(item.text, '(')) item.kind = ITEM_DEFINITION;
+        if (!braces && !forward && !strchr(item.text, '(')) item.kind = ITEM_DEFINITION;
       }
     }
     if (!item.text) item.text = arena_copy(file->arena, at, length);

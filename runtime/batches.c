@@ -1,4 +1,4 @@
-/* The order in which training sees examples; a thread prepares the next batch while a step runs. */
+/* The order in which training sees examples; a thread makes the next batch while a step runs. */
 #include "runtime/runtime.h"
 
 #include <pthread.h>

@@ -1,4 +1,4 @@
-/* A program's tensors in a file, with what it takes to go on: step, seed, what the data taught. */
+/* A program's tensors in a file, with what it takes to go on: step, seed, what data taught. */
 #include "runtime/runtime.h"
 
 #include <inttypes.h>

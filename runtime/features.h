@@ -14,6 +14,7 @@
 #define LAM_WITH_CHARACTERS 1 /* tokens are the characters of a text */
 #define LAM_WITH_NUMBERS 1 /* tokens are numbers, not text */
 #define LAM_WITH_FEW_PARAMETERS 1 /* so few that they fit on the screen */
+#define LAM_WITH_DOUBLE 1 /* lam_real is double: for the interpreter, and for the target reference */
 #define LAM_WITH_FILES_APART 1 /* each file is compiled on its own: never so in emitted source */
 
 #endif

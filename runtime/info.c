@@ -3,10 +3,6 @@
 
 #include <stdio.h>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 static void lam_info_ports(const char *routine, const struct lam_port *ports, int count, const char *direction) {
   static const char *const types[] = {"real", "integer", "boolean"};
   char shape[LAM_SHAPE_TEXT];

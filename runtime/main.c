@@ -7,8 +7,6 @@
 #include <unistd.h>
 
 #ifdef _OPENMP
-#include <omp.h>
-
 /* Between kernels, OpenMP's workers wait in a loop before they sleep, by default so long that a busy machine comes to a
    halt. How long is read before main begins, so a program that was told nothing says a short time and starts itself
    again. */

@@ -7,11 +7,19 @@
 
 #include "runtime/features.h"
 
-/* float in emitted programs; double for the reference target and the interpreter. Files hold F32 either way. */
+/* Files hold F32 either way. */
+#if LAM_WITH_FILES_APART
 #ifndef LAM_REAL
 #define LAM_REAL float
 #endif
 typedef LAM_REAL lam_real;
+#else
+#if LAM_WITH_DOUBLE
+typedef double lam_real;
+#else
+typedef float lam_real;
+#endif
+#endif
 
 enum { LAM_MAX_RANK = 8 };
 enum lam_type { LAM_TYPE_REAL, LAM_TYPE_INTEGER, LAM_TYPE_BOOLEAN }; /* lam_real, int32_t, uint8_t in memory */

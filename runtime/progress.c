@@ -16,16 +16,6 @@ bool lam_progress_start(struct lam_progress *progress, const char *log, bool app
   return true;
 }
 
-static const char *lam_duration(double seconds, char text[32]) {
-  if (seconds < 60)
-    snprintf(text, 32, "%.0f s", seconds);
-  else if (seconds < 3600)
-    snprintf(text, 32, "%.0f min %02.0f s", floor(seconds / 60), floor(fmod(seconds, 60)));
-  else
-    snprintf(text, 32, "%.0f h %02.0f min", floor(seconds / 3600), floor(fmod(seconds, 3600) / 60));
-  return text;
-}
-
 /* JSON has no NaN. */
 static void lam_log_number(FILE *file, const char *key, double number) {
   if (isfinite(number))
@@ -38,13 +28,12 @@ void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
   double now = lam_seconds(), seconds = now - progress->start, done = (double)(step - progress->first);
   double rate = seconds > 0 ? done * (double)progress->units / seconds : 0;
   bool due = step % progress->every == 0 || step == progress->first + 1 || step == progress->steps;
-  char left[32];
   progress->smooth = isnan(progress->smooth) ? loss : 0.95 * progress->smooth + 0.05 * loss;
   if (progress->live && (now - progress->drawn > 0.1 || step == progress->steps)) {
+    long long left = (long long)(seconds / done * (double)(progress->steps - step));
     progress->drawn = now;
-    lam_duration(seconds / done * (double)(progress->steps - step), left);
-    printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %s left", (long long)step, (long long)progress->steps,
-           progress->smooth, rate, progress->unit, left);
+    printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %lld:%02lld:%02lld left", (long long)step,
+           (long long)progress->steps, progress->smooth, rate, progress->unit, left / 3600, left / 60 % 60, left % 60);
   } else if (!progress->live && !progress->quiet && due) {
     printf("step %lld  loss %.4f  %.0f %s/s\n", (long long)step, loss, rate, progress->unit);
   }

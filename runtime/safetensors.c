@@ -305,19 +305,16 @@ static double lam_half(uint16_t bits) {
 
 /* Files are little-endian, as are the machines that this is for; elements may lie at any byte. */
 static double lam_element(int type, const unsigned char *at) {
-  union {
-    float f32;
-    double f64;
-    uint16_t u16;
-    uint32_t u32;
-    int32_t i32;
-    int64_t i64;
-  } bits;
+  uint64_t bits = 0;
+  float narrow;
+  double wide;
   memcpy(&bits, at, lam_file_types[type].bytes);
-  if (type == LAM_BF16) bits.u32 = (uint32_t)bits.u16 << 16;
-  if (type == LAM_F32 || type == LAM_BF16) return (double)bits.f32;
-  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? bits.f64 : lam_half(bits.u16);
-  return type == LAM_I32 ? bits.i32 : type == LAM_I64 ? (double)bits.i64 : *at;
+  if (type == LAM_BF16) bits <<= 16;
+  memcpy(&narrow, &bits, sizeof narrow);
+  memcpy(&wide, &bits, sizeof wide);
+  if (type == LAM_F32 || type == LAM_BF16) return (double)narrow;
+  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? wide : lam_half((uint16_t)bits);
+  return type == LAM_I32 ? (double)(int32_t)bits : (double)(int64_t)bits;
 }
 
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
@@ -378,12 +375,14 @@ static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int c
 
 static bool lam_write_tensor(FILE *file, const struct lam_tensor *tensor) {
   size_t count = (size_t)lam_count(tensor->shape, tensor->rank), size = lam_type_size(tensor->type);
-  if (tensor->type != LAM_TYPE_REAL || size == sizeof(float)) return fwrite(tensor->data, size, count, file) == count;
-  for (size_t i = 0; i < count; i++) {
+#if LAM_WITH_DOUBLE
+  for (size_t i = 0; tensor->type == LAM_TYPE_REAL && i < count; i++) {
     float x = (float)((const lam_real *)tensor->data)[i];
     if (fwrite(&x, sizeof x, 1, file) != 1) return false;
   }
-  return true;
+  if (tensor->type == LAM_TYPE_REAL) return true;
+#endif
+  return fwrite(tensor->data, size, count, file) == count;
 }
 
 /* A rename is on the disk once its folder is. `scratch` has room for the path. */

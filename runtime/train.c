@@ -1,5 +1,4 @@
-/* Training: batches to steps, with evaluation, checkpoints and a clean stop. A run that is stopped and resumed gives
-   the same numbers as one that is not. */
+/* Batches to steps. A run that is stopped and resumed gives the same numbers as one that is not. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -133,11 +132,7 @@ static double lam_training_step(struct lam_training *training) {
   return lam_output(&program->routines[LAM_TRAIN], "loss");
 }
 
-static void lam_training_evaluate(struct lam_training *training) {
-  if (!training->validation) return;
-  double loss = lam_evaluate(training->validation, LAM_VALIDATION);
-  lam_progress_evaluation(&training->progress, training->run.step, loss);
-}
+static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
 #if LAM_WITH_FEW_PARAMETERS
 /* What a small model learned fits on the screen. */
@@ -161,42 +156,40 @@ static void lam_print_parameters(const struct lam_program *program) {
 static int lam_training_loop(struct lam_training *training, const struct lam_options *options) {
   const struct lam_settings *settings = training->program->settings;
   struct lam_run *run = &training->run;
-  int64_t evaluated = -1, saved = -1;
-  while (run->step < run->steps && !lam_interrupted) {
-    double loss = lam_training_step(training);
-    lam_progress_step(&training->progress, run->step, loss,
-                      lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
-    if (!isfinite(loss)) {
-      lam_progress_end(&training->progress);
-      lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help",
-                (long long)run->step, loss);
-      if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
-      return 1;
-    }
+  struct lam_progress *progress = &training->progress;
+  const char *out = lam_option_text(options, "out", NULL);
+  int64_t saved = -1;
+  bool interrupted = false;
+  for (bool last = false; !last;) {
+    bool made = run->step > progress->first; /* a step, by this run */
     double paused = lam_seconds(); /* speed is that of steps alone */
-    if (settings->evaluate_every > 0 && run->step % settings->evaluate_every == 0) {
-      lam_training_evaluate(training);
-      evaluated = run->step;
-    }
-    if (settings->checkpoint_every > 0 && run->step % settings->checkpoint_every == 0) {
+    interrupted = lam_interrupted;
+    last = interrupted || run->step >= run->steps;
+    if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every)))
+      lam_progress_evaluation(progress, run->step, lam_evaluate(training->validation, LAM_VALIDATION));
+    if (last || (made && lam_is_due(run->step, settings->checkpoint_every))) {
       if (!lam_checkpoint_save(training->program, run, training->path)) return 1;
       saved = run->step;
     }
-    training->progress.start += lam_seconds() - paused;
+    progress->start += lam_seconds() - paused;
+    if (last) break;
+    double loss = lam_training_step(training);
+    lam_progress_step(progress, run->step, loss, lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
+    if (isfinite(loss)) continue;
+    lam_progress_end(progress);
+    lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help",
+              (long long)run->step, loss);
+    if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
+    return 1;
   }
-  if (!lam_interrupted && evaluated != run->step) lam_training_evaluate(training);
-  lam_progress_end(&training->progress);
-  if (saved != run->step && !lam_checkpoint_save(training->program, run, training->path)) return 1;
-  if (lam_interrupted) {
-    lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step,
-             (long long)run->steps, options->program, lam_option_text(options, "out", NULL) ? " --out " : "",
-             lam_option_text(options, "out", ""));
-    return 130;
-  }
+  lam_progress_end(progress);
 #if LAM_WITH_FEW_PARAMETERS
-  lam_print_parameters(training->program);
+  if (!interrupted) lam_print_parameters(training->program);
 #endif
-  return 0;
+  if (!interrupted) return 0;
+  lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step,
+           (long long)run->steps, options->program, out ? " --out " : "", out ? out : "");
+  return 130;
 }
 
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
