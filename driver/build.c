@@ -1,5 +1,6 @@
-/* Compiles the emitted C with the machine's C compiler. */
-#include "driver/driver.h"
+/* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or with --cc by another
+   compiler. */
+#include "driver/spec_code.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,17 +40,108 @@ static int split_words(struct arena *arena, const char *text, const char **words
   return count;
 }
 
-static int compile(struct options *options, const char *compiler, const char *source, const char *executable, bool openmp,
-                   bool quiet) {
-  const char *words[MAX_WORDS];
-  int count = split_words(options->arena, compiler, words, MAX_WORDS - 8);
-  words[count++] = "-std=c11";
-  words[count++] = "-O2";
-  if (openmp) words[count++] = "-fopenmp";
+/* The compiler's own message would name a file that the user never heard of. */
+static bool can_write_beside(const struct options *options, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *folder = !slash ? "." : slash == path ? "/" : arena_copy(options->arena, path, (size_t)(slash - path));
+  struct stat about;
+  if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+    errno = EISDIR;
+  else if (access(folder, W_OK | X_OK) == 0)
+    return true;
+  fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
+  return false;
+}
+
+/* What is made, and what its name ends in when -o gives none. */
+struct product {
+  const char *flag, *ending; /* "-c", ".o" */
+};
+static struct product product_of(const struct options *options) {
+  if (options->kind == BUILD_OBJECT) return (struct product){"-c", ".o"};
+  if (options->kind == BUILD_ASSEMBLY) return (struct product){"-S", ".s"};
+  if (options->kind == BUILD_SHARED) return (struct product){"-shared", ".so"};
+  return (struct product){NULL, ""};
+}
+
+/* --- In this process ---------------------------------------------------------------------------------------------------- */
+
+/* Writes each ELF file of the object into `folder` and adds its name to `words`; false after a message. */
+static bool write_parts(struct options *options, const struct jit_object *object, const char *folder,
+                        const char **words, int *count) {
+  struct jit_object elf;
+  for (size_t at = 0; jit_object_next(object, &at, &elf);) {
+    const char *path = arena_format(options->arena, "%s/%d.o", folder, *count);
+    if (*count >= MAX_WORDS - 8 || !write_bytes(path, elf.bytes, elf.size)) return false;
+    words[(*count)++] = path;
+  }
+  return true;
+}
+
+/* Links the object into `path` as Clang's driver would, the parts lying in a folder of their own. */
+static bool link_object(struct options *options, const struct jit_object *object, const char *path) {
+  const char *folder = temporary_folder(options), *words[MAX_WORDS];
+  if (!folder) return false;
+  int parts = 0, count;
+  bool done = write_parts(options, object, folder, words, &parts);
+  count = parts;
+  if (options->kind == BUILD_SHARED) words[count++] = "-shared";
+  if (jit_has_openmp()) words[count++] = "-fopenmp";
   words[count++] = "-o";
-  words[count++] = executable;
-  words[count++] = source;
+  words[count++] = path;
   words[count++] = "-lm";
+  char *message = NULL;
+  char **command = done ? jit_link_command(words, count, &message) : NULL;
+  if (done && !command) fprintf(stderr, "lamella: error: %s\n", message);
+  if (command) {
+    int status = run_command((const char *const *)command, options->verbose, false);
+    if (status == 127)
+      fprintf(stderr, "lamella: error: cannot run the linker %s: install binutils\n", command[0]);
+    else if (status != 0)
+      fprintf(stderr, "lamella: error: the linker %s failed; tools/setup installs the libraries it needs\n",
+              command[0]);
+    done = status == 0;
+    for (int i = 0; command[i]; i++) free(command[i]);
+    free(command);
+  } else {
+    done = false;
+  }
+  free(message);
+  for (int i = 0; i < parts; i++) unlink(words[i]);
+  rmdir(folder);
+  return done;
+}
+
+static bool build_here(struct options *options, const struct jit_object *object, const char *path) {
+  if (options->kind == BUILD_OBJECT || options->kind == BUILD_ASSEMBLY)
+    return write_bytes(path, object->bytes, object->size);
+  const char *beside = arena_format(options->arena, "%s.%ld.tmp", path, (long)getpid());
+  bool done = link_object(options, object, beside);
+  if (done && rename(beside, path) != 0) {
+    fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
+    done = false;
+  }
+  if (!done) unlink(beside);
+  return done;
+}
+
+/* --- By another compiler ------------------------------------------------------------------------------------------------ */
+
+static int compile(struct options *options, const char *compiler, const char *source, const char *output, bool openmp,
+                   const char *flag, bool quiet) {
+  const char *words[MAX_WORDS];
+  int count = split_words(options->arena, compiler, words, MAX_WORDS - 14);
+  words[count++] = "-std=c11";
+  words[count++] = arena_format(options->arena, "-O%d", options->level);
+  if (options->debug) words[count++] = "-g";
+  if (options->march) words[count++] = arena_format(options->arena, "-march=%s", options->march);
+  if (openmp) words[count++] = "-fopenmp";
+  if (flag) words[count++] = flag;
+  if (options->kind == BUILD_SHARED) words[count++] = "-fPIC", words[count++] = "-DLAMELLA_NO_MAIN";
+  words[count++] = "-o";
+  words[count++] = output;
+  words[count++] = source;
+  if (!flag || options->kind == BUILD_SHARED) words[count++] = "-lm";
   words[count] = NULL;
   return run_command(words, options->verbose, quiet);
 }
@@ -58,57 +150,35 @@ static bool links_openmp(struct options *options, const char *compiler, const ch
   const char *source = arena_format(options->arena, "%s/openmp.c", folder);
   const char *program = arena_format(options->arena, "%s/openmp", folder);
   bool works = write_file(source, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n") &&
-               compile(options, compiler, source, program, true, true) == 0;
+               compile(options, compiler, source, program, true, NULL, true) == 0;
   unlink(source);
   unlink(program);
   return works;
 }
 
-/* The compiler's own message would name a file that the user never heard of. */
-static bool can_write_beside(const struct options *options, const char *path) {
-  const char *slash = strrchr(path, '/');
-  const char *folder = !slash ? "." : slash == path ? "/" : arena_copy(options->arena, path, (size_t)(slash - path));
-  struct stat about;
-  if (stat(path, &about) == 0 && S_ISDIR(about.st_mode)) errno = EISDIR;
-  else if (access(folder, W_OK | X_OK) == 0) return true;
-  fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
-  return false;
-}
-
-int verb_build(struct options *options) {
-  struct program *program;
-  struct emitted emitted;
-  if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
-  const char *executable = options->output ? options->output : program->name;
-  const char *compiler = options->compiler ? options->compiler : getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
-
-  if (!can_write_beside(options, executable)) return EXIT_WRONG_INPUT;
-
-  const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-  char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", temporary);
-  if (!mkdtemp(folder)) {
-    fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", temporary, strerror(errno));
-    return EXIT_WRONG_INPUT;
-  }
+static bool build_elsewhere(struct options *options, const struct program *program, const struct emitted *emitted,
+                            const char *compiler, const char *path) {
+  const char *folder = temporary_folder(options);
+  if (!folder) return false;
   const char *source = arena_format(options->arena, "%s/%s.c", folder, program->name);
   const char *header = arena_format(options->arena, "%s/%s.h", folder, program->name);
-  const char *beside = arena_format(options->arena, "%s.%ld.tmp", executable, (long)getpid());
-  int code = EXIT_WRONG_INPUT;
-  bool keep = false;
-  if (write_file(source, emitted.source) && write_file(header, emitted.header)) {
+  const char *beside = arena_format(options->arena, "%s.%ld.tmp", path, (long)getpid());
+  bool done = false, keep = false;
+  if (write_file(source, emitted->source) && write_file(header, emitted->header)) {
     bool openmp = links_openmp(options, compiler, folder);
     if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", compiler);
-    int status = compile(options, compiler, source, beside, openmp, false);
+    int status = compile(options, compiler, source, beside, openmp, product_of(options).flag, false);
     if (status == 127) {
-      fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", compiler);
+      fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n",
+              compiler);
     } else if (status != 0) {
       keep = true;
-      fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);
-    } else if (rename(beside, executable) != 0) {
-      fprintf(stderr, "lamella: error: cannot write %s: %s\n", executable, strerror(errno));
+      fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler,
+              source);
+    } else if (rename(beside, path) != 0) {
+      fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
     } else {
-      code = EXIT_DONE;
-      if (options->verbose) fprintf(stderr, "wrote %s for %s\n", executable, options->passes.target->name);
+      done = true;
     }
   }
   unlink(beside);
@@ -117,5 +187,31 @@ int verb_build(struct options *options) {
     unlink(header);
     rmdir(folder);
   }
-  return code;
+  return done;
+}
+
+int verb_build(struct options *options) {
+  struct program *program;
+  struct emitted emitted;
+  struct jit_object object = {0};
+  char *problem = NULL;
+  const char *compiler = options->compiler, *name;
+  if (!compiler && !jit_can_compile(&problem)) {
+    compiler = getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
+    if (options->verbose) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, compiler);
+    free(problem);
+  }
+  if (compiler) {
+    if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
+    name = program->name;
+  } else if (!spec_code_compile(options, &name, &object)) {
+    return EXIT_WRONG_INPUT;
+  }
+  const char *path =
+      options->output ? options->output : arena_format(options->arena, "%s%s", name, product_of(options).ending);
+  bool done = can_write_beside(options, path) && (compiler ? build_elsewhere(options, program, &emitted, compiler, path)
+                                                           : build_here(options, &object, path));
+  jit_object_free(&object);
+  if (done && options->verbose) fprintf(stderr, "wrote %s for %s\n", path, options->passes.target->name);
+  return done ? EXIT_DONE : EXIT_WRONG_INPUT;
 }

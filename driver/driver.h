@@ -15,6 +15,9 @@ struct given {
   const char *value;
 };
 
+/* -c, -S, -shared: what `build` makes. */
+enum build_kind { BUILD_PROGRAM, BUILD_OBJECT, BUILD_ASSEMBLY, BUILD_SHARED };
+
 /* What the command line asks for. */
 struct options {
   struct arena *arena;
@@ -30,6 +33,7 @@ struct options {
   struct frontend_options frontend;
   struct pass_options passes;
   struct emit_options emission; /* build: with bench; emit: --bench */
+  enum build_kind kind;
   int level;           /* -O0 to -O3 */
   bool debug;          /* -g */
   const char *march;   /* -march= */
@@ -71,5 +75,8 @@ bool compile_program(struct options *options, struct program **program, struct e
 /* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one.
    False after a message. */
 bool write_file(const char *path, const char *text);
+bool write_bytes(const char *path, const char *bytes, size_t size);
+/* A new folder of our own under $TMPDIR or /tmp; NULL after a message. */
+const char *temporary_folder(struct options *options);
 
 #endif

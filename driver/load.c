@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,11 +63,11 @@ static bool write_all(int file, const char *text, size_t length) {
   return true;
 }
 
-bool write_file(const char *path, const char *text) {
+bool write_bytes(const char *path, const char *bytes, size_t size) {
   struct arena *arena = arena_new();
   const char *beside = arena_format(arena, "%s.%ld.tmp", path, (long)getpid());
   int file = open(beside, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  bool done = file >= 0 && write_all(file, text, strlen(text)) && fsync(file) == 0;
+  bool done = file >= 0 && write_all(file, bytes, size) && fsync(file) == 0;
   int error = errno;
   if (file >= 0 && close(file) != 0 && done) done = false, error = errno;
   if (done && rename(beside, path) != 0) done = false, error = errno;
@@ -76,4 +77,14 @@ bool write_file(const char *path, const char *text) {
   }
   arena_free(arena);
   return done;
+}
+
+bool write_file(const char *path, const char *text) { return write_bytes(path, text, strlen(text)); }
+
+const char *temporary_folder(struct options *options) {
+  const char *place = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+  char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", place);
+  if (mkdtemp(folder)) return folder;
+  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", place, strerror(errno));
+  return NULL;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 const struct verb verbs[] = {
-    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "otpDmdcvTaV"},
+    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "CSLOGMjnotpDmdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info", "tpDmdOGMjnvTaV"},
     {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",

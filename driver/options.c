@@ -21,7 +21,10 @@ static const struct option {
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
     {'s', false, "stage", "NAME", "ast, tensor, loops, c, or passes (which passes there are, or a spec's)"},
     {'g', false, "graph", "NAME", "of --stage=tensor only this: train, accumulate, evaluate, predict, prepare, step or synthesize"},
-    {'c', false, "cc", "COMMAND", "the C compiler (default: $CC, else cc)"},
+    {'c', false, "cc", "COMMAND", "compile by this C compiler, such as gcc (default: Clang's libraries, in this process)"},
+    {'C', false, "-c", NULL, "make an object file"},
+    {'S', false, "-S", NULL, "make assembly"},
+    {'L', false, "-shared", NULL, "make a shared object, to call the program from another (`emit` writes its header)"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
@@ -114,13 +117,19 @@ static int apply(struct options *options, const struct option *option, const cha
     case 's': options->stage = value; break;
     case 'g': options->graph = value; break;
     case 'c': options->compiler = value; break;
+    case 'C': options->kind = BUILD_OBJECT; break;
+    case 'S': options->kind = BUILD_ASSEMBLY; break;
+    case 'L': options->kind = BUILD_SHARED; break;
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
         return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));
       options->level = *value - '0';
       break;
     case 'G': options->debug = true; break;
-    case 'M': options->march = value; break;
+    case 'M':
+      if (!*value) return usage_error(options->verb, "-march= needs a name");
+      options->march = value;
+      break;
     case 'j':
       options->jobs = *value && strspn(value, "0123456789") == strlen(value) && strlen(value) < 5 ? atoi(value) : 0;
       if (options->jobs < 1) return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));

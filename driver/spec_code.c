@@ -18,11 +18,15 @@ static int compile_jobs(const struct options *options) {
 }
 
 static struct jit_source source_like(const struct options *options, struct cache *cache) {
-  return (struct jit_source){.level = options->level,
+  static const char *const no_main[] = {"-DLAMELLA_NO_MAIN"};
+  return (struct jit_source){.output = options->kind == BUILD_ASSEMBLY ? JIT_ASSEMBLY : JIT_OBJECT,
+                             .level = options->level,
                              .debug = options->debug,
-                             .openmp = true,
+                             .openmp = jit_has_openmp(),
                              .march = options->march,
-                             .threads = compile_jobs(options),
+                             .arguments = no_main,
+                             .argument_count = options->kind == BUILD_SHARED,
+                             .threads = options->kind == BUILD_OBJECT ? 1 : compile_jobs(options),
                              .cache = cache};
 }
 
@@ -34,10 +38,8 @@ static void *prepare(void *source) {
 /* What the compiler refuses is a fault of Lamella's: the source is kept, so that it can be reported. */
 static void keep_refused(struct options *options, const struct program *program, const struct emitted *emitted,
                          const char *message) {
-  const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-  char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", temporary);
-  const char *place = "";
-  if (mkdtemp(folder)) {
+  const char *folder = temporary_folder(options), *place = "";
+  if (folder) {
     const char *source = arena_format(options->arena, "%s/%s.c", folder, program->name);
     if (write_file(source, emitted->source) &&
         write_file(arena_format(options->arena, "%s/%s.h", folder, program->name), emitted->header))
@@ -59,9 +61,13 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   if (!done) return false;
 
   char *message = NULL;
-  const struct jit_file header = {arena_format(options->arena, "%s.h", program->name), emitted.header};
+  /* For debuggers the text must be a file, which the cache keeps; the header is a file in memory beside it. */
+  const char *kept = options->debug ? cache_keep_text(cache, record, ".c", emitted.source) : NULL,
+             *slash = kept ? strrchr(kept, '/') : NULL;
+  const char *folder = slash ? arena_copy(options->arena, kept, (size_t)(slash + 1 - kept)) : "";
+  const struct jit_file header = {arena_format(options->arena, "%s%s.h", folder, program->name), emitted.header};
   struct jit_source source = source_like(options, cache);
-  source.main = (struct jit_file){arena_format(options->arena, "%s.c", program->name), emitted.source};
+  source.main = (struct jit_file){kept ? kept : arena_format(options->arena, "%s.c", program->name), emitted.source};
   source.files = &header, source.file_count = 1;
   if (jit_compile(&source, object, &message)) {
     spec_record_keep(options, cache, record, program, object->key);
@@ -71,6 +77,8 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   if (!jit_compiler_version())
     fprintf(stderr, "lamella: error: %s; tools/setup installs what is missing, and `lamella build` works without\n",
             message);
+  else if (options->march && strstr(message, "unknown target CPU"))
+    fprintf(stderr, "lamella: error: no CPU is called '%s'\n", options->march);
   else
     keep_refused(options, program, &emitted, message);
   free(message);
@@ -85,8 +93,8 @@ static void say_how_long(const struct options *options, const char *what, const 
           (double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec));
 }
 
-static bool compile_or_find(struct options *options, struct cache *cache, const char **name,
-                            struct jit_object *object, bool *found) {
+static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,
+                            bool *found) {
   struct hash record = spec_record_key(options);
   if (spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
@@ -98,27 +106,32 @@ static bool compile_or_find(struct options *options, struct cache *cache, const 
   return compile(options, cache, record, name, object);
 }
 
-bool spec_code_load(struct options *options, struct spec_code *code) {
+bool spec_code_compile(struct options *options, const char **name, struct jit_object *object) {
   char problem[1024];
-  struct cache *cache = options->no_cache ? NULL : cache_open(NULL, 0, problem, sizeof problem);
-  if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
-  struct jit_object object = {0};
-  *code = (struct spec_code){0};
   struct timespec begin;
   clock_gettime(CLOCK_MONOTONIC, &begin);
-  bool found = false;
-  if (compile_or_find(options, cache, &code->name, &object, &found)) {
-    char *message = NULL;
-    code->code = jit_load(&object, 1, true, &message);
-    say_how_long(options, found ? "found" : "compiled", found ? " in the cache" : "", begin);
-    if (code->code) *(void **)&code->main = jit_symbol(code->code, "main");
-    if (!code->code)
-      fprintf(stderr, "lamella: error: %s\n", message);
-    else if (!code->main)
-      bug("the emitted program has no main");
-    free(message);
-    jit_object_free(&object);
-  }
+  struct cache *cache = options->no_cache ? NULL : cache_open(NULL, 0, problem, sizeof problem);
+  if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
+  if (!jit_has_openmp())
+    fprintf(stderr, "lamella: note: libomp-19-dev is not installed; the program will use one thread\n");
+  bool found = false, done = compile_or_find(options, cache, name, object, &found);
+  if (done) say_how_long(options, found ? "found" : "compiled", found ? " in the cache" : "", begin);
   if (cache) cache_close(cache);
+  return done;
+}
+
+bool spec_code_load(struct options *options, struct spec_code *code) {
+  struct jit_object object = {0};
+  *code = (struct spec_code){0};
+  if (!spec_code_compile(options, &code->name, &object)) return false;
+  char *message = NULL;
+  code->code = jit_load(&object, 1, jit_has_openmp(), &message);
+  if (code->code) *(void **)&code->main = jit_symbol(code->code, "main");
+  if (!code->code)
+    fprintf(stderr, "lamella: error: %s\n", message);
+  else if (!code->main)
+    bug("the emitted program has no main");
+  free(message);
+  jit_object_free(&object);
   return code->code != NULL;
 }

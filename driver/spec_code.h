@@ -11,6 +11,10 @@ struct spec_code {
   int (*main)(int count, char **arguments); /* the program's command line */
 };
 
+/* Compiles the spec of `options` into what options->kind says, from the cache where that has it; `name` is the program's. A program
+   or a shared object is still to be linked. False after printing what is wrong. */
+bool spec_code_compile(struct options *options, const char **name, struct jit_object *object);
+
 /* Compiles the spec of `options`, as much of it as options->only_verb needs, and links it into this process; from the cache where
    that has it. False after printing what is wrong. May be called again, also while code of an earlier call runs. */
 bool spec_code_load(struct options *options, struct spec_code *code);

@@ -58,7 +58,7 @@ struct hash hash_number(struct hash seed, int64_t number) {
 enum { FOLDER_SIZE = 3072, PATH_SIZE = 3200, STALE_SECONDS = 3600 };
 
 struct cache {
-  char folder[FOLDER_SIZE];
+  char folder[FOLDER_SIZE], kept[PATH_SIZE + 16];
   int64_t limit;
 };
 
@@ -206,7 +206,7 @@ static void evict(struct cache *cache) {
     if (strlen(entry->d_name) >= sizeof list->name ||
         fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode))
       continue;
-    bool temporary = strchr(entry->d_name, '.') != NULL;
+    bool temporary = strstr(entry->d_name, ".tmp") != NULL;
     if (temporary && now - about.st_mtime > STALE_SECONDS) unlinkat(dirfd(folder), entry->d_name, 0);
     if (temporary) continue;
     if (count == capacity) {
@@ -228,21 +228,35 @@ static void evict(struct cache *cache) {
   closedir(folder);
 }
 
-bool cache_write(struct cache *cache, struct hash key, const void *bytes, size_t size) {
+/* Writes two pieces beside `path`, and renames. Not synced: the checksum finds what a crash of the machine leaves half written. */
+static bool write_entry(struct cache *cache, const char *path, const void *head, size_t head_size, const void *bytes,
+                        size_t size) {
   static atomic_int number;
-  if (!cache || (int64_t)size > cache->limit / 2) return false;
-  char path[PATH_SIZE], beside[PATH_SIZE + 64];
-  entry_path(cache, key, path, sizeof path);
-  snprintf(beside, sizeof beside, "%s.%ld.%d", path, (long)getpid(), atomic_fetch_add(&number, 1));
+  char beside[PATH_SIZE + 64];
+  snprintf(beside, sizeof beside, "%s.%ld.%d.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
   int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return false;
-  struct entry_head head = {.key = key, .checksum = hash_bytes(key, bytes, size), .size = size};
-  memcpy(head.magic, magic, sizeof magic);
-  /* Not synced: the checksum finds what a crash of the machine leaves half written. */
-  bool done = write_whole(file, &head, sizeof head) && write_whole(file, bytes, size);
+  bool done = write_whole(file, head, head_size) && write_whole(file, bytes, size);
   if (close(file) != 0) done = false;
   if (done && rename(beside, path) != 0) done = false;
   if (!done) unlink(beside);
   if (done) evict(cache);
   return done;
+}
+
+bool cache_write(struct cache *cache, struct hash key, const void *bytes, size_t size) {
+  if (!cache || (int64_t)size > cache->limit / 2) return false;
+  char path[PATH_SIZE];
+  entry_path(cache, key, path, sizeof path);
+  struct entry_head head = {.key = key, .checksum = hash_bytes(key, bytes, size), .size = size};
+  memcpy(head.magic, magic, sizeof magic);
+  return write_entry(cache, path, &head, sizeof head, bytes, size);
+}
+
+const char *cache_keep_text(struct cache *cache, struct hash key, const char *ending, const char *text) {
+  if (!cache) return NULL;
+  char path[PATH_SIZE];
+  entry_path(cache, key, path, sizeof path);
+  snprintf(cache->kept, sizeof cache->kept, "%s%s", path, ending);
+  return write_entry(cache, cache->kept, NULL, 0, text, strlen(text)) ? cache->kept : NULL;
 }

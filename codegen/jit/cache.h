@@ -33,6 +33,9 @@ struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_
 void cache_close(struct cache *cache);
 const char *cache_folder(const struct cache *cache);
 
+/* Keeps a text as a file of its own, for debuggers: its path, which lives as long as the cache; NULL where it could not be kept. */
+const char *cache_keep_text(struct cache *cache, struct hash key, const char *ending, const char *text);
+
 /* The bytes under a key, a zero after them, to be freed; NULL where there are none. A NULL cache has none. */
 char *cache_read(struct cache *cache, struct hash key, size_t *size);
 /* False where they could not be kept. */

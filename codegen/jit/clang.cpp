@@ -48,16 +48,19 @@ struct Diagnosis {
       new clang::DiagnosticsEngine(new clang::DiagnosticIDs, options, &printer, false)};
 };
 
-/* The options of clang's compiler proper for the options of its driver; empty after a message. */
-Words compiler_options(const Words &arguments, FileSystem files, Diagnosis &diagnosis) {
-  clang::driver::Driver driver(LAMELLA_CLANG, llvm::sys::getDefaultTargetTriple(), *diagnosis.engine, "clang", files);
+/* The last command that clang's driver would run for its options, a program and its arguments; empty after a message. */
+Words driver_command(const Words &arguments, FileSystem files, Diagnosis &diagnosis) {
+  clang::driver::Driver driver(LAMELLA_LLVM "/bin/clang", llvm::sys::getDefaultTargetTriple(), *diagnosis.engine,
+                               "clang", files);
   driver.setCheckInputsExist(false);
-  std::vector<const char *> pointers{LAMELLA_CLANG};
+  std::vector<const char *> pointers{LAMELLA_LLVM "/bin/clang"};
   for (const std::string &argument : arguments) pointers.push_back(argument.c_str());
   std::unique_ptr<clang::driver::Compilation> compilation(driver.BuildCompilation(pointers));
   if (!compilation || compilation->containsError() || compilation->getJobs().empty()) return {};
-  const clang::driver::Command &job = *compilation->getJobs().begin();
-  return Words(job.getArguments().begin(), job.getArguments().end());
+  const clang::driver::Command &job = *std::prev(compilation->getJobs().end());
+  Words words{job.getExecutable()};
+  words.insert(words.end(), job.getArguments().begin(), job.getArguments().end());
+  return words;
 }
 
 /* The parser's state after a header, as bytes. */
@@ -101,8 +104,9 @@ FileSystem overlay(llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> memor
 bool set_up(clang::CompilerInstance &instance, const Words &options, FileSystem files, Diagnosis &diagnosis,
             bool precompiled) {
   std::vector<const char *> pointers;
-  for (size_t i = 1; i < options.size(); i++) pointers.push_back(options[i].c_str()); /* after -cc1 */
-  if (!clang::CompilerInvocation::CreateFromArgs(instance.getInvocation(), pointers, *diagnosis.engine, LAMELLA_CLANG))
+  for (size_t i = 2; i < options.size(); i++) pointers.push_back(options[i].c_str()); /* after clang -cc1 */
+  if (!clang::CompilerInvocation::CreateFromArgs(instance.getInvocation(), pointers, *diagnosis.engine,
+                                                 LAMELLA_LLVM "/bin/clang"))
     return false;
   if (precompiled) instance.getPreprocessorOpts().ImplicitPCHInclude = PRECOMPILED;
   instance.getFrontendOpts().DisableFree = false;
@@ -244,7 +248,8 @@ Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis
 
 /* The driver's options that a source asks for. */
 Words driver_options(const jit_source &source) {
-  Words arguments{"-std=c11", "-O" + std::to_string(source.level), "-fPIC", "-D_POSIX_C_SOURCE=200809L"};
+  Words arguments{"-std=c11", "-O" + std::to_string(source.level), "-fPIC", "-fno-addrsig",
+                  "-D_POSIX_C_SOURCE=200809L"};
   if (source.debug) arguments.push_back("-g");
   if (source.openmp) arguments.push_back("-fopenmp");
   if (source.sanitize) arguments.insert(arguments.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"});
@@ -285,7 +290,7 @@ class Headers {
     FileSystem files = overlay(memory);
     Diagnosis diagnosis;
     arguments.insert(arguments.end(), {"-x", "c", "-c", HEADER});
-    Words options = compiler_options(arguments, files, diagnosis);
+    Words options = driver_command(arguments, files, diagnosis);
     PrecompileAction action;
     clang::CompilerInstance instance;
     if (options.empty() || !set_up(instance, options, files, diagnosis, false) || !execute(instance, action) ||
@@ -340,7 +345,7 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
 
   Diagnosis diagnosis;
   arguments.insert(arguments.end(), {source->output == JIT_ASSEMBLY ? "-S" : "-c", source->main.path});
-  Words options = compiler_options(arguments, files, diagnosis);
+  Words options = driver_command(arguments, files, diagnosis);
   if (options.empty()) return fail(message, diagnosis.text);
   Bytes bytes;
   if (source->output == JIT_OBJECT && source->threads > 1) {
@@ -365,6 +370,19 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
   return true;
 }
 
+char **link_command(const char *const *arguments, int count, char **message) {
+  Diagnosis diagnosis;
+  const Words words = driver_command(Words(arguments, arguments + count), llvm::vfs::getRealFileSystem(), diagnosis);
+  if (words.empty()) {
+    fail(message, diagnosis.text);
+    return nullptr;
+  }
+  char **command = static_cast<char **>(calloc(words.size() + 1, sizeof *command));
+  if (!command) abort();
+  for (size_t i = 0; i < words.size(); i++) command[i] = strdup(words[i].c_str());
+  return command;
+}
+
 const char *version() {
   static const std::string text = clang::getClangFullVersion();
   return text.c_str();
@@ -378,4 +396,4 @@ const char *library() {
 
 }  // namespace
 
-const clang_part lamella_clang_part = {version, library, prepare, compile};
+const clang_part lamella_clang_part = {version, library, prepare, link_command, compile};

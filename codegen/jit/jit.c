@@ -135,9 +135,18 @@ bool jit_compile(const struct jit_source *source, struct jit_object *object, cha
   return true;
 }
 
-void jit_object_free(struct jit_object *object) {
-  free(object->bytes);
-  *object = (struct jit_object){0};
+char **jit_link_command(const char *const *arguments, int count, char **message) {
+  const struct clang_part *clang = need_clang(message);
+  return clang ? clang->link_command(arguments, count, message) : NULL;
+}
+
+bool jit_has_openmp(void) {
+#ifdef LAMELLA_LLVM
+  return access(LAMELLA_LLVM "/lib/clang/19/include/omp.h", R_OK) == 0 &&
+         access(LAMELLA_LLVM "/lib/libomp.so", R_OK) == 0;
+#else
+  return false;
+#endif
 }
 
 struct jit_program *jit_load(const struct jit_object *objects, int count, bool openmp, char **message) {

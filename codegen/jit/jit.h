@@ -55,6 +55,9 @@ const char *jit_compiler_file(void);
 /* This executable and the shared objects, as they are on disk: changes when any of them does. Loads none of them. */
 struct hash jit_identity(void);
 
+/* Whether what is compiled with OpenMP finds its header and its library. */
+bool jit_has_openmp(void);
+
 /* Loads Clang and the intrinsic headers that jit_compile would want for such a source, whose text is not known yet: to be called by a
    thread while another makes the text. */
 void jit_prepare(const struct jit_source *source);
@@ -63,6 +66,11 @@ void jit_prepare(const struct jit_source *source);
    A warning is no error; what the compiler says is the message when it fails. */
 bool jit_compile(const struct jit_source *source, struct jit_object *object, char **message);
 void jit_object_free(struct jit_object *object);
+/* The next ELF file of an object, which stays the owner of the bytes; `at` is 0 first. False past the last. */
+bool jit_object_next(const struct jit_object *object, size_t *at, struct jit_object *elf);
+/* The words of the command by which Clang's driver would call the system's linker for these arguments ("a.o", "-o", "a", "-lm");
+   each is to be freed, and the array, which a NULL ends. NULL after a message. */
+char **jit_link_command(const char *const *arguments, int count, char **message);
 
 /* Links objects with each other and with this process's libraries (libc, libm; libomp where `openmp`), ready to run. */
 struct jit_program;

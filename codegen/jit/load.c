@@ -37,21 +37,6 @@ static void report(void *context, LLVMErrorRef error) {
     program->problem = text;
 }
 
-/* The size of the ELF file at `bytes`: its table of sections is its end. */
-static size_t elf_size(const char *bytes) {
-  const Elf64_Ehdr *file = (const void *)bytes;
-  return file->e_shoff + (size_t)file->e_shnum * file->e_shentsize;
-}
-
-/* The next ELF file of an object, `at` being 0 first; false past the last. */
-static bool next_elf(const struct jit_object *object, size_t *at, struct jit_object *elf) {
-  if (*at + sizeof(Elf64_Ehdr) > object->size) return false;
-  elf->bytes = object->bytes + *at;
-  elf->size = elf_size(elf->bytes);
-  *at += (elf->size + 15) / 16 * 16;
-  return true;
-}
-
 /* A function or variable that an ELF file defines for others, or NULL. */
 static const char *defined_symbol(const struct jit_object *object) {
   const Elf64_Ehdr *file = (const void *)object->bytes;
@@ -89,7 +74,8 @@ static void unload(struct jit_program *program) {
 static struct jit_program *load(const struct jit_object *objects, int count, bool openmp, char **message) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, initialize);
-  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) && !dlopen(LAMELLA_LIBOMP, RTLD_NOW | RTLD_GLOBAL)) {
+  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) &&
+      !dlopen(LAMELLA_LLVM "/lib/libomp.so.5", RTLD_NOW | RTLD_GLOBAL)) {
     *message = strdup("cannot load libomp.so.5: install libomp5-19");
     return NULL;
   }
@@ -108,12 +94,12 @@ static struct jit_program *load(const struct jit_object *objects, int count, boo
     LLVMOrcJITDylibAddGenerator(library, process);
     struct jit_object elf;
     for (int i = 0; i < count; i++)
-      for (size_t at = 0; !error && next_elf(&objects[i], &at, &elf);)
+      for (size_t at = 0; !error && jit_object_next(&objects[i], &at, &elf);)
         error = LLVMOrcLLJITAddObjectFile(program->jit, library,
                                           LLVMCreateMemoryBufferWithMemoryRangeCopy(elf.bytes, elf.size, "lamella"));
     /* Links everything now, so that what is missing is an error here. */
     for (int i = 0; i < count; i++)
-      for (size_t at = 0; !error && next_elf(&objects[i], &at, &elf);) {
+      for (size_t at = 0; !error && jit_object_next(&objects[i], &at, &elf);) {
         LLVMOrcExecutorAddress address;
         const char *name = defined_symbol(&elf);
         if (name) error = LLVMOrcLLJITLookup(program->jit, &address, name);

@@ -13,6 +13,7 @@ struct clang_part {
   const char *(*version)(void);
   const char *(*library)(void); /* the file of Clang's libraries; "" where unknown */
   void (*prepare)(const struct jit_source *source);
+  char **(*link_command)(const char *const *arguments, int count, char **message);
   bool (*compile)(const struct jit_source *source, struct jit_object *object, char **message);
 };
 extern const struct clang_part lamella_clang_part;

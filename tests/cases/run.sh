@@ -17,9 +17,13 @@ same() {
   shift
   lamella run "$spec" "$@" train --threads 2 --out run.safetensors >run.txt
   lamella run "$spec" "$@" -O0 train --threads 1 --out zero.safetensors >/dev/null
-  for compiler in ${compilers:-gcc clang-19}; do
-    command -v $compiler >/dev/null || { count_skip "no $compiler"; continue; }
-    lamella build "$spec" "$@" --cc=$compiler -o program
+  for compiler in ${compilers:-gcc clang-19 here}; do
+    if [[ $compiler == here ]]; then
+      lamella build "$spec" "$@" -o program
+    else
+      command -v $compiler >/dev/null || { count_skip "no $compiler"; continue; }
+      lamella build "$spec" "$@" --cc=$compiler -o program
+    fi
     ./program train --threads 2 --out built.safetensors >built.txt
     cmp built.safetensors run.safetensors || fail "$spec: the weights of $compiler and of run differ"
   done
@@ -32,7 +36,7 @@ same() {
 same gpt2 "${small[@]}" "${gpt2[@]}"
 expect_equal "$(lamella run "$SPECS/gpt2.lam" "${small[@]}" "${gpt2[@]}" generate --weights run.safetensors --prompt "to be" --tokens 8 --seed 3 2>/dev/null)" \
   "$(./program generate --weights run.safetensors --prompt "to be" --tokens 8 --seed 3 2>/dev/null)" "generate"
-compilers=gcc
+compilers="gcc here"
 same bert "${small[@]}" "${bert[@]}"
 same llama "${small[@]}" "${llama[@]}"
 same translate "${small[@]:0:10}" "${translate[@]}"
