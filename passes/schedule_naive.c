@@ -100,7 +100,11 @@ static void naive_scan(struct kernel *k, const struct value *value, const struct
   kernel_store(k, target, access_offset(k, value, place, &at), read_scalar(k, sum));
 }
 
-/* For each rank the largest element that comes after the one before it in the order (value descending, index ascending). */
+static const struct expression *is_number(struct arena *arena, const struct expression *x, bool is) {
+  return expression_apply(arena, is ? OP_eq : OP_ne, x, x, NULL);
+}
+
+/* For each rank the largest element that comes after the one before it in the order (value descending, index ascending; NaN last). */
 static void naive_top(struct kernel *k, const struct value *value, const struct place *place) {
   struct arena *arena = k->arena;
   struct array *target = kernel_pointer(k, place->buffer, true);
@@ -126,6 +130,12 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   const struct expression *unseen = expression_apply(arena, OP_or, less, expression_apply(arena, OP_and, tied, later, NULL), NULL);
   const struct expression *first = expression_apply(arena, OP_lt, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL);
   const struct expression *better = expression_apply(arena, OP_lt, read_scalar(k, best), x, NULL);
+  if (type == TYPE_REAL) {
+    const struct expression *numbers_before = expression_apply(arena, OP_or, is_number(arena, read_scalar(k, last), true), later, NULL);
+    const struct expression *over_nan = expression_apply(arena, OP_and, is_number(arena, read_scalar(k, best), false), is_number(arena, x, true), NULL);
+    unseen = expression_apply(arena, OP_or, unseen, expression_apply(arena, OP_and, is_number(arena, x, false), numbers_before, NULL), NULL);
+    better = expression_apply(arena, OP_or, better, over_nan, NULL);
+  }
   kernel_if(k, expression_apply(arena, OP_and, unseen, expression_apply(arena, OP_or, first, better, NULL), NULL));
   write_scalar(k, best, x);
   write_scalar(k, best_at, here);
@@ -133,7 +143,7 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   kernel_end(k);
   write_scalar(k, last, read_scalar(k, best));
   write_scalar(k, last_at, read_scalar(k, best_at));
-  /* Nothing was found among NaNs: still an index inside the axis. */
+  /* Nothing was found in an axis that is shorter now than there are ranks: still an index inside it. */
   kernel_store(k, target, access_offset(k, value, place, &at),
                expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
 }
