@@ -20,11 +20,12 @@ static const char *run_passes(struct arena *arena, struct sample *sample, const 
   return run_graph_passes(&sample->program, &options, diagnostics) ? NULL : messages_of(arena, diagnostics);
 }
 
-static const char *analyse(struct arena *arena, struct sample *sample, const struct precision *precision,
-                           struct bounded **outputs, struct bounded **states) {
-  *outputs = arena_new_array(arena, struct bounded, sample->graph->outputs.count);
-  *states = arena_new_array(arena, struct bounded, sample->contents.count);
-  return bound_errors(arena, sample, sample->graph, precision, *outputs, *states);
+static const char *analyse(struct arena *arena, struct sample *sample, struct precision precision,
+                           struct bounds *bounds) {
+  if (bounds->outputs) return NULL;
+  bounds->outputs = arena_new_array(arena, struct bounded, sample->graph->outputs.count);
+  bounds->states = arena_new_array(arena, struct bounded, sample->contents.count);
+  return bound_errors(arena, sample, sample->graph, &precision, bounds->outputs, bounds->states);
 }
 
 /* For each axis of `value` the stride of the axis of the same number in `other`: copies of a graph have axes of their own. */
@@ -65,19 +66,18 @@ static const char *compare_output(struct arena *arena, const struct sample *samp
   return NULL;
 }
 
-static const char *compare_graphs(struct arena *arena, const struct sample *sample, const struct bounded *outputs,
-                                  const struct bounded *states, const struct sample *flat,
-                                  const struct bounded *flat_outputs, const struct bounded *flat_states) {
+static const char *compare_graphs(struct arena *arena, const struct sample *sample, const struct bounds *bounds,
+                                  const struct expectation *expected) {
   for (int i = 0; i < sample->graph->outputs.count; i++) {
-    const char *wrong = compare_output(arena, sample, i, sample->graph->outputs.items[i].value, &outputs[i],
-                                       flat->graph->outputs.items[i].value, &flat_outputs[i]);
+    const char *wrong = compare_output(arena, sample, i, sample->graph->outputs.items[i].value, &bounds->outputs[i],
+                                       expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i]);
     if (wrong) return wrong;
   }
   for (int i = 0; i < sample->contents.count; i++) {
     if (!sample->contents.items[i].is_state) continue;
-    for (int64_t j = 0; j < states[i].count; j++) {
-      double x = states[i].numbers[j], y = flat_states[i].numbers[j],
-             error = states[i].errors[j] + flat_states[i].errors[j];
+    const struct bounded *got = &bounds->states[i], *before = &expected->exact.states[i];
+    for (int64_t j = 0; j < got->count; j++) {
+      double x = got->numbers[j], y = before->numbers[j], error = got->errors[j] + before->errors[j];
       if (!isinf(error) && x != y && !(isnan(x) && isnan(y)) && !(fabs(x - y) <= error))
         return arena_format(arena, "interpreted, state %s[%lld] becomes %.17g and %.17g before the passes",
                             sample->contents.items[i].name, (long long)j, x, y);
@@ -96,10 +96,10 @@ static const char *compare_calls(struct arena *arena, struct expectation *expect
   const char *wrong = graph_interpret(called->graph, &environment, results, NULL);
   if (wrong) return wrong;
   for (int i = 0; i < count; i++) {
-    double *exact = arena_new_array(arena, double, expected->outputs[i].count);
-    struct bounded got = {expected->outputs[i].count, results[i].data, exact};
+    double *exact = arena_new_array(arena, double, expected->exact.outputs[i].count);
+    struct bounded got = {expected->exact.outputs[i].count, results[i].data, exact};
     wrong = compare_output(arena, called, i, called->graph->outputs.items[i].value, &got,
-                           expected->flat->graph->outputs.items[i].value, &expected->outputs[i]);
+                           expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i]);
     if (wrong) return arena_format(arena, "with its calls: %s", wrong);
   }
   return NULL;
@@ -111,39 +111,49 @@ const char *expectation_new(struct arena *arena, struct sample *sample, struct e
   if (wrong) return arena_format(arena, "as made: %s", wrong);
   expected->flat = sample_copy(arena, sample);
   wrong = run_passes(arena, expected->flat, "none", target_find("reference"));
-  struct precision precision = precision_of(true, true);
-  if (!wrong) wrong = analyse(arena, expected->flat, &precision, &expected->outputs, &expected->states);
+  expected->exact = (struct bounds){0};
+  expected->of_target = arena_new_array(arena, struct bounds, 4);
+  if (!wrong) wrong = analyse(arena, expected->flat, precision_of(true, true), &expected->exact);
   if (!wrong && sample->stage == STAGE_DIFFERENTIATED) wrong = compare_calls(arena, expected);
   return wrong;
 }
 
-const char *trial_prepare(struct arena *arena, struct trial *trial) {
+/* The graph after the passes, against the graph before them. */
+static const char *rewrite(struct arena *arena, struct trial *trial) {
   const struct expectation *expected = trial->expected;
-  struct sample *sample = trial->sample = sample_copy(arena, expected->sample);
-  const char *wrong = run_passes(arena, sample, trial->pipeline, trial->target);
+  trial->sample = sample_copy(arena, expected->sample);
+  const char *wrong = run_passes(arena, trial->sample, trial->pipeline, trial->target);
   if (wrong) return wrong;
-  struct bounded *outputs, *states;
-  struct precision precision = precision_of(true, true);
-  wrong = analyse(arena, sample, &precision, &outputs, &states);
-  if (!wrong)
-    wrong = compare_graphs(arena, sample, outputs, states, expected->flat, expected->outputs, expected->states);
-  if (wrong) return wrong;
+  struct bounds exact = {0};
+  wrong = analyse(arena, trial->sample, precision_of(true, true), &exact);
+  return wrong ? wrong : compare_graphs(arena, trial->sample, &exact, expected);
+}
 
+const char *trial_prepare(struct arena *arena, struct trial *trial) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   struct pass_options options = {.pipeline = trial->pipeline, .target = trial->target, .verify = true};
-  trial->module = run_schedules(&sample->program, &options, diagnostics);
+  struct pipeline pipeline;
+  trial->sample = trial->expected->flat;
+  if (!pipeline_parse(&trial->sample->program, &options, diagnostics, &pipeline))
+    return messages_of(arena, diagnostics);
+  bool rewrites = pipeline.on[PASS_simplify] || pipeline.on[PASS_common] || pipeline.on[PASS_hoist];
+  const char *wrong = rewrites ? rewrite(arena, trial) : NULL;
+  if (wrong) return wrong;
+
+  trial->module = run_schedules(&trial->sample->program, &options, diagnostics);
   if (!trial->module || diagnostics->error_count) return messages_of(arena, diagnostics);
   for (int i = 0; i < trial->module->functions.count; i++) {
     wrong = function_verify(arena, trial->module->functions.items[i]);
     if (wrong) return arena_format(arena, "%s: %s", trial->module->functions.items[i]->name, wrong);
   }
-  const struct routine *routine = trial->module->routines.items[0];
-  wrong = check_plan(arena, trial->module, routine, trial->target->double_precision);
+  wrong = check_plan(arena, trial->module, trial->module->routines.items[0], trial->target->double_precision);
   if (wrong) return wrong;
-  struct pipeline pipeline;
-  pipeline_parse(&sample->program, &options, diagnostics, &pipeline);
-  precision = precision_of(trial->target->double_precision, pipeline_class(&pipeline) != PASS_EXACT);
-  return analyse(arena, sample, &precision, &trial->outputs, &trial->states);
+
+  bool is_double = trial->target->double_precision, reassociates = pipeline_class(&pipeline) != PASS_EXACT;
+  struct bounds *known = rewrites ? &trial->bounds : &trial->expected->of_target[2 * is_double + reassociates];
+  wrong = analyse(arena, trial->sample, precision_of(is_double, reassociates), known);
+  trial->bounds = *known;
+  return wrong;
 }
 
 static const char *compare_found(struct arena *arena, struct trial *trial, const char *what, const char *name,
@@ -161,10 +171,12 @@ const char *trial_check(struct arena *arena, struct trial *trial, compiled_routi
   const char *wrong = run_compiled_sample(arena, sample, trial->module, trial->module->routines.items[0], compiled,
                                           trial->target->double_precision, &found);
   for (int i = 0; !wrong && i < sample->graph->outputs.count; i++)
-    wrong = compare_found(arena, trial, "", sample->graph->outputs.items[i].name, &trial->outputs[i], found.outputs[i]);
+    wrong = compare_found(arena, trial, "", sample->graph->outputs.items[i].name, &trial->bounds.outputs[i],
+                          found.outputs[i]);
   for (int i = 0; !wrong && i < sample->contents.count; i++)
     if (sample->contents.items[i].is_state)
-      wrong = compare_found(arena, trial, "state ", sample->contents.items[i].name, &trial->states[i], found.states[i]);
+      wrong = compare_found(arena, trial, "state ", sample->contents.items[i].name, &trial->bounds.states[i],
+                            found.states[i]);
   return wrong;
 }
 

@@ -11,19 +11,25 @@
 #include "tests/harness/sample_text.h"
 
 /* What all variants of a sample are compared with: the graph after the passes that no pipeline is without. */
+struct bounds {
+  struct bounded *outputs, *states; /* NULL until they are wanted */
+};
+
 struct expectation {
   struct sample *sample; /* as it was made */
   struct sample *flat;
-  struct bounded *outputs, *states;
+  struct bounds exact; /* of the interpreter's own precision */
+  struct bounds *of_target; /* of `flat`, for programs: [double precision][reassociates] */
 };
 
 struct trial {
   const struct expectation *expected;
   const char *pipeline;
   const struct target *target;
-  struct sample *sample; /* a copy, whose graph went through the passes */
+  struct sample
+      *sample; /* a copy, whose graph went through the passes; `flat` where there are none that rewrite graphs */
   struct module *module;
-  struct bounded *outputs, *states; /* of the program */
+  struct bounds bounds; /* of the program */
   int64_t checked, open; /* elements compared, and those without a bound */
   const char *wrong; /* NULL while all is well */
   int number; /* of its routine in its target's batch */
