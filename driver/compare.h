@@ -1,5 +1,6 @@
 /* What the files of `lamella compare` share:
-     compare.c          what is compared, and the order of measuring
+     compare.c          the order of measuring
+     compare_variants.c what is compared: from the command line to variants
      compare_process.c  the processes in which programs run
      compare_accuracy.c how far results are from the definition of the language
      compare_report.c   the table and the JSON file
@@ -139,6 +140,22 @@ bool variant_compile(struct comparison *comparison, struct variant *variant);
 bool variant_start(struct comparison *comparison, struct variant *variant);
 /* Keeps the reason, with the end of what the process said. */
 void variant_fail(struct comparison *comparison, struct variant *variant, const char *what);
+
+/* --- compare_variants.c -------------------------------------------------------------------------------------------------------- */
+
+enum { VARIANTS_MOST = 26 };
+
+/* The values given for one option, in order. */
+struct choices {
+  ARRAY(const char *) items;
+};
+struct choices choices_of(struct comparison *comparison, char letter);
+/* The next two return -1, or the exit code after a message. The variants that the options ask for, each with a name of its own. */
+int choose_variants(struct comparison *comparison);
+/* --slow NAME=5 */
+int slow_down(struct comparison *comparison);
+/* Variants with the same -D are checked against the same oracle. */
+void assign_oracles(struct comparison *comparison);
 
 /* --- compare_accuracy.c -------------------------------------------------------------------------------------------------------- */
 

@@ -1,2 +1,28 @@
+/* The page: a template (compare.html, whose script draws everything) and the data, the same as --json's, in its middle. */
+#include <stdlib.h>
+#include <string.h>
+
 #include "driver/compare.h"
-const char *report_page(const struct comparison *comparison) { (void)comparison; return ""; }
+#include "driver/page_text.h"
+
+const char *report_page(const struct comparison *comparison) {
+  static const char mark[] = "@DATA@";
+  const char *template = page_texts[0].text, *place = strstr(template, mark);
+  if (!place) bug("the page has no place for data");
+  char *data = report_json(comparison), *page = NULL;
+  size_t length = 0;
+  FILE *file = open_memstream(&page, &length);
+  if (!file) bug("no memory for a page");
+  fwrite(template, 1, (size_t)(place - template), file);
+  /* Only strings can have a '<', and must not end the script. */
+  for (const char *at = data; *at; at++) {
+    if (*at == '<') fputs("\\u003c", file);
+    else fputc(*at, file);
+  }
+  fputs(place + strlen(mark), file);
+  free(data);
+  if (fclose(file) != 0) bug("no memory for a page");
+  const char *kept = arena_copy(comparison->arena, page, length);
+  free(page);
+  return kept;
+}

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -82,7 +83,6 @@ static int child_main(const struct child_work *work, int in, int out, pid_t pare
   pin(work->threads);
   /* As main.c of the runtime would say by starting the program again, which here would be the compiler. */
   setenv("KMP_BLOCKTIME", "0", 0);
-  reset_peak();
   return work->run(work->context);
 }
 
@@ -162,6 +162,8 @@ void child_end(struct child *child) {
 }
 
 void child_report_memory(void) {
+  malloc_trim(0); /* what the compiler left free would be the program's for nothing */
+  reset_peak();
   printf("memory %.0f\n", status_bytes(getpid(), "VmRSS:"));
   fflush(stdout);
 }

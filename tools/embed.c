@@ -1,12 +1,12 @@
-/* embed OUTPUT FILE...: writes a C file with each FILE as a string: struct { name, text } runtime_texts[]. */
+/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string: struct { name, text } ARRAY[], which HEADER declares. */
 #include <stdio.h>
 #include <string.h>
 
 int main(int count, char **arguments) {
-  FILE *output = count > 1 ? fopen(arguments[1], "w") : NULL;
+  FILE *output = count > 3 ? fopen(arguments[1], "w") : NULL;
   if (!output) return 1;
-  fputs("#include <stddef.h>\n#include \"codegen/runtime_text.h\"\nconst struct runtime_text runtime_texts[] = {\n", output);
-  for (int i = 2; i < count; i++) {
+  fprintf(output, "#include <stddef.h>\n#include \"%s\"\nconst struct runtime_text %s[] = {\n", arguments[2], arguments[3]);
+  for (int i = 4; i < count; i++) {
     FILE *input = fopen(arguments[i], "r");
     if (!input) return 1;
     const char *slash = strrchr(arguments[i], '/');
