@@ -55,6 +55,22 @@ static int64_t object_code(const struct jit_object *object) {
   return bytes;
 }
 
+/* Where pipelines give the same program, it is compiled once. */
+static bool share_object(const struct comparison *comparison, struct variant *variant) {
+  for (int i = 0; i < comparison->variants.count; i++) {
+    const struct variant *other = comparison->variants.items[i];
+    if (other == variant || !other->object.bytes || other->options.level != variant->options.level || strcmp(other->source, variant->source) != 0) continue;
+    variant->object = other->object;
+    variant->object.bytes = malloc(other->object.size);
+    if (!variant->object.bytes) bug("no memory for a program");
+    memcpy(variant->object.bytes, other->object.bytes, other->object.size);
+    variant->compile_seconds = other->compile_seconds;
+    variant->code_bytes = other->code_bytes;
+    return true;
+  }
+  return false;
+}
+
 bool variant_compile(struct comparison *comparison, struct variant *variant) {
   struct options *options = &variant->options;
   struct arena *arena = comparison->arena;
@@ -83,6 +99,8 @@ bool variant_compile(struct comparison *comparison, struct variant *variant) {
   struct jit_source source = {.main = {arena_format(arena, "%s.c", program->name), emitted.source}, .files = &header, .file_count = 1,
                               .level = options->level, .openmp = true, .arguments = arguments, .argument_count = 1};
   char *message = NULL;
+  variant->source = emitted.source;
+  if (share_object(comparison, variant)) return true;
   begin = seconds_now();
   if (!jit_compile(&source, &variant->object, &message)) {
     fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);

@@ -81,6 +81,7 @@ struct variant {
   const char *name;
   struct options options;
   const char *pipeline; /* as text */
+  const char *source; /* the emitted program */
   struct jit_object object;
   double translate_seconds, compile_seconds; /* spec to C, C to machine code */
   int64_t code_bytes, source_lines;
