@@ -50,13 +50,14 @@ static bool is_reserved(const char *name) {
   static const char *const locals[] = {"a",          "p",           "o",        "g",       "e",    "c",
                                        "r",          "i",           "m",        "io",      "seed", "sizes",
                                        "step",       "activations", "families", "columns", "data", "settings",
-                                       "generation", "verbs",       "program",  "tensors", "main", NULL};
+                                       "generation", "verbs",       "program",  "tensors", "main", "bench",
+                                       "kernels",    "workloads",   NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (c_is_library_name(name)) return true;
   size_t end = strlen(name);
   bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
-                           (end > 8 && !strcmp(name + end - 8, "_outputs")));
+                           (end > 8 && !strcmp(name + end - 8, "_outputs")) || (end > 5 && !strcmp(name + end - 5, "_work")));
   return table;
 }
 
@@ -103,6 +104,7 @@ static const char *print_kernels(struct emitter *emitter) {
     else c_print_function(printer, function, "static ");
     text_blank(text);
   }
+  if (emitter->options.bench) emit_peaks(emitter, printer);
   return text_string(text);
 }
 
@@ -150,7 +152,7 @@ static bool has_line(const char *text, const char *line) {
 static const char *print_source(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *source = text_new(arena), *routines = text_new(arena), *declarations = text_new(arena),
-              *tables = text_new(arena), *runtime = text_new(arena);
+              *tables = text_new(arena), *runtime = text_new(arena), *timed = text_new(arena);
   struct include_list includes = {0};
   bool placed = false;
   rename_functions(emitter);
@@ -168,6 +170,7 @@ static const char *print_source(struct emitter *emitter) {
   include_add(arena, &includes, "#include <stdlib.h>");
   include_add(arena, &includes, "#include <string.h>");
   emit_runtime_declarations(emitter, declarations, &includes);
+  if (emitter->options.bench) emit_timed_calls(emitter, timed);
   emit_tables(emitter, tables);
   emit_runtime(emitter, runtime, &includes);
 
@@ -187,11 +190,13 @@ static const char *print_source(struct emitter *emitter) {
   text_raw(source, kernels);
   emit_banner(source, "routines");
   text_blank(source);
+  text_raw(source, text_string(timed));
   text_raw(source, text_string(routines));
   emit_banner(source, "the runtime");
   text_blank(source);
   text_raw(declarations, text_string(runtime));
-  text_raw(source, shake(arena, text_string(declarations), text_string(tables)));
+  const char *users = arena_format(arena, "%s%s", text_string(timed), text_string(tables));
+  text_raw(source, shake(arena, text_string(declarations), users));
   text_blank(source);
   emit_banner(source, "what the runtime reads of this program, and main");
   text_blank(source);

@@ -4,6 +4,7 @@
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_tables.c    what the runtime reads: tensors, ports, data, settings
      emit_conditions.c  what of such a file it needs
+     emit_bench.c     calls of kernels that are timed, and their work, for programs with the verb bench
      emit_runtime.c   the files of runtime/ that the program needs */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
@@ -86,6 +87,15 @@ bool emit_has_load(const struct emitter *emitter);
 /* --- emit_conditions.c */
 /* A file of the runtime without the conditions "#if LAM_WITH_..." and what the program does not need of it. */
 const char *emit_conditions(const struct emitter *emitter, const char *contents);
+
+/* --- emit_bench.c */
+struct c_printer;
+/* The macro that stands before calls in the routines, and the kernels' numbers. */
+void emit_timed_calls(struct emitter *emitter, struct text *text);
+/* Functions that do as much arithmetic and as much reading as the machine can; among the kernels. */
+void emit_peaks(struct emitter *emitter, struct c_printer *printer);
+/* The table `bench`. */
+void emit_bench(struct emitter *emitter, struct text *text);
 
 /* --- emit_runtime.c */
 /* Lines "#include <...>", each once. */

@@ -82,6 +82,8 @@ static bool has_few_parameters(const struct emitter *emitter) {
 
 static bool has_double(const struct emitter *emitter) { return emitter->target->double_precision; }
 
+static bool has_bench(const struct emitter *emitter) { return emitter->options.bench; }
+
 static bool never(const struct emitter *emitter) { return !emitter; }
 
 /* The conditions of runtime/features.h: the output has what a program meets, and none of the conditions. */
@@ -101,6 +103,7 @@ static const struct condition {
     {"LAM_WITH_NUMBERS", has_numbers},
     {"LAM_WITH_FEW_PARAMETERS", has_few_parameters},
     {"LAM_WITH_DOUBLE", has_double},
+    {"LAM_WITH_BENCH", has_bench},
     {"LAM_WITH_FILES_APART", never},
 };
 
@@ -137,6 +140,8 @@ const char *emit_conditions(const struct emitter *emitter, const char *contents)
       decided = stack[--depth] != OTHER;
       unmet -= stack[depth] == UNMET;
     }
+    /* Spans are for traces. */
+    decided = decided || (!emitter->options.bench && starts(line + strspn(line, " "), "lam_span_"));
     if (!decided && !unmet) text_raw(text, arena_format(arena, "%s\n", line));
   }
   if (depth) bug("a condition of the runtime has no end");

@@ -220,15 +220,17 @@ static void emit_call(struct body *body, const struct launch *launch, const char
   struct arena *arena = body->emitter->arena;
   const struct function *function = launch->function;
   const char *list = "", *name = c_identifier(arena, function->name);
+  const char *timed = body->emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", name) : "";
   bool task = c_is_task(function);
   for (int i = 0; i < launch->arguments.count; i++)
     if (!task || c_task_takes(function, i)) list = join(arena, list, arguments[i]);
   if (!task) {
-    text_line(body->text, "%s(%s);", name, list);
+    text_line(body->text, "%s%s(%s);", timed, name, list);
     return;
   }
   struct c_printer *printer = c_printer_new(arena, body->emitter->target);
-  text_line(body->text, "LAM_TASKS(%s) %s(%s);", c_task_count(printer, function, arguments), name, join(arena, list, "task"));
+  text_line(body->text, "%sLAM_TASKS(%s) %s(%s);", timed, c_task_count(printer, function, arguments), name,
+            join(arena, list, "task"));
 }
 
 static void emit_single(struct body *body, const struct launch *launch) {

@@ -10,6 +10,7 @@
 static const struct need {
   const char *file, *needs;
 } needs[] = {
+    {"watch.c", "memory.c"},
     {"memory.c", ""},
     {"random.c", "memory.c"},
     {"families.c", "memory.c"},
@@ -31,6 +32,8 @@ static const struct need {
     {"predict.c", "data.c checkpoint.c options.c"},
     {"info.c", "memory.c options.c"},
     {"steps.c", "data.c batches.c checkpoint.c tensors.c options.c"},
+    {"bench_report.c", "memory.c watch.c"},
+    {"bench.c", "data.c batches.c checkpoint.c tensors.c random.c options.c watch.c bench_report.c"},
     {"main.c", "memory.c options.c info.c"},
 };
 enum { FILES = sizeof needs / sizeof *needs };
@@ -54,11 +57,12 @@ static void want(bool wanted[FILES], const char *name) {
 }
 
 static void choose(const struct emitter *emitter, bool wanted[FILES]) {
-  const struct program *program = emitter->program;
   static const char *const verb_files[] = {"train.c", "evaluate.c", "generate.c", "predict.c", "info.c"};
   static const char *const source_files[] = {"text.c", "csv.c", "synthetic.c"};
+  const struct program *program = emitter->program;
   bool verbs[5];
   emit_verbs(program, verbs);
+  if (emitter->options.bench) want(wanted, "bench.c");
   for (int i = 0; i < 5; i++)
     if (verbs[i]) want(wanted, verb_files[i]);
   if (verbs[0] && emitter->options.steps) want(wanted, "steps.c");

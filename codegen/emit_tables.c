@@ -359,6 +359,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   for (int i = 0; i < 5; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
   if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
+  if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
     const char *name = module->routines.items[i]->name;
     text_line(text, "static void run_%s(void *self, uint32_t seed, const int64_t *sizes) { %s_%s(self, seed, sizes); }",
@@ -381,6 +382,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_line(text, "},");
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
+  if (emitter->options.bench) text_line(text, ".bench = &bench,");
   text->indentation--;
   text_line(text, "};");
   text_blank(text);
@@ -418,5 +420,6 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   if (program->generation) emit_generation(emitter, text, program->generation);
   if (program->data || program->training || program->generation) text_blank(text);
   emit_memory(emitter, text, has_tensors);
+  if (emitter->options.bench) emit_bench(emitter, text);
   emit_program(emitter, text, tensors);
 }

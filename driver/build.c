@@ -191,6 +191,7 @@ static bool build_elsewhere(struct options *options, const struct program *progr
 }
 
 int verb_build(struct options *options) {
+  options->emission.bench = true; /* a program that was built lasts, and may be asked */
   struct program *program;
   struct emitted emitted;
   struct jit_object object = {0};

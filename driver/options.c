@@ -37,6 +37,7 @@ static const struct option {
     {'J', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
     {'H', false, "html", "FILE", "a page with plots, complete in itself"},
     {'w', false, "slow", "NAME=PERCENT", "slow this one down by so much, to see whether it is noticed"},
+    {'b', false, "bench", NULL, "carry the verb bench and --trace: time by kernel"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print how long each pass took"},
     {'a', false, "dump-after", "PASS", "print the graphs after this pass (after fuse, plan and the like: the loops)"},
@@ -138,6 +139,7 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'J': options->json = value; break;
     case 'H': options->page = value; break;
     case 'W': case 'N': case 'B': case 'R': case 'w': break; /* compare reads what is given */
+    case 'b': options->emission.bench = true; break;
     case 'v': options->verbose = true; break;
     case 'T': options->passes.time = true; break;
     case 'a': options->passes.dump_after = value; break;

@@ -8,6 +8,9 @@ int verb_run(struct options *options) {
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
   if (!getenv("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "0", 0);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
+  for (int i = 0; i < options->rest_count; i++)
+    if ((!i && !strcmp(options->rest[i], "bench")) || !strncmp(options->rest[i], "--trace", strlen("--trace")))
+      options->emission.bench = true;
   struct spec_code code;
   if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);

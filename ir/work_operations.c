@@ -12,7 +12,8 @@ enum { MOST_REGISTERS = 12, MOST_TASKS = 4096 };
 struct tally {
   double operations;
   double computed[MOST_REGISTERS]; /* operations whose results went into the array */
-  double stored[MOST_REGISTERS], possible[MOST_REGISTERS]; /* elements of it that went to memory; that would, without guards */
+  double stored[MOST_REGISTERS],
+      possible[MOST_REGISTERS]; /* elements of it that went to memory; that would, without guards */
 };
 enum { TALLY_NUMBERS = sizeof(struct tally) / sizeof(double) };
 
@@ -134,7 +135,8 @@ static bool controls(struct arena *arena, const struct block *block, struct vari
   bool depends = false;
   for (int i = 0; i < block->statements.count && !depends; i++) {
     const struct statement *statement = block->statements.items[i];
-    if (statement->kind == STATEMENT_LET && statement->variable->type == TYPE_INDEX && uses_any(statement->expression, set))
+    if (statement->kind == STATEMENT_LET && statement->variable->type == TYPE_INDEX &&
+        uses_any(statement->expression, set))
       array_push(arena, &set->items, statement->variable);
     if (statement->kind == STATEMENT_LOOP) depends = uses_any(statement->extent, set);
     if (statement->kind == STATEMENT_IF) depends = uses_any(statement->expression, set);
@@ -167,8 +169,8 @@ static struct tally iteration(struct frame *frame, const struct statement *loop,
 
 /* Iterations first to last, whose ends are known. What a loop does changes one way along it (guards and shorter last pieces), so
    that between equal ends nothing changes. */
-static void add_range(struct frame *frame, const struct statement *loop, bool done, int64_t first, const struct tally *begin,
-                      int64_t last, const struct tally *end, struct tally *sum) {
+static void add_range(struct frame *frame, const struct statement *loop, bool done, int64_t first,
+                      const struct tally *begin, int64_t last, const struct tally *end, struct tally *sum) {
   if (!memcmp(begin, end, sizeof *begin) || last - first < 2) {
     int64_t iterations = last - first + 1;
     add(sum, begin, (double)(iterations / 2));
@@ -182,7 +184,8 @@ static void add_range(struct frame *frame, const struct statement *loop, bool do
   add(sum, &tally, -1); /* the middle was counted twice */
 }
 
-static void walk_loop(struct frame *frame, const struct statement *loop, double done, double possible, struct tally *tally) {
+static void walk_loop(struct frame *frame, const struct statement *loop, double done, double possible,
+                      struct tally *tally) {
   double extent = evaluate(frame, loop->extent);
   int64_t step = loop->step > 0 ? loop->step : 1, iterations = isnan(extent) ? 1 : ((int64_t)extent + step - 1) / step;
   if (iterations <= 0) return;
@@ -210,7 +213,8 @@ static void walk_loop(struct frame *frame, const struct statement *loop, double 
   add(tally, &sum, possible);
 }
 
-static void walk_store(struct frame *frame, const struct statement *store, double done, double possible, struct tally *tally) {
+static void walk_store(struct frame *frame, const struct statement *store, double done, double possible,
+                       struct tally *tally) {
   int number = register_of(frame, store->array);
   unsigned registers = registers_in(frame, store->expression);
   *(number >= 0 ? &tally->computed[number] : &tally->operations) += done * expression_operations(store->expression);
@@ -240,7 +244,8 @@ static void walk(struct frame *frame, const struct block *block, double done, do
         walk_loop(frame, statement, done, possible, tally);
         break;
       case STATEMENT_LET:
-        bind(frame, statement->variable, evaluate(frame, statement->expression), registers_in(frame, statement->expression));
+        bind(frame, statement->variable, evaluate(frame, statement->expression),
+             registers_in(frame, statement->expression));
         tally->operations += done * expression_operations(statement->expression);
         break;
       case STATEMENT_ARRAY:

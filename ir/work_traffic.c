@@ -218,7 +218,6 @@ static bool covers(const struct box *x, const struct box *y) {
   return x->size == (double)(x->high - x->low + 1) && x->low <= y->low && x->high >= y->high;
 }
 
-
 static double count_elements(const struct box *boxes, int count, int64_t limit) {
   double sum = 0;
   int64_t low = INT64_MAX, high = INT64_MIN;
@@ -383,8 +382,8 @@ static void walk(struct tracing *tracing, const struct block *block) {
   tracing->names.count = outside;
 }
 
-void function_traffic(struct arena *arena, const struct function *function, const double *numbers, const int64_t *counts,
-                      double moved[TYPE_INDEX + 1]) {
+void function_traffic(struct arena *arena, const struct function *function, const double *numbers,
+                      const int64_t *counts, double moved[TYPE_INDEX + 1]) {
   int count = function->parameters.count;
   struct tracing tracing = {.arena = arena, .touched = arena_new_array(arena, struct touched, count)};
   for (int i = 0; i < count; i++) {

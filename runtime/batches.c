@@ -48,6 +48,8 @@ static struct lam_row lam_feed_row(struct lam_feed *feed, int64_t step, int64_t 
 static void *lam_feed_fill(void *context) {
   struct lam_feed *feed = context;
   int64_t batch = feed->dataset->batch, step = feed->run.step + 1 + feed->number / feed->accumulate;
+  lam_span_thread(feed->large ? "data" : "main");
+  lam_span_begin("prepare a batch", feed->number);
   for (int64_t i = 0; i < batch; i++) {
     struct lam_row row = {0};
 #if LAM_WITH_WINDOWS
@@ -59,6 +61,7 @@ static void *lam_feed_fill(void *context) {
     lam_batch_fill(feed->batch, feed->dataset, i, &row);
   }
   feed->number++;
+  lam_span_end();
   return NULL;
 }
 
@@ -87,7 +90,9 @@ struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct 
 }
 
 void lam_feed_next(struct lam_feed *feed) {
+  lam_span_begin("wait for a batch", -1);
   if (feed->threaded) pthread_join(feed->thread, NULL);
+  lam_span_end();
   lam_batch_deliver(feed->batch, feed->dataset);
   lam_feed_ahead(feed);
 }

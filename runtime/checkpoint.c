@@ -29,6 +29,7 @@ bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run,
   struct lam_pairs metadata = {0};
   struct lam_tensor *tensors = lam_allocate(program->tensor_count, sizeof *tensors);
   int count = 0;
+  lam_span_begin("checkpoint", run->step);
   lam_pairs_add(&metadata, "format", "lamella", 7);
   lam_pairs_add(&metadata, "model", program->model, strlen(program->model));
   lam_add_number(&metadata, "step", run->step);
@@ -47,6 +48,7 @@ bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run,
   bool good = lam_weights_write(path, tensors, count, &metadata);
   lam_pairs_free(&metadata);
   free(tensors);
+  lam_span_end();
   return good;
 }
 

@@ -17,6 +17,7 @@ double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
   int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
   double sums[2] = {0, 0};
   void **batch = lam_batch_create(dataset);
+  lam_span_begin("evaluation", -1);
   for (int64_t first = 0; first < examples; first += rows) {
     int64_t extra = first + rows > examples ? first + rows - examples : 0;
     struct lam_row row;
@@ -29,6 +30,7 @@ double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
     for (int64_t i = 0; i < rows; i++) lam_batch_fill(batch, dataset, i, &row);
     lam_evaluate_batch(dataset, batch, -(double)extra / (double)rows, sums);
   }
+  lam_span_end();
   lam_batch_free(batch, dataset);
   return examples ? sums[0] / sums[1] : NAN;
 }

@@ -274,7 +274,9 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   for (int64_t i = generation->start >= 0; i < session.count; i++) lam_session_write(&session, session.tokens[i]);
   for (; made < wanted; made++) {
     fflush(stdout);
+    lam_span_begin("token", made);
     id = lam_session_choose(&session, options, made, memory);
+    lam_span_end();
     if (id < 0 || id == generation->stop) break;
     lam_session_add(&session, (int32_t)id);
     lam_session_write(&session, (int32_t)id);

@@ -70,7 +70,14 @@ int lam_main(struct lam_program *program, int argc, char **argv) {
     int64_t threads = lam_option_integer(&options, "threads", 0);
     if (threads) omp_set_num_threads((int)threads);
 #endif
+#if LAM_WITH_BENCH
+    const char *trace = lam_option_text(&options, "trace", NULL);
+    if (trace && !lam_trace_open(program, trace)) return 1;
+#endif
     code = options.verb->run(program, &options);
+#if LAM_WITH_BENCH
+    if (trace && !lam_trace_close(program, code == 0 || code == 130) && code == 0) code = 1;
+#endif
   }
   free(options.given);
   if (fflush(stdout) != 0 && code == 0) code = lam_error("cannot write the output") + 1;

@@ -43,6 +43,17 @@ char *lam_join(const char *first, const char *second) {
   return strcat(strcpy(text, first), second);
 }
 
+bool lam_is_writable(const char *path) {
+  char *beside = lam_join(path, ".tmp");
+  FILE *file = fopen(beside, "wb");
+  if (!file)
+    lam_error("cannot write %s: %s", path, strerror(errno));
+  else
+    remove(beside);
+  free(beside);
+  return file && fclose(file) == 0;
+}
+
 char *lam_read_file(const char *path, const char *advice, size_t *length) {
   FILE *file = fopen(path, "rb");
   char *text = NULL;
@@ -147,5 +158,7 @@ void lam_run_routine(struct lam_program *program, enum lam_routine_name name, in
     if (!strcmp(port->name, "step")) *(lam_real *)port->data = (lam_real)step;
     if (!strcmp(port->name, "steps")) *(lam_real *)port->data = (lam_real)steps;
   }
+  lam_span_begin(lam_routine_names[name], -1);
   routine->run(program->self, seed, sizes);
+  lam_span_end();
 }

@@ -8,6 +8,9 @@
 
 const struct lam_option lam_common_options[] = {
     {"threads", "N", "threads to compute with (default: all processors)", 1, 4096},
+#if LAM_WITH_BENCH
+    {"trace", "FILE", "events for Perfetto or chrome://tracing: the first 50000 kernels, all else to 100000", 0, 0},
+#endif
     {"help", NULL, "this text", 0, 0},
     {0}};
 

@@ -38,6 +38,8 @@ char *lam_read_file(const char *path, const char *advice, size_t *length);
    NULL. */
 const char *lam_closest(const char *word, const void *names, size_t stride);
 double lam_seconds(void); /* on a clock that only goes forward */
+/* Whether a file of that name can be made, or else an error: better now than after a day of training. */
+bool lam_is_writable(const char *path);
 
 size_t lam_type_size(enum lam_type type);
 double lam_get(const void *data, enum lam_type type, int64_t i);
@@ -53,6 +55,44 @@ double lam_output(const struct lam_routine *routine, const char *name); /* a sca
 /* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
                      uint32_t seed, const int64_t *sizes);
+
+/* --- watch.c: where the time goes ---------------------------------------------------------------------------------- */
+
+#if LAM_WITH_BENCH
+/* Around every kernel. */
+double lam_kernel_begin(void);
+void lam_kernel_end(int kernel, double begin);
+/* From now on the kernels' times and calls are added to these, by kernel. */
+void lam_watch_kernels(const struct lam_bench *bench, double *seconds, int64_t *calls);
+/* What a thread does between two points, for the trace; spans nest. `number`: of a step, or -1. A line that begins with
+   lam_span_ is left out of programs that cannot trace. */
+void lam_span_begin(const char *name, int64_t number);
+void lam_span_end(void);
+void lam_span_thread(const char *name); /* what this thread is called */
+extern const char *const lam_routine_names[LAM_ROUTINES];
+/* Chrome's trace events, as Perfetto opens them; written when the trace is closed, unless it is not to be kept. */
+bool lam_trace_open(const struct lam_program *program, const char *path);
+bool lam_trace_close(const struct lam_program *program, bool keep);
+void lam_json_text(void *file, const char *text); /* in quotes, to a FILE */
+#endif
+
+/* --- bench_report.c: times beside what the machine can do ----------------------------------------------------------- */
+
+#if LAM_WITH_BENCH
+struct lam_times {
+  const struct lam_program *program;
+  const char *graph; /* the workload's name */
+  int64_t steps;
+  double *step_seconds; /* by step */
+  double *seconds; /* by step, then by kernel */
+  int64_t *calls; /* by kernel, of a step */
+  double *operations, *bytes; /* by kernel, of a step */
+  double units; /* tokens or examples in a step */
+  const char *unit;
+};
+/* Measures the peaks and prints the table (all: kernels that take little time too); `json`: a file for machines, or NULL. */
+bool lam_report(const struct lam_times *times, bool all, const char *json);
+#endif
 
 /* --- options.c: the command line ---------------------------------------------------------------------------------- */
 

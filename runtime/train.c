@@ -34,18 +34,6 @@ struct lam_training {
   int64_t accumulate, rows; /* batches and rows in a step */
 };
 
-/* Better now than after a day of training. */
-static bool lam_is_writable(const char *path) {
-  char *beside = lam_join(path, ".tmp");
-  FILE *file = fopen(beside, "wb");
-  if (!file)
-    lam_error("cannot write %s: %s", path, strerror(errno));
-  else
-    remove(beside);
-  free(beside);
-  return file && fclose(file) == 0;
-}
-
 static bool lam_same_file(const char *x, const char *y) {
   struct stat a, b;
   return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -173,7 +161,9 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     }
     progress->start += lam_seconds() - paused;
     if (last) break;
+    lam_span_begin("training step", run->step + 1);
     double loss = lam_training_step(training);
+    lam_span_end();
     lam_progress_step(progress, run->step, loss, lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
     if (isfinite(loss)) continue;
     lam_progress_end(progress);

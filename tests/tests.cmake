@@ -18,3 +18,5 @@ add_test(NAME all COMMAND ${CMAKE_SOURCE_DIR}/tests/run --build ${CMAKE_BINARY_D
 add_executable(compare_tensors tests/tools/compare_tensors.c)
 set_target_properties(compare_tensors PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
 target_link_libraries(compare_tensors runtime)
+add_executable(check_json tests/tools/check_json.c)
+set_target_properties(check_json PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)

@@ -175,8 +175,8 @@ static void check_contraction(const struct target *target, int64_t m, int64_t k,
 }
 
 int main(void) {
-  static const int64_t shapes[][3] = {{64, 64, 64}, {96, 128, 65}, {13, 37, 27}, {100, 8, 3},  {24, 1000, 40},
-                                      {50, 33, 640}, {1, 64, 96},  {4, 33, 17},  {768, 128, 384}};
+  static const int64_t shapes[][3] = {{64, 64, 64},  {96, 128, 65}, {13, 37, 27}, {100, 8, 3},    {24, 1000, 40},
+                                      {50, 33, 640}, {1, 64, 96},   {4, 33, 17},  {768, 128, 384}};
   for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) check_example(&examples[i]);
   for (int i = 0; target_at(i); i++)
     for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)

@@ -1,0 +1,307 @@
+/* What the verb bench and --trace need of a program: calls of kernels that are timed, the work that each kernel does, and functions
+   that show what the machine can do. */
+#include <ctype.h>
+#include <string.h>
+
+#include "codegen/c_print.h"
+#include "codegen/emit.h"
+#include "ir/work.h"
+
+/* --- Kernels ------------------------------------------------------------------------------------------------------------ */
+
+static bool is_launched(const struct module *module, const struct function *function) {
+  for (int i = 0; i < module->routines.count; i++)
+    for (int j = 0; j < module->routines.items[i]->launches.count; j++)
+      if (module->routines.items[i]->launches.items[j]->function == function) return true;
+  return false;
+}
+
+struct kernel_list {
+  ARRAY(const struct function *) items; /* by number */
+};
+
+static struct kernel_list list_kernels(const struct emitter *emitter) {
+  struct kernel_list list = {0};
+  for (int i = 0; i < emitter->module->functions.count; i++)
+    if (is_launched(emitter->module, emitter->module->functions.items[i]))
+      array_push(emitter->arena, &list.items, emitter->module->functions.items[i]);
+  return list;
+}
+
+static int kernel_number(const struct kernel_list *list, const struct function *function) {
+  for (int i = 0; i < list->items.count; i++)
+    if (list->items.items[i] == function) return i;
+  bug("the kernel %s has no number", function->name);
+}
+
+void emit_timed_calls(struct emitter *emitter, struct text *text) {
+  struct kernel_list list = list_kernels(emitter);
+  const char *names = "";
+  text_comment(text,
+               "Stands before each call of a kernel: the verb bench and --trace time it, and else it costs two tests.");
+  text_line(text, "static double lam_kernel_begin(void);");
+  text_line(text, "static void lam_kernel_end(int kernel, double begin);");
+  text_raw(text, "#define LAM_TIMED(kernel)                                            \\\n"
+                 "  for (double begin = lam_kernel_begin(), calls = 1; calls > 0;      \\\n"
+                 "       lam_kernel_end(KERNEL_##kernel, begin), calls = 0)\n");
+  for (int i = 0; i < list.items.count; i++)
+    names = arena_format(emitter->arena, "%s%sKERNEL_%s", names, i ? ", " : "", list.items.items[i]->name);
+  text_line(text, "enum { %s };", names);
+  text_blank(text);
+}
+
+/* --- Peaks -------------------------------------------------------------------------------------------------------------- */
+
+/* Reals that a task reads: 256 KB of floats, which lie in a core's own cache. */
+enum { READ_CHUNK = 65536, READ_VECTORS = 8 };
+
+static int peak_vectors(const struct target *target) {
+  int vectors = target->tile_rows * target->tile_vectors;
+  return vectors > READ_VECTORS ? vectors : READ_VECTORS;
+}
+
+/* Loops over vectors and their lanes; gives the body, and element v * lanes + lane. */
+static struct block *vector_loops(struct arena *arena, struct block *block, int vectors, int lanes,
+                                  const struct expression **element) {
+  struct statement *outer = block_loop(arena, block, LOOP_UNROLLED, "v", expression_index(arena, vectors));
+  struct statement *inner = block_loop(arena, &outer->body, LOOP_VECTOR, "lane", expression_index(arena, lanes));
+  *element = index_add(arena, index_multiply(arena, expression_variable(arena, outer->variable), lanes),
+                       expression_variable(arena, inner->variable));
+  return &inner->body;
+}
+
+/* out[task, lane] = the sum of `sum`'s vectors, where a task has `room` */
+static void store_sum(struct arena *arena, struct block *block, int vectors, int lanes, struct array *sum,
+                      struct array *out, int room, const struct variable *task) {
+  struct statement *loop = block_loop(arena, block, LOOP_VECTOR, "lane", expression_index(arena, lanes));
+  const struct expression *lane = expression_variable(arena, loop->variable),
+                          *total = expression_load(arena, sum, lane);
+  for (int v = 1; v < vectors; v++)
+    total = expression_apply(
+        arena, OP_add, total,
+        expression_load(arena, sum, index_add(arena, lane, expression_index(arena, (int64_t)v * lanes))), NULL);
+  block_store(arena, &loop->body, out,
+              index_add(arena, index_multiply(arena, expression_variable(arena, task), room), lane), total);
+}
+
+/* Multiply-adds on as many registers as a contraction's tile has, each waiting for its own last one only. */
+static struct function *multiply_peak(struct arena *arena, const struct target *target) {
+  int vectors = peak_vectors(target), lanes = target->lanes;
+  struct function *function = function_new(arena, "lam_peak_multiply");
+  function->comment = "as many multiply-adds as the processor can do";
+  struct array *out = function_add_pointer(arena, function, "out", TYPE_REAL, 0, true, NULL);
+  struct variable *tasks = function_add_number(arena, function, "tasks", TYPE_INDEX);
+  struct variable *rounds = function_add_number(arena, function, "rounds", TYPE_INDEX);
+  struct statement *task = block_loop(arena, &function->body, LOOP_PARALLEL, "task", expression_variable(arena, tasks));
+  struct array *sum = block_array(arena, &task->body, "sum", TYPE_REAL, MEMORY_REGISTER, (int64_t)vectors * lanes);
+  const struct expression *element, *half = expression_number(arena, TYPE_REAL, 0.5);
+  const struct expression *first = index_multiply(arena, expression_variable(arena, task->variable), vectors * lanes);
+  struct block *body = vector_loops(arena, &task->body, vectors, lanes, &element);
+  /* From memory: what the compiler knew, or knew to be equal, it would not compute. */
+  block_store(arena, body, sum, element, expression_load(arena, out, index_add(arena, first, element)));
+  struct statement *round = block_loop(arena, &task->body, LOOP_SERIAL, "round", expression_variable(arena, rounds));
+  body = vector_loops(arena, &round->body, vectors, lanes, &element);
+  block_store(arena, body, sum, element, expression_fma(arena, expression_load(arena, sum, element), half, half));
+  store_sum(arena, &task->body, vectors, lanes, sum, out, vectors * lanes, task->variable);
+  return function;
+}
+
+/* Sums of chunks: each element is read once in a round. */
+static struct function *read_peak(struct arena *arena, const struct target *target) {
+  int lanes = target->lanes, width = READ_VECTORS * lanes;
+  struct function *function = function_new(arena, "lam_peak_read");
+  function->comment = "reads as fast as the memory gives";
+  struct array *x = function_add_pointer(arena, function, "x", TYPE_REAL, 0, false, NULL);
+  struct array *sums = function_add_pointer(arena, function, "sums", TYPE_REAL, 0, true, NULL);
+  struct variable *chunks = function_add_number(arena, function, "chunks", TYPE_INDEX);
+  struct variable *rounds = function_add_number(arena, function, "rounds", TYPE_INDEX);
+  struct statement *chunk =
+      block_loop(arena, &function->body, LOOP_PARALLEL, "chunk", expression_variable(arena, chunks));
+  struct array *sum = block_array(arena, &chunk->body, "sum", TYPE_REAL, MEMORY_REGISTER, width);
+  const struct expression *element;
+  struct block *body = vector_loops(arena, &chunk->body, READ_VECTORS, lanes, &element);
+  block_store(arena, body, sum, element, expression_number(arena, TYPE_REAL, 0));
+  struct statement *round = block_loop(arena, &chunk->body, LOOP_SERIAL, "round", expression_variable(arena, rounds));
+  struct statement *i = block_loop(arena, &round->body, LOOP_SERIAL, "i", expression_index(arena, READ_CHUNK));
+  i->step = width;
+  body = vector_loops(arena, &i->body, READ_VECTORS, lanes, &element);
+  const struct expression *at = index_multiply(arena, expression_variable(arena, chunk->variable), READ_CHUNK);
+  at = index_add(arena, index_add(arena, at, expression_variable(arena, i->variable)), element);
+  block_store(
+      arena, body, sum, element,
+      expression_apply(arena, OP_add, expression_load(arena, sum, element), expression_load(arena, x, at), NULL));
+  store_sum(arena, &chunk->body, READ_VECTORS, lanes, sum, sums, lanes, chunk->variable);
+  return function;
+}
+
+void emit_peaks(struct emitter *emitter, struct c_printer *printer) {
+  struct function *functions[] = {multiply_peak(emitter->arena, emitter->target),
+                                  read_peak(emitter->arena, emitter->target)};
+  for (int i = 0; i < 2; i++) {
+    const char *wrong = function_verify(emitter->arena, functions[i]);
+    if (wrong) bug("%s: %s", functions[i]->name, wrong);
+    function_tidy_names(emitter->arena, functions[i]);
+    c_print_function(printer, functions[i], "static ");
+    text_blank(printer->text);
+  }
+}
+
+/* --- Tables ------------------------------------------------------------------------------------------------------------- */
+
+/* "h.3.attn.c_proj" is "h[i].attn.c_proj". */
+static const char *any_copy(struct arena *arena, const char *path) {
+  char *text = arena_alloc(arena, 2 * strlen(path) + 1), *to = text;
+  for (const char *at = path; *at;) {
+    size_t digits = *at == '.' ? strspn(at + 1, "0123456789") : 0;
+    if (digits && (!at[1 + digits] || at[1 + digits] == '.')) {
+      memcpy(to, "[i]", 3);
+      to += 3;
+      at += 1 + digits;
+    } else {
+      *to++ = *at++;
+    }
+  }
+  return text;
+}
+
+/* The parts of the model that launch the kernel, the first of them by name. */
+static const char *places_of(const struct emitter *emitter, const struct function *function) {
+  enum { SHOWN = 3 };
+  struct arena *arena = emitter->arena;
+  ARRAY(const char *) places = {0};
+  for (int i = 0; i < emitter->module->routines.count; i++)
+    for (int j = 0; j < emitter->module->routines.items[i]->launches.count; j++) {
+      const struct launch *launch = emitter->module->routines.items[i]->launches.items[j];
+      if (launch->function != function) continue;
+      const char *path = launch->origin.path && launch->origin.path[0] ? launch->origin.path : launch->origin.function;
+      const char *place = any_copy(arena, path ? path : "");
+      bool known = !place[0];
+      for (int k = 0; k < places.count; k++) known = known || !strcmp(places.items[k], place);
+      if (!known) array_push(arena, &places, place);
+    }
+  const char *text = "";
+  for (int i = 0; i < places.count && i < SHOWN; i++)
+    text = arena_format(arena, "%s%s%s", text, i ? ", " : "", places.items[i]);
+  return places.count > SHOWN ? arena_format(arena, "%s and %d more", text, places.count - SHOWN) : text;
+}
+
+static bool same_launch(const struct launch *x, const struct launch *y) {
+  if (x->function != y->function) return false;
+  for (int i = 0; i < x->arguments.count; i++) {
+    const struct launch_argument *a = &x->arguments.items[i], *b = &y->arguments.items[i];
+    if (!a->buffer != !b->buffer || a->number_kind != b->number_kind || a->number != b->number) return false;
+    if (a->buffer && a->buffer->count - a->offset != b->buffer->count - b->offset) return false;
+  }
+  return true;
+}
+
+static int64_t bytes_of(const struct target *target, enum type type) {
+  switch (type) {
+    case TYPE_REAL:
+      return target->double_precision ? 8 : 4;
+    case TYPE_INTEGER:
+      return 4;
+    case TYPE_BOOLEAN:
+      return 1;
+    case TYPE_INDEX:
+      return 8;
+  }
+  return 0;
+}
+
+/* What each kernel does in one run of the routine. Copies of a layer do the same, so that each kind of launch is looked at once. */
+static void emit_work(struct emitter *emitter, struct text *text, const struct kernel_list *kernels,
+                      const struct routine *routine, const char *name, const int64_t *sizes) {
+  struct arena *scratch = arena_new();
+  struct known_launch {
+    const struct launch *launch;
+    double operations, bytes;
+  };
+  ARRAY(struct known_launch) known = {0};
+  double *operations = arena_new_array(scratch, double, kernels->items.count);
+  double *bytes = arena_new_array(scratch, double, kernels->items.count);
+  bool *runs = arena_new_array(scratch, bool, kernels->items.count);
+  for (int i = 0; i < routine->launches.count; i++) {
+    const struct launch *launch = routine->launches.items[i];
+    int number = kernel_number(kernels, launch->function), at = 0;
+    while (at < known.count && !same_launch(known.items[at].launch, launch)) at++;
+    if (at == known.count) {
+      struct work work = launch_work(scratch, launch, sizes);
+      struct known_launch fresh = {launch, work.operations, 0};
+      for (int type = 0; type <= TYPE_INDEX; type++)
+        fresh.bytes += work.moved[type] * (double)bytes_of(emitter->target, (enum type)type);
+      array_push(scratch, &known, fresh);
+    }
+    runs[number] = true;
+    operations[number] += known.items[at].operations;
+    bytes[number] += known.items[at].bytes;
+  }
+  const char *list = "";
+  for (int i = 0; i < kernels->items.count; i++)
+    if (runs[i])
+      list =
+          arena_format(emitter->arena, "%s%s{%d, %.0f, %.0f}", list, list[0] ? ", " : "", i, operations[i], bytes[i]);
+  text_line(text, "static const struct lam_work %s_work[] = {%s};", name, list);
+  arena_free(scratch);
+}
+
+/* What a run of a routine is for the verb bench: generation's step for one token at the end of all that it can hold, and for as many
+   as go in at once. */
+static const struct workload {
+  const char *name, *routine;
+  bool window; /* a whole one */
+} workloads[] = {{"train", "train", false},          {"step", "step", false},       {"prompt", "step", true},
+                 {"evaluate", "evaluate", false},    {"predict", "predict", false}, {"prepare", "prepare", false},
+                 {"accumulate", "accumulate", false}};
+
+static int64_t window_of(const struct routine *routine) {
+  for (int i = 0; i < routine->inputs.count; i++) {
+    const struct buffer *buffer = routine->inputs.items[i];
+    if (buffer->axis_count == 2 && buffer->label && !strcmp(buffer->label, "position")) return buffer->axes[1]->extent;
+  }
+  return 1;
+}
+
+void emit_bench(struct emitter *emitter, struct text *text) {
+  struct arena *arena = emitter->arena;
+  struct kernel_list kernels = list_kernels(emitter);
+  const char *rows = "";
+  text_comment(
+      text,
+      "Kernels by number, with the parts of the model that they compute; and what all their calls in one run of a "
+      "routine do: kernel, operations, bytes.");
+  text_open(text, "static const struct lam_kernel kernels[] =");
+  for (int i = 0; i < kernels.items.count; i++)
+    text_line(text, "{\"%s\", \"%s\"},", kernels.items.items[i]->name, places_of(emitter, kernels.items.items[i]));
+  text->indentation--;
+  text_line(text, "};");
+  for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
+    const struct workload *workload = &workloads[i];
+    for (int j = 0; j < emitter->module->routines.count; j++) {
+      const struct routine *routine = emitter->module->routines.items[j];
+      if (strcmp(routine->name, workload->routine) != 0) continue;
+      int64_t sizes[2] = {0, 0};
+      if (!strcmp(routine->name, "step")) {
+        sizes[0] = workload->window ? window_of(routine) : 1;
+        sizes[1] = emitter->program->generation ? emitter->program->generation->capacity : sizes[0];
+      }
+      char *constant = arena_strdup(arena, routine->name);
+      for (char *c = constant; *c; c++) *c = (char)toupper((unsigned char)*c);
+      emit_work(emitter, text, &kernels, routine, workload->name, sizes);
+      rows = arena_format(
+          arena, "%s{\"%s\", LAM_%s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)}\n", rows,
+          workload->name, constant, (long long)sizes[0], (long long)sizes[1], workload->name, workload->name);
+    }
+  }
+  text_open(text, "static const struct lam_workload workloads[] =");
+  for (const char *at = rows; *at; at += strcspn(at, "\n") + 1) text_line(text, "%.*s,", (int)strcspn(at, "\n"), at);
+  text->indentation--;
+  text_line(text, "};");
+  text_open(text, "static const struct lam_bench bench =");
+  text_line(text, "kernels, %d, workloads, sizeof workloads / sizeof *workloads,", kernels.items.count);
+  int reals = peak_vectors(emitter->target) * emitter->target->lanes;
+  text_line(text, "{%d, %d, %d, lam_peak_multiply, lam_peak_read},", reals, 2 * reals, READ_CHUNK);
+  text->indentation--;
+  text_line(text, "};");
+  text_blank(text);
+}
