@@ -32,6 +32,7 @@ struct lam_csv_column {
   bool names_known; /* by the weights: another is an error */
 };
 struct lam_csv_contents {
+  char *text; /* of the whole file */
   struct lam_csv_column *columns;
   int64_t *lines; /* of each row */
 };
@@ -242,12 +243,13 @@ static bool lam_csv_open(struct lam_dataset *dataset) {
   size_t length;
   char *text = lam_read_file(dataset->path, "; --data FILE names another", &length);
   if (!text) return false;
-  if (memchr(text, 0, length)) return lam_error("%s holds a zero byte: it is not a CSV file", dataset->path);
   struct lam_csv csv = {dataset->path, text, text + length, 1, false};
   if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) csv.at += 3;
   struct lam_csv_contents *contents = lam_allocate(1, sizeof *contents);
+  contents->text = text;
   contents->columns = lam_allocate(data->column_count, sizeof *contents->columns);
   dataset->contents = contents;
+  if (memchr(text, 0, length)) return lam_error("%s holds a zero byte: it is not a CSV file", dataset->path);
   if (!lam_csv_rows(dataset, &csv, contents)) return false;
   if (!dataset->units) return lam_error("%s has column names and no rows", dataset->path);
   bool has_text = false;
@@ -257,6 +259,18 @@ static bool lam_csv_open(struct lam_dataset *dataset) {
       lam_csv_remember(dataset, &contents->columns[c], data->columns[c].field);
   }
   return !has_text || lam_csv_tokenize(dataset, contents);
+}
+
+static void lam_csv_close(struct lam_dataset *dataset) {
+  struct lam_csv_contents *contents = dataset->contents;
+  for (int c = 0; c < dataset->data->column_count; c++) {
+    free(contents->columns[c].values);
+    free(contents->columns[c].cells);
+    free(contents->columns[c].names.items);
+  }
+  free(contents->columns);
+  free(contents->lines);
+  free(contents->text);
 }
 
 /* A text's ids, cut or padded with 0; returns how many are not padding. */
@@ -288,4 +302,4 @@ static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct 
   }
 }
 
-const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_fill};
+const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill};

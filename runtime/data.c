@@ -42,6 +42,18 @@ static bool lam_dataset_mask(struct lam_dataset *dataset) {
 }
 #endif
 
+void lam_dataset_close(struct lam_dataset *dataset) {
+  if (!dataset) return;
+  if (dataset->contents && dataset->data->reader->close) dataset->data->reader->close(dataset);
+#if LAM_WITH_CHARACTERS
+  free(dataset->vocabulary.codes);
+#endif
+  free(dataset->contents);
+  free(dataset->needed);
+  free(dataset->ranges);
+  free(dataset);
+}
+
 struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path,
                                      uint32_t seed, struct lam_pairs *facts) {
   const struct lam_data *data = program->data;
@@ -61,7 +73,9 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
 #endif
   /* A whole number of units that the share reaches within rounding counts as reached. */
   dataset->training = data->split >= 1 ? dataset->units : (int64_t)((double)dataset->units * data->split + 1e-9);
-  return good ? dataset : NULL;
+  if (good) return dataset;
+  lam_dataset_close(dataset);
+  return NULL;
 }
 
 struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine) {

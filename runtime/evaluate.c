@@ -44,11 +44,14 @@ static int lam_eval_main(struct lam_program *program, const struct lam_options *
   bool whole = program->data->split >= 1 || lam_option_text(options, "all", NULL);
   enum lam_part part = whole ? LAM_EVERYTHING : LAM_VALIDATION;
   int64_t examples = lam_dataset_examples(dataset, part);
-  if (!examples)
-    return lam_error("the %s of %s has no whole example", whole ? "data" : "validation part", dataset->path) + 1;
-  printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", lam_evaluate(dataset, part),
-         (long long)examples);
-  return 0;
+  if (examples)
+    printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", lam_evaluate(dataset, part),
+           (long long)examples);
+  else
+    lam_error("the %s of %s has no whole example", whole ? "data" : "validation part", dataset->path);
+  lam_dataset_close(dataset);
+  lam_pairs_free(&run.facts);
+  return examples ? 0 : 1;
 }
 
 static const struct lam_option lam_eval_options[] = {

@@ -285,6 +285,9 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   double seconds = lam_seconds() - start;
   free(memory);
   free(session.tokens);
+#if LAM_WITH_CHARACTERS
+  free(session.vocabulary.codes);
+#endif
   if (id < 0) return lam_error("the model gave something that is not a number: are these its weights?") + 1;
   if (!lam_option_text(options, "quiet", NULL))
     lam_note("%lld tokens after %lld of prompt, %.1f tokens/s", (long long)made, (long long)prompt,

@@ -55,21 +55,21 @@ bool lam_is_writable(const char *path) {
 }
 
 char *lam_read_file(const char *path, const char *advice, size_t *length) {
-  FILE *file = fopen(path, "rb");
-  char *text = NULL;
   int64_t count = 0, capacity = 0;
+  char *text = lam_grow(NULL, 0, &capacity, 1);
+  FILE *file = fopen(path, "rb");
   while (file && !feof(file) && !ferror(file)) {
-    text = lam_grow(text, count, &capacity, 1);
     count += (int64_t)fread(text + count, 1, (size_t)(capacity - count), file);
+    text = lam_grow(text, count, &capacity, 1); /* what nothing was read into is zero */
   }
-  bool good = file && !ferror(file);
-  if (!good) lam_error("cannot open %s: %s%s", path, strerror(errno), advice);
+  *length = (size_t)count;
+  if (!file || ferror(file)) {
+    lam_error("cannot open %s: %s%s", path, strerror(errno), advice);
+    free(text);
+    text = NULL;
+  }
   if (file) fclose(file);
-  text = lam_grow(text, count, &capacity, 1);
-  text[*length = (size_t)count] = 0;
-  if (good) return text;
-  free(text);
-  return NULL;
+  return text;
 }
 
 /* Whether so many letters changed, added or left out make one of the other. */

@@ -159,6 +159,16 @@ static void lam_print_output(const struct lam_port *port, int64_t place, const s
 #endif
 }
 
+static void lam_print_outputs(const struct lam_routine *routine, int64_t first, int64_t count,
+                              const struct lam_pairs *facts) {
+  for (int64_t row = 0; row < count; row++) {
+    printf("%lld", (long long)(first + row));
+    for (int i = 0; i < routine->output_count; i++)
+      if (lam_has_batch(&routine->outputs[i])) lam_print_output(&routine->outputs[i], row, facts);
+    putchar('\n');
+  }
+}
+
 /* Memory for all rows of all outputs, and what to write. */
 static struct lam_tensor *lam_collect_start(const struct lam_routine *routine, int64_t rows) {
   struct lam_tensor *tensors = lam_allocate(routine->output_count, sizeof *tensors);
@@ -192,6 +202,15 @@ static bool lam_given_read(struct lam_given *given, const struct lam_options *op
   return (!file || lam_given_file(given, file)) && lam_given_check(given);
 }
 
+/* Fills the inputs from row `first` on: `count` rows, and copies of one of them. */
+static void lam_predict_rows(const struct lam_dataset *dataset, void **batch, int64_t first, int64_t count) {
+  for (int64_t i = 0; i < dataset->batch; i++) {
+    struct lam_row row = lam_dataset_row(dataset, LAM_EVERYTHING, i < count ? first + i : first);
+    lam_batch_fill(batch, dataset, i, &row);
+  }
+  lam_batch_deliver(batch, dataset);
+}
+
 static int lam_predict_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_routine *routine = &program->routines[LAM_PREDICT];
   struct lam_run run = {0};
@@ -205,36 +224,36 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   if (!by_hand && !program->data) return lam_error("which inputs? --input or --inputs gives them") + 1;
   struct lam_dataset *dataset = by_hand ? NULL : lam_dataset_open(program, LAM_PREDICT, data, run.seed, &run.facts);
   if (!by_hand && !dataset) return 1;
-  void **batch = dataset ? lam_batch_create(dataset) : NULL;
+  void **batch = dataset ? lam_batch_create(dataset) : given.values;
   int64_t rows = by_hand ? given.rows : lam_dataset_examples(dataset, LAM_EVERYTHING), size = 1;
   for (int i = 0; i < routine->input_count; i++)
     if (lam_has_batch(&routine->inputs[i])) size = routine->inputs[i].shape[0];
-  struct lam_tensor *tensors = out ? lam_collect_start(routine, rows) : NULL;
+  struct lam_tensor *tensors = lam_collect_start(routine, out ? rows : 0);
   for (int64_t first = 0; first < rows; first += size) {
     int64_t count = first + size < rows ? size : rows - first;
-    for (int64_t i = 0; dataset && i < size; i++) {
-      struct lam_row row = lam_dataset_row(dataset, LAM_EVERYTHING, i < count ? first + i : first);
-      lam_batch_fill(batch, dataset, i, &row);
-    }
     if (dataset)
-      lam_batch_deliver(batch, dataset);
+      lam_predict_rows(dataset, batch, first, count);
     else
       lam_given_deliver(&given, first);
     lam_run_routine(program, LAM_PREDICT, 0, 0, run.seed, NULL);
-    if (out) lam_collect(tensors, routine, first, count);
-    for (int64_t i = 0; !out && i < count; i++) {
-      printf("%lld", (long long)(first + i));
-      for (int k = 0; k < routine->output_count; k++)
-        if (lam_has_batch(&routine->outputs[k])) lam_print_output(&routine->outputs[k], i, &run.facts);
-      putchar('\n');
-    }
+    if (out)
+      lam_collect(tensors, routine, first, count);
+    else
+      lam_print_outputs(routine, first, count, &run.facts);
   }
-  if (!out) return 0;
   struct lam_pairs metadata = {0};
   lam_pairs_add(&metadata, "format", "lamella outputs", 15);
-  if (!lam_weights_write(out, tensors, routine->output_count, &metadata)) return 1;
-  printf("%lld rows in %s\n", (long long)rows, out);
-  return 0;
+  bool good = !out || lam_weights_write(out, tensors, routine->output_count, &metadata);
+  if (out && good) printf("%lld rows in %s\n", (long long)rows, out);
+  for (int i = 0; i < routine->output_count; i++) free(tensors[i].data);
+  for (int i = 0; i < routine->input_count; i++) free(batch[i]);
+  if (dataset) free(batch);
+  free(tensors);
+  free(given.values);
+  lam_dataset_close(dataset);
+  lam_pairs_free(&run.facts);
+  lam_pairs_free(&metadata);
+  return good ? 0 : 1;
 }
 
 static const struct lam_option lam_predict_options[] = {

@@ -269,12 +269,14 @@ struct lam_row {
 struct lam_reader {
   const char *name;
   bool (*open)(struct lam_dataset *dataset); /* sets units, window, contents */
+  void (*close)(struct lam_dataset *dataset); /* frees what `contents` points to, if that is more than one block */
   void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
 };
 /* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
 struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path,
                                      uint32_t seed, struct lam_pairs *facts);
-/* The same data for another routine. */
+void lam_dataset_close(struct lam_dataset *dataset);
+/* The same data for another routine, for free() before it is closed. */
 struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);
 int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part part);
 /* Example number `number` of a part: rows or windows in order. */

@@ -100,6 +100,7 @@ static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
   bool done = lam_stepper_write(path, tensors, routine->output_count);
   free(tensors);
   lam_batch_free(batch, dataset);
+  free(dataset);
   return done;
 }
 
@@ -128,6 +129,7 @@ static int lam_steps_main(struct lam_program *program, const struct lam_options 
     good = lam_stepper_obey(&stepper, line);
   }
   lam_feed_stop(stepper.feed);
+  lam_dataset_close(stepper.data);
   return good ? 0 : 1;
 }
 

@@ -1,12 +1,14 @@
 /* Data that the routine synthesize makes, all columns at once. */
 #include "runtime/runtime.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool lam_synthetic_open(struct lam_dataset *dataset) {
   const struct lam_data *data = dataset->data;
   struct lam_routine *routine = &dataset->program->routines[LAM_SYNTHESIZE];
   void **columns = lam_allocate(data->column_count, sizeof *columns);
+  dataset->contents = columns;
   lam_run_routine(dataset->program, LAM_SYNTHESIZE, 0, 0, dataset->seed, NULL);
   for (int i = 0; i < data->column_count; i++) {
     const struct lam_column *column = &data->columns[i];
@@ -24,9 +26,12 @@ static bool lam_synthetic_open(struct lam_dataset *dataset) {
                          (long long)(k / column->length), column->name, (int)((int32_t *)columns[i])[k],
                          (long long)dataset->ranges[i]);
   }
-  dataset->contents = columns;
   dataset->units = data->examples;
   return true;
+}
+
+static void lam_synthetic_close(struct lam_dataset *dataset) {
+  for (int i = 0; i < dataset->data->column_count; i++) free(((void **)dataset->contents)[i]);
 }
 
 static void lam_synthetic_fill(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to) {
@@ -35,4 +40,4 @@ static void lam_synthetic_fill(const struct lam_dataset *dataset, int column, co
   memcpy(to, ((char **)dataset->contents)[column] + (size_t)row->begin * bytes, bytes);
 }
 
-const struct lam_reader lam_synthetic_reader = {"synthetic", lam_synthetic_open, lam_synthetic_fill};
+const struct lam_reader lam_synthetic_reader = {"synthetic", lam_synthetic_open, lam_synthetic_close, lam_synthetic_fill};

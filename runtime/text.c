@@ -47,4 +47,4 @@ static void lam_text_fill(const struct lam_dataset *dataset, int column, const s
   }
 }
 
-const struct lam_reader lam_text_reader = {"text", lam_text_open, lam_text_fill};
+const struct lam_reader lam_text_reader = {"text", lam_text_open, NULL, lam_text_fill};

@@ -185,13 +185,18 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
   const char *log = lam_option_text(options, "log", NULL);
-  if (!lam_training_weights(&training, options) || !lam_is_writable(training.path) ||
-      !lam_training_data(&training, options) || !lam_progress_start(&training.progress, log, training.run.step > 0))
-    return 1;
-  lam_catch_signals();
-  training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
-  int code = lam_training_loop(&training, options);
-  lam_feed_stop(training.feed);
+  int code = 1;
+  if (lam_training_weights(&training, options) && lam_is_writable(training.path) &&
+      lam_training_data(&training, options) && lam_progress_start(&training.progress, log, training.run.step > 0)) {
+    lam_catch_signals();
+    training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
+    code = lam_training_loop(&training, options);
+    lam_feed_stop(training.feed);
+  }
+  lam_dataset_close(training.data);
+  lam_pairs_free(&training.run.facts);
+  free(training.validation);
+  free(training.path);
   return code;
 }
 

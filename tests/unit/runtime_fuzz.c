@@ -126,8 +126,10 @@ static bool try_data(struct lam_program *program) {
   tiny_release();
   CHECK(good);
   tiny_capture();
+  bool opened = dataset != NULL;
+  lam_dataset_close(dataset);
   lam_pairs_free(&facts);
-  return dataset != NULL;
+  return opened;
 }
 
 int main(void) {
