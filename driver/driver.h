@@ -38,6 +38,7 @@ struct options {
   bool debug;          /* -g */
   const char *march;   /* -march= */
   int jobs;            /* -j; 0: as many as there are processors */
+  bool perf;           /* --perf */
   bool no_cache;       /* --no-cache */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *json, *page; /* compare: --json, --html */

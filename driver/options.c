@@ -29,6 +29,7 @@ static const struct option {
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
     {'j', true, "jobs", "N", "threads that compile (default: all processors)"},
+    {'P', false, "perf", NULL, "tell perf the names of the program's functions, in /tmp/perf-PID.map"},
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
     {'W', false, "variant", "TEXT", "'NAME: OPTIONS': one to compare, with --passes, --target, -O and -D of its own; repeated"},
     {'N', false, "threads", "N", "processors for the programs, which are pinned to them (default: all)"},
@@ -135,6 +136,7 @@ static int apply(struct options *options, const struct option *option, const cha
       options->jobs = *value && strspn(value, "0123456789") == strlen(value) && strlen(value) < 5 ? atoi(value) : 0;
       if (options->jobs < 1) return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
       break;
+    case 'P': options->perf = true; break;
     case 'n': options->no_cache = true; break;
     case 'J': options->json = value; break;
     case 'H': options->page = value; break;

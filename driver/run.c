@@ -13,9 +13,11 @@ int verb_run(struct options *options) {
       options->emission.bench = true;
   struct spec_code code;
   if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
+  jit_name_crashes();
+  if (options->perf && !jit_perf_map())
+    fprintf(stderr, "lamella: note: /tmp cannot be written, so perf will not know names\n");
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
   arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
-  return code.main(options->rest_count + 1,
-                   arguments); /* the code stays until the process ends: exit may still call it */
+  return code.main(options->rest_count + 1, arguments); /* the code stays until the end: exit may still call it */
 }

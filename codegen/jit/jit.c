@@ -156,3 +156,13 @@ struct jit_program *jit_load(const struct jit_object *objects, int count, bool o
 
 void *jit_symbol(struct jit_program *program, const char *name) { return need_load(NULL)->symbol(program, name); }
 void jit_unload(struct jit_program *program) { need_load(NULL)->unload(program); }
+
+void jit_name_crashes(void) {
+  const struct load_part *load = need_load(NULL);
+  if (load) load->name_crashes();
+}
+
+bool jit_perf_map(void) {
+  const struct load_part *load = need_load(NULL);
+  return load && load->perf_map();
+}

@@ -80,4 +80,10 @@ void *jit_symbol(struct jit_program *program, const char *name);
 /* Frees code and data; nothing of it may run or be registered (atexit, signal handlers) any more. */
 void jit_unload(struct jit_program *program);
 
+/* From now on a crash in loaded code prints a backtrace with the names of its functions, then ends the process as it would have. gdb needs
+   no such help: it is told of all that is loaded. */
+void jit_name_crashes(void);
+/* Tells perf the names of what is loaded, in /tmp/perf-PID.map; false where that cannot be written. */
+bool jit_perf_map(void);
+
 #endif

@@ -1,4 +1,5 @@
 /* Objects to running code, by LLVM's ORC. */
+#include "codegen/jit/code_memory.h"
 #include "codegen/jit/parts.h"
 
 #include <dlfcn.h>
@@ -17,6 +18,8 @@
 
 struct jit_program {
   LLVMOrcLLJITRef jit;
+  struct code_memory *memory;
+  struct code_file *file; /* which linking begins with */
   char *problem; /* what ORC reported, until somebody takes it */
 };
 
@@ -58,9 +61,32 @@ static void initialize(void) {
   LLVMInitializeNativeAsmPrinter();
 }
 
+/* What ORC asks of a memory manager, and what it calls before: one ELF file at a time. */
+static LLVMErrorRef before_link(void *context, LLVMMemoryBufferRef *buffer) {
+  struct jit_program *program = context;
+  program->file = code_file_begin(program->memory, LLVMGetBufferStart(*buffer), LLVMGetBufferSize(*buffer));
+  return program->file ? LLVMErrorSuccess : LLVMCreateStringError("no memory for names");
+}
+static void *create_context(void *context) { return ((struct jit_program *)context)->file; }
+static void nothing(void *context) { (void)context; }
+static uint8_t *place_code(void *context, uintptr_t size, unsigned alignment, unsigned number, const char *name) {
+  (void)number;
+  return code_file_section(context, size, alignment, name, true, true);
+}
+static uint8_t *place_data(void *context, uintptr_t size, unsigned alignment, unsigned number, const char *name,
+                           LLVMBool read_only) {
+  (void)number;
+  return code_file_section(context, size, alignment, name, false, read_only);
+}
+static LLVMBool finish(void *context, char **message) {
+  (void)message;
+  return !code_file_end(context);
+}
+
 static LLVMOrcObjectLayerRef make_layer(void *context, LLVMOrcExecutionSessionRef session, const char *triple) {
-  (void)context, (void)triple;
-  LLVMOrcObjectLayerRef layer = LLVMOrcCreateRTDyldObjectLinkingLayerWithSectionMemoryManager(session);
+  (void)triple;
+  LLVMOrcObjectLayerRef layer = LLVMOrcCreateRTDyldObjectLinkingLayerWithMCJITMemoryManagerLikeCallbacks(
+      session, context, create_context, nothing, place_code, place_data, finish, nothing);
   LLVMOrcRTDyldObjectLinkingLayerRegisterJITEventListener(layer, LLVMCreateGDBRegistrationListener());
   return layer;
 }
@@ -68,7 +94,20 @@ static LLVMOrcObjectLayerRef make_layer(void *context, LLVMOrcExecutionSessionRe
 static void unload(struct jit_program *program) {
   free(program->problem);
   if (program->jit) LLVMConsumeError(LLVMOrcDisposeLLJIT(program->jit));
+  if (program->memory) code_memory_free(program->memory);
   free(program);
+}
+
+/* The bytes of the sections that need memory. */
+static size_t sections_size(const struct jit_object *object) {
+  struct jit_object elf;
+  size_t total = 0;
+  for (size_t at = 0; jit_object_next(object, &at, &elf);) {
+    const Elf64_Ehdr *file = (const void *)elf.bytes;
+    const Elf64_Shdr *sections = (const void *)(elf.bytes + file->e_shoff);
+    for (int i = 0; i < file->e_shnum; i++) total += sections[i].sh_size + sections[i].sh_addralign;
+  }
+  return total;
 }
 
 static struct jit_program *load(const struct jit_object *objects, int count, bool openmp, char **message) {
@@ -81,8 +120,16 @@ static struct jit_program *load(const struct jit_object *objects, int count, boo
   }
   struct jit_program *program = calloc(1, sizeof *program);
   if (!program) abort();
+  size_t size = 0;
+  for (int i = 0; i < count; i++) size += sections_size(&objects[i]);
+  program->memory = code_memory_new(size);
+  if (!program->memory) {
+    *message = strdup("no address space for code");
+    unload(program);
+    return NULL;
+  }
   LLVMOrcLLJITBuilderRef builder = LLVMOrcCreateLLJITBuilder();
-  LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, make_layer, NULL);
+  LLVMOrcLLJITBuilderSetObjectLinkingLayerCreator(builder, make_layer, program);
   LLVMErrorRef error = LLVMOrcCreateLLJIT(&program->jit, builder);
   LLVMOrcDefinitionGeneratorRef process = NULL;
   if (!error)
@@ -92,6 +139,7 @@ static struct jit_program *load(const struct jit_object *objects, int count, boo
     LLVMOrcExecutionSessionSetErrorReporter(LLVMOrcLLJITGetExecutionSession(program->jit), report, program);
     LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(program->jit);
     LLVMOrcJITDylibAddGenerator(library, process);
+    LLVMOrcObjectTransformLayerSetTransform(LLVMOrcLLJITGetObjTransformLayer(program->jit), before_link, program);
     struct jit_object elf;
     for (int i = 0; i < count; i++)
       for (size_t at = 0; !error && jit_object_next(&objects[i], &at, &elf);)
@@ -124,4 +172,4 @@ static void *symbol(struct jit_program *program, const char *name) {
   return error ? NULL : (void *)(uintptr_t)address;
 }
 
-const struct load_part lamella_load_part = {load, symbol, unload};
+const struct load_part lamella_load_part = {load, symbol, unload, name_crashes, write_perf_map};

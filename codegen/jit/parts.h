@@ -23,6 +23,8 @@ struct load_part {
   struct jit_program *(*load)(const struct jit_object *objects, int count, bool openmp, char **message);
   void *(*symbol)(struct jit_program *program, const char *name);
   void (*unload)(struct jit_program *program);
+  void (*name_crashes)(void);
+  bool (*perf_map)(void);
 };
 extern const struct load_part lamella_load_part;
 

@@ -67,3 +67,12 @@ expect_status 1 lamella run "$SPECS/linear.lam" eval --weights missing.safetenso
   [[ $status == 130 ]] || { cat out.txt; fail "exit status $status after Ctrl-C"; }
 )
 lamella run "$SPECS/shakespeare.lam" -D train.eval=0 eval --weights stopped.safetensors | grep -q "validation  loss" || fail "no checkpoint after Ctrl-C"
+
+# gdb knows the functions of the program, and with -g its lines.
+if command -v gdb >/dev/null; then
+  gdb -batch -ex 'set breakpoint pending on' -ex 'break linear_train' -ex run -ex bt --args "$LAMELLA_BUILD/lamella" run "$SPECS/linear.lam" -g -O0 train --out w.safetensors \
+    >gdb.txt 2>&1 || true
+  grep -q '#0 .*linear_train (m=.*\.c:[0-9]' gdb.txt && grep -q ' main (argc=' gdb.txt || { tail -n 20 gdb.txt; fail "the backtrace in gdb"; }
+else
+  count_skip "no gdb"
+fi

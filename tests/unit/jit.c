@@ -1,9 +1,14 @@
 /* The JIT by itself: text to running code, errors as text, virtual headers, several objects, intrinsics, OpenMP, unloading. */
 #include "codegen/jit/jit.h"
 
+#include <dlfcn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/check.h"
 
@@ -111,6 +116,128 @@ static void test_lanes(void) {
   }
 }
 
+/* Compiled in parts by threads: statics stay one each, tables keep their identity, helpers to be inlined are in every part. */
+static void test_parts(void) {
+  char *text = malloc(1 << 16), *end = text;
+  end += sprintf(end,
+                 "struct row { const char *name; int (*call)(int); };\nstatic int counter = 5, room[1000];\n"
+                 "static inline int help(int x) { return x * 2 + 1; }\n");
+  for (int i = 0; i < 40; i++)
+    end += sprintf(end,
+                   "static const int table%d[] = {%d, %d};\nstatic const int *identity%d(void) { return table%d; }\n"
+                   "static int work%d(int x) { static int calls; counter++; room[%d] += x; calls++;\n"
+                   "  for (int i = 0; i < x; i++) room[i] ^= help(i + %d); return table%d[1] + calls + (identity%d() "
+                   "== table%d); }\n",
+                   i, i, i * 3, i, i, i, i + 500, i, i, i, i);
+  end += sprintf(end, "static const struct row rows[] = {");
+  for (int i = 0; i < 40; i++) end += sprintf(end, "{\"row %d\", work%d}, ", i, i);
+  sprintf(end,
+          "};\nint total(int x) { int sum = 0; for (int i = 0; i < 40; i++) sum += rows[i].call(x) + work0(0); return "
+          "sum; }\n"
+          "int count(void) { return counter; }\nconst char *name(int i) { return rows[i].name; }\n");
+  int expected = 0;
+  for (int threads = 1; threads <= 4; threads++) {
+    struct jit_object object =
+        compile_text((struct jit_source){.main = {"parts.c", text}, .level = 2, .threads = threads});
+    if (!object.bytes) break;
+    struct jit_object elf;
+    int files = 0;
+    for (size_t at = 0; jit_object_next(&object, &at, &elf);) files++;
+    CHECK(files == (threads == 1 ? 1 : threads * 2));
+    struct jit_program *program = load_objects(&object, 1, false);
+    jit_object_free(&object);
+    if (!program) break;
+    int (*total)(int), (*count)(void);
+    const char *(*name)(int);
+    *(void **)&total = jit_symbol(program, "total");
+    *(void **)&count = jit_symbol(program, "count");
+    *(void **)&name = jit_symbol(program, "name");
+    if (CHECK(total && count && name)) {
+      int got = total(7) + total(3);
+      if (threads == 1) expected = got;
+      CHECK(got == expected && got > 1000);
+      CHECK(count() == 5 + 2 * 80);
+      CHECK_STRING(name(39), "row 39");
+    }
+    jit_unload(program);
+  }
+  free(text);
+}
+
+/* What gdb reads: a list of what is loaded. */
+static void test_debugger(void) {
+  struct jit_object object =
+      compile_text((struct jit_source){.main = {"a.c", "int f(void) { return 1; }\n"}, .debug = true});
+  struct jit_program *program = load_objects(&object, 1, false);
+  jit_object_free(&object);
+  void *library = dlopen("libLLVM.so.19.1", RTLD_NOW | RTLD_NOLOAD);
+  if (CHECK(library != NULL)) {
+    struct {
+      uint32_t version, action;
+      void *relevant, *first;
+    } *descriptor = dlsym(library, "__jit_debug_descriptor");
+    CHECK(descriptor && descriptor->version == 1 && descriptor->first);
+    if (program) jit_unload(program), program = NULL;
+    CHECK(descriptor && !descriptor->first);
+    dlclose(library);
+  }
+  if (program) jit_unload(program);
+}
+
+/* A crash names the functions on the stack, static ones too, and ends the process by its signal. */
+static void test_crash(void) {
+  int ends[2];
+  if (!CHECK(pipe(ends) == 0)) return;
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer's */
+    dup2(ends[1], STDERR_FILENO);
+    struct rlimit none = {0};
+    setrlimit(RLIMIT_CORE, &none);
+    static const char text[] =
+        "__attribute__((noinline)) static int inner_part(volatile int *at) { *at = 1; return *at + 1; }\n"
+        "int outer_part(int *at) { return inner_part(at) + 1; }\n";
+    struct jit_object object = compile_text((struct jit_source){.main = {"crash.c", text}, .level = 1});
+    struct jit_program *program = load_objects(&object, 1, false);
+    int (*outer)(int *) = NULL;
+    if (program) *(void **)&outer = jit_symbol(program, "outer_part");
+    jit_name_crashes();
+    if (outer) outer(NULL);
+    _exit(0);
+  }
+  close(ends[1]);
+  char text[8192];
+  size_t length = 0;
+  for (ssize_t got; length < sizeof text - 1 && (got = read(ends[0], text + length, sizeof text - 1 - length)) > 0;)
+    length += (size_t)got;
+  text[length] = 0;
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+  if (!CHECK(strstr(text, "#0 inner_part +") && strstr(text, "#1 outer_part +"))) printf("%s\n", text);
+}
+
+static void test_perf(void) {
+  struct jit_object object =
+      compile_text((struct jit_source){.main = {"a.c", "int perf_shall_see(void) { return 1; }\n"}});
+  struct jit_program *program = load_objects(&object, 1, false);
+  jit_object_free(&object);
+  if (!program) return;
+  char path[64], line[256];
+  snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
+  bool found = false;
+  if (CHECK(jit_perf_map())) {
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file)) found = found || strstr(line, " perf_shall_see\n");
+    if (file) fclose(file);
+    unlink(path);
+  }
+  CHECK(found);
+  jit_unload(program);
+}
+
 int main(void) {
   char *message = NULL;
   if (!jit_can_compile(&message) || !jit_can_load(&message)) {
@@ -124,5 +251,9 @@ int main(void) {
   test_errors();
   test_assembly();
   test_lanes();
+  test_parts();
+  test_debugger();
+  test_crash();
+  test_perf();
   return check_done("jit");
 }
