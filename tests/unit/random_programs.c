@@ -21,7 +21,7 @@ enum { USUAL_COUNT = 50 };
 #else
 enum { USUAL_COUNT = 1000 };
 #endif
-enum { CHUNK = 50, MOST_SHRUNK = 5 };
+enum { CHUNK = 100, MOST_SHRUNK = 5 };
 
 struct totals {
   int64_t graphs, trials, functions, elements, open;
