@@ -297,7 +297,7 @@ static void read_size(struct reader *reader) {
   struct span span = reader->span;
   const char *name = want_name(reader, "the name of a size");
   want_mark(reader, "<=");
-  int64_t bound = want_integer(reader, 0, largest_extent);
+  int64_t bound = want_integer(reader, 1, largest_extent);
   for (int i = 0; i < reader->graph->sizes.count; i++)
     if (!strcmp(reader->graph->sizes.items[i]->name, name)) {
       reader->span = span;
@@ -314,7 +314,7 @@ static void read_axis(struct reader *reader) {
   axis->id = (int)want_integer(reader, 0, LARGEST_NUMBER);
   want_mark(reader, "=");
   if (reader->token == TOKEN_NUMBER) {
-    axis->extent = want_integer(reader, 0, largest_extent);
+    axis->extent = want_integer(reader, 1, largest_extent);
   } else {
     struct span span = reader->span;
     const char *name = want_name(reader, "a length or a size");

@@ -36,8 +36,8 @@ static const char *check_axis(struct verifier *verifier, const struct axis *axis
   if (other == axis) return NULL;
   if (other) return arena_format(arena, "axes %s and %s have the same number %d", other->name, axis->name, axis->id);
   verifier->axes[axis->id] = axis;
-  if (axis->extent < 0)
-    return arena_format(arena, "axis %s'%d is %lld long", axis->name, axis->id, (long long)axis->extent);
+  if (axis->extent < 1)
+    return arena_format(arena, "axis %s'%d is %lld long, and must have an element", axis->name, axis->id, (long long)axis->extent);
   const struct size *size = axis->size;
   if (!size) return NULL;
   const struct graph *graph = verifier->outermost;

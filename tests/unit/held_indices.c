@@ -61,7 +61,8 @@ static void check(struct fixture *f, const char *name) {
   CHECK(!trial_set_run(set, NULL, 1));
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
-    if (!CHECK_STRING(trial->wrong, NULL)) printf("  %s, pipeline %s, target %s\n", name, trial->pipeline, trial->target->name);
+    if (!CHECK_STRING(trial->wrong, NULL))
+      printf("  %s, pipeline %s, target %s\n", name, trial->pipeline, trial->target->name);
   }
   /* The definition of the language has no number for them. */
   content = sample_content(f->sample, "index", false);

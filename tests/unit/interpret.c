@@ -70,7 +70,7 @@ static const char *interpret(struct arena *arena, const char *text, struct conte
 
 static void check_example(const struct example *example) {
   struct arena *arena = arena_new();
-  struct context context = {.sizes = {2, 3}}, wanted;
+  struct context context = {.sizes = {2, 3, 0}}, wanted;
   struct tensor results[8];
   struct graph *graph;
   parse_holdings(&context, example->given);
@@ -145,7 +145,7 @@ static const struct example examples[] = {
     {"graph g\naxis a'0 = 2\naxis b'1 = 3\n%0 real [a, b] = input \"x\"\n%1 real [b] = reduce_sum(%0) over [a]\n%2 "
      "real [] = reduce_max(%0) over [b, a]\noutput \"y\" = %1\noutput \"m\" = %2\n",
      "x: 1 2 3 4 5 6", "y: 5 7 9; m: 6"},
-    {"graph g\naxis a'0 = 0\n%0 real [a] = input \"x\"\n%1 real [] = reduce_sum(%0) over [a]\n%2 real [] = "
+    {"graph g\nsize p <= 2\nsize q <= 3\nsize n <= 4\naxis a'0 = n\n%0 real [a] = input \"x\"\n%1 real [] = reduce_sum(%0) over [a]\n%2 real [] = "
      "reduce_max(%0) over [a]\noutput \"y\" = %1\noutput \"m\" = %2\n",
      "x: 0", "y: 0; m: -inf"},
     {"graph g\naxis a'0 = 2\naxis b'1 = 3\n%0 real [a, b] = input \"x\"\n%1 real [a, b] = scan(%0) along b at 0\n%2 "
