@@ -273,7 +273,8 @@ static struct axis **want_axes(struct reader *reader, int *count) {
   }
   want_mark(reader, "]");
   *count = axes.count;
-  return axes.items;
+  /* Even an empty list is one, as where a graph is built: copying nothing from nowhere is undefined. */
+  return axes.items ? axes.items : arena_new_array(reader->arena, struct axis *, 1);
 }
 
 static struct state *find_state(const struct reader *reader, const char *name) {
