@@ -49,6 +49,7 @@ static double lam_read_peak(const struct lam_peaks *peaks, int64_t chunks, int64
   lam_real *sums = lam_allocate(chunks * peaks->reals, sizeof *x);
   double best = 0, bytes = (double)(chunks * peaks->chunk) * sizeof *x;
   int64_t rounds = 1;
+  for (int64_t i = 0; i < windows * chunks * peaks->chunk; i++) x[i] = 1; /* until then there is no memory behind it */
   for (int try = 0; try < LAM_TRIES;) {
     double begin = lam_seconds();
     peaks->read(x + try % windows * chunks * peaks->chunk, sums, chunks, rounds);
@@ -71,8 +72,8 @@ static struct lam_machine lam_measure_machine(const struct lam_peaks *peaks) {
   machine.threads = omp_get_max_threads();
 #endif
   int64_t wanted = 256 << 20;
-#ifdef _SC_AVPHYS_PAGES
-  int64_t available = (int64_t)sysconf(_SC_AVPHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE) / 2;
+#ifdef _SC_PHYS_PAGES
+  int64_t available = (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE) / 8;
   if (available > 0 && available < wanted) wanted = available;
 #endif
   enum { WINDOWS = 16 };
@@ -97,10 +98,11 @@ static int lam_by_number(const void *x, const void *y) {
   return (a > b) - (a < b);
 }
 
-/* Sorts the numbers. */
-static double lam_median(double *numbers, int64_t count) {
+/* What a step takes: the median of the numbers, which are sorted, or the least. */
+static double lam_typical(const struct lam_times *times, double *numbers) {
+  int64_t count = times->steps;
   qsort(numbers, (size_t)count, sizeof *numbers, lam_by_number);
-  return (numbers[(count - 1) / 2] + numbers[count / 2]) / 2;
+  return times->fastest ? numbers[0] : (numbers[(count - 1) / 2] + numbers[count / 2]) / 2;
 }
 
 static int lam_by_time(const void *x, const void *y) {
@@ -129,7 +131,7 @@ static int lam_rows(const struct lam_times *times, const struct lam_machine *mac
     for (int64_t i = 0; i < times->steps; i++) numbers[i] = times->seconds[i * bench->kernel_count + k];
     rows[count] = (struct lam_row_of_report){.kernel = &bench->kernels[k],
                                              .calls = times->calls[k],
-                                             .seconds = lam_median(numbers, times->steps),
+                                             .seconds = lam_typical(times, numbers),
                                              .operations = times->operations[k],
                                              .bytes = times->bytes[k]};
     lam_find_bound(&rows[count++], machine);
@@ -143,7 +145,7 @@ static int lam_rows(const struct lam_times *times, const struct lam_machine *mac
 
 /* Of a step, in seconds; outside: of all kernels. */
 struct lam_step_times {
-  double median, fastest, slowest, outside;
+  double typical, fastest, slowest, outside;
 };
 
 static void lam_print_sum(const char *what, double seconds, double step) {
@@ -168,15 +170,15 @@ static void lam_print_rows(const struct lam_row_of_report *rows, int count, cons
     shown += row->seconds;
     double rate = row->seconds > 0 ? 1e-9 / row->seconds : 0;
     printf("%-30s %6lld %10.4f %6.1f%% %9.2f %7.2f  %-10s %5.0f%%  %s\n", row->kernel->name, (long long)row->calls,
-           1e3 * row->seconds, 100 * row->seconds / step->median, row->operations * rate, row->bytes * rate, row->bound,
-           100 * row->share, row->kernel->where);
+           1e3 * row->seconds, 100 * row->seconds / step->typical, row->operations * rate, row->bytes * rate,
+           row->bound, 100 * row->share, row->kernel->where);
   }
   snprintf(others, sizeof others, "%d others, which --all lists", left);
-  if (left) lam_print_sum(others, rest, step->median);
-  lam_print_sum("outside kernels", step->outside, step->median);
+  if (left) lam_print_sum(others, rest, step->typical);
+  lam_print_sum("outside kernels", step->outside, step->typical);
   /* Medians do not add up where something disturbs now this kernel, now that. */
-  double disturbed = step->median - sum - step->outside;
-  if (disturbed > 0.05 * step->median) lam_print_sum("disturbed by other work here", disturbed, step->median);
+  double disturbed = step->typical - sum - step->outside;
+  if (disturbed > 0.05 * step->typical) lam_print_sum("disturbed by other work here", disturbed, step->typical);
 }
 
 static bool lam_write_report(const char *path, const struct lam_times *times, const struct lam_machine *machine,
@@ -189,7 +191,7 @@ static bool lam_write_report(const char *path, const struct lam_times *times, co
     lam_json_text(file, times->program->name);
     fprintf(file, ",\"target\":\"%s\",\"threads\":%d,\"graph\":\"%s\",\"steps\":%lld", times->program->target,
             machine->threads, times->graph, (long long)times->steps);
-    fprintf(file, ",\"step_ms\":%.6f,\"fastest_ms\":%.6f,\"outside_ms\":%.6f", 1e3 * step->median, 1e3 * step->fastest,
+    fprintf(file, ",\"step_ms\":%.6f,\"fastest_ms\":%.6f,\"outside_ms\":%.6f", 1e3 * step->typical, 1e3 * step->fastest,
             1e3 * step->outside);
     fprintf(file, ",\"%s\":%.0f,\"peak\":{\"gflops\":%.3f,\"read_gbs\":%.3f,\"cache_gbs\":%.3f},\"kernels\":[",
             times->unit, times->units, machine->multiply / 1e9, machine->memory / 1e9, machine->cache / 1e9);
@@ -219,8 +221,7 @@ static struct lam_step_times lam_step_times(const struct lam_times *times) {
     outside[i] = steps[i] = times->step_seconds[i];
     for (int k = 0; k < kernels; k++) outside[i] -= times->seconds[i * kernels + k];
   }
-  struct lam_step_times step = {.outside = lam_median(outside, times->steps),
-                                .median = lam_median(steps, times->steps)};
+  struct lam_step_times step = {.outside = lam_typical(times, outside), .typical = lam_typical(times, steps)};
   step.fastest = steps[0];
   step.slowest = steps[times->steps - 1];
   free(outside);
@@ -236,13 +237,15 @@ bool lam_report(const struct lam_times *times, bool all, const char *json) {
   struct lam_machine machine = lam_measure_machine(&bench->peaks);
   struct lam_step_times step = lam_step_times(times);
   int count = lam_rows(times, &machine, rows);
-  double operations = 0;
-  for (int i = 0; i < count; i++) operations += rows[i].operations;
+  double operations = 0, sum = step.outside;
+  for (int i = 0; i < count; i++) operations += rows[i].operations, sum += rows[i].seconds;
+  if (times->fastest) step.typical = sum; /* none of the steps may have been undisturbed as a whole */
   lam_print_rows(rows, count, &step, all);
-  lam_print_sum("step", step.median, step.median);
-  printf("\n%s, %s: median of %lld steps (%.3f to %.3f ms), %.0f %s/s, %.2f GFLOP/s, %.1f MB at the peak\n",
-         times->program->name, times->graph, (long long)times->steps, 1e3 * step.fastest, 1e3 * step.slowest,
-         times->units / step.median, times->unit, 1e-9 * operations / step.median, (double)usage.ru_maxrss / 1e3);
+  lam_print_sum("step", step.typical, step.typical);
+  printf("\n%s, %s: %s of %lld steps (%.3f to %.3f ms), %.0f %s/s, %.2f GFLOP/s, %.1f MB at the peak\n",
+         times->program->name, times->graph, times->fastest ? "fastest" : "median", (long long)times->steps,
+         1e3 * step.fastest, 1e3 * step.slowest, times->units / step.typical, times->unit,
+         1e-9 * operations / step.typical, (double)usage.ru_maxrss / 1e3);
   printf(
       "this machine, %d thread%s, %s: %.1f GFLOP/s of multiply-adds; it reads %.1f GB/s from memory, %.1f from cache\n",
       machine.threads, machine.threads > 1 ? "s" : "", times->program->target, machine.multiply / 1e9,

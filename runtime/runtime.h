@@ -87,6 +87,7 @@ struct lam_times {
   double *seconds; /* by step, then by kernel */
   int64_t *calls; /* by kernel, of a step */
   double *operations, *bytes; /* by kernel, of a step */
+  bool fastest; /* times are those of the fastest steps, by kernel, not medians */
   double units; /* tokens or examples in a step */
   const char *unit;
 };

@@ -50,7 +50,8 @@ expect_contains "$(cat stderr)" "nowhere.txt here: the inputs are random"
 expect_equal "$(sed -n "s/.*\"name\":\"$kernel\",.*\"flops\":\([0-9]*\),.*/\1/p" nowhere.json)" $((3 * flops)) \
   "operations of $kernel in three micro-batches"
 lamella build "$SPECS/mlp.lam" -o mlp
-expect_status 0 ./mlp bench --steps 20
+expect_status 0 ./mlp bench --steps 20 --fastest
+expect_contains "$(cat stdout)" "mlp, train: fastest of 20 steps"
 expect_contains "$(cat stdout)" "examples/s"
 lamella build "$SPECS/mlp.lam" -D train.batch=2500 -o mlp # batches that are worth a thread
 expect_status 0 ./mlp train --steps 3 --out mlp.safetensors --trace mlp.json
