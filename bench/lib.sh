@@ -77,6 +77,7 @@ training_steps() {
         getline pid < pidfile
         file = "/proc/" pid "/status"
         while ((getline line < file) > 0) if (line ~ /^VmHWM/) { split(line, part, " "); memory = part[2] }
+        system("kill -KILL " pid) # on any other signal it would write a checkpoint
         finished = 1
         exit
       }
