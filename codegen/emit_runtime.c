@@ -238,6 +238,7 @@ void emit_runtime(struct emitter *emitter, struct text *text, struct include_lis
     if (!wanted[i]) continue;
     const char *contents = runtime_file(needs[i].file);
     emit_banner(text, file_title(emitter->arena, needs[i].file, &contents));
+    if (!starts(contents, "/*")) text_blank(text);
     add_file(emitter, text, contents, includes, wanted);
   }
 }
