@@ -5,7 +5,6 @@
    variant gets several processes, one after the other, because where memory happens to lie changes times too. */
 #include "driver/compare.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,104 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "passes/pipeline.h"
-
 enum { ROUNDS_LEAST = 15, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3 };
 
 static const double margin = 0.01, level = 0.01, patience = 120;
-
-/* --- Compiling ------------------------------------------------------------------------------------------------------------------ */
-
-/* What a step keeps in memory, from the static plan. */
-static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
-  for (int r = 0; r < module->routines.count; r++) {
-    const struct routine *routine = module->routines.items[r];
-    if (strcmp(routine->name, "train") != 0) continue;
-    int element = variant->options.passes.target->double_precision ? 8 : 4;
-    variant->launches = routine->launches.count;
-    variant->activation_bytes = routine->activation_bytes;
-    for (int i = 0; i < routine->launches.count; i++) {
-      const struct launch *launch = routine->launches.items[i];
-      for (int j = 0; j < launch->arguments.count; j++) {
-        const struct buffer *buffer = launch->arguments.items[j].buffer;
-        if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
-        int bytes = buffer->type == TYPE_BOOLEAN ? 1 : buffer->type == TYPE_REAL ? element : buffer->type == TYPE_INDEX ? 8 : 4, k = 0;
-        struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes, buffer->count * bytes};
-        for (; k < variant->lives.count; k++)
-          if (variant->lives.items[k].offset == life.offset && variant->lives.items[k].bytes == life.bytes && variant->lives.items[k].name == life.name) break;
-        if (k < variant->lives.count) variant->lives.items[k].last = i;
-        else array_push(comparison->arena, &variant->lives, life);
-      }
-    }
-  }
-}
-
-/* The bytes of machine code in an object. */
-static int64_t object_code(const struct jit_object *object) {
-  const Elf64_Ehdr *file = (const void *)object->bytes;
-  const Elf64_Shdr *sections = (const void *)(object->bytes + file->e_shoff);
-  int64_t bytes = 0;
-  for (int i = 0; i < file->e_shnum; i++)
-    if (sections[i].sh_flags & SHF_EXECINSTR) bytes += (int64_t)sections[i].sh_size;
-  return bytes;
-}
-
-/* Where pipelines give the same program, it is compiled once. */
-static bool share_object(const struct comparison *comparison, struct variant *variant) {
-  for (int i = 0; i < comparison->variants.count; i++) {
-    const struct variant *other = comparison->variants.items[i];
-    if (other == variant || !other->object.bytes || other->options.level != variant->options.level || strcmp(other->source, variant->source) != 0) continue;
-    variant->object = other->object;
-    variant->object.bytes = malloc(other->object.size);
-    if (!variant->object.bytes) bug("no memory for a program");
-    memcpy(variant->object.bytes, other->object.bytes, other->object.size);
-    variant->compile_seconds = other->compile_seconds;
-    variant->code_bytes = other->code_bytes;
-    return true;
-  }
-  return false;
-}
-
-bool variant_compile(struct comparison *comparison, struct variant *variant) {
-  struct options *options = &variant->options;
-  struct arena *arena = comparison->arena;
-  struct diagnostics *diagnostics = diagnostics_new(arena);
-  double begin = seconds_now();
-  struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
-  if (program && !(program->train && program->training && program->data)) {
-    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", options->spec);
-    return false;
-  }
-  /* Only training is compared. */
-  if (program) program->evaluate = program->step = program->prepare = NULL, program->generation = NULL;
-  struct module *module = NULL;
-  if (program && run_graph_passes(program, &options->passes, diagnostics)) module = run_schedules(program, &options->passes, diagnostics);
-  if (!module || diagnostics->error_count) {
-    diagnostics_print(diagnostics, stderr);
-    return false;
-  }
-  struct emit_options emission = {.steps = true};
-  struct emitted emitted = emit_c(arena, program, module, options->passes.target, &emission);
-  read_plan(comparison, variant, module);
-  for (const char *at = emitted.source; *at; at++) variant->source_lines += *at == '\n';
-  variant->translate_seconds = seconds_now() - begin;
-  const struct jit_file header = {arena_format(arena, "%s.h", program->name), emitted.header};
-  static const char *const arguments[] = {"-Dmain=lamella_program"};
-  struct jit_source source = {.main = {arena_format(arena, "%s.c", program->name), emitted.source}, .files = &header, .file_count = 1,
-                              .level = options->level, .openmp = true, .arguments = arguments, .argument_count = 1};
-  char *message = NULL;
-  variant->source = emitted.source;
-  if (share_object(comparison, variant)) return true;
-  begin = seconds_now();
-  if (!jit_compile(&source, &variant->object, &message)) {
-    fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);
-    free(message);
-    return false;
-  }
-  variant->compile_seconds = seconds_now() - begin;
-  variant->code_bytes = object_code(&variant->object);
-  return true;
-}
 
 /* --- Running -------------------------------------------------------------------------------------------------------------------- */
 
@@ -405,10 +309,10 @@ static bool prepare(struct comparison *comparison) {
       fprintf(stderr, "lamella compare: this machine cannot run code for %s\n", variant->options.passes.target->name);
       return false;
     }
-    say(comparison, "compiling", variant->name);
     variant->errors = arena_format(comparison->arena, "%s/errors%d", comparison->folder, i);
-    if (compare_stopped || !variant_compile(comparison, variant)) return false;
   }
+  say(comparison, "compiling", "");
+  if (!compile_variants(comparison)) return false;
   for (int i = 0; i < comparison->oracles.count && !compare_stopped; i++) {
     say(comparison, "checking by", "the definition");
     oracle_run(comparison, &comparison->oracles.items[i]);

@@ -1,6 +1,7 @@
 /* What the files of `lamella compare` share:
      compare.c          the order of measuring
      compare_variants.c what is compared: from the command line to variants
+     compare_compile.c  from specs to machine code
      compare_process.c  the processes in which programs run
      compare_accuracy.c how far results are from the definition of the language
      compare_report.c   the table and the JSON file
@@ -81,9 +82,10 @@ struct variant {
   const char *name;
   struct options options;
   const char *pipeline; /* as text */
-  const char *source; /* the emitted program */
+  const char *program; /* its name */
+  struct emitted emitted;
   struct jit_object object;
-  double translate_seconds, compile_seconds; /* spec to C, C to machine code */
+  double translate_seconds, compile_seconds; /* of a processor: spec to C, C to machine code */
   int64_t code_bytes, source_lines;
   int64_t activation_bytes;
   int launches;
@@ -135,8 +137,6 @@ struct comparison {
   bool conclusive; /* more than one was measured */
 };
 
-/* Compiles to an object; false after saying why in variant->failure. */
-bool variant_compile(struct comparison *comparison, struct variant *variant);
 /* Starts its process. */
 bool variant_start(struct comparison *comparison, struct variant *variant);
 /* Keeps the reason, with the end of what the process said. */
@@ -157,6 +157,13 @@ int choose_variants(struct comparison *comparison);
 int slow_down(struct comparison *comparison);
 /* Variants with the same -D are checked against the same oracle. */
 void assign_oracles(struct comparison *comparison);
+
+/* --- compare_compile.c ----------------------------------------------------------------------------------------------------------- */
+
+/* Compiles all variants to objects; false after saying what is wrong. */
+bool compile_variants(struct comparison *comparison);
+/* Compiles one. */
+bool variant_compile(struct comparison *comparison, struct variant *variant);
 
 /* --- compare_accuracy.c -------------------------------------------------------------------------------------------------------- */
 

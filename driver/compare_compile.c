@@ -1,0 +1,160 @@
+/* Compiling what is compared: each spec to C, then the different C texts to machine code, several at a time. */
+#include <elf.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "driver/compare.h"
+
+/* What a step keeps in memory, from the static plan. */
+static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
+  for (int r = 0; r < module->routines.count; r++) {
+    const struct routine *routine = module->routines.items[r];
+    if (strcmp(routine->name, "train") != 0) continue;
+    int element = variant->options.passes.target->double_precision ? 8 : 4;
+    variant->launches = routine->launches.count;
+    variant->activation_bytes = routine->activation_bytes;
+    for (int i = 0; i < routine->launches.count; i++) {
+      const struct launch *launch = routine->launches.items[i];
+      for (int j = 0; j < launch->arguments.count; j++) {
+        const struct buffer *buffer = launch->arguments.items[j].buffer;
+        if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
+        int bytes = buffer->type == TYPE_BOOLEAN ? 1 : buffer->type == TYPE_REAL ? element : buffer->type == TYPE_INDEX ? 8 : 4, k = 0;
+        struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes, buffer->count * bytes};
+        for (; k < variant->lives.count; k++)
+          if (variant->lives.items[k].offset == life.offset && variant->lives.items[k].bytes == life.bytes && variant->lives.items[k].name == life.name) break;
+        if (k < variant->lives.count) variant->lives.items[k].last = i;
+        else array_push(comparison->arena, &variant->lives, life);
+      }
+    }
+  }
+}
+
+/* The bytes of machine code in an object. */
+static int64_t object_code(const struct jit_object *object) {
+  const Elf64_Ehdr *file = (const void *)object->bytes;
+  const Elf64_Shdr *sections = (const void *)(object->bytes + file->e_shoff);
+  int64_t bytes = 0;
+  for (int i = 0; i < file->e_shnum; i++)
+    if (sections[i].sh_flags & SHF_EXECINSTR) bytes += (int64_t)sections[i].sh_size;
+  return bytes;
+}
+
+/* The processor's time of this thread: other threads compile meanwhile. */
+static double thread_seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static bool translate(struct comparison *comparison, struct variant *variant) {
+  struct options *options = &variant->options;
+  struct arena *arena = comparison->arena;
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  double begin = thread_seconds();
+  struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
+  if (program && !(program->train && program->training && program->data)) {
+    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", options->spec);
+    return false;
+  }
+  /* Only training is compared. */
+  if (program) program->evaluate = program->step = program->prepare = NULL, program->generation = NULL;
+  struct module *module = NULL;
+  if (program && run_graph_passes(program, &options->passes, diagnostics)) module = run_schedules(program, &options->passes, diagnostics);
+  if (!module || diagnostics->error_count) {
+    diagnostics_print(diagnostics, stderr);
+    return false;
+  }
+  struct emit_options emission = {.steps = true};
+  variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
+  variant->program = program->name;
+  read_plan(comparison, variant, module);
+  for (const char *at = variant->emitted.source; *at; at++) variant->source_lines += *at == '\n';
+  variant->translate_seconds = thread_seconds() - begin;
+  return true;
+}
+
+/* To an object, or variant->failure. May run beside others. */
+static void compile(struct variant *variant) {
+  char file[256], header_file[256];
+  snprintf(file, sizeof file, "%s.c", variant->program);
+  snprintf(header_file, sizeof header_file, "%s.h", variant->program);
+  const struct jit_file header = {header_file, variant->emitted.header};
+  static const char *const arguments[] = {"-Dmain=lamella_program"};
+  struct jit_source source = {.main = {file, variant->emitted.source}, .files = &header, .file_count = 1, .level = variant->options.level,
+                              .openmp = true, .arguments = arguments, .argument_count = 1};
+  char *message = NULL;
+  double begin = thread_seconds();
+  if (!jit_compile(&source, &variant->object, &message)) {
+    fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);
+    free(message);
+    variant->failure = "cannot be compiled";
+    return;
+  }
+  variant->compile_seconds = thread_seconds() - begin;
+  variant->code_bytes = object_code(&variant->object);
+}
+
+bool variant_compile(struct comparison *comparison, struct variant *variant) {
+  if (!translate(comparison, variant)) return false;
+  compile(variant);
+  return !variant->failure;
+}
+
+/* Where pipelines give the same program, it is compiled once: the number of the first that has it. */
+static int first_alike(const struct comparison *comparison, int number) {
+  const struct variant *variant = comparison->variants.items[number];
+  for (int i = 0; i < number; i++) {
+    const struct variant *other = comparison->variants.items[i];
+    if (other->options.level == variant->options.level && !strcmp(other->emitted.source, variant->emitted.source)) return i;
+  }
+  return number;
+}
+
+struct queue {
+  struct comparison *comparison;
+  pthread_mutex_t mutex;
+  int next;
+};
+
+static void *compile_some(void *context) {
+  struct queue *queue = context;
+  struct comparison *comparison = queue->comparison;
+  for (;;) {
+    pthread_mutex_lock(&queue->mutex);
+    while (queue->next < comparison->variants.count && first_alike(comparison, queue->next) != queue->next) queue->next++;
+    int number = compare_stopped ? comparison->variants.count : queue->next++;
+    pthread_mutex_unlock(&queue->mutex);
+    if (number >= comparison->variants.count) return NULL;
+    compile(comparison->variants.items[number]);
+  }
+}
+
+bool compile_variants(struct comparison *comparison) {
+  int count = comparison->variants.count;
+  for (int i = 0; i < count; i++)
+    if (compare_stopped || !translate(comparison, comparison->variants.items[i])) return false;
+  struct queue queue = {.comparison = comparison};
+  pthread_mutex_init(&queue.mutex, NULL);
+  pthread_t threads[VARIANTS_MOST];
+  int started = 0;
+  for (int most = processors_allowed() - 1; started < most && started < count - 1; started++)
+    if (pthread_create(&threads[started], NULL, compile_some, &queue) != 0) break;
+  compile_some(&queue);
+  for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+  pthread_mutex_destroy(&queue.mutex);
+  for (int i = 0; i < count && !compare_stopped; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    const struct variant *first = comparison->variants.items[first_alike(comparison, i)];
+    if (first->failure) return false;
+    if (first == variant) continue;
+    variant->object = first->object;
+    variant->object.bytes = malloc(first->object.size);
+    if (!variant->object.bytes) bug("no memory for a program");
+    memcpy(variant->object.bytes, first->object.bytes, first->object.size);
+    variant->compile_seconds = first->compile_seconds;
+    variant->code_bytes = first->code_bytes;
+  }
+  return !compare_stopped;
+}
