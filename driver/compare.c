@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS_LEAST = 15, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3 };
+enum { ROUNDS_LEAST = 15, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3, KERNEL_STEPS_MOST = 2000 };
 
 static const double margin = 0.01, level = 0.01, patience = 120;
 
@@ -232,6 +232,34 @@ static void choose_rounds(struct comparison *comparison, double budget) {
   }
 }
 
+/* Time by kernel, of steps apart from those that are compared. */
+static void measure_kernels(struct comparison *comparison, struct variant *variant) {
+  struct arena *arena = comparison->arena;
+  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3 : 3, count = 0, calls, name, where;
+  if (variant->failure) return;
+  if (steps > KERNEL_STEPS_MOST) steps = KERNEL_STEPS_MOST;
+  bool told = child_tell(&variant->child, arena_format(arena, "kernels %d", steps));
+  const char *line = NULL;
+  for (int i = 0; told && i <= steps; i++) line = child_hear(&variant->child, patience);
+  if (!line || sscanf(line, "kernels %d", &count) != 1) {
+    variant_fail(comparison, variant, "stopped while kernels were timed");
+    return;
+  }
+  for (int i = 0; i < count; i++) {
+    double seconds;
+    line = child_hear(&variant->child, patience);
+    if (!line || sscanf(line, "%d %lf %n%*s%n", &calls, &seconds, &name, &where) != 2) {
+      variant_fail(comparison, variant, "stopped while kernels were timed");
+      return;
+    }
+    if (!calls) continue;
+    struct kernel_time kernel = {arena_copy(arena, line + name, (size_t)(where - name)), arena_copy(arena, line + where, strlen(line + where)),
+                                 seconds / steps, (double)calls / steps};
+    kernel.where += *kernel.where == ' ';
+    array_push(arena, &variant->kernels, kernel);
+  }
+}
+
 static void measure(struct comparison *comparison, double budget) {
   uint64_t state = comparison->seed;
   double begin = seconds_now();
@@ -252,6 +280,7 @@ static void measure(struct comparison *comparison, double budget) {
   }
   for (int i = 0; i < comparison->variants.count; i++) {
     measure_memory(comparison->variants.items[i]);
+    if ((comparison->options->json || comparison->options->page) && !compare_stopped) measure_kernels(comparison, comparison->variants.items[i]);
     child_end(&comparison->variants.items[i]->child);
   }
 }

@@ -4,6 +4,9 @@
      steps N       for each of N steps: its loss, and the seconds that it took
      outputs FILE  the model's outputs for the first examples, as safetensors; "done", or "none" without a routine for it
      state FILE    all tensors, the optimizer's too; "done"
+     kernels N     takes N steps with a clock at every kernel: how many kernels there are, then for each the calls and the
+                   seconds of all these steps, its name, and the parts of the model that it computes; for good, since a
+                   clock costs time
      quit
 
    It begins with a line "ready UNITS WHAT", the tokens or examples in a step. */
@@ -104,6 +107,20 @@ static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
   return done;
 }
 
+#if LAM_WITH_BENCH
+static void lam_stepper_kernels(struct lam_stepper *stepper, long long steps) {
+  const struct lam_bench *bench = stepper->program->bench;
+  int count = bench ? bench->kernel_count : 0;
+  double *seconds = lam_allocate(count + 1, sizeof *seconds);
+  int64_t *calls = lam_allocate(count + 1, sizeof *calls);
+  if (bench) lam_watch_kernels(bench, seconds, calls);
+  for (; steps > 0; steps--) lam_stepper_step(stepper);
+  printf("kernels %d\n", count);
+  for (int i = 0; i < count; i++)
+    printf("%lld %.9f %s %s\n", (long long)calls[i], seconds[i], bench->kernels[i].name, bench->kernels[i].where);
+}
+#endif
+
 static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
   char *argument = strchr(line, ' ');
   if (argument) *argument++ = 0;
@@ -112,6 +129,9 @@ static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
     for (long long left = strtoll(argument, NULL, 10); left > 0; left--) lam_stepper_step(stepper);
     return true;
   }
+#if LAM_WITH_BENCH
+  if (strcmp(line, "kernels") == 0) return lam_stepper_kernels(stepper, strtoll(argument, NULL, 10)), true;
+#endif
   if (strcmp(line, "outputs") == 0) return lam_stepper_outputs(stepper, argument);
   if (strcmp(line, "state") == 0)
     return lam_stepper_write(argument, stepper->program->tensors, stepper->program->tensor_count);

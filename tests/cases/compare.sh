@@ -30,6 +30,9 @@ for v in c["variants"]:
     assert 0 < v["difference"]["mean"] < v["difference"]["largest"] < 1e-3, v["difference"]
     assert abs(v["difference"]["loss"]) < 1e-4
     assert len(v["losses"]) > 5 and 4 < v["losses"][0] < 5 and v["losses"][-1] < 5
+    kernels = v["kernels"]
+    assert kernels and all(k["seconds"] > 0 and k["calls"] >= 1 and k["name"] for k in kernels), kernels
+    assert sum(k["seconds"] for k in kernels) < 20 * v["step_seconds"]["high"], "kernels take longer than steps"
     assert v["memory"] and all(0 <= m[0] <= m[1] < v["launches"] and m[3] > 0 for m in v["memory"])
 a, b = c["variants"]
 assert all(abs(x - y) < 1e-2 for x, y in zip(a["losses"], b["losses"])), "the losses differ"

@@ -23,7 +23,7 @@ browse() {
 
 browse page.html --dump-dom >dom.html
 [[ ! -s console.txt ]] || { cat console.txt; fail "the console is not empty"; }
-for id in table times losses memory; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id"; done
+for id in table times kernels losses memory; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id"; done
 grep -q '&lt;b&gt;usual&lt;/b&gt;' dom.html || fail "a name is not shown as it is"
 grep -qE '(NaN|undefined|Infinity)' <(sed 's/<script.*//; /^"use strict"/,/^<\/script>/d' dom.html | grep -v '@DATA@') && fail "a number on the page is none"
 
