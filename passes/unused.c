@@ -17,15 +17,39 @@ static void mention_expression(struct mentions *mentions, const struct expressio
   for (int i = 0; i < x->argument_count; i++) mention_expression(mentions, x->arguments[i]);
 }
 
+static void read_arrays(struct mentions *reads, const struct expression *x) {
+  if (!x) return;
+  mention(reads, x->array);
+  for (int i = 0; i < x->argument_count; i++) read_arrays(reads, x->arguments[i]);
+}
+
+/* The arrays that anything in the block reads; a store alone does not. */
+static void read_in_block(struct mentions *reads, const struct block *block) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *statement = block->statements.items[i];
+    read_arrays(reads, statement->extent);
+    read_arrays(reads, statement->index);
+    read_arrays(reads, statement->expression);
+    if (statement->kind != STATEMENT_ARRAY && statement->kind != STATEMENT_STORE) mention(reads, statement->array);
+    for (int j = 0; j < statement->arguments.count; j++) {
+      mention(reads, statement->arguments.items[j].array);
+      read_arrays(reads, statement->arguments.items[j].expression);
+    }
+    read_in_block(reads, &statement->body);
+  }
+}
+
 /* From the end: what is mentioned, is mentioned after it was made. */
-static void drop_in_block(struct mentions *mentions, struct block *block) {
+static void drop_in_block(struct mentions *mentions, const struct mentions *reads, struct block *block) {
   int kept = block->statements.count;
   for (int i = block->statements.count - 1; i >= 0; i--) {
     struct statement *statement = block->statements.items[i];
     bool makes_variable = statement->kind == STATEMENT_LET && !is_mentioned(mentions, statement->variable);
     bool makes_array = statement->kind == STATEMENT_ARRAY && !is_mentioned(mentions, statement->array);
-    if (makes_variable || makes_array) continue;
-    drop_in_block(mentions, &statement->body);
+    bool stores_in_vain = statement->kind == STATEMENT_STORE && statement->array->memory != MEMORY_GLOBAL &&
+                          !is_mentioned(reads, statement->array);
+    if (makes_variable || makes_array || stores_in_vain) continue;
+    drop_in_block(mentions, reads, &statement->body);
     mention_expression(mentions, statement->extent);
     mention_expression(mentions, statement->index);
     mention_expression(mentions, statement->expression);
@@ -41,7 +65,8 @@ static void drop_in_block(struct mentions *mentions, struct block *block) {
 }
 
 struct mentions drop_unused(struct arena *arena, struct function *function) {
-  struct mentions mentions = {.arena = arena};
-  drop_in_block(&mentions, &function->body);
+  struct mentions mentions = {.arena = arena}, reads = {.arena = arena};
+  read_in_block(&reads, &function->body);
+  drop_in_block(&mentions, &reads, &function->body);
   return mentions;
 }

@@ -185,40 +185,41 @@ static int replay(const char *path, bool shrink) {
   return ending != ENDS_WELL;
 }
 
-/* The graphs that something was wrong with once, each under the pipeline where it was, and for every target. */
-static void check_known(const char *path) {
-  struct arena *arena = arena_new();
+struct known {
+  struct expectation expected;
+  const char *name;
+};
+
+static void add_known(struct trial_set *set, const char *name) {
   struct failure failure;
-  struct expectation expected = {0};
-  if (!CHECK(failure_read(arena, path, &failure))) return;
+  struct known *known = arena_new_struct(set->arena, struct known);
+  known->name = name;
+  if (!CHECK(failure_read(set->arena, arena_format(set->arena, SOURCE_FOLDER "/tests/programs/%s", name), &failure)))
+    return;
+  if (!CHECK_STRING(expectation_new(set->arena, failure.sample, &known->expected), NULL)) return;
   const char *const pipelines[] = {failure.pipeline, "none", "none, fuse", "default"};
+  for (int i = 0; i < 4 * set->target_count; i++)
+    trial_set_add(set, &known->expected, pipelines[i % 4], set->targets[i / 4]);
+}
+
+/* The graphs that something was wrong with once, each under the pipeline where it was, for every target, by a compiler. */
+static void check_known(const char *compiler) {
+  struct arena *arena = arena_new();
   struct trial_set *set = trial_set_new(arena);
-  if (CHECK_STRING(expectation_new(arena, failure.sample, &expected), NULL))
-    for (int i = 0; i < 4 * set->target_count; i++)
-      trial_set_add(set, &expected, pipelines[i % 4], set->targets[i / 4]);
-  const struct target *failed = trial_set_run(set, NULL, 0);
-  if (!CHECK(!failed)) printf("  the C of %s for %s\n", path, failed->name);
+  DIR *listing = opendir(SOURCE_FOLDER "/tests/programs");
+  for (const struct dirent *entry; listing && (entry = readdir(listing));)
+    if (strstr(entry->d_name, ".graph")) add_known(set, arena_strdup(arena, entry->d_name));
+  if (listing) closedir(listing);
+  CHECK(set->trials.count > 0);
+  const struct target *failed = trial_set_run(set, compiler, 0);
+  if (!CHECK(!failed)) printf("  the C of tests/programs for %s\n", failed->name);
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
     if (!CHECK_STRING(trial->wrong, NULL))
-      printf("  %s, pipeline %s, target %s\n", path, trial->pipeline, trial->target->name);
+      printf("  %s, pipeline %s, target %s\n", ((const struct known *)trial->expected)->name, trial->pipeline,
+             trial->target->name);
   }
   arena_free(arena);
-}
-
-static void check_all_known(void) {
-  static const char folder[] = SOURCE_FOLDER "/tests/programs";
-  DIR *listing = opendir(folder);
-  int count = 0;
-  for (const struct dirent *entry; listing && (entry = readdir(listing));) {
-    char path[4096];
-    if (!strstr(entry->d_name, ".graph")) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    check_known(path);
-    count++;
-  }
-  if (listing) closedir(listing);
-  CHECK(count > 0);
 }
 
 int main(int argc, char **argv) {
@@ -233,13 +234,14 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[i], "--count")) count = atoi(argv[i + 1]);
   }
   struct totals totals = {0};
-  if (argc < 2 || known) check_all_known();
-  if (known) count = 0;
   /* Most by the quickest way; some as programs are built, and some by the other compiler. */
   const char *other = system("command -v gcc > /dev/null") == 0 ? "gcc" : NULL;
+  if (argc < 2 || known) check_known(NULL);
+  if ((argc < 2 || known) && other) check_known(other);
+  if (known) count = 0;
   for (int done = 0, chunk = 0; done < count; done += CHUNK, chunk++)
     run_chunk(seed + (uint64_t)done, count - done < CHUNK ? count - done : CHUNK, chunk % 16 == 9 ? other : NULL,
-              chunk % 8 == 5 ? 2 : 0, &totals);
+              chunk % 16 == 5 ? 2 : 0, &totals);
   double seconds = (double)clock() / CLOCKS_PER_SEC;
   printf(
       "%lld graphs in %.1f s of one processor, %.1f a second; %lld trials, %lld kernels compiled, %lld elements, "
