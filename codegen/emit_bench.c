@@ -41,9 +41,10 @@ void emit_timed_calls(struct emitter *emitter, struct text *text) {
                "Stands before each call of a kernel: the verb bench and --trace time it, and else it costs two tests.");
   text_line(text, "static double lam_kernel_begin(void);");
   text_line(text, "static void lam_kernel_end(int kernel, double begin);");
-  text_raw(text, "#define LAM_TIMED(kernel)                                            \\\n"
-                 "  for (double begin = lam_kernel_begin(), calls = 1; calls > 0;      \\\n"
-                 "       lam_kernel_end(KERNEL_##kernel, begin), calls = 0)\n");
+  text_raw(text,
+           "#define LAM_TIMED(kernel)                                            \\\n"
+           "  for (double begin = lam_kernel_begin(), calls = 1; calls > 0;      \\\n"
+           "       lam_kernel_end(KERNEL_##kernel, begin), calls = 0)\n");
   for (int i = 0; i < list.items.count; i++)
     names = arena_format(emitter->arena, "%s%sKERNEL_%s", names, i ? ", " : "", list.items.items[i]->name);
   text_line(text, "enum { %s };", names);
@@ -164,9 +165,9 @@ static const char *any_copy(struct arena *arena, const char *path) {
   return text;
 }
 
-/* The parts of the model that launch the kernel, the first of them by name. */
+/* The parts of the model that launch the kernel: as many by name as a line has room for. */
 static const char *places_of(const struct emitter *emitter, const struct function *function) {
-  enum { SHOWN = 3 };
+  enum { ROOM = 80 };
   struct arena *arena = emitter->arena;
   ARRAY(const char *) places = {0};
   for (int i = 0; i < emitter->module->routines.count; i++)
@@ -179,10 +180,12 @@ static const char *places_of(const struct emitter *emitter, const struct functio
       for (int k = 0; k < places.count; k++) known = known || !strcmp(places.items[k], place);
       if (!known) array_push(arena, &places, place);
     }
-  const char *text = "";
-  for (int i = 0; i < places.count && i < SHOWN; i++)
-    text = arena_format(arena, "%s%s%s", text, i ? ", " : "", places.items[i]);
-  return places.count > SHOWN ? arena_format(arena, "%s and %d more", text, places.count - SHOWN) : text;
+  if (!places.count) return "";
+  const char *text = arena_copy(arena, places.items[0], strnlen(places.items[0], ROOM));
+  int shown = 1;
+  while (shown < places.count && strlen(text) + strlen(places.items[shown]) <= ROOM)
+    text = arena_format(arena, "%s, %s", text, places.items[shown++]);
+  return shown < places.count ? arena_format(arena, "%s and %d more", text, places.count - shown) : text;
 }
 
 static bool same_launch(const struct launch *x, const struct launch *y) {
