@@ -38,7 +38,8 @@ static int run_program(void *context) {
   char threads[32], slow[32];
   snprintf(threads, sizeof threads, "%d", start->comparison->threads);
   snprintf(slow, sizeof slow, "%.17g", start->variant->slow);
-  return run(6, (char *[]){(char *)start->variant->name, (char *)"steps", (char *)"--threads", threads, (char *)"--slow", slow, NULL});
+  return run(6, (char *[]){(char *)start->variant->name, (char *)"steps", (char *)"--threads", threads,
+                           (char *)"--slow", slow, NULL});
 }
 
 bool variant_start(struct comparison *comparison, struct variant *variant) {
@@ -121,7 +122,8 @@ static void run_round(struct comparison *comparison, uint64_t *state, bool first
     double least = NAN;
     /* Blocks as long as the others', but not where that takes long. */
     int block = comparison->block;
-    if (is_slow(variant) && block * variant->probe > 0.1) block = variant->probe < 0.1 ? (int)(0.1 / variant->probe) : 1;
+    if (is_slow(variant) && block * variant->probe > 0.1)
+      block = variant->probe < 0.1 ? (int)(0.1 / variant->probe) : 1;
     if (comparison->rounds % variant->every == 0 && (!is_slow(variant) || variant->parts < comparison->few)) {
       least = take_steps(comparison, variant, block, true, first);
       variant->parts++;
@@ -235,7 +237,8 @@ static void choose_rounds(struct comparison *comparison, double budget) {
 /* Time by kernel, of steps apart from those that are compared. */
 static void measure_kernels(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
-  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3 : 3, count = 0, calls, name, where;
+  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3 : 3, count = 0, calls, name,
+      where;
   if (variant->failure) return;
   if (steps > KERNEL_STEPS_MOST) steps = KERNEL_STEPS_MOST;
   bool told = child_tell(&variant->child, arena_format(arena, "kernels %d", steps));
@@ -253,8 +256,9 @@ static void measure_kernels(struct comparison *comparison, struct variant *varia
       return;
     }
     if (!calls) continue;
-    struct kernel_time kernel = {arena_copy(arena, line + name, (size_t)(where - name)), arena_copy(arena, line + where, strlen(line + where)),
-                                 seconds / steps, (double)calls / steps};
+    struct kernel_time kernel = {arena_copy(arena, line + name, (size_t)(where - name)),
+                                 arena_copy(arena, line + where, strlen(line + where)), seconds / steps,
+                                 (double)calls / steps};
     kernel.where += *kernel.where == ' ';
     array_push(arena, &variant->kernels, kernel);
   }
@@ -272,15 +276,20 @@ static void measure(struct comparison *comparison, double budget) {
     double until = begin + budget * (process + 1) / comparison->processes;
     int least = (ROUNDS_LEAST * (process + 1) + comparison->processes - 1) / comparison->processes,
         most = ROUNDS_MOST * (process + 1) / comparison->processes;
-    while (!compare_stopped && comparison->rounds < most && (comparison->rounds < least || seconds_now() < until)) {
+    /* On a machine that is busy with other things, up to twice the time for a decent number of rounds. */
+    bool last = process == comparison->processes - 1;
+    while (!compare_stopped && comparison->rounds < most &&
+           (comparison->rounds < least || seconds_now() < until ||
+            (last && comparison->rounds < 2 * ROUNDS_LEAST && seconds_now() < begin + 2 * budget))) {
       run_round(comparison, &state, process == 0);
       if (!compare_stopped) comparison->rounds++;
-      if (process == comparison->processes - 1 && comparison->rounds >= 2 * ROUNDS_LEAST && narrow_enough(comparison)) break;
+      if (last && comparison->rounds >= 2 * ROUNDS_LEAST && narrow_enough(comparison)) break;
     }
   }
   for (int i = 0; i < comparison->variants.count; i++) {
     measure_memory(comparison->variants.items[i]);
-    if ((comparison->options->json || comparison->options->page) && !compare_stopped) measure_kernels(comparison, comparison->variants.items[i]);
+    if ((comparison->options->json || comparison->options->page) && !compare_stopped)
+      measure_kernels(comparison, comparison->variants.items[i]);
     child_end(&comparison->variants.items[i]->child);
   }
 }
@@ -292,7 +301,7 @@ static void conclude(struct comparison *comparison) {
   find_fastest(comparison);
   if (comparison->fastest < 0) return;
   const struct variant *fastest = comparison->variants.items[comparison->fastest];
-  double *probabilities = arena_new_array(arena, double, count * count);
+  double *probabilities = arena_new_array(arena, double, count *count);
   int *of_fastest = arena_new_array(arena, int, count);
   for (int i = 0; i < count; i++) {
     struct variant *variant = comparison->variants.items[i];
@@ -326,8 +335,10 @@ static void conclude(struct comparison *comparison) {
 /* --- The verb --------------------------------------------------------------------------------------------------------------------- */
 
 static void say(const struct comparison *comparison, const char *what, const char *whom) {
-  if (isatty(STDERR_FILENO)) fprintf(stderr, "\r\033[K%s %s", what, whom);
-  else if (comparison->options->verbose) fprintf(stderr, "%s %s\n", what, whom);
+  if (isatty(STDERR_FILENO))
+    fprintf(stderr, "\r\033[K%s %s", what, whom);
+  else if (comparison->options->verbose)
+    fprintf(stderr, "%s %s\n", what, whom);
   fflush(stderr);
 }
 
@@ -365,8 +376,10 @@ static bool write_reports(struct comparison *comparison) {
   bool good = true;
   if (options->json) {
     char *text = report_json(comparison);
-    if (!strcmp(options->json, "-")) fputs(text, stdout);
-    else good = write_file(options->json, text);
+    if (!strcmp(options->json, "-"))
+      fputs(text, stdout);
+    else
+      good = write_file(options->json, text);
     free(text);
   }
   if (options->page) good = write_file(options->page, report_page(comparison)) && good;
@@ -375,7 +388,8 @@ static bool write_reports(struct comparison *comparison) {
 
 static void remove_folder(const struct comparison *comparison) {
   static const char *const names[] = {"outputs.safetensors", "state.safetensors"};
-  for (int i = 0; i < comparison->variants.count; i++) unlink(arena_format(comparison->arena, "%s/errors%d", comparison->folder, i));
+  for (int i = 0; i < comparison->variants.count; i++)
+    unlink(arena_format(comparison->arena, "%s/errors%d", comparison->folder, i));
   for (int i = -1; i < comparison->oracles.count; i++) {
     const char *folder = i < 0 ? comparison->folder : comparison->oracles.items[i].folder;
     for (int j = 0; j < 2; j++) unlink(arena_format(comparison->arena, "%s/%s", folder, names[j]));
@@ -385,7 +399,8 @@ static void remove_folder(const struct comparison *comparison) {
   rmdir(comparison->folder);
 }
 
-static int number_option(struct comparison *comparison, char letter, const char *name, double least, double most, double *number) {
+static int number_option(struct comparison *comparison, char letter, const char *name, double least, double most,
+                         double *number) {
   struct choices choices = choices_of(comparison, letter);
   if (!choices.items.count) return -1;
   const char *text = choices.items.items[choices.items.count - 1];
@@ -397,7 +412,12 @@ static int number_option(struct comparison *comparison, char letter, const char 
 }
 
 int verb_compare(struct options *options) {
-  struct comparison own = {.arena = options->arena, .options = options, .margin = margin, .level = level, .fastest = -1}, *comparison = &own;
+  struct comparison own = {.arena = options->arena,
+                           .options = options,
+                           .margin = margin,
+                           .level = level,
+                           .fastest = -1},
+                    *comparison = &own;
   double threads = processors_allowed(), budget = 20, seed = (double)(time(NULL) % 1000000);
   int code = number_option(comparison, 'N', "threads", 1, processors_allowed(), &threads);
   if (code < 0) code = number_option(comparison, 'B', "time", 0.1, 86400, &budget);

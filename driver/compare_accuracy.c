@@ -38,12 +38,14 @@ static double first_step(struct arena *arena, struct child *child, const char *f
   double loss = NAN, seconds;
   const char *line = NULL;
   *outputs = false;
-  if (child_tell(child, arena_format(arena, "outputs %s/outputs.safetensors", folder))) line = child_hear(child, patience);
+  if (child_tell(child, arena_format(arena, "outputs %s/outputs.safetensors", folder)))
+    line = child_hear(child, patience);
   if (!line) return NAN;
   *outputs = !strcmp(line, "done");
   line = child_tell(child, "steps 1") ? child_hear(child, patience) : NULL;
   if (!line || sscanf(line, "%lf %lf", &loss, &seconds) != 2) return NAN;
-  line = child_tell(child, arena_format(arena, "state %s/state.safetensors", folder)) ? child_hear(child, patience) : NULL;
+  line =
+      child_tell(child, arena_format(arena, "state %s/state.safetensors", folder)) ? child_hear(child, patience) : NULL;
   return line && !strcmp(line, "done") ? loss : NAN;
 }
 
@@ -57,7 +59,8 @@ static bool interpret(struct comparison *comparison, struct oracle *oracle) {
   double work = graph_work(program->predict) + graph_work(program->train);
   if (program->accumulate) work += graph_work(program->accumulate) * (double)program->training->accumulate;
   if (work > interpreter_most) return false;
-  struct child_work child_work = {run_interpreted, interpret_program(arena, program), arena_format(arena, "%s/errors", oracle->folder), 1};
+  struct child_work child_work = {run_interpreted, interpret_program(arena, program),
+                                  arena_format(arena, "%s/errors", oracle->folder), 1};
   struct child child;
   bool outputs;
   oracle->loss = child_start(&child, &child_work, patience) ? first_step(arena, &child, oracle->folder, &outputs) : NAN;
@@ -88,7 +91,8 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   child_end(&reference->child);
   jit_object_free(&reference->object);
   oracle->known = !isnan(oracle->loss);
-  oracle->what = oracle->known ? "C in double precision (the interpreter would take too long)" : "no step in double precision was possible";
+  oracle->what = oracle->known ? "C in double precision (the interpreter would take too long)"
+                               : "no step in double precision was possible";
 }
 
 struct sums {
@@ -97,7 +101,8 @@ struct sums {
 };
 
 /* Each element relative to the largest of its tensor; `states`: only those of the optimizer, whose names are a parameter's and more. */
-static void add_file(struct comparison *comparison, const char *expected_path, const char *got_path, bool states, struct sums *sums) {
+static void add_file(struct comparison *comparison, const char *expected_path, const char *got_path, bool states,
+                     struct sums *sums) {
   struct lam_weights *expected = lam_weights_open(expected_path), *got = lam_weights_open(got_path);
   for (int64_t i = 0; expected && got && i < expected->count; i++) {
     const struct lam_entry *wanted = &expected->entries[i], *entry = lam_weights_find(got, wanted->name);
@@ -111,7 +116,9 @@ static void add_file(struct comparison *comparison, const char *expected_path, c
         if (isfinite(x[k]) && fabs(x[k]) > scale) scale = fabs(x[k]);
       for (int64_t k = 0; k < count; k++) {
         bool same = x[k] == y[k] || (isnan(x[k]) && isnan(y[k]));
-        double difference = same ? 0 : isfinite(x[k]) && isfinite(y[k]) ? fabs(x[k] - y[k]) / (scale > 0 ? scale : 1) : INFINITY;
+        double difference = same                               ? 0
+                            : isfinite(x[k]) && isfinite(y[k]) ? fabs(x[k] - y[k]) / (scale > 0 ? scale : 1)
+                                                               : INFINITY;
         if (difference > sums->largest) {
           sums->largest = difference;
           sums->worst = arena_copy(comparison->arena, wanted->name, strlen(wanted->name));
@@ -146,13 +153,18 @@ void accuracy_measure(struct comparison *comparison, struct variant *variant) {
   }
   array_push(arena, &variant->losses, loss);
   if (!oracle->known) return;
-  const char *expected = arena_format(arena, "%s/state.safetensors", oracle->folder), *got = arena_format(arena, "%s/state.safetensors", comparison->folder);
+  const char *expected = arena_format(arena, "%s/state.safetensors", oracle->folder),
+             *got = arena_format(arena, "%s/state.safetensors", comparison->folder);
   struct sums sums = {.worst = "the loss"};
   add_file(comparison, expected, got, has_states(expected), &sums);
   if (outputs)
-    add_file(comparison, arena_format(arena, "%s/outputs.safetensors", oracle->folder), arena_format(arena, "%s/outputs.safetensors", comparison->folder), false, &sums);
+    add_file(comparison, arena_format(arena, "%s/outputs.safetensors", oracle->folder),
+             arena_format(arena, "%s/outputs.safetensors", comparison->folder), false, &sums);
   double off = fabs(loss - oracle->loss) / (fabs(oracle->loss) > 0 ? fabs(oracle->loss) : 1);
   if (off > sums.largest) sums.largest = off, sums.worst = "the loss";
-  variant->accuracy = (struct accuracy){.known = true, .largest = sums.largest, .mean = (sums.total + off) / (sums.count + 1),
-                                        .loss = loss - oracle->loss, .worst = sums.worst};
+  variant->accuracy = (struct accuracy){.known = true,
+                                        .largest = sums.largest,
+                                        .mean = (sums.total + off) / (sums.count + 1),
+                                        .loss = loss - oracle->loss,
+                                        .worst = sums.worst};
 }

@@ -20,12 +20,21 @@ static void read_plan(struct comparison *comparison, struct variant *variant, co
       for (int j = 0; j < launch->arguments.count; j++) {
         const struct buffer *buffer = launch->arguments.items[j].buffer;
         if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
-        int bytes = buffer->type == TYPE_BOOLEAN ? 1 : buffer->type == TYPE_REAL ? element : buffer->type == TYPE_INDEX ? 8 : 4, k = 0;
-        struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes, buffer->count * bytes};
+        int bytes = buffer->type == TYPE_BOOLEAN ? 1
+                    : buffer->type == TYPE_REAL  ? element
+                    : buffer->type == TYPE_INDEX ? 8
+                                                 : 4,
+            k = 0;
+        struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes,
+                            buffer->count * bytes};
         for (; k < variant->lives.count; k++)
-          if (variant->lives.items[k].offset == life.offset && variant->lives.items[k].bytes == life.bytes && variant->lives.items[k].name == life.name) break;
-        if (k < variant->lives.count) variant->lives.items[k].last = i;
-        else array_push(comparison->arena, &variant->lives, life);
+          if (variant->lives.items[k].offset == life.offset && variant->lives.items[k].bytes == life.bytes &&
+              variant->lives.items[k].name == life.name)
+            break;
+        if (k < variant->lives.count)
+          variant->lives.items[k].last = i;
+        else
+          array_push(comparison->arena, &variant->lives, life);
       }
     }
   }
@@ -61,7 +70,8 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   /* Only training is compared. */
   if (program) program->evaluate = program->step = program->prepare = NULL, program->generation = NULL;
   struct module *module = NULL;
-  if (program && run_graph_passes(program, &options->passes, diagnostics)) module = run_schedules(program, &options->passes, diagnostics);
+  if (program && run_graph_passes(program, &options->passes, diagnostics))
+    module = run_schedules(program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) {
     diagnostics_print(diagnostics, stderr);
     return false;
@@ -82,8 +92,13 @@ static void compile(struct variant *variant) {
   snprintf(header_file, sizeof header_file, "%s.h", variant->program);
   const struct jit_file header = {header_file, variant->emitted.header};
   static const char *const arguments[] = {"-Dmain=lamella_program"};
-  struct jit_source source = {.main = {file, variant->emitted.source}, .files = &header, .file_count = 1, .level = variant->options.level,
-                              .openmp = true, .arguments = arguments, .argument_count = 1};
+  struct jit_source source = {.main = {file, variant->emitted.source},
+                              .files = &header,
+                              .file_count = 1,
+                              .level = variant->options.level,
+                              .openmp = true,
+                              .arguments = arguments,
+                              .argument_count = 1};
   char *message = NULL;
   double begin = thread_seconds();
   if (!jit_compile(&source, &variant->object, &message)) {
@@ -107,7 +122,8 @@ static int first_alike(const struct comparison *comparison, int number) {
   const struct variant *variant = comparison->variants.items[number];
   for (int i = 0; i < number; i++) {
     const struct variant *other = comparison->variants.items[i];
-    if (other->options.level == variant->options.level && !strcmp(other->emitted.source, variant->emitted.source)) return i;
+    if (other->options.level == variant->options.level && !strcmp(other->emitted.source, variant->emitted.source))
+      return i;
   }
   return number;
 }
@@ -123,7 +139,8 @@ static void *compile_some(void *context) {
   struct comparison *comparison = queue->comparison;
   for (;;) {
     pthread_mutex_lock(&queue->mutex);
-    while (queue->next < comparison->variants.count && first_alike(comparison, queue->next) != queue->next) queue->next++;
+    while (queue->next < comparison->variants.count && first_alike(comparison, queue->next) != queue->next)
+      queue->next++;
     int number = compare_stopped ? comparison->variants.count : queue->next++;
     pthread_mutex_unlock(&queue->mutex);
     if (number >= comparison->variants.count) return NULL;

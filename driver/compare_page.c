@@ -16,8 +16,10 @@ const char *report_page(const struct comparison *comparison) {
   fwrite(template, 1, (size_t)(place - template), file);
   /* Only strings can have a '<', and must not end the script. */
   for (const char *at = data; *at; at++) {
-    if (*at == '<') fputs("\\u003c", file);
-    else fputc(*at, file);
+    if (*at == '<')
+      fputs("\\u003c", file);
+    else
+      fputc(*at, file);
   }
   fputs(place + strlen(mark), file);
   free(data);

@@ -78,7 +78,8 @@ static int child_main(const struct child_work *work, int in, int out, pid_t pare
   sigaction(SIGTERM, &usual, NULL);
   sigaction(SIGPIPE, &usual, NULL);
   int errors = open(work->errors, O_WRONLY | O_CREAT | O_APPEND, 0600);
-  if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || errors < 0 || dup2(errors, STDERR_FILENO) < 0) return 1;
+  if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || errors < 0 || dup2(errors, STDERR_FILENO) < 0)
+    return 1;
   close(in), close(out), close(errors);
   pin(work->threads);
   /* As main.c of the runtime would say by starting the program again, which here would be the compiler. */

@@ -26,7 +26,6 @@ static const char *rate_text(struct arena *arena, double rate) {
 
 static bool was_measured(const struct variant *variant) { return variant->step.middle > 0; }
 
-
 enum { COLUMNS = 10 };
 
 static int print_rows(FILE *file, const char *(*rows)[COLUMNS], int count) {
@@ -39,8 +38,10 @@ static int print_rows(FILE *file, const char *(*rows)[COLUMNS], int count) {
   for (int i = 0; i < count; i++) {
     for (int j = 0; j < COLUMNS; j++) {
       bool last = j == COLUMNS - 1;
-      if (j == 0) fprintf(file, "%-*s", widths[j], rows[i][j]);
-      else fprintf(file, "  %*s", last ? 0 : widths[j], rows[i][j]);
+      if (j == 0)
+        fprintf(file, "%-*s", widths[j], rows[i][j]);
+      else
+        fprintf(file, "  %*s", last ? 0 : widths[j], rows[i][j]);
     }
     fputc('\n', file);
   }
@@ -55,14 +56,16 @@ static void print_verdict(FILE *file, const struct comparison *comparison) {
     if (variant == fastest || !was_measured(variant)) continue;
     any = true;
     if (variant->differs)
-      fprintf(file, "%s is %.3g times as fast as %s (%.3g to %.3g, p = %.2g)\n", fastest->name, variant->ratio.middle, variant->name,
-              variant->ratio.low, variant->ratio.high, variant->probability);
-    else
-      fprintf(file, "between %s and %s there is no difference that is more than noise (%.3g to %.3g times, p = %.2g)\n", fastest->name,
+      fprintf(file, "%s is %.3g times as fast as %s (%.3g to %.3g, p = %.2g)\n", fastest->name, variant->ratio.middle,
               variant->name, variant->ratio.low, variant->ratio.high, variant->probability);
+    else
+      fprintf(file, "between %s and %s there is no difference that is more than noise (%.3g to %.3g times, p = %.2g)\n",
+              fastest->name, variant->name, variant->ratio.low, variant->ratio.high, variant->probability);
   }
   if (any)
-    fprintf(file, "Ratios with their %.0f%% intervals. A difference is one of more than %.0f%% of the time, tested at %.0f%% for all pairs together.\n",
+    fprintf(file,
+            "Ratios with their %.0f%% intervals. A difference is one of more than %.0f%% of the time, tested at %.0f%% "
+            "for all pairs together.\n",
             100 * (1 - comparison->level), 100 * comparison->margin, 100 * comparison->level);
 }
 
@@ -77,7 +80,8 @@ void report_table(FILE *file, const struct comparison *comparison) {
     if (!steps || variant->losses.count < steps) steps = variant->losses.count;
     unit = variant->unit;
   }
-  static const char *const heads[COLUMNS] = {"variant", "step", "95% interval", "time", NULL, "compile", "memory", "code", "difference", NULL};
+  static const char *const heads[COLUMNS] = {"variant", "step",   "95% interval", "time",       NULL,
+                                             "compile", "memory", "code",         "difference", NULL};
   for (int j = 0; j < COLUMNS; j++) rows[0][j] = heads[j];
   rows[0][4] = arena_format(arena, "%s/s", unit);
   rows[0][9] = arena_format(arena, "loss at step %d", steps);
@@ -92,24 +96,33 @@ void report_table(FILE *file, const struct comparison *comparison) {
       continue;
     }
     row[1] = time_text(arena, variant->step.middle);
-    row[2] = arena_format(arena, "%.3g-%s", variant->step.low * (variant->step.high < 1e-3 ? 1e6 : variant->step.high < 1 ? 1e3 : 1),
+    row[2] = arena_format(arena, "%.3g-%s",
+                          variant->step.low * (variant->step.high < 1e-3 ? 1e6
+                                               : variant->step.high < 1  ? 1e3
+                                                                         : 1),
                           time_text(arena, variant->step.high));
-    row[3] = i == comparison->fastest ? "1" : arena_format(arena, "%s%.3g", variant->differs ? "" : "~", variant->ratio.middle);
+    row[3] = i == comparison->fastest
+                 ? "1"
+                 : arena_format(arena, "%s%.3g", variant->differs ? "" : "~", variant->ratio.middle);
     row[4] = rate_text(arena, variant->units / variant->step.middle);
     row[5] = arena_format(arena, "%.2f s", variant->translate_seconds + variant->compile_seconds);
     row[6] = bytes_text(arena, variant->memory);
     row[7] = bytes_text(arena, (double)variant->code_bytes);
-    if (variant->accuracy.known) row[8] = arena_format(arena, "%.1e, mean %.0e", variant->accuracy.largest, variant->accuracy.mean);
+    if (variant->accuracy.known)
+      row[8] = arena_format(arena, "%.1e, mean %.0e", variant->accuracy.largest, variant->accuracy.mean);
     row[9] = arena_format(arena, "%.6g", variant->losses.items[steps - 1]);
   }
   print_rows(file, rows, count);
   fputc('\n', file);
   if (comparison->fastest >= 0) print_verdict(file, comparison);
   for (int i = 0; i < comparison->oracles.count; i++)
-    fprintf(file, "%s %s.\n", comparison->oracles.items[i].known ? "Differences, relative to the largest of a tensor, are from" : "Differences are not known:",
+    fprintf(file, "%s %s.\n",
+            comparison->oracles.items[i].known ? "Differences, relative to the largest of a tensor, are from"
+                                               : "Differences are not known:",
             comparison->oracles.items[i].what);
-  fprintf(file, "%d rounds of blocks of %d, %d processes each, %d thread%s, seed %llu, %.0f s in all.\n", comparison->rounds, comparison->block,
-          comparison->processes, comparison->threads, comparison->threads == 1 ? "" : "s", (unsigned long long)comparison->seed, comparison->seconds);
+  fprintf(file, "%d rounds of blocks of %d, %d processes each, %d thread%s, seed %llu, %.0f s in all.\n",
+          comparison->rounds, comparison->block, comparison->processes, comparison->threads,
+          comparison->threads == 1 ? "" : "s", (unsigned long long)comparison->seed, comparison->seconds);
 }
 
 /* --- JSON -------------------------------------------------------------------------------------------------------------------------- */
@@ -117,16 +130,21 @@ void report_table(FILE *file, const struct comparison *comparison) {
 static void put_string(FILE *file, const char *text) {
   fputc('"', file);
   for (; *text; text++) {
-    if (*text == '"' || *text == '\\') fprintf(file, "\\%c", *text);
-    else if ((unsigned char)*text < 32) fprintf(file, "\\u%04x", (unsigned char)*text);
-    else fputc(*text, file);
+    if (*text == '"' || *text == '\\')
+      fprintf(file, "\\%c", *text);
+    else if ((unsigned char)*text < 32)
+      fprintf(file, "\\u%04x", (unsigned char)*text);
+    else
+      fputc(*text, file);
   }
   fputc('"', file);
 }
 
 static void put_number(FILE *file, double number) {
-  if (isfinite(number)) fprintf(file, "%.9g", number);
-  else fputs("null", file);
+  if (isfinite(number))
+    fprintf(file, "%.9g", number);
+  else
+    fputs("null", file);
 }
 
 static void put_numbers(FILE *file, const char *key, const double *numbers, int count) {
@@ -175,7 +193,8 @@ static void put_variant(FILE *file, const struct comparison *comparison, const s
     put_field(file, "low", variant->ratio.low);
     put_field(file, "high", variant->ratio.high);
     put_field(file, "p", variant->probability);
-    fprintf(file, ", \"fastest\": %s, \"differs\": %s}", fastest ? "true" : "false", variant->differs ? "true" : "false");
+    fprintf(file, ", \"fastest\": %s, \"differs\": %s}", fastest ? "true" : "false",
+            variant->differs ? "true" : "false");
     if (variant->accuracy.known) {
       fputs(",\n     \"difference\": {\"largest\": ", file);
       put_number(file, variant->accuracy.largest);
@@ -202,7 +221,8 @@ static void put_variant(FILE *file, const struct comparison *comparison, const s
   fprintf(file, "],\n     \"launches\": %d, \"memory\": [", variant->launches);
   for (int i = 0; i < variant->lives.count; i++) {
     const struct life *life = &variant->lives.items[i];
-    fprintf(file, "%s[%d, %d, %lld, %lld, ", i ? ", " : "", life->first, life->last, (long long)life->offset, (long long)life->bytes);
+    fprintf(file, "%s[%d, %d, %lld, %lld, ", i ? ", " : "", life->first, life->last, (long long)life->offset,
+            (long long)life->bytes);
     put_string(file, life->name ? life->name : "");
     fputc(']', file);
   }
@@ -216,14 +236,17 @@ char *report_json(const struct comparison *comparison) {
   if (!file) bug("no memory for a report");
   fputs("{\"spec\": ", file);
   put_string(file, comparison->options->spec);
-  fprintf(file, ", \"threads\": %d, \"rounds\": %d, \"block\": %d, \"processes\": %d, \"seed\": %llu", comparison->threads, comparison->rounds,
-          comparison->block, comparison->processes, (unsigned long long)comparison->seed);
+  fprintf(file, ", \"threads\": %d, \"rounds\": %d, \"block\": %d, \"processes\": %d, \"seed\": %llu",
+          comparison->threads, comparison->rounds, comparison->block, comparison->processes,
+          (unsigned long long)comparison->seed);
   put_field(file, "seconds", comparison->seconds);
   put_field(file, "level", comparison->level);
   put_field(file, "margin", comparison->margin);
   fprintf(file, ", \"fastest\": ");
-  if (comparison->fastest >= 0) put_string(file, comparison->variants.items[comparison->fastest]->name);
-  else fputs("null", file);
+  if (comparison->fastest >= 0)
+    put_string(file, comparison->variants.items[comparison->fastest]->name);
+  else
+    fputs("null", file);
   fputs(",\n \"differences_from\": ", file);
   put_string(file, comparison->oracles.count ? comparison->oracles.items[0].what : "");
   fputs(",\n \"variants\": [\n", file);

@@ -29,9 +29,12 @@ static int split_words(struct arena *arena, const char *text, char **words, int 
     if (!*text) break;
     char *word = arena_alloc(arena, strlen(text) + 1), *end = word;
     for (char quote = 0; *text && (quote || !strchr(" \t\n", *text)); text++) {
-      if (quote && *text == quote) quote = 0;
-      else if (!quote && (*text == '\'' || *text == '"')) quote = *text;
-      else *end++ = *text;
+      if (quote && *text == quote)
+        quote = 0;
+      else if (!quote && (*text == '\'' || *text == '"'))
+        quote = *text;
+      else
+        *end++ = *text;
     }
     *end = 0;
     words[count++] = word;
@@ -41,7 +44,8 @@ static int split_words(struct arena *arena, const char *text, char **words, int 
 
 /* "NAME: OPTIONS" */
 static int add_described(struct comparison *comparison, const char *text) {
-  static const struct verb described = {"compare --variant", NULL, "'NAME: [--passes=LIST] [--target=NAME] [-O0|-O1|-O2|-O3] [-D NAME=VALUE]...'",
+  static const struct verb described = {"compare --variant", NULL,
+                                        "'NAME: [--passes=LIST] [--target=NAME] [-O0|-O1|-O2|-O3] [-D NAME=VALUE]...'",
                                         "One of the programs to compare", "tpDO"};
   struct arena *arena = comparison->arena;
   const char *colon = strchr(text, ':');
@@ -53,7 +57,8 @@ static int add_described(struct comparison *comparison, const char *text) {
   struct options options = *comparison->options;
   options.defines.items = NULL, options.defines.count = options.defines.capacity = 0;
   options.given.items = NULL, options.given.count = options.given.capacity = 0;
-  for (int i = 0; i < comparison->options->defines.count; i++) array_push(arena, &options.defines, comparison->options->defines.items[i]);
+  for (int i = 0; i < comparison->options->defines.count; i++)
+    array_push(arena, &options.defines, comparison->options->defines.items[i]);
   char *words[64];
   int count = split_words(arena, colon + 1, words, 64);
   int code = options_parse(&options, &described, count, words);
@@ -68,14 +73,16 @@ struct choices choices_of(struct comparison *comparison, char letter) {
   struct choices choices = {0};
   const struct options *options = comparison->options;
   for (int i = 0; i < options->given.count; i++)
-    if (options->given.items[i].letter == letter) array_push(comparison->arena, &choices.items, options->given.items[i].value);
+    if (options->given.items[i].letter == letter)
+      array_push(comparison->arena, &choices.items, options->given.items[i].value);
   return choices;
 }
 
 static void add_product(struct comparison *comparison, const struct choices *pipelines, const struct choices *targets,
                         const struct choices *levels) {
   struct arena *arena = comparison->arena;
-  int pipeline_count = pipelines->items.count ? pipelines->items.count : 1, target_count = targets->items.count ? targets->items.count : 1,
+  int pipeline_count = pipelines->items.count ? pipelines->items.count : 1,
+      target_count = targets->items.count ? targets->items.count : 1,
       level_count = levels->items.count ? levels->items.count : 1;
   for (int p = 0; p < pipeline_count; p++)
     for (int t = 0; t < target_count; t++)
@@ -100,8 +107,8 @@ static void add_product(struct comparison *comparison, const struct choices *pip
 }
 
 int choose_variants(struct comparison *comparison) {
-  struct choices described = choices_of(comparison, 'W'), pipelines = choices_of(comparison, 'p'), targets = choices_of(comparison, 't'),
-                 levels = choices_of(comparison, 'O');
+  struct choices described = choices_of(comparison, 'W'), pipelines = choices_of(comparison, 'p'),
+                 targets = choices_of(comparison, 't'), levels = choices_of(comparison, 'O');
   bool product = pipelines.items.count || targets.items.count || levels.items.count;
   if (!product && !described.items.count) {
     /* Nothing was named: what some passes bring. */
@@ -113,7 +120,9 @@ int choose_variants(struct comparison *comparison) {
   if (product && described.items.count) {
     /* What is given outside of variants holds for all of them. */
     if (pipelines.items.count > 1 || targets.items.count > 1 || levels.items.count > 1) {
-      fprintf(stderr, "lamella compare: beside --variant, --passes, --target and -O are given at most once, and hold for every variant\n");
+      fprintf(stderr,
+              "lamella compare: beside --variant, --passes, --target and -O are given at most once, and hold for every "
+              "variant\n");
       return EXIT_USAGE;
     }
   }
@@ -129,7 +138,9 @@ int choose_variants(struct comparison *comparison) {
   for (int i = 0; i < comparison->variants.count; i++)
     for (int j = 0, number = 1; j < i; j++)
       if (!strcmp(comparison->variants.items[j]->name, comparison->variants.items[i]->name))
-        comparison->variants.items[i]->name = arena_format(comparison->arena, "%s #%d", comparison->variants.items[j]->name, ++number), j = -1;
+        comparison->variants.items[i]->name =
+            arena_format(comparison->arena, "%s #%d", comparison->variants.items[j]->name, ++number),
+        j = -1;
   return -1;
 }
 
@@ -140,7 +151,9 @@ int slow_down(struct comparison *comparison) {
     bool found = false;
     for (int j = 0; equals && j < comparison->variants.count; j++) {
       struct variant *variant = comparison->variants.items[j];
-      if (strlen(variant->name) != (size_t)(equals - text) || strncmp(variant->name, text, (size_t)(equals - text)) != 0) continue;
+      if (strlen(variant->name) != (size_t)(equals - text) ||
+          strncmp(variant->name, text, (size_t)(equals - text)) != 0)
+        continue;
       variant->slow = strtod(equals + 1, NULL);
       found = true;
     }
@@ -164,7 +177,9 @@ void assign_oracles(struct comparison *comparison) {
     for (variant->oracle = 0; variant->oracle < comparison->oracles.count; variant->oracle++)
       if (same_defines(comparison->oracles.items[variant->oracle].options, &variant->options)) break;
     if (variant->oracle < comparison->oracles.count) continue;
-    struct oracle oracle = {.options = &variant->options, .folder = arena_format(comparison->arena, "%s/oracle%d", comparison->folder, variant->oracle)};
+    struct oracle oracle = {
+        .options = &variant->options,
+        .folder = arena_format(comparison->arena, "%s/oracle%d", comparison->folder, variant->oracle)};
     array_push(comparison->arena, &comparison->oracles, oracle);
   }
 }

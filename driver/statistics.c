@@ -91,7 +91,7 @@ struct interval shift_interval(const double *differences, int count, double leve
   if (count == 0) return (struct interval){0};
   struct arena *own = arena_new();
   int stride = (count + PAIRS_FROM - 1) / PAIRS_FROM, kept = (count + stride - 1) / stride, pairs = 0;
-  double *means = arena_new_array(own, double, kept * (kept + 1) / 2);
+  double *means = arena_new_array(own, double, kept *(kept + 1) / 2);
   for (int i = 0; i < count; i += stride)
     for (int j = 0; j <= i; j += stride) means[pairs++] = (differences[i] + differences[j]) / 2;
   qsort(means, (size_t)pairs, sizeof *means, ascending);
@@ -109,11 +109,15 @@ struct interval shift_interval(const double *differences, int count, double leve
       } else {
         probability = signed_rank(own, differences, count, means[at]);
       }
-      if (probability <= (1 - level) / 2) outside = at;
-      else inside = at;
+      if (probability <= (1 - level) / 2)
+        outside = at;
+      else
+        inside = at;
     }
-    if (side) interval.high = means[inside];
-    else interval.low = means[inside];
+    if (side)
+      interval.high = means[inside];
+    else
+      interval.low = means[inside];
   }
   arena_free(own);
   return interval;
@@ -137,7 +141,8 @@ void holm_correct(struct arena *arena, double *probabilities, int count) {
   }
   for (int i = 0; i < count; i++)
     for (int j = 0; j < count; j++)
-      if (order[j] == probabilities[i]) { /* the first of equals: the smallest correction is that of all of them at the most */
+      if (order[j] ==
+          probabilities[i]) { /* the first of equals: the smallest correction is that of all of them at the most */
         probabilities[i] = corrected[j];
         break;
       }

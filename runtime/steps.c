@@ -44,7 +44,8 @@ static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_optio
   if (examples < 1) return lam_error("the training part of %s has no example", data->path);
   run->steps = settings->steps >= 0 ? settings->steps : (settings->epochs * examples + rows - 1) / rows;
   stepper->feed = lam_feed_start(data, run, stepper->accumulate);
-  printf("ready %lld %s\n", (long long)(rows * (data->window ? data->window : 1)), data->window ? "tokens" : "examples");
+  printf("ready %lld %s\n", (long long)(rows * (data->window ? data->window : 1)),
+         data->window ? "tokens" : "examples");
   return true;
 }
 

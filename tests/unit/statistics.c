@@ -26,7 +26,8 @@ static void check_values(struct arena *arena) {
   CHECK_NEAR(signed_rank(arena, (const double[]){1, 1, 2}, 3, 0), 1.0 / 8, 1e-12);
   CHECK_NEAR(signed_rank(arena, (const double[]){-1, 1, 2}, 3, 0), 3.0 / 8, 1e-12);
   struct interval shift = shift_interval(darwin, 15, 0.95);
-  CHECK(shift.low < shift.middle && shift.middle < shift.high && shift.low > -10 && shift.low < 10 && shift.high > 35 && shift.high < 50);
+  CHECK(shift.low < shift.middle && shift.middle < shift.high && shift.low > -10 && shift.low < 10 && shift.high > 35 &&
+        shift.high < 50);
   CHECK(shift.middle > 20 && shift.middle < 30);
   double p[] = {0.04, 0.01, 0.03, 0.01};
   holm_correct(arena, p, 4);
@@ -85,10 +86,13 @@ int main(void) {
   check_values(arena);
   check_large(arena);
   for (int noise = 0; noise < NOISES; noise++) {
-    int equal = rejections(arena, (enum noise)noise, 1, 30, 1000), at_margin = rejections(arena, (enum noise)noise, 1.01, 30, 1000),
+    int equal = rejections(arena, (enum noise)noise, 1, 30, 1000),
+        at_margin = rejections(arena, (enum noise)noise, 1.01, 30, 1000),
         slower = rejections(arena, (enum noise)noise, 1.05, 30, 1000);
-    bool good = CHECK(equal <= 20) & CHECK(at_margin <= 25) & CHECK(slower >= 950);
-    if (!good) printf("  noise %d: of 1000 tries, %d equal, %d at the margin, and %d slower by 5%% were told apart\n", noise, equal, at_margin, slower);
+    int failed = !CHECK(equal <= 20) + !CHECK(at_margin <= 25) + !CHECK(slower >= 950);
+    if (failed)
+      printf("  noise %d: of 1000 tries, %d equal, %d at the margin, and %d slower by 5%% were told apart\n", noise,
+             equal, at_margin, slower);
   }
   arena_free(arena);
   return check_done("statistics");
