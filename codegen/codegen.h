@@ -22,6 +22,7 @@ struct emitted {
 struct emit_options {
   bool bench; /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
   bool steps; /* the verb steps: training steps on demand, for lamella compare */
+  bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);

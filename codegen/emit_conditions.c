@@ -84,6 +84,8 @@ static bool has_double(const struct emitter *emitter) { return emitter->target->
 
 static bool has_bench(const struct emitter *emitter) { return emitter->options.bench; }
 
+static bool has_handover(const struct emitter *emitter) { return emitter->options.handover; }
+
 static bool never(const struct emitter *emitter) { return !emitter; }
 
 /* The conditions of runtime/features.h: the output has what a program meets, and none of the conditions. */
@@ -104,6 +106,7 @@ static const struct condition {
     {"LAM_WITH_FEW_PARAMETERS", has_few_parameters},
     {"LAM_WITH_DOUBLE", has_double},
     {"LAM_WITH_BENCH", has_bench},
+    {"LAM_WITH_HANDOVER", has_handover},
     {"LAM_WITH_FILES_APART", never},
 };
 

@@ -27,6 +27,7 @@ static const struct need {
     {"progress.c", "memory.c"},
     {"options.c", "memory.c"},
     {"evaluate.c", "data.c checkpoint.c options.c"},
+    {"handover.c", "checkpoint.c memory.c"},
     {"train.c", "data.c batches.c evaluate.c checkpoint.c tensors.c progress.c options.c"},
     {"generate.c", "tokenizer.c checkpoint.c random.c options.c"},
     {"predict.c", "data.c checkpoint.c options.c"},
@@ -66,6 +67,7 @@ static void choose(const struct emitter *emitter, bool wanted[FILES]) {
   for (int i = 0; i < 5; i++)
     if (verbs[i]) want(wanted, verb_files[i]);
   if (verbs[0] && emitter->options.steps) want(wanted, "steps.c");
+  if (verbs[0] && emitter->options.handover) want(wanted, "handover.c");
   if (program->data) want(wanted, source_files[program->data->source]);
   if (program->data && program->data->mask > 0) want(wanted, "masked.c");
   want(wanted, "main.c");

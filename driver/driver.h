@@ -40,6 +40,8 @@ struct options {
   int jobs;            /* -j; 0: as many as there are processors */
   bool perf;           /* --perf */
   bool no_cache;       /* --no-cache */
+  bool watch;          /* --watch */
+  spec_files files;    /* that the spec was made of, or would have been; read even where it is wrong */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *json, *page; /* compare: --json, --html */
   ARRAY(struct given) given; /* all options, in order */
@@ -72,6 +74,9 @@ void verb_help(FILE *file, const struct verb *verb);
 struct program *load_program(struct options *options, struct diagnostics *diagnostics);
 /* And on to the two texts; false after printing the errors. */
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted);
+
+/* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
+int watch_training(struct options *options);
 
 /* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one.
    False after a message. */

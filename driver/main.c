@@ -7,7 +7,7 @@ const struct verb verbs[] = {
     {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "CSLOGMjnotpDmdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
-     "tpDmdOGMjPnvTaV"},
+     "tpDmdOGMjePnvTaV"},
     {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",
      "otpDmdbvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},

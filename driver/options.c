@@ -38,6 +38,7 @@ static const struct option {
     {'J', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
     {'H', false, "html", "FILE", "a page with plots, complete in itself"},
     {'w', false, "slow", "NAME=PERCENT", "slow this one down by so much, to see whether it is noticed"},
+    {'e', false, "watch", NULL, "train: compile the spec anew whenever it is saved, and go on with the weights that still fit"},
     {'b', false, "bench", NULL, "carry the verb bench and --trace: time by kernel"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print how long each pass took"},
@@ -143,6 +144,7 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'W': case 'N': case 'B': case 'R': case 'w': break; /* compare reads what is given */
     case 'b': options->emission.bench = true; break;
     case 'v': options->verbose = true; break;
+    case 'e': options->watch = true; break;
     case 'T': options->passes.time = true; break;
     case 'a': options->passes.dump_after = value; break;
     case 'V': options->passes.verify = true; break;
@@ -223,6 +225,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
   }
   if (!options->spec && !(options->stage && !strcmp(options->stage, "passes"))) return usage_error(verb, "which spec?");
   if (!options->passes.target) options->passes.target = target_find("native");
+  options->frontend.files = &options->files;
   options->frontend.defines = options->defines.items;
   options->frontend.define_count = options->defines.count;
   options->passes.dump = options->dumps.items;

@@ -4,13 +4,32 @@
 
 #include "driver/spec_code.h"
 
+/* --watch may also stand among the program's own options. */
+static void take_watch(struct options *options) {
+  int kept = 0;
+  for (int i = 0; i < options->rest_count; i++) {
+    if (!strcmp(options->rest[i], "--watch")) options->watch = true;
+    else options->rest[kept++] = options->rest[i];
+  }
+  options->rest_count = kept;
+}
+
 int verb_run(struct options *options) {
+  take_watch(options);
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
   if (!getenv("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "0", 0);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
   for (int i = 0; i < options->rest_count; i++)
     if ((!i && !strcmp(options->rest[i], "bench")) || !strncmp(options->rest[i], "--trace", strlen("--trace")))
       options->emission.bench = true;
+  if (options->watch) {
+    if (!options->only_verb || strcmp(options->only_verb, "train")) {
+      fprintf(stderr, "lamella run: --watch goes with the verb train\n");
+      return EXIT_USAGE;
+    }
+    options->emission.handover = true;
+    return watch_training(options);
+  }
   struct spec_code code;
   if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
   jit_name_crashes();

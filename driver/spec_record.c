@@ -30,7 +30,7 @@ struct hash spec_record_key(const struct options *options) {
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
   for (int i = 0; i < options->dumps.count; i++) hash = hash_text(hash, options->dumps.items[i]);
   const int64_t numbers[] = {options->kind,           jit_has_openmp(),       options->level,      options->debug,
-                             options->emission.bench, options->defines.count, options->dumps.count};
+                             options->emission.bench, options->emission.handover, options->defines.count, options->dumps.count};
   return hash_bytes(hash, numbers, sizeof numbers);
 }
 
@@ -43,12 +43,14 @@ static bool stamp_of(const char *path, long long *seconds, long long *nanosecond
 }
 
 /* Whether what a line says of a file is still so. */
-static bool line_holds(struct arena *arena, const char *line) {
+static bool line_holds(struct options *options, const char *line) {
+  struct arena *arena = options->arena;
   struct hash hash;
   long long seconds, nanoseconds, size, now[3];
   int at = 0;
   if (sscanf(line, "file %" SCNx64 " %" SCNx64 " %n", &hash.words[0], &hash.words[1], &at) == 2 && at) {
     const struct source *source = source_read(arena, line + at);
+    array_push(arena, &options->files, (struct spec_file){arena_strdup(arena, line + at), source});
     if (!source) return false;
     struct hash present = hash_bytes(no_hash, source->text, source->length);
     return memcmp(&hash, &present, sizeof hash) == 0;
@@ -56,7 +58,10 @@ static bool line_holds(struct arena *arena, const char *line) {
   if (sscanf(line, "stamp %lld %lld %lld %n", &seconds, &nanoseconds, &size, &at) == 3 && at)
     return stamp_of(line + at, &now[0], &now[1], &now[2]) && now[0] == seconds && now[1] == nanoseconds &&
            now[2] == size;
-  if (sscanf(line, "absent %n", &at) == 0 && at) return access(line + at, F_OK) != 0;
+  if (sscanf(line, "absent %n", &at) == 0 && at) {
+    array_push(arena, &options->files, (struct spec_file){arena_strdup(arena, line + at), NULL});
+    return access(line + at, F_OK) != 0;
+  }
   return false;
 }
 
@@ -74,7 +79,7 @@ bool spec_record_find(struct options *options, struct cache *cache, struct hash 
     else if (sscanf(line, "object %" SCNx64 " %" SCNx64, &object->words[0], &object->words[1]) == 2)
       has_object = true;
     else
-      holds = line_holds(options->arena, line);
+      holds = line_holds(options, line);
   }
   free(text);
   return holds && has_object && *name;

@@ -20,6 +20,7 @@ struct frontend_options {
   const struct define *defines;
   int define_count;
   const char *standard_library; /* folder of std/ files: `use "std/x.lam"` looks beside the spec first, then here */
+  spec_files *files;            /* where not NULL: becomes program->files, also when there are errors */
 };
 
 /* Everything up to graphs. Errors are reported; NULL if there were any. */

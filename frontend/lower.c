@@ -236,6 +236,7 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   program->name = program_name(arena, source->path);
   const int before = diagnostics->error_count;
   load_file(&lowering, source);
+  if (options && options->files) *options->files = program->files;
   if (diagnostics->error_count > before) return NULL; /* a spec that does not read would be misunderstood */
   read_overrides(&lowering);
   for (int i = 0; i < lowering.files.count; i++) declare_global_axes(&lowering, lowering.files.items[i]);

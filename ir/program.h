@@ -29,9 +29,11 @@ struct spec_file {
      step        generation's window: inputs feed[batch, seq] and "position"; output: `from`. The axis `over` has a run-time size
                  named "window" (rows of this call), its aliases one named "past" (rows so far, this window included).
      synthesize  makes a synthetic data set whole: one output for each column, with axis `example`.  */
+typedef ARRAY(struct spec_file) spec_files;
+
 struct program {
   struct arena *arena;
-  ARRAY(struct spec_file) files; /* every file that the frontend asked for, the spec first */
+  spec_files files; /* every file that the frontend asked for, the spec first */
   const char *name;  /* of the spec's file, without directory and .lam, as a C identifier */
   const char *model; /* of the model */
   int next_axis;

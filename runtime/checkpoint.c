@@ -60,6 +60,11 @@ static void lam_list_add(char list[LAM_LIST], const char *name) {
   if (used + strlen(name) + 2 >= LAM_LIST) strcpy(list + LAM_LIST - 4, "...");
 }
 
+struct lam_matches {
+  int wanted, found;
+  char new[LAM_LIST], changed[LAM_LIST]; /* names */
+};
+
 /* Compares the names that the file has with those that the program wants. */
 static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights,
                                  enum lam_purpose purpose) {
@@ -89,13 +94,21 @@ static bool lam_checkpoint_names(const struct lam_program *program, const struct
   return true;
 }
 
-static bool lam_checkpoint_tensor(const struct lam_weights *weights, const struct lam_entry *entry,
-                                  const struct lam_tensor *tensor) {
-  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT], key[512];
+/* Does the file have the tensor as the program wants it? */
+static bool lam_checkpoint_fits(const struct lam_weights *weights, const struct lam_entry *entry,
+                                const struct lam_tensor *tensor) {
+  char key[512];
   const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
   bool same = entry->rank == tensor->rank && (!axes || !strcmp(axes->value, tensor->axes));
   for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
-  if (same) return lam_weights_read(weights, entry, tensor->type, tensor->data);
+  return same;
+}
+
+static bool lam_checkpoint_tensor(const struct lam_weights *weights, const struct lam_entry *entry,
+                                  const struct lam_tensor *tensor) {
+  if (lam_checkpoint_fits(weights, entry, tensor)) return lam_weights_read(weights, entry, tensor->type, tensor->data);
+  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT], key[512];
+  const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
   return lam_error("%s: tensor %s has axes %s in the file and %s in the model", weights->path, tensor->name,
                    lam_shape_text(there, axes ? axes->value : NULL, entry->shape, entry->rank),
                    lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank));
@@ -136,9 +149,62 @@ static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run
   return true;
 }
 
+/* What is of a role and as it was, with counts and names of the rest: tensors that are new or have another shape now. */
+static bool lam_checkpoint_matching(struct lam_program *program, const struct lam_weights *weights, enum lam_role role,
+                                    struct lam_matches *matches) {
+  *matches = (struct lam_matches){0};
+  for (int i = 0; i < program->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->tensors[i];
+    if (tensor->role != role) continue;
+    const struct lam_entry *entry = lam_weights_find(weights, tensor->name);
+    matches->wanted++;
+    if (!entry) {
+      lam_list_add(matches->new, tensor->name);
+    } else if (!lam_checkpoint_fits(weights, entry, tensor)) {
+      lam_list_add(matches->changed, tensor->name);
+    } else {
+      if (!lam_weights_read(weights, entry, tensor->type, tensor->data)) return false;
+      matches->found++;
+    }
+  }
+  return true;
+}
+
+/* Of a file that a program of another version of the spec left, everything that still fits. The step and the rows seen go on; how
+   many steps there are, and the seed, is for the spec to say. */
+static bool lam_checkpoint_go_on(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
+  struct lam_matches parameters, averages = {0}, states;
+  char gone[LAM_LIST] = "";
+  struct lam_run before = *run;
+  if (!lam_checkpoint_run(weights, run, true)) return false;
+  run->steps = before.steps, run->seed = before.seed;
+  if (!lam_checkpoint_matching(program, weights, LAM_PARAMETER, &parameters)) return false;
+#if LAM_WITH_AVERAGE
+  lam_start_averages(program);
+  if (!lam_checkpoint_matching(program, weights, LAM_AVERAGE, &averages)) return false;
+#endif
+  if (!lam_checkpoint_matching(program, weights, LAM_OPTIMIZER, &states)) return false;
+  for (int64_t k = 0; k < weights->count; k++) {
+    bool known = strchr(weights->entries[k].name, '/') != NULL; /* what belongs to a parameter */
+    for (int i = 0; i < program->tensor_count && !known; i++)
+      known = !strcmp(program->tensors[i].name, weights->entries[k].name);
+    if (!known) lam_list_add(gone, weights->entries[k].name);
+  }
+  lam_note("step %lld goes on with %d of %d parameters and %d of %d tensors of the optimizer%s%s%s%s%s%s", (long long)run->step,
+           parameters.found, parameters.wanted, states.found + averages.found, states.wanted + averages.wanted,
+           *parameters.new ? "; new: " : "", parameters.new, *parameters.changed ? "; of another shape: " : "",
+           parameters.changed, *gone ? "; gone: " : "", gone);
+  return true;
+}
+
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights = lam_weights_open(path);
   bool resume = purpose == LAM_RESUME;
+  if (purpose == LAM_GO_ON) {
+    bool matched = weights && lam_checkpoint_go_on(program, weights, run);
+    lam_weights_close(weights);
+    return matched;
+  }
   bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, resume)) &&
               lam_checkpoint_names(program, weights, purpose) && lam_checkpoint_role(program, weights, LAM_PARAMETER);
 #if LAM_WITH_AVERAGE

@@ -16,6 +16,7 @@
 #define LAM_WITH_FEW_PARAMETERS 1 /* so few that they fit on the screen */
 #define LAM_WITH_DOUBLE 1 /* lam_real is double: for the interpreter, and for the target reference */
 #define LAM_WITH_FILES_APART 1 /* each file is compiled on its own: never so in emitted source */
+#define LAM_WITH_HANDOVER 1 /* training leaves off for the program of an edited spec */
 #define LAM_WITH_BENCH 1 /* the verb bench, and --trace for every verb */
 
 #endif

@@ -198,7 +198,8 @@ struct lam_run {
 enum lam_purpose {
   LAM_USE, /* evaluation, generation, prediction: parameters and averages */
   LAM_RESUME, /* everything, and where the run stood */
-  LAM_START_FROM /* the parameters that the file has; says what is missing or unexpected */
+  LAM_START_FROM, /* the parameters that the file has; says what is missing or unexpected */
+  LAM_GO_ON /* what still fits of a file that another version of the spec left; says what does not */
 };
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose);
@@ -317,6 +318,26 @@ double lam_evaluate(struct lam_dataset *dataset, enum lam_part part);
    top_p. `uniform` lies in [0, 1); `memory` has room for 2 x count numbers. -1 when a logit is not a number. */
 int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
                    double *memory);
+
+/* --- handover.c: under `lamella run --watch` ----------------------------------------------------------------------- */
+
+#if LAM_WITH_HANDOVER
+/* Where a run leaves off for another program, beside its weights, for free(); NULL when nobody watches. */
+char *lam_handover_path(const char *path);
+enum lam_order {
+  LAM_ORDER_STOP,
+  LAM_ORDER_BEGIN = 'b', /* as without --watch */
+  LAM_ORDER_TAKE_OVER = 't', /* go on from what a program left */
+  LAM_ORDER_GO_ON = 'g' /* go on from the weights of one that reached its end */
+};
+/* Says that all is ready, and waits for the order. */
+enum lam_order lam_handover_ready(void);
+bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path);
+/* train.c: whether a signal asks for a stop. */
+bool lam_stop_asked(void);
+/* The exit status of a run that left off for another; asked for by SIGUSR1. */
+enum { LAM_HANDED_OVER = 75 };
+#endif
 
 /* --- progress.c --------------------------------------------------------------------------------------------------- */
 

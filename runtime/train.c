@@ -22,12 +22,22 @@ static void lam_catch_signals(void) {
   lam_interrupted = 0;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+#if LAM_WITH_HANDOVER
+  sigaction(SIGUSR1, &action, NULL);
+#endif
 }
+
+#if LAM_WITH_HANDOVER
+bool lam_stop_asked(void) { return lam_interrupted; }
+#endif
 
 struct lam_training {
   struct lam_program *program;
   struct lam_run run;
   char *path;
+#if LAM_WITH_HANDOVER
+  char *left; /* the file for the program that goes on, when there may be one */
+#endif
   struct lam_dataset *data, *validation; /* validation: NULL when there is none */
   struct lam_feed *feed;
   struct lam_progress progress;
@@ -84,7 +94,6 @@ static bool lam_training_data(struct lam_training *training, const struct lam_op
   if (run->step > 0 && before != run->steps)
     lam_note("this run takes %lld steps in all, the one that it resumes %lld: what depends on that differs",
              (long long)run->steps, (long long)before);
-  progress->first = run->step;
   progress->steps = run->steps;
   progress->every = settings->log_every > 0 ? settings->log_every : INT64_MAX;
   progress->quiet = lam_option_text(options, "quiet", NULL) != NULL;
@@ -153,6 +162,12 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     double paused = lam_seconds(); /* speed is that of steps alone */
     interrupted = lam_interrupted;
     last = interrupted || run->step >= run->steps;
+#if LAM_WITH_HANDOVER
+    if (interrupted && lam_interrupted == SIGUSR1) {
+      lam_progress_end(progress);
+      return lam_checkpoint_save(training->program, run, training->left) ? LAM_HANDED_OVER : 1;
+    }
+#endif
     if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every)))
       lam_progress_evaluation(progress, run->step, lam_evaluate(training->validation, LAM_VALIDATION));
     if (last || (made && lam_is_due(run->step, settings->checkpoint_every))) {
@@ -182,17 +197,38 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   return 130;
 }
 
+#if LAM_WITH_HANDOVER
+/* Whether to go on, with what the program of the spec as it was has left. */
+static bool lam_training_takes_over(struct lam_training *training, int *code) {
+  training->left = lam_handover_path(training->path);
+  enum lam_order order = lam_handover_ready();
+  bool later = order == LAM_ORDER_TAKE_OVER || order == LAM_ORDER_GO_ON;
+  const char *path = order == LAM_ORDER_TAKE_OVER ? training->left : training->path;
+  *code = order == LAM_ORDER_STOP ? 130 : 1;
+  return order != LAM_ORDER_STOP && (!later || lam_take_over(training->program, &training->run, path));
+}
+#endif
+
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
   const char *log = lam_option_text(options, "log", NULL);
   int code = 1;
-  if (lam_training_weights(&training, options) && lam_is_writable(training.path) &&
-      lam_training_data(&training, options) && lam_progress_start(&training.progress, log, training.run.step > 0)) {
-    lam_catch_signals();
+  bool good = lam_training_weights(&training, options) && lam_is_writable(training.path) &&
+              lam_training_data(&training, options);
+  if (good) lam_catch_signals();
+#if LAM_WITH_HANDOVER
+  good = good && lam_training_takes_over(&training, &code);
+#endif
+  training.progress.first = training.run.step;
+  if (good && lam_progress_start(&training.progress, log, training.run.step > 0)) {
     training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
     code = lam_training_loop(&training, options);
     lam_feed_stop(training.feed);
   }
+#if LAM_WITH_HANDOVER
+  if (training.left && (code == 0 || code == 130)) remove(training.left);
+  free(training.left);
+#endif
   lam_dataset_close(training.data);
   lam_pairs_free(&training.run.facts);
   free(training.validation);

@@ -1,0 +1,22 @@
+/* The files that `run --watch` watches. */
+#ifndef DRIVER_WATCH_H
+#define DRIVER_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+struct watched_file;
+struct watch_list {
+  struct watched_file *files;
+  int count;
+};
+
+/* Replaces the list; the paths are copied. */
+void watch_list_set(struct watch_list *list, const char *const *paths, int count);
+/* A hash of which of the files are there and of what they hold now; never 0. */
+uint64_t watch_list_print(struct watch_list *list);
+/* Whether a file of the list was there when it was last looked at. */
+bool watch_list_has(const struct watch_list *list, const char *path);
+
+#endif

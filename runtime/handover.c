@@ -1,0 +1,52 @@
+/* Training under `lamella run --watch`: the spec may change while a run goes on. Two processes take part in a change, and the one
+   that watches conducts them. The program of the edited spec gets everything ready, says so, and waits; then the running program
+   stops after its step, as for Ctrl-C, and leaves all that a checkpoint holds in a file beside its weights; then the new one goes
+   on from what still fits. So nothing is given up before the new program could begin. */
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What LAMELLA_HANDOVER says: the descriptors to read orders from, to report to, and to send messages to from then on. */
+static bool lam_handover_descriptors(int descriptors[3]) {
+  const char *text = getenv("LAMELLA_HANDOVER");
+  return text && sscanf(text, "%d:%d:%d", &descriptors[0], &descriptors[1], &descriptors[2]) == 3;
+}
+
+char *lam_handover_path(const char *path) {
+  int descriptors[3];
+  return lam_handover_descriptors(descriptors) ? lam_join(path, ".watch") : NULL;
+}
+
+enum lam_order lam_handover_ready(void) {
+  int descriptors[3];
+  char order = 0;
+  ssize_t count;
+  if (!lam_handover_descriptors(descriptors)) return LAM_ORDER_BEGIN;
+  if (write(descriptors[1], "ready\n", 6) != 6) return LAM_ORDER_STOP;
+  do count = read(descriptors[0], &order, 1);
+  while (count < 0 && errno == EINTR && !lam_stop_asked());
+  close(descriptors[0]);
+  close(descriptors[1]);
+  dup2(descriptors[2], STDERR_FILENO);
+  close(descriptors[2]);
+  if (count != 1 || lam_stop_asked()) return LAM_ORDER_STOP;
+  return order == LAM_ORDER_TAKE_OVER || order == LAM_ORDER_GO_ON ? (enum lam_order)order : LAM_ORDER_BEGIN;
+}
+
+bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path) {
+  struct lam_pairs before = run->facts;
+  run->facts = (struct lam_pairs){0};
+  bool good = lam_checkpoint_load(program, run, path, LAM_GO_ON);
+  for (int64_t i = 0; good && i < before.count; i++) {
+    const struct lam_pair *now = &before.items[i], *then = lam_pairs_find(&run->facts, now->key);
+    if (then && (then->length != now->length || memcmp(then->value, now->value, now->length) != 0))
+      lam_note("the data has another %s now: what was learned about the old one stays in the weights", now->key);
+  }
+  lam_pairs_free(&run->facts);
+  run->facts = before;
+  return good;
+}
