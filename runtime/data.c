@@ -107,7 +107,8 @@ struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part 
 void **lam_batch_create(const struct lam_dataset *dataset) {
   const struct lam_routine *routine = dataset->routine;
   void **batch = lam_allocate(routine->input_count, sizeof *batch);
-  for (int i = 0; i < routine->input_count; i++) batch[i] = lam_allocate((int64_t)lam_port_bytes(&routine->inputs[i]), 1);
+  for (int i = 0; i < routine->input_count; i++)
+    batch[i] = lam_allocate((int64_t)lam_port_bytes(&routine->inputs[i]), 1);
   return batch;
 }
 

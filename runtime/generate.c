@@ -241,8 +241,7 @@ static bool lam_session_start(struct lam_session *session, const struct lam_opti
   struct lam_run run = {0};
   if (!lam_session_ports(session) || !lam_checkpoint_use(program, &run, options)) return false;
   session->has_text = program->data && program->data->tokenizer != LAM_NO_TOKENIZER;
-  bool known = !session->has_text ||
-               lam_vocabulary_recall(&session->vocabulary, program->data->tokenizer, &run.facts);
+  bool known = !session->has_text || lam_vocabulary_recall(&session->vocabulary, program->data->tokenizer, &run.facts);
   lam_pairs_free(&run.facts);
   if (!known) return lam_error("the weights hold no vocabulary: they were not written by this program's train");
   return lam_session_prompt(session, options);

@@ -66,7 +66,6 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   return 0;
 }
 
-static const struct lam_option lam_info_options[] = {
-    {"all", NULL, "list every tensor, not parameters alone", 0, 0},
-    {0}};
+static const struct lam_option lam_info_options[] = {{"all", NULL, "list every tensor, not parameters alone", 0, 0},
+                                                     {0}};
 const struct lam_verb lam_info_verb = {"info", "model, tensors, data and settings", lam_info_options, lam_info_main};

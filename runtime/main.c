@@ -13,8 +13,8 @@
 static void lam_wait_briefly(char **argv) {
   if (getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME") || getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "2000", 0); /* gcc's: turns of the loop */
-  setenv("KMP_BLOCKTIME", "0", 0);     /* clang's: milliseconds */
-  execv("/proc/self/exe", argv);       /* where that is not to be had, the program goes on as it is */
+  setenv("KMP_BLOCKTIME", "0", 0); /* clang's: milliseconds */
+  execv("/proc/self/exe", argv); /* where that is not to be had, the program goes on as it is */
 }
 #endif
 

@@ -14,8 +14,8 @@ bool lam_mask_check(const struct lam_dataset *dataset, int64_t range) {
       dataset->path, (long long)dataset->vocabulary.count, (long long)dataset->vocabulary.count + 1, (long long)range);
 }
 
-void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length,
-                    int32_t *tokens, lam_real *weight) {
+void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
+                    lam_real *weight) {
   for (int64_t i = 0; i < length; i++) {
     uint32_t words[4];
     lam_philox(dataset->seed, LAM_STREAM_MASK, row->step, row->example, (uint64_t)i, words);

@@ -37,8 +37,7 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
   options->given = lam_allocate(count, sizeof *options->given);
   for (int i = 0; i < count; i++) {
     char *name = strcmp(arguments[i], "-h") ? arguments[i] : (char *)"--help", *value = strchr(name, '=');
-    if (strncmp(name, "--", 2) != 0)
-      return lam_error("\"%s\" is not an option of %s", name, options->verb->name);
+    if (strncmp(name, "--", 2) != 0) return lam_error("\"%s\" is not an option of %s", name, options->verb->name);
     name += 2;
     if (value) *value++ = 0;
     const struct lam_option *option = lam_option_find(options->verb->options, name);

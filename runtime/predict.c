@@ -35,7 +35,8 @@ static void *lam_given_set(struct lam_given *given, const char *name, const stru
   for (int k = 1; entry && same && k < entry->rank; k++) same = entry->shape[k] == port->shape[k];
   if (!same)
     return lam_error("%s is %s in the file, and the model takes %s, any number of rows", name,
-                     lam_shape_text(there, NULL, entry->shape, entry->rank), lam_port_text(here, port)), NULL;
+                     lam_shape_text(there, NULL, entry->shape, entry->rank), lam_port_text(here, port)),
+           NULL;
   int64_t rows = entry ? entry->shape[0] : 1;
   if (given->rows >= 0 && given->rows != rows)
     return lam_error("input %s has %lld rows, another %lld", name, (long long)rows, (long long)given->rows), NULL;

@@ -285,7 +285,8 @@ struct lam_weights *lam_weights_open(const char *path) {
   else if (map == MAP_FAILED)
     lam_error("cannot open %s: %s", path, strerror(errno));
   if (file >= 0) close(file);
-  *weights = (struct lam_weights){.path = path, .map = map == MAP_FAILED ? NULL : map, .length = (size_t)status.st_size};
+  *weights =
+      (struct lam_weights){.path = path, .map = map == MAP_FAILED ? NULL : map, .length = (size_t)status.st_size};
   if (weights->map && lam_weights_parse(weights)) return weights;
   lam_weights_close(weights);
   return NULL;
@@ -349,7 +350,8 @@ static void lam_write_string(FILE *file, const char *text, size_t length) {
   fputc('"', file);
 }
 
-static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata) {
+static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count,
+                             const struct lam_pairs *metadata) {
   static const char *const names[] = {[LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL"};
   int64_t offset = 0;
   fputs("{\"__metadata__\":{", file);

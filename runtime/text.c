@@ -41,7 +41,8 @@ static void lam_text_fill(const struct lam_dataset *dataset, int column, const s
   const int32_t *tokens = dataset->contents;
   for (int64_t i = 0; i < c->length; i++) {
     int64_t at = row->begin + i + (c->feature == LAM_NEXT);
-    bool inside = row->begin + i + dataset->shifted < row->end; /* has a token, and its successor if that is asked for */
+    bool inside =
+        row->begin + i + dataset->shifted < row->end; /* has a token, and its successor if that is asked for */
     bool marked = c->feature == LAM_YES || (inside && (c->feature == LAM_WEIGHT || c->feature == LAM_PRESENT));
     lam_set(to, c->type, i, !lam_is_window(c) ? marked : at < row->end ? tokens[at] : 0);
   }
