@@ -60,10 +60,12 @@ static void lam_list_add(char list[LAM_LIST], const char *name) {
   if (used + strlen(name) + 2 >= LAM_LIST) strcpy(list + LAM_LIST - 4, "...");
 }
 
+#if LAM_WITH_HANDOVER
 struct lam_matches {
   int wanted, found;
   char new[LAM_LIST], changed[LAM_LIST]; /* names */
 };
+#endif
 
 /* Compares the names that the file has with those that the program wants. */
 static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights,
@@ -149,6 +151,7 @@ static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run
   return true;
 }
 
+#if LAM_WITH_HANDOVER
 /* What is of a role and as it was, with counts and names of the rest: tensors that are new or have another shape now. */
 static bool lam_checkpoint_matching(struct lam_program *program, const struct lam_weights *weights, enum lam_role role,
                                     struct lam_matches *matches) {
@@ -196,15 +199,18 @@ static bool lam_checkpoint_go_on(struct lam_program *program, const struct lam_w
            parameters.changed, *gone ? "; gone: " : "", gone);
   return true;
 }
+#endif
 
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights = lam_weights_open(path);
   bool resume = purpose == LAM_RESUME;
+#if LAM_WITH_HANDOVER
   if (purpose == LAM_GO_ON) {
     bool matched = weights && lam_checkpoint_go_on(program, weights, run);
     lam_weights_close(weights);
     return matched;
   }
+#endif
   bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, resume)) &&
               lam_checkpoint_names(program, weights, purpose) && lam_checkpoint_role(program, weights, LAM_PARAMETER);
 #if LAM_WITH_AVERAGE
