@@ -8,6 +8,8 @@ WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: failed: $BASH_COMMAND"' ERR
 cd "$WORK"
+# What is compiled is kept for the other tests of this run, and nowhere else.
+export LAMELLA_CACHE=${LAMELLA_CACHE:-$WORK/compiled}
 
 lamella() { "$LAMELLA_BUILD/lamella" "$@"; }
 fail() { echo "failed: $*"; exit 1; }

@@ -41,7 +41,7 @@ of_lamella() {
   local model spec built cold cached
   for model in "${models[@]}"; do
     printf '%s: C\t%s\n' "$model" "$(milliseconds lamella emit "$root/specs/$model.lam" ${settings[$model]} -o "$work/emitted")"
-    printf '%s: executable\t%s\n' "$model" "$(milliseconds lamella build "$root/specs/$model.lam" ${settings[$model]} -o "$work/built")"
+    printf '%s: executable\t%s\n' "$model" "$(milliseconds lamella build "$root/specs/$model.lam" ${settings[$model]} --no-cache -o "$work/built")"
     can_run || continue
     # The built program reads the same data, draws the same weights and takes the same step: what is more than that is compilation.
     export XDG_CACHE_HOME=$work/cache

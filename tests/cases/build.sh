@@ -2,6 +2,7 @@
 # slow
 # What `lamella build` makes, in process and by gcc: programs, objects, assembly, shared objects, symbols for debuggers; what it refuses.
 . "$(dirname "$0")/../lib.sh"
+unset LAMELLA_CACHE
 export XDG_CACHE_HOME=$WORK/cache
 spec=$SPECS/linear.lam
 

@@ -2,6 +2,7 @@
 # slow
 # `lamella run`: every verb as a built program has it, the same bits as programs of gcc and of clang, Ctrl-C, its own cache entries.
 . "$(dirname "$0")/../lib.sh"
+unset LAMELLA_CACHE
 export XDG_CACHE_HOME=$WORK/cache
 
 lamella run "$SPECS/linear.lam" info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
@@ -11,13 +12,13 @@ bert=(-D repeat.layer=2 -D head=4)
 llama=(-D repeat.layers=2 -D kv=2 -D group=2 -D hidden=48 -D vocab=256)
 translate=(-D repeat.layers=2 -D head=4)
 
-# same SPEC OPTIONS...: checkpoints byte for byte, and the same lines of output.
+# same SPEC OPTIONS...: checkpoints byte for byte, and the same lines of output, as the $compilers and the other $level make them.
 same() {
   local spec=$SPECS/$1.lam verb
   shift
   lamella run "$spec" "$@" train --threads 2 --out run.safetensors >run.txt
-  lamella run "$spec" "$@" -O0 train --threads 1 --out zero.safetensors >/dev/null
-  for compiler in ${compilers:-gcc clang-19 here}; do
+  lamella run "$spec" "$@" -O$level train --threads 1 --out other.safetensors >/dev/null
+  for compiler in $compilers; do
     if [[ $compiler == here ]]; then
       lamella build "$spec" "$@" -o program
     else
@@ -27,19 +28,22 @@ same() {
     ./program train --threads 2 --out built.safetensors >built.txt
     cmp built.safetensors run.safetensors || fail "$spec: the weights of $compiler and of run differ"
   done
-  cmp zero.safetensors run.safetensors || fail "$spec: the weights of -O0 and -O2 differ"
+  cmp other.safetensors run.safetensors || fail "$spec: the weights of -O$level and -O2 differ"
   expect_equal "$(sed 's/[0-9.]* [a-z]*\/s$//' run.txt)" "$(sed 's/[0-9.]* [a-z]*\/s$//' built.txt)" "what $spec prints"
-  for verb in eval predict; do
+  for verb in $verbs; do
     expect_equal "$(lamella run "$spec" "$@" $verb --weights run.safetensors)" "$(./program $verb --weights run.safetensors)" "$verb of $spec"
   done
 }
+compilers="gcc clang-19 here" verbs="eval predict" level=0
 same gpt2 "${small[@]}" "${gpt2[@]}"
 expect_equal "$(lamella run "$SPECS/gpt2.lam" "${small[@]}" "${gpt2[@]}" generate --weights run.safetensors --prompt "to be" --tokens 8 --seed 3 2>/dev/null)" \
   "$(./program generate --weights run.safetensors --prompt "to be" --tokens 8 --seed 3 2>/dev/null)" "generate"
-compilers="gcc here"
+compilers=gcc verbs=eval level=1
 same bert "${small[@]}" "${bert[@]}"
 same llama "${small[@]}" "${llama[@]}"
+verbs=predict
 same translate "${small[@]:0:10}" "${translate[@]}"
+level=3
 same mlp -D train.epochs=1
 same linear
 
