@@ -133,6 +133,7 @@ static const char *head(struct writer *writer, const struct function *function, 
 
 /* --- Statements -------------------------------------------------------------------------------------------------------------------- */
 
+static void print_statement(struct writer *writer, const struct statement *s, const struct block *block);
 static void print_block(struct writer *writer, const struct block *block);
 
 /* What is declared inside is forgotten when a scope ends. */
@@ -164,6 +165,17 @@ static const char *loop_head(struct writer *writer, const struct statement *s) {
   return arena_format(writer->arena, "for (int64_t %s = 0; %s < %s; %s)", name, name, bound, step);
 }
 
+/* Text of one statement, however many lines it has: nothing else begins in its column but the brace that closes it. */
+static bool is_one_statement(const char *body) {
+  size_t column = strspn(body, " ");
+  if (strncmp(body + column, "const ", 6) == 0) return false;
+  for (const char *line = strchr(body, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+    size_t indentation = strspn(line + 1, " ");
+    if (indentation < column || (indentation == column && strcmp(line + 1 + column, "}\n") != 0)) return false;
+  }
+  return true;
+}
+
 /* The loop with its body; on one line where the body is one short statement. `loop` may have a macro before it. */
 static void print_loop_body(struct writer *writer, const char *loop, const struct block *block) {
   struct text *outer = writer->text, *inner = text_new(writer->arena);
@@ -179,6 +191,11 @@ static void print_loop_body(struct writer *writer, const char *loop, const struc
   size_t width = (size_t)outer->indentation * 2 + strlen(loop) + 1 + length - indentation;
   if (is_line && is_simple && width <= TEXT_COLUMNS) {
     text_line(outer, "%s %.*s", loop, (int)(length - indentation), body + indentation);
+    return;
+  }
+  if (is_one_statement(body)) {
+    text_line(outer, "%s", loop);
+    text_raw(outer, body);
     return;
   }
   text_open(outer, "%s", loop);
@@ -331,14 +348,23 @@ static void print_store(struct writer *writer, const struct statement *s) {
   else text_line(writer->text, "%s[%s] = %s;", array->name, index, value);
 }
 
-/* "float sum = 0;" where a number in a register gets its first value next. */
+/* "float sum = 0;" where what a register holds first is stored next. */
 static bool print_initialized(struct writer *writer, const struct statement *s, const struct statement *next, const struct block *block) {
-  if (s->kind != STATEMENT_ARRAY || !next || next->kind != STATEMENT_STORE || next->array != s->array) return false;
-  if (!array_is_number(block, s->array)) return false;
-  const char *value = resolved_text(writer, next->expression);
-  const char *name = writer_declare(writer, s->array->name);
-  array_push(writer->arena, &writer->arrays, (struct array_binding){.array = s->array, .name = name, .single = true});
-  text_line(writer->text, "%s %s = %s;", c_type(writer->target, s->array->type), name, value);
+  if (s->kind != STATEMENT_ARRAY || !next || (next->kind != STATEMENT_STORE && next->kind != STATEMENT_LOOP)) return false;
+  struct text *outer = writer->text, *declared = text_new(writer->arena), *stored = text_new(writer->arena);
+  declared->indentation = stored->indentation = outer->indentation;
+  writer->text = declared;
+  print_array(writer, s, block);
+  writer->text = stored;
+  print_statement(writer, next, block);
+  writer->text = outer;
+  const char *declaration = text_string(declared), *store = text_string(stored), *name = writer_find_array(writer, s->array)->name;
+  size_t indentation = (size_t)outer->indentation * 2, type = strcspn(declaration + indentation, " ") + 1, length = strlen(name);
+  bool joins = writer_find_array(writer, s->array)->single && strncmp(store + indentation, name, length) == 0 &&
+               strncmp(store + indentation + length, " = ", 3) == 0 && strchr(store, '\n')[1] == '\0' &&
+               strlen(store) + type <= TEXT_COLUMNS;
+  text_raw(outer, joins ? arena_copy(writer->arena, declaration, indentation + type) : declaration);
+  text_raw(outer, joins ? store + indentation : store);
   return true;
 }
 

@@ -148,7 +148,7 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
   text_line(text, "#pragma GCC optimize(\"fp-contract=off\")");
   text_line(text, "#endif");
   if (target->attribute) text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
-  bool tasks = mentions(body, "LAM_TASKS");
+  bool tasks = mentions(body, "LAM_TASKS("), each = tasks || mentions(body, "LAM_EACH(");
   if (tasks || mentions(body, "LAM_PARALLEL")) {
     text_line(text, "#ifdef _OPENMP");
     text_line(text, "#define LAM_PARALLEL _Pragma(\"omp parallel for schedule(static)\")");
@@ -156,7 +156,8 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
     text_line(text, "#define LAM_PARALLEL");
     text_line(text, "#endif");
   }
-  if (tasks) text_line(text, "#define LAM_TASKS(count) LAM_PARALLEL for (int64_t task = 0; task < (count); task++)");
+  if (each) text_line(text, "#define LAM_EACH(count) for (int64_t task = 0; task < (count); task++)");
+  if (tasks) text_line(text, "#define LAM_TASKS(count) LAM_PARALLEL LAM_EACH(count)");
   if (mentions(body, "LAM_UNROLL")) {
     text_comment(text, "Without it registers that a loop counts through would be memory.");
     text_line(text, "#if defined(__clang__)");

@@ -33,6 +33,8 @@ void c_print_function(struct c_printer *printer, const struct function *function
 /* Such a function ends with the loop, before which numbers may be computed; what calls it writes the loop. The compiler needs this:
    it does not give a function's target attribute to what it makes of a parallel loop's body (clang with -fopenmp). */
 bool c_is_task(const struct function *function);
+/* Makes tasks of a kernel that is nothing but one serial loop of loops; false when it is none. Its launches must keep their order. */
+bool c_make_task(struct function *function);
 /* void NAME(parameters, int64_t number of the task): without those parameters that only say how many tasks there are. */
 void c_print_task(struct c_printer *printer, const struct function *function, const char *linkage);
 /* Whether a task takes the parameter of that number. */

@@ -43,6 +43,23 @@ bool c_is_task(const struct function *function) {
   return true;
 }
 
+bool c_make_task(struct function *function) {
+  int count = function->body.statements.count;
+  struct statement *last = count ? function->body.statements.items[count - 1] : NULL;
+  if (!last || last->kind != STATEMENT_LOOP || last->loop != LOOP_SERIAL || function->is_helper) return false;
+  bool loops = false;
+  for (int i = 0; i < last->body.statements.count; i++) {
+    const struct statement *s = last->body.statements.items[i];
+    loops = loops || (s->kind == STATEMENT_LOOP && s->loop == LOOP_SERIAL);
+    if (s->kind == STATEMENT_LOOP && s->loop == LOOP_PARALLEL) return false;
+  }
+  if (!loops) return false; /* a call would cost more than the task */
+  last->loop = LOOP_PARALLEL;
+  if (c_is_task(function)) return true;
+  last->loop = LOOP_SERIAL;
+  return false;
+}
+
 static struct free_names names_of(struct arena *arena, const struct function *function) {
   struct block block = block_of(arena, function);
   struct free_names names = {0};

@@ -90,6 +90,22 @@ static void rename_functions(struct emitter *emitter) {
   }
 }
 
+/* Kernels for a constant and for a changing number of rows have the same tasks. */
+static bool is_new_kernel(struct emitter *emitter, const struct function *function, const char *text) {
+  struct kernel_text kernel = {function, c_identifier(emitter->arena, function->name), text};
+  const char *name = strstr(text, arena_format(emitter->arena, " %s(", kernel.name));
+  bool is_task = c_is_task(function), is_new = true;
+  if (name) kernel.text = arena_format(emitter->arena, "%.*s(%s", (int)(name - text), text, name + strlen(kernel.name) + 2);
+  for (int i = 0; i < emitter->kernels.count && is_task && is_new; i++) {
+    const struct kernel_text *other = &emitter->kernels.items[i];
+    if (strcmp(other->text, kernel.text) != 0) continue;
+    kernel.name = other->name;
+    is_new = false;
+  }
+  array_push(emitter->arena, &emitter->kernels, kernel);
+  return is_new;
+}
+
 static const char *print_kernels(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *text = text_new(arena);
@@ -100,9 +116,13 @@ static const char *print_kernels(struct emitter *emitter) {
     struct function *function = emitter->module->functions.items[i];
     if (!is_listed(used.items.items, used.items.count, function)) continue;
     function_tidy_names(arena, function);
+    printer->text = text_new(arena);
     if (c_is_task(function)) c_print_task(printer, function, "static ");
     else c_print_function(printer, function, "static ");
-    text_blank(text);
+    if (is_new_kernel(emitter, function, text_string(printer->text))) {
+      text_raw(text, text_string(printer->text));
+      text_blank(text);
+    }
   }
   if (emitter->options.bench) emit_peaks(emitter, printer);
   return text_string(text);
@@ -267,12 +287,24 @@ static const char *program_identifier(struct arena *arena, const char *name) {
   return c_identifier(arena, text);
 }
 
+static void make_tasks(struct module *module) {
+  for (int i = 0; i < module->functions.count; i++) {
+    if (!c_make_task(module->functions.items[i])) continue;
+    for (int j = 0; j < module->routines.count; j++)
+      for (int k = 0; k < module->routines.items[j]->launches.count; k++) {
+        struct launch *launch = module->routines.items[j]->launches.items[k];
+        launch->in_order = launch->in_order || launch->function == module->functions.items[i];
+      }
+  }
+}
+
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options) {
   struct module *own = arena_new_struct(arena, struct module);
   *own = *module;
   own->functions.items = NULL, own->functions.count = own->functions.capacity = 0;
   for (int i = 0; i < module->functions.count; i++) array_push(arena, &own->functions, module->functions.items[i]);
+  make_tasks(own);
   merge_kernels(arena, own);
   struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter.name = program_identifier(arena, program->name);

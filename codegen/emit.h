@@ -42,6 +42,12 @@ struct place_of_buffer {
   int copy;
 };
 
+/* What a kernel is called, and the text that follows the name, by which kernels are known to be the same. */
+struct kernel_text {
+  const struct function *function;
+  const char *name, *text;
+};
+
 struct emitter {
   struct arena *arena;
   const struct program *program;
@@ -52,6 +58,7 @@ struct emitter {
   ARRAY(struct owner *) owners;
   struct place_of_buffer *places; /* by address */
   int place_count;
+  ARRAY(struct kernel_text) kernels;
 };
 
 /* --- emit.c */

@@ -219,7 +219,9 @@ static void comment_launch(struct body *body, const struct launch *launch, const
 static void emit_call(struct body *body, const struct launch *launch, const char *const *arguments) {
   struct arena *arena = body->emitter->arena;
   const struct function *function = launch->function;
-  const char *list = "", *name = c_identifier(arena, function->name);
+  const char *list = "", *name = NULL;
+  for (int i = 0; i < body->emitter->kernels.count && !name; i++)
+    if (body->emitter->kernels.items[i].function == function) name = body->emitter->kernels.items[i].name;
   const char *timed = body->emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", name) : "";
   bool task = c_is_task(function);
   for (int i = 0; i < launch->arguments.count; i++)
@@ -229,7 +231,7 @@ static void emit_call(struct body *body, const struct launch *launch, const char
     return;
   }
   struct c_printer *printer = c_printer_new(arena, body->emitter->target);
-  text_line(body->text, "%sLAM_TASKS(%s) %s(%s);", timed, c_task_count(printer, function, arguments), name,
+  text_line(body->text, "%s%s(%s) %s(%s);", timed, launch->in_order ? "LAM_EACH" : "LAM_TASKS", c_task_count(printer, function, arguments), name,
             join(arena, list, "task"));
 }
 

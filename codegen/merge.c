@@ -206,7 +206,7 @@ static struct walk walk_function(struct arena *arena, const struct module *modul
 
 /* --- Families ----------------------------------------------------------------------------------------------------------- */
 
-enum { MOST_SIZES = 6 };
+enum { MOST_SIZES = 10 };
 
 struct member {
   struct function *function;

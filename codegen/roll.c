@@ -197,7 +197,7 @@ static int roll_cost(struct launch *const *launches, const struct roll *roll, in
 
 /* Functions are the same, and what cannot vary in a loop is the same: the kinds of the numbers. */
 static bool same_call(const struct launch *x, const struct launch *y) {
-  if (x->function != y->function || x->arguments.count != y->arguments.count) return false;
+  if (x->function != y->function || x->arguments.count != y->arguments.count || x->in_order != y->in_order) return false;
   for (int i = 0; i < x->arguments.count; i++) {
     const struct launch_argument *a = &x->arguments.items[i], *b = &y->arguments.items[i];
     if (!a->buffer != !b->buffer) return false;

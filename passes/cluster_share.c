@@ -28,13 +28,16 @@ static int op_cost(const struct value *value) {
 struct puller {
   struct cluster *cluster;
   bool shifted;
+  int roots, last; /* how many of its roots do, and which was seen last */
+  bool summed;     /* one of them is a reduction */
 };
 
 struct pullers {
   ARRAY(struct puller) items;
 };
 
-static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster, bool shifted, int *seen, int stamp) {
+static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster, const struct value *root,
+                        bool shifted, int *seen, int stamp) {
   struct scheduler *s = f->s;
   if (stops_here(s, value) || is_leaf(value)) return;
   int mark = stamp * 2 + shifted;
@@ -42,12 +45,16 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   seen[value->id] = mark;
   struct pullers *own = &pullers[value->id];
   /* Clusters are gone through one by one, so this one is the last if it is there. */
-  struct puller *last = own->items.count ? &own->items.items[own->items.count - 1] : NULL;
-  if (!last || last->cluster != cluster) array_push(s->arena, &own->items, (struct puller){cluster, shifted});
-  else if (shifted) last->shifted = true;
+  if (!own->items.count || own->items.items[own->items.count - 1].cluster != cluster)
+    array_push(s->arena, &own->items, (struct puller){.cluster = cluster});
+  struct puller *last = &own->items.items[own->items.count - 1];
+  last->shifted = last->shifted || shifted;
+  last->summed = last->summed || is_reduction(root);
+  if (last->last != stamp) last->roots++;
+  last->last = stamp;
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
   for (int j = 0; j < value->input_count; j++)
-    mark_pulled(f, pullers, value->inputs[j], cluster, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
+    mark_pulled(f, pullers, value->inputs[j], cluster, root, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
 }
 
 static void add_price(struct scheduler *s, struct price *price, const struct value *value, int64_t size, bool first) {
@@ -162,7 +169,8 @@ void materialise_shared(struct former *f) {
     for (int i = 0; i < cluster->values.count; i++, stamp++) {
       const struct value *root = cluster->values.items[i];
       bool moves = op_facts[root->op].class == CLASS_VIEW && root->op != OP_expand;
-      for (int j = 0; j < root->input_count; j++) mark_pulled(f, pullers, root->inputs[j], cluster, moves || (root->op == OP_gather && j == 0), seen, stamp);
+      for (int j = 0; j < root->input_count; j++) 
+        mark_pulled(f, pullers, root->inputs[j], cluster, root, moves || (root->op == OP_gather && j == 0), seen, stamp);
     }
   }
   number_positions(s);
@@ -175,6 +183,11 @@ void materialise_shared(struct former *f) {
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
     bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].items.count > 1 && (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
+    /* What training stores in a kernel of rows, evaluation stores too, so that they share it. */
+    const struct puller *only = &pullers[value->id].items.items[0];
+    bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted && reduces_rows(representative(only->cluster)) &&
+                value->axis_count == representative(only->cluster)->space_count && price->loads >= limits[PARAMETER_fuse_loads];
+    shared = shared || rows;
     if (!global && !shared && price->operands <= most) continue;
     if (!global && is_link(s, pullers, value)) continue;
     /* Of a chain of single numbers, the last. */
@@ -198,8 +211,7 @@ void materialise_reductions(struct former *f) {
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
       /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
-      if (is_reduction(root) && s->program->train && reduces_rows(cluster) && !root->axes[root->axis_count - 1]->size)
-        s->notes[root->id].materialised = true;
+      if (is_reduction(root) && s->program->train && reduces_rows(cluster)) s->notes[root->id].materialised = true;
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;

@@ -353,20 +353,18 @@ static void open_rows(struct sweep *w) {
     if (!w->outer[i]->size) rows *= w->outer[i]->extent;
   double work = elements_of(w->outer, w->outer_count) * elements_of(w->row, w->row_count);
   enum loop_kind loop = work >= w->s->pipeline.parameters[PARAMETER_parallel_work] ? LOOP_PARALLEL : LOOP_SERIAL;
-  int wide = 0;
-  const char *name = "row";
-  for (int i = 0; i < w->outer_count; i++)
-    if (!w->outer[i]->size && w->outer[i]->extent > 1) wide++, name = name_identifier(arena, w->outer[i]->name);
   struct linear row = linear_constant(0);
-  if (rows > 1) row = kernel_loop(k, loop, wide == 1 ? name : "row", expression_index(arena, rows), rows, 1);
+  if (rows > 1) row = kernel_loop(k, loop, "row", expression_index(arena, rows), rows, 1);
   for (int i = w->outer_count - 1; i >= 0; i--) {
     if (w->outer[i]->size) continue;
     coordinates_set(&w->at, w->outer[i], linear_mod(arena, row, w->outer[i]->extent));
     row = linear_quotient(arena, row, w->outer[i]->extent);
   }
-  for (int i = 0; i < w->outer_count; i++)
-    if (w->outer[i]->size)
-      coordinates_set(&w->at, w->outer[i], kernel_loop(k, LOOP_SERIAL, name_identifier(arena, w->outer[i]->name), kernel_extent(k, w->outer[i]), w->outer[i]->extent, 1));
+  for (int i = 0; i < w->outer_count; i++) {
+    if (!w->outer[i]->size) continue;
+    const char *name = k->depth ? name_identifier(arena, w->outer[i]->name) : "row";
+    coordinates_set(&w->at, w->outer[i], kernel_loop(k, LOOP_SERIAL, name, kernel_extent(k, w->outer[i]), w->outer[i]->extent, 1));
+  }
 }
 
 static void sort_values(struct sweep *w) {
