@@ -222,7 +222,7 @@ static void emit_call(struct body *body, const struct launch *launch, const char
   const char *list = "", *name = NULL;
   for (int i = 0; i < body->emitter->kernels.count && !name; i++)
     if (body->emitter->kernels.items[i].function == function) name = body->emitter->kernels.items[i].name;
-  const char *timed = body->emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", name) : "";
+  const char *timed = body->emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(arena, function->name)) : "";
   bool task = c_is_task(function);
   for (int i = 0; i < launch->arguments.count; i++)
     if (!task || c_task_takes(function, i)) list = join(arena, list, arguments[i]);
@@ -231,7 +231,12 @@ static void emit_call(struct body *body, const struct launch *launch, const char
     return;
   }
   struct c_printer *printer = c_printer_new(arena, body->emitter->target);
-  text_line(body->text, "%s%s(%s) %s(%s);", timed, launch->in_order ? "LAM_EACH" : "LAM_TASKS", c_task_count(printer, function, arguments), name,
+  const char *count = c_task_count(printer, function, arguments);
+  if (!strcmp(count, "1")) {
+    text_line(body->text, "%s%s(%s);", timed, name, join(arena, list, "0"));
+    return;
+  }
+  text_line(body->text, "%s%s(%s) %s(%s);", timed, launch->in_order ? "LAM_EACH" : "LAM_TASKS", count, name,
             join(arena, list, "task"));
 }
 

@@ -15,9 +15,11 @@ struct walk {
   ARRAY(const void *) declared;
   ARRAY(struct array *) arrays;
   ARRAY(struct variable *) variables;
-  ARRAY(int64_t) values; /* of the holes */
+  ARRAY(int64_t) values; /* of the holes; of a real number the bits */
+  ARRAY(enum type) types;
   ARRAY(const char *) hints; /* what a hole's number might be called */
   const struct variable *lane; /* of the vector loop around */
+  bool factors; /* in a product, where a real number is a hole too */
   const struct expression *const *replacements; /* by hole; NULL: that hole keeps its number. Or NULL */
 };
 
@@ -56,9 +58,12 @@ static const char *base_name(const struct variable *variable) {
 
 static const struct expression *hole(struct walk *walk, const struct expression *x, const char *hint) {
   int number = walk->values.count;
-  array_push(walk->arena, &walk->values, (int64_t)x->number);
+  int64_t value = (int64_t)x->number;
+  if (x->type == TYPE_REAL) memcpy(&value, &x->number, sizeof value);
+  array_push(walk->arena, &walk->values, value);
+  array_push(walk->arena, &walk->types, x->type);
   array_push(walk->arena, &walk->hints, hint);
-  text_raw(walk->text, "# ");
+  text_raw(walk->text, x->type == TYPE_REAL ? "#r " : "# ");
   return walk->replacements && walk->replacements[number] ? walk->replacements[number] : x;
 }
 
@@ -110,6 +115,7 @@ static const struct expression *walk_expression(struct walk *walk, const struct 
   if (!x) return NULL;
   if (x->kind == EXPRESSION_NUMBER) {
     if (holes && x->type == TYPE_INDEX) return hole(walk, x, hint ? hint : "size");
+    if (x->type == TYPE_REAL && walk->factors) return hole(walk, x, "factor");
     text_raw(walk->text, arena_format(walk->arena, "%d:%.17g ", (int)x->type, x->number));
     return x;
   }
@@ -120,9 +126,12 @@ static const struct expression *walk_expression(struct walk *walk, const struct 
   text_raw(walk->text, arena_format(walk->arena, "(%d %d %d %d %d %d ", (int)x->kind, (int)x->type, (int)x->op, (int)x->storage,
                                     (int)x->distribution, x->lanes));
   if (x->array) refer(walk, "a", x->array);
+  bool factors = walk->factors;
+  walk->factors = x->kind == EXPRESSION_APPLY && x->op == OP_mul;
   bool inside = holes && x->kind != EXPRESSION_FOLD && x->kind != EXPRESSION_DRAW;
   if (x->kind == EXPRESSION_LOAD) inside = x->array->memory != MEMORY_REGISTER, hint = NULL;
   x = walk_arguments(walk, x, inside, hint);
+  walk->factors = factors;
   text_raw(walk->text, ") ");
   return x;
 }
@@ -220,7 +229,7 @@ struct family {
 static bool same_values(const struct family *family, int x, int y) {
   for (int i = 0; i < family->members.count; i++) {
     const int64_t *values = family->members.items[i].walk.values.items;
-    if (values[x] != values[y]) return false;
+    if (values[x] != values[y] || family->members.items[i].walk.types.items[x] != family->members.items[i].walk.types.items[y]) return false;
   }
   return true;
 }
@@ -288,6 +297,13 @@ static const char *name_without_sizes(struct arena *arena, const struct module *
   }
 }
 
+static struct launch_argument argument_of(const struct walk *walk, int hole) {
+  struct launch_argument argument = {.number_kind = NUMBER_CONSTANT};
+  if (walk->types.items[hole] == TYPE_REAL) memcpy(&argument.real, &walk->values.items[hole], sizeof argument.real);
+  else argument.number = walk->values.items[hole];
+  return argument;
+}
+
 static void add_arguments(struct arena *arena, const struct module *module, const struct member *member,
                           const struct function *kept, const int *holes, int sizes) {
   for (int i = 0; i < module->routines.count; i++) {
@@ -296,8 +312,7 @@ static void add_arguments(struct arena *arena, const struct module *module, cons
       if (launch->function != member->function) continue;
       launch->function = kept;
       for (int k = 0; k < sizes; k++)
-        array_push(arena, &launch->arguments,
-                   (struct launch_argument){.number_kind = NUMBER_CONSTANT, .number = member->walk.values.items[holes[k]]});
+        array_push(arena, &launch->arguments, argument_of(&member->walk, holes[k]));
     }
   }
 }
@@ -311,7 +326,7 @@ static void merge_family(struct arena *arena, struct module *module, struct fami
     if (!varies(family, i)) continue;
     int first = first_alike(family, i);
     if (first == i) {
-      struct variable *size = function_add_number(arena, kept, walk->hints.items[i], TYPE_INDEX);
+      struct variable *size = function_add_number(arena, kept, walk->hints.items[i], walk->types.items[i]);
       replacements[i] = expression_variable(arena, size);
       holes[sizes++] = i;
     } else {
@@ -327,8 +342,7 @@ static void merge_family(struct arena *arena, struct module *module, struct fami
       struct launch *launch = module->routines.items[i]->launches.items[j];
       if (launch->function != kept || launch->arguments.count == kept->parameters.count) continue;
       for (int k = 0; k < sizes; k++)
-        array_push(arena, &launch->arguments,
-                   (struct launch_argument){.number_kind = NUMBER_CONSTANT, .number = walk->values.items[holes[k]]});
+        array_push(arena, &launch->arguments, argument_of(walk, holes[k]));
     }
   walk_function(arena, module, kept, replacements);
   if (sizes) kept->name = name_without_sizes(arena, module, kept);

@@ -236,11 +236,23 @@ static const struct expression *atom_expression(struct arena *arena, const struc
   return NULL;
 }
 
+/* What outer loops add stands first, so that indices which were put together in different orders are the same text. */
+static const struct term *in_order(struct arena *arena, struct linear x) {
+  struct term *terms = arena_new_array(arena, struct term, x.count + 1);
+  for (int i = 0; i < x.count; i++) {
+    int at = i;
+    for (; at > 0 && terms[at - 1].atom->level > x.terms[i].atom->level; at--) terms[at] = terms[at - 1];
+    terms[at] = x.terms[i];
+  }
+  return terms;
+}
+
 const struct expression *linear_expression(struct arena *arena, struct linear x) {
   const struct expression *sum = NULL;
+  const struct term *terms = in_order(arena, x);
   for (int i = 0; i < x.count; i++) {
-    int64_t factor = x.terms[i].factor;
-    const struct expression *term = index_multiply(arena, atom_expression(arena, x.terms[i].atom), factor < 0 && sum ? -factor : factor);
+    int64_t factor = terms[i].factor;
+    const struct expression *term = index_multiply(arena, atom_expression(arena, terms[i].atom), factor < 0 && sum ? -factor : factor);
     if (!sum) sum = term;
     else if (factor < 0) sum = expression_apply(arena, OP_sub, sum, term, NULL);
     else sum = index_add(arena, sum, term);

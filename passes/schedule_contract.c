@@ -181,7 +181,7 @@ static bool choose_blocks(struct contraction *x) {
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 && x->panels < (int64_t)tasks * x->block_panels) {
+  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 && x->panels <= (int64_t)tasks * x->block_panels) {
     x->packing = PACK_BUFFER;
   } else {
     x->packing = PACK_TASK;

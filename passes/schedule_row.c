@@ -431,6 +431,14 @@ static bool same_strides(const struct value *x, const struct place *x_place, con
   return true;
 }
 
+/* Axes are in the order of the operand's, so that its strides are those of the result. */
+static bool renames_in_place(const struct value *rename) {
+  const struct value *x = rename->inputs[0];
+  for (int i = 0; i < x->axis_count; i++)
+    if (rename->axes[i] != (x->axes[i] == rename->axis ? rename->result : x->axes[i])) return false;
+  return true;
+}
+
 /* Whether everything below lies as `like` does, or is one number. */
 static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struct value *value, const struct value *like, const struct place *place, bool root) {
   const struct note *note = &s->notes[value->id];
@@ -440,6 +448,12 @@ static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struc
     if (!own) return value->axis_count == 0 || (is_dense(value, note->place) && same_strides(value, note->place, like, place));
   }
   if (value->op == OP_constant) return true;
+  if (!root && value->op == OP_rename) {
+    /* Another name for the same memory. */
+    const struct value *x = value->inputs[0];
+    const struct place *at = s->notes[x->id].place;
+    return at && is_dense(x, at) && same_strides(value, at, like, place) && renames_in_place(value);
+  }
   if (!op_is_elementwise(value->op) && value->op != OP_update && value->op != OP_stop && value->op != OP_expand) return false;
   if (value->op == OP_expand && value->inputs[0]->axis_count > 0) return false;
   if (s->level_stamp[value->id] == s->level_now) return s->level_memo[value->id];
@@ -492,15 +506,14 @@ static void flat_kernel(struct sweep *w) {
   k->any_count = true;
   struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
   const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument)), *left = n;
-  struct linear begin = linear_constant(0);
-  if (parallel) {
-    const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, FLAT_CHUNK - 1), NULL);
-    const struct expression *chunks = expression_apply(arena, OP_quotient, rounded, expression_index(arena, FLAT_CHUNK), NULL);
-    begin = linear_scale(arena, kernel_loop(k, LOOP_PARALLEL, "chunk", chunks, count / FLAT_CHUNK + 1, 1), FLAT_CHUNK);
-    left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
-    left = expression_apply(arena, OP_min, left, expression_index(arena, FLAT_CHUNK), NULL);
-    left = kernel_let(k, k->depth, "count", left).x;
-  }
+  /* Chunks even where there is one, so that small and large tensors share kernels. */
+  const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, FLAT_CHUNK - 1), NULL);
+  const struct expression *chunks = expression_apply(arena, OP_quotient, rounded, expression_index(arena, FLAT_CHUNK), NULL);
+  struct linear chunk = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk", chunks, count / FLAT_CHUNK + 2, 1);
+  struct linear begin = linear_scale(arena, chunk, FLAT_CHUNK);
+  left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
+  left = expression_apply(arena, OP_min, left, expression_index(arena, FLAT_CHUNK), NULL);
+  left = kernel_let(k, k->depth, "count", left).x;
   int depth = k->depth;
   const struct expression *rest = expression_apply(arena, OP_mod, left, expression_index(arena, lanes), NULL);
   const struct expression *whole = expression_apply(arena, OP_sub, left, rest, NULL);
