@@ -156,6 +156,7 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
     text_line(text, "#define LAM_PARALLEL");
     text_line(text, "#endif");
   }
+  if (each) text_comment(text, "Calls a kernel once for each task: in order, or on all threads.");
   if (each) text_line(text, "#define LAM_EACH(count) for (int64_t task = 0; task < (count); task++)");
   if (tasks) text_line(text, "#define LAM_TASKS(count) LAM_PARALLEL LAM_EACH(count)");
   if (mentions(body, "LAM_UNROLL")) {
