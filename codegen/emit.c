@@ -111,7 +111,6 @@ static const char *print_kernels(struct emitter *emitter) {
   struct text *text = text_new(arena);
   struct c_printer *printer = c_printer_new(arena, emitter->target);
   struct function_list used = used_functions(arena, emitter->module);
-  printer->text = text;
   for (int i = 0; i < emitter->module->functions.count; i++) {
     struct function *function = emitter->module->functions.items[i];
     if (!is_listed(used.items.items, used.items.count, function)) continue;
@@ -124,6 +123,7 @@ static const char *print_kernels(struct emitter *emitter) {
       text_blank(text);
     }
   }
+  printer->text = text;
   if (emitter->options.bench) emit_peaks(emitter, printer);
   return text_string(text);
 }
