@@ -80,6 +80,13 @@ expect_contains "$(lamella check small.lam -D key=3)" "12 parameters in 1 tensor
 expect_status 1 lamella check small.lam -D embde=8
 expect_contains "$(cat stderr)" "did you mean 'embed'?"
 
+# A model without parameters needs no weights to predict.
+printf 'axis a = 3\nmodel twice(x[a]) -> y[a] { return x * 2 }\n' > twice.lam
+lamella build twice.lam -o twice
+for program in "lamella interpret twice.lam" ./twice; do
+  expect_contains "$($program predict --input x=1,2,3.5)" "2 4 7"
+done
+
 # The tree of every spec is a spec with the same tree.
 for spec in "$SPECS"/*.lam "$SPECS"/std/*.lam; do
   lamella show "$spec" --stage=ast > first.lam
