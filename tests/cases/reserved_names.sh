@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 compilers=()
-for compiler in gcc clang; do
+for compiler in gcc clang-19; do
   if command -v $compiler > /dev/null; then compilers+=($compiler); else count_skip "$compiler"; fi
 done
 [[ ${#compilers[@]} -gt 0 ]] || skip "no C compiler"
