@@ -50,6 +50,8 @@ static void drop_in_block(struct mentions *mentions, const struct mentions *read
                           !is_mentioned(reads, statement->array);
     if (makes_variable || makes_array || stores_in_vain) continue;
     drop_in_block(mentions, reads, &statement->body);
+    bool has_body = statement->kind == STATEMENT_LOOP || statement->kind == STATEMENT_IF;
+    if (has_body && !statement->body.statements.count) continue;
     mention_expression(mentions, statement->extent);
     mention_expression(mentions, statement->index);
     mention_expression(mentions, statement->expression);

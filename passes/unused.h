@@ -10,8 +10,9 @@ struct mentions {
   ARRAY(const void *) items; /* of struct variable and struct array */
 };
 
-/* Removes lets and arrays that are not mentioned after them, and what is stored in the function's own arrays that it never
-   reads, and lists what the rest mentions: a parameter that is not listed need not be one. */
+/* Removes lets and arrays that are not mentioned after them, what is stored in the function's own arrays that it never reads,
+   and loops and conditions with nothing left in them; lists what the rest mentions: a parameter that is not listed need not be
+   one. */
 struct mentions drop_unused(struct arena *arena, struct function *function);
 bool is_mentioned(const struct mentions *mentions, const void *item);
 
