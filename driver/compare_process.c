@@ -83,7 +83,7 @@ static int child_main(const struct child_work *work, int in, int out, pid_t pare
   close(in), close(out), close(errors);
   pin(work->threads);
   /* As main.c of the runtime would say by starting the program again, which here would be the compiler. */
-  setenv("KMP_BLOCKTIME", "0", 0);
+  setenv("KMP_BLOCKTIME", "100us", 0);
   return work->run(work->context);
 }
 

@@ -13,7 +13,11 @@
 static void lam_wait_briefly(char **argv) {
   if (getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME") || getenv("OMP_WAIT_POLICY")) return;
   setenv("GOMP_SPINCOUNT", "2000", 0); /* gcc's: turns of the loop */
-  setenv("KMP_BLOCKTIME", "0", 0); /* clang's: milliseconds */
+#if defined __clang_major__ && __clang_major__ >= 18
+  setenv("KMP_BLOCKTIME", "100us", 0); /* clang's */
+#else
+  setenv("KMP_BLOCKTIME", "0", 0); /* older ones know milliseconds alone, and one is too long */
+#endif
   execv("/proc/self/exe", argv); /* where that is not to be had, the program goes on as it is */
 }
 #endif
