@@ -1,6 +1,7 @@
 /* lamella run SPEC VERB ...: a program's own verbs, compiled in memory. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "driver/spec_code.h"
 
@@ -14,7 +15,18 @@ static void take_watch(struct options *options) {
   options->rest_count = kept;
 }
 
+/* With -v, how long a program that is compiled or found takes to begin. */
+static void say_ready(const struct options *options, struct timespec begin) {
+  if (!options->verbose) return;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  fprintf(stderr, "%s begins after %.3f s\n", options->spec,
+          (double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec));
+}
+
 int verb_run(struct options *options) {
+  struct timespec begin;
+  clock_gettime(CLOCK_MONOTONIC, &begin);
   take_watch(options);
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
   if (!getenv("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
@@ -32,6 +44,7 @@ int verb_run(struct options *options) {
   }
   struct spec_code code;
   if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
+  say_ready(options, begin);
   jit_name_crashes();
   if (options->perf && !jit_perf_map())
     fprintf(stderr, "lamella: note: /tmp cannot be written, so perf will not know names\n");
