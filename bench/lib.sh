@@ -59,14 +59,15 @@ training_program() {
   shift 2
   lamella build "$spec" -D train.eval=0 -D train.log=1 "$@" -o "$work/$name"
 }
-# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it writes a checkpoint. Prints the
-# median time of a step after the warm-up, and the peak of the process's memory: "step<tab>MS" and "memory<tab>MB".
+# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it writes a checkpoint; were nobody left to end
+# it, it would end by itself two steps later. Prints the median time of a step after the warm-up, and the peak of the process's memory:
+# "step<tab>MS" and "memory<tab>MB".
 training_steps() {
   local name=$1 warmup=$2 steps=$3
   (
     cd "$work"
     echo "$BASHPID" > "$name.pid"
-    exec "./$name" train --steps 1000000 --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
+    exec "./$name" train --steps $((warmup + steps + 2)) --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
   ) |
     awk -v warmup="$warmup" -v steps="$steps" -v pidfile="$work/$name.pid" '
       match($0, /"seconds":[0-9.]+/) {
