@@ -276,7 +276,7 @@ static void emit_memory(struct emitter *emitter, struct text *text, bool tensors
   text_line(text, "if (!m) return NULL;");
   if (tensors) {
     text_line(text, "size_t bytes = lam_place_tensors(families, FAMILIES, m, NULL);");
-    text_line(text, "m->states = aligned_alloc(64, bytes);");
+    text_line(text, "m->states = calloc(bytes + 64, 1); /* takes up room only where it is used */");
   }
   if (bytes) text_line(text, "m->activations = aligned_alloc(64, %lld);", bytes);
   if (tensors || bytes) {
@@ -284,8 +284,7 @@ static void emit_memory(struct emitter *emitter, struct text *text, bool tensors
               tensors && bytes ? " || " : "", bytes ? "!m->activations" : "", name);
   }
   if (tensors) {
-    text_line(text, "memset(m->states, 0, bytes);");
-    text_line(text, "lam_place_tensors(families, FAMILIES, m, m->states);");
+    text_line(text, "lam_place_tensors(families, FAMILIES, m, (void *)(((uintptr_t)m->states + 63) / 64 * 64));");
   }
   text_line(text, "return m;");
   text_close(text);
