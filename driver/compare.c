@@ -90,11 +90,6 @@ static double take_steps(struct comparison *comparison, struct variant *variant,
   return least;
 }
 
-struct differences {
-  double *items;
-  int count;
-};
-
 static uint64_t next_random(uint64_t *state) {
   uint64_t x = *state += 0x9E3779B97F4A7C15u; /* splitmix64 */
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -110,7 +105,11 @@ static void shuffle(uint64_t *state, int *order, int count) {
   }
 }
 
-static bool is_slow(const struct variant *variant) { return variant->every > 1; }
+/* Those slow by far take part now and then until they have been in enough rounds. */
+static bool has_part(const struct comparison *comparison, const struct variant *variant) {
+  int every = ROUNDS_LEAST / comparison->few;
+  return variant->parts < comparison->few && comparison->rounds % (every > 1 ? every : 1) == 0;
+}
 
 /* One block of each variant, in random order. */
 static void run_round(struct comparison *comparison, uint64_t *state, bool first) {
@@ -122,24 +121,31 @@ static void run_round(struct comparison *comparison, uint64_t *state, bool first
     double least = NAN;
     /* Blocks as long as the others', but not where that takes long. */
     int block = comparison->block;
-    if (is_slow(variant) && block * variant->probe > 0.1)
+    if (variant->slow_by_far && block * variant->probe > 0.1)
       block = variant->probe < 0.1 ? (int)(0.1 / variant->probe) : 1;
-    if (comparison->rounds % variant->every == 0 && (!is_slow(variant) || variant->parts < comparison->few)) {
+    double begin = seconds_now();
+    if (!variant->slow_by_far || has_part(comparison, variant)) {
       least = take_steps(comparison, variant, block, true, first);
       variant->parts++;
     }
+    if (variant->slow_by_far) comparison->slow_seconds += seconds_now() - begin;
     if (!variant->failure) array_push(comparison->arena, &variant->blocks, least / variant->units);
   }
 }
 
-/* Of the rounds in which both took part. */
-static struct differences log_ratios(struct comparison *comparison, const struct variant *x, const struct variant *y) {
-  struct differences ratios = {arena_new_array(comparison->arena, double, comparison->rounds), 0};
+/* By how much x is slower than y, as logarithms: of the rounds in which both took part, or, where only one is slow by far, of all rounds
+   of each. */
+static struct sample log_ratios(struct comparison *comparison, const struct variant *x, const struct variant *y) {
+  double *items = arena_new_array(comparison->arena, double, comparison->rounds),
+         *others = arena_new_array(comparison->arena, double, comparison->rounds);
+  struct sample sample = {items, x->slow_by_far != y->slow_by_far ? others : NULL, 0, 0};
   for (int i = 0; i < comparison->rounds; i++) {
-    double ratio = log(x->blocks.items[i] / y->blocks.items[i]);
-    if (!isnan(ratio)) ratios.items[ratios.count++] = ratio;
+    double own = log(x->blocks.items[i]), other = log(y->blocks.items[i]);
+    if (!sample.others) own -= other;
+    if (!isnan(own)) items[sample.count++] = own;
+    if (sample.others && !isnan(other)) others[sample.other_count++] = other;
   }
-  return ratios;
+  return sample;
 }
 
 static bool measured(const struct comparison *comparison, const struct variant *variant) {
@@ -168,10 +174,10 @@ static bool narrow_enough(struct comparison *comparison) {
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
     if (!measured(comparison, variant) || i == comparison->fastest) continue;
-    if (is_slow(variant) && variant->parts < comparison->few) return false;
-    if (is_slow(variant)) continue;
-    struct differences ratios = log_ratios(comparison, variant, comparison->variants.items[comparison->fastest]);
-    struct interval interval = shift_interval(ratios.items, ratios.count, 1 - level);
+    if (variant->slow_by_far && variant->parts < comparison->few) return false;
+    if (variant->slow_by_far) continue;
+    struct interval interval =
+        shift_interval(log_ratios(comparison, variant, comparison->variants.items[comparison->fastest]), 1 - level);
     double width = interval.high - interval.low;
     if (width > margin / 2 && width > 0.02 * fabs(interval.middle)) return false;
   }
@@ -183,61 +189,61 @@ static void measure_memory(struct variant *variant) {
   if (bytes > variant->memory) variant->memory = bytes;
 }
 
-/* New processes, each warmed; the first ones took a step already. */
+/* Warms a process that has just started. */
+static void warm(struct comparison *comparison, struct variant *variant, bool first) {
+  const double enough = 0.3;
+  if (first && variant->probe > enough) return; /* its first step was taken for its accuracy */
+  double begin = seconds_now();
+  for (int step = 0; step < 6 && seconds_now() - begin < enough && !variant->failure; step++) {
+    double seconds = take_steps(comparison, variant, 1, false, first);
+    if (step == 0 || seconds < variant->probe) variant->probe = seconds;
+  }
+}
+
+/* New processes, each warmed. What is slow by far keeps the one it has: where memory lies is not what makes it slow. */
 static void start_processes(struct comparison *comparison, int process) {
   for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
     struct variant *variant = comparison->variants.items[i];
-    if (variant->failure) continue;
+    if (variant->failure || (process > 0 && variant->slow_by_far)) continue;
     if (process > 0) {
       measure_memory(variant);
       child_end(&variant->child);
       if (!variant_start(comparison, variant)) continue;
     }
-    double begin = seconds_now();
-    for (int step = 0; step < 6 && seconds_now() - begin < 0.3; step++) {
-      double seconds = take_steps(comparison, variant, 1, false, process == 0);
-      if (step == 0 || seconds < variant->probe) variant->probe = seconds;
-    }
+    warm(comparison, variant, process == 0);
   }
 }
 
-/* The rounds without which the test cannot reject even what is plain: all signs alike, two-sided, for every pair. */
-static int rounds_needed(const struct comparison *comparison) {
-  int count = comparison->variants.count, pairs = count * (count - 1) / 2;
-  return pairs ? (int)ceil(log2(2 * pairs / level)) : 5;
+static int pairs_of(const struct comparison *comparison) {
+  return comparison->variants.count * (comparison->variants.count - 1) / 2;
 }
 
-/* Blocks long enough that a clock and a pipe do not matter, and rounds enough for the test; far slower variants are seen to be so in
-   few. */
+/* Blocks long enough that a clock and a pipe do not matter, and rounds enough for the test. Variants that are slow by far are seen to be so
+   in few rounds, whose time is not counted. */
 static void choose_rounds(struct comparison *comparison, double budget) {
-  double least = INFINITY, fast = 0, slow = 0;
+  double least = INFINITY, all = 0;
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
     if (!variant->failure && variant->probe / variant->units < least) least = variant->probe / variant->units;
   }
   for (int i = 0; i < comparison->variants.count; i++) {
     struct variant *variant = comparison->variants.items[i];
-    variant->every = 1;
     if (variant->failure) continue;
-    variant->every = variant->probe / variant->units > 5 * least ? 2 : 1;
-    *(is_slow(variant) ? &slow : &fast) += variant->probe;
+    variant->slow_by_far = variant->probe / variant->units > 5 * least;
+    if (!variant->slow_by_far) all += variant->probe;
   }
-  int few = comparison->few = rounds_needed(comparison) + 2;
-  double left = budget - few * slow, rounds = left / (4 * fast);
+  double rounds = budget / (4 * all);
   rounds = rounds < ROUNDS_LEAST ? ROUNDS_LEAST : rounds > ROUNDS_MOST ? ROUNDS_MOST : rounds;
-  double block = left / rounds / fast;
-  if (block > 8 && block * fast > 0.1) block = 0.1 / fast > 8 ? 0.1 / fast : 8;
+  double block = budget / rounds / all;
+  if (block > 8 && block * all > 0.1) block = 0.1 / all > 8 ? 0.1 / all : 8;
   comparison->block = block < 1 ? 1 : block > BLOCK_MOST ? BLOCK_MOST : (int)block;
-  for (int i = 0; i < comparison->variants.count; i++) {
-    struct variant *variant = comparison->variants.items[i];
-    if (variant->every > 1 && left / (comparison->block * fast) < 2 * ROUNDS_LEAST) variant->every = 1;
-  }
+  comparison->few = small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST, level / pairs_of(comparison));
 }
 
 /* Time by kernel, of steps apart from those that are compared. */
 static void measure_kernels(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
-  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3 : 3, count = 0, calls, name,
+  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3 : variant->probe < 1 ? 3 : 1, count = 0, calls, name,
       where;
   if (variant->failure) return;
   if (steps > KERNEL_STEPS_MOST) steps = KERNEL_STEPS_MOST;
@@ -264,6 +270,22 @@ static void measure_kernels(struct comparison *comparison, struct variant *varia
   }
 }
 
+/* What is missing of the steps after which the loss is asked for, before a process ends that has taken all since the first. */
+static void finish_losses(struct comparison *comparison) {
+  for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    double begin = seconds_now();
+    if (!variant->failure && variant->losses.count < comparison->loss_steps)
+      take_steps(comparison, variant, comparison->loss_steps - variant->losses.count, false, true);
+    comparison->losses_seconds += seconds_now() - begin;
+  }
+}
+
+/* Of the budget, since `begin`. */
+static double spent(const struct comparison *comparison, double begin) {
+  return seconds_now() - begin - comparison->slow_seconds - comparison->losses_seconds;
+}
+
 static void measure(struct comparison *comparison, double budget) {
   uint64_t state = comparison->seed;
   double begin = seconds_now();
@@ -273,18 +295,19 @@ static void measure(struct comparison *comparison, double budget) {
   comparison->processes = starting * PROCESSES > budget / 2 ? 1 : PROCESSES;
   for (int process = 0; process < comparison->processes && !compare_stopped; process++) {
     if (process > 0) start_processes(comparison, process);
-    double until = begin + budget * (process + 1) / comparison->processes;
+    double until = budget * (process + 1) / comparison->processes;
     int least = (ROUNDS_LEAST * (process + 1) + comparison->processes - 1) / comparison->processes,
         most = ROUNDS_MOST * (process + 1) / comparison->processes;
     /* On a machine that is busy with other things, up to twice the time for a decent number of rounds. */
     bool last = process == comparison->processes - 1;
     while (!compare_stopped && comparison->rounds < most &&
-           (comparison->rounds < least || seconds_now() < until ||
-            (last && comparison->rounds < 2 * ROUNDS_LEAST && seconds_now() < begin + 2 * budget))) {
+           (comparison->rounds < least || spent(comparison, begin) < until ||
+            (last && comparison->rounds < 2 * ROUNDS_LEAST && spent(comparison, begin) < 2 * budget))) {
       run_round(comparison, &state, process == 0);
       if (!compare_stopped) comparison->rounds++;
       if (last && comparison->rounds >= 2 * ROUNDS_LEAST && narrow_enough(comparison)) break;
     }
+    if (process == 0) finish_losses(comparison);
   }
   for (int i = 0; i < comparison->variants.count; i++) {
     measure_memory(comparison->variants.items[i]);
@@ -311,16 +334,14 @@ static void conclude(struct comparison *comparison) {
     variant->ratio = (struct interval){1, 1, 1};
     variant->probability = 1;
     if (variant != fastest) {
-      struct differences ratios = log_ratios(comparison, variant, fastest);
-      struct interval shift = shift_interval(ratios.items, ratios.count, 1 - level);
+      struct interval shift = shift_interval(log_ratios(comparison, variant, fastest), 1 - level);
       variant->ratio = (struct interval){exp(shift.low), exp(shift.middle), exp(shift.high)};
     }
     for (int j = 0; j < i; j++) {
       const struct variant *other = comparison->variants.items[j];
       if (!measured(comparison, other)) continue;
       if (other == fastest || variant == fastest) of_fastest[variant == fastest ? j : i] = pairs;
-      struct differences ratios = log_ratios(comparison, variant, other);
-      probabilities[pairs++] = difference_probability(arena, ratios.items, ratios.count, margin);
+      probabilities[pairs++] = difference_probability(arena, log_ratios(comparison, variant, other), margin);
       comparison->conclusive = true;
     }
   }
@@ -418,14 +439,16 @@ int verb_compare(struct options *options) {
                            .level = level,
                            .fastest = -1},
                     *comparison = &own;
-  double threads = processors_allowed(), budget = 20, seed = (double)(time(NULL) % 1000000);
+  double threads = processors_allowed(), budget = 20, loss_steps = 0, seed = (double)(time(NULL) % 1000000);
   int code = number_option(comparison, 'N', "threads", 1, processors_allowed(), &threads);
   if (code < 0) code = number_option(comparison, 'B', "time", 0.1, 86400, &budget);
+  if (code < 0) code = number_option(comparison, 'K', "steps", 1, 1e9, &loss_steps);
   if (code < 0) code = number_option(comparison, 'R', "seed", 0, 4294967295.0, &seed);
   if (code < 0) code = choose_variants(comparison);
   if (code < 0) code = slow_down(comparison);
   if (code >= 0) return code;
   comparison->threads = (int)threads;
+  comparison->loss_steps = (int)loss_steps;
   comparison->seed = (uint64_t)seed;
   char *message = NULL;
   if (!jit_can_compile(&message) || !jit_can_load(&message)) {

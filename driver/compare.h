@@ -99,7 +99,7 @@ struct variant {
   const char *unit;
   ARRAY(double) blocks; /* by round: the least seconds of a step, by unit; NaN where it took no part */
   double probe; /* seconds of a step, before measuring */
-  int every; /* takes part in each so many-th round: 1, but for those far slower than others */
+  bool slow_by_far; /* takes part in few rounds: a step takes more than five times the fastest's */
   int parts; /* rounds that it took part in */
   ARRAY(double) steps; /* seconds of every step measured */
   ARRAY(double) losses; /* of the first process, step by step */
@@ -129,8 +129,10 @@ struct comparison {
   ARRAY(struct variant *) variants;
   ARRAY(struct oracle) oracles;
   int threads, rounds, block, processes;
-  int few; /* rounds that are enough for what is far slower */
+  int few; /* rounds that are enough for what is slow by far */
+  double slow_seconds, losses_seconds; /* that those took, and steps for their loss alone: no part of the budget */
   double starting; /* seconds to start one process of each variant */
+  int loss_steps; /* steps after which the loss is asked for; 0: as many as all take */
   uint64_t seed;
   double margin, level, seconds; /* level: of the test, 0.01; seconds: taken in all */
   int fastest; /* number of a variant, or -1 */

@@ -33,9 +33,9 @@ static int run_interpreted(void *context) {
   return lam_main(&program, 2, (char *[]){(char *)"the interpreter", (char *)"steps", NULL});
 }
 
-/* One step of a child that has just started; its loss, or NaN. */
-static double first_step(struct arena *arena, struct child *child, const char *folder, bool *outputs) {
-  double loss = NAN, seconds;
+/* One step of a child that has just started, and the seconds that it took; its loss, or NaN. */
+static double first_step(struct arena *arena, struct child *child, const char *folder, bool *outputs, double *seconds) {
+  double loss = NAN;
   const char *line = NULL;
   *outputs = false;
   if (child_tell(child, arena_format(arena, "outputs %s/outputs.safetensors", folder)))
@@ -43,7 +43,7 @@ static double first_step(struct arena *arena, struct child *child, const char *f
   if (!line) return NAN;
   *outputs = !strcmp(line, "done");
   line = child_tell(child, "steps 1") ? child_hear(child, patience) : NULL;
-  if (!line || sscanf(line, "%lf %lf", &loss, &seconds) != 2) return NAN;
+  if (!line || sscanf(line, "%lf %lf", &loss, seconds) != 2) return NAN;
   line =
       child_tell(child, arena_format(arena, "state %s/state.safetensors", folder)) ? child_hear(child, patience) : NULL;
   return line && !strcmp(line, "done") ? loss : NAN;
@@ -63,7 +63,9 @@ static bool interpret(struct comparison *comparison, struct oracle *oracle) {
                                   arena_format(arena, "%s/errors", oracle->folder), 1};
   struct child child;
   bool outputs;
-  oracle->loss = child_start(&child, &child_work, patience) ? first_step(arena, &child, oracle->folder, &outputs) : NAN;
+  double seconds;
+  oracle->loss =
+      child_start(&child, &child_work, patience) ? first_step(arena, &child, oracle->folder, &outputs, &seconds) : NAN;
   child_end(&child);
   oracle->what = "the interpreter";
   return oracle->known = !isnan(oracle->loss);
@@ -85,8 +87,9 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   reference->options.level = 2;
   reference->errors = arena_format(arena, "%s/errors", oracle->folder);
   bool outputs;
+  double seconds;
   oracle->loss = variant_compile(comparison, reference) && variant_start(comparison, reference)
-                     ? first_step(arena, &reference->child, oracle->folder, &outputs)
+                     ? first_step(arena, &reference->child, oracle->folder, &outputs, &seconds)
                      : NAN;
   child_end(&reference->child);
   jit_object_free(&reference->object);
@@ -146,7 +149,7 @@ void accuracy_measure(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   const struct oracle *oracle = &comparison->oracles.items[variant->oracle];
   bool outputs;
-  double loss = first_step(arena, &variant->child, comparison->folder, &outputs);
+  double loss = first_step(arena, &variant->child, comparison->folder, &outputs, &variant->probe);
   if (isnan(loss)) {
     variant_fail(comparison, variant, "took no first step");
     return;

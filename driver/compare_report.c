@@ -69,17 +69,23 @@ static void print_verdict(FILE *file, const struct comparison *comparison) {
             100 * (1 - comparison->level), 100 * comparison->margin, 100 * comparison->level);
 }
 
+/* The step whose losses stand side by side: the last that all took, if none was asked for. */
+static int loss_step(const struct comparison *comparison) {
+  int step = comparison->loss_steps;
+  for (int i = 0; i < comparison->variants.count; i++) {
+    const struct variant *variant = comparison->variants.items[i];
+    if (was_measured(variant) && (!step || variant->losses.count < step)) step = variant->losses.count;
+  }
+  return step;
+}
+
 void report_table(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
   const char *(*rows)[COLUMNS] = arena_alloc(arena, sizeof *rows * (size_t)(comparison->variants.count + 1));
-  int steps = 0, count = 1;
+  int steps = loss_step(comparison), count = 1;
   const char *unit = "tokens";
-  for (int i = 0; i < comparison->variants.count; i++) {
-    const struct variant *variant = comparison->variants.items[i];
-    if (!was_measured(variant)) continue;
-    if (!steps || variant->losses.count < steps) steps = variant->losses.count;
-    unit = variant->unit;
-  }
+  for (int i = 0; i < comparison->variants.count; i++)
+    if (was_measured(comparison->variants.items[i])) unit = comparison->variants.items[i]->unit;
   static const char *const heads[COLUMNS] = {"variant", "step",   "95% interval", "time",       NULL,
                                              "compile", "memory", "code",         "difference", NULL};
   for (int j = 0; j < COLUMNS; j++) rows[0][j] = heads[j];
@@ -240,6 +246,7 @@ char *report_json(const struct comparison *comparison) {
           comparison->threads, comparison->rounds, comparison->block, comparison->processes,
           (unsigned long long)comparison->seed);
   put_field(file, "seconds", comparison->seconds);
+  fprintf(file, ", \"loss_step\": %d", loss_step(comparison));
   put_field(file, "level", comparison->level);
   put_field(file, "margin", comparison->margin);
   fprintf(file, ", \"fastest\": ");

@@ -14,7 +14,7 @@ const struct verb verbs[] = {
     {"show", verb_show, "SPEC --stage=ast|tensor|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
      "stpDmdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
-     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptDOmWNBRJHwv"},
+     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptDOmWNBKRJHwv"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},
     {0},

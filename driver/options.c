@@ -34,6 +34,7 @@ static const struct option {
     {'W', false, "variant", "TEXT", "'NAME: OPTIONS': one to compare, with --passes, --target, -O and -D of its own; repeated"},
     {'N', false, "threads", "N", "processors for the programs, which are pinned to them (default: all)"},
     {'B', false, "time", "SECONDS", "for measuring, compiling not included (default: 20)"},
+    {'K', false, "steps", "N", "compare the loss after so many steps; all take them (default: as many as all take in that time)"},
     {'R', false, "seed", "N", "of the order in which programs take turns (default: another each time)"},
     {'J', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
     {'H', false, "html", "FILE", "a page with plots, complete in itself"},

@@ -87,28 +87,86 @@ double signed_rank(struct arena *arena, const double *differences, int count, do
   return tail < 1 ? tail : 1;
 }
 
-struct interval shift_interval(const double *differences, int count, double level) {
-  if (count == 0) return (struct interval){0};
-  struct arena *own = arena_new();
-  int stride = (count + PAIRS_FROM - 1) / PAIRS_FROM, kept = (count + stride - 1) / stride, pairs = 0;
-  double *means = arena_new_array(own, double, kept *(kept + 1) / 2);
-  for (int i = 0; i < count; i += stride)
-    for (int j = 0; j <= i; j += stride) means[pairs++] = (differences[i] + differences[j]) / 2;
+double rank_sum(struct arena *arena, struct sample sample, double middle) {
+  int n = sample.count, all = n + sample.other_count, observed = 0, reached = 0;
+  if (n == 0 || sample.other_count == 0) return 1;
+  struct ranked *items = arena_new_array(arena, struct ranked, all);
+  for (int i = 0; i < all; i++)
+    items[i] = (struct ranked){i < n ? sample.items[i] - middle : sample.others[i - n], i < n, 0};
+  qsort(items, (size_t)all, sizeof *items, by_size);
+  /* Of all choices of n among them, the share of each sum of ranks: choices[k][s] of k among those seen so far. */
+  int most = n * 2 * all;
+  double *choices = arena_new_array(arena, double, (n + 1) * (most + 1)), total = 0, tail = 0;
+  choices[0] = 1;
+  for (int i = 0; i < all;) {
+    int end = i + 1;
+    while (end < all && items[end].size == items[i].size) end++;
+    for (int j = i; j < end; j++) {
+      int rank = i + 1 + end;
+      if (items[j].positive) observed += rank;
+      reached = reached + rank < most ? reached + rank : most;
+      for (int k = n; k > 0; k--)
+        for (int s = reached; s >= rank; s--)
+          choices[k * (most + 1) + s] += choices[(k - 1) * (most + 1) + s - rank];
+    }
+    i = end;
+  }
+  for (int s = 0; s <= most; s++) {
+    total += choices[n * (most + 1) + s];
+    if (s >= observed) tail += choices[n * (most + 1) + s];
+  }
+  return tail / total;
+}
+
+int small_sample(int count, double level) {
+  double ways = 1;
+  int small = 0;
+  while (2 / ways > level && small < count) {
+    small++;
+    ways *= (double)(count + small) / small;
+  }
+  return small;
+}
+
+static double above(struct arena *arena, struct sample sample, double middle) {
+  return sample.others ? rank_sum(arena, sample, middle) : signed_rank(arena, sample.items, sample.count, middle);
+}
+
+static struct sample negated(struct arena *arena, struct sample sample) {
+  double *items = arena_new_array(arena, double, sample.count), *others = NULL;
+  for (int i = 0; i < sample.count; i++) items[i] = -sample.items[i];
+  if (sample.others) others = arena_new_array(arena, double, sample.other_count);
+  for (int i = 0; i < sample.other_count; i++) others[i] = -sample.others[i];
+  return (struct sample){items, others, sample.count, sample.other_count};
+}
+
+/* Estimates of the difference, in order: means of pairs of differences, or differences of pairs. */
+static double *estimates(struct arena *arena, struct sample sample, int *count) {
+  int stride = (sample.count + PAIRS_FROM - 1) / PAIRS_FROM, kept = (sample.count + stride - 1) / stride;
+  int partners = sample.others ? sample.other_count : kept, pairs = 0;
+  double *means = arena_new_array(arena, double, kept *(partners + 1));
+  for (int i = 0; i < sample.count; i += stride) {
+    for (int j = 0; j < sample.other_count; j++) means[pairs++] = sample.items[i] - sample.others[j];
+    for (int j = 0; !sample.others && j <= i; j += stride) means[pairs++] = (sample.items[i] + sample.items[j]) / 2;
+  }
   qsort(means, (size_t)pairs, sizeof *means, ascending);
+  *count = pairs;
+  return means;
+}
+
+struct interval shift_interval(struct sample sample, double level) {
+  if (sample.count == 0 || (sample.others && sample.other_count == 0)) return (struct interval){0};
+  struct arena *own = arena_new();
+  int pairs;
+  const double *means = estimates(own, sample, &pairs);
   struct interval interval = {means[0], middle_of(means, pairs), means[pairs - 1]};
+  struct sample mirrored = negated(own, sample);
   /* Bounds that the test just rejects, by halving the ordered means. */
   for (int side = 0; side < 2; side++) {
     int inside = pairs / 2, outside = side ? pairs : -1;
     while (abs(outside - inside) > 1) {
       int at = (inside + outside) / 2;
-      double probability = 0;
-      if (side) {
-        double *negated = arena_new_array(own, double, count);
-        for (int i = 0; i < count; i++) negated[i] = -differences[i];
-        probability = signed_rank(own, negated, count, -means[at]);
-      } else {
-        probability = signed_rank(own, differences, count, means[at]);
-      }
+      double probability = side ? above(own, mirrored, -means[at]) : above(own, sample, means[at]);
       if (probability <= (1 - level) / 2)
         outside = at;
       else
@@ -123,11 +181,9 @@ struct interval shift_interval(const double *differences, int count, double leve
   return interval;
 }
 
-double difference_probability(struct arena *arena, const double *differences, int count, double margin) {
-  double *negated = arena_new_array(arena, double, count);
-  for (int i = 0; i < count; i++) negated[i] = -differences[i];
-  double above = signed_rank(arena, differences, count, margin), below = signed_rank(arena, negated, count, margin);
-  double probability = 2 * (above < below ? above : below);
+double difference_probability(struct arena *arena, struct sample sample, double margin) {
+  double higher = above(arena, sample, margin), lower = above(arena, negated(arena, sample), margin);
+  double probability = 2 * (higher < lower ? higher : lower);
   return probability < 1 ? probability : 1;
 }
 

@@ -8,7 +8,11 @@
    Math. Stat. 1963), several comparisons are corrected for by Holm ("A Simple Sequentially Rejective Multiple Test Procedure", Scand.
    J. Stat. 1979). Where code and data happen to lie in memory alone makes a percent (Mytkowicz et al., "Producing Wrong Data Without
    Doing Anything Obviously Wrong", ASPLOS 2009), so the hypothesis is not that two are equal, but that they differ by no more than
-   that: `margin`. */
+   that: `margin`.
+
+   What is many times slower than others can be measured in few rounds only, and of few ratios the signed-rank test can say nothing. Then
+   the two are taken as independent samples, one of them small, for the rank-sum test (Mann and Whitney, "On a Test of Whether One of Two
+   Random Variables is Stochastically Larger than the Other", Ann. Math. Stat. 1947): 3 values above all of 30 are one way of 5456. */
 #ifndef DRIVER_STATISTICS_H
 #define DRIVER_STATISTICS_H
 
@@ -23,13 +27,25 @@ double median_of(struct arena *arena, const double *x, int count);
 /* The median and, between order statistics, an interval that holds it with at least the probability `level`; with too few numbers
    the interval is all of them. */
 struct interval median_interval(struct arena *arena, const double *x, int count, double level);
+/* Differences of what was measured together; or, where `others` is not NULL, two independent samples whose difference is asked for. */
+struct sample {
+  const double *items, *others;
+  int count, other_count;
+};
+
 /* The probability that differences symmetric about `middle` are as far above it as these. Exact to 200 differences that are not
    `middle`, else by the normal distribution. 1 for none. */
 double signed_rank(struct arena *arena, const double *differences, int count, double middle);
-/* Where the middle of the differences lies: the median of the means of pairs, and those middles that signed_rank does not reject. */
-struct interval shift_interval(const double *differences, int count, double level);
+/* The probability that `items` rank as high as they do among all if they lay `middle` above `others` and did not differ otherwise. Exact;
+   takes time and memory by the square of the counts and more: for a small sample beside one of at most hundreds. 1 where one is empty. */
+double rank_sum(struct arena *arena, struct sample sample, double middle);
+/* Where the middle of the differences lies: the median of the means of pairs (for two samples, of the differences of pairs), and those
+   middles that the test does not reject. */
+struct interval shift_interval(struct sample sample, double level);
 /* Two-sided: the probability of differences like these if their middle lay within `margin` of 0. */
-double difference_probability(struct arena *arena, const double *differences, int count, double margin);
+double difference_probability(struct arena *arena, struct sample sample, double margin);
+/* The least size of a sample that the rank-sum test can tell from one of `count` with a probability below `level`, two-sided. */
+int small_sample(int count, double level);
 /* Corrects probabilities for being `count` in number, in place. */
 void holm_correct(struct arena *arena, double *probabilities, int count);
 

@@ -43,7 +43,8 @@ fi
 lamella compare "$SPECS/mlp.lam" --variant 'usual:' --variant 'bad: --passes=none' --variant 'small: -D train.batch=2 -O1' \
   --variant 'late: --target=portable' --time 1 --threads 1 --slow usual=200 >table.txt 2>errors.txt || { cat errors.txt; fail "variants"; }
 for name in usual bad small late; do grep -q "^$name " table.txt || fail "no row for $name"; done
-lamella compare "$SPECS/mlp.lam" --passes a= --passes b= --time 1 --threads 1 --slow b=100 >table.txt
+lamella compare "$SPECS/mlp.lam" --passes a= --passes b= --time 1 --threads 1 --slow b=100 --steps 3 >table.txt
+grep -q 'loss at step 3$' table.txt || { cat table.txt; fail "--steps"; }
 grep -q '^a is [0-9.]* times as fast as b' table.txt || { cat table.txt; fail "b is twice as slow"; }
 
 refused() {
@@ -58,6 +59,7 @@ refused 1 "--variant x:1:1: error: unknown pass 'fuze'" lamella compare "$SPECS/
 refused 2 "no target is called 'avx'" lamella compare "$SPECS/mlp.lam" --variant 'x: --target=avx'
 refused 2 "'NAME: OPTIONS'" lamella compare "$SPECS/mlp.lam" --variant fuse
 refused 2 "with the name of a variant" lamella compare "$SPECS/mlp.lam" --slow nobody=5
+refused 2 "--steps takes a number" lamella compare "$SPECS/mlp.lam" --steps 0
 refused 2 "--time takes a number" lamella compare "$SPECS/mlp.lam" --time soon
 refused 1 "does not train" lamella compare "$SPECS/gpt-nano-sort.lam"
 

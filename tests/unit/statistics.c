@@ -25,7 +25,7 @@ static void check_values(struct arena *arena) {
   /* Ties share ranks: 1.5, 1.5, 3 give 8 sums of which one is all. */
   CHECK_NEAR(signed_rank(arena, (const double[]){1, 1, 2}, 3, 0), 1.0 / 8, 1e-12);
   CHECK_NEAR(signed_rank(arena, (const double[]){-1, 1, 2}, 3, 0), 3.0 / 8, 1e-12);
-  struct interval shift = shift_interval(darwin, 15, 0.95);
+  struct interval shift = shift_interval((struct sample){.items = darwin, .count = 15}, 0.95);
   CHECK(shift.low < shift.middle && shift.middle < shift.high && shift.low > -10 && shift.low < 10 && shift.high > 35 &&
         shift.high < 50);
   CHECK(shift.middle > 20 && shift.middle < 30);
@@ -35,6 +35,26 @@ static void check_values(struct arena *arena) {
   CHECK_NEAR(p[3], 0.04, 1e-12);
   CHECK_NEAR(p[2], 0.06, 1e-12);
   CHECK_NEAR(p[0], 0.06, 1e-12);
+}
+
+static void check_two_samples(struct arena *arena) {
+  /* 3 values above all of 30: one choice of 5456. */
+  double high[] = {40.5, 50, 41}, low[30];
+  for (int i = 0; i < 30; i++) low[i] = i;
+  struct sample sample = {high, low, 3, 30};
+  CHECK_NEAR(rank_sum(arena, sample, 0), 1.0 / 5456, 1e-12);
+  CHECK_NEAR(difference_probability(arena, sample, 0.01), 2.0 / 5456, 1e-12);
+  CHECK(small_sample(30, 0.01 / 6) == 3 && small_sample(15, 0.01 / 6) == 4 && small_sample(30, 1.0) == 1);
+  /* R: wilcox.test(c(0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46), c(1.15, 0.88, 0.90, 0.74, 1.21), alternative = "g"):
+     W = 35, p-value = 0.1272 (Hollander and Wolfe 1973, p. 69). */
+  const double x[] = {0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}, y[] = {1.15, 0.88, 0.90, 0.74, 1.21};
+  CHECK_NEAR(rank_sum(arena, (struct sample){x, y, 10, 5}, 0), 0.1272, 5e-5);
+  /* Equal values share ranks: of {1, 1, 2} the pairs sum to 3 once and to 4.5 twice. */
+  CHECK_NEAR(rank_sum(arena, (struct sample){(const double[]){1, 2}, (const double[]){1}, 2, 1}, 0), 2.0 / 3, 1e-12);
+  CHECK(rank_sum(arena, (struct sample){x, y, 0, 5}, 0) == 1 && rank_sum(arena, (struct sample){x, y, 5, 0}, 0) == 1);
+  struct interval shift = shift_interval(sample, 0.99);
+  /* Of the 90 differences in order, those but 7 at each end: in 23 of 5456 choices no more than 6 pairs are the other way round. */
+  CHECK(shift.middle == 29.25 && shift.low == 15 && shift.high == 43);
 }
 
 /* Beyond where sums of ranks are counted, the normal distribution takes over smoothly. */
@@ -76,7 +96,7 @@ static int rejections(struct arena *arena, enum noise noise, double ratio, int r
       if (!first) a = block(noise, &machine);
       differences[j] = log(a * ratio / b);
     }
-    count += difference_probability(arena, differences, rounds, 0.01) <= 0.01;
+    count += difference_probability(arena, (struct sample){.items = differences, .count = rounds}, 0.01) <= 0.01;
   }
   return count;
 }
@@ -84,6 +104,7 @@ static int rejections(struct arena *arena, enum noise noise, double ratio, int r
 int main(void) {
   struct arena *arena = arena_new();
   check_values(arena);
+  check_two_samples(arena);
   check_large(arena);
   for (int noise = 0; noise < NOISES; noise++) {
     int equal = rejections(arena, (enum noise)noise, 1, 30, 1000),
