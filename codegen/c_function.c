@@ -394,12 +394,18 @@ static void print_call(struct writer *writer, const struct statement *s) {
   text_line(writer->text, "%s(%s);", c_identifier(writer->arena, s->function->name), arguments);
 }
 
+static void print_prefetch(struct writer *writer, const struct statement *s) {
+  const char *index = scalar_text(writer, writer_resolve(writer, s->index));
+  text_line(writer->text, "LAM_PREFETCH(%s, %s);", writer_find_array(writer, s->array)->name, index);
+}
+
 static void print_statement(struct writer *writer, const struct statement *s, const struct block *block) {
   switch (s->kind) {
     case STATEMENT_LOOP: print_loop(writer, s); return;
     case STATEMENT_LET: print_let(writer, s); return;
     case STATEMENT_ARRAY: print_array(writer, s, block); return;
     case STATEMENT_STORE: print_store(writer, s); return;
+    case STATEMENT_PREFETCH: print_prefetch(writer, s); return;
     case STATEMENT_IF: print_if(writer, s); return;
     case STATEMENT_CALL: print_call(writer, s); return;
     case STATEMENT_COMMENT: text_comment(writer->text, s->text); return;

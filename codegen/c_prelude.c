@@ -169,6 +169,15 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
     text_line(text, "#define LAM_UNROLL");
     text_line(text, "#endif");
   }
+  if (mentions(body, "LAM_PREFETCH")) {
+    text_comment(text, "Brings an element near that is read soon; it may lie behind the end, which is why no pointer is made of it.");
+    text_line(text, "#if defined(__GNUC__)");
+    text_line(text, "#define LAM_PREFETCH(array, index) \\");
+    text_line(text, "  __builtin_prefetch((const void *)((uintptr_t)(array) + (uintptr_t)(index) * sizeof *(array)))");
+    text_line(text, "#else");
+    text_line(text, "#define LAM_PREFETCH(array, index)");
+    text_line(text, "#endif");
+  }
   text_blank(text);
   const char *linkage = target->attribute ? "LAM_SIMD static inline " : "static inline ";
   for (int i = 0; i < prelude.candidates.count; i++) {

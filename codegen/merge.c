@@ -172,6 +172,10 @@ static void walk_statement(struct walk *walk, struct statement *s) {
       s->index = walk_expression(walk, s->index, s->array->memory != MEMORY_REGISTER, NULL);
       s->expression = walk_expression(walk, s->expression, !lane, NULL);
       break;
+    case STATEMENT_PREFETCH:
+      refer(walk, "a", s->array);
+      s->index = walk_expression(walk, s->index, true, NULL);
+      break;
     case STATEMENT_IF:
       s->expression = walk_expression(walk, s->expression, !lane, NULL);
       break;

@@ -80,6 +80,7 @@ enum statement_kind {
   STATEMENT_LET,     /* variable = expression, once */
   STATEMENT_ARRAY,   /* declares `array` (register or stack), contents undefined */
   STATEMENT_STORE,   /* array[index] = expression */
+  STATEMENT_PREFETCH, /* array[index] will be read soon; the index may lie outside, and nothing happens but to the time taken */
   STATEMENT_IF,      /* if (expression) body */
   STATEMENT_CALL,    /* function(call arguments) */
   STATEMENT_INSTR,   /* a row of simd.def by name on operands: `instr`, with call arguments as operand windows */
@@ -226,6 +227,7 @@ struct variable *block_let(struct arena *arena, struct block *block, const char 
 struct array *block_array(struct arena *arena, struct block *block, const char *name, enum type type, enum memory memory, int64_t count);
 void block_store(struct arena *arena, struct block *block, struct array *array, const struct expression *index,
                  const struct expression *expression);
+void block_prefetch(struct arena *arena, struct block *block, struct array *array, const struct expression *index);
 struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition);
 struct statement *block_call(struct arena *arena, struct block *block, const struct function *function);
 void block_comment(struct arena *arena, struct block *block, const char *text);

@@ -141,6 +141,13 @@ void block_store(struct arena *arena, struct block *block, struct array *array, 
   statement->expression = expression;
 }
 
+void block_prefetch(struct arena *arena, struct block *block, struct array *array, const struct expression *index) {
+  if (index->type != TYPE_INDEX) bug("%s is indexed by a value of type %s", array->name, type_names[index->type]);
+  struct statement *statement = append(arena, block, STATEMENT_PREFETCH);
+  statement->array = array;
+  statement->index = index;
+}
+
 struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition) {
   if (condition->type != TYPE_BOOLEAN) bug("a condition of type %s", type_names[condition->type]);
   struct statement *statement = append(arena, block, STATEMENT_IF);

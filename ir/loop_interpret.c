@@ -323,6 +323,7 @@ static void run_statement(struct machine *machine, const struct statement *state
       for (int i = 0; i < WATCHES; i++)
         if (machine->start[i]) fail(machine, "a barrier inside a %s loop", watch_names[i]);
       return;
+    case STATEMENT_PREFETCH:
     case STATEMENT_COMMIT:
     case STATEMENT_WAIT:
     case STATEMENT_COMMENT:

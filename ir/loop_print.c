@@ -152,10 +152,15 @@ static void print_operands(FILE *file, const struct statement *statement) {
   fputs(")\n", file);
 }
 
-static void print_assignment(FILE *file, const struct statement *statement) {
+static void print_element(FILE *file, const struct statement *statement) {
   fprintf(file, "%s[", statement->array->name);
   print_expression(file, statement->index, BINDING_COMPARE);
-  fputs("] = ", file);
+  putc(']', file);
+}
+
+static void print_assignment(FILE *file, const struct statement *statement) {
+  print_element(file, statement);
+  fputs(" = ", file);
   print_expression(file, statement->expression, BINDING_COMPARE);
 }
 
@@ -179,6 +184,11 @@ static void print_statement(FILE *file, const struct statement *statement, int d
       return;
     case STATEMENT_STORE:
       print_assignment(file, statement);
+      putc('\n', file);
+      return;
+    case STATEMENT_PREFETCH:
+      fputs("prefetch ", file);
+      print_element(file, statement);
       putc('\n', file);
       return;
     case STATEMENT_IF:

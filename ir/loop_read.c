@@ -382,11 +382,15 @@ static const struct expression *read_expression(struct reader *reader) { return 
 
 static void read_block(struct reader *reader, struct block *block, struct function *function);
 
-static void read_assignment(struct reader *reader, struct statement *statement, const char *name) {
+static void read_element(struct reader *reader, struct statement *statement, const char *name) {
   statement->array = find_array(reader, name);
   expect(reader, "[");
   statement->index = read_index(reader);
   expect(reader, "]");
+}
+
+static void read_assignment(struct reader *reader, struct statement *statement, const char *name) {
+  read_element(reader, statement, name);
   expect(reader, "=");
   statement->expression = read_expression(reader);
   if (statement->expression->type != statement->array->type)
@@ -498,6 +502,9 @@ static void read_statement(struct reader *reader, struct statement *statement, s
     statement->kind = STATEMENT_COPY_ASYNC;
     statement->number = expect_integer(reader);
     read_assignment(reader, statement, expect_name(reader));
+  } else if (!strcmp(word, "prefetch")) {
+    statement->kind = STATEMENT_PREFETCH;
+    read_element(reader, statement, expect_name(reader));
   } else if (!strcmp(word, "wait")) {
     statement->kind = STATEMENT_WAIT;
     statement->number = expect_integer(reader);

@@ -267,6 +267,11 @@ static void verify_statement(struct verifier *verifier, const struct statement *
         wrong(verifier, "a value of type %s stored in %s of type %s", type_names[statement->expression->type],
               statement->array->name, type_names[statement->array->type]);
       return;
+    case STATEMENT_PREFETCH:
+      verify_expression(verifier, statement->index);
+      if (statement->array->memory != MEMORY_GLOBAL)
+        wrong(verifier, "a prefetch of %s, which is the function's own", statement->array->name);
+      return;
     case STATEMENT_IF:
       verify_expression(verifier, statement->expression);
       if (statement->expression->type != TYPE_BOOLEAN)

@@ -267,6 +267,7 @@ static void walk(struct frame *frame, const struct block *block, double done, do
       case STATEMENT_COPY_ASYNC:
       case STATEMENT_COMMIT:
       case STATEMENT_WAIT:
+      case STATEMENT_PREFETCH:
       case STATEMENT_COMMENT:
         break;
     }

@@ -375,6 +375,7 @@ static void walk(struct tracing *tracing, const struct block *block) {
       case STATEMENT_COPY_ASYNC:
       case STATEMENT_COMMIT:
       case STATEMENT_WAIT:
+      case STATEMENT_PREFETCH:
       case STATEMENT_COMMENT:
         break;
     }

@@ -32,6 +32,17 @@ static struct block *row_loop(struct builder *b, struct block *block, const stru
   return &rows->body;
 }
 
+/* Where rows of A lie side by side (weights' gradients), each step of k is another line of memory, far from the last: too far for what
+   processors fetch ahead by themselves. In the other layouts the lines are near already. Measured on Zen 4: products with 128 columns
+   from 103 to 114 GFLOP/s of 117, others unchanged; 12 steps ahead gain half of that. */
+enum { PREFETCH_STEPS = 24 };
+
+static void prefetch_rows(struct builder *b, struct block *block, struct array *a, struct variable *a_row, const struct expression *a_at) {
+  const struct expression *last = index_multiply(b->arena, variable(b, a_row), b->tile.rows - 1);
+  block_prefetch(b->arena, block, a, a_at);
+  if (b->tile.rows > 1) block_prefetch(b->arena, block, a, index_add(b->arena, last, a_at));
+}
+
 static const struct function *build(struct scheduler *s, struct tile tile) {
   struct arena *arena = s->arena;
   struct builder builder = {.arena = arena, .tile = tile, .lanes = s->target->lanes}, *b = &builder;
@@ -73,6 +84,8 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   }
   struct statement *steps = block_loop(arena, body, LOOP_SERIAL, "k", variable(b, k_count));
   const struct expression *k = variable(b, steps->variable);
+  const struct expression *ahead = product(b, index_add(arena, k, expression_index(arena, PREFETCH_STEPS)), variable(b, a_step));
+  prefetch_rows(b, &steps->body, a, a_row, ahead);
   columns = vector_loop(b, &steps->body, tile.guarded, &column);
   block_store(arena, columns, b_row, column, expression_load(arena, bs, index_add(arena, product(b, k, variable(b, b_step)), column)));
   rows = row_loop(b, &steps->body, &row);

@@ -111,6 +111,7 @@ static void fill(struct maker *m, struct block *block, int depth) {
         break;
       case 2:
         block_comment(arena, block, "a \"comment\" with \\ and\na line");
+        block_prefetch(arena, block, m->arrays[check_below(2)], index_of(m, 2));
         break;
       case 3:
         if (m->helper) {
@@ -197,6 +198,7 @@ static const char *const whole =
     "    wait 0\n"
     "  }\n"
     "  barrier\n"
+    "  prefetch x[n + 100]\n"
     "  instr \"mma\"(&x[n * (n + 1)], n - (n - 1))\n"
     "}\n";
 
