@@ -205,6 +205,8 @@ static double moved_by(const struct value *value, double y, const struct point *
       if (e0 == 0 && e1 == 0 && x1 == 0) return INFINITY;
       if (fabs(x0 / x1) > precision->largest / 2) return INFINITY; /* x - y floor(x / y) has no other meaning */
       q = quotient_error(x0, e0, x1, e1) + precision->unit * fabs(x0 / x1) + precision->least;
+      if ((fabs(x0 / x1) + q + 1) * (fabs(x1) + e1) > precision->largest * (1 - 4 * precision->unit))
+        return INFINITY; /* y floor(x / y) may be more than the largest number, though x is not */
       if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) {
         double jumps = floor(x0 / x1 + q) - floor(x0 / x1 - q);
         return jumps * (fabs(x1) + e1) + e0 + fabs(x0 / x1) * e1 + 2 * precision->unit * (fabs(x0) + fabs(x1) * jumps);
