@@ -103,11 +103,12 @@ torch_steps() {
 }
 only() { awk -F '\t' -v name="$1" -v as="${2:-$1}" '$1 == name { print as "\t" $2 }'; }
 
-# milliseconds COMMAND...: how long it takes from start to end.
+# milliseconds CASE COMMAND...: a sample of how long it takes from start to end; fails when the command does.
 milliseconds() {
-  local begin=$EPOCHREALTIME
-  "$@" > /dev/null
-  elapsed "$begin"
+  local name=$1 begin=$EPOCHREALTIME
+  shift
+  "$@" > /dev/null || return 1
+  printf '%s\t%s\n' "$name" "$(elapsed "$begin")"
 }
 elapsed() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f\n", 1000 * (b - a) }'; }
 

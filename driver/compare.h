@@ -25,6 +25,7 @@ struct child {
   int to, from;
   char buffer[1 << 16];
   int begin, end;
+  bool is_late; /* it was not heard of in time */
   double memory_before; /* bytes of the process before the program began */
   double units; /* tokens or examples in a step */
   char unit[16];
@@ -101,13 +102,14 @@ struct variant {
   double probe; /* seconds of a step, before measuring */
   bool slow_by_far; /* takes part in few rounds: a step takes more than five times the fastest's */
   int parts; /* rounds that it took part in */
-  ARRAY(double) steps; /* seconds of every step measured */
+  ARRAY(double) steps; /* seconds of every step measured, of the process that runs */
+  ARRAY(double) medians; /* of the steps of each process: logarithms of seconds */
   ARRAY(double) losses; /* of the first process, step by step */
   double memory; /* bytes at most */
   struct accuracy accuracy;
   ARRAY(struct kernel_time) kernels;
   /* What is concluded. */
-  struct interval step; /* seconds */
+  struct interval step; /* seconds, and where 95% of repetitions would lie */
   struct interval ratio; /* of its time by unit to the fastest's */
   double probability; /* that it is within the margin of the fastest, corrected */
   bool differs;
@@ -136,7 +138,6 @@ struct comparison {
   uint64_t seed;
   double margin, level, seconds; /* level: of the test, 0.01; seconds: taken in all */
   int fastest; /* number of a variant, or -1 */
-  bool conclusive; /* more than one was measured */
 };
 
 /* Starts its process. */

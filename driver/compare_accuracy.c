@@ -103,37 +103,45 @@ struct sums {
   const char *worst;
 };
 
-/* Each element relative to the largest of its tensor; `states`: only those of the optimizer, whose names are a parameter's and more. */
-static void add_file(struct comparison *comparison, const char *expected_path, const char *got_path, bool states,
+/* Each element relative to the largest of its tensor. */
+static void add_elements(struct comparison *comparison, const char *name, const lam_real *x, const lam_real *y, int64_t count,
+                         struct sums *sums) {
+  double scale = 0;
+  for (int64_t k = 0; k < count; k++)
+    if (isfinite(x[k]) && fabs(x[k]) > scale) scale = fabs(x[k]);
+  for (int64_t k = 0; k < count; k++) {
+    bool same = x[k] == y[k] || (isnan(x[k]) && isnan(y[k]));
+    double difference = same                               ? 0
+                        : isfinite(x[k]) && isfinite(y[k]) ? fabs(x[k] - y[k]) / (scale > 0 ? scale : 1)
+                                                           : INFINITY;
+    if (difference > sums->largest) {
+      sums->largest = difference;
+      sums->worst = arena_copy(comparison->arena, name, strlen(name));
+    }
+    sums->total += difference;
+    sums->count++;
+  }
+}
+
+/* `states`: only those of the optimizer, whose names are a parameter's and more. False when a file has not what the other one has. */
+static bool add_file(struct comparison *comparison, const char *expected_path, const char *got_path, bool states,
                      struct sums *sums) {
   struct lam_weights *expected = lam_weights_open(expected_path), *got = lam_weights_open(got_path);
-  for (int64_t i = 0; expected && got && i < expected->count; i++) {
+  bool good = expected && got;
+  for (int64_t i = 0; good && i < expected->count; i++) {
     const struct lam_entry *wanted = &expected->entries[i], *entry = lam_weights_find(got, wanted->name);
-    if (!entry || entry->rank != wanted->rank || (states && !strchr(wanted->name, '/'))) continue;
+    if (states && !strchr(wanted->name, '/')) continue;
     int64_t count = lam_count(wanted->shape, wanted->rank);
-    if (count != lam_count(entry->shape, entry->rank)) continue;
+    good = entry && entry->rank == wanted->rank && count == lam_count(entry->shape, entry->rank);
+    if (!good) break;
     lam_real *x = lam_allocate(count, sizeof *x), *y = lam_allocate(count, sizeof *y);
-    double scale = 0;
-    if (lam_weights_read(expected, wanted, LAM_TYPE_REAL, x) && lam_weights_read(got, entry, LAM_TYPE_REAL, y)) {
-      for (int64_t k = 0; k < count; k++)
-        if (isfinite(x[k]) && fabs(x[k]) > scale) scale = fabs(x[k]);
-      for (int64_t k = 0; k < count; k++) {
-        bool same = x[k] == y[k] || (isnan(x[k]) && isnan(y[k]));
-        double difference = same                               ? 0
-                            : isfinite(x[k]) && isfinite(y[k]) ? fabs(x[k] - y[k]) / (scale > 0 ? scale : 1)
-                                                               : INFINITY;
-        if (difference > sums->largest) {
-          sums->largest = difference;
-          sums->worst = arena_copy(comparison->arena, wanted->name, strlen(wanted->name));
-        }
-        sums->total += difference;
-        sums->count++;
-      }
-    }
+    good = lam_weights_read(expected, wanted, LAM_TYPE_REAL, x) && lam_weights_read(got, entry, LAM_TYPE_REAL, y);
+    if (good) add_elements(comparison, wanted->name, x, y, count, sums);
     free(x), free(y);
   }
   if (expected) lam_weights_close(expected);
   if (got) lam_weights_close(got);
+  return good;
 }
 
 static bool has_states(const char *path) {
@@ -159,10 +167,14 @@ void accuracy_measure(struct comparison *comparison, struct variant *variant) {
   const char *expected = arena_format(arena, "%s/state.safetensors", oracle->folder),
              *got = arena_format(arena, "%s/state.safetensors", comparison->folder);
   struct sums sums = {.worst = "the loss"};
-  add_file(comparison, expected, got, has_states(expected), &sums);
+  bool good = add_file(comparison, expected, got, has_states(expected), &sums);
   if (outputs)
-    add_file(comparison, arena_format(arena, "%s/outputs.safetensors", oracle->folder),
-             arena_format(arena, "%s/outputs.safetensors", comparison->folder), false, &sums);
+    good = good && add_file(comparison, arena_format(arena, "%s/outputs.safetensors", oracle->folder),
+                            arena_format(arena, "%s/outputs.safetensors", comparison->folder), false, &sums);
+  if (!good) {
+    variant_fail(comparison, variant, "gave other tensors than the definition, or they could not be read");
+    return;
+  }
   double off = fabs(loss - oracle->loss) / (fabs(oracle->loss) > 0 ? fabs(oracle->loss) : 1);
   if (off > sums.largest) sums.largest = off, sums.worst = "the loss";
   variant->accuracy = (struct accuracy){.known = true,

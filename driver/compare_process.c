@@ -138,6 +138,7 @@ const char *child_hear(struct child *child, double patience) {
     child->end -= child->begin;
     child->begin = 0;
     double left = until - seconds_now();
+    child->is_late = left <= 0;
     if (compare_stopped || left <= 0 || child->end == sizeof child->buffer) return NULL;
     struct pollfd wait = {.fd = child->from, .events = POLLIN};
     int ready = poll(&wait, 1, left > 0.2 ? 200 : (int)(left * 1000) + 1);

@@ -39,6 +39,19 @@ struct interval median_interval(struct arena *arena, const double *x, int count,
   return (struct interval){order[drop], middle_of(order, count), order[count - 1 - drop]};
 }
 
+struct interval mean_interval(const double *x, int count) {
+  /* The 97.5% points of Student's distribution by degrees of freedom. */
+  static const double student[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+                                   2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+                                   2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045};
+  double sum = 0, squares = 0;
+  for (int i = 0; i < count; i++) sum += x[i];
+  double mean = count ? sum / count : 0;
+  for (int i = 0; i < count; i++) squares += (x[i] - mean) * (x[i] - mean);
+  double reach = count > 1 ? student[count - 2] * sqrt(squares / (count - 1) / count) : 0;
+  return (struct interval){mean - reach, mean, mean + reach};
+}
+
 struct ranked {
   double size;
   bool positive;
@@ -87,9 +100,22 @@ double signed_rank(struct arena *arena, const double *differences, int count, do
   return tail < 1 ? tail : 1;
 }
 
-double rank_sum(struct arena *arena, struct sample sample, double middle) {
+static struct sample negated(struct arena *arena, struct sample sample) {
+  double *items = arena_new_array(arena, double, sample.count), *others = NULL;
+  for (int i = 0; i < sample.count; i++) items[i] = -sample.items[i];
+  if (sample.others) others = arena_new_array(arena, double, sample.other_count);
+  for (int i = 0; i < sample.other_count; i++) others[i] = -sample.others[i];
+  return (struct sample){items, others, sample.count, sample.other_count};
+}
+
+double rank_sum(struct sample sample, double middle) {
+  if (sample.count == 0 || sample.other_count == 0) return 1;
+  struct arena *arena = arena_new();
+  if (sample.count > sample.other_count) { /* the smaller one ranks as low: the same, mirrored */
+    struct sample mirrored = negated(arena, sample);
+    sample = (struct sample){mirrored.others, mirrored.items, mirrored.other_count, mirrored.count};
+  }
   int n = sample.count, all = n + sample.other_count, observed = 0, reached = 0;
-  if (n == 0 || sample.other_count == 0) return 1;
   struct ranked *items = arena_new_array(arena, struct ranked, all);
   for (int i = 0; i < all; i++)
     items[i] = (struct ranked){i < n ? sample.items[i] - middle : sample.others[i - n], i < n, 0};
@@ -115,6 +141,7 @@ double rank_sum(struct arena *arena, struct sample sample, double middle) {
     total += choices[n * (most + 1) + s];
     if (s >= observed) tail += choices[n * (most + 1) + s];
   }
+  arena_free(arena);
   return tail / total;
 }
 
@@ -129,15 +156,7 @@ int small_sample(int count, double level) {
 }
 
 static double above(struct arena *arena, struct sample sample, double middle) {
-  return sample.others ? rank_sum(arena, sample, middle) : signed_rank(arena, sample.items, sample.count, middle);
-}
-
-static struct sample negated(struct arena *arena, struct sample sample) {
-  double *items = arena_new_array(arena, double, sample.count), *others = NULL;
-  for (int i = 0; i < sample.count; i++) items[i] = -sample.items[i];
-  if (sample.others) others = arena_new_array(arena, double, sample.other_count);
-  for (int i = 0; i < sample.other_count; i++) others[i] = -sample.others[i];
-  return (struct sample){items, others, sample.count, sample.other_count};
+  return sample.others ? rank_sum(sample, middle) : signed_rank(arena, sample.items, sample.count, middle);
 }
 
 /* Estimates of the difference, in order: means of pairs of differences, or differences of pairs. */
@@ -181,9 +200,11 @@ struct interval shift_interval(struct sample sample, double level) {
   return interval;
 }
 
-double difference_probability(struct arena *arena, struct sample sample, double margin) {
+double difference_probability(struct sample sample, double margin) {
+  struct arena *arena = arena_new();
   double higher = above(arena, sample, margin), lower = above(arena, negated(arena, sample), margin);
   double probability = 2 * (higher < lower ? higher : lower);
+  arena_free(arena);
   return probability < 1 ? probability : 1;
 }
 

@@ -10,6 +10,9 @@
    Doing Anything Obviously Wrong", ASPLOS 2009), so the hypothesis is not that two are equal, but that they differ by no more than
    that: `margin`.
 
+   Times of steps in one process are no independent samples of what a program takes: a process is (Kalibera and Jones, "Rigorous
+   Benchmarking in Reasonable Time", ISMM 2013). So a step's interval is that of the processes' medians.
+
    What is many times slower than others can be measured in few rounds only, and of few ratios the signed-rank test can say nothing. Then
    the two are taken as independent samples, one of them small, for the rank-sum test (Mann and Whitney, "On a Test of Whether One of Two
    Random Variables is Stochastically Larger than the Other", Ann. Math. Stat. 1947): 3 values above all of 30 are one way of 5456. */
@@ -27,6 +30,9 @@ double median_of(struct arena *arena, const double *x, int count);
 /* The median and, between order statistics, an interval that holds it with at least the probability `level`; with too few numbers
    the interval is all of them. */
 struct interval median_interval(struct arena *arena, const double *x, int count, double level);
+/* The mean of at most 30 numbers and where it lies with 95% if they are of a normal distribution (Student, "The Probable Error of a Mean",
+   Biometrika 1908); of one number only that. */
+struct interval mean_interval(const double *x, int count);
 /* Differences of what was measured together; or, where `others` is not NULL, two independent samples whose difference is asked for. */
 struct sample {
   const double *items, *others;
@@ -37,13 +43,13 @@ struct sample {
    `middle`, else by the normal distribution. 1 for none. */
 double signed_rank(struct arena *arena, const double *differences, int count, double middle);
 /* The probability that `items` rank as high as they do among all if they lay `middle` above `others` and did not differ otherwise. Exact;
-   takes time and memory by the square of the counts and more: for a small sample beside one of at most hundreds. 1 where one is empty. */
-double rank_sum(struct arena *arena, struct sample sample, double middle);
+   takes time by the square of the smaller count: for a small sample beside one of at most hundreds. 1 where one is empty. */
+double rank_sum(struct sample sample, double middle);
 /* Where the middle of the differences lies: the median of the means of pairs (for two samples, of the differences of pairs), and those
    middles that the test does not reject. */
 struct interval shift_interval(struct sample sample, double level);
 /* Two-sided: the probability of differences like these if their middle lay within `margin` of 0. */
-double difference_probability(struct arena *arena, struct sample sample, double margin);
+double difference_probability(struct sample sample, double margin);
 /* The least size of a sample that the rank-sum test can tell from one of `count` with a probability below `level`, two-sided. */
 int small_sample(int count, double level);
 /* Corrects probabilities for being `count` in number, in place. */

@@ -89,6 +89,7 @@ static bool lam_bench_inputs(struct lam_benching *benching, const struct lam_opt
   bool trains = benching->workload->routine == LAM_TRAIN, reads = trains || routine == LAM_EVALUATE;
   lam_random_inputs(program, benching->workload);
   if (benching->micro) lam_random_inputs(program, benching->micro);
+  if (given && (!program->data || !reads)) return lam_error("this graph reads no data: leave out --data");
   if (!program->data || !reads) return true;
   if (path && !given && access(path, R_OK) != 0) {
     lam_note("there is no %s here: the inputs are random", path);

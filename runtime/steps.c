@@ -68,6 +68,7 @@ static void lam_stepper_step(struct lam_stepper *stepper) {
   double seconds = lam_seconds() - begin, wanted = seconds * (1 + stepper->slow);
   while (stepper->slow > 0 && seconds < wanted) seconds = lam_seconds() - begin;
   printf("%.17g %.9f\n", loss, seconds);
+  fflush(stdout); /* whoever waits counts the time by step */
 }
 
 static bool lam_stepper_write(const char *path, const struct lam_tensor *tensors, int count) {

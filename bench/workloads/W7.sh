@@ -49,16 +49,16 @@ first_step() {
 of_lamella() {
   local model spec
   for model in "${models[@]}"; do
-    printf '%s: C\t%s\n' "$model" "$(milliseconds lamella emit "$root/specs/$model.lam" ${settings[$model]} -o "$work/emitted")"
-    printf '%s: executable\t%s\n' "$model" "$(milliseconds lamella build "$root/specs/$model.lam" ${settings[$model]} --no-cache -o "$work/built")"
+    milliseconds "$model: C" lamella emit "$root/specs/$model.lam" ${settings[$model]} -o "$work/emitted" || return 1
+    milliseconds "$model: executable" lamella build "$root/specs/$model.lam" ${settings[$model]} --no-cache -o "$work/built" || return 1
     can_run || continue
     export XDG_CACHE_HOME=$work/cache
     rm -rf "$XDG_CACHE_HOME"
     mkdir "$XDG_CACHE_HOME"
-    first_step "$model" cold
-    first_step "$model" cached
+    first_step "$model" cold || return 1
+    first_step "$model" cached || return 1
   done
-  for spec in $(specs); do printf 'check %s\t%s\n' "$spec" "$(milliseconds lamella check "$root/specs/$spec")"; done
+  for spec in $(specs); do milliseconds "check $spec" lamella check "$root/specs/$spec" || return 1; done
 }
 
 # Its first step with an empty cache holds the compilation.

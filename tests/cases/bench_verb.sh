@@ -58,6 +58,8 @@ expect_status 0 ./mlp train --steps 3 --out mlp.safetensors --trace mlp.json
 check_json --trace mlp.json > counts
 expect_contains "$(cat mlp.json)" '"args":{"name":"data"}'
 grep -q '"prepare a batch","ph":"X","pid":1,"tid":2' mlp.json || fail "no batch was prepared in a thread of its own"
+expect_status 1 ./program bench --graph step --data nowhere.txt
+expect_contains "$(cat stderr)" "leave out --data"
 expect_status 1 ./program bench --graph trian
 expect_contains "$(cat stderr)" "there is no graph trian to measure"
 expect_status 1 ./program bench --data missing.txt

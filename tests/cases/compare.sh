@@ -59,7 +59,8 @@ refused 1 "--variant x:1:1: error: unknown pass 'fuze'" lamella compare "$SPECS/
 refused 2 "no target is called 'avx'" lamella compare "$SPECS/mlp.lam" --variant 'x: --target=avx'
 refused 2 "'NAME: OPTIONS'" lamella compare "$SPECS/mlp.lam" --variant fuse
 refused 2 "with the name of a variant" lamella compare "$SPECS/mlp.lam" --slow nobody=5
-refused 2 "--steps takes a number" lamella compare "$SPECS/mlp.lam" --steps 0
+refused 2 "--steps takes a whole number" lamella compare "$SPECS/mlp.lam" --steps 2.5
+refused 1 "cannot write nowhere/page.html" lamella compare "$SPECS/mlp.lam" --html nowhere/page.html --time 1000
 refused 2 "--time takes a number" lamella compare "$SPECS/mlp.lam" --time soon
 refused 1 "does not train" lamella compare "$SPECS/gpt-nano-sort.lam"
 

@@ -27,6 +27,13 @@ for id in table times kernels losses memory; do grep -q "id=\"$id\"" dom.html ||
 grep -q '&lt;b&gt;usual&lt;/b&gt;' dom.html || fail "a name is not shown as it is"
 grep -qE '(NaN|undefined|Infinity)' <(sed 's/<script.*//; /^"use strict"/,/^<\/script>/d' dom.html | grep -v '@DATA@') && fail "a number on the page is none"
 
+# Losses that are no numbers, and more of them than a call takes arguments.
+lamella compare "$SPECS/mlp.lam" --variant 'usual:' --variant 'wild: -D optimizer.lr=1e38' --time 0.3 --threads 1 --steps 150000 --html wild.html >/dev/null
+grep -q 'null' wild.html || fail "no loss is infinite or NaN"
+browse wild.html --dump-dom >dom.html
+[[ ! -s console.txt ]] || { cat console.txt; fail "the console is not empty with losses that are no numbers"; }
+for id in table times kernels losses memory; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id when losses are no numbers"; done
+
 # The check would notice: the same page with broken data.
 sed 's|id="data">{|id="data">{{|' page.html >broken.html
 browse broken.html --dump-dom >/dev/null

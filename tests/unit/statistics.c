@@ -37,21 +37,23 @@ static void check_values(struct arena *arena) {
   CHECK_NEAR(p[0], 0.06, 1e-12);
 }
 
-static void check_two_samples(struct arena *arena) {
+static void check_two_samples(void) {
   /* 3 values above all of 30: one choice of 5456. */
   double high[] = {40.5, 50, 41}, low[30];
   for (int i = 0; i < 30; i++) low[i] = i;
   struct sample sample = {high, low, 3, 30};
-  CHECK_NEAR(rank_sum(arena, sample, 0), 1.0 / 5456, 1e-12);
-  CHECK_NEAR(difference_probability(arena, sample, 0.01), 2.0 / 5456, 1e-12);
+  CHECK_NEAR(rank_sum(sample, 0), 1.0 / 5456, 1e-12);
+  CHECK_NEAR(difference_probability(sample, 0.01), 2.0 / 5456, 1e-12);
   CHECK(small_sample(30, 0.01 / 6) == 3 && small_sample(15, 0.01 / 6) == 4 && small_sample(30, 1.0) == 1);
   /* R: wilcox.test(c(0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46), c(1.15, 0.88, 0.90, 0.74, 1.21), alternative = "g"):
      W = 35, p-value = 0.1272 (Hollander and Wolfe 1973, p. 69). */
   const double x[] = {0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}, y[] = {1.15, 0.88, 0.90, 0.74, 1.21};
-  CHECK_NEAR(rank_sum(arena, (struct sample){x, y, 10, 5}, 0), 0.1272, 5e-5);
+  CHECK_NEAR(rank_sum((struct sample){x, y, 10, 5}, 0), 0.1272, 5e-5);
   /* Equal values share ranks: of {1, 1, 2} the pairs sum to 3 once and to 4.5 twice. */
-  CHECK_NEAR(rank_sum(arena, (struct sample){(const double[]){1, 2}, (const double[]){1}, 2, 1}, 0), 2.0 / 3, 1e-12);
-  CHECK(rank_sum(arena, (struct sample){x, y, 0, 5}, 0) == 1 && rank_sum(arena, (struct sample){x, y, 5, 0}, 0) == 1);
+  CHECK_NEAR(rank_sum((struct sample){(const double[]){1, 2}, (const double[]){1}, 2, 1}, 0), 2.0 / 3, 1e-12);
+  CHECK(rank_sum((struct sample){x, y, 0, 5}, 0) == 1 && rank_sum((struct sample){x, y, 5, 0}, 0) == 1);
+  /* All 30 above the 3: the same probability, from the other side. */
+  CHECK_NEAR(rank_sum((struct sample){low, high, 30, 3}, -100), 1.0 / 5456, 1e-12);
   struct interval shift = shift_interval(sample, 0.99);
   /* Of the 90 differences in order, those but 7 at each end: in 23 of 5456 choices no more than 6 pairs are the other way round. */
   CHECK(shift.middle == 29.25 && shift.low == 15 && shift.high == 43);
@@ -84,7 +86,7 @@ static double block(enum noise noise, double *machine) {
 }
 
 /* How many of `tries` comparisons of two with these true ratios say that they differ. */
-static int rejections(struct arena *arena, enum noise noise, double ratio, int rounds, int tries) {
+static int rejections(enum noise noise, double ratio, int rounds, int tries) {
   int count = 0;
   for (int i = 0; i < tries; i++) {
     double differences[64], machine = 0;
@@ -96,20 +98,43 @@ static int rejections(struct arena *arena, enum noise noise, double ratio, int r
       if (!first) a = block(noise, &machine);
       differences[j] = log(a * ratio / b);
     }
-    count += difference_probability(arena, (struct sample){.items = differences, .count = rounds}, 0.01) <= 0.01;
+    count += difference_probability((struct sample){.items = differences, .count = rounds}, 0.01) <= 0.01;
   }
   return count;
+}
+
+/* How often the interval of the mean holds what processes vary about, each with many steps that share its offset. */
+static void check_coverage(struct arena *arena) {
+  int held = 0;
+  for (int i = 0; i < 2000; i++) {
+    double medians[3];
+    for (int process = 0; process < 3; process++) {
+      double offset = 0.01 * normal(), steps[50];
+      for (int step = 0; step < 50; step++) steps[step] = offset + 0.02 * normal();
+      medians[process] = median_of(arena, steps, 50);
+    }
+    struct interval interval = mean_interval(medians, 3);
+    held += interval.low <= 0 && 0 <= interval.high;
+  }
+  if (!CHECK(held >= 1860 && held <= 1940)) printf("  of 2000 intervals %d hold the mean\n", held);
+  const double x[] = {1, 2, 3, 4};
+  struct interval interval = mean_interval(x, 4); /* 3.182 of its standard errors, each 0.6455 */
+  CHECK_NEAR(interval.low, 2.5 - 3.182 * 0.6454972, 1e-6);
+  CHECK_NEAR(interval.high, 2.5 + 3.182 * 0.6454972, 1e-6);
+  interval = mean_interval(x, 1);
+  CHECK(interval.low == 1 && interval.middle == 1 && interval.high == 1);
 }
 
 int main(void) {
   struct arena *arena = arena_new();
   check_values(arena);
-  check_two_samples(arena);
+  check_two_samples();
+  check_coverage(arena);
   check_large(arena);
   for (int noise = 0; noise < NOISES; noise++) {
-    int equal = rejections(arena, (enum noise)noise, 1, 30, 1000),
-        at_margin = rejections(arena, (enum noise)noise, 1.01, 30, 1000),
-        slower = rejections(arena, (enum noise)noise, 1.05, 30, 1000);
+    int equal = rejections((enum noise)noise, 1, 30, 1000),
+        at_margin = rejections((enum noise)noise, 1.01, 30, 1000),
+        slower = rejections((enum noise)noise, 1.05, 30, 1000);
     int failed = !CHECK(equal <= 20) + !CHECK(at_margin <= 25) + !CHECK(slower >= 950);
     if (failed)
       printf("  noise %d: of 1000 tries, %d equal, %d at the margin, and %d slower by 5%% were told apart\n", noise,
