@@ -45,12 +45,14 @@ static bool match_axes(const struct value *value, const struct value *other, con
 
 static const char *compare_output(struct arena *arena, const struct sample *sample, int number,
                                   const struct value *value, const struct bounded *got, const struct value *other,
-                                  const struct bounded *expected) {
+                                  const struct bounded *expected, struct tally *tally) {
   const char *name = sample->graph->outputs.items[number].name;
   int64_t strides[MAX_AXES], counters[MAX_AXES] = {0}, at = 0;
   if (!match_axes(value, other, sample->sizes, strides)) return arena_format(arena, "%s has other axes", name);
+  tally->checked += got->count;
   for (int64_t i = 0; i < got->count; i++) {
     double x = got->numbers[i], y = expected->numbers[at], error = got->errors[i] + expected->errors[at];
+    tally->open += isinf(error);
     bool near = isinf(error) || x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= error;
     if (!near)
       return arena_format(arena,
@@ -67,17 +69,20 @@ static const char *compare_output(struct arena *arena, const struct sample *samp
 }
 
 static const char *compare_graphs(struct arena *arena, const struct sample *sample, const struct bounds *bounds,
-                                  const struct expectation *expected) {
+                                  const struct expectation *expected, struct tally *tally) {
   for (int i = 0; i < sample->graph->outputs.count; i++) {
-    const char *wrong = compare_output(arena, sample, i, sample->graph->outputs.items[i].value, &bounds->outputs[i],
-                                       expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i]);
+    const char *wrong =
+        compare_output(arena, sample, i, sample->graph->outputs.items[i].value, &bounds->outputs[i],
+                       expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i], tally);
     if (wrong) return wrong;
   }
   for (int i = 0; i < sample->contents.count; i++) {
     if (!sample->contents.items[i].is_state) continue;
     const struct bounded *got = &bounds->states[i], *before = &expected->exact.states[i];
+    tally->checked += got->count;
     for (int64_t j = 0; j < got->count; j++) {
       double x = got->numbers[j], y = before->numbers[j], error = got->errors[j] + before->errors[j];
+      tally->open += isinf(error);
       if (!isinf(error) && x != y && !(isnan(x) && isnan(y)) && !(fabs(x - y) <= error))
         return arena_format(arena, "interpreted, state %s[%lld] becomes %.17g and %.17g before the passes",
                             sample->contents.items[i].name, (long long)j, x, y);
@@ -93,13 +98,14 @@ static const char *compare_calls(struct arena *arena, struct expectation *expect
   environment.arena = arena;
   int count = called->graph->outputs.count;
   struct tensor *results = arena_new_array(arena, struct tensor, count);
+  struct tally tally = {0};
   const char *wrong = graph_interpret(called->graph, &environment, results, NULL);
   if (wrong) return wrong;
   for (int i = 0; i < count; i++) {
     double *exact = arena_new_array(arena, double, expected->exact.outputs[i].count);
     struct bounded got = {expected->exact.outputs[i].count, results[i].data, exact};
     wrong = compare_output(arena, called, i, called->graph->outputs.items[i].value, &got,
-                           expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i]);
+                           expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i], &tally);
     if (wrong) return arena_format(arena, "with its calls: %s", wrong);
   }
   return NULL;
@@ -126,7 +132,7 @@ static const char *rewrite(struct arena *arena, struct trial *trial) {
   if (wrong) return wrong;
   struct bounds exact = {0};
   wrong = analyse(arena, trial->sample, precision_of(true, true), &exact);
-  return wrong ? wrong : compare_graphs(arena, trial->sample, &exact, expected);
+  return wrong ? wrong : compare_graphs(arena, trial->sample, &exact, expected, &trial->rewritten);
 }
 
 const char *trial_prepare(struct arena *arena, struct trial *trial) {
@@ -158,8 +164,8 @@ const char *trial_prepare(struct arena *arena, struct trial *trial) {
 
 static const char *compare_found(struct arena *arena, struct trial *trial, const char *what, const char *name,
                                  const struct bounded *bounded, const double *found) {
-  trial->checked += bounded->count;
-  int64_t broken = bound_broken(bounded, found, &trial->open);
+  trial->compiled.checked += bounded->count;
+  int64_t broken = bound_broken(bounded, found, &trial->compiled.open);
   if (broken < 0) return NULL;
   return arena_format(arena, "compiled, %s%s[%lld] is %.9g and should be %.9g, from which it may differ by %.3g", what,
                       name, (long long)broken, found[broken], bounded->numbers[broken], bounded->errors[broken]);

@@ -22,6 +22,11 @@ struct expectation {
   struct bounds *of_target; /* of `flat`, for programs: [double precision][reassociates] */
 };
 
+/* Elements compared, and those among them without a bound, which say nothing. */
+struct tally {
+  int64_t checked, open;
+};
+
 struct trial {
   const struct expectation *expected;
   const char *pipeline;
@@ -30,7 +35,8 @@ struct trial {
       *sample; /* a copy, whose graph went through the passes; `flat` where there are none that rewrite graphs */
   struct module *module;
   struct bounds bounds; /* of the program */
-  int64_t checked, open; /* elements compared, and those without a bound */
+  struct tally rewritten; /* of the graph after the passes, interpreted, against the graph before them */
+  struct tally compiled; /* of the program against the interpreter */
   const char *wrong; /* NULL while all is well */
   int number; /* of its routine in its target's batch */
 };
