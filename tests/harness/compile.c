@@ -21,14 +21,21 @@ static const bool in_process = true;
 static const char sanitizers[] = "";
 #endif
 
-static struct jit_program *compile_in_process(const char *source, int level) {
+bool compile_has_threads(void) {
+  char *message = NULL;
+  bool has = in_process && jit_has_openmp() && jit_can_compile(&message) && jit_can_load(&message);
+  free(message);
+  return has;
+}
+
+static struct jit_program *compile_in_process(const char *source, int level, bool openmp) {
   static const char *const arguments[] = {"-Wall", "-Wextra", "-Werror"};
   struct jit_source request = {
-      .main = {"batch.c", source}, .level = level, .arguments = arguments, .argument_count = 3};
+      .main = {"batch.c", source}, .level = level, .openmp = openmp, .arguments = arguments, .argument_count = 3};
   struct jit_object object = {0};
   struct jit_program *program = NULL;
   char *message = NULL;
-  if (jit_compile(&request, &object, &message)) program = jit_load(&object, 1, false, &message);
+  if (jit_compile(&request, &object, &message)) program = jit_load(&object, 1, openmp, &message);
   if (!program) fprintf(stderr, "%s\n", message ? message : "the compiler failed without a message");
   jit_object_free(&object);
   free(message);
@@ -57,13 +64,22 @@ static void *compile_file(struct arena *arena, const char *source, const char *c
   return handle;
 }
 
-struct library *compile_library(struct arena *arena, const char *source, const char *compiler, int level) {
+/* Before its library is loaded, which reads them once. Threads that wait sleep: the processor is the tests' other half's. */
+static void ask_for_two_threads(void) {
+  setenv("OMP_NUM_THREADS", "2", 1);
+  setenv("OMP_DYNAMIC", "false", 1);
+  setenv("KMP_BLOCKTIME", "0", 1);
+}
+
+struct library *compile_library(struct arena *arena, const char *source, const struct compiling *how) {
   struct library *library = arena_new_struct(arena, struct library);
   char *message = NULL;
-  if (!compiler && in_process && jit_can_compile(&message) && jit_can_load(&message))
-    library->program = compile_in_process(source, level);
+  bool threads = how->threads && compile_has_threads();
+  if (threads) ask_for_two_threads();
+  if (!how->compiler && in_process && jit_can_compile(&message) && jit_can_load(&message))
+    library->program = compile_in_process(source, how->level, threads);
   else
-    library->handle = compile_file(arena, source, compiler ? compiler : "cc", level);
+    library->handle = compile_file(arena, source, how->compiler ? how->compiler : "cc", how->level);
   free(message);
   return library->program || library->handle ? library : NULL;
 }

@@ -22,7 +22,7 @@ enum ending failure_run(struct arena *arena, const struct failure *failure, cons
   *message = trial->wrong;
   if (trial->wrong) return ENDS_REWRITTEN;
   *message = "the C does not compile";
-  if (trial_set_run(set, NULL, 0)) return ENDS_UNCOMPILED;
+  if (trial_set_run(set, &(struct compiling){.threads = true})) return ENDS_UNCOMPILED;
   *message = trial->wrong;
   return trial->wrong ? ENDS_DIFFERENT : ENDS_WELL;
 }

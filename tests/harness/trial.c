@@ -5,6 +5,7 @@
 
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
+#include "tests/harness/random_operand.h"
 
 static const char *messages_of(struct arena *arena, const struct diagnostics *diagnostics) {
   const char *text = "";
@@ -91,15 +92,20 @@ static const char *compare_graphs(struct arena *arena, const struct sample *samp
   return NULL;
 }
 
+static const char *interpret_graph(struct arena *arena, struct sample *sample, const struct graph *graph,
+                                   struct tensor *results) {
+  struct environment environment = sample_environment(sample);
+  environment.arena = arena;
+  return graph_interpret(graph, &environment, results, NULL);
+}
+
 /* A graph with calls and without gradients has a meaning before any pass. */
 static const char *compare_calls(struct arena *arena, struct expectation *expected) {
   struct sample *called = sample_copy(arena, expected->sample);
-  struct environment environment = sample_environment(called);
-  environment.arena = arena;
   int count = called->graph->outputs.count;
   struct tensor *results = arena_new_array(arena, struct tensor, count);
   struct tally tally = {0};
-  const char *wrong = graph_interpret(called->graph, &environment, results, NULL);
+  const char *wrong = interpret_graph(arena, called, called->graph, results);
   if (wrong) return wrong;
   for (int i = 0; i < count; i++) {
     double *exact = arena_new_array(arena, double, expected->exact.outputs[i].count);
@@ -122,6 +128,43 @@ const char *expectation_new(struct arena *arena, struct sample *sample, struct e
   if (!wrong) wrong = analyse(arena, expected->flat, precision_of(true, true), &expected->exact);
   if (!wrong && sample->stage == STAGE_DIFFERENTIATED) wrong = compare_calls(arena, expected);
   return wrong;
+}
+
+/* Exact numbers: those of a pass that changes none. */
+static struct bounded exactly(struct arena *arena, int64_t count, double *numbers) {
+  return (struct bounded){count, numbers, arena_new_array(arena, double, count)};
+}
+
+const char *compare_hoisted(struct arena *arena, const struct expectation *expected, bool hoists) {
+  struct sample *sample = sample_copy(arena, expected->sample);
+  struct program *program = &sample->program;
+  int states = program->states.count, contents = sample->contents.count, outputs = sample->graph->outputs.count;
+  program->step = sample->graph;
+  program->predict = NULL;
+  const char *wrong = run_passes(arena, sample, hoists ? "none, hoist" : "none", target_find("reference"));
+  if (wrong) return wrong;
+  for (int i = states; i < program->states.count; i++) {
+    const struct state *state = program->states.items[i];
+    sample_add_content(sample, state->name, true, axes_count(state->axes, state->axis_count));
+  }
+  if (program->prepare) wrong = interpret_graph(arena, sample, program->prepare, NULL);
+  struct tensor *results = arena_new_array(arena, struct tensor, outputs);
+  if (!wrong) wrong = interpret_graph(arena, sample, program->step, results);
+  struct tally tally = {0};
+  for (int i = 0; !wrong && i < outputs; i++) {
+    const struct bounded *known = &expected->exact.outputs[i];
+    struct bounded got = exactly(arena, known->count, results[i].data),
+                   wanted = exactly(arena, known->count, known->numbers);
+    wrong = compare_output(arena, sample, i, program->step->outputs.items[i].value, &got,
+                           expected->flat->graph->outputs.items[i].value, &wanted, &tally);
+  }
+  for (int i = 0; !wrong && i < contents; i++) {
+    const struct content *content = &sample->contents.items[i];
+    struct bounded wanted = exactly(arena, content->count, expected->exact.states[i].numbers);
+    int64_t broken = content->is_state ? bound_broken(&wanted, content->data, &tally.open) : -1;
+    if (broken >= 0) wrong = arena_format(arena, "state %s[%lld] differs", content->name, (long long)broken);
+  }
+  return wrong ? arena_format(arena, "%s: %s", hoists ? "hoisted" : "inputs hoisted", wrong) : NULL;
 }
 
 /* The graph after the passes, against the graph before them. */
@@ -214,10 +257,10 @@ struct trial *trial_set_add(struct trial_set *set, const struct expectation *exp
   return trial;
 }
 
-static bool check_target(struct trial_set *set, int target, const char *compiler, int level) {
+static bool check_target(struct trial_set *set, int target, const struct compiling *how) {
   int functions;
   const char *source = batch_source(set->batches[target], &functions);
-  struct library *library = compile_library(set->arena, source, compiler, level);
+  struct library *library = compile_library(set->arena, source, how);
   set->functions += functions;
   for (int i = 0; i < set->trials.count && library; i++) {
     struct trial *trial = set->trials.items[i];
@@ -228,8 +271,8 @@ static bool check_target(struct trial_set *set, int target, const char *compiler
   return library != NULL;
 }
 
-const struct target *trial_set_run(struct trial_set *set, const char *compiler, int level) {
+const struct target *trial_set_run(struct trial_set *set, const struct compiling *how) {
   for (int i = 0; i < set->target_count; i++)
-    if (!check_target(set, i, compiler, level)) return set->targets[i];
+    if (!check_target(set, i, how)) return set->targets[i];
   return NULL;
 }

@@ -44,6 +44,9 @@ struct trial {
 /* Both return NULL, or what is wrong: a pass that fails or leaves a wrong graph, or an interpreter that gives something else
    afterwards. A sample that the interpreter refuses is wrong too. */
 const char *expectation_new(struct arena *arena, struct sample *sample, struct expectation *expected);
+/* The graph as the one that generation runs at each step, under the pipeline "none, hoist" or, without `hoists`, "none": what moved
+   to `prepare`, interpreted, and then the rest of the step give the same bits as the graph did. NULL, or what they do not. */
+const char *compare_hoisted(struct arena *arena, const struct expectation *expected, bool hoists);
 const char *trial_prepare(struct arena *arena, struct trial *trial);
 /* The compiled routine against the bounds. */
 const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled);
@@ -64,8 +67,8 @@ struct trial_set *trial_set_new(struct arena *arena);
 /* A trial that is prepared; what is wrong already stands in its `wrong`. */
 struct trial *trial_set_add(struct trial_set *set, const struct expectation *expected, const char *pipeline,
                             const struct target *target);
-/* Compiles all (compile.h says what `compiler` is), runs and checks those that are well so far, and sets `wrong` of those that fail.
+/* Compiles all, runs and checks those that are well so far, and sets `wrong` of those that fail.
    NULL, or a target whose source does not compile. */
-const struct target *trial_set_run(struct trial_set *set, const char *compiler, int level);
+const struct target *trial_set_run(struct trial_set *set, const struct compiling *how);
 
 #endif

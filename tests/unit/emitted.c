@@ -21,7 +21,7 @@ int main(void) {
       if (!CHECK_STRING(expectation_new(arena, sample, expected), NULL)) continue;
       for (int t = 0; t < set->target_count; t++) trial_set_add(set, expected, pipelines[i % 3], set->targets[t]);
     }
-  CHECK(!trial_set_run(set, NULL, 1));
+  CHECK(!trial_set_run(set, &(struct compiling){.level = 1}));
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
     if (CHECK_STRING(trial->wrong, NULL)) continue;

@@ -58,7 +58,7 @@ static void check(struct fixture *f, const char *name) {
     content = sample_content(set->trials.items[i]->sample, "index", false);
     memcpy(content->data, wild, sizeof wild);
   }
-  CHECK(!trial_set_run(set, NULL, 1));
+  CHECK(!trial_set_run(set, &(struct compiling){.level = 1}));
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
     if (!CHECK_STRING(trial->wrong, NULL))

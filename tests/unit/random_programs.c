@@ -64,14 +64,20 @@ static int random_setting(const struct parameter_facts *parameter, uint64_t *sta
   }
 }
 
+/* Few of these graphs are so large that threads would share a loop of their own accord. */
+static int random_work(uint64_t *state) { return (int)(draw(state) % 3 ? 0 : draw(state) % 1000); }
+
 static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   const char *text = "none";
-  if (draw(state) % 3 == 0) return "default";
+  if (draw(state) % 3 == 0)
+    return draw(state) % 2 ? "default" : arena_format(arena, "default, parallel(work = %d)", random_work(state));
   for (int pass = 0; pass < PASS_COUNT; pass++) {
     if (pass_facts[pass].when == PASS_ALWAYS || draw(state) % 2) continue;
     const char *settings = "";
     for (int i = 0; i < PARAMETER_COUNT; i++)
-      if ((int)parameter_facts[i].pass == pass && draw(state) % 3 == 0)
+      if (i == PARAMETER_parallel_work && pass == PASS_parallel)
+        settings = arena_format(arena, "%s = %d", parameter_facts[i].name, random_work(state));
+      else if ((int)parameter_facts[i].pass == pass && draw(state) % 3 == 0)
         settings = arena_format(arena, "%s%s%s = %d", settings, *settings ? ", " : "", parameter_facts[i].name,
                                 random_setting(&parameter_facts[i], state));
     text = arena_format(arena, "%s, %s", text, pass_facts[pass].name);
@@ -133,14 +139,21 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
   }
   const struct target *first = set->targets[draw(&state) % (uint64_t)set->target_count];
   const struct target *second = set->targets[draw(&state) % (uint64_t)set->target_count];
+  if (!CHECK_STRING(compare_hoisted(arena, expected, draw(&state) % 4), NULL)) {
+    sample_print(stdout, sample);
+    printf("# seed %llu, as a graph of generation\n", (unsigned long long)entry->seed);
+  }
   trial_set_add(set, expected, "none", first);
-  for (int i = 0; i < PASS_COUNT; i++)
-    if (pass_facts[i].when != PASS_ALWAYS)
-      trial_set_add(set, expected, arena_format(arena, "none, %s", pass_facts[i].name), first);
+  for (int i = 0; i < PASS_COUNT; i++) {
+    if (pass_facts[i].when == PASS_ALWAYS || i == PASS_hoist) continue;
+    if (i == PASS_parallel && entry->seed % 2) continue; /* as dear as the rest: hardly a kernel is there already */
+    trial_set_add(set, expected,
+                  arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel ? "(work = 0)" : ""), first);
+  }
   trial_set_add(set, expected, random_pipeline(arena, &state), second);
 }
 
-static void run_chunk(uint64_t seed, int count, const char *compiler, int level, struct totals *totals) {
+static void run_chunk(uint64_t seed, int count, const struct compiling *how, struct totals *totals) {
   struct arena *arena = arena_new();
   struct trial_set *set = trial_set_new(arena);
   struct entry *entries = arena_new_array(arena, struct entry, count);
@@ -148,7 +161,7 @@ static void run_chunk(uint64_t seed, int count, const char *compiler, int level,
     entries[i].seed = seed + (uint64_t)i;
     add_graph(set, &entries[i]);
   }
-  const struct target *failed = trial_set_run(set, compiler, level);
+  const struct target *failed = trial_set_run(set, how);
   if (!CHECK(!failed)) printf("  the C for %s of the graphs from seed %llu\n", failed->name, (unsigned long long)seed);
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
@@ -240,7 +253,7 @@ static void check_known(const char *compiler) {
     if (strstr(entry->d_name, ".graph")) add_known(set, arena_strdup(arena, entry->d_name));
   if (listing) closedir(listing);
   CHECK(set->trials.count > 0);
-  const struct target *failed = trial_set_run(set, compiler, 0);
+  const struct target *failed = trial_set_run(set, &(struct compiling){.compiler = compiler, .threads = true});
   if (!CHECK(!failed)) printf("  the C of tests/programs for %s\n", failed->name);
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
@@ -273,7 +286,8 @@ int main(int argc, char **argv) {
     bool by_other = chunk % 16 == 9, optimised = chunk % 16 == 5;
     size = by_other || optimised ? CHUNK / 8 : CHUNK;
     if (size > count - done) size = count - done;
-    run_chunk(seed + (uint64_t)done, size, by_other ? other : NULL, optimised ? 2 : 0, &totals);
+    struct compiling how = {by_other ? other : NULL, optimised ? 2 : 0, chunk % 2};
+    run_chunk(seed + (uint64_t)done, size, &how, &totals);
   }
   double seconds = (double)clock() / CLOCKS_PER_SEC;
   printf(
