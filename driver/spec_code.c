@@ -61,8 +61,9 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   if (!done) return false;
 
   char *message = NULL;
+  const struct hash text = hash_text((struct hash){{0}}, emitted.source);
   /* For debuggers the text must be a file, which the cache keeps; the header is a file in memory beside it. */
-  const char *kept = options->debug ? cache_keep_text(cache, record, ".c", emitted.source) : NULL,
+  const char *kept = options->debug ? cache_keep_text(cache, text, emitted.source) : NULL,
              *slash = kept ? strrchr(kept, '/') : NULL;
   const char *folder = slash ? arena_copy(options->arena, kept, (size_t)(slash + 1 - kept)) : "";
   const struct jit_file header = {arena_format(options->arena, "%s%s.h", folder, program->name), emitted.header};
@@ -70,7 +71,7 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   source.main = (struct jit_file){kept ? kept : arena_format(options->arena, "%s.c", program->name), emitted.source};
   source.files = &header, source.file_count = 1;
   if (jit_compile(&source, object, &message)) {
-    spec_record_keep(options, cache, record, program, object->key);
+    spec_record_keep(options, cache, record, program, object->key, kept ? &text : NULL);
     *name = program->name;
     return true;
   }
@@ -110,7 +111,7 @@ bool spec_code_compile(struct options *options, const char **name, struct jit_ob
   char problem[1024];
   struct timespec begin;
   clock_gettime(CLOCK_MONOTONIC, &begin);
-  struct cache *cache = options->no_cache ? NULL : cache_open(NULL, 0, problem, sizeof problem);
+  struct cache *cache = options->no_cache ? NULL : cache_open(problem, sizeof problem);
   if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
   if (!jit_has_openmp())
     fprintf(stderr, "lamella: note: libomp-19-dev is not installed; the program will use one thread\n");

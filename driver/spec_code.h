@@ -26,7 +26,8 @@ struct hash spec_record_key(const struct options *options);
 /* The program's name and the key of its object, if every file is as it was then. */
 bool spec_record_find(struct options *options, struct cache *cache, struct hash key, const char **name,
                       struct hash *object);
+/* `text` is that of the C text which the cache keeps for debuggers, or NULL. */
 void spec_record_keep(struct options *options, struct cache *cache, struct hash key, const struct program *program,
-                      struct hash object);
+                      struct hash object, const struct hash *text);
 
 #endif

@@ -1,6 +1,8 @@
-/* A record is text: a line for the program's name, one for its object's key, and one for each file that was asked for:
+/* A record is text: a line for the program's name, one for its object's key, with -g one for its source's, and one for each file that was
+   asked for:
      name gpt2
      object 0123456789abcdef 0123456789abcdef
+     text 0123456789abcdef 0123456789abcdef
      file 0123456789abcdef 0123456789abcdef specs/gpt2.lam
      absent specs/std/gpt.lam
      stamp 1750000000 0 70683400 /usr/lib/x86_64-linux-gnu/libclang-cpp.so.19.1 */
@@ -18,7 +20,7 @@ static const struct hash no_hash;
 struct hash spec_record_key(const struct options *options) {
   const struct hash identity = jit_identity();
   struct hash hash = hash_bytes(no_hash, &identity, sizeof identity);
-  const char *const texts[] = {"record 1",
+  const char *const texts[] = {"record 2",
                                options->spec,
                                options->frontend.model,
                                options->frontend.standard_library,
@@ -43,7 +45,7 @@ static bool stamp_of(const char *path, long long *seconds, long long *nanosecond
 }
 
 /* Whether what a line says of a file is still so. */
-static bool line_holds(struct options *options, const char *line) {
+static bool line_holds(struct options *options, struct cache *cache, const char *line) {
   struct arena *arena = options->arena;
   struct hash hash;
   long long seconds, nanoseconds, size, now[3];
@@ -55,6 +57,7 @@ static bool line_holds(struct options *options, const char *line) {
     struct hash present = hash_bytes(no_hash, source->text, source->length);
     return memcmp(&hash, &present, sizeof hash) == 0;
   }
+  if (sscanf(line, "text %" SCNx64 " %" SCNx64, &hash.words[0], &hash.words[1]) == 2) return cache_has_text(cache, hash);
   if (sscanf(line, "stamp %lld %lld %lld %n", &seconds, &nanoseconds, &size, &at) == 3 && at)
     return stamp_of(line + at, &now[0], &now[1], &now[2]) && now[0] == seconds && now[1] == nanoseconds &&
            now[2] == size;
@@ -79,17 +82,19 @@ bool spec_record_find(struct options *options, struct cache *cache, struct hash 
     else if (sscanf(line, "object %" SCNx64 " %" SCNx64, &object->words[0], &object->words[1]) == 2)
       has_object = true;
     else
-      holds = line_holds(options, line);
+      holds = line_holds(options, cache, line);
   }
   free(text);
   return holds && has_object && *name;
 }
 
 void spec_record_keep(struct options *options, struct cache *cache, struct hash key, const struct program *program,
-                      struct hash object) {
+                      struct hash object, const struct hash *text_key) {
   struct arena *arena = options->arena;
   const char *text = arena_format(arena, "name %s\nobject %016" PRIx64 " %016" PRIx64 "\n", program->name,
                                   object.words[0], object.words[1]);
+  if (text_key)
+    text = arena_format(arena, "%stext %016" PRIx64 " %016" PRIx64 "\n", text, text_key->words[0], text_key->words[1]);
   for (int i = 0; i < program->files.count; i++) {
     const struct spec_file *file = &program->files.items[i];
     if (strchr(file->path, '\n')) return;

@@ -55,7 +55,7 @@ struct hash hash_number(struct hash seed, int64_t number) {
 
 /* --- The folder --------------------------------------------------------------------------------------------------------- */
 
-enum { FOLDER_SIZE = 3072, PATH_SIZE = 3200, STALE_SECONDS = 3600 };
+enum { FOLDER_SIZE = 3072, PATH_SIZE = 3200, KEY_DIGITS = 32, STALE_SECONDS = 3600 };
 
 struct cache {
   char folder[FOLDER_SIZE], kept[PATH_SIZE + 16];
@@ -87,15 +87,25 @@ static bool default_folder(char *path, size_t size) {
   return length > 0 && (size_t)length < size;
 }
 
-struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_t size) {
+/* "1500000", "200M", "2G" in bytes; 0 for what is no size. */
+static int64_t read_size(const char *text) {
+  static const char units[] = "KMGT";
+  char *end;
+  double bytes = strtod(text, &end);
+  const char *unit = *end ? strchr(units, *end) : NULL;
+  for (ptrdiff_t i = 0; unit && i <= unit - units; i++) bytes *= 1024;
+  return bytes >= 1 && bytes < 0x1p62 && !end[unit != NULL] ? (int64_t)bytes : 0;
+}
+
+struct cache *cache_open(char *problem, size_t size) {
   struct cache *cache = calloc(1, sizeof *cache);
   if (!cache) abort();
-  const char *size_wanted = getenv("LAMELLA_CACHE_SIZE");
-  cache->limit = limit ? limit : size_wanted ? strtoll(size_wanted, NULL, 10) : 0;
-  if (cache->limit <= 0) cache->limit = (int64_t)512 << 20;
+  const char *limit = getenv("LAMELLA_CACHE_SIZE");
+  cache->limit = read_size(limit && *limit ? limit : "512M");
   struct stat about;
-  if (folder ? (size_t)snprintf(cache->folder, FOLDER_SIZE, "%s", folder) >= FOLDER_SIZE
-             : !default_folder(cache->folder, FOLDER_SIZE))
+  if (!cache->limit)
+    snprintf(problem, size, "LAMELLA_CACHE_SIZE is '%s', and should be like 512M", limit);
+  else if (!default_folder(cache->folder, FOLDER_SIZE))
     snprintf(problem, size, "there is no home for it");
   else if (!make_folders(cache->folder) || stat(cache->folder, &about) != 0)
     snprintf(problem, size, "%s: %s", cache->folder, strerror(errno));
@@ -110,7 +120,6 @@ struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_
 }
 
 void cache_close(struct cache *cache) { free(cache); }
-const char *cache_folder(const struct cache *cache) { return cache->folder; }
 
 /* --- Entries ------------------------------------------------------------------------------------------------------------ */
 
@@ -193,6 +202,18 @@ static int older_first(const void *a, const void *b) {
   return strcmp(x->name, y->name);
 }
 
+/* What a name in the folder means: that of an entry or a text, of one that is being written, or somebody else's file. */
+enum name_kind { NAME_FOREIGN, NAME_ENTRY, NAME_TEMPORARY };
+static enum name_kind name_kind(const char *name) {
+  if (strspn(name, "0123456789abcdef") != KEY_DIGITS) return NAME_FOREIGN;
+  name += KEY_DIGITS;
+  if (!strncmp(name, ".c", 2)) name += 2;
+  if (!*name) return NAME_ENTRY;
+  long process;
+  int number, end = 0;
+  return sscanf(name, ".%ld.%d.tmp%n", &process, &number, &end) == 2 && end && !name[end] ? NAME_TEMPORARY : NAME_FOREIGN;
+}
+
 /* Removes the oldest entries until a tenth of the limit is free again, and what killed commands left. */
 static void evict(struct cache *cache) {
   DIR *folder = opendir(cache->folder);
@@ -203,12 +224,14 @@ static void evict(struct cache *cache) {
   time_t now = time(NULL);
   for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
     struct stat about;
-    if (strlen(entry->d_name) >= sizeof list->name ||
+    enum name_kind kind = name_kind(entry->d_name);
+    if (kind == NAME_FOREIGN || strlen(entry->d_name) >= sizeof list->name ||
         fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(about.st_mode))
       continue;
-    bool temporary = strstr(entry->d_name, ".tmp") != NULL;
-    if (temporary && now - about.st_mtime > STALE_SECONDS) unlinkat(dirfd(folder), entry->d_name, 0);
-    if (temporary) continue;
+    if (kind == NAME_TEMPORARY) {
+      if (now - about.st_mtime > STALE_SECONDS) unlinkat(dirfd(folder), entry->d_name, 0);
+      continue;
+    }
     if (count == capacity) {
       capacity = capacity ? capacity * 2 : 64;
       struct found *more = realloc(list, capacity * sizeof *list);
@@ -253,10 +276,19 @@ bool cache_write(struct cache *cache, struct hash key, const void *bytes, size_t
   return write_entry(cache, path, &head, sizeof head, bytes, size);
 }
 
-const char *cache_keep_text(struct cache *cache, struct hash key, const char *ending, const char *text) {
-  if (!cache) return NULL;
+static const char *text_path(struct cache *cache, struct hash key) {
   char path[PATH_SIZE];
   entry_path(cache, key, path, sizeof path);
-  snprintf(cache->kept, sizeof cache->kept, "%s%s", path, ending);
-  return write_entry(cache, cache->kept, NULL, 0, text, strlen(text)) ? cache->kept : NULL;
+  snprintf(cache->kept, sizeof cache->kept, "%s.c", path);
+  return cache->kept;
+}
+
+const char *cache_keep_text(struct cache *cache, struct hash key, const char *text) {
+  if (!cache) return NULL;
+  const char *path = text_path(cache, key);
+  return write_entry(cache, path, NULL, 0, text, strlen(text)) ? path : NULL;
+}
+
+bool cache_has_text(struct cache *cache, struct hash key) {
+  return utimensat(AT_FDCWD, text_path(cache, key), NULL, 0) == 0;
 }

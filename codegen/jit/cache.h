@@ -3,7 +3,7 @@
 
    Each entry is a file of its own, named by its key, written beside and renamed, so several processes may use one folder at once. It
    carries its key, its size and a checksum: a truncated or damaged entry is removed and counts as absent. Reading an entry makes
-   it young; when the whole grows past its limit the oldest go. */
+   it young; when the whole grows past its limit the oldest go. Files whose names are none of the cache's are never touched. */
 #ifndef CODEGEN_JIT_CACHE_H
 #define CODEGEN_JIT_CACHE_H
 
@@ -27,14 +27,16 @@ struct hash hash_number(struct hash seed, int64_t number);
 
 struct cache;
 
-/* The folder `folder`, or where that is NULL $LAMELLA_CACHE, $XDG_CACHE_HOME/lamella or ~/.cache/lamella, made where it is missing; at
-   most `limit` bytes (0: $LAMELLA_CACHE_SIZE, else 512 MiB). NULL where there is none to be had, with the reason in `problem` (a buffer of `size`). */
-struct cache *cache_open(const char *folder, int64_t limit, char *problem, size_t size);
+/* The folder $LAMELLA_CACHE, $XDG_CACHE_HOME/lamella or ~/.cache/lamella, made where it is missing; at most $LAMELLA_CACHE_SIZE bytes
+   (1500000, 200M, 2G; default: 512M). NULL where there is none to be had, with the reason in `problem` (a buffer of `size`). */
+struct cache *cache_open(char *problem, size_t size);
 void cache_close(struct cache *cache);
-const char *cache_folder(const struct cache *cache);
 
-/* Keeps a text as a file of its own, for debuggers: its path, which lives as long as the cache; NULL where it could not be kept. */
-const char *cache_keep_text(struct cache *cache, struct hash key, const char *ending, const char *text);
+/* Keeps C text as a file of its own, for debuggers, under a key of the text alone: its path, which lives as long as the cache; NULL
+   where it could not be kept. */
+const char *cache_keep_text(struct cache *cache, struct hash key, const char *text);
+/* Whether such a file is still there; it is young again. */
+bool cache_has_text(struct cache *cache, struct hash key);
 
 /* The bytes under a key, a zero after them, to be freed; NULL where there are none. A NULL cache has none. */
 char *cache_read(struct cache *cache, struct hash key, size_t *size);

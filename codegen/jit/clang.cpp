@@ -252,7 +252,6 @@ Words driver_options(const jit_source &source) {
                   "-D_POSIX_C_SOURCE=200809L"};
   if (source.debug) arguments.push_back("-g");
   if (source.openmp) arguments.push_back("-fopenmp");
-  if (source.sanitize) arguments.insert(arguments.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all"});
   if (source.march) arguments.push_back(std::string("-march=") + source.march);
   arguments.insert(arguments.end(), source.arguments, source.arguments + source.argument_count);
   return arguments;

@@ -112,8 +112,8 @@ static struct hash source_key(const struct clang_part *clang, const struct jit_s
   hash = hash_text(hash_text(hash, source->main.path), source->main.text);
   for (int i = 0; i < source->file_count; i++)
     hash = hash_text(hash_text(hash, source->files[i].path), source->files[i].text);
-  const int64_t numbers[] = {source->file_count, source->output,   source->level,   source->debug,
-                             source->openmp,     source->sanitize, source->threads, source->argument_count};
+  const int64_t numbers[] = {source->file_count, source->output,  source->level,         source->debug,
+                             source->openmp,     source->threads, source->argument_count};
   hash = hash_text(hash_bytes(hash, numbers, sizeof numbers), source->march);
   for (int i = 0; i < source->argument_count; i++) hash = hash_text(hash, source->arguments[i]);
   return hash;

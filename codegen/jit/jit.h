@@ -29,7 +29,6 @@ struct jit_source {
   int level; /* -O0 to -O3 */
   bool debug; /* -g */
   bool openmp; /* -fopenmp */
-  bool sanitize; /* -fsanitize=address,undefined */
   const char *march; /* -march=, or NULL */
   const char *const *arguments; /* more of the compiler's: "-DNAME" */
   int argument_count;

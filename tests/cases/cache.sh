@@ -10,7 +10,7 @@ unset LAMELLA_CACHE
 export XDG_CACHE_HOME=$WORK/home
 entries() { find "$XDG_CACHE_HOME/lamella" -type f; }
 
-train() { lamella run "$@" train --quiet --out "$WORK/out.$BASHPID.safetensors" 2>&1; rm -f "$WORK/out.$BASHPID.safetensors"; }
+train() { lamella run "$@" train --quiet --out "$WORK/out.$BASHPID.safetensors" 2>&1 || echo "exit status $?"; }
 lines=$(lamella run linear.lam -O0 --no-cache train --quiet --out first.safetensors 2>&1)
 other=$(lamella run mlp.lam -O0 --no-cache -D train.epochs=1 train --quiet --out first.safetensors 2>&1)
 expect_contains "$lines" slope
@@ -60,11 +60,12 @@ damage() {
       longer) echo more >>"$file" ;;
       garbage) head -c 5000 /dev/urandom >"$file" ;;
       folder) rm "$file" && mkdir "$file" ;;
-      gone) chmod 0 "$file" ;;
+      link) rm "$file" && ln -s /dev/null "$file" ;;
+      closed) chmod 0 "$file" ;; # no damage for root
     esac
   done
 }
-for kind in middle end half empty longer garbage gone folder; do
+for kind in middle end half empty longer garbage link closed folder; do
   damage $kind
   check "damage: $kind"
   check "after damage: $kind"
@@ -79,7 +80,7 @@ XDG_CACHE_HOME=$WORK/file check "a file in the way"
 XDG_CACHE_HOME=/proc/nothing check "a folder that cannot be made"
 (
   unset XDG_CACHE_HOME
-  HOME=/nonexistent check "a missing home"
+  HOME=$WORK/file/home check "a missing home"
   unset HOME
   check "no home"
 )
@@ -121,9 +122,41 @@ else
   count_skip "a full disk needs root"
 fi
 
-# The limit: the oldest go.
+# The limit: the oldest go, and what killed commands left, but never what is not the cache's, however old.
 rm -rf "$XDG_CACHE_HOME"
-LAMELLA_CACHE_SIZE=6000000 check "with a limit"
-for level in 0 1 3; do LAMELLA_CACHE_SIZE=6000000 lamella run linear.lam -O$level info >/dev/null; done
-total=$(find "$XDG_CACHE_HOME/lamella" -type f -printf '%s\n' | awk '{ s += $1 } END { print s + 0 }')
-[[ $total -gt 0 && $total -le 6000000 ]] || fail "$total bytes in a cache of 6,000,000"
+check "an empty cache"
+folder=$XDG_CACHE_HOME/lamella own=$(entries) limit=$(cat $(entries) | wc -c)
+key=0123456789abcdef0123456789abcdef
+foreign=(weights.safetensors notes.tmp.txt $key.safetensors $key.1.2.tmp.txt ${key}0 .$key "$key.c.bak")
+left=($key.1234.0.tmp $key.c.99.1.tmp)
+for file in "${foreign[@]}" "${left[@]}"; do head -c 100000 /dev/zero >"$folder/$file"; done
+touch -d '3 days ago' "$folder"/* "$folder"/.??*
+find "$folder" -size -1000k -exec touch -d '4 days ago' {} + # these do not make the tenth that is to be free
+LAMELLA_CACHE_SIZE=$limit lamella run linear.lam -O1 info >/dev/null
+for file in "${foreign[@]}"; do [[ -e $folder/$file ]] || fail "$file is not the cache's, and is gone"; rm "$folder/$file"; done
+for file in "${left[@]}"; do [[ ! -e $folder/$file ]] || fail "$file was left by a killed command, and stays"; done
+for file in $own; do [[ ! -e $file ]] || fail "$file is among the oldest, and stays"; done
+total=$(cat $(entries) | wc -c)
+[[ $total -gt 0 && $total -le $limit ]] || fail "$total bytes in a cache of $limit"
+expect_contains "$(lamella run linear.lam -O1 -v info 2>&1 >/dev/null)" "found linear.lam in the cache"
+
+# Sizes with units; a wrong one is said, and nothing is kept.
+rm -rf "$XDG_CACHE_HOME"
+LAMELLA_CACHE_SIZE=1G check "a limit of 1G"
+expect_contains "$(LAMELLA_CACHE_SIZE=1G lamella run linear.lam -O0 -v train --quiet --out w.safetensors 2>&1)" "found linear.lam in the cache"
+for size in 1X 1GG 0 -5 G much; do
+  expect_contains "$(LAMELLA_CACHE_SIZE=$size lamella run linear.lam -O0 -v info 2>&1 >/dev/null)" "no cache: LAMELLA_CACHE_SIZE is '$size'"
+done
+
+# Symbols for debuggers: the text goes by its own name, so no later one takes its place; without it the record does not count.
+lamella build linear.lam -g -O0 -o first
+sed 's/lr = 0.01/lr = 0.012/' "$SPECS/linear.lam" >linear.lam
+lamella build linear.lam -g -O0 -o second
+texts=("$folder"/*.c)
+[[ ${#texts[@]} == 2 ]] || fail "${#texts[@]} texts of two programs"
+touch -d '3 days ago' "${texts[@]}"
+expect_contains "$(lamella build linear.lam -g -O0 -v -o second 2>&1)" "found linear.lam in the cache"
+expect_equal "$(find "$folder" -name '*.c' -mtime +1 | wc -l)" 1 "texts that are still old"
+rm "${texts[@]}"
+lamella build linear.lam -g -O0 -o second
+expect_equal "$(find "$folder" -name '*.c' | wc -l)" 1 "texts made again"
