@@ -97,7 +97,9 @@ static void say_how_long(const struct options *options, const char *what, const 
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,
                             bool *found) {
   struct hash record = spec_record_key(options);
-  if (spec_record_find(options, cache, record, name, &object->key)) {
+  /* What is asked of the passes, they must do. */
+  bool passes_run = options->passes.time || options->passes.verify || options->passes.dump_after;
+  if (!passes_run && spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
     if (object->bytes) {
       *found = true;

@@ -44,6 +44,12 @@ static bool stamp_of(const char *path, long long *seconds, long long *nanosecond
   return true;
 }
 
+/* Only such a file can be read here and by the frontend as well: of a pipe there is nothing left to compile. */
+static bool is_regular(const char *path) {
+  struct stat about;
+  return stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
 /* Whether what a line says of a file is still so. */
 static bool line_holds(struct options *options, struct cache *cache, const char *line) {
   struct arena *arena = options->arena;
@@ -51,6 +57,7 @@ static bool line_holds(struct options *options, struct cache *cache, const char 
   long long seconds, nanoseconds, size, now[3];
   int at = 0;
   if (sscanf(line, "file %" SCNx64 " %" SCNx64 " %n", &hash.words[0], &hash.words[1], &at) == 2 && at) {
+    if (!is_regular(line + at)) return false;
     const struct source *source = source_read(arena, line + at);
     array_push(arena, &options->files, (struct spec_file){arena_strdup(arena, line + at), source});
     if (!source) return false;
@@ -97,7 +104,7 @@ void spec_record_keep(struct options *options, struct cache *cache, struct hash 
     text = arena_format(arena, "%stext %016" PRIx64 " %016" PRIx64 "\n", text, text_key->words[0], text_key->words[1]);
   for (int i = 0; i < program->files.count; i++) {
     const struct spec_file *file = &program->files.items[i];
-    if (strchr(file->path, '\n')) return;
+    if (strchr(file->path, '\n') || (file->source && !is_regular(file->path))) return;
     struct hash hash = file->source ? hash_bytes(no_hash, file->source->text, file->source->length) : no_hash;
     text = file->source ? arena_format(arena, "%sfile %016" PRIx64 " %016" PRIx64 " %s\n", text, hash.words[0],
                                        hash.words[1], file->path)

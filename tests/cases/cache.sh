@@ -40,6 +40,18 @@ expect_contains "$(lamella run linear.lam -v info 2>&1 >/dev/null)" "compiled li
 expect_contains "$(lamella run linear.lam -v info 2>&1 >/dev/null)" "found linear.lam in the cache"
 expect_contains "$(lamella run linear.lam -v --no-cache info 2>&1 >/dev/null)" "compiled linear.lam"
 
+# Not where the passes are to say something, nor where the spec can be read but once.
+for option in --time-passes --dump-after=simplify --verify; do
+  lamella run linear.lam $option info >/dev/null 2>first.txt
+  lamella run linear.lam $option info >/dev/null 2>second.txt
+  [[ $option == --verify || -s second.txt ]] || fail "$option says nothing once cached"
+  [[ $option == --time-passes ]] || expect_equal "$(cat second.txt)" "$(cat first.txt)" "$option once cached"
+  expect_contains "$(lamella run linear.lam $option -v info 2>&1 >/dev/null)" "compiled linear.lam"
+done
+for i in 1 2; do expect_equal "$(lamella run <(cat linear.lam) -O0 train --quiet --out w.safetensors 2>&1)" "$lines" "a pipe, $i"; done
+lamella run /dev/stdin -O0 info <linear.lam >/dev/null # leaves a record of a regular file
+for i in 1 2; do cat linear.lam | lamella run /dev/stdin -O0 info >/dev/null || fail "/dev/stdin, $i"; done
+
 # A record follows the files that it was made of, and the options.
 sed -i 's/lr = 0.01/lr = 0.011/' linear.lam
 if cmp -s linear.lam "$SPECS/linear.lam"; then fail "the spec did not change"; fi
