@@ -55,7 +55,6 @@ void compare_catch_signals(void);
 extern volatile int compare_stopped;
 /* How many processors this process may use. */
 int processors_allowed(void);
-double seconds_now(void);
 
 /* --- compare.c ---------------------------------------------------------------------------------------------------------------- */
 

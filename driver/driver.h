@@ -78,6 +78,8 @@ bool compile_program(struct options *options, struct program **program, struct e
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
 int watch_training(struct options *options);
 
+double seconds_now(void); /* of a clock that only goes forward */
+
 /* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one.
    False after a message. */
 bool write_file(const char *path, const char *text);

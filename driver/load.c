@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Drops the graphs that a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
@@ -50,6 +51,12 @@ bool compile_program(struct options *options, struct program **program, struct e
   }
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);
   return true;
+}
+
+double seconds_now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 static bool write_all(int file, const char *text, size_t length) {

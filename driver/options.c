@@ -98,6 +98,13 @@ static int add_define(struct options *options, const char *text) {
   return -1;
 }
 
+static int choose_kind(struct options *options, enum build_kind kind) {
+  if (options->kind != BUILD_PROGRAM && options->kind != kind)
+    return usage_error(options->verb, "one of -c, -S and -shared at a time");
+  options->kind = kind;
+  return -1;
+}
+
 static int apply(struct options *options, const struct option *option, const char *value) {
   array_push(options->arena, &options->given, (struct given){option->letter, value});
   switch (option->letter) {
@@ -121,9 +128,9 @@ static int apply(struct options *options, const struct option *option, const cha
     case 's': options->stage = value; break;
     case 'g': options->graph = value; break;
     case 'c': options->compiler = value; break;
-    case 'C': options->kind = BUILD_OBJECT; break;
-    case 'S': options->kind = BUILD_ASSEMBLY; break;
-    case 'L': options->kind = BUILD_SHARED; break;
+    case 'C': return choose_kind(options, BUILD_OBJECT);
+    case 'S': return choose_kind(options, BUILD_ASSEMBLY);
+    case 'L': return choose_kind(options, BUILD_SHARED);
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
         return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));

@@ -1,7 +1,6 @@
 /* lamella run SPEC VERB ...: a program's own verbs, compiled in memory. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "driver/spec_code.h"
 
@@ -16,18 +15,17 @@ static void take_watch(struct options *options) {
 }
 
 /* With -v, how long a program that is compiled or found takes to begin. */
-static void say_ready(const struct options *options, struct timespec begin) {
-  if (!options->verbose) return;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  fprintf(stderr, "%s begins after %.3f s\n", options->spec,
-          (double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec));
+static void say_ready(const struct options *options, double begin) {
+  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", options->spec, seconds_now() - begin);
 }
 
 int verb_run(struct options *options) {
-  struct timespec begin;
-  clock_gettime(CLOCK_MONOTONIC, &begin);
+  double begin = seconds_now();
   take_watch(options);
+  if (!target_runs_here(options->passes.target)) {
+    fprintf(stderr, "lamella run: this machine cannot run code for %s\n", options->passes.target->name);
+    return EXIT_WRONG_INPUT;
+  }
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
   if (!getenv("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;

@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MOST_JOBS = 8 }; /* more parts than that are too small to be worth their own copies of the helpers */
@@ -86,12 +85,8 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   return false;
 }
 
-static void say_how_long(const struct options *options, const char *what, const char *where, struct timespec begin) {
-  if (!options->verbose) return;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  fprintf(stderr, "%s %s%s in %.3f s\n", what, options->spec, where,
-          (double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec));
+static void say_how_long(const struct options *options, const char *what, const char *where, double begin) {
+  if (options->verbose) fprintf(stderr, "%s %s%s in %.3f s\n", what, options->spec, where, seconds_now() - begin);
 }
 
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,
@@ -111,8 +106,7 @@ static bool compile_or_find(struct options *options, struct cache *cache, const 
 
 bool spec_code_compile(struct options *options, const char **name, struct jit_object *object) {
   char problem[1024];
-  struct timespec begin;
-  clock_gettime(CLOCK_MONOTONIC, &begin);
+  double begin = seconds_now();
   struct cache *cache = options->no_cache ? NULL : cache_open(problem, sizeof problem);
   if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
   if (!jit_has_openmp())

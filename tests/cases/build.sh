@@ -49,6 +49,9 @@ expect_status 2 lamella build "$spec" -O4
 expect_status 2 lamella build "$spec" -Ofast
 expect_status 2 lamella build "$spec" -march=
 expect_status 2 lamella build "$spec" -shred
+expect_status 2 lamella build "$spec" -shared -c
+expect_status 2 lamella build "$spec" -c -S
+expect_contains "$(cat stderr)" "one of -c, -S and -shared"
 expect_status 1 lamella build "$spec" -o no/such/folder
 expect_contains "$(cat stderr)" "cannot write no/such/folder"
 expect_status 1 lamella build "$spec" --cc=no-such-compiler -o out

@@ -57,6 +57,10 @@ expect_status 2 lamella run "$SPECS/linear.lam" train --stps 3
 expect_status 0 lamella run "$SPECS/linear.lam" train --help
 expect_status 1 lamella run missing.lam train
 expect_status 2 lamella run "$SPECS/linear.lam" -O7 train
+runs_here avx512 || {
+  expect_status 1 lamella run "$SPECS/linear.lam" --target=avx512 info
+  expect_contains "$(cat stderr)" "cannot run code for avx512"
+}
 expect_status 1 lamella run "$SPECS/linear.lam" eval --weights missing.safetensors
 
 # Ctrl-C: training stops at a step, with a checkpoint.
