@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,9 +24,12 @@ static int run_command(const char *const *words, bool verbose, bool quiet) {
     execvp(words[0], (char *const *)words);
     _exit(127);
   }
-  int status;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return 127;
+  temporary_writer(child);
+  int status = 0;
+  pid_t ended;
+  while ((ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
+  temporary_writer(0);
+  if (ended < 0) return 127;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -38,19 +40,6 @@ static int split_words(struct arena *arena, const char *text, const char **words
   for (char *word = strtok_r(copy, " \t", &rest); word && count < limit; word = strtok_r(NULL, " \t", &rest))
     words[count++] = word;
   return count;
-}
-
-/* The compiler's own message would name a file that the user never heard of. */
-static bool can_write_beside(const struct options *options, const char *path) {
-  const char *slash = strrchr(path, '/');
-  const char *folder = !slash ? "." : slash == path ? "/" : arena_copy(options->arena, path, (size_t)(slash - path));
-  struct stat about;
-  if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
-    errno = EISDIR;
-  else if (access(folder, W_OK | X_OK) == 0)
-    return true;
-  fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
-  return false;
 }
 
 /* What is made, and what its name ends in when -o gives none. */
@@ -73,6 +62,7 @@ static bool write_parts(struct options *options, const struct jit_object *object
   for (size_t at = 0; jit_object_next(object, &at, &elf);) {
     const char *path = arena_format(options->arena, "%s/%d.o", folder, *count);
     if (*count >= MAX_WORDS - 8 || !write_bytes(path, elf.bytes, elf.size)) return false;
+    temporary_add(path);
     words[(*count)++] = path;
   }
   return true;
@@ -82,9 +72,9 @@ static bool write_parts(struct options *options, const struct jit_object *object
 static bool link_object(struct options *options, const struct jit_object *object, const char *path) {
   const char *folder = temporary_folder(options), *words[MAX_WORDS];
   if (!folder) return false;
-  int parts = 0, count;
-  bool done = write_parts(options, object, folder, words, &parts);
-  count = parts;
+  temporary_add(folder);
+  int count = 0;
+  bool done = write_parts(options, object, folder, words, &count);
   if (options->kind == BUILD_SHARED) words[count++] = "-shared";
   if (jit_has_openmp()) words[count++] = "-fopenmp";
   words[count++] = "-o";
@@ -107,22 +97,14 @@ static bool link_object(struct options *options, const struct jit_object *object
     done = false;
   }
   free(message);
-  for (int i = 0; i < parts; i++) unlink(words[i]);
-  rmdir(folder);
   return done;
 }
 
 static bool build_here(struct options *options, const struct jit_object *object, const char *path) {
   if (options->kind == BUILD_OBJECT || options->kind == BUILD_ASSEMBLY)
     return write_bytes(path, object->bytes, object->size);
-  const char *beside = arena_format(options->arena, "%s.%ld.tmp", path, (long)getpid());
-  bool done = link_object(options, object, beside);
-  if (done && rename(beside, path) != 0) {
-    fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
-    done = false;
-  }
-  if (!done) unlink(beside);
-  return done;
+  const char *made = output_begin(options, path);
+  return made && link_object(options, object, made) && output_end(options, made, path);
 }
 
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
@@ -146,14 +128,20 @@ static int compile(struct options *options, const char *compiler, const char *so
   return run_command(words, options->verbose, quiet);
 }
 
-static bool links_openmp(struct options *options, const char *compiler, const char *folder) {
-  const char *source = arena_format(options->arena, "%s/openmp.c", folder);
-  const char *program = arena_format(options->arena, "%s/openmp", folder);
-  bool works = write_file(source, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n") &&
-               compile(options, compiler, source, program, true, NULL, true) == 0;
-  unlink(source);
-  unlink(program);
-  return works;
+/* Compiles a small program by the same options; its exit status. */
+static int try_compiler(struct options *options, const char *compiler, const char *folder, bool openmp) {
+  const char *source = arena_format(options->arena, "%s/try.c", folder);
+  const char *program = arena_format(options->arena, "%s/try", folder);
+  temporary_add(source), temporary_add(program);
+  int status = 1;
+  if (openmp) {
+    if (write_file(source, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"))
+      status = compile(options, compiler, source, program, true, NULL, true);
+  } else if (write_file(source, "int main(void) { return 0; }\n")) {
+    status = compile(options, compiler, source, program, false, product_of(options).flag, false);
+  }
+  temporary_remove(2);
+  return status;
 }
 
 static bool build_elsewhere(struct options *options, const struct program *program, const struct emitted *emitted,
@@ -162,32 +150,27 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   if (!folder) return false;
   const char *source = arena_format(options->arena, "%s/%s.c", folder, program->name);
   const char *header = arena_format(options->arena, "%s/%s.h", folder, program->name);
-  const char *beside = arena_format(options->arena, "%s.%ld.tmp", path, (long)getpid());
-  bool done = false, keep = false;
-  if (write_file(source, emitted->source) && write_file(header, emitted->header)) {
-    bool openmp = links_openmp(options, compiler, folder);
-    if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", compiler);
-    int status = compile(options, compiler, source, beside, openmp, product_of(options).flag, false);
-    if (status == 127) {
-      fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n",
-              compiler);
-    } else if (status != 0) {
-      keep = true;
-      fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler,
-              source);
-    } else if (rename(beside, path) != 0) {
-      fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(errno));
-    } else {
-      done = true;
-    }
+  temporary_add(folder), temporary_add(source), temporary_add(header);
+  if (!write_file(source, emitted->source) || !write_file(header, emitted->header)) return false;
+  bool openmp = try_compiler(options, compiler, folder, true) == 0;
+  int status = openmp ? 0 : try_compiler(options, compiler, folder, false);
+  if (status == 127) {
+    fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", compiler);
+    return false;
   }
-  unlink(beside);
-  if (!keep) {
-    unlink(source);
-    unlink(header);
-    rmdir(folder);
+  if (status != 0) {
+    fprintf(stderr, "lamella: error: %s compiles no program by these options; -v shows how it is called\n", compiler);
+    return false;
   }
-  return done;
+  if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", compiler);
+  const char *made = output_begin(options, path);
+  if (!made) return false;
+  if (compile(options, compiler, source, made, openmp, product_of(options).flag, false) == 0)
+    return output_end(options, made, path);
+  unlink(made);
+  temporary_keep_all();
+  fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);
+  return false;
 }
 
 int verb_build(struct options *options) {
@@ -210,7 +193,7 @@ int verb_build(struct options *options) {
   }
   const char *path =
       options->output ? options->output : arena_format(options->arena, "%s%s", name, product_of(options).ending);
-  bool done = can_write_beside(options, path) && (compiler ? build_elsewhere(options, program, &emitted, compiler, path)
+  bool done = output_possible(options, path) && (compiler ? build_elsewhere(options, program, &emitted, compiler, path)
                                                            : build_here(options, &object, path));
   jit_object_free(&object);
   if (done && options->verbose) fprintf(stderr, "wrote %s for %s\n", path, options->passes.target->name);

@@ -2,6 +2,8 @@
 #ifndef DRIVER_DRIVER_H
 #define DRIVER_DRIVER_H
 
+#include <sys/types.h>
+
 #include "codegen/codegen.h"
 #include "frontend/frontend.h"
 #include "passes/passes.h"
@@ -80,11 +82,27 @@ int watch_training(struct options *options);
 
 double seconds_now(void); /* of a clock that only goes forward */
 
-/* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one.
-   False after a message. */
+/* --- files.c: what is written ----------------------------------------------------------------------------------------------------- */
+
+/* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one. A link
+   stays, and its file is replaced; what is no regular file, such as a device, is written into. False after a message. */
 bool write_file(const char *path, const char *text);
 bool write_bytes(const char *path, const char *bytes, size_t size);
+/* The same for what other programs make: whether `path` can be written; the file that they are to make, which is gone at the end; and
+   its way to `path`. False and NULL after a message. */
+bool output_possible(const struct options *options, const char *path);
+const char *output_begin(struct options *options, const char *path);
+bool output_end(struct options *options, const char *made, const char *path);
+
 /* A new folder of our own under $TMPDIR or /tmp; NULL after a message. */
 const char *temporary_folder(struct options *options);
+/* From now on a file, or a folder that is empty without what was added later, goes when the command ends, by a signal too. The text
+   must last as long. */
+void temporary_add(const char *path);
+void temporary_remove(int count); /* now: the latest so many */
+void temporary_remove_all(void);
+void temporary_keep_all(void); /* they stay */
+/* The process that may be writing such files, to be ended before they go; 0: none. */
+void temporary_writer(pid_t process);
 
 #endif

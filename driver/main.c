@@ -49,6 +49,7 @@ int main(int count, char **arguments) {
     struct options options = {.arena = arena_new()};
     int code = options_parse(&options, verb, count - 2, arguments + 2);
     if (code < 0) code = verb->run(&options);
+    temporary_remove_all();
     arena_free(options.arena);
     return code;
   }

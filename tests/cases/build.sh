@@ -68,3 +68,67 @@ expect_equal "$(./elsewhere train --quiet --out w.safetensors)" "$expected" "wit
 LAMELLA_JIT=$WORK/empty expect_status 1 lamella run "$spec" train
 expect_contains "$(cat stderr)" "tools/setup"
 [[ ! -e out ]] || fail "something was written in spite of the errors"
+
+# A compiler that refuses the options is not a fault of the program, and says itself what is wrong.
+mkdir temporary
+export TMPDIR=$WORK/temporary
+expect_status 1 lamella build "$spec" --cc=gcc -march=foo -o out
+expect_contains "$(cat stderr)" "gcc compiles no program by these options"
+expect_contains "$(cat stderr)" "foo"
+[[ $(cat stderr) != *"internal error"* && $(cat stderr) != *OpenMP* ]] || fail "a wrong -march: $(cat stderr)"
+
+# A device or a pipe is written into, a link stays, and a folder is refused.
+mkfifo pipe
+for kind in "${kinds[@]}"; do
+  by=()
+  [[ $kind == gcc ]] && by=(--cc=gcc)
+  rm -f out target link
+  lamella build "$spec" "${by[@]}" -o target
+  cat pipe >out &
+  lamella build "$spec" "${by[@]}" -o pipe
+  wait $!
+  [[ -p pipe ]] || fail "a pipe was replaced, $kind"
+  cmp out target || fail "what went through a pipe, $kind"
+  cat pipe >out &
+  lamella build "$spec" "${by[@]}" -S -o pipe
+  wait $!
+  grep -q linear_train out || fail "assembly through a pipe, $kind"
+  : >target
+  ln -s target link
+  lamella build "$spec" "${by[@]}" -o link
+  [[ -L link ]] || fail "a link was replaced, $kind"
+  expect_equal "$(./link train --quiet --out w.safetensors)" "$expected" "a link, $kind"
+done
+expect_status 1 lamella build "$spec" -o temporary
+expect_contains "$(cat stderr)" "cannot write temporary: Is a directory"
+if [[ $(id -u) == 0 ]] && mknod null c 1 3 2>/dev/null && : 2>/dev/null >null; then
+  lamella build "$spec" -o null
+  lamella build "$spec" -c -o null
+  [[ -c null ]] || fail "a device was replaced"
+fi
+expect_equal "$(ls temporary)" "" "temporary files"
+
+# A build that is killed while a compiler works leaves nothing.
+cat >slow_compiler <<'END'
+#!/bin/bash
+[[ $* == */linear.c* ]] || exec gcc "$@"
+while [[ $1 != -o ]]; do shift; done
+echo half >"$2"
+: >started
+exec sleep 60
+END
+chmod +x slow_compiler
+for signal in INT TERM HUP; do
+  rm -f started
+  (
+    set -m # else a background command ignores SIGINT
+    lamella build "$spec" --cc=./slow_compiler -o out.$signal 2>messages &
+    for ((i = 0; i < 300; i++)); do [[ -e started ]] && break; sleep 0.1; done
+    ls out.$signal.*.tmp >/dev/null && [[ -n $(ls temporary) ]] || fail "the compiler did not begin"
+    kill -$signal $(pgrep -P $! -x lamella || echo $!)
+    status=0
+    wait $! || status=$?
+    [[ $status -gt 128 ]] || fail "exit status $status after SIG$signal"
+  ) || exit 1
+  expect_equal "$(ls temporary out.* 2>/dev/null | grep -v ':$' || true)" "" "what a build leaves after SIG$signal"
+done
