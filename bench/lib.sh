@@ -59,8 +59,8 @@ training_program() {
   shift 2
   lamella build "$spec" -D train.eval=0 -D train.log=1 "$@" -o "$work/$name"
 }
-# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it writes a checkpoint; were nobody left to end
-# it, it would end by itself two steps later. Prints the median time of a step after the warm-up, and the peak of the process's memory:
+# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it evaluates and writes a checkpoint; were nobody
+# left to end it, it would end by itself soon. Prints the median time of a step after the warm-up, and the peak of the process's memory:
 # "step<tab>MS" and "memory<tab>MB".
 training_steps() {
   local name=$1 warmup=$2 steps=$3
@@ -68,30 +68,20 @@ training_steps() {
     cd "$work"
     echo "$BASHPID" > "$name.pid"
     exec "./$name" train --steps $((warmup + steps + 2)) --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
-  ) |
-    awk -v warmup="$warmup" -v steps="$steps" -v pidfile="$work/$name.pid" '
-      match($0, /"seconds":[0-9.]+/) {
-        seconds = substr($0, RSTART + 10, RLENGTH - 10)
-        if (++seen > warmup) time[++count] = seconds - last
-        last = seconds
-        if (count < steps) next
-        getline pid < pidfile
-        file = "/proc/" pid "/status"
-        while ((getline line < file) > 0) if (line ~ /^VmHWM/) { split(line, part, " "); memory = part[2] }
-        system("kill -KILL " pid) # on any other signal it would write a checkpoint
-        finished = 1
-        exit
-      }
-      END {
-        if (!finished) { print "only " seen + 0 " steps" > "/dev/stderr"; exit 1 }
-        for (i = 2; i <= count; i++) { # by size
-          t = time[i]
-          for (j = i - 1; j >= 1 && time[j] > t; j--) time[j + 1] = time[j]
-          time[j + 1] = t
-        }
-        median = count % 2 ? time[(count + 1) / 2] : (time[count / 2] + time[count / 2 + 1]) / 2
-        printf "step\t%.3f\nmemory\t%.1f\n", 1000 * median, memory * 1024 / 1e6
-      }' || [[ ${PIPESTATUS[1]} == 0 ]]
+  ) | {
+    # By the shell, since not every awk reads a pipe line by line, and then the program gets further than asked.
+    local line pid memory times=()
+    while ((${#times[@]} < warmup + steps)) && IFS= read -r line; do
+      [[ ! $line =~ \"seconds\":([0-9.]+) ]] || times+=("${BASH_REMATCH[1]}")
+    done
+    pid=$(< "$work/$name.pid")
+    memory=$(awk '/^VmHWM/ { print $2 * 1024 / 1e6 }' "/proc/$pid/status" 2> /dev/null)
+    kill -KILL "$pid" 2> /dev/null # on any other signal it would write a checkpoint
+    ((${#times[@]} == warmup + steps)) && [[ -n $memory ]] || { echo "only ${#times[@]} steps" >&2; exit 1; }
+    printf '%s\n' "${times[@]}" | awk -v warmup="$warmup" 'NR > warmup { print 1000 * ($1 - last) } { last = $1 }' | sort -g |
+      awk '{ time[NR] = $1 } END { printf "step\t%.3f\n", NR % 2 ? time[(NR + 1) / 2] : (time[NR / 2] + time[NR / 2 + 1]) / 2 }'
+    printf 'memory\t%.1f\n' "$memory"
+  } || [[ ${PIPESTATUS[1]} == 0 ]]
 }
 
 # torch_steps WARMUP STEPS [--compile] ...: the same by bench/peers/gpt.py, which adds "first step<tab>MS".
