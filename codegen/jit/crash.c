@@ -38,6 +38,10 @@ static void say(const char *format, ...) {
 /* The signal's action is the default one again by now (SA_RESETHAND): after this the instruction crashes once more, for good. */
 static void on_crash(int number, siginfo_t *info, void *context) {
   (void)context;
+  if (info->si_code <= 0) { /* no instruction did it, so none would do it again: another process sent it, or abort and the like */
+    raise(number);
+    return;
+  }
   const char *meaning = "";
   for (int i = 0; i < CRASHES; i++)
     if (crashes[i].signal == number) meaning = crashes[i].meaning;
