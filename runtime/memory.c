@@ -44,14 +44,14 @@ char *lam_join(const char *first, const char *second) {
 }
 
 bool lam_is_writable(const char *path) {
-  char *beside = lam_join(path, ".tmp");
-  FILE *file = fopen(beside, "wb");
-  if (!file)
+  char *beside = lam_join(path, ".XXXXXX"); /* a new name: what is there may be in use */
+  int file = mkstemp(beside);
+  if (file < 0)
     lam_error("cannot write %s: %s", path, strerror(errno));
   else
     remove(beside);
   free(beside);
-  return file && fclose(file) == 0;
+  return file >= 0 && close(file) == 0;
 }
 
 char *lam_read_file(const char *path, const char *advice, size_t *length) {
