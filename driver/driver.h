@@ -44,6 +44,7 @@ struct options {
   bool no_cache;       /* --no-cache */
   bool watch;          /* --watch */
   spec_files files;    /* that the spec was made of, or would have been; read even where it is wrong */
+  bool refused;        /* the spec, for errors of its own */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *json, *page; /* compare: --json, --html */
   ARRAY(struct given) given; /* all options, in order */

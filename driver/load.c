@@ -24,15 +24,19 @@ static void keep_for_verb(struct program *program, const char *verb) {
   }
 }
 
+static bool refuse(struct options *options, const struct diagnostics *diagnostics) {
+  diagnostics_print(diagnostics, stderr);
+  options->refused = true;
+  return false;
+}
+
 struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
   struct program *program = lower_spec(options->arena, options->spec, &options->frontend, diagnostics);
   if (program) keep_for_verb(program, options->only_verb);
   if (program && !run_graph_passes(program, &options->passes, diagnostics)) program = NULL;
-  if (!program || diagnostics->error_count) {
-    diagnostics_print(diagnostics, stderr);
-    return NULL;
-  }
-  return program;
+  if (program && !diagnostics->error_count) return program;
+  refuse(options, diagnostics);
+  return NULL;
 }
 
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted) {
@@ -41,10 +45,7 @@ bool compile_program(struct options *options, struct program **program, struct e
   *program = load_program(options, diagnostics);
   if (!*program) return false;
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
-  if (!module || diagnostics->error_count) {
-    diagnostics_print(diagnostics, stderr);
-    return false;
-  }
+  if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);
   return true;
 }

@@ -19,6 +19,12 @@ static void say_ready(const struct options *options, double begin) {
   if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", options->spec, seconds_now() - begin);
 }
 
+void name_code(const struct options *options) {
+  jit_name_crashes();
+  if (options->perf && !jit_perf_map())
+    fprintf(stderr, "lamella: note: /tmp cannot be written, so perf will not know names\n");
+}
+
 int verb_run(struct options *options) {
   double begin = seconds_now();
   take_watch(options);
@@ -43,9 +49,7 @@ int verb_run(struct options *options) {
   struct spec_code code;
   if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
   say_ready(options, begin);
-  jit_name_crashes();
-  if (options->perf && !jit_perf_map())
-    fprintf(stderr, "lamella: note: /tmp cannot be written, so perf will not know names\n");
+  name_code(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
   arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];

@@ -1,13 +1,17 @@
 /* lamella run --watch SPEC train ...: whenever the spec is saved, it is compiled in a process of its own while training goes on. Once
    the new program has everything ready it says so and waits; the running one is asked to leave off, and does so after its step, with
    a checkpoint; and the new one goes on from it (runtime/handover.c). An error, of the spec or of data that it names, ends the new
-   process alone. A process for each version means that nothing of an old one can be left behind. */
+   process alone. A process for each version means that nothing of an old one can be left behind.
+
+   There is one place for what was learned, the file of weights: each checkpoint, each change and each end replaces it, so that it
+   holds the newest state whatever happened, and whoever comes next goes on from it, if a program of this command wrote it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
@@ -16,20 +20,21 @@
 
 #include "driver/spec_code.h"
 #include "driver/watch.h"
+#include "runtime/runtime.h"
 
-enum { LOOK_MILLISECONDS = 50, HANDED_OVER = 75, INTERRUPTED = 130 };
-
-/* Where a program goes on from: orders to it (runtime.h has the same letters). */
-enum order { ORDER_BEGIN = 'b', ORDER_TAKE_OVER = 't', ORDER_GO_ON = 'g' };
+enum { LOOK_MILLISECONDS = 50, INTERRUPTED = 130 };
 
 /* A version of the program on its way, or running. */
 struct version {
   pid_t pid; /* 0: none */
-  int orders, reports, messages; /* pipes, until it runs */
-  bool ready, begins; /* begins: with the arguments that say where from */
+  int orders, reports, messages; /* pipes, or -1; a running one has reports alone */
+  bool refused; /* there are errors in the spec */
+  bool ready; /* waits for its order, and the running one has been asked to leave off */
+  bool begins; /* with the arguments that say where from */
   char *report, *message; /* what came through the pipes */
   uint64_t print; /* running: of the files that it was made from; 0: unknown */
 };
+static const struct version no_version = {.orders = -1, .reports = -1, .messages = -1};
 
 struct watch {
   struct options *options;
@@ -37,7 +42,9 @@ struct watch {
   uint64_t seen;   /* the files as they were when last looked at; a change counts when it stays for two looks */
   uint64_t wanted; /* as they were when something was done about them */
   struct version running, next;
-  enum order order; /* how the next one will begin */
+  char *weights; /* the path; NULL until a version is ready */
+  struct stat before; /* about the file of weights before the first version began */
+  bool began;
   bool finished; /* the running one reached its end while the next was on its way */
 };
 
@@ -54,6 +61,8 @@ static void handle_signals(void (*handler)(int)) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGTSTP, &action, NULL);
+  action.sa_handler = handler == SIG_DFL ? SIG_DFL : SIG_IGN; /* a process that was written to may have died */
+  sigaction(SIGPIPE, &action, NULL);
 }
 
 static void say(const struct watch *watch, const char *text) {
@@ -76,7 +85,9 @@ static _Noreturn void become(struct options *options, const struct version *vers
   struct spec_code code;
   bool done = spec_code_load(options, &code);
   for (int i = 0; i < options->files.count; i++) dprintf(reports, "file %s\n", options->files.items[i].path);
+  if (options->refused) dprintf(reports, "refused\n");
   if (!done) exit(EXIT_WRONG_INPUT);
+  name_code(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
   int count = 0;
   arguments[count++] = arena_format(options->arena, "lamella run %s", options->spec);
@@ -90,15 +101,14 @@ static _Noreturn void become(struct options *options, const struct version *vers
   exit(code.main(count, arguments));
 }
 
-static void close_pipes(struct version *version) {
-  int *const ends[] = {&version->orders, &version->reports, &version->messages};
-  for (int i = 0; i < 3; i++) {
-    if (*ends[i] > 0) close(*ends[i]);
-    *ends[i] = 0;
-  }
+/* Ends what is left of a version that no process belongs to any more. */
+static void forget(struct version *version) {
+  const int ends[] = {version->orders, version->reports, version->messages};
+  for (int i = 0; i < 3; i++)
+    if (ends[i] >= 0) close(ends[i]);
   free(version->report);
   free(version->message);
-  version->report = version->message = NULL;
+  *version = no_version;
 }
 
 /* Waits for the end of a process and gives its exit code; 128 and more for a signal. */
@@ -112,7 +122,16 @@ static int await(struct version *version) {
 
 static void abandon(struct version *version) {
   if (version->pid) kill(version->pid, SIGKILL), await(version);
-  close_pipes(version);
+  forget(version);
+}
+
+/* Whether a program of this command has saved its state. */
+static bool has_state(const struct watch *watch) {
+  const struct stat *then = &watch->before;
+  struct stat now;
+  return watch->began && stat(watch->weights, &now) == 0 &&
+         (now.st_ino != then->st_ino || now.st_dev != then->st_dev || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+          now.st_mtim.tv_nsec != then->st_mtim.tv_nsec);
 }
 
 static void start_next(struct watch *watch) {
@@ -123,20 +142,21 @@ static void start_next(struct watch *watch) {
     say(watch, strerror(errno));
     return;
   }
+  fcntl(messages[0], F_SETFL, O_NONBLOCK);
   fflush(NULL);
-  next->begins = watch->order == ORDER_BEGIN && !watch->running.pid;
+  next->begins = !watch->running.pid && !has_state(watch);
   pid_t pid = fork();
   if (pid == 0) {
     close(orders[1]), close(reports[0]), close(messages[0]);
     become(watch->options, next, orders[0], reports[1], messages[1]);
   }
   close(orders[0]), close(reports[1]), close(messages[1]);
-  next->pid = pid > 0 ? pid : 0, next->ready = false;
+  next->pid = pid > 0 ? pid : 0;
   next->orders = orders[1], next->reports = reports[0], next->messages = messages[0];
   if (pid < 0) say(watch, strerror(errno));
 }
 
-/* Adds what a pipe has to a text; false at its end. */
+/* Adds what a pipe has to a text; false at its end, or where it has nothing and does not wait. */
 static bool drain(int pipe, char **text) {
   char bytes[4096];
   ssize_t count = read(pipe, bytes, sizeof bytes);
@@ -150,78 +170,90 @@ static bool drain(int pipe, char **text) {
   return true;
 }
 
-/* The files that the next version was made of, or would have been, are watched from now on. */
-static void take_files(struct watch *watch) {
+/* Shows what the next version had to say, and takes in its report: the files that it was made of, or would have been, are watched from
+   now on. */
+static void take_report(struct watch *watch) {
   enum { MOST = 1024 };
+  struct version *next = &watch->next;
   const char *paths[MOST] = {watch->options->spec};
   int count = 1;
   bool unchanged = watch_list_print(&watch->files) == watch->wanted;
-  char *rest = watch->next.report ? watch->next.report : (char *)"";
-  for (char *line; count < MOST && *rest && (line = strtok_r(rest, "\n", &rest)) != NULL;)
+  char *rest = next->report ? next->report : (char *)"";
+  for (char *line; count < MOST && *rest && (line = strtok_r(rest, "\n", &rest)) != NULL;) {
     if (!strncmp(line, "file ", 5) && strcmp(line + 5, watch->options->spec)) paths[count++] = line + 5;
+    if (!strcmp(line, "refused")) next->refused = true;
+    if (!strncmp(line, "out ", 4) && !watch->weights) watch->weights = strdup(line + 4);
+  }
   watch_list_set(&watch->files, paths, count);
   watch->seen = watch_list_print(&watch->files);
   if (!unchanged || watch->seen != watch->wanted) watch->running.print = 0;
   watch->wanted = unchanged ? watch->seen : 0; /* saved again meanwhile: to be compiled again */
+  while (drain(next->messages, &next->message)) continue;
+  if (next->message && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+  if (next->message) fputs(next->message, stderr);
 }
 
 /* --- What happens ----------------------------------------------------------------------------------------------------------------- */
 
-/* The process has ended before it was ready. -1, or the exit code of the command. */
+/* The process has ended before it began. -1, or the exit code of the command. */
 static int next_failed(struct watch *watch) {
   struct version *next = &watch->next;
-  while (drain(next->messages, &next->message)) continue;
-  take_files(watch);
+  bool was_ready = next->ready;
   int code = await(next);
-  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
-  if (next->message) fputs(next->message, stderr);
-  close_pipes(next);
+  if (!was_ready) take_report(watch);
+  bool refused = next->refused;
+  forget(next);
   if (watch->finished) return EXIT_DONE;
-  if (watch->running.pid) say(watch, "training goes on with the spec as it was");
-  else if (code != EXIT_WRONG_INPUT && code < 128) return code; /* --help, wrong usage */
+  if (was_ready) say(watch, "the new program has gone");
+  else if (watch->running.pid) say(watch, "training goes on with the spec as it was");
+  else if (!watch->began && !refused) return code; /* what no edit mends: an option, a file that it names, the compiler */
   else say(watch, "waiting for it to be saved");
   return -1;
 }
 
-/* The next version is ready: the running one leaves off, and it begins. */
-static int change_over(struct watch *watch) {
+/* The next version is ready, and no other runs: it goes on from the newest state. */
+static void begin_next(struct watch *watch) {
   struct version *next = &watch->next, *running = &watch->running;
-  take_files(watch);
-  if (next->message) fputs(next->message, stderr);
-  if (running->pid) {
-    kill(running->pid, SIGUSR1);
-    int code = await(running);
-    if (code == INTERRUPTED) {
-      abandon(next);
-      return code;
-    }
-    if (code == HANDED_OVER) watch->order = ORDER_TAKE_OVER;
-    else if (code == EXIT_DONE) watch->order = ORDER_GO_ON;
-    else if (watch->order == ORDER_BEGIN) { /* it left nothing to go on from: from the beginning, then */
-      start_next(watch);
-      return -1;
-    }
+  char order = has_state(watch) ? LAM_ORDER_GO_ON : LAM_ORDER_BEGIN;
+  if (order == LAM_ORDER_BEGIN && !next->begins) { /* it was to follow one that has left nothing */
+    start_next(watch);
+    return;
   }
-  char order = (char)watch->order;
-  if (write(next->orders, &order, 1) != 1) say(watch, "the new program has gone");
-  close_pipes(next);
-  *running = (struct version){.pid = next->pid, .print = watch->wanted};
-  next->pid = 0;
+  if (order == LAM_ORDER_BEGIN && stat(watch->weights, &watch->before) != 0) watch->before = (struct stat){0};
+  watch->began = true;
+  if (write(next->orders, &order, 1) != 1) {
+    say(watch, "the new program has gone; once more");
+    start_next(watch);
+    return;
+  }
+  *running = no_version;
+  running->pid = next->pid, running->reports = next->reports, running->print = watch->wanted;
+  next->pid = 0, next->reports = -1;
+  forget(next);
   watch->finished = false;
-  return -1;
+}
+
+static void next_is_ready(struct watch *watch) {
+  take_report(watch);
+  watch->next.ready = true;
+  if (watch->running.pid) kill(watch->running.pid, SIGUSR1);
+  else begin_next(watch);
 }
 
 static int running_ended(struct watch *watch, int status) {
-  watch->running.pid = 0;
+  struct version *next = &watch->next;
   int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  if (code == INTERRUPTED || (code == EXIT_DONE && !watch->next.pid)) {
-    abandon(&watch->next);
+  forget(&watch->running);
+  if (code == INTERRUPTED || (code == EXIT_DONE && !next->pid)) {
+    abandon(next);
     return code;
   }
   watch->finished = code == EXIT_DONE;
-  if (watch->finished) watch->order = ORDER_GO_ON;
-  else say(watch, "training has stopped, and goes on when it is saved");
-  if (!watch->finished && watch->next.pid && watch->order == ORDER_BEGIN) start_next(watch);
+  if (code != EXIT_DONE && code != LAM_HANDED_OVER)
+    say(watch, next->pid ? "training has stopped, and goes on with the new version"
+                         : "training has stopped, and goes on when it is saved");
+  if (next->ready) begin_next(watch);
+  else if (next->pid ? !has_state(watch) : code == LAM_HANDED_OVER) start_next(watch);
   return -1;
 }
 
@@ -236,26 +268,39 @@ static void look_at_files(struct watch *watch) {
   else start_next(watch);
 }
 
-/* What came through the pipes of the next version; at their end it has failed. */
-static int listen(struct watch *watch) {
-  struct version *next = &watch->next;
-  struct pollfd ends[2] = {{next->reports, POLLIN, 0}, {next->messages, POLLIN, 0}};
-  if (poll(ends, next->pid ? 2 : 0, LOOK_MILLISECONDS) <= 0 || !next->pid) return -1;
-  if (ends[1].revents) drain(next->messages, &next->message);
-  if (!ends[0].revents) return -1;
+enum { RUNNING_REPORTS, NEXT_REPORTS, NEXT_MESSAGES, ENDS };
+
+/* What came through the pipes. At their end the next version has failed. */
+static int listen(struct watch *watch, const struct pollfd ends[ENDS]) {
+  struct version *next = &watch->next, *running = &watch->running;
+  if (ends[RUNNING_REPORTS].revents) { /* a hand-over could not be saved; or it has ended */
+    bool refused = drain(running->reports, &running->report);
+    if (refused) abandon(next), say(watch, "training goes on with the spec as it was");
+    else close(running->reports), running->reports = -1;
+    return -1;
+  }
+  if (ends[NEXT_MESSAGES].revents) drain(next->messages, &next->message);
+  if (!ends[NEXT_REPORTS].revents) return -1;
   if (!drain(next->reports, &next->report)) return next_failed(watch);
   size_t length = strlen(next->report);
-  return length >= 6 && !strcmp(next->report + length - 6, "ready\n") ? change_over(watch) : -1;
+  if (length >= 6 && !strcmp(next->report + length - 6, "ready\n")) next_is_ready(watch);
+  return -1;
 }
 
 /* A signal for the command is one for the program; without a program it ends the command. */
 static int pass_on(struct watch *watch) {
-  int signal = asked;
+  struct version *next = &watch->next, *running = &watch->running;
+  int signal = asked, code = 128 + signal;
   asked = 0;
-  abandon(&watch->next);
-  if (!watch->running.pid) return 128 + signal;
-  kill(watch->running.pid, signal);
-  return await(&watch->running);
+  if (running->pid) kill(running->pid, signal), code = await(running);
+  if (code == LAM_HANDED_OVER && next->ready) { /* it is for the new one to save, as the spec is now */
+    begin_next(watch);
+    if (running->pid) kill(running->pid, signal), code = await(running);
+  }
+  abandon(next);
+  if (code != LAM_HANDED_OVER) return code;
+  say(watch, "stopped; train --resume goes on");
+  return INTERRUPTED;
 }
 
 static void suspend(struct watch *watch) {
@@ -269,21 +314,25 @@ static void suspend(struct watch *watch) {
 }
 
 int watch_training(struct options *options) {
-  struct watch watch = {.options = options, .order = ORDER_BEGIN};
+  struct watch watch = {.options = options, .running = no_version, .next = no_version};
   watch_list_set(&watch.files, (const char *[]){options->spec}, 1);
   watch.seen = watch.wanted = watch_list_print(&watch.files);
   handle_signals(take_signal);
   start_next(&watch);
   int code = -1;
   while (code < 0) {
-    int status;
-    code = listen(&watch);
+    struct version *running = &watch.running, *next = &watch.next;
+    struct pollfd ends[ENDS] = {{running->reports, POLLIN, 0}, {next->reports, POLLIN, 0}, {next->messages, POLLIN, 0}};
+    int status, heard = poll(ends, ENDS, LOOK_MILLISECONDS);
+    if (heard > 0) code = listen(&watch, ends);
     if (suspended) suspend(&watch);
     if (code < 0 && asked) code = pass_on(&watch);
-    if (code < 0 && watch.running.pid && waitpid(watch.running.pid, &status, WNOHANG) > 0) code = running_ended(&watch, status);
-    if (code < 0) look_at_files(&watch);
+    if (code < 0 && running->pid && waitpid(running->pid, &status, WNOHANG) > 0) code = running_ended(&watch, status);
+    if (code < 0 && heard == 0 && !next->ready) look_at_files(&watch); /* an edit waits until a change is made */
   }
   watch_list_set(&watch.files, NULL, 0);
+  free(watch.weights);
+  forget(&watch.running);
   handle_signals(SIG_DFL);
   return code;
 }

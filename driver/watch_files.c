@@ -1,5 +1,5 @@
 /* Whether files have changed: by their contents, which are read again when the system says that a file is another or was written
-   to, or was lately, when times are too coarse to tell. It asks ten times a second, which costs microseconds, works on every file
+   to, or was lately, when times are too coarse to tell. It asks twenty times a second, which costs microseconds, works on every file
    system, and does not care how an editor saves: over the file, beside it with a rename, or by deleting it first. */
 #include <stdio.h>
 #include <stdlib.h>

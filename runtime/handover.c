@@ -1,7 +1,7 @@
 /* Training under `lamella run --watch`: the spec may change while a run goes on. Two processes take part in a change, and the one
    that watches conducts them. The program of the edited spec gets everything ready, says so, and waits; then the running program
-   stops after its step, as for Ctrl-C, and leaves all that a checkpoint holds in a file beside its weights; then the new one goes
-   on from what still fits. So nothing is given up before the new program could begin. */
+   stops after its step with a checkpoint, as for Ctrl-C; then the new one goes on from what still fits. So nothing is given up
+   before the new program could begin, and where weights go is always the newest state. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -16,25 +16,25 @@ static bool lam_handover_descriptors(int descriptors[3]) {
   return text && sscanf(text, "%d:%d:%d", &descriptors[0], &descriptors[1], &descriptors[2]) == 3;
 }
 
-char *lam_handover_path(const char *path) {
-  int descriptors[3];
-  return lam_handover_descriptors(descriptors) ? lam_join(path, ".watch") : NULL;
-}
-
-enum lam_order lam_handover_ready(void) {
+enum lam_order lam_handover_ready(const char *path) {
   int descriptors[3];
   char order = 0;
   ssize_t count;
   if (!lam_handover_descriptors(descriptors)) return LAM_ORDER_BEGIN;
-  if (write(descriptors[1], "ready\n", 6) != 6) return LAM_ORDER_STOP;
+  if (dprintf(descriptors[1], "out %s\nready\n", path) < 0) return LAM_ORDER_STOP;
+  /* A signal waits: the order may be to go on, and then what was handed over is this program's to save. */
   do count = read(descriptors[0], &order, 1);
-  while (count < 0 && errno == EINTR && !lam_stop_asked());
+  while (count < 0 && errno == EINTR);
   close(descriptors[0]);
-  close(descriptors[1]);
   dup2(descriptors[2], STDERR_FILENO);
   close(descriptors[2]);
-  if (count != 1 || lam_stop_asked()) return LAM_ORDER_STOP;
-  return order == LAM_ORDER_TAKE_OVER || order == LAM_ORDER_GO_ON ? (enum lam_order)order : LAM_ORDER_BEGIN;
+  return count == 1 ? (enum lam_order)order : LAM_ORDER_STOP;
+}
+
+void lam_handover_refused(void) {
+  int descriptors[3];
+  if (lam_handover_descriptors(descriptors) && write(descriptors[1], "refused\n", 8) != 8)
+    lam_note("nobody watches any more: %s", strerror(errno));
 }
 
 bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path) {

@@ -322,19 +322,16 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
 /* --- handover.c: under `lamella run --watch` ----------------------------------------------------------------------- */
 
 #if LAM_WITH_HANDOVER
-/* Where a run leaves off for another program, beside its weights, for free(); NULL when nobody watches. */
-char *lam_handover_path(const char *path);
 enum lam_order {
-  LAM_ORDER_STOP,
+  LAM_ORDER_STOP, /* nobody gives orders any more */
   LAM_ORDER_BEGIN = 'b', /* as without --watch */
-  LAM_ORDER_TAKE_OVER = 't', /* go on from what a program left */
-  LAM_ORDER_GO_ON = 'g' /* go on from the weights of one that reached its end */
+  LAM_ORDER_GO_ON = 'g' /* go on from the weights that an earlier program of this run saved */
 };
-/* Says that all is ready, and waits for the order. */
-enum lam_order lam_handover_ready(void);
+/* Says that all is ready, and where weights go, and waits for the order. */
+enum lam_order lam_handover_ready(const char *path);
+/* Says that the run goes on, since it cannot save what another would begin with. */
+void lam_handover_refused(void);
 bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path);
-/* train.c: whether a signal asks for a stop. */
-bool lam_stop_asked(void);
 /* The exit status of a run that left off for another; asked for by SIGUSR1. */
 enum { LAM_HANDED_OVER = 75 };
 #endif

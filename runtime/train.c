@@ -13,6 +13,12 @@ static volatile sig_atomic_t lam_interrupted;
 
 static void lam_interrupt(int signal) { lam_interrupted = signal; }
 
+#if LAM_WITH_HANDOVER
+static volatile sig_atomic_t lam_handover_asked;
+
+static void lam_ask_handover(int signal) { lam_handover_asked = signal; }
+#endif
+
 /* The first signal asks for a stop after the step; the second ends the program at once. */
 static void lam_catch_signals(void) {
   struct sigaction action;
@@ -23,21 +29,16 @@ static void lam_catch_signals(void) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
 #if LAM_WITH_HANDOVER
+  action.sa_handler = lam_ask_handover;
+  action.sa_flags = SA_RESTART; /* it may come again */
   sigaction(SIGUSR1, &action, NULL);
 #endif
 }
-
-#if LAM_WITH_HANDOVER
-bool lam_stop_asked(void) { return lam_interrupted; }
-#endif
 
 struct lam_training {
   struct lam_program *program;
   struct lam_run run;
   char *path;
-#if LAM_WITH_HANDOVER
-  char *left; /* the file for the program that goes on, when there may be one */
-#endif
   struct lam_dataset *data, *validation; /* validation: NULL when there is none */
   struct lam_feed *feed;
   struct lam_progress progress;
@@ -163,9 +164,13 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     interrupted = lam_interrupted;
     last = interrupted || run->step >= run->steps;
 #if LAM_WITH_HANDOVER
-    if (interrupted && lam_interrupted == SIGUSR1) {
-      lam_progress_end(progress);
-      return lam_checkpoint_save(training->program, run, training->left) ? LAM_HANDED_OVER : 1;
+    if (lam_handover_asked && !interrupted) {
+      lam_handover_asked = 0;
+      if (lam_checkpoint_save(training->program, run, training->path)) {
+        lam_progress_end(progress);
+        return LAM_HANDED_OVER;
+      }
+      lam_handover_refused();
     }
 #endif
     if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every)))
@@ -198,14 +203,12 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
 }
 
 #if LAM_WITH_HANDOVER
-/* Whether to go on, with what the program of the spec as it was has left. */
+/* Whether to go on, and from what an earlier program of this run saved, if there was one. */
 static bool lam_training_takes_over(struct lam_training *training, int *code) {
-  training->left = lam_handover_path(training->path);
-  enum lam_order order = lam_handover_ready();
-  bool later = order == LAM_ORDER_TAKE_OVER || order == LAM_ORDER_GO_ON;
-  const char *path = order == LAM_ORDER_TAKE_OVER ? training->left : training->path;
+  enum lam_order order = lam_handover_ready(training->path);
   *code = order == LAM_ORDER_STOP ? 130 : 1;
-  return order != LAM_ORDER_STOP && (!later || lam_take_over(training->program, &training->run, path));
+  return order == LAM_ORDER_BEGIN ||
+         (order == LAM_ORDER_GO_ON && lam_take_over(training->program, &training->run, training->path));
 }
 #endif
 
@@ -225,10 +228,6 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
     code = lam_training_loop(&training, options);
     lam_feed_stop(training.feed);
   }
-#if LAM_WITH_HANDOVER
-  if (training.left && (code == 0 || code == 130)) remove(training.left);
-  free(training.left);
-#endif
   lam_dataset_close(training.data);
   lam_pairs_free(&training.run.facts);
   free(training.validation);

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# run --watch never loses what was learned: not to a checkpoint while a new version gets ready, a version that dies, Ctrl-C in the
+# middle of a change, or weights that cannot be written.
+. "$(dirname "$0")/../lib.sh"
+export TMPDIR=$WORK
+lamella run "$SPECS/linear.lam" -O0 info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
+
+number=0
+spec() { # HIDDEN
+  cat <<END
+use "std/layers.lam"
+use "std/loss.lam"
+use "std/optim.lam"
+axis feature = 2
+axis hidden  = $1
+axis class   = 2
+model rings(x[feature]) -> logits[class] {
+  h = relu(first: dense(x, feature, hidden, std = 0.1))
+  return last: dense(h, hidden, class, std = 0.1)
+}
+data rings {
+  examples = 200
+  x = normal(1, feature)
+  inside = where(sum(x * x, feature) < 1.4, 1, 0)
+}
+train rings on rings {
+  loss = cross_entropy(logits, floor(inside), class)
+  optimizer = sgd(lr = 0.00$((1000 + number)))
+  batch = 10; steps = 1000000000; log = 10; ${every:+checkpoint = every($every)}
+}
+END
+}
+save() { number=$((number + 1)); spec "$1" > .next; mv .next rings.lam; }
+every=5
+watch() {
+  rm -f rings.* log.json
+  save 8
+  "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --quiet --threads 1 --log log.json > out 2> messages &
+  watcher=$!
+  trap 'kill -9 $watcher 2> /dev/null || true; rm -rf "$WORK"' EXIT
+  wait_for "steps" steps_beyond 20
+}
+# wait_for WHAT COMMAND...: until the command succeeds
+wait_for() {
+  local what=$1 tries
+  shift
+  for ((tries = 0; tries < 1000; tries++)); do
+    "$@" && return
+    kill -0 $watcher 2> /dev/null || { cat messages; fail "$what did not happen, and the watcher has ended"; }
+    sleep 0.02
+  done
+  tail -n 20 messages
+  fail "$what did not happen"
+}
+stop() { # SIGNAL: ends the watcher as Ctrl-C does
+  local status=0
+  kill -INT $watcher
+  kill -CONT $watcher
+  wait $watcher || status=$?
+  [[ $status == 130 ]] || { tail messages; fail "exit status $status"; }
+}
+last_step() { { cat log.json 2> /dev/null || echo; } | sed -n 's/^{"step":\([0-9]*\),.*/\1/p' | tail -n 1; }
+steps_beyond() { [[ $(last_step) -gt $1 ]]; } # an empty word counts as 0
+count() { grep -c "$1" messages || true; }
+more_than() { [[ $(count "$1") -gt $2 ]]; }
+children() { cat /proc/$watcher/task/$watcher/children; }
+is_asked() { [[ $((0x$(sed -n 's/^ShdPnd:\s*//p' "/proc/$1/status") & 0x200)) != 0 ]]; } # SIGUSR1 is pending
+is_dead() { grep -q '^State:\s*Z' "/proc/$1/status"; }
+# went_on STEP: the last version began no earlier than that.
+went_on() {
+  local step
+  step=$(sed -n 's/.*note: step \([0-9]*\) goes on with.*/\1/p' messages | tail -n 1)
+  [[ -n $step && $step -ge $1 ]] || { cat messages; fail "from step ${step:-1}, not $1"; }
+}
+# A version is ready, and the running one, $running, is held before it hears of it; $next is the new one.
+hold() {
+  running=$(children | tr -d ' ')
+  kill -STOP "$running"
+  save "$1"
+  wait_for "a request" is_asked "$running"
+  next=$(children | tr ' ' '\n' | grep -v -e "^$running\$" -e '^$')
+}
+
+# No save of the spec is in the way of a checkpoint.
+watch
+for ((i = 0; i < 12; i++)); do
+  answers=$(count "goes on with [0-9]")
+  save $((8 + i % 2))
+  wait_for "an answer" more_than "goes on with [0-9]" "$answers"
+done
+[[ $(count "cannot write") == 0 && $(count "has stopped") == 0 ]] || { cat messages; fail "a checkpoint was lost"; }
+
+# A running version that dies, here of what somebody sends it: the next goes on from its last checkpoint.
+kill -SEGV "$(children | tr -d ' ')"
+wait_for "a message" more_than "has stopped, and goes on when" 0
+[[ $(count "internal error") == 0 ]] || { cat messages; fail "a signal from outside was taken for a crash"; }
+step=$(last_step) answers=$(count "goes on with [0-9]")
+save 8
+wait_for "an answer" more_than "goes on with [0-9]" "$answers"
+went_on $((step - 10))
+
+# A new version that dies when it is ready is made again.
+step=$(last_step) answers=$(count "goes on with [0-9]")
+hold 9
+kill -9 "$next"
+kill -CONT "$running"
+wait_for "an answer" more_than "goes on with [0-9]" "$answers"
+went_on "$step"
+expect_contains "$(cat messages)" "the new program has gone"
+
+# Ctrl-C in the middle of a change, when the old version has left and the new one has not begun: the new one saves.
+answers=$(count "goes on with [0-9]")
+hold 12
+kill -STOP $watcher
+kill -CONT "$running"
+wait_for "the end of the old version" is_dead "$running"
+stop
+[[ $(count "goes on with [0-9]") -gt $answers ]] || { cat messages; fail "the new version did not take over"; }
+stopped=$(sed -n 's/.*stopped after step \([0-9]*\) .*/\1/p' messages)
+[[ $stopped -ge $step ]] || { cat messages; fail "stopped at step $stopped"; }
+lamella run -O0 rings.lam train --quiet --resume --steps $((stopped + 3)) > resumed
+
+# Weights that cannot be written: training goes on as it was, until an edit when they can.
+every=''
+watch
+step=$(last_step)
+mkdir rings.safetensors.tmp
+save 9
+wait_for "a refusal" more_than "training goes on with the spec as it was" 0
+wait_for "more steps" steps_beyond $(($(last_step) + 20))
+[[ $(count "saved; compiling it") == 1 ]] || { cat messages; fail "it was compiled again"; }
+rmdir rings.safetensors.tmp
+step=$(last_step)
+save 10
+wait_for "an answer" more_than "goes on with [0-9]" 0
+went_on "$step"
+stop
+
+# What no edit can mend ends the command; what an edit can mend does not.
+expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --init missing.safetensors
+expect_contains "$(cat stderr)" "cannot open missing.safetensors"
+expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --out nowhere/weights
+rm rings.safetensors
+rm log.json
+echo "model" > rings.lam
+"$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --log log.json > out 2> messages &
+watcher=$!
+wait_for "a message" more_than "waiting for it to be saved" 0
+save 8
+wait_for "steps" steps_beyond 20
+stop
