@@ -401,6 +401,13 @@ static struct value *make(struct sample *sample, enum op op) {
   bug("operation %d", (int)op);
 }
 
+/* An axis of run-time size, which is any length up to the bound. */
+static struct axis *sized_axis(struct sample *sample, const char *axis, const char *name, int64_t bound) {
+  const struct size *size = size_new(sample->graph, name, bound);
+  sample->sizes[size->index] = 1 + sample_below(sample, (int)bound);
+  return axis_new_sized(sample->graph, axis, size, (struct span){0});
+}
+
 static struct sample *begin(struct arena *arena, const char *name, uint64_t seed, int flags) {
   /* Short and odd, and all six together few enough that a value may have every one of them. */
   static const int64_t lengths[6][2] = {{2, 3}, {3, 4}, {5, 9}, {1, 2}, {1, 1}, {2, 3}};
@@ -415,11 +422,15 @@ static struct sample *begin(struct arena *arena, const char *name, uint64_t seed
   sample->program.name = sample->program.model = "sample";
   sample->graph = graph_new(arena, name, &sample->program.next_axis);
   sample->program.predict = sample->graph;
+  /* Of the axes at most two are long, and a run-time one may be the second: loops over it reach vectors and what is left of them. */
+  bool long_window = flags & SAMPLE_SIZES && flags & SAMPLE_LONG && sample_chance(sample, 60);
+  bool second = flags & SAMPLE_SIZES && sample_chance(sample, 30);
   for (int i = 0; i < 6; i++) {
     if (i == 5 && flags & SAMPLE_SIZES) {
-      const struct size *size = size_new(sample->graph, "window", 2 + sample_below(sample, 3));
-      sample->axes[i] = axis_new_sized(sample->graph, names[i], size, (struct span){0});
-      sample->sizes[size->index] = 1 + sample_below(sample, (int)size->bound);
+      int64_t bound = long_window ? 5 + sample_below(sample, 36) : 2 + sample_below(sample, 3);
+      sample->axes[i] = sized_axis(sample, names[i], "window", bound);
+    } else if (i == 3 && second) {
+      sample->axes[i] = sized_axis(sample, names[i], "past", 1 + sample_below(sample, 9));
     } else {
       sample->axes[i] = sample_axis_of(sample, names[i], lengths[i][sample_below(sample, 2)]);
     }
@@ -429,7 +440,8 @@ static struct sample *begin(struct arena *arena, const char *name, uint64_t seed
     static const int64_t longer[] = {7, 13, 15, 16, 17, 24, 31, 33, 40, 65};
     int first = 1 + sample_below(sample, 2);
     sample->axes[first] = sample_axis_of(sample, names[first], longer[sample_below(sample, 10)]);
-    if (sample_chance(sample, 50)) sample->axes[3 - first] = sample_axis_of(sample, "wide", longer[sample_below(sample, 7)]);
+    if (!long_window && sample_chance(sample, 50))
+      sample->axes[3 - first] = sample_axis_of(sample, "wide", longer[sample_below(sample, 7)]);
   }
   return sample;
 }
