@@ -472,7 +472,11 @@ const struct expression *expression_apply(struct arena *arena, enum op op, const
     bug("%s of %s%s%s%s%s", op_facts[op].name, type_names[types[0]], y ? " and " : "", y ? type_names[types[1]] : "",
         z ? " and " : "", z ? type_names[types[2]] : "");
   const struct expression *folded = NULL;
-  if (op == OP_where)
+  /* Of reals it is the question whether the number is one. */
+  bool same = op_facts[op].class == CLASS_COMPARE && x->type != TYPE_REAL && x->type == y->type && expression_equal(x, y);
+  if (same)
+    folded = boolean(arena, op == OP_le || op == OP_eq);
+  else if (op == OP_where)
     folded = is_number(x) ? (x->number != 0 ? y : z) : expression_equal(y, z) ? y : NULL;
   else if (x->type == TYPE_INDEX)
     folded = fold_index(arena, op, x, y);

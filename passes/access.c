@@ -226,12 +226,13 @@ static struct operand access_cast(struct kernel *kernel, const struct value *val
     x = apply(kernel, OP_where, x, number(kernel, TYPE_INTEGER, 1), number(kernel, TYPE_INTEGER, 0));
   else if (value->kind == KIND_BOOLEAN && from != KIND_BOOLEAN)
     x = apply(kernel, OP_ne, x, number(kernel, type_of_kind(from), 0), none);
+  else if (value->storage == STORAGE_I8)
+    x = apply(kernel, OP_min, apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, INT8_MIN), none),
+              number(kernel, TYPE_INTEGER, INT8_MAX), none);
   /* A storage type that reals have anyway rounds nothing. */
-  bool plain = value->storage == STORAGE_REAL || value->storage == STORAGE_BOOL || value->storage == STORAGE_I32 ||
-               value->storage == STORAGE_F64 || (value->storage == STORAGE_F32 && !kernel->scheduler->target->double_precision);
-  if (plain && (value->kind == from || value->kind != KIND_INTEGER || from != KIND_REAL)) return x;
-  x.x = expression_cast(arena, value->storage, x.x);
-  if (x.x->type != type_of_kind(value->kind)) x.x = expression_convert(arena, type_of_kind(value->kind), x.x);
+  bool plain = value->kind != KIND_REAL || value->storage == STORAGE_REAL || value->storage == STORAGE_F64 ||
+               (value->storage == STORAGE_F32 && !kernel->scheduler->target->double_precision);
+  if (!plain) x.x = expression_cast(arena, value->storage, x.x);
   return x;
 }
 
