@@ -188,8 +188,11 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_not:
       return e0;
     case OP_cast:
-      *roundings = value->inputs[0]->kind == KIND_INTEGER ? 1 : 0;
-      return rounding_error(value->storage, x0, e0);
+      *roundings = 0;
+      /* An integer is a real of the program first, which holds it as it is up to 1 / unit. */
+      q = fabs(x0) + e0;
+      q = value->inputs[0]->kind == KIND_INTEGER && q > 1 / precision->unit ? q * precision->unit : 0;
+      return rounding_error(value->storage, x0, value->storage == STORAGE_BOOL ? e0 : e0 + q);
     case OP_add:
     case OP_sub:
       return e0 + e1;

@@ -66,11 +66,38 @@ static struct value *make_scatter(struct sample *sample) {
     axes[0] = axes[count - 1];
     axes[count - 1] = first;
   }
-  return build_scatter_add(sample->graph, base, axis, index, sample_real_leaf(sample, axes, count, DOMAIN_ANY));
+  return build_scatter_add(sample->graph, base, axis, index, sample_real_value(sample, axes, count));
+}
+
+/* An axis of an earlier value in two factors, or two of its axes as one; NULL where it has none that can be taken so. */
+static struct value *split_or_merge_earlier(struct sample *sample, enum op op) {
+  struct axis *factors[MAX_AXES];
+  if (op == OP_split) {
+    struct axis *whole = sample_constant_axis(sample);
+    struct value *x = sample_number_operand(sample, whole, NULL, DOMAIN_ANY);
+    int64_t first = 1 + sample_below(sample, (int)whole->extent);
+    while (whole->extent % first) first--;
+    factors[0] = sample_axis_of(sample, "outer", first);
+    factors[1] = sample_axis_of(sample, "inner", whole->extent / first);
+    return build_split(sample->graph, x, whole, factors, 2);
+  }
+  struct value *x = sample_number_operand(sample, sample_constant_axis(sample), NULL, DOMAIN_ANY);
+  int count = 0;
+  for (int i = 0; i < x->axis_count; i++) {
+    if (x->axes[i]->size) continue;
+    int place = sample_below(sample, count + 1);
+    factors[count++] = factors[place];
+    factors[place] = x->axes[i];
+  }
+  if (count < 2) return NULL;
+  return build_merge(sample->graph, x, factors, 2,
+                     sample_axis_of(sample, "whole", factors[0]->extent * factors[1]->extent));
 }
 
 static struct value *make_split_or_merge(struct sample *sample, enum op op) {
   static const int64_t lengths[] = {1, 2, 3, 5};
+  struct value *of_earlier = sample->several && sample_chance(sample, 60) ? split_or_merge_earlier(sample, op) : NULL;
+  if (of_earlier) return of_earlier;
   struct axis *factors[3];
   int count = 2 + sample_below(sample, 2);
   int64_t product = 1;
@@ -81,7 +108,7 @@ static struct value *make_split_or_merge(struct sample *sample, enum op op) {
   struct axis *whole = sample_axis_of(sample, "whole", product), *axes[MAX_AXES];
   if (op == OP_split) {
     int rank = sample_choose_axes(sample, whole, NULL, axes);
-    return build_split(sample->graph, sample_real_leaf(sample, axes, rank, DOMAIN_ANY), whole, factors, count);
+    return build_split(sample->graph, sample_real_value(sample, axes, rank), whole, factors, count);
   }
   int rank = sample_choose_axes(sample, factors[0], NULL, axes);
   for (int i = 1; i < count; i++) {
@@ -90,7 +117,7 @@ static struct value *make_split_or_merge(struct sample *sample, enum op op) {
     axes[place] = factors[i];
     rank++;
   }
-  return build_merge(sample->graph, sample_real_leaf(sample, axes, rank, DOMAIN_ANY), factors, count, whole);
+  return build_merge(sample->graph, sample_real_value(sample, axes, rank), factors, count, whole);
 }
 
 static struct value *make_slice_or_pad(struct sample *sample, enum op op) {
@@ -111,11 +138,16 @@ static struct value *make_concat(struct sample *sample) {
   struct value *parts[3];
   int count = 1 + sample_below(sample, 3);
   int64_t total = 0;
+  if (sample->several && sample_chance(sample, 50)) {
+    axes[0] = axes[1] = sample_constant_axis(sample);
+    for (int i = 0; i < 2; i++) parts[i] = sample_number_operand(sample, axes[i], NULL, DOMAIN_ANY);
+    return build_concat(sample->graph, parts, axes, 2, sample_axis_of(sample, "joined", 2 * axes[0]->extent));
+  }
   for (int i = 0; i < count; i++) {
     axes[i] = i && sample_chance(sample, 30) ? axes[0] : sample_axis_of(sample, "part", 1 + sample_below(sample, 4));
     total += axes[i]->extent;
     int rank = sample_choose_axes(sample, axes[i], NULL, all);
-    parts[i] = sample_real_leaf(sample, all, rank, DOMAIN_ANY);
+    parts[i] = sample_real_value(sample, all, rank);
   }
   return build_concat(sample->graph, parts, axes, count, sample_axis_of(sample, "joined", total));
 }
@@ -166,7 +198,7 @@ static struct value *make_update(struct sample *sample) {
     int kept = 0; /* what the value lacks it is repeated along */
     for (int i = 0; i < count; i++)
       if (sample_chance(sample, 80)) axes[kept++] = axes[i];
-    return build_update(sample->graph, state, sample_real_leaf(sample, axes, kept, DOMAIN_ANY), NULL, NULL);
+    return build_update(sample->graph, state, sample_real_value(sample, axes, kept), NULL, NULL);
   }
   /* Which of several writes to one place counts is the last in order; distinct places leave no doubt in parallel programs. */
   struct axis *row = sample_axis_of(sample, "row", 1 + sample_below(sample, (int)axis_length(axis, sample->sizes)));
@@ -178,21 +210,22 @@ static struct value *make_update(struct sample *sample) {
   axes[count++] = row;
   for (int i = 0; i < state->axis_count; i++)
     if (state->axes[i] != axis) axes[count++] = state->axes[i];
-  return build_update(sample->graph, state, sample_real_leaf(sample, axes, count, DOMAIN_ANY), axis, index);
+  return build_update(sample->graph, state, sample_real_value(sample, axes, count), axis, index);
 }
 
 /* z = tanh(x) y and w = x + y, half of the time with the gradient spelled out. */
 static struct value *make_call(struct sample *sample) {
   struct graph *outer = sample->graph;
   struct axis *axes[MAX_AXES];
-  int count = sample_choose_axes(sample, NULL, NULL, axes);
-  struct value *actuals[2] = {sample_real_leaf(sample, axes, count, DOMAIN_ANY), NULL};
+  struct value *actuals[2] = {sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), NULL};
+  int count = actuals[0]->axis_count;
+  for (int i = 0; i < count; i++) axes[i] = actuals[0]->axes[i];
   for (int i = 0; i < count / 2; i++) { /* the axes of the two in another order */
     struct axis *kept = axes[i];
     axes[i] = axes[count - 1 - i];
     axes[count - 1 - i] = kept;
   }
-  actuals[1] = sample_real_leaf(sample, axes, count, DOMAIN_ANY);
+  actuals[1] = sample_real_value(sample, axes, count);
   struct region *region = arena_new_struct(sample->arena, struct region);
   region->name = "mixer";
   region->body = graph_new(sample->arena, region->name, outer->next_axis);
@@ -262,9 +295,14 @@ static struct value *make_cast(struct sample *sample) {
   if (sample_smooth(sample))
     return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), STORAGE_F64);
   sample->differentiable = false;
-  if (sample_chance(sample, 25))
-    return build_cast(sample->graph, sample_integer_operand(sample, NULL, NULL, false), STORAGE_REAL);
-  if (sample_chance(sample, 25)) return build_cast(sample->graph, sample_boolean_operand(sample), STORAGE_REAL);
+  /* Of an integer and of a boolean; a real becomes neither by a cast. */
+  static const enum storage of_integer[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_F16, STORAGE_I8, STORAGE_BOOL};
+  static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16, STORAGE_I8, STORAGE_I32};
+  if (sample_chance(sample, 40))
+    return build_cast(sample->graph, sample_integer_operand(sample, NULL, NULL, false),
+                      of_integer[sample_below(sample, 5)]);
+  if (sample_chance(sample, 40))
+    return build_cast(sample->graph, sample_boolean_operand(sample), of_boolean[sample_below(sample, 5)]);
   return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY),
                     rounding[sample_below(sample, 3)]);
 }

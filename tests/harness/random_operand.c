@@ -197,7 +197,33 @@ struct value *sample_real_operand(struct sample *sample, struct axis *must, cons
   return sample_real_leaf(sample, axes, count, domain);
 }
 
+struct value *sample_real_value(struct sample *sample, struct axis *const *axes, int count) {
+  static const enum op joins[] = {OP_add, OP_sub, OP_mul, OP_max};
+  struct value *leaf = sample_real_leaf(sample, axes, count, DOMAIN_ANY), *found = NULL;
+  if (!sample->several || sample_chance(sample, 30)) return leaf;
+  int candidates = 0;
+  for (int i = 0; i < sample->graph->values.count; i++) {
+    struct value *value = sample->graph->values.items[i];
+    bool fits = value->kind == KIND_REAL && value->op != OP_call && value->op != OP_constant && value != leaf;
+    for (int j = 0; j < value->axis_count && fits; j++) fits = value_has_axis(leaf, value->axes[j]);
+    if (fits && sample_below(sample, ++candidates) == 0) found = value;
+  }
+  if (!found) return leaf;
+  if (found->op == OP_contract || found->op == OP_exp) found = tame(sample, found, DOMAIN_ANY);
+  return build_binary(sample->graph, joins[sample_below(sample, sample_smooth(sample) ? 3 : 4)], found, leaf);
+}
+
+/* In [-5, 5], as the leaves are. */
+static struct value *tame_integer(struct sample *sample, struct value *x, bool nonzero) {
+  struct graph *graph = sample->graph;
+  x = build_binary(graph, OP_sub, build_binary(graph, OP_mod, x, build_integer(graph, 11)), build_integer(graph, 5));
+  if (!nonzero) return x;
+  return build_where(graph, build_binary(graph, OP_eq, x, build_integer(graph, 0)), build_integer(graph, 7), x);
+}
+
 struct value *sample_integer_operand(struct sample *sample, struct axis *must, const struct axis *never, bool nonzero) {
+  struct value *known = sample_smooth(sample) ? NULL : earlier(sample, KIND_INTEGER, must, never);
+  if (known) return nonzero || sample_chance(sample, 50) ? tame_integer(sample, known, nonzero) : known;
   struct axis *axes[MAX_AXES];
   int count = sample_choose_axes(sample, must, never, axes);
   return sample_integer_leaf(sample, axes, count, NULL, nonzero);

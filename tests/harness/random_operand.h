@@ -36,6 +36,8 @@ struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, 
 struct value *sample_integer_leaf(struct sample *sample, struct axis *const *axes, int count, struct axis *range,
                                   bool nonzero);
 struct value *sample_boolean_leaf(struct sample *sample, struct axis *const *axes, int count);
+/* A value with these axes in any order, which need not be of the pool: a leaf, or one joined with an earlier value. */
+struct value *sample_real_value(struct sample *sample, struct axis *const *axes, int count);
 
 /* Axes of an operand: some of the pool in any order, `must` among them where it is given. */
 int sample_choose_axes(struct sample *sample, struct axis *must, const struct axis *never, struct axis **axes);

@@ -61,12 +61,12 @@ static struct value *attention(struct sample *sample, struct axis *seq, struct a
   struct axis *past = seq->size ? axis_new_sized(graph, "past", seq->size, (struct span){0})
                                 : sample_axis_of(sample, "past", seq->extent);
   struct axis *batch = sample->batch, *axes[] = {batch, seq, embed};
-  struct value *q = sample_real_leaf(sample, axes, 3, DOMAIN_ANY), *k = sample_real_leaf(sample, axes, 3, DOMAIN_ANY);
+  struct value *q = sample_real_value(sample, axes, 3), *k = sample_real_value(sample, axes, 3);
   struct value *scores = build_contract(graph, q, build_rename(graph, k, seq, past), &embed, 1);
   struct value *causal = binary(sample, OP_le, build_index(graph, past), build_index(graph, seq));
   scores = build_where(graph, causal, scores, number(sample, -INFINITY));
   struct value *weights = softmax(sample, scores, past, false);
-  struct value *v = build_rename(graph, sample_real_leaf(sample, axes, 3, DOMAIN_ANY), seq, past);
+  struct value *v = build_rename(graph, sample_real_value(sample, axes, 3), seq, past);
   return build_contract(graph, weights, v, &past, 1);
 }
 
@@ -89,7 +89,7 @@ static struct value *rotary(struct sample *sample, struct axis *seq) {
   struct graph *graph = sample->graph;
   struct axis *pair = sample_axis_of(sample, "pair", 2), *half = sample_axis_of(sample, "half", 3);
   struct axis *key = sample_axis_of(sample, "key", 6), *axes[] = {seq, key}, *factors[] = {pair, half};
-  struct value *x = build_split(graph, sample_real_leaf(sample, axes, 2, DOMAIN_ANY), key, factors, 2);
+  struct value *x = build_split(graph, sample_real_value(sample, axes, 2), key, factors, 2);
   struct value *a = build_select(graph, x, pair, 0), *b = build_select(graph, x, pair, 1);
   struct value *angle = build_cast(graph, build_index(graph, seq), STORAGE_REAL);
   angle = binary(sample, OP_mul, angle, parameter(sample, half, NULL));
@@ -151,7 +151,7 @@ static struct value *optimize(struct sample *sample, struct axis *axis) {
     old[i] = build_state(graph, states[i]);
   }
   struct axis *turned[] = {axis, other};
-  struct value *g = sample_real_leaf(sample, sample_chance(sample, 50) ? axes : turned, 2, DOMAIN_ANY);
+  struct value *g = sample_real_value(sample, sample_chance(sample, 50) ? axes : turned, 2);
   struct value *m = binary(sample, OP_mul, old[1], number(sample, 0.9));
   m = binary(sample, OP_add, m, binary(sample, OP_mul, g, number(sample, 0.1)));
   struct value *size = build_unary(graph, OP_sqrt, binary(sample, OP_mul, g, g));
