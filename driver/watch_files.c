@@ -6,28 +6,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "codegen/jit/cache.h"
 #include "driver/watch.h"
 
 struct watched_file {
   char *path;
   struct stat about;
   bool there;
-  uint64_t contents; /* a hash */
+  struct hash contents; /* 0: cannot be read */
 };
 
 enum { COARSE_SECONDS = 2 }; /* the coarsest times of any file system */
 
-static uint64_t mixed(uint64_t hash, const char *bytes, size_t count) {
-  for (size_t i = 0; i < count; i++) hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
-  return hash;
-}
-
-static uint64_t hash_of(const char *path) {
+static struct hash hash_of(const char *path) {
   char bytes[1 << 14];
-  uint64_t hash = UINT64_C(14695981039346656037);
+  struct hash hash = {{1}};
   FILE *file = fopen(path, "rb");
-  if (!file) return 0;
-  for (size_t count; (count = fread(bytes, 1, sizeof bytes, file)) > 0;) hash = mixed(hash, bytes, count);
+  if (!file) return (struct hash){0};
+  for (size_t count; (count = fread(bytes, 1, sizeof bytes, file)) > 0;) hash = hash_bytes(hash, bytes, count);
   fclose(file);
   return hash;
 }
@@ -36,7 +32,7 @@ static void look(struct watched_file *file) {
   struct stat about;
   if (stat(file->path, &about) != 0) {
     file->there = false;
-    file->contents = 0;
+    file->contents = (struct hash){0};
     return;
   }
   bool same = file->there && about.st_ino == file->about.st_ino && about.st_size == file->about.st_size &&
@@ -55,14 +51,13 @@ void watch_list_set(struct watch_list *list, const char *const *paths, int count
 }
 
 uint64_t watch_list_print(struct watch_list *list) {
-  uint64_t print = UINT64_C(14695981039346656037);
+  struct hash print = {0};
   for (int i = 0; i < list->count; i++) {
     struct watched_file *file = &list->files[i];
     look(file);
-    print = mixed(print, file->path, strlen(file->path));
-    print = mixed(print, (const char *)&file->contents, sizeof file->contents);
+    print = hash_bytes(hash_text(print, file->path), &file->contents, sizeof file->contents);
   }
-  return print ? print : 1;
+  return print.words[0] ? print.words[0] : 1;
 }
 
 bool watch_list_has(const struct watch_list *list, const char *path) {
