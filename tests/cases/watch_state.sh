@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 export TMPDIR=$WORK
 lamella run "$SPECS/linear.lam" -O0 info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
+[[ -e /proc/$$/task/$$/children ]] || skip "no /proc that tells a process's children"
 
 number=0
 spec() { # HIDDEN
