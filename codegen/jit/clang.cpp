@@ -246,9 +246,9 @@ Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis
   return all;
 }
 
-/* The driver's options that a source asks for. */
+/* The driver's options that a source asks for. The working directory has no part in what is made. */
 Words driver_options(const jit_source &source) {
-  Words arguments{"-std=c11", "-O" + std::to_string(source.level), "-fPIC", "-fno-addrsig",
+  Words arguments{"-std=c11", "-O" + std::to_string(source.level), "-fPIC", "-fno-addrsig", "-ffile-compilation-dir=.",
                   "-D_POSIX_C_SOURCE=200809L"};
   if (source.debug) arguments.push_back("-g");
   if (source.openmp) arguments.push_back("-fopenmp");
@@ -257,42 +257,50 @@ Words driver_options(const jit_source &source) {
   return arguments;
 }
 
+/* The compiler proper's own options, as its driver makes them of ours, of the environment and of this machine (-march=native), and its
+   version. */
+hash hash_words(const Words &words) {
+  hash key = hash_text({{0, 0}}, clang::getClangFullVersion().c_str());
+  for (const std::string &word : words) key = hash_text(key, word.c_str());
+  return key;
+}
+
 /* Headers of intrinsics by the options that they were parsed with. */
 class Headers {
  public:
   using Text = std::shared_ptr<const std::string>;
 
   /* NULL where it cannot be made; the text then includes them itself. */
-  Text find(const Words &arguments, cache *store) {
+  Text find(Words arguments, cache *store) {
+    auto memory = make_memory();
+    add_header(*memory);
+    FileSystem files = overlay(memory);
+    Diagnosis diagnosis;
+    arguments.insert(arguments.end(), {"-x", "c", "-c", HEADER});
+    const Words options = driver_command(arguments, files, diagnosis);
+    if (options.empty()) return nullptr;
     /* The headers themselves have no part in the key, but for what stands for their packages. */
-    hash key = hash_text({{0, 0}}, clang::getClangFullVersion().c_str());
-    for (const std::string &argument : arguments) key = hash_text(key, argument.c_str());
+    hash key = hash_words(options);
     llvm::sys::fs::file_status status;
     if (!llvm::sys::fs::status("/usr/include/stdlib.h", status))
       key = hash_number(key, status.getLastModificationTime().time_since_epoch().count());
     std::lock_guard<std::mutex> lock(mutex);
     auto [place, is_new] = made.try_emplace({key.words[0], key.words[1]});
-    if (is_new) place->second = make(arguments, key, store);
+    if (is_new) place->second = make(options, files, diagnosis, key, store);
     return place->second;
   }
 
  private:
-  Text make(Words arguments, hash key, cache *store) {
+  Text make(const Words &options, FileSystem files, Diagnosis &diagnosis, hash key, cache *store) {
     size_t size;
     if (char *bytes = cache_read(store, key, &size)) {
       Text text = std::make_shared<const std::string>(bytes, size);
       free(bytes);
       return text;
     }
-    auto memory = make_memory();
-    add_header(*memory);
-    FileSystem files = overlay(memory);
-    Diagnosis diagnosis;
-    arguments.insert(arguments.end(), {"-x", "c", "-c", HEADER});
-    Words options = driver_command(arguments, files, diagnosis);
     PrecompileAction action;
     clang::CompilerInstance instance;
-    if (options.empty() || !set_up(instance, options, files, diagnosis, false) || !execute(instance, action) ||
+    if (!set_up(instance, options, files, diagnosis, false) || !execute(instance, action) ||
         !action.buffer->IsComplete)
       return nullptr;
     cache_write(store, key, action.buffer->Data.data(), action.buffer->Data.size());
@@ -327,15 +335,31 @@ bool fail(char **message, const std::string &text) {
   return false;
 }
 
+/* The command that compiles a source; empty after a message. */
+Words source_command(const jit_source &source, FileSystem files, Diagnosis &diagnosis) {
+  Words arguments = driver_options(source);
+  arguments.insert(arguments.end(), {source.output == JIT_ASSEMBLY ? "-S" : "-c", source.main.path});
+  return driver_command(arguments, files, diagnosis);
+}
+
+hash key(const jit_source *source) {
+  Diagnosis diagnosis;
+  hash key = hash_words(source_command(*source, llvm::vfs::getRealFileSystem(), diagnosis));
+  key = hash_text(hash_text(key, source->main.path), source->main.text);
+  for (int i = 0; i < source->file_count; i++)
+    key = hash_text(hash_text(key, source->files[i].path), source->files[i].text);
+  /* The march once more: of a wrong one there are no words. */
+  return hash_text(hash_number(hash_number(key, source->file_count), source->threads), source->march);
+}
+
 bool compile(const jit_source *source, jit_object *object, char **message) {
   initialize();
-  Words arguments = driver_options(*source);
   auto memory = make_memory();
   memory->addFile(source->main.path, 0, llvm::MemoryBuffer::getMemBuffer(source->main.text));
   for (int i = 0; i < source->file_count; i++)
     memory->addFile(source->files[i].path, 0, llvm::MemoryBuffer::getMemBuffer(source->files[i].text));
   Headers::Text header;
-  if (strstr(source->main.text, "#include <immintrin.h>")) header = headers().find(arguments, source->cache);
+  if (strstr(source->main.text, "#include <immintrin.h>")) header = headers().find(driver_options(*source), source->cache);
   if (header) {
     add_header(*memory);
     memory->addFile(PRECOMPILED, 0, llvm::MemoryBuffer::getMemBuffer(*header, "", false));
@@ -343,8 +367,7 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
   FileSystem files = overlay(memory);
 
   Diagnosis diagnosis;
-  arguments.insert(arguments.end(), {source->output == JIT_ASSEMBLY ? "-S" : "-c", source->main.path});
-  Words options = driver_command(arguments, files, diagnosis);
+  const Words options = source_command(*source, files, diagnosis);
   if (options.empty()) return fail(message, diagnosis.text);
   Bytes bytes;
   if (source->output == JIT_OBJECT && source->threads > 1) {
@@ -395,4 +418,4 @@ const char *library() {
 
 }  // namespace
 
-const clang_part lamella_clang_part = {version, library, prepare, link_command, compile};
+const clang_part lamella_clang_part = {version, library, prepare, link_command, key, compile};

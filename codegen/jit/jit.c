@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 /* The text as memory of its own. */
 static char *copy_text(const char *text) {
@@ -91,6 +94,8 @@ const char *jit_compiler_file(void) {
   return clang ? clang->library() : NULL;
 }
 
+static const struct hash no_hash;
+
 static struct hash hash_stamp(struct hash seed, const char *path) {
   struct stat about = {0};
   if (stat(path, &about) != 0) about = (struct stat){0};
@@ -99,24 +104,37 @@ static struct hash hash_stamp(struct hash seed, const char *path) {
   return hash_bytes(hash_text(seed, path), stamp, sizeof stamp);
 }
 
-struct hash jit_identity(void) {
-  struct hash hash = hash_stamp((struct hash){{0}}, "/proc/self/exe");
-  const char *const files[] = {clang_part.file, load_part.file};
+/* The shared object `file`, wherever it is. */
+static struct hash hash_file(struct hash seed, const char *file) {
   char path[PATH_SIZE];
-  for (int i = 0; i < 2; i++) hash = find_file(files[i], path) ? hash_stamp(hash, path) : hash_text(hash, NULL);
+  return find_file(file, path) ? hash_stamp(seed, path) : hash_text(seed, NULL);
+}
+
+/* What -march=native may mean here. */
+static struct hash hash_processor(struct hash hash) {
+#ifdef __x86_64__
+  unsigned a, b, c, d;
+  if (__get_cpuid(1, &a, &b, &c, &d)) { /* b names the core that this happens to run on */
+    const unsigned model[] = {a, c, d};
+    hash = hash_bytes(hash, model, sizeof model);
+  }
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+    const unsigned features[] = {b, c, d};
+    hash = hash_bytes(hash, features, sizeof features);
+  }
+#endif
   return hash;
 }
 
+struct hash jit_identity(void) {
+  const struct hash hash = hash_file(hash_file(hash_stamp(no_hash, "/proc/self/exe"), clang_part.file), load_part.file);
+  return hash_processor(hash);
+}
+
+/* The shared object stands for what it does with a source besides calling Clang. */
 static struct hash source_key(const struct clang_part *clang, const struct jit_source *source) {
-  struct hash hash = hash_text((struct hash){{0}}, clang->version());
-  hash = hash_text(hash_text(hash, source->main.path), source->main.text);
-  for (int i = 0; i < source->file_count; i++)
-    hash = hash_text(hash_text(hash, source->files[i].path), source->files[i].text);
-  const int64_t numbers[] = {source->file_count, source->output,  source->level,         source->debug,
-                             source->openmp,     source->threads, source->argument_count};
-  hash = hash_text(hash_bytes(hash, numbers, sizeof numbers), source->march);
-  for (int i = 0; i < source->argument_count; i++) hash = hash_text(hash, source->arguments[i]);
-  return hash;
+  const struct hash how = hash_file(no_hash, clang_part.file), what = clang->key(source);
+  return hash_bytes(how, &what, sizeof what);
 }
 
 void jit_prepare(const struct jit_source *source) {

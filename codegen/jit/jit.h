@@ -51,7 +51,8 @@ bool jit_can_load(char **message);
    loaded. */
 const char *jit_compiler_version(void);
 const char *jit_compiler_file(void);
-/* This executable and the shared objects, as they are on disk: changes when any of them does. Loads none of them. */
+/* This executable and the shared objects, as they are on disk, and this machine's processor: changes when any of them does. Loads none of
+   them. */
 struct hash jit_identity(void);
 
 /* Whether what is compiled with OpenMP finds its header and its library. */

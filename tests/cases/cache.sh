@@ -52,6 +52,16 @@ for i in 1 2; do expect_equal "$(lamella run <(cat linear.lam) -O0 train --quiet
 lamella run /dev/stdin -O0 info <linear.lam >/dev/null # leaves a record of a regular file
 for i in 1 2; do cat linear.lam | lamella run /dev/stdin -O0 info >/dev/null || fail "/dev/stdin, $i"; done
 
+# Where headers are sought is a part of it, and where the command runs is not.
+lamella run linear.lam info >/dev/null
+for name in CPATH C_INCLUDE_PATH; do
+  expect_contains "$(export $name=$WORK; lamella run linear.lam -v info 2>&1 >/dev/null)" "compiled linear.lam"
+done
+before=$(entries | wc -l)
+mkdir elsewhere
+(cd elsewhere && cp ../linear.lam . && lamella run ./linear.lam info >/dev/null)
+expect_equal "$(entries | wc -l)" $((before + 1)) "entries after a run elsewhere, a record of its own only,"
+
 # A record follows the files that it was made of, and the options.
 sed -i 's/lr = 0.01/lr = 0.011/' linear.lam
 if cmp -s linear.lam "$SPECS/linear.lam"; then fail "the spec did not change"; fi
