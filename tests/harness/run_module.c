@@ -204,10 +204,12 @@ static bool guard_holds(const char *end) {
 }
 
 /* Each buffer in memory of its own, or activations where the plan puts them, before guards that must keep their contents. What
-   nothing defined is NaN or zero. */
+   nothing defined is NaN or, of a type without one, zero; the bytes of planned activations, which share memory among types, all
+   have every bit set, which is NaN as a real and no index. */
 static const char *run_compiled(struct bench *bench, const struct module *module, const struct routine *routine) {
   void **memory = arena_new_array(bench->arena, void *, module->buffers.count);
   char *activations = bench->planned ? guarded_block(bench, (size_t)routine->activation_bytes) : NULL;
+  if (activations) memset(activations, 0xFF, (size_t)routine->activation_bytes);
   for (int b = 0; b < module->buffers.count; b++) {
     const struct buffer *buffer = module->buffers.items[b];
     const struct loop_memory *held = memory_of(bench, buffer);
@@ -215,6 +217,7 @@ static const char *run_compiled(struct bench *bench, const struct module *module
     char *block = activations && buffer->role == BUFFER_ACTIVATION ? activations + (size_t)buffer->offset * size
                                                                    : guarded_block(bench, bytes);
     memory[b] = block;
+    if (activations && buffer->role == BUFFER_ACTIVATION) continue;
     for (int64_t i = 0; i < buffer->count; i++)
       put_element(block, buffer->type, bench->double_precision, i,
                   held->defined[i]            ? held->data[i]
