@@ -265,6 +265,7 @@ static bool check_target(struct trial_set *set, int target, const struct compili
   for (int i = 0; i < set->trials.count && library; i++) {
     struct trial *trial = set->trials.items[i];
     if (trial->wrong || trial->target != set->targets[target]) continue;
+    if (set->watch) set->watch(trial);
     trial->wrong = trial_check(set->arena, trial, batch_routine(set->arena, library, trial->number));
   }
   if (library) library_close(library);

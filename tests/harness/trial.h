@@ -61,6 +61,7 @@ struct trial_set {
   struct batch *batches[MAX_TARGETS];
   ARRAY(struct trial *) trials;
   int functions; /* compiled */
+  void (*watch)(const struct trial *trial); /* called before a trial's code runs, where set */
 };
 
 struct trial_set *trial_set_new(struct arena *arena);

@@ -8,8 +8,12 @@
    random_programs --known                  the graphs of tests/programs/ alone
    random_programs --show SEED              the graph of a seed, before anything is done to it */
 #include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
+#include <sys/mman.h>
+#include <sys/times.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
@@ -21,7 +25,7 @@ enum { USUAL_COUNT = 50 };
 #else
 enum { USUAL_COUNT = 1000 };
 #endif
-enum { CHUNK = 100, MOST_SHRUNK = 5 };
+enum { CHUNK = 100, MOST_SHRUNK = 5, MOST_CRASHES = 5, MOST_SECONDS = 120 };
 
 /* The share of elements without a bound, as the mean of the trials' own shares: so that one large tensor is not most of it. */
 struct mean_open {
@@ -41,6 +45,62 @@ static void count_open(struct mean_open *mean, const struct tally *tally) {
 }
 
 static double open_share(const struct mean_open *mean) { return mean->trials ? mean->sum / (double)mean->trials : 0; }
+
+/* Chunks run in processes of their own, so that one that crashes or does not end is found like any other failure: what it was at, and
+   what it counted, lies in memory that both share. */
+static struct shared {
+  uint64_t seed; /* of the graph at hand */
+  char pipeline[2000]; /* under this, for this target; empty while the graph is made */
+  const struct target *target;
+  struct totals totals;
+  int passed, failed, skipped, reported;
+  bool done, late; /* late: stopped by the clock */
+} *shared;
+
+static bool share_memory(void) {
+  FILE *file = tmpfile();
+  if (!file || ftruncate(fileno(file), sizeof *shared) != 0) return false;
+  void *memory = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+  fclose(file);
+  if (memory == MAP_FAILED) return false;
+  shared = memory;
+  return true;
+}
+
+/* The clock begins anew. */
+static void note(uint64_t seed, const char *pipeline, const struct target *target) {
+  shared->seed = seed;
+  shared->target = target;
+  snprintf(shared->pipeline, sizeof shared->pipeline, "%s", pipeline);
+  alarm(MOST_SECONDS);
+}
+
+/* False when the work did not come to its end, after `seconds` without a note at the latest. Checks count as if done here. */
+static bool run_apart(void (*work)(const void *context), const void *context, int seconds) {
+  shared->done = shared->late = false;
+  fflush(NULL);
+  pid_t child = fork();
+  if (child < 0) return false;
+  if (!child) {
+    check_totals.passed = check_totals.failed = check_totals.skipped = 0;
+    alarm((unsigned)seconds);
+    work(context);
+    shared->passed = check_totals.passed;
+    shared->failed = check_totals.failed;
+    shared->skipped = check_totals.skipped;
+    shared->done = true;
+    fflush(NULL);
+    _exit(0);
+  }
+  int status;
+  if (waitpid(child, &status, 0) != child) return false;
+  shared->late = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+  if (!shared->done) return false;
+  check_totals.passed += shared->passed;
+  check_totals.failed += shared->failed;
+  check_totals.skipped += shared->skipped;
+  return true;
+}
 
 static uint64_t draw(uint64_t *state) {
   uint64_t x = *state += 0x9E3779B97F4A7C15u;
@@ -86,14 +146,13 @@ static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   return text;
 }
 
-/* Shrinking costs time: it is done for the first few. */
-static void report(const struct expectation *expected, const char *pipeline, const struct target *target,
-                   uint64_t seed) {
-  static int reported;
+/* Shrinking costs time: it is done for the first few, and not for what does not end, where each try would wait. */
+static void report(struct sample *sample, const char *pipeline, const struct target *target, uint64_t seed) {
   struct arena *arena = arena_new();
-  struct failure failure = {expected->sample, pipeline, target};
+  struct failure failure = {sample, pipeline, target};
   printf("# seed %llu; random_programs --replay FILE repeats this\n", (unsigned long long)seed);
-  if (reported++ < MOST_SHRUNK) {
+  alarm(0); /* runs of its own have clocks of their own */
+  if (!shared->late && shared->reported++ < MOST_SHRUNK) {
     failure = failure_shrink(arena, &failure, 300);
     const char *message;
     enum ending ending = failure_ending(&failure);
@@ -104,6 +163,7 @@ static void report(const struct expectation *expected, const char *pipeline, con
   }
   failure_print(stdout, &failure);
   fflush(stdout);
+  alarm(MOST_SECONDS);
   arena_free(arena);
 }
 
@@ -128,13 +188,23 @@ static struct sample *make_sample(struct arena *arena, uint64_t seed, uint64_t *
   return sample;
 }
 
+static uint64_t seed_of(const struct trial *trial) { return ((const struct entry *)trial->expected)->seed; }
+static void watch(const struct trial *trial) { note(seed_of(trial), trial->pipeline, trial->target); }
+
+static void add_trial(struct trial_set *set, const struct expectation *expected, const char *pipeline,
+                      const struct target *target) {
+  note(((const struct entry *)expected)->seed, pipeline, target);
+  trial_set_add(set, expected, pipeline, target);
+}
+
 static void add_graph(struct trial_set *set, struct entry *entry) {
   struct arena *arena = set->arena;
   uint64_t state;
   const struct expectation *expected = &entry->expected;
+  note(entry->seed, "", NULL);
   struct sample *sample = make_sample(arena, entry->seed, &state);
   if (!CHECK_STRING(expectation_new(arena, sample, &entry->expected), NULL)) {
-    report(expected, "none", target_find("reference"), entry->seed);
+    report(sample, "none", target_find("reference"), entry->seed);
     return;
   }
   const struct target *first = set->targets[draw(&state) % (uint64_t)set->target_count];
@@ -143,39 +213,95 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
     sample_print(stdout, sample);
     printf("# seed %llu, as a graph of generation\n", (unsigned long long)entry->seed);
   }
-  trial_set_add(set, expected, "none", first);
+  add_trial(set, expected, "none", first);
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS || i == PASS_hoist) continue;
     if (i == PASS_parallel && entry->seed % 2) continue; /* as dear as the rest: hardly a kernel is there already */
-    trial_set_add(set, expected,
-                  arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel ? "(work = 0)" : ""), first);
+    add_trial(set, expected,
+              arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel ? "(work = 0)" : ""), first);
   }
-  trial_set_add(set, expected, random_pipeline(arena, &state), second);
+  add_trial(set, expected, random_pipeline(arena, &state), second);
 }
 
-static void run_chunk(uint64_t seed, int count, const struct compiling *how, struct totals *totals) {
+struct chunk {
+  uint64_t seed;
+  int count;
+  struct compiling how;
+};
+
+static void work_on_chunk(const void *context) {
+  const struct chunk *chunk = context;
+  struct totals *totals = &shared->totals;
   struct arena *arena = arena_new();
   struct trial_set *set = trial_set_new(arena);
-  struct entry *entries = arena_new_array(arena, struct entry, count);
-  for (int i = 0; i < count; i++) {
-    entries[i].seed = seed + (uint64_t)i;
+  struct entry *entries = arena_new_array(arena, struct entry, chunk->count);
+  for (int i = 0; i < chunk->count; i++) {
+    entries[i].seed = chunk->seed + (uint64_t)i;
     add_graph(set, &entries[i]);
   }
-  const struct target *failed = trial_set_run(set, how);
-  if (!CHECK(!failed)) printf("  the C for %s of the graphs from seed %llu\n", failed->name, (unsigned long long)seed);
+  note(chunk->seed, "", NULL);
+  alarm(5 * MOST_SECONDS); /* to compile all of them */
+  set->watch = watch;
+  const struct target *failed = trial_set_run(set, &chunk->how);
+  if (!CHECK(!failed))
+    printf("  the C for %s of the graphs from seed %llu\n", failed->name, (unsigned long long)chunk->seed);
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
     bool extreme = trial->expected->sample->flags & SAMPLE_EXTREME;
     totals->elements += trial->compiled.checked;
     count_open(&totals->compiled[extreme], &trial->compiled);
     count_open(&totals->rewritten[extreme], &trial->rewritten);
-    const struct entry *entry = (const struct entry *)trial->expected;
-    if (!CHECK_STRING(trial->wrong, NULL)) report(trial->expected, trial->pipeline, trial->target, entry->seed);
+    if (!CHECK_STRING(trial->wrong, NULL))
+      report(trial->expected->sample, trial->pipeline, trial->target, seed_of(trial));
   }
-  totals->graphs += count;
+  totals->graphs += chunk->count;
   totals->trials += set->trials.count;
   totals->functions += set->functions;
   arena_free(arena);
+}
+
+/* After a crash the graphs before and after the one at hand run again. */
+static void run_chunk(const struct chunk *chunk) {
+  static int crashes;
+  const struct totals before = shared->totals;
+  if (chunk->count < 1 || crashes > MOST_CRASHES) return;
+  if (run_apart(work_on_chunk, chunk, MOST_SECONDS)) return;
+  shared->totals = before;
+  crashes++;
+  uint64_t seed = shared->seed, state;
+  const char *pipeline = *shared->pipeline ? shared->pipeline : "none";
+  const struct target *target = shared->target ? shared->target : target_find("reference");
+  check_totals.failed++;
+  printf("%s:%d: failed: a crash, or no end, at seed %llu under %s for %s\n", __FILE__, __LINE__, (unsigned long long)seed,
+         pipeline, target->name);
+  fflush(stdout);
+  struct arena *arena = arena_new();
+  pipeline = arena_strdup(arena, pipeline);
+  report(make_sample(arena, seed, &state), pipeline, target, seed);
+  alarm(0);
+  arena_free(arena);
+  int first = (int)(seed - chunk->seed);
+  run_chunk(&(struct chunk){chunk->seed, first, chunk->how});
+  run_chunk(&(struct chunk){seed + 1, chunk->count - first - 1, chunk->how});
+}
+
+static void crash(const void *context) {
+  note(12345, context, target_find("reference"));
+  signal(SIGABRT, SIG_DFL);
+  abort();
+}
+
+static void hang(const void *context) {
+  note(54321, context, target_find("reference"));
+  alarm(1);
+  for (;;) pause();
+}
+
+/* What this program must not miss, and that it knows where that was. */
+static void check_apart(void) {
+  CHECK(!run_apart(crash, "none", MOST_SECONDS) && shared->seed == 12345 && !strcmp(shared->pipeline, "none"));
+  CHECK(!run_apart(hang, "default", MOST_SECONDS) && shared->seed == 54321 && !strcmp(shared->pipeline, "default"));
+  CHECK(shared->late);
 }
 
 /* An error analysis that answers "unknown" more often than it must would let everything pass. In 1,000 graphs it is 3 % of a trial's
@@ -245,7 +371,8 @@ static void add_known(struct trial_set *set, const char *name) {
 }
 
 /* The graphs that something was wrong with once, each under the pipeline where it was, for every target, by a compiler. */
-static void check_known(const char *compiler) {
+static void check_known(const void *context) {
+  const char *compiler = context;
   struct arena *arena = arena_new();
   struct trial_set *set = trial_set_new(arena);
   DIR *listing = opendir(SOURCE_FOLDER "/tests/programs");
@@ -264,6 +391,12 @@ static void check_known(const char *compiler) {
   arena_free(arena);
 }
 
+static double processor_seconds(void) {
+  struct tms used;
+  times(&used);
+  return (double)(used.tms_utime + used.tms_stime + used.tms_cutime + used.tms_cstime) / (double)sysconf(_SC_CLK_TCK);
+}
+
 int main(int argc, char **argv) {
   uint64_t seed = 1;
   int count = USUAL_COUNT;
@@ -275,21 +408,27 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[i], "--seed")) seed = strtoull(argv[i + 1], NULL, 0);
     if (!strcmp(argv[i], "--count")) count = atoi(argv[i + 1]);
   }
-  struct totals totals = {0};
+  if (!share_memory()) {
+    perror("random_programs: memory to share");
+    return 1;
+  }
+  compile_has_threads(); /* the compiler is loaded here, once for all processes */
+  check_apart();
   /* Most by the quickest way; some as programs are built, and some by the other compiler. */
   const char *other = system("command -v gcc > /dev/null") == 0 ? "gcc" : NULL;
-  if (argc < 2 || known) check_known(NULL);
-  if ((argc < 2 || known) && other) check_known(other);
+  if (argc < 2 || known) CHECK(run_apart(check_known, NULL, 5 * MOST_SECONDS));
+  if ((argc < 2 || known) && other) CHECK(run_apart(check_known, other, 5 * MOST_SECONDS));
   if (known) count = 0;
   /* Optimising takes several times as long, so few graphs are compiled so. */
   for (int done = 0, chunk = 0, size; done < count; done += size, chunk++) {
     bool by_other = chunk % 16 == 9, optimised = chunk % 16 == 5;
     size = by_other || optimised ? CHUNK / 8 : CHUNK;
     if (size > count - done) size = count - done;
-    struct compiling how = {by_other ? other : NULL, optimised ? 2 : 0, chunk % 2};
-    run_chunk(seed + (uint64_t)done, size, &how, &totals);
+    run_chunk(&(struct chunk){seed + (uint64_t)done, size,
+                              {by_other ? other : NULL, optimised ? 2 : 0, chunk % 2}});
   }
-  double seconds = (double)clock() / CLOCKS_PER_SEC;
+  const struct totals totals = shared->totals;
+  double seconds = processor_seconds();
   printf(
       "%lld graphs in %.1f s of one processor, %.1f a second; %lld trials, %lld kernels compiled, %lld elements, of a "
       "trial's %.2f%% without a bound, %.2f%% with extreme numbers; of interpreted ones %.2f%% and %.2f%%\n",
