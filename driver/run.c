@@ -19,12 +19,6 @@ static void say_ready(const struct options *options, double begin) {
   if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", options->spec, seconds_now() - begin);
 }
 
-void name_code(const struct options *options) {
-  jit_name_crashes();
-  if (options->perf && !jit_perf_map())
-    fprintf(stderr, "lamella: note: /tmp cannot be written, so perf will not know names\n");
-}
-
 int verb_run(struct options *options) {
   double begin = seconds_now();
   take_watch(options);

@@ -132,3 +132,9 @@ bool spec_code_load(struct options *options, struct spec_code *code) {
   jit_object_free(&object);
   return code->code != NULL;
 }
+
+void name_code(const struct options *options) {
+  jit_name_crashes();
+  if (options->perf && !jit_perf_map())
+    fprintf(stderr, "lamella: note: /tmp cannot be written, so perf will not know names\n");
+}

@@ -19,7 +19,7 @@ bool spec_code_compile(struct options *options, const char **name, struct jit_ob
    that has it. False after printing what is wrong. May be called again, also while code of an earlier call runs. */
 bool spec_code_load(struct options *options, struct spec_code *code);
 
-/* run.c: lets crashes in this process's code be told by names, and perf know them if options->perf says so. */
+/* Lets crashes in this process's code be told by names, and perf know them if options->perf says so. */
 void name_code(const struct options *options);
 
 /* --- spec_record.c: what a spec compiled to, so that a second run needs neither the frontend nor the passes ------------------------ */
