@@ -40,8 +40,8 @@ static int is_right(const struct product *p, const float *x, const float *w, con
                        (p->layout == 't' ? w[j * p->k + k] : w[k * p->n + j]);
       sum += product, sizes += fabs(product);
     }
-    /* Far more than rounding gives (it grows by the root of k), far less than a term that is missing. */
-    if (fabs(sum - (double)c[i * p->n + j]) > 32 * FLT_EPSILON * sizes)
+    /* More than rounding gives, whose error grows by about the root of k; of up to some thousand terms none may be missing. */
+    if (fabs(sum - (double)c[i * p->n + j]) > 8 * sqrt((double)p->k) * FLT_EPSILON * sizes)
       return fprintf(stderr, "%s: c[%lld, %lld] is %g, not %g\n", p->name, (long long)i, (long long)j,
                      (double)c[i * p->n + j], sum),
              0;
