@@ -40,20 +40,27 @@ static bool same_layout(const struct scheduler *s, const struct value *x, const 
   return true;
 }
 
-/* Whether a reduction of the cluster reads the value: it is then stored before the last pass, over what that pass may still read. */
-static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, const struct value *value) {
-  for (int i = 0; i < cluster->values.count; i++) {
-    if (!is_reduction(cluster->values.items[i])) continue;
-    read_root(r->f, cluster->values.items[i]);
-    for (int j = 0; j < r->f->readings.items.count; j++)
-      if (r->f->readings.items.items[j].value == value) return true;
-  }
-  return false;
-}
-
 static bool in_cluster(const struct cluster *cluster, const struct value *value) {
   for (int i = 0; i < cluster->values.count; i++)
     if (cluster->values.items[i] == value) return true;
+  return false;
+}
+
+/* Whether a reduction of the cluster needs the value, itself or by way of other values of the cluster: it is then stored before the last
+   pass, over what that pass may still read. */
+static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, const struct value *value) {
+  struct arena *arena = r->f->s->arena;
+  ARRAY(const struct value *) needed = {0};
+  bool *followed = arena_new_array(arena, bool, r->f->s->graph->next_value);
+  for (int i = 0; i < cluster->values.count; i++)
+    if (is_reduction(cluster->values.items[i])) array_push(arena, &needed, cluster->values.items[i]);
+  for (int i = 0; i < needed.count; i++) {
+    if (needed.items[i] == value) return true;
+    if (followed[needed.items[i]->id] || !in_cluster(cluster, needed.items[i])) continue;
+    followed[needed.items[i]->id] = true;
+    read_root(r->f, needed.items[i]);
+    for (int j = 0; j < r->f->readings.items.count; j++) array_push(arena, &needed, r->f->readings.items.items[j].value);
+  }
   return false;
 }
 
