@@ -25,7 +25,7 @@ enum { USUAL_COUNT = 50, CHUNK = 20 };
 #else
 enum { USUAL_COUNT = 1000, CHUNK = 100 };
 #endif
-enum { SMALL_CHUNK = CHUNK / 15, MOST_SHRUNK = 5, MOST_CRASHES = 5, MOST_SECONDS = 120 };
+enum { SMALL_CHUNK = (CHUNK + 49) / 50, MOST_SHRUNK = 5, MOST_CRASHES = 5, MOST_SECONDS = 120 };
 
 /* The share of elements without a bound, as the mean of the trials' own shares: so that one large tensor is not most of it. */
 struct mean_open {
