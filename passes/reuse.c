@@ -40,28 +40,29 @@ static bool same_layout(const struct scheduler *s, const struct value *x, const 
   return true;
 }
 
-static bool in_cluster(const struct cluster *cluster, const struct value *value) {
+/* Where the value stands in the cluster, or -1. */
+static int position_in(const struct cluster *cluster, const struct value *value) {
   for (int i = 0; i < cluster->values.count; i++)
-    if (cluster->values.items[i] == value) return true;
-  return false;
+    if (cluster->values.items[i] == value) return i;
+  return -1;
 }
 
-/* Whether a reduction of the cluster needs the value, itself or by way of other values of the cluster: it is then stored before the last
-   pass, over what that pass may still read. */
+/* Whether a reduction of the cluster needs its value, itself or by way of others: it is then stored before the last pass, over what that
+   pass may still read. */
 static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, const struct value *value) {
-  struct arena *arena = r->f->s->arena;
-  ARRAY(const struct value *) needed = {0};
-  bool *followed = arena_new_array(arena, bool, r->f->s->graph->next_value);
-  for (int i = 0; i < cluster->values.count; i++)
-    if (is_reduction(cluster->values.items[i])) array_push(arena, &needed, cluster->values.items[i]);
-  for (int i = 0; i < needed.count; i++) {
-    if (needed.items[i] == value) return true;
-    if (followed[needed.items[i]->id] || !in_cluster(cluster, needed.items[i])) continue;
-    followed[needed.items[i]->id] = true;
-    read_root(r->f, needed.items[i]);
-    for (int j = 0; j < r->f->readings.items.count; j++) array_push(arena, &needed, r->f->readings.items.items[j].value);
+  bool *needed = arena_new_array(r->f->s->arena, bool, cluster->values.count);
+  for (bool more = true; more;) {
+    more = false;
+    for (int i = cluster->values.count - 1; i >= 0; i--) {
+      if (!needed[i] && !is_reduction(cluster->values.items[i])) continue;
+      read_root(r->f, cluster->values.items[i]);
+      for (int j = 0; j < r->f->readings.items.count; j++) {
+        int at = position_in(cluster, r->f->readings.items.items[j].value);
+        if (at >= 0 && !needed[at]) needed[at] = more = true;
+      }
+    }
   }
-  return false;
+  return needed[position_in(cluster, value)];
 }
 
 /* An operand of the cluster that nothing reads later and that lies as `value` will, or NULL. */
@@ -78,7 +79,7 @@ static const struct value *find_operand(struct reuse *r, const struct cluster *c
   }
   for (int i = 0; i < candidates.count; i++) {
     const struct value *x = candidates.items[i];
-    bool usable = r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && !in_cluster(cluster, x);
+    bool usable = r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && position_in(cluster, x) < 0;
     for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
     /* Another result of this cluster may have it already. */
     for (int j = 0; j < cluster->values.count && usable; j++) {
