@@ -5,7 +5,6 @@
    variant gets several processes, one after the other, because where memory happens to lie changes times too. */
 #include "driver/compare.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +130,7 @@ static void run_round(struct comparison *comparison, uint64_t *state, bool first
       least = take_steps(comparison, variant, block, true, first);
       variant->parts++;
     }
-    if (variant->slow_by_far) comparison->slow_seconds += seconds_now() - begin;
+    if (variant->slow_by_far) comparison->extra_seconds += seconds_now() - begin;
     if (!variant->failure) array_push(comparison->arena, &variant->blocks, least / variant->units);
   }
 }
@@ -290,13 +289,13 @@ static void finish_losses(struct comparison *comparison) {
     double begin = seconds_now();
     if (!variant->failure && variant->losses.count < comparison->loss_steps)
       take_steps(comparison, variant, comparison->loss_steps - variant->losses.count, false, true);
-    comparison->losses_seconds += seconds_now() - begin;
+    comparison->extra_seconds += seconds_now() - begin;
   }
 }
 
 /* Of the budget, since `begin`. */
 static double spent(const struct comparison *comparison, double begin) {
-  return seconds_now() - begin - comparison->slow_seconds - comparison->losses_seconds;
+  return seconds_now() - begin - comparison->extra_seconds;
 }
 
 static void measure(struct comparison *comparison, double budget) {
@@ -474,12 +473,8 @@ int verb_compare(struct options *options) {
     free(message);
     return EXIT_WRONG_INPUT;
   }
-  const char *temporary = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-  char *folder = arena_format(options->arena, "%s/lamella-compare-XXXXXX", temporary);
-  if (!mkdtemp(folder)) {
-    fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", temporary, strerror(errno));
-    return EXIT_WRONG_INPUT;
-  }
+  const char *folder = temporary_folder(options);
+  if (!folder) return EXIT_WRONG_INPUT;
   comparison->folder = folder;
   compare_catch_signals();
   double begin = seconds_now();

@@ -131,7 +131,7 @@ struct comparison {
   ARRAY(struct oracle) oracles;
   int threads, rounds, block, processes;
   int few; /* rounds that are enough for what is slow by far */
-  double slow_seconds, losses_seconds; /* that those took, and steps for their loss alone: no part of the budget */
+  double extra_seconds; /* that those took, and steps for their loss alone: no part of the budget */
   double starting; /* seconds to start one process of each variant */
   int loss_steps; /* steps after which the loss is asked for; 0: as many as all take */
   uint64_t seed;
