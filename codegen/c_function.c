@@ -176,7 +176,8 @@ static bool is_one_statement(const char *body) {
   return true;
 }
 
-/* The loop with its body; on one line where the body is one short statement. `loop` may have a macro before it. */
+/* The loop with its body; on one line where the body is one short statement, and nothing for nothing. `loop` may have a macro before
+   it. */
 static void print_loop_body(struct writer *writer, const char *loop, const struct block *block) {
   struct text *outer = writer->text, *inner = text_new(writer->arena);
   inner->indentation = outer->indentation + 1;
@@ -184,6 +185,7 @@ static void print_loop_body(struct writer *writer, const char *loop, const struc
   print_block(writer, block);
   writer->text = outer;
   const char *body = text_string(inner);
+  if (!*body) return;
   size_t indentation = strspn(body, " "), length = strcspn(body, "\n");
   bool is_line = body[length] == '\n' && !body[length + 1] && body[length - 1] == ';' && strchr(body, '{') == NULL;
   bool is_simple = strncmp(body + indentation, "for ", 4) != 0 && strncmp(body + indentation, "if ", 3) != 0 &&
@@ -344,8 +346,9 @@ static void print_store(struct writer *writer, const struct statement *s) {
   struct array_binding *array = writer_find_array(writer, s->array);
   const char *index = array->single ? NULL : resolved_text(writer, s->index);
   const char *value = resolved_text(writer, s->expression);
-  if (array->single) text_line(writer->text, "%s = %s;", array->name, value);
-  else text_line(writer->text, "%s[%s] = %s;", array->name, index, value);
+  const char *place = array->single ? array->name : arena_format(writer->arena, "%s[%s]", array->name, index);
+  if (strcmp(place, value) == 0) return; /* a zero was added, and compilers warn of what then does nothing */
+  text_line(writer->text, "%s = %s;", place, value);
 }
 
 /* "float sum = 0;" where what a register holds first is stored next. */
@@ -360,7 +363,7 @@ static bool print_initialized(struct writer *writer, const struct statement *s, 
   writer->text = outer;
   const char *declaration = text_string(declared), *store = text_string(stored), *name = writer_find_array(writer, s->array)->name;
   size_t indentation = (size_t)outer->indentation * 2, type = strcspn(declaration + indentation, " ") + 1, length = strlen(name);
-  bool joins = writer_find_array(writer, s->array)->single && strncmp(store + indentation, name, length) == 0 &&
+  bool joins = writer_find_array(writer, s->array)->single && *store && strncmp(store + indentation, name, length) == 0 &&
                strncmp(store + indentation + length, " = ", 3) == 0 && strchr(store, '\n')[1] == '\0' &&
                strlen(store) + type <= TEXT_COLUMNS;
   text_raw(outer, joins ? arena_copy(writer->arena, declaration, indentation + type) : declaration);
