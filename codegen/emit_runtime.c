@@ -32,7 +32,7 @@ static const struct need {
     {"generate.c", "tokenizer.c checkpoint.c random.c options.c"},
     {"predict.c", "data.c checkpoint.c options.c"},
     {"info.c", "memory.c options.c"},
-    {"steps.c", "data.c batches.c checkpoint.c tensors.c options.c"},
+    {"steps.c", "train.c"},
     {"bench_report.c", "memory.c watch.c"},
     {"bench.c", "data.c batches.c checkpoint.c tensors.c random.c options.c watch.c bench_report.c"},
     {"main.c", "memory.c options.c info.c"},

@@ -307,6 +307,11 @@ struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct 
 void lam_feed_next(struct lam_feed *feed); /* into the ports */
 void lam_feed_stop(struct lam_feed *feed);
 
+/* --- train.c ------------------------------------------------------------------------------------------------------ */
+
+/* Takes one step of the optimizer on the next `accumulate` batches, and returns its loss; `run->step` counts it. */
+double lam_train_step(struct lam_program *program, struct lam_run *run, struct lam_feed *feed, int64_t accumulate);
+
 /* --- evaluate.c --------------------------------------------------------------------------------------------------- */
 
 /* The weighted mean loss over a whole part of the data. */

@@ -50,21 +50,10 @@ static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_optio
 }
 
 static void lam_stepper_step(struct lam_stepper *stepper) {
-  struct lam_program *program = stepper->program;
   struct lam_run *run = &stepper->run;
-  bool splits = program->routines[LAM_ACCUMULATE].exists;
-  double begin = lam_seconds(), sum = 0, weight = 0;
-  for (int64_t i = 0; i < stepper->accumulate; i++) {
-    lam_feed_next(stepper->feed);
-    if (!splits) continue;
-    lam_run_routine(program, LAM_ACCUMULATE, run->step + 1, run->steps, run->seed, NULL);
-    sum += lam_output(&program->routines[LAM_ACCUMULATE], "loss_sum");
-    weight += lam_output(&program->routines[LAM_ACCUMULATE], "weight_sum");
-  }
-  lam_run_routine(program, LAM_TRAIN, run->step + 1, run->steps, run->seed, NULL);
-  run->step++;
+  double begin = lam_seconds();
+  double loss = lam_train_step(stepper->program, run, stepper->feed, stepper->accumulate);
   run->rows += stepper->data->batch * stepper->accumulate;
-  double loss = splits ? sum / weight : lam_output(&program->routines[LAM_TRAIN], "loss");
   double seconds = lam_seconds() - begin, wanted = seconds * (1 + stepper->slow);
   while (stepper->slow > 0 && seconds < wanted) seconds = lam_seconds() - begin;
   printf("%.17g %.9f\n", loss, seconds);

@@ -105,27 +105,25 @@ static bool lam_training_data(struct lam_training *training, const struct lam_op
                    (long long)run->step, (long long)run->steps);
 }
 
-/* One optimizer step; returns its loss. */
-static double lam_training_step(struct lam_training *training) {
-  struct lam_program *program = training->program;
-  struct lam_run *run = &training->run;
+double lam_train_step(struct lam_program *program, struct lam_run *run, struct lam_feed *feed, int64_t accumulate) {
   run->step++;
-  run->rows += training->rows;
 #if LAM_WITH_ACCUMULATE
-  const struct lam_routine *accumulate = &program->routines[LAM_ACCUMULATE];
+  const struct lam_routine *micro = &program->routines[LAM_ACCUMULATE];
   double sum = 0, weight = 0;
-  for (int64_t i = 0; accumulate->exists && i < training->accumulate; i++) {
-    lam_feed_next(training->feed);
+  for (int64_t i = 0; micro->exists && i < accumulate; i++) {
+    lam_feed_next(feed);
     lam_run_routine(program, LAM_ACCUMULATE, run->step, run->steps, run->seed, NULL);
-    sum += lam_output(accumulate, "loss_sum");
-    weight += lam_output(accumulate, "weight_sum");
+    sum += lam_output(micro, "loss_sum");
+    weight += lam_output(micro, "weight_sum");
   }
-  if (accumulate->exists) {
+  if (micro->exists) {
     lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
     return sum / weight;
   }
+#else
+  (void)accumulate;
 #endif
-  lam_feed_next(training->feed);
+  lam_feed_next(feed);
   lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
   return lam_output(&program->routines[LAM_TRAIN], "loss");
 }
@@ -152,7 +150,8 @@ static void lam_print_parameters(const struct lam_program *program) {
 #endif
 
 static int lam_training_loop(struct lam_training *training, const struct lam_options *options) {
-  const struct lam_settings *settings = training->program->settings;
+  struct lam_program *program = training->program;
+  const struct lam_settings *settings = program->settings;
   struct lam_run *run = &training->run;
   struct lam_progress *progress = &training->progress;
   const char *out = lam_option_text(options, "out", NULL);
@@ -166,7 +165,7 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
 #if LAM_WITH_HANDOVER
     if (lam_handover_asked && !interrupted) {
       lam_handover_asked = 0;
-      if (lam_checkpoint_save(training->program, run, training->path)) {
+      if (lam_checkpoint_save(program, run, training->path)) {
         lam_progress_end(progress);
         return LAM_HANDED_OVER;
       }
@@ -176,15 +175,16 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every)))
       lam_progress_evaluation(progress, run->step, lam_evaluate(training->validation, LAM_VALIDATION));
     if (last || (made && lam_is_due(run->step, settings->checkpoint_every))) {
-      if (!lam_checkpoint_save(training->program, run, training->path)) return 1;
+      if (!lam_checkpoint_save(program, run, training->path)) return 1;
       saved = run->step;
     }
     progress->start += lam_seconds() - paused;
     if (last) break;
     lam_span_begin("training step", run->step + 1);
-    double loss = lam_training_step(training);
+    double loss = lam_train_step(program, run, training->feed, training->accumulate);
+    run->rows += training->rows;
     lam_span_end();
-    lam_progress_step(progress, run->step, loss, lam_output(&training->program->routines[LAM_TRAIN], "gradient_norm"));
+    lam_progress_step(progress, run->step, loss, lam_output(&program->routines[LAM_TRAIN], "gradient_norm"));
     if (isfinite(loss)) continue;
     lam_progress_end(progress);
     lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help",
@@ -194,7 +194,7 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   }
   lam_progress_end(progress);
 #if LAM_WITH_FEW_PARAMETERS
-  if (!interrupted) lam_print_parameters(training->program);
+  if (!interrupted) lam_print_parameters(program);
 #endif
   if (!interrupted) return 0;
   lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step,
