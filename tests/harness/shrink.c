@@ -1,6 +1,7 @@
 #include "tests/harness/shrink.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -8,10 +9,11 @@
 
 #include "codegen/codegen.h"
 
-enum { MOST_SECONDS = 30 };
+/* A try takes tenths of a second; where one did not end, the others get less time, and are fewer. */
+enum { MOST_SECONDS = 30, FEW_SECONDS = 5, FEW_TRIES = 60 };
 
 const char *const ending_names[] = {"well",      "refused", "changed by a pass", "not compiled", "with other numbers",
-                                    "in a crash"};
+                                    "in a crash", "never"};
 
 enum ending failure_run(struct arena *arena, const struct failure *failure, const char **message) {
   struct expectation *expected = arena_new_struct(arena, struct expectation);
@@ -22,7 +24,7 @@ enum ending failure_run(struct arena *arena, const struct failure *failure, cons
   *message = trial->wrong;
   if (trial->wrong) return ENDS_REWRITTEN;
   *message = "the C does not compile";
-  if (trial_set_run(set, &(struct compiling){.threads = true})) return ENDS_UNCOMPILED;
+  if (trial_set_run(set, &failure->how)) return ENDS_UNCOMPILED;
   *message = trial->wrong;
   return trial->wrong ? ENDS_DIFFERENT : ENDS_WELL;
 }
@@ -32,15 +34,16 @@ enum ending failure_ending(const struct failure *failure) {
   pid_t child = fork();
   if (child < 0) return ENDS_CRASHED;
   if (!child) {
-    alarm(MOST_SECONDS);
+    signal(SIGALRM, SIG_DFL);
+    alarm(failure->seconds ? (unsigned)failure->seconds : MOST_SECONDS);
     if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr)) _exit(ENDS_CRASHED);
     const char *message;
-    _exit((int)failure_run(arena_new(), failure, &message));
+    _exit((int)(failure->run ? failure->run : failure_run)(arena_new(), failure, &message));
   }
   int status;
-  if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) > ENDS_CRASHED)
-    return ENDS_CRASHED;
-  return (enum ending)WEXITSTATUS(status);
+  if (waitpid(child, &status, 0) != child) return ENDS_CRASHED;
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) return ENDS_NEVER;
+  return WIFEXITED(status) && WEXITSTATUS(status) < ENDS_CRASHED ? (enum ending)WEXITSTATUS(status) : ENDS_CRASHED;
 }
 
 /* --- Rewriting a sample ----------------------------------------------------------------------------------------------------------- */
@@ -352,6 +355,8 @@ struct failure failure_shrink(struct arena *arena, const struct failure *failure
   struct search search = {.arena = arena, .best = *failure, .tries = tries};
   search.ending = failure_ending(failure);
   if (search.ending == ENDS_WELL) return *failure;
+  if (search.ending == ENDS_NEVER && tries > FEW_TRIES) search.tries = FEW_TRIES;
+  if (search.ending == ENDS_NEVER && !search.best.seconds) search.best.seconds = FEW_SECONDS;
   bool again = true;
   while (again && search.tries > 0) {
     again = shrink_pipeline(&search);
@@ -363,7 +368,10 @@ struct failure failure_shrink(struct arena *arena, const struct failure *failure
 /* --- Text ------------------------------------------------------------------------------------------------------------------------------ */
 
 void failure_print(FILE *file, const struct failure *failure) {
+  const struct compiling *how = &failure->how;
   fprintf(file, "# pipeline %s\n# target %s\n", failure->pipeline, failure->target->name);
+  if (how->compiler) fprintf(file, "# compiler %s\n", how->compiler);
+  if (how->level) fprintf(file, "# level %d\n", how->level);
   sample_print(file, failure->sample);
 }
 
@@ -384,8 +392,10 @@ bool failure_read(struct arena *arena, const char *path, struct failure *failure
   failure->sample = sample_read(arena, source, diagnostics);
   diagnostics_print(diagnostics, stderr);
   failure->pipeline = comment(arena, source->text, "# pipeline ");
-  const char *target = comment(arena, source->text, "# target ");
+  const char *target = comment(arena, source->text, "# target "), *level = comment(arena, source->text, "# level ");
   failure->target = target ? target_find(target) : NULL;
+  failure->how = (struct compiling){comment(arena, source->text, "# compiler "), level ? atoi(level) : 0, true};
+  failure->run = NULL;
   if (!failure->pipeline || !failure->target)
     fprintf(stderr, "%s: the comments '# pipeline ...' and '# target ...' are expected\n", path);
   return failure->sample && failure->pipeline && failure->target;

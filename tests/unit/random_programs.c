@@ -146,20 +146,18 @@ static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   return text;
 }
 
-/* Shrinking costs time: it is done for the first few, and not for what does not end, where each try would wait. */
-static void report(struct sample *sample, const char *pipeline, const struct target *target, uint64_t seed) {
+/* Shrinking costs time: it is done for the first few. */
+static void report(struct failure failure, uint64_t seed) {
   struct arena *arena = arena_new();
-  struct failure failure = {sample, pipeline, target};
   printf("# seed %llu; random_programs --replay FILE repeats this\n", (unsigned long long)seed);
   alarm(0); /* runs of its own have clocks of their own */
-  if (!shared->late && shared->reported++ < MOST_SHRUNK) {
+  if (shared->reported++ < MOST_SHRUNK) {
     failure = failure_shrink(arena, &failure, 300);
-    const char *message;
+    const char *message = NULL;
     enum ending ending = failure_ending(&failure);
-    if (ending == ENDS_CRASHED)
-      printf("# it ends in a crash\n");
-    else if (failure_run(arena, &failure, &message) != ENDS_WELL)
-      printf("# made smaller, it ends %s: %s\n", ending_names[ending], message);
+    if (ending < ENDS_CRASHED) ending = failure_run(arena, &failure, &message);
+    if (ending != ENDS_WELL)
+      printf("# made smaller, it ends %s%s%s\n", ending_names[ending], message ? ": " : "", message ? message : "");
   }
   failure_print(stdout, &failure);
   fflush(stdout);
@@ -204,7 +202,7 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
   note(entry->seed, "", NULL);
   struct sample *sample = make_sample(arena, entry->seed, &state);
   if (!CHECK_STRING(expectation_new(arena, sample, &entry->expected), NULL)) {
-    report(sample, "none", target_find("reference"), entry->seed);
+    report((struct failure){sample, "none", .target = target_find("reference")}, entry->seed);
     return;
   }
   const struct target *first = set->targets[draw(&state) % (uint64_t)set->target_count];
@@ -229,6 +227,23 @@ struct chunk {
   struct compiling how;
 };
 
+static struct failure failure_of(const struct trial *trial, const struct compiling *how) {
+  return (struct failure){trial->expected->sample, trial->pipeline, trial->target, *how, NULL, 0};
+}
+
+/* The C of many trials does not compile: which of them is it? */
+static void report_uncompiled(const struct trial_set *set, const struct target *target, const struct compiling *how) {
+  alarm(0);
+  for (int i = 0; i < set->trials.count; i++) {
+    const struct trial *trial = set->trials.items[i];
+    struct failure failure = failure_of(trial, how);
+    if (trial->wrong || trial->target != target || failure_ending(&failure) != ENDS_UNCOMPILED) continue;
+    report(failure, seed_of(trial));
+    return;
+  }
+  printf("  each of the trials for %s compiles alone\n", target->name);
+}
+
 static void work_on_chunk(const void *context) {
   const struct chunk *chunk = context;
   struct totals *totals = &shared->totals;
@@ -243,8 +258,7 @@ static void work_on_chunk(const void *context) {
   alarm(5 * MOST_SECONDS); /* to compile all of them */
   set->watch = watch;
   const struct target *failed = trial_set_run(set, &chunk->how);
-  if (!CHECK(!failed))
-    printf("  the C for %s of the graphs from seed %llu\n", failed->name, (unsigned long long)chunk->seed);
+  if (!CHECK(!failed)) report_uncompiled(set, failed, &chunk->how);
   for (int i = 0; i < set->trials.count; i++) {
     const struct trial *trial = set->trials.items[i];
     bool extreme = trial->expected->sample->flags & SAMPLE_EXTREME;
@@ -252,7 +266,7 @@ static void work_on_chunk(const void *context) {
     count_open(&totals->compiled[extreme], &trial->compiled);
     count_open(&totals->rewritten[extreme], &trial->rewritten);
     if (!CHECK_STRING(trial->wrong, NULL))
-      report(trial->expected->sample, trial->pipeline, trial->target, seed_of(trial));
+      report(failure_of(trial, &chunk->how), seed_of(trial));
   }
   totals->graphs += chunk->count;
   totals->trials += set->trials.count;
@@ -272,12 +286,12 @@ static void run_chunk(const struct chunk *chunk) {
   const char *pipeline = *shared->pipeline ? shared->pipeline : "none";
   const struct target *target = shared->target ? shared->target : target_find("reference");
   check_totals.failed++;
-  printf("%s:%d: failed: a crash, or no end, at seed %llu under %s for %s\n", __FILE__, __LINE__, (unsigned long long)seed,
-         pipeline, target->name);
+  printf("%s:%d: failed: %s at seed %llu under %s for %s\n", __FILE__, __LINE__, shared->late ? "no end" : "a crash",
+         (unsigned long long)seed, pipeline, target->name);
   fflush(stdout);
   struct arena *arena = arena_new();
   pipeline = arena_strdup(arena, pipeline);
-  report(make_sample(arena, seed, &state), pipeline, target, seed);
+  report((struct failure){make_sample(arena, seed, &state), pipeline, target, chunk->how, NULL, 0}, seed);
   alarm(0);
   arena_free(arena);
   int first = (int)(seed - chunk->seed);
