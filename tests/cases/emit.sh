@@ -23,9 +23,8 @@ done
 grep -q lam_utf8_read all/shakespeare/shakespeare.c || fail "shakespeare.c cannot read characters"
 
 for target in portable avx512; do
-  start=$(date +%s%N)
-  lamella emit "$SPECS/gpt2.lam" --target=$target -o first
-  elapsed=$((($(date +%s%N) - start) / 1000000))
+  { TIMEFORMAT='%U %S' && time lamella emit "$SPECS/gpt2.lam" --target=$target -o first; } 2> time
+  elapsed=$(awk '{ printf "%d", ($1 + $2) * 1000 }' time) # of the processor: others may use it, too
   case $LAMELLA_BUILD in *asan*) ;; *) [[ $elapsed -lt 1000 ]] || fail "$target took $elapsed ms to emit" ;; esac
   lamella emit "$SPECS/gpt2.lam" --target=$target -o second
   diff -r first second || fail "$target: two emissions differ"

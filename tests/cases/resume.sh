@@ -6,7 +6,7 @@ lamella build "$SPECS/shakespeare.lam" -D embed=32 -D repeat.h=2 -D train.steps=
 ./gpt train --out whole.safetensors --steps 40 >whole.txt
 ./gpt train --out halves.safetensors --steps 40 --log log.jsonl >halves.txt &
 child=$!
-for _ in $(seq 200); do [[ -e halves.safetensors ]] && break; sleep 0.02; done
+for _ in $(seq 3000); do [[ -e halves.safetensors ]] && break; sleep 0.02; done
 kill -INT $child 2>/dev/null || true
 status=0; wait $child || status=$?
 [[ $status == 130 || $status == 0 ]] || fail "an interrupted run ends with $status"
@@ -16,7 +16,7 @@ cmp whole.safetensors halves.safetensors || fail "resumed weights differ"
 # Killed in the middle: what is there loads.
 ./gpt train --out killed.safetensors --steps 40 >killed.txt &
 child=$!
-for _ in $(seq 200); do [[ -e killed.safetensors ]] && break; sleep 0.02; done
+for _ in $(seq 3000); do [[ -e killed.safetensors ]] && break; sleep 0.02; done
 kill -KILL $child 2>/dev/null || true
 wait $child 2>/dev/null || true
 ./gpt train --out killed.safetensors --resume >again.txt

@@ -3,6 +3,7 @@
 # run --watch: fifty random edits of a spec while it trains, good and bad, saved in every way that editors save. Training never stops,
 # steps go on and losses stay finite, and Ctrl-C leaves weights that a run resumes from. WATCH_SEED=N tries other edits.
 . "$(dirname "$0")/../lib.sh"
+. "$LAMELLA_ROOT/tests/watch.sh"
 export XDG_CACHE_HOME=$WORK/cache TMPDIR=$WORK
 lamella run "$SPECS/linear.lam" -O0 info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
 
@@ -14,60 +15,9 @@ seed=${WATCH_SEED:-1}
 echo "WATCH_SEED=$seed"
 RANDOM=$seed
 
-hidden=8 layers=1 optimizer=adam batch=20 broken='' number=0
-spec() {
-  cat <<END
-use "std/layers.lam"
-use "std/loss.lam"
-use "parts.lam"
-axis feature = 2
-axis hidden  = $hidden
-axis class   = 2
-model rings(x[feature]) -> logits[class] {
-  h = relu(first: dense(x, feature, hidden, std = 0.5))
-  repeat h[$layers] { h = relu(inner: dense(h, hidden, hidden, std = 0.25)) }
-  return last: dense(h, hidden, class, std = 0.25)
-}
-data rings {
-  examples = 200
-  x = normal(1, feature)
-  inside = where(sum(x * x, feature) < 1.4, 1, 0)
-}
-train rings on rings {
-  loss = cross_entropy(logits, floor(inside), class)
-  optimizer = $optimizer(lr = 0.00$((1000 + number)))
-  batch = $batch; steps = 1000000000; clip = 1
-  log = 500
-}
-$broken
-END
-}
-echo 'use "std/optim.lam"' > parts.lam
 spec > rings.lam
-
-"$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --quiet --threads 1 --log log.json > out 2> messages &
-watcher=$!
-trap 'kill -9 $watcher 2> /dev/null || true; rm -rf "$WORK"' EXIT
-
-alive() { kill -0 $watcher 2> /dev/null || { tail -n 20 messages; fail "the watcher has ended"; }; }
-count() { grep -c -E "$1" messages || true; }
-last_step() { sed -n 's/^{"step":\([0-9]*\),.*/\1/p' log.json 2> /dev/null | tail -n 1; }
-# wait_for WHAT COMMAND...: until the command succeeds
-wait_for() {
-  local what=$1 tries
-  shift
-  for ((tries = 0; tries < 600; tries++)); do
-    "$@" && return
-    alive
-    sleep 0.1
-  done
-  tail -n 20 messages
-  fail "$what did not happen"
-}
-more_than() { [[ $(count "$1") -gt $2 ]]; }
-steps_beyond() { [[ $(last_step) -gt $1 ]]; }
-has_begun() { [[ -n $(last_step) ]]; }
-wait_for "the first step" has_begun
+watch
+wait_for "the first step" steps_beyond 0
 
 save() {
   case $((RANDOM % 4)) in

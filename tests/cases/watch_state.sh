@@ -2,56 +2,18 @@
 # run --watch never loses what was learned: not to a checkpoint while a new version gets ready, a version that dies, Ctrl-C in the
 # middle of a change, or weights that cannot be written.
 . "$(dirname "$0")/../lib.sh"
+. "$LAMELLA_ROOT/tests/watch.sh"
 export TMPDIR=$WORK
 lamella run "$SPECS/linear.lam" -O0 info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
 [[ -e /proc/$$/task/$$/children ]] || skip "no /proc that tells a process's children"
 
-number=0
-spec() { # HIDDEN
-  cat <<END
-use "std/layers.lam"
-use "std/loss.lam"
-use "std/optim.lam"
-axis feature = 2
-axis hidden  = $1
-axis class   = 2
-model rings(x[feature]) -> logits[class] {
-  h = relu(first: dense(x, feature, hidden, std = 0.1))
-  return last: dense(h, hidden, class, std = 0.1)
-}
-data rings {
-  examples = 200
-  x = normal(1, feature)
-  inside = where(sum(x * x, feature) < 1.4, 1, 0)
-}
-train rings on rings {
-  loss = cross_entropy(logits, floor(inside), class)
-  optimizer = sgd(lr = 0.00$((1000 + number)))
-  batch = 10; steps = 1000000000; log = 10; ${every:+checkpoint = every($every)}
-}
-END
-}
-save() { number=$((number + 1)); spec "$1" > .next; mv .next rings.lam; }
-every=5
-watch() {
+optimizer=sgd batch=10 log=10
+save() { number=$((number + 1)) hidden=$1; spec > .next; mv .next rings.lam; }
+watch_anew() {
   rm -f rings.* log.json
   save 8
-  "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --quiet --threads 1 --log log.json > out 2> messages &
-  watcher=$!
-  trap 'kill -9 $watcher 2> /dev/null || true; rm -rf "$WORK"' EXIT
+  watch
   wait_for "steps" steps_beyond 20
-}
-# wait_for WHAT COMMAND...: until the command succeeds
-wait_for() {
-  local what=$1 tries
-  shift
-  for ((tries = 0; tries < 1000; tries++)); do
-    "$@" && return
-    kill -0 $watcher 2> /dev/null || { cat messages; fail "$what did not happen, and the watcher has ended"; }
-    sleep 0.02
-  done
-  tail -n 20 messages
-  fail "$what did not happen"
 }
 stop() { # SIGNAL: ends the watcher as Ctrl-C does
   local status=0
@@ -60,10 +22,6 @@ stop() { # SIGNAL: ends the watcher as Ctrl-C does
   wait $watcher || status=$?
   [[ $status == 130 ]] || { tail messages; fail "exit status $status"; }
 }
-last_step() { { cat log.json 2> /dev/null || echo; } | sed -n 's/^{"step":\([0-9]*\),.*/\1/p' | tail -n 1; }
-steps_beyond() { [[ $(last_step) -gt $1 ]]; } # an empty word counts as 0
-count() { grep -c "$1" messages || true; }
-more_than() { [[ $(count "$1") -gt $2 ]]; }
 children() { cat /proc/$watcher/task/$watcher/children; }
 is_asked() { [[ $((0x$(sed -n 's/^ShdPnd:\s*//p' "/proc/$1/status") & 0x200)) != 0 ]]; } # SIGUSR1 is pending
 is_dead() { grep -q '^State:\s*Z' "/proc/$1/status"; }
@@ -83,7 +41,8 @@ hold() {
 }
 
 # No save of the spec is in the way of a checkpoint.
-watch
+more='checkpoint = every(5)'
+watch_anew
 for ((i = 0; i < 12; i++)); do
   answers=$(count "goes on with [0-9]")
   save $((8 + i % 2))
@@ -122,8 +81,8 @@ stopped=$(sed -n 's/.*stopped after step \([0-9]*\) .*/\1/p' messages)
 lamella run -O0 rings.lam train --quiet --resume --steps $((stopped + 3)) > resumed
 
 # Weights that cannot be written: training goes on as it was, until an edit when they can.
-every=''
-watch
+more=''
+watch_anew
 step=$(last_step)
 mkdir rings.safetensors.tmp
 save 9
