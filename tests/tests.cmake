@@ -15,8 +15,10 @@ endforeach()
 add_test(NAME all COMMAND ${CMAKE_SOURCE_DIR}/tests/run --build ${CMAKE_BINARY_DIR})
 
 # Programs that whole-program tests call.
-add_executable(compare_tensors tests/tools/compare_tensors.c)
-set_target_properties(compare_tensors PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
-target_link_libraries(compare_tensors runtime)
+foreach(NAME compare_tensors expect_tensor)
+  add_executable(${NAME} tests/tools/${NAME}.c)
+  set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
+  target_link_libraries(${NAME} runtime)
+endforeach()
 add_executable(check_json tests/tools/check_json.c)
 set_target_properties(check_json PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)

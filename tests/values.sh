@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# tests/values.sh NAME [WAY]: runs the commands of tests/values/NAME.lam, a spec with numbers known from outside of Lamella, by the
+# interpreter and compiled. Comments of the spec hold what to do and what must come of it:
+#   #! VERB ARGUMENT...          a command, `lamella interpret NAME.lam VERB ...` and the like, in a new folder for each way
+#   #! exit N: VERB ARGUMENT...  one that ends with the status N and not with 0
+#   #! use OTHER.lam             from here on commands are those of another spec of the same folder
+#   #= FILE TENSOR SHAPE [TOLERANCE]: NUMBER...   what a file of tensors holds by now (SHAPE: 2x3, or 1; TOLERANCE: usually 1e-6)
+#   #~ TEXT                      what the last command printed, stdout and stderr together, contains this
+#   #! ways: WAY, WAY...         the ways it is run by, when not all (interpret, portable, avx2, avx512, none, unfused)
+. "$(dirname "$0")/lib.sh"
+name=$1
+file=$LAMELLA_ROOT/tests/values/$name.lam
+declare -A options=([portable]=--target=portable [avx2]=--target=avx2 [avx512]=--target=avx512 [none]=--passes=none [unfused]=--passes=-fuse)
+ways=$(sed -n 's/^#! ways: //p' "$file")
+IFS=', ' read -ra ways <<<"${2:-${ways:-interpret, portable, avx2, avx512, none, unfused}}"
+
+follow() {
+  local way=$1 spec=$file kind rest status expected verb words command=
+  while IFS= read -r rest; do
+    kind=${rest:0:2} rest=${rest:3}
+    case $kind$rest in
+      '#!ways: '*) ;;
+      '#!use '*) spec=$LAMELLA_ROOT/tests/values/${rest#use } ;;
+      '#!'*)
+        expected=0
+        [[ $rest =~ ^exit\ ([0-9]+):\ (.*)$ ]] && expected=${BASH_REMATCH[1]} rest=${BASH_REMATCH[2]}
+        eval "words=($rest)" # quoted as in a shell
+        command="$way: $rest" status=0
+        # Options of the compiler stand before the verb.
+        local before=()
+        while [[ ${words[0]} == -* ]]; do
+          before+=("${words[0]}") words=("${words[@]:1}")
+          [[ ${before[-1]} == -D ]] && before+=("${words[0]}") words=("${words[@]:1}")
+        done
+        if [[ $way == interpret ]]; then
+          lamella interpret "$spec" "${before[@]}" "${words[@]}" >printed 2>&1 </dev/null || status=$?
+        else
+          lamella run "$spec" ${options[$way]} "${before[@]}" "${words[@]}" >printed 2>&1 </dev/null || status=$?
+        fi
+        [[ $status == "$expected" ]] || { cat printed; fail "exit status $status, expected $expected: $command"; }
+        ;;
+      '#='*)
+        read -ra words <<<"${rest%%:*}"
+        "$LAMELLA_BUILD/tests/tools/expect_tensor" "${words[0]}" "${words[1]}" "${words[2]}" "${words[3]:-1e-6}" ${rest#*:} \
+          || fail "after $command: $rest"
+        ;;
+      '#~'*) grep -qF -- "$rest" printed || { cat printed; fail "after $command: no '$rest'"; } ;;
+    esac
+  done < <(grep '^#[!=~] ' "$file")
+  [[ -n $command ]] || fail "$file has no command"
+}
+
+"$LAMELLA_BUILD/lamella" run "$LAMELLA_ROOT/specs/linear.lam" info 2>&1 | grep -q "built without LLVM" && ways=(interpret)
+for way in "${ways[@]}"; do
+  if [[ $way == avx2 || $way == avx512 ]]; then runs_here "$way" || { count_skip "no $way here"; continue; }; fi
+  mkdir "$WORK/$way"
+  cd "$WORK/$way"
+  follow "$way"
+done
