@@ -188,6 +188,33 @@ static void add_averages(struct lowering *lowering, pending_updates *updates) {
   }
 }
 
+/* For each parameter a number that is 0, and NaN where something infinite or not a number was written for it: joined, the output
+   "update_check", by which a run notices the step that spoils the weights. The sweep that writes computes it on the way. */
+static void check_updates(struct lowering *lowering, struct value *const *updates, int count) {
+  struct graph *graph = lowering->graph;
+  struct value **checks = arena_new_array(lowering->arena, struct value *, count), *zero = build_constant(graph, 0);
+  struct axis **units = arena_new_array(lowering->arena, struct axis *, count);
+  int checked = 0;
+  for (int i = 0; i < count;) {
+    const struct value *first = updates[i];
+    struct value *check = NULL;
+    place(lowering, first->state->span);
+    for (; i < count && (updates[i] == first || updates[i]->state->of == first->state) && same_axes(updates[i], first); i++) {
+      struct value *term = build_binary(graph, OP_mul, updates[i], zero);
+      check = check ? build_binary(graph, OP_add, check, term) : term;
+    }
+    check = sum_all(lowering, check);
+    check->name = arena_format(lowering->arena, "%s.check", first->state->name);
+    units[checked] = axis_new(graph, "one", 1, first->state->span);
+    checks[checked] = build_expand(graph, check, &units[checked], 1);
+    checked++;
+  }
+  if (!checked) return; /* after an error */
+  place(lowering, lowering->train->span);
+  struct axis *axis = axis_new(graph, "update", checked, lowering->train->span);
+  graph_add_output(graph, "update_check", build_concat(graph, checks, units, checked, axis));
+}
+
 /* Gradients in hand: clip them, run the optimizer, and write everything at the end of the graph. */
 static void finish_step(struct lowering *lowering, trained_parameters *trained, pending_updates *updates) {
   const struct train_settings *settings = lowering->program->training;
@@ -201,8 +228,10 @@ static void finish_step(struct lowering *lowering, trained_parameters *trained, 
     lower_optimizer(lowering, trained->items[i].state, trained->items[i].value, trained->items[i].gradient, updates);
   if (settings->average >= 0) add_averages(lowering, updates);
   place(lowering, lowering->train->span);
+  struct value **written = arena_new_array(lowering->arena, struct value *, updates->count);
   for (int i = 0; i < updates->count; i++)
-    build_update(graph, updates->items[i].state, updates->items[i].value, NULL, NULL);
+    written[i] = build_update(graph, updates->items[i].state, updates->items[i].value, NULL, NULL);
+  check_updates(lowering, written, updates->count);
 }
 
 static struct state *accumulator(struct lowering *lowering, const char *name, struct state *of) {

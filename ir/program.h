@@ -18,8 +18,9 @@ struct spec_file {
      "position" integer [batch, seq]: the positions of the window's rows (graph "step" only)
 
    The graphs, each NULL when the spec does not ask for it:
-     train       one optimizer step on one batch. Outputs: "loss" (the weighted mean), "loss_sum", "weight_sum", and with clipping
-                 "gradient_norm". With accumulate > 1 it is split in two:
+     train       one optimizer step on one batch. Outputs: "loss" (the weighted mean), "loss_sum", "weight_sum", with clipping
+                 "gradient_norm", and "update_check" (for each parameter 0, or NaN where something that is not finite was
+                 written for it). With accumulate > 1 it is split in two:
      accumulate  adds one micro-batch's gradients, loss_sum and weight_sum to accumulator states ("gradient/NAME", "loss_sum",
                  "weight_sum"); outputs "loss_sum", "weight_sum" of this micro-batch
                  and train takes no data: it reads the accumulators, updates, and sets them to zero.

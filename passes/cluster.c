@@ -66,6 +66,8 @@ bool reduces_rows(const struct cluster *cluster) {
   return cluster->reduced_count > 0 && cluster->reduced_count < cluster->space_count;
 }
 
+bool is_total(const struct cluster *cluster) { return cluster->space_count > 0 && cluster->reduced_count == cluster->space_count; }
+
 bool is_rest(const struct cluster *cluster, const struct value *value) {
   if (value->axis_count != cluster->space_count - cluster->reduced_count) return false;
   for (int i = 0; i < value->axis_count; i++)
@@ -81,24 +83,26 @@ bool suits(const struct cluster *cluster, const struct value *value, const struc
   if (own->reduced_count) {
     if (!same) return false;
     if (same_set(cluster->reduced, cluster->reduced_count, own->reduced, own->reduced_count)) return true;
-    return cluster->reduced_count == 0 && reduces_rows(own);
+    return cluster->reduced_count == 0 && (reduces_rows(own) || is_total(own));
   }
   if (cluster->reduced_count == 0) return same;
-  /* Columns and totals store nothing for each element. */
-  if (same) return reduces_rows(cluster);
+  /* Columns store nothing for each element. */
+  if (same) return reduces_rows(cluster) || is_total(cluster);
   return is_rest(cluster, value);
 }
 
 /* Whether the root can be computed by the cluster: nothing that it reads from elsewhere depends on the cluster. */
 bool legal(struct former *f, struct cluster *cluster, const struct cluster *own) {
   const struct readings *r = &f->readings;
-  bool columns = cluster->reduced_count && !reduces_rows(cluster);
+  bool total = is_total(cluster), columns = cluster->reduced_count && !reduces_rows(cluster) && !total;
   f->s->visit_now++; /* one walk for all of them: what was seen not to depend on the cluster does not */
   for (int i = 0; i < r->items.count; i++) {
     struct cluster *from = cluster_of(f->s, r->items.items[i].value);
     if (!from) continue;
     if (from == cluster) {
       if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
+      /* A total is known when all elements are done. */
+      if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count) return false;
       continue;
     }
     if (reaches_from(f->s, from, cluster)) return false;
@@ -111,8 +115,9 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
   array_push(s->arena, &cluster->values, value);
   if (own->reduced_count && !cluster->reduced_count) {
     cluster->reduced_count = own->reduced_count;
-    memcpy(cluster->reduced, own->reduced, sizeof own->reduced);
-    memcpy(cluster->space, own->space, sizeof own->space);
+    /* A total may be summed in any order, and takes that of the elements that are stored. */
+    if (!is_total(own)) memcpy(cluster->space, own->space, sizeof own->space);
+    memcpy(cluster->reduced, is_total(own) ? cluster->space : own->reduced, sizeof own->reduced);
   }
   s->notes[value->id].cluster = cluster;
   for (int i = 0; i < f->readings.items.count; i++) {

@@ -27,11 +27,14 @@ static int first_value(const struct cluster *cluster) {
   return first;
 }
 
-/* Nothing but updates: its place is right after what it needs. */
+/* Nothing but updates, and totals of what they write: its place is right after what it needs. */
 static bool only_updates(const struct cluster *cluster) {
-  for (int i = 0; i < cluster->values.count; i++)
-    if (cluster->values.items[i]->op != OP_update) return false;
-  return cluster->kind == CLUSTER_SWEEP;
+  bool some = false;
+  for (int i = 0; i < cluster->values.count; i++) {
+    if (cluster->values.items[i]->op != OP_update && !is_reduction(cluster->values.items[i])) return false;
+    some = some || cluster->values.items[i]->op == OP_update;
+  }
+  return some && cluster->kind == CLUSTER_SWEEP;
 }
 
 static bool is_ready(const struct scheduler *s, const struct cluster *cluster) {

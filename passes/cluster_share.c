@@ -108,7 +108,8 @@ static bool can_precede(struct former *f, struct cluster *home, int wanted) {
 static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own, int wanted) {
   struct cluster *cluster = representative(puller->cluster);
   if (puller->shifted || cluster->kind != CLUSTER_SWEEP || !suits(cluster, value, own)) return false;
-  if (value->axis_count < cluster->space_count && !is_rest(cluster, value)) return false;
+  /* What a total leaves is single numbers, known when all elements are done; what they need is computed before. */
+  if (value->axis_count < cluster->space_count && (is_total(cluster) || !is_rest(cluster, value))) return false;
   return legal(f, cluster, own) && can_precede(f, cluster, wanted);
 }
 

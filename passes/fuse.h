@@ -54,6 +54,8 @@ bool reaches(struct scheduler *scheduler, struct cluster *from, const struct clu
 void space_of(struct scheduler *scheduler, const struct value *value, struct cluster *cluster);
 /* Reduced along the innermost axes, so that a row is read from its beginning to its end. */
 bool reduces_rows(const struct cluster *cluster);
+/* Reduced to single numbers. */
+bool is_total(const struct cluster *cluster);
 /* Whether the value has the axes of the space without those reduced. */
 bool is_rest(const struct cluster *cluster, const struct value *value);
 /* Whether a root whose space is `own` fits the cluster's, and, with the readings of the present root, may be computed in it. */

@@ -287,8 +287,12 @@ void schedule_naive(struct scheduler *scheduler, const struct value *value);
 bool schedule_contract(struct scheduler *scheduler, const struct value *value);
 /* Whether all that is read to compute `value` lies in memory exactly as `like` does, or is one number. */
 bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
+/* Whether all that a cluster stores for each element of its space lies as `like` does, with what it reads for it. */
+bool elements_lie_flat(struct scheduler *scheduler, struct cluster *cluster, const struct value *like);
 /* Coordinates for a flat index over memory that lies as `value` at `place` does. */
 void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at);
+/* A new kernel, called after what it stores last. */
+struct kernel *sweep_kernel(struct scheduler *scheduler, const struct value *last);
 /* The kernels of a sweep: row kernels, flat ones, columns and whole sums (schedule_row.c, schedule_column.c). */
 void schedule_sweep(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_columns(struct scheduler *scheduler, struct cluster *cluster);

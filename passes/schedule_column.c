@@ -1,6 +1,7 @@
-/* Reductions whose result keeps the innermost axis (gradients of biases and of normalisations), and those that keep none (norms
-   and losses). Columns: each task owns some vectors of columns and goes down the rows. Totals: chunks of fixed size are summed
-   in parallel, then the chunks' sums in order, so that the result depends on the shape alone. */
+/* Reductions whose result keeps the innermost axis (gradients of biases and of normalisations), and those that keep none (norms,
+   losses, and whether all that an optimizer wrote is finite). Columns: each task owns some vectors of columns and goes down the
+   rows. Totals: chunks of fixed size are summed in parallel, then the chunks' sums in order, so that the result depends on the
+   shape alone; what is as large as the space is stored on the way. */
 #include <string.h>
 
 #include "passes/schedule.h"
@@ -41,15 +42,26 @@ static const char *cluster_title(struct scheduler *s, const struct cluster *clus
   return otherwise;
 }
 
-/* What the cluster computes from its sums, at the coordinates that are left. */
-static void store_results(struct kernel *k, const struct cluster *cluster, const struct coordinates *at) {
+static bool is_element(const struct cluster *cluster, const struct value *value) {
+  return !is_reduction(value) && value->axis_count == cluster->space_count;
+}
+
+/* What the cluster computes for each element, or else from its sums, at the coordinates given. All is computed before anything is
+   stored, since a result may lie where an operand of another does. */
+static void store_results(struct kernel *k, const struct cluster *cluster, bool elements, const struct coordinates *at) {
   struct scheduler *s = k->scheduler;
   const struct expression **results = arena_new_array(k->arena, const struct expression *, cluster->values.count);
-  for (int i = 0; i < cluster->values.count; i++) results[i] = access_value(k, cluster->values.items[i], at).x;
+  for (int i = 0; i < cluster->values.count; i++)
+    if (is_element(cluster, cluster->values.items[i]) == elements) results[i] = access_value(k, cluster->values.items[i], at).x;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     const struct place *place = s->notes[value->id].place;
-    if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, at), results[i]);
+    if (!place || !results[i]) continue;
+    /* The place of a single number is told by the pointer, so that kernels for numbers of one output are one. */
+    if (value->axis_count == 0)
+      kernel_store(k, kernel_window(k, place->buffer, place->offset, true), linear_constant(0), results[i]);
+    else
+      kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, at), results[i]);
   }
 }
 
@@ -180,7 +192,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     struct operand sum = {expression_load(arena, c->sums[i], linear_expression(arena, slot)), k->depth};
     kernel_remember(k, value, &c->at, kernel_let(k, k->depth, value_title(arena, value), sum.x));
   }
-  store_results(k, cluster, &c->at);
+  store_results(k, cluster, false, &c->at);
   kernel_close_to(k, 0);
   kernel_finish(k);
 }
@@ -215,13 +227,14 @@ static void begin_sums(struct total *t) {
   }
 }
 
-static void add_to_sums(struct total *t, struct linear slot, const struct coordinates *at) {
+static void sum_and_store(struct total *t, struct linear slot, const struct coordinates *at) {
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
     const struct expression *old = expression_load(t->k->arena, t->sums[i], linear_expression(t->k->arena, slot));
     kernel_store(t->k, t->sums[i], slot, accumulated(t->k, value, old, at));
   }
+  store_results(t->k, t->cluster, true, at);
 }
 
 static const struct expression *end_sum(struct total *t, int index) {
@@ -243,30 +256,35 @@ static const struct expression *end_sum(struct total *t, int index) {
   return expression_fold(arena, op, sum, expression_index(arena, 0), t->lanes);
 }
 
-/* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors, then single ones. */
+/* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors, then single ones, where
+   masks do not make all of them alike. */
 static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count, int64_t bound) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
   const struct place *place = t->s->notes[like->id].place;
   int depth = k->depth;
   int64_t group = (int64_t)t->lanes * t->unroll;
-  const struct expression *rest = expression_apply(arena, OP_mod, count, expression_index(arena, group), NULL);
-  const struct expression *whole = expression_apply(arena, OP_sub, count, rest, NULL);
   struct coordinates at = {0};
-  struct linear i = kernel_loop(k, LOOP_SERIAL, "i", whole, bound, group), slot = linear_constant(0);
-  if (t->unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1), t->lanes);
-  slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
-  flat_coordinates(like, place, linear_add(arena, begin, linear_add(arena, i, slot)), &at);
-  add_to_sums(t, slot, &at);
-  kernel_close_to(k, depth);
-  struct linear from = linear_from(arena, whole, 0, bound, k->depth);
-  struct linear j = kernel_loop(k, LOOP_SERIAL, "j", rest, group, t->lanes);
+  struct linear from = linear_constant(0);
+  const struct expression *rest = count;
+  if (t->unroll > 1 || !t->s->target->masks) {
+    rest = expression_apply(arena, OP_mod, count, expression_index(arena, group), NULL);
+    const struct expression *whole = expression_apply(arena, OP_sub, count, rest, NULL);
+    struct linear i = kernel_loop(k, LOOP_SERIAL, "i", whole, bound, group), slot = linear_constant(0);
+    if (t->unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1), t->lanes);
+    slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
+    flat_coordinates(like, place, linear_add(arena, begin, linear_add(arena, i, slot)), &at);
+    sum_and_store(t, slot, &at);
+    kernel_close_to(k, depth);
+    from = linear_from(arena, whole, 0, bound, k->depth);
+  }
+  struct linear j = kernel_loop(k, LOOP_SERIAL, "j", rest, rest == count ? bound : group, t->lanes);
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
   const struct expression *left = expression_apply(arena, OP_sub, rest, linear_expression(arena, j), NULL);
   kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
   lane = linear_variable(arena, lane.terms[0].atom->variable, t->lanes - 1, 1, k->depth);
   flat_coordinates(like, place, linear_add(arena, linear_add(arena, begin, from), linear_add(arena, j, lane)), &at);
-  add_to_sums(t, lane, &at);
+  sum_and_store(t, lane, &at);
   kernel_close_to(k, depth);
 }
 
@@ -288,7 +306,7 @@ static void nested_sum(struct total *t, int first, struct coordinates *at) {
     struct linear along = linear_constant(0);
     if (axis->extent > 1 || axis->size) along = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, 1);
     coordinates_set(at, axis, along);
-    add_to_sums(t, linear_constant(0), at);
+    sum_and_store(t, linear_constant(0), at);
   } else {
     struct linear along = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, t->lanes);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
@@ -298,7 +316,7 @@ static void nested_sum(struct total *t, int first, struct coordinates *at) {
       lane = linear_variable(arena, lane.terms[0].atom->variable, t->lanes - 1, 1, k->depth);
     }
     coordinates_set(at, axis, linear_add(arena, along, lane));
-    add_to_sums(t, lane, at);
+    sum_and_store(t, lane, at);
   }
   kernel_close_to(k, depth);
 }
@@ -319,7 +337,7 @@ static void finish_totals(struct total *t, const struct expression **sums) {
     const struct value *value = t->cluster->values.items[i];
     if (is_reduction(value)) kernel_remember(k, value, &at, kernel_let(k, k->depth, value_title(k->arena, value), sums[i]));
   }
-  store_results(k, t->cluster, &at);
+  store_results(k, t->cluster, false, &at);
 }
 
 /* The sums of partial sums, and what the cluster makes of them. */
@@ -356,16 +374,20 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   struct total total = {.s = s, .cluster = cluster, .unroll = 1, .lanes = s->target->lanes}, *t = &total;
   t->sums = arena_new_array(arena, struct array *, cluster->values.count);
-  for (int i = 0; i < cluster->values.count; i++)
+  const struct value *stored = NULL; /* the last for each element */
+  for (int i = 0; i < cluster->values.count; i++) {
     if (cluster->values.items[i]->kind != KIND_REAL) t->lanes = 1;
-  if (cluster->space[cluster->space_count - 1]->extent < s->target->lanes) t->lanes = 1;
+    if (is_element(cluster, cluster->values.items[i])) stored = cluster->values.items[i];
+  }
   const struct value *like = t->lanes > 1 ? flat_source(s, cluster) : NULL;
+  if (!like && cluster->space[cluster->space_count - 1]->extent < s->target->lanes) t->lanes = 1;
   double elements = elements_of(cluster->space, cluster->space_count);
   const char *title = cluster_title(s, cluster, "total");
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   struct coordinates at = {0};
-  if (elements <= SMALL_TOTAL || (!like && cluster->space[0]->size)) {
-    struct kernel *k = t->k = kernel_new(s, first, title);
+  /* What is stored goes by chunks even where there is one, so that small and large tensors share kernels. */
+  if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {
+    struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, title);
     begin_sums(t);
     nested_sum(t, 0, &at);
     const struct expression **sums = arena_new_array(arena, const struct expression *, cluster->values.count);
@@ -379,7 +401,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   int64_t count = like ? value_count(like) : 1, chunks;
   int split = 0; /* axes that make the chunks */
   if (like) {
-    t->unroll = TOTAL_UNROLL;
+    t->unroll = stored ? 1 : TOTAL_UNROLL;
     chunks = (count + TOTAL_CHUNK - 1) / TOTAL_CHUNK;
   } else {
     chunks = 1;
@@ -390,14 +412,16 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   for (int i = 0; i < cluster->values.count; i++)
     if (is_reduction(cluster->values.items[i]))
       partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks, NULL);
-  struct kernel *k = t->k = kernel_new(s, first, arena_format(arena, "%s_chunks", title));
+  struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, arena_format(arena, "%s_chunks", title));
   struct linear chunk;
   if (like) {
     k->any_count = true;
     struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
     const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument));
     const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, TOTAL_CHUNK - 1), NULL);
-    chunk = kernel_loop(k, LOOP_PARALLEL, "chunk", expression_apply(arena, OP_quotient, rounded, expression_index(arena, TOTAL_CHUNK), NULL), chunks, 1);
+    const bool parallel = !stored || count >= 2 * (int64_t)s->pipeline.parameters[PARAMETER_parallel_work];
+    chunk = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk", expression_apply(arena, OP_quotient, rounded, expression_index(arena, TOTAL_CHUNK), NULL),
+                        chunks, 1);
     struct linear begin = linear_scale(arena, chunk, TOTAL_CHUNK);
     const struct expression *left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
     left = kernel_let(k, k->depth, "count", expression_apply(arena, OP_min, left, expression_index(arena, TOTAL_CHUNK), NULL)).x;
@@ -436,5 +460,5 @@ static const struct value *flat_source(struct scheduler *s, struct cluster *clus
     if (!like) like = any_source(s, value->inputs[0], cluster->space_count);
     if (!like || !values_lie_flat(s, value->inputs[0], like)) return NULL;
   }
-  return like;
+  return elements_lie_flat(s, cluster, like) ? like : NULL;
 }

@@ -485,6 +485,18 @@ static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
   return first && value_count(first) > 1;
 }
 
+bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struct value *like) {
+  const struct place *place = s->notes[like->id].place;
+  s->level_now++;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (is_reduction(value) || value->axis_count < cluster->space_count) continue;
+    const struct place *own = s->notes[value->id].place;
+    if (!is_dense(value, own) || !same_strides(value, own, like, place) || !pulls_flat(s, cluster, value, like, place, true)) return false;
+  }
+  return true;
+}
+
 /* The flat index stands for the coordinate of the axis that is contiguous, and all others are 0. */
 void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at) {
   bool found = false;
@@ -556,6 +568,13 @@ static const char *kernel_title(struct scheduler *s, const struct value *value) 
   return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(whole)));
 }
 
+struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {
+  /* A sweep of updates is called after the optimizer whose formulas it computes. */
+  const struct value *source = last->op == OP_update ? last->inputs[0] : last;
+  bool optimizer = source != last && source->origin.function && source->origin.function[0];
+  return kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, last));
+}
+
 void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   bool inner_reduced = cluster->reduced_count && cluster->space[cluster->space_count - 1] == cluster->reduced[cluster->reduced_count - 1];
   if (cluster->reduced_count && cluster->reduced_count == cluster->space_count) {
@@ -567,11 +586,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
     return;
   }
   struct sweep sweep = {.s = s, .cluster = cluster}, *w = &sweep;
-  const struct value *last = cluster->values.items[cluster->values.count - 1];
-  /* A sweep of updates is called after the optimizer whose formulas it computes. */
-  const struct value *source = last->op == OP_update ? last->inputs[0] : last;
-  bool optimizer = source != last && source->origin.function && source->origin.function[0];
-  w->k = kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, last));
+  w->k = sweep_kernel(s, cluster->values.items[cluster->values.count - 1]);
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   bool flat = cluster_is_flat(s, cluster);
   sort_values(w);

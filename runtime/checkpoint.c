@@ -2,6 +2,7 @@
 #include "runtime/runtime.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,19 @@ static bool lam_is_kept(const struct lam_tensor *tensor) {
 
 static bool lam_is_fact(const char *key) {
   return !strcmp(key, "tokenizer") || !strcmp(key, "vocabulary") || !strncmp(key, "categories:", 11);
+}
+
+const char *lam_not_finite(const struct lam_program *program) {
+  for (int i = 0; i < program->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->tensors[i];
+    if (!lam_is_kept(tensor) || tensor->type != LAM_TYPE_REAL || !isfinite(tensor->low) || !isfinite(tensor->high)) continue;
+    const lam_real *numbers = tensor->data;
+    const int64_t count = lam_count(tensor->shape, tensor->rank);
+    int bad = 0;
+    for (int64_t k = 0; k < count; k++) bad |= !(numbers[k] - numbers[k] == 0); /* a loop that compilers make vectors of */
+    if (bad) return tensor->name;
+  }
+  return NULL;
 }
 
 /* "axes:NAME" */
@@ -27,6 +41,8 @@ static void lam_add_number(struct lam_pairs *pairs, const char *key, int64_t num
 
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path) {
   struct lam_pairs metadata = {0};
+  const char *spoilt = lam_not_finite(program);
+  if (spoilt) return lam_error("%s holds a number that is infinite or not a number: %s is not written", spoilt, path);
   struct lam_tensor *tensors = lam_allocate(program->tensor_count, sizeof *tensors);
   int count = 0;
   lam_span_begin("checkpoint", run->step);

@@ -201,6 +201,9 @@ enum lam_purpose {
   LAM_START_FROM, /* the parameters that the file has; says what is missing or unexpected */
   LAM_GO_ON /* what still fits of a file that another version of the spec left; says what does not */
 };
+/* The first tensor of a checkpoint that holds an infinity or NaN, though it did not begin with one; or NULL. */
+const char *lam_not_finite(const struct lam_program *program);
+/* Fails, and leaves the file as it was, where such a tensor is. */
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose);
 /* The file that an option or the program's name gives, for free(). */

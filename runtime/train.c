@@ -128,6 +128,15 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
   return lam_output(&program->routines[LAM_TRAIN], "loss");
 }
 
+/* What the step just done made infinite or not a number, or NULL. A step that does not say whether to look is looked at. */
+static const char *lam_spoilt(const struct lam_program *program) {
+  const struct lam_routine *train = &program->routines[LAM_TRAIN];
+  const struct lam_port *check = lam_find_port(train->outputs, train->output_count, "update_check");
+  double sum = check ? 0 : NAN;
+  for (int64_t i = 0; check && i < lam_count(check->shape, check->rank); i++) sum += lam_get(check->data, check->type, i);
+  return sum == 0 ? NULL : lam_not_finite(program);
+}
+
 static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
 #if LAM_WITH_FEW_PARAMETERS
@@ -185,10 +194,12 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     run->rows += training->rows;
     lam_span_end();
     lam_progress_step(progress, run->step, loss, lam_output(&program->routines[LAM_TRAIN], "gradient_norm"));
-    if (isfinite(loss)) continue;
+    const char *spoilt = lam_spoilt(program);
+    if (isfinite(loss) && !spoilt) continue;
     lam_progress_end(progress);
-    lam_error("the loss of step %lld is %g: training stops; a lower learning rate, warmup or clip may help",
-              (long long)run->step, loss);
+    lam_error("step %lld: the loss is %g%s%s%s: training stops; a lower learning rate, warmup or clip may help",
+              (long long)run->step, loss, spoilt ? ", and the update of " : "", spoilt ? spoilt : "",
+              spoilt ? " is not finite" : "");
     if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
     return 1;
   }

@@ -137,6 +137,17 @@ static struct value *repeat(struct sample *sample, struct axis *axis) {
   return x;
 }
 
+/* Two totals of what is written, joined: those of the kernel that writes. */
+static struct value *totals(struct sample *sample, struct value *m, struct value *p) {
+  struct graph *graph = sample->graph;
+  struct value *factor = number(sample, sample_chance(sample, 50) ? 0 : 0.5), *parts[2];
+  struct axis *units[] = {sample_axis_of(sample, "one", 1), sample_axis_of(sample, "one", 1)};
+  struct value *sum = binary(sample, OP_add, binary(sample, OP_mul, p, factor), binary(sample, OP_mul, m, factor));
+  parts[0] = build_expand(graph, build_reduce(graph, OP_reduce_sum, sum, p->axes, p->axis_count), &units[0], 1);
+  parts[1] = build_expand(graph, build_reduce(graph, OP_reduce_max, p, p->axes, p->axis_count), &units[1], 1);
+  return build_concat(graph, parts, units, 2, sample_axis_of(sample, "check", 2));
+}
+
 /* m = 0.9 m + 0.1 g; p = p - 0.01 m / (sqrt(g g) + 1): two states that are read and written. */
 static struct value *optimize(struct sample *sample, struct axis *axis) {
   struct graph *graph = sample->graph;
@@ -156,9 +167,10 @@ static struct value *optimize(struct sample *sample, struct axis *axis) {
   m = binary(sample, OP_add, m, binary(sample, OP_mul, g, number(sample, 0.1)));
   struct value *size = build_unary(graph, OP_sqrt, binary(sample, OP_mul, g, g));
   struct value *change = binary(sample, OP_div, m, binary(sample, OP_add, size, number(sample, 1)));
-  build_update(graph, states[1], m, NULL, NULL);
-  return build_update(graph, states[0],
-                      binary(sample, OP_sub, old[0], binary(sample, OP_mul, change, number(sample, 0.01))), NULL, NULL);
+  m = build_update(graph, states[1], m, NULL, NULL);
+  struct value *p = build_update(graph, states[0], binary(sample, OP_sub, old[0], binary(sample, OP_mul, change, number(sample, 0.01))),
+                                 NULL, NULL);
+  return sample_chance(sample, 50) ? totals(sample, m, p) : p;
 }
 
 struct value *sample_pattern(struct sample *sample) {

@@ -20,12 +20,12 @@ static struct graph *gradients_only(struct program *program) {
   if (!graph) return NULL;
   graph->outputs.count = 0;
   int kept = 0;
+  bool *dropped = calloc((size_t)graph->next_value, sizeof *dropped); /* updates and what is computed from them */
   for (int i = 0; i < graph->values.count; i++) {
     struct value *value = graph->values.items[i];
-    if (value->op == OP_update) continue;
-    bool dropped = false; /* needs an update's result */
-    for (int j = 0; j < value->input_count; j++) dropped = dropped || value->inputs[j]->op == OP_update;
-    if (dropped) continue;
+    dropped[value->id] = value->op == OP_update;
+    for (int j = 0; j < value->input_count; j++) dropped[value->id] |= dropped[value->inputs[j]->id];
+    if (dropped[value->id]) continue;
     graph->values.items[kept++] = value;
     if (value->op == OP_gradient) {
       if (!graph->outputs.count) graph_add_output(graph, "the loss", value->inputs[0]);
@@ -33,6 +33,7 @@ static struct graph *gradients_only(struct program *program) {
     }
   }
   graph->values.count = kept;
+  free(dropped);
   return graph;
 }
 

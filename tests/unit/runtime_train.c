@@ -88,7 +88,7 @@ static void test_not_finite(void) {
   line_program.routines[LAM_TRAIN].run = infinite_train;
   line_settings.checkpoint_every = 20;
   CHECK(tiny_run(&line_program, "train --out nan.safetensors --quiet") == 1);
-  CHECK(tiny_said("the loss of step 31 is nan") && tiny_said("nan.safetensors holds step 20"));
+  CHECK(tiny_said("step 31: the loss is nan") && tiny_said("nan.safetensors holds step 20"));
   line_settings.checkpoint_every = 0;
   line_program.routines[LAM_TRAIN].run = line_train;
 }
