@@ -3,38 +3,6 @@
 
 #include "passes/fuse.h"
 
-struct cluster *cluster_of(struct scheduler *s, const struct value *value) {
-  struct cluster *cluster = s->notes[value->id].cluster;
-  while (cluster && cluster->merged) cluster = cluster->merged;
-  return cluster;
-}
-
-struct cluster *representative(struct cluster *cluster) {
-  while (cluster->merged) cluster = cluster->merged;
-  return cluster;
-}
-
-void add_need(struct scheduler *s, struct cluster *cluster, struct cluster *need) {
-  if (!need || need == cluster) return;
-  for (int i = 0; i < cluster->needs.count; i++)
-    if (representative(cluster->needs.items[i]) == need) return;
-  array_push(s->arena, &cluster->needs, need);
-}
-
-static bool reaches_from(struct scheduler *s, struct cluster *from, const struct cluster *target) {
-  if (from == target) return true;
-  if (from->visited == s->visit_now) return false;
-  from->visited = s->visit_now;
-  for (int i = 0; i < from->needs.count; i++)
-    if (reaches_from(s, representative(from->needs.items[i]), target)) return true;
-  return false;
-}
-
-bool reaches(struct scheduler *s, struct cluster *from, const struct cluster *target) {
-  s->visit_now++;
-  return reaches_from(s, from, target);
-}
-
 /* The iteration space of a root, ordered, and what is reduced in it. */
 void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
@@ -92,22 +60,24 @@ bool suits(const struct cluster *cluster, const struct value *value, const struc
 }
 
 /* Whether the root can be computed by the cluster: nothing that it reads from elsewhere depends on the cluster. */
-bool legal(struct former *f, struct cluster *cluster, const struct cluster *own) {
+bool legal(struct former *f, const struct cluster *cluster, const struct cluster *own) {
   const struct readings *r = &f->readings;
-  bool total = is_total(cluster), columns = cluster->reduced_count && !reduces_rows(cluster) && !total;
-  f->s->visit_now++; /* one walk for all of them: what was seen not to depend on the cluster does not */
+  const bool total = is_total(cluster), columns = cluster->reduced_count && !reduces_rows(cluster) && !total;
   for (int i = 0; i < r->items.count; i++) {
-    struct cluster *from = cluster_of(f->s, r->items.items[i].value);
-    if (!from) continue;
-    if (from == cluster) {
-      if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
-      /* A total is known when all elements are done. */
-      if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count) return false;
-      continue;
-    }
-    if (reaches_from(f->s, from, cluster)) return false;
+    if (cluster_of(f->s, r->items.items[i].value) != cluster) continue;
+    if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
+    /* A total is known when all elements are done. */
+    if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count) return false;
   }
-  return true;
+  return !search_needs(f, &f->below, cluster);
+}
+
+void search_readings(struct former *f) {
+  search_begin(&f->below);
+  for (int i = 0; i < f->readings.items.count; i++) {
+    struct cluster *from = cluster_of(f->s, f->readings.items.items[i].value);
+    if (from) search_from(f, &f->below, from);
+  }
 }
 
 void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own) {
@@ -122,39 +92,20 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
   s->notes[value->id].cluster = cluster;
   for (int i = 0; i < f->readings.items.count; i++) {
     const struct value *read = f->readings.items.items[i].value;
-    add_need(s, cluster, cluster_of(s, read));
-    array_push(s->arena, &f->consumers[read->id].list, cluster);
+    add_need(f, cluster, cluster_of(s, read));
+    struct readers *readers = &f->readers[read->id];
+    if (!readers->items.count || representative(readers->items.items[readers->items.count - 1]) != cluster)
+      array_push(s->arena, &readers->items, cluster);
   }
 }
 
-/* Two clusters of one space that a root reads from both become one, where neither needs the other. */
-static void merge_clusters(struct former *f, struct cluster *into, struct cluster *from) {
-  struct scheduler *s = f->s;
-  for (int i = 0; i < from->values.count; i++) array_push(s->arena, &into->values, from->values.items[i]);
-  for (int i = 0; i < from->needs.count; i++) add_need(s, into, representative(from->needs.items[i]));
-  if (from->reduced_count && !into->reduced_count) {
-    into->reduced_count = from->reduced_count;
-    memcpy(into->reduced, from->reduced, sizeof from->reduced);
-    memcpy(into->space, from->space, sizeof from->space);
-  }
-  from->merged = into;
-}
-
-static bool can_merge(struct scheduler *s, struct cluster *x, struct cluster *y) {
+/* Two clusters of one space that a root reads from, and may be computed in, become one. Neither needs the other, or the root could not
+   be computed in both. */
+static bool can_merge(const struct cluster *x, const struct cluster *y) {
   if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP) return false;
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return false;
   if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return false;
-  if ((x->reduced_count && !reduces_rows(x)) || (y->reduced_count && !reduces_rows(y))) return false;
-  if (reaches(s, x, y)) return false;
-  return !reaches(s, y, x);
-}
-
-struct cluster *cluster_new(struct scheduler *s, enum cluster_kind kind) {
-  struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
-  cluster->kind = kind;
-  cluster->number = s->clusters.count;
-  array_push(s->arena, &s->clusters, cluster);
-  return cluster;
+  return !(x->reduced_count && !reduces_rows(x)) && !(y->reduced_count && !reduces_rows(y));
 }
 
 static enum cluster_kind kind_of(struct scheduler *s, const struct value *value) {
@@ -164,6 +115,44 @@ static enum cluster_kind kind_of(struct scheduler *s, const struct value *value)
   return CLUSTER_OTHER;
 }
 
+/* The clusters that a root reads from and may be computed in, in the order of its readings, in former->homes; the latest of them, since
+   it waits for the most, or NULL. */
+static struct cluster *find_homes(struct former *f, const struct value *value, const struct cluster *own) {
+  struct cluster *latest = NULL;
+  f->homes.count = 0;
+  f->offered++;
+  for (int i = 0; i < f->readings.items.count; i++) {
+    struct cluster *candidate = cluster_of(f->s, f->readings.items.items[i].value);
+    if (!candidate || candidate->offered == f->offered) continue;
+    candidate->offered = f->offered;
+    if (!suits(candidate, value, own) || !legal(f, candidate, own)) continue;
+    array_push(f->s->arena, &f->homes, candidate);
+    if (!latest || candidate->number > latest->number) latest = candidate;
+  }
+  return latest;
+}
+
+/* Siblings: clusters that read the same memory in the same space. */
+static struct cluster *find_sibling(struct former *f, const struct value *value, const struct cluster *own) {
+  struct scheduler *s = f->s;
+  f->offered++;
+  for (int i = 0; i < f->readings.items.count; i++) {
+    const struct value *read = f->readings.items.items[i].value;
+    if (read->axis_count == 0) continue;
+    const struct readers *readers = &f->readers[read->id];
+    for (int j = readers->items.count - 1; j >= 0; j--) {
+      struct cluster *candidate = representative(readers->items.items[j]);
+      if (s->clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
+      if (candidate->offered == f->offered) continue;
+      candidate->offered = f->offered;
+      bool alike = own->reduced_count == candidate->reduced_count ||
+                   (!own->reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
+      if (alike && suits(candidate, value, own) && legal(f, candidate, own)) return candidate;
+    }
+  }
+  return NULL;
+}
+
 void place_root(struct former *f, const struct value *value) {
   struct scheduler *s = f->s;
   struct cluster own = {.kind = kind_of(s, value)};
@@ -171,31 +160,14 @@ void place_root(struct former *f, const struct value *value) {
   struct cluster *home = NULL;
   if (own.kind == CLUSTER_SWEEP) {
     space_of(s, value, &own);
-    /* The latest first: it waits for the most. */
-    for (int i = 0; i < f->readings.items.count; i++) {
-      struct cluster *candidate = cluster_of(s, f->readings.items.items[i].value);
-      if (!candidate || (home && candidate->number <= home->number) || !suits(candidate, value, &own) || !legal(f, candidate, &own)) continue;
-      home = candidate;
-    }
-    for (int i = 0; i < f->readings.items.count && home; i++) {
-      struct cluster *candidate = cluster_of(s, f->readings.items.items[i].value);
-      if (!candidate || candidate == home || !suits(candidate, value, &own) || !legal(f, candidate, &own)) continue;
-      if (can_merge(s, home, candidate)) merge_clusters(f, home, candidate);
-    }
-    /* Siblings: clusters that read the same memory in the same space. */
-    for (int i = 0; i < f->readings.items.count && !home; i++) {
-      const struct value *read = f->readings.items.items[i].value;
-      if (read->axis_count == 0) continue;
-      for (int j = f->consumers[read->id].list.count - 1; j >= 0 && !home; j--) {
-        struct cluster *candidate = representative(f->consumers[read->id].list.items[j]);
-        if (s->clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
-        bool alike = own.reduced_count == candidate->reduced_count || (!own.reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
-        if (alike && suits(candidate, value, &own) && legal(f, candidate, &own)) home = candidate;
-      }
-    }
+    search_readings(f);
+    home = find_homes(f, value, &own);
+    for (int i = 0; i < f->homes.count; i++)
+      if (can_merge(home, f->homes.items[i])) merge_clusters(f, home, f->homes.items[i]);
+    if (!home) home = find_sibling(f, value, &own);
   }
   if (!home) {
-    home = cluster_new(s, own.kind);
+    home = cluster_new(f, own.kind, NULL);
     memcpy(home->space, own.space, sizeof own.space);
     memcpy(home->reduced, own.reduced, sizeof own.reduced);
     home->space_count = own.space_count, home->reduced_count = own.reduced_count;

@@ -2,22 +2,63 @@
 #include "passes/fuse.h"
 
 /* Positions in an order in which every cluster comes after what it needs, as early after it as the graph's order has it. A cluster
-   of updates follows its last need at once, so that a gradient is used while it is in the cache. False on a cycle. */
-struct ordering {
-  struct scheduler *s;
-  int next;
-  ARRAY(struct cluster *) sorted;
+   of updates follows its last need at once, so that a gradient is used while it is in the cache. */
+struct update {
+  struct cluster *cluster;
+  int missing; /* needs without a position so far */
 };
 
-static bool settle(struct ordering *order, struct cluster *cluster) {
-  if (cluster->visited == order->s->visit_now) return cluster->position >= 0;
-  cluster->visited = order->s->visit_now;
-  cluster->position = -1;
-  for (int i = 0; i < cluster->needs.count; i++)
-    if (!settle(order, representative(cluster->needs.items[i]))) return false;
-  cluster->position = order->next++;
+struct waiters {
+  ARRAY(int) updates;
+};
+
+struct ordering {
+  struct scheduler *s;
+  ARRAY(struct cluster *) sorted, open; /* open: those being settled, the one that waits for the others first */
+  ARRAY(struct update) updates;         /* in the graph's order */
+  struct waiters *waiters;              /* by cluster number: the updates that need it */
+  ARRAY(int) ready, later;              /* updates that need nothing more, ascending: in this round, and those before `current`, in the next */
+  int current;                          /* the update at hand in this round, or -1 */
+};
+
+static void push_sorted(struct ordering *order, int update) {
+  array_push(order->s->arena, &order->ready, update);
+  int *items = order->ready.items, at = order->ready.count - 1;
+  for (; at > 0 && items[at - 1] > update; at--) items[at] = items[at - 1];
+  items[at] = update;
+}
+
+static void place(struct ordering *order, struct cluster *cluster) {
+  cluster->position = order->sorted.count;
   array_push(order->s->arena, &order->sorted, cluster);
-  return true;
+  const struct waiters *waiters = &order->waiters[cluster->number];
+  for (int i = 0; i < waiters->updates.count; i++) {
+    int update = waiters->updates.items[i];
+    if (--order->updates.items[update].missing) continue;
+    if (update < order->current) array_push(order->s->arena, &order->later, update);
+    else push_sorted(order, update);
+  }
+}
+
+static void open_cluster(struct ordering *order, struct cluster *cluster) {
+  if (cluster->visited == order->s->visit_now) return;
+  cluster->visited = order->s->visit_now;
+  cluster->position = 0; /* until it has one: the next of its needs to look at */
+  array_push(order->s->arena, &order->open, cluster);
+}
+
+/* A position for the cluster, after those of all that it needs. */
+static void settle(struct ordering *order, struct cluster *cluster) {
+  open_cluster(order, cluster);
+  while (order->open.count) {
+    cluster = order->open.items[order->open.count - 1];
+    if (cluster->position < cluster->needs.count) {
+      open_cluster(order, representative(cluster->needs.items[cluster->position++]));
+    } else {
+      order->open.count--;
+      place(order, cluster);
+    }
+  }
 }
 
 static int first_value(const struct cluster *cluster) {
@@ -37,44 +78,47 @@ static bool only_updates(const struct cluster *cluster) {
   return some && cluster->kind == CLUSTER_SWEEP;
 }
 
-static bool is_ready(const struct scheduler *s, const struct cluster *cluster) {
-  for (int i = 0; i < cluster->needs.count; i++) {
-    const struct cluster *need = representative(cluster->needs.items[i]);
-    if (need->visited != s->visit_now || need->position < 0) return false;
-  }
-  return true;
+static void add_update(struct ordering *order, struct cluster *cluster) {
+  int number = order->updates.count;
+  array_push(order->s->arena, &order->updates, (struct update){cluster, cluster->needs.count});
+  for (int i = 0; i < cluster->needs.count; i++)
+    array_push(order->s->arena, &order->waiters[representative(cluster->needs.items[i])->number].updates, number);
+  if (!cluster->needs.count) push_sorted(order, number);
 }
 
-static bool sort_into(struct scheduler *s, struct ordering *order) {
-  *order = (struct ordering){.s = s};
+static void settle_ready(struct ordering *order) {
+  for (int i = 0; i < order->later.count; i++) push_sorted(order, order->later.items[i]);
+  order->later.count = 0;
+  for (int i = 0; i < order->ready.count; i++) {
+    order->current = order->ready.items[i];
+    settle(order, order->updates.items[order->current].cluster);
+  }
+  order->ready.count = 0;
+  order->current = -1;
+}
+
+static void sort_into(struct scheduler *s, struct ordering *order) {
+  *order = (struct ordering){.s = s, .current = -1, .waiters = arena_new_array(s->arena, struct waiters, s->clusters.count)};
   s->visit_now++;
   /* Roots come in the graph's order, so a cluster is settled when its first root is met. */
   struct cluster **by_value = arena_new_array(s->arena, struct cluster *, s->graph->next_value);
-  ARRAY(struct cluster *) updates = {0};
   for (int c = 0; c < s->clusters.count; c++) {
     struct cluster *cluster = s->clusters.items[c];
     if (cluster->merged || !cluster->values.count) continue;
     by_value[first_value(cluster)] = cluster;
-    if (only_updates(cluster)) array_push(s->arena, &updates, cluster);
+    if (only_updates(cluster)) add_update(order, cluster);
   }
   for (int i = 0; i < s->graph->next_value; i++) {
     if (!by_value[i]) continue;
-    if (!only_updates(by_value[i]) && !settle(order, by_value[i])) return false;
-    int waiting = 0;
-    for (int u = 0; u < updates.count; u++) {
-      if (is_ready(s, updates.items[u])) settle(order, updates.items[u]);
-      else updates.items[waiting++] = updates.items[u];
-    }
-    updates.count = waiting;
+    if (!only_updates(by_value[i])) settle(order, by_value[i]);
+    settle_ready(order);
   }
-  for (int i = 0; i < updates.count; i++)
-    if (!settle(order, updates.items[i])) return false;
-  return true;
+  for (int i = 0; i < order->updates.count; i++) settle(order, order->updates.items[i].cluster);
 }
 
 void sort_clusters(struct scheduler *s) {
   struct ordering order;
-  if (!sort_into(s, &order)) bug("clusters of graph %s need each other", s->graph->name);
+  sort_into(s, &order);
   s->clusters.items = order.sorted.items;
   s->clusters.count = order.sorted.count;
   s->clusters.capacity = order.sorted.capacity;
@@ -82,7 +126,7 @@ void sort_clusters(struct scheduler *s) {
 
 void number_positions(struct scheduler *s) {
   struct ordering order;
-  if (!sort_into(s, &order)) bug("clusters of graph %s need each other", s->graph->name);
+  sort_into(s, &order);
 }
 
 /* An update that cannot be written where its state lies until the end goes through memory of its own. */
@@ -106,27 +150,37 @@ static bool reads_elsewhere(struct former *f, const struct value *update) {
   return false;
 }
 
+/* The clusters that read each state, by its name. */
+static void find_state_readers(struct former *f, struct table *table) {
+  struct scheduler *s = f->s;
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (value->op != OP_state) continue;
+    struct readers *readers = table_find(table, value->state->name);
+    if (!readers) table_set(s->arena, table, value->state->name, readers = arena_new_struct(s->arena, struct readers));
+    for (int j = 0; j < f->readers[value->id].items.count; j++) array_push(s->arena, &readers->items, f->readers[value->id].items.items[j]);
+  }
+}
+
 /* Which updates can be written in place: those whose readers can all come before. The rest is copied when all is done. */
 void order_updates(struct former *f) {
   struct scheduler *s = f->s;
+  struct table by_state = {0};
+  find_state_readers(f, &by_state);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *update = s->graph->values.items[i];
     if (update->op != OP_update) continue;
     struct cluster *writer = cluster_of(s, update);
-    bool blocked = update->input_count == 1 && reads_elsewhere(f, update);
-    int before = writer->needs.count;
-    for (int j = 0; j < s->graph->values.count && !blocked; j++) {
-      const struct value *state = s->graph->values.items[j];
-      if (state->op != OP_state || state->state != update->state) continue;
-      for (int c = 0; c < f->consumers[state->id].list.count && !blocked; c++) {
-        struct cluster *reader = representative(f->consumers[state->id].list.items[c]);
-        if (reader == writer) continue;
-        if (reaches(s, reader, writer)) blocked = true;
-        else add_need(s, writer, reader);
-      }
+    const struct readers *readers = table_find(&by_state, update->state->name);
+    int count = readers ? readers->items.count : 0;
+    search_begin(&f->below);
+    for (int j = 0; j < count; j++) {
+      struct cluster *reader = representative(readers->items.items[j]);
+      if (reader != writer) search_from(f, &f->below, reader);
     }
+    bool blocked = search_needs(f, &f->below, writer) || (update->input_count == 1 && reads_elsewhere(f, update));
+    for (int j = 0; j < count && !blocked; j++) add_need(f, writer, representative(readers->items.items[j]));
     if (!blocked) continue;
-    writer->needs.count = before;
     if (update->input_count == 2)
       bug("the rows of %s are written before its old contents were read", update->state->name);
     divert_update(s, update);

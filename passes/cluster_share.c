@@ -80,73 +80,68 @@ static struct price price_of(struct scheduler *s, const struct value *value) {
   return price;
 }
 
-/* Whether a cluster, or what it needs, is one of those wanted. */
-static bool reaches_wanted(struct scheduler *s, struct cluster *from, int wanted) {
-  if (from->wanted == wanted) return true;
-  if (from->visited == s->visit_now) return false;
-  from->visited = s->visit_now;
-  for (int i = 0; i < from->needs.count; i++)
-    if (reaches_wanted(s, representative(from->needs.items[i]), wanted)) return true;
-  return false;
-}
-
-/* Whether the clusters wanted can wait for `home` (NULL: a new one) with the value of the present readings in it. */
-static bool can_precede(struct former *f, struct cluster *home, int wanted) {
-  struct scheduler *s = f->s;
-  const struct readings *r = &f->readings;
-  s->visit_now++;
-  for (int i = 0; home && i < home->needs.count; i++)
-    if (reaches_wanted(s, representative(home->needs.items[i]), wanted)) return false;
-  for (int i = 0; i < r->items.count; i++) {
-    struct cluster *from = cluster_of(s, r->items.items[i].value);
-    if (from && from != home && reaches_wanted(s, from, wanted)) return false;
+/* Whether all the pullers can wait for `home` (NULL: a new cluster) with the value of the present readings in it. */
+static bool can_precede(struct former *f, struct cluster *home, const struct pullers *pullers) {
+  if (home) search_begin(&f->home), search_from(f, &f->home, home);
+  for (int i = 0; i < pullers->items.count; i++) {
+    const struct cluster *puller = representative(pullers->items.items[i].cluster);
+    if (puller == home) continue;
+    if (search_meets(f, &f->below, puller) || (home && search_meets(f, &f->home, puller))) return false;
   }
   return true;
 }
 
 /* Whether a cluster can store a value that it pulls. */
-static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own, int wanted) {
+static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own,
+                     const struct pullers *pullers) {
   struct cluster *cluster = representative(puller->cluster);
   if (puller->shifted || cluster->kind != CLUSTER_SWEEP || !suits(cluster, value, own)) return false;
   /* What a total leaves is single numbers, known when all elements are done; what they need is computed before. */
   if (value->axis_count < cluster->space_count && (is_total(cluster) || !is_rest(cluster, value))) return false;
-  return legal(f, cluster, own) && can_precede(f, cluster, wanted);
+  return legal(f, cluster, own) && can_precede(f, cluster, pullers);
+}
+
+/* A cluster of single numbers, which are computed together, for one more. */
+static struct cluster *find_numbers(struct former *f, const struct cluster *own, const struct pullers *pullers) {
+  for (int i = f->numbers.count - 1; i >= 0; i--) {
+    struct cluster *candidate = f->numbers.items[i];
+    if (!candidate->merged && legal(f, candidate, own) && can_precede(f, candidate, pullers)) return candidate;
+  }
+  return NULL;
 }
 
 /* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
    would make clusters wait for each other, the value stays as it is. */
 static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers) {
   struct scheduler *s = f->s;
-  int wanted = ++f->wanted;
   const struct puller *first = NULL;
+  struct cluster *earliest = NULL; /* in the order that is kept, which is another one */
   for (int i = 0; i < pullers->items.count; i++) {
     const struct puller *puller = &pullers->items.items[i];
-    representative(puller->cluster)->wanted = wanted;
-    if (!first || representative(puller->cluster)->position < representative(first->cluster)->position) first = puller;
+    struct cluster *cluster = representative(puller->cluster);
+    if (!first || cluster->position < representative(first->cluster)->position) first = puller;
+    earliest = cluster_earlier(cluster, earliest);
   }
   struct cluster own = {.kind = CLUSTER_SWEEP};
   space_of(s, value, &own);
   read_root(f, value);
-  struct cluster *home = first && can_keep(f, first, value, &own, wanted) ? representative(first->cluster) : NULL;
-  /* Single numbers are computed together, where none waits for another's user. */
-  for (int i = s->clusters.count - 1; i >= 0 && !home && value->axis_count == 0; i--) {
-    struct cluster *candidate = s->clusters.items[i];
-    if (candidate->merged || candidate->kind != CLUSTER_SWEEP || candidate->space_count) continue;
-    if (legal(f, candidate, &own) && can_precede(f, candidate, wanted)) home = candidate;
-  }
-  bool apart = !home && can_precede(f, NULL, wanted);
+  search_readings(f);
+  struct cluster *home = first && can_keep(f, first, value, &own, pullers) ? representative(first->cluster) : NULL;
+  if (!home && value->axis_count == 0) home = find_numbers(f, &own, pullers);
+  bool apart = !home && can_precede(f, NULL, pullers);
   for (int i = 0; i < pullers->items.count && !home && !apart; i++)
-    if (can_keep(f, &pullers->items.items[i], value, &own, wanted)) home = representative(pullers->items.items[i].cluster);
+    if (can_keep(f, &pullers->items.items[i], value, &own, pullers)) home = representative(pullers->items.items[i].cluster);
   if (!home && !apart) return;
   s->notes[value->id].materialised = true;
-  layout_intermediates(s);
+  layout_intermediate(s, value);
   if (apart) {
-    home = cluster_new(s, CLUSTER_SWEEP);
+    home = cluster_new(f, CLUSTER_SWEEP, earliest);
     space_of(s, value, home);
     home->position = first ? representative(first->cluster)->position : 0;
+    if (!home->space_count) array_push(s->arena, &f->numbers, home);
   }
   join(f, home, value, &own);
-  for (int i = 0; i < pullers->items.count; i++) add_need(s, representative(pullers->items.items[i].cluster), home);
+  for (int i = 0; i < pullers->items.count; i++) add_need(f, representative(pullers->items.items[i].cluster), home);
 }
 
 /* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
@@ -175,6 +170,10 @@ void materialise_shared(struct former *f) {
     }
   }
   number_positions(s);
+  for (int c = 0; c < s->clusters.count; c++) {
+    struct cluster *cluster = s->clusters.items[c];
+    if (!cluster->merged && cluster->kind == CLUSTER_SWEEP && !cluster->space_count) array_push(s->arena, &f->numbers, cluster);
+  }
   const int *limits = s->pipeline.parameters, most = limits[PARAMETER_fuse_operands];
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];

@@ -4,6 +4,7 @@
    like read from memory. Everything between roots is pulled: computed on the spot, as part of an expression, by every kernel that
    needs it. Roots that share an iteration space are joined in one cluster where no path between them leaves it. A pulled
    value that several clusters would compute at a price is then materialised by the first of them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "passes/fuse.h"
@@ -174,22 +175,19 @@ static bool is_root(struct scheduler *s, const struct value *value) {
   return note->materialised || is_reduction(value);
 }
 
+static int by_id(const void *x, const void *y) { return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id; }
+
 /* In the graph's order, as they may have come by joining. */
 static void sort_values(struct cluster *cluster) {
-  for (int i = 1; i < cluster->values.count; i++) {
-    const struct value *value = cluster->values.items[i];
-    int at = i;
-    for (; at > 0 && cluster->values.items[at - 1]->id > value->id; at--) cluster->values.items[at] = cluster->values.items[at - 1];
-    cluster->values.items[at] = value;
-  }
+  if (cluster->values.count) qsort(cluster->values.items, (size_t)cluster->values.count, sizeof *cluster->values.items, by_id);
 }
 
 void form_clusters(struct scheduler *s) {
-  struct former former = {.s = s}, *f = &former;
+  struct former former = {.s = s, .home.number = 1}, *f = &former;
   int count = s->graph->next_value;
   f->readings.seen = arena_new_array(s->arena, int, count);
   f->readings.stamp = 1;
-  f->consumers = arena_alloc(s->arena, sizeof *f->consumers * (size_t)count);
+  f->readers = arena_new_array(s->arena, struct readers, count);
   s->clusters.items = NULL;
   s->clusters.count = s->clusters.capacity = 0;
   s->roots_placed = false;

@@ -1,6 +1,7 @@
 /* What the files that form clusters share:
      fuse.c           roots, what they read, and the order of the steps
      cluster.c        joining roots
+     cluster_graph.c  which cluster needs which
      cluster_share.c  what several clusters would compute
      cluster_order.c  the order of clusters, updates in place
      reuse.c          results in the place of operands that die */
@@ -21,11 +22,28 @@ struct readings {
   int stamp;
 };
 
+/* A walk from some clusters down to what they need, which goes as far as questions make it. */
+struct search {
+  int number, stamp; /* of cluster->seen and cluster->found */
+  ARRAY(struct cluster *) heap; /* seen, and their needs not yet */
+};
+
+struct readers {
+  ARRAY(struct cluster *) items;
+};
+
 struct former {
   struct scheduler *s;
   struct readings readings; /* of the root that read_root saw last */
-  struct { ARRAY(struct cluster *) list; } *consumers; /* by value id: clusters that read it */
-  int wanted;               /* stamp of cluster->wanted */
+  struct readers *readers;  /* by value id: clusters that read it */
+  struct search below;      /* from the clusters of the present readings */
+  struct search home;       /* from one cluster */
+  ARRAY(struct cluster *) homes, numbers; /* what find_homes found; sweeps of single numbers */
+  int offered;              /* stamp of cluster->offered */
+  struct slot *first_slot, *last_slot; /* the order of clusters; see cluster_graph.c */
+  int moving;               /* stamp of cluster->moved */
+  ARRAY(struct cluster *) moves;
+  ARRAY(struct slot *) slots;
 };
 
 /* --- fuse.c --------------------------------------------------------------------------------------------------------------- */
@@ -43,13 +61,6 @@ void read_root(struct former *former, const struct value *root);
 
 /* --- cluster.c -------------------------------------------------------------------------------------------------------------- */
 
-/* The cluster that a root is in, or NULL; and the one that a cluster was joined to, in the end. */
-struct cluster *cluster_of(struct scheduler *scheduler, const struct value *value);
-struct cluster *representative(struct cluster *cluster);
-struct cluster *cluster_new(struct scheduler *scheduler, enum cluster_kind kind);
-void add_need(struct scheduler *scheduler, struct cluster *cluster, struct cluster *need);
-/* Whether `from` needs `target`, directly or not, or is it. */
-bool reaches(struct scheduler *scheduler, struct cluster *from, const struct cluster *target);
 /* The iteration space of a root, ordered, and what is reduced in it. */
 void space_of(struct scheduler *scheduler, const struct value *value, struct cluster *cluster);
 /* Reduced along the innermost axes, so that a row is read from its beginning to its end. */
@@ -58,13 +69,35 @@ bool reduces_rows(const struct cluster *cluster);
 bool is_total(const struct cluster *cluster);
 /* Whether the value has the axes of the space without those reduced. */
 bool is_rest(const struct cluster *cluster, const struct value *value);
-/* Whether a root whose space is `own` fits the cluster's, and, with the readings of the present root, may be computed in it. */
+/* Whether a root whose space is `own` fits the cluster's, and, with the readings of the present root, may be computed in it: the latter
+   after search_readings. */
 bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own);
-bool legal(struct former *former, struct cluster *cluster, const struct cluster *own);
+bool legal(struct former *former, const struct cluster *cluster, const struct cluster *own);
+/* Begins former->below from the present readings. Until clusters change, that is. */
+void search_readings(struct former *former);
 /* Puts the root whose readings are the present ones into a cluster. */
 void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own);
 /* Puts a root into the best cluster there is, or a new one. */
 void place_root(struct former *former, const struct value *value);
+
+/* --- cluster_graph.c -------------------------------------------------------------------------------------------------------- */
+
+/* The cluster that a root is in, or NULL; and the one that a cluster was joined to, in the end. */
+struct cluster *cluster_of(struct scheduler *scheduler, const struct value *value);
+struct cluster *representative(struct cluster *cluster);
+/* A cluster for which nothing is known yet, in the order right before another, or last. */
+struct cluster *cluster_new(struct former *former, enum cluster_kind kind, struct cluster *before);
+/* Which of the two comes first in the order; `y` may be NULL. */
+struct cluster *cluster_earlier(struct cluster *x, struct cluster *y);
+void add_need(struct former *former, struct cluster *cluster, struct cluster *need);
+/* `from` becomes part of `into`; neither needs the other. */
+void merge_clusters(struct former *former, struct cluster *into, struct cluster *from);
+/* Searches end when clusters change: they are begun anew. */
+void search_begin(struct search *search);
+void search_from(struct former *former, struct search *search, struct cluster *cluster);
+/* Whether one of the clusters that the search is from needs `target`, directly or not; or is it. */
+bool search_needs(struct former *former, struct search *search, const struct cluster *target);
+bool search_meets(struct former *former, struct search *search, const struct cluster *target);
 
 /* --- cluster_share.c, cluster_order.c, reuse.c --------------------------------------------------------------------------------- */
 

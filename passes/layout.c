@@ -55,35 +55,55 @@ static struct place *place_in(struct scheduler *s, const struct value *value, st
 }
 
 struct buffer *buffer_of_state(struct scheduler *s, const struct state *state) {
-  for (int i = 0; i < s->states.count; i++)
-    if (s->states.items[i].state == state) return s->states.items[i].buffer;
-  bug("state %s has no buffer", state->name);
+  struct buffer *buffer = table_find(&s->states, state->name);
+  if (!buffer) bug("state %s has no buffer", state->name);
+  return buffer;
 }
 
 struct place *place_of_state(struct scheduler *s, const struct state *state, const struct value *value) {
   return place_in(s, value, buffer_of_state(s, state));
 }
 
+/* The values that read or write a state, in the order of the graphs. */
+struct state_values {
+  ARRAY(const struct value *) items;
+};
+
+static struct table find_state_values(struct scheduler *s) {
+  struct table table = {0};
+  for (int number = 0; program_graph(s->program, number); number++) {
+    const struct graph *graph = *program_graph(s->program, number);
+    for (int i = 0; graph && i < graph->values.count; i++) {
+      const struct value *value = graph->values.items[i];
+      if (value->op != OP_state && value->op != OP_update) continue;
+      struct state_values *values = table_find(&table, value->state->name);
+      if (!values) table_set(s->arena, &table, value->state->name, values = arena_new_struct(s->arena, struct state_values));
+      array_push(s->arena, &values->items, value);
+    }
+  }
+  return table;
+}
+
+/* Where one of the state's values stands in the repeat's copy that the path is of, or NULL. */
+static const struct origin *origin_in(struct arena *arena, const struct table *table, const struct state *state, const char *path) {
+  const struct state_values *values = table_find(table, state->name);
+  for (int i = 0; values && i < values->items.count; i++)
+    if (copy_in(arena, path, &values->items.items[i]->origin) >= 0) return &values->items.items[i]->origin;
+  return NULL;
+}
+
 /* States in the order of the program, so that the tables of the output follow it. A state's copy is that of a value which reads
    it, or that of the parameter it belongs to. */
 void layout_states(struct scheduler *s) {
   struct arena *arena = s->arena;
+  const struct table values = find_state_values(s);
   for (int i = 0; i < s->program->states.count; i++) {
     const struct state *state = s->program->states.items[i];
-    const struct origin *origin = NULL;
-    for (int number = 0; !origin && program_graph(s->program, number); number++) {
-      const struct graph *graph = *program_graph(s->program, number);
-      if (!graph) continue;
-      for (int j = 0; j < graph->values.count && !origin; j++) {
-        const struct value *value = graph->values.items[j];
-        if ((value->op == OP_state || value->op == OP_update) && (value->state == state || (state->of && value->state == state->of)) &&
-            copy_in(arena, state->name, &value->origin) >= 0)
-          origin = &value->origin;
-      }
-    }
+    const struct origin *origin = origin_in(arena, &values, state, state->name);
+    if (!origin && state->of) origin = origin_in(arena, &values, state->of, state->name);
     struct buffer *buffer = buffer_new(s, state->name, BUFFER_STATE, state->kind, state->axes, state->axis_count, origin);
     buffer->state = state;
-    array_push(arena, &s->states, (struct state_buffer){state, buffer});
+    table_set(arena, &s->states, state->name, buffer);
   }
 }
 
@@ -183,7 +203,7 @@ static int axis_bound(const struct graph *graph) {
 }
 
 static int class_of(struct scheduler *s, int id) {
-  while (s->axis_class[id] != id) id = s->axis_class[id];
+  while (s->axis_class[id] != id) id = s->axis_class[id] = s->axis_class[s->axis_class[id]];
   return id;
 }
 
@@ -214,11 +234,12 @@ void layout_prepare(struct scheduler *s) {
     for (int j = 0; value->op == OP_input && j < value->axis_count; j++)
       if (s->axis_order[value->axes[j]->id] >= bound) s->axis_order[value->axes[j]->id] = is_batch(value->axes[j]) ? -1 : next++;
   }
+  /* A class goes where the first of its axes does; the class is the least number among them. */
   for (int i = 0; i < bound; i++) {
     int class = class_of(s, i);
-    for (int j = 0; j < bound; j++)
-      if (class_of(s, j) == class && s->axis_order[j] < s->axis_order[i]) s->axis_order[i] = s->axis_order[j];
+    if (s->axis_order[i] < s->axis_order[class]) s->axis_order[class] = s->axis_order[i];
   }
+  for (int i = 0; i < bound; i++) s->axis_order[i] = s->axis_order[class_of(s, i)];
   int total = 0;
   for (int i = 0; i < graph->values.count; i++) {
     struct note *note = &s->notes[graph->values.items[i]->id];
@@ -302,19 +323,24 @@ static void follow_merges(struct scheduler *s, const struct value *value, struct
   }
 }
 
-/* Axes along which what is made elementwise of the value is summed on their own: rows that want to lie in one piece. */
-static void find_rows(struct scheduler *s, const struct value *value, struct axis **rows, int *count) {
-  if (s->level_stamp[value->id] == s->level_now) return;
-  s->level_stamp[value->id] = s->level_now;
-  const struct note *note = &s->notes[value->id];
-  for (int i = 0; i < note->user_count; i++) {
-    const struct value *user = s->users[note->first_user + i];
-    enum op_class class = op_facts[user->op].class;
-    if (class == CLASS_REDUCE) {
-      bool known = axis_listed(rows, *count, user->list[0]);
-      if (user->list_count == 1 && !is_batch(user->list[0]) && !known && *count < MAX_AXES) rows[(*count)++] = user->list[0];
-    } else if (op_is_elementwise(user->op) || class == CLASS_STOP) {
-      find_rows(s, user, rows, count);
+static void add_row(struct row_axes *rows, struct axis *axis) {
+  if (!axis_listed(rows->axes, rows->count, axis) && rows->count < MAX_AXES) rows->axes[rows->count++] = axis;
+}
+
+/* Axes along which what is made elementwise of the value is summed on their own: rows that want to lie in one piece. Found for all
+   values at once, the users of each before it. */
+static void find_rows(struct scheduler *s) {
+  s->rows = arena_new_array(s->arena, struct row_axes, s->graph->next_value);
+  for (int v = s->graph->values.count - 1; v >= 0; v--) {
+    const struct value *value = s->graph->values.items[v];
+    const struct note *note = &s->notes[value->id];
+    struct row_axes *rows = &s->rows[value->id];
+    for (int i = 0; i < note->user_count; i++) {
+      const struct value *user = s->users[note->first_user + i];
+      enum op_class class = op_facts[user->op].class;
+      if (class == CLASS_REDUCE && user->list_count == 1 && !is_batch(user->list[0])) add_row(rows, user->list[0]);
+      for (int j = 0; j < s->rows[user->id].count && (op_is_elementwise(user->op) || class == CLASS_STOP); j++)
+        add_row(rows, s->rows[user->id].axes[j]);
     }
   }
 }
@@ -338,10 +364,9 @@ static void avoid_short(struct axis **axes, int count) {
 
 /* Rows innermost, unless what is innermost is one already. */
 static void prefer_rows(struct scheduler *s, const struct value *value, struct axis **axes) {
-  struct axis *rows[MAX_AXES];
-  int count = 0, last = value->axis_count - 1;
-  s->level_now++;
-  find_rows(s, value, rows, &count);
+  if (!s->rows) find_rows(s);
+  struct axis *const *rows = s->rows[value->id].axes;
+  int count = s->rows[value->id].count, last = value->axis_count - 1;
   if (last < 1 || axis_listed(rows, count, axes[last])) return;
   for (int i = 0; i < count; i++) {
     int at = 0;
@@ -420,19 +445,20 @@ static void adopt_parts(struct scheduler *s, const struct value *concat) {
   }
 }
 
-void layout_intermediates(struct scheduler *s) {
+void layout_intermediate(struct scheduler *s, const struct value *value) {
   struct axis *axes[MAX_AXES];
-  /* Consumers first: the parts of a concat take their place from it. */
-  for (int i = s->graph->values.count - 1; i >= 0; i--) {
-    struct value *value = s->graph->values.items[i];
-    struct note *note = &s->notes[value->id];
-    if (!note->materialised || note->is_placed) continue;
-    note->is_placed = true;
-    if (!note->place) {
-      choose_order(s, value, axes);
-      note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
-      note->place->buffer->dumped = is_dumped(s, value);
-    }
-    if (s->fuse && !s->roots_placed && value->op == OP_concat) adopt_parts(s, value);
+  struct note *note = &s->notes[value->id];
+  if (!note->materialised || note->is_placed) return;
+  note->is_placed = true;
+  if (!note->place) {
+    choose_order(s, value, axes);
+    note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
+    note->place->buffer->dumped = is_dumped(s, value);
   }
+  if (s->fuse && !s->roots_placed && value->op == OP_concat) adopt_parts(s, value);
+}
+
+void layout_intermediates(struct scheduler *s) {
+  /* Consumers first: the parts of a concat take their place from it. */
+  for (int i = s->graph->values.count - 1; i >= 0; i--) layout_intermediate(s, s->graph->values.items[i]);
 }

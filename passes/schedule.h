@@ -7,6 +7,7 @@
 #ifndef PASSES_SCHEDULE_H
 #define PASSES_SCHEDULE_H
 
+#include "ir/table.h"
 #include "passes/linear.h"
 #include "passes/passes.h"
 #include "passes/pipeline.h"
@@ -33,9 +34,10 @@ struct note {
   int first_user, user_count;   /* in scheduler->users */
 };
 
-struct state_buffer {
-  const struct state *state;
-  struct buffer *buffer;
+/* See find_rows in layout.c. */
+struct row_axes {
+  struct axis *axes[MAX_AXES];
+  int count;
 };
 
 /* A value to be copied to a place when the rest of the routine is done. */
@@ -69,13 +71,14 @@ struct scheduler {
   struct routine *routine;
   struct note *notes; /* by value id */
   const struct value **users;
+  struct row_axes *rows; /* by value id, once they are wanted */
   int visit_now; /* stamp of walks over clusters */
   int *level_memo, *level_stamp, level_now; /* by value id: what a walk over expressions found, as long as the stamp is now's */
   int *use_count, *use_stamp, use_now; /* by value id: uses in the kernel at hand */
   int first_gradient, last_gradient; /* ids of the values that are the way back */
   int *axis_order; /* by axis id: where the axis goes in a layout; see layout.c */
   int *axis_class; /* by axis id: renamed axes are of one class */
-  ARRAY(struct state_buffer) states;
+  struct table states; /* struct buffer *, by name */
   ARRAY(struct cluster *) clusters;
   bool roots_placed; /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
@@ -239,7 +242,8 @@ struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *v
 void layout_states(struct scheduler *scheduler);
 /* Inputs, states and outputs get their places; the values to keep whole for --dump are marked. */
 void layout_interface(struct scheduler *scheduler);
-/* A place for every materialised value that has none yet. */
+/* A place for a materialised value that has none yet, and for every one. */
+void layout_intermediate(struct scheduler *scheduler, const struct value *value);
 void layout_intermediates(struct scheduler *scheduler);
 /* Finds out how axes are ordered in this graph. */
 void layout_prepare(struct scheduler *scheduler);
@@ -265,9 +269,11 @@ struct cluster {
   ARRAY(const struct value *) values; /* roots, in the graph's order */
   struct axis *space[MAX_AXES], *reduced[MAX_AXES];
   int space_count, reduced_count;
-  ARRAY(struct cluster *) needs;
+  ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
-  int visited, wanted, position;
+  struct slot *slot;      /* its place among the others while clusters are formed */
+  int position;           /* in an order in which they can run */
+  int visited, seen[2], found[2], moved, offered; /* stamps of walks */
 };
 
 /* Decides what is materialised and computed together, gives every materialised value its place, and puts the clusters in an
