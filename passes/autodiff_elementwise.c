@@ -173,11 +173,11 @@ void gradient_div(struct backward *b, struct value *y, struct value *d) {
     give(b, v, unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
 }
 
-/* x - y floor(x / y); the floor is constant between its steps. */
+/* y = u - v n; the whole number n is constant between its steps, and (u - y) / v. It may be larger than integers are. */
 void gradient_mod(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[0], d);
   if (!wanted(b, y->inputs[1])) return;
-  struct value *steps = unary(b, OP_floor, binary(b, OP_div, y->inputs[0], y->inputs[1]));
+  struct value *steps = binary(b, OP_div, binary(b, OP_sub, y->inputs[0], y), y->inputs[1]);
   give(b, y->inputs[1], unary(b, OP_neg, times(b, d, steps)));
 }
 
