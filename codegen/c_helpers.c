@@ -29,7 +29,14 @@ static const struct helper helpers[] = {
      "  const int64_t rest = x % y;\n"
      "  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;\n"
      "}\n"},
-    {NULL, "lam_mod_real", "$R lam_mod_real($R x, $R y) { return x - y * $M(floor)(x / y); }\n"},
+    {NULL, "lam_mod_real",
+     "/* In [0, y): where adding y rounds to y, the number before it. */\n"
+     "$R lam_mod_real($R x, $R y) {\n"
+     "  const $R rest = $M(fmod)(x, y), sum = rest + y;\n"
+     "  if (rest == 0) return 0;\n"
+     "  if ((rest < 0) == (y < 0)) return rest;\n"
+     "  return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
+     "}\n"},
     {NULL, "lam_pow", "float lam_pow(float x, float y) { return (float)pow(x, y); }\n"},
     {NULL, "lam_round_within",
      "/* To a whole number, halves to even, and not beyond low or high. */\n"

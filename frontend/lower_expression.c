@@ -142,7 +142,7 @@ static struct thing fold(const char *op, struct thing x, struct thing y) {
   if (!strcmp(op, "-")) return thing_number(a - b, integers);
   if (!strcmp(op, "*")) return thing_number(a * b, integers);
   if (!strcmp(op, "/")) return thing_number(a / b, integers && b != 0 && whole(a / b));
-  if (!strcmp(op, "%")) return thing_number(a - b * floor(a / b), integers && b != 0);
+  if (!strcmp(op, "%")) return thing_number(scalar_apply(OP_mod, KIND_REAL, a, b, 0), integers && b != 0);
   if (!strcmp(op, "^")) return thing_number(pow(a, b), integers && whole(pow(a, b)));
   if (!strcmp(op, "max")) return thing_number(a > b ? a : b, a > b ? x.integer : y.integer);
   if (!strcmp(op, "min")) return thing_number(a < b ? a : b, a < b ? x.integer : y.integer);

@@ -1,6 +1,7 @@
 /* Training: the loss, gradients, clipping, accumulation, averages, and the graphs train, accumulate and evaluate. */
 #include "frontend/lower.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const train_names[] = {"loss",       "optimizer", "batch",   "steps", "epochs",
@@ -139,18 +140,33 @@ struct trained {
 };
 typedef ARRAY(struct trained) trained_parameters;
 
+/* Gradients that are finite may have squares that are not: then those of a small part of each count, in which nothing of weight is
+   too small. Both sums are of one pass over the gradients. */
+static struct value *gradient_norm(struct lowering *lowering, const trained_parameters *trained) {
+  struct graph *graph = lowering->graph;
+  struct value *part = build_constant(graph, 0x1p-80), *totals[2] = {NULL, NULL};
+  for (int i = 0; i < trained->count; i++) {
+    struct value *gradient = trained->items[i].gradient;
+    for (int j = 0; j < 2; j++) {
+      struct value *x = j ? build_binary(graph, OP_mul, gradient, part) : gradient;
+      struct value *square = sum_all(lowering, build_binary(graph, OP_mul, x, x));
+      totals[j] = totals[j] ? build_binary(graph, OP_add, totals[j], square) : square;
+    }
+  }
+  if (!totals[0]) return NULL;
+  struct value *fits = build_binary(graph, OP_lt, totals[0], build_constant(graph, INFINITY));
+  struct value *norm = build_unary(graph, OP_sqrt, totals[0]);
+  struct value *large = build_binary(graph, OP_mul, build_unary(graph, OP_sqrt, totals[1]), build_constant(graph, 0x1p80));
+  norm = build_where(graph, fits, norm, large);
+  norm->name = "gradient_norm";
+  return norm;
+}
+
 /* Scales all gradients so that their norm, taken together, is at most `clip`; as PyTorch's clip_grad_norm_. */
 static struct value *clip_gradients(struct lowering *lowering, trained_parameters *trained, double clip) {
   struct graph *graph = lowering->graph;
-  struct value *total = NULL;
-  for (int i = 0; i < trained->count; i++) {
-    struct value *gradient = trained->items[i].gradient;
-    struct value *square = sum_all(lowering, build_binary(graph, OP_mul, gradient, gradient));
-    total = total ? build_binary(graph, OP_add, total, square) : square;
-  }
-  if (!total) return NULL;
-  struct value *norm = build_unary(graph, OP_sqrt, total);
-  norm->name = "gradient_norm";
+  struct value *norm = gradient_norm(lowering, trained);
+  if (!norm) return NULL;
   struct value *ratio = build_binary(graph, OP_div, build_constant(graph, clip),
                                      build_binary(graph, OP_add, norm, build_constant(graph, 1e-6)));
   struct value *scale = build_binary(graph, OP_min, ratio, build_constant(graph, 1));

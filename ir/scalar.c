@@ -2,6 +2,16 @@
 
 #include "ir/interpret.h"
 
+/* The remainder is exact, however large the quotient, and lies from 0 to y, without y: where adding y rounds to y, it is the number
+   before. */
+static double modulo(double x, double y) {
+  double rest = fmod(x, y);
+  if (rest == 0) return 0;
+  if ((rest < 0) == (y < 0)) return rest;
+  rest += y;
+  return rest == y && isfinite(y) ? nextafter(y, 0) : rest;
+}
+
 double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
   (void)kind; /* integers and booleans are held as doubles, and the formulas are the same */
   switch (op) {
@@ -44,7 +54,7 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
     case OP_quotient:
       return floor(x / y);
     case OP_mod:
-      return x - y * floor(x / y);
+      return modulo(x, y);
     /* As the vector instructions have it: the second when the two do not compare. */
     case OP_max:
       return x > y ? x : y;

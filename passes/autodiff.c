@@ -6,7 +6,7 @@
    pass_simplify takes away what was needless. */
 #include "passes/autodiff.h"
 
-#include <string.h>
+#include <math.h>
 
 #include "passes/rewrite.h"
 
@@ -21,77 +21,37 @@ bool wanted(const struct backward *backward, const struct value *x) {
   return x->id < backward->count && backward->active[x->id];
 }
 
-void give(struct backward *backward, struct value *x, struct value *gradient) {
+/* What comes to `x`, which may lack axes: gradients are summed over those, and a sum is zero only where all of it is. */
+static void arrive(struct backward *backward, struct value *x, struct gradient gradient, bool is_relative) {
   if (!wanted(backward, x)) return;
   struct graph *graph = backward->graph;
   struct axis *axes[MAX_AXES];
-  int count = axes_missing(gradient, x, axes);
-  if (count) gradient = build_reduce(graph, OP_reduce_sum, gradient, axes, count);
-  count = axes_missing(x, gradient, axes);
-  if (count) gradient = build_expand(graph, gradient, axes, count);
-  array_push(graph->arena, &backward->contributions[x->id].parts, gradient);
-}
-
-/* Padding with zeros along `axis`, as the gradients of slice and select are. */
-static bool is_padding(const struct value *value, const struct axis *axis) {
-  return value->op == OP_pad && value->number == 0 && (!axis || value->result == axis);
-}
-
-/* The parts of a value that was cut along an axis (q, k and v of one projection) come back as a join instead of a sum of
-   zero-padded pieces. Takes those parts out of `parts`, or leaves all when they overlap. */
-static struct value *join_slices(struct graph *graph, struct value **parts, int *count) {
-  struct value *pieces[64];
-  int piece_count = 0;
-  struct axis *axis = NULL;
-  for (int i = 0; i < *count; i++) {
-    if (!is_padding(parts[i], axis)) continue;
-    if (piece_count == 64) return NULL;
-    axis = parts[i]->result;
-    int at = piece_count++;
-    for (; at > 0 && pieces[at - 1]->start > parts[i]->start; at--) pieces[at] = pieces[at - 1];
-    pieces[at] = parts[i];
+  int count = axes_missing(gradient.value, x, axes);
+  if (count) {
+    struct value *mask = gradient.mask ? mask_over(graph, gradient.mask, x) : NULL;
+    if (mask != gradient.mask) gradient = (struct gradient){cleaned(graph, &gradient), mask, false};
+    gradient.value = build_reduce(graph, OP_reduce_sum, gradient.value, axes, count);
   }
-  if (piece_count < 2 || axis->size) return NULL;
-  struct value *joined[2 * 64 + 1];
-  struct axis *axes[2 * 64 + 1];
-  int joined_count = 0;
-  int64_t end = 0;
-  for (int i = 0; i <= piece_count; i++) {
-    int64_t next = i < piece_count ? pieces[i]->start : axis->extent;
-    if (next < end) return NULL;
-    if (next > end) { /* a gap: zeros */
-      struct axis *gap = axis_new(graph, axis->name, next - end, axis->span);
-      struct axis *all[MAX_AXES];
-      int all_count = 0;
-      for (int j = 0; j < pieces[0]->axis_count; j++)
-        all[all_count++] = pieces[0]->axes[j] == axis ? gap : pieces[0]->axes[j];
-      joined[joined_count] = build_expand(graph, build_constant(graph, 0), all, all_count);
-      axes[joined_count++] = gap;
-    }
-    if (i == piece_count) break;
-    joined[joined_count] = pieces[i]->inputs[0];
-    axes[joined_count++] = pieces[i]->axis;
-    end = next + pieces[i]->axis->extent;
-  }
-  int kept = 0;
-  for (int i = 0; i < *count; i++)
-    if (!is_padding(parts[i], axis)) parts[kept++] = parts[i];
-  *count = kept;
-  return build_concat(graph, joined, axes, joined_count, axis);
+  count = axes_missing(x, gradient.value, axes);
+  if (count) gradient.value = build_expand(graph, gradient.value, axes, count);
+  struct gradients *all = is_relative ? backward->relative : backward->absolute;
+  array_push(graph->arena, &all[x->id].parts, gradient);
 }
 
-/* The whole gradient of `value`, or NULL when none reached it. */
-static struct value *total(struct backward *backward, const struct value *value) {
-  struct contributions *contributions = &backward->contributions[value->id];
-  struct value **parts = contributions->parts.items;
-  int count = contributions->parts.count;
-  struct value *sum = join_slices(backward->graph, parts, &count);
-  for (int i = 0; i < count; i++) sum = sum ? build_binary(backward->graph, OP_add, sum, parts[i]) : parts[i];
-  const char *name = value->op == OP_state ? value->state->name : value->name;
-  if (sum && name) name_value(sum, arena_format(backward->graph->arena, "%s/gradient", name));
-  contributions->parts.count = 0;
-  if (sum) array_push(backward->graph->arena, &contributions->parts, sum);
-  return sum;
+void give(struct backward *backward, struct value *x, struct value *gradient) {
+  arrive(backward, x, (struct gradient){gradient, backward->mask, backward->dirty}, false);
+}
+
+void give_selected(struct backward *backward, struct value *x, struct value *gradient, struct value *mask) {
+  arrive(backward, x, (struct gradient){gradient, mask_and(backward->graph, backward->mask, mask), true}, false);
+}
+
+void give_relative(struct backward *backward, struct value *x, struct value *gradient) {
+  arrive(backward, x, (struct gradient){gradient, backward->mask, backward->dirty}, true);
+}
+
+void give_alike(struct backward *backward, struct value *x, struct value *gradient, struct value *mask) {
+  arrive(backward, x, (struct gradient){gradient, mask, backward->dirty}, backward->is_relative);
 }
 
 /* A path through which derivatives flow: real numbers only, and calls, whose results say for themselves. */
@@ -110,7 +70,59 @@ static void mark_active(struct backward *backward, struct value *const *targets,
   }
 }
 
-/* Afterwards total() of each target, which has been taken by then, is the one part of its contributions. */
+/* Operations whose rules give zero where the gradient is zero, whatever numbers they meet. */
+static bool keeps_zeros(const struct value *value) {
+  switch ((int)value->op) {
+    case OP_neg:
+    case OP_abs:
+    case OP_cast:
+    case OP_add:
+    case OP_sub:
+    case OP_max:
+    case OP_min:
+    case OP_reduce_sum:
+    case OP_reduce_max:
+    case OP_update:
+    case OP_result:
+      return true;
+    case OP_mul:
+      return (value->inputs[0]->op == OP_constant && isfinite(value->inputs[0]->number)) ||
+             (value->inputs[1]->op == OP_constant && isfinite(value->inputs[1]->number));
+    case OP_div:
+      return value->inputs[1]->op == OP_constant && value->inputs[1]->number != 0;
+    default:
+      return op_facts[value->op].class == CLASS_VIEW;
+  }
+}
+
+/* Operations whose rules look at each element of the gradient by itself, or say for themselves where what they give is zero. All
+   others get zeros where the mask has them, and what they give has no mask. */
+static bool follows(const struct value *value) {
+  if (op_is_elementwise(value->op)) return true;
+  switch ((int)value->op) {
+    case OP_slice:
+    case OP_select: /* only the zeros: a pad of them can be joined with others */
+      return false;
+    case OP_reduce_sum:
+    case OP_reduce_max:
+    case OP_update:
+      return true;
+    default:
+      return op_facts[value->op].class == CLASS_VIEW;
+  }
+}
+
+/* Makes `gradient` the one that is passed on, and gives what a rule takes of it. */
+static struct value *take(struct backward *backward, const struct value *value, struct gradient *gradient, bool is_relative) {
+  bool clean = !gradient->mask || !gradient->dirty || !follows(value);
+  bool tells = follows(value) || value->op == OP_slice || value->op == OP_select || value->op == OP_gather || value->op == OP_result;
+  backward->mask = tells ? gradient->mask : NULL;
+  backward->dirty = !clean || !keeps_zeros(value);
+  backward->is_relative = is_relative;
+  return clean ? cleaned(backward->graph, gradient) : gradient->value;
+}
+
+/* Afterwards the gradient of each target is the one part that came to it. */
 static void sweep(struct backward *backward, struct value *loss) {
   struct graph *graph = backward->graph;
   struct origin origin = graph->origin;
@@ -124,9 +136,18 @@ static void sweep(struct backward *backward, struct value *loss) {
       if (backward->results[value->id]) rules[OP_call](backward, value, NULL);
       continue;
     }
-    struct value *gradient = total(backward, value);
-    if (gradient) rules[value->op](backward, value, gradient);
+    struct gradient gradient = gradient_total(graph, &backward->absolute[value->id]);
+    if (gradient.value) {
+      struct value *passed = take(backward, value, &gradient, false), *whole = cleaned(graph, &gradient);
+      const char *name = value->op == OP_state ? value->state->name : value->name;
+      if (name) name_value(whole, arena_format(graph->arena, "%s/gradient", name));
+      array_push(graph->arena, &backward->absolute[value->id].parts, ((struct gradient){whole, NULL, false}));
+      rules[value->op](backward, value, passed);
+    }
+    gradient = gradient_total(graph, &backward->relative[value->id]);
+    if (gradient.value) pass_relative(backward, value, take(backward, value, &gradient, true));
   }
+  backward->mask = NULL;
   graph->origin = origin;
 }
 
@@ -159,10 +180,13 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
       .diagnostics = diagnostics,
       .count = graph->next_value,
       .active = arena_new_array(rewrite->scratch, bool, graph->next_value),
-      .contributions = arena_new_array(rewrite->scratch, struct contributions, graph->next_value),
-      .results = arena_new_array(rewrite->scratch, struct value **, graph->next_value),
+      .absolute = arena_new_array(rewrite->scratch, struct gradients, graph->next_value),
+      .relative = arena_new_array(rewrite->scratch, struct gradients, graph->next_value),
+      .takes_relative = arena_new_array(rewrite->scratch, bool, graph->next_value),
+      .results = arena_new_array(rewrite->scratch, struct gradient *, graph->next_value),
   };
   mark_active(backward, targets.items, targets.count);
+  mark_relative(backward, targets.items, targets.count);
   sweep(backward, loss);
   array_push(graph->arena, &losses->items, (struct swept){loss, backward});
   return backward;
@@ -197,8 +221,8 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
       struct backward *backward = sweep_for(&losses, &rewrite, old->inputs[0], diagnostics);
       struct value *target = rewrite_get(&rewrite, old->inputs[1]);
       struct value *gradient = NULL;
-      if (target->id < backward->count && backward->contributions[target->id].parts.count)
-        gradient = backward->contributions[target->id].parts.items[0];
+      if (target->id < backward->count && backward->absolute[target->id].parts.count)
+        gradient = backward->absolute[target->id].parts.items[0].value;
       graph->origin = old->origin;
       if (!gradient)
         gradient = build_expand(graph, build_constant(graph, 0), target->axes, target->axis_count);

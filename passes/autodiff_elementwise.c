@@ -1,4 +1,9 @@
-/* Derivative rules of the leaves and of elementwise operations. Inputs may lack axes of the result: `give` sums over those. */
+/* Derivative rules of the leaves and of elementwise operations. Inputs may lack axes of the result: `give` sums over those.
+
+   A slope that is exactly 0, where exp, tanh or erf no longer move, stops the gradient as a branch that is not taken does: it is zero
+   there whatever comes before or after, 0 times infinity too. */
+#include <math.h>
+
 #include "passes/autodiff.h"
 
 static const double TWO_OVER_SQRT_PI = 1.12837916709551257390;
@@ -44,27 +49,89 @@ void gradient_abs(struct backward *b, struct value *y, struct value *d) {
   give(b, x, build_where(b->graph, binary(b, OP_lt, x, zero), unary(b, OP_neg, d), positive));
 }
 
-void gradient_exp(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], times(b, d, y)); }
+static void give_sloped(struct backward *b, struct value *x, struct value *d, struct value *slope) {
+  give_selected(b, x, times(b, d, slope), binary(b, OP_ne, slope, number(b, 0)));
+}
+
+void gradient_exp(struct backward *b, struct value *y, struct value *d) { give_sloped(b, y->inputs[0], d, y); }
 
 void gradient_log(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], binary(b, OP_div, d, y->inputs[0]));
+  if (takes_relative(b, y->inputs[0]))
+    give_relative(b, y->inputs[0], d);
+  else
+    give(b, y->inputs[0], binary(b, OP_div, d, y->inputs[0]));
+}
+
+/* A constant that is not negative. */
+static bool is_factor(const struct value *value) {
+  if (value->op == OP_expand) value = value->inputs[0];
+  return value->op == OP_constant && value->number >= 0;
+}
+
+/* A sum of squares, or their mean: 0 only where all that is squared is 0. */
+static bool is_squares(const struct value *value) {
+  const struct value *const *x = (const struct value *const *)value->inputs;
+  switch ((int)value->op) {
+    case OP_mul:
+      for (int i = 0; i < 2; i++) {
+        const struct value *one = x[i], *other = x[1 - i];
+        if (is_factor(one) && is_squares(other)) return true;
+        if (one->op == OP_mul && ((is_factor(one->inputs[0]) && one->inputs[1] == other) ||
+                                  (is_factor(one->inputs[1]) && one->inputs[0] == other)))
+          return true;
+      }
+      return x[0] == x[1];
+    case OP_pow:
+      return x[1]->op == OP_constant && x[1]->number > 0 && fmod(x[1]->number, 2) == 0;
+    case OP_add:
+      return is_squares(x[0]) && is_squares(x[1]);
+    case OP_div:
+      return is_factor(x[1]) && is_squares(x[0]);
+    case OP_reduce_sum:
+    case OP_rename:
+    case OP_split:
+    case OP_merge:
+    case OP_slice:
+    case OP_select:
+    case OP_expand:
+      return is_squares(x[0]);
+    default:
+      return false;
+  }
+}
+
+/* The slope at 0 is infinite, but that of a norm is taken to be 0 there, as that of abs is. */
+static void give_root(struct backward *b, struct value *y, struct value *gradient) {
+  struct value *x = y->inputs[0];
+  if (is_squares(x))
+    give_selected(b, x, gradient, binary(b, OP_ne, x, number(b, 0)));
+  else
+    give(b, x, gradient);
 }
 
 void gradient_sqrt(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], binary(b, OP_div, scaled(b, d, 0.5), y));
+  struct value *half = scaled(b, d, 0.5);
+  if (takes_relative(b, y->inputs[0]))
+    give_relative(b, y->inputs[0], times(b, half, y));
+  else
+    give_root(b, y, binary(b, OP_div, half, y));
 }
 
 void gradient_rsqrt(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], times(b, scaled(b, d, -0.5), times(b, y, times(b, y, y))));
+  struct value *half = scaled(b, d, -0.5);
+  if (takes_relative(b, y->inputs[0]))
+    give_relative(b, y->inputs[0], times(b, half, y));
+  else
+    give(b, y->inputs[0], times(b, half, times(b, y, times(b, y, y))));
 }
 
 void gradient_tanh(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], times(b, d, binary(b, OP_sub, number(b, 1), times(b, y, y))));
+  give_sloped(b, y->inputs[0], d, binary(b, OP_sub, number(b, 1), times(b, y, y)));
 }
 
 void gradient_erf(struct backward *b, struct value *y, struct value *d) {
   struct value *x = y->inputs[0];
-  give(b, x, times(b, scaled(b, d, TWO_OVER_SQRT_PI), unary(b, OP_exp, unary(b, OP_neg, times(b, x, x)))));
+  give_sloped(b, x, scaled(b, d, TWO_OVER_SQRT_PI), unary(b, OP_exp, unary(b, OP_neg, times(b, x, x))));
 }
 
 void gradient_sin(struct backward *b, struct value *y, struct value *d) {
@@ -94,16 +161,23 @@ void gradient_mul(struct backward *b, struct value *y, struct value *d) {
 }
 
 void gradient_div(struct backward *b, struct value *y, struct value *d) {
-  struct value *quotient = binary(b, OP_div, d, y->inputs[1]);
-  give(b, y->inputs[0], quotient);
-  if (wanted(b, y->inputs[1])) give(b, y->inputs[1], unary(b, OP_neg, times(b, quotient, y)));
+  struct value *u = y->inputs[0], *v = y->inputs[1], *quotient = binary(b, OP_div, d, v), *product = times(b, d, y);
+  if (takes_relative(b, u))
+    give_relative(b, u, product);
+  else
+    give(b, u, quotient);
+  if (!wanted(b, v)) return;
+  if (takes_relative(b, v))
+    give_relative(b, v, unary(b, OP_neg, product));
+  else
+    give(b, v, unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
 }
 
-/* x - y floor(x / y); the floor is constant between its steps. */
+/* y = u - v n; the whole number n is constant between its steps, and (u - y) / v. It may be larger than integers are. */
 void gradient_mod(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[0], d);
   if (!wanted(b, y->inputs[1])) return;
-  struct value *steps = unary(b, OP_floor, binary(b, OP_div, y->inputs[0], y->inputs[1]));
+  struct value *steps = binary(b, OP_div, binary(b, OP_sub, y->inputs[0], y), y->inputs[1]);
   give(b, y->inputs[1], unary(b, OP_neg, times(b, d, steps)));
 }
 
@@ -125,11 +199,13 @@ void gradient_min(struct backward *b, struct value *y, struct value *d) { give_e
 /* x^n: n x^(n-1), which is 0 for n = 0 whatever x is, and x^n log(x), which is 0 at x = 0 for n >= 0. */
 void gradient_pow(struct backward *b, struct value *y, struct value *d) {
   struct value *x = y->inputs[0], *n = y->inputs[1], *zero = number(b, 0);
-  if (wanted(b, x) && n->op == OP_constant) {
+  if (wanted(b, x) && n->op == OP_constant && takes_relative(b, x)) {
+    give_relative(b, x, times(b, scaled(b, d, n->number), y));
+  } else if (wanted(b, x) && n->op == OP_constant) {
     if (n->number == 2)
       give(b, x, times(b, scaled(b, d, 2), x));
     else if (n->number != 0)
-      give(b, x, times(b, scaled(b, d, n->number), binary(b, OP_pow, x, number(b, n->number - 1))));
+      give_root(b, y, times(b, scaled(b, d, n->number), binary(b, OP_pow, x, number(b, n->number - 1))));
   } else if (wanted(b, x)) {
     struct value *power = binary(b, OP_pow, x, binary(b, OP_sub, n, number(b, 1)));
     struct value *slope = times(b, times(b, d, n), power);
@@ -141,8 +217,9 @@ void gradient_pow(struct backward *b, struct value *y, struct value *d) {
   }
 }
 
+/* The zeros of the branch that is not taken come later: see struct gradient. */
 void gradient_where(struct backward *b, struct value *y, struct value *d) {
-  struct value *condition = y->inputs[0], *zero = number(b, 0);
-  if (wanted(b, y->inputs[1])) give(b, y->inputs[1], build_where(b->graph, condition, d, zero));
-  if (wanted(b, y->inputs[2])) give(b, y->inputs[2], build_where(b->graph, condition, zero, d));
+  struct value *condition = y->inputs[0];
+  if (wanted(b, y->inputs[1])) give_selected(b, y->inputs[1], d, condition);
+  if (wanted(b, y->inputs[2])) give_selected(b, y->inputs[2], d, mask_not(b->graph, condition));
 }

@@ -47,10 +47,10 @@ void gradient_gather(struct backward *b, struct value *y, struct value *d) {
   bool aligned = true, repeated = value_has_axis(index, y->axis);
   for (int i = 0; i < index->axis_count; i++) aligned = aligned && value_has_axis(table, index->axes[i]);
   if (aligned && !repeated) {
-    struct value *here = build_binary(graph, OP_eq, index, build_index(graph, y->axis));
-    give(b, table, build_where(graph, here, d, build_constant(graph, 0)));
+    give_selected(b, table, d, build_binary(graph, OP_eq, index, build_index(graph, y->axis)));
     return;
   }
+  b->mask = NULL;
   if (repeated) { /* a permutation: the index's axis is another than the one it consumes, though both are spelled the same */
     struct axis *own = y->axis->size ? axis_new_sized(graph, y->axis->name, y->axis->size, y->axis->span)
                                      : axis_new(graph, y->axis->name, y->axis->extent, y->axis->span);
@@ -65,43 +65,61 @@ void gradient_scatter_add(struct backward *b, struct value *y, struct value *d) 
   if (wanted(b, y->inputs[2])) give(b, y->inputs[2], build_gather(b->graph, d, y->axis, y->inputs[1]));
 }
 
-void gradient_rename(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], build_rename(b->graph, d, y->result, y->axis));
+/* `d`, or a mask of it, seen through the view `y` from behind: for its input number `input`, which begins at `start` of a join. A
+   mask may lack axes. */
+static struct value *seen_back(struct backward *b, const struct value *y, int input, int64_t start, struct value *d) {
+  struct graph *graph = b->graph;
+  switch ((int)y->op) {
+    case OP_rename:
+      return value_has_axis(d, y->result) ? build_rename(graph, d, y->result, y->axis) : d;
+    case OP_split:
+      for (int i = 0; i < y->list_count; i++)
+        if (value_has_axis(d, y->list[i]))
+          return build_merge(graph, build_expand(graph, d, y->list, y->list_count), y->list, y->list_count, y->axis);
+      return d;
+    case OP_merge:
+      return value_has_axis(d, y->result) ? build_split(graph, d, y->result, y->list, y->list_count) : d;
+    case OP_slice:
+      return value_has_axis(d, y->result) ? build_pad(graph, d, y->result, y->axis, y->start, 0) : d;
+    case OP_pad:
+      return value_has_axis(d, y->result) ? build_slice(graph, d, y->result, y->start, y->axis) : d;
+    case OP_concat:
+      return value_has_axis(d, y->result) ? build_slice(graph, d, y->result, start, y->list[input]) : d;
+    default:
+      bug("%s is no view", op_facts[y->op].name);
+  }
 }
 
-void gradient_split(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], build_merge(b->graph, d, y->list, y->list_count, y->axis));
+static void give_view(struct backward *b, struct value *y, int input, int64_t start, struct value *d) {
+  if (!wanted(b, y->inputs[input])) return;
+  struct value *mask = b->mask ? seen_back(b, y, input, start, b->mask) : NULL;
+  give_alike(b, y->inputs[input], seen_back(b, y, input, start, d), mask);
 }
 
-void gradient_merge(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], build_split(b->graph, d, y->result, y->list, y->list_count));
-}
-
-void gradient_slice(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], build_pad(b->graph, d, y->result, y->axis, y->start, 0));
-}
+void gradient_rename(struct backward *b, struct value *y, struct value *d) { give_view(b, y, 0, 0, d); }
+void gradient_split(struct backward *b, struct value *y, struct value *d) { give_view(b, y, 0, 0, d); }
+void gradient_merge(struct backward *b, struct value *y, struct value *d) { give_view(b, y, 0, 0, d); }
+void gradient_slice(struct backward *b, struct value *y, struct value *d) { give_view(b, y, 0, 0, d); }
+void gradient_pad(struct backward *b, struct value *y, struct value *d) { give_view(b, y, 0, 0, d); }
 
 void gradient_select(struct backward *b, struct value *y, struct value *d) {
   if (y->axis->size) {
     struct value *here =
         build_binary(b->graph, OP_eq, build_index(b->graph, y->axis), build_integer(b->graph, y->start));
-    give(b, y->inputs[0], build_where(b->graph, here, d, build_constant(b->graph, 0)));
+    give_alike(b, y->inputs[0], build_where(b->graph, here, d, build_constant(b->graph, 0)), b->mask);
     return;
   }
   struct axis *unit = axis_new(b->graph, y->axis->name, 1, y->axis->span);
-  give(b, y->inputs[0], build_pad(b->graph, build_expand(b->graph, d, &unit, 1), unit, y->axis, y->start, 0));
+  d = build_pad(b->graph, build_expand(b->graph, d, &unit, 1), unit, y->axis, y->start, 0);
+  give_alike(b, y->inputs[0], d, b->mask);
 }
 
-void gradient_expand(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
-
-void gradient_pad(struct backward *b, struct value *y, struct value *d) {
-  give(b, y->inputs[0], build_slice(b->graph, d, y->result, y->start, y->axis));
-}
+void gradient_expand(struct backward *b, struct value *y, struct value *d) { give_alike(b, y->inputs[0], d, b->mask); }
 
 void gradient_concat(struct backward *b, struct value *y, struct value *d) {
   int64_t start = 0;
   for (int i = 0; i < y->input_count; i++) {
-    if (wanted(b, y->inputs[i])) give(b, y->inputs[i], build_slice(b->graph, d, y->result, start, y->list[i]));
+    give_view(b, y, i, start, d);
     start += y->list[i]->extent;
   }
 }
@@ -127,9 +145,28 @@ void gradient_update(struct backward *b, struct value *y, struct value *d) {
 void gradient_result(struct backward *b, struct value *y, struct value *d) {
   struct value *call = y->inputs[0];
   if (!b->results[call->id])
-    b->results[call->id] = arena_new_array(b->graph->arena, struct value *, call->callee->body->outputs.count);
-  struct value **slot = &b->results[call->id][y->start];
-  *slot = *slot ? build_binary(b->graph, OP_add, *slot, d) : d;
+    b->results[call->id] = arena_new_array(b->graph->arena, struct gradient, call->callee->body->outputs.count);
+  struct gradient *slot = &b->results[call->id][y->start];
+  slot->mask = slot->value ? mask_or(b->graph, slot->mask, b->mask) : b->mask;
+  slot->value = slot->value ? build_binary(b->graph, OP_add, slot->value, d) : d;
+}
+
+/* Does a function that is linear in its inputs from `first` on look at each place along the mask's axes by itself? Then what it
+   gives is zero where these inputs are. */
+static bool keeps_apart(const struct region *region, int first, const struct value *mask) {
+  const struct graph *body = region->body;
+  bool *depends = arena_new_array(body->arena, bool, body->next_value);
+  for (int i = first; i < region->inputs.count; i++) depends[region->inputs.items[i]->id] = true;
+  for (int i = 0; i < body->values.count; i++) {
+    const struct value *value = body->values.items[i];
+    for (int j = 0; j < value->input_count; j++) depends[value->id] = depends[value->id] || depends[value->inputs[j]->id];
+    if (!depends[value->id]) continue;
+    if (op_facts[value->op].class == CLASS_CALL) return false;
+    bool mixes = (value->axis && value_has_axis(mask, value->axis)) || (value->result && value_has_axis(mask, value->result));
+    for (int j = 0; j < value->list_count && value->op != OP_expand; j++) mixes = mixes || value_has_axis(mask, value->list[j]);
+    if (mixes) return false;
+  }
+  return true;
 }
 
 /* A callee without a gradient of its own has been inlined. */
@@ -142,10 +179,18 @@ void gradient_call(struct backward *b, struct value *y, struct value *d) {
   struct value **inputs = arena_new_array(graph->arena, struct value *, y->input_count + 2 * results);
   for (int i = 0; i < y->input_count; i++) inputs[count++] = y->inputs[i];
   for (int i = 0; i < results; i++) inputs[count++] = build_result(graph, y, i);
+  bool some = false;
+  b->mask = NULL;
+  b->dirty = true;
   for (int i = 0; i < results; i++) {
-    struct value *result = inputs[y->input_count + i], *given = b->results[y->id][i];
-    inputs[count++] = given ? given : zeros(b, result->axes, result->axis_count);
+    struct value *result = inputs[y->input_count + i];
+    const struct gradient *given = &b->results[y->id][i];
+    inputs[count++] = given->value ? given->value : zeros(b, result->axes, result->axis_count);
+    if (!given->value) continue;
+    b->mask = some ? mask_or(graph, b->mask, given->mask) : given->mask;
+    some = true;
   }
+  if (b->mask && !keeps_apart(gradient, y->input_count + results, b->mask)) b->mask = NULL;
   struct value *call = build_call(graph, gradient, inputs, count);
   for (int i = 0; i < y->input_count; i++)
     if (i < gradient->body->outputs.count && gradient->body->outputs.items[i].value && wanted(b, y->inputs[i]))

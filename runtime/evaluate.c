@@ -1,7 +1,6 @@
 /* The loss over a whole part of the data. */
 #include "runtime/runtime.h"
 
-#include <math.h>
 #include <stdio.h>
 
 static void lam_evaluate_batch(struct lam_dataset *dataset, void **batch, double share, double sums[2]) {
@@ -13,7 +12,7 @@ static void lam_evaluate_batch(struct lam_dataset *dataset, void **batch, double
 
 /* A batch has a fixed number of rows. The rows that the last one lacks are copies of its first; a batch of nothing but
    that row says what they added. */
-double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
+bool lam_evaluate(struct lam_dataset *dataset, enum lam_part part, double *loss) {
   int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
   double sums[2] = {0, 0};
   void **batch = lam_batch_create(dataset);
@@ -32,7 +31,8 @@ double lam_evaluate(struct lam_dataset *dataset, enum lam_part part) {
   }
   lam_span_end();
   lam_batch_free(batch, dataset);
-  return examples ? sums[0] / sums[1] : NAN;
+  *loss = sums[0] / sums[1];
+  return sums[1] != 0;
 }
 
 static int lam_eval_main(struct lam_program *program, const struct lam_options *options) {
@@ -44,14 +44,16 @@ static int lam_eval_main(struct lam_program *program, const struct lam_options *
   bool whole = program->data->split >= 1 || lam_option_text(options, "all", NULL);
   enum lam_part part = whole ? LAM_EVERYTHING : LAM_VALIDATION;
   int64_t examples = lam_dataset_examples(dataset, part);
-  if (examples)
-    printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", lam_evaluate(dataset, part),
-           (long long)examples);
+  double loss;
+  bool some = examples && lam_evaluate(dataset, part, &loss);
+  if (some)
+    printf("%s  loss %.4f  (%lld examples)\n", whole ? "all data" : "validation", loss, (long long)examples);
   else
-    lam_error("the %s of %s has no whole example", whole ? "data" : "validation part", dataset->path);
+    lam_error("the %s of %s has no %s", whole ? "data" : "validation part", dataset->path,
+              examples ? "element with a weight: there is nothing to evaluate" : "whole example");
   lam_dataset_close(dataset);
   lam_pairs_free(&run.facts);
-  return examples ? 0 : 1;
+  return some ? 0 : 1;
 }
 
 static const struct lam_option lam_eval_options[] = {

@@ -46,12 +46,16 @@ void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
   fflush(progress->log);
 }
 
-void lam_progress_evaluation(struct lam_progress *progress, int64_t step, double loss) {
-  printf("%sstep %lld  validation loss %.4f\n", progress->live ? "\r\033[K" : "", (long long)step, loss);
+void lam_progress_evaluation(struct lam_progress *progress, int64_t step, const double *loss) {
+  printf(progress->live ? "\r\033[Kstep %lld  " : "step %lld  ", (long long)step);
+  if (loss)
+    printf("validation loss %.4f\n", *loss);
+  else
+    printf("no validation loss: no element of that part has a weight\n");
   fflush(stdout);
   if (!progress->log) return;
   fprintf(progress->log, "{\"step\":%lld", (long long)step);
-  lam_log_number(progress->log, "validation_loss", loss);
+  lam_log_number(progress->log, "validation_loss", loss ? *loss : NAN);
   fputs("}\n", progress->log);
   fflush(progress->log);
 }

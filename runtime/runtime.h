@@ -317,8 +317,8 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
 
 /* --- evaluate.c --------------------------------------------------------------------------------------------------- */
 
-/* The weighted mean loss over a whole part of the data. */
-double lam_evaluate(struct lam_dataset *dataset, enum lam_part part);
+/* The weighted mean loss over a whole part of the data; false where no element of it has weight. */
+bool lam_evaluate(struct lam_dataset *dataset, enum lam_part part, double *loss);
 
 /* --- generate.c --------------------------------------------------------------------------------------------------- */
 
@@ -357,7 +357,8 @@ struct lam_progress {
 bool lam_progress_start(struct lam_progress *progress, const char *log, bool append);
 void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
                        double gradient_norm); /* NaN: no norm */
-void lam_progress_evaluation(struct lam_progress *progress, int64_t step, double loss);
+void lam_progress_evaluation(struct lam_progress *progress, int64_t step,
+                             const double *loss); /* NULL: there was nothing to evaluate */
 void lam_progress_end(struct lam_progress *progress);
 
 #endif

@@ -118,7 +118,7 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
   }
   if (micro->exists) {
     lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
-    return sum / weight;
+    return weight != 0 ? sum / weight : 0;
   }
 #else
   (void)accumulate;
@@ -181,8 +181,11 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
       lam_handover_refused();
     }
 #endif
-    if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every)))
-      lam_progress_evaluation(progress, run->step, lam_evaluate(training->validation, LAM_VALIDATION));
+    if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every))) {
+      double loss;
+      bool some = lam_evaluate(training->validation, LAM_VALIDATION, &loss);
+      lam_progress_evaluation(progress, run->step, some ? &loss : NULL);
+    }
     if (last || (made && lam_is_due(run->step, settings->checkpoint_every))) {
       if (!lam_checkpoint_save(program, run, training->path)) return 1;
       saved = run->step;

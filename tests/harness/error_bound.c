@@ -206,16 +206,12 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_mod:
       if (whole) return e0 == 0 && e1 == 0 ? 0 : fabs(x1) + e1 + fabs(y);
       if (e0 == 0 && e1 == 0 && x1 == 0) return INFINITY;
-      if (fabs(x0 / x1) > precision->largest / 2) return INFINITY; /* x - y floor(x / y) has no other meaning */
-      q = quotient_error(x0, e0, x1, e1) + precision->unit * fabs(x0 / x1) + precision->least;
-      if ((fabs(x0 / x1) + q + 1) * (fabs(x1) + e1) > precision->largest * (1 - 4 * precision->unit))
-        return INFINITY; /* y floor(x / y) may be more than the largest number, though x is not */
-      if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) {
-        double jumps = floor(x0 / x1 + q) - floor(x0 / x1 - q);
-        return jumps * (fabs(x1) + e1) + e0 + fabs(x0 / x1) * e1 + 2 * precision->unit * (fabs(x0) + fabs(x1) * jumps);
-      }
-      q = fabs(floor(x0 / x1));
-      return e0 + q * e1 + precision->unit * q * (fabs(x1) + e1);
+      *roundings = 2; /* of a sum, and the step below the divisor */
+      if (e0 == 0 && e1 == 0) return 0; /* the remainder is exact */
+      q = quotient_error(x0, e0, x1, e1) + 4 * DBL_EPSILON * fabs(x0 / x1);
+      if (isinf(q) || isnan(q)) return INFINITY;
+      if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) return fabs(x1) + e1; /* from one end to the other */
+      return e0 + (fabs(x0 / x1) + 1) * e1;
     case OP_max:
     case OP_min:
       *roundings = 0;
