@@ -27,7 +27,8 @@ struct environment {
 };
 
 /* Evaluates all outputs and updates. Returns NULL on success, else a message (an index out of its axis, with the value's
-   place), in which case no state was written. `results`, when not NULL, receives a tensor for each output of the graph.
+   place), in which case no state was written. `results`, when not NULL, receives a tensor for each output of the graph,
+   laid out by the output's axes.
    `watch`, when not NULL, sees each value after it was computed. */
 const char *graph_interpret(const struct graph *graph, struct environment *environment, struct tensor *results,
                             void (*watch)(void *context, const struct value *value, const struct tensor *tensor));
