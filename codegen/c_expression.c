@@ -119,6 +119,8 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
       return false;
     }
     case EXPRESSION_APPLY:
+      /* A sum or product of integers may wrap around. */
+      if (x->type == TYPE_INTEGER && (x->op == OP_add || x->op == OP_mul)) return false;
       switch ((int)x->op) {
         case OP_add: case OP_mul: case OP_min: case OP_quotient:
           return is_natural(writer, x->arguments[0]) && is_natural(writer, x->arguments[1]);
@@ -190,6 +192,20 @@ static struct piece sum_piece(struct writer *writer, const struct expression *x)
   return (struct piece){text, BINDS_SUM};
 }
 
+/* Integers wrap around, which C leaves undefined but for unsigned ones; NULL for an operation that stays inside. */
+static const char *wrapping_text(enum op op) {
+  switch ((int)op) {
+    case OP_neg: return "(int32_t)(0 - (uint32_t)$0)";
+    case OP_abs: return "(int32_t)lam_abs_int($0)";
+    case OP_add: return "(int32_t)((uint32_t)$0 + (uint32_t)$1)";
+    case OP_sub: return "(int32_t)((uint32_t)$0 - (uint32_t)$1)";
+    case OP_mul: return "(int32_t)((uint32_t)$0 * (uint32_t)$1)";
+    case OP_quotient: return "(int32_t)lam_quotient($0, $1)";
+    case OP_mod: return "(int32_t)lam_mod($0, $1)";
+  }
+  return NULL;
+}
+
 static struct piece apply_piece(struct writer *writer, const struct expression *x) {
   if (x->op == OP_add && x->type == TYPE_INDEX) return sum_piece(writer, x);
   if (x->op == OP_cast) return cast_piece(writer, x);
@@ -203,8 +219,11 @@ static struct piece apply_piece(struct writer *writer, const struct expression *
   if (operation == OPERATION_COUNT)
     bug("%s: no C for %s of type %s", writer->function->name, op_facts[x->op].name, type_names[type]);
   bool division = operation == OPERATION_int_quotient || operation == OPERATION_int_mod;
+  int64_t divisor;
+  if (division && type == TYPE_INTEGER) division = is_literal(x->arguments[1], &divisor) && divisor > 0;
   if (division && is_natural(writer, x->arguments[0]) && is_natural(writer, x->arguments[1]))
     return piece_fill(writer->arena, operation == OPERATION_int_mod ? "$0 % $1" : "$0 / $1", arguments);
+  if (type == TYPE_INTEGER && wrapping_text(x->op)) return piece_fill(writer->arena, wrapping_text(x->op), arguments);
   return fill(writer, operation, arguments);
 }
 

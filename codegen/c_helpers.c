@@ -23,10 +23,10 @@ static const struct helper helpers[] = {
     {NULL, "lam_min_int", "int64_t lam_min_int(int64_t x, int64_t y) { return x < y ? x : y; }\n"},
     {NULL, "lam_abs_int", "int64_t lam_abs_int(int64_t x) { return x < 0 ? -x : x; }\n"},
     {NULL, "lam_quotient",
-     "int64_t lam_quotient(int64_t x, int64_t y) { return x / y - (x % y != 0 && (x < 0) != (y < 0)); }\n"},
+     "int64_t lam_quotient(int64_t x, int64_t y) { return y ? x / y - (x % y != 0 && (x < 0) != (y < 0)) : 0; }\n"},
     {NULL, "lam_mod",
      "int64_t lam_mod(int64_t x, int64_t y) {\n"
-     "  const int64_t rest = x % y;\n"
+     "  const int64_t rest = y ? x % y : 0;\n"
      "  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;\n"
      "}\n"},
     {NULL, "lam_mod_real",
@@ -37,6 +37,9 @@ static const struct helper helpers[] = {
      "  if ((rest < 0) == (y < 0)) return rest;\n"
      "  return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
      "}\n"},
+    {NULL, "lam_whole",
+     "/* A whole number as an integer, or the nearest there is; of NaN the least. */\n"
+     "int32_t lam_whole($R x) { return x >= 2147483648.0 ? INT32_MAX : x >= -2147483648.0 ? (int32_t)x : INT32_MIN; }\n"},
     {NULL, "lam_pow", "float lam_pow(float x, float y) { return (float)pow(x, y); }\n"},
     {NULL, "lam_round_within",
      "/* To a whole number, halves to even, and not beyond low or high. */\n"
@@ -134,6 +137,12 @@ static const struct helper helpers[] = {
      "  const int bits = _mm256_movemask_ps(mask);\n"
      "  for (int i = 0; i < 8; i++) p[i] = bits >> i & 1;\n"
      "}\n"},
+    {"avx2", "lam_whole_lanes",
+     "/* Converted, what is too large or NaN becomes the least integer, which of large ones the bits turn into the largest. */\n"
+     "__m256i lam_whole_lanes(__m256 x) {\n"
+     "  const __m256 large = _mm256_cmp_ps(x, _mm256_set1_ps(2147483648.0f), _CMP_GE_OQ);\n"
+     "  return _mm256_xor_si256(_mm256_cvttps_epi32(x), _mm256_castps_si256(large));\n"
+     "}\n"},
     {"avx2", "lam_fold_add",
      "/* All lanes: lane i with lane i + half, until one is left. */\n"
      "float lam_fold_add(__m256 x) {\n"
@@ -224,6 +233,12 @@ static const struct helper helpers[] = {
      "}\n"},
     {"avx512", "lam_select_mask",
      "__mmask16 lam_select_mask(__mmask16 mask, __mmask16 x, __mmask16 y) { return (__mmask16)((mask & x) | (~mask & y)); }\n"},
+    {"avx512", "lam_whole_lanes",
+     "/* Converted, what is too large or NaN becomes the least integer. */\n"
+     "__m512i lam_whole_lanes(__m512 x) {\n"
+     "  const __mmask16 large = _mm512_cmp_ps_mask(x, _mm512_set1_ps(2147483648.0f), _CMP_GE_OQ);\n"
+     "  return _mm512_mask_mov_epi32(_mm512_cvttps_epi32(x), large, _mm512_set1_epi32(INT32_MAX));\n"
+     "}\n"},
     {"avx512", "lam_fold_add",
      "/* All lanes: lane i with lane i + half, until one is left. */\n"
      "float lam_fold_add(__m512 x) {\n"

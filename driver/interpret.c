@@ -42,20 +42,9 @@ static void port_set(struct lam_port *port, int64_t i, double number) {
   }
 }
 
-/* The axes of a port: the batch first, then the value's others in its order. */
-static struct axis **port_axes(struct arena *arena, struct axis *const *axes, int count) {
-  struct axis **order = arena_new_array(arena, struct axis *, count);
-  int placed = 0;
-  for (int i = 0; i < count; i++)
-    if (!strcmp(axes[i]->name, "batch")) order[placed++] = axes[i];
-  for (int i = 0; i < count; i++)
-    if (strcmp(axes[i]->name, "batch")) order[placed++] = axes[i];
-  return order;
-}
-
-/* Where in a port's memory a tensor's element number `i` lies. Ports have the batch first and full extents; tensors have the
+/* Where in a port's memory a tensor's element number `i` lies. Ports have their own order and full extents; tensors have the
    value's order and present lengths. */
-static int64_t full_index(struct axis *const *axes, int count, const int64_t *sizes, int64_t i) {
+static int64_t full_index(struct axis *const *order, struct axis *const *axes, int count, const int64_t *sizes, int64_t i) {
   int64_t at[LAM_MAX_RANK], index = 0;
   for (int k = count - 1; k >= 0; k--) {
     int64_t length = axis_length(axes[k], sizes);
@@ -63,9 +52,8 @@ static int64_t full_index(struct axis *const *axes, int count, const int64_t *si
     i /= length;
   }
   for (int k = 0; k < count; k++)
-    if (!strcmp(axes[k]->name, "batch")) index = at[k];
-  for (int k = 0; k < count; k++)
-    if (strcmp(axes[k]->name, "batch")) index = index * axes[k]->extent + at[k];
+    for (int j = 0; j < count; j++)
+      if (axes[j] == order[k]) index = index * axes[j]->extent + at[j];
   return index;
 }
 
@@ -81,7 +69,9 @@ static const double *read_input(void *context, const struct value *input) {
   if (!port) return NULL;
   int64_t count = present_count(input->axes, input->axis_count, running->sizes);
   double *data = arena_new_array(running->arena, double, count);
-  for (int64_t i = 0; i < count; i++) data[i] = port_get(port, full_index(input->axes, input->axis_count, running->sizes, i));
+  struct axis *order[MAX_AXES];
+  batch_first(input->axes, input->axis_count, order);
+  for (int64_t i = 0; i < count; i++) data[i] = port_get(port, full_index(order, input->axes, input->axis_count, running->sizes, i));
   return data;
 }
 
@@ -108,7 +98,8 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   for (int i = 0; i < graph->outputs.count; i++) {
     struct lam_port *port = &running.routine->outputs[i];
     int64_t count = present_count(results[i].axes, results[i].axis_count, present);
-    for (int64_t k = 0; k < count; k++) port_set(port, full_index(results[i].axes, results[i].axis_count, present, k), results[i].data[k]);
+    for (int64_t k = 0; k < count; k++)
+      port_set(port, full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k), results[i].data[k]);
   }
   arena_free(arena);
 }
@@ -131,8 +122,7 @@ static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int
   return count;
 }
 
-static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value) {
-  struct axis **axes = port_axes(arena, value->axes, value->axis_count);
+static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value, struct axis *const *axes) {
   struct lam_port port = {.name = name, .axes = join_axes(arena, axes, value->axis_count), .type = (enum lam_type)value->kind,
                           .range = value->range ? value->range->extent : 0};
   port.rank = copy_shape(port.shape, axes, value->axis_count, name);
@@ -146,10 +136,15 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
   routine.outputs = arena_new_array(arena, struct lam_port, graph->outputs.count);
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
-    if (value->op == OP_input) routine.inputs[routine.input_count++] = make_port(arena, value->name, value);
+    if (value->op != OP_input) continue;
+    struct axis *order[MAX_AXES];
+    batch_first(value->axes, value->axis_count, order);
+    routine.inputs[routine.input_count++] = make_port(arena, value->name, value, order);
   }
-  for (int i = 0; i < graph->outputs.count; i++)
-    routine.outputs[routine.output_count++] = make_port(arena, graph->outputs.items[i].name, graph->outputs.items[i].value);
+  for (int i = 0; i < graph->outputs.count; i++) {
+    const struct output *output = &graph->outputs.items[i];
+    routine.outputs[routine.output_count++] = make_port(arena, output->name, output->value, output->axes);
+  }
   return routine;
 }
 

@@ -200,6 +200,7 @@ struct lowering {
   struct value *position;
   ARRAY(struct value *) inputs; /* of the model, in order */
   things outputs;               /* of the model, in order */
+  ARRAY(struct product) output_axes; /* of each, in the order of its declaration; none where none is declared */
   struct scope *synthetic; /* columns of synthetic data */
 };
 
@@ -358,6 +359,8 @@ void finish_graph(struct lowering *lowering);
 bool lower_forward(struct lowering *lowering);
 struct value *run_input(struct lowering *lowering, const char *name);
 struct graph *lower_predict(struct lowering *lowering);
+/* The graph gives the model's result of that number, its axes in the declared order. */
+void add_model_output(struct lowering *lowering, int number);
 int result_number(const struct lowering *lowering, const char *name);
 /* The model's input of that name, or NULL. */
 const struct ast_signature *model_input(const struct lowering *lowering, const char *name);

@@ -112,10 +112,13 @@ void finish_synthesize(struct lowering *lowering) {
   if (!program->synthesize || lowering->diagnostics->error_count) return;
   lowering->graph = program->synthesize;
   for (int i = 0; i < program->data->columns.count; i++) {
-    const char *name = program->data->columns.items[i].name;
-    struct value *value = scope_find(lowering->synthetic, name)->thing.value;
-    struct axis *example = program->synthesize->values.items[0]->axes[0];
-    graph_add_output(lowering->graph, name, build_expand(lowering->graph, value, &example, 1));
+    const struct column *column = &program->data->columns.items[i];
+    struct value *value = scope_find(lowering->synthetic, column->name)->thing.value;
+    /* Example by example, each as the input that the column feeds has it. */
+    struct axis *axes[MAX_AXES] = {program->synthesize->values.items[0]->axes[0]};
+    value = build_expand(lowering->graph, value, axes, 1);
+    for (int j = 0; j < column->axis_count && j + 1 < MAX_AXES; j++) axes[j + 1] = column->axes[j];
+    graph_add_ordered_output(lowering->graph, column->name, value, axes);
   }
   finish_graph(lowering);
 }
@@ -396,8 +399,12 @@ static void use_column(struct lowering *lowering, const char *name, const struct
                           .start = description->start,
                           .stop = description->stop,
                           .span = description->span};
-  for (int i = 0; i < input->axis_count; i++)
-    if (input->axes[i] != lowering->batch) column.length *= input->axes[i]->extent;
+  column.axes = arena_new_array(lowering->arena, struct axis *, input->axis_count);
+  for (int i = 0; i < input->axis_count; i++) {
+    if (input->axes[i] == lowering->batch) continue;
+    column.length *= input->axes[i]->extent;
+    column.axes[column.axis_count++] = input->axes[i];
+  }
   if (column.feature == FEATURE_PRESENT && column.kind == KIND_REAL) column.feature = FEATURE_WEIGHT;
   array_push(lowering->arena, &data->columns, column);
 }

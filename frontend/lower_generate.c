@@ -106,9 +106,9 @@ void lower_generate(struct lowering *lowering) {
   struct axis *axes[] = {lowering->batch, lowering->window_axis};
   lowering->position = build_input(graph, "position", KIND_INTEGER, NULL, axes, 2);
   if (lower_forward(lowering)) {
-    struct value *from = lowering->outputs.items[result_number(lowering, settings->from)].value;
-    check_from(lowering, settings, from, lowering->window_axis);
-    graph_add_output(graph, settings->from, from);
+    const int from = result_number(lowering, settings->from);
+    check_from(lowering, settings, lowering->outputs.items[from].value, lowering->window_axis);
+    add_model_output(lowering, from);
   }
   finish_graph(lowering);
   lowering->window = lowering->past = NULL;

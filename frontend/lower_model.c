@@ -16,6 +16,7 @@ struct graph *begin_graph(struct lowering *lowering, const char *name) {
   lowering->window_axis = NULL;
   lowering->inputs.count = 0;
   lowering->outputs = (things){0};
+  lowering->output_axes.count = 0;
   lowering->example_axis = NULL;
   lowering->training = lowering->read_averages = lowering->reduce_all = false;
   lowering->batch = lowering->batch_axis;
@@ -129,7 +130,7 @@ static bool make_inputs(struct lowering *lowering, struct frame *frame) {
 
 /* Exactly the declared axes and the batch; what does not depend on the example is the same for each. */
 static struct thing check_result(struct lowering *lowering, const struct ast_signature *signature, struct thing thing,
-                                 struct span span) {
+                                 struct span span, struct product *declared) {
   if (thing.kind == THING_NONE || thing.kind == THING_AXIS || thing.kind == THING_FUNCTION)
     as_value(lowering, thing, span);
   if (thing.kind == THING_NUMBER) thing = thing_value(as_real(lowering, thing, span));
@@ -142,17 +143,22 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
   if (!signature->has_dims) return thing;
   place(lowering, span);
   if (value->axis_count < MAX_AXES) value = build_expand(lowering->graph, value, &lowering->batch, 1);
-  struct product declared = {.factors = {lowering->batch}, .count = 1};
+  declared->factors[declared->count++] = lowering->batch;
   for (int i = 0; i < signature->dims.count; i++) {
     struct product product;
     if (!resolve_product(lowering, &signature->dims.items[i], &product)) return poison();
-    for (int j = 0; j < product.count && declared.count < MAX_AXES; j++)
-      declared.factors[declared.count++] = product.factors[j];
+    for (int j = 0; j < product.count && declared->count < MAX_AXES; j++) {
+      for (int k = 0; k < declared->count; k++)
+        if (declared->factors[k] == product.factors[j])
+          return fail(lowering, signature->dims.items[i].span, "result '%s' has axis '%s' twice (every result has 'batch')",
+                      signature->name.text, product.factors[j]->name);
+      declared->factors[declared->count++] = product.factors[j];
+    }
   }
-  if (value->axis_count != declared.count)
+  if (value->axis_count != declared->count)
     return fail(lowering, span,
                 "result '%s' is declared %s and has %s: a model's results have exactly their declared axes and 'batch'",
-                signature->name.text, list_text(lowering, declared.factors, declared.count),
+                signature->name.text, list_text(lowering, declared->factors, declared->count),
                 shape_text(lowering, value));
   return thing_value(value);
 }
@@ -179,13 +185,25 @@ bool lower_forward(struct lowering *lowering) {
   bool good = true;
   for (int i = 0; i < frame->results.count; i++) {
     const struct ast_signature *signature = &model->results.items[i];
-    struct thing result = check_result(lowering, signature, frame->results.items[i], frame->returned->span);
+    struct product declared = {.count = 0};
+    struct thing result = check_result(lowering, signature, frame->results.items[i], frame->returned->span, &declared);
     good &= result.kind != THING_POISON;
     if (result.kind == THING_VALUE && !result.value->name && result.value->op != OP_state)
       result.value->name = signature->name.text;
     array_push(lowering->arena, &lowering->outputs, result);
+    array_push(lowering->arena, &lowering->output_axes, declared);
   }
   return good;
+}
+
+void add_model_output(struct lowering *lowering, int number) {
+  const char *name = lowering->model->results.items[number].name.text;
+  struct value *value = lowering->outputs.items[number].value;
+  const struct product *declared = &lowering->output_axes.items[number];
+  if (declared->count)
+    graph_add_ordered_output(lowering->graph, name, value, declared->factors);
+  else
+    graph_add_output(lowering->graph, name, value);
 }
 
 struct graph *lower_predict(struct lowering *lowering) {
@@ -193,7 +211,7 @@ struct graph *lower_predict(struct lowering *lowering) {
   lowering->read_averages = true;
   const bool good = lower_forward(lowering);
   for (int i = 0; good && i < lowering->outputs.count; i++)
-    graph_add_output(graph, lowering->model->results.items[i].name.text, lowering->outputs.items[i].value);
+    add_model_output(lowering, i);
   finish_graph(lowering);
   return graph;
 }

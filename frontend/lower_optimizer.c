@@ -237,9 +237,15 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
     const struct value *value = like ? as_value(lowering, like->thing, statement->like.span) : NULL;
     if (!like) fail(lowering, statement->like.span, "there is no '%s' here", statement->like.text);
     if (!value) return;
-    for (int i = 0; i < value->axis_count; i++) axes[count++] = value->axes[i];
-    if (like->state) /* in the file's order */
-      for (int i = 0; i < count; i++) axes[i] = like->state->axes[i];
+    /* In the file's order of the parameter, or as the state that it is like. */
+    const struct state *order = like->state ? like->state : parameter;
+    for (int i = 0; i < order->axis_count; i++)
+      if (value_has_axis(value, order->axes[i])) axes[count++] = order->axes[i];
+    for (int i = 0; i < value->axis_count; i++) {
+      bool placed = false;
+      for (int j = 0; j < order->axis_count; j++) placed |= order->axes[j] == value->axes[i];
+      if (!placed) axes[count++] = value->axes[i];
+    }
   }
   for (int i = 0; i < statement->dims.count && count < MAX_AXES; i++) {
     struct product product;

@@ -115,7 +115,7 @@ static struct region *lower_gradient(struct lowering *lowering, struct region_bu
   for (int i = 0; i < build->value_count; i++) {
     struct value *value = assigned_gradient(lowering, frame, build->values[i]);
     const char *name = arena_format(lowering->arena, "d%s", build->values[i]->name);
-    array_push(lowering->arena, &region->body->outputs, (struct output){.name = name, .value = value});
+    graph_add_output(region->body, name, value);
   }
   return region;
 }

@@ -76,11 +76,12 @@ void evaluate_elementwise(const struct value *value, const struct operand *resul
     double *to = result->data + at[0];
     const double *a = x + at[1], *b = y + at[2], *c = z + at[3];
     /* The commonest few have loops of their own, the rest one through a switch. */
-    if (value->op == OP_add)
+    const bool plain = value->kind == KIND_REAL;
+    if (plain && value->op == OP_add)
       for (int64_t i = 0; i < walk.length; i++) to[i * by[0]] = a[i * by[1]] + b[i * by[2]];
-    else if (value->op == OP_sub)
+    else if (plain && value->op == OP_sub)
       for (int64_t i = 0; i < walk.length; i++) to[i * by[0]] = a[i * by[1]] - b[i * by[2]];
-    else if (value->op == OP_mul)
+    else if (plain && value->op == OP_mul)
       for (int64_t i = 0; i < walk.length; i++) to[i * by[0]] = a[i * by[1]] * b[i * by[2]];
     else if (value->op == OP_cast)
       for (int64_t i = 0; i < walk.length; i++) to[i * by[0]] = scalar_round(value->storage, a[i * by[1]]);

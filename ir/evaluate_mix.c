@@ -23,7 +23,9 @@ static void reduce(const struct value *value, const struct operand *result, cons
     double *to = result->data + walk.offset[0];
     const double *from = x->data + walk.offset[1];
     int64_t to_step = walk.stride[0], from_step = walk.stride[1];
-    if (sum)
+    if (sum && value->kind == KIND_INTEGER)
+      for (int64_t i = 0; i < walk.length; i++) to[i * to_step] = scalar_wrap(to[i * to_step] + from[i * from_step]);
+    else if (sum)
       for (int64_t i = 0; i < walk.length; i++) to[i * to_step] += from[i * from_step];
     else
       for (int64_t i = 0; i < walk.length; i++)
@@ -52,6 +54,7 @@ static void scan(const struct value *value, const struct operand *result, const 
     for (int64_t n = 0; n < walk.length; n++) {
       int64_t i = value->start ? walk.length - 1 - n : n;
       sum += x->data[walk.offset[1] + i * walk.stride[1]];
+      if (value->kind == KIND_INTEGER) sum = scalar_wrap(sum);
       result->data[walk.offset[0] + i * walk.stride[0]] = sum;
     }
   }
@@ -171,7 +174,7 @@ const char *evaluate_put(const struct value *value, const struct operand *base, 
       if (!(chosen >= 0 && chosen < (double)length)) return outside(value, chosen, length, evaluation);
       double *to = base->data + walk.offset[0] + i * walk.stride[0] + (int64_t)chosen * step;
       double number = source->data[walk.offset[1] + i * walk.stride[1]];
-      *to = add ? *to + number : number;
+      *to = !add ? number : value->kind == KIND_INTEGER ? scalar_wrap(*to + number) : *to + number;
     }
   }
   return NULL;

@@ -323,11 +323,23 @@ static void print_value(const struct printer *printer, const struct value *value
   fputc('\n', file);
 }
 
+static bool order_differs(const struct output *output) {
+  struct axis *usual[MAX_AXES];
+  batch_first(output->value->axes, output->value->axis_count, usual);
+  for (int i = 0; i < output->value->axis_count; i++)
+    if (usual[i] != output->axes[i]) return true;
+  return false;
+}
+
 static void print_outputs(const struct printer *printer, const struct graph *graph, const char *indent) {
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct output *output = &graph->outputs.items[i];
     fprintf(printer->file, "%soutput ", indent);
     print_quoted(printer->file, output->name ? output->name : "");
+    if (output->value && order_differs(output)) {
+      fputc(' ', printer->file);
+      print_axes(printer, output->axes, output->value->axis_count);
+    }
     if (output->value)
       fprintf(printer->file, " = %%%d\n", output->value->id);
     else

@@ -499,9 +499,17 @@ static void read_value(struct reader *reader, struct graph *graph) {
 
 static void read_output(struct reader *reader, struct graph *graph) {
   const char *name = want_quoted(reader, "the name of an output");
+  int count = 0;
+  struct axis **axes = at_mark(reader, "[") ? want_axes(reader, &count) : NULL;
   want_mark(reader, "=");
   struct value *value = accept_word(reader, "none") ? NULL : want_value(reader);
-  if (!reader->failed) graph_add_output(graph, name, value);
+  if (reader->failed) return;
+  if (axes && (!value || count != value->axis_count))
+    fail(reader, "the order of an output's axes names each of them");
+  else if (axes)
+    graph_add_ordered_output(graph, name, value, axes);
+  else
+    graph_add_output(graph, name, value);
 }
 
 static void read_region(struct reader *reader) {

@@ -241,14 +241,15 @@ static const char *run_value(struct run *run, const struct value *value, struct 
   return error ? fail(run, value, error) : NULL;
 }
 
-static const char *take_outputs(struct run *run, const struct graph *graph, const struct slot *slots,
-                                struct slot *outputs) {
+static const char *take_outputs(struct run *run, const struct graph *graph, const struct region *region,
+                                const struct slot *slots, struct slot *outputs) {
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct value *value = graph->outputs.items[i].value;
     if (!value) continue;
     if (slots[value->id].owner != value)
       return arena_format(run->environment->arena, "output %s is not computed", graph->outputs.items[i].name);
-    if (!lay_out(run, value->axes, value->axis_count, &slots[value->id].operand, &outputs[i].operand))
+    struct axis *const *axes = region ? value->axes : graph->outputs.items[i].axes;
+    if (!lay_out(run, axes, value->axis_count, &slots[value->id].operand, &outputs[i].operand))
       return no_memory(run, value);
   }
   return NULL;
@@ -292,7 +293,7 @@ static const char *run_graph(struct run *run, const struct graph *graph, const s
       if (!--slots[value->inputs[j]->id].uses) slot_clear(&slots[value->inputs[j]->id]);
     if (!slot->uses) slot_clear(slot);
   }
-  if (!error) error = take_outputs(run, graph, slots, outputs);
+  if (!error) error = take_outputs(run, graph, region, slots, outputs);
   for (int i = 0; i < slot_count; i++) slot_clear(&slots[i]);
   free(slots);
   return error;
@@ -329,7 +330,7 @@ const char *graph_interpret(const struct graph *graph, struct environment *envir
     int64_t elements = operand_count(&outputs[i].operand, environment->sizes);
     double *data = arena_new_array(environment->arena, double, elements);
     memcpy(data, outputs[i].operand.data, sizeof(double) * (size_t)elements);
-    results[i] = (struct tensor){value->axes, value->axis_count, data};
+    results[i] = (struct tensor){graph->outputs.items[i].axes, value->axis_count, data};
   }
   for (int i = 0; i < run.pending.count; i++) {
     const struct pending *pending = &run.pending.items[i];

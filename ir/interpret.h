@@ -27,15 +27,22 @@ struct environment {
 };
 
 /* Evaluates all outputs and updates. Returns NULL on success, else a message (an index out of its axis, with the value's
-   place), in which case no state was written. `results`, when not NULL, receives a tensor for each output of the graph.
+   place), in which case no state was written. `results`, when not NULL, receives a tensor for each output of the graph,
+   laid out by the output's axes.
    `watch`, when not NULL, sees each value after it was computed. */
 const char *graph_interpret(const struct graph *graph, struct environment *environment, struct tensor *results,
                             void (*watch)(void *context, const struct value *value, const struct tensor *tensor));
 
 /* The present length of an axis. */
 int64_t axis_length(const struct axis *axis, const int64_t *sizes);
-/* One elementwise operation on numbers; shared with the loop IR's interpreter. Integers and booleans are doubles. */
+/* One elementwise operation on numbers whose result is of that kind; shared with the loop IR's interpreter. Integers and
+   booleans are doubles. Integers have 32 bits and wrap around; a real beyond them becomes the nearest, NaN the least; the
+   quotient by 0 and the rest of it are 0. */
 double scalar_apply(enum op op, enum kind kind, double x, double y, double z);
+/* A whole number (below 2^63) modulo 2^32, from -2^31 on. */
+double scalar_wrap(double x);
+/* The nearest integer of 32 bits to a whole number; for NaN the least. */
+double scalar_saturate(double x);
 /* x rounded to a storage type, half to even; integers saturate. */
 double scalar_round(enum storage storage, double x);
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key (seed, stream) and counter

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/interpret.h"
+
 const char *const type_names[] = {"real", "integer", "boolean", "index"};
 const char *const memory_names[] = {"global", "shared", "register", "fragment", "stack"};
 const char *const loop_kind_names[] = {"serial", "parallel", "vector", "unrolled", "grid", "block", "warp", "lane"};
@@ -412,16 +414,16 @@ static const struct expression *fold_integer(struct arena *arena, enum op op, co
   const struct expression *result = NULL;
   switch ((int)op) {
     case OP_add:
-      result = numbers                ? expression_number(arena, TYPE_INTEGER, a + b)
+      result = numbers                ? expression_number(arena, TYPE_INTEGER, scalar_apply(op, KIND_INTEGER, a, b, 0))
                : is_this_number(y, 0) ? x
                : is_this_number(x, 0) ? y
                                       : NULL;
       break;
     case OP_sub:
-      result = numbers ? expression_number(arena, TYPE_INTEGER, a - b) : is_this_number(y, 0) ? x : NULL;
+      result = numbers ? expression_number(arena, TYPE_INTEGER, scalar_apply(op, KIND_INTEGER, a, b, 0)) : is_this_number(y, 0) ? x : NULL;
       break;
     case OP_mul:
-      result = numbers                ? expression_number(arena, TYPE_INTEGER, a * b)
+      result = numbers                ? expression_number(arena, TYPE_INTEGER, scalar_apply(op, KIND_INTEGER, a, b, 0))
                : is_this_number(y, 1) ? x
                : is_this_number(x, 1) ? y
                                       : NULL;
@@ -435,8 +437,6 @@ static const struct expression *fold_integer(struct arena *arena, enum op op, co
     case OP_ne:
       return numbers ? boolean(arena, a != b) : NULL;
   }
-  /* What would wrap is left to the target. */
-  if (result && is_number(result) && (result->number > INT32_MAX || result->number < INT32_MIN)) return NULL;
   return result;
 }
 
@@ -514,7 +514,8 @@ const struct expression *expression_fma(struct arena *arena, const struct expres
 
 const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x) {
   if (x->type == type) return x;
-  if (is_number(x) && (type == TYPE_REAL || x->type != TYPE_REAL)) return expression_number(arena, type, x->number);
+  if (is_number(x) && (type == TYPE_REAL || x->type != TYPE_REAL))
+    return expression_number(arena, type, type == TYPE_INTEGER ? scalar_wrap(x->number) : x->number);
   if (x->type == TYPE_REAL || type == TYPE_BOOLEAN)
     bug("%s does not convert to %s", type_names[x->type], type_names[type]);
   /* There and back: an integer fits an index. */

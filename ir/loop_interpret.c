@@ -174,10 +174,10 @@ static double apply(struct machine *machine, const struct expression *x) {
   double arguments[3] = {0};
   for (int i = 0; i < x->argument_count; i++) arguments[i] = evaluate(machine, x->arguments[i]);
   if (x->op == OP_cast) return scalar_round(x->storage, arguments[0]);
-  bool whole = x->arguments[0]->type == TYPE_INTEGER || x->arguments[0]->type == TYPE_INDEX;
-  if (whole && (x->op == OP_quotient || x->op == OP_mod) && arguments[1] == 0)
+  if (x->type == TYPE_INDEX && (x->op == OP_quotient || x->op == OP_mod) && arguments[1] == 0)
     fail(machine, "%s by zero", op_facts[x->op].name);
-  enum kind kind = x->type == TYPE_REAL ? KIND_REAL : x->type == TYPE_BOOLEAN ? KIND_BOOLEAN : KIND_INTEGER;
+  /* Indices have 64 bits and do not wrap. */
+  enum kind kind = x->type == TYPE_BOOLEAN ? KIND_BOOLEAN : x->type == TYPE_INTEGER ? KIND_INTEGER : KIND_REAL;
   return scalar_apply(x->op, kind, arguments[0], arguments[1], arguments[2]);
 }
 
@@ -208,7 +208,8 @@ static double evaluate(struct machine *machine, const struct expression *x) {
       for (int i = 0; i < 3; i++) arguments[i] = evaluate(machine, x->arguments[i]);
       return fma(arguments[0], arguments[1], arguments[2]);
     case EXPRESSION_CONVERT:
-      return evaluate(machine, x->arguments[0]);
+      arguments[0] = evaluate(machine, x->arguments[0]);
+      return x->type == TYPE_INTEGER ? scalar_wrap(arguments[0]) : arguments[0];
     case EXPRESSION_FOLD:
       return fold(machine, x);
     case EXPRESSION_DRAW:

@@ -93,6 +93,8 @@ struct column {
   const char *field;
   enum kind kind;
   int64_t length;   /* elements for one example */
+  struct axis **axes; /* of one example, in the order of the input that it feeds */
+  int axis_count;
   int64_t range;    /* integers: every id must be less; 0 for none */
   int64_t start, stop; /* token ids, or -1 */
   struct span span;

@@ -12,8 +12,42 @@ static double modulo(double x, double y) {
   return rest == y && isfinite(y) ? nextafter(y, 0) : rest;
 }
 
+double scalar_wrap(double x) { return (double)(int32_t)(uint32_t)(int64_t)x; }
+
+double scalar_saturate(double x) {
+  if (isnan(x) || x <= INT32_MIN) return INT32_MIN;
+  return x >= INT32_MAX ? INT32_MAX : x;
+}
+
+/* Whole numbers of 32 bits in two's complement. False where the operation is not one that could leave them. */
+static bool apply_to_integers(enum op op, double left, double right, double *result) {
+  const uint32_t x = (uint32_t)(int64_t)left, y = (uint32_t)(int64_t)right;
+  switch ((int)op) {
+    case OP_neg:
+      return *result = (double)(int32_t)(0 - x), true;
+    case OP_abs:
+      return *result = left < 0 ? (double)(int32_t)(0 - x) : left, true;
+    case OP_add:
+      return *result = (double)(int32_t)(x + y), true;
+    case OP_sub:
+      return *result = (double)(int32_t)(x - y), true;
+    case OP_mul:
+      return *result = (double)(int32_t)(x * y), true;
+    case OP_quotient:
+      return *result = right == 0 ? 0 : scalar_wrap(floor(left / right)), true;
+    case OP_mod: /* exact: both have 32 bits, so the quotient rounds to no other floor */
+      return *result = right == 0 ? 0 : left - right * floor(left / right), true;
+    case OP_floor:
+      return *result = scalar_saturate(floor(left)), true;
+    case OP_round:
+      return *result = scalar_saturate(nearbyint(left)), true;
+  }
+  return false;
+}
+
 double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
-  (void)kind; /* integers and booleans are held as doubles, and the formulas are the same */
+  double whole;
+  if (kind == KIND_INTEGER && apply_to_integers(op, x, y, &whole)) return whole;
   switch (op) {
     case OP_neg:
       return -x;

@@ -84,8 +84,26 @@ const struct size *size_new(struct graph *graph, const char *name, int64_t bound
   return size;
 }
 
+bool is_batch(const struct axis *axis) { return strcmp(axis->name, "batch") == 0; }
+
+void batch_first(struct axis *const *axes, int count, struct axis **order) {
+  int placed = 0;
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < count; i++)
+      if (is_batch(axes[i]) == (pass == 0)) order[placed++] = axes[i];
+}
+
+void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes) {
+  const int count = value ? value->axis_count : 0;
+  struct axis **order = arena_new_array(graph->arena, struct axis *, count);
+  for (int i = 0; i < count; i++) order[i] = axes[i];
+  array_push(graph->arena, &graph->outputs, (struct output){name, value, order});
+}
+
 void graph_add_output(struct graph *graph, const char *name, struct value *value) {
-  array_push(graph->arena, &graph->outputs, (struct output){name, value});
+  struct axis *order[MAX_AXES];
+  if (value) batch_first(value->axes, value->axis_count, order);
+  graph_add_ordered_output(graph, name, value, order);
 }
 
 bool value_has_axis(const struct value *value, const struct axis *axis) {

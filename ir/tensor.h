@@ -127,9 +127,12 @@ struct value {
   struct origin origin;
 };
 
+/* What the outside sees of a value. Passes may replace the value by one with its axes in another order; `axes` stays: the order
+   that the outside was promised. */
 struct output {
   const char *name;
   struct value *value;
+  struct axis **axes;
 };
 
 struct graph {
@@ -160,7 +163,9 @@ struct graph *graph_new(struct arena *arena, const char *name, int *next_axis);
 struct axis *axis_new(struct graph *graph, const char *name, int64_t extent, struct span span);
 struct axis *axis_new_sized(struct graph *graph, const char *name, const struct size *size, struct span span);
 const struct size *size_new(struct graph *graph, const char *name, int64_t bound);
+/* The value's axes outside: batch first, the others in their order; or as `axes` says. */
 void graph_add_output(struct graph *graph, const char *name, struct value *value);
+void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes);
 
 struct value *build_constant(struct graph *graph, double number);               /* real */
 struct value *build_integer(struct graph *graph, int64_t number);
@@ -202,6 +207,9 @@ struct value *build_result(struct graph *graph, struct value *call, int number);
 
 bool value_has_axis(const struct value *value, const struct axis *axis);
 bool same_axes(const struct value *x, const struct value *y); /* as sets */
+bool is_batch(const struct axis *axis);
+/* The axes as the outside has them where nothing else is declared: batch first, the others in their order. */
+void batch_first(struct axis *const *axes, int count, struct axis **order);
 /* The number of elements, counting a sized axis at its bound. */
 int64_t value_count(const struct value *value); /* INT64_MAX where it would overflow */
 int64_t axes_count(struct axis *const *axes, int count);

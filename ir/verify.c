@@ -213,6 +213,12 @@ static const char *check_outputs(const struct verifier *verifier, const struct r
     int id = output->value->id;
     if (id < 0 || id >= graph->next_value || verifier->known[id] != output->value)
       return arena_format(verifier->arena, "output %s is not a value of the graph", output->name);
+    struct axis *const *axes = output->value->axes;
+    for (int j = 0, k; j < output->value->axis_count; j++) {
+      for (k = 0; k < output->value->axis_count && output->axes[k] != axes[j];) k++;
+      if (k == output->value->axis_count)
+        return arena_format(verifier->arena, "output %s is ordered by other axes than it has", output->name);
+    }
     if (output->value->op == OP_call) return arena_format(verifier->arena, "output %s is a whole call", output->name);
     for (int j = 0; j < i; j++)
       if (!strcmp(graph->outputs.items[j].name, output->name) && !region)

@@ -143,8 +143,7 @@ void pass_common(struct graph *graph) {
   struct arena *scratch = arena_new();
   struct value_table table = {arena_new_array(scratch, struct value *, (int)size), size - 1};
   struct rewrite rewrite = rewrite_begin(graph);
-  /* Values go on as they are, but for outputs that differ in order alone. */
-  bool *shared = arena_new_array(scratch, bool, rewrite.map_count + graph->outputs.count), moves = false;
+  bool *shared = arena_new_array(scratch, bool, rewrite.map_count), moves = false;
   for (int i = 0; i < rewrite.count; i++) {
     struct value *value = rewrite_keep(&rewrite, rewrite.old[i]);
     struct value *known = has_effect(value) ? NULL : find_or_enter(&table, value);

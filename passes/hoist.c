@@ -71,9 +71,8 @@ static struct state *prepared_state(struct hoister *hoister, const struct value 
   state->role = ROLE_PREPARED;
   state->kind = value->kind;
   state->axes = arena_new_array(arena, struct axis *, value->axis_count);
-  for (int pass = 0; pass < 2; pass++)
-    for (int i = 0; i < value->axis_count; i++)
-      if (!strcmp(value->axes[i]->name, "batch") == (pass == 0)) state->axes[state->axis_count++] = value->axes[i];
+  state->axis_count = value->axis_count;
+  batch_first(value->axes, value->axis_count, state->axes);
   state->initial = INITIAL_CONSTANT;
   state->stream = hash_path(state->name);
   state->span = value->origin.span;

@@ -1,12 +1,10 @@
-/* Where values lie. States keep their file's order; inputs and outputs are row-major with the batch first; what is in between
-   is laid out as its consumers like it. An axis with a run-time size takes the room of its bound. */
+/* Where values lie. States keep their file's order; inputs are row-major with the batch first, outputs in the order that they were
+   declared with; what is in between is laid out as its consumers like it. An axis with a run-time size takes the room of its bound. */
 #include <string.h>
 
 #include "passes/schedule.h"
 
 enum { SHORT_AXIS = 8, LONG_AXIS = 16 };
-
-static bool is_batch(const struct axis *axis) { return strcmp(axis->name, "batch") == 0; }
 
 /* Copies of a repeat share a name: each name is unique among the buffers of its copy. */
 static const char *buffer_name(struct scheduler *s, const char *base, int copy) {
@@ -149,13 +147,6 @@ struct place *place_new(struct scheduler *s, const struct value *value, enum buf
   return place_in(s, value, buffer);
 }
 
-static void batch_first(const struct value *value, struct axis **axes) {
-  int count = 0;
-  for (int pass = 0; pass < 2; pass++)
-    for (int i = 0; i < value->axis_count; i++)
-      if (is_batch(value->axes[i]) == (pass == 0)) axes[count++] = value->axes[i];
-}
-
 static bool is_dumped(const struct scheduler *s, const struct value *value) {
   if (!value->name) return false;
   for (int i = 0; i < s->options->dump_count; i++)
@@ -170,7 +161,7 @@ void layout_interface(struct scheduler *s) {
     struct value *value = graph->values.items[i];
     struct note *note = &s->notes[value->id];
     if (value->op == OP_input) {
-      batch_first(value, axes);
+      batch_first(value->axes, value->axis_count, axes);
       note->place = place_new(s, value, BUFFER_INPUT, value->name, axes);
       array_push(s->arena, &s->routine->inputs, note->place->buffer);
     } else if (value->op == OP_state) {
@@ -182,8 +173,7 @@ void layout_interface(struct scheduler *s) {
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct output *output = &graph->outputs.items[i];
     struct note *note = &s->notes[output->value->id];
-    batch_first(output->value, axes);
-    struct place *place = place_new(s, output->value, BUFFER_OUTPUT, output->name, axes);
+    struct place *place = place_new(s, output->value, BUFFER_OUTPUT, output->name, output->axes);
     array_push(s->arena, &s->routine->outputs, place->buffer);
     /* What is computed anyway is computed there; anything else is copied when all is done. */
     bool computed = !note->place && output->value->op != OP_update && output->value->op != OP_constant;

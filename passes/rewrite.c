@@ -33,30 +33,10 @@ struct value *rewrite_keep(struct rewrite *rewrite, struct value *old) {
   return old;
 }
 
-static bool same_order(const struct value *x, const struct value *y) {
-  for (int i = 0; i < x->axis_count; i++)
-    if (x->axes[i] != y->axes[i]) return false;
-  return true;
-}
-
-/* An output is laid out by its axes in their order, which a pass must not change. */
-static struct value *in_order_of(struct rewrite *rewrite, int output, struct value *value, const struct value *old) {
-  struct graph *graph = rewrite->graph;
-  enum op_class class = op_facts[value->op].class;
-  if (class == CLASS_LEAF || class == CLASS_RANDOM || !same_axes(old, value) || same_order(old, value)) return value;
-  bool shared = false;
-  for (int i = 0; i < output; i++) shared = shared || graph->outputs.items[i].value == value;
-  if (shared) value = value_copy(graph, value, value->inputs);
-  value->axes = old->axes;
-  return value;
-}
-
 void rewrite_end(struct rewrite *rewrite) {
   struct graph *graph = rewrite->graph;
-  for (int i = 0; i < graph->outputs.count; i++) {
-    const struct value *old = graph->outputs.items[i].value;
-    graph->outputs.items[i].value = in_order_of(rewrite, i, rewrite_get(rewrite, old), old);
-  }
+  for (int i = 0; i < graph->outputs.count; i++)
+    graph->outputs.items[i].value = rewrite_get(rewrite, graph->outputs.items[i].value);
   arena_free(rewrite->scratch);
 }
 

@@ -2,6 +2,7 @@
    rule fires. Every rule makes the graph smaller or cheaper, so this ends. */
 #include "passes/simplify.h"
 
+#include "ir/interpret.h"
 #include "passes/rewrite.h"
 
 /* Rows for every elementwise operation have this in the place of one. */
@@ -38,7 +39,7 @@ struct value *number_like(struct simplifier *simplifier, const struct value *lik
   struct graph *graph = simplifier->graph;
   switch (like->kind) {
     case KIND_REAL: return spread(simplifier, build_constant(graph, number), like);
-    case KIND_INTEGER: return spread(simplifier, build_integer(graph, (int64_t)number), like);
+    case KIND_INTEGER: return spread(simplifier, build_integer(graph, (int64_t)scalar_wrap(number)), like);
     case KIND_BOOLEAN: return spread(simplifier, build_boolean(graph, number != 0), like);
   }
   bug("kind %d", (int)like->kind);

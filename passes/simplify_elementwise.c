@@ -11,10 +11,9 @@ struct value *rule_fold(struct simplifier *s, struct value *value) {
     if (value->inputs[i]->op != OP_constant) return NULL;
     x[i] = value->inputs[i]->number;
   }
-  double number = scalar_apply(value->op, value->inputs[0]->kind, x[0], x[1], x[2]);
+  double number = scalar_apply(value->op, value->kind, x[0], x[1], x[2]);
   if (value->op == OP_cast) number = scalar_round(value->storage, x[0]);
-  /* Such a number is an error to be met where the spec has it, not here. */
-  if (isnan(number) || (value->kind == KIND_INTEGER && !(fabs(number) <= 0x1p31))) return NULL;
+  if (isnan(number)) return NULL; /* an error to be met where the spec has it, not here */
   return number_like(s, value, number);
 }
 

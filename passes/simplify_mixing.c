@@ -1,6 +1,7 @@
 /* Simplification rules of operations that mix along axes, and of views. */
 #include <math.h>
 
+#include "ir/interpret.h"
 #include "passes/rewrite.h"
 #include "passes/simplify.h"
 
@@ -56,7 +57,7 @@ struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
   struct value *x = build_expand(s->graph, expand->inputs[0], kept, kept_count);
   x = reduced(s, value->op, x, list, count);
   if (value->op == OP_reduce_sum && times != 1) {
-    struct value *factor = value->kind == KIND_INTEGER ? build_integer(s->graph, (int64_t)times) : build_constant(s->graph, times);
+    struct value *factor = value->kind == KIND_INTEGER ? build_integer(s->graph, (int64_t)scalar_wrap(times)) : build_constant(s->graph, times);
     x = build_binary(s->graph, OP_mul, x, factor);
   }
   return spread(s, x, value);

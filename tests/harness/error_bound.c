@@ -572,6 +572,25 @@ static double *find_state(void *context, const struct state *state) {
   return analysis->states[content_number(analysis, state->name)];
 }
 
+/* The errors of an output's value as the output has its axes. */
+static double *in_order_of(const struct analysis *analysis, const struct output *output, int64_t count) {
+  const struct value *value = output->value;
+  const double *errors = analysis->shadows[value->id].error.data;
+  double *ordered = arena_new_array(analysis->arena, double, count);
+  for (int64_t i = 0; i < count; i++) {
+    int64_t at[MAX_AXES], rest = i, index = 0;
+    for (int k = value->axis_count - 1; k >= 0; k--) {
+      const int64_t length = axis_length(value->axes[k], analysis->sample->sizes);
+      at[k] = rest % length, rest /= length;
+    }
+    for (int k = 0; k < value->axis_count; k++)
+      for (int j = 0; j < value->axis_count; j++)
+        if (value->axes[j] == output->axes[k]) index = index * axis_length(value->axes[j], analysis->sample->sizes) + at[j];
+    ordered[index] = errors[i];
+  }
+  return ordered;
+}
+
 const char *bound_errors(struct arena *arena, struct sample *sample, const struct graph *graph,
                          const struct precision *precision, struct bounded *outputs, struct bounded *states) {
   struct analysis analysis = {.arena = arena,
@@ -598,9 +617,9 @@ const char *bound_errors(struct arena *arena, struct sample *sample, const struc
   const char *wrong = graph_interpret(graph, &environment, results, watch);
   if (wrong) return wrong;
   for (int i = 0; i < graph->outputs.count; i++) {
-    const struct value *value = graph->outputs.items[i].value;
-    outputs[i] = (struct bounded){lengths(&analysis, value->axes, value->axis_count), results[i].data,
-                                  analysis.shadows[value->id].error.data};
+    const struct output *output = &graph->outputs.items[i];
+    const int64_t count = lengths(&analysis, output->value->axes, output->value->axis_count);
+    outputs[i] = (struct bounded){count, results[i].data, in_order_of(&analysis, output, count)};
   }
   for (int i = 0; i < sample->contents.count; i++)
     if (sample->contents.items[i].is_state)

@@ -276,12 +276,12 @@ static void fill_memories(struct bench *bench, const struct module *module, cons
 
 /* An output as the interpreter lays it out. */
 static double *output_found(struct bench *bench, const struct routine *routine, int number, int64_t *count) {
-  const struct value *value = routine->graph->outputs.items[number].value;
+  const struct output *output = &routine->graph->outputs.items[number];
   *count = 1;
-  for (int i = 0; i < value->axis_count; i++) *count *= axis_length(value->axes[i], bench->sizes);
+  for (int i = 0; i < output->value->axis_count; i++) *count *= axis_length(output->axes[i], bench->sizes);
   double *found = arena_new_array(bench->arena, double, *count);
   struct buffer *buffer = routine->outputs.items[number];
-  exchange(bench, buffer, memory_of(bench, buffer), value->axes, value->axis_count, found, false);
+  exchange(bench, buffer, memory_of(bench, buffer), output->axes, output->value->axis_count, found, false);
   return found;
 }
 

@@ -29,13 +29,14 @@ static const char *analyse(struct arena *arena, struct sample *sample, struct pr
   return bound_errors(arena, sample, sample->graph, &precision, bounds->outputs, bounds->states);
 }
 
-/* For each axis of `value` the stride of the axis of the same number in `other`: copies of a graph have axes of their own. */
-static bool match_axes(const struct value *value, const struct value *other, const int64_t *sizes, int64_t *strides) {
-  if (value->axis_count != other->axis_count) return false;
-  for (int i = 0; i < value->axis_count; i++) {
+/* For each axis of an output the stride of the axis of the same number in another: copies of a graph have axes of their own. */
+static bool match_axes(const struct output *value, const struct output *other, const int64_t *sizes, int64_t *strides) {
+  const int count = value->value->axis_count;
+  if (count != other->value->axis_count) return false;
+  for (int i = 0; i < count; i++) {
     int64_t stride = 1;
     bool found = false;
-    for (int j = other->axis_count - 1; j >= 0; j--) {
+    for (int j = count - 1; j >= 0; j--) {
       if (other->axes[j]->id == value->axes[i]->id) strides[i] = stride, found = true;
       stride *= axis_length(other->axes[j], sizes);
     }
@@ -45,7 +46,7 @@ static bool match_axes(const struct value *value, const struct value *other, con
 }
 
 static const char *compare_output(struct arena *arena, const struct sample *sample, int number,
-                                  const struct value *value, const struct bounded *got, const struct value *other,
+                                  const struct output *value, const struct bounded *got, const struct output *other,
                                   const struct bounded *expected, struct tally *tally) {
   const char *name = sample->graph->outputs.items[number].name;
   int64_t strides[MAX_AXES], counters[MAX_AXES] = {0}, at = 0;
@@ -59,7 +60,7 @@ static const char *compare_output(struct arena *arena, const struct sample *samp
       return arena_format(arena,
                           "interpreted, %s[%lld] is %.17g and was %.17g before the passes, which may differ by %g",
                           name, (long long)i, x, y, error);
-    for (int k = value->axis_count - 1; k >= 0; k--) {
+    for (int k = value->value->axis_count - 1; k >= 0; k--) {
       at += strides[k];
       if (++counters[k] < axis_length(value->axes[k], sample->sizes)) break;
       at -= counters[k] * strides[k];
@@ -73,8 +74,8 @@ static const char *compare_graphs(struct arena *arena, const struct sample *samp
                                   const struct expectation *expected, struct tally *tally) {
   for (int i = 0; i < sample->graph->outputs.count; i++) {
     const char *wrong =
-        compare_output(arena, sample, i, sample->graph->outputs.items[i].value, &bounds->outputs[i],
-                       expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i], tally);
+        compare_output(arena, sample, i, &sample->graph->outputs.items[i], &bounds->outputs[i],
+                       &expected->flat->graph->outputs.items[i], &expected->exact.outputs[i], tally);
     if (wrong) return wrong;
   }
   for (int i = 0; i < sample->contents.count; i++) {
@@ -110,8 +111,8 @@ static const char *compare_calls(struct arena *arena, struct expectation *expect
   for (int i = 0; i < count; i++) {
     double *exact = arena_new_array(arena, double, expected->exact.outputs[i].count);
     struct bounded got = {expected->exact.outputs[i].count, results[i].data, exact};
-    wrong = compare_output(arena, called, i, called->graph->outputs.items[i].value, &got,
-                           expected->flat->graph->outputs.items[i].value, &expected->exact.outputs[i], &tally);
+    wrong = compare_output(arena, called, i, &called->graph->outputs.items[i], &got,
+                           &expected->flat->graph->outputs.items[i], &expected->exact.outputs[i], &tally);
     if (wrong) return arena_format(arena, "with its calls: %s", wrong);
   }
   return NULL;
@@ -155,8 +156,8 @@ const char *compare_hoisted(struct arena *arena, const struct expectation *expec
     const struct bounded *known = &expected->exact.outputs[i];
     struct bounded got = exactly(arena, known->count, results[i].data),
                    wanted = exactly(arena, known->count, known->numbers);
-    wrong = compare_output(arena, sample, i, program->step->outputs.items[i].value, &got,
-                           expected->flat->graph->outputs.items[i].value, &wanted, &tally);
+    wrong = compare_output(arena, sample, i, &program->step->outputs.items[i], &got,
+                           &expected->flat->graph->outputs.items[i], &wanted, &tally);
   }
   for (int i = 0; !wrong && i < contents; i++) {
     const struct content *content = &sample->contents.items[i];

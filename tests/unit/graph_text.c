@@ -45,6 +45,33 @@ static int64_t elements(const struct tensor *tensor, const int64_t *sizes) {
   return count;
 }
 
+static const double *give_numbers(void *context, const struct value *input) {
+  (void)input;
+  return context;
+}
+
+/* The order in which an output has its axes outside is written where it is not the usual one, batch first. */
+static void check_output_order(void) {
+  const char *text =
+      "graph g\naxis a'0 = 2\naxis batch'1 = 3\n%0 real [a, batch] = input \"x\"\noutput \"x\" = %0\n"
+      "output \"y\" [a, batch] = %0\n";
+  static double numbers[] = {0, 1, 2, 3, 4, 5};
+  struct arena *arena = arena_new();
+  struct graph *graph = read(arena, text);
+  if (!CHECK(graph != NULL)) return;
+  CHECK_STRING(print(arena, graph), text);
+  struct environment environment = {.arena = arena, .input = give_numbers, .context = numbers};
+  struct tensor results[2];
+  if (CHECK_STRING(graph_interpret(graph, &environment, results, NULL), NULL))
+    for (int i = 0; i < 6; i++) CHECK(results[0].data[i] == i % 2 * 3 + i / 2 && results[1].data[i] == i);
+  static const char *const wrong[] = {"[a]", "[a, a]", "[]"};
+  for (int i = 0; i < 3; i++) {
+    const char *longer = arena_format(arena, "%soutput \"z\" %s = %%0\n", text, wrong[i]);
+    CHECK(!graph_read(arena, source_from_text(arena, "wrong", longer), diagnostics_new(arena)));
+  }
+  arena_free(arena);
+}
+
 static void check_sample(struct sample *sample) {
   struct arena *arena = sample->arena;
   if (!CHECK_STRING(graph_verify(arena, sample->graph, sample->stage), NULL)) {
@@ -82,6 +109,7 @@ static void check_sample(struct sample *sample) {
 int main(void) {
   static const int flags[] = {0, SAMPLE_SIZES, SAMPLE_SMOOTH, SAMPLE_SMOOTH | SAMPLE_SIZES};
   uint64_t seed = check_random();
+  check_output_order();
   for (int op = 0; op < OP_COUNT; op++) {
     bool found = false;
     for (int i = 0; i < 24; i++) {

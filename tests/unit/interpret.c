@@ -282,7 +282,7 @@ static void check_draws(void) {
   for (int s = 0; s < 2; s++)
     for (int b = 0; b < 2; b++)
       for (int e = 0; e < 2; e++)
-        CHECK(results[0].data[(s * 2 + b) * 2 + e] ==
+        CHECK(results[0].data[(b * 2 + s) * 2 + e] ==
               random_draw(DISTRIBUTION_NORMAL, 7, 5, 3, b ? 4 : 11, (uint64_t)(s * 2 + e)));
   for (int i = 0; i < 4; i++) CHECK(results[1].data[i] == random_draw(DISTRIBUTION_UNIFORM, 7, 9, 3, 0, (uint64_t)i));
   arena_free(arena);
