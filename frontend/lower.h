@@ -198,6 +198,8 @@ struct lowering {
   struct axis *window_axis;
   struct table past_axes;
   struct value *position;
+  ARRAY(struct reach *) reaches; /* of the integers of one graph, by the value's number */
+  const struct graph *reaches_of;
   ARRAY(struct value *) inputs; /* of the model, in order */
   things outputs;               /* of the model, in order */
   ARRAY(struct product) output_axes; /* of each, in the order of its declaration; none where none is declared */
@@ -350,6 +352,11 @@ const char *setting_path(struct lowering *lowering, const struct file *file, con
                          const char *name);
 /* A setting that is a name, as in `tokenizer = char`. */
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct span *span);
+
+/* --- lower_integer.c ------------------------------------------------------------------------------------------------ */
+
+/* Reports an integer value that certainly leaves the 32 bits it has, whatever the data. */
+bool fits_integer(struct lowering *lowering, const struct value *value, struct span span);
 
 /* --- lower_model.c ------------------------------------------------------------------------------------------------ */
 

@@ -200,9 +200,14 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   if (!value || !reduced_axes(lowering, call, value, over, &count)) return poison();
   place(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
-  if (minimum) value = build_unary(lowering->graph, OP_neg, value);
+  if (!minimum) return reduce(lowering, OP_reduce_max, value, over, count, call->span);
+  /* The negative of the least integer is none, so integers are turned around by -1 - x. */
+  struct graph *graph = lowering->graph;
+  const bool integer = value->kind == KIND_INTEGER;
+  value = integer ? build_binary(graph, OP_sub, build_integer(graph, -1), value) : build_unary(graph, OP_neg, value);
   const struct thing result = reduce(lowering, OP_reduce_max, value, over, count, call->span);
-  return minimum ? lower_unary(lowering, OP_neg, result, call->span) : result;
+  if (!integer) return lower_unary(lowering, OP_neg, result, call->span);
+  return result.kind != THING_VALUE ? result : thing_value(build_binary(graph, OP_sub, build_integer(graph, -1), result.value));
 }
 
 /* --- Axes as numbers ---------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ struct thing made(struct lowering *lowering, struct value *value, struct span sp
   if (count > LARGEST_COUNT)
     return fail(lowering, span, "this has %.4g elements (%s), and more than 2^40 are not supported", count,
                 shape_text(lowering, value));
+  if (value->kind == KIND_INTEGER && !fits_integer(lowering, value, span)) return poison();
   return thing_value(value);
 }
 
@@ -28,7 +29,14 @@ struct value *as_value(struct lowering *lowering, struct thing thing, struct spa
     case THING_NUMBER:
       place(lowering, span);
       if (thing.boolean) return build_boolean(lowering->graph, thing.number != 0);
-      if (thing.integer && fabs(thing.number) < 9e15) return build_integer(lowering->graph, (int64_t)thing.number);
+      if (thing.integer && thing.number >= INT32_MIN && thing.number <= INT32_MAX)
+        return build_integer(lowering->graph, (int64_t)thing.number);
+      if (thing.integer) {
+        fail(lowering, span,
+             "%.17g is no whole number of 32 bits (-2147483648 to 2147483647), and a whole number stands here; times 1.0 it is a real",
+             thing.number);
+        return NULL;
+      }
       return build_constant(lowering->graph, thing.number);
     case THING_NONE:
       fail(lowering, span, "this argument was not given; ask with 'if given(name)' before it is used");
@@ -208,7 +216,11 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
     if (right.kind == THING_AXIS) right = thing_number((double)right.axis->extent, true);
   }
   if (left.kind == THING_POISON || right.kind == THING_POISON) return poison();
-  if (left.kind == THING_NUMBER && right.kind == THING_NUMBER) return fold(op, left, right);
+  if (left.kind == THING_NUMBER && right.kind == THING_NUMBER) {
+    const struct thing folded = fold(op, left, right);
+    if (!folded.integer || fabs(folded.number) <= 0x1p53) return folded;
+    return fail(lowering, span, "this is %.17g, and whole numbers known when the spec is compiled are exact up to 2^53", folded.number);
+  }
   const struct operator* facts = find_operator(op);
   if (facts->op == OP_pow && right.kind == THING_NUMBER && left.kind == THING_VALUE)
     return made(lowering, power(lowering, left.value, right.number, span), span);
@@ -232,6 +244,8 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
                     kind_names[x->kind != KIND_BOOLEAN ? x->kind : y->kind]);
       break;
   }
+  if (facts->op == OP_mod && y->kind == KIND_INTEGER && y->op == OP_constant && y->number == 0)
+    return fail(lowering, span, "the rest of a division by zero");
   struct value *both[] = {facts->swapped ? y : x, facts->swapped ? x : y};
   if (!has_room(lowering, span, both, 2, 0)) return poison();
   return made(lowering, build_binary(lowering->graph, facts->op, both[0], both[1]), span);

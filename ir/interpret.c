@@ -128,13 +128,6 @@ static void draw(struct run *run, const struct value *value, struct operand *res
     }
 }
 
-static bool has_zero(const struct operand *operand, const int64_t *sizes) {
-  int64_t count = operand_count(operand, sizes);
-  for (int64_t i = 0; i < count; i++)
-    if (operand->data[i] == 0) return true;
-  return false;
-}
-
 static const char *evaluate(struct run *run, const struct value *value, struct operand *result,
                             const struct operand *inputs) {
   const int64_t *sizes = run->environment->sizes;
@@ -161,9 +154,6 @@ static const char *evaluate(struct run *run, const struct value *value, struct o
     case CLASS_COMPARE:
     case CLASS_LOGIC:
     case CLASS_TERNARY:
-      if ((value->op == OP_quotient || value->op == OP_mod) && value->kind == KIND_INTEGER &&
-          has_zero(&inputs[1], sizes))
-        return "an integer is divided by zero";
       evaluate_elementwise(value, result, inputs, &run->evaluation);
       return NULL;
     case CLASS_REDUCE:

@@ -21,3 +21,15 @@ for model in gpt translate; do
     ./program generate --weights w.safetensors --prompt "$prompt" --tokens 40 --top-k 5 --top-p 0.9 --seed 3 "${extra[@]}" >text.txt
   done
 done
+
+# Whole numbers wrap around without leaving what C defines.
+given=($(sed -n 's/^#! predict //p' "$LAMELLA_ROOT/tests/values/whole_numbers.lam"))
+for target in portable avx2 avx512 reference; do
+  runs_here $target || { count_skip $target; continue; }
+  for passes in default none; do
+    lamella emit "$LAMELLA_ROOT/tests/values/whole_numbers.lam" --target=$target --passes=$passes -o emitted
+    gcc -std=c11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+      emitted/whole_numbers.c -o program -lm
+    ./program predict "${given[@]}" >out.txt || fail "whole numbers, $target, $passes"
+  done
+done

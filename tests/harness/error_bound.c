@@ -41,13 +41,14 @@ static double gamma_of(const struct precision *precision, double roundings) {
 static double error_of(const struct analysis *analysis, const struct value *value, double number, double moved,
                        double size, int terms) {
   const struct precision *precision = &analysis->precision;
+  /* Integers are exact, also where they wrap around; unless what they came from was not, and may wrap or not. */
+  if (value->kind == KIND_INTEGER) return moved == 0 ? 0 : size + moved <= INT32_MAX ? moved : INFINITY;
   /* A part of a sum that overflows beside an infinity may be one of the other sign. */
   if (isnan(moved) || isinf(moved) || isnan(size) || size > precision->largest) return INFINITY;
-  if (!isfinite(number)) return value->kind == KIND_INTEGER ? INFINITY : 0;
+  if (!isfinite(number)) return 0;
   double error = moved;
   if (terms) error += gamma_of(precision, terms) * size + terms * precision->least;
-  double largest = value->kind == KIND_INTEGER ? 2147483647.0 : precision->largest;
-  return fabs(number) + error > largest ? INFINITY : error;
+  return fabs(number) + error > precision->largest ? INFINITY : error;
 }
 
 /* --- Elementwise operations --------------------------------------------------------------------------------------------------- */
@@ -182,9 +183,9 @@ static double moved_by(const struct value *value, double y, const struct point *
       *roundings = precision->functions;
       return fmin(e0, 2);
     case OP_floor:
-      return floor(x0 + e0) - floor(x0 - e0);
+      return scalar_saturate(floor(x0 + e0)) - scalar_saturate(floor(x0 - e0));
     case OP_round:
-      return nearbyint(x0 + e0) - nearbyint(x0 - e0);
+      return scalar_saturate(nearbyint(x0 + e0)) - scalar_saturate(nearbyint(x0 - e0));
     case OP_not:
       return e0;
     case OP_cast:
@@ -201,8 +202,7 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_div:
       return quotient_error(x0, e0, x1, e1);
     case OP_quotient:
-      if (x1 == 0) return INFINITY;
-      return e0 == 0 && e1 == 0 ? 0 : ceil(quotient_error(x0, e0, x1, e1));
+      return e0 == 0 && e1 == 0 ? 0 : x1 == 0 ? INFINITY : ceil(quotient_error(x0, e0, x1, e1));
     case OP_mod:
       if (whole) return e0 == 0 && e1 == 0 ? 0 : fabs(x1) + e1 + fabs(y);
       if (e0 == 0 && e1 == 0 && x1 == 0) return INFINITY;
@@ -239,6 +239,12 @@ static double moved_by(const struct value *value, double y, const struct point *
   }
 }
 
+/* How large an integer would be, did it not wrap around. */
+static double unwrapped(enum op op, double y, const struct point *p) {
+  if (op == OP_mul) return fabs(p->x[0] * p->x[1]);
+  return op == OP_add || op == OP_sub ? fabs(p->x[0]) + fabs(p->x[1]) : fabs(y);
+}
+
 static double elementwise_error(const struct analysis *analysis, const struct value *value, double y,
                                 const struct point *p) {
   const struct precision *precision = &analysis->precision;
@@ -259,7 +265,7 @@ static double elementwise_error(const struct analysis *analysis, const struct va
   if (!(moved < INFINITY)) return INFINITY;
   double rounded = isfinite(y) ? gamma_of(precision, roundings) * (fabs(y) + moved) : 0;
   if (roundings > 0 && value->op != OP_add && value->op != OP_sub) rounded += roundings * precision->least;
-  return error_of(analysis, value, y, moved + rounded, fabs(y), 0);
+  return error_of(analysis, value, y, moved + rounded, value->kind == KIND_INTEGER ? unwrapped(value->op, y, p) : fabs(y), 0);
 }
 
 static void elementwise(struct analysis *analysis, const struct value *value, struct shadow *shadow,
@@ -317,7 +323,9 @@ static struct operand marks(const struct analysis *analysis, const struct shadow
 static void mix(struct analysis *analysis, const struct value *value, const struct operand *result,
                 const struct operand *x, const struct operand *y, const struct operand *z) {
   struct operand inputs[3] = {*x, y ? *y : *x, z ? *z : *x};
-  const char *error = evaluate_mixing(value, result, inputs, &analysis->evaluation);
+  struct value plain = *value; /* errors and magnitudes do not wrap around */
+  plain.kind = KIND_REAL;
+  const char *error = evaluate_mixing(&plain, result, inputs, &analysis->evaluation);
   if (error) bug("%s", error);
 }
 

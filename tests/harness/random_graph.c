@@ -330,7 +330,7 @@ static struct value *make(struct sample *sample, enum op op) {
         return build_constant(graph, sample_extreme_number(sample));
       return sample_smooth(sample) || sample_chance(sample, 50)
                  ? build_constant(graph, sample_real_number(sample, DOMAIN_ANY, false))
-             : sample_chance(sample, 50) ? build_integer(graph, sample_below(sample, 9) - 4)
+             : sample_chance(sample, 50) ? build_integer(graph, sample_chance(sample, 30) ? sample_wide_integer(sample) : sample_below(sample, 9) - 4)
                                          : build_boolean(graph, sample_chance(sample, 50));
     case OP_input:
       return sample_smooth(sample) || sample_chance(sample, 30) ? sample_boolean_operand(sample)
@@ -378,7 +378,7 @@ static struct value *make(struct sample *sample, enum op op) {
       return build_binary(graph, op, x, sample_number_operand(sample, NULL, NULL, DOMAIN_NONZERO));
     case OP_quotient:
       x = sample_integer_operand(sample, NULL, NULL, false);
-      return build_binary(graph, op, x, sample_integer_operand(sample, NULL, NULL, true));
+      return build_binary(graph, op, x, sample_integer_operand(sample, NULL, NULL, sample_chance(sample, 80)));
     case OP_pow:
       x = sample_real_operand(sample, NULL, NULL, DOMAIN_POSITIVE);
       return build_binary(graph, op, x, sample_real_operand(sample, NULL, NULL, DOMAIN_SMALL));

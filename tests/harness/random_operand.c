@@ -108,15 +108,23 @@ struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, 
   return value;
 }
 
-/* Integers that index `range`, or, where it is NULL, small ones without zero when `nonzero`. */
+/* Any of 32 bits: sums and products of such wrap around. */
+int64_t sample_wide_integer(struct sample *sample) {
+  static const int64_t edges[] = {INT32_MIN, INT32_MIN + 1, INT32_MAX, INT32_MAX - 1, 65536, -65536, 1 << 30, 46341};
+  return sample_chance(sample, 50) ? edges[sample_below(sample, 8)] : (int32_t)(uint32_t)sample_draw(sample);
+}
+
+/* Integers that index `range`, or, where it is NULL, small ones and a few wide ones, without zero when `nonzero`. */
 struct value *sample_integer_leaf(struct sample *sample, struct axis *const *axes, int count, struct axis *range,
                                   bool nonzero) {
   int64_t elements = present(sample, axes, count);
   const char *name = sample_fresh_name(sample, "integer");
   double *data = sample_add_content(sample, name, false, elements);
+  const bool wide = !range && !sample_smooth(sample) && sample_chance(sample, 20);
   for (int64_t i = 0; i < elements; i++) {
     int64_t length = range ? axis_length(range, sample->sizes) : 0;
     data[i] = range ? (double)(sample_draw(sample) % (uint64_t)length) : sample_below(sample, 11) - 5;
+    if (wide && sample_chance(sample, 30)) data[i] = (double)sample_wide_integer(sample);
     if (nonzero && data[i] == 0) data[i] = 7;
   }
   return build_input(sample->graph, name, KIND_INTEGER, range, axes, count);

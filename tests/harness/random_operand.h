@@ -33,6 +33,7 @@ struct state *sample_new_state(struct sample *sample, enum kind kind, struct axi
 /* Inputs (in smooth graphs states), with their contents. An integer leaf indexes `range`; where that is NULL it holds small
    integers, none of them zero when `nonzero`. */
 struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, int count, enum domain domain);
+int64_t sample_wide_integer(struct sample *sample);
 struct value *sample_integer_leaf(struct sample *sample, struct axis *const *axes, int count, struct axis *range,
                                   bool nonzero);
 struct value *sample_boolean_leaf(struct sample *sample, struct axis *const *axes, int count);

@@ -231,10 +231,6 @@ static void check_errors(void) {
       "t: 1 2 3; i: -1 nan", "example:6:1: index -1 is outside of axis v, which has 3 elements (gather of %2)");
   check_error("graph g\naxis v'0 = 3\n%0 real [v] = input \"t\"\noutput \"y\" = %0\n", "",
               "example:3:1: the run does not supply it (input of t)");
-  check_error(
-      "graph g\n%0 integer [] = input \"a\"\n%1 integer [] = input \"b\"\n%2 integer [] = mod(%0, %1)\noutput \"y\" = "
-      "%2\n",
-      "a: 1; b: 0", "example:4:1: an integer is divided by zero (mod of %2)");
   check_error("graph g\n%0 real [] = input \"a\"\n%1 real [] = gradient(%0, %0)\noutput \"y\" = %1\n", "a: 1",
               "example:3:1: a gradient is interpreted only after autodiff (gradient of %1)");
   check_error("graph g\nsize window <= 1\naxis s'0 = window\n%0 real [s] = input \"a\"\noutput \"y\" = %0\n", "a: 1 2",
