@@ -141,12 +141,6 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
   text_line(text, "#include <stdint.h>");
   if (prelude.memory) text_line(text, "#include <string.h>");
   text_blank(text);
-  text_comment(text, "Every multiply-add that is to be fused is written as one; the compiler adds none, so that all give the same bits.");
-  text_line(text, "#if defined(__clang__)");
-  text_line(text, "#pragma STDC FP_CONTRACT OFF");
-  text_line(text, "#elif defined(__GNUC__) && !defined(__STRICT_ANSI__)");
-  text_line(text, "#pragma GCC optimize(\"fp-contract=off\")");
-  text_line(text, "#endif");
   if (target->attribute) text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
   bool tasks = mentions(body, "LAM_TASKS("), each = tasks || mentions(body, "LAM_EACH(");
   if (tasks || mentions(body, "LAM_PARALLEL")) {
@@ -205,5 +199,7 @@ const char *emit_functions(struct arena *arena, const struct module *module, con
     c_print_function(printer, module->functions.items[i], "");
   }
   const char *body = text_string(printer->text);
-  return arena_format(arena, "%s%s", c_prelude(arena, target, body), body);
+  struct text *rules = text_new(arena);
+  c_arithmetic_rules(rules);
+  return arena_format(arena, "%s%s%s", text_string(rules), c_prelude(arena, target, body), body);
 }

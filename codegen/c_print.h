@@ -44,7 +44,14 @@ const char *c_task_count(struct c_printer *printer, const struct function *funct
 
 /* What must stand before `body`: includes, macros, and those helper functions (names beginning with lam_) that `body` or another
    helper mentions, and no others. Call it when the body is complete; text that the printer did not write counts too.
-   The includes: stdint.h, math.h, and immintrin.h or string.h where needed. */
+   The includes: stdint.h, math.h, and immintrin.h or string.h where needed. c_arithmetic_rules stand before all includes. */
 const char *c_prelude(struct arena *arena, const struct target *target, const char *body);
+
+/* --- c_arithmetic.c: what makes numbers come out alike wherever the code is compiled and run --------------------------------- */
+
+/* Pragmas that forbid the compiler to change sums, and errors where that cannot be forbidden. */
+void c_arithmetic_rules(struct text *text);
+/* static int NAME_is_right(void): whether processor and compiler are such that numbers come out right; it uses lam_error. */
+void c_machine_checks(struct text *text, const struct target *target, const char *name);
 
 #endif

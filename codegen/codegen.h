@@ -12,6 +12,14 @@ const struct target *target_find(const char *name);
 const struct target *target_at(int number);
 /* Whether this machine can run the target's code. */
 bool target_runs_here(const struct target *target);
+/* What the processor must have for it: where cpuid says so (leaf; eax, ebx, ecx or edx; bit), and which registers the system must
+   save (bits of xcr0). */
+struct cpu_feature {
+  const char *name;
+  unsigned leaf, word, bit, state;
+};
+int target_feature_count(const struct target *target);
+const struct cpu_feature *target_feature(const struct target *target, int number);
 
 /* Two texts: NAME.c (the whole program, runtime included, with main unless LAMELLA_NO_MAIN is defined) and NAME.h (what a
    program that vendors it calls). Lines of at most 120 columns; the same bytes every time. */

@@ -186,6 +186,8 @@ static const char *print_source(struct emitter *emitter) {
     emit_routine(emitter, routines, routine);
   }
   const char *prelude = c_prelude(arena, emitter->target, arena_format(arena, "%s%s", kernels, text_string(routines)));
+  if (emitter->target->attribute) include_add(arena, &includes, "#include <cpuid.h>");
+  include_add(arena, &includes, "#include <math.h>");
   include_add(arena, &includes, "#include <stddef.h>");
   include_add(arena, &includes, "#include <stdlib.h>");
   include_add(arena, &includes, "#include <string.h>");
@@ -195,6 +197,7 @@ static const char *print_source(struct emitter *emitter) {
   emit_runtime(emitter, runtime, &includes);
 
   opening_comment(emitter, source);
+  c_arithmetic_rules(source);
   text_raw(source, "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n");
   text_raw(source, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   qsort(includes.lines.items, (size_t)includes.lines.count, sizeof *includes.lines.items, by_text);
@@ -255,7 +258,9 @@ static const char *print_header(struct emitter *emitter) {
   text_raw(text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   emit_public_structs(emitter, text);
   text_blank(text);
-  text_comment(text, "Everything zero; NULL when there is not enough memory.");
+  text_comment(text,
+               "Everything zero; NULL, after a message on stderr, when there is not enough memory, or the processor or the "
+               "compiler's options are such that numbers would be wrong.");
   text_line(text, "struct %s *%s_create(void);", name, name);
   text_line(text, "void %s_destroy(struct %s *m);", name, name);
   if (emit_has_load(emitter)) {
@@ -272,8 +277,7 @@ static const char *print_header(struct emitter *emitter) {
   }
   text_blank(text);
   text_comment(text,
-               "The program as its own command line sees it; the memory is made on the first call. NULL when there is "
-               "not enough.");
+               "The program as its own command line sees it; the memory is made on the first call. NULL as above.");
   text_line(text, "struct lam_program *%s_program(void);", name);
   text_raw(text, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
   return text_string(text);

@@ -5,6 +5,8 @@
 
 static bool starts(const char *line, const char *with) { return strncmp(line, with, strlen(with)) == 0; }
 
+static bool has_data(const struct emitter *emitter) { return emitter->program->data != NULL; }
+
 static bool has_average(const struct emitter *emitter) {
   const struct program *program = emitter->program;
   for (int i = 0; i < program->states.count; i++)
@@ -93,6 +95,7 @@ static const struct condition {
   const char *name;
   bool (*is_met)(const struct emitter *emitter);
 } conditions[] = {
+    {"LAM_WITH_DATA", has_data},
     {"LAM_WITH_AVERAGE", has_average},
     {"LAM_WITH_ACCUMULATE", has_accumulate},
     {"LAM_WITH_WINDOWS", has_windows},

@@ -330,11 +330,12 @@ void emit_activations_place(struct emitter *emitter, struct text *text) {
                                   "apart they do; in units of %d bytes.",
                                   PLACE_UNIT));
   text_open(text, "static void %s_place(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)", emitter->name);
-  text_line(text, "char *to = pointers;");
+  text_line(text, "char *to = pointers, *first = (char *)(((uintptr_t)memory + %d) / %d * %d);", PLACE_UNIT - 1, PLACE_UNIT,
+            PLACE_UNIT);
   text_line(text, "for (size_t i = 0; i < count; i++)");
   text->indentation++;
   text_open(text, "for (int64_t k = 0; k < runs[i][0]; k++, to += sizeof(void *))");
-  text_line(text, "void *pointer = (char *)memory + (runs[i][1] + k * runs[i][2]) * %d;", PLACE_UNIT);
+  text_line(text, "void *pointer = first + (runs[i][1] + k * runs[i][2]) * %d;", PLACE_UNIT);
   text_line(text, "memcpy(to, &pointer, sizeof pointer);");
   text_close(text);
   text->indentation--;

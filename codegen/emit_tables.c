@@ -271,16 +271,18 @@ static void emit_generation(struct emitter *emitter, struct text *text, const st
 static void emit_memory(struct emitter *emitter, struct text *text, bool tensors) {
   const char *name = emitter->name;
   long long bytes = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64;
+  c_machine_checks(text, emitter->target, name);
   text_open(text, "struct %s *%s_create(void)", name, name);
+  text_line(text, "if (!%s_is_right()) return NULL;", name);
   text_line(text, "struct %s *m = calloc(1, sizeof *m);", name);
-  text_line(text, "if (!m) return NULL;");
+  text_line(text, "if (!m) return lam_error(\"out of memory\"), NULL;");
   if (tensors) {
     text_line(text, "size_t bytes = lam_place_tensors(families, FAMILIES, m, NULL);");
     text_line(text, "m->states = calloc(bytes + 64, 1); /* takes up room only where it is used */");
   }
-  if (bytes) text_line(text, "m->activations = aligned_alloc(64, %lld);", bytes);
+  if (bytes) text_line(text, "m->activations = malloc(%lld);", bytes + 64);
   if (tensors || bytes) {
-    text_line(text, "if (%s%s%s) return %s_destroy(m), NULL;", tensors ? "!m->states" : "",
+    text_line(text, "if (%s%s%s) return lam_error(\"out of memory\"), %s_destroy(m), NULL;", tensors ? "!m->states" : "",
               tensors && bytes ? " || " : "", bytes ? "!m->activations" : "", name);
   }
   if (tensors) {
@@ -388,7 +390,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_open(text, "struct lam_program *%s_program(void)", emitter->name);
   text_line(text, "if (program.self) return &program;");
   text_line(text, "struct %s *m = %s_create();", emitter->name, emitter->name);
-  text_line(text, "if (!m) return lam_error(\"out of memory\"), NULL;");
+  text_line(text, "if (!m) return NULL;");
   text_line(text, "program.self = m;");
   if (tensors) text_line(text, "lam_list_tensors(families, FAMILIES, m, tensors);");
   text_line(text, "lam_place_ports(&program);");

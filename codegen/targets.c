@@ -57,33 +57,44 @@ const struct target *target_find(const char *name) {
   return NULL;
 }
 
-/* Whether `word` stands among the words of `line`. */
-static bool has_word(const char *line, const char *word, size_t length) {
-  for (const char *at = line; (at = strstr(at, word)) != NULL; at++)
-    if (strncmp(at, word, length) == 0 && (at == line || at[-1] == ' ' || at[-1] == '\t') && strchr(" \n", at[length]))
-      return true;
-  return false;
+/* --- Processors ----------------------------------------------------------------------------------------------------------- */
+
+static const struct cpu_feature features[] = {
+    {"fma", 1, 2, 12, 0x06},       {"avx2", 7, 1, 5, 0x06},      {"avx512f", 7, 1, 16, 0xe6},
+    {"avx512dq", 7, 1, 17, 0xe6}, {"avx512bw", 7, 1, 30, 0xe6}, {"avx512vl", 7, 1, 31, 0xe6},
+};
+
+int target_feature_count(const struct target *target) {
+  int count = *target->cpu_features != 0;
+  for (const char *at = target->cpu_features; *at; at++) count += *at == ' ';
+  return count;
 }
 
+const struct cpu_feature *target_feature(const struct target *target, int number) {
+  const char *name = target->cpu_features;
+  for (; number; number--) name += strcspn(name, " ") + 1;
+  size_t length = strcspn(name, " ");
+  for (size_t i = 0; i < sizeof features / sizeof *features; i++)
+    if (strlen(features[i].name) == length && !strncmp(features[i].name, name, length)) return &features[i];
+  bug("no processor is known by %s", name);
+}
+
+#if defined __x86_64__ || defined __i386__
+#include <cpuid.h>
+
+static bool has_feature(const struct cpu_feature *feature) {
+  unsigned words[4] = {0}, saved = 0, high;
+  if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)
+    __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  return __get_cpuid_count(feature->leaf, 0, &words[0], &words[1], &words[2], &words[3]) &&
+         words[feature->word] >> feature->bit & 1 && (saved & feature->state) == feature->state;
+}
+#else
+static bool has_feature(const struct cpu_feature *feature) { return !feature; }
+#endif
+
 bool target_runs_here(const struct target *target) {
-  if (!*target->cpu_features) return true;
-  FILE *file = fopen("/proc/cpuinfo", "r");
-  if (!file) return false;
-  char line[16384];
-  bool runs = false;
-  while (!runs && fgets(line, sizeof line, file)) {
-    if (strncmp(line, "flags", 5) != 0) continue;
-    runs = true;
-    for (const char *feature = target->cpu_features; *feature && runs;) {
-      size_t length = strcspn(feature, " ");
-      char word[32] = {0};
-      if (length >= sizeof word) bug("the feature %s is too long a name", feature);
-      memcpy(word, feature, length);
-      runs = has_word(line, word, length);
-      feature += length + (feature[length] == ' ');
-    }
-    break; /* all processors of a machine have the same flags */
-  }
-  fclose(file);
-  return runs;
+  for (int i = 0; i < target_feature_count(target); i++)
+    if (!has_feature(target_feature(target, i))) return false;
+  return true;
 }

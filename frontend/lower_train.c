@@ -180,11 +180,7 @@ static struct state *average_of(struct lowering *lowering, struct state *paramet
   if (average) return average;
   const char *name = arena_format(lowering->arena, "%s/average", parameter->name);
   average = state_new(lowering, name, ROLE_AVERAGE, KIND_REAL, parameter->axes, parameter->axis_count, parameter->span);
-  average->initial = parameter->initial;
-  average->low = parameter->low;
-  average->high = parameter->high;
-  average->stream = parameter->stream; /* begins where the parameter does */
-  average->of = parameter;
+  average->of = parameter; /* and begins as its copy, whatever that begins from (runtime/tensors.c) */
   table_set(lowering->arena, &lowering->averages, parameter->name, average);
   return average;
 }

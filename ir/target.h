@@ -17,7 +17,7 @@ struct target {
   bool double_precision;   /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
   const char *attribute;   /* of __attribute__((target(...))), or NULL */
-  const char *cpu_features; /* as /proc/cpuinfo spells what the machine must have, separated by spaces; "" for none */
+  const char *cpu_features; /* what the machine must have, by the names of codegen/targets.c, separated by spaces; "" for none */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef LAM_FEATURES_H
 #define LAM_FEATURES_H
 
+#define LAM_WITH_DATA 1 /* data of the program's own */
 #define LAM_WITH_AVERAGE 1 /* averages of the parameters */
 #define LAM_WITH_ACCUMULATE 1 /* steps of several micro-batches */
 #define LAM_WITH_WINDOWS 1 /* text that is sampled at random places */

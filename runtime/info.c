@@ -10,6 +10,7 @@ static void lam_info_ports(const char *routine, const struct lam_port *ports, in
     printf("  %-10s %s %s %s %s\n", routine, direction, port->name, lam_port_text(shape, port), types[port->type]);
 }
 
+#if LAM_WITH_DATA
 static void lam_info_data(const struct lam_data *data) {
   static const char *const tokenizers[] = {"", ", characters", ", bytes"};
   printf("data      %s: %s %s%s, split %g", data->name, data->reader->name, data->path ? data->path : "",
@@ -18,6 +19,7 @@ static void lam_info_data(const struct lam_data *data) {
   if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
   putchar('\n');
 }
+#endif
 
 static void lam_info_settings(const struct lam_settings *settings) {
   bool steps = settings->steps >= 0;
@@ -42,7 +44,9 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   bool all = lam_option_text(options, "all", NULL) != NULL;
   printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model, program->target, threads,
          threads > 1 ? "s" : "");
+#if LAM_WITH_DATA
   if (program->data) lam_info_data(program->data);
+#endif
   if (program->settings) lam_info_settings(program->settings);
   for (int i = 0; i < program->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->tensors[i];

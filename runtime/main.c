@@ -1,6 +1,7 @@
 /* The program's command line. */
 #include "runtime/runtime.h"
 
+#include <fenv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ int lam_main(struct lam_program *program, int argc, char **argv) {
 #ifdef _OPENMP
   lam_wait_briefly(argv);
 #endif
+  fesetenv(FE_DFL_ENV); /* linked with -ffast-math, a program begins by flushing subnormal numbers to zero */
   const char *name = argc > 0 ? argv[0] : program->name, *word = argc > 1 ? argv[1] : NULL;
   if (!word) return lam_usage(stderr, program, name);
   if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return lam_usage(stdout, program, name);

@@ -89,13 +89,19 @@ static void lam_json_escape(struct lam_json *json) {
   const char *found = letter ? strchr(letters, letter) : NULL;
   if (found) *json->memory++ = meanings[found - letters];
   if (found) return;
-  if (letter != 'u') return lam_json_fail(json, "a backslash before a letter that it does not go with");
+  if (letter != 'u') {
+    lam_json_fail(json, "a backslash before a letter that it does not go with");
+    return;
+  }
   uint32_t code = lam_json_hex(json);
   if (code >= 0xD800 && code < 0xE000) { /* two halves are one character: \uD83D\uDE00 */
     bool pair = code < 0xDC00 && json->end - json->at >= 6 && json->at[0] == '\\' && json->at[1] == 'u';
     json->at += pair ? 2 : 0;
     uint32_t low = pair ? lam_json_hex(json) : 0;
-    if (low < 0xDC00 || low >= 0xE000) return lam_json_fail(json, "half a surrogate pair");
+    if (low < 0xDC00 || low >= 0xE000) {
+      lam_json_fail(json, "half a surrogate pair");
+      return;
+    }
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
   }
   json->memory += lam_utf8_write(code, json->memory);

@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# slow
+# Emitted C under options that change what arithmetic means: the compiler refuses it, or the program does with a message, or the weights
+# are those of a plain build to the byte. Further compilers, languages and C libraries, and processors without the instructions.
+. "$(dirname "$0")/../lib.sh"
+spec=$LAMELLA_ROOT/tests/emission/kinds.lam
+
+# outcome TARGET COMMAND...: same, different, refused (by the compiler), declined (by the program)
+outcome() {
+  local target=$1 status=0
+  shift
+  rm -f program w.st
+  if ! "$@" -w "$target/kinds.c" -o program -lm 2>messages; then
+    grep -q "numbers would be wrong" messages && echo refused || { cat messages >&2; echo "does not compile"; }
+    return 0
+  fi
+  ./program train --quiet --out w.st >messages 2>&1 || status=$?
+  if [[ $status == 0 ]]; then
+    cmp -s w.st "$target/plain.st" && echo same || echo different
+  elif [[ $status == 1 && ! -e w.st ]] && grep -q "would compute wrong numbers, because" messages; then
+    echo declined
+  else
+    echo "status $status: $(head -n 1 messages)"
+  fi
+}
+
+targets=(portable)
+for target in avx2 avx512; do runs_here $target && targets+=($target) || count_skip "no $target here"; done
+for target in "${targets[@]}"; do
+  lamella emit "$spec" --target=$target -o $target
+  lamella build "$spec" --target=$target -o plain
+  ./plain train --quiet --out $target/plain.st >/dev/null
+done
+
+# What gcc is told by pragmas it obeys; clang's contraction cannot be undone in the source.
+all=(-ffast-math -Ofast '-Ofast -flto' -fassociative-math '-fassociative-math -fno-signed-zeros -fno-trapping-math'
+  -funsafe-math-optimizations -ffinite-math-only -freciprocal-math -fno-signed-zeros -ffp-contract=fast '-march=native -std=gnu11'
+  '-march=native -ffast-math' -fsingle-precision-constant)
+gcc=(-mfpmath=387 '-mfpmath=387 -ffast-math')
+clang=(-ffp-model=fast -fapprox-func -fno-honor-nans -fdenormal-fp-math=preserve-sign)
+for compiler in gcc clang-19; do
+  command -v $compiler >/dev/null || { count_skip "no $compiler"; continue; }
+  options=("${all[@]}")
+  if [[ $compiler == gcc ]]; then options+=("${gcc[@]}"); else options+=("${clang[@]}"); fi
+  for target in "${targets[@]}"; do
+    [[ $target == avx2 && ${#targets[@]} == 3 ]] && continue
+    [[ $target != portable ]] && options=(-ffast-math '-fassociative-math -fno-signed-zeros -fno-trapping-math' -ffp-contract=fast)
+    for option in '' "${options[@]}"; do
+      what=$(outcome $target $compiler -O1 $option)
+      case $what in
+        same) ;;
+        refused | declined) [[ $compiler$option == clang* || $option == *387* || $option == -fsingle* ]] || fail "$compiler $option, $target: $what" ;;
+        *) fail "$compiler $option, $target: $what" ;;
+      esac
+      [[ $option == -ffast-math && $compiler == clang* ]] && expect_equal "$what" refused "$compiler $option, $target"
+      [[ $option == -mfpmath=387 ]] && expect_equal "$what" refused "$compiler $option, $target"
+    done
+  done
+done
+
+# Without the pragmas, as for a compiler that does not know them, the program itself declines.
+mkdir bare
+grep -v '^#pragma GCC optimize\|^#pragma float_control\|^#pragma STDC\|^#error' portable/kinds.c >bare/kinds.c
+cp portable/kinds.h portable/plain.st bare
+expect_equal "$(outcome bare gcc -O2)" same "without pragmas"
+for option in -ffast-math '-fassociative-math -fno-signed-zeros -fno-trapping-math' -freciprocal-math -ffinite-math-only -fno-signed-zeros \
+  '-std=gnu11 -mfma'; do
+  [[ $option == *mfma* ]] && ! runs_here avx2 && continue
+  expect_equal "$(outcome bare gcc -O2 $option)" declined "without pragmas, $option"
+done
+
+# A host's own options do not reach the library, and a host learns of it.
+cat >host.c <<'END'
+#include <stdio.h>
+#include "kinds.h"
+int main(void) {
+  struct kinds *m = kinds_create();
+  if (!m) return puts("none"), 3;
+  kinds_destroy(m);
+  return 0;
+}
+END
+gcc -Ofast -flto -DLAMELLA_NO_MAIN -Iportable host.c portable/kinds.c -o host -lm && ./host || fail "a host with -Ofast"
+expect_status 0 gcc -ffast-math -DLAMELLA_NO_MAIN -w -Ibare host.c bare/kinds.c -o host -lm
+expect_status 3 ./host
+expect_contains "$(cat stderr)" "error: this program would compute wrong numbers, because"
+
+# Languages, levels, compilers and libraries.
+for compiler in gcc clang-19; do
+  command -v $compiler >/dev/null || continue
+  for standard in c99 c11 c17 c2x gnu11 gnu17 gnu2x; do
+    for target in "${targets[@]}"; do
+      $compiler -std=$standard -pedantic -Wall -Wextra -Werror -fsyntax-only $target/kinds.c || fail "$compiler -std=$standard, $target"
+    done
+  done
+  for level in '-O0 -std=c99' '-O1 -std=gnu17' '-O3 -std=c17'; do
+    expect_equal "$(outcome portable $compiler $level)" same "$compiler $level"
+  done
+done
+for compiler in tcc 'tcc -std=c99' 'tcc -std=c11' musl-gcc; do
+  command -v ${compiler%% *} >/dev/null || { count_skip "no $compiler"; continue; }
+  expect_equal "$(outcome portable $compiler)" same "$compiler"
+done
+
+# Subnormal numbers stay when a program is linked to flush them.
+gcc -O2 -c portable/kinds.c -o kinds.o && gcc -ffast-math kinds.o -o program -lm
+./program train --quiet --out w.st >/dev/null
+cmp w.st portable/plain.st || fail "linked with -ffast-math"
+
+# On a processor without the instructions: a message, and no SIGILL.
+if command -v qemu-x86_64 >/dev/null; then
+  for target in "${targets[@]}"; do
+    [[ $target == portable ]] && continue
+    gcc -O2 $target/kinds.c -o program -lm
+    for processor in Nehalem SandyBridge $([[ $target == avx512 ]] && echo Haswell); do
+      expect_status 1 qemu-x86_64 -cpu $processor ./program info
+      expect_contains "$(cat stderr)" "error: this program is made for processors with $target"
+      expect_status 1 qemu-x86_64 -cpu $processor "$LAMELLA_BUILD/lamella" run "$spec" --target=$target info
+      expect_contains "$(cat stderr)" "this machine cannot run code for $target"
+    done
+  done
+  gcc -O2 portable/kinds.c -o program -lm
+  expect_status 0 qemu-x86_64 -cpu Nehalem ./program info
+else
+  count_skip "no qemu-x86_64"
+fi
