@@ -58,7 +58,8 @@ static bool lam_given_text(struct lam_given *given, const char *text) {
   for (const char *at = text + length + 1; *at; count++) {
     double x = strtod(at, &end);
     if (end == at || (*end && *end != ',')) return lam_error("--input %s: \"%s\" is not a number", name, at);
-    if (port->type == LAM_TYPE_INTEGER && !(x >= 0 && x <= INT32_MAX)) x = -1; /* refused later, with the row */
+    if (port->type == LAM_TYPE_INTEGER && !(x >= INT32_MIN && x <= INT32_MAX && x == (int32_t)x))
+      return lam_error("--input %s: \"%.*s\" is not an integer of 32 bits", name, (int)(end - at), at);
     if (count < lam_row_count(port)) lam_set(values, port->type, count, x);
     at = end + (*end == ',');
   }

@@ -256,6 +256,7 @@ struct lam_vocabulary {
 #endif
   int64_t count; /* ids; byte: 256 */
 };
+long long lam_line_of(const char *text, size_t offset); /* the number of the line that has the byte there */
 #if LAM_WITH_CHARACTERS
 /* The length of the UTF-8 sequence at `text`, or 0 when it is not one; its code point. */
 int lam_utf8_read(const char *text, size_t left, uint32_t *code);
