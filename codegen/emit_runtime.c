@@ -10,12 +10,13 @@
 static const struct need {
   const char *file, *needs;
 } needs[] = {
-    {"watch.c", "memory.c"},
+    {"watch.c", "files.c memory.c"},
     {"memory.c", ""},
+    {"files.c", "memory.c"},
     {"random.c", "memory.c"},
     {"families.c", "memory.c"},
     {"tensors.c", "random.c memory.c"},
-    {"safetensors.c", "memory.c"},
+    {"safetensors.c", "files.c memory.c"},
     {"checkpoint.c", "safetensors.c tensors.c memory.c"},
     {"tokenizer.c", "memory.c safetensors.c"},
     {"masked.c", "memory.c random.c"},
@@ -24,7 +25,7 @@ static const struct need {
     {"csv.c", "data.c tokenizer.c"},
     {"synthetic.c", "data.c"},
     {"batches.c", "data.c random.c"},
-    {"progress.c", "memory.c"},
+    {"progress.c", "files.c memory.c"},
     {"options.c", "memory.c"},
     {"evaluate.c", "data.c checkpoint.c options.c"},
     {"handover.c", "checkpoint.c memory.c"},
@@ -33,9 +34,9 @@ static const struct need {
     {"predict.c", "data.c checkpoint.c options.c"},
     {"info.c", "memory.c options.c"},
     {"steps.c", "train.c"},
-    {"bench_report.c", "memory.c watch.c"},
+    {"bench_report.c", "files.c memory.c watch.c"},
     {"bench.c", "data.c batches.c checkpoint.c tensors.c random.c options.c watch.c bench_report.c"},
-    {"main.c", "memory.c options.c info.c"},
+    {"main.c", "files.c memory.c options.c info.c"},
 };
 enum { FILES = sizeof needs / sizeof *needs };
 

@@ -167,7 +167,7 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   if (!made) return false;
   if (compile(options, compiler, source, made, openmp, product_of(options).flag, false) == 0)
     return output_end(options, made, path);
-  unlink(made);
+  temporary_remove(2); /* what was to be made, and its folder; the source stays */
   temporary_keep_all();
   fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);
   return false;

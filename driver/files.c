@@ -1,16 +1,16 @@
 /* What commands write: whole or not at all, and nothing else of theirs stays behind. */
-#define _XOPEN_SOURCE 700 /* realpath */
 #include "driver/driver.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "runtime/runtime.h"
 
 /* --- What is to be gone when the command ends ----------------------------------------------------------------------------- */
 
@@ -65,44 +65,45 @@ const char *temporary_folder(struct options *options) {
 
 /* --- Outputs -------------------------------------------------------------------------------------------------------------- */
 
-/* Where the file is that a new one is to replace, links followed; NULL for what must be written into: a device, a pipe. */
-static const char *replaced_file(struct arena *arena, const char *path) {
-  struct stat about;
-  char real[PATH_MAX];
-  if (stat(path, &about) != 0) return path;
-  if (!S_ISREG(about.st_mode)) return NULL;
-  return lstat(path, &about) == 0 && S_ISLNK(about.st_mode) && realpath(path, real) ? arena_strdup(arena, real) : path;
-}
-
-static const char *beside(struct arena *arena, const char *path) {
-  return arena_format(arena, "%s.%ld.tmp", path, (long)getpid());
-}
-
 static bool cannot_write(const char *path, int error) {
-  fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(error));
+  fprintf(stderr, "lamella: error: cannot write %s: %s\n", *path ? path : "\"\"", strerror(error));
   return false;
 }
 
-bool output_possible(const struct options *options, const char *path) {
-  const char *file = replaced_file(options->arena, path);
-  struct stat about;
-  if (!file && stat(path, &about) == 0 && S_ISDIR(about.st_mode)) return cannot_write(path, EISDIR);
-  if (!file) return access(path, W_OK) == 0 || cannot_write(path, errno);
-  const char *slash = strrchr(file, '/');
-  const char *folder = !slash ? "." : slash == file ? "/" : arena_copy(options->arena, file, (size_t)(slash - file));
-  return access(folder, W_OK | X_OK) == 0 || cannot_write(path, errno);
+/* Where the file is that a new one is to replace, links followed; NULL for what is written into, a device or a pipe. */
+static bool find_replaced(struct arena *arena, const char *path, const char **file) {
+  char *found;
+  if (!lam_find_replaced(path, &found)) return cannot_write(path, errno);
+  *file = found ? arena_strdup(arena, found) : NULL;
+  free(found);
+  return true;
 }
 
+/* Of a file, the slash included. */
+static const char *folder_of(struct arena *arena, const char *file) {
+  const char *slash = strrchr(file, '/');
+  return slash ? arena_copy(arena, file, (size_t)(slash + 1 - file)) : "./";
+}
+
+bool output_possible(const struct options *options, const char *path) {
+  const char *file;
+  if (!find_replaced(options->arena, path, &file)) return false;
+  return !file || access(folder_of(options->arena, file), W_OK | X_OK) == 0 || cannot_write(path, errno);
+}
+
+/* In a folder that is nobody else's, so that no one can put a link in its place: beside the file, to be renamed, or to be copied. */
 const char *output_begin(struct options *options, const char *path) {
-  const char *file = replaced_file(options->arena, path), *made;
+  const char *file, *folder;
+  if (!find_replaced(options->arena, path, &file)) return NULL;
   if (file) {
-    made = beside(options->arena, file);
-  } else {
-    const char *folder = temporary_folder(options);
-    if (!folder) return NULL;
-    temporary_add(folder);
-    made = arena_format(options->arena, "%s/output", folder);
+    char *own = arena_format(options->arena, "%slamella-XXXXXX", folder_of(options->arena, file));
+    folder = mkdtemp(own);
+    if (!folder) return cannot_write(path, errno), NULL;
+  } else if (!(folder = temporary_folder(options))) {
+    return NULL;
   }
+  temporary_add(folder);
+  const char *made = arena_format(options->arena, "%s/output", folder);
   temporary_add(made);
   return made;
 }
@@ -132,22 +133,33 @@ static bool copy_into(const char *from, const char *to) {
   return done;
 }
 
+/* The rights of the file that was there; and who may read a program may execute it. */
+static void keep_mode(const char *made, const char *file) {
+  struct stat now, before;
+  if (stat(made, &now) != 0 || stat(file, &before) != 0) return;
+  mode_t execute = now.st_mode & 0111 ? (before.st_mode & 0444) >> 2 : 0;
+  chmod(made, (before.st_mode & 0777) | execute);
+}
+
 bool output_end(struct options *options, const char *made, const char *path) {
-  const char *file = replaced_file(options->arena, path);
+  const char *file;
+  if (!find_replaced(options->arena, path, &file)) return false;
+  if (file) keep_mode(made, file);
   return (file ? rename(made, file) == 0 : copy_into(made, path)) || cannot_write(path, errno);
 }
 
 bool write_bytes(const char *path, const char *bytes, size_t size) {
-  struct arena *arena = arena_new();
-  const char *replaced = replaced_file(arena, path), *written = replaced ? beside(arena, replaced) : path;
-  if (replaced) temporary_add(written);
-  int file = open(written, O_WRONLY | O_TRUNC | (replaced ? O_CREAT : 0), 0666);
+  char *replaced, *beside = NULL;
+  if (!lam_find_replaced(path, &replaced)) return cannot_write(path, errno);
+  int file = replaced ? lam_create_beside(replaced, &beside) : open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+  if (beside) temporary_add(beside);
   bool done = file >= 0 && write_all(file, bytes, size) && (!replaced || fsync(file) == 0);
   int error = errno;
   if (file >= 0 && close(file) != 0 && done) done = false, error = errno;
-  if (done && replaced && rename(written, replaced) != 0) done = false, error = errno;
-  if (replaced) temporary_remove(1);
-  arena_free(arena);
+  if (done && replaced && rename(beside, replaced) != 0) done = false, error = errno;
+  if (beside) temporary_remove(1);
+  free(beside);
+  free(replaced);
   return done || cannot_write(path, error);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "runtime/runtime.h"
+
 const struct verb verbs[] = {
     {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "CSLOGMjnotpDmdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
@@ -27,7 +29,7 @@ static void usage(FILE *file) {
   fputs("\n`lamella VERB --help` says more; --version prints the version.\n", file);
 }
 
-int main(int count, char **arguments) {
+static int command(int count, char **arguments) {
   if (count < 2) {
     usage(stderr);
     return EXIT_USAGE;
@@ -60,4 +62,9 @@ int main(int count, char **arguments) {
     fprintf(stderr, "lamella: no verb is called '%s'\n", word);
   usage(stderr);
   return EXIT_USAGE;
+}
+
+int main(int count, char **arguments) {
+  lam_hold_streams();
+  return lam_finish("lamella: ", command(count, arguments));
 }

@@ -183,10 +183,10 @@ static void lam_print_rows(const struct lam_row_of_report *rows, int count, cons
 
 static bool lam_write_report(const char *path, const struct lam_times *times, const struct lam_machine *machine,
                              const struct lam_row_of_report *rows, int count, const struct lam_step_times *step) {
-  char *beside = lam_join(path, ".tmp");
-  FILE *file = fopen(beside, "w");
-  bool good = file != NULL;
+  struct lam_output output;
+  bool good = lam_output_open(&output, path);
   if (good) {
+    FILE *file = output.stream;
     fputs("{\"program\":", file);
     lam_json_text(file, times->program->name);
     fprintf(file, ",\"target\":\"%s\",\"threads\":%d,\"graph\":\"%s\",\"steps\":%lld", times->program->target,
@@ -205,12 +205,8 @@ static bool lam_write_report(const char *path, const struct lam_times *times, co
               rows[i].share);
     }
     fputs("\n]}\n", file);
-    good = !ferror(file);
-    good = fclose(file) == 0 && good && rename(beside, path) == 0;
+    good = lam_output_close(&output, true);
   }
-  if (!good) lam_error("cannot write %s: %s", path, strerror(errno));
-  if (!good && file) remove(beside);
-  free(beside);
   return good;
 }
 

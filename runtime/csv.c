@@ -1,4 +1,4 @@
-/* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends. */
+/* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends, which may be LF, CR LF or CR. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@ struct lam_cell {
 struct lam_csv {
   const char *path;
   char *at, *end;
-  int64_t line;
+  int64_t line, row_line; /* row_line: where the present row begins */
   bool row_ended;
 };
 struct lam_names {
@@ -37,6 +37,9 @@ struct lam_csv_contents {
   int64_t *lines; /* of each row */
 };
 
+/* How many bytes end a line here: 0, 1 or 2. The text has a zero after its end. */
+static int lam_csv_line_end(const char *at) { return *at == '\n' ? 1 : *at == '\r' ? 1 + (at[1] == '\n') : 0; }
+
 static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
   char *from = csv->at, *to = from;
   cell->text = from;
@@ -44,20 +47,20 @@ static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
     int64_t first = csv->line;
     for (from++;; *to++ = *from++) {
       if (from == csv->end) return lam_error("%s:%lld: a quote without its end", csv->path, (long long)first);
-      if (*from == '\n') csv->line++;
+      csv->line += lam_csv_line_end(from) == 1;
       if (*from == '"' && (++from == csv->end || *from != '"')) break;
     }
-    if (from < csv->end && *from != ',' && *from != '\n' && *from != '\r')
-      return lam_error("%s:%lld: '%c' after a quoted field, where a comma was expected", csv->path,
-                       (long long)csv->line, *from);
+    if (from < csv->end && *from != ',' && !lam_csv_line_end(from))
+      return lam_error("%s:%lld: '%.*s' after a quoted field, where a comma was expected", csv->path,
+                       (long long)csv->line, (int)strcspn(from, ",\r\n"), from);
   } else {
-    while (from < csv->end && *from != ',' && *from != '\n' && !(*from == '\r' && from[1] == '\n')) from++;
+    from += strcspn(from, ",\r\n");
     to = from;
   }
-  csv->row_ended = from == csv->end || *from != ',';
-  if (from < csv->end && *from == '\r') from++;
-  if (from < csv->end && *from == '\n') csv->line++;
-  csv->at = from < csv->end ? from + 1 : from;
+  int line_end = lam_csv_line_end(from);
+  csv->row_ended = *from != ',';
+  csv->line += line_end > 0;
+  csv->at = from + (line_end ? line_end : from < csv->end);
   cell->length = (size_t)(to - cell->text);
   *to = 0;
   return true;
@@ -65,11 +68,9 @@ static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
 
 /* The next row that is not an empty line; -1 after an error, 0 at the end, else how many fields. */
 static int lam_csv_row(struct lam_csv *csv, struct lam_cell **cells, int64_t *capacity) {
-  while (csv->at < csv->end && (*csv->at == '\n' || (*csv->at == '\r' && csv->at[1] == '\n'))) {
-    csv->line += *csv->at == '\n';
-    csv->at++;
-  }
   int count = 0;
+  for (int length; (length = lam_csv_line_end(csv->at)) != 0; csv->line++) csv->at += length;
+  csv->row_line = csv->line;
   for (csv->row_ended = csv->at == csv->end; !csv->row_ended; count++) {
     *cells = lam_grow(*cells, count, capacity, sizeof **cells);
     if (!lam_csv_field(csv, &(*cells)[count])) return -1;
@@ -81,15 +82,17 @@ static bool lam_csv_find_field(struct lam_csv *csv, const struct lam_cell *heade
                                int *found) {
   char present[512] = "";
   size_t used = 0;
+  *found = -1;
   for (int i = 0; i < count; i++) {
-    if (strcmp(header[i].text, field) == 0) {
-      *found = i;
-      return true;
-    }
+    bool same = strcmp(header[i].text, field) == 0;
+    if (same && *found >= 0)
+      return lam_error("%s:%lld: two columns are called %s", csv->path, (long long)csv->row_line, field);
+    if (same) *found = i;
     if (used < sizeof present)
       used += (size_t)snprintf(present + used, sizeof present - used, "%s%s", i ? ", " : "", header[i].text);
   }
-  return lam_error("%s:1: there is no column %s; there are %s", csv->path, field, present);
+  return *found >= 0 || lam_error("%s:%lld: there is no column %s; there are %s", csv->path, (long long)csv->row_line,
+                                  field, present);
 }
 
 static int64_t lam_csv_category(struct lam_csv_column *column, const char *text) {
@@ -120,7 +123,7 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
     char *end;
     number = strtod(cell->text, &end);
     end += strspn(end, " \t");
-    if (end == cell->text || *end || end != cell->text + cell->length || !isfinite(number))
+    if (end == cell->text || *end || end != cell->text + cell->length || !isfinite((float)number)) /* files hold F32 */
       return lam_error("%s:%lld: column %s: \"%s\" is not a number", dataset->path, line, wanted->field, cell->text);
     double limit = dataset->ranges[c] ? (double)dataset->ranges[c] : 2147483648.0;
     if (wanted->type == LAM_TYPE_INTEGER && (number < 0 || number >= limit || floor(number) != number))
@@ -134,23 +137,23 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
 
 /* Categories keep the numbers that training gave them: the fact is their names, each ended by a zero. */
 static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *column, const char *field) {
-  char key[256];
-  snprintf(key, sizeof key, "categories:%s", field);
+  char *key = lam_join("categories:", field);
   const struct lam_pair *fact = lam_pairs_find(dataset->facts, key);
   for (size_t i = 0; fact && i < fact->length; i += strlen(fact->value + i) + 1)
     lam_csv_category(column, fact->value + i);
   column->names_known = fact != NULL;
+  free(key);
 }
 
 static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_column *column, const char *field) {
-  char key[256];
+  char *key = lam_join("categories:", field);
   size_t length = 0, used = 0;
-  snprintf(key, sizeof key, "categories:%s", field);
   for (int64_t i = 0; i < column->names.count; i++) length += strlen(column->names.items[i]) + 1;
   char *text = lam_allocate((int64_t)length, 1);
   for (int64_t i = 0; i < column->names.count; i++) used += strlen(strcpy(text + used, column->names.items[i])) + 1;
   if (length && !lam_pairs_find(dataset->facts, key)) lam_pairs_add(dataset->facts, key, text, length);
   free(text);
+  free(key);
 }
 
 static bool lam_csv_is_text(enum lam_feature feature) {
@@ -215,10 +218,8 @@ static bool lam_csv_rows(struct lam_dataset *dataset, struct lam_csv *csv, struc
   }
   while (good) {
     contents->lines = lam_grow(contents->lines, dataset->units, &lines_capacity, sizeof *contents->lines);
-    char *begin = csv->at;
-    int64_t line = csv->line;
     if ((count = lam_csv_row(csv, &cells, &capacity)) <= 0) break;
-    for (char *at = begin; at < cells[0].text; at++) line += *at == '\n';
+    int64_t line = csv->row_line;
     contents->lines[dataset->units] = line;
     if (count != header)
       good = lam_error("%s:%lld: %d fields, where the header has %d", csv->path, (long long)line, count, header);
@@ -243,13 +244,14 @@ static bool lam_csv_open(struct lam_dataset *dataset) {
   size_t length;
   char *text = lam_read_file(dataset->path, "; --data FILE names another", &length);
   if (!text) return false;
-  struct lam_csv csv = {dataset->path, text, text + length, 1, false};
+  struct lam_csv csv = {dataset->path, text, text + length, 1, 1, false};
   if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) csv.at += 3;
   struct lam_csv_contents *contents = lam_allocate(1, sizeof *contents);
   contents->text = text;
   contents->columns = lam_allocate(data->column_count, sizeof *contents->columns);
   dataset->contents = contents;
-  if (memchr(text, 0, length)) return lam_error("%s holds a zero byte: it is not a CSV file", dataset->path);
+  if (strlen(text) != length)
+    return lam_error("%s:%lld: a zero byte: it is not a CSV file", dataset->path, lam_line_of(text, strlen(text)));
   if (!lam_csv_rows(dataset, &csv, contents)) return false;
   if (!dataset->units) return lam_error("%s has column names and no rows", dataset->path);
   bool has_text = false;

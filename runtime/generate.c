@@ -271,8 +271,7 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   int64_t wanted = lam_option_integer(options, "tokens", 200), prompt = session.count, made = 0, id = 0;
   double *memory = lam_allocate(session.ids, 3 * sizeof *memory), start = lam_seconds();
   for (int64_t i = generation->start >= 0; i < session.count; i++) lam_session_write(&session, session.tokens[i]);
-  for (; made < wanted; made++) {
-    fflush(stdout);
+  for (; made < wanted && fflush(stdout) == 0; made++) {
     lam_span_begin("token", made);
     id = lam_session_choose(&session, options, made, memory);
     lam_span_end();

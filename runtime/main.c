@@ -50,16 +50,12 @@ static const struct lam_verb *lam_find_verb(const struct lam_program *program, c
   return NULL;
 }
 
-int lam_main(struct lam_program *program, int argc, char **argv) {
-#ifdef _OPENMP
-  lam_wait_briefly(argv);
-#endif
-  fesetenv(FE_DFL_ENV); /* linked with -ffast-math, a program begins by flushing subnormal numbers to zero */
+static int lam_run_verb(struct lam_program *program, int argc, char **argv) {
   const char *name = argc > 0 ? argv[0] : program->name, *word = argc > 1 ? argv[1] : NULL;
   if (!word) return lam_usage(stderr, program, name);
   if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return lam_usage(stdout, program, name);
   if (!strcmp(word, "--version"))
-    return printf("%s, made by Lamella %s for %s\n", program->name, program->version, program->target) < 0;
+    return printf("%s, made by Lamella %s for %s\n", program->name, program->version, program->target), 0;
   struct lam_options options = {.program = name, .verb = lam_find_verb(program, word)};
   if (!options.verb) return lam_usage(stderr, program, name);
   if (!lam_options_parse(&options, argc - 2, argv + 2)) {
@@ -86,6 +82,14 @@ int lam_main(struct lam_program *program, int argc, char **argv) {
 #endif
   }
   free(options.given);
-  if (fflush(stdout) != 0 && code == 0) code = lam_error("cannot write the output") + 1;
   return code;
+}
+
+int lam_main(struct lam_program *program, int argc, char **argv) {
+#ifdef _OPENMP
+  lam_wait_briefly(argv);
+#endif
+  fesetenv(FE_DFL_ENV); /* linked with -ffast-math, a program begins by flushing subnormal numbers to zero */
+  lam_hold_streams();
+  return lam_finish("", lam_run_verb(program, argc, argv));
 }

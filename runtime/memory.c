@@ -10,14 +10,27 @@
 #include <time.h>
 #include <unistd.h>
 
+const char *lam_shown(char memory[LAM_SHOWN], const char *text) {
+  size_t used = 0;
+  for (const unsigned char *at = (const unsigned char *)text; *at && used + 8 < LAM_SHOWN; at++) {
+    bool later = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0; /* control characters beyond ASCII, in UTF-8 */
+    if (later || *at < 0x20 || *at == 0x7F)
+      used += (size_t)snprintf(memory + used, 8, later ? "\\u%04x" : "\\x%02x", later ? *++at : *at);
+    else
+      memory[used++] = (char)*at;
+  }
+  memory[used] = 0;
+  return memory;
+}
+
 bool lam_message(const char *kind, const char *format, ...) {
+  char text[LAM_SHOWN], shown[LAM_SHOWN];
   va_list arguments;
-  fflush(stdout);
-  fprintf(stderr, "%s%s: ", isatty(STDERR_FILENO) ? "\r\033[K" : "", kind); /* over a live line */
   va_start(arguments, format);
-  vfprintf(stderr, format, arguments);
+  vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
-  fputc('\n', stderr);
+  fflush(stdout);
+  fprintf(stderr, "%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", kind, lam_shown(shown, text)); /* over a live line */
   return false;
 }
 
@@ -41,17 +54,6 @@ void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size) {
 char *lam_join(const char *first, const char *second) {
   char *text = lam_allocate((int64_t)(strlen(first) + strlen(second)) + 1, 1);
   return strcat(strcpy(text, first), second);
-}
-
-bool lam_is_writable(const char *path) {
-  char *beside = lam_join(path, ".XXXXXX"); /* a new name: what is there may be in use */
-  int file = mkstemp(beside);
-  if (file < 0)
-    lam_error("cannot write %s: %s", path, strerror(errno));
-  else
-    remove(beside);
-  free(beside);
-  return file >= 0 && close(file) == 0;
 }
 
 char *lam_read_file(const char *path, const char *advice, size_t *length) {

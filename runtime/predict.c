@@ -231,7 +231,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   for (int i = 0; i < routine->input_count; i++)
     if (lam_has_batch(&routine->inputs[i])) size = routine->inputs[i].shape[0];
   struct lam_tensor *tensors = lam_collect_start(routine, out ? rows : 0);
-  for (int64_t first = 0; first < rows; first += size) {
+  for (int64_t first = 0; first < rows && !ferror(stdout); first += size) {
     int64_t count = first + size < rows ? size : rows - first;
     if (dataset)
       lam_predict_rows(dataset, batch, first, count);

@@ -11,9 +11,14 @@ bool lam_progress_start(struct lam_progress *progress, const char *log, bool app
   progress->start = lam_seconds();
   progress->smooth = NAN;
   progress->live = !progress->quiet && isatty(STDOUT_FILENO);
-  if (log && !(progress->log = fopen(log, append ? "a" : "w")))
-    return lam_error("cannot write %s: %s", log, strerror(errno));
-  return true;
+  progress->log_path = log;
+  return !log || (progress->log = fopen(log, append ? "a" : "w")) || lam_cannot_write(log, errno);
+}
+
+/* Training goes on without its log: the weights are worth more. */
+static void lam_log_check(struct lam_progress *progress, bool good) {
+  if (!good && !progress->log_failed) lam_cannot_write(progress->log_path, errno);
+  progress->log_failed |= !good;
 }
 
 /* JSON has no NaN. */
@@ -43,7 +48,7 @@ void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
   lam_log_number(progress->log, "loss", loss);
   if (!isnan(gradient_norm)) lam_log_number(progress->log, "gradient_norm", gradient_norm);
   fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.6f}\n", progress->unit, rate, seconds);
-  fflush(progress->log);
+  lam_log_check(progress, fflush(progress->log) == 0 && !ferror(progress->log));
 }
 
 void lam_progress_evaluation(struct lam_progress *progress, int64_t step, const double *loss) {
@@ -57,12 +62,12 @@ void lam_progress_evaluation(struct lam_progress *progress, int64_t step, const 
   fprintf(progress->log, "{\"step\":%lld", (long long)step);
   lam_log_number(progress->log, "validation_loss", loss ? *loss : NAN);
   fputs("}\n", progress->log);
-  fflush(progress->log);
+  lam_log_check(progress, fflush(progress->log) == 0 && !ferror(progress->log));
 }
 
 void lam_progress_end(struct lam_progress *progress) {
   if (progress->live) putchar('\n');
   progress->live = false;
-  if (progress->log && fclose(progress->log) != 0) lam_note("the log could not be written whole: %s", strerror(errno));
+  if (progress->log) lam_log_check(progress, fclose(progress->log) == 0);
   progress->log = NULL;
 }

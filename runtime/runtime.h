@@ -38,8 +38,10 @@ char *lam_read_file(const char *path, const char *advice, size_t *length);
    NULL. */
 const char *lam_closest(const char *word, const void *names, size_t stride);
 double lam_seconds(void); /* on a clock that only goes forward */
-/* Whether a file of that name can be made, or else an error: better now than after a day of training. */
-bool lam_is_writable(const char *path);
+
+/* A text as a terminal may have it, its control characters spelled out, in `memory`. */
+enum { LAM_SHOWN = 8192 };
+const char *lam_shown(char memory[LAM_SHOWN], const char *text);
 
 size_t lam_type_size(enum lam_type type);
 double lam_get(const void *data, enum lam_type type, int64_t i);
@@ -55,6 +57,44 @@ double lam_output(const struct lam_routine *routine, const char *name); /* a sca
 /* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
                      uint32_t seed, const int64_t *sizes);
+
+/* --- files.c: what is written -------------------------------------------------------------------------------------- */
+
+/* A file is written beside the one that it replaces, synced, and renamed, so that a crash leaves the old one or the new one, whose
+   mode is the old one's. Links are followed; what is no regular file, a device or a pipe, is written into. */
+struct lam_output {
+  const char *path;
+  char *file, *beside; /* what is replaced, and by what; NULL: the path itself is written into */
+  void *stream; /* FILE */
+};
+bool lam_output_open(struct lam_output *output, const char *path); /* or an error */
+/* The end, or, where it is not good for anything (errno says why), back to what was there, with an error. */
+bool lam_output_close(struct lam_output *output, bool good);
+/* Whether a file of that name can be made, or else an error: better now than after a day of training. */
+bool lam_is_writable(const char *path);
+bool lam_cannot_write(const char *path, int problem); /* the error; false */
+
+/* The steps of these. The file that a new one is to replace, for free(), or NULL where `path` is written into; false with errno where
+   neither can be. */
+bool lam_find_replaced(const char *path, char **file);
+/* A new file of a name of its own in the same folder, with the mode that `file` has: its descriptor, and its path for free(); or -1. */
+int lam_create_beside(const char *file, char **beside);
+bool lam_sync_folder(const char *path); /* a rename is on the disk once its folder is */
+
+/* Keeps other trainings from a file, as long as the program runs. False after an error: there is one; where files cannot be locked, a
+   note says so. */
+struct lam_lock {
+  char *path; /* NULL: nothing is locked */
+  int file;
+};
+bool lam_lock(struct lam_lock *lock, const char *path);
+void lam_unlock(struct lam_lock *lock);
+void lam_end_tidily(int signal); /* from now on, what is left half done is removed at this signal */
+
+/* At the begin: a file must not get the number of a standard stream that is closed, or what is printed would be written into it. */
+void lam_hold_streams(void);
+/* At the end: the exit code, 1 after an error where something that was printed has not arrived. */
+int lam_finish(const char *program, int code);
 
 /* --- watch.c: where the time goes ---------------------------------------------------------------------------------- */
 
@@ -182,8 +222,7 @@ void lam_weights_close(struct lam_weights *weights);
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
 /* The entry's elements converted to `type`. */
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to);
-/* Writes name, type, shape and data of tensors beside `path`, then renames: a crash leaves the old file or the new one.
-   Reals are written as F32. */
+/* Writes name, type, shape and data of tensors, reals as F32. */
 bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 
 /* --- checkpoint.c: a program's weights in a file ------------------------------------------------------------------ */
@@ -220,6 +259,7 @@ struct lam_vocabulary {
 #endif
   int64_t count; /* ids; byte: 256 */
 };
+long long lam_line_of(const char *text, size_t offset); /* the number of the line that has the byte there */
 #if LAM_WITH_CHARACTERS
 /* The length of the UTF-8 sequence at `text`, or 0 when it is not one; its code point. */
 int lam_utf8_read(const char *text, size_t left, uint32_t *code);
@@ -335,6 +375,7 @@ enum lam_order {
   LAM_ORDER_BEGIN = 'b', /* as without --watch */
   LAM_ORDER_GO_ON = 'g' /* go on from the weights that an earlier program of this run saved */
 };
+bool lam_handover_waits(void); /* whether there will be an order */
 /* Says that all is ready, and where weights go, and waits for the order. */
 enum lam_order lam_handover_ready(const char *path);
 /* Says that the run goes on, since it cannot save what another would begin with. */
@@ -352,7 +393,9 @@ struct lam_progress {
   const char *unit;
   bool quiet, live; /* live: one line that changes, for a terminal */
   double start, drawn, smooth;
+  const char *log_path;
   void *log; /* FILE, or NULL */
+  bool log_failed;
 };
 bool lam_progress_start(struct lam_progress *progress, const char *log, bool append);
 void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,

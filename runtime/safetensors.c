@@ -393,37 +393,21 @@ static bool lam_write_tensor(FILE *file, const struct lam_tensor *tensor) {
   return fwrite(tensor->data, size, count, file) == count;
 }
 
-/* A rename is on the disk once its folder is. `scratch` has room for the path. */
-static bool lam_sync_folder(const char *path, char *scratch) {
-  char *slash = strrchr(strcpy(scratch, path), '/');
-  if (slash) slash[slash == scratch] = 0;
-  int file = open(slash ? scratch : ".", O_RDONLY);
-  bool synced = file >= 0 && (fsync(file) == 0 || errno == EINVAL); /* some file systems cannot sync folders */
-  if (file >= 0) close(file);
-  return synced;
-}
-
 bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count,
                        const struct lam_pairs *metadata) {
-  char *beside = lam_join(path, ".tmp"), *header = NULL;
+  struct lam_output output;
+  char *header = NULL;
   size_t length = 0;
-  FILE *memory = open_memstream(&header, &length), *file = NULL;
+  FILE *memory = open_memstream(&header, &length);
   if (memory) lam_write_header(memory, tensors, count, metadata);
-  bool good = memory && fclose(memory) == 0 && (file = fopen(beside, "wb"));
-  for (int i = 0; good && i < 8; i++) good = fputc((int)(length >> 8 * i & 0xFF), file) != EOF;
-  good = good && fwrite(header, 1, length, file) == length;
-  for (int i = 0; good && i < count; i++) good = lam_write_tensor(file, &tensors[i]);
-  good = good && fflush(file) == 0 && fsync(fileno(file)) == 0;
-  int problem = errno;
-  if (file && fclose(file) != 0 && good) good = false, problem = errno;
-  if (good && rename(beside, path) != 0) good = false, problem = errno;
-  if (!good) {
-    if (file) remove(beside);
-    lam_error("cannot write %s: %s; what it held before is unchanged", path, strerror(problem));
-  } else if (!lam_sync_folder(path, beside)) {
-    lam_note("%s is written, and may not outlast a power failure: %s", path, strerror(errno));
+  bool good = memory && fclose(memory) == 0;
+  if (!good) lam_cannot_write(path, errno);
+  if (good && (good = lam_output_open(&output, path))) {
+    for (int i = 0; good && i < 8; i++) good = fputc((int)(length >> 8 * i & 0xFF), output.stream) != EOF;
+    good = good && fwrite(header, 1, length, output.stream) == length;
+    for (int i = 0; good && i < count; i++) good = lam_write_tensor(output.stream, &tensors[i]);
+    good = lam_output_close(&output, good);
   }
   free(header);
-  free(beside);
   return good;
 }

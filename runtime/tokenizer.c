@@ -4,6 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+long long lam_line_of(const char *text, size_t offset) {
+  long long line = 1;
+  for (size_t i = 0; i < offset; i++) line += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
+  return line;
+}
+
 #if LAM_WITH_CHARACTERS
 int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
   const unsigned char *at = (const unsigned char *)text;
@@ -18,12 +24,6 @@ int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
   }
   bool valid = *code >= least[length] && *code < LAM_CODE_POINTS && !(*code >= 0xD800 && *code < 0xE000);
   return valid ? length : 0;
-}
-
-static long long lam_line_of(const char *text, size_t offset) {
-  long long line = 1;
-  for (size_t i = 0; i < offset; i++) line += text[i] == '\n';
-  return line;
 }
 
 static bool lam_utf8_error(const char *where, const char *text, size_t offset) {

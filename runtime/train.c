@@ -11,7 +11,10 @@
 
 static volatile sig_atomic_t lam_interrupted;
 
-static void lam_interrupt(int signal) { lam_interrupted = signal; }
+static void lam_interrupt(int signal) {
+  lam_interrupted = signal;
+  lam_end_tidily(signal);
+}
 
 #if LAM_WITH_HANDOVER
 static volatile sig_atomic_t lam_handover_asked;
@@ -24,7 +27,6 @@ static void lam_catch_signals(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = lam_interrupt;
-  action.sa_flags = (int)SA_RESETHAND;
   lam_interrupted = 0;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
@@ -227,21 +229,28 @@ static bool lam_training_takes_over(struct lam_training *training, int *code) {
 #endif
 
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
+  struct lam_lock lock = {0};
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
   const char *log = lam_option_text(options, "log", NULL);
   int code = 1;
-  bool good = lam_training_weights(&training, options) && lam_is_writable(training.path) &&
-              lam_training_data(&training, options);
+  bool good = lam_is_writable(training.path);
+#if LAM_WITH_HANDOVER
+  if (!lam_handover_waits()) /* until then it is another program's, which gives way to this one */
+#endif
+    good = good && lam_lock(&lock, training.path);
+  good = good && lam_training_weights(&training, options) && lam_training_data(&training, options);
   if (good) lam_catch_signals();
 #if LAM_WITH_HANDOVER
-  good = good && lam_training_takes_over(&training, &code);
+  good = good && lam_training_takes_over(&training, &code) && lam_lock(&lock, training.path);
 #endif
   training.progress.first = training.run.step;
   if (good && lam_progress_start(&training.progress, log, training.run.step > 0)) {
     training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
     code = lam_training_loop(&training, options);
     lam_feed_stop(training.feed);
+    if (training.progress.log_failed && code == 0) code = 1;
   }
+  lam_unlock(&lock);
   lam_dataset_close(training.data);
   lam_pairs_free(&training.run.facts);
   free(training.validation);

@@ -172,10 +172,10 @@ static void lam_trace_event(FILE *file, const struct lam_event *event) {
 }
 
 bool lam_trace_close(const struct lam_program *program, bool keep) {
-  char *beside = lam_join(lam_watch.path, ".tmp");
-  FILE *file = keep ? fopen(beside, "w") : NULL;
-  bool good = file || !keep;
-  if (file) {
+  struct lam_output output;
+  bool good = !keep || lam_output_open(&output, lam_watch.path);
+  if (keep && good) {
+    FILE *file = output.stream;
     fprintf(file, "{\"displayTimeUnit\":\"ms\",\"otherData\":{\"events left out\":\"%lld\"},\"traceEvents\":[\n",
             (long long)lam_watch.lost);
     lam_trace_name(file, "process_name", 0, program->name);
@@ -185,12 +185,8 @@ bool lam_trace_close(const struct lam_program *program, bool keep) {
     }
     for (int64_t i = 0; i < lam_watch.count; i++) lam_trace_event(file, &lam_watch.events[i]);
     fputs("\n]}\n", file);
-    good = !ferror(file);
-    good = fclose(file) == 0 && good && rename(beside, lam_watch.path) == 0;
+    good = lam_output_close(&output, true);
   }
-  if (!good) lam_error("cannot write %s: %s", lam_watch.path, strerror(errno));
-  if (!good && file) remove(beside);
-  free(beside);
   free(lam_watch.events);
   lam_watch.path = NULL;
   lam_watch.timing = false;

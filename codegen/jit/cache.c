@@ -256,8 +256,11 @@ static bool write_entry(struct cache *cache, const char *path, const void *head,
                         size_t size) {
   static atomic_int number;
   char beside[PATH_SIZE + 64];
-  snprintf(beside, sizeof beside, "%s.%ld.%d.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
-  int file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int file = -1;
+  for (int tries = 0; file < 0 && (!tries || errno == EEXIST) && tries < 100; tries++) { /* a killed process may have had this one's number */
+    snprintf(beside, sizeof beside, "%s.%ld.%d.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
+    file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  }
   if (file < 0) return false;
   bool done = write_whole(file, head, head_size) && write_whole(file, bytes, size);
   if (close(file) != 0) done = false;

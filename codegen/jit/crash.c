@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <execinfo.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -86,7 +87,9 @@ static void write_line(void *context, uintptr_t address, size_t size, const char
 bool write_perf_map(void) {
   char path[64];
   snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
-  FILE *file = fopen(path, "w");
+  unlink(path); /* an earlier process's of that number; somebody else's stays, and is not written into */
+  int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  FILE *file = made >= 0 ? fdopen(made, "w") : NULL;
   if (!file) return false;
   code_functions(write_line, file);
   return fclose(file) == 0;

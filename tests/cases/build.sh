@@ -44,7 +44,7 @@ for kind in "${kinds[@]}"; do
 done
 
 # Nothing is left behind, and what cannot be written is said.
-expect_equal "$(find . -name '*.tmp')" "" "temporary files"
+expect_equal "$(find . -name '*.tmp' -o -name 'lamella-*')" "" "temporary files"
 expect_status 2 lamella build "$spec" -O4
 expect_status 2 lamella build "$spec" -Ofast
 expect_status 2 lamella build "$spec" -march=
@@ -124,11 +124,11 @@ for signal in INT TERM HUP; do
     set -m # else a background command ignores SIGINT
     lamella build "$spec" --cc=./slow_compiler -o out.$signal 2>messages &
     for ((i = 0; i < 300; i++)); do [[ -e started ]] && break; sleep 0.1; done
-    ls out.$signal.*.tmp >/dev/null && [[ -n $(ls temporary) ]] || fail "the compiler did not begin"
+    ls lamella-*/output >/dev/null && [[ -n $(ls temporary) ]] || fail "the compiler did not begin"
     kill -$signal $(pgrep -P $! -x lamella || echo $!)
     status=0
     wait $! || status=$?
     [[ $status -gt 128 ]] || fail "exit status $status after SIG$signal"
   ) || exit 1
-  expect_equal "$(ls temporary out.* 2>/dev/null | grep -v ':$' || true)" "" "what a build leaves after SIG$signal"
+  expect_equal "$(ls -d temporary/* out.* lamella-* 2>/dev/null || true)" "" "what a build leaves after SIG$signal"
 done

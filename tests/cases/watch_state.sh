@@ -84,12 +84,13 @@ lamella run -O0 rings.lam train --quiet --resume --steps $((stopped + 3)) > resu
 more=''
 watch_anew
 step=$(last_step)
-mkdir rings.safetensors.tmp
-save 9
+hold 9
+mkdir rings.safetensors
+kill -CONT "$running"
 wait_for "a refusal" more_than "training goes on with the spec as it was" 0
 wait_for "more steps" steps_beyond $(($(last_step) + 20))
 [[ $(count "saved; compiling it") == 1 ]] || { cat messages; fail "it was compiled again"; }
-rmdir rings.safetensors.tmp
+rmdir rings.safetensors
 step=$(last_step)
 save 10
 wait_for "an answer" more_than "goes on with [0-9]" 0

@@ -144,6 +144,16 @@ static void test_csv(void) {
       {"size,kind,text\nnan,a,b\n", "table.csv:2: column size: \"nan\" is not a number"},
       {"size,kind,text\n1,a,\"b\n", "table.csv:2: a quote without its end"},
       {"size,kind,text\n1,\"a\"b,c\n", "table.csv:2: 'b' after a quoted field"},
+      {"size,kind,text\r1,a,b\r\r\"2\"x,a,b\r", "table.csv:4: 'x' after a quoted field"},
+      {"size,kind,text\r1,a,\"b\rc\"\rx,a,b\r", "table.csv:4: column size: \"x\" is not a number"},
+      {"size,kind,text\r1,a,b\r2,\"a,b\r\n", "table.csv:3: a quote without its end"},
+      {"\n\nsize,kind\n1,a\n", "table.csv:3: there is no column text; there are size, kind"},
+      {"size,kind,text,size\n1,a,b,2\n", "table.csv:1: two columns are called size"},
+      {"size,kind,text\n1,a,b,\n", "table.csv:2: 4 fields, where the header has 3"},
+      {"size,kind,text\n1, \"a,b\", c\n", "table.csv:2: 4 fields, where the header has 3"}, /* a quote after a blank is none */
+      {"size,kind,text\n1e39,a,b\n", "table.csv:2: column size: \"1e39\" is not a number"},
+      {"size,kind,text\n1,a,b\n\x1b[2J,a,b\n", "table.csv:3: column size: \"\\x1b[2J\" is not a number"},
+      {"size,kind,text\n1,\"a\"\xC2\x9B,c\n", "table.csv:2: '\\u009b' after a quoted field"},
       {"size,kind,text\n1,a,b\n1,b,b\n1,c,b\n1,d,b\n",
        "table.csv:5: column kind: \"d\" is different value number 4, and its axis has 3"},
   };
@@ -156,7 +166,7 @@ static void test_csv(void) {
   tiny_capture();
   CHECK(!lam_dataset_open(&csv_program, LAM_TRAIN, NULL, 0, &facts));
   tiny_release();
-  CHECK(tiny_said("holds a zero byte"));
+  CHECK(tiny_said("table.csv:2: a zero byte"));
   csv_data.tokenizer = LAM_CHAR;
   struct lam_pairs fresh = {0};
   CHECK(!csv_open("size,kind,text\n1,a,b\n1,b,\"\n\xFF\"\n", &fresh) &&
@@ -166,6 +176,52 @@ static void test_csv(void) {
   if (!CHECK(dataset != NULL)) return;
   csv_row(dataset, 0);
   CHECK(dataset->vocabulary.count == 3 && csv_next[0] == 2 && csv_next[1] == 0 && csv_next[2] == 1);
+}
+
+/* What the rows hold, as "SIZE=TEXT;". */
+static const char *csv_rows(const char *text) {
+  static char rows[256];
+  struct lam_pairs facts = {0};
+  struct lam_dataset *dataset = csv_open(text, &facts);
+  size_t used = 0;
+  *rows = 0;
+  for (int row = 0; dataset && row < dataset->units; row++) {
+    csv_row(dataset, row);
+    used += (size_t)snprintf(rows + used, sizeof rows - used, "%g=", (double)csv_number[0]);
+    for (int i = 0; i < CSV_LENGTH && csv_next[i] != 2; i++) rows[used++] = (char)csv_next[i];
+    rows[used++] = ';', rows[used] = 0;
+  }
+  lam_dataset_close(dataset);
+  return dataset ? rows : "refused";
+}
+
+/* What Python's csv.reader makes of the same texts, opened with newline = "", its empty rows left out. */
+static void test_csv_lines(void) {
+  static const struct {
+    const char *text, *rows;
+  } cases[] = {
+      {"size,kind,text\n1,a,b\n2,a,c\n", "1=b;2=c;"},
+      {"size,kind,text\r\n1,a,b\r\n2,a,c\r\n", "1=b;2=c;"},
+      {"size,kind,text\r1,a,b\r2,a,c\r", "1=b;2=c;"},
+      {"size,kind,text\r1,a,b\r2,a,c", "1=b;2=c;"},
+      {"size,kind,text\r1,a,b\n2,a,c\r\n3,a,d", "1=b;2=c;3=d;"},
+      {"size,kind,text\r\r\r1,a,b\n\r2,a,c\r\r\n\n3,a,d", "1=b;2=c;3=d;"},
+      /* After a quoted field, where a lone CR used to swallow what came next. */
+      {"size,kind,\"text\"\r1,a,\"b\"\r2,a,\"c\"\r", "1=b;2=c;"},
+      {"size,kind,\"text\"\r12,a,\"b\"\r23,a,\"c\"", "12=b;23=c;"},
+      {"size,\"kind\",text\n\"1\",\"a\",\"b\"\r\"2\",\"a\",\"c\"\r\n\"3\",\"a\",\"\"", "1=b;2=c;3=;"},
+      /* Line ends and quotes inside of quotes stay; quotes inside of a field are characters. */
+      {"size,kind,text\n1,a,\"b\rc\"\n2,a,\"b\r\nc\"\n3,a,\"\"\"\"\n4,a,b\"c\n5,a,b\"\"\n6,a, \"b\"",
+       "1=b\rc;2=b\r\nc;3=\";4=b\"c;5=b\"\";6= \"b\";"},
+      {"\xEF\xBB\xBFsize,kind,text\r1,a,\xEF\xBB\xBF", "1=\xEF\xBB\xBF;"},
+      {"\xEF\xBB\xBF\"size\",kind,text\r1,a,b", "1=b;"},
+      {"size,kind,text,\r1,a,b,\r2,a,c,", "1=b;2=c;"},
+      {"\r\n\n size,size,kind,text\n0,1,a,b\n", "1=b;"},
+      {" 1,size,kind,text\n\"\",\t-1e-3 ,a,\n", "-0.001=;"},
+  };
+  for (int i = 0; i < COUNT(cases); i++) {
+    if (!CHECK_STRING(csv_rows(cases[i].text), cases[i].rows)) tiny_said("what it said");
+  }
 }
 
 /* --- Text --------------------------------------------------------------------------------------------------------- */
@@ -430,6 +486,8 @@ int main(void) {
   tiny_folder();
   line_prepare();
   test_csv();
+  csv_data.tokenizer = LAM_BYTE;
+  test_csv_lines();
   test_utf8();
   test_tokenizer();
   test_windows();
