@@ -377,7 +377,8 @@ bool lam_handover_waits(void); /* whether there will be an order */
 enum lam_order lam_handover_ready(const char *path);
 /* Says that the run goes on, since it cannot save what another would begin with. */
 void lam_handover_refused(void);
-bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path);
+/* Unless the weights learned the same of their data, the run has their facts, and data is to be opened with these again. */
+bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts);
 /* The exit status of a run that left off for another; asked for by SIGUSR1. */
 enum { LAM_HANDED_OVER = 75 };
 #endif
