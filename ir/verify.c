@@ -160,6 +160,7 @@ static const char *check_value(struct verifier *verifier, const struct value *va
     if (!input) return arena_format(arena, "input %d is missing", i);
     if (input->id < 0 || input->id >= verifier->graph->next_value || verifier->known[input->id] != input)
       return arena_format(arena, "input %%%d does not come before it", input->id);
+    if (input->op == OP_call && value->op != OP_result) return arena_format(arena, "input %%%d is a whole call", input->id);
   }
   const char *error = check_axes(verifier, value->axes, value->axis_count);
   /* The parts of a concat may be cut along one axis. */
