@@ -176,7 +176,7 @@ static bool lam_fact_matters(const struct lam_program *program, const struct lam
   for (int c = 0; data && c < data->column_count; c++) {
     const struct lam_column *column = &data->columns[c];
     bool category = column->feature == LAM_CATEGORY, about = !strncmp(key, "categories:", 11);
-    if (category != about || column->type != LAM_TYPE_INTEGER || (about && strcmp(key + 11, column->field) != 0)) continue;
+    if (category != about || column->type != LAM_TYPE_INTEGER || (about && strcmp(key + 11, column->field))) continue;
     if (about || data->tokenizer != LAM_NO_TOKENIZER) ids = column->range > ids ? column->range : ids;
   }
   for (int i = 0; ids > 0 && i < program->tensor_count; i++) {
@@ -189,15 +189,15 @@ static bool lam_fact_matters(const struct lam_program *program, const struct lam
 }
 
 /* What the file learned of its data holds for this program's, too. */
-static bool lam_checkpoint_facts(const struct lam_program *program, const struct lam_weights *weights, struct lam_run *run,
-                                 bool all) {
+static bool lam_checkpoint_facts(const struct lam_program *program, const struct lam_weights *weights,
+                                 struct lam_run *run, bool all) {
   static const char *const names[] = {[LAM_CHAR] = "char", [LAM_BYTE] = "byte"};
   const char *wanted = program->data ? names[program->data->tokenizer] : NULL;
   for (int64_t i = 0; i < weights->metadata.count; i++) {
     const struct lam_pair *pair = &weights->metadata.items[i];
     if (!lam_is_fact(pair->key) || !(all || lam_fact_matters(program, weights, pair->key))) continue;
     if (wanted && !strcmp(pair->key, "tokenizer") && strcmp(pair->value, wanted) != 0)
-      return lam_error("%s was trained with tokenizer = %s, and data %s has tokenizer = %s: its ids mean something else",
+      return lam_error("%s was trained with tokenizer = %s, and data %s has tokenizer = %s: ids mean something else",
                        weights->path, pair->value, program->data->name, wanted);
 #if LAM_WITH_CHARACTERS
     unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
