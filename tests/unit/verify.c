@@ -204,6 +204,7 @@ static void check_messages(void) {
       {AXES, "graph g has neither outputs nor updates"},
       {AXES "output \"y\" = %0\noutput \"y\" = %0\n", "two outputs have the name y"},
       {AXES "output \"y\" = none\n", "output y has no value"},
+      {AXES "%1 integer [] = constant inf\noutput \"y\" = %1\n", "%1 = constant: the integer inf, from g:7:1"},
   };
   struct arena *arena = arena_new();
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
