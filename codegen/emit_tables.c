@@ -344,6 +344,7 @@ static void emit_load(struct emitter *emitter, struct text *text) {
   text_line(text, "int done = lam_checkpoint_load(&loaded, &run, path, LAM_START_FROM);");
   text_line(text, "for (int i = 0; i < TENSORS; i++) free((char *)list[i].name);");
   text_line(text, "free(list);");
+  text_line(text, "lam_pairs_free(&run.facts);");
   text_line(text, "return done;");
   text_close(text);
   text_blank(text);

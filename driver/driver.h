@@ -85,8 +85,8 @@ double seconds_now(void); /* of a clock that only goes forward */
 
 /* --- files.c: what is written ----------------------------------------------------------------------------------------------------- */
 
-/* Writes `text` to `path`: beside it first, synced, then renamed, so that a killed command leaves the old file or the new one. A link
-   stays, and its file is replaced; what is no regular file, such as a device, is written into. False after a message. */
+/* Writes `text` to `path` by the rule of runtime/files.c: a killed command leaves the old file or the new one, whose mode is the same; a
+   link stays, and its file is replaced; what is no regular file, such as a device, is written into. False after a message. */
 bool write_file(const char *path, const char *text);
 bool write_bytes(const char *path, const char *bytes, size_t size);
 /* The same for what other programs make: whether `path` can be written; the file that they are to make, which is gone at the end; and

@@ -97,7 +97,7 @@ static const char *check_result(struct verifier *verifier, const struct value *v
 static const char *check_leaf(struct verifier *verifier, const struct value *value, int position) {
   struct arena *arena = verifier->arena;
   if (value->op == OP_constant) {
-    if (value->kind == KIND_INTEGER && value->number != floor(value->number))
+    if (value->kind == KIND_INTEGER && (!isfinite(value->number) || value->number != floor(value->number)))
       return arena_format(arena, "the integer %g", value->number);
     if (value->kind == KIND_BOOLEAN && value->number != 0 && value->number != 1)
       return arena_format(arena, "the boolean %g", value->number);
@@ -160,6 +160,7 @@ static const char *check_value(struct verifier *verifier, const struct value *va
     if (!input) return arena_format(arena, "input %d is missing", i);
     if (input->id < 0 || input->id >= verifier->graph->next_value || verifier->known[input->id] != input)
       return arena_format(arena, "input %%%d does not come before it", input->id);
+    if (input->op == OP_call && value->op != OP_result) return arena_format(arena, "input %%%d is a whole call", input->id);
   }
   const char *error = check_axes(verifier, value->axes, value->axis_count);
   /* The parts of a concat may be cut along one axis. */

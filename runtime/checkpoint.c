@@ -112,12 +112,33 @@ static bool lam_checkpoint_names(const struct lam_program *program, const struct
   return true;
 }
 
+/* Where a name stands in a list, "vocab,embed"; -1: nowhere. */
+static int lam_axis_place(const char *axes, const char *name, size_t length) {
+  for (int place = 0; *axes; place++) {
+    size_t here = strcspn(axes, ",");
+    if (here == length && !strncmp(axes, name, length)) return place;
+    axes += here + (axes[here] == ',');
+  }
+  return -1;
+}
+
+/* Axes may have other names than they had; but those of the same name stand in the same order. */
+static bool lam_axes_agree(const char *there, const char *here) {
+  int last = -1;
+  for (size_t length; *there; there += length + (there[length] == ',')) {
+    int place = lam_axis_place(here, there, length = strcspn(there, ","));
+    if (place >= 0 && place < last) return false;
+    if (place >= 0) last = place;
+  }
+  return true;
+}
+
 /* Does the file have the tensor as the program wants it? */
 static bool lam_checkpoint_fits(const struct lam_weights *weights, const struct lam_entry *entry,
                                 const struct lam_tensor *tensor) {
   char key[512];
   const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
-  bool same = entry->rank == tensor->rank && (!axes || !strcmp(axes->value, tensor->axes));
+  bool same = entry->rank == tensor->rank && (!axes || lam_axes_agree(axes->value, tensor->axes));
   for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
   return same;
 }
@@ -160,9 +181,48 @@ static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run
     return false;
   if ((resume || lam_pairs_find(&weights->metadata, "seed")) && !lam_get_number(weights, "seed", &seed)) return false;
   run->seed = (uint32_t)seed;
+  return true;
+}
+
+/* Whether a fact is about this program's data, and about parameters that are taken from the file: those have the axis of the ids that it
+   gives a meaning. */
+static bool lam_fact_matters(const struct lam_program *program, const struct lam_weights *weights, const char *key) {
+  const struct lam_data *data = program->data;
+  int64_t ids = -1; /* 0: of no axis */
+  for (int c = 0; data && c < data->column_count; c++) {
+    const struct lam_column *column = &data->columns[c];
+    bool category = column->feature == LAM_CATEGORY, about = !strncmp(key, "categories:", 11);
+    if (category != about || column->type != LAM_TYPE_INTEGER || (about && strcmp(key + 11, column->field))) continue;
+    if (about || data->tokenizer != LAM_NO_TOKENIZER) ids = column->range > ids ? column->range : ids;
+  }
+  for (int i = 0; ids > 0 && i < program->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->tensors[i];
+    const struct lam_entry *entry = tensor->role == LAM_PARAMETER ? lam_weights_find(weights, tensor->name) : NULL;
+    for (int k = 0; entry && lam_checkpoint_fits(weights, entry, tensor) && k < tensor->rank; k++)
+      if (tensor->shape[k] % ids == 0) return true;
+  }
+  return ids == 0;
+}
+
+/* What the file learned of its data holds for this program's, too. */
+static bool lam_checkpoint_facts(const struct lam_program *program, const struct lam_weights *weights,
+                                 struct lam_run *run, bool all) {
+  static const char *const names[] = {[LAM_CHAR] = "char", [LAM_BYTE] = "byte"};
+  const char *wanted = program->data ? names[program->data->tokenizer] : NULL;
   for (int64_t i = 0; i < weights->metadata.count; i++) {
     const struct lam_pair *pair = &weights->metadata.items[i];
-    if (lam_is_fact(pair->key)) lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
+    if (!lam_is_fact(pair->key) || !(all || lam_fact_matters(program, weights, pair->key))) continue;
+    if (wanted && !strcmp(pair->key, "tokenizer") && strcmp(pair->value, wanted) != 0)
+      return lam_error("%s was trained with tokenizer = %s, and data %s has tokenizer = %s: ids mean something else",
+                       weights->path, pair->value, program->data->name, wanted);
+#if LAM_WITH_CHARACTERS
+    unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
+    bool readable = strcmp(pair->key, "vocabulary") != 0 ||
+                    (pair->length && lam_vocabulary_collect(set, pair->value, pair->length, weights->path));
+    free(set);
+    if (!readable) return lam_error("the vocabulary in %s is not one", weights->path);
+#endif
+    lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
   }
   return true;
 }
@@ -195,7 +255,7 @@ static bool lam_checkpoint_go_on(struct lam_program *program, const struct lam_w
   struct lam_matches parameters, averages = {0}, states;
   char gone[LAM_LIST] = "";
   struct lam_run before = *run;
-  if (!lam_checkpoint_run(weights, run, true)) return false;
+  if (!lam_checkpoint_run(weights, run, true) || !lam_checkpoint_facts(program, weights, run, false)) return false;
   run->steps = before.steps, run->seed = before.seed;
   if (!lam_checkpoint_matching(program, weights, LAM_PARAMETER, &parameters)) return false;
 #if LAM_WITH_AVERAGE
@@ -228,7 +288,9 @@ bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const
   }
 #endif
   bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, resume)) &&
-              lam_checkpoint_names(program, weights, purpose) && lam_checkpoint_role(program, weights, LAM_PARAMETER);
+              lam_checkpoint_names(program, weights, purpose) &&
+              lam_checkpoint_role(program, weights, LAM_PARAMETER) &&
+              lam_checkpoint_facts(program, weights, run, purpose != LAM_START_FROM);
 #if LAM_WITH_AVERAGE
   if (good && !resume) lam_start_averages(program); /* for weights that have none */
   if (good && purpose != LAM_START_FROM) good = lam_checkpoint_role(program, weights, LAM_AVERAGE);

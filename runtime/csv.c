@@ -112,7 +112,8 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
   if (wanted->feature == LAM_CATEGORY) {
     int64_t id = lam_csv_category(column, cell->text);
     if (id < 0)
-      return lam_error("%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with", dataset->path,
+      return lam_error("%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with; training without "
+                       "--init and --resume learns others", dataset->path,
                        line, wanted->field, cell->text, (long long)column->names.count);
     if (dataset->ranges[c] && id >= dataset->ranges[c])
       return lam_error("%s:%lld: column %s: \"%s\" is different value number %lld, and its axis has %lld",

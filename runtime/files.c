@@ -28,10 +28,7 @@ static void lam_end_by_signal(int signal) {
 }
 
 void lam_end_tidily(int signal) {
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = lam_end_by_signal;
-  action.sa_flags = (int)SA_RESETHAND | SA_NODEFER;
+  struct sigaction action = {.sa_handler = lam_end_by_signal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
   sigaction(signal, &action, NULL);
 }
 
@@ -48,10 +45,9 @@ static void lam_temporary_add(char *path) {
   lam_temporaries[i] = path;
 }
 
-static void lam_temporary_free(char *path) {
+static void lam_temporary_remove(const char *path) {
   for (int i = 0; i < LAM_TEMPORARIES; i++)
     if (lam_temporaries[i] == path) lam_temporaries[i] = NULL;
-  free(path);
 }
 
 /* --- Where a file goes --------------------------------------------------------------------------------------------- */
@@ -84,9 +80,7 @@ bool lam_find_replaced(const char *path, char **file) {
   if (there && access(path, W_OK) != 0) return false;
   if (there && (!S_ISREG(about.st_mode) || lam_stream_of_file(&about) >= 0)) return true;
   *file = lam_join(path, "");
-  for (int links = 0; links < 40; links++) {
-    ssize_t length = readlink(*file, link, sizeof link - 1);
-    if (length < 0) break;
+  for (ssize_t length; (length = readlink(*file, link, sizeof link - 1)) >= 0;) {
     link[length] = 0;
     (*file)[*link == '/' ? 0 : lam_folder_length(*file)] = 0;
     char *next = lam_join(*file, link);
@@ -133,14 +127,12 @@ bool lam_sync_folder(const char *path) {
 }
 
 bool lam_is_writable(const char *path) {
-  char *file, *beside;
-  bool good = lam_find_replaced(path, &file);
-  if (good && file) {
-    int made = lam_create_beside(file, &beside);
-    good = made >= 0;
-    if (good) close(made), unlink(beside), free(beside);
-  }
+  char *file, *beside = NULL;
+  int made = -1;
+  bool good = lam_find_replaced(path, &file) && (!file || (made = lam_create_beside(file, &beside)) >= 0);
   if (!good) lam_cannot_write(path, errno);
+  if (made >= 0) close(made), unlink(beside);
+  free(beside);
   free(file);
   return good;
 }
@@ -161,7 +153,8 @@ bool lam_output_open(struct lam_output *output, const char *path) {
   if (made >= 0 && (output->stream = fdopen(made, "wb"))) return true;
   lam_cannot_write(path, errno);
   if (made >= 0) close(made);
-  if (output->beside) unlink(output->beside), lam_temporary_free(output->beside);
+  if (output->beside) unlink(output->beside), lam_temporary_remove(output->beside);
+  free(output->beside);
   free(output->file);
   return false;
 }
@@ -180,7 +173,8 @@ bool lam_output_close(struct lam_output *output, bool good) {
     lam_error("cannot write %s: %s%s", output->path, strerror(problem), kept ? "; what it held before is unchanged" : "");
   else if (output->file && !lam_sync_folder(output->file))
     lam_note("%s is written, and may not outlast a power failure: %s", output->path, strerror(errno));
-  if (output->beside) lam_temporary_free(output->beside);
+  lam_temporary_remove(output->beside);
+  free(output->beside);
   free(output->file);
   return good;
 }
@@ -194,36 +188,34 @@ bool lam_lock(struct lam_lock *lock, const char *path) {
   if (!file) return true; /* a device or a pipe */
   lock->path = lam_join(file, ".lock");
   free(file);
-  for (bool again = true; again;) {
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    struct stat own, there;
-    lock->file = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    again = lock->file >= 0 && fcntl(lock->file, F_SETLK, &whole) == 0;
-    int problem = errno;
-    if (again && fstat(lock->file, &own) == 0 && stat(lock->path, &there) == 0 && own.st_ino == there.st_ino) {
-      lam_temporary_add(lock->path);
-      return true;
-    }
-    /* Else whoever had the lock has removed the file meanwhile; or it is not to be had. */
-    bool held = lock->file >= 0 && !again && (problem == EAGAIN || problem == EACCES);
-    long process = held && fcntl(lock->file, F_GETLK, &whole) == 0 && whole.l_type != F_UNLCK ? (long)whole.l_pid : 0;
-    if (lock->file >= 0) close(lock->file);
-    if (again) continue;
-    if (lock->file >= 0 && !held) unlink(lock->path);
-    free(lock->path);
-    lock->path = NULL;
-    if (held)
-      return lam_error("another training, process %ld, writes %s: --out FILE names another file", process, path);
-    lam_note("%s cannot be locked (%s): another training that writes it would go unnoticed", path, strerror(problem));
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  struct stat own, there;
+  while ((lock->file = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666)) >= 0 &&
+         fcntl(lock->file, F_SETLK, &whole) == 0) {
+    lam_temporary_add(lock->path);
+    if (fstat(lock->file, &own) == 0 && stat(lock->path, &there) == 0 && own.st_ino == there.st_ino) return true;
+    lam_temporary_remove(lock->path); /* whoever had the lock has removed the file meanwhile: once more */
+    close(lock->file);
   }
+  int problem = errno;
+  bool held = lock->file >= 0 && (problem == EAGAIN || problem == EACCES);
+  if (held) fcntl(lock->file, F_GETLK, &whole);
+  if (lock->file >= 0) close(lock->file);
+  if (lock->file >= 0 && !held) unlink(lock->path);
+  free(lock->path);
+  lock->path = NULL;
+  if (held)
+    return lam_error("another training, process %ld, writes %s: --out FILE names another file", (long)whole.l_pid, path);
+  lam_note("%s cannot be locked (%s): another training that writes it would go unnoticed", path, strerror(problem));
   return true;
 }
 
 void lam_unlock(struct lam_lock *lock) {
   if (!lock->path) return;
   unlink(lock->path);
+  lam_temporary_remove(lock->path);
   close(lock->file);
-  lam_temporary_free(lock->path);
+  free(lock->path);
   lock->path = NULL;
 }
 

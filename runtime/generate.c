@@ -253,7 +253,9 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
   const struct lam_settings *settings = session->program->settings;
   uint32_t words[4], seed = (uint32_t)lam_option_integer(options, "seed", settings ? settings->seed : 0);
   const lam_real *from = (const lam_real *)session->from->data + lam_session_advance(session) * session->place_stride;
-  for (int64_t i = 0; i < session->ids; i++) memory[i] = (double)from[i * session->id_stride];
+  int64_t known = session->has_text ? session->vocabulary.count : session->ids, stop = session->program->generation->stop;
+  for (int64_t i = 0; i < session->ids; i++) /* of an id that stands for nothing nobody has seen the like */
+    memory[i] = i < known || i == stop ? (double)from[i * session->id_stride] : -INFINITY;
   lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
   double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;
   return lam_sample(memory, session->ids, lam_option_number(options, "temperature", 1),

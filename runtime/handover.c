@@ -39,16 +39,16 @@ void lam_handover_refused(void) {
     lam_note("nobody watches any more: %s", strerror(errno));
 }
 
-bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path) {
-  struct lam_pairs before = run->facts;
+bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts) {
+  struct lam_pairs now = run->facts;
   run->facts = (struct lam_pairs){0};
   bool good = lam_checkpoint_load(program, run, path, LAM_GO_ON);
-  for (int64_t i = 0; good && i < before.count; i++) {
-    const struct lam_pair *now = &before.items[i], *then = lam_pairs_find(&run->facts, now->key);
-    if (then && (then->length != now->length || memcmp(then->value, now->value, now->length) != 0))
-      lam_note("the data has another %s now: what was learned about the old one stays in the weights", now->key);
+  *same_facts = true;
+  for (int64_t i = 0; i < run->facts.count; i++) {
+    const struct lam_pair *then = &run->facts.items[i], *fact = lam_pairs_find(&now, then->key);
+    *same_facts &= fact && then->length == fact->length && !memcmp(then->value, fact->value, fact->length);
   }
-  lam_pairs_free(&run->facts);
-  run->facts = before;
+  lam_pairs_free(*same_facts ? &run->facts : &now);
+  if (*same_facts) run->facts = now;
   return good;
 }

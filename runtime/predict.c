@@ -155,7 +155,8 @@ static void lam_print_output(const struct lam_port *port, int64_t place, const s
       printf("%s%lld", k ? " " : " top ", (long long)lam_largest(port, place * count + k, last));
 #if LAM_WITH_CATEGORIES
   const char *name = is_class ? lam_class_name(facts, lam_largest(port, place * count, count)) : NULL;
-  if (name) printf(" (%s)", name);
+  char shown[LAM_SHOWN];
+  if (name) printf(" (%s)", lam_shown(shown, name));
 #else
   (void)facts;
 #endif
@@ -246,7 +247,8 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   struct lam_pairs metadata = {0};
   lam_pairs_add(&metadata, "format", "lamella outputs", 15);
   bool good = !out || lam_weights_write(out, tensors, routine->output_count, &metadata);
-  if (out && good) printf("%lld rows in %s\n", (long long)rows, out);
+  char shown[LAM_SHOWN];
+  if (out && good) printf("%lld rows in %s\n", (long long)rows, lam_shown(shown, out));
   for (int i = 0; i < routine->output_count; i++) free(tensors[i].data);
   for (int i = 0; i < routine->input_count; i++) free(batch[i]);
   if (dataset) free(batch);

@@ -60,8 +60,9 @@ void lam_run_routine(struct lam_program *program, enum lam_routine_name name, in
 
 /* --- files.c: what is written -------------------------------------------------------------------------------------- */
 
-/* A file is written beside the one that it replaces, synced, and renamed, so that a crash leaves the old one or the new one, whose
-   mode is the old one's. Links are followed; what is no regular file, a device or a pipe, is written into. */
+/* A file is written beside the one that it replaces, synced, and renamed, so that a crash leaves the old one or the new
+   one, whose mode is the old one's. Links are followed; what is no regular file, a device or a pipe, is written into.
+   */
 struct lam_output {
   const char *path;
   char *file, *beside; /* what is replaced, and by what; NULL: the path itself is written into */
@@ -74,15 +75,16 @@ bool lam_output_close(struct lam_output *output, bool good);
 bool lam_is_writable(const char *path);
 bool lam_cannot_write(const char *path, int problem); /* the error; false */
 
-/* The steps of these. The file that a new one is to replace, for free(), or NULL where `path` is written into; false with errno where
-   neither can be. */
+/* The steps of these. The file that a new one is to replace, for free(), or NULL where `path` is written into; false
+   with errno where neither can be. */
 bool lam_find_replaced(const char *path, char **file);
-/* A new file of a name of its own in the same folder, with the mode that `file` has: its descriptor, and its path for free(); or -1. */
+/* A new file of a name of its own in the same folder, with the mode that `file` has: its descriptor, and its path for
+   free(); or -1. */
 int lam_create_beside(const char *file, char **beside);
 bool lam_sync_folder(const char *path); /* a rename is on the disk once its folder is */
 
-/* Keeps other trainings from a file, as long as the program runs. False after an error: there is one; where files cannot be locked, a
-   note says so. */
+/* Keeps other trainings from a file, as long as the program runs. False after an error: there is one; where files
+   cannot be locked, a note says so. */
 struct lam_lock {
   char *path; /* NULL: nothing is locked */
   int file;
@@ -91,7 +93,8 @@ bool lam_lock(struct lam_lock *lock, const char *path);
 void lam_unlock(struct lam_lock *lock);
 void lam_end_tidily(int signal); /* from now on, what is left half done is removed at this signal */
 
-/* At the begin: a file must not get the number of a standard stream that is closed, or what is printed would be written into it. */
+/* At the begin: a file must not get the number of a standard stream that is closed, or what is printed would be written
+   into it. */
 void lam_hold_streams(void);
 /* At the end: the exit code, 1 after an error where something that was printed has not arrived. */
 int lam_finish(const char *program, int code);
@@ -131,7 +134,8 @@ struct lam_times {
   double units; /* tokens or examples in a step */
   const char *unit;
 };
-/* Measures the peaks and prints the table (all: kernels that take little time too); `json`: a file for machines, or NULL. */
+/* Measures the peaks and prints the table (all: kernels that take little time too); `json`: a file for machines, or
+   NULL. */
 bool lam_report(const struct lam_times *times, bool all, const char *json);
 #endif
 
@@ -173,10 +177,11 @@ enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SA
 
 /* --- families.c --------------------------------------------------------------------------------------------------- */
 
-/* Sets the pointers of an emitted program's struct `self` to tensors one after the other in `memory`, which has room for
-   as many bytes as a call with NULL returns. */
+/* Sets the pointers of an emitted program's struct `self` to tensors one after the other in `memory`, which has room
+   for as many bytes as a call with NULL returns. */
 size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
-/* The tensors of `self` in the order of the spec: copy by copy for neighbours of one repeat. Their names are allocated. */
+/* The tensors of `self` in the order of the spec: copy by copy for neighbours of one repeat. Their names are allocated.
+   */
 void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors);
 void lam_place_ports(struct lam_program *program); /* where program->self has them */
 
@@ -380,7 +385,9 @@ bool lam_handover_waits(void); /* whether there will be an order */
 enum lam_order lam_handover_ready(const char *path);
 /* Says that the run goes on, since it cannot save what another would begin with. */
 void lam_handover_refused(void);
-bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path);
+/* Unless the weights learned the same of their data, the run has their facts, and data is to be opened with these
+   again. */
+bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts);
 /* The exit status of a run that left off for another; asked for by SIGUSR1. */
 enum { LAM_HANDED_OVER = 75 };
 #endif

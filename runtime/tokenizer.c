@@ -78,7 +78,8 @@ static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, co
     if (!bytes) return lam_utf8_error(where, text, i) - 1;
     const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
     if (!found)
-      return lam_error("%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows",
+      return lam_error("%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows; "
+                       "training without --init and --resume learns others",
                        where, bytes, text + i, code, lam_line_of(text, i), (long long)vocabulary->count) -
              1;
     if (ids) ids[count] = (int32_t)(found - vocabulary->codes);

@@ -220,11 +220,17 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
 
 #if LAM_WITH_HANDOVER
 /* Whether to go on, and from what an earlier program of this run saved, if there was one. */
-static bool lam_training_takes_over(struct lam_training *training, int *code) {
+static bool lam_training_takes_over(struct lam_training *training, const struct lam_options *options, int *code) {
   enum lam_order order = lam_handover_ready(training->path);
+  bool same_facts;
   *code = order == LAM_ORDER_STOP ? 130 : 1;
-  return order == LAM_ORDER_BEGIN ||
-         (order == LAM_ORDER_GO_ON && lam_take_over(training->program, &training->run, training->path));
+  if (order == LAM_ORDER_BEGIN) return true;
+  if (order != LAM_ORDER_GO_ON || !lam_take_over(training->program, &training->run, training->path, &same_facts)) return false;
+  if (same_facts) return true;
+  lam_dataset_close(training->data);
+  free(training->validation);
+  training->data = training->validation = NULL;
+  return lam_training_data(training, options);
 }
 #endif
 
@@ -241,7 +247,7 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
   good = good && lam_training_weights(&training, options) && lam_training_data(&training, options);
   if (good) lam_catch_signals();
 #if LAM_WITH_HANDOVER
-  good = good && lam_training_takes_over(&training, &code) && lam_lock(&lock, training.path);
+  good = good && lam_training_takes_over(&training, options, &code) && lam_lock(&lock, training.path);
 #endif
   training.progress.first = training.run.step;
   if (good && lam_progress_start(&training.progress, log, training.run.step > 0)) {

@@ -1,5 +1,8 @@
 /* Damage to the text of graphs and of loops. A reader must end, with a message or with something that prints and reads back the same;
-   a graph that it accepts is one that the interpreter, every pass and the schedules can take. */
+   a graph that it accepts is one that the interpreter, every pass and the schedules can take. --seconds N goes on for so long. */
+#include <signal.h>
+#include <unistd.h>
+
 #include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "tests/harness/random_graph.h"
@@ -143,13 +146,23 @@ static size_t damage(char *text, size_t size) {
   }
 }
 
+static char text[LARGEST + 1];
+static size_t text_size;
+
+/* What ends the fuzzer is shown. */
+static void show_text(int signal) {
+  static const char head[] = "\nthe text was:\n";
+  if (write(STDOUT_FILENO, head, sizeof head - 1) < 0 || write(STDOUT_FILENO, text, text_size) < 0) return;
+  raise(signal);
+}
+
 static struct source *damaged(struct arena *arena) {
-  static char text[LARGEST + 1];
   const char *original = texts[check_below(text_count)];
   size_t size = strlen(original);
   if (size > LARGEST) size = LARGEST;
   memcpy(text, original, size);
   for (int i = check_below(3); i >= 0 && size; i--) size = damage(text, size);
+  text_size = size;
   struct source *source = arena_new_struct(arena, struct source);
   *source = (struct source){"damaged", arena_copy(arena, text, size), size};
   return source;
@@ -259,7 +272,10 @@ static bool check_loops(void) {
   return module != NULL;
 }
 
-int main(void) {
+int main(int count, char **arguments) {
+  if (!check_options("ir_fuzz", count, arguments)) return 2;
+  time_t until = check_totals.until;
+  for (int i = 0; i < 2; i++) sigaction((int[]){SIGABRT, SIGSEGV}[i], &(struct sigaction){.sa_handler = show_text, .sa_flags = (int)SA_RESETHAND}, NULL);
   struct arena *arena = arena_new();
   static const int flags[] = {0, SAMPLE_SIZES, SAMPLE_PATTERNS, SAMPLE_SMOOTH | SAMPLE_GRADIENTS};
   const char *loops[TEXTS];
@@ -272,13 +288,16 @@ int main(void) {
     CHECK(run_graph_passes(&sample->program, &options, diagnostics));
     loops[i] = printed_loops(arena, run_schedules(&sample->program, &options, diagnostics));
   }
-  int accepted = 0;
-  for (int i = 0; i < ROUNDS; i++) accepted += check_graph(i);
-  CHECK(accepted > ROUNDS / 50);
+  long accepted = 0, rounds = 0;
+  if (until) check_totals.until = (time(NULL) + until) / 2;
+  for (; check_goes_on(rounds, ROUNDS); rounds++) accepted += check_graph((int)(rounds % ROUNDS));
+  printf("accepted: %ld graphs of %ld\n", accepted, rounds);
+  CHECK(accepted > rounds / 50);
   memcpy(texts, loops, sizeof loops);
-  accepted = 0;
-  for (int i = 0; i < ROUNDS; i++) accepted += check_loops();
-  CHECK(accepted > ROUNDS / 50);
+  check_totals.until = until;
+  for (accepted = rounds = 0; check_goes_on(rounds, ROUNDS); rounds++) accepted += check_loops();
+  printf("accepted: %ld loops of %ld\n", accepted, rounds);
+  CHECK(accepted > rounds / 50);
   arena_free(arena);
   return check_done("ir_fuzz");
 }

@@ -287,6 +287,75 @@ static void test_checkpoints(void) {
   CHECK(tiny_said("tensor table has axes [next=16, ids=16] in the file and [ids=16, next=16] in the model"));
 }
 
+/* Axes may have other names than they had; the same names in another order are something else. For every purpose. */
+static void test_axis_names(void) {
+  static const struct {
+    const char *there, *here;
+    bool fits;
+  } cases[] = {
+      {"a,b", "a,b", true},  {"a,b", "x,y", true},   {"a,b", "a,y", true},   {"a,b", "x,b", true},
+      {"a,b", "b,a", false}, {"a,b", "b,c", true},   {"a,b", "c,a", true},   {"a,b", "ab,a", true},
+      {"ab,a", "a,ab", false}, {"a,ab", "ab,abc", true}, {"", "a,b", true},
+  };
+  static lam_real table[BIGRAM_IDS * BIGRAM_IDS];
+  const char *before = bigram_tensors[0].axes;
+  for (int i = 0; i < COUNT(cases); i++) {
+    struct lam_tensor tensor = {.name = "table", .rank = 2, .shape = {BIGRAM_IDS, BIGRAM_IDS}, .data = table};
+    struct lam_pairs metadata = {0};
+    static const char *const numbers[] = {"step", "steps", "rows", "seed"};
+    for (int k = 0; k < 4; k++) lam_pairs_add(&metadata, numbers[k], "1", 1);
+    lam_pairs_add(&metadata, "axes:table", cases[i].there, strlen(cases[i].there));
+    CHECK(lam_weights_write("axes.safetensors", &tensor, 1, &metadata));
+    bigram_tensors[0].axes = cases[i].here;
+    for (enum lam_purpose purpose = LAM_USE; purpose <= LAM_GO_ON; purpose++) {
+      struct lam_run run = {0};
+      for (int k = 0; k < BIGRAM_IDS; k++) bigram_table[k] = 7, table[k] = 0;
+      tiny_capture();
+      bool loaded = lam_checkpoint_load(&bigram_program, &run, "axes.safetensors", purpose);
+      tiny_release();
+      CHECK(loaded == (cases[i].fits || purpose == LAM_GO_ON) && (bigram_table[0] == 0) == cases[i].fits);
+      if (!cases[i].fits) CHECK(tiny_said(purpose == LAM_GO_ON ? "of another shape: table" : "tensor table has axes ["));
+    }
+    lam_pairs_free(&metadata);
+  }
+  bigram_tensors[0].axes = before;
+}
+
+/* A signal in the middle of a file leaves nothing of it. */
+static void test_signals(void) {
+  static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+  for (int i = 0; i < COUNT(signals); i++) {
+    pid_t child = fork();
+    if (child == 0) {
+      struct lam_output output;
+      signal(signals[i], SIG_DFL); /* an earlier test trained, which takes them */
+      tiny_capture();
+      if (!lam_output_open(&output, "half.json") || fputs("half", output.stream) < 0 || count_files(".tmp") != 1) _exit(1);
+      raise(signals[i]);
+      _exit(2);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == signals[i]);
+    CHECK(count_files("half") == 0);
+  }
+}
+
+/* Names and contents of files are shown, and never tell a terminal what to do. */
+static void test_control_characters(void) {
+  char shown[LAM_SHOWN];
+  CHECK_STRING(lam_shown(shown, "a\x1b[31m\x7f\r\n\tb"), "a\\x1b[31m\\x7f\\x0d\\x0a\\x09b");
+  CHECK_STRING(lam_shown(shown, "\xC2\x9B\xC2\x80\xC2\xA0\xC3\x9B\xE2\x82\xAC\xF0\x9F\x98\x80"),
+               "\\u009b\\u0080\xC2\xA0\xC3\x9B\xE2\x82\xAC\xF0\x9F\x98\x80");
+  write_file("names.safetensors", "{\"a\\u001b[2J\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8);
+  tiny_capture();
+  CHECK(!lam_weights_open("names.safetensors"));
+  CHECK(!lam_weights_open("no\x1b[2J\xC2\x9B.safetensors"));
+  tiny_release();
+  CHECK(tiny_said("tensor a\\x1b[2J (F31)") && tiny_said("cannot open no\\x1b[2J\\u009b.safetensors"));
+  CHECK(!strpbrk(tiny_read("err.txt", &(size_t){0}), "\x1b\x9b"));
+}
+
 int main(void) {
   tiny_folder();
   line_prepare();
@@ -296,5 +365,8 @@ int main(void) {
   test_round_trip();
   test_cut_write();
   test_checkpoints();
+  test_axis_names();
+  test_signals();
+  test_control_characters();
   return check_done("runtime_files");
 }

@@ -1,5 +1,6 @@
-/* Random damage to the files that a program reads: weights, CSV, text. A reader must end, and what it accepts must be
-   readable from end to end. Run under the sanitizers (preset asan) this also finds every stray access. */
+/* Random damage to what a program reads: weights, CSV, text, what weights learned of their data, inputs given by hand and in files. A
+   reader must end, and what it accepts must be readable from end to end and in range. Run under the sanitizers (preset asan) this also
+   finds every stray access. --seconds N goes on for so long (docs/design.md, "Fuzzers"). */
 #include "tests/unit/check.h"
 #include "tests/unit/tiny_files.h"
 
@@ -14,8 +15,18 @@ static const char weights_file[] =
     "12345678ab12345678";
 static const char table_file[] =
     "number,kind,\"text\"\r\n1,red,\"a \"\"b\"\"\"\n-2.5e3,blue,\"\xC3\xA9,\nx\"\n\n7,red,plain\n";
+static const char mac_file[] = "\xEF\xBB\xBFnumber,kind,\"text\"\r1,red,\"a\"\r\r2,\"blue\",b\r0.5,red,\"c\rd\"";
 static const char text_file[] =
     "To be, or not to be: \xE2\x82\xAC \xF0\x9F\x98\x80 that is the question.\nWhether 'tis nobler\n";
+static const char vocabulary_fact[] = "\n ',.:?TWabcdeghinoqrstuw\xE2\x82\xAC\xF0\x9F\x98\x80";
+static const char categories_fact[] = "red\0blue\0green";
+static const char by_hand[] = "x=1,-2.5e3,0x1p4";
+static const char ids_by_hand[] = "k=2";
+static const char inputs_file[] =
+    "\x80\0\0\0\0\0\0\0"
+    "{\"x\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+    "\"k\":{\"dtype\":\"I32\",\"shape\":[2],\"data_offsets\":[24,32]}}                "
+    "abcdefghijklmnopqrstuvwx\1\0\0\0\2\0\0\0";
 
 static lam_real number[1];
 static int32_t kind[1], ids[LENGTH], next[LENGTH];
@@ -65,6 +76,29 @@ static struct lam_program table_program = {
 static struct lam_program text_program = {
     .name = "t", .data = &text, .routines = {[LAM_TRAIN] = {1, NULL, ports + 2, 3, NULL, 0}}};
 
+/* A model of two inputs, for those that are given by hand. */
+static lam_real given_x[2 * 3], given_y[2];
+static int32_t given_k[2];
+static bool given_right = true;
+static void given_run(void *self, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)seed, (void)sizes;
+  for (int i = 0; i < 2; i++) {
+    given_right &= given_k[i] >= 0 && given_k[i] < 3;
+    given_y[i] = given_x[3 * i] + (lam_real)given_k[i];
+  }
+}
+static struct lam_port given_inputs[] = {
+    {.name = "x", .axes = "batch,a", .rank = 2, .shape = {2, 3}, .data = given_x},
+    {.name = "k", .axes = "batch", .type = LAM_TYPE_INTEGER, .rank = 1, .shape = {2}, .range = 3, .data = given_k}};
+static struct lam_port given_outputs[] = {{.name = "y", .axes = "batch", .rank = 1, .shape = {2}, .data = given_y}};
+static const struct lam_verb *const given_verbs[] = {&lam_predict_verb, NULL};
+static struct lam_program given_program = {.name = "given",
+                                           .model = "m",
+                                           .target = "hand",
+                                           .version = "test",
+                                           .verbs = given_verbs,
+                                           .routines = {[LAM_PREDICT] = {1, given_run, given_inputs, 2, given_outputs, 1}}};
+
 /* A copy of `original` with a few bytes changed, pieces taken out, doubled or exchanged, or its end cut off. */
 static size_t damage(char *to, const char *original, size_t length) {
   static const char pieces[] = "\"\"\",\n\r\\u{}[]:0-9e\xFF\0";
@@ -109,8 +143,7 @@ static bool try_weights(void) {
   return weights != NULL;
 }
 
-static bool try_data(struct lam_program *program) {
-  struct lam_pairs facts = {0};
+static bool try_data(struct lam_program *program, struct lam_pairs facts) {
   struct lam_dataset *dataset = lam_dataset_open(program, LAM_TRAIN, NULL, 0, &facts);
   bool good = true;
   for (int part = LAM_TRAINING; dataset && part <= LAM_EVERYTHING; part++)
@@ -120,7 +153,8 @@ static bool try_data(struct lam_program *program) {
       lam_batch_fill(batch, dataset, 0, &row);
       lam_batch_deliver(batch, dataset);
       lam_batch_free(batch, dataset);
-      for (int k = 0; k < LENGTH; k++) good &= ids[k] >= 0 && ids[k] < 64 && next[k] >= 0 && next[k] < 64;
+      for (int k = 0; k < LENGTH; k++)
+        good &= ids[k] >= 0 && ids[k] < columns[2].range && next[k] >= 0 && next[k] < columns[3].range;
       good &= kind[0] >= 0 && kind[0] < 3 && isfinite((double)number[0]);
     }
   tiny_release();
@@ -132,23 +166,70 @@ static bool try_data(struct lam_program *program) {
   return opened;
 }
 
-int main(void) {
+/* Data that is whole, or damaged too, read with facts that are. */
+static bool try_facts(struct lam_program *program, const char *file, size_t size) {
+  struct lam_pairs facts = {0};
   char bytes[LARGEST];
-  int accepted[3] = {0};
+  lam_pairs_add(&facts, "tokenizer", "char", 4);
+  lam_pairs_add(&facts, "vocabulary", bytes, damage(bytes, vocabulary_fact, sizeof vocabulary_fact - 1));
+  lam_pairs_add(&facts, "categories:kind", bytes, damage(bytes, categories_fact, sizeof categories_fact));
+  tiny_write("damaged", bytes, check_below(4) ? (memcpy(bytes, file, size), size) : damage(bytes, file, size));
+  return try_data(program, facts);
+}
+
+/* As main gets its words: without zeros. */
+static bool try_given(bool file) {
+  char bytes[LARGEST], x[LARGEST], k[LARGEST], *by_words[] = {(char *)"given", (char *)"predict", (char *)"--input", x,
+                                                              (char *)"--input", k, NULL};
+  char *by_file[] = {(char *)"given", (char *)"predict", (char *)"--inputs", (char *)"damaged", NULL};
+  if (file) {
+    tiny_write("damaged", bytes, damage(bytes, inputs_file, sizeof inputs_file - 1));
+    return lam_main(&given_program, 4, by_file) == 0;
+  }
+  x[damage(x, by_hand, sizeof by_hand - 1)] = 0;
+  k[check_below(2) ? damage(k, ids_by_hand, sizeof ids_by_hand - 1) : (strcpy(k, ids_by_hand), strlen(k))] = 0;
+  return lam_main(&given_program, 6, by_words) == 0;
+}
+
+enum { KINDS = 9 };
+static bool try_kind(int kind, bool whole) {
+  static const char *const names[] = {weights_file, table_file, mac_file, text_file, text_file};
+  static const size_t sizes[] = {sizeof weights_file - 1, sizeof table_file - 1, sizeof mac_file - 1, sizeof text_file - 1,
+                                 sizeof text_file - 1};
+  char bytes[LARGEST];
+  if (kind < 5) {
+    size_t length = whole ? (memcpy(bytes, names[kind], sizes[kind]), sizes[kind]) : damage(bytes, names[kind], sizes[kind]);
+    tiny_write("damaged", bytes, length);
+  }
+  text.tokenizer = kind == 4 ? LAM_BYTE : LAM_CHAR; /* of bytes there are more than ids */
+  columns[2].range = columns[3].range = kind == 4 ? 256 : 64;
+  switch (kind) {
+    case 0: return try_weights();
+    case 1: case 2: return try_data(&table_program, (struct lam_pairs){0});
+    case 3: case 4: return try_data(&text_program, (struct lam_pairs){0});
+    case 5: return try_facts(&table_program, table_file, sizeof table_file - 1);
+    case 6: return try_facts(&text_program, text_file, sizeof text_file - 1);
+    default: return try_given(kind == 8);
+  }
+}
+
+int main(int count, char **arguments) {
+  static const char *const names[KINDS] = {"weights", "tables", "tables with CR", "texts", "texts of bytes",
+                                           "facts of a table", "facts of a text", "inputs by hand", "files of inputs"};
+  long accepted[KINDS] = {0}, rounds = 0;
+  if (!check_options("runtime_fuzz", count, arguments)) return 2;
   tiny_folder();
   tiny_capture();
-  for (int i = 0; i < MUTATIONS; i++) {
-    size_t length = i ? damage(bytes, weights_file, sizeof weights_file - 1) : sizeof weights_file - 1;
-    if (!i) memcpy(bytes, weights_file, length);
-    tiny_write("damaged", bytes, length);
-    accepted[0] += try_weights();
-    tiny_write("damaged", bytes, damage(bytes, table_file, sizeof table_file - 1));
-    accepted[1] += try_data(&table_program);
-    tiny_write("damaged", bytes, damage(bytes, text_file, sizeof text_file - 1));
-    accepted[2] += try_data(&text_program);
+  for (; check_goes_on(rounds, MUTATIONS); rounds++) {
+    for (int kind = 0; kind < KINDS; kind++) accepted[kind] += try_kind(kind, !rounds);
+    if (rounds % 100 == 99) tiny_release(), tiny_capture(); /* what was said is not kept for hours */
   }
   tiny_release();
-  printf("accepted: %d weights, %d tables, %d texts of %d\n", accepted[0], accepted[1], accepted[2], MUTATIONS);
-  for (int i = 0; i < 3; i++) CHECK(accepted[i] > MUTATIONS / 50 && accepted[i] < MUTATIONS);
+  for (int kind = 0; kind < KINDS; kind++) {
+    printf("accepted: %ld %s of %ld\n", accepted[kind], names[kind], rounds);
+    /* Bytes are all right, whatever they are, where there are enough of them. */
+    CHECK(accepted[kind] > rounds / 50 && (accepted[kind] < rounds || kind == 4));
+  }
+  CHECK(given_right);
   return check_done("runtime_fuzz");
 }

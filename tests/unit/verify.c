@@ -204,6 +204,7 @@ static void check_messages(void) {
       {AXES, "graph g has neither outputs nor updates"},
       {AXES "output \"y\" = %0\noutput \"y\" = %0\n", "two outputs have the name y"},
       {AXES "output \"y\" = none\n", "output y has no value"},
+      {AXES "%1 integer [] = constant inf\noutput \"y\" = %1\n", "%1 = constant: the integer inf, from g:7:1"},
   };
   struct arena *arena = arena_new();
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -211,6 +212,10 @@ static void check_messages(void) {
   struct sample *sample = sample_operation(arena, OP_call, 1, 0);
   CHECK(graph_verify(arena, sample->graph, STAGE_DIFFERENTIATED) == NULL &&
         graph_verify(arena, sample->graph, STAGE_FLAT) != NULL);
+  /* What a call gives is had by `result` alone. */
+  CHECK_STRING(verify_text(arena, "graph g\naxis a'0 = 2\nregion 0 f (%0)\n  %0 real [] = input \"x\"\n  output \"z\" = %0\nend\n"
+                                  "%0 real [] = input \"x\"\n%1 real [] = call(%0) region 0\n%2 real [] = neg(%1)\noutput \"y\" = %2\n"),
+               "%2 = neg: input %1 is a whole call, from g:9:1");
   arena_free(arena);
 }
 
