@@ -1,6 +1,7 @@
 /* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or with --cc by another
    compiler. */
 #include "driver/spec_code.h"
+#include "ir/environment.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -181,7 +182,7 @@ int verb_build(struct options *options) {
   char *problem = NULL;
   const char *compiler = options->compiler, *name;
   if (!compiler && !jit_can_compile(&problem)) {
-    compiler = getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
+    compiler = environment("CC") && *environment("CC") ? environment("CC") : "cc";
     if (options->verbose) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, compiler);
     free(problem);
   }

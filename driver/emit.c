@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int verb_emit(struct options *options) {
   if (!options->output) {
@@ -12,13 +13,19 @@ int verb_emit(struct options *options) {
   struct program *program;
   struct emitted emitted;
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
-  if (mkdir(options->output, 0777) != 0 && errno != EEXIST) {
+  bool made = mkdir(options->output, 0777) == 0;
+  if (!made && errno != EEXIST) {
     fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", options->output, strerror(errno));
     return EXIT_WRONG_INPUT;
   }
+  if (made) temporary_add(options->output); /* until both files are there */
   const char *source = arena_format(options->arena, "%s/%s.c", options->output, program->name);
   const char *header = arena_format(options->arena, "%s/%s.h", options->output, program->name);
-  if (!write_file(source, emitted.source) || !write_file(header, emitted.header)) return EXIT_WRONG_INPUT;
+  bool new_header = access(header, F_OK) != 0;
+  if (!write_file(header, emitted.header)) return EXIT_WRONG_INPUT;
+  if (new_header) temporary_add(header);
+  if (!write_file(source, emitted.source)) return EXIT_WRONG_INPUT;
+  temporary_keep_all();
   if (options->verbose) fprintf(stderr, "wrote %s and %s for %s\n", source, header, options->passes.target->name);
   return EXIT_DONE;
 }

@@ -1,5 +1,6 @@
 /* The two shared objects, loaded when first needed. */
 #include "codegen/jit/parts.h"
+#include "ir/environment.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -39,7 +40,7 @@ static bool own_folder(char *path) {
 
 /* Where the shared object `file` is. */
 static bool find_file(const char *file, char *path) {
-  const char *named = getenv("LAMELLA_JIT");
+  const char *named = environment("LAMELLA_JIT");
   if (named) return snprintf(path, PATH_SIZE, "%s/%s", named, file) < PATH_SIZE && access(path, F_OK) == 0;
   static const char *const places[] = {"", "/../lib/lamella", "/../..", NULL}; /* the last: from build/tests/unit */
   char folder[PATH_SIZE];
