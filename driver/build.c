@@ -1,6 +1,7 @@
 /* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or with --cc by another
    compiler. */
 #include "driver/spec_code.h"
+#include "ir/environment.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +11,9 @@
 
 enum { MAX_WORDS = 48 };
 
-/* Runs a command given as words; its exit status, or 127 when it cannot be started. With `quiet`, its messages are dropped. */
-static int run_command(const char *const *words, bool verbose, bool quiet) {
+/* Runs a command given as words; its exit status, or 127 when it cannot be started. What it says goes to a file,
+   unless `messages` is NULL. */
+static int run_command(const char *const *words, bool verbose, const char *messages) {
   if (verbose) {
     for (int i = 0; words[i]; i++) fprintf(stderr, "%s%s", i ? " " : "", words[i]);
     fputc('\n', stderr);
@@ -20,7 +22,7 @@ static int run_command(const char *const *words, bool verbose, bool quiet) {
   pid_t child = fork();
   if (child < 0) return 127;
   if (child == 0) {
-    if (quiet && (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))) _exit(127);
+    if (messages && (!freopen(messages, "w", stderr) || !freopen("/dev/null", "w", stdout))) _exit(127);
     execvp(words[0], (char *const *)words);
     _exit(127);
   }
@@ -84,7 +86,7 @@ static bool link_object(struct options *options, const struct jit_object *object
   char **command = done ? jit_link_command(words, count, &message) : NULL;
   if (done && !command) fprintf(stderr, "lamella: error: %s\n", message);
   if (command) {
-    int status = run_command((const char *const *)command, options->verbose, false);
+    int status = run_command((const char *const *)command, options->verbose, NULL);
     if (status == 127)
       fprintf(stderr, "lamella: error: cannot run the linker %s: install binutils\n", command[0]);
     else if (status != 0)
@@ -110,7 +112,7 @@ static bool build_here(struct options *options, const struct jit_object *object,
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
 
 static int compile(struct options *options, const char *compiler, const char *source, const char *output, bool openmp,
-                   const char *flag, bool quiet) {
+                   const char *flag, const char *messages) {
   const char *words[MAX_WORDS];
   int count = split_words(options->arena, compiler, words, MAX_WORDS - 14);
   words[count++] = "-std=c11";
@@ -125,7 +127,7 @@ static int compile(struct options *options, const char *compiler, const char *so
   words[count++] = source;
   if (!flag || options->kind == BUILD_SHARED) words[count++] = "-lm";
   words[count] = NULL;
-  return run_command(words, options->verbose, quiet);
+  return run_command(words, options->verbose, messages);
 }
 
 /* Compiles a small program by the same options; its exit status. */
@@ -136,12 +138,22 @@ static int try_compiler(struct options *options, const char *compiler, const cha
   int status = 1;
   if (openmp) {
     if (write_file(source, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"))
-      status = compile(options, compiler, source, program, true, NULL, true);
+      status = compile(options, compiler, source, program, true, NULL, "/dev/null");
   } else if (write_file(source, "int main(void) { return 0; }\n")) {
-    status = compile(options, compiler, source, program, false, product_of(options).flag, false);
+    status = compile(options, compiler, source, program, false, product_of(options).flag, NULL);
   }
   temporary_remove(2);
   return status;
+}
+
+/* Shows what a compiler said, and whether it was that it had no memory. */
+static bool lacked_memory(struct options *options, const char *messages) {
+  static const char *const words[] = {"out of memory", "memory exhausted", "Cannot allocate memory", "bad_alloc", "Killed signal"};
+  struct source *said = source_read(options->arena, messages);
+  bool lacked = false;
+  if (said) fputs(said->text, stderr);
+  for (size_t i = 0; said && i < sizeof words / sizeof *words; i++) lacked = lacked || strstr(said->text, words[i]);
+  return lacked;
 }
 
 static bool build_elsewhere(struct options *options, const struct program *program, const struct emitted *emitted,
@@ -163,11 +175,17 @@ static bool build_elsewhere(struct options *options, const struct program *progr
     return false;
   }
   if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", compiler);
-  const char *made = output_begin(options, path);
+  const char *made = output_begin(options, path), *messages = arena_format(options->arena, "%s/messages", folder);
   if (!made) return false;
-  if (compile(options, compiler, source, made, openmp, product_of(options).flag, false) == 0)
-    return output_end(options, made, path);
-  temporary_remove(2); /* what was to be made, and its folder; the source stays */
+  temporary_add(messages);
+  bool done = compile(options, compiler, source, made, openmp, product_of(options).flag, messages) == 0;
+  bool lacked = lacked_memory(options, messages);
+  if (done) return output_end(options, made, path);
+  if (lacked) {
+    fprintf(stderr, "lamella: error: out of memory: %s could not compile the program\n", compiler);
+    return false;
+  }
+  temporary_remove(3); /* what was to be made, its folder, and the messages; the source stays */
   temporary_keep_all();
   fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);
   return false;
@@ -181,7 +199,7 @@ int verb_build(struct options *options) {
   char *problem = NULL;
   const char *compiler = options->compiler, *name;
   if (!compiler && !jit_can_compile(&problem)) {
-    compiler = getenv("CC") && *getenv("CC") ? getenv("CC") : "cc";
+    compiler = environment("CC") && *environment("CC") ? environment("CC") : "cc";
     if (options->verbose) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, compiler);
     free(problem);
   }

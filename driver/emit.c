@@ -13,19 +13,18 @@ int verb_emit(struct options *options) {
   struct program *program;
   struct emitted emitted;
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
-  bool is_new = mkdir(options->output, 0777) == 0;
-  if (!is_new && errno != EEXIST) {
+  bool made = mkdir(options->output, 0777) == 0;
+  if (!made && errno != EEXIST) {
     fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", options->output, strerror(errno));
     return EXIT_WRONG_INPUT;
   }
-  if (is_new) temporary_add(options->output); /* unless all of it gets written */
+  if (made) temporary_add(options->output); /* until both files are there */
   const char *source = arena_format(options->arena, "%s/%s.c", options->output, program->name);
   const char *header = arena_format(options->arena, "%s/%s.h", options->output, program->name);
+  bool new_header = access(header, F_OK) != 0;
+  if (!write_file(header, emitted.header)) return EXIT_WRONG_INPUT;
+  if (new_header) temporary_add(header);
   if (!write_file(source, emitted.source)) return EXIT_WRONG_INPUT;
-  if (!write_file(header, emitted.header)) {
-    if (is_new) unlink(source);
-    return EXIT_WRONG_INPUT;
-  }
   temporary_keep_all();
   if (options->verbose) fprintf(stderr, "wrote %s and %s for %s\n", source, header, options->passes.target->name);
   return EXIT_DONE;

@@ -1,5 +1,6 @@
 /* What commands write: whole or not at all, and nothing else of theirs stays behind. */
 #include "driver/driver.h"
+#include "ir/environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,7 @@ void temporary_keep_all(void) { temporary_count = 0; }
 void temporary_writer(pid_t process) { working = process; }
 
 const char *temporary_folder(struct options *options) {
-  const char *place = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+  const char *place = environment("TMPDIR") && *environment("TMPDIR") ? environment("TMPDIR") : "/tmp";
   char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", place);
   if (mkdtemp(folder)) return folder;
   fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", place, strerror(errno));

@@ -48,6 +48,7 @@ static int command(int count, char **arguments) {
   for (const struct verb *verb = verbs; verb->name; verb++) {
     names[name_count++] = verb->name;
     if (strcmp(word, verb->name)) continue;
+    before_out_of_memory = temporary_remove_all;
     struct options options = {.arena = arena_new()};
     int code = options_parse(&options, verb, count - 2, arguments + 2);
     if (code < 0) code = verb->run(&options);

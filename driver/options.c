@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "passes/pipeline.h"
+#include "ir/environment.h"
 
 /* One row an option. `letter` is how verbs name it, and its short form where `has_short`. */
 static const struct option {
@@ -203,7 +204,7 @@ static int unknown_option(const struct options *options, const char *argument) {
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
   if (!options->spec) options->level = 2; /* else these options go on from others */
-  const char *library = getenv("LAMELLA_LIBRARY");
+  const char *library = environment("LAMELLA_LIBRARY");
   options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
   for (int i = 0; i < count; i++) {
     const char *argument = arguments[i];

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "driver/spec_code.h"
+#include "ir/environment.h"
 
 /* --watch may also stand among the program's own options. */
 static void take_watch(struct options *options) {
@@ -27,7 +28,7 @@ int verb_run(struct options *options) {
     return EXIT_WRONG_INPUT;
   }
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
-  if (!getenv("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
+  if (!environment("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
   for (int i = 0; i < options->rest_count; i++)
     if ((!i && !strcmp(options->rest[i], "bench")) || !strncmp(options->rest[i], "--trace", strlen("--trace")))

@@ -74,7 +74,9 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
     *name = program->name;
     return true;
   }
-  if (!jit_compiler_version())
+  if (strstr(message, "out of memory"))
+    fprintf(stderr, "lamella: error: %s\n", message);
+  else if (!jit_compiler_version())
     fprintf(stderr, "lamella: error: %s; tools/setup installs what is missing, and `lamella build` works without\n",
             message);
   else if (options->march && strstr(message, "unknown target CPU"))

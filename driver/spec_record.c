@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "driver/spec_code.h"
+#include "ir/environment.h"
 
 static const struct hash no_hash;
 
@@ -28,8 +29,8 @@ struct hash spec_record_key(const struct options *options) {
                                options->passes.target->name,
                                options->march,
                                options->only_verb,
-                               getenv("CPATH"), /* where Clang looks for headers */
-                               getenv("C_INCLUDE_PATH")};
+                               environment("CPATH"), /* where Clang looks for headers */
+                               environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
   for (int i = 0; i < options->dumps.count; i++) hash = hash_text(hash, options->dumps.items[i]);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Blocks are twice as large as the one before, between these. */
 enum { FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 22, ALIGNMENT = 16, HUGE_PAGE = 1 << 21 };
@@ -18,6 +19,14 @@ struct arena {
   struct block *blocks;
 };
 
+void (*before_out_of_memory)(void);
+
+void out_of_memory(size_t bytes) {
+  fprintf(stderr, "lamella: error: out of memory: %zu bytes more were needed\n", bytes);
+  if (before_out_of_memory) before_out_of_memory();
+  _exit(1);
+}
+
 /* Zeroed memory. A large piece is asked for in huge pages: a graph of many values takes half its time in faults of small ones. */
 static void *take(size_t size) {
   void *memory = NULL;
@@ -30,10 +39,7 @@ static void *take(size_t size) {
   } else {
     memory = NULL;
   }
-  if (!memory) {
-    fprintf(stderr, "lamella: error: out of memory (%zu bytes)\n", size);
-    exit(1);
-  }
+  if (!memory) out_of_memory(size);
   return memory;
 }
 

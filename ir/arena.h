@@ -34,6 +34,10 @@ void *array_grow(struct arena *arena, void *items, int count, int *capacity, siz
 #define arena_new_struct(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_new_array(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (size_t)((count) > 0 ? (count) : 1)))
 
+/* Says that there is no memory and ends the program at once, whatever other threads do, after `before_out_of_memory` if that is set. */
+_Noreturn void out_of_memory(size_t bytes);
+extern void (*before_out_of_memory)(void);
+
 /* A compiler error that no user can cause: prints where and what, and aborts. */
 _Noreturn void bug_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 #define bug(...) bug_at(__FILE__, __LINE__, __VA_ARGS__)

@@ -135,7 +135,8 @@ struct source *source_read(struct arena *arena, const char *path) {
   struct source *source = NULL;
   size_t capacity = 1 << 14, length = 0;
   char *text = malloc(capacity);
-  while (text) {
+  if (!text) out_of_memory(capacity);
+  for (;;) {
     length += fread(text + length, 1, capacity - length, file);
     if (length < capacity) break;
     if (capacity >= LARGEST_SOURCE) {
@@ -143,10 +144,10 @@ struct source *source_read(struct arena *arena, const char *path) {
       goto done;
     }
     char *larger = realloc(text, capacity *= 2);
-    if (!larger) goto done;
+    if (!larger) out_of_memory(capacity);
     text = larger;
   }
-  if (!text || ferror(file)) goto done;
+  if (ferror(file)) goto done;
   source = arena_new_struct(arena, struct source);
   source->path = arena_strdup(arena, path);
   source->text = arena_copy(arena, text, length);

@@ -59,7 +59,7 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
   const struct lam_data *data = program->data;
   struct lam_dataset *dataset = lam_allocate(1, sizeof *dataset);
   *dataset = (struct lam_dataset){.program = program, .data = data, .seed = seed, .facts = facts, .batch = 1};
-  dataset->path = path ? path : data->path;
+  dataset->path = path ? path : data->path ? data->path : data->name; /* synthetic data has no file */
   dataset->needed = lam_allocate(data->column_count, sizeof *dataset->needed);
   dataset->ranges = lam_allocate(data->column_count, sizeof *dataset->ranges);
   dataset->partial = routine == LAM_PREDICT;

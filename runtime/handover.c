@@ -12,7 +12,7 @@
 
 /* What LAMELLA_HANDOVER says: the descriptors to read orders from, to report to, and to send messages to from then on. */
 static bool lam_handover_descriptors(int descriptors[3]) {
-  const char *text = getenv("LAMELLA_HANDOVER");
+  const char *text = lam_environment("LAMELLA_HANDOVER");
   return text && sscanf(text, "%d:%d:%d", &descriptors[0], &descriptors[1], &descriptors[2]) == 3;
 }
 

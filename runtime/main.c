@@ -2,17 +2,37 @@
 #include "runtime/runtime.h"
 
 #include <fenv.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #ifdef _OPENMP
+/* LLVM's OpenMP aborts when the number of threads is no list of numbers, or one that no machine has. */
+static void lam_check_threads(void) {
+  enum { MOST = 4096 };
+  const char *text = lam_environment("OMP_NUM_THREADS");
+  for (const char *at = text; at; at++) {
+    char *end;
+    long number = strtol(at, &end, 10);
+    end += strspn(end, " \t");
+    if (number < 1 || number > MOST || (*end && *end != ',')) break;
+    if (!*end) return;
+    at = end;
+  }
+  if (!text) return;
+  lam_note("OMP_NUM_THREADS is \"%s\", which is no number from 1 to %d: it is not used", text, MOST);
+  unsetenv("OMP_NUM_THREADS");
+}
+
 /* Between kernels, OpenMP's workers wait in a loop before they sleep, by default so long that a busy machine comes to a
    halt. How long is read before main begins, so a program that was told nothing says a short time and starts itself
    again. */
 static void lam_wait_briefly(char **argv) {
-  if (getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME") || getenv("OMP_WAIT_POLICY")) return;
+  static const char *const told[] = {"GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"};
+  for (int i = 0; i < 3; i++)
+    if (lam_environment(told[i])) return;
   setenv("GOMP_SPINCOUNT", "2000", 0); /* gcc's: turns of the loop */
 #if defined __clang_major__ && __clang_major__ >= 18
   setenv("KMP_BLOCKTIME", "100us", 0); /* clang's */
@@ -50,7 +70,7 @@ static const struct lam_verb *lam_find_verb(const struct lam_program *program, c
   return NULL;
 }
 
-static int lam_run_verb(struct lam_program *program, int argc, char **argv) {
+static int lam_command(struct lam_program *program, int argc, char **argv) {
   const char *name = argc > 0 ? argv[0] : program->name, *word = argc > 1 ? argv[1] : NULL;
   if (!word) return lam_usage(stderr, program, name);
   if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return lam_usage(stdout, program, name);
@@ -87,9 +107,14 @@ static int lam_run_verb(struct lam_program *program, int argc, char **argv) {
 
 int lam_main(struct lam_program *program, int argc, char **argv) {
 #ifdef _OPENMP
+  lam_check_threads();
   lam_wait_briefly(argv);
 #endif
   fesetenv(FE_DFL_ENV); /* linked with -ffast-math, a program begins by flushing subnormal numbers to zero */
   lam_hold_streams();
-  return lam_finish("", lam_run_verb(program, argc, argv));
+  /* Whatever language the process speaks, numbers are read and written with a point. */
+  locale_t numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), before = numbers ? uselocale(numbers) : (locale_t)0;
+  int code = lam_finish("", lam_command(program, argc, argv));
+  if (numbers) uselocale(before), freelocale(numbers);
+  return code;
 }

@@ -37,6 +37,8 @@ char *lam_read_file(const char *path, const char *advice, size_t *length);
 /* The one of `names` (a pointer every `stride` bytes, NULL past the last) that `word` was probably meant to be, or
    NULL. */
 const char *lam_closest(const char *word, const void *names, size_t stride);
+/* Of the environment, or NULL; a program that runs with more rights than its caller has listens to nothing of it. */
+const char *lam_environment(const char *name);
 double lam_seconds(void); /* on a clock that only goes forward */
 
 /* A text as a terminal may have it, its control characters spelled out, in `memory`. */

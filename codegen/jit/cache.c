@@ -1,4 +1,5 @@
 #include "codegen/jit/cache.h"
+#include "ir/environment.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -76,7 +77,7 @@ static bool make_folders(const char *path) {
 }
 
 static bool default_folder(char *path, size_t size) {
-  const char *named = getenv("LAMELLA_CACHE"), *user = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  const char *named = environment("LAMELLA_CACHE"), *user = environment("XDG_CACHE_HOME"), *home = environment("HOME");
   int length = 0;
   if (named && *named)
     length = snprintf(path, size, "%s", named);
@@ -100,7 +101,7 @@ static int64_t read_size(const char *text) {
 struct cache *cache_open(char *problem, size_t size) {
   struct cache *cache = calloc(1, sizeof *cache);
   if (!cache) abort();
-  const char *limit = getenv("LAMELLA_CACHE_SIZE");
+  const char *limit = environment("LAMELLA_CACHE_SIZE");
   cache->limit = read_size(limit && *limit ? limit : "512M");
   struct stat about;
   if (!cache->limit)

@@ -2,6 +2,7 @@
 #include "codegen/jit/parts.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -27,6 +29,7 @@
 #include <llvm/Bitcode/BitcodeReader.h>
 #include <llvm/Bitcode/BitcodeWriter.h>
 #include <llvm/IR/Module.h>
+#include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/FileSystem.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/VirtualFileSystem.h>
@@ -415,6 +418,15 @@ const char *library() {
   return dladdr(reinterpret_cast<void *>(&clang::getClangFullVersion), &about) && about.dli_fname ? about.dli_fname
                                                                                                   : "";
 }
+
+/* Without exceptions, what `new` throws would end in abort. */
+[[noreturn]] void out_of_memory() {
+  static const char message[] = "lamella: error: out of memory in the C compiler\n";
+  if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(1);
+  _exit(1);
+}
+const std::new_handler former_handler = std::set_new_handler(out_of_memory);
+const bool handles = (llvm::install_bad_alloc_error_handler([](void *, const char *, bool) { out_of_memory(); }), true);
 
 }  // namespace
 

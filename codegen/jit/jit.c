@@ -1,11 +1,14 @@
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 /* The two shared objects, loaded when first needed. */
 #include "codegen/jit/parts.h"
+#include "ir/environment.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #ifdef __x86_64__
@@ -23,6 +26,7 @@ struct part {
   const char *file, *symbol;
   const void *loaded; /* the part's struct */
   char *problem;
+  size_t room; /* that it takes, together with what it needs */
   pthread_once_t once;
 };
 
@@ -39,7 +43,7 @@ static bool own_folder(char *path) {
 
 /* Where the shared object `file` is. */
 static bool find_file(const char *file, char *path) {
-  const char *named = getenv("LAMELLA_JIT");
+  const char *named = environment("LAMELLA_JIT");
   if (named) return snprintf(path, PATH_SIZE, "%s/%s", named, file) < PATH_SIZE && access(path, F_OK) == 0;
   static const char *const places[] = {"", "/../lib/lamella", "/../..", NULL}; /* the last: from build/tests/unit */
   char folder[PATH_SIZE];
@@ -50,10 +54,19 @@ static bool find_file(const char *file, char *path) {
   return false;
 }
 
+/* Whether libraries of some hundred megabytes fit where memory has a limit (ulimit -v): without room for their threads' variables,
+   the C library ends the program. */
+static bool has_room(size_t size) {
+  void *room = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return room != MAP_FAILED && munmap(room, size) == 0;
+}
+
 static void part_load(struct part *part) {
   char path[PATH_SIZE], text[PATH_SIZE + 1024];
   if (!find_file(part->file, path)) {
     snprintf(text, sizeof text, "%s is not there: this Lamella was built without LLVM 19", part->file);
+  } else if (!has_room(part->room)) {
+    snprintf(text, sizeof text, "out of memory: there is no room for %s", part->file);
   } else {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle) part->loaded = dlsym(handle, part->symbol);
@@ -64,8 +77,8 @@ static void part_load(struct part *part) {
 }
 
 static struct part clang_part = {
-    .file = "liblamella-clang.so", .symbol = "lamella_clang_part", .once = PTHREAD_ONCE_INIT};
-static struct part load_part = {.file = "liblamella-load.so", .symbol = "lamella_load_part", .once = PTHREAD_ONCE_INIT};
+    .file = "liblamella-clang.so", .symbol = "lamella_clang_part", .room = 448 << 20, .once = PTHREAD_ONCE_INIT};
+static struct part load_part = {.file = "liblamella-load.so", .symbol = "lamella_load_part", .room = 192 << 20, .once = PTHREAD_ONCE_INIT};
 static void load_clang(void) { part_load(&clang_part); }
 static void load_load(void) { part_load(&load_part); }
 
