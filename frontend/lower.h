@@ -293,6 +293,8 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
 /* --- lower_call.c, lower_region.c --------------------------------------------------------------------------------- */
 
 struct thing lower_call(struct lowering *lowering, const struct ast_expression *call);
+/* Reports a name that two parameters of a function or optimizer have. */
+bool distinct_parameters(struct lowering *lowering, const struct ast_item *item);
 /* From inside a frame's call to outside of it; NULL after an error. */
 struct value *leave_frame(struct lowering *lowering, const struct frame *frame, struct value *value, struct span span);
 struct value *enter_frame(struct lowering *lowering, const struct frame *frame, const struct ast_signature *signature,
