@@ -360,6 +360,13 @@ const char *setting_name(struct lowering *lowering, const ast_block *block, cons
 /* Reports an integer value that certainly leaves the 32 bits it has, whatever the data. */
 bool fits_integer(struct lowering *lowering, const struct value *value, struct span span);
 
+/* --- lower_storage.c ------------------------------------------------------------------------------------------------ */
+
+/* Reports the first value, input, result or state of a graph that is larger, or has more axes, than is supported. */
+bool check_storage(struct lowering *lowering, const struct graph *graph);
+/* Reports a program that no process has room for. */
+void check_total_storage(struct lowering *lowering);
+
 /* --- lower_model.c ------------------------------------------------------------------------------------------------ */
 
 struct graph *begin_graph(struct lowering *lowering, const char *name);

@@ -28,6 +28,7 @@ void finish_graph(struct lowering *lowering) {
   lowering->frame = NULL;
   if (lowering->diagnostics->error_count) return;
   graph_sweep(lowering->graph);
+  if (!check_storage(lowering, lowering->graph)) return;
   const char *error = graph_verify(lowering->arena, lowering->graph, STAGE_LOWERED);
   if (error) bug("lowering made a graph '%s' that does not verify: %s", lowering->graph->name, error);
 }
