@@ -34,6 +34,7 @@ struct field {
   bool shared; /* activations whose copies all lie in the same place: one pointer serves them all */
   const struct buffer **members; /* by copy, some may be NULL; or one */
   const struct buffer *sample; /* one that is there */
+  const char *comment;         /* its axes, after its own name where C has another for it; or NULL */
 };
 
 struct place_of_buffer {

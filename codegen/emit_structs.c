@@ -26,8 +26,10 @@ static const char *short_name(struct arena *arena, const struct buffer *buffer) 
   size_t length = strlen(name), end = length;
   while (end > 0 && isdigit((unsigned char)name[end - 1])) end--;
   if (end == length || end < 2 || name[end - 1] != '_') return name;
-  /* The spec itself may end a name so: "ln_2". */
   const char *label = buffer->label ? buffer->label : "";
+  const char *own = c_identifier(arena, label); /* the number may be more than the name itself */
+  if (end - 1 == strlen(own) && !strncmp(name, own, end - 1)) return own;
+  /* The spec itself may end a name so: "ln_2". */
   size_t tail = strlen(label), digits = length - end + 1;
   if (tail >= digits && !strcmp(label + tail - digits + 1, name + end) && !isalnum((unsigned char)label[tail - digits]))
     return name;
@@ -50,6 +52,13 @@ static struct field *field_of_copies(const struct owner *owner, const struct buf
   return NULL;
 }
 
+/* Is it the label, but for an underscore in place of what C has no place for? */
+static bool spells(const char *name, const char *label) {
+  for (; *name && *label; name++, label++)
+    if (*name != (isalnum((unsigned char)*label) ? *label : '_')) return false;
+  return *name == *label;
+}
+
 enum { MOST_COPIES = 1 << 16 };
 
 static void add_buffer(struct emitter *emitter, struct owner *owner, const struct buffer *buffer) {
@@ -63,6 +72,10 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
     for (int i = 2; name_taken(owner, field->name); i++) field->name = arena_format(arena, "%s_%d", base, i);
     field->owner = owner;
     field->sample = buffer;
+    const char *axes = buffer->comment && buffer->comment[0] ? buffer->comment : NULL;
+    bool named = owner->kind != OWNER_ACTIVATIONS && !copied && axes && buffer->label;
+    bool renamed = named && !spells(field->name, c_identifier(arena, buffer->label));
+    field->comment = renamed ? arena_format(arena, "%s%s", buffer->label, axes) : axes;
     array_push(arena, &owner->fields, field);
   }
   int wanted = copied ? buffer->copy + 1 : 0;
@@ -190,21 +203,15 @@ void emit_layout(struct emitter *emitter) {
 
 /* --- Declarations ------------------------------------------------------------------------------------------------------- */
 
-/* "gradient of h.3.attn.c_attn.weight": nothing that the name does not say is left out of the comment but the axes. */
-static const char *field_comment(const struct field *field) {
-  const char *axes = field->sample->comment;
-  return axes && axes[0] ? axes : NULL;
-}
-
 static bool same_declaration(const struct field *x, const struct field *y) {
-  const char *a = field_comment(x), *b = field_comment(y);
+  const char *a = x->comment, *b = y->comment;
   return x->sample->type == y->sample->type && !a == !b && (!a || !strcmp(a, b));
 }
 
 /* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them. */
 static void print_pointers(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
-  const char *line = c_type(emitter->target, fields[0]->sample->type), *comment = field_comment(fields[0]);
+  const char *line = c_type(emitter->target, fields[0]->sample->type), *comment = fields[0]->comment;
   for (int i = 0; i < count; i++) {
     line = arena_format(arena, "%s%s*%s", line, i ? ", " : " ", fields[i]->name);
     if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);
@@ -218,7 +225,7 @@ static void print_pointers(struct emitter *emitter, struct text *text, struct fi
 static int print_ports(struct emitter *emitter, struct text *text, const struct owner *owner, int first) {
   struct arena *arena = emitter->arena;
   const struct field *field = owner->fields.items[first];
-  const char *line = c_type(emitter->target, field->sample->type), *comment = field_comment(field);
+  const char *line = c_type(emitter->target, field->sample->type), *comment = field->comment;
   int64_t count = field->sample->count > 0 ? field->sample->count : 1;
   int end = first;
   for (; end < owner->fields.count; end++) {

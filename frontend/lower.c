@@ -214,6 +214,7 @@ static void lower_graphs(struct lowering *lowering) {
     check_unread_columns(lowering);
     finish_synthesize(lowering);
   }
+  if (!diagnostics->error_count) check_total_storage(lowering);
 }
 
 /* Parameters first, in the order of declaration; then the rest as they came. */

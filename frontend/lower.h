@@ -293,6 +293,8 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
 /* --- lower_call.c, lower_region.c --------------------------------------------------------------------------------- */
 
 struct thing lower_call(struct lowering *lowering, const struct ast_expression *call);
+/* Reports a name that two parameters of a function or optimizer have. */
+bool distinct_parameters(struct lowering *lowering, const struct ast_item *item);
 /* From inside a frame's call to outside of it; NULL after an error. */
 struct value *leave_frame(struct lowering *lowering, const struct frame *frame, struct value *value, struct span span);
 struct value *enter_frame(struct lowering *lowering, const struct frame *frame, const struct ast_signature *signature,
@@ -357,6 +359,13 @@ const char *setting_name(struct lowering *lowering, const ast_block *block, cons
 
 /* Reports an integer value that certainly leaves the 32 bits it has, whatever the data. */
 bool fits_integer(struct lowering *lowering, const struct value *value, struct span span);
+
+/* --- lower_storage.c ------------------------------------------------------------------------------------------------ */
+
+/* Reports the first value, input, result or state of a graph that is larger, or has more axes, than is supported. */
+bool check_storage(struct lowering *lowering, const struct graph *graph);
+/* Reports a program that no process has room for. */
+void check_total_storage(struct lowering *lowering);
 
 /* --- lower_model.c ------------------------------------------------------------------------------------------------ */
 

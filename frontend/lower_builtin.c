@@ -76,8 +76,12 @@ struct axis *result_axis_argument(struct lowering *lowering, const struct ast_ex
   }
   struct product product;
   if (!resolve_product(lowering, &argument->axis, &product)) return NULL;
-  if (product.count == 1) return product.factors[0];
-  fail(lowering, argument->span, "one axis is expected here");
+  if (product.count == 1 && !product.factors[0]->size) return product.factors[0];
+  if (product.count == 1)
+    fail(lowering, argument->span, "%s along axis '%s' is an error in generate: its length is only known at run time",
+         call->path.text, product.factors[0]->name);
+  else
+    fail(lowering, argument->span, "one axis is expected here");
   return NULL;
 }
 

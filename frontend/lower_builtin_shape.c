@@ -36,6 +36,11 @@ struct thing lower_top(struct lowering *lowering, const struct builtin *self, co
   struct axis *axis = axis_argument(lowering, call, 1), *pick = axis_argument(lowering, call, 2);
   struct value *value = along(lowering, call, 0, axis);
   if (!value || !pick) return poison();
+  if (pick->size || (axis->size && pick->extent > 1))
+    return fail(lowering, call->span,
+                "in generate '%s' may have fewer than %lld rows: its length is only known at run time, and only the largest one "
+                "is always there",
+                (pick->size ? pick : axis)->name, (long long)pick->extent);
   if (pick->extent > axis->extent)
     return fail(lowering, call->span, "the largest %s=%lld of axis %s, which has only %lld", pick->name,
                 (long long)pick->extent, axis->name, (long long)axis->extent);

@@ -257,6 +257,20 @@ static void pass_values(struct lowering *lowering, struct frame *frame, struct b
   }
 }
 
+bool distinct_parameters(struct lowering *lowering, const struct ast_item *item) {
+  const int own = item->parameters.count;
+  for (int i = 0; i < own + item->over.count; i++)
+    for (int j = 0; j < i; j++) {
+      const struct ast_name name = i < own ? item->parameters.items[i].signature.name : item->over.items[i - own];
+      const struct ast_name before = j < own ? item->parameters.items[j].signature.name : item->over.items[j - own];
+      if (strcmp(name.text, before.text)) continue;
+      fail(lowering, name.span, "two parameters of %s are called '%s'", item->name.text, name.text);
+      report_note(lowering->diagnostics, before.span, "the first");
+      return false;
+    }
+  return true;
+}
+
 /* --- The call ----------------------------------------------------------------------------------------------------- */
 
 static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call,
@@ -291,6 +305,7 @@ static struct thing call_function(struct lowering *lowering, const struct ast_it
   if (lowering->depth >= MAX_CALL_DEPTH)
     return fail(lowering, call->span, "calls nested more than %d deep: does %s call itself?", MAX_CALL_DEPTH,
                 function->name.text);
+  if (!distinct_parameters(lowering, function)) return poison();
   struct binding binding = {.function = function, .count = function->parameters.count + function->over.count};
   binding.slots = arena_new_array(lowering->arena, struct slot, binding.count);
   for (int i = 0; i < binding.count; i++) {

@@ -16,6 +16,14 @@ static const char *required(struct lowering *lowering, const char *name, struct 
   return value;
 }
 
+/* Is it the axis that grows, or one declared as long? */
+static bool runs_along(const struct lowering *lowering, const char *name, const struct global_axis *grows) {
+  const struct global_axis *axis = find_global_axis(lowering->model_file, name);
+  while (axis && axis != grows && axis->declaration->kind == AXIS_LIKE)
+    axis = find_global_axis(axis->file, axis->declaration->like.text);
+  return axis && axis == grows;
+}
+
 bool read_generate_settings(struct lowering *lowering) {
   const ast_block *block = &lowering->generate->body;
   struct generate_settings *settings = lowering->program->generation =
@@ -60,10 +68,10 @@ bool read_generate_settings(struct lowering *lowering) {
     const struct ast_signature *signature = &model->parameters.items[i].signature;
     for (int j = 0; j < signature->dims.count && signature != feed; j++)
       for (int k = 0; k < signature->dims.items[j].factors.count; k++)
-        if (!strcmp(signature->dims.items[j].factors.items[k].text, over))
+        if (runs_along(lowering, signature->dims.items[j].factors.items[k].text, grows))
           good = refuse(lowering, signature->span,
                         "input '%s' runs along '%s', which generation extends, and only '%s' is fed",
-                        signature->name.text, over, settings->feed);
+                        signature->name.text, signature->dims.items[j].factors.items[k].text, settings->feed);
   }
   if (!axis || !good) return false;
   settings->capacity = axis->extent;

@@ -28,6 +28,7 @@ void finish_graph(struct lowering *lowering) {
   lowering->frame = NULL;
   if (lowering->diagnostics->error_count) return;
   graph_sweep(lowering->graph);
+  if (!check_storage(lowering, lowering->graph)) return;
   const char *error = graph_verify(lowering->arena, lowering->graph, STAGE_LOWERED);
   if (error) bug("lowering made a graph '%s' that does not verify: %s", lowering->graph->name, error);
 }
@@ -163,11 +164,25 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
   return thing_value(value);
 }
 
+static bool distinct_results(struct lowering *lowering) {
+  const ast_signatures *results = &lowering->model->results;
+  for (int i = 0; i < results->count; i++)
+    for (int j = 0; j < i; j++) {
+      const struct ast_name name = results->items[i].name, before = results->items[j].name;
+      if (strcmp(name.text, before.text)) continue;
+      fail(lowering, name.span, "two results are called '%s'", name.text);
+      report_note(lowering->diagnostics, before.span, "the first");
+      return false;
+    }
+  return true;
+}
+
 bool lower_forward(struct lowering *lowering) {
   const struct ast_item *model = lowering->model;
   struct frame *frame = frame_new(lowering, lowering->model_file, model, "", (struct span){0});
   lowering->frame = frame;
-  if (!make_inputs(lowering, frame)) return false;
+  const bool inputs = make_inputs(lowering, frame);
+  if (!distinct_results(lowering) || !inputs) return false;
   lower_block(lowering, &model->body);
   const int errors = lowering->diagnostics->error_count;
   if (!frame->returned) {

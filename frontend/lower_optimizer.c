@@ -293,7 +293,7 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
          "an optimizer begins with a parameter and its gradient: optimizer %s(p, g, lr)", optimizer->name.text);
     return;
   }
-  if (!check_choice(lowering, &choice, optimizer)) return;
+  if (!distinct_parameters(lowering, optimizer) || !check_choice(lowering, &choice, optimizer)) return;
   struct frame *frame = frame_new(lowering, file, optimizer, parameter->name, choice.call->span),
                *before = lowering->frame;
   frame->function = optimizer->name.text;

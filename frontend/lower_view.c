@@ -48,6 +48,16 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
     fail(lowering, span, "the result would have more than %d axes: this has %s", MAX_AXES, shape_text(lowering, value));
     return NULL;
   }
+  if (from->count == 1 && to->count == 1 && from->factors[0]->size != to->factors[0]->size) {
+    const char *a = from->factors[0]->name, *b = to->factors[0]->name;
+    if (to->factors[0]->size)
+      fail(lowering, span,
+           "'%s' has a length in generate that is only known at run time, and '%s' another; w[%s = position(%s)] takes as many rows",
+           b, a, a, b);
+    else
+      fail(lowering, span, "'%s' has a length in generate that is only known at run time, and '%s' another", a, b);
+    return NULL;
+  }
   if (from->count != 1 || to->count != 1) {
     if (sized_in_product(lowering, from, span, "merging or splitting")) return NULL;
     if (sized_in_product(lowering, to, span, "merging or splitting")) return NULL;
@@ -98,6 +108,11 @@ static struct thing lower_gather(struct lowering *lowering, struct value *table,
       return fail(lowering, span, "this index is declared 'in %s' (%lld), and cannot index axis %s (%lld)", range->name,
                   (long long)range->extent, axis->name, (long long)axis->extent);
   }
+  if (axis->size && range && range != axis && range->size != axis->size)
+    return fail(lowering, span,
+                "this index goes up to %s=%lld, and in generate '%s' may have fewer rows; only what is computed from positions "
+                "knows how many there are, as in max(position(seq) - 1, 0)",
+                range->name, (long long)range->extent, axis->name);
   struct value *both[] = {table, index};
   if (!has_room(lowering, view->span, both, 2, 0)) return poison();
   place(lowering, view->span);
@@ -119,6 +134,11 @@ static struct thing lower_index(struct lowering *lowering, struct value *value, 
   if (index.number != floor(index.number) || index.number < 0 || index.number >= (double)axis->extent)
     return fail(lowering, view->low->span, "index %.10g is not in axis %s, which has 0 to %lld", index.number,
                 axis->name, (long long)axis->extent - 1);
+  if (axis->size && index.number > 0)
+    return fail(lowering, view->span,
+                "in generate there may be no row %.0f of '%s' yet: only row 0 is always there. A mask reads it where it is, as in "
+                "sum(where(position(%s) == %.0f, x, 0), %s)",
+                index.number, axis->name, axis->name, index.number, axis->name);
   place(lowering, view->span);
   return made(lowering, build_select(lowering->graph, value, axis, (int64_t)index.number), view->span);
 }
@@ -141,9 +161,9 @@ static struct thing lower_range(struct lowering *lowering, struct value *value, 
     return fail(lowering, view->axis.span, "there is no axis '%s' to slice here: this has %s", axis->name,
                 shape_text(lowering, value));
   if (breaks_window_law(lowering, view->span, axis, "slicing")) return poison();
-  if (axis->size)
+  if (axis->size || result->size)
     return fail(lowering, view->span, "slicing axis '%s' is an error in generate: its length is only known at run time",
-                axis->name);
+                (axis->size ? axis : result)->name);
   if (high - low != result->extent)
     return fail(lowering, view->span, "the slice %lld .. %lld has %lld elements and axis %s has %lld", (long long)low,
                 (long long)high, (long long)(high - low), result->name, (long long)result->extent);

@@ -303,23 +303,30 @@ static bool is_materialised(struct kernel *kernel, const struct value *value) {
   return kernel->scheduler->notes[value->id].place != NULL;
 }
 
-struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent) {
+struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent,
+                           const struct axis *present) {
   struct arena *arena = kernel->arena;
+  if (present && !present->size) present = NULL;
   if (!is_materialised(kernel, value)) {
     if (value->op == OP_index && is_inside(value, extent)) return coordinates_get(at, value->axis);
-    if (value->op == OP_constant) {
+    if (value->op == OP_constant && (!present || value->number <= 0)) {
       int64_t x = (int64_t)value->number;
       return linear_constant(x < 0 ? 0 : x < extent ? x : extent - 1);
     }
-    if (value->op == OP_stop) return access_index(kernel, value->inputs[0], at, extent);
+    if (value->op == OP_stop) return access_index(kernel, value->inputs[0], at, extent, present);
     if (value->op == OP_rename || value->op == OP_expand) {
       struct coordinates inner = narrowed(value, at, value->op == OP_rename ? value->result : NULL);
       if (value->op == OP_rename) coordinates_set(&inner, value->axis, coordinates_get(at, value->result));
-      return access_index(kernel, value->inputs[0], &inner, extent);
+      return access_index(kernel, value->inputs[0], &inner, extent, present);
     }
   }
   struct operand x = held_inside(kernel, value, access_value(kernel, value, at), extent);
-  return linear_from(arena, expression_convert(arena, TYPE_INDEX, x.x), 0, extent - 1, x.level);
+  const struct expression *index = expression_convert(arena, TYPE_INDEX, x.x);
+  if (present && !is_inside(value, extent)) { /* fewer rows may be there than there is room for */
+    const struct expression *last = expression_apply(arena, OP_sub, kernel_extent(kernel, present), expression_index(arena, 1), NULL);
+    index = expression_apply(arena, OP_min, index, last, NULL);
+  }
+  return linear_from(arena, index, 0, extent - 1, x.level);
 }
 
 struct operand access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
@@ -345,7 +352,7 @@ struct operand access_definition(struct kernel *kernel, const struct value *valu
   case CLASS_GATHER: {
     const struct value *table = value->inputs[0];
     struct coordinates inner = narrowed(table, at, value->axis);
-    coordinates_set(&inner, value->axis, access_index(kernel, value->inputs[1], at, value->axis->extent));
+    coordinates_set(&inner, value->axis, access_index(kernel, value->inputs[1], at, value->axis->extent, value->axis));
     return access_value(kernel, table, &inner);
   }
   case CLASS_SCATTER: return access_scatter(kernel, value, at);

@@ -41,7 +41,7 @@ static bool moves(const struct hoister *hoister, const struct value *value) {
   if (hoister->windowed[value->id] || !hoister->costly[value->id]) return false;
   if (hoister->only_inputs) return value->op == OP_input;
   /* Repeating along axes costs nothing, and its input is smaller to keep. */
-  return value->op != OP_expand;
+  return value->op != OP_expand && value->axis_count <= MAX_RANK;
 }
 
 /* The value in prepare, with everything it needs. Inputs come before users in the old list, so one loop over it does. */

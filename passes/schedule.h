@@ -218,7 +218,8 @@ struct operand access_value(struct kernel *kernel, const struct value *value, co
 /* Computed from its inputs even where it is materialised: for the kernel that materialises it. */
 struct operand access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* An integer value as a sum, to be used as a coordinate of an axis of `extent` elements. */
-struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent);
+struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent,
+                           const struct axis *present);
 /* The offset of an element in its buffer. */
 struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at);
 /* The value as a view of something materialised, with constant strides; false when it is not one. */

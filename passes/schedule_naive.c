@@ -163,7 +163,7 @@ static void naive_update(struct kernel *k, const struct value *value, const stru
   open_loops(k, outer, outer_count, work_of(source->axes, source->axis_count), &at);
   open_loops(k, inner, inner_count, TOGETHER, &at);
   struct coordinates to = at;
-  coordinates_set(&to, value->axis, access_index(k, index, &at, value->axis->extent));
+  coordinates_set(&to, value->axis, access_index(k, index, &at, value->axis->extent, NULL));
   kernel_store(k, target, access_offset(k, value, place, &to), access_value(k, source, &at).x);
 }
 

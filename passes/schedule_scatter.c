@@ -93,7 +93,7 @@ void write_scatter(struct kernel *k, const struct value *value, const struct pla
   for (int i = 0; i < index->axis_count; i++)
     if (index->axes[i] == value->axis || !value_has_axis(value, index->axes[i]))
       coordinates_set(&w->at, index->axes[i], open_axis(k, index->axes[i], LOOP_SERIAL));
-  struct linear to_row = access_index(k, index, &w->at, value->axis->extent);
+  struct linear to_row = access_index(k, index, &w->at, value->axis->extent, NULL);
   open_vectors(w);
   struct coordinates to = w->at;
   coordinates_set(&to, value->axis, to_row);

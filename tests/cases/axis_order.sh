@@ -152,3 +152,9 @@ END
     expect_equal "$(lamella ${way/order/text} generate --prompt "1 5" --tokens 6 --temperature 0)" "1 5 3 4 0 2 1 5 " "$way, [$o]"
   done
 done
+
+# Names that C cannot tell apart have fields of their own, which say whose they are.
+lamella emit "$LAMELLA_ROOT/tests/values/names.lam" -o names
+for line in 'float \*a_b;' 'float \*a_b_2; /\* a_b\[\] \*/' 'float x\[1\], x_2\[1\]; /\* \[batch=1\] \*/' 'float x_3\[1\]; /\* x\[batch=1\] \*/'; do
+  grep -q "$line" names/names.h || { cat names/names.h; fail "the header has no $line"; }
+done
