@@ -181,15 +181,15 @@ void gradient_mod(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[1], unary(b, OP_neg, times(b, d, steps)));
 }
 
-/* The gradient goes to the input that won; of two equal ones each gets half, as PyTorch's maximum and minimum have it. */
+/* The gradient goes to the input that won; of two equal ones each gets half, as PyTorch's maximum and minimum have it. What lost is
+   a branch not taken. */
 static void give_extreme(struct backward *b, struct value *y, struct value *d) {
-  struct value *tie = binary(b, OP_eq, y->inputs[0], y->inputs[1]), *zero = number(b, 0);
-  struct value *tied = build_where(b->graph, tie, scaled(b, d, 0.5), zero);
+  struct value *tie = binary(b, OP_eq, y->inputs[0], y->inputs[1]);
+  struct value *shared = build_where(b->graph, tie, scaled(b, d, 0.5), d);
   for (int i = 0; i < 2; i++) {
     if (!wanted(b, y->inputs[i])) continue;
     struct value *mine = y->inputs[i], *other = y->inputs[1 - i];
-    struct value *won = y->op == OP_max ? binary(b, OP_lt, other, mine) : binary(b, OP_lt, mine, other);
-    give(b, mine, build_where(b->graph, won, d, tied));
+    give_selected(b, mine, shared, y->op == OP_max ? binary(b, OP_le, other, mine) : binary(b, OP_le, mine, other));
   }
 }
 

@@ -9,14 +9,14 @@ static struct value *zeros(struct backward *b, struct axis *const *axes, int cou
 
 void gradient_reduce_sum(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
 
-/* Equal maxima share the gradient evenly, as PyTorch's amax has it. */
+/* Equal maxima share the gradient evenly, as PyTorch's amax has it. What is less is a branch not taken. */
 void gradient_reduce_max(struct backward *b, struct value *y, struct value *d) {
   struct graph *graph = b->graph;
   struct value *x = y->inputs[0], *zero = build_constant(graph, 0);
   struct value *largest = build_binary(graph, OP_eq, x, y);
   struct value *ties = build_reduce(graph, OP_reduce_sum, build_where(graph, largest, build_constant(graph, 1), zero),
                                     y->list, y->list_count);
-  give(b, x, build_where(graph, largest, build_binary(graph, OP_div, d, ties), zero));
+  give_selected(b, x, build_binary(graph, OP_div, d, ties), largest);
 }
 
 void gradient_scan(struct backward *b, struct value *y, struct value *d) {
