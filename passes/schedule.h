@@ -272,6 +272,8 @@ struct cluster {
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
   struct slot *slot;      /* its place among the others while clusters are formed */
+  struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
+  int depth;
   int position;           /* in an order in which they can run */
   int visited, seen[2], found[2], moved, offered; /* stamps of walks */
 };
