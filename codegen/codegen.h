@@ -5,6 +5,7 @@
 #include "ir/loop.h"
 #include "ir/program.h"
 #include "ir/target.h"
+#include "ir/times.h"
 
 /* By name ("portable", "avx2", "avx512", "reference"), or NULL. "native" gives the best that this machine runs. */
 const struct target *target_find(const char *name);
@@ -23,6 +24,7 @@ struct emit_options {
   bool bench; /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
   bool steps; /* the verb steps: training steps on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
+  struct times *times; /* of what is done, or NULL */
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);

@@ -304,12 +304,19 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   *own = *module;
   own->functions.items = NULL, own->functions.count = own->functions.capacity = 0;
   for (int i = 0; i < module->functions.count; i++) array_push(arena, &own->functions, module->functions.items[i]);
+  times_enter(options->times, "merge");
   make_tasks(own);
   merge_kernels(arena, own);
+  times_leave(options->times);
+  times_enter(options->times, "code");
   struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter.name = program_identifier(arena, program->name);
+  times_enter(options->times, "roll");
   emit_name_copies(&emitter);
+  times_leave(options->times);
   emit_layout(&emitter);
   const char *header = print_header(&emitter);
-  return (struct emitted){.source = print_source(&emitter), .header = header};
+  const char *source = print_source(&emitter);
+  times_leave(options->times);
+  return (struct emitted){.source = source, .header = header};
 }

@@ -104,7 +104,10 @@ static bool build_here(struct options *options, const struct jit_object *object,
   if (options->kind == BUILD_OBJECT || options->kind == BUILD_ASSEMBLY)
     return write_bytes(path, object->bytes, object->size);
   const char *made = output_begin(options, path);
-  return made && link_object(options, object, made) && output_end(options, made, path);
+  times_enter(options->passes.times, "link");
+  bool linked = made && link_object(options, object, made);
+  times_leave(options->passes.times);
+  return linked && output_end(options, made, path);
 }
 
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
@@ -152,8 +155,10 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   const char *header = arena_format(options->arena, "%s/%s.h", folder, program->name);
   temporary_add(folder), temporary_add(source), temporary_add(header);
   if (!write_file(source, emitted->source) || !write_file(header, emitted->header)) return false;
+  times_enter(options->passes.times, "compile");
   bool openmp = try_compiler(options, compiler, folder, true) == 0;
   int status = openmp ? 0 : try_compiler(options, compiler, folder, false);
+  times_leave(options->passes.times);
   if (status == 127) {
     fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", compiler);
     return false;
@@ -165,8 +170,10 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", compiler);
   const char *made = output_begin(options, path);
   if (!made) return false;
-  if (compile(options, compiler, source, made, openmp, product_of(options).flag, false) == 0)
-    return output_end(options, made, path);
+  times_enter(options->passes.times, "compile");
+  status = compile(options, compiler, source, made, openmp, product_of(options).flag, false);
+  times_leave(options->passes.times);
+  if (status == 0) return output_end(options, made, path);
   unlink(made);
   temporary_keep_all();
   fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);

@@ -81,6 +81,8 @@ bool compile_program(struct options *options, struct program **program, struct e
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
 int watch_training(struct options *options);
 
+/* --time-passes: prints the table, once; after a heading if there is one. */
+void print_times(struct options *options, const char *heading);
 double seconds_now(void); /* of a clock that only goes forward */
 
 /* --- files.c: what is written ----------------------------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@ const struct verb verbs[] = {
     {"show", verb_show, "SPEC --stage=ast|tensor|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
      "stpDmdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
-     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptDOmWNBKRJHwv"},
+     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptDOmWNBKRJHwvT"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},
     {0},
@@ -49,6 +49,7 @@ int main(int count, char **arguments) {
     struct options options = {.arena = arena_new()};
     int code = options_parse(&options, verb, count - 2, arguments + 2);
     if (code < 0) code = verb->run(&options);
+    print_times(&options, NULL);
     temporary_remove_all();
     arena_free(options.arena);
     return code;

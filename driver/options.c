@@ -42,7 +42,7 @@ static const struct option {
     {'e', false, "watch", NULL, "train: compile the spec anew whenever it is saved, and go on with the weights that still fit"},
     {'b', false, "bench", NULL, "carry the verb bench and --trace: time by kernel"},
     {'v', true, "verbose", NULL, "say what is done"},
-    {'T', false, "time-passes", NULL, "print how long each pass took"},
+    {'T', false, "time-passes", NULL, "print where the time goes: each pass, code generation, the C compiler, loading"},
     {'a', false, "dump-after", "PASS", "print the graphs after this pass (after fuse, plan and the like: the loops)"},
     {'V', false, "verify", NULL, "check the graphs after every pass"},
     {'h', true, "help", NULL, "this text"},
@@ -153,7 +153,7 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'b': options->emission.bench = true; break;
     case 'v': options->verbose = true; break;
     case 'e': options->watch = true; break;
-    case 'T': options->passes.time = true; break;
+    case 'T': options->passes.times = options->emission.times = times_new(options->arena); break;
     case 'a': options->passes.dump_after = value; break;
     case 'V': options->passes.verify = true; break;
     case 'h': verb_help(stdout, options->verb); return EXIT_DONE;
