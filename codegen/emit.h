@@ -10,6 +10,7 @@
 #define CODEGEN_EMIT_H
 
 #include "codegen/codegen.h"
+#include "ir/names.h"
 #include "codegen/text.h"
 
 /* The structs that pointers stand in: one for each role of states, and for each routine its ports and its activations. */
@@ -24,6 +25,9 @@ struct owner {
   const char *variable; /* what routines call a pointer to it: "p" */
   ARRAY(struct field *) fields;
   ARRAY(const struct buffer *) buffers; /* those of the fields */
+  struct scope_names names;    /* of the fields */
+  struct table families;       /* struct field *, by what its copies have in common */
+  struct pointer_table known;  /* activations that have a field */
 };
 
 /* A member of one of these structs: a pointer, an array of pointers for the copies of a repeat, or (ports) an array. */

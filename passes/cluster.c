@@ -3,6 +3,8 @@
 
 #include "passes/fuse.h"
 
+enum { MOST_ROOTS = 128 /* in one kernel: more parameters than that are no good to compilers or readers */ };
+
 /* The iteration space of a root, ordered, and what is reduced in it. */
 void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
@@ -44,7 +46,7 @@ bool is_rest(const struct cluster *cluster, const struct value *value) {
 
 /* Whether a root's space suits a cluster: the same axes, reduced the same way; or without the reduced axes, what is left. */
 bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
-  if (cluster->kind != CLUSTER_SWEEP) return false;
+  if (cluster->kind != CLUSTER_SWEEP || cluster->values.count >= MOST_ROOTS) return false;
   bool same = same_set(cluster->space, cluster->space_count, own->space, own->space_count);
   if (own->reduced_count) {
     if (!same) return false;
@@ -95,7 +97,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
 /* Two clusters of one space that a root reads from, and may be computed in, become one. Neither needs the other, or the root could not
    be computed in both. */
 static bool can_merge(const struct cluster *x, const struct cluster *y) {
-  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP) return false;
+  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP || x->values.count + y->values.count > MOST_ROOTS) return false;
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return false;
   if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return false;
   return !(x->reduced_count && !reduces_rows(x)) && !(y->reduced_count && !reduces_rows(y));

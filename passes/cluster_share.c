@@ -5,6 +5,7 @@ struct price {
   int cost, loads, operands;
   int values; /* looked at */
 };
+enum { MOST_DEPTH = 200 /* operations on operations in one expression: compilers read no more than 256 brackets */ };
 enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as dear as that is dear enough */ };
 
 static int op_cost(const struct value *value) {
@@ -148,12 +149,19 @@ static void materialise_in(struct former *f, const struct value *value, const st
 
 void materialise_early(struct scheduler *s) {
   const int *limits = s->pipeline.parameters;
+  int *depths = arena_new_array(s->arena, int, s->graph->next_value);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
-    if (is_leaf(value) || stops_here(s, value) || is_view(value) || !access_is_expression(value) || s->notes[value->id].user_count < 1) continue;
+    if (is_leaf(value) || stops_here(s, value)) continue;
+    int *depth = &depths[value->id];
+    for (int j = 0; j < value->input_count; j++)
+      if (depths[value->inputs[j]->id] >= *depth) *depth = depths[value->inputs[j]->id] + 1;
+    if (is_view(value) || !access_is_expression(value) || s->notes[value->id].user_count < 1) continue;
     const struct price price = price_of(s, value);
     bool shared = s->notes[value->id].user_count > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
-    if (shared || price.operands > limits[PARAMETER_fuse_operands]) s->notes[value->id].materialised = true;
+    if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
+    s->notes[value->id].materialised = true;
+    *depth = 0;
   }
 }
 

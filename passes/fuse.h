@@ -81,8 +81,7 @@ void place_root(struct former *former, const struct value *value);
 
 /* --- cluster_graph.c -------------------------------------------------------------------------------------------------------- */
 
-/* The cluster that a root is in, or NULL; and the one that a cluster was joined to, in the end. */
-struct cluster *cluster_of(struct scheduler *scheduler, const struct value *value);
+/* The one that a cluster was joined to, in the end. */
 struct cluster *representative(struct cluster *cluster);
 /* A cluster for which nothing is known yet, in the order right before another, or last. */
 struct cluster *cluster_new(struct former *former, enum cluster_kind kind, struct cluster *before);

@@ -103,6 +103,7 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   s->level_memo = arena_new_array(arena, int, graph->next_value);
   s->level_stamp = arena_new_array(arena, int, graph->next_value);
   s->level_now = 0;
+  s->pass_counts = arena_new_array(arena, struct pass_count, graph->next_value);
   s->rows = NULL;
   s->use_count = arena_new_array(arena, int, graph->next_value);
   s->use_stamp = arena_new_array(arena, int, graph->next_value);
