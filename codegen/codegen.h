@@ -14,6 +14,20 @@ const struct target *target_at(int number);
 /* Whether this machine can run the target's code. */
 bool target_runs_here(const struct target *target);
 
+/* A processor, as compilers call it ("znver4"), and how many multiply-adds of the target's vectors it begins in a cycle, where these have 512
+   bits. With 256 bits and less the tile is the same for all. */
+struct processor {
+  const char *name;
+  int multiply_adds;
+};
+/* By name, "native" being this machine's; or NULL. All of them, some more than once; NULL past the last. */
+const struct processor *processor_find(const char *name);
+const struct processor *processor_at(int number);
+/* The target with the tile that suits the processor. */
+const struct target *target_tuned(struct arena *arena, const struct target *target, const struct processor *processor);
+/* "tiles of 12 rows and 2 vectors (14 loads for 24 multiply-adds), for znver4, ..." */
+const char *target_tile_text(struct arena *arena, const struct target *target);
+
 /* Two texts: NAME.c (the whole program, runtime included, with main unless LAMELLA_NO_MAIN is defined) and NAME.h (what a
    program that vendors it calls). Lines of at most 120 columns; the same bytes every time. */
 struct emitted {
