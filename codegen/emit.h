@@ -35,6 +35,7 @@ struct field {
   const char *name;
   struct owner *owner;
   int copies;  /* 0: not an array of copies */
+  int room;    /* in `members` */
   bool shared; /* activations whose copies all lie in the same place: one pointer serves them all */
   const struct buffer **members; /* by copy, some may be NULL; or one */
   const struct buffer *sample; /* one that is there */
@@ -50,6 +51,7 @@ struct place_of_buffer {
 struct kernel_text {
   const struct function *function;
   const char *name, *text;
+  const bool *takes; /* of a task: which of the function's parameters it has; else NULL */
 };
 
 struct emitter {
@@ -63,6 +65,8 @@ struct emitter {
   struct place_of_buffer *places; /* by address */
   int place_count;
   ARRAY(struct kernel_text) kernels;
+  struct pointer_table kernel_numbers; /* by function: of its kernel */
+  struct table kernel_names;           /* by text: of the first that has it */
 };
 
 /* --- emit.c */

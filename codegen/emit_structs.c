@@ -56,12 +56,13 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
     array_push(arena, &owner->fields, field);
   }
   int wanted = copied ? buffer->copy + 1 : 0;
-  if (wanted > field->copies || !field->members) {
-    const struct buffer **members = arena_new_array(arena, const struct buffer *, wanted > 0 ? wanted : 1);
+  if (wanted > field->room || !field->members) {
+    field->room = wanted > 2 * field->room ? wanted > 0 ? wanted : 1 : 2 * field->room;
+    const struct buffer **members = arena_new_array(arena, const struct buffer *, field->room);
     for (int i = 0; i < field->copies; i++) members[i] = field->members[i];
     field->members = members;
-    field->copies = wanted;
   }
+  if (wanted > field->copies) field->copies = wanted;
   field->members[copied ? buffer->copy : 0] = buffer;
   array_push(arena, &field->owner->buffers, buffer);
 }

@@ -1,6 +1,8 @@
 #include "codegen/roll.h"
 
 #include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ir/table.h"
@@ -171,36 +173,6 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
 
 /* --- Which runs to roll ------------------------------------------------------------------------------------------------- */
 
-/* In tenths of a line. */
-enum { MOST_PERIOD = 4096 /* launches: a longer loop is hardly one that a spec has */ };
-enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 12, COST_POINTER = 3, COST_NUMBER = 1 };
-
-static int plain_cost(const struct roll *roll) { return COST_LOOP + roll->period * COST_LAUNCH; }
-
-/* At least `limit` when it is no less. The first `positions` launches are looked at; the others are known to cost nothing more. */
-static int roll_cost(struct launch *const *launches, const struct roll *roll, int positions, int limit) {
-  int cost = plain_cost(roll);
-  for (int position = 0; position < positions && cost < limit; position++) {
-    const struct launch *launch = launches[roll->first + position];
-    for (int argument = 0; argument < launch->arguments.count; argument++) {
-      switch (roll_argument(launches, roll, position, argument).form) {
-        case FORM_SAME:
-        case FORM_AFFINE:
-          break;
-        case FORM_EXCEPT_FIRST:
-        case FORM_EXCEPT_LAST:
-          cost += COST_CONDITION;
-          break;
-        case FORM_TABLE:
-          if (can_be_copies(launches, roll, position, argument)) break;
-          cost += COST_TABLE + roll->copies * (launch->arguments.items[argument].buffer ? COST_POINTER : COST_NUMBER);
-          break;
-      }
-    }
-  }
-  return cost;
-}
-
 /* Functions are the same, and what cannot vary in a loop is the same: the kinds of the numbers. */
 static bool same_call(const struct launch *x, const struct launch *y) {
   if (x->function != y->function || x->arguments.count != y->arguments.count || x->in_order != y->in_order) return false;
@@ -212,6 +184,93 @@ static bool same_call(const struct launch *x, const struct launch *y) {
       return false;
   }
   return true;
+}
+
+enum { MOST_PERIOD = 4096 /* launches: a longer loop is hardly one that a spec has */ };
+
+/* How far the arguments of launches a period apart go on evenly: the forms of any roll follow, and are not looked for copy by copy. */
+struct runs {
+  struct arena *arena;
+  struct launch *const *launches;
+  int count;
+  struct pointer_table known; /* by launch and period: where in `items` */
+  ARRAY(struct run *) items;  /* by argument */
+};
+
+/* From a launch on, how many copies are the same or affine; and how many are activations that make_copies can number, told to be different by
+   their numbers, which ascend or (less than 0) descend. */
+struct run {
+  int even, numbered;
+};
+
+/* Whether two copies can begin a run. */
+static bool is_pair(const struct launch_argument *x, const struct launch_argument *y) {
+  if (x->buffer) return same_family(x->buffer, y->buffer);
+  return !memcmp(&x->real, &y->real, sizeof x->real) && (x->number_kind == NUMBER_CONSTANT || x->number == y->number);
+}
+
+static bool same_step(const struct launch_argument *x, const struct launch_argument *y, const struct launch_argument *z) {
+  if (!x->buffer) return y->number - x->number == z->number - y->number;
+  if (y->offset - x->offset != z->offset - y->offset || (x->buffer == y->buffer) != (y->buffer == z->buffer)) return false;
+  return x->buffer == y->buffer || y->buffer->copy - x->buffer->copy == z->buffer->copy - y->buffer->copy;
+}
+
+static int *runs_at(struct runs *runs, int launch, int period) {
+  const uintptr_t key = (uintptr_t)launch * (MOST_PERIOD + 1) + (uintptr_t)period; /* a period is at least 1 */
+  return pointer_table_at(runs->arena, &runs->known, (const void *)key, -1);
+}
+
+static bool is_numberless(const struct buffer *buffer) { return buffer && buffer->role == BUFFER_ACTIVATION && buffer->copy < 0; }
+
+static int count_numbered(const struct buffer *x, const struct buffer *y, int next) {
+  if (!is_numberless(x)) return 0;
+  if (!is_numberless(y) || x->type != y->type || x->count != y->count || x == y) return 1;
+  int way = y->number > x->number ? 1 : -1;
+  return way * next > 1 ? next + way : 2 * way;
+}
+
+static const struct run *runs_of(struct runs *runs, int launch, int period) {
+  struct launch *const *launches = runs->launches;
+  int last = launch; /* the last of the chain, or the first that is known */
+  while (*runs_at(runs, last, period) < 0 && last + period < runs->count && same_call(launches[last], launches[last + period])) last += period;
+  for (int i = last; i >= launch; i -= period) {
+    if (*runs_at(runs, i, period) >= 0) continue;
+    bool more = i + period < runs->count && same_call(launches[i], launches[i + period]);
+    const struct run *next = more ? runs->items.items[*runs_at(runs, i + period, period)] : NULL;
+    int arguments = launches[i]->arguments.count;
+    struct run *own = arena_new_array(runs->arena, struct run, arguments);
+    for (int j = 0; j < arguments; j++) {
+      const struct launch_argument *x = &launches[i]->arguments.items[j], *y = more ? &launches[i + period]->arguments.items[j] : NULL;
+      own[j].numbered = count_numbered(x->buffer, more ? y->buffer : NULL, more ? next[j].numbered : 0);
+      if (!more || !is_pair(x, y)) own[j].even = 1;
+      else own[j].even = next[j].even >= 2 && same_step(x, y, &launches[i + 2 * period]->arguments.items[j]) ? next[j].even + 1 : 2;
+    }
+    *runs_at(runs, i, period) = runs->items.count;
+    array_push(runs->arena, &runs->items, own);
+  }
+  return runs->items.items[*runs_at(runs, launch, period)];
+}
+
+/* In tenths of a line. */
+enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 12, COST_POINTER = 3, COST_NUMBER = 1 };
+
+static int plain_cost(const struct roll *roll) { return COST_LOOP + roll->period * COST_LAUNCH; }
+
+/* At least `limit` when it is no less. The first `positions` launches are looked at; the others are known to cost nothing more. */
+static int roll_cost(struct runs *runs, const struct roll *roll, int positions, int limit) {
+  int cost = plain_cost(roll);
+  for (int position = 0; position < positions && cost < limit; position++) {
+    const struct launch *launch = runs->launches[roll->first + position];
+    const struct run *first = runs_of(runs, roll->first + position, roll->period);
+    const struct run *second = runs_of(runs, roll->first + position + roll->period, roll->period);
+    for (int argument = 0; argument < launch->arguments.count; argument++) {
+      bool pointer = launch->arguments.items[argument].buffer != NULL;
+      if (first[argument].even >= roll->copies) continue;
+      if (pointer && (second[argument].even >= roll->copies - 1 || first[argument].even >= roll->copies - 1)) cost += COST_CONDITION;
+      else if (abs(first[argument].numbered) < roll->copies && !can_be_copies(runs->launches, roll, position, argument)) cost += COST_TABLE + roll->copies * (pointer ? COST_POINTER : COST_NUMBER);
+    }
+  }
+  return cost;
 }
 
 /* By launch: the next of the same call, or `count`. */
@@ -237,6 +296,10 @@ struct period {
 
 struct rolls roll_launches(struct arena *arena, struct launch *const *launches, int count) {
   struct arena *scratch = arena_new();
+  struct runs runs = {.arena = scratch, .launches = launches, .count = count};
+  for (int i = 0, number = 0; i < count; i++)
+    for (int j = 0; j < launches[i]->arguments.count; j++)
+      if (launches[i]->arguments.items[j].buffer) launches[i]->arguments.items[j].buffer->number = number++;
   struct rolls rolls = {0};
   int *cost = arena_new_array(scratch, int, count + 1), *next = find_next(scratch, launches, count);
   struct period *periods = arena_new_array(scratch, struct period, count + 1);
@@ -261,7 +324,7 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
         /* Of the roll that begins one launch later, this one has all launches but its first of each copy. Two copies alone have forms
            of their own. */
         bool known = period->plain_first == first + 1 && (period->copies == roll.copies || (period->copies > roll.copies && roll.copies > 2));
-        int own = roll_cost(launches, &roll, known ? 1 : number, cost[first] - after);
+        int own = roll_cost(&runs, &roll, known ? 1 : number, cost[first] - after);
         if (own == plain_cost(&roll) && period->plain_first != first) period->plain_first = first, period->copies = roll.copies;
         if (own == plain_cost(&roll) && !fewer) covered = copies * number;
         if (after + own < cost[first]) cost[first] = after + own, best[first] = roll;
