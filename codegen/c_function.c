@@ -41,20 +41,18 @@ const char *c_identifier(struct arena *arena, const char *name) {
 }
 
 const char *writer_declare(struct writer *writer, const char *name) {
-  const char *base = c_identifier(writer->arena, name), *unique = base;
-  for (int number = 2;; number++) {
-    bool free = true;
-    for (int i = 0; i < writer->names.count && free; i++) free = strcmp(writer->names.items[i], unique) != 0;
-    if (free) break;
-    unique = arena_format(writer->arena, "%s_%d", base, number);
-  }
-  array_push(writer->arena, &writer->names, unique);
-  return unique;
+  return names_declare(writer->arena, &writer->names, c_identifier(writer->arena, name), NULL);
 }
 
-void writer_bind(struct writer *writer, struct binding binding) { array_push(writer->arena, &writer->bindings, binding); }
+void writer_bind(struct writer *writer, struct binding binding) {
+  *pointer_table_at(writer->arena, &writer->places, binding.variable, 0) = writer->bindings.count;
+  array_push(writer->arena, &writer->bindings, binding);
+}
 
 struct binding *writer_find(struct writer *writer, const struct variable *variable) {
+  const int *place = pointer_table_find(&writer->places, variable);
+  if (place && *place < writer->bindings.count && writer->bindings.items[*place].variable == variable) return &writer->bindings.items[*place];
+  /* The latest was of a scope that has ended. */
   for (int i = writer->bindings.count - 1; i >= 0; i--)
     if (writer->bindings.items[i].variable == variable) return &writer->bindings.items[i];
   bug("%s: the variable %s is not in scope", writer->function->name, variable->name);
@@ -142,13 +140,13 @@ struct scope {
 };
 
 static struct scope scope_open(const struct writer *writer) {
-  return (struct scope){writer->bindings.count, writer->arrays.count, writer->names.count};
+  return (struct scope){writer->bindings.count, writer->arrays.count, writer->names.items.count};
 }
 
 static void scope_close(struct writer *writer, struct scope scope) {
   writer->bindings.count = scope.bindings;
   writer->arrays.count = scope.arrays;
-  writer->names.count = scope.names;
+  names_cut(&writer->names, scope.names);
 }
 
 static const char *resolved_text(struct writer *writer, const struct expression *x) {
@@ -218,13 +216,13 @@ static bool mentions(const char *text, const char *name) {
    distance between rows. */
 void writer_body(struct writer *writer, const char *first_line, const struct block *block) {
   struct text *text = writer->text;
-  int parameters = writer->names.count;
+  int parameters = writer->names.items.count;
   writer->text = text_new(writer->arena);
   writer->text->indentation = 1;
   print_block(writer, block);
   text_open(text, "%s", first_line);
   for (int i = 0; i < parameters; i++)
-    if (!mentions(text_string(writer->text), writer->names.items[i])) text_line(text, "(void)%s;", writer->names.items[i]);
+    if (!mentions(text_string(writer->text), writer->names.items.items[i])) text_line(text, "(void)%s;", writer->names.items.items[i]);
   text_raw(text, text_string(writer->text));
   text_close(text);
   writer->text = text;
@@ -243,7 +241,8 @@ static void print_part(struct writer *writer, const struct statement *s, const c
   part.in_parallel = true;
   part.bindings.items = NULL, part.bindings.count = part.bindings.capacity = 0;
   part.arrays.items = NULL, part.arrays.count = part.arrays.capacity = 0;
-  part.names.items = NULL, part.names.count = part.names.capacity = 0;
+  part.names = (struct scope_names){0};
+  part.places = (struct pointer_table){0};
   const char *parameters = "", *arguments = "";
   for (int i = 0; i < outside.arrays.count; i++) {
     const struct array *array = outside.arrays.items[i];

@@ -37,8 +37,8 @@ bool c_is_task(const struct function *function);
 bool c_make_task(struct function *function);
 /* void NAME(parameters, int64_t number of the task): without those parameters that only say how many tasks there are. */
 void c_print_task(struct c_printer *printer, const struct function *function, const char *linkage);
-/* Whether a task takes the parameter of that number. */
-bool c_task_takes(const struct function *function, int parameter);
+/* Whether a task takes each of the function's parameters. */
+const bool *c_task_takes(struct arena *arena, const struct function *function);
 /* How many tasks there are, given the texts of all arguments. */
 const char *c_task_count(struct c_printer *printer, const struct function *function, const char *const *arguments);
 

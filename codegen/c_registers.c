@@ -155,34 +155,30 @@ bool array_is_number(const struct block *scope, const struct array *array) {
 struct collection {
   struct arena *arena;
   struct free_names *free_names;
-  ARRAY(const struct variable *) own;
-  ARRAY(const struct array *) own_arrays;
+  struct pointer_table known; /* own variables and arrays, and free ones */
 };
 
+/* Whether it is met for the first time. */
+static bool is_new(struct collection *c, const void *thing) {
+  int *known = pointer_table_at(c->arena, &c->known, thing, 0);
+  return !(*known)++;
+}
+
 static void use_array(struct collection *c, const struct array *array) {
-  for (int i = 0; i < c->own_arrays.count; i++)
-    if (c->own_arrays.items[i] == array) return;
-  for (int i = 0; i < c->free_names->arrays.count; i++)
-    if (c->free_names->arrays.items[i] == array) return;
-  array_push(c->arena, &c->free_names->arrays, array);
+  if (is_new(c, array)) array_push(c->arena, &c->free_names->arrays, array);
 }
 
 static void use_expression(struct collection *c, const struct expression *x) {
   if (!x) return;
   if (x->array) use_array(c, x->array);
   for (int i = 0; i < x->argument_count; i++) use_expression(c, x->arguments[i]);
-  if (x->kind != EXPRESSION_VARIABLE) return;
-  for (int i = 0; i < c->own.count; i++)
-    if (c->own.items[i] == x->variable) return;
-  for (int i = 0; i < c->free_names->variables.count; i++)
-    if (c->free_names->variables.items[i] == x->variable) return;
-  array_push(c->arena, &c->free_names->variables, x->variable);
+  if (x->kind == EXPRESSION_VARIABLE && is_new(c, x->variable)) array_push(c->arena, &c->free_names->variables, x->variable);
 }
 
 static void use_block(struct collection *c, const struct block *block) {
   for (int i = 0; i < block->statements.count; i++) {
     const struct statement *s = block->statements.items[i];
-    if (s->kind == STATEMENT_ARRAY) array_push(c->arena, &c->own_arrays, s->array);
+    if (s->kind == STATEMENT_ARRAY) is_new(c, s->array);
     else if (s->array) use_array(c, s->array);
     use_expression(c, s->index);
     use_expression(c, s->expression);
@@ -191,7 +187,7 @@ static void use_block(struct collection *c, const struct block *block) {
       if (s->arguments.items[j].array) use_array(c, s->arguments.items[j].array);
       use_expression(c, s->arguments.items[j].expression);
     }
-    if (s->variable) array_push(c->arena, &c->own, s->variable);
+    if (s->variable) is_new(c, s->variable);
     use_block(c, &s->body);
   }
 }

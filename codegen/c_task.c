@@ -75,11 +75,12 @@ static bool has_name(const struct free_names *names, const struct parameter *par
   return false;
 }
 
-bool c_task_takes(const struct function *function, int parameter) {
-  struct arena *arena = arena_new();
-  struct free_names names = names_of(arena, function);
-  bool takes = has_name(&names, &function->parameters.items[parameter]);
-  arena_free(arena);
+const bool *c_task_takes(struct arena *arena, const struct function *function) {
+  struct arena *scratch = arena_new();
+  struct free_names names = names_of(scratch, function);
+  bool *takes = arena_new_array(arena, bool, function->parameters.count);
+  for (int i = 0; i < function->parameters.count; i++) takes[i] = has_name(&names, &function->parameters.items[i]);
+  arena_free(scratch);
   return takes;
 }
 

@@ -93,8 +93,7 @@ static const char *lane_condition(struct writer *writer) {
 
 /* The loop over lanes has ended, and others may have its variable's name. */
 static void close_lane(struct writer *writer) {
-  for (int i = 0; i < writer->names.count; i++)
-    if (writer->names.items[i] == writer->lane_name) writer->names.items[i] = "";
+  names_forget(&writer->names, writer->lane_name);
   writer->lane_name = NULL;
 }
 

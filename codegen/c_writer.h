@@ -4,6 +4,7 @@
 
 #include "codegen/c_print.h"
 #include "codegen/simd.h"
+#include "ir/names.h"
 
 /* What a variable of the loop IR is in the text. */
 enum binding_kind {
@@ -40,7 +41,8 @@ struct writer {
   bool in_parallel;
   ARRAY(struct binding) bindings;      /* looked up from the end */
   ARRAY(struct array_binding) arrays;
-  ARRAY(const char *) names;           /* in scope */
+  struct scope_names names;
+  struct pointer_table places;         /* by variable: of its latest binding */
   /* In a vector loop printed as vectors: */
   const struct variable *lane;         /* NULL outside */
   const char *lane_name;               /* while lanes are taken one by one */

@@ -5,6 +5,7 @@
 #include "ir/loop.h"
 #include "ir/program.h"
 #include "ir/target.h"
+#include "ir/times.h"
 
 /* By name ("portable", "avx2", "avx512", "reference"), or NULL. "native" gives the best that this machine runs. */
 const struct target *target_find(const char *name);
@@ -21,6 +22,20 @@ struct cpu_feature {
 int target_feature_count(const struct target *target);
 const struct cpu_feature *target_feature(const struct target *target, int number);
 
+/* A processor, as compilers call it ("znver4"), and how many multiply-adds of the target's vectors it begins in a cycle, where these have 512
+   bits. With 256 bits and less the tile is the same for all. */
+struct processor {
+  const char *name;
+  int multiply_adds;
+};
+/* By name, "native" being this machine's; or NULL. All of them, some more than once; NULL past the last. */
+const struct processor *processor_find(const char *name);
+const struct processor *processor_at(int number);
+/* The target with the tile that suits the processor. */
+const struct target *target_tuned(struct arena *arena, const struct target *target, const struct processor *processor);
+/* "tiles of 12 rows and 2 vectors (14 loads for 24 multiply-adds), for znver4, ..." */
+const char *target_tile_text(struct arena *arena, const struct target *target);
+
 /* Two texts: NAME.c (the whole program, runtime included, with main unless LAMELLA_NO_MAIN is defined) and NAME.h (what a
    program that vendors it calls). Lines of at most 120 columns; the same bytes every time. */
 struct emitted {
@@ -31,6 +46,7 @@ struct emit_options {
   bool bench; /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
   bool steps; /* the verb steps: training steps on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
+  struct times *times; /* of what is done, or NULL */
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);

@@ -10,25 +10,15 @@
 
 /* --- Kernels ------------------------------------------------------------------------------------------------------------ */
 
-static bool is_listed(const struct function *const *functions, int count, const struct function *function) {
-  for (int i = 0; i < count; i++)
-    if (functions[i] == function) return true;
-  return false;
-}
+static void add_calls(struct arena *arena, struct pointer_table *list, const struct block *block);
 
-struct function_list {
-  ARRAY(const struct function *) items;
-};
-
-static void add_calls(struct arena *arena, struct function_list *list, const struct block *block);
-
-static void add_function(struct arena *arena, struct function_list *list, const struct function *function) {
-  if (is_listed(list->items.items, list->items.count, function)) return;
-  array_push(arena, &list->items, function);
+static void add_function(struct arena *arena, struct pointer_table *list, const struct function *function) {
+  if (pointer_table_find(list, function)) return;
+  pointer_table_at(arena, list, function, 1);
   add_calls(arena, list, &function->body);
 }
 
-static void add_calls(struct arena *arena, struct function_list *list, const struct block *block) {
+static void add_calls(struct arena *arena, struct pointer_table *list, const struct block *block) {
   for (int i = 0; i < block->statements.count; i++) {
     const struct statement *statement = block->statements.items[i];
     if (statement->kind == STATEMENT_CALL) add_function(arena, list, statement->function);
@@ -37,8 +27,8 @@ static void add_calls(struct arena *arena, struct function_list *list, const str
 }
 
 /* A function that nothing launches would be a warning. */
-static struct function_list used_functions(struct arena *arena, const struct module *module) {
-  struct function_list list = {0};
+static struct pointer_table used_functions(struct arena *arena, const struct module *module) {
+  struct pointer_table list = {0};
   for (int i = 0; i < module->routines.count; i++)
     for (int j = 0; j < module->routines.items[i]->launches.count; j++)
       add_function(arena, &list, module->routines.items[i]->launches.items[j]->function);
@@ -73,35 +63,40 @@ static bool has_reserved_beginning(const struct emitter *emitter, const char *na
 
 static void rename_functions(struct emitter *emitter) {
   const struct module *module = emitter->module;
+  struct arena *arena = emitter->arena;
+  struct table names = {0}; /* how many functions have each, as a pointer to an int */
+  for (int i = 0; i < module->functions.count; i++) {
+    const char *name = module->functions.items[i]->name;
+    int *count = table_find(&names, name);
+    if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
+    ++*count;
+  }
   for (int i = 0; i < module->functions.count; i++) {
     struct function *function = module->functions.items[i];
-    const char *base = c_identifier(emitter->arena, function->name);
-    if (has_reserved_beginning(emitter, base)) base = arena_format(emitter->arena, "kernel_%s", base);
+    --*(int *)table_find(&names, function->name);
+    const char *base = c_identifier(arena, function->name);
+    if (has_reserved_beginning(emitter, base)) base = arena_format(arena, "kernel_%s", base);
     const char *name = base;
-    for (int number = 2;; number++) {
-      bool taken = is_reserved(name);
-      for (int j = 0; j < module->functions.count && !taken; j++)
-        taken = j != i && !strcmp(module->functions.items[j]->name, name);
-      if (!taken) break;
-      name = number == 2 ? arena_format(emitter->arena, "%s_kernel", base)
-                         : arena_format(emitter->arena, "%s_kernel_%d", base, number - 1);
-    }
+    int *count;
+    for (int number = 2; count = table_find(&names, name), is_reserved(name) || (count && *count); number++)
+      name = number == 2 ? arena_format(arena, "%s_kernel", base) : arena_format(arena, "%s_kernel_%d", base, number - 1);
     function->name = name;
+    if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
+    ++*count;
   }
 }
 
 /* Kernels for a constant and for a changing number of rows have the same tasks. */
 static bool is_new_kernel(struct emitter *emitter, const struct function *function, const char *text) {
-  struct kernel_text kernel = {function, c_identifier(emitter->arena, function->name), text};
+  struct kernel_text kernel = {.function = function, .name = c_identifier(emitter->arena, function->name), .text = text};
   const char *name = strstr(text, arena_format(emitter->arena, " %s(", kernel.name));
   bool is_task = c_is_task(function), is_new = true;
+  if (is_task) kernel.takes = c_task_takes(emitter->arena, function);
   if (name) kernel.text = arena_format(emitter->arena, "%.*s(%s", (int)(name - text), text, name + strlen(kernel.name) + 2);
-  for (int i = 0; i < emitter->kernels.count && is_task && is_new; i++) {
-    const struct kernel_text *other = &emitter->kernels.items[i];
-    if (strcmp(other->text, kernel.text) != 0) continue;
-    kernel.name = other->name;
-    is_new = false;
-  }
+  const char *other = is_task ? table_find(&emitter->kernel_names, kernel.text) : NULL;
+  if (other) kernel.name = other, is_new = false;
+  else if (!table_find(&emitter->kernel_names, kernel.text)) table_set(emitter->arena, &emitter->kernel_names, kernel.text, (void *)kernel.name);
+  pointer_table_at(emitter->arena, &emitter->kernel_numbers, function, emitter->kernels.count);
   array_push(emitter->arena, &emitter->kernels, kernel);
   return is_new;
 }
@@ -110,10 +105,10 @@ static const char *print_kernels(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *text = text_new(arena);
   struct c_printer *printer = c_printer_new(arena, emitter->target);
-  struct function_list used = used_functions(arena, emitter->module);
+  struct pointer_table used = used_functions(arena, emitter->module);
   for (int i = 0; i < emitter->module->functions.count; i++) {
     struct function *function = emitter->module->functions.items[i];
-    if (!is_listed(used.items.items, used.items.count, function)) continue;
+    if (!pointer_table_find(&used, function)) continue;
     function_tidy_names(arena, function);
     printer->text = text_new(arena);
     if (c_is_task(function)) c_print_task(printer, function, "static ");
@@ -291,15 +286,15 @@ static const char *program_identifier(struct arena *arena, const char *name) {
   return c_identifier(arena, text);
 }
 
-static void make_tasks(struct module *module) {
-  for (int i = 0; i < module->functions.count; i++) {
-    if (!c_make_task(module->functions.items[i])) continue;
-    for (int j = 0; j < module->routines.count; j++)
-      for (int k = 0; k < module->routines.items[j]->launches.count; k++) {
-        struct launch *launch = module->routines.items[j]->launches.items[k];
-        launch->in_order = launch->in_order || launch->function == module->functions.items[i];
-      }
-  }
+static void make_tasks(struct arena *arena, struct module *module) {
+  struct pointer_table made = {0};
+  for (int i = 0; i < module->functions.count; i++)
+    if (c_make_task(module->functions.items[i])) pointer_table_at(arena, &made, module->functions.items[i], 1);
+  for (int j = 0; j < module->routines.count; j++)
+    for (int k = 0; k < module->routines.items[j]->launches.count; k++) {
+      struct launch *launch = module->routines.items[j]->launches.items[k];
+      launch->in_order = launch->in_order || pointer_table_find(&made, launch->function);
+    }
 }
 
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
@@ -308,12 +303,19 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   *own = *module;
   own->functions.items = NULL, own->functions.count = own->functions.capacity = 0;
   for (int i = 0; i < module->functions.count; i++) array_push(arena, &own->functions, module->functions.items[i]);
-  make_tasks(own);
+  times_enter(options->times, "merge");
+  make_tasks(arena, own);
   merge_kernels(arena, own);
+  times_leave(options->times);
+  times_enter(options->times, "code");
   struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter.name = program_identifier(arena, program->name);
+  times_enter(options->times, "roll");
   emit_name_copies(&emitter);
+  times_leave(options->times);
   emit_layout(&emitter);
   const char *header = print_header(&emitter);
-  return (struct emitted){.source = print_source(&emitter), .header = header};
+  const char *source = print_source(&emitter);
+  times_leave(options->times);
+  return (struct emitted){.source = source, .header = header};
 }

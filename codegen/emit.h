@@ -10,6 +10,7 @@
 #define CODEGEN_EMIT_H
 
 #include "codegen/codegen.h"
+#include "ir/names.h"
 #include "codegen/text.h"
 
 /* The structs that pointers stand in: one for each role of states, and for each routine its ports and its activations. */
@@ -24,6 +25,9 @@ struct owner {
   const char *variable; /* what routines call a pointer to it: "p" */
   ARRAY(struct field *) fields;
   ARRAY(const struct buffer *) buffers; /* those of the fields */
+  struct scope_names names;    /* of the fields */
+  struct table families;       /* struct field *, by what its copies have in common */
+  struct pointer_table known;  /* activations that have a field */
 };
 
 /* A member of one of these structs: a pointer, an array of pointers for the copies of a repeat, or (ports) an array. */
@@ -31,6 +35,7 @@ struct field {
   const char *name;
   struct owner *owner;
   int copies;  /* 0: not an array of copies */
+  int room;    /* in `members` */
   bool shared; /* activations whose copies all lie in the same place: one pointer serves them all */
   const struct buffer **members; /* by copy, some may be NULL; or one */
   const struct buffer *sample; /* one that is there */
@@ -47,6 +52,7 @@ struct place_of_buffer {
 struct kernel_text {
   const struct function *function;
   const char *name, *text;
+  const bool *takes; /* of a task: which of the function's parameters it has; else NULL */
 };
 
 struct emitter {
@@ -60,6 +66,8 @@ struct emitter {
   struct place_of_buffer *places; /* by address */
   int place_count;
   ARRAY(struct kernel_text) kernels;
+  struct pointer_table kernel_numbers; /* by function: of its kernel */
+  struct table kernel_names;           /* by text: of the first that has it */
 };
 
 /* --- emit.c */

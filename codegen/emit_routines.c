@@ -219,13 +219,12 @@ static void comment_launch(struct body *body, const struct launch *launch, const
 static void emit_call(struct body *body, const struct launch *launch, const char *const *arguments) {
   struct arena *arena = body->emitter->arena;
   const struct function *function = launch->function;
-  const char *list = "", *name = NULL;
-  for (int i = 0; i < body->emitter->kernels.count && !name; i++)
-    if (body->emitter->kernels.items[i].function == function) name = body->emitter->kernels.items[i].name;
+  const struct kernel_text *kernel = &body->emitter->kernels.items[*pointer_table_find(&body->emitter->kernel_numbers, function)];
+  const char *list = "", *name = kernel->name;
   const char *timed = body->emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(arena, function->name)) : "";
-  bool task = c_is_task(function);
+  bool task = kernel->takes != NULL;
   for (int i = 0; i < launch->arguments.count; i++)
-    if (!task || c_task_takes(function, i)) list = join(arena, list, arguments[i]);
+    if (!task || kernel->takes[i]) list = join(arena, list, arguments[i]);
   if (!task) {
     text_line(body->text, "%s%s(%s);", timed, name, list);
     return;

@@ -36,20 +36,9 @@ static const char *short_name(struct arena *arena, const struct buffer *buffer) 
   return arena_copy(arena, name, end - 1);
 }
 
-static bool name_taken(const struct owner *owner, const char *name) {
-  for (int i = 0; i < owner->fields.count; i++)
-    if (!strcmp(owner->fields.items[i]->name, name)) return true;
-  return false;
-}
-
-static struct field *field_of_copies(const struct owner *owner, const struct buffer *buffer) {
-  for (int i = 0; i < owner->fields.count; i++) {
-    struct field *field = owner->fields.items[i];
-    if (field->sample->copy >= 0 && field->sample->type == buffer->type && field->sample->role == buffer->role &&
-        !strcmp(field->sample->name, buffer->name))
-      return field;
-  }
-  return NULL;
+/* What the copies of one name, role and type have in common. */
+static const char *family_key(struct arena *arena, const struct buffer *buffer) {
+  return arena_format(arena, "%d %d %s", (int)buffer->role, (int)buffer->type, buffer->name);
 }
 
 /* Is it the label, but for an underscore in place of what C has no place for? */
@@ -64,12 +53,13 @@ enum { MOST_COPIES = 1 << 16 };
 static void add_buffer(struct emitter *emitter, struct owner *owner, const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
   bool copied = buffer->copy >= 0 && buffer->copy < MOST_COPIES && owner->kind != OWNER_PORTS;
-  struct field *field = copied ? field_of_copies(owner, buffer) : NULL;
+  struct field *field = copied ? table_find(&owner->families, family_key(arena, buffer)) : NULL;
   if (!field) {
     field = arena_new_struct(arena, struct field);
     const char *base = c_identifier(arena, owner->kind == OWNER_STATES ? buffer->name : short_name(arena, buffer));
-    field->name = base;
-    for (int i = 2; name_taken(owner, field->name); i++) field->name = arena_format(arena, "%s_%d", base, i);
+    field->name = names_declare(arena, &owner->names, base, NULL);
+    const char *key = family_key(arena, buffer);
+    if (buffer->copy >= 0 && !table_find(&owner->families, key)) table_set(arena, &owner->families, key, field);
     field->owner = owner;
     field->sample = buffer;
     const char *axes = buffer->comment && buffer->comment[0] ? buffer->comment : NULL;
@@ -79,12 +69,13 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
     array_push(arena, &owner->fields, field);
   }
   int wanted = copied ? buffer->copy + 1 : 0;
-  if (wanted > field->copies || !field->members) {
-    const struct buffer **members = arena_new_array(arena, const struct buffer *, wanted > 0 ? wanted : 1);
+  if (wanted > field->room || !field->members) {
+    field->room = wanted > 2 * field->room ? wanted > 0 ? wanted : 1 : 2 * field->room;
+    const struct buffer **members = arena_new_array(arena, const struct buffer *, field->room);
     for (int i = 0; i < field->copies; i++) members[i] = field->members[i];
     field->members = members;
-    field->copies = wanted;
   }
+  if (wanted > field->copies) field->copies = wanted;
   field->members[copied ? buffer->copy : 0] = buffer;
   array_push(arena, &field->owner->buffers, buffer);
 }
@@ -137,12 +128,6 @@ const struct place_of_buffer *emit_place(const struct emitter *emitter, const st
   return place;
 }
 
-static bool contains(const struct owner *owner, const struct buffer *buffer) {
-  for (int i = owner->buffers.count; i-- > 0;)
-    if (owner->buffers.items[i] == buffer) return true;
-  return false;
-}
-
 void emit_layout(struct emitter *emitter) {
   const struct module *module = emitter->module;
   struct arena *arena = emitter->arena;
@@ -179,7 +164,8 @@ void emit_layout(struct emitter *emitter) {
           owner = owner_new(emitter, OWNER_ACTIVATIONS, routine, arena_format(arena, "%s_activations", routine->name));
           owner->variable = "a";
         }
-        if (!contains(owner, buffer)) add_buffer(emitter, owner, buffer);
+        int *known = pointer_table_at(arena, &owner->known, buffer, 0);
+        if (!(*known)++) add_buffer(emitter, owner, buffer);
       }
     }
   }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "codegen/text.h"
+#include "ir/table.h"
 
 /* --- One function as a text with holes ---------------------------------------------------------------------------------- */
 
@@ -12,7 +13,8 @@
 struct walk {
   struct arena *arena;
   struct text *text;
-  ARRAY(const void *) declared;
+  const struct pointer_table *functions; /* that may be called: their numbers */
+  struct pointer_table declared;         /* what else has been declared, numbered from there */
   ARRAY(struct array *) arrays;
   ARRAY(struct variable *) variables;
   ARRAY(int64_t) values; /* of the holes; of a real number the bits */
@@ -27,15 +29,15 @@ static void say(struct walk *walk, const char *what, int64_t number) {
   text_raw(walk->text, arena_format(walk->arena, "%s%lld ", what, (long long)number));
 }
 
-static void declare(struct walk *walk, const void *thing) { array_push(walk->arena, &walk->declared, thing); }
+static void declare(struct walk *walk, const void *thing) {
+  *pointer_table_at(walk->arena, &walk->declared, thing, 0) = walk->functions->count + walk->declared.count;
+}
 
 static void refer(struct walk *walk, const char *what, const void *thing) {
-  for (int i = walk->declared.count; i-- > 0;)
-    if (walk->declared.items[i] == thing) {
-      say(walk, what, i);
-      return;
-    }
-  bug("a kernel refers to what it does not declare");
+  const int *number = pointer_table_find(&walk->declared, thing);
+  if (!number) number = pointer_table_find(walk->functions, thing);
+  if (!number) bug("a kernel refers to what it does not declare");
+  say(walk, what, *number);
 }
 
 static void declare_array(struct walk *walk, struct array *array) {
@@ -202,11 +204,9 @@ static void walk_block(struct walk *walk, struct block *block) {
   text_raw(walk->text, "}");
 }
 
-/* `module` declares the functions that may be called. */
-static struct walk walk_function(struct arena *arena, const struct module *module, struct function *function,
+static struct walk walk_function(struct arena *arena, const struct pointer_table *functions, struct function *function,
                                  const struct expression *const *replacements) {
-  struct walk walk = {.arena = arena, .text = text_new(arena), .replacements = replacements};
-  for (int i = 0; i < module->functions.count; i++) declare(&walk, module->functions.items[i]);
+  struct walk walk = {.arena = arena, .text = text_new(arena), .functions = functions, .replacements = replacements};
   text_raw(walk.text, function->comment ? function->comment : "");
   for (int i = 0; i < function->parameters.count; i++) {
     struct parameter *parameter = &function->parameters.items[i];
@@ -228,6 +228,20 @@ struct member {
 
 struct family {
   ARRAY(struct member) members;
+  int other; /* an earlier one of the same text that is full, or -1 */
+};
+
+struct launch_list {
+  ARRAY(struct launch *) items;
+};
+
+struct merger {
+  struct arena *arena;
+  struct module *module;
+  struct pointer_table functions; /* their numbers in the module */
+  struct launch_list *launches;   /* by that number */
+  ARRAY(struct family) families;
+  struct table by_text;           /* the latest family of a text: a pointer to its number */
 };
 
 static bool same_values(const struct family *family, int x, int y) {
@@ -258,13 +272,11 @@ static int count_sizes(const struct family *family) {
   return sizes;
 }
 
-static bool joins(struct family *family, struct member member, struct arena *arena) {
-  const struct walk *own = &family->members.items[0].walk;
-  if (strcmp(text_string(own->text), text_string(member.walk.text)) != 0) return false;
+static bool could_join(struct family *family, struct member member, struct arena *arena) {
   array_push(arena, &family->members, member);
-  if (count_sizes(family) <= MOST_SIZES) return true;
+  bool few = count_sizes(family) <= MOST_SIZES;
   family->members.count--;
-  return false;
+  return few;
 }
 
 /* What is known of arrays and variables must hold in all members. */
@@ -308,20 +320,21 @@ static struct launch_argument argument_of(const struct walk *walk, int hole) {
   return argument;
 }
 
-static void add_arguments(struct arena *arena, const struct module *module, const struct member *member,
-                          const struct function *kept, const int *holes, int sizes) {
-  for (int i = 0; i < module->routines.count; i++) {
-    for (int j = 0; j < module->routines.items[i]->launches.count; j++) {
-      struct launch *launch = module->routines.items[i]->launches.items[j];
-      if (launch->function != member->function) continue;
-      launch->function = kept;
-      for (int k = 0; k < sizes; k++)
-        array_push(arena, &launch->arguments, argument_of(&member->walk, holes[k]));
-    }
+static struct launch_list *launches_of(struct merger *m, const struct function *function) {
+  return &m->launches[*pointer_table_find(&m->functions, function)];
+}
+
+static void add_arguments(struct merger *m, const struct member *member, const struct function *kept, const int *holes, int sizes) {
+  const struct launch_list *launches = launches_of(m, member->function);
+  for (int i = 0; i < launches->items.count; i++) {
+    struct launch *launch = launches->items.items[i];
+    launch->function = kept;
+    for (int k = 0; k < sizes; k++) array_push(m->arena, &launch->arguments, argument_of(&member->walk, holes[k]));
   }
 }
 
-static void merge_family(struct arena *arena, struct module *module, struct family *family) {
+static void merge_family(struct merger *m, struct family *family) {
+  struct arena *arena = m->arena;
   struct function *kept = family->members.items[0].function;
   const struct walk *walk = &family->members.items[0].walk;
   const struct expression **replacements = arena_new_array(arena, const struct expression *, walk->values.count + 1);
@@ -338,49 +351,51 @@ static void merge_family(struct arena *arena, struct module *module, struct fami
     }
   }
   widen(family);
-  for (int i = 1; i < family->members.count; i++)
-    add_arguments(arena, module, &family->members.items[i], kept, holes, sizes);
-  /* The kept one last: its launches are then no longer told from those that it took over. */
-  for (int i = 0; i < module->routines.count; i++)
-    for (int j = 0; j < module->routines.items[i]->launches.count; j++) {
-      struct launch *launch = module->routines.items[i]->launches.items[j];
-      if (launch->function != kept || launch->arguments.count == kept->parameters.count) continue;
-      for (int k = 0; k < sizes; k++)
-        array_push(arena, &launch->arguments, argument_of(walk, holes[k]));
-    }
-  walk_function(arena, module, kept, replacements);
-  if (sizes) kept->name = name_without_sizes(arena, module, kept);
+  for (int i = 0; i < family->members.count; i++) add_arguments(m, &family->members.items[i], kept, holes, sizes);
+  walk_function(arena, &m->functions, kept, replacements);
+  if (sizes) kept->name = name_without_sizes(arena, m->module, kept);
 }
 
-static bool is_launched(const struct module *module, const struct function *function) {
-  for (int i = 0; i < module->routines.count; i++)
-    for (int j = 0; j < module->routines.items[i]->launches.count; j++)
-      if (module->routines.items[i]->launches.items[j]->function == function) return true;
-  return false;
+/* Into the first family of its text that has room. */
+static void add_member(struct merger *m, struct member member) {
+  int *latest = table_find(&m->by_text, text_string(member.walk.text));
+  int first_with_room = -1;
+  for (int i = latest ? *latest : -1; i >= 0; i = m->families.items[i].other)
+    if (could_join(&m->families.items[i], member, m->arena)) first_with_room = i;
+  if (first_with_room >= 0) {
+    array_push(m->arena, &m->families.items[first_with_room].members, member);
+    return;
+  }
+  struct family family = {.other = latest ? *latest : -1};
+  array_push(m->arena, &family.members, member);
+  if (!latest) table_set(m->arena, &m->by_text, text_string(member.walk.text), latest = arena_new_struct(m->arena, int));
+  *latest = m->families.count;
+  array_push(m->arena, &m->families, family);
 }
 
 void merge_kernels(struct arena *arena, struct module *module) {
-  ARRAY(struct family) families = {0};
-  for (int i = 0; i < module->functions.count; i++) {
+  struct merger merger = {.arena = arena, .module = module}, *m = &merger;
+  int count = module->functions.count;
+  for (int i = 0; i < count; i++) *pointer_table_at(arena, &m->functions, module->functions.items[i], 0) = i;
+  m->launches = arena_new_array(arena, struct launch_list, count);
+  for (int i = 0; i < module->routines.count; i++)
+    for (int j = 0; j < module->routines.items[i]->launches.count; j++) {
+      struct launch *launch = module->routines.items[i]->launches.items[j];
+      array_push(arena, &launches_of(m, launch->function)->items, launch);
+    }
+  for (int i = 0; i < count; i++) {
     struct function *function = module->functions.items[i];
-    if (function->is_helper || !is_launched(module, function)) continue;
-    struct member member = {function, walk_function(arena, module, function, NULL)};
-    bool joined = false;
-    for (int j = 0; j < families.count && !joined; j++) joined = joins(&families.items[j], member, arena);
-    if (joined) continue;
-    struct family family = {0};
-    array_push(arena, &family.members, member);
-    array_push(arena, &families, family);
+    if (!function->is_helper && m->launches[i].items.count)
+      add_member(m, (struct member){function, walk_function(arena, &m->functions, function, NULL)});
   }
-  for (int i = 0; i < families.count; i++)
-    if (families.items[i].members.count > 1) merge_family(arena, module, &families.items[i]);
+  bool *gone = arena_new_array(arena, bool, count);
+  for (int i = 0; i < m->families.count; i++) {
+    struct family *family = &m->families.items[i];
+    for (int j = 1; j < family->members.count; j++) gone[*pointer_table_find(&m->functions, family->members.items[j].function)] = true;
+    if (family->members.count > 1) merge_family(m, family);
+  }
   int kept = 0;
-  for (int i = 0; i < module->functions.count; i++) {
-    bool gone = false;
-    for (int j = 0; j < families.count && !gone; j++)
-      for (int k = 1; k < families.items[j].members.count; k++)
-        gone = gone || families.items[j].members.items[k].function == module->functions.items[i];
-    if (!gone) module->functions.items[kept++] = module->functions.items[i];
-  }
+  for (int i = 0; i < count; i++)
+    if (!gone[i]) module->functions.items[kept++] = module->functions.items[i];
   module->functions.count = kept;
 }

@@ -1,7 +1,11 @@
 #include "codegen/roll.h"
 
 #include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "ir/table.h"
 
 /* --- Arguments ---------------------------------------------------------------------------------------------------------- */
 
@@ -85,12 +89,16 @@ static bool can_be_copies(struct launch *const *launches, const struct roll *rol
   const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
   if (!first) return false;
   for (int t = 0; t < roll->copies; t++) {
-    const struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
+    struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
     if (buffer->role != BUFFER_ACTIVATION || buffer->copy >= 0 || buffer->type != first->type ||
         buffer->count != first->count)
       return false;
-    for (int before = 0; before < t; before++)
-      if (at(launches, roll, position, argument, before)->buffer == buffer) return false;
+    buffer->mark = -1;
+  }
+  for (int t = 0; t < roll->copies; t++) {
+    struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
+    if (buffer->mark >= 0) return false; /* twice */
+    buffer->mark = t;
   }
   return true;
 }
@@ -124,19 +132,15 @@ static const char *identifier(struct arena *arena, const char *path) {
   return name;
 }
 
-static bool family_exists(const struct module *module, const char *name) {
-  for (int i = 0; i < module->buffers.count; i++)
-    if (module->buffers.items[i]->copy >= 0 && !strcmp(module->buffers.items[i]->name, name)) return true;
-  return false;
-}
-
-static void make_copies(struct arena *arena, const struct module *module, struct launch *const *launches,
-                        const struct roll *roll, int position, int argument) {
+/* `families` has the names that copies have. */
+static void make_copies(struct arena *arena, struct table *families, struct launch *const *launches, const struct roll *roll, int position,
+                        int argument) {
   const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
   const struct buffer *second = at(launches, roll, position, argument, 1)->buffer;
   const char *path = first->label && second->label ? path_of_copies(arena, first->label, second->label, "") : NULL;
   const char *base = path ? identifier(arena, path) : first->name, *name = base;
-  for (int number = 2; family_exists(module, name); number++) name = arena_format(arena, "%s_%d", base, number);
+  for (int number = 2; table_find(families, name); number++) name = arena_format(arena, "%s_%d", base, number);
+  table_set(arena, families, name, (void *)name);
   for (int t = 0; t < roll->copies; t++) {
     struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
     buffer->name = name;
@@ -146,6 +150,9 @@ static void make_copies(struct arena *arena, const struct module *module, struct
 
 void roll_name_copies(struct arena *arena, const struct module *module, struct launch *const *launches, int count) {
   struct rolls rolls = roll_launches(arena, launches, count);
+  struct table families = {0};
+  for (int i = 0; i < module->buffers.count; i++)
+    if (module->buffers.items[i]->copy >= 0) table_set(arena, &families, module->buffers.items[i]->name, module->buffers.items[i]);
   /* What is written gives the numbers; what is read mostly follows. */
   for (int pass = 0; pass < 2; pass++) {
     for (int i = 0; i < rolls.items.count; i++) {
@@ -157,7 +164,7 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
           if (!parameter->array || (pass == 0 && !parameter->array->written)) continue;
           if (roll_argument(launches, roll, position, argument).form == FORM_TABLE &&
               can_be_copies(launches, roll, position, argument))
-            make_copies(arena, module, launches, roll, position, argument);
+            make_copies(arena, &families, launches, roll, position, argument);
         }
       }
     }
@@ -165,35 +172,6 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
 }
 
 /* --- Which runs to roll ------------------------------------------------------------------------------------------------- */
-
-/* In tenths of a line. */
-enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 12, COST_POINTER = 3, COST_NUMBER = 1 };
-
-static int plain_cost(const struct roll *roll) { return COST_LOOP + roll->period * COST_LAUNCH; }
-
-/* At least `limit` when it is no less. */
-static int roll_cost(struct launch *const *launches, const struct roll *roll, int limit) {
-  int cost = plain_cost(roll);
-  for (int position = 0; position < roll->period && cost < limit; position++) {
-    const struct launch *launch = launches[roll->first + position];
-    for (int argument = 0; argument < launch->arguments.count; argument++) {
-      switch (roll_argument(launches, roll, position, argument).form) {
-        case FORM_SAME:
-        case FORM_AFFINE:
-          break;
-        case FORM_EXCEPT_FIRST:
-        case FORM_EXCEPT_LAST:
-          cost += COST_CONDITION;
-          break;
-        case FORM_TABLE:
-          if (can_be_copies(launches, roll, position, argument)) break;
-          cost += COST_TABLE + roll->copies * (launch->arguments.items[argument].buffer ? COST_POINTER : COST_NUMBER);
-          break;
-      }
-    }
-  }
-  return cost;
-}
 
 /* Functions are the same, and what cannot vary in a loop is the same: the kinds of the numbers. */
 static bool same_call(const struct launch *x, const struct launch *y) {
@@ -208,28 +186,147 @@ static bool same_call(const struct launch *x, const struct launch *y) {
   return true;
 }
 
+enum { MOST_PERIOD = 4096 /* launches: a longer loop is hardly one that a spec has */ };
+
+/* How far the arguments of launches a period apart go on evenly: the forms of any roll follow, and are not looked for copy by copy. */
+struct runs {
+  struct arena *arena;
+  struct launch *const *launches;
+  int count;
+  struct pointer_table known; /* by launch and period: where in `items` */
+  ARRAY(struct run *) items;  /* by argument */
+};
+
+/* From a launch on, how many copies are the same or affine; and how many are activations that make_copies can number, told to be different by
+   their numbers, which ascend or (less than 0) descend. */
+struct run {
+  int even, numbered;
+};
+
+/* Whether two copies can begin a run. */
+static bool is_pair(const struct launch_argument *x, const struct launch_argument *y) {
+  if (x->buffer) return same_family(x->buffer, y->buffer);
+  return !memcmp(&x->real, &y->real, sizeof x->real) && (x->number_kind == NUMBER_CONSTANT || x->number == y->number);
+}
+
+static bool same_step(const struct launch_argument *x, const struct launch_argument *y, const struct launch_argument *z) {
+  if (!x->buffer) return y->number - x->number == z->number - y->number;
+  if (y->offset - x->offset != z->offset - y->offset || (x->buffer == y->buffer) != (y->buffer == z->buffer)) return false;
+  return x->buffer == y->buffer || y->buffer->copy - x->buffer->copy == z->buffer->copy - y->buffer->copy;
+}
+
+static int *runs_at(struct runs *runs, int launch, int period) {
+  const uintptr_t key = (uintptr_t)launch * (MOST_PERIOD + 1) + (uintptr_t)period; /* a period is at least 1 */
+  return pointer_table_at(runs->arena, &runs->known, (const void *)key, -1);
+}
+
+static bool is_numberless(const struct buffer *buffer) { return buffer && buffer->role == BUFFER_ACTIVATION && buffer->copy < 0; }
+
+static int count_numbered(const struct buffer *x, const struct buffer *y, int next) {
+  if (!is_numberless(x)) return 0;
+  if (!is_numberless(y) || x->type != y->type || x->count != y->count || x == y) return 1;
+  int way = y->number > x->number ? 1 : -1;
+  return way * next > 1 ? next + way : 2 * way;
+}
+
+static const struct run *runs_of(struct runs *runs, int launch, int period) {
+  struct launch *const *launches = runs->launches;
+  int last = launch; /* the last of the chain, or the first that is known */
+  while (*runs_at(runs, last, period) < 0 && last + period < runs->count && same_call(launches[last], launches[last + period])) last += period;
+  for (int i = last; i >= launch; i -= period) {
+    if (*runs_at(runs, i, period) >= 0) continue;
+    bool more = i + period < runs->count && same_call(launches[i], launches[i + period]);
+    const struct run *next = more ? runs->items.items[*runs_at(runs, i + period, period)] : NULL;
+    int arguments = launches[i]->arguments.count;
+    struct run *own = arena_new_array(runs->arena, struct run, arguments);
+    for (int j = 0; j < arguments; j++) {
+      const struct launch_argument *x = &launches[i]->arguments.items[j], *y = more ? &launches[i + period]->arguments.items[j] : NULL;
+      own[j].numbered = count_numbered(x->buffer, more ? y->buffer : NULL, more ? next[j].numbered : 0);
+      if (!more || !is_pair(x, y)) own[j].even = 1;
+      else own[j].even = next[j].even >= 2 && same_step(x, y, &launches[i + 2 * period]->arguments.items[j]) ? next[j].even + 1 : 2;
+    }
+    *runs_at(runs, i, period) = runs->items.count;
+    array_push(runs->arena, &runs->items, own);
+  }
+  return runs->items.items[*runs_at(runs, launch, period)];
+}
+
+/* In tenths of a line. */
+enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 12, COST_POINTER = 3, COST_NUMBER = 1 };
+
+static int plain_cost(const struct roll *roll) { return COST_LOOP + roll->period * COST_LAUNCH; }
+
+/* At least `limit` when it is no less. The first `positions` launches are looked at; the others are known to cost nothing more. */
+static int roll_cost(struct runs *runs, const struct roll *roll, int positions, int limit) {
+  int cost = plain_cost(roll);
+  for (int position = 0; position < positions && cost < limit; position++) {
+    const struct launch *launch = runs->launches[roll->first + position];
+    const struct run *first = runs_of(runs, roll->first + position, roll->period);
+    const struct run *second = runs_of(runs, roll->first + position + roll->period, roll->period);
+    for (int argument = 0; argument < launch->arguments.count; argument++) {
+      bool pointer = launch->arguments.items[argument].buffer != NULL;
+      if (first[argument].even >= roll->copies) continue;
+      if (pointer && (second[argument].even >= roll->copies - 1 || first[argument].even >= roll->copies - 1)) cost += COST_CONDITION;
+      else if (abs(first[argument].numbered) < roll->copies && !can_be_copies(runs->launches, roll, position, argument)) cost += COST_TABLE + roll->copies * (pointer ? COST_POINTER : COST_NUMBER);
+    }
+  }
+  return cost;
+}
+
+/* By launch: the next of the same call, or `count`. */
+static int *find_next(struct arena *arena, struct launch *const *launches, int count) {
+  int *next = arena_new_array(arena, int, count);
+  struct pointer_table latest = {0}; /* by function: of each of its calls the earliest so far, one after the other by `other` */
+  int *other = arena_new_array(arena, int, count);
+  for (int i = count - 1; i >= 0; i--) {
+    int *head = pointer_table_at(arena, &latest, launches[i]->function, count), *link = head;
+    while (*link < count && !same_call(launches[*link], launches[i])) link = &other[*link];
+    next[i] = *link;
+    other[i] = *link < count ? other[*link] : count;
+    *link = i;
+  }
+  return next;
+}
+
+/* What is known of a period when launches are gone through backwards. */
+struct period {
+  int first, reach;        /* from `first` on, so many launches equal those a period later */
+  int plain_first, copies; /* the roll that begins there, with so many copies, needs no tables or conditions */
+};
+
 struct rolls roll_launches(struct arena *arena, struct launch *const *launches, int count) {
   struct arena *scratch = arena_new();
+  struct runs runs = {.arena = scratch, .launches = launches, .count = count};
+  for (int i = 0, number = 0; i < count; i++)
+    for (int j = 0; j < launches[i]->arguments.count; j++)
+      if (launches[i]->arguments.items[j].buffer) launches[i]->arguments.items[j].buffer->number = number++;
   struct rolls rolls = {0};
-  /* reach[period]: how many launches from here on equal the one a period later. Going backwards, one row is enough. */
-  int *reach = arena_new_array(scratch, int, count + 1), *cost = arena_new_array(scratch, int, count + 1);
+  int *cost = arena_new_array(scratch, int, count + 1), *next = find_next(scratch, launches, count);
+  struct period *periods = arena_new_array(scratch, struct period, count + 1);
   struct roll *best = arena_new_array(scratch, struct roll, count + 1);
   for (int first = count - 1; first >= 0; first--) {
     best[first] = (struct roll){first, 1, 1};
     cost[first] = cost[first + 1] + COST_LAUNCH;
     int covered = 0; /* by a shorter period, without tables: a multiple of it cannot do better */
-    for (int period = 1; first + period < count; period++)
-      reach[period] = same_call(launches[first], launches[first + period]) ? reach[period] + 1 : 0;
-    for (int period = 1; first + 2 * period <= count; period++) {
-      int copies = reach[period] / period + 1;
-      if (copies < 2 || copies * period <= covered) continue;
+    for (int again = next[first]; again < count && again - first <= MOST_PERIOD; again = next[again]) {
+      int number = again - first;
+      struct period *period = &periods[number];
+      period->reach = period->first == first + 1 ? period->reach + 1 : 1;
+      period->first = first;
+      if (first + 2 * number > count) continue;
+      int copies = period->reach / number + 1;
+      if (copies < 2 || copies * number <= covered) continue;
       for (int fewer = 0; fewer < 2 && copies - fewer >= 2; fewer++) {
-        struct roll roll = {first, period, copies - fewer};
+        struct roll roll = {first, number, copies - fewer};
         int after = cost[first + roll.period * roll.copies];
         /* Even without tables it would be no better: most candidates end here. */
         if (after + plain_cost(&roll) >= cost[first]) continue;
-        int own = roll_cost(launches, &roll, cost[first] - after);
-        if (own == plain_cost(&roll) && !fewer) covered = copies * period;
+        /* Of the roll that begins one launch later, this one has all launches but its first of each copy. Two copies alone have forms
+           of their own. */
+        bool known = period->plain_first == first + 1 && (period->copies == roll.copies || (period->copies > roll.copies && roll.copies > 2));
+        int own = roll_cost(&runs, &roll, known ? 1 : number, cost[first] - after);
+        if (own == plain_cost(&roll) && period->plain_first != first) period->plain_first = first, period->copies = roll.copies;
+        if (own == plain_cost(&roll) && !fewer) covered = copies * number;
         if (after + own < cost[first]) cost[first] = after + own, best[first] = roll;
       }
     }

@@ -106,7 +106,10 @@ static bool build_here(struct options *options, const struct jit_object *object,
   if (options->kind == BUILD_OBJECT || options->kind == BUILD_ASSEMBLY)
     return write_bytes(path, object->bytes, object->size);
   const char *made = output_begin(options, path);
-  return made && link_object(options, object, made) && output_end(options, made, path);
+  times_enter(options->passes.times, "link");
+  bool linked = made && link_object(options, object, made);
+  times_leave(options->passes.times);
+  return linked && output_end(options, made, path);
 }
 
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
@@ -164,8 +167,10 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   const char *header = arena_format(options->arena, "%s/%s.h", folder, program->name);
   temporary_add(folder), temporary_add(source), temporary_add(header);
   if (!write_file(source, emitted->source) || !write_file(header, emitted->header)) return false;
+  times_enter(options->passes.times, "compile");
   bool openmp = try_compiler(options, compiler, folder, true) == 0;
   int status = openmp ? 0 : try_compiler(options, compiler, folder, false);
+  times_leave(options->passes.times);
   if (status == 127) {
     fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", compiler);
     return false;
@@ -178,7 +183,9 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   const char *made = output_begin(options, path), *messages = arena_format(options->arena, "%s/messages", folder);
   if (!made) return false;
   temporary_add(messages);
+  times_enter(options->passes.times, "compile");
   bool done = compile(options, compiler, source, made, openmp, product_of(options).flag, messages) == 0;
+  times_leave(options->passes.times);
   bool lacked = lacked_memory(options, messages);
   if (done) return output_end(options, made, path);
   if (lacked) {

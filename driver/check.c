@@ -17,7 +17,7 @@ static const char *with_commas(struct arena *arena, int64_t number) {
 int verb_check(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
   const struct pass_options *passes = &options->passes;
-  options->passes.errors_only = !passes->verify && !passes->time && !passes->dump_after;
+  options->passes.errors_only = !passes->verify && !passes->times && !passes->dump_after;
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
   int64_t numbers = 0;

@@ -388,6 +388,7 @@ static bool prepare(struct comparison *comparison) {
   }
   say(comparison, "compiling", "");
   if (!compile_variants(comparison)) return false;
+  comparison->options->passes.times = NULL; /* each variant had its own */
   for (int i = 0; i < comparison->oracles.count && !compare_stopped; i++) {
     say(comparison, "checking by", "the definition");
     oracle_run(comparison, &comparison->oracles.items[i]);

@@ -85,6 +85,7 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   reference->options.passes.target = target_find("reference");
   reference->options.passes.pipeline = "none, tile, parallel, plan, share";
   reference->options.level = 2;
+  reference->options.passes.times = NULL;
   reference->errors = arena_format(arena, "%s/errors", oracle->folder);
   bool outputs;
   double seconds;

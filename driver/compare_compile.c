@@ -62,7 +62,11 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   struct diagnostics *diagnostics = diagnostics_new(arena);
   double begin = thread_seconds();
+  struct times *times = options->passes.times ? times_new(arena) : NULL;
+  options->passes.times = times;
+  times_enter(times, "frontend");
   struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
+  times_leave(times);
   if (program && !(program->train && program->training && program->data)) {
     fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", options->spec);
     return false;
@@ -76,12 +80,13 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
     diagnostics_print(diagnostics, stderr);
     return false;
   }
-  struct emit_options emission = {.steps = true, .bench = comparison->options->json || comparison->options->page};
+  struct emit_options emission = {.steps = true, .bench = comparison->options->json || comparison->options->page, .times = times};
   variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
   variant->program = program->name;
   read_plan(comparison, variant, module);
   for (const char *at = variant->emitted.source; *at; at++) variant->source_lines += *at == '\n';
   variant->translate_seconds = thread_seconds() - begin;
+  times_enter(times, "waiting"); /* while other variants are compiled */
   return true;
 }
 
@@ -101,7 +106,10 @@ static void compile(struct variant *variant) {
                               .argument_count = 1};
   char *message = NULL;
   double begin = thread_seconds();
-  if (!jit_compile(&source, &variant->object, &message)) {
+  times_enter(variant->options.passes.times, "compile");
+  bool compiled = jit_compile(&source, &variant->object, &message);
+  times_leave(variant->options.passes.times);
+  if (!compiled) {
     fprintf(stderr, "lamella: internal error: Clang refused the emitted program of %s: %s\n", variant->name, message);
     free(message);
     variant->failure = "cannot be compiled";
@@ -172,6 +180,11 @@ bool compile_variants(struct comparison *comparison) {
     memcpy(variant->object.bytes, first->object.bytes, first->object.size);
     variant->compile_seconds = first->compile_seconds;
     variant->code_bytes = first->code_bytes;
+  }
+  for (int i = 0; i < count; i++) {
+    struct variant *variant = comparison->variants.items[i];
+    times_leave(variant->options.passes.times); /* waiting */
+    print_times(&variant->options, variant->name);
   }
   return !compare_stopped;
 }

@@ -95,7 +95,7 @@ static void add_product(struct comparison *comparison, const struct choices *pip
           name = own ? own : *text ? text : "default";
         }
         if (targets->items.count) {
-          options.passes.target = target_find(targets->items.items[t]);
+          choose_target(&options, targets->items.items[t]);
           if (target_count > 1) name = arena_format(arena, "%s%s%s", name, *name ? " " : "", targets->items.items[t]);
         }
         if (levels->items.count) {

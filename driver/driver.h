@@ -39,6 +39,8 @@ struct options {
   int level;           /* -O0 to -O3 */
   bool debug;          /* -g */
   const char *march;   /* -march= */
+  const char *tune;    /* --tune: the processor that tiles are for */
+  const char *target;  /* --target, or NULL: native */
   int jobs;            /* -j; 0: as many as there are processors */
   bool perf;           /* --perf */
   bool no_cache;       /* --no-cache */
@@ -71,6 +73,9 @@ int verb_compare(struct options *options);
 
 /* Fills `options` from the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);
+/* Sets the target of that name (NULL: native), with the tile for the processor that the options name, or for this one if the target is
+   native. */
+void choose_target(struct options *options, const char *name);
 void verb_help(FILE *file, const struct verb *verb);
 
 /* Spec to program, graph passes included. NULL after printing the errors. */
@@ -81,6 +86,8 @@ bool compile_program(struct options *options, struct program **program, struct e
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
 int watch_training(struct options *options);
 
+/* --time-passes: prints the table, once; after a heading if there is one. */
+void print_times(struct options *options, const char *heading);
 double seconds_now(void); /* of a clock that only goes forward */
 
 /* --- files.c: what is written ----------------------------------------------------------------------------------------------------- */

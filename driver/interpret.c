@@ -231,6 +231,7 @@ int verb_interpret(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
+  print_times(options, NULL); /* before the program's own output */
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 1);
   arguments[0] = arena_format(options->arena, "lamella interpret %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];

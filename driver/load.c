@@ -31,7 +31,9 @@ static bool refuse(struct options *options, const struct diagnostics *diagnostic
 }
 
 struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
+  times_enter(options->passes.times, "frontend");
   struct program *program = lower_spec(options->arena, options->spec, &options->frontend, diagnostics);
+  times_leave(options->passes.times);
   if (program) keep_for_verb(program, options->only_verb);
   if (program && !run_graph_passes(program, &options->passes, diagnostics)) program = NULL;
   if (program && !diagnostics->error_count) return program;
@@ -44,10 +46,17 @@ bool compile_program(struct options *options, struct program **program, struct e
   options->passes.loops_follow = true;
   *program = load_program(options, diagnostics);
   if (!*program) return false;
+  if (options->verbose) fprintf(stderr, "%s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);
   return true;
+}
+
+void print_times(struct options *options, const char *heading) {
+  if (options->passes.times && heading) fprintf(stderr, "%s:\n", heading);
+  times_print(stderr, options->passes.times);
+  options->passes.times = options->emission.times = NULL;
 }
 
 double seconds_now(void) {

@@ -6,17 +6,17 @@
 #include "runtime/runtime.h"
 
 const struct verb verbs[] = {
-    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "CSLOGMjnotpDmdcvTaV"},
+    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "CSLOGMujnotpDmdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
-     "tpDmdOGMjePnvTaV"},
+     "tpDmdOGMujePnvTaV"},
     {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",
-     "otpDmdbvTaV"},
+     "otupDmdbvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
     {"show", verb_show, "SPEC --stage=ast|tensor|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
-     "stpDmdgbTaV"},
+     "stupDmdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
-     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptDOmWNBKRJHwv"},
+     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptuDOmWNBKRJHwvT"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},
     {0},
@@ -52,6 +52,7 @@ static int command(int count, char **arguments) {
     struct options options = {.arena = arena_new()};
     int code = options_parse(&options, verb, count - 2, arguments + 2);
     if (code < 0) code = verb->run(&options);
+    print_times(&options, NULL);
     temporary_remove_all();
     arena_free(options.arena);
     return code;

@@ -29,6 +29,8 @@ static const struct option {
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
+    {'u', false, "tune", "CPU", "the processor that tiles are chosen for, such as znver4 or icelake-server; native is this one. Default: that of\n"
+     "                               -march, else this one where the target is native, else none"},
     {'j', true, "jobs", "N", "threads that compile (default: all processors)"},
     {'P', false, "perf", NULL, "tell perf the names of the program's functions, in /tmp/perf-PID.map"},
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
@@ -43,7 +45,7 @@ static const struct option {
     {'e', false, "watch", NULL, "train: compile the spec anew whenever it is saved, and go on with the weights that still fit"},
     {'b', false, "bench", NULL, "carry the verb bench and --trace: time by kernel"},
     {'v', true, "verbose", NULL, "say what is done"},
-    {'T', false, "time-passes", NULL, "print how long each pass took"},
+    {'T', false, "time-passes", NULL, "print where the time goes: each pass, code generation, the C compiler, loading"},
     {'a', false, "dump-after", "PASS", "print the graphs after this pass (after fuse, plan and the like: the loops)"},
     {'V', false, "verify", NULL, "check the graphs after every pass"},
     {'h', true, "help", NULL, "this text"},
@@ -111,8 +113,8 @@ static int apply(struct options *options, const struct option *option, const cha
   switch (option->letter) {
     case 'o': options->output = value; break;
     case 't':
-      options->passes.target = target_find(value);
-      if (!options->passes.target) {
+      options->target = value;
+      if (!target_find(value)) {
         const char *names[16] = {"native"};
         int count = 1;
         for (int i = 0; target_at(i) && count < 16; i++) names[count++] = target_at(i)->name;
@@ -122,6 +124,16 @@ static int apply(struct options *options, const struct option *option, const cha
                                                        closest ? "'?" : ""));
       }
       break;
+    case 'u': {
+      options->tune = value;
+      if (processor_find(value)) break;
+      const char *names[64] = {"native"};
+      int count = 1;
+      for (int i = 0; processor_at(i) && count < 64; i++) names[count++] = processor_at(i)->name;
+      const char *closest = closest_name(value, names, count);
+      return usage_error(options->verb, arena_format(options->arena, "no processor is called '%s'%s%s%s", value, closest ? "; did you mean '" : "",
+                                                     closest ? closest : "", closest ? "'?" : ""));
+    }
     case 'p': options->passes.pipeline = value; break;
     case 'D': return add_define(options, value);
     case 'm': options->frontend.model = value; break;
@@ -154,7 +166,7 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'b': options->emission.bench = true; break;
     case 'v': options->verbose = true; break;
     case 'e': options->watch = true; break;
-    case 'T': options->passes.time = true; break;
+    case 'T': options->passes.times = options->emission.times = times_new(options->arena); break;
     case 'a': options->passes.dump_after = value; break;
     case 'V': options->passes.verify = true; break;
     case 'h': verb_help(stdout, options->verb); return EXIT_DONE;
@@ -201,6 +213,13 @@ static int unknown_option(const struct options *options, const char *argument) {
                              : arena_format(options->arena, "unknown option %s", bare));
 }
 
+void choose_target(struct options *options, const char *name) {
+  const struct processor *processor = options->tune ? processor_find(options->tune) : options->march ? processor_find(options->march) : NULL;
+  if (!processor && (!name || !strcmp(name, "native"))) processor = processor_find("native");
+  options->passes.target = target_find(name ? name : "native");
+  if (processor) options->passes.target = target_tuned(options->arena, options->passes.target, processor);
+}
+
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
   if (!options->spec) options->level = 2; /* else these options go on from others */
@@ -233,7 +252,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
     if (code >= 0) return code;
   }
   if (!options->spec && !(options->stage && !strcmp(options->stage, "passes"))) return usage_error(verb, "which spec?");
-  if (!options->passes.target) options->passes.target = target_find("native");
+  choose_target(options, options->target);
   options->frontend.files = &options->files;
   options->frontend.defines = options->defines.items;
   options->frontend.define_count = options->defines.count;

@@ -39,10 +39,13 @@ int verb_run(struct options *options) {
       return EXIT_USAGE;
     }
     options->emission.handover = true;
-    return watch_training(options);
+    int code = watch_training(options);
+    options->passes.times = NULL; /* each version had its own */
+    return code;
   }
   struct spec_code code;
   if (!spec_code_load(options, &code)) return EXIT_WRONG_INPUT;
+  print_times(options, NULL); /* before the program's own output */
   say_ready(options, begin);
   name_code(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);

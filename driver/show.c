@@ -71,6 +71,7 @@ int verb_show(struct options *options) {
     struct pipeline pipeline;
     if (!pipeline_parse(program, &options->passes, diagnostics, &pipeline)) bug("the pipeline was read before");
     pipeline_print(stdout, &pipeline);
+    printf("target     %s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
     return EXIT_DONE;
   }
   int code = check_graph(options, program);

@@ -56,7 +56,9 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   struct program *program;
   struct emitted emitted;
   bool done = compile_program(options, &program, &emitted);
+  times_enter(options->passes.times, "Clang"); /* what is left of getting it ready */
   if (has_thread) pthread_join(thread, NULL);
+  times_leave(options->passes.times);
   if (!done) return false;
 
   char *message = NULL;
@@ -69,7 +71,10 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   struct jit_source source = source_like(options, cache);
   source.main = (struct jit_file){kept ? kept : arena_format(options->arena, "%s.c", program->name), emitted.source};
   source.files = &header, source.file_count = 1;
-  if (jit_compile(&source, object, &message)) {
+  times_enter(options->passes.times, "compile");
+  bool compiled = jit_compile(&source, object, &message);
+  times_leave(options->passes.times);
+  if (compiled) {
     spec_record_keep(options, cache, record, program, object->key, kept ? &text : NULL);
     *name = program->name;
     return true;
@@ -95,7 +100,7 @@ static bool compile_or_find(struct options *options, struct cache *cache, const 
                             bool *found) {
   struct hash record = spec_record_key(options);
   /* What is asked of the passes, they must do. */
-  bool passes_run = options->passes.time || options->passes.verify || options->passes.dump_after;
+  bool passes_run = options->passes.times || options->passes.verify || options->passes.dump_after;
   if (!passes_run && spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
     if (object->bytes) {
@@ -124,8 +129,10 @@ bool spec_code_load(struct options *options, struct spec_code *code) {
   *code = (struct spec_code){0};
   if (!spec_code_compile(options, &code->name, &object)) return false;
   char *message = NULL;
+  times_enter(options->passes.times, "load");
   code->code = jit_load(&object, 1, jit_has_openmp(), &message);
   if (code->code) *(void **)&code->main = jit_symbol(code->code, "main");
+  times_leave(options->passes.times);
   if (!code->code)
     fprintf(stderr, "lamella: error: %s\n", message);
   else if (!code->main)

@@ -21,12 +21,13 @@ static const struct hash no_hash;
 struct hash spec_record_key(const struct options *options) {
   const struct hash identity = jit_identity();
   struct hash hash = hash_bytes(no_hash, &identity, sizeof identity);
-  const char *const texts[] = {"record 2",
+  const char *const texts[] = {"record 3",
                                options->spec,
                                options->frontend.model,
                                options->frontend.standard_library,
                                options->passes.pipeline,
                                options->passes.target->name,
+                               options->passes.target->processor,
                                options->march,
                                options->only_verb,
                                environment("CPATH"), /* where Clang looks for headers */

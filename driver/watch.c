@@ -82,8 +82,10 @@ static _Noreturn void become(struct options *options, const struct version *vers
   int terminal = dup(STDERR_FILENO);
   dup2(messages, STDERR_FILENO);
   close(messages);
+  if (options->passes.times) options->passes.times = options->emission.times = times_new(options->arena);
   struct spec_code code;
   bool done = spec_code_load(options, &code);
+  print_times(options, NULL);
   for (int i = 0; i < options->files.count; i++) dprintf(reports, "file %s\n", options->files.items[i].path);
   if (options->refused) dprintf(reports, "refused\n");
   if (!done) exit(EXIT_WRONG_INPUT);

@@ -147,6 +147,7 @@ struct buffer {
   int copy;           /* in its repeat; -1 outside any */
   bool dumped;        /* --dump named it: it must be whole when its routine ends */
   int64_t offset;     /* activations: elements from the start of the arena, by type alignment; set by the plan */
+  int mark, number;   /* of whoever walks over buffers */
 };
 
 struct launch_argument {

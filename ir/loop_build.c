@@ -1,5 +1,6 @@
 /* Builders of functions: parameters, loops, statements. */
 #include "ir/loop.h"
+#include "ir/names.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -169,37 +170,28 @@ void block_comment(struct arena *arena, struct block *block, const char *text) {
 
 struct scope {
   struct arena *arena;
-  ARRAY(const char *) names; /* visible here, and those of inner scopes that have ended are cut off again */
+  struct scope_names names;
 };
 
 static const char *name_in_scope(struct scope *scope, const char *name, const char *base) {
-  if (!base) base = name;
-  const char *short_name = base;
-  for (int i = 2;; i++) {
-    bool used = is_reserved(short_name);
-    for (int j = 0; j < scope->names.count && !used; j++) used = !strcmp(scope->names.items[j], short_name);
-    if (!used) break;
-    short_name = arena_format(scope->arena, "%s_%d", base, i);
-  }
-  array_push(scope->arena, &scope->names, short_name);
-  return short_name;
+  return names_declare(scope->arena, &scope->names, base ? base : name, is_reserved);
 }
 
 static void tidy_block(struct scope *scope, struct block *block) {
-  int visible = scope->names.count;
+  int visible = scope->names.items.count;
   for (int i = 0; i < block->statements.count; i++) {
     struct statement *statement = block->statements.items[i];
     if (statement->kind == STATEMENT_LET)
       statement->variable->name = name_in_scope(scope, statement->variable->name, statement->variable->base);
     if (statement->kind == STATEMENT_ARRAY)
       statement->array->name = name_in_scope(scope, statement->array->name, statement->array->base);
-    int outside = scope->names.count;
+    int outside = scope->names.items.count;
     if (statement->kind == STATEMENT_LOOP)
       statement->variable->name = name_in_scope(scope, statement->variable->name, statement->variable->base);
     tidy_block(scope, &statement->body);
-    scope->names.count = outside;
+    names_cut(&scope->names, outside);
   }
-  scope->names.count = visible;
+  names_cut(&scope->names, visible);
 }
 
 void function_tidy_names(struct arena *arena, struct function *function) {

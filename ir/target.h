@@ -16,6 +16,8 @@ struct target {
   bool fused_multiply_add;
   bool double_precision;   /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
+  int busy_rows, busy_vectors; /* the same where a processor begins two multiply-adds a cycle, so that loads are what it waits for; or 0 */
+  const char *processor;       /* the tile is for, or NULL: the target's usual one */
   const char *attribute;   /* of __attribute__((target(...))), or NULL */
   const char *cpu_features; /* what the machine must have, by the names of codegen/targets.c, separated by spaces; "" for none */
 };

@@ -3,6 +3,8 @@
 
 #include "passes/fuse.h"
 
+enum { MOST_ROOTS = 128 /* in one kernel: more parameters than that are no good to compilers or readers */ };
+
 /* The iteration space of a root, ordered, and what is reduced in it. */
 void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
@@ -46,7 +48,7 @@ bool is_rest(const struct cluster *cluster, const struct value *value) {
 
 /* Whether a root's space suits a cluster: the same axes, reduced the same way; or without the reduced axes, what is left. */
 bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
-  if (cluster->kind != CLUSTER_SWEEP) return false;
+  if (cluster->kind != CLUSTER_SWEEP || cluster->values.count >= MOST_ROOTS) return false;
   bool same = same_set(cluster->space, cluster->space_count, own->space, own->space_count);
   if (own->reduced_count) {
     if (!same) return false;
@@ -102,7 +104,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
 /* Two clusters of one space that a root reads from, and may be computed in, become one. Neither needs the other, or the root could not
    be computed in both. */
 static bool can_merge(const struct cluster *x, const struct cluster *y) {
-  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP) return false;
+  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP || x->values.count + y->values.count > MOST_ROOTS) return false;
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return false;
   if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return false;
   return !(x->reduced_count && !reduces_rows(x)) && !(y->reduced_count && !reduces_rows(y));
@@ -158,6 +160,7 @@ void place_root(struct former *f, const struct value *value) {
   struct cluster own = {.kind = kind_of(s, value)};
   read_root(f, value);
   struct cluster *home = NULL;
+  bool is_new = false;
   if (own.kind == CLUSTER_SWEEP) {
     space_of(s, value, &own);
     search_readings(f);
@@ -167,10 +170,11 @@ void place_root(struct former *f, const struct value *value) {
     if (!home) home = find_sibling(f, value, &own);
   }
   if (!home) {
-    home = cluster_new(f, own.kind, NULL);
+    home = cluster_new(f, own.kind, NULL), is_new = true;
     memcpy(home->space, own.space, sizeof own.space);
     memcpy(home->reduced, own.reduced, sizeof own.reduced);
     home->space_count = own.space_count, home->reduced_count = own.reduced_count;
   }
   join(f, home, value, &own);
+  if (is_new) cluster_settle(home);
 }

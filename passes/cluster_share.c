@@ -3,7 +3,10 @@
 
 struct price {
   int cost, loads, operands;
+  int values; /* looked at */
 };
+enum { MOST_DEPTH = 200 /* operations on operations in one expression: compilers read no more than 256 brackets */ };
+enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as dear as that is dear enough */ };
 
 static int op_cost(const struct value *value) {
   switch (value->op) {
@@ -58,6 +61,7 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
 }
 
 static void add_price(struct scheduler *s, struct price *price, const struct value *value, int64_t size, bool first) {
+  if (price->values++ > MOST_PRICED) return;
   if (!first) {
     if (s->level_stamp[value->id] == s->level_now) return;
     s->level_stamp[value->id] = s->level_now;
@@ -142,6 +146,24 @@ static void materialise_in(struct former *f, const struct value *value, const st
   }
   join(f, home, value, &own);
   for (int i = 0; i < pullers->items.count; i++) add_need(f, representative(pullers->items.items[i].cluster), home);
+}
+
+void materialise_early(struct scheduler *s) {
+  const int *limits = s->pipeline.parameters;
+  int *depths = arena_new_array(s->arena, int, s->graph->next_value);
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    if (is_leaf(value) || stops_here(s, value)) continue;
+    int *depth = &depths[value->id];
+    for (int j = 0; j < value->input_count; j++)
+      if (depths[value->inputs[j]->id] >= *depth) *depth = depths[value->inputs[j]->id] + 1;
+    if (is_view(value) || !access_is_expression(value) || s->notes[value->id].user_count < 1) continue;
+    const struct price price = price_of(s, value);
+    bool shared = s->notes[value->id].user_count > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
+    if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
+    s->notes[value->id].materialised = true;
+    *depth = 0;
+  }
 }
 
 /* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */

@@ -169,6 +169,58 @@ void read_root(struct former *f, const struct value *root) {
 
 /* --- All together --------------------------------------------------------------------------------------------------------------- */
 
+/* --- Deep graphs ------------------------------------------------------------------------------------------------------------------
+
+   What is worth keeping is known once all clusters are (cluster_share.c). Until then a root reads all that is not materialised, and in
+   an unrolled recurrence, each of whose steps goes on from the last by elementwise operations, that would be every step before it, for
+   each root. Such graphs, and no others, are cut beforehand, by the same prices, but with users in place of clusters. */
+
+enum { DEEP = 1000 /* values behind one, read or computed on the spot: more than models have that are no recurrences */ };
+
+struct depths {
+  struct scheduler *s;
+  int *behind;       /* by value id: how many values, itself included */
+  int *seen, stamp;
+  ARRAY(const struct value *) open;
+};
+
+static void see(struct depths *d, const struct value *value) {
+  if (d->seen[value->id] == d->stamp) return;
+  d->seen[value->id] = d->stamp;
+  array_push(d->s->arena, &d->open, value);
+}
+
+/* At most DEEP. */
+static int count_behind(struct depths *d, const struct value *value) {
+  int most = 1;
+  for (int i = 0; i < value->input_count; i++) most += d->behind[value->inputs[i]->id];
+  if (most < DEEP) return most;
+  /* Maybe the same ones by several ways. */
+  d->stamp++;
+  d->open.count = 0;
+  see(d, value);
+  for (int i = 0; i < d->open.count && d->open.count < DEEP; i++) {
+    const struct value *x = d->open.items[i];
+    if (i > 0 && (stops_here(d->s, x) || is_leaf(x))) continue;
+    for (int j = 0; j < x->input_count; j++) see(d, x->inputs[j]);
+  }
+  return d->open.count < DEEP ? d->open.count : DEEP;
+}
+
+static bool is_deep(struct scheduler *s) {
+  struct depths depths = {.s = s}, *d = &depths;
+  d->behind = arena_new_array(s->arena, int, s->graph->next_value);
+  d->seen = arena_new_array(s->arena, int, s->graph->next_value);
+  for (int i = 0; i < s->graph->values.count; i++) {
+    const struct value *value = s->graph->values.items[i];
+    bool ends = stops_here(s, value) || is_leaf(value);
+    int behind = count_behind(d, value);
+    if (behind >= DEEP) return true;
+    d->behind[value->id] = ends ? 1 : behind;
+  }
+  return false;
+}
+
 static bool is_root(struct scheduler *s, const struct value *value) {
   const struct note *note = &s->notes[value->id];
   if (note->is_absorbed || (is_leaf(value) && value->op != OP_index)) return false;
@@ -195,6 +247,10 @@ void form_clusters(struct scheduler *s) {
   absorb_additions(s);
   layout_intermediates(s);
   check_operands(s);
+  if (is_deep(s)) {
+    materialise_early(s);
+    layout_intermediates(s);
+  }
   for (int i = 0; i < s->graph->values.count; i++)
     if (is_root(s, s->graph->values.items[i])) place_root(f, s->graph->values.items[i]);
   s->roots_placed = true;

@@ -26,6 +26,7 @@ struct readings {
 struct search {
   int number, stamp; /* of cluster->seen and cluster->found */
   ARRAY(struct cluster *) heap; /* seen, and their needs not yet */
+  struct cluster *latest;       /* of those that it is from */
 };
 
 struct readers {
@@ -82,14 +83,15 @@ void place_root(struct former *former, const struct value *value);
 
 /* --- cluster_graph.c -------------------------------------------------------------------------------------------------------- */
 
-/* The cluster that a root is in, or NULL; and the one that a cluster was joined to, in the end. */
-struct cluster *cluster_of(struct scheduler *scheduler, const struct value *value);
+/* The one that a cluster was joined to, in the end. */
 struct cluster *representative(struct cluster *cluster);
 /* A cluster for which nothing is known yet, in the order right before another, or last. */
 struct cluster *cluster_new(struct former *former, enum cluster_kind kind, struct cluster *before);
 /* Which of the two comes first in the order; `y` may be NULL. */
 struct cluster *cluster_earlier(struct cluster *x, struct cluster *y);
 void add_need(struct former *former, struct cluster *cluster, struct cluster *need);
+/* Tells the searches of a new cluster's needs. */
+void cluster_settle(struct cluster *cluster);
 /* `from` becomes part of `into`; neither needs the other. */
 void merge_clusters(struct former *former, struct cluster *into, struct cluster *from);
 /* Searches end when clusters change: they are begun anew. */
@@ -102,6 +104,8 @@ bool search_meets(struct former *former, struct search *search, const struct clu
 /* --- cluster_share.c, cluster_order.c, reuse.c --------------------------------------------------------------------------------- */
 
 void materialise_shared(struct former *former);
+/* Before there are clusters: values that several others compute with, if they are worth keeping. */
+void materialise_early(struct scheduler *scheduler);
 /* Reductions that another cluster reads need memory; the others stay in registers. */
 void materialise_reductions(struct former *former);
 /* cluster->position, in an order in which they can run. */

@@ -216,6 +216,8 @@ void kernel_finish(struct kernel *kernel) {
     array_push(arena, &function->parameters, (struct parameter){NULL, kernel->numbers.items[i].variable});
     array_push(arena, &launch->arguments, kernel->numbers.items[i].argument);
   }
+  times_enter(kernel->scheduler->options->times, "share");
   launch->function = share_function(kernel->scheduler, function);
+  times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);
 }

@@ -6,6 +6,7 @@
 #include "ir/loop.h"
 #include "ir/program.h"
 #include "ir/target.h"
+#include "ir/times.h"
 
 struct pass_options {
   const char *pipeline;      /* text such as "-plan, fuse(keep = 40)", or NULL for the spec's */
@@ -14,7 +15,7 @@ struct pass_options {
   const char *const *dump;   /* patterns of value names that stay whole (no fusion across them) */
   int dump_count;
   bool verify;               /* after every pass */
-  bool time;                 /* print each pass's time on stderr */
+  struct times *times;       /* of each pass, or NULL */
   const char *dump_after;    /* print the graphs after this pass on stderr, the loops after one that makes loops; or NULL */
   bool loops_follow;         /* run_schedules comes after the graph passes */
   bool errors_only;          /* stop after the last pass that can find an error in the spec: nothing uses the graphs */

@@ -3,7 +3,6 @@
 #include "passes/pipeline.h"
 
 #include <string.h>
-#include <time.h>
 
 struct run {
   struct program *program;
@@ -46,20 +45,16 @@ static const struct step {
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static void verify_all(struct run *run, const char *guilty) {
   if (!run->options->verify) return;
+  times_enter(run->options->times, "verify");
   for (int i = 0; program_graph(run->program, i); i++) {
     struct graph *graph = *program_graph(run->program, i);
     if (!graph) continue;
     const char *error = graph_verify(graph->arena, graph, run->stage);
     if (error) bug("%s left graph %s wrong: %s", guilty, graph->name, error);
   }
+  times_leave(run->options->times);
 }
 
 static void dump_all(struct run *run, const char *name) {
@@ -71,7 +66,7 @@ static void dump_all(struct run *run, const char *name) {
 static void run_step(struct run *run, const struct step *step) {
   const char *name = pass_facts[step->pass].name;
   if (pass_facts[step->pass].requires > run->stage) bug("%s comes too early", name);
-  double begin = now();
+  times_enter_new(run->options->times, name);
   int before = 0, after = 0;
   for (int i = 0; program_graph(run->program, i); i++) {
     struct graph *graph = *program_graph(run->program, i);
@@ -82,7 +77,8 @@ static void run_step(struct run *run, const struct step *step) {
   for (int i = 0; program_graph(run->program, i); i++)
     if (*program_graph(run->program, i)) after += (*program_graph(run->program, i))->values.count;
   run->stage = step->after;
-  if (run->options->time) fprintf(stderr, "%8.4f s  %-10s %6d -> %d values\n", now() - begin, name, before, after);
+  if (run->options->times) times_note(run->options->times, arena_format(run->diagnostics->arena, "%6d -> %d values", before, after));
+  times_leave(run->options->times);
   dump_all(run, name);
 }
 

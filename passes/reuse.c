@@ -91,10 +91,12 @@ static const struct value *find_operand(struct reuse *r, const struct cluster *c
   return NULL;
 }
 
-static void drop_buffer(struct scheduler *s, const struct buffer *buffer) {
+enum { DROPPED = -1 }; /* buffer->mark */
+
+static void drop_marked(struct scheduler *s) {
   int kept = 0;
   for (int i = 0; i < s->module->buffers.count; i++)
-    if (s->module->buffers.items[i] != buffer) s->module->buffers.items[kept++] = s->module->buffers.items[i];
+    if (s->module->buffers.items[i]->mark != DROPPED) s->module->buffers.items[kept++] = s->module->buffers.items[i];
   s->module->buffers.count = kept;
 }
 
@@ -103,7 +105,7 @@ static void take_buffer(struct scheduler *s, const struct value *value, const st
   struct buffer *freed = s->notes[value->id].place->buffer, *taken = s->notes[x->id].place->buffer;
   if (!x->name && value->name) taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
   s->notes[value->id].place->buffer = taken;
-  drop_buffer(s, freed);
+  freed->mark = DROPPED;
 }
 
 void reuse_operands(struct former *f) {
@@ -129,4 +131,5 @@ void reuse_operands(struct former *f) {
       take_buffer(s, value, x);
     }
   }
+  drop_marked(s);
 }

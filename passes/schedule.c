@@ -46,24 +46,34 @@ static void prepare_updates(struct scheduler *s) {
   }
 }
 
+/* The contraction by tiles; false when it is none for them. */
+static bool tile_contract(struct scheduler *s, const struct value *value) {
+  times_enter(s->options->times, "tile");
+  bool done = schedule_contract(s, value);
+  times_leave(s->options->times);
+  return done;
+}
+
 static void schedule_naively(struct scheduler *s) {
   materialise_all(s);
   prepare_updates(s);
   layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
-    if (s->notes[value->id].materialised && !schedule_contract(s, value)) schedule_naive(s, value);
+    if (s->notes[value->id].materialised && !tile_contract(s, value)) schedule_naive(s, value);
   }
 }
 
 static void schedule_clusters(struct scheduler *s) {
+  times_enter(s->options->times, "fuse");
   form_clusters(s);
+  times_leave(s->options->times);
   for (int i = 0; i < s->clusters.count; i++) {
     struct cluster *cluster = s->clusters.items[i];
     const struct value *value = cluster->values.items[0];
     switch (cluster->kind) {
     case CLUSTER_CONTRACT:
-      if (!schedule_contract(s, value)) schedule_naive(s, value);
+      if (!tile_contract(s, value)) schedule_naive(s, value);
       break;
     case CLUSTER_SWEEP: schedule_sweep(s, cluster); break;
     case CLUSTER_CONCAT: schedule_concat(s, value); break;
@@ -93,6 +103,7 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   s->level_memo = arena_new_array(arena, int, graph->next_value);
   s->level_stamp = arena_new_array(arena, int, graph->next_value);
   s->level_now = 0;
+  s->pass_counts = arena_new_array(arena, struct pass_count, graph->next_value);
   s->rows = NULL;
   s->use_count = arena_new_array(arena, int, graph->next_value);
   s->use_stamp = arena_new_array(arena, int, graph->next_value);
@@ -112,14 +123,18 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   s->routine->graph = graph;
   array_push(arena, &s->module->routines, s->routine);
   count_uses(s);
+  times_enter(s->options->times, "layout");
   layout_prepare(s);
   layout_interface(s);
+  times_leave(s->options->times);
   if (!s->fuse) schedule_naively(s);
   schedule_copies(s, false, true);
   if (s->fuse) schedule_clusters(s);
   schedule_copies(s, false, false);
   schedule_copies(s, true, false);
+  times_enter(s->options->times, "plan");
   plan_routine(s, s->routine);
+  times_leave(s->options->times);
 }
 
 struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {
@@ -134,9 +149,13 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   s->module = arena_new_struct(arena, struct module);
   s->module->arena = arena;
   s->module->name = program->name;
+  times_enter(options->times, "layout");
   layout_states(s);
+  times_leave(options->times);
+  times_enter(options->times, "kernels");
   for (int i = 0; program_graph(program, i); i++)
     if (*program_graph(program, i)) schedule_graph(s, *program_graph(program, i));
+  times_leave(options->times);
   /* The passes on loops work graph by graph, kernel by kernel: there is one state after them all. */
   for (int i = 0; i < PASS_COUNT && options->dump_after; i++)
     if (!pass_works_on_graphs((enum pass)i) && !strcmp(options->dump_after, pass_facts[i].name)) module_print(stderr, s->module);

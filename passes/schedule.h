@@ -34,6 +34,11 @@ struct note {
   int first_user, user_count;   /* in scheduler->users */
 };
 
+/* How many passes of a kernel compute a value anew, and the last of them that was seen to. */
+struct pass_count {
+  int passes, last;
+};
+
 /* See find_rows in layout.c. */
 struct row_axes {
   struct axis *axes[MAX_AXES];
@@ -74,6 +79,7 @@ struct scheduler {
   struct row_axes *rows; /* by value id, once they are wanted */
   int visit_now; /* stamp of walks over clusters */
   int *level_memo, *level_stamp, level_now; /* by value id: what a walk over expressions found, as long as the stamp is now's */
+  struct pass_count *pass_counts; /* by value id: of the kernel at hand; zero between kernels */
   int *use_count, *use_stamp, use_now; /* by value id: uses in the kernel at hand */
   int first_gradient, last_gradient; /* ids of the values that are the way back */
   int *axis_order; /* by axis id: where the axis goes in a layout; see layout.c */
@@ -273,10 +279,14 @@ struct cluster {
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
   struct slot *slot;      /* its place among the others while clusters are formed */
+  struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
+  int depth;
   int position;           /* in an order in which they can run */
   int visited, seen[2], found[2], moved, offered; /* stamps of walks */
 };
 
+/* The cluster that a root is in, or NULL. */
+struct cluster *cluster_of(struct scheduler *scheduler, const struct value *value);
 /* Decides what is materialised and computed together, gives every materialised value its place, and puts the clusters in an
    order in which they can run. */
 void form_clusters(struct scheduler *scheduler);

@@ -111,7 +111,7 @@ static void choose_tile(struct contraction *x) {
   int64_t vectors = (x->column.extent + lanes - 1) / lanes;
   x->vectors = target->tile_vectors;
   if (vectors < x->vectors) x->vectors = (int)vectors;
-  else if (vectors % x->vectors && vectors % (x->vectors + 1) == 0 && target->registers >= 32) x->vectors++;
+  else if (x->vectors == 2 && vectors % 2 && vectors % 3 == 0 && target->registers >= 32) x->vectors = 3;
   /* Few rows: wide panels, so that b is read in long runs. */
   if (x->row.axis->size || x->row.extent < FEW_ROWS) {
     int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent;

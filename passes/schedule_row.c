@@ -5,6 +5,7 @@
    compute and needed by several passes is kept in an array of one row. A sweep without rows to speak of, where all that is
    touched lies in the same order, runs over one flat index, and its length is an argument: one kernel for all shapes. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "passes/schedule.h"
@@ -35,12 +36,11 @@ struct sweep {
   int *levels;                         /* of reductions: the pass they are done in, from 1 */
   struct array **sums;
   int passes;
+  ARRAY(const struct value *) counted; /* values with a count in scheduler->pass_counts */
 };
 
 static bool in_cluster(const struct sweep *w, const struct value *value) {
-  for (int i = 0; i < w->cluster->values.count; i++)
-    if (w->cluster->values.items[i] == value) return true;
-  return false;
+  return cluster_of(w->s, value) == w->cluster;
 }
 
 /* --- Passes -------------------------------------------------------------------------------------------------------------------- */
@@ -79,40 +79,41 @@ static int op_weight(const struct value *value) {
              : 1;
 }
 
-/* Counts the passes that compute a value anew. `counts` is by value id: passes * 2 + 1 when the last seen was this one. */
-struct pass_count {
-  int passes, last;
-};
-
-static void count_passes(struct sweep *w, struct pass_count *counts, const struct value *value, int pass, bool first) {
+/* Counts the passes that compute a value anew. */
+static void count_passes(struct sweep *w, const struct value *value, int pass, bool first) {
   struct scheduler *s = w->s;
   if (!first) {
     if (is_reduction(value) || (s->notes[value->id].place && !in_cluster(w, value))) return;
-    struct pass_count *count = &counts[value->id];
+    struct pass_count *count = &s->pass_counts[value->id];
     if (count->last == pass) return;
     if (count->passes && s->notes[value->id].place) return; /* stored by then */
+    if (!count->passes) array_push(s->arena, &w->counted, value);
     count->last = pass;
     count->passes++;
   }
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
   if (moves || value->op == OP_gather) return;
-  for (int i = 0; i < value->input_count; i++) count_passes(w, counts, value->inputs[i], pass, false);
+  for (int i = 0; i < value->input_count; i++) count_passes(w, value->inputs[i], pass, false);
 }
+
+static int by_id(const void *x, const void *y) { return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id; }
 
 static void keep_rows(struct sweep *w) {
   struct scheduler *s = w->s;
   int64_t length = 1;
   for (int i = 0; i < w->row_count; i++) length *= w->row[i]->extent;
   if (w->passes == 0 || length > s->pipeline.parameters[PARAMETER_fuse_row]) return;
-  struct pass_count *counts = arena_new_array(s->arena, struct pass_count, s->graph->next_value);
   for (int pass = 1; pass <= w->passes + 1; pass++) {
     for (int i = 0; i < w->reductions.count; i++)
-      if (w->levels[i] == pass) count_passes(w, counts, w->reductions.items[i], pass, true);
-    for (int i = 0; pass == w->passes + 1 && i < w->elements.count; i++) count_passes(w, counts, w->elements.items[i].value, pass, false);
+      if (w->levels[i] == pass) count_passes(w, w->reductions.items[i], pass, true);
+    for (int i = 0; pass == w->passes + 1 && i < w->elements.count; i++) count_passes(w, w->elements.items[i].value, pass, false);
   }
-  for (int i = 0; i < s->graph->values.count; i++) {
-    const struct value *value = s->graph->values.items[i];
-    if (counts[value->id].passes < 2 || op_weight(value) < COST_ROW || s->notes[value->id].place) continue;
+  if (w->counted.count) qsort(w->counted.items, (size_t)w->counted.count, sizeof *w->counted.items, by_id);
+  for (int i = 0; i < w->counted.count; i++) {
+    const struct value *value = w->counted.items[i];
+    int passes = s->pass_counts[value->id].passes;
+    s->pass_counts[value->id] = (struct pass_count){0};
+    if (passes < 2 || op_weight(value) < COST_ROW || s->notes[value->id].place) continue;
     if (value->axis_count != w->cluster->space_count) continue;
     struct array *array = kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
     array_push(s->arena, &w->k->locals, (struct local){value, array, false});
@@ -171,21 +172,18 @@ static void mark_stored(struct sweep *w, const bool *would) {
     if (would[i]) w->k->locals.items[i].stored = true;
 }
 
-/* Which locals a pass computes: those that its reductions need. */
-static bool needs_value(struct sweep *w, const struct value *from, const struct value *value, bool first) {
-  if (!first && from == value) return true;
-  if (!first && (is_reduction(from) || (w->s->notes[from->id].place && !in_cluster(w, from)))) return false;
-  struct local *local = kernel_local(w->k, from);
-  if (!first && local && local->stored) return false;
-  bool moves = (op_facts[from->op].class == CLASS_VIEW && from->op != OP_expand) || from->op == OP_gather;
-  if (moves) return false;
+/* Marks, by level_stamp, what a pass that computes `from` comes by. */
+static void mark_needed(struct sweep *w, const struct value *from, bool first) {
+  struct scheduler *s = w->s;
   if (!first) {
-    if (w->s->level_stamp[from->id] == w->s->level_now) return false;
-    w->s->level_stamp[from->id] = w->s->level_now;
+    if (s->level_stamp[from->id] == s->level_now) return;
+    s->level_stamp[from->id] = s->level_now;
+    if (is_reduction(from) || (s->notes[from->id].place && !in_cluster(w, from))) return;
+    struct local *local = kernel_local(w->k, from);
+    if (local && local->stored) return;
   }
-  for (int i = 0; i < from->input_count; i++)
-    if (needs_value(w, from->inputs[i], value, false)) return true;
-  return false;
+  if ((op_facts[from->op].class == CLASS_VIEW && from->op != OP_expand) || from->op == OP_gather) return;
+  for (int i = 0; i < from->input_count; i++) mark_needed(w, from->inputs[i], false);
 }
 
 static void guarded_vector(struct sweep *w, int pass, struct linear from, const struct expression *left) {
@@ -315,13 +313,13 @@ static void run_pass(struct sweep *w, int pass) {
   for (int i = 0; i < w->reductions.count; i++)
     if (w->levels[i] == pass) fill_sums(w, i, unroll);
   bool *would = arena_new_array(arena, bool, k->locals.count);
+  /* Those locals that the pass's reductions need. */
+  w->s->level_now++;
+  for (int i = 0; i < w->reductions.count && pass <= w->passes; i++)
+    if (w->levels[i] == pass) mark_needed(w, w->reductions.items[i], true);
   for (int j = 0; j < k->locals.count && pass <= w->passes; j++) {
     const struct value *value = k->locals.items[j].value;
-    if (value->op == OP_update || value->axis_count != w->cluster->space_count) continue;
-    for (int i = 0; i < w->reductions.count; i++) {
-      w->s->level_now++;
-      if (w->levels[i] == pass && needs_value(w, w->reductions.items[i], value, true)) would[j] = true;
-    }
+    would[j] = value->op != OP_update && value->axis_count == w->cluster->space_count && w->s->level_stamp[value->id] == w->s->level_now;
   }
   for (int i = 0; i < w->row_count - 1; i++) {
     struct linear along = linear_constant(0);

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# slow
+# Compiling takes time in proportion to the graph: four times the steps of an unrolled recurrence, a chain, a model of many parameters or of
+# many layers take less than six times the processor's time. And --time-passes says where it goes.
+. "$(dirname "$0")/../lib.sh"
+TIMEFORMAT=%U
+
+# seconds TRIES SPEC OPTION...: the least of some tries, as other processes slow this one.
+seconds() {
+  local tries=$1 least= spent
+  shift
+  for _ in $(seq "$tries"); do
+    spent=$({ time lamella show "$@" --stage=c >/dev/null; } 2>&1) || fail "show $*: $spent"
+    least=$(awk -v x="$spent" -v y="${least:-$spent}" 'BEGIN { print x < y ? x : y }')
+  done
+  echo "$least"
+}
+
+# grows SPEC NAME N
+grows() {
+  local few many
+  few=$(seconds 5 "$1" -D "$2=$3")
+  many=$(seconds 3 "$1" -D "$2=$((4 * $3))")
+  # What every command takes is no part of the growth, and clocks are coarse.
+  awk -v few="$few" -v many="$many" 'BEGIN { exit !(many < 6 * few + 0.05) }' || fail "${1##*/}: $few s for $2 = $3, and $many s for four times as much"
+}
+for spec in recurrence:seq:128 chain:steps:256 wide:steps:256 norms:steps:256; do
+  IFS=: read -r name axis number <<<"$spec"
+  grows "$LAMELLA_ROOT/tests/growth/$name.lam" "$axis" "$number"
+done
+grows "$SPECS/gpt2.lam" repeat.h 48
+
+# A line a pass, those on loops, code generation and what follows too; they add up, and to the time of the command.
+table() {
+  awk '$2 == "s" && $3 == "total" { total = $1 } $2 == "s" && $3 != "total" { sum += $1 }
+    END { exit !(total > 0 && sum > total - 0.005 && sum < total + 0.005) }' "$1" || { cat "$1"; fail "$2: the lines do not add up"; }
+  local pass
+  for pass in $3; do grep -q "^ *[0-9.]* s  $pass\b" "$1" || { cat "$1"; fail "$2: no line for $pass"; }; done
+}
+passes="frontend inline simplify common autodiff hoist layout fuse tile kernels share plan"
+spec=$LAMELLA_ROOT/tests/growth/recurrence.lam
+TIMEFORMAT=%R
+{ time lamella emit "$spec" -D seq=128 -o emitted --time-passes 2>times; } 2>real
+table times emit "$passes merge roll code other"
+awk -v real="$(cat real)" '$3 == "total" { exit !($1 <= real && $1 > 0.7 * real) }' times || { cat real times; fail "the total is not the time of the command"; }
+lamella show "$spec" -D seq=8 --stage=loops --time-passes >/dev/null 2>times
+table times show "$passes"
+lamella check "$spec" -D seq=8 --time-passes >/dev/null 2>times
+table times check "frontend autodiff"
+lamella interpret "$spec" -D seq=2 --time-passes info >/dev/null 2>times
+table times interpret "frontend autodiff"
+if command -v cc >/dev/null; then
+  lamella build "$spec" -D seq=8 -O0 --cc=cc -o program --time-passes 2>times
+  table times "build --cc" "$passes code compile"
+fi
+lamella run "$spec" -D seq=2 info >/dev/null 2>messages || { grep -q "built without LLVM" messages && { count_skip "no LLVM"; exit 0; }; cat messages; fail run; }
+lamella build "$spec" -D seq=8 -O0 -o program --time-passes 2>times
+table times build "$passes code Clang compile link"
+lamella run "$spec" -D seq=8 -O0 --time-passes info >/dev/null 2>times
+table times run "$passes code Clang compile load"
+lamella compare "$spec" -D seq=8 -D train.steps=100 --time 0.2 --passes default --passes=-plan --time-passes >/dev/null 2>messages
+for name in default -plan; do
+  sed -n "/^$name:\$/,/ total\$/p" messages >times
+  table times "compare's $name" "frontend autodiff fuse code compile waiting"
+done
