@@ -31,7 +31,7 @@ bool read_generate_settings(struct lowering *lowering) {
 
   bool good = true;
   const struct ast_item *model = lowering->model;
-  struct global_axis *grows = lowering->generate_over = find_global_axis(lowering->model_file, over);
+  struct global_axis *grows = lowering->generate_over = find_global_axis(lowering, lowering->model_file, over);
   const struct axis *axis = grows ? resolve_global_axis(lowering, grows) : NULL;
   if (!grows)
     good = refuse(lowering, over_span, "'over' is an axis declared at the top of the spec, and '%s' is none", over);
