@@ -64,7 +64,8 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   double begin = thread_seconds();
   struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
   if (program && !(program->train && program->training && program->data)) {
-    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", options->spec);
+    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n",
+            printable(options->arena, options->spec));
     return false;
   }
   /* Only training is compared. */

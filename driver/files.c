@@ -59,7 +59,7 @@ const char *temporary_folder(struct options *options) {
   const char *place = getenv("TMPDIR") && *getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
   char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", place);
   if (mkdtemp(folder)) return folder;
-  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", place, strerror(errno));
+  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", printable(options->arena, place), strerror(errno));
   return NULL;
 }
 
@@ -79,7 +79,9 @@ static const char *beside(struct arena *arena, const char *path) {
 }
 
 static bool cannot_write(const char *path, int error) {
-  fprintf(stderr, "lamella: error: cannot write %s: %s\n", path, strerror(error));
+  struct arena *arena = arena_new();
+  fprintf(stderr, "lamella: error: cannot write %s: %s\n", printable(arena, path), strerror(error));
+  arena_free(arena);
   return false;
 }
 

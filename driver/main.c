@@ -54,6 +54,7 @@ int main(int count, char **arguments) {
     return code;
   }
   const char *closest = closest_name(word, names, name_count);
+  word = printable(arena_new(), word);
   if (closest)
     fprintf(stderr, "lamella: no verb is called '%s'; did you mean '%s'?\n", word, closest);
   else
