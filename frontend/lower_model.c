@@ -159,8 +159,22 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
   return made(lowering, value, span);
 }
 
+static bool distinct_results(struct lowering *lowering) {
+  const ast_signatures *results = &lowering->model->results;
+  for (int i = 0; i < results->count; i++)
+    for (int j = 0; j < i; j++) {
+      const struct ast_name name = results->items[i].name, before = results->items[j].name;
+      if (strcmp(name.text, before.text)) continue;
+      fail(lowering, name.span, "two results are called '%s'", name.text);
+      report_note(lowering->diagnostics, before.span, "the first");
+      return false;
+    }
+  return true;
+}
+
 bool lower_forward(struct lowering *lowering) {
   const struct ast_item *model = lowering->model;
+  if (!distinct_results(lowering)) return false;
   struct frame *frame = frame_new(lowering, lowering->model_file, model, "", (struct span){0});
   lowering->frame = frame;
   if (!make_inputs(lowering, frame)) return false;

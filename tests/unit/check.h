@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct {
   int passed, failed, skipped;
   uint64_t seed, state; /* of the random numbers; seed 0: none drawn */
+  time_t until; /* 0: as many rounds as usual */
 } check_totals;
 
 /* Counts a check; true when it held, so that what depends on it can be left out. */
@@ -62,6 +64,30 @@ static inline uint64_t check_random(void) {
 
 /* A random integer in [0, limit). */
 static inline int check_below(int limit) { return (int)(check_random() % (uint64_t)limit); }
+
+/* For fuzzers, which may be given --seconds N to go on for so long, and --seed N. False after a message. */
+static inline bool check_options(const char *name, int count, char **arguments) {
+  for (int i = 1; i < count; i += 2) {
+    char *end = NULL;
+    unsigned long long number = i + 1 < count ? strtoull(arguments[i + 1], &end, 0) : 0;
+    bool seconds = !strcmp(arguments[i], "--seconds");
+    if (!end || *end || !number || (!seconds && strcmp(arguments[i], "--seed") != 0)) {
+      fprintf(stderr, "usage: %s [--seconds N] [--seed N]\n", name);
+      return false;
+    }
+    if (seconds) check_totals.until = time(NULL) + (time_t)number;
+    else check_totals.seed = check_totals.state = number;
+  }
+  check_random();
+  printf("unit %s: the random seed is %llu\n", name, (unsigned long long)check_totals.seed);
+  fflush(stdout);
+  return true;
+}
+
+/* Whether there is another round, after so many of which `usual` are usual. */
+static inline bool check_goes_on(long round, long usual) {
+  return check_totals.until ? check_totals.failed < 100 && time(NULL) < check_totals.until : round < usual;
+}
 
 static inline int check_done(const char *name) {
   if (check_totals.failed && check_totals.seed)

@@ -1,5 +1,5 @@
 /* Damage to the text of graphs and of loops. A reader must end, with a message or with something that prints and reads back the same;
-   a graph that it accepts is one that the interpreter, every pass and the schedules can take. */
+   a graph that it accepts is one that the interpreter, every pass and the schedules can take. --seconds N goes on for so long. */
 #include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "tests/harness/random_graph.h"
@@ -259,7 +259,9 @@ static bool check_loops(void) {
   return module != NULL;
 }
 
-int main(void) {
+int main(int count, char **arguments) {
+  if (!check_options("ir_fuzz", count, arguments)) return 2;
+  time_t until = check_totals.until;
   struct arena *arena = arena_new();
   static const int flags[] = {0, SAMPLE_SIZES, SAMPLE_PATTERNS, SAMPLE_SMOOTH | SAMPLE_GRADIENTS};
   const char *loops[TEXTS];
@@ -272,13 +274,16 @@ int main(void) {
     CHECK(run_graph_passes(&sample->program, &options, diagnostics));
     loops[i] = printed_loops(arena, run_schedules(&sample->program, &options, diagnostics));
   }
-  int accepted = 0;
-  for (int i = 0; i < ROUNDS; i++) accepted += check_graph(i);
-  CHECK(accepted > ROUNDS / 50);
+  long accepted = 0, rounds = 0;
+  if (until) check_totals.until = (time(NULL) + until) / 2;
+  for (; check_goes_on(rounds, ROUNDS); rounds++) accepted += check_graph((int)(rounds % ROUNDS));
+  printf("accepted: %ld graphs of %ld\n", accepted, rounds);
+  CHECK(accepted > rounds / 50);
   memcpy(texts, loops, sizeof loops);
-  accepted = 0;
-  for (int i = 0; i < ROUNDS; i++) accepted += check_loops();
-  CHECK(accepted > ROUNDS / 50);
+  check_totals.until = until;
+  for (accepted = rounds = 0; check_goes_on(rounds, ROUNDS); rounds++) accepted += check_loops();
+  printf("accepted: %ld loops of %ld\n", accepted, rounds);
+  CHECK(accepted > rounds / 50);
   arena_free(arena);
   return check_done("ir_fuzz");
 }
