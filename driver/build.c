@@ -172,14 +172,17 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   int status = openmp ? 0 : try_compiler(options, compiler, folder, false);
   times_leave(options->passes.times);
   if (status == 127) {
-    fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", compiler);
+    fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n",
+            printable(options->arena, compiler));
     return false;
   }
   if (status != 0) {
-    fprintf(stderr, "lamella: error: %s compiles no program by these options; -v shows how it is called\n", compiler);
+    fprintf(stderr, "lamella: error: %s compiles no program by these options; -v shows how it is called\n",
+            printable(options->arena, compiler));
     return false;
   }
-  if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", compiler);
+  if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n",
+                       printable(options->arena, compiler));
   const char *made = output_begin(options, path), *messages = arena_format(options->arena, "%s/messages", folder);
   if (!made) return false;
   temporary_add(messages);
@@ -221,6 +224,6 @@ int verb_build(struct options *options) {
   bool done = output_possible(options, path) && (compiler ? build_elsewhere(options, program, &emitted, compiler, path)
                                                            : build_here(options, &object, path));
   jit_object_free(&object);
-  if (done && options->verbose) fprintf(stderr, "wrote %s for %s\n", path, options->passes.target->name);
+  if (done && options->verbose) fprintf(stderr, "wrote %s for %s\n", printable(options->arena, path), options->passes.target->name);
   return done ? EXIT_DONE : EXIT_WRONG_INPUT;
 }

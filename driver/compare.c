@@ -443,7 +443,8 @@ static int number_option(struct comparison *comparison, char letter, const char 
   char *end;
   *number = strtod(text, &end);
   if (*text && !*end && *number >= least && *number <= most && (!whole || *number == floor(*number))) return -1;
-  fprintf(stderr, "lamella compare: --%s takes a %snumber from %.10g to %.10g, not '%s'\n", name, whole ? "whole " : "", least, most, text);
+  fprintf(stderr, "lamella compare: --%s takes a %snumber from %.10g to %.10g, not '%s'\n", name, whole ? "whole " : "", least, most,
+          printable(comparison->arena, text));
   return EXIT_USAGE;
 }
 

@@ -68,7 +68,8 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
   times_leave(times);
   if (program && !(program->train && program->training && program->data)) {
-    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", options->spec);
+    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n",
+            printable(options->arena, options->spec));
     return false;
   }
   /* Only training is compared. */

@@ -50,7 +50,7 @@ static int add_described(struct comparison *comparison, const char *text) {
   struct arena *arena = comparison->arena;
   const char *colon = strchr(text, ':');
   if (!colon || colon == text) {
-    fprintf(stderr, "lamella compare: --variant takes 'NAME: OPTIONS', not '%s'\n", text);
+    fprintf(stderr, "lamella compare: --variant takes 'NAME: OPTIONS', not '%s'\n", printable(arena, text));
     return EXIT_USAGE;
   }
   const char *name = arena_copy(arena, text, (size_t)(colon - text));
@@ -158,7 +158,7 @@ int slow_down(struct comparison *comparison) {
       found = true;
     }
     if (found) continue;
-    fprintf(stderr, "lamella compare: --slow takes NAME=PERCENT with the name of a variant, not '%s'\n", text);
+    fprintf(stderr, "lamella compare: --slow takes NAME=PERCENT with the name of a variant, not '%s'\n", printable(comparison->arena, text));
     return EXIT_USAGE;
   }
   return -1;

@@ -6,6 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "frontend/frontend.h"
+#include "ir/display.h"
 #include "passes/passes.h"
 
 /* Exit codes: 0 done, 1 the spec or an input is wrong, 2 the command line is. */

@@ -15,7 +15,7 @@ int verb_emit(struct options *options) {
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {
-    fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", options->output, strerror(errno));
+    fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(options->arena, options->output), strerror(errno));
     return EXIT_WRONG_INPUT;
   }
   if (made) temporary_add(options->output); /* until both files are there */
@@ -26,6 +26,6 @@ int verb_emit(struct options *options) {
   if (new_header) temporary_add(header);
   if (!write_file(source, emitted.source)) return EXIT_WRONG_INPUT;
   temporary_keep_all();
-  if (options->verbose) fprintf(stderr, "wrote %s and %s for %s\n", source, header, options->passes.target->name);
+  if (options->verbose) fprintf(stderr, "wrote %s and %s for %s\n", printable(options->arena, source), printable(options->arena, header), options->passes.target->name);
   return EXIT_DONE;
 }

@@ -60,14 +60,16 @@ const char *temporary_folder(struct options *options) {
   const char *place = environment("TMPDIR") && *environment("TMPDIR") ? environment("TMPDIR") : "/tmp";
   char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", place);
   if (mkdtemp(folder)) return folder;
-  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", place, strerror(errno));
+  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", printable(options->arena, place), strerror(errno));
   return NULL;
 }
 
 /* --- Outputs -------------------------------------------------------------------------------------------------------------- */
 
 static bool cannot_write(const char *path, int error) {
-  fprintf(stderr, "lamella: error: cannot write %s: %s\n", *path ? path : "\"\"", strerror(error));
+  struct arena *arena = arena_new();
+  fprintf(stderr, "lamella: error: cannot write %s: %s\n", *path ? printable(arena, path) : "\"\"", strerror(error));
+  arena_free(arena);
   return false;
 }
 

@@ -58,6 +58,7 @@ static int command(int count, char **arguments) {
     return code;
   }
   const char *closest = closest_name(word, names, name_count);
+  word = printable(arena_new(), word);
   if (closest)
     fprintf(stderr, "lamella: no verb is called '%s'; did you mean '%s'?\n", word, closest);
   else

@@ -85,8 +85,10 @@ static const struct option *find_option(const char *name, size_t length) {
 }
 
 static int usage_error(const struct verb *verb, const char *message) {
-  fprintf(stderr, "lamella %s: %s\nusage: lamella %s %s\n`lamella %s --help` lists the options.\n", verb->name, message,
-          verb->name, verb->arguments, verb->name);
+  struct arena *arena = arena_new();
+  fprintf(stderr, "lamella %s: %s\nusage: lamella %s %s\n`lamella %s --help` lists the options.\n", verb->name,
+          printable(arena, message), verb->name, verb->arguments, verb->name);
+  arena_free(arena);
   return EXIT_USAGE;
 }
 

@@ -17,7 +17,7 @@ static void take_watch(struct options *options) {
 
 /* With -v, how long a program that is compiled or found takes to begin. */
 static void say_ready(const struct options *options, double begin) {
-  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", options->spec, seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", printable(options->arena, options->spec), seconds_now() - begin);
 }
 
 int verb_run(struct options *options) {

@@ -13,7 +13,7 @@ static int show_tree(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
   struct source *source = source_read(options->arena, options->spec);
   if (!source) {
-    fprintf(stderr, "lamella: error: cannot read %s: %s\n", options->spec, strerror(errno));
+    fprintf(stderr, "lamella: error: cannot read %s: %s\n", printable(options->arena, options->spec), strerror(errno));
     return EXIT_WRONG_INPUT;
   }
   struct ast_file *tree = parse_source(options->arena, source, diagnostics);
@@ -27,6 +27,7 @@ static int show_tree(struct options *options) {
 
 static int unknown(struct options *options, const char *what, const char *name, const char *const *names, int count) {
   const char *closest = closest_name(name, names, count), *list = "";
+  name = printable(options->arena, name);
   for (int i = 0; i < count; i++) list = arena_format(options->arena, "%s%s%s", list, i ? ", " : "", names[i]);
   if (closest) fprintf(stderr, "lamella show: no %s is called '%s'; did you mean '%s'? There are %s\n", what, name, closest, list);
   else fprintf(stderr, "lamella show: no %s is called '%s'; there are %s\n", what, name, list);

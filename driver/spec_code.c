@@ -85,7 +85,7 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
     fprintf(stderr, "lamella: error: %s; tools/setup installs what is missing, and `lamella build` works without\n",
             message);
   else if (options->march && strstr(message, "unknown target CPU"))
-    fprintf(stderr, "lamella: error: no CPU is called '%s'\n", options->march);
+    fprintf(stderr, "lamella: error: no CPU is called '%s'\n", printable(options->arena, options->march));
   else
     keep_refused(options, program, &emitted, message);
   free(message);
@@ -93,7 +93,7 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
 }
 
 static void say_how_long(const struct options *options, const char *what, const char *where, double begin) {
-  if (options->verbose) fprintf(stderr, "%s %s%s in %.3f s\n", what, options->spec, where, seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s %s%s in %.3f s\n", what, printable(options->arena, options->spec), where, seconds_now() - begin);
 }
 
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,

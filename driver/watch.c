@@ -67,7 +67,7 @@ static void handle_signals(void (*handler)(int)) {
 
 static void say(const struct watch *watch, const char *text) {
   if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr); /* over the line of progress */
-  fprintf(stderr, "lamella: %s: %s\n", watch->options->spec, text);
+  fprintf(stderr, "lamella: %s: %s\n", printable(watch->options->arena, watch->options->spec), text);
 }
 
 /* --- One version ------------------------------------------------------------------------------------------------------------------ */

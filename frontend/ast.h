@@ -59,7 +59,7 @@ enum ast_expression_kind {
 };
 
 /* The parser refuses what is nested deeper, so that walks of the tree may recurse. */
-enum { DEEPEST_EXPRESSION = 256, DEEPEST_BRACKETS = 256 };
+enum { DEEPEST_EXPRESSION = 256, DEEPEST_BRACKETS = 256, MOST_ARGUMENTS = 1000, MOST_PARTS = 100 };
 
 enum ast_view_kind {
   VIEW_RENAME, /* [from -> to]: rename, split (to is a product), merge (from is a product) */
@@ -142,6 +142,7 @@ struct ast_statement {
 enum ast_item_kind {
   ITEM_USE, ITEM_AXIS, ITEM_MODEL, ITEM_FUNCTION, ITEM_OPTIMIZER, ITEM_DATA, ITEM_TRAIN, ITEM_GENERATE, ITEM_PIPELINE
 };
+enum { ITEM_KINDS = ITEM_PIPELINE + 1 };
 
 struct ast_item {
   enum ast_item_kind kind;

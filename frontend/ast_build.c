@@ -20,7 +20,18 @@ struct ast_path *make_path(struct parse *parse, struct ast_name first) {
   return path;
 }
 
+/* Reports a list that is longer than anything that one writes; what takes time for each pair of its entries may rely on it. */
+static void check_length(struct parse *parse, struct span span, int count, int most, const char *what) {
+  if (count <= most || parse->abandoned) return;
+  parse_error(parse, span, "more than %d %s", most, what);
+  parse->abandoned = true;
+}
+
 void path_add_name(struct parse *parse, struct ast_path *path, struct ast_name name) {
+  if (path->parts.count >= MOST_PARTS) {
+    check_length(parse, name.span, path->parts.count + 1, MOST_PARTS, "parts in a path");
+    return;
+  }
   path->text = arena_format(parse->arena, "%s.%s", path->text, name.text);
   path->span = join(path->span, name.span);
   array_push(parse->arena, &path->parts, name);
@@ -162,6 +173,7 @@ struct ast_expression *make_call(struct parse *parse, struct span span, struct a
   struct ast_expression *expression = expression_new(parse, AST_CALL, span);
   expression->path = *path;
   expression->arguments = *arguments;
+  check_length(parse, path->span, arguments->count, MOST_ARGUMENTS, "arguments in a call");
   for (int i = 0; i < arguments->count; i++) deepen(parse, expression, arguments->items[i].value);
   return expression;
 }
@@ -369,8 +381,16 @@ struct ast_item *make_item(struct parse *parse, struct span span, enum ast_item_
   item->span = span;
   item->name = name;
   if (parameters) item->parameters = *parameters;
+  check_length(parse, name.span, item->parameters.count, MOST_ARGUMENTS, "names in brackets");
   if (body) item->body = *body;
   return item;
+}
+
+void item_set_results(struct parse *parse, struct ast_item *item, ast_names *over, ast_signatures *results) {
+  if (over) item->over = *over;
+  if (results) item->results = *results, item->has_results = true;
+  check_length(parse, item->name.span, item->over.count, MOST_ARGUMENTS, "axes after 'over'");
+  check_length(parse, item->name.span, item->results.count, MOST_ARGUMENTS, "results");
 }
 
 void item_set_gradient(struct parse *parse, struct ast_item *item, struct ast_name qualifier,

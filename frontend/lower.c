@@ -37,6 +37,8 @@ static const char *program_name(struct arena *arena, const char *path) {
   return taken ? arena_format(arena, "spec_%s", name) : name;
 }
 
+enum { DEEPEST_FILES = 100, MOST_FILES = 4096 };
+
 static struct file *load_file(struct lowering *lowering, const struct source *source);
 
 /* Beside the file that uses it, else in the standard library, whose folder may stand for "std". */
@@ -52,8 +54,8 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
   }
   for (int i = 0; i < 3; i++) {
     if (!places[i]) continue;
-    for (int j = 0; j < lowering->files.count; j++)
-      if (!strcmp(lowering->files.items[j]->path, places[i])) return lowering->files.items[j];
+    struct file *known = table_find(&lowering->file_paths, places[i]);
+    if (known) return known;
     const struct source *source = source_read(arena, places[i]);
     if (source) return load_file(lowering, source);
     array_push(arena, &lowering->program->files, (struct spec_file){places[i], NULL});
@@ -67,17 +69,17 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
   return NULL;
 }
 
-static void check_duplicates(struct lowering *lowering, const struct file *file) {
+/* The file's names; of those that come twice, the first. */
+static void index_items(struct lowering *lowering, struct file *file) {
   for (int i = 0; i < file->tree->items.count; i++) {
-    const struct ast_item *item = file->tree->items.items[i];
-    if (item->kind == ITEM_AXIS || item->kind == ITEM_USE || item->kind == ITEM_TRAIN || item->kind == ITEM_PIPELINE)
-      continue;
-    for (int j = 0; j < i; j++) {
-      const struct ast_item *other = file->tree->items.items[j];
-      if (other->kind != item->kind || strcmp(other->name.text, item->name.text)) continue;
+    struct ast_item *item = file->tree->items.items[i];
+    if (item->kind == ITEM_AXIS || item->kind == ITEM_USE || !item->name.text) continue;
+    const struct ast_item *first = table_find(&file->items[item->kind], item->name.text);
+    if (!first) {
+      table_set(lowering->arena, &file->items[item->kind], item->name.text, item);
+    } else if (item->kind != ITEM_TRAIN && item->kind != ITEM_PIPELINE && !lowering->exhausted) {
       fail(lowering, item->name.span, "'%s' is defined twice", item->name.text);
-      report_note(lowering->diagnostics, other->name.span, "the first definition");
-      break;
+      report_note(lowering->diagnostics, first->name.span, "the first definition");
     }
   }
 }
@@ -88,6 +90,7 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
   file->folder = folder_of(lowering->arena, source->path);
   array_push(lowering->arena, &lowering->program->files, (struct spec_file){source->path, source});
   array_push(lowering->arena, &lowering->files, file); /* before what it uses, so that a circle of uses ends */
+  table_set(lowering->arena, &lowering->file_paths, file->path, file);
   file->tree = parse_source(lowering->arena, source, lowering->diagnostics);
   if (!file->tree) {
     struct ast_file *empty = arena_new_struct(lowering->arena, struct ast_file);
@@ -96,10 +99,22 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
   }
   for (int i = 0; i < file->tree->items.count; i++) {
     const struct ast_item *item = file->tree->items.items[i];
-    struct file *used = item->kind == ITEM_USE ? use_file(lowering, file, item->name) : NULL;
+    if (item->kind != ITEM_USE) continue;
+    if (lowering->file_depth >= DEEPEST_FILES) {
+      fail(lowering, item->name.span, "files use files more than %d deep", DEEPEST_FILES);
+      break;
+    }
+    if (lowering->files.count >= MOST_FILES && !lowering->exhausted) {
+      fail(lowering, item->name.span, "more than %d files", MOST_FILES);
+      lowering->exhausted = true;
+    }
+    if (lowering->exhausted) break;
+    lowering->file_depth++;
+    struct file *used = use_file(lowering, file, item->name);
+    lowering->file_depth--;
     if (used) array_push(lowering->arena, &file->uses, used);
   }
-  check_duplicates(lowering, file);
+  index_items(lowering, file);
   return file;
 }
 
@@ -129,15 +144,15 @@ static bool choose_blocks(struct lowering *lowering) {
   for (int i = 0; i < spec->tree->items.count; i++) {
     const struct ast_item *item = spec->tree->items.items[i];
     if ((item->kind == ITEM_TRAIN || item->kind == ITEM_GENERATE) &&
-        !find_item(spec, ITEM_MODEL, item->name.text, NULL))
+        !find_item(lowering, spec, ITEM_MODEL, item->name.text, NULL))
       unknown_item(lowering, item->name.span, ITEM_MODEL, "model", item->name.text);
-    if (item->kind == ITEM_TRAIN && !find_item(spec, ITEM_DATA, item->on.text, NULL))
+    if (item->kind == ITEM_TRAIN && !find_item(lowering, spec, ITEM_DATA, item->on.text, NULL))
       unknown_item(lowering, item->on.span, ITEM_DATA, "data", item->on.text);
   }
   const struct ast_item *train = nth_item(spec, ITEM_TRAIN, name, false);
   if (!name) name = train ? train->name.text : NULL;
   if (name) {
-    lowering->model = find_item(spec, ITEM_MODEL, name, &lowering->model_file);
+    lowering->model = find_item(lowering, spec, ITEM_MODEL, name, &lowering->model_file);
     if (!lowering->model) return train ? false : unknown_item(lowering, nowhere, ITEM_MODEL, "model", name);
   } else {
     lowering->model = nth_item(spec, ITEM_MODEL, NULL, true);
@@ -155,7 +170,7 @@ static bool choose_blocks(struct lowering *lowering) {
   if (train) {
     lowering->train = train;
     lowering->train_file = spec;
-    lowering->data = find_item(spec, ITEM_DATA, train->on.text, &lowering->data_file);
+    lowering->data = find_item(lowering, spec, ITEM_DATA, train->on.text, &lowering->data_file);
     if (!lowering->data) return false;
   }
   lowering->generate = nth_item(spec, ITEM_GENERATE, lowering->model->name.text, true);

@@ -8,7 +8,8 @@
 #include "ir/program.h"
 #include "ir/table.h"
 
-enum { MAX_REPEAT = 4096, MAX_CALL_DEPTH = 100, WINDOW_BOUND = 32 };
+/* MAX_STEPS: expressions and statements carried out for one graph; MAX_VALUES: what they may build. */
+enum { MAX_REPEAT = 4096, MAX_CALL_DEPTH = 100, WINDOW_BOUND = 32, MAX_STEPS = 1 << 21, MAX_VALUES = 1 << 20, MAX_ERRORS = 200 };
 
 typedef ARRAY(const char *) names;
 
@@ -67,6 +68,7 @@ struct global_axis {
   enum stage_of_axis stage;
   struct axis *axis;
   struct global_axis *like; /* axis a == like */
+  struct global_axis *root; /* the first of the axes that it is declared equal to, or itself */
 };
 
 struct file {
@@ -74,6 +76,10 @@ struct file {
   const struct ast_file *tree;
   ARRAY(struct file *) uses;
   ARRAY(struct global_axis *) axes;
+  struct table items[ITEM_KINDS];   /* struct ast_item *, the first of a name */
+  struct table axis_names;          /* struct global_axis *, the first of a name */
+  struct table visible[ITEM_KINDS]; /* struct found *: what was looked up from here, in this file or those it uses */
+  int visit;                        /* the search that saw this file last */
 };
 
 struct symbol {
@@ -88,6 +94,7 @@ struct symbol {
 struct scope {
   struct scope *parent;
   ARRAY(struct symbol *) symbols;
+  struct table names; /* struct symbol *, once there are many; before that looking at each is faster */
 };
 
 /* Axes in a product, outermost first. */
@@ -109,6 +116,13 @@ struct sharing {
   const struct sharing *outer;
   const struct ast_statement *statement;
   int copy;
+};
+
+/* A repeat that is being unrolled, for the note of an error in one of its copies. */
+struct unrolling {
+  const struct unrolling *outer;
+  const struct ast_statement *statement;
+  int copy, count;
 };
 
 /* A function, model or optimizer whose body is being lowered. Frames stay readable after their call has ended. */
@@ -148,6 +162,7 @@ struct override {
   const struct define *define;
   const struct ast_expression *expression; /* parsed when first asked for */
   bool used, parsed;
+  bool hidden; /* by a later one of the same name */
   struct span span;
 };
 
@@ -166,6 +181,14 @@ struct lowering {
   struct program *program;
   ARRAY(struct file *) files; /* the spec first */
   ARRAY(struct override) overrides;
+  struct table override_names;      /* int *: the last of a name, in overrides */
+  ARRAY(int) optimizer_overrides;   /* those of arguments of the optimizer */
+  struct table file_paths;          /* struct file *, by path */
+  struct table data_statements;     /* struct ast_statement *: the last assignment of a name in the data's block */
+  int visit;                        /* numbers the searches through used files */
+  int file_depth, sizing_depth;     /* files being read, and axes being sized, because of one another */
+  bool exhausted;                   /* a limit was passed, or too many errors: the rest is not carried out */
+  const struct unrolling *unrolling;
 
   const struct ast_item *model, *train, *data, *generate;
   const struct file *model_file, *train_file, *data_file, *generate_file;
@@ -182,6 +205,7 @@ struct lowering {
   struct graph *graph;
   struct frame *frame;
   int depth;
+  int64_t steps_taken; /* of MAX_STEPS */
   bool training;       /* the compile-time name `training` */
   bool read_averages;
   bool reduce_all;     /* sum(x) without axes: in optimizers and losses */
@@ -212,6 +236,9 @@ struct lowering {
 struct thing fail(struct lowering *lowering, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The same where a condition is wanted: false. */
 #define refuse(...) (fail(__VA_ARGS__), false)
+/* Counts one expression or statement, or as many; true after an error once the graph has taken more than it may: all that is asked for
+   then is nothing, so that what runs ends soon. */
+bool is_exhausted(struct lowering *lowering, struct span span, int64_t steps);
 /* "; did you mean 'x'?" or "". */
 const char *suggestion(struct lowering *lowering, const char *name, const names *candidates);
 /* The place that values built from now on come from. */
@@ -227,8 +254,9 @@ struct frame *frame_new(struct lowering *lowering, const struct file *file, cons
                         struct span call);
 
 /* Top-level names as seen from a file: its own first, then those of the files it uses. NULL if there is none. */
-const struct ast_item *find_item(const struct file *file, enum ast_item_kind kind, const char *name, const struct file **found);
-struct global_axis *find_global_axis(const struct file *file, const char *name);
+const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, const char *name,
+                                 const struct file **holder);
+struct global_axis *find_global_axis(struct lowering *lowering, const struct file *file, const char *name);
 void collect_item_names(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into);
 bool find_function(struct lowering *lowering, const char *name, struct thing *thing);
 struct parameter *find_parameter(struct lowering *lowering, const char *path);
@@ -343,6 +371,8 @@ const struct ast_expression *override_expression(struct lowering *lowering, stru
 void report_unused_overrides(struct lowering *lowering);
 /* The setting `name` of a block, or -D PREFIX.name; false when there is neither. */
 bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct found_setting *found);
+/* Reports an assignment whose name is in `seen`, and else puts it there. */
+void check_set_once(struct lowering *lowering, struct table *seen, struct ast_statement *statement);
 /* Reports settings that the block does not know, and those set twice. */
 void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known, int known_count);
 int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, int64_t fallback,

@@ -32,24 +32,26 @@ void declare_global_axes(struct lowering *lowering, struct file *file) {
     const struct ast_item *item = file->tree->items.items[i];
     if (item->kind != ITEM_AXIS) continue;
     const struct ast_name name = item->axis.name;
-    bool twice = !strcmp(name.text, "batch");
+    const bool twice = !strcmp(name.text, "batch");
     if (twice)
       fail(lowering, name.span, "the axis 'batch' is there without being declared: every input of a model has it");
-    for (int j = 0; j < file->axes.count && !twice; j++)
-      if ((twice = !strcmp(file->axes.items[j]->declaration->name.text, name.text))) {
-        fail(lowering, name.span, "axis '%s' is declared twice", name.text);
-        report_note(lowering->diagnostics, file->axes.items[j]->declaration->name.span, "the first declaration");
-      }
-    if (twice) continue;
+    const struct global_axis *first = table_find(&file->axis_names, name.text);
+    if (first && !lowering->exhausted) {
+      fail(lowering, name.span, "axis '%s' is declared twice", name.text);
+      report_note(lowering->diagnostics, first->declaration->name.span, "the first declaration");
+    }
+    if (twice || first) continue;
     struct global_axis *global = arena_new_struct(lowering->arena, struct global_axis);
     *global = (struct global_axis){.declaration = &item->axis, .file = file};
     array_push(lowering->arena, &file->axes, global);
+    table_set(lowering->arena, &file->axis_names, name.text, global);
   }
 }
 
 static bool size_global_axis(struct lowering *lowering, struct global_axis *global, int64_t *extent) {
   const struct ast_axis *declaration = global->declaration;
   const char *what = arena_format(lowering->arena, "the size of axis '%s'", declaration->name.text);
+  global->root = global;
   struct override *override = find_override(lowering, declaration->name.text);
   if (override) {
     const struct ast_expression *expression = override_expression(lowering, override);
@@ -60,9 +62,10 @@ static bool size_global_axis(struct lowering *lowering, struct global_axis *glob
     case AXIS_BOUND:
       return axis_size(lowering, declaration->size, what, extent);
     case AXIS_LIKE: {
-      global->like = find_global_axis(global->file, declaration->like.text);
+      global->like = find_global_axis(lowering, global->file, declaration->like.text);
       const struct axis *like = resolve_axis(lowering, declaration->like);
       if (like) *extent = like->extent;
+      if (like && global->like) global->root = global->like->root;
       return like != NULL;
     }
     case AXIS_OPEN:
@@ -72,6 +75,8 @@ static bool size_global_axis(struct lowering *lowering, struct global_axis *glob
   }
   return false;
 }
+
+enum { DEEPEST_SIZES = 200 };
 
 struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *global) {
   if (global->stage == AXIS_BEING_SIZED)
@@ -83,7 +88,12 @@ struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *
     frame->caller = NULL;
     lowering->frame = frame;
     int64_t extent = 0;
-    const bool known = size_global_axis(lowering, global, &extent);
+    const bool deep = ++lowering->sizing_depth > DEEPEST_SIZES;
+    if (deep)
+      fail(lowering, global->declaration->span, "axes depend on axes that are declared later, more than %d deep: declare those first",
+           DEEPEST_SIZES);
+    const bool known = !deep && size_global_axis(lowering, global, &extent);
+    lowering->sizing_depth--;
     lowering->frame = before;
     global->stage = known ? AXIS_KNOWN : AXIS_BROKEN;
     if (known) {
@@ -98,9 +108,7 @@ struct axis *global_axis_now(struct lowering *lowering, struct global_axis *glob
   struct axis *axis = resolve_global_axis(lowering, global);
   if (!axis || !lowering->over || !lowering->window) return axis;
   if (global == lowering->over) return lowering->window_axis;
-  const struct global_axis *root = global;
-  while (root->like) root = root->like;
-  if (root != lowering->over) return axis;
+  if (global->root != lowering->over) return axis;
   struct axis *past = table_find(&lowering->past_axes, axis->name);
   if (!past) {
     past = axis_new_sized(lowering->graph, axis->name, lowering->past, axis->span);
@@ -166,7 +174,7 @@ void lower_axis_statement(struct lowering *lowering, const struct ast_axis *decl
 struct axis *find_axis(struct lowering *lowering, const char *name) {
   const struct symbol *symbol = scope_find(lowering->frame->scope, name);
   if (symbol) return symbol->thing.kind == THING_AXIS ? symbol->thing.axis : NULL;
-  struct global_axis *global = find_global_axis(lowering->frame->file, name);
+  struct global_axis *global = find_global_axis(lowering, lowering->frame->file, name);
   if (global) return global_axis_now(lowering, global);
   return !strcmp(name, "batch") ? lowering->batch : NULL;
 }
@@ -175,7 +183,7 @@ struct axis *find_axis(struct lowering *lowering, const char *name) {
 static bool names_axis(struct lowering *lowering, const char *name) {
   const struct symbol *symbol = scope_find(lowering->frame->scope, name);
   if (symbol) return symbol->thing.kind == THING_AXIS;
-  return find_global_axis(lowering->frame->file, name) || (lowering->batch && !strcmp(name, "batch"));
+  return find_global_axis(lowering, lowering->frame->file, name) || (lowering->batch && !strcmp(name, "batch"));
 }
 
 struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {
@@ -187,7 +195,7 @@ struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {
   }
   struct axis *axis = find_axis(lowering, name.text);
   if (axis) return axis;
-  const struct global_axis *global = find_global_axis(lowering->frame->file, name.text);
+  const struct global_axis *global = find_global_axis(lowering, lowering->frame->file, name.text);
   if (global) return NULL; /* its size is wrong; reported */
   names candidates = {0};
   collect_visible_names(lowering, &candidates);

@@ -16,7 +16,8 @@ const struct ast_expression *positional(const struct ast_expression *call, int i
 
 int positional_count(const struct ast_expression *call) {
   int count = 0;
-  while (positional(call, count)) count++;
+  for (int i = 0; i < call->arguments.count; i++)
+    count += !call->arguments.items[i].name.parts.count && !call->arguments.items[i].is_axis;
   return count;
 }
 

@@ -219,7 +219,7 @@ static bool may_alias(struct lowering *lowering, const struct binding *binding, 
   }
   if (axis == lowering->batch) return false;
   if (!strcmp(axis->name, slot->name)) return true;
-  struct global_axis *global = find_global_axis(file, axis->name);
+  struct global_axis *global = find_global_axis(lowering, file, axis->name);
   return !global || global_axis_now(lowering, global) != axis;
 }
 
@@ -354,7 +354,7 @@ struct thing lower_call(struct lowering *lowering, const struct ast_expression *
   if (call->path.parts.count != 1 || !find_function(lowering, call->path.text, &function)) {
     const struct symbol *symbol = scope_find(lowering->frame->scope, call->path.text);
     if (symbol && symbol->thing.kind == THING_POISON) return poison();
-    if (symbol || find_global_axis(lowering->frame->file, call->path.text))
+    if (symbol || find_global_axis(lowering, lowering->frame->file, call->path.text))
       return fail(lowering, call->path.span, "'%s' is %s and no function", call->path.text,
                   symbol && symbol->thing.kind != THING_AXIS ? "a value" : "an axis");
     names candidates = {0};

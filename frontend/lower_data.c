@@ -133,6 +133,9 @@ void read_data_settings(struct lowering *lowering) {
              csv = find_setting(lowering, block, "data", "csv", &found);
   if (text && csv) fail(lowering, found.span, "data comes from a text or from a csv file, not from both");
   lowering->program->data = settings;
+  for (int i = 0; i < block->count; i++)
+    if (block->items[i]->kind == AST_ASSIGN && block->items[i]->targets.count == 1)
+      table_set(lowering->arena, &lowering->data_statements, block->items[i]->targets.items[0].text, block->items[i]);
   settings->name = lowering->data->name.text;
   settings->span = lowering->data->span;
   settings->source = text ? DATA_TEXT : csv ? DATA_CSV : DATA_SYNTHETIC;
@@ -151,13 +154,7 @@ void read_data_settings(struct lowering *lowering) {
 /* --- What columns there are --------------------------------------------------------------------------------------- */
 
 static const struct ast_statement *column_statement(struct lowering *lowering, const char *name) {
-  if (is_setting(lowering->program->data->source, name)) return NULL;
-  const ast_block *block = &lowering->data->body;
-  for (int i = block->count; i-- > 0;)
-    if (block->items[i]->kind == AST_ASSIGN && block->items[i]->targets.count == 1 &&
-        !strcmp(block->items[i]->targets.items[0].text, name))
-      return block->items[i];
-  return NULL;
+  return is_setting(lowering->program->data->source, name) ? NULL : table_find(&lowering->data_statements, name);
 }
 
 static void supplied_names(struct lowering *lowering, names *into) {
@@ -320,20 +317,15 @@ static bool describe_csv(struct lowering *lowering, const char *name, struct des
 /* What stands in the data but is neither a setting nor a column is an error, used or not. */
 static void check_columns(struct lowering *lowering) {
   const ast_block *block = &lowering->data->body;
+  struct table seen = {0};
   for (int i = 0; i < block->count; i++) {
-    const struct ast_statement *statement = block->items[i];
+    struct ast_statement *statement = block->items[i];
     if (statement->kind != AST_ASSIGN || statement->targets.count != 1 || statement->expressions.count != 1) {
       fail(lowering, statement->span, "data holds settings and columns: name = value");
       continue;
     }
     const char *name = statement->targets.items[0].text;
-    for (int j = 0; j < i; j++) {
-      const struct ast_statement *before = block->items[j];
-      if (before->kind != AST_ASSIGN || strcmp(before->targets.items[0].text, name)) continue;
-      fail(lowering, statement->targets.items[0].span, "'%s' is set twice", name);
-      report_note(lowering->diagnostics, before->span, "the first time");
-      break;
-    }
+    check_set_once(lowering, &seen, statement);
     if (is_setting(lowering->program->data->source, name)) continue;
     struct description description = {.start = -1, .stop = -1};
     const struct ast_expression *expression = statement->expressions.items[0];
@@ -410,9 +402,11 @@ static void use_column(struct lowering *lowering, const char *name, const struct
 }
 
 static const char *list_names(struct lowering *lowering, const names *list) {
+  enum { LISTED = 20 };
   const char *text = "";
-  for (int i = 0; i < list->count; i++)
+  for (int i = 0; i < list->count && i < LISTED; i++)
     text = arena_format(lowering->arena, "%s%s%s", text, i ? ", " : "", list->items[i]);
+  if (list->count > LISTED) text = arena_format(lowering->arena, "%s and %d more", text, list->count - LISTED);
   return list->count ? text : "nothing";
 }
 
@@ -498,7 +492,11 @@ bool data_column(struct lowering *lowering, const char *name, struct span span, 
     if (lowering->program->data->source == DATA_CSV && description.feature == FEATURE_TOKENS)
       description.range = text_range(lowering);
     place(lowering, span);
-    input = build_input(lowering->graph, name, description.kind, description.range, axes, count);
+    input = made(lowering, build_input(lowering->graph, name, description.kind, description.range, axes, count), span).value;
+    if (!input) {
+      *thing = poison();
+      return true;
+    }
     table_set(lowering->arena, &lowering->counters, key, input);
     use_column(lowering, name, &description, input);
   }

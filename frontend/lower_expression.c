@@ -341,7 +341,7 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
   if (path->parts.count == 1) {
     struct axis *axis = find_axis(lowering, path->text);
     if (axis) return (struct thing){.kind = THING_AXIS, .axis = axis};
-    if (find_global_axis(lowering->frame->file, path->text)) return poison(); /* its size is wrong; reported */
+    if (find_global_axis(lowering, lowering->frame->file, path->text)) return poison(); /* its size is wrong; reported */
     if (special_name(lowering, path->text, expression->span, &thing)) return thing;
     if (find_function(lowering, path->text, &thing)) return thing;
   }
@@ -366,6 +366,7 @@ static struct thing evaluate_tuple(struct lowering *lowering, const struct ast_e
 }
 
 struct thing evaluate(struct lowering *lowering, const struct ast_expression *expression) {
+  if (is_exhausted(lowering, expression->span, 1)) return poison();
   switch (expression->kind) {
     case AST_NUMBER:
       return thing_number(expression->number, expression->is_integer);
@@ -396,7 +397,9 @@ struct thing evaluate(struct lowering *lowering, const struct ast_expression *ex
 void evaluate_list(struct lowering *lowering, struct ast_expression *const *expressions, int count, things *into) {
   for (int i = 0; i < count; i++) {
     const struct thing thing = evaluate(lowering, expressions[i]);
-    if (thing.kind == THING_TUPLE)
+    if (thing.kind == THING_TUPLE && is_exhausted(lowering, expressions[i]->span, thing.item_count))
+      array_push(lowering->arena, into, poison());
+    else if (thing.kind == THING_TUPLE)
       for (int j = 0; j < thing.item_count; j++) array_push(lowering->arena, into, thing.items[j]);
     else
       array_push(lowering->arena, into, thing);

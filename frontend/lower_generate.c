@@ -17,10 +17,10 @@ static const char *required(struct lowering *lowering, const char *name, struct 
 }
 
 /* Is it the axis that grows, or one declared as long? */
-static bool runs_along(const struct lowering *lowering, const char *name, const struct global_axis *grows) {
-  const struct global_axis *axis = find_global_axis(lowering->model_file, name);
+static bool runs_along(struct lowering *lowering, const char *name, const struct global_axis *grows) {
+  const struct global_axis *axis = find_global_axis(lowering, lowering->model_file, name);
   while (axis && axis != grows && axis->declaration->kind == AXIS_LIKE)
-    axis = find_global_axis(axis->file, axis->declaration->like.text);
+    axis = find_global_axis(lowering, axis->file, axis->declaration->like.text);
   return axis && axis == grows;
 }
 
@@ -39,7 +39,7 @@ bool read_generate_settings(struct lowering *lowering) {
 
   bool good = true;
   const struct ast_item *model = lowering->model;
-  struct global_axis *grows = lowering->generate_over = find_global_axis(lowering->model_file, over);
+  struct global_axis *grows = lowering->generate_over = find_global_axis(lowering, lowering->model_file, over);
   const struct axis *axis = grows ? resolve_global_axis(lowering, grows) : NULL;
   if (!grows)
     good = refuse(lowering, over_span, "'over' is an axis declared at the top of the spec, and '%s' is none", over);

@@ -18,6 +18,8 @@ struct graph *begin_graph(struct lowering *lowering, const char *name) {
   lowering->outputs = (things){0};
   lowering->output_axes.count = 0;
   lowering->example_axis = NULL;
+  lowering->steps_taken = 0;
+  lowering->unrolling = NULL;
   lowering->training = lowering->read_averages = lowering->reduce_all = false;
   lowering->batch = lowering->batch_axis;
   lowering->frame = NULL;
@@ -96,7 +98,7 @@ static struct value *make_input(struct lowering *lowering, const struct ast_sign
     good = refuse(lowering, signature->span, "an input has at most %d axes, 'batch' included", MAX_RANK);
   if (!good || (signature->range.text && !range)) return NULL;
   place(lowering, signature->span);
-  return build_input(lowering->graph, signature->name.text, kind, range, axes, count);
+  return made(lowering, build_input(lowering->graph, signature->name.text, kind, range, axes, count), signature->span).value;
 }
 
 static bool make_inputs(struct lowering *lowering, struct frame *frame) {
@@ -161,7 +163,7 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
                 "result '%s' is declared %s and has %s: a model's results have exactly their declared axes and 'batch'",
                 signature->name.text, list_text(lowering, declared->factors, declared->count),
                 shape_text(lowering, value));
-  return thing_value(value);
+  return made(lowering, value, span);
 }
 
 static bool distinct_results(struct lowering *lowering) {

@@ -54,9 +54,8 @@ static void choose_from(struct lowering *lowering, const struct ast_statement *s
 }
 
 static void add_overrides(struct lowering *lowering, struct choice *choice) {
-  for (int i = 0; i < lowering->overrides.count; i++) {
-    const char *name = lowering->overrides.items[i].define->name;
-    if (strncmp(name, "optimizer.", strlen("optimizer."))) continue;
+  for (int i = 0; i < lowering->optimizer_overrides.count; i++) {
+    const char *name = lowering->overrides.items[lowering->optimizer_overrides.items[i]].define->name;
     struct override *override = find_override(lowering, name);
     const struct ast_expression *expression = override_expression(lowering, override);
     const struct replacement replacement = {name + strlen("optimizer."), expression, override->span};
@@ -263,7 +262,7 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
   }
   place(lowering, statement->span);
   struct symbol *symbol =
-      scope_declare(lowering, frame->scope, name.text, thing_value(build_state(lowering->graph, state)), name.span);
+      scope_declare(lowering, frame->scope, name.text, made(lowering, build_state(lowering->graph, state), name.span), name.span);
   symbol->state = state;
 }
 
@@ -276,12 +275,12 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
     return;
   }
   const struct file *file = NULL;
-  const struct ast_item *optimizer = find_item(lowering->train_file, ITEM_OPTIMIZER, choice.call->path.text, &file);
+  const struct ast_item *optimizer = find_item(lowering, lowering->train_file, ITEM_OPTIMIZER, choice.call->path.text, &file);
   if (!optimizer) {
     names candidates = {0};
     collect_item_names(lowering, lowering->train_file, ITEM_OPTIMIZER, &candidates);
     const char *known = "";
-    for (int i = 0; i < candidates.count; i++)
+    for (int i = 0; i < candidates.count && i < 20; i++)
       known = arena_format(lowering->arena, "%s%s%s", known, i ? ", " : "; there are ", candidates.items[i]);
     fail(lowering, choice.call->path.span, "there is no optimizer '%s'%s", choice.call->path.text,
          candidates.count ? known : "; the standard ones are there after 'use \"std/optim.lam\"'");

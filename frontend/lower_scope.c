@@ -9,6 +9,7 @@
 enum { LONGEST_CHAIN = 8 };
 
 struct thing fail(struct lowering *lowering, struct span span, const char *format, ...) {
+  if (lowering->exhausted) return poison();
   va_list arguments;
   va_start(arguments, format);
   const char *message = arena_vformat(lowering->arena, format, arguments);
@@ -21,10 +22,29 @@ struct thing fail(struct lowering *lowering, struct span span, const char *forma
        frame = frame->caller)
     if (frame->call.source)
       report_note(lowering->diagnostics, frame->call, "in the call of %s", frame->function), shown++;
+  lowering->exhausted = lowering->diagnostics->error_count >= MAX_ERRORS; /* few are shown, and each takes time to word */
   return poison();
 }
 
+bool is_exhausted(struct lowering *lowering, struct span span, int64_t steps) {
+  if (lowering->exhausted) return true;
+  lowering->steps_taken += steps;
+  const bool values = lowering->graph && lowering->graph->values.count > MAX_VALUES;
+  if (lowering->steps_taken <= MAX_STEPS && !values) return false;
+  if (values)
+    fail(lowering, span, "the graph '%s' has more than %d values by now: are there too many copies of repeats, or calls?",
+         lowering->graph->name, MAX_VALUES);
+  else
+    fail(lowering, span, "more than %d expressions and statements are carried out by now: are there too many copies of "
+                         "repeats, or calls?", MAX_STEPS);
+  int shown = 0;
+  for (const struct unrolling *repeat = lowering->unrolling; repeat && shown < LONGEST_CHAIN; repeat = repeat->outer, shown++)
+    report_note(lowering->diagnostics, repeat->statement->span, "in copy %d of %d of this repeat", repeat->copy + 1, repeat->count);
+  return lowering->exhausted = true;
+}
+
 const char *suggestion(struct lowering *lowering, const char *name, const names *candidates) {
+  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return ""; /* which nobody would see */
   const char *closest = closest_name(name, candidates->items, candidates->count);
   return closest ? arena_format(lowering->arena, "; did you mean '%s'?", closest) : "";
 }
@@ -73,10 +93,18 @@ struct scope *scope_new(struct arena *arena, struct scope *parent) {
   return scope;
 }
 
+enum { FEW_SYMBOLS = 8 };
+
 struct symbol *scope_find(const struct scope *scope, const char *name) {
-  for (; scope; scope = scope->parent)
+  for (; scope; scope = scope->parent) {
+    if (scope->names.count) {
+      struct symbol *symbol = table_find(&scope->names, name);
+      if (symbol) return symbol;
+      continue;
+    }
     for (int i = scope->symbols.count; i-- > 0;)
       if (!strcmp(scope->symbols.items[i]->name, name)) return scope->symbols.items[i];
+  }
   return NULL;
 }
 
@@ -85,6 +113,9 @@ struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, con
   struct symbol *symbol = arena_new_struct(lowering->arena, struct symbol);
   *symbol = (struct symbol){.name = name, .thing = thing, .span = span};
   array_push(lowering->arena, &scope->symbols, symbol);
+  if (scope->symbols.count > FEW_SYMBOLS)
+    for (int i = scope->names.count ? scope->symbols.count - 1 : 0; i < scope->symbols.count; i++)
+      table_set(lowering->arena, &scope->names, scope->symbols.items[i]->name, scope->symbols.items[i]);
   return symbol;
 }
 
@@ -108,55 +139,59 @@ struct frame *frame_new(struct lowering *lowering, const struct file *file, cons
 
 /* --- Top-level names ---------------------------------------------------------------------------------------------- */
 
-enum { DEEPEST_USE = 16 };
+/* What a look-up from a file gave: an item or an axis and the file that holds it, or nothing. */
+struct found {
+  const void *what;
+  struct file *file;
+};
 
-static const struct ast_item *item_in(const struct file *file, enum ast_item_kind kind, const char *name,
-                                      const struct file **found, int depth) {
+/* Its own names first, then those of the files it uses, later ones first. A file that this search has seen has no such name. */
+static struct found search(struct file *file, enum ast_item_kind kind, const char *name, int visit) {
+  if (file->visit == visit) return (struct found){0};
+  file->visit = visit;
+  const void *what = table_find(kind == ITEM_AXIS ? &file->axis_names : &file->items[kind], name);
+  if (what) return (struct found){what, file};
+  struct found found = {0};
+  for (int i = file->uses.count; i-- > 0 && !found.what;) found = search(file->uses.items[i], kind, name, visit);
+  return found;
+}
+
+static struct found look_up(struct lowering *lowering, const struct file *from, enum ast_item_kind kind, const char *name) {
+  struct file *file = (struct file *)from; /* which remembers what was found */
+  struct found *known = table_find(&file->visible[kind], name);
+  if (!known) {
+    known = arena_new_struct(lowering->arena, struct found);
+    *known = search(file, kind, name, ++lowering->visit);
+    table_set(lowering->arena, &file->visible[kind], name, known);
+  }
+  return *known;
+}
+
+const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, const char *name,
+                                 const struct file **holder) {
+  const struct found found = look_up(lowering, file, kind, name);
+  if (found.what && holder) *holder = found.file;
+  return found.what;
+}
+
+struct global_axis *find_global_axis(struct lowering *lowering, const struct file *file, const char *name) {
+  return (struct global_axis *)look_up(lowering, file, ITEM_AXIS, name).what;
+}
+
+static void item_names_in(struct lowering *lowering, struct file *file, enum ast_item_kind kind, names *into, int visit) {
+  if (file->visit == visit) return;
+  file->visit = visit;
   for (int i = 0; i < file->tree->items.count; i++) {
     const struct ast_item *item = file->tree->items.items[i];
-    if (item->kind == kind && item->name.text && !strcmp(item->name.text, name)) {
-      if (found) *found = file;
-      return item;
-    }
+    const char *name = kind == ITEM_AXIS ? item->axis.name.text : item->name.text;
+    if (item->kind == kind && name) array_push(lowering->arena, into, name);
   }
-  for (int i = file->uses.count; i-- > 0 && depth < DEEPEST_USE;) {
-    const struct ast_item *item = item_in(file->uses.items[i], kind, name, found, depth + 1);
-    if (item) return item;
-  }
-  return NULL;
-}
-
-const struct ast_item *find_item(const struct file *file, enum ast_item_kind kind, const char *name,
-                                 const struct file **found) {
-  return item_in(file, kind, name, found, 0);
-}
-
-static struct global_axis *global_axis_in(const struct file *file, const char *name, int depth) {
-  for (int i = 0; i < file->axes.count; i++)
-    if (!strcmp(file->axes.items[i]->declaration->name.text, name)) return file->axes.items[i];
-  for (int i = file->uses.count; i-- > 0 && depth < DEEPEST_USE;) {
-    struct global_axis *axis = global_axis_in(file->uses.items[i], name, depth + 1);
-    if (axis) return axis;
-  }
-  return NULL;
-}
-
-struct global_axis *find_global_axis(const struct file *file, const char *name) {
-  return global_axis_in(file, name, 0);
-}
-
-static void item_names_in(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into,
-                          int depth) {
-  for (int i = 0; i < file->tree->items.count; i++) {
-    const struct ast_item *item = file->tree->items.items[i];
-    if (item->kind == kind && item->name.text) array_push(lowering->arena, into, item->name.text);
-  }
-  for (int i = 0; i < file->uses.count && depth < DEEPEST_USE; i++)
-    item_names_in(lowering, file->uses.items[i], kind, into, depth + 1);
+  for (int i = 0; i < file->uses.count; i++) item_names_in(lowering, file->uses.items[i], kind, into, visit);
 }
 
 void collect_item_names(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into) {
-  item_names_in(lowering, file, kind, into, 0);
+  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return;
+  item_names_in(lowering, (struct file *)file, kind, into, ++lowering->visit);
 }
 
 bool find_function(struct lowering *lowering, const char *name, struct thing *thing) {
@@ -166,7 +201,7 @@ bool find_function(struct lowering *lowering, const char *name, struct thing *th
     return true;
   }
   const struct file *file = NULL;
-  const struct ast_item *item = find_item(lowering->frame->file, ITEM_FUNCTION, name, &file);
+  const struct ast_item *item = find_item(lowering, lowering->frame->file, ITEM_FUNCTION, name, &file);
   if (item) {
     *thing = (struct thing){.kind = THING_FUNCTION, .function = item, .file = file};
     return true;
@@ -183,15 +218,9 @@ struct parameter *find_parameter(struct lowering *lowering, const char *path) {
   return parameter ? parameter : table_find(&lowering->parameter_names, path);
 }
 
-static void collect_global_axes(struct lowering *lowering, const struct file *file, names *into, int depth) {
-  for (int i = 0; i < file->axes.count; i++)
-    array_push(lowering->arena, into, file->axes.items[i]->declaration->name.text);
-  for (int i = 0; i < file->uses.count && depth < DEEPEST_USE; i++)
-    collect_global_axes(lowering, file->uses.items[i], into, depth + 1);
-}
-
 void collect_visible_names(struct lowering *lowering, names *into) {
   const struct frame *frame = lowering->frame;
+  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return; /* nobody would see a suggestion */
   for (const struct scope *scope = frame->scope; scope; scope = scope->parent)
     for (int i = 0; i < scope->symbols.count; i++) array_push(lowering->arena, into, scope->symbols.items[i]->name);
   const size_t length = strlen(frame->path);
@@ -201,7 +230,7 @@ void collect_visible_names(struct lowering *lowering, names *into) {
     if (length && !strncmp(path, frame->path, length) && path[length] == '.')
       array_push(lowering->arena, into, path + length + 1);
   }
-  collect_global_axes(lowering, frame->file, into, 0);
+  collect_item_names(lowering, frame->file, ITEM_AXIS, into);
   static const char *const special[] = {"inf", "none", "true", "false", "training", "step", "steps", "batch"};
   for (size_t i = 0; i < sizeof special / sizeof *special; i++) array_push(lowering->arena, into, special[i]);
 }

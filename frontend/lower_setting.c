@@ -13,18 +13,22 @@ void read_overrides(struct lowering *lowering) {
     struct override override = {.define = define,
                                 .span = {.source = define->source, .begin = 0, .end = (int)define->source->length}};
     array_push(lowering->arena, &lowering->overrides, override);
+    const bool of_optimizer = !strncmp(define->name, "optimizer.", strlen("optimizer."));
+    if (of_optimizer) array_push(lowering->arena, &lowering->optimizer_overrides, i);
+    int *last = arena_new_struct(lowering->arena, int);
+    *last = i;
+    table_set(lowering->arena, &lowering->override_names, define->name, last);
   }
+  /* The last one of a name counts. */
+  for (int i = 0; i < lowering->overrides.count; i++)
+    lowering->overrides.items[i].hidden = *(int *)table_find(&lowering->override_names, lowering->overrides.items[i].define->name) != i;
 }
 
 struct override *find_override(struct lowering *lowering, const char *name) {
-  struct override *found = NULL;
-  for (int i = 0; i < lowering->overrides.count; i++) {
-    struct override *override = &lowering->overrides.items[i];
-    if (strcmp(override->define->name, name)) continue;
-    override->used = true;
-    found = override; /* the last one counts */
-  }
-  return found;
+  const int *last = table_find(&lowering->override_names, name);
+  if (!last) return NULL;
+  lowering->overrides.items[*last].used = true;
+  return &lowering->overrides.items[*last];
 }
 
 /* The value is parsed at its place in the argument, so that spans point into what was typed. */
@@ -42,8 +46,7 @@ const struct ast_expression *override_expression(struct lowering *lowering, stru
 
 static bool known_axis_name(struct lowering *lowering, const char *name) {
   for (int i = 0; i < lowering->files.count; i++)
-    for (int j = 0; j < lowering->files.items[i]->axes.count; j++)
-      if (!strcmp(lowering->files.items[i]->axes.items[j]->declaration->name.text, name)) return true;
+    if (table_find(&lowering->files.items[i]->axis_names, name)) return true;
   return false;
 }
 
@@ -52,13 +55,14 @@ void report_unused_overrides(struct lowering *lowering) {
   for (int i = 0; i < lowering->overrides.count; i++) {
     const struct override *override = &lowering->overrides.items[i];
     const char *name = override->define->name;
-    if (override->used || known_axis_name(lowering, name)) continue;
+    if (override->used || override->hidden || known_axis_name(lowering, name)) continue;
     if (failed && strchr(name, '.')) continue; /* perhaps it would have been asked for */
     names candidates = {0};
-    for (int j = 0; j < lowering->files.count; j++)
+    const bool shown = lowering->diagnostics->error_count < lowering->diagnostics->limit;
+    for (int j = 0; shown && j < lowering->files.count; j++)
       for (int k = 0; k < lowering->files.items[j]->axes.count; k++)
         array_push(lowering->arena, &candidates, lowering->files.items[j]->axes.items[k]->declaration->name.text);
-    for (int j = 0; j < lowering->repeat_paths.count; j++)
+    for (int j = 0; shown && j < lowering->repeat_paths.count; j++)
       array_push(lowering->arena, &candidates,
                  arena_format(lowering->arena, "repeat.%s", lowering->repeat_paths.items[j]));
     static const char *const settings[] = {
@@ -118,12 +122,32 @@ static const struct ast_expression *setting_expression(struct lowering *lowering
   return override_expression(lowering, find_override(lowering, arena_format(lowering->arena, "%s.%s", prefix, name)));
 }
 
+void check_set_once(struct lowering *lowering, struct table *seen, struct ast_statement *statement) {
+  const struct ast_path *target = &statement->targets.items[0];
+  const struct ast_statement *before = table_find(seen, target->text);
+  if (!before) {
+    table_set(lowering->arena, seen, target->text, statement);
+  } else if (!lowering->exhausted) {
+    fail(lowering, target->span, "'%s' is set twice", target->text);
+    report_note(lowering->diagnostics, before->span, "the first time");
+  }
+}
+
+enum { MOST_PATTERNS = 4096 };
+
 void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known,
                     int known_count) {
   names candidates = {0};
+  struct table seen = {0};
+  int patterns = 0;
   for (int i = 0; i < known_count; i++) array_push(lowering->arena, &candidates, known[i]);
   for (int i = 0; i < block->count; i++) {
-    const struct ast_statement *statement = block->items[i];
+    struct ast_statement *statement = block->items[i];
+    if (statement->kind == AST_FOR && (patterns += statement->patterns.count) > MOST_PATTERNS) { /* each is held against each parameter */
+      fail(lowering, statement->span, "more than %d patterns of parameters", MOST_PATTERNS);
+      lowering->exhausted = true;
+      return;
+    }
     if (statement->kind == AST_FOR) continue; /* train checks these itself */
     if (statement->kind != AST_ASSIGN || statement->targets.count != 1) {
       fail(lowering, statement->span, "a %s block holds settings: name = value", prefix);
@@ -135,15 +159,7 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
     if (!found)
       fail(lowering, target->span, "%s has no setting '%s'%s", prefix, target->text,
            suggestion(lowering, target->text, &candidates));
-    for (int j = 0; j < i; j++) {
-      const struct ast_statement *before = block->items[j];
-      if (before->kind != AST_ASSIGN || before->targets.count != 1 ||
-          strcmp(before->targets.items[0].text, target->text))
-        continue;
-      fail(lowering, target->span, "'%s' is set twice", target->text);
-      report_note(lowering->diagnostics, before->span, "the first time");
-      break;
-    }
+    check_set_once(lowering, &seen, statement);
   }
 }
 

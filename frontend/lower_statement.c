@@ -24,7 +24,7 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
     return;
   }
   if (!symbol) {
-    const struct global_axis *global = find_global_axis(frame->file, name);
+    const struct global_axis *global = find_global_axis(lowering, frame->file, name);
     const struct parameter *parameter = table_find(&lowering->parameter_names, join_path(lowering->arena, frame->path, name));
     if (global || !strcmp(name, "batch")) {
       fail(lowering, target->span, "'%s' is an axis, and axes and values do not hide each other", name);
@@ -162,7 +162,11 @@ static void lower_repeat(struct lowering *lowering, const struct ast_statement *
     for (int i = 0; i < scope->symbols.count; i++)
       array_push(lowering->arena, &carried, (struct carried){scope->symbols.items[i], scope->symbols.items[i]->thing});
   frame->repeat_depth++;
+  struct unrolling unrolling = {.outer = lowering->unrolling, .statement = statement, .count = count};
+  lowering->unrolling = &unrolling;
   for (int copy = 0; copy < count; copy++) {
+    unrolling.copy = copy;
+    if (is_exhausted(lowering, statement->span, 1 + carried.count / 8)) break;
     struct sharing *sharing = arena_new_struct(lowering->arena, struct sharing);
     *sharing = (struct sharing){.outer = before.sharing, .statement = statement, .copy = copy};
     frame->scope = scope_new(lowering->arena, before.scope);
@@ -178,6 +182,7 @@ static void lower_repeat(struct lowering *lowering, const struct ast_statement *
     lower_block(lowering, &statement->body);
     if (!check_carried(lowering, &carried, statement) || frame->returned) break;
   }
+  lowering->unrolling = unrolling.outer;
   frame->repeat_depth--;
   frame->scope = before.scope;
   frame->repeat = before.repeat;
@@ -214,6 +219,7 @@ static void lower_if(struct lowering *lowering, const struct ast_statement *stat
 }
 
 static void lower_statement(struct lowering *lowering, const struct ast_statement *statement) {
+  if (is_exhausted(lowering, statement->span, 1)) return;
   switch (statement->kind) {
     case AST_ASSIGN:
       lower_assignment(lowering, statement);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "frontend/spec.tab.h"
+#include "ir/display.h"
 
 typedef void *yyscan_t;
 struct yy_buffer_state;
@@ -157,38 +158,28 @@ int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse) {
   return token.kind;
 }
 
-/* The length of the UTF-8 character at `text`, or 0 when it is not one (or a zero byte). */
-static int character_length(const unsigned char *text, size_t left) {
-  if (text[0] == 0) return 0;
-  if (text[0] < 0x80) return 1;
-  int length = text[0] >= 0xC2 && text[0] < 0xE0 ? 2 : (text[0] & 0xF0) == 0xE0 ? 3 : text[0] >= 0xF0 && text[0] < 0xF5 ? 4 : 0;
-  if (!length || (size_t)length > left) return 0;
-  for (int i = 1; i < length; i++)
-    if ((text[i] & 0xC0) != 0x80) return 0;
-  if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) || (text[0] == 0xF0 && text[1] < 0x90) ||
-      (text[0] == 0xF4 && text[1] > 0x8F))
-    return 0;
-  return length;
-}
-
-/* Reports the first byte that is no text. The line is shown from a copy in which such bytes are '?'. */
+/* Reports the first byte that is no text, or would not be shown as it is read. */
 static bool check_text(struct parse *parse) {
   const struct source *source = parse->source;
-  const unsigned char *text = (const unsigned char *)source->text;
+  uint32_t code = 0;
   size_t at = 0;
-  for (int length; at < source->length; at += (size_t)length)
-    if (!(length = character_length(text + at, source->length - at))) break;
+  for (int length; at < source->length; at += (size_t)length) {
+    if (!(length = character_at(source->text + at, source->length - at, &code))) break;
+    if (character_turns_text(code) || (character_is_control(code) && code != '\t' && code != '\n' && code != '\r')) break;
+  }
   if (at == source->length) return true;
-  char *clean = arena_copy(parse->arena, source->text, source->length);
-  for (size_t i = at; i < source->length; i++)
-    if ((clean[i] & 0x80) || (clean[i] < ' ' && clean[i] != '\n' && clean[i] != '\t')) clean[i] = '?';
-  struct source *shown = arena_new_struct(parse->arena, struct source);
-  *shown = (struct source){source->path, clean, source->length};
-  struct span span = {shown, (int)at, (int)at + 1};
-  if (text[at] == 0)
+  const unsigned char byte = (unsigned char)source->text[at];
+  const struct span span = {source, (int)at, (int)at + 1};
+  uint32_t ignored;
+  if (byte == 0)
     report_error(parse->diagnostics, span, "a zero byte: this is not a text file");
+  else if (!character_at(source->text + at, source->length - at, &ignored))
+    report_error(parse->diagnostics, span, "the byte 0x%02X is not UTF-8: a spec is a UTF-8 text", byte);
+  else if (character_turns_text(code))
+    report_error(parse->diagnostics, span, "the character U+%04X turns the direction of text round, so that what is read is not what is shown",
+                 (unsigned)code);
   else
-    report_error(parse->diagnostics, span, "the byte 0x%02X is not UTF-8: a spec is a UTF-8 text", text[at]);
+    report_error(parse->diagnostics, span, "the control character U+%04X: of those a spec has tabs and line ends alone", (unsigned)code);
   return false;
 }
 

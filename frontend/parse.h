@@ -126,6 +126,8 @@ struct ast_statement *make_for(struct parse *parse, struct span span, ast_names 
 /* Items: a fresh one, which the grammar's actions fill in, and its end. */
 struct ast_item *make_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
                            ast_parameters *parameters, ast_block *body);
+/* What follows the brackets of a head; either may be NULL. */
+void item_set_results(struct parse *parse, struct ast_item *item, ast_names *over, ast_signatures *results);
 void item_set_gradient(struct parse *parse, struct ast_item *item, struct ast_name qualifier,
                        ast_parameters *parameters, ast_block *body);
 

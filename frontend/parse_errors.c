@@ -54,11 +54,7 @@ void explain_stray_character(struct parse *parse, const char *text, int length, 
       parse_error(parse, span, "%s", known[i].advice);
       return;
     }
-  if (length == 1 && (unsigned char)text[0] < ' ')
-    parse_error(parse, span, "the control character 0x%02X has no meaning in a spec", text[0]);
-  else
-    parse_error(parse, span, "the character '%.*s' has no meaning in a spec outside comments and strings", length,
-                text);
+  parse_error(parse, span, "the character '%.*s' has no meaning in a spec outside comments and strings", length, text);
 }
 
 static bool has(const char *const *expected, int count, const char *name) {

@@ -110,7 +110,7 @@ item: USE STRING { $$ = make_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
   | axis { $$ = make_item(parse, @$, ITEM_AXIS, $1->name, NULL, NULL); $$->axis = *$1; }
   | MODEL name '(' parameters ')' ARROW signatures block {
       $$ = make_item(parse, @$, ITEM_MODEL, $2, $4, $8);
-      $$->results = *$7, $$->has_results = true;
+      item_set_results(parse, $$, NULL, $7);
     }
   | function
   | function GRADIENT '(' parameters ')' block {
@@ -129,8 +129,7 @@ item: USE STRING { $$ = make_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
   | PIPELINE name passes '}' { $$ = make_item(parse, @$, ITEM_PIPELINE, $2, NULL, $3); };
 function: FN name '(' parameters ')' over results block {
       $$ = make_item(parse, @$, ITEM_FUNCTION, $2, $4, $8);
-      $$->over = *$6;
-      if ($7) $$->results = *$7, $$->has_results = true;
+      item_set_results(parse, $$, $6, $7);
     };
 over: %empty { NEW($$); } | OVER names { $$ = $2; };
 results: %empty { $$ = NULL; } | ARROW signatures { $$ = $2; };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ir/display.h"
+
 enum { DEFAULT_LIMIT = 20, LARGEST_SOURCE = 64 << 20, LONGEST_LINE = 160 };
 
 struct diagnostics *diagnostics_new(struct arena *arena) {
@@ -33,34 +35,50 @@ const char *span_text(struct arena *arena, struct span span) {
   return arena_format(arena, "%s:%d:%d", span.source->path, line, column);
 }
 
-/* The line that holds the span's start, and under it a caret at its start and tildes to its end or the line's. */
+/* The line that holds the span's start, and under it a caret at its start and tildes to its end or the line's. Tabs become spaces, so
+   that both lines keep in step whatever the terminal makes of them; of a long line, what stands around the caret. */
 static const char *excerpt(struct arena *arena, struct span span) {
+  enum { TAB = 8, BEFORE = LONGEST_LINE / 2 };
   const struct source *source = span.source;
-  int begin = span.begin, end, length = (int)source->length;
-  if (begin > length) begin = length;
-  int start = begin;
+  const int length = (int)source->length, begin = span.begin < length ? span.begin : length;
+  int start = begin, end = begin;
   while (start > 0 && source->text[start - 1] != '\n') start--;
-  for (end = begin; end < length && source->text[end] != '\n';) end++;
-  if (end - start > LONGEST_LINE) end = start + LONGEST_LINE > begin + 1 ? start + LONGEST_LINE : begin + 1;
-  char *marks = arena_alloc(arena, (size_t)(end - start) + 2);
-  int count = 0;
-  for (int i = start; i <= end; i++) {
-    if (i < end && !starts_character(source->text[i])) continue;
-    if (i < begin)
-      marks[count++] = source->text[i] == '\t' ? '\t' : ' ';
-    else if (i == begin)
-      marks[count++] = '^';
-    else if (i < span.end && i < end)
-      marks[count++] = '~';
+  while (end < length && source->text[end] != '\n') end++;
+  if (end > start && source->text[end - 1] == '\r') end--;
+  bool cut = begin - start > LONGEST_LINE;
+  for (int most = begin - BEFORE; cut && (start < most || (start < begin && !starts_character(source->text[start])));) start++;
+  if (end - start > LONGEST_LINE) {
+    end = start + LONGEST_LINE > begin + 1 ? start + LONGEST_LINE : begin + 1;
+    while (end < length && end > start && !starts_character(source->text[end])) end++;
   }
-  return arena_format(arena, "  %.*s\n  %s\n", end - start, source->text + start, marks);
+  ARRAY(char) text = {0}, marks = {0};
+  for (const char *dots = cut ? "..." : ""; *dots; dots++) {
+    array_push(arena, &text, *dots);
+    array_push(arena, &marks, ' ');
+  }
+  int column = cut ? 3 : 0;
+  for (int at = start; at < end;) {
+    char shown[LONGEST_SHOWN_CHARACTER] = "        ";
+    int columns = TAB - column % TAB, taken = 1;
+    if (source->text[at] == '\t') shown[columns] = 0;
+    else taken = character_shown(source->text + at, (size_t)(end - at), shown, &columns);
+    for (const char *letter = shown; *letter; letter++) array_push(arena, &text, *letter);
+    for (int i = 0; i < columns; i++)
+      array_push(arena, &marks, at + taken <= begin ? ' ' : at <= begin && i == 0 ? '^' : at < span.end ? '~' : ' ');
+    if (at == begin && !columns && marks.count) marks.items[marks.count - 1] = '^'; /* joined to the letter before it */
+    at += taken;
+    column += columns;
+  }
+  if (begin >= end) array_push(arena, &marks, '^');
+  while (marks.count && marks.items[marks.count - 1] == ' ') marks.count--;
+  return arena_format(arena, "  %.*s\n  %.*s\n", text.count, text.count ? text.items : "", marks.count, marks.count ? marks.items : "");
 }
 
 static const char *compose(struct arena *arena, struct span span, const char *label, const char *format,
                            va_list arguments) {
-  const char *text = arena_vformat(arena, format, arguments);
+  const char *text = printable(arena, arena_vformat(arena, format, arguments));
   if (!span.source) return arena_format(arena, "lamella: %s: %s\n", label, text);
-  return arena_format(arena, "%s: %s: %s\n%s", span_text(arena, span), label, text, excerpt(arena, span));
+  return arena_format(arena, "%s: %s: %s\n%s", printable(arena, span_text(arena, span)), label, text, excerpt(arena, span));
 }
 
 void report_error(struct diagnostics *diagnostics, struct span span, const char *format, ...) {

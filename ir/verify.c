@@ -141,13 +141,24 @@ static const char *check_region(struct verifier *verifier, const struct region *
     int result = (i - region->inputs.count) % (results ? results : 1);
     const struct value *like =
         i < region->inputs.count ? region->inputs.items[i] : region->body->outputs.items[result].value;
-    if (!gradient->inputs.items[i])
+    const struct value *input = gradient->inputs.items[i];
+    if (!input || input->op != OP_input)
       return arena_format(arena, "input %d of the gradient of region %s is missing", i, region->name);
-    if (like && !same_axes(like, gradient->inputs.items[i]))
+    if (!like) return arena_format(arena, "region %s has a gradient and gives no result %d", region->name, result);
+    const enum kind kind = i < region->inputs.count + results ? like->kind : KIND_REAL;
+    if (input->kind != kind)
+      return arena_format(arena, "input %d of the gradient of region %s is %s and must be %s", i, region->name, kind_names[input->kind],
+                          kind_names[kind]);
+    if (!same_axes(like, input))
       return arena_format(
           arena, "input %d of the gradient of region %s has the axes %s and must have %s", i, region->name,
           axes_text(arena, gradient->inputs.items[i]->axes, gradient->inputs.items[i]->axis_count, false),
           axes_text(arena, like->axes, like->axis_count, false));
+  }
+  for (int i = 0; i < gradient->body->outputs.count; i++) {
+    const struct value *output = gradient->body->outputs.items[i].value;
+    if (output && output->kind != KIND_REAL)
+      return arena_format(arena, "result %d of the gradient of region %s is %s and must be real", i, region->name, kind_names[output->kind]);
   }
   error = check_graph(verifier, arena, gradient->body, gradient, verifier->stage);
   return error ? arena_format(arena, "in the gradient of region %s: %s", region->name, error) : NULL;

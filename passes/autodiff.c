@@ -8,6 +8,7 @@
 
 #include <math.h>
 
+#include "ir/table.h"
 #include "passes/rewrite.h"
 
 typedef void rule(struct backward *backward, struct value *y, struct value *d);
@@ -194,17 +195,17 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
 
 /* All reads of a state in a graph see the same contents, so the first stands for all: a gradient asked for at one read is that
    of every use. */
-static struct value *first_read(struct rewrite *rewrite, struct value ***reads, struct value *old, int *read_count) {
-  for (int i = 0; i < *read_count; i++)
-    if ((*reads)[i]->state == old->state) return (*reads)[i];
-  struct value *copy = rewrite_keep(rewrite, old);
-  (*reads)[(*read_count)++] = copy;
+static struct value *first_read(struct rewrite *rewrite, struct table *reads, struct value *old) {
+  const char *key = arena_format(rewrite->scratch, "%p", (void *)old->state);
+  struct value *copy = table_find(reads, key);
+  if (copy) return copy;
+  copy = rewrite_keep(rewrite, old);
+  table_set(rewrite->scratch, reads, key, copy);
   return copy;
 }
 
 bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
   bool found = false;
-  int read_count = 0;
   for (int i = 0; i < graph->values.count; i++) found = found || graph->values.items[i]->op == OP_gradient;
   if (!found) return true;
   pass_inline(graph);
@@ -212,11 +213,11 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
   int errors = diagnostics->error_count;
   struct losses losses = {0};
   struct rewrite rewrite = rewrite_begin(graph);
-  struct value **reads = arena_new_array(rewrite.scratch, struct value *, rewrite.count);
+  struct table reads = {0};
   for (int i = 0; i < rewrite.count; i++) {
     struct value *old = rewrite.old[i];
     if (old->op == OP_state) {
-      rewrite_set(&rewrite, old, first_read(&rewrite, &reads, old, &read_count));
+      rewrite_set(&rewrite, old, first_read(&rewrite, &reads, old));
     } else if (old->op == OP_gradient) {
       struct backward *backward = sweep_for(&losses, &rewrite, old->inputs[0], diagnostics);
       struct value *target = rewrite_get(&rewrite, old->inputs[1]);

@@ -32,7 +32,7 @@ static void check_messages(struct arena *arena) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   struct source *source = source_from_text(arena, "a.lam", "first\n\tseco\xC3\xA9nd x\n\nlast");
   report_error(diagnostics, (struct span){source, 7, 15}, "expected %d", 3);
-  CHECK_STRING(message(diagnostics, 0), "a.lam:2:2: error: expected 3\n  \tseco\xC3\xA9nd x\n  \t^~~~~~~\n");
+  CHECK_STRING(message(diagnostics, 0), "a.lam:2:2: error: expected 3\n          seco\xC3\xA9nd x\n          ^~~~~~~\n");
   report_note(diagnostics, (struct span){source, 0, 0}, "here");
   CHECK_STRING(message(diagnostics, 1), "a.lam:1:1: note: here\n  first\n  ^\n");
   CHECK(diagnostics->error_count == 1);
@@ -48,6 +48,67 @@ static void check_messages(struct arena *arena) {
   CHECK_STRING(message(diagnostics, 5), "a.lam:4:5: error: after the end\n  last\n      ^\n");
   report_error(diagnostics, (struct span){source, 0, 12}, "over lines");
   CHECK_STRING(message(diagnostics, 6), "a.lam:1:1: error: over lines\n  first\n  ^~~~~\n");
+}
+
+/* What reaches the terminal: no byte that would drive it, and the caret under what it means, however wide that is. */
+static void check_display(struct arena *arena) {
+  static const struct {
+    const char *line;
+    int begin, end;
+    const char *shown;
+  } rows[] = {
+      {"a \x1b[31mred\x07 b", 12, 13, "  a \\x1b[31mred\\x07 b\n                    ^\n"},
+      {"a \x1b[2J b", 2, 6, "  a \\x1b[2J b\n    ^~~~~~~\n"},
+      {"\x7f x", 2, 3, "  \\x7f x\n       ^\n"},
+      {"\xc2\x9b""31m x", 6, 7, "  \\u009b31m x\n            ^\n"},
+      {"\x9b\xff\xc0\x80 x", 5, 6, "  \\x9b\\xff\\xc0\\x80 x\n                   ^\n"},
+      {"\xe2\x80\xae x \xe2\x81\xa6 y", 10, 11, "  \\u202e x \\u2066 y\n                  ^\n"},
+      {"\xe2\x80\x8f\xef\xbb\xbf x", 7, 8, "  \\u200f\\ufeff x\n               ^\n"},
+      {"\xf3\xa0\x81\x81 x", 5, 6, "  \\U000e0041 x\n             ^\n"},
+      {"a\tb\tc", 4, 5, "  a       b       c\n                  ^\n"},
+      {"a\tb\tc", 0, 3, "  a       b       c\n  ^~~~~~~~~\n"},
+      {"\xe6\xa8\xa1\xe5\x9e\x8b x", 7, 8, "  \xe6\xa8\xa1\xe5\x9e\x8b x\n       ^\n"},
+      {"\xe6\xa8\xa1\xe5\x9e\x8b x", 3, 6, "  \xe6\xa8\xa1\xe5\x9e\x8b x\n    ^~\n"},
+      {"e\xcc\x81\xcc\xa7 x", 6, 7, "  e\xcc\x81\xcc\xa7 x\n    ^\n"},
+      {"e\xcc\x81 x", 1, 3, "  e\xcc\x81 x\n  ^\n"},
+      {"\xf0\x9f\x98\x80 x", 5, 6, "  \xf0\x9f\x98\x80 x\n     ^\n"},
+      {"x y\r\n", 2, 9, "  x y\n    ^\n"},
+      {"x\ry", 2, 3, "  x\\x0dy\n       ^\n"},
+      {"x\n", 1, 1, "  x\n   ^\n"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct diagnostics *diagnostics = diagnostics_new(arena);
+    struct source *source = source_from_text(arena, "a.lam", rows[i].line);
+    report_error(diagnostics, (struct span){source, rows[i].begin, rows[i].end}, "wrong");
+    const char *excerpt = strchr(message(diagnostics, 0), '\n') + 1;
+    if (!CHECK_STRING(excerpt, rows[i].shown)) printf("  row %zu\n", i);
+  }
+  /* Names in messages, and of files; every byte and every character up to U+30FF in each place. */
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  report_error(diagnostics, (struct span){source_from_text(arena, "\x1b]0;a\x07.lam", "x"), 0, 1}, "no '%s'\nhere", "\x1b[1m\xe2\x80\xae");
+  CHECK_STRING(message(diagnostics, 0), "\\x1b]0;a\\x07.lam:1:1: error: no '\\x1b[1m\\u202e'\\x0ahere\n  x\n  ^\n");
+  bool safe = true;
+  for (unsigned code = 1; code < 0x3100; code++) {
+    char text[8] = {(char)code};
+    if (code >= 0x800) snprintf(text, sizeof text, "%c%c%c", 0xE0 | code >> 12, 0x80 | (code >> 6 & 63), 0x80 | (code & 63));
+    else if (code >= 0x100) snprintf(text, sizeof text, "%c%c", 0xC0 | code >> 6, 0x80 | (code & 63));
+    struct diagnostics *one = diagnostics_new(arena);
+    report_error(one, (struct span){source_from_text(arena, text, text), 0, 1}, "%s", text);
+    report_error(one, (struct span){0}, "%s", text);
+    for (int i = 0; i < one->messages.count; i++)
+      for (const unsigned char *byte = (const unsigned char *)one->messages.items[i]; *byte; byte++)
+        safe = safe && (*byte == '\n' || *byte >= ' ') && *byte != 0x7F && !(byte[0] == 0xC2 && byte[1] < 0xA0) &&
+               !(byte[0] == 0xE2 && byte[1] == 0x80 && byte[2] >= 0xAA && byte[2] <= 0xAE) && (code >= 0x100 || code < 0x80 || *byte < 0x80);
+  }
+  CHECK(safe);
+  /* Of a long line, what stands around the caret. */
+  char *line = arena_alloc(arena, 100001);
+  memset(line, 'x', 100000);
+  line[50000] = 'Y';
+  diagnostics = diagnostics_new(arena);
+  report_error(diagnostics, (struct span){source_from_text(arena, "a.lam", line), 50000, 50001}, "wrong");
+  const char *shown = strchr(message(diagnostics, 0), '\n') + 1, *caret = strchr(shown, '\n') + 1;
+  CHECK(strlen(shown) < 400 && strchr(shown, 'Y') && strchr(shown, 'Y') - shown == strchr(caret, '^') - caret);
 }
 
 static void check_limit(struct arena *arena) {
@@ -133,6 +194,7 @@ int main(void) {
   struct arena *arena = arena_new();
   check_places(arena);
   check_messages(arena);
+  check_display(arena);
   check_limit(arena);
   check_closest();
   check_files(arena);

@@ -1,13 +1,14 @@
 /* Real specs with words exchanged: lowering must end with a program or with errors, never with an internal one (a
-   program ended by bug() fails this test), and whatever it accepts must verify, which lowering itself checks. */
+   program ended by bug() fails this test), and whatever it accepts must verify, which lowering itself checks, and go through the
+   passes on graphs. --seconds N goes on for so long. */
 #include <ctype.h>
 #include <dirent.h>
-#include <time.h>
-
+#include "codegen/codegen.h"
 #include "frontend/frontend.h"
+#include "passes/passes.h"
 #include "tests/unit/check.h"
 
-enum { MOST_SPECS = 32, LARGEST = 1 << 14, MOST_WORDS = 4096, SECONDS = 15 };
+enum { MOST_SPECS = 80, LARGEST = 1 << 14, MOST_WORDS = 4096, SECONDS = 15 };
 
 static struct spec {
   char *text;
@@ -93,16 +94,17 @@ static void read_folder(const char *folder) {
   closedir(directory);
 }
 
-int main(void) {
+int main(int count, char **arguments) {
+  if (!check_options("lower_fuzz", count, arguments)) return 2;
+  if (!check_totals.until) check_totals.until = time(NULL) + SECONDS;
   read_folder(SOURCE_FOLDER "/specs");
+  read_folder(SOURCE_FOLDER "/tests/values");
   if (!CHECK(spec_count > 5)) return check_done("lower_fuzz");
-  const char *chosen = getenv("LAMELLA_FUZZ_SECONDS");
-  const time_t end = time(NULL) + (chosen ? atoi(chosen) : SECONDS);
   static char text[LARGEST];
-  int accepted = 0, runs = 0;
+  long accepted = 0, runs = 0;
   const char *keep =
       getenv("LAMELLA_FUZZ_KEEP"); /* a file that holds the text being tried, for when the test does not end */
-  for (; time(NULL) < end; runs++) {
+  for (; check_goes_on(runs, 0); runs++) {
     const struct spec *spec = &specs[check_below(spec_count)];
     strcpy(text, spec->text);
     for (int changes = 1 + check_below(3); changes-- > 0;) mutate(text);
@@ -112,12 +114,17 @@ int main(void) {
     struct arena *arena = arena_new();
     struct diagnostics *diagnostics = diagnostics_new(arena);
     struct frontend_options options = {.standard_library = SOURCE_FOLDER "/specs"};
-    const struct program *program =
+    struct program *program =
         lower_source(arena, source_from_text(arena, spec->path, text), &options, diagnostics);
-    if (program) accepted++;
-    CHECK(program ? diagnostics->error_count == 0 : diagnostics->messages.count > 0);
+    if (program) {
+      accepted++;
+      struct pass_options passes = {.pipeline = check_below(2) ? "default" : "none", .target = target_find("portable"), .verify = true};
+      run_graph_passes(program, &passes, diagnostics);
+    }
+    CHECK(program ? diagnostics->error_count == 0 || diagnostics->messages.count > 0 : diagnostics->messages.count > 0);
     arena_free(arena);
   }
+  printf("accepted: %ld specs of %ld\n", accepted, runs);
   CHECK(accepted > runs / 50); /* else the changes are too wild to try much */
   return check_done("lower_fuzz");
 }

@@ -31,8 +31,12 @@ static void check_bytes(struct arena *arena) {
       {"# \xf0\x9f\x98", 5, "test:1:3: error: the byte 0xF0 is not UTF-8: a spec is a UTF-8 text"},
       {"\x7f"
        "ELF",
-       4, "test:1:1: error: the character '\x7f' has no meaning in a spec outside comments and strings"},
-      {"axis \x01 a", 8, "test:1:6: error: the control character 0x01 has no meaning in a spec"},
+       4, "test:1:1: error: the control character U+007F: of those a spec has tabs and line ends alone"},
+      {"axis \x01 a", 8, "test:1:6: error: the control character U+0001: of those a spec has tabs and line ends alone"},
+      {"# a \x1b[2J", 8, "test:1:5: error: the control character U+001B: of those a spec has tabs and line ends alone"},
+      {"use \"\xc2\x9b\"", 8, "test:1:6: error: the control character U+009B: of those a spec has tabs and line ends alone"},
+      {"# \xe2\x80\xae a", 7,
+       "test:1:3: error: the character U+202E turns the direction of text round, so that what is read is not what is shown"},
       {"axis\xc2\xa0"
        "a",
        7, "test:1:5: error: a no-break space (U+00A0): replace it by a plain space"},

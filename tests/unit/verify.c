@@ -196,6 +196,14 @@ static void check_messages(void) {
        "%3 = update: state w has two updates, from g:9:1"},
       {AXES "%1 real [a] = state \"w\"\n%2 real [a] = update(%1) \"w\"\n%3 real [a] = state \"w\"\noutput \"y\" = %3\n",
        "%3 = state: state w is read after its update, from g:9:1"},
+      {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis b'2 = 4\n" "region 0 \"f.gradient\" (%0, %1, %2)\n%0 real [a, b'1] = input \"x\"\n%1 boolean [a, b'1] = input \"y\"\n%2 real [a, b'1] = input \"dy\"\n%3 real [a, b'1] = neg(%2)\noutput \"dx\" = %3\nend\n"
+       "region 1 f (%0) gradient 0\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = neg(%0)\noutput \"y\" = %1\nend\n"
+       "%0 real [a, b'1] = input \"x\"\n%1 real [] = call(%0) region 1\n%2 real [a, b'1] = result(%1) at 0\noutput \"y\" = %2\n",
+       "%1 = call: input 1 of the gradient of region f is boolean and must be real, from g:18:1"},
+      {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis b'2 = 4\n" "region 0 \"f.gradient\" (%0, %1, %2)\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = input \"y\"\n%2 real [a, b'1] = input \"dy\"\n%3 boolean [a, b'1] = lt(%2, %0)\noutput \"dx\" = %3\nend\n"
+       "region 1 f (%0) gradient 0\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = neg(%0)\noutput \"y\" = %1\nend\n"
+       "%0 real [a, b'1] = input \"x\"\n%1 real [] = call(%0) region 1\n%2 real [a, b'1] = result(%1) at 0\noutput \"y\" = %2\n",
+       "%1 = call: result 0 of the gradient of region f is boolean and must be real, from g:18:1"},
       {AXES "%1 real [] = constant 1\n%2 real [] = gradient(%1, %1)\noutput \"y\" = %2\n",
        "%2 = gradient: a gradient after autodiff, from g:8:1"},
       {AXES "%1 real [a] = input \"x\"\noutput \"y\" = %1\n",
