@@ -160,7 +160,6 @@ void place_root(struct former *f, const struct value *value) {
   struct cluster own = {.kind = kind_of(s, value)};
   read_root(f, value);
   struct cluster *home = NULL;
-  bool is_new = false;
   if (own.kind == CLUSTER_SWEEP) {
     space_of(s, value, &own);
     search_readings(f);
@@ -170,11 +169,12 @@ void place_root(struct former *f, const struct value *value) {
     if (!home) home = find_sibling(f, value, &own);
   }
   if (!home) {
-    home = cluster_new(f, own.kind, NULL), is_new = true;
+    home = cluster_new(f, own.kind, NULL);
     memcpy(home->space, own.space, sizeof own.space);
     memcpy(home->reduced, own.reduced, sizeof own.reduced);
     home->space_count = own.space_count, home->reduced_count = own.reduced_count;
   }
+  int known = home->needs.count;
   join(f, home, value, &own);
-  if (is_new) cluster_settle(home);
+  cluster_settle(home, known);
 }

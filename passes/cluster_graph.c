@@ -154,13 +154,14 @@ void merge_clusters(struct former *f, struct cluster *into, struct cluster *from
 
 /* The first needs of clusters, the latest of each, make a tree, and what stands above a cluster in it is needed for certain: in a chain
    of a thousand steps that is soon told (E. W. Myers, "An applicative random-access stack", 1983, has the jumps). */
-void cluster_settle(struct cluster *cluster) {
-  struct cluster *above = NULL;
-  for (int i = 0; i < cluster->needs.count; i++) {
+void cluster_settle(struct cluster *cluster, int first) {
+  struct cluster *above = cluster->above ? representative(cluster->above) : NULL;
+  for (int i = first; i < cluster->needs.count; i++) {
     struct cluster *need = representative(cluster->needs.items[i]);
     if (!above || label_of(need) > label_of(above)) above = need;
   }
-  if (!above) return;
+  if (!above || above == cluster || cluster->has_below) return; /* what hangs below counts on what is above */
+  above->has_below = true;
   cluster->above = above;
   cluster->depth = above->depth + 1;
   bool level = above->jump && above->jump->jump && above->depth - above->jump->depth == above->jump->depth - above->jump->jump->depth;
@@ -218,8 +219,35 @@ static void search_down_to(struct former *f, struct search *search, const struct
   }
 }
 
+/* The other way round, from the target to those that need it, some steps long: a gradient's reduction is a few steps from the norm of all
+   gradients, which is a whole model away from it. */
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
+enum { MOST_STEPS = 64 };
+
+static enum answer look_up(struct former *f, const struct search *search, const struct cluster *target) {
+  int steps = 0;
+  f->climbing++;
+  f->climbed.count = 0;
+  array_push(f->s->arena, &f->climbed, target);
+  for (int i = 0; i < f->climbed.count; i++) {
+    const struct cluster *cluster = f->climbed.items[i];
+    for (int j = 0; j < cluster->users.count; j++) {
+      struct cluster *user = representative(cluster->users.items[j]);
+      if (user->seen[search->number] == search->stamp || stands_above(user, search->latest)) return ANSWER_YES;
+      if (++steps > MOST_STEPS) return ANSWER_UNKNOWN;
+      if (user->climbed == f->climbing || label_of(user) > label_of(search->latest)) continue;
+      user->climbed = f->climbing;
+      array_push(f->s->arena, &f->climbed, user);
+    }
+  }
+  return ANSWER_NO;
+}
+
 bool search_needs(struct former *f, struct search *search, const struct cluster *target) {
-  if (search->latest && search->latest != target && stands_above(target, search->latest)) return true;
+  if (!search->latest) return false;
+  if (search->latest != target && stands_above(target, search->latest)) return true;
+  const enum answer answer = look_up(f, search, target);
+  if (answer != ANSWER_UNKNOWN) return answer == ANSWER_YES;
   if (target->found[search->number] != search->stamp) search_down_to(f, search, target);
   return target->found[search->number] == search->stamp;
 }

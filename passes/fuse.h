@@ -42,9 +42,10 @@ struct former {
   ARRAY(struct cluster *) homes, numbers; /* what find_homes found; sweeps of single numbers */
   int offered;              /* stamp of cluster->offered */
   struct slot *first_slot, *last_slot; /* the order of clusters; see cluster_graph.c */
-  int moving;               /* stamp of cluster->moved */
+  int moving, climbing;     /* stamps of cluster->moved and cluster->climbed */
   ARRAY(struct cluster *) moves;
   ARRAY(struct slot *) slots;
+  ARRAY(const struct cluster *) climbed;
 };
 
 /* --- fuse.c --------------------------------------------------------------------------------------------------------------- */
@@ -90,8 +91,8 @@ struct cluster *cluster_new(struct former *former, enum cluster_kind kind, struc
 /* Which of the two comes first in the order; `y` may be NULL. */
 struct cluster *cluster_earlier(struct cluster *x, struct cluster *y);
 void add_need(struct former *former, struct cluster *cluster, struct cluster *need);
-/* Tells the searches of a new cluster's needs. */
-void cluster_settle(struct cluster *cluster);
+/* Tells the searches of a cluster's needs from number `first` on. */
+void cluster_settle(struct cluster *cluster, int first);
 /* `from` becomes part of `into`; neither needs the other. */
 void merge_clusters(struct former *former, struct cluster *into, struct cluster *from);
 /* Searches end when clusters change: they are begun anew. */

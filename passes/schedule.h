@@ -175,6 +175,7 @@ struct kernel {
   bool any_count; /* lengths are arguments: pointers have none */
   struct scope scopes[MAX_SCOPES];
   int depth;
+  bool has_below;         /* it is `above` of some cluster */
 };
 
 /* A kernel for `value` and its like: named after the function of the spec it stands in, "gradient" on the way back, and `what`,
@@ -281,8 +282,9 @@ struct cluster {
   struct slot *slot;      /* its place among the others while clusters are formed */
   struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
   int depth;
+  bool has_below;         /* it is `above` of some cluster */
   int position;           /* in an order in which they can run */
-  int visited, seen[2], found[2], moved, offered; /* stamps of walks */
+  int visited, seen[2], found[2], moved, climbed, offered; /* stamps of walks */
 };
 
 /* The cluster that a root is in, or NULL. */
