@@ -14,7 +14,7 @@
 #include "runtime/runtime.h"
 
 /* Of 17 rounds that all agree the test is sure even among the pairs of VARIANTS_MOST. */
-enum { ROUNDS_LEAST = 17, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3, KERNEL_STEPS_MOST = 2000 };
+enum { ROUNDS_FEWEST = 5, ROUNDS_LEAST = 17, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3, KERNEL_STEPS_MOST = 2000 };
 
 static const double margin = 0.01, level = 0.01, patience = 120;
 
@@ -298,6 +298,11 @@ static double spent(const struct comparison *comparison, double begin) {
   return seconds_now() - begin - comparison->extra_seconds;
 }
 
+static bool time_is_over(struct comparison *comparison) {
+  if (comparison->rounds < ROUNDS_FEWEST || seconds_now() < comparison->until) return false;
+  return comparison->cut_short = true;
+}
+
 static void measure(struct comparison *comparison, double budget) {
   uint64_t state = comparison->seed;
   double begin = seconds_now();
@@ -305,14 +310,14 @@ static void measure(struct comparison *comparison, double budget) {
   double starting = comparison->starting + seconds_now() - begin;
   choose_rounds(comparison, budget);
   comparison->processes = starting * PROCESSES > budget / 2 ? 1 : PROCESSES;
-  for (int process = 0; process < comparison->processes && !compare_stopped; process++) {
+  for (int process = 0; process < comparison->processes && !compare_stopped && !comparison->cut_short; process++) {
     if (process > 0) start_processes(comparison, process);
     double until = budget * (process + 1) / comparison->processes;
     int least = (ROUNDS_LEAST * (process + 1) + comparison->processes - 1) / comparison->processes,
         most = ROUNDS_MOST * (process + 1) / comparison->processes;
     /* On a machine that is busy with other things, up to twice the time for a decent number of rounds. */
     bool last = process == comparison->processes - 1;
-    while (!compare_stopped && comparison->rounds < most &&
+    while (!compare_stopped && comparison->rounds < most && !time_is_over(comparison) &&
            (comparison->rounds < least || spent(comparison, begin) < until ||
             (last && comparison->rounds < 2 * ROUNDS_LEAST && spent(comparison, begin) < 2 * budget))) {
       run_round(comparison, &state, process == 0);
@@ -480,6 +485,9 @@ int verb_compare(struct options *options) {
   comparison->folder = folder;
   compare_catch_signals();
   double begin = seconds_now();
+  /* The time asked for is that of the rounds; compiling, checking and starting have half of it more, and what is usual for a small model. */
+  comparison->until = begin + 1.5 * budget + 30;
+  comparison->check_patience = budget / 4 > 20 ? budget / 4 : 20;
   assign_oracles(comparison);
   code = EXIT_WRONG_INPUT;
   if (prepare(comparison)) {

@@ -132,6 +132,9 @@ struct comparison {
   int threads, rounds, block, processes;
   int few; /* rounds that are enough for what is slow by far */
   double extra_seconds; /* that those took, and steps for their loss alone: no part of the budget */
+  double until; /* on the clock of seconds_now: then no round begins, once there are enough for any answer */
+  double check_patience; /* seconds that the definition of the language may take for a step */
+  bool cut_short; /* rounds ended by that clock */
   double starting; /* seconds to start one process of each variant */
   int loss_steps; /* steps after which the loss is asked for; 0: as many as all take */
   uint64_t seed;

@@ -13,7 +13,8 @@
 #include "runtime/runtime.h"
 
 /* Elements that the interpreter computes in about ten seconds. */
-static const double interpreter_most = 2e8, patience = 300;
+static const double interpreter_most = 2e8;
+enum { VARIANT_PATIENCE = 300 };
 
 static double graph_work(const struct graph *graph) {
   double work = 0;
@@ -34,7 +35,8 @@ static int run_interpreted(void *context) {
 }
 
 /* One step of a child that has just started, and the seconds that it took; its loss, or NaN. */
-static double first_step(struct arena *arena, struct child *child, const char *folder, bool *outputs, double *seconds) {
+static double first_step(struct arena *arena, struct child *child, double patience, const char *folder, bool *outputs,
+                         double *seconds) {
   double loss = NAN;
   const char *line = NULL;
   *outputs = false;
@@ -64,8 +66,9 @@ static bool interpret(struct comparison *comparison, struct oracle *oracle) {
   struct child child;
   bool outputs;
   double seconds;
+  const double patience = comparison->check_patience;
   oracle->loss =
-      child_start(&child, &child_work, patience) ? first_step(arena, &child, oracle->folder, &outputs, &seconds) : NAN;
+      child_start(&child, &child_work, patience) ? first_step(arena, &child, patience, oracle->folder, &outputs, &seconds) : NAN;
   child_end(&child);
   oracle->what = "the interpreter";
   return oracle->known = !isnan(oracle->loss);
@@ -90,13 +93,17 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   bool outputs;
   double seconds;
   oracle->loss = variant_compile(comparison, reference) && variant_start(comparison, reference)
-                     ? first_step(arena, &reference->child, oracle->folder, &outputs, &seconds)
+                     ? first_step(arena, &reference->child, comparison->check_patience, oracle->folder, &outputs, &seconds)
                      : NAN;
+  bool late = reference->child.is_late;
   child_end(&reference->child);
   jit_object_free(&reference->object);
   oracle->known = !isnan(oracle->loss);
   oracle->what = oracle->known ? "C in double precision (the interpreter would take too long)"
-                               : "no step in double precision was possible";
+                  : late ? arena_format(arena, "a step in double precision takes more than the %.0f s that --time leaves for it",
+                                        comparison->check_patience)
+                         : arena_format(arena, "no step in double precision was possible%s%s", reference->failure ? ": it " : "",
+                                        reference->failure ? reference->failure : "");
 }
 
 struct sums {
@@ -158,7 +165,7 @@ void accuracy_measure(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   const struct oracle *oracle = &comparison->oracles.items[variant->oracle];
   bool outputs;
-  double loss = first_step(arena, &variant->child, comparison->folder, &outputs, &variant->probe);
+  double loss = first_step(arena, &variant->child, VARIANT_PATIENCE, comparison->folder, &outputs, &variant->probe);
   if (isnan(loss)) {
     variant_fail(comparison, variant, "took no first step");
     return;

@@ -129,6 +129,8 @@ void report_table(FILE *file, const struct comparison *comparison) {
   fprintf(file, "%d rounds of blocks of %d, %d processes each, %d thread%s, seed %llu, %.0f s in all.\n",
           comparison->rounds, comparison->block, comparison->processes, comparison->threads,
           comparison->threads == 1 ? "" : "s", (unsigned long long)comparison->seed, comparison->seconds);
+  if (comparison->cut_short)
+    fputs("Rounds ended because the time was over: more of it (--time) may tell differences that these do not.\n", file);
 }
 
 /* --- JSON -------------------------------------------------------------------------------------------------------------------------- */
