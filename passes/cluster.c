@@ -3,7 +3,7 @@
 
 #include "passes/fuse.h"
 
-enum { MOST_ROOTS = 128 /* in one kernel: more parameters than that are no good to compilers or readers */ };
+enum { MOST_ROOTS = 128 /* in one kernel of a deep graph, which else would have thousands */ };
 
 /* The iteration space of a root, ordered, and what is reduced in it. */
 void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
@@ -48,7 +48,7 @@ bool is_rest(const struct cluster *cluster, const struct value *value) {
 
 /* Whether a root's space suits a cluster: the same axes, reduced the same way; or without the reduced axes, what is left. */
 bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
-  if (cluster->kind != CLUSTER_SWEEP || cluster->values.count >= MOST_ROOTS) return false;
+  if (cluster->kind != CLUSTER_SWEEP) return false;
   bool same = same_set(cluster->space, cluster->space_count, own->space, own->space_count);
   if (own->reduced_count) {
     if (!same) return false;
@@ -65,6 +65,7 @@ bool suits(const struct cluster *cluster, const struct value *value, const struc
 bool legal(struct former *f, const struct cluster *cluster, const struct cluster *own) {
   const struct readings *r = &f->readings;
   const bool total = is_total(cluster), columns = cluster->reduced_count && !reduces_rows(cluster) && !total;
+  if (f->deep && cluster->values.count >= MOST_ROOTS) return false;
   for (int i = 0; i < r->items.count; i++) {
     if (cluster_of(f->s, r->items.items[i].value) != cluster) continue;
     if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
@@ -104,7 +105,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
 /* Two clusters of one space that a root reads from, and may be computed in, become one. Neither needs the other, or the root could not
    be computed in both. */
 static bool can_merge(const struct cluster *x, const struct cluster *y) {
-  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP || x->values.count + y->values.count > MOST_ROOTS) return false;
+  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP) return false;
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return false;
   if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return false;
   return !(x->reduced_count && !reduces_rows(x)) && !(y->reduced_count && !reduces_rows(y));
@@ -165,7 +166,8 @@ void place_root(struct former *f, const struct value *value) {
     search_readings(f);
     home = find_homes(f, value, &own);
     for (int i = 0; i < f->homes.count; i++)
-      if (can_merge(home, f->homes.items[i])) merge_clusters(f, home, f->homes.items[i]);
+      if (can_merge(home, f->homes.items[i]) && (!f->deep || home->values.count + f->homes.items[i]->values.count <= MOST_ROOTS))
+        merge_clusters(f, home, f->homes.items[i]);
     if (!home) home = find_sibling(f, value, &own);
   }
   if (!home) {

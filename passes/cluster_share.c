@@ -5,7 +5,7 @@ struct price {
   int cost, loads, operands;
   int values; /* looked at */
 };
-enum { MOST_DEPTH = 200 /* operations on operations in one expression: compilers read no more than 256 brackets */ };
+enum { MOST_DEPTH = 1000 /* operations on operations in one expression: the stack of those who walk over it has an end */ };
 enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as dear as that is dear enough */ };
 
 static int op_cost(const struct value *value) {
@@ -148,7 +148,8 @@ static void materialise_in(struct former *f, const struct value *value, const st
   for (int i = 0; i < pullers->items.count; i++) add_need(f, representative(pullers->items.items[i].cluster), home);
 }
 
-void materialise_early(struct scheduler *s) {
+bool materialise_early(struct scheduler *s, bool deep) {
+  bool any = false;
   const int *limits = s->pipeline.parameters;
   int *depths = arena_new_array(s->arena, int, s->graph->next_value);
   for (int i = 0; i < s->graph->values.count; i++) {
@@ -158,12 +159,14 @@ void materialise_early(struct scheduler *s) {
     for (int j = 0; j < value->input_count; j++)
       if (depths[value->inputs[j]->id] >= *depth) *depth = depths[value->inputs[j]->id] + 1;
     if (is_view(value) || !access_is_expression(value) || s->notes[value->id].user_count < 1) continue;
+    if (!deep && *depth < MOST_DEPTH) continue;
     const struct price price = price_of(s, value);
     bool shared = s->notes[value->id].user_count > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
     if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
-    s->notes[value->id].materialised = true;
+    s->notes[value->id].materialised = any = true;
     *depth = 0;
   }
+  return any;
 }
 
 /* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */

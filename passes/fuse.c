@@ -175,7 +175,7 @@ void read_root(struct former *f, const struct value *root) {
    an unrolled recurrence, each of whose steps goes on from the last by elementwise operations, that would be every step before it, for
    each root. Such graphs, and no others, are cut beforehand, by the same prices, but with users in place of clusters. */
 
-enum { DEEP = 1000 /* values behind one, read or computed on the spot: more than models have that are no recurrences */ };
+enum { DEEP = 2000 /* values behind one, read or computed on the spot: more than models have that are no recurrences */ };
 
 struct depths {
   struct scheduler *s;
@@ -247,10 +247,8 @@ void form_clusters(struct scheduler *s) {
   absorb_additions(s);
   layout_intermediates(s);
   check_operands(s);
-  if (is_deep(s)) {
-    materialise_early(s);
-    layout_intermediates(s);
-  }
+  f->deep = is_deep(s);
+  if (materialise_early(s, f->deep)) layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++)
     if (is_root(s, s->graph->values.items[i])) place_root(f, s->graph->values.items[i]);
   s->roots_placed = true;

@@ -35,6 +35,7 @@ struct readers {
 
 struct former {
   struct scheduler *s;
+  bool deep;                /* see is_deep */
   struct readings readings; /* of the root that read_root saw last */
   struct readers *readers;  /* by value id: clusters that read it */
   struct search below;      /* from the clusters of the present readings */
@@ -105,8 +106,9 @@ bool search_meets(struct former *former, struct search *search, const struct clu
 /* --- cluster_share.c, cluster_order.c, reuse.c --------------------------------------------------------------------------------- */
 
 void materialise_shared(struct former *former);
-/* Before there are clusters: values that several others compute with, if they are worth keeping. */
-void materialise_early(struct scheduler *scheduler);
+/* Before there are clusters: values that would make expressions too deep, and in deep graphs those that several others compute with, if they
+   are worth keeping. Whether there were any. */
+bool materialise_early(struct scheduler *scheduler, bool deep);
 /* Reductions that another cluster reads need memory; the others stay in registers. */
 void materialise_reductions(struct former *former);
 /* cluster->position, in an order in which they can run. */
