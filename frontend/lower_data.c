@@ -351,13 +351,14 @@ static bool describe_synthetic(struct lowering *lowering, const char *name, stru
     lowering->graph = graph;
     if (thing->kind != THING_VALUE) return false;
   }
-  const struct value *value = thing->value, *index = lowering->synthetic->symbols.items[0]->thing.value;
+  const struct value *value = thing->value;
+  const struct axis *example = lowering->program->synthesize->values.items[0]->axes[0];
   description->feature = FEATURE_SYNTHETIC;
   description->kind = value->kind;
-  description->range = value->range == index->axes[0] ? NULL : value->range;
+  description->range = value->range == example ? NULL : value->range;
   description->span = symbol->span;
   for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] != index->axes[0]) description->axes.factors[description->axes.count++] = value->axes[i];
+    if (value->axes[i] != example) description->axes.factors[description->axes.count++] = value->axes[i];
   return true;
 }
 

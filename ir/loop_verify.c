@@ -1,6 +1,7 @@
 /* The rules of the loop IR that can be seen without running it. */
 #include "ir/loop.h"
 
+#include <math.h>
 #include <string.h>
 
 struct verifier {
@@ -85,7 +86,7 @@ static void verify_expression(struct verifier *verifier, const struct expression
     for (int i = 0; i < x->argument_count; i++) verify_expression(verifier, x->arguments[i]);
   switch (x->kind) {
     case EXPRESSION_NUMBER:
-      if (type != TYPE_REAL && x->number != (double)(int64_t)x->number)
+      if (type != TYPE_REAL && (!(fabs(x->number) <= 9007199254740992.0) || x->number != floor(x->number))) /* 2^53 */
         wrong(verifier, "%g is no %s", x->number, type_names[type]);
       return;
     case EXPRESSION_VARIABLE:

@@ -97,7 +97,8 @@ static const char *check_result(struct verifier *verifier, const struct value *v
 static const char *check_leaf(struct verifier *verifier, const struct value *value, int position) {
   struct arena *arena = verifier->arena;
   if (value->op == OP_constant) {
-    if (value->kind == KIND_INTEGER && (!isfinite(value->number) || value->number != floor(value->number)))
+    const double largest = 9007199254740992.0; /* 2^53: beyond, a double skips integers */
+    if (value->kind == KIND_INTEGER && (!(fabs(value->number) <= largest) || value->number != floor(value->number)))
       return arena_format(arena, "the integer %g", value->number);
     if (value->kind == KIND_BOOLEAN && value->number != 0 && value->number != 1)
       return arena_format(arena, "the boolean %g", value->number);
