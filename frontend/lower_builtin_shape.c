@@ -67,6 +67,10 @@ static struct thing join(struct lowering *lowering, const struct ast_expression 
     if (value_has_axis(parts[i], result) && axes[i] != result)
       return fail(lowering, call->span, "axis '%s' would come twice: a part has %s", result->name,
                   shape_text(lowering, parts[i]));
+  for (int i = 0; i < count; i++)
+    for (int j = 0; j < count; j++)
+      if (axes[i] != axes[j] && axes[i] != result && value_has_axis(parts[j], axes[i]))
+        return fail(lowering, call->span, "one part is joined along axis '%s', and another keeps it: the parts are aligned by it", axes[i]->name);
   bool real = false;
   for (int i = 1; i < count; i++) real |= parts[i]->kind != parts[0]->kind;
   place(lowering, call->span);

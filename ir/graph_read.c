@@ -53,7 +53,8 @@ static int hex_digit(char letter) {
 static void read_quoted(struct reader *reader) {
   const char *text = reader->source->text;
   int length = (int)reader->source->length, p = reader->position + 1;
-  char *copy = arena_alloc(reader->arena, strcspn(text + p, "\n") + 1);
+  const char *end = memchr(text + p, '\n', (size_t)(length - p)); /* a text may hold zero bytes */
+  char *copy = arena_alloc(reader->arena, (size_t)(end ? end - text : length) - (size_t)p + 1);
   int count = 0;
   for (; p < length && text[p] != '"' && text[p] != '\n'; p++) {
     char letter = text[p];

@@ -166,6 +166,22 @@ static void check_breakages(void) {
   }
 }
 
+/* A text may hold zero bytes, within a quoted name too; the reader takes no memory by where the first one stands. */
+static void check_zero_bytes(void) {
+  struct arena *arena = arena_new();
+  enum { LENGTH = 200000 };
+  char *text = arena_alloc(arena, LENGTH + 1);
+  memset(text, 'x', LENGTH);
+  const char head[] = "graph g\n%0 real [] = input \"a\0";
+  memcpy(text, head, sizeof head - 1);
+  struct source source = {"g", text, LENGTH};
+  CHECK(!graph_read(arena, &source, diagnostics_new(arena)));
+  text[LENGTH - 1] = '"';
+  struct graph *graph = graph_read(arena, &source, diagnostics_new(arena));
+  CHECK(graph && strlen(graph->values.items[0]->name) == LENGTH + 1 - sizeof head);
+  arena_free(arena);
+}
+
 static const char *verify_text(struct arena *arena, const char *text) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   struct graph *graph = graph_read(arena, source_from_text(arena, "g", text), diagnostics);
@@ -291,6 +307,7 @@ static void check_spoiled_text(void) {
 int main(void) {
   check_breakages();
   check_messages();
+  check_zero_bytes();
   check_reading();
   check_spoiled_text();
   return check_done("verify");
