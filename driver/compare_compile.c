@@ -61,6 +61,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   struct options *options = &variant->options;
   struct arena *arena = comparison->arena;
   struct diagnostics *diagnostics = diagnostics_new(arena);
+  options->frontend.files = &options->files; /* these options are a copy of those that were read */
   double begin = thread_seconds();
   struct times *times = options->passes.times ? times_new(arena) : NULL;
   options->passes.times = times;

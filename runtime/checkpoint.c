@@ -18,11 +18,11 @@ static bool lam_is_fact(const char *key) {
 const char *lam_not_finite(const struct lam_program *program) {
   for (int i = 0; i < program->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->tensors[i];
-    if (!lam_is_kept(tensor) || tensor->type != LAM_TYPE_REAL || !isfinite(tensor->low) || !isfinite(tensor->high)) continue;
+    if (!lam_is_kept(tensor) || tensor->type != LAM_TYPE_REAL || !isfinite(tensor->low + tensor->high)) continue;
     const lam_real *numbers = tensor->data;
     const int64_t count = lam_count(tensor->shape, tensor->rank);
     int bad = 0;
-    for (int64_t k = 0; k < count; k++) bad |= !(numbers[k] - numbers[k] == 0); /* a loop that compilers make vectors of */
+    for (int64_t k = 0; k < count; k++) bad |= !(numbers[k] - numbers[k] == 0); /* in vectors */
     if (bad) return tensor->name;
   }
   return NULL;

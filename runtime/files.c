@@ -116,16 +116,6 @@ int lam_create_beside(const char *file, char **beside) {
   return made;
 }
 
-bool lam_sync_folder(const char *path) {
-  char *folder = lam_join(path, "");
-  folder[lam_folder_length(path)] = 0;
-  int file = open(*folder ? folder : ".", O_RDONLY | O_CLOEXEC);
-  bool synced = file >= 0 && (fsync(file) == 0 || errno == EINVAL); /* some file systems cannot sync folders */
-  if (file >= 0) close(file);
-  free(folder);
-  return synced;
-}
-
 bool lam_is_writable(const char *path) {
   char *file, *beside = NULL;
   int made = -1;
@@ -171,8 +161,6 @@ bool lam_output_close(struct lam_output *output, bool good) {
   if (!good && output->beside) unlink(output->beside);
   if (!good)
     lam_error("cannot write %s: %s%s", output->path, strerror(problem), kept ? "; what it held before is unchanged" : "");
-  else if (output->file && !lam_sync_folder(output->file))
-    lam_note("%s is written, and may not outlast a power failure: %s", output->path, strerror(errno));
   lam_temporary_remove(output->beside);
   free(output->beside);
   free(output->file);

@@ -83,7 +83,6 @@ bool lam_find_replaced(const char *path, char **file);
 /* A new file of a name of its own in the same folder, with the mode that `file` has: its descriptor, and its path for
    free(); or -1. */
 int lam_create_beside(const char *file, char **beside);
-bool lam_sync_folder(const char *path); /* a rename is on the disk once its folder is */
 
 /* Keeps other trainings from a file, as long as the program runs. False after an error: there is one; where files
    cannot be locked, a note says so. */

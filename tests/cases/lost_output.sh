@@ -84,7 +84,7 @@ lost "cannot write w.safetensors: File too large; what it held before is unchang
 lost "cannot write new.json: File too large" may_not_grow ./linear bench --steps 1 --json new.json
 lost "cannot write new.json: File too large" may_not_grow ./linear info --trace new.json
 lost "cannot write new: File too large" may_not_grow lamella build --no-cache "$spec" -c -o new
-lost "cannot write new/linear.c: File too large" may_not_grow lamella emit "$spec" -o new
+lost "cannot write new/linear.h: File too large" may_not_grow lamella emit "$spec" -o new
 cmp w.safetensors before
 if [[ -n $full ]]; then
   lost "cannot write full: No space left on device" ./linear train --quiet --log full --out l.safetensors
