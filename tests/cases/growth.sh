@@ -30,7 +30,7 @@ grows() {
     fail "${3##*/}: $few $1 for $4 = $5, and $many for four times as much"
 }
 growth=$LAMELLA_ROOT/tests/growth
-for row in recurrence:seq:128 chain:steps:128 wide:steps:128 norms:steps:128; do
+for row in recurrence:seq:128 chain:steps:256 wide:steps:128 norms:steps:128; do
   IFS=: read -r name axis number <<<"$row"
   grows seconds 10 "$growth/$name.lam" "$axis" "$number"
 done
