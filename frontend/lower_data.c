@@ -362,9 +362,7 @@ static bool describe_synthetic(struct lowering *lowering, const char *name, stru
   return true;
 }
 
-/* False when there is no such column, or it was refused with an error; `known` tells these apart. */
-static bool describe(struct lowering *lowering, const char *name, struct description *description, bool *known) {
-  *description = (struct description){.start = -1, .stop = -1, .span = lowering->data->span};
+static bool describe_any(struct lowering *lowering, const char *name, struct description *description, bool *known) {
   switch (lowering->program->data->source) {
     case DATA_TEXT:
       return describe_text(lowering, name, description, known);
@@ -374,6 +372,16 @@ static bool describe(struct lowering *lowering, const char *name, struct descrip
       return describe_synthetic(lowering, name, description, known);
   }
   return false;
+}
+
+/* False when there is no such column, or it was refused with an error; `known` tells these apart. */
+static bool describe(struct lowering *lowering, const char *name, struct description *description, bool *known) {
+  *description = (struct description){.start = -1, .stop = -1, .span = lowering->data->span};
+  if (!describe_any(lowering, name, description, known)) return false;
+  for (int i = 0; i < description->axes.count; i++)
+    if (description->axes.factors[i] == lowering->batch)
+      return *known = true, refuse(lowering, description->span, "column '%s' has the axis 'batch' twice (every column has it)", name);
+  return true;
 }
 
 /* --- Columns in use ----------------------------------------------------------------------------------------------- */

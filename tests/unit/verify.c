@@ -176,9 +176,12 @@ static void check_zero_bytes(void) {
   memcpy(text, head, sizeof head - 1);
   struct source source = {"g", text, LENGTH};
   CHECK(!graph_read(arena, &source, diagnostics_new(arena)));
-  text[LENGTH - 1] = '"';
-  struct graph *graph = graph_read(arena, &source, diagnostics_new(arena));
-  CHECK(graph && strlen(graph->values.items[0]->name) == LENGTH + 1 - sizeof head);
+  const char tail[] = "\"\noutput \"y\" = %0\n";
+  memcpy(text + LENGTH - (sizeof tail - 1), tail, sizeof tail - 1);
+  struct diagnostics *diagnostics = diagnostics_new(arena);
+  struct graph *graph = graph_read(arena, &source, diagnostics);
+  if (!graph) printf("%s", diagnostics->messages.items[0]);
+  CHECK(graph && strlen(graph->values.items[0]->name) == LENGTH - (sizeof tail - 1) - strlen("graph g\n%0 real [] = input \"") - 1);
   arena_free(arena);
 }
 
