@@ -165,6 +165,7 @@ static void check_training(void) {
       "ema(0.75) }";
   if (open_text(&run, text, true)) {
     const double x[] = {1, 2, 3, 4, 5, 6, 7, 8}, u[] = {0.5, 1, 0, 0.25}, zero = 0;
+    *state_contents(&run, "w/average") = 2; /* as programs begin: a copy of the parameter */
     double sum = 0, weight = 0, gradient = 0;
     for (int i = 0; i < 8; i++) {
       sum += 4 * x[i] * x[i] * u[i / 2];
