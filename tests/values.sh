@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tests/values.sh NAME [WAY]: runs the commands of tests/values/NAME.lam, a spec with numbers known from outside of Lamella, by the
+# tests/values.sh NAME [WAY, WAY...]: runs the commands of tests/values/NAME.lam, a spec with numbers known from outside of Lamella, by the
 # interpreter and compiled. Comments of the spec hold what to do and what must come of it:
 #   #! VERB ARGUMENT...          a command, `lamella interpret NAME.lam VERB ...` and the like, in a new folder for each way
 #   #! exit N: VERB ARGUMENT...  one that ends with the status N and not with 0
@@ -12,7 +12,11 @@ name=$1
 file=$LAMELLA_ROOT/tests/values/$name.lam
 declare -A options=([portable]=--target=portable [avx2]=--target=avx2 [avx512]=--target=avx512 [none]=--passes=none [unfused]=--passes=-fuse)
 ways=$(sed -n 's/^#! ways: //p' "$file")
-IFS=', ' read -ra ways <<<"${2:-${ways:-interpret, portable, avx2, avx512, none, unfused}}"
+IFS=', ' read -ra ways <<<"${ways:-interpret, portable, avx2, avx512, none, unfused}"
+if [[ -n ${2:-} ]]; then # of these, the ones asked for
+  IFS=', ' read -ra asked <<<"$2"
+  for i in "${!ways[@]}"; do [[ " ${asked[*]} " == *" ${ways[i]} "* ]] || unset "ways[$i]"; done
+fi
 
 follow() {
   local way=$1 spec=$file kind rest status expected verb words command=
