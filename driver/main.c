@@ -2,6 +2,7 @@
 #include "driver/driver.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "runtime/runtime.h"
 
@@ -67,7 +68,17 @@ static int command(int count, char **arguments) {
   return EXIT_USAGE;
 }
 
+/* Long chains of operations are walked by recursion. The main thread's stack may grow as far as the limit at the time. */
+static void allow_depth(void) {
+  struct rlimit stack;
+  const rlim_t wanted = (rlim_t)64 << 20;
+  if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY || stack.rlim_cur >= wanted) return;
+  stack.rlim_cur = stack.rlim_max == RLIM_INFINITY || stack.rlim_max >= wanted ? wanted : stack.rlim_max;
+  setrlimit(RLIMIT_STACK, &stack);
+}
+
 int main(int count, char **arguments) {
+  allow_depth();
   lam_hold_streams();
   return lam_finish("lamella: ", command(count, arguments));
 }
