@@ -392,6 +392,10 @@ bool fits_integer(struct lowering *lowering, const struct value *value, struct s
 
 /* --- lower_storage.c ------------------------------------------------------------------------------------------------ */
 
+/* Elements of one value at most: all reals, in double precision, must fit the address space of a process. */
+static const double LARGEST_COUNT = 0x1p40;
+/* How many elements these axes make, also beyond 64 bits. */
+double element_count(struct axis *const *axes, int count);
 /* Reports the first value, input, result or state of a graph that is larger, or has more axes, than is supported. */
 bool check_storage(struct lowering *lowering, const struct graph *graph);
 /* Reports a program that no process has room for. */

@@ -6,13 +6,10 @@
 
 #include "ir/interpret.h"
 
-static const double LARGEST_COUNT = 1099511627776.0; /* 2^40 elements */
-
 /* --- From things to values ---------------------------------------------------------------------------------------- */
 
 struct thing made(struct lowering *lowering, struct value *value, struct span span) {
-  double count = 1;
-  for (int i = 0; i < value->axis_count; i++) count *= (double)value->axes[i]->extent;
+  const double count = element_count(value->axes, value->axis_count);
   if (count > LARGEST_COUNT)
     return fail(lowering, span, "this has %.4g elements (%s), and more than 2^40 are not supported", count,
                 shape_text(lowering, value));

@@ -19,9 +19,7 @@ static const char *required(struct lowering *lowering, const char *name, struct 
 /* Is it the axis that grows, or one declared as long? */
 static bool runs_along(struct lowering *lowering, const char *name, const struct global_axis *grows) {
   const struct global_axis *axis = find_global_axis(lowering, lowering->model_file, name);
-  while (axis && axis != grows && axis->declaration->kind == AXIS_LIKE)
-    axis = find_global_axis(lowering, axis->file, axis->declaration->like.text);
-  return axis && axis == grows;
+  return axis && grows && (axis == grows || axis->root == grows);
 }
 
 bool read_generate_settings(struct lowering *lowering) {

@@ -2,10 +2,9 @@
    states, inputs and results together. Checked on whole graphs, before anything is laid out, so that nothing is left out. */
 #include "frontend/lower.h"
 
-/* All reals, in double precision, must fit the address space of a process. */
-static const double LARGEST_COUNT = 0x1p40, LARGEST_TOTAL = 0x1p44;
+static const double LARGEST_TOTAL = 0x1p44;
 
-static double elements(struct axis *const *axes, int count) {
+double element_count(struct axis *const *axes, int count) {
   double product = 1;
   for (int i = 0; i < count; i++) product *= (double)axes[i]->extent;
   return product;
@@ -17,7 +16,7 @@ static const char *title(struct lowering *lowering, const char *what, const char
 
 static bool check(struct lowering *lowering, const char *what, struct axis *const *axes, int count, struct span span,
                   bool is_held) {
-  const double size = elements(axes, count);
+  const double size = element_count(axes, count);
   if (size > LARGEST_COUNT)
     report_error(lowering->diagnostics, span, "%s has %.4g elements (%s), and more than 2^40 are not supported", what, size,
                  list_text(lowering, axes, count));
@@ -53,7 +52,7 @@ void check_total_storage(struct lowering *lowering) {
   struct span span = {0};
   for (int i = 0; i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
-    const double size = elements(state->axes, state->axis_count);
+    const double size = element_count(state->axes, state->axis_count);
     total += size;
     if (size > largest) largest = size, span = state->span;
   }
@@ -63,7 +62,7 @@ void check_total_storage(struct lowering *lowering) {
       const bool output = i >= graph->values.count;
       const struct value *value = output ? graph->outputs.items[i - graph->values.count].value : graph->values.items[i];
       if (!output && value->op != OP_input) continue;
-      const double size = elements(value->axes, value->axis_count);
+      const double size = element_count(value->axes, value->axis_count);
       total += size;
       if (size > largest) largest = size, span = value->origin.span;
     }

@@ -71,6 +71,10 @@ static void mark_active(struct backward *backward, struct value *const *targets,
   }
 }
 
+bool only_looks(const struct value *value) {
+  return op_facts[value->op].class == CLASS_VIEW && value->op != OP_pad && value->op != OP_concat;
+}
+
 /* Operations whose rules give zero where the gradient is zero, whatever numbers they meet. */
 static bool keeps_zeros(const struct value *value) {
   switch ((int)value->op) {
@@ -146,7 +150,12 @@ static void sweep(struct backward *backward, struct value *loss) {
       rules[value->op](backward, value, passed);
     }
     gradient = gradient_total(graph, &backward->relative[value->id]);
-    if (gradient.value) pass_relative(backward, value, take(backward, value, &gradient, true));
+    if (!gradient.value) continue;
+    struct value *passed = take(backward, value, &gradient, true);
+    if (only_looks(value)) /* and passes on what comes as it is, absolute or relative */
+      rules[value->op](backward, value, passed);
+    else
+      pass_relative(backward, value, passed);
   }
   backward->mask = NULL;
   graph->origin = origin;
@@ -195,13 +204,9 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
 
 /* All reads of a state in a graph see the same contents, so the first stands for all: a gradient asked for at one read is that
    of every use. */
-static struct value *first_read(struct rewrite *rewrite, struct table *reads, struct value *old) {
-  const char *key = arena_format(rewrite->scratch, "%p", (void *)old->state);
-  struct value *copy = table_find(reads, key);
-  if (copy) return copy;
-  copy = rewrite_keep(rewrite, old);
-  table_set(rewrite->scratch, reads, key, copy);
-  return copy;
+static struct value *first_read(struct rewrite *rewrite, struct pointer_table *reads, struct value *old, int number) {
+  const int first = *pointer_table_at(rewrite->scratch, reads, old->state, number);
+  return first == number ? rewrite_keep(rewrite, old) : rewrite_get(rewrite, rewrite->old[first]);
 }
 
 bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
@@ -213,11 +218,11 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
   int errors = diagnostics->error_count;
   struct losses losses = {0};
   struct rewrite rewrite = rewrite_begin(graph);
-  struct table reads = {0};
+  struct pointer_table reads = {0}; /* by state: the number of its first read */
   for (int i = 0; i < rewrite.count; i++) {
     struct value *old = rewrite.old[i];
     if (old->op == OP_state) {
-      rewrite_set(&rewrite, old, first_read(&rewrite, &reads, old));
+      rewrite_set(&rewrite, old, first_read(&rewrite, &reads, old, i));
     } else if (old->op == OP_gradient) {
       struct backward *backward = sweep_for(&losses, &rewrite, old->inputs[0], diagnostics);
       struct value *target = rewrite_get(&rewrite, old->inputs[1]);

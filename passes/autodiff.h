@@ -46,6 +46,9 @@ void give_relative(struct backward *backward, struct value *x, struct value *gra
 /* What stands by itself: absolute or relative, as the gradient passed on is, with a mask of its own. */
 void give_alike(struct backward *backward, struct value *x, struct value *gradient, struct value *mask);
 
+/* A view that adds no elements of its own. */
+bool only_looks(const struct value *value);
+
 /* --- Masks (autodiff_mask.c) ---------------------------------------------------------------------------------------------- */
 
 struct value *mask_and(struct graph *graph, struct value *x, struct value *y);
@@ -63,7 +66,7 @@ struct gradient gradient_total(struct graph *graph, struct gradients *gradients)
 /* A target takes none: its gradient is asked for. */
 void mark_relative(struct backward *backward, struct value *const *targets, int target_count);
 bool takes_relative(const struct backward *backward, const struct value *x);
-/* Passes on the relative gradient `d` of `y`. */
+/* Passes on the relative gradient `d` of `y`, which is no view: those pass on either kind by the rule of theirs. */
 void pass_relative(struct backward *backward, struct value *y, struct value *d);
 
 /* The rule of each row of ops.def: passes on the gradient `d` of `y` to y's inputs. */

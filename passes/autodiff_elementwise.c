@@ -88,15 +88,9 @@ static bool is_squares(const struct value *value) {
     case OP_div:
       return is_factor(x[1]) && is_squares(x[0]);
     case OP_reduce_sum:
-    case OP_rename:
-    case OP_split:
-    case OP_merge:
-    case OP_slice:
-    case OP_select:
-    case OP_expand:
       return is_squares(x[0]);
     default:
-      return false;
+      return only_looks(value) && is_squares(x[0]);
   }
 }
 

@@ -27,12 +27,6 @@ static bool can_take(const struct backward *b, const struct value *value) {
     case OP_neg:
     case OP_sqrt:
     case OP_rsqrt:
-    case OP_rename:
-    case OP_split:
-    case OP_merge:
-    case OP_slice:
-    case OP_select:
-    case OP_expand:
       return takes_relative(b, x[0]);
     case OP_add:
     case OP_sub:
@@ -45,7 +39,7 @@ static bool can_take(const struct backward *b, const struct value *value) {
     case OP_pow:
       return takes_relative(b, x[0]) && is_number(x[1]);
     default:
-      return false;
+      return only_looks(value) && takes_relative(b, x[0]);
   }
 }
 
@@ -122,24 +116,6 @@ void pass_relative(struct backward *b, struct value *y, struct value *d) {
     case OP_where:
       pass_to_branch(b, y, d, x[1], x[0]);
       pass_to_branch(b, y, d, x[2], mask_not(b->graph, x[0]));
-      break;
-    case OP_rename:
-      gradient_rename(b, y, d);
-      break;
-    case OP_split:
-      gradient_split(b, y, d);
-      break;
-    case OP_merge:
-      gradient_merge(b, y, d);
-      break;
-    case OP_slice:
-      gradient_slice(b, y, d);
-      break;
-    case OP_select:
-      gradient_select(b, y, d);
-      break;
-    case OP_expand:
-      gradient_expand(b, y, d);
       break;
     default:
       bug("%s takes no relative gradient", op_facts[y->op].name);

@@ -469,20 +469,6 @@ bool values_lie_flat(struct scheduler *s, const struct value *value, const struc
   return is_dense(like, place) && pulls_flat(s, &none, value, like, place, false);
 }
 
-static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
-  const struct value *first = NULL;
-  s->level_now++;
-  for (int i = 0; i < cluster->values.count; i++) {
-    const struct value *value = cluster->values.items[i];
-    if (is_reduction(value) || value->axis_count != cluster->space_count || value->axis_count == 0) return false;
-    const struct place *place = s->notes[value->id].place;
-    if (!first) first = value;
-    if (!is_dense(value, place) || !same_strides(value, place, first, s->notes[first->id].place)) return false;
-    if (!pulls_flat(s, cluster, value, first, s->notes[first->id].place, true)) return false;
-  }
-  return first && value_count(first) > 1;
-}
-
 bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struct value *like) {
   const struct place *place = s->notes[like->id].place;
   s->level_now++;
@@ -493,6 +479,14 @@ bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struc
     if (!is_dense(value, own) || !same_strides(value, own, like, place) || !pulls_flat(s, cluster, value, like, place, true)) return false;
   }
   return true;
+}
+
+/* Nothing but elements of more than one place, all of which lie alike. */
+static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
+  const struct value *first = cluster->values.items[0];
+  for (int i = 0; i < cluster->values.count; i++)
+    if (is_reduction(cluster->values.items[i]) || cluster->values.items[i]->axis_count != cluster->space_count) return false;
+  return cluster->space_count > 0 && value_count(first) > 1 && elements_lie_flat(s, cluster, first);
 }
 
 /* The flat index stands for the coordinate of the axis that is contiguous, and all others are 0. */
