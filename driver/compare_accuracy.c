@@ -56,7 +56,7 @@ static bool interpret(struct comparison *comparison, struct oracle *oracle) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   struct pass_options passes = oracle->options->passes;
   passes.pipeline = "default";
-  struct program *program = lower_spec(arena, oracle->options->spec, &oracle->options->frontend, diagnostics);
+  struct program *program = read_program(oracle->options, arena, diagnostics);
   if (!program || !run_graph_passes(program, &passes, diagnostics)) return false;
   double work = graph_work(program->predict) + graph_work(program->train);
   if (program->accumulate) work += graph_work(program->accumulate) * (double)program->training->accumulate;

@@ -61,13 +61,10 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   struct options *options = &variant->options;
   struct arena *arena = comparison->arena;
   struct diagnostics *diagnostics = diagnostics_new(arena);
-  options->frontend.files = &options->files; /* these options are a copy of those that were read */
   double begin = thread_seconds();
   struct times *times = options->passes.times ? times_new(arena) : NULL;
   options->passes.times = times;
-  times_enter(times, "frontend");
-  struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
-  times_leave(times);
+  struct program *program = read_program(options, arena, diagnostics);
   if (program && !(program->train && program->training && program->data)) {
     fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n",
             printable(options->arena, options->spec));

@@ -79,6 +79,8 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
 void choose_target(struct options *options, const char *name);
 void verb_help(FILE *file, const struct verb *verb);
 
+/* Spec to program, before any pass, in that arena; options->files says what was read. NULL after errors, which are not printed. */
+struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics);
 /* Spec to program, graph passes included. NULL after printing the errors. */
 struct program *load_program(struct options *options, struct diagnostics *diagnostics);
 /* And on to the two texts; false after printing the errors. */

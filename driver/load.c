@@ -30,10 +30,16 @@ static bool refuse(struct options *options, const struct diagnostics *diagnostic
   return false;
 }
 
-struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
+struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics) {
   times_enter(options->passes.times, "frontend");
-  struct program *program = lower_spec(options->arena, options->spec, &options->frontend, diagnostics);
+  options->frontend.files = &options->files; /* here, since options are copied */
+  struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
   times_leave(options->passes.times);
+  return program;
+}
+
+struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
+  struct program *program = read_program(options, options->arena, diagnostics);
   if (program) keep_for_verb(program, options->only_verb);
   if (program && !run_graph_passes(program, &options->passes, diagnostics)) program = NULL;
   if (program && !diagnostics->error_count) return program;

@@ -255,7 +255,6 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
   }
   if (!options->spec && !(options->stage && !strcmp(options->stage, "passes"))) return usage_error(verb, "which spec?");
   choose_target(options, options->target);
-  options->frontend.files = &options->files;
   options->frontend.defines = options->defines.items;
   options->frontend.define_count = options->defines.count;
   options->passes.dump = options->dumps.items;

@@ -167,8 +167,6 @@ void read_root(struct former *f, const struct value *root) {
   read_inputs(s, r, root, root->op == OP_contract);
 }
 
-/* --- All together --------------------------------------------------------------------------------------------------------------- */
-
 /* --- Deep graphs ------------------------------------------------------------------------------------------------------------------
 
    What is worth keeping is known once all clusters are (cluster_share.c). Until then a root reads all that is not materialised, and in
@@ -220,6 +218,8 @@ static bool is_deep(struct scheduler *s) {
   }
   return false;
 }
+
+/* --- All together --------------------------------------------------------------------------------------------------------------- */
 
 static bool is_root(struct scheduler *s, const struct value *value) {
   const struct note *note = &s->notes[value->id];

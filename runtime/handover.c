@@ -16,7 +16,7 @@ static bool lam_handover_descriptors(int descriptors[3]) {
   return text && sscanf(text, "%d:%d:%d", &descriptors[0], &descriptors[1], &descriptors[2]) == 3;
 }
 
-bool lam_handover_waits(void) { return getenv("LAMELLA_HANDOVER") != NULL; }
+bool lam_handover_waits(void) { return lam_environment("LAMELLA_HANDOVER") != NULL; }
 
 enum lam_order lam_handover_ready(const char *path) {
   int descriptors[3];

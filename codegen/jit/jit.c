@@ -1,5 +1,5 @@
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 /* The two shared objects, loaded when first needed. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include "codegen/jit/parts.h"
 #include "ir/environment.h"
 
