@@ -137,14 +137,17 @@ fi
 clean "what was refused"
 
 # One training writes a file. A second one is told so, under whatever name it gives the file.
-long() { ./linear train --quiet --steps 4000000000 "$@" >messages 2>&1 & pid=$!; for ((i = 0; i < 500; i++)); do [[ -e $lock ]] && break; sleep 0.02; done; }
+long() { # until it has taken steps, and so has the lock and catches signals
+  ./linear train --quiet --steps 4000000000 --log long.json "$@" >messages 2>&1 & pid=$!
+  for ((i = 0; i < 500; i++)); do [[ -s long.json ]] && break; sleep 0.02; done
+}
 end() { # SIGNAL STATUS
   local status=0
   kill -"$1" $pid
   wait $pid || status=$?
+  rm -f long.json
   [[ $status == "$2" ]] || { cat messages; fail "exit status $status after SIG$1"; }
 }
-lock=busy.lock
 ln -s busy another
 long --out busy
 for name in busy ./busy "$PWD/busy" another; do
