@@ -193,6 +193,7 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
       .absolute = arena_new_array(rewrite->scratch, struct gradients, graph->next_value),
       .relative = arena_new_array(rewrite->scratch, struct gradients, graph->next_value),
       .takes_relative = arena_new_array(rewrite->scratch, bool, graph->next_value),
+      .sign = arena_new_array(rewrite->scratch, signed char, graph->next_value),
       .results = arena_new_array(rewrite->scratch, struct gradient *, graph->next_value),
   };
   mark_active(backward, targets.items, targets.count);

@@ -27,6 +27,7 @@ struct backward {
   struct gradients *absolute; /* by id: gradients that reached a value, in the order they came */
   struct gradients *relative; /* the same of gradients times the value: see autodiff_relative.c */
   bool *takes_relative;       /* by id: it can pass on a relative gradient */
+  signed char *sign;          /* by id, of those: 1 or -1 where it is certainly on that side of 0, else 0 */
   struct gradient **results;  /* by id of a call: the gradients of its results */
   bool failed;
   /* Of the gradient that is being passed on: */
@@ -41,8 +42,10 @@ bool wanted(const struct backward *backward, const struct value *x);
 void give(struct backward *backward, struct value *x, struct value *gradient);
 /* The same of one that is zero where `mask` is false, whatever `gradient` is there. */
 void give_selected(struct backward *backward, struct value *x, struct value *gradient, struct value *mask);
-/* A gradient times `x`, which takes such. */
+/* A gradient times `x`, which takes such and is not 0 where the gradient is not known to be. */
 void give_relative(struct backward *backward, struct value *x, struct value *gradient);
+/* A gradient of `x` in both forms: relative where `x` takes that and is not 0, else absolute; NULL: 0, where only `x` takes the other. */
+void give_either(struct backward *backward, struct value *x, struct value *relative, struct value *absolute);
 /* What stands by itself: absolute or relative, as the gradient passed on is, with a mask of its own. */
 void give_alike(struct backward *backward, struct value *x, struct value *gradient, struct value *mask);
 

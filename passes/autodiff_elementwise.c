@@ -56,10 +56,7 @@ static void give_sloped(struct backward *b, struct value *x, struct value *d, st
 void gradient_exp(struct backward *b, struct value *y, struct value *d) { give_sloped(b, y->inputs[0], d, y); }
 
 void gradient_log(struct backward *b, struct value *y, struct value *d) {
-  if (takes_relative(b, y->inputs[0]))
-    give_relative(b, y->inputs[0], d);
-  else
-    give(b, y->inputs[0], binary(b, OP_div, d, y->inputs[0]));
+  give_either(b, y->inputs[0], d, binary(b, OP_div, d, y->inputs[0]));
 }
 
 /* A constant that is not negative. */
@@ -104,19 +101,16 @@ static void give_root(struct backward *b, struct value *y, struct value *gradien
 }
 
 void gradient_sqrt(struct backward *b, struct value *y, struct value *d) {
-  struct value *half = scaled(b, d, 0.5);
-  if (takes_relative(b, y->inputs[0]))
-    give_relative(b, y->inputs[0], times(b, half, y));
+  struct value *x = y->inputs[0], *half = scaled(b, d, 0.5), *slope = binary(b, OP_div, half, y);
+  if (takes_relative(b, x))
+    give_either(b, x, times(b, half, y), is_squares(x) ? NULL : slope);
   else
-    give_root(b, y, binary(b, OP_div, half, y));
+    give_root(b, y, slope);
 }
 
 void gradient_rsqrt(struct backward *b, struct value *y, struct value *d) {
   struct value *half = scaled(b, d, -0.5);
-  if (takes_relative(b, y->inputs[0]))
-    give_relative(b, y->inputs[0], times(b, half, y));
-  else
-    give(b, y->inputs[0], times(b, half, times(b, y, times(b, y, y))));
+  give_either(b, y->inputs[0], times(b, half, y), times(b, half, times(b, y, times(b, y, y))));
 }
 
 void gradient_tanh(struct backward *b, struct value *y, struct value *d) {
@@ -156,15 +150,9 @@ void gradient_mul(struct backward *b, struct value *y, struct value *d) {
 
 void gradient_div(struct backward *b, struct value *y, struct value *d) {
   struct value *u = y->inputs[0], *v = y->inputs[1], *quotient = binary(b, OP_div, d, v), *product = times(b, d, y);
-  if (takes_relative(b, u))
-    give_relative(b, u, product);
-  else
-    give(b, u, quotient);
+  give_either(b, u, product, quotient);
   if (!wanted(b, v)) return;
-  if (takes_relative(b, v))
-    give_relative(b, v, unary(b, OP_neg, product));
-  else
-    give(b, v, unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
+  give_either(b, v, unary(b, OP_neg, product), unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
 }
 
 /* y = u - v n; the whole number n is constant between its steps, and (u - y) / v. It may be larger than integers are. */
@@ -193,13 +181,15 @@ void gradient_min(struct backward *b, struct value *y, struct value *d) { give_e
 /* x^n: n x^(n-1), which is 0 for n = 0 whatever x is, and x^n log(x), which is 0 at x = 0 for n >= 0. */
 void gradient_pow(struct backward *b, struct value *y, struct value *d) {
   struct value *x = y->inputs[0], *n = y->inputs[1], *zero = number(b, 0);
-  if (wanted(b, x) && n->op == OP_constant && takes_relative(b, x)) {
-    give_relative(b, x, times(b, scaled(b, d, n->number), y));
-  } else if (wanted(b, x) && n->op == OP_constant) {
-    if (n->number == 2)
-      give(b, x, times(b, scaled(b, d, 2), x));
+  if (wanted(b, x) && n->op == OP_constant) {
+    struct value *scale = scaled(b, d, n->number);
+    struct value *slope = times(b, scale, n->number == 2 ? x : binary(b, OP_pow, x, number(b, n->number - 1)));
+    if (n->number != 0 && takes_relative(b, x))
+      give_either(b, x, times(b, scale, y), is_squares(x) ? NULL : slope);
+    else if (n->number == 2)
+      give(b, x, slope);
     else if (n->number != 0)
-      give_root(b, y, times(b, scaled(b, d, n->number), binary(b, OP_pow, x, number(b, n->number - 1))));
+      give_root(b, y, slope);
   } else if (wanted(b, x)) {
     struct value *power = binary(b, OP_pow, x, binary(b, OP_sub, n, number(b, 1)));
     struct value *slope = times(b, times(b, d, n), power);

@@ -7,38 +7,61 @@
    whatever spelling have right slopes so, also at both infinities where these have limits.
 
    Only division, logarithms, roots and powers begin a relative gradient: these are the operations that turn large into small. What
-   multiplies or adds keeps the plain gradient, as a product with a value that is 0 could not be undone. */
+   multiplies or adds keeps the plain gradient, as a product with a value that is 0 could not be undone. For the same reason a value
+   which may be 0 at an ordinary place, exp(x) - 1, gets the plain gradient there and the relative one elsewhere; a sum of exponentials
+   and numbers of one sign is never 0 but where all of it has vanished. */
 #include <math.h>
 
 #include "passes/autodiff.h"
 
-static bool is_number(const struct value *value) {
+/* A constant, or NULL. */
+static const struct value *number_of(const struct value *value) {
   if (value->op == OP_expand) value = value->inputs[0];
-  return value->op == OP_constant;
+  return value->op == OP_constant ? value : NULL;
 }
 
 bool takes_relative(const struct backward *b, const struct value *x) { return x->id < b->count && b->takes_relative[x->id]; }
 
-static bool can_take(const struct backward *b, const struct value *value) {
+/* 1 where a value is certainly not negative, -1 where it is not positive, as far as that is known without looking at numbers; else 0. */
+static int sign_of(const struct backward *b, const struct value *x) {
+  const struct value *number = number_of(x);
+  return number ? (number->number < 0 ? -1 : 1) : takes_relative(b, x) ? b->sign[x->id] : 0;
+}
+
+/* Can the value pass on a relative gradient? And its sign. */
+static bool can_take(const struct backward *b, const struct value *value, int *sign) {
   struct value **x = value->inputs;
+  int left = value->input_count > 0 ? sign_of(b, x[0]) : 0, right = value->input_count > 1 ? sign_of(b, x[1]) : 0;
   switch ((int)value->op) {
     case OP_exp:
+      *sign = 1;
       return true;
     case OP_neg:
+      *sign = -left;
+      return takes_relative(b, x[0]);
     case OP_sqrt:
     case OP_rsqrt:
+      *sign = 1;
       return takes_relative(b, x[0]);
     case OP_add:
+      *sign = left == right ? left : 0;
+      return takes_relative(b, x[0]) || takes_relative(b, x[1]);
     case OP_sub:
+      *sign = left == -right ? left : 0;
       return takes_relative(b, x[0]) || takes_relative(b, x[1]);
     case OP_where:
+      *sign = right == sign_of(b, x[2]) ? right : 0;
       return takes_relative(b, x[1]) || takes_relative(b, x[2]);
     case OP_mul:
     case OP_div:
-      return (takes_relative(b, x[0]) && (takes_relative(b, x[1]) || is_number(x[1]))) || (takes_relative(b, x[1]) && is_number(x[0]));
+      *sign = left * right;
+      return (takes_relative(b, x[0]) && (takes_relative(b, x[1]) || number_of(x[1]))) || (takes_relative(b, x[1]) && number_of(x[0]));
     case OP_pow:
-      return takes_relative(b, x[0]) && is_number(x[1]);
+      *sign = left > 0;
+      if (takes_relative(b, x[0])) return number_of(x[1]) != NULL;
+      return number_of(x[0]) && number_of(x[0])->number > 0; /* another base than e */
     default:
+      *sign = left;
       return only_looks(value) && takes_relative(b, x[0]);
   }
 }
@@ -47,9 +70,29 @@ void mark_relative(struct backward *backward, struct value *const *targets, int 
   const struct graph *graph = backward->graph;
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
-    bool can = backward->active[value->id] && can_take(backward, value);
+    int sign = 0;
+    bool can = backward->active[value->id] && can_take(backward, value, &sign);
     for (int j = 0; j < target_count && can; j++) can = value != targets[j];
     backward->takes_relative[value->id] = can;
+    backward->sign[value->id] = (signed char)sign;
+  }
+}
+
+static void give_where(struct backward *b, struct value *x, struct value *gradient, struct value *mask, bool is_relative) {
+  b->dirty = true;
+  b->is_relative = is_relative;
+  give_alike(b, x, gradient, mask_and(b->graph, b->mask, mask));
+}
+
+void give_either(struct backward *b, struct value *x, struct value *relative, struct value *absolute) {
+  if (!takes_relative(b, x)) {
+    give(b, x, absolute);
+  } else if (b->sign[x->id]) {
+    give_relative(b, x, relative);
+  } else {
+    struct value *some = build_binary(b->graph, OP_ne, x, build_constant(b->graph, 0));
+    give_where(b, x, relative, some, true);
+    if (absolute) give_where(b, x, absolute, mask_not(b->graph, some), false);
   }
 }
 
@@ -57,30 +100,24 @@ static struct value *scaled(struct backward *b, struct value *x, double factor) 
   return build_binary(b->graph, OP_mul, x, build_constant(b->graph, factor));
 }
 
-/* y = x + u, or u - x where `sign` is -1: the share of x in y is 1 where x is all of it. Where x is 0 the share is too, and nothing
-   passes, however large d is. */
+/* y = x + u, or u - x where `sign` is -1: the share of x in y is 1 where x is all of it. */
 static void pass_to_term(struct backward *b, struct value *y, struct value *d, struct value *x, double sign) {
   struct graph *graph = b->graph;
   if (!wanted(b, x)) return;
-  if (!takes_relative(b, x)) {
-    struct value *quotient = build_binary(graph, OP_div, d, y);
-    give(b, x, sign < 0 ? build_unary(graph, OP_neg, quotient) : quotient);
-    return;
-  }
-  struct value *share = build_binary(graph, OP_div, x, y);
-  if (sign < 0) share = build_unary(graph, OP_neg, share);
+  struct value *quotient = build_binary(graph, OP_div, d, y), *share = build_binary(graph, OP_div, x, y);
+  if (sign < 0) quotient = build_unary(graph, OP_neg, quotient), share = build_unary(graph, OP_neg, share);
   struct value *infinite = build_binary(graph, OP_eq, build_unary(graph, OP_abs, x), build_constant(graph, INFINITY));
-  share = build_where(graph, infinite, build_constant(graph, 1), share);
-  struct value *some = build_binary(graph, OP_ne, x, build_constant(graph, 0));
-  b->is_relative = true;
-  b->dirty = true;
-  give_alike(b, x, build_binary(graph, OP_mul, d, share), mask_and(graph, b->mask, some));
+  share = build_binary(graph, OP_mul, d, build_where(graph, infinite, build_constant(graph, 1), share));
+  if (takes_relative(b, x) && b->sign[x->id]) /* of which nothing is left where it is 0, however large d is */
+    give_where(b, x, share, build_binary(graph, OP_ne, x, build_constant(graph, 0)), true);
+  else
+    give_either(b, x, share, quotient);
 }
 
+/* Where the branch is taken it is what y is, and so not 0. */
 static void pass_to_branch(struct backward *b, struct value *y, struct value *d, struct value *x, struct value *mask) {
-  b->dirty = true;
-  b->is_relative = takes_relative(b, x);
-  if (wanted(b, x)) give_alike(b, x, b->is_relative ? d : build_binary(b->graph, OP_div, d, y), mask_and(b->graph, b->mask, mask));
+  const bool relative = takes_relative(b, x);
+  if (wanted(b, x)) give_where(b, x, relative ? d : build_binary(b->graph, OP_div, d, y), mask, relative);
 }
 
 void pass_relative(struct backward *b, struct value *y, struct value *d) {
@@ -99,7 +136,10 @@ void pass_relative(struct backward *b, struct value *y, struct value *d) {
       give_relative(b, x[0], scaled(b, d, -0.5));
       break;
     case OP_pow:
-      give_relative(b, x[0], build_binary(b->graph, OP_mul, d, x[1]));
+      if (number_of(x[0]))
+        give(b, x[1], scaled(b, d, log(number_of(x[0])->number)));
+      else
+        give_relative(b, x[0], build_binary(b->graph, OP_mul, d, x[1]));
       break;
     case OP_mul:
       for (int i = 0; i < 2; i++) give_relative(b, x[i], d);
