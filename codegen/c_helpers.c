@@ -30,12 +30,13 @@ static const struct helper helpers[] = {
      "  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;\n"
      "}\n"},
     {NULL, "lam_mod_real",
-     "/* In [0, y): where adding y rounds to y, the number before it. */\n"
+     "/* In [0, y): where adding y rounds to y, the number before it. No test is one that gcc drops under -ffast-math. */\n"
      "$R lam_mod_real($R x, $R y) {\n"
-     "  const $R rest = $M(fmod)(x, y), sum = rest + y;\n"
-     "  if (rest == 0) return 0;\n"
-     "  if ((rest < 0) == (y < 0)) return rest;\n"
-     "  return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
+     "  $R (*volatile library)($R, $R) = $M(fmod); /* gcc's own lacks NaN there */\n"
+     "  const $R rest = library(x, y), sum = rest + y;\n"
+     "  if ((rest > 0 && y > 0) || (rest < 0 && y < 0)) return rest;\n"
+     "  if (rest > 0 || rest < 0) return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
+     "  return rest + 0;\n"
      "}\n"},
     {NULL, "lam_whole",
      "/* A whole number as an integer, or the nearest there is; of NaN the least. */\n"

@@ -32,6 +32,20 @@ for target in "${targets[@]}"; do
   ./plain train --quiet --out $target/plain.st >/dev/null
 done
 
+# Numbers that are none go through `%` as they do everywhere, though gcc takes them to be finite.
+cat >rest.lam <<'SPEC'
+axis k = 4
+model rest(x[k]) -> a[k], b[k] { return x % 3, 7 % x }
+SPEC
+numbers=(predict --input x=nan,inf,0,-inf)
+for target in "${targets[@]}"; do
+  lamella emit rest.lam --target=$target -o rest
+  for option in -O0 -O1 '-O2 -ffast-math' '-O3 -ffinite-math-only' '-Ofast -flto'; do
+    gcc $option -w rest/rest.c -o program -lm
+    expect_equal "$(./program "${numbers[@]}")" "$(lamella run rest.lam --target=$target "${numbers[@]}")" "gcc $option, $target"
+  done
+done
+
 # What gcc is told by pragmas it obeys; clang's contraction cannot be undone in the source.
 all=(-ffast-math -Ofast '-Ofast -flto' -fassociative-math '-fassociative-math -fno-signed-zeros -fno-trapping-math'
   -funsafe-math-optimizations -ffinite-math-only -freciprocal-math -fno-signed-zeros -ffp-contract=fast '-march=native -std=gnu11'
