@@ -14,6 +14,8 @@ export LAMELLA_CACHE=${LAMELLA_CACHE:-$WORK/compiled}
 
 lamella() { "$LAMELLA_BUILD/lamella" "$@"; }
 fail() { echo "failed: $*"; exit 1; }
+# Whether everything is asked for: a test of many combinations has a choice of them for usual runs.
+everything() { [[ ${LAMELLA_FULL:-full} == full ]]; }
 skip() { echo "skipped: $*"; exit 77; }
 
 # expect_equal GOT EXPECTED [WHAT]

@@ -2,7 +2,7 @@
 # slow
 # Compiling takes work in proportion to the graph: four times the steps of an unrolled recurrence or a chain, four times the parameters or
 # layers take less than six times the instructions, as valgrind counts them, and less than ten times the processor's time, which
-# caches and other processes have a part in. And --time-passes says where it goes.
+# caches and other processes have a part in (that with all tests alone). And --time-passes says where it goes.
 . "$(dirname "$0")/../lib.sh"
 TIMEFORMAT=%U
 
@@ -30,11 +30,13 @@ grows() {
     fail "${3##*/}: $few $1 for $4 = $5, and $many for four times as much"
 }
 growth=$LAMELLA_ROOT/tests/growth
-for row in recurrence:seq:128 chain:steps:256 wide:steps:128 norms:steps:128; do
-  IFS=: read -r name axis number <<<"$row"
-  grows seconds 10 "$growth/$name.lam" "$axis" "$number"
-done
-grows seconds 10 "$SPECS/gpt2.lam" repeat.h 48
+if everything; then
+  for row in recurrence:seq:128 chain:steps:256 wide:steps:128 norms:steps:128; do
+    IFS=: read -r name axis number <<<"$row"
+    grows seconds 10 "$growth/$name.lam" "$axis" "$number"
+  done
+  grows seconds 10 "$SPECS/gpt2.lam" repeat.h 48
+fi
 if command -v valgrind >/dev/null; then
   for row in recurrence:seq:64 wide:steps:128; do
     IFS=: read -r name axis number <<<"$row"

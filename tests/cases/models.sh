@@ -41,6 +41,7 @@ stepped() {
 most=12
 case $LAMELLA_BUILD in *asan*) exit 0 ;; esac
 stepped gpt2 "$SPECS/gpt2.lam" -D seq=64
+everything || exit 0
 stepped bert "$SPECS/bert.lam"
 stepped llama "$SPECS/llama.lam" -D seq=64
 stepped translate "$SPECS/translate.lam"

@@ -23,7 +23,7 @@ for pass in "${passes[@]}"; do pipelines+=("-$pass"); done
 
 for model in mlp gpt; do
   for pipeline in "${pipelines[@]}"; do
-    [[ $model == gpt || $pipeline == none || $pipeline == -* ]] || continue
+    [[ $model == gpt || $pipeline == none ]] || { everything && [[ $pipeline == -* ]]; } || continue
     if [[ $model == gpt ]]; then
       lamella build "$GOLDEN/gpt.lam" --passes="$pipeline" --verify -o program
     else

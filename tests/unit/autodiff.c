@@ -62,7 +62,7 @@ static void check_slopes(struct sample *sample, const char *what, uint64_t seed)
       double tolerance = 1e-8 * norm + 1e-9;
       /* Two steps that disagree straddle a kink: there is no slope to compare with. */
       if (!(fabs(measured - finer) <= 0.5 * tolerance)) {
-        check_totals.skipped++;
+        SKIP("a kink lies in the direction of a measured slope");
         continue;
       }
       if (!CHECK(fabs(measured - analytic) <= tolerance))
