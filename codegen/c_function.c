@@ -316,11 +316,6 @@ static void print_loop(struct writer *writer, const struct statement *s) {
     case LOOP_UNROLLED:
       print_loop_body(writer, loop, &s->body);
       break;
-    case LOOP_GRID:
-    case LOOP_BLOCK:
-    case LOOP_WARP:
-    case LOOP_LANE:
-      bug("%s: a loop of kind %s is for a GPU", writer->function->name, loop_kind_names[s->loop]);
   }
   scope_close(writer, scope);
 }
@@ -411,12 +406,6 @@ static void print_statement(struct writer *writer, const struct statement *s, co
     case STATEMENT_IF: print_if(writer, s); return;
     case STATEMENT_CALL: print_call(writer, s); return;
     case STATEMENT_COMMENT: text_comment(writer->text, s->text); return;
-    case STATEMENT_INSTR:
-    case STATEMENT_BARRIER:
-    case STATEMENT_COPY_ASYNC:
-    case STATEMENT_COMMIT:
-    case STATEMENT_WAIT:
-      bug("%s: the statement is for a GPU", writer->function->name);
   }
 }
 

@@ -187,12 +187,6 @@ static void walk_statement(struct walk *walk, struct statement *s) {
     case STATEMENT_COMMENT:
       text_raw(walk->text, s->text);
       break;
-    case STATEMENT_INSTR:
-    case STATEMENT_BARRIER:
-    case STATEMENT_COPY_ASYNC:
-    case STATEMENT_COMMIT:
-    case STATEMENT_WAIT:
-      bug("%s: the statement is for a GPU", s->text ? s->text : "a kernel");
   }
   walk_block(walk, &s->body);
   walk->lane = lane;

@@ -7,8 +7,8 @@
 #include "ir/interpret.h"
 
 const char *const type_names[] = {"real", "integer", "boolean", "index"};
-const char *const memory_names[] = {"global", "shared", "register", "fragment", "stack"};
-const char *const loop_kind_names[] = {"serial", "parallel", "vector", "unrolled", "grid", "block", "warp", "lane"};
+const char *const memory_names[] = {"global", "register", "stack"};
+const char *const loop_kind_names[] = {"serial", "parallel", "vector", "unrolled"};
 
 /* --- Nodes ---------------------------------------------------------------------------------------------------------------- */
 

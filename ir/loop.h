@@ -1,4 +1,4 @@
-/* The loop IR: functions over flat memory, close to C, that C and CUDA are printed from.
+/* The loop IR: functions over flat memory, close to C, that C is printed from.
 
    A *module* holds functions (kernels and the helpers they call), buffers, and routines: the lists of launches that make a
    training step or a generation step. A function knows nothing of the graph: its parameters are pointers and numbers, so that
@@ -26,8 +26,8 @@ struct variable {
   const char *base; /* the name that was asked for, before it was made unique */
 };
 
-enum memory { MEMORY_GLOBAL, MEMORY_SHARED, MEMORY_REGISTER, MEMORY_FRAGMENT, MEMORY_STACK };
-extern const char *const memory_names[]; /* "global" "shared" "register" "fragment" "stack" */
+enum memory { MEMORY_GLOBAL, MEMORY_REGISTER, MEMORY_STACK };
+extern const char *const memory_names[]; /* "global" "register" "stack" */
 
 /* Memory that a function sees: a pointer parameter (global) or its own (register: indexed by constants and lanes only once
    unrolled; stack: an array). */
@@ -71,8 +71,8 @@ struct expression {
 
 /* serial: in order. parallel: iterations touch no common element that one of them writes (OpenMP threads; each thread has its own
    copy of arrays declared inside). vector: `extent` is the constant number of lanes, iterations are independent, the body holds only
-   let, store and if; printed with SIMD rows. unrolled: constant extent, printed as copies. The rest are CUDA's. */
-enum loop_kind { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLLED, LOOP_GRID, LOOP_BLOCK, LOOP_WARP, LOOP_LANE };
+   let, store and if; printed with SIMD rows. unrolled: constant extent, printed as copies. */
+enum loop_kind { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLLED };
 extern const char *const loop_kind_names[];
 
 enum statement_kind {
@@ -83,8 +83,6 @@ enum statement_kind {
   STATEMENT_PREFETCH, /* array[index] will be read soon; the index may lie outside, and nothing happens but to the time taken */
   STATEMENT_IF,      /* if (expression) body */
   STATEMENT_CALL,    /* function(call arguments) */
-  STATEMENT_INSTR,   /* a row of simd.def by name on operands: `instr`, with call arguments as operand windows */
-  STATEMENT_BARRIER, STATEMENT_COPY_ASYNC, STATEMENT_COMMIT, STATEMENT_WAIT, /* CUDA; copy_async: store by `group`; wait: `number` */
   STATEMENT_COMMENT  /* a line for the reader of the output */
 };
 
@@ -109,9 +107,8 @@ struct statement {
   struct array *array;
   const struct expression *index, *expression;
   const struct function *function;
-  const char *text; /* comment, or the instr row */
+  const char *text; /* of a comment */
   ARRAY(struct argument) arguments;
-  int64_t number;
 };
 
 /* A parameter: a pointer (array) or a number (variable). */

@@ -55,7 +55,7 @@ static int skip_comments(const struct block *block, int at) {
 static bool equal_blocks(struct comparison *comparison, const struct block *x, const struct block *y);
 
 static bool equal_statements(struct comparison *comparison, const struct statement *x, const struct statement *y) {
-  if (x->kind != y->kind || x->loop != y->loop || x->step != y->step || x->number != y->number ||
+  if (x->kind != y->kind || x->loop != y->loop || x->step != y->step ||
       !equal_expressions(comparison, x->extent, y->extent) || !equal_expressions(comparison, x->index, y->index) ||
       !equal_expressions(comparison, x->expression, y->expression) || !equal_texts(x->text, y->text))
     return false;

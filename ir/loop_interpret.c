@@ -232,12 +232,8 @@ static int watch_of(enum loop_kind kind) {
     case LOOP_UNROLLED:
       return -1;
     case LOOP_VECTOR:
-    case LOOP_LANE:
       return WATCH_VECTOR;
     case LOOP_PARALLEL:
-    case LOOP_GRID:
-    case LOOP_BLOCK:
-    case LOOP_WARP:
       return WATCH_PARALLEL;
   }
   return -1;
@@ -308,7 +304,6 @@ static void run_statement(struct machine *machine, const struct statement *state
       declare_array(machine, statement->array);
       return;
     case STATEMENT_STORE:
-    case STATEMENT_COPY_ASYNC: /* as if it arrived at once */
       number = evaluate(machine, statement->expression);
       store(machine, statement->array, evaluate(machine, statement->index), number);
       return;
@@ -318,15 +313,7 @@ static void run_statement(struct machine *machine, const struct statement *state
     case STATEMENT_CALL:
       run_call(machine, statement);
       return;
-    case STATEMENT_INSTR:
-      fail(machine, "the instruction %s has no meaning here", statement->text);
-    case STATEMENT_BARRIER:
-      for (int i = 0; i < WATCHES; i++)
-        if (machine->start[i]) fail(machine, "a barrier inside a %s loop", watch_names[i]);
-      return;
     case STATEMENT_PREFETCH:
-    case STATEMENT_COMMIT:
-    case STATEMENT_WAIT:
     case STATEMENT_COMMENT:
       return;
   }

@@ -200,25 +200,6 @@ static void print_statement(FILE *file, const struct statement *statement, int d
       fprintf(file, "call %s", statement->function->name);
       print_operands(file, statement);
       return;
-    case STATEMENT_INSTR:
-      fputs("instr ", file);
-      print_string(file, statement->text);
-      print_operands(file, statement);
-      return;
-    case STATEMENT_BARRIER:
-      fputs("barrier\n", file);
-      return;
-    case STATEMENT_COPY_ASYNC:
-      fprintf(file, "copy_async %lld ", (long long)statement->number);
-      print_assignment(file, statement);
-      putc('\n', file);
-      return;
-    case STATEMENT_COMMIT:
-      fputs("commit\n", file);
-      return;
-    case STATEMENT_WAIT:
-      fprintf(file, "wait %lld\n", (long long)statement->number);
-      return;
     case STATEMENT_COMMENT:
       fputs("comment ", file);
       print_string(file, statement->text);

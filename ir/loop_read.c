@@ -451,7 +451,7 @@ static void read_statement(struct reader *reader, struct statement *statement, s
   if (reader->token != TOKEN_NAME) fail(reader, "expected a statement");
   const char *word = reader->text;
   next(reader);
-  int kind = find_word(word, loop_kind_names, LOOP_LANE + 1), memory = find_word(word, memory_names, MEMORY_STACK + 1);
+  int kind = find_word(word, loop_kind_names, LOOP_UNROLLED + 1), memory = find_word(word, memory_names, MEMORY_STACK + 1);
   statement->step = 1;
   if (at_sign(reader, "[")) {
     statement->kind = STATEMENT_STORE;
@@ -494,24 +494,9 @@ static void read_statement(struct reader *reader, struct statement *statement, s
     if (!statement->function)
       fail(reader, arena_format(reader->arena, "no function before this one is called '%s'", name));
     read_operands(reader, statement);
-  } else if (!strcmp(word, "instr")) {
-    statement->kind = STATEMENT_INSTR;
-    statement->text = expect_string(reader);
-    read_operands(reader, statement);
-  } else if (!strcmp(word, "copy_async")) {
-    statement->kind = STATEMENT_COPY_ASYNC;
-    statement->number = expect_integer(reader);
-    read_assignment(reader, statement, expect_name(reader));
   } else if (!strcmp(word, "prefetch")) {
     statement->kind = STATEMENT_PREFETCH;
     read_element(reader, statement, expect_name(reader));
-  } else if (!strcmp(word, "wait")) {
-    statement->kind = STATEMENT_WAIT;
-    statement->number = expect_integer(reader);
-  } else if (!strcmp(word, "barrier")) {
-    statement->kind = STATEMENT_BARRIER;
-  } else if (!strcmp(word, "commit")) {
-    statement->kind = STATEMENT_COMMIT;
   } else if (!strcmp(word, "comment")) {
     statement->kind = STATEMENT_COMMENT;
     statement->text = expect_string(reader);

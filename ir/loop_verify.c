@@ -181,11 +181,6 @@ static void verify_loop(struct verifier *verifier, const struct statement *loop)
     case LOOP_UNROLLED:
       if (!is_constant(loop->extent)) wrong(verifier, "unrolled loop %s has no constant extent", name);
       break;
-    case LOOP_GRID:
-    case LOOP_BLOCK:
-    case LOOP_WARP:
-    case LOOP_LANE:
-      break;
   }
   if (innermost(verifier, LOOP_VECTOR)) wrong(verifier, "loop %s inside a vector loop", name);
   int visible = verifier->scope.count;
@@ -260,7 +255,6 @@ static void verify_statement(struct verifier *verifier, const struct statement *
       declare(verifier, statement->array, statement->array->name);
       return;
     case STATEMENT_STORE:
-    case STATEMENT_COPY_ASYNC:
       verify_element(verifier, statement->array, statement->index, 0);
       verify_expression(verifier, statement->expression);
       if (!statement->array->written) wrong(verifier, "%s is not to be written", statement->array->name);
@@ -283,20 +277,6 @@ static void verify_statement(struct verifier *verifier, const struct statement *
     case STATEMENT_CALL:
       verify_call(verifier, statement);
       return;
-    case STATEMENT_INSTR:
-      for (int i = 0; i < statement->arguments.count; i++) {
-        const struct argument *argument = &statement->arguments.items[i];
-        if (argument->array)
-          verify_element(verifier, argument->array, argument->expression, 0);
-        else
-          verify_expression(verifier, argument->expression);
-      }
-      return;
-    case STATEMENT_BARRIER:
-      if (innermost(verifier, LOOP_PARALLEL)) wrong(verifier, "a barrier inside a parallel loop");
-      return;
-    case STATEMENT_COMMIT:
-    case STATEMENT_WAIT:
     case STATEMENT_COMMENT:
       return;
   }

@@ -262,11 +262,6 @@ static void walk(struct frame *frame, const struct block *block, double done, do
       case STATEMENT_CALL:
         walk_call(frame, statement, done, tally);
         break;
-      case STATEMENT_INSTR:
-      case STATEMENT_BARRIER:
-      case STATEMENT_COPY_ASYNC:
-      case STATEMENT_COMMIT:
-      case STATEMENT_WAIT:
       case STATEMENT_PREFETCH:
       case STATEMENT_COMMENT:
         break;

@@ -370,11 +370,6 @@ static void walk(struct tracing *tracing, const struct block *block) {
         walk_call(tracing, statement);
         break;
       case STATEMENT_ARRAY:
-      case STATEMENT_INSTR:
-      case STATEMENT_BARRIER:
-      case STATEMENT_COPY_ASYNC:
-      case STATEMENT_COMMIT:
-      case STATEMENT_WAIT:
       case STATEMENT_PREFETCH:
       case STATEMENT_COMMENT:
         break;

@@ -70,7 +70,6 @@ static const struct fault rules[] = {
     {"function g(index n) helper { } function f(real y[8]) { call g(1.0) }", "is real and not index"},
     {"function g(index n) helper { parallel i < n { } } function f(real y[8]) { parallel j < 2 { call g(j) } }",
      "is called inside another"},
-    {"function f(written real y[8]) { parallel i < 2 { barrier } }", "a barrier inside a parallel loop"},
     {"function f(written real y[8]) { global real r[4] }", "declared as global"},
     {"function f(real x[8]) { prefetch x[-1] prefetch x[1000] }", NULL},
     {"function f(written real y[8]) { stack real r[4] prefetch r[0] }", "a prefetch of r, which is the function's own"},

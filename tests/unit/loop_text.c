@@ -191,15 +191,8 @@ static const char *const whole =
     "    }\n"
     "    y[row] = fold.add(sum[0], 8) + fold.max(sum[0], 8) - nan\n"
     "  }\n"
-    "  block thread < 32 {\n"
-    "    shared real tile[32]\n"
-    "    copy_async 1 tile[thread] = x[thread]\n"
-    "    commit\n"
-    "    wait 0\n"
-    "  }\n"
-    "  barrier\n"
-    "  prefetch x[n + 100]\n"
-    "  instr \"mma\"(&x[n * (n + 1)], n - (n - 1))\n"
+    "  prefetch x[n * (n + 1)]\n"
+    "  prefetch x[n - (n - 1)]\n"
     "}\n";
 
 static void test_whole(void) {
