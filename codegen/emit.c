@@ -6,7 +6,6 @@
 #include "codegen/c_print.h"
 #include "codegen/emit.h"
 #include "codegen/merge.h"
-#include "codegen/shake.h"
 
 /* --- Kernels ------------------------------------------------------------------------------------------------------------ */
 
@@ -154,21 +153,9 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
                    program->name, program->name, program->name, program->name, program->name));
 }
 
-static int by_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
-
-/* The whole line stands in the text. */
-static bool has_line(const char *text, const char *line) {
-  size_t length = strlen(line);
-  for (const char *at = text; (at = strstr(at, line)) != NULL; at += length)
-    if ((at == text || at[-1] == '\n') && (at[length] == '\n' || !at[length])) return true;
-  return false;
-}
-
 static const char *print_source(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
-  struct text *source = text_new(arena), *routines = text_new(arena), *declarations = text_new(arena),
-              *tables = text_new(arena), *runtime = text_new(arena), *timed = text_new(arena);
-  struct include_list includes = {0};
+  struct text *source = text_new(arena), *routines = text_new(arena);
   bool placed = false;
   rename_functions(emitter);
   const char *kernels = print_kernels(emitter);
@@ -181,26 +168,17 @@ static const char *print_source(struct emitter *emitter) {
     emit_routine(emitter, routines, routine);
   }
   const char *prelude = c_prelude(arena, emitter->target, arena_format(arena, "%s%s", kernels, text_string(routines)));
-  if (emitter->target->attribute) include_add(arena, &includes, "#include <cpuid.h>");
-  include_add(arena, &includes, "#include <math.h>");
-  include_add(arena, &includes, "#include <stddef.h>");
-  include_add(arena, &includes, "#include <stdlib.h>");
-  include_add(arena, &includes, "#include <string.h>");
-  emit_runtime_declarations(emitter, declarations, &includes);
-  if (emitter->options.bench) emit_timed_calls(emitter, timed);
-  emit_tables(emitter, tables);
-  emit_runtime(emitter, runtime, &includes);
-
   opening_comment(emitter, source);
   c_arithmetic_rules(source);
-  text_raw(source, "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n");
+  text_raw(source, "#define LAM_ONE_TEXT\n");
+  if (emitter->target->double_precision) text_raw(source, "#define LAM_REAL double\n");
+  text_blank(source);
+  emit_banner(source, "the runtime's declarations");
+  text_blank(source);
+  emit_runtime_headers(emitter, source);
   text_raw(source, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
-  qsort(includes.lines.items, (size_t)includes.lines.count, sizeof *includes.lines.items, by_text);
-  for (int i = 0; i < includes.lines.count; i++) {
-    if (has_line(prelude, includes.lines.items[i])) continue;
-    text_raw(source, includes.lines.items[i]);
-    text_raw(source, "\n");
-  }
+  if (emitter->target->attribute) text_raw(source, "#include <cpuid.h>\n");
+  text_raw(source, "#include <math.h>\n#include <stdlib.h>\n#include <string.h>\n");
   text_raw(source, prelude);
   text_blank(source);
   emit_banner(source, "kernels");
@@ -208,17 +186,14 @@ static const char *print_source(struct emitter *emitter) {
   text_raw(source, kernels);
   emit_banner(source, "routines");
   text_blank(source);
-  text_raw(source, text_string(timed));
+  if (emitter->options.bench) emit_timed_calls(emitter, source);
   text_raw(source, text_string(routines));
-  emit_banner(source, "the runtime");
-  text_blank(source);
-  text_raw(declarations, text_string(runtime));
-  const char *users = arena_format(arena, "%s%s", text_string(timed), text_string(tables));
-  text_raw(source, shake(arena, text_string(declarations), users));
-  text_blank(source);
+  text_raw(source, "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
+                   "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
+  emit_runtime(emitter, source);
   emit_banner(source, "what the runtime reads of this program, and main");
   text_blank(source);
-  text_raw(source, text_string(tables));
+  emit_tables(emitter, source);
   return text_string(source);
 }
 

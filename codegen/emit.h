@@ -3,9 +3,8 @@
      emit_structs.c   which struct has which pointer; the struct declarations
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_tables.c    what the runtime reads: tensors, ports, data, settings
-     emit_conditions.c  what of such a file it needs
      emit_bench.c     calls of kernels that are timed, and their work, for programs with the verb bench
-     emit_runtime.c   the files of runtime/ that the program needs */
+     emit_runtime.c   the modules of runtime/ that the program needs */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
 
@@ -100,10 +99,6 @@ void emit_verbs(const struct program *program, bool verbs[5]);
 /* Whether it has a function NAME_load. */
 bool emit_has_load(const struct emitter *emitter);
 
-/* --- emit_conditions.c */
-/* A file of the runtime without the conditions "#if LAM_WITH_..." and what the program does not need of it. */
-const char *emit_conditions(const struct emitter *emitter, const char *contents);
-
 /* --- emit_bench.c */
 struct c_printer;
 /* The macro that stands before calls in the routines, and the kernels' numbers. */
@@ -114,14 +109,9 @@ void emit_peaks(struct emitter *emitter, struct c_printer *printer);
 void emit_bench(struct emitter *emitter, struct text *text);
 
 /* --- emit_runtime.c */
-/* Lines "#include <...>", each once. */
-struct include_list {
-  ARRAY(const char *) lines;
-};
-void include_add(struct arena *arena, struct include_list *includes, const char *line);
-/* The headers of the runtime, and the files that the program needs; their includes go to `includes`. */
-void emit_runtime_declarations(struct emitter *emitter, struct text *text, struct include_list *includes);
-void emit_runtime(struct emitter *emitter, struct text *text, struct include_list *includes);
-bool emit_runtime_has(const struct emitter *emitter, const char *file);
+/* The modules of the runtime that the program needs (runtime/modules.def): what they declare, and what they are. */
+void emit_runtime_headers(const struct emitter *emitter, struct text *text);
+void emit_runtime(const struct emitter *emitter, struct text *text);
+bool emit_runtime_has(const struct emitter *emitter, const char *name);
 
 #endif

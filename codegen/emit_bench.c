@@ -39,8 +39,6 @@ void emit_timed_calls(struct emitter *emitter, struct text *text) {
   const char *names = "";
   text_comment(text,
                "Stands before each call of a kernel: the verb bench and --trace time it, and else it costs two tests.");
-  text_line(text, "static double lam_kernel_begin(void);");
-  text_line(text, "static void lam_kernel_end(int kernel, double begin);");
   text_raw(text,
            "#define LAM_TIMED(kernel)                                            \\\n"
            "  for (double begin = lam_kernel_begin(), calls = 1; calls > 0;      \\\n"

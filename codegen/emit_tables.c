@@ -12,7 +12,7 @@ static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LA
 static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 static const char *const reader_names[] = {"lam_text_reader", "lam_csv_reader", "lam_synthetic_reader"};
-static const char *const tokenizer_names[] = {"LAM_NO_TOKENIZER", "LAM_CHAR", "LAM_BYTE"};
+static const char *const tokenizer_names[] = {"NULL", "&lam_char_tokenizer", "&lam_byte_tokenizer"};
 static const char *const feature_names[] = {
     "LAM_TOKENS", "LAM_NEXT",   "LAM_WEIGHT",   "LAM_TARGET",  "LAM_ZERO",
     "LAM_YES",    "LAM_NUMBER", "LAM_CATEGORY", "LAM_PRESENT", "LAM_SYNTHETIC_COLUMN"};
@@ -238,6 +238,7 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
   text_line(text, ".examples = %lld, .split = %s, .mask = %s, .columns = %s, .column_count = %d,",
             (long long)data->examples, number(arena, data->split), number(arena, data->mask),
             data->columns.count ? "columns" : "NULL", data->columns.count);
+  if (data->mask > 0) text_line(text, ".corruption = &lam_masking,");
   text->indentation--;
   text_line(text, "};");
 }
@@ -330,7 +331,7 @@ void emit_verbs(const struct program *program, bool verbs[5]) {
 bool emit_has_load(const struct emitter *emitter) {
   bool states = false;
   for (int i = 0; i < emitter->owners.count; i++) states = states || emitter->owners.items[i]->kind == OWNER_STATES;
-  return states && emit_runtime_has(emitter, "checkpoint.c");
+  return states && emit_runtime_has(emitter, "checkpoint");
 }
 
 /* For those who make a memory of their own. */
@@ -385,6 +386,8 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
   if (emitter->options.bench) text_line(text, ".bench = &bench,");
+  if (emit_runtime_has(emitter, "watch")) text_line(text, ".tracer = &lam_tracer,");
+  if (emit_runtime_has(emitter, "handover")) text_line(text, ".handover = &lam_handover,");
   text->indentation--;
   text_line(text, "};");
   text_blank(text);

@@ -160,6 +160,8 @@ static struct lam_tensor make_tensor(struct arena *arena, const struct state *st
 }
 
 static const struct lam_data *make_data(struct arena *arena, const struct data_settings *from) {
+  static const struct lam_tokenizer *const tokenizers[] = {
+      [TOKENIZER_NONE] = NULL, [TOKENIZER_CHAR] = &lam_char_tokenizer, [TOKENIZER_BYTE] = &lam_byte_tokenizer};
   static const struct lam_reader *const readers[] = {
       [DATA_TEXT] = &lam_text_reader, [DATA_CSV] = &lam_csv_reader, [DATA_SYNTHETIC] = &lam_synthetic_reader};
   struct lam_column *columns = arena_new_array(arena, struct lam_column, from->columns.count);
@@ -171,9 +173,9 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
   }
   struct lam_data *data = arena_new_struct(arena, struct lam_data);
   *data = (struct lam_data){.name = from->name, .path = from->path,
-                            .tokenizer = (enum lam_tokenizer)from->tokenizer, .examples = from->examples, .split = from->split,
+                            .tokenizer = tokenizers[from->tokenizer], .examples = from->examples, .split = from->split,
                             .mask = from->mask, .columns = columns, .column_count = from->columns.count,
-                            .reader = readers[from->source]};
+                            .reader = readers[from->source], .corruption = from->mask > 0 ? &lam_masking : NULL};
   return data;
 }
 
@@ -223,6 +225,7 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
                                           from->generation->vocabulary, from->generation->start, from->generation->stop};
     program->generation = generation;
   }
+  program->tracer = &lam_tracer;
   program->verbs = make_verbs(arena, program);
   return program;
 }

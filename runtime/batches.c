@@ -12,14 +12,11 @@ struct lam_feed {
   void **batch;
   bool large, threaded; /* threaded: a thread fills the batch */
   pthread_t thread;
-#if LAM_WITH_EPOCHS
   bool shuffle, windows; /* windows: text is sampled at random places, else examples come in epochs */
   uint32_t *order; /* of the epoch's examples */
   int64_t epoch;
-#endif
 };
 
-#if LAM_WITH_WINDOWS
 /* A window at a random place: nothing of the text is favoured, and its ends do not fall on the same tokens again. */
 static struct lam_row lam_feed_window(const struct lam_feed *feed, int64_t step, int64_t row_in_step) {
   const struct lam_dataset *dataset = feed->dataset;
@@ -29,9 +26,7 @@ static struct lam_row lam_feed_window(const struct lam_feed *feed, int64_t step,
   int64_t begin = lam_below(words, places > 0 ? places : 1);
   return (struct lam_row){begin, dataset->training, (uint32_t)step, (uint32_t)begin};
 }
-#endif
 
-#if LAM_WITH_EPOCHS
 /* Row after row through epochs, each in an order of its own. */
 static struct lam_row lam_feed_row(struct lam_feed *feed, int64_t step, int64_t row) {
   int64_t examples = lam_dataset_examples(feed->dataset, LAM_TRAINING), epoch = row / examples, number = row % examples;
@@ -43,7 +38,6 @@ static struct lam_row lam_feed_row(struct lam_feed *feed, int64_t step, int64_t 
   result.step = (uint32_t)step;
   return result;
 }
-#endif
 
 static void *lam_feed_fill(void *context) {
   struct lam_feed *feed = context;
@@ -51,13 +45,8 @@ static void *lam_feed_fill(void *context) {
   lam_span_thread(feed->large ? "data" : "main");
   lam_span_begin("prepare a batch", feed->number);
   for (int64_t i = 0; i < batch; i++) {
-    struct lam_row row = {0};
-#if LAM_WITH_WINDOWS
-    row = lam_feed_window(feed, step, feed->number % feed->accumulate * batch + i);
-#endif
-#if LAM_WITH_EPOCHS
-    if (!feed->windows) row = lam_feed_row(feed, step, feed->run.rows + feed->number * batch + i);
-#endif
+    struct lam_row row = feed->windows ? lam_feed_window(feed, step, feed->number % feed->accumulate * batch + i)
+                                       : lam_feed_row(feed, step, feed->run.rows + feed->number * batch + i);
     lam_batch_fill(feed->batch, feed->dataset, i, &row);
   }
   feed->number++;
@@ -77,13 +66,11 @@ struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct 
   *feed = (struct lam_feed){.dataset = dataset, .run = *run, .accumulate = accumulate};
   for (int i = 0; i < dataset->routine->input_count; i++)
     feed->large |= lam_port_bytes(&dataset->routine->inputs[i]) > LARGE;
-#if LAM_WITH_EPOCHS
   const struct lam_settings *settings = dataset->program->settings;
   feed->shuffle = settings->shuffle;
   feed->windows = dataset->window && settings->epochs < 0 && settings->shuffle;
   feed->epoch = -1;
   feed->order = lam_allocate(feed->windows ? 0 : lam_dataset_examples(dataset, LAM_TRAINING), sizeof *feed->order);
-#endif
   feed->batch = lam_batch_create(dataset);
   lam_feed_ahead(feed);
   return feed;
@@ -100,8 +87,6 @@ void lam_feed_next(struct lam_feed *feed) {
 void lam_feed_stop(struct lam_feed *feed) {
   if (feed->threaded) pthread_join(feed->thread, NULL);
   lam_batch_free(feed->batch, feed->dataset);
-#if LAM_WITH_EPOCHS
   free(feed->order);
-#endif
   free(feed);
 }

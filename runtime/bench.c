@@ -169,9 +169,7 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
   if (json && !lam_is_writable(json)) return 1;
   benching.run.seed = program->settings ? program->settings->seed : 0;
   lam_initialize(program, benching.run.seed);
-#if LAM_WITH_AVERAGE
   lam_start_averages(program);
-#endif
   if (weights && !lam_checkpoint_load(program, &benching.run, weights, LAM_USE)) return 1;
   benching.run.step = benching.run.rows = 0;
   benching.run.steps = program->settings && program->settings->steps > 0 ? program->settings->steps : 1000;
@@ -201,5 +199,5 @@ static const struct lam_option lam_bench_options[] = {
      0},
     {"all", NULL, "list every kernel, those that take little time too", 0, 0},
     {0}};
-const struct lam_verb lam_bench_verb = {"bench", "time by kernel, beside what the machine can do", lam_bench_options,
-                                        lam_bench_main};
+LAM_API const struct lam_verb lam_bench_verb = {"bench", "time by kernel, beside what the machine can do",
+                                                lam_bench_options, lam_bench_main};

@@ -20,7 +20,8 @@ struct lam_machine {
   int threads;
 };
 
-/* The best of many short tries: whatever else runs on the machine only slows it down, and some of them it leaves alone. */
+/* The best of many short tries: whatever else runs on the machine only slows it down, and some of them it leaves alone.
+ */
 enum { LAM_TRIES = 256 };
 static const double lam_shortest_try = 1e-3; /* seconds: enough to tell */
 
@@ -110,8 +111,8 @@ static int lam_by_time(const void *x, const void *y) {
   return (a->seconds < b->seconds) - (a->seconds > b->seconds);
 }
 
-/* The larger of the times that arithmetic and memory need at their peaks binds. What moved faster than memory can came out
-   of a cache. */
+/* The larger of the times that arithmetic and memory need at their peaks binds. What moved faster than memory can came
+   out of a cache. */
 static void lam_find_bound(struct lam_row_of_report *row, const struct lam_machine *machine) {
   double arithmetic = row->operations / machine->multiply, memory = row->bytes / machine->memory,
          cache = row->bytes / machine->cache;

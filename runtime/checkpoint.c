@@ -68,20 +68,11 @@ bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run,
   return good;
 }
 
-/* Adds a name to a list, "h.0.a, h.0.b", that ends in dots where it grows too long. */
-enum { LAM_LIST = 256 };
-static void lam_list_add(char list[LAM_LIST], const char *name) {
+void lam_list_add(char list[LAM_LIST], const char *name) {
   size_t used = strlen(list);
   snprintf(list + used, LAM_LIST - used, "%s%s", used ? ", " : "", name);
   if (used + strlen(name) + 2 >= LAM_LIST) strcpy(list + LAM_LIST - 4, "...");
 }
-
-#if LAM_WITH_HANDOVER
-struct lam_matches {
-  int wanted, found;
-  char new[LAM_LIST], changed[LAM_LIST]; /* names */
-};
-#endif
 
 /* Compares the names that the file has with those that the program wants. */
 static bool lam_checkpoint_names(const struct lam_program *program, const struct lam_weights *weights,
@@ -134,8 +125,8 @@ static bool lam_axes_agree(const char *there, const char *here) {
 }
 
 /* Does the file have the tensor as the program wants it? */
-static bool lam_checkpoint_fits(const struct lam_weights *weights, const struct lam_entry *entry,
-                                const struct lam_tensor *tensor) {
+bool lam_checkpoint_fits(const struct lam_weights *weights, const struct lam_entry *entry,
+                         const struct lam_tensor *tensor) {
   char key[512];
   const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
   bool same = entry->rank == tensor->rank && (!axes || lam_axes_agree(axes->value, tensor->axes));
@@ -174,7 +165,7 @@ static bool lam_get_number(const struct lam_weights *weights, const char *key, i
   return lam_error("%s: %s is not a number of \"%s\"", weights->path, pair->value, key);
 }
 
-static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run *run, bool resume) {
+bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run *run, bool resume) {
   int64_t seed = run->seed;
   if (resume && (!lam_get_number(weights, "step", &run->step) || !lam_get_number(weights, "steps", &run->steps) ||
                  !lam_get_number(weights, "rows", &run->rows)))
@@ -184,8 +175,8 @@ static bool lam_checkpoint_run(const struct lam_weights *weights, struct lam_run
   return true;
 }
 
-/* Whether a fact is about this program's data, and about parameters that are taken from the file: those have the axis of the ids that it
-   gives a meaning. */
+/* Whether a fact is about this program's data, and about parameters that are taken from the file: those have the axis
+   of the ids that it gives a meaning. */
 static bool lam_fact_matters(const struct lam_program *program, const struct lam_weights *weights, const char *key) {
   const struct lam_data *data = program->data;
   int64_t ids = -1; /* 0: of no axis */
@@ -193,7 +184,7 @@ static bool lam_fact_matters(const struct lam_program *program, const struct lam
     const struct lam_column *column = &data->columns[c];
     bool category = column->feature == LAM_CATEGORY, about = !strncmp(key, "categories:", 11);
     if (category != about || column->type != LAM_TYPE_INTEGER || (about && strcmp(key + 11, column->field))) continue;
-    if (about || data->tokenizer != LAM_NO_TOKENIZER) ids = column->range > ids ? column->range : ids;
+    if (about || data->tokenizer) ids = column->range > ids ? column->range : ids;
   }
   for (int i = 0; ids > 0 && i < program->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->tensors[i];
@@ -205,96 +196,34 @@ static bool lam_fact_matters(const struct lam_program *program, const struct lam
 }
 
 /* What the file learned of its data holds for this program's, too. */
-static bool lam_checkpoint_facts(const struct lam_program *program, const struct lam_weights *weights,
-                                 struct lam_run *run, bool all) {
-  static const char *const names[] = {[LAM_CHAR] = "char", [LAM_BYTE] = "byte"};
-  const char *wanted = program->data ? names[program->data->tokenizer] : NULL;
+bool lam_checkpoint_facts(const struct lam_program *program, const struct lam_weights *weights, struct lam_run *run,
+                          bool all) {
+  const struct lam_tokenizer *tokenizer = program->data ? program->data->tokenizer : NULL;
   for (int64_t i = 0; i < weights->metadata.count; i++) {
     const struct lam_pair *pair = &weights->metadata.items[i];
     if (!lam_is_fact(pair->key) || !(all || lam_fact_matters(program, weights, pair->key))) continue;
-    if (wanted && !strcmp(pair->key, "tokenizer") && strcmp(pair->value, wanted) != 0)
+    if (tokenizer && !strcmp(pair->key, "tokenizer") && strcmp(pair->value, tokenizer->name) != 0)
       return lam_error("%s was trained with tokenizer = %s, and data %s has tokenizer = %s: ids mean something else",
-                       weights->path, pair->value, program->data->name, wanted);
-#if LAM_WITH_CHARACTERS
-    unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
-    bool readable = strcmp(pair->key, "vocabulary") != 0 ||
-                    (pair->length && lam_vocabulary_collect(set, pair->value, pair->length, weights->path));
-    free(set);
-    if (!readable) return lam_error("the vocabulary in %s is not one", weights->path);
-#endif
+                       weights->path, pair->value, program->data->name, tokenizer->name);
+    if (tokenizer && tokenizer->collect && !strcmp(pair->key, "vocabulary")) {
+      unsigned char *set = lam_allocate((int64_t)tokenizer->set_bytes, 1);
+      bool readable = pair->length && tokenizer->collect(set, pair->value, pair->length, weights->path);
+      free(set);
+      if (!readable) return lam_error("the vocabulary in %s is not one", weights->path);
+    }
     lam_pairs_add(&run->facts, pair->key, pair->value, pair->length);
   }
   return true;
 }
 
-#if LAM_WITH_HANDOVER
-/* What is of a role and as it was, with counts and names of the rest: tensors that are new or have another shape now. */
-static bool lam_checkpoint_matching(struct lam_program *program, const struct lam_weights *weights, enum lam_role role,
-                                    struct lam_matches *matches) {
-  *matches = (struct lam_matches){0};
-  for (int i = 0; i < program->tensor_count; i++) {
-    const struct lam_tensor *tensor = &program->tensors[i];
-    if (tensor->role != role) continue;
-    const struct lam_entry *entry = lam_weights_find(weights, tensor->name);
-    matches->wanted++;
-    if (!entry) {
-      lam_list_add(matches->new, tensor->name);
-    } else if (!lam_checkpoint_fits(weights, entry, tensor)) {
-      lam_list_add(matches->changed, tensor->name);
-    } else {
-      if (!lam_weights_read(weights, entry, tensor->type, tensor->data)) return false;
-      matches->found++;
-    }
-  }
-  return true;
-}
-
-/* Of a file that a program of another version of the spec left, everything that still fits. The step and the rows seen go on; how
-   many steps there are, and the seed, is for the spec to say. */
-static bool lam_checkpoint_go_on(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
-  struct lam_matches parameters, averages = {0}, states;
-  char gone[LAM_LIST] = "";
-  struct lam_run before = *run;
-  if (!lam_checkpoint_run(weights, run, true) || !lam_checkpoint_facts(program, weights, run, false)) return false;
-  run->steps = before.steps, run->seed = before.seed;
-  if (!lam_checkpoint_matching(program, weights, LAM_PARAMETER, &parameters)) return false;
-#if LAM_WITH_AVERAGE
-  lam_start_averages(program);
-  if (!lam_checkpoint_matching(program, weights, LAM_AVERAGE, &averages)) return false;
-#endif
-  if (!lam_checkpoint_matching(program, weights, LAM_OPTIMIZER, &states)) return false;
-  for (int64_t k = 0; k < weights->count; k++) {
-    bool known = strchr(weights->entries[k].name, '/') != NULL; /* what belongs to a parameter */
-    for (int i = 0; i < program->tensor_count && !known; i++)
-      known = !strcmp(program->tensors[i].name, weights->entries[k].name);
-    if (!known) lam_list_add(gone, weights->entries[k].name);
-  }
-  lam_note("step %lld goes on with %d of %d parameters and %d of %d tensors of the optimizer%s%s%s%s%s%s", (long long)run->step,
-           parameters.found, parameters.wanted, states.found + averages.found, states.wanted + averages.wanted,
-           *parameters.new ? "; new: " : "", parameters.new, *parameters.changed ? "; of another shape: " : "",
-           parameters.changed, *gone ? "; gone: " : "", gone);
-  return true;
-}
-#endif
-
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights = lam_weights_open(path);
   bool resume = purpose == LAM_RESUME;
-#if LAM_WITH_HANDOVER
-  if (purpose == LAM_GO_ON) {
-    bool matched = weights && lam_checkpoint_go_on(program, weights, run);
-    lam_weights_close(weights);
-    return matched;
-  }
-#endif
   bool good = weights && (purpose == LAM_START_FROM || lam_checkpoint_run(weights, run, resume)) &&
-              lam_checkpoint_names(program, weights, purpose) &&
-              lam_checkpoint_role(program, weights, LAM_PARAMETER) &&
+              lam_checkpoint_names(program, weights, purpose) && lam_checkpoint_role(program, weights, LAM_PARAMETER) &&
               lam_checkpoint_facts(program, weights, run, purpose != LAM_START_FROM);
-#if LAM_WITH_AVERAGE
   if (good && !resume) lam_start_averages(program); /* for weights that have none */
   if (good && purpose != LAM_START_FROM) good = lam_checkpoint_role(program, weights, LAM_AVERAGE);
-#endif
   if (good && resume) good = lam_checkpoint_role(program, weights, LAM_OPTIMIZER);
   lam_weights_close(weights);
   return good;

@@ -1,4 +1,5 @@
-/* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends, which may be LF, CR LF or CR. */
+/* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends, which may be LF,
+ * CR LF or CR. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -91,8 +92,8 @@ static bool lam_csv_find_field(struct lam_csv *csv, const struct lam_cell *heade
     if (used < sizeof present)
       used += (size_t)snprintf(present + used, sizeof present - used, "%s%s", i ? ", " : "", header[i].text);
   }
-  return *found >= 0 || lam_error("%s:%lld: there is no column %s; there are %s", csv->path, (long long)csv->row_line,
-                                  field, present);
+  return *found >= 0 ||
+         lam_error("%s:%lld: there is no column %s; there are %s", csv->path, (long long)csv->row_line, field, present);
 }
 
 static int64_t lam_csv_category(struct lam_csv_column *column, const char *text) {
@@ -112,9 +113,10 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
   if (wanted->feature == LAM_CATEGORY) {
     int64_t id = lam_csv_category(column, cell->text);
     if (id < 0)
-      return lam_error("%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with; training without "
-                       "--init and --resume learns others", dataset->path,
-                       line, wanted->field, cell->text, (long long)column->names.count);
+      return lam_error(
+          "%s:%lld: column %s: \"%s\" is none of the %lld that the model was trained with; training without "
+          "--init and --resume learns others",
+          dataset->path, line, wanted->field, cell->text, (long long)column->names.count);
     if (dataset->ranges[c] && id >= dataset->ranges[c])
       return lam_error("%s:%lld: column %s: \"%s\" is different value number %lld, and its axis has %lld",
                        dataset->path, line, wanted->field, cell->text, (long long)id + 1,
@@ -174,9 +176,7 @@ static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *
       snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
                data->columns[c].field);
       if (!set) good = lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, where) >= 0;
-#if LAM_WITH_CHARACTERS
-      if (set) good = lam_vocabulary_collect(set, cell->text, cell->length, where);
-#endif
+      if (set) good = data->tokenizer->collect(set, cell->text, cell->length, where);
     }
   return good;
 }
@@ -184,14 +184,12 @@ static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *
 static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_contents *contents) {
   const struct lam_data *data = dataset->data;
   bool known = lam_vocabulary_recall(&dataset->vocabulary, data->tokenizer, dataset->facts);
-#if LAM_WITH_CHARACTERS
   if (!known) {
-    unsigned char *set = lam_allocate(LAM_CODE_POINTS / 8, 1);
+    unsigned char *set = lam_allocate((int64_t)data->tokenizer->set_bytes, 1);
     known = lam_csv_texts(dataset, contents, set);
-    if (known) lam_vocabulary_from_set(&dataset->vocabulary, set);
+    if (known) data->tokenizer->from_set(&dataset->vocabulary, set);
     free(set);
   }
-#endif
   bool good = known && lam_csv_texts(dataset, contents, NULL);
   for (int c = 0; c < data->column_count && good; c++)
     if (contents->columns[c].cells && data->columns[c].type == LAM_TYPE_INTEGER && dataset->ranges[c] &&
@@ -305,4 +303,4 @@ static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct 
   }
 }
 
-const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill};
+LAM_API const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill};

@@ -31,23 +31,19 @@ static bool lam_dataset_bind(struct lam_dataset *dataset, enum lam_routine_name 
   return true;
 }
 
-#if LAM_WITH_MASK
-/* Whether the ids have room for the mask. */
-static bool lam_dataset_mask(struct lam_dataset *dataset) {
+/* Whether the ids have room for what tokens are replaced by. */
+static bool lam_dataset_corruption(const struct lam_dataset *dataset) {
   for (int i = 0; i < dataset->data->column_count; i++)
     if (dataset->needed[i] && dataset->data->columns[i].feature == LAM_TOKENS &&
-        !lam_mask_check(dataset, dataset->ranges[i]))
+        !dataset->data->corruption->check(dataset, dataset->ranges[i]))
       return false;
   return true;
 }
-#endif
 
 void lam_dataset_close(struct lam_dataset *dataset) {
   if (!dataset) return;
   if (dataset->contents && dataset->data->reader->close) dataset->data->reader->close(dataset);
-#if LAM_WITH_CHARACTERS
   free(dataset->vocabulary.codes);
-#endif
   free(dataset->contents);
   free(dataset->needed);
   free(dataset->ranges);
@@ -67,10 +63,8 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
   bool good = (!trains || lam_dataset_bind(dataset, LAM_EVALUATE)) && lam_dataset_bind(dataset, routine) &&
               data->reader->open(dataset);
   if (good && dataset->units > INT32_MAX) good = lam_error("%s has more than 2^31 examples", dataset->path);
-#if LAM_WITH_MASK
-  dataset->corrupted = data->mask > 0 && routine != LAM_PREDICT;
-  good = good && (!dataset->corrupted || lam_dataset_mask(dataset));
-#endif
+  dataset->corrupted = data->corruption && routine != LAM_PREDICT;
+  good = good && (!dataset->corrupted || lam_dataset_corruption(dataset));
   /* A whole number of units that the share reaches within rounding counts as reached. */
   dataset->training = data->split >= 1 ? dataset->units : (int64_t)((double)dataset->units * data->split + 1e-9);
   if (good) return dataset;
@@ -118,29 +112,21 @@ void lam_batch_free(void **batch, const struct lam_dataset *dataset) {
 }
 
 void lam_batch_fill(void **batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row) {
-#if LAM_WITH_MASK
   int32_t *tokens = NULL;
   lam_real *weight = NULL;
   int64_t length = 0;
-#endif
   for (int i = 0; i < dataset->routine->input_count; i++) {
     const struct lam_port *port = &dataset->routine->inputs[i];
-#if LAM_WITH_EXAMPLES
     if (!strcmp(port->name, "example")) ((int32_t *)batch[i])[place] = (int32_t)row->example;
-#endif
     if (!lam_is_fed(port)) continue;
     int c = lam_find_column(dataset->data, port->name);
     char *to = (char *)batch[i] + lam_port_bytes(port) / (size_t)port->shape[0] * (size_t)place;
     dataset->data->reader->fill(dataset, c, row, to);
-#if LAM_WITH_MASK
     const struct lam_column *column = &dataset->data->columns[c];
     if (column->feature == LAM_TOKENS) tokens = (int32_t *)to, length = column->length;
     if (column->feature == LAM_WEIGHT) weight = (lam_real *)to;
-#endif
   }
-#if LAM_WITH_MASK
-  if (dataset->corrupted && tokens) lam_mask_apply(dataset, row, length, tokens, weight);
-#endif
+  if (dataset->corrupted && tokens) dataset->data->corruption->apply(dataset, row, length, tokens, weight);
 }
 
 void lam_batch_deliver(void *const *batch, const struct lam_dataset *dataset) {

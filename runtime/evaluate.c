@@ -61,5 +61,5 @@ static const struct lam_option lam_eval_options[] = {
     {"data", "FILE", "other data than the spec's", 0, 0},
     {"all", NULL, "all of the data, not its validation part alone", 0, 0},
     {0}};
-const struct lam_verb lam_eval_verb = {"eval", "the loss over the validation part of the data", lam_eval_options,
-                                       lam_eval_main};
+LAM_API const struct lam_verb lam_eval_verb = {"eval", "the loss over the validation part of the data",
+                                               lam_eval_options, lam_eval_main};

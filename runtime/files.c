@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* --- What is to be gone when the program ends, by a signal too ----------------------------------------------------- */
+/* --- What is to be gone when the program ends, by a signal too ---------------------------------------------------- */
 
 enum { LAM_TEMPORARIES = 4 };
 static char *volatile lam_temporaries[LAM_TEMPORARIES];
@@ -50,7 +50,7 @@ static void lam_temporary_remove(const char *path) {
     if (lam_temporaries[i] == path) lam_temporaries[i] = NULL;
 }
 
-/* --- Where a file goes --------------------------------------------------------------------------------------------- */
+/* --- Where a file goes -------------------------------------------------------------------------------------------- */
 
 bool lam_cannot_write(const char *path, int problem) {
   return lam_error("cannot write %s: %s", *path ? path : "\"\"", strerror(problem));
@@ -109,7 +109,8 @@ int lam_create_beside(const char *file, char **beside) {
   }
   if (made >= 0 && there) { /* its owner where that is allowed, and no more rights than before */
     mode_t mode = about.st_mode & 0777;
-    if (fchown(made, about.st_uid, about.st_gid) != 0 && fchown(made, (uid_t)-1, about.st_gid) != 0) mode &= ~(mode_t)070;
+    if (fchown(made, about.st_uid, about.st_gid) != 0 && fchown(made, (uid_t)-1, about.st_gid) != 0)
+      mode &= ~(mode_t)070;
     fchmod(made, mode);
   }
   if (made < 0) free(*beside), *beside = NULL;
@@ -127,7 +128,7 @@ bool lam_is_writable(const char *path) {
   return good;
 }
 
-/* --- A file that is written ---------------------------------------------------------------------------------------- */
+/* --- A file that is written --------------------------------------------------------------------------------------- */
 
 bool lam_output_open(struct lam_output *output, const char *path) {
   struct stat about;
@@ -136,8 +137,10 @@ bool lam_output_open(struct lam_output *output, const char *path) {
   if (lam_find_replaced(path, &output->file)) {
     fflush(stdout); /* it may be the same */
     int stream = !output->file && stat(path, &about) == 0 ? lam_stream_of_file(&about) : -1;
-    if (output->file) made = lam_create_beside(output->file, &output->beside);
-    else made = stream >= 0 ? dup(stream) : open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+    if (output->file)
+      made = lam_create_beside(output->file, &output->beside);
+    else
+      made = stream >= 0 ? dup(stream) : open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
   }
   if (output->beside) lam_temporary_add(output->beside);
   if (made >= 0 && (output->stream = fdopen(made, "wb"))) return true;
@@ -160,14 +163,15 @@ bool lam_output_close(struct lam_output *output, bool good) {
   bool kept = output->file && access(output->file, F_OK) == 0;
   if (!good && output->beside) unlink(output->beside);
   if (!good)
-    lam_error("cannot write %s: %s%s", output->path, strerror(problem), kept ? "; what it held before is unchanged" : "");
+    lam_error("cannot write %s: %s%s", output->path, strerror(problem),
+              kept ? "; what it held before is unchanged" : "");
   lam_temporary_remove(output->beside);
   free(output->beside);
   free(output->file);
   return good;
 }
 
-/* --- One program at a time ----------------------------------------------------------------------------------------- */
+/* --- One program at a time ---------------------------------------------------------------------------------------- */
 
 bool lam_lock(struct lam_lock *lock, const char *path) {
   char *file;
@@ -193,7 +197,8 @@ bool lam_lock(struct lam_lock *lock, const char *path) {
   free(lock->path);
   lock->path = NULL;
   if (held)
-    return lam_error("another training, process %ld, writes %s: --out FILE names another file", (long)whole.l_pid, path);
+    return lam_error("another training, process %ld, writes %s: --out FILE names another file", (long)whole.l_pid,
+                     path);
   lam_note("%s cannot be locked (%s): another training that writes it would go unnoticed", path, strerror(problem));
   return true;
 }
@@ -207,7 +212,7 @@ void lam_unlock(struct lam_lock *lock) {
   lock->path = NULL;
 }
 
-/* --- The standard streams ------------------------------------------------------------------------------------------ */
+/* --- The standard streams ----------------------------------------------------------------------------------------- */
 
 void lam_hold_streams(void) {
   int file;

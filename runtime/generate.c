@@ -126,7 +126,6 @@ static int64_t lam_session_advance(struct lam_session *session) {
   return length - 1;
 }
 
-#if LAM_WITH_NUMBERS
 /* Numbers between blanks or commas. */
 static bool lam_session_numbers(struct lam_session *session, const char *text, const char *where) {
   for (const char *at = text; at += strspn(at, " ,\n\t"), *at;) {
@@ -140,13 +139,10 @@ static bool lam_session_numbers(struct lam_session *session, const char *text, c
   }
   return true;
 }
-#endif
 
 /* Adds a text's tokens. */
 static bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
-#if LAM_WITH_NUMBERS
   if (!session->has_text) return lam_session_numbers(session, text, where);
-#endif
   int32_t *ids = lam_allocate((int64_t)length, sizeof *ids);
   int64_t count = lam_encode(&session->vocabulary, text, length, ids, (int64_t)length, where);
   for (int64_t i = 0; i < count; i++) lam_session_add(session, ids[i]);
@@ -156,12 +152,10 @@ static bool lam_session_read(struct lam_session *session, const char *text, size
 
 static void lam_session_write(const struct lam_session *session, int32_t token) {
   char text[4];
-#if LAM_WITH_NUMBERS
   if (!session->has_text) {
     printf("%d ", (int)token);
     return;
   }
-#endif
   fwrite(text, 1, (size_t)lam_decode(&session->vocabulary, token, text), stdout);
 }
 
@@ -192,7 +186,6 @@ static bool lam_session_prompt(struct lam_session *session, const struct lam_opt
   return true;
 }
 
-#if LAM_WITH_SOURCE
 /* What an encoder reads: integers take the source text's ids, booleans say where there is one. */
 static bool lam_session_source(struct lam_session *session, enum lam_routine_name name, const char *source) {
   struct lam_program *program = session->program;
@@ -233,14 +226,13 @@ static bool lam_session_prepare(struct lam_session *session, const struct lam_op
   lam_run_routine(session->program, LAM_PREPARE, 0, 0, 0, NULL);
   return true;
 }
-#endif
 
 /* The weights, the vocabulary that they hold, and the prompt. */
 static bool lam_session_start(struct lam_session *session, const struct lam_options *options) {
   struct lam_program *program = session->program;
   struct lam_run run = {0};
   if (!lam_session_ports(session) || !lam_checkpoint_use(program, &run, options)) return false;
-  session->has_text = program->data && program->data->tokenizer != LAM_NO_TOKENIZER;
+  session->has_text = program->data && program->data->tokenizer;
   bool known = !session->has_text || lam_vocabulary_recall(&session->vocabulary, program->data->tokenizer, &run.facts);
   lam_pairs_free(&run.facts);
   if (!known) return lam_error("the weights hold no vocabulary: they were not written by this program's train");
@@ -253,7 +245,8 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
   const struct lam_settings *settings = session->program->settings;
   uint32_t words[4], seed = (uint32_t)lam_option_integer(options, "seed", settings ? settings->seed : 0);
   const lam_real *from = (const lam_real *)session->from->data + lam_session_advance(session) * session->place_stride;
-  int64_t known = session->has_text ? session->vocabulary.count : session->ids, stop = session->program->generation->stop;
+  int64_t known = session->has_text ? session->vocabulary.count : session->ids,
+          stop = session->program->generation->stop;
   for (int64_t i = 0; i < session->ids; i++) /* of an id that stands for nothing nobody has seen the like */
     memory[i] = i < known || i == stop ? (double)from[i * session->id_stride] : -INFINITY;
   lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
@@ -266,9 +259,7 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
 static int lam_generate_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_session session = {.program = program};
   if (!lam_session_start(&session, options)) return 1;
-#if LAM_WITH_SOURCE
   if (!lam_session_prepare(&session, options)) return 1;
-#endif
   const struct lam_generation *generation = program->generation;
   int64_t wanted = lam_option_integer(options, "tokens", 200), prompt = session.count, made = 0, id = 0;
   double *memory = lam_allocate(session.ids, 3 * sizeof *memory), start = lam_seconds();
@@ -285,9 +276,7 @@ static int lam_generate_main(struct lam_program *program, const struct lam_optio
   double seconds = lam_seconds() - start;
   free(memory);
   free(session.tokens);
-#if LAM_WITH_CHARACTERS
   free(session.vocabulary.codes);
-#endif
   if (id < 0) return lam_error("the model gave something that is not a number: are these its weights?") + 1;
   if (!lam_option_text(options, "quiet", NULL))
     lam_note("%lld tokens after %lld of prompt, %.1f tokens/s", (long long)made, (long long)prompt,
@@ -299,9 +288,7 @@ static const struct lam_option lam_generate_options[] = {
     {"weights", "FILE", "weights in safetensors (default: NAME.safetensors)", 0, 0},
     {"prompt", "TEXT", "what the text begins with (without a tokenizer: ids)", 0, 0},
     {"prompt-file", "FILE", "the same from a file", 0, 0},
-#if LAM_WITH_SOURCE
     {"source", "TEXT", "what an encoder reads", 0, 0},
-#endif
     {"tokens", "N", "how many to make at most (default: 200)", 0, 1e15},
     {"temperature", "X", "0: always the likeliest token (default: 1)", 0, 1e6},
     {"top-k", "N", "draw from the N likeliest (default: all)", 0, 1e15},
@@ -309,4 +296,5 @@ static const struct lam_option lam_generate_options[] = {
     {"seed", "N", "of the draws", 0, 4294967295.0},
     {"quiet", NULL, "no line about speed", 0, 0},
     {0}};
-const struct lam_verb lam_generate_verb = {"generate", "continues a prompt", lam_generate_options, lam_generate_main};
+LAM_API const struct lam_verb lam_generate_verb = {"generate", "continues a prompt", lam_generate_options,
+                                                   lam_generate_main};

@@ -1,24 +1,27 @@
-/* Training under `lamella run --watch`: the spec may change while a run goes on. Two processes take part in a change, and the one
-   that watches conducts them. The program of the edited spec gets everything ready, says so, and waits; then the running program
-   stops after its step with a checkpoint, as for Ctrl-C; then the new one goes on from what still fits. So nothing is given up
-   before the new program could begin, and where weights go is always the newest state. */
+/* Training under `lamella run --watch`: the spec may change while a run goes on. Two processes take part in a change,
+   and the one that watches conducts them. The program of the edited spec gets everything ready, says so, and waits;
+   then the running program stops after its step with a checkpoint, as for Ctrl-C; then the new one goes on from what
+   still fits. So nothing is given up before the new program could begin, and where weights go is always the newest
+   state. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What LAMELLA_HANDOVER says: the descriptors to read orders from, to report to, and to send messages to from then on. */
+/* What LAMELLA_HANDOVER says: the descriptors to read orders from, to report to, and to send messages to from then on.
+ */
 static bool lam_handover_descriptors(int descriptors[3]) {
   const char *text = lam_environment("LAMELLA_HANDOVER");
   return text && sscanf(text, "%d:%d:%d", &descriptors[0], &descriptors[1], &descriptors[2]) == 3;
 }
 
-bool lam_handover_waits(void) { return lam_environment("LAMELLA_HANDOVER") != NULL; }
+static bool lam_handover_waits(void) { return lam_environment("LAMELLA_HANDOVER") != NULL; }
 
-enum lam_order lam_handover_ready(const char *path) {
+static enum lam_order lam_handover_ready(const char *path) {
   int descriptors[3];
   char order = 0;
   ssize_t count;
@@ -33,16 +36,94 @@ enum lam_order lam_handover_ready(const char *path) {
   return count == 1 ? (enum lam_order)order : LAM_ORDER_STOP;
 }
 
-void lam_handover_refused(void) {
+static void lam_handover_refused(void) {
   int descriptors[3];
   if (lam_handover_descriptors(descriptors) && write(descriptors[1], "refused\n", 8) != 8)
     lam_note("nobody watches any more: %s", strerror(errno));
 }
 
-bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts) {
+static volatile sig_atomic_t lam_handover_signal;
+
+static void lam_ask_handover(int signal) { lam_handover_signal = signal; }
+
+static void lam_handover_listen(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = lam_ask_handover;
+  action.sa_flags = SA_RESTART; /* it may come again */
+  sigaction(SIGUSR1, &action, NULL);
+}
+
+static bool lam_handover_asked(void) {
+  bool asked = lam_handover_signal != 0;
+  lam_handover_signal = 0;
+  return asked;
+}
+
+/* --- What still fits ---------------------------------------------------------------------------------------------- */
+
+struct lam_matches {
+  int wanted, found;
+  char new[LAM_LIST], changed[LAM_LIST]; /* names */
+};
+/* What is of a role and as it was, with counts and names of the rest: tensors that are new or have another shape now.
+ */
+static bool lam_matching_role(struct lam_program *program, const struct lam_weights *weights, enum lam_role role,
+                              struct lam_matches *matches) {
+  *matches = (struct lam_matches){0};
+  for (int i = 0; i < program->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->tensors[i];
+    if (tensor->role != role) continue;
+    const struct lam_entry *entry = lam_weights_find(weights, tensor->name);
+    matches->wanted++;
+    if (!entry) {
+      lam_list_add(matches->new, tensor->name);
+    } else if (!lam_checkpoint_fits(weights, entry, tensor)) {
+      lam_list_add(matches->changed, tensor->name);
+    } else {
+      if (!lam_weights_read(weights, entry, tensor->type, tensor->data)) return false;
+      matches->found++;
+    }
+  }
+  return true;
+}
+
+/* Of a file that a program of another version of the spec left, everything that still fits. The step and the rows seen
+   go on; how many steps there are, and the seed, is for the spec to say. */
+static bool lam_matching(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
+  struct lam_matches parameters, averages = {0}, states;
+  char gone[LAM_LIST] = "";
+  struct lam_run before = *run;
+  if (!lam_checkpoint_run(weights, run, true) || !lam_checkpoint_facts(program, weights, run, false)) return false;
+  run->steps = before.steps, run->seed = before.seed;
+  if (!lam_matching_role(program, weights, LAM_PARAMETER, &parameters)) return false;
+  lam_start_averages(program);
+  if (!lam_matching_role(program, weights, LAM_AVERAGE, &averages)) return false;
+  if (!lam_matching_role(program, weights, LAM_OPTIMIZER, &states)) return false;
+  for (int64_t k = 0; k < weights->count; k++) {
+    bool known = strchr(weights->entries[k].name, '/') != NULL; /* what belongs to a parameter */
+    for (int i = 0; i < program->tensor_count && !known; i++)
+      known = !strcmp(program->tensors[i].name, weights->entries[k].name);
+    if (!known) lam_list_add(gone, weights->entries[k].name);
+  }
+  lam_note("step %lld goes on with %d of %d parameters and %d of %d tensors of the optimizer%s%s%s%s%s%s",
+           (long long)run->step, parameters.found, parameters.wanted, states.found + averages.found,
+           states.wanted + averages.wanted, *parameters.new ? "; new: " : "", parameters.new,
+           *parameters.changed ? "; of another shape: " : "", parameters.changed, *gone ? "; gone: " : "", gone);
+  return true;
+}
+
+bool lam_checkpoint_go_on(struct lam_program *program, struct lam_run *run, const char *path) {
+  struct lam_weights *weights = lam_weights_open(path);
+  bool good = weights && lam_matching(program, weights, run);
+  lam_weights_close(weights);
+  return good;
+}
+
+static bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts) {
   struct lam_pairs now = run->facts;
   run->facts = (struct lam_pairs){0};
-  bool good = lam_checkpoint_load(program, run, path, LAM_GO_ON);
+  bool good = lam_checkpoint_go_on(program, run, path);
   *same_facts = true;
   for (int64_t i = 0; i < run->facts.count; i++) {
     const struct lam_pair *then = &run->facts.items[i], *fact = lam_pairs_find(&now, then->key);
@@ -52,3 +133,6 @@ bool lam_take_over(struct lam_program *program, struct lam_run *run, const char 
   if (*same_facts) run->facts = now;
   return good;
 }
+
+LAM_API const struct lam_handover lam_handover = {lam_handover_waits, lam_handover_listen,  lam_handover_asked,
+                                                  lam_handover_ready, lam_handover_refused, lam_take_over};

@@ -10,16 +10,14 @@ static void lam_info_ports(const char *routine, const struct lam_port *ports, in
     printf("  %-10s %s %s %s %s\n", routine, direction, port->name, lam_port_text(shape, port), types[port->type]);
 }
 
-#if LAM_WITH_DATA
 static void lam_info_data(const struct lam_data *data) {
-  static const char *const tokenizers[] = {"", ", characters", ", bytes"};
-  printf("data      %s: %s %s%s, split %g", data->name, data->reader->name, data->path ? data->path : "",
-         tokenizers[data->tokenizer], data->split);
+  const struct lam_tokenizer *tokenizer = data->tokenizer;
+  printf("data      %s: %s %s%s%s, split %g", data->name, data->reader->name, data->path ? data->path : "",
+         tokenizer ? ", " : "", tokenizer ? tokenizer->units : "", data->split);
   if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
   if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
   putchar('\n');
 }
-#endif
 
 static void lam_info_settings(const struct lam_settings *settings) {
   bool steps = settings->steps >= 0;
@@ -32,7 +30,6 @@ static void lam_info_settings(const struct lam_settings *settings) {
 }
 
 static int lam_info_main(struct lam_program *program, const struct lam_options *options) {
-  static const char *const routines[] = {"train", "accumulate", "evaluate", "predict", "prepare", "step", "synthesize"};
   static const char *const roles[] = {"parameter", "optimizer", "accumulator", "average", "cache", "prepared"};
   int64_t numbers[6] = {0}, trained = 0;
   double bytes = 0;
@@ -44,9 +41,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   bool all = lam_option_text(options, "all", NULL) != NULL;
   printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model, program->target, threads,
          threads > 1 ? "s" : "");
-#if LAM_WITH_DATA
   if (program->data) lam_info_data(program->data);
-#endif
   if (program->settings) lam_info_settings(program->settings);
   for (int i = 0; i < program->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->tensors[i];
@@ -60,8 +55,8 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   }
   for (int i = 0; i < LAM_ROUTINES; i++) {
     if (!program->routines[i].exists) continue;
-    lam_info_ports(routines[i], program->routines[i].inputs, program->routines[i].input_count, "<-");
-    lam_info_ports(routines[i], program->routines[i].outputs, program->routines[i].output_count, "->");
+    lam_info_ports(lam_routine_names[i], program->routines[i].inputs, program->routines[i].input_count, "<-");
+    lam_info_ports(lam_routine_names[i], program->routines[i].outputs, program->routines[i].output_count, "->");
   }
   printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
   for (int role = LAM_OPTIMIZER; role <= LAM_PREPARED; role++)
@@ -72,4 +67,5 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
 
 static const struct lam_option lam_info_options[] = {{"all", NULL, "list every tensor, not parameters alone", 0, 0},
                                                      {0}};
-const struct lam_verb lam_info_verb = {"info", "model, tensors, data and settings", lam_info_options, lam_info_main};
+LAM_API const struct lam_verb lam_info_verb = {"info", "model, tensors, data and settings", lam_info_options,
+                                               lam_info_main};

@@ -76,7 +76,9 @@ static int lam_command(struct lam_program *program, int argc, char **argv) {
   if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) return lam_usage(stdout, program, name);
   if (!strcmp(word, "--version"))
     return printf("%s, made by Lamella %s for %s\n", program->name, program->version, program->target), 0;
+  const struct lam_tracer *tracer = program->tracer;
   struct lam_options options = {.program = name, .verb = lam_find_verb(program, word)};
+  if (tracer) options.more = tracer->options;
   if (!options.verb) return lam_usage(stderr, program, name);
   if (!lam_options_parse(&options, argc - 2, argv + 2)) {
     fprintf(stderr, "%s %s --help lists the options\n", name, word);
@@ -86,20 +88,17 @@ static int lam_command(struct lam_program *program, int argc, char **argv) {
   if (lam_option_text(&options, "help", NULL)) {
     printf("usage: %s %s [OPTIONS]\n%s\n\n", name, word, options.verb->summary);
     lam_print_options(options.verb->options);
+    if (options.more) lam_print_options(options.more);
     lam_print_options(lam_common_options);
   } else {
 #ifdef _OPENMP
     int64_t threads = lam_option_integer(&options, "threads", 0);
     if (threads) omp_set_num_threads((int)threads);
 #endif
-#if LAM_WITH_BENCH
     const char *trace = lam_option_text(&options, "trace", NULL);
-    if (trace && !lam_trace_open(program, trace)) return 1;
-#endif
+    if (trace && !tracer->open(program, trace)) return 1;
     code = options.verb->run(program, &options);
-#if LAM_WITH_BENCH
-    if (trace && !lam_trace_close(program, code == 0 || code == 130) && code == 0) code = 1;
-#endif
+    if (trace && !tracer->close(program, code == 0 || code == 130) && code == 0) code = 1;
   }
   free(options.given);
   return code;

@@ -1,21 +1,22 @@
-/* Masked language modelling (Devlin et al., "BERT", 2018): 80% of the tokens chosen become the mask, 10% any, 10% stay. */
+/* Masked language modelling (Devlin et al., "BERT", 2018): 80% of the tokens chosen become the mask, 10% any, 10% stay.
+ */
 #include "runtime/runtime.h"
 
-/* The mask's id: a control byte, or the id after the last character's. */
+/* The mask's id: the tokenizer's, or the one after its last. */
 static int32_t lam_mask_id(const struct lam_dataset *dataset) {
-  enum { MASK_BYTE = 3 };
-  return dataset->vocabulary.tokenizer == LAM_BYTE ? MASK_BYTE : (int32_t)dataset->vocabulary.count;
+  int32_t mask = dataset->vocabulary.tokenizer->mask;
+  return mask >= 0 ? mask : (int32_t)dataset->vocabulary.count;
 }
 
-bool lam_mask_check(const struct lam_dataset *dataset, int64_t range) {
+static bool lam_mask_check(const struct lam_dataset *dataset, int64_t range) {
   if (!range || lam_mask_id(dataset) < range) return true;
   return lam_error(
       "%s has %lld different characters, and the mask is one token more: their axis must be at least %lld, not %lld",
       dataset->path, (long long)dataset->vocabulary.count, (long long)dataset->vocabulary.count + 1, (long long)range);
 }
 
-void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
-                    lam_real *weight) {
+static void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length,
+                           int32_t *tokens, lam_real *weight) {
   for (int64_t i = 0; i < length; i++) {
     uint32_t words[4];
     lam_philox(dataset->seed, LAM_STREAM_MASK, row->step, row->example, (uint64_t)i, words);
@@ -29,3 +30,5 @@ void lam_mask_apply(const struct lam_dataset *dataset, const struct lam_row *row
       tokens[i] = (int32_t)lam_below(words, dataset->vocabulary.count);
   }
 }
+
+LAM_API const struct lam_corruption lam_masking = {lam_mask_check, lam_mask_apply};

@@ -30,7 +30,8 @@ bool lam_message(const char *kind, const char *format, ...) {
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   fflush(stdout);
-  fprintf(stderr, "%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", kind, lam_shown(shown, text)); /* over a live line */
+  fprintf(stderr, "%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", kind,
+          lam_shown(shown, text)); /* over a live line */
   return false;
 }
 
@@ -156,6 +157,9 @@ double lam_output(const struct lam_routine *routine, const char *name) {
   const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
   return port ? (double)*(lam_real *)port->data : NAN;
 }
+
+LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",  "predict",
+                                                             "prepare", "step",       "synthesize"};
 
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
                      uint32_t seed, const int64_t *sizes) {

@@ -6,11 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct lam_option lam_common_options[] = {
+LAM_API const struct lam_option lam_common_options[] = {
     {"threads", "N", "threads to compute with (default: all processors)", 1, 4096},
-#if LAM_WITH_BENCH
-    {"trace", "FILE", "events for Perfetto or chrome://tracing: the first 50000 kernels, all else to 100000", 0, 0},
-#endif
     {"help", NULL, "this text", 0, 0},
     {0}};
 
@@ -42,6 +39,7 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
     if (value) *value++ = 0;
     const struct lam_option *option = lam_option_find(options->verb->options, name);
     if (!option) option = lam_option_find(lam_common_options, name);
+    if (!option && options->more) option = lam_option_find(options->more, name);
     if (!option) {
       const char *meant = lam_closest(name, options->verb->options, sizeof *option);
       return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "",

@@ -106,17 +106,14 @@ static void lam_given_deliver(const struct lam_given *given, int64_t first) {
       int64_t row = first + k < given->rows ? first + k : given->rows - 1;
       if (given->values[i])
         memcpy((char *)port->data + (size_t)k * bytes, (char *)given->values[i] + (size_t)row * bytes, bytes);
-#if LAM_WITH_EXAMPLES
       else
         ((int32_t *)port->data)[k] = (int32_t)row;
-#endif
     }
   }
 }
 
 /* --- Outputs ------------------------------------------------------------------------------------------------------ */
 
-#if LAM_WITH_CATEGORIES
 /* The name of a class, where the data's only categories have one for each. */
 static const char *lam_class_name(const struct lam_pairs *facts, int64_t id) {
   const struct lam_pair *names = NULL;
@@ -129,7 +126,6 @@ static const char *lam_class_name(const struct lam_pairs *facts, int64_t id) {
     if (id-- == 0) return names->value + at;
   return NULL;
 }
-#endif
 
 /* The largest of `count` numbers from element `first` on. */
 static int64_t lam_largest(const struct lam_port *port, int64_t first, int64_t count) {
@@ -153,13 +149,9 @@ static void lam_print_output(const struct lam_port *port, int64_t place, const s
   else if (count > FEW || is_class)
     for (int64_t k = 0; k < count; k += last)
       printf("%s%lld", k ? " " : " top ", (long long)lam_largest(port, place * count + k, last));
-#if LAM_WITH_CATEGORIES
   const char *name = is_class ? lam_class_name(facts, lam_largest(port, place * count, count)) : NULL;
   char shown[LAM_SHOWN];
   if (name) printf(" (%s)", lam_shown(shown, name));
-#else
-  (void)facts;
-#endif
 }
 
 static void lam_print_outputs(const struct lam_routine *routine, int64_t first, int64_t count,
@@ -267,5 +259,5 @@ static const struct lam_option lam_predict_options[] = {
     {"inputs", "FILE", "rows of all inputs, as tensors in safetensors", 0, 0},
     {"out", "FILE", "write all outputs as tensors in safetensors", 0, 0},
     {0}};
-const struct lam_verb lam_predict_verb = {"predict", "the model's outputs for rows of data", lam_predict_options,
-                                          lam_predict_main};
+LAM_API const struct lam_verb lam_predict_verb = {"predict", "the model's outputs for rows of data",
+                                                  lam_predict_options, lam_predict_main};

@@ -2,24 +2,31 @@
 #ifndef LAM_PROGRAM_H
 #define LAM_PROGRAM_H
 
+#ifndef _POSIX_C_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#endif
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
-#include "runtime/features.h"
+/* Modules are compiled apart; or they are one text with the program, which defines LAM_ONE_TEXT, and nothing of them is
+   known outside of it. Tables then need no declaration, since they stand before their users. */
+#ifdef LAM_ONE_TEXT
+#define LAM_API static
+#define LAM_TABLE(declaration)
+#else
+#define LAM_API
+#define LAM_TABLE(declaration) extern const declaration;
+#endif
 
-/* Files hold F32 either way. */
-#if LAM_WITH_FILES_APART
+/* What a real is in memory. Files hold F32 either way. */
 #ifndef LAM_REAL
 #define LAM_REAL float
 #endif
 typedef LAM_REAL lam_real;
-#else
-#if LAM_WITH_DOUBLE
-typedef double lam_real;
-#else
-typedef float lam_real;
-#endif
-#endif
 
 enum { LAM_MAX_RANK = 8 };
 enum lam_type { LAM_TYPE_REAL, LAM_TYPE_INTEGER, LAM_TYPE_BOOLEAN }; /* lam_real, int32_t, uint8_t in memory */
@@ -71,12 +78,26 @@ struct lam_routine {
 };
 
 enum lam_routine_name {
-  LAM_TRAIN, LAM_ACCUMULATE, LAM_EVALUATE, LAM_PREDICT, LAM_PREPARE, LAM_STEP, LAM_SYNTHESIZE, LAM_ROUTINES
+  LAM_TRAIN,
+  LAM_ACCUMULATE,
+  LAM_EVALUATE,
+  LAM_PREDICT,
+  LAM_PREPARE,
+  LAM_STEP,
+  LAM_SYNTHESIZE,
+  LAM_ROUTINES
 };
-enum lam_tokenizer { LAM_NO_TOKENIZER, LAM_CHAR, LAM_BYTE };
 enum lam_feature { /* what each holds: struct column of the compiler's ir/program.h */
-  LAM_TOKENS, LAM_NEXT, LAM_WEIGHT, LAM_TARGET, LAM_ZERO, LAM_YES, LAM_NUMBER, LAM_CATEGORY, LAM_PRESENT,
-  LAM_SYNTHETIC_COLUMN
+                   LAM_TOKENS,
+                   LAM_NEXT,
+                   LAM_WEIGHT,
+                   LAM_TARGET,
+                   LAM_ZERO,
+                   LAM_YES,
+                   LAM_NUMBER,
+                   LAM_CATEGORY,
+                   LAM_PRESENT,
+                   LAM_SYNTHETIC_COLUMN
 };
 
 struct lam_column {
@@ -87,14 +108,13 @@ struct lam_column {
   int64_t length, range, start, stop;
 };
 
-extern const struct lam_reader lam_text_reader, lam_csv_reader, lam_synthetic_reader;
-
 struct lam_data {
   const char *name, *path;
-  const struct lam_reader *reader; /* of runtime/text.c, csv.c or synthetic.c */
-  enum lam_tokenizer tokenizer;
+  const struct lam_reader *reader; /* of text, csv or synthetic */
+  const struct lam_tokenizer *tokenizer; /* or NULL */
   int64_t examples;
   double split, mask;
+  const struct lam_corruption *corruption; /* where mask is above 0; else NULL */
   const struct lam_column *columns;
   int column_count;
 };
@@ -113,49 +133,6 @@ struct lam_generation {
   int64_t capacity, vocabulary, start, stop;
 };
 
-extern const struct lam_verb lam_train_verb; /* has a train block and data */
-extern const struct lam_verb lam_eval_verb; /* has the routine evaluate and data */
-extern const struct lam_verb lam_generate_verb; /* has the routine step */
-extern const struct lam_verb lam_predict_verb; /* has the routine predict */
-extern const struct lam_verb lam_info_verb; /* every program */
-extern const struct lam_verb lam_steps_verb; /* programs made to be compared */
-
-#if LAM_WITH_BENCH
-/* A function that the routines call: its name, and the parts of the model that it computes. */
-struct lam_kernel {
-  const char *name, *where;
-};
-/* What all calls of a kernel in one run of a routine do: operations on reals, and bytes that have to move. */
-struct lam_work {
-  int kernel;
-  double operations, bytes;
-};
-/* A routine at certain sizes, for which the work was counted. */
-struct lam_workload {
-  const char *name; /* "train", "step", "prompt" */
-  enum lam_routine_name routine;
-  int64_t sizes[2];
-  const struct lam_work *work;
-  int work_count;
-};
-/* What time is measured against, made for the target like a kernel is. */
-struct lam_peaks {
-  int reals; /* of a task in the output, at most */
-  int64_t operations; /* of multiply in a round of a task */
-  int64_t chunk; /* reals that read reads in a task */
-  void (*multiply)(lam_real *out, int64_t tasks, int64_t rounds);
-  void (*read)(const lam_real *x, lam_real *sums, int64_t chunks, int64_t rounds);
-};
-struct lam_bench {
-  const struct lam_kernel *kernels;
-  int kernel_count;
-  const struct lam_workload *workloads;
-  int workload_count;
-  struct lam_peaks peaks;
-};
-extern const struct lam_verb lam_bench_verb;
-#endif
-
 struct lam_program {
   const char *name, *model, *target;
   void *self; /* passed to the routines */
@@ -167,12 +144,12 @@ struct lam_program {
   const struct lam_generation *generation; /* or NULL */
   const struct lam_verb *const *verbs; /* what the program can do on the command line; NULL past the last */
   const char *version; /* of the compiler that made it */
-#if LAM_WITH_BENCH
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */
-#endif
+  const struct lam_tracer *tracer; /* or NULL: there is no --trace */
+  const struct lam_handover *handover; /* or NULL: no other program takes over from this one */
 };
 
 /* The whole command line of a program: runs the verb that argv[1] names and returns the exit code. */
-int lam_main(struct lam_program *program, int argc, char **argv);
+LAM_API int lam_main(struct lam_program *program, int argc, char **argv);
 
 #endif

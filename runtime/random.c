@@ -29,7 +29,6 @@ int64_t lam_below(const uint32_t words[4], int64_t bound) {
   return (int64_t)(((uint64_t)words[2] << 32 | words[3]) % (uint64_t)bound);
 }
 
-#if LAM_WITH_EPOCHS
 void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch) {
   uint32_t words[4];
   for (int64_t i = 0; i < count; i++) order[i] = (uint32_t)i;
@@ -41,4 +40,3 @@ void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch) 
     order[other] = kept;
   }
 }
-#endif

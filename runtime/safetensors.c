@@ -22,25 +22,6 @@ static const struct {
                       {"I16", 2}, {"U32", 4},  {"U64", 8}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
 enum { LAM_FILE_TYPES = sizeof lam_file_types / sizeof *lam_file_types, LAM_LARGEST_HEADER = 100000000 };
 
-void lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length) {
-  char *copy = lam_allocate((int64_t)(strlen(key) + length) + 2, 1);
-  memcpy(copy, value, length);
-  strcpy(copy + length + 1, key);
-  pairs->items = lam_grow(pairs->items, pairs->count, &pairs->capacity, sizeof *pairs->items);
-  pairs->items[pairs->count++] = (struct lam_pair){copy + length + 1, copy, length};
-}
-
-const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key) {
-  for (int64_t i = 0; i < pairs->count; i++)
-    if (!strcmp(pairs->items[i].key, key)) return &pairs->items[i];
-  return NULL;
-}
-
-void lam_pairs_free(struct lam_pairs *pairs) {
-  for (int64_t i = 0; i < pairs->count; i++) free((char *)pairs->items[i].value);
-  free(pairs->items);
-}
-
 int lam_utf8_write(uint32_t code, char text[4]) {
   static const unsigned char marks[] = {0, 0xC0, 0xE0, 0xF0};
   int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
@@ -383,14 +364,12 @@ static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int c
 
 static bool lam_write_tensor(FILE *file, const struct lam_tensor *tensor) {
   size_t count = (size_t)lam_count(tensor->shape, tensor->rank), size = lam_type_size(tensor->type);
-#if LAM_WITH_DOUBLE
-  for (size_t i = 0; tensor->type == LAM_TYPE_REAL && i < count; i++) {
+  bool converts = tensor->type == LAM_TYPE_REAL && size != sizeof(float);
+  for (size_t i = 0; converts && i < count; i++) {
     float x = (float)((const lam_real *)tensor->data)[i];
     if (fwrite(&x, sizeof x, 1, file) != 1) return false;
   }
-  if (tensor->type == LAM_TYPE_REAL) return true;
-#endif
-  return fwrite(tensor->data, size, count, file) == count;
+  return converts || fwrite(tensor->data, size, count, file) == count;
 }
 
 bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count,

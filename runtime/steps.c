@@ -2,12 +2,10 @@
    lines on stdout:
 
      steps N       for each of N steps: its loss, and the seconds that it took
-     outputs FILE  the model's outputs for the first examples, as safetensors; "done", or "none" without a routine for it
-     state FILE    all tensors, the optimizer's too; "done"
-     kernels N     takes N steps with a clock at every kernel: how many kernels there are, then for each the calls and the
-                   seconds of all these steps, its name, and the parts of the model that it computes; for good, since a
-                   clock costs time
-     quit
+     outputs FILE  the model's outputs for the first examples, as safetensors; "done", or "none" without a routine for
+   it state FILE    all tensors, the optimizer's too; "done" kernels N     takes N steps with a clock at every kernel:
+   how many kernels there are, then for each the calls and the seconds of all these steps, its name, and the parts of
+   the model that it computes; for good, since a clock costs time quit
 
    It begins with a line "ready UNITS WHAT", the tokens or examples in a step. */
 #include "runtime/runtime.h"
@@ -32,9 +30,7 @@ static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_optio
   struct lam_run *run = &stepper->run;
   run->seed = (uint32_t)lam_option_integer(options, "seed", settings->seed);
   lam_initialize(program, run->seed);
-#if LAM_WITH_AVERAGE
   lam_start_averages(program);
-#endif
   if (settings->initial && !lam_checkpoint_load(program, run, settings->initial, LAM_START_FROM)) return false;
   enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
   stepper->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
@@ -98,7 +94,6 @@ static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
   return done;
 }
 
-#if LAM_WITH_BENCH
 static void lam_stepper_kernels(struct lam_stepper *stepper, long long steps) {
   const struct lam_bench *bench = stepper->program->bench;
   int count = bench ? bench->kernel_count : 0;
@@ -110,7 +105,6 @@ static void lam_stepper_kernels(struct lam_stepper *stepper, long long steps) {
   for (int i = 0; i < count; i++)
     printf("%lld %.9f %s %s\n", (long long)calls[i], seconds[i], bench->kernels[i].name, bench->kernels[i].where);
 }
-#endif
 
 static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
   char *argument = strchr(line, ' ');
@@ -120,9 +114,7 @@ static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
     for (long long left = strtoll(argument, NULL, 10); left > 0; left--) lam_stepper_step(stepper);
     return true;
   }
-#if LAM_WITH_BENCH
   if (strcmp(line, "kernels") == 0) return lam_stepper_kernels(stepper, strtoll(argument, NULL, 10)), true;
-#endif
   if (strcmp(line, "outputs") == 0) return lam_stepper_outputs(stepper, argument);
   if (strcmp(line, "state") == 0)
     return lam_stepper_write(argument, stepper->program->tensors, stepper->program->tensor_count);
@@ -148,5 +140,5 @@ static const struct lam_option lam_steps_options[] = {
     {"seed", "N", "of initial values, order and dropout (default: the spec's)", 0, 4294967295.0},
     {"slow", "X", "percent by which to slow each step down, to test what measures it", 0, 1000},
     {0}};
-const struct lam_verb lam_steps_verb = {"steps", "takes training steps when told to on stdin, and times them",
-                                        lam_steps_options, lam_steps_main};
+LAM_API const struct lam_verb lam_steps_verb = {"steps", "takes training steps when told to on stdin, and times them",
+                                                lam_steps_options, lam_steps_main};

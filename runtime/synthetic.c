@@ -40,5 +40,5 @@ static void lam_synthetic_fill(const struct lam_dataset *dataset, int column, co
   memcpy(to, ((char **)dataset->contents)[column] + (size_t)row->begin * bytes, bytes);
 }
 
-const struct lam_reader lam_synthetic_reader = {"synthetic", lam_synthetic_open, lam_synthetic_close,
-                                                lam_synthetic_fill};
+LAM_API const struct lam_reader lam_synthetic_reader = {"synthetic", lam_synthetic_open, lam_synthetic_close,
+                                                        lam_synthetic_fill};

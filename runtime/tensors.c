@@ -22,7 +22,6 @@ void lam_initialize(struct lam_program *program, uint32_t seed) {
   }
 }
 
-#if LAM_WITH_AVERAGE
 /* An average is named after its parameter: "PARAMETER/average". */
 void lam_start_averages(struct lam_program *program) {
   for (int i = 0; i < program->tensor_count; i++) {
@@ -37,4 +36,3 @@ void lam_start_averages(struct lam_program *program) {
     }
   }
 }
-#endif

@@ -15,17 +15,15 @@ static bool lam_text_open(struct lam_dataset *dataset) {
   char *text = lam_read_file(dataset->path, "; --data FILE names another", &length);
   bool good = text && (length || lam_error("%s is empty", dataset->path));
   if (good && !lam_vocabulary_recall(vocabulary, data->tokenizer, dataset->facts))
-#if LAM_WITH_CHARACTERS
     good = lam_vocabulary_learn(vocabulary, text, length, dataset->path);
-#endif
   if (good) lam_vocabulary_remember(vocabulary, dataset->facts);
   for (int i = 0; good && i < data->column_count; i++) {
     if (!dataset->needed[i] || !lam_is_window(&data->columns[i])) continue;
     dataset->window = data->columns[i].length;
     if (dataset->ranges[i] && dataset->vocabulary.count > dataset->ranges[i])
       good = lam_error("%s has %lld different %s and the axis of %s has %lld: it must be at least %lld", dataset->path,
-                       (long long)vocabulary->count, data->tokenizer == LAM_CHAR ? "characters" : "bytes",
-                       data->columns[i].name, (long long)dataset->ranges[i], (long long)vocabulary->count);
+                       (long long)vocabulary->count, data->tokenizer->units, data->columns[i].name,
+                       (long long)dataset->ranges[i], (long long)vocabulary->count);
   }
   if (good && !dataset->window) good = lam_error("data %s: no input takes tokens", data->name);
   if (good) {
@@ -48,4 +46,4 @@ static void lam_text_fill(const struct lam_dataset *dataset, int column, const s
   }
 }
 
-const struct lam_reader lam_text_reader = {"text", lam_text_open, NULL, lam_text_fill};
+LAM_API const struct lam_reader lam_text_reader = {"text", lam_text_open, NULL, lam_text_fill};

@@ -16,12 +16,6 @@ static void lam_interrupt(int signal) {
   lam_end_tidily(signal);
 }
 
-#if LAM_WITH_HANDOVER
-static volatile sig_atomic_t lam_handover_asked;
-
-static void lam_ask_handover(int signal) { lam_handover_asked = signal; }
-#endif
-
 /* The first signal asks for a stop after the step; the second ends the program at once. */
 static void lam_catch_signals(void) {
   struct sigaction action;
@@ -30,11 +24,6 @@ static void lam_catch_signals(void) {
   lam_interrupted = 0;
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
-#if LAM_WITH_HANDOVER
-  action.sa_handler = lam_ask_handover;
-  action.sa_flags = SA_RESTART; /* it may come again */
-  sigaction(SIGUSR1, &action, NULL);
-#endif
 }
 
 struct lam_training {
@@ -66,9 +55,7 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   }
   if (initial && lam_same_file(initial, path))
     return lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);
-#if LAM_WITH_AVERAGE
   lam_start_averages(program);
-#endif
   return !initial || lam_checkpoint_load(program, run, initial, LAM_START_FROM);
 }
 
@@ -109,7 +96,6 @@ static bool lam_training_data(struct lam_training *training, const struct lam_op
 
 double lam_train_step(struct lam_program *program, struct lam_run *run, struct lam_feed *feed, int64_t accumulate) {
   run->step++;
-#if LAM_WITH_ACCUMULATE
   const struct lam_routine *micro = &program->routines[LAM_ACCUMULATE];
   double sum = 0, weight = 0;
   for (int64_t i = 0; micro->exists && i < accumulate; i++) {
@@ -122,26 +108,24 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
     lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
     return weight != 0 ? sum / weight : 0;
   }
-#else
-  (void)accumulate;
-#endif
   lam_feed_next(feed);
   lam_run_routine(program, LAM_TRAIN, run->step, run->steps, run->seed, NULL);
   return lam_output(&program->routines[LAM_TRAIN], "loss");
 }
 
-/* What the step just done made infinite or not a number, or NULL. A step that does not say whether to look is looked at. */
+/* What the step just done made infinite or not a number, or NULL. A step that does not say whether to look is looked
+ * at. */
 static const char *lam_spoilt(const struct lam_program *program) {
   const struct lam_routine *train = &program->routines[LAM_TRAIN];
   const struct lam_port *check = lam_find_port(train->outputs, train->output_count, "update_check");
   double sum = check ? 0 : NAN;
-  for (int64_t i = 0; check && i < lam_count(check->shape, check->rank); i++) sum += lam_get(check->data, check->type, i);
+  for (int64_t i = 0; check && i < lam_count(check->shape, check->rank); i++)
+    sum += lam_get(check->data, check->type, i);
   return sum == 0 ? NULL : lam_not_finite(program);
 }
 
 static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
-#if LAM_WITH_FEW_PARAMETERS
 /* What a small model learned fits on the screen. */
 static void lam_print_parameters(const struct lam_program *program) {
   enum { FEW = 16 };
@@ -158,7 +142,6 @@ static void lam_print_parameters(const struct lam_program *program) {
     putchar('\n');
   }
 }
-#endif
 
 static int lam_training_loop(struct lam_training *training, const struct lam_options *options) {
   struct lam_program *program = training->program;
@@ -173,16 +156,13 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     double paused = lam_seconds(); /* speed is that of steps alone */
     interrupted = lam_interrupted;
     last = interrupted || run->step >= run->steps;
-#if LAM_WITH_HANDOVER
-    if (lam_handover_asked && !interrupted) {
-      lam_handover_asked = 0;
+    if (program->handover && !interrupted && program->handover->asked()) {
       if (lam_checkpoint_save(program, run, training->path)) {
         lam_progress_end(progress);
         return LAM_HANDED_OVER;
       }
-      lam_handover_refused();
+      program->handover->refused();
     }
-#endif
     if (training->validation && (last ? !interrupted : made && lam_is_due(run->step, settings->evaluate_every))) {
       double loss;
       bool some = lam_evaluate(training->validation, LAM_VALIDATION, &loss);
@@ -209,30 +189,28 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     return 1;
   }
   lam_progress_end(progress);
-#if LAM_WITH_FEW_PARAMETERS
   if (!interrupted) lam_print_parameters(program);
-#endif
   if (!interrupted) return 0;
   lam_note("stopped after step %lld of %lld; %s train --resume%s%s goes on", (long long)run->step,
            (long long)run->steps, options->program, out ? " --out " : "", out ? out : "");
   return 130;
 }
 
-#if LAM_WITH_HANDOVER
 /* Whether to go on, and from what an earlier program of this run saved, if there was one. */
 static bool lam_training_takes_over(struct lam_training *training, const struct lam_options *options, int *code) {
-  enum lam_order order = lam_handover_ready(training->path);
+  const struct lam_handover *handover = training->program->handover;
+  enum lam_order order = handover->ready(training->path);
   bool same_facts;
   *code = order == LAM_ORDER_STOP ? 130 : 1;
   if (order == LAM_ORDER_BEGIN) return true;
-  if (order != LAM_ORDER_GO_ON || !lam_take_over(training->program, &training->run, training->path, &same_facts)) return false;
+  if (order != LAM_ORDER_GO_ON || !handover->take_over(training->program, &training->run, training->path, &same_facts))
+    return false;
   if (same_facts) return true;
   lam_dataset_close(training->data);
   free(training->validation);
   training->data = training->validation = NULL;
   return lam_training_data(training, options);
 }
-#endif
 
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_lock lock = {0};
@@ -240,15 +218,15 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
   const char *log = lam_option_text(options, "log", NULL);
   int code = 1;
   bool good = lam_is_writable(training.path);
-#if LAM_WITH_HANDOVER
-  if (!lam_handover_waits()) /* until then it is another program's, which gives way to this one */
-#endif
-    good = good && lam_lock(&lock, training.path);
+  /* Until the order comes the file is another program's, which gives way to this one. */
+  const struct lam_handover *handover = program->handover;
+  if (!handover || !handover->waits()) good = good && lam_lock(&lock, training.path);
   good = good && lam_training_weights(&training, options) && lam_training_data(&training, options);
   if (good) lam_catch_signals();
-#if LAM_WITH_HANDOVER
-  good = good && lam_training_takes_over(&training, options, &code) && lam_lock(&lock, training.path);
-#endif
+  if (handover && good) {
+    handover->listen();
+    good = lam_training_takes_over(&training, options, &code) && lam_lock(&lock, training.path);
+  }
   training.progress.first = training.run.step;
   if (good && lam_progress_start(&training.progress, log, training.run.step > 0)) {
     training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
@@ -274,5 +252,5 @@ static const struct lam_option lam_train_options[] = {
     {"log", "FILE", "one JSON object for each step logged and each evaluation", 0, 0},
     {"quiet", NULL, "print evaluations only", 0, 0},
     {0}};
-const struct lam_verb lam_train_verb = {"train", "trains the model and writes its weights", lam_train_options,
-                                        lam_train_main};
+LAM_API const struct lam_verb lam_train_verb = {"train", "trains the model and writes its weights", lam_train_options,
+                                                lam_train_main};

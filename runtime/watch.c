@@ -1,5 +1,5 @@
-/* Where the time goes: sums by kernel for the verb bench, events for --trace. The routines of a program that carries this
-   call every kernel between lam_kernel_begin and lam_kernel_end. */
+/* Where the time goes: sums by kernel for the verb bench, events for --trace. The routines of a program that carries
+   this call every kernel between lam_kernel_begin and lam_kernel_end. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -23,9 +23,6 @@ struct lam_watched_thread {
   int depth;
   struct lam_event open[LAM_SPANS];
 };
-
-const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",  "predict",
-                                                     "prepare", "step",       "synthesize"};
 
 static struct lam_watch {
   bool timing; /* kernels */
@@ -192,3 +189,8 @@ bool lam_trace_close(const struct lam_program *program, bool keep) {
   lam_watch.timing = false;
   return good;
 }
+
+static const struct lam_option lam_trace_options[] = {
+    {"trace", "FILE", "events for Perfetto or chrome://tracing: the first 50000 kernels, all else to 100000", 0, 0},
+    {0}};
+LAM_API const struct lam_tracer lam_tracer = {lam_trace_options, lam_trace_open, lam_trace_close};

@@ -1,6 +1,19 @@
-/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string: struct { name, text } ARRAY[], which HEADER declares. */
+/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string: struct { name, text } ARRAY[], which HEADER declares.
+   A program has the runtime's files all in one, so what makes them files is left out: guards, and lines that include another. */
 #include <stdio.h>
 #include <string.h>
+
+static int begins(const char *line, const char *with) { return !strncmp(line, with, strlen(with)); }
+
+static int ends(const char *line, const char *with) {
+  size_t length = strlen(line), end = strlen(with);
+  return length >= end && !strcmp(line + length - end, with);
+}
+
+/* "#ifndef LAM_MEMORY_H", "#define LAM_MEMORY_H" */
+static int is_guard(const char *line) {
+  return (begins(line, "#ifndef LAM_") || begins(line, "#define LAM_")) && ends(line, "_H\n") && !strchr(line + 8, ' ');
+}
 
 int main(int count, char **arguments) {
   FILE *output = count > 3 ? fopen(arguments[1], "w") : NULL;
@@ -11,13 +24,23 @@ int main(int count, char **arguments) {
     if (!input) return 1;
     const char *slash = strrchr(arguments[i], '/');
     fprintf(output, "  {\"%s\",\n   \"", slash ? slash + 1 : arguments[i]);
-    for (int c; (c = getc(input)) != EOF;) {
-      if (c == '\n')
-        fputs("\\n\"\n   \"", output);
-      else if (c == '"' || c == '\\')
-        fprintf(output, "\\%c", c);
-      else
-        putc(c, output);
+    char line[4096];
+    int depth = 0, guarded = 0, blank = 1;
+    while (fgets(line, sizeof line, input)) {
+      if (begins(line, "#if")) depth++;
+      guarded |= is_guard(line);
+      if (is_guard(line) || begins(line, "#include \"runtime/")) continue;
+      if (begins(line, "#endif") && --depth == 0 && guarded) continue;
+      if (line[0] == '\n' && blank) continue;
+      blank = line[0] == '\n';
+      for (const char *at = line; *at; at++) {
+        if (*at == '\n')
+          fputs("\\n\"\n   \"", output);
+        else if (*at == '"' || *at == '\\')
+          fprintf(output, "\\%c", *at);
+        else
+          putc(*at, output);
+      }
     }
     fputs("\"},\n", output);
     fclose(input);

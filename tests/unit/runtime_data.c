@@ -68,7 +68,7 @@ static struct lam_column csv_columns[] = {
     {.name = "weight", .feature = LAM_WEIGHT, .field = "text", .length = CSV_LENGTH, .start = -1, .stop = 2}};
 static struct lam_data csv_data = {.name = "table",
                                    .path = "table.csv",
-                                   .tokenizer = LAM_BYTE,
+                                   .tokenizer = &lam_byte_tokenizer,
                                    .split = 0.5,
                                    .columns = csv_columns,
                                    .column_count = COUNT(csv_columns),
@@ -167,7 +167,7 @@ static void test_csv(void) {
   CHECK(!lam_dataset_open(&csv_program, LAM_TRAIN, NULL, 0, &facts));
   tiny_release();
   CHECK(tiny_said("table.csv:2: a zero byte"));
-  csv_data.tokenizer = LAM_CHAR;
+  csv_data.tokenizer = &lam_char_tokenizer;
   struct lam_pairs fresh = {0};
   CHECK(!csv_open("size,kind,text\n1,a,b\n1,b,\"\n\xFF\"\n", &fresh) &&
         tiny_said("table.csv:3: column text: byte 0xff in line 2 is not UTF-8"));
@@ -263,28 +263,25 @@ static void test_utf8(void) {
 
 static void test_tokenizer(void) {
   const char text[] = "z\xF0\x9F\x98\x80\xC3\xA9\n\0az";
-  unsigned char *set = calloc(LAM_CODE_POINTS / 8, 1);
-  struct lam_vocabulary vocabulary, again;
+  struct lam_vocabulary vocabulary = {.tokenizer = &lam_char_tokenizer}, again;
   struct lam_pairs facts = {0};
   int32_t ids[16];
-  CHECK(lam_vocabulary_collect(set, text, sizeof text - 1, "text"));
-  lam_vocabulary_from_set(&vocabulary, set);
+  CHECK(lam_vocabulary_learn(&vocabulary, text, sizeof text - 1, "text"));
   CHECK(vocabulary.count == 6); /* \0 \n a z e-acute face */
   CHECK(lam_encode(&vocabulary, text, sizeof text - 1, ids, 16, "text") == 7);
   CHECK(!memcmp(ids, (int32_t[]){3, 5, 4, 1, 0, 2, 3}, 7 * sizeof *ids));
-  CHECK(!lam_vocabulary_recall(&again, LAM_CHAR, &facts));
+  CHECK(!lam_vocabulary_recall(&again, &lam_char_tokenizer, &facts));
   lam_vocabulary_remember(&vocabulary, &facts);
-  CHECK(lam_vocabulary_recall(&again, LAM_CHAR, &facts) && again.count == 6 &&
+  CHECK(lam_vocabulary_recall(&again, &lam_char_tokenizer, &facts) && again.count == 6 &&
         !memcmp(again.codes, vocabulary.codes, 6 * sizeof *again.codes));
   char all[32];
   size_t used = 0;
   for (int i = 0; i < 7; i++) used += (size_t)lam_decode(&again, ids[i], all + used);
   CHECK(used == sizeof text - 1 && !memcmp(all, text, used));
   CHECK(lam_decode(&again, 6, all) == 0 && lam_decode(&again, -1, all) == 0);
-  lam_vocabulary_recall(&again, LAM_BYTE, &facts);
+  lam_vocabulary_recall(&again, &lam_byte_tokenizer, &facts);
   CHECK(again.count == 256 && lam_encode(&again, "\xFF\x01", 2, ids, 16, "text") == 2 && ids[0] == 255 && ids[1] == 1);
   CHECK(lam_decode(&again, 255, all) == 1 && (unsigned char)all[0] == 255);
-  free(set);
 }
 
 /* The windows of a part cover its targets once each; none reaches over the border between training and validation. */
@@ -458,12 +455,12 @@ static void test_masking(void) {
   static int32_t tokens[LENGTH], again[LENGTH];
   static lam_real weight[LENGTH];
   struct lam_data data = {.mask = 0.15};
-  struct lam_dataset dataset = {.data = &data, .path = "t", .vocabulary = {LAM_BYTE, NULL, 256}, .seed = 3};
+  struct lam_dataset dataset = {.data = &data, .path = "t", .vocabulary = {&lam_byte_tokenizer, NULL, 256}, .seed = 3};
   struct lam_row row = {0, LENGTH - 1, 5, 6};
   int chosen = 0, masked = 0, kept = 0;
   for (int i = 0; i < LENGTH; i++) tokens[i] = again[i] = 100;
-  lam_mask_apply(&dataset, &row, LENGTH, tokens, weight);
-  lam_mask_apply(&dataset, &row, LENGTH, again, NULL);
+  lam_masking.apply(&dataset, &row, LENGTH, tokens, weight);
+  lam_masking.apply(&dataset, &row, LENGTH, again, NULL);
   CHECK(!memcmp(tokens, again, sizeof tokens));
   for (int i = 0; i < LENGTH; i++) {
     chosen += weight[i] == 1;
@@ -475,9 +472,9 @@ static void test_masking(void) {
   CHECK_NEAR((double)chosen / LENGTH, 0.15, 0.01);
   CHECK_NEAR((double)masked / chosen, 0.8, 0.03);
   CHECK_NEAR((double)kept / chosen, 0.1, 0.03);
-  dataset.vocabulary = (struct lam_vocabulary){LAM_CHAR, NULL, 65};
+  dataset.vocabulary = (struct lam_vocabulary){&lam_char_tokenizer, NULL, 65};
   tiny_capture();
-  CHECK(lam_mask_check(&dataset, 66) && !lam_mask_check(&dataset, 65));
+  CHECK(lam_masking.check(&dataset, 66) && !lam_masking.check(&dataset, 65));
   tiny_release();
   CHECK(tiny_said("must be at least 66, not 65"));
 }
@@ -486,7 +483,7 @@ int main(void) {
   tiny_folder();
   line_prepare();
   test_csv();
-  csv_data.tokenizer = LAM_BYTE;
+  csv_data.tokenizer = &lam_byte_tokenizer;
   test_csv_lines();
   test_utf8();
   test_tokenizer();

@@ -59,14 +59,14 @@ static struct lam_column columns[] = {
     {.name = "weight", .feature = LAM_WEIGHT, .field = "text", .length = LENGTH, .start = -1, .stop = 2}};
 static struct lam_data table = {.name = "table",
                                 .path = "damaged",
-                                .tokenizer = LAM_CHAR,
+                                .tokenizer = &lam_char_tokenizer,
                                 .split = 0.5,
                                 .columns = columns,
                                 .column_count = 5,
                                 .reader = &lam_csv_reader};
 static struct lam_data text = {.name = "text",
                                .path = "damaged",
-                               .tokenizer = LAM_CHAR,
+                               .tokenizer = &lam_char_tokenizer,
                                .split = 0.5,
                                .columns = columns + 2,
                                .column_count = 3,
@@ -201,7 +201,7 @@ static bool try_kind(int kind, bool whole) {
     size_t length = whole ? (memcpy(bytes, names[kind], sizes[kind]), sizes[kind]) : damage(bytes, names[kind], sizes[kind]);
     tiny_write("damaged", bytes, length);
   }
-  text.tokenizer = kind == 4 ? LAM_BYTE : LAM_CHAR; /* of bytes there are more than ids */
+  text.tokenizer = kind == 4 ? &lam_byte_tokenizer : &lam_char_tokenizer; /* of bytes there are more than ids */
   columns[2].range = columns[3].range = kind == 4 ? 256 : 64;
   switch (kind) {
     case 0: return try_weights();

@@ -227,7 +227,7 @@ static struct lam_column bigram_columns[] = {
     {.name = "weight", .feature = LAM_WEIGHT, .length = BIGRAM_LENGTH, .start = -1, .stop = -1}};
 static struct lam_data bigram_data = {.name = "letters",
                                       .path = "letters.txt",
-                                      .tokenizer = LAM_CHAR,
+                                      .tokenizer = &lam_char_tokenizer,
                                       .split = 0.9,
                                       .columns = bigram_columns,
                                       .column_count = 3,

@@ -1,0 +1,103 @@
+/* Characters as tokens: the code points that the text has, in UTF-8. */
+#include "runtime/runtime.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
+  const unsigned char *at = (const unsigned char *)text;
+  if (!left) return 0;
+  int length = at[0] < 0x80 ? 1 : at[0] >> 5 == 6 ? 2 : at[0] >> 4 == 14 ? 3 : at[0] >> 3 == 30 ? 4 : 0;
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (!length || (size_t)length > left) return 0;
+  *code = length == 1 ? at[0] : at[0] & (0xFFu >> (length + 1));
+  for (int i = 1; i < length; i++) {
+    if (at[i] >> 6 != 2) return 0;
+    *code = *code << 6 | (at[i] & 0x3F);
+  }
+  bool valid = *code >= least[length] && *code < LAM_CODE_POINTS && !(*code >= 0xD800 && *code < 0xE000);
+  return valid ? length : 0;
+}
+
+static bool lam_utf8_error(const char *where, const char *text, size_t offset) {
+  return lam_error("%s: byte 0x%02x in line %lld is not UTF-8; tokenizer = byte takes any bytes", where,
+                   (unsigned char)text[offset], lam_line_of(text, offset));
+}
+
+static bool lam_collect_characters(unsigned char *set, const char *text, size_t length, const char *where) {
+  for (size_t i = 0; i < length;) {
+    uint32_t code;
+    int bytes = lam_utf8_read(text + i, length - i, &code);
+    if (!bytes) return lam_utf8_error(where, text, i);
+    set[code / 8] |= (unsigned char)(1 << code % 8);
+    i += (size_t)bytes;
+  }
+  return true;
+}
+
+static void lam_characters_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set) {
+  *vocabulary = (struct lam_vocabulary){.tokenizer = vocabulary->tokenizer};
+  for (int pass = 0; pass < 2; pass++) {
+    if (pass) vocabulary->codes = lam_allocate(vocabulary->count, sizeof *vocabulary->codes);
+    vocabulary->count = 0;
+    for (uint32_t code = 0; code < LAM_CODE_POINTS; code++) {
+      if (!set[code / 8]) code |= 7; /* none of these eight */
+      if (!(set[code / 8] >> code % 8 & 1)) continue;
+      if (pass) vocabulary->codes[vocabulary->count] = code;
+      vocabulary->count++;
+    }
+  }
+}
+
+static int lam_by_code(const void *x, const void *y) {
+  uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+  return (a > b) - (a < b);
+}
+
+static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, const char *text, size_t length,
+                                     int32_t *ids, int64_t limit, const char *where) {
+  int64_t count = 0;
+  for (size_t i = 0; i < length && count < limit; count++) {
+    uint32_t code;
+    int bytes = lam_utf8_read(text + i, length - i, &code);
+    if (!bytes) return lam_utf8_error(where, text, i) - 1;
+    const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
+    if (!found)
+      return lam_error(
+                 "%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows; "
+                 "training without --init and --resume learns others",
+                 where, bytes, text + i, code, lam_line_of(text, i), (long long)vocabulary->count) -
+             1;
+    if (ids) ids[count] = (int32_t)(found - vocabulary->codes);
+    i += (size_t)bytes;
+  }
+  return count;
+}
+
+static bool lam_recall_characters(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts) {
+  const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
+  return fact && lam_vocabulary_learn(vocabulary, fact->value, fact->length, "the weights' vocabulary");
+}
+
+static void lam_remember_characters(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
+  char *text = lam_allocate(vocabulary->count, 4);
+  size_t length = 0;
+  for (int64_t i = 0; i < vocabulary->count; i++) length += (size_t)lam_utf8_write(vocabulary->codes[i], text + length);
+  lam_pairs_add(facts, "vocabulary", text, length);
+  free(text);
+}
+
+static int lam_decode_character(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]) {
+  return lam_utf8_write(vocabulary->codes[id], text);
+}
+
+LAM_API const struct lam_tokenizer lam_char_tokenizer = {"char",
+                                                         "characters",
+                                                         -1,
+                                                         lam_recall_characters,
+                                                         lam_remember_characters,
+                                                         lam_encode_characters,
+                                                         lam_decode_character,
+                                                         LAM_CODE_POINTS / 8,
+                                                         lam_collect_characters,
+                                                         lam_characters_from_set};

@@ -1,0 +1,12 @@
+/* The tokenizer of which ids are the characters (Unicode code points) that a text has. */
+#ifndef LAM_CHARACTERS_H
+#define LAM_CHARACTERS_H
+
+#include "runtime/tokenizer.h"
+
+LAM_TABLE(struct lam_tokenizer lam_char_tokenizer)
+/* The length of the UTF-8 sequence at `text`, or 0 when it is not one; its code point. */
+LAM_API int lam_utf8_read(const char *text, size_t left, uint32_t *code);
+enum { LAM_CODE_POINTS = 0x110000 };
+
+#endif

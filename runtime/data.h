@@ -1,0 +1,63 @@
+/* Examples from any source. */
+#ifndef LAM_DATA_H
+#define LAM_DATA_H
+
+#include "runtime/tokenizer.h"
+
+enum lam_part { LAM_TRAINING, LAM_VALIDATION, LAM_EVERYTHING };
+
+/* Data that was opened for a routine: only the columns that it takes as inputs are needed. */
+struct lam_dataset {
+  struct lam_program *program;
+  const struct lam_data *data;
+  struct lam_routine *routine;
+  const char *path;
+  bool *needed; /* of each column */
+  int64_t *ranges; /* of each column: its ids must be less; 0: not checked */
+  uint32_t seed; /* of synthetic data and corruption */
+  struct lam_pairs *facts;
+  int64_t units; /* rows of a table, tokens of a text */
+  int64_t training; /* so many, the first, are for training */
+  int64_t window; /* text: tokens in an example; else 0 */
+  bool shifted; /* text: an example looks one token further */
+  bool partial; /* text: the last window of a part may be short */
+  bool corrupted; /* examples are spoilt, as data->corruption does */
+  int64_t batch; /* rows that the routine takes */
+  struct lam_vocabulary vocabulary;
+  void *contents; /* the reader's */
+};
+/* One example: where it starts, where its part of the data ends, and what keys its random draws. */
+struct lam_row {
+  int64_t begin, end;
+  uint32_t step, example;
+};
+struct lam_reader {
+  const char *name;
+  bool (*open)(struct lam_dataset *dataset); /* sets units, window, contents */
+  void (*close)(struct lam_dataset *dataset); /* frees what `contents` points to, if that is more than one block */
+  void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
+};
+/* What spoils the tokens of examples, so that a model learns to mend them. */
+struct lam_corruption {
+  bool (*check)(const struct lam_dataset *dataset, int64_t range); /* whether the ids have room for what it puts in */
+  /* Chooses tokens of an example, spoils them, and writes 1 to `weight` (unless NULL) where a token was chosen. */
+  void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
+                lam_real *weight);
+};
+/* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
+LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine,
+                                             const char *path, uint32_t seed, struct lam_pairs *facts);
+LAM_API void lam_dataset_close(struct lam_dataset *dataset);
+/* The same data for another routine, for free() before it is closed. */
+LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);
+LAM_API int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part part);
+/* Example number `number` of a part: rows or windows in order. */
+LAM_API struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part part, int64_t number);
+LAM_API bool lam_is_fed(const struct lam_port *port); /* an input whose rows are examples */
+/* A batch outside the ports, as many rows of each of the routine's inputs: what a prefetching thread fills. */
+LAM_API void **lam_batch_create(const struct lam_dataset *dataset);
+LAM_API void lam_batch_free(void **batch, const struct lam_dataset *dataset);
+LAM_API void lam_batch_fill(void **batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row);
+LAM_API void lam_batch_deliver(void *const *batch, const struct lam_dataset *dataset); /* to the routine's ports */
+
+#endif

@@ -1,0 +1,12 @@
+/* The loss over a part of the data. */
+#ifndef LAM_EVALUATE_H
+#define LAM_EVALUATE_H
+
+#include "runtime/data.h"
+
+/* The weighted mean loss over a whole part of the data; false where no element of it has weight. */
+LAM_API bool lam_evaluate(struct lam_dataset *dataset, enum lam_part part, double *loss);
+
+LAM_TABLE(struct lam_verb lam_eval_verb) /* has the routine evaluate and data */
+
+#endif

@@ -1,0 +1,11 @@
+/* Training under `lamella run --watch`. */
+#ifndef LAM_HANDOVER_H
+#define LAM_HANDOVER_H
+
+#include "runtime/checkpoint.h"
+
+LAM_TABLE(struct lam_handover lam_handover)
+/* What still fits of a file that another version of the spec left; says what does not. */
+LAM_API bool lam_checkpoint_go_on(struct lam_program *program, struct lam_run *run, const char *path);
+
+#endif

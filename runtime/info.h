@@ -1,0 +1,9 @@
+/* What a program is. */
+#ifndef LAM_INFO_H
+#define LAM_INFO_H
+
+#include "runtime/program.h"
+
+LAM_TABLE(struct lam_verb lam_info_verb) /* every program */
+
+#endif

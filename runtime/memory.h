@@ -1,0 +1,49 @@
+/* Memory, messages, and what every module uses. */
+#ifndef LAM_MEMORY_H
+#define LAM_MEMORY_H
+
+#include "runtime/program.h"
+
+/* "error: ..." on stderr. Returns false, so that a function can end with `return lam_error(...)`. */
+#define lam_error(...) lam_message("error", __VA_ARGS__)
+#define lam_note(...) (void)lam_message("note", __VA_ARGS__)
+#ifdef __GNUC__
+__attribute__((format(printf, 2, 3)))
+#endif
+LAM_API bool
+lam_message(const char *kind, const char *format, ...);
+/* Zeroed memory for `count` elements of `size` bytes, for free(). Ends the program when there is none. */
+LAM_API void *lam_allocate(int64_t count, size_t size);
+/* The array itself, or a larger copy, with room for one more element after `count`. */
+LAM_API void *lam_grow(void *array, int64_t count, int64_t *capacity, size_t size);
+LAM_API char *lam_join(const char *first, const char *second); /* one after the other, for free() */
+/* The contents of a file with a zero after them, or NULL. `advice` ends the message ("; --data FILE names another"). */
+LAM_API char *lam_read_file(const char *path, const char *advice, size_t *length);
+/* The one of `names` (a pointer every `stride` bytes, NULL past the last) that `word` was probably meant to be, or
+   NULL. */
+LAM_API const char *lam_closest(const char *word, const void *names, size_t stride);
+/* Of the environment, or NULL; a program that runs with more rights than its caller has listens to nothing of it. */
+LAM_API const char *lam_environment(const char *name);
+LAM_API double lam_seconds(void); /* on a clock that only goes forward */
+
+/* A text as a terminal may have it, its control characters spelled out, in `memory`. */
+enum { LAM_SHOWN = 8192 };
+LAM_API const char *lam_shown(char memory[LAM_SHOWN], const char *text);
+
+LAM_API size_t lam_type_size(enum lam_type type);
+LAM_API double lam_get(const void *data, enum lam_type type, int64_t i);
+LAM_API void lam_set(void *data, enum lam_type type, int64_t i, double number);
+LAM_API int64_t lam_count(const int64_t *shape, int rank);
+/* "[vocab=65, embed=128]" in `text`, which is returned; axes may be NULL. */
+enum { LAM_SHAPE_TEXT = 256 };
+LAM_API const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
+LAM_API const char *lam_port_text(char text[LAM_SHAPE_TEXT], const struct lam_port *port);
+LAM_API size_t lam_port_bytes(const struct lam_port *port);
+LAM_API struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
+LAM_API double lam_output(const struct lam_routine *routine, const char *name); /* a scalar; NaN where there is none */
+LAM_TABLE(char *const lam_routine_names[LAM_ROUTINES])
+/* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
+LAM_API void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
+                             uint32_t seed, const int64_t *sizes);
+
+#endif

@@ -1,0 +1,9 @@
+/* Data that the spec itself makes. */
+#ifndef LAM_SYNTHETIC_H
+#define LAM_SYNTHETIC_H
+
+#include "runtime/data.h"
+
+LAM_TABLE(struct lam_reader lam_synthetic_reader)
+
+#endif
