@@ -29,28 +29,33 @@ void c_arithmetic_rules(struct text *text) {
 /* The least that no compiler may fold away. */
 static void print_arithmetic_fault(struct text *text, const struct target *target, const char *name) {
   text_comment(text, "What is wrong with this program's arithmetic, or NULL: not every compiler tells by a macro what it was told.");
+  text_raw(text, "#define WRONG(why)                                                                                   \\\n"
+                 "  \"this program would compute wrong numbers, because \" why \": compile it without -ffast-math, -Ofast, \" \\\n"
+                 "  \"-fassociative-math, -ffp-contract=fast and the like\"\n");
   text_open(text, "%sstatic const char *%s_fault(void)", target->attribute ? "LAM_SIMD " : "", name);
   text_line(text, "volatile float given[] = {12582912, 0.3f, 1.000244140625f, 1.00048828125f, 7, -0.0f, INFINITY, NAN};");
   text_line(text, "const float large = given[0], part = given[1], near = given[2], square = given[3], seven = given[4];");
   text_line(text, "const float zero = given[5], infinite = given[6], none = given[7];");
-  text_line(text, "if (part + large - large != 0) return \"sums are reordered\";");
-  text_line(text, "if (near * near - square != 0) return \"products and sums are fused\";");
-  text_line(text, "if (seven / 3 != 2.33333325f) return \"divisions are products\";");
-  text_line(text, "if (none == none || infinite <= 3e38f) return \"numbers are taken to be finite\";");
-  text_line(text, "if (1 / (zero + 0) < 0) return \"zeros have no sign\";");
-  text_line(text, "return (int64_t)16777217.0 == 16777216 ? \"constants are rounded to single precision\" : NULL;");
+  text_line(text, "if (part + large - large != 0) return WRONG(\"sums are reordered\");");
+  text_line(text, "if (near * near - square != 0) return WRONG(\"products and sums are fused\");");
+  text_line(text, "if (seven / 3 != 2.33333325f) return WRONG(\"divisions are products\");");
+  text_line(text, "if (none == none || infinite <= 3e38f) return WRONG(\"numbers are taken to be finite\");");
+  text_line(text, "if (1 / (zero + 0) < 0) return WRONG(\"zeros have no sign\");");
+  text_line(text, "return (int64_t)16777217.0 == 16777216 ? WRONG(\"constants are rounded to single precision\") : NULL;");
   text_close(text);
   text_blank(text);
 }
 
 static void print_missing(struct text *text, const struct target *target, const char *name) {
   text_comment(text, "The first of the instruction sets which this program is made of that processor or system lack, or NULL.");
+  text_raw(text, "#define LACKS(set) \\\n"
+                 "  \"this program is made for processors with \" set \", which this one has not: --target=portable makes one for all\"\n");
   text_open(text, "static const char *%s_missing(void)", name);
   text_line(text, "static const struct { unsigned leaf, word, bit, state; const char *name; } needed[] = {");
   text->indentation += 2;
   for (int i = 0; i < target_feature_count(target); i++) {
     const struct cpu_feature *feature = target_feature(target, i);
-    text_line(text, "{%u, %u, %u, 0x%x, \"%s\"},", feature->leaf, feature->word, feature->bit, feature->state, feature->name);
+    text_line(text, "{%u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->word, feature->bit, feature->state, feature->name);
   }
   text->indentation -= 2;
   text_line(text, "};");
@@ -74,17 +79,12 @@ static void print_missing(struct text *text, const struct target *target, const 
 void c_machine_checks(struct text *text, const struct target *target, const char *name) {
   print_arithmetic_fault(text, target, name);
   if (target->attribute) print_missing(text, target, name);
-  text_comment(text, "Whether the numbers come out right here, or else a message says why not.");
-  text_open(text, "static int %s_is_right(void)", name);
+  text_open(text, "const char *%s_problem(void)", name);
   if (target->attribute) {
     text_line(text, "const char *missing = %s_missing();", name);
-    text_raw(text, "  if (missing)\n"
-                   "    return lam_error(\"this program is made for processors with %s, which this one has not: \"\n"
-                   "        \"--target=portable makes one for all\", missing);\n");
+    text_line(text, "if (missing) return missing;");
   }
-  text_line(text, "const char *fault = %s_fault();", name);
-  text_raw(text, "  return !fault || lam_error(\"this program would compute wrong numbers, because %s: compile it without \"\n"
-                 "      \"-ffast-math, -Ofast, -fassociative-math, -ffp-contract=fast and the like\", fault);\n");
+  text_line(text, "return %s_fault();", name);
   text_close(text);
   text_blank(text);
 }

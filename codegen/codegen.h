@@ -36,10 +36,14 @@ const struct target *target_tuned(struct arena *arena, const struct target *targ
 /* "tiles of 12 rows and 2 vectors (14 loads for 24 multiply-adds), for znver4, ..." */
 const char *target_tile_text(struct arena *arena, const struct target *target);
 
-/* Two texts: NAME.c (the whole program, runtime included, with main unless LAMELLA_NO_MAIN is defined) and NAME.h (what a
-   program that vendors it calls). Lines of at most 120 columns; the same bytes every time. */
+/* A program as texts, of lines of at most 120 columns; the same bytes every time.
+     header   NAME.h: what a program that vendors it calls
+     core     NAME.c: kernels, routines and memory. It needs the header, libc and libm alone
+     main     NAME_main.c: what the runtime reads of it, and main unless LAMELLA_NO_MAIN is defined
+     runtime  lamella_runtime.c: data, checkpoints, the command line; and its header
+     source   all of these but NAME.h in one text, for those who compile it at once */
 struct emitted {
-  const char *source, *header;
+  const char *header, *core, *main, *runtime_header, *runtime, *source;
 };
 /* What the program carries besides what its spec asks for. */
 struct emit_options {

@@ -135,66 +135,99 @@ void emit_banner(struct text *text, const char *title) {
 static void opening_comment(struct emitter *emitter, struct text *text) {
   const struct program *program = emitter->program;
   const struct target *target = emitter->target;
+  const char *name = program->name;
   bool verbs[5];
   emit_verbs(program, verbs);
   text_comment(
       text,
       arena_format(emitter->arena,
                    "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
-                   "  cc -O2 %s.c -o %s -lm               one thread\n"
-                   "  cc -O2 -fopenmp %s.c -o %s -lm      all threads; the results are the same\n"
-                   "  cc -O2 -DLAMELLA_NO_MAIN -c %s.c      to call from another program: see %s.h",
-                   program->name, program->model ? program->model : program->name, program->name,
+                   "  cc -O2 %s.c %s_main.c lamella_runtime.c -o %s -lm              one thread\n"
+                   "  cc -O2 -fopenmp %s.c %s_main.c lamella_runtime.c -o %s -lm     all threads; the results are the same\n"
+                   "  cc -O2 -c %s.c      to call from another program: see %s.h",
+                   name, program->model ? program->model : name, name,
                    verbs[0] && verbs[2] ? ", its training and its generation"
                    : verbs[0]           ? " and its training"
                    : verbs[2]           ? " and its generation"
                                         : "",
-                   target->description ? target->description : target->name, LAMELLA_VERSION, program->name,
-                   program->name, program->name, program->name, program->name, program->name));
+                   target->description ? target->description : target->name, LAMELLA_VERSION, name, name, name, name, name,
+                   name, name, name));
 }
 
-static const char *print_source(struct emitter *emitter) {
+/* The model itself, which needs nothing of the runtime. */
+static const char *print_core(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
-  struct text *source = text_new(arena), *routines = text_new(arena);
-  bool placed = false;
+  struct text *core = text_new(arena), *routines = text_new(arena);
+  bool placed = emit_states_places(emitter, NULL);
   rename_functions(emitter);
   const char *kernels = print_kernels(emitter);
+  for (int i = 0; i < emitter->module->routines.count; i++) placed = placed || emit_owner(emitter, OWNER_ACTIVATIONS, emitter->module->routines.items[i]);
+  if (placed) emit_place_function(emitter, routines);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
     struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
-    if (activations && !placed) emit_activations_place(emitter, routines);
-    placed = placed || activations;
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
   const char *prelude = c_prelude(arena, emitter->target, arena_format(arena, "%s%s", kernels, text_string(routines)));
-  opening_comment(emitter, source);
-  c_arithmetic_rules(source);
-  text_raw(source, "#define LAM_ONE_TEXT\n");
-  if (emitter->target->double_precision) text_raw(source, "#define LAM_REAL double\n");
-  text_blank(source);
-  emit_banner(source, "the runtime's declarations");
-  text_blank(source);
-  emit_runtime_headers(emitter, source);
-  text_raw(source, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
-  if (emitter->target->attribute) text_raw(source, "#include <cpuid.h>\n");
-  text_raw(source, "#include <math.h>\n#include <stdlib.h>\n#include <string.h>\n");
-  text_raw(source, prelude);
-  text_blank(source);
-  emit_banner(source, "kernels");
-  text_blank(source);
-  text_raw(source, kernels);
-  emit_banner(source, "routines");
-  text_blank(source);
-  if (emitter->options.bench) emit_timed_calls(emitter, source);
-  text_raw(source, text_string(routines));
-  text_raw(source, "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
-                   "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
-  emit_runtime(emitter, source);
-  emit_banner(source, "what the runtime reads of this program, and main");
-  text_blank(source);
-  emit_tables(emitter, source);
-  return text_string(source);
+  text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
+  if (emitter->target->attribute) text_raw(core, "#include <cpuid.h>\n");
+  text_raw(core, "#include <math.h>\n#include <stddef.h>\n#include <stdlib.h>\n#include <string.h>\n");
+  text_raw(core, prelude);
+  text_blank(core);
+  emit_banner(core, "kernels");
+  text_blank(core);
+  text_raw(core, kernels);
+  emit_banner(core, "routines");
+  text_blank(core);
+  if (emitter->options.bench) emit_timed_calls(emitter, core);
+  text_raw(core, text_string(routines));
+  emit_banner(core, "memory");
+  text_blank(core);
+  emit_memory(emitter, core);
+  return text_string(core);
+}
+
+/* One file: its comment, the rules, and what it consists of. */
+static const char *print_file(struct emitter *emitter, const char *comment, const char *includes, const char *body) {
+  struct text *text = text_new(emitter->arena);
+  if (comment) text_comment(text, comment);
+  else opening_comment(emitter, text);
+  c_arithmetic_rules(text);
+  text_raw(text, includes);
+  text_raw(text, body);
+  return text_string(text);
+}
+
+static void print_sources(struct emitter *emitter, struct emitted *emitted) {
+  struct arena *arena = emitter->arena;
+  const char *name = emitter->program->name, *core = print_core(emitter);
+  struct text *tables = text_new(arena), *headers = text_new(arena), *modules = text_new(arena);
+  const char *real = emitter->target->double_precision ? "#define LAM_REAL double\n" : "";
+  emit_tables(emitter, tables);
+  emit_runtime_headers(emitter, headers);
+  emit_runtime(emitter, modules);
+  emitted->core = print_file(emitter, NULL, "\n", core);
+  emitted->runtime_header =
+      arena_format(arena, "/* What emitted programs share: data, checkpoints, the command line. Written by Lamella %s. */\n"
+                          "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s\n%s\n#endif\n",
+                   LAMELLA_VERSION, real, text_string(headers));
+  emitted->runtime = print_file(emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n", text_string(modules));
+  emitted->main = print_file(emitter, arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.", name, name),
+                             arena_format(arena, "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include <stdlib.h>\n#include <string.h>\n\n", name),
+                             text_string(tables));
+  /* The modules' declarations come before the core, since these ask for a POSIX that no include may be read without. */
+  struct text *whole = text_new(arena);
+  text_raw(whole, arena_format(arena, "#define LAM_ONE_TEXT\n%s\n", real));
+  text_raw(whole, text_string(headers));
+  text_raw(whole, core);
+  text_raw(whole, "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
+                  "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
+  text_raw(whole, text_string(modules));
+  emit_banner(whole, "what the runtime reads of this program, and main");
+  text_blank(whole);
+  text_raw(whole, text_string(tables));
+  emitted->source = print_file(emitter, NULL, "", text_string(whole));
 }
 
 /* --- The header --------------------------------------------------------------------------------------------------------- */
@@ -229,16 +262,11 @@ static const char *print_header(struct emitter *emitter) {
   emit_public_structs(emitter, text);
   text_blank(text);
   text_comment(text,
-               "Everything zero; NULL, after a message on stderr, when there is not enough memory, or the processor or the "
-               "compiler's options are such that numbers would be wrong.");
+               arena_format(arena, "Everything zero; NULL when there is not enough memory, or where %s_problem says that numbers would be wrong.", name));
   text_line(text, "struct %s *%s_create(void);", name, name);
   text_line(text, "void %s_destroy(struct %s *m);", name, name);
-  if (emit_has_load(emitter)) {
-    text_comment(
-        text,
-        "The parameters that a safetensors file has, by name; says what is missing. 0 after a message on stderr.");
-    text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
-  }
+  text_comment(text, "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
+  text_line(text, "const char *%s_problem(void);", name);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const char *routine = emitter->module->routines.items[i]->name;
     for (size_t j = 0; j < sizeof routine_meanings / sizeof *routine_meanings; j++)
@@ -246,6 +274,13 @@ static const char *print_header(struct emitter *emitter) {
     text_line(text, "void %s_%s(struct %s *m, uint32_t seed, const int64_t *sizes);", name, routine, name);
   }
   text_blank(text);
+  text_comment(text, arena_format(arena, "From here on %s_main.c and lamella_runtime.c are needed, too.", emitter->program->name));
+  if (emit_has_load(emitter)) {
+    text_comment(
+        text,
+        "The parameters that a safetensors file has, by name; says what is missing. 0 after a message on stderr.");
+    text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
+  }
   text_comment(text,
                "The program as its own command line sees it; the memory is made on the first call. NULL as above.");
   text_line(text, "struct lam_program *%s_program(void);", name);
@@ -289,8 +324,8 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   emit_name_copies(&emitter);
   times_leave(options->times);
   emit_layout(&emitter);
-  const char *header = print_header(&emitter);
-  const char *source = print_source(&emitter);
+  struct emitted emitted = {.header = print_header(&emitter)};
+  print_sources(&emitter, &emitted);
   times_leave(options->times);
-  return (struct emitted){.source = source, .header = header};
+  return emitted;
 }

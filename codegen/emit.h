@@ -82,8 +82,13 @@ struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, co
 void emit_public_structs(struct emitter *emitter, struct text *text);
 /* A struct of activations and the table of their places; the function that sets such a struct, once; and its call. */
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner);
-void emit_activations_place(struct emitter *emitter, struct text *text);
+void emit_place_function(struct emitter *emitter, struct text *text);
 void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
+/* The tables of where states lie, one for each struct of them (text: NULL prints none); whether there are any. Their bytes together; and
+   the calls that set the structs. */
+bool emit_states_places(struct emitter *emitter, struct text *text);
+int64_t emit_state_bytes(struct emitter *emitter);
+void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);
 
 /* --- emit_routines.c */
@@ -93,6 +98,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
 
 /* --- emit_tables.c */
 void emit_tables(struct emitter *emitter, struct text *text);
+/* What makes and frees the program's memory. */
+void emit_memory(struct emitter *emitter, struct text *text);
 /* Which verbs the program has: train, eval, generate, predict, info. */
 void emit_verbs(const struct program *program, bool verbs[5]);
 

@@ -39,6 +39,8 @@ void emit_timed_calls(struct emitter *emitter, struct text *text) {
   const char *names = "";
   text_comment(text,
                "Stands before each call of a kernel: the verb bench and --trace time it, and else it costs two tests.");
+  text_line(text, "double lam_kernel_begin(void);");
+  text_line(text, "void lam_kernel_end(int kernel, double begin);");
   text_raw(text,
            "#define LAM_TIMED(kernel)                                            \\\n"
            "  for (double begin = lam_kernel_begin(), calls = 1; calls > 0;      \\\n"
@@ -84,9 +86,9 @@ static void store_sum(struct arena *arena, struct block *block, int vectors, int
 }
 
 /* Multiply-adds on as many registers as a contraction's tile has, each waiting for its own last one only. */
-static struct function *multiply_peak(struct arena *arena, const struct target *target) {
+static struct function *multiply_peak(struct arena *arena, const struct target *target, const char *name) {
   int vectors = peak_vectors(target), lanes = target->lanes;
-  struct function *function = function_new(arena, "lam_peak_multiply");
+  struct function *function = function_new(arena, arena_format(arena, "%s_peak_multiply", name));
   function->comment = "as many multiply-adds as the processor can do";
   struct array *out = function_add_pointer(arena, function, "out", TYPE_REAL, 0, true, NULL);
   struct variable *tasks = function_add_number(arena, function, "tasks", TYPE_INDEX);
@@ -106,9 +108,9 @@ static struct function *multiply_peak(struct arena *arena, const struct target *
 }
 
 /* Sums of chunks: each element is read once in a round. */
-static struct function *read_peak(struct arena *arena, const struct target *target) {
+static struct function *read_peak(struct arena *arena, const struct target *target, const char *name) {
   int lanes = target->lanes, width = READ_VECTORS * lanes;
-  struct function *function = function_new(arena, "lam_peak_read");
+  struct function *function = function_new(arena, arena_format(arena, "%s_peak_read", name));
   function->comment = "reads as fast as the memory gives";
   struct array *x = function_add_pointer(arena, function, "x", TYPE_REAL, 0, false, NULL);
   struct array *sums = function_add_pointer(arena, function, "sums", TYPE_REAL, 0, true, NULL);
@@ -134,13 +136,13 @@ static struct function *read_peak(struct arena *arena, const struct target *targ
 }
 
 void emit_peaks(struct emitter *emitter, struct c_printer *printer) {
-  struct function *functions[] = {multiply_peak(emitter->arena, emitter->target),
-                                  read_peak(emitter->arena, emitter->target)};
+  struct function *functions[] = {multiply_peak(emitter->arena, emitter->target, emitter->name),
+                                  read_peak(emitter->arena, emitter->target, emitter->name)};
   for (int i = 0; i < 2; i++) {
     const char *wrong = function_verify(emitter->arena, functions[i]);
     if (wrong) bug("%s: %s", functions[i]->name, wrong);
     function_tidy_names(emitter->arena, functions[i]);
-    c_print_function(printer, functions[i], "static ");
+    c_print_function(printer, functions[i], "");
     text_blank(printer->text);
   }
 }
@@ -298,10 +300,13 @@ void emit_bench(struct emitter *emitter, struct text *text) {
   for (const char *at = rows; *at; at += strcspn(at, "\n") + 1) text_line(text, "%.*s,", (int)strcspn(at, "\n"), at);
   text->indentation--;
   text_line(text, "};");
+  const char *real = emitter->target->double_precision ? "double" : "float";
+  text_line(text, "void %s_peak_multiply(%s *out, int64_t tasks, int64_t rounds);", emitter->name, real);
+  text_line(text, "void %s_peak_read(const %s *x, %s *sums, int64_t chunks, int64_t rounds);", emitter->name, real, real);
   text_open(text, "static const struct lam_bench bench =");
   text_line(text, "kernels, %d, workloads, sizeof workloads / sizeof *workloads,", kernels.items.count);
   int reals = peak_vectors(emitter->target) * emitter->target->lanes;
-  text_line(text, "{%d, %d, %d, lam_peak_multiply, lam_peak_read},", reals, 2 * reals, READ_CHUNK);
+  text_line(text, "{%d, %d, %d, %s_peak_multiply, %s_peak_read},", reals, 2 * reals, READ_CHUNK, emitter->name, emitter->name);
   text->indentation--;
   text_line(text, "};");
   text_blank(text);

@@ -296,28 +296,28 @@ static void group_fields(struct emitter *emitter, struct owner *owner) {
 
 enum { PLACE_UNIT = 64 };
 
+static int64_t element_size(const struct emitter *emitter, enum type type) {
+  switch (type) {
+    case TYPE_REAL:
+      return emitter->target->double_precision ? 8 : 4;
+    case TYPE_INTEGER:
+      return 4;
+    case TYPE_BOOLEAN:
+      return 1;
+    case TYPE_INDEX:
+      return 8;
+  }
+  return 4;
+}
+
 /* In units of PLACE_UNIT bytes. */
 static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
-  int64_t size = 4;
-  switch (buffer->type) {
-    case TYPE_REAL:
-      size = emitter->target->double_precision ? 8 : 4;
-      break;
-    case TYPE_INTEGER:
-      size = 4;
-      break;
-    case TYPE_BOOLEAN:
-      size = 1;
-      break;
-    case TYPE_INDEX:
-      size = 8;
-      break;
-  }
+  int64_t size = element_size(emitter, buffer->type);
   if (buffer->offset * size % PLACE_UNIT) bug("%s is not aligned", buffer->name);
   return buffer->offset * size / PLACE_UNIT;
 }
 
-void emit_activations_place(struct emitter *emitter, struct text *text) {
+void emit_place_function(struct emitter *emitter, struct text *text) {
   text_comment(text, arena_format(emitter->arena,
                                   "Sets all pointers of a struct, run after run: how many, where the first points to, how far "
                                   "apart they do; in units of %d bytes.",
@@ -336,27 +336,68 @@ void emit_activations_place(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
-/* Where the pointers of a struct point to, in runs of evenly spaced places: "{12, 196608, 983040}, ..." */
-static const char *place_runs(struct emitter *emitter, const struct owner *owner) {
+/* Numbers in runs of evenly spaced ones: "{12, 196608, 983040}, ..." */
+static const char *runs_text(struct arena *arena, const int64_t *places, int count) {
+  const char *runs = "";
+  for (int i = 0, end; i < count; i = end) {
+    int64_t step = i + 1 < count ? places[i + 1] - places[i] : 0;
+    for (end = i + 1; end < count && places[end] - places[end - 1] == step;) end++;
+    if (end == i + 2 && step) end--; /* two may be the end of one run and the beginning of the next */
+    const char *apart = end > i + 1 && step ? arena_format(arena, ", %lld", (long long)step) : "";
+    runs = arena_format(arena, "%s%s{%d, %lld%s}", runs, i ? ", " : "", end - i, (long long)places[i], apart);
+  }
+  return runs;
+}
+
+/* Where the pointers of a struct point to. Activations lie where they were planned, states one after the other from *used on, in
+   units of PLACE_UNIT bytes. */
+static const char *place_runs(struct emitter *emitter, const struct owner *owner, int64_t *used) {
   struct arena *arena = emitter->arena;
   ARRAY(int64_t) places = {0};
-  const char *runs = "";
   for (int i = 0; i < owner->fields.count; i++) {
     const struct field *field = owner->fields.items[i];
     for (int copy = 0; copy < field->copies || copy == 0; copy++) {
       const struct buffer *member = field->copies ? field->members[copy] : field->sample;
-      int64_t place = member ? place_of_member(emitter, member) : 0;
+      int64_t place = 0;
+      if (member && owner->kind == OWNER_STATES) {
+        place = *used;
+        *used += (member->count * element_size(emitter, member->type) + PLACE_UNIT - 1) / PLACE_UNIT;
+      } else if (member) {
+        place = place_of_member(emitter, member);
+      }
       array_push(arena, &places, place);
     }
   }
-  for (int i = 0, end; i < places.count; i = end) {
-    int64_t step = i + 1 < places.count ? places.items[i + 1] - places.items[i] : 0;
-    for (end = i + 1; end < places.count && places.items[end] - places.items[end - 1] == step;) end++;
-    if (end == i + 2 && step) end--; /* two may be the end of one run and the beginning of the next */
-    const char *apart = end > i + 1 && step ? arena_format(arena, ", %lld", (long long)step) : "";
-    runs = arena_format(arena, "%s%s{%d, %lld%s}", runs, i ? ", " : "", end - i, (long long)places.items[i], apart);
+  return runs_text(arena, places.items, places.count);
+}
+
+bool emit_states_places(struct emitter *emitter, struct text *text) {
+  bool some = false;
+  int64_t used = 0;
+  for (int i = 0; i < emitter->owners.count; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    if (owner->kind != OWNER_STATES) continue;
+    const char *runs = place_runs(emitter, owner, &used);
+    if (text) text_line(text, "static const int64_t %s_places[][3] = {%s};", owner->tag, runs);
+    some = true;
   }
-  return runs;
+  return some;
+}
+
+int64_t emit_state_bytes(struct emitter *emitter) {
+  int64_t used = 0;
+  for (int i = 0; i < emitter->owners.count; i++)
+    if (emitter->owners.items[i]->kind == OWNER_STATES) place_runs(emitter, emitter->owners.items[i], &used);
+  return used * PLACE_UNIT;
+}
+
+void emit_place_states(struct emitter *emitter, struct text *text) {
+  for (int i = 0; i < emitter->owners.count; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    if (owner->kind != OWNER_STATES) continue;
+    text_line(text, "%s_place(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, m->states);", emitter->name, owner->member,
+              owner->tag, owner->tag, owner->tag);
+  }
 }
 
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner) {
@@ -373,7 +414,7 @@ void emit_activations(struct emitter *emitter, struct text *text, struct owner *
   text->indentation--;
   text_line(text, "};");
   text_comment(text, "Where they lie, in that order. Values that do not live at the same time share memory.");
-  text_line(text, "static const int64_t %s_%s_places[][3] = {%s};", emitter->name, routine, place_runs(emitter, owner));
+  text_line(text, "static const int64_t %s_%s_places[][3] = {%s};", emitter->name, routine, place_runs(emitter, owner, NULL));
   text_blank(text);
 }
 

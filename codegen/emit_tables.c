@@ -269,26 +269,24 @@ static void emit_generation(struct emitter *emitter, struct text *text, const st
 
 /* --- Memory ------------------------------------------------------------------------------------------------------------- */
 
-static void emit_memory(struct emitter *emitter, struct text *text, bool tensors) {
+void emit_memory(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name;
-  long long bytes = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64;
+  long long activations = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64, states = (long long)emit_state_bytes(emitter);
+  if (states) {
+    text_comment(text, "Where the states lie, in the order of their structs.");
+    emit_states_places(emitter, text);
+    text_blank(text);
+  }
   c_machine_checks(text, emitter->target, name);
   text_open(text, "struct %s *%s_create(void)", name, name);
-  text_line(text, "if (!%s_is_right()) return NULL;", name);
-  text_line(text, "struct %s *m = calloc(1, sizeof *m);", name);
-  text_line(text, "if (!m) return lam_error(\"out of memory\"), NULL;");
-  if (tensors) {
-    text_line(text, "size_t bytes = lam_place_tensors(families, FAMILIES, m, NULL);");
-    text_line(text, "m->states = calloc(bytes + 64, 1); /* takes up room only where it is used */");
-  }
-  if (bytes) text_line(text, "m->activations = malloc(%lld);", bytes + 64);
-  if (tensors || bytes) {
-    text_line(text, "if (%s%s%s) return lam_error(\"out of memory\"), %s_destroy(m), NULL;", tensors ? "!m->states" : "",
-              tensors && bytes ? " || " : "", bytes ? "!m->activations" : "", name);
-  }
-  if (tensors) {
-    text_line(text, "lam_place_tensors(families, FAMILIES, m, (void *)(((uintptr_t)m->states + 63) / 64 * 64));");
-  }
+  text_line(text, "struct %s *m = %s_problem() ? NULL : calloc(1, sizeof *m);", name, name);
+  text_line(text, "if (!m) return NULL;");
+  if (states) text_line(text, "m->states = calloc(%lld, 1); /* takes up room only where it is used */", states + 64);
+  if (activations) text_line(text, "m->activations = malloc(%lld);", activations + 64);
+  if (states || activations)
+    text_line(text, "if (%s%s%s) return %s_destroy(m), NULL;", states ? "!m->states" : "", states && activations ? " || " : "",
+              activations ? "!m->activations" : "", name);
+  emit_place_states(emitter, text);
   text_line(text, "return m;");
   text_close(text);
   text_blank(text);
@@ -394,7 +392,8 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_open(text, "struct lam_program *%s_program(void)", emitter->name);
   text_line(text, "if (program.self) return &program;");
   text_line(text, "struct %s *m = %s_create();", emitter->name, emitter->name);
-  text_line(text, "if (!m) return NULL;");
+  text_line(text, "const char *problem = %s_problem();", emitter->name);
+  text_line(text, "if (!m) return lam_error(\"%%s\", problem ? problem : \"out of memory\"), NULL;");
   text_line(text, "program.self = m;");
   if (tensors) text_line(text, "lam_list_tensors(families, FAMILIES, m, tensors);");
   text_line(text, "lam_place_ports(&program);");
@@ -424,7 +423,6 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   if (program->training) emit_settings(emitter, text, program->training);
   if (program->generation) emit_generation(emitter, text, program->generation);
   if (program->data || program->training || program->generation) text_blank(text);
-  emit_memory(emitter, text, has_tensors);
   if (emitter->options.bench) emit_bench(emitter, text);
   emit_program(emitter, text, tensors);
 }

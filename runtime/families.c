@@ -18,20 +18,6 @@ static int lam_rank(const char *axes) {
   return rank;
 }
 
-size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory) {
-  enum { ALIGNMENT = 64 };
-  size_t used = 0;
-  for (const struct lam_family *family = families; family < families + count; family++)
-    for (size_t copy = 0; copy == 0 || copy < (size_t)family->copies; copy++) {
-      const struct lam_tensor *like = &family->like;
-      char *data = memory ? (char *)memory + used : NULL;
-      memcpy((char *)self + family->slot + copy * sizeof data, &data, sizeof data);
-      size_t bytes = (size_t)lam_count(like->shape, lam_rank(like->axes)) * lam_type_size(like->type);
-      used += (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    }
-  return used;
-}
-
 static struct lam_tensor lam_tensor_of(const struct lam_family *family, int copy, const void *self) {
   struct lam_tensor tensor = family->like;
   size_t room = strlen(tensor.name) + 16;

@@ -4,9 +4,6 @@
 
 #include "runtime/program.h"
 
-/* Sets the pointers of an emitted program's struct `self` to tensors one after the other in `memory`, which has room
-   for as many bytes as a call with NULL returns. */
-LAM_API size_t lam_place_tensors(const struct lam_family *families, int count, void *self, void *memory);
 /* The tensors of `self` in the order of the spec: copy by copy for neighbours of one repeat. Their names are allocated.
  */
 LAM_API void lam_list_tensors(const struct lam_family *families, int count, const void *self,

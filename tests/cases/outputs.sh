@@ -13,7 +13,7 @@ for mode in 600 640 666 444; do
   [[ $mode != 444 || $(id -u) == 0 ]] || continue # read-only is for others than root
   rm -rf out mode.*
   mkdir out
-  for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h; do
+  for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella_runtime.c out/lamella_runtime.h; do
     echo old >$file
     chmod $mode $file
   done
@@ -23,7 +23,7 @@ for mode in 600 640 666 444; do
   ./linear info --trace mode.trace >messages
   lamella build "$spec" -c -o mode.o
   lamella emit "$spec" -o out
-  expect_equal "$(modes mode.* out/*)" "$(for i in 1 2 3 4 5 6 7 8; do printf '%s ' $mode; done)" "modes of files of $mode"
+  expect_equal "$(modes mode.* out/*)" "$(for i in {1..11}; do printf '%s ' $mode; done)" "modes of files of $mode"
   ! grep -qx old mode.* out/* || fail "a file was not replaced"
 done
 rm -rf out mode.*

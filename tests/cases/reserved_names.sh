@@ -12,11 +12,10 @@ done
 # One compiler after the other.
 turn=0
 compiles() {
-  local spec=$1 source compiler=${compilers[turn++ % ${#compilers[@]}]}
+  local spec=$1 compiler=${compilers[turn++ % ${#compilers[@]}]}
   rm -rf out
   lamella emit "$spec" -o out || fail "emit $spec"
-  source=$(echo out/*.c)
-  "$compiler" -std=c11 -fsyntax-only -Wall -Wextra -Werror "$source" 2> errors ||
+  "$compiler" -std=c11 -fsyntax-only -Wall -Wextra -Werror out/*.c 2> errors ||
     { head -n 5 errors; cat "$spec"; fail "$compiler refuses the program of $spec"; }
 }
 

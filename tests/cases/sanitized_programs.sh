@@ -9,8 +9,9 @@ for model in gpt translate; do
   for target in portable avx2 avx512; do
     runs_here $target || { count_skip $target; continue; }
     [[ $model == translate && $target != portable ]] && ! everything && continue
+    rm -rf emitted
     lamella emit "$GOLDEN/$model.lam" --target=$target -o emitted
-    gcc -std=c11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all emitted/$model.c -o program -lm
+    gcc -std=c11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all emitted/*.c -o program -lm
     ./program train --steps 3 --log log.jsonl --out w.safetensors >out.txt
     losses log.jsonl >got.txt
     near <(head -3 "$GOLDEN/$model.losses") got.txt 1e-5 || fail "$model, $target"
@@ -29,9 +30,10 @@ for target in portable avx2 avx512 reference; do
   runs_here $target || { count_skip $target; continue; }
   for passes in default none; do
     [[ $passes == none && $target != portable ]] && ! everything && continue
+    rm -rf emitted
     lamella emit "$LAMELLA_ROOT/tests/values/whole_numbers.lam" --target=$target --passes=$passes -o emitted
     gcc -std=c11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all \
-      emitted/whole_numbers.c -o program -lm
+      emitted/*.c -o program -lm
     ./program predict "${given[@]}" >out.txt || fail "whole numbers, $target, $passes"
   done
 done
