@@ -5,9 +5,12 @@
 #include "ir/program.h"
 
 const struct op_facts op_facts[OP_COUNT] = {
-#define OP(name, class, inputs) [OP_##name] = {#name, CLASS_##class, inputs},
+#define OP(name, class, inputs, attributes, price) [OP_##name] = {#name, CLASS_##class, inputs, attributes, price, 0, 0, 0, 0},
+#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)    \
+  [OP_##name] = {#name, CLASS_##class,    inputs,         RESULT_##gives == RESULT_STORAGE ? ATTRIBUTE_STORAGE : 0, \
+                 price, OPERANDS_##takes, RESULT_##gives, properties,                                               \
+                 operations},
 #include "ir/ops.def"
-#undef OP
 };
 
 const char *const kind_names[] = {[KIND_REAL] = "real", [KIND_INTEGER] = "integer", [KIND_BOOLEAN] = "boolean"};

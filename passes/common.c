@@ -21,10 +21,7 @@ static uint64_t bits_of(double number) {
   return bits;
 }
 
-/* Not max and min: where one operand is NaN they give the second. */
-static bool commutes(enum op op) {
-  return op == OP_add || op == OP_mul || op == OP_eq || op == OP_ne || op == OP_and || op == OP_or;
-}
+static bool commutes(enum op op) { return op_facts[op].properties & PROPERTY_COMMUTES; }
 
 /* Sums over the same axes in another order are the same sum. */
 static bool list_is_set(enum op op) {

@@ -12,7 +12,7 @@
 
 enum {
   FLAT_CHUNK = 1 << 12,
-  COST_ROW = 8                 /* operations worth keeping a row for */
+  PRICE_ROW = 8 /* of an operation worth keeping a row for */
 };
 
 /* Something to be stored: a value at its place. */
@@ -72,13 +72,6 @@ static int level_of(struct sweep *w, const struct value *value, bool inside) {
   return level;
 }
 
-static int op_weight(const struct value *value) {
-  return value->op == OP_exp || value->op == OP_tanh || value->op == OP_erf || value->op == OP_log || value->op == OP_pow ||
-                 value->op == OP_sin || value->op == OP_cos || value->op == OP_random
-             ? COST_ROW
-             : 1;
-}
-
 /* Counts the passes that compute a value anew. */
 static void count_passes(struct sweep *w, const struct value *value, int pass, bool first) {
   struct scheduler *s = w->s;
@@ -113,7 +106,7 @@ static void keep_rows(struct sweep *w) {
     const struct value *value = w->counted.items[i];
     int passes = s->pass_counts[value->id].passes;
     s->pass_counts[value->id] = (struct pass_count){0};
-    if (passes < 2 || op_weight(value) < COST_ROW || s->notes[value->id].place) continue;
+    if (passes < 2 || op_facts[value->op].price < PRICE_ROW || s->notes[value->id].place) continue;
     if (value->axis_count != w->cluster->space_count) continue;
     struct array *array = kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
     array_push(s->arena, &w->k->locals, (struct local){value, array, false});
