@@ -198,20 +198,6 @@ static bool same_launch(const struct launch *x, const struct launch *y) {
   return true;
 }
 
-static int64_t bytes_of(const struct target *target, enum type type) {
-  switch (type) {
-    case TYPE_REAL:
-      return target->double_precision ? 8 : 4;
-    case TYPE_INTEGER:
-      return 4;
-    case TYPE_BOOLEAN:
-      return 1;
-    case TYPE_INDEX:
-      return 8;
-  }
-  return 0;
-}
-
 /* What each kernel does in one run of the routine. Copies of a layer do the same, so that each kind of launch is looked at once. */
 static void emit_work(struct emitter *emitter, struct text *text, const struct kernel_list *kernels,
                       const struct routine *routine, const char *name, const int64_t *sizes) {
@@ -232,7 +218,7 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
       struct work work = launch_work(scratch, launch, sizes);
       struct known_launch fresh = {launch, work.operations, 0};
       for (int type = 0; type <= TYPE_INDEX; type++)
-        fresh.bytes += work.moved[type] * (double)bytes_of(emitter->target, (enum type)type);
+        fresh.bytes += work.moved[type] * (double)element_bytes(emitter->target, (enum type)type);
       array_push(scratch, &known, fresh);
     }
     runs[number] = true;

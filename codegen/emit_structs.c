@@ -298,21 +298,7 @@ enum { PLACE_UNIT = 64 };
 
 /* In units of PLACE_UNIT bytes. */
 static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
-  int64_t size = 4;
-  switch (buffer->type) {
-    case TYPE_REAL:
-      size = emitter->target->double_precision ? 8 : 4;
-      break;
-    case TYPE_INTEGER:
-      size = 4;
-      break;
-    case TYPE_BOOLEAN:
-      size = 1;
-      break;
-    case TYPE_INDEX:
-      size = 8;
-      break;
-  }
+  const int64_t size = element_bytes(emitter->target, buffer->type);
   if (buffer->offset * size % PLACE_UNIT) bug("%s is not aligned", buffer->name);
   return buffer->offset * size / PLACE_UNIT;
 }

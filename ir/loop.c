@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/interpret.h"
+#include "ir/target.h"
 
 const char *const type_names[] = {"real", "integer", "boolean", "index"};
 const char *const memory_names[] = {"global", "register", "stack"};
@@ -50,6 +51,20 @@ static bool is_number(const struct expression *x) { return x->kind == EXPRESSION
 static bool is_this_number(const struct expression *x, double number) { return is_number(x) && x->number == number; }
 
 /* --- Types ---------------------------------------------------------------------------------------------------------------- */
+
+int64_t element_bytes(const struct target *target, enum type type) {
+  switch (type) {
+    case TYPE_REAL:
+      return target->double_precision ? 8 : 4;
+    case TYPE_INTEGER:
+      return 4;
+    case TYPE_BOOLEAN:
+      return 1;
+    case TYPE_INDEX:
+      return 8;
+  }
+  bug("type %d", (int)type);
+}
 
 bool apply_type(enum op op, const enum type *arguments, enum type *type) {
   if (!op_is_elementwise(op)) return false;
