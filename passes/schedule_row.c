@@ -267,24 +267,8 @@ static void finish_sum(struct sweep *w, int index, int unroll) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
   const struct value *value = w->reductions.items[index];
-  int lanes = w->s->target->lanes, depth = k->depth;
-  enum op op = value->op == OP_reduce_max ? OP_max : OP_add;
-  const struct expression *total;
-  if (w->vector) {
-    for (int half = unroll / 2; half > 0; half /= 2) {
-      struct linear slot = linear_constant(0);
-      if (half > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
-      struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-      slot = linear_add(arena, slot, lane);
-      struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * lanes));
-      kernel_store(k, w->sums[index], slot, expression_apply(arena, op, expression_load(arena, w->sums[index], linear_expression(arena, slot)),
-                                                             expression_load(arena, w->sums[index], linear_expression(arena, other)), NULL));
-      kernel_close_to(k, depth);
-    }
-    total = expression_fold(arena, op, w->sums[index], expression_index(arena, 0), lanes);
-  } else {
-    total = expression_load(arena, w->sums[index], expression_index(arena, 0));
-  }
+  const struct expression *total = w->vector ? kernel_fold(k, reduce_op(value), w->sums[index], unroll)
+                                             : expression_load(arena, w->sums[index], expression_index(arena, 0));
   struct operand result = kernel_let(k, k->depth, value_title(arena, value), total);
   kernel_remember(k, value, &w->at, result);
   const struct place *place = w->s->notes[value->id].place;
