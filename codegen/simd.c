@@ -5,12 +5,7 @@
 
 const struct operation_facts operation_facts[OPERATION_COUNT] = {
 #define OPERATION(name, result, arguments, scalar) {#name, result, arguments},
-#define VECTOR(target, name, text)
-#define SCALAR(target, name, text)
 #include "codegen/simd.def"
-#undef OPERATION
-#undef VECTOR
-#undef SCALAR
 };
 
 struct row {
@@ -25,9 +20,6 @@ static const struct row rows[] = {
 #define VECTOR(target, name, text) {#target, true, OPERATION_##name, text},
 #define SCALAR(target, name, text) {#target, false, OPERATION_##name, text},
 #include "codegen/simd.def"
-#undef OPERATION
-#undef VECTOR
-#undef SCALAR
 };
 
 const struct simd *simd_of(struct arena *arena, const struct target *target) {

@@ -1,5 +1,6 @@
 /* The rows of ops.def mean the same to everyone who reads them: graphs, loops and the C printer take an elementwise operation on the
    same kinds of operands, and agree on what comes out. */
+#include "codegen/math.h"
 #include "codegen/simd.h"
 #include "ir/infer.h"
 #include "tests/unit/check.h"
@@ -102,6 +103,13 @@ static void check_indices(enum op op) {
   if (facts->inputs > 1) CHECK(!apply_type(op, chooses ? mixed : mixed + 1, &ignored));
 }
 
+/* Programs carry a formula for each of these functions, which is an operation that the language has by that name. */
+static void check_function(struct arena *arena, enum op op, const char *name) {
+  bool found = false;
+  for (int i = 0; formula_at(i); i++) found = found || !strcmp(formula_name(arena, formula_at(i), false), name);
+  CHECK(found && op_facts[op].properties & PROPERTY_CALLED);
+}
+
 int main(void) {
   struct arena *arena = arena_new();
   int next_axis = 0;
@@ -115,6 +123,8 @@ int main(void) {
       for (int type = TYPE_REAL; type <= TYPE_INDEX; type++) CHECK(operation_of((enum op)op, (enum type)type) == OPERATION_COUNT);
     }
   }
+#define FUNCTION(name) check_function(arena, OP_##name, "lam_" #name);
+#include "codegen/simd.def"
   arena_free(arena);
   return check_done("operations");
 }
