@@ -19,7 +19,8 @@ static const char *const taken[] = {
     "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
     "sizeof", "static",   "struct",   "switch",  "typedef", "union",    "unsigned", "void",  "volatile", "while", "main",   "int32_t",
     "int64_t", "uint8_t", "uint32_t", "uint64_t", "sqrt",   "pow",      "floor",   "rint",   "fabs",   "fabsf",  "sqrtf",
-    "floorf", "rintf",    "fmaf",     "fma",     "asm",     "typeof",   "bool",    "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
+    "floorf", "rintf",    "fmaf",     "fma",     "asm",     "typeof",   "bool",    "true",   "false",  "errno",  "stdin",  "stdout",
+    "stderr", "unix",     "linux",    "i386",    "st_atime",
     "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert",
 #define FUNCTION(name) #name,
 #include "codegen/simd.def"

@@ -9,7 +9,8 @@
 #include "runtime/runtime.h"
 
 /* The runtime includes nothing of the compiler, and so has the routines' order once more. */
-#define ROUTINE(name, constant, summary) _Static_assert((int)constant == (int)ROUTINE_##name, "routines.def and the runtime differ");
+#define ROUTINE(name, constant, summary) \
+  _Static_assert((int)constant == (int)ROUTINE_##name, "routines.def and the runtime differ");
 #include "ir/routines.def"
 #undef ROUTINE
 _Static_assert((int)LAM_ROUTINES == (int)ROUTINE_COUNT, "routines.def and the runtime differ");
