@@ -60,7 +60,7 @@ enum attribute {
   ATTRIBUTE_STATE = 2,        /* state "wte.weight" */
   ATTRIBUTE_AXIS = 4,         /* along seq */
   ATTRIBUTE_RESULT = 8,       /* to tail */
-  ATTRIBUTE_OVER = 16,        /* over [batch, seq]: the list */
+  ATTRIBUTE_OVER = 16,        /* over [batch, seq]: the list, whose order says nothing */
   ATTRIBUTE_ALONG = 32,       /* along [batch, seq]: the list */
   ATTRIBUTE_TO = 64,          /* to [head, key]: the list */
   ATTRIBUTE_START = 128,      /* at 3 */

@@ -24,9 +24,7 @@ static uint64_t bits_of(double number) {
 static bool commutes(enum op op) { return op_facts[op].properties & PROPERTY_COMMUTES; }
 
 /* Sums over the same axes in another order are the same sum. */
-static bool list_is_set(enum op op) {
-  return op == OP_reduce_sum || op == OP_reduce_max || op == OP_contract || op == OP_expand;
-}
+static bool list_is_set(enum op op) { return op_facts[op].attributes & ATTRIBUTE_OVER; }
 
 static uint32_t hash_value(const struct value *value) {
   uint32_t hash = mix(mix(2166136261u, value->op), bits_of(value->number));
