@@ -18,10 +18,13 @@ static const char *const taken[] = {
     "auto",   "break",    "case",     "char",    "const",   "continue", "default", "do",     "double", "else",   "enum",   "extern",
     "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
     "sizeof", "static",   "struct",   "switch",  "typedef", "union",    "unsigned", "void",  "volatile", "while", "main",   "int32_t",
-    "int64_t", "uint8_t", "uint32_t", "uint64_t", "exp",    "log",      "sqrt",    "tanh",   "erf",    "sin",    "cos",    "pow",
-    "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "asm",    "typeof",
-    "bool",   "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
-    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert", NULL};
+    "int64_t", "uint8_t", "uint32_t", "uint64_t", "sqrt",   "pow",      "floor",   "rint",   "fabs",   "fabsf",  "sqrtf",
+    "floorf", "rintf",    "fmaf",     "fma",     "asm",     "typeof",   "bool",    "true",   "false",  "errno",  "stdin",  "stdout",
+    "stderr", "unix",     "linux",    "i386",    "st_atime",
+    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert",
+#define FUNCTION(name) #name,
+#include "codegen/simd.def"
+    NULL};
 
 /* Macros are written in capitals (EOF, NULL, INT_MAX), so names of the spec that are become small. One letter is no macro. */
 static const char *in_small_letters(struct arena *arena, const char *name) {

@@ -51,8 +51,11 @@ static void scan(struct prelude *prelude, const char *text, void (*use)(struct p
 
 /* Of math.h, as far as printed code uses it. */
 static const char *const math_names[] = {
-    "fabsf", "sqrtf", "floorf", "rintf", "fmaf", "fabs", "sqrt",  "floor",    "rint",     "exp",      "log",      "tanh",    "erf",
-    "sin",   "cos",   "pow",    "powf",  "expf", "logf", "frexp", "ldexp",    "copysign", "isfinite", "INFINITY", "NAN",     NULL};
+    "fabsf", "sqrtf", "floorf", "rintf", "fmaf", "fabs", "sqrt", "floor", "rint",
+    "pow",   "powf",  "expf",   "logf",  "frexp", "ldexp", "copysign", "isfinite", "INFINITY", "NAN",
+#define FUNCTION(name) #name,
+#include "codegen/simd.def"
+    NULL};
 
 static void want(struct prelude *prelude, const char *name, size_t length) {
   for (int i = 0; math_names[i]; i++)

@@ -232,19 +232,6 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
 
 /* --- The header --------------------------------------------------------------------------------------------------------- */
 
-static const struct {
-  const char *name, *meaning;
-} routine_meanings[] = {
-    {"train", "One step of the optimizer on one batch."},
-    {"accumulate", "Adds one micro-batch's gradients to the accumulators."},
-    {"evaluate", "The loss of one batch."},
-    {"predict", "The model's outputs for one batch of inputs."},
-    {"prepare", "What generation computes once for a prompt."},
-    {"step",
-     "Generation: one window of positions. sizes[0]: rows of this window; sizes[1]: rows so far, these included."},
-    {"synthesize", "Makes the synthetic data set."},
-};
-
 static const char *print_header(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *text = text_new(arena);
@@ -269,8 +256,7 @@ static const char *print_header(struct emitter *emitter) {
   text_line(text, "const char *%s_problem(void);", name);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const char *routine = emitter->module->routines.items[i]->name;
-    for (size_t j = 0; j < sizeof routine_meanings / sizeof *routine_meanings; j++)
-      if (!strcmp(routine, routine_meanings[j].name)) text_comment(text, routine_meanings[j].meaning);
+    text_comment(text, routine_find(routine)->summary);
     text_line(text, "void %s_%s(struct %s *m, uint32_t seed, const int64_t *sizes);", name, routine, name);
   }
   text_blank(text);

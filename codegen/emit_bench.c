@@ -1,6 +1,5 @@
 /* What the verb bench and --trace need of a program: calls of kernels that are timed, the work that each kernel does, and functions
    that show what the machine can do. */
-#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c_print.h"
@@ -198,20 +197,6 @@ static bool same_launch(const struct launch *x, const struct launch *y) {
   return true;
 }
 
-static int64_t bytes_of(const struct target *target, enum type type) {
-  switch (type) {
-    case TYPE_REAL:
-      return target->double_precision ? 8 : 4;
-    case TYPE_INTEGER:
-      return 4;
-    case TYPE_BOOLEAN:
-      return 1;
-    case TYPE_INDEX:
-      return 8;
-  }
-  return 0;
-}
-
 /* What each kernel does in one run of the routine. Copies of a layer do the same, so that each kind of launch is looked at once. */
 static void emit_work(struct emitter *emitter, struct text *text, const struct kernel_list *kernels,
                       const struct routine *routine, const char *name, const int64_t *sizes) {
@@ -232,7 +217,7 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
       struct work work = launch_work(scratch, launch, sizes);
       struct known_launch fresh = {launch, work.operations, 0};
       for (int type = 0; type <= TYPE_INDEX; type++)
-        fresh.bytes += work.moved[type] * (double)bytes_of(emitter->target, (enum type)type);
+        fresh.bytes += work.moved[type] * (double)element_bytes(emitter->target, (enum type)type);
       array_push(scratch, &known, fresh);
     }
     runs[number] = true;
@@ -251,11 +236,12 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
 /* What a run of a routine is for the verb bench: generation's step for one token at the end of all that it can hold, and for as many
    as go in at once. */
 static const struct workload {
-  const char *name, *routine;
-  bool window; /* a whole one */
-} workloads[] = {{"train", "train", false},          {"step", "step", false},       {"prompt", "step", true},
-                 {"evaluate", "evaluate", false},    {"predict", "predict", false}, {"prepare", "prepare", false},
-                 {"accumulate", "accumulate", false}};
+  enum routine_number routine;
+  const char *name; /* or NULL: the routine's */
+  bool window;      /* a whole one */
+} workloads[] = {{ROUTINE_train, NULL, false},    {ROUTINE_step, NULL, false},    {ROUTINE_step, "prompt", true},
+                 {ROUTINE_evaluate, NULL, false}, {ROUTINE_predict, NULL, false}, {ROUTINE_prepare, NULL, false},
+                 {ROUTINE_accumulate, NULL, false}};
 
 static int64_t window_of(const struct routine *routine) {
   for (int i = 0; i < routine->inputs.count; i++) {
@@ -280,20 +266,20 @@ void emit_bench(struct emitter *emitter, struct text *text) {
   text_line(text, "};");
   for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {
     const struct workload *workload = &workloads[i];
+    const struct routine_facts *facts = &routine_facts[workload->routine];
+    const char *name = workload->name ? workload->name : facts->name;
     for (int j = 0; j < emitter->module->routines.count; j++) {
       const struct routine *routine = emitter->module->routines.items[j];
-      if (strcmp(routine->name, workload->routine) != 0) continue;
+      if (strcmp(routine->name, facts->name) != 0) continue;
       int64_t sizes[2] = {0, 0};
-      if (!strcmp(routine->name, "step")) {
+      if (workload->routine == ROUTINE_step) {
         sizes[0] = workload->window ? window_of(routine) : 1;
         sizes[1] = emitter->program->generation ? emitter->program->generation->capacity : sizes[0];
       }
-      char *constant = arena_strdup(arena, routine->name);
-      for (char *c = constant; *c; c++) *c = (char)toupper((unsigned char)*c);
-      emit_work(emitter, text, &kernels, routine, workload->name, sizes);
+      emit_work(emitter, text, &kernels, routine, name, sizes);
       rows = arena_format(
-          arena, "%s{\"%s\", LAM_%s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)}\n", rows,
-          workload->name, constant, (long long)sizes[0], (long long)sizes[1], workload->name, workload->name);
+          arena, "%s{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)}\n", rows,
+          name, facts->constant, (long long)sizes[0], (long long)sizes[1], name, name);
     }
   }
   text_open(text, "static const struct lam_workload workloads[] =");

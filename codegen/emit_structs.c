@@ -296,23 +296,9 @@ static void group_fields(struct emitter *emitter, struct owner *owner) {
 
 enum { PLACE_UNIT = 64 };
 
-static int64_t element_size(const struct emitter *emitter, enum type type) {
-  switch (type) {
-    case TYPE_REAL:
-      return emitter->target->double_precision ? 8 : 4;
-    case TYPE_INTEGER:
-      return 4;
-    case TYPE_BOOLEAN:
-      return 1;
-    case TYPE_INDEX:
-      return 8;
-  }
-  return 4;
-}
-
 /* In units of PLACE_UNIT bytes. */
 static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
-  int64_t size = element_size(emitter, buffer->type);
+  const int64_t size = element_bytes(emitter->target, buffer->type);
   if (buffer->offset * size % PLACE_UNIT) bug("%s is not aligned", buffer->name);
   return buffer->offset * size / PLACE_UNIT;
 }
@@ -361,7 +347,7 @@ static const char *place_runs(struct emitter *emitter, const struct owner *owner
       int64_t place = 0;
       if (member && owner->kind == OWNER_STATES) {
         place = *used;
-        *used += (member->count * element_size(emitter, member->type) + PLACE_UNIT - 1) / PLACE_UNIT;
+        *used += (member->count * element_bytes(emitter->target, member->type) + PLACE_UNIT - 1) / PLACE_UNIT;
       } else if (member) {
         place = place_of_member(emitter, member);
       }

@@ -301,17 +301,6 @@ void emit_memory(struct emitter *emitter, struct text *text) {
 
 /* --- The program -------------------------------------------------------------------------------------------------------- */
 
-static const char *const routine_names[] = {"train",   "accumulate", "evaluate",  "predict",
-                                            "prepare", "step",       "synthesize"};
-static const char *const routine_constants[] = {"LAM_TRAIN",   "LAM_ACCUMULATE", "LAM_EVALUATE",  "LAM_PREDICT",
-                                                "LAM_PREPARE", "LAM_STEP",       "LAM_SYNTHESIZE"};
-
-static const char *routine_constant(const struct routine *routine) {
-  for (size_t i = 0; i < sizeof routine_names / sizeof *routine_names; i++)
-    if (!strcmp(routine_names[i], routine->name)) return routine_constants[i];
-  bug("no program has a routine %s", routine->name);
-}
-
 static const char *port_list(struct arena *arena, const struct routine *routine, int first, int count) {
   if (!count) return "NULL, 0";
   const char *plus = first ? arena_format(arena, " + %d", first) : "";
@@ -375,7 +364,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   text_open(text, ".routines =");
   for (int i = 0; i < module->routines.count; i++) {
     const struct routine *routine = module->routines.items[i];
-    text_line(text, "[%s] = {1, run_%s, %s, %s},", routine_constant(routine), routine->name,
+    text_line(text, "[%s] = {1, run_%s, %s, %s},", routine_find(routine->name)->constant, routine->name,
               port_list(arena, routine, 0, routine->inputs.count),
               port_list(arena, routine, routine->inputs.count, routine->outputs.count));
   }

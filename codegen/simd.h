@@ -8,12 +8,7 @@
 
 enum operation {
 #define OPERATION(name, result, arguments, scalar) OPERATION_##name,
-#define VECTOR(target, name, text)
-#define SCALAR(target, name, text)
 #include "codegen/simd.def"
-#undef OPERATION
-#undef VECTOR
-#undef SCALAR
   OPERATION_COUNT
 };
 

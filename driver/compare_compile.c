@@ -12,7 +12,6 @@ static void read_plan(struct comparison *comparison, struct variant *variant, co
   for (int r = 0; r < module->routines.count; r++) {
     const struct routine *routine = module->routines.items[r];
     if (strcmp(routine->name, "train") != 0) continue;
-    int element = variant->options.passes.target->double_precision ? 8 : 4;
     variant->launches = routine->launches.count;
     variant->activation_bytes = routine->activation_bytes;
     for (int i = 0; i < routine->launches.count; i++) {
@@ -20,11 +19,8 @@ static void read_plan(struct comparison *comparison, struct variant *variant, co
       for (int j = 0; j < launch->arguments.count; j++) {
         const struct buffer *buffer = launch->arguments.items[j].buffer;
         if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
-        int bytes = buffer->type == TYPE_BOOLEAN ? 1
-                    : buffer->type == TYPE_REAL  ? element
-                    : buffer->type == TYPE_INDEX ? 8
-                                                 : 4,
-            k = 0;
+        const int64_t bytes = element_bytes(variant->options.passes.target, buffer->type);
+        int k = 0;
         struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes,
                             buffer->count * bytes};
         for (; k < variant->lives.count; k++)

@@ -8,7 +8,12 @@
 #include "ir/interpret.h"
 #include "runtime/runtime.h"
 
-enum { ROUTINE_COUNT = LAM_ROUTINES };
+/* The runtime includes nothing of the compiler, and so has the routines' order once more. */
+#define ROUTINE(name, constant, summary) \
+  _Static_assert((int)constant == (int)ROUTINE_##name, "routines.def and the runtime differ");
+#include "ir/routines.def"
+#undef ROUTINE
+_Static_assert((int)LAM_ROUTINES == (int)ROUTINE_COUNT, "routines.def and the runtime differ");
 
 /* What the routines need besides the tables: lam_program.self. */
 struct interpreted {
@@ -105,10 +110,15 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
 }
 
 /* A routine is called without its number: one function for each. */
-#define RUN(number) \
-  static void run_##number(void *self, uint32_t seed, const int64_t *sizes) { run_graph(self, number, seed, sizes); }
-RUN(0) RUN(1) RUN(2) RUN(3) RUN(4) RUN(5) RUN(6)
-static void (*const runs[ROUTINE_COUNT])(void *, uint32_t, const int64_t *) = {run_0, run_1, run_2, run_3, run_4, run_5, run_6};
+#define ROUTINE(name, constant, summary) \
+  static void run_##name(void *self, uint32_t seed, const int64_t *sizes) { run_graph(self, ROUTINE_##name, seed, sizes); }
+#include "ir/routines.def"
+#undef ROUTINE
+static void (*const runs[ROUTINE_COUNT])(void *, uint32_t, const int64_t *) = {
+#define ROUTINE(name, constant, summary) run_##name,
+#include "ir/routines.def"
+#undef ROUTINE
+};
 
 static const char *join_axes(struct arena *arena, struct axis *const *axes, int count) {
   const char *text = "";

@@ -6,21 +6,20 @@
 /* Drops the graphs that a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
 static void keep_for_verb(struct program *program, const char *verb) {
   static const struct {
-    const char *verb, *graph, *others;
+    const char *verb;
+    enum routine_number routine;
+    unsigned others; /* a set of 1 << enum routine_number */
   } rows[] = {
-      {"train", "train", "accumulate evaluate synthesize"},
-      {"eval", "evaluate", "synthesize"},
-      {"generate", "step", "prepare"},
-      {"predict", "predict", "synthesize"},
+      {"train", ROUTINE_train, 1u << ROUTINE_accumulate | 1u << ROUTINE_evaluate | 1u << ROUTINE_synthesize},
+      {"eval", ROUTINE_evaluate, 1u << ROUTINE_synthesize},
+      {"generate", ROUTINE_step, 1u << ROUTINE_prepare},
+      {"predict", ROUTINE_predict, 1u << ROUTINE_synthesize},
   };
   for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
-    if (!verb || strcmp(verb, rows[row].verb) != 0) continue;
-    bool has_verb = false;
-    struct graph **graph;
-    for (int i = 0; (graph = program_graph(program, i)) != NULL; i++)
-      if (*graph && !strcmp((*graph)->name, rows[row].graph)) has_verb = true;
-    for (int i = 0; has_verb && (graph = program_graph(program, i)) != NULL; i++)
-      if (*graph && strcmp((*graph)->name, rows[row].graph) != 0 && !strstr(rows[row].others, (*graph)->name)) *graph = NULL;
+    if (!verb || strcmp(verb, rows[row].verb) != 0 || !*program_graph(program, rows[row].routine)) continue;
+    const unsigned kept = rows[row].others | 1u << rows[row].routine;
+    for (int i = 0; i < ROUTINE_COUNT; i++)
+      if (!(kept >> i & 1)) *program_graph(program, i) = NULL;
   }
 }
 

@@ -403,7 +403,7 @@ void check_total_storage(struct lowering *lowering);
 
 /* --- lower_model.c ------------------------------------------------------------------------------------------------ */
 
-struct graph *begin_graph(struct lowering *lowering, const char *name);
+struct graph *begin_graph(struct lowering *lowering, enum routine_number number);
 void finish_graph(struct lowering *lowering);
 /* The model's body on inputs that carry the batch; fills inputs and outputs. False after errors. */
 bool lower_forward(struct lowering *lowering);

@@ -261,18 +261,14 @@ static struct thing lower_given(struct lowering *lowering, const struct builtin 
 
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
-static const struct builtin builtins[] = {
-    {"exp", lower_elementwise, OP_exp},
-    {"log", lower_elementwise, OP_log},
-    {"sqrt", lower_elementwise, OP_sqrt},
-    {"rsqrt", lower_elementwise, OP_rsqrt},
-    {"tanh", lower_elementwise, OP_tanh},
-    {"erf", lower_elementwise, OP_erf},
-    {"sin", lower_elementwise, OP_sin},
-    {"cos", lower_elementwise, OP_cos},
-    {"abs", lower_elementwise, OP_abs},
-    {"floor", lower_elementwise, OP_floor},
-    {"round", lower_elementwise, OP_round},
+/* By operation; those that the language calls by name have PROPERTY_CALLED. */
+static const struct builtin elementwise[OP_COUNT] = {
+#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
+  [OP_##name] = {#name, lower_elementwise, OP_##name},
+#include "ir/ops.def"
+};
+
+static const struct builtin others[] = {
     {"where", lower_where, OP_where},
     {"stop", lower_stop, OP_stop},
     {"sum", lower_sum, OP_reduce_sum},
@@ -295,11 +291,15 @@ static const struct builtin builtins[] = {
 };
 
 const struct builtin *find_builtin(const char *name) {
-  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-    if (!strcmp(builtins[i].name, name)) return &builtins[i];
+  for (int op = 0; op < OP_COUNT; op++)
+    if (op_facts[op].properties & PROPERTY_CALLED && !strcmp(op_facts[op].name, name)) return &elementwise[op];
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (!strcmp(others[i].name, name)) return &others[i];
   return NULL;
 }
 
 void collect_builtin_names(struct lowering *lowering, names *into) {
-  for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) array_push(lowering->arena, into, builtins[i].name);
+  for (int op = 0; op < OP_COUNT; op++)
+    if (op_facts[op].properties & PROPERTY_CALLED) array_push(lowering->arena, into, op_facts[op].name);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) array_push(lowering->arena, into, others[i].name);
 }

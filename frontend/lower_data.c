@@ -87,7 +87,7 @@ static bool is_no_column(struct lowering *lowering, const struct ast_statement *
 }
 
 static void synthesize_columns(struct lowering *lowering, struct data_settings *settings) {
-  lowering->program->synthesize = begin_graph(lowering, "synthesize");
+  lowering->program->synthesize = begin_graph(lowering, ROUTINE_synthesize);
   lowering->batch = NULL;
   lowering->frame = data_frame(lowering);
   lowering->example_axis = fresh_axis(lowering, "example", settings->examples, NULL, lowering->data->span);

@@ -164,22 +164,16 @@ static struct thing fold(const char *op, struct thing x, struct thing y) {
 
 /* --- Operators ---------------------------------------------------------------------------------------------------- */
 
-enum operands { OPERANDS_NUMBERS, OPERANDS_REALS, OPERANDS_ORDERED, OPERANDS_ANY, OPERANDS_BOOLEANS };
 static const struct operator{
   const char *text;
   enum op op;
   bool swapped;
-  enum operands operands;
 }
 operators[] = {
-    {"+", OP_add, false, OPERANDS_NUMBERS},    {"-", OP_sub, false, OPERANDS_NUMBERS},
-    {"*", OP_mul, false, OPERANDS_NUMBERS},    {"/", OP_div, false, OPERANDS_REALS},
-    {"%", OP_mod, false, OPERANDS_NUMBERS},    {"^", OP_pow, false, OPERANDS_REALS},
-    {"max", OP_max, false, OPERANDS_NUMBERS},  {"min", OP_min, false, OPERANDS_NUMBERS},
-    {"<", OP_lt, false, OPERANDS_ORDERED},     {"<=", OP_le, false, OPERANDS_ORDERED},
-    {">", OP_lt, true, OPERANDS_ORDERED},      {">=", OP_le, true, OPERANDS_ORDERED},
-    {"==", OP_eq, false, OPERANDS_ANY},        {"!=", OP_ne, false, OPERANDS_ANY},
-    {"and", OP_and, false, OPERANDS_BOOLEANS}, {"or", OP_or, false, OPERANDS_BOOLEANS},
+    {"+", OP_add, false},   {"-", OP_sub, false},   {"*", OP_mul, false},  {"/", OP_div, false},
+    {"%", OP_mod, false},   {"^", OP_pow, false},   {"max", OP_max, false}, {"min", OP_min, false},
+    {"<", OP_lt, false},    {"<=", OP_le, false},   {">", OP_lt, true},    {">=", OP_le, true},
+    {"==", OP_eq, false},   {"!=", OP_ne, false},   {"and", OP_and, false}, {"or", OP_or, false},
 };
 
 static const struct operator* find_operator(const char *text) {
@@ -219,13 +213,14 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
     return fail(lowering, span, "this is %.17g, and whole numbers known when the spec is compiled are exact up to 2^53", folded.number);
   }
   const struct operator* facts = find_operator(op);
+  const enum operands operands = op_facts[facts->op].takes;
   if (facts->op == OP_pow && right.kind == THING_NUMBER && left.kind == THING_VALUE)
     return made(lowering, power(lowering, left.value, right.number, span), span);
-  const bool real = facts->operands == OPERANDS_REALS;
+  const bool real = operands == OPERANDS_REALS;
   struct value *x = beside(lowering, left, &right, real, span), *y = beside(lowering, right, &left, real, span);
   if (!x || !y) return poison();
   place(lowering, span);
-  switch (facts->operands) {
+  switch (operands) {
     case OPERANDS_NUMBERS:
     case OPERANDS_REALS:
     case OPERANDS_ORDERED:
@@ -240,6 +235,8 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
                     x->kind != KIND_BOOLEAN ? "left" : "right",
                     kind_names[x->kind != KIND_BOOLEAN ? x->kind : y->kind]);
       break;
+    case OPERANDS_INTEGERS:
+      bug("'%s' takes integers alone", op);
   }
   if (facts->op == OP_mod && y->kind == KIND_INTEGER && y->op == OP_constant && y->number == 0)
     return fail(lowering, span, "the rest of a division by zero");
@@ -249,22 +246,23 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
 }
 
 struct thing lower_unary(struct lowering *lowering, enum op op, struct thing operand, struct span span) {
+  const struct op_facts *facts = &op_facts[op];
   operand = single(lowering, operand, span);
   if (lowering->sizes && operand.kind == THING_AXIS) operand = thing_number((double)operand.axis->extent, true);
   if (operand.kind == THING_NUMBER) {
     if (op == OP_not) return thing_boolean(operand.number == 0);
-    const bool integer = op == OP_floor || op == OP_round || ((op == OP_neg || op == OP_abs) && operand.integer);
+    const bool integer = facts->gives == RESULT_INTEGER || (facts->takes == OPERANDS_NUMBERS && operand.integer);
     return thing_number(scalar_apply(op, KIND_REAL, operand.number, 0, 0), integer);
   }
   struct value *x = as_value(lowering, operand, span);
   if (!x) return poison();
   place(lowering, span);
-  if (op == OP_not) {
+  if (facts->takes == OPERANDS_BOOLEANS) {
     if (x->kind != KIND_BOOLEAN)
       return fail(lowering, span, "'not' takes a boolean, and this is %s", kind_names[x->kind]);
-  } else if (x->kind == KIND_INTEGER && (op == OP_floor || op == OP_round)) {
+  } else if (x->kind == KIND_INTEGER && facts->gives == RESULT_INTEGER) {
     return operand;
-  } else if (x->kind == KIND_BOOLEAN || (op != OP_neg && op != OP_abs)) {
+  } else if (x->kind == KIND_BOOLEAN || facts->takes == OPERANDS_REALS) {
     x = to_real(lowering, x);
   }
   return made(lowering, build_unary(lowering->graph, op, x), span);

@@ -95,7 +95,7 @@ static void check_from(struct lowering *lowering, const struct generate_settings
 }
 
 void lower_generate(struct lowering *lowering) {
-  struct graph *graph = begin_graph(lowering, "step");
+  struct graph *graph = begin_graph(lowering, ROUTINE_step);
   const struct generate_settings *settings = lowering->program->generation;
   lowering->frame = frame_new(lowering, lowering->generate_file, NULL, "", (struct span){0});
   lowering->over = lowering->generate_over;

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-struct graph *begin_graph(struct lowering *lowering, const char *name) {
-  struct graph *graph = graph_new(lowering->arena, name, &lowering->program->next_axis);
+struct graph *begin_graph(struct lowering *lowering, enum routine_number number) {
+  struct graph *graph = graph_new(lowering->arena, routine_facts[number].name, &lowering->program->next_axis);
   lowering->graph = graph;
   lowering->step = lowering->steps = lowering->example = lowering->position = NULL;
   lowering->parameters.count = 0;
@@ -224,7 +224,7 @@ void add_model_output(struct lowering *lowering, int number) {
 }
 
 struct graph *lower_predict(struct lowering *lowering) {
-  struct graph *graph = begin_graph(lowering, "predict");
+  struct graph *graph = begin_graph(lowering, ROUTINE_predict);
   lowering->read_averages = true;
   const bool good = lower_forward(lowering);
   for (int i = 0; good && i < lowering->outputs.count; i++)

@@ -262,8 +262,8 @@ static struct state *gradient_accumulator(struct lowering *lowering, struct stat
 /* --- The graphs --------------------------------------------------------------------------------------------------- */
 
 /* Forward and loss in training; gives false after errors. */
-static bool begin_training_graph(struct lowering *lowering, const char *name, struct loss *loss) {
-  begin_graph(lowering, name);
+static bool begin_training_graph(struct lowering *lowering, enum routine_number number, struct loss *loss) {
+  begin_graph(lowering, number);
   lowering->training = true;
   const bool good = lower_forward(lowering);
   if (lowering->inputs.count == lowering->model->parameters.count) feed_inputs(lowering);
@@ -305,7 +305,7 @@ static bool has_trained(struct lowering *lowering, const struct loss *loss) {
 
 static void lower_whole_step(struct lowering *lowering) {
   struct loss loss;
-  if (begin_training_graph(lowering, "train", &loss)) {
+  if (begin_training_graph(lowering, ROUTINE_train, &loss)) {
     struct graph *graph = lowering->program->train = lowering->graph;
     trained_parameters trained = {0};
     pending_updates updates = {0};
@@ -331,7 +331,7 @@ static void lower_whole_step(struct lowering *lowering) {
 static void lower_accumulate(struct lowering *lowering) {
   struct loss loss;
   pending_updates updates = {0};
-  if (begin_training_graph(lowering, "accumulate", &loss)) {
+  if (begin_training_graph(lowering, ROUTINE_accumulate, &loss)) {
     struct graph *graph = lowering->program->accumulate = lowering->graph;
     if (!has_trained(lowering, &loss)) return;
     graph_add_output(graph, "loss_sum", loss.sum);
@@ -360,7 +360,7 @@ static void lower_accumulate(struct lowering *lowering) {
 
 /* With accumulation a step takes no data: gradients, loss and weight stand in the accumulators, which it empties. */
 static void lower_accumulated_step(struct lowering *lowering) {
-  struct graph *graph = lowering->program->train = begin_graph(lowering, "train");
+  struct graph *graph = lowering->program->train = begin_graph(lowering, ROUTINE_train);
   lowering->training = true;
   place(lowering, lowering->train->span);
   struct loss loss = {.sum = build_state(graph, accumulator(lowering, "loss_sum", NULL)),
@@ -403,7 +403,7 @@ void lower_train(struct lowering *lowering) {
 
 void lower_evaluate(struct lowering *lowering) {
   struct loss loss;
-  struct graph *graph = lowering->program->evaluate = begin_graph(lowering, "evaluate");
+  struct graph *graph = lowering->program->evaluate = begin_graph(lowering, ROUTINE_evaluate);
   lowering->read_averages = true;
   const bool good = lower_forward(lowering);
   if (good) feed_inputs(lowering);

@@ -109,46 +109,34 @@ static struct value *to_number(struct graph *graph, struct value *x) {
 }
 
 struct value *build_unary(struct graph *graph, enum op op, struct value *x) {
-  if (op_facts[op].class != CLASS_UNARY || op == OP_cast) bug("build_unary of %s", op_facts[op].name);
-  if (op == OP_neg || op == OP_abs)
-    x = to_number(graph, x);
-  else if ((op == OP_floor || op == OP_round) && x->kind == KIND_INTEGER)
-    return x;
-  else if (op != OP_not)
-    x = to_real(graph, x);
+  const struct op_facts *facts = &op_facts[op];
+  if (facts->class != CLASS_UNARY || facts->gives == RESULT_STORAGE) bug("build_unary of %s", facts->name);
+  if (facts->gives == RESULT_INTEGER && x->kind == KIND_INTEGER) return x;
+  if (facts->takes == OPERANDS_NUMBERS) x = to_number(graph, x);
+  if (facts->takes == OPERANDS_REALS) x = to_real(graph, x);
   return finish_1(graph, begin(graph, op), x);
 }
 
-struct value *build_binary(struct graph *graph, enum op op, struct value *x, struct value *y) {
-  enum op_class class = op_facts[op].class;
-  bool real = false;
-  switch (class) {
-    case CLASS_BINARY:
-      real =
-          op == OP_div || op == OP_pow || (op != OP_quotient && (x->kind != KIND_INTEGER || y->kind != KIND_INTEGER));
+/* Whether two operands meet as reals. */
+static bool meet_as_reals(enum op op, enum kind x, enum kind y) {
+  switch (op_facts[op].takes) {
+    case OPERANDS_NUMBERS:
+    case OPERANDS_ORDERED:
+      return x != y || x == KIND_BOOLEAN;
+    case OPERANDS_ANY:
+      return x != y;
+    case OPERANDS_REALS:
+      return true;
+    case OPERANDS_INTEGERS:
+    case OPERANDS_BOOLEANS:
       break;
-    case CLASS_COMPARE:
-      real = x->kind != y->kind || (x->kind == KIND_BOOLEAN && (op == OP_lt || op == OP_le));
-      break;
-    case CLASS_LOGIC:
-      break;
-    case CLASS_LEAF:
-    case CLASS_RANDOM:
-    case CLASS_UNARY:
-    case CLASS_TERNARY:
-    case CLASS_REDUCE:
-    case CLASS_MIX:
-    case CLASS_CONTRACT:
-    case CLASS_GATHER:
-    case CLASS_SCATTER:
-    case CLASS_VIEW:
-    case CLASS_STOP:
-    case CLASS_GRADIENT:
-    case CLASS_UPDATE:
-    case CLASS_CALL:
-      bug("build_binary of %s", op_facts[op].name);
   }
-  if (real) {
+  return false;
+}
+
+struct value *build_binary(struct graph *graph, enum op op, struct value *x, struct value *y) {
+  if (!op_is_elementwise(op) || op_facts[op].inputs != 2) bug("build_binary of %s", op_facts[op].name);
+  if (meet_as_reals(op, x->kind, y->kind)) {
     x = to_real(graph, x);
     y = to_real(graph, y);
   }

@@ -3,89 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/graph_text.h"
 #include "ir/tensor.h"
-
-int op_attributes(enum op op) {
-  switch (op) {
-    case OP_constant:
-      return ATTRIBUTE_NUMBER;
-    case OP_input:
-      return ATTRIBUTE_INPUT;
-    case OP_state:
-      return ATTRIBUTE_STATE;
-    case OP_index:
-    case OP_gather:
-    case OP_scatter_add:
-      return ATTRIBUTE_AXIS;
-    case OP_random:
-      return ATTRIBUTE_DRAW;
-    case OP_cast:
-      return ATTRIBUTE_STORAGE;
-    case OP_reduce_sum:
-    case OP_reduce_max:
-    case OP_contract:
-    case OP_expand:
-      return ATTRIBUTE_OVER;
-    case OP_scan:
-      return ATTRIBUTE_AXIS | ATTRIBUTE_START;
-    case OP_select:
-      return ATTRIBUTE_AXIS | ATTRIBUTE_START;
-    case OP_top:
-    case OP_rename:
-      return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT;
-    case OP_split:
-      return ATTRIBUTE_AXIS | ATTRIBUTE_TO;
-    case OP_merge:
-    case OP_concat:
-      return ATTRIBUTE_ALONG | ATTRIBUTE_RESULT;
-    case OP_slice:
-      return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT | ATTRIBUTE_START;
-    case OP_pad:
-      return ATTRIBUTE_AXIS | ATTRIBUTE_RESULT | ATTRIBUTE_START | ATTRIBUTE_NUMBER;
-    case OP_update:
-      return ATTRIBUTE_STATE | ATTRIBUTE_AXIS | ATTRIBUTE_MAY_LACK_AXIS;
-    case OP_call:
-      return ATTRIBUTE_CALLEE;
-    case OP_result:
-      return ATTRIBUTE_START;
-    case OP_neg:
-    case OP_abs:
-    case OP_exp:
-    case OP_log:
-    case OP_sqrt:
-    case OP_rsqrt:
-    case OP_tanh:
-    case OP_erf:
-    case OP_sin:
-    case OP_cos:
-    case OP_floor:
-    case OP_round:
-    case OP_not:
-    case OP_add:
-    case OP_sub:
-    case OP_mul:
-    case OP_div:
-    case OP_quotient:
-    case OP_mod:
-    case OP_max:
-    case OP_min:
-    case OP_pow:
-    case OP_lt:
-    case OP_le:
-    case OP_eq:
-    case OP_ne:
-    case OP_and:
-    case OP_or:
-    case OP_where:
-    case OP_stop:
-    case OP_gradient:
-      return 0;
-    case OP_COUNT:
-      break;
-  }
-  bug("operation %d", (int)op);
-}
 
 /* What a graph and the regions it calls refer to, each once, in order of first appearance. */
 struct printer {
@@ -263,7 +181,7 @@ static int repeat_number(const struct printer *printer, const struct repeat *rep
 
 static void print_attributes(const struct printer *printer, const struct value *value) {
   FILE *file = printer->file;
-  int attributes = op_attributes(value->op);
+  int attributes = op_facts[value->op].attributes;
   if (attributes & ATTRIBUTE_INPUT) {
     fputc(' ', file);
     print_quoted(file, value->name);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ir/graph_text.h"
 #include "ir/tensor.h"
 
 /* Tables are indexed by the numbers in the file, so these bound the memory that a small file can ask for. */
@@ -411,7 +410,7 @@ static void want_word(struct reader *reader, const char *word) {
 }
 
 static void read_attributes(struct reader *reader, struct value *value) {
-  int attributes = op_attributes(value->op);
+  int attributes = op_facts[value->op].attributes;
   if (attributes & ATTRIBUTE_INPUT) value->name = want_quoted(reader, "the name of an input");
   if (attributes & ATTRIBUTE_STATE) value->state = want_state(reader);
   if (attributes & ATTRIBUTE_DRAW) {

@@ -113,64 +113,61 @@ const char *infer_input_count(struct arena *arena, const struct value *value) {
                       low == 1 ? "is" : "are");
 }
 
+/* What a cast may be, and the axis that its result still indexes. */
+static const char *infer_cast(const struct value *value, struct inferred *inferred) {
+  const struct value *x = value->inputs[0];
+  inferred->kind = storage_kind(value->storage);
+  if (x->kind == KIND_REAL && inferred->kind != KIND_REAL)
+    return "a real becomes an integer by floor or round, not by a cast";
+  bool fits = x->range && (value->storage == STORAGE_I32 || x->range->extent <= INT8_MAX + 1);
+  if (x->kind == KIND_INTEGER && inferred->kind == KIND_INTEGER && fits) inferred->range = x->range;
+  return NULL;
+}
+
+/* The operands from `first` on are what the row of the operation takes, and of one kind. */
+static const char *want_operands(struct arena *arena, const struct value *value, int first) {
+  switch (op_facts[value->op].takes) {
+    case OPERANDS_ANY:
+      break;
+    case OPERANDS_NUMBERS:
+    case OPERANDS_ORDERED:
+      TRY(want_number(arena, value, first));
+      break;
+    case OPERANDS_REALS:
+      TRY(want(arena, value, first, KIND_REAL));
+      break;
+    case OPERANDS_INTEGERS:
+      TRY(want(arena, value, first, KIND_INTEGER));
+      break;
+    case OPERANDS_BOOLEANS:
+      TRY(want(arena, value, first, KIND_BOOLEAN));
+      break;
+  }
+  for (int i = first + 1; i < value->input_count; i++) TRY(want_equal(arena, value, first, i));
+  return NULL;
+}
+
 static const char *infer_elementwise(struct arena *arena, const struct value *value, struct inferred *inferred) {
-  enum kind kind = value->inputs[0]->kind;
-  inferred->kind = kind;
-  switch (op_facts[value->op].class) {
-    case CLASS_UNARY:
-      if (value->op == OP_cast) {
-        inferred->kind = storage_kind(value->storage);
-        if (kind == KIND_REAL && inferred->kind != KIND_REAL)
-          return "a real becomes an integer by floor or round, not by a cast";
-        const struct axis *range = value->inputs[0]->range;
-        bool fits = range && (value->storage == STORAGE_I32 || range->extent <= INT8_MAX + 1);
-        if (kind == KIND_INTEGER && inferred->kind == KIND_INTEGER && fits) inferred->range = value->inputs[0]->range;
-      } else if (value->op == OP_not) {
-        TRY(want(arena, value, 0, KIND_BOOLEAN));
-      } else if (value->op == OP_neg || value->op == OP_abs) {
-        TRY(want_number(arena, value, 0));
-      } else {
-        TRY(want(arena, value, 0, KIND_REAL));
-        if (value->op == OP_floor || value->op == OP_round) inferred->kind = KIND_INTEGER;
-      }
+  const struct op_facts *facts = &op_facts[value->op];
+  int first = facts->class == CLASS_TERNARY ? 1 : 0;
+  if (first) TRY(want(arena, value, 0, KIND_BOOLEAN));
+  TRY(want_operands(arena, value, first));
+  switch (facts->gives) {
+    case RESULT_SAME:
+      inferred->kind = value->inputs[first]->kind;
       break;
-    case CLASS_BINARY:
-      TRY(want_number(arena, value, 0));
-      TRY(want_equal(arena, value, 0, 1));
-      if (value->op == OP_div || value->op == OP_pow) TRY(want(arena, value, 0, KIND_REAL));
-      if (value->op == OP_quotient) TRY(want(arena, value, 0, KIND_INTEGER));
-      if ((value->op == OP_max || value->op == OP_min) && value->inputs[0]->range == value->inputs[1]->range)
-        inferred->range = value->inputs[0]->range;
+    case RESULT_INTEGER:
+      inferred->kind = KIND_INTEGER;
       break;
-    case CLASS_COMPARE:
-      if (value->op == OP_lt || value->op == OP_le) TRY(want_number(arena, value, 0));
-      TRY(want_equal(arena, value, 0, 1));
+    case RESULT_BOOLEAN:
       inferred->kind = KIND_BOOLEAN;
       break;
-    case CLASS_LOGIC:
-      TRY(want(arena, value, 0, KIND_BOOLEAN));
-      TRY(want(arena, value, 1, KIND_BOOLEAN));
+    case RESULT_STORAGE:
+      TRY(infer_cast(value, inferred));
       break;
-    case CLASS_TERNARY:
-      TRY(want(arena, value, 0, KIND_BOOLEAN));
-      TRY(want_equal(arena, value, 1, 2));
-      inferred->kind = value->inputs[1]->kind;
-      if (value->inputs[1]->range == value->inputs[2]->range) inferred->range = value->inputs[1]->range;
-      break;
-    case CLASS_LEAF:
-    case CLASS_RANDOM:
-    case CLASS_REDUCE:
-    case CLASS_MIX:
-    case CLASS_CONTRACT:
-    case CLASS_GATHER:
-    case CLASS_SCATTER:
-    case CLASS_VIEW:
-    case CLASS_STOP:
-    case CLASS_GRADIENT:
-    case CLASS_UPDATE:
-    case CLASS_CALL:
-      bug("%s is not elementwise", op_facts[value->op].name);
   }
+  if (facts->properties & PROPERTY_CHOOSES && value->inputs[first]->range == value->inputs[first + 1]->range)
+    inferred->range = value->inputs[first]->range;
   for (int i = 0; i < value->input_count; i++) TRY(unite(arena, inferred, value->inputs[i], NULL));
   return NULL;
 }

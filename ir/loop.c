@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ir/interpret.h"
+#include "ir/target.h"
 
 const char *const type_names[] = {"real", "integer", "boolean", "index"};
 const char *const memory_names[] = {"global", "register", "stack"};
@@ -51,81 +52,42 @@ static bool is_this_number(const struct expression *x, double number) { return i
 
 /* --- Types ---------------------------------------------------------------------------------------------------------------- */
 
+int64_t element_bytes(const struct target *target, enum type type) {
+  switch (type) {
+    case TYPE_REAL:
+      return target->double_precision ? 8 : 4;
+    case TYPE_INTEGER:
+      return 4;
+    case TYPE_BOOLEAN:
+      return 1;
+    case TYPE_INDEX:
+      return 8;
+  }
+  bug("type %d", (int)type);
+}
+
 bool apply_type(enum op op, const enum type *arguments, enum type *type) {
-  enum type x = arguments[0], y = op_facts[op].inputs > 1 ? arguments[1] : x;
-  bool number = x != TYPE_BOOLEAN;
-  *type = x;
-  switch (op) {
-    case OP_neg:
-    case OP_abs:
-      return number;
-    case OP_exp:
-    case OP_log:
-    case OP_sqrt:
-    case OP_rsqrt:
-    case OP_tanh:
-    case OP_erf:
-    case OP_sin:
-    case OP_cos:
-    case OP_cast:
+  if (!op_is_elementwise(op)) return false;
+  const struct op_facts *facts = &op_facts[op];
+  const int first = facts->class == CLASS_TERNARY ? 1 : 0;
+  const enum type x = arguments[first];
+  *type = facts->gives == RESULT_INTEGER ? TYPE_INTEGER : facts->gives == RESULT_BOOLEAN ? TYPE_BOOLEAN : x;
+  if (first && arguments[0] != TYPE_BOOLEAN) return false;
+  for (int i = first + 1; i < facts->inputs; i++)
+    if (arguments[i] != x) return false;
+  if (facts->gives == RESULT_STORAGE) return x == TYPE_REAL; /* what else a cast does is said by other operations */
+  switch (facts->takes) {
+    case OPERANDS_ANY:
+    case OPERANDS_ORDERED:
+      return true;
+    case OPERANDS_NUMBERS:
+      return x != TYPE_BOOLEAN;
+    case OPERANDS_REALS:
       return x == TYPE_REAL;
-    case OP_floor:
-    case OP_round:
-      *type = TYPE_INTEGER;
-      return x == TYPE_REAL;
-    case OP_not:
+    case OPERANDS_INTEGERS:
+      return x == TYPE_INTEGER || x == TYPE_INDEX;
+    case OPERANDS_BOOLEANS:
       return x == TYPE_BOOLEAN;
-    case OP_add:
-    case OP_sub:
-    case OP_mul:
-    case OP_mod:
-    case OP_max:
-    case OP_min:
-      return number && x == y;
-    case OP_quotient:
-      return x == y && (x == TYPE_INTEGER || x == TYPE_INDEX);
-    case OP_div:
-    case OP_pow:
-      return x == TYPE_REAL && y == TYPE_REAL;
-    case OP_lt:
-    case OP_le:
-    case OP_eq:
-    case OP_ne:
-      *type = TYPE_BOOLEAN;
-      return x == y;
-    case OP_and:
-    case OP_or:
-      return x == TYPE_BOOLEAN && y == TYPE_BOOLEAN;
-    case OP_where:
-      *type = y;
-      return x == TYPE_BOOLEAN && y == arguments[2];
-    case OP_constant:
-    case OP_input:
-    case OP_state:
-    case OP_index:
-    case OP_random:
-    case OP_reduce_sum:
-    case OP_reduce_max:
-    case OP_scan:
-    case OP_top:
-    case OP_contract:
-    case OP_gather:
-    case OP_scatter_add:
-    case OP_rename:
-    case OP_split:
-    case OP_merge:
-    case OP_slice:
-    case OP_select:
-    case OP_expand:
-    case OP_pad:
-    case OP_concat:
-    case OP_stop:
-    case OP_gradient:
-    case OP_update:
-    case OP_call:
-    case OP_result:
-    case OP_COUNT:
-      return false;
   }
   return false;
 }

@@ -17,6 +17,10 @@
    TYPE_BOOLEAN is uint8_t; TYPE_INDEX is int64_t (loop variables, sizes, strides). */
 enum type { TYPE_REAL, TYPE_INTEGER, TYPE_BOOLEAN, TYPE_INDEX };
 extern const char *const type_names[]; /* "real" "integer" "boolean" "index" */
+struct target;
+/* How large one element is in the memory of a program for the target. (The runtime, which includes nothing of the compiler, has
+   lam_type_size of its own.) */
+int64_t element_bytes(const struct target *target, enum type type);
 
 /* A loop variable, a `let`, or a number parameter. */
 struct variable {

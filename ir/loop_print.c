@@ -1,27 +1,23 @@
 /* The loop IR as text; loop_read.c reads it back to equal functions. */
-#include "ir/loop.h"
+#include "ir/loop_text.h"
 
 #include <math.h>
 #include <string.h>
 
-/* How tightly an operation binds: operands that bind less are put in parentheses. */
-enum binding { BINDING_COMPARE = 1, BINDING_ADD, BINDING_MULTIPLY, BINDING_PRIMARY };
+const struct infix *infix_at(int number) {
+  static const struct infix infixes[] = {{"<", OP_lt, BINDING_COMPARE},   {"<=", OP_le, BINDING_COMPARE},
+                                         {"==", OP_eq, BINDING_COMPARE},  {"!=", OP_ne, BINDING_COMPARE},
+                                         {"+", OP_add, BINDING_ADD},      {"-", OP_sub, BINDING_ADD},
+                                         {"*", OP_mul, BINDING_MULTIPLY}, {"/", OP_div, BINDING_MULTIPLY},
+                                         {"%", OP_mod, BINDING_MULTIPLY}, {"//", OP_quotient, BINDING_MULTIPLY}};
+  return number >= 0 && number < (int)(sizeof infixes / sizeof *infixes) ? &infixes[number] : NULL;
+}
 
-static const char *infix(enum op op, enum binding *binding) {
-  *binding = BINDING_COMPARE;
-  if (op == OP_lt) return "<";
-  if (op == OP_le) return "<=";
-  if (op == OP_eq) return "==";
-  if (op == OP_ne) return "!=";
-  *binding = BINDING_ADD;
-  if (op == OP_add) return "+";
-  if (op == OP_sub) return "-";
-  *binding = BINDING_MULTIPLY;
-  if (op == OP_mul) return "*";
-  if (op == OP_div) return "/";
-  if (op == OP_quotient) return "//";
-  if (op == OP_mod) return "%";
-  *binding = BINDING_PRIMARY;
+/* NULL for an operation that is called by name. */
+static const struct infix *infix_of(enum op op) {
+  const struct infix *infix;
+  for (int i = 0; (infix = infix_at(i)) != NULL; i++)
+    if (infix->op == op) return infix;
   return NULL;
 }
 
@@ -62,20 +58,18 @@ static void print_arguments(FILE *file, const struct expression *x) {
 }
 
 static void print_apply(FILE *file, const struct expression *x, enum binding least) {
-  enum binding binding;
-  const char *sign = infix(x->op, &binding);
-  if (!sign) {
+  const struct infix *infix = infix_of(x->op);
+  if (!infix) {
     fputs(op_facts[x->op].name, file);
     if (x->op == OP_cast) fprintf(file, ".%s", storage_names[x->storage]);
     print_arguments(file, x);
     return;
   }
-  if (binding < least) putc('(', file);
-  /* Comparisons do not chain; the rest associate to the left. */
-  print_expression(file, x->arguments[0], binding == BINDING_COMPARE ? BINDING_ADD : binding);
-  fprintf(file, " %s ", sign);
-  print_expression(file, x->arguments[1], binding + 1);
-  if (binding < least) putc(')', file);
+  if (infix->binding < least) putc('(', file);
+  print_expression(file, x->arguments[0], infix->binding == BINDING_COMPARE ? BINDING_ADD : infix->binding);
+  fprintf(file, " %s ", infix->sign);
+  print_expression(file, x->arguments[1], infix->binding + 1);
+  if (infix->binding < least) putc(')', file);
 }
 
 static void print_expression(FILE *file, const struct expression *x, enum binding least) {

@@ -1,5 +1,5 @@
 /* Reads functions in the text that loop_print.c writes. Nothing is folded: what is read is what was printed. */
-#include "ir/loop.h"
+#include "ir/loop_text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -348,35 +348,27 @@ static const struct expression *read_primary(struct reader *reader) {
   return x;
 }
 
-struct infix {
-  const char *sign;
-  enum op op;
-  int level;
-};
-static const struct infix infixes[] = {{"<", OP_lt, 1},        {"<=", OP_le, 1}, {"==", OP_eq, 1}, {"!=", OP_ne, 1},
-                                       {"+", OP_add, 2},       {"-", OP_sub, 2}, {"*", OP_mul, 3}, {"/", OP_div, 3},
-                                       {"//", OP_quotient, 3}, {"%", OP_mod, 3}};
-
-static const struct infix *at_infix(const struct reader *reader, int least) {
-  for (size_t i = 0; i < sizeof infixes / sizeof *infixes; i++)
-    if (infixes[i].level >= least && at_sign(reader, infixes[i].sign)) return &infixes[i];
+static const struct infix *find_infix(const struct reader *reader, enum binding least) {
+  const struct infix *infix;
+  for (int i = 0; (infix = infix_at(i)) != NULL; i++)
+    if (infix->binding >= least && at_sign(reader, infix->sign)) return infix;
   return NULL;
 }
 
-static const struct expression *read_level(struct reader *reader, int level) {
+static const struct expression *read_level(struct reader *reader, enum binding least) {
   if (++reader->depth > DEEPEST) fail(reader, "this is nested too deeply");
   const struct expression *arguments[2] = {read_primary(reader), NULL};
-  for (const struct infix *infix; (infix = at_infix(reader, level));) {
+  for (const struct infix *infix; (infix = find_infix(reader, least));) {
     next(reader);
-    arguments[1] = read_level(reader, infix->level + 1);
+    arguments[1] = read_level(reader, infix->binding + 1);
     arguments[0] = apply(reader, infix->op, STORAGE_REAL, arguments);
-    if (infix->level == 1) level = 2; /* comparisons do not chain */
+    if (infix->binding == BINDING_COMPARE) least = BINDING_ADD; /* comparisons do not chain */
   }
   reader->depth--;
   return arguments[0];
 }
 
-static const struct expression *read_expression(struct reader *reader) { return read_level(reader, 1); }
+static const struct expression *read_expression(struct reader *reader) { return read_level(reader, BINDING_COMPARE); }
 
 /* --- Statements -------------------------------------------------------------------------------------------------------------- */
 
@@ -437,7 +429,7 @@ static void read_loop(struct reader *reader, struct statement *statement, enum l
   statement->loop = kind;
   const char *name = expect_name(reader);
   expect(reader, "<");
-  statement->extent = read_level(reader, 2);
+  statement->extent = read_level(reader, BINDING_ADD);
   if (statement->extent->type != TYPE_INDEX) fail(reader, "an extent is an index");
   if (accept(reader, "step")) statement->step = expect_integer(reader);
   if (statement->step < 1) fail(reader, "a step is at least 1");

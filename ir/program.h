@@ -120,7 +120,20 @@ struct generate_settings {
   struct span span;
 };
 
-/* The same order for all: "train" "accumulate" "evaluate" "predict" "prepare" "step" "synthesize"; NULL past the last. */
+/* The rows of routines.def. */
+enum routine_number {
+#define ROUTINE(name, constant, summary) ROUTINE_##name,
+#include "ir/routines.def"
+#undef ROUTINE
+  ROUTINE_COUNT
+};
+struct routine_facts {
+  const char *name, *constant, *summary;
+};
+extern const struct routine_facts routine_facts[ROUTINE_COUNT];
+/* The row of a graph or routine by its name, which there must be. */
+const struct routine_facts *routine_find(const char *name);
+/* The program's graph by enum routine_number; NULL past the last. */
 struct graph **program_graph(struct program *program, int number);
 
 #endif

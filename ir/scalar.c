@@ -110,31 +110,9 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
       return x != 0 || y != 0;
     case OP_where:
       return x != 0 ? y : z;
-    case OP_constant:
-    case OP_input:
-    case OP_state:
-    case OP_index:
-    case OP_random:
-    case OP_reduce_sum:
-    case OP_reduce_max:
-    case OP_scan:
-    case OP_top:
-    case OP_contract:
-    case OP_gather:
-    case OP_scatter_add:
-    case OP_rename:
-    case OP_split:
-    case OP_merge:
-    case OP_slice:
-    case OP_select:
-    case OP_expand:
-    case OP_pad:
-    case OP_concat:
-    case OP_stop:
-    case OP_gradient:
-    case OP_update:
-    case OP_call:
-    case OP_result:
+#define OP(name, class, inputs, attributes, price) case OP_##name:
+#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)
+#include "ir/ops.def"
     case OP_COUNT:
       break;
   }

@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-#include "ir/program.h"
-
 const struct op_facts op_facts[OP_COUNT] = {
-#define OP(name, class, inputs) [OP_##name] = {#name, CLASS_##class, inputs},
+#define OP(name, class, inputs, attributes, price) [OP_##name] = {#name, CLASS_##class, inputs, attributes, price, 0, 0, 0, 0},
+#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)    \
+  [OP_##name] = {#name, CLASS_##class,    inputs,         RESULT_##gives == RESULT_STORAGE ? ATTRIBUTE_STORAGE : 0, \
+                 price, OPERANDS_##takes, RESULT_##gives, properties,                                               \
+                 operations},
 #include "ir/ops.def"
-#undef OP
 };
 
 const char *const kind_names[] = {[KIND_REAL] = "real", [KIND_INTEGER] = "integer", [KIND_BOOLEAN] = "boolean"};
@@ -209,10 +210,4 @@ void graph_sweep(struct graph *graph) {
   }
   graph->values.count = graph->next_value = kept;
   arena_free(scratch);
-}
-
-struct graph **program_graph(struct program *program, int number) {
-  struct graph **graphs[] = {&program->train,   &program->accumulate, &program->evaluate,  &program->predict,
-                             &program->prepare, &program->step,       &program->synthesize};
-  return number >= 0 && number < (int)(sizeof graphs / sizeof *graphs) ? graphs[number] : NULL;
 }

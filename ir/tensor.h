@@ -19,9 +19,8 @@
 enum { MAX_AXES = 12, MAX_RANK = 8, MAX_RESULTS = 16 };
 
 enum op {
-#define OP(name, class, inputs) OP_##name,
+#define OP(name, class, inputs, attributes, price) OP_##name,
 #include "ir/ops.def"
-#undef OP
   OP_COUNT
 };
 
@@ -30,11 +29,59 @@ enum op_class {
   CLASS_CONTRACT, CLASS_GATHER, CLASS_SCATTER, CLASS_VIEW, CLASS_STOP, CLASS_GRADIENT, CLASS_UPDATE, CLASS_CALL
 };
 
-/* The facts of one row of ops.def. */
+/* What the operands of an elementwise operation must be. All are of one kind, but for the condition of `where`, which is boolean
+   and which this says nothing of. Builders turn operands of other kinds into reals where that makes them fit. */
+enum operands {
+  OPERANDS_ANY,
+  OPERANDS_NUMBERS,  /* reals or integers */
+  OPERANDS_ORDERED,  /* the same; in loops also booleans, of which false is the lesser */
+  OPERANDS_REALS,
+  OPERANDS_INTEGERS, /* in loops also indices */
+  OPERANDS_BOOLEANS
+};
+
+/* The kind of an elementwise operation's result. */
+enum result_kind {
+  RESULT_SAME, /* as the operands */
+  RESULT_INTEGER,
+  RESULT_BOOLEAN,
+  RESULT_STORAGE /* that of the attribute `storage` */
+};
+
+enum op_property {
+  PROPERTY_CALLED = 1,   /* the language has it as a function of one argument, of the same name */
+  PROPERTY_COMMUTES = 2, /* f(x, y) = f(y, x), to the last bit; not max and min, which give the second operand where one is NaN */
+  PROPERTY_CHOOSES = 4   /* the result is one of the operands as it stands */
+};
+
+/* What the text of an operation says besides its inputs. */
+enum attribute {
+  ATTRIBUTE_NUMBER = 1,       /* constant 0.5          pad ... with 0 */
+  ATTRIBUTE_STATE = 2,        /* state "wte.weight" */
+  ATTRIBUTE_AXIS = 4,         /* along seq */
+  ATTRIBUTE_RESULT = 8,       /* to tail */
+  ATTRIBUTE_OVER = 16,        /* over [batch, seq]: the list, whose order says nothing */
+  ATTRIBUTE_ALONG = 32,       /* along [batch, seq]: the list */
+  ATTRIBUTE_TO = 64,          /* to [head, key]: the list */
+  ATTRIBUTE_START = 128,      /* at 3 */
+  ATTRIBUTE_STORAGE = 256,    /* as bf16 */
+  ATTRIBUTE_DRAW = 512,       /* normal stream 12 */
+  ATTRIBUTE_CALLEE = 1024,    /* region 2 */
+  ATTRIBUTE_INPUT = 2048,     /* input "tokens" */
+  ATTRIBUTE_MAY_LACK_AXIS = 4096
+};
+
+/* The facts of one row of ops.def, which explains them. What follows `price` is of use for elementwise operations alone. */
 struct op_facts {
   const char *name;
   enum op_class class;
-  int inputs; /* -1: any number */
+  int inputs;     /* -1: any number */
+  int attributes; /* a set of enum attribute */
+  int price;
+  enum operands takes;
+  enum result_kind gives;
+  int properties; /* a set of enum op_property */
+  int operations;
 };
 extern const struct op_facts op_facts[OP_COUNT];
 /* UNARY to TERNARY. */

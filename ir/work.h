@@ -5,10 +5,14 @@
 #include "ir/loop.h"
 
 /* Operations on reals: 1 for each sum, difference, product, quotient, maximum and minimum, 2 for a multiply-add, lanes - 1 for
-   folding a vector, and 1 for each call of a function (exp, log, tanh, erf, sin, cos, sqrt, rsqrt, pow, mod), however long it
-   takes. Signs, comparisons, choices, roundings, conversions, integers and draws of random numbers are free. What a part of a
-   tile computes for columns that nobody stores is not counted: a product of m x k and k x n has 2 m n k operations however it is
-   cut. What several kernels compute again because that is cheaper than memory counts each time.
+   folding a vector, and 1 for each call of a function (exp, sqrt, mod), however long it takes. Signs, comparisons, choices,
+   roundings, conversions, integers and draws of random numbers are free. What a part of a tile computes for columns that nobody
+   stores is not counted: a product of m x k and k x n has 2 m n k operations however it is cut. What several kernels compute again
+   because that is cheaper than memory counts each time.
+
+   Of an elementwise operation that is the column `operations` of ops.def. The column `price` says another thing, how long one
+   element takes beside a sum, by which fusion decides what to compute again. Work is held against a peak in multiply-adds and
+   beside what others publish, where exp is one operation; with prices for counts, its time would seem to be work well done.
 
    Elements moved: each element of memory once for each launch that reads it, and once more for each that writes it; an element
    that the launch itself wrote before it reads it counts as written only. That is the least traffic that the launch can have: what

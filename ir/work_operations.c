@@ -89,17 +89,13 @@ static double evaluate(const struct frame *frame, const struct expression *x) {
   return NAN;
 }
 
-static bool is_free(enum op op) {
-  return op == OP_neg || op == OP_abs || op == OP_floor || op == OP_round || op == OP_cast || op == OP_where;
-}
-
 static double expression_operations(const struct expression *x) {
   double count = 0;
   for (int i = 0; i < x->argument_count; i++) count += expression_operations(x->arguments[i]);
   if (x->type != TYPE_REAL) return count;
   if (x->kind == EXPRESSION_FMA) count += 2;
   if (x->kind == EXPRESSION_FOLD) count += x->lanes - 1;
-  if (x->kind == EXPRESSION_APPLY && !is_free(x->op)) count += 1;
+  if (x->kind == EXPRESSION_APPLY) count += op_facts[x->op].operations;
   return count;
 }
 

@@ -13,9 +13,8 @@
 
 typedef void rule(struct backward *backward, struct value *y, struct value *d);
 static rule *const rules[OP_COUNT] = {
-#define OP(name, class, inputs) [OP_##name] = gradient_##name,
+#define OP(name, class, inputs, attributes, price) [OP_##name] = gradient_##name,
 #include "ir/ops.def"
-#undef OP
 };
 
 bool wanted(const struct backward *backward, const struct value *x) {

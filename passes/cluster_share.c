@@ -8,25 +8,6 @@ struct price {
 enum { MOST_DEPTH = 1000 /* operations on operations in one expression: the stack of those who walk over it has an end */ };
 enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as dear as that is dear enough */ };
 
-static int op_cost(const struct value *value) {
-  switch (value->op) {
-  case OP_exp: case OP_log: case OP_sin: case OP_cos: return 8;
-  case OP_tanh: case OP_erf: return 12;
-  case OP_pow: return 20;
-  case OP_div: case OP_sqrt: case OP_rsqrt: case OP_mod: case OP_quotient: return 3;
-  case OP_random: return 40;
-  case OP_gather: return 2;
-  case OP_constant: case OP_input: case OP_state: case OP_index: return 0;
-  case OP_neg: case OP_abs: case OP_floor: case OP_round: case OP_not: case OP_cast: case OP_add: case OP_sub: case OP_mul:
-  case OP_max: case OP_min: case OP_lt: case OP_le: case OP_eq: case OP_ne: case OP_and: case OP_or: case OP_where: return 1;
-  case OP_reduce_sum: case OP_reduce_max: case OP_scan: case OP_top: case OP_contract: case OP_scatter_add: case OP_rename:
-  case OP_split: case OP_merge: case OP_slice: case OP_select: case OP_expand: case OP_pad: case OP_concat: case OP_stop:
-  case OP_gradient: case OP_update: case OP_call: case OP_result: return 0;
-  case OP_COUNT: break;
-  }
-  return 0;
-}
-
 /* A cluster that computes a value on the way to its own; `shifted` when at other coordinates too. */
 struct puller {
   struct cluster *cluster;
@@ -71,7 +52,7 @@ static void add_price(struct scheduler *s, struct price *price, const struct val
       return;
     }
   }
-  price->cost += op_cost(value);
+  price->cost += op_facts[value->op].price;
   if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads]; /* by way of an index */
   for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
 }

@@ -21,15 +21,10 @@ static uint64_t bits_of(double number) {
   return bits;
 }
 
-/* Not max and min: where one operand is NaN they give the second. */
-static bool commutes(enum op op) {
-  return op == OP_add || op == OP_mul || op == OP_eq || op == OP_ne || op == OP_and || op == OP_or;
-}
+static bool commutes(enum op op) { return op_facts[op].properties & PROPERTY_COMMUTES; }
 
 /* Sums over the same axes in another order are the same sum. */
-static bool list_is_set(enum op op) {
-  return op == OP_reduce_sum || op == OP_reduce_max || op == OP_contract || op == OP_expand;
-}
+static bool list_is_set(enum op op) { return op_facts[op].attributes & ATTRIBUTE_OVER; }
 
 static uint32_t hash_value(const struct value *value) {
   uint32_t hash = mix(mix(2166136261u, value->op), bits_of(value->number));

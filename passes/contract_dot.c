@@ -35,16 +35,7 @@ static const struct expression *dot(struct kernel *k, const struct contraction *
     kernel_store(k, sum, slot, expression_fma(arena, a, b, expression_load(arena, sum, linear_expression(arena, slot))));
     kernel_close_to(k, depth);
   }
-  for (int half = unroll / 2; half > 0; half /= 2) {
-    slot = linear_constant(0);
-    if (half > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
-    slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
-    struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * lanes));
-    kernel_store(k, sum, slot, expression_apply(arena, OP_add, expression_load(arena, sum, linear_expression(arena, slot)),
-                                                expression_load(arena, sum, linear_expression(arena, other)), NULL));
-    kernel_close_to(k, depth);
-  }
-  return expression_fold(arena, OP_add, sum, expression_index(arena, 0), lanes);
+  return kernel_fold(k, OP_add, sum, unroll);
 }
 
 void contract_dot(struct contraction *x) {

@@ -120,7 +120,7 @@ void pass_hoist(struct program *program, bool only_inputs) {
     if (needed[i])
       for (int j = 0; j < step->values.items[i]->input_count; j++) needed[step->values.items[i]->inputs[j]->id] = true;
 
-  struct graph *prepare = graph_new(arena, "prepare", step->next_axis);
+  struct graph *prepare = graph_new(arena, routine_facts[ROUTINE_prepare].name, step->next_axis);
   for (int i = 0; i < step->sizes.count; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
   hoister.prepare = program->prepare = prepare;
   fill_prepare(&hoister, step->values.items, count, needed);

@@ -13,16 +13,6 @@ struct life {
   int order;
 };
 
-static int64_t element_bytes(const struct scheduler *s, enum type type) {
-  switch (type) {
-  case TYPE_REAL: return s->target->double_precision ? 8 : 4;
-  case TYPE_INTEGER: return 4;
-  case TYPE_BOOLEAN: return 1;
-  case TYPE_INDEX: return 8;
-  }
-  bug("type %d", (int)type);
-}
-
 static int larger_first(const void *x, const void *y) {
   const struct life *a = x, *b = y;
   if (a->bytes != b->bytes) return a->bytes < b->bytes ? 1 : -1;
@@ -55,7 +45,7 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
       if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
       int found = buffer->offset > 0 ? (int)buffer->offset - 1 : -1;
       if (found < 0) {
-        int64_t bytes = (buffer->count * element_bytes(s, buffer->type) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        int64_t bytes = (buffer->count * element_bytes(s->target, buffer->type) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         array_push(s->arena, &lives, (struct life){buffer, i, buffer->dumped ? launches : i, bytes, 0, lives.count});
         buffer->offset = lives.count;
       } else if (lives.items[found].last < i) {
@@ -73,7 +63,7 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
     int at = i; /* the lowest first; of equals, the first in order */
     for (; at > 0 && is_below(life, sorted[at - 1]); at--) sorted[at] = sorted[at - 1];
     sorted[at] = life;
-    life->buffer->offset = life->offset / element_bytes(s, life->buffer->type);
+    life->buffer->offset = life->offset / element_bytes(s->target, life->buffer->type);
   }
   routine->activation_bytes = total;
 }

@@ -209,6 +209,9 @@ struct operand kernel_let(struct kernel *kernel, int level, const char *name, co
 struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x);
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);
 void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x);
+/* All of the first `vectors` vectors of a register array as one number by `op` (add or max), in an order that depends on their
+   number alone: vector i takes in vector i + half, until one is left, whose lanes are folded in the same way. */
+const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct array *array, int vectors);
 int kernel_level(struct kernel *kernel, const struct expression *x);
 /* Remembers that `value` at these coordinates is `operand`, for as long as the operand's scope is open. */
 void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand operand);
@@ -316,6 +319,8 @@ struct kernel *sweep_kernel(struct scheduler *scheduler, const struct value *las
 void schedule_sweep(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_columns(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_total(struct scheduler *scheduler, struct cluster *cluster);
+/* What a reduction joins two of its parts by. */
+enum op reduce_op(const struct value *value);
 /* What a reduction begins with. */
 double reduce_initial(const struct value *value);
 /* What it has so far and one more element. A maximum passes over NaN: the element stands first, since max gives its second operand

@@ -8,8 +8,6 @@
 
 enum { SMALL_TOTAL = 1 << 14, TOTAL_CHUNK = 1 << 12, TOTAL_UNROLL = 4, COLUMN_TASKS = 8 };
 
-static enum op step_of(const struct value *value) { return value->op == OP_reduce_max ? OP_max : OP_add; }
-
 static double elements_of(struct axis *const *axes, int count) {
   double elements = 1;
   for (int i = 0; i < count; i++) elements *= axis_usual(axes[i]);
@@ -238,22 +236,9 @@ static void sum_and_store(struct total *t, struct linear slot, const struct coor
 }
 
 static const struct expression *end_sum(struct total *t, int index) {
-  struct kernel *k = t->k;
-  struct arena *arena = k->arena;
-  enum op op = step_of(t->cluster->values.items[index]);
   struct array *sum = t->sums[index];
-  if (t->lanes == 1) return expression_load(arena, sum, expression_index(arena, 0));
-  for (int half = t->unroll / 2; half > 0; half /= 2) {
-    int depth = k->depth;
-    struct linear slot = linear_constant(0);
-    if (half > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), t->lanes);
-    slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
-    struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * t->lanes));
-    kernel_store(k, sum, slot, expression_apply(arena, op, expression_load(arena, sum, linear_expression(arena, slot)),
-                                                expression_load(arena, sum, linear_expression(arena, other)), NULL));
-    kernel_close_to(k, depth);
-  }
-  return expression_fold(arena, op, sum, expression_index(arena, 0), t->lanes);
+  if (t->lanes == 1) return expression_load(t->k->arena, sum, expression_index(t->k->arena, 0));
+  return kernel_fold(t->k, reduce_op(t->cluster->values.items[index]), sum, t->unroll);
 }
 
 /* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors, then single ones, where

@@ -53,6 +53,8 @@ const struct expression *reduce_with(struct arena *arena, const struct value *va
   return value->op == OP_reduce_max ? expression_apply(arena, OP_max, x, old, NULL) : expression_apply(arena, OP_add, old, x, NULL);
 }
 
+enum op reduce_op(const struct value *value) { return value->op == OP_reduce_max ? OP_max : OP_add; }
+
 double reduce_initial(const struct value *value) {
   if (value->op != OP_reduce_max) return 0;
   return value->kind == KIND_REAL ? -INFINITY : -2147483647;

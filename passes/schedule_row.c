@@ -12,7 +12,7 @@
 
 enum {
   FLAT_CHUNK = 1 << 12,
-  COST_ROW = 8                 /* operations worth keeping a row for */
+  PRICE_ROW = 8 /* of an operation worth keeping a row for */
 };
 
 /* Something to be stored: a value at its place. */
@@ -72,13 +72,6 @@ static int level_of(struct sweep *w, const struct value *value, bool inside) {
   return level;
 }
 
-static int op_weight(const struct value *value) {
-  return value->op == OP_exp || value->op == OP_tanh || value->op == OP_erf || value->op == OP_log || value->op == OP_pow ||
-                 value->op == OP_sin || value->op == OP_cos || value->op == OP_random
-             ? COST_ROW
-             : 1;
-}
-
 /* Counts the passes that compute a value anew. */
 static void count_passes(struct sweep *w, const struct value *value, int pass, bool first) {
   struct scheduler *s = w->s;
@@ -113,7 +106,7 @@ static void keep_rows(struct sweep *w) {
     const struct value *value = w->counted.items[i];
     int passes = s->pass_counts[value->id].passes;
     s->pass_counts[value->id] = (struct pass_count){0};
-    if (passes < 2 || op_weight(value) < COST_ROW || s->notes[value->id].place) continue;
+    if (passes < 2 || op_facts[value->op].price < PRICE_ROW || s->notes[value->id].place) continue;
     if (value->axis_count != w->cluster->space_count) continue;
     struct array *array = kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
     array_push(s->arena, &w->k->locals, (struct local){value, array, false});
@@ -274,24 +267,8 @@ static void finish_sum(struct sweep *w, int index, int unroll) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
   const struct value *value = w->reductions.items[index];
-  int lanes = w->s->target->lanes, depth = k->depth;
-  enum op op = value->op == OP_reduce_max ? OP_max : OP_add;
-  const struct expression *total;
-  if (w->vector) {
-    for (int half = unroll / 2; half > 0; half /= 2) {
-      struct linear slot = linear_constant(0);
-      if (half > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
-      struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-      slot = linear_add(arena, slot, lane);
-      struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * lanes));
-      kernel_store(k, w->sums[index], slot, expression_apply(arena, op, expression_load(arena, w->sums[index], linear_expression(arena, slot)),
-                                                             expression_load(arena, w->sums[index], linear_expression(arena, other)), NULL));
-      kernel_close_to(k, depth);
-    }
-    total = expression_fold(arena, op, w->sums[index], expression_index(arena, 0), lanes);
-  } else {
-    total = expression_load(arena, w->sums[index], expression_index(arena, 0));
-  }
+  const struct expression *total = w->vector ? kernel_fold(k, reduce_op(value), w->sums[index], unroll)
+                                             : expression_load(arena, w->sums[index], expression_index(arena, 0));
   struct operand result = kernel_let(k, k->depth, value_title(arena, value), total);
   kernel_remember(k, value, &w->at, result);
   const struct place *place = w->s->notes[value->id].place;

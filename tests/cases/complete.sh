@@ -44,6 +44,7 @@ column() { sed 's/\\|/,/g' | awk -F '|' -v n="$1" '/^\|/ && !/^\|---/ {print $(n
 
 # Built-in functions.
 sed -n 's/^    {"\([a-z]*\)", lower_[a-z]*, OP_.*/\1/p' "$front/lower_builtin.c" >present
+sed -n 's/^ELEMENTWISE(\([a-z]*\),.*PROPERTY_CALLED.*/\1/p' "$LAMELLA_ROOT/ir/ops.def" >>present
 section "Built-in functions" | column 1 | backquoted | sed 's/(.*//' | tr ' ' '\n' | grep . >documented
 compare "built-in function" 25
 while read -r name; do used "built-in function" "$name" "(^|[^a-z_.0-9])$name\(" bodies; done <present

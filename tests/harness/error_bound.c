@@ -234,9 +234,13 @@ static double moved_by(const struct value *value, double y, const struct point *
       if (e0 == 0) return x0 != 0 ? e1 : e2;
       return x1 == x2 ? fmax(e1, e2) : fabs(x1 - x2) + fmax(e1, e2);
     }
-    default:
-      bug("%s is not elementwise", op_facts[value->op].name);
+#define OP(name, class, inputs, attributes, price) case OP_##name:
+#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)
+#include "ir/ops.def"
+    case OP_COUNT:
+      break;
   }
+  bug("operation %d is not elementwise", (int)value->op);
 }
 
 /* How large an integer would be, did it not wrap around. */

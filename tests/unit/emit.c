@@ -7,7 +7,7 @@
 #include "codegen/codegen.h"
 #include "ir/interpret.h"
 #include "passes/passes.h"
-#include "runtime/program.h"
+#include "runtime/runtime.h"
 #include "tests/unit/check.h"
 
 enum { BATCH = 3, WIDTH = 20, LAYERS = 6 };
@@ -208,8 +208,20 @@ static void test_target(const struct target *target, const struct tensor *result
   }
 }
 
+/* The compiler's names of routines, which the emitted tables are made of, are the runtime's. */
+static void test_routines(void) {
+  struct program program = {0};
+  CHECK((int)ROUTINE_COUNT == (int)LAM_ROUTINES && !program_graph(&program, ROUTINE_COUNT) && !program_graph(&program, -1));
+  CHECK(program_graph(&program, ROUTINE_prepare) == &program.prepare);
+  for (int i = 0; i < ROUTINE_COUNT; i++) {
+    CHECK_STRING(routine_facts[i].name, lam_routine_names[i]);
+    CHECK(routine_find(lam_routine_names[i]) == &routine_facts[i]);
+  }
+}
+
 int main(void) {
   arena = arena_new();
+  test_routines();
   folder = mkdtemp(arena_format(arena, "%s/lamella-emit-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp"));
   struct program *program = make_program();
   struct environment environment = {.arena = arena, .input = interpreted_input, .state = interpreted_state};

@@ -14,8 +14,11 @@ struct function_case {
 };
 
 static double rsqrt_exact(double x) { return 1 / sqrt(x); }
-static const struct function_case cases[] = {{OP_exp, exp}, {OP_log, log}, {OP_tanh, tanh},         {OP_erf, erf},
-                                             {OP_sin, sin}, {OP_cos, cos}, {OP_rsqrt, rsqrt_exact}, {OP_sqrt, sqrt}};
+static const struct function_case cases[] = {
+#define FUNCTION(name) {OP_##name, name},
+#include "codegen/simd.def"
+    {OP_rsqrt, rsqrt_exact},
+    {OP_sqrt, sqrt}};
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* y[i] = op(x[i]), one by one or as guarded vectors. */

@@ -1,5 +1,4 @@
 /* The verifier finds what is wrong: every operation of the harness is broken in every way that its attributes allow. */
-#include "ir/graph_text.h"
 #include "tests/harness/random_graph.h"
 #include "tests/unit/check.h"
 
@@ -36,7 +35,7 @@ enum breakage {
 
 static bool breaks(struct sample *sample, struct value *value, enum breakage breakage) {
   struct arena *arena = sample->arena;
-  int attributes = op_attributes(value->op);
+  int attributes = op_facts[value->op].attributes;
   struct axis *foreign = axis_new(sample->graph, "foreign", 1000, (struct span){0});
   struct axis **axes = arena_new_array(arena, struct axis *, value->axis_count + 1);
   if (value->axis_count) memcpy(axes, value->axes, sizeof *axes * (size_t)value->axis_count);
