@@ -312,9 +312,9 @@ static void lower_whole_step(struct lowering *lowering) {
     if (has_trained(lowering, &loss)) {
       place(lowering, lowering->train->span);
       struct value *mean = mean_loss(lowering, &loss);
-      graph_add_output(graph, "loss", mean);
-      graph_add_output(graph, "loss_sum", loss.sum);
-      graph_add_output(graph, "weight_sum", loss.weight);
+      graph_add_output_of_role(graph, OUTPUT_LOSS, mean);
+      graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+      graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
       for (int i = 0; i < lowering->parameters.count; i++) {
         const struct parameter *parameter = lowering->parameters.items[i];
         if (parameter->state->frozen) continue;
@@ -334,8 +334,8 @@ static void lower_accumulate(struct lowering *lowering) {
   if (begin_training_graph(lowering, "accumulate", &loss)) {
     struct graph *graph = lowering->program->accumulate = lowering->graph;
     if (!has_trained(lowering, &loss)) return;
-    graph_add_output(graph, "loss_sum", loss.sum);
-    graph_add_output(graph, "weight_sum", loss.weight);
+    graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+    graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
     place(lowering, lowering->train->span);
     struct state *sum = accumulator(lowering, "loss_sum", NULL), *weight = accumulator(lowering, "weight_sum", NULL);
     array_push(lowering->arena, &updates,
@@ -368,9 +368,9 @@ static void lower_accumulated_step(struct lowering *lowering) {
   struct value *zero = build_constant(graph, 0);
   struct value *weight =
       build_where(graph, build_binary(graph, OP_eq, loss.weight, zero), build_constant(graph, 1), loss.weight);
-  graph_add_output(graph, "loss", build_binary(graph, OP_div, loss.sum, weight));
-  graph_add_output(graph, "loss_sum", loss.sum);
-  graph_add_output(graph, "weight_sum", loss.weight);
+  graph_add_output_of_role(graph, OUTPUT_LOSS, build_binary(graph, OP_div, loss.sum, weight));
+  graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+  graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
   trained_parameters trained = {0};
   pending_updates updates = {0};
   const int states = lowering->program->states.count;
@@ -408,8 +408,8 @@ void lower_evaluate(struct lowering *lowering) {
   const bool good = lower_forward(lowering);
   if (good) feed_inputs(lowering);
   if (good && lower_loss(lowering, &loss)) {
-    graph_add_output(graph, "loss_sum", loss.sum);
-    graph_add_output(graph, "weight_sum", loss.weight);
+    graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+    graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
   }
   finish_graph(lowering);
 }

@@ -174,6 +174,7 @@ void layout_interface(struct scheduler *s) {
     const struct output *output = &graph->outputs.items[i];
     struct note *note = &s->notes[output->value->id];
     struct place *place = place_new(s, output->value, BUFFER_OUTPUT, output->name, output->axes);
+    place->buffer->output_role = output->role;
     array_push(s->arena, &s->routine->outputs, place->buffer);
     /* What is computed anyway is computed there; anything else is copied when all is done. */
     bool computed = !note->place && output->value->op != OP_update && output->value->op != OP_constant;

@@ -111,11 +111,9 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   s->first_gradient = s->last_gradient = 0;
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
-    const char *name = value->name ? value->name : "";
-    if (strlen(name) > strlen("/gradient") && strcmp(name + strlen(name) - strlen("/gradient"), "/gradient") == 0 && value->op != OP_state) {
-      if (!s->first_gradient) s->first_gradient = value->id;
-      s->last_gradient = value->id;
-    }
+    if (!value->gradient_of) continue;
+    if (!s->first_gradient) s->first_gradient = value->id;
+    s->last_gradient = value->id;
   }
   s->copies.count = 0;
   s->routine = arena_new_struct(arena, struct routine);

@@ -106,6 +106,8 @@ const char *name_identifier(struct arena *arena, const char *text);
 const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin);
 /* The last part of a path: "h.3.attn.y" gives "y", "h.0.ln_1.weight/m" gives "m". */
 const char *name_last(const char *path);
+/* The last part of a value's name as an identifier; of a gradient's, that of what it is the gradient of: "bias_gradient". */
+const char *value_short_name(struct arena *arena, const struct value *value);
 /* What to call a value where the spec has no name for it. */
 const char *value_title(struct arena *arena, const struct value *value);
 

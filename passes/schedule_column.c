@@ -29,15 +29,7 @@ static const struct expression *accumulated(struct kernel *k, const struct value
 
 static const char *cluster_title(struct scheduler *s, const struct cluster *cluster, const char *otherwise) {
   for (int i = 0; i < cluster->values.count; i++) {
-    const struct value *value = cluster->values.items[i];
-    if (!value->name) continue;
-    char *name = arena_strdup(s->arena, value->name);
-    size_t length = strlen(name), suffix = strlen("/gradient");
-    if (length > suffix && strcmp(name + length - suffix, "/gradient") == 0) {
-      name[length - suffix] = 0;
-      return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(name)));
-    }
-    return name_identifier(s->arena, name_last(name));
+    if (cluster->values.items[i]->name) return value_short_name(s->arena, cluster->values.items[i]);
   }
   return otherwise;
 }

@@ -553,11 +553,7 @@ static const char *kernel_title(struct scheduler *s, const struct value *value) 
     const char *label = value_label(s, value, &origin);
     return name_identifier(s->arena, strchr(label, '.') ? label : arena_format(s->arena, "%s_kernel", label));
   }
-  const char *title = name_last(value->name);
-  if (strcmp(title, "gradient") != 0) return name_identifier(s->arena, title);
-  char *whole = arena_strdup(s->arena, value->name);
-  whole[strlen(whole) - strlen("/gradient")] = 0;
-  return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(whole)));
+  return value_short_name(s->arena, value);
 }
 
 struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {

@@ -53,7 +53,7 @@ static const double *give_numbers(void *context, const struct value *input) {
 /* The order in which an output has its axes outside is written where it is not the usual one, batch first. */
 static void check_output_order(void) {
   const char *text =
-      "graph g\naxis a'0 = 2\naxis batch'1 = 3\n%0 real [a, batch] = input \"x\"\noutput \"x\" = %0\n"
+      "graph g\naxis a'0 = 2\naxis batch'1 = 3 batch\n%0 real [a, batch] = input \"x\"\noutput \"x\" = %0\n"
       "output \"y\" [a, batch] = %0\n";
   static double numbers[] = {0, 1, 2, 3, 4, 5};
   struct arena *arena = arena_new();
