@@ -246,7 +246,17 @@ static void finish_step(struct lowering *lowering, trained_parameters *trained, 
   check_updates(lowering, written, updates->count);
 }
 
+/* `name`, or one like it that no parameter has: else an accumulator would be taken for the parameter, or for a state that the optimizer
+   has for it. The parameters are all there when the first accumulator is made. */
+static const char *name_beside_parameters(struct lowering *lowering, const char *name) {
+  const struct state *taken;
+  while ((taken = table_find(&lowering->states, name)) && taken->role == ROLE_PARAMETER)
+    name = arena_format(lowering->arena, "accumulated_%s", name);
+  return name;
+}
+
 static struct state *accumulator(struct lowering *lowering, const char *name, struct state *of) {
+  if (!of) name = name_beside_parameters(lowering, name);
   struct state *state = table_find(&lowering->states, name);
   if (state) return state;
   state = state_new(lowering, name, ROLE_ACCUMULATOR, KIND_REAL, of ? of->axes : NULL, of ? of->axis_count : 0,
@@ -256,7 +266,8 @@ static struct state *accumulator(struct lowering *lowering, const char *name, st
 }
 
 static struct state *gradient_accumulator(struct lowering *lowering, struct state *parameter) {
-  return accumulator(lowering, arena_format(lowering->arena, "gradient/%s", parameter->name), parameter);
+  const char *all = name_beside_parameters(lowering, "gradient");
+  return accumulator(lowering, arena_format(lowering->arena, "%s/%s", all, parameter->name), parameter);
 }
 
 /* --- The graphs --------------------------------------------------------------------------------------------------- */
