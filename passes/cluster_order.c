@@ -134,7 +134,7 @@ static void divert_update(struct scheduler *s, const struct value *update) {
   struct note *note = &s->notes[update->id];
   struct place *state = note->place;
   note->place = place_new(s, update, BUFFER_ACTIVATION, arena_format(s->arena, "%s.new", update->state->name), state->buffer->axes);
-  array_push(s->arena, &s->copies, (struct copy){update, NULL, state, "update"});
+  array_push(s->arena, &s->copies, (struct copy){update, NULL, state, "update", COPY_LATE});
 }
 
 static bool reads_elsewhere(struct former *f, const struct value *update) {

@@ -31,6 +31,7 @@ static int op_cost(const struct value *value) {
 struct puller {
   struct cluster *cluster;
   bool shifted;
+  const struct value *root; /* the first that does */
   int roots, last; /* how many of its roots do, and which was seen last */
   bool summed;     /* one of them is a reduction */
 };
@@ -49,7 +50,7 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   struct pullers *own = &pullers[value->id];
   /* Clusters are gone through one by one, so this one is the last if it is there. */
   if (!own->items.count || own->items.items[own->items.count - 1].cluster != cluster)
-    array_push(s->arena, &own->items, (struct puller){.cluster = cluster});
+    array_push(s->arena, &own->items, ((struct puller){.cluster = cluster, .root = root}));
   struct puller *last = &own->items.items[own->items.count - 1];
   last->shifted = last->shifted || shifted;
   last->summed = last->summed || is_reduction(root);
@@ -99,24 +100,24 @@ static bool can_precede(struct former *f, struct cluster *home, const struct pul
 static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own,
                      const struct pullers *pullers) {
   struct cluster *cluster = representative(puller->cluster);
-  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || !suits(cluster, value, own)) return false;
+  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || why_unsuited(cluster, value, own) != REFUSAL_NONE) return false;
   /* What a total leaves is single numbers, known when all elements are done; what they need is computed before. */
   if (value->axis_count < cluster->space_count && (is_total(cluster) || !is_rest(cluster, value))) return false;
-  return legal(f, cluster, own) && can_precede(f, cluster, pullers);
+  return why_illegal(f, cluster, own) == REFUSAL_NONE && can_precede(f, cluster, pullers);
 }
 
 /* A cluster of single numbers, which are computed together, for one more. */
 static struct cluster *find_numbers(struct former *f, const struct cluster *own, const struct pullers *pullers) {
   for (int i = f->numbers.count - 1; i >= 0; i--) {
     struct cluster *candidate = f->numbers.items[i];
-    if (!candidate->merged && legal(f, candidate, own) && can_precede(f, candidate, pullers)) return candidate;
+    if (!candidate->merged && why_illegal(f, candidate, own) == REFUSAL_NONE && can_precede(f, candidate, pullers)) return candidate;
   }
   return NULL;
 }
 
 /* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
    would make clusters wait for each other, the value stays as it is. */
-static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers) {
+static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers, enum keep_reason kept) {
   struct scheduler *s = f->s;
   const struct puller *first = NULL;
   struct cluster *earliest = NULL; /* in the order that is kept, which is another one */
@@ -130,21 +131,29 @@ static void materialise_in(struct former *f, const struct value *value, const st
   space_of(s, value, &own);
   read_root(f, value);
   search_readings(f);
-  struct cluster *home = first && can_keep(f, first, value, &own, pullers) ? representative(first->cluster) : NULL;
-  if (!home && value->axis_count == 0) home = find_numbers(f, &own, pullers);
+  struct cluster *home = NULL;
+  const struct value *by = NULL;
+  enum join_reason why = JOIN_PULLED;
+  if (first && can_keep(f, first, value, &own, pullers)) home = representative(first->cluster), by = first->root;
+  if (!home && value->axis_count == 0) home = find_numbers(f, &own, pullers), why = home ? JOIN_NUMBERS : why;
   bool apart = !home && can_precede(f, NULL, pullers);
   for (int i = 0; i < pullers->items.count && !home && !apart; i++)
-    if (can_keep(f, &pullers->items.items[i], value, &own, pullers)) home = representative(pullers->items.items[i].cluster);
-  if (!home && !apart) return;
-  s->notes[value->id].materialised = true;
+    if (can_keep(f, &pullers->items.items[i], value, &own, pullers))
+      home = representative(pullers->items.items[i].cluster), by = pullers->items.items[i].root;
+  if (!home && !apart) {
+    s->notes[value->id].stays = true;
+    return;
+  }
+  keep(s, value, kept);
   layout_intermediate(s, value);
   if (apart) {
+    why = JOIN_APART;
     home = cluster_new(f, CLUSTER_SWEEP, earliest);
     space_of(s, value, home);
     home->position = first ? representative(first->cluster)->position : 0;
     if (!home->space_count) array_push(s->arena, &f->numbers, home);
   }
-  join(f, home, value, &own);
+  join(f, home, value, &own, why, by);
   for (int i = 0; i < pullers->items.count; i++) add_need(f, representative(pullers->items.items[i].cluster), home);
 }
 
@@ -163,7 +172,8 @@ bool materialise_early(struct scheduler *s, bool deep) {
     const struct price price = price_of(s, value);
     bool shared = s->notes[value->id].user_count > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
     if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
-    s->notes[value->id].materialised = any = true;
+    keep(s, value, shared ? KEEP_STEPS : *depth >= MOST_DEPTH ? KEEP_DEPTH : KEEP_OPERANDS);
+    any = true;
     *depth = 0;
   }
   return any;
@@ -212,6 +222,7 @@ void materialise_shared(struct former *f) {
     const struct puller *only = &pullers[value->id].items.items[0];
     bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted && reduces_rows(representative(only->cluster)) &&
                 value->axis_count == representative(only->cluster)->space_count && price->loads >= limits[PARAMETER_fuse_loads];
+    enum keep_reason kept = shared ? KEEP_SHARED : rows ? KEEP_TRAINED : price->operands > most ? KEEP_OPERANDS : KEEP_NUMBER;
     shared = shared || rows;
     if (!global && !shared && price->operands <= most) continue;
     if (!global && is_link(s, pullers, value)) continue;
@@ -223,7 +234,7 @@ void materialise_shared(struct former *f) {
       last = last || user->axis_count > 0 || is_reduction(user) || stops_here(s, user);
     }
     if (global && !shared && !last && price->operands <= most) continue;
-    materialise_in(f, value, &pullers[value->id]);
+    materialise_in(f, value, &pullers[value->id], kept);
   }
 }
 
@@ -236,12 +247,12 @@ void materialise_reductions(struct former *f) {
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
       /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
-      if (is_reduction(root) && s->program->train && reduces_rows(cluster)) s->notes[root->id].materialised = true;
+      if (is_reduction(root) && s->program->train && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;
         bool elsewhere = cluster_of(s, read) != cluster || f->readings.items.items[j].shifted;
-        if (is_reduction(read) && elsewhere) s->notes[read->id].materialised = true;
+        if (is_reduction(read) && elsewhere) keep(s, read, KEEP_REDUCED);
       }
     }
   }

@@ -71,6 +71,7 @@ void contract_pack(struct contraction *x) {
   struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * pieces * x->k_piece, comment);
   x->packed = buffer;
   struct kernel *k = kernel_new(s, &(struct value){.op = OP_contract}, arena_format(arena, "pack_%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent));
+  k->form = FORM_PACK;
   k->launch->label = x->b.buffer->label;
   k->launch->origin = x->value->origin;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);

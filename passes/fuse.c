@@ -42,8 +42,8 @@ bool is_computed(const struct value *value) { return !is_leaf(value) && !is_view
 
 /* --- Roots ------------------------------------------------------------------------------------------------------------------ */
 
-static void require(struct scheduler *s, const struct value *value) {
-  if (!s->notes[value->id].place) s->notes[value->id].materialised = true;
+static void require(struct scheduler *s, const struct value *value, enum keep_reason why) {
+  if (!s->notes[value->id].place) keep(s, value, why);
 }
 
 /* What a value read with strides is a view of. */
@@ -52,62 +52,85 @@ static const struct value *base_of(struct scheduler *s, const struct value *valu
   return value;
 }
 
-static void require_memory(struct scheduler *s, const struct value *value) {
+static void require_memory(struct scheduler *s, const struct value *value, enum keep_reason why) {
   const struct value *base = base_of(s, value);
   /* Numbers made from nothing have no memory of their own: the view of them gets it. */
-  require(s, is_leaf(base) && !s->notes[base->id].place ? value : base);
+  require(s, is_leaf(base) && !s->notes[base->id].place ? value : base, why);
 }
 
 static void require_updates(struct scheduler *s, const struct value *value) {
-  struct note *note = &s->notes[value->id];
-  note->place = place_of_state(s, value->state, value);
-  note->materialised = true;
+  s->notes[value->id].place = place_of_state(s, value->state, value);
+  keep(s, value, KEEP_UPDATE);
 }
 
 static void mark_required(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (value->op == OP_contract) {
-      require_memory(s, value->inputs[0]);
-      require_memory(s, value->inputs[1]);
-      require(s, value);
+      require_memory(s, value->inputs[0], KEEP_FACTOR);
+      require_memory(s, value->inputs[1], KEEP_FACTOR);
+      require(s, value, KEEP_PRODUCT);
     } else if (value->op == OP_update) {
       require_updates(s, value);
-      if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0]);
+      if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0], KEEP_ROWS);
     } else if (op_facts[value->op].class == CLASS_MIX || (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
       const struct value *source = value->inputs[value->input_count - 1];
-      if (is_computed(base_of(s, source))) require_memory(s, source);
-      require(s, value);
+      if (is_computed(base_of(s, source))) require_memory(s, source, KEEP_MIXED);
+      require(s, value, KEEP_PLAIN);
     } else if (value->op == OP_gather && is_computed(base_of(s, value->inputs[0]))) {
-      require_memory(s, value->inputs[0]);
+      require_memory(s, value->inputs[0], KEEP_TABLE);
     } else if (value->op == OP_concat && value->axis_count > 0 && value_count(value) >= 1 << 12) {
-      require(s, value);
+      require(s, value, KEEP_JOINED);
     } else if (value->op == OP_add && value->axis_count == 0) {
       /* A sum of sums, such as the norm of all gradients: one link a kernel, not one kernel with a hundred operands. */
       for (int j = 0; j < 2; j++)
-        if (is_reduction(value->inputs[j])) require(s, value);
+        if (is_reduction(value->inputs[j])) require(s, value, KEEP_LINK);
     }
   }
+}
+
+/* Whether a contraction can begin from what is added to it, or why not. */
+static enum apart_reason why_apart(struct scheduler *s, const struct value *sum, const struct value *product, const struct value *other) {
+  const struct note *note = &s->notes[product->id];
+  if (note->uses != 1) return APART_SHARED;
+  if (note->place) return APART_PLACED;
+  if (product->axis_count != sum->axis_count) return APART_AXES;
+  if (note->prefers != s->notes[sum->id].prefers) return APART_ORDER;
+  const struct value *base = base_of(s, other);
+  if (!s->notes[base->id].place && !s->notes[base->id].materialised) return APART_UNSTORED;
+  if (other->op == OP_concat) return APART_CONCAT;
+  if (value_count(other) > value_count(product)) return APART_AXES;
+  return other->axis_count == 0 ? APART_NUMBER : APART_NOT;
+}
+
+/* What is added to is no contraction: one that is looked at through a view, or that begins from something else, would have been one. */
+static enum apart_reason why_not_seen(struct scheduler *s, const struct value *x) {
+  bool view = is_view(x);
+  for (; is_view(x); x = x->inputs[0])
+    if (s->notes[x->id].uses != 1) return APART_NOT;
+  if (s->notes[x->id].uses != 1) return APART_NOT;
+  if (s->notes[x->id].absorbed) return APART_BEGUN;
+  return view && x->op == OP_contract ? APART_VIEW : APART_NOT;
 }
 
 /* add(contract, other): the contraction begins from `other` instead of zero, if nothing else wants it without. */
 static void absorb_additions(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
+    struct note *note = &s->notes[value->id];
     if (value->op != OP_add) continue;
-    for (int j = 1; j >= 0; j--) {
+    for (int j = 1; j >= 0 && !note->absorbed; j--) {
       const struct value *product = value->inputs[j], *other = value->inputs[1 - j];
-      struct note *note = &s->notes[product->id];
-      if (product->op != OP_contract || note->uses != 1 || note->place || product->axis_count != value->axis_count || note->prefers != s->notes[value->id].prefers)
+      if (product->op != OP_contract) {
+        if (note->apart == APART_NOT) note->apart = why_not_seen(s, product);
         continue;
-      const struct value *base = base_of(s, other);
-      bool lies = s->notes[base->id].place || s->notes[base->id].materialised;
-      if (!lies || other->op == OP_concat || value_count(other) * 1 > value_count(product) || other->axis_count == 0) continue;
-      note->materialised = false;
-      note->is_absorbed = true;
-      s->notes[value->id].absorbed = product;
-      s->notes[value->id].materialised = true;
-      break;
+      }
+      note->apart = why_apart(s, value, product, other);
+      if (note->apart != APART_NOT) continue;
+      s->notes[product->id].materialised = false;
+      s->notes[product->id].is_absorbed = true;
+      note->absorbed = product;
+      keep(s, value, KEEP_ABSORBED);
     }
   }
 }
@@ -121,7 +144,7 @@ static void check_operands(struct scheduler *s) {
     for (int j = 0; j < 2; j++) {
       struct place place;
       if (access_strided(s, value->inputs[j], &place)) continue;
-      s->notes[value->inputs[j]->id].materialised = true;
+      keep(s, value->inputs[j], KEEP_STRIDES);
       more = true;
     }
   }

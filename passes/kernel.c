@@ -220,4 +220,5 @@ void kernel_finish(struct kernel *kernel) {
   launch->function = share_function(kernel->scheduler, function);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);
+  array_push(arena, &kernel->scheduler->forms, kernel->form);
 }

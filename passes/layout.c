@@ -167,7 +167,7 @@ void layout_interface(struct scheduler *s) {
     } else if (value->op == OP_state) {
       note->place = place_of_state(s, value->state, value);
     } else if (is_dumped(s, value)) {
-      note->materialised = true;
+      keep(s, value, KEEP_DUMPED);
     }
   }
   for (int i = 0; i < graph->outputs.count; i++) {
@@ -178,8 +178,8 @@ void layout_interface(struct scheduler *s) {
     array_push(s->arena, &s->routine->outputs, place->buffer);
     /* What is computed anyway is computed there; anything else is copied when all is done. */
     bool computed = !note->place && output->value->op != OP_update && output->value->op != OP_constant;
-    if (computed) note->place = place, note->materialised = true;
-    else array_push(s->arena, &s->copies, (struct copy){output->value, NULL, place, output->name});
+    if (computed) keep(s, output->value, KEEP_OUTPUT), note->place = place;
+    else array_push(s->arena, &s->copies, (struct copy){output->value, NULL, place, output->name, COPY_OUTPUT});
   }
 }
 
@@ -430,7 +430,7 @@ static void adopt_parts(struct scheduler *s, const struct value *concat) {
     enum op_class class = op_facts[part->op].class;
     if (note->uses != 1 || note->place || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP) continue;
     if (part->kind != concat->kind || note->is_absorbed) continue;
-    note->materialised = true;
+    keep(s, part, KEEP_PART);
     note->place = arena_new_struct(s->arena, struct place);
     *note->place = place;
   }

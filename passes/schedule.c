@@ -10,6 +10,12 @@ static void count_uses(struct scheduler *s) {
   }
 }
 
+void keep(struct scheduler *s, const struct value *value, enum keep_reason why) {
+  struct note *note = &s->notes[value->id];
+  if (!note->materialised) note->kept = why;
+  note->materialised = true;
+}
+
 static bool is_leaf(const struct value *value) { return op_facts[value->op].class == CLASS_LEAF; }
 
 /* Without fusion every value is kept but views and constants, which have nothing to compute. */
@@ -18,7 +24,7 @@ static void materialise_all(struct scheduler *s) {
     const struct value *value = s->graph->values.items[i];
     enum op_class class = op_facts[value->op].class;
     if (class == CLASS_VIEW || class == CLASS_STOP || is_leaf(value) || class == CLASS_UPDATE) continue;
-    s->notes[value->id].materialised = true;
+    keep(s, value, KEEP_UNFUSED);
   }
 }
 
@@ -31,27 +37,53 @@ static void prepare_updates(struct scheduler *s) {
     struct place *place = place_of_state(s, value->state, value->input_count == 2 ? value : value->inputs[0]);
     if (value->input_count == 2) {
       s->notes[value->id].place = place;
-      s->notes[value->id].materialised = true;
+      keep(s, value, KEEP_UPDATE);
       continue;
     }
     struct value *source = value->inputs[0];
     struct place *from = NULL;
     if (source->op == OP_state) {
       from = place_new(s, source, BUFFER_ACTIVATION, arena_format(s->arena, "%s.old", source->state->name), source->axes);
-      array_push(s->arena, &s->copies, (struct copy){source, NULL, from, "save"});
+      array_push(s->arena, &s->copies, (struct copy){source, NULL, from, "save", COPY_SAVED});
     } else if (source->op != OP_constant && source->op != OP_input) {
-      s->notes[source->id].materialised = true;
+      keep(s, source, KEEP_UNFUSED);
     }
-    array_push(s->arena, &s->copies, (struct copy){source, from, place, "update"});
+    array_push(s->arena, &s->copies, (struct copy){source, from, place, "update", COPY_UPDATE});
   }
 }
 
 /* The contraction by tiles; false when it is none for them. */
 static bool tile_contract(struct scheduler *s, const struct value *value) {
+  const struct note *note = &s->notes[value->id];
+  if (value->op != OP_contract && !note->absorbed) return false;
   times_enter(s->options->times, "tile");
-  bool done = schedule_contract(s, value);
+  enum untiled_reason why = schedule_contract(s, value);
   times_leave(s->options->times);
-  return done;
+  s->notes[value->id].untiled = why;
+  return why == UNTILED_NOT;
+}
+
+/* From here on launches are for the cluster or the copy. */
+static void tell(struct scheduler *s, struct cluster *cluster, const struct copy *copy) {
+  if (!s->options->clusters) return;
+  array_push(s->arena, &s->told, ((struct told){cluster, copy, s->routine->launches.count, 0}));
+}
+
+static void told(struct scheduler *s) {
+  if (!s->options->clusters) return;
+  struct told *last = &s->told.items[s->told.count - 1];
+  last->count = s->routine->launches.count - last->first;
+}
+
+/* Without fusion a value by itself is told as the only one of a cluster. */
+static struct cluster *single_cluster(struct scheduler *s, const struct value *value) {
+  struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
+  cluster->kind = value->op == OP_contract ? CLUSTER_CONTRACT : CLUSTER_OTHER;
+  array_push(s->arena, &cluster->values, value);
+  cluster->space_count = value->axis_count;
+  memcpy(cluster->space, value->axes, sizeof *value->axes * (size_t)value->axis_count);
+  s->notes[value->id].cluster = cluster;
+  return cluster;
 }
 
 static void schedule_naively(struct scheduler *s) {
@@ -60,7 +92,10 @@ static void schedule_naively(struct scheduler *s) {
   layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
-    if (s->notes[value->id].materialised && !tile_contract(s, value)) schedule_naive(s, value);
+    if (!s->notes[value->id].materialised) continue;
+    if (s->options->clusters) tell(s, single_cluster(s, value), NULL);
+    if (!tile_contract(s, value)) schedule_naive(s, value);
+    told(s);
   }
 }
 
@@ -71,6 +106,7 @@ static void schedule_clusters(struct scheduler *s) {
   for (int i = 0; i < s->clusters.count; i++) {
     struct cluster *cluster = s->clusters.items[i];
     const struct value *value = cluster->values.items[0];
+    tell(s, cluster, NULL);
     switch (cluster->kind) {
     case CLUSTER_CONTRACT:
       if (!tile_contract(s, value)) schedule_naive(s, value);
@@ -79,6 +115,7 @@ static void schedule_clusters(struct scheduler *s) {
     case CLUSTER_CONCAT: schedule_concat(s, value); break;
     case CLUSTER_OTHER: schedule_naive(s, value); break;
     }
+    told(s);
   }
 }
 
@@ -91,7 +128,9 @@ static void schedule_copies(struct scheduler *s, bool states, bool before) {
     struct note *note = &s->notes[copy->value->id];
     struct place *usual = note->place;
     if (copy->from) note->place = copy->from;
+    tell(s, NULL, copy);
     schedule_copy(s, copy->value, copy->place, copy->what);
+    told(s);
     note->place = usual;
   }
 }
@@ -115,7 +154,7 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
     if (!s->first_gradient) s->first_gradient = value->id;
     s->last_gradient = value->id;
   }
-  s->copies.count = 0;
+  s->copies.count = s->refusals.count = s->told.count = s->forms.count = 0;
   s->routine = arena_new_struct(arena, struct routine);
   s->routine->name = graph->name;
   s->routine->graph = graph;
@@ -133,6 +172,8 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   times_enter(s->options->times, "plan");
   plan_routine(s, s->routine);
   times_leave(s->options->times);
+  const char *only = s->options->clusters_of;
+  if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);
 }
 
 struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {

@@ -11,6 +11,7 @@
 #include "passes/linear.h"
 #include "passes/passes.h"
 #include "passes/pipeline.h"
+#include "passes/reason.h"
 
 enum { MAX_SCOPES = 40 };
 
@@ -24,6 +25,12 @@ struct place {
 /* What is decided about a value. */
 struct note {
   bool materialised; /* it has a place; else consumers compute it where they need it */
+  enum keep_reason kept;         /* why it is materialised */
+  enum join_reason joined;       /* a root: why its cluster computes it */
+  enum apart_reason apart;       /* an addition to a contraction: why it is no part of it */
+  enum untiled_reason untiled;   /* a contraction: why it goes by plain loops */
+  bool stays;                    /* it is dear, and yet no kernel could store it without waiting for itself */
+  const struct value *joined_by; /* what `joined` speaks of, or NULL */
   int uses;          /* operands that it is */
   struct place *place;
   struct cluster *cluster;     /* that computes it, when it is a root */
@@ -45,12 +52,27 @@ struct row_axes {
   int count;
 };
 
+/* A root that was not computed in a cluster. */
+struct refusal {
+  const struct value *root;
+  struct cluster *cluster;
+  enum refusal_reason why;
+};
+
+/* Some launches of the routine and what they are for: a cluster, or a copy. */
+struct told {
+  struct cluster *cluster;
+  const struct copy *copy;
+  int first, count;
+};
+
 /* A value to be copied to a place when the rest of the routine is done. */
 struct copy {
   const struct value *value;
   struct place *from; /* where it is read, if not where it lies */
   struct place *place;
   const char *what;
+  enum copy_reason why;
 };
 
 /* A register tile of a contraction: rows x (vectors x lanes) elements of the result. */
@@ -88,6 +110,9 @@ struct scheduler {
   ARRAY(struct cluster *) clusters;
   bool roots_placed; /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
+  ARRAY(struct refusal) refusals; /* when they are to be explained */
+  ARRAY(struct told) told;        /* the same */
+  ARRAY(enum kernel_form) forms;  /* of the routine's launches */
   struct pipeline pipeline;
   bool fuse, plan;
   struct share_table *shared;
@@ -110,6 +135,13 @@ const char *name_last(const char *path);
 const char *value_short_name(struct arena *arena, const struct value *value);
 /* What to call a value where the spec has no name for it. */
 const char *value_title(struct arena *arena, const struct value *value);
+
+/* --- Decisions told (schedule.c, explain.c) --------------------------------------------------------------------------------- */
+
+/* The value is stored, for this reason, unless it is stored for another already. */
+void keep(struct scheduler *scheduler, const struct value *value, enum keep_reason why);
+/* Prints what became one kernel in the graph just scheduled, and why. */
+void explain_clusters(struct scheduler *scheduler, FILE *file);
 
 /* --- Kernels under construction (kernel.c) ---------------------------------------------------------------------------------- */
 
@@ -167,6 +199,7 @@ struct kernel {
   struct arena *arena;
   struct function *function;
   struct launch *launch;
+  enum kernel_form form;
   ARRAY(struct bound_pointer) pointers;
   ARRAY(struct bound_number) numbers;
   ARRAY(struct bound_variable) variables;
@@ -303,9 +336,8 @@ bool is_reduction(const struct value *value);
 
 /* One kernel of plain loops for one materialised value of any operation. */
 void schedule_naive(struct scheduler *scheduler, const struct value *value);
-/* A contraction of operands that lie in memory with constant strides, by register tiles; false when it is none, or too small
-   or odd for tiles. */
-bool schedule_contract(struct scheduler *scheduler, const struct value *value);
+/* A contraction of operands that lie in memory with constant strides, by register tiles or dot products; or why it has no kernel now. */
+enum untiled_reason schedule_contract(struct scheduler *scheduler, const struct value *value);
 /* Whether all that is read to compute `value` lies in memory exactly as `like` does, or is one number. */
 bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
 /* Whether all that a cluster stores for each element of its space lies as `like` does, with what it reads for it. */

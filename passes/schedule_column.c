@@ -103,6 +103,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   struct columns columns = {.s = s, .cluster = cluster, .k = kernel_new(s, first, cluster_title(s, cluster, "columns"))}, *c = &columns;
   struct kernel *k = c->k;
+  k->form = FORM_COLUMNS;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   int lanes = s->target->lanes;
   c->axis = cluster->space[cluster->space_count - 1];
@@ -337,6 +338,7 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
   struct scheduler *s = t->s;
   struct arena *arena = s->arena;
   struct kernel *k = t->k = kernel_new(s, t->cluster->values.items[0], cluster_title(s, t->cluster, "total"));
+  k->form = FORM_TOTAL;
   add_locals(k, t->cluster);
   k->any_count = true;
   const struct expression **sums = arena_new_array(arena, const struct expression *, t->cluster->values.count);
@@ -380,6 +382,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   /* What is stored goes by chunks even where there is one, so that small and large tensors share kernels. */
   if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {
     struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, title);
+    k->form = FORM_TOTAL;
     begin_sums(t);
     nested_sum(t, 0, &at);
     const struct expression **sums = arena_new_array(arena, const struct expression *, cluster->values.count);
@@ -405,6 +408,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
     if (is_reduction(cluster->values.items[i]))
       partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks, NULL);
   struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, arena_format(arena, "%s_chunks", title));
+  k->form = FORM_TOTAL;
   struct linear chunk;
   if (like) {
     k->any_count = true;

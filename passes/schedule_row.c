@@ -583,6 +583,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   w->outer_count = cluster->space_count - row_count;
   memcpy(w->outer, cluster->space, sizeof *w->outer * (size_t)w->outer_count);
   memcpy(w->row, cluster->space + w->outer_count, sizeof *w->row * (size_t)row_count);
+  w->k->form = flat ? FORM_FLAT : cluster->space_count ? FORM_ROWS : FORM_NUMBERS;
   if (flat) flat_kernel(w);
   else rows_kernel(w);
   kernel_finish(w->k);
@@ -595,6 +596,7 @@ void schedule_copy(struct scheduler *s, const struct value *value, const struct 
   memcpy(cluster.space, whole ? to->buffer->axes : value->axes, sizeof *value->axes * (size_t)value->axis_count);
   struct sweep sweep = {.s = s, .cluster = &cluster}, *w = &sweep;
   w->k = kernel_new(s, value, what);
+  w->k->form = FORM_COPY;
   kernel_count_uses(s, &value, 1);
   array_push(s->arena, &w->elements, (struct target_value){value, *to, false});
   w->row_count = value->axis_count > 0;
