@@ -10,11 +10,11 @@ void space_of(struct scheduler *s, const struct value *value, struct cluster *cl
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
   cluster->space_count = shape->axis_count;
   memcpy(cluster->space, shape->axes, sizeof *shape->axes * (size_t)shape->axis_count);
-  struct place *place = s->notes[value->id].place;
+  struct place *place = note_of(s, value)->place;
   if (!is_reduction(value) && place && place->buffer->axis_count == value->axis_count && same_set(place->buffer->axes, value->axis_count, value->axes, value->axis_count))
     memcpy(cluster->space, place->buffer->axes, sizeof *cluster->space * (size_t)value->axis_count);
   else
-    layout_order(s, cluster->space, cluster->space_count);
+    facts_order_axes(&s->facts, cluster->space, cluster->space_count);
   if (is_reduction(value) && cluster->space_count && axis_listed(value->list, value->list_count, cluster->space[cluster->space_count - 1])) {
     /* Rows: what is kept outside, what is summed inside. */
     struct axis *sorted[MAX_AXES];
@@ -90,8 +90,8 @@ void search_readings(struct former *f) {
 void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
           const struct value *by) {
   struct scheduler *s = f->s;
-  s->notes[value->id].joined = why;
-  s->notes[value->id].joined_by = by;
+  note_of(s, value)->joined = why;
+  note_of(s, value)->joined_by = by;
   array_push(s->arena, &cluster->values, value);
   if (own->reduced_count && !cluster->reduced_count) {
     cluster->reduced_count = own->reduced_count;
@@ -99,7 +99,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
     if (!is_total(own)) memcpy(cluster->space, own->space, sizeof own->space);
     memcpy(cluster->reduced, is_total(own) ? cluster->space : own->reduced, sizeof own->reduced);
   }
-  s->notes[value->id].cluster = cluster;
+  note_of(s, value)->cluster = cluster;
   for (int i = 0; i < f->readings.items.count; i++) {
     const struct value *read = f->readings.items.items[i].value;
     add_need(f, cluster, cluster_of(s, read));
@@ -120,11 +120,11 @@ static enum refusal_reason why_unmerged(const struct former *f, const struct clu
 
 /* Remembers why the root is not computed in the cluster, for whoever asks. */
 static void refuse(struct former *f, const struct value *value, struct cluster *cluster, enum refusal_reason why) {
-  if (f->s->options->clusters) array_push(f->s->arena, &f->s->refusals, ((struct refusal){value, cluster, why}));
+  if (f->s->options->clusters) array_push(f->s->arena, &f->s->decisions.refusals, ((struct refusal){value, cluster, why}));
 }
 
 static enum cluster_kind kind_of(struct scheduler *s, const struct value *value) {
-  if (value->op == OP_contract || s->notes[value->id].absorbed) return CLUSTER_CONTRACT;
+  if (value->op == OP_contract || note_of(s, value)->absorbed) return CLUSTER_CONTRACT;
   if (value->op == OP_concat) return CLUSTER_CONCAT;
   if (is_reduction(value) || access_is_expression(value)) return CLUSTER_SWEEP;
   return CLUSTER_OTHER;
@@ -164,7 +164,7 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
     const struct readers *readers = &f->readers[read->id];
     for (int j = readers->items.count - 1; j >= 0; j--) {
       struct cluster *candidate = representative(readers->items.items[j]);
-      if (s->clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
+      if (s->decisions.clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
       if (candidate->offered == f->offered) continue;
       candidate->offered = f->offered;
       bool alike = own->reduced_count == candidate->reduced_count ||

@@ -61,11 +61,12 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
     mark_pulled(f, pullers, value->inputs[j], cluster, root, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
 }
 
-static void add_price(struct scheduler *s, struct price *price, const struct value *value, int64_t size, bool first) {
+static void add_price(struct former *f, struct price *price, const struct value *value, int64_t size, bool first) {
+  struct scheduler *s = f->s;
   if (price->values++ > MOST_PRICED) return;
   if (!first) {
-    if (s->level_stamp[value->id] == s->level_now) return;
-    s->level_stamp[value->id] = s->level_now;
+    if (memo_table_find(&f->priced, value)) return;
+    memo_table_set(&f->priced, value, 1);
     if (stops_here(s, value) || value->op == OP_input || value->op == OP_state) {
       price->operands++;
       if (value->axis_count > 0 && value_count(value) * 4 > size) price->loads++;
@@ -74,14 +75,14 @@ static void add_price(struct scheduler *s, struct price *price, const struct val
   }
   price->cost += op_cost(value);
   if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads]; /* by way of an index */
-  for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
+  for (int i = 0; i < value->input_count; i++) add_price(f, price, value->inputs[i], size, false);
 }
 
 /* What it takes to compute a pulled value. */
-static struct price price_of(struct scheduler *s, const struct value *value) {
+static struct price price_of(struct former *f, const struct value *value) {
   struct price price = {0};
-  s->level_now++;
-  add_price(s, &price, value, value_count(value), true);
+  memo_table_clear(&f->priced);
+  add_price(f, &price, value, value_count(value), true);
   return price;
 }
 
@@ -141,7 +142,7 @@ static void materialise_in(struct former *f, const struct value *value, const st
     if (can_keep(f, &pullers->items.items[i], value, &own, pullers))
       home = representative(pullers->items.items[i].cluster), by = pullers->items.items[i].root;
   if (!home && !apart) {
-    s->notes[value->id].stays = true;
+    note_of(s, value)->stays = true;
     return;
   }
   keep(s, value, kept);
@@ -157,7 +158,8 @@ static void materialise_in(struct former *f, const struct value *value, const st
   for (int i = 0; i < pullers->items.count; i++) add_need(f, representative(pullers->items.items[i].cluster), home);
 }
 
-bool materialise_early(struct scheduler *s, bool deep) {
+bool materialise_early(struct former *f) {
+  struct scheduler *s = f->s;
   bool any = false;
   const int *limits = s->pipeline.parameters;
   int *depths = arena_new_array(s->arena, int, s->graph->next_value);
@@ -167,10 +169,10 @@ bool materialise_early(struct scheduler *s, bool deep) {
     int *depth = &depths[value->id];
     for (int j = 0; j < value->input_count; j++)
       if (depths[value->inputs[j]->id] >= *depth) *depth = depths[value->inputs[j]->id] + 1;
-    if (is_view(value) || !access_is_expression(value) || s->notes[value->id].user_count < 1) continue;
-    if (!deep && *depth < MOST_DEPTH) continue;
-    const struct price price = price_of(s, value);
-    bool shared = s->notes[value->id].user_count > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
+    if (is_view(value) || !access_is_expression(value) || facts_uses(&s->facts, value) < 1) continue;
+    if (!f->deep && *depth < MOST_DEPTH) continue;
+    const struct price price = price_of(f, value);
+    bool shared = facts_uses(&s->facts, value) > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
     if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
     keep(s, value, shared ? KEEP_STEPS : *depth >= MOST_DEPTH ? KEEP_DEPTH : KEEP_OPERANDS);
     any = true;
@@ -181,9 +183,8 @@ bool materialise_early(struct scheduler *s, bool deep) {
 
 /* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
 static bool is_link(struct scheduler *s, const struct pullers *pullers, const struct value *value) {
-  const struct note *note = &s->notes[value->id];
-  if (note->user_count != 1) return false;
-  const struct value *user = s->users[note->first_user];
+  if (facts_uses(&s->facts, value) != 1) return false;
+  const struct value *user = facts_user(&s->facts, value, 0);
   return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count && user->kind == value->kind &&
          pullers[user->id].items.count == pullers[value->id].items.count;
 }
@@ -194,8 +195,8 @@ void materialise_shared(struct former *f) {
   struct pullers *pullers = arena_new_array(s->arena, struct pullers, count);
   int *seen = arena_new_array(s->arena, int, count);
   int stamp = 1;
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++, stamp++) {
       const struct value *root = cluster->values.items[i];
@@ -204,9 +205,9 @@ void materialise_shared(struct former *f) {
         mark_pulled(f, pullers, root->inputs[j], cluster, root, moves || (root->op == OP_gather && j == 0), seen, stamp);
     }
   }
-  number_positions(s);
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  number_positions(f);
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (!cluster->merged && cluster->kind == CLUSTER_SWEEP && !cluster->space_count) array_push(s->arena, &f->numbers, cluster);
   }
   const int *limits = s->pipeline.parameters, most = limits[PARAMETER_fuse_operands];
@@ -214,7 +215,7 @@ void materialise_shared(struct former *f) {
     const struct value *value = s->graph->values.items[i];
     if (is_leaf(value) || stops_here(s, value)) continue;
     if (is_view(value) || pullers[value->id].items.count == 0) continue;
-    struct price priced = price_of(s, value), *price = &priced;
+    struct price priced = price_of(f, value), *price = &priced;
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
     bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].items.count > 1 && (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
@@ -228,9 +229,8 @@ void materialise_shared(struct former *f) {
     if (!global && is_link(s, pullers, value)) continue;
     /* Of a chain of single numbers, the last. */
     bool last = false;
-    const struct note *note = &s->notes[value->id];
-    for (int j = 0; j < note->user_count && global; j++) {
-      const struct value *user = s->users[note->first_user + j];
+    for (int j = 0; j < facts_uses(&s->facts, value) && global; j++) {
+      const struct value *user = facts_user(&s->facts, value, j);
       last = last || user->axis_count > 0 || is_reduction(user) || stops_here(s, user);
     }
     if (global && !shared && !last && price->operands <= most) continue;
@@ -241,8 +241,8 @@ void materialise_shared(struct former *f) {
 /* Reductions that another cluster reads need memory; the others stay in registers. */
 void materialise_reductions(struct former *f) {
   struct scheduler *s = f->s;
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];

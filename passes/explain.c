@@ -148,7 +148,7 @@ static const char *list_text(struct account *a, const struct list *list, int mos
 
 /* --- What a cluster reads ------------------------------------------------------------------------------------------------------ */
 
-static bool is_root(struct account *a, const struct value *value) { return a->s->notes[value->id].cluster != NULL; }
+static bool is_root(struct account *a, const struct value *value) { return note_of(a->s, value)->cluster != NULL; }
 
 /* The values of a root's expression that end where something is read or begin anew, in `inside`; what is read, in `read`. */
 static void walk(struct account *a, const struct value *value, struct values *inside, struct values *read) {
@@ -157,7 +157,7 @@ static void walk(struct account *a, const struct value *value, struct values *in
     if (a->seen[x->id] == a->stamp) continue;
     a->seen[x->id] = a->stamp;
     bool ends = is_root(a, x) || stops_here(a->s, x);
-    if (ends && !a->s->notes[x->id].is_absorbed) {
+    if (ends && !note_of(a->s, x)->is_absorbed) {
       array_push(a->s->arena, &read->items, x);
       continue;
     }
@@ -170,8 +170,8 @@ static void walk(struct account *a, const struct value *value, struct values *in
 static const struct cluster *home_of(struct account *a, const struct value *value) { return cluster_of(a->s, value); }
 
 static void find_readers(struct account *a) {
-  for (int t = 0; t < a->s->told.count; t++) {
-    const struct cluster *cluster = a->s->told.items[t].cluster;
+  for (int t = 0; t < a->s->decisions.told.count; t++) {
+    const struct cluster *cluster = a->s->decisions.told.items[t].cluster;
     for (int i = 0; cluster && i < cluster->values.count; i++) {
       struct values inside = {0}, read = {0};
       a->stamp++;
@@ -183,10 +183,6 @@ static void find_readers(struct account *a) {
   }
 }
 
-static bool is_way_back(const struct scheduler *s, const struct value *value) {
-  return s->first_gradient && value->id >= s->first_gradient && value->id <= s->last_gradient;
-}
-
 /* "; read by layernorm, and on the way back by softmax_gradient" */
 static const char *readers_text(struct account *a, const struct value *value) {
   struct list there = {0}, back = {0};
@@ -194,7 +190,7 @@ static const char *readers_text(struct account *a, const struct value *value) {
   for (int i = 0; i < readers->items.count; i++) {
     const struct value *reader = readers->items.items[i];
     if (!*a->kernels[reader->id]) continue; /* a concat whose parts lie in place */
-    list_add(a, is_way_back(a->s, reader) && !is_way_back(a->s, value) ? &back : &there, a->kernels[reader->id]);
+    list_add(a, facts_is_way_back(&a->s->facts, reader) && !facts_is_way_back(&a->s->facts, value) ? &back : &there, a->kernels[reader->id]);
   }
   struct arena *arena = a->s->arena;
   const char *text = there.items.count ? arena_format(arena, "; read by %s", list_text(a, &there, MOST_LISTED)) : "";
@@ -208,7 +204,7 @@ static const char *readers_text(struct account *a, const struct value *value) {
 static const char *kernel_names(struct account *a, const struct told *told, bool packing) {
   struct list names = {0};
   for (int i = told->first; i < told->first + told->count; i++)
-    if (packing || a->s->forms.items[i] != FORM_PACK) list_add(a, &names, a->s->routine->launches.items[i]->function->name);
+    if (packing || a->s->decisions.forms.items[i] != FORM_PACK) list_add(a, &names, a->s->routine->launches.items[i]->function->name);
   return list_text(a, &names, names.items.count);
 }
 
@@ -217,7 +213,7 @@ static void head(struct account *a, const struct told *told) {
   const struct cluster *cluster = told->cluster;
   const char *form = "everything is computed in its place";
   for (int i = 0; i < told->count; i++)
-    if (i == 0 || a->s->forms.items[told->first + i] != FORM_PACK) form = form_texts[a->s->forms.items[told->first + i]];
+    if (i == 0 || a->s->decisions.forms.items[told->first + i] != FORM_PACK) form = form_texts[a->s->decisions.forms.items[told->first + i]];
   a->text = form;
   if (!cluster) return;
   if (cluster->kind == CLUSTER_CONCAT && told->count) a->text = "concat: copies of its parts";
@@ -227,7 +223,7 @@ static void head(struct account *a, const struct told *told) {
   int along_count = cluster->reduced_count;
   if (cluster->kind == CLUSTER_CONTRACT || cluster->kind == CLUSTER_CONCAT || cluster->kind == CLUSTER_OTHER) {
     const struct value *value = cluster->values.items[0];
-    const struct value *product = a->s->notes[value->id].absorbed ? a->s->notes[value->id].absorbed : value;
+    const struct value *product = note_of(a->s, value)->absorbed ? note_of(a->s, value)->absorbed : value;
     space = value->axes, count = value->axis_count;
     along = product->list, along_count = product->op == OP_contract || is_reduction(product) ? product->list_count : 0;
   }
@@ -236,7 +232,7 @@ static void head(struct account *a, const struct told *told) {
 }
 
 static void tell_joining(struct account *a, const struct cluster *cluster, const struct value *root) {
-  const struct note *note = &a->s->notes[root->id];
+  const struct note *note = note_of(a->s, root);
   if (cluster->values.count < 2 || note->joined == JOIN_NOT || note->joined == JOIN_FIRST) return;
   const char *by = note->joined_by ? name_of(a, note->joined_by) : "", *text = join_texts[note->joined], *gap = strstr(text, "%s");
   if (gap) text = arena_format(a->s->arena, "%.*s%s%s", (int)(gap - text), text, by, gap + 2);
@@ -244,7 +240,7 @@ static void tell_joining(struct account *a, const struct cluster *cluster, const
 }
 
 static void tell_addition(struct account *a, const struct value *value) {
-  const struct note *note = &a->s->notes[value->id];
+  const struct note *note = note_of(a->s, value);
   if (note->absorbed) {
     const struct value *other = value->inputs[value->inputs[0] == note->absorbed];
     line(a, "    adds", arena_format(a->s->arena, "the contraction %s begins from %s instead of 0",
@@ -255,7 +251,7 @@ static void tell_addition(struct account *a, const struct value *value) {
 }
 
 static void tell_root(struct account *a, const struct cluster *cluster, const struct value *root) {
-  const struct note *note = &a->s->notes[root->id];
+  const struct note *note = note_of(a->s, root);
   line(a, note->materialised ? "stores" : "reduces", describe(a, root));
   if (note->materialised)
     line(a, "    stored", arena_format(a->s->arena, "because %s%s", keep_texts[note->kept], readers_text(a, root)));
@@ -276,7 +272,7 @@ static void tell_inside(struct account *a, const struct cluster *cluster) {
   int counts[OP_COUNT] = {0};
   for (int i = 0; i < inside.items.count; i++) {
     const struct value *value = inside.items.items[i];
-    if (a->s->notes[value->id].is_absorbed) continue;
+    if (note_of(a->s, value)->is_absorbed) continue;
     bool view = is_view(value);
     if (value->name && view) list_add(a, &views, name_of(a, value));
     else if (value->name) list_add(a, &named, describe(a, value));
@@ -292,9 +288,9 @@ static void tell_inside(struct account *a, const struct cluster *cluster) {
   if (views.items.count) line(a, "as views", list_text(a, &views, views.items.count));
   for (int i = 0; i < inside.items.count; i++) {
     const struct value *value = inside.items.items[i];
-    const enum apart_reason apart = a->s->notes[value->id].apart;
+    const enum apart_reason apart = note_of(a->s, value)->apart;
     if (apart != APART_NOT) line(a, "added here", arena_format(arena, "%s, since %s", name_of(a, value), apart_texts[apart]));
-    if (a->s->notes[value->id].stays)
+    if (note_of(a->s, value)->stays)
       line(a, "recomputed", arena_format(arena, "%s, though it is dear: a kernel that stored it would wait for itself", name_of(a, value)));
   }
 }
@@ -321,8 +317,8 @@ static void tell_refusals(struct account *a, const struct cluster *cluster) {
   if (cluster->kind == CLUSTER_CONTRACT && fuse) line(a, "alone", "because a contraction's tiles hold nothing but its sum");
   if (cluster->kind == CLUSTER_CONCAT) line(a, "alone", "because a concat only copies parts that nobody computes in their place");
   if (cluster->kind == CLUSTER_OTHER && fuse) line(a, "alone", "because it is no expression of one element");
-  for (int i = 0; i < a->s->refusals.count; i++) {
-    const struct refusal *refusal = &a->s->refusals.items[i];
+  for (int i = 0; i < a->s->decisions.refusals.count; i++) {
+    const struct refusal *refusal = &a->s->decisions.refusals.items[i];
     const struct cluster *other = representative(refusal->cluster);
     if (home_of(a, refusal->root) != cluster || other == cluster || !other->values.count || !is_neighbour(a, cluster, other)) continue;
     const struct value *first = other->values.items[0];
@@ -372,15 +368,15 @@ void explain_clusters(struct scheduler *s, FILE *file) {
                             .seen = arena_new_array(s->arena, int, count)},
                  *a = &account;
   for (int i = 0; i < count; i++) a->kernels[i] = "";
-  for (int t = 0; t < s->told.count; t++) {
-    const struct cluster *cluster = s->told.items[t].cluster;
-    for (int i = 0; cluster && i < cluster->values.count; i++) a->kernels[cluster->values.items[i]->id] = kernel_names(a, &s->told.items[t], false);
+  for (int t = 0; t < s->decisions.told.count; t++) {
+    const struct cluster *cluster = s->decisions.told.items[t].cluster;
+    for (int i = 0; cluster && i < cluster->values.count; i++) a->kernels[cluster->values.items[i]->id] = kernel_names(a, &s->decisions.told.items[t], false);
   }
   find_readers(a);
   ARRAY(struct alike *) all = {0};
   struct table by_text = {0};
-  for (int t = 0; t < s->told.count; t++) {
-    const struct told *told = &s->told.items[t];
+  for (int t = 0; t < s->decisions.told.count; t++) {
+    const struct told *told = &s->decisions.told.items[t];
     if (!told->cluster && !told->count) continue;
     const char *names = kernel_names(a, told, true), *key = arena_format(s->arena, "%s: %s", names, account_of(a, told, true, false));
     struct alike *alike = table_find(&by_text, key);

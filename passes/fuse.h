@@ -42,7 +42,8 @@ struct former {
   struct search home;       /* from one cluster */
   ARRAY(struct cluster *) homes, numbers; /* what find_homes found; sweeps of single numbers */
   const struct value *led_home;           /* the reading that led find_homes or find_sibling to what they found */
-  int offered;              /* stamp of cluster->offered */
+  int offered, visiting;    /* stamps of cluster->offered and cluster->visited */
+  struct memo_table priced; /* cluster_share.c: the values whose price was added */
   struct slot *first_slot, *last_slot; /* the order of clusters; see cluster_graph.c */
   int moving, climbing;     /* stamps of cluster->moved and cluster->climbed */
   ARRAY(struct cluster *) moves;
@@ -110,13 +111,13 @@ bool search_meets(struct former *former, struct search *search, const struct clu
 void materialise_shared(struct former *former);
 /* Before there are clusters: values that would make expressions too deep, and in deep graphs those that several others compute with, if they
    are worth keeping. Whether there were any. */
-bool materialise_early(struct scheduler *scheduler, bool deep);
+bool materialise_early(struct former *former);
 /* Reductions that another cluster reads need memory; the others stay in registers. */
 void materialise_reductions(struct former *former);
 /* cluster->position, in an order in which they can run. */
-void number_positions(struct scheduler *scheduler);
+void number_positions(struct former *former);
 /* The clusters in such an order. */
-void sort_clusters(struct scheduler *scheduler);
+void sort_clusters(struct former *former);
 void order_updates(struct former *former);
 /* Elementwise results take the memory of operands that die with them. */
 void reuse_operands(struct former *former);

@@ -19,7 +19,7 @@ static double elements_of(struct axis *const *axes, int count) {
 /* sum = sum step x, with a product as an fma. */
 static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old, const struct coordinates *at) {
   const struct value *x = value->inputs[0];
-  bool single = !k->scheduler->notes[x->id].place && kernel_uses(k->scheduler, x) == 1;
+  bool single = !note_of(k->scheduler, x)->place && kernel_uses(k->scheduler, x) == 1;
   if (value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && single) {
     const struct expression *a = access_value(k, x->inputs[0], at).x;
     return expression_fma(k->arena, a, access_value(k, x->inputs[1], at).x, old);
@@ -47,7 +47,7 @@ static void store_results(struct kernel *k, const struct cluster *cluster, bool 
     if (is_element(cluster, cluster->values.items[i]) == elements) results[i] = access_value(k, cluster->values.items[i], at).x;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
-    const struct place *place = s->notes[value->id].place;
+    const struct place *place = note_of(s, value)->place;
     if (!place || !results[i]) continue;
     /* The place of a single number is told by the pointer, so that kernels for numbers of one output are one. */
     if (value->axis_count == 0)
@@ -254,7 +254,7 @@ static const struct expression *end_sum(struct total *t, int index) {
 static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count, int64_t bound) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
-  const struct place *place = t->s->notes[like->id].place;
+  const struct place *place = note_of(t->s, like)->place;
   int depth = k->depth;
   int64_t group = (int64_t)t->lanes * t->unroll;
   struct coordinates at = {0};
@@ -440,7 +440,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
 }
 
 static const struct value *any_source(struct scheduler *s, const struct value *value, int count) {
-  if (s->notes[value->id].place) return value->axis_count == count ? value : NULL;
+  if (note_of(s, value)->place) return value->axis_count == count ? value : NULL;
   for (int i = 0; i < value->input_count; i++) {
     const struct value *found = any_source(s, value->inputs[i], count);
     if (found) return found;

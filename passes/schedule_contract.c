@@ -280,7 +280,7 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
 /* Where the result and what it begins from lie, with strides in the order of the contraction's axes. */
 static bool set_places(struct contraction *x, const struct value *value) {
   struct scheduler *s = x->s;
-  const struct place *place = s->notes[value->id].place;
+  const struct place *place = note_of(s, value)->place;
   x->c = (struct place){.buffer = place->buffer, .offset = place->offset};
   for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_of(value, place, x->value->axes[i]);
   if (x->value == value) return true;
@@ -293,7 +293,7 @@ static bool set_places(struct contraction *x, const struct value *value) {
 }
 
 enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value) {
-  const struct value *product = s->notes[value->id].absorbed ? s->notes[value->id].absorbed : value;
+  const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
   struct contraction x = {.s = s, .value = product, .named = value};
   if (!s->pipeline.on[PASS_tile]) return UNTILED_LEFT_OUT;
   if (!set_places(&x, value)) return UNTILED_INITIAL;
