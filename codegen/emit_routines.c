@@ -294,8 +294,7 @@ static bool writes(const struct launch *launch, bool (*wanted)(const struct buff
 }
 
 static bool is_loss(const struct buffer *buffer) {
-  return buffer->role == BUFFER_OUTPUT && buffer->label &&
-         (!strncmp(buffer->label, "loss", 4) || !strcmp(buffer->label, "weight_sum"));
+  return buffer->role == BUFFER_OUTPUT && buffer->output_role != OUTPUT_ORDINARY;
 }
 
 static bool is_learned(const struct buffer *buffer) {

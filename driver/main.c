@@ -14,7 +14,7 @@ const struct verb verbs[] = {
     {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",
      "otupDmdbvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
-    {"show", verb_show, "SPEC --stage=ast|tensor|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
+    {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
      "stupDmdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
      "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptuDOmWNBKRJHwvT"},

@@ -46,17 +46,17 @@ static int check_graph(struct options *options, struct program *program) {
 }
 
 int verb_show(struct options *options) {
-  enum { AST, TENSOR, LOOPS, C, PASSES, STAGES };
-  static const char *const stages[STAGES] = {"ast", "tensor", "loops", "c", "passes"};
+  enum { AST, TENSOR, CLUSTERS, LOOPS, C, PASSES, STAGES };
+  static const char *const stages[STAGES] = {"ast", "tensor", "clusters", "loops", "c", "passes"};
   if (!options->stage) {
-    fprintf(stderr, "lamella show: which stage? --stage is one of ast, tensor, loops, c, passes\n");
+    fprintf(stderr, "lamella show: which stage? --stage is one of ast, tensor, clusters, loops, c, passes\n");
     return EXIT_USAGE;
   }
   int stage = 0;
   while (stage < STAGES && strcmp(stages[stage], options->stage)) stage++;
   if (stage == STAGES) return unknown(options, "stage", options->stage, stages, STAGES);
-  if (options->graph && stage != TENSOR) {
-    fprintf(stderr, "lamella show: --graph goes with --stage=tensor: kernels are shared between graphs\n");
+  if (options->graph && stage != TENSOR && stage != CLUSTERS) {
+    fprintf(stderr, "lamella show: --graph goes with --stage=tensor and --stage=clusters: kernels are shared between graphs\n");
     return EXIT_USAGE;
   }
   if (stage == PASSES && !options->spec) {
@@ -65,7 +65,7 @@ int verb_show(struct options *options) {
   }
   if (stage == AST) return show_tree(options);
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
-  options->passes.loops_follow = stage == LOOPS || stage == C;
+  options->passes.loops_follow = stage == CLUSTERS || stage == LOOPS || stage == C;
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
   if (stage == PASSES) {
@@ -84,6 +84,7 @@ int verb_show(struct options *options) {
     }
     return EXIT_DONE;
   }
+  if (stage == CLUSTERS) options->passes.clusters = stdout, options->passes.clusters_of = options->graph;
   struct module *module = run_schedules(program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) {
     diagnostics_print(diagnostics, stderr);
@@ -91,7 +92,7 @@ int verb_show(struct options *options) {
   }
   if (stage == LOOPS)
     module_print(stdout, module);
-  else
+  else if (stage == C)
     fputs(emit_c(options->arena, program, module, options->passes.target, &options->emission).source, stdout);
   return EXIT_DONE;
 }

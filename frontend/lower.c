@@ -215,7 +215,7 @@ static void lower_graphs(struct lowering *lowering) {
     read_generate_settings(lowering);
   }
   struct graph scratch = {.arena = lowering->arena, .next_axis = &program->next_axis};
-  lowering->batch_axis = axis_new(&scratch, "batch", batch_size(lowering), (struct span){0});
+  lowering->batch_axis = axis_new_batch(&scratch, batch_size(lowering), (struct span){0});
   if (lowering->train) {
     lowering->frame = settings_frame;
     read_data_settings(lowering);

@@ -269,6 +269,8 @@ void declare_global_axes(struct lowering *lowering, struct file *file);
 struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *global);
 struct axis *global_axis_now(struct lowering *lowering, struct global_axis *global);
 /* An axis of its own for each call place; `like` gives the run-time size, if any. */
+/* Whether a name of the spec, where nothing else has it, means the axis of examples, which is there without being declared. */
+bool is_batch_name(const char *name);
 struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size, struct span span);
 /* By name where we are; NULL without an error when there is none. */
 struct axis *find_axis(struct lowering *lowering, const char *name);

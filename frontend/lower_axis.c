@@ -25,6 +25,10 @@ static bool axis_size(struct lowering *lowering, const struct ast_expression *ex
   return known && check_size(lowering, expression->span, size, what, extent);
 }
 
+/* --- The axis of examples ----------------------------------------------------------------------------------------- */
+
+bool is_batch_name(const char *name) { return !strcmp(name, axis_role_names[AXIS_BATCH]); }
+
 /* --- Axes at the top of files ------------------------------------------------------------------------------------- */
 
 void declare_global_axes(struct lowering *lowering, struct file *file) {
@@ -32,7 +36,7 @@ void declare_global_axes(struct lowering *lowering, struct file *file) {
     const struct ast_item *item = file->tree->items.items[i];
     if (item->kind != ITEM_AXIS) continue;
     const struct ast_name name = item->axis.name;
-    const bool twice = !strcmp(name.text, "batch");
+    const bool twice = is_batch_name(name.text);
     if (twice)
       fail(lowering, name.span, "the axis 'batch' is there without being declared: every input of a model has it");
     const struct global_axis *first = table_find(&file->axis_names, name.text);
@@ -138,7 +142,7 @@ void lower_axis_statement(struct lowering *lowering, const struct ast_axis *decl
   const char *name = declaration->name.text;
   struct scope *scope = lowering->frame->scope;
   struct symbol *before = scope_find(scope, name);
-  if (before || !strcmp(name, "batch")) {
+  if (before || is_batch_name(name)) {
     if (before && before->thing.kind == THING_POISON) return;
     fail(lowering, declaration->name.span, "'%s' already names %s", name,
          !before || before->thing.kind == THING_AXIS ? "an axis here" : "a value here");
@@ -176,14 +180,14 @@ struct axis *find_axis(struct lowering *lowering, const char *name) {
   if (symbol) return symbol->thing.kind == THING_AXIS ? symbol->thing.axis : NULL;
   struct global_axis *global = find_global_axis(lowering, lowering->frame->file, name);
   if (global) return global_axis_now(lowering, global);
-  return !strcmp(name, "batch") ? lowering->batch : NULL;
+  return is_batch_name(name) ? lowering->batch : NULL;
 }
 
 /* As find_axis, but sizes nothing: it must not report that an axis depends on itself while errors are worded. */
 static bool names_axis(struct lowering *lowering, const char *name) {
   const struct symbol *symbol = scope_find(lowering->frame->scope, name);
   if (symbol) return symbol->thing.kind == THING_AXIS;
-  return find_global_axis(lowering, lowering->frame->file, name) || (lowering->batch && !strcmp(name, "batch"));
+  return find_global_axis(lowering, lowering->frame->file, name) || (lowering->batch && is_batch_name(name));
 }
 
 struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {

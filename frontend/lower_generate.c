@@ -103,10 +103,10 @@ void lower_generate(struct lowering *lowering) {
   lowering->read_averages = true;
   const int64_t batch = setting_integer(lowering, &lowering->generate->body, "generate", "batch", 1, 1, INT32_MAX);
   if (!lowering->batch || lowering->batch->extent != batch)
-    lowering->batch = axis_new(graph, "batch", batch, lowering->generate->span);
+    lowering->batch = axis_new_batch(graph, batch, lowering->generate->span);
   const char *over = lowering->over->declaration->name.text;
-  lowering->window = size_new(graph, "window", settings->capacity < WINDOW_BOUND ? settings->capacity : WINDOW_BOUND);
-  lowering->past = size_new(graph, "past", settings->capacity);
+  lowering->window = size_new(graph, "window", SIZE_WINDOW, settings->capacity < WINDOW_BOUND ? settings->capacity : WINDOW_BOUND);
+  lowering->past = size_new(graph, "past", SIZE_PAST, settings->capacity);
   lowering->window_axis = axis_new_sized(graph, over, lowering->window, lowering->over->declaration->name.span);
   place(lowering, lowering->generate->span);
   struct axis *axes[] = {lowering->batch, lowering->window_axis};

@@ -246,7 +246,17 @@ static void finish_step(struct lowering *lowering, trained_parameters *trained, 
   check_updates(lowering, written, updates->count);
 }
 
+/* `name`, or one like it that no parameter has: else an accumulator would be taken for the parameter, or for a state that the optimizer
+   has for it. The parameters are all there when the first accumulator is made. */
+static const char *name_beside_parameters(struct lowering *lowering, const char *name) {
+  const struct state *taken;
+  while ((taken = table_find(&lowering->states, name)) && taken->role == ROLE_PARAMETER)
+    name = arena_format(lowering->arena, "accumulated_%s", name);
+  return name;
+}
+
 static struct state *accumulator(struct lowering *lowering, const char *name, struct state *of) {
+  if (!of) name = name_beside_parameters(lowering, name);
   struct state *state = table_find(&lowering->states, name);
   if (state) return state;
   state = state_new(lowering, name, ROLE_ACCUMULATOR, KIND_REAL, of ? of->axes : NULL, of ? of->axis_count : 0,
@@ -256,7 +266,8 @@ static struct state *accumulator(struct lowering *lowering, const char *name, st
 }
 
 static struct state *gradient_accumulator(struct lowering *lowering, struct state *parameter) {
-  return accumulator(lowering, arena_format(lowering->arena, "gradient/%s", parameter->name), parameter);
+  const char *all = name_beside_parameters(lowering, "gradient");
+  return accumulator(lowering, arena_format(lowering->arena, "%s/%s", all, parameter->name), parameter);
 }
 
 /* --- The graphs --------------------------------------------------------------------------------------------------- */
@@ -312,9 +323,9 @@ static void lower_whole_step(struct lowering *lowering) {
     if (has_trained(lowering, &loss)) {
       place(lowering, lowering->train->span);
       struct value *mean = mean_loss(lowering, &loss);
-      graph_add_output(graph, "loss", mean);
-      graph_add_output(graph, "loss_sum", loss.sum);
-      graph_add_output(graph, "weight_sum", loss.weight);
+      graph_add_output_of_role(graph, OUTPUT_LOSS, mean);
+      graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+      graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
       for (int i = 0; i < lowering->parameters.count; i++) {
         const struct parameter *parameter = lowering->parameters.items[i];
         if (parameter->state->frozen) continue;
@@ -334,8 +345,8 @@ static void lower_accumulate(struct lowering *lowering) {
   if (begin_training_graph(lowering, ROUTINE_accumulate, &loss)) {
     struct graph *graph = lowering->program->accumulate = lowering->graph;
     if (!has_trained(lowering, &loss)) return;
-    graph_add_output(graph, "loss_sum", loss.sum);
-    graph_add_output(graph, "weight_sum", loss.weight);
+    graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+    graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
     place(lowering, lowering->train->span);
     struct state *sum = accumulator(lowering, "loss_sum", NULL), *weight = accumulator(lowering, "weight_sum", NULL);
     array_push(lowering->arena, &updates,
@@ -368,9 +379,9 @@ static void lower_accumulated_step(struct lowering *lowering) {
   struct value *zero = build_constant(graph, 0);
   struct value *weight =
       build_where(graph, build_binary(graph, OP_eq, loss.weight, zero), build_constant(graph, 1), loss.weight);
-  graph_add_output(graph, "loss", build_binary(graph, OP_div, loss.sum, weight));
-  graph_add_output(graph, "loss_sum", loss.sum);
-  graph_add_output(graph, "weight_sum", loss.weight);
+  graph_add_output_of_role(graph, OUTPUT_LOSS, build_binary(graph, OP_div, loss.sum, weight));
+  graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+  graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
   trained_parameters trained = {0};
   pending_updates updates = {0};
   const int states = lowering->program->states.count;
@@ -408,8 +419,8 @@ void lower_evaluate(struct lowering *lowering) {
   const bool good = lower_forward(lowering);
   if (good) feed_inputs(lowering);
   if (good && lower_loss(lowering, &loss)) {
-    graph_add_output(graph, "loss_sum", loss.sum);
-    graph_add_output(graph, "weight_sum", loss.weight);
+    graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
+    graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
   }
   finish_graph(lowering);
 }

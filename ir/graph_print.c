@@ -230,6 +230,7 @@ static void print_value(const struct printer *printer, const struct value *value
   const struct {
     const char *word, *text;
   } texts[] = {{"name", value->op == OP_input ? NULL : value->name},
+               {"gradient of", value->gradient_of},
                {"path", origin->path && *origin->path ? origin->path : NULL},
                {"function", origin->function && *origin->function ? origin->function : NULL}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -254,6 +255,7 @@ static void print_outputs(const struct printer *printer, const struct graph *gra
     const struct output *output = &graph->outputs.items[i];
     fprintf(printer->file, "%soutput ", indent);
     print_quoted(printer->file, output->name ? output->name : "");
+    if (output->role != OUTPUT_ORDINARY) fprintf(printer->file, " %s", output_role_names[output->role]);
     if (output->value && order_differs(output)) {
       fputc(' ', printer->file);
       print_axes(printer, output->axes, output->value->axis_count);
@@ -320,7 +322,9 @@ void graph_print(FILE *file, const struct graph *graph) {
   for (int i = 0; i < printer.sizes.count; i++) {
     fputs("size ", file);
     print_word(file, printer.sizes.items[i]->name);
-    fprintf(file, " <= %lld\n", (long long)printer.sizes.items[i]->bound);
+    fprintf(file, " <= %lld", (long long)printer.sizes.items[i]->bound);
+    if (printer.sizes.items[i]->role != SIZE_ORDINARY) fprintf(file, " %s", size_role_names[printer.sizes.items[i]->role]);
+    fputc('\n', file);
   }
   for (int i = 0; i < printer.axes.count; i++) {
     const struct axis *axis = printer.axes.items[i];
@@ -331,6 +335,7 @@ void graph_print(FILE *file, const struct graph *graph) {
       print_word(file, axis->size->name);
     else
       fprintf(file, "%lld", (long long)axis->extent);
+    if (axis->role != AXIS_ORDINARY) fprintf(file, " %s", axis_role_names[axis->role]);
     fputc('\n', file);
   }
   for (int i = 0; i < printer.states.count; i++) print_state(&printer, printer.states.items[i]);

@@ -294,17 +294,25 @@ static struct state *want_state(struct reader *reader) {
   return state;
 }
 
+/* The role that is written, or 0: an ordinary one is not. */
+static int accept_role(struct reader *reader, const char *const *names, int last) {
+  for (int i = 1; i <= last; i++)
+    if (accept_word(reader, names[i])) return i;
+  return 0;
+}
+
 static void read_size(struct reader *reader) {
   struct span span = reader->span;
   const char *name = want_name(reader, "the name of a size");
   want_mark(reader, "<=");
   int64_t bound = want_integer(reader, 1, largest_extent);
+  const enum size_role role = (enum size_role)accept_role(reader, size_role_names, SIZE_PAST);
   for (int i = 0; i < reader->graph->sizes.count; i++)
     if (!strcmp(reader->graph->sizes.items[i]->name, name)) {
       reader->span = span;
       fail(reader, "this size is declared already");
     }
-  if (!reader->failed) size_new(reader->graph, name, bound);
+  if (!reader->failed) size_new(reader->graph, name, role, bound);
 }
 
 static void read_axis(struct reader *reader) {
@@ -328,6 +336,7 @@ static void read_axis(struct reader *reader) {
       fail(reader, arena_format(reader->arena, "size %s is not declared", name));
     }
   }
+  axis->role = (enum axis_role)accept_role(reader, axis_role_names, AXIS_BATCH);
   if (reader->failed) return;
   if (table_get(&reader->axes, axis->id)) {
     reader->span = axis->span;
@@ -453,6 +462,10 @@ static void read_attributes(struct reader *reader, struct value *value) {
 static void read_origin(struct reader *reader, struct value *value) {
   value->origin.path = value->origin.function = "";
   if (value->op != OP_input && accept_word(reader, "name")) value->name = want_quoted(reader, "a name");
+  if (accept_word(reader, "gradient")) {
+    want_word(reader, "of");
+    value->gradient_of = want_quoted(reader, "a name");
+  }
   if (accept_word(reader, "path")) value->origin.path = want_quoted(reader, "a path");
   if (accept_word(reader, "function")) value->origin.function = want_quoted(reader, "a function");
   if (accept_word(reader, "copy")) {
@@ -499,6 +512,7 @@ static void read_value(struct reader *reader, struct graph *graph) {
 
 static void read_output(struct reader *reader, struct graph *graph) {
   const char *name = want_quoted(reader, "the name of an output");
+  const enum output_role role = (enum output_role)accept_role(reader, output_role_names, OUTPUT_WEIGHT_SUM);
   int count = 0;
   struct axis **axes = at_mark(reader, "[") ? want_axes(reader, &count) : NULL;
   want_mark(reader, "=");
@@ -510,6 +524,7 @@ static void read_output(struct reader *reader, struct graph *graph) {
     graph_add_ordered_output(graph, name, value, axes);
   else
     graph_add_output(graph, name, value);
+  if (!reader->failed) graph->outputs.items[graph->outputs.count - 1].role = role;
 }
 
 static void read_region(struct reader *reader) {

@@ -139,6 +139,7 @@ struct buffer {
   const char *name;   /* as a C identifier: "h_attn_c_attn_weight"; copies of a repeat share it and differ in `copy` */
   const char *label;  /* as the spec says it: "h.3.attn.scores" */
   enum buffer_role role;
+  enum output_role output_role; /* BUFFER_OUTPUT: the output's */
   enum type type;
   int64_t count;
   const char *comment; /* axes and extents */

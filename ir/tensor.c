@@ -15,6 +15,12 @@ const char *const kind_names[] = {[KIND_REAL] = "real", [KIND_INTEGER] = "intege
 const char *const storage_names[] = {
     [STORAGE_REAL] = "real", [STORAGE_F64] = "f64", [STORAGE_F32] = "f32", [STORAGE_BF16] = "bf16",
     [STORAGE_F16] = "f16",   [STORAGE_I32] = "i32", [STORAGE_I8] = "i8",   [STORAGE_BOOL] = "bool"};
+const char *const axis_role_names[] = {[AXIS_ORDINARY] = "ordinary", [AXIS_BATCH] = "batch"};
+const char *const size_role_names[] = {[SIZE_ORDINARY] = "ordinary", [SIZE_WINDOW] = "window", [SIZE_PAST] = "past"};
+const char *const output_role_names[] = {[OUTPUT_ORDINARY] = "ordinary",
+                                         [OUTPUT_LOSS] = "loss",
+                                         [OUTPUT_LOSS_SUM] = "loss_sum",
+                                         [OUTPUT_WEIGHT_SUM] = "weight_sum"};
 const char *const role_names[] = {
     [ROLE_PARAMETER] = "parameter", [ROLE_OPTIMIZER] = "optimizer", [ROLE_ACCUMULATOR] = "accumulator",
     [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared"};
@@ -64,28 +70,36 @@ struct axis *axis_new(struct graph *graph, const char *name, int64_t extent, str
   return axis;
 }
 
+struct axis *axis_new_batch(struct graph *graph, int64_t extent, struct span span) {
+  struct axis *axis = axis_new(graph, axis_role_names[AXIS_BATCH], extent, span);
+  axis->role = AXIS_BATCH;
+  return axis;
+}
+
 struct axis *axis_new_sized(struct graph *graph, const char *name, const struct size *size, struct span span) {
   struct axis *axis = axis_new(graph, name, size->bound, span);
   axis->size = size;
   return axis;
 }
 
-const struct size *size_new(struct graph *graph, const char *name, int64_t bound) {
+const struct size *size_new(struct graph *graph, const char *name, enum size_role role, int64_t bound) {
   for (int i = 0; i < graph->sizes.count; i++) {
     const struct size *known = graph->sizes.items[i];
     if (strcmp(known->name, name)) continue;
     if (known->bound != bound) bug("size %s: bounds %lld and %lld", name, (long long)known->bound, (long long)bound);
+    if (known->role != role) bug("size %s: roles %s and %s", name, size_role_names[known->role], size_role_names[role]);
     return known;
   }
   struct size *size = arena_new_struct(graph->arena, struct size);
   size->name = name;
+  size->role = role;
   size->bound = bound;
   size->index = graph->sizes.count;
   array_push(graph->arena, &graph->sizes, size);
   return size;
 }
 
-bool is_batch(const struct axis *axis) { return strcmp(axis->name, "batch") == 0; }
+bool is_batch(const struct axis *axis) { return axis->role == AXIS_BATCH; }
 
 void batch_first(struct axis *const *axes, int count, struct axis **order) {
   int placed = 0;
@@ -98,13 +112,18 @@ void graph_add_ordered_output(struct graph *graph, const char *name, struct valu
   const int count = value ? value->axis_count : 0;
   struct axis **order = arena_new_array(graph->arena, struct axis *, count);
   for (int i = 0; i < count; i++) order[i] = axes[i];
-  array_push(graph->arena, &graph->outputs, (struct output){name, value, order});
+  array_push(graph->arena, &graph->outputs, ((struct output){.name = name, .value = value, .axes = order}));
 }
 
 void graph_add_output(struct graph *graph, const char *name, struct value *value) {
   struct axis *order[MAX_AXES];
   if (value) batch_first(value->axes, value->axis_count, order);
   graph_add_ordered_output(graph, name, value, order);
+}
+
+void graph_add_output_of_role(struct graph *graph, enum output_role role, struct value *value) {
+  graph_add_output(graph, output_role_names[role], value);
+  graph->outputs.items[graph->outputs.count - 1].role = role;
 }
 
 bool value_has_axis(const struct value *value, const struct axis *axis) {

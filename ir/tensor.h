@@ -95,15 +95,28 @@ enum storage { STORAGE_REAL, STORAGE_F64, STORAGE_F32, STORAGE_BF16, STORAGE_F16
 extern const char *const storage_names[]; /* "real" "f64" "f32" "bf16" "f16" "i32" "i8" "bool" */
 enum kind storage_kind(enum storage storage);
 
+/* What an axis, a size or an output is to the program around the graph. It is set where they are made and is all that tells: names are
+   the user's, who may call an axis "window" or an output "loss". */
+enum axis_role { AXIS_ORDINARY, AXIS_BATCH };
+extern const char *const axis_role_names[]; /* "ordinary" "batch" */
+/* The rows of one call of generation's step, and the rows so far. */
+enum size_role { SIZE_ORDINARY, SIZE_WINDOW, SIZE_PAST };
+extern const char *const size_role_names[]; /* "ordinary" "window" "past" */
+/* The weighted mean of a batch, and the two sums that it is the quotient of. */
+enum output_role { OUTPUT_ORDINARY, OUTPUT_LOSS, OUTPUT_LOSS_SUM, OUTPUT_WEIGHT_SUM };
+extern const char *const output_role_names[]; /* "ordinary" "loss" "loss_sum" "weight_sum" */
+
 /* A size known only when the program runs, such as the length of a window. Kernels take it as an argument. */
 struct size {
   const char *name;
+  enum size_role role;
   int64_t bound;
   int index; /* in the graph's sizes */
 };
 
 struct axis {
   const char *name; /* as spelled in the spec; several axes may share it */
+  enum axis_role role;
   int id;           /* unique in the program; printed as name'id where the name alone is ambiguous */
   int64_t extent;   /* its length, or the most it can be when `size` is set. Storage is always laid out for `extent`. */
   const struct size *size; /* NULL: `extent` is the length */
@@ -161,6 +174,7 @@ struct value {
   /* Attributes; ops.def says which an operation has. */
   double number;
   const char *name; /* input: its name. Any other: what the spec calls it, path included ("h.0.attn.scores"), or NULL */
+  const char *gradient_of; /* what the spec calls the value that this is the gradient of; NULL where it is none, or of something without a name */
   struct state *state;
   struct axis *axis, *result;
   struct axis **list;
@@ -178,6 +192,7 @@ struct value {
    that the outside was promised. */
 struct output {
   const char *name;
+  enum output_role role;
   struct value *value;
   struct axis **axes;
 };
@@ -208,10 +223,15 @@ struct region {
 
 struct graph *graph_new(struct arena *arena, const char *name, int *next_axis);
 struct axis *axis_new(struct graph *graph, const char *name, int64_t extent, struct span span);
+/* The axis of examples, which is called "batch" everywhere. */
+struct axis *axis_new_batch(struct graph *graph, int64_t extent, struct span span);
 struct axis *axis_new_sized(struct graph *graph, const char *name, const struct size *size, struct span span);
-const struct size *size_new(struct graph *graph, const char *name, int64_t bound);
+/* The graph's size of this name, made when there is none. */
+const struct size *size_new(struct graph *graph, const char *name, enum size_role role, int64_t bound);
 /* The value's axes outside: batch first, the others in their order; or as `axes` says. */
 void graph_add_output(struct graph *graph, const char *name, struct value *value);
+/* The same for an output that means something to the loop around the graph; it is called as its role is. */
+void graph_add_output_of_role(struct graph *graph, enum output_role role, struct value *value);
 void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes);
 
 struct value *build_constant(struct graph *graph, double number);               /* real */
@@ -254,6 +274,7 @@ struct value *build_result(struct graph *graph, struct value *call, int number);
 
 bool value_has_axis(const struct value *value, const struct axis *axis);
 bool same_axes(const struct value *x, const struct value *y); /* as sets */
+/* Whether the axis is the one of examples, by its role. */
 bool is_batch(const struct axis *axis);
 /* The axes as the outside has them where nothing else is declared: batch first, the others in their order. */
 void batch_first(struct axis *const *axes, int count, struct axis **order);

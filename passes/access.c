@@ -94,7 +94,7 @@ static bool factors_merge(const struct value *value, const struct place *place, 
 }
 
 bool access_strided(struct scheduler *s, const struct value *value, struct place *place) {
-  const struct place *own = s->notes[value->id].place;
+  const struct place *own = note_of(s, value)->place;
   if (own) {
     *place = *own;
     return true;
@@ -300,7 +300,7 @@ static struct operand access_view(struct kernel *kernel, const struct value *val
 }
 
 static bool is_materialised(struct kernel *kernel, const struct value *value) {
-  return kernel->scheduler->notes[value->id].place != NULL;
+  return note_of(kernel->scheduler, value)->place != NULL;
 }
 
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent,
@@ -383,7 +383,7 @@ static bool is_at_row(struct kernel *kernel, const struct value *value, const st
 
 struct operand access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct operand result;
-  struct note *note = &kernel->scheduler->notes[value->id];
+  struct note *note = note_of(kernel->scheduler, value);
   if (!note->place && value->op == OP_constant) return access_definition(kernel, value, at);
   if (kernel_recall(kernel, value, at, &result)) return result;
   struct local *local = kernel_local(kernel, value);

@@ -144,7 +144,7 @@ static void sweep(struct backward *backward, struct value *loss) {
     if (gradient.value) {
       struct value *passed = take(backward, value, &gradient, false), *whole = cleaned(graph, &gradient);
       const char *name = value->op == OP_state ? value->state->name : value->name;
-      if (name) name_value(whole, arena_format(graph->arena, "%s/gradient", name));
+      name_gradient(graph, whole, name);
       array_push(graph->arena, &backward->absolute[value->id].parts, ((struct gradient){whole, NULL, false}));
       rules[value->op](backward, value, passed);
     }
@@ -232,7 +232,7 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
       graph->origin = old->origin;
       if (!gradient)
         gradient = build_expand(graph, build_constant(graph, 0), target->axes, target->axis_count);
-      name_value(gradient, old->name);
+      name_like(gradient, old);
       rewrite_set(&rewrite, old, gradient);
     } else {
       rewrite_keep(&rewrite, old);

@@ -10,11 +10,11 @@ void space_of(struct scheduler *s, const struct value *value, struct cluster *cl
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
   cluster->space_count = shape->axis_count;
   memcpy(cluster->space, shape->axes, sizeof *shape->axes * (size_t)shape->axis_count);
-  struct place *place = s->notes[value->id].place;
+  struct place *place = note_of(s, value)->place;
   if (!is_reduction(value) && place && place->buffer->axis_count == value->axis_count && same_set(place->buffer->axes, value->axis_count, value->axes, value->axis_count))
     memcpy(cluster->space, place->buffer->axes, sizeof *cluster->space * (size_t)value->axis_count);
   else
-    layout_order(s, cluster->space, cluster->space_count);
+    facts_order_axes(&s->facts, cluster->space, cluster->space_count);
   if (is_reduction(value) && cluster->space_count && axis_listed(value->list, value->list_count, cluster->space[cluster->space_count - 1])) {
     /* Rows: what is kept outside, what is summed inside. */
     struct axis *sorted[MAX_AXES];
@@ -47,32 +47,36 @@ bool is_rest(const struct cluster *cluster, const struct value *value) {
 }
 
 /* Whether a root's space suits a cluster: the same axes, reduced the same way; or without the reduced axes, what is left. */
-bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
-  if (cluster->kind != CLUSTER_SWEEP) return false;
+enum refusal_reason why_unsuited(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
+  if (cluster->kind == CLUSTER_CONTRACT) return REFUSAL_CONTRACTION;
+  if (cluster->kind == CLUSTER_CONCAT) return REFUSAL_CONCAT;
+  if (cluster->kind == CLUSTER_OTHER) return REFUSAL_PLAIN;
   bool same = same_set(cluster->space, cluster->space_count, own->space, own->space_count);
   if (own->reduced_count) {
-    if (!same) return false;
-    if (same_set(cluster->reduced, cluster->reduced_count, own->reduced, own->reduced_count)) return true;
-    return cluster->reduced_count == 0 && (reduces_rows(own) || is_total(own));
+    if (!same) return REFUSAL_SPACE;
+    if (same_set(cluster->reduced, cluster->reduced_count, own->reduced, own->reduced_count)) return REFUSAL_NONE;
+    if (cluster->reduced_count) return REFUSAL_REDUCED;
+    return reduces_rows(own) || is_total(own) ? REFUSAL_NONE : REFUSAL_COLUMNS;
   }
-  if (cluster->reduced_count == 0) return same;
+  if (cluster->reduced_count == 0) return same ? REFUSAL_NONE : REFUSAL_SPACE;
   /* Columns store nothing for each element. */
-  if (same) return reduces_rows(cluster) || is_total(cluster);
-  return is_rest(cluster, value);
+  if (same) return reduces_rows(cluster) || is_total(cluster) ? REFUSAL_NONE : REFUSAL_COLUMNS;
+  return is_rest(cluster, value) ? REFUSAL_NONE : REFUSAL_SPACE;
 }
 
 /* Whether the root can be computed by the cluster: nothing that it reads from elsewhere depends on the cluster. */
-bool legal(struct former *f, const struct cluster *cluster, const struct cluster *own) {
+enum refusal_reason why_illegal(struct former *f, const struct cluster *cluster, const struct cluster *own) {
   const struct readings *r = &f->readings;
   const bool total = is_total(cluster), columns = cluster->reduced_count && !reduces_rows(cluster) && !total;
-  if (f->deep && cluster->values.count >= MOST_ROOTS) return false;
+  if (f->deep && cluster->values.count >= MOST_ROOTS) return REFUSAL_FULL;
   for (int i = 0; i < r->items.count; i++) {
     if (cluster_of(f->s, r->items.items[i].value) != cluster) continue;
-    if (r->items.items[i].shifted || (columns && own->reduced_count)) return false;
+    if (r->items.items[i].shifted) return REFUSAL_SHIFTED;
+    if (columns && own->reduced_count) return REFUSAL_UNFINISHED;
     /* A total is known when all elements are done. */
-    if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count) return false;
+    if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count) return REFUSAL_UNFINISHED;
   }
-  return !search_needs(f, &f->below, cluster);
+  return search_needs(f, &f->below, cluster) ? REFUSAL_ORDER : REFUSAL_NONE;
 }
 
 void search_readings(struct former *f) {
@@ -83,8 +87,11 @@ void search_readings(struct former *f) {
   }
 }
 
-void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own) {
+void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
+          const struct value *by) {
   struct scheduler *s = f->s;
+  note_of(s, value)->joined = why;
+  note_of(s, value)->joined_by = by;
   array_push(s->arena, &cluster->values, value);
   if (own->reduced_count && !cluster->reduced_count) {
     cluster->reduced_count = own->reduced_count;
@@ -92,7 +99,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
     if (!is_total(own)) memcpy(cluster->space, own->space, sizeof own->space);
     memcpy(cluster->reduced, is_total(own) ? cluster->space : own->reduced, sizeof own->reduced);
   }
-  s->notes[value->id].cluster = cluster;
+  note_of(s, value)->cluster = cluster;
   for (int i = 0; i < f->readings.items.count; i++) {
     const struct value *read = f->readings.items.items[i].value;
     add_need(f, cluster, cluster_of(s, read));
@@ -104,15 +111,20 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
 
 /* Two clusters of one space that a root reads from, and may be computed in, become one. Neither needs the other, or the root could not
    be computed in both. */
-static bool can_merge(const struct cluster *x, const struct cluster *y) {
-  if (x == y || x->kind != CLUSTER_SWEEP || y->kind != CLUSTER_SWEEP) return false;
-  if (!same_set(x->space, x->space_count, y->space, y->space_count)) return false;
-  if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return false;
-  return !(x->reduced_count && !reduces_rows(x)) && !(y->reduced_count && !reduces_rows(y));
+static enum refusal_reason why_unmerged(const struct former *f, const struct cluster *x, const struct cluster *y) {
+  if (!same_set(x->space, x->space_count, y->space, y->space_count)) return REFUSAL_SPACE;
+  if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return REFUSAL_REDUCED;
+  if ((x->reduced_count && !reduces_rows(x)) || (y->reduced_count && !reduces_rows(y))) return REFUSAL_UNFINISHED;
+  return f->deep && x->values.count + y->values.count > MOST_ROOTS ? REFUSAL_FULL : REFUSAL_NONE;
+}
+
+/* Remembers why the root is not computed in the cluster, for whoever asks. */
+static void refuse(struct former *f, const struct value *value, struct cluster *cluster, enum refusal_reason why) {
+  if (f->s->options->clusters) array_push(f->s->arena, &f->s->decisions.refusals, ((struct refusal){value, cluster, why}));
 }
 
 static enum cluster_kind kind_of(struct scheduler *s, const struct value *value) {
-  if (value->op == OP_contract || s->notes[value->id].absorbed) return CLUSTER_CONTRACT;
+  if (value->op == OP_contract || note_of(s, value)->absorbed) return CLUSTER_CONTRACT;
   if (value->op == OP_concat) return CLUSTER_CONCAT;
   if (is_reduction(value) || access_is_expression(value)) return CLUSTER_SWEEP;
   return CLUSTER_OTHER;
@@ -128,9 +140,16 @@ static struct cluster *find_homes(struct former *f, const struct value *value, c
     struct cluster *candidate = cluster_of(f->s, f->readings.items.items[i].value);
     if (!candidate || candidate->offered == f->offered) continue;
     candidate->offered = f->offered;
-    if (!suits(candidate, value, own) || !legal(f, candidate, own)) continue;
+    enum refusal_reason why = why_unsuited(candidate, value, own);
+    if (why == REFUSAL_NONE) why = why_illegal(f, candidate, own);
+    if (why != REFUSAL_NONE) {
+      refuse(f, value, candidate, why);
+      continue;
+    }
     array_push(f->s->arena, &f->homes, candidate);
-    if (!latest || candidate->number > latest->number) latest = candidate;
+    if (latest && candidate->number <= latest->number) continue;
+    latest = candidate;
+    f->led_home = f->readings.items.items[i].value;
   }
   return latest;
 }
@@ -145,12 +164,19 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
     const struct readers *readers = &f->readers[read->id];
     for (int j = readers->items.count - 1; j >= 0; j--) {
       struct cluster *candidate = representative(readers->items.items[j]);
-      if (s->clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
+      if (s->decisions.clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
       if (candidate->offered == f->offered) continue;
       candidate->offered = f->offered;
       bool alike = own->reduced_count == candidate->reduced_count ||
                    (!own->reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
-      if (alike && suits(candidate, value, own) && legal(f, candidate, own)) return candidate;
+      if (!alike || why_unsuited(candidate, value, own) != REFUSAL_NONE) continue;
+      enum refusal_reason why = why_illegal(f, candidate, own);
+      if (why != REFUSAL_NONE) {
+        refuse(f, value, candidate, why);
+        continue;
+      }
+      f->led_home = read;
+      return candidate;
     }
   }
   return NULL;
@@ -161,22 +187,27 @@ void place_root(struct former *f, const struct value *value) {
   struct cluster own = {.kind = kind_of(s, value)};
   read_root(f, value);
   struct cluster *home = NULL;
+  enum join_reason why = JOIN_READS;
   if (own.kind == CLUSTER_SWEEP) {
     space_of(s, value, &own);
     search_readings(f);
     home = find_homes(f, value, &own);
-    for (int i = 0; i < f->homes.count; i++)
-      if (can_merge(home, f->homes.items[i]) && (!f->deep || home->values.count + f->homes.items[i]->values.count <= MOST_ROOTS))
-        merge_clusters(f, home, f->homes.items[i]);
-    if (!home) home = find_sibling(f, value, &own);
+    for (int i = 0; i < f->homes.count; i++) {
+      if (f->homes.items[i] == home) continue;
+      enum refusal_reason unmerged = why_unmerged(f, home, f->homes.items[i]);
+      if (unmerged == REFUSAL_NONE) merge_clusters(f, home, f->homes.items[i]);
+      else refuse(f, value, f->homes.items[i], unmerged);
+    }
+    if (!home) home = find_sibling(f, value, &own), why = JOIN_SIBLING;
   }
   if (!home) {
+    why = JOIN_FIRST;
     home = cluster_new(f, own.kind, NULL);
     memcpy(home->space, own.space, sizeof own.space);
     memcpy(home->reduced, own.reduced, sizeof own.reduced);
     home->space_count = own.space_count, home->reduced_count = own.reduced_count;
   }
   int known = home->needs.count;
-  join(f, home, value, &own);
+  join(f, home, value, &own, why, why == JOIN_FIRST ? NULL : f->led_home);
   cluster_settle(home, known);
 }

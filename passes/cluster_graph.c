@@ -27,7 +27,7 @@ struct cluster *representative(struct cluster *cluster) {
 }
 
 struct cluster *cluster_of(struct scheduler *s, const struct value *value) {
-  struct cluster *cluster = s->notes[value->id].cluster;
+  struct cluster *cluster = note_of(s, value)->cluster;
   return cluster ? representative(cluster) : NULL;
 }
 
@@ -65,9 +65,9 @@ struct cluster *cluster_new(struct former *f, enum cluster_kind kind, struct clu
   struct scheduler *s = f->s;
   struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
   cluster->kind = kind;
-  cluster->number = s->clusters.count;
+  cluster->number = s->decisions.clusters.count;
   cluster->slot = slot_new(f, before);
-  array_push(s->arena, &s->clusters, cluster);
+  array_push(s->arena, &s->decisions.clusters, cluster);
   return cluster;
 }
 

@@ -13,6 +13,7 @@ struct waiters {
 };
 
 struct ordering {
+  struct former *f;
   struct scheduler *s;
   ARRAY(struct cluster *) sorted, open; /* open: those being settled, the one that waits for the others first */
   ARRAY(struct update) updates;         /* in the graph's order */
@@ -41,8 +42,8 @@ static void place(struct ordering *order, struct cluster *cluster) {
 }
 
 static void open_cluster(struct ordering *order, struct cluster *cluster) {
-  if (cluster->visited == order->s->visit_now) return;
-  cluster->visited = order->s->visit_now;
+  if (cluster->visited == order->f->visiting) return;
+  cluster->visited = order->f->visiting;
   cluster->position = 0; /* until it has one: the next of its needs to look at */
   array_push(order->s->arena, &order->open, cluster);
 }
@@ -97,13 +98,14 @@ static void settle_ready(struct ordering *order) {
   order->current = -1;
 }
 
-static void sort_into(struct scheduler *s, struct ordering *order) {
-  *order = (struct ordering){.s = s, .current = -1, .waiters = arena_new_array(s->arena, struct waiters, s->clusters.count)};
-  s->visit_now++;
+static void sort_into(struct former *f, struct ordering *order) {
+  struct scheduler *s = f->s;
+  *order = (struct ordering){.f = f, .s = s, .current = -1, .waiters = arena_new_array(s->arena, struct waiters, s->decisions.clusters.count)};
+  f->visiting++;
   /* Roots come in the graph's order, so a cluster is settled when its first root is met. */
   struct cluster **by_value = arena_new_array(s->arena, struct cluster *, s->graph->next_value);
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (cluster->merged || !cluster->values.count) continue;
     by_value[first_value(cluster)] = cluster;
     if (only_updates(cluster)) add_update(order, cluster);
@@ -116,25 +118,26 @@ static void sort_into(struct scheduler *s, struct ordering *order) {
   for (int i = 0; i < order->updates.count; i++) settle(order, order->updates.items[i].cluster);
 }
 
-void sort_clusters(struct scheduler *s) {
+void sort_clusters(struct former *f) {
+  struct scheduler *s = f->s;
   struct ordering order;
-  sort_into(s, &order);
-  s->clusters.items = order.sorted.items;
-  s->clusters.count = order.sorted.count;
-  s->clusters.capacity = order.sorted.capacity;
+  sort_into(f, &order);
+  s->decisions.clusters.items = order.sorted.items;
+  s->decisions.clusters.count = order.sorted.count;
+  s->decisions.clusters.capacity = order.sorted.capacity;
 }
 
-void number_positions(struct scheduler *s) {
+void number_positions(struct former *f) {
   struct ordering order;
-  sort_into(s, &order);
+  sort_into(f, &order);
 }
 
 /* An update that cannot be written where its state lies until the end goes through memory of its own. */
 static void divert_update(struct scheduler *s, const struct value *update) {
-  struct note *note = &s->notes[update->id];
+  struct note *note = note_of(s, update);
   struct place *state = note->place;
   note->place = place_new(s, update, BUFFER_ACTIVATION, arena_format(s->arena, "%s.new", update->state->name), state->buffer->axes);
-  array_push(s->arena, &s->copies, (struct copy){update, NULL, state, "update"});
+  array_push(s->arena, &s->decisions.copies, (struct copy){update, NULL, state, "update", COPY_LATE});
 }
 
 static bool reads_elsewhere(struct former *f, const struct value *update) {

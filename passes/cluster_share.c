@@ -12,6 +12,7 @@ enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as de
 struct puller {
   struct cluster *cluster;
   bool shifted;
+  const struct value *root; /* the first that does */
   int roots, last; /* how many of its roots do, and which was seen last */
   bool summed;     /* one of them is a reduction */
 };
@@ -30,7 +31,7 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   struct pullers *own = &pullers[value->id];
   /* Clusters are gone through one by one, so this one is the last if it is there. */
   if (!own->items.count || own->items.items[own->items.count - 1].cluster != cluster)
-    array_push(s->arena, &own->items, (struct puller){.cluster = cluster});
+    array_push(s->arena, &own->items, ((struct puller){.cluster = cluster, .root = root}));
   struct puller *last = &own->items.items[own->items.count - 1];
   last->shifted = last->shifted || shifted;
   last->summed = last->summed || is_reduction(root);
@@ -41,11 +42,12 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
     mark_pulled(f, pullers, value->inputs[j], cluster, root, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
 }
 
-static void add_price(struct scheduler *s, struct price *price, const struct value *value, int64_t size, bool first) {
+static void add_price(struct former *f, struct price *price, const struct value *value, int64_t size, bool first) {
+  struct scheduler *s = f->s;
   if (price->values++ > MOST_PRICED) return;
   if (!first) {
-    if (s->level_stamp[value->id] == s->level_now) return;
-    s->level_stamp[value->id] = s->level_now;
+    if (memo_table_find(&f->priced, value)) return;
+    memo_table_set(&f->priced, value, 1);
     if (stops_here(s, value) || value->op == OP_input || value->op == OP_state) {
       price->operands++;
       if (value->axis_count > 0 && value_count(value) * 4 > size) price->loads++;
@@ -54,14 +56,14 @@ static void add_price(struct scheduler *s, struct price *price, const struct val
   }
   price->cost += op_facts[value->op].price;
   if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads]; /* by way of an index */
-  for (int i = 0; i < value->input_count; i++) add_price(s, price, value->inputs[i], size, false);
+  for (int i = 0; i < value->input_count; i++) add_price(f, price, value->inputs[i], size, false);
 }
 
 /* What it takes to compute a pulled value. */
-static struct price price_of(struct scheduler *s, const struct value *value) {
+static struct price price_of(struct former *f, const struct value *value) {
   struct price price = {0};
-  s->level_now++;
-  add_price(s, &price, value, value_count(value), true);
+  memo_table_clear(&f->priced);
+  add_price(f, &price, value, value_count(value), true);
   return price;
 }
 
@@ -80,24 +82,24 @@ static bool can_precede(struct former *f, struct cluster *home, const struct pul
 static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own,
                      const struct pullers *pullers) {
   struct cluster *cluster = representative(puller->cluster);
-  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || !suits(cluster, value, own)) return false;
+  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || why_unsuited(cluster, value, own) != REFUSAL_NONE) return false;
   /* What a total leaves is single numbers, known when all elements are done; what they need is computed before. */
   if (value->axis_count < cluster->space_count && (is_total(cluster) || !is_rest(cluster, value))) return false;
-  return legal(f, cluster, own) && can_precede(f, cluster, pullers);
+  return why_illegal(f, cluster, own) == REFUSAL_NONE && can_precede(f, cluster, pullers);
 }
 
 /* A cluster of single numbers, which are computed together, for one more. */
 static struct cluster *find_numbers(struct former *f, const struct cluster *own, const struct pullers *pullers) {
   for (int i = f->numbers.count - 1; i >= 0; i--) {
     struct cluster *candidate = f->numbers.items[i];
-    if (!candidate->merged && legal(f, candidate, own) && can_precede(f, candidate, pullers)) return candidate;
+    if (!candidate->merged && why_illegal(f, candidate, own) == REFUSAL_NONE && can_precede(f, candidate, pullers)) return candidate;
   }
   return NULL;
 }
 
 /* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
    would make clusters wait for each other, the value stays as it is. */
-static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers) {
+static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers, enum keep_reason kept) {
   struct scheduler *s = f->s;
   const struct puller *first = NULL;
   struct cluster *earliest = NULL; /* in the order that is kept, which is another one */
@@ -111,25 +113,34 @@ static void materialise_in(struct former *f, const struct value *value, const st
   space_of(s, value, &own);
   read_root(f, value);
   search_readings(f);
-  struct cluster *home = first && can_keep(f, first, value, &own, pullers) ? representative(first->cluster) : NULL;
-  if (!home && value->axis_count == 0) home = find_numbers(f, &own, pullers);
+  struct cluster *home = NULL;
+  const struct value *by = NULL;
+  enum join_reason why = JOIN_PULLED;
+  if (first && can_keep(f, first, value, &own, pullers)) home = representative(first->cluster), by = first->root;
+  if (!home && value->axis_count == 0) home = find_numbers(f, &own, pullers), why = home ? JOIN_NUMBERS : why;
   bool apart = !home && can_precede(f, NULL, pullers);
   for (int i = 0; i < pullers->items.count && !home && !apart; i++)
-    if (can_keep(f, &pullers->items.items[i], value, &own, pullers)) home = representative(pullers->items.items[i].cluster);
-  if (!home && !apart) return;
-  s->notes[value->id].materialised = true;
+    if (can_keep(f, &pullers->items.items[i], value, &own, pullers))
+      home = representative(pullers->items.items[i].cluster), by = pullers->items.items[i].root;
+  if (!home && !apart) {
+    note_of(s, value)->stays = true;
+    return;
+  }
+  keep(s, value, kept);
   layout_intermediate(s, value);
   if (apart) {
+    why = JOIN_APART;
     home = cluster_new(f, CLUSTER_SWEEP, earliest);
     space_of(s, value, home);
     home->position = first ? representative(first->cluster)->position : 0;
     if (!home->space_count) array_push(s->arena, &f->numbers, home);
   }
-  join(f, home, value, &own);
+  join(f, home, value, &own, why, by);
   for (int i = 0; i < pullers->items.count; i++) add_need(f, representative(pullers->items.items[i].cluster), home);
 }
 
-bool materialise_early(struct scheduler *s, bool deep) {
+bool materialise_early(struct former *f) {
+  struct scheduler *s = f->s;
   bool any = false;
   const int *limits = s->pipeline.parameters;
   int *depths = arena_new_array(s->arena, int, s->graph->next_value);
@@ -139,12 +150,13 @@ bool materialise_early(struct scheduler *s, bool deep) {
     int *depth = &depths[value->id];
     for (int j = 0; j < value->input_count; j++)
       if (depths[value->inputs[j]->id] >= *depth) *depth = depths[value->inputs[j]->id] + 1;
-    if (is_view(value) || !access_is_expression(value) || s->notes[value->id].user_count < 1) continue;
-    if (!deep && *depth < MOST_DEPTH) continue;
-    const struct price price = price_of(s, value);
-    bool shared = s->notes[value->id].user_count > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
+    if (is_view(value) || !access_is_expression(value) || facts_uses(&s->facts, value) < 1) continue;
+    if (!f->deep && *depth < MOST_DEPTH) continue;
+    const struct price price = price_of(f, value);
+    bool shared = facts_uses(&s->facts, value) > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
     if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
-    s->notes[value->id].materialised = any = true;
+    keep(s, value, shared ? KEEP_STEPS : *depth >= MOST_DEPTH ? KEEP_DEPTH : KEEP_OPERANDS);
+    any = true;
     *depth = 0;
   }
   return any;
@@ -152,9 +164,8 @@ bool materialise_early(struct scheduler *s, bool deep) {
 
 /* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
 static bool is_link(struct scheduler *s, const struct pullers *pullers, const struct value *value) {
-  const struct note *note = &s->notes[value->id];
-  if (note->user_count != 1) return false;
-  const struct value *user = s->users[note->first_user];
+  if (facts_uses(&s->facts, value) != 1) return false;
+  const struct value *user = facts_user(&s->facts, value, 0);
   return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count && user->kind == value->kind &&
          pullers[user->id].items.count == pullers[value->id].items.count;
 }
@@ -165,8 +176,8 @@ void materialise_shared(struct former *f) {
   struct pullers *pullers = arena_new_array(s->arena, struct pullers, count);
   int *seen = arena_new_array(s->arena, int, count);
   int stamp = 1;
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++, stamp++) {
       const struct value *root = cluster->values.items[i];
@@ -175,9 +186,9 @@ void materialise_shared(struct former *f) {
         mark_pulled(f, pullers, root->inputs[j], cluster, root, moves || (root->op == OP_gather && j == 0), seen, stamp);
     }
   }
-  number_positions(s);
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  number_positions(f);
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (!cluster->merged && cluster->kind == CLUSTER_SWEEP && !cluster->space_count) array_push(s->arena, &f->numbers, cluster);
   }
   const int *limits = s->pipeline.parameters, most = limits[PARAMETER_fuse_operands];
@@ -185,7 +196,7 @@ void materialise_shared(struct former *f) {
     const struct value *value = s->graph->values.items[i];
     if (is_leaf(value) || stops_here(s, value)) continue;
     if (is_view(value) || pullers[value->id].items.count == 0) continue;
-    struct price priced = price_of(s, value), *price = &priced;
+    struct price priced = price_of(f, value), *price = &priced;
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
     bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].items.count > 1 && (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
@@ -193,36 +204,36 @@ void materialise_shared(struct former *f) {
     const struct puller *only = &pullers[value->id].items.items[0];
     bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted && reduces_rows(representative(only->cluster)) &&
                 value->axis_count == representative(only->cluster)->space_count && price->loads >= limits[PARAMETER_fuse_loads];
+    enum keep_reason kept = shared ? KEEP_SHARED : rows ? KEEP_TRAINED : price->operands > most ? KEEP_OPERANDS : KEEP_NUMBER;
     shared = shared || rows;
     if (!global && !shared && price->operands <= most) continue;
     if (!global && is_link(s, pullers, value)) continue;
     /* Of a chain of single numbers, the last. */
     bool last = false;
-    const struct note *note = &s->notes[value->id];
-    for (int j = 0; j < note->user_count && global; j++) {
-      const struct value *user = s->users[note->first_user + j];
+    for (int j = 0; j < facts_uses(&s->facts, value) && global; j++) {
+      const struct value *user = facts_user(&s->facts, value, j);
       last = last || user->axis_count > 0 || is_reduction(user) || stops_here(s, user);
     }
     if (global && !shared && !last && price->operands <= most) continue;
-    materialise_in(f, value, &pullers[value->id]);
+    materialise_in(f, value, &pullers[value->id], kept);
   }
 }
 
 /* Reductions that another cluster reads need memory; the others stay in registers. */
 void materialise_reductions(struct former *f) {
   struct scheduler *s = f->s;
-  for (int c = 0; c < s->clusters.count; c++) {
-    struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *cluster = s->decisions.clusters.items[c];
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
       /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
-      if (is_reduction(root) && s->program->train && reduces_rows(cluster)) s->notes[root->id].materialised = true;
+      if (is_reduction(root) && s->program->train && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;
         bool elsewhere = cluster_of(s, read) != cluster || f->readings.items.items[j].shifted;
-        if (is_reduction(read) && elsewhere) s->notes[read->id].materialised = true;
+        if (is_reduction(read) && elsewhere) keep(s, read, KEEP_REDUCED);
       }
     }
   }

@@ -143,7 +143,7 @@ void pass_common(struct graph *graph) {
     struct value *value = rewrite_keep(&rewrite, rewrite.old[i]);
     struct value *known = has_effect(value) ? NULL : find_or_enter(&table, value);
     if (!known) continue;
-    name_value(known, value->name);
+    name_like(known, value);
     if (leave_copy(graph->arena, known, value)) shared[known->id] = moves = true;
     rewrite_set(&rewrite, value, known);
   }

@@ -43,6 +43,7 @@ void contract_dot(struct contraction *x) {
   struct position at;
   x->packing = PACK_NOT;
   struct kernel *k = contract_kernel(x, &at);
+  k->form = FORM_DOT;
   bool sized = x->column.axis->size != NULL;
   int64_t blocks = sized ? 1 : divide_up(x->column.extent, DOT_COLUMNS), tasks = blocks * contract_tasks(x);
   double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * (double)x->depth.extent;

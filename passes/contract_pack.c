@@ -67,10 +67,11 @@ void contract_pack(struct contraction *x) {
   int64_t pieces = divide_up(x->depth.extent, x->k_piece);
   const char *comment = arena_format(arena, "%s in panels of %d columns", x->b.buffer->comment, x->width);
   const struct value *base = x->b_value;
-  while (!base->name && base->op != OP_state && !s->notes[base->id].place && base->input_count > 0) base = base->inputs[0];
+  while (!base->name && base->op != OP_state && !note_of(s, base)->place && base->input_count > 0) base = base->inputs[0];
   struct buffer *buffer = scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * pieces * x->k_piece, comment);
   x->packed = buffer;
   struct kernel *k = kernel_new(s, &(struct value){.op = OP_contract}, arena_format(arena, "pack_%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent));
+  k->form = FORM_PACK;
   k->launch->label = x->b.buffer->label;
   k->launch->origin = x->value->origin;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);

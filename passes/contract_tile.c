@@ -178,6 +178,7 @@ void contract_tiles(struct contraction *x) {
   struct arena *arena = x->s->arena;
   struct position at;
   struct kernel *k = contract_kernel(x, &at);
+  k->form = FORM_TILES;
   if (x->packing == PACK_BUFFER) at.b_step = x->width;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
   double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * contract_usual(&x->depth);

@@ -42,72 +42,95 @@ bool is_computed(const struct value *value) { return !is_leaf(value) && !is_view
 
 /* --- Roots ------------------------------------------------------------------------------------------------------------------ */
 
-static void require(struct scheduler *s, const struct value *value) {
-  if (!s->notes[value->id].place) s->notes[value->id].materialised = true;
+static void require(struct scheduler *s, const struct value *value, enum keep_reason why) {
+  if (!note_of(s, value)->place) keep(s, value, why);
 }
 
 /* What a value read with strides is a view of. */
 static const struct value *base_of(struct scheduler *s, const struct value *value) {
-  while (is_view(value) && !s->notes[value->id].materialised) value = value->inputs[0];
+  while (is_view(value) && !note_of(s, value)->materialised) value = value->inputs[0];
   return value;
 }
 
-static void require_memory(struct scheduler *s, const struct value *value) {
+static void require_memory(struct scheduler *s, const struct value *value, enum keep_reason why) {
   const struct value *base = base_of(s, value);
   /* Numbers made from nothing have no memory of their own: the view of them gets it. */
-  require(s, is_leaf(base) && !s->notes[base->id].place ? value : base);
+  require(s, is_leaf(base) && !note_of(s, base)->place ? value : base, why);
 }
 
 static void require_updates(struct scheduler *s, const struct value *value) {
-  struct note *note = &s->notes[value->id];
-  note->place = place_of_state(s, value->state, value);
-  note->materialised = true;
+  note_of(s, value)->place = place_of_state(s, value->state, value);
+  keep(s, value, KEEP_UPDATE);
 }
 
 static void mark_required(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (value->op == OP_contract) {
-      require_memory(s, value->inputs[0]);
-      require_memory(s, value->inputs[1]);
-      require(s, value);
+      require_memory(s, value->inputs[0], KEEP_FACTOR);
+      require_memory(s, value->inputs[1], KEEP_FACTOR);
+      require(s, value, KEEP_PRODUCT);
     } else if (value->op == OP_update) {
       require_updates(s, value);
-      if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0]);
+      if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0], KEEP_ROWS);
     } else if (op_facts[value->op].class == CLASS_MIX || (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
       const struct value *source = value->inputs[value->input_count - 1];
-      if (is_computed(base_of(s, source))) require_memory(s, source);
-      require(s, value);
+      if (is_computed(base_of(s, source))) require_memory(s, source, KEEP_MIXED);
+      require(s, value, KEEP_PLAIN);
     } else if (value->op == OP_gather && is_computed(base_of(s, value->inputs[0]))) {
-      require_memory(s, value->inputs[0]);
+      require_memory(s, value->inputs[0], KEEP_TABLE);
     } else if (value->op == OP_concat && value->axis_count > 0 && value_count(value) >= 1 << 12) {
-      require(s, value);
+      require(s, value, KEEP_JOINED);
     } else if (value->op == OP_add && value->axis_count == 0) {
       /* A sum of sums, such as the norm of all gradients: one link a kernel, not one kernel with a hundred operands. */
       for (int j = 0; j < 2; j++)
-        if (is_reduction(value->inputs[j])) require(s, value);
+        if (is_reduction(value->inputs[j])) require(s, value, KEEP_LINK);
     }
   }
+}
+
+/* Whether a contraction can begin from what is added to it, or why not. */
+static enum apart_reason why_apart(struct scheduler *s, const struct value *sum, const struct value *product, const struct value *other) {
+  const struct note *note = note_of(s, product);
+  if (facts_uses(&s->facts, product) != 1) return APART_SHARED;
+  if (note->place) return APART_PLACED;
+  if (product->axis_count != sum->axis_count) return APART_AXES;
+  if (s->facts.values[product->id].prefers != s->facts.values[sum->id].prefers) return APART_ORDER;
+  const struct value *base = base_of(s, other);
+  if (!note_of(s, base)->place && !note_of(s, base)->materialised) return APART_UNSTORED;
+  if (other->op == OP_concat) return APART_CONCAT;
+  if (value_count(other) > value_count(product)) return APART_AXES;
+  return other->axis_count == 0 ? APART_NUMBER : APART_NOT;
+}
+
+/* What is added to is no contraction: one that is looked at through a view, or that begins from something else, would have been one. */
+static enum apart_reason why_not_seen(struct scheduler *s, const struct value *x) {
+  bool view = is_view(x);
+  for (; is_view(x); x = x->inputs[0])
+    if (facts_uses(&s->facts, x) != 1) return APART_NOT;
+  if (facts_uses(&s->facts, x) != 1) return APART_NOT;
+  if (note_of(s, x)->absorbed) return APART_BEGUN;
+  return view && x->op == OP_contract ? APART_VIEW : APART_NOT;
 }
 
 /* add(contract, other): the contraction begins from `other` instead of zero, if nothing else wants it without. */
 static void absorb_additions(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
+    struct note *note = note_of(s, value);
     if (value->op != OP_add) continue;
-    for (int j = 1; j >= 0; j--) {
+    for (int j = 1; j >= 0 && !note->absorbed; j--) {
       const struct value *product = value->inputs[j], *other = value->inputs[1 - j];
-      struct note *note = &s->notes[product->id];
-      if (product->op != OP_contract || note->uses != 1 || note->place || product->axis_count != value->axis_count || note->prefers != s->notes[value->id].prefers)
+      if (product->op != OP_contract) {
+        if (note->apart == APART_NOT) note->apart = why_not_seen(s, product);
         continue;
-      const struct value *base = base_of(s, other);
-      bool lies = s->notes[base->id].place || s->notes[base->id].materialised;
-      if (!lies || other->op == OP_concat || value_count(other) * 1 > value_count(product) || other->axis_count == 0) continue;
-      note->materialised = false;
-      note->is_absorbed = true;
-      s->notes[value->id].absorbed = product;
-      s->notes[value->id].materialised = true;
-      break;
+      }
+      note->apart = why_apart(s, value, product, other);
+      if (note->apart != APART_NOT) continue;
+      note_of(s, product)->materialised = false;
+      note_of(s, product)->is_absorbed = true;
+      note->absorbed = product;
+      keep(s, value, KEEP_ABSORBED);
     }
   }
 }
@@ -121,7 +144,7 @@ static void check_operands(struct scheduler *s) {
     for (int j = 0; j < 2; j++) {
       struct place place;
       if (access_strided(s, value->inputs[j], &place)) continue;
-      s->notes[value->inputs[j]->id].materialised = true;
+      keep(s, value->inputs[j], KEEP_STRIDES);
       more = true;
     }
   }
@@ -131,7 +154,7 @@ static void check_operands(struct scheduler *s) {
 /* --- What a root reads ---------------------------------------------------------------------------------------------------------- */
 
 bool stops_here(struct scheduler *s, const struct value *value) {
-  const struct note *note = &s->notes[value->id];
+  const struct note *note = note_of(s, value);
   return note->materialised || note->place || is_reduction(value) || value->op == OP_contract;
 }
 
@@ -158,8 +181,8 @@ void read_root(struct former *f, const struct value *root) {
   struct readings *r = &f->readings;
   r->items.count = 0;
   r->stamp++;
-  if (s->notes[root->id].absorbed) {
-    const struct value *product = s->notes[root->id].absorbed;
+  if (note_of(s, root)->absorbed) {
+    const struct value *product = note_of(s, root)->absorbed;
     for (int i = 0; i < root->input_count; i++)
       if (root->inputs[i] != product) read_value(s, r, root->inputs[i], true);
     root = product;
@@ -222,7 +245,7 @@ static bool is_deep(struct scheduler *s) {
 /* --- All together --------------------------------------------------------------------------------------------------------------- */
 
 static bool is_root(struct scheduler *s, const struct value *value) {
-  const struct note *note = &s->notes[value->id];
+  const struct note *note = note_of(s, value);
   if (note->is_absorbed || (is_leaf(value) && value->op != OP_index)) return false;
   return note->materialised || is_reduction(value);
 }
@@ -240,23 +263,24 @@ void form_clusters(struct scheduler *s) {
   f->readings.seen = arena_new_array(s->arena, int, count);
   f->readings.stamp = 1;
   f->readers = arena_new_array(s->arena, struct readers, count);
-  s->clusters.items = NULL;
-  s->clusters.count = s->clusters.capacity = 0;
-  s->roots_placed = false;
+  f->priced = memo_table_new(s->arena, s->graph);
+  s->decisions.clusters.items = NULL;
+  s->decisions.clusters.count = s->decisions.clusters.capacity = 0;
+  s->decisions.roots_placed = false;
   mark_required(s);
   absorb_additions(s);
   layout_intermediates(s);
   check_operands(s);
   f->deep = is_deep(s);
-  if (materialise_early(s, f->deep)) layout_intermediates(s);
+  if (materialise_early(f)) layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++)
     if (is_root(s, s->graph->values.items[i])) place_root(f, s->graph->values.items[i]);
-  s->roots_placed = true;
+  s->decisions.roots_placed = true;
   materialise_shared(f);
   materialise_reductions(f);
   layout_intermediates(s);
   order_updates(f);
-  sort_clusters(s);
-  for (int i = 0; i < s->clusters.count; i++) sort_values(s->clusters.items[i]);
+  sort_clusters(f);
+  for (int i = 0; i < s->decisions.clusters.count; i++) sort_values(s->decisions.clusters.items[i]);
   if (s->plan && s->pipeline.parameters[PARAMETER_plan_reuse]) reuse_operands(f);
 }

@@ -41,7 +41,9 @@ struct former {
   struct search below;      /* from the clusters of the present readings */
   struct search home;       /* from one cluster */
   ARRAY(struct cluster *) homes, numbers; /* what find_homes found; sweeps of single numbers */
-  int offered;              /* stamp of cluster->offered */
+  const struct value *led_home;           /* the reading that led find_homes or find_sibling to what they found */
+  int offered, visiting;    /* stamps of cluster->offered and cluster->visited */
+  struct memo_table priced; /* cluster_share.c: the values whose price was added */
   struct slot *first_slot, *last_slot; /* the order of clusters; see cluster_graph.c */
   int moving, climbing;     /* stamps of cluster->moved and cluster->climbed */
   ARRAY(struct cluster *) moves;
@@ -72,14 +74,15 @@ bool reduces_rows(const struct cluster *cluster);
 bool is_total(const struct cluster *cluster);
 /* Whether the value has the axes of the space without those reduced. */
 bool is_rest(const struct cluster *cluster, const struct value *value);
-/* Whether a root whose space is `own` fits the cluster's, and, with the readings of the present root, may be computed in it: the latter
-   after search_readings. */
-bool suits(const struct cluster *cluster, const struct value *value, const struct cluster *own);
-bool legal(struct former *former, const struct cluster *cluster, const struct cluster *own);
+/* Why a root whose space is `own` does not fit the cluster's, or, with the readings of the present root, may not be computed in it:
+   the latter after search_readings. REFUSAL_NONE: it does, and may. */
+enum refusal_reason why_unsuited(const struct cluster *cluster, const struct value *value, const struct cluster *own);
+enum refusal_reason why_illegal(struct former *former, const struct cluster *cluster, const struct cluster *own);
 /* Begins former->below from the present readings. Until clusters change, that is. */
 void search_readings(struct former *former);
-/* Puts the root whose readings are the present ones into a cluster. */
-void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own);
+/* Puts the root whose readings are the present ones into a cluster, and says why: `by` is what the reason speaks of, or NULL. */
+void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
+          const struct value *by);
 /* Puts a root into the best cluster there is, or a new one. */
 void place_root(struct former *former, const struct value *value);
 
@@ -108,13 +111,13 @@ bool search_meets(struct former *former, struct search *search, const struct clu
 void materialise_shared(struct former *former);
 /* Before there are clusters: values that would make expressions too deep, and in deep graphs those that several others compute with, if they
    are worth keeping. Whether there were any. */
-bool materialise_early(struct scheduler *scheduler, bool deep);
+bool materialise_early(struct former *former);
 /* Reductions that another cluster reads need memory; the others stay in registers. */
 void materialise_reductions(struct former *former);
 /* cluster->position, in an order in which they can run. */
-void number_positions(struct scheduler *scheduler);
+void number_positions(struct former *former);
 /* The clusters in such an order. */
-void sort_clusters(struct scheduler *scheduler);
+void sort_clusters(struct former *former);
 void order_updates(struct former *former);
 /* Elementwise results take the memory of operands that die with them. */
 void reuse_operands(struct former *former);

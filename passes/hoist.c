@@ -19,7 +19,7 @@ struct hoister {
 };
 
 static bool window_axis(const struct axis *axis) {
-  return axis && axis->size && (!strcmp(axis->size->name, "window") || !strcmp(axis->size->name, "past"));
+  return axis && axis->size && axis->size->role != SIZE_ORDINARY;
 }
 
 static bool depends_on_window(const struct hoister *hoister, const struct value *value) {

@@ -51,7 +51,7 @@ static void copy_values(struct inliner *inliner, struct value *const *values, in
     if (value->op == OP_result && results[value->inputs[0]->id]) {
       map[value->id] = results[value->inputs[0]->id][value->start];
       if (!map[value->id]) bug("%s gives no result %d", value->inputs[0]->callee->name, (int)value->start);
-      name_value(map[value->id], value->name);
+      name_like(map[value->id], value);
       continue;
     }
     if (value->input_count > capacity) {

@@ -9,8 +9,7 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
   kernel->scheduler = scheduler;
   kernel->arena = arena;
   const char *part = value->origin.function && value->origin.function[0] ? value->origin.function : NULL;
-  bool back = scheduler->first_gradient && value->id >= scheduler->first_gradient &&
-              value->id <= scheduler->last_gradient && !strstr(what, "gradient");
+  bool back = facts_is_way_back(&scheduler->facts, value) && !strstr(what, "gradient");
   const char *words[3] = {part, back ? "gradient" : NULL, what[0] ? what : NULL}, *name = NULL;
   for (int i = 0; i < 3; i++)
     if (words[i]) name = name ? arena_format(arena, "%s_%s", name, words[i]) : words[i];
@@ -25,23 +24,24 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
 static void count_uses(struct scheduler *s, const struct value *value) {
   for (int i = 0; i < value->input_count; i++) {
     const struct value *input = value->inputs[i];
-    if (s->use_stamp[input->id] == s->use_now) {
-      s->use_count[input->id]++;
+    int *uses = memo_table_find(&s->scratch.uses, input);
+    if (uses) {
+      ++*uses;
       continue;
     }
-    s->use_stamp[input->id] = s->use_now;
-    s->use_count[input->id] = 1;
-    if (!s->notes[input->id].place && access_is_expression(input)) count_uses(s, input);
+    memo_table_set(&s->scratch.uses, input, 1);
+    if (!note_of(s, input)->place && access_is_expression(input)) count_uses(s, input);
   }
 }
 
 void kernel_count_uses(struct scheduler *s, const struct value *const *roots, int count) {
-  s->use_now++;
+  memo_table_clear(&s->scratch.uses);
   for (int i = 0; i < count; i++) count_uses(s, roots[i]);
 }
 
 int kernel_uses(const struct scheduler *s, const struct value *value) {
-  return s->use_stamp[value->id] == s->use_now ? s->use_count[value->id] : 0;
+  const int *uses = memo_table_find(&s->scratch.uses, value);
+  return uses ? *uses : 0;
 }
 
 struct block *kernel_block(struct kernel *kernel) { return kernel->scopes[kernel->depth].block; }
@@ -236,4 +236,5 @@ void kernel_finish(struct kernel *kernel) {
   launch->function = share_function(kernel->scheduler, function);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);
+  array_push(arena, &kernel->scheduler->decisions.forms, kernel->form);
 }

@@ -159,7 +159,7 @@ void layout_interface(struct scheduler *s) {
   struct axis *axes[MAX_AXES];
   for (int i = 0; i < graph->values.count; i++) {
     struct value *value = graph->values.items[i];
-    struct note *note = &s->notes[value->id];
+    struct note *note = note_of(s, value);
     if (value->op == OP_input) {
       batch_first(value->axes, value->axis_count, axes);
       note->place = place_new(s, value, BUFFER_INPUT, value->name, axes);
@@ -167,106 +167,23 @@ void layout_interface(struct scheduler *s) {
     } else if (value->op == OP_state) {
       note->place = place_of_state(s, value->state, value);
     } else if (is_dumped(s, value)) {
-      note->materialised = true;
+      keep(s, value, KEEP_DUMPED);
     }
   }
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct output *output = &graph->outputs.items[i];
-    struct note *note = &s->notes[output->value->id];
+    struct note *note = note_of(s, output->value);
     struct place *place = place_new(s, output->value, BUFFER_OUTPUT, output->name, output->axes);
+    place->buffer->output_role = output->role;
     array_push(s->arena, &s->routine->outputs, place->buffer);
     /* What is computed anyway is computed there; anything else is copied when all is done. */
     bool computed = !note->place && output->value->op != OP_update && output->value->op != OP_constant;
-    if (computed) note->place = place, note->materialised = true;
-    else array_push(s->arena, &s->copies, (struct copy){output->value, NULL, place, output->name});
+    if (computed) keep(s, output->value, KEEP_OUTPUT), note->place = place;
+    else array_push(s->arena, &s->decisions.copies, (struct copy){output->value, NULL, place, output->name, COPY_OUTPUT});
   }
 }
 
 /* --- The order of axes ------------------------------------------------------------------------------------------------------ */
-
-static int axis_bound(const struct graph *graph) {
-  int bound = 0;
-  for (int i = 0; i < graph->values.count; i++)
-    for (int j = 0; j < graph->values.items[i]->axis_count; j++)
-      if (graph->values.items[i]->axes[j]->id >= bound) bound = graph->values.items[i]->axes[j]->id + 1;
-  return bound;
-}
-
-static int class_of(struct scheduler *s, int id) {
-  while (s->axis_class[id] != id) id = s->axis_class[id] = s->axis_class[s->axis_class[id]];
-  return id;
-}
-
-static void prefer(struct scheduler *s, const struct value *value, const struct state *state) {
-  struct note *note = &s->notes[value->id];
-  if (value->axis_count != state->axis_count || note->prefers) return;
-  for (int i = 0; i < state->axis_count; i++)
-    if (!value_has_axis(value, state->axes[i])) return;
-  note->prefers = state->axes;
-  if (op_is_elementwise(value->op) || value->op == OP_stop)
-    for (int i = 0; i < value->input_count; i++) prefer(s, value->inputs[i], state);
-}
-
-void layout_prepare(struct scheduler *s) {
-  const struct graph *graph = s->graph;
-  int bound = axis_bound(graph), next = 0;
-  s->axis_order = arena_new_array(s->arena, int, bound);
-  s->axis_class = arena_new_array(s->arena, int, bound);
-  for (int i = 0; i < bound; i++) s->axis_class[i] = i, s->axis_order[i] = bound + i;
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    for (int j = 0; j < value->input_count; j++) s->notes[value->inputs[j]->id].user_count++;
-    if (value->op == OP_rename) {
-      int x = class_of(s, value->axis->id), y = class_of(s, value->result->id);
-      s->axis_class[x > y ? x : y] = x > y ? y : x;
-    }
-    /* Axes of inputs come first, as examples and positions do; what is made inside, such as features and heads, after them. */
-    for (int j = 0; value->op == OP_input && j < value->axis_count; j++)
-      if (s->axis_order[value->axes[j]->id] >= bound) s->axis_order[value->axes[j]->id] = is_batch(value->axes[j]) ? -1 : next++;
-  }
-  /* A class goes where the first of its axes does; the class is the least number among them. */
-  for (int i = 0; i < bound; i++) {
-    int class = class_of(s, i);
-    if (s->axis_order[i] < s->axis_order[class]) s->axis_order[class] = s->axis_order[i];
-  }
-  for (int i = 0; i < bound; i++) s->axis_order[i] = s->axis_order[class_of(s, i)];
-  int total = 0;
-  for (int i = 0; i < graph->values.count; i++) {
-    struct note *note = &s->notes[graph->values.items[i]->id];
-    note->first_user = total;
-    total += note->user_count;
-    note->user_count = 0;
-  }
-  s->users = arena_alloc(s->arena, sizeof *s->users * (size_t)(total + 1));
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    for (int j = 0; j < value->input_count; j++) {
-      struct note *note = &s->notes[value->inputs[j]->id];
-      s->users[note->first_user + note->user_count++] = value;
-    }
-    if (value->op == OP_update && value->input_count == 1) prefer(s, value->inputs[0], value->state);
-  }
-}
-
-/* Batch, then the axes of inputs, then the others as they were declared. Of two axes of one class, such as the positions that look
-   and those looked at, the second is the innermost. */
-void layout_order(struct scheduler *s, struct axis **axes, int count) {
-  int64_t keys[MAX_AXES];
-  for (int i = 0; i < count; i++) {
-    int id = axes[i]->id;
-    bool second = false;
-    for (int j = 0; j < count; j++) second = second || (axes[j]->id < id && class_of(s, axes[j]->id) == class_of(s, id));
-    keys[i] = ((int64_t)s->axis_order[id] + (second ? 1 << 24 : 0)) * (1 << 20) + id;
-  }
-  for (int i = 1; i < count; i++) {
-    for (int j = i; j > 0 && keys[j] < keys[j - 1]; j--) {
-      int64_t key = keys[j];
-      struct axis *axis = axes[j];
-      keys[j] = keys[j - 1], axes[j] = axes[j - 1];
-      keys[j - 1] = key, axes[j - 1] = axis;
-    }
-  }
-}
 
 /* Brings factors together, in their order, where the last of them is. */
 static void gather_factors(struct axis **axes, int count, struct axis *const *factors, int factor_count) {
@@ -288,9 +205,8 @@ static void gather_factors(struct axis **axes, int count, struct axis *const *fa
 
 /* A merge of the value, through renames, wants its factors side by side. */
 static void follow_merges(struct scheduler *s, const struct value *value, struct axis **axes, int count, struct axis **mapped) {
-  const struct note *note = &s->notes[value->id];
-  for (int i = 0; i < note->user_count; i++) {
-    const struct value *user = s->users[note->first_user + i];
+  for (int i = 0; i < facts_uses(&s->facts, value); i++) {
+    const struct value *user = facts_user(&s->facts, value, i);
     if (user->op == OP_merge) {
       struct axis *factors[MAX_AXES];
       int found = 0;
@@ -309,28 +225,6 @@ static void follow_merges(struct scheduler *s, const struct value *value, struct
       struct axis *renamed[MAX_AXES];
       for (int k = 0; k < count; k++) renamed[k] = mapped[k] == user->axis ? user->result : mapped[k];
       follow_merges(s, user, axes, count, renamed);
-    }
-  }
-}
-
-static void add_row(struct row_axes *rows, struct axis *axis) {
-  if (!axis_listed(rows->axes, rows->count, axis) && rows->count < MAX_AXES) rows->axes[rows->count++] = axis;
-}
-
-/* Axes along which what is made elementwise of the value is summed on their own: rows that want to lie in one piece. Found for all
-   values at once, the users of each before it. */
-static void find_rows(struct scheduler *s) {
-  s->rows = arena_new_array(s->arena, struct row_axes, s->graph->next_value);
-  for (int v = s->graph->values.count - 1; v >= 0; v--) {
-    const struct value *value = s->graph->values.items[v];
-    const struct note *note = &s->notes[value->id];
-    struct row_axes *rows = &s->rows[value->id];
-    for (int i = 0; i < note->user_count; i++) {
-      const struct value *user = s->users[note->first_user + i];
-      enum op_class class = op_facts[user->op].class;
-      if (class == CLASS_REDUCE && user->list_count == 1 && !is_batch(user->list[0])) add_row(rows, user->list[0]);
-      for (int j = 0; j < s->rows[user->id].count && (op_is_elementwise(user->op) || class == CLASS_STOP); j++)
-        add_row(rows, s->rows[user->id].axes[j]);
     }
   }
 }
@@ -354,9 +248,8 @@ static void avoid_short(struct axis **axes, int count) {
 
 /* Rows innermost, unless what is innermost is one already. */
 static void prefer_rows(struct scheduler *s, const struct value *value, struct axis **axes) {
-  if (!s->rows) find_rows(s);
-  struct axis *const *rows = s->rows[value->id].axes;
-  int count = s->rows[value->id].count, last = value->axis_count - 1;
+  struct axis *const *rows = s->facts.rows[value->id].axes;
+  int count = s->facts.rows[value->id].count, last = value->axis_count - 1;
   if (last < 1 || axis_listed(rows, count, axes[last])) return;
   for (int i = 0; i < count; i++) {
     int at = 0;
@@ -368,10 +261,10 @@ static void prefer_rows(struct scheduler *s, const struct value *value, struct a
 }
 
 static void choose_order(struct scheduler *s, const struct value *value, struct axis **axes) {
-  const struct note *note = &s->notes[value->id];
-  memcpy(axes, note->prefers ? note->prefers : value->axes, sizeof *axes * (size_t)value->axis_count);
-  if (note->prefers) return;
-  layout_order(s, axes, value->axis_count);
+  struct axis *const *preferred = s->facts.values[value->id].prefers;
+  memcpy(axes, preferred ? preferred : value->axes, sizeof *axes * (size_t)value->axis_count);
+  if (preferred) return;
+  facts_order_axes(&s->facts, axes, value->axis_count);
   prefer_rows(s, value, axes);
   avoid_short(axes, value->axis_count);
   struct axis *mapped[MAX_AXES];
@@ -419,17 +312,17 @@ static bool before_view(const struct value *view, const struct place *place, str
    sweep computes element by element has nobody to compute its parts. */
 static void adopt_parts(struct scheduler *s, const struct value *concat) {
   for (int i = 0; i < concat->input_count; i++) {
-    struct place place = layout_part(concat, s->notes[concat->id].place, i), inner;
+    struct place place = layout_part(concat, note_of(s, concat)->place, i), inner;
     const struct value *part = concat->inputs[i];
-    while (s->notes[part->id].uses == 1 && !s->notes[part->id].materialised && !s->notes[part->id].place && before_view(part, &place, &inner)) {
+    while (facts_uses(&s->facts, part) == 1 && !note_of(s, part)->materialised && !note_of(s, part)->place && before_view(part, &place, &inner)) {
       part = part->inputs[0];
       place = inner;
     }
-    struct note *note = &s->notes[part->id];
+    struct note *note = note_of(s, part);
     enum op_class class = op_facts[part->op].class;
-    if (note->uses != 1 || note->place || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP) continue;
+    if (facts_uses(&s->facts, part) != 1 || note->place || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP) continue;
     if (part->kind != concat->kind || note->is_absorbed) continue;
-    note->materialised = true;
+    keep(s, part, KEEP_PART);
     note->place = arena_new_struct(s->arena, struct place);
     *note->place = place;
   }
@@ -437,7 +330,7 @@ static void adopt_parts(struct scheduler *s, const struct value *concat) {
 
 void layout_intermediate(struct scheduler *s, const struct value *value) {
   struct axis *axes[MAX_AXES];
-  struct note *note = &s->notes[value->id];
+  struct note *note = note_of(s, value);
   if (!note->materialised || note->is_placed) return;
   note->is_placed = true;
   if (!note->place) {
@@ -445,7 +338,7 @@ void layout_intermediate(struct scheduler *s, const struct value *value) {
     note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
     note->place->buffer->dumped = is_dumped(s, value);
   }
-  if (s->fuse && !s->roots_placed && value->op == OP_concat) adopt_parts(s, value);
+  if (s->fuse && !s->decisions.roots_placed && value->op == OP_concat) adopt_parts(s, value);
 }
 
 void layout_intermediates(struct scheduler *s) {

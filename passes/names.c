@@ -80,6 +80,11 @@ const char *name_last(const char *path) {
   return *last ? last : path;
 }
 
+const char *value_short_name(struct arena *arena, const struct value *value) {
+  if (!value->gradient_of) return name_identifier(arena, name_last(value->name));
+  return name_identifier(arena, arena_format(arena, "%s_gradient", name_last(value->gradient_of)));
+}
+
 const char *value_title(struct arena *arena, const struct value *value) {
   if (value->op == OP_state) return name_identifier(arena, name_last(value->state->name));
   if (value->name) return name_identifier(arena, name_last(value->name));

@@ -18,6 +18,8 @@ struct pass_options {
   struct times *times;       /* of each pass, or NULL */
   const char *dump_after;    /* print the graphs after this pass on stderr, the loops after one that makes loops; or NULL */
   bool loops_follow;         /* run_schedules comes after the graph passes */
+  FILE *clusters;            /* run_schedules tells what became one kernel and why, graph by graph; or NULL */
+  const char *clusters_of;   /* only of this graph, or NULL */
   bool errors_only;          /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
 };
 

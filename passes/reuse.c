@@ -11,20 +11,20 @@ static void find_last_reads(struct reuse *r) {
   struct scheduler *s = r->f->s;
   r->last_read = arena_new_array(s->arena, int, s->graph->next_value);
   for (int i = 0; i < s->graph->next_value; i++) r->last_read[i] = -1;
-  for (int c = 0; c < s->clusters.count; c++) {
-    const struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    const struct cluster *cluster = s->decisions.clusters.items[c];
     for (int i = 0; i < cluster->values.count; i++) {
       read_root(r->f, cluster->values.items[i]);
       for (int j = 0; j < r->f->readings.items.count; j++) r->last_read[r->f->readings.items.items[j].value->id] = c;
     }
   }
   /* What is copied when all is done lives to the end. */
-  for (int i = 0; i < s->copies.count; i++) r->last_read[s->copies.items[i].value->id] = s->clusters.count;
+  for (int i = 0; i < s->decisions.copies.count; i++) r->last_read[s->decisions.copies.items[i].value->id] = s->decisions.clusters.count;
 }
 
 /* Alone in a buffer of activations that it fills. */
 static bool owns_buffer(const struct scheduler *s, const struct value *value) {
-  const struct place *place = s->notes[value->id].place;
+  const struct place *place = note_of(s, value)->place;
   return place && place->buffer->role == BUFFER_ACTIVATION && !place->buffer->dumped && place->offset == 0 && value->axis_count > 0 &&
          place->buffer->count == value_count(value) && place->buffer->axis_count == value->axis_count && value->op != OP_concat;
 }
@@ -34,7 +34,7 @@ static bool same_layout(const struct scheduler *s, const struct value *x, const 
   for (int i = 0; i < x->axis_count; i++) {
     bool found = false;
     for (int j = 0; j < y->axis_count; j++)
-      found = found || (x->axes[i] == y->axes[j] && s->notes[x->id].place->strides[i] == s->notes[y->id].place->strides[j]);
+      found = found || (x->axes[i] == y->axes[j] && note_of(s, x)->place->strides[i] == note_of(s, y)->place->strides[j]);
     if (!found) return false;
   }
   return true;
@@ -83,8 +83,8 @@ static const struct value *find_operand(struct reuse *r, const struct cluster *c
     for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
     /* Another result of this cluster may have it already. */
     for (int j = 0; j < cluster->values.count && usable; j++) {
-      const struct place *place = s->notes[cluster->values.items[j]->id].place;
-      usable = !place || place->buffer != s->notes[x->id].place->buffer;
+      const struct place *place = note_of(s, cluster->values.items[j])->place;
+      usable = !place || place->buffer != note_of(s, x)->place->buffer;
     }
     if (usable) return x;
   }
@@ -102,9 +102,9 @@ static void drop_marked(struct scheduler *s) {
 
 /* `value` will lie where `x` does. The buffer keeps the better name. */
 static void take_buffer(struct scheduler *s, const struct value *value, const struct value *x) {
-  struct buffer *freed = s->notes[value->id].place->buffer, *taken = s->notes[x->id].place->buffer;
+  struct buffer *freed = note_of(s, value)->place->buffer, *taken = note_of(s, x)->place->buffer;
   if (!x->name && value->name) taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
-  s->notes[value->id].place->buffer = taken;
+  note_of(s, value)->place->buffer = taken;
   freed->mark = DROPPED;
 }
 
@@ -112,8 +112,8 @@ void reuse_operands(struct former *f) {
   struct scheduler *s = f->s;
   struct reuse reuse = {.f = f}, *r = &reuse;
   find_last_reads(r);
-  for (int c = 0; c < s->clusters.count; c++) {
-    const struct cluster *cluster = s->clusters.items[c];
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    const struct cluster *cluster = s->decisions.clusters.items[c];
     const struct value *scatter = cluster->values.items[0];
     if (scatter->op == OP_scatter_add && cluster->kind == CLUSTER_OTHER && owns_buffer(s, scatter)) {
       const struct value *base = scatter->inputs[0];

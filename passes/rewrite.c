@@ -40,8 +40,18 @@ void rewrite_end(struct rewrite *rewrite) {
   arena_free(rewrite->scratch);
 }
 
-void name_value(struct value *value, const char *name) {
-  if (name && !value->name && op_facts[value->op].class != CLASS_LEAF) value->name = name;
+static bool takes_name(const struct value *value) { return !value->name && op_facts[value->op].class != CLASS_LEAF; }
+
+void name_like(struct value *value, const struct value *other) {
+  if (!other->name || !takes_name(value)) return;
+  value->name = other->name;
+  value->gradient_of = other->gradient_of;
+}
+
+void name_gradient(struct graph *graph, struct value *value, const char *name) {
+  if (!name || !takes_name(value)) return;
+  value->name = arena_format(graph->arena, "%s/gradient", name);
+  value->gradient_of = name;
 }
 
 bool list_has_axis(struct axis *const *list, int count, const struct axis *axis) {

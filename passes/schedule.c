@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-static void count_uses(struct scheduler *s) {
-  for (int i = 0; i < s->graph->values.count; i++) {
-    const struct value *value = s->graph->values.items[i];
-    for (int j = 0; j < value->input_count; j++) s->notes[value->inputs[j]->id].uses++;
-  }
+void keep(struct scheduler *s, const struct value *value, enum keep_reason why) {
+  struct note *note = note_of(s, value);
+  if (!note->materialised) note->kept = why;
+  note->materialised = true;
 }
 
 static bool is_leaf(const struct value *value) { return op_facts[value->op].class == CLASS_LEAF; }
@@ -18,7 +17,7 @@ static void materialise_all(struct scheduler *s) {
     const struct value *value = s->graph->values.items[i];
     enum op_class class = op_facts[value->op].class;
     if (class == CLASS_VIEW || class == CLASS_STOP || is_leaf(value) || class == CLASS_UPDATE) continue;
-    s->notes[value->id].materialised = true;
+    keep(s, value, KEEP_UNFUSED);
   }
 }
 
@@ -30,28 +29,54 @@ static void prepare_updates(struct scheduler *s) {
     /* A place has its strides in the order of the axes of the value that is stored. */
     struct place *place = place_of_state(s, value->state, value->input_count == 2 ? value : value->inputs[0]);
     if (value->input_count == 2) {
-      s->notes[value->id].place = place;
-      s->notes[value->id].materialised = true;
+      note_of(s, value)->place = place;
+      keep(s, value, KEEP_UPDATE);
       continue;
     }
     struct value *source = value->inputs[0];
     struct place *from = NULL;
     if (source->op == OP_state) {
       from = place_new(s, source, BUFFER_ACTIVATION, arena_format(s->arena, "%s.old", source->state->name), source->axes);
-      array_push(s->arena, &s->copies, (struct copy){source, NULL, from, "save"});
+      array_push(s->arena, &s->decisions.copies, (struct copy){source, NULL, from, "save", COPY_SAVED});
     } else if (source->op != OP_constant && source->op != OP_input) {
-      s->notes[source->id].materialised = true;
+      keep(s, source, KEEP_UNFUSED);
     }
-    array_push(s->arena, &s->copies, (struct copy){source, from, place, "update"});
+    array_push(s->arena, &s->decisions.copies, (struct copy){source, from, place, "update", COPY_UPDATE});
   }
 }
 
 /* The contraction by tiles; false when it is none for them. */
 static bool tile_contract(struct scheduler *s, const struct value *value) {
+  const struct note *note = note_of(s, value);
+  if (value->op != OP_contract && !note->absorbed) return false;
   times_enter(s->options->times, "tile");
-  bool done = schedule_contract(s, value);
+  enum untiled_reason why = schedule_contract(s, value);
   times_leave(s->options->times);
-  return done;
+  note_of(s, value)->untiled = why;
+  return why == UNTILED_NOT;
+}
+
+/* From here on launches are for the cluster or the copy. */
+static void tell(struct scheduler *s, struct cluster *cluster, const struct copy *copy) {
+  if (!s->options->clusters) return;
+  array_push(s->arena, &s->decisions.told, ((struct told){cluster, copy, s->routine->launches.count, 0}));
+}
+
+static void told(struct scheduler *s) {
+  if (!s->options->clusters) return;
+  struct told *last = &s->decisions.told.items[s->decisions.told.count - 1];
+  last->count = s->routine->launches.count - last->first;
+}
+
+/* Without fusion a value by itself is told as the only one of a cluster. */
+static struct cluster *single_cluster(struct scheduler *s, const struct value *value) {
+  struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
+  cluster->kind = value->op == OP_contract ? CLUSTER_CONTRACT : CLUSTER_OTHER;
+  array_push(s->arena, &cluster->values, value);
+  cluster->space_count = value->axis_count;
+  memcpy(cluster->space, value->axes, sizeof *value->axes * (size_t)value->axis_count);
+  note_of(s, value)->cluster = cluster;
+  return cluster;
 }
 
 static void schedule_naively(struct scheduler *s) {
@@ -60,7 +85,10 @@ static void schedule_naively(struct scheduler *s) {
   layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
-    if (s->notes[value->id].materialised && !tile_contract(s, value)) schedule_naive(s, value);
+    if (!note_of(s, value)->materialised) continue;
+    if (s->options->clusters) tell(s, single_cluster(s, value), NULL);
+    if (!tile_contract(s, value)) schedule_naive(s, value);
+    told(s);
   }
 }
 
@@ -68,9 +96,10 @@ static void schedule_clusters(struct scheduler *s) {
   times_enter(s->options->times, "fuse");
   form_clusters(s);
   times_leave(s->options->times);
-  for (int i = 0; i < s->clusters.count; i++) {
-    struct cluster *cluster = s->clusters.items[i];
+  for (int i = 0; i < s->decisions.clusters.count; i++) {
+    struct cluster *cluster = s->decisions.clusters.items[i];
     const struct value *value = cluster->values.items[0];
+    tell(s, cluster, NULL);
     switch (cluster->kind) {
     case CLUSTER_CONTRACT:
       if (!tile_contract(s, value)) schedule_naive(s, value);
@@ -79,19 +108,22 @@ static void schedule_clusters(struct scheduler *s) {
     case CLUSTER_CONCAT: schedule_concat(s, value); break;
     case CLUSTER_OTHER: schedule_naive(s, value); break;
     }
+    told(s);
   }
 }
 
 /* Outputs that are old contents of states are copied before all else, other outputs after it, and last what goes to states. */
 static void schedule_copies(struct scheduler *s, bool states, bool before) {
-  for (int i = 0; i < s->copies.count; i++) {
-    const struct copy *copy = &s->copies.items[i];
+  for (int i = 0; i < s->decisions.copies.count; i++) {
+    const struct copy *copy = &s->decisions.copies.items[i];
     bool first = copy->value->op == OP_state && copy->place->buffer->role != BUFFER_STATE;
     if ((copy->place->buffer->role == BUFFER_STATE) != states || first != before) continue;
-    struct note *note = &s->notes[copy->value->id];
+    struct note *note = note_of(s, copy->value);
     struct place *usual = note->place;
     if (copy->from) note->place = copy->from;
+    tell(s, NULL, copy);
     schedule_copy(s, copy->value, copy->place, copy->what);
+    told(s);
     note->place = usual;
   }
 }
@@ -99,32 +131,19 @@ static void schedule_copies(struct scheduler *s, bool states, bool before) {
 static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   struct arena *arena = s->arena;
   s->graph = graph;
-  s->notes = arena_new_array(arena, struct note, graph->next_value);
-  s->level_memo = arena_new_array(arena, int, graph->next_value);
-  s->level_stamp = arena_new_array(arena, int, graph->next_value);
-  s->level_now = 0;
-  s->pass_counts = arena_new_array(arena, struct pass_count, graph->next_value);
-  s->rows = NULL;
-  s->use_count = arena_new_array(arena, int, graph->next_value);
-  s->use_stamp = arena_new_array(arena, int, graph->next_value);
-  s->use_now = 0;
-  s->first_gradient = s->last_gradient = 0;
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    const char *name = value->name ? value->name : "";
-    if (strlen(name) > strlen("/gradient") && strcmp(name + strlen(name) - strlen("/gradient"), "/gradient") == 0 && value->op != OP_state) {
-      if (!s->first_gradient) s->first_gradient = value->id;
-      s->last_gradient = value->id;
-    }
-  }
-  s->copies.count = 0;
+  s->decisions.notes = arena_new_array(arena, struct note, graph->next_value);
+  s->decisions.copies.count = s->decisions.refusals.count = s->decisions.told.count = s->decisions.forms.count = 0;
+  s->scratch = (struct scratch){.levels = memo_table_new(arena, graph),
+                                .needed = memo_table_new(arena, graph),
+                                .flat = memo_table_new(arena, graph),
+                                .counts = arena_new_array(arena, struct traversal_count, graph->next_value),
+                                .uses = memo_table_new(arena, graph)};
   s->routine = arena_new_struct(arena, struct routine);
   s->routine->name = graph->name;
   s->routine->graph = graph;
   array_push(arena, &s->module->routines, s->routine);
-  count_uses(s);
   times_enter(s->options->times, "layout");
-  layout_prepare(s);
+  s->facts = facts_find(arena, graph);
   layout_interface(s);
   times_leave(s->options->times);
   if (!s->fuse) schedule_naively(s);
@@ -135,6 +154,8 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   times_enter(s->options->times, "plan");
   plan_routine(s, s->routine);
   times_leave(s->options->times);
+  const char *only = s->options->clusters_of;
+  if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);
 }
 
 struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {

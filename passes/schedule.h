@@ -1,4 +1,5 @@
 /* What the files that turn graphs into loops share. The order of work for one graph:
+     facts.c     what is true of the graph (facts.h); all that follows is decided (decisions.h)
      layout.c    which buffer each materialised value has, and its strides
      fuse.c      which values are materialised, and which are computed together by one kernel
      schedule_*  one kernel for each cluster, written through kernel.c (scopes, parameters) and access.c (values as expressions)
@@ -8,50 +9,13 @@
 #define PASSES_SCHEDULE_H
 
 #include "ir/table.h"
+#include "passes/decisions.h"
+#include "passes/facts.h"
 #include "passes/linear.h"
 #include "passes/passes.h"
 #include "passes/pipeline.h"
 
 enum { MAX_SCOPES = 40 };
-
-/* Where a value lies: element (c1, c2 ...) at offset + the sum of strides[i] * c_i, i in the order of the value's axes. */
-struct place {
-  struct buffer *buffer;
-  int64_t offset;
-  int64_t strides[MAX_AXES];
-};
-
-/* What is decided about a value. */
-struct note {
-  bool materialised; /* it has a place; else consumers compute it where they need it */
-  int uses;          /* operands that it is */
-  struct place *place;
-  struct cluster *cluster;     /* that computes it, when it is a root */
-  struct axis *const *prefers; /* the order of axes of the state that it ends in, or NULL */
-  const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
-  bool is_absorbed;             /* a contraction: computed as part of the addition */
-  bool is_placed;               /* its place was decided on */
-  int first_user, user_count;   /* in scheduler->users */
-};
-
-/* How many passes of a kernel compute a value anew, and the last of them that was seen to. */
-struct pass_count {
-  int passes, last;
-};
-
-/* See find_rows in layout.c. */
-struct row_axes {
-  struct axis *axes[MAX_AXES];
-  int count;
-};
-
-/* A value to be copied to a place when the rest of the routine is done. */
-struct copy {
-  const struct value *value;
-  struct place *from; /* where it is read, if not where it lies */
-  struct place *place;
-  const char *what;
-};
 
 /* A register tile of a contraction: rows x (vectors x lanes) elements of the result. */
 struct tile {
@@ -65,35 +29,61 @@ struct tile_entry {
   const struct function *function;
 };
 
+/* A number for each value of the graph, all of them forgotten at once: what a walk over expressions has found. Each walk has its own. */
+struct memo_table {
+  int *numbers, *stamps; /* by value id */
+  int now;
+};
+
+/* An empty table for the graph's values. */
+struct memo_table memo_table_new(struct arena *arena, const struct graph *graph);
+/* Forgets all numbers. */
+void memo_table_clear(struct memo_table *table);
+/* The value's number, or NULL when it has none. */
+int *memo_table_find(const struct memo_table *table, const struct value *value);
+void memo_table_set(struct memo_table *table, const struct value *value, int number);
+
+/* How many traversals of a row compute a value anew, and the last of them that was seen to. */
+struct traversal_count {
+  int traversals, last;
+};
+
+/* What walks leave for themselves between two kernels of a graph, so that none of them needs new memory for each. Nobody else looks. */
+struct scratch {
+  struct memo_table levels, needed; /* schedule_row.c: level_of, mark_needed */
+  struct memo_table flat;           /* schedule_row.c: pulls_flat */
+  struct traversal_count *counts;   /* schedule_row.c: count_traversals; by value id, zero between kernels */
+  struct memo_table uses;           /* kernel.c: uses in the kernel at hand */
+};
+
+/* One run from the graphs of a program to a module of loops. */
 struct scheduler {
+  /* Of the whole program. */
   struct arena *arena;
   struct program *program;
   const struct pass_options *options;
   const struct target *target;
   struct diagnostics *diagnostics;
+  struct pipeline pipeline;
+  bool fuse, plan; /* whether these passes are on */
+  /* Of the module that is made. */
   struct module *module;
+  struct name_table *names; /* of buffers and functions */
+  struct share_table *shared;
+  struct table states; /* struct buffer *, by name */
+  ARRAY(struct tile_entry) tiles;
+  /* Of the graph at hand. */
   const struct graph *graph;
   struct routine *routine;
-  struct note *notes; /* by value id */
-  const struct value **users;
-  struct row_axes *rows; /* by value id, once they are wanted */
-  int visit_now; /* stamp of walks over clusters */
-  int *level_memo, *level_stamp, level_now; /* by value id: what a walk over expressions found, as long as the stamp is now's */
-  struct pass_count *pass_counts; /* by value id: of the kernel at hand; zero between kernels */
-  int *use_count, *use_stamp, use_now; /* by value id: uses in the kernel at hand */
-  int first_gradient, last_gradient; /* ids of the values that are the way back */
-  int *axis_order; /* by axis id: where the axis goes in a layout; see layout.c */
-  int *axis_class; /* by axis id: renamed axes are of one class */
-  struct table states; /* struct buffer *, by name */
-  ARRAY(struct cluster *) clusters;
-  bool roots_placed; /* every root of this graph has a cluster */
-  ARRAY(struct copy) copies;
-  struct pipeline pipeline;
-  bool fuse, plan;
-  struct share_table *shared;
-  ARRAY(struct tile_entry) tiles;
-  struct name_table *names; /* of buffers and functions */
+  struct graph_facts facts;
+  struct decisions decisions;
+  struct scratch scratch;
 };
+
+/* What is decided about a value of the graph at hand. */
+static inline struct note *note_of(const struct scheduler *scheduler, const struct value *value) {
+  return &scheduler->decisions.notes[value->id];
+}
 
 /* --- Names (names.c) ------------------------------------------------------------------------------------------------------ */
 
@@ -106,8 +96,17 @@ const char *name_identifier(struct arena *arena, const char *text);
 const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin);
 /* The last part of a path: "h.3.attn.y" gives "y", "h.0.ln_1.weight/m" gives "m". */
 const char *name_last(const char *path);
+/* The last part of a value's name as an identifier; of a gradient's, that of what it is the gradient of: "bias_gradient". */
+const char *value_short_name(struct arena *arena, const struct value *value);
 /* What to call a value where the spec has no name for it. */
 const char *value_title(struct arena *arena, const struct value *value);
+
+/* --- Decisions told (schedule.c, explain.c) --------------------------------------------------------------------------------- */
+
+/* The value is stored, for this reason, unless it is stored for another already. */
+void keep(struct scheduler *scheduler, const struct value *value, enum keep_reason why);
+/* Prints what became one kernel in the graph just scheduled, and why. */
+void explain_clusters(struct scheduler *scheduler, FILE *file);
 
 /* --- Kernels under construction (kernel.c) ---------------------------------------------------------------------------------- */
 
@@ -165,6 +164,7 @@ struct kernel {
   struct arena *arena;
   struct function *function;
   struct launch *launch;
+  enum kernel_form form;
   ARRAY(struct bound_pointer) pointers;
   ARRAY(struct bound_number) numbers;
   ARRAY(struct bound_variable) variables;
@@ -256,39 +256,10 @@ void layout_interface(struct scheduler *scheduler);
 /* A place for a materialised value that has none yet, and for every one. */
 void layout_intermediate(struct scheduler *scheduler, const struct value *value);
 void layout_intermediates(struct scheduler *scheduler);
-/* Finds out how axes are ordered in this graph. */
-void layout_prepare(struct scheduler *scheduler);
-/* The axes in the order that storage has them by default. */
-void layout_order(struct scheduler *scheduler, struct axis **axes, int count);
 /* The place of a concat's part inside the place of the whole. */
 struct place layout_part(const struct value *concat, const struct place *whole, int part);
 
 /* --- Clusters (fuse.c) --------------------------------------------------------------------------------------------------------- */
-
-enum cluster_kind {
-  CLUSTER_CONTRACT, /* one contraction, with what it begins from */
-  CLUSTER_SWEEP,    /* elementwise values and reductions of one iteration space */
-  CLUSTER_CONCAT,   /* parts copied side by side, those aside that are computed in their place */
-  CLUSTER_OTHER     /* one value, by plain loops */
-};
-
-/* What one kernel computes. A sweep's `space` is the set of axes it runs over, and `reduced` those that its reductions run
-   along, all of them along the same. Its values have the axes of the space, or the space without `reduced`. */
-struct cluster {
-  int number;
-  enum cluster_kind kind;
-  ARRAY(const struct value *) values; /* roots, in the graph's order */
-  struct axis *space[MAX_AXES], *reduced[MAX_AXES];
-  int space_count, reduced_count;
-  ARRAY(struct cluster *) needs, users; /* some of them more than once */
-  struct cluster *merged; /* the cluster it was joined to, or NULL */
-  struct slot *slot;      /* its place among the others while clusters are formed */
-  struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
-  int depth;
-  bool has_below;         /* it is `above` of some cluster */
-  int position;           /* in an order in which they can run */
-  int visited, seen[2], found[2], moved, climbed, offered; /* stamps of walks */
-};
 
 /* The cluster that a root is in, or NULL. */
 struct cluster *cluster_of(struct scheduler *scheduler, const struct value *value);
@@ -304,9 +275,8 @@ bool is_reduction(const struct value *value);
 
 /* One kernel of plain loops for one materialised value of any operation. */
 void schedule_naive(struct scheduler *scheduler, const struct value *value);
-/* A contraction of operands that lie in memory with constant strides, by register tiles; false when it is none, or too small
-   or odd for tiles. */
-bool schedule_contract(struct scheduler *scheduler, const struct value *value);
+/* A contraction of operands that lie in memory with constant strides, by register tiles or dot products; or why it has no kernel now. */
+enum untiled_reason schedule_contract(struct scheduler *scheduler, const struct value *value);
 /* Whether all that is read to compute `value` lies in memory exactly as `like` does, or is one number. */
 bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
 /* Whether all that a cluster stores for each element of its space lies as `like` does, with what it reads for it. */

@@ -17,7 +17,7 @@ static double elements_of(struct axis *const *axes, int count) {
 /* sum = sum step x, with a product as an fma. */
 static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old, const struct coordinates *at) {
   const struct value *x = value->inputs[0];
-  bool single = !k->scheduler->notes[x->id].place && kernel_uses(k->scheduler, x) == 1;
+  bool single = !note_of(k->scheduler, x)->place && kernel_uses(k->scheduler, x) == 1;
   if (value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && single) {
     const struct expression *a = access_value(k, x->inputs[0], at).x;
     return expression_fma(k->arena, a, access_value(k, x->inputs[1], at).x, old);
@@ -27,15 +27,7 @@ static const struct expression *accumulated(struct kernel *k, const struct value
 
 static const char *cluster_title(struct scheduler *s, const struct cluster *cluster, const char *otherwise) {
   for (int i = 0; i < cluster->values.count; i++) {
-    const struct value *value = cluster->values.items[i];
-    if (!value->name) continue;
-    char *name = arena_strdup(s->arena, value->name);
-    size_t length = strlen(name), suffix = strlen("/gradient");
-    if (length > suffix && strcmp(name + length - suffix, "/gradient") == 0) {
-      name[length - suffix] = 0;
-      return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(name)));
-    }
-    return name_identifier(s->arena, name_last(name));
+    if (cluster->values.items[i]->name) return value_short_name(s->arena, cluster->values.items[i]);
   }
   return otherwise;
 }
@@ -53,7 +45,7 @@ static void store_results(struct kernel *k, const struct cluster *cluster, bool 
     if (is_element(cluster, cluster->values.items[i]) == elements) results[i] = access_value(k, cluster->values.items[i], at).x;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
-    const struct place *place = s->notes[value->id].place;
+    const struct place *place = note_of(s, value)->place;
     if (!place || !results[i]) continue;
     /* The place of a single number is told by the pointer, so that kernels for numbers of one output are one. */
     if (value->axis_count == 0)
@@ -109,6 +101,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   struct columns columns = {.s = s, .cluster = cluster, .k = kernel_new(s, first, cluster_title(s, cluster, "columns"))}, *c = &columns;
   struct kernel *k = c->k;
+  k->form = FORM_COLUMNS;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   int lanes = s->target->lanes;
   c->axis = cluster->space[cluster->space_count - 1];
@@ -246,7 +239,7 @@ static const struct expression *end_sum(struct total *t, int index) {
 static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count, int64_t bound) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
-  const struct place *place = t->s->notes[like->id].place;
+  const struct place *place = note_of(t->s, like)->place;
   int depth = k->depth;
   int64_t group = (int64_t)t->lanes * t->unroll;
   struct coordinates at = {0};
@@ -330,6 +323,7 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
   struct scheduler *s = t->s;
   struct arena *arena = s->arena;
   struct kernel *k = t->k = kernel_new(s, t->cluster->values.items[0], cluster_title(s, t->cluster, "total"));
+  k->form = FORM_TOTAL;
   add_locals(k, t->cluster);
   k->any_count = true;
   const struct expression **sums = arena_new_array(arena, const struct expression *, t->cluster->values.count);
@@ -373,6 +367,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   /* What is stored goes by chunks even where there is one, so that small and large tensors share kernels. */
   if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {
     struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, title);
+    k->form = FORM_TOTAL;
     begin_sums(t);
     nested_sum(t, 0, &at);
     const struct expression **sums = arena_new_array(arena, const struct expression *, cluster->values.count);
@@ -398,6 +393,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
     if (is_reduction(cluster->values.items[i]))
       partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks, NULL);
   struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, arena_format(arena, "%s_chunks", title));
+  k->form = FORM_TOTAL;
   struct linear chunk;
   if (like) {
     k->any_count = true;
@@ -429,7 +425,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
 }
 
 static const struct value *any_source(struct scheduler *s, const struct value *value, int count) {
-  if (s->notes[value->id].place) return value->axis_count == count ? value : NULL;
+  if (note_of(s, value)->place) return value->axis_count == count ? value : NULL;
   for (int i = 0; i < value->input_count; i++) {
     const struct value *found = any_source(s, value->inputs[i], count);
     if (found) return found;

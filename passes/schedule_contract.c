@@ -280,7 +280,7 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
 /* Where the result and what it begins from lie, with strides in the order of the contraction's axes. */
 static bool set_places(struct contraction *x, const struct value *value) {
   struct scheduler *s = x->s;
-  const struct place *place = s->notes[value->id].place;
+  const struct place *place = note_of(s, value)->place;
   x->c = (struct place){.buffer = place->buffer, .offset = place->offset};
   for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_of(value, place, x->value->axes[i]);
   if (x->value == value) return true;
@@ -292,29 +292,32 @@ static bool set_places(struct contraction *x, const struct value *value) {
   return true;
 }
 
-bool schedule_contract(struct scheduler *s, const struct value *value) {
-  const struct value *product = s->notes[value->id].absorbed ? s->notes[value->id].absorbed : value;
+enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value) {
+  const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
   struct contraction x = {.s = s, .value = product, .named = value};
-  if (product->op != OP_contract || !s->pipeline.on[PASS_tile] || !set_places(&x, value) || !classify(&x)) return false;
-  if (x.initial.buffer && x.column.initial != 1) return false;
+  if (!s->pipeline.on[PASS_tile]) return UNTILED_LEFT_OUT;
+  if (!set_places(&x, value)) return UNTILED_INITIAL;
+  if (!classify(&x)) return UNTILED_SHAPE;
+  if (x.initial.buffer && x.column.initial != 1) return UNTILED_INITIAL;
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
   bool along_k = x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size && x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
   if (few && along_k && work >= SMALL_WORK) {
     contract_dot(&x);
-    return true;
+    return UNTILED_NOT;
   }
-  if (work < SMALL_WORK || x.column.extent < 4 || (x.column.c != 1)) return false;
+  if (work < SMALL_WORK || x.column.extent < 4) return UNTILED_SMALL;
+  if (x.column.c != 1) return UNTILED_SHAPE;
   choose_tile(&x);
-  if (!choose_blocks(&x)) return false;
+  if (!choose_blocks(&x)) return UNTILED_BLOCKS;
   if (x.k.count > 0 && (x.blocks_m > 1 || x.blocks_n > 1)) {
     x.blocks_m = x.blocks_n = 1;
     x.block_tiles = x.tiles;
     x.block_panels = x.panels;
-    if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return false;
+    if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
   }
   if (x.packing == PACK_BUFFER) contract_pack(&x);
   contract_tiles(&x);
-  return true;
+  return UNTILED_NOT;
 }

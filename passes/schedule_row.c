@@ -1,8 +1,8 @@
 /* Sweeps: kernels of elementwise values and of reductions along rows.
 
-   Rows are independent and run in parallel. Within a row each reduction that others wait for is one pass of vectors with sums
-   in registers, and a last pass stores what is as large as the row. What an earlier pass stored is read back; what is dear to
-   compute and needed by several passes is kept in an array of one row. A sweep without rows to speak of, where all that is
+   Rows are independent and run in parallel. Within a row each reduction that others wait for is one traversal of vectors with sums
+   in registers, and a last traversal stores what is as large as the row. What an earlier traversal stored is read back; what is dear to
+   compute and needed by several traversals is kept in an array of one row. A sweep without rows to speak of, where all that is
    touched lies in the same order, runs over one flat index, and its length is an argument: one kernel for all shapes. */
 #include <math.h>
 #include <stdlib.h>
@@ -33,17 +33,17 @@ struct sweep {
   ARRAY(struct target_value) elements; /* as large as the space */
   ARRAY(struct target_value) scalars;  /* one for each row */
   ARRAY(const struct value *) reductions;
-  int *levels;                         /* of reductions: the pass they are done in, from 1 */
+  int *levels;                         /* of reductions: the traversal they are done in, from 1 */
   struct array **sums;
-  int passes;
-  ARRAY(const struct value *) counted; /* values with a count in scheduler->pass_counts */
+  int traversals;
+  ARRAY(const struct value *) counted; /* values with a count in scheduler->scratch.counts */
 };
 
 static bool in_cluster(const struct sweep *w, const struct value *value) {
   return cluster_of(w->s, value) == w->cluster;
 }
 
-/* --- Passes -------------------------------------------------------------------------------------------------------------------- */
+/* --- Traversals ---------------------------------------------------------------------------------------------------------------- */
 
 static int level_of(struct sweep *w, const struct value *value, bool inside);
 
@@ -56,7 +56,7 @@ static int level_below(struct sweep *w, const struct value *value) {
   return level;
 }
 
-/* The last pass whose result the value waits for; 0 for none. */
+/* The last traversal whose result the value waits for; 0 for none. */
 static int level_of(struct sweep *w, const struct value *value, bool inside) {
   struct scheduler *s = w->s;
   for (int i = 0; i < w->reductions.count; i++)
@@ -64,29 +64,29 @@ static int level_of(struct sweep *w, const struct value *value, bool inside) {
       if (w->levels[i] == 0) w->levels[i] = level_below(w, value) + 1;
       return w->levels[i];
     }
-  if (inside && s->notes[value->id].place && !in_cluster(w, value)) return 0;
-  if (s->level_stamp[value->id] == s->level_now) return s->level_memo[value->id];
+  if (inside && note_of(s, value)->place && !in_cluster(w, value)) return 0;
+  const int *known = memo_table_find(&s->scratch.levels, value);
+  if (known) return *known;
   int level = level_below(w, value);
-  s->level_stamp[value->id] = s->level_now;
-  s->level_memo[value->id] = level;
+  memo_table_set(&s->scratch.levels, value, level);
   return level;
 }
 
-/* Counts the passes that compute a value anew. */
-static void count_passes(struct sweep *w, const struct value *value, int pass, bool first) {
+/* Counts the traversals that compute a value anew. */
+static void count_traversals(struct sweep *w, const struct value *value, int traversal, bool first) {
   struct scheduler *s = w->s;
   if (!first) {
-    if (is_reduction(value) || (s->notes[value->id].place && !in_cluster(w, value))) return;
-    struct pass_count *count = &s->pass_counts[value->id];
-    if (count->last == pass) return;
-    if (count->passes && s->notes[value->id].place) return; /* stored by then */
-    if (!count->passes) array_push(s->arena, &w->counted, value);
-    count->last = pass;
-    count->passes++;
+    if (is_reduction(value) || (note_of(s, value)->place && !in_cluster(w, value))) return;
+    struct traversal_count *count = &s->scratch.counts[value->id];
+    if (count->last == traversal) return;
+    if (count->traversals && note_of(s, value)->place) return; /* stored by then */
+    if (!count->traversals) array_push(s->arena, &w->counted, value);
+    count->last = traversal;
+    count->traversals++;
   }
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
   if (moves || value->op == OP_gather) return;
-  for (int i = 0; i < value->input_count; i++) count_passes(w, value->inputs[i], pass, false);
+  for (int i = 0; i < value->input_count; i++) count_traversals(w, value->inputs[i], traversal, false);
 }
 
 static int by_id(const void *x, const void *y) { return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id; }
@@ -95,18 +95,18 @@ static void keep_rows(struct sweep *w) {
   struct scheduler *s = w->s;
   int64_t length = 1;
   for (int i = 0; i < w->row_count; i++) length *= w->row[i]->extent;
-  if (w->passes == 0 || length > s->pipeline.parameters[PARAMETER_fuse_row]) return;
-  for (int pass = 1; pass <= w->passes + 1; pass++) {
+  if (w->traversals == 0 || length > s->pipeline.parameters[PARAMETER_fuse_row]) return;
+  for (int traversal = 1; traversal <= w->traversals + 1; traversal++) {
     for (int i = 0; i < w->reductions.count; i++)
-      if (w->levels[i] == pass) count_passes(w, w->reductions.items[i], pass, true);
-    for (int i = 0; pass == w->passes + 1 && i < w->elements.count; i++) count_passes(w, w->elements.items[i].value, pass, false);
+      if (w->levels[i] == traversal) count_traversals(w, w->reductions.items[i], traversal, true);
+    for (int i = 0; traversal == w->traversals + 1 && i < w->elements.count; i++) count_traversals(w, w->elements.items[i].value, traversal, false);
   }
   if (w->counted.count) qsort(w->counted.items, (size_t)w->counted.count, sizeof *w->counted.items, by_id);
   for (int i = 0; i < w->counted.count; i++) {
     const struct value *value = w->counted.items[i];
-    int passes = s->pass_counts[value->id].passes;
-    s->pass_counts[value->id] = (struct pass_count){0};
-    if (passes < 2 || op_facts[value->op].price < PRICE_ROW || s->notes[value->id].place) continue;
+    int traversals = s->scratch.counts[value->id].traversals;
+    s->scratch.counts[value->id] = (struct traversal_count){0};
+    if (traversals < 2 || op_facts[value->op].price < PRICE_ROW || note_of(s, value)->place) continue;
     if (value->axis_count != w->cluster->space_count) continue;
     struct array *array = kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
     array_push(s->arena, &w->k->locals, (struct local){value, array, false});
@@ -115,8 +115,8 @@ static void keep_rows(struct sweep *w) {
 
 /* --- Loops --------------------------------------------------------------------------------------------------------------------- */
 
-/* One pass over a row at the coordinates set: `slot` is where in the sums. `pass` is the last one for storing. */
-static void pass_body(struct sweep *w, int pass, struct linear slot) {
+/* One traversal over a row at the coordinates set: `slot` is where in the sums. `traversal` is the last one for storing. */
+static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
   struct linear row_index = linear_constant(0);
@@ -125,10 +125,10 @@ static void pass_body(struct sweep *w, int pass, struct linear slot) {
   k->row_index = row_index;
   k->row = &w->at;
   for (int i = 0; i < w->reductions.count; i++) {
-    if (w->levels[i] != pass) continue;
+    if (w->levels[i] != traversal) continue;
     const struct value *value = w->reductions.items[i], *x = value->inputs[0];
     const struct expression *old = expression_load(arena, w->sums[i], linear_expression(arena, slot)), *sum;
-    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !w->s->notes[x->id].place && kernel_uses(w->s, x) == 1;
+    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !note_of(w->s, x)->place && kernel_uses(w->s, x) == 1;
     if (product) {
       const struct expression *a = access_value(k, x->inputs[0], &w->at).x;
       sum = expression_fma(arena, a, access_value(k, x->inputs[1], &w->at).x, old);
@@ -137,7 +137,7 @@ static void pass_body(struct sweep *w, int pass, struct linear slot) {
     }
     kernel_store(k, w->sums[i], slot, sum);
   }
-  if (pass == w->passes + 1) {
+  if (traversal == w->traversals + 1) {
     const struct expression **results = arena_new_array(arena, const struct expression *, w->elements.count);
     for (int i = 0; i < w->elements.count; i++) results[i] = access_value(k, w->elements.items[i].value, &w->at).x;
     for (int i = 0; i < w->elements.count; i++) {
@@ -148,30 +148,30 @@ static void pass_body(struct sweep *w, int pass, struct linear slot) {
     }
     return;
   }
-  /* What this pass computed on its way is stored, so that later passes read it. */
+  /* What this traversal computed on its way is stored, so that later traversals read it. */
   for (int i = 0; i < k->locals.count; i++) {
     struct local *local = &k->locals.items[i];
     struct operand operand;
     if (local->stored || local->value->op == OP_update || !kernel_recall(k, local->value, &w->at, &operand)) continue;
     if (local->value->axis_count != w->cluster->space_count) continue;
     if (local->array) kernel_store(k, local->array, row_index, operand.x);
-    else kernel_store(k, kernel_pointer(k, w->s->notes[local->value->id].place->buffer, true), access_offset(k, local->value, w->s->notes[local->value->id].place, &w->at), operand.x);
+    else kernel_store(k, kernel_pointer(k, note_of(w->s, local->value)->place->buffer, true), access_offset(k, local->value, note_of(w->s, local->value)->place, &w->at), operand.x);
   }
 }
 
-/* After all copies of a pass's body are made. */
+/* After all copies of a traversal's body are made. */
 static void mark_stored(struct sweep *w, const bool *would) {
   for (int i = 0; i < w->k->locals.count; i++)
     if (would[i]) w->k->locals.items[i].stored = true;
 }
 
-/* Marks, by level_stamp, what a pass that computes `from` comes by. */
+/* Marks what a traversal that computes `from` comes by. */
 static void mark_needed(struct sweep *w, const struct value *from, bool first) {
   struct scheduler *s = w->s;
   if (!first) {
-    if (s->level_stamp[from->id] == s->level_now) return;
-    s->level_stamp[from->id] = s->level_now;
-    if (is_reduction(from) || (s->notes[from->id].place && !in_cluster(w, from))) return;
+    if (memo_table_find(&s->scratch.needed, from)) return;
+    memo_table_set(&s->scratch.needed, from, 1);
+    if (is_reduction(from) || (note_of(s, from)->place && !in_cluster(w, from))) return;
     struct local *local = kernel_local(w->k, from);
     if (local && local->stored) return;
   }
@@ -179,7 +179,7 @@ static void mark_needed(struct sweep *w, const struct value *from, bool first) {
   for (int i = 0; i < from->input_count; i++) mark_needed(w, from->inputs[i], false);
 }
 
-static void guarded_vector(struct sweep *w, int pass, struct linear from, const struct expression *left) {
+static void guarded_vector(struct sweep *w, int traversal, struct linear from, const struct expression *left) {
   struct kernel *k = w->k;
   int depth = k->depth, lanes = w->s->target->lanes;
   const struct axis *axis = w->row[w->row_count - 1];
@@ -191,12 +191,12 @@ static void guarded_vector(struct sweep *w, int pass, struct linear from, const 
   int64_t most = axis->extent - 1 - high;
   lane = linear_variable(k->arena, lane.terms[0].atom->variable, most < lanes - 1 && most >= 0 ? most : lanes - 1, 1, k->depth);
   coordinates_set(&w->at, axis, linear_add(k->arena, from, lane));
-  pass_body(w, pass, lane);
+  traversal_body(w, traversal, lane);
   kernel_close_to(k, depth);
 }
 
 /* All of the innermost axis. `unroll` sums run side by side. */
-static void vector_row(struct sweep *w, int pass, int unroll) {
+static void vector_row(struct sweep *w, int traversal, int unroll) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
   int lanes = w->s->target->lanes, depth = k->depth;
@@ -206,7 +206,7 @@ static void vector_row(struct sweep *w, int pass, int unroll) {
     struct linear i = linear_constant(0);
     if (axis->extent > 1 || axis->size) i = kernel_loop(k, LOOP_SERIAL, name, kernel_extent(k, axis), axis->extent, 1);
     coordinates_set(&w->at, axis, i);
-    pass_body(w, pass, linear_constant(0));
+    traversal_body(w, traversal, linear_constant(0));
     kernel_close_to(k, depth);
     return;
   }
@@ -214,7 +214,7 @@ static void vector_row(struct sweep *w, int pass, int unroll) {
     const struct expression *extent = kernel_extent(k, axis);
     if (w->s->target->masks) {
       struct linear i = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, lanes);
-      guarded_vector(w, pass, i, expression_apply(arena, OP_sub, extent, linear_expression(arena, i), NULL));
+      guarded_vector(w, traversal, i, expression_apply(arena, OP_sub, extent, linear_expression(arena, i), NULL));
       kernel_close_to(k, depth);
       return;
     }
@@ -223,9 +223,9 @@ static void vector_row(struct sweep *w, int pass, int unroll) {
     struct linear i = kernel_loop(k, LOOP_SERIAL, name, whole, axis->extent, lanes);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     coordinates_set(&w->at, axis, linear_add(arena, i, lane));
-    pass_body(w, pass, lane);
+    traversal_body(w, traversal, lane);
     kernel_close_to(k, depth);
-    guarded_vector(w, pass, linear_from(arena, whole, 0, axis->extent - 1, 0), rest);
+    guarded_vector(w, traversal, linear_from(arena, whole, 0, axis->extent - 1, 0), rest);
     return;
   }
   int64_t vectors = axis->extent / lanes, rest = axis->extent % lanes;
@@ -238,10 +238,10 @@ static void vector_row(struct sweep *w, int pass, int unroll) {
     }
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     coordinates_set(&w->at, axis, linear_add(arena, i, lane));
-    pass_body(w, pass, linear_add(arena, slot, lane));
+    traversal_body(w, traversal, linear_add(arena, slot, lane));
     kernel_close_to(k, depth);
   }
-  if (rest) guarded_vector(w, pass, linear_constant(vectors * lanes), expression_index(arena, rest));
+  if (rest) guarded_vector(w, traversal, linear_constant(vectors * lanes), expression_index(arena, rest));
 }
 
 static void fill_sums(struct sweep *w, int index, int unroll) {
@@ -271,7 +271,7 @@ static void finish_sum(struct sweep *w, int index, int unroll) {
                                              : expression_load(arena, w->sums[index], expression_index(arena, 0));
   struct operand result = kernel_let(k, k->depth, value_title(arena, value), total);
   kernel_remember(k, value, &w->at, result);
-  const struct place *place = w->s->notes[value->id].place;
+  const struct place *place = note_of(w->s, value)->place;
   if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, &w->at), result.x);
 }
 
@@ -282,21 +282,21 @@ static int unroll_of(const struct sweep *w) {
   return vectors >= 8 && vectors % 4 == 0 ? 4 : vectors >= 4 && vectors % 2 == 0 ? 2 : 1;
 }
 
-static void run_pass(struct sweep *w, int pass) {
+static void run_traversal(struct sweep *w, int traversal) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
-  int depth = k->depth, unroll = pass <= w->passes ? unroll_of(w) : 1;
-  if (pass == w->passes + 1 && w->elements.count == 0) return;
+  int depth = k->depth, unroll = traversal <= w->traversals ? unroll_of(w) : 1;
+  if (traversal == w->traversals + 1 && w->elements.count == 0) return;
   for (int i = 0; i < w->reductions.count; i++)
-    if (w->levels[i] == pass) fill_sums(w, i, unroll);
+    if (w->levels[i] == traversal) fill_sums(w, i, unroll);
   bool *would = arena_new_array(arena, bool, k->locals.count);
-  /* Those locals that the pass's reductions need. */
-  w->s->level_now++;
-  for (int i = 0; i < w->reductions.count && pass <= w->passes; i++)
-    if (w->levels[i] == pass) mark_needed(w, w->reductions.items[i], true);
-  for (int j = 0; j < k->locals.count && pass <= w->passes; j++) {
+  /* Those locals that the traversal's reductions need. */
+  memo_table_clear(&w->s->scratch.needed);
+  for (int i = 0; i < w->reductions.count && traversal <= w->traversals; i++)
+    if (w->levels[i] == traversal) mark_needed(w, w->reductions.items[i], true);
+  for (int j = 0; j < k->locals.count && traversal <= w->traversals; j++) {
     const struct value *value = k->locals.items[j].value;
-    would[j] = value->op != OP_update && value->axis_count == w->cluster->space_count && w->s->level_stamp[value->id] == w->s->level_now;
+    would[j] = value->op != OP_update && value->axis_count == w->cluster->space_count && memo_table_find(&w->s->scratch.needed, value);
   }
   for (int i = 0; i < w->row_count - 1; i++) {
     struct linear along = linear_constant(0);
@@ -304,11 +304,11 @@ static void run_pass(struct sweep *w, int pass) {
       along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, w->row[i]->name), kernel_extent(k, w->row[i]), w->row[i]->extent, 1);
     coordinates_set(&w->at, w->row[i], along);
   }
-  vector_row(w, pass, unroll);
+  vector_row(w, traversal, unroll);
   kernel_close_to(k, depth);
   mark_stored(w, would);
   for (int i = 0; i < w->reductions.count; i++)
-    if (w->levels[i] == pass) finish_sum(w, i, unroll);
+    if (w->levels[i] == traversal) finish_sum(w, i, unroll);
 }
 
 /* --- Whole kernels ------------------------------------------------------------------------------------------------------------- */
@@ -346,7 +346,7 @@ static void sort_values(struct sweep *w) {
   struct scheduler *s = w->s;
   for (int i = 0; i < w->cluster->values.count; i++) {
     const struct value *value = w->cluster->values.items[i];
-    struct place *place = s->notes[value->id].place;
+    struct place *place = note_of(s, value)->place;
     if (is_reduction(value)) {
       array_push(s->arena, &w->reductions, value);
       continue;
@@ -359,10 +359,10 @@ static void sort_values(struct sweep *w) {
   }
   w->levels = arena_new_array(s->arena, int, w->reductions.count);
   w->sums = arena_new_array(s->arena, struct array *, w->reductions.count);
-  s->level_now++;
+  memo_table_clear(&s->scratch.levels);
   for (int i = 0; i < w->reductions.count; i++) {
     int level = level_of(w, w->reductions.items[i], false);
-    if (level > w->passes) w->passes = level;
+    if (level > w->traversals) w->traversals = level;
   }
 }
 
@@ -375,9 +375,9 @@ static void rows_kernel(struct sweep *w) {
   open_rows(w);
   keep_rows(w);
   if (w->row_count == 0) {
-    pass_body(w, w->passes + 1, linear_constant(0));
+    traversal_body(w, w->traversals + 1, linear_constant(0));
   } else {
-    for (int pass = 1; pass <= w->passes + 1; pass++) run_pass(w, pass);
+    for (int traversal = 1; traversal <= w->traversals + 1; traversal++) run_traversal(w, traversal);
   }
   for (int i = 0; i < w->scalars.count; i++) {
     const struct target_value *scalar = &w->scalars.items[i];
@@ -416,7 +416,7 @@ static bool renames_in_place(const struct value *rename) {
 
 /* Whether everything below lies as `like` does, or is one number. */
 static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struct value *value, const struct value *like, const struct place *place, bool root) {
-  const struct note *note = &s->notes[value->id];
+  const struct note *note = note_of(s, value);
   if (!root && note->place) {
     bool own = false;
     for (int i = 0; i < cluster->values.count; i++) own = own || cluster->values.items[i] == value;
@@ -426,33 +426,33 @@ static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struc
   if (!root && value->op == OP_rename) {
     /* Another name for the same memory. */
     const struct value *x = value->inputs[0];
-    const struct place *at = s->notes[x->id].place;
+    const struct place *at = note_of(s, x)->place;
     return at && is_dense(x, at) && same_strides(value, at, like, place) && renames_in_place(value);
   }
   if (!op_is_elementwise(value->op) && value->op != OP_update && value->op != OP_stop && value->op != OP_expand) return false;
   if (value->op == OP_expand && value->inputs[0]->axis_count > 0) return false;
-  if (s->level_stamp[value->id] == s->level_now) return s->level_memo[value->id];
+  const int *known = memo_table_find(&s->scratch.flat, value);
+  if (known) return *known;
   bool flat = true;
   for (int i = 0; i < value->input_count && flat; i++) flat = pulls_flat(s, cluster, value->inputs[i], like, place, false);
-  s->level_stamp[value->id] = s->level_now;
-  s->level_memo[value->id] = flat;
+  memo_table_set(&s->scratch.flat, value, flat);
   return flat;
 }
 
 bool values_lie_flat(struct scheduler *s, const struct value *value, const struct value *like) {
   struct cluster none = {.kind = CLUSTER_SWEEP};
-  const struct place *place = s->notes[like->id].place;
-  s->level_now++;
+  const struct place *place = note_of(s, like)->place;
+  memo_table_clear(&s->scratch.flat);
   return is_dense(like, place) && pulls_flat(s, &none, value, like, place, false);
 }
 
 bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struct value *like) {
-  const struct place *place = s->notes[like->id].place;
-  s->level_now++;
+  const struct place *place = note_of(s, like)->place;
+  memo_table_clear(&s->scratch.flat);
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     if (is_reduction(value) || value->axis_count < cluster->space_count) continue;
-    const struct place *own = s->notes[value->id].place;
+    const struct place *own = note_of(s, value)->place;
     if (!is_dense(value, own) || !same_strides(value, own, like, place) || !pulls_flat(s, cluster, value, like, place, true)) return false;
   }
   return true;
@@ -480,7 +480,7 @@ static void flat_kernel(struct sweep *w) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
   const struct value *first = w->cluster->values.items[0];
-  const struct place *place = w->s->notes[first->id].place;
+  const struct place *place = note_of(w->s, first)->place;
   int lanes = w->s->target->lanes;
   int64_t count = value_count(first);
   bool parallel = count >= 2 * (int64_t)w->s->pipeline.parameters[PARAMETER_parallel_work];
@@ -514,7 +514,7 @@ static void flat_kernel(struct sweep *w) {
       lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
     }
     flat_coordinates(first, place, linear_add(arena, begin, linear_add(arena, i, lane)), &w->at);
-    pass_body(w, 1, lane);
+    traversal_body(w, 1, lane);
     kernel_close_to(k, depth);
   }
   kernel_close_to(k, 0);
@@ -530,11 +530,7 @@ static const char *kernel_title(struct scheduler *s, const struct value *value) 
     const char *label = value_label(s, value, &origin);
     return name_identifier(s->arena, strchr(label, '.') ? label : arena_format(s->arena, "%s_kernel", label));
   }
-  const char *title = name_last(value->name);
-  if (strcmp(title, "gradient") != 0) return name_identifier(s->arena, title);
-  char *whole = arena_strdup(s->arena, value->name);
-  whole[strlen(whole) - strlen("/gradient")] = 0;
-  return name_identifier(s->arena, arena_format(s->arena, "%s_gradient", name_last(whole)));
+  return value_short_name(s->arena, value);
 }
 
 struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {
@@ -564,6 +560,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   w->outer_count = cluster->space_count - row_count;
   memcpy(w->outer, cluster->space, sizeof *w->outer * (size_t)w->outer_count);
   memcpy(w->row, cluster->space + w->outer_count, sizeof *w->row * (size_t)row_count);
+  w->k->form = flat ? FORM_FLAT : cluster->space_count ? FORM_ROWS : FORM_NUMBERS;
   if (flat) flat_kernel(w);
   else rows_kernel(w);
   kernel_finish(w->k);
@@ -576,6 +573,7 @@ void schedule_copy(struct scheduler *s, const struct value *value, const struct 
   memcpy(cluster.space, whole ? to->buffer->axes : value->axes, sizeof *value->axes * (size_t)value->axis_count);
   struct sweep sweep = {.s = s, .cluster = &cluster}, *w = &sweep;
   w->k = kernel_new(s, value, what);
+  w->k->form = FORM_COPY;
   kernel_count_uses(s, &value, 1);
   array_push(s->arena, &w->elements, (struct target_value){value, *to, false});
   w->row_count = value->axis_count > 0;
@@ -587,7 +585,7 @@ void schedule_copy(struct scheduler *s, const struct value *value, const struct 
 }
 
 void schedule_concat(struct scheduler *s, const struct value *concat) {
-  const struct place *whole = s->notes[concat->id].place;
+  const struct place *whole = note_of(s, concat)->place;
   for (int i = 0; i < concat->input_count; i++) {
     struct place part = layout_part(concat, whole, i), lies;
     if (access_strided(s, concat->inputs[i], &lies) && lies.buffer == part.buffer && lies.offset == part.offset) continue;

@@ -66,7 +66,7 @@ void write_scatter(struct kernel *k, const struct value *value, const struct pla
   w->target = kernel_pointer(k, place->buffer, true);
   w->axis = vector_axis(w);
   double work = (double)value_count(source);
-  bool in_place = axes_same(s->notes[base->id].place, base, place, value);
+  bool in_place = axes_same(note_of(s, base)->place, base, place, value);
   if (!in_place) work += (double)value_count(value);
   enum loop_kind loop = work >= s->pipeline.parameters[PARAMETER_parallel_work] ? LOOP_PARALLEL : LOOP_SERIAL;
   if (w->axis) {

@@ -87,7 +87,7 @@ static bool walk(struct simplifier *simplifier) {
     for (int step = 0; step < MAX_STEPS; step++) {
       struct value *replacement = apply_one(simplifier, value);
       if (!replacement) break;
-      name_value(replacement, old->name);
+      name_like(replacement, old);
       value = replacement;
       changed = true;
     }

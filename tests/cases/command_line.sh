@@ -30,7 +30,7 @@ usage emit "$SPECS/linear.lam" -o out --target=nothing
 # Names of stages, graphs and passes: what there is, and what was meant.
 usage show "$SPECS/linear.lam"
 usage show "$SPECS/linear.lam" --stage=tensr
-expect_equal "$(cat stderr)" "lamella show: no stage is called 'tensr'; did you mean 'tensor'? There are ast, tensor, loops, c, passes"
+expect_equal "$(cat stderr)" "lamella show: no stage is called 'tensr'; did you mean 'tensor'? There are ast, tensor, clusters, loops, c, passes"
 usage show "$SPECS/linear.lam" --stage=tensor --graph=trian
 expect_contains "$(cat stderr)" "no graph is called 'trian'; did you mean 'train'? There are train, evaluate, predict, synthesize"
 usage show "$SPECS/linear.lam" --stage=tensor --graph=foo
@@ -38,6 +38,8 @@ expect_contains "$(cat stderr)" "no graph is called 'foo'; there are train, eval
 usage show "$SPECS/linear.lam" --stage=c --graph=train
 expect_contains "$(cat stderr)" "--graph goes with --stage=tensor"
 lamella show "$SPECS/linear.lam" --stage=tensor --graph=predict > predict.txt
+expect_equal "$(grep -c ^graph predict.txt)" 1
+lamella show "$SPECS/linear.lam" --stage=clusters --graph=predict > predict.txt
 expect_equal "$(grep -c ^graph predict.txt)" 1
 expect_status 1 lamella check "$SPECS/linear.lam" --dump-after=foo
 expect_contains "$(cat stderr)" "unknown pass 'foo'; there are inline, simplify, common, autodiff,"
@@ -95,7 +97,7 @@ for spec in "$SPECS"/*.lam "$SPECS"/std/*.lam; do
 done
 
 # What is printed does not change from run to run.
-for stage in tensor loops c; do
+for stage in tensor clusters loops c; do
   lamella show "$SPECS/mlp.lam" --stage=$stage > first
   lamella show "$SPECS/mlp.lam" --stage=$stage > second
   [[ -s first ]] || fail "show --stage=$stage printed nothing"

@@ -31,7 +31,7 @@ lamella run "$spec" info >messages 2>&1 || { grep -q "built without LLVM" messag
 
 commands=(
   "lamella --help" "lamella --version" "lamella check --help" "lamella check $spec" "lamella show --stage=passes"
-  "lamella show $spec --stage=ast" "lamella show $spec --stage=tensor" "lamella show $spec --stage=loops" "lamella show $spec --stage=c"
+  "lamella show $spec --stage=ast" "lamella show $spec --stage=tensor" "lamella show $spec --stage=clusters" "lamella show $spec --stage=loops" "lamella show $spec --stage=c"
   "lamella interpret $spec ${small[*]} train --out i.safetensors" "lamella interpret $spec eval --weights w.safetensors"
   "lamella interpret $spec predict --weights w.safetensors" "lamella interpret $spec info"
   "./linear --help" "./linear --version" "./linear train --help" "./linear train --out i.safetensors" "./linear eval --weights w.safetensors"

@@ -440,8 +440,8 @@ static struct value *make(struct sample *sample, enum op op) {
 }
 
 /* An axis of run-time size, which is any length up to the bound. */
-static struct axis *sized_axis(struct sample *sample, const char *axis, const char *name, int64_t bound) {
-  const struct size *size = size_new(sample->graph, name, bound);
+static struct axis *sized_axis(struct sample *sample, const char *axis, enum size_role role, int64_t bound) {
+  const struct size *size = size_new(sample->graph, size_role_names[role], role, bound);
   sample->sizes[size->index] = 1 + sample_below(sample, (int)bound);
   return axis_new_sized(sample->graph, axis, size, (struct span){0});
 }
@@ -466,14 +466,15 @@ static struct sample *begin(struct arena *arena, const char *name, uint64_t seed
   for (int i = 0; i < 6; i++) {
     if (i == 5 && flags & SAMPLE_SIZES) {
       int64_t bound = long_window ? 5 + sample_below(sample, 36) : 2 + sample_below(sample, 3);
-      sample->axes[i] = sized_axis(sample, names[i], "window", bound);
+      sample->axes[i] = sized_axis(sample, names[i], SIZE_WINDOW, bound);
     } else if (i == 3 && second) {
-      sample->axes[i] = sized_axis(sample, names[i], "past", 1 + sample_below(sample, 9));
+      sample->axes[i] = sized_axis(sample, names[i], SIZE_PAST, 1 + sample_below(sample, 9));
     } else {
       sample->axes[i] = sample_axis_of(sample, names[i], lengths[i][sample_below(sample, 2)]);
     }
   }
   sample->batch = sample->axes[0];
+  sample->batch->role = AXIS_BATCH;
   if (flags & SAMPLE_LONG) {
     static const int64_t longer[] = {7, 13, 15, 16, 17, 24, 31, 33, 40, 65};
     int first = 1 + sample_below(sample, 2);

@@ -68,7 +68,7 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   sample->program.name = "contract";
   struct graph *g = sample->graph = graph_new(arena, "predict", &sample->program.next_axis);
   sample->program.predict = g;
-  struct axis *batch = axis(g, "batch", shape.batch), *seq = axis(g, "seq", shape.m), *in = axis(g, "in", shape.k);
+  struct axis *batch = axis_new_batch(g, shape.batch, (struct span){0}), *seq = axis(g, "seq", shape.m), *in = axis(g, "in", shape.k);
   struct axis *out = axis(g, "out", shape.n), *past = axis(g, "past", shape.m), *rows[] = {batch, seq};
   struct value *x = input(sample, "x", batch, seq, in), *dy = input(sample, "dy", batch, seq, out);
   struct value *w = parameter(sample, "w", in, out), *v = parameter(sample, "v", out, in);

@@ -23,7 +23,7 @@ static struct program *make_program(void) {
   program->name = "deep-net";
   program->model = "deep";
   struct graph *graph = graph_new(arena, "predict", &program->next_axis);
-  struct axis *batch = axis_new(graph, "batch", BATCH, span), *in = axis_new(graph, "in", WIDTH, span),
+  struct axis *batch = axis_new_batch(graph, BATCH, span), *in = axis_new(graph, "in", WIDTH, span),
               *out = axis_new(graph, "out", WIDTH, span);
   struct axis *kind = axis_new(graph, "kind", 5, span);
   struct axis *both[] = {batch, in};

@@ -53,7 +53,7 @@ static const double *give_numbers(void *context, const struct value *input) {
 /* The order in which an output has its axes outside is written where it is not the usual one, batch first. */
 static void check_output_order(void) {
   const char *text =
-      "graph g\naxis a'0 = 2\naxis batch'1 = 3\n%0 real [a, batch] = input \"x\"\noutput \"x\" = %0\n"
+      "graph g\naxis a'0 = 2\naxis batch'1 = 3 batch\n%0 real [a, batch] = input \"x\"\noutput \"x\" = %0\n"
       "output \"y\" [a, batch] = %0\n";
   static double numbers[] = {0, 1, 2, 3, 4, 5};
   struct arena *arena = arena_new();
@@ -69,6 +69,29 @@ static void check_output_order(void) {
     const char *longer = arena_format(arena, "%soutput \"z\" %s = %%0\n", text, wrong[i]);
     CHECK(!graph_read(arena, source_from_text(arena, "wrong", longer), diagnostics_new(arena)));
   }
+  arena_free(arena);
+}
+
+/* Roles are read as they are written, and nothing takes its role from its name. */
+static void check_roles(void) {
+  const char *text =
+      "graph g\nsize window <= 2\nsize w <= 2 window\nsize p <= 3 past\naxis batch'0 = 2\naxis rows'1 = 3 batch\naxis a'2 = w\n"
+      "axis b'3 = p\n%0 real [batch, rows, a, b] = input \"x\"\n%1 real [batch, rows, a, b] = neg(%0) name \"y/gradient\"\n"
+      "%2 real [batch, rows, a, b] = neg(%1) name \"y\" gradient of \"h.0.x\" path \"h.0\"\noutput \"loss\" = %1\n"
+      "output \"x\" loss = %2\noutput \"y\" loss_sum = %1\noutput \"z\" weight_sum [batch, rows, a, b] = %2\n";
+  struct arena *arena = arena_new();
+  struct graph *graph = read(arena, text);
+  if (!CHECK(graph != NULL)) return;
+  CHECK_STRING(print(arena, graph), text);
+  const struct value *x = graph->values.items[0], *y = graph->values.items[1], *z = graph->values.items[2];
+  CHECK(!is_batch(x->axes[0]) && is_batch(x->axes[1]));
+  static const enum size_role sizes[] = {SIZE_ORDINARY, SIZE_WINDOW, SIZE_PAST};
+  for (int i = 0; i < 3; i++) CHECK(graph->sizes.items[i]->role == sizes[i]);
+  CHECK(!y->gradient_of);
+  CHECK_STRING(z->gradient_of, "h.0.x");
+  static const enum output_role outputs[] = {OUTPUT_ORDINARY, OUTPUT_LOSS, OUTPUT_LOSS_SUM, OUTPUT_WEIGHT_SUM};
+  for (int i = 0; i < 4; i++) CHECK(graph->outputs.items[i].role == outputs[i]);
+  CHECK(graph->outputs.items[1].axes[0] == x->axes[1]);
   arena_free(arena);
 }
 
@@ -110,6 +133,7 @@ int main(void) {
   static const int flags[] = {0, SAMPLE_SIZES, SAMPLE_SMOOTH, SAMPLE_SMOOTH | SAMPLE_SIZES};
   uint64_t seed = check_random();
   check_output_order();
+  check_roles();
   for (int op = 0; op < OP_COUNT; op++) {
     bool found = false;
     for (int i = 0; i < 24; i++) {

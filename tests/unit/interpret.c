@@ -265,7 +265,7 @@ static void check_philox(void) {
 /* Draws are numbered within an example at full extent, so that neither the batch nor a window changes them. */
 static void check_draws(void) {
   const char *text =
-      "graph g\nsize window <= 3\naxis batch'0 = 2\naxis s'1 = window\naxis e'2 = 2\n%0 real [] = input \"step\"\n%1 "
+      "graph g\nsize window <= 3\naxis batch'0 = 2 batch\naxis s'1 = window\naxis e'2 = 2\n%0 real [] = input \"step\"\n%1 "
       "integer [batch] = input \"example\"\n"
       "%2 real [s, batch, e] = random(%0, %1) normal stream 5\n%3 real [s, e] = random(%0) uniform stream 9\noutput "
       "\"x\" = %2\noutput \"y\" = %3\n";

@@ -22,7 +22,7 @@ static struct fixture fixture_new(const char *name, int64_t batch, int64_t seq, 
   f.program.arena = f.arena;
   f.program.name = name;
   f.graph = graph_new(f.arena, name, arena_new_struct(f.arena, int));
-  f.batch = axis(&f, "batch", batch);
+  f.batch = axis_new_batch(f.graph, batch, (struct span){0});
   f.seq = axis(&f, "seq", seq);
   f.embed = axis(&f, "embed", embed);
   f.hidden = axis(&f, "hidden", hidden);
@@ -282,8 +282,8 @@ static void attention(void) {
 static void decode(void) {
   struct fixture f = fixture_new("decode", 2, 6, 8, 4);
   struct graph *g = f.graph;
-  struct axis *window = axis_new_sized(g, "seq", size_new(g, "window", 8), (struct span){0});
-  struct axis *past = axis_new_sized(g, "past", size_new(g, "past", 16), (struct span){0});
+  struct axis *window = axis_new_sized(g, "seq", size_new(g, "window", SIZE_WINDOW, 8), (struct span){0});
+  struct axis *past = axis_new_sized(g, "past", size_new(g, "past", SIZE_PAST, 16), (struct span){0});
   struct axis *axes[2] = {f.batch, window};
   struct state *cache = arena_new_struct(f.arena, struct state);
   struct axis *cache_axes[3] = {f.batch, past, f.embed};

@@ -53,7 +53,7 @@ static double split_difference(struct model_run *run, const struct model_case *m
     }
     int64_t sizes[2];
     for (int i = 0; i < step->sizes.count; i++)
-      sizes[step->sizes.items[i]->index] = !strcmp(step->sizes.items[i]->name, "window") ? window : past;
+      sizes[step->sizes.items[i]->index] = step->sizes.items[i]->role == SIZE_WINDOW ? window : past;
     set_input(run, model->feed, select_window(arena, tokens, length, begin, window));
     set_input(run, "position", select_window(arena, NULL, length, begin, window));
     struct tensor *results = model_step(run, arena, step, sizes);

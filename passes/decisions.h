@@ -1,0 +1,90 @@
+/* What is decided about one graph on its way to loops: where each value lies, which are stored, and what one kernel computes; each with
+   its reason, for `show --stage=clusters`. */
+#ifndef PASSES_DECISIONS_H
+#define PASSES_DECISIONS_H
+
+#include "ir/loop.h"
+#include "passes/reason.h"
+
+/* Where a value lies: element (c1, c2 ...) at offset + the sum of strides[i] * c_i, i in the order of the value's axes. */
+struct place {
+  struct buffer *buffer;
+  int64_t offset;
+  int64_t strides[MAX_AXES];
+};
+
+/* What is decided about a value. */
+struct note {
+  bool materialised; /* it has a place; else consumers compute it where they need it */
+  enum keep_reason kept;         /* why it is materialised */
+  enum join_reason joined;       /* a root: why its cluster computes it */
+  enum apart_reason apart;       /* an addition to a contraction: why it is no part of it */
+  enum untiled_reason untiled;   /* a contraction: why it goes by plain loops */
+  bool stays;                    /* it is dear, and yet no kernel could store it without waiting for itself */
+  const struct value *joined_by; /* what `joined` speaks of, or NULL */
+  struct place *place;
+  struct cluster *cluster;     /* that computes it, when it is a root */
+  const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
+  bool is_absorbed;             /* a contraction: computed as part of the addition */
+  bool is_placed;               /* its place was decided on */
+};
+
+enum cluster_kind {
+  CLUSTER_CONTRACT, /* one contraction, with what it begins from */
+  CLUSTER_SWEEP,    /* elementwise values and reductions of one iteration space */
+  CLUSTER_CONCAT,   /* parts copied side by side, those aside that are computed in their place */
+  CLUSTER_OTHER     /* one value, by plain loops */
+};
+
+/* What one kernel computes. A sweep's `space` is the set of axes it runs over, and `reduced` those that its reductions run
+   along, all of them along the same. Its values have the axes of the space, or the space without `reduced`. */
+struct cluster {
+  int number;
+  enum cluster_kind kind;
+  ARRAY(const struct value *) values; /* roots, in the graph's order */
+  struct axis *space[MAX_AXES], *reduced[MAX_AXES];
+  int space_count, reduced_count;
+  ARRAY(struct cluster *) needs, users; /* some of them more than once */
+  struct cluster *merged; /* the cluster it was joined to, or NULL */
+  struct slot *slot;      /* its place among the others while clusters are formed */
+  struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
+  int depth;
+  bool has_below;         /* it is `above` of some cluster */
+  int position;           /* in an order in which they can run */
+  int visited, seen[2], found[2], moved, climbed, offered; /* stamps of walks */
+};
+
+/* A root that was not computed in a cluster. */
+struct refusal {
+  const struct value *root;
+  struct cluster *cluster;
+  enum refusal_reason why;
+};
+
+/* Some launches of the routine and what they are for: a cluster, or a copy. */
+struct told {
+  struct cluster *cluster;
+  const struct copy *copy;
+  int first, count;
+};
+
+/* A value to be copied to a place when the rest of the routine is done. */
+struct copy {
+  const struct value *value;
+  struct place *from; /* where it is read, if not where it lies */
+  struct place *place;
+  const char *what;
+  enum copy_reason why;
+};
+
+struct decisions {
+  struct note *notes;                /* by value id */
+  ARRAY(struct cluster *) clusters;  /* in an order in which they can run, once that is known */
+  bool roots_placed;                 /* every root of this graph has a cluster */
+  ARRAY(struct copy) copies;
+  ARRAY(struct refusal) refusals;    /* when they are to be explained */
+  ARRAY(struct told) told;           /* the same */
+  ARRAY(enum kernel_form) forms;     /* of the routine's launches */
+};
+
+#endif

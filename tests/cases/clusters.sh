@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# show --stage=clusters: what becomes one kernel and why, on a spec whose right answer is known, without fusion, and on whole models, where
+# each kernel that is launched is told and copies of a repeat are told once.
+. "$(dirname "$0")/../lib.sh"
+
+cat > known.lam <<'END'
+use "std/layers.lam"
+use "std/optim.lam"
+axis row = 64
+axis embed = 64
+axis hidden = 128
+axis past == row
+model m(x[row, embed], y[row, embed], t[row, past]) -> more[row, hidden], weights[row, past], total {
+  sum = x + proj: linear(y, embed, embed)
+  normed = ln: layernorm(sum, embed)
+  grown = gelu(fc: linear(normed, embed, hidden))
+  return grown + x @embed wide(), softmax(t, past), max(t, row, past)
+}
+fn wide() over embed, hidden {
+  param weight[embed, hidden] ~ normal(0.02)
+  return weight
+}
+END
+
+# told KERNEL: the account of the kernel whose name begins so.
+told() { awk -v name="$1" 'BEGIN { RS = ""; ORS = "\n" } index($0, name) == 1' clusters; }
+# says KERNEL TEXT...: its account has each of these, however the lines are broken.
+says() {
+  local account text
+  account=$(told "$1" | tr -s '\n ' ' ')
+  [[ -n $account ]] || fail "nothing is told of $1"
+  for text in "${@:2}"; do
+    [[ $account == *"$text"* ]] || { told "$1"; fail "the account of $1 does not say: $text"; }
+  done
+}
+silent() { [[ $(told "$1" | tr -s '\n ' ' ') != *"$2"* ]] || fail "the account of $1 says: $2"; }
+
+lamella show known.lam --stage=clusters --target=avx2 > clusters
+head -n 1 clusters | grep -q '^graph predict: 7 launches in 7 accounts' || fail "$(head -n 1 clusters)"
+# The bias is what the contraction begins from; the residual is added in the kernel of the norm, which is the only one that needs the sum.
+says linear_64x64: "contraction by register tiles over [batch=1, row=64, out=64], reduced along [in=64]" "stores proj.linear_add = add" \
+  "the contraction proj.y begins from proj.bias instead of 0" "read by layernorm" "alone because a contraction's tiles" layers.lam:11
+says layernorm: "sweep by rows over [batch=1, row=64, embed=64], reduced along [embed=64]" "normed = add" known.lam:8 \
+  "because a contraction reads its operands from memory; read by linear_64x128" "reduces ln.layernorm_reduce_sum" \
+  "on the spot sum = add" "added here sum, since the contraction begins from another operand already" \
+  "on the spot ln.centred = sub" "on the spot ln.variance = mul" "unstored because only this kernel needs it" \
+  "reads x, proj.linear_add, ln.weight, ln.bias" \
+  "apart from linear_64x64 (proj.linear_add): that is a contraction, whose tiles hold nothing but its sum"
+# A contraction, a bias and an activation that one kernel reads: the activation is computed on the spot by it.
+says linear_64x128: "the contraction fc.y begins from fc.bias instead of 0"
+says more "sweep by one flat index" "stored because it is an output" "on the spot grown = mul" "without names: erf, add"
+# A softmax is one kernel, which stores neither the largest score nor the sum.
+says full_softmax: "reduces full_softmax_reduce_max = reduce_max" "reduces z = reduce_sum" "stores weights = div" "on the spot e = exp" \
+  "here because it goes on, in the same space, from full_softmax_reduce_max, which is computed here"
+silent full_softmax: "stores z"
+says total "reduced along [row=64, past=64]" "total = reduce_max" "it is an output"
+says product_64x128: "x.contract = contract" "tiles of a contraction are summed in memory; read by more"
+says more "added here, since what is added is not in memory"
+
+# Without fusion all is stored, for that reason alone, each by a kernel of its own; contractions still go by tiles, unless told otherwise.
+lamella show known.lam --stage=clusters --target=avx2 --passes=-fuse > clusters
+says sum "plain loops over [batch=1, row=64, embed=64]" "stored because the pass fuse is left out, so that everything is stored; read by layernorm"
+says linear_64x64: "contraction by register tiles"
+expect_equal "$(grep -c '^[a-z].* accounts' clusters)" 1
+expect_equal "$(grep -c '^  stores' clusters)" "$(sed -n 's/^graph predict: \([0-9]*\) .*/\1/p' clusters)" "as many values as launches"
+expect_equal "$(grep -c '^  on the spot\|^  reduces\|^      here' clusters)" 0 "what is not stored"
+lamella show known.lam --stage=clusters --target=avx2 --passes=none > clusters
+says linear_y "plain loops" "no tiles because the pass tile is left out"
+
+# In training the way back reads the residual and what the norm's rows are reduced to, and so they are stored. Of the copies of a repeat
+# one is told, and those at the ends where they differ.
+small=(-D seq=32 -D pos=32 -D vocab=64 -D embed=64 -D head=4 -D repeat.h=12)
+lamella show "$SPECS/gpt2.lam" "${small[@]}" --stage=clusters --graph=train --target=avx2 > clusters
+expect_contains "$(cat clusters)" "masked_softmax  x 12: sweep by rows"
+expect_contains "$(cat clusters)" "  stores       h.*.attn.weights = div"
+expect_equal "$(grep -c '^masked_softmax' clusters)" 1 "accounts of the softmax"
+norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/ && /stores       h\.\*\.x = add/' clusters | tr -s '\n ' ' ')
+expect_contains "$norm" "on the way back by"
+expect_contains "$norm" "because training keeps what a row is reduced to for the way back"
+expect_contains "$norm" "several kernels would compute it, which is dearer than memory"
+expect_contains "$norm" "added here, since the contraction begins from another operand already"
+
+# Each kernel that a routine launches is told in its graph.
+for spec in gpt2 llama translate moe linear; do
+  case $spec in
+    gpt2) options=("${small[@]}") ;;
+    *) options=() ;;
+  esac
+  for passes in default -fuse; do
+    [[ $passes == default ]] || options+=("--passes=$passes")
+    lamella show "$SPECS/$spec.lam" "${options[@]}" --stage=loops | sed -n 's/^#   \([a-z_A-Z0-9]*\)(.*/\1/p' | sort -u > launched
+    lamella show "$SPECS/$spec.lam" "${options[@]}" --stage=clusters > clusters
+    sed 's/  x [0-9]*: /: /' clusters | sed -n 's/^\([a-z_A-Z0-9, ]*\): .*/\1/p' | tr -d ' ' | tr , '\n' | sort -u > told
+    [[ -s launched ]] || fail "$spec launches nothing"
+    expect_equal "$(comm -23 launched told)" "" "kernels of $spec with $passes that are not told"
+    ! grep -q ' $' clusters || fail "a line ends with a space"
+  done
+done
