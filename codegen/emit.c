@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/c_print.h"
 #include "codegen/emit.h"
 #include "codegen/merge.h"
 #include "codegen/shake.h"
@@ -86,41 +85,42 @@ static void rename_functions(struct emitter *emitter) {
   }
 }
 
-/* Kernels for a constant and for a changing number of rows have the same tasks. */
-static bool is_new_kernel(struct emitter *emitter, const struct function *function, const char *text) {
-  struct kernel_text kernel = {.function = function, .name = c_identifier(emitter->arena, function->name), .text = text};
-  const char *name = strstr(text, arena_format(emitter->arena, " %s(", kernel.name));
-  bool is_task = c_is_task(function), is_new = true;
-  if (is_task) kernel.takes = c_task_takes(emitter->arena, function);
-  if (name) kernel.text = arena_format(emitter->arena, "%.*s(%s", (int)(name - text), text, name + strlen(kernel.name) + 2);
-  const char *other = is_task ? table_find(&emitter->kernel_names, kernel.text) : NULL;
-  if (other) kernel.name = other, is_new = false;
-  else if (!table_find(&emitter->kernel_names, kernel.text)) table_set(emitter->arena, &emitter->kernel_names, kernel.text, (void *)kernel.name);
-  pointer_table_at(emitter->arena, &emitter->kernel_numbers, function, emitter->kernels.count);
-  array_push(emitter->arena, &emitter->kernels, kernel);
-  return is_new;
+/* Prints the kernel, unless it is a task that another does too: kernels for a constant and for a changing number of rows have the same. */
+static void print_kernel(struct emitter *emitter, const struct function *function) {
+  struct arena *arena = emitter->arena;
+  struct c_printer *printer = emitter->printer;
+  struct kernel_text kernel = {.function = function, .name = c_identifier(arena, function->name)};
+  struct text *all = printer->text;
+  const char *other = NULL;
+  printer->text = text_new(arena);
+  if (c_is_task(function)) {
+    const char *key = c_print_task(printer, function, true);
+    kernel.takes = c_task_takes(arena, function);
+    other = table_find(&emitter->kernel_names, key);
+    if (other) kernel.name = other;
+    else table_set(arena, &emitter->kernel_names, key, (void *)kernel.name);
+  } else {
+    c_print_function(printer, function, true);
+  }
+  pointer_table_at(arena, &emitter->kernel_numbers, function, emitter->kernels.count);
+  array_push(arena, &emitter->kernels, kernel);
+  if (!other) {
+    text_raw(all, text_string(printer->text));
+    text_blank(all);
+  }
+  printer->text = all;
 }
 
-static const char *print_kernels(struct emitter *emitter) {
+static void print_kernels(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
-  struct text *text = text_new(arena);
-  struct c_printer *printer = c_printer_new(arena, emitter->target);
   struct pointer_table used = used_functions(arena, emitter->module);
   for (int i = 0; i < emitter->module->functions.count; i++) {
     struct function *function = emitter->module->functions.items[i];
     if (!pointer_table_find(&used, function)) continue;
     function_tidy_names(arena, function);
-    printer->text = text_new(arena);
-    if (c_is_task(function)) c_print_task(printer, function, "static ");
-    else c_print_function(printer, function, "static ");
-    if (is_new_kernel(emitter, function, text_string(printer->text))) {
-      text_raw(text, text_string(printer->text));
-      text_blank(text);
-    }
+    print_kernel(emitter, function);
   }
-  printer->text = text;
-  if (emitter->options.bench) emit_peaks(emitter, printer);
-  return text_string(text);
+  if (emitter->options.bench) emit_peaks(emitter);
 }
 
 /* --- The source --------------------------------------------------------------------------------------------------------- */
@@ -156,11 +156,10 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
 
 static int by_text(const void *x, const void *y) { return strcmp(*(const char *const *)x, *(const char *const *)y); }
 
-/* The whole line stands in the text. */
-static bool has_line(const char *text, const char *line) {
-  size_t length = strlen(line);
-  for (const char *at = text; (at = strstr(at, line)) != NULL; at += length)
-    if ((at == text || at[-1] == '\n') && (at[length] == '\n' || !at[length])) return true;
+/* Whether the prelude has the line. */
+static bool is_included(const struct c_printer *printer, const char *line) {
+  for (int i = 0; i < HEADER_COUNT; i++)
+    if (printer->headers[i] && !strcmp(printer->dialect->headers[i], line)) return true;
   return false;
 }
 
@@ -171,7 +170,7 @@ static const char *print_source(struct emitter *emitter) {
   struct include_list includes = {0};
   bool placed = false;
   rename_functions(emitter);
-  const char *kernels = print_kernels(emitter);
+  print_kernels(emitter);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
     struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
@@ -180,7 +179,7 @@ static const char *print_source(struct emitter *emitter) {
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
-  const char *prelude = c_prelude(arena, emitter->target, arena_format(arena, "%s%s", kernels, text_string(routines)));
+  const char *prelude = c_prelude(emitter->printer);
   if (emitter->target->attribute) include_add(arena, &includes, "#include <cpuid.h>");
   include_add(arena, &includes, "#include <math.h>");
   include_add(arena, &includes, "#include <stddef.h>");
@@ -192,12 +191,12 @@ static const char *print_source(struct emitter *emitter) {
   emit_runtime(emitter, runtime, &includes);
 
   opening_comment(emitter, source);
-  c_arithmetic_rules(source);
+  emitter->printer->dialect->print_rules(source);
   text_raw(source, "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n");
   text_raw(source, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   qsort(includes.lines.items, (size_t)includes.lines.count, sizeof *includes.lines.items, by_text);
   for (int i = 0; i < includes.lines.count; i++) {
-    if (has_line(prelude, includes.lines.items[i])) continue;
+    if (is_included(emitter->printer, includes.lines.items[i])) continue;
     text_raw(source, includes.lines.items[i]);
     text_raw(source, "\n");
   }
@@ -205,7 +204,7 @@ static const char *print_source(struct emitter *emitter) {
   text_blank(source);
   emit_banner(source, "kernels");
   text_blank(source);
-  text_raw(source, kernels);
+  text_raw(source, text_string(emitter->printer->text));
   emit_banner(source, "routines");
   text_blank(source);
   text_raw(source, text_string(timed));
@@ -310,6 +309,7 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   times_enter(options->times, "code");
   struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter.name = program_identifier(arena, program->name);
+  emitter.printer = c_printer_new(arena, target);
   times_enter(options->times, "roll");
   emit_name_copies(&emitter);
   times_leave(options->times);

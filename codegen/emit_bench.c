@@ -135,15 +135,15 @@ static struct function *read_peak(struct arena *arena, const struct target *targ
   return function;
 }
 
-void emit_peaks(struct emitter *emitter, struct c_printer *printer) {
+void emit_peaks(struct emitter *emitter) {
   struct function *functions[] = {multiply_peak(emitter->arena, emitter->target),
                                   read_peak(emitter->arena, emitter->target)};
   for (int i = 0; i < 2; i++) {
     const char *wrong = function_verify(emitter->arena, functions[i]);
     if (wrong) bug("%s: %s", functions[i]->name, wrong);
     function_tidy_names(emitter->arena, functions[i]);
-    c_print_function(printer, functions[i], "static ");
-    text_blank(printer->text);
+    c_print_function(emitter->printer, functions[i], true);
+    text_blank(emitter->printer->text);
   }
 }
 
@@ -268,7 +268,7 @@ static int64_t window_of(const struct routine *routine) {
 void emit_bench(struct emitter *emitter, struct text *text) {
   struct arena *arena = emitter->arena;
   struct kernel_list kernels = list_kernels(emitter);
-  const char *rows = "";
+  ARRAY(const char *) rows = {0};
   text_comment(
       text,
       "Kernels by number, with the parts of the model that they compute; and what all their calls in one run of a "
@@ -291,13 +291,13 @@ void emit_bench(struct emitter *emitter, struct text *text) {
       char *constant = arena_strdup(arena, routine->name);
       for (char *c = constant; *c; c++) *c = (char)toupper((unsigned char)*c);
       emit_work(emitter, text, &kernels, routine, workload->name, sizes);
-      rows = arena_format(
-          arena, "%s{\"%s\", LAM_%s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)}\n", rows,
-          workload->name, constant, (long long)sizes[0], (long long)sizes[1], workload->name, workload->name);
+      array_push(arena, &rows,
+                 arena_format(arena, "{\"%s\", LAM_%s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},",
+                              workload->name, constant, (long long)sizes[0], (long long)sizes[1], workload->name, workload->name));
     }
   }
   text_open(text, "static const struct lam_workload workloads[] =");
-  for (const char *at = rows; *at; at += strcspn(at, "\n") + 1) text_line(text, "%.*s,", (int)strcspn(at, "\n"), at);
+  for (int i = 0; i < rows.count; i++) text_line(text, "%s", rows.items[i]);
   text->indentation--;
   text_line(text, "};");
   text_open(text, "static const struct lam_bench bench =");

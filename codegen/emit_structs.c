@@ -330,6 +330,7 @@ void emit_activations_place(struct emitter *emitter, struct text *text) {
   text_open(text, "for (int64_t k = 0; k < runs[i][0]; k++, to += sizeof(void *))");
   text_line(text, "void *pointer = first + (runs[i][1] + k * runs[i][2]) * %d;", PLACE_UNIT);
   text_line(text, "memcpy(to, &pointer, sizeof pointer);");
+  uses_add(emitter->arena, &emitter->printer->uses, "memcpy");
   text_close(text);
   text->indentation--;
   text_close(text);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/c_print.h"
 #include "codegen/emit.h"
 
 
@@ -271,7 +270,7 @@ static void emit_generation(struct emitter *emitter, struct text *text, const st
 static void emit_memory(struct emitter *emitter, struct text *text, bool tensors) {
   const char *name = emitter->name;
   long long bytes = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64;
-  c_machine_checks(text, emitter->target, name);
+  emitter->printer->dialect->print_checks(text, emitter->target, name);
   text_open(text, "struct %s *%s_create(void)", name, name);
   text_line(text, "if (!%s_is_right()) return NULL;", name);
   text_line(text, "struct %s *m = calloc(1, sizeof *m);", name);
