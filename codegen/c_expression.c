@@ -4,8 +4,9 @@
 
 #include "codegen/c_writer.h"
 
-const char *c_type(const struct target *target, enum type type) {
-  return type == TYPE_REAL && target->double_precision ? dialect_c.wide_real : dialect_c.types[type];
+const char *c_type(const struct c_printer *printer, enum type type) {
+  bool is_wide = type == TYPE_REAL && printer->target->double_precision;
+  return is_wide ? printer->dialect->wide_real : printer->dialect->types[type];
 }
 
 /* A finite number; the fewest digits that read back to the same. */

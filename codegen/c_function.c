@@ -10,12 +10,12 @@ const char *writer_parameter(struct writer *writer, const struct parameter *para
   const char *name = writer_declare(writer, parameter->array ? parameter->array->name : parameter->variable->name);
   if (!parameter->array) {
     writer_bind(writer, (struct binding){.variable = parameter->variable, .kind = BINDING_NAME, .name = name});
-    return arena_format(arena, "%s %s", c_type(writer->target, parameter->variable->type), name);
+    return arena_format(arena, "%s %s", c_type(writer->printer, parameter->variable->type), name);
   }
   const struct array *array = parameter->array;
   array_push(arena, &writer->arrays, (struct array_binding){.array = array, .name = name});
   /* A helper may be given one array twice, as what it reads and as what it writes. */
-  return arena_format(arena, "%s%s *%s%s", array->written ? "" : "const ", c_type(writer->target, array->type),
+  return arena_format(arena, "%s%s *%s%s", array->written ? "" : "const ", c_type(writer->printer, array->type),
                       writer->function->is_helper ? "" : writer->dialect->restricted, name);
 }
 
@@ -68,7 +68,7 @@ static const char *resolved_text(struct writer *writer, const struct expression 
 }
 
 /* A statement of several lines has been printed. */
-static void writer_end_compound(struct writer *writer) {
+static void end_compound(struct writer *writer) {
   writer->lines = (struct lines){.count = writer->lines.count + 1, .kind = LINE_COMPOUND};
 }
 
@@ -79,7 +79,7 @@ static const char *loop_head(struct writer *writer, const struct statement *s) {
   const char *name = writer_declare(writer, s->variable->name);
   writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_NAME, .name = name});
   const char *step = s->step > 1 ? arena_format(writer->arena, "%s += %lld", name, (long long)s->step) : arena_format(writer->arena, "%s++", name);
-  return arena_format(writer->arena, "for (%s %s = 0; %s < %s; %s)", c_type(writer->target, TYPE_INDEX), name, name, bound, step);
+  return arena_format(writer->arena, "for (%s %s = 0; %s < %s; %s)", c_type(writer->printer, TYPE_INDEX), name, name, bound, step);
 }
 
 /* The loop with its body; on one line where the body is one short statement, and nothing for nothing, when it returns false. `loop` may
@@ -100,7 +100,7 @@ static bool print_loop_body(struct writer *writer, const char *loop, const struc
   else text_open(writer->text, "%s", loop);
   text_raw(writer->text, text_string(body.text));
   if (!is_one) text_close(writer->text);
-  writer_end_compound(writer);
+  end_compound(writer);
   return true;
 }
 
@@ -155,7 +155,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     const char *inside = writer_declare(&part, writer_find_array(writer, array)->name);
     const char *constant = array->written ? "" : "const ";
     parameters = arena_format(arena, "%s%s%s%s *%s%s", parameters, *parameters ? ", " : "", constant,
-                              c_type(writer->target, array->type), writer->dialect->restricted, inside);
+                              c_type(writer->printer, array->type), writer->dialect->restricted, inside);
     arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_array(writer, array));
     array_push(arena, &part.arrays, (struct array_binding){.array = array, .name = inside});
   }
@@ -164,7 +164,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     struct binding binding = *writer_find(writer, variable);
     if (binding.kind == BINDING_NAME) {
       const char *inside = writer_declare(&part, binding.name);
-      parameters = arena_format(arena, "%s%s%s %s", parameters, *parameters ? ", " : "", c_type(writer->target, variable->type), inside);
+      parameters = arena_format(arena, "%s%s%s %s", parameters, *parameters ? ", " : "", c_type(writer->printer, variable->type), inside);
       arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_mention(writer, binding.name));
       binding.name = inside;
     }
@@ -225,7 +225,7 @@ static const char *bind_array(struct writer *writer, const struct array *array, 
   int64_t count = array->count / (binding.vectors ? writer->target->lanes : 1);
   binding.single = binding.vectors ? count == 1 : array_is_number(block, array);
   array_push(writer->arena, &writer->arrays, binding);
-  if (!binding.vectors) return c_type(writer->target, array->type);
+  if (!binding.vectors) return c_type(writer->printer, array->type);
   enum operation row = array->type == TYPE_REAL ? OPERATION_real_type : array->type == TYPE_BOOLEAN ? OPERATION_mask_type : OPERATION_int_type;
   return template_text(writer->simd->vector[row]);
 }
@@ -279,7 +279,7 @@ static void print_let(struct writer *writer, const struct statement *s) {
   const char *value = resolved_text(writer, s->expression);
   const char *name = writer_declare(writer, s->variable->name);
   writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_NAME, .name = name});
-  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", c_type(writer->target, s->variable->type), name, value);
+  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", c_type(writer->printer, s->variable->type), name, value);
 }
 
 static void print_if(struct writer *writer, const struct statement *s) {
@@ -289,7 +289,7 @@ static void print_if(struct writer *writer, const struct statement *s) {
   print_block(writer, &s->body);
   text_close(writer->text);
   writer->lines = outer;
-  writer_end_compound(writer);
+  end_compound(writer);
   scope_close(writer, scope);
 }
 

@@ -39,7 +39,7 @@ static const char *helper_text(struct prelude *prelude, const char *from) {
   for (const char *at = strchr(from, '$'); at; at = strchr(from, '$')) {
     result = arena_format(arena, "%s%.*s", result, (int)(at - from), from);
     if (at[1] == 'R') {
-      result = arena_format(arena, "%s%s", result, c_type(target, TYPE_REAL));
+      result = arena_format(arena, "%s%s", result, c_type(prelude->printer, TYPE_REAL));
       from = at + 2;
     } else if (at[1] == 'M') {
       const char *name = at + 3;

@@ -75,7 +75,7 @@ static const char *place_in_registers(struct writer *writer, const struct array_
 static const char *lane_array(struct writer *writer, const char *name, enum type type, bool zeroed) {
   const char *array = writer_declare(writer, arena_format(writer->arena, "%s_lanes", name));
   enum type stored = type == TYPE_INDEX ? TYPE_INTEGER : type;
-  writer_line(writer, LINE_DECLARATION, "%s %s[%d]%s;", c_type(writer->target, stored), array, writer->target->lanes, zeroed ? " = {0}" : "");
+  writer_line(writer, LINE_DECLARATION, "%s %s[%d]%s;", c_type(writer->printer, stored), array, writer->target->lanes, zeroed ? " = {0}" : "");
   return array;
 }
 
@@ -87,7 +87,7 @@ const char *vector_spill(struct writer *writer, const char *name, enum type type
 
 /* Opens "for (lane)", with the guard as a condition. The statement that follows is the loop's body. */
 static const char *lane_loop(struct writer *writer, const char *lane, const char *condition) {
-  const char *loop = arena_format(writer->arena, "for (%s %s = 0; %s < %d; %s++)", c_type(writer->target, TYPE_INDEX), lane, lane,
+  const char *loop = arena_format(writer->arena, "for (%s %s = 0; %s < %d; %s++)", c_type(writer->printer, TYPE_INDEX), lane, lane,
                                   writer->target->lanes, lane);
   return condition ? arena_format(writer->arena, "%s if (%s)", loop, condition) : loop;
 }
@@ -343,7 +343,7 @@ static void let(struct writer *writer, const struct statement *s) {
   }
   const char *value = lanes ? whole_text(writer, x) : scalar_text(writer, x);
   const char *name = writer_declare(writer, s->variable->name);
-  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", lanes ? vector_type(writer, x->type) : c_type(writer->target, x->type), name,
+  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", lanes ? vector_type(writer, x->type) : c_type(writer->printer, x->type), name,
               value);
   writer_bind(writer, (struct binding){.variable = s->variable, .kind = lanes ? BINDING_VECTOR : BINDING_NAME, .name = name});
 }

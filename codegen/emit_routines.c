@@ -154,9 +154,9 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
                          c_identifier(arena, parameter->array ? parameter->array->name : parameter->variable->name)));
   if (parameter->array)
     declaration = arena_format(arena, "%s%s *const", parameter->array->written ? "" : "const ",
-                               c_type(emitter->target, parameter->array->type));
+                               c_type(emitter->printer, parameter->array->type));
   else
-    declaration = arena_format(arena, "static const %s", c_type(emitter->target, parameter->variable->type));
+    declaration = arena_format(arena, "static const %s", c_type(emitter->printer, parameter->variable->type));
   text_line(body->text, "%s %s[] = {%s};", declaration, name, list);
   int64_t least = counter->direction > 0 ? counter->begin : counter->begin - counter->copies + 1;
   return arena_format(arena, "%s[%s]", name, affine(arena, counter, 1, -least).piece.text);

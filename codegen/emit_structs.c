@@ -197,7 +197,7 @@ static bool same_declaration(const struct field *x, const struct field *y) {
 /* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them. */
 static void print_pointers(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
-  const char *line = c_type(emitter->target, fields[0]->sample->type), *comment = fields[0]->comment;
+  const char *line = c_type(emitter->printer, fields[0]->sample->type), *comment = fields[0]->comment;
   for (int i = 0; i < count; i++) {
     line = arena_format(arena, "%s%s*%s", line, i ? ", " : " ", fields[i]->name);
     if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);
@@ -211,7 +211,7 @@ static void print_pointers(struct emitter *emitter, struct text *text, struct fi
 static int print_ports(struct emitter *emitter, struct text *text, const struct owner *owner, int first) {
   struct arena *arena = emitter->arena;
   const struct field *field = owner->fields.items[first];
-  const char *line = c_type(emitter->target, field->sample->type), *comment = field->comment;
+  const char *line = c_type(emitter->printer, field->sample->type), *comment = field->comment;
   int64_t count = field->sample->count > 0 ? field->sample->count : 1;
   int end = first;
   for (; end < owner->fields.count; end++) {
