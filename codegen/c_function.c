@@ -39,7 +39,7 @@ static const char *head(struct writer *writer, const struct function *function, 
     }
     text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", full);
   }
-  return arena_format(writer->arena, "%s%s)", writer_beginning(writer, c_identifier(writer->arena, function->name), internal),
+  return arena_format(writer->arena, "%s%s)", writer_beginning(writer, c_identifier(writer->printer, function->name), internal),
                       function->parameters.count ? text : "void");
 }
 
@@ -301,7 +301,7 @@ static void print_call(struct writer *writer, const struct statement *s) {
     const char *text = argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
     arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", text);
   }
-  writer_line(writer, LINE_SIMPLE, "%s(%s);", c_identifier(writer->arena, s->function->name), arguments);
+  writer_line(writer, LINE_SIMPLE, "%s(%s);", c_identifier(writer->printer, s->function->name), arguments);
 }
 
 static void print_prefetch(struct writer *writer, const struct statement *s) {

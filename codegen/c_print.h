@@ -23,10 +23,8 @@ struct c_printer *c_printer_new(struct arena *arena, const struct target *target
 
 /* "float" and "int32_t", "uint8_t", "int64_t"; reals are "double" at the reference target. */
 const char *c_type(const struct c_printer *printer, enum type type);
-/* A name that is no keyword, library function or macro of C: `name`, or `name` with an underscore. */
-const char *c_identifier(struct arena *arena, const char *name);
-/* Whether the headers that programs include, here or on another system, declare it: no function of a program may have it. */
-bool c_is_library_name(const char *name);
+/* A name that is no keyword, library function or macro of the language: `name`, or `name` with an underscore. */
+const char *c_identifier(const struct c_printer *printer, const char *name);
 /* A constant: "0.5f", "INFINITY", "12". */
 struct piece c_number(struct c_printer *printer, enum type type, double number);
 /* `internal`: other files do not see it. */

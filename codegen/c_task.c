@@ -94,7 +94,7 @@ const char *c_print_task(struct c_printer *printer, const struct function *funct
   parameters = arena_format(arena, "%s%s)", parameters, writer_parameter(&writer, &number));
   struct block block = block_of(arena, function);
   writer.in_parallel = true;
-  const char *body = writer_body(&writer, &block), *beginning = writer_beginning(&writer, c_identifier(arena, function->name), internal);
+  const char *body = writer_body(&writer, &block), *beginning = writer_beginning(&writer, c_identifier(printer, function->name), internal);
   writer_function(&writer, arena_format(arena, "%s%s", beginning, parameters), body);
   if (function->comment) text_comment(printer->text, comment);
   text_raw(printer->text, text_string(writer.text));

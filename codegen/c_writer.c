@@ -24,17 +24,6 @@ struct writer writer_new(struct c_printer *printer, const struct function *funct
 
 /* --- Names -------------------------------------------------------------------------------------------------------------------- */
 
-/* What the printed text itself says, besides keywords: a variable of such a name would hide it. Then macros of the headers that
-   programs include, which no name of any kind may be. */
-static const char *const taken[] = {
-    "auto",   "break",    "case",     "char",    "const",   "continue", "default", "do",     "double", "else",   "enum",   "extern",
-    "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
-    "sizeof", "static",   "struct",   "switch",  "typedef", "union",    "unsigned", "void",  "volatile", "while", "main",   "int32_t",
-    "int64_t", "uint8_t", "uint32_t", "uint64_t", "exp",    "log",      "sqrt",    "tanh",   "erf",    "sin",    "cos",    "pow",
-    "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "asm",    "typeof",
-    "bool",   "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
-    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert", NULL};
-
 /* Macros are written in capitals (EOF, NULL, INT_MAX), so names of the spec that are become small. One letter is no macro. */
 static const char *in_small_letters(struct arena *arena, const char *name) {
   for (const char *at = name; *at; at++)
@@ -45,15 +34,13 @@ static const char *in_small_letters(struct arena *arena, const char *name) {
   return small;
 }
 
-const char *c_identifier(struct arena *arena, const char *name) {
-  name = in_small_letters(arena, name);
-  for (int i = 0; taken[i]; i++)
-    if (strcmp(taken[i], name) == 0) return arena_format(arena, "%s_", name);
-  return name;
+const char *c_identifier(const struct c_printer *printer, const char *name) {
+  name = in_small_letters(printer->arena, name);
+  return printer->dialect->is_taken(name) ? arena_format(printer->arena, "%s_", name) : name;
 }
 
 const char *writer_declare(struct writer *writer, const char *name) {
-  return names_declare(writer->arena, &writer->names, c_identifier(writer->arena, name), NULL);
+  return names_declare(writer->arena, &writer->names, c_identifier(writer->printer, name), NULL);
 }
 
 void writer_bind(struct writer *writer, struct binding binding) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "codegen/c_arithmetic.h"
+#include "codegen/c_names.h"
 
 /* --- Names that headers declare ------------------------------------------------------------------------------------------------ */
 
@@ -72,6 +73,8 @@ const struct dialect dialect_c = {
                 [HEADER_MEMORY] = "#include <string.h>"},
     .task = "task",
     .has_parts = true,
+    .is_taken = c_is_taken,
+    .is_library_name = c_is_library_name,
     .print_rules = c_arithmetic_rules,
     .print_checks = c_machine_checks,
     .print_definitions = define_c,

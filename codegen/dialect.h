@@ -35,6 +35,8 @@ struct dialect {
   const char *constructs[CONSTRUCT_COUNT], *headers[HEADER_COUNT];
   const char *task;       /* what the definitions of EACH and TASKS call the number of a task */
   bool has_parts;         /* the body of a parallel loop lacks the instructions of the function around it, unless it is a function itself */
+  bool (*is_taken)(const char *name);        /* nothing may be called so: keywords, macros, what printed text calls */
+  bool (*is_library_name)(const char *name); /* no function may: what headers declare, here or on another system */
   /* What stands before all else, so that numbers come out alike wherever the file is compiled. */
   void (*print_rules)(struct text *text);
   /* NAME_is_right: a function that says whether processor and compiler are such that numbers come out right. */

@@ -35,7 +35,7 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 }
 
 /* Names that a routine's locals or the program's own functions have. */
-static bool is_reserved(const char *name) {
+static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {"a",          "p",           "o",        "g",       "e",    "c",
                                        "r",          "i",           "m",        "io",      "seed", "sizes",
                                        "step",       "activations", "families", "columns", "data", "settings",
@@ -43,7 +43,7 @@ static bool is_reserved(const char *name) {
                                        "kernels",    "workloads",   NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
-  if (c_is_library_name(name)) return true;
+  if (emitter->printer->dialect->is_library_name(name)) return true;
   size_t end = strlen(name);
   bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
                            (end > 8 && !strcmp(name + end - 8, "_outputs")) || (end > 5 && !strcmp(name + end - 5, "_work")));
@@ -73,11 +73,11 @@ static void rename_functions(struct emitter *emitter) {
   for (int i = 0; i < module->functions.count; i++) {
     struct function *function = module->functions.items[i];
     --*(int *)table_find(&names, function->name);
-    const char *base = c_identifier(arena, function->name);
+    const char *base = c_identifier(emitter->printer, function->name);
     if (has_reserved_beginning(emitter, base)) base = arena_format(arena, "kernel_%s", base);
     const char *name = base;
     int *count;
-    for (int number = 2; count = table_find(&names, name), is_reserved(name) || (count && *count); number++)
+    for (int number = 2; count = table_find(&names, name), is_reserved(emitter, name) || (count && *count); number++)
       name = number == 2 ? arena_format(arena, "%s_kernel", base) : arena_format(arena, "%s_kernel_%d", base, number - 1);
     function->name = name;
     if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
@@ -89,7 +89,7 @@ static void rename_functions(struct emitter *emitter) {
 static void print_kernel(struct emitter *emitter, const struct function *function) {
   struct arena *arena = emitter->arena;
   struct c_printer *printer = emitter->printer;
-  struct kernel_text kernel = {.function = function, .name = c_identifier(arena, function->name)};
+  struct kernel_text kernel = {.function = function, .name = c_identifier(emitter->printer, function->name)};
   struct text *all = printer->text;
   const char *other = NULL;
   printer->text = text_new(arena);
@@ -278,11 +278,11 @@ static const char *print_header(struct emitter *emitter) {
 }
 
 /* A file's name as an identifier: "gpt-nano-sort" is gpt_nano_sort. */
-static const char *program_identifier(struct arena *arena, const char *name) {
-  char *text = arena_format(arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
+static const char *program_identifier(const struct c_printer *printer, const char *name) {
+  char *text = arena_format(printer->arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
   for (char *c = text; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
-  return c_identifier(arena, text);
+  return c_identifier(printer, text);
 }
 
 static void make_tasks(struct arena *arena, struct module *module) {
@@ -308,8 +308,8 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   times_leave(options->times);
   times_enter(options->times, "code");
   struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
-  emitter.name = program_identifier(arena, program->name);
   emitter.printer = c_printer_new(arena, target);
+  emitter.name = program_identifier(emitter.printer, program->name);
   times_enter(options->times, "roll");
   emit_name_copies(&emitter);
   times_leave(options->times);

@@ -151,7 +151,7 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
   }
   const char *name = table_name(
       body, arena_format(arena, "%s_of",
-                         c_identifier(arena, parameter->array ? parameter->array->name : parameter->variable->name)));
+                         c_identifier(emitter->printer, parameter->array ? parameter->array->name : parameter->variable->name)));
   if (parameter->array)
     declaration = arena_format(arena, "%s%s *const", parameter->array->written ? "" : "const ",
                                c_type(emitter->printer, parameter->array->type));
@@ -250,7 +250,7 @@ static void emit_call(struct body *body, const struct launch *launch, const stru
   const struct function *function = launch->function;
   const struct kernel_text *kernel = &emitter->kernels.items[*pointer_table_find(&emitter->kernel_numbers, function)];
   const char *list = "", *loop = "";
-  const char *timed = emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(arena, function->name)) : "";
+  const char *timed = emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(emitter->printer, function->name)) : "";
   for (int i = 0; i < launch->arguments.count; i++)
     if (!kernel->takes || kernel->takes[i]) list = join(arena, list, arguments[i].piece.text);
   if (kernel->takes) {
