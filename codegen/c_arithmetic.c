@@ -1,7 +1,7 @@
-/* What makes numbers come out alike wherever printed code is compiled and run, and what says so where they would not. */
+#include "codegen/c_arithmetic.h"
+
 #include <string.h>
 
-#include "codegen/c_print.h"
 #include "codegen/codegen.h"
 
 void c_arithmetic_rules(struct text *text) {

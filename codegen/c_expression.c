@@ -1,45 +1,47 @@
 /* Expressions as C: those without lanes, and those of one lane while lanes are taken one by one. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "codegen/c_writer.h"
 
-const char *c_type(const struct target *target, enum type type) {
-  switch (type) {
-    case TYPE_REAL: return target->double_precision ? "double" : "float";
-    case TYPE_INTEGER: return "int32_t";
-    case TYPE_BOOLEAN: return "uint8_t";
-    case TYPE_INDEX: return "int64_t";
-  }
-  bug("no such type");
+const char *c_type(const struct c_printer *printer, enum type type) {
+  bool is_wide = type == TYPE_REAL && printer->target->double_precision;
+  return is_wide ? printer->dialect->wide_real : printer->dialect->types[type];
 }
 
-static const char *real_number(struct arena *arena, const struct target *target, double number) {
-  if (isnan(number)) return "NAN";
-  bool is_float = !target->double_precision;
-  if (is_float) number = (float)number;
-  if (isinf(number)) return number > 0 ? "INFINITY" : "-INFINITY";
-  const char *text = NULL;
-  /* The fewest digits that read back to the same number. */
-  for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
+/* A finite number; the fewest digits that read back to the same. */
+static const char *finite_text(struct arena *arena, bool is_float, double number) {
+  const char *text = "";
+  int digits = is_float ? 6 : 15;
+  for (; digits <= 17; digits++) {
     text = arena_format(arena, "%.*g", digits, number);
     if ((is_float ? (double)strtof(text, NULL) : strtod(text, NULL)) == number) break;
   }
-  const char *point = strpbrk(text, ".e") ? "" : ".0";
-  return arena_format(arena, "%s%s%s", text, point, is_float ? "f" : "");
+  /* A whole number that needs no exponent gets a point. */
+  bool is_whole = floor(number) == number && fabs(number) < pow(10, digits);
+  return arena_format(arena, "%s%s%s", text, is_whole ? ".0" : "", is_float ? "f" : "");
 }
 
-const char *c_number(struct arena *arena, const struct target *target, enum type type, double number) {
+static struct piece real_piece(struct c_printer *printer, double number) {
+  bool is_float = !printer->target->double_precision;
+  if (is_float) number = (float)number;
+  if (!isfinite(number)) uses_add(printer->arena, &printer->uses, isnan(number) ? "NAN" : "INFINITY");
+  if (isnan(number)) return piece_name("NAN");
+  const char *text = isinf(number) ? (number > 0 ? "INFINITY" : "-INFINITY") : finite_text(printer->arena, is_float, number);
+  return (struct piece){text, signbit(number) ? BINDS_UNARY : BINDS_NAME, signbit(number)};
+}
+
+struct piece c_number(struct c_printer *printer, enum type type, double number) {
   switch (type) {
-    case TYPE_REAL: return real_number(arena, target, number);
+    case TYPE_REAL: return real_piece(printer, number);
     case TYPE_INTEGER:
-      if (number == -2147483648.0) return "INT32_MIN";
-      return arena_format(arena, "%lld", (long long)number);
-    case TYPE_INDEX: return arena_format(arena, "%lld", (long long)number);
-    case TYPE_BOOLEAN: return number != 0 ? "1" : "0";
+      if (number == -2147483648.0) return piece_name("INT32_MIN");
+      break;
+    case TYPE_INDEX: break;
+    case TYPE_BOOLEAN: return piece_name(number != 0 ? "1" : "0");
   }
-  bug("no such type");
+  long long whole = (long long)number;
+  return (struct piece){arena_format(printer->arena, "%lld", whole), whole < 0 ? BINDS_UNARY : BINDS_NAME, whole < 0};
 }
 
 bool is_literal(const struct expression *expression, int64_t *number) {
@@ -48,20 +50,15 @@ bool is_literal(const struct expression *expression, int64_t *number) {
   return true;
 }
 
-static struct piece number_piece(struct writer *writer, const struct expression *x) {
-  const char *text = c_number(writer->arena, writer->target, x->type, x->number);
-  return (struct piece){text, text[0] == '-' ? BINDS_UNARY : BINDS_NAME};
-}
-
 static struct piece fill(struct writer *writer, enum operation operation, const struct piece *arguments) {
-  return piece_fill(writer->arena, writer->simd->scalar[operation], arguments);
+  return writer_fill(writer, writer->simd->scalar[operation], arguments);
 }
 
 static struct piece variable_piece(struct writer *writer, const struct expression *x) {
   struct binding *binding = writer_find(writer, x->variable);
   switch (binding->kind) {
     case BINDING_NAME:
-      return piece_name(binding->name);
+      return piece_name(writer_mention(writer, binding->name));
     case BINDING_VALUE:
       return scalar_piece(writer, binding->expression);
     case BINDING_LANE:
@@ -90,17 +87,18 @@ static struct piece load_piece(struct writer *writer, const struct expression *x
     const char *lanes = vector_spill(writer, array->name, x->type, vector);
     return piece_name(arena_format(writer->arena, "%s[%s]", lanes, writer->lane_name));
   }
-  if (array->single) return piece_name(array->name);
-  return piece_name(arena_format(writer->arena, "%s[%s]", array->name, scalar_text(writer, x->arguments[0])));
+  const char *name = writer_mention(writer, array->name);
+  return piece_name(array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, x->arguments[0])));
 }
 
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index) {
-  const char *name = writer_find_array(writer, array)->name;
+  const char *name = writer_array(writer, array);
   int64_t number;
   if (is_literal(index, &number) && number == 0) return piece_name(name);
   /* A sum is added term by term: x + (a + b) is x + a + b. */
   struct piece offset = scalar_piece(writer, index);
-  return (struct piece){arena_format(writer->arena, "%s + %s", name, piece_text(writer->arena, offset, BINDS_SUM)), BINDS_SUM};
+  return (struct piece){.text = arena_format(writer->arena, "%s + %s", name, piece_text(writer->arena, offset, BINDS_SUM)),
+                        .binding = BINDS_SUM};
 }
 
 /* Whether an integer expression cannot be negative, so that C's division is the floor. */
@@ -138,27 +136,33 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
   return false;
 }
 
+bool is_idle_cast(const struct writer *writer, const struct expression *x) {
+  if (x->kind != EXPRESSION_APPLY || x->op != OP_cast || x->arguments[0]->type != TYPE_REAL) return false;
+  bool single = x->storage == STORAGE_F32 && !writer->target->double_precision;
+  return single || x->storage == STORAGE_REAL || x->storage == STORAGE_F64;
+}
+
 static struct piece cast_piece(struct writer *writer, const struct expression *x) {
   struct piece argument = scalar_piece(writer, x->arguments[0]);
   bool reals = x->arguments[0]->type == TYPE_REAL;
   if (!reals) bug("%s: a cast of type %s", writer->function->name, type_names[x->arguments[0]->type]);
+  if (is_idle_cast(writer, x)) return argument;
   switch (x->storage) {
     case STORAGE_REAL:
     case STORAGE_F64:
-      return argument;
+      break;
     case STORAGE_F32:
-      if (!writer->target->double_precision) return argument;
-      return piece_fill(writer->arena, "(double)(float)$0", &argument);
+      return fill(writer, OPERATION_real_f32, &argument);
     case STORAGE_BF16:
       return fill(writer, OPERATION_real_bf16, &argument);
     case STORAGE_F16:
       return fill(writer, OPERATION_real_f16, &argument);
     case STORAGE_I32:
-      return piece_fill(writer->arena, "lam_round_within($0, -2147483648.0, 2147483647.0)", &argument);
+      return fill(writer, OPERATION_real_i32, &argument);
     case STORAGE_I8:
-      return piece_fill(writer->arena, "lam_round_within($0, -128.0, 127.0)", &argument);
+      return fill(writer, OPERATION_real_i8, &argument);
     case STORAGE_BOOL: {
-      struct piece truth = piece_fill(writer->arena, "($0 != 0)", &argument);
+      struct piece truth = fill(writer, OPERATION_to_mask, &argument);
       return fill(writer, OPERATION_mask_to_real, &truth);
     }
   }
@@ -180,30 +184,32 @@ static struct piece sum_piece(struct writer *writer, const struct expression *x)
   int count = 0;
   for (; x->kind == EXPRESSION_APPLY && x->op == OP_add && count < MOST - 1; x = x->arguments[0]) terms[count++] = x->arguments[1];
   terms[count++] = x;
-  const char *text = NULL;
+  struct piece sum = {.binding = BINDS_SUM};
   for (; count > 0; count--) {
     int best = count - 1; /* of equal strides the first of the sum, which is the last here */
     for (int i = count - 2; i >= 0; i--)
       if (term_factor(terms[i]) > term_factor(terms[best])) best = i;
-    const char *term = piece_text(writer->arena, scalar_piece(writer, terms[best]), text ? BINDS_PRODUCT : BINDS_SUM);
-    text = text ? arena_format(writer->arena, "%s + %s", text, term) : term;
+    struct piece term = scalar_piece(writer, terms[best]);
+    const char *text = piece_text(writer->arena, term, sum.text ? BINDS_PRODUCT : BINDS_SUM);
+    if (!sum.text) sum.negative = term.negative && term.binding >= BINDS_SUM;
+    sum.text = sum.text ? arena_format(writer->arena, "%s + %s", sum.text, text) : text;
     for (int i = best; i < count - 1; i++) terms[i] = terms[i + 1];
   }
-  return (struct piece){text, BINDS_SUM};
+  return sum;
 }
 
-/* Integers wrap around, which C leaves undefined but for unsigned ones; NULL for an operation that stays inside. */
-static const char *wrapping_text(enum op op) {
+/* Integers wrap around, which C leaves undefined but for unsigned ones; OPERATION_COUNT for an operation that stays inside. */
+static enum operation wrapping(enum op op) {
   switch ((int)op) {
-    case OP_neg: return "(int32_t)(0 - (uint32_t)$0)";
-    case OP_abs: return "(int32_t)lam_abs_int($0)";
-    case OP_add: return "(int32_t)((uint32_t)$0 + (uint32_t)$1)";
-    case OP_sub: return "(int32_t)((uint32_t)$0 - (uint32_t)$1)";
-    case OP_mul: return "(int32_t)((uint32_t)$0 * (uint32_t)$1)";
-    case OP_quotient: return "(int32_t)lam_quotient($0, $1)";
-    case OP_mod: return "(int32_t)lam_mod($0, $1)";
+    case OP_neg: return OPERATION_wrap_neg;
+    case OP_abs: return OPERATION_wrap_abs;
+    case OP_add: return OPERATION_bits_add;
+    case OP_sub: return OPERATION_bits_sub;
+    case OP_mul: return OPERATION_wrap_mul;
+    case OP_quotient: return OPERATION_wrap_quotient;
+    case OP_mod: return OPERATION_wrap_mod;
   }
-  return NULL;
+  return OPERATION_COUNT;
 }
 
 static struct piece apply_piece(struct writer *writer, const struct expression *x) {
@@ -222,8 +228,8 @@ static struct piece apply_piece(struct writer *writer, const struct expression *
   int64_t divisor;
   if (division && type == TYPE_INTEGER) division = is_literal(x->arguments[1], &divisor) && divisor > 0;
   if (division && is_natural(writer, x->arguments[0]) && is_natural(writer, x->arguments[1]))
-    return piece_fill(writer->arena, operation == OPERATION_int_mod ? "$0 % $1" : "$0 / $1", arguments);
-  if (type == TYPE_INTEGER && wrapping_text(x->op)) return piece_fill(writer->arena, wrapping_text(x->op), arguments);
+    return fill(writer, operation == OPERATION_int_mod ? OPERATION_natural_mod : OPERATION_natural_quotient, arguments);
+  if (type == TYPE_INTEGER && wrapping(x->op) != OPERATION_COUNT) operation = wrapping(x->op);
   return fill(writer, operation, arguments);
 }
 
@@ -234,9 +240,9 @@ static struct piece convert_piece(struct writer *writer, const struct expression
   switch (x->type) {
     case TYPE_REAL: return fill(writer, OPERATION_int_to_real, &argument);
     case TYPE_INTEGER:
-      return from == TYPE_BOOLEAN ? argument : piece_fill(writer->arena, "(int32_t)$0", &argument);
-    case TYPE_INDEX: return piece_fill(writer->arena, "(int64_t)$0", &argument);
-    case TYPE_BOOLEAN: return piece_fill(writer->arena, "$0 != 0", &argument);
+      return from == TYPE_BOOLEAN ? argument : fill(writer, OPERATION_to_int, &argument);
+    case TYPE_INDEX: return fill(writer, OPERATION_to_index, &argument);
+    case TYPE_BOOLEAN: return fill(writer, OPERATION_to_mask, &argument);
   }
   bug("no such type");
 }
@@ -248,36 +254,38 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
   if (!sum && x->op != OP_max) bug("%s: a fold by %s", writer->function->name, op_facts[x->op].name);
   if (array->vectors) {
     struct piece argument = piece_name(vector_element(writer, array, start));
-    return piece_fill(writer->arena, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
+    return writer_fill(writer, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
   }
   if (x->type != TYPE_REAL) bug("%s: a fold of type %s", writer->function->name, type_names[x->type]);
-  struct piece pointer = pointer_piece(writer, x->array, start);
-  return piece_name(arena_format(writer->arena, "lam_fold_%s_array(%s, %d)", sum ? "add" : "max", pointer.text, x->lanes));
+  struct piece arguments[] = {pointer_piece(writer, x->array, start), piece_name(arena_format(writer->arena, "%d", x->lanes))};
+  return fill(writer, sum ? OPERATION_fold_add_array : OPERATION_fold_max_array, arguments);
 }
 
 /* Each is a counter of 32 bits: what is wider is cut off, as the generator's definition says. */
-void draw_counters(struct writer *writer, const struct expression *draw, const char *texts[4]) {
+void draw_counters(struct writer *writer, const struct expression *draw, struct piece counters[4]) {
   for (int i = 0; i < 4; i++) {
     const struct expression *x = draw->arguments[i];
-    struct piece argument = scalar_piece(writer, x);
     int64_t number;
     if (x->type == TYPE_REAL) bug("%s: a real counter", writer->function->name);
-    if (is_literal(x, &number)) texts[i] = arena_format(writer->arena, "%lluu", (unsigned long long)(uint32_t)number);
-    else texts[i] = x->type == TYPE_INDEX ? piece_fill(writer->arena, "(uint32_t)$0", &argument).text : argument.text;
+    if (is_literal(x, &number)) {
+      counters[i] = piece_name(arena_format(writer->arena, "%lluu", (unsigned long long)(uint32_t)number));
+      continue;
+    }
+    struct piece argument = scalar_piece(writer, x);
+    counters[i] = x->type == TYPE_INDEX ? fill(writer, OPERATION_to_counter, &argument) : argument;
   }
 }
 
 static struct piece draw_piece(struct writer *writer, const struct expression *x) {
-  const char *texts[4];
-  draw_counters(writer, x, texts);
-  const char *name = x->distribution == DISTRIBUTION_NORMAL ? "normal" : "uniform";
-  return piece_name(arena_format(writer->arena, "lam_draw_%s(%s, %s, %s, %s, %s)", name, texts[0], texts[1], texts[2], texts[3],
-                                 scalar_text(writer, x->arguments[4])));
+  struct piece arguments[5];
+  draw_counters(writer, x, arguments);
+  arguments[4] = scalar_piece(writer, x->arguments[4]);
+  return fill(writer, x->distribution == DISTRIBUTION_NORMAL ? OPERATION_draw_normal : OPERATION_draw_uniform, arguments);
 }
 
 struct piece scalar_piece(struct writer *writer, const struct expression *x) {
   switch (x->kind) {
-    case EXPRESSION_NUMBER: return number_piece(writer, x);
+    case EXPRESSION_NUMBER: return c_number(writer->printer, x->type, x->number);
     case EXPRESSION_VARIABLE: return variable_piece(writer, x);
     case EXPRESSION_LOAD: return load_piece(writer, x);
     case EXPRESSION_APPLY: return apply_piece(writer, x);

@@ -2,84 +2,65 @@
 
 #include <stddef.h>
 
-
 static const struct helper helpers[] = {
     /* --- Numbers and bits --- */
-    {NULL, "lam_bits",
-     "int32_t lam_bits(float x) {\n"
+    {NULL, "lam_bits", NULL, "int32_t lam_bits(float x)",
      "  int32_t bits;\n"
      "  memcpy(&bits, &x, sizeof bits);\n"
-     "  return bits;\n"
-     "}\n"},
-    {NULL, "lam_real_of_bits",
-     "float lam_real_of_bits(int32_t bits) {\n"
+     "  return bits;\n"},
+    {NULL, "lam_real_of_bits", NULL, "float lam_real_of_bits(int32_t bits)",
      "  float x;\n"
      "  memcpy(&x, &bits, sizeof x);\n"
-     "  return x;\n"
-     "}\n"},
-    {NULL, "lam_max", "$R lam_max($R x, $R y) { return x > y ? x : y; }\n"},
-    {NULL, "lam_min", "$R lam_min($R x, $R y) { return x < y ? x : y; }\n"},
-    {NULL, "lam_max_int", "int64_t lam_max_int(int64_t x, int64_t y) { return x > y ? x : y; }\n"},
-    {NULL, "lam_min_int", "int64_t lam_min_int(int64_t x, int64_t y) { return x < y ? x : y; }\n"},
-    {NULL, "lam_abs_int", "int64_t lam_abs_int(int64_t x) { return x < 0 ? -x : x; }\n"},
-    {NULL, "lam_quotient",
-     "int64_t lam_quotient(int64_t x, int64_t y) { return y ? x / y - (x % y != 0 && (x < 0) != (y < 0)) : 0; }\n"},
-    {NULL, "lam_mod",
-     "int64_t lam_mod(int64_t x, int64_t y) {\n"
+     "  return x;\n"},
+    {NULL, "lam_max", NULL, "$R lam_max($R x, $R y)", "return x > y ? x : y;"},
+    {NULL, "lam_min", NULL, "$R lam_min($R x, $R y)", "return x < y ? x : y;"},
+    {NULL, "lam_max_int", NULL, "int64_t lam_max_int(int64_t x, int64_t y)", "return x > y ? x : y;"},
+    {NULL, "lam_min_int", NULL, "int64_t lam_min_int(int64_t x, int64_t y)", "return x < y ? x : y;"},
+    {NULL, "lam_abs_int", NULL, "int64_t lam_abs_int(int64_t x)", "return x < 0 ? -x : x;"},
+    {NULL, "lam_quotient", NULL, "int64_t lam_quotient(int64_t x, int64_t y)",
+     "return y ? x / y - (x % y != 0 && (x < 0) != (y < 0)) : 0;"},
+    {NULL, "lam_mod", NULL, "int64_t lam_mod(int64_t x, int64_t y)",
      "  const int64_t rest = y ? x % y : 0;\n"
-     "  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;\n"
-     "}\n"},
-    {NULL, "lam_mod_real",
-     "/* In [0, y): where adding y rounds to y, the number before it. No test is one that gcc drops under -ffast-math. */\n"
-     "$R lam_mod_real($R x, $R y) {\n"
+     "  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;\n"},
+    {NULL, "lam_mod_real", "In [0, y): where adding y rounds to y, the number before it. No test is one that gcc drops under -ffast-math.",
+     "$R lam_mod_real($R x, $R y)",
      "  $R (*volatile library)($R, $R) = $M(fmod); /* gcc's own lacks NaN there */\n"
      "  const $R rest = library(x, y), sum = rest + y;\n"
      "  if ((rest > 0 && y > 0) || (rest < 0 && y < 0)) return rest;\n"
      "  if (rest > 0 || rest < 0) return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
-     "  return rest + 0;\n"
-     "}\n"},
-    {NULL, "lam_whole",
-     "/* A whole number as an integer, or the nearest there is; of NaN the least. */\n"
-     "int32_t lam_whole($R x) { return x >= 2147483648.0 ? INT32_MAX : x >= -2147483648.0 ? (int32_t)x : INT32_MIN; }\n"},
-    {NULL, "lam_pow", "float lam_pow(float x, float y) { return (float)pow(x, y); }\n"},
-    {NULL, "lam_round_within",
-     "/* To a whole number, halves to even, and not beyond low or high. */\n"
-     "$R lam_round_within($R x, double low, double high) {\n"
+     "  return rest + 0;\n"},
+    {NULL, "lam_whole", "A whole number as an integer, or the nearest there is; of NaN the least.", "int32_t lam_whole($R x)",
+     "return x >= 2147483648.0 ? INT32_MAX : x >= -2147483648.0 ? (int32_t)x : INT32_MIN;"},
+    {NULL, "lam_pow", NULL, "float lam_pow(float x, float y)", "return (float)pow(x, y);"},
+    {NULL, "lam_round_within", "To a whole number, halves to even, and not beyond low or high.",
+     "$R lam_round_within($R x, double low, double high)",
      "  const double whole = rint((double)x);\n"
-     "  return ($R)(whole < low ? low : whole > high ? high : whole);\n"
-     "}\n"},
+     "  return ($R)(whole < low ? low : whole > high ? high : whole);\n"},
     {NULL, "lam_round_to",
-     "/* To a binary float of `bits` of mantissa whose least number is 2^least, halves to even; past its range infinity. */\n"
-     "double lam_round_to(double x, int bits, int least) {\n"
+     "To a binary float of `bits` of mantissa whose least number is 2^least, halves to even; past its range infinity.",
+     "double lam_round_to(double x, int bits, int least)",
      "  int exponent;\n"
      "  if (x == 0.0 || !isfinite(x)) return x;\n"
      "  frexp(x, &exponent);\n"
      "  const double unit = ldexp(1.0, exponent - bits > least ? exponent - bits : least);\n"
      "  const double y = rint(x / unit) * unit, largest = bits == 11 ? 65504.0 : 0x1.fep127;\n"
-     "  return fabs(y) > largest ? copysign(INFINITY, y) : y;\n"
-     "}\n"},
+     "  return fabs(y) > largest ? copysign(INFINITY, y) : y;\n"},
 
     /* --- Vectors in memory --- */
-    {NULL, "lam_fold_add_array",
-     "/* Lane i with lane i + half, until one is left. */\n"
-     "$R lam_fold_add_array(const $R *x, int lanes) {\n"
+    {NULL, "lam_fold_add_array", "Lane i with lane i + half, until one is left.", "$R lam_fold_add_array(const $R *x, int lanes)",
      "  $R sums[64];\n"
      "  for (int i = 0; i < lanes; i++) sums[i] = x[i];\n"
      "  for (int half = lanes / 2; half > 0; half /= 2)\n"
      "    for (int i = 0; i < half; i++) sums[i] += sums[i + half];\n"
-     "  return sums[0];\n"
-     "}\n"},
-    {NULL, "lam_fold_max_array",
-     "$R lam_fold_max_array(const $R *x, int lanes) {\n"
+     "  return sums[0];\n"},
+    {NULL, "lam_fold_max_array", NULL, "$R lam_fold_max_array(const $R *x, int lanes)",
      "  $R largest = x[0];\n"
      "  for (int i = 1; i < lanes; i++) largest = x[i] > largest ? x[i] : largest;\n"
-     "  return largest;\n"
-     "}\n"},
+     "  return largest;\n"},
 
     /* --- Random numbers --- */
-    {NULL, "lam_random_words",
-     "/* Philox 4x32-10 (Salmon et al., \"Parallel random numbers: as easy as 1, 2, 3\", SC 2011): words 0 and 1. */\n"
-     "void lam_random_words(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[2]) {\n"
+    {NULL, "lam_random_words", "Philox 4x32-10 (Salmon et al., \"Parallel random numbers: as easy as 1, 2, 3\", SC 2011): words 0 and 1.",
+     "void lam_random_words(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[2])",
      "  uint32_t a = step, b = example, c = (uint32_t)element, d = (uint32_t)(element >> 32);\n"
      "  for (int i = 0; i < 10; i++) {\n"
      "    const uint64_t even = (uint64_t)0xD2511F53u * a, odd = (uint64_t)0xCD9E8D57u * c;\n"
@@ -90,84 +71,59 @@ static const struct helper helpers[] = {
      "    seed += 0x9E3779B9u;\n"
      "    stream += 0xBB67AE85u;\n"
      "  }\n"
-     "  words[0] = a, words[1] = b;\n"
-     "}\n"},
-    {NULL, "lam_draw_uniform",
-     "$R lam_draw_uniform(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element) {\n"
+     "  words[0] = a, words[1] = b;\n"},
+    {NULL, "lam_draw_uniform", NULL,
+     "$R lam_draw_uniform(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element)",
      "  uint32_t words[2];\n"
      "  lam_random_words(seed, stream, step, example, element, words);\n"
-     "  return ($R)(words[0] >> 8) / 16777216;\n"
-     "}\n"},
-    {NULL, "lam_draw_normal",
-     "$R lam_draw_normal(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element) {\n"
+     "  return ($R)(words[0] >> 8) / 16777216;\n"},
+    {NULL, "lam_draw_normal", NULL, "$R lam_draw_normal(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element)",
      "  uint32_t words[2];\n"
      "  lam_random_words(seed, stream, step, example, element, words);\n"
      "  const double u = 1.0 - (words[0] >> 8) / 16777216.0, v = (words[1] >> 8) / 16777216.0;\n"
-     "  return ($R)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));\n"
-     "}\n"},
+     "  return ($R)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));\n"},
 
     /* --- AVX2 --- */
-    {"avx2", "lam_not", "__m256 lam_not(__m256 mask) { return _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1))); }\n"},
-    {"avx2", "lam_lane_numbers", "__m256i lam_lane_numbers(void) { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }\n"},
-    {"avx2", "lam_first_lanes",
-     "/* The mask of the first `count` lanes. */\n"
-     "__m256 lam_first_lanes(int64_t count) {\n"
+    {"avx2", "lam_not", NULL, "__m256 lam_not(__m256 mask)", "return _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));"},
+    {"avx2", "lam_lane_numbers", NULL, "__m256i lam_lane_numbers(void)", "return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);"},
+    {"avx2", "lam_first_lanes", "The mask of the first `count` lanes.", "__m256 lam_first_lanes(int64_t count)",
      "  const int32_t lanes = (int32_t)(count < 0 ? 0 : count > 8 ? 8 : count);\n"
-     "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), lam_lane_numbers()));\n"
-     "}\n"},
-    {"avx2", "lam_load_mask",
-     "__m256 lam_load_mask(const uint8_t *p) {\n"
+     "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), lam_lane_numbers()));\n"},
+    {"avx2", "lam_load_mask", NULL, "__m256 lam_load_mask(const uint8_t *p)",
      "  const __m256i x = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));\n"
-     "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(x, _mm256_setzero_si256()));\n"
-     "}\n"},
-    {"avx2", "lam_load_mask_masked",
-     "__m256 lam_load_mask_masked(const uint8_t *p, __m256 on) {\n"
+     "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(x, _mm256_setzero_si256()));\n"},
+    {"avx2", "lam_load_mask_masked", NULL, "__m256 lam_load_mask_masked(const uint8_t *p, __m256 on)",
      "  const int lanes = _mm256_movemask_ps(on);\n"
      "  int32_t x[8];\n"
      "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? -(p[i] != 0) : 0;\n"
-     "  return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)x));\n"
-     "}\n"},
-    {"avx2", "lam_store_mask_masked",
-     "void lam_store_mask_masked(uint8_t *p, __m256 on, __m256 mask) {\n"
+     "  return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i *)x));\n"},
+    {"avx2", "lam_store_mask_masked", NULL, "void lam_store_mask_masked(uint8_t *p, __m256 on, __m256 mask)",
      "  const int lanes = _mm256_movemask_ps(on), bits = _mm256_movemask_ps(mask);\n"
      "  for (int i = 0; i < 8; i++)\n"
-     "    if (lanes >> i & 1) p[i] = bits >> i & 1;\n"
-     "}\n"},
-    {"avx2", "lam_store_mask",
-     "void lam_store_mask(uint8_t *p, __m256 mask) {\n"
+     "    if (lanes >> i & 1) p[i] = bits >> i & 1;\n"},
+    {"avx2", "lam_store_mask", NULL, "void lam_store_mask(uint8_t *p, __m256 mask)",
      "  const int bits = _mm256_movemask_ps(mask);\n"
-     "  for (int i = 0; i < 8; i++) p[i] = bits >> i & 1;\n"
-     "}\n"},
+     "  for (int i = 0; i < 8; i++) p[i] = bits >> i & 1;\n"},
     {"avx2", "lam_whole_lanes",
-     "/* Converted, what is too large or NaN becomes the least integer, which of large ones the bits turn into the largest. */\n"
-     "__m256i lam_whole_lanes(__m256 x) {\n"
+     "Converted, what is too large or NaN becomes the least integer, which of large ones the bits turn into the largest.",
+     "__m256i lam_whole_lanes(__m256 x)",
      "  const __m256 large = _mm256_cmp_ps(x, _mm256_set1_ps(2147483648.0f), _CMP_GE_OQ);\n"
-     "  return _mm256_xor_si256(_mm256_cvttps_epi32(x), _mm256_castps_si256(large));\n"
-     "}\n"},
-    {"avx2", "lam_fold_add",
-     "/* All lanes: lane i with lane i + half, until one is left. */\n"
-     "float lam_fold_add(__m256 x) {\n"
+     "  return _mm256_xor_si256(_mm256_cvttps_epi32(x), _mm256_castps_si256(large));\n"},
+    {"avx2", "lam_fold_add", "All lanes: lane i with lane i + half, until one is left.", "float lam_fold_add(__m256 x)",
      "  __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));\n"
      "  y = _mm_add_ps(y, _mm_movehl_ps(y, y));\n"
-     "  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));\n"
-     "}\n"},
-    {"avx2", "lam_fold_max",
-     "float lam_fold_max(__m256 x) {\n"
+     "  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));\n"},
+    {"avx2", "lam_fold_max", NULL, "float lam_fold_max(__m256 x)",
      "  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));\n"
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"
-     "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"
-     "}\n"},
-    {"avx2", "lam_multiply_high",
-     "/* The high halves of 32-bit products. */\n"
-     "__m256i lam_multiply_high(__m256i x, __m256i y) {\n"
+     "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"},
+    {"avx2", "lam_multiply_high", "The high halves of 32-bit products.", "__m256i lam_multiply_high(__m256i x, __m256i y)",
      "  const __m256i even = _mm256_mul_epu32(x, y);\n"
      "  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), y);\n"
-     "  return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);\n"
-     "}\n"},
-    {"avx2", "lam_draw_uniform_lanes",
-     "/* lam_draw_uniform for `element` and those that follow it, `stride` apart. */\n"
+     "  return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);\n"},
+    {"avx2", "lam_draw_uniform_lanes", "lam_draw_uniform for `element` and those that follow it, `stride` apart.",
      "__m256 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
-     "uint32_t stride) {\n"
+     "uint32_t stride)",
      "  const __m256i first = _mm256_set1_epi32((int32_t)0xD2511F53u), second = _mm256_set1_epi32((int32_t)0xCD9E8D57u);\n"
      "  __m256i a = _mm256_set1_epi32((int32_t)step), b = _mm256_set1_epi32((int32_t)example);\n"
      "  __m256i c = _mm256_mullo_epi32(lam_lane_numbers(), _mm256_set1_epi32((int32_t)stride));\n"
@@ -185,16 +141,11 @@ static const struct helper helpers[] = {
      "    seed += 0x9E3779B9u;\n"
      "    stream += 0xBB67AE85u;\n"
      "  }\n"
-     "  return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32(a, 8)), _mm256_set1_ps(1.0f / 16777216));\n"
-     "}\n"},
-    {"avx2", "lam_parts",
-     "/* One part of 4 numbers from each of 2 rows. */\n"
-     "__m256 lam_parts(const float *x, int64_t row) {\n"
-     "  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + row), 1);\n"
-     "}\n"},
-    {"avx2", "lam_transpose",
-     "/* y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row. */\n"
-     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count) {\n"
+     "  return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32(a, 8)), _mm256_set1_ps(1.0f / 16777216));\n"},
+    {"avx2", "lam_parts", "One part of 4 numbers from each of 2 rows.", "__m256 lam_parts(const float *x, int64_t row)",
+     "  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + row), 1);\n"},
+    {"avx2", "lam_transpose", "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
+     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count)",
      "  const int64_t whole = count - count % 4;\n"
      "  for (int64_t k = 0; k < whole; k += 4) {\n"
      "    const __m256 a = lam_parts(x + k, x_row * 4), b = lam_parts(x + x_row + k, x_row * 4);\n"
@@ -209,63 +160,41 @@ static const struct helper helpers[] = {
      "    _mm256_storeu_ps(y + (k + 3) * y_row, _mm256_castpd_ps(_mm256_unpackhi_pd(ab_hi, cd_hi)));\n"
      "  }\n"
      "  for (int64_t k = whole; k < count; k++)\n"
-     "    for (int lane = 0; lane < 8; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"
-     "}\n"},
+     "    for (int lane = 0; lane < 8; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"},
 
     /* --- AVX-512 --- */
-    {"avx512", "lam_lane_numbers",
-     "__m512i lam_lane_numbers(void) {\n"
-     "  return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);\n"
-     "}\n"},
-    {"avx512", "lam_first_lanes",
-     "/* The mask of the first `count` lanes. */\n"
-     "__mmask16 lam_first_lanes(int64_t count) {\n"
-     "  return (__mmask16)(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);\n"
-     "}\n"},
-    {"avx512", "lam_load_mask",
-     "__mmask16 lam_load_mask(const uint8_t *p) {\n"
+    {"avx512", "lam_lane_numbers", NULL, "__m512i lam_lane_numbers(void)",
+     "  return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);\n"},
+    {"avx512", "lam_first_lanes", "The mask of the first `count` lanes.", "__mmask16 lam_first_lanes(int64_t count)",
+     "  return (__mmask16)(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);\n"},
+    {"avx512", "lam_load_mask", NULL, "__mmask16 lam_load_mask(const uint8_t *p)",
      "  const __m128i x = _mm_loadu_si128((const __m128i *)p);\n"
-     "  return _mm_test_epi8_mask(x, x);\n"
-     "}\n"},
-    {"avx512", "lam_load_mask_masked",
-     "__mmask16 lam_load_mask_masked(const uint8_t *p, __mmask16 on) {\n"
+     "  return _mm_test_epi8_mask(x, x);\n"},
+    {"avx512", "lam_load_mask_masked", NULL, "__mmask16 lam_load_mask_masked(const uint8_t *p, __mmask16 on)",
      "  const __m128i x = _mm_maskz_loadu_epi8(on, p);\n"
-     "  return _mm_test_epi8_mask(x, x);\n"
-     "}\n"},
-    {"avx512", "lam_select_mask",
-     "__mmask16 lam_select_mask(__mmask16 mask, __mmask16 x, __mmask16 y) { return (__mmask16)((mask & x) | (~mask & y)); }\n"},
-    {"avx512", "lam_whole_lanes",
-     "/* Converted, what is too large or NaN becomes the least integer. */\n"
-     "__m512i lam_whole_lanes(__m512 x) {\n"
+     "  return _mm_test_epi8_mask(x, x);\n"},
+    {"avx512", "lam_select_mask", NULL, "__mmask16 lam_select_mask(__mmask16 mask, __mmask16 x, __mmask16 y)",
+     "return (__mmask16)((mask & x) | (~mask & y));"},
+    {"avx512", "lam_whole_lanes", "Converted, what is too large or NaN becomes the least integer.", "__m512i lam_whole_lanes(__m512 x)",
      "  const __mmask16 large = _mm512_cmp_ps_mask(x, _mm512_set1_ps(2147483648.0f), _CMP_GE_OQ);\n"
-     "  return _mm512_mask_mov_epi32(_mm512_cvttps_epi32(x), large, _mm512_set1_epi32(INT32_MAX));\n"
-     "}\n"},
-    {"avx512", "lam_fold_add",
-     "/* All lanes: lane i with lane i + half, until one is left. */\n"
-     "float lam_fold_add(__m512 x) {\n"
+     "  return _mm512_mask_mov_epi32(_mm512_cvttps_epi32(x), large, _mm512_set1_epi32(INT32_MAX));\n"},
+    {"avx512", "lam_fold_add", "All lanes: lane i with lane i + half, until one is left.", "float lam_fold_add(__m512 x)",
      "  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));\n"
      "  __m128 y = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));\n"
      "  y = _mm_add_ps(y, _mm_movehl_ps(y, y));\n"
-     "  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));\n"
-     "}\n"},
-    {"avx512", "lam_fold_max",
-     "float lam_fold_max(__m512 x) {\n"
+     "  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));\n"},
+    {"avx512", "lam_fold_max", NULL, "float lam_fold_max(__m512 x)",
      "  const __m256 half = _mm256_max_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));\n"
      "  __m128 y = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));\n"
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"
-     "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"
-     "}\n"},
-    {"avx512", "lam_multiply_high",
-     "/* The high halves of 32-bit products. */\n"
-     "__m512i lam_multiply_high(__m512i x, __m512i y) {\n"
+     "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"},
+    {"avx512", "lam_multiply_high", "The high halves of 32-bit products.", "__m512i lam_multiply_high(__m512i x, __m512i y)",
      "  const __m512i even = _mm512_mul_epu32(x, y);\n"
      "  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), y);\n"
-     "  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);\n"
-     "}\n"},
-    {"avx512", "lam_draw_uniform_lanes",
-     "/* lam_draw_uniform for `element` and those that follow it, `stride` apart. */\n"
+     "  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);\n"},
+    {"avx512", "lam_draw_uniform_lanes", "lam_draw_uniform for `element` and those that follow it, `stride` apart.",
      "__m512 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
-     "uint32_t stride) {\n"
+     "uint32_t stride)",
      "  const __m512i first = _mm512_set1_epi32((int32_t)0xD2511F53u), second = _mm512_set1_epi32((int32_t)0xCD9E8D57u);\n"
      "  __m512i a = _mm512_set1_epi32((int32_t)step), b = _mm512_set1_epi32((int32_t)example);\n"
      "  __m512i c = _mm512_mullo_epi32(lam_lane_numbers(), _mm512_set1_epi32((int32_t)stride));\n"
@@ -284,19 +213,14 @@ static const struct helper helpers[] = {
      "    seed += 0x9E3779B9u;\n"
      "    stream += 0xBB67AE85u;\n"
      "  }\n"
-     "  return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(a, 8)), _mm512_set1_ps(1.0f / 16777216));\n"
-     "}\n"},
-    {"avx512", "lam_parts",
-     "/* One part of 4 numbers from each of 4 rows. */\n"
-     "__m512 lam_parts(const float *x, int64_t row) {\n"
+     "  return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(a, 8)), _mm512_set1_ps(1.0f / 16777216));\n"},
+    {"avx512", "lam_parts", "One part of 4 numbers from each of 4 rows.", "__m512 lam_parts(const float *x, int64_t row)",
      "  __m512 parts = _mm512_castps128_ps512(_mm_loadu_ps(x));\n"
      "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row), 1);\n"
      "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 2), 2);\n"
-     "  return _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 3), 3);\n"
-     "}\n"},
-    {"avx512", "lam_transpose",
-     "/* y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row. */\n"
-     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count) {\n"
+     "  return _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 3), 3);\n"},
+    {"avx512", "lam_transpose", "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
+     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count)",
      "  const int64_t whole = count - count % 4;\n"
      "  for (int64_t k = 0; k < whole; k += 4) {\n"
      "    const __m512 a = lam_parts(x + k, x_row * 4), b = lam_parts(x + x_row + k, x_row * 4);\n"
@@ -311,8 +235,7 @@ static const struct helper helpers[] = {
      "    _mm512_storeu_ps(y + (k + 3) * y_row, _mm512_castpd_ps(_mm512_unpackhi_pd(ab_hi, cd_hi)));\n"
      "  }\n"
      "  for (int64_t k = whole; k < count; k++)\n"
-     "    for (int lane = 0; lane < 16; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"
-     "}\n"},
+     "    for (int lane = 0; lane < 16; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"},
 };
 
 const struct helper *helper_at(int number) {

@@ -1,7 +1,26 @@
-/* Names that C programs cannot give to functions of their own. */
+#include "codegen/c_names.h"
+
+#include <stddef.h>
 #include <string.h>
 
-#include "codegen/c_print.h"
+/* What the printed text itself says, besides keywords: a variable of such a name would hide it. Then macros of the headers that
+   programs include, which no name of any kind may be. */
+bool c_is_taken(const char *name) {
+  static const char *const taken[] = {
+    "auto",   "break",    "case",     "char",    "const",   "continue", "default", "do",     "double", "else",   "enum",   "extern",
+    "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
+    "sizeof", "static",   "struct",   "switch",  "typedef", "union",    "unsigned", "void",  "volatile", "while", "main",   "int32_t",
+    "int64_t", "uint8_t", "uint32_t", "uint64_t", "sqrt",   "pow",
+    "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "asm",    "typeof",
+    "bool",   "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
+    "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert",
+#define FUNCTION(name) #name,
+#include "codegen/simd.def"
+  };
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+    if (!strcmp(taken[i], name)) return true;
+  return false;
+}
 
 /* What the headers that programs include declare, and what those of other systems add: a kernel of such a name would clash
    with it. */

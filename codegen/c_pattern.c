@@ -69,7 +69,7 @@ bool print_transpose(struct writer *writer, const struct statement *loop) {
                                  pointer_piece(writer, t->target, t->target_base),
                                  piece_name(arena_format(writer->arena, "%lld", (long long)t->target_row)),
                                  scalar_piece(writer, writer_resolve(writer, loop->extent))};
-    text_line(writer->text, "%s;", piece_fill(writer->arena, writer->simd->vector[OPERATION_transpose], arguments).text);
+    writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, writer->simd->vector[OPERATION_transpose], arguments).text);
   }
   return matches;
 }

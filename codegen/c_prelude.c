@@ -1,5 +1,4 @@
 /* What stands before the functions of a printed file. */
-#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c_helpers.h"
@@ -7,84 +6,48 @@
 #include "codegen/codegen.h"
 #include "codegen/math.h"
 
+/* A function that printed code may call. */
 struct candidate {
-  const char *name;
-  const struct helper *helper;   /* or */
-  const struct formula *formula;
-  bool lanes;
-  const char *text;
+  const char *name, *comment, *head, *body;
+  bool is_line; /* the body is one statement, which stands on the function's line where that has room */
+  struct uses uses;
   bool wanted;
 };
 
 struct prelude {
-  struct arena *arena;
-  const struct target *target;
-  const struct simd *simd;
+  struct c_printer *printer;
   ARRAY(struct candidate) candidates; /* callees before callers */
-  bool math, memory;                  /* whether the headers math.h and string.h are needed */
+  struct table by_name;               /* as a pointer to the candidate's number */
+  bool constructs[CONSTRUCT_COUNT];
 };
 
-/* Calls `use` for every identifier of a C text that is no part of a comment or a string. */
-static void scan(struct prelude *prelude, const char *text, void (*use)(struct prelude *prelude, const char *name, size_t length)) {
-  for (const char *at = text; *at;) {
-    if (at[0] == '/' && at[1] == '*') {
-      const char *end = strstr(at + 2, "*/");
-      at = end ? end + 2 : at + strlen(at);
-    } else if (at[0] == '/' && at[1] == '/') {
-      at += strcspn(at, "\n");
-    } else if (*at == '"' || *at == '\'') {
-      char quote = *at++;
-      while (*at && *at != quote) at += *at == '\\' && at[1] ? 2 : 1;
-      if (*at) at++;
-    } else if (isalpha((unsigned char)*at) || *at == '_') {
-      size_t length = 1;
-      while (isalnum((unsigned char)at[length]) || at[length] == '_') length++;
-      use(prelude, at, length);
-      at += length;
-    } else if (isdigit((unsigned char)*at)) {
-      while (isalnum((unsigned char)*at) || *at == '.') at++;
-    } else {
-      at++;
-    }
-  }
+/* --- What there is ---------------------------------------------------------------------------------------------------------- */
+
+static void add_candidate(struct prelude *prelude, struct candidate candidate) {
+  struct arena *arena = prelude->printer->arena;
+  int *number = arena_new_struct(arena, int);
+  *number = prelude->candidates.count;
+  table_set(arena, &prelude->by_name, candidate.name, number);
+  array_push(arena, &prelude->candidates, candidate);
 }
 
-/* Of math.h, as far as printed code uses it. */
-static const char *const math_names[] = {
-    "fabsf", "sqrtf", "floorf", "rintf", "fmaf", "fabs", "sqrt", "floor", "rint",
-    "pow",   "powf",  "expf",   "logf",  "frexp", "ldexp", "copysign", "isfinite", "INFINITY", "NAN",
-#define FUNCTION(name) #name,
-#include "codegen/simd.def"
-    NULL};
-
-static void want(struct prelude *prelude, const char *name, size_t length) {
-  for (int i = 0; math_names[i]; i++)
-    if (strlen(math_names[i]) == length && strncmp(math_names[i], name, length) == 0) prelude->math = true;
-  if (length == 6 && strncmp(name, "memcpy", 6) == 0) prelude->memory = true;
-  for (int i = 0; i < prelude->candidates.count; i++) {
-    struct candidate *candidate = &prelude->candidates.items[i];
-    if (candidate->wanted || strlen(candidate->name) != length || strncmp(candidate->name, name, length) != 0) continue;
-    candidate->wanted = true;
-    scan(prelude, candidate->text, want);
-  }
-}
-
-static const char *helper_text(struct prelude *prelude, const struct helper *helper) {
-  struct arena *arena = prelude->arena;
-  const char *result = "", *from = helper->text;
-  bool is_double = prelude->target->double_precision;
+/* $R and $M(name) in a text of c_helpers.c replaced. */
+static const char *helper_text(struct prelude *prelude, const char *from) {
+  struct arena *arena = prelude->printer->arena;
+  const struct target *target = prelude->printer->target;
+  const char *result = "";
   for (const char *at = strchr(from, '$'); at; at = strchr(from, '$')) {
     result = arena_format(arena, "%s%.*s", result, (int)(at - from), from);
     if (at[1] == 'R') {
-      result = arena_format(arena, "%s%s", result, c_type(prelude->target, TYPE_REAL));
+      result = arena_format(arena, "%s%s", result, c_type(prelude->printer, TYPE_REAL));
       from = at + 2;
     } else if (at[1] == 'M') {
       const char *name = at + 3;
       int length = (int)strcspn(name, ")");
-      result = arena_format(arena, "%s%.*s%s", result, length, name, is_double ? "" : "f");
+      result = arena_format(arena, "%s%.*s%s", result, length, name, target->double_precision ? "" : "f");
       from = name + length + 1;
     } else {
-      bug("the helper %s has an unknown $%c", helper->name, at[1]);
+      bug("a helper has an unknown $%c", at[1]);
     }
   }
   return arena_format(arena, "%s%s", result, from);
@@ -93,102 +56,86 @@ static const char *helper_text(struct prelude *prelude, const struct helper *hel
 static void add_helpers(struct prelude *prelude) {
   const struct helper *helper;
   for (int i = 0; (helper = helper_at(i)) != NULL; i++) {
-    if (helper->target && strcmp(helper->target, prelude->target->name) != 0) continue;
-    struct candidate candidate = {.name = helper->name, .helper = helper, .text = helper_text(prelude, helper)};
-    array_push(prelude->arena, &prelude->candidates, candidate);
+    if (helper->target && strcmp(helper->target, prelude->printer->target->name) != 0) continue;
+    struct candidate candidate = {.name = helper->name, .comment = helper->comment};
+    candidate.head = helper_text(prelude, helper->head);
+    candidate.body = helper_text(prelude, helper->body);
+    candidate.is_line = !strchr(helper->body, '\n');
+    uses_add_text(prelude->printer->arena, &candidate.uses, candidate.body);
+    add_candidate(prelude, candidate);
   }
 }
 
 static void add_formulas(struct prelude *prelude) {
+  const struct c_printer *printer = prelude->printer;
   const struct formula *formula;
-  if (prelude->target->double_precision) return;
+  if (printer->target->double_precision) return;
   for (int i = 0; (formula = formula_at(i)) != NULL; i++) {
-    for (int lanes = 0; lanes <= prelude->target->simd; lanes++) {
-      struct candidate candidate = {
-          .name = formula_name(prelude->arena, formula, lanes),
-          .formula = formula,
-          .lanes = lanes,
-          .text = formula_text(prelude->arena, prelude->target, prelude->simd, formula, lanes),
-      };
-      array_push(prelude->arena, &prelude->candidates, candidate);
+    for (int lanes = 0; lanes <= printer->target->simd; lanes++) {
+      struct candidate candidate = {.name = formula_name(printer->arena, formula, lanes)};
+      if (!lanes) candidate.comment = formula_comment(formula);
+      formula_print(printer->arena, printer->target, printer->simd, formula, lanes, &candidate.uses, &candidate.head, &candidate.body);
+      add_candidate(prelude, candidate);
     }
   }
 }
 
-static bool mentions(const char *body, const char *word) { return strstr(body, word) != NULL; }
+/* --- What is wanted of it --------------------------------------------------------------------------------------------------- */
 
-/* A function with its linkage before it, which may make its first line too long. */
-static void print_linked(struct text *text, const char *linkage, const char *function) {
-  size_t first = strcspn(function, "\n");
-  const char *line = arena_format(text->arena, "%s%.*s", linkage, (int)first, function);
-  const char *body = strstr(line, " { ");
-  if (strlen(line) > TEXT_COLUMNS && body) {
-    text_open(text, "%.*s", (int)(body - line), line);
-    text_line(text, "%.*s", (int)strlen(body + 3) - 2, body + 3);
-    text_close(text);
-  } else {
-    text_line(text, "%s", line);
+static void want(struct prelude *prelude, const struct uses *uses) {
+  const struct dialect *dialect = prelude->printer->dialect;
+  for (int i = 0; i < uses->names.count; i++) {
+    const char *name = uses->names.items[i];
+    enum header header = header_of(name);
+    if (header != HEADER_COUNT) prelude->printer->headers[header] = true;
+    for (int j = 0; j < CONSTRUCT_COUNT; j++)
+      if (!strcmp(name, dialect->constructs[j])) prelude->constructs[j] = true;
+    const int *number = table_find(&prelude->by_name, name);
+    if (!number || prelude->candidates.items[*number].wanted) continue;
+    prelude->candidates.items[*number].wanted = true;
+    want(prelude, &prelude->candidates.items[*number].uses);
   }
-  text_raw(text, function + first + 1);
 }
 
-const char *c_prelude(struct arena *arena, const struct target *target, const char *body) {
-  struct prelude prelude = {.arena = arena, .target = target, .simd = simd_of(arena, target)};
+static struct prelude prelude_of(struct c_printer *printer) {
+  struct prelude prelude = {.printer = printer};
+  printer->headers[HEADER_VECTORS] = printer->target->simd;
+  printer->headers[HEADER_INTEGERS] = true;
   add_helpers(&prelude);
   add_formulas(&prelude);
-  scan(&prelude, body, want);
+  want(&prelude, &printer->uses);
+  return prelude;
+}
 
-  struct text *text = text_new(arena);
-  if (target->simd) text_line(text, "#include <immintrin.h>");
-  if (prelude.math) text_line(text, "#include <math.h>");
-  text_line(text, "#include <stdint.h>");
-  if (prelude.memory) text_line(text, "#include <string.h>");
+/* --- Printing ----------------------------------------------------------------------------------------------------------------- */
+
+static void print_candidate(struct text *text, const char *linkage, const struct candidate *candidate) {
+  const char *line = arena_format(text->arena, "%s%s { %s }", linkage, candidate->head, candidate->body);
+  if (candidate->is_line && strlen(line) <= TEXT_COLUMNS) {
+    text_line(text, "%s", line);
+    return;
+  }
+  text_open(text, "%s%s", linkage, candidate->head);
+  if (candidate->is_line) text_line(text, "%s", candidate->body);
+  else text_raw(text, candidate->body);
+  text_close(text);
+}
+
+const char *c_prelude(struct c_printer *printer) {
+  const struct dialect *dialect = printer->dialect;
+  struct prelude prelude = prelude_of(printer);
+  struct text *text = text_new(printer->arena);
+  for (int i = 0; i < HEADER_COUNT; i++)
+    if (printer->headers[i]) text_line(text, "%s", dialect->headers[i]);
   text_blank(text);
-  if (target->attribute) text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
-  bool tasks = mentions(body, "LAM_TASKS("), each = tasks || mentions(body, "LAM_EACH(");
-  if (tasks || mentions(body, "LAM_PARALLEL")) {
-    text_line(text, "#ifdef _OPENMP");
-    text_line(text, "#define LAM_PARALLEL _Pragma(\"omp parallel for schedule(static)\")");
-    text_line(text, "#else");
-    text_line(text, "#define LAM_PARALLEL");
-    text_line(text, "#endif");
-  }
-  if (each) text_comment(text, "Calls a kernel once for each task: in order, or on all threads.");
-  if (each) text_line(text, "#define LAM_EACH(count) for (int64_t task = 0; task < (count); task++)");
-  if (tasks) text_line(text, "#define LAM_TASKS(count) LAM_PARALLEL LAM_EACH(count)");
-  if (mentions(body, "LAM_UNROLL")) {
-    text_comment(text, "Without it registers that a loop counts through would be memory.");
-    text_line(text, "#if defined(__clang__)");
-    text_line(text, "#define LAM_UNROLL _Pragma(\"clang loop unroll(full)\")");
-    text_line(text, "#elif defined(__GNUC__)");
-    text_line(text, "#define LAM_UNROLL _Pragma(\"GCC unroll 64\")");
-    text_line(text, "#else");
-    text_line(text, "#define LAM_UNROLL");
-    text_line(text, "#endif");
-  }
-  if (mentions(body, "LAM_PREFETCH")) {
-    text_comment(text, "Brings an element near that is read soon; it may lie behind the end, which is why no pointer is made of it.");
-    text_line(text, "#if defined(__GNUC__)");
-    text_line(text, "#define LAM_PREFETCH(array, index) \\");
-    text_line(text, "  __builtin_prefetch((const void *)((uintptr_t)(array) + (uintptr_t)(index) * sizeof *(array)))");
-    text_line(text, "#else");
-    text_line(text, "#define LAM_PREFETCH(array, index)");
-    text_line(text, "#endif");
-  }
+  dialect->print_definitions(text, printer->target, prelude.constructs);
   text_blank(text);
-  const char *linkage = target->attribute ? "LAM_SIMD static inline " : "static inline ";
+  const char *linkage = arena_format(printer->arena, "%s%s", printer->target->attribute ? dialect->vectorised : "", dialect->inlined);
   for (int i = 0; i < prelude.candidates.count; i++) {
     const struct candidate *candidate = &prelude.candidates.items[i];
     if (!candidate->wanted) continue;
-    const char *function = candidate->text;
-    if (candidate->formula) {
-      if (!candidate->lanes) text_comment(text, formula_comment(candidate->formula));
-    } else if (function[0] == '/') {
-      size_t length = strcspn(function, "\n") + 1; /* the comment stays above */
-      text_raw(text, arena_copy(arena, function, length));
-      function += length;
-    }
-    print_linked(text, linkage, function);
+    if (candidate->comment) text_comment(text, candidate->comment);
+    print_candidate(text, linkage, candidate);
     text_blank(text);
   }
   return text_string(text);
@@ -196,13 +143,12 @@ const char *c_prelude(struct arena *arena, const struct target *target, const ch
 
 const char *emit_functions(struct arena *arena, const struct module *module, const struct target *target) {
   struct c_printer *printer = c_printer_new(arena, target);
-  for (int i = 0; i < module->functions.count; i++) c_print_prototype(printer, module->functions.items[i], "");
+  for (int i = 0; i < module->functions.count; i++) c_print_prototype(printer, module->functions.items[i], false);
   for (int i = 0; i < module->functions.count; i++) {
     text_blank(printer->text);
-    c_print_function(printer, module->functions.items[i], "");
+    c_print_function(printer, module->functions.items[i], false);
   }
-  const char *body = text_string(printer->text);
   struct text *rules = text_new(arena);
-  c_arithmetic_rules(rules);
-  return arena_format(arena, "%s%s%s", text_string(rules), c_prelude(arena, target, body), body);
+  printer->dialect->print_rules(rules);
+  return arena_format(arena, "%s%s%s", text_string(rules), c_prelude(printer), text_string(printer->text));
 }

@@ -1,7 +1,4 @@
 /* Kernels as tasks: the function of one iteration of a parallel loop, and the loop where it is called. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "codegen/c_writer.h"
 
 static const struct statement *loop_of(const struct function *function) {
@@ -84,39 +81,44 @@ const bool *c_task_takes(struct arena *arena, const struct function *function) {
   return takes;
 }
 
-void c_print_task(struct c_printer *printer, const struct function *function, const char *linkage) {
+const char *c_print_task(struct c_printer *printer, const struct function *function, bool internal) {
   struct arena *arena = printer->arena;
-  struct writer writer = writer_new(printer, function, linkage);
+  struct writer writer = writer_new(printer, function);
   struct free_names names = names_of(arena, function);
-  const char *parameters = "";
+  const char *parameters = "", *comment = function->comment ? function->comment : "";
   for (int i = 0; i < function->parameters.count; i++) {
     if (!has_name(&names, &function->parameters.items[i])) continue;
-    parameters = arena_format(arena, "%s%s, ", parameters, writer_parameter(&writer, &function->parameters.items[i], false));
+    parameters = arena_format(arena, "%s%s, ", parameters, writer_parameter(&writer, &function->parameters.items[i]));
   }
   const struct parameter number = {.variable = loop_of(function)->variable};
-  const char *first_line =
-      arena_format(arena, "%s%svoid %s(%s%s)", printer->target->attribute ? "LAM_SIMD " : "", linkage,
-                   c_identifier(arena, function->name), parameters, writer_parameter(&writer, &number, false));
+  parameters = arena_format(arena, "%s%s)", parameters, writer_parameter(&writer, &number));
   struct block block = block_of(arena, function);
   writer.in_parallel = true;
-  writer_body(&writer, first_line, &block);
-  if (function->comment) text_comment(printer->text, function->comment);
+  const char *body = writer_body(&writer, &block), *beginning = writer_beginning(&writer, c_identifier(printer, function->name), internal);
+  writer_function(&writer, arena_format(arena, "%s%s", beginning, parameters), body);
+  if (function->comment) text_comment(printer->text, comment);
   text_raw(printer->text, text_string(writer.text));
+  return arena_format(arena, "%s\n%s\n%s", comment, parameters, body);
 }
 
-const char *c_task_count(struct c_printer *printer, const struct function *function, const char *const *arguments) {
-  struct writer writer = writer_new(printer, function, "");
+struct c_argument c_task_count(struct c_printer *printer, const struct function *function, const struct c_argument *arguments) {
+  struct writer writer = writer_new(printer, function);
   for (int i = 0; i < function->parameters.count; i++) {
     const struct variable *variable = function->parameters.items[i].variable;
     if (!variable) continue;
-    struct binding binding = {.variable = variable, .kind = BINDING_NAME, .name = arguments[i]};
-    if (strspn(arguments[i], "0123456789") == strlen(arguments[i])) {
-      binding.kind = BINDING_VALUE;
-      binding.expression = expression_index(printer->arena, strtoll(arguments[i], NULL, 10));
-    } else if (strpbrk(arguments[i], " +-*")) {
-      binding.name = arena_format(printer->arena, "(%s)", arguments[i]);
-    }
+    const struct c_argument *argument = &arguments[i];
+    struct binding binding = {.variable = variable, .kind = BINDING_NAME, .name = piece_text(printer->arena, argument->piece, BINDS_UNARY)};
+    if (argument->is_number) binding.kind = BINDING_VALUE, binding.expression = expression_index(printer->arena, argument->number);
     writer_bind(&writer, binding);
   }
-  return scalar_text(&writer, writer_resolve(&writer, loop_of(function)->extent));
+  const struct expression *count = writer_resolve(&writer, loop_of(function)->extent);
+  struct c_argument result = {.piece = scalar_piece(&writer, count)};
+  result.is_number = is_literal(count, &result.number);
+  return result;
+}
+
+const char *c_task_loop(struct c_printer *printer, const char *count, bool in_order) {
+  const char *word = printer->dialect->constructs[in_order ? CONSTRUCT_EACH : CONSTRUCT_TASKS];
+  uses_add(printer->arena, &printer->uses, word);
+  return arena_format(printer->arena, "%s(%s)", word, count);
 }

@@ -1,5 +1,4 @@
 /* Vector loops with SIMD: the loop goes, and each statement of its body is done on all lanes at once with rows of simd.def. */
-#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c_writer.h"
@@ -19,16 +18,21 @@ static const struct family families[] = {
                     OPERATION_int_store, OPERATION_int_store_masked, OPERATION_int_select},
 };
 
-static const char *row(struct writer *writer, enum operation operation) {
-  const char *text = writer->simd->vector[operation];
-  if (!text) bug("the target %s has no row %s", writer->target->name, operation_facts[operation].name);
-  return text;
+static const struct template *row(struct writer *writer, enum operation operation) {
+  const struct template *row = writer->simd->vector[operation];
+  if (!row) bug("the target %s has no row %s", writer->target->name, operation_facts[operation].name);
+  return row;
 }
 
+static const char *vector_type(struct writer *writer, enum type type) { return template_text(row(writer, families[type].type)); }
+
 static const char *fill(struct writer *writer, enum operation operation, const char *x, const char *y, const char *z) {
-  struct piece arguments[3] = {{x, BINDS_LIST}, {y, BINDS_LIST}, {z, BINDS_LIST}};
-  return piece_fill(writer->arena, row(writer, operation), arguments).text;
+  struct piece arguments[3] = {{.text = x, .binding = BINDS_LIST}, {.text = y, .binding = BINDS_LIST}, {.text = z, .binding = BINDS_LIST}};
+  return writer_fill(writer, row(writer, operation), arguments).text;
 }
+
+/* The mask of the lanes that are on. */
+static const char *guard_text(struct writer *writer) { return writer_mention(writer, writer->guard); }
 
 static const char *vector_text(struct writer *writer, const struct expression *x);
 
@@ -71,19 +75,20 @@ static const char *place_in_registers(struct writer *writer, const struct array_
 static const char *lane_array(struct writer *writer, const char *name, enum type type, bool zeroed) {
   const char *array = writer_declare(writer, arena_format(writer->arena, "%s_lanes", name));
   enum type stored = type == TYPE_INDEX ? TYPE_INTEGER : type;
-  text_line(writer->text, "%s %s[%d]%s;", c_type(writer->target, stored), array, writer->target->lanes, zeroed ? " = {0}" : "");
+  writer_line(writer, LINE_DECLARATION, "%s %s[%d]%s;", c_type(writer->printer, stored), array, writer->target->lanes, zeroed ? " = {0}" : "");
   return array;
 }
 
 const char *vector_spill(struct writer *writer, const char *name, enum type type, const char *vector) {
   const char *array = lane_array(writer, name, type, false);
-  text_line(writer->text, "%s;", fill(writer, families[type].store, array, vector, NULL));
+  writer_line(writer, LINE_SIMPLE, "%s;", fill(writer, families[type].store, array, vector, NULL));
   return array;
 }
 
 /* Opens "for (lane)", with the guard as a condition. The statement that follows is the loop's body. */
 static const char *lane_loop(struct writer *writer, const char *lane, const char *condition) {
-  const char *loop = arena_format(writer->arena, "for (int64_t %s = 0; %s < %d; %s++)", lane, lane, writer->target->lanes, lane);
+  const char *loop = arena_format(writer->arena, "for (%s %s = 0; %s < %d; %s++)", c_type(writer->printer, TYPE_INDEX), lane, lane,
+                                  writer->target->lanes, lane);
   return condition ? arena_format(writer->arena, "%s if (%s)", loop, condition) : loop;
 }
 
@@ -104,7 +109,7 @@ static const char *by_lanes(struct writer *writer, const struct expression *x) {
   const char *value = scalar_text(writer, x);
   const char *name = x->kind == EXPRESSION_LOAD ? writer_find_array(writer, x->array)->name : "value";
   const char *array = lane_array(writer, name, x->type, condition != NULL);
-  text_line(writer->text, "%s %s[%s] = %s;", lane_loop(writer, lane, condition), array, lane, value);
+  writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s;", lane_loop(writer, lane, condition), array, lane, value);
   close_lane(writer);
   return fill(writer, families[x->type].load, array, NULL, NULL);
 }
@@ -114,8 +119,8 @@ static const char *by_lanes(struct writer *writer, const struct expression *x) {
 static const char *splat(struct writer *writer, const struct expression *x) {
   if (x->type == TYPE_REAL && x->kind == EXPRESSION_NUMBER && x->number == 0) return fill(writer, OPERATION_real_zero, NULL, NULL, NULL);
   struct piece value = scalar_piece(writer, x);
-  if (x->type == TYPE_INDEX && x->kind != EXPRESSION_NUMBER) value = piece_fill(writer->arena, "(int32_t)$0", &value);
-  return piece_fill(writer->arena, row(writer, families[x->type].splat), &value).text;
+  if (x->type == TYPE_INDEX && x->kind != EXPRESSION_NUMBER) value = writer_fill(writer, writer->simd->scalar[OPERATION_to_int], &value);
+  return writer_fill(writer, row(writer, families[x->type].splat), &value).text;
 }
 
 /* An element for each lane, anywhere in the array: index = base + offset, the offset a vector of 32 bits. NULL where it might not
@@ -136,7 +141,7 @@ static const char *gather(struct writer *writer, const struct expression *x) {
     return NULL;
   }
   const char *pointer = pointer_piece(writer, x->array, base).text, *offsets = vector_text(writer, index);
-  if (writer->guard) return fill(writer, masked, pointer, offsets, writer->guard);
+  if (writer->guard) return fill(writer, masked, pointer, offsets, guard_text(writer));
   return fill(writer, operation, pointer, offsets, NULL);
 }
 
@@ -149,7 +154,7 @@ static const char *load(struct writer *writer, const struct expression *x) {
     return gathered ? gathered : by_lanes(writer, x);
   }
   const char *pointer = pointer_piece(writer, x->array, base).text;
-  if (writer->guard) return fill(writer, families[x->type].load_masked, pointer, writer->guard, NULL);
+  if (writer->guard) return fill(writer, families[x->type].load_masked, pointer, guard_text(writer), NULL);
   return fill(writer, families[x->type].load, pointer, NULL, NULL);
 }
 
@@ -250,13 +255,11 @@ static const char *draw(struct writer *writer, const struct expression *x) {
   const struct expression *distance = index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), stride);
   const struct expression *base = expression_apply(writer->arena, OP_sub, element, distance, NULL);
   if (has_lanes(writer, base)) return by_lanes(writer, x);
-  const char *texts[4];
   struct piece arguments[6];
-  draw_counters(writer, x, texts);
-  for (int i = 0; i < 4; i++) arguments[i] = piece_name(texts[i]);
+  draw_counters(writer, x, arguments);
   arguments[4] = scalar_piece(writer, base);
   arguments[5] = piece_name(arena_format(writer->arena, "%lld", (long long)stride));
-  return piece_fill(writer->arena, row(writer, OPERATION_random_uniform), arguments).text;
+  return writer_fill(writer, row(writer, OPERATION_random_uniform), arguments).text;
 }
 
 /* The value of every lane, as a C expression. What must be done before it is printed on lines of its own, and so is what would
@@ -266,7 +269,7 @@ static const char *vector_text(struct writer *writer, const struct expression *x
   const char *text = whole_text(writer, x);
   if (strlen(text) <= READABLE || x->kind == EXPRESSION_LOAD || !has_lanes(writer, x)) return text;
   const char *name = writer_declare(writer, x->type == TYPE_BOOLEAN ? "test" : "part");
-  text_line(writer->text, "const %s %s = %s;", row(writer, families[x->type].type), name, text);
+  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", vector_type(writer, x->type), name, text);
   return name;
 }
 
@@ -307,8 +310,8 @@ static void store_by_lanes(struct writer *writer, const struct statement *s, con
   writer->lane_name = lane;
   const char *condition = lane_condition(writer);
   const char *place = scalar_text(writer, index);
-  text_line(writer->text, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition), writer_find_array(writer, s->array)->name, place,
-            values, lane);
+  writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition), writer_array(writer, s->array), place,
+              values, lane);
   close_lane(writer);
 }
 
@@ -319,12 +322,12 @@ static void store(struct writer *writer, const struct statement *s) {
   const struct family *family = &families[s->expression->type];
   if (array->vectors) {
     const char *place = place_in_registers(writer, array, index);
-    if (writer->guard) value = fill(writer, family->select, writer->guard, value, place);
-    text_line(writer->text, "%s = %s;", place, value);
+    if (writer->guard) value = fill(writer, family->select, guard_text(writer), value, place);
+    writer_assign(writer, place, value);
   } else if (splits_lane(writer, index, &base)) {
     const char *pointer = pointer_piece(writer, s->array, base).text;
-    text_line(writer->text, "%s;", writer->guard ? fill(writer, family->store_masked, pointer, writer->guard, value)
-                                                 : fill(writer, family->store, pointer, value, NULL));
+    writer_line(writer, LINE_SIMPLE, "%s;", writer->guard ? fill(writer, family->store_masked, pointer, guard_text(writer), value)
+                                                          : fill(writer, family->store, pointer, value, NULL));
   } else {
     store_by_lanes(writer, s, index, value);
   }
@@ -340,40 +343,34 @@ static void let(struct writer *writer, const struct statement *s) {
   }
   const char *value = lanes ? whole_text(writer, x) : scalar_text(writer, x);
   const char *name = writer_declare(writer, s->variable->name);
-  text_line(writer->text, "const %s %s = %s;", lanes ? row(writer, families[x->type].type) : c_type(writer->target, x->type), name,
-            value);
+  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", lanes ? vector_type(writer, x->type) : c_type(writer->printer, x->type), name,
+              value);
   writer_bind(writer, (struct binding){.variable = s->variable, .kind = lanes ? BINDING_VECTOR : BINDING_NAME, .name = name});
 }
 
 static void body(struct writer *writer, const struct block *block);
 
-static bool has_word(const char *text, const char *word) {
-  size_t length = strlen(word);
-  for (const char *at = text; (at = strstr(at, word)) != NULL; at += length) {
-    bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
-    if (begins && !(isalnum((unsigned char)at[length]) || at[length] == '_')) return true;
-  }
-  return false;
-}
-
 static void guarded(struct writer *writer, const struct statement *s) {
   const char *outer = writer->guard;
   const struct expression *outer_condition = writer->condition;
   const struct expression *condition = writer_resolve(writer, s->expression);
+  struct mark before = writer_mark(writer);
+  int lines = writer->lines.count;
   const char *mask = whole_text(writer, condition);
-  if (outer) mask = fill(writer, OPERATION_mask_and, outer, mask, NULL);
+  if (outer) mask = fill(writer, OPERATION_mask_and, guard_text(writer), mask, NULL);
+  struct mark after = writer_mark(writer);
+  bool is_line = writer->lines.count == lines; /* nothing was printed on the way to the mask, which what is printed might need */
   writer->guard = writer_declare(writer, "on");
-  struct text *text = writer->text;
-  size_t begin = text->length;
-  text_line(text, "const %s %s = %s;", row(writer, OPERATION_mask_type), writer->guard, mask);
-  size_t end = text->length;
   writer->condition = outer_condition ? expression_apply(writer->arena, OP_and, outer_condition, condition, NULL) : condition;
+  struct aside outside = writer_begin_aside(writer, writer->text->indentation);
   body(writer, &s->body);
+  struct aside inside = writer_end_aside(writer, outside);
   /* What is stored lane by lane asks for the condition itself: compilers warn of a mask that nothing uses. */
-  if (!has_word(text->bytes + end, writer->guard)) {
-    memmove(text->bytes + begin, text->bytes + end, text->length - end + 1);
-    text->length -= end - begin;
-  }
+  if (writer_mentions_since(writer, after, writer->guard))
+    writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", vector_type(writer, TYPE_BOOLEAN), writer->guard, mask);
+  else if (is_line) writer_forget(writer, before, after);
+  text_raw(writer->text, text_string(inside.text));
+  writer->lines = (struct lines){writer->lines.count + inside.lines.count, inside.lines.kind, inside.lines.line, inside.lines.assigned};
   writer->guard = outer;
   writer->condition = outer_condition;
 }
@@ -384,7 +381,7 @@ static void body(struct writer *writer, const struct block *block) {
     if (s->kind == STATEMENT_LET) let(writer, s);
     else if (s->kind == STATEMENT_STORE) store(writer, s);
     else if (s->kind == STATEMENT_IF) guarded(writer, s);
-    else if (s->kind == STATEMENT_COMMENT) text_comment(writer->text, s->text);
+    else if (s->kind == STATEMENT_COMMENT) writer_comment(writer, s->text);
     else bug("%s: a vector loop holds more than let, store and if", writer->function->name);
   }
 }

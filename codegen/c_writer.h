@@ -3,7 +3,6 @@
 #define CODEGEN_C_WRITER_H
 
 #include "codegen/c_print.h"
-#include "codegen/simd.h"
 #include "ir/names.h"
 
 /* What a variable of the loop IR is in the text. */
@@ -29,13 +28,30 @@ struct array_binding {
   bool single;  /* a register array of one element (or vector): a plain variable */
 };
 
+/* What kind of statement a line is, for the loop that it may be the body of. */
+enum line_kind {
+  LINE_SIMPLE,      /* may stand on the loop's own line */
+  LINE_COMPOUND,    /* a statement all the same, on a line of its own: a loop, a condition, a macro's call */
+  LINE_DECLARATION  /* wants braces around it, and so does a comment */
+};
+
+/* What a block has so far. */
+struct lines {
+  int count;            /* statements and comments */
+  enum line_kind kind;  /* of the last */
+  const char *line;     /* its text, where it is simple */
+  const char *assigned; /* "x" of "x = ...;", or NULL */
+};
+
 struct writer {
+  struct c_printer *printer;
   struct arena *arena;
   const struct target *target;
+  const struct dialect *dialect;
   const struct simd *simd;
   struct text *text;
+  struct lines lines;
   const struct function *function;
-  const char *linkage;
   struct text *parts;  /* functions made of parallel loops' bodies, to be printed before this one */
   int part_count;
   bool in_parallel;
@@ -43,29 +59,64 @@ struct writer {
   ARRAY(struct array_binding) arrays;
   struct scope_names names;
   struct pointer_table places;         /* by variable: of its latest binding */
+  struct uses own;                     /* names of this function that its text mentions */
   /* In a vector loop printed as vectors: */
   const struct variable *lane;         /* NULL outside */
   const char *lane_name;               /* while lanes are taken one by one */
-  const char *guard;                   /* the mask of the lanes that are on, or NULL: all */
+  const char *guard;                   /* the mask of the lanes that are on, or NULL: all; what prints it mentions it */
   const struct expression *condition;  /* the same, of one lane */
 };
 
-/* --- c_function.c --------------------------------------------------------------------------------------------------------- */
+/* --- c_writer.c ----------------------------------------------------------------------------------------------------------- */
 
+struct writer writer_new(struct c_printer *printer, const struct function *function);
 /* A name that nothing in scope has, like `name`; it is in scope from here on. */
 const char *writer_declare(struct writer *writer, const char *name);
 void writer_bind(struct writer *writer, struct binding binding);
 struct binding *writer_find(struct writer *writer, const struct variable *variable);
 struct array_binding *writer_find_array(struct writer *writer, const struct array *array);
+/* The name itself, which goes into the text. */
+const char *writer_mention(struct writer *writer, const char *name);
+/* The name of an array that goes into the text. */
+const char *writer_array(struct writer *writer, const struct array *array);
 /* The vector that begins at element `start` of an array of vectors: "x[r * 2 + v]", or "x" of a single register. */
 const char *vector_element(struct writer *writer, const struct array_binding *array, const struct expression *start);
 /* The expression with bound values in place of their variables, folded. */
 const struct expression *writer_resolve(struct writer *writer, const struct expression *expression);
-struct writer writer_new(struct c_printer *printer, const struct function *function, const char *linkage);
-/* Declares a parameter; its text, with the array's shape if asked. */
-const char *writer_parameter(struct writer *writer, const struct parameter *parameter, bool comment);
-/* A whole function; all names in scope are its parameters. */
-void writer_body(struct writer *writer, const char *first_line, const struct block *block);
+/* A row of simd.def with its arguments in place. */
+struct piece writer_fill(struct writer *writer, const struct template *template, const struct piece *arguments);
+
+/* How much has been mentioned: what is composed after a mark and not printed is forgotten. */
+struct mark {
+  int names, uses;
+};
+struct mark writer_mark(const struct writer *writer);
+bool writer_mentions_since(const struct writer *writer, struct mark mark, const char *name);
+void writer_forget(struct writer *writer, struct mark from, struct mark to);
+
+/* A line of the function. */
+void writer_line(struct writer *writer, enum line_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* "place = value;" */
+void writer_assign(struct writer *writer, const char *place, const char *value);
+void writer_comment(struct writer *writer, const char *comment);
+/* What comes now goes to a text of its own, until the end, which gives it back. */
+struct aside {
+  struct text *text;
+  struct lines lines;
+};
+struct aside writer_begin_aside(struct writer *writer, int indentation);
+struct aside writer_end_aside(struct writer *writer, struct aside outer);
+
+/* --- c_function.c --------------------------------------------------------------------------------------------------------- */
+
+/* Declares a parameter; its text. */
+const char *writer_parameter(struct writer *writer, const struct parameter *parameter);
+/* "void NAME(", with what stands before it in the file. */
+const char *writer_beginning(struct writer *writer, const char *name, bool internal);
+/* The lines of a function whose parameters are all names in scope. */
+const char *writer_body(struct writer *writer, const struct block *block);
+/* A whole function. */
+void writer_function(struct writer *writer, const char *first_line, const char *body);
 
 /* --- c_expression.c: expressions without lanes, or of one lane ------------------------------------------------------------------ */
 
@@ -74,7 +125,9 @@ const char *scalar_text(struct writer *writer, const struct expression *expressi
 /* "x", "x + 3": a pointer to an element. */
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index);
 /* The first four counters of a draw as C arguments. */
-void draw_counters(struct writer *writer, const struct expression *draw, const char *texts[4]);
+void draw_counters(struct writer *writer, const struct expression *draw, struct piece counters[4]);
+/* Whether it is a cast of a real to what holds every real. */
+bool is_idle_cast(const struct writer *writer, const struct expression *x);
 /* A number in an expression is an integer. */
 bool is_literal(const struct expression *expression, int64_t *number);
 

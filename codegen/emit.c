@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/c_print.h"
 #include "codegen/emit.h"
 #include "codegen/merge.h"
 
@@ -35,7 +34,7 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 }
 
 /* Names that a routine's locals or the program's own functions have. */
-static bool is_reserved(const char *name) {
+static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {"a",          "p",           "o",        "g",       "e",    "c",
                                        "r",          "i",           "m",        "io",      "seed", "sizes",
                                        "step",       "activations", "families", "columns", "data", "settings",
@@ -43,7 +42,7 @@ static bool is_reserved(const char *name) {
                                        "kernels",    "workloads",   NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
-  if (c_is_library_name(name)) return true;
+  if (emitter->printer->dialect->is_library_name(name)) return true;
   size_t end = strlen(name);
   bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
                            (end > 8 && !strcmp(name + end - 8, "_outputs")) || (end > 5 && !strcmp(name + end - 5, "_work")));
@@ -73,11 +72,11 @@ static void rename_functions(struct emitter *emitter) {
   for (int i = 0; i < module->functions.count; i++) {
     struct function *function = module->functions.items[i];
     --*(int *)table_find(&names, function->name);
-    const char *base = c_identifier(arena, function->name);
+    const char *base = c_identifier(emitter->printer, function->name);
     if (has_reserved_beginning(emitter, base)) base = arena_format(arena, "kernel_%s", base);
     const char *name = base;
     int *count;
-    for (int number = 2; count = table_find(&names, name), is_reserved(name) || (count && *count); number++)
+    for (int number = 2; count = table_find(&names, name), is_reserved(emitter, name) || (count && *count); number++)
       name = number == 2 ? arena_format(arena, "%s_kernel", base) : arena_format(arena, "%s_kernel_%d", base, number - 1);
     function->name = name;
     if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
@@ -85,41 +84,42 @@ static void rename_functions(struct emitter *emitter) {
   }
 }
 
-/* Kernels for a constant and for a changing number of rows have the same tasks. */
-static bool is_new_kernel(struct emitter *emitter, const struct function *function, const char *text) {
-  struct kernel_text kernel = {.function = function, .name = c_identifier(emitter->arena, function->name), .text = text};
-  const char *name = strstr(text, arena_format(emitter->arena, " %s(", kernel.name));
-  bool is_task = c_is_task(function), is_new = true;
-  if (is_task) kernel.takes = c_task_takes(emitter->arena, function);
-  if (name) kernel.text = arena_format(emitter->arena, "%.*s(%s", (int)(name - text), text, name + strlen(kernel.name) + 2);
-  const char *other = is_task ? table_find(&emitter->kernel_names, kernel.text) : NULL;
-  if (other) kernel.name = other, is_new = false;
-  else if (!table_find(&emitter->kernel_names, kernel.text)) table_set(emitter->arena, &emitter->kernel_names, kernel.text, (void *)kernel.name);
-  pointer_table_at(emitter->arena, &emitter->kernel_numbers, function, emitter->kernels.count);
-  array_push(emitter->arena, &emitter->kernels, kernel);
-  return is_new;
+/* Prints the kernel, unless it is a task that another does too: kernels for a constant and for a changing number of rows have the same. */
+static void print_kernel(struct emitter *emitter, const struct function *function) {
+  struct arena *arena = emitter->arena;
+  struct c_printer *printer = emitter->printer;
+  struct kernel_text kernel = {.function = function, .name = c_identifier(emitter->printer, function->name)};
+  struct text *all = printer->text;
+  const char *other = NULL;
+  printer->text = text_new(arena);
+  if (c_is_task(function)) {
+    const char *key = c_print_task(printer, function, true);
+    kernel.takes = c_task_takes(arena, function);
+    other = table_find(&emitter->kernel_names, key);
+    if (other) kernel.name = other;
+    else table_set(arena, &emitter->kernel_names, key, (void *)kernel.name);
+  } else {
+    c_print_function(printer, function, true);
+  }
+  pointer_table_at(arena, &emitter->kernel_numbers, function, emitter->kernels.count);
+  array_push(arena, &emitter->kernels, kernel);
+  if (!other) {
+    text_raw(all, text_string(printer->text));
+    text_blank(all);
+  }
+  printer->text = all;
 }
 
-static const char *print_kernels(struct emitter *emitter) {
+static void print_kernels(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
-  struct text *text = text_new(arena);
-  struct c_printer *printer = c_printer_new(arena, emitter->target);
   struct pointer_table used = used_functions(arena, emitter->module);
   for (int i = 0; i < emitter->module->functions.count; i++) {
     struct function *function = emitter->module->functions.items[i];
     if (!pointer_table_find(&used, function)) continue;
     function_tidy_names(arena, function);
-    printer->text = text_new(arena);
-    if (c_is_task(function)) c_print_task(printer, function, "static ");
-    else c_print_function(printer, function, "static ");
-    if (is_new_kernel(emitter, function, text_string(printer->text))) {
-      text_raw(text, text_string(printer->text));
-      text_blank(text);
-    }
+    print_kernel(emitter, function);
   }
-  printer->text = text;
-  if (emitter->options.bench) emit_peaks(emitter, printer);
-  return text_string(text);
+  if (emitter->options.bench) emit_peaks(emitter);
 }
 
 /* --- The source --------------------------------------------------------------------------------------------------------- */
@@ -160,7 +160,7 @@ static const char *print_core(struct emitter *emitter) {
   struct text *core = text_new(arena), *routines = text_new(arena);
   bool placed = emit_states_places(emitter, NULL);
   rename_functions(emitter);
-  const char *kernels = print_kernels(emitter);
+  print_kernels(emitter);
   for (int i = 0; i < emitter->module->routines.count; i++) placed = placed || emit_owner(emitter, OWNER_ACTIVATIONS, emitter->module->routines.items[i]);
   if (placed) emit_place_function(emitter, routines);
   for (int i = 0; i < emitter->module->routines.count; i++) {
@@ -169,7 +169,7 @@ static const char *print_core(struct emitter *emitter) {
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
-  const char *prelude = c_prelude(arena, emitter->target, arena_format(arena, "%s%s", kernels, text_string(routines)));
+  const char *prelude = c_prelude(emitter->printer);
   text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   if (emitter->target->attribute) text_raw(core, "#include <cpuid.h>\n");
   text_raw(core, "#include <math.h>\n#include <stddef.h>\n#include <stdlib.h>\n#include <string.h>\n");
@@ -177,7 +177,7 @@ static const char *print_core(struct emitter *emitter) {
   text_blank(core);
   emit_banner(core, "kernels");
   text_blank(core);
-  text_raw(core, kernels);
+  text_raw(core, text_string(emitter->printer->text));
   emit_banner(core, "routines");
   text_blank(core);
   if (emitter->options.bench) emit_timed_calls(emitter, core);
@@ -193,7 +193,7 @@ static const char *print_file(struct emitter *emitter, const char *comment, cons
   struct text *text = text_new(emitter->arena);
   if (comment) text_comment(text, comment);
   else opening_comment(emitter, text);
-  c_arithmetic_rules(text);
+  emitter->printer->dialect->print_rules(text);
   text_raw(text, includes);
   text_raw(text, body);
   return text_string(text);
@@ -275,11 +275,11 @@ static const char *print_header(struct emitter *emitter) {
 }
 
 /* A file's name as an identifier: "gpt-nano-sort" is gpt_nano_sort. */
-static const char *program_identifier(struct arena *arena, const char *name) {
-  char *text = arena_format(arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
+static const char *program_identifier(const struct c_printer *printer, const char *name) {
+  char *text = arena_format(printer->arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
   for (char *c = text; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
-  return c_identifier(arena, text);
+  return c_identifier(printer, text);
 }
 
 static void make_tasks(struct arena *arena, struct module *module) {
@@ -305,7 +305,8 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   times_leave(options->times);
   times_enter(options->times, "code");
   struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
-  emitter.name = program_identifier(arena, program->name);
+  emitter.printer = c_printer_new(arena, target);
+  emitter.name = program_identifier(emitter.printer, program->name);
   times_enter(options->times, "roll");
   emit_name_copies(&emitter);
   times_leave(options->times);

@@ -8,6 +8,7 @@
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
 
+#include "codegen/c_print.h"
 #include "codegen/codegen.h"
 #include "ir/names.h"
 #include "codegen/text.h"
@@ -47,10 +48,10 @@ struct place_of_buffer {
   int copy;
 };
 
-/* What a kernel is called, and the text that follows the name, by which kernels are known to be the same. */
+/* What a kernel is called, which may be the name of another one that does the same. */
 struct kernel_text {
   const struct function *function;
-  const char *name, *text;
+  const char *name;
   const bool *takes; /* of a task: which of the function's parameters it has; else NULL */
 };
 
@@ -66,7 +67,8 @@ struct emitter {
   int place_count;
   ARRAY(struct kernel_text) kernels;
   struct pointer_table kernel_numbers; /* by function: of its kernel */
-  struct table kernel_names;           /* by text: of the first that has it */
+  struct table kernel_names;           /* of tasks, by all of them but the name: of the first that is so */
+  struct c_printer *printer;           /* of all kernels, which knows what these and their calls need */
 };
 
 /* --- emit.c */
@@ -107,11 +109,10 @@ void emit_verbs(const struct program *program, bool verbs[5]);
 bool emit_has_load(const struct emitter *emitter);
 
 /* --- emit_bench.c */
-struct c_printer;
 /* The macro that stands before calls in the routines, and the kernels' numbers. */
 void emit_timed_calls(struct emitter *emitter, struct text *text);
 /* Functions that do as much arithmetic and as much reading as the machine can; among the kernels. */
-void emit_peaks(struct emitter *emitter, struct c_printer *printer);
+void emit_peaks(struct emitter *emitter);
 /* The table `bench`. */
 void emit_bench(struct emitter *emitter, struct text *text);
 

@@ -134,15 +134,15 @@ static struct function *read_peak(struct arena *arena, const struct target *targ
   return function;
 }
 
-void emit_peaks(struct emitter *emitter, struct c_printer *printer) {
+void emit_peaks(struct emitter *emitter) {
   struct function *functions[] = {multiply_peak(emitter->arena, emitter->target, emitter->name),
                                   read_peak(emitter->arena, emitter->target, emitter->name)};
   for (int i = 0; i < 2; i++) {
     const char *wrong = function_verify(emitter->arena, functions[i]);
     if (wrong) bug("%s: %s", functions[i]->name, wrong);
     function_tidy_names(emitter->arena, functions[i]);
-    c_print_function(printer, functions[i], "");
-    text_blank(printer->text);
+    c_print_function(emitter->printer, functions[i], false);
+    text_blank(emitter->printer->text);
   }
 }
 
@@ -254,7 +254,7 @@ static int64_t window_of(const struct routine *routine) {
 void emit_bench(struct emitter *emitter, struct text *text) {
   struct arena *arena = emitter->arena;
   struct kernel_list kernels = list_kernels(emitter);
-  const char *rows = "";
+  ARRAY(const char *) rows = {0};
   text_comment(
       text,
       "Kernels by number, with the parts of the model that they compute; and what all their calls in one run of a "
@@ -277,13 +277,13 @@ void emit_bench(struct emitter *emitter, struct text *text) {
         sizes[1] = emitter->program->generation ? emitter->program->generation->capacity : sizes[0];
       }
       emit_work(emitter, text, &kernels, routine, name, sizes);
-      rows = arena_format(
-          arena, "%s{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)}\n", rows,
-          name, facts->constant, (long long)sizes[0], (long long)sizes[1], name, name);
+      array_push(arena, &rows,
+                 arena_format(arena, "{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},", name,
+                              facts->constant, (long long)sizes[0], (long long)sizes[1], name, name));
     }
   }
   text_open(text, "static const struct lam_workload workloads[] =");
-  for (const char *at = rows; *at; at += strcspn(at, "\n") + 1) text_line(text, "%.*s,", (int)strcspn(at, "\n"), at);
+  for (int i = 0; i < rows.count; i++) text_line(text, "%s", rows.items[i]);
   text->indentation--;
   text_line(text, "};");
   const char *real = emitter->target->double_precision ? "double" : "float";

@@ -27,23 +27,46 @@ static const char *join(struct arena *arena, const char *list, const char *item)
   return list[0] ? arena_format(arena, "%s, %s", list, item) : item;
 }
 
+static struct c_argument known_number(struct arena *arena, int64_t number) {
+  return (struct c_argument){piece_name(arena_format(arena, "%lld", (long long)number)), true, number};
+}
+
 /* constant + factor * i */
-static const char *affine_text(struct arena *arena, const struct counter *counter, int64_t factor, int64_t constant) {
-  if (!factor) return arena_format(arena, "%lld", (long long)constant);
-  if (factor == -1) return constant ? arena_format(arena, "%lld - i", (long long)constant) : "-i";
+static struct c_argument affine(struct arena *arena, const struct counter *counter, int64_t factor, int64_t constant) {
+  if (!factor) return known_number(arena, constant);
+  struct c_argument sum = {.piece.binding = BINDS_SUM};
+  if (factor == -1) {
+    sum.piece.text = constant ? arena_format(arena, "%lld - i", (long long)constant) : "-i";
+    return sum;
+  }
   int64_t most = counter->begin > counter->copies ? counter->begin : counter->copies + counter->begin;
   int64_t magnitude = factor < 0 ? -factor : factor;
   const char *i = magnitude > INT_MAX / (most + 1) ? "(int64_t)i" : "i";
-  const char *term = factor == 1 ? "i" : arena_format(arena, "%s * %lld", i, (long long)factor);
-  if (!constant) return term;
-  return arena_format(arena, "%s %c %lld", term, constant < 0 ? '-' : '+',
-                      (long long)(constant < 0 ? -constant : constant));
+  struct piece term = piece_name("i");
+  if (factor != 1) term = (struct piece){arena_format(arena, "%s * %lld", i, (long long)factor), BINDS_PRODUCT, false};
+  if (!constant) return (struct c_argument){.piece = term};
+  sum.piece.text = arena_format(arena, "%s %c %lld", term.text, constant < 0 ? '-' : '+', (long long)(constant < 0 ? -constant : constant));
+  return sum;
 }
 
 /* start + slope * t, t counting copies, as text in i. */
-static const char *in_counter(struct arena *arena, const struct counter *counter, int64_t start, int64_t slope) {
+static struct c_argument in_counter(struct arena *arena, const struct counter *counter, int64_t start, int64_t slope) {
   int64_t factor = slope * counter->direction;
-  return affine_text(arena, counter, factor, start - factor * counter->begin);
+  return affine(arena, counter, factor, start - factor * counter->begin);
+}
+
+/* A pointer of copy t: a field, one of its members where it is an array of copies, and how far into it. */
+struct pointer {
+  const struct field *field;
+  bool indexed;
+  int64_t copy, copy_step;
+  int64_t offset, offset_step;
+};
+
+/* Whether all copies get just this one. */
+static bool is_same_pointer(const struct pointer *x, const struct pointer *y) {
+  return x->field == y->field && x->indexed == y->indexed && x->copy == y->copy && x->offset == y->offset && !x->copy_step &&
+         !y->copy_step && !x->offset_step && !y->offset_step;
 }
 
 static const char *field_text(struct body *body, const struct field *field) {
@@ -53,37 +76,47 @@ static const char *field_text(struct body *body, const struct field *field) {
   return arena_format(emitter->arena, "%s->%s", field->owner->variable, field->name);
 }
 
-static const char *pointer_text(struct body *body, const struct launch_argument *argument) {
-  struct arena *arena = body->emitter->arena;
+static struct pointer pointer_of(struct body *body, const struct launch_argument *argument) {
   const struct place_of_buffer *place = emit_place(body->emitter, argument->buffer);
-  const char *text = field_text(body, place->field);
-  if (place->copy >= 0) text = arena_format(arena, "%s[%d]", text, place->copy);
-  return argument->offset ? arena_format(arena, "%s + %lld", text, (long long)argument->offset) : text;
+  struct pointer pointer = {.field = place->field, .indexed = place->copy >= 0, .offset = argument->offset};
+  if (pointer.indexed) pointer.copy = place->copy;
+  return pointer;
 }
 
-static const char *number_text(struct body *body, const struct launch_argument *argument, enum type type) {
+static const char *pointer_text(struct body *body, const struct pointer *pointer, const struct counter *counter) {
+  struct arena *arena = body->emitter->arena;
+  const char *text = field_text(body, pointer->field);
+  if (pointer->indexed)
+    text = arena_format(arena, "%s[%s]", text, in_counter(arena, counter, pointer->copy, pointer->copy_step).piece.text);
+  if (!pointer->offset && !pointer->offset_step) return text;
+  return arena_format(arena, "%s + %s", text, in_counter(arena, counter, pointer->offset, pointer->offset_step).piece.text);
+}
+
+static struct c_argument number_argument(struct body *body, const struct launch_argument *argument, enum type type) {
   struct arena *arena = body->emitter->arena;
   switch (argument->number_kind) {
     case NUMBER_CONSTANT:
-      return type == TYPE_REAL ? c_number(arena, body->emitter->target, type, argument->real)
-                               : arena_format(arena, "%lld", (long long)argument->number);
+      if (type == TYPE_REAL) return (struct c_argument){.piece = c_number(body->emitter->printer, type, argument->real)};
+      return known_number(arena, argument->number);
     case NUMBER_SIZE:
       body->sizes = true;
-      return arena_format(arena, "sizes[%lld]", (long long)argument->number);
+      return (struct c_argument){.piece = piece_name(arena_format(arena, "sizes[%lld]", (long long)argument->number))};
     case NUMBER_SEED:
       body->seed = true;
-      return "seed";
+      return (struct c_argument){.piece = piece_name("seed")};
     case NUMBER_STEP:
       body->step = true;
-      return "step";
+      return (struct c_argument){.piece = piece_name("step")};
   }
-  return "";
+  bug("no such number");
 }
 
-static const char *argument_text(struct body *body, const struct launch *launch, int number) {
+static struct c_argument argument_of(struct body *body, const struct launch *launch, int number) {
+  static const struct counter none = {0, 1, 1};
   const struct launch_argument *argument = &launch->arguments.items[number];
-  if (argument->buffer) return pointer_text(body, argument);
-  return number_text(body, argument, launch->function->parameters.items[number].variable->type);
+  if (!argument->buffer) return number_argument(body, argument, launch->function->parameters.items[number].variable->type);
+  const struct pointer pointer = pointer_of(body, argument);
+  return (struct c_argument){.piece = piece_name(pointer_text(body, &pointer, &none))};
 }
 
 /* --- Rolled arguments --------------------------------------------------------------------------------------------------- */
@@ -114,57 +147,52 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
   const char *list = "", *declaration;
   for (int i = 0; i < counter->copies; i++) {
     int copy = counter->direction > 0 ? i : counter->copies - 1 - i;
-    list = join(arena, list, argument_text(body, launch_of(roll, launches, position, copy), argument));
+    list = join(arena, list, argument_of(body, launch_of(roll, launches, position, copy), argument).piece.text);
   }
   const char *name = table_name(
       body, arena_format(arena, "%s_of",
-                         c_identifier(arena, parameter->array ? parameter->array->name : parameter->variable->name)));
+                         c_identifier(emitter->printer, parameter->array ? parameter->array->name : parameter->variable->name)));
   if (parameter->array)
     declaration = arena_format(arena, "%s%s *const", parameter->array->written ? "" : "const ",
-                               c_type(emitter->target, parameter->array->type));
+                               c_type(emitter->printer, parameter->array->type));
   else
-    declaration = arena_format(arena, "static const %s", c_type(emitter->target, parameter->variable->type));
+    declaration = arena_format(arena, "static const %s", c_type(emitter->printer, parameter->variable->type));
   text_line(body->text, "%s %s[] = {%s};", declaration, name, list);
   int64_t least = counter->direction > 0 ? counter->begin : counter->begin - counter->copies + 1;
-  return arena_format(arena, "%s[%s]", name, affine_text(arena, counter, 1, -least));
+  return arena_format(arena, "%s[%s]", name, affine(arena, counter, 1, -least).piece.text);
 }
 
-static const char *regular_pointer(struct body *body, const struct roll *roll, struct launch *const *launches,
-                                   int position, int argument, const struct argument_family *family,
-                                   const struct counter *counter) {
-  struct arena *arena = body->emitter->arena;
+static struct pointer regular_pointer(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
+                                      int argument, const struct argument_family *family) {
   int regular = family->form == FORM_EXCEPT_FIRST ? 1 : 0;
   const struct launch_argument *sample = &launch_of(roll, launches, position, regular)->arguments.items[argument];
-  const struct place_of_buffer *place = emit_place(body->emitter, sample->buffer);
-  const char *text = field_text(body, place->field);
-  if (family->copies && place->field->copies)
-    text = arena_format(arena, "%s[%s]", text, in_counter(arena, counter, family->start, family->slope));
-  else if (place->copy >= 0)
-    text = arena_format(arena, "%s[%d]", text, place->copy);
-  if (!family->offset_start && !family->offset_step) return text;
-  return arena_format(arena, "%s + %s", text, in_counter(arena, counter, family->offset_start, family->offset_step));
+  struct pointer pointer = pointer_of(body, sample);
+  if (family->copies && pointer.field->copies) pointer.indexed = true, pointer.copy = family->start, pointer.copy_step = family->slope;
+  pointer.offset = family->offset_start, pointer.offset_step = family->offset_step;
+  return pointer;
 }
 
-static const char *rolled_argument(struct body *body, const struct roll *roll, struct launch *const *launches,
-                                   int position, int argument, const struct counter *counter) {
+static struct c_argument rolled_argument(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
+                                         int argument, const struct counter *counter) {
   struct arena *arena = body->emitter->arena;
   struct argument_family family = roll_argument(launches, roll, position, argument);
   const struct launch *first = launch_of(roll, launches, position, 0);
-  bool pointer = first->arguments.items[argument].buffer != NULL, ascending = counter->direction > 0;
-  if (family.form == FORM_TABLE) return table_text(body, roll, launches, position, argument, counter);
-  if (!pointer) {
-    if (family.form == FORM_SAME) return argument_text(body, first, argument);
-    return in_counter(arena, counter, family.start, family.slope);
-  }
-  const char *regular = regular_pointer(body, roll, launches, position, argument, &family, counter);
-  if (family.form == FORM_SAME || family.form == FORM_AFFINE) return regular;
+  bool is_pointer = first->arguments.items[argument].buffer != NULL, ascending = counter->direction > 0;
+  if (family.form == FORM_TABLE)
+    return (struct c_argument){.piece = piece_name(table_text(body, roll, launches, position, argument, counter))};
+  if (!is_pointer)
+    return family.form == FORM_SAME ? argument_of(body, first, argument) : in_counter(arena, counter, family.start, family.slope);
+  const struct pointer pointer = regular_pointer(body, roll, launches, position, argument, &family);
+  const char *regular = pointer_text(body, &pointer, counter);
+  if (family.form == FORM_SAME || family.form == FORM_AFFINE) return (struct c_argument){.piece = piece_name(regular)};
   bool except_first = family.form == FORM_EXCEPT_FIRST;
   int special = except_first ? 0 : counter->copies - 1;
   int64_t value = counter->begin + (int64_t)counter->direction * special;
-  const char *other = argument_text(body, launch_of(roll, launches, position, special), argument);
-  if (!strcmp(regular, other)) return regular; /* copies that share memory */
-  return arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value, regular,
-                      other);
+  const struct pointer other = pointer_of(body, &launch_of(roll, launches, position, special)->arguments.items[argument]);
+  const char *otherwise = pointer_text(body, &other, counter);
+  if (is_same_pointer(&pointer, &other)) return (struct c_argument){.piece = piece_name(regular)}; /* copies that share memory */
+  const char *text = arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value, regular, otherwise);
+  return (struct c_argument){.piece = {text, BINDS_CHOICE, false}};
 }
 
 /* The counter that makes most copy numbers plain `i`. */
@@ -216,32 +244,27 @@ static void comment_launch(struct body *body, const struct launch *launch, const
   text_comment(body->text, comment);
 }
 
-static void emit_call(struct body *body, const struct launch *launch, const char *const *arguments) {
-  struct arena *arena = body->emitter->arena;
+static void emit_call(struct body *body, const struct launch *launch, const struct c_argument *arguments) {
+  struct emitter *emitter = body->emitter;
+  struct arena *arena = emitter->arena;
   const struct function *function = launch->function;
-  const struct kernel_text *kernel = &body->emitter->kernels.items[*pointer_table_find(&body->emitter->kernel_numbers, function)];
-  const char *list = "", *name = kernel->name;
-  const char *timed = body->emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(arena, function->name)) : "";
-  bool task = kernel->takes != NULL;
+  const struct kernel_text *kernel = &emitter->kernels.items[*pointer_table_find(&emitter->kernel_numbers, function)];
+  const char *list = "", *loop = "";
+  const char *timed = emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(emitter->printer, function->name)) : "";
   for (int i = 0; i < launch->arguments.count; i++)
-    if (!task || kernel->takes[i]) list = join(arena, list, arguments[i]);
-  if (!task) {
-    text_line(body->text, "%s%s(%s);", timed, name, list);
-    return;
+    if (!kernel->takes || kernel->takes[i]) list = join(arena, list, arguments[i].piece.text);
+  if (kernel->takes) {
+    struct c_argument count = c_task_count(emitter->printer, function, arguments);
+    bool is_one = count.is_number && count.number == 1;
+    list = join(arena, list, is_one ? "0" : emitter->printer->dialect->task);
+    if (!is_one) loop = arena_format(arena, "%s ", c_task_loop(emitter->printer, count.piece.text, launch->in_order));
   }
-  struct c_printer *printer = c_printer_new(arena, body->emitter->target);
-  const char *count = c_task_count(printer, function, arguments);
-  if (!strcmp(count, "1")) {
-    text_line(body->text, "%s%s(%s);", timed, name, join(arena, list, "0"));
-    return;
-  }
-  text_line(body->text, "%s%s(%s) %s(%s);", timed, launch->in_order ? "LAM_EACH" : "LAM_TASKS", count, name,
-            join(arena, list, "task"));
+  text_line(body->text, "%s%s%s(%s);", timed, loop, kernel->name, list);
 }
 
 static void emit_single(struct body *body, const struct launch *launch) {
-  const char **arguments = arena_new_array(body->emitter->arena, const char *, launch->arguments.count);
-  for (int i = 0; i < launch->arguments.count; i++) arguments[i] = argument_text(body, launch, i);
+  struct c_argument *arguments = arena_new_array(body->emitter->arena, struct c_argument, launch->arguments.count);
+  for (int i = 0; i < launch->arguments.count; i++) arguments[i] = argument_of(body, launch, i);
   comment_launch(body, launch, NULL);
   emit_call(body, launch, arguments);
 }
@@ -249,10 +272,10 @@ static void emit_single(struct body *body, const struct launch *launch) {
 static void emit_loop(struct body *body, const struct roll *roll, struct launch *const *launches) {
   struct arena *arena = body->emitter->arena;
   struct counter counter = choose_counter(roll, launches);
-  const char ***arguments = arena_new_array(arena, const char **, roll->period);
+  struct c_argument **arguments = arena_new_array(arena, struct c_argument *, roll->period);
   for (int position = 0; position < roll->period; position++) {
     const struct launch *launch = launch_of(roll, launches, position, 0);
-    arguments[position] = arena_new_array(arena, const char *, launch->arguments.count);
+    arguments[position] = arena_new_array(arena, struct c_argument, launch->arguments.count);
     for (int i = 0; i < launch->arguments.count; i++)
       arguments[position][i] = rolled_argument(body, roll, launches, position, i, &counter);
   }

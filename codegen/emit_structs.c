@@ -21,19 +21,19 @@ static const struct {
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
 
 /* Buffers of one module have different names; within one struct the number that keeps them apart is mostly not needed. */
-static const char *short_name(struct arena *arena, const struct buffer *buffer) {
+static const char *short_name(const struct emitter *emitter, const struct buffer *buffer) {
   const char *name = buffer->name;
   size_t length = strlen(name), end = length;
   while (end > 0 && isdigit((unsigned char)name[end - 1])) end--;
   if (end == length || end < 2 || name[end - 1] != '_') return name;
   const char *label = buffer->label ? buffer->label : "";
-  const char *own = c_identifier(arena, label); /* the number may be more than the name itself */
+  const char *own = c_identifier(emitter->printer, label); /* the number may be more than the name itself */
   if (end - 1 == strlen(own) && !strncmp(name, own, end - 1)) return own;
   /* The spec itself may end a name so: "ln_2". */
   size_t tail = strlen(label), digits = length - end + 1;
   if (tail >= digits && !strcmp(label + tail - digits + 1, name + end) && !isalnum((unsigned char)label[tail - digits]))
     return name;
-  return arena_copy(arena, name, end - 1);
+  return arena_copy(emitter->arena, name, end - 1);
 }
 
 /* What the copies of one name, role and type have in common. */
@@ -56,7 +56,7 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
   struct field *field = copied ? table_find(&owner->families, family_key(arena, buffer)) : NULL;
   if (!field) {
     field = arena_new_struct(arena, struct field);
-    const char *base = c_identifier(arena, owner->kind == OWNER_STATES ? buffer->name : short_name(arena, buffer));
+    const char *base = c_identifier(emitter->printer, owner->kind == OWNER_STATES ? buffer->name : short_name(emitter, buffer));
     field->name = names_declare(arena, &owner->names, base, NULL);
     const char *key = family_key(arena, buffer);
     if (buffer->copy >= 0 && !table_find(&owner->families, key)) table_set(arena, &owner->families, key, field);
@@ -64,7 +64,7 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
     field->sample = buffer;
     const char *axes = buffer->comment && buffer->comment[0] ? buffer->comment : NULL;
     bool named = owner->kind != OWNER_ACTIVATIONS && !copied && axes && buffer->label;
-    bool renamed = named && !spells(field->name, c_identifier(arena, buffer->label));
+    bool renamed = named && !spells(field->name, c_identifier(emitter->printer, buffer->label));
     field->comment = renamed ? arena_format(arena, "%s%s", buffer->label, axes) : axes;
     array_push(arena, &owner->fields, field);
   }
@@ -197,7 +197,7 @@ static bool same_declaration(const struct field *x, const struct field *y) {
 /* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them. */
 static void print_pointers(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
-  const char *line = c_type(emitter->target, fields[0]->sample->type), *comment = fields[0]->comment;
+  const char *line = c_type(emitter->printer, fields[0]->sample->type), *comment = fields[0]->comment;
   for (int i = 0; i < count; i++) {
     line = arena_format(arena, "%s%s*%s", line, i ? ", " : " ", fields[i]->name);
     if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);
@@ -211,7 +211,7 @@ static void print_pointers(struct emitter *emitter, struct text *text, struct fi
 static int print_ports(struct emitter *emitter, struct text *text, const struct owner *owner, int first) {
   struct arena *arena = emitter->arena;
   const struct field *field = owner->fields.items[first];
-  const char *line = c_type(emitter->target, field->sample->type), *comment = field->comment;
+  const char *line = c_type(emitter->printer, field->sample->type), *comment = field->comment;
   int64_t count = field->sample->count > 0 ? field->sample->count : 1;
   int end = first;
   for (; end < owner->fields.count; end++) {
@@ -316,6 +316,7 @@ void emit_place_function(struct emitter *emitter, struct text *text) {
   text_open(text, "for (int64_t k = 0; k < runs[i][0]; k++, to += sizeof(void *))");
   text_line(text, "void *pointer = first + (runs[i][1] + k * runs[i][2]) * %d;", PLACE_UNIT);
   text_line(text, "memcpy(to, &pointer, sizeof pointer);");
+  uses_add(emitter->arena, &emitter->printer->uses, "memcpy");
   text_close(text);
   text->indentation--;
   text_close(text);

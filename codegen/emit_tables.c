@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codegen/c_print.h"
 #include "codegen/emit.h"
 
 
@@ -277,7 +276,7 @@ void emit_memory(struct emitter *emitter, struct text *text) {
     emit_states_places(emitter, text);
     text_blank(text);
   }
-  c_machine_checks(text, emitter->target, name);
+  emitter->printer->dialect->print_checks(text, emitter->target, name);
   text_open(text, "struct %s *%s_create(void)", name, name);
   text_line(text, "struct %s *m = %s_problem() ? NULL : calloc(1, sizeof *m);", name, name);
   text_line(text, "if (!m) return NULL;");

@@ -135,6 +135,7 @@ struct reader {
   const struct simd *simd;
   const struct formula *formula;
   bool lanes;
+  struct uses *uses;
   const char *at;
   ARRAY(struct name) names;
 };
@@ -167,17 +168,22 @@ static struct part operation_part(struct reader *reader, enum operation operatio
     pieces[i] = arguments[i].piece;
     if (reader->lanes) pieces[i].binding = BINDS_NAME; /* only ever arguments of calls */
   }
-  const char *text = reader->lanes ? reader->simd->vector[operation] : reader->simd->scalar[operation];
-  if (!text) bug("the target %s has no row %s, which formulas need", reader->target->name, facts->name);
-  return (struct part){piece_fill(reader->arena, text, pieces), facts->result};
+  const struct template *row = reader->lanes ? reader->simd->vector[operation] : reader->simd->scalar[operation];
+  if (!row) bug("the target %s has no row %s, which formulas need", reader->target->name, facts->name);
+  return (struct part){template_fill(reader->arena, reader->uses, row, pieces), facts->result};
 }
 
 /* A constant of a type, r or i. */
-static struct part literal(struct reader *reader, char type, const char *text) {
-  struct part part = {piece_name(text), type};
-  if (text[0] == '-') part.piece.binding = BINDS_UNARY;
+static struct part literal(struct reader *reader, char type, const char *text, bool negative) {
+  struct part part = {{text, negative ? BINDS_UNARY : BINDS_NAME, negative}, type};
   enum operation splat = type == 'r' ? OPERATION_real_splat : OPERATION_int_splat;
   return reader->lanes ? operation_part(reader, splat, &part, 1) : part;
+}
+
+/* A constant that a header declares. */
+static struct part special(struct reader *reader, const char *text, bool negative) {
+  uses_add_text(reader->arena, reader->uses, text);
+  return literal(reader, 'r', text, negative);
 }
 
 static struct part expression(struct reader *reader, int level);
@@ -226,17 +232,17 @@ static struct part primary(struct reader *reader) {
     expect(reader, ")");
     return part;
   }
-  if (accept(reader, "-infinity")) return literal(reader, 'r', "-INFINITY");
+  if (accept(reader, "-infinity")) return special(reader, "-INFINITY", true);
   if (isdigit((unsigned char)*reader->at) || (*reader->at == '-' && isdigit((unsigned char)reader->at[1]))) {
     char *end;
     const char *start = reader->at;
     double number = strtod(start, &end);
     const char *text = arena_copy(reader->arena, start, (size_t)(end - start));
     reader->at = end;
-    if (strchr(text, '.')) return literal(reader, 'r', arena_format(reader->arena, "%sf", text));
-    if (number == 2147483648.0) text = "INT32_MIN";
-    else if (number > 2147483648.0) text = arena_format(reader->arena, "%.0f", number - 4294967296.0);
-    return literal(reader, 'i', text);
+    if (strchr(text, '.')) return literal(reader, 'r', arena_format(reader->arena, "%sf", text), *start == '-');
+    if (number == 2147483648.0) return literal(reader, 'i', "INT32_MIN", false);
+    if (number > 2147483648.0) return literal(reader, 'i', arena_format(reader->arena, "%.0f", number - 4294967296.0), true);
+    return literal(reader, 'i', text, *start == '-');
   }
   if (accept(reader, "-")) {
     struct part part = primary(reader);
@@ -248,8 +254,8 @@ static struct part primary(struct reader *reader) {
   const char *name = arena_copy(reader->arena, reader->at, length);
   reader->at += length;
   if (accept(reader, "(")) return call(reader, name);
-  if (strcmp(name, "infinity") == 0) return literal(reader, 'r', "INFINITY");
-  if (strcmp(name, "nan") == 0) return literal(reader, 'r', "NAN");
+  if (strcmp(name, "infinity") == 0) return special(reader, "INFINITY", false);
+  if (strcmp(name, "nan") == 0) return special(reader, "NAN", false);
   for (int i = 0; i < reader->names.count; i++)
     if (strcmp(reader->names.items[i].name, name) == 0) return (struct part){piece_name(name), reader->names.items[i].type};
   wrong(reader, arena_format(reader->arena, "no name %s", name));
@@ -287,7 +293,7 @@ static struct part expression(struct reader *reader, int level) {
 
 static const char *type_text(struct reader *reader, char type) {
   enum operation operation = type == 'r' ? OPERATION_real_type : type == 'i' ? OPERATION_int_type : OPERATION_mask_type;
-  return reader->lanes ? reader->simd->vector[operation] : reader->simd->scalar[operation];
+  return template_text(reader->lanes ? reader->simd->vector[operation] : reader->simd->scalar[operation]);
 }
 
 /* "float t = ...;" where the name is new and will be set again, "const float" where it stays. */
@@ -310,9 +316,33 @@ static void print_step(struct reader *reader, struct text *text, const char *ste
   text_line(text, "%s%s%s = %s;", known ? "" : type_text(reader, value.type), known ? "" : " ", name, value.piece.text);
 }
 
-const char *formula_text(struct arena *arena, const struct target *target, const struct simd *simd, const struct formula *formula,
-                         bool lanes) {
-  struct reader reader = {.arena = arena, .target = target, .simd = simd, .formula = formula, .lanes = lanes};
+/* The lines for numbers that are out of the formula's reach. */
+static void print_beyond(struct reader *reader, struct text *text) {
+  struct arena *arena = reader->arena;
+  const struct formula *formula = reader->formula;
+  const struct template *const *vector = reader->simd->vector;
+  if (!reader->lanes) {
+    const char *line = arena_format(arena, "if (fabsf(x) > %sf) return (float)%s(x);", formula->limit, formula->beyond);
+    uses_add(arena, reader->uses, "fabsf");
+    uses_add(arena, reader->uses, formula->beyond);
+    text_line(text, "%s", line);
+    return;
+  }
+  const char *one = formula_name(arena, formula, false);
+  reader->at = arena_format(arena, "%s < abs(x)", formula->limit);
+  struct piece outside = expression(reader, 0).piece, memory = piece_name("each"), store[2] = {memory, piece_name("x")};
+  text_open(text, "if (%s)", template_fill(arena, reader->uses, vector[OPERATION_any_lane], &outside).text);
+  text_line(text, "float each[%d];", reader->target->lanes);
+  text_line(text, "%s;", template_fill(arena, reader->uses, vector[OPERATION_real_store], store).text);
+  text_line(text, "for (int i = 0; i < %d; i++) each[i] = %s(each[i]);", reader->target->lanes, one);
+  uses_add(arena, reader->uses, one);
+  text_line(text, "return %s;", template_fill(arena, reader->uses, vector[OPERATION_real_load], &memory).text);
+  text_close(text);
+}
+
+void formula_print(struct arena *arena, const struct target *target, const struct simd *simd, const struct formula *formula, bool lanes,
+                   struct uses *uses, const char **head, const char **body) {
+  struct reader reader = {.arena = arena, .target = target, .simd = simd, .formula = formula, .lanes = lanes, .uses = uses};
   struct text *text = text_new(arena);
   const char *parameters = "";
   for (const char *p = formula->parameters; *p; p++) {
@@ -321,21 +351,10 @@ const char *formula_text(struct arena *arena, const struct target *target, const
     array_push(arena, &reader.names, (struct name){name, type});
     parameters = arena_format(arena, "%s%s%s %s", parameters, *parameters ? ", " : "", type_text(&reader, type), name);
   }
-  text_open(text, "%s %s(%s)", type_text(&reader, 'r'), formula_name(arena, formula, lanes), parameters);
-  if (formula->limit && !lanes) text_line(text, "if (fabsf(x) > %sf) return (float)%s(x);", formula->limit, formula->beyond);
-  if (formula->limit && lanes) {
-    reader.at = arena_format(arena, "%s < abs(x)", formula->limit);
-    struct piece outside = expression(&reader, 0).piece, memory = piece_name("each"), x = piece_name("x");
-    text_open(text, "if (%s)", piece_fill(arena, simd->vector[OPERATION_any_lane], &outside).text);
-    text_line(text, "float each[%d];", target->lanes);
-    struct piece store[2] = {memory, x};
-    text_line(text, "%s;", piece_fill(arena, simd->vector[OPERATION_real_store], store).text);
-    text_line(text, "for (int i = 0; i < %d; i++) each[i] = %s(each[i]);", target->lanes, formula_name(arena, formula, false));
-    text_line(text, "return %s;", piece_fill(arena, simd->vector[OPERATION_real_load], &memory).text);
-    text_close(text);
-  }
+  text->indentation = 1;
+  if (formula->limit) print_beyond(&reader, text);
   for (int i = 0; i < MAX_STEPS && formula->steps[i]; i++) print_step(&reader, text, formula->steps[i]);
   text_line(text, "return %s;", reader.names.items[reader.names.count - 1].name);
-  text_close(text);
-  return text_string(text);
+  *head = arena_format(arena, "%s %s(%s)", type_text(&reader, 'r'), formula_name(arena, formula, lanes), parameters);
+  *body = text_string(text);
 }

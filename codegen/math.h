@@ -14,8 +14,9 @@ const struct formula *formula_at(int number);
 const char *formula_name(struct arena *arena, const struct formula *formula, bool lanes);
 /* What it computes and how well, for a comment. */
 const char *formula_comment(const struct formula *formula);
-/* The whole function, without "static inline". */
-const char *formula_text(struct arena *arena, const struct target *target, const struct simd *simd, const struct formula *formula,
-                         bool lanes);
+/* The function, without "static inline": result, name and parameters in *head, the lines between its braces in *body. What they mention
+   goes to `uses`. */
+void formula_print(struct arena *arena, const struct target *target, const struct simd *simd, const struct formula *formula, bool lanes,
+                   struct uses *uses, const char **head, const char **body);
 
 #endif

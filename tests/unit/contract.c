@@ -59,6 +59,9 @@ static struct value *parameter(struct sample *sample, const char *name, struct a
   return value;
 }
 
+/* With all that the passes do, and the tiles alone: every other value has a kernel of plain loops. */
+static const char *const pipelines[] = {"default", "none, tile"};
+
 /* A layer and its way back, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -98,14 +101,14 @@ static void *compile(struct arena *arena, const char *folder, const char *name, 
   return handle;
 }
 
-static void check_target(const struct target *target, const char *folder) {
+static void check_target(const struct target *target, const char *pipeline, const char *folder, const char *name) {
   enum { SHAPES = sizeof shapes / sizeof *shapes };
   struct arena *arena = arena_new();
   struct module all = {.arena = arena, .name = target->name};
   struct built built[SHAPES];
   for (int i = 0; i < SHAPES; i++) {
     built[i].sample = sample_of(arena, shapes[i]);
-    struct pass_options options = {.pipeline = "fuse,plan", .target = target};
+    struct pass_options options = {.pipeline = pipeline, .target = target};
     built[i].module = run_schedules(&built[i].sample->program, &options, diagnostics_new(arena));
     for (int j = 0; j < built[i].module->functions.count; j++) {
       struct function *function = built[i].module->functions.items[j];
@@ -122,14 +125,14 @@ static void check_target(const struct target *target, const char *folder) {
   for (int i = 0; i < SHAPES; i++)
     fputs(caller_text(arena, built[i].module, built[i].module->routines.items[0], arena_format(arena, "s%d", i), target->double_precision), stream);
   fclose(stream);
-  void *handle = compile(arena, folder, target->name, source);
+  void *handle = compile(arena, folder, name, source);
   for (int i = 0; handle && i < SHAPES; i++) {
     void *code = dlsym(handle, arena_format(arena, "s%d", i));
     compiled_routine *routine;
     memcpy(&routine, &code, sizeof code);
     const char *wrong = compare_compiled(built[i].sample, built[i].module, built[i].module->routines.items[0], routine,
                                          target->double_precision, target->double_precision ? 1e-10 : 2e-5);
-    if (!CHECK_STRING(wrong, NULL)) printf("target %s, shape %d\n", target->name, i);
+    if (!CHECK_STRING(wrong, NULL)) printf("target %s, pipeline '%s', shape %d\n", target->name, pipeline, i);
   }
   if (handle) dlclose(handle);
   free(source);
@@ -140,8 +143,15 @@ int main(void) {
   char folder[] = "/tmp/lamella-contract-XXXXXX";
   if (!CHECK(mkdtemp(folder) != NULL)) return check_done("contract");
   for (int i = 0; target_at(i); i++) {
-    if (target_runs_here(target_at(i))) check_target(target_at(i), folder);
-    else SKIP(target_at(i)->name);
+    if (!target_runs_here(target_at(i))) {
+      SKIP(target_at(i)->name);
+      continue;
+    }
+    for (int j = 0; j < 2; j++) {
+      char name[32];
+      snprintf(name, sizeof name, "%s-%d", target_at(i)->name, j);
+      check_target(target_at(i), pipelines[j], folder, name);
+    }
   }
   char command[64];
   snprintf(command, sizeof command, "rm -r %s", folder);

@@ -49,6 +49,10 @@ static struct value *real(struct fixture *f, const char *name, struct axis *x, s
   return build_input(f->graph, name, KIND_REAL, NULL, axes, count);
 }
 
+/* Plain loops alone, what is computed together alone, register tiles alone, and everything. */
+static const char *const pipelines[] = {"none", "none, fuse, plan", "none, tile, plan", "default"};
+enum { PIPELINES = sizeof pipelines / sizeof *pipelines };
+
 static void check(struct fixture *f, const int64_t *sizes) {
   static const struct target *const targets[] = {&tests_target, &masked_target};
   const char *wrong = graph_verify(f->arena, f->graph, STAGE_FLAT);
@@ -59,9 +63,9 @@ static void check(struct fixture *f, const int64_t *sizes) {
   }
   f->program.train = f->graph;
   static const int64_t no_sizes[8] = {1, 1, 1, 1, 1, 1, 1, 1};
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 2 * PIPELINES; i++) {
     struct diagnostics *diagnostics = diagnostics_new(f->arena);
-    struct pass_options options = {.pipeline = i % 2 ? "fuse,plan" : "none", .target = targets[i / 2]};
+    struct pass_options options = {.pipeline = pipelines[i % PIPELINES], .target = targets[i / PIPELINES]};
     struct module *module = run_schedules(&f->program, &options, diagnostics);
     for (int j = 0; j < module->functions.count; j++) {
       wrong = function_verify(f->arena, module->functions.items[j]);

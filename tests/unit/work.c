@@ -157,7 +157,7 @@ static void check_contraction(const struct target *target, int64_t m, int64_t k,
   struct axis *columns = axis_new(graph, "n", n, (struct span){0}), *a[] = {rows, inner}, *b[] = {inner, columns};
   struct value *x = build_input(graph, "a", KIND_REAL, NULL, a, 2), *y = build_input(graph, "b", KIND_REAL, NULL, b, 2);
   graph_add_output(graph, "c", build_contract(graph, x, y, &inner, 1));
-  struct pass_options options = {.pipeline = "fuse,plan", .target = target};
+  struct pass_options options = {.pipeline = "default", .target = target};
   struct module *module = run_schedules(&program, &options, diagnostics_new(arena));
   double operations = 0, moved = 0, exact = 2 * (double)(m * n * k), least = (double)(m * k + k * n + m * n);
   for (int i = 0; i < module->routines.items[0]->launches.count; i++) {
