@@ -182,7 +182,7 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
   return NULL;
 }
 
-void place_root(struct former *f, const struct value *value) {
+void assign_root(struct former *f, const struct value *value) {
   struct scheduler *s = f->s;
   struct cluster own = {.kind = kind_of(s, value)};
   read_root(f, value);

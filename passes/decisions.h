@@ -46,7 +46,7 @@ struct cluster {
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
-  struct slot *slot;      /* its place among the others while clusters are formed */
+  struct slot *slot;      /* where it stands among the others while clusters are formed */
   struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
   int depth;
   bool has_below;         /* it is `above` of some cluster */
@@ -80,7 +80,7 @@ struct copy {
 struct decisions {
   struct note *notes;                /* by value id */
   ARRAY(struct cluster *) clusters;  /* in an order in which they can run, once that is known */
-  bool roots_placed;                 /* every root of this graph has a cluster */
+  bool roots_assigned;                 /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
   ARRAY(struct refusal) refusals;    /* when they are to be explained */
   ARRAY(struct told) told;           /* the same */

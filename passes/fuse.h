@@ -84,7 +84,7 @@ void search_readings(struct former *former);
 void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
           const struct value *by);
 /* Puts a root into the best cluster there is, or a new one. */
-void place_root(struct former *former, const struct value *value);
+void assign_root(struct former *former, const struct value *value);
 
 /* --- cluster_graph.c -------------------------------------------------------------------------------------------------------- */
 
