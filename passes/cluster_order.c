@@ -42,8 +42,8 @@ static void take_position(struct ordering *order, struct cluster *cluster) {
 }
 
 static void open_cluster(struct ordering *order, struct cluster *cluster) {
-  if (cluster->visited == order->f->visiting) return;
-  cluster->visited = order->f->visiting;
+  if (cluster->scratch.visited == order->f->visiting) return;
+  cluster->scratch.visited = order->f->visiting;
   cluster->position = 0; /* until it has one: the next of its needs to look at */
   array_push(order->s->arena, &order->open, cluster);
 }

@@ -175,7 +175,6 @@ struct kernel {
   bool any_count; /* lengths are arguments: pointers have none */
   struct open_block open[MAX_OPEN_BLOCKS];
   int depth;
-  bool has_below;         /* it is `above` of some cluster */
 };
 
 /* A kernel for `value` and its like: named after the function of the spec it stands in, "gradient" on the way back, and `what`,
