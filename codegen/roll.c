@@ -154,14 +154,14 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
   for (int i = 0; i < module->buffers.count; i++)
     if (module->buffers.items[i]->copy >= 0) table_set(arena, &families, module->buffers.items[i]->name, module->buffers.items[i]);
   /* What is written gives the numbers; what is read mostly follows. */
-  for (int pass = 0; pass < 2; pass++) {
+  for (int all = 0; all < 2; all++) {
     for (int i = 0; i < rolls.items.count; i++) {
       const struct roll *roll = &rolls.items.items[i];
       for (int position = 0; position < roll->period && roll->copies > 1; position++) {
         const struct launch *launch = launches[roll->first + position];
         for (int argument = 0; argument < launch->arguments.count; argument++) {
           const struct parameter *parameter = &launch->function->parameters.items[argument];
-          if (!parameter->array || (pass == 0 && !parameter->array->written)) continue;
+          if (!parameter->array || (all == 0 && !parameter->array->written)) continue;
           if (roll_argument(launches, roll, position, argument).form == FORM_TABLE &&
               can_be_copies(launches, roll, position, argument))
             make_copies(arena, &families, launches, roll, position, argument);

@@ -236,9 +236,9 @@ static void lower_graphs(struct lowering *lowering) {
 static void order_states(struct program *program) {
   struct state **items = arena_new_array(program->arena, struct state *, program->states.count);
   int count = 0;
-  for (int pass = 0; pass < 2; pass++)
+  for (int rest = 0; rest < 2; rest++)
     for (int i = 0; i < program->states.count; i++)
-      if ((program->states.items[i]->role == ROLE_PARAMETER) == (pass == 0)) items[count++] = program->states.items[i];
+      if ((program->states.items[i]->role == ROLE_PARAMETER) == (rest == 0)) items[count++] = program->states.items[i];
   program->states.items = items;
   program->states.capacity = count;
 }

@@ -242,7 +242,7 @@ bool is_exhausted(struct lowering *lowering, struct span span, int64_t steps);
 /* "; did you mean 'x'?" or "". */
 const char *suggestion(struct lowering *lowering, const char *name, const names *candidates);
 /* The place that values built from now on come from. */
-void place(struct lowering *lowering, struct span span);
+void set_origin(struct lowering *lowering, struct span span);
 const char *join_path(struct arena *arena, const char *path, const char *name);
 int next_ordinal(struct lowering *lowering, const char *key);
 

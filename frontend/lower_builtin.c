@@ -117,7 +117,7 @@ static struct thing lower_where(struct lowering *lowering, const struct builtin 
     return fail(lowering, positional(call, 0)->span, "the condition of where must be boolean, and is %s",
                 kind_names[values[0]->kind]);
   if (!has_room(lowering, call->span, values, 3, 0)) return poison();
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   return made(lowering, build_where(lowering->graph, values[0], values[1], values[2]), call->span);
 }
 
@@ -126,7 +126,7 @@ static struct thing lower_stop(struct lowering *lowering, const struct builtin *
   (void)self;
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   struct value *value = value_argument(lowering, call, 0);
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   return value ? thing_value(build_stop(lowering->graph, value)) : poison();
 }
 
@@ -162,7 +162,7 @@ static bool reduced_axes(struct lowering *lowering, const struct ast_expression 
 
 static struct thing reduce(struct lowering *lowering, enum op op, struct value *value, struct axis *const *over,
                            int count, struct span span) {
-  place(lowering, span);
+  set_origin(lowering, span);
   return made(lowering, count ? build_reduce(lowering->graph, op, value, over, count) : value, span);
 }
 
@@ -174,7 +174,7 @@ static struct thing lower_sum(struct lowering *lowering, const struct builtin *s
   if (!check_arguments(lowering, call, 1, -1, "")) return poison();
   struct value *value = value_argument(lowering, call, 0);
   if (!value || !reduced_axes(lowering, call, value, over, &count)) return poison();
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   if (mean || norm || value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   if (norm) value = build_binary(lowering->graph, OP_mul, value, value);
   struct thing sum = reduce(lowering, OP_reduce_sum, value, over, count, call->span);
@@ -203,7 +203,7 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   int count;
   struct value *value = value_argument(lowering, call, 0);
   if (!value || !reduced_axes(lowering, call, value, over, &count)) return poison();
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   if (!minimum) return reduce(lowering, OP_reduce_max, value, over, count, call->span);
   /* The negative of the least integer is none, so integers are turned around by -1 - x. */
@@ -233,7 +233,7 @@ static struct thing lower_index(struct lowering *lowering, const struct builtin 
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();
   struct axis *axis = axis_argument(lowering, call, 0);
   if (!axis) return poison();
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   if (is_window(lowering, axis)) {
     if (!position)
       return fail(lowering, call->span,

@@ -24,7 +24,7 @@ struct thing lower_scan(struct lowering *lowering, const struct builtin *self, c
   struct axis *axis = axis_argument(lowering, call, 1);
   struct value *value = along(lowering, call, 0, axis);
   if (!value) return poison();
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   return made(lowering, build_scan(lowering->graph, value, axis, false), call->span);
 }
@@ -47,7 +47,7 @@ struct thing lower_top(struct lowering *lowering, const struct builtin *self, co
   if (value_has_axis(value, pick))
     return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", pick->name,
                 shape_text(lowering, value));
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   struct thing *results = arena_new_array(lowering->arena, struct thing, 2);
   struct value *index = build_top(lowering->graph, value, axis, pick);
@@ -73,7 +73,7 @@ static struct thing join(struct lowering *lowering, const struct ast_expression 
         return fail(lowering, call->span, "one part is joined along axis '%s', and another keeps it: the parts are aligned by it", axes[i]->name);
   bool real = false;
   for (int i = 1; i < count; i++) real |= parts[i]->kind != parts[0]->kind;
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   for (int i = 0; real && i < count; i++) parts[i] = to_real(lowering, parts[i]);
   if (!has_room(lowering, call->span, parts, count, 1)) return poison();
   for (int i = 0; i < count; i++) {
@@ -109,7 +109,7 @@ struct thing lower_stack(struct lowering *lowering, const struct builtin *self, 
   if (!good) return poison();
   struct axis *one = fresh_axis(lowering, "one", 1, NULL, call->span);
   if (!has_room(lowering, call->span, parts, count, 1)) return poison();
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   for (int i = 0; i < count; i++) {
     if (value_has_axis(parts[i], result))
       return fail(lowering, positional(call, i)->span, "axis '%s' would come twice: this has %s", result->name,
@@ -163,7 +163,7 @@ struct thing lower_pad(struct lowering *lowering, const struct builtin *self, co
   if (value_has_axis(value, result))
     return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", result->name,
                 shape_text(lowering, value));
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   return made(lowering, build_pad(lowering->graph, value, axis, result, before, number), call->span);
 }
 
@@ -217,7 +217,7 @@ struct thing lower_cached(struct lowering *lowering, const struct builtin *self,
   for (int i = 0; i < value->axis_count; i++)
     if (value->axes[i] != window && value->axes[i] != lowering->batch) axes[count++] = value->axes[i];
   if (count > MAX_AXES) return fail(lowering, call->span, "the cache would have more than %d axes", MAX_AXES);
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   struct state *state =
       state_new(lowering, cache_name(lowering, argument), ROLE_CACHE, value->kind, axes, count, call->span);
   struct value *position = lowering->position;
@@ -274,9 +274,9 @@ struct thing lower_draw(struct lowering *lowering, const struct builtin *self, c
   }
   const char *path = lowering->frame->path;
   const int ordinal = next_ordinal(lowering, arena_format(lowering->arena, "draw %s", path));
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   struct value *step = run_input(lowering, "step"), *example = keyed ? run_input(lowering, "example") : NULL;
-  place(lowering, call->span);
+  set_origin(lowering, call->span);
   struct value *draw =
       build_random(lowering->graph, normal ? DISTRIBUTION_NORMAL : DISTRIBUTION_UNIFORM,
                    hash_path(arena_format(lowering->arena, "%s#%d", path, ordinal)), step, example, axes, count);

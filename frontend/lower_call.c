@@ -101,18 +101,18 @@ struct slot {
   struct product product;
 };
 
-struct binding {
+struct matching {
   const struct ast_item *function;
   struct slot *slots;
   int count;
   bool broken;
 };
 
-static void bind(struct lowering *lowering, struct binding *binding, struct slot *slot,
+static void bind(struct lowering *lowering, struct matching *matching, struct slot *slot,
                  const struct ast_argument *argument) {
   if (slot->given) {
     fail(lowering, argument->span, "'%s' is given twice", slot->name);
-    binding->broken = true;
+    matching->broken = true;
     return;
   }
   slot->given = true;
@@ -123,29 +123,29 @@ static void bind(struct lowering *lowering, struct binding *binding, struct slot
                              : resolve_product_expression(lowering, argument->value, &slot->product);
   } else if (argument->is_axis) {
     good = refuse(lowering, argument->span, "'%s' of %s is a value, and an axis is given", slot->name,
-                  binding->function->name.text);
+                  matching->function->name.text);
   } else {
     slot->thing = single(lowering, evaluate(lowering, argument->value), argument->value->span);
     if (slot->thing.kind == THING_AXIS)
       good = refuse(lowering, argument->span, "'%s' of %s is a value, and '%s' is an axis", slot->name,
-                    binding->function->name.text, slot->thing.axis->name);
+                    matching->function->name.text, slot->thing.axis->name);
   }
-  if (!good) binding->broken = true;
+  if (!good) matching->broken = true;
 }
 
-static struct slot *next_slot(struct lowering *lowering, struct binding *binding, const struct ast_expression *value) {
+static struct slot *next_slot(struct lowering *lowering, struct matching *matching, const struct ast_expression *value) {
   const bool axis = is_axis_expression(lowering, value);
-  for (int i = 0; i < binding->count; i++) {
-    struct slot *slot = &binding->slots[i];
+  for (int i = 0; i < matching->count; i++) {
+    struct slot *slot = &matching->slots[i];
     if (slot->given) continue;
     if (slot->is_axis ? axis || value->kind == AST_NUMBER : !axis) return slot;
   }
   return NULL;
 }
 
-static struct slot *named_slot(struct binding *binding, const char *name) {
-  for (int i = 0; i < binding->count; i++)
-    if (!strcmp(binding->slots[i].name, name)) return &binding->slots[i];
+static struct slot *named_slot(struct matching *matching, const char *name) {
+  for (int i = 0; i < matching->count; i++)
+    if (!strcmp(matching->slots[i].name, name)) return &matching->slots[i];
   return NULL;
 }
 
@@ -160,60 +160,60 @@ static const char *usage(struct lowering *lowering, const struct ast_item *funct
   return arena_format(lowering->arena, "%s)", text);
 }
 
-static void match_arguments(struct lowering *lowering, struct binding *binding, const struct ast_expression *call) {
+static void match_arguments(struct lowering *lowering, struct matching *matching, const struct ast_expression *call) {
   for (int i = 0; i < call->arguments.count; i++) {
     const struct ast_argument *argument = &call->arguments.items[i];
-    struct slot *slot = argument->name.parts.count ? named_slot(binding, argument->name.text)
-                                                   : next_slot(lowering, binding, argument->value);
+    struct slot *slot = argument->name.parts.count ? named_slot(matching, argument->name.text)
+                                                   : next_slot(lowering, matching, argument->value);
     if (slot) {
-      bind(lowering, binding, slot, argument);
+      bind(lowering, matching, slot, argument);
       continue;
     }
-    binding->broken = true;
+    matching->broken = true;
     if (argument->name.parts.count) {
       names candidates = {0};
-      for (int j = 0; j < binding->count; j++) array_push(lowering->arena, &candidates, binding->slots[j].name);
+      for (int j = 0; j < matching->count; j++) array_push(lowering->arena, &candidates, matching->slots[j].name);
       const char *hint = suggestion(lowering, argument->name.text, &candidates);
-      fail(lowering, argument->name.span, "%s has no parameter '%s'%s%s", binding->function->name.text,
-           argument->name.text, *hint ? hint : ": it is ", *hint ? "" : usage(lowering, binding->function));
+      fail(lowering, argument->name.span, "%s has no parameter '%s'%s%s", matching->function->name.text,
+           argument->name.text, *hint ? hint : ": it is ", *hint ? "" : usage(lowering, matching->function));
     } else {
-      fail(lowering, argument->span, "%s does not take %s here: it is %s", binding->function->name.text,
-           is_axis_expression(lowering, argument->value) ? "an axis" : "a value", usage(lowering, binding->function));
+      fail(lowering, argument->span, "%s does not take %s here: it is %s", matching->function->name.text,
+           is_axis_expression(lowering, argument->value) ? "an axis" : "a value", usage(lowering, matching->function));
     }
   }
 }
 
 /* Axes that were not given: the default, or for `over` the caller's axis of that name. */
-static void default_axes(struct lowering *lowering, struct binding *binding, const struct ast_expression *call) {
-  for (int i = 0; i < binding->count; i++) {
-    struct slot *slot = &binding->slots[i];
+static void default_axes(struct lowering *lowering, struct matching *matching, const struct ast_expression *call) {
+  for (int i = 0; i < matching->count; i++) {
+    struct slot *slot = &matching->slots[i];
     if (!slot->is_axis || slot->given) continue;
     const char *name = slot->parameter ? slot->parameter->axis_default.text : slot->name;
-    const struct slot *other = name && slot->parameter ? named_slot(binding, name) : NULL;
+    const struct slot *other = name && slot->parameter ? named_slot(matching, name) : NULL;
     struct axis *axis = name && !other ? find_axis(lowering, name) : NULL;
     if (other && other != slot && other->is_axis && other->given)
       slot->product = other->product;
     else if (axis)
       slot->product = (struct product){.factors = {axis}, .count = 1};
     else if (!name)
-      binding->broken = true, fail(lowering, call->span, "%s needs axis '%s': %s", binding->function->name.text,
-                                   slot->name, usage(lowering, binding->function));
+      matching->broken = true, fail(lowering, call->span, "%s needs axis '%s': %s", matching->function->name.text,
+                                   slot->name, usage(lowering, matching->function));
     else
-      binding->broken = true,
+      matching->broken = true,
       fail(lowering, call->span,
            "%s works over axis '%s', and there is none of that name here; give one, as in %s(..., %s = other)",
-           binding->function->name.text, slot->name, binding->function->name.text, slot->name);
+           matching->function->name.text, slot->name, matching->function->name.text, slot->name);
     slot->given = true;
   }
 }
 
 /* An axis parameter is an axis of its own. Where nobody can tell, it is the actual one: no renames at the border. */
-static bool may_alias(struct lowering *lowering, const struct binding *binding, const struct slot *slot,
+static bool may_alias(struct lowering *lowering, const struct matching *matching, const struct slot *slot,
                       const struct file *file) {
   if (slot->product.count != 1) return false;
   struct axis *axis = slot->product.factors[0];
-  for (int i = 0; i < binding->count; i++) {
-    const struct slot *other = &binding->slots[i];
+  for (int i = 0; i < matching->count; i++) {
+    const struct slot *other = &matching->slots[i];
     for (int j = 0; other != slot && other->is_axis && j < other->product.count; j++)
       if (other->product.factors[j] == axis) return false;
   }
@@ -223,13 +223,13 @@ static bool may_alias(struct lowering *lowering, const struct binding *binding, 
   return !global || global_axis_now(lowering, global) != axis;
 }
 
-static void make_formals(struct lowering *lowering, struct frame *frame, const struct binding *binding) {
-  frame->formals = arena_new_array(lowering->arena, struct formal, binding->count);
-  for (int i = 0; i < binding->count; i++) {
-    const struct slot *slot = &binding->slots[i];
+static void make_formals(struct lowering *lowering, struct frame *frame, const struct matching *matching) {
+  frame->formals = arena_new_array(lowering->arena, struct formal, matching->count);
+  for (int i = 0; i < matching->count; i++) {
+    const struct slot *slot = &matching->slots[i];
     if (!slot->is_axis) continue;
     struct formal formal = {.name = slot->name, .actual = slot->product};
-    formal.alias = may_alias(lowering, binding, slot, frame->file);
+    formal.alias = may_alias(lowering, matching, slot, frame->file);
     const struct size *size = slot->product.count == 1 ? slot->product.factors[0]->size : NULL;
     formal.axis = formal.alias ? slot->product.factors[0]
                                : fresh_axis(lowering, slot->name, product_extent(&slot->product), size,
@@ -241,9 +241,9 @@ static void make_formals(struct lowering *lowering, struct frame *frame, const s
 }
 
 /* Values enter the frame, which is the present one. */
-static void pass_values(struct lowering *lowering, struct frame *frame, struct binding *binding) {
-  for (int i = 0; i < binding->count; i++) {
-    struct slot *slot = &binding->slots[i];
+static void pass_values(struct lowering *lowering, struct frame *frame, struct matching *matching) {
+  for (int i = 0; i < matching->count; i++) {
+    struct slot *slot = &matching->slots[i];
     if (slot->is_axis) continue;
     const struct ast_signature *signature = &slot->parameter->signature;
     if (slot->given && slot->thing.kind == THING_VALUE)
@@ -306,38 +306,38 @@ static struct thing call_function(struct lowering *lowering, const struct ast_it
     return fail(lowering, call->span, "calls nested more than %d deep: does %s call itself?", MAX_CALL_DEPTH,
                 function->name.text);
   if (!distinct_parameters(lowering, function)) return poison();
-  struct binding binding = {.function = function, .count = function->parameters.count + function->over.count};
-  binding.slots = arena_new_array(lowering->arena, struct slot, binding.count);
-  for (int i = 0; i < binding.count; i++) {
+  struct matching matching = {.function = function, .count = function->parameters.count + function->over.count};
+  matching.slots = arena_new_array(lowering->arena, struct slot, matching.count);
+  for (int i = 0; i < matching.count; i++) {
     const int over = i - function->parameters.count;
     const struct ast_parameter *parameter = over < 0 ? &function->parameters.items[i] : NULL;
-    binding.slots[i] =
+    matching.slots[i] =
         (struct slot){.name = parameter ? parameter->signature.name.text : function->over.items[over].text,
                       .parameter = parameter,
                       .is_axis = !parameter || parameter->kind == PARAMETER_AXIS,
                       .span = call->span};
   }
-  match_arguments(lowering, &binding, call);
-  default_axes(lowering, &binding, call);
-  for (int i = 0; i < binding.count; i++)
-    if (!binding.slots[i].given && binding.slots[i].parameter->kind == PARAMETER_VALUE) {
-      if (!binding.broken)
-        fail(lowering, call->span, "%s needs '%s': %s", function->name.text, binding.slots[i].name,
+  match_arguments(lowering, &matching, call);
+  default_axes(lowering, &matching, call);
+  for (int i = 0; i < matching.count; i++)
+    if (!matching.slots[i].given && matching.slots[i].parameter->kind == PARAMETER_VALUE) {
+      if (!matching.broken)
+        fail(lowering, call->span, "%s needs '%s': %s", function->name.text, matching.slots[i].name,
              usage(lowering, function));
-      binding.broken = true;
+      matching.broken = true;
     }
-  if (binding.broken) return poison();
+  if (matching.broken) return poison();
 
   const char *path = call->label.parts.count ? join_path(lowering->arena, lowering->frame->path, call->label.text)
                                              : lowering->frame->path;
   struct frame *caller = lowering->frame, *frame = frame_new(lowering, file, function, path, call->span);
   const bool sizes = lowering->sizes;
   const int errors = lowering->diagnostics->error_count;
-  make_formals(lowering, frame, &binding);
+  make_formals(lowering, frame, &matching);
   lowering->frame = frame;
   lowering->depth++;
   lowering->sizes = false;
-  pass_values(lowering, frame, &binding);
+  pass_values(lowering, frame, &matching);
   if (function->has_gradient && lowering->training)
     lower_region(lowering, frame);
   else

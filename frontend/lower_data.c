@@ -500,7 +500,7 @@ bool data_column(struct lowering *lowering, const char *name, struct span span, 
     for (int i = 0; i < description.axes.count && count < MAX_AXES; i++) axes[count++] = description.axes.factors[i];
     if (lowering->program->data->source == DATA_CSV && description.feature == FEATURE_TOKENS)
       description.range = text_range(lowering);
-    place(lowering, span);
+    set_origin(lowering, span);
     input = made(lowering, build_input(lowering->graph, name, description.kind, description.range, axes, count), span).value;
     if (!input) {
       *thing = poison();

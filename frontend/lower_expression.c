@@ -24,7 +24,7 @@ struct value *as_value(struct lowering *lowering, struct thing thing, struct spa
     case THING_VALUE:
       return thing.value;
     case THING_NUMBER:
-      place(lowering, span);
+      set_origin(lowering, span);
       if (thing.boolean) return build_boolean(lowering->graph, thing.number != 0);
       if (thing.integer && thing.number >= INT32_MIN && thing.number <= INT32_MAX)
         return build_integer(lowering->graph, (int64_t)thing.number);
@@ -59,12 +59,12 @@ struct value *to_real(struct lowering *lowering, struct value *value) {
 
 struct value *as_real(struct lowering *lowering, struct thing thing, struct span span) {
   if (thing.kind == THING_NUMBER) {
-    place(lowering, span);
+    set_origin(lowering, span);
     return build_constant(lowering->graph, thing.number);
   }
   struct value *value = as_value(lowering, thing, span);
   if (!value) return NULL;
-  place(lowering, span);
+  set_origin(lowering, span);
   return to_real(lowering, value);
 }
 
@@ -185,7 +185,7 @@ static const struct operator* find_operator(const char *text) {
 /* Powers with a small constant exponent are products, roots and reciprocals: cheaper, and exact for integers. */
 static struct value *power(struct lowering *lowering, struct value *x, double exponent, struct span span) {
   struct graph *graph = lowering->graph;
-  place(lowering, span);
+  set_origin(lowering, span);
   if (exponent == 1) return x;
   if (exponent == 2 || exponent == 3 || exponent == 4) {
     if (x->kind == KIND_BOOLEAN) x = to_real(lowering, x);
@@ -219,7 +219,7 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
   const bool real = operands == OPERANDS_REALS;
   struct value *x = beside(lowering, left, &right, real, span), *y = beside(lowering, right, &left, real, span);
   if (!x || !y) return poison();
-  place(lowering, span);
+  set_origin(lowering, span);
   switch (operands) {
     case OPERANDS_NUMBERS:
     case OPERANDS_REALS:
@@ -256,7 +256,7 @@ struct thing lower_unary(struct lowering *lowering, enum op op, struct thing ope
   }
   struct value *x = as_value(lowering, operand, span);
   if (!x) return poison();
-  place(lowering, span);
+  set_origin(lowering, span);
   if (facts->takes == OPERANDS_BOOLEANS) {
     if (x->kind != KIND_BOOLEAN)
       return fail(lowering, span, "'not' takes a boolean, and this is %s", kind_names[x->kind]);
@@ -295,7 +295,7 @@ static struct thing lower_contract(struct lowering *lowering, const struct ast_e
   if (!count) return fail(lowering, expression->op_span, "a contraction names at least one axis");
   struct value *both[] = {x, y};
   if (!has_room(lowering, expression->span, both, 2, 0)) return poison();
-  place(lowering, expression->span);
+  set_origin(lowering, expression->span);
   return made(lowering, build_contract(lowering->graph, x, y, over, count), expression->span);
 }
 
@@ -311,7 +311,7 @@ static bool special_name(struct lowering *lowering, const char *name, struct spa
   else if (!strcmp(name, "training"))
     *thing = thing_boolean(lowering->training);
   else if ((!strcmp(name, "step") || !strcmp(name, "steps")) && lowering->graph && !lowering->in_region) {
-    place(lowering, span);
+    set_origin(lowering, span);
     *thing = thing_value(run_input(lowering, name));
   } else
     return false;

@@ -108,7 +108,7 @@ void lower_generate(struct lowering *lowering) {
   lowering->window = size_new(graph, "window", SIZE_WINDOW, settings->capacity < WINDOW_BOUND ? settings->capacity : WINDOW_BOUND);
   lowering->past = size_new(graph, "past", SIZE_PAST, settings->capacity);
   lowering->window_axis = axis_new_sized(graph, over, lowering->window, lowering->over->declaration->name.span);
-  place(lowering, lowering->generate->span);
+  set_origin(lowering, lowering->generate->span);
   struct axis *axes[] = {lowering->batch, lowering->window_axis};
   lowering->position = build_input(graph, "position", KIND_INTEGER, NULL, axes, 2);
   if (lower_forward(lowering)) {

@@ -97,7 +97,7 @@ static struct value *make_input(struct lowering *lowering, const struct ast_sign
   if (count > MAX_RANK)
     good = refuse(lowering, signature->span, "an input has at most %d axes, 'batch' included", MAX_RANK);
   if (!good || (signature->range.text && !range)) return NULL;
-  place(lowering, signature->span);
+  set_origin(lowering, signature->span);
   return made(lowering, build_input(lowering->graph, signature->name.text, kind, range, axes, count), signature->span).value;
 }
 
@@ -144,7 +144,7 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
     return fail(lowering, span, "result '%s' has axes %s: a model's results have at most %d, 'batch' included",
                 signature->name.text, shape_text(lowering, value), MAX_RANK);
   if (!signature->has_dims) return thing;
-  place(lowering, span);
+  set_origin(lowering, span);
   if (value->axis_count < MAX_AXES) value = build_expand(lowering->graph, value, &lowering->batch, 1);
   declared->factors[declared->count++] = lowering->batch;
   for (int i = 0; i < signature->dims.count; i++) {

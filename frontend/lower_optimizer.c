@@ -195,7 +195,7 @@ static void collect_updates(struct lowering *lowering, const struct frame *frame
     if (!state || !symbol->assigned) continue;
     struct value *value = as_real(lowering, symbol->thing, symbol->span);
     if (!value) continue;
-    place(lowering, symbol->span);
+    set_origin(lowering, symbol->span);
     bool good = true;
     for (int j = 0; j < value->axis_count; j++) {
       bool known = false;
@@ -260,7 +260,7 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
     state->low = initial;
     state->of = parameter;
   }
-  place(lowering, statement->span);
+  set_origin(lowering, statement->span);
   struct symbol *symbol =
       scope_declare(lowering, frame->scope, name.text, made(lowering, build_state(lowering->graph, state), name.span), name.span);
   symbol->state = state;
@@ -298,7 +298,7 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
   frame->function = optimizer->name.text;
   const bool reduce_all = lowering->reduce_all;
   lowering->reduce_all = true;
-  place(lowering, parameter->span);
+  set_origin(lowering, parameter->span);
   struct symbol *symbol = scope_declare(lowering, frame->scope, optimizer->parameters.items[0].signature.name.text,
                                         thing_value(value), optimizer->parameters.items[0].span);
   symbol->state = parameter;

@@ -138,7 +138,7 @@ static struct state *find_or_make(struct lowering *lowering, const char *path, c
 /* The state's contents with the axes that the declaration has here. */
 static struct value *with_axes(struct lowering *lowering, struct value *value, const struct state *state,
                                const struct dimensions *dimensions, struct span span) {
-  place(lowering, span);
+  set_origin(lowering, span);
   /* Through axes of their own, in case that an old axis of one place is the new one of another. */
   bool crossed = false;
   for (int i = 0; i < state->axis_count; i++)
@@ -199,7 +199,7 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
   }
   struct state *state = find_or_make(lowering, path, &dimensions, &draws, target->span);
   if (!state) return;
-  place(lowering, statement->span);
+  set_origin(lowering, statement->span);
   if (!parameter) {
     parameter = arena_new_struct(lowering->arena, struct parameter);
     struct state *average = lowering->read_averages ? table_find(&lowering->averages, path) : NULL;
@@ -235,7 +235,7 @@ struct thing read_parameter(struct lowering *lowering, struct parameter *paramet
                 parameter->path);
   struct value *value = parameter->value;
   const struct frame *frame = parameter->frame;
-  place(lowering, span);
+  set_origin(lowering, span);
   for (; value && frame && !is_within(frame, lowering->frame); frame = frame->caller)
     value = leave_frame(lowering, frame, value, span);
   if (value) value = enter_frames(lowering, frame, lowering->frame, value);

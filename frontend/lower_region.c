@@ -19,7 +19,7 @@ static void open_scope(struct lowering *lowering, struct region_build *build, st
     struct thing thing = symbol->thing;
     if (thing.kind == THING_VALUE) {
       const struct value *value = thing.value;
-      place(lowering, build->frame->call);
+      set_origin(lowering, build->frame->call);
       thing = thing_value(
           build_input(lowering->graph, symbol->name, value->kind, value->range, value->axes, value->axis_count));
       array_push(lowering->arena, &region->inputs, thing.value);
@@ -71,7 +71,7 @@ static struct value *assigned_gradient(struct lowering *lowering, const struct f
   int count = 0;
   for (int i = 0; i < value->axis_count; i++)
     if (!value_has_axis(of, value->axes[i])) surplus[count++] = value->axes[i];
-  place(lowering, symbol->span);
+  set_origin(lowering, symbol->span);
   if (count) value = build_reduce(lowering->graph, OP_reduce_sum, value, surplus, count);
   return build_expand(lowering->graph, value, of->axes, of->axis_count);
 }
@@ -154,7 +154,7 @@ void lower_region(struct lowering *lowering, struct frame *frame) {
   if (good) {
     struct value **inputs = arena_new_array(lowering->arena, struct value *, build.value_count);
     for (int i = 0; i < build.value_count; i++) inputs[i] = build.values[i]->thing.value;
-    place(lowering, frame->call);
+    set_origin(lowering, frame->call);
     call = build_call(outer, region, inputs, build.value_count);
   }
   for (int i = 0; i < count; i++)

@@ -49,7 +49,7 @@ const char *suggestion(struct lowering *lowering, const char *name, const names 
   return closest ? arena_format(lowering->arena, "; did you mean '%s'?", closest) : "";
 }
 
-void place(struct lowering *lowering, struct span span) {
+void set_origin(struct lowering *lowering, struct span span) {
   if (!lowering->graph) return;
   const struct frame *frame = lowering->frame;
   lowering->graph->origin = (struct origin){.span = span,

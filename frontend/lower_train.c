@@ -108,7 +108,7 @@ static bool lower_loss(struct lowering *lowering, struct loss *loss) {
   struct value *weight = as_real(lowering, parts.count == 2 ? parts.items[1] : thing_number(1, true), found.span);
   if (!value || !weight) return false;
   if (!has_room(lowering, found.span, (struct value *[]){value, weight}, 2, 0)) return false;
-  place(lowering, found.span);
+  set_origin(lowering, found.span);
   if (weight->op != OP_input && weight->op != OP_constant) weight = build_stop(lowering->graph, weight);
   struct value *weighted = parts.count == 2 ? build_binary(lowering->graph, OP_mul, value, weight) : value;
   loss->sum = sum_all(lowering, weighted);
@@ -141,7 +141,7 @@ struct trained {
 typedef ARRAY(struct trained) trained_parameters;
 
 /* Gradients that are finite may have squares that are not: then those of a small part of each count, in which nothing of weight is
-   too small. Both sums are of one pass over the gradients. */
+   too small. Both sums are of one sweep over the gradients. */
 static struct value *gradient_norm(struct lowering *lowering, const trained_parameters *trained) {
   struct graph *graph = lowering->graph;
   struct value *part = build_constant(graph, 0x1p-80), *totals[2] = {NULL, NULL};
@@ -192,7 +192,7 @@ static void add_averages(struct lowering *lowering, pending_updates *updates) {
   for (int i = 0; i < count; i++) {
     const struct pending_update update = updates->items[i];
     if (update.state->role != ROLE_PARAMETER) continue;
-    place(lowering, update.state->span);
+    set_origin(lowering, update.state->span);
     struct state *average = average_of(lowering, update.state);
     struct value *kept = build_binary(graph, OP_mul, build_constant(graph, decay), build_state(graph, average));
     struct value *fresh = build_binary(graph, OP_mul, build_constant(graph, 1 - decay), update.value);
@@ -210,7 +210,7 @@ static void check_updates(struct lowering *lowering, struct value *const *update
   for (int i = 0; i < count;) {
     const struct value *first = updates[i];
     struct value *check = NULL;
-    place(lowering, first->state->span);
+    set_origin(lowering, first->state->span);
     for (; i < count && (updates[i] == first || updates[i]->state->of == first->state) && same_axes(updates[i], first); i++) {
       struct value *term = build_binary(graph, OP_mul, updates[i], zero);
       check = check ? build_binary(graph, OP_add, check, term) : term;
@@ -222,7 +222,7 @@ static void check_updates(struct lowering *lowering, struct value *const *update
     checked++;
   }
   if (!checked) return; /* after an error */
-  place(lowering, lowering->train->span);
+  set_origin(lowering, lowering->train->span);
   struct axis *axis = axis_new(graph, "update", checked, lowering->train->span);
   graph_add_output(graph, "update_check", build_concat(graph, checks, units, checked, axis));
 }
@@ -231,7 +231,7 @@ static void check_updates(struct lowering *lowering, struct value *const *update
 static void finish_step(struct lowering *lowering, trained_parameters *trained, pending_updates *updates) {
   const struct train_settings *settings = lowering->program->training;
   struct graph *graph = lowering->graph;
-  place(lowering, lowering->train->span);
+  set_origin(lowering, lowering->train->span);
   if (settings->clip > 0) {
     struct value *norm = clip_gradients(lowering, trained, settings->clip);
     if (norm) graph_add_output(graph, "gradient_norm", norm);
@@ -239,7 +239,7 @@ static void finish_step(struct lowering *lowering, trained_parameters *trained, 
   for (int i = 0; i < trained->count; i++)
     lower_optimizer(lowering, trained->items[i].state, trained->items[i].value, trained->items[i].gradient, updates);
   if (settings->average >= 0) add_averages(lowering, updates);
-  place(lowering, lowering->train->span);
+  set_origin(lowering, lowering->train->span);
   struct value **written = arena_new_array(lowering->arena, struct value *, updates->count);
   for (int i = 0; i < updates->count; i++)
     written[i] = build_update(graph, updates->items[i].state, updates->items[i].value, NULL, NULL);
@@ -321,7 +321,7 @@ static void lower_whole_step(struct lowering *lowering) {
     trained_parameters trained = {0};
     pending_updates updates = {0};
     if (has_trained(lowering, &loss)) {
-      place(lowering, lowering->train->span);
+      set_origin(lowering, lowering->train->span);
       struct value *mean = mean_loss(lowering, &loss);
       graph_add_output_of_role(graph, OUTPUT_LOSS, mean);
       graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
@@ -329,7 +329,7 @@ static void lower_whole_step(struct lowering *lowering) {
       for (int i = 0; i < lowering->parameters.count; i++) {
         const struct parameter *parameter = lowering->parameters.items[i];
         if (parameter->state->frozen) continue;
-        place(lowering, parameter->span);
+        set_origin(lowering, parameter->span);
         struct value *gradient = build_gradient(graph, mean, parameter->raw);
         array_push(lowering->arena, &trained, (struct trained){parameter->state, parameter->raw, gradient});
       }
@@ -347,7 +347,7 @@ static void lower_accumulate(struct lowering *lowering) {
     if (!has_trained(lowering, &loss)) return;
     graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
     graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
-    place(lowering, lowering->train->span);
+    set_origin(lowering, lowering->train->span);
     struct state *sum = accumulator(lowering, "loss_sum", NULL), *weight = accumulator(lowering, "weight_sum", NULL);
     array_push(lowering->arena, &updates,
                (struct pending_update){sum, build_binary(graph, OP_add, build_state(graph, sum), loss.sum)});
@@ -356,13 +356,13 @@ static void lower_accumulate(struct lowering *lowering) {
     for (int i = 0; i < lowering->parameters.count; i++) {
       const struct parameter *parameter = lowering->parameters.items[i];
       if (parameter->state->frozen) continue;
-      place(lowering, parameter->span);
+      set_origin(lowering, parameter->span);
       struct state *state = gradient_accumulator(lowering, parameter->state);
       struct value *gradient = build_gradient(graph, loss.sum, parameter->raw);
       array_push(lowering->arena, &updates,
                  (struct pending_update){state, build_binary(graph, OP_add, build_state(graph, state), gradient)});
     }
-    place(lowering, lowering->train->span);
+    set_origin(lowering, lowering->train->span);
     for (int i = 0; i < updates.count; i++)
       build_update(graph, updates.items[i].state, updates.items[i].value, NULL, NULL);
   }
@@ -373,7 +373,7 @@ static void lower_accumulate(struct lowering *lowering) {
 static void lower_accumulated_step(struct lowering *lowering) {
   struct graph *graph = lowering->program->train = begin_graph(lowering, ROUTINE_train);
   lowering->training = true;
-  place(lowering, lowering->train->span);
+  set_origin(lowering, lowering->train->span);
   struct loss loss = {.sum = build_state(graph, accumulator(lowering, "loss_sum", NULL)),
                       .weight = build_state(graph, accumulator(lowering, "weight_sum", NULL))};
   struct value *zero = build_constant(graph, 0);
@@ -388,7 +388,7 @@ static void lower_accumulated_step(struct lowering *lowering) {
   for (int i = 0; i < states; i++) {
     struct state *state = lowering->program->states.items[i];
     if (state->role != ROLE_PARAMETER || state->frozen) continue;
-    place(lowering, state->span);
+    set_origin(lowering, state->span);
     struct value *sum = build_state(graph, gradient_accumulator(lowering, state));
     struct trained item = {state, build_state(graph, state), build_binary(graph, OP_div, sum, weight)};
     array_push(lowering->arena, &trained, item);

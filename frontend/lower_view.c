@@ -62,7 +62,7 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
     if (sized_in_product(lowering, from, span, "merging or splitting")) return NULL;
     if (sized_in_product(lowering, to, span, "merging or splitting")) return NULL;
   }
-  place(lowering, span);
+  set_origin(lowering, span);
   if (from->count == 1 && to->count == 1)
     return from->factors[0] == to->factors[0] ? value : build_rename(graph, value, from->factors[0], to->factors[0]);
   if (from->count == 1 && to->count) return build_split(graph, value, from->factors[0], to->factors, to->count);
@@ -115,7 +115,7 @@ static struct thing lower_gather(struct lowering *lowering, struct value *table,
                 range->name, (long long)range->extent, axis->name);
   struct value *both[] = {table, index};
   if (!has_room(lowering, view->span, both, 2, 0)) return poison();
-  place(lowering, view->span);
+  set_origin(lowering, view->span);
   return made(lowering, build_gather(lowering->graph, table, axis, index), view->span);
 }
 
@@ -139,7 +139,7 @@ static struct thing lower_index(struct lowering *lowering, struct value *value, 
                 "in generate there may be no row %.0f of '%s' yet: only row 0 is always there. A mask reads it where it is, as in "
                 "sum(where(position(%s) == %.0f, x, 0), %s)",
                 index.number, axis->name, axis->name, index.number, axis->name);
-  place(lowering, view->span);
+  set_origin(lowering, view->span);
   return made(lowering, build_select(lowering->graph, value, axis, (int64_t)index.number), view->span);
 }
 
@@ -170,7 +170,7 @@ static struct thing lower_range(struct lowering *lowering, struct value *value, 
   if (result != axis && value_has_axis(value, result))
     return fail(lowering, view->to.span, "axis '%s' would come twice: this has %s", result->name,
                 shape_text(lowering, value));
-  place(lowering, view->span);
+  set_origin(lowering, view->span);
   if (result == axis) return thing_value(value); /* all of it */
   return made(lowering, build_slice(lowering->graph, value, axis, low, result), view->span);
 }

@@ -92,7 +92,7 @@ void evaluate_elementwise(const struct value *value, const struct operand *resul
 }
 
 /* x's elements at its place in the result: the axis at hand has another name there, or only a part of it is filled. */
-static void place(const struct operand *result, const struct axis *result_axis, int64_t result_start,
+static void copy_part(const struct operand *result, const struct axis *result_axis, int64_t result_start,
                   const struct operand *x, const struct axis *axis, int64_t start, int64_t length,
                   const int64_t *sizes) {
   struct walk walk;
@@ -142,27 +142,27 @@ const char *evaluate_view(const struct value *value, const struct operand *resul
   const struct axis *axis = value->axis;
   int64_t start = value->start;
   if (value->op == OP_rename) {
-    place(result, value->result, 0, x, axis, 0, axis_length(axis, sizes), sizes);
+    copy_part(result, value->result, 0, x, axis, 0, axis_length(axis, sizes), sizes);
   } else if (value->op == OP_split) {
     refactor(value, x, axis, true, result, x, sizes);
   } else if (value->op == OP_merge) {
     refactor(value, result, value->result, false, result, x, sizes);
   } else if (value->op == OP_slice) {
-    place(result, value->result, 0, x, axis, start, value->result->extent, sizes);
+    copy_part(result, value->result, 0, x, axis, start, value->result->extent, sizes);
   } else if (value->op == OP_select) {
     if (start >= axis_length(axis, sizes))
       return arena_format(evaluation->arena, "element %lld of axis %s, which has %lld now", (long long)start,
                           axis->name, (long long)axis_length(axis, sizes));
-    place(result, NULL, 0, x, axis, start, 1, sizes);
+    copy_part(result, NULL, 0, x, axis, start, 1, sizes);
   } else if (value->op == OP_expand) {
     operand_copy(value->axes, value->axis_count, result, x, sizes);
   } else if (value->op == OP_pad) {
     for (int64_t i = 0; i < count; i++) result->data[i] = value->number;
-    place(result, value->result, start, x, axis, 0, axis->extent, sizes);
+    copy_part(result, value->result, start, x, axis, 0, axis->extent, sizes);
   } else if (value->op == OP_concat) {
     start = 0;
     for (int i = 0; i < value->input_count; i++) {
-      place(result, value->result, start, &inputs[i], value->list[i], 0, value->list[i]->extent, sizes);
+      copy_part(result, value->result, start, &inputs[i], value->list[i], 0, value->list[i]->extent, sizes);
       start += value->list[i]->extent;
     }
   } else {

@@ -103,9 +103,9 @@ bool is_batch(const struct axis *axis) { return axis->role == AXIS_BATCH; }
 
 void batch_first(struct axis *const *axes, int count, struct axis **order) {
   int placed = 0;
-  for (int pass = 0; pass < 2; pass++)
+  for (int rest = 0; rest < 2; rest++)
     for (int i = 0; i < count; i++)
-      if (is_batch(axes[i]) == (pass == 0)) order[placed++] = axes[i];
+      if (is_batch(axes[i]) == (rest == 0)) order[placed++] = axes[i];
 }
 
 void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes) {

@@ -12,7 +12,7 @@ struct term {
   int atom;
   int64_t factor;
 };
-struct linear {
+struct affine {
   int64_t constant;
   int count;
   struct term terms[MOST_TERMS];
@@ -35,14 +35,14 @@ struct touched {
 
 struct named {
   const struct variable *variable;
-  struct linear value;
+  struct affine value;
 };
 
 /* A pointer parameter: an array of the function launched, from some element on. */
 struct pointer {
   const struct array *array;
   int touched;
-  struct linear offset;
+  struct affine offset;
 };
 
 struct narrowed {
@@ -61,16 +61,16 @@ struct tracing {
 
 /* --- Sums --------------------------------------------------------------------------------------------------------------- */
 
-static struct linear constant(int64_t number) { return (struct linear){.constant = number}; }
+static struct affine constant(int64_t number) { return (struct affine){.constant = number}; }
 
-static struct linear fresh(struct tracing *tracing, int64_t low, int64_t extent) {
-  struct linear sum = {.constant = low, .count = 1};
+static struct affine fresh(struct tracing *tracing, int64_t low, int64_t extent) {
+  struct affine sum = {.constant = low, .count = 1};
   array_push(tracing->arena, &tracing->extents, extent > 1 ? extent : 1);
   sum.terms[0] = (struct term){tracing->extents.count - 1, 1};
   return sum;
 }
 
-static void range_of(const struct tracing *tracing, const struct linear *sum, int64_t *low, int64_t *high) {
+static void range_of(const struct tracing *tracing, const struct affine *sum, int64_t *low, int64_t *high) {
   *low = *high = sum->constant;
   for (int i = 0; i < sum->count; i++) {
     int64_t most = sum->terms[i].factor * (tracing->extents.items[sum->terms[i].atom] - 1);
@@ -79,15 +79,15 @@ static void range_of(const struct tracing *tracing, const struct linear *sum, in
 }
 
 /* How many values it can take, at most. */
-static double values_of(const struct tracing *tracing, const struct linear *sum) {
+static double values_of(const struct tracing *tracing, const struct affine *sum) {
   double values = 1;
   for (int i = 0; i < sum->count; i++)
     if (sum->terms[i].factor) values *= (double)tracing->extents.items[sum->terms[i].atom];
   return values;
 }
 
-static struct linear add(struct tracing *tracing, const struct linear *x, const struct linear *y, int64_t factor) {
-  struct linear sum = *x;
+static struct affine add(struct tracing *tracing, const struct affine *x, const struct affine *y, int64_t factor) {
+  struct affine sum = *x;
   sum.constant += factor * y->constant;
   for (int i = 0; i < y->count; i++) {
     int j = 0;
@@ -107,30 +107,30 @@ static struct linear add(struct tracing *tracing, const struct linear *x, const 
   return sum;
 }
 
-static struct linear scaled(struct linear sum, int64_t factor) {
+static struct affine scaled(struct affine sum, int64_t factor) {
   sum.constant *= factor;
   for (int i = 0; i < sum.count; i++) sum.terms[i].factor *= factor;
   return sum;
 }
 
-static struct linear linear_of(struct tracing *tracing, const struct expression *x);
+static struct affine affine_of(struct tracing *tracing, const struct expression *x);
 
 static int64_t floor_quotient(int64_t x, int64_t y) { return x / y - (x % y != 0 && (x < 0) != (y < 0)); }
 
 /* At most so many values, from 0 on as far as anyone knows: what data says. */
-static struct linear of_data(struct tracing *tracing, const struct expression *x) {
+static struct affine of_data(struct tracing *tracing, const struct expression *x) {
   double values = 1;
   for (int i = 0; i < x->argument_count; i++) {
-    struct linear argument = linear_of(tracing, x->arguments[i]);
+    struct affine argument = affine_of(tracing, x->arguments[i]);
     values *= values_of(tracing, &argument);
   }
   if (values > 1e15) values = 1e15;
   return fresh(tracing, 0, (int64_t)values);
 }
 
-static struct linear linear_of_apply(struct tracing *tracing, const struct expression *x) {
+static struct affine affine_of_apply(struct tracing *tracing, const struct expression *x) {
   if (x->argument_count != 2 || (x->type != TYPE_INDEX && x->type != TYPE_INTEGER)) return of_data(tracing, x);
-  struct linear a = linear_of(tracing, x->arguments[0]), b = linear_of(tracing, x->arguments[1]);
+  struct affine a = affine_of(tracing, x->arguments[0]), b = affine_of(tracing, x->arguments[1]);
   int64_t low, high, least, most;
   range_of(tracing, &a, &low, &high);
   range_of(tracing, &b, &least, &most);
@@ -156,7 +156,7 @@ static struct linear linear_of_apply(struct tracing *tracing, const struct expre
   return of_data(tracing, x);
 }
 
-static struct linear linear_of(struct tracing *tracing, const struct expression *x) {
+static struct affine affine_of(struct tracing *tracing, const struct expression *x) {
   switch (x->kind) {
     case EXPRESSION_NUMBER:
       return constant((int64_t)x->number);
@@ -165,9 +165,9 @@ static struct linear linear_of(struct tracing *tracing, const struct expression 
         if (tracing->names.items[i].variable == x->variable) return tracing->names.items[i].value;
       return constant(0);
     case EXPRESSION_CONVERT:
-      return linear_of(tracing, x->arguments[0]);
+      return affine_of(tracing, x->arguments[0]);
     case EXPRESSION_APPLY:
-      return linear_of_apply(tracing, x);
+      return affine_of_apply(tracing, x);
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
     case EXPRESSION_FOLD:
@@ -179,7 +179,7 @@ static struct linear linear_of(struct tracing *tracing, const struct expression 
 
 /* --- Boxes -------------------------------------------------------------------------------------------------------------- */
 
-static struct box box_of(const struct tracing *tracing, const struct linear *sum) {
+static struct box box_of(const struct tracing *tracing, const struct affine *sum) {
   struct box box = {.size = 1};
   int64_t steps[MOST_TERMS], extents[MOST_TERMS];
   int count = 0;
@@ -239,7 +239,7 @@ static void touch(struct tracing *tracing, const struct array *array, const stru
     struct pointer pointer = tracing->pointers.items[i];
     if (pointer.touched < 0) return;
     struct touched *touched = &tracing->touched[pointer.touched];
-    struct linear at = linear_of(tracing, index);
+    struct affine at = affine_of(tracing, index);
     at = add(tracing, &pointer.offset, &at, 1);
     struct box box = box_of(tracing, &at);
     for (int j = 0; j < touched->written.count; j++)
@@ -261,7 +261,7 @@ static void touch_loads(struct tracing *tracing, const struct expression *x) {
 
 /* --- Statements --------------------------------------------------------------------------------------------------------- */
 
-static void name(struct tracing *tracing, const struct variable *variable, struct linear value) {
+static void name(struct tracing *tracing, const struct variable *variable, struct affine value) {
   array_push(tracing->arena, &tracing->names, (struct named){variable, value});
 }
 
@@ -270,7 +270,7 @@ static void walk(struct tracing *tracing, const struct block *block);
 static void walk_loop(struct tracing *tracing, const struct statement *loop) {
   int64_t low, high, step = loop->step > 0 ? loop->step : 1;
   touch_loads(tracing, loop->extent);
-  struct linear extent = linear_of(tracing, loop->extent);
+  struct affine extent = affine_of(tracing, loop->extent);
   range_of(tracing, &extent, &low, &high);
   if (high <= 0) return;
   name(tracing, loop->variable, scaled(fresh(tracing, 0, (high + step - 1) / step), step));
@@ -284,7 +284,7 @@ static bool narrow(struct tracing *tracing, const struct expression *condition) 
   if (condition->op == OP_and) return narrow(tracing, left) && narrow(tracing, right);
   if (condition->op != OP_lt && condition->op != OP_le && condition->op != OP_eq) return true;
   if (left->type != TYPE_INDEX || right->type != TYPE_INDEX) return true;
-  struct linear a = linear_of(tracing, left), b = linear_of(tracing, right);
+  struct affine a = affine_of(tracing, left), b = affine_of(tracing, right);
   int64_t low, high, least, most;
   range_of(tracing, &a, &low, &high);
   range_of(tracing, &b, &least, &most);
@@ -324,7 +324,7 @@ static void walk_call(struct tracing *tracing, const struct statement *call) {
     const struct argument *argument = &call->arguments.items[i];
     const struct parameter *parameter = &call->function->parameters.items[i];
     if (argument->expression) touch_loads(tracing, argument->expression);
-    struct linear value = argument->expression ? linear_of(tracing, argument->expression) : constant(0);
+    struct affine value = argument->expression ? affine_of(tracing, argument->expression) : constant(0);
     if (!argument->array) {
       name(tracing, parameter->variable, value);
       continue;
@@ -355,7 +355,7 @@ static void walk(struct tracing *tracing, const struct block *block) {
       case STATEMENT_LET:
         touch_loads(tracing, statement->expression);
         if (statement->variable->type != TYPE_REAL)
-          name(tracing, statement->variable, linear_of(tracing, statement->expression));
+          name(tracing, statement->variable, affine_of(tracing, statement->expression));
         break;
       case STATEMENT_STORE:
         touch_loads(tracing, statement->index);

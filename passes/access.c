@@ -123,27 +123,27 @@ bool access_strided(struct scheduler *s, const struct value *value, struct place
   return true;
 }
 
-static struct operand number(struct kernel *kernel, enum type type, double x) {
-  return (struct operand){expression_number(kernel->arena, type, x), 0};
+static struct leveled number(struct kernel *kernel, enum type type, double x) {
+  return (struct leveled){expression_number(kernel->arena, type, x), 0};
 }
 
 static int deeper(int x, int y) { return x > y ? x : y; }
 
-static struct operand apply(struct kernel *kernel, enum op op, struct operand x, struct operand y, struct operand z) {
+static struct leveled apply(struct kernel *kernel, enum op op, struct leveled x, struct leveled y, struct leveled z) {
   int level = deeper(x.level, deeper(y.x ? y.level : 0, z.x ? z.level : 0));
-  return (struct operand){expression_apply(kernel->arena, op, x.x, y.x, z.x), level};
+  return (struct leveled){expression_apply(kernel->arena, op, x.x, y.x, z.x), level};
 }
 
-static const struct operand none = {NULL, 0};
+static const struct leveled none = {NULL, 0};
 
-static struct operand as_integer(struct kernel *kernel, struct linear x) {
+static struct leveled as_integer(struct kernel *kernel, struct linear x) {
   if (x.count == 0) return number(kernel, TYPE_INTEGER, (double)x.constant);
-  return (struct operand){expression_convert(kernel->arena, TYPE_INTEGER, linear_expression(kernel->arena, x)), linear_level(x)};
+  return (struct leveled){expression_convert(kernel->arena, TYPE_INTEGER, linear_expression(kernel->arena, x)), linear_level(x)};
 }
 
 /* The coordinate moved by `offset` and held inside [0, extent), and whether it was inside before, in *inside (no expression:
    always). */
-static struct linear window(struct kernel *kernel, struct linear at, int64_t offset, int64_t extent, struct operand *inside) {
+static struct linear window(struct kernel *kernel, struct linear at, int64_t offset, int64_t extent, struct leveled *inside) {
   struct arena *arena = kernel->arena;
   struct linear moved = linear_add(arena, at, linear_constant(-offset));
   int64_t low, high;
@@ -153,23 +153,23 @@ static struct linear window(struct kernel *kernel, struct linear at, int64_t off
   const struct expression *x = linear_expression(arena, moved);
   int level = linear_level(moved);
   if (low < 0) {
-    *inside = (struct operand){expression_apply(arena, OP_le, expression_index(arena, 0), x, NULL), level};
+    *inside = (struct leveled){expression_apply(arena, OP_le, expression_index(arena, 0), x, NULL), level};
     x = expression_apply(arena, OP_max, x, expression_index(arena, 0), NULL);
   }
   if (high >= extent) {
-    struct operand below = {expression_apply(arena, OP_lt, linear_expression(arena, moved), expression_index(arena, extent), NULL), level};
+    struct leveled below = {expression_apply(arena, OP_lt, linear_expression(arena, moved), expression_index(arena, extent), NULL), level};
     *inside = inside->x ? apply(kernel, OP_and, *inside, below, none) : below;
     x = expression_apply(arena, OP_min, x, expression_index(arena, extent - 1), NULL);
   }
   return linear_from(arena, x, 0, extent - 1, level);
 }
 
-static struct operand access_concat(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+static struct leveled access_concat(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct arena *arena = kernel->arena;
   struct linear along = coordinates_get(at, value->result);
   int64_t low, high, end = value->result->extent;
   linear_range(along, &low, &high);
-  struct operand result = none;
+  struct leveled result = none;
   for (int i = value->input_count - 1; i >= 0; i--) {
     const struct value *part = value->inputs[i];
     int64_t begin = end - value->list[i]->extent, part_end = end;
@@ -178,13 +178,13 @@ static struct operand access_concat(struct kernel *kernel, const struct value *v
     struct coordinates inner = {0};
     for (int j = 0; j < part->axis_count; j++)
       if (part->axes[j] != value->list[i]) coordinates_set(&inner, part->axes[j], coordinates_get(at, part->axes[j]));
-    struct operand inside;
+    struct leveled inside;
     coordinates_set(&inner, value->list[i], window(kernel, along, begin, value->list[i]->extent, &inside));
-    struct operand x = access_value(kernel, part, &inner);
+    struct leveled x = access_value(kernel, part, &inner);
     if (!result.x) {
       result = x;
     } else {
-      struct operand below = {expression_apply(arena, OP_lt, linear_expression(arena, along), expression_index(arena, part_end), NULL),
+      struct leveled below = {expression_apply(arena, OP_lt, linear_expression(arena, along), expression_index(arena, part_end), NULL),
                               linear_level(along)};
       result = apply(kernel, OP_where, below, x, result);
     }
@@ -192,7 +192,7 @@ static struct operand access_concat(struct kernel *kernel, const struct value *v
   return result;
 }
 
-static struct operand access_random(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+static struct leveled access_random(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct arena *arena = kernel->arena;
   const struct axis *batch = value->input_count > 1 ? value->inputs[1]->axes[0] : NULL;
   struct linear element = linear_constant(0);
@@ -202,21 +202,21 @@ static struct operand access_random(struct kernel *kernel, const struct value *v
     element = linear_add(arena, element, linear_scale(arena, coordinates_get(at, value->axes[i]), stride));
     stride *= value->axes[i]->extent;
   }
-  struct operand step = access_value(kernel, value->inputs[0], at);
+  struct leveled step = access_value(kernel, value->inputs[0], at);
   if (step.x->type == TYPE_REAL) step = apply(kernel, OP_floor, step, none, none);
-  struct operand example = batch ? access_value(kernel, value->inputs[1], at) : number(kernel, TYPE_INTEGER, 0);
+  struct leveled example = batch ? access_value(kernel, value->inputs[1], at) : number(kernel, TYPE_INTEGER, 0);
   struct launch_argument seed = {.number_kind = NUMBER_SEED}, stream = {.number_kind = NUMBER_CONSTANT, .number = value->stream};
   const struct expression *arguments[5] = {
       expression_variable(arena, kernel_number(kernel, "random_seed", TYPE_INDEX, seed)),
       expression_variable(arena, kernel_number(kernel, "stream", TYPE_INDEX, stream)), step.x, example.x,
       linear_expression(arena, element)};
-  return (struct operand){expression_draw(arena, value->distribution, arguments),
+  return (struct leveled){expression_draw(arena, value->distribution, arguments),
                           deeper(linear_level(element), deeper(step.level, example.level))};
 }
 
-static struct operand access_cast(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+static struct leveled access_cast(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct arena *arena = kernel->arena;
-  struct operand x = access_value(kernel, value->inputs[0], at);
+  struct leveled x = access_value(kernel, value->inputs[0], at);
   enum kind from = value->inputs[0]->kind;
   if (value->kind == KIND_REAL && from == KIND_BOOLEAN)
     x = apply(kernel, OP_where, x, number(kernel, TYPE_REAL, 1), number(kernel, TYPE_REAL, 0));
@@ -243,32 +243,32 @@ static bool is_inside(const struct value *value, int64_t extent) {
 }
 
 /* Any other index is held inside the axis, so that a program touches no memory but its own. */
-static struct operand held_inside(struct kernel *kernel, const struct value *value, struct operand x, int64_t extent) {
+static struct leveled held_inside(struct kernel *kernel, const struct value *value, struct leveled x, int64_t extent) {
   if (is_inside(value, extent)) return x;
   x = apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, 0), none);
   return extent > INT32_MAX ? x : apply(kernel, OP_min, x, number(kernel, TYPE_INTEGER, (double)(extent - 1)), none);
 }
 
 /* base plus source where the index says so, for an index without axes of its own. */
-static struct operand access_scatter(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
-  struct operand base = access_value(kernel, value->inputs[0], at);
-  struct operand index = held_inside(kernel, value->inputs[1], access_value(kernel, value->inputs[1], at), value->axis->extent);
-  struct operand here = as_integer(kernel, coordinates_get(at, value->axis));
-  struct operand source = access_value(kernel, value->inputs[2], at);
-  struct operand zero = number(kernel, type_of_kind(value->kind), 0);
-  struct operand added = apply(kernel, OP_where, apply(kernel, OP_eq, here, index, none), source, zero);
+static struct leveled access_scatter(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct leveled base = access_value(kernel, value->inputs[0], at);
+  struct leveled index = held_inside(kernel, value->inputs[1], access_value(kernel, value->inputs[1], at), value->axis->extent);
+  struct leveled here = as_integer(kernel, coordinates_get(at, value->axis));
+  struct leveled source = access_value(kernel, value->inputs[2], at);
+  struct leveled zero = number(kernel, type_of_kind(value->kind), 0);
+  struct leveled added = apply(kernel, OP_where, apply(kernel, OP_eq, here, index, none), source, zero);
   if (value->inputs[0]->op == OP_constant && value->inputs[0]->number == 0) return added;
   return apply(kernel, OP_add, base, added, none);
 }
 
-static struct operand access_view(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+static struct leveled access_view(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct arena *arena = kernel->arena;
   if (value->op == OP_concat) return access_concat(kernel, value, at);
   const struct value *x = value->inputs[0];
   struct coordinates inner = {0};
   for (int i = 0; i < value->axis_count; i++)
     if (value_has_axis(x, value->axes[i])) coordinates_set(&inner, value->axes[i], coordinates_get(at, value->axes[i]));
-  struct operand inside = none;
+  struct leveled inside = none;
   if (value->op == OP_rename) {
     coordinates_set(&inner, value->axis, coordinates_get(at, value->result));
   } else if (value->op == OP_split) {
@@ -294,7 +294,7 @@ static struct operand access_view(struct kernel *kernel, const struct value *val
       return number(kernel, type_of_kind(value->kind), value->number);
     coordinates_set(&inner, value->axis, window(kernel, along, value->start, value->axis->extent, &inside));
   }
-  struct operand result = access_value(kernel, x, &inner);
+  struct leveled result = access_value(kernel, x, &inner);
   if (!inside.x) return result;
   return apply(kernel, OP_where, inside, result, number(kernel, type_of_kind(value->kind), value->number));
 }
@@ -320,7 +320,7 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
       return access_index(kernel, value->inputs[0], &inner, extent, present);
     }
   }
-  struct operand x = held_inside(kernel, value, access_value(kernel, value, at), extent);
+  struct leveled x = held_inside(kernel, value, access_value(kernel, value, at), extent);
   const struct expression *index = expression_convert(arena, TYPE_INDEX, x.x);
   if (present && !is_inside(value, extent)) { /* fewer rows may be there than there is room for */
     const struct expression *last = expression_apply(arena, OP_sub, kernel_extent(kernel, present), expression_index(arena, 1), NULL);
@@ -329,7 +329,7 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
   return linear_from(arena, index, 0, extent - 1, x.level);
 }
 
-struct operand access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+struct leveled access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   switch (op_facts[value->op].class) {
   case CLASS_LEAF:
     if (value->op == OP_constant) return number(kernel, type_of_kind(value->kind), value->number);
@@ -342,11 +342,11 @@ struct operand access_definition(struct kernel *kernel, const struct value *valu
   case CLASS_BINARY:
   case CLASS_COMPARE:
   case CLASS_LOGIC: {
-    struct operand x = access_value(kernel, value->inputs[0], at);
+    struct leveled x = access_value(kernel, value->inputs[0], at);
     return apply(kernel, value->op, x, access_value(kernel, value->inputs[1], at), none);
   }
   case CLASS_TERNARY: {
-    struct operand condition = access_value(kernel, value->inputs[0], at), x = access_value(kernel, value->inputs[1], at);
+    struct leveled condition = access_value(kernel, value->inputs[0], at), x = access_value(kernel, value->inputs[1], at);
     return apply(kernel, value->op, condition, x, access_value(kernel, value->inputs[2], at));
   }
   case CLASS_GATHER: {
@@ -381,8 +381,8 @@ static bool is_at_row(struct kernel *kernel, const struct value *value, const st
   return true;
 }
 
-struct operand access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
-  struct operand result;
+struct leveled access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
+  struct leveled result;
   struct note *note = note_of(kernel->scheduler, value);
   if (!note->place && value->op == OP_constant) return access_definition(kernel, value, at);
   if (kernel_recall(kernel, value, at, &result)) return result;
@@ -390,7 +390,7 @@ struct operand access_value(struct kernel *kernel, const struct value *value, co
   bool stored = local && local->stored && is_at_row(kernel, value, at);
   if (stored && local->array) {
     const struct expression *index = linear_expression(kernel->arena, kernel->row_index);
-    result = (struct operand){expression_load(kernel->arena, local->array, index), kernel->depth};
+    result = (struct leveled){expression_load(kernel->arena, local->array, index), kernel->depth};
   } else if (local && !stored) {
     result = access_definition(kernel, value, at);
     if (!is_trivial(result.x)) result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);

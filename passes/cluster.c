@@ -138,8 +138,8 @@ static struct cluster *find_homes(struct former *f, const struct value *value, c
   f->offered++;
   for (int i = 0; i < f->readings.items.count; i++) {
     struct cluster *candidate = cluster_of(f->s, f->readings.items.items[i].value);
-    if (!candidate || candidate->offered == f->offered) continue;
-    candidate->offered = f->offered;
+    if (!candidate || candidate->scratch.offered == f->offered) continue;
+    candidate->scratch.offered = f->offered;
     enum refusal_reason why = why_unsuited(candidate, value, own);
     if (why == REFUSAL_NONE) why = why_illegal(f, candidate, own);
     if (why != REFUSAL_NONE) {
@@ -165,8 +165,8 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
     for (int j = readers->items.count - 1; j >= 0; j--) {
       struct cluster *candidate = representative(readers->items.items[j]);
       if (s->decisions.clusters.count - candidate->number > s->pipeline.parameters[PARAMETER_fuse_distance]) break;
-      if (candidate->offered == f->offered) continue;
-      candidate->offered = f->offered;
+      if (candidate->scratch.offered == f->offered) continue;
+      candidate->scratch.offered = f->offered;
       bool alike = own->reduced_count == candidate->reduced_count ||
                    (!own->reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
       if (!alike || why_unsuited(candidate, value, own) != REFUSAL_NONE) continue;
@@ -182,7 +182,7 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
   return NULL;
 }
 
-void place_root(struct former *f, const struct value *value) {
+void assign_root(struct former *f, const struct value *value) {
   struct scheduler *s = f->s;
   struct cluster own = {.kind = kind_of(s, value)};
   read_root(f, value);

@@ -33,7 +33,7 @@ struct cluster *cluster_of(struct scheduler *s, const struct value *value) {
 
 /* --- The order ------------------------------------------------------------------------------------------------------------ */
 
-static int64_t label_of(const struct cluster *cluster) { return cluster->slot->label; }
+static int64_t label_of(const struct cluster *cluster) { return cluster->scratch.slot->label; }
 
 static void label_anew(struct former *f) {
   int64_t label = 0;
@@ -51,11 +51,11 @@ static struct slot *slot_new(struct former *f, struct cluster *before) {
     return slot;
   }
   /* The new one takes the place of `before`, which moves on to one between it and the next. */
-  struct slot *old = before->slot;
+  struct slot *old = before->scratch.slot;
   if (old->next && old->next->label - old->label < 2) label_anew(f);
   slot->next = old->next;
   slot->label = old->next ? old->label + (old->next->label - old->label) / 2 : old->label + LABEL_STEP;
-  before->slot = slot;
+  before->scratch.slot = slot;
   if (!old->next) f->last_slot = slot;
   old->next = slot;
   return old;
@@ -66,7 +66,7 @@ struct cluster *cluster_new(struct former *f, enum cluster_kind kind, struct clu
   struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
   cluster->kind = kind;
   cluster->number = s->decisions.clusters.count;
-  cluster->slot = slot_new(f, before);
+  cluster->scratch.slot = slot_new(f, before);
   array_push(s->arena, &s->decisions.clusters, cluster);
   return cluster;
 }
@@ -84,8 +84,8 @@ static int slots_by_label(const void *x, const void *y) {
 }
 
 static void move_along(struct former *f, struct cluster *cluster) {
-  if (cluster->moved == f->moving) return;
-  cluster->moved = f->moving;
+  if (cluster->scratch.moved == f->moving) return;
+  cluster->scratch.moved = f->moving;
   array_push(f->s->arena, &f->moves, cluster);
 }
 
@@ -117,9 +117,9 @@ static void put_before(struct former *f, struct cluster *high, struct cluster *l
   f->slots.count = 0;
   qsort(f->moves.items, (size_t)before, sizeof *f->moves.items, by_label);
   qsort(f->moves.items + before, (size_t)(count - before), sizeof *f->moves.items, by_label);
-  for (int i = 0; i < count; i++) array_push(f->s->arena, &f->slots, f->moves.items[i]->slot);
+  for (int i = 0; i < count; i++) array_push(f->s->arena, &f->slots, f->moves.items[i]->scratch.slot);
   qsort(f->slots.items, (size_t)count, sizeof *f->slots.items, slots_by_label);
-  for (int i = 0; i < count; i++) f->moves.items[i]->slot = f->slots.items[i];
+  for (int i = 0; i < count; i++) f->moves.items[i]->scratch.slot = f->slots.items[i];
 }
 
 void add_need(struct former *f, struct cluster *cluster, struct cluster *need) {
@@ -155,22 +155,26 @@ void merge_clusters(struct former *f, struct cluster *into, struct cluster *from
 /* The first needs of clusters, the latest of each, make a tree, and what stands above a cluster in it is needed for certain: in a chain
    of a thousand steps that is soon told (E. W. Myers, "An applicative random-access stack", 1983, has the jumps). */
 void cluster_settle(struct cluster *cluster, int first) {
-  struct cluster *above = cluster->above ? representative(cluster->above) : NULL;
+  struct cluster *above = cluster->scratch.above ? representative(cluster->scratch.above) : NULL;
   for (int i = first; i < cluster->needs.count; i++) {
     struct cluster *need = representative(cluster->needs.items[i]);
     if (!above || label_of(need) > label_of(above)) above = need;
   }
-  if (!above || above == cluster || cluster->has_below) return; /* what hangs below counts on what is above */
-  above->has_below = true;
-  cluster->above = above;
-  cluster->depth = above->depth + 1;
-  bool level = above->jump && above->jump->jump && above->depth - above->jump->depth == above->jump->depth - above->jump->jump->depth;
-  cluster->jump = level ? above->jump->jump : above;
+  if (!above || above == cluster || cluster->scratch.has_below) return; /* what hangs below counts on what is above */
+  above->scratch.has_below = true;
+  cluster->scratch.above = above;
+  cluster->scratch.depth = above->scratch.depth + 1;
+  const struct cluster *jump = above->scratch.jump;
+  struct cluster *second = jump ? jump->scratch.jump : NULL;
+  bool level = second && above->scratch.depth - jump->scratch.depth == jump->scratch.depth - second->scratch.depth;
+  cluster->scratch.jump = level ? second : above;
 }
 
 static bool stands_above(const struct cluster *target, struct cluster *cluster) {
-  while (cluster && cluster->depth > target->depth)
-    cluster = cluster->jump && cluster->jump->depth >= target->depth ? cluster->jump : cluster->above;
+  while (cluster && cluster->scratch.depth > target->scratch.depth) {
+    struct cluster *jump = cluster->scratch.jump;
+    cluster = jump && jump->scratch.depth >= target->scratch.depth ? jump : cluster->scratch.above;
+  }
   return cluster && representative(cluster) == target;
 }
 
@@ -202,8 +206,8 @@ void search_begin(struct search *search) {
 }
 
 void search_from(struct former *f, struct search *search, struct cluster *cluster) {
-  if (cluster->seen[search->number] == search->stamp) return;
-  cluster->seen[search->number] = search->stamp;
+  if (cluster->scratch.seen[search->number] == search->stamp) return;
+  cluster->scratch.seen[search->number] = search->stamp;
   heap_push(f, search, cluster);
   if (!search->latest || label_of(cluster) > label_of(search->latest)) search->latest = cluster;
 }
@@ -213,7 +217,7 @@ static void search_down_to(struct former *f, struct search *search, const struct
     const struct cluster *cluster = heap_pop(search);
     for (int i = 0; i < cluster->needs.count; i++) {
       struct cluster *need = representative(cluster->needs.items[i]);
-      need->found[search->number] = search->stamp;
+      need->scratch.found[search->number] = search->stamp;
       search_from(f, search, need);
     }
   }
@@ -233,10 +237,10 @@ static enum answer look_up(struct former *f, const struct search *search, const 
     const struct cluster *cluster = f->climbed.items[i];
     for (int j = 0; j < cluster->users.count; j++) {
       struct cluster *user = representative(cluster->users.items[j]);
-      if (user->seen[search->number] == search->stamp || stands_above(user, search->latest)) return ANSWER_YES;
+      if (user->scratch.seen[search->number] == search->stamp || stands_above(user, search->latest)) return ANSWER_YES;
       if (++steps > MOST_STEPS) return ANSWER_UNKNOWN;
-      if (user->climbed == f->climbing || label_of(user) > label_of(search->latest)) continue;
-      user->climbed = f->climbing;
+      if (user->scratch.climbed == f->climbing || label_of(user) > label_of(search->latest)) continue;
+      user->scratch.climbed = f->climbing;
       array_push(f->s->arena, &f->climbed, user);
     }
   }
@@ -248,11 +252,11 @@ bool search_needs(struct former *f, struct search *search, const struct cluster 
   if (search->latest != target && stands_above(target, search->latest)) return true;
   const enum answer answer = look_up(f, search, target);
   if (answer != ANSWER_UNKNOWN) return answer == ANSWER_YES;
-  if (target->found[search->number] != search->stamp) search_down_to(f, search, target);
-  return target->found[search->number] == search->stamp;
+  if (target->scratch.found[search->number] != search->stamp) search_down_to(f, search, target);
+  return target->scratch.found[search->number] == search->stamp;
 }
 
 bool search_meets(struct former *f, struct search *search, const struct cluster *target) {
-  if (target->seen[search->number] != search->stamp) search_down_to(f, search, target);
-  return target->seen[search->number] == search->stamp;
+  if (target->scratch.seen[search->number] != search->stamp) search_down_to(f, search, target);
+  return target->scratch.seen[search->number] == search->stamp;
 }

@@ -29,7 +29,7 @@ static void push_sorted(struct ordering *order, int update) {
   items[at] = update;
 }
 
-static void place(struct ordering *order, struct cluster *cluster) {
+static void take_position(struct ordering *order, struct cluster *cluster) {
   cluster->position = order->sorted.count;
   array_push(order->s->arena, &order->sorted, cluster);
   const struct waiters *waiters = &order->waiters[cluster->number];
@@ -42,8 +42,8 @@ static void place(struct ordering *order, struct cluster *cluster) {
 }
 
 static void open_cluster(struct ordering *order, struct cluster *cluster) {
-  if (cluster->visited == order->f->visiting) return;
-  cluster->visited = order->f->visiting;
+  if (cluster->scratch.visited == order->f->visiting) return;
+  cluster->scratch.visited = order->f->visiting;
   cluster->position = 0; /* until it has one: the next of its needs to look at */
   array_push(order->s->arena, &order->open, cluster);
 }
@@ -57,7 +57,7 @@ static void settle(struct ordering *order, struct cluster *cluster) {
       open_cluster(order, representative(cluster->needs.items[cluster->position++]));
     } else {
       order->open.count--;
-      place(order, cluster);
+      take_position(order, cluster);
     }
   }
 }

@@ -15,18 +15,19 @@ struct place {
 
 /* What is decided about a value. */
 struct note {
-  bool materialised; /* it has a place; else consumers compute it where they need it */
+  bool materialised;            /* it has a place; else consumers compute it where they need it */
+  bool is_placed;               /* its place was decided on */
+  struct place *place;
+  struct cluster *cluster;      /* that computes it, when it is a root */
+  const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
+  bool is_absorbed;             /* a contraction: computed as part of the addition */
+  /* The reasons. */
   enum keep_reason kept;         /* why it is materialised */
   enum join_reason joined;       /* a root: why its cluster computes it */
+  const struct value *joined_by; /* what `joined` speaks of, or NULL */
   enum apart_reason apart;       /* an addition to a contraction: why it is no part of it */
   enum untiled_reason untiled;   /* a contraction: why it goes by plain loops */
   bool stays;                    /* it is dear, and yet no kernel could store it without waiting for itself */
-  const struct value *joined_by; /* what `joined` speaks of, or NULL */
-  struct place *place;
-  struct cluster *cluster;     /* that computes it, when it is a root */
-  const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
-  bool is_absorbed;             /* a contraction: computed as part of the addition */
-  bool is_placed;               /* its place was decided on */
 };
 
 enum cluster_kind {
@@ -34,6 +35,15 @@ enum cluster_kind {
   CLUSTER_SWEEP,    /* elementwise values and reductions of one iteration space */
   CLUSTER_CONCAT,   /* parts copied side by side, those aside that are computed in their place */
   CLUSTER_OTHER     /* one value, by plain loops */
+};
+
+/* What the files that form clusters (fuse.h) leave for themselves in each of them. It means nothing once they are formed. */
+struct cluster_scratch {
+  struct slot *slot; /* where it stands among the others */
+  struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
+  int depth;
+  bool has_below; /* it is `above` of some cluster */
+  int visited, seen[2], found[2], moved, climbed, offered; /* stamps of walks */
 };
 
 /* What one kernel computes. A sweep's `space` is the set of axes it runs over, and `reduced` those that its reductions run
@@ -46,12 +56,8 @@ struct cluster {
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
-  struct slot *slot;      /* its place among the others while clusters are formed */
-  struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
-  int depth;
-  bool has_below;         /* it is `above` of some cluster */
   int position;           /* in an order in which they can run */
-  int visited, seen[2], found[2], moved, climbed, offered; /* stamps of walks */
+  struct cluster_scratch scratch;
 };
 
 /* A root that was not computed in a cluster. */
@@ -80,7 +86,7 @@ struct copy {
 struct decisions {
   struct note *notes;                /* by value id */
   ARRAY(struct cluster *) clusters;  /* in an order in which they can run, once that is known */
-  bool roots_placed;                 /* every root of this graph has a cluster */
+  bool roots_assigned;                 /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
   ARRAY(struct refusal) refusals;    /* when they are to be explained */
   ARRAY(struct told) told;           /* the same */

@@ -87,7 +87,7 @@ static const char *name_of(struct account *a, const struct value *value) {
 }
 
 /* "gpt2.lam:31", or nothing where a pass made it. */
-static const char *place_in_spec(struct account *a, struct span span) {
+static const char *line_in_spec(struct account *a, struct span span) {
   if (!span.source) return "";
   int line, column;
   source_position(span.source, span.begin, &line, &column);
@@ -100,7 +100,7 @@ static const char *describe(struct account *a, const struct value *value) {
   struct arena *arena = a->s->arena;
   const char *number = a->numbered ? arena_format(arena, ", %%%d", value->id) : "";
   return arena_format(arena, "%s = %s %s%s%s", name_of(a, value), op_facts[value->op].name,
-                      axes_text(arena, value->axes, value->axis_count, false), number, place_in_spec(a, value->origin.span));
+                      axes_text(arena, value->axes, value->axis_count, false), number, line_in_spec(a, value->origin.span));
 }
 
 /* --- Lines ------------------------------------------------------------------------------------------------------------------ */
@@ -185,15 +185,19 @@ static void find_readers(struct account *a) {
 
 /* "; read by layernorm, and on the way back by softmax_gradient" */
 static const char *readers_text(struct account *a, const struct value *value) {
-  struct list there = {0}, back = {0};
+  struct arena *arena = a->s->arena;
+  struct list there = {0}, back = {0}, parts = {0};
   const struct values *readers = &a->readers[value->id];
   for (int i = 0; i < readers->items.count; i++) {
     const struct value *reader = readers->items.items[i];
-    if (!*a->kernels[reader->id]) continue; /* a concat whose parts lie in place */
+    if (!*a->kernels[reader->id]) { /* a concat whose parts are computed in their places */
+      list_add(a, &parts, name_of(a, reader));
+      continue;
+    }
     list_add(a, facts_is_way_back(&a->s->facts, reader) && !facts_is_way_back(&a->s->facts, value) ? &back : &there, a->kernels[reader->id]);
   }
-  struct arena *arena = a->s->arena;
   const char *text = there.items.count ? arena_format(arena, "; read by %s", list_text(a, &there, MOST_LISTED)) : "";
+  if (parts.items.count) text = arena_format(arena, "%s; it is a part of %s", text, list_text(a, &parts, MOST_LISTED));
   if (!back.items.count) return text;
   return arena_format(arena, "%s; %son the way back by %s", text, there.items.count ? "" : "read ", list_text(a, &back, MOST_LISTED));
 }
@@ -322,7 +326,9 @@ static void tell_refusals(struct account *a, const struct cluster *cluster) {
     const struct cluster *other = representative(refusal->cluster);
     if (home_of(a, refusal->root) != cluster || other == cluster || !other->values.count || !is_neighbour(a, cluster, other)) continue;
     const struct value *first = other->values.items[0];
-    list_add(a, &told, arena_format(arena, "%s (%s): %s", a->kernels[first->id], name_of(a, first), refusal_texts[refusal->why]));
+    const char *kernel = a->kernels[first->id], *name = name_of(a, first);
+    const char *who = *kernel ? arena_format(arena, "%s (%s)", kernel, name) : name;
+    list_add(a, &told, arena_format(arena, "%s: %s", who, refusal_texts[refusal->why]));
   }
   for (int i = 0; i < told.items.count; i++) line(a, "apart from", told.items.items[i]);
 }

@@ -266,7 +266,7 @@ void form_clusters(struct scheduler *s) {
   f->priced = memo_table_new(s->arena, s->graph);
   s->decisions.clusters.items = NULL;
   s->decisions.clusters.count = s->decisions.clusters.capacity = 0;
-  s->decisions.roots_placed = false;
+  s->decisions.roots_assigned = false;
   mark_required(s);
   absorb_additions(s);
   layout_intermediates(s);
@@ -274,8 +274,8 @@ void form_clusters(struct scheduler *s) {
   f->deep = is_deep(s);
   if (materialise_early(f)) layout_intermediates(s);
   for (int i = 0; i < s->graph->values.count; i++)
-    if (is_root(s, s->graph->values.items[i])) place_root(f, s->graph->values.items[i]);
-  s->decisions.roots_placed = true;
+    if (is_root(s, s->graph->values.items[i])) assign_root(f, s->graph->values.items[i]);
+  s->decisions.roots_assigned = true;
   materialise_shared(f);
   materialise_reductions(f);
   layout_intermediates(s);

@@ -24,7 +24,7 @@ struct readings {
 
 /* A walk from some clusters down to what they need, which goes as far as questions make it. */
 struct search {
-  int number, stamp; /* of cluster->seen and cluster->found */
+  int number, stamp; /* of a cluster's scratch.seen and scratch.found */
   ARRAY(struct cluster *) heap; /* seen, and their needs not yet */
   struct cluster *latest;       /* of those that it is from */
 };
@@ -42,10 +42,10 @@ struct former {
   struct search home;       /* from one cluster */
   ARRAY(struct cluster *) homes, numbers; /* what find_homes found; sweeps of single numbers */
   const struct value *led_home;           /* the reading that led find_homes or find_sibling to what they found */
-  int offered, visiting;    /* stamps of cluster->offered and cluster->visited */
+  int offered, visiting;    /* stamps of a cluster's scratch.offered and scratch.visited */
   struct memo_table priced; /* cluster_share.c: the values whose price was added */
   struct slot *first_slot, *last_slot; /* the order of clusters; see cluster_graph.c */
-  int moving, climbing;     /* stamps of cluster->moved and cluster->climbed */
+  int moving, climbing;     /* stamps of a cluster's scratch.moved and scratch.climbed */
   ARRAY(struct cluster *) moves;
   ARRAY(struct slot *) slots;
   ARRAY(const struct cluster *) climbed;
@@ -84,7 +84,7 @@ void search_readings(struct former *former);
 void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
           const struct value *by);
 /* Puts a root into the best cluster there is, or a new one. */
-void place_root(struct former *former, const struct value *value);
+void assign_root(struct former *former, const struct value *value);
 
 /* --- cluster_graph.c -------------------------------------------------------------------------------------------------------- */
 

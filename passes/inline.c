@@ -9,7 +9,7 @@ struct inliner {
 };
 
 /* What a value of a body lacks of a place is taken from the call. */
-static struct origin placed(struct origin inner, const struct origin *call) {
+static struct origin origin_in_call(struct origin inner, const struct origin *call) {
   if (!inner.span.source) inner.span = call->span;
   if (!inner.path || !*inner.path) inner.path = call->path;
   if (!inner.function || !*inner.function) inner.function = call->function;
@@ -64,14 +64,14 @@ static void copy_values(struct inliner *inliner, struct value *const *values, in
     }
     if (value->op == OP_call && !(inliner->keep_custom && value->callee->gradient)) {
       struct value placed_call = *value;
-      if (call) placed_call.origin = placed(value->origin, &call->origin);
+      if (call) placed_call.origin = origin_in_call(value->origin, &call->origin);
       struct value **own = arena_new_array(graph->arena, struct value *, value->input_count);
       for (int j = 0; j < value->input_count; j++) own[j] = inputs[j];
       results[value->id] = inline_call(inliner, &placed_call, own);
       continue;
     }
     map[value->id] = value_copy(graph, value, inputs);
-    if (call) map[value->id]->origin = placed(value->origin, &call->origin);
+    if (call) map[value->id]->origin = origin_in_call(value->origin, &call->origin);
   }
 }
 

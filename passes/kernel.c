@@ -17,7 +17,7 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
   kernel->launch = arena_new_struct(arena, struct launch);
   kernel->launch->label = value->name ? value->name : value->origin.path;
   kernel->launch->origin = value->origin;
-  kernel->scopes[0] = (struct scope){&kernel->function->body, -1};
+  kernel->open[0] = (struct open_block){&kernel->function->body, -1};
   return kernel;
 }
 
@@ -44,7 +44,7 @@ int kernel_uses(const struct scheduler *s, const struct value *value) {
   return uses ? *uses : 0;
 }
 
-struct block *kernel_block(struct kernel *kernel) { return kernel->scopes[kernel->depth].block; }
+struct block *kernel_block(struct kernel *kernel) { return kernel->open[kernel->depth].block; }
 
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written) {
   return kernel_window(kernel, buffer, 0, written);
@@ -59,7 +59,7 @@ struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_
   const char *name = name_identifier(kernel->arena, name_last(buffer->label));
   struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, offset || kernel->any_count ? 0 : buffer->count, written,
                                             kernel->any_count ? NULL : buffer->comment);
-  array_push(kernel->arena, &kernel->pointers, (struct bound_pointer){buffer, offset, array});
+  array_push(kernel->arena, &kernel->pointers, (struct pointer_parameter){buffer, offset, array});
   return array;
 }
 
@@ -71,8 +71,8 @@ struct variable *kernel_number(struct kernel *kernel, const char *name, enum typ
       return kernel->numbers.items[i].variable;
   }
   struct variable *variable = function_add_number(kernel->arena, kernel->function, name, type);
-  array_push(kernel->arena, &kernel->numbers, (struct bound_number){variable, argument});
-  array_push(kernel->arena, &kernel->variables, (struct bound_variable){variable, 0});
+  array_push(kernel->arena, &kernel->numbers, (struct number_parameter){variable, argument});
+  array_push(kernel->arena, &kernel->variables, (struct leveled_variable){variable, 0});
   return variable;
 }
 
@@ -84,11 +84,11 @@ const struct expression *kernel_extent(struct kernel *kernel, const struct axis 
   return expression_variable(kernel->arena, number);
 }
 
-static void open_scope(struct kernel *kernel, struct block *block) {
-  struct scope *outer = &kernel->scopes[kernel->depth];
+static void open_inner(struct kernel *kernel, struct block *block) {
+  struct open_block *outer = &kernel->open[kernel->depth];
   outer->position = outer->block->statements.count - 1;
-  if (++kernel->depth == MAX_SCOPES) bug("loops nested too deep in %s", kernel->function->name);
-  kernel->scopes[kernel->depth] = (struct scope){block, -1};
+  if (++kernel->depth == MAX_OPEN_BLOCKS) bug("loops nested too deep in %s", kernel->function->name);
+  kernel->open[kernel->depth] = (struct open_block){block, -1};
 }
 
 struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
@@ -96,8 +96,8 @@ struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char
   if (kind == LOOP_PARALLEL && !kernel->scheduler->pipeline.on[PASS_parallel]) kind = LOOP_SERIAL;
   struct statement *loop = block_loop(kernel->arena, kernel_block(kernel), kind, name, extent);
   loop->step = step;
-  open_scope(kernel, &loop->body);
-  array_push(kernel->arena, &kernel->variables, (struct bound_variable){loop->variable, kernel->depth});
+  open_inner(kernel, &loop->body);
+  array_push(kernel->arena, &kernel->variables, (struct leveled_variable){loop->variable, kernel->depth});
   return linear_variable(kernel->arena, loop->variable, (bound - 1) / step * step, step, kernel->depth);
 }
 
@@ -105,17 +105,17 @@ void kernel_if(struct kernel *kernel, const struct expression *condition) {
   struct statement *guard = block_if(kernel->arena, kernel_block(kernel), condition);
   /* What depends on the loop around a guard is only safe to compute inside it. */
   int outer = kernel->depth;
-  open_scope(kernel, &guard->body);
+  open_inner(kernel, &guard->body);
   for (int i = 0; i < kernel->variables.count; i++)
     if (kernel->variables.items[i].level == outer) kernel->variables.items[i].level = kernel->depth;
 }
 
 void kernel_end(struct kernel *kernel) {
   int closed = kernel->depth--;
-  kernel->scopes[kernel->depth].position = -1;
+  kernel->open[kernel->depth].position = -1;
   int kept = 0;
   for (int i = 0; i < kernel->memos.count; i++)
-    if (kernel->memos.items[i].operand.level < closed) kernel->memos.items[kept++] = kernel->memos.items[i];
+    if (kernel->memos.items[i].known.level < closed) kernel->memos.items[kept++] = kernel->memos.items[i];
   kernel->memos.count = kept;
 }
 
@@ -123,25 +123,25 @@ void kernel_close_to(struct kernel *kernel, int depth) {
   while (kernel->depth > depth) kernel_end(kernel);
 }
 
-struct operand kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x) {
-  struct scope *scope = &kernel->scopes[level];
-  struct variable *variable = block_let(kernel->arena, scope->block, name, x);
-  if (scope->position >= 0) {
-    struct statement **items = scope->block->statements.items;
-    int last = scope->block->statements.count - 1;
+struct leveled kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x) {
+  struct open_block *outer = &kernel->open[level];
+  struct variable *variable = block_let(kernel->arena, outer->block, name, x);
+  if (outer->position >= 0) {
+    struct statement **items = outer->block->statements.items;
+    int last = outer->block->statements.count - 1;
     struct statement *let = items[last];
-    memmove(&items[scope->position + 1], &items[scope->position], sizeof *items * (size_t)(last - scope->position));
-    items[scope->position++] = let;
+    memmove(&items[outer->position + 1], &items[outer->position], sizeof *items * (size_t)(last - outer->position));
+    items[outer->position++] = let;
   }
-  array_push(kernel->arena, &kernel->variables, (struct bound_variable){variable, level});
-  return (struct operand){expression_variable(kernel->arena, variable), level};
+  array_push(kernel->arena, &kernel->variables, (struct leveled_variable){variable, level});
+  return (struct leveled){expression_variable(kernel->arena, variable), level};
 }
 
 struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x) {
   if (x.count != 1 || x.terms[0].atom->kind == ATOM_VARIABLE) return x;
   int64_t low, high;
   linear_range(x, &low, &high);
-  struct operand let = kernel_let(kernel, kernel->depth, name, linear_expression(kernel->arena, x));
+  struct leveled let = kernel_let(kernel, kernel->depth, name, linear_expression(kernel->arena, x));
   return linear_variable(kernel->arena, let.x->variable, high, 1, kernel->depth);
 }
 
@@ -185,8 +185,8 @@ int kernel_level(struct kernel *kernel, const struct expression *x) {
   return level;
 }
 
-void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand operand) {
-  struct memo memo = {value, arena_new_array(kernel->arena, struct linear, value->axis_count), operand};
+void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled known) {
+  struct memo memo = {value, arena_new_array(kernel->arena, struct linear, value->axis_count), known};
   for (int i = 0; i < value->axis_count; i++) memo.at[i] = coordinates_get(at, value->axes[i]);
   array_push(kernel->arena, &kernel->memos, memo);
 }
@@ -197,14 +197,14 @@ struct local *kernel_local(struct kernel *kernel, const struct value *value) {
   return NULL;
 }
 
-bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand *operand) {
+bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled *known) {
   for (int i = kernel->memos.count - 1; i >= 0; i--) {
     const struct memo *memo = &kernel->memos.items[i];
     if (memo->value != value) continue;
     bool same = true;
     for (int j = 0; j < value->axis_count && same; j++) same = linear_equal(memo->at[j], coordinates_get(at, value->axes[j]));
     if (same) {
-      *operand = memo->operand;
+      *known = memo->known;
       return true;
     }
   }
@@ -221,7 +221,7 @@ void kernel_finish(struct kernel *kernel) {
   function->parameters.count = 0;
   for (int written = 0; written < 2; written++) {
     for (int i = 0; i < kernel->pointers.count; i++) {
-      struct bound_pointer *pointer = &kernel->pointers.items[i];
+      struct pointer_parameter *pointer = &kernel->pointers.items[i];
       if (pointer->array->written != (written == 1) || !is_mentioned(&mentions, pointer->array)) continue;
       array_push(arena, &function->parameters, (struct parameter){pointer->array, NULL});
       array_push(arena, &launch->arguments, (struct launch_argument){.buffer = pointer->buffer, .offset = pointer->offset});

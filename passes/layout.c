@@ -338,7 +338,7 @@ void layout_intermediate(struct scheduler *s, const struct value *value) {
     note->place = place_new(s, value, BUFFER_ACTIVATION, NULL, axes);
     note->place->buffer->dumped = is_dumped(s, value);
   }
-  if (s->fuse && !s->decisions.roots_placed && value->op == OP_concat) adopt_parts(s, value);
+  if (s->fuse && !s->decisions.roots_assigned && value->op == OP_concat) adopt_parts(s, value);
 }
 
 void layout_intermediates(struct scheduler *s) {

@@ -16,7 +16,7 @@ struct atom {
   const struct expression *expression; /* TYPE_INDEX */
   int64_t low, high;                   /* it lies between them, both included */
   int64_t multiple;                    /* it is a multiple of this: the step of its loop */
-  int level;                           /* of the scope that it is known in; see struct kernel */
+  int level;                           /* of the open block that it is known in; see struct kernel */
 };
 
 struct term {

@@ -47,8 +47,8 @@ static int position_in(const struct cluster *cluster, const struct value *value)
   return -1;
 }
 
-/* Whether a reduction of the cluster needs its value, itself or by way of others: it is then stored before the last pass, over what that
-   pass may still read. */
+/* Whether a reduction of the cluster needs its value, itself or by way of others: it is then stored before the last traversal, over what that
+   traversal may still read. */
 static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, const struct value *value) {
   bool *needed = arena_new_array(r->f->s->arena, bool, cluster->values.count);
   for (bool more = true; more;) {

@@ -2,7 +2,7 @@
      facts.c     what is true of the graph (facts.h); all that follows is decided (decisions.h)
      layout.c    which buffer each materialised value has, and its strides
      fuse.c      which values are materialised, and which are computed together by one kernel
-     schedule_*  one kernel for each cluster, written through kernel.c (scopes, parameters) and access.c (values as expressions)
+     schedule_*  one kernel for each cluster, written through kernel.c (open blocks, parameters) and access.c (values as expressions)
      share.c     equal kernels are one function
      plan.c      activations that do not live at the same time share memory */
 #ifndef PASSES_SCHEDULE_H
@@ -15,7 +15,7 @@
 #include "passes/passes.h"
 #include "passes/pipeline.h"
 
-enum { MAX_SCOPES = 40 };
+enum { MAX_OPEN_BLOCKS = 40 };
 
 /* A register tile of a contraction: rows x (vectors x lanes) elements of the result. */
 struct tile {
@@ -117,14 +117,14 @@ struct coordinates {
   struct linear at[2 * MAX_AXES];
 };
 
-/* An expression and the innermost scope that it depends on. */
-struct operand {
+/* An expression and the innermost open block that it depends on. */
+struct leveled {
   const struct expression *x;
   int level;
 };
 
-/* A block being filled. Statements that belong to an outer scope are put before the loop that is open in it. */
-struct scope {
+/* A block being filled. Statements that belong to an outer one are put before the loop that is open in it. */
+struct open_block {
   struct block *block;
   int position; /* of the statement that is open in the block, or -1 */
 };
@@ -132,21 +132,21 @@ struct scope {
 struct memo {
   const struct value *value;
   struct linear *at; /* one for each axis of value */
-  struct operand operand;
+  struct leveled known;
 };
 
-struct bound_pointer {
+struct pointer_parameter {
   struct buffer *buffer;
   int64_t offset; /* of the pointer in the buffer */
   struct array *array;
 };
 
-struct bound_number {
+struct number_parameter {
   struct variable *variable;
   struct launch_argument argument;
 };
 
-struct bound_variable {
+struct leveled_variable {
   const struct variable *variable;
   int level;
 };
@@ -165,17 +165,16 @@ struct kernel {
   struct function *function;
   struct launch *launch;
   enum kernel_form form;
-  ARRAY(struct bound_pointer) pointers;
-  ARRAY(struct bound_number) numbers;
-  ARRAY(struct bound_variable) variables;
+  ARRAY(struct pointer_parameter) pointers;
+  ARRAY(struct number_parameter) numbers;
+  ARRAY(struct leveled_variable) variables;
   ARRAY(struct memo) memos;
   ARRAY(struct local) locals;
   const struct coordinates *row; /* of the element at hand, for arrays of one row */
   struct linear row_index;
   bool any_count; /* lengths are arguments: pointers have none */
-  struct scope scopes[MAX_SCOPES];
+  struct open_block open[MAX_OPEN_BLOCKS];
   int depth;
-  bool has_below;         /* it is `above` of some cluster */
 };
 
 /* A kernel for `value` and its like: named after the function of the spec it stands in, "gradient" on the way back, and `what`,
@@ -203,9 +202,9 @@ void kernel_if(struct kernel *kernel, const struct expression *condition);
 void kernel_end(struct kernel *kernel);
 void kernel_close_to(struct kernel *kernel, int depth);
 struct block *kernel_block(struct kernel *kernel);
-/* A let in the scope `level`, before what is open there. */
-struct operand kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x);
-/* The sum itself when it is plain, else a let for it in the present scope. */
+/* A let in the open block `level`, before what is open there. */
+struct leveled kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x);
+/* The sum itself when it is plain, else a let for it in the present block. */
 struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x);
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);
 void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x);
@@ -213,10 +212,10 @@ void kernel_store(struct kernel *kernel, struct array *array, struct linear inde
    number alone: vector i takes in vector i + half, until one is left, whose lanes are folded in the same way. */
 const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct array *array, int vectors);
 int kernel_level(struct kernel *kernel, const struct expression *x);
-/* Remembers that `value` at these coordinates is `operand`, for as long as the operand's scope is open. */
-void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand operand);
+/* Remembers that `value` at these coordinates is `known`, for as long as the block that it depends on is open. */
+void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled known);
 struct local *kernel_local(struct kernel *kernel, const struct value *value);
-bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct operand *operand);
+bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled *known);
 
 /* --- Values as expressions (access.c) ---------------------------------------------------------------------------------------- */
 
@@ -224,9 +223,9 @@ void coordinates_set(struct coordinates *coordinates, const struct axis *axis, s
 struct linear coordinates_get(const struct coordinates *coordinates, const struct axis *axis);
 enum type type_of_kind(enum kind kind);
 /* The value's element: a load where it is materialised, else computed on the spot. */
-struct operand access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at);
+struct leveled access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* Computed from its inputs even where it is materialised: for the kernel that materialises it. */
-struct operand access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at);
+struct leveled access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* An integer value as a sum, to be used as a coordinate of an axis of `extent` elements. */
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent,
                            const struct axis *present);

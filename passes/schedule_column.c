@@ -180,7 +180,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     if (!is_reduction(value)) continue;
-    struct operand sum = {expression_load(arena, c->sums[i], linear_expression(arena, slot)), k->depth};
+    struct leveled sum = {expression_load(arena, c->sums[i], linear_expression(arena, slot)), k->depth};
     kernel_remember(k, value, &c->at, kernel_let(k, k->depth, value_title(arena, value), sum.x));
   }
   store_results(k, cluster, false, &c->at);

@@ -175,7 +175,7 @@ static void naive_expression(struct kernel *k, const struct value *value, const 
   bool whole = place->buffer->axis_count == value->axis_count;
   for (int i = 0; i < value->axis_count; i++) whole = whole && value_has_axis(value, place->buffer->axes[i]);
   open_loops(k, whole ? place->buffer->axes : value->axes, value->axis_count, work_of(value->axes, value->axis_count), &at);
-  struct operand x = defined ? access_value(k, value, &at) : access_definition(k, value, &at);
+  struct leveled x = defined ? access_value(k, value, &at) : access_definition(k, value, &at);
   kernel_store(k, target, access_offset(k, value, place, &at), x.x);
 }
 

@@ -151,11 +151,11 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
   /* What this traversal computed on its way is stored, so that later traversals read it. */
   for (int i = 0; i < k->locals.count; i++) {
     struct local *local = &k->locals.items[i];
-    struct operand operand;
-    if (local->stored || local->value->op == OP_update || !kernel_recall(k, local->value, &w->at, &operand)) continue;
+    struct leveled known;
+    if (local->stored || local->value->op == OP_update || !kernel_recall(k, local->value, &w->at, &known)) continue;
     if (local->value->axis_count != w->cluster->space_count) continue;
-    if (local->array) kernel_store(k, local->array, row_index, operand.x);
-    else kernel_store(k, kernel_pointer(k, note_of(w->s, local->value)->place->buffer, true), access_offset(k, local->value, note_of(w->s, local->value)->place, &w->at), operand.x);
+    if (local->array) kernel_store(k, local->array, row_index, known.x);
+    else kernel_store(k, kernel_pointer(k, note_of(w->s, local->value)->place->buffer, true), access_offset(k, local->value, note_of(w->s, local->value)->place, &w->at), known.x);
   }
 }
 
@@ -269,7 +269,7 @@ static void finish_sum(struct sweep *w, int index, int unroll) {
   const struct value *value = w->reductions.items[index];
   const struct expression *total = w->vector ? kernel_fold(k, reduce_op(value), w->sums[index], unroll)
                                              : expression_load(arena, w->sums[index], expression_index(arena, 0));
-  struct operand result = kernel_let(k, k->depth, value_title(arena, value), total);
+  struct leveled result = kernel_let(k, k->depth, value_title(arena, value), total);
   kernel_remember(k, value, &w->at, result);
   const struct place *place = note_of(w->s, value)->place;
   if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, &w->at), result.x);
@@ -381,7 +381,7 @@ static void rows_kernel(struct sweep *w) {
   }
   for (int i = 0; i < w->scalars.count; i++) {
     const struct target_value *scalar = &w->scalars.items[i];
-    struct operand x = access_value(k, scalar->value, &w->at);
+    struct leveled x = access_value(k, scalar->value, &w->at);
     kernel_store(k, kernel_pointer(k, scalar->place.buffer, true), access_offset(k, scalar->value, &scalar->place, &w->at), x.x);
   }
   kernel_close_to(k, 0);
