@@ -5,68 +5,87 @@
 #include "codegen/codegen.h"
 
 void c_arithmetic_rules(struct text *text) {
-  text_comment(text,
-               "Every sum is written in its order, and every multiply-add that is to be fused as one. No compiler may do otherwise, "
-               "so that all give the same bits: gcc is told so, clang where its options can be undone; else it is an error.");
-  text_raw(text,
-           "#if defined(__GNUC__) && !defined(__clang__)\n"
-           "#if !defined(__STRICT_ANSI__) || __GNUC__ < 12 || defined(__ASSOCIATIVE_MATH__) || \\\n"
-           "    defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__) || __FINITE_MATH_ONLY__\n"
-           "#pragma GCC optimize(\"fp-contract=off\", \"no-fast-math\", \"no-unsafe-math-optimizations\")\n"
-           "#pragma GCC optimize(\"no-associative-math\", \"no-reciprocal-math\", \"no-finite-math-only\", \"signed-zeros\")\n"
-           "#endif\n"
-           "#elif defined(__FAST_MATH__) || defined(_M_FP_FAST) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)\n"
-           "#error \"numbers would be wrong: compile without -ffast-math, -Ofast, -ffinite-math-only, -ffp-model=fast\"\n"
-           "#elif defined(__clang__)\n"
-           "#pragma float_control(precise, on)\n"
-           "#pragma STDC FP_CONTRACT OFF\n"
-           "#endif\n"
-           "#if defined(__FLT_EVAL_METHOD__) && (__FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2)\n"
-           "#error \"numbers would be wrong, since floats are kept in wider registers: add -msse2 -mfpmath=sse\"\n"
-           "#endif\n");
+  text_comment(
+      text,
+      "Every sum is written in its order, and every multiply-add that is to be fused as one. No compiler may do "
+      "otherwise, "
+      "so that all give the same bits: gcc is told so, clang where its options can be undone; else it is an error.");
+  text_raw(
+      text,
+      "#if defined(__GNUC__) && !defined(__clang__)\n"
+      "#if !defined(__STRICT_ANSI__) || __GNUC__ < 12 || defined(__ASSOCIATIVE_MATH__) || \\\n"
+      "    defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__) || __FINITE_MATH_ONLY__\n"
+      "#pragma GCC optimize(\"fp-contract=off\", \"no-fast-math\", \"no-unsafe-math-optimizations\")\n"
+      "#pragma GCC optimize(\"no-associative-math\", \"no-reciprocal-math\", \"no-finite-math-only\", "
+      "\"signed-zeros\")\n"
+      "#endif\n"
+      "#elif defined(__FAST_MATH__) || defined(_M_FP_FAST) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)\n"
+      "#error \"numbers would be wrong: compile without -ffast-math, -Ofast, -ffinite-math-only, -ffp-model=fast\"\n"
+      "#elif defined(__clang__)\n"
+      "#pragma float_control(precise, on)\n"
+      "#pragma STDC FP_CONTRACT OFF\n"
+      "#endif\n"
+      "#if defined(__FLT_EVAL_METHOD__) && (__FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2)\n"
+      "#error \"numbers would be wrong, since floats are kept in wider registers: add -msse2 -mfpmath=sse\"\n"
+      "#endif\n");
 }
 
 /* The least that no compiler may fold away. */
 static void print_arithmetic_fault(struct text *text, const struct target *target, const char *name) {
-  text_comment(text, "What is wrong with this program's arithmetic, or NULL: not every compiler tells by a macro what it was told.");
-  text_raw(text, "#define WRONG(why)                                                                                   \\\n"
-                 "  \"this program would compute wrong numbers, because \" why \": compile it without -ffast-math, -Ofast, \" \\\n"
-                 "  \"-fassociative-math, -ffp-contract=fast and the like\"\n");
+  text_comment(
+      text,
+      "What is wrong with this program's arithmetic, or NULL: not every compiler tells by a macro what it was told.");
+  text_raw(
+      text,
+      "#define WRONG(why)                                                                                   \\\n"
+      "  \"this program would compute wrong numbers, because \" why \": compile it without -ffast-math, -Ofast, \" \\\n"
+      "  \"-fassociative-math, -ffp-contract=fast and the like\"\n");
   text_open(text, "%sstatic const char *%s_fault(void)", target->attribute ? "LAM_SIMD " : "", name);
-  text_line(text, "volatile float given[] = {12582912, 0.3f, 1.000244140625f, 1.00048828125f, 7, -0.0f, INFINITY, NAN};");
-  text_line(text, "const float large = given[0], part = given[1], near = given[2], square = given[3], seven = given[4];");
+  text_line(text,
+            "volatile float given[] = {12582912, 0.3f, 1.000244140625f, 1.00048828125f, 7, -0.0f, INFINITY, NAN};");
+  text_line(text,
+            "const float large = given[0], part = given[1], near = given[2], square = given[3], seven = given[4];");
   text_line(text, "const float zero = given[5], infinite = given[6], none = given[7];");
   text_line(text, "if (part + large - large != 0) return WRONG(\"sums are reordered\");");
   text_line(text, "if (near * near - square != 0) return WRONG(\"products and sums are fused\");");
   text_line(text, "if (seven / 3 != 2.33333325f) return WRONG(\"divisions are products\");");
   text_line(text, "if (none == none || infinite <= 3e38f) return WRONG(\"numbers are taken to be finite\");");
   text_line(text, "if (1 / (zero + 0) < 0) return WRONG(\"zeros have no sign\");");
-  text_line(text, "return (int64_t)16777217.0 == 16777216 ? WRONG(\"constants are rounded to single precision\") : NULL;");
+  text_line(text,
+            "return (int64_t)16777217.0 == 16777216 ? WRONG(\"constants are rounded to single precision\") : NULL;");
   text_close(text);
   text_blank(text);
 }
 
 static void print_missing(struct text *text, const struct target *target, const char *name) {
-  text_comment(text, "The first of the instruction sets which this program is made of that processor or system lack, or NULL.");
-  text_raw(text, "#define LACKS(set) \\\n"
-                 "  \"this program is made for processors with \" set \", which this one has not: --target=portable makes one for all\"\n");
+  text_comment(
+      text, "The first of the instruction sets which this program is made of that processor or system lack, or NULL.");
+  text_raw(text,
+           "#define LACKS(set) \\\n"
+           "  \"this program is made for processors with \" set \", which this one has not: --target=portable makes "
+           "one for all\"\n");
   text_open(text, "static const char *%s_missing(void)", name);
   text_line(text, "static const struct { unsigned leaf, word, bit, state; const char *name; } needed[] = {");
   text->indentation += 2;
   for (int i = 0; i < target_feature_count(target); i++) {
     const struct cpu_feature *feature = target_feature(target, i);
-    text_line(text, "{%u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->word, feature->bit, feature->state, feature->name);
+    text_line(text, "{%u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->word, feature->bit, feature->state,
+              feature->name);
   }
   text->indentation -= 2;
   text_line(text, "};");
   text_line(text, "unsigned words[4] = {0}, saved = 0, high;");
   text_line(text, "if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)");
   text->indentation++;
-  text_line(text, "__asm__ volatile(\"xgetbv\" : \"=a\"(saved), \"=d\"(high) : \"c\"(0)); /* registers that the system saves */");
+  text_line(
+      text,
+      "__asm__ volatile(\"xgetbv\" : \"=a\"(saved), \"=d\"(high) : \"c\"(0)); /* registers that the system saves */");
   text->indentation--;
   text_open(text, "for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)");
   text_line(text, "int known = __get_cpuid_count(needed[i].leaf, 0, &words[0], &words[1], &words[2], &words[3]);");
-  text_line(text, "if (!known || !(words[needed[i].word] >> needed[i].bit & 1) || (saved & needed[i].state) != needed[i].state)");
+  text_line(
+      text,
+      "if (!known || !(words[needed[i].word] >> needed[i].bit & 1) || (saved & needed[i].state) != needed[i].state)");
   text->indentation++;
   text_line(text, "return needed[i].name;");
   text->indentation--;

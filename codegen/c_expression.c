@@ -27,18 +27,22 @@ static struct piece real_piece(struct c_printer *printer, double number) {
   if (is_float) number = (float)number;
   if (!isfinite(number)) uses_add(printer->arena, &printer->uses, isnan(number) ? "NAN" : "INFINITY");
   if (isnan(number)) return piece_name("NAN");
-  const char *text = isinf(number) ? (number > 0 ? "INFINITY" : "-INFINITY") : finite_text(printer->arena, is_float, number);
+  const char *text =
+      isinf(number) ? (number > 0 ? "INFINITY" : "-INFINITY") : finite_text(printer->arena, is_float, number);
   return (struct piece){text, signbit(number) ? BINDS_UNARY : BINDS_NAME, signbit(number)};
 }
 
 struct piece c_number(struct c_printer *printer, enum type type, double number) {
   switch (type) {
-    case TYPE_REAL: return real_piece(printer, number);
+    case TYPE_REAL:
+      return real_piece(printer, number);
     case TYPE_INTEGER:
       if (number == -2147483648.0) return piece_name("INT32_MIN");
       break;
-    case TYPE_INDEX: break;
-    case TYPE_BOOLEAN: return piece_name(number != 0 ? "1" : "0");
+    case TYPE_INDEX:
+      break;
+    case TYPE_BOOLEAN:
+      return piece_name(number != 0 ? "1" : "0");
   }
   long long whole = (long long)number;
   return (struct piece){arena_format(printer->arena, "%lld", whole), whole < 0 ? BINDS_UNARY : BINDS_NAME, whole < 0};
@@ -81,14 +85,16 @@ static struct piece load_piece(struct writer *writer, const struct expression *x
   struct array_binding *array = writer_find_array(writer, x->array);
   if (array->vectors) {
     /* One lane of a register: through memory. */
-    const struct expression *base = writer_resolve(
-        writer, expression_apply(writer->arena, OP_sub, x->arguments[0], expression_variable(writer->arena, writer->lane), NULL));
+    const struct expression *base =
+        writer_resolve(writer, expression_apply(writer->arena, OP_sub, x->arguments[0],
+                                                expression_variable(writer->arena, writer->lane), NULL));
     const char *vector = vector_element(writer, array, base);
     const char *lanes = vector_spill(writer, array->name, x->type, vector);
     return piece_name(arena_format(writer->arena, "%s[%s]", lanes, writer->lane_name));
   }
   const char *name = writer_mention(writer, array->name);
-  return piece_name(array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, x->arguments[0])));
+  return piece_name(array->single ? name
+                                  : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, x->arguments[0])));
 }
 
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index) {
@@ -97,8 +103,9 @@ struct piece pointer_piece(struct writer *writer, const struct array *array, con
   if (is_literal(index, &number) && number == 0) return piece_name(name);
   /* A sum is added term by term: x + (a + b) is x + a + b. */
   struct piece offset = scalar_piece(writer, index);
-  return (struct piece){.text = arena_format(writer->arena, "%s + %s", name, piece_text(writer->arena, offset, BINDS_SUM)),
-                        .binding = BINDS_SUM};
+  return (struct piece){
+      .text = arena_format(writer->arena, "%s + %s", name, piece_text(writer->arena, offset, BINDS_SUM)),
+      .binding = BINDS_SUM};
 }
 
 /* Whether an integer expression cannot be negative, so that C's division is the floor. */
@@ -106,7 +113,8 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
   int64_t low, high;
   if (x->type == TYPE_INDEX && expression_range(x, &low, &high)) return low >= 0;
   switch (x->kind) {
-    case EXPRESSION_NUMBER: return x->number >= 0;
+    case EXPRESSION_NUMBER:
+      return x->number >= 0;
     case EXPRESSION_VARIABLE: {
       if (x->variable->bound > 0) return true;
       struct binding *binding = writer_find(writer, x->variable);
@@ -120,10 +128,15 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
       /* A sum or product of integers may wrap around. */
       if (x->type == TYPE_INTEGER && (x->op == OP_add || x->op == OP_mul)) return false;
       switch ((int)x->op) {
-        case OP_add: case OP_mul: case OP_min: case OP_quotient:
+        case OP_add:
+        case OP_mul:
+        case OP_min:
+        case OP_quotient:
           return is_natural(writer, x->arguments[0]) && is_natural(writer, x->arguments[1]);
-        case OP_mod: return is_natural(writer, x->arguments[1]);
-        case OP_max: return is_natural(writer, x->arguments[0]) || is_natural(writer, x->arguments[1]);
+        case OP_mod:
+          return is_natural(writer, x->arguments[1]);
+        case OP_max:
+          return is_natural(writer, x->arguments[0]) || is_natural(writer, x->arguments[1]);
       }
       return false;
     case EXPRESSION_LOAD:
@@ -182,7 +195,8 @@ static struct piece sum_piece(struct writer *writer, const struct expression *x)
   enum { MOST = 16 };
   const struct expression *terms[MOST];
   int count = 0;
-  for (; x->kind == EXPRESSION_APPLY && x->op == OP_add && count < MOST - 1; x = x->arguments[0]) terms[count++] = x->arguments[1];
+  for (; x->kind == EXPRESSION_APPLY && x->op == OP_add && count < MOST - 1; x = x->arguments[0])
+    terms[count++] = x->arguments[1];
   terms[count++] = x;
   struct piece sum = {.binding = BINDS_SUM};
   for (; count > 0; count--) {
@@ -201,13 +215,20 @@ static struct piece sum_piece(struct writer *writer, const struct expression *x)
 /* Integers wrap around, which C leaves undefined but for unsigned ones; OPERATION_COUNT for an operation that stays inside. */
 static enum operation wrapping(enum op op) {
   switch ((int)op) {
-    case OP_neg: return OPERATION_wrap_neg;
-    case OP_abs: return OPERATION_wrap_abs;
-    case OP_add: return OPERATION_bits_add;
-    case OP_sub: return OPERATION_bits_sub;
-    case OP_mul: return OPERATION_wrap_mul;
-    case OP_quotient: return OPERATION_wrap_quotient;
-    case OP_mod: return OPERATION_wrap_mod;
+    case OP_neg:
+      return OPERATION_wrap_neg;
+    case OP_abs:
+      return OPERATION_wrap_abs;
+    case OP_add:
+      return OPERATION_bits_add;
+    case OP_sub:
+      return OPERATION_bits_sub;
+    case OP_mul:
+      return OPERATION_wrap_mul;
+    case OP_quotient:
+      return OPERATION_wrap_quotient;
+    case OP_mod:
+      return OPERATION_wrap_mod;
   }
   return OPERATION_COUNT;
 }
@@ -216,7 +237,8 @@ static struct piece apply_piece(struct writer *writer, const struct expression *
   if (x->op == OP_add && x->type == TYPE_INDEX) return sum_piece(writer, x);
   if (x->op == OP_cast) return cast_piece(writer, x);
   /* Compilers warn of k == k; of reals it is a question worth asking. */
-  if (op_facts[x->op].class == CLASS_COMPARE && x->arguments[0]->type != TYPE_REAL && expression_equal(x->arguments[0], x->arguments[1]))
+  if (op_facts[x->op].class == CLASS_COMPARE && x->arguments[0]->type != TYPE_REAL &&
+      expression_equal(x->arguments[0], x->arguments[1]))
     return piece_name(x->op == OP_le || x->op == OP_eq ? "1" : "0");
   struct piece arguments[3];
   for (int i = 0; i < x->argument_count; i++) arguments[i] = scalar_piece(writer, x->arguments[i]);
@@ -238,11 +260,14 @@ static struct piece convert_piece(struct writer *writer, const struct expression
   enum type from = x->arguments[0]->type;
   if (from == x->type) return argument;
   switch (x->type) {
-    case TYPE_REAL: return fill(writer, OPERATION_int_to_real, &argument);
+    case TYPE_REAL:
+      return fill(writer, OPERATION_int_to_real, &argument);
     case TYPE_INTEGER:
       return from == TYPE_BOOLEAN ? argument : fill(writer, OPERATION_to_int, &argument);
-    case TYPE_INDEX: return fill(writer, OPERATION_to_index, &argument);
-    case TYPE_BOOLEAN: return fill(writer, OPERATION_to_mask, &argument);
+    case TYPE_INDEX:
+      return fill(writer, OPERATION_to_index, &argument);
+    case TYPE_BOOLEAN:
+      return fill(writer, OPERATION_to_mask, &argument);
   }
   bug("no such type");
 }
@@ -257,7 +282,8 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
     return writer_fill(writer, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
   }
   if (x->type != TYPE_REAL) bug("%s: a fold of type %s", writer->function->name, type_names[x->type]);
-  struct piece arguments[] = {pointer_piece(writer, x->array, start), piece_name(arena_format(writer->arena, "%d", x->lanes))};
+  struct piece arguments[] = {pointer_piece(writer, x->array, start),
+                              piece_name(arena_format(writer->arena, "%d", x->lanes))};
   return fill(writer, sum ? OPERATION_fold_add_array : OPERATION_fold_max_array, arguments);
 }
 
@@ -280,23 +306,31 @@ static struct piece draw_piece(struct writer *writer, const struct expression *x
   struct piece arguments[5];
   draw_counters(writer, x, arguments);
   arguments[4] = scalar_piece(writer, x->arguments[4]);
-  return fill(writer, x->distribution == DISTRIBUTION_NORMAL ? OPERATION_draw_normal : OPERATION_draw_uniform, arguments);
+  return fill(writer, x->distribution == DISTRIBUTION_NORMAL ? OPERATION_draw_normal : OPERATION_draw_uniform,
+              arguments);
 }
 
 struct piece scalar_piece(struct writer *writer, const struct expression *x) {
   switch (x->kind) {
-    case EXPRESSION_NUMBER: return c_number(writer->printer, x->type, x->number);
-    case EXPRESSION_VARIABLE: return variable_piece(writer, x);
-    case EXPRESSION_LOAD: return load_piece(writer, x);
-    case EXPRESSION_APPLY: return apply_piece(writer, x);
+    case EXPRESSION_NUMBER:
+      return c_number(writer->printer, x->type, x->number);
+    case EXPRESSION_VARIABLE:
+      return variable_piece(writer, x);
+    case EXPRESSION_LOAD:
+      return load_piece(writer, x);
+    case EXPRESSION_APPLY:
+      return apply_piece(writer, x);
     case EXPRESSION_FMA: {
       struct piece arguments[3];
       for (int i = 0; i < 3; i++) arguments[i] = scalar_piece(writer, x->arguments[i]);
       return fill(writer, OPERATION_real_fma, arguments);
     }
-    case EXPRESSION_CONVERT: return convert_piece(writer, x);
-    case EXPRESSION_FOLD: return fold_piece(writer, x);
-    case EXPRESSION_DRAW: return draw_piece(writer, x);
+    case EXPRESSION_CONVERT:
+      return convert_piece(writer, x);
+    case EXPRESSION_FOLD:
+      return fold_piece(writer, x);
+    case EXPRESSION_DRAW:
+      return draw_piece(writer, x);
   }
   bug("no such expression");
 }

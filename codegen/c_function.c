@@ -32,14 +32,17 @@ static const char *head(struct writer *writer, const struct function *function, 
     const struct parameter *parameter = &function->parameters.items[i];
     const char *full = writer_parameter(writer, parameter);
     /* A line cannot be broken before a comment: where the two do not fit, the comment goes. */
-    size_t before = i ? 4 : strlen(internal ? dialect->internal : "") + strlen(function->name) + strlen(dialect->vectorised) + sizeof "void (";
+    size_t before = i ? 4
+                      : strlen(internal ? dialect->internal : "") + strlen(function->name) +
+                            strlen(dialect->vectorised) + sizeof "void (";
     if (comments && parameter->array && parameter->array->comment) {
       const char *longer = arena_format(writer->arena, "%s /* %s */", full, parameter->array->comment);
       if (before + strlen(longer) + 1 <= TEXT_COLUMNS) full = longer;
     }
     text = arena_format(writer->arena, "%s%s%s", text, i ? ", " : "", full);
   }
-  return arena_format(writer->arena, "%s%s)", writer_beginning(writer, c_identifier(writer->printer, function->name), internal),
+  return arena_format(writer->arena, "%s%s)",
+                      writer_beginning(writer, c_identifier(writer->printer, function->name), internal),
                       function->parameters.count ? text : "void");
 }
 
@@ -78,8 +81,10 @@ static const char *loop_head(struct writer *writer, const struct statement *s) {
   const char *bound = piece_text(writer->arena, extent, BINDS_SUM);
   const char *name = writer_declare(writer, s->variable->name);
   writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_NAME, .name = name});
-  const char *step = s->step > 1 ? arena_format(writer->arena, "%s += %lld", name, (long long)s->step) : arena_format(writer->arena, "%s++", name);
-  return arena_format(writer->arena, "for (%s %s = 0; %s < %s; %s)", c_type(writer->printer, TYPE_INDEX), name, name, bound, step);
+  const char *step = s->step > 1 ? arena_format(writer->arena, "%s += %lld", name, (long long)s->step)
+                                 : arena_format(writer->arena, "%s++", name);
+  return arena_format(writer->arena, "for (%s %s = 0; %s < %s; %s)", c_type(writer->printer, TYPE_INDEX), name, name,
+                      bound, step);
 }
 
 /* The loop with its body; on one line where the body is one short statement, and nothing for nothing, when it returns false. `loop` may
@@ -96,8 +101,10 @@ static bool print_loop_body(struct writer *writer, const char *loop, const struc
     writer_line(writer, LINE_COMPOUND, "%s %s", loop, lines->line);
     return true;
   }
-  if (is_one) text_line(writer->text, "%s", loop);
-  else text_open(writer->text, "%s", loop);
+  if (is_one)
+    text_line(writer->text, "%s", loop);
+  else
+    text_open(writer->text, "%s", loop);
   text_raw(writer->text, text_string(body.text));
   if (!is_one) text_close(writer->text);
   end_compound(writer);
@@ -115,7 +122,8 @@ const char *writer_body(struct writer *writer, const struct block *block) {
   print_block(writer, block);
   struct aside body = writer_end_aside(writer, outer);
   for (int i = 0; i < parameters; i++)
-    if (!writer_mentions_since(writer, begin, writer->names.items.items[i])) text_line(unused, "(void)%s;", writer->names.items.items[i]);
+    if (!writer_mentions_since(writer, begin, writer->names.items.items[i]))
+      text_line(unused, "(void)%s;", writer->names.items.items[i]);
   return arena_format(writer->arena, "%s%s", text_string(unused), text_string(body.text));
 }
 
@@ -164,13 +172,16 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     struct binding binding = *writer_find(writer, variable);
     if (binding.kind == BINDING_NAME) {
       const char *inside = writer_declare(&part, binding.name);
-      parameters = arena_format(arena, "%s%s%s %s", parameters, *parameters ? ", " : "", c_type(writer->printer, variable->type), inside);
-      arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_mention(writer, binding.name));
+      parameters = arena_format(arena, "%s%s%s %s", parameters, *parameters ? ", " : "",
+                                c_type(writer->printer, variable->type), inside);
+      arguments =
+          arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_mention(writer, binding.name));
       binding.name = inside;
     }
     writer_bind(&part, binding);
   }
-  const char *first_line = arena_format(arena, "%s%s)", writer_beginning(writer, name, true), *parameters ? parameters : "void");
+  const char *first_line =
+      arena_format(arena, "%s%s)", writer_beginning(writer, name, true), *parameters ? parameters : "void");
   writer_function(&part, first_line, writer_body(&part, &s->body));
   text_blank(part.text);
   writer->part_count = part.part_count;
@@ -184,7 +195,8 @@ static void print_unrolled(struct writer *writer, const struct statement *s) {
   if (!is_literal(writer_resolve(writer, s->extent), &extent))
     bug("%s: the loop over %s is unrolled and has no constant extent", writer->function->name, s->variable->name);
   if (extent <= step) {
-    struct binding binding = {.variable = s->variable, .kind = BINDING_VALUE, .expression = expression_index(writer->arena, 0)};
+    struct binding binding = {
+        .variable = s->variable, .kind = BINDING_VALUE, .expression = expression_index(writer->arena, 0)};
     writer_bind(writer, binding);
     if (extent > 0) print_block(writer, &s->body);
     return;
@@ -213,34 +225,44 @@ static void print_plain_loop(struct writer *writer, const struct statement *s) {
 }
 
 static void print_loop(struct writer *writer, const struct statement *s) {
-  if (s->loop == LOOP_VECTOR && writer->target->simd) vector_loop(writer, s);
-  else if (s->loop == LOOP_UNROLLED) print_unrolled(writer, s);
-  else if (!writer->target->simd || !print_transpose(writer, s)) print_plain_loop(writer, s);
+  if (s->loop == LOOP_VECTOR && writer->target->simd)
+    vector_loop(writer, s);
+  else if (s->loop == LOOP_UNROLLED)
+    print_unrolled(writer, s);
+  else if (!writer->target->simd || !print_transpose(writer, s))
+    print_plain_loop(writer, s);
 }
 
 /* Binds the array; the type of what it is declared as. */
 static const char *bind_array(struct writer *writer, const struct array *array, const struct block *block) {
   const char *name = writer_declare(writer, array->name);
-  struct array_binding binding = {.array = array, .name = name, .vectors = array_is_vectors(writer->target, block, array)};
+  struct array_binding binding = {
+      .array = array, .name = name, .vectors = array_is_vectors(writer->target, block, array)};
   int64_t count = array->count / (binding.vectors ? writer->target->lanes : 1);
   binding.single = binding.vectors ? count == 1 : array_is_number(block, array);
   array_push(writer->arena, &writer->arrays, binding);
   if (!binding.vectors) return c_type(writer->printer, array->type);
-  enum operation row = array->type == TYPE_REAL ? OPERATION_real_type : array->type == TYPE_BOOLEAN ? OPERATION_mask_type : OPERATION_int_type;
+  enum operation row = array->type == TYPE_REAL      ? OPERATION_real_type
+                       : array->type == TYPE_BOOLEAN ? OPERATION_mask_type
+                                                     : OPERATION_int_type;
   return template_text(writer->simd->vector[row]);
 }
 
 static void print_array(struct writer *writer, const struct array *array, const char *type) {
   const struct array_binding *binding = writer_find_array(writer, array);
   int64_t count = array->count / (binding->vectors ? writer->target->lanes : 1);
-  if (binding->single) writer_line(writer, LINE_DECLARATION, "%s %s;", type, binding->name);
-  else writer_line(writer, LINE_DECLARATION, "%s %s[%lld];", type, binding->name, (long long)count);
+  if (binding->single)
+    writer_line(writer, LINE_DECLARATION, "%s %s;", type, binding->name);
+  else
+    writer_line(writer, LINE_DECLARATION, "%s %s[%lld];", type, binding->name, (long long)count);
 }
 
 /* Whether the expression is printed as what stands at that place. */
-static bool is_element(struct writer *writer, const struct expression *x, const struct array *array, const struct expression *index) {
+static bool is_element(struct writer *writer, const struct expression *x, const struct array *array,
+                       const struct expression *index) {
   int64_t apart;
-  while ((x->kind == EXPRESSION_CONVERT && x->arguments[0]->type == x->type) || is_idle_cast(writer, x)) x = x->arguments[0];
+  while ((x->kind == EXPRESSION_CONVERT && x->arguments[0]->type == x->type) || is_idle_cast(writer, x))
+    x = x->arguments[0];
   if (x->kind != EXPRESSION_LOAD || x->array != array) return false;
   return writer_find_array(writer, array)->single ||
          (is_literal(expression_apply(writer->arena, OP_sub, x->arguments[0], index, NULL), &apart) && apart == 0);
@@ -249,15 +271,18 @@ static bool is_element(struct writer *writer, const struct expression *x, const 
 static void print_store(struct writer *writer, const struct statement *s) {
   struct array_binding *array = writer_find_array(writer, s->array);
   const struct expression *index = writer_resolve(writer, s->index), *value = writer_resolve(writer, s->expression);
-  if (is_element(writer, value, s->array, index)) return; /* a zero was added, and compilers warn of what then does nothing */
+  /* a zero was added, and compilers warn of what then does nothing */
+  if (is_element(writer, value, s->array, index)) return;
   const char *name = writer_mention(writer, array->name);
   const char *place = array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, index));
   writer_assign(writer, place, scalar_text(writer, value));
 }
 
 /* "float sum = 0;" where what a register holds first is stored next. */
-static bool print_initialized(struct writer *writer, const struct statement *s, const struct statement *next, const struct block *block) {
-  if (s->kind != STATEMENT_ARRAY || !next || (next->kind != STATEMENT_STORE && next->kind != STATEMENT_LOOP)) return false;
+static bool print_initialized(struct writer *writer, const struct statement *s, const struct statement *next,
+                              const struct block *block) {
+  if (s->kind != STATEMENT_ARRAY || !next || (next->kind != STATEMENT_STORE && next->kind != STATEMENT_LOOP))
+    return false;
   const char *type = bind_array(writer, s->array, block);
   struct aside outer = writer_begin_aside(writer, writer->text->indentation);
   print_statement(writer, next, block);
@@ -297,8 +322,10 @@ static void print_call(struct writer *writer, const struct statement *s) {
   const char *arguments = "";
   for (int i = 0; i < s->arguments.count; i++) {
     const struct argument *argument = &s->arguments.items[i];
-    const struct expression *value = argument->expression ? writer_resolve(writer, argument->expression) : expression_index(writer->arena, 0);
-    const char *text = argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
+    const struct expression *value =
+        argument->expression ? writer_resolve(writer, argument->expression) : expression_index(writer->arena, 0);
+    const char *text =
+        argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
     arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", text);
   }
   writer_line(writer, LINE_SIMPLE, "%s(%s);", c_identifier(writer->printer, s->function->name), arguments);
@@ -306,27 +333,47 @@ static void print_call(struct writer *writer, const struct statement *s) {
 
 static void print_prefetch(struct writer *writer, const struct statement *s) {
   const char *index = scalar_text(writer, writer_resolve(writer, s->index));
-  writer_line(writer, LINE_COMPOUND, "%s(%s, %s);", construct(writer, CONSTRUCT_PREFETCH), writer_array(writer, s->array), index);
+  writer_line(writer, LINE_COMPOUND, "%s(%s, %s);", construct(writer, CONSTRUCT_PREFETCH),
+              writer_array(writer, s->array), index);
 }
 
 static void print_statement(struct writer *writer, const struct statement *s, const struct block *block) {
   switch (s->kind) {
-    case STATEMENT_LOOP: print_loop(writer, s); return;
-    case STATEMENT_LET: print_let(writer, s); return;
-    case STATEMENT_ARRAY: print_array(writer, s->array, bind_array(writer, s->array, block)); return;
-    case STATEMENT_STORE: print_store(writer, s); return;
-    case STATEMENT_PREFETCH: print_prefetch(writer, s); return;
-    case STATEMENT_IF: print_if(writer, s); return;
-    case STATEMENT_CALL: print_call(writer, s); return;
-    case STATEMENT_COMMENT: writer_comment(writer, s->text); return;
+    case STATEMENT_LOOP:
+      print_loop(writer, s);
+      return;
+    case STATEMENT_LET:
+      print_let(writer, s);
+      return;
+    case STATEMENT_ARRAY:
+      print_array(writer, s->array, bind_array(writer, s->array, block));
+      return;
+    case STATEMENT_STORE:
+      print_store(writer, s);
+      return;
+    case STATEMENT_PREFETCH:
+      print_prefetch(writer, s);
+      return;
+    case STATEMENT_IF:
+      print_if(writer, s);
+      return;
+    case STATEMENT_CALL:
+      print_call(writer, s);
+      return;
+    case STATEMENT_COMMENT:
+      writer_comment(writer, s->text);
+      return;
   }
 }
 
 static void print_block(struct writer *writer, const struct block *block) {
   for (int i = 0; i < block->statements.count; i++) {
-    const struct statement *s = block->statements.items[i], *next = i + 1 < block->statements.count ? block->statements.items[i + 1] : NULL;
-    if (print_initialized(writer, s, next, block)) i++;
-    else print_statement(writer, s, block);
+    const struct statement *s = block->statements.items[i],
+                           *next = i + 1 < block->statements.count ? block->statements.items[i + 1] : NULL;
+    if (print_initialized(writer, s, next, block))
+      i++;
+    else
+      print_statement(writer, s, block);
   }
 }
 

@@ -22,15 +22,16 @@ static const struct helper helpers[] = {
     {NULL, "lam_mod", NULL, "int64_t lam_mod(int64_t x, int64_t y)",
      "  const int64_t rest = y ? x % y : 0;\n"
      "  return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;\n"},
-    {NULL, "lam_mod_real", "In [0, y): where adding y rounds to y, the number before it. No test is one that gcc drops under -ffast-math.",
+    {NULL, "lam_mod_real",
+     "In [0, y): where adding y rounds to y, the number before it. No test is one that gcc drops under -ffast-math.",
      "$R lam_mod_real($R x, $R y)",
      "  $R (*volatile library)($R, $R) = $M(fmod); /* gcc's own lacks NaN there */\n"
      "  const $R rest = library(x, y), sum = rest + y;\n"
      "  if ((rest > 0 && y > 0) || (rest < 0 && y < 0)) return rest;\n"
      "  if (rest > 0 || rest < 0) return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
      "  return rest + 0;\n"},
-    {NULL, "lam_whole", "A whole number as an integer, or the nearest there is; of NaN the least.", "int32_t lam_whole($R x)",
-     "return x >= 2147483648.0 ? INT32_MAX : x >= -2147483648.0 ? (int32_t)x : INT32_MIN;"},
+    {NULL, "lam_whole", "A whole number as an integer, or the nearest there is; of NaN the least.",
+     "int32_t lam_whole($R x)", "return x >= 2147483648.0 ? INT32_MAX : x >= -2147483648.0 ? (int32_t)x : INT32_MIN;"},
     {NULL, "lam_pow", NULL, "float lam_pow(float x, float y)", "return (float)pow(x, y);"},
     {NULL, "lam_round_within", "To a whole number, halves to even, and not beyond low or high.",
      "$R lam_round_within($R x, double low, double high)",
@@ -47,7 +48,8 @@ static const struct helper helpers[] = {
      "  return fabs(y) > largest ? copysign(INFINITY, y) : y;\n"},
 
     /* --- Vectors in memory --- */
-    {NULL, "lam_fold_add_array", "Lane i with lane i + half, until one is left.", "$R lam_fold_add_array(const $R *x, int lanes)",
+    {NULL, "lam_fold_add_array", "Lane i with lane i + half, until one is left.",
+     "$R lam_fold_add_array(const $R *x, int lanes)",
      "  $R sums[64];\n"
      "  for (int i = 0; i < lanes; i++) sums[i] = x[i];\n"
      "  for (int half = lanes / 2; half > 0; half /= 2)\n"
@@ -59,8 +61,10 @@ static const struct helper helpers[] = {
      "  return largest;\n"},
 
     /* --- Random numbers --- */
-    {NULL, "lam_random_words", "Philox 4x32-10 (Salmon et al., \"Parallel random numbers: as easy as 1, 2, 3\", SC 2011): words 0 and 1.",
-     "void lam_random_words(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[2])",
+    {NULL, "lam_random_words",
+     "Philox 4x32-10 (Salmon et al., \"Parallel random numbers: as easy as 1, 2, 3\", SC 2011): words 0 and 1.",
+     "void lam_random_words(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
+     "uint32_t words[2])",
      "  uint32_t a = step, b = example, c = (uint32_t)element, d = (uint32_t)(element >> 32);\n"
      "  for (int i = 0; i < 10; i++) {\n"
      "    const uint64_t even = (uint64_t)0xD2511F53u * a, odd = (uint64_t)0xCD9E8D57u * c;\n"
@@ -77,15 +81,18 @@ static const struct helper helpers[] = {
      "  uint32_t words[2];\n"
      "  lam_random_words(seed, stream, step, example, element, words);\n"
      "  return ($R)(words[0] >> 8) / 16777216;\n"},
-    {NULL, "lam_draw_normal", NULL, "$R lam_draw_normal(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element)",
+    {NULL, "lam_draw_normal", NULL,
+     "$R lam_draw_normal(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element)",
      "  uint32_t words[2];\n"
      "  lam_random_words(seed, stream, step, example, element, words);\n"
      "  const double u = 1.0 - (words[0] >> 8) / 16777216.0, v = (words[1] >> 8) / 16777216.0;\n"
      "  return ($R)(sqrt(-2.0 * log(u)) * cos(6.283185307179586 * v));\n"},
 
     /* --- AVX2 --- */
-    {"avx2", "lam_not", NULL, "__m256 lam_not(__m256 mask)", "return _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));"},
-    {"avx2", "lam_lane_numbers", NULL, "__m256i lam_lane_numbers(void)", "return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);"},
+    {"avx2", "lam_not", NULL, "__m256 lam_not(__m256 mask)",
+     "return _mm256_xor_ps(mask, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));"},
+    {"avx2", "lam_lane_numbers", NULL, "__m256i lam_lane_numbers(void)",
+     "return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);"},
     {"avx2", "lam_first_lanes", "The mask of the first `count` lanes.", "__m256 lam_first_lanes(int64_t count)",
      "  const int32_t lanes = (int32_t)(count < 0 ? 0 : count > 8 ? 8 : count);\n"
      "  return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), lam_lane_numbers()));\n"},
@@ -105,7 +112,8 @@ static const struct helper helpers[] = {
      "  const int bits = _mm256_movemask_ps(mask);\n"
      "  for (int i = 0; i < 8; i++) p[i] = bits >> i & 1;\n"},
     {"avx2", "lam_whole_lanes",
-     "Converted, what is too large or NaN becomes the least integer, which of large ones the bits turn into the largest.",
+     "Converted, what is too large or NaN becomes the least integer, which of large ones the bits turn into the "
+     "largest.",
      "__m256i lam_whole_lanes(__m256 x)",
      "  const __m256 large = _mm256_cmp_ps(x, _mm256_set1_ps(2147483648.0f), _CMP_GE_OQ);\n"
      "  return _mm256_xor_si256(_mm256_cvttps_epi32(x), _mm256_castps_si256(large));\n"},
@@ -117,14 +125,16 @@ static const struct helper helpers[] = {
      "  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));\n"
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"
      "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"},
-    {"avx2", "lam_multiply_high", "The high halves of 32-bit products.", "__m256i lam_multiply_high(__m256i x, __m256i y)",
+    {"avx2", "lam_multiply_high", "The high halves of 32-bit products.",
+     "__m256i lam_multiply_high(__m256i x, __m256i y)",
      "  const __m256i even = _mm256_mul_epu32(x, y);\n"
      "  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), y);\n"
      "  return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);\n"},
     {"avx2", "lam_draw_uniform_lanes", "lam_draw_uniform for `element` and those that follow it, `stride` apart.",
      "__m256 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
      "uint32_t stride)",
-     "  const __m256i first = _mm256_set1_epi32((int32_t)0xD2511F53u), second = _mm256_set1_epi32((int32_t)0xCD9E8D57u);\n"
+     "  const __m256i first = _mm256_set1_epi32((int32_t)0xD2511F53u), second = "
+     "_mm256_set1_epi32((int32_t)0xCD9E8D57u);\n"
      "  __m256i a = _mm256_set1_epi32((int32_t)step), b = _mm256_set1_epi32((int32_t)example);\n"
      "  __m256i c = _mm256_mullo_epi32(lam_lane_numbers(), _mm256_set1_epi32((int32_t)stride));\n"
      "  c = _mm256_add_epi32(_mm256_set1_epi32((int32_t)(uint32_t)element), c);\n"
@@ -144,7 +154,8 @@ static const struct helper helpers[] = {
      "  return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32(a, 8)), _mm256_set1_ps(1.0f / 16777216));\n"},
     {"avx2", "lam_parts", "One part of 4 numbers from each of 2 rows.", "__m256 lam_parts(const float *x, int64_t row)",
      "  return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x)), _mm_loadu_ps(x + row), 1);\n"},
-    {"avx2", "lam_transpose", "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
+    {"avx2", "lam_transpose",
+     "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
      "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count)",
      "  const int64_t whole = count - count % 4;\n"
      "  for (int64_t k = 0; k < whole; k += 4) {\n"
@@ -175,10 +186,12 @@ static const struct helper helpers[] = {
      "  return _mm_test_epi8_mask(x, x);\n"},
     {"avx512", "lam_select_mask", NULL, "__mmask16 lam_select_mask(__mmask16 mask, __mmask16 x, __mmask16 y)",
      "return (__mmask16)((mask & x) | (~mask & y));"},
-    {"avx512", "lam_whole_lanes", "Converted, what is too large or NaN becomes the least integer.", "__m512i lam_whole_lanes(__m512 x)",
+    {"avx512", "lam_whole_lanes", "Converted, what is too large or NaN becomes the least integer.",
+     "__m512i lam_whole_lanes(__m512 x)",
      "  const __mmask16 large = _mm512_cmp_ps_mask(x, _mm512_set1_ps(2147483648.0f), _CMP_GE_OQ);\n"
      "  return _mm512_mask_mov_epi32(_mm512_cvttps_epi32(x), large, _mm512_set1_epi32(INT32_MAX));\n"},
-    {"avx512", "lam_fold_add", "All lanes: lane i with lane i + half, until one is left.", "float lam_fold_add(__m512 x)",
+    {"avx512", "lam_fold_add", "All lanes: lane i with lane i + half, until one is left.",
+     "float lam_fold_add(__m512 x)",
      "  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));\n"
      "  __m128 y = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));\n"
      "  y = _mm_add_ps(y, _mm_movehl_ps(y, y));\n"
@@ -188,14 +201,16 @@ static const struct helper helpers[] = {
      "  __m128 y = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));\n"
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"
      "  return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));\n"},
-    {"avx512", "lam_multiply_high", "The high halves of 32-bit products.", "__m512i lam_multiply_high(__m512i x, __m512i y)",
+    {"avx512", "lam_multiply_high", "The high halves of 32-bit products.",
+     "__m512i lam_multiply_high(__m512i x, __m512i y)",
      "  const __m512i even = _mm512_mul_epu32(x, y);\n"
      "  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), y);\n"
      "  return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);\n"},
     {"avx512", "lam_draw_uniform_lanes", "lam_draw_uniform for `element` and those that follow it, `stride` apart.",
      "__m512 lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, "
      "uint32_t stride)",
-     "  const __m512i first = _mm512_set1_epi32((int32_t)0xD2511F53u), second = _mm512_set1_epi32((int32_t)0xCD9E8D57u);\n"
+     "  const __m512i first = _mm512_set1_epi32((int32_t)0xD2511F53u), second = "
+     "_mm512_set1_epi32((int32_t)0xCD9E8D57u);\n"
      "  __m512i a = _mm512_set1_epi32((int32_t)step), b = _mm512_set1_epi32((int32_t)example);\n"
      "  __m512i c = _mm512_mullo_epi32(lam_lane_numbers(), _mm512_set1_epi32((int32_t)stride));\n"
      "  c = _mm512_add_epi32(_mm512_set1_epi32((int32_t)(uint32_t)element), c);\n"
@@ -214,12 +229,14 @@ static const struct helper helpers[] = {
      "    stream += 0xBB67AE85u;\n"
      "  }\n"
      "  return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_srli_epi32(a, 8)), _mm512_set1_ps(1.0f / 16777216));\n"},
-    {"avx512", "lam_parts", "One part of 4 numbers from each of 4 rows.", "__m512 lam_parts(const float *x, int64_t row)",
+    {"avx512", "lam_parts", "One part of 4 numbers from each of 4 rows.",
+     "__m512 lam_parts(const float *x, int64_t row)",
      "  __m512 parts = _mm512_castps128_ps512(_mm_loadu_ps(x));\n"
      "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row), 1);\n"
      "  parts = _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 2), 2);\n"
      "  return _mm512_insertf32x4(parts, _mm_loadu_ps(x + row * 3), 3);\n"},
-    {"avx512", "lam_transpose", "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
+    {"avx512", "lam_transpose",
+     "y[k, lane] = x[lane, k]: four columns at a time, each vector with a part of every fourth row.",
      "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count)",
      "  const int64_t whole = count - count % 4;\n"
      "  for (int64_t k = 0; k < whole; k += 4) {\n"

@@ -7,8 +7,8 @@ struct helper {
   const char *target; /* NULL: every target that has none of its own of this name */
   const char *name;
   const char *comment; /* or NULL */
-  const char *head;    /* result, name and parameters, without "static inline" */
-  const char *body;    /* one statement without a newline, or lines */
+  const char *head; /* result, name and parameters, without "static inline" */
+  const char *body; /* one statement without a newline, or lines */
 };
 
 /* Callees before callers; NULL past the last. */

@@ -6,6 +6,7 @@
 /* What the printed text itself says, besides keywords: a variable of such a name would hide it. Then macros of the headers that
    programs include, which no name of any kind may be. */
 bool c_is_taken(const char *name) {
+  /* clang-format off */
   static const char *const taken[] = {
     "auto",   "break",    "case",     "char",    "const",   "continue", "default", "do",     "double", "else",   "enum",   "extern",
     "float",  "for",      "goto",     "if",      "inline",  "int",      "long",    "register", "restrict", "return", "short", "signed",
@@ -17,6 +18,7 @@ bool c_is_taken(const char *name) {
 #define FUNCTION(name) #name,
 #include "codegen/simd.def"
   };
+  /* clang-format on */
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
     if (!strcmp(taken[i], name)) return true;
   return false;
@@ -25,6 +27,7 @@ bool c_is_taken(const char *name) {
 /* What the headers that programs include declare, and what those of other systems add: a kernel of such a name would clash
    with it. */
 bool c_is_library_name(const char *name) {
+  /* clang-format off */
   static const char *const names[] = {
     "a64l", "abort", "abs", "access", "acct", "acos", "acosf", "acosh", "acoshf", "acoshl", "acosl", "alarm",
     "aligned_alloc", "alloca", "asctime", "asctime_r", "asin", "asinf", "asinh", "asinhf", "asinhl", "asinl",
@@ -86,6 +89,7 @@ bool c_is_library_name(const char *name) {
     "utimensat", "va_arg", "va_copy", "va_end", "va_start", "valloc", "vdprintf", "vfprintf", "vfscanf", "vprintf",
     "vscanf", "vsnprintf", "vsprintf", "vsscanf", "wait", "wcstoimax", "wcstombs", "wcstoumax", "wctomb", "write",
     "y0", "y1", "yn", NULL};
+  /* clang-format on */
   for (int i = 0; names[i]; i++)
     if (!strcmp(names[i], name)) return true;
   return false;

@@ -10,27 +10,34 @@ struct transpose {
 };
 
 /* x without its multiples of the variable; the coefficient must be known. */
-static const struct expression *without(struct writer *writer, const struct expression *x, const struct variable *variable,
-                                        int64_t *coefficient) {
+static const struct expression *without(struct writer *writer, const struct expression *x,
+                                        const struct variable *variable, int64_t *coefficient) {
   if (!expression_coefficient(x, variable, coefficient)) return NULL;
-  const struct expression *part = index_multiply(writer->arena, expression_variable(writer->arena, variable), *coefficient);
+  const struct expression *part =
+      index_multiply(writer->arena, expression_variable(writer->arena, variable), *coefficient);
   const struct expression *rest = expression_apply(writer->arena, OP_sub, x, part, NULL);
   return expression_uses(rest, variable) ? NULL : rest;
 }
 
-static bool match_transpose(struct writer *writer, const struct statement *vector, const struct variable *k, struct transpose *t) {
+static bool match_transpose(struct writer *writer, const struct statement *vector, const struct variable *k,
+                            struct transpose *t) {
   if (vector->kind != STATEMENT_LOOP || vector->loop != LOOP_VECTOR || vector->body.statements.count != 1) return false;
   const struct statement *s = vector->body.statements.items[0];
-  if (s->kind != STATEMENT_STORE || s->expression->kind != EXPRESSION_LOAD || s->expression->type != TYPE_REAL) return false;
+  if (s->kind != STATEMENT_STORE || s->expression->kind != EXPRESSION_LOAD || s->expression->type != TYPE_REAL)
+    return false;
   t->source = s->expression->array, t->target = s->array;
-  if (t->source == t->target || writer_find_array(writer, t->source)->vectors || writer_find_array(writer, t->target)->vectors) return false;
-  const struct expression *from = writer_resolve(writer, s->expression->arguments[0]), *to = writer_resolve(writer, s->index);
+  if (t->source == t->target || writer_find_array(writer, t->source)->vectors ||
+      writer_find_array(writer, t->target)->vectors)
+    return false;
+  const struct expression *from = writer_resolve(writer, s->expression->arguments[0]),
+                          *to = writer_resolve(writer, s->index);
   int64_t from_k, to_lane;
   from = without(writer, from, vector->variable, &t->source_row);
   to = without(writer, to, vector->variable, &to_lane);
   if (from) from = without(writer, from, k, &from_k);
   if (to) to = without(writer, to, k, &t->target_row);
-  if (!from || !to || from_k != 1 || to_lane != 1 || t->source_row < 2 || t->target_row < writer->target->lanes) return false;
+  if (!from || !to || from_k != 1 || to_lane != 1 || t->source_row < 2 || t->target_row < writer->target->lanes)
+    return false;
   t->source_base = from, t->target_base = to;
   return true;
 }
@@ -47,9 +54,11 @@ static bool match_all(struct writer *writer, const struct statement *loop, struc
     if (!match_transpose(writer, s, loop->variable, t)) return false;
     /* Side by side in one row of the target, so that none overwrites another. */
     int64_t apart;
-    const struct expression *distance = expression_apply(writer->arena, OP_sub, t->target_base, transposes[0].target_base, NULL);
-    if (t->target != transposes[0].target || t->target_row != transposes[0].target_row || !is_literal(distance, &apart) ||
-        apart != (int64_t)i * writer->target->lanes || apart + writer->target->lanes > t->target_row)
+    const struct expression *distance =
+        expression_apply(writer->arena, OP_sub, t->target_base, transposes[0].target_base, NULL);
+    if (t->target != transposes[0].target || t->target_row != transposes[0].target_row ||
+        !is_literal(distance, &apart) || apart != (int64_t)i * writer->target->lanes ||
+        apart + writer->target->lanes > t->target_row)
       return false;
   }
   return true;
@@ -69,7 +78,8 @@ bool print_transpose(struct writer *writer, const struct statement *loop) {
                                  pointer_piece(writer, t->target, t->target_base),
                                  piece_name(arena_format(writer->arena, "%lld", (long long)t->target_row)),
                                  scalar_piece(writer, writer_resolve(writer, loop->extent))};
-    writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, writer->simd->vector[OPERATION_transpose], arguments).text);
+    writer_line(writer, LINE_SIMPLE, "%s;",
+                writer_fill(writer, writer->simd->vector[OPERATION_transpose], arguments).text);
   }
   return matches;
 }

@@ -74,7 +74,8 @@ static void add_formulas(struct prelude *prelude) {
     for (int lanes = 0; lanes <= printer->target->simd; lanes++) {
       struct candidate candidate = {.name = formula_name(printer->arena, formula, lanes)};
       if (!lanes) candidate.comment = formula_comment(formula);
-      formula_print(printer->arena, printer->target, printer->simd, formula, lanes, &candidate.uses, &candidate.head, &candidate.body);
+      formula_print(printer->arena, printer->target, printer->simd, formula, lanes, &candidate.uses, &candidate.head,
+                    &candidate.body);
       add_candidate(prelude, candidate);
     }
   }
@@ -116,8 +117,10 @@ static void print_candidate(struct text *text, const char *linkage, const struct
     return;
   }
   text_open(text, "%s%s", linkage, candidate->head);
-  if (candidate->is_line) text_line(text, "%s", candidate->body);
-  else text_raw(text, candidate->body);
+  if (candidate->is_line)
+    text_line(text, "%s", candidate->body);
+  else
+    text_raw(text, candidate->body);
   text_close(text);
 }
 
@@ -130,7 +133,8 @@ const char *c_prelude(struct c_printer *printer) {
   text_blank(text);
   dialect->print_definitions(text, printer->target, prelude.constructs);
   text_blank(text);
-  const char *linkage = arena_format(printer->arena, "%s%s", printer->target->attribute ? dialect->vectorised : "", dialect->inlined);
+  const char *linkage =
+      arena_format(printer->arena, "%s%s", printer->target->attribute ? dialect->vectorised : "", dialect->inlined);
   for (int i = 0; i < prelude.candidates.count; i++) {
     const struct candidate *candidate = &prelude.candidates.items[i];
     if (!candidate->wanted) continue;

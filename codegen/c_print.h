@@ -15,7 +15,7 @@ struct c_printer {
   const struct dialect *dialect;
   struct text *text;
   const struct simd *simd; /* the rows of the target */
-  struct uses uses;        /* what must be declared or defined */
+  struct uses uses; /* what must be declared or defined */
   bool headers[HEADER_COUNT]; /* what the prelude includes, once it is printed */
 };
 
@@ -51,7 +51,8 @@ struct c_argument {
   int64_t number;
 };
 /* How many tasks there are, given all arguments. */
-struct c_argument c_task_count(struct c_printer *printer, const struct function *function, const struct c_argument *arguments);
+struct c_argument c_task_count(struct c_printer *printer, const struct function *function,
+                               const struct c_argument *arguments);
 /* What stands before the call of a task: "LAM_TASKS(12)" on all threads, "LAM_EACH(12)" in order. */
 const char *c_task_loop(struct c_printer *printer, const char *count, bool in_order);
 

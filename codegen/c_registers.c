@@ -66,9 +66,8 @@ static void see_expression(struct usage *usage, const struct expression *x) {
   if (x->array == usage->array) {
     usage->used = true;
     if (x->kind == EXPRESSION_LOAD && !is_vector_place(usage, x->arguments[0])) usage->vectors = false;
-    if (x->kind == EXPRESSION_FOLD &&
-        (usage->parallel || x->lanes != usage->target->lanes || x->type != TYPE_REAL ||
-         !is_known(usage, x->arguments[0]) || !is_aligned(usage, x->arguments[0])))
+    if (x->kind == EXPRESSION_FOLD && (usage->parallel || x->lanes != usage->target->lanes || x->type != TYPE_REAL ||
+                                       !is_known(usage, x->arguments[0]) || !is_aligned(usage, x->arguments[0])))
       usage->vectors = false;
   }
   for (int i = 0; i < x->argument_count; i++) see_expression(usage, x->arguments[i]);
@@ -126,7 +125,8 @@ static bool statement_uses_as_number(const struct statement *s, const struct arr
   if (s->kind == STATEMENT_STORE && s->array == array && s->index->kind != EXPRESSION_NUMBER) return false;
   for (int i = 0; i < s->arguments.count; i++)
     if (s->arguments.items[i].array == array || !uses_as_number(s->arguments.items[i].expression, array)) return false;
-  if (!uses_as_number(s->index, array) || !uses_as_number(s->expression, array) || !uses_as_number(s->extent, array)) return false;
+  if (!uses_as_number(s->index, array) || !uses_as_number(s->expression, array) || !uses_as_number(s->extent, array))
+    return false;
   /* The body of a parallel loop may be a function of its own, which takes arrays by their address. */
   if (s->kind == STATEMENT_LOOP && s->loop == LOOP_PARALLEL) {
     struct arena *arena = arena_new();
@@ -172,14 +172,17 @@ static void use_expression(struct collection *c, const struct expression *x) {
   if (!x) return;
   if (x->array) use_array(c, x->array);
   for (int i = 0; i < x->argument_count; i++) use_expression(c, x->arguments[i]);
-  if (x->kind == EXPRESSION_VARIABLE && is_new(c, x->variable)) array_push(c->arena, &c->free_names->variables, x->variable);
+  if (x->kind == EXPRESSION_VARIABLE && is_new(c, x->variable))
+    array_push(c->arena, &c->free_names->variables, x->variable);
 }
 
 static void use_block(struct collection *c, const struct block *block) {
   for (int i = 0; i < block->statements.count; i++) {
     const struct statement *s = block->statements.items[i];
-    if (s->kind == STATEMENT_ARRAY) is_new(c, s->array);
-    else if (s->array) use_array(c, s->array);
+    if (s->kind == STATEMENT_ARRAY)
+      is_new(c, s->array);
+    else if (s->array)
+      use_array(c, s->array);
     use_expression(c, s->index);
     use_expression(c, s->expression);
     use_expression(c, s->extent);

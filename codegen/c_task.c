@@ -13,7 +13,8 @@ static struct block block_of(struct arena *arena, const struct function *functio
   struct block block = {0};
   for (int i = 0; i + 1 < function->body.statements.count; i++)
     array_push(arena, &block.statements, function->body.statements.items[i]);
-  for (int i = 0; i < loop->body.statements.count; i++) array_push(arena, &block.statements, loop->body.statements.items[i]);
+  for (int i = 0; i < loop->body.statements.count; i++)
+    array_push(arena, &block.statements, loop->body.statements.items[i]);
   return block;
 }
 
@@ -94,21 +95,25 @@ const char *c_print_task(struct c_printer *printer, const struct function *funct
   parameters = arena_format(arena, "%s%s)", parameters, writer_parameter(&writer, &number));
   struct block block = block_of(arena, function);
   writer.in_parallel = true;
-  const char *body = writer_body(&writer, &block), *beginning = writer_beginning(&writer, c_identifier(printer, function->name), internal);
+  const char *body = writer_body(&writer, &block),
+             *beginning = writer_beginning(&writer, c_identifier(printer, function->name), internal);
   writer_function(&writer, arena_format(arena, "%s%s", beginning, parameters), body);
   if (function->comment) text_comment(printer->text, comment);
   text_raw(printer->text, text_string(writer.text));
   return arena_format(arena, "%s\n%s\n%s", comment, parameters, body);
 }
 
-struct c_argument c_task_count(struct c_printer *printer, const struct function *function, const struct c_argument *arguments) {
+struct c_argument c_task_count(struct c_printer *printer, const struct function *function,
+                               const struct c_argument *arguments) {
   struct writer writer = writer_new(printer, function);
   for (int i = 0; i < function->parameters.count; i++) {
     const struct variable *variable = function->parameters.items[i].variable;
     if (!variable) continue;
     const struct c_argument *argument = &arguments[i];
-    struct binding binding = {.variable = variable, .kind = BINDING_NAME, .name = piece_text(printer->arena, argument->piece, BINDS_UNARY)};
-    if (argument->is_number) binding.kind = BINDING_VALUE, binding.expression = expression_index(printer->arena, argument->number);
+    struct binding binding = {
+        .variable = variable, .kind = BINDING_NAME, .name = piece_text(printer->arena, argument->piece, BINDS_UNARY)};
+    if (argument->is_number)
+      binding.kind = BINDING_VALUE, binding.expression = expression_index(printer->arena, argument->number);
     writer_bind(&writer, binding);
   }
   const struct expression *count = writer_resolve(&writer, loop_of(function)->extent);

@@ -24,10 +24,13 @@ static const struct template *row(struct writer *writer, enum operation operatio
   return row;
 }
 
-static const char *vector_type(struct writer *writer, enum type type) { return template_text(row(writer, families[type].type)); }
+static const char *vector_type(struct writer *writer, enum type type) {
+  return template_text(row(writer, families[type].type));
+}
 
 static const char *fill(struct writer *writer, enum operation operation, const char *x, const char *y, const char *z) {
-  struct piece arguments[3] = {{.text = x, .binding = BINDS_LIST}, {.text = y, .binding = BINDS_LIST}, {.text = z, .binding = BINDS_LIST}};
+  struct piece arguments[3] = {
+      {.text = x, .binding = BINDS_LIST}, {.text = y, .binding = BINDS_LIST}, {.text = z, .binding = BINDS_LIST}};
   return writer_fill(writer, row(writer, operation), arguments).text;
 }
 
@@ -63,7 +66,8 @@ static bool splits_lane(struct writer *writer, const struct expression *index, c
   return !has_lanes(writer, *base);
 }
 
-static const char *place_in_registers(struct writer *writer, const struct array_binding *array, const struct expression *index) {
+static const char *place_in_registers(struct writer *writer, const struct array_binding *array,
+                                      const struct expression *index) {
   const struct expression *base;
   if (!splits_lane(writer, index, &base)) bug("%s: %s is not indexed by lanes", writer->function->name, array->name);
   return vector_element(writer, array, base);
@@ -75,7 +79,8 @@ static const char *place_in_registers(struct writer *writer, const struct array_
 static const char *lane_array(struct writer *writer, const char *name, enum type type, bool zeroed) {
   const char *array = writer_declare(writer, arena_format(writer->arena, "%s_lanes", name));
   enum type stored = type == TYPE_INDEX ? TYPE_INTEGER : type;
-  writer_line(writer, LINE_DECLARATION, "%s %s[%d]%s;", c_type(writer->printer, stored), array, writer->target->lanes, zeroed ? " = {0}" : "");
+  writer_line(writer, LINE_DECLARATION, "%s %s[%d]%s;", c_type(writer->printer, stored), array, writer->target->lanes,
+              zeroed ? " = {0}" : "");
   return array;
 }
 
@@ -87,8 +92,8 @@ const char *vector_spill(struct writer *writer, const char *name, enum type type
 
 /* Opens "for (lane)", with the guard as a condition. The statement that follows is the loop's body. */
 static const char *lane_loop(struct writer *writer, const char *lane, const char *condition) {
-  const char *loop = arena_format(writer->arena, "for (%s %s = 0; %s < %d; %s++)", c_type(writer->printer, TYPE_INDEX), lane, lane,
-                                  writer->target->lanes, lane);
+  const char *loop = arena_format(writer->arena, "for (%s %s = 0; %s < %d; %s++)", c_type(writer->printer, TYPE_INDEX),
+                                  lane, lane, writer->target->lanes, lane);
   return condition ? arena_format(writer->arena, "%s if (%s)", loop, condition) : loop;
 }
 
@@ -117,9 +122,11 @@ static const char *by_lanes(struct writer *writer, const struct expression *x) {
 /* --- Expressions ------------------------------------------------------------------------------------------------------------- */
 
 static const char *splat(struct writer *writer, const struct expression *x) {
-  if (x->type == TYPE_REAL && x->kind == EXPRESSION_NUMBER && x->number == 0) return fill(writer, OPERATION_real_zero, NULL, NULL, NULL);
+  if (x->type == TYPE_REAL && x->kind == EXPRESSION_NUMBER && x->number == 0)
+    return fill(writer, OPERATION_real_zero, NULL, NULL, NULL);
   struct piece value = scalar_piece(writer, x);
-  if (x->type == TYPE_INDEX && x->kind != EXPRESSION_NUMBER) value = writer_fill(writer, writer->simd->scalar[OPERATION_to_int], &value);
+  if (x->type == TYPE_INDEX && x->kind != EXPRESSION_NUMBER)
+    value = writer_fill(writer, writer->simd->scalar[OPERATION_to_int], &value);
   return writer_fill(writer, row(writer, families[x->type].splat), &value).text;
 }
 
@@ -196,12 +203,16 @@ static const char *apply(struct writer *writer, const struct expression *x) {
     switch (x->storage) {
       case STORAGE_REAL:
       case STORAGE_F32:
-      case STORAGE_F64: return vector_text(writer, x->arguments[0]);
-      case STORAGE_BF16: return fill(writer, OPERATION_real_bf16, vector_text(writer, x->arguments[0]), NULL, NULL);
-      case STORAGE_F16: return fill(writer, OPERATION_real_f16, vector_text(writer, x->arguments[0]), NULL, NULL);
+      case STORAGE_F64:
+        return vector_text(writer, x->arguments[0]);
+      case STORAGE_BF16:
+        return fill(writer, OPERATION_real_bf16, vector_text(writer, x->arguments[0]), NULL, NULL);
+      case STORAGE_F16:
+        return fill(writer, OPERATION_real_f16, vector_text(writer, x->arguments[0]), NULL, NULL);
       case STORAGE_I32:
       case STORAGE_I8:
-      case STORAGE_BOOL: return by_lanes(writer, x);
+      case STORAGE_BOOL:
+        return by_lanes(writer, x);
     }
   }
   enum operation operation = operation_of(x->op, x->arguments[x->op == OP_where ? 1 : 0]->type);
@@ -210,7 +221,8 @@ static const char *apply(struct writer *writer, const struct expression *x) {
     int shift = power_of_two(x->arguments[1]);
     if (shift < 0) return by_lanes(writer, x);
     const char *argument = vector_text(writer, x->arguments[0]);
-    if (operation == OPERATION_int_quotient) return fill(writer, OPERATION_bits_shr, argument, arena_format(arena, "%d", shift), NULL);
+    if (operation == OPERATION_int_quotient)
+      return fill(writer, OPERATION_bits_shr, argument, arena_format(arena, "%d", shift), NULL);
     const char *rest = arena_format(arena, "%lld", (1LL << shift) - 1);
     return fill(writer, OPERATION_bits_and, argument, fill(writer, OPERATION_int_splat, rest, NULL, NULL), NULL);
   }
@@ -235,7 +247,8 @@ static const char *convert(struct writer *writer, const struct expression *x) {
     case TYPE_BOOLEAN: {
       if (boolean) return argument;
       bool reals = from == TYPE_REAL;
-      const char *zero = reals ? fill(writer, OPERATION_real_zero, NULL, NULL, NULL) : fill(writer, OPERATION_int_splat, "0", NULL, NULL);
+      const char *zero = reals ? fill(writer, OPERATION_real_zero, NULL, NULL, NULL)
+                               : fill(writer, OPERATION_int_splat, "0", NULL, NULL);
       return fill(writer, reals ? OPERATION_real_ne : OPERATION_int_ne, argument, zero, NULL);
     }
   }
@@ -249,10 +262,13 @@ static const char *draw(struct writer *writer, const struct expression *x) {
   enum { FARTHEST = 1 << 26 }; /* so that the last lane's distance has 32 bits */
   const struct expression *element = x->arguments[4];
   int64_t stride;
-  bool alike = x->distribution == DISTRIBUTION_UNIFORM && writer->simd->vector[OPERATION_random_uniform] && element->type == TYPE_INDEX;
+  bool alike = x->distribution == DISTRIBUTION_UNIFORM && writer->simd->vector[OPERATION_random_uniform] &&
+               element->type == TYPE_INDEX;
   for (int i = 0; i < 4 && alike; i++) alike = !has_lanes(writer, x->arguments[i]);
-  if (!alike || !expression_coefficient(element, writer->lane, &stride) || stride < 1 || stride > FARTHEST) return by_lanes(writer, x);
-  const struct expression *distance = index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), stride);
+  if (!alike || !expression_coefficient(element, writer->lane, &stride) || stride < 1 || stride > FARTHEST)
+    return by_lanes(writer, x);
+  const struct expression *distance =
+      index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), stride);
   const struct expression *base = expression_apply(writer->arena, OP_sub, element, distance, NULL);
   if (has_lanes(writer, base)) return by_lanes(writer, x);
   struct piece arguments[6];
@@ -304,14 +320,15 @@ static const char *whole_text(struct writer *writer, const struct expression *x)
 
 /* --- Statements ---------------------------------------------------------------------------------------------------------------- */
 
-static void store_by_lanes(struct writer *writer, const struct statement *s, const struct expression *index, const char *value) {
+static void store_by_lanes(struct writer *writer, const struct statement *s, const struct expression *index,
+                           const char *value) {
   const char *values = vector_spill(writer, writer_find_array(writer, s->array)->name, s->expression->type, value);
   const char *lane = writer_declare(writer, writer->lane->name);
   writer->lane_name = lane;
   const char *condition = lane_condition(writer);
   const char *place = scalar_text(writer, index);
-  writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition), writer_array(writer, s->array), place,
-              values, lane);
+  writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition),
+              writer_array(writer, s->array), place, values, lane);
   close_lane(writer);
 }
 
@@ -326,8 +343,9 @@ static void store(struct writer *writer, const struct statement *s) {
     writer_assign(writer, place, value);
   } else if (splits_lane(writer, index, &base)) {
     const char *pointer = pointer_piece(writer, s->array, base).text;
-    writer_line(writer, LINE_SIMPLE, "%s;", writer->guard ? fill(writer, family->store_masked, pointer, guard_text(writer), value)
-                                                          : fill(writer, family->store, pointer, value, NULL));
+    writer_line(writer, LINE_SIMPLE, "%s;",
+                writer->guard ? fill(writer, family->store_masked, pointer, guard_text(writer), value)
+                              : fill(writer, family->store, pointer, value, NULL));
   } else {
     store_by_lanes(writer, s, index, value);
   }
@@ -343,9 +361,10 @@ static void let(struct writer *writer, const struct statement *s) {
   }
   const char *value = lanes ? whole_text(writer, x) : scalar_text(writer, x);
   const char *name = writer_declare(writer, s->variable->name);
-  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", lanes ? vector_type(writer, x->type) : c_type(writer->printer, x->type), name,
-              value);
-  writer_bind(writer, (struct binding){.variable = s->variable, .kind = lanes ? BINDING_VECTOR : BINDING_NAME, .name = name});
+  writer_line(writer, LINE_DECLARATION, "const %s %s = %s;",
+              lanes ? vector_type(writer, x->type) : c_type(writer->printer, x->type), name, value);
+  writer_bind(writer,
+              (struct binding){.variable = s->variable, .kind = lanes ? BINDING_VECTOR : BINDING_NAME, .name = name});
 }
 
 static void body(struct writer *writer, const struct block *block);
@@ -359,18 +378,22 @@ static void guarded(struct writer *writer, const struct statement *s) {
   const char *mask = whole_text(writer, condition);
   if (outer) mask = fill(writer, OPERATION_mask_and, guard_text(writer), mask, NULL);
   struct mark after = writer_mark(writer);
-  bool is_line = writer->lines.count == lines; /* nothing was printed on the way to the mask, which what is printed might need */
+  /* nothing was printed on the way to the mask, which what is printed might need */
+  bool is_line = writer->lines.count == lines;
   writer->guard = writer_declare(writer, "on");
-  writer->condition = outer_condition ? expression_apply(writer->arena, OP_and, outer_condition, condition, NULL) : condition;
+  writer->condition =
+      outer_condition ? expression_apply(writer->arena, OP_and, outer_condition, condition, NULL) : condition;
   struct aside outside = writer_begin_aside(writer, writer->text->indentation);
   body(writer, &s->body);
   struct aside inside = writer_end_aside(writer, outside);
   /* What is stored lane by lane asks for the condition itself: compilers warn of a mask that nothing uses. */
   if (writer_mentions_since(writer, after, writer->guard))
     writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", vector_type(writer, TYPE_BOOLEAN), writer->guard, mask);
-  else if (is_line) writer_forget(writer, before, after);
+  else if (is_line)
+    writer_forget(writer, before, after);
   text_raw(writer->text, text_string(inside.text));
-  writer->lines = (struct lines){writer->lines.count + inside.lines.count, inside.lines.kind, inside.lines.line, inside.lines.assigned};
+  writer->lines = (struct lines){writer->lines.count + inside.lines.count, inside.lines.kind, inside.lines.line,
+                                 inside.lines.assigned};
   writer->guard = outer;
   writer->condition = outer_condition;
 }
@@ -378,11 +401,16 @@ static void guarded(struct writer *writer, const struct statement *s) {
 static void body(struct writer *writer, const struct block *block) {
   for (int i = 0; i < block->statements.count; i++) {
     const struct statement *s = block->statements.items[i];
-    if (s->kind == STATEMENT_LET) let(writer, s);
-    else if (s->kind == STATEMENT_STORE) store(writer, s);
-    else if (s->kind == STATEMENT_IF) guarded(writer, s);
-    else if (s->kind == STATEMENT_COMMENT) writer_comment(writer, s->text);
-    else bug("%s: a vector loop holds more than let, store and if", writer->function->name);
+    if (s->kind == STATEMENT_LET)
+      let(writer, s);
+    else if (s->kind == STATEMENT_STORE)
+      store(writer, s);
+    else if (s->kind == STATEMENT_IF)
+      guarded(writer, s);
+    else if (s->kind == STATEMENT_COMMENT)
+      writer_comment(writer, s->text);
+    else
+      bug("%s: a vector loop holds more than let, store and if", writer->function->name);
   }
 }
 

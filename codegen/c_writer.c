@@ -50,7 +50,8 @@ void writer_bind(struct writer *writer, struct binding binding) {
 
 struct binding *writer_find(struct writer *writer, const struct variable *variable) {
   const int *place = pointer_table_find(&writer->places, variable);
-  if (place && *place < writer->bindings.count && writer->bindings.items[*place].variable == variable) return &writer->bindings.items[*place];
+  if (place && *place < writer->bindings.count && writer->bindings.items[*place].variable == variable)
+    return &writer->bindings.items[*place];
   /* The latest was of a scope that has ended. */
   for (int i = writer->bindings.count - 1; i >= 0; i--)
     if (writer->bindings.items[i].variable == variable) return &writer->bindings.items[i];
@@ -84,16 +85,23 @@ const struct expression *writer_resolve(struct writer *writer, const struct expr
   const struct expression *arguments[5] = {NULL, NULL, NULL, NULL, NULL};
   for (int i = 0; i < x->argument_count; i++) arguments[i] = writer_resolve(writer, x->arguments[i]);
   switch (x->kind) {
-    case EXPRESSION_NUMBER: return x;
-    case EXPRESSION_VARIABLE: return writer_resolve(writer, writer_find(writer, x->variable)->expression);
-    case EXPRESSION_LOAD: return expression_load(arena, x->array, arguments[0]);
+    case EXPRESSION_NUMBER:
+      return x;
+    case EXPRESSION_VARIABLE:
+      return writer_resolve(writer, writer_find(writer, x->variable)->expression);
+    case EXPRESSION_LOAD:
+      return expression_load(arena, x->array, arguments[0]);
     case EXPRESSION_APPLY:
       if (x->op == OP_cast) return expression_cast(arena, x->storage, arguments[0]);
       return expression_apply(arena, x->op, arguments[0], arguments[1], arguments[2]);
-    case EXPRESSION_FMA: return expression_fma(arena, arguments[0], arguments[1], arguments[2]);
-    case EXPRESSION_CONVERT: return expression_convert(arena, x->type, arguments[0]);
-    case EXPRESSION_FOLD: return expression_fold(arena, x->op, x->array, arguments[0], x->lanes);
-    case EXPRESSION_DRAW: return expression_draw(arena, x->distribution, arguments);
+    case EXPRESSION_FMA:
+      return expression_fma(arena, arguments[0], arguments[1], arguments[2]);
+    case EXPRESSION_CONVERT:
+      return expression_convert(arena, x->type, arguments[0]);
+    case EXPRESSION_FOLD:
+      return expression_fold(arena, x->op, x->array, arguments[0], x->lanes);
+    case EXPRESSION_DRAW:
+      return expression_draw(arena, x->distribution, arguments);
   }
   bug("no such expression");
 }
@@ -119,7 +127,9 @@ const char *writer_array(struct writer *writer, const struct array *array) {
   return writer_mention(writer, writer_find_array(writer, array)->name);
 }
 
-struct mark writer_mark(const struct writer *writer) { return (struct mark){writer->own.names.count, writer->printer->uses.names.count}; }
+struct mark writer_mark(const struct writer *writer) {
+  return (struct mark){writer->own.names.count, writer->printer->uses.names.count};
+}
 
 void writer_forget(struct writer *writer, struct mark from, struct mark to) {
   uses_drop(&writer->own, from.names, to.names);

@@ -63,8 +63,8 @@ struct writer {
   /* In a vector loop printed as vectors: */
   const struct variable *lane;         /* NULL outside */
   const char *lane_name;               /* while lanes are taken one by one */
-  const char *guard;                   /* the mask of the lanes that are on, or NULL: all; what prints it mentions it */
-  const struct expression *condition;  /* the same, of one lane */
+  const char *guard; /* the mask of the lanes that are on, or NULL: all; what prints it mentions it */
+  const struct expression *condition; /* the same, of one lane */
 };
 
 /* --- c_writer.c ----------------------------------------------------------------------------------------------------------- */
@@ -95,7 +95,8 @@ bool writer_mentions_since(const struct writer *writer, struct mark mark, const 
 void writer_forget(struct writer *writer, struct mark from, struct mark to);
 
 /* A line of the function. */
-void writer_line(struct writer *writer, enum line_kind kind, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void writer_line(struct writer *writer, enum line_kind kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* "place = value;" */
 void writer_assign(struct writer *writer, const char *place, const char *value);
 void writer_comment(struct writer *writer, const char *comment);

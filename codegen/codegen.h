@@ -47,7 +47,8 @@ struct emitted {
 };
 /* What the program carries besides what its spec asks for. */
 struct emit_options {
-  bool bench; /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
+  /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
+  bool bench;
   bool steps; /* the verb steps: training steps on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
   struct times *times; /* of what is done, or NULL */

@@ -8,8 +8,8 @@
 /* --- Names that headers declare ------------------------------------------------------------------------------------------------ */
 
 static const char *const math_names[] = {
-    "fabsf", "sqrtf", "floorf", "rintf", "fmaf", "fabs", "sqrt",  "floor",    "rint",
-    "pow",    "powf",  "expf", "logf", "frexp", "ldexp",    "copysign", "isfinite", "INFINITY", "NAN",
+    "fabsf", "sqrtf", "floorf", "rintf", "fmaf",  "fabs",     "sqrt",     "floor",    "rint", "pow",
+    "powf",  "expf",  "logf",   "frexp", "ldexp", "copysign", "isfinite", "INFINITY", "NAN",
 #define FUNCTION(name) #name,
 #include "codegen/simd.def"
 };
@@ -51,7 +51,9 @@ static void define_c(struct text *text, const struct target *target, const bool 
   if (target->attribute) text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
   define_c_loops(text, used);
   if (used[CONSTRUCT_PREFETCH]) {
-    text_comment(text, "Brings an element near that is read soon; it may lie behind the end, which is why no pointer is made of it.");
+    text_comment(
+        text,
+        "Brings an element near that is read soon; it may lie behind the end, which is why no pointer is made of it.");
     text_raw(text,
              "#if defined(__GNUC__)\n"
              "#define LAM_PREFETCH(array, index) \\\n"
@@ -70,9 +72,14 @@ const struct dialect dialect_c = {
     .vectorised = "LAM_SIMD ",
     .internal = "static ",
     .inlined = "static inline ",
-    .constructs = {[CONSTRUCT_PARALLEL] = "LAM_PARALLEL", [CONSTRUCT_EACH] = "LAM_EACH", [CONSTRUCT_TASKS] = "LAM_TASKS",
-                   [CONSTRUCT_UNROLL] = "LAM_UNROLL", [CONSTRUCT_PREFETCH] = "LAM_PREFETCH"},
-    .headers = {[HEADER_VECTORS] = "#include <immintrin.h>", [HEADER_MATH] = "#include <math.h>", [HEADER_INTEGERS] = "#include <stdint.h>",
+    .constructs = {[CONSTRUCT_PARALLEL] = "LAM_PARALLEL",
+                   [CONSTRUCT_EACH] = "LAM_EACH",
+                   [CONSTRUCT_TASKS] = "LAM_TASKS",
+                   [CONSTRUCT_UNROLL] = "LAM_UNROLL",
+                   [CONSTRUCT_PREFETCH] = "LAM_PREFETCH"},
+    .headers = {[HEADER_VECTORS] = "#include <immintrin.h>",
+                [HEADER_MATH] = "#include <math.h>",
+                [HEADER_INTEGERS] = "#include <stdint.h>",
                 [HEADER_MEMORY] = "#include <string.h>"},
     .task = "task",
     .has_parts = true,

@@ -10,32 +10,34 @@
 /* What has a word of its own, which is defined in the files that use it. */
 enum construct {
   CONSTRUCT_PARALLEL, /* before a loop: its iterations are for all threads */
-  CONSTRUCT_EACH,     /* WORD(count) before a call: once for each task, in order */
-  CONSTRUCT_TASKS,    /* the same on all threads */
-  CONSTRUCT_UNROLL,   /* before a loop: as many copies of its body */
+  CONSTRUCT_EACH, /* WORD(count) before a call: once for each task, in order */
+  CONSTRUCT_TASKS, /* the same on all threads */
+  CONSTRUCT_UNROLL, /* before a loop: as many copies of its body */
   CONSTRUCT_PREFETCH, /* WORD(array, index): the element will be read soon */
   CONSTRUCT_COUNT
 };
 
 /* Declarations from outside that printed code may need. */
 enum header {
-  HEADER_VECTORS,  /* the target's instructions */
-  HEADER_MATH,     /* functions of real numbers, and what is no number */
+  HEADER_VECTORS, /* the target's instructions */
+  HEADER_MATH, /* functions of real numbers, and what is no number */
   HEADER_INTEGERS, /* integers by their bits */
-  HEADER_MEMORY,   /* copies of bytes */
+  HEADER_MEMORY, /* copies of bytes */
   HEADER_COUNT
 };
 
 struct dialect {
   const char *types[TYPE_INDEX + 1]; /* of variables and of elements, by type */
-  const char *wide_real;             /* a real in double precision */
-  const char *restricted;            /* after the star of a pointer whose memory no other pointer leads to */
-  const char *vectorised;            /* before a function that has the target's instructions */
-  const char *internal, *inlined;    /* before a function that only this file has; and one to be put where it is called */
+  const char *wide_real; /* a real in double precision */
+  const char *restricted; /* after the star of a pointer whose memory no other pointer leads to */
+  const char *vectorised; /* before a function that has the target's instructions */
+  /* before a function that only this file has; and one to be put where it is called */
+  const char *internal, *inlined;
   const char *constructs[CONSTRUCT_COUNT], *headers[HEADER_COUNT];
-  const char *task;       /* what the definitions of EACH and TASKS call the number of a task */
-  bool has_parts;         /* the body of a parallel loop lacks the instructions of the function around it, unless it is a function itself */
-  bool (*is_taken)(const char *name);        /* nothing may be called so: keywords, macros, what printed text calls */
+  const char *task; /* what the definitions of EACH and TASKS call the number of a task */
+  /* the body of a parallel loop lacks the instructions of the function around it, unless it is a function itself */
+  bool has_parts;
+  bool (*is_taken)(const char *name); /* nothing may be called so: keywords, macros, what printed text calls */
   bool (*is_library_name)(const char *name); /* no function may: what headers declare, here or on another system */
   /* What stands before all else, so that numbers come out alike wherever the file is compiled. */
   void (*print_rules)(struct text *text);

@@ -35,17 +35,17 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 
 /* Names that a routine's locals or the program's own functions have. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
-  static const char *const locals[] = {"a",          "p",           "o",        "g",       "e",    "c",
-                                       "r",          "i",           "m",        "io",      "seed", "sizes",
-                                       "step",       "activations", "families", "columns", "data", "settings",
-                                       "generation", "verbs",       "program",  "tensors", "main", "bench",
-                                       "kernels",    "workloads",   NULL};
+  static const char *const locals[] = {"a",        "p",       "o",     "g",        "e",          "c",     "r",
+                                       "i",        "m",       "io",    "seed",     "sizes",      "step",  "activations",
+                                       "families", "columns", "data",  "settings", "generation", "verbs", "program",
+                                       "tensors",  "main",    "bench", "kernels",  "workloads",  NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (emitter->printer->dialect->is_library_name(name)) return true;
   size_t end = strlen(name);
-  bool table = end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
-                           (end > 8 && !strcmp(name + end - 8, "_outputs")) || (end > 5 && !strcmp(name + end - 5, "_work")));
+  bool table =
+      end > 3 && (!strcmp(name + end - 3, "_of") || (end > 7 && !strcmp(name + end - 7, "_inputs")) ||
+                  (end > 8 && !strcmp(name + end - 8, "_outputs")) || (end > 5 && !strcmp(name + end - 5, "_work")));
   return table;
 }
 
@@ -77,7 +77,8 @@ static void rename_functions(struct emitter *emitter) {
     const char *name = base;
     int *count;
     for (int number = 2; count = table_find(&names, name), is_reserved(emitter, name) || (count && *count); number++)
-      name = number == 2 ? arena_format(arena, "%s_kernel", base) : arena_format(arena, "%s_kernel_%d", base, number - 1);
+      name =
+          number == 2 ? arena_format(arena, "%s_kernel", base) : arena_format(arena, "%s_kernel_%d", base, number - 1);
     function->name = name;
     if (!count) table_set(arena, &names, name, count = arena_new_struct(arena, int));
     ++*count;
@@ -96,8 +97,10 @@ static void print_kernel(struct emitter *emitter, const struct function *functio
     const char *key = c_print_task(printer, function, true);
     kernel.takes = c_task_takes(arena, function);
     other = table_find(&emitter->kernel_names, key);
-    if (other) kernel.name = other;
-    else table_set(arena, &emitter->kernel_names, key, (void *)kernel.name);
+    if (other)
+      kernel.name = other;
+    else
+      table_set(arena, &emitter->kernel_names, key, (void *)kernel.name);
   } else {
     c_print_function(printer, function, true);
   }
@@ -140,18 +143,19 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
   emit_verbs(program, verbs);
   text_comment(
       text,
-      arena_format(emitter->arena,
-                   "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
-                   "  cc -O2 %s.c %s_main.c lamella_runtime.c -o %s -lm              one thread\n"
-                   "  cc -O2 -fopenmp %s.c %s_main.c lamella_runtime.c -o %s -lm     all threads; the results are the same\n"
-                   "  cc -O2 -c %s.c      to call from another program: see %s.h",
-                   name, program->model ? program->model : name, name,
-                   verbs[0] && verbs[2] ? ", its training and its generation"
-                   : verbs[0]           ? " and its training"
-                   : verbs[2]           ? " and its generation"
-                                        : "",
-                   target->description ? target->description : target->name, LAMELLA_VERSION, name, name, name, name, name,
-                   name, name, name));
+      arena_format(
+          emitter->arena,
+          "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
+          "  cc -O2 %s.c %s_main.c lamella_runtime.c -o %s -lm              one thread\n"
+          "  cc -O2 -fopenmp %s.c %s_main.c lamella_runtime.c -o %s -lm     all threads; the results are the same\n"
+          "  cc -O2 -c %s.c      to call from another program: see %s.h",
+          name, program->model ? program->model : name, name,
+          verbs[0] && verbs[2] ? ", its training and its generation"
+          : verbs[0]           ? " and its training"
+          : verbs[2]           ? " and its generation"
+                               : "",
+          target->description ? target->description : target->name, LAMELLA_VERSION, name, name, name, name, name, name,
+          name, name));
 }
 
 /* The model itself, which needs nothing of the runtime. */
@@ -161,7 +165,8 @@ static const char *print_core(struct emitter *emitter) {
   bool placed = emit_states_places(emitter, NULL);
   rename_functions(emitter);
   print_kernels(emitter);
-  for (int i = 0; i < emitter->module->routines.count; i++) placed = placed || emit_owner(emitter, OWNER_ACTIVATIONS, emitter->module->routines.items[i]);
+  for (int i = 0; i < emitter->module->routines.count; i++)
+    placed = placed || emit_owner(emitter, OWNER_ACTIVATIONS, emitter->module->routines.items[i]);
   if (placed) emit_place_function(emitter, routines);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
@@ -191,8 +196,10 @@ static const char *print_core(struct emitter *emitter) {
 /* One file: its comment, the rules, and what it consists of. */
 static const char *print_file(struct emitter *emitter, const char *comment, const char *includes, const char *body) {
   struct text *text = text_new(emitter->arena);
-  if (comment) text_comment(text, comment);
-  else opening_comment(emitter, text);
+  if (comment)
+    text_comment(text, comment);
+  else
+    opening_comment(emitter, text);
   emitter->printer->dialect->print_rules(text);
   text_raw(text, includes);
   text_raw(text, body);
@@ -209,20 +216,29 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   emit_runtime(emitter, modules);
   emitted->core = print_file(emitter, NULL, "\n", core);
   emitted->runtime_header =
-      arena_format(arena, "/* What emitted programs share: data, checkpoints, the command line. Written by Lamella %s. */\n"
-                          "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s\n%s\n#endif\n",
+      arena_format(arena,
+                   "/* What emitted programs share: data, checkpoints, the command line. Written by Lamella %s. */\n"
+                   "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s\n%s\n#endif\n",
                    LAMELLA_VERSION, real, text_string(headers));
-  emitted->runtime = print_file(emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n", text_string(modules));
-  emitted->main = print_file(emitter, arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.", name, name),
-                             arena_format(arena, "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include <stdlib.h>\n#include <string.h>\n\n", name),
-                             text_string(tables));
+  emitted->runtime = print_file(emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n",
+                                text_string(modules));
+  emitted->main = print_file(
+      emitter,
+      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.",
+                   name, name),
+      arena_format(arena,
+                   "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
+                   "<stdlib.h>\n#include <string.h>\n\n",
+                   name),
+      text_string(tables));
   /* The modules' declarations come before the core, since these ask for a POSIX that no include may be read without. */
   struct text *whole = text_new(arena);
   text_raw(whole, arena_format(arena, "#define LAM_ONE_TEXT\n%s\n", real));
   text_raw(whole, text_string(headers));
   text_raw(whole, core);
-  text_raw(whole, "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
-                  "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
+  text_raw(whole,
+           "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
+           "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
   text_raw(whole, text_string(modules));
   emit_banner(whole, "what the runtime reads of this program, and main");
   text_blank(whole);
@@ -248,11 +264,15 @@ static const char *print_header(struct emitter *emitter) {
   text_raw(text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   emit_public_structs(emitter, text);
   text_blank(text);
-  text_comment(text,
-               arena_format(arena, "Everything zero; NULL when there is not enough memory, or where %s_problem says that numbers would be wrong.", name));
+  text_comment(text, arena_format(arena,
+                                  "Everything zero; NULL when there is not enough memory, or where %s_problem says "
+                                  "that numbers would be wrong.",
+                                  name));
   text_line(text, "struct %s *%s_create(void);", name, name);
   text_line(text, "void %s_destroy(struct %s *m);", name, name);
-  text_comment(text, "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
+  text_comment(
+      text,
+      "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
   text_line(text, "const char *%s_problem(void);", name);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const char *routine = emitter->module->routines.items[i]->name;
@@ -260,7 +280,8 @@ static const char *print_header(struct emitter *emitter) {
     text_line(text, "void %s_%s(struct %s *m, uint32_t seed, const int64_t *sizes);", name, routine, name);
   }
   text_blank(text);
-  text_comment(text, arena_format(arena, "From here on %s_main.c and lamella_runtime.c are needed, too.", emitter->program->name));
+  text_comment(text, arena_format(arena, "From here on %s_main.c and lamella_runtime.c are needed, too.",
+                                  emitter->program->name));
   if (emit_has_load(emitter)) {
     text_comment(
         text,

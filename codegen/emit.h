@@ -25,21 +25,21 @@ struct owner {
   const char *variable; /* what routines call a pointer to it: "p" */
   ARRAY(struct field *) fields;
   ARRAY(const struct buffer *) buffers; /* those of the fields */
-  struct scope_names names;    /* of the fields */
-  struct table families;       /* struct field *, by what its copies have in common */
-  struct pointer_table known;  /* activations that have a field */
+  struct scope_names names; /* of the fields */
+  struct table families; /* struct field *, by what its copies have in common */
+  struct pointer_table known; /* activations that have a field */
 };
 
 /* A member of one of these structs: a pointer, an array of pointers for the copies of a repeat, or (ports) an array. */
 struct field {
   const char *name;
   struct owner *owner;
-  int copies;  /* 0: not an array of copies */
-  int room;    /* in `members` */
+  int copies; /* 0: not an array of copies */
+  int room; /* in `members` */
   bool shared; /* activations whose copies all lie in the same place: one pointer serves them all */
   const struct buffer **members; /* by copy, some may be NULL; or one */
   const struct buffer *sample; /* one that is there */
-  const char *comment;         /* its axes, after its own name where C has another for it; or NULL */
+  const char *comment; /* its axes, after its own name where C has another for it; or NULL */
 };
 
 struct place_of_buffer {
@@ -67,8 +67,8 @@ struct emitter {
   int place_count;
   ARRAY(struct kernel_text) kernels;
   struct pointer_table kernel_numbers; /* by function: of its kernel */
-  struct table kernel_names;           /* of tasks, by all of them but the name: of the first that is so */
-  struct c_printer *printer;           /* of all kernels, which knows what these and their calls need */
+  struct table kernel_names; /* of tasks, by all of them but the name: of the first that is so */
+  struct c_printer *printer; /* of all kernels, which knows what these and their calls need */
 };
 
 /* --- emit.c */

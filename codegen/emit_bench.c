@@ -238,9 +238,9 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
 static const struct workload {
   enum routine_number routine;
   const char *name; /* or NULL: the routine's */
-  bool window;      /* a whole one */
-} workloads[] = {{ROUTINE_train, NULL, false},    {ROUTINE_step, NULL, false},    {ROUTINE_step, "prompt", true},
-                 {ROUTINE_evaluate, NULL, false}, {ROUTINE_predict, NULL, false}, {ROUTINE_prepare, NULL, false},
+  bool window; /* a whole one */
+} workloads[] = {{ROUTINE_train, NULL, false},     {ROUTINE_step, NULL, false},    {ROUTINE_step, "prompt", true},
+                 {ROUTINE_evaluate, NULL, false},  {ROUTINE_predict, NULL, false}, {ROUTINE_prepare, NULL, false},
                  {ROUTINE_accumulate, NULL, false}};
 
 static int64_t window_of(const struct routine *routine) {
@@ -278,8 +278,8 @@ void emit_bench(struct emitter *emitter, struct text *text) {
       }
       emit_work(emitter, text, &kernels, routine, name, sizes);
       array_push(arena, &rows,
-                 arena_format(arena, "{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},", name,
-                              facts->constant, (long long)sizes[0], (long long)sizes[1], name, name));
+                 arena_format(arena, "{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},",
+                              name, facts->constant, (long long)sizes[0], (long long)sizes[1], name, name));
     }
   }
   text_open(text, "static const struct lam_workload workloads[] =");
@@ -288,11 +288,13 @@ void emit_bench(struct emitter *emitter, struct text *text) {
   text_line(text, "};");
   const char *real = emitter->target->double_precision ? "double" : "float";
   text_line(text, "void %s_peak_multiply(%s *out, int64_t tasks, int64_t rounds);", emitter->name, real);
-  text_line(text, "void %s_peak_read(const %s *x, %s *sums, int64_t chunks, int64_t rounds);", emitter->name, real, real);
+  text_line(text, "void %s_peak_read(const %s *x, %s *sums, int64_t chunks, int64_t rounds);", emitter->name, real,
+            real);
   text_open(text, "static const struct lam_bench bench =");
   text_line(text, "kernels, %d, workloads, sizeof workloads / sizeof *workloads,", kernels.items.count);
   int reals = peak_vectors(emitter->target) * emitter->target->lanes;
-  text_line(text, "{%d, %d, %d, %s_peak_multiply, %s_peak_read},", reals, 2 * reals, READ_CHUNK, emitter->name, emitter->name);
+  text_line(text, "{%d, %d, %d, %s_peak_multiply, %s_peak_read},", reals, 2 * reals, READ_CHUNK, emitter->name,
+            emitter->name);
   text->indentation--;
   text_line(text, "};");
   text_blank(text);

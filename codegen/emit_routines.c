@@ -45,7 +45,8 @@ static struct c_argument affine(struct arena *arena, const struct counter *count
   struct piece term = piece_name("i");
   if (factor != 1) term = (struct piece){arena_format(arena, "%s * %lld", i, (long long)factor), BINDS_PRODUCT, false};
   if (!constant) return (struct c_argument){.piece = term};
-  sum.piece.text = arena_format(arena, "%s %c %lld", term.text, constant < 0 ? '-' : '+', (long long)(constant < 0 ? -constant : constant));
+  sum.piece.text = arena_format(arena, "%s %c %lld", term.text, constant < 0 ? '-' : '+',
+                                (long long)(constant < 0 ? -constant : constant));
   return sum;
 }
 
@@ -65,8 +66,8 @@ struct pointer {
 
 /* Whether all copies get just this one. */
 static bool is_same_pointer(const struct pointer *x, const struct pointer *y) {
-  return x->field == y->field && x->indexed == y->indexed && x->copy == y->copy && x->offset == y->offset && !x->copy_step &&
-         !y->copy_step && !x->offset_step && !y->offset_step;
+  return x->field == y->field && x->indexed == y->indexed && x->copy == y->copy && x->offset == y->offset &&
+         !x->copy_step && !y->copy_step && !x->offset_step && !y->offset_step;
 }
 
 static const char *field_text(struct body *body, const struct field *field) {
@@ -87,16 +88,19 @@ static const char *pointer_text(struct body *body, const struct pointer *pointer
   struct arena *arena = body->emitter->arena;
   const char *text = field_text(body, pointer->field);
   if (pointer->indexed)
-    text = arena_format(arena, "%s[%s]", text, in_counter(arena, counter, pointer->copy, pointer->copy_step).piece.text);
+    text =
+        arena_format(arena, "%s[%s]", text, in_counter(arena, counter, pointer->copy, pointer->copy_step).piece.text);
   if (!pointer->offset && !pointer->offset_step) return text;
-  return arena_format(arena, "%s + %s", text, in_counter(arena, counter, pointer->offset, pointer->offset_step).piece.text);
+  return arena_format(arena, "%s + %s", text,
+                      in_counter(arena, counter, pointer->offset, pointer->offset_step).piece.text);
 }
 
 static struct c_argument number_argument(struct body *body, const struct launch_argument *argument, enum type type) {
   struct arena *arena = body->emitter->arena;
   switch (argument->number_kind) {
     case NUMBER_CONSTANT:
-      if (type == TYPE_REAL) return (struct c_argument){.piece = c_number(body->emitter->printer, type, argument->real)};
+      if (type == TYPE_REAL)
+        return (struct c_argument){.piece = c_number(body->emitter->printer, type, argument->real)};
       return known_number(arena, argument->number);
     case NUMBER_SIZE:
       body->sizes = true;
@@ -114,7 +118,8 @@ static struct c_argument number_argument(struct body *body, const struct launch_
 static struct c_argument argument_of(struct body *body, const struct launch *launch, int number) {
   static const struct counter none = {0, 1, 1};
   const struct launch_argument *argument = &launch->arguments.items[number];
-  if (!argument->buffer) return number_argument(body, argument, launch->function->parameters.items[number].variable->type);
+  if (!argument->buffer)
+    return number_argument(body, argument, launch->function->parameters.items[number].variable->type);
   const struct pointer pointer = pointer_of(body, argument);
   return (struct c_argument){.piece = piece_name(pointer_text(body, &pointer, &none))};
 }
@@ -150,8 +155,9 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
     list = join(arena, list, argument_of(body, launch_of(roll, launches, position, copy), argument).piece.text);
   }
   const char *name = table_name(
-      body, arena_format(arena, "%s_of",
-                         c_identifier(emitter->printer, parameter->array ? parameter->array->name : parameter->variable->name)));
+      body, arena_format(
+                arena, "%s_of",
+                c_identifier(emitter->printer, parameter->array ? parameter->array->name : parameter->variable->name)));
   if (parameter->array)
     declaration = arena_format(arena, "%s%s *const", parameter->array->written ? "" : "const ",
                                c_type(emitter->printer, parameter->array->type));
@@ -162,18 +168,19 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
   return arena_format(arena, "%s[%s]", name, affine(arena, counter, 1, -least).piece.text);
 }
 
-static struct pointer regular_pointer(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
-                                      int argument, const struct argument_family *family) {
+static struct pointer regular_pointer(struct body *body, const struct roll *roll, struct launch *const *launches,
+                                      int position, int argument, const struct argument_family *family) {
   int regular = family->form == FORM_EXCEPT_FIRST ? 1 : 0;
   const struct launch_argument *sample = &launch_of(roll, launches, position, regular)->arguments.items[argument];
   struct pointer pointer = pointer_of(body, sample);
-  if (family->copies && pointer.field->copies) pointer.indexed = true, pointer.copy = family->start, pointer.copy_step = family->slope;
+  if (family->copies && pointer.field->copies)
+    pointer.indexed = true, pointer.copy = family->start, pointer.copy_step = family->slope;
   pointer.offset = family->offset_start, pointer.offset_step = family->offset_step;
   return pointer;
 }
 
-static struct c_argument rolled_argument(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
-                                         int argument, const struct counter *counter) {
+static struct c_argument rolled_argument(struct body *body, const struct roll *roll, struct launch *const *launches,
+                                         int position, int argument, const struct counter *counter) {
   struct arena *arena = body->emitter->arena;
   struct argument_family family = roll_argument(launches, roll, position, argument);
   const struct launch *first = launch_of(roll, launches, position, 0);
@@ -181,17 +188,21 @@ static struct c_argument rolled_argument(struct body *body, const struct roll *r
   if (family.form == FORM_TABLE)
     return (struct c_argument){.piece = piece_name(table_text(body, roll, launches, position, argument, counter))};
   if (!is_pointer)
-    return family.form == FORM_SAME ? argument_of(body, first, argument) : in_counter(arena, counter, family.start, family.slope);
+    return family.form == FORM_SAME ? argument_of(body, first, argument)
+                                    : in_counter(arena, counter, family.start, family.slope);
   const struct pointer pointer = regular_pointer(body, roll, launches, position, argument, &family);
   const char *regular = pointer_text(body, &pointer, counter);
   if (family.form == FORM_SAME || family.form == FORM_AFFINE) return (struct c_argument){.piece = piece_name(regular)};
   bool except_first = family.form == FORM_EXCEPT_FIRST;
   int special = except_first ? 0 : counter->copies - 1;
   int64_t value = counter->begin + (int64_t)counter->direction * special;
-  const struct pointer other = pointer_of(body, &launch_of(roll, launches, position, special)->arguments.items[argument]);
+  const struct pointer other =
+      pointer_of(body, &launch_of(roll, launches, position, special)->arguments.items[argument]);
   const char *otherwise = pointer_text(body, &other, counter);
-  if (is_same_pointer(&pointer, &other)) return (struct c_argument){.piece = piece_name(regular)}; /* copies that share memory */
-  const char *text = arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value, regular, otherwise);
+  /* copies that share memory */
+  if (is_same_pointer(&pointer, &other)) return (struct c_argument){.piece = piece_name(regular)};
+  const char *text = arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value,
+                                  regular, otherwise);
   return (struct c_argument){.piece = {text, BINDS_CHOICE, false}};
 }
 
@@ -250,7 +261,9 @@ static void emit_call(struct body *body, const struct launch *launch, const stru
   const struct function *function = launch->function;
   const struct kernel_text *kernel = &emitter->kernels.items[*pointer_table_find(&emitter->kernel_numbers, function)];
   const char *list = "", *loop = "";
-  const char *timed = emitter->options.bench ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(emitter->printer, function->name)) : "";
+  const char *timed = emitter->options.bench
+                          ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(emitter->printer, function->name))
+                          : "";
   for (int i = 0; i < launch->arguments.count; i++)
     if (!kernel->takes || kernel->takes[i]) list = join(arena, list, arguments[i].piece.text);
   if (kernel->takes) {

@@ -26,10 +26,12 @@ static bool program_generates(const struct program *p) { return p->step && p->ge
 static bool is_wanted(const struct program *p, const struct emit_options *o, enum module_name name) {
   switch (name) {
 #define MODULE(name, needs, wanted) \
-  case MODULE_##name: return wanted;
+  case MODULE_##name:               \
+    return wanted;
 #include "runtime/modules.def"
 #undef MODULE
-    case MODULES: break;
+    case MODULES:
+      break;
   }
   return false;
 }
@@ -51,7 +53,8 @@ static void choose(bool chosen[MODULES], const char *name, size_t length) {
 
 static void choose_all(const struct emitter *emitter, bool chosen[MODULES]) {
   for (int i = 0; i < MODULES; i++)
-    if (is_wanted(emitter->program, &emitter->options, (enum module_name)i)) choose(chosen, modules[i].name, strlen(modules[i].name));
+    if (is_wanted(emitter->program, &emitter->options, (enum module_name)i))
+      choose(chosen, modules[i].name, strlen(modules[i].name));
 }
 
 /* NULL where there is none. */

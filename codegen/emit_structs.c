@@ -56,7 +56,8 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
   struct field *field = copied ? table_find(&owner->families, family_key(arena, buffer)) : NULL;
   if (!field) {
     field = arena_new_struct(arena, struct field);
-    const char *base = c_identifier(emitter->printer, owner->kind == OWNER_STATES ? buffer->name : short_name(emitter, buffer));
+    const char *base =
+        c_identifier(emitter->printer, owner->kind == OWNER_STATES ? buffer->name : short_name(emitter, buffer));
     field->name = names_declare(arena, &owner->names, base, NULL);
     const char *key = family_key(arena, buffer);
     if (buffer->copy >= 0 && !table_find(&owner->families, key)) table_set(arena, &owner->families, key, field);
@@ -304,13 +305,15 @@ static int64_t place_of_member(const struct emitter *emitter, const struct buffe
 }
 
 void emit_place_function(struct emitter *emitter, struct text *text) {
-  text_comment(text, arena_format(emitter->arena,
-                                  "Sets all pointers of a struct, run after run: how many, where the first points to, how far "
-                                  "apart they do; in units of %d bytes.",
-                                  PLACE_UNIT));
-  text_open(text, "static void %s_place(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)", emitter->name);
-  text_line(text, "char *to = pointers, *first = (char *)(((uintptr_t)memory + %d) / %d * %d);", PLACE_UNIT - 1, PLACE_UNIT,
-            PLACE_UNIT);
+  text_comment(
+      text, arena_format(emitter->arena,
+                         "Sets all pointers of a struct, run after run: how many, where the first points to, how far "
+                         "apart they do; in units of %d bytes.",
+                         PLACE_UNIT));
+  text_open(text, "static void %s_place(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)",
+            emitter->name);
+  text_line(text, "char *to = pointers, *first = (char *)(((uintptr_t)memory + %d) / %d * %d);", PLACE_UNIT - 1,
+            PLACE_UNIT, PLACE_UNIT);
   text_line(text, "for (size_t i = 0; i < count; i++)");
   text->indentation++;
   text_open(text, "for (int64_t k = 0; k < runs[i][0]; k++, to += sizeof(void *))");
@@ -382,8 +385,8 @@ void emit_place_states(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    text_line(text, "%s_place(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, m->states);", emitter->name, owner->member,
-              owner->tag, owner->tag, owner->tag);
+    text_line(text, "%s_place(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, m->states);", emitter->name,
+              owner->member, owner->tag, owner->tag, owner->tag);
   }
 }
 
@@ -401,7 +404,8 @@ void emit_activations(struct emitter *emitter, struct text *text, struct owner *
   text->indentation--;
   text_line(text, "};");
   text_comment(text, "Where they lie, in that order. Values that do not live at the same time share memory.");
-  text_line(text, "static const int64_t %s_%s_places[][3] = {%s};", emitter->name, routine, place_runs(emitter, owner, NULL));
+  text_line(text, "static const int64_t %s_%s_places[][3] = {%s};", emitter->name, routine,
+            place_runs(emitter, owner, NULL));
   text_blank(text);
 }
 

@@ -5,7 +5,6 @@
 
 #include "codegen/emit.h"
 
-
 static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
                                            "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};
 static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
@@ -137,9 +136,10 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, number(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, number(arena, state->high));
   if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
-  rows_add(rows, arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role], field->name,
-                              element, quoted(arena, name), axes_list(arena, state->axes, state->axis_count),
-                              shape_text(arena, state->name, state->axes, state->axis_count), rest));
+  rows_add(rows,
+           arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
+                        field->name, element, quoted(arena, name), axes_list(arena, state->axes, state->axis_count),
+                        shape_text(arena, state->name, state->axes, state->axis_count), rest));
 }
 
 static int emit_families(struct emitter *emitter, struct text *text) {
@@ -149,8 +149,8 @@ static int emit_families(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    text_raw(text, arena_format(arena, "#define %s(member) %s, offsetof(struct %s, %s.member)\n", role_macros[owner->role],
-                                role_names_c[owner->role], emitter->name, owner->member));
+    text_raw(text, arena_format(arena, "#define %s(member) %s, offsetof(struct %s, %s.member)\n",
+                                role_macros[owner->role], role_names_c[owner->role], emitter->name, owner->member));
   }
   text_open(text, "static const struct lam_family families[] =");
   struct rows rows = {.text = text};
@@ -167,7 +167,8 @@ static int emit_families(struct emitter *emitter, struct text *text) {
       for (int copy = 0; copy == 0 || copy < field->copies; copy++) {
         const struct state *state = member_state(field, copy);
         if (!state) continue;
-        family_row(emitter, &rows, field, state->name, state, 0, field->copies ? arena_format(arena, "[%d]", copy) : "");
+        family_row(emitter, &rows, field, state->name, state, 0,
+                   field->copies ? arena_format(arena, "[%d]", copy) : "");
         tensors++;
       }
     }
@@ -193,7 +194,8 @@ static int64_t range_of(const struct routine *routine, const struct buffer *buff
   return 0;
 }
 
-static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine, const struct buffer *buffer) {
+static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine,
+                     const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
   const char *name = quoted(arena, buffer->label), *axes = axes_list(arena, buffer->axes, buffer->axis_count);
   const char *shape = shape_text(arena, buffer->label, buffer->axes, buffer->axis_count), *rest = "";
@@ -270,7 +272,8 @@ static void emit_generation(struct emitter *emitter, struct text *text, const st
 
 void emit_memory(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name;
-  long long activations = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64, states = (long long)emit_state_bytes(emitter);
+  long long activations = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64,
+            states = (long long)emit_state_bytes(emitter);
   if (states) {
     text_comment(text, "Where the states lie, in the order of their structs.");
     emit_states_places(emitter, text);
@@ -283,8 +286,8 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   if (states) text_line(text, "m->states = calloc(%lld, 1); /* takes up room only where it is used */", states + 64);
   if (activations) text_line(text, "m->activations = malloc(%lld);", activations + 64);
   if (states || activations)
-    text_line(text, "if (%s%s%s) return %s_destroy(m), NULL;", states ? "!m->states" : "", states && activations ? " || " : "",
-              activations ? "!m->activations" : "", name);
+    text_line(text, "if (%s%s%s) return %s_destroy(m), NULL;", states ? "!m->states" : "",
+              states && activations ? " || " : "", activations ? "!m->activations" : "", name);
   emit_place_states(emitter, text);
   text_line(text, "return m;");
   text_close(text);

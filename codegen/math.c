@@ -28,35 +28,48 @@ static const struct formula formulas[] = {
     {.name = "scale",
      .comment = "x * 2^i, in two steps, so that results may be as small as the least and as large as the largest float",
      .parameters = "xi",
-     .steps = {"half = shr(i, 1)", "y = x * real_of_bits(shl(half + 127, 23))", "y = y * real_of_bits(shl(i - half + 127, 23))"}},
+     .steps = {"half = shr(i, 1)", "y = x * real_of_bits(shl(half + 127, 23))",
+               "y = y * real_of_bits(shl(i - half + 127, 23))"}},
     {.name = "exp",
      .comment = "e^x = 2^n e^r with |r| <= ln(2) / 2; at most 1 ulp off",
      .parameters = "x",
      .steps = {"c = min(89.0, max(-104.0, x))", "t = fma(c, 1.44269504, 12582912.0)", "n = t - 12582912.0",
                "r = fma(n, -0.693359375, c)", "r = fma(n, 2.12194440e-4, r)",
-               "p = fma(r, 1.9875691500e-4, 1.3981999507e-3)", "p = fma(p, r, 8.3334519073e-3)", "p = fma(p, r, 4.1665795894e-2)",
-               "p = fma(p, r, 1.6666665459e-1)", "p = fma(p, r, 5.0000001201e-1)", "p = fma(p, r * r, r) + 1.0",
-               "y = scale(p, n, bits(t) - 0x4B400000)"}},
+               "p = fma(r, 1.9875691500e-4, 1.3981999507e-3)", "p = fma(p, r, 8.3334519073e-3)",
+               "p = fma(p, r, 4.1665795894e-2)", "p = fma(p, r, 1.6666665459e-1)", "p = fma(p, r, 5.0000001201e-1)",
+               "p = fma(p, r * r, r) + 1.0", "y = scale(p, n, bits(t) - 0x4B400000)"}},
     {.name = "log",
      .comment = "log(2^e (1 + f)) = e ln(2) + log(1 + f), 1 + f between sqrt(1/2) and sqrt(2); at most 1 ulp off",
      .parameters = "x",
-     .steps = {"small = x < 1.17549435e-38", "b = bits(select(small, x * 8388608.0, x))", "i = wrap_sub(b, 0x3F3504F3)",
-               "e = to_real(shr(i, 23)) - select(small, 23.0, 0.0)", "f = real_of_bits(wrap_sub(b, i & 0xFF800000)) - 1.0",
-               "p = fma(f, 7.0376836292e-2, -1.1514610310e-1)", "p = fma(p, f, 1.1676998740e-1)",
-               "p = fma(p, f, -1.2420140846e-1)", "p = fma(p, f, 1.4249322787e-1)", "p = fma(p, f, -1.6668057665e-1)",
-               "p = fma(p, f, 2.0000714765e-1)", "p = fma(p, f, -2.4999993993e-1)", "p = fma(p, f, 3.3333331174e-1)",
-               "z = f * f", "p = p * f * z", "p = fma(e, -2.12194440e-4, p)", "p = fma(z, -0.5, p) + f",
-               "y = fma(e, 0.693359375, p)", "y = select(x < infinity, y, x)",
+     .steps = {"small = x < 1.17549435e-38",
+               "b = bits(select(small, x * 8388608.0, x))",
+               "i = wrap_sub(b, 0x3F3504F3)",
+               "e = to_real(shr(i, 23)) - select(small, 23.0, 0.0)",
+               "f = real_of_bits(wrap_sub(b, i & 0xFF800000)) - 1.0",
+               "p = fma(f, 7.0376836292e-2, -1.1514610310e-1)",
+               "p = fma(p, f, 1.1676998740e-1)",
+               "p = fma(p, f, -1.2420140846e-1)",
+               "p = fma(p, f, 1.4249322787e-1)",
+               "p = fma(p, f, -1.6668057665e-1)",
+               "p = fma(p, f, 2.0000714765e-1)",
+               "p = fma(p, f, -2.4999993993e-1)",
+               "p = fma(p, f, 3.3333331174e-1)",
+               "z = f * f",
+               "p = p * f * z",
+               "p = fma(e, -2.12194440e-4, p)",
+               "p = fma(z, -0.5, p) + f",
+               "y = fma(e, 0.693359375, p)",
+               "y = select(x < infinity, y, x)",
                "y = select(0.0 < x, y, select(x == 0.0, -infinity, nan))"}},
     {.name = "tanh",
      .comment = "q = e^2|x| - 1, tanh |x| = q / (q + 2); at most 2 ulp off",
      .parameters = "x",
      .steps = {"a = min(10.0, abs(x))", "t = fma(a, 2.88539008, 12582912.0)", "n = t - 12582912.0",
                "r = fma(n, -0.693359375, a + a)", "r = fma(n, 2.12194440e-4, r)",
-               "p = fma(r, 1.9875691500e-4, 1.3981999507e-3)", "p = fma(p, r, 8.3334519073e-3)", "p = fma(p, r, 4.1665795894e-2)",
-               "p = fma(p, r, 1.6666665459e-1)", "p = fma(p, r, 5.0000001201e-1)", "p = fma(p, r * r, r)",
-               "s = real_of_bits(wrap_add(shl(bits(t), 23), 0x3F800000))", "q = fma(s, p, s - 1.0)", "y = q / (q + 2.0)",
-               "y = select(a < 0.3, fma(q * -0.5, y, q * 0.5), y)",
+               "p = fma(r, 1.9875691500e-4, 1.3981999507e-3)", "p = fma(p, r, 8.3334519073e-3)",
+               "p = fma(p, r, 4.1665795894e-2)", "p = fma(p, r, 1.6666665459e-1)", "p = fma(p, r, 5.0000001201e-1)",
+               "p = fma(p, r * r, r)", "s = real_of_bits(wrap_add(shl(bits(t), 23), 0x3F800000))",
+               "q = fma(s, p, s - 1.0)", "y = q / (q + 2.0)", "y = select(a < 0.3, fma(q * -0.5, y, q * 0.5), y)",
                "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
     {.name = "erf",
      .comment = "near 0 a polynomial in x^2, else 1 - e^-p(|x|); at most 2 ulp off",
@@ -66,44 +79,49 @@ static const struct formula formulas[] = {
                "u = fma(u, a, -6.34846687e-1)", "u = fma(u, a, -1.28717512e-1)", "u = fma(u, a, -a)",
                /* e^u, not as exactly as lam_exp: it is less than 0.2 */
                "t = fma(u, 1.44269504, 12582912.0)", "r = fma(t - 12582912.0, -0.693147181, u)",
-               "e = fma(r, 1.3981999507e-3, 8.3334519073e-3)", "e = fma(e, r, 4.1665795894e-2)", "e = fma(e, r, 1.6666665459e-1)", "e = fma(e, r, 5.0000001201e-1)",
-               "e = fma(e, r * r, r) + 1.0", "e = fma(real_of_bits(wrap_add(shl(bits(t), 23), 0x3F800000)), -e, 1.0)",
-               "p = fma(z, -5.96761703e-4, 4.99119423e-3)", "p = fma(p, z, -2.67681349e-2)", "p = fma(p, z, 1.12819925e-1)",
-               "p = fma(p, z, -3.76125336e-1)", "p = fma(p, z, 1.28379166e-1)", "y = select(0.921875 < a, e, fma(p, a, a))",
-               "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
+               "e = fma(r, 1.3981999507e-3, 8.3334519073e-3)", "e = fma(e, r, 4.1665795894e-2)",
+               "e = fma(e, r, 1.6666665459e-1)", "e = fma(e, r, 5.0000001201e-1)", "e = fma(e, r * r, r) + 1.0",
+               "e = fma(real_of_bits(wrap_add(shl(bits(t), 23), 0x3F800000)), -e, 1.0)",
+               "p = fma(z, -5.96761703e-4, 4.99119423e-3)", "p = fma(p, z, -2.67681349e-2)",
+               "p = fma(p, z, 1.12819925e-1)", "p = fma(p, z, -3.76125336e-1)", "p = fma(p, z, 1.28379166e-1)",
+               "y = select(0.921875 < a, e, fma(p, a, a))", "y = real_of_bits(bits(y) | bits(x) & 0x80000000)"}},
 /* pi/2 in five parts of 8, 8, 8, 8 and 24 bits; what the third and fourth subtraction round off is
    added in the end, so that the remainder is good even next to a multiple of pi/2. */
-#define REDUCE_QUARTER                                                                                                      \
-  "t = fma(x, 0.636619772, 12582912.0)", "n = t - 12582912.0", "r = fma(n, -1.5703125, x)",                                 \
-      "r = fma(n, -4.82559204e-4, r)", "u = fma(n, -1.2665987e-6, r)", "v = fma(n, -1.2665987e-6, r - u)",                  \
-      "w = fma(n, -9.89530236e-10, u)", "v = v + fma(n, -9.89530236e-10, u - w)", "v = fma(n, -2.56334407e-12, v)",         \
-      "r = w + v", "z = r * r",                                                                                             \
-      "s = fma(z, -1.9515295891e-4, 8.3321608736e-3)", "s = fma(s, z, -1.6666654611e-1)", "s = fma(s * z, r, r)",           \
-      "c = fma(z, 2.443315711809948e-5, -1.388731625493765e-3)", "c = fma(c, z, 4.166664568298827e-2)",                     \
-      "c = fma(c * z, z, fma(z, -0.5, 1.0))"
+#define REDUCE_QUARTER                                                                                              \
+  "t = fma(x, 0.636619772, 12582912.0)", "n = t - 12582912.0", "r = fma(n, -1.5703125, x)",                         \
+      "r = fma(n, -4.82559204e-4, r)", "u = fma(n, -1.2665987e-6, r)", "v = fma(n, -1.2665987e-6, r - u)",          \
+      "w = fma(n, -9.89530236e-10, u)", "v = v + fma(n, -9.89530236e-10, u - w)", "v = fma(n, -2.56334407e-12, v)", \
+      "r = w + v", "z = r * r", "s = fma(z, -1.9515295891e-4, 8.3321608736e-3)", "s = fma(s, z, -1.6666654611e-1)", \
+      "s = fma(s * z, r, r)", "c = fma(z, 2.443315711809948e-5, -1.388731625493765e-3)",                            \
+      "c = fma(c, z, 4.166664568298827e-2)", "c = fma(c * z, z, fma(z, -0.5, 1.0))"
     {.name = "sin",
-     .comment = "x = n pi/2 + r; the low bits of n choose between the sine and cosine of r and their signs; at most 2 ulp off",
+     .comment =
+         "x = n pi/2 + r; the low bits of n choose between the sine and cosine of r and their signs; at most 2 ulp off",
      .parameters = "x",
      .limit = "100000.0",
      .beyond = "sin",
-     .steps = {REDUCE_QUARTER, "q = bits(t)", "y = select((q & 1) == 0, s, c)", "y = real_of_bits(bits(y) ^ shl(q & 2, 30))"}},
+     .steps = {REDUCE_QUARTER, "q = bits(t)", "y = select((q & 1) == 0, s, c)",
+               "y = real_of_bits(bits(y) ^ shl(q & 2, 30))"}},
     {.name = "cos",
      .comment = "as lam_sin, a quarter further on",
      .parameters = "x",
      .limit = "100000.0",
      .beyond = "cos",
-     .steps = {REDUCE_QUARTER, "q = bits(t) + 1", "y = select((q & 1) == 0, s, c)", "y = real_of_bits(bits(y) ^ shl(q & 2, 30))"}},
+     .steps = {REDUCE_QUARTER, "q = bits(t) + 1", "y = select((q & 1) == 0, s, c)",
+               "y = real_of_bits(bits(y) ^ shl(q & 2, 30))"}},
 #undef REDUCE_QUARTER
     {.name = "round_bf16",
      .comment = "to 8 bits of mantissa, halves to even",
      .parameters = "x",
-     .steps = {"b = bits(x)", "b = wrap_add(b, (shr(b, 16) & 1) + 0x7FFF)", "y = real_of_bits(b & 0xFFFF0000)", "y = select(x == x, y, x)"}},
+     .steps = {"b = bits(x)", "b = wrap_add(b, (shr(b, 16) & 1) + 0x7FFF)", "y = real_of_bits(b & 0xFFFF0000)",
+               "y = select(x == x, y, x)"}},
     {.name = "round_f16",
      .comment = "to half precision, halves to even: 11 bits of mantissa, fewer below 2^-14, infinity from 65520 on",
      .parameters = "x",
-     .steps = {"a = abs(x)", "b = bits(a)", "b = wrap_add(b, (shr(b, 13) & 1) + 0x0FFF)", "y = real_of_bits(b & 0xFFFFE000)",
-               "y = select(y < 65536.0, y, infinity)", "y = select(a < 6.103515625e-5, a + 0.5 - 0.5, y)",
-               "y = real_of_bits(bits(y) | bits(x) & 0x80000000)", "y = select(x == x, y, x)"}},
+     .steps = {"a = abs(x)", "b = bits(a)", "b = wrap_add(b, (shr(b, 13) & 1) + 0x0FFF)",
+               "y = real_of_bits(b & 0xFFFFE000)", "y = select(y < 65536.0, y, infinity)",
+               "y = select(a < 6.103515625e-5, a + 0.5 - 0.5, y)", "y = real_of_bits(bits(y) | bits(x) & 0x80000000)",
+               "y = select(x == x, y, x)"}},
 };
 
 const struct formula *formula_at(int number) {
@@ -159,12 +177,15 @@ static void expect(struct reader *reader, const char *text) {
   if (!accept(reader, text)) wrong(reader, arena_format(reader->arena, "expected %s", text));
 }
 
-static struct part operation_part(struct reader *reader, enum operation operation, const struct part *arguments, int count) {
+static struct part operation_part(struct reader *reader, enum operation operation, const struct part *arguments,
+                                  int count) {
   const struct operation_facts *facts = &operation_facts[operation];
-  if ((int)strlen(facts->arguments) != count) wrong(reader, arena_format(reader->arena, "too few arguments of %s", facts->name));
+  if ((int)strlen(facts->arguments) != count)
+    wrong(reader, arena_format(reader->arena, "too few arguments of %s", facts->name));
   struct piece pieces[3];
   for (int i = 0; i < count; i++) {
-    if (arguments[i].type != facts->arguments[i]) wrong(reader, arena_format(reader->arena, "a wrong type for %s", facts->name));
+    if (arguments[i].type != facts->arguments[i])
+      wrong(reader, arena_format(reader->arena, "a wrong type for %s", facts->name));
     pieces[i] = arguments[i].piece;
     if (reader->lanes) pieces[i].binding = BINDS_NAME; /* only ever arguments of calls */
   }
@@ -193,10 +214,13 @@ struct call {
   enum operation operation;
 };
 static const struct call calls[] = {
-    {"fma", OPERATION_real_fma},         {"abs", OPERATION_real_abs},         {"bits", OPERATION_real_to_bits},
-    {"real_of_bits", OPERATION_bits_to_real}, {"to_real", OPERATION_int_to_real}, {"shl", OPERATION_bits_shl},
-    {"shr", OPERATION_bits_shr},         {"wrap_add", OPERATION_bits_add},         {"scale", OPERATION_real_scale},     {"exp", OPERATION_real_exp},
-    {"wrap_sub", OPERATION_bits_sub},    {"select", OPERATION_real_select},   {"min", OPERATION_real_min},         {"max", OPERATION_real_max},
+    {"fma", OPERATION_real_fma},        {"abs", OPERATION_real_abs},
+    {"bits", OPERATION_real_to_bits},   {"real_of_bits", OPERATION_bits_to_real},
+    {"to_real", OPERATION_int_to_real}, {"shl", OPERATION_bits_shl},
+    {"shr", OPERATION_bits_shr},        {"wrap_add", OPERATION_bits_add},
+    {"scale", OPERATION_real_scale},    {"exp", OPERATION_real_exp},
+    {"wrap_sub", OPERATION_bits_sub},   {"select", OPERATION_real_select},
+    {"min", OPERATION_real_min},        {"max", OPERATION_real_max},
 };
 
 /* A plain number of bits, the only argument that is no vector. */
@@ -241,7 +265,8 @@ static struct part primary(struct reader *reader) {
     reader->at = end;
     if (strchr(text, '.')) return literal(reader, 'r', arena_format(reader->arena, "%sf", text), *start == '-');
     if (number == 2147483648.0) return literal(reader, 'i', "INT32_MIN", false);
-    if (number > 2147483648.0) return literal(reader, 'i', arena_format(reader->arena, "%.0f", number - 4294967296.0), true);
+    if (number > 2147483648.0)
+      return literal(reader, 'i', arena_format(reader->arena, "%.0f", number - 4294967296.0), true);
     return literal(reader, 'i', text, *start == '-');
   }
   if (accept(reader, "-")) {
@@ -257,7 +282,8 @@ static struct part primary(struct reader *reader) {
   if (strcmp(name, "infinity") == 0) return special(reader, "INFINITY", false);
   if (strcmp(name, "nan") == 0) return special(reader, "NAN", false);
   for (int i = 0; i < reader->names.count; i++)
-    if (strcmp(reader->names.items[i].name, name) == 0) return (struct part){piece_name(name), reader->names.items[i].type};
+    if (strcmp(reader->names.items[i].name, name) == 0)
+      return (struct part){piece_name(name), reader->names.items[i].type};
   wrong(reader, arena_format(reader->arena, "no name %s", name));
 }
 
@@ -267,10 +293,10 @@ struct infix {
   enum operation real, integer;
 };
 static const struct infix infixes[] = {
-    {"==", 1, OPERATION_real_eq, OPERATION_int_eq},      {"<", 1, OPERATION_real_lt, OPERATION_int_lt},
-    {"|", 2, OPERATION_COUNT, OPERATION_bits_or},        {"^", 2, OPERATION_COUNT, OPERATION_bits_xor},
-    {"&", 3, OPERATION_COUNT, OPERATION_bits_and},       {"+", 4, OPERATION_real_add, OPERATION_int_add},
-    {"-", 4, OPERATION_real_sub, OPERATION_int_sub},    {"*", 5, OPERATION_real_mul, OPERATION_COUNT},
+    {"==", 1, OPERATION_real_eq, OPERATION_int_eq},  {"<", 1, OPERATION_real_lt, OPERATION_int_lt},
+    {"|", 2, OPERATION_COUNT, OPERATION_bits_or},    {"^", 2, OPERATION_COUNT, OPERATION_bits_xor},
+    {"&", 3, OPERATION_COUNT, OPERATION_bits_and},   {"+", 4, OPERATION_real_add, OPERATION_int_add},
+    {"-", 4, OPERATION_real_sub, OPERATION_int_sub}, {"*", 5, OPERATION_real_mul, OPERATION_COUNT},
     {"/", 5, OPERATION_real_div, OPERATION_COUNT},
 };
 
@@ -281,7 +307,8 @@ static struct part expression(struct reader *reader, int level) {
     const struct infix *infix = NULL;
     skip_spaces(reader);
     for (size_t i = 0; i < sizeof infixes / sizeof *infixes && !infix; i++)
-      if (infixes[i].level >= level && strncmp(reader->at, infixes[i].text, strlen(infixes[i].text)) == 0) infix = &infixes[i];
+      if (infixes[i].level >= level && strncmp(reader->at, infixes[i].text, strlen(infixes[i].text)) == 0)
+        infix = &infixes[i];
     if (!infix) return left;
     reader->at += strlen(infix->text);
     struct part arguments[2] = {left, expression(reader, infix->level + 1)};
@@ -340,9 +367,10 @@ static void print_beyond(struct reader *reader, struct text *text) {
   text_close(text);
 }
 
-void formula_print(struct arena *arena, const struct target *target, const struct simd *simd, const struct formula *formula, bool lanes,
-                   struct uses *uses, const char **head, const char **body) {
-  struct reader reader = {.arena = arena, .target = target, .simd = simd, .formula = formula, .lanes = lanes, .uses = uses};
+void formula_print(struct arena *arena, const struct target *target, const struct simd *simd,
+                   const struct formula *formula, bool lanes, struct uses *uses, const char **head, const char **body) {
+  struct reader reader = {
+      .arena = arena, .target = target, .simd = simd, .formula = formula, .lanes = lanes, .uses = uses};
   struct text *text = text_new(arena);
   const char *parameters = "";
   for (const char *p = formula->parameters; *p; p++) {

@@ -16,7 +16,7 @@ const char *formula_name(struct arena *arena, const struct formula *formula, boo
 const char *formula_comment(const struct formula *formula);
 /* The function, without "static inline": result, name and parameters in *head, the lines between its braces in *body. What they mention
    goes to `uses`. */
-void formula_print(struct arena *arena, const struct target *target, const struct simd *simd, const struct formula *formula, bool lanes,
-                   struct uses *uses, const char **head, const char **body);
+void formula_print(struct arena *arena, const struct target *target, const struct simd *simd,
+                   const struct formula *formula, bool lanes, struct uses *uses, const char **head, const char **body);
 
 #endif

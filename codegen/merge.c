@@ -14,7 +14,7 @@ struct walk {
   struct arena *arena;
   struct text *text;
   const struct pointer_table *functions; /* that may be called: their numbers */
-  struct pointer_table declared;         /* what else has been declared, numbered from there */
+  struct pointer_table declared; /* what else has been declared, numbered from there */
   ARRAY(struct array *) arrays;
   ARRAY(struct variable *) variables;
   ARRAY(int64_t) values; /* of the holes; of a real number the bits */
@@ -92,9 +92,11 @@ static bool may_have_holes(const struct walk *walk, const struct expression *x, 
   return x->op == OP_mul && !expression_uses(x->arguments[1 - argument], walk->lane);
 }
 
-static const struct expression *walk_expression(struct walk *walk, const struct expression *x, bool holes, const char *hint);
+static const struct expression *walk_expression(struct walk *walk, const struct expression *x, bool holes,
+                                                const char *hint);
 
-static const struct expression *walk_arguments(struct walk *walk, const struct expression *x, bool holes, const char *hint) {
+static const struct expression *walk_arguments(struct walk *walk, const struct expression *x, bool holes,
+                                               const char *hint) {
   const struct expression **arguments = arena_new_array(walk->arena, const struct expression *, x->argument_count);
   bool changed = false;
   for (int i = 0; i < x->argument_count; i++) {
@@ -113,7 +115,8 @@ static const struct expression *walk_arguments(struct walk *walk, const struct e
   return copy;
 }
 
-static const struct expression *walk_expression(struct walk *walk, const struct expression *x, bool holes, const char *hint) {
+static const struct expression *walk_expression(struct walk *walk, const struct expression *x, bool holes,
+                                                const char *hint) {
   if (!x) return NULL;
   if (x->kind == EXPRESSION_NUMBER) {
     if (holes && x->type == TYPE_INDEX) return hole(walk, x, hint ? hint : "size");
@@ -125,8 +128,8 @@ static const struct expression *walk_expression(struct walk *walk, const struct 
     refer(walk, "v", x->variable);
     return x;
   }
-  text_raw(walk->text, arena_format(walk->arena, "(%d %d %d %d %d %d ", (int)x->kind, (int)x->type, (int)x->op, (int)x->storage,
-                                    (int)x->distribution, x->lanes));
+  text_raw(walk->text, arena_format(walk->arena, "(%d %d %d %d %d %d ", (int)x->kind, (int)x->type, (int)x->op,
+                                    (int)x->storage, (int)x->distribution, x->lanes));
   if (x->array) refer(walk, "a", x->array);
   bool factors = walk->factors;
   walk->factors = x->kind == EXPRESSION_APPLY && x->op == OP_mul;
@@ -163,7 +166,8 @@ static void walk_statement(struct walk *walk, struct statement *s) {
       if (s->loop == LOOP_VECTOR) walk->lane = s->variable;
       break;
     case STATEMENT_LET:
-      s->expression = walk_expression(walk, s->expression, !lane, arena_format(walk->arena, "%ss", base_name(s->variable)));
+      s->expression =
+          walk_expression(walk, s->expression, !lane, arena_format(walk->arena, "%ss", base_name(s->variable)));
       declare_variable(walk, s->variable);
       break;
     case STATEMENT_ARRAY:
@@ -204,8 +208,10 @@ static struct walk walk_function(struct arena *arena, const struct pointer_table
   text_raw(walk.text, function->comment ? function->comment : "");
   for (int i = 0; i < function->parameters.count; i++) {
     struct parameter *parameter = &function->parameters.items[i];
-    if (parameter->array) declare_array(&walk, parameter->array);
-    else declare_variable(&walk, parameter->variable);
+    if (parameter->array)
+      declare_array(&walk, parameter->array);
+    else
+      declare_variable(&walk, parameter->variable);
   }
   walk_block(&walk, &function->body);
   return walk;
@@ -233,22 +239,25 @@ struct merger {
   struct arena *arena;
   struct module *module;
   struct pointer_table functions; /* their numbers in the module */
-  struct launch_list *launches;   /* by that number */
+  struct launch_list *launches; /* by that number */
   ARRAY(struct family) families;
-  struct table by_text;           /* the latest family of a text: a pointer to its number */
+  struct table by_text; /* the latest family of a text: a pointer to its number */
 };
 
 static bool same_values(const struct family *family, int x, int y) {
   for (int i = 0; i < family->members.count; i++) {
     const int64_t *values = family->members.items[i].walk.values.items;
-    if (values[x] != values[y] || family->members.items[i].walk.types.items[x] != family->members.items[i].walk.types.items[y]) return false;
+    if (values[x] != values[y] ||
+        family->members.items[i].walk.types.items[x] != family->members.items[i].walk.types.items[y])
+      return false;
   }
   return true;
 }
 
 static bool varies(const struct family *family, int hole) {
   for (int i = 1; i < family->members.count; i++)
-    if (family->members.items[i].walk.values.items[hole] != family->members.items[0].walk.values.items[hole]) return true;
+    if (family->members.items[i].walk.values.items[hole] != family->members.items[0].walk.values.items[hole])
+      return true;
   return false;
 }
 
@@ -282,8 +291,10 @@ static void widen(const struct family *family) {
       struct array *array = kept->arrays.items[j], *other = walk->arrays.items[j];
       bool same = array->comment && other->comment && !strcmp(array->comment, other->comment);
       if (!same) array->comment = NULL;
-      if (array->memory != MEMORY_GLOBAL) array->count = array->count > other->count ? array->count : other->count;
-      else if (array->count != other->count) array->count = 0;
+      if (array->memory != MEMORY_GLOBAL)
+        array->count = array->count > other->count ? array->count : other->count;
+      else if (array->count != other->count)
+        array->count = 0;
     }
     for (int j = 0; j < kept->variables.count; j++) {
       int64_t *bound = &kept->variables.items[j]->bound, other = walk->variables.items[j]->bound;
@@ -293,7 +304,8 @@ static void widen(const struct family *family) {
 }
 
 /* "linear_768x3072_2" without the sizes that it is no longer for. */
-static const char *name_without_sizes(struct arena *arena, const struct module *module, const struct function *function) {
+static const char *name_without_sizes(struct arena *arena, const struct module *module,
+                                      const struct function *function) {
   size_t length = strlen(function->name), end = length;
   while (end > 0 && (isdigit((unsigned char)function->name[end - 1]) || strchr("x_", function->name[end - 1]))) end--;
   const char *tail = function->name + end;
@@ -309,8 +321,10 @@ static const char *name_without_sizes(struct arena *arena, const struct module *
 
 static struct launch_argument argument_of(const struct walk *walk, int hole) {
   struct launch_argument argument = {.number_kind = NUMBER_CONSTANT};
-  if (walk->types.items[hole] == TYPE_REAL) memcpy(&argument.real, &walk->values.items[hole], sizeof argument.real);
-  else argument.number = walk->values.items[hole];
+  if (walk->types.items[hole] == TYPE_REAL)
+    memcpy(&argument.real, &walk->values.items[hole], sizeof argument.real);
+  else
+    argument.number = walk->values.items[hole];
   return argument;
 }
 
@@ -318,7 +332,8 @@ static struct launch_list *launches_of(struct merger *m, const struct function *
   return &m->launches[*pointer_table_find(&m->functions, function)];
 }
 
-static void add_arguments(struct merger *m, const struct member *member, const struct function *kept, const int *holes, int sizes) {
+static void add_arguments(struct merger *m, const struct member *member, const struct function *kept, const int *holes,
+                          int sizes) {
   const struct launch_list *launches = launches_of(m, member->function);
   for (int i = 0; i < launches->items.count; i++) {
     struct launch *launch = launches->items.items[i];
@@ -362,7 +377,8 @@ static void add_member(struct merger *m, struct member member) {
   }
   struct family family = {.other = latest ? *latest : -1};
   array_push(m->arena, &family.members, member);
-  if (!latest) table_set(m->arena, &m->by_text, text_string(member.walk.text), latest = arena_new_struct(m->arena, int));
+  if (!latest)
+    table_set(m->arena, &m->by_text, text_string(member.walk.text), latest = arena_new_struct(m->arena, int));
   *latest = m->families.count;
   array_push(m->arena, &m->families, family);
 }
@@ -385,7 +401,8 @@ void merge_kernels(struct arena *arena, struct module *module) {
   bool *gone = arena_new_array(arena, bool, count);
   for (int i = 0; i < m->families.count; i++) {
     struct family *family = &m->families.items[i];
-    for (int j = 1; j < family->members.count; j++) gone[*pointer_table_find(&m->functions, family->members.items[j].function)] = true;
+    for (int j = 1; j < family->members.count; j++)
+      gone[*pointer_table_find(&m->functions, family->members.items[j].function)] = true;
     if (family->members.count > 1) merge_family(m, family);
   }
   int kept = 0;

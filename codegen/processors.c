@@ -51,11 +51,13 @@ static const struct row {
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
 /* Those that are not listed: the later ones of Intel with AVX-512 are servers', with two. */
-static const struct processor unknown = {"a processor that is not listed", 1}, unknown_intel = {"an Intel processor that is not listed", 2};
+static const struct processor unknown = {"a processor that is not listed", 1},
+                              unknown_intel = {"an Intel processor that is not listed", 2};
 
 static const struct processor *processor_of(enum vendor vendor, int family, int model) {
   for (int i = 0; i < ROW_COUNT; i++)
-    if (rows[i].vendor == vendor && rows[i].family == family && rows[i].first <= model && model <= rows[i].last) return &rows[i].processor;
+    if (rows[i].vendor == vendor && rows[i].family == family && rows[i].first <= model && model <= rows[i].last)
+      return &rows[i].processor;
   return vendor == VENDOR_INTEL ? &unknown_intel : &unknown;
 }
 
@@ -65,7 +67,9 @@ static const struct processor *processor_here(void) {
   if (!__get_cpuid(0, &a, &b, &c, &d)) return &unknown;
   char name[13] = {0};
   memcpy(name, &b, 4), memcpy(name + 4, &d, 4), memcpy(name + 8, &c, 4);
-  enum vendor vendor = !strcmp(name, "GenuineIntel") ? VENDOR_INTEL : !strcmp(name, "AuthenticAMD") ? VENDOR_AMD : VENDOR_OTHER;
+  enum vendor vendor = !strcmp(name, "GenuineIntel")   ? VENDOR_INTEL
+                       : !strcmp(name, "AuthenticAMD") ? VENDOR_AMD
+                                                       : VENDOR_OTHER;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return &unknown;
   int family = (int)(a >> 8 & 15), model = (int)(a >> 4 & 15);
   if (family == 15) family += (int)(a >> 20 & 255);
@@ -76,7 +80,9 @@ static const struct processor *processor_here(void) {
 #endif
 }
 
-const struct processor *processor_at(int number) { return number >= 0 && number < ROW_COUNT ? &rows[number].processor : NULL; }
+const struct processor *processor_at(int number) {
+  return number >= 0 && number < ROW_COUNT ? &rows[number].processor : NULL;
+}
 
 const struct processor *processor_find(const char *name) {
   if (!strcmp(name, "native")) return processor_here();
@@ -99,7 +105,10 @@ const char *target_tile_text(struct arena *arena, const struct target *target) {
   int rows = target->tile_rows, vectors = target->tile_vectors;
   const char *why = "as is usual for the target";
   if (target->processor && target->busy_rows)
-    why = arena_format(arena, "for %s, which begins %s of %d bits a cycle", target->processor,
-                       rows == target->busy_rows && vectors == target->busy_vectors ? "two multiply-adds" : "one multiply-add", 32 * target->lanes);
-  return arena_format(arena, "tiles of %d rows and %d vectors (%d loads for %d multiply-adds), %s", rows, vectors, rows + vectors, rows * vectors, why);
+    why = arena_format(
+        arena, "for %s, which begins %s of %d bits a cycle", target->processor,
+        rows == target->busy_rows && vectors == target->busy_vectors ? "two multiply-adds" : "one multiply-add",
+        32 * target->lanes);
+  return arena_format(arena, "tiles of %d rows and %d vectors (%d loads for %d multiply-adds), %s", rows, vectors,
+                      rows + vectors, rows * vectors, why);
 }

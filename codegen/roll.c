@@ -16,8 +16,8 @@ static const struct launch_argument *at(struct launch *const *launches, const st
 
 /* Copies of one name that can stand in one array of pointers; inputs and outputs have a field each. */
 static bool same_family(const struct buffer *x, const struct buffer *y) {
-  return x == y ||
-         (x->role != BUFFER_INPUT && x->role != BUFFER_OUTPUT && x->copy >= 0 && y->copy >= 0 && x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
+  return x == y || (x->role != BUFFER_INPUT && x->role != BUFFER_OUTPUT && x->copy >= 0 && y->copy >= 0 &&
+                    x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
 }
 
 /* Whether the copies from `low` to before `high` are regular, and how. */
@@ -133,8 +133,8 @@ static const char *identifier(struct arena *arena, const char *path) {
 }
 
 /* `families` has the names that copies have. */
-static void make_copies(struct arena *arena, struct table *families, struct launch *const *launches, const struct roll *roll, int position,
-                        int argument) {
+static void make_copies(struct arena *arena, struct table *families, struct launch *const *launches,
+                        const struct roll *roll, int position, int argument) {
   const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
   const struct buffer *second = at(launches, roll, position, argument, 1)->buffer;
   const char *path = first->label && second->label ? path_of_copies(arena, first->label, second->label, "") : NULL;
@@ -152,7 +152,8 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
   struct rolls rolls = roll_launches(arena, launches, count);
   struct table families = {0};
   for (int i = 0; i < module->buffers.count; i++)
-    if (module->buffers.items[i]->copy >= 0) table_set(arena, &families, module->buffers.items[i]->name, module->buffers.items[i]);
+    if (module->buffers.items[i]->copy >= 0)
+      table_set(arena, &families, module->buffers.items[i]->name, module->buffers.items[i]);
   /* What is written gives the numbers; what is read mostly follows. */
   for (int all = 0; all < 2; all++) {
     for (int i = 0; i < rolls.items.count; i++) {
@@ -175,7 +176,8 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
 
 /* Functions are the same, and what cannot vary in a loop is the same: the kinds of the numbers. */
 static bool same_call(const struct launch *x, const struct launch *y) {
-  if (x->function != y->function || x->arguments.count != y->arguments.count || x->in_order != y->in_order) return false;
+  if (x->function != y->function || x->arguments.count != y->arguments.count || x->in_order != y->in_order)
+    return false;
   for (int i = 0; i < x->arguments.count; i++) {
     const struct launch_argument *a = &x->arguments.items[i], *b = &y->arguments.items[i];
     if (!a->buffer != !b->buffer) return false;
@@ -194,7 +196,7 @@ struct runs {
   struct launch *const *launches;
   int count;
   struct pointer_table known; /* by launch and period: where in `items` */
-  ARRAY(struct run *) items;  /* by argument */
+  ARRAY(struct run *) items; /* by argument */
 };
 
 /* From a launch on, how many copies are the same or affine; and how many are activations that make_copies can number, told to be different by
@@ -209,9 +211,11 @@ static bool is_pair(const struct launch_argument *x, const struct launch_argumen
   return !memcmp(&x->real, &y->real, sizeof x->real) && (x->number_kind == NUMBER_CONSTANT || x->number == y->number);
 }
 
-static bool same_step(const struct launch_argument *x, const struct launch_argument *y, const struct launch_argument *z) {
+static bool same_step(const struct launch_argument *x, const struct launch_argument *y,
+                      const struct launch_argument *z) {
   if (!x->buffer) return y->number - x->number == z->number - y->number;
-  if (y->offset - x->offset != z->offset - y->offset || (x->buffer == y->buffer) != (y->buffer == z->buffer)) return false;
+  if (y->offset - x->offset != z->offset - y->offset || (x->buffer == y->buffer) != (y->buffer == z->buffer))
+    return false;
   return x->buffer == y->buffer || y->buffer->copy - x->buffer->copy == z->buffer->copy - y->buffer->copy;
 }
 
@@ -220,7 +224,9 @@ static int *runs_at(struct runs *runs, int launch, int period) {
   return pointer_table_at(runs->arena, &runs->known, (const void *)key, -1);
 }
 
-static bool is_numberless(const struct buffer *buffer) { return buffer && buffer->role == BUFFER_ACTIVATION && buffer->copy < 0; }
+static bool is_numberless(const struct buffer *buffer) {
+  return buffer && buffer->role == BUFFER_ACTIVATION && buffer->copy < 0;
+}
 
 static int count_numbered(const struct buffer *x, const struct buffer *y, int next) {
   if (!is_numberless(x)) return 0;
@@ -232,7 +238,9 @@ static int count_numbered(const struct buffer *x, const struct buffer *y, int ne
 static const struct run *runs_of(struct runs *runs, int launch, int period) {
   struct launch *const *launches = runs->launches;
   int last = launch; /* the last of the chain, or the first that is known */
-  while (*runs_at(runs, last, period) < 0 && last + period < runs->count && same_call(launches[last], launches[last + period])) last += period;
+  while (*runs_at(runs, last, period) < 0 && last + period < runs->count &&
+         same_call(launches[last], launches[last + period]))
+    last += period;
   for (int i = last; i >= launch; i -= period) {
     if (*runs_at(runs, i, period) >= 0) continue;
     bool more = i + period < runs->count && same_call(launches[i], launches[i + period]);
@@ -240,10 +248,14 @@ static const struct run *runs_of(struct runs *runs, int launch, int period) {
     int arguments = launches[i]->arguments.count;
     struct run *own = arena_new_array(runs->arena, struct run, arguments);
     for (int j = 0; j < arguments; j++) {
-      const struct launch_argument *x = &launches[i]->arguments.items[j], *y = more ? &launches[i + period]->arguments.items[j] : NULL;
+      const struct launch_argument *x = &launches[i]->arguments.items[j],
+                                   *y = more ? &launches[i + period]->arguments.items[j] : NULL;
       own[j].numbered = count_numbered(x->buffer, more ? y->buffer : NULL, more ? next[j].numbered : 0);
-      if (!more || !is_pair(x, y)) own[j].even = 1;
-      else own[j].even = next[j].even >= 2 && same_step(x, y, &launches[i + 2 * period]->arguments.items[j]) ? next[j].even + 1 : 2;
+      if (!more || !is_pair(x, y))
+        own[j].even = 1;
+      else
+        own[j].even =
+            next[j].even >= 2 && same_step(x, y, &launches[i + 2 * period]->arguments.items[j]) ? next[j].even + 1 : 2;
     }
     *runs_at(runs, i, period) = runs->items.count;
     array_push(runs->arena, &runs->items, own);
@@ -266,8 +278,10 @@ static int roll_cost(struct runs *runs, const struct roll *roll, int positions, 
     for (int argument = 0; argument < launch->arguments.count; argument++) {
       bool pointer = launch->arguments.items[argument].buffer != NULL;
       if (first[argument].even >= roll->copies) continue;
-      if (pointer && (second[argument].even >= roll->copies - 1 || first[argument].even >= roll->copies - 1)) cost += COST_CONDITION;
-      else if (abs(first[argument].numbered) < roll->copies && !can_be_copies(runs->launches, roll, position, argument)) cost += COST_TABLE + roll->copies * (pointer ? COST_POINTER : COST_NUMBER);
+      if (pointer && (second[argument].even >= roll->copies - 1 || first[argument].even >= roll->copies - 1))
+        cost += COST_CONDITION;
+      else if (abs(first[argument].numbered) < roll->copies && !can_be_copies(runs->launches, roll, position, argument))
+        cost += COST_TABLE + roll->copies * (pointer ? COST_POINTER : COST_NUMBER);
     }
   }
   return cost;
@@ -276,7 +290,8 @@ static int roll_cost(struct runs *runs, const struct roll *roll, int positions, 
 /* By launch: the next of the same call, or `count`. */
 static int *find_next(struct arena *arena, struct launch *const *launches, int count) {
   int *next = arena_new_array(arena, int, count);
-  struct pointer_table latest = {0}; /* by function: of each of its calls the earliest so far, one after the other by `other` */
+  /* by function: of each of its calls the earliest so far, one after the other by `other` */
+  struct pointer_table latest = {0};
   int *other = arena_new_array(arena, int, count);
   for (int i = count - 1; i >= 0; i--) {
     int *head = pointer_table_at(arena, &latest, launches[i]->function, count), *link = head;
@@ -290,7 +305,7 @@ static int *find_next(struct arena *arena, struct launch *const *launches, int c
 
 /* What is known of a period when launches are gone through backwards. */
 struct period {
-  int first, reach;        /* from `first` on, so many launches equal those a period later */
+  int first, reach; /* from `first` on, so many launches equal those a period later */
   int plain_first, copies; /* the roll that begins there, with so many copies, needs no tables or conditions */
 };
 
@@ -323,9 +338,11 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
         if (after + plain_cost(&roll) >= cost[first]) continue;
         /* Of the roll that begins one launch later, this one has all launches but its first of each copy. Two copies alone have forms
            of their own. */
-        bool known = period->plain_first == first + 1 && (period->copies == roll.copies || (period->copies > roll.copies && roll.copies > 2));
+        bool known = period->plain_first == first + 1 &&
+                     (period->copies == roll.copies || (period->copies > roll.copies && roll.copies > 2));
         int own = roll_cost(&runs, &roll, known ? 1 : number, cost[first] - after);
-        if (own == plain_cost(&roll) && period->plain_first != first) period->plain_first = first, period->copies = roll.copies;
+        if (own == plain_cost(&roll) && period->plain_first != first)
+          period->plain_first = first, period->copies = roll.copies;
         if (own == plain_cost(&roll) && !fewer) covered = copies * number;
         if (after + own < cost[first]) cost[first] = after + own, best[first] = roll;
       }

@@ -44,10 +44,13 @@ static const struct translation translations[OP_COUNT] = {
 enum operation operation_of(enum op op, enum type type) {
   if (!op_is_elementwise(op)) return OPERATION_none;
   switch (type) {
-    case TYPE_REAL: return translations[op].real;
+    case TYPE_REAL:
+      return translations[op].real;
     case TYPE_INTEGER:
-    case TYPE_INDEX: return translations[op].integer;
-    case TYPE_BOOLEAN: return translations[op].boolean;
+    case TYPE_INDEX:
+      return translations[op].integer;
+    case TYPE_BOOLEAN:
+      return translations[op].boolean;
   }
   return OPERATION_none;
 }

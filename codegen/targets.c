@@ -62,7 +62,7 @@ const struct target *target_find(const char *name) {
 /* --- Processors ----------------------------------------------------------------------------------------------------------- */
 
 static const struct cpu_feature features[] = {
-    {"fma", 1, 2, 12, 0x06},       {"avx2", 7, 1, 5, 0x06},      {"avx512f", 7, 1, 16, 0xe6},
+    {"fma", 1, 2, 12, 0x06},      {"avx2", 7, 1, 5, 0x06},      {"avx512f", 7, 1, 16, 0xe6},
     {"avx512dq", 7, 1, 17, 0xe6}, {"avx512bw", 7, 1, 30, 0xe6}, {"avx512vl", 7, 1, 31, 0xe6},
 };
 

@@ -20,7 +20,8 @@ void uses_add(struct arena *arena, struct uses *uses, const char *name) { array_
 
 void uses_drop(struct uses *uses, int from, int to) {
   if (from == to) return;
-  memmove(uses->names.items + from, uses->names.items + to, sizeof *uses->names.items * (size_t)(uses->names.count - to));
+  memmove(uses->names.items + from, uses->names.items + to,
+          sizeof *uses->names.items * (size_t)(uses->names.count - to));
   uses->names.count -= to - from;
 }
 
@@ -53,8 +54,8 @@ void uses_add_text(struct arena *arena, struct uses *uses, const char *text) {
 struct hole {
   const char *before;
   int argument;
-  int level;       /* how tightly the argument must bind */
-  bool beside_or;  /* a && b || c is right, and draws a warning */
+  int level; /* how tightly the argument must bind */
+  bool beside_or; /* a && b || c is right, and draws a warning */
   bool after_minus; /* "- -x" must not become "--x" */
 };
 
@@ -72,9 +73,9 @@ struct operator_level {
 };
 /* Comparisons, shifts and bit operations want sums, products and the like in parentheses where compilers warn of them. */
 static const struct operator_level operators[] = {
-    {"*", 13, 13}, {"/", 13, 13},  {"%", 13, 13}, {"+", 12, 12}, {"-", 12, 12}, {"<<", 11, 14}, {">>", 11, 14},
+    {"*", 13, 13}, {"/", 13, 13},  {"%", 13, 13}, {"+", 12, 12},  {"-", 12, 12}, {"<<", 11, 14}, {">>", 11, 14},
     {"<", 10, 12}, {"<=", 10, 12}, {">", 10, 12}, {">=", 10, 12}, {"==", 9, 12}, {"!=", 9, 12},  {"&", 8, 14},
-    {"^", 7, 14},  {"|", 6, 14},   {"&&", 5, 5},  {"||", 4, 4},  {"?", 3, 4},   {":", 3, 4},    {"=", 2, 14},
+    {"^", 7, 14},  {"|", 6, 14},   {"&&", 5, 5},  {"||", 4, 4},   {"?", 3, 4},   {":", 3, 4},    {"=", 2, 14},
 };
 enum { LEVEL_AND = 5, LEVEL_OR = 4 };
 
@@ -105,7 +106,8 @@ const struct template *template_parse(struct arena *arena, const char *text) {
   const char *from = text;
   int depth = 0;
   bool cast = text[0] == '(' && isalpha((unsigned char)text[1]);
-  *template = (struct template){.text = text, .binding = cast || (text[0] && strchr("-!*", text[0])) ? BINDS_UNARY : BINDS_NAME};
+  *template = (struct template){.text = text,
+                                .binding = cast || (text[0] && strchr("-!*", text[0])) ? BINDS_UNARY : BINDS_NAME};
   template->negative = text[0] == '-';
   for (const char *at = text; *at; at++) {
     if (*at == '(') {
@@ -119,7 +121,7 @@ const struct template *template_parse(struct arena *arena, const char *text) {
       const struct operator_level *operator= operator_at(at + 1);
       if (!operator) continue;
       left[depth] = operator;
-      if (depth == 0 && operator->level < template->binding) template->binding = operator->level;
+      if (depth == 0 && operator->level<template->binding) template->binding = operator->level;
     } else if (*at == '$') {
       struct hole hole = hole_at(text, at, left[depth]);
       hole.before = arena_copy(arena, from, (size_t)(at - from));
@@ -137,7 +139,8 @@ const char *template_text(const struct template *template) { return template->te
 
 /* --- Filling in ------------------------------------------------------------------------------------------------------------- */
 
-struct piece template_fill(struct arena *arena, struct uses *uses, const struct template *template, const struct piece *arguments) {
+struct piece template_fill(struct arena *arena, struct uses *uses, const struct template *template,
+                           const struct piece *arguments) {
   struct piece result = {"", template->binding, template->negative};
   for (int i = 0; i < template->holes.count; i++) {
     const struct hole *hole = &template->holes.items[i];

@@ -29,7 +29,8 @@ const struct template *template_parse(struct arena *arena, const char *text);
 /* The whole text; of one without holes, what it prints. */
 const char *template_text(const struct template *template);
 /* The text with its arguments in place, in parentheses where the operators around them ask for it. What it mentions goes to `uses`. */
-struct piece template_fill(struct arena *arena, struct uses *uses, const struct template *template, const struct piece *arguments);
+struct piece template_fill(struct arena *arena, struct uses *uses, const struct template *template,
+                           const struct piece *arguments);
 
 /* Records a name. */
 void uses_add(struct arena *arena, struct uses *uses, const char *name);

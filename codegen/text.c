@@ -44,8 +44,8 @@ static bool may_break(const char *line, size_t at) {
   const char *operator= line + at + 1;
   size_t length = strcspn(operator, " ");
   if (length == 0 || length > 2 || operator[length] != ' ') return false;
-  return strspn(operator, "+-*/%<>=!&|?:") == length && strncmp(operator, "=", length) != 0 && strncmp(operator, "/*", 2) != 0 &&
-         strncmp(operator, "*/", 2) != 0;
+  return strspn(operator, "+-*/%<>=!&|?:") == length && strncmp(operator, "=", length) != 0 &&
+         strncmp(operator, "/*", 2) != 0 && strncmp(operator, "*/", 2) != 0;
 }
 
 /* Where the next line begins when a line that has `room` columns is broken at its best place: the least nested, and of those the
@@ -59,8 +59,10 @@ static size_t break_place(const char *line, size_t room) {
     if (in_comment) {
       if (c == '*' && line[i + 1] == '/') in_comment = false;
     } else if (in_string) {
-      if (c == '\\') i++;
-      else if (c == '"') in_string = false;
+      if (c == '\\')
+        i++;
+      else if (c == '"')
+        in_string = false;
     } else if (c == '"') {
       in_string = true;
     } else if (c == '/' && line[i + 1] == '*') {

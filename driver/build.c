@@ -151,7 +151,8 @@ static int try_compiler(struct options *options, const char *compiler, const cha
 
 /* Shows what a compiler said, and whether it was that it had no memory. */
 static bool lacked_memory(struct options *options, const char *messages) {
-  static const char *const words[] = {"out of memory", "memory exhausted", "Cannot allocate memory", "bad_alloc", "Killed signal"};
+  static const char *const words[] = {"out of memory", "memory exhausted", "Cannot allocate memory", "bad_alloc",
+                                      "Killed signal"};
   struct source *said = source_read(options->arena, messages);
   bool lacked = false;
   if (said) fputs(said->text, stderr);
@@ -181,8 +182,9 @@ static bool build_elsewhere(struct options *options, const struct program *progr
             printable(options->arena, compiler));
     return false;
   }
-  if (!openmp) fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n",
-                       printable(options->arena, compiler));
+  if (!openmp)
+    fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n",
+            printable(options->arena, compiler));
   const char *made = output_begin(options, path), *messages = arena_format(options->arena, "%s/messages", folder);
   if (!made) return false;
   temporary_add(messages);
@@ -222,8 +224,9 @@ int verb_build(struct options *options) {
   const char *path =
       options->output ? options->output : arena_format(options->arena, "%s%s", name, product_of(options).ending);
   bool done = output_possible(options, path) && (compiler ? build_elsewhere(options, program, &emitted, compiler, path)
-                                                           : build_here(options, &object, path));
+                                                          : build_here(options, &object, path));
   jit_object_free(&object);
-  if (done && options->verbose) fprintf(stderr, "wrote %s for %s\n", printable(options->arena, path), options->passes.target->name);
+  if (done && options->verbose)
+    fprintf(stderr, "wrote %s for %s\n", printable(options->arena, path), options->passes.target->name);
   return done ? EXIT_DONE : EXIT_WRONG_INPUT;
 }

@@ -14,7 +14,14 @@
 #include "runtime/runtime.h"
 
 /* Of 17 rounds that all agree the test is sure even among the pairs of VARIANTS_MOST. */
-enum { ROUNDS_FEWEST = 5, ROUNDS_LEAST = 17, ROUNDS_MOST = 150, BLOCK_MOST = 1000, PROCESSES = 3, KERNEL_STEPS_MOST = 2000 };
+enum {
+  ROUNDS_FEWEST = 5,
+  ROUNDS_LEAST = 17,
+  ROUNDS_MOST = 150,
+  BLOCK_MOST = 1000,
+  PROCESSES = 3,
+  KERNEL_STEPS_MOST = 2000
+};
 
 static const double margin = 0.01, level = 0.01, patience = 120;
 
@@ -82,7 +89,8 @@ static double take_steps(struct comparison *comparison, struct variant *variant,
     double loss, seconds;
     const char *line = child_hear(&variant->child, patience);
     if (!line || sscanf(line, "%lf %lf", &loss, &seconds) != 2) {
-      variant_fail(comparison, variant, variant->child.is_late ? "took more than two minutes for a step" : "stopped within a step");
+      variant_fail(comparison, variant,
+                   variant->child.is_late ? "took more than two minutes for a step" : "stopped within a step");
       return -1;
     }
     if (first) array_push(comparison->arena, &variant->losses, loss);
@@ -249,14 +257,17 @@ static void choose_rounds(struct comparison *comparison, double budget) {
   double block = budget / rounds / all;
   if (block > 8 && block * all > 0.1) block = 0.1 / all > 8 ? 0.1 / all : 8;
   comparison->block = block < 1 ? 1 : block > BLOCK_MOST ? BLOCK_MOST : (int)block;
-  comparison->few = small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST, level / pairs_of(comparison));
+  comparison->few =
+      small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST, level / pairs_of(comparison));
 }
 
 /* Time by kernel, of steps apart from those that are compared. */
 static void measure_kernels(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
-  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3 : variant->probe < 1 ? 3 : 1, count = 0, calls, name,
-      where;
+  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3
+              : variant->probe < 1                       ? 3
+                                                         : 1,
+      count = 0, calls, name, where;
   if (variant->failure) return;
   if (steps > KERNEL_STEPS_MOST) steps = KERNEL_STEPS_MOST;
   bool told = child_tell(&variant->child, arena_format(arena, "kernels %d", steps));
@@ -350,7 +361,8 @@ static void conclude(struct comparison *comparison) {
     if (!measured(comparison, variant)) continue;
     struct interval step = mean_interval(variant->medians.items, variant->medians.count);
     variant->step = (struct interval){exp(step.low), exp(step.middle), exp(step.high)};
-    if (variant->medians.count == 1) variant->step = median_interval(arena, variant->steps.items, variant->steps.count, 0.95);
+    if (variant->medians.count == 1)
+      variant->step = median_interval(arena, variant->steps.items, variant->steps.count, 0.95);
     variant->ratio = (struct interval){1, 1, 1};
     variant->probability = 1;
     if (variant != fastest) {
@@ -440,16 +452,16 @@ static void remove_folder(const struct comparison *comparison) {
   rmdir(comparison->folder);
 }
 
-static int number_option(struct comparison *comparison, char letter, const char *name, bool whole, double least, double most,
-                         double *number) {
+static int number_option(struct comparison *comparison, char letter, const char *name, bool whole, double least,
+                         double most, double *number) {
   struct choices choices = choices_of(comparison, letter);
   if (!choices.items.count) return -1;
   const char *text = choices.items.items[choices.items.count - 1];
   char *end;
   *number = strtod(text, &end);
   if (*text && !*end && *number >= least && *number <= most && (!whole || *number == floor(*number))) return -1;
-  fprintf(stderr, "lamella compare: --%s takes a %snumber from %.10g to %.10g, not '%s'\n", name, whole ? "whole " : "", least, most,
-          printable(comparison->arena, text));
+  fprintf(stderr, "lamella compare: --%s takes a %snumber from %.10g to %.10g, not '%s'\n", name, whole ? "whole " : "",
+          least, most, printable(comparison->arena, text));
   return EXIT_USAGE;
 }
 

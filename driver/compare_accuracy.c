@@ -67,8 +67,9 @@ static bool interpret(struct comparison *comparison, struct oracle *oracle) {
   bool outputs;
   double seconds;
   const double patience = comparison->check_patience;
-  oracle->loss =
-      child_start(&child, &child_work, patience) ? first_step(arena, &child, patience, oracle->folder, &outputs, &seconds) : NAN;
+  oracle->loss = child_start(&child, &child_work, patience)
+                     ? first_step(arena, &child, patience, oracle->folder, &outputs, &seconds)
+                     : NAN;
   child_end(&child);
   oracle->what = "the interpreter";
   return oracle->known = !isnan(oracle->loss);
@@ -92,18 +93,20 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   reference->errors = arena_format(arena, "%s/errors", oracle->folder);
   bool outputs;
   double seconds;
-  oracle->loss = variant_compile(comparison, reference) && variant_start(comparison, reference)
-                     ? first_step(arena, &reference->child, comparison->check_patience, oracle->folder, &outputs, &seconds)
-                     : NAN;
+  oracle->loss =
+      variant_compile(comparison, reference) && variant_start(comparison, reference)
+          ? first_step(arena, &reference->child, comparison->check_patience, oracle->folder, &outputs, &seconds)
+          : NAN;
   bool late = reference->child.is_late;
   child_end(&reference->child);
   jit_object_free(&reference->object);
   oracle->known = !isnan(oracle->loss);
-  oracle->what = oracle->known ? "C in double precision (the interpreter would take too long)"
-                  : late ? arena_format(arena, "a step in double precision takes more than the %.0f s that --time leaves for it",
-                                        comparison->check_patience)
-                         : arena_format(arena, "no step in double precision was possible%s%s", reference->failure ? ": it " : "",
-                                        reference->failure ? reference->failure : "");
+  oracle->what =
+      oracle->known ? "C in double precision (the interpreter would take too long)"
+      : late ? arena_format(arena, "a step in double precision takes more than the %.0f s that --time leaves for it",
+                            comparison->check_patience)
+             : arena_format(arena, "no step in double precision was possible%s%s", reference->failure ? ": it " : "",
+                            reference->failure ? reference->failure : "");
 }
 
 struct sums {
@@ -112,8 +115,8 @@ struct sums {
 };
 
 /* Each element relative to the largest of its tensor. */
-static void add_elements(struct comparison *comparison, const char *name, const lam_real *x, const lam_real *y, int64_t count,
-                         struct sums *sums) {
+static void add_elements(struct comparison *comparison, const char *name, const lam_real *x, const lam_real *y,
+                         int64_t count, struct sums *sums) {
   double scale = 0;
   for (int64_t k = 0; k < count; k++)
     if (isfinite(x[k]) && fabs(x[k]) > scale) scale = fabs(x[k]);

@@ -75,7 +75,8 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
     diagnostics_print(diagnostics, stderr);
     return false;
   }
-  struct emit_options emission = {.steps = true, .bench = comparison->options->json || comparison->options->page, .times = times};
+  struct emit_options emission = {
+      .steps = true, .bench = comparison->options->json || comparison->options->page, .times = times};
   variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
   variant->program = program->name;
   read_plan(comparison, variant, module);

@@ -130,7 +130,8 @@ void report_table(FILE *file, const struct comparison *comparison) {
           comparison->rounds, comparison->block, comparison->processes, comparison->threads,
           comparison->threads == 1 ? "" : "s", (unsigned long long)comparison->seed, comparison->seconds);
   if (comparison->cut_short)
-    fputs("Rounds ended because the time was over: more of it (--time) may tell differences that these do not.\n", file);
+    fputs("Rounds ended because the time was over: more of it (--time) may tell differences that these do not.\n",
+          file);
 }
 
 /* --- JSON -------------------------------------------------------------------------------------------------------------------------- */

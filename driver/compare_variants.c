@@ -158,7 +158,8 @@ int slow_down(struct comparison *comparison) {
       found = true;
     }
     if (found) continue;
-    fprintf(stderr, "lamella compare: --slow takes NAME=PERCENT with the name of a variant, not '%s'\n", printable(comparison->arena, text));
+    fprintf(stderr, "lamella compare: --slow takes NAME=PERCENT with the name of a variant, not '%s'\n",
+            printable(comparison->arena, text));
     return EXIT_USAGE;
   }
   return -1;

@@ -14,12 +14,15 @@ int verb_emit(struct options *options) {
   struct emitted emitted;
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
   if (!strcmp(program->name, "lamella_runtime")) {
-    fprintf(stderr, "lamella: error: the runtime is written to lamella_runtime.c, and so would the model be: give the spec's file another name\n");
+    fprintf(stderr,
+            "lamella: error: the runtime is written to lamella_runtime.c, and so would the model be: give the spec's "
+            "file another name\n");
     return EXIT_WRONG_INPUT;
   }
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {
-    fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(options->arena, options->output), strerror(errno));
+    fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(options->arena, options->output),
+            strerror(errno));
     return EXIT_WRONG_INPUT;
   }
   if (made) temporary_add(options->output); /* until all files are there */
@@ -39,6 +42,7 @@ int verb_emit(struct options *options) {
   }
   temporary_keep_all();
   if (options->verbose)
-    fprintf(stderr, "wrote %s with its header, main and runtime for %s\n", printable(arena, files[FILES - 1].path), options->passes.target->name);
+    fprintf(stderr, "wrote %s with its header, main and runtime for %s\n", printable(arena, files[FILES - 1].path),
+            options->passes.target->name);
   return EXIT_DONE;
 }

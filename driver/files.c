@@ -60,7 +60,8 @@ const char *temporary_folder(struct options *options) {
   const char *place = environment("TMPDIR") && *environment("TMPDIR") ? environment("TMPDIR") : "/tmp";
   char *folder = arena_format(options->arena, "%s/lamella-XXXXXX", place);
   if (mkdtemp(folder)) return folder;
-  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", printable(options->arena, place), strerror(errno));
+  fprintf(stderr, "lamella: error: cannot make a folder in %s: %s\n", printable(options->arena, place),
+          strerror(errno));
   return NULL;
 }
 

@@ -32,24 +32,34 @@ struct running {
 
 static double port_get(const struct lam_port *port, int64_t i) {
   switch (port->type) {
-    case LAM_TYPE_REAL: return ((const lam_real *)port->data)[i];
-    case LAM_TYPE_INTEGER: return ((const int32_t *)port->data)[i];
-    case LAM_TYPE_BOOLEAN: return ((const uint8_t *)port->data)[i];
+    case LAM_TYPE_REAL:
+      return ((const lam_real *)port->data)[i];
+    case LAM_TYPE_INTEGER:
+      return ((const int32_t *)port->data)[i];
+    case LAM_TYPE_BOOLEAN:
+      return ((const uint8_t *)port->data)[i];
   }
   bug("port type %d", (int)port->type);
 }
 
 static void port_set(struct lam_port *port, int64_t i, double number) {
   switch (port->type) {
-    case LAM_TYPE_REAL: ((lam_real *)port->data)[i] = number; return;
-    case LAM_TYPE_INTEGER: ((int32_t *)port->data)[i] = (int32_t)number; return;
-    case LAM_TYPE_BOOLEAN: ((uint8_t *)port->data)[i] = number != 0; return;
+    case LAM_TYPE_REAL:
+      ((lam_real *)port->data)[i] = number;
+      return;
+    case LAM_TYPE_INTEGER:
+      ((int32_t *)port->data)[i] = (int32_t)number;
+      return;
+    case LAM_TYPE_BOOLEAN:
+      ((uint8_t *)port->data)[i] = number != 0;
+      return;
   }
 }
 
 /* Where in a port's memory a tensor's element number `i` lies. Ports have their own order and full extents; tensors have the
    value's order and present lengths. */
-static int64_t full_index(struct axis *const *order, struct axis *const *axes, int count, const int64_t *sizes, int64_t i) {
+static int64_t full_index(struct axis *const *order, struct axis *const *axes, int count, const int64_t *sizes,
+                          int64_t i) {
   int64_t at[LAM_MAX_RANK], index = 0;
   for (int k = count - 1; k >= 0; k--) {
     int64_t length = axis_length(axes[k], sizes);
@@ -76,7 +86,8 @@ static const double *read_input(void *context, const struct value *input) {
   double *data = arena_new_array(running->arena, double, count);
   struct axis *order[MAX_AXES];
   batch_first(input->axes, input->axis_count, order);
-  for (int64_t i = 0; i < count; i++) data[i] = port_get(port, full_index(order, input->axes, input->axis_count, running->sizes, i));
+  for (int64_t i = 0; i < count; i++)
+    data[i] = port_get(port, full_index(order, input->axes, input->axis_count, running->sizes, i));
   return data;
 }
 
@@ -104,14 +115,17 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
     struct lam_port *port = &running.routine->outputs[i];
     int64_t count = present_count(results[i].axes, results[i].axis_count, present);
     for (int64_t k = 0; k < count; k++)
-      port_set(port, full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k), results[i].data[k]);
+      port_set(port, full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
+               results[i].data[k]);
   }
   arena_free(arena);
 }
 
 /* A routine is called without its number: one function for each. */
-#define ROUTINE(name, constant, summary) \
-  static void run_##name(void *self, uint32_t seed, const int64_t *sizes) { run_graph(self, ROUTINE_##name, seed, sizes); }
+#define ROUTINE(name, constant, summary)                                    \
+  static void run_##name(void *self, uint32_t seed, const int64_t *sizes) { \
+    run_graph(self, ROUTINE_##name, seed, sizes);                           \
+  }
 #include "ir/routines.def"
 #undef ROUTINE
 static void (*const runs[ROUTINE_COUNT])(void *, uint32_t, const int64_t *) = {
@@ -132,8 +146,11 @@ static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int
   return count;
 }
 
-static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value, struct axis *const *axes) {
-  struct lam_port port = {.name = name, .axes = join_axes(arena, axes, value->axis_count), .type = (enum lam_type)value->kind,
+static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value,
+                                 struct axis *const *axes) {
+  struct lam_port port = {.name = name,
+                          .axes = join_axes(arena, axes, value->axis_count),
+                          .type = (enum lam_type)value->kind,
                           .range = value->range ? value->range->extent : 0};
   port.rank = copy_shape(port.shape, axes, value->axis_count, name);
   port.data = lam_allocate(lam_count(port.shape, port.rank), lam_type_size(port.type));
@@ -160,9 +177,14 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
 
 /* Integers and booleans are doubles in the interpreter, states included. */
 static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
-  struct lam_tensor tensor = {.name = state->name, .axes = join_axes(arena, state->axes, state->axis_count),
-                              .role = (enum lam_role)state->role, .type = LAM_TYPE_REAL, .initial = (enum lam_initial)state->initial,
-                              .low = state->low, .high = state->high, .stream = state->stream,
+  struct lam_tensor tensor = {.name = state->name,
+                              .axes = join_axes(arena, state->axes, state->axis_count),
+                              .role = (enum lam_role)state->role,
+                              .type = LAM_TYPE_REAL,
+                              .initial = (enum lam_initial)state->initial,
+                              .low = state->low,
+                              .high = state->high,
+                              .stream = state->stream,
                               .frozen = state->frozen};
   tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), sizeof(lam_real));
@@ -177,24 +199,43 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
   struct lam_column *columns = arena_new_array(arena, struct lam_column, from->columns.count);
   for (int i = 0; i < from->columns.count; i++) {
     const struct column *column = &from->columns.items[i];
-    columns[i] = (struct lam_column){.name = column->name, .feature = (enum lam_feature)column->feature, .field = column->field,
-                                     .type = (enum lam_type)column->kind, .length = column->length, .range = column->range,
-                                     .start = column->start, .stop = column->stop};
+    columns[i] = (struct lam_column){.name = column->name,
+                                     .feature = (enum lam_feature)column->feature,
+                                     .field = column->field,
+                                     .type = (enum lam_type)column->kind,
+                                     .length = column->length,
+                                     .range = column->range,
+                                     .start = column->start,
+                                     .stop = column->stop};
   }
   struct lam_data *data = arena_new_struct(arena, struct lam_data);
-  *data = (struct lam_data){.name = from->name, .path = from->path,
-                            .tokenizer = tokenizers[from->tokenizer], .examples = from->examples, .split = from->split,
-                            .mask = from->mask, .columns = columns, .column_count = from->columns.count,
-                            .reader = readers[from->source], .corruption = from->mask > 0 ? &lam_masking : NULL};
+  *data = (struct lam_data){.name = from->name,
+                            .path = from->path,
+                            .tokenizer = tokenizers[from->tokenizer],
+                            .examples = from->examples,
+                            .split = from->split,
+                            .mask = from->mask,
+                            .columns = columns,
+                            .column_count = from->columns.count,
+                            .reader = readers[from->source],
+                            .corruption = from->mask > 0 ? &lam_masking : NULL};
   return data;
 }
 
 static const struct lam_settings *make_settings(struct arena *arena, const struct train_settings *from) {
   struct lam_settings *settings = arena_new_struct(arena, struct lam_settings);
-  *settings = (struct lam_settings){.batch = from->batch, .accumulate = from->accumulate, .steps = from->steps, .epochs = from->epochs,
-                                    .clip = from->clip, .average = from->average, .evaluate_every = from->evaluate_every,
-                                    .checkpoint_every = from->checkpoint_every, .log_every = from->log_every,
-                                    .shuffle = from->shuffle, .seed = from->seed, .initial = from->initial};
+  *settings = (struct lam_settings){.batch = from->batch,
+                                    .accumulate = from->accumulate,
+                                    .steps = from->steps,
+                                    .epochs = from->epochs,
+                                    .clip = from->clip,
+                                    .average = from->average,
+                                    .evaluate_every = from->evaluate_every,
+                                    .checkpoint_every = from->checkpoint_every,
+                                    .log_every = from->log_every,
+                                    .shuffle = from->shuffle,
+                                    .seed = from->seed,
+                                    .initial = from->initial};
   return settings;
 }
 
@@ -231,8 +272,9 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   if (from->training) program->settings = make_settings(arena, from->training);
   if (from->generation) {
     struct lam_generation *generation = arena_new_struct(arena, struct lam_generation);
-    *generation = (struct lam_generation){from->generation->feed, from->generation->from, from->generation->capacity,
-                                          from->generation->vocabulary, from->generation->start, from->generation->stop};
+    *generation =
+        (struct lam_generation){from->generation->feed,       from->generation->from,  from->generation->capacity,
+                                from->generation->vocabulary, from->generation->start, from->generation->stop};
     program->generation = generation;
   }
   program->tracer = &lam_tracer;

@@ -51,7 +51,8 @@ bool compile_program(struct options *options, struct program **program, struct e
   options->passes.loops_follow = true;
   *program = load_program(options, diagnostics);
   if (!*program) return false;
-  if (options->verbose) fprintf(stderr, "%s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
+  if (options->verbose)
+    fprintf(stderr, "%s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);

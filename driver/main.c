@@ -7,25 +7,29 @@
 #include "runtime/runtime.h"
 
 const struct verb verbs[] = {
-    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program", "CSLOGMujnotpDmdcvTaV"},
+    {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program",
+     "CSLOGMujnotpDmdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
      "tpDmdOGMujePnvTaV"},
-    {"emit", verb_emit, "SPEC -o DIR [options]", "Writes the program as C: one .c and one .h that need libc and libm alone",
-     "otupDmdbvTaV"},
+    {"emit", verb_emit, "SPEC -o DIR [options]",
+     "Writes the program as C: one .c and one .h that need libc and libm alone", "otupDmdbvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
-    {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]", "Prints what the compiler makes of a spec, stage by stage",
-     "stupDmdgbTaV"},
+    {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]",
+     "Prints what the compiler makes of a spec, stage by stage", "stupDmdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
-     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest", "ptuDOmWNBKRJHwvT"},
+     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest",
+     "ptuDOmWNBKRJHwvT"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},
     {0},
 };
 
 static void usage(FILE *file) {
-  fputs("Lamella compiles specs of Transformer models and their training loops into C.\n\n"
-        "usage: lamella VERB SPEC [options]\n\nverbs:\n", file);
+  fputs(
+      "Lamella compiles specs of Transformer models and their training loops into C.\n\n"
+      "usage: lamella VERB SPEC [options]\n\nverbs:\n",
+      file);
   for (const struct verb *verb = verbs; verb->name; verb++) fprintf(file, "  %-10s %s\n", verb->name, verb->summary);
   fputs("\n`lamella VERB --help` says more; --version prints the version.\n", file);
 }

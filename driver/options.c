@@ -10,39 +10,48 @@
 static const struct option {
   char letter;
   bool has_short;
-  const char *name;  /* without the two dashes; one that begins with a dash is spelled so, its value right behind it, as compilers do */
+  /* without the two dashes; one that begins with a dash is spelled so, its value right behind it, as compilers do */
+  const char *name;
   const char *value; /* what its value is called, or NULL */
   const char *help;
 } option_rows[] = {
     {'o', true, "output", "PATH", "where to write"},
     {'t', false, "target", "NAME", "native (default), portable, avx2, avx512, or reference (double precision, libm)"},
-    {'p', false, "passes", "LIST", "the passes, such as '-plan, fuse(keep = 40)'; default: the spec's, else what is usual"},
+    {'p', false, "passes", "LIST",
+     "the passes, such as '-plan, fuse(keep = 40)'; default: the spec's, else what is usual"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
     {'m', false, "model", "NAME", "which model of the spec, when it has several"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
-    {'s', false, "stage", "NAME", "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
-    {'g', false, "graph", "NAME", "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, prepare, step or synthesize"},
-    {'c', false, "cc", "COMMAND", "compile by this C compiler, such as gcc (default: Clang's libraries, in this process)"},
+    {'s', false, "stage", "NAME",
+     "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
+    {'g', false, "graph", "NAME",
+     "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, prepare, step or synthesize"},
+    {'c', false, "cc", "COMMAND",
+     "compile by this C compiler, such as gcc (default: Clang's libraries, in this process)"},
     {'C', false, "-c", NULL, "make an object file"},
     {'S', false, "-S", NULL, "make assembly"},
     {'L', false, "-shared", NULL, "make a shared object, to call the program from another (`emit` writes its header)"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
-    {'u', false, "tune", "CPU", "the processor that tiles are chosen for, such as znver4 or icelake-server; native is this one. Default: that of\n"
+    {'u', false, "tune", "CPU",
+     "the processor that tiles are chosen for, such as znver4 or icelake-server; native is this one. Default: that of\n"
      "                               -march, else this one where the target is native, else none"},
     {'j', true, "jobs", "N", "threads that compile (default: all processors)"},
     {'P', false, "perf", NULL, "tell perf the names of the program's functions, in /tmp/perf-PID.map"},
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
-    {'W', false, "variant", "TEXT", "'NAME: OPTIONS': one to compare, with --passes, --target, -O and -D of its own; repeated"},
+    {'W', false, "variant", "TEXT",
+     "'NAME: OPTIONS': one to compare, with --passes, --target, -O and -D of its own; repeated"},
     {'N', false, "threads", "N", "processors for the programs, which are pinned to them (default: all)"},
     {'B', false, "time", "SECONDS", "for measuring, compiling not included (default: 20)"},
-    {'K', false, "steps", "N", "compare the loss after so many steps; all take them (default: as many as all take in that time)"},
+    {'K', false, "steps", "N",
+     "compare the loss after so many steps; all take them (default: as many as all take in that time)"},
     {'R', false, "seed", "N", "of the order in which programs take turns (default: another each time)"},
     {'J', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
     {'H', false, "html", "FILE", "a page with plots, complete in itself"},
     {'w', false, "slow", "NAME=PERCENT", "slow this one down by so much, to see whether it is noticed"},
-    {'e', false, "watch", NULL, "train: compile the spec anew whenever it is saved, and go on with the weights that still fit"},
+    {'e', false, "watch", NULL,
+     "train: compile the spec anew whenever it is saved, and go on with the weights that still fit"},
     {'b', false, "bench", NULL, "carry the verb bench and --trace: time by kernel"},
     {'v', true, "verbose", NULL, "say what is done"},
     {'T', false, "time-passes", NULL, "print where the time goes: each pass, code generation, the C compiler, loading"},
@@ -69,7 +78,10 @@ void verb_help(FILE *file, const struct verb *verb) {
     fprintf(file, "  %-28s %s\n", spelled, option->help);
   }
   if (strchr(verb->options, 'p')) {
-    fputs("\npasses: all of these are done; -NAME leaves one out, NAME(parameter = value) tells it more, none leaves out all\n", file);
+    fputs(
+        "\npasses: all of these are done; -NAME leaves one out, NAME(parameter = value) tells it more, none leaves out "
+        "all\n",
+        file);
     pipeline_help(file);
   }
   if (strchr(verb->options, 't')) {
@@ -113,7 +125,9 @@ static int choose_kind(struct options *options, enum build_kind kind) {
 static int apply(struct options *options, const struct option *option, const char *value) {
   array_push(options->arena, &options->given, (struct given){option->letter, value});
   switch (option->letter) {
-    case 'o': options->output = value; break;
+    case 'o':
+      options->output = value;
+      break;
     case 't':
       options->target = value;
       if (!target_find(value)) {
@@ -133,45 +147,92 @@ static int apply(struct options *options, const struct option *option, const cha
       int count = 1;
       for (int i = 0; processor_at(i) && count < 64; i++) names[count++] = processor_at(i)->name;
       const char *closest = closest_name(value, names, count);
-      return usage_error(options->verb, arena_format(options->arena, "no processor is called '%s'%s%s%s", value, closest ? "; did you mean '" : "",
-                                                     closest ? closest : "", closest ? "'?" : ""));
+      return usage_error(options->verb,
+                         arena_format(options->arena, "no processor is called '%s'%s%s%s", value,
+                                      closest ? "; did you mean '" : "", closest ? closest : "", closest ? "'?" : ""));
     }
-    case 'p': options->passes.pipeline = value; break;
-    case 'D': return add_define(options, value);
-    case 'm': options->frontend.model = value; break;
-    case 'd': array_push(options->arena, &options->dumps, value); break;
-    case 's': options->stage = value; break;
-    case 'g': options->graph = value; break;
-    case 'c': options->compiler = value; break;
-    case 'C': return choose_kind(options, BUILD_OBJECT);
-    case 'S': return choose_kind(options, BUILD_ASSEMBLY);
-    case 'L': return choose_kind(options, BUILD_SHARED);
+    case 'p':
+      options->passes.pipeline = value;
+      break;
+    case 'D':
+      return add_define(options, value);
+    case 'm':
+      options->frontend.model = value;
+      break;
+    case 'd':
+      array_push(options->arena, &options->dumps, value);
+      break;
+    case 's':
+      options->stage = value;
+      break;
+    case 'g':
+      options->graph = value;
+      break;
+    case 'c':
+      options->compiler = value;
+      break;
+    case 'C':
+      return choose_kind(options, BUILD_OBJECT);
+    case 'S':
+      return choose_kind(options, BUILD_ASSEMBLY);
+    case 'L':
+      return choose_kind(options, BUILD_SHARED);
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
         return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));
       options->level = *value - '0';
       break;
-    case 'G': options->debug = true; break;
+    case 'G':
+      options->debug = true;
+      break;
     case 'M':
       if (!*value) return usage_error(options->verb, "-march= needs a name");
       options->march = value;
       break;
     case 'j':
       options->jobs = *value && strspn(value, "0123456789") == strlen(value) && strlen(value) < 5 ? atoi(value) : 0;
-      if (options->jobs < 1) return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
+      if (options->jobs < 1)
+        return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
       break;
-    case 'P': options->perf = true; break;
-    case 'n': options->no_cache = true; break;
-    case 'J': options->json = value; break;
-    case 'H': options->page = value; break;
-    case 'W': case 'N': case 'B': case 'R': case 'w': break; /* compare reads what is given */
-    case 'b': options->emission.bench = true; break;
-    case 'v': options->verbose = true; break;
-    case 'e': options->watch = true; break;
-    case 'T': options->passes.times = options->emission.times = times_new(options->arena); break;
-    case 'a': options->passes.dump_after = value; break;
-    case 'V': options->passes.verify = true; break;
-    case 'h': verb_help(stdout, options->verb); return EXIT_DONE;
+    case 'P':
+      options->perf = true;
+      break;
+    case 'n':
+      options->no_cache = true;
+      break;
+    case 'J':
+      options->json = value;
+      break;
+    case 'H':
+      options->page = value;
+      break;
+    case 'W':
+    case 'N':
+    case 'B':
+    case 'R':
+    case 'w':
+      break; /* compare reads what is given */
+    case 'b':
+      options->emission.bench = true;
+      break;
+    case 'v':
+      options->verbose = true;
+      break;
+    case 'e':
+      options->watch = true;
+      break;
+    case 'T':
+      options->passes.times = options->emission.times = times_new(options->arena);
+      break;
+    case 'a':
+      options->passes.dump_after = value;
+      break;
+    case 'V':
+      options->passes.verify = true;
+      break;
+    case 'h':
+      verb_help(stdout, options->verb);
+      return EXIT_DONE;
   }
   return -1;
 }
@@ -216,7 +277,9 @@ static int unknown_option(const struct options *options, const char *argument) {
 }
 
 void choose_target(struct options *options, const char *name) {
-  const struct processor *processor = options->tune ? processor_find(options->tune) : options->march ? processor_find(options->march) : NULL;
+  const struct processor *processor = options->tune    ? processor_find(options->tune)
+                                      : options->march ? processor_find(options->march)
+                                                       : NULL;
   if (!processor && (!name || !strcmp(name, "native"))) processor = processor_find("native");
   options->passes.target = target_find(name ? name : "native");
   if (processor) options->passes.target = target_tuned(options->arena, options->passes.target, processor);

@@ -9,15 +9,18 @@
 static void take_watch(struct options *options) {
   int kept = 0;
   for (int i = 0; i < options->rest_count; i++) {
-    if (!strcmp(options->rest[i], "--watch")) options->watch = true;
-    else options->rest[kept++] = options->rest[i];
+    if (!strcmp(options->rest[i], "--watch"))
+      options->watch = true;
+    else
+      options->rest[kept++] = options->rest[i];
   }
   options->rest_count = kept;
 }
 
 /* With -v, how long a program that is compiled or found takes to begin. */
 static void say_ready(const struct options *options, double begin) {
-  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", printable(options->arena, options->spec), seconds_now() - begin);
+  if (options->verbose)
+    fprintf(stderr, "%s begins after %.3f s\n", printable(options->arena, options->spec), seconds_now() - begin);
 }
 
 int verb_run(struct options *options) {

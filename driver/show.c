@@ -29,8 +29,10 @@ static int unknown(struct options *options, const char *what, const char *name, 
   const char *closest = closest_name(name, names, count), *list = "";
   name = printable(options->arena, name);
   for (int i = 0; i < count; i++) list = arena_format(options->arena, "%s%s%s", list, i ? ", " : "", names[i]);
-  if (closest) fprintf(stderr, "lamella show: no %s is called '%s'; did you mean '%s'? There are %s\n", what, name, closest, list);
-  else fprintf(stderr, "lamella show: no %s is called '%s'; there are %s\n", what, name, list);
+  if (closest)
+    fprintf(stderr, "lamella show: no %s is called '%s'; did you mean '%s'? There are %s\n", what, name, closest, list);
+  else
+    fprintf(stderr, "lamella show: no %s is called '%s'; there are %s\n", what, name, list);
   return EXIT_USAGE;
 }
 
@@ -56,7 +58,8 @@ int verb_show(struct options *options) {
   while (stage < STAGES && strcmp(stages[stage], options->stage)) stage++;
   if (stage == STAGES) return unknown(options, "stage", options->stage, stages, STAGES);
   if (options->graph && stage != TENSOR && stage != CLUSTERS) {
-    fprintf(stderr, "lamella show: --graph goes with --stage=tensor and --stage=clusters: kernels are shared between graphs\n");
+    fprintf(stderr,
+            "lamella show: --graph goes with --stage=tensor and --stage=clusters: kernels are shared between graphs\n");
     return EXIT_USAGE;
   }
   if (stage == PASSES && !options->spec) {
@@ -72,7 +75,8 @@ int verb_show(struct options *options) {
     struct pipeline pipeline;
     if (!pipeline_parse(program, &options->passes, diagnostics, &pipeline)) bug("the pipeline was read before");
     pipeline_print(stdout, &pipeline);
-    printf("target     %s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
+    printf("target     %s: %s\n", options->passes.target->name,
+           target_tile_text(options->arena, options->passes.target));
     return EXIT_DONE;
   }
   int code = check_graph(options, program);

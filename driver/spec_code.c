@@ -93,7 +93,9 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
 }
 
 static void say_how_long(const struct options *options, const char *what, const char *where, double begin) {
-  if (options->verbose) fprintf(stderr, "%s %s%s in %.3f s\n", what, printable(options->arena, options->spec), where, seconds_now() - begin);
+  if (options->verbose)
+    fprintf(stderr, "%s %s%s in %.3f s\n", what, printable(options->arena, options->spec), where,
+            seconds_now() - begin);
 }
 
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,

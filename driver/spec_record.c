@@ -35,8 +35,9 @@ struct hash spec_record_key(const struct options *options) {
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
   for (int i = 0; i < options->dumps.count; i++) hash = hash_text(hash, options->dumps.items[i]);
-  const int64_t numbers[] = {options->kind,           jit_has_openmp(),       options->level,      options->debug,
-                             options->emission.bench, options->emission.handover, options->defines.count, options->dumps.count};
+  const int64_t numbers[] = {options->kind,          jit_has_openmp(),        options->level,
+                             options->debug,         options->emission.bench, options->emission.handover,
+                             options->defines.count, options->dumps.count};
   return hash_bytes(hash, numbers, sizeof numbers);
 }
 
@@ -68,7 +69,8 @@ static bool line_holds(struct options *options, struct cache *cache, const char 
     struct hash present = hash_bytes(no_hash, source->text, source->length);
     return memcmp(&hash, &present, sizeof hash) == 0;
   }
-  if (sscanf(line, "text %" SCNx64 " %" SCNx64, &hash.words[0], &hash.words[1]) == 2) return cache_has_text(cache, hash);
+  if (sscanf(line, "text %" SCNx64 " %" SCNx64, &hash.words[0], &hash.words[1]) == 2)
+    return cache_has_text(cache, hash);
   if (sscanf(line, "stamp %lld %lld %lld %n", &seconds, &nanoseconds, &size, &at) == 3 && at)
     return stamp_of(line + at, &now[0], &now[1], &now[2]) && now[0] == seconds && now[1] == nanoseconds &&
            now[2] == size;

@@ -132,8 +132,7 @@ double rank_sum(struct sample sample, double middle) {
       if (items[j].positive) observed += rank;
       reached = reached + rank < most ? reached + rank : most;
       for (int k = n; k > 0; k--)
-        for (int s = reached; s >= rank; s--)
-          choices[k * (most + 1) + s] += choices[(k - 1) * (most + 1) + s - rank];
+        for (int s = reached; s >= rank; s--) choices[k * (most + 1) + s] += choices[(k - 1) * (most + 1) + s - rank];
     }
     i = end;
   }

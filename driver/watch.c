@@ -39,7 +39,7 @@ static const struct version no_version = {.orders = -1, .reports = -1, .messages
 struct watch {
   struct options *options;
   struct watch_list files;
-  uint64_t seen;   /* the files as they were when last looked at; a change counts when it stays for two looks */
+  uint64_t seen; /* the files as they were when last looked at; a change counts when it stays for two looks */
   uint64_t wanted; /* as they were when something was done about them */
   struct version running, next;
   char *weights; /* the path; NULL until a version is ready */
@@ -51,8 +51,10 @@ struct watch {
 static volatile sig_atomic_t asked, suspended;
 
 static void take_signal(int signal) {
-  if (signal == SIGTSTP) suspended = 1;
-  else asked = signal;
+  if (signal == SIGTSTP)
+    suspended = 1;
+  else
+    asked = signal;
 }
 
 static void handle_signals(void (*handler)(int)) {
@@ -73,7 +75,8 @@ static void say(const struct watch *watch, const char *text) {
 /* --- One version ------------------------------------------------------------------------------------------------------------------ */
 
 /* In the new process: compiles, and becomes the program. */
-static _Noreturn void become(struct options *options, const struct version *version, int orders, int reports, int messages) {
+static _Noreturn void become(struct options *options, const struct version *version, int orders, int reports,
+                             int messages) {
 #ifdef __linux__
   prctl(PR_SET_PDEATHSIG, SIGTERM);
 #endif
@@ -96,8 +99,10 @@ static _Noreturn void become(struct options *options, const struct version *vers
   for (int i = 0; i < options->rest_count; i++) {
     char *argument = options->rest[i];
     bool init = !strncmp(argument, "--init", 6) && (!argument[6] || argument[6] == '=');
-    if (!version->begins && (init || !strcmp(argument, "--resume"))) i += init && !argument[6];
-    else arguments[count++] = argument;
+    if (!version->begins && (init || !strcmp(argument, "--resume")))
+      i += init && !argument[6];
+    else
+      arguments[count++] = argument;
   }
   setenv("LAMELLA_HANDOVER", arena_format(options->arena, "%d:%d:%d", orders, reports, terminal), 1);
   exit(code.main(count, arguments));
@@ -206,10 +211,15 @@ static int next_failed(struct watch *watch) {
   bool refused = next->refused;
   forget(next);
   if (watch->finished) return EXIT_DONE;
-  if (was_ready) say(watch, "the new program has gone");
-  else if (watch->running.pid) say(watch, "training goes on with the spec as it was");
-  else if (!watch->began && !refused) return code; /* what no edit mends: an option, a file that it names, the compiler */
-  else say(watch, "waiting for it to be saved");
+  if (was_ready)
+    say(watch, "the new program has gone");
+  else if (watch->running.pid)
+    say(watch, "training goes on with the spec as it was");
+  /* what no edit mends: an option, a file that it names, the compiler */
+  else if (!watch->began && !refused)
+    return code;
+  else
+    say(watch, "waiting for it to be saved");
   return -1;
 }
 
@@ -238,8 +248,10 @@ static void begin_next(struct watch *watch) {
 static void next_is_ready(struct watch *watch) {
   take_report(watch);
   watch->next.ready = true;
-  if (watch->running.pid) kill(watch->running.pid, SIGUSR1);
-  else begin_next(watch);
+  if (watch->running.pid)
+    kill(watch->running.pid, SIGUSR1);
+  else
+    begin_next(watch);
 }
 
 static int running_ended(struct watch *watch, int status) {
@@ -254,8 +266,10 @@ static int running_ended(struct watch *watch, int status) {
   if (code != EXIT_DONE && code != LAM_HANDED_OVER)
     say(watch, next->pid ? "training has stopped, and goes on with the new version"
                          : "training has stopped, and goes on when it is saved");
-  if (next->ready) begin_next(watch);
-  else if (next->pid ? !has_state(watch) : code == LAM_HANDED_OVER) start_next(watch);
+  if (next->ready)
+    begin_next(watch);
+  else if (next->pid ? !has_state(watch) : code == LAM_HANDED_OVER)
+    start_next(watch);
   return -1;
 }
 
@@ -263,11 +277,14 @@ static void look_at_files(struct watch *watch) {
   uint64_t before = watch->seen, now = watch->seen = watch_list_print(&watch->files);
   if (now != before || now == watch->wanted) return;
   watch->wanted = now;
-  bool undone = watch->running.pid && now == watch->running.print, there = watch_list_has(&watch->files, watch->options->spec);
+  bool undone = watch->running.pid && now == watch->running.print,
+       there = watch_list_has(&watch->files, watch->options->spec);
   if (!undone && there) say(watch, "saved; compiling it");
   if (!there) say(watch, watch->running.pid ? "it is gone; training goes on" : "it is gone");
-  if (undone || !there) abandon(&watch->next);
-  else start_next(watch);
+  if (undone || !there)
+    abandon(&watch->next);
+  else
+    start_next(watch);
 }
 
 enum { RUNNING_REPORTS, NEXT_REPORTS, NEXT_MESSAGES, ENDS };
@@ -277,8 +294,10 @@ static int listen(struct watch *watch, const struct pollfd ends[ENDS]) {
   struct version *next = &watch->next, *running = &watch->running;
   if (ends[RUNNING_REPORTS].revents) { /* a hand-over could not be saved; or it has ended */
     bool refused = drain(running->reports, &running->report);
-    if (refused) abandon(next), say(watch, "training goes on with the spec as it was");
-    else close(running->reports), running->reports = -1;
+    if (refused)
+      abandon(next), say(watch, "training goes on with the spec as it was");
+    else
+      close(running->reports), running->reports = -1;
     return -1;
   }
   if (ends[NEXT_MESSAGES].revents) drain(next->messages, &next->message);

@@ -36,7 +36,8 @@ static void look(struct watched_file *file) {
     return;
   }
   bool same = file->there && about.st_ino == file->about.st_ino && about.st_size == file->about.st_size &&
-              about.st_mtim.tv_sec == file->about.st_mtim.tv_sec && about.st_mtim.tv_nsec == file->about.st_mtim.tv_nsec;
+              about.st_mtim.tv_sec == file->about.st_mtim.tv_sec &&
+              about.st_mtim.tv_nsec == file->about.st_mtim.tv_nsec;
   if (!same || time(NULL) - about.st_mtim.tv_sec <= COARSE_SECONDS) file->contents = hash_of(file->path);
   file->there = true;
   file->about = about;

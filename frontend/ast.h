@@ -51,7 +51,11 @@ struct ast_parameter {
 typedef ARRAY(struct ast_parameter) ast_parameters;
 
 enum ast_expression_kind {
-  AST_NUMBER, AST_STRING, AST_PATH, AST_CALL, AST_TUPLE,
+  AST_NUMBER,
+  AST_STRING,
+  AST_PATH,
+  AST_CALL,
+  AST_TUPLE,
   AST_UNARY,    /* op: "-" "not" */
   AST_BINARY,   /* op: "+" "-" "*" "/" "%" "^" "<" "<=" ">" ">=" "==" "!=" "and" "or" */
   AST_CONTRACT, /* left @axes right */
@@ -64,7 +68,8 @@ enum { DEEPEST_EXPRESSION = 256, DEEPEST_BRACKETS = 256, MOST_ARGUMENTS = 1000, 
 enum ast_view_kind {
   VIEW_RENAME, /* [from -> to]: rename, split (to is a product), merge (from is a product) */
   VIEW_INDEX,  /* [axis = low]: select by a constant or gather by a tensor */
-  VIEW_RANGE   /* [axis = low .. high -> to.factors[0]]; low or high may be NULL; `to` may be empty, and lowering says so */
+  /* [axis = low .. high -> to.factors[0]]; low or high may be NULL; `to` may be empty, and lowering says so */
+  VIEW_RANGE
 };
 struct ast_view {
   enum ast_view_kind kind;
@@ -101,15 +106,21 @@ struct ast_expression {
   struct ast_expression *left, *right;  /* unary: left */
   ast_products axes;                    /* contract */
   ast_views views;
-  int depth;                            /* levels of expressions below and with this one: at most DEEPEST_EXPRESSION */
+  int depth; /* levels of expressions below and with this one: at most DEEPEST_EXPRESSION */
 };
 
 typedef ARRAY(struct ast_statement *) ast_block;
 
 enum ast_statement_kind {
-  AST_ASSIGN,     /* targets = expressions */
+  AST_ASSIGN, /* targets = expressions */
   AST_EXPRESSION, /* a labelled call alone */
-  AST_RETURN, AST_REPEAT, AST_PARAM, AST_STATE, AST_AXIS, AST_IF, AST_FOR
+  AST_RETURN,
+  AST_REPEAT,
+  AST_PARAM,
+  AST_STATE,
+  AST_AXIS,
+  AST_IF,
+  AST_FOR
 };
 enum ast_initial { INITIALISE_NONE, INITIALISE_VALUE /* = */, INITIALISE_DRAW /* ~ */ };
 enum ast_axis_kind { AXIS_SIZE /* = */, AXIS_BOUND /* <= */, AXIS_LIKE /* == */, AXIS_OPEN };
@@ -125,36 +136,44 @@ struct ast_axis {
 struct ast_statement {
   enum ast_statement_kind kind;
   struct span span;
-  ast_paths targets;                /* assign; param and repeat: the path in targets.items[0] (repeat: may be none) */
-  ast_expressions expressions;    /* assign, expression, return */
-  struct ast_expression *expression;             /* repeat: count; param: initial; state: initial; if: condition */
-  struct ast_name as;                            /* repeat ... as i; text NULL without */
-  ast_products dims;                             /* param, state */
+  ast_paths targets; /* assign; param and repeat: the path in targets.items[0] (repeat: may be none) */
+  ast_expressions expressions; /* assign, expression, return */
+  struct ast_expression *expression; /* repeat: count; param: initial; state: initial; if: condition */
+  struct ast_name as; /* repeat ... as i; text NULL without */
+  ast_products dims; /* param, state */
   bool has_dims;
   enum ast_initial initial;
-  struct ast_name like;                          /* state m like p; text NULL without */
+  struct ast_name like; /* state m like p; text NULL without */
   struct ast_axis axis;
-  ast_block body, otherwise;                     /* repeat, if, for */
+  ast_block body, otherwise; /* repeat, if, for */
   bool has_otherwise;
-  ast_names patterns;                            /* for: the strings, without quotes */
+  ast_names patterns; /* for: the strings, without quotes */
 };
 
 enum ast_item_kind {
-  ITEM_USE, ITEM_AXIS, ITEM_MODEL, ITEM_FUNCTION, ITEM_OPTIMIZER, ITEM_DATA, ITEM_TRAIN, ITEM_GENERATE, ITEM_PIPELINE
+  ITEM_USE,
+  ITEM_AXIS,
+  ITEM_MODEL,
+  ITEM_FUNCTION,
+  ITEM_OPTIMIZER,
+  ITEM_DATA,
+  ITEM_TRAIN,
+  ITEM_GENERATE,
+  ITEM_PIPELINE
 };
 enum { ITEM_KINDS = ITEM_PIPELINE + 1 };
 
 struct ast_item {
   enum ast_item_kind kind;
   struct span span;
-  struct ast_name name;                   /* use: the string; pipeline: text NULL without one */
+  struct ast_name name; /* use: the string; pipeline: text NULL without one */
   struct ast_axis axis;
   ast_parameters parameters;
   ast_names over;
   ast_signatures results;
   bool has_results;
-  ast_block body;                         /* pipeline: AST_EXPRESSION statements, each a path or a call */
-  struct ast_path on;                     /* train M on D */
+  ast_block body; /* pipeline: AST_EXPRESSION statements, each a path or a call */
+  struct ast_path on; /* train M on D */
   bool has_gradient, gradient_approximate;
   ast_parameters gradient_parameters;
   ast_block gradient;
@@ -168,7 +187,8 @@ struct ast_file {
 /* Parses one source. Syntax errors are reported, one for a line at most, and the file returned holds what could be read. */
 struct ast_file *parse_source(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
 /* Parses a single expression, for "-D name=VALUE"; NULL after an error. */
-struct ast_expression *parse_expression(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
+struct ast_expression *parse_expression(struct arena *arena, const struct source *source,
+                                        struct diagnostics *diagnostics);
 /* The same from byte `begin` of the source on, so that spans point into the whole argument "name=VALUE". */
 struct ast_expression *parse_expression_at(struct arena *arena, const struct source *source, int begin,
                                            struct diagnostics *diagnostics);

@@ -16,7 +16,8 @@ struct define {
 };
 
 struct frontend_options {
-  const char *model;            /* which model, when the spec has several; NULL: that of the first train block, else the last model */
+  /* which model, when the spec has several; NULL: that of the first train block, else the last model */
+  const char *model;
   const struct define *defines;
   int define_count;
   const char *standard_library; /* folder of std/ files: `use "std/x.lam"` looks beside the spec first, then here */
@@ -24,8 +25,10 @@ struct frontend_options {
 };
 
 /* Everything up to graphs. Errors are reported; NULL if there were any. */
-struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options, struct diagnostics *diagnostics);
+struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options,
+                           struct diagnostics *diagnostics);
 /* The same from a text already read (tests). */
-struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options, struct diagnostics *diagnostics);
+struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options,
+                             struct diagnostics *diagnostics);
 
 #endif

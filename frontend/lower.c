@@ -16,9 +16,11 @@ static const char *folder_of(struct arena *arena, const char *path) {
    or the runtime calls a struct, a macro, or the beginning of its functions. */
 static const char *program_name(struct arena *arena, const char *path) {
   static const char reserved[] =
-      " auto break case char const continue default do double else enum extern float for goto if inline int long register "
+      " auto break case char const continue default do double else enum extern float for goto if inline int long "
+      "register "
       "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof "
-      "bool true false errno linux unix i386 stat tm timespec timeval sigaction sigevent sigval sigstack itimerspec sched_param "
+      "bool true false errno linux unix i386 stat tm timespec timeval sigaction sigevent sigval sigstack itimerspec "
+      "sched_param "
       "lam run pthread omp ";
   static const char *const beginnings[] = {"lam_", "run_", "pthread_", "omp_", "_"};
   const char *slash = strrchr(path, '/');

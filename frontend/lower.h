@@ -9,7 +9,14 @@
 #include "ir/table.h"
 
 /* MAX_STEPS: expressions and statements carried out for one graph; MAX_VALUES: what they may build. */
-enum { MAX_REPEAT = 4096, MAX_CALL_DEPTH = 100, WINDOW_BOUND = 32, MAX_STEPS = 1 << 21, MAX_VALUES = 1 << 20, MAX_ERRORS = 200 };
+enum {
+  MAX_REPEAT = 4096,
+  MAX_CALL_DEPTH = 100,
+  WINDOW_BOUND = 32,
+  MAX_STEPS = 1 << 21,
+  MAX_VALUES = 1 << 20,
+  MAX_ERRORS = 200
+};
 
 typedef ARRAY(const char *) names;
 
@@ -26,9 +33,9 @@ struct builtin {
 };
 
 enum thing_kind {
-  THING_POISON,   /* an error was reported; whatever uses it stays silent */
-  THING_NONE,     /* the name `none`: an argument that was not given */
-  THING_NUMBER,   /* known when the spec is compiled */
+  THING_POISON, /* an error was reported; whatever uses it stays silent */
+  THING_NONE, /* the name `none`: an argument that was not given */
+  THING_NUMBER, /* known when the spec is compiled */
   THING_VALUE,
   THING_AXIS,
   THING_FUNCTION,
@@ -76,17 +83,17 @@ struct file {
   const struct ast_file *tree;
   ARRAY(struct file *) uses;
   ARRAY(struct global_axis *) axes;
-  struct table items[ITEM_KINDS];   /* struct ast_item *, the first of a name */
-  struct table axis_names;          /* struct global_axis *, the first of a name */
+  struct table items[ITEM_KINDS]; /* struct ast_item *, the first of a name */
+  struct table axis_names; /* struct global_axis *, the first of a name */
   struct table visible[ITEM_KINDS]; /* struct found *: what was looked up from here, in this file or those it uses */
-  int visit;                        /* the search that saw this file last */
+  int visit; /* the search that saw this file last */
 };
 
 struct symbol {
   const char *name;
   struct thing thing;
   struct span span;
-  bool fixed;          /* may not be assigned: a repeat's index */
+  bool fixed; /* may not be assigned: a repeat's index */
   struct state *state; /* in an optimizer: assigning the name updates this state */
   bool assigned;
 };
@@ -150,7 +157,7 @@ struct frame {
 struct parameter {
   const char *path;
   struct state *state;
-  struct value *raw;   /* the state as read, with the state's own axes */
+  struct value *raw; /* the state as read, with the state's own axes */
   struct value *value; /* with the axes of the frame that declared it */
   struct frame *frame;
   const struct sharing *sharing;
@@ -181,24 +188,24 @@ struct lowering {
   struct program *program;
   ARRAY(struct file *) files; /* the spec first */
   ARRAY(struct override) overrides;
-  struct table override_names;      /* int *: the last of a name, in overrides */
-  ARRAY(int) optimizer_overrides;   /* those of arguments of the optimizer */
-  struct table file_paths;          /* struct file *, by path */
-  struct table data_statements;     /* struct ast_statement *: the last assignment of a name in the data's block */
-  int visit;                        /* numbers the searches through used files */
-  int file_depth, sizing_depth;     /* files being read, and axes being sized, because of one another */
-  bool exhausted;                   /* a limit was passed, or too many errors: the rest is not carried out */
+  struct table override_names; /* int *: the last of a name, in overrides */
+  ARRAY(int) optimizer_overrides; /* those of arguments of the optimizer */
+  struct table file_paths; /* struct file *, by path */
+  struct table data_statements; /* struct ast_statement *: the last assignment of a name in the data's block */
+  int visit; /* numbers the searches through used files */
+  int file_depth, sizing_depth; /* files being read, and axes being sized, because of one another */
+  bool exhausted; /* a limit was passed, or too many errors: the rest is not carried out */
   const struct unrolling *unrolling;
 
   const struct ast_item *model, *train, *data, *generate;
   const struct file *model_file, *train_file, *data_file, *generate_file;
 
-  struct table states;   /* struct state *, by name */
+  struct table states; /* struct state *, by name */
   struct table averages; /* parameter name -> struct state * */
-  struct table axes;     /* fresh axes by where they are made, so that the graphs of a program share them */
-  struct table repeats;  /* struct repeat *, by path and count */
+  struct table axes; /* fresh axes by where they are made, so that the graphs of a program share them */
+  struct table repeats; /* struct repeat *, by path and count */
   struct axis *batch_axis; /* of training, evaluation and prediction */
-  names repeat_paths;      /* seen, for suggestions */
+  names repeat_paths; /* seen, for suggestions */
   struct global_axis *generate_over; /* the axis that generation runs over */
 
   /* The graph being built. */
@@ -206,13 +213,13 @@ struct lowering {
   struct frame *frame;
   int depth;
   int64_t steps_taken; /* of MAX_STEPS */
-  bool training;       /* the compile-time name `training` */
+  bool training; /* the compile-time name `training` */
   bool read_averages;
-  bool reduce_all;     /* sum(x) without axes: in optimizers and losses */
-  bool sizes;          /* a name of an axis is its size: in axis declarations */
-  bool in_region;      /* lowering a function with its own gradient */
+  bool reduce_all; /* sum(x) without axes: in optimizers and losses */
+  bool sizes; /* a name of an axis is its size: in axis declarations */
+  bool in_region; /* lowering a function with its own gradient */
   struct axis *batch;
-  struct axis *example_axis;          /* synthetic data: draws have it */
+  struct axis *example_axis; /* synthetic data: draws have it */
   struct value *step, *steps, *example; /* made when first read */
   ARRAY(struct parameter *) parameters;
   struct table parameter_names;
@@ -225,7 +232,7 @@ struct lowering {
   ARRAY(struct reach *) reaches; /* of the integers of one graph, by the value's number */
   const struct graph *reaches_of;
   ARRAY(struct value *) inputs; /* of the model, in order */
-  things outputs;               /* of the model, in order */
+  things outputs; /* of the model, in order */
   ARRAY(struct product) output_axes; /* of each, in the order of its declaration; none where none is declared */
   struct scope *synthetic; /* columns of synthetic data */
 };
@@ -233,7 +240,8 @@ struct lowering {
 /* --- lower_scope.c: names and errors ------------------------------------------------------------------------------ */
 
 /* Reports an error at `span`, with the chain of calls, and gives poison. */
-struct thing fail(struct lowering *lowering, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
+struct thing fail(struct lowering *lowering, struct span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The same where a condition is wanted: false. */
 #define refuse(...) (fail(__VA_ARGS__), false)
 /* Counts one expression or statement, or as many; true after an error once the graph has taken more than it may: all that is asked for
@@ -248,14 +256,15 @@ int next_ordinal(struct lowering *lowering, const char *key);
 
 struct scope *scope_new(struct arena *arena, struct scope *parent);
 struct symbol *scope_find(const struct scope *scope, const char *name);
-struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, const char *name, struct thing thing, struct span span);
+struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, const char *name, struct thing thing,
+                             struct span span);
 /* A frame called from the present one; the caller of this function enters and leaves it. */
-struct frame *frame_new(struct lowering *lowering, const struct file *file, const struct ast_item *item, const char *path,
-                        struct span call);
+struct frame *frame_new(struct lowering *lowering, const struct file *file, const struct ast_item *item,
+                        const char *path, struct span call);
 
 /* Top-level names as seen from a file: its own first, then those of the files it uses. NULL if there is none. */
-const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, const char *name,
-                                 const struct file **holder);
+const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind,
+                                 const char *name, const struct file **holder);
 struct global_axis *find_global_axis(struct lowering *lowering, const struct file *file, const char *name);
 void collect_item_names(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into);
 bool find_function(struct lowering *lowering, const char *name, struct thing *thing);
@@ -271,14 +280,16 @@ struct axis *global_axis_now(struct lowering *lowering, struct global_axis *glob
 /* An axis of its own for each call place; `like` gives the run-time size, if any. */
 /* Whether a name of the spec, where nothing else has it, means the axis of examples, which is there without being declared. */
 bool is_batch_name(const char *name);
-struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size, struct span span);
+struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size,
+                        struct span span);
 /* By name where we are; NULL without an error when there is none. */
 struct axis *find_axis(struct lowering *lowering, const char *name);
 struct axis *resolve_axis(struct lowering *lowering, struct ast_name name);
 bool resolve_product(struct lowering *lowering, const struct ast_product *from, struct product *product);
 /* An argument such as `part * head * key`: is it made of axes alone? */
 bool is_axis_expression(struct lowering *lowering, const struct ast_expression *expression);
-bool resolve_product_expression(struct lowering *lowering, const struct ast_expression *expression, struct product *product);
+bool resolve_product_expression(struct lowering *lowering, const struct ast_expression *expression,
+                                struct product *product);
 const char *product_text(struct lowering *lowering, const struct product *product);
 int64_t product_extent(const struct product *product);
 const char *product_name(struct lowering *lowering, const struct product *product);
@@ -301,10 +312,12 @@ void evaluate_list(struct lowering *lowering, struct ast_expression *const *expr
 struct value *as_value(struct lowering *lowering, struct thing thing, struct span span);
 struct value *as_real(struct lowering *lowering, struct thing thing, struct span span);
 /* A number that is known when the spec is compiled. `what` names it in messages. */
-bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what, double *number);
+bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what,
+                     double *number);
 bool evaluate_integer(struct lowering *lowering, const struct ast_expression *expression, const char *what, int64_t low,
                       int64_t high, int64_t *number);
-struct thing lower_binary(struct lowering *lowering, const char *op, struct thing left, struct thing right, struct span span);
+struct thing lower_binary(struct lowering *lowering, const char *op, struct thing left, struct thing right,
+                          struct span span);
 struct thing lower_unary(struct lowering *lowering, enum op op, struct thing operand, struct span span);
 struct value *to_real(struct lowering *lowering, struct value *value);
 /* False and an error when an operation on these would have more axes than a value can. */
@@ -317,8 +330,8 @@ struct thing single(struct lowering *lowering, struct thing thing, struct span s
 
 struct thing lower_view(struct lowering *lowering, const struct ast_expression *expression);
 /* One rename, split or merge; also at the border of a call. */
-struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from, const struct product *to,
-                           struct span span);
+struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from,
+                           const struct product *to, struct span span);
 
 /* --- lower_call.c, lower_region.c --------------------------------------------------------------------------------- */
 
@@ -329,8 +342,8 @@ bool distinct_parameters(struct lowering *lowering, const struct ast_item *item)
 struct value *leave_frame(struct lowering *lowering, const struct frame *frame, struct value *value, struct span span);
 struct value *enter_frame(struct lowering *lowering, const struct frame *frame, const struct ast_signature *signature,
                           struct value *value);
-bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing, const char *what,
-                     struct span span);
+bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing,
+                     const char *what, struct span span);
 /* A function with a gradient of its own, as a call of a region. `frame` is entered and holds its arguments. */
 void lower_region(struct lowering *lowering, struct frame *frame);
 
@@ -350,7 +363,8 @@ const struct ast_expression *positional(const struct ast_expression *call, int i
 int positional_count(const struct ast_expression *call);
 const struct ast_argument *named(const struct ast_expression *call, const char *name);
 /* Between `low` and `high` positional arguments (high -1: any number) and no named ones but `allowed`. */
-bool check_arguments(struct lowering *lowering, const struct ast_expression *call, int low, int high, const char *allowed);
+bool check_arguments(struct lowering *lowering, const struct ast_expression *call, int low, int high,
+                     const char *allowed);
 struct axis *axis_argument(struct lowering *lowering, const struct ast_expression *call, int index);
 struct value *value_argument(struct lowering *lowering, const struct ast_expression *call, int index);
 struct axis *result_axis_argument(struct lowering *lowering, const struct ast_expression *call);
@@ -360,8 +374,8 @@ struct axis *result_axis_argument(struct lowering *lowering, const struct ast_ex
 void lower_block(struct lowering *lowering, const ast_block *block);
 void lower_parameter(struct lowering *lowering, const struct ast_statement *statement);
 struct thing read_parameter(struct lowering *lowering, struct parameter *parameter, struct span span);
-struct state *state_new(struct lowering *lowering, const char *name, enum role role, enum kind kind, struct axis *const *axes,
-                        int axis_count, struct span span);
+struct state *state_new(struct lowering *lowering, const char *name, enum role role, enum kind kind,
+                        struct axis *const *axes, int axis_count, struct span span);
 /* `state m like p = 0` of an optimizer; lower_optimizer.c. */
 void lower_state_statement(struct lowering *lowering, const struct ast_statement *statement);
 
@@ -372,20 +386,24 @@ struct override *find_override(struct lowering *lowering, const char *name);
 const struct ast_expression *override_expression(struct lowering *lowering, struct override *override);
 void report_unused_overrides(struct lowering *lowering);
 /* The setting `name` of a block, or -D PREFIX.name; false when there is neither. */
-bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct found_setting *found);
+bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                  struct found_setting *found);
 /* Reports an assignment whose name is in `seen`, and else puts it there. */
 void check_set_once(struct lowering *lowering, struct table *seen, struct ast_statement *statement);
 /* Reports settings that the block does not know, and those set twice. */
-void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known, int known_count);
-int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, int64_t fallback,
-                        int64_t low, int64_t high);
-double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, double fallback);
+void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known,
+                    int known_count);
+int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                        int64_t fallback, int64_t low, int64_t high);
+double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                      double fallback);
 const char *setting_string(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name);
 /* The name of a file: relative to the spec's folder when it is written in the spec, to where the command runs when from -D. */
 const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
                          const char *name);
 /* A setting that is a name, as in `tokenizer = char`. */
-const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name, struct span *span);
+const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
+                         struct span *span);
 
 /* --- lower_integer.c ------------------------------------------------------------------------------------------------ */
 

@@ -94,8 +94,8 @@ struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *
     int64_t extent = 0;
     const bool deep = ++lowering->sizing_depth > DEEPEST_SIZES;
     if (deep)
-      fail(lowering, global->declaration->span, "axes depend on axes that are declared later, more than %d deep: declare those first",
-           DEEPEST_SIZES);
+      fail(lowering, global->declaration->span,
+           "axes depend on axes that are declared later, more than %d deep: declare those first", DEEPEST_SIZES);
     const bool known = !deep && size_global_axis(lowering, global, &extent);
     lowering->sizing_depth--;
     lowering->frame = before;

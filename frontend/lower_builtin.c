@@ -212,7 +212,8 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   value = integer ? build_binary(graph, OP_sub, build_integer(graph, -1), value) : build_unary(graph, OP_neg, value);
   const struct thing result = reduce(lowering, OP_reduce_max, value, over, count, call->span);
   if (!integer) return lower_unary(lowering, OP_neg, result, call->span);
-  return result.kind != THING_VALUE ? result : thing_value(build_binary(graph, OP_sub, build_integer(graph, -1), result.value));
+  return result.kind != THING_VALUE ? result
+                                    : thing_value(build_binary(graph, OP_sub, build_integer(graph, -1), result.value));
 }
 
 /* --- Axes as numbers ---------------------------------------------------------------------------------------------- */
@@ -269,24 +270,12 @@ static const struct builtin elementwise[OP_COUNT] = {
 };
 
 static const struct builtin others[] = {
-    {"where", lower_where, OP_where},
-    {"stop", lower_stop, OP_stop},
-    {"sum", lower_sum, OP_reduce_sum},
-    {"mean", lower_sum, OP_reduce_sum},
-    {"norm", lower_sum, OP_reduce_sum},
-    {"max", lower_max, OP_max},
-    {"min", lower_max, OP_min},
-    {"size", lower_size, OP_index},
-    {"index", lower_index, OP_index},
-    {"position", lower_index, OP_index},
-    {"given", lower_given, OP_constant},
-    {"uniform", lower_draw, OP_random},
-    {"normal", lower_draw, OP_random},
-    {"top", lower_top, OP_top},
-    {"scan", lower_scan, OP_scan},
-    {"stack", lower_stack, OP_concat},
-    {"concat", lower_concat, OP_concat},
-    {"pad", lower_pad, OP_pad},
+    {"where", lower_where, OP_where},    {"stop", lower_stop, OP_stop},       {"sum", lower_sum, OP_reduce_sum},
+    {"mean", lower_sum, OP_reduce_sum},  {"norm", lower_sum, OP_reduce_sum},  {"max", lower_max, OP_max},
+    {"min", lower_max, OP_min},          {"size", lower_size, OP_index},      {"index", lower_index, OP_index},
+    {"position", lower_index, OP_index}, {"given", lower_given, OP_constant}, {"uniform", lower_draw, OP_random},
+    {"normal", lower_draw, OP_random},   {"top", lower_top, OP_top},          {"scan", lower_scan, OP_scan},
+    {"stack", lower_stack, OP_concat},   {"concat", lower_concat, OP_concat}, {"pad", lower_pad, OP_pad},
     {"cached", lower_cached, OP_update},
 };
 

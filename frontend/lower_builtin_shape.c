@@ -38,7 +38,8 @@ struct thing lower_top(struct lowering *lowering, const struct builtin *self, co
   if (!value || !pick) return poison();
   if (pick->size || (axis->size && pick->extent > 1))
     return fail(lowering, call->span,
-                "in generate '%s' may have fewer than %lld rows: its length is only known at run time, and only the largest one "
+                "in generate '%s' may have fewer than %lld rows: its length is only known at run time, and only the "
+                "largest one "
                 "is always there",
                 (pick->size ? pick : axis)->name, (long long)pick->extent);
   if (pick->extent > axis->extent)
@@ -70,7 +71,9 @@ static struct thing join(struct lowering *lowering, const struct ast_expression 
   for (int i = 0; i < count; i++)
     for (int j = 0; j < count; j++)
       if (axes[i] != axes[j] && axes[i] != result && value_has_axis(parts[j], axes[i]))
-        return fail(lowering, call->span, "one part is joined along axis '%s', and another keeps it: the parts are aligned by it", axes[i]->name);
+        return fail(lowering, call->span,
+                    "one part is joined along axis '%s', and another keeps it: the parts are aligned by it",
+                    axes[i]->name);
   bool real = false;
   for (int i = 1; i < count; i++) real |= parts[i]->kind != parts[0]->kind;
   set_origin(lowering, call->span);

@@ -133,7 +133,8 @@ static void bind(struct lowering *lowering, struct matching *matching, struct sl
   if (!good) matching->broken = true;
 }
 
-static struct slot *next_slot(struct lowering *lowering, struct matching *matching, const struct ast_expression *value) {
+static struct slot *next_slot(struct lowering *lowering, struct matching *matching,
+                              const struct ast_expression *value) {
   const bool axis = is_axis_expression(lowering, value);
   for (int i = 0; i < matching->count; i++) {
     struct slot *slot = &matching->slots[i];
@@ -197,7 +198,7 @@ static void default_axes(struct lowering *lowering, struct matching *matching, c
       slot->product = (struct product){.factors = {axis}, .count = 1};
     else if (!name)
       matching->broken = true, fail(lowering, call->span, "%s needs axis '%s': %s", matching->function->name.text,
-                                   slot->name, usage(lowering, matching->function));
+                                    slot->name, usage(lowering, matching->function));
     else
       matching->broken = true,
       fail(lowering, call->span,

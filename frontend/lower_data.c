@@ -28,9 +28,12 @@ static const struct {
 /* The settings of data from that source. */
 static const char *const *settings_of(enum data_source source, int *count) {
   switch (source) {
-    case DATA_TEXT: return *count = sizeof text_settings / sizeof *text_settings, text_settings;
-    case DATA_CSV: return *count = sizeof csv_settings / sizeof *csv_settings, csv_settings;
-    case DATA_SYNTHETIC: return *count = sizeof synthetic_settings / sizeof *synthetic_settings, synthetic_settings;
+    case DATA_TEXT:
+      return *count = sizeof text_settings / sizeof *text_settings, text_settings;
+    case DATA_CSV:
+      return *count = sizeof csv_settings / sizeof *csv_settings, csv_settings;
+    case DATA_SYNTHETIC:
+      return *count = sizeof synthetic_settings / sizeof *synthetic_settings, synthetic_settings;
   }
   return *count = 0, NULL;
 }
@@ -380,7 +383,8 @@ static bool describe(struct lowering *lowering, const char *name, struct descrip
   if (!describe_any(lowering, name, description, known)) return false;
   for (int i = 0; i < description->axes.count; i++)
     if (description->axes.factors[i] == lowering->batch)
-      return *known = true, refuse(lowering, description->span, "column '%s' has the axis 'batch' twice (every column has it)", name);
+      return *known = true,
+             refuse(lowering, description->span, "column '%s' has the axis 'batch' twice (every column has it)", name);
   return true;
 }
 
@@ -501,7 +505,8 @@ bool data_column(struct lowering *lowering, const char *name, struct span span, 
     if (lowering->program->data->source == DATA_CSV && description.feature == FEATURE_TOKENS)
       description.range = text_range(lowering);
     set_origin(lowering, span);
-    input = made(lowering, build_input(lowering->graph, name, description.kind, description.range, axes, count), span).value;
+    input = made(lowering, build_input(lowering->graph, name, description.kind, description.range, axes, count), span)
+                .value;
     if (!input) {
       *thing = poison();
       return true;
@@ -525,7 +530,8 @@ void check_unread_columns(struct lowering *lowering) {
     for (int k = 0; !read && k < data->columns.count; k++) read = !strcmp(data->columns.items[k].name, target->text);
     const char *meant = read ? NULL : closest_name(target->text, settings, count);
     if (meant)
-      fail(lowering, target->span, "nothing reads the column '%s', and data has no setting of that name; did you mean '%s'?",
-           target->text, meant);
+      fail(lowering, target->span,
+           "nothing reads the column '%s', and data has no setting of that name; did you mean '%s'?", target->text,
+           meant);
   }
 }

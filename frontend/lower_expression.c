@@ -30,7 +30,8 @@ struct value *as_value(struct lowering *lowering, struct thing thing, struct spa
         return build_integer(lowering->graph, (int64_t)thing.number);
       if (thing.integer) {
         fail(lowering, span,
-             "%.17g is no whole number of 32 bits (-2147483648 to 2147483647), and a whole number stands here; times 1.0 it is a real",
+             "%.17g is no whole number of 32 bits (-2147483648 to 2147483647), and a whole number stands here; times "
+             "1.0 it is a real",
              thing.number);
         return NULL;
       }
@@ -170,10 +171,10 @@ static const struct operator{
   bool swapped;
 }
 operators[] = {
-    {"+", OP_add, false},   {"-", OP_sub, false},   {"*", OP_mul, false},  {"/", OP_div, false},
-    {"%", OP_mod, false},   {"^", OP_pow, false},   {"max", OP_max, false}, {"min", OP_min, false},
-    {"<", OP_lt, false},    {"<=", OP_le, false},   {">", OP_lt, true},    {">=", OP_le, true},
-    {"==", OP_eq, false},   {"!=", OP_ne, false},   {"and", OP_and, false}, {"or", OP_or, false},
+    {"+", OP_add, false}, {"-", OP_sub, false}, {"*", OP_mul, false},   {"/", OP_div, false},
+    {"%", OP_mod, false}, {"^", OP_pow, false}, {"max", OP_max, false}, {"min", OP_min, false},
+    {"<", OP_lt, false},  {"<=", OP_le, false}, {">", OP_lt, true},     {">=", OP_le, true},
+    {"==", OP_eq, false}, {"!=", OP_ne, false}, {"and", OP_and, false}, {"or", OP_or, false},
 };
 
 static const struct operator* find_operator(const char *text) {
@@ -210,7 +211,8 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
   if (left.kind == THING_NUMBER && right.kind == THING_NUMBER) {
     const struct thing folded = fold(op, left, right);
     if (!folded.integer || fabs(folded.number) <= 0x1p53) return folded;
-    return fail(lowering, span, "this is %.17g, and whole numbers known when the spec is compiled are exact up to 2^53", folded.number);
+    return fail(lowering, span, "this is %.17g, and whole numbers known when the spec is compiled are exact up to 2^53",
+                folded.number);
   }
   const struct operator* facts = find_operator(op);
   const enum operands operands = op_facts[facts->op].takes;
@@ -336,7 +338,8 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
   if (path->parts.count == 1) {
     struct axis *axis = find_axis(lowering, path->text);
     if (axis) return (struct thing){.kind = THING_AXIS, .axis = axis};
-    if (find_global_axis(lowering, lowering->frame->file, path->text)) return poison(); /* its size is wrong; reported */
+    /* its size is wrong; reported */
+    if (find_global_axis(lowering, lowering->frame->file, path->text)) return poison();
     if (special_name(lowering, path->text, expression->span, &thing)) return thing;
     if (find_function(lowering, path->text, &thing)) return thing;
   }

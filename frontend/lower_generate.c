@@ -105,7 +105,8 @@ void lower_generate(struct lowering *lowering) {
   if (!lowering->batch || lowering->batch->extent != batch)
     lowering->batch = axis_new_batch(graph, batch, lowering->generate->span);
   const char *over = lowering->over->declaration->name.text;
-  lowering->window = size_new(graph, "window", SIZE_WINDOW, settings->capacity < WINDOW_BOUND ? settings->capacity : WINDOW_BOUND);
+  lowering->window =
+      size_new(graph, "window", SIZE_WINDOW, settings->capacity < WINDOW_BOUND ? settings->capacity : WINDOW_BOUND);
   lowering->past = size_new(graph, "past", SIZE_PAST, settings->capacity);
   lowering->window_axis = axis_new_sized(graph, over, lowering->window, lowering->over->declaration->name.span);
   set_origin(lowering, lowering->generate->span);

@@ -45,11 +45,16 @@ static bool is_constant(const struct value *value, const struct reach *reach) {
 
 static double apply(enum op op, double x, double y) {
   switch ((int)op) {
-    case OP_add: return x + y;
-    case OP_sub: return x - y;
-    case OP_mul: return x * y;
-    case OP_max: return fmax(x, y);
-    case OP_min: return fmin(x, y);
+    case OP_add:
+      return x + y;
+    case OP_sub:
+      return x - y;
+    case OP_mul:
+      return x * y;
+    case OP_max:
+      return fmax(x, y);
+    case OP_min:
+      return fmin(x, y);
   }
   bug("%s", op_facts[op].name);
 }
@@ -61,7 +66,8 @@ static struct reach binary_reach(const struct value *value, const struct reach *
   for (int i = 0; i < left->axis_count; i++) apart &= !value_has_axis(right, left->axes[i]);
   if (!x->linear || !y->linear) {
     /* Values without an axis in common meet in every combination. */
-    for (int i = 0; apart && i < 4; i++) take(&reach, apply(value->op, i & 1 ? x->high : x->low, i & 2 ? y->high : y->low));
+    for (int i = 0; apart && i < 4; i++)
+      take(&reach, apply(value->op, i & 1 ? x->high : x->low, i & 2 ? y->high : y->low));
     return reach;
   }
   const bool scaled = value->op == OP_mul && (is_constant(left, x) || is_constant(right, y));
@@ -161,11 +167,22 @@ static struct reach find_reach(struct lowering *lowering, const struct value *va
     case OP_abs:
       take(&reach, fabs(inputs[0].low)), take(&reach, fabs(inputs[0].high));
       return reach;
-    case OP_add: case OP_sub: case OP_mul: case OP_max: case OP_min:
+    case OP_add:
+    case OP_sub:
+    case OP_mul:
+    case OP_max:
+    case OP_min:
       return binary_reach(value, &inputs[0], &inputs[1]);
-    case OP_reduce_sum: case OP_reduce_max: case OP_scan:
+    case OP_reduce_sum:
+    case OP_reduce_max:
+    case OP_scan:
       return mixing_reach(value, &inputs[0]);
-    case OP_rename: case OP_expand: case OP_split: case OP_slice: case OP_select: case OP_stop:
+    case OP_rename:
+    case OP_expand:
+    case OP_split:
+    case OP_slice:
+    case OP_select:
+    case OP_stop:
       return view_reach(value, &inputs[0]);
     case OP_merge:
       return (struct reach){.known = true, .low = inputs[0].low, .high = inputs[0].high};
@@ -189,7 +206,8 @@ bool fits_integer(struct lowering *lowering, const struct value *value, struct s
   const struct reach reach = reach_of(lowering, value);
   if (!reach.known || (reach.low >= INT32_MIN && reach.high <= INT32_MAX)) return true;
   fail(lowering, span,
-       "this reaches %.10g, and whole numbers have 32 bits (-2147483648 to 2147483647); multiply by 1.0 before to compute in reals",
+       "this reaches %.10g, and whole numbers have 32 bits (-2147483648 to 2147483647); multiply by 1.0 before to "
+       "compute in reals",
        reach.high > INT32_MAX ? reach.high : reach.low);
   return false;
 }

@@ -98,7 +98,8 @@ static struct value *make_input(struct lowering *lowering, const struct ast_sign
     good = refuse(lowering, signature->span, "an input has at most %d axes, 'batch' included", MAX_RANK);
   if (!good || (signature->range.text && !range)) return NULL;
   set_origin(lowering, signature->span);
-  return made(lowering, build_input(lowering->graph, signature->name.text, kind, range, axes, count), signature->span).value;
+  return made(lowering, build_input(lowering->graph, signature->name.text, kind, range, axes, count), signature->span)
+      .value;
 }
 
 static bool make_inputs(struct lowering *lowering, struct frame *frame) {
@@ -153,8 +154,9 @@ static struct thing check_result(struct lowering *lowering, const struct ast_sig
     for (int j = 0; j < product.count && declared->count < MAX_AXES; j++) {
       for (int k = 0; k < declared->count; k++)
         if (declared->factors[k] == product.factors[j])
-          return fail(lowering, signature->dims.items[i].span, "result '%s' has axis '%s' twice (every result has 'batch')",
-                      signature->name.text, product.factors[j]->name);
+          return fail(lowering, signature->dims.items[i].span,
+                      "result '%s' has axis '%s' twice (every result has 'batch')", signature->name.text,
+                      product.factors[j]->name);
       declared->factors[declared->count++] = product.factors[j];
     }
   }
@@ -227,8 +229,7 @@ struct graph *lower_predict(struct lowering *lowering) {
   struct graph *graph = begin_graph(lowering, ROUTINE_predict);
   lowering->read_averages = true;
   const bool good = lower_forward(lowering);
-  for (int i = 0; good && i < lowering->outputs.count; i++)
-    add_model_output(lowering, i);
+  for (int i = 0; good && i < lowering->outputs.count; i++) add_model_output(lowering, i);
   finish_graph(lowering);
   return graph;
 }

@@ -261,8 +261,8 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
     state->of = parameter;
   }
   set_origin(lowering, statement->span);
-  struct symbol *symbol =
-      scope_declare(lowering, frame->scope, name.text, made(lowering, build_state(lowering->graph, state), name.span), name.span);
+  struct symbol *symbol = scope_declare(lowering, frame->scope, name.text,
+                                        made(lowering, build_state(lowering->graph, state), name.span), name.span);
   symbol->state = state;
 }
 
@@ -275,7 +275,8 @@ void lower_optimizer(struct lowering *lowering, struct state *parameter, struct 
     return;
   }
   const struct file *file = NULL;
-  const struct ast_item *optimizer = find_item(lowering, lowering->train_file, ITEM_OPTIMIZER, choice.call->path.text, &file);
+  const struct ast_item *optimizer =
+      find_item(lowering, lowering->train_file, ITEM_OPTIMIZER, choice.call->path.text, &file);
   if (!optimizer) {
     names candidates = {0};
     collect_item_names(lowering, lowering->train_file, ITEM_OPTIMIZER, &candidates);

@@ -22,7 +22,8 @@ struct thing fail(struct lowering *lowering, struct span span, const char *forma
        frame = frame->caller)
     if (frame->call.source)
       report_note(lowering->diagnostics, frame->call, "in the call of %s", frame->function), shown++;
-  lowering->exhausted = lowering->diagnostics->error_count >= MAX_ERRORS; /* few are shown, and each takes time to word */
+  /* few are shown, and each takes time to word */
+  lowering->exhausted = lowering->diagnostics->error_count >= MAX_ERRORS;
   return poison();
 }
 
@@ -32,14 +33,19 @@ bool is_exhausted(struct lowering *lowering, struct span span, int64_t steps) {
   const bool values = lowering->graph && lowering->graph->values.count > MAX_VALUES;
   if (lowering->steps_taken <= MAX_STEPS && !values) return false;
   if (values)
-    fail(lowering, span, "the graph '%s' has more than %d values by now: are there too many copies of repeats, or calls?",
+    fail(lowering, span,
+         "the graph '%s' has more than %d values by now: are there too many copies of repeats, or calls?",
          lowering->graph->name, MAX_VALUES);
   else
-    fail(lowering, span, "more than %d expressions and statements are carried out by now: are there too many copies of "
-                         "repeats, or calls?", MAX_STEPS);
+    fail(lowering, span,
+         "more than %d expressions and statements are carried out by now: are there too many copies of "
+         "repeats, or calls?",
+         MAX_STEPS);
   int shown = 0;
-  for (const struct unrolling *repeat = lowering->unrolling; repeat && shown < LONGEST_CHAIN; repeat = repeat->outer, shown++)
-    report_note(lowering->diagnostics, repeat->statement->span, "in copy %d of %d of this repeat", repeat->copy + 1, repeat->count);
+  for (const struct unrolling *repeat = lowering->unrolling; repeat && shown < LONGEST_CHAIN;
+       repeat = repeat->outer, shown++)
+    report_note(lowering->diagnostics, repeat->statement->span, "in copy %d of %d of this repeat", repeat->copy + 1,
+                repeat->count);
   return lowering->exhausted = true;
 }
 
@@ -156,7 +162,8 @@ static struct found search(struct file *file, enum ast_item_kind kind, const cha
   return found;
 }
 
-static struct found look_up(struct lowering *lowering, const struct file *from, enum ast_item_kind kind, const char *name) {
+static struct found look_up(struct lowering *lowering, const struct file *from, enum ast_item_kind kind,
+                            const char *name) {
   struct file *file = (struct file *)from; /* which remembers what was found */
   struct found *known = table_find(&file->visible[kind], name);
   if (!known) {
@@ -167,8 +174,8 @@ static struct found look_up(struct lowering *lowering, const struct file *from, 
   return *known;
 }
 
-const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, const char *name,
-                                 const struct file **holder) {
+const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind,
+                                 const char *name, const struct file **holder) {
   const struct found found = look_up(lowering, file, kind, name);
   if (found.what && holder) *holder = found.file;
   return found.what;
@@ -178,7 +185,8 @@ struct global_axis *find_global_axis(struct lowering *lowering, const struct fil
   return (struct global_axis *)look_up(lowering, file, ITEM_AXIS, name).what;
 }
 
-static void item_names_in(struct lowering *lowering, struct file *file, enum ast_item_kind kind, names *into, int visit) {
+static void item_names_in(struct lowering *lowering, struct file *file, enum ast_item_kind kind, names *into,
+                          int visit) {
   if (file->visit == visit) return;
   file->visit = visit;
   for (int i = 0; i < file->tree->items.count; i++) {

@@ -21,7 +21,8 @@ void read_overrides(struct lowering *lowering) {
   }
   /* The last one of a name counts. */
   for (int i = 0; i < lowering->overrides.count; i++)
-    lowering->overrides.items[i].hidden = *(int *)table_find(&lowering->override_names, lowering->overrides.items[i].define->name) != i;
+    lowering->overrides.items[i].hidden =
+        *(int *)table_find(&lowering->override_names, lowering->overrides.items[i].define->name) != i;
 }
 
 struct override *find_override(struct lowering *lowering, const char *name) {
@@ -143,7 +144,8 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
   for (int i = 0; i < known_count; i++) array_push(lowering->arena, &candidates, known[i]);
   for (int i = 0; i < block->count; i++) {
     struct ast_statement *statement = block->items[i];
-    if (statement->kind == AST_FOR && (patterns += statement->patterns.count) > MOST_PATTERNS) { /* each is held against each parameter */
+    /* each is held against each parameter */
+    if (statement->kind == AST_FOR && (patterns += statement->patterns.count) > MOST_PATTERNS) {
       fail(lowering, statement->span, "more than %d patterns of parameters", MOST_PATTERNS);
       lowering->exhausted = true;
       return;

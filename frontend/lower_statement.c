@@ -25,7 +25,8 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
   }
   if (!symbol) {
     const struct global_axis *global = find_global_axis(lowering, frame->file, name);
-    const struct parameter *parameter = table_find(&lowering->parameter_names, join_path(lowering->arena, frame->path, name));
+    const struct parameter *parameter =
+        table_find(&lowering->parameter_names, join_path(lowering->arena, frame->path, name));
     if (global || is_batch_name(name)) {
       fail(lowering, target->span, "'%s' is an axis, and axes and values do not hide each other", name);
       if (global) report_note(lowering->diagnostics, global->declaration->name.span, "the axis");

@@ -18,11 +18,12 @@ static bool check(struct lowering *lowering, const char *what, struct axis *cons
                   bool is_held) {
   const double size = element_count(axes, count);
   if (size > LARGEST_COUNT)
-    report_error(lowering->diagnostics, span, "%s has %.4g elements (%s), and more than 2^40 are not supported", what, size,
-                 list_text(lowering, axes, count));
+    report_error(lowering->diagnostics, span, "%s has %.4g elements (%s), and more than 2^40 are not supported", what,
+                 size, list_text(lowering, axes, count));
   else if (is_held && count > MAX_RANK)
-    report_error(lowering->diagnostics, span, "%s has %d axes (%s), and what a program takes, gives or keeps has at most %d", what,
-                 count, list_text(lowering, axes, count), MAX_RANK);
+    report_error(lowering->diagnostics, span,
+                 "%s has %d axes (%s), and what a program takes, gives or keeps has at most %d", what, count,
+                 list_text(lowering, axes, count), MAX_RANK);
   else
     return true;
   return false;
@@ -32,7 +33,9 @@ bool check_storage(struct lowering *lowering, const struct graph *graph) {
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
     const struct state *state = value->state;
-    if (state && !check(lowering, title(lowering, "state", state->name), state->axes, state->axis_count, state->span, true)) return false;
+    if (state &&
+        !check(lowering, title(lowering, "state", state->name), state->axes, state->axis_count, state->span, true))
+      return false;
     const bool input = value->op == OP_input;
     const char *what = title(lowering, input ? "input" : "value", value->name);
     if (!check(lowering, what, value->axes, value->axis_count, value->origin.span, input)) return false;
@@ -40,7 +43,8 @@ bool check_storage(struct lowering *lowering, const struct graph *graph) {
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct output *output = &graph->outputs.items[i];
     const struct value *value = output->value;
-    if (value && !check(lowering, title(lowering, "result", output->name), value->axes, value->axis_count, value->origin.span, true))
+    if (value && !check(lowering, title(lowering, "result", output->name), value->axes, value->axis_count,
+                        value->origin.span, true))
       return false;
   }
   return true;
@@ -69,6 +73,8 @@ void check_total_storage(struct lowering *lowering) {
   }
   if (total > LARGEST_TOTAL)
     report_error(lowering->diagnostics, span,
-                 "the program's inputs, results and states have %.4g elements together, and more than 2^44 fit no address space; "
-                 "this is the largest", total);
+                 "the program's inputs, results and states have %.4g elements together, and more than 2^44 fit no "
+                 "address space; "
+                 "this is the largest",
+                 total);
 }

@@ -156,7 +156,8 @@ static struct value *gradient_norm(struct lowering *lowering, const trained_para
   if (!totals[0]) return NULL;
   struct value *fits = build_binary(graph, OP_lt, totals[0], build_constant(graph, INFINITY));
   struct value *norm = build_unary(graph, OP_sqrt, totals[0]);
-  struct value *large = build_binary(graph, OP_mul, build_unary(graph, OP_sqrt, totals[1]), build_constant(graph, 0x1p80));
+  struct value *large =
+      build_binary(graph, OP_mul, build_unary(graph, OP_sqrt, totals[1]), build_constant(graph, 0x1p80));
   norm = build_where(graph, fits, norm, large);
   norm->name = "gradient_norm";
   return norm;
@@ -211,7 +212,8 @@ static void check_updates(struct lowering *lowering, struct value *const *update
     const struct value *first = updates[i];
     struct value *check = NULL;
     set_origin(lowering, first->state->span);
-    for (; i < count && (updates[i] == first || updates[i]->state->of == first->state) && same_axes(updates[i], first); i++) {
+    for (; i < count && (updates[i] == first || updates[i]->state->of == first->state) && same_axes(updates[i], first);
+         i++) {
       struct value *term = build_binary(graph, OP_mul, updates[i], zero);
       check = check ? build_binary(graph, OP_add, check, term) : term;
     }

@@ -52,7 +52,8 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
     const char *a = from->factors[0]->name, *b = to->factors[0]->name;
     if (to->factors[0]->size)
       fail(lowering, span,
-           "'%s' has a length in generate that is only known at run time, and '%s' another; w[%s = position(%s)] takes as many rows",
+           "'%s' has a length in generate that is only known at run time, and '%s' another; w[%s = position(%s)] takes "
+           "as many rows",
            b, a, a, b);
     else
       fail(lowering, span, "'%s' has a length in generate that is only known at run time, and '%s' another", a, b);
@@ -109,10 +110,11 @@ static struct thing lower_gather(struct lowering *lowering, struct value *table,
                   (long long)range->extent, axis->name, (long long)axis->extent);
   }
   if (axis->size && range && range != axis && range->size != axis->size)
-    return fail(lowering, span,
-                "this index goes up to %s=%lld, and in generate '%s' may have fewer rows; only what is computed from positions "
-                "knows how many there are, as in max(position(seq) - 1, 0)",
-                range->name, (long long)range->extent, axis->name);
+    return fail(
+        lowering, span,
+        "this index goes up to %s=%lld, and in generate '%s' may have fewer rows; only what is computed from positions "
+        "knows how many there are, as in max(position(seq) - 1, 0)",
+        range->name, (long long)range->extent, axis->name);
   struct value *both[] = {table, index};
   if (!has_room(lowering, view->span, both, 2, 0)) return poison();
   set_origin(lowering, view->span);
@@ -136,7 +138,8 @@ static struct thing lower_index(struct lowering *lowering, struct value *value, 
                 axis->name, (long long)axis->extent - 1);
   if (axis->size && index.number > 0)
     return fail(lowering, view->span,
-                "in generate there may be no row %.0f of '%s' yet: only row 0 is always there. A mask reads it where it is, as in "
+                "in generate there may be no row %.0f of '%s' yet: only row 0 is always there. A mask reads it where "
+                "it is, as in "
                 "sum(where(position(%s) == %.0f, x, 0), %s)",
                 index.number, axis->name, axis->name, index.number, axis->name);
   set_origin(lowering, view->span);

@@ -27,9 +27,11 @@ struct ast_name parse_text(struct parse *parse, const char *text, int length, st
 
 static bool is_word(int kind) {
   switch (kind) {
+    /* clang-format off */
     case AXIS: case MODEL: case FN: case OVER: case PARAM: case STATE: case REPEAT: case RETURN: case USE: case DATA:
     case TRAIN: case GENERATE: case OPTIMIZER: case PIPELINE: case GRADIENT: case IF: case ELSE: case IN: case AS:
     case ON: case LIKE: case AND: case OR: case NOT: case FOR:
+    /* clang-format on */
       return true;
   }
   return false;
@@ -40,9 +42,11 @@ static bool is_word(int kind) {
    nothing (continues), so a '{', an else, a closing bracket or an operator may stand first in a line. */
 static bool ends_statement(int kind) {
   switch (kind) {
+      /* clang-format off */
     case IDENT: case NUMBER: case STRING: case ')': case ']': case '}':
     case MODEL: case FN: case OVER: case USE: case DATA: case TRAIN: case GENERATE: case OPTIMIZER: case PIPELINE:
     case GRADIENT: case IN: case AS: case ON: case LIKE: case RETURN:
+      /* clang-format on */
       return true;
   }
   return false;
@@ -50,10 +54,13 @@ static bool ends_statement(int kind) {
 
 static bool continues(const struct parse *parse, int kind) {
   switch (kind) {
+      /* clang-format off */
     case '{': case ')': case ']': case ELSE: case ARROW: case ',': case '=': case '~': case '+': case '-': case '*':
     case '/': case '%': case '@': case '^': case '<': case '>': case LE: case GE: case EQ: case NE: case AND: case OR:
+      /* clang-format on */
       return true;
-    case GRADIENT: return parse->open.count == 0 && parse->last.kind == '}';
+    case GRADIENT:
+      return parse->open.count == 0 && parse->last.kind == '}';
   }
   return false;
 }
@@ -123,7 +130,8 @@ static struct token scan(struct parse *parse) {
   SPEC_STYPE value = {.name = {NULL, {NULL, 0, 0}}};
   token.kind = spec_scan(&value, &token.span, parse->scanner);
   if (token.kind == 0) token.span = (struct span){parse->source, parse->offset, parse->offset};
-  if (is_word(token.kind) || token.kind == IDENT || token.kind == NUMBER || token.kind == STRING) token.name = value.name;
+  if (is_word(token.kind) || token.kind == IDENT || token.kind == NUMBER || token.kind == STRING)
+    token.name = value.name;
   /* No word is reserved inside a path: parameters are named as other programs name them. */
   if (parse->last.kind == '.' && is_word(token.kind)) token.kind = IDENT;
   return token;
@@ -165,7 +173,8 @@ static bool check_text(struct parse *parse) {
   size_t at = 0;
   for (int length; at < source->length; at += (size_t)length) {
     if (!(length = character_at(source->text + at, source->length - at, &code))) break;
-    if (character_turns_text(code) || (character_is_control(code) && code != '\t' && code != '\n' && code != '\r')) break;
+    if (character_turns_text(code) || (character_is_control(code) && code != '\t' && code != '\n' && code != '\r'))
+      break;
   }
   if (at == source->length) return true;
   const unsigned char byte = (unsigned char)source->text[at];
@@ -176,10 +185,12 @@ static bool check_text(struct parse *parse) {
   else if (!character_at(source->text + at, source->length - at, &ignored))
     report_error(parse->diagnostics, span, "the byte 0x%02X is not UTF-8: a spec is a UTF-8 text", byte);
   else if (character_turns_text(code))
-    report_error(parse->diagnostics, span, "the character U+%04X turns the direction of text round, so that what is read is not what is shown",
+    report_error(parse->diagnostics, span,
+                 "the character U+%04X turns the direction of text round, so that what is read is not what is shown",
                  (unsigned)code);
   else
-    report_error(parse->diagnostics, span, "the control character U+%04X: of those a spec has tabs and line ends alone", (unsigned)code);
+    report_error(parse->diagnostics, span, "the control character U+%04X: of those a spec has tabs and line ends alone",
+                 (unsigned)code);
   return false;
 }
 
@@ -198,7 +209,8 @@ static void run(struct parse *parse, int begin) {
 struct ast_file *parse_source(struct arena *arena, const struct source *source, struct diagnostics *diagnostics) {
   struct ast_file *file = arena_new_struct(arena, struct ast_file);
   file->source = source;
-  struct parse parse = {.arena = arena, .source = source, .diagnostics = diagnostics, .start = START_FILE, .file = file};
+  struct parse parse = {
+      .arena = arena, .source = source, .diagnostics = diagnostics, .start = START_FILE, .file = file};
   run(&parse, 0);
   return file;
 }

@@ -30,7 +30,8 @@ void out_of_memory(size_t bytes) {
 /* Zeroed memory. A large piece is asked for in huge pages: a graph of many values takes half its time in faults of small ones. */
 static void *take(size_t size) {
   void *memory = NULL;
-  if (size < HUGE_PAGE) memory = calloc(1, size);
+  if (size < HUGE_PAGE)
+    memory = calloc(1, size);
   else if (posix_memalign(&memory, HUGE_PAGE, size) == 0) {
 #ifdef MADV_HUGEPAGE
     madvise(memory, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* where that is refused, pages are small */

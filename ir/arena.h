@@ -22,17 +22,22 @@ char *arena_vformat(struct arena *arena, const char *format, va_list arguments);
 
 /* Growable arrays. `ARRAY(int) numbers = {0}; array_push(arena, &numbers, 3); numbers.items[0]`.
    Growing moves the items, so keep indices and not pointers to items across a push. */
-#define ARRAY(type) struct { type *items; int count, capacity; }
-#define array_push(arena, array, ...)                                                                              \
-  do {                                                                                                             \
+#define ARRAY(type)      \
+  struct {               \
+    type *items;         \
+    int count, capacity; \
+  }
+#define array_push(arena, array, ...)                                                                                 \
+  do {                                                                                                                \
     (array)->items = array_grow((arena), (array)->items, (array)->count, &(array)->capacity, sizeof *(array)->items); \
-    (array)->items[(array)->count++] = __VA_ARGS__;                                                                \
+    (array)->items[(array)->count++] = __VA_ARGS__;                                                                   \
   } while (0)
 /* Room for one more item after `count`: the same memory, or a copy twice as large. Used through array_push. */
 void *array_grow(struct arena *arena, void *items, int count, int *capacity, size_t size);
 
 #define arena_new_struct(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
-#define arena_new_array(arena, type, count) ((type *)arena_alloc((arena), sizeof(type) * (size_t)((count) > 0 ? (count) : 1)))
+#define arena_new_array(arena, type, count) \
+  ((type *)arena_alloc((arena), sizeof(type) * (size_t)((count) > 0 ? (count) : 1)))
 
 /* Says that there is no memory and ends the program at once, whatever other threads do, after `before_out_of_memory` if that is set. */
 _Noreturn void out_of_memory(size_t bytes);

@@ -54,17 +54,13 @@ static struct value *leaf(struct graph *graph, enum op op, enum kind kind, doubl
   return finish(graph, value, NULL, 0);
 }
 
-struct value *build_constant(struct graph *graph, double number) {
-  return leaf(graph, OP_constant, KIND_REAL, number);
-}
+struct value *build_constant(struct graph *graph, double number) { return leaf(graph, OP_constant, KIND_REAL, number); }
 
 struct value *build_integer(struct graph *graph, int64_t number) {
   return leaf(graph, OP_constant, KIND_INTEGER, (double)number);
 }
 
-struct value *build_boolean(struct graph *graph, bool value) {
-  return leaf(graph, OP_constant, KIND_BOOLEAN, value);
-}
+struct value *build_boolean(struct graph *graph, bool value) { return leaf(graph, OP_constant, KIND_BOOLEAN, value); }
 
 struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range,
                           struct axis *const *axes, int count) {
@@ -273,9 +269,7 @@ struct value *build_concat(struct graph *graph, struct value *const *parts, stru
   return finish(graph, value, inputs, count);
 }
 
-struct value *build_stop(struct graph *graph, struct value *x) {
-  return finish_1(graph, begin(graph, OP_stop), x);
-}
+struct value *build_stop(struct graph *graph, struct value *x) { return finish_1(graph, begin(graph, OP_stop), x); }
 
 struct value *build_gradient(struct graph *graph, struct value *loss, struct value *of) {
   return finish_2(graph, begin(graph, OP_gradient), loss, of);

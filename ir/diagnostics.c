@@ -46,7 +46,8 @@ static const char *excerpt(struct arena *arena, struct span span) {
   while (end < length && source->text[end] != '\n') end++;
   if (end > start && source->text[end - 1] == '\r') end--;
   bool cut = begin - start > LONGEST_LINE;
-  for (int most = begin - BEFORE; cut && (start < most || (start < begin && !starts_character(source->text[start])));) start++;
+  for (int most = begin - BEFORE; cut && (start < most || (start < begin && !starts_character(source->text[start])));)
+    start++;
   if (end - start > LONGEST_LINE) {
     end = start + LONGEST_LINE > begin + 1 ? start + LONGEST_LINE : begin + 1;
     while (end < length && end > start && !starts_character(source->text[end])) end++;
@@ -60,8 +61,10 @@ static const char *excerpt(struct arena *arena, struct span span) {
   for (int at = start; at < end;) {
     char shown[LONGEST_SHOWN_CHARACTER] = "        ";
     int columns = TAB - column % TAB, taken = 1;
-    if (source->text[at] == '\t') shown[columns] = 0;
-    else taken = character_shown(source->text + at, (size_t)(end - at), shown, &columns);
+    if (source->text[at] == '\t')
+      shown[columns] = 0;
+    else
+      taken = character_shown(source->text + at, (size_t)(end - at), shown, &columns);
     for (const char *letter = shown; *letter; letter++) array_push(arena, &text, *letter);
     for (int i = 0; i < columns; i++)
       array_push(arena, &marks, at + taken <= begin ? ' ' : at <= begin && i == 0 ? '^' : at < span.end ? '~' : ' ');
@@ -71,14 +74,16 @@ static const char *excerpt(struct arena *arena, struct span span) {
   }
   if (begin >= end) array_push(arena, &marks, '^');
   while (marks.count && marks.items[marks.count - 1] == ' ') marks.count--;
-  return arena_format(arena, "  %.*s\n  %.*s\n", text.count, text.count ? text.items : "", marks.count, marks.count ? marks.items : "");
+  return arena_format(arena, "  %.*s\n  %.*s\n", text.count, text.count ? text.items : "", marks.count,
+                      marks.count ? marks.items : "");
 }
 
 static const char *compose(struct arena *arena, struct span span, const char *label, const char *format,
                            va_list arguments) {
   const char *text = printable(arena, arena_vformat(arena, format, arguments));
   if (!span.source) return arena_format(arena, "lamella: %s: %s\n", label, text);
-  return arena_format(arena, "%s: %s: %s\n%s", printable(arena, span_text(arena, span)), label, text, excerpt(arena, span));
+  return arena_format(arena, "%s: %s: %s\n%s", printable(arena, span_text(arena, span)), label, text,
+                      excerpt(arena, span));
 }
 
 void report_error(struct diagnostics *diagnostics, struct span span, const char *format, ...) {

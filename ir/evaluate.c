@@ -93,8 +93,8 @@ void evaluate_elementwise(const struct value *value, const struct operand *resul
 
 /* x's elements at its place in the result: the axis at hand has another name there, or only a part of it is filled. */
 static void copy_part(const struct operand *result, const struct axis *result_axis, int64_t result_start,
-                  const struct operand *x, const struct axis *axis, int64_t start, int64_t length,
-                  const int64_t *sizes) {
+                      const struct operand *x, const struct axis *axis, int64_t start, int64_t length,
+                      const int64_t *sizes) {
   struct walk walk;
   walk_begin(&walk, 2);
   for (int i = 0; i < x->axis_count; i++) {

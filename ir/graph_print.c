@@ -323,7 +323,8 @@ void graph_print(FILE *file, const struct graph *graph) {
     fputs("size ", file);
     print_word(file, printer.sizes.items[i]->name);
     fprintf(file, " <= %lld", (long long)printer.sizes.items[i]->bound);
-    if (printer.sizes.items[i]->role != SIZE_ORDINARY) fprintf(file, " %s", size_role_names[printer.sizes.items[i]->role]);
+    if (printer.sizes.items[i]->role != SIZE_ORDINARY)
+      fprintf(file, " %s", size_role_names[printer.sizes.items[i]->role]);
     fputc('\n', file);
   }
   for (int i = 0; i < printer.axes.count; i++) {

@@ -15,8 +15,8 @@ struct tensor {
 
 /* What a run of a graph reads and writes. */
 struct environment {
-  struct arena *arena;         /* for results; the caller frees it */
-  const int64_t *sizes;        /* by size index; present lengths */
+  struct arena *arena; /* for results; the caller frees it */
+  const int64_t *sizes; /* by size index; present lengths */
   uint32_t seed;
   /* The dense contents of an input, laid out by the input's axes at their present lengths; NULL is an error. */
   const double *(*input)(void *context, const struct value *input);
@@ -48,6 +48,7 @@ double scalar_round(enum storage storage, double x);
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key (seed, stream) and counter
    (step, example, element low, element high). uniform: 24 bits of word 0 as [0, 1). normal: Box-Muller of words 0 and 1. */
 void philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[4]);
-double random_draw(enum distribution distribution, uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element);
+double random_draw(enum distribution distribution, uint32_t seed, uint32_t stream, uint32_t step, uint32_t example,
+                   uint64_t element);
 
 #endif

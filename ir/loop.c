@@ -106,11 +106,11 @@ struct sum {
 };
 
 static bool multiply(int64_t x, int64_t y, int64_t *product) {
-  return !__builtin_mul_overflow(x, y, product) && *product<LARGEST && * product> - LARGEST;
+  return !__builtin_mul_overflow(x, y, product) && *product < LARGEST && *product > -LARGEST;
 }
 
 static bool accumulate(int64_t *total, int64_t x) {
-  return !__builtin_add_overflow(*total, x, total) && *total<LARGEST && * total> - LARGEST;
+  return !__builtin_add_overflow(*total, x, total) && *total < LARGEST && *total > -LARGEST;
 }
 
 /* Adds factor * x to the sum; false when it has too many terms or a constant is too large. */
@@ -382,7 +382,9 @@ static const struct expression *fold_integer(struct arena *arena, enum op op, co
                                       : NULL;
       break;
     case OP_sub:
-      result = numbers ? expression_number(arena, TYPE_INTEGER, scalar_apply(op, KIND_INTEGER, a, b, 0)) : is_this_number(y, 0) ? x : NULL;
+      result = numbers                ? expression_number(arena, TYPE_INTEGER, scalar_apply(op, KIND_INTEGER, a, b, 0))
+               : is_this_number(y, 0) ? x
+                                      : NULL;
       break;
     case OP_mul:
       result = numbers                ? expression_number(arena, TYPE_INTEGER, scalar_apply(op, KIND_INTEGER, a, b, 0))
@@ -435,7 +437,8 @@ const struct expression *expression_apply(struct arena *arena, enum op op, const
         z ? " and " : "", z ? type_names[types[2]] : "");
   const struct expression *folded = NULL;
   /* Of reals it is the question whether the number is one. */
-  bool same = op_facts[op].class == CLASS_COMPARE && x->type != TYPE_REAL && x->type == y->type && expression_equal(x, y);
+  bool same =
+      op_facts[op].class == CLASS_COMPARE && x->type != TYPE_REAL && x->type == y->type && expression_equal(x, y);
   if (same)
     folded = boolean(arena, op == OP_le || op == OP_eq);
   else if (op == OP_where)

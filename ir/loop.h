@@ -26,7 +26,7 @@ int64_t element_bytes(const struct target *target, enum type type);
 struct variable {
   const char *name; /* unique in its function */
   enum type type;
-  int64_t bound;    /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
+  int64_t bound; /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
   const char *base; /* the name that was asked for, before it was made unique */
 };
 
@@ -39,22 +39,24 @@ struct array {
   const char *name; /* unique in its function */
   enum type type;
   enum memory memory;
-  int64_t count;   /* elements; for a parameter the least that the caller gives, 0 if it depends on numbers */
-  bool written;    /* parameters: not const */
+  int64_t count; /* elements; for a parameter the least that the caller gives, 0 if it depends on numbers */
+  bool written; /* parameters: not const */
   const char *comment; /* "[batch=12, seq=64, embed=128]", or NULL */
   const char *base; /* the name that was asked for, before it was made unique */
 };
 
 enum expression_kind {
-  EXPRESSION_NUMBER,   /* `number` of `type` */
+  EXPRESSION_NUMBER, /* `number` of `type` */
   EXPRESSION_VARIABLE,
-  EXPRESSION_LOAD,     /* array[arguments[0]] */
-  EXPRESSION_APPLY,    /* an elementwise `op` of ops.def on arguments; on TYPE_INDEX: add sub mul quotient mod min max and comparisons */
-  EXPRESSION_FMA,      /* arguments[0] * arguments[1] + arguments[2], rounded once where the target has fma */
-  EXPRESSION_CONVERT,  /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
-  EXPRESSION_FOLD,     /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
+  EXPRESSION_LOAD, /* array[arguments[0]] */
+  /* an elementwise `op` of ops.def on arguments; on TYPE_INDEX: add sub mul quotient mod min max and comparisons */
+  EXPRESSION_APPLY,
+  EXPRESSION_FMA, /* arguments[0] * arguments[1] + arguments[2], rounded once where the target has fma */
+  EXPRESSION_CONVERT, /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
+  EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
                           halving tree, lane i with lane i + half */
-  EXPRESSION_DRAW      /* a random number: (seed, stream, step, example, element), all index or integer; see random_draw */
+  /* a random number: (seed, stream, step, example, element), all index or integer; see random_draw */
+  EXPRESSION_DRAW
 };
 
 struct expression {
@@ -80,14 +82,15 @@ enum loop_kind { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLLED };
 extern const char *const loop_kind_names[];
 
 enum statement_kind {
-  STATEMENT_LOOP,    /* for variable = 0; variable < extent; variable += step (step 1 unless said) */
-  STATEMENT_LET,     /* variable = expression, once */
-  STATEMENT_ARRAY,   /* declares `array` (register or stack), contents undefined */
-  STATEMENT_STORE,   /* array[index] = expression */
-  STATEMENT_PREFETCH, /* array[index] will be read soon; the index may lie outside, and nothing happens but to the time taken */
-  STATEMENT_IF,      /* if (expression) body */
-  STATEMENT_CALL,    /* function(call arguments) */
-  STATEMENT_COMMENT  /* a line for the reader of the output */
+  STATEMENT_LOOP, /* for variable = 0; variable < extent; variable += step (step 1 unless said) */
+  STATEMENT_LET, /* variable = expression, once */
+  STATEMENT_ARRAY, /* declares `array` (register or stack), contents undefined */
+  STATEMENT_STORE, /* array[index] = expression */
+  /* array[index] will be read soon; the index may lie outside, and nothing happens but to the time taken */
+  STATEMENT_PREFETCH,
+  STATEMENT_IF, /* if (expression) body */
+  STATEMENT_CALL, /* function(call arguments) */
+  STATEMENT_COMMENT /* a line for the reader of the output */
 };
 
 /* An argument of a call: a pointer into an array (array, offset) or a number (array == NULL). */
@@ -136,8 +139,8 @@ enum buffer_role { BUFFER_STATE, BUFFER_INPUT, BUFFER_OUTPUT, BUFFER_ACTIVATION 
 
 /* Memory of the program: a state, an input, an output, or an activation that lives within one routine. */
 struct buffer {
-  const char *name;   /* as a C identifier: "h_attn_c_attn_weight"; copies of a repeat share it and differ in `copy` */
-  const char *label;  /* as the spec says it: "h.3.attn.scores" */
+  const char *name; /* as a C identifier: "h_attn_c_attn_weight"; copies of a repeat share it and differ in `copy` */
+  const char *label; /* as the spec says it: "h.3.attn.scores" */
   enum buffer_role role;
   enum output_role output_role; /* BUFFER_OUTPUT: the output's */
   enum type type;
@@ -146,26 +149,26 @@ struct buffer {
   const struct state *state;
   struct axis **axes; /* in the order of storage, row-major */
   int axis_count;
-  int copy;           /* in its repeat; -1 outside any */
-  bool dumped;        /* --dump named it: it must be whole when its routine ends */
-  int64_t offset;     /* activations: elements from the start of the arena, by type alignment; set by the plan */
-  int mark, number;   /* of whoever walks over buffers */
+  int copy; /* in its repeat; -1 outside any */
+  bool dumped; /* --dump named it: it must be whole when its routine ends */
+  int64_t offset; /* activations: elements from the start of the arena, by type alignment; set by the plan */
+  int mark, number; /* of whoever walks over buffers */
 };
 
 struct launch_argument {
   struct buffer *buffer; /* or NULL: a number */
-  int64_t offset;        /* elements into the buffer */
+  int64_t offset; /* elements into the buffer */
   enum { NUMBER_CONSTANT, NUMBER_SIZE, NUMBER_SEED, NUMBER_STEP } number_kind;
-  int64_t number;        /* the constant; the size's index */
-  double real;           /* a real constant, when the parameter is real */
+  int64_t number; /* the constant; the size's index */
+  double real; /* a real constant, when the parameter is real */
 };
 
 struct launch {
   const struct function *function;
   ARRAY(struct launch_argument) arguments;
-  const char *label;   /* the value or part it computes: "h.3.attn" */
+  const char *label; /* the value or part it computes: "h.3.attn" */
   struct origin origin;
-  bool in_order;       /* the function's parallel loop is run serially by this launch; set when programs are written */
+  bool in_order; /* the function's parallel loop is run serially by this launch; set when programs are written */
 };
 
 struct routine {
@@ -190,7 +193,8 @@ struct module {
 const struct expression *expression_number(struct arena *arena, enum type type, double number);
 const struct expression *expression_index(struct arena *arena, int64_t number);
 const struct expression *expression_variable(struct arena *arena, const struct variable *variable);
-const struct expression *expression_load(struct arena *arena, const struct array *array, const struct expression *index);
+const struct expression *expression_load(struct arena *arena, const struct array *array,
+                                         const struct expression *index);
 /* The type follows from op and arguments: comparisons, and, or, not are boolean; where has its branches' type. */
 const struct expression *expression_apply(struct arena *arena, enum op op, const struct expression *x,
                                           const struct expression *y, const struct expression *z);
@@ -226,8 +230,10 @@ struct variable *function_add_number(struct arena *arena, struct function *funct
 /* The loop statement; its body is filled by the caller. Appended to `block`. */
 struct statement *block_loop(struct arena *arena, struct block *block, enum loop_kind kind, const char *name,
                              const struct expression *extent);
-struct variable *block_let(struct arena *arena, struct block *block, const char *name, const struct expression *expression);
-struct array *block_array(struct arena *arena, struct block *block, const char *name, enum type type, enum memory memory, int64_t count);
+struct variable *block_let(struct arena *arena, struct block *block, const char *name,
+                           const struct expression *expression);
+struct array *block_array(struct arena *arena, struct block *block, const char *name, enum type type,
+                          enum memory memory, int64_t count);
 void block_store(struct arena *arena, struct block *block, struct array *array, const struct expression *index,
                  const struct expression *expression);
 void block_prefetch(struct arena *arena, struct block *block, struct array *array, const struct expression *index);
@@ -264,6 +270,7 @@ struct loop_argument {
   int64_t offset;
   double number;
 };
-const char *function_interpret(struct arena *arena, const struct function *function, const struct loop_argument *arguments);
+const char *function_interpret(struct arena *arena, const struct function *function,
+                               const struct loop_argument *arguments);
 
 #endif

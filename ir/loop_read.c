@@ -443,7 +443,8 @@ static void read_statement(struct reader *reader, struct statement *statement, s
   if (reader->token != TOKEN_NAME) fail(reader, "expected a statement");
   const char *word = reader->text;
   next(reader);
-  int kind = find_word(word, loop_kind_names, LOOP_UNROLLED + 1), memory = find_word(word, memory_names, MEMORY_STACK + 1);
+  int kind = find_word(word, loop_kind_names, LOOP_UNROLLED + 1),
+      memory = find_word(word, memory_names, MEMORY_STACK + 1);
   statement->step = 1;
   if (at_sign(reader, "[")) {
     statement->kind = STATEMENT_STORE;

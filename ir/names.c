@@ -19,7 +19,8 @@ static struct name_entry *entry_of(struct arena *arena, struct scope_names *name
   return entry;
 }
 
-const char *names_declare(struct arena *arena, struct scope_names *names, const char *base, bool (*is_reserved)(const char *name)) {
+const char *names_declare(struct arena *arena, struct scope_names *names, const char *base,
+                          bool (*is_reserved)(const char *name)) {
   struct name_entry *first = entry_of(arena, names, base), *entry = first;
   if (entry->visible || (is_reserved && is_reserved(base))) {
     if (first->number < 2) first->number = 2;

@@ -10,7 +10,7 @@
 struct name_entry {
   const char *name;
   bool visible;
-  int number;              /* name_2 to the one before name_number are taken; 0: nobody asked yet */
+  int number; /* name_2 to the one before name_number are taken; 0: nobody asked yet */
   struct name_entry *base; /* of "x_12" that of "x", where `own` is 12; else NULL */
   int own;
 };
@@ -21,7 +21,8 @@ struct scope_names {
 };
 
 /* `base`, or the first of `base`_2, `base`_3 ... that is free and that `is_reserved`, which may be NULL, leaves free; visible from here on. */
-const char *names_declare(struct arena *arena, struct scope_names *names, const char *base, bool (*is_reserved)(const char *name));
+const char *names_declare(struct arena *arena, struct scope_names *names, const char *base,
+                          bool (*is_reserved)(const char *name));
 /* Ends scopes until `count` names are visible. */
 void names_cut(struct scope_names *names, int count);
 /* Frees a name early. */

@@ -35,15 +35,15 @@ typedef ARRAY(struct spec_file) spec_files;
 struct program {
   struct arena *arena;
   spec_files files; /* every file that the frontend asked for, the spec first */
-  const char *name;  /* of the spec's file, without directory and .lam, as a C identifier */
+  const char *name; /* of the spec's file, without directory and .lam, as a C identifier */
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
   struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize;
-  struct train_settings *training;  /* or NULL */
-  struct data_settings *data;       /* or NULL */
+  struct train_settings *training; /* or NULL */
+  struct data_settings *data; /* or NULL */
   struct generate_settings *generation; /* or NULL */
-  ARRAY(struct setting) pipeline;   /* pipeline { fuse; mixed(bf16) } as text items */
+  ARRAY(struct setting) pipeline; /* pipeline { fuse; mixed(bf16) } as text items */
 };
 
 struct setting {
@@ -52,15 +52,15 @@ struct setting {
 };
 
 struct train_settings {
-  int64_t batch;          /* examples in a (micro-)batch; default 1 */
-  int64_t accumulate;     /* micro-batches in a step; default 1 */
-  int64_t steps, epochs;  /* one of them is set; the other is -1 */
-  double clip;            /* largest global norm of the gradient, or -1 */
-  double average;         /* decay of the EMA of the parameters, or -1 */
+  int64_t batch; /* examples in a (micro-)batch; default 1 */
+  int64_t accumulate; /* micro-batches in a step; default 1 */
+  int64_t steps, epochs; /* one of them is set; the other is -1 */
+  double clip; /* largest global norm of the gradient, or -1 */
+  double average; /* decay of the EMA of the parameters, or -1 */
   int64_t evaluate_every, checkpoint_every, log_every; /* steps; 0: only at the end (log: 10) */
-  bool shuffle;           /* default true */
+  bool shuffle; /* default true */
   uint32_t seed;
-  const char *initial;    /* file of initial weights, or NULL */
+  const char *initial; /* file of initial weights, or NULL */
   struct span span;
 };
 
@@ -83,8 +83,16 @@ enum tokenizer { TOKENIZER_NONE, TOKENIZER_CHAR, TOKENIZER_BYTE };
      present   boolean: where the same text has a token      weight  the same as a real
    Synthetic sources: output `name` of the graph synthesize. */
 enum feature {
-  FEATURE_TOKENS, FEATURE_NEXT, FEATURE_WEIGHT, FEATURE_TARGET, FEATURE_ZERO, FEATURE_YES,
-  FEATURE_NUMBER, FEATURE_CATEGORY, FEATURE_PRESENT, FEATURE_SYNTHETIC
+  FEATURE_TOKENS,
+  FEATURE_NEXT,
+  FEATURE_WEIGHT,
+  FEATURE_TARGET,
+  FEATURE_ZERO,
+  FEATURE_YES,
+  FEATURE_NUMBER,
+  FEATURE_CATEGORY,
+  FEATURE_PRESENT,
+  FEATURE_SYNTHETIC
 };
 
 struct column {
@@ -92,10 +100,10 @@ struct column {
   enum feature feature;
   const char *field;
   enum kind kind;
-  int64_t length;   /* elements for one example */
+  int64_t length; /* elements for one example */
   struct axis **axes; /* of one example, in the order of the input that it feeds */
   int axis_count;
-  int64_t range;    /* integers: every id must be less; 0 for none */
+  int64_t range; /* integers: every id must be less; 0 for none */
   int64_t start, stop; /* token ids, or -1 */
   struct span span;
 };
@@ -103,20 +111,20 @@ struct column {
 struct data_settings {
   const char *name;
   enum data_source source;
-  const char *path;        /* of the file, as the program opens it, or NULL */
+  const char *path; /* of the file, as the program opens it, or NULL */
   enum tokenizer tokenizer;
-  int64_t examples;        /* synthetic */
-  double split;            /* the share for training; the rest is validation; 1: no validation */
-  double mask;             /* masked LM: the share of tokens chosen (80% masked, 10% random, 10% kept), or 0 */
+  int64_t examples; /* synthetic */
+  double split; /* the share for training; the rest is validation; 1: no validation */
+  double mask; /* masked LM: the share of tokens chosen (80% masked, 10% random, 10% kept), or 0 */
   ARRAY(struct column) columns;
   struct span span;
 };
 
 struct generate_settings {
-  const char *feed, *from;  /* input and output of the step graph */
-  int64_t capacity;         /* positions at most: the bound of the axis `over` */
+  const char *feed, *from; /* input and output of the step graph */
+  int64_t capacity; /* positions at most: the bound of the axis `over` */
   int64_t vocabulary;
-  int64_t start, stop;      /* token ids, or -1: what a generation begins with, what ends it */
+  int64_t start, stop; /* token ids, or -1: what a generation begins with, what ends it */
   struct span span;
 };
 

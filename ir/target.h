@@ -7,19 +7,21 @@
 #include <stdint.h>
 
 struct target {
-  const char *name;        /* "portable" "avx2" "avx512" "reference" */
+  const char *name; /* "portable" "avx2" "avx512" "reference" */
   const char *description; /* for --help */
-  int lanes;               /* of a vector of reals; vector loops have this extent */
-  int registers;           /* vector registers */
-  bool simd;               /* vector loops are printed with rows of simd.def; else as plain loops */
-  bool masks;              /* guarded vector loops cost little */
+  int lanes; /* of a vector of reals; vector loops have this extent */
+  int registers; /* vector registers */
+  bool simd; /* vector loops are printed with rows of simd.def; else as plain loops */
+  bool masks; /* guarded vector loops cost little */
   bool fused_multiply_add;
-  bool double_precision;   /* reals are double: the reference target */
+  bool double_precision; /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
-  int busy_rows, busy_vectors; /* the same where a processor begins two multiply-adds a cycle, so that loads are what it waits for; or 0 */
-  const char *processor;       /* the tile is for, or NULL: the target's usual one */
-  const char *attribute;   /* of __attribute__((target(...))), or NULL */
-  const char *cpu_features; /* what the machine must have, by the names of codegen/targets.c, separated by spaces; "" for none */
+  /* the same where a processor begins two multiply-adds a cycle, so that loads are what it waits for; or 0 */
+  int busy_rows, busy_vectors;
+  const char *processor; /* the tile is for, or NULL: the target's usual one */
+  const char *attribute; /* of __attribute__((target(...))), or NULL */
+  const char *
+      cpu_features; /* what the machine must have, by the names of codegen/targets.c, separated by spaces; "" for none */
 };
 
 #endif

@@ -25,16 +25,31 @@ enum op {
 };
 
 enum op_class {
-  CLASS_LEAF, CLASS_RANDOM, CLASS_UNARY, CLASS_BINARY, CLASS_COMPARE, CLASS_LOGIC, CLASS_TERNARY, CLASS_REDUCE, CLASS_MIX,
-  CLASS_CONTRACT, CLASS_GATHER, CLASS_SCATTER, CLASS_VIEW, CLASS_STOP, CLASS_GRADIENT, CLASS_UPDATE, CLASS_CALL
+  CLASS_LEAF,
+  CLASS_RANDOM,
+  CLASS_UNARY,
+  CLASS_BINARY,
+  CLASS_COMPARE,
+  CLASS_LOGIC,
+  CLASS_TERNARY,
+  CLASS_REDUCE,
+  CLASS_MIX,
+  CLASS_CONTRACT,
+  CLASS_GATHER,
+  CLASS_SCATTER,
+  CLASS_VIEW,
+  CLASS_STOP,
+  CLASS_GRADIENT,
+  CLASS_UPDATE,
+  CLASS_CALL
 };
 
 /* What the operands of an elementwise operation must be. All are of one kind, but for the condition of `where`, which is boolean
    and which this says nothing of. Builders turn operands of other kinds into reals where that makes them fit. */
 enum operands {
   OPERANDS_ANY,
-  OPERANDS_NUMBERS,  /* reals or integers */
-  OPERANDS_ORDERED,  /* the same; in loops also booleans, of which false is the lesser */
+  OPERANDS_NUMBERS, /* reals or integers */
+  OPERANDS_ORDERED, /* the same; in loops also booleans, of which false is the lesser */
   OPERANDS_REALS,
   OPERANDS_INTEGERS, /* in loops also indices */
   OPERANDS_BOOLEANS
@@ -49,25 +64,26 @@ enum result_kind {
 };
 
 enum op_property {
-  PROPERTY_CALLED = 1,   /* the language has it as a function of one argument, of the same name */
-  PROPERTY_COMMUTES = 2, /* f(x, y) = f(y, x), to the last bit; not max and min, which give the second operand where one is NaN */
-  PROPERTY_CHOOSES = 4   /* the result is one of the operands as it stands */
+  PROPERTY_CALLED = 1, /* the language has it as a function of one argument, of the same name */
+  /* f(x, y) = f(y, x), to the last bit; not max and min, which give the second operand where one is NaN */
+  PROPERTY_COMMUTES = 2,
+  PROPERTY_CHOOSES = 4 /* the result is one of the operands as it stands */
 };
 
 /* What the text of an operation says besides its inputs. */
 enum attribute {
-  ATTRIBUTE_NUMBER = 1,       /* constant 0.5          pad ... with 0 */
-  ATTRIBUTE_STATE = 2,        /* state "wte.weight" */
-  ATTRIBUTE_AXIS = 4,         /* along seq */
-  ATTRIBUTE_RESULT = 8,       /* to tail */
-  ATTRIBUTE_OVER = 16,        /* over [batch, seq]: the list, whose order says nothing */
-  ATTRIBUTE_ALONG = 32,       /* along [batch, seq]: the list */
-  ATTRIBUTE_TO = 64,          /* to [head, key]: the list */
-  ATTRIBUTE_START = 128,      /* at 3 */
-  ATTRIBUTE_STORAGE = 256,    /* as bf16 */
-  ATTRIBUTE_DRAW = 512,       /* normal stream 12 */
-  ATTRIBUTE_CALLEE = 1024,    /* region 2 */
-  ATTRIBUTE_INPUT = 2048,     /* input "tokens" */
+  ATTRIBUTE_NUMBER = 1, /* constant 0.5          pad ... with 0 */
+  ATTRIBUTE_STATE = 2, /* state "wte.weight" */
+  ATTRIBUTE_AXIS = 4, /* along seq */
+  ATTRIBUTE_RESULT = 8, /* to tail */
+  ATTRIBUTE_OVER = 16, /* over [batch, seq]: the list, whose order says nothing */
+  ATTRIBUTE_ALONG = 32, /* along [batch, seq]: the list */
+  ATTRIBUTE_TO = 64, /* to [head, key]: the list */
+  ATTRIBUTE_START = 128, /* at 3 */
+  ATTRIBUTE_STORAGE = 256, /* as bf16 */
+  ATTRIBUTE_DRAW = 512, /* normal stream 12 */
+  ATTRIBUTE_CALLEE = 1024, /* region 2 */
+  ATTRIBUTE_INPUT = 2048, /* input "tokens" */
   ATTRIBUTE_MAY_LACK_AXIS = 4096
 };
 
@@ -75,7 +91,7 @@ enum attribute {
 struct op_facts {
   const char *name;
   enum op_class class;
-  int inputs;     /* -1: any number */
+  int inputs; /* -1: any number */
   int attributes; /* a set of enum attribute */
   int price;
   enum operands takes;
@@ -91,7 +107,16 @@ enum kind { KIND_REAL, KIND_INTEGER, KIND_BOOLEAN };
 extern const char *const kind_names[]; /* "real" "integer" "boolean" */
 
 /* How numbers are stored; the interpreter rounds to it at a cast and computes in double elsewhere. */
-enum storage { STORAGE_REAL, STORAGE_F64, STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGE_I32, STORAGE_I8, STORAGE_BOOL };
+enum storage {
+  STORAGE_REAL,
+  STORAGE_F64,
+  STORAGE_F32,
+  STORAGE_BF16,
+  STORAGE_F16,
+  STORAGE_I32,
+  STORAGE_I8,
+  STORAGE_BOOL
+};
 extern const char *const storage_names[]; /* "real" "f64" "f32" "bf16" "f16" "i32" "i8" "bool" */
 enum kind storage_kind(enum storage storage);
 
@@ -117,8 +142,8 @@ struct size {
 struct axis {
   const char *name; /* as spelled in the spec; several axes may share it */
   enum axis_role role;
-  int id;           /* unique in the program; printed as name'id where the name alone is ambiguous */
-  int64_t extent;   /* its length, or the most it can be when `size` is set. Storage is always laid out for `extent`. */
+  int id; /* unique in the program; printed as name'id where the name alone is ambiguous */
+  int64_t extent; /* its length, or the most it can be when `size` is set. Storage is always laid out for `extent`. */
   const struct size *size; /* NULL: `extent` is the length */
   struct span span;
 };
@@ -136,9 +161,9 @@ struct state {
   struct axis **axes;
   int axis_count;
   enum initial initial;
-  double low, high;  /* constant: low. normal: low is the mean, high the standard deviation. uniform: between them. */
-  uint32_t stream;   /* of its initial draws: hash_path(name) */
-  struct state *of;  /* the parameter that an optimizer state, accumulator or average belongs to */
+  double low, high; /* constant: low. normal: low is the mean, high the standard deviation. uniform: between them. */
+  uint32_t stream; /* of its initial draws: hash_path(name) */
+  struct state *of; /* the parameter that an optimizer state, accumulator or average belongs to */
   bool frozen;
   struct span span;
 };
@@ -155,10 +180,10 @@ struct repeat {
 /* Where a value came from: for messages, names in the output, and rolling copies back into loops. */
 struct origin {
   struct span span;
-  const char *path;     /* of the call that made it: "h.0.attn"; "" at the top */
+  const char *path; /* of the call that made it: "h.0.attn"; "" at the top */
   const char *function; /* the function of the spec whose body it stands in: "layernorm"; "" at the top */
   const struct repeat *repeat; /* the innermost repeat that it stands in, or NULL */
-  int copy;                    /* which copy */
+  int copy; /* which copy */
 };
 
 struct value {
@@ -174,7 +199,9 @@ struct value {
   /* Attributes; ops.def says which an operation has. */
   double number;
   const char *name; /* input: its name. Any other: what the spec calls it, path included ("h.0.attn.scores"), or NULL */
-  const char *gradient_of; /* what the spec calls the value that this is the gradient of; NULL where it is none, or of something without a name */
+  /* what the spec calls the value that this is the gradient of; NULL where it is none, or of something without a name
+     */
+  const char *gradient_of;
   struct state *state;
   struct axis *axis, *result;
   struct axis **list;
@@ -204,8 +231,8 @@ struct graph {
   ARRAY(struct output) outputs;
   ARRAY(const struct size *) sizes;
   int next_value;
-  int *next_axis;               /* shared by the graphs of a program: axes are unique across them */
-  struct origin origin;         /* given to each value built */
+  int *next_axis; /* shared by the graphs of a program: axes are unique across them */
+  struct origin origin; /* given to each value built */
 };
 
 /* A function with its own values, for `call`. `inputs` are input values of `body`; `body->outputs` are the results.
@@ -234,10 +261,11 @@ void graph_add_output(struct graph *graph, const char *name, struct value *value
 void graph_add_output_of_role(struct graph *graph, enum output_role role, struct value *value);
 void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes);
 
-struct value *build_constant(struct graph *graph, double number);               /* real */
+struct value *build_constant(struct graph *graph, double number); /* real */
 struct value *build_integer(struct graph *graph, int64_t number);
 struct value *build_boolean(struct graph *graph, bool value);
-struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range, struct axis *const *axes, int count);
+struct value *build_input(struct graph *graph, const char *name, enum kind kind, struct axis *range,
+                          struct axis *const *axes, int count);
 struct value *build_state(struct graph *graph, struct state *state);
 struct value *build_index(struct graph *graph, struct axis *axis);
 /* `example` may be NULL; when given, the draw's elements are numbered by `axes` without example's axis. */
@@ -252,21 +280,28 @@ struct value *build_cast(struct graph *graph, struct value *x, enum storage stor
 struct value *build_reduce(struct graph *graph, enum op op, struct value *x, struct axis *const *over, int count);
 struct value *build_scan(struct graph *graph, struct value *x, struct axis *axis, bool from_end);
 struct value *build_top(struct graph *graph, struct value *x, struct axis *axis, struct axis *result);
-struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over, int count);
+struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over,
+                             int count);
 struct value *build_gather(struct graph *graph, struct value *table, struct axis *axis, struct value *index);
-struct value *build_scatter_add(struct graph *graph, struct value *base, struct axis *axis, struct value *index, struct value *source);
+struct value *build_scatter_add(struct graph *graph, struct value *base, struct axis *axis, struct value *index,
+                                struct value *source);
 struct value *build_rename(struct graph *graph, struct value *x, struct axis *axis, struct axis *result);
-struct value *build_split(struct graph *graph, struct value *x, struct axis *axis, struct axis *const *factors, int count);
-struct value *build_merge(struct graph *graph, struct value *x, struct axis *const *factors, int count, struct axis *result);
+struct value *build_split(struct graph *graph, struct value *x, struct axis *axis, struct axis *const *factors,
+                          int count);
+struct value *build_merge(struct graph *graph, struct value *x, struct axis *const *factors, int count,
+                          struct axis *result);
 struct value *build_slice(struct graph *graph, struct value *x, struct axis *axis, int64_t start, struct axis *result);
 struct value *build_select(struct graph *graph, struct value *x, struct axis *axis, int64_t start);
 /* x itself when it has all of `axes`. */
 struct value *build_expand(struct graph *graph, struct value *x, struct axis *const *axes, int count);
-struct value *build_pad(struct graph *graph, struct value *x, struct axis *axis, struct axis *result, int64_t start, double number);
-struct value *build_concat(struct graph *graph, struct value *const *parts, struct axis *const *axes, int count, struct axis *result);
+struct value *build_pad(struct graph *graph, struct value *x, struct axis *axis, struct axis *result, int64_t start,
+                        double number);
+struct value *build_concat(struct graph *graph, struct value *const *parts, struct axis *const *axes, int count,
+                           struct axis *result);
 struct value *build_stop(struct graph *graph, struct value *x);
 struct value *build_gradient(struct graph *graph, struct value *loss, struct value *of);
-struct value *build_update(struct graph *graph, struct state *state, struct value *value, struct axis *axis, struct value *index);
+struct value *build_update(struct graph *graph, struct state *state, struct value *value, struct axis *axis,
+                           struct value *index);
 struct value *build_call(struct graph *graph, struct region *callee, struct value *const *inputs, int count);
 struct value *build_result(struct graph *graph, struct value *call, int number);
 

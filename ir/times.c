@@ -77,7 +77,8 @@ void times_print(FILE *file, struct times *times) {
   charge(times);
   for (int i = 1; i <= times->phases.count; i++) {
     const struct phase *phase = &times->phases.items[i % times->phases.count]; /* "other" is the last */
-    fprintf(file, "%8.4f s  %-*s%s%s\n", phase->seconds, phase->note ? 10 : 0, phase->name, phase->note ? " " : "", phase->note ? phase->note : "");
+    fprintf(file, "%8.4f s  %-*s%s%s\n", phase->seconds, phase->note ? 10 : 0, phase->name, phase->note ? " " : "",
+            phase->note ? phase->note : "");
   }
   fprintf(file, "%8.4f s  total\n", times->last - times->begin);
 }

@@ -37,7 +37,8 @@ static const char *check_axis(struct verifier *verifier, const struct axis *axis
   if (other) return arena_format(arena, "axes %s and %s have the same number %d", other->name, axis->name, axis->id);
   verifier->axes[axis->id] = axis;
   if (axis->extent < 1)
-    return arena_format(arena, "axis %s'%d is %lld long, and must have an element", axis->name, axis->id, (long long)axis->extent);
+    return arena_format(arena, "axis %s'%d is %lld long, and must have an element", axis->name, axis->id,
+                        (long long)axis->extent);
   const struct size *size = axis->size;
   if (!size) return NULL;
   const struct graph *graph = verifier->outermost;
@@ -148,8 +149,8 @@ static const char *check_region(struct verifier *verifier, const struct region *
     if (!like) return arena_format(arena, "region %s has a gradient and gives no result %d", region->name, result);
     const enum kind kind = i < region->inputs.count + results ? like->kind : KIND_REAL;
     if (input->kind != kind)
-      return arena_format(arena, "input %d of the gradient of region %s is %s and must be %s", i, region->name, kind_names[input->kind],
-                          kind_names[kind]);
+      return arena_format(arena, "input %d of the gradient of region %s is %s and must be %s", i, region->name,
+                          kind_names[input->kind], kind_names[kind]);
     if (!same_axes(like, input))
       return arena_format(
           arena, "input %d of the gradient of region %s has the axes %s and must have %s", i, region->name,
@@ -159,7 +160,8 @@ static const char *check_region(struct verifier *verifier, const struct region *
   for (int i = 0; i < gradient->body->outputs.count; i++) {
     const struct value *output = gradient->body->outputs.items[i].value;
     if (output && output->kind != KIND_REAL)
-      return arena_format(arena, "result %d of the gradient of region %s is %s and must be real", i, region->name, kind_names[output->kind]);
+      return arena_format(arena, "result %d of the gradient of region %s is %s and must be real", i, region->name,
+                          kind_names[output->kind]);
   }
   error = check_graph(verifier, arena, gradient->body, gradient, verifier->stage);
   return error ? arena_format(arena, "in the gradient of region %s: %s", region->name, error) : NULL;
@@ -172,7 +174,8 @@ static const char *check_value(struct verifier *verifier, const struct value *va
     if (!input) return arena_format(arena, "input %d is missing", i);
     if (input->id < 0 || input->id >= verifier->graph->next_value || verifier->known[input->id] != input)
       return arena_format(arena, "input %%%d does not come before it", input->id);
-    if (input->op == OP_call && value->op != OP_result) return arena_format(arena, "input %%%d is a whole call", input->id);
+    if (input->op == OP_call && value->op != OP_result)
+      return arena_format(arena, "input %%%d is a whole call", input->id);
   }
   const char *error = check_axes(verifier, value->axes, value->axis_count);
   /* The parts of a concat may be cut along one axis. */

@@ -30,7 +30,7 @@ struct work launch_work(struct arena *arena, const struct launch *launch, const 
 /* The two halves; `numbers` holds a function's number parameters, by parameter, NAN where unknown; `counts` how many elements
    there are from each pointer on, 0 where unknown. */
 double function_operations(struct arena *arena, const struct function *function, const double *numbers);
-void function_traffic(struct arena *arena, const struct function *function, const double *numbers, const int64_t *counts,
-                      double moved[TYPE_INDEX + 1]);
+void function_traffic(struct arena *arena, const struct function *function, const double *numbers,
+                      const int64_t *counts, double moved[TYPE_INDEX + 1]);
 
 #endif

@@ -79,7 +79,8 @@ static double evaluate(const struct frame *frame, const struct expression *x) {
         arguments[i] = evaluate(frame, x->arguments[i]);
         if (isnan(arguments[i])) return NAN;
       }
-      return scalar_apply(x->op, x->type == TYPE_INTEGER ? KIND_INTEGER : KIND_REAL, arguments[0], arguments[1], arguments[2]);
+      return scalar_apply(x->op, x->type == TYPE_INTEGER ? KIND_INTEGER : KIND_REAL, arguments[0], arguments[1],
+                          arguments[2]);
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
     case EXPRESSION_FOLD:

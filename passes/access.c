@@ -23,48 +23,57 @@ struct linear coordinates_get(const struct coordinates *coordinates, const struc
 
 enum type type_of_kind(enum kind kind) {
   switch (kind) {
-  case KIND_REAL: return TYPE_REAL;
-  case KIND_INTEGER: return TYPE_INTEGER;
-  case KIND_BOOLEAN: return TYPE_BOOLEAN;
+    case KIND_REAL:
+      return TYPE_REAL;
+    case KIND_INTEGER:
+      return TYPE_INTEGER;
+    case KIND_BOOLEAN:
+      return TYPE_BOOLEAN;
   }
   bug("kind %d", (int)kind);
 }
 
 bool access_is_expression(const struct value *value) {
   switch (op_facts[value->op].class) {
-  case CLASS_LEAF:
-  case CLASS_RANDOM:
-  case CLASS_UNARY:
-  case CLASS_BINARY:
-  case CLASS_COMPARE:
-  case CLASS_LOGIC:
-  case CLASS_TERNARY:
-  case CLASS_GATHER:
-  case CLASS_VIEW:
-  case CLASS_STOP: return true;
-  case CLASS_SCATTER: /* one source at most for each element when the index brings no axis of its own */
-    for (int i = 0; i < value->inputs[1]->axis_count; i++)
-      if (value->inputs[1]->axes[i] == value->axis || !value_has_axis(value->inputs[0], value->inputs[1]->axes[i])) return false;
-    return true;
-  case CLASS_UPDATE: return value->input_count == 1;
-  case CLASS_REDUCE:
-  case CLASS_MIX:
-  case CLASS_CONTRACT:
-  case CLASS_GRADIENT:
-  case CLASS_CALL: return false;
+    case CLASS_LEAF:
+    case CLASS_RANDOM:
+    case CLASS_UNARY:
+    case CLASS_BINARY:
+    case CLASS_COMPARE:
+    case CLASS_LOGIC:
+    case CLASS_TERNARY:
+    case CLASS_GATHER:
+    case CLASS_VIEW:
+    case CLASS_STOP:
+      return true;
+    case CLASS_SCATTER: /* one source at most for each element when the index brings no axis of its own */
+      for (int i = 0; i < value->inputs[1]->axis_count; i++)
+        if (value->inputs[1]->axes[i] == value->axis || !value_has_axis(value->inputs[0], value->inputs[1]->axes[i]))
+          return false;
+      return true;
+    case CLASS_UPDATE:
+      return value->input_count == 1;
+    case CLASS_REDUCE:
+    case CLASS_MIX:
+    case CLASS_CONTRACT:
+    case CLASS_GRADIENT:
+    case CLASS_CALL:
+      return false;
   }
   return false;
 }
 
 /* Only the coordinates that `value` has: a copy to be changed. */
-static struct coordinates narrowed(const struct value *value, const struct coordinates *at, const struct axis *without) {
+static struct coordinates narrowed(const struct value *value, const struct coordinates *at,
+                                   const struct axis *without) {
   struct coordinates result = {0};
   for (int i = 0; i < value->axis_count; i++)
     if (value->axes[i] != without) coordinates_set(&result, value->axes[i], coordinates_get(at, value->axes[i]));
   return result;
 }
 
-struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at) {
+struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place,
+                            const struct coordinates *at) {
   struct linear offset = linear_constant(place->offset);
   for (int i = 0; i < value->axis_count; i++)
     if (place->strides[i])
@@ -80,14 +89,17 @@ static int64_t stride_along(const struct value *value, const struct place *place
 }
 
 /* Factors, outermost first, that lie one inside the other: their common stride in *stride. */
-static bool factors_merge(const struct value *value, const struct place *place, struct axis *const *factors, int count, int64_t *stride) {
+static bool factors_merge(const struct value *value, const struct place *place, struct axis *const *factors, int count,
+                          int64_t *stride) {
   int64_t expected = -1;
   *stride = 0;
   for (int i = count - 1; i >= 0; i--) {
     if (factors[i]->extent == 1) continue;
     int64_t own = stride_along(value, place, factors[i]);
-    if (expected < 0) *stride = own;
-    else if (own != expected) return false;
+    if (expected < 0)
+      *stride = own;
+    else if (own != expected)
+      return false;
     expected = own * factors[i]->extent;
   }
   return true;
@@ -100,8 +112,8 @@ bool access_strided(struct scheduler *s, const struct value *value, struct place
     return true;
   }
   enum op op = value->op;
-  bool view = op == OP_rename || op == OP_split || op == OP_merge || op == OP_slice || op == OP_select || op == OP_expand ||
-              op == OP_stop || (op == OP_update && value->input_count == 1);
+  bool view = op == OP_rename || op == OP_split || op == OP_merge || op == OP_slice || op == OP_select ||
+              op == OP_expand || op == OP_stop || (op == OP_update && value->input_count == 1);
   struct place inner;
   if (!view || !access_strided(s, value->inputs[0], &inner)) return false;
   const struct value *x = value->inputs[0];
@@ -112,8 +124,10 @@ bool access_strided(struct scheduler *s, const struct value *value, struct place
   if (op == OP_merge && !factors_merge(x, &inner, value->list, value->list_count, &merged)) return false;
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
-    if (axis == value->result) place->strides[i] = op == OP_merge ? merged : stride_along(x, &inner, value->axis);
-    else place->strides[i] = stride_along(x, &inner, axis);
+    if (axis == value->result)
+      place->strides[i] = op == OP_merge ? merged : stride_along(x, &inner, value->axis);
+    else
+      place->strides[i] = stride_along(x, &inner, axis);
   }
   for (int j = value->list_count - 1; op == OP_split && j >= 0; j--) {
     for (int i = 0; i < value->axis_count; i++)
@@ -138,12 +152,14 @@ static const struct leveled none = {NULL, 0};
 
 static struct leveled as_integer(struct kernel *kernel, struct linear x) {
   if (x.count == 0) return number(kernel, TYPE_INTEGER, (double)x.constant);
-  return (struct leveled){expression_convert(kernel->arena, TYPE_INTEGER, linear_expression(kernel->arena, x)), linear_level(x)};
+  return (struct leveled){expression_convert(kernel->arena, TYPE_INTEGER, linear_expression(kernel->arena, x)),
+                          linear_level(x)};
 }
 
 /* The coordinate moved by `offset` and held inside [0, extent), and whether it was inside before, in *inside (no expression:
    always). */
-static struct linear window(struct kernel *kernel, struct linear at, int64_t offset, int64_t extent, struct leveled *inside) {
+static struct linear window(struct kernel *kernel, struct linear at, int64_t offset, int64_t extent,
+                            struct leveled *inside) {
   struct arena *arena = kernel->arena;
   struct linear moved = linear_add(arena, at, linear_constant(-offset));
   int64_t low, high;
@@ -157,7 +173,8 @@ static struct linear window(struct kernel *kernel, struct linear at, int64_t off
     x = expression_apply(arena, OP_max, x, expression_index(arena, 0), NULL);
   }
   if (high >= extent) {
-    struct leveled below = {expression_apply(arena, OP_lt, linear_expression(arena, moved), expression_index(arena, extent), NULL), level};
+    struct leveled below = {
+        expression_apply(arena, OP_lt, linear_expression(arena, moved), expression_index(arena, extent), NULL), level};
     *inside = inside->x ? apply(kernel, OP_and, *inside, below, none) : below;
     x = expression_apply(arena, OP_min, x, expression_index(arena, extent - 1), NULL);
   }
@@ -184,8 +201,9 @@ static struct leveled access_concat(struct kernel *kernel, const struct value *v
     if (!result.x) {
       result = x;
     } else {
-      struct leveled below = {expression_apply(arena, OP_lt, linear_expression(arena, along), expression_index(arena, part_end), NULL),
-                              linear_level(along)};
+      struct leveled below = {
+          expression_apply(arena, OP_lt, linear_expression(arena, along), expression_index(arena, part_end), NULL),
+          linear_level(along)};
       result = apply(kernel, OP_where, below, x, result);
     }
   }
@@ -205,7 +223,8 @@ static struct leveled access_random(struct kernel *kernel, const struct value *v
   struct leveled step = access_value(kernel, value->inputs[0], at);
   if (step.x->type == TYPE_REAL) step = apply(kernel, OP_floor, step, none, none);
   struct leveled example = batch ? access_value(kernel, value->inputs[1], at) : number(kernel, TYPE_INTEGER, 0);
-  struct launch_argument seed = {.number_kind = NUMBER_SEED}, stream = {.number_kind = NUMBER_CONSTANT, .number = value->stream};
+  struct launch_argument seed = {.number_kind = NUMBER_SEED},
+                         stream = {.number_kind = NUMBER_CONSTANT, .number = value->stream};
   const struct expression *arguments[5] = {
       expression_variable(arena, kernel_number(kernel, "random_seed", TYPE_INDEX, seed)),
       expression_variable(arena, kernel_number(kernel, "stream", TYPE_INDEX, stream)), step.x, example.x,
@@ -252,7 +271,8 @@ static struct leveled held_inside(struct kernel *kernel, const struct value *val
 /* base plus source where the index says so, for an index without axes of its own. */
 static struct leveled access_scatter(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct leveled base = access_value(kernel, value->inputs[0], at);
-  struct leveled index = held_inside(kernel, value->inputs[1], access_value(kernel, value->inputs[1], at), value->axis->extent);
+  struct leveled index =
+      held_inside(kernel, value->inputs[1], access_value(kernel, value->inputs[1], at), value->axis->extent);
   struct leveled here = as_integer(kernel, coordinates_get(at, value->axis));
   struct leveled source = access_value(kernel, value->inputs[2], at);
   struct leveled zero = number(kernel, type_of_kind(value->kind), 0);
@@ -274,7 +294,8 @@ static struct leveled access_view(struct kernel *kernel, const struct value *val
   } else if (value->op == OP_split) {
     struct linear along = linear_constant(0);
     for (int i = 0; i < value->list_count; i++)
-      along = linear_add(arena, linear_scale(arena, along, value->list[i]->extent), coordinates_get(at, value->list[i]));
+      along =
+          linear_add(arena, linear_scale(arena, along, value->list[i]->extent), coordinates_get(at, value->list[i]));
     coordinates_set(&inner, value->axis, along);
   } else if (value->op == OP_merge) {
     struct linear along = coordinates_get(at, value->result);
@@ -283,7 +304,8 @@ static struct leveled access_view(struct kernel *kernel, const struct value *val
       along = linear_quotient(arena, along, value->list[i]->extent);
     }
   } else if (value->op == OP_slice) {
-    coordinates_set(&inner, value->axis, linear_add(arena, coordinates_get(at, value->result), linear_constant(value->start)));
+    coordinates_set(&inner, value->axis,
+                    linear_add(arena, coordinates_get(at, value->result), linear_constant(value->start)));
   } else if (value->op == OP_select) {
     coordinates_set(&inner, value->axis, linear_constant(value->start));
   } else if (value->op == OP_pad) {
@@ -303,8 +325,8 @@ static bool is_materialised(struct kernel *kernel, const struct value *value) {
   return note_of(kernel->scheduler, value)->place != NULL;
 }
 
-struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent,
-                           const struct axis *present) {
+struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at,
+                           int64_t extent, const struct axis *present) {
   struct arena *arena = kernel->arena;
   if (present && !present->size) present = NULL;
   if (!is_materialised(kernel, value)) {
@@ -323,7 +345,8 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
   struct leveled x = held_inside(kernel, value, access_value(kernel, value, at), extent);
   const struct expression *index = expression_convert(arena, TYPE_INDEX, x.x);
   if (present && !is_inside(value, extent)) { /* fewer rows may be there than there is room for */
-    const struct expression *last = expression_apply(arena, OP_sub, kernel_extent(kernel, present), expression_index(arena, 1), NULL);
+    const struct expression *last =
+        expression_apply(arena, OP_sub, kernel_extent(kernel, present), expression_index(arena, 1), NULL);
     index = expression_apply(arena, OP_min, index, last, NULL);
   }
   return linear_from(arena, index, 0, extent - 1, x.level);
@@ -331,39 +354,46 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
 
 struct leveled access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   switch (op_facts[value->op].class) {
-  case CLASS_LEAF:
-    if (value->op == OP_constant) return number(kernel, type_of_kind(value->kind), value->number);
-    if (value->op == OP_index) return as_integer(kernel, coordinates_get(at, value->axis));
-    bug("%s has no place", op_facts[value->op].name);
-  case CLASS_RANDOM: return access_random(kernel, value, at);
-  case CLASS_UNARY:
-    if (value->op == OP_cast) return access_cast(kernel, value, at);
-    return apply(kernel, value->op, access_value(kernel, value->inputs[0], at), none, none);
-  case CLASS_BINARY:
-  case CLASS_COMPARE:
-  case CLASS_LOGIC: {
-    struct leveled x = access_value(kernel, value->inputs[0], at);
-    return apply(kernel, value->op, x, access_value(kernel, value->inputs[1], at), none);
-  }
-  case CLASS_TERNARY: {
-    struct leveled condition = access_value(kernel, value->inputs[0], at), x = access_value(kernel, value->inputs[1], at);
-    return apply(kernel, value->op, condition, x, access_value(kernel, value->inputs[2], at));
-  }
-  case CLASS_GATHER: {
-    const struct value *table = value->inputs[0];
-    struct coordinates inner = narrowed(table, at, value->axis);
-    coordinates_set(&inner, value->axis, access_index(kernel, value->inputs[1], at, value->axis->extent, value->axis));
-    return access_value(kernel, table, &inner);
-  }
-  case CLASS_SCATTER: return access_scatter(kernel, value, at);
-  case CLASS_VIEW: return access_view(kernel, value, at);
-  case CLASS_STOP:
-  case CLASS_UPDATE: return access_value(kernel, value->inputs[0], at);
-  case CLASS_REDUCE:
-  case CLASS_MIX:
-  case CLASS_CONTRACT:
-  case CLASS_GRADIENT:
-  case CLASS_CALL: break;
+    case CLASS_LEAF:
+      if (value->op == OP_constant) return number(kernel, type_of_kind(value->kind), value->number);
+      if (value->op == OP_index) return as_integer(kernel, coordinates_get(at, value->axis));
+      bug("%s has no place", op_facts[value->op].name);
+    case CLASS_RANDOM:
+      return access_random(kernel, value, at);
+    case CLASS_UNARY:
+      if (value->op == OP_cast) return access_cast(kernel, value, at);
+      return apply(kernel, value->op, access_value(kernel, value->inputs[0], at), none, none);
+    case CLASS_BINARY:
+    case CLASS_COMPARE:
+    case CLASS_LOGIC: {
+      struct leveled x = access_value(kernel, value->inputs[0], at);
+      return apply(kernel, value->op, x, access_value(kernel, value->inputs[1], at), none);
+    }
+    case CLASS_TERNARY: {
+      struct leveled condition = access_value(kernel, value->inputs[0], at),
+                     x = access_value(kernel, value->inputs[1], at);
+      return apply(kernel, value->op, condition, x, access_value(kernel, value->inputs[2], at));
+    }
+    case CLASS_GATHER: {
+      const struct value *table = value->inputs[0];
+      struct coordinates inner = narrowed(table, at, value->axis);
+      coordinates_set(&inner, value->axis,
+                      access_index(kernel, value->inputs[1], at, value->axis->extent, value->axis));
+      return access_value(kernel, table, &inner);
+    }
+    case CLASS_SCATTER:
+      return access_scatter(kernel, value, at);
+    case CLASS_VIEW:
+      return access_view(kernel, value, at);
+    case CLASS_STOP:
+    case CLASS_UPDATE:
+      return access_value(kernel, value->inputs[0], at);
+    case CLASS_REDUCE:
+    case CLASS_MIX:
+    case CLASS_CONTRACT:
+    case CLASS_GRADIENT:
+    case CLASS_CALL:
+      break;
   }
   bug("%s is not an expression", op_facts[value->op].name);
 }

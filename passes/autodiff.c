@@ -117,9 +117,11 @@ static bool follows(const struct value *value) {
 }
 
 /* Makes `gradient` the one that is passed on, and gives what a rule takes of it. */
-static struct value *take(struct backward *backward, const struct value *value, struct gradient *gradient, bool is_relative) {
+static struct value *take(struct backward *backward, const struct value *value, struct gradient *gradient,
+                          bool is_relative) {
   bool clean = !gradient->mask || !gradient->dirty || !follows(value);
-  bool tells = follows(value) || value->op == OP_slice || value->op == OP_select || value->op == OP_gather || value->op == OP_result;
+  bool tells = follows(value) || value->op == OP_slice || value->op == OP_select || value->op == OP_gather ||
+               value->op == OP_result;
   backward->mask = tells ? gradient->mask : NULL;
   backward->dirty = !clean || !keeps_zeros(value);
   backward->is_relative = is_relative;
@@ -230,8 +232,7 @@ bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics) {
       if (target->id < backward->count && backward->absolute[target->id].parts.count)
         gradient = backward->absolute[target->id].parts.items[0].value;
       graph->origin = old->origin;
-      if (!gradient)
-        gradient = build_expand(graph, build_constant(graph, 0), target->axes, target->axis_count);
+      if (!gradient) gradient = build_expand(graph, build_constant(graph, 0), target->axes, target->axis_count);
       name_like(gradient, old);
       rewrite_set(&rewrite, old, gradient);
     } else {

@@ -19,9 +19,9 @@ static struct value *scaled(struct backward *b, struct value *x, double factor) 
 static struct value *number(struct backward *b, double value) { return build_constant(b->graph, value); }
 
 /* Nothing to pass on: leaves have no inputs, and integers, booleans and what a stop hides have no derivative. */
-#define NO_GRADIENT(name)                                                               \
+#define NO_GRADIENT(name)                                                             \
   void gradient_##name(struct backward *backward, struct value *y, struct value *d) { \
-    (void)backward, (void)y, (void)d;                                                   \
+    (void)backward, (void)y, (void)d;                                                 \
   }
 NO_GRADIENT(constant)
 NO_GRADIENT(input)
@@ -152,7 +152,8 @@ void gradient_div(struct backward *b, struct value *y, struct value *d) {
   struct value *u = y->inputs[0], *v = y->inputs[1], *quotient = binary(b, OP_div, d, v), *product = times(b, d, y);
   give_either(b, u, product, quotient);
   if (!wanted(b, v)) return;
-  give_either(b, v, unary(b, OP_neg, product), unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
+  give_either(b, v, unary(b, OP_neg, product),
+              unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
 }
 
 /* y = u - v n; the whole number n is constant between its steps, and (u - y) / v. It may be larger than integers are. */

@@ -29,7 +29,8 @@ struct value *mask_or(struct graph *graph, struct value *x, struct value *y) {
   if (among(x, y)) return x;
   if (among(y, x)) return y;
   for (int i = 0; i < 4 && x->op == OP_and && y->op == OP_and; i++)
-    if (same_mask(x->inputs[i / 2], y->inputs[i % 2]) && opposite(x->inputs[1 - i / 2], y->inputs[1 - i % 2])) return x->inputs[i / 2];
+    if (same_mask(x->inputs[i / 2], y->inputs[i % 2]) && opposite(x->inputs[1 - i / 2], y->inputs[1 - i % 2]))
+      return x->inputs[i / 2];
   return build_binary(graph, OP_or, x, y);
 }
 
@@ -106,7 +107,8 @@ static struct gradient sum_of(struct graph *graph, const struct gradient *x, con
   if (!x->value) return *y;
   if (same_mask(x->mask, y->mask))
     return (struct gradient){build_binary(graph, OP_add, x->value, y->value), x->mask, x->dirty || y->dirty};
-  return (struct gradient){build_binary(graph, OP_add, cleaned(graph, x), cleaned(graph, y)), mask_or(graph, x->mask, y->mask), false};
+  return (struct gradient){build_binary(graph, OP_add, cleaned(graph, x), cleaned(graph, y)),
+                           mask_or(graph, x->mask, y->mask), false};
 }
 
 /* Parts with equal masks first, so that one selection serves for all of them. */

@@ -51,7 +51,8 @@ void gradient_gather(struct backward *b, struct value *y, struct value *d) {
     return;
   }
   b->mask = NULL;
-  if (repeated) { /* a permutation: the index's axis is another than the one it consumes, though both are spelled the same */
+  /* a permutation: the index's axis is another than the one it consumes, though both are spelled the same */
+  if (repeated) {
     struct axis *own = y->axis->size ? axis_new_sized(graph, y->axis->name, y->axis->size, y->axis->span)
                                      : axis_new(graph, y->axis->name, y->axis->extent, y->axis->span);
     index = build_rename(graph, index, y->axis, own);
@@ -136,8 +137,8 @@ void gradient_update(struct backward *b, struct value *y, struct value *d) {
     give(b, y->inputs[0], d);
   } else if (!b->failed && wanted(b, y->inputs[0])) {
     b->failed = true;
-    report_error(b->diagnostics, y->origin.span, "the loss depends on %s, which is written at an index: that has no derivative",
-                 y->state->name);
+    report_error(b->diagnostics, y->origin.span,
+                 "the loss depends on %s, which is written at an index: that has no derivative", y->state->name);
   }
 }
 
@@ -159,11 +160,14 @@ static bool keeps_apart(const struct region *region, int first, const struct val
   for (int i = first; i < region->inputs.count; i++) depends[region->inputs.items[i]->id] = true;
   for (int i = 0; i < body->values.count; i++) {
     const struct value *value = body->values.items[i];
-    for (int j = 0; j < value->input_count; j++) depends[value->id] = depends[value->id] || depends[value->inputs[j]->id];
+    for (int j = 0; j < value->input_count; j++)
+      depends[value->id] = depends[value->id] || depends[value->inputs[j]->id];
     if (!depends[value->id]) continue;
     if (op_facts[value->op].class == CLASS_CALL) return false;
-    bool mixes = (value->axis && value_has_axis(mask, value->axis)) || (value->result && value_has_axis(mask, value->result));
-    for (int j = 0; j < value->list_count && value->op != OP_expand; j++) mixes = mixes || value_has_axis(mask, value->list[j]);
+    bool mixes =
+        (value->axis && value_has_axis(mask, value->axis)) || (value->result && value_has_axis(mask, value->result));
+    for (int j = 0; j < value->list_count && value->op != OP_expand; j++)
+      mixes = mixes || value_has_axis(mask, value->list[j]);
     if (mixes) return false;
   }
   return true;

@@ -20,7 +20,9 @@ static const struct value *number_of(const struct value *value) {
   return value->op == OP_constant ? value : NULL;
 }
 
-bool takes_relative(const struct backward *b, const struct value *x) { return x->id < b->count && b->takes_relative[x->id]; }
+bool takes_relative(const struct backward *b, const struct value *x) {
+  return x->id < b->count && b->takes_relative[x->id];
+}
 
 /* 1 where a value is certainly not negative, -1 where it is not positive, as far as that is known without looking at numbers; else 0. */
 static int sign_of(const struct backward *b, const struct value *x) {
@@ -55,7 +57,8 @@ static bool can_take(const struct backward *b, const struct value *value, int *s
     case OP_mul:
     case OP_div:
       *sign = left * right;
-      return (takes_relative(b, x[0]) && (takes_relative(b, x[1]) || number_of(x[1]))) || (takes_relative(b, x[1]) && number_of(x[0]));
+      return (takes_relative(b, x[0]) && (takes_relative(b, x[1]) || number_of(x[1]))) ||
+             (takes_relative(b, x[1]) && number_of(x[0]));
     case OP_pow:
       *sign = left > 0;
       if (takes_relative(b, x[0])) return number_of(x[1]) != NULL;
@@ -78,7 +81,8 @@ void mark_relative(struct backward *backward, struct value *const *targets, int 
   }
 }
 
-static void give_where(struct backward *b, struct value *x, struct value *gradient, struct value *mask, bool is_relative) {
+static void give_where(struct backward *b, struct value *x, struct value *gradient, struct value *mask,
+                       bool is_relative) {
   b->dirty = true;
   b->is_relative = is_relative;
   give_alike(b, x, gradient, mask_and(b->graph, b->mask, mask));

@@ -11,22 +11,26 @@ void space_of(struct scheduler *s, const struct value *value, struct cluster *cl
   cluster->space_count = shape->axis_count;
   memcpy(cluster->space, shape->axes, sizeof *shape->axes * (size_t)shape->axis_count);
   struct place *place = note_of(s, value)->place;
-  if (!is_reduction(value) && place && place->buffer->axis_count == value->axis_count && same_set(place->buffer->axes, value->axis_count, value->axes, value->axis_count))
+  if (!is_reduction(value) && place && place->buffer->axis_count == value->axis_count &&
+      same_set(place->buffer->axes, value->axis_count, value->axes, value->axis_count))
     memcpy(cluster->space, place->buffer->axes, sizeof *cluster->space * (size_t)value->axis_count);
   else
     facts_order_axes(&s->facts, cluster->space, cluster->space_count);
-  if (is_reduction(value) && cluster->space_count && axis_listed(value->list, value->list_count, cluster->space[cluster->space_count - 1])) {
+  if (is_reduction(value) && cluster->space_count &&
+      axis_listed(value->list, value->list_count, cluster->space[cluster->space_count - 1])) {
     /* Rows: what is kept outside, what is summed inside. */
     struct axis *sorted[MAX_AXES];
     int filled = 0;
     for (int summed = 0; summed < 2; summed++)
       for (int i = 0; i < cluster->space_count; i++)
-        if (axis_listed(value->list, value->list_count, cluster->space[i]) == (summed == 1)) sorted[filled++] = cluster->space[i];
+        if (axis_listed(value->list, value->list_count, cluster->space[i]) == (summed == 1))
+          sorted[filled++] = cluster->space[i];
     memcpy(cluster->space, sorted, sizeof *sorted * (size_t)filled);
   }
   if (is_reduction(value)) {
     for (int i = 0; i < cluster->space_count; i++)
-      if (axis_listed(value->list, value->list_count, cluster->space[i])) cluster->reduced[cluster->reduced_count++] = cluster->space[i];
+      if (axis_listed(value->list, value->list_count, cluster->space[i]))
+        cluster->reduced[cluster->reduced_count++] = cluster->space[i];
   }
 }
 
@@ -36,12 +40,15 @@ bool reduces_rows(const struct cluster *cluster) {
   return cluster->reduced_count > 0 && cluster->reduced_count < cluster->space_count;
 }
 
-bool is_total(const struct cluster *cluster) { return cluster->space_count > 0 && cluster->reduced_count == cluster->space_count; }
+bool is_total(const struct cluster *cluster) {
+  return cluster->space_count > 0 && cluster->reduced_count == cluster->space_count;
+}
 
 bool is_rest(const struct cluster *cluster, const struct value *value) {
   if (value->axis_count != cluster->space_count - cluster->reduced_count) return false;
   for (int i = 0; i < value->axis_count; i++)
-    if (!axis_listed(cluster->space, cluster->space_count, value->axes[i]) || axis_listed(cluster->reduced, cluster->reduced_count, value->axes[i]))
+    if (!axis_listed(cluster->space, cluster->space_count, value->axes[i]) ||
+        axis_listed(cluster->reduced, cluster->reduced_count, value->axes[i]))
       return false;
   return true;
 }
@@ -74,7 +81,8 @@ enum refusal_reason why_illegal(struct former *f, const struct cluster *cluster,
     if (r->items.items[i].shifted) return REFUSAL_SHIFTED;
     if (columns && own->reduced_count) return REFUSAL_UNFINISHED;
     /* A total is known when all elements are done. */
-    if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count) return REFUSAL_UNFINISHED;
+    if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count)
+      return REFUSAL_UNFINISHED;
   }
   return search_needs(f, &f->below, cluster) ? REFUSAL_ORDER : REFUSAL_NONE;
 }
@@ -87,8 +95,8 @@ void search_readings(struct former *f) {
   }
 }
 
-void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
-          const struct value *by) {
+void join(struct former *f, struct cluster *cluster, const struct value *value, const struct cluster *own,
+          enum join_reason why, const struct value *by) {
   struct scheduler *s = f->s;
   note_of(s, value)->joined = why;
   note_of(s, value)->joined_by = by;
@@ -113,14 +121,16 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
    be computed in both. */
 static enum refusal_reason why_unmerged(const struct former *f, const struct cluster *x, const struct cluster *y) {
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return REFUSAL_SPACE;
-  if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count)) return REFUSAL_REDUCED;
+  if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count))
+    return REFUSAL_REDUCED;
   if ((x->reduced_count && !reduces_rows(x)) || (y->reduced_count && !reduces_rows(y))) return REFUSAL_UNFINISHED;
   return f->deep && x->values.count + y->values.count > MOST_ROOTS ? REFUSAL_FULL : REFUSAL_NONE;
 }
 
 /* Remembers why the root is not computed in the cluster, for whoever asks. */
 static void refuse(struct former *f, const struct value *value, struct cluster *cluster, enum refusal_reason why) {
-  if (f->s->options->clusters) array_push(f->s->arena, &f->s->decisions.refusals, ((struct refusal){value, cluster, why}));
+  if (f->s->options->clusters)
+    array_push(f->s->arena, &f->s->decisions.refusals, ((struct refusal){value, cluster, why}));
 }
 
 static enum cluster_kind kind_of(struct scheduler *s, const struct value *value) {
@@ -195,8 +205,10 @@ void assign_root(struct former *f, const struct value *value) {
     for (int i = 0; i < f->homes.count; i++) {
       if (f->homes.items[i] == home) continue;
       enum refusal_reason unmerged = why_unmerged(f, home, f->homes.items[i]);
-      if (unmerged == REFUSAL_NONE) merge_clusters(f, home, f->homes.items[i]);
-      else refuse(f, value, f->homes.items[i], unmerged);
+      if (unmerged == REFUSAL_NONE)
+        merge_clusters(f, home, f->homes.items[i]);
+      else
+        refuse(f, value, f->homes.items[i], unmerged);
     }
     if (!home) home = find_sibling(f, value, &own), why = JOIN_SIBLING;
   }

@@ -45,8 +45,10 @@ static struct slot *slot_new(struct former *f, struct cluster *before) {
   struct slot *slot = arena_new_struct(f->s->arena, struct slot);
   if (!before) {
     slot->label = (f->last_slot ? f->last_slot->label : 0) + LABEL_STEP;
-    if (f->last_slot) f->last_slot->next = slot;
-    else f->first_slot = slot;
+    if (f->last_slot)
+      f->last_slot->next = slot;
+    else
+      f->first_slot = slot;
     f->last_slot = slot;
     return slot;
   }
@@ -71,7 +73,9 @@ struct cluster *cluster_new(struct former *f, enum cluster_kind kind, struct clu
   return cluster;
 }
 
-struct cluster *cluster_earlier(struct cluster *x, struct cluster *y) { return !y || label_of(x) < label_of(y) ? x : y; }
+struct cluster *cluster_earlier(struct cluster *x, struct cluster *y) {
+  return !y || label_of(x) < label_of(y) ? x : y;
+}
 
 static int by_label(const void *x, const void *y) {
   int64_t a = label_of(*(struct cluster *const *)x), b = label_of(*(struct cluster *const *)y);
@@ -135,8 +139,10 @@ void add_need(struct former *f, struct cluster *cluster, struct cluster *need) {
 void merge_clusters(struct former *f, struct cluster *into, struct cluster *from) {
   struct scheduler *s = f->s;
   /* Next to each other in the order, either's slot suits the whole. */
-  if (label_of(into) < label_of(from)) put_before(f, from, into);
-  else put_before(f, into, from);
+  if (label_of(into) < label_of(from))
+    put_before(f, from, into);
+  else
+    put_before(f, into, from);
   from->merged = into;
   for (int i = 0; i < from->values.count; i++) array_push(s->arena, &into->values, from->values.items[i]);
   for (int i = 0; i < from->needs.count; i++)

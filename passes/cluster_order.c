@@ -16,10 +16,11 @@ struct ordering {
   struct former *f;
   struct scheduler *s;
   ARRAY(struct cluster *) sorted, open; /* open: those being settled, the one that waits for the others first */
-  ARRAY(struct update) updates;         /* in the graph's order */
-  struct waiters *waiters;              /* by cluster number: the updates that need it */
-  ARRAY(int) ready, later;              /* updates that need nothing more, ascending: in this round, and those before `current`, in the next */
-  int current;                          /* the update at hand in this round, or -1 */
+  ARRAY(struct update) updates; /* in the graph's order */
+  struct waiters *waiters; /* by cluster number: the updates that need it */
+  /* updates that need nothing more, ascending: in this round, and those before `current`, in the next */
+  ARRAY(int) ready, later;
+  int current; /* the update at hand in this round, or -1 */
 };
 
 static void push_sorted(struct ordering *order, int update) {
@@ -36,8 +37,10 @@ static void take_position(struct ordering *order, struct cluster *cluster) {
   for (int i = 0; i < waiters->updates.count; i++) {
     int update = waiters->updates.items[i];
     if (--order->updates.items[update].missing) continue;
-    if (update < order->current) array_push(order->s->arena, &order->later, update);
-    else push_sorted(order, update);
+    if (update < order->current)
+      array_push(order->s->arena, &order->later, update);
+    else
+      push_sorted(order, update);
   }
 }
 
@@ -100,7 +103,8 @@ static void settle_ready(struct ordering *order) {
 
 static void sort_into(struct former *f, struct ordering *order) {
   struct scheduler *s = f->s;
-  *order = (struct ordering){.f = f, .s = s, .current = -1, .waiters = arena_new_array(s->arena, struct waiters, s->decisions.clusters.count)};
+  *order = (struct ordering){
+      .f = f, .s = s, .current = -1, .waiters = arena_new_array(s->arena, struct waiters, s->decisions.clusters.count)};
   f->visiting++;
   /* Roots come in the graph's order, so a cluster is settled when its first root is met. */
   struct cluster **by_value = arena_new_array(s->arena, struct cluster *, s->graph->next_value);
@@ -136,7 +140,8 @@ void number_positions(struct former *f) {
 static void divert_update(struct scheduler *s, const struct value *update) {
   struct note *note = note_of(s, update);
   struct place *state = note->place;
-  note->place = place_new(s, update, BUFFER_ACTIVATION, arena_format(s->arena, "%s.new", update->state->name), state->buffer->axes);
+  note->place = place_new(s, update, BUFFER_ACTIVATION, arena_format(s->arena, "%s.new", update->state->name),
+                          state->buffer->axes);
   array_push(s->arena, &s->decisions.copies, (struct copy){update, NULL, state, "update", COPY_LATE});
 }
 
@@ -147,7 +152,9 @@ static bool reads_elsewhere(struct former *f, const struct value *update) {
     read_root(f, writer->values.items[i]);
     for (int j = 0; j < f->readings.items.count; j++) {
       const struct reading *reading = &f->readings.items.items[j];
-      if (reading->value->op == OP_state && reading->value->state == update->state && (reading->shifted || writer->kind != CLUSTER_SWEEP)) return true;
+      if (reading->value->op == OP_state && reading->value->state == update->state &&
+          (reading->shifted || writer->kind != CLUSTER_SWEEP))
+        return true;
     }
   }
   return false;
@@ -161,7 +168,8 @@ static void find_state_readers(struct former *f, struct table *table) {
     if (value->op != OP_state) continue;
     struct readers *readers = table_find(table, value->state->name);
     if (!readers) table_set(s->arena, table, value->state->name, readers = arena_new_struct(s->arena, struct readers));
-    for (int j = 0; j < f->readers[value->id].items.count; j++) array_push(s->arena, &readers->items, f->readers[value->id].items.items[j]);
+    for (int j = 0; j < f->readers[value->id].items.count; j++)
+      array_push(s->arena, &readers->items, f->readers[value->id].items.items[j]);
   }
 }
 

@@ -5,7 +5,9 @@ struct price {
   int cost, loads, operands;
   int values; /* looked at */
 };
-enum { MOST_DEPTH = 1000 /* operations on operations in one expression: the stack of those who walk over it has an end */ };
+enum {
+  MOST_DEPTH = 1000 /* operations on operations in one expression: the stack of those who walk over it has an end */
+};
 enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as dear as that is dear enough */ };
 
 /* A cluster that computes a value on the way to its own; `shifted` when at other coordinates too. */
@@ -21,8 +23,8 @@ struct pullers {
   ARRAY(struct puller) items;
 };
 
-static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster, const struct value *root,
-                        bool shifted, int *seen, int stamp) {
+static void mark_pulled(struct former *f, struct pullers *pullers, const struct value *value, struct cluster *cluster,
+                        const struct value *root, bool shifted, int *seen, int stamp) {
   struct scheduler *s = f->s;
   if (stops_here(s, value) || is_leaf(value)) return;
   int mark = stamp * 2 + shifted;
@@ -39,7 +41,8 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   last->last = stamp;
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
   for (int j = 0; j < value->input_count; j++)
-    mark_pulled(f, pullers, value->inputs[j], cluster, root, shifted || moves || (value->op == OP_gather && j == 0), seen, stamp);
+    mark_pulled(f, pullers, value->inputs[j], cluster, root, shifted || moves || (value->op == OP_gather && j == 0),
+                seen, stamp);
 }
 
 static void add_price(struct former *f, struct price *price, const struct value *value, int64_t size, bool first) {
@@ -55,7 +58,8 @@ static void add_price(struct former *f, struct price *price, const struct value 
     }
   }
   price->cost += op_facts[value->op].price;
-  if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads]; /* by way of an index */
+  /* by way of an index */
+  if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads];
   for (int i = 0; i < value->input_count; i++) add_price(f, price, value->inputs[i], size, false);
 }
 
@@ -79,10 +83,11 @@ static bool can_precede(struct former *f, struct cluster *home, const struct pul
 }
 
 /* Whether a cluster can store a value that it pulls. */
-static bool can_keep(struct former *f, const struct puller *puller, const struct value *value, const struct cluster *own,
-                     const struct pullers *pullers) {
+static bool can_keep(struct former *f, const struct puller *puller, const struct value *value,
+                     const struct cluster *own, const struct pullers *pullers) {
   struct cluster *cluster = representative(puller->cluster);
-  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || why_unsuited(cluster, value, own) != REFUSAL_NONE) return false;
+  if (puller->shifted || cluster->kind != CLUSTER_SWEEP || why_unsuited(cluster, value, own) != REFUSAL_NONE)
+    return false;
   /* What a total leaves is single numbers, known when all elements are done; what they need is computed before. */
   if (value->axis_count < cluster->space_count && (is_total(cluster) || !is_rest(cluster, value))) return false;
   return why_illegal(f, cluster, own) == REFUSAL_NONE && can_precede(f, cluster, pullers);
@@ -92,14 +97,16 @@ static bool can_keep(struct former *f, const struct puller *puller, const struct
 static struct cluster *find_numbers(struct former *f, const struct cluster *own, const struct pullers *pullers) {
   for (int i = f->numbers.count - 1; i >= 0; i--) {
     struct cluster *candidate = f->numbers.items[i];
-    if (!candidate->merged && why_illegal(f, candidate, own) == REFUSAL_NONE && can_precede(f, candidate, pullers)) return candidate;
+    if (!candidate->merged && why_illegal(f, candidate, own) == REFUSAL_NONE && can_precede(f, candidate, pullers))
+      return candidate;
   }
   return NULL;
 }
 
 /* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
    would make clusters wait for each other, the value stays as it is. */
-static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers, enum keep_reason kept) {
+static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers,
+                           enum keep_reason kept) {
   struct scheduler *s = f->s;
   const struct puller *first = NULL;
   struct cluster *earliest = NULL; /* in the order that is kept, which is another one */
@@ -153,7 +160,8 @@ bool materialise_early(struct former *f) {
     if (is_view(value) || !access_is_expression(value) || facts_uses(&s->facts, value) < 1) continue;
     if (!f->deep && *depth < MOST_DEPTH) continue;
     const struct price price = price_of(f, value);
-    bool shared = facts_uses(&s->facts, value) > 1 && (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
+    bool shared = facts_uses(&s->facts, value) > 1 &&
+                  (price.cost >= limits[PARAMETER_fuse_keep] || price.loads >= limits[PARAMETER_fuse_loads]);
     if (!shared && price.operands <= limits[PARAMETER_fuse_operands] && *depth < MOST_DEPTH) continue;
     keep(s, value, shared ? KEEP_STEPS : *depth >= MOST_DEPTH ? KEEP_DEPTH : KEEP_OPERANDS);
     any = true;
@@ -166,8 +174,8 @@ bool materialise_early(struct former *f) {
 static bool is_link(struct scheduler *s, const struct pullers *pullers, const struct value *value) {
   if (facts_uses(&s->facts, value) != 1) return false;
   const struct value *user = facts_user(&s->facts, value, 0);
-  return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count && user->kind == value->kind &&
-         pullers[user->id].items.count == pullers[value->id].items.count;
+  return op_is_elementwise(user->op) && !stops_here(s, user) && user->axis_count == value->axis_count &&
+         user->kind == value->kind && pullers[user->id].items.count == pullers[value->id].items.count;
 }
 
 void materialise_shared(struct former *f) {
@@ -182,14 +190,16 @@ void materialise_shared(struct former *f) {
     for (int i = 0; i < cluster->values.count; i++, stamp++) {
       const struct value *root = cluster->values.items[i];
       bool moves = op_facts[root->op].class == CLASS_VIEW && root->op != OP_expand;
-      for (int j = 0; j < root->input_count; j++) 
-        mark_pulled(f, pullers, root->inputs[j], cluster, root, moves || (root->op == OP_gather && j == 0), seen, stamp);
+      for (int j = 0; j < root->input_count; j++)
+        mark_pulled(f, pullers, root->inputs[j], cluster, root, moves || (root->op == OP_gather && j == 0), seen,
+                    stamp);
     }
   }
   number_positions(f);
   for (int c = 0; c < s->decisions.clusters.count; c++) {
     struct cluster *cluster = s->decisions.clusters.items[c];
-    if (!cluster->merged && cluster->kind == CLUSTER_SWEEP && !cluster->space_count) array_push(s->arena, &f->numbers, cluster);
+    if (!cluster->merged && cluster->kind == CLUSTER_SWEEP && !cluster->space_count)
+      array_push(s->arena, &f->numbers, cluster);
   }
   const int *limits = s->pipeline.parameters, most = limits[PARAMETER_fuse_operands];
   for (int i = 0; i < s->graph->values.count; i++) {
@@ -199,12 +209,18 @@ void materialise_shared(struct former *f) {
     struct price priced = price_of(f, value), *price = &priced;
     /* Numbers that hold for the whole step, such as the learning rate, are computed once. */
     bool global = value->axis_count == 0 && price->cost > 2;
-    bool shared = pullers[value->id].items.count > 1 && (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
+    bool shared = pullers[value->id].items.count > 1 &&
+                  (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
     /* What training stores in a kernel of rows, evaluation stores too, so that they share it. */
     const struct puller *only = &pullers[value->id].items.items[0];
-    bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted && reduces_rows(representative(only->cluster)) &&
-                value->axis_count == representative(only->cluster)->space_count && price->loads >= limits[PARAMETER_fuse_loads];
-    enum keep_reason kept = shared ? KEEP_SHARED : rows ? KEEP_TRAINED : price->operands > most ? KEEP_OPERANDS : KEEP_NUMBER;
+    bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted &&
+                reduces_rows(representative(only->cluster)) &&
+                value->axis_count == representative(only->cluster)->space_count &&
+                price->loads >= limits[PARAMETER_fuse_loads];
+    enum keep_reason kept = shared                   ? KEEP_SHARED
+                            : rows                   ? KEEP_TRAINED
+                            : price->operands > most ? KEEP_OPERANDS
+                                                     : KEEP_NUMBER;
     shared = shared || rows;
     if (!global && !shared && price->operands <= most) continue;
     if (!global && is_link(s, pullers, value)) continue;

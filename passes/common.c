@@ -30,21 +30,25 @@ static uint32_t hash_value(const struct value *value) {
   uint32_t hash = mix(mix(2166136261u, value->op), bits_of(value->number));
   hash = mix(hash, (uint64_t)value->start * 31 + (uint64_t)value->kind * 7 + value->storage + value->stream);
   hash = mix(hash, (uintptr_t)value->state ^ (uintptr_t)value->callee);
-  hash = mix(hash, (value->axis ? (uint64_t)value->axis->id + 1 : 0) << 32 | (value->result ? (uint64_t)value->result->id + 1 : 0));
+  hash = mix(hash, (value->axis ? (uint64_t)value->axis->id + 1 : 0) << 32 |
+                       (value->result ? (uint64_t)value->result->id + 1 : 0));
   uint32_t list = 0;
   for (int i = 0; i < value->list_count; i++)
-    list = list_is_set(value->op) ? list + mix(1, (uint64_t)value->list[i]->id) : mix(list, (uint64_t)value->list[i]->id);
+    list =
+        list_is_set(value->op) ? list + mix(1, (uint64_t)value->list[i]->id) : mix(list, (uint64_t)value->list[i]->id);
   hash = mix(hash, list);
   uint32_t inputs = 0;
   for (int i = 0; i < value->input_count; i++)
-    inputs = commutes(value->op) ? inputs + mix(1, (uint64_t)value->inputs[i]->id) : mix(inputs, (uint64_t)value->inputs[i]->id);
+    inputs = commutes(value->op) ? inputs + mix(1, (uint64_t)value->inputs[i]->id)
+                                 : mix(inputs, (uint64_t)value->inputs[i]->id);
   return mix(hash, inputs);
 }
 
 static bool equal_lists(const struct value *x, const struct value *y) {
   if (x->list_count != y->list_count) return false;
   for (int i = 0; i < x->list_count; i++)
-    if (list_is_set(x->op) ? !list_has_axis(y->list, y->list_count, x->list[i]) : x->list[i] != y->list[i]) return false;
+    if (list_is_set(x->op) ? !list_has_axis(y->list, y->list_count, x->list[i]) : x->list[i] != y->list[i])
+      return false;
   return true;
 }
 
@@ -59,8 +63,8 @@ static bool equal_inputs(const struct value *x, const struct value *y) {
 static bool equal_values(const struct value *x, const struct value *y) {
   if (x->op != y->op || x->kind != y->kind || x->range != y->range || bits_of(x->number) != bits_of(y->number) ||
       x->state != y->state || x->axis != y->axis || x->result != y->result || x->start != y->start ||
-      x->storage != y->storage || x->distribution != y->distribution || x->stream != y->stream || x->callee != y->callee ||
-      !equal_lists(x, y) || !equal_inputs(x, y))
+      x->storage != y->storage || x->distribution != y->distribution || x->stream != y->stream ||
+      x->callee != y->callee || !equal_lists(x, y) || !equal_inputs(x, y))
     return false;
   if (x->op == OP_input && strcmp(x->name, y->name)) return false;
   /* The order of axes numbers the draws. */

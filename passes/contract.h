@@ -43,11 +43,11 @@ struct contraction {
 struct position {
   struct array *a, *b, *c, *initial;
   struct linear a_at, b_at, c_at, initial_at;
-  int64_t b_step;       /* between k and k + 1 */
+  int64_t b_step; /* between k and k + 1 */
   int64_t panel_stride; /* between panels */
   const struct expression *depth;
   const struct expression *added; /* not 0: the sum goes on from what is in c */
-  bool begins;          /* with what is in `initial` */
+  bool begins; /* with what is in `initial` */
   int64_t initial_row;
 };
 
@@ -57,15 +57,17 @@ int64_t contract_tasks(const struct contraction *x);
 void contract_around(struct kernel *k, const struct contraction *x, struct linear task, struct position *at);
 /* The kernel with its pointers bound, and offsets of 0. */
 struct kernel *contract_kernel(struct contraction *x, struct position *at);
-void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at, struct position *position);
+void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at,
+                          struct position *position);
 const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension);
 /* Its usual length: see axis_usual. */
 double contract_usual(const struct dimension *dimension);
 int64_t divide_up(int64_t x, int64_t y);
 
 /* Panels [first, first + count) of one k piece, from b to `to`, each `depth_bound` rows long; the last panel of b may be narrower. */
-void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at, struct array *to,
-                 struct linear first, const struct expression *count, int64_t bound, const struct expression *depth, int64_t depth_bound);
+void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
+                 struct array *to, struct linear first, const struct expression *count, int64_t bound,
+                 const struct expression *depth, int64_t depth_bound);
 /* b packed by a kernel of its own into x->packed. */
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */

@@ -9,10 +9,13 @@ static const struct expression *dot(struct kernel *k, const struct contraction *
   struct arena *arena = k->arena;
   int lanes = x->s->target->lanes, depth = k->depth;
   int64_t vectors = x->depth.extent / lanes, rest = x->depth.extent % lanes;
-  int unroll = vectors >= 2 * DOT_UNROLL && vectors % DOT_UNROLL == 0 ? DOT_UNROLL : vectors >= 4 && vectors % 2 == 0 ? 2 : 1;
+  int unroll = vectors >= 2 * DOT_UNROLL && vectors % DOT_UNROLL == 0 ? DOT_UNROLL
+               : vectors >= 4 && vectors % 2 == 0                     ? 2
+                                                                      : 1;
   struct array *sum = kernel_array(k, "sum", TYPE_REAL, MEMORY_REGISTER, (int64_t)unroll * lanes);
   struct linear slot = linear_constant(0), i = slot;
-  if (unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
+  if (unroll > 1)
+    slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
   slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
   kernel_store(k, sum, slot, expression_number(arena, TYPE_REAL, 0));
   kernel_close_to(k, depth);
@@ -23,16 +26,24 @@ static const struct expression *dot(struct kernel *k, const struct contraction *
       i = linear_constant(vectors * lanes);
     } else {
       i = slot;
-      if (vectors > unroll) i = kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, vectors * lanes), vectors * lanes, (int64_t)unroll * lanes);
-      if (unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
+      if (vectors > unroll)
+        i = kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, vectors * lanes), vectors * lanes,
+                        (int64_t)unroll * lanes);
+      if (unroll > 1)
+        slot =
+            linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
     }
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (tail) kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, rest), NULL));
+    if (tail)
+      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, rest), NULL));
     slot = linear_add(arena, slot, lane);
     struct linear along = linear_add(arena, i, slot);
-    const struct expression *a = expression_load(arena, at->a, linear_expression(arena, linear_add(arena, at->a_at, along)));
-    const struct expression *b = expression_load(arena, at->b, linear_expression(arena, linear_add(arena, at->b_at, along)));
-    kernel_store(k, sum, slot, expression_fma(arena, a, b, expression_load(arena, sum, linear_expression(arena, slot))));
+    const struct expression *a =
+        expression_load(arena, at->a, linear_expression(arena, linear_add(arena, at->a_at, along)));
+    const struct expression *b =
+        expression_load(arena, at->b, linear_expression(arena, linear_add(arena, at->b_at, along)));
+    kernel_store(k, sum, slot,
+                 expression_fma(arena, a, b, expression_load(arena, sum, linear_expression(arena, slot))));
     kernel_close_to(k, depth);
   }
   return kernel_fold(k, OP_add, sum, unroll);
@@ -46,10 +57,12 @@ void contract_dot(struct contraction *x) {
   k->form = FORM_DOT;
   bool sized = x->column.axis->size != NULL;
   int64_t blocks = sized ? 1 : divide_up(x->column.extent, DOT_COLUMNS), tasks = blocks * contract_tasks(x);
-  double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * (double)x->depth.extent;
+  double flops =
+      2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * (double)x->depth.extent;
   struct linear task = linear_constant(0), block = task;
   if (tasks > 1) {
-    task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
+    task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks),
+                       tasks, 1);
     if (blocks > 1) block = linear_mod(arena, task, blocks), task = linear_quotient(arena, task, blocks);
   }
   block = kernel_named(k, "block", block);
@@ -59,16 +72,19 @@ void contract_dot(struct contraction *x) {
     column = kernel_loop(k, LOOP_SERIAL, "column", contract_extent(k, &x->column), x->column.extent, 1);
   } else {
     struct linear first = linear_scale(arena, block, DOT_COLUMNS);
-    const struct expression *count = expression_index(arena, x->column.extent < DOT_COLUMNS ? x->column.extent : DOT_COLUMNS);
+    const struct expression *count =
+        expression_index(arena, x->column.extent < DOT_COLUMNS ? x->column.extent : DOT_COLUMNS);
     if (blocks > 1 && x->column.extent % DOT_COLUMNS) {
-      const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->column.extent), linear_expression(arena, first), NULL);
+      const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->column.extent),
+                                                       linear_expression(arena, first), NULL);
       count = expression_apply(arena, OP_min, left, count, NULL);
     }
     column = linear_add(arena, first, kernel_loop(k, LOOP_SERIAL, "column", count, DOT_COLUMNS, 1));
   }
   contract_add_offsets(arena, &x->column, column, &at);
   if (x->row.extent > 1 || x->row.axis->size)
-    contract_add_offsets(arena, &x->row, kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1), &at);
+    contract_add_offsets(arena, &x->row,
+                         kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1), &at);
   const struct expression *sum = dot(k, x, &at);
   if (at.begins) {
     const struct expression *initial = expression_load(arena, at.initial, linear_expression(arena, at.initial_at));

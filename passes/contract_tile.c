@@ -9,13 +9,14 @@ static void push_number(struct arena *arena, struct statement *call, const struc
   array_push(arena, &call->arguments, (struct argument){NULL, x});
 }
 
-static void call_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, struct linear panel,
-                      struct linear local_panel, int rows, const struct expression *columns) {
+static void call_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
+                      struct linear panel, struct linear local_panel, int rows, const struct expression *columns) {
   struct arena *arena = k->arena;
   int vectors = x->vectors, lanes = x->s->target->lanes;
   /* A tail needs no more vectors than it has columns. */
   if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
-  struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, (struct tile){rows, vectors, columns != NULL}));
+  struct statement *call =
+      block_call(arena, kernel_block(k), tile_helper(x->s, (struct tile){rows, vectors, columns != NULL}));
   struct linear column = linear_scale(arena, panel, x->width);
   push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
   push_number(arena, call, expression_index(arena, x->row.a));
@@ -40,17 +41,20 @@ static void call_tile(struct kernel *k, const struct contraction *x, const struc
 }
 
 /* All panels of a block for the rows of one tile. `block` is the n block's number. */
-static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, int rows,
-                           struct linear block) {
+static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
+                           int rows, struct linear block) {
   struct arena *arena = k->arena;
   int depth = k->depth;
   struct linear first = linear_scale(arena, block, x->block_panels);
   bool local = x->packing == PACK_TASK;
   if (x->column.axis->size) {
     const struct expression *extent = kernel_extent(k, x->column.axis), *width = expression_index(arena, x->width);
-    const struct expression *rounded = expression_apply(arena, OP_add, extent, expression_index(arena, x->width - 1), NULL);
-    struct linear panel = kernel_loop(k, LOOP_SERIAL, "panel", expression_apply(arena, OP_quotient, rounded, width, NULL), x->panels, 1);
-    const struct expression *left = expression_apply(arena, OP_sub, extent, linear_expression(arena, linear_scale(arena, panel, x->width)), NULL);
+    const struct expression *rounded =
+        expression_apply(arena, OP_add, extent, expression_index(arena, x->width - 1), NULL);
+    struct linear panel =
+        kernel_loop(k, LOOP_SERIAL, "panel", expression_apply(arena, OP_quotient, rounded, width, NULL), x->panels, 1);
+    const struct expression *left =
+        expression_apply(arena, OP_sub, extent, linear_expression(arena, linear_scale(arena, panel, x->width)), NULL);
     call_tile(k, x, at, row, panel, panel, rows, expression_apply(arena, OP_min, left, width, NULL));
     kernel_close_to(k, depth);
     return;
@@ -64,7 +68,8 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
       if (x->blocks_n == 1) {
         count = expression_index(arena, whole), bound = whole;
       } else if (x->blocks_n * x->block_panels != whole) {
-        const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
+        const struct expression *left =
+            expression_apply(arena, OP_sub, expression_index(arena, whole), linear_expression(arena, first), NULL);
         count = expression_apply(arena, OP_min, left, count, NULL);
       }
       number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
@@ -77,18 +82,21 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
     struct linear panel = linear_constant(whole), local_panel = panel;
     if (local) local_panel = linear_constant(whole % x->block_panels);
     if (x->blocks_n > 1)
-      kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block), expression_index(arena, x->blocks_n - 1), NULL));
+      kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block),
+                                    expression_index(arena, x->blocks_n - 1), NULL));
     call_tile(k, x, at, row, panel, local_panel, rows, expression_index(arena, x->tail_columns));
     kernel_close_to(k, depth);
   }
 }
 
-static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at, struct linear block_m, struct linear block_n) {
+static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at,
+                           struct linear block_m, struct linear block_n) {
   struct arena *arena = k->arena;
   int depth = k->depth;
   if (x->row.axis->size) {
     const struct expression *extent = kernel_extent(k, x->row.axis), *rows = expression_index(arena, x->rows);
-    struct linear tile = kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
+    struct linear tile =
+        kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
     panels_of_tile(k, x, at, linear_scale(arena, tile, x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
     if (x->rows == 1) return;
@@ -104,7 +112,8 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
   if (x->tiles > 0) {
     const struct expression *count = expression_index(arena, x->block_tiles);
     if (x->tiles % x->block_tiles) {
-      const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->tiles), linear_expression(arena, first), NULL);
+      const struct expression *left =
+          expression_apply(arena, OP_sub, expression_index(arena, x->tiles), linear_expression(arena, first), NULL);
       count = expression_apply(arena, OP_min, left, count, NULL);
     }
     struct linear tile = linear_constant(0);
@@ -114,7 +123,8 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
   }
   if (x->tail_rows) {
     if (x->blocks_m > 1)
-      kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block_m), expression_index(arena, x->blocks_m - 1), NULL));
+      kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block_m),
+                                    expression_index(arena, x->blocks_m - 1), NULL));
     panels_of_tile(k, x, at, linear_constant(x->tiles * x->rows), (int)x->tail_rows, block_n);
     kernel_close_to(k, depth);
   }
@@ -122,33 +132,37 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
 
 /* One piece of k from `k_first`, `depth` long. `added` as in struct position. */
 static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, struct linear k_first,
-                           const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n, const struct expression *added) {
+                           const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n,
+                           const struct expression *added) {
   struct arena *arena = k->arena;
   at.depth = depth;
   at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
   at.added = added;
   switch (x->packing) {
-  case PACK_NOT: at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b)); break;
-  case PACK_BUFFER:
-    at.panel_stride = bound * x->width;
-    at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->panels * x->width));
-    break;
-  case PACK_TASK: {
-    struct array *packed = kernel_array(k, "packed", TYPE_REAL, MEMORY_STACK, x->block_panels * x->width * bound);
-    struct linear from_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b));
-    struct linear first = linear_scale(arena, block_n, x->block_panels);
-    const struct expression *count = expression_index(arena, x->block_panels);
-    if (x->panels % x->block_panels) {
-      const struct expression *left = expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
-      count = expression_apply(arena, OP_min, left, count, NULL);
+    case PACK_NOT:
+      at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b));
+      break;
+    case PACK_BUFFER:
+      at.panel_stride = bound * x->width;
+      at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->panels * x->width));
+      break;
+    case PACK_TASK: {
+      struct array *packed = kernel_array(k, "packed", TYPE_REAL, MEMORY_STACK, x->block_panels * x->width * bound);
+      struct linear from_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b));
+      struct linear first = linear_scale(arena, block_n, x->block_panels);
+      const struct expression *count = expression_index(arena, x->block_panels);
+      if (x->panels % x->block_panels) {
+        const struct expression *left =
+            expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
+        count = expression_apply(arena, OP_min, left, count, NULL);
+      }
+      pack_panels(k, x, at.b, from_at, packed, first, count, x->block_panels, depth, bound);
+      at.b = packed;
+      at.b_at = linear_constant(0);
+      at.b_step = x->width;
+      at.panel_stride = bound * x->width;
+      break;
     }
-    pack_panels(k, x, at.b, from_at, packed, first, count, x->block_panels, depth, bound);
-    at.b = packed;
-    at.b_at = linear_constant(0);
-    at.b_step = x->width;
-    at.panel_stride = bound * x->width;
-    break;
-  }
   }
   tiles_of_block(k, x, &at, block_m, block_n);
 }
@@ -158,18 +172,21 @@ static void begin_sums(struct kernel *k, const struct contraction *x, struct pos
   struct arena *arena = k->arena;
   int depth = k->depth;
   struct linear row = linear_constant(0);
-  if (x->row.extent > 1 || x->row.axis->size) row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1);
+  if (x->row.extent > 1 || x->row.axis->size)
+    row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1);
   struct linear column = kernel_loop(k, LOOP_SERIAL, "column", contract_extent(k, &x->column), x->column.extent, 1);
   const struct expression *start = expression_number(arena, TYPE_REAL, 0);
   if (at->begins) {
     struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
     start = expression_load(arena, at->initial, linear_expression(arena, linear_add(arena, at->initial_at, offset)));
   }
-  kernel_store(k, at->c, linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column)), start);
+  kernel_store(k, at->c, linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column)),
+               start);
   kernel_close_to(k, depth);
   for (int i = 0; i < x->k.count; i++) {
     const struct dimension *dimension = &x->k.items[i];
-    struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, dimension->axis->name), contract_extent(k, dimension), dimension->extent, 1);
+    struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, dimension->axis->name),
+                                      contract_extent(k, dimension), dimension->extent, 1);
     contract_add_offsets(arena, dimension, along, at);
   }
 }
@@ -181,12 +198,16 @@ void contract_tiles(struct contraction *x) {
   k->form = FORM_TILES;
   if (x->packing == PACK_BUFFER) at.b_step = x->width;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
-  double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) * contract_usual(&x->depth);
+  double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) *
+                 contract_usual(&x->depth);
   struct linear task = linear_constant(0), block_m = task, block_n = task;
   if (tasks > 1) {
-    task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
-    if (x->blocks_m > 1) block_m = linear_mod(arena, task, x->blocks_m), task = linear_quotient(arena, task, x->blocks_m);
-    if (x->blocks_n > 1) block_n = linear_mod(arena, task, x->blocks_n), task = linear_quotient(arena, task, x->blocks_n);
+    task = kernel_loop(k, flops >= PARALLEL_FLOPS ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks),
+                       tasks, 1);
+    if (x->blocks_m > 1)
+      block_m = linear_mod(arena, task, x->blocks_m), task = linear_quotient(arena, task, x->blocks_m);
+    if (x->blocks_n > 1)
+      block_n = linear_mod(arena, task, x->blocks_n), task = linear_quotient(arena, task, x->blocks_n);
   }
   block_m = kernel_named(k, "row_block", block_m);
   block_n = kernel_named(k, "column_block", block_n);
@@ -195,20 +216,26 @@ void contract_tiles(struct contraction *x) {
   const struct expression *always = expression_index(arena, 1), *summed = x->k.count > 0 ? always : NULL;
   int64_t pieces = x->depth.axis->size ? 1 : divide_up(x->depth.extent, x->k_piece);
   if (pieces == 1) {
-    piece_of_block(k, x, at, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n, summed);
+    piece_of_block(k, x, at, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n,
+                   summed);
   } else {
     int64_t begun = at.begins || summed ? 1 : 0;
-    if (begun) piece_of_block(k, x, at, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m, block_n, summed);
+    if (begun)
+      piece_of_block(k, x, at, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m, block_n,
+                     summed);
     struct linear piece = linear_constant(0);
-    if (pieces - begun > 1) piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, pieces - begun), pieces - begun, 1);
+    if (pieces - begun > 1)
+      piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, pieces - begun), pieces - begun, 1);
     piece = linear_add(arena, piece, linear_constant(begun));
     struct linear first = linear_scale(arena, piece, x->k_piece);
     const struct expression *depth = expression_index(arena, x->k_piece);
     if (x->depth.extent % x->k_piece) {
-      const struct expression *left = expression_apply(arena, OP_sub, contract_extent(k, &x->depth), linear_expression(arena, first), NULL);
+      const struct expression *left =
+          expression_apply(arena, OP_sub, contract_extent(k, &x->depth), linear_expression(arena, first), NULL);
       depth = expression_apply(arena, OP_min, left, depth, NULL);
     }
-    piece_of_block(k, x, at, first, depth, x->k_piece, block_m, block_n, begun ? always : linear_expression(arena, piece));
+    piece_of_block(k, x, at, first, depth, x->k_piece, block_m, block_n,
+                   begun ? always : linear_expression(arena, piece));
   }
   kernel_close_to(k, 0);
   kernel_finish(k);

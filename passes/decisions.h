@@ -15,26 +15,26 @@ struct place {
 
 /* What is decided about a value. */
 struct note {
-  bool materialised;            /* it has a place; else consumers compute it where they need it */
-  bool is_placed;               /* its place was decided on */
+  bool materialised; /* it has a place; else consumers compute it where they need it */
+  bool is_placed; /* its place was decided on */
   struct place *place;
-  struct cluster *cluster;      /* that computes it, when it is a root */
+  struct cluster *cluster; /* that computes it, when it is a root */
   const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
-  bool is_absorbed;             /* a contraction: computed as part of the addition */
+  bool is_absorbed; /* a contraction: computed as part of the addition */
   /* The reasons. */
-  enum keep_reason kept;         /* why it is materialised */
-  enum join_reason joined;       /* a root: why its cluster computes it */
+  enum keep_reason kept; /* why it is materialised */
+  enum join_reason joined; /* a root: why its cluster computes it */
   const struct value *joined_by; /* what `joined` speaks of, or NULL */
-  enum apart_reason apart;       /* an addition to a contraction: why it is no part of it */
-  enum untiled_reason untiled;   /* a contraction: why it goes by plain loops */
-  bool stays;                    /* it is dear, and yet no kernel could store it without waiting for itself */
+  enum apart_reason apart; /* an addition to a contraction: why it is no part of it */
+  enum untiled_reason untiled; /* a contraction: why it goes by plain loops */
+  bool stays; /* it is dear, and yet no kernel could store it without waiting for itself */
 };
 
 enum cluster_kind {
   CLUSTER_CONTRACT, /* one contraction, with what it begins from */
-  CLUSTER_SWEEP,    /* elementwise values and reductions of one iteration space */
-  CLUSTER_CONCAT,   /* parts copied side by side, those aside that are computed in their place */
-  CLUSTER_OTHER     /* one value, by plain loops */
+  CLUSTER_SWEEP, /* elementwise values and reductions of one iteration space */
+  CLUSTER_CONCAT, /* parts copied side by side, those aside that are computed in their place */
+  CLUSTER_OTHER /* one value, by plain loops */
 };
 
 /* What the files that form clusters (fuse.h) leave for themselves in each of them. It means nothing once they are formed. */
@@ -56,7 +56,7 @@ struct cluster {
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
-  int position;           /* in an order in which they can run */
+  int position; /* in an order in which they can run */
   struct cluster_scratch scratch;
 };
 
@@ -84,13 +84,13 @@ struct copy {
 };
 
 struct decisions {
-  struct note *notes;                /* by value id */
-  ARRAY(struct cluster *) clusters;  /* in an order in which they can run, once that is known */
-  bool roots_assigned;                 /* every root of this graph has a cluster */
+  struct note *notes; /* by value id */
+  ARRAY(struct cluster *) clusters; /* in an order in which they can run, once that is known */
+  bool roots_assigned; /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
-  ARRAY(struct refusal) refusals;    /* when they are to be explained */
-  ARRAY(struct told) told;           /* the same */
-  ARRAY(enum kernel_form) forms;     /* of the routine's launches */
+  ARRAY(struct refusal) refusals; /* when they are to be explained */
+  ARRAY(struct told) told; /* the same */
+  ARRAY(enum kernel_form) forms; /* of the routine's launches */
 };
 
 #endif

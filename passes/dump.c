@@ -17,11 +17,13 @@ bool pass_dump(struct program *program, const struct pass_options *options, stru
     int matched = 0, count = graph ? graph->values.count : 0;
     for (int i = 0; i < count; i++) {
       struct value *value = graph->values.items[i];
-      if (!value->name || value->op == OP_input || value->op == OP_update || !pattern_matches(options->dump[k], value->name)) continue;
+      if (!value->name || value->op == OP_input || value->op == OP_update ||
+          !pattern_matches(options->dump[k], value->name))
+        continue;
       matched++;
       if (value->axis_count > MAX_RANK) {
-        report_error(diagnostics, value->origin.span, "'%s' has %d axes, and --dump writes at most %d", value->name, value->axis_count,
-                     MAX_RANK);
+        report_error(diagnostics, value->origin.span, "'%s' has %d axes, and --dump writes at most %d", value->name,
+                     value->axis_count, MAX_RANK);
         good = false;
         continue;
       }

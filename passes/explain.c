@@ -54,10 +54,10 @@ struct values {
 struct account {
   struct scheduler *s;
   struct values *readers; /* by value id: the roots that read it from memory or from another cluster */
-  const char **kernels;   /* by value id: of roots, what the kernel is called that computes it */
-  int *seen, stamp;       /* by value id: of the walk over one root's expression */
-  bool general;           /* numbers of copies are written as * */
-  bool numbered;          /* values are told with their numbers in the graph */
+  const char **kernels; /* by value id: of roots, what the kernel is called that computes it */
+  int *seen, stamp; /* by value id: of the walk over one root's expression */
+  bool general; /* numbers of copies are written as * */
+  bool numbered; /* values are told with their numbers in the graph */
   const char *text;
 };
 
@@ -68,7 +68,8 @@ static const char *without_copies(struct arena *arena, const char *path) {
   char *text = arena_strdup(arena, path), *to = text;
   for (const char *from = path; *from;) {
     size_t digits = strspn(from, "0123456789");
-    bool part = (from == path || from[-1] == '.') && digits && (from[digits] == '.' || from[digits] == 0 || from[digits] == '/');
+    bool part = (from == path || from[-1] == '.') && digits &&
+                (from[digits] == '.' || from[digits] == 0 || from[digits] == '/');
     if (part) {
       *to++ = '*';
       from += digits;
@@ -100,7 +101,8 @@ static const char *describe(struct account *a, const struct value *value) {
   struct arena *arena = a->s->arena;
   const char *number = a->numbered ? arena_format(arena, ", %%%d", value->id) : "";
   return arena_format(arena, "%s = %s %s%s%s", name_of(a, value), op_facts[value->op].name,
-                      axes_text(arena, value->axes, value->axis_count, false), number, line_in_spec(a, value->origin.span));
+                      axes_text(arena, value->axes, value->axis_count, false), number,
+                      line_in_spec(a, value->origin.span));
 }
 
 /* --- Lines ------------------------------------------------------------------------------------------------------------------ */
@@ -194,12 +196,14 @@ static const char *readers_text(struct account *a, const struct value *value) {
       list_add(a, &parts, name_of(a, reader));
       continue;
     }
-    list_add(a, facts_is_way_back(&a->s->facts, reader) && !facts_is_way_back(&a->s->facts, value) ? &back : &there, a->kernels[reader->id]);
+    list_add(a, facts_is_way_back(&a->s->facts, reader) && !facts_is_way_back(&a->s->facts, value) ? &back : &there,
+             a->kernels[reader->id]);
   }
   const char *text = there.items.count ? arena_format(arena, "; read by %s", list_text(a, &there, MOST_LISTED)) : "";
   if (parts.items.count) text = arena_format(arena, "%s; it is a part of %s", text, list_text(a, &parts, MOST_LISTED));
   if (!back.items.count) return text;
-  return arena_format(arena, "%s; %son the way back by %s", text, there.items.count ? "" : "read ", list_text(a, &back, MOST_LISTED));
+  return arena_format(arena, "%s; %son the way back by %s", text, there.items.count ? "" : "read ",
+                      list_text(a, &back, MOST_LISTED));
 }
 
 /* --- Clusters --------------------------------------------------------------------------------------------------------------- */
@@ -208,7 +212,8 @@ static const char *readers_text(struct account *a, const struct value *value) {
 static const char *kernel_names(struct account *a, const struct told *told, bool packing) {
   struct list names = {0};
   for (int i = told->first; i < told->first + told->count; i++)
-    if (packing || a->s->decisions.forms.items[i] != FORM_PACK) list_add(a, &names, a->s->routine->launches.items[i]->function->name);
+    if (packing || a->s->decisions.forms.items[i] != FORM_PACK)
+      list_add(a, &names, a->s->routine->launches.items[i]->function->name);
   return list_text(a, &names, names.items.count);
 }
 
@@ -217,7 +222,8 @@ static void head(struct account *a, const struct told *told) {
   const struct cluster *cluster = told->cluster;
   const char *form = "everything is computed in its place";
   for (int i = 0; i < told->count; i++)
-    if (i == 0 || a->s->decisions.forms.items[told->first + i] != FORM_PACK) form = form_texts[a->s->decisions.forms.items[told->first + i]];
+    if (i == 0 || a->s->decisions.forms.items[told->first + i] != FORM_PACK)
+      form = form_texts[a->s->decisions.forms.items[told->first + i]];
   a->text = form;
   if (!cluster) return;
   if (cluster->kind == CLUSTER_CONCAT && told->count) a->text = "concat: copies of its parts";
@@ -232,13 +238,15 @@ static void head(struct account *a, const struct told *told) {
     along = product->list, along_count = product->op == OP_contract || is_reduction(product) ? product->list_count : 0;
   }
   if (count) a->text = arena_format(arena, "%s over %s", a->text, axes_text(arena, space, count, true));
-  if (along_count) a->text = arena_format(arena, "%s, reduced along %s", a->text, axes_text(arena, along, along_count, true));
+  if (along_count)
+    a->text = arena_format(arena, "%s, reduced along %s", a->text, axes_text(arena, along, along_count, true));
 }
 
 static void tell_joining(struct account *a, const struct cluster *cluster, const struct value *root) {
   const struct note *note = note_of(a->s, root);
   if (cluster->values.count < 2 || note->joined == JOIN_NOT || note->joined == JOIN_FIRST) return;
-  const char *by = note->joined_by ? name_of(a, note->joined_by) : "", *text = join_texts[note->joined], *gap = strstr(text, "%s");
+  const char *by = note->joined_by ? name_of(a, note->joined_by) : "", *text = join_texts[note->joined],
+             *gap = strstr(text, "%s");
   if (gap) text = arena_format(a->s->arena, "%.*s%s%s", (int)(gap - text), text, by, gap + 2);
   line(a, "    here", arena_format(a->s->arena, "because %s", text));
 }
@@ -247,8 +255,9 @@ static void tell_addition(struct account *a, const struct value *value) {
   const struct note *note = note_of(a->s, value);
   if (note->absorbed) {
     const struct value *other = value->inputs[value->inputs[0] == note->absorbed];
-    line(a, "    adds", arena_format(a->s->arena, "the contraction %s begins from %s instead of 0",
-                                     note->absorbed->name ? name_of(a, note->absorbed) : "itself", name_of(a, other)));
+    line(a, "    adds",
+         arena_format(a->s->arena, "the contraction %s begins from %s instead of 0",
+                      note->absorbed->name ? name_of(a, note->absorbed) : "itself", name_of(a, other)));
   } else if (note->apart != APART_NOT) {
     line(a, "    added", arena_format(a->s->arena, "here, since %s", apart_texts[note->apart]));
   }
@@ -262,7 +271,8 @@ static void tell_root(struct account *a, const struct cluster *cluster, const st
   else
     line(a, "    unstored", "because only this kernel needs it");
   tell_addition(a, root);
-  if (note->untiled != UNTILED_NOT) line(a, "    no tiles", arena_format(a->s->arena, "because %s", untiled_texts[note->untiled]));
+  if (note->untiled != UNTILED_NOT)
+    line(a, "    no tiles", arena_format(a->s->arena, "because %s", untiled_texts[note->untiled]));
   tell_joining(a, cluster, root);
 }
 
@@ -278,24 +288,33 @@ static void tell_inside(struct account *a, const struct cluster *cluster) {
     const struct value *value = inside.items.items[i];
     if (note_of(a->s, value)->is_absorbed) continue;
     bool view = is_view(value);
-    if (value->name && view) list_add(a, &views, name_of(a, value));
-    else if (value->name) list_add(a, &named, describe(a, value));
-    else if (!view) counts[value->op]++;
+    if (value->name && view)
+      list_add(a, &views, name_of(a, value));
+    else if (value->name)
+      list_add(a, &named, describe(a, value));
+    else if (!view)
+      counts[value->op]++;
   }
   for (int op = 0; op < OP_COUNT; op++)
-    if (counts[op]) list_add(a, &unnamed, counts[op] > 1 ? arena_format(arena, "%d %s", counts[op], op_facts[op].name) : op_facts[op].name);
+    if (counts[op])
+      list_add(a, &unnamed,
+               counts[op] > 1 ? arena_format(arena, "%d %s", counts[op], op_facts[op].name) : op_facts[op].name);
   for (int i = 0; i < read.items.count; i++)
     if (home_of(a, read.items.items[i]) != cluster) list_add(a, &inputs, name_of(a, read.items.items[i]));
   if (inputs.items.count) line(a, "reads", list_text(a, &inputs, MOST_READ));
   for (int i = 0; i < named.items.count; i++) line(a, "on the spot", named.items.items[i]);
-  if (unnamed.items.count) line(a, "on the spot", arena_format(arena, "without names: %s", list_text(a, &unnamed, unnamed.items.count)));
+  if (unnamed.items.count)
+    line(a, "on the spot", arena_format(arena, "without names: %s", list_text(a, &unnamed, unnamed.items.count)));
   if (views.items.count) line(a, "as views", list_text(a, &views, views.items.count));
   for (int i = 0; i < inside.items.count; i++) {
     const struct value *value = inside.items.items[i];
     const enum apart_reason apart = note_of(a->s, value)->apart;
-    if (apart != APART_NOT) line(a, "added here", arena_format(arena, "%s, since %s", name_of(a, value), apart_texts[apart]));
+    if (apart != APART_NOT)
+      line(a, "added here", arena_format(arena, "%s, since %s", name_of(a, value), apart_texts[apart]));
     if (note_of(a->s, value)->stays)
-      line(a, "recomputed", arena_format(arena, "%s, though it is dear: a kernel that stored it would wait for itself", name_of(a, value)));
+      line(a, "recomputed",
+           arena_format(arena, "%s, though it is dear: a kernel that stored it would wait for itself",
+                        name_of(a, value)));
   }
 }
 
@@ -318,13 +337,17 @@ static void tell_refusals(struct account *a, const struct cluster *cluster) {
   struct arena *arena = a->s->arena;
   struct list told = {0};
   const bool fuse = a->s->fuse;
-  if (cluster->kind == CLUSTER_CONTRACT && fuse) line(a, "alone", "because a contraction's tiles hold nothing but its sum");
-  if (cluster->kind == CLUSTER_CONCAT) line(a, "alone", "because a concat only copies parts that nobody computes in their place");
+  if (cluster->kind == CLUSTER_CONTRACT && fuse)
+    line(a, "alone", "because a contraction's tiles hold nothing but its sum");
+  if (cluster->kind == CLUSTER_CONCAT)
+    line(a, "alone", "because a concat only copies parts that nobody computes in their place");
   if (cluster->kind == CLUSTER_OTHER && fuse) line(a, "alone", "because it is no expression of one element");
   for (int i = 0; i < a->s->decisions.refusals.count; i++) {
     const struct refusal *refusal = &a->s->decisions.refusals.items[i];
     const struct cluster *other = representative(refusal->cluster);
-    if (home_of(a, refusal->root) != cluster || other == cluster || !other->values.count || !is_neighbour(a, cluster, other)) continue;
+    if (home_of(a, refusal->root) != cluster || other == cluster || !other->values.count ||
+        !is_neighbour(a, cluster, other))
+      continue;
     const struct value *first = other->values.items[0];
     const char *kernel = a->kernels[first->id], *name = name_of(a, first);
     const char *who = *kernel ? arena_format(arena, "%s (%s)", kernel, name) : name;
@@ -342,7 +365,9 @@ static void tell_cluster(struct account *a, const struct cluster *cluster) {
 static void tell_copy(struct account *a, const struct copy *copy) {
   const struct buffer *to = copy->place->buffer;
   const char *label = a->general ? without_copies(a->s->arena, to->label) : to->label;
-  const char *what = to->role == BUFFER_STATE ? "the state" : to->role == BUFFER_OUTPUT ? "the output" : "memory of its own for";
+  const char *what = to->role == BUFFER_STATE    ? "the state"
+                     : to->role == BUFFER_OUTPUT ? "the output"
+                                                 : "memory of its own for";
   line(a, "copies", arena_format(a->s->arena, "%s to %s %s", describe(a, copy->value), what, label));
   line(a, "    copied", arena_format(a->s->arena, "because %s", copy_texts[copy->why]));
 }
@@ -352,8 +377,10 @@ static const char *account_of(struct account *a, const struct told *told, bool g
   a->numbered = numbered;
   head(a, told);
   a->text = arena_format(a->s->arena, "%s\n", a->text);
-  if (told->cluster) tell_cluster(a, told->cluster);
-  else tell_copy(a, told->copy);
+  if (told->cluster)
+    tell_cluster(a, told->cluster);
+  else
+    tell_copy(a, told->copy);
   return a->text;
 }
 
@@ -376,7 +403,8 @@ void explain_clusters(struct scheduler *s, FILE *file) {
   for (int i = 0; i < count; i++) a->kernels[i] = "";
   for (int t = 0; t < s->decisions.told.count; t++) {
     const struct cluster *cluster = s->decisions.told.items[t].cluster;
-    for (int i = 0; cluster && i < cluster->values.count; i++) a->kernels[cluster->values.items[i]->id] = kernel_names(a, &s->decisions.told.items[t], false);
+    for (int i = 0; cluster && i < cluster->values.count; i++)
+      a->kernels[cluster->values.items[i]->id] = kernel_names(a, &s->decisions.told.items[t], false);
   }
   find_readers(a);
   ARRAY(struct alike *) all = {0};
@@ -384,7 +412,8 @@ void explain_clusters(struct scheduler *s, FILE *file) {
   for (int t = 0; t < s->decisions.told.count; t++) {
     const struct told *told = &s->decisions.told.items[t];
     if (!told->cluster && !told->count) continue;
-    const char *names = kernel_names(a, told, true), *key = arena_format(s->arena, "%s: %s", names, account_of(a, told, true, false));
+    const char *names = kernel_names(a, told, true),
+               *key = arena_format(s->arena, "%s: %s", names, account_of(a, told, true, false));
     struct alike *alike = table_find(&by_text, key);
     if (!alike) {
       alike = arena_new_struct(s->arena, struct alike);
@@ -394,8 +423,8 @@ void explain_clusters(struct scheduler *s, FILE *file) {
     }
     alike->count++;
   }
-  fprintf(file, "graph %s: %d launches in %d accounts; of copies told together the first has the %%numbers\n", s->graph->name,
-          s->routine->launches.count, all.count);
+  fprintf(file, "graph %s: %d launches in %d accounts; of copies told together the first has the %%numbers\n",
+          s->graph->name, s->routine->launches.count, all.count);
   for (int i = 0; i < all.count; i++) {
     const struct alike *alike = all.items[i];
     fprintf(file, "\n%s", *alike->names ? alike->names : "no kernel");

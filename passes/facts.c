@@ -26,7 +26,9 @@ static void find_users(struct graph_facts *facts, struct arena *arena, const str
   }
 }
 
-int facts_uses(const struct graph_facts *facts, const struct value *value) { return facts->values[value->id].user_count; }
+int facts_uses(const struct graph_facts *facts, const struct value *value) {
+  return facts->values[value->id].user_count;
+}
 
 const struct value *facts_user(const struct graph_facts *facts, const struct value *value, int number) {
   return facts->users[facts->values[value->id].first_user + number];
@@ -93,7 +95,8 @@ void facts_order_axes(const struct graph_facts *facts, struct axis **axes, int c
   for (int i = 0; i < count; i++) {
     int id = axes[i]->id;
     bool second = false;
-    for (int j = 0; j < count; j++) second = second || (axes[j]->id < id && facts->axis_class[axes[j]->id] == facts->axis_class[id]);
+    for (int j = 0; j < count; j++)
+      second = second || (axes[j]->id < id && facts->axis_class[axes[j]->id] == facts->axis_class[id]);
     keys[i] = ((int64_t)facts->axis_order[id] + (second ? 1 << 24 : 0)) * (1 << 20) + id;
   }
   for (int i = 1; i < count; i++) {

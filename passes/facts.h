@@ -7,7 +7,7 @@
 
 /* A value is used once for each operand that it is: x * x uses x twice. */
 struct value_facts {
-  int first_user, user_count;  /* in graph_facts.users */
+  int first_user, user_count; /* in graph_facts.users */
   struct axis *const *prefers; /* the order of axes of the state that it ends in, or NULL */
 };
 
@@ -20,10 +20,11 @@ struct row_axes {
 struct graph_facts {
   struct value_facts *values; /* by value id */
   const struct value **users;
-  struct row_axes *rows;             /* by value id */
+  struct row_axes *rows; /* by value id */
   int first_gradient, last_gradient; /* ids of the values that are the way back, or 0 */
-  int *axis_order;                   /* by axis id: where the axis goes in a layout */
-  int *axis_class;                   /* by axis id: renamed axes are of one class, whose number is the least of theirs */
+  int *axis_order; /* by axis id: where the axis goes in a layout */
+  /* by axis id: renamed axes are of one class, whose number is the least of theirs */
+  int *axis_class;
 };
 
 /* All facts of the graph, which must not change afterwards. */

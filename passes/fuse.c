@@ -32,7 +32,8 @@ bool same_set(struct axis *const *x, int x_count, struct axis *const *y, int y_c
 }
 
 bool is_view(const struct value *value) {
-  return (op_facts[value->op].class == CLASS_VIEW && value->op != OP_concat && value->op != OP_pad) || value->op == OP_stop;
+  return (op_facts[value->op].class == CLASS_VIEW && value->op != OP_concat && value->op != OP_pad) ||
+         value->op == OP_stop;
 }
 
 bool is_leaf(const struct value *value) { return op_facts[value->op].class == CLASS_LEAF; }
@@ -73,7 +74,8 @@ static void mark_required(struct scheduler *s) {
     } else if (value->op == OP_update) {
       require_updates(s, value);
       if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0], KEEP_ROWS);
-    } else if (op_facts[value->op].class == CLASS_MIX || (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
+    } else if (op_facts[value->op].class == CLASS_MIX ||
+               (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
       const struct value *source = value->inputs[value->input_count - 1];
       if (is_computed(base_of(s, source))) require_memory(s, source, KEEP_MIXED);
       require(s, value, KEEP_PLAIN);
@@ -90,7 +92,8 @@ static void mark_required(struct scheduler *s) {
 }
 
 /* Whether a contraction can begin from what is added to it, or why not. */
-static enum apart_reason why_apart(struct scheduler *s, const struct value *sum, const struct value *product, const struct value *other) {
+static enum apart_reason why_apart(struct scheduler *s, const struct value *sum, const struct value *product,
+                                   const struct value *other) {
   const struct note *note = note_of(s, product);
   if (facts_uses(&s->facts, product) != 1) return APART_SHARED;
   if (note->place) return APART_PLACED;
@@ -162,7 +165,8 @@ static void read_value(struct scheduler *s, struct readings *r, const struct val
 
 static void read_inputs(struct scheduler *s, struct readings *r, const struct value *value, bool shifted) {
   bool moves = op_facts[value->op].class == CLASS_VIEW && value->op != OP_expand;
-  for (int i = 0; i < value->input_count; i++) read_value(s, r, value->inputs[i], shifted || moves || (value->op == OP_gather && i == 0));
+  for (int i = 0; i < value->input_count; i++)
+    read_value(s, r, value->inputs[i], shifted || moves || (value->op == OP_gather && i == 0));
 }
 
 static void read_value(struct scheduler *s, struct readings *r, const struct value *value, bool shifted) {
@@ -196,11 +200,13 @@ void read_root(struct former *f, const struct value *root) {
    an unrolled recurrence, each of whose steps goes on from the last by elementwise operations, that would be every step before it, for
    each root. Such graphs, and no others, are cut beforehand, by the same prices, but with users in place of clusters. */
 
-enum { DEEP = 2000 /* values behind one, read or computed on the spot: more than models have that are no recurrences */ };
+enum {
+  DEEP = 2000 /* values behind one, read or computed on the spot: more than models have that are no recurrences */
+};
 
 struct depths {
   struct scheduler *s;
-  int *behind;       /* by value id: how many values, itself included */
+  int *behind; /* by value id: how many values, itself included */
   int *seen, stamp;
   ARRAY(const struct value *) open;
 };
@@ -250,11 +256,14 @@ static bool is_root(struct scheduler *s, const struct value *value) {
   return note->materialised || is_reduction(value);
 }
 
-static int by_id(const void *x, const void *y) { return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id; }
+static int by_id(const void *x, const void *y) {
+  return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id;
+}
 
 /* In the graph's order, as they may have come by joining. */
 static void sort_values(struct cluster *cluster) {
-  if (cluster->values.count) qsort(cluster->values.items, (size_t)cluster->values.count, sizeof *cluster->values.items, by_id);
+  if (cluster->values.count)
+    qsort(cluster->values.items, (size_t)cluster->values.count, sizeof *cluster->values.items, by_id);
 }
 
 void form_clusters(struct scheduler *s) {

@@ -81,8 +81,8 @@ enum refusal_reason why_illegal(struct former *former, const struct cluster *clu
 /* Begins former->below from the present readings. Until clusters change, that is. */
 void search_readings(struct former *former);
 /* Puts the root whose readings are the present ones into a cluster, and says why: `by` is what the reason speaks of, or NULL. */
-void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own, enum join_reason why,
-          const struct value *by);
+void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own,
+          enum join_reason why, const struct value *by);
 /* Puts a root into the best cluster there is, or a new one. */
 void assign_root(struct former *former, const struct value *value);
 

@@ -14,13 +14,11 @@ struct hoister {
   bool only_inputs;
   struct graph *step, *prepare;
   bool *windowed; /* by id in the old step graph: depends on the window */
-  bool *costly;   /* depends on an input or contains a contraction */
+  bool *costly; /* depends on an input or contains a contraction */
   struct value **prepared; /* by id: what stands for it in prepare */
 };
 
-static bool window_axis(const struct axis *axis) {
-  return axis && axis->size && axis->size->role != SIZE_ORDINARY;
-}
+static bool window_axis(const struct axis *axis) { return axis && axis->size && axis->size->role != SIZE_ORDINARY; }
 
 static bool depends_on_window(const struct hoister *hoister, const struct value *value) {
   for (int i = 0; i < value->input_count; i++)
@@ -102,7 +100,8 @@ void pass_hoist(struct program *program, bool only_inputs) {
     const struct value *value = step->values.items[i];
     hoister.windowed[i] = depends_on_window(&hoister, value);
     hoister.costly[i] = value->op == OP_input || value->op == OP_contract;
-    for (int j = 0; j < value->input_count; j++) hoister.costly[i] = hoister.costly[i] || hoister.costly[value->inputs[j]->id];
+    for (int j = 0; j < value->input_count; j++)
+      hoister.costly[i] = hoister.costly[i] || hoister.costly[value->inputs[j]->id];
   }
   for (int i = 0; i < step->outputs.count; i++) used[step->outputs.items[i].value->id] = true;
   for (int i = count - 1; i >= 0; i--) {

@@ -60,7 +60,8 @@ static void copy_values(struct inliner *inliner, struct value *const *values, in
     }
     for (int j = 0; j < value->input_count; j++) {
       inputs[j] = map[value->inputs[j]->id];
-      if (!inputs[j]) bug("value %d of %s is used before it is made", value->inputs[j]->id, call ? call->callee->name : graph->name);
+      if (!inputs[j])
+        bug("value %d of %s is used before it is made", value->inputs[j]->id, call ? call->callee->name : graph->name);
     }
     if (value->op == OP_call && !(inliner->keep_custom && value->callee->gradient)) {
       struct value placed_call = *value;

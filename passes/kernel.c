@@ -57,13 +57,15 @@ struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_
     return kernel->pointers.items[i].array;
   }
   const char *name = name_identifier(kernel->arena, name_last(buffer->label));
-  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type, offset || kernel->any_count ? 0 : buffer->count, written,
-                                            kernel->any_count ? NULL : buffer->comment);
+  struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type,
+                                             offset || kernel->any_count ? 0 : buffer->count, written,
+                                             kernel->any_count ? NULL : buffer->comment);
   array_push(kernel->arena, &kernel->pointers, (struct pointer_parameter){buffer, offset, array});
   return array;
 }
 
-struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type, struct launch_argument argument) {
+struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type,
+                               struct launch_argument argument) {
   for (int i = 0; i < kernel->numbers.count; i++) {
     const struct launch_argument *other = &kernel->numbers.items[i].argument;
     if (kernel->numbers.items[i].variable->type == type && other->number_kind == argument.number_kind &&
@@ -79,7 +81,8 @@ struct variable *kernel_number(struct kernel *kernel, const char *name, enum typ
 const struct expression *kernel_extent(struct kernel *kernel, const struct axis *axis) {
   if (!axis->size) return expression_index(kernel->arena, axis->extent);
   struct launch_argument argument = {.number_kind = NUMBER_SIZE, .number = axis->size->index};
-  struct variable *number = kernel_number(kernel, name_identifier(kernel->arena, axis->size->name), TYPE_INDEX, argument);
+  struct variable *number =
+      kernel_number(kernel, name_identifier(kernel->arena, axis->size->name), TYPE_INDEX, argument);
   number->bound = axis->size->bound + 1;
   return expression_variable(kernel->arena, number);
 }
@@ -158,7 +161,9 @@ const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct a
   const int lanes = kernel->scheduler->target->lanes, depth = kernel->depth;
   for (int half = vectors / 2; half > 0; half /= 2) {
     struct linear slot = linear_constant(0);
-    if (half > 1) slot = linear_scale(arena, kernel_loop(kernel, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
+    if (half > 1)
+      slot =
+          linear_scale(arena, kernel_loop(kernel, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
     slot = linear_add(arena, slot, kernel_loop(kernel, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
     struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * lanes));
     const struct expression *x = expression_load(arena, array, linear_expression(arena, slot));
@@ -185,7 +190,8 @@ int kernel_level(struct kernel *kernel, const struct expression *x) {
   return level;
 }
 
-void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled known) {
+void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at,
+                     struct leveled known) {
   struct memo memo = {value, arena_new_array(kernel->arena, struct linear, value->axis_count), known};
   for (int i = 0; i < value->axis_count; i++) memo.at[i] = coordinates_get(at, value->axes[i]);
   array_push(kernel->arena, &kernel->memos, memo);
@@ -197,12 +203,14 @@ struct local *kernel_local(struct kernel *kernel, const struct value *value) {
   return NULL;
 }
 
-bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled *known) {
+bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at,
+                   struct leveled *known) {
   for (int i = kernel->memos.count - 1; i >= 0; i--) {
     const struct memo *memo = &kernel->memos.items[i];
     if (memo->value != value) continue;
     bool same = true;
-    for (int j = 0; j < value->axis_count && same; j++) same = linear_equal(memo->at[j], coordinates_get(at, value->axes[j]));
+    for (int j = 0; j < value->axis_count && same; j++)
+      same = linear_equal(memo->at[j], coordinates_get(at, value->axes[j]));
     if (same) {
       *known = memo->known;
       return true;
@@ -224,7 +232,8 @@ void kernel_finish(struct kernel *kernel) {
       struct pointer_parameter *pointer = &kernel->pointers.items[i];
       if (pointer->array->written != (written == 1) || !is_mentioned(&mentions, pointer->array)) continue;
       array_push(arena, &function->parameters, (struct parameter){pointer->array, NULL});
-      array_push(arena, &launch->arguments, (struct launch_argument){.buffer = pointer->buffer, .offset = pointer->offset});
+      array_push(arena, &launch->arguments,
+                 (struct launch_argument){.buffer = pointer->buffer, .offset = pointer->offset});
     }
   }
   for (int i = 0; i < kernel->numbers.count; i++) {

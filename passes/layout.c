@@ -75,7 +75,8 @@ static struct table find_state_values(struct scheduler *s) {
       const struct value *value = graph->values.items[i];
       if (value->op != OP_state && value->op != OP_update) continue;
       struct state_values *values = table_find(&table, value->state->name);
-      if (!values) table_set(s->arena, &table, value->state->name, values = arena_new_struct(s->arena, struct state_values));
+      if (!values)
+        table_set(s->arena, &table, value->state->name, values = arena_new_struct(s->arena, struct state_values));
       array_push(s->arena, &values->items, value);
     }
   }
@@ -83,7 +84,8 @@ static struct table find_state_values(struct scheduler *s) {
 }
 
 /* Where one of the state's values stands in the repeat's copy that the path is of, or NULL. */
-static const struct origin *origin_in(struct arena *arena, const struct table *table, const struct state *state, const char *path) {
+static const struct origin *origin_in(struct arena *arena, const struct table *table, const struct state *state,
+                                      const char *path) {
   const struct state_values *values = table_find(table, state->name);
   for (int i = 0; values && i < values->items.count; i++)
     if (copy_in(arena, path, &values->items.items[i]->origin) >= 0) return &values->items.items[i]->origin;
@@ -99,7 +101,8 @@ void layout_states(struct scheduler *s) {
     const struct state *state = s->program->states.items[i];
     const struct origin *origin = origin_in(arena, &values, state, state->name);
     if (!origin && state->of) origin = origin_in(arena, &values, state->of, state->name);
-    struct buffer *buffer = buffer_new(s, state->name, BUFFER_STATE, state->kind, state->axes, state->axis_count, origin);
+    struct buffer *buffer =
+        buffer_new(s, state->name, BUFFER_STATE, state->kind, state->axes, state->axis_count, origin);
     buffer->state = state;
     table_set(arena, &s->states, state->name, buffer);
   }
@@ -120,7 +123,8 @@ const char *value_label(struct scheduler *s, const struct value *value, const st
   *origin = &value->origin;
   if (value->name) return value->name;
   const char *title = op_facts[value->op].name;
-  if (value->origin.function && value->origin.function[0]) title = arena_format(s->arena, "%s_%s", value->origin.function, title);
+  if (value->origin.function && value->origin.function[0])
+    title = arena_format(s->arena, "%s_%s", value->origin.function, title);
   if (value->origin.path && value->origin.path[0]) return arena_format(s->arena, "%s.%s", value->origin.path, title);
   const struct value *source = named_source(value);
   if (value->origin.function && value->origin.function[0]) return title;
@@ -129,9 +133,11 @@ const char *value_label(struct scheduler *s, const struct value *value, const st
   return arena_format(s->arena, "%s.%s", source->op == OP_state ? source->state->name : source->name, title);
 }
 
-struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, const char *what, enum type type, int64_t count, const char *comment) {
+struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, const char *what, enum type type,
+                              int64_t count, const char *comment) {
   const struct origin *origin;
-  const char *label = arena_format(s->arena, "%s.%s", value->op == OP_state ? value->state->name : value_label(s, value, &origin), what);
+  const char *label = arena_format(s->arena, "%s.%s",
+                                   value->op == OP_state ? value->state->name : value_label(s, value, &origin), what);
   if (value->op == OP_state) origin = &value->origin;
   struct buffer *buffer = buffer_new(s, label, BUFFER_ACTIVATION, KIND_REAL, NULL, 0, origin);
   buffer->type = type;
@@ -143,7 +149,8 @@ struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, co
 struct place *place_new(struct scheduler *s, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes) {
   const struct origin *origin = &value->origin;
-  struct buffer *buffer = buffer_new(s, name ? name : value_label(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
+  struct buffer *buffer =
+      buffer_new(s, name ? name : value_label(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
   return place_in(s, value, buffer);
 }
 
@@ -178,8 +185,10 @@ void layout_interface(struct scheduler *s) {
     array_push(s->arena, &s->routine->outputs, place->buffer);
     /* What is computed anyway is computed there; anything else is copied when all is done. */
     bool computed = !note->place && output->value->op != OP_update && output->value->op != OP_constant;
-    if (computed) keep(s, output->value, KEEP_OUTPUT), note->place = place;
-    else array_push(s->arena, &s->decisions.copies, (struct copy){output->value, NULL, place, output->name, COPY_OUTPUT});
+    if (computed)
+      keep(s, output->value, KEEP_OUTPUT), note->place = place;
+    else
+      array_push(s->arena, &s->decisions.copies, (struct copy){output->value, NULL, place, output->name, COPY_OUTPUT});
   }
 }
 
@@ -204,7 +213,8 @@ static void gather_factors(struct axis **axes, int count, struct axis *const *fa
 }
 
 /* A merge of the value, through renames, wants its factors side by side. */
-static void follow_merges(struct scheduler *s, const struct value *value, struct axis **axes, int count, struct axis **mapped) {
+static void follow_merges(struct scheduler *s, const struct value *value, struct axis **axes, int count,
+                          struct axis **mapped) {
   for (int i = 0; i < facts_uses(&s->facts, value); i++) {
     const struct value *user = facts_user(&s->facts, value, i);
     if (user->op == OP_merge) {
@@ -314,13 +324,16 @@ static void adopt_parts(struct scheduler *s, const struct value *concat) {
   for (int i = 0; i < concat->input_count; i++) {
     struct place place = layout_part(concat, note_of(s, concat)->place, i), inner;
     const struct value *part = concat->inputs[i];
-    while (facts_uses(&s->facts, part) == 1 && !note_of(s, part)->materialised && !note_of(s, part)->place && before_view(part, &place, &inner)) {
+    while (facts_uses(&s->facts, part) == 1 && !note_of(s, part)->materialised && !note_of(s, part)->place &&
+           before_view(part, &place, &inner)) {
       part = part->inputs[0];
       place = inner;
     }
     struct note *note = note_of(s, part);
     enum op_class class = op_facts[part->op].class;
-    if (facts_uses(&s->facts, part) != 1 || note->place || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP) continue;
+    if (facts_uses(&s->facts, part) != 1 || note->place || class == CLASS_LEAF || class == CLASS_VIEW ||
+        class == CLASS_STOP)
+      continue;
     if (part->kind != concat->kind || note->is_absorbed) continue;
     keep(s, part, KEEP_PART);
     note->place = arena_new_struct(s->arena, struct place);

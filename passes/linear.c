@@ -10,16 +10,20 @@ static struct linear from_atom(struct arena *arena, const struct atom *atom) {
   return (struct linear){0, term, 1};
 }
 
-struct linear linear_variable(struct arena *arena, const struct variable *variable, int64_t high, int64_t multiple, int level) {
+struct linear linear_variable(struct arena *arena, const struct variable *variable, int64_t high, int64_t multiple,
+                              int level) {
   struct atom *atom = arena_new_struct(arena, struct atom);
-  *atom = (struct atom){.kind = ATOM_VARIABLE, .variable = variable, .high = high, .multiple = multiple, .level = level};
+  *atom =
+      (struct atom){.kind = ATOM_VARIABLE, .variable = variable, .high = high, .multiple = multiple, .level = level};
   return from_atom(arena, atom);
 }
 
-struct linear linear_from(struct arena *arena, const struct expression *expression, int64_t low, int64_t high, int level) {
+struct linear linear_from(struct arena *arena, const struct expression *expression, int64_t low, int64_t high,
+                          int level) {
   if (expression->kind == EXPRESSION_NUMBER) return linear_constant((int64_t)expression->number);
   struct atom *atom = arena_new_struct(arena, struct atom);
-  *atom = (struct atom){.kind = ATOM_EXPRESSION, .expression = expression, .low = low, .high = high, .multiple = 1, .level = level};
+  *atom = (struct atom){
+      .kind = ATOM_EXPRESSION, .expression = expression, .low = low, .high = high, .multiple = 1, .level = level};
   return from_atom(arena, atom);
 }
 
@@ -27,10 +31,13 @@ static bool atom_equal(const struct atom *x, const struct atom *y) {
   if (x == y) return true;
   if (x->kind != y->kind) return false;
   switch (x->kind) {
-  case ATOM_VARIABLE: return x->variable == y->variable;
-  case ATOM_QUOTIENT:
-  case ATOM_MOD: return x->divisor == y->divisor && linear_equal(*x->of, *y->of);
-  case ATOM_EXPRESSION: return expression_equal(x->expression, y->expression);
+    case ATOM_VARIABLE:
+      return x->variable == y->variable;
+    case ATOM_QUOTIENT:
+    case ATOM_MOD:
+      return x->divisor == y->divisor && linear_equal(*x->of, *y->of);
+    case ATOM_EXPRESSION:
+      return expression_equal(x->expression, y->expression);
   }
   return false;
 }
@@ -93,7 +100,8 @@ static struct linear cancel(struct arena *arena, struct linear x) {
     struct linear partner = linear_quotient(arena, *rest->of, rest->divisor);
     if (partner.count != 1 || partner.constant != 0 || partner.terms[0].factor != 1) continue;
     for (int j = 0; j < x.count; j++) {
-      if (x.terms[j].factor != x.terms[i].factor * rest->divisor || !atom_equal(x.terms[j].atom, partner.terms[0].atom)) continue;
+      if (x.terms[j].factor != x.terms[i].factor * rest->divisor || !atom_equal(x.terms[j].atom, partner.terms[0].atom))
+        continue;
       struct term *terms = arena_new_array(arena, struct term, x.count);
       int count = 0;
       for (int k = 0; k < x.count; k++)
@@ -136,12 +144,16 @@ int linear_level(struct linear x) {
 
 /* Terms that are multiples of `grain` go to *coarse, the others to *fine; the constant is split so that fine's part is in
    [0, grain). */
-static void split_by_grain(struct arena *arena, struct linear x, int64_t grain, struct linear *coarse, struct linear *fine) {
-  struct term *coarse_terms = arena_new_array(arena, struct term, x.count), *fine_terms = arena_new_array(arena, struct term, x.count);
+static void split_by_grain(struct arena *arena, struct linear x, int64_t grain, struct linear *coarse,
+                           struct linear *fine) {
+  struct term *coarse_terms = arena_new_array(arena, struct term, x.count),
+              *fine_terms = arena_new_array(arena, struct term, x.count);
   int coarse_count = 0, fine_count = 0;
   for (int i = 0; i < x.count; i++) {
-    if (x.terms[i].factor * x.terms[i].atom->multiple % grain == 0) coarse_terms[coarse_count++] = x.terms[i];
-    else fine_terms[fine_count++] = x.terms[i];
+    if (x.terms[i].factor * x.terms[i].atom->multiple % grain == 0)
+      coarse_terms[coarse_count++] = x.terms[i];
+    else
+      fine_terms[fine_count++] = x.terms[i];
   }
   int64_t floor = floor_divide(x.constant, grain) * grain;
   *coarse = (struct linear){floor, coarse_terms, coarse_count};
@@ -150,7 +162,8 @@ static void split_by_grain(struct arena *arena, struct linear x, int64_t grain, 
 
 /* Takes off what cannot carry into the quotient: x = coarse + fine with coarse a multiple of some grain that divides `divisor`
    and 0 <= fine < grain. False when no grain does. */
-static bool take_fine(struct arena *arena, struct linear x, int64_t divisor, struct linear *coarse, struct linear *fine) {
+static bool take_fine(struct arena *arena, struct linear x, int64_t divisor, struct linear *coarse,
+                      struct linear *fine) {
   for (int i = -1; i < x.count; i++) {
     int64_t grain = i < 0 ? divisor : greatest_divisor(x.terms[i].factor * x.terms[i].atom->multiple, divisor);
     split_by_grain(arena, x, grain, coarse, fine);
@@ -163,11 +176,14 @@ static bool take_fine(struct arena *arena, struct linear x, int64_t divisor, str
 
 /* Terms whose factor the divisor divides, divided; the rest in *rest. */
 static struct linear exact_part(struct arena *arena, struct linear x, int64_t divisor, struct linear *rest) {
-  struct term *exact = arena_new_array(arena, struct term, x.count), *others = arena_new_array(arena, struct term, x.count);
+  struct term *exact = arena_new_array(arena, struct term, x.count),
+              *others = arena_new_array(arena, struct term, x.count);
   int exact_count = 0, other_count = 0;
   for (int i = 0; i < x.count; i++) {
-    if (x.terms[i].factor % divisor == 0) exact[exact_count++] = (struct term){x.terms[i].atom, x.terms[i].factor / divisor};
-    else others[other_count++] = x.terms[i];
+    if (x.terms[i].factor % divisor == 0)
+      exact[exact_count++] = (struct term){x.terms[i].atom, x.terms[i].factor / divisor};
+    else
+      others[other_count++] = x.terms[i];
   }
   int64_t floor = floor_divide(x.constant, divisor);
   *rest = (struct linear){x.constant - floor * divisor, others, other_count};
@@ -177,10 +193,11 @@ static struct linear exact_part(struct arena *arena, struct linear x, int64_t di
 static struct linear divided(struct arena *arena, enum atom_kind kind, struct linear x, int64_t divisor) {
   int64_t low, high;
   linear_range(x, &low, &high);
-  if (kind == ATOM_QUOTIENT && x.count == 1 && x.constant == 0 && x.terms[0].factor == 1 && x.terms[0].atom->kind == ATOM_QUOTIENT)
+  if (kind == ATOM_QUOTIENT && x.count == 1 && x.constant == 0 && x.terms[0].factor == 1 &&
+      x.terms[0].atom->kind == ATOM_QUOTIENT)
     return divided(arena, kind, *x.terms[0].atom->of, x.terms[0].atom->divisor * divisor);
-  if (kind == ATOM_MOD && x.count == 1 && x.constant == 0 && x.terms[0].factor == 1 && x.terms[0].atom->kind == ATOM_MOD &&
-      x.terms[0].atom->divisor % divisor == 0)
+  if (kind == ATOM_MOD && x.count == 1 && x.constant == 0 && x.terms[0].factor == 1 &&
+      x.terms[0].atom->kind == ATOM_MOD && x.terms[0].atom->divisor % divisor == 0)
     return linear_mod(arena, *x.terms[0].atom->of, divisor);
   struct linear *of = arena_new_struct(arena, struct linear);
   *of = x;
@@ -226,12 +243,16 @@ struct linear linear_mod(struct arena *arena, struct linear x, int64_t divisor) 
 
 static const struct expression *atom_expression(struct arena *arena, const struct atom *atom) {
   switch (atom->kind) {
-  case ATOM_VARIABLE: return expression_variable(arena, atom->variable);
-  case ATOM_QUOTIENT:
-    return expression_apply(arena, OP_quotient, linear_expression(arena, *atom->of), expression_index(arena, atom->divisor), NULL);
-  case ATOM_MOD:
-    return expression_apply(arena, OP_mod, linear_expression(arena, *atom->of), expression_index(arena, atom->divisor), NULL);
-  case ATOM_EXPRESSION: return atom->expression;
+    case ATOM_VARIABLE:
+      return expression_variable(arena, atom->variable);
+    case ATOM_QUOTIENT:
+      return expression_apply(arena, OP_quotient, linear_expression(arena, *atom->of),
+                              expression_index(arena, atom->divisor), NULL);
+    case ATOM_MOD:
+      return expression_apply(arena, OP_mod, linear_expression(arena, *atom->of),
+                              expression_index(arena, atom->divisor), NULL);
+    case ATOM_EXPRESSION:
+      return atom->expression;
   }
   return NULL;
 }
@@ -252,10 +273,14 @@ const struct expression *linear_expression(struct arena *arena, struct linear x)
   const struct term *terms = in_order(arena, x);
   for (int i = 0; i < x.count; i++) {
     int64_t factor = terms[i].factor;
-    const struct expression *term = index_multiply(arena, atom_expression(arena, terms[i].atom), factor < 0 && sum ? -factor : factor);
-    if (!sum) sum = term;
-    else if (factor < 0) sum = expression_apply(arena, OP_sub, sum, term, NULL);
-    else sum = index_add(arena, sum, term);
+    const struct expression *term =
+        index_multiply(arena, atom_expression(arena, terms[i].atom), factor < 0 && sum ? -factor : factor);
+    if (!sum)
+      sum = term;
+    else if (factor < 0)
+      sum = expression_apply(arena, OP_sub, sum, term, NULL);
+    else
+      sum = index_add(arena, sum, term);
   }
   if (!sum) return expression_index(arena, x.constant);
   if (x.constant < 0) return expression_apply(arena, OP_sub, sum, expression_index(arena, -x.constant), NULL);
@@ -264,13 +289,15 @@ const struct expression *linear_expression(struct arena *arena, struct linear x)
 
 static bool atom_uses(const struct atom *atom, const struct variable *variable) {
   switch (atom->kind) {
-  case ATOM_VARIABLE: return atom->variable == variable;
-  case ATOM_EXPRESSION: return expression_uses(atom->expression, variable);
-  case ATOM_QUOTIENT:
-  case ATOM_MOD:
-    for (int i = 0; i < atom->of->count; i++)
-      if (atom_uses(atom->of->terms[i].atom, variable)) return true;
-    return false;
+    case ATOM_VARIABLE:
+      return atom->variable == variable;
+    case ATOM_EXPRESSION:
+      return expression_uses(atom->expression, variable);
+    case ATOM_QUOTIENT:
+    case ATOM_MOD:
+      for (int i = 0; i < atom->of->count; i++)
+        if (atom_uses(atom->of->terms[i].atom, variable)) return true;
+      return false;
   }
   return false;
 }

@@ -14,9 +14,9 @@ struct atom {
   const struct linear *of;
   int64_t divisor;
   const struct expression *expression; /* TYPE_INDEX */
-  int64_t low, high;                   /* it lies between them, both included */
-  int64_t multiple;                    /* it is a multiple of this: the step of its loop */
-  int level;                           /* of the open block that it is known in; see struct kernel */
+  int64_t low, high; /* it lies between them, both included */
+  int64_t multiple; /* it is a multiple of this: the step of its loop */
+  int level; /* of the open block that it is known in; see struct kernel */
 };
 
 struct term {
@@ -31,8 +31,10 @@ struct linear {
 };
 
 struct linear linear_constant(int64_t constant);
-struct linear linear_variable(struct arena *arena, const struct variable *variable, int64_t high, int64_t multiple, int level);
-struct linear linear_from(struct arena *arena, const struct expression *expression, int64_t low, int64_t high, int level);
+struct linear linear_variable(struct arena *arena, const struct variable *variable, int64_t high, int64_t multiple,
+                              int level);
+struct linear linear_from(struct arena *arena, const struct expression *expression, int64_t low, int64_t high,
+                          int level);
 struct linear linear_add(struct arena *arena, struct linear x, struct linear y);
 struct linear linear_scale(struct arena *arena, struct linear x, int64_t factor);
 /* Floor division by, and remainder of, a positive constant. */

@@ -1,7 +1,8 @@
 #include "passes/schedule.h"
 
 struct memo_table memo_table_new(struct arena *arena, const struct graph *graph) {
-  return (struct memo_table){arena_new_array(arena, int, graph->next_value), arena_new_array(arena, int, graph->next_value), 1};
+  return (struct memo_table){arena_new_array(arena, int, graph->next_value),
+                             arena_new_array(arena, int, graph->next_value), 1};
 }
 
 void memo_table_clear(struct memo_table *table) { table->now++; }

@@ -16,18 +16,20 @@ struct pass_options {
   int dump_count;
   bool verify;               /* after every pass */
   struct times *times;       /* of each pass, or NULL */
-  const char *dump_after;    /* print the graphs after this pass on stderr, the loops after one that makes loops; or NULL */
+  /* print the graphs after this pass on stderr, the loops after one that makes loops; or NULL */
+  const char *dump_after;
   bool loops_follow;         /* run_schedules comes after the graph passes */
   FILE *clusters;            /* run_schedules tells what became one kernel and why, graph by graph; or NULL */
   const char *clusters_of;   /* only of this graph, or NULL */
-  bool errors_only;          /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
+  bool errors_only; /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
 };
 
 /* Runs the passes that make a program executable by the interpreter: autodiff, inlining of calls, simplification, common
    subexpressions, dead code, hoisting of what generation computes once. Errors are reported; false if there were any. */
 bool run_graph_passes(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
 /* From graphs (after run_graph_passes) to loops: fusion, scheduling, sharing of equal kernels, memory plan. */
-struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
+struct module *run_schedules(struct program *program, const struct pass_options *options,
+                             struct diagnostics *diagnostics);
 
 /* The single passes, as tests and pipeline.c call them. Each leaves a graph that graph_verify accepts. */
 

@@ -77,7 +77,8 @@ static void run_step(struct run *run, const struct step *step) {
   for (int i = 0; program_graph(run->program, i); i++)
     if (*program_graph(run->program, i)) after += (*program_graph(run->program, i))->values.count;
   run->stage = step->after;
-  if (run->options->times) times_note(run->options->times, arena_format(run->diagnostics->arena, "%6d -> %d values", before, after));
+  if (run->options->times)
+    times_note(run->options->times, arena_format(run->diagnostics->arena, "%6d -> %d values", before, after));
   times_leave(run->options->times);
   dump_all(run, name);
 }
@@ -109,8 +110,8 @@ static bool check_dump(const struct run *run) {
   else if (!run->pipeline.on[pass])
     report_error(run->diagnostics, span, "the pipeline leaves %s out", wanted);
   else if (!pass_works_on_graphs((enum pass)pass) && !run->options->loops_follow)
-    report_error(run->diagnostics, span, "%s works on loops, and none are made here; show --stage=loops makes and prints them",
-                 wanted);
+    report_error(run->diagnostics, span,
+                 "%s works on loops, and none are made here; show --stage=loops makes and prints them", wanted);
   else
     return true;
   return false;

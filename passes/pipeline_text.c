@@ -13,7 +13,8 @@ const struct pass_facts pass_facts[PASS_COUNT] = {
 };
 
 const struct parameter_facts parameter_facts[PARAMETER_COUNT] = {
-#define PARAMETER(pass, name, usual, least, most, summary) [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, summary},
+#define PARAMETER(pass, name, usual, least, most, summary) \
+  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, summary},
 #include "passes/passes.def"
 };
 
@@ -43,21 +44,25 @@ static bool take(struct reader *reader, char wanted) {
 static const char *word(struct reader *reader, struct span *span) {
   skip_space(reader);
   int begin = reader->at;
-  while (reader->at < reader->end && (isalnum((unsigned char)reader->source->text[reader->at]) || reader->source->text[reader->at] == '_'))
+  while (reader->at < reader->end &&
+         (isalnum((unsigned char)reader->source->text[reader->at]) || reader->source->text[reader->at] == '_'))
     reader->at++;
   *span = span_of(reader, begin, reader->at);
   if (reader->at == begin) return NULL;
   return arena_copy(reader->diagnostics->arena, reader->source->text + begin, (size_t)(reader->at - begin));
 }
 
-static bool fail(struct reader *reader, struct span span, const char *what, const char *name, const char *const *known, int count) {
+static bool fail(struct reader *reader, struct span span, const char *what, const char *name, const char *const *known,
+                 int count) {
   const char *near = closest_name(name, known, count);
   if (near) {
     report_error(reader->diagnostics, span, "unknown %s '%s'; did you mean '%s'?", what, name, near);
   } else {
     const char *list = "";
-    for (int i = 0; i < count; i++) list = arena_format(reader->diagnostics->arena, "%s%s%s", list, i ? ", " : "", known[i]);
-    report_error(reader->diagnostics, span, count ? "unknown %s '%s'; there are %s" : "unknown %s '%s'%s", what, name, list);
+    for (int i = 0; i < count; i++)
+      list = arena_format(reader->diagnostics->arena, "%s%s%s", list, i ? ", " : "", known[i]);
+    report_error(reader->diagnostics, span, count ? "unknown %s '%s'; there are %s" : "unknown %s '%s'%s", what, name,
+                 list);
   }
   return false;
 }
@@ -83,12 +88,13 @@ static bool read_number(struct reader *reader, int parameter) {
   char *rest;
   double number = strtod(text, &rest);
   if (!*text || *rest || number != floor(number)) {
-    report_error(reader->diagnostics, span, "%s of %s is a whole number from %d to %d (%s)", facts->name, pass, facts->least, facts->most,
-                 facts->summary);
+    report_error(reader->diagnostics, span, "%s of %s is a whole number from %d to %d (%s)", facts->name, pass,
+                 facts->least, facts->most, facts->summary);
     return false;
   }
   if (number < facts->least || number > facts->most) {
-    report_error(reader->diagnostics, span, "%s of %s goes from %d to %d (%s)", facts->name, pass, facts->least, facts->most, facts->summary);
+    report_error(reader->diagnostics, span, "%s of %s goes from %d to %d (%s)", facts->name, pass, facts->least,
+                 facts->most, facts->summary);
     return false;
   }
   reader->pipeline->parameters[parameter] = (int)number;
@@ -109,16 +115,18 @@ static bool read_parameter(struct reader *reader, enum pass pass, int position, 
     for (int i = 0; i < count; i++) names[i] = parameter_facts[first + i].name;
     for (which = 0; which < count && strcmp(names[which], name); which++) continue;
     if (which == count)
-      return fail(reader, span, arena_format(reader->diagnostics->arena, "parameter of %s", pass_facts[pass].name), name, names, count);
+      return fail(reader, span, arena_format(reader->diagnostics->arena, "parameter of %s", pass_facts[pass].name),
+                  name, names, count);
   }
   if (!named) span = span_of(reader, begin, begin + 1);
   if (which >= count) {
-    report_error(reader->diagnostics, span, count ? "%s takes %d parameter%s" : "%s takes no parameters", pass_facts[pass].name,
-                 count, count == 1 ? "" : "s");
+    report_error(reader->diagnostics, span, count ? "%s takes %d parameter%s" : "%s takes no parameters",
+                 pass_facts[pass].name, count, count == 1 ? "" : "s");
     return false;
   }
   if (given[which]) {
-    report_error(reader->diagnostics, span, "%s of %s is given twice", parameter_facts[first + which].name, pass_facts[pass].name);
+    report_error(reader->diagnostics, span, "%s of %s is given twice", parameter_facts[first + which].name,
+                 pass_facts[pass].name);
     return false;
   }
   given[which] = true;
@@ -190,7 +198,8 @@ bool pipeline_parse(struct program *program, const struct pass_options *options,
   set_usual(pipeline);
   struct reader reader = {.diagnostics = diagnostics, .pipeline = pipeline};
   if (options->pipeline) {
-    reader.source = source_from_text(diagnostics->arena, options->pipeline_name ? options->pipeline_name : "--passes", options->pipeline);
+    reader.source = source_from_text(diagnostics->arena, options->pipeline_name ? options->pipeline_name : "--passes",
+                                     options->pipeline);
     reader.end = (int)reader.source->length;
     return read_items(&reader);
   }
@@ -217,19 +226,23 @@ enum pass_class pipeline_class(const struct pipeline *pipeline) {
 }
 
 void pipeline_print(FILE *file, const struct pipeline *pipeline) {
-  static const char *const classes[] = {[PASS_EXACT] = "exact", [PASS_REASSOCIATES] = "reassociates", [PASS_APPROXIMATES] = "approximates"};
+  static const char *const classes[] = {
+      [PASS_EXACT] = "exact", [PASS_REASSOCIATES] = "reassociates", [PASS_APPROXIMATES] = "approximates"};
   static const char *const whens[] = {[PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen"};
-  static const char *const stages[] = {[STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
+  static const char *const stages[] = {
+      [STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
   fprintf(file, "%-10s %-7s %-13s %-15s\n", "pass", pipeline ? "here" : "when", "class", "requires");
   for (int i = 0; i < PASS_COUNT; i++) {
     const struct pass_facts *facts = &pass_facts[i];
     const char *when = pipeline ? pipeline->on[i] ? "on" : "off" : whens[facts->when];
-    fprintf(file, "%-10s %-7s %-13s %-15s %s\n", facts->name, when, classes[facts->class], stages[facts->requires], facts->summary);
+    fprintf(file, "%-10s %-7s %-13s %-15s %s\n", facts->name, when, classes[facts->class], stages[facts->requires],
+            facts->summary);
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       const struct parameter_facts *parameter = &parameter_facts[j];
       if ((int)parameter->pass != i) continue;
-      fprintf(file, "  %-8s = %-6d %d to %d: %s\n", parameter->name, pipeline ? pipeline->parameters[j] : parameter->usual, parameter->least,
-              parameter->most, parameter->summary);
+      fprintf(file, "  %-8s = %-6d %d to %d: %s\n", parameter->name,
+              pipeline ? pipeline->parameters[j] : parameter->usual, parameter->least, parameter->most,
+              parameter->summary);
     }
   }
 }

@@ -45,7 +45,8 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
       if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
       int found = buffer->offset > 0 ? (int)buffer->offset - 1 : -1;
       if (found < 0) {
-        int64_t bytes = (buffer->count * element_bytes(s->target, buffer->type) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        int64_t bytes =
+            (buffer->count * element_bytes(s->target, buffer->type) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         array_push(s->arena, &lives, (struct life){buffer, i, buffer->dumped ? launches : i, bytes, 0, lives.count});
         buffer->offset = lives.count;
       } else if (lives.items[found].last < i) {

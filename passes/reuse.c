@@ -19,14 +19,16 @@ static void find_last_reads(struct reuse *r) {
     }
   }
   /* What is copied when all is done lives to the end. */
-  for (int i = 0; i < s->decisions.copies.count; i++) r->last_read[s->decisions.copies.items[i].value->id] = s->decisions.clusters.count;
+  for (int i = 0; i < s->decisions.copies.count; i++)
+    r->last_read[s->decisions.copies.items[i].value->id] = s->decisions.clusters.count;
 }
 
 /* Alone in a buffer of activations that it fills. */
 static bool owns_buffer(const struct scheduler *s, const struct value *value) {
   const struct place *place = note_of(s, value)->place;
-  return place && place->buffer->role == BUFFER_ACTIVATION && !place->buffer->dumped && place->offset == 0 && value->axis_count > 0 &&
-         place->buffer->count == value_count(value) && place->buffer->axis_count == value->axis_count && value->op != OP_concat;
+  return place && place->buffer->role == BUFFER_ACTIVATION && !place->buffer->dumped && place->offset == 0 &&
+         value->axis_count > 0 && place->buffer->count == value_count(value) &&
+         place->buffer->axis_count == value->axis_count && value->op != OP_concat;
 }
 
 static bool same_layout(const struct scheduler *s, const struct value *x, const struct value *y) {
@@ -34,7 +36,8 @@ static bool same_layout(const struct scheduler *s, const struct value *x, const 
   for (int i = 0; i < x->axis_count; i++) {
     bool found = false;
     for (int j = 0; j < y->axis_count; j++)
-      found = found || (x->axes[i] == y->axes[j] && note_of(s, x)->place->strides[i] == note_of(s, y)->place->strides[j]);
+      found =
+          found || (x->axes[i] == y->axes[j] && note_of(s, x)->place->strides[i] == note_of(s, y)->place->strides[j]);
     if (!found) return false;
   }
   return true;
@@ -66,20 +69,24 @@ static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, cons
 }
 
 /* An operand of the cluster that nothing reads later and that lies as `value` will, or NULL. */
-static const struct value *find_operand(struct reuse *r, const struct cluster *cluster, int position, const struct value *value) {
+static const struct value *find_operand(struct reuse *r, const struct cluster *cluster, int position,
+                                        const struct value *value) {
   struct scheduler *s = r->f->s;
   ARRAY(const struct value *) shifted = {0}, candidates = {0};
   for (int i = 0; i < cluster->values.count; i++) {
     read_root(r->f, cluster->values.items[i]);
     for (int j = 0; j < r->f->readings.items.count; j++) {
       const struct reading *reading = &r->f->readings.items.items[j];
-      if (reading->shifted) array_push(s->arena, &shifted, reading->value);
-      else if (cluster->values.items[i] == value) array_push(s->arena, &candidates, reading->value);
+      if (reading->shifted)
+        array_push(s->arena, &shifted, reading->value);
+      else if (cluster->values.items[i] == value)
+        array_push(s->arena, &candidates, reading->value);
     }
   }
   for (int i = 0; i < candidates.count; i++) {
     const struct value *x = candidates.items[i];
-    bool usable = r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && position_in(cluster, x) < 0;
+    bool usable =
+        r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && position_in(cluster, x) < 0;
     for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
     /* Another result of this cluster may have it already. */
     for (int j = 0; j < cluster->values.count && usable; j++) {
@@ -125,7 +132,9 @@ void reuse_operands(struct former *f) {
     if (cluster->kind != CLUSTER_SWEEP || !rows) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *value = cluster->values.items[i];
-      if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) || feeds_reduction(r, cluster, value)) continue;
+      if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) ||
+          feeds_reduction(r, cluster, value))
+        continue;
       const struct value *x = find_operand(r, cluster, c, value);
       if (!x) continue;
       take_buffer(s, value, x);

@@ -36,7 +36,8 @@ static void prepare_updates(struct scheduler *s) {
     struct value *source = value->inputs[0];
     struct place *from = NULL;
     if (source->op == OP_state) {
-      from = place_new(s, source, BUFFER_ACTIVATION, arena_format(s->arena, "%s.old", source->state->name), source->axes);
+      from =
+          place_new(s, source, BUFFER_ACTIVATION, arena_format(s->arena, "%s.old", source->state->name), source->axes);
       array_push(s->arena, &s->decisions.copies, (struct copy){source, NULL, from, "save", COPY_SAVED});
     } else if (source->op != OP_constant && source->op != OP_input) {
       keep(s, source, KEEP_UNFUSED);
@@ -101,12 +102,18 @@ static void schedule_clusters(struct scheduler *s) {
     const struct value *value = cluster->values.items[0];
     tell(s, cluster, NULL);
     switch (cluster->kind) {
-    case CLUSTER_CONTRACT:
-      if (!tile_contract(s, value)) schedule_naive(s, value);
-      break;
-    case CLUSTER_SWEEP: schedule_sweep(s, cluster); break;
-    case CLUSTER_CONCAT: schedule_concat(s, value); break;
-    case CLUSTER_OTHER: schedule_naive(s, value); break;
+      case CLUSTER_CONTRACT:
+        if (!tile_contract(s, value)) schedule_naive(s, value);
+        break;
+      case CLUSTER_SWEEP:
+        schedule_sweep(s, cluster);
+        break;
+      case CLUSTER_CONCAT:
+        schedule_concat(s, value);
+        break;
+      case CLUSTER_OTHER:
+        schedule_naive(s, value);
+        break;
     }
     told(s);
   }
@@ -158,10 +165,12 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);
 }
 
-struct module *run_schedules(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics) {
+struct module *run_schedules(struct program *program, const struct pass_options *options,
+                             struct diagnostics *diagnostics) {
   struct arena *arena = program->arena;
   struct scheduler *s = arena_new_struct(arena, struct scheduler);
-  *s = (struct scheduler){.arena = arena, .program = program, .options = options, .target = options->target, .diagnostics = diagnostics};
+  *s = (struct scheduler){
+      .arena = arena, .program = program, .options = options, .target = options->target, .diagnostics = diagnostics};
   if (!pipeline_parse(program, options, diagnostics, &s->pipeline)) return NULL; /* told already by run_graph_passes */
   s->fuse = s->pipeline.on[PASS_fuse];
   s->plan = s->pipeline.on[PASS_plan];
@@ -179,6 +188,7 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   times_leave(options->times);
   /* The passes on loops work graph by graph, kernel by kernel: there is one state after them all. */
   for (int i = 0; i < PASS_COUNT && options->dump_after; i++)
-    if (!pass_works_on_graphs((enum pass)i) && !strcmp(options->dump_after, pass_facts[i].name)) module_print(stderr, s->module);
+    if (!pass_works_on_graphs((enum pass)i) && !strcmp(options->dump_after, pass_facts[i].name))
+      module_print(stderr, s->module);
   return s->module;
 }

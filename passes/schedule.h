@@ -51,9 +51,9 @@ struct traversal_count {
 /* What walks leave for themselves between two kernels of a graph, so that none of them needs new memory for each. Nobody else looks. */
 struct scratch {
   struct memo_table levels, needed; /* schedule_row.c: level_of, mark_needed */
-  struct memo_table flat;           /* schedule_row.c: pulls_flat */
-  struct traversal_count *counts;   /* schedule_row.c: count_traversals; by value id, zero between kernels */
-  struct memo_table uses;           /* kernel.c: uses in the kernel at hand */
+  struct memo_table flat; /* schedule_row.c: pulls_flat */
+  struct traversal_count *counts; /* schedule_row.c: count_traversals; by value id, zero between kernels */
+  struct memo_table uses; /* kernel.c: uses in the kernel at hand */
 };
 
 /* One run from the graphs of a program to a module of loops. */
@@ -190,7 +190,8 @@ struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool 
 /* A pointer to the middle of a buffer, so that kernels that differ in where they begin are one function. */
 struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written);
 /* A number parameter, or the one that has this argument already. */
-struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type, struct launch_argument argument);
+struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type,
+                               struct launch_argument argument);
 /* The present length of an axis: a constant, or a number parameter. */
 const struct expression *kernel_extent(struct kernel *kernel, const struct axis *axis);
 /* Opens a loop; its variable as a sum with its range. `bound` is the most that extent can be. */
@@ -213,9 +214,11 @@ void kernel_store(struct kernel *kernel, struct array *array, struct linear inde
 const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct array *array, int vectors);
 int kernel_level(struct kernel *kernel, const struct expression *x);
 /* Remembers that `value` at these coordinates is `known`, for as long as the block that it depends on is open. */
-void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled known);
+void kernel_remember(struct kernel *kernel, const struct value *value, const struct coordinates *at,
+                     struct leveled known);
 struct local *kernel_local(struct kernel *kernel, const struct value *value);
-bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at, struct leveled *known);
+bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at,
+                   struct leveled *known);
 
 /* --- Values as expressions (access.c) ---------------------------------------------------------------------------------------- */
 
@@ -227,10 +230,11 @@ struct leveled access_value(struct kernel *kernel, const struct value *value, co
 /* Computed from its inputs even where it is materialised: for the kernel that materialises it. */
 struct leveled access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* An integer value as a sum, to be used as a coordinate of an axis of `extent` elements. */
-struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at, int64_t extent,
-                           const struct axis *present);
+struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at,
+                           int64_t extent, const struct axis *present);
 /* The offset of an element in its buffer. */
-struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place, const struct coordinates *at);
+struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place,
+                            const struct coordinates *at);
 /* The value as a view of something materialised, with constant strides; false when it is not one. */
 bool access_strided(struct scheduler *scheduler, const struct value *value, struct place *place);
 /* Whether evaluating the value on the spot is all there is to it: views, elementwise, leaves, draws, gathers. */
@@ -247,8 +251,8 @@ struct place *place_new(struct scheduler *scheduler, const struct value *value, 
    then given in *origin. */
 const char *value_label(struct scheduler *scheduler, const struct value *value, const struct origin **origin);
 /* A buffer for what one kernel passes to the next; named after `value` and `what`. `comment` may be NULL. */
-struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type, int64_t count,
-                              const char *comment);
+struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type,
+                              int64_t count, const char *comment);
 void layout_states(struct scheduler *scheduler);
 /* Inputs, states and outputs get their places; the values to keep whole for --dump are marked. */
 void layout_interface(struct scheduler *scheduler);
@@ -281,7 +285,8 @@ bool values_lie_flat(struct scheduler *scheduler, const struct value *value, con
 /* Whether all that a cluster stores for each element of its space lies as `like` does, with what it reads for it. */
 bool elements_lie_flat(struct scheduler *scheduler, struct cluster *cluster, const struct value *like);
 /* Coordinates for a flat index over memory that lies as `value` at `place` does. */
-void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at);
+void flat_coordinates(const struct value *value, const struct place *place, struct linear index,
+                      struct coordinates *at);
 /* A new kernel, called after what it stores last. */
 struct kernel *sweep_kernel(struct scheduler *scheduler, const struct value *last);
 /* The kernels of a sweep: row kernels, flat ones, columns and whole sums (schedule_row.c, schedule_column.c). */

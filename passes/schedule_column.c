@@ -15,7 +15,8 @@ static double elements_of(struct axis *const *axes, int count) {
 }
 
 /* sum = sum step x, with a product as an fma. */
-static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old, const struct coordinates *at) {
+static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old,
+                                            const struct coordinates *at) {
   const struct value *x = value->inputs[0];
   bool single = !note_of(k->scheduler, x)->place && kernel_uses(k->scheduler, x) == 1;
   if (value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && single) {
@@ -38,11 +39,13 @@ static bool is_element(const struct cluster *cluster, const struct value *value)
 
 /* What the cluster computes for each element, or else from its sums, at the coordinates given. All is computed before anything is
    stored, since a result may lie where an operand of another does. */
-static void store_results(struct kernel *k, const struct cluster *cluster, bool elements, const struct coordinates *at) {
+static void store_results(struct kernel *k, const struct cluster *cluster, bool elements,
+                          const struct coordinates *at) {
   struct scheduler *s = k->scheduler;
   const struct expression **results = arena_new_array(k->arena, const struct expression *, cluster->values.count);
   for (int i = 0; i < cluster->values.count; i++)
-    if (is_element(cluster, cluster->values.items[i]) == elements) results[i] = access_value(k, cluster->values.items[i], at).x;
+    if (is_element(cluster, cluster->values.items[i]) == elements)
+      results[i] = access_value(k, cluster->values.items[i], at).x;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     const struct place *place = note_of(s, value)->place;
@@ -57,7 +60,8 @@ static void store_results(struct kernel *k, const struct cluster *cluster, bool 
 
 static void add_locals(struct kernel *k, const struct cluster *cluster) {
   for (int i = 0; i < cluster->values.count; i++)
-    if (!is_reduction(cluster->values.items[i])) array_push(k->arena, &k->locals, (struct local){cluster->values.items[i], NULL, false});
+    if (!is_reduction(cluster->values.items[i]))
+      array_push(k->arena, &k->locals, (struct local){cluster->values.items[i], NULL, false});
 }
 
 /* --- Columns ------------------------------------------------------------------------------------------------------------------------ */
@@ -84,7 +88,9 @@ static struct linear open_vectors(struct columns *c) {
     return linear_constant(0);
   }
   struct linear slot = linear_constant(0);
-  if (c->vectors > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "v", expression_index(arena, c->vectors), c->vectors, 1), lanes);
+  if (c->vectors > 1)
+    slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "v", expression_index(arena, c->vectors), c->vectors, 1),
+                        lanes);
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
   struct linear column = linear_add(arena, c->block, linear_add(arena, slot, lane));
   if (c->guarded) {
@@ -99,7 +105,10 @@ static struct linear open_vectors(struct columns *c) {
 void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   struct arena *arena = s->arena;
   const struct value *first = cluster->values.items[0];
-  struct columns columns = {.s = s, .cluster = cluster, .k = kernel_new(s, first, cluster_title(s, cluster, "columns"))}, *c = &columns;
+  struct columns columns = {.s = s,
+                            .cluster = cluster,
+                            .k = kernel_new(s, first, cluster_title(s, cluster, "columns"))},
+                 *c = &columns;
   struct kernel *k = c->k;
   k->form = FORM_COLUMNS;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
@@ -112,7 +121,8 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   c->vectors = vectors >= 4 * COLUMN_TASKS ? 4 : vectors >= 2 * COLUMN_TASKS ? 2 : 1;
   /* Single columns of a number known at run time are a loop to that number: a guard would not hold back loads. */
   bool counted = !c->vector && c->axis->size;
-  int64_t width = c->vector ? (int64_t)c->vectors * lanes : 1, blocks = counted ? 1 : (c->axis->extent + width - 1) / width;
+  int64_t width = c->vector ? (int64_t)c->vectors * lanes : 1,
+          blocks = counted ? 1 : (c->axis->extent + width - 1) / width;
   c->guarded = c->vector && (c->axis->extent % width != 0 || c->axis->size);
   add_locals(k, cluster);
   /* Kept axes of constant length make the tasks; the last is cut into blocks. */
@@ -127,7 +137,9 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   }
   bool parallel = elements_of(cluster->space, cluster->space_count) >= s->pipeline.parameters[PARAMETER_parallel_work];
   struct linear task = linear_constant(0);
-  if (tasks > 1) task = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, kept_count || c->vector ? "block" : "column", expression_index(arena, tasks), tasks, 1);
+  if (tasks > 1)
+    task = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, kept_count || c->vector ? "block" : "column",
+                       expression_index(arena, tasks), tasks, 1);
   c->block = linear_scale(arena, blocks > 1 ? linear_mod(arena, task, blocks) : linear_constant(0), width);
   task = linear_quotient(arena, task, blocks);
   for (int i = kept_count - 1; i >= 0; i--) {
@@ -137,8 +149,12 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   }
   for (int i = 0; i < kept_count; i++)
     if (kept[i]->size)
-      coordinates_set(&c->at, kept[i], kernel_loop(k, LOOP_SERIAL, name_identifier(arena, kept[i]->name), kernel_extent(k, kept[i]), kept[i]->extent, 1));
-  if (counted) c->block = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, c->axis->name), kernel_extent(k, c->axis), c->axis->extent, 1);
+      coordinates_set(&c->at, kept[i],
+                      kernel_loop(k, LOOP_SERIAL, name_identifier(arena, kept[i]->name), kernel_extent(k, kept[i]),
+                                  kept[i]->extent, 1));
+  if (counted)
+    c->block = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, c->axis->name), kernel_extent(k, c->axis),
+                           c->axis->extent, 1);
   int depth = k->depth;
   c->sums = arena_new_array(arena, struct array *, cluster->values.count);
   bool guarded = c->guarded;
@@ -166,7 +182,10 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
   }
   for (int i = 0; i < cluster->reduced_count; i++) {
     struct axis *axis = cluster->reduced[i];
-    if (axis->size) coordinates_set(&c->at, axis, kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1));
+    if (axis->size)
+      coordinates_set(
+          &c->at, axis,
+          kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1));
   }
   struct linear slot = open_vectors(c);
   for (int i = 0; i < cluster->values.count; i++) {
@@ -207,12 +226,17 @@ static void begin_sums(struct total *t) {
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
     enum type type = type_of_kind(value->kind);
-    t->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, (int64_t)t->lanes * t->unroll);
+    t->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER,
+                              (int64_t)t->lanes * t->unroll);
     const struct expression *initial = expression_number(arena, type, reduce_initial(value));
     int depth = k->depth;
     struct linear slot = linear_constant(0);
-    if (t->unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1), t->lanes);
-    if (t->lanes > 1) slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
+    if (t->unroll > 1)
+      slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1),
+                          t->lanes);
+    if (t->lanes > 1)
+      slot =
+          linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
     kernel_store(k, t->sums[i], slot, initial);
     kernel_close_to(k, depth);
   }
@@ -236,7 +260,8 @@ static const struct expression *end_sum(struct total *t, int index) {
 
 /* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors, then single ones, where
    masks do not make all of them alike. */
-static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count, int64_t bound) {
+static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count,
+                     int64_t bound) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
   const struct place *place = note_of(t->s, like)->place;
@@ -249,7 +274,9 @@ static void flat_sum(struct total *t, const struct value *like, struct linear be
     rest = expression_apply(arena, OP_mod, count, expression_index(arena, group), NULL);
     const struct expression *whole = expression_apply(arena, OP_sub, count, rest, NULL);
     struct linear i = kernel_loop(k, LOOP_SERIAL, "i", whole, bound, group), slot = linear_constant(0);
-    if (t->unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1), t->lanes);
+    if (t->unroll > 1)
+      slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1),
+                          t->lanes);
     slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
     flat_coordinates(like, place, linear_add(arena, begin, linear_add(arena, i, slot)), &at);
     sum_and_store(t, slot, &at);
@@ -274,7 +301,8 @@ static void nested_sum(struct total *t, int first, struct coordinates *at) {
   for (int i = first; i < last; i++) {
     struct axis *axis = t->cluster->space[i];
     struct linear along = linear_constant(0);
-    if (axis->extent > 1 || axis->size) along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1);
+    if (axis->extent > 1 || axis->size)
+      along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1);
     coordinates_set(at, axis, along);
   }
   const struct axis *axis = t->cluster->space[last];
@@ -313,7 +341,8 @@ static void finish_totals(struct total *t, const struct expression **sums) {
   struct coordinates at = {0};
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
-    if (is_reduction(value)) kernel_remember(k, value, &at, kernel_let(k, k->depth, value_title(k->arena, value), sums[i]));
+    if (is_reduction(value))
+      kernel_remember(k, value, &at, kernel_let(k, k->depth, value_title(k->arena, value), sums[i]));
   }
   store_results(k, t->cluster, false, &at);
 }
@@ -333,11 +362,13 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
     enum type type = type_of_kind(value->kind);
-    struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, 1), *partial = kernel_pointer(k, partials[i], false);
+    struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, 1),
+                 *partial = kernel_pointer(k, partials[i], false);
     kernel_store(k, sum, linear_constant(0), expression_number(arena, type, reduce_initial(value)));
     struct linear chunk = kernel_loop(k, LOOP_SERIAL, "chunk", n, count, 1);
     const struct expression *old = expression_load(arena, sum, expression_index(arena, 0));
-    kernel_store(k, sum, linear_constant(0), reduce_with(arena, value, old, expression_load(arena, partial, linear_expression(arena, chunk))));
+    kernel_store(k, sum, linear_constant(0),
+                 reduce_with(arena, value, old, expression_load(arena, partial, linear_expression(arena, chunk))));
     kernel_end(k);
     sums[i] = expression_load(arena, sum, expression_index(arena, 0));
   }
@@ -391,21 +422,27 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   }
   for (int i = 0; i < cluster->values.count; i++)
     if (is_reduction(cluster->values.items[i]))
-      partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind), chunks, NULL);
-  struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, arena_format(arena, "%s_chunks", title));
+      partials[i] = scratch_buffer(s, cluster->values.items[i], "partial", type_of_kind(cluster->values.items[i]->kind),
+                                   chunks, NULL);
+  struct kernel *k = t->k =
+      stored ? sweep_kernel(s, stored) : kernel_new(s, first, arena_format(arena, "%s_chunks", title));
   k->form = FORM_TOTAL;
   struct linear chunk;
   if (like) {
     k->any_count = true;
     struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
     const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument));
-    const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, TOTAL_CHUNK - 1), NULL);
+    const struct expression *rounded =
+        expression_apply(arena, OP_add, n, expression_index(arena, TOTAL_CHUNK - 1), NULL);
     const bool parallel = !stored || count >= 2 * (int64_t)s->pipeline.parameters[PARAMETER_parallel_work];
-    chunk = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk", expression_apply(arena, OP_quotient, rounded, expression_index(arena, TOTAL_CHUNK), NULL),
+    chunk = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk",
+                        expression_apply(arena, OP_quotient, rounded, expression_index(arena, TOTAL_CHUNK), NULL),
                         chunks, 1);
     struct linear begin = linear_scale(arena, chunk, TOTAL_CHUNK);
     const struct expression *left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
-    left = kernel_let(k, k->depth, "count", expression_apply(arena, OP_min, left, expression_index(arena, TOTAL_CHUNK), NULL)).x;
+    left = kernel_let(k, k->depth, "count",
+                      expression_apply(arena, OP_min, left, expression_index(arena, TOTAL_CHUNK), NULL))
+               .x;
     begin_sums(t);
     flat_sum(t, like, begin, left, TOTAL_CHUNK);
   } else {

@@ -38,13 +38,16 @@ static void add_dimension(struct group *group, struct dimension dimension) {
   group->items[at] = dimension;
 }
 
-static bool nests(int64_t outer, const struct dimension *inner, int64_t stride) { return outer == stride * inner->extent; }
+static bool nests(int64_t outer, const struct dimension *inner, int64_t stride) {
+  return outer == stride * inner->extent;
+}
 
 static void merge_group(struct group *group) {
   for (int i = 0; i + 1 < group->count;) {
     struct dimension *outer = &group->items[i], *inner = &group->items[i + 1];
-    if (!inner->axis->size && !outer->axis->size && nests(outer->a, inner, inner->a) && nests(outer->b, inner, inner->b) &&
-        nests(outer->c, inner, inner->c) && nests(outer->initial, inner, inner->initial)) {
+    if (!inner->axis->size && !outer->axis->size && nests(outer->a, inner, inner->a) &&
+        nests(outer->b, inner, inner->b) && nests(outer->c, inner, inner->c) &&
+        nests(outer->initial, inner, inner->initial)) {
       inner->extent *= outer->extent;
       for (int j = i; j + 1 < group->count; j++) group->items[j] = group->items[j + 1];
       group->count--;
@@ -88,14 +91,19 @@ static bool classify(struct contraction *x) {
   x->a = places[1 - b], x->b = places[b];
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
-    struct dimension dimension = {axis, axis->extent, stride_of(x->a_value, &x->a, axis), stride_of(x->b_value, &x->b, axis), x->c.strides[i],
+    struct dimension dimension = {axis,
+                                  axis->extent,
+                                  stride_of(x->a_value, &x->a, axis),
+                                  stride_of(x->b_value, &x->b, axis),
+                                  x->c.strides[i],
                                   x->initial.strides[i]};
     bool in_a = value_has_axis(x->a_value, axis), in_b = value_has_axis(x->b_value, axis);
     add_dimension(in_a && in_b ? &x->batch : in_a ? &x->m : &x->n, dimension);
   }
   for (int i = 0; i < value->list_count; i++) {
     const struct axis *axis = value->list[i];
-    add_dimension(&x->k, (struct dimension){axis, axis->extent, stride_of(x->a_value, &x->a, axis), stride_of(x->b_value, &x->b, axis), 0, 0});
+    add_dimension(&x->k, (struct dimension){axis, axis->extent, stride_of(x->a_value, &x->a, axis),
+                                            stride_of(x->b_value, &x->b, axis), 0, 0});
   }
   merge_group(&x->batch), merge_group(&x->m), merge_group(&x->n), merge_group(&x->k);
   x->column = take(&x->n, x->n.count - 1);
@@ -110,8 +118,10 @@ static void choose_tile(struct contraction *x) {
   int lanes = target->lanes;
   int64_t vectors = (x->column.extent + lanes - 1) / lanes;
   x->vectors = target->tile_vectors;
-  if (vectors < x->vectors) x->vectors = (int)vectors;
-  else if (x->vectors == 2 && vectors % 2 && vectors % 3 == 0 && target->registers >= 32) x->vectors = 3;
+  if (vectors < x->vectors)
+    x->vectors = (int)vectors;
+  else if (x->vectors == 2 && vectors % 2 && vectors % 3 == 0 && target->registers >= 32)
+    x->vectors = 3;
   /* Few rows: wide panels, so that b is read in long runs. */
   if (x->row.axis->size || x->row.extent < FEW_ROWS) {
     int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent;
@@ -137,7 +147,8 @@ static void choose_tile(struct contraction *x) {
   const int *wanted = x->s->pipeline.parameters;
   if (wanted[PARAMETER_tile_rows] && !x->row.axis->size)
     x->rows = wanted[PARAMETER_tile_rows] < x->row.extent ? wanted[PARAMETER_tile_rows] : (int)x->row.extent;
-  if (wanted[PARAMETER_tile_vectors]) x->vectors = wanted[PARAMETER_tile_vectors] < vectors ? wanted[PARAMETER_tile_vectors] : (int)vectors;
+  if (wanted[PARAMETER_tile_vectors])
+    x->vectors = wanted[PARAMETER_tile_vectors] < vectors ? wanted[PARAMETER_tile_vectors] : (int)vectors;
   x->width = x->vectors * lanes;
 }
 
@@ -161,7 +172,8 @@ static int64_t piece_of(int64_t k, int64_t whole) {
 /* How b is read and how the work is split. False when no way is good. */
 static bool choose_blocks(struct contraction *x) {
   const int *limits = x->s->pipeline.parameters, tasks = limits[PARAMETER_tile_tasks];
-  bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS || x->depth.extent <= limits[PARAMETER_tile_depth];
+  bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS ||
+               x->depth.extent <= limits[PARAMETER_tile_depth];
   x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth]);
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
@@ -181,7 +193,8 @@ static bool choose_blocks(struct contraction *x) {
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 && x->panels <= (int64_t)tasks * x->block_panels) {
+  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 &&
+             x->panels <= (int64_t)tasks * x->block_panels) {
     x->packing = PACK_BUFFER;
   } else {
     x->packing = PACK_TASK;
@@ -218,7 +231,8 @@ double contract_usual(const struct dimension *dimension) {
   return dimension->axis->size ? axis_usual(dimension->axis) : (double)dimension->extent;
 }
 
-void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at, struct position *position) {
+void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at,
+                          struct position *position) {
   position->a_at = linear_add(arena, position->a_at, linear_scale(arena, at, dimension->a));
   position->b_at = linear_add(arena, position->b_at, linear_scale(arena, at, dimension->b));
   position->c_at = linear_add(arena, position->c_at, linear_scale(arena, at, dimension->c));
@@ -251,7 +265,8 @@ void contract_around(struct kernel *k, const struct contraction *x, struct linea
     for (int i = 0; i < groups[g]->count; i++) {
       const struct axis *axis = groups[g]->items[i].axis;
       if (!axis->size) continue;
-      struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1);
+      struct linear along =
+          kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1);
       contract_add_offsets(arena, &groups[g]->items[i], along, at);
     }
   }
@@ -262,11 +277,13 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   const struct value *value = x->named->name ? x->named : x->value;
   const char *what = arena_format(arena, "%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent);
   bool local = value->origin.function && value->origin.function[0];
-  if (!local) what = arena_format(arena, "%s_%s", value->name ? name_identifier(arena, name_last(value->name)) : "product", what);
+  if (!local)
+    what = arena_format(arena, "%s_%s", value->name ? name_identifier(arena, name_last(value->name)) : "product", what);
   struct kernel *k = kernel_new(x->s, value, what);
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
-  at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false) : kernel_window(k, x->b.buffer, x->b.offset, false);
+  at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
+                                    : kernel_window(k, x->b.buffer, x->b.offset, false);
   at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
   at->a_at = at->b_at = at->c_at = at->initial_at = linear_constant(0);
   if (x->initial.buffer) {
@@ -302,7 +319,8 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
-  bool along_k = x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size && x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
+  bool along_k = x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size && x.depth.extent >= 2 * s->target->lanes &&
+                 x.k.count == 0;
   if (few && along_k && work >= SMALL_WORK) {
     contract_dot(&x);
     return UNTILED_NOT;

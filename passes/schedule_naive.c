@@ -13,8 +13,9 @@ static void open_loops(struct kernel *k, struct axis *const *axes, int count, do
       coordinates_set(at, axes[i], linear_constant(0));
       continue;
     }
-    coordinates_set(at, axes[i], kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, name_identifier(k->arena, axes[i]->name),
-                                             kernel_extent(k, axes[i]), axes[i]->extent, 1));
+    coordinates_set(at, axes[i],
+                    kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, name_identifier(k->arena, axes[i]->name),
+                                kernel_extent(k, axes[i]), axes[i]->extent, 1));
     parallel = false;
   }
 }
@@ -43,14 +44,14 @@ static void write_scalar(struct kernel *k, struct array *array, const struct exp
 static const struct expression *reduce_step(struct kernel *k, const struct value *value, struct array *sum,
                                             const struct coordinates *at) {
   const struct expression *x = access_value(k, value->inputs[0], at).x;
-  if (value->op != OP_contract)
-    return reduce_with(k->arena, value, read_scalar(k, sum), x);
+  if (value->op != OP_contract) return reduce_with(k->arena, value, read_scalar(k, sum), x);
   return expression_fma(k->arena, x, access_value(k, value->inputs[1], at).x, read_scalar(k, sum));
 }
 
 const struct expression *reduce_with(struct arena *arena, const struct value *value, const struct expression *old,
                                      const struct expression *x) {
-  return value->op == OP_reduce_max ? expression_apply(arena, OP_max, x, old, NULL) : expression_apply(arena, OP_add, old, x, NULL);
+  return value->op == OP_reduce_max ? expression_apply(arena, OP_max, x, old, NULL)
+                                    : expression_apply(arena, OP_add, old, x, NULL);
 }
 
 enum op reduce_op(const struct value *value) { return value->op == OP_reduce_max ? OP_max : OP_add; }
@@ -60,13 +61,15 @@ double reduce_initial(const struct value *value) {
   return value->kind == KIND_REAL ? -INFINITY : -2147483647;
 }
 
-static void naive_reduce(struct kernel *k, const struct value *value, const struct place *place, const struct value *from) {
+static void naive_reduce(struct kernel *k, const struct value *value, const struct place *place,
+                         const struct value *from) {
   struct array *target = kernel_pointer(k, place->buffer, true);
   double work = work_of(value->axes, value->axis_count) * work_of(value->list, value->list_count);
   struct coordinates at = {0};
   open_loops(k, value->axes, value->axis_count, work, &at);
   int depth = k->depth;
-  struct array *sum = scalar(k, value->op == OP_reduce_max ? "largest" : "sum", type_of_kind(value->kind), reduce_initial(value));
+  struct array *sum =
+      scalar(k, value->op == OP_reduce_max ? "largest" : "sum", type_of_kind(value->kind), reduce_initial(value));
   if (from) write_scalar(k, sum, access_value(k, from, &at).x);
   open_loops(k, value->list, value->list_count, TOGETHER, &at);
   write_scalar(k, sum, reduce_step(k, value, sum, &at));
@@ -89,16 +92,19 @@ static void naive_scan(struct kernel *k, const struct value *value, const struct
   open_loops(k, rest, rest_count, work_of(value->axes, value->axis_count), &at);
   struct array *sum = scalar(k, "sum", type_of_kind(value->kind), 0);
   const struct expression *extent = kernel_extent(k, value->axis);
-  struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(k->arena, value->axis->name), extent, value->axis->extent, 1);
+  struct linear along =
+      kernel_loop(k, LOOP_SERIAL, name_identifier(k->arena, value->axis->name), extent, value->axis->extent, 1);
   if (value->start == 1) {
-    struct linear last = linear_from(k->arena, expression_apply(k->arena, OP_sub, extent, expression_index(k->arena, 1), NULL), 0,
-                                     value->axis->extent - 1, 0);
+    struct linear last =
+        linear_from(k->arena, expression_apply(k->arena, OP_sub, extent, expression_index(k->arena, 1), NULL), 0,
+                    value->axis->extent - 1, 0);
     along = linear_add(k->arena, last, linear_scale(k->arena, along, -1));
     /* The sum's range is wider than the axis; as an atom of its own it is what it is. */
     along = linear_from(k->arena, linear_expression(k->arena, along), 0, value->axis->extent - 1, k->depth);
   }
   coordinates_set(&at, value->axis, along);
-  write_scalar(k, sum, expression_apply(k->arena, OP_add, read_scalar(k, sum), access_value(k, value->inputs[0], &at).x, NULL));
+  write_scalar(k, sum,
+               expression_apply(k->arena, OP_add, read_scalar(k, sum), access_value(k, value->inputs[0], &at).x, NULL));
   kernel_store(k, target, access_offset(k, value, place, &at), read_scalar(k, sum));
 }
 
@@ -117,11 +123,12 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   open_loops(k, rest, rest_count, work_of(value->axes, value->axis_count) * (double)value->axis->extent, &at);
   double most = type == TYPE_REAL ? INFINITY : 2147483647;
   struct array *last = scalar(k, "last", type, most), *last_at = scalar(k, "last_at", TYPE_INTEGER, -1);
-  coordinates_set(&at, value->result, kernel_loop(k, LOOP_SERIAL, "rank", kernel_extent(k, value->result), value->result->extent, 1));
+  coordinates_set(&at, value->result,
+                  kernel_loop(k, LOOP_SERIAL, "rank", kernel_extent(k, value->result), value->result->extent, 1));
   struct array *best = scalar(k, "best", type, -most), *best_at = scalar(k, "best_at", TYPE_INTEGER, -1);
   struct coordinates inner = at;
-  struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, value->axis->name), kernel_extent(k, value->axis),
-                                    value->axis->extent, 1);
+  struct linear along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, value->axis->name),
+                                    kernel_extent(k, value->axis), value->axis->extent, 1);
   coordinates_set(&inner, value->axis, along);
   const struct expression *x = access_value(k, value->inputs[0], &inner).x;
   if (x->kind != EXPRESSION_VARIABLE) x = kernel_let(k, k->depth, "candidate", x).x;
@@ -129,13 +136,18 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   const struct expression *less = expression_apply(arena, OP_lt, x, read_scalar(k, last), NULL);
   const struct expression *tied = expression_apply(arena, OP_eq, x, read_scalar(k, last), NULL);
   const struct expression *later = expression_apply(arena, OP_lt, read_scalar(k, last_at), here, NULL);
-  const struct expression *unseen = expression_apply(arena, OP_or, less, expression_apply(arena, OP_and, tied, later, NULL), NULL);
-  const struct expression *first = expression_apply(arena, OP_lt, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL);
+  const struct expression *unseen =
+      expression_apply(arena, OP_or, less, expression_apply(arena, OP_and, tied, later, NULL), NULL);
+  const struct expression *first =
+      expression_apply(arena, OP_lt, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL);
   const struct expression *better = expression_apply(arena, OP_lt, read_scalar(k, best), x, NULL);
   if (type == TYPE_REAL) {
-    const struct expression *numbers_before = expression_apply(arena, OP_or, is_number(arena, read_scalar(k, last), true), later, NULL);
-    const struct expression *over_nan = expression_apply(arena, OP_and, is_number(arena, read_scalar(k, best), false), is_number(arena, x, true), NULL);
-    unseen = expression_apply(arena, OP_or, unseen, expression_apply(arena, OP_and, is_number(arena, x, false), numbers_before, NULL), NULL);
+    const struct expression *numbers_before =
+        expression_apply(arena, OP_or, is_number(arena, read_scalar(k, last), true), later, NULL);
+    const struct expression *over_nan =
+        expression_apply(arena, OP_and, is_number(arena, read_scalar(k, best), false), is_number(arena, x, true), NULL);
+    unseen = expression_apply(arena, OP_or, unseen,
+                              expression_apply(arena, OP_and, is_number(arena, x, false), numbers_before, NULL), NULL);
     better = expression_apply(arena, OP_or, better, over_nan, NULL);
   }
   kernel_if(k, expression_apply(arena, OP_and, unseen, expression_apply(arena, OP_or, first, better, NULL), NULL));
@@ -146,8 +158,9 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   write_scalar(k, last, read_scalar(k, best));
   write_scalar(k, last_at, read_scalar(k, best_at));
   /* Nothing was found in an axis that is shorter now than there are ranks: still an index inside it. */
-  kernel_store(k, target, access_offset(k, value, place, &at),
-               expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
+  kernel_store(
+      k, target, access_offset(k, value, place, &at),
+      expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
 }
 
 /* Rows written in place. Two rows with one index: the later one stays, so the index's own axes run in order. */
@@ -157,9 +170,12 @@ static void naive_update(struct kernel *k, const struct value *value, const stru
   struct axis *outer[MAX_AXES], *inner[MAX_AXES];
   int outer_count = 0, inner_count = 0;
   for (int i = 0; i < source->axis_count; i++) {
-    bool own = value_has_axis(index, source->axes[i]) && (source->axes[i] == value->axis || !value_has_axis(value, source->axes[i]));
-    if (own) inner[inner_count++] = source->axes[i];
-    else outer[outer_count++] = source->axes[i];
+    bool own = value_has_axis(index, source->axes[i]) &&
+               (source->axes[i] == value->axis || !value_has_axis(value, source->axes[i]));
+    if (own)
+      inner[inner_count++] = source->axes[i];
+    else
+      outer[outer_count++] = source->axes[i];
   }
   struct coordinates at = {0};
   open_loops(k, outer, outer_count, work_of(source->axes, source->axis_count), &at);
@@ -174,13 +190,16 @@ static void naive_expression(struct kernel *k, const struct value *value, const 
   struct coordinates at = {0};
   bool whole = place->buffer->axis_count == value->axis_count;
   for (int i = 0; i < value->axis_count; i++) whole = whole && value_has_axis(value, place->buffer->axes[i]);
-  open_loops(k, whole ? place->buffer->axes : value->axes, value->axis_count, work_of(value->axes, value->axis_count), &at);
+  open_loops(k, whole ? place->buffer->axes : value->axes, value->axis_count, work_of(value->axes, value->axis_count),
+             &at);
   struct leveled x = defined ? access_value(k, value, &at) : access_definition(k, value, &at);
   kernel_store(k, target, access_offset(k, value, place, &at), x.x);
 }
 
 void schedule_naive(struct scheduler *s, const struct value *value) {
-  struct kernel *k = kernel_new(s, value, value->name ? name_identifier(s->arena, name_last(value->name)) : arena_format(s->arena, "%s_kernel", op_facts[value->op].name));
+  struct kernel *k = kernel_new(s, value,
+                                value->name ? name_identifier(s->arena, name_last(value->name))
+                                            : arena_format(s->arena, "%s_kernel", op_facts[value->op].name));
   const struct place *place = note_of(s, value)->place;
   kernel_count_uses(s, &value, 1);
   const struct value *product = note_of(s, value)->absorbed;
@@ -194,26 +213,35 @@ void schedule_naive(struct scheduler *s, const struct value *value) {
     naive_expression(k, value, place, false);
   } else {
     switch (op_facts[value->op].class) {
-    case CLASS_REDUCE:
-    case CLASS_CONTRACT: naive_reduce(k, value, place, NULL); break;
-    case CLASS_MIX:
-      if (value->op == OP_scan) naive_scan(k, value, place);
-      else naive_top(k, value, place);
-      break;
-    case CLASS_SCATTER: write_scatter(k, value, place); break;
-    case CLASS_UPDATE: naive_update(k, value, place); break;
-    case CLASS_LEAF:
-    case CLASS_RANDOM:
-    case CLASS_UNARY:
-    case CLASS_BINARY:
-    case CLASS_COMPARE:
-    case CLASS_LOGIC:
-    case CLASS_TERNARY:
-    case CLASS_GATHER:
-    case CLASS_VIEW:
-    case CLASS_STOP:
-    case CLASS_GRADIENT:
-    case CLASS_CALL: bug("%s has no schedule", op_facts[value->op].name);
+      case CLASS_REDUCE:
+      case CLASS_CONTRACT:
+        naive_reduce(k, value, place, NULL);
+        break;
+      case CLASS_MIX:
+        if (value->op == OP_scan)
+          naive_scan(k, value, place);
+        else
+          naive_top(k, value, place);
+        break;
+      case CLASS_SCATTER:
+        write_scatter(k, value, place);
+        break;
+      case CLASS_UPDATE:
+        naive_update(k, value, place);
+        break;
+      case CLASS_LEAF:
+      case CLASS_RANDOM:
+      case CLASS_UNARY:
+      case CLASS_BINARY:
+      case CLASS_COMPARE:
+      case CLASS_LOGIC:
+      case CLASS_TERNARY:
+      case CLASS_GATHER:
+      case CLASS_VIEW:
+      case CLASS_STOP:
+      case CLASS_GRADIENT:
+      case CLASS_CALL:
+        bug("%s has no schedule", op_facts[value->op].name);
     }
   }
   kernel_close_to(k, 0);

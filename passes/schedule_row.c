@@ -89,7 +89,9 @@ static void count_traversals(struct sweep *w, const struct value *value, int tra
   for (int i = 0; i < value->input_count; i++) count_traversals(w, value->inputs[i], traversal, false);
 }
 
-static int by_id(const void *x, const void *y) { return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id; }
+static int by_id(const void *x, const void *y) {
+  return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id;
+}
 
 static void keep_rows(struct sweep *w) {
   struct scheduler *s = w->s;
@@ -99,7 +101,8 @@ static void keep_rows(struct sweep *w) {
   for (int traversal = 1; traversal <= w->traversals + 1; traversal++) {
     for (int i = 0; i < w->reductions.count; i++)
       if (w->levels[i] == traversal) count_traversals(w, w->reductions.items[i], traversal, true);
-    for (int i = 0; traversal == w->traversals + 1 && i < w->elements.count; i++) count_traversals(w, w->elements.items[i].value, traversal, false);
+    for (int i = 0; traversal == w->traversals + 1 && i < w->elements.count; i++)
+      count_traversals(w, w->elements.items[i].value, traversal, false);
   }
   if (w->counted.count) qsort(w->counted.items, (size_t)w->counted.count, sizeof *w->counted.items, by_id);
   for (int i = 0; i < w->counted.count; i++) {
@@ -108,7 +111,8 @@ static void keep_rows(struct sweep *w) {
     s->scratch.counts[value->id] = (struct traversal_count){0};
     if (traversals < 2 || op_facts[value->op].price < PRICE_ROW || note_of(s, value)->place) continue;
     if (value->axis_count != w->cluster->space_count) continue;
-    struct array *array = kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
+    struct array *array =
+        kernel_array(w->k, value_title(s->arena, value), type_of_kind(value->kind), MEMORY_STACK, length);
     array_push(s->arena, &w->k->locals, (struct local){value, array, false});
   }
 }
@@ -121,14 +125,16 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
   struct arena *arena = k->arena;
   struct linear row_index = linear_constant(0);
   for (int i = 0; i < w->row_count; i++)
-    row_index = linear_add(arena, linear_scale(arena, row_index, w->row[i]->extent), coordinates_get(&w->at, w->row[i]));
+    row_index =
+        linear_add(arena, linear_scale(arena, row_index, w->row[i]->extent), coordinates_get(&w->at, w->row[i]));
   k->row_index = row_index;
   k->row = &w->at;
   for (int i = 0; i < w->reductions.count; i++) {
     if (w->levels[i] != traversal) continue;
     const struct value *value = w->reductions.items[i], *x = value->inputs[0];
     const struct expression *old = expression_load(arena, w->sums[i], linear_expression(arena, slot)), *sum;
-    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !note_of(w->s, x)->place && kernel_uses(w->s, x) == 1;
+    bool product = value->op == OP_reduce_sum && x->op == OP_mul && x->kind == KIND_REAL && !note_of(w->s, x)->place &&
+                   kernel_uses(w->s, x) == 1;
     if (product) {
       const struct expression *a = access_value(k, x->inputs[0], &w->at).x;
       sum = expression_fma(arena, a, access_value(k, x->inputs[1], &w->at).x, old);
@@ -144,7 +150,8 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
       const struct target_value *element = &w->elements.items[i];
       struct local *local = element->defined ? kernel_local(k, element->value) : NULL;
       if (local && local->stored) continue;
-      kernel_store(k, kernel_pointer(k, element->place.buffer, true), access_offset(k, element->value, &element->place, &w->at), results[i]);
+      kernel_store(k, kernel_pointer(k, element->place.buffer, true),
+                   access_offset(k, element->value, &element->place, &w->at), results[i]);
     }
     return;
   }
@@ -154,8 +161,11 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
     struct leveled known;
     if (local->stored || local->value->op == OP_update || !kernel_recall(k, local->value, &w->at, &known)) continue;
     if (local->value->axis_count != w->cluster->space_count) continue;
-    if (local->array) kernel_store(k, local->array, row_index, known.x);
-    else kernel_store(k, kernel_pointer(k, note_of(w->s, local->value)->place->buffer, true), access_offset(k, local->value, note_of(w->s, local->value)->place, &w->at), known.x);
+    if (local->array)
+      kernel_store(k, local->array, row_index, known.x);
+    else
+      kernel_store(k, kernel_pointer(k, note_of(w->s, local->value)->place->buffer, true),
+                   access_offset(k, local->value, note_of(w->s, local->value)->place, &w->at), known.x);
   }
 }
 
@@ -189,7 +199,8 @@ static void guarded_vector(struct sweep *w, int traversal, struct linear from, c
   int64_t low, high;
   linear_range(from, &low, &high);
   int64_t most = axis->extent - 1 - high;
-  lane = linear_variable(k->arena, lane.terms[0].atom->variable, most < lanes - 1 && most >= 0 ? most : lanes - 1, 1, k->depth);
+  lane = linear_variable(k->arena, lane.terms[0].atom->variable, most < lanes - 1 && most >= 0 ? most : lanes - 1, 1,
+                         k->depth);
   coordinates_set(&w->at, axis, linear_add(k->arena, from, lane));
   traversal_body(w, traversal, lane);
   kernel_close_to(k, depth);
@@ -231,7 +242,9 @@ static void vector_row(struct sweep *w, int traversal, int unroll) {
   int64_t vectors = axis->extent / lanes, rest = axis->extent % lanes;
   if (vectors > 0) {
     struct linear i = linear_constant(0), slot = linear_constant(0);
-    if (vectors > unroll) i = kernel_loop(k, LOOP_SERIAL, name, expression_index(arena, vectors * lanes), vectors * lanes, (int64_t)unroll * lanes);
+    if (vectors > unroll)
+      i = kernel_loop(k, LOOP_SERIAL, name, expression_index(arena, vectors * lanes), vectors * lanes,
+                      (int64_t)unroll * lanes);
     if (unroll > 1) {
       slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
       i = linear_add(arena, i, slot);
@@ -250,14 +263,16 @@ static void fill_sums(struct sweep *w, int index, int unroll) {
   const struct value *value = w->reductions.items[index];
   int lanes = w->vector ? w->s->target->lanes : 1, depth = k->depth;
   enum type type = type_of_kind(value->kind);
-  w->sums[index] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, (int64_t)lanes * unroll);
+  w->sums[index] =
+      kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, (int64_t)lanes * unroll);
   const struct expression *initial = expression_number(arena, type, reduce_initial(value));
   if (!w->vector) {
     kernel_store(k, w->sums[index], linear_constant(0), initial);
     return;
   }
   struct linear slot = linear_constant(0);
-  if (unroll > 1) slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
+  if (unroll > 1)
+    slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
   kernel_store(k, w->sums[index], linear_add(arena, slot, lane), initial);
   kernel_close_to(k, depth);
@@ -296,12 +311,14 @@ static void run_traversal(struct sweep *w, int traversal) {
     if (w->levels[i] == traversal) mark_needed(w, w->reductions.items[i], true);
   for (int j = 0; j < k->locals.count && traversal <= w->traversals; j++) {
     const struct value *value = k->locals.items[j].value;
-    would[j] = value->op != OP_update && value->axis_count == w->cluster->space_count && memo_table_find(&w->s->scratch.needed, value);
+    would[j] = value->op != OP_update && value->axis_count == w->cluster->space_count &&
+               memo_table_find(&w->s->scratch.needed, value);
   }
   for (int i = 0; i < w->row_count - 1; i++) {
     struct linear along = linear_constant(0);
     if (w->row[i]->extent > 1 || w->row[i]->size)
-      along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, w->row[i]->name), kernel_extent(k, w->row[i]), w->row[i]->extent, 1);
+      along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, w->row[i]->name), kernel_extent(k, w->row[i]),
+                          w->row[i]->extent, 1);
     coordinates_set(&w->at, w->row[i], along);
   }
   vector_row(w, traversal, unroll);
@@ -338,7 +355,8 @@ static void open_rows(struct sweep *w) {
   for (int i = 0; i < w->outer_count; i++) {
     if (!w->outer[i]->size) continue;
     const char *name = k->depth ? name_identifier(arena, w->outer[i]->name) : "row";
-    coordinates_set(&w->at, w->outer[i], kernel_loop(k, LOOP_SERIAL, name, kernel_extent(k, w->outer[i]), w->outer[i]->extent, 1));
+    coordinates_set(&w->at, w->outer[i],
+                    kernel_loop(k, LOOP_SERIAL, name, kernel_extent(k, w->outer[i]), w->outer[i]->extent, 1));
   }
 }
 
@@ -353,8 +371,10 @@ static void sort_values(struct sweep *w) {
     }
     bool element = value->axis_count == w->cluster->space_count;
     struct target_value target = {value, *place, true};
-    if (element) array_push(s->arena, &w->elements, target);
-    else array_push(s->arena, &w->scalars, target);
+    if (element)
+      array_push(s->arena, &w->elements, target);
+    else
+      array_push(s->arena, &w->scalars, target);
     array_push(s->arena, &w->k->locals, (struct local){value, NULL, false});
   }
   w->levels = arena_new_array(s->arena, int, w->reductions.count);
@@ -369,7 +389,10 @@ static void sort_values(struct sweep *w) {
 static void rows_kernel(struct sweep *w) {
   struct kernel *k = w->k;
   const struct axis *inner = w->row_count ? w->row[w->row_count - 1] : NULL;
-  w->vector = inner && (inner->extent >= w->s->target->lanes || (w->s->target->masks && inner->extent * 2 >= w->s->target->lanes)) && inner->extent > 1;
+  w->vector =
+      inner &&
+      (inner->extent >= w->s->target->lanes || (w->s->target->masks && inner->extent * 2 >= w->s->target->lanes)) &&
+      inner->extent > 1;
   for (int i = 0; i < w->reductions.count; i++)
     if (w->reductions.items[i]->kind != KIND_REAL) w->vector = false;
   open_rows(w);
@@ -382,7 +405,8 @@ static void rows_kernel(struct sweep *w) {
   for (int i = 0; i < w->scalars.count; i++) {
     const struct target_value *scalar = &w->scalars.items[i];
     struct leveled x = access_value(k, scalar->value, &w->at);
-    kernel_store(k, kernel_pointer(k, scalar->place.buffer, true), access_offset(k, scalar->value, &scalar->place, &w->at), x.x);
+    kernel_store(k, kernel_pointer(k, scalar->place.buffer, true),
+                 access_offset(k, scalar->value, &scalar->place, &w->at), x.x);
   }
   kernel_close_to(k, 0);
 }
@@ -396,11 +420,13 @@ static bool is_dense(const struct value *value, const struct place *place) {
   return place->buffer->count == value_count(value);
 }
 
-static bool same_strides(const struct value *x, const struct place *x_place, const struct value *y, const struct place *y_place) {
+static bool same_strides(const struct value *x, const struct place *x_place, const struct value *y,
+                         const struct place *y_place) {
   if (x->axis_count != y->axis_count) return false;
   for (int i = 0; i < x->axis_count; i++) {
     bool found = false;
-    for (int j = 0; j < y->axis_count; j++) found = found || (y->axes[j] == x->axes[i] && y_place->strides[j] == x_place->strides[i]);
+    for (int j = 0; j < y->axis_count; j++)
+      found = found || (y->axes[j] == x->axes[i] && y_place->strides[j] == x_place->strides[i]);
     if (!found) return false;
   }
   return true;
@@ -415,12 +441,14 @@ static bool renames_in_place(const struct value *rename) {
 }
 
 /* Whether everything below lies as `like` does, or is one number. */
-static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struct value *value, const struct value *like, const struct place *place, bool root) {
+static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struct value *value,
+                       const struct value *like, const struct place *place, bool root) {
   const struct note *note = note_of(s, value);
   if (!root && note->place) {
     bool own = false;
     for (int i = 0; i < cluster->values.count; i++) own = own || cluster->values.items[i] == value;
-    if (!own) return value->axis_count == 0 || (is_dense(value, note->place) && same_strides(value, note->place, like, place));
+    if (!own)
+      return value->axis_count == 0 || (is_dense(value, note->place) && same_strides(value, note->place, like, place));
   }
   if (value->op == OP_constant) return true;
   if (!root && value->op == OP_rename) {
@@ -429,12 +457,14 @@ static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struc
     const struct place *at = note_of(s, x)->place;
     return at && is_dense(x, at) && same_strides(value, at, like, place) && renames_in_place(value);
   }
-  if (!op_is_elementwise(value->op) && value->op != OP_update && value->op != OP_stop && value->op != OP_expand) return false;
+  if (!op_is_elementwise(value->op) && value->op != OP_update && value->op != OP_stop && value->op != OP_expand)
+    return false;
   if (value->op == OP_expand && value->inputs[0]->axis_count > 0) return false;
   const int *known = memo_table_find(&s->scratch.flat, value);
   if (known) return *known;
   bool flat = true;
-  for (int i = 0; i < value->input_count && flat; i++) flat = pulls_flat(s, cluster, value->inputs[i], like, place, false);
+  for (int i = 0; i < value->input_count && flat; i++)
+    flat = pulls_flat(s, cluster, value->inputs[i], like, place, false);
   memo_table_set(&s->scratch.flat, value, flat);
   return flat;
 }
@@ -453,7 +483,9 @@ bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struc
     const struct value *value = cluster->values.items[i];
     if (is_reduction(value) || value->axis_count < cluster->space_count) continue;
     const struct place *own = note_of(s, value)->place;
-    if (!is_dense(value, own) || !same_strides(value, own, like, place) || !pulls_flat(s, cluster, value, like, place, true)) return false;
+    if (!is_dense(value, own) || !same_strides(value, own, like, place) ||
+        !pulls_flat(s, cluster, value, like, place, true))
+      return false;
   }
   return true;
 }
@@ -462,12 +494,14 @@ bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struc
 static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   for (int i = 0; i < cluster->values.count; i++)
-    if (is_reduction(cluster->values.items[i]) || cluster->values.items[i]->axis_count != cluster->space_count) return false;
+    if (is_reduction(cluster->values.items[i]) || cluster->values.items[i]->axis_count != cluster->space_count)
+      return false;
   return cluster->space_count > 0 && value_count(first) > 1 && elements_lie_flat(s, cluster, first);
 }
 
 /* The flat index stands for the coordinate of the axis that is contiguous, and all others are 0. */
-void flat_coordinates(const struct value *value, const struct place *place, struct linear index, struct coordinates *at) {
+void flat_coordinates(const struct value *value, const struct place *place, struct linear index,
+                      struct coordinates *at) {
   bool found = false;
   for (int i = 0; i < value->axis_count; i++) {
     bool unit = !found && place->strides[i] == 1;
@@ -489,8 +523,10 @@ static void flat_kernel(struct sweep *w) {
   const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument)), *left = n;
   /* Chunks even where there is one, so that small and large tensors share kernels. */
   const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, FLAT_CHUNK - 1), NULL);
-  const struct expression *chunks = expression_apply(arena, OP_quotient, rounded, expression_index(arena, FLAT_CHUNK), NULL);
-  struct linear chunk = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk", chunks, count / FLAT_CHUNK + 2, 1);
+  const struct expression *chunks =
+      expression_apply(arena, OP_quotient, rounded, expression_index(arena, FLAT_CHUNK), NULL);
+  struct linear chunk =
+      kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk", chunks, count / FLAT_CHUNK + 2, 1);
   struct linear begin = linear_scale(arena, chunk, FLAT_CHUNK);
   left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
   left = expression_apply(arena, OP_min, left, expression_index(arena, FLAT_CHUNK), NULL);
@@ -541,7 +577,8 @@ struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {
 }
 
 void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
-  bool inner_reduced = cluster->reduced_count && cluster->space[cluster->space_count - 1] == cluster->reduced[cluster->reduced_count - 1];
+  bool inner_reduced = cluster->reduced_count &&
+                       cluster->space[cluster->space_count - 1] == cluster->reduced[cluster->reduced_count - 1];
   if (cluster->reduced_count && cluster->reduced_count == cluster->space_count) {
     schedule_total(s, cluster);
     return;
@@ -561,8 +598,10 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   memcpy(w->outer, cluster->space, sizeof *w->outer * (size_t)w->outer_count);
   memcpy(w->row, cluster->space + w->outer_count, sizeof *w->row * (size_t)row_count);
   w->k->form = flat ? FORM_FLAT : cluster->space_count ? FORM_ROWS : FORM_NUMBERS;
-  if (flat) flat_kernel(w);
-  else rows_kernel(w);
+  if (flat)
+    flat_kernel(w);
+  else
+    rows_kernel(w);
   kernel_finish(w->k);
 }
 
@@ -588,7 +627,8 @@ void schedule_concat(struct scheduler *s, const struct value *concat) {
   const struct place *whole = note_of(s, concat)->place;
   for (int i = 0; i < concat->input_count; i++) {
     struct place part = layout_part(concat, whole, i), lies;
-    if (access_strided(s, concat->inputs[i], &lies) && lies.buffer == part.buffer && lies.offset == part.offset) continue;
+    if (access_strided(s, concat->inputs[i], &lies) && lies.buffer == part.buffer && lies.offset == part.offset)
+      continue;
     schedule_copy(s, concat->inputs[i], &part, "concat");
   }
 }

@@ -11,12 +11,13 @@ struct scatter {
   const struct place *place;
   struct array *target;
   const struct axis *axis; /* the vectors', or NULL */
-  struct linear block;     /* first column of the task */
+  struct linear block; /* first column of the task */
   int64_t vectors;
   struct coordinates at;
 };
 
-static bool axes_same(const struct place *x, const struct value *x_value, const struct place *y, const struct value *y_value) {
+static bool axes_same(const struct place *x, const struct value *x_value, const struct place *y,
+                      const struct value *y_value) {
   if (!x || x->buffer != y->buffer || x->offset != y->offset) return false;
   for (int i = 0; i < x_value->axis_count; i++)
     for (int j = 0; j < y_value->axis_count; j++)
@@ -43,7 +44,9 @@ static void open_vectors(struct scatter *w) {
   int lanes = k->scheduler->target->lanes;
   struct linear column = w->block;
   if (w->vectors > 1)
-    column = linear_add(arena, column, kernel_loop(k, LOOP_SERIAL, "column", expression_index(arena, w->vectors * lanes), w->vectors * lanes, lanes));
+    column = linear_add(
+        arena, column,
+        kernel_loop(k, LOOP_SERIAL, "column", expression_index(arena, w->vectors * lanes), w->vectors * lanes, lanes));
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
   if (w->axis->extent % (w->vectors * lanes)) {
     const struct expression *at = linear_expression(arena, linear_add(arena, column, lane));
@@ -74,7 +77,9 @@ void write_scatter(struct kernel *k, const struct value *value, const struct pla
     w->vectors = vectors >= SCATTER_TASKS * SCATTER_VECTORS ? SCATTER_VECTORS : vectors >= SCATTER_TASKS * 2 ? 2 : 1;
     int64_t blocks = (vectors + w->vectors - 1) / w->vectors;
     w->block = linear_constant(0);
-    if (blocks > 1) w->block = linear_scale(arena, kernel_loop(k, loop, "block", expression_index(arena, blocks), blocks, 1), w->vectors * lanes);
+    if (blocks > 1)
+      w->block = linear_scale(arena, kernel_loop(k, loop, "block", expression_index(arena, blocks), blocks, 1),
+                              w->vectors * lanes);
     loop = LOOP_SERIAL;
   }
   for (int i = 0; i < value->axis_count; i++) {

@@ -38,9 +38,12 @@ struct value *spread(struct simplifier *simplifier, struct value *x, const struc
 struct value *number_like(struct simplifier *simplifier, const struct value *like, double number) {
   struct graph *graph = simplifier->graph;
   switch (like->kind) {
-    case KIND_REAL: return spread(simplifier, build_constant(graph, number), like);
-    case KIND_INTEGER: return spread(simplifier, build_integer(graph, (int64_t)scalar_wrap(number)), like);
-    case KIND_BOOLEAN: return spread(simplifier, build_boolean(graph, number != 0), like);
+    case KIND_REAL:
+      return spread(simplifier, build_constant(graph, number), like);
+    case KIND_INTEGER:
+      return spread(simplifier, build_integer(graph, (int64_t)scalar_wrap(number)), like);
+    case KIND_BOOLEAN:
+      return spread(simplifier, build_boolean(graph, number != 0), like);
   }
   bug("kind %d", (int)like->kind);
 }

@@ -28,10 +28,18 @@ struct value *rule_narrow(struct simplifier *s, struct value *value) {
   if (!found) return NULL;
   struct value *narrow;
   switch (value->input_count) {
-    case 1: narrow = value->op == OP_cast ? build_cast(s->graph, x[0], value->storage) : build_unary(s->graph, value->op, x[0]); break;
-    case 2: narrow = build_binary(s->graph, value->op, x[0], x[1]); break;
-    case 3: narrow = build_where(s->graph, x[0], x[1], x[2]); break;
-    default: bug("%s has %d inputs", op_facts[value->op].name, value->input_count);
+    case 1:
+      narrow =
+          value->op == OP_cast ? build_cast(s->graph, x[0], value->storage) : build_unary(s->graph, value->op, x[0]);
+      break;
+    case 2:
+      narrow = build_binary(s->graph, value->op, x[0], x[1]);
+      break;
+    case 3:
+      narrow = build_where(s->graph, x[0], x[1], x[2]);
+      break;
+    default:
+      bug("%s has %d inputs", op_facts[value->op].name, value->input_count);
   }
   narrow->range = value->range;
   return spread(s, narrow, value);

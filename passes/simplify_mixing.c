@@ -57,7 +57,8 @@ struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
   struct value *x = build_expand(s->graph, expand->inputs[0], kept, kept_count);
   x = reduced(s, value->op, x, list, count);
   if (value->op == OP_reduce_sum && times != 1) {
-    struct value *factor = value->kind == KIND_INTEGER ? build_integer(s->graph, (int64_t)scalar_wrap(times)) : build_constant(s->graph, times);
+    struct value *factor = value->kind == KIND_INTEGER ? build_integer(s->graph, (int64_t)scalar_wrap(times))
+                                                       : build_constant(s->graph, times);
     x = build_binary(s->graph, OP_mul, x, factor);
   }
   return spread(s, x, value);
@@ -76,7 +77,8 @@ struct value *rule_reduce_reduced(struct simplifier *s, struct value *value) {
 struct value *rule_reduce_negative(struct simplifier *s, struct value *value) {
   struct value *x = value->inputs[0];
   if (x->op != OP_neg || !used_once(s, x)) return NULL;
-  return build_unary(s->graph, OP_neg, build_reduce(s->graph, OP_reduce_sum, x->inputs[0], value->list, value->list_count));
+  return build_unary(s->graph, OP_neg,
+                     build_reduce(s->graph, OP_reduce_sum, x->inputs[0], value->list, value->list_count));
 }
 
 struct value *rule_reduce_renamed(struct simplifier *s, struct value *value) {
@@ -112,7 +114,8 @@ struct value *rule_contract_nothing(struct simplifier *s, struct value *value) {
 
 struct value *rule_gather_index(struct simplifier *s, struct value *value) {
   struct value *table = value->inputs[0], *index = value->inputs[1];
-  if (index->op != OP_index || value->axis->size || index->axis->size || index->axis->extent > value->axis->extent) return NULL;
+  if (index->op != OP_index || value->axis->size || index->axis->size || index->axis->extent > value->axis->extent)
+    return NULL;
   if (index->axis == value->axis) return table;
   if (value_has_axis(table, index->axis)) return NULL; /* a diagonal */
   return build_slice(s->graph, table, value->axis, 0, index->axis);
@@ -121,7 +124,8 @@ struct value *rule_gather_index(struct simplifier *s, struct value *value) {
 struct value *rule_gather_constant(struct simplifier *s, struct value *value) {
   const struct value *index = value->inputs[1];
   bool inside = index->op == OP_constant && index->number >= 0 && index->number < (double)value->axis->extent;
-  return inside && !value->axis->size ? build_select(s->graph, value->inputs[0], value->axis, (int64_t)index->number) : NULL;
+  return inside && !value->axis->size ? build_select(s->graph, value->inputs[0], value->axis, (int64_t)index->number)
+                                      : NULL;
 }
 
 struct value *rule_gather_expanded(struct simplifier *s, struct value *value) {
@@ -160,7 +164,8 @@ struct value *rule_view_expanded(struct simplifier *s, struct value *value) {
 }
 
 /* Renames one by one; none of the new names may be in use meanwhile. */
-static struct value *rename_all(struct simplifier *s, struct value *x, struct axis *const *from, struct axis *const *to, int count) {
+static struct value *rename_all(struct simplifier *s, struct value *x, struct axis *const *from, struct axis *const *to,
+                                int count) {
   for (int i = 0; i < count; i++)
     if (from[i]->extent != to[i]->extent || (from[i] != to[i] && value_has_axis(x, to[i]))) return NULL;
   for (int i = 0; i < count; i++) x = renamed(s, x, from[i], to[i]);
@@ -184,7 +189,8 @@ struct value *rule_merge_split(struct simplifier *s, struct value *value) {
 }
 
 /* The part of a concat that holds [start, start + length), and where in it that begins; NULL when it lies across parts. */
-static struct value *part_with(const struct value *concat, int64_t start, int64_t length, struct axis **axis, int64_t *within) {
+static struct value *part_with(const struct value *concat, int64_t start, int64_t length, struct axis **axis,
+                               int64_t *within) {
   int64_t begin = 0;
   for (int i = 0; i < concat->input_count; i++) {
     int64_t end = begin + concat->list[i]->extent;

@@ -18,7 +18,8 @@ static int is_guard(const char *line) {
 int main(int count, char **arguments) {
   FILE *output = count > 3 ? fopen(arguments[1], "w") : NULL;
   if (!output) return 1;
-  fprintf(output, "#include <stddef.h>\n#include \"%s\"\nconst struct runtime_text %s[] = {\n", arguments[2], arguments[3]);
+  fprintf(output, "#include <stddef.h>\n#include \"%s\"\nconst struct runtime_text %s[] = {\n", arguments[2],
+          arguments[3]);
   for (int i = 4; i < count; i++) {
     FILE *input = fopen(arguments[i], "r");
     if (!input) return 1;

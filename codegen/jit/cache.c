@@ -50,9 +50,7 @@ struct hash hash_text(struct hash seed, const char *text) {
   return text ? hash_bytes(seed, text, strlen(text) + 1) : hash_bytes(seed, "none", 4);
 }
 
-struct hash hash_number(struct hash seed, int64_t number) {
-  return hash_bytes(seed, &number, sizeof number);
-}
+struct hash hash_number(struct hash seed, int64_t number) { return hash_bytes(seed, &number, sizeof number); }
 
 /* --- The folder --------------------------------------------------------------------------------------------------------- */
 
@@ -212,7 +210,8 @@ static enum name_kind name_kind(const char *name) {
   if (!*name) return NAME_ENTRY;
   long process;
   int number, end = 0;
-  return sscanf(name, ".%ld.%d.tmp%n", &process, &number, &end) == 2 && end && !name[end] ? NAME_TEMPORARY : NAME_FOREIGN;
+  return sscanf(name, ".%ld.%d.tmp%n", &process, &number, &end) == 2 && end && !name[end] ? NAME_TEMPORARY
+                                                                                          : NAME_FOREIGN;
 }
 
 /* Removes the oldest entries until a tenth of the limit is free again, and what killed commands left. */
@@ -258,7 +257,8 @@ static bool write_entry(struct cache *cache, const char *path, const void *head,
   static atomic_int number;
   char beside[PATH_SIZE + 64];
   int file = -1;
-  for (int tries = 0; file < 0 && (!tries || errno == EEXIST) && tries < 100; tries++) { /* a killed process may have had this one's number */
+  /* a killed process may have had this one's number */
+  for (int tries = 0; file < 0 && (!tries || errno == EEXIST) && tries < 100; tries++) {
     snprintf(beside, sizeof beside, "%s.%ld.%d.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
     file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   }

@@ -251,8 +251,8 @@ Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis
 
 /* The driver's options that a source asks for. The working directory has no part in what is made. */
 Words driver_options(const jit_source &source) {
-  Words arguments{"-std=c11", "-O" + std::to_string(source.level), "-fPIC", "-fno-addrsig", "-ffile-compilation-dir=.",
-                  "-D_POSIX_C_SOURCE=200809L"};
+  Words arguments{"-std=c11",     "-O" + std::to_string(source.level), "-fPIC",
+                  "-fno-addrsig", "-ffile-compilation-dir=.",          "-D_POSIX_C_SOURCE=200809L"};
   if (source.debug) arguments.push_back("-g");
   if (source.openmp) arguments.push_back("-fopenmp");
   if (source.march) arguments.push_back(std::string("-march=") + source.march);
@@ -303,8 +303,7 @@ class Headers {
     }
     PrecompileAction action;
     clang::CompilerInstance instance;
-    if (!set_up(instance, options, files, diagnosis, false) || !execute(instance, action) ||
-        !action.buffer->IsComplete)
+    if (!set_up(instance, options, files, diagnosis, false) || !execute(instance, action) || !action.buffer->IsComplete)
       return nullptr;
     cache_write(store, key, action.buffer->Data.data(), action.buffer->Data.size());
     return std::make_shared<const std::string>(action.buffer->Data.data(), action.buffer->Data.size());
@@ -362,7 +361,8 @@ bool compile(const jit_source *source, jit_object *object, char **message) {
   for (int i = 0; i < source->file_count; i++)
     memory->addFile(source->files[i].path, 0, llvm::MemoryBuffer::getMemBuffer(source->files[i].text));
   Headers::Text header;
-  if (strstr(source->main.text, "#include <immintrin.h>")) header = headers().find(driver_options(*source), source->cache);
+  if (strstr(source->main.text, "#include <immintrin.h>"))
+    header = headers().find(driver_options(*source), source->cache);
   if (header) {
     add_header(*memory);
     memory->addFile(PRECOMPILED, 0, llvm::MemoryBuffer::getMemBuffer(*header, "", false));

@@ -39,7 +39,8 @@ static void say(const char *format, ...) {
 /* The signal's action is the default one again by now (SA_RESETHAND): after this the instruction crashes once more, for good. */
 static void on_crash(int number, siginfo_t *info, void *context) {
   (void)context;
-  if (info->si_code <= 0) { /* no instruction did it, so none would do it again: another process sent it, or abort and the like */
+  /* no instruction did it, so none would do it again: another process sent it, or abort and the like */
+  if (info->si_code <= 0) {
     raise(number);
     return;
   }

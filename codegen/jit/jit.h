@@ -32,7 +32,8 @@ struct jit_source {
   const char *march; /* -march=, or NULL */
   const char *const *arguments; /* more of the compiler's: "-DNAME" */
   int argument_count;
-  int threads; /* JIT_OBJECT: with more than one the object is several ELF files, one after the other, for jit_load alone */
+  /* JIT_OBJECT: with more than one the object is several ELF files, one after the other, for jit_load alone */
+  int threads;
   struct cache *cache; /* for the object and for intrinsic headers; NULL: none */
 };
 

@@ -14,7 +14,8 @@ struct clang_part {
   const char *(*library)(void); /* the file of Clang's libraries; "" where unknown */
   void (*prepare)(const struct jit_source *source);
   char **(*link_command)(const char *const *arguments, int count, char **message);
-  struct hash (*key)(const struct jit_source *source); /* of the source, and of Clang with all its options, also those of this machine */
+  /* of the source, and of Clang with all its options, also those of this machine */
+  struct hash (*key)(const struct jit_source *source);
   bool (*compile)(const struct jit_source *source, struct jit_object *object, char **message);
 };
 extern const struct clang_part lamella_clang_part;

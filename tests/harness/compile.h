@@ -10,7 +10,8 @@
 struct library;
 
 struct compiling {
-  const char *compiler; /* a command, such as "gcc", or NULL for the one in process ("cc" where there is none, and in programs with
+  const char *
+      compiler; /* a command, such as "gcc", or NULL for the one in process ("cc" where there is none, and in programs with
                            the address sanitizer, whose code then has it too) */
   int level; /* of optimisation */
   bool threads; /* two threads by OpenMP: in process, where its library is there; else it is one thread as without */

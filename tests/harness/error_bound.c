@@ -269,7 +269,8 @@ static double elementwise_error(const struct analysis *analysis, const struct va
   if (!(moved < INFINITY)) return INFINITY;
   double rounded = isfinite(y) ? gamma_of(precision, roundings) * (fabs(y) + moved) : 0;
   if (roundings > 0 && value->op != OP_add && value->op != OP_sub) rounded += roundings * precision->least;
-  return error_of(analysis, value, y, moved + rounded, value->kind == KIND_INTEGER ? unwrapped(value->op, y, p) : fabs(y), 0);
+  return error_of(analysis, value, y, moved + rounded,
+                  value->kind == KIND_INTEGER ? unwrapped(value->op, y, p) : fabs(y), 0);
 }
 
 static void elementwise(struct analysis *analysis, const struct value *value, struct shadow *shadow,
@@ -597,7 +598,8 @@ static double *in_order_of(const struct analysis *analysis, const struct output 
     }
     for (int k = 0; k < value->axis_count; k++)
       for (int j = 0; j < value->axis_count; j++)
-        if (value->axes[j] == output->axes[k]) index = index * axis_length(value->axes[j], analysis->sample->sizes) + at[j];
+        if (value->axes[j] == output->axes[k])
+          index = index * axis_length(value->axes[j], analysis->sample->sizes) + at[j];
     ordered[index] = errors[i];
   }
   return ordered;

@@ -330,7 +330,8 @@ static struct value *make(struct sample *sample, enum op op) {
         return build_constant(graph, sample_extreme_number(sample));
       return sample_smooth(sample) || sample_chance(sample, 50)
                  ? build_constant(graph, sample_real_number(sample, DOMAIN_ANY, false))
-             : sample_chance(sample, 50) ? build_integer(graph, sample_chance(sample, 30) ? sample_wide_integer(sample) : sample_below(sample, 9) - 4)
+             : sample_chance(sample, 50) ? build_integer(graph, sample_chance(sample, 30) ? sample_wide_integer(sample)
+                                                                                          : sample_below(sample, 9) - 4)
                                          : build_boolean(graph, sample_chance(sample, 50));
     case OP_input:
       return sample_smooth(sample) || sample_chance(sample, 30) ? sample_boolean_operand(sample)
@@ -537,8 +538,10 @@ static void add_outputs(struct sample *sample) {
     struct value *value = graph->values.items[i];
     bool wanted = !used[value->id];
     if (sample->flags & SAMPLE_PATTERNS) {
-      if (value->op == OP_update) wanted = wanted && sample_chance(sample, 40);
-      else wanted = wanted || (value->op != OP_call && sample_chance(sample, 4));
+      if (value->op == OP_update)
+        wanted = wanted && sample_chance(sample, 40);
+      else
+        wanted = wanted || (value->op != OP_call && sample_chance(sample, 4));
     }
     if (wanted) graph_add_output(graph, arena_format(sample->arena, "out_%d", graph->outputs.count), value);
   }

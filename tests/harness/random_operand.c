@@ -36,8 +36,10 @@ double sample_real_number(struct sample *sample, enum domain domain, bool coarse
 }
 
 double sample_extreme_number(struct sample *sample) {
-  static const double numbers[] = {0,       -0.0,       INFINITY, -INFINITY, NAN,    0x1p-149, -0x1p-149, 0x1p-130,
-                                   0x1p-126, 0x1.fffffep127, -0x1.fffffep127, 0x1p100, -0x1p90, 0x1p64, 0x1p24, 88, -104};
+  static const double numbers[] = {
+      0,        -0.0,           INFINITY,        -INFINITY, NAN,     0x1p-149, -0x1p-149, 0x1p-130,
+      0x1p-126, 0x1.fffffep127, -0x1.fffffep127, 0x1p100,   -0x1p90, 0x1p64,   0x1p24,    88,
+      -104};
   return numbers[sample_below(sample, (int)(sizeof numbers / sizeof *numbers))];
 }
 
@@ -167,9 +169,8 @@ static struct value *earlier(struct sample *sample, enum kind kind, const struct
   for (int i = 0; i < sample->graph->values.count; i++) {
     struct value *value = sample->graph->values.items[i];
     bool fits = value->kind == kind && value->op != OP_call && value->axis_count <= 3 &&
-                value_count(value) <= (sample->flags & SAMPLE_LONG ? 6000 : 600) &&
-                value->op != OP_constant && (!must || value_has_axis(value, must)) &&
-                !(never && value_has_axis(value, never));
+                value_count(value) <= (sample->flags & SAMPLE_LONG ? 6000 : 600) && value->op != OP_constant &&
+                (!must || value_has_axis(value, must)) && !(never && value_has_axis(value, never));
     if (fits && sample_below(sample, ++candidates) == 0) found = value;
   }
   return found;
@@ -253,9 +254,7 @@ struct value *sample_number_operand(struct sample *sample, struct axis *must, co
   return sample_real_operand(sample, must, never, domain);
 }
 
-struct axis *sample_any_axis(struct sample *sample) {
-  return sample->axes[sample_below(sample, 6)];
-}
+struct axis *sample_any_axis(struct sample *sample) { return sample->axes[sample_below(sample, 6)]; }
 
 /* Axes whose length is a constant: views cut and join these. */
 struct axis *sample_constant_axis(struct sample *sample) {

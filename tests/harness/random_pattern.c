@@ -168,8 +168,9 @@ static struct value *optimize(struct sample *sample, struct axis *axis) {
   struct value *size = build_unary(graph, OP_sqrt, binary(sample, OP_mul, g, g));
   struct value *change = binary(sample, OP_div, m, binary(sample, OP_add, size, number(sample, 1)));
   m = build_update(graph, states[1], m, NULL, NULL);
-  struct value *p = build_update(graph, states[0], binary(sample, OP_sub, old[0], binary(sample, OP_mul, change, number(sample, 0.01))),
-                                 NULL, NULL);
+  struct value *p =
+      build_update(graph, states[0],
+                   binary(sample, OP_sub, old[0], binary(sample, OP_mul, change, number(sample, 0.01))), NULL, NULL);
   return sample_chance(sample, 50) ? totals(sample, m, p) : p;
 }
 

@@ -292,8 +292,12 @@ static const char *compare_on(struct bench bench, const struct module *module, c
   struct state_list list = {.bench = &bench};
   const struct graph *graph = routine->graph;
   fill_memories(&bench, module, routine);
-  struct environment environment = {
-      .arena = arena, .sizes = sizes, .seed = SAMPLE_SEED, .input = interpreter_input, .state = state_data, .context = &list};
+  struct environment environment = {.arena = arena,
+                                    .sizes = sizes,
+                                    .seed = SAMPLE_SEED,
+                                    .input = interpreter_input,
+                                    .state = state_data,
+                                    .context = &list};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
   const char *wrong = graph_interpret(graph, &environment, results, NULL);
   if (wrong) return arena_format(arena, "graph: %s", wrong);

@@ -12,7 +12,7 @@
 /* A try takes tenths of a second; where one did not end, the others get less time, and are fewer. */
 enum { MOST_SECONDS = 30, FEW_SECONDS = 5, FEW_TRIES = 60 };
 
-const char *const ending_names[] = {"well",      "refused", "changed by a pass", "not compiled", "with other numbers",
+const char *const ending_names[] = {"well",       "refused", "changed by a pass", "not compiled", "with other numbers",
                                     "in a crash", "never"};
 
 enum ending failure_run(struct arena *arena, const struct failure *failure, const char **message) {

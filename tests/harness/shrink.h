@@ -22,7 +22,8 @@ struct failure {
   const char *pipeline;
   const struct target *target;
   struct compiling how;
-  enum ending (*run)(struct arena *arena, const struct failure *failure, const char **message); /* failure_run; NULL is that, too */
+  /* failure_run; NULL is that, too */
+  enum ending (*run)(struct arena *arena, const struct failure *failure, const char **message);
   int seconds; /* that it may take; 0: half a minute */
 };
 

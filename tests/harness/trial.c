@@ -73,9 +73,8 @@ static const char *compare_output(struct arena *arena, const struct sample *samp
 static const char *compare_graphs(struct arena *arena, const struct sample *sample, const struct bounds *bounds,
                                   const struct expectation *expected, struct tally *tally) {
   for (int i = 0; i < sample->graph->outputs.count; i++) {
-    const char *wrong =
-        compare_output(arena, sample, i, &sample->graph->outputs.items[i], &bounds->outputs[i],
-                       &expected->flat->graph->outputs.items[i], &expected->exact.outputs[i], tally);
+    const char *wrong = compare_output(arena, sample, i, &sample->graph->outputs.items[i], &bounds->outputs[i],
+                                       &expected->flat->graph->outputs.items[i], &expected->exact.outputs[i], tally);
     if (wrong) return wrong;
   }
   for (int i = 0; i < sample->contents.count; i++) {

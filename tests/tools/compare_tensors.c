@@ -42,7 +42,8 @@ static bool compare(struct lam_weights *expected, struct lam_weights *got, doubl
   if (!rank)
     for (; rank < b->rank; rank++) order[rank] = rank;
   if (count != other_count || rank != b->rank) {
-    printf("%s has %lld elements, %s has %lld in %d axes\n", name, (long long)count, other, (long long)other_count, b->rank);
+    printf("%s has %lld elements, %s has %lld in %d axes\n", name, (long long)count, other, (long long)other_count,
+           b->rank);
     return false;
   }
   for (int64_t i = 0; i < count; i++) {

@@ -24,7 +24,9 @@ int main(int count, char **arguments) {
     snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%lld", k ? "x" : "", (long long)entry->shape[k]);
   const int64_t size = lam_count(entry->shape, entry->rank);
   if (strcmp(*shape ? shape : "1", arguments[3]) || size != count - 5)
-    return printf("%s has the shape %s, and %s with %d numbers is expected\n", arguments[2], shape, arguments[3], count - 5), 1;
+    return printf("%s has the shape %s, and %s with %d numbers is expected\n", arguments[2], shape, arguments[3],
+                  count - 5),
+           1;
 
   const bool real = strchr(entry->type_name, 'F') != NULL;
   void *data = lam_allocate(size, sizeof(double));
@@ -34,7 +36,8 @@ int main(int count, char **arguments) {
   for (int64_t i = 0; i < size; i++) {
     const double got = lam_get(data, type, i), expected = strtod(arguments[5 + i], NULL);
     if (is_near(got, expected, strtod(arguments[4], NULL))) continue;
-    if (wrong++ < 10) printf("%s: element %lld is %.9g, expected %s\n", arguments[2], (long long)i, got, arguments[5 + i]);
+    if (wrong++ < 10)
+      printf("%s: element %lld is %.9g, expected %s\n", arguments[2], (long long)i, got, arguments[5 + i]);
   }
   return wrong != 0;
 }

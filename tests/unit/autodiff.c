@@ -66,8 +66,8 @@ static void check_slopes(struct sample *sample, const char *what, uint64_t seed)
         continue;
       }
       if (!CHECK(fabs(measured - analytic) <= tolerance))
-        printf("  %s, seed %llu, %s: gradient %.12g, slope %.12g, norm %g\n", what, (unsigned long long)seed, content->name, analytic,
-               measured, norm);
+        printf("  %s, seed %llu, %s: gradient %.12g, slope %.12g, norm %g\n", what, (unsigned long long)seed,
+               content->name, analytic, measured, norm);
     }
   }
 }
@@ -131,7 +131,8 @@ static void check_error(void) {
   graph_add_output(graph, "gradient", build_gradient(graph, loss, w));
   struct diagnostics *diagnostics = diagnostics_new(arena);
   CHECK(!pass_autodiff(graph, diagnostics));
-  CHECK(diagnostics->error_count == 1 && strstr(diagnostics->messages.items[0], "x.lam:1:1: error: the loss depends on cache"));
+  CHECK(diagnostics->error_count == 1 &&
+        strstr(diagnostics->messages.items[0], "x.lam:1:1: error: the loss depends on cache"));
   arena_free(arena);
 }
 
@@ -141,9 +142,11 @@ static void check_zero(void) {
   int next_axis = 0;
   struct graph *graph = graph_new(arena, "train", &next_axis);
   struct axis *axis = axis_new(graph, "a", 3, (struct span){0});
-  struct state used = {.name = "used", .axes = &axis, .axis_count = 1}, unused = {.name = "unused", .axes = &axis, .axis_count = 1};
+  struct state used = {.name = "used", .axes = &axis, .axis_count = 1},
+               unused = {.name = "unused", .axes = &axis, .axis_count = 1};
   struct value *x = build_state(graph, &used), *y = build_state(graph, &unused);
-  struct value *loss = build_reduce(graph, OP_reduce_sum, build_binary(graph, OP_mul, build_stop(graph, x), x), &axis, 1);
+  struct value *loss =
+      build_reduce(graph, OP_reduce_sum, build_binary(graph, OP_mul, build_stop(graph, x), x), &axis, 1);
   graph_add_output(graph, "used", build_gradient(graph, loss, x));
   graph_add_output(graph, "unused", build_gradient(graph, loss, y));
   CHECK(pass_autodiff(graph, diagnostics_new(arena)));
@@ -160,7 +163,8 @@ int main(void) {
     if (op == OP_gradient || op == OP_update) continue;
     for (uint64_t seed = 0; seed < 16; seed++) {
       struct arena *arena = arena_new();
-      struct sample *sample = sample_operation(arena, (enum op)op, seed, SAMPLE_SMOOTH | (seed % 4 == 3 ? SAMPLE_SIZES : 0));
+      struct sample *sample =
+          sample_operation(arena, (enum op)op, seed, SAMPLE_SMOOTH | (seed % 4 == 3 ? SAMPLE_SIZES : 0));
       if (sample->differentiable) check_sample(sample, op_facts[op].name, seed);
       arena_free(arena);
     }

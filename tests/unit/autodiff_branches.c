@@ -38,19 +38,25 @@ static struct value *operation(struct trial *trial, struct value *const *pool, i
     case 0:
     case 1:
     case 2:
-    case 3: return build_unary(graph, unary[below(trial, 10)], x);
+    case 3:
+      return build_unary(graph, unary[below(trial, 10)], x);
     case 4:
-    case 5: return build_binary(graph, binary[below(trial, 9)], x, y);
-    case 6: return build_binary(graph, binary[below(trial, 9)], x, number);
-    case 7: return build_binary(graph, binary[below(trial, 8)], number, x);
+    case 5:
+      return build_binary(graph, binary[below(trial, 9)], x, y);
+    case 6:
+      return build_binary(graph, binary[below(trial, 9)], x, number);
+    case 7:
+      return build_binary(graph, binary[below(trial, 8)], number, x);
     case 8:
       if (!value_has_axis(x, trial->column)) return build_unary(graph, OP_sqrt, x);
-      if (below(trial, 2)) return build_rename(graph, build_rename(graph, x, trial->column, trial->other), trial->other, trial->column);
+      if (below(trial, 2))
+        return build_rename(graph, build_rename(graph, x, trial->column, trial->other), trial->other, trial->column);
       struct axis *factors[] = {trial->row, trial->column};
       x = build_unary(graph, unary[below(trial, 10)], build_merge(graph, x, factors, 2, trial->flat));
       return build_split(graph, x, trial->flat, factors, 2);
     default:
-      if (!rows || !value_has_axis(x, trial->column)) return build_where(graph, build_binary(graph, OP_lt, x, number), x, y);
+      if (!rows || !value_has_axis(x, trial->column))
+        return build_where(graph, build_binary(graph, OP_lt, x, number), x, y);
       return build_reduce(graph, below(trial, 4) ? OP_reduce_sum : OP_reduce_max, x, &trial->column, 1);
   }
 }
@@ -114,8 +120,8 @@ static void check_expression(uint64_t seed) {
     if (taken && !isfinite(expected)) continue; /* an expression that is not finite itself */
     compared += taken;
     if (!CHECK(guarded[i] == expected || fabs(guarded[i] - expected) <= 1e-9 * (1 + fabs(expected))))
-      printf("  expression %llu, %s, element %d, %s: %.17g, alone %.17g\n", (unsigned long long)seed, rows ? "rows" : "elements", i,
-             taken ? "taken" : "not taken", guarded[i], expected);
+      printf("  expression %llu, %s, element %d, %s: %.17g, alone %.17g\n", (unsigned long long)seed,
+             rows ? "rows" : "elements", i, taken ? "taken" : "not taken", guarded[i], expected);
   }
 }
 
@@ -125,7 +131,8 @@ static void check_shared(void) {
   int next_axis = 0;
   struct graph *graph = graph_new(arena, "train", &next_axis);
   struct trial trial = {.x = {.name = "x"}, .chosen = {.name = "chosen"}};
-  struct value *x = build_state(graph, &trial.x), *root = build_unary(graph, OP_sqrt, x), *zero = build_constant(graph, 0);
+  struct value *x = build_state(graph, &trial.x), *root = build_unary(graph, OP_sqrt, x),
+               *zero = build_constant(graph, 0);
   struct value *chosen = build_binary(graph, OP_lt, zero, build_state(graph, &trial.chosen));
   struct value *guarded = build_where(graph, chosen, root, zero);
   struct value *both = build_binary(graph, OP_add, guarded, root);

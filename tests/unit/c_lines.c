@@ -50,11 +50,13 @@ static const struct example {
      "  }\n"},
     /* What has no effect is not there, and uses nothing. */
     {"portable", "serial i < n { y[i] = y[i] } y[0] = x[0]", "  (void)k;\n  (void)n;\n  y[0] = x[0];\n"},
-    {"portable", "serial i < n { y[i + index(k[0])] = y[i + index(k[0])] } y[0] = x[0]", "  (void)k;\n  (void)n;\n  y[0] = x[0];\n"},
+    {"portable", "serial i < n { y[i + index(k[0])] = y[i + index(k[0])] } y[0] = x[0]",
+     "  (void)k;\n  (void)n;\n  y[0] = x[0];\n"},
     {"portable", "unrolled i < 3 { y[i] = y[i] }", "  (void)x;\n  (void)y;\n  (void)k;\n  (void)n;\n"},
     {"portable", "unrolled i < 1 { y[i] = x[n] }", "  (void)k;\n  y[0] = x[n];\n"},
     /* Registers begin with what is stored in them next, if that is on the line. */
-    {"portable", "register real sum[1] sum[0] = x[0] y[0] = sum[0]", "  (void)k;\n  (void)n;\n  float sum = x[0];\n  y[0] = sum;\n"},
+    {"portable", "register real sum[1] sum[0] = x[0] y[0] = sum[0]",
+     "  (void)k;\n  (void)n;\n  float sum = x[0];\n  y[0] = sum;\n"},
     {"portable", "register real sum[1] y[1] = x[0] sum[0] = x[1] y[0] = sum[0]",
      "  (void)k;\n  (void)n;\n  float sum;\n  y[1] = x[0];\n  sum = x[1];\n  y[0] = sum;\n"},
     {"portable", "register real sum[2] sum[0] = x[0] sum[1] = x[1] y[0] = sum[0]",
@@ -73,7 +75,8 @@ static const struct example {
     {"avx512", "register real sum[16] vector l < 16 { sum[l] = 0.0 } vector m < 16 { y[m] = sum[m] }",
      "  (void)x;\n  (void)k;\n  (void)n;\n  __m512 sum = _mm512_setzero_ps();\n  _mm512_storeu_ps(y, sum);\n"},
     {"avx512", "vector l < 16 { if l < n { y[l] = x[l] } }",
-     "  (void)k;\n  const __mmask16 on = lam_first_lanes(n);\n  _mm512_mask_storeu_ps(y, on, _mm512_maskz_loadu_ps(on, x));\n"},
+     "  (void)k;\n  const __mmask16 on = lam_first_lanes(n);\n  _mm512_mask_storeu_ps(y, on, _mm512_maskz_loadu_ps(on, "
+     "x));\n"},
     {"avx512", "vector l < 16 { if l < n { y[l * 2] = 3.0 } }",
      "  (void)x;\n  (void)k;\n"
      "  float y_lanes[16];\n"
@@ -84,7 +87,8 @@ static const struct example {
 static void check_example(const struct example *example) {
   struct arena *arena = arena_new();
   struct diagnostics *diagnostics = diagnostics_new(arena);
-  const char *text = arena_format(arena, "function f(real x[0], written real y[0], integer k[0], index n) { %s }\n", example->statements);
+  const char *text = arena_format(arena, "function f(real x[0], written real y[0], integer k[0], index n) { %s }\n",
+                                  example->statements);
   struct module *module = module_read(arena, source_from_text(arena, "function", text), diagnostics);
   diagnostics_print(diagnostics, stdout);
   if (CHECK(module != NULL)) {

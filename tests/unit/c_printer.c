@@ -19,7 +19,7 @@ struct fixture {
   struct array *a, *b, *integers, *booleans, *y, *y_integers, *y_booleans;
   struct variable *n, *s, *k;
   const struct expression *at; /* the element that is computed */
-  uint64_t state;              /* of the random choices: the same for each form */
+  uint64_t state; /* of the random choices: the same for each form */
 };
 
 static struct fixture fixture_new(struct arena *arena, const char *name) {
@@ -44,31 +44,46 @@ static int choose(struct fixture *f, int limit) {
 
 /* --- Random expressions ------------------------------------------------------------------------------------------------------- */
 
-static const struct expression *apply(struct fixture *f, enum op op, const struct expression *x, const struct expression *y) {
+static const struct expression *apply(struct fixture *f, enum op op, const struct expression *x,
+                                      const struct expression *y) {
   return expression_apply(f->arena, op, x, y, NULL);
 }
-static const struct expression *number(struct fixture *f, double x) { return expression_number(f->arena, TYPE_REAL, x); }
+static const struct expression *number(struct fixture *f, double x) {
+  return expression_number(f->arena, TYPE_REAL, x);
+}
 
 /* Numbers in [0, COUNT) that differ by lane. */
 static const struct expression *some_index(struct fixture *f) {
   switch (choose(f, 6)) {
-    case 0: return expression_convert(f->arena, TYPE_INDEX, expression_load(f->arena, f->integers, f->at));
-    case 1: return apply(f, OP_mod, index_add(f->arena, index_multiply(f->arena, f->at, 5), expression_index(f->arena, 3)), expression_index(f->arena, COUNT));
-    case 2: return apply(f, OP_quotient, f->at, expression_index(f->arena, 2 + choose(f, 5)));
-    case 3: return expression_index(f->arena, choose(f, COUNT));
-    case 4: return apply(f, OP_mod, f->at, expression_index(f->arena, 8));
-    default: return f->at;
+    case 0:
+      return expression_convert(f->arena, TYPE_INDEX, expression_load(f->arena, f->integers, f->at));
+    case 1:
+      return apply(f, OP_mod, index_add(f->arena, index_multiply(f->arena, f->at, 5), expression_index(f->arena, 3)),
+                   expression_index(f->arena, COUNT));
+    case 2:
+      return apply(f, OP_quotient, f->at, expression_index(f->arena, 2 + choose(f, 5)));
+    case 3:
+      return expression_index(f->arena, choose(f, COUNT));
+    case 4:
+      return apply(f, OP_mod, f->at, expression_index(f->arena, 8));
+    default:
+      return f->at;
   }
 }
 
 /* Eighths, and few of them: exact in float, so that comparing and rounding them is too. */
 static const struct expression *exact(struct fixture *f) {
   switch (choose(f, 5)) {
-    case 0: return expression_variable(f->arena, f->s);
-    case 1: return number(f, (choose(f, 33) - 16) / 8.0);
-    case 2: return expression_load(f->arena, f->b, some_index(f));
-    case 3: return apply(f, OP_add, expression_load(f->arena, f->a, f->at), expression_load(f->arena, f->b, f->at));
-    default: return expression_load(f->arena, f->a, some_index(f));
+    case 0:
+      return expression_variable(f->arena, f->s);
+    case 1:
+      return number(f, (choose(f, 33) - 16) / 8.0);
+    case 2:
+      return expression_load(f->arena, f->b, some_index(f));
+    case 3:
+      return apply(f, OP_add, expression_load(f->arena, f->a, f->at), expression_load(f->arena, f->b, f->at));
+    default:
+      return expression_load(f->arena, f->a, some_index(f));
   }
 }
 
@@ -79,23 +94,37 @@ static const struct expression *integer(struct fixture *f, int depth) {
   struct arena *arena = f->arena;
   if (depth <= 0 || choose(f, 5) == 0) {
     switch (choose(f, 4)) {
-      case 0: return expression_variable(arena, f->k);
-      case 1: return expression_number(arena, TYPE_INTEGER, choose(f, 41) - 20);
-      case 2: return expression_convert(arena, TYPE_INTEGER, some_index(f));
-      default: return expression_load(arena, f->integers, some_index(f));
+      case 0:
+        return expression_variable(arena, f->k);
+      case 1:
+        return expression_number(arena, TYPE_INTEGER, choose(f, 41) - 20);
+      case 2:
+        return expression_convert(arena, TYPE_INTEGER, some_index(f));
+      default:
+        return expression_load(arena, f->integers, some_index(f));
     }
   }
   static const enum op binary[] = {OP_add, OP_sub, OP_max, OP_min, OP_add, OP_sub};
   switch (choose(f, 9)) {
-    case 0: return apply(f, OP_neg, integer(f, depth - 1), NULL);
-    case 1: return apply(f, OP_abs, integer(f, depth - 1), NULL);
-    case 2: return apply(f, OP_floor, exact(f), NULL);
-    case 3: return apply(f, OP_round, exact(f), NULL);
-    case 4: return expression_apply(arena, OP_where, boolean(f, depth - 1), integer(f, depth - 1), integer(f, depth - 1));
-    case 5: return apply(f, choose(f, 2) ? OP_quotient : OP_mod, integer(f, depth - 1), expression_number(arena, TYPE_INTEGER, 1 + choose(f, 9)));
-    case 6: return expression_convert(arena, TYPE_INTEGER, boolean(f, depth - 1));
-    case 7: return apply(f, OP_mul, integer(f, 0), integer(f, 0));
-    default: return apply(f, binary[choose(f, 6)], integer(f, depth - 1), integer(f, depth - 1));
+    case 0:
+      return apply(f, OP_neg, integer(f, depth - 1), NULL);
+    case 1:
+      return apply(f, OP_abs, integer(f, depth - 1), NULL);
+    case 2:
+      return apply(f, OP_floor, exact(f), NULL);
+    case 3:
+      return apply(f, OP_round, exact(f), NULL);
+    case 4:
+      return expression_apply(arena, OP_where, boolean(f, depth - 1), integer(f, depth - 1), integer(f, depth - 1));
+    case 5:
+      return apply(f, choose(f, 2) ? OP_quotient : OP_mod, integer(f, depth - 1),
+                   expression_number(arena, TYPE_INTEGER, 1 + choose(f, 9)));
+    case 6:
+      return expression_convert(arena, TYPE_INTEGER, boolean(f, depth - 1));
+    case 7:
+      return apply(f, OP_mul, integer(f, 0), integer(f, 0));
+    default:
+      return apply(f, binary[choose(f, 6)], integer(f, depth - 1), integer(f, depth - 1));
   }
 }
 
@@ -104,15 +133,23 @@ static const struct expression *boolean(struct fixture *f, int depth) {
   enum op op = compare[choose(f, 4)];
   if (depth <= 0) return expression_load(f->arena, f->booleans, some_index(f));
   switch (choose(f, 8)) {
-    case 0: return apply(f, OP_not, boolean(f, depth - 1), NULL);
-    case 1: return apply(f, OP_and, boolean(f, depth - 1), boolean(f, depth - 1));
-    case 2: return apply(f, OP_or, boolean(f, depth - 1), boolean(f, depth - 1));
-    case 3: return apply(f, op, exact(f), exact(f));
-    case 4: return apply(f, op, integer(f, depth - 1), integer(f, depth - 1));
-    case 5: return apply(f, op, boolean(f, depth - 1), boolean(f, depth - 1));
-    case 6: return choose(f, 2) ? apply(f, op, f->at, expression_index(f->arena, choose(f, COUNT)))
-                                : apply(f, op, expression_index(f->arena, choose(f, COUNT)), f->at);
-    default: return expression_load(f->arena, f->booleans, some_index(f));
+    case 0:
+      return apply(f, OP_not, boolean(f, depth - 1), NULL);
+    case 1:
+      return apply(f, OP_and, boolean(f, depth - 1), boolean(f, depth - 1));
+    case 2:
+      return apply(f, OP_or, boolean(f, depth - 1), boolean(f, depth - 1));
+    case 3:
+      return apply(f, op, exact(f), exact(f));
+    case 4:
+      return apply(f, op, integer(f, depth - 1), integer(f, depth - 1));
+    case 5:
+      return apply(f, op, boolean(f, depth - 1), boolean(f, depth - 1));
+    case 6:
+      return choose(f, 2) ? apply(f, op, f->at, expression_index(f->arena, choose(f, COUNT)))
+                          : apply(f, op, expression_index(f->arena, choose(f, COUNT)), f->at);
+    default:
+      return expression_load(f->arena, f->booleans, some_index(f));
   }
 }
 
@@ -123,31 +160,44 @@ static const struct expression *real(struct fixture *f, int depth) {
   static const enum op positive[] = {OP_log, OP_sqrt, OP_rsqrt};
   static const enum op binary[] = {OP_add, OP_sub, OP_mul, OP_max, OP_min};
   switch (choose(f, 12)) {
-    case 0: case 1: return apply(f, unary[choose(f, 6)], real(f, depth - 1), NULL);
-    case 2: return apply(f, positive[choose(f, 3)], apply(f, OP_add, apply(f, OP_abs, real(f, depth - 1), NULL), number(f, 0.5)), NULL);
-    case 3: return apply(f, OP_exp, apply(f, OP_min, real(f, depth - 1), number(f, 3)), NULL);
-    case 4: return expression_fma(arena, real(f, depth - 1), real(f, depth - 1), real(f, depth - 1));
-    case 5: return expression_apply(arena, OP_where, boolean(f, depth - 1), real(f, depth - 1), real(f, depth - 1));
-    case 6: return expression_convert(arena, TYPE_REAL, integer(f, depth - 1));
-    case 7: return expression_convert(arena, TYPE_REAL, choose(f, 2) ? some_index(f) : boolean(f, depth - 1));
+    case 0:
+    case 1:
+      return apply(f, unary[choose(f, 6)], real(f, depth - 1), NULL);
+    case 2:
+      return apply(f, positive[choose(f, 3)],
+                   apply(f, OP_add, apply(f, OP_abs, real(f, depth - 1), NULL), number(f, 0.5)), NULL);
+    case 3:
+      return apply(f, OP_exp, apply(f, OP_min, real(f, depth - 1), number(f, 3)), NULL);
+    case 4:
+      return expression_fma(arena, real(f, depth - 1), real(f, depth - 1), real(f, depth - 1));
+    case 5:
+      return expression_apply(arena, OP_where, boolean(f, depth - 1), real(f, depth - 1), real(f, depth - 1));
+    case 6:
+      return expression_convert(arena, TYPE_REAL, integer(f, depth - 1));
+    case 7:
+      return expression_convert(arena, TYPE_REAL, choose(f, 2) ? some_index(f) : boolean(f, depth - 1));
     case 8: {
       const struct expression *x = real(f, depth - 1);
       return apply(f, OP_div, x, apply(f, OP_add, apply(f, OP_abs, real(f, depth - 1), NULL), number(f, 0.5)));
     }
     case 9: {
-      static const enum storage storages[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16, STORAGE_I8, STORAGE_I32, STORAGE_BOOL};
+      static const enum storage storages[] = {STORAGE_F32, STORAGE_BF16, STORAGE_F16,
+                                              STORAGE_I8,  STORAGE_I32,  STORAGE_BOOL};
       if (choose(f, 2)) return expression_cast(arena, storages[choose(f, 6)], exact(f));
-      const struct expression *const counters[5] = {expression_variable(arena, f->k), expression_number(arena, TYPE_INTEGER, 77),
-                                                    expression_index(arena, 3),
-                                                    choose(f, 2) ? expression_load(arena, f->integers, f->at) : expression_number(arena, TYPE_INTEGER, 5),
-                                                    choose(f, 2) ? f->at : index_add(arena, index_multiply(arena, f->at, 1 << 20), expression_number(arena, TYPE_INDEX, 4294967290.0))};
+      const struct expression *const counters[5] = {
+          expression_variable(arena, f->k), expression_number(arena, TYPE_INTEGER, 77), expression_index(arena, 3),
+          choose(f, 2) ? expression_load(arena, f->integers, f->at) : expression_number(arena, TYPE_INTEGER, 5),
+          choose(f, 2) ? f->at
+                       : index_add(arena, index_multiply(arena, f->at, 1 << 20),
+                                   expression_number(arena, TYPE_INDEX, 4294967290.0))};
       return expression_draw(arena, choose(f, 2) ? DISTRIBUTION_UNIFORM : DISTRIBUTION_NORMAL, counters);
     }
     case 10: {
       const struct expression *x = apply(f, OP_add, apply(f, OP_abs, exact(f), NULL), number(f, 0.5));
       return choose(f, 2) ? apply(f, OP_pow, x, exact(f)) : apply(f, OP_mod, exact(f), x);
     }
-    default: return apply(f, binary[choose(f, 5)], real(f, depth - 1), real(f, depth - 1));
+    default:
+      return apply(f, binary[choose(f, 5)], real(f, depth - 1), real(f, depth - 1));
   }
 }
 
@@ -168,8 +218,10 @@ static struct function *random_function(struct arena *arena, const struct target
     if (form == 2) extent = expression_index(arena, COUNT / target->lanes);
     struct statement *outer = block_loop(arena, block, form == 2 ? LOOP_PARALLEL : LOOP_SERIAL, "i", extent);
     base = expression_variable(arena, outer->variable);
-    if (form == 1) outer->step = target->lanes;
-    else base = index_multiply(arena, base, target->lanes);
+    if (form == 1)
+      outer->step = target->lanes;
+    else
+      base = index_multiply(arena, base, target->lanes);
     if (form == 2) base = expression_variable(arena, block_let(arena, &outer->body, "base", base));
     struct statement *loop = block_loop(arena, &outer->body, LOOP_VECTOR, "l", expression_index(arena, target->lanes));
     f.at = index_add(arena, base, expression_variable(arena, loop->variable));
@@ -230,15 +282,18 @@ static struct function *tile_function(struct arena *arena, const struct target *
     const struct expression *broadcast = NULL;
     if (pass)
       broadcast = expression_variable(
-          arena, block_let(arena, &r->body, "broadcast", expression_load(arena, f.a, index_add(arena, k, index_multiply(arena, at_r, 7)))));
+          arena, block_let(arena, &r->body, "broadcast",
+                           expression_load(arena, f.a, index_add(arena, k, index_multiply(arena, at_r, 7)))));
     struct statement *v = block_loop(arena, &r->body, LOOP_UNROLLED, "v", expression_index(arena, vectors));
     const struct expression *at_v = expression_variable(arena, v->variable);
     struct statement *l = block_loop(arena, &v->body, LOOP_VECTOR, "l", wide);
     const struct expression *lane = expression_variable(arena, l->variable);
-    const struct expression *part = index_add(arena, index_multiply(arena, at_r, vectors * lanes), index_multiply(arena, at_v, lanes));
+    const struct expression *part =
+        index_add(arena, index_multiply(arena, at_r, vectors * lanes), index_multiply(arena, at_v, lanes));
     const struct expression *place = index_add(arena, part, lane);
     const struct expression *b = NULL;
-    if (pass) b = expression_load(arena, f.b, index_add(arena, index_add(arena, k, index_multiply(arena, at_v, lanes)), lane));
+    if (pass)
+      b = expression_load(arena, f.b, index_add(arena, index_add(arena, k, index_multiply(arena, at_v, lanes)), lane));
     block_store(arena, &l->body, sums, place,
                 pass ? expression_fma(arena, broadcast, b, expression_load(arena, sums, place)) : number(&f, 0));
   }
@@ -252,7 +307,8 @@ static struct function *tile_function(struct arena *arena, const struct target *
   lane = expression_variable(arena, l->variable);
   struct statement *guard = block_if(arena, &l->body, apply(&f, OP_lt, lane, expression_index(arena, lanes - 1)));
   block_store(arena, &guard->body, largest, lane,
-              apply(&f, OP_max, expression_load(arena, largest, lane), expression_load(arena, f.a, index_add(arena, lane, expression_index(arena, 1)))));
+              apply(&f, OP_max, expression_load(arena, largest, lane),
+                    expression_load(arena, f.a, index_add(arena, lane, expression_index(arena, 1)))));
   block_store(arena, &guard->body, flags, lane, apply(&f, OP_not, expression_load(arena, flags, lane), NULL));
   block_store(arena, &guard->body, counts, lane,
               apply(&f, OP_add, expression_load(arena, counts, lane), expression_number(arena, TYPE_INTEGER, 1)));
@@ -262,8 +318,10 @@ static struct function *tile_function(struct arena *arena, const struct target *
     const struct expression *at_k = expression_variable(arena, k->variable);
     l = block_loop(arena, &k->body, LOOP_VECTOR, "l", wide);
     lane = expression_variable(arena, l->variable);
-    const struct expression *from = index_add(arena, index_add(arena, index_multiply(arena, lane, 3), at_k), expression_index(arena, v * 7));
-    const struct expression *to = index_add(arena, index_add(arena, lane, index_multiply(arena, at_k, 2 * lanes)), expression_index(arena, v * lanes));
+    const struct expression *from =
+        index_add(arena, index_add(arena, index_multiply(arena, lane, 3), at_k), expression_index(arena, v * 7));
+    const struct expression *to = index_add(arena, index_add(arena, lane, index_multiply(arena, at_k, 2 * lanes)),
+                                            expression_index(arena, v * lanes));
     block_store(arena, &l->body, columns, to, expression_load(arena, f.a, from));
   }
   /* Scattered and strided stores. */
@@ -283,8 +341,10 @@ static struct function *tile_function(struct arena *arena, const struct target *
   block_store(arena, &l->body, f.y_integers, lane, expression_load(arena, counts, lane));
   for (int r = 0; r < rows; r++) {
     const struct expression *start = expression_index(arena, r * vectors * lanes);
-    block_store(arena, block, folded, expression_index(arena, 2 * r), expression_fold(arena, OP_add, sums, start, lanes));
-    block_store(arena, block, folded, expression_index(arena, 2 * r + 1), expression_fold(arena, OP_max, largest, expression_index(arena, 0), lanes));
+    block_store(arena, block, folded, expression_index(arena, 2 * r),
+                expression_fold(arena, OP_add, sums, start, lanes));
+    block_store(arena, block, folded, expression_index(arena, 2 * r + 1),
+                expression_fold(arena, OP_max, largest, expression_index(arena, 0), lanes));
   }
   struct statement *call = block_call(arena, block, helper);
   array_push(arena, &call->arguments, (struct argument){row, expression_index(arena, 0)});
@@ -298,8 +358,10 @@ static struct function *tile_function(struct arena *arena, const struct target *
   const struct expression *at_i = expression_variable(arena, copied->variable);
   block_store(arena, &copied->body, f.y, index_add(arena, at_i, expression_index(arena, 40)),
               expression_load(arena, columns, at_i));
-  struct statement *last = block_if(arena, block, apply(&f, OP_le, expression_variable(arena, f.k), expression_number(arena, TYPE_INTEGER, 1000)));
-  block_store(arena, &last->body, f.y, expression_index(arena, 7), expression_load(arena, sums, expression_index(arena, lanes)));
+  struct statement *last = block_if(
+      arena, block, apply(&f, OP_le, expression_variable(arena, f.k), expression_number(arena, TYPE_INTEGER, 1000)));
+  block_store(arena, &last->body, f.y, expression_index(arena, 7),
+              expression_load(arena, sums, expression_index(arena, lanes)));
   return f.function;
 }
 
@@ -313,10 +375,12 @@ struct inputs {
   double a[COUNT], b[COUNT], integers[COUNT], booleans[COUNT];
 };
 
-static void interpret(struct arena *arena, const struct function *function, const struct inputs *in, struct outputs *out) {
-  struct loop_memory memories[7] = {{(double *)in->a, NULL, COUNT},     {(double *)in->b, NULL, COUNT}, {(double *)in->integers, NULL, COUNT},
-                                    {(double *)in->booleans, NULL, COUNT}, {out->y, NULL, COUNT},          {out->integers, NULL, COUNT},
-                                    {out->booleans, NULL, COUNT}};
+static void interpret(struct arena *arena, const struct function *function, const struct inputs *in,
+                      struct outputs *out) {
+  struct loop_memory memories[7] = {
+      {(double *)in->a, NULL, COUNT},        {(double *)in->b, NULL, COUNT}, {(double *)in->integers, NULL, COUNT},
+      {(double *)in->booleans, NULL, COUNT}, {out->y, NULL, COUNT},          {out->integers, NULL, COUNT},
+      {out->booleans, NULL, COUNT}};
   struct loop_argument arguments[10] = {{0}};
   for (int i = 0; i < 7; i++) arguments[i].memory = &memories[i];
   arguments[7].number = PRESENT, arguments[8].number = 0.75, arguments[9].number = -3;
@@ -325,8 +389,10 @@ static void interpret(struct arena *arena, const struct function *function, cons
   if (!CHECK(wrong == NULL)) printf("  %s: %s\n", function->name, wrong);
 }
 
-typedef void float_function(const float *, const float *, const int32_t *, const uint8_t *, float *, int32_t *, uint8_t *, int64_t, float, int32_t);
-typedef void double_function(const double *, const double *, const int32_t *, const uint8_t *, double *, int32_t *, uint8_t *, int64_t, double, int32_t);
+typedef void float_function(const float *, const float *, const int32_t *, const uint8_t *, float *, int32_t *,
+                            uint8_t *, int64_t, float, int32_t);
+typedef void double_function(const double *, const double *, const int32_t *, const uint8_t *, double *, int32_t *,
+                             uint8_t *, int64_t, double, int32_t);
 
 static void run(void *code, bool is_double, const struct inputs *in, struct outputs *out) {
   /* What comes after the end must stay as it is. */
@@ -352,17 +418,21 @@ static void run(void *code, bool is_double, const struct inputs *in, struct outp
   for (int i = 0; i < COUNT; i++)
     out->y[i] = is_double ? y_double[i] : y[i], out->integers[i] = y_integers[i], out->booleans[i] = y_booleans[i];
   bool kept = true;
-  for (int i = COUNT; i < COUNT + 16; i++) kept = kept && y[i] == 5 && y_double[i] == 5 && y_integers[i] == 5 && y_booleans[i] == 5;
+  for (int i = COUNT; i < COUNT + 16; i++)
+    kept = kept && y[i] == 5 && y_double[i] == 5 && y_integers[i] == 5 && y_booleans[i] == 5;
   CHECK(kept);
 }
 
-static void *compile(struct arena *arena, const char *compiler, const char *folder, const char *name, const char *source) {
-  const char *file = arena_format(arena, "%s/%s.c", folder, name), *library = arena_format(arena, "%s/%s-%s.so", folder, name, compiler);
+static void *compile(struct arena *arena, const char *compiler, const char *folder, const char *name,
+                     const char *source) {
+  const char *file = arena_format(arena, "%s/%s.c", folder, name),
+             *library = arena_format(arena, "%s/%s-%s.so", folder, name, compiler);
   FILE *out = fopen(file, "w");
   if (!CHECK(out != NULL)) return NULL;
   fputs(source, out);
   fclose(out);
-  const char *command = arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compiler, library, file);
+  const char *command =
+      arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compiler, library, file);
   if (!CHECK(system(command) == 0)) return NULL;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   CHECK(handle != NULL);
@@ -371,15 +441,16 @@ static void *compile(struct arena *arena, const char *compiler, const char *fold
 
 static bool same(double x, double y) { return x == y ? true : isnan(x) && isnan(y); }
 
-static void check_outputs(const char *name, const struct outputs *got, const struct outputs *expected, int count, double tolerance) {
+static void check_outputs(const char *name, const struct outputs *got, const struct outputs *expected, int count,
+                          double tolerance) {
   for (int i = 0; i < count; i++) {
     double scale = fabs(expected->y[i]) > 1 ? fabs(expected->y[i]) : 1;
     bool near = tolerance > 0 ? same(got->y[i], expected->y[i]) || fabs(got->y[i] - expected->y[i]) <= tolerance * scale
                               : same(got->y[i], expected->y[i]);
     near = near && got->integers[i] == expected->integers[i] && got->booleans[i] == expected->booleans[i];
     if (CHECK(near)) continue;
-    printf("  %s, element %d: %.9g %g %g, expected %.9g %g %g\n", name, i, got->y[i], got->integers[i], got->booleans[i], expected->y[i],
-           expected->integers[i], expected->booleans[i]);
+    printf("  %s, element %d: %.9g %g %g, expected %.9g %g %g\n", name, i, got->y[i], got->integers[i],
+           got->booleans[i], expected->y[i], expected->integers[i], expected->booleans[i]);
     return;
   }
 }
@@ -401,7 +472,8 @@ static void check_target(const struct target *target, const char *folder) {
   struct arena *arena = arena_new();
   struct module module = {.arena = arena, .name = "test"};
   for (int i = 0; i < EXPRESSIONS; i++)
-    for (int form = 0; form < FORMS; form++) array_push(arena, &module.functions, random_function(arena, target, i, form));
+    for (int form = 0; form < FORMS; form++)
+      array_push(arena, &module.functions, random_function(arena, target, i, form));
   struct function *helper = helper_function(arena);
   array_push(arena, &module.functions, helper);
   array_push(arena, &module.functions, tile_function(arena, target, helper));
@@ -459,7 +531,9 @@ int main(int argc, char **argv) {
   if (!mkdtemp(folder)) return 1;
   for (int i = 0; target_at(i); i++)
     if (argc < 2 || strcmp(argv[1], target_at(i)->name) == 0) check_target(target_at(i), folder);
-  if (check_totals.failed) printf("the sources are in %s\n", folder);
-  else if (system(strcat(strcpy((char[64]){0}, "rm -r "), folder)) != 0) return 1;
+  if (check_totals.failed)
+    printf("the sources are in %s\n", folder);
+  else if (system(strcat(strcpy((char[64]){0}, "rm -r "), folder)) != 0)
+    return 1;
   return check_done("c_printer");
 }

@@ -75,8 +75,10 @@ static inline bool check_options(const char *name, int count, char **arguments) 
       fprintf(stderr, "usage: %s [--seconds N] [--seed N]\n", name);
       return false;
     }
-    if (seconds) check_totals.until = time(NULL) + (time_t)number;
-    else check_totals.seed = check_totals.state = number;
+    if (seconds)
+      check_totals.until = time(NULL) + (time_t)number;
+    else
+      check_totals.seed = check_totals.state = number;
   }
   check_random();
   printf("unit %s: the random seed is %llu\n", name, (unsigned long long)check_totals.seed);

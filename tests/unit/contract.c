@@ -20,8 +20,8 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {1, 1, 16, 24},   {1, 1, 768, 65},   {2, 2, 40, 33},   {3, 3, 5, 7},     {1, 5, 64, 64},   {2, 12, 32, 32},
-    {2, 13, 37, 27},  {4, 24, 96, 48},   {3, 31, 129, 17}, {1, 64, 128, 65}, {2, 50, 1000, 40}, {1, 96, 1536, 64},
+    {1, 1, 16, 24},    {1, 1, 768, 65},  {2, 2, 40, 33},   {3, 3, 5, 7},     {1, 5, 64, 64},    {2, 12, 32, 32},
+    {2, 13, 37, 27},   {4, 24, 96, 48},  {3, 31, 129, 17}, {1, 64, 128, 65}, {2, 50, 1000, 40}, {1, 96, 1536, 64},
     {2, 130, 70, 200}, {1, 37, 800, 97}, {1, 48, 64, 640}, {5, 7, 33, 4},    {2, 100, 8, 3},
 };
 
@@ -71,7 +71,8 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   sample->program.name = "contract";
   struct graph *g = sample->graph = graph_new(arena, "predict", &sample->program.next_axis);
   sample->program.predict = g;
-  struct axis *batch = axis_new_batch(g, shape.batch, (struct span){0}), *seq = axis(g, "seq", shape.m), *in = axis(g, "in", shape.k);
+  struct axis *batch = axis_new_batch(g, shape.batch, (struct span){0}), *seq = axis(g, "seq", shape.m),
+              *in = axis(g, "in", shape.k);
   struct axis *out = axis(g, "out", shape.n), *past = axis(g, "past", shape.m), *rows[] = {batch, seq};
   struct value *x = input(sample, "x", batch, seq, in), *dy = input(sample, "dy", batch, seq, out);
   struct value *w = parameter(sample, "w", in, out), *v = parameter(sample, "v", out, in);
@@ -89,12 +90,14 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
 }
 
 static void *compile(struct arena *arena, const char *folder, const char *name, const char *source) {
-  const char *file = arena_format(arena, "%s/%s.c", folder, name), *library = arena_format(arena, "%s/%s.so", folder, name);
+  const char *file = arena_format(arena, "%s/%s.c", folder, name),
+             *library = arena_format(arena, "%s/%s.so", folder, name);
   FILE *out = fopen(file, "w");
   if (!CHECK(out != NULL)) return NULL;
   fputs(source, out);
   fclose(out);
-  const char *command = arena_format(arena, "cc -std=c11 -O1 -Wall -Wextra -Werror -shared -fPIC %s -o %s %s -lm", flags, library, file);
+  const char *command =
+      arena_format(arena, "cc -std=c11 -O1 -Wall -Wextra -Werror -shared -fPIC %s -o %s %s -lm", flags, library, file);
   if (!CHECK(system(command) == 0)) return NULL;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   CHECK(handle != NULL);
@@ -123,7 +126,9 @@ static void check_target(const struct target *target, const char *pipeline, cons
   if (!stream) abort();
   fputs(emit_functions(arena, &all, target), stream);
   for (int i = 0; i < SHAPES; i++)
-    fputs(caller_text(arena, built[i].module, built[i].module->routines.items[0], arena_format(arena, "s%d", i), target->double_precision), stream);
+    fputs(caller_text(arena, built[i].module, built[i].module->routines.items[0], arena_format(arena, "s%d", i),
+                      target->double_precision),
+          stream);
   fclose(stream);
   void *handle = compile(arena, folder, name, source);
   for (int i = 0; handle && i < SHAPES; i++) {

@@ -32,7 +32,8 @@ static void check_messages(struct arena *arena) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   struct source *source = source_from_text(arena, "a.lam", "first\n\tseco\xC3\xA9nd x\n\nlast");
   report_error(diagnostics, (struct span){source, 7, 15}, "expected %d", 3);
-  CHECK_STRING(message(diagnostics, 0), "a.lam:2:2: error: expected 3\n          seco\xC3\xA9nd x\n          ^~~~~~~\n");
+  CHECK_STRING(message(diagnostics, 0),
+               "a.lam:2:2: error: expected 3\n          seco\xC3\xA9nd x\n          ^~~~~~~\n");
   report_note(diagnostics, (struct span){source, 0, 0}, "here");
   CHECK_STRING(message(diagnostics, 1), "a.lam:1:1: note: here\n  first\n  ^\n");
   CHECK(diagnostics->error_count == 1);
@@ -60,7 +61,9 @@ static void check_display(struct arena *arena) {
       {"a \x1b[31mred\x07 b", 12, 13, "  a \\x1b[31mred\\x07 b\n                    ^\n"},
       {"a \x1b[2J b", 2, 6, "  a \\x1b[2J b\n    ^~~~~~~\n"},
       {"\x7f x", 2, 3, "  \\x7f x\n       ^\n"},
-      {"\xc2\x9b""31m x", 6, 7, "  \\u009b31m x\n            ^\n"},
+      {"\xc2\x9b"
+       "31m x",
+       6, 7, "  \\u009b31m x\n            ^\n"},
       {"\x9b\xff\xc0\x80 x", 5, 6, "  \\x9b\\xff\\xc0\\x80 x\n                   ^\n"},
       {"\xe2\x80\xae x \xe2\x81\xa6 y", 10, 11, "  \\u202e x \\u2066 y\n                  ^\n"},
       {"\xe2\x80\x8f\xef\xbb\xbf x", 7, 8, "  \\u200f\\ufeff x\n               ^\n"},
@@ -85,20 +88,24 @@ static void check_display(struct arena *arena) {
   }
   /* Names in messages, and of files; every byte and every character up to U+30FF in each place. */
   struct diagnostics *diagnostics = diagnostics_new(arena);
-  report_error(diagnostics, (struct span){source_from_text(arena, "\x1b]0;a\x07.lam", "x"), 0, 1}, "no '%s'\nhere", "\x1b[1m\xe2\x80\xae");
+  report_error(diagnostics, (struct span){source_from_text(arena, "\x1b]0;a\x07.lam", "x"), 0, 1}, "no '%s'\nhere",
+               "\x1b[1m\xe2\x80\xae");
   CHECK_STRING(message(diagnostics, 0), "\\x1b]0;a\\x07.lam:1:1: error: no '\\x1b[1m\\u202e'\\x0ahere\n  x\n  ^\n");
   bool safe = true;
   for (unsigned code = 1; code < 0x3100; code++) {
     char text[8] = {(char)code};
-    if (code >= 0x800) snprintf(text, sizeof text, "%c%c%c", 0xE0 | code >> 12, 0x80 | (code >> 6 & 63), 0x80 | (code & 63));
-    else if (code >= 0x100) snprintf(text, sizeof text, "%c%c", 0xC0 | code >> 6, 0x80 | (code & 63));
+    if (code >= 0x800)
+      snprintf(text, sizeof text, "%c%c%c", 0xE0 | code >> 12, 0x80 | (code >> 6 & 63), 0x80 | (code & 63));
+    else if (code >= 0x100)
+      snprintf(text, sizeof text, "%c%c", 0xC0 | code >> 6, 0x80 | (code & 63));
     struct diagnostics *one = diagnostics_new(arena);
     report_error(one, (struct span){source_from_text(arena, text, text), 0, 1}, "%s", text);
     report_error(one, (struct span){0}, "%s", text);
     for (int i = 0; i < one->messages.count; i++)
       for (const unsigned char *byte = (const unsigned char *)one->messages.items[i]; *byte; byte++)
         safe = safe && (*byte == '\n' || *byte >= ' ') && *byte != 0x7F && !(byte[0] == 0xC2 && byte[1] < 0xA0) &&
-               !(byte[0] == 0xE2 && byte[1] == 0x80 && byte[2] >= 0xAA && byte[2] <= 0xAE) && (code >= 0x100 || code < 0x80 || *byte < 0x80);
+               !(byte[0] == 0xE2 && byte[1] == 0x80 && byte[2] >= 0xAA && byte[2] <= 0xAE) &&
+               (code >= 0x100 || code < 0x80 || *byte < 0x80);
   }
   CHECK(safe);
   /* Of a long line, what stands around the caret. */

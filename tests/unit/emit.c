@@ -211,7 +211,8 @@ static void test_target(const struct target *target, const struct tensor *result
 /* The compiler's names of routines, which the emitted tables are made of, are the runtime's. */
 static void test_routines(void) {
   struct program program = {0};
-  CHECK((int)ROUTINE_COUNT == (int)LAM_ROUTINES && !program_graph(&program, ROUTINE_COUNT) && !program_graph(&program, -1));
+  CHECK((int)ROUTINE_COUNT == (int)LAM_ROUTINES && !program_graph(&program, ROUTINE_COUNT) &&
+        !program_graph(&program, -1));
   CHECK(program_graph(&program, ROUTINE_prepare) == &program.prepare);
   for (int i = 0; i < ROUTINE_COUNT; i++) {
     CHECK_STRING(routine_facts[i].name, lam_routine_names[i]);

@@ -75,8 +75,10 @@ static void check_output_order(void) {
 /* Roles are read as they are written, and nothing takes its role from its name. */
 static void check_roles(void) {
   const char *text =
-      "graph g\nsize window <= 2\nsize w <= 2 window\nsize p <= 3 past\naxis batch'0 = 2\naxis rows'1 = 3 batch\naxis a'2 = w\n"
-      "axis b'3 = p\n%0 real [batch, rows, a, b] = input \"x\"\n%1 real [batch, rows, a, b] = neg(%0) name \"y/gradient\"\n"
+      "graph g\nsize window <= 2\nsize w <= 2 window\nsize p <= 3 past\naxis batch'0 = 2\naxis rows'1 = 3 batch\naxis "
+      "a'2 = w\n"
+      "axis b'3 = p\n%0 real [batch, rows, a, b] = input \"x\"\n%1 real [batch, rows, a, b] = neg(%0) name "
+      "\"y/gradient\"\n"
       "%2 real [batch, rows, a, b] = neg(%1) name \"y\" gradient of \"h.0.x\" path \"h.0\"\noutput \"loss\" = %1\n"
       "output \"x\" loss = %2\noutput \"y\" loss_sum = %1\noutput \"z\" weight_sum [batch, rows, a, b] = %2\n";
   struct arena *arena = arena_new();

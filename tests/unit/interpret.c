@@ -145,7 +145,8 @@ static const struct example examples[] = {
     {"graph g\naxis a'0 = 2\naxis b'1 = 3\n%0 real [a, b] = input \"x\"\n%1 real [b] = reduce_sum(%0) over [a]\n%2 "
      "real [] = reduce_max(%0) over [b, a]\noutput \"y\" = %1\noutput \"m\" = %2\n",
      "x: 1 2 3 4 5 6", "y: 5 7 9; m: 6"},
-    {"graph g\nsize p <= 2\nsize q <= 3\nsize n <= 4\naxis a'0 = n\n%0 real [a] = input \"x\"\n%1 real [] = reduce_sum(%0) over [a]\n%2 real [] = "
+    {"graph g\nsize p <= 2\nsize q <= 3\nsize n <= 4\naxis a'0 = n\n%0 real [a] = input \"x\"\n%1 real [] = "
+     "reduce_sum(%0) over [a]\n%2 real [] = "
      "reduce_max(%0) over [a]\noutput \"y\" = %1\noutput \"m\" = %2\n",
      "x: 0", "y: 0; m: -inf"},
     {"graph g\naxis a'0 = 2\naxis b'1 = 3\n%0 real [a, b] = input \"x\"\n%1 real [a, b] = scan(%0) along b at 0\n%2 "
@@ -265,7 +266,8 @@ static void check_philox(void) {
 /* Draws are numbered within an example at full extent, so that neither the batch nor a window changes them. */
 static void check_draws(void) {
   const char *text =
-      "graph g\nsize window <= 3\naxis batch'0 = 2 batch\naxis s'1 = window\naxis e'2 = 2\n%0 real [] = input \"step\"\n%1 "
+      "graph g\nsize window <= 3\naxis batch'0 = 2 batch\naxis s'1 = window\naxis e'2 = 2\n%0 real [] = input "
+      "\"step\"\n%1 "
       "integer [batch] = input \"example\"\n"
       "%2 real [s, batch, e] = random(%0, %1) normal stream 5\n%3 real [s, e] = random(%0) uniform stream 9\noutput "
       "\"x\" = %2\noutput \"y\" = %3\n";

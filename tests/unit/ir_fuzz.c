@@ -275,7 +275,9 @@ static bool check_loops(void) {
 int main(int count, char **arguments) {
   if (!check_options("ir_fuzz", count, arguments)) return 2;
   time_t until = check_totals.until;
-  for (int i = 0; i < 2; i++) sigaction((int[]){SIGABRT, SIGSEGV}[i], &(struct sigaction){.sa_handler = show_text, .sa_flags = (int)SA_RESETHAND}, NULL);
+  for (int i = 0; i < 2; i++)
+    sigaction((int[]){SIGABRT, SIGSEGV}[i], &(struct sigaction){.sa_handler = show_text, .sa_flags = (int)SA_RESETHAND},
+              NULL);
   struct arena *arena = arena_new();
   static const int flags[] = {0, SAMPLE_SIZES, SAMPLE_PATTERNS, SAMPLE_SMOOTH | SAMPLE_GRADIENTS};
   const char *loops[TEXTS];

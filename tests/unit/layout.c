@@ -12,7 +12,8 @@ static struct scheduler *scheduler_new(struct sample *sample) {
   static const struct pass_options options;
   struct arena *arena = sample->arena;
   struct scheduler *s = arena_new_struct(arena, struct scheduler);
-  *s = (struct scheduler){.arena = arena, .program = &sample->program, .options = &options, .graph = sample->graph, .fuse = check_below(2)};
+  *s = (struct scheduler){
+      .arena = arena, .program = &sample->program, .options = &options, .graph = sample->graph, .fuse = check_below(2)};
   s->names = name_table_new(arena);
   s->module = arena_new_struct(arena, struct module);
   s->routine = arena_new_struct(arena, struct routine);
@@ -26,7 +27,9 @@ static void choose(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     enum op_class class = op_facts[value->op].class;
-    if (class == CLASS_STOP || class == CLASS_LEAF || class == CLASS_UPDATE || (class == CLASS_VIEW && value->op != OP_concat)) continue;
+    if (class == CLASS_STOP || class == CLASS_LEAF || class == CLASS_UPDATE ||
+        (class == CLASS_VIEW && value->op != OP_concat))
+      continue;
     if (check_below(100) < percent) s->decisions.notes[value->id].materialised = true;
   }
 }
@@ -65,7 +68,9 @@ static bool at_most_once(const int *marks, int64_t count) {
   return true;
 }
 
-static int *marks_of(struct arena *arena, const struct place *place) { return arena_new_array(arena, int, (int)place->buffer->count); }
+static int *marks_of(struct arena *arena, const struct place *place) {
+  return arena_new_array(arena, int, (int)place->buffer->count);
+}
 
 static bool check_place(struct arena *arena, const struct value *value, const struct place *place) {
   int *marks = marks_of(arena, place);
@@ -114,7 +119,8 @@ static void check_interface(struct scheduler *s) {
     const struct place *place = s->decisions.notes[output->value->id].place;
     for (int j = 0; j < s->decisions.copies.count && (!place || place->buffer != buffer); j++)
       if (s->decisions.copies.items[j].place->buffer == buffer) place = s->decisions.copies.items[j].place;
-    if (CHECK(place && place->buffer == buffer)) CHECK(is_row_major(output->value, place, output->axes, output->value->axis_count));
+    if (CHECK(place && place->buffer == buffer))
+      CHECK(is_row_major(output->value, place, output->axes, output->value->axis_count));
   }
 }
 
@@ -139,8 +145,10 @@ static void check_part(const struct value *concat, const struct place *whole, in
     int64_t outer[MAX_AXES] = {0};
     for (int i = 0; i < value->axis_count; i++)
       for (int j = 0; j < concat->axis_count; j++) {
-        if (value->axes[i] == concat->list[part] && concat->axes[j] == concat->result) outer[j] = begin + coordinates[i];
-        else if (value->axes[i] == concat->axes[j]) outer[j] = coordinates[i];
+        if (value->axes[i] == concat->list[part] && concat->axes[j] == concat->result)
+          outer[j] = begin + coordinates[i];
+        else if (value->axes[i] == concat->axes[j])
+          outer[j] = coordinates[i];
       }
     right = right && element(value, &place, coordinates) == element(concat, whole, outer);
   } while (advance(value, coordinates));
@@ -151,7 +159,9 @@ static void check_part(const struct value *concat, const struct place *whole, in
 static int check_adopted(struct scheduler *s, const struct value *concat, const struct place *whole, int part) {
   const struct value *value = concat->inputs[part];
   const struct place place = layout_part(concat, whole, part);
-  while (!s->decisions.notes[value->id].place && (value->op == OP_rename || value->op == OP_stop || value->op == OP_expand)) value = value->inputs[0];
+  while (!s->decisions.notes[value->id].place &&
+         (value->op == OP_rename || value->op == OP_stop || value->op == OP_expand))
+    value = value->inputs[0];
   const struct place *own = s->decisions.notes[value->id].place;
   if (!own || own->buffer != whole->buffer) return 0;
   int *marks = marks_of(s->arena, whole), *own_marks = marks_of(s->arena, whole);
@@ -244,10 +254,14 @@ static void check_views(void) {
   struct sample *sample = arena_new_struct(arena, struct sample);
   sample->arena = arena;
   struct graph *graph = sample->graph = sample->program.predict = graph_new(arena, "views", &sample->program.next_axis);
-  struct axis *row = axis_new(graph, "row", 3, (struct span){0}), *column = axis_new(graph, "column", 5, (struct span){0});
-  struct axis *other = axis_new(graph, "other", 3, (struct span){0}), *one = axis_new(graph, "one", 1, (struct span){0});
-  struct axis *both = axis_new(graph, "both", 11, (struct span){0}), *axes[] = {row, column}, *parts[] = {one, column, column};
-  struct value *x = build_input(graph, "x", KIND_REAL, NULL, axes, 2), *v = build_input(graph, "v", KIND_REAL, NULL, &other, 1);
+  struct axis *row = axis_new(graph, "row", 3, (struct span){0}),
+              *column = axis_new(graph, "column", 5, (struct span){0});
+  struct axis *other = axis_new(graph, "other", 3, (struct span){0}),
+              *one = axis_new(graph, "one", 1, (struct span){0});
+  struct axis *both = axis_new(graph, "both", 11, (struct span){0}), *axes[] = {row, column},
+              *parts[] = {one, column, column};
+  struct value *x = build_input(graph, "x", KIND_REAL, NULL, axes, 2),
+               *v = build_input(graph, "v", KIND_REAL, NULL, &other, 1);
   struct value *behind = build_rename(graph, build_unary(graph, OP_exp, x), row, other);
   struct value *expanded = build_expand(graph, build_unary(graph, OP_neg, v), &column, 1);
   struct value *single = build_expand(graph, build_unary(graph, OP_abs, v), &one, 1);
@@ -261,7 +275,8 @@ static void check_views(void) {
   layout_interface(s);
   layout_intermediates(s);
   CHECK(check_concat(s, concat) == 2);
-  CHECK(s->decisions.notes[behind->inputs[0]->id].place && s->decisions.notes[single->inputs[0]->id].place && !s->decisions.notes[expanded->inputs[0]->id].place);
+  CHECK(s->decisions.notes[behind->inputs[0]->id].place && s->decisions.notes[single->inputs[0]->id].place &&
+        !s->decisions.notes[expanded->inputs[0]->id].place);
   arena_free(arena);
 }
 
@@ -276,12 +291,16 @@ static void check_merge(void) {
   for (int i = 0; i < 3; i++)
     for (int j = 0; j < 3; j++) {
       if (i == j) continue;
-      struct axis *merged = axis_new(graph, "merged", axes[i]->extent * axes[j]->extent, (struct span){0}), *factors[] = {axes[i], axes[j]};
-      struct value *x = build_unary(graph, OP_exp, build_input(graph, arena_format(arena, "x%d%d", i, j), KIND_REAL, NULL, axes, 3));
-      graph_add_output(graph, arena_format(arena, "y%d%d", i, j), build_unary(graph, OP_neg, build_merge(graph, x, factors, 2, merged)));
+      struct axis *merged = axis_new(graph, "merged", axes[i]->extent * axes[j]->extent, (struct span){0}),
+                  *factors[] = {axes[i], axes[j]};
+      struct value *x =
+          build_unary(graph, OP_exp, build_input(graph, arena_format(arena, "x%d%d", i, j), KIND_REAL, NULL, axes, 3));
+      graph_add_output(graph, arena_format(arena, "y%d%d", i, j),
+                       build_unary(graph, OP_neg, build_merge(graph, x, factors, 2, merged)));
     }
   struct scheduler *s = scheduler_new(sample);
-  for (int i = 0; i < graph->values.count; i++) s->decisions.notes[graph->values.items[i]->id].materialised = graph->values.items[i]->op == OP_exp;
+  for (int i = 0; i < graph->values.count; i++)
+    s->decisions.notes[graph->values.items[i]->id].materialised = graph->values.items[i]->op == OP_exp;
   s->facts = facts_find(s->arena, s->graph);
   layout_interface(s);
   layout_intermediates(s);

@@ -42,12 +42,18 @@ static int64_t expression_value(const struct expression *x, const int64_t *assig
     return assignment[number];
   }
   switch ((int)x->op) {
-    case OP_add: return arguments[0] + arguments[1];
-    case OP_sub: return arguments[0] - arguments[1];
-    case OP_mul: return arguments[0] * arguments[1];
-    case OP_neg: return -arguments[0];
-    case OP_quotient: return floor_quotient(arguments[0], arguments[1]);
-    case OP_mod: return arguments[0] - floor_quotient(arguments[0], arguments[1]) * arguments[1];
+    case OP_add:
+      return arguments[0] + arguments[1];
+    case OP_sub:
+      return arguments[0] - arguments[1];
+    case OP_mul:
+      return arguments[0] * arguments[1];
+    case OP_neg:
+      return -arguments[0];
+    case OP_quotient:
+      return floor_quotient(arguments[0], arguments[1]);
+    case OP_mod:
+      return arguments[0] - floor_quotient(arguments[0], arguments[1]) * arguments[1];
   }
   printf("an expression has the operation %s\n", op_facts[x->op].name);
   exit(1);
@@ -142,12 +148,14 @@ static void new_variables(void) {
     *variable = (struct variable){.name = arena_format(arena, "v%d", i), .type = TYPE_INDEX};
   }
   for (int i = 0; i < assignment_count; i++)
-    for (int j = 0, rest = i; j < variable_count; rest /= (int)counts[j], j++) assignments[i][j] = rest % (int)counts[j] * steps[j];
+    for (int j = 0, rest = i; j < variable_count; rest /= (int)counts[j], j++)
+      assignments[i][j] = rest % (int)counts[j] * steps[j];
   struct array *array = arena_new_struct(arena, struct array);
   *array = (struct array){.name = "table", .type = TYPE_INDEX, .count = MOST_ASSIGNMENTS};
   table = array;
   contents_low = check_below(20) - 10, contents_high = contents_low + check_below(20);
-  for (int i = 0; i < MOST_ASSIGNMENTS; i++) contents[i] = contents_low + check_below((int)(contents_high - contents_low + 1));
+  for (int i = 0; i < MOST_ASSIGNMENTS; i++)
+    contents[i] = contents_low + check_below((int)(contents_high - contents_low + 1));
 }
 
 static struct item *new_item(struct linear sum, bool is_plain) {
@@ -169,7 +177,9 @@ static void add_leaf(void) {
     item = new_item(linear_from(arena, x, contents_low, contents_high, number + 1), false);
     for (int i = 0; i < assignment_count; i++) item->values[i] = contents[assignments[i][number]];
   } else {
-    item = new_item(linear_variable(arena, variables[number], (counts[number] - 1) * steps[number], steps[number], number + 1), true);
+    item = new_item(
+        linear_variable(arena, variables[number], (counts[number] - 1) * steps[number], steps[number], number + 1),
+        true);
     for (int i = 0; i < assignment_count; i++) item->values[i] = assignments[i][number];
   }
 }
@@ -188,7 +198,8 @@ static const char *add_operation(void) {
   struct item *item;
   switch (check_below(6)) {
     case 3: { /* a quotient and its remainder, which are one again where the factors are right */
-      int64_t divisor = any_divisor(x->sum), high = 1 + check_below(3), low = check_below(2) ? high : 1 + check_below(3);
+      int64_t divisor = any_divisor(x->sum), high = 1 + check_below(3),
+              low = check_below(2) ? high : 1 + check_below(3);
       struct linear quotient = linear_scale(arena, linear_quotient(arena, x->sum, divisor), high * divisor);
       struct linear rest = linear_scale(arena, linear_mod(arena, x->sum, divisor), low);
       item = new_item(linear_add(arena, linear_add(arena, quotient, y->sum), rest), false);
@@ -213,7 +224,8 @@ static const char *add_operation(void) {
     case 2: {
       int64_t divisor = any_divisor(x->sum);
       item = new_item(linear_mod(arena, x->sum, divisor), false);
-      for (int i = 0; i < assignment_count; i++) item->values[i] = x->values[i] - floor_quotient(x->values[i], divisor) * divisor;
+      for (int i = 0; i < assignment_count; i++)
+        item->values[i] = x->values[i] - floor_quotient(x->values[i], divisor) * divisor;
       return "remainder";
     }
   }
@@ -257,8 +269,10 @@ static void check_axes(void) {
   for (int i = 0; i < variable_count; i++) { /* variable 0 is the innermost; those from `cut` on are the outer axis */
     int64_t extent = counts[i] + 1; /* a coordinate of one element is no variable but 0 */
     struct linear variable = linear_variable(arena, variables[i], extent - 1, 1, i + 1);
-    if (i < cut) inner = linear_add(arena, inner, linear_scale(arena, variable, total));
-    else outer = linear_add(arena, outer, linear_scale(arena, variable, total / inside));
+    if (i < cut)
+      inner = linear_add(arena, inner, linear_scale(arena, variable, total));
+    else
+      outer = linear_add(arena, outer, linear_scale(arena, variable, total / inside));
     merged = linear_add(arena, merged, linear_scale(arena, variable, total));
     total *= extent;
     if (i < cut) inside = total;
@@ -273,16 +287,20 @@ static void check_axes(void) {
   struct linear flat = linear_variable(arena, variables[0], extent - 1, 1, 1);
   struct linear quotient = linear_quotient(arena, flat, first), rest = linear_mod(arena, flat, first);
   check_same("one split", linear_add(arena, linear_scale(arena, quotient, first), rest), flat);
-  check_same("nested quotients", linear_quotient(arena, quotient, second), linear_quotient(arena, flat, first * second));
+  check_same("nested quotients", linear_quotient(arena, quotient, second),
+             linear_quotient(arena, flat, first * second));
   check_same("nested remainders", linear_mod(arena, linear_mod(arena, flat, first * second), first), rest);
-  struct linear other = linear_variable(arena, variables[variable_count - 1], 9, 1, 1), scaled = linear_scale(arena, quotient, first * second);
-  check_same("scaled, beside others", linear_add(arena, linear_add(arena, scaled, other), linear_scale(arena, rest, second)),
+  struct linear other = linear_variable(arena, variables[variable_count - 1], 9, 1, 1),
+                scaled = linear_scale(arena, quotient, first * second);
+  check_same("scaled, beside others",
+             linear_add(arena, linear_add(arena, scaled, other), linear_scale(arena, rest, second)),
              linear_add(arena, linear_scale(arena, flat, second), other));
   struct linear middle = linear_mod(arena, quotient, second), top = linear_quotient(arena, quotient, second);
   struct linear both = linear_add(arena, linear_scale(arena, top, second), middle);
   check_same("two splits", linear_add(arena, linear_scale(arena, both, first), rest), flat);
   check_same("a remainder has no quotient", linear_quotient(arena, rest, first), linear_constant(0));
-  check_same("a multiple has no remainder", linear_mod(arena, linear_scale(arena, flat, first * second), first), linear_constant(0));
+  check_same("a multiple has no remainder", linear_mod(arena, linear_scale(arena, flat, first * second), first),
+             linear_constant(0));
   check_same("by one", linear_add(arena, linear_quotient(arena, flat, 1), linear_mod(arena, flat, 1)), flat);
 }
 

@@ -114,11 +114,11 @@ int main(int count, char **arguments) {
     struct arena *arena = arena_new();
     struct diagnostics *diagnostics = diagnostics_new(arena);
     struct frontend_options options = {.standard_library = SOURCE_FOLDER "/specs"};
-    struct program *program =
-        lower_source(arena, source_from_text(arena, spec->path, text), &options, diagnostics);
+    struct program *program = lower_source(arena, source_from_text(arena, spec->path, text), &options, diagnostics);
     if (program) {
       accepted++;
-      struct pass_options passes = {.pipeline = check_below(2) ? "default" : "none", .target = target_find("portable"), .verify = true};
+      struct pass_options passes = {
+          .pipeline = check_below(2) ? "default" : "none", .target = target_find("portable"), .verify = true};
       run_graph_passes(program, &passes, diagnostics);
     }
     CHECK(program ? diagnostics->error_count == 0 || diagnostics->messages.count > 0 : diagnostics->messages.count > 0);

@@ -18,8 +18,10 @@ enum { MANY = 20000, MOST_SECONDS = 3 * SLOWER, MOST_MEGABYTES = 1500 };
 static void copies(FILE *file, const char *text, int count) {
   for (int i = 1; i <= count; i++)
     for (const char *letter = text; *letter; letter++)
-      if (*letter == '%' || *letter == '$') fprintf(file, "%d", *letter == '%' ? i : i - 1);
-      else fputc(*letter, file);
+      if (*letter == '%' || *letter == '$')
+        fprintf(file, "%d", *letter == '%' ? i : i - 1);
+      else
+        fputc(*letter, file);
 }
 
 #define SGD "optimizer sgd(p, g, lr) { p = p - lr * g }\n"
@@ -46,10 +48,13 @@ static const struct {
     {"model m(x0", ", x%", ") -> y { return x0 }\n", "", "", "more than 1000 names in brackets"},
     {"model m(x) -> y0", ", y%", " { return x", ", x", "}\n", "more than 1000 results"},
     {"model m(x) -> y { return max(x", ", x", ") }\n", "", "", "more than 1000 arguments"},
-    {"fn f(x", ", a% = 1", ") { return x }\nmodel m(x) -> y { return f(x) }\n", "", "", "more than 1000 names in brackets"},
-    {"fn f(x) over a0", ", a%", " { return x }\nmodel m(x) -> y { return x }\n", "", "", "more than 1000 axes after 'over'"},
+    {"fn f(x", ", a% = 1", ") { return x }\nmodel m(x) -> y { return f(x) }\n", "", "",
+     "more than 1000 names in brackets"},
+    {"fn f(x) over a0", ", a%", " { return x }\nmodel m(x) -> y { return x }\n", "", "",
+     "more than 1000 axes after 'over'"},
     {"model m(x) -> y {\nparam a", ".a%", " = 1\n" LAST, "", "", "more than 100 parts in a path"},
-    {SGD MODEL "data d {\nx = normal(1)\n", "c% = x\n", "}\ntrain m on d { loss = y; optimizer = sgd(lr = 1) }\n", "", "", NULL},
+    {SGD MODEL "data d {\nx = normal(1)\n", "c% = x\n", "}\ntrain m on d { loss = y; optimizer = sgd(lr = 1) }\n", "",
+     "", NULL},
     {SGD MODEL "data d {\ncsv = \"a.csv\"\nx = number(\"x\")\n", "c% = number(\"c\")\n",
      "}\ntrain m on d { loss = y; optimizer = sgd(lr = 1) }\n", "", "", NULL},
     {"optimizer o(p, g, lr) {\n", "state s% = 0\ns% = s% + g * 0\n", "p = p - lr * g\n}\n" MODEL, "",
@@ -68,9 +73,11 @@ static const struct {
     {"model m(x) -> y { return ", "(", "x }\n", "", "", "nested more than 256 deep"},
     {"model m(x) -> y { return f0(x) }\nfn f0(x) { return x + 1 }\n", "fn f%(x) { return f$(f$(x)) }\n",
      "model n(x) -> y { return f60(x) }\n", "", "", "expressions and statements are carried out by now"},
-    {"model m(x) -> y { repeat [4096] { repeat [4096] { x = x + 1\n", "", "}\n}\nreturn x }\n", "", "", "are carried out by now"},
+    {"model m(x) -> y { repeat [4096] { repeat [4096] { x = x + 1\n", "", "}\n}\nreturn x }\n", "", "",
+     "are carried out by now"},
     {"model m(x) -> y { repeat [4096] { repeat [4096] {\n", "", "}\n}\nreturn x }\n", "", "", "are carried out by now"},
-    {"model m(x) -> y { c = 0\nrepeat [4096] { repeat [4096] { c = c + 1 } }\nreturn x + c }\n", "", "", "", "", "are carried out by now"},
+    {"model m(x) -> y { c = 0\nrepeat [4096] { repeat [4096] { c = c + 1 } }\nreturn x + c }\n", "", "", "", "",
+     "are carried out by now"},
     {"axis a = 2\nmodel m(x[a]) -> y { repeat [4096] { ", "x = norm(x, a) + x\n", "}\nreturn sum(x, a) }\n", "", "",
      "the graph 'predict' has more than 1048576 values by now"},
 };

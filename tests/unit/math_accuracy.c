@@ -17,13 +17,13 @@ static double rsqrt_exact(double x) { return 1 / sqrt(x); }
 static const struct function_case cases[] = {
 #define FUNCTION(name) {OP_##name, name},
 #include "codegen/simd.def"
-    {OP_rsqrt, rsqrt_exact},
-    {OP_sqrt, sqrt}};
+    {OP_rsqrt, rsqrt_exact}, {OP_sqrt, sqrt}};
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* y[i] = op(x[i]), one by one or as guarded vectors. */
 static struct function *map(struct arena *arena, const struct target *target, enum op op, bool vector) {
-  struct function *function = function_new(arena, arena_format(arena, "map_%s%s", op_facts[op].name, vector ? "_vector" : ""));
+  struct function *function =
+      function_new(arena, arena_format(arena, "map_%s%s", op_facts[op].name, vector ? "_vector" : ""));
   struct array *x = function_add_pointer(arena, function, "x", TYPE_REAL, 0, false, NULL);
   struct array *y = function_add_pointer(arena, function, "y", TYPE_REAL, 0, true, NULL);
   const struct expression *n = expression_variable(arena, function_add_number(arena, function, "n", TYPE_INDEX));
@@ -56,7 +56,8 @@ static double distance(float got, double exact) {
   if (isnan(exact)) return isnan(got) ? 0 : INFINITY;
   if (isnan(got)) return INFINITY;
   double largest = 3.4028234663852886e38, halfway = 3.4028235677973366e38;
-  if (isinf(got)) return (fabs(exact) > halfway && (exact > 0) == (got > 0)) ? 0 : fabs(exact) > largest * 0.9999998 ? 1 : INFINITY;
+  if (isinf(got))
+    return (fabs(exact) > halfway && (exact > 0) == (got > 0)) ? 0 : fabs(exact) > largest * 0.9999998 ? 1 : INFINITY;
   if (fabs(exact) > halfway) return got >= (float)largest ? 1 : INFINITY;
   int exponent;
   frexp(exact, &exponent);
@@ -65,14 +66,17 @@ static double distance(float got, double exact) {
 
 static void fill(float *x, int round) {
   static const double widths[ROUNDS] = {0, 0, 0.01, 0.5, 1, 1.5, 3, 5, 10, 100, 200, 1e4, 1e5};
-  static const float special[] = {0.0f,   -0.0f, INFINITY, -INFINITY, NAN,     1e-45f,  -1e-45f, 1e-38f, 3.4e38f, -3.4e38f,
-                                  88.72f, 88.73f, -103.9f, -104.0f,   -87.34f, 1.0f,    -1.0f,   1e5f,   100001,  -1e6f,
-                                  1e30f,  0.921875f, 0.3f, 4.0f,      9.0f,    9.0109f, 0.70710678f};
+  static const float special[] = {0.0f,      -0.0f,   INFINITY, -INFINITY, NAN,     1e-45f,     -1e-45f,
+                                  1e-38f,    3.4e38f, -3.4e38f, 88.72f,    88.73f,  -103.9f,    -104.0f,
+                                  -87.34f,   1.0f,    -1.0f,    1e5f,      100001,  -1e6f,      1e30f,
+                                  0.921875f, 0.3f,    4.0f,     9.0f,      9.0109f, 0.70710678f};
   for (int i = 0; i < COUNT; i++) {
     uint64_t random = check_random();
     uint32_t bits = (uint32_t)random;
-    if (widths[round] == 0) memcpy(&x[i], &bits, sizeof bits);
-    else x[i] = (float)(((double)(random >> 11) / 9007199254740992.0 * 2 - 1) * widths[round]);
+    if (widths[round] == 0)
+      memcpy(&x[i], &bits, sizeof bits);
+    else
+      x[i] = (float)(((double)(random >> 11) / 9007199254740992.0 * 2 - 1) * widths[round]);
   }
   memcpy(x, special, sizeof special);
 }
@@ -101,7 +105,8 @@ static void check_library(void *handle, void *other, const char *name) {
     }
     if (!CHECK(worst <= 2.02)) printf("  %s %s: %.3f units off at %.9g\n", name, op_facts[cases[c].op].name, worst, at);
     if (!CHECK(differing == 0)) printf("  %s %s: %d vectors differ\n", name, op_facts[cases[c].op].name, differing);
-    if (!CHECK(compilers == 0)) printf("  %s %s: compilers differ %d times\n", name, op_facts[cases[c].op].name, compilers);
+    if (!CHECK(compilers == 0))
+      printf("  %s %s: compilers differ %d times\n", name, op_facts[cases[c].op].name, compilers);
   }
 }
 
@@ -118,7 +123,8 @@ int main(void) {
     }
     struct module module = {.arena = arena, .name = "maps"};
     for (int c = 0; c < CASES; c++)
-      for (int vector = 0; vector < 2; vector++) array_push(arena, &module.functions, map(arena, target, cases[c].op, vector));
+      for (int vector = 0; vector < 2; vector++)
+        array_push(arena, &module.functions, map(arena, target, cases[c].op, vector));
     const char *file = arena_format(arena, "%s/%s.c", folder, target->name);
     FILE *out = fopen(file, "w");
     if (!CHECK(out != NULL)) continue;
@@ -132,12 +138,15 @@ int main(void) {
         continue;
       }
       const char *library = arena_format(arena, "%s/%s-%s.so", folder, target->name, compilers[c]);
-      CHECK(system(arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compilers[c], library, file)) == 0);
+      CHECK(system(arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compilers[c],
+                                library, file)) == 0);
       handles[c] = dlopen(library, RTLD_NOW | RTLD_LOCAL);
       CHECK(handles[c] != NULL);
     }
-    if (handles[0]) check_library(handles[0], handles[1], target->name);
-    else if (handles[1]) check_library(handles[1], NULL, target->name);
+    if (handles[0])
+      check_library(handles[0], handles[1], target->name);
+    else if (handles[1])
+      check_library(handles[1], NULL, target->name);
   }
   if (!check_totals.failed && system(arena_format(arena, "rm -r %s", folder)) != 0) return 1;
   arena_free(arena);

@@ -11,9 +11,8 @@ enum { ROUNDS = 400, MEMBERS = 5, LETTERS = 12, ELEMENTS = 6000, MOST_SIZES = 10
 
 /* Texts of kernels; $a ... $l are whole numbers from 2 on, $R is a real one, $x is the length of an array; each letter has one number in a
    kernel. */
-static const struct template {
-  const char *name, *letters, *text;
-} templates[] = {
+static const struct template { const char *name, *letters, *text; }
+templates[] = {
     {"rows", "abcR",
      "function $N(real x[$x], written real y[$x]) {\n"
      "  parallel row < $a {\n"
@@ -97,11 +96,16 @@ static const char *member_text(const struct member *member, int number) {
   const struct template *template = &templates[member->template];
   const char *text = "";
   for (const char *at = template->text; *at; at++) {
-    if (*at != '$') text = arena_format(arena, "%s%c", text, *at);
-    else if (*++at == 'N') text = arena_format(arena, "%s%s_%dx%d_%d", text, template->name, member->numbers[0], member->numbers[1], number);
-    else if (*at == 'x') text = arena_format(arena, "%s%d", text, ELEMENTS - 1000 * (number % 3));
-    else if (*at == 'R') text = arena_format(arena, "%s%g", text, member->real);
-    else text = arena_format(arena, "%s%d", text, member->numbers[*at - 'a']);
+    if (*at != '$')
+      text = arena_format(arena, "%s%c", text, *at);
+    else if (*++at == 'N')
+      text = arena_format(arena, "%s%s_%dx%d_%d", text, template->name, member->numbers[0], member->numbers[1], number);
+    else if (*at == 'x')
+      text = arena_format(arena, "%s%d", text, ELEMENTS - 1000 * (number % 3));
+    else if (*at == 'R')
+      text = arena_format(arena, "%s%g", text, member->real);
+    else
+      text = arena_format(arena, "%s%d", text, member->numbers[*at - 'a']);
   }
   return text;
 }
@@ -151,8 +155,10 @@ static struct trial *trial_new(void) {
     int count = 0;
     trial->members[i].function = trial->module->functions.items[i + 1]; /* the helper is the first */
     collect_bounds(&trial->members[i].function->body, trial->members[i].bounds, &count);
-    for (int j = 0; j < 2; j++) trial->members[i].lengths[j] = trial->members[i].function->parameters.items[j].array->count;
-    for (int j = trial->members[i].launched ? 1 + check_below(2) : 0; j > 0; j--) add_launch(trial, trial->members[i].function, &trial->members[i]);
+    for (int j = 0; j < 2; j++)
+      trial->members[i].lengths[j] = trial->members[i].function->parameters.items[j].array->count;
+    for (int j = trial->members[i].launched ? 1 + check_below(2) : 0; j > 0; j--)
+      add_launch(trial, trial->members[i].function, &trial->members[i]);
   }
   return trial;
 }
@@ -163,7 +169,9 @@ static double *run(const struct launch *launch) {
   y.data = arena_new_array(arena, double, ELEMENTS);
   for (int i = 0; i < ELEMENTS; i++) x.data[i] = i % 97 + 0.25, y.data[i] = -i % 13;
   struct loop_argument arguments[2 + MOST_SIZES] = {{.memory = &x}, {.memory = &y}};
-  if (!CHECK(launch->arguments.count == launch->function->parameters.count && launch->arguments.count <= 2 + MOST_SIZES)) return y.data;
+  if (!CHECK(launch->arguments.count == launch->function->parameters.count &&
+             launch->arguments.count <= 2 + MOST_SIZES))
+    return y.data;
   for (int i = 2; i < launch->arguments.count; i++) {
     const struct launch_argument *argument = &launch->arguments.items[i];
     bool real = launch->function->parameters.items[i].variable->type == TYPE_REAL;
@@ -176,7 +184,9 @@ static double *run(const struct launch *launch) {
 
 /* --- What is expected ------------------------------------------------------------------------------------------------------------- */
 
-static double number_of(const struct member *member, char letter) { return letter == 'R' ? member->real : member->numbers[letter - 'a']; }
+static double number_of(const struct member *member, char letter) {
+  return letter == 'R' ? member->real : member->numbers[letter - 'a'];
+}
 
 /* How many different numbers the launched members of a template need as arguments: those that vary, of equal ones one. */
 static int sizes_of(const struct trial *trial, int template, int *members) {
@@ -198,7 +208,8 @@ static int sizes_of(const struct trial *trial, int template, int *members) {
       bool alike = letters[i] != 'R';
       for (int m = 0; m < trial->member_count; m++) {
         const struct member *member = &trial->members[m];
-        if (member->template == template && member->launched) alike = alike && number_of(member, letters[i]) == number_of(member, letters[j]);
+        if (member->template == template && member->launched)
+          alike = alike && number_of(member, letters[i]) == number_of(member, letters[j]);
       }
       is_first = !alike;
     }
@@ -209,12 +220,14 @@ static int sizes_of(const struct trial *trial, int template, int *members) {
 
 static bool is_of(const struct function *function, int template) {
   size_t length = strlen(templates[template].name);
-  return !strncmp(function->name, templates[template].name, length) && (!function->name[length] || function->name[length] == '_');
+  return !strncmp(function->name, templates[template].name, length) &&
+         (!function->name[length] || function->name[length] == '_');
 }
 
 static void check_functions(const struct trial *trial, int template) {
   int members, sizes = sizes_of(trial, template, &members), expected = members > 0, count = 0;
-  for (int i = 0; i < trial->member_count; i++) expected += trial->members[i].template == template && !trial->members[i].launched;
+  for (int i = 0; i < trial->member_count; i++)
+    expected += trial->members[i].template == template && !trial->members[i].launched;
   for (int i = 0; i < trial->module->functions.count; i++) {
     const struct function *function = trial->module->functions.items[i];
     if (!is_of(function, template)) continue;
@@ -223,10 +236,13 @@ static void check_functions(const struct trial *trial, int template) {
     if (sizes > MOST_SIZES || members < 2 || function->parameters.count == 2) continue;
     CHECK(function->parameters.count == 2 + sizes);
     /* It is for no sizes any more. */
-    for (const char *at = function->name + strlen(templates[template].name); *at; at++) CHECK(*at == '_' || isdigit((unsigned char)*at));
+    for (const char *at = function->name + strlen(templates[template].name); *at; at++)
+      CHECK(*at == '_' || isdigit((unsigned char)*at));
   }
-  if (sizes <= MOST_SIZES) CHECK(count == expected);
-  else CHECK(count > expected);
+  if (sizes <= MOST_SIZES)
+    CHECK(count == expected);
+  else
+    CHECK(count > expected);
 }
 
 /* What is known of variables and arrays must hold whatever the arguments. */
@@ -238,7 +254,8 @@ static void check_bounds(const struct launched *launched) {
     int64_t length = launched->launch->function->parameters.items[i].array->count;
     CHECK(length == 0 || length == launched->member->lengths[i]);
   }
-  for (int i = 0; i < count; i++) CHECK(bounds[i] == 0 || (launched->member->bounds[i] && bounds[i] >= launched->member->bounds[i]));
+  for (int i = 0; i < count; i++)
+    CHECK(bounds[i] == 0 || (launched->member->bounds[i] && bounds[i] >= launched->member->bounds[i]));
 }
 
 static void check_names(const struct module *module) {
@@ -250,16 +267,19 @@ static void check_round(void) {
   arena = arena_new();
   struct trial *trial = trial_new();
   int failed = check_totals.failed;
-  for (int i = 0; i < trial->launches.count; i++) trial->launches.items[i].before = run(trial->launches.items[i].launch);
+  for (int i = 0; i < trial->launches.count; i++)
+    trial->launches.items[i].before = run(trial->launches.items[i].launch);
   merge_kernels(arena, trial->module);
   for (int i = 0; i < trial->launches.count; i++)
     CHECK(!memcmp(run(trial->launches.items[i].launch), trial->launches.items[i].before, sizeof(double) * ELEMENTS));
-  for (int i = 0; i < trial->module->functions.count; i++) CHECK_STRING(function_verify(arena, trial->module->functions.items[i]), NULL);
+  for (int i = 0; i < trial->module->functions.count; i++)
+    CHECK_STRING(function_verify(arena, trial->module->functions.items[i]), NULL);
   for (int t = 0; t < TEMPLATES; t++) check_functions(trial, t);
   CHECK(!strcmp(trial->module->functions.items[0]->name, "add_rows"));
   for (int i = 0; i < trial->launches.count; i++) check_bounds(&trial->launches.items[i]);
   check_names(trial->module);
-  for (int i = 0; i < trial->module->functions.count && check_totals.failed > failed; i++) function_print(stdout, trial->module->functions.items[i]);
+  for (int i = 0; i < trial->module->functions.count && check_totals.failed > failed; i++)
+    function_print(stdout, trial->module->functions.items[i]);
   arena_free(arena);
 }
 
@@ -280,10 +300,12 @@ static const struct {
     {"a factor differs", "serial i < 3 { y[i] = x[i] * 0.5 }", "serial i < 3 { y[i] = x[i] * 0.25 }", 1},
     {"a sum differs", "serial i < 3 { y[i] = x[i] + 0.5 }", "serial i < 3 { y[i] = x[i] + 0.25 }", 2},
     {"strides of lanes differ", "vector i < 4 { y[i] = x[i * 2] }", "vector i < 4 { y[i] = x[i * 3] }", 2},
-    {"places in registers differ", "register real t[8] t[2] = x[0] y[0] = t[2]", "register real t[8] t[3] = x[0] y[0] = t[3]", 2},
+    {"places in registers differ", "register real t[8] t[2] = x[0] y[0] = t[2]",
+     "register real t[8] t[3] = x[0] y[0] = t[3]", 2},
     {"places loaded from registers differ", "register real t[8] unrolled i < 8 { t[i] = x[i] } y[0] = t[2]",
      "register real t[8] unrolled i < 8 { t[i] = x[i] } y[0] = t[3]", 2},
-    {"variables differ", "serial i < 3 { serial j < 4 { y[i * 9] = x[j] } }", "serial i < 3 { serial j < 4 { y[j * 9] = x[i] } }", 2},
+    {"variables differ", "serial i < 3 { serial j < 4 { y[i * 9] = x[j] } }",
+     "serial i < 3 { serial j < 4 { y[j * 9] = x[i] } }", 2},
 };
 
 static void check_pairs(void) {
@@ -291,8 +313,9 @@ static void check_pairs(void) {
     arena = arena_new();
     struct trial trial = {0};
     struct diagnostics *diagnostics = diagnostics_new(arena);
-    const char *text = arena_format(arena, "function f(real x[0], written real y[0]) { %s }\nfunction g(real x[0], written real y[0]) { %s }\n",
-                                    pairs[i].x, pairs[i].y);
+    const char *text = arena_format(
+        arena, "function f(real x[0], written real y[0]) { %s }\nfunction g(real x[0], written real y[0]) { %s }\n",
+        pairs[i].x, pairs[i].y);
     trial.module = module_read(arena, source_from_text(arena, "pair", text), diagnostics);
     diagnostics_print(diagnostics, stdout);
     if (CHECK(trial.module != NULL)) {

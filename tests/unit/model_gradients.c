@@ -46,9 +46,15 @@ static void set_inputs(struct model_run *run, const struct graph *graph) {
     double *data = arena_new_array(run->arena, double, (int)count);
     for (int64_t j = 0; j < count; j++) {
       switch (value->kind) {
-        case KIND_REAL: data[j] = value->axis_count ? 0.5 + 0.4 * content_of(value->name, j) : 1; break;
-        case KIND_INTEGER: data[j] = (double)(value->range ? check_below((int)value->range->extent) : j % 2); break;
-        case KIND_BOOLEAN: data[j] = j % 7 != 6; break;
+        case KIND_REAL:
+          data[j] = value->axis_count ? 0.5 + 0.4 * content_of(value->name, j) : 1;
+          break;
+        case KIND_INTEGER:
+          data[j] = (double)(value->range ? check_below((int)value->range->extent) : j % 2);
+          break;
+        case KIND_BOOLEAN:
+          data[j] = j % 7 != 6;
+          break;
       }
     }
     set_input(run, value->name, data);
@@ -60,7 +66,8 @@ static double mean_loss(struct model_run *run) {
   struct tensor *results = model_step(run, arena, run->program->evaluate, NULL);
   double loss = NAN;
   if (results)
-    loss = output_of(run->program->evaluate, results, "loss_sum")->data[0] / output_of(run->program->evaluate, results, "weight_sum")->data[0];
+    loss = output_of(run->program->evaluate, results, "loss_sum")->data[0] /
+           output_of(run->program->evaluate, results, "weight_sum")->data[0];
   arena_free(arena);
   return loss;
 }
@@ -94,8 +101,8 @@ static void reorder(const struct tensor *tensor, const struct state *state, doub
   }
 }
 
-static int check_parameter(struct model_run *run, const struct model_case *model, const struct state *state, const struct tensor *gradient,
-                           double scale) {
+static int check_parameter(struct model_run *run, const struct model_case *model, const struct state *state,
+                           const struct tensor *gradient, double scale) {
   int64_t count = axes_count(state->axes, state->axis_count);
   double *contents = state_contents(run, state->name), *ordered = arena_new_array(run->arena, double, (int)count);
   double *direction = arena_new_array(run->arena, double, (int)count), norm = 0;
@@ -113,7 +120,8 @@ static int check_parameter(struct model_run *run, const struct model_case *model
       direction[j] /= sqrt(length);
       analytic += direction[j] * ordered[j];
     }
-    double measured = slope(run, contents, count, direction, 2e-3), finer = slope(run, contents, count, direction, 1e-3);
+    double measured = slope(run, contents, count, direction, 2e-3),
+           finer = slope(run, contents, count, direction, 1e-3);
     double tolerance = 1e-8 * norm + 1e-10 * scale;
     if (fabs(measured - finer) > tolerance) { /* across a kink: another expert, or a relu */
       SKIP("a kink lies in the direction of a measured slope");
@@ -143,28 +151,38 @@ static void check_model(const struct model_case *model) {
     for (int i = 1; results && i < graph->outputs.count; i++) {
       const struct state *state = NULL;
       for (int j = 0; j < run.program->states.count; j++)
-        if (!strcmp(run.program->states.items[j]->name, graph->outputs.items[i].name)) state = run.program->states.items[j];
+        if (!strcmp(run.program->states.items[j]->name, graph->outputs.items[i].name))
+          state = run.program->states.items[j];
       int64_t count = axes_count(state->axes, state->axis_count);
       for (int64_t j = 0; j < count; j++) results[i].data[j] *= factor;
       checked += check_parameter(&run, model, state, &results[i], scale * factor);
       tensors++;
     }
-    if (!CHECK(tensors > 1 && checked > 2 * tensors)) printf("  %s: %d slopes of %d tensors\n", model->path, checked, tensors);
+    if (!CHECK(tensors > 1 && checked > 2 * tensors))
+      printf("  %s: %d slopes of %d tensors\n", model->path, checked, tensors);
   }
   model_close(&run);
 }
 
 int main(void) {
-  static const char *const gpt[] = {"vocab=13", "pos=8", "seq=6", "embed=12", "head=3", "hidden=16", "repeat.h=2", "batch=2", "train.batch=2", NULL};
-  static const char *const bert[] = {"vocab=13", "pos=8", "seq=6", "embed=12", "head=3", "hidden=16", "train.batch=2", NULL};
-  static const char *const llama[] = {"vocab=13", "seq=6", "embed=24", "hidden=16", "repeat.layers=2", "train.batch=2", NULL};
-  static const char *const translate[] = {"vocab=13", "source=5", "seq=6", "embed=12", "head=3", "hidden=16", "train.batch=2", NULL};
+  static const char *const gpt[] = {"vocab=13",  "pos=8",      "seq=6",   "embed=12",      "head=3",
+                                    "hidden=16", "repeat.h=2", "batch=2", "train.batch=2", NULL};
+  static const char *const bert[] = {"vocab=13", "pos=8",     "seq=6",         "embed=12",
+                                     "head=3",   "hidden=16", "train.batch=2", NULL};
+  static const char *const llama[] = {"vocab=13",        "seq=6",         "embed=24", "hidden=16",
+                                      "repeat.layers=2", "train.batch=2", NULL};
+  static const char *const translate[] = {"vocab=13", "source=5",  "seq=6",         "embed=12",
+                                          "head=3",   "hidden=16", "train.batch=2", NULL};
   static const char *const small[] = {"vocab=13", "seq=6", "embed=12", "head=3", "train.batch=2", NULL};
   static const char *const few[] = {"train.batch=3", NULL};
-  static const struct model_case models[] = {{"tests/golden/gpt.lam", gpt},          {"tests/golden/bert.lam", bert},
-                                             {"tests/golden/llama.lam", llama},      {"tests/golden/translate.lam", translate},
-                                             {"specs/moe.lam", small},               {"specs/lora.lam", small},
-                                             {"specs/mlp.lam", few},                {"specs/linear.lam", few}};
+  static const struct model_case models[] = {{"tests/golden/gpt.lam", gpt},
+                                             {"tests/golden/bert.lam", bert},
+                                             {"tests/golden/llama.lam", llama},
+                                             {"tests/golden/translate.lam", translate},
+                                             {"specs/moe.lam", small},
+                                             {"specs/lora.lam", small},
+                                             {"specs/mlp.lam", few},
+                                             {"specs/linear.lam", few}};
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) check_model(&models[i]);
   return check_done("model_gradients");
 }

@@ -5,7 +5,8 @@
 #include "ir/infer.h"
 #include "tests/unit/check.h"
 
-static const enum type types[] = {[KIND_REAL] = TYPE_REAL, [KIND_INTEGER] = TYPE_INTEGER, [KIND_BOOLEAN] = TYPE_BOOLEAN};
+static const enum type types[] = {
+    [KIND_REAL] = TYPE_REAL, [KIND_INTEGER] = TYPE_INTEGER, [KIND_BOOLEAN] = TYPE_BOOLEAN};
 static const char letters[] = {[TYPE_REAL] = 'r', [TYPE_INTEGER] = 'i', [TYPE_BOOLEAN] = 'm', [TYPE_INDEX] = 'i'};
 
 static void fault(const char *what, enum op op, const enum kind *kinds) {
@@ -28,11 +29,14 @@ static void check_printed(enum op op, const enum kind *kinds, bool taken, enum t
   for (int i = 0; i < facts->inputs; i++)
     if (types[kinds[i]] != (i == 0 && facts->class == CLASS_TERNARY ? TYPE_BOOLEAN : chosen)) return;
   const enum operation operation = operation_of(op, chosen);
-  if (!CHECK((operation != OPERATION_COUNT) == (taken && facts->gives != RESULT_STORAGE))) fault("printed or not", op, kinds);
+  if (!CHECK((operation != OPERATION_COUNT) == (taken && facts->gives != RESULT_STORAGE)))
+    fault("printed or not", op, kinds);
   if (operation == OPERATION_COUNT) return;
   bool same = (int)strlen(operation_facts[operation].arguments) == facts->inputs;
-  for (int i = 0; i < facts->inputs && same; i++) same = operation_facts[operation].arguments[i] == letters[types[kinds[i]]];
-  if (!CHECK(same && operation_facts[operation].result == letters[result])) fault("printed for other operands", op, kinds);
+  for (int i = 0; i < facts->inputs && same; i++)
+    same = operation_facts[operation].arguments[i] == letters[types[kinds[i]]];
+  if (!CHECK(same && operation_facts[operation].result == letters[result]))
+    fault("printed for other operands", op, kinds);
 }
 
 /* Builders make operands fit that meet on the way to reals, and no others. */
@@ -46,8 +50,8 @@ static void check_built(struct graph *graph, enum op op, const enum kind *kinds)
   struct value *x = operand(graph, kinds[0]), *y = facts->inputs > 1 ? operand(graph, kinds[1]) : NULL;
   const struct value *value = y ? build_binary(graph, op, x, y) : build_unary(graph, op, x);
   const bool integers = kinds[0] == KIND_INTEGER && (!y || kinds[1] == KIND_INTEGER);
-  enum kind expected = facts->gives == RESULT_INTEGER   ? KIND_INTEGER
-                       : facts->gives == RESULT_BOOLEAN ? KIND_BOOLEAN
+  enum kind expected = facts->gives == RESULT_INTEGER               ? KIND_INTEGER
+                       : facts->gives == RESULT_BOOLEAN             ? KIND_BOOLEAN
                        : facts->takes == OPERANDS_BOOLEANS          ? KIND_BOOLEAN
                        : facts->takes != OPERANDS_REALS && integers ? KIND_INTEGER
                                                                     : KIND_REAL;
@@ -69,7 +73,8 @@ static void check_operands(struct graph *graph, enum op op, const enum kind *kin
   /* Loops compare booleans, too, and convert to and from reals by other expressions than a cast. */
   const bool only_in_loops = facts->takes == OPERANDS_ORDERED && kinds[0] == KIND_BOOLEAN && kinds[1] == KIND_BOOLEAN;
   const bool only_in_graphs = facts->gives == RESULT_STORAGE && kinds[0] != KIND_REAL;
-  if (!CHECK(in_loops == ((in_graphs && !only_in_graphs) || only_in_loops))) fault("taken by one of graphs and loops", op, kinds);
+  if (!CHECK(in_loops == ((in_graphs && !only_in_graphs) || only_in_loops)))
+    fault("taken by one of graphs and loops", op, kinds);
   if (in_graphs && in_loops && !CHECK(result == types[inferred.kind])) fault("of different results", op, kinds);
   check_printed(op, kinds, in_loops, result);
   check_built(graph, op, kinds);
@@ -77,7 +82,8 @@ static void check_operands(struct graph *graph, enum op op, const enum kind *kin
 
 static void check_row(struct graph *graph, enum op op) {
   const struct op_facts *facts = &op_facts[op];
-  static const int inputs[] = {[CLASS_UNARY] = 1, [CLASS_BINARY] = 2, [CLASS_COMPARE] = 2, [CLASS_LOGIC] = 2, [CLASS_TERNARY] = 3};
+  static const int inputs[] = {
+      [CLASS_UNARY] = 1, [CLASS_BINARY] = 2, [CLASS_COMPARE] = 2, [CLASS_LOGIC] = 2, [CLASS_TERNARY] = 3};
   CHECK(facts->inputs == inputs[facts->class]);
   CHECK(facts->price > 0);
   CHECK(!(facts->properties & PROPERTY_CALLED) || facts->inputs == 1);
@@ -98,7 +104,8 @@ static void check_indices(enum op op) {
   const enum type indices[3] = {chooses ? TYPE_BOOLEAN : TYPE_INDEX, TYPE_INDEX, TYPE_INDEX};
   const enum type mixed[3] = {TYPE_BOOLEAN, TYPE_INDEX, TYPE_INTEGER};
   enum type of_integers, of_indices, ignored;
-  if (CHECK(apply_type(op, integers, &of_integers) == apply_type(op, indices, &of_indices)) && apply_type(op, indices, &of_indices))
+  if (CHECK(apply_type(op, integers, &of_integers) == apply_type(op, indices, &of_indices)) &&
+      apply_type(op, indices, &of_indices))
     CHECK(of_indices == (of_integers == TYPE_INTEGER ? TYPE_INDEX : of_integers));
   if (facts->inputs > 1) CHECK(!apply_type(op, chooses ? mixed : mixed + 1, &ignored));
 }
@@ -120,7 +127,8 @@ int main(void) {
       check_indices((enum op)op);
     } else {
       CHECK(!op_facts[op].takes && !op_facts[op].gives && !op_facts[op].properties && !op_facts[op].operations);
-      for (int type = TYPE_REAL; type <= TYPE_INDEX; type++) CHECK(operation_of((enum op)op, (enum type)type) == OPERATION_COUNT);
+      for (int type = TYPE_REAL; type <= TYPE_INDEX; type++)
+        CHECK(operation_of((enum op)op, (enum type)type) == OPERATION_COUNT);
     }
   }
 #define FUNCTION(name) check_function(arena, OP_##name, "lam_" #name);

@@ -34,9 +34,11 @@ static void check_bytes(struct arena *arena) {
        4, "test:1:1: error: the control character U+007F: of those a spec has tabs and line ends alone"},
       {"axis \x01 a", 8, "test:1:6: error: the control character U+0001: of those a spec has tabs and line ends alone"},
       {"# a \x1b[2J", 8, "test:1:5: error: the control character U+001B: of those a spec has tabs and line ends alone"},
-      {"use \"\xc2\x9b\"", 8, "test:1:6: error: the control character U+009B: of those a spec has tabs and line ends alone"},
+      {"use \"\xc2\x9b\"", 8,
+       "test:1:6: error: the control character U+009B: of those a spec has tabs and line ends alone"},
       {"# \xe2\x80\xae a", 7,
-       "test:1:3: error: the character U+202E turns the direction of text round, so that what is read is not what is shown"},
+       "test:1:3: error: the character U+202E turns the direction of text round, so that what is read is not what is "
+       "shown"},
       {"axis\xc2\xa0"
        "a",
        7, "test:1:5: error: a no-break space (U+00A0): replace it by a plain space"},

@@ -33,7 +33,9 @@ static bool run(struct sample *sample, struct results *results) {
   return !error;
 }
 
-static bool near(double x, double y) { return x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= 1e-12 * (1 + fabs(y)); }
+static bool near(double x, double y) {
+  return x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= 1e-12 * (1 + fabs(y));
+}
 
 static bool same_layout(const struct tensor *x, const struct tensor *y) {
   if (x->axis_count != y->axis_count) return false;
@@ -42,7 +44,8 @@ static bool same_layout(const struct tensor *x, const struct tensor *y) {
   return true;
 }
 
-static void compare(struct sample *sample, const struct results *expected, const char *pass, const char *what, uint64_t seed) {
+static void compare(struct sample *sample, const struct results *expected, const char *pass, const char *what,
+                    uint64_t seed) {
   struct results got;
   if (!CHECK(run(sample, &got))) return;
   bool equal = true;
@@ -54,7 +57,8 @@ static void compare(struct sample *sample, const struct results *expected, const
     for (int64_t j = 0; j < count; j++) equal = equal && near(x->data[j], y->data[j]);
   }
   for (int i = 0; i < sample->contents.count; i++)
-    for (int64_t j = 0; j < sample->contents.items[i].count; j++) equal = equal && near(got.states[i][j], expected->states[i][j]);
+    for (int64_t j = 0; j < sample->contents.items[i].count; j++)
+      equal = equal && near(got.states[i][j], expected->states[i][j]);
   if (!CHECK(equal)) printf("  after %s of %s, seed %llu\n", pass, what, (unsigned long long)seed);
 }
 
@@ -84,7 +88,8 @@ static void check_sample(struct sample *sample, const char *what, uint64_t seed)
     int64_t before = work(sample->graph);
     passes[i].apply(sample->graph);
     const char *error = graph_verify(sample->arena, sample->graph, STAGE_FLAT);
-    if (!CHECK(!error)) printf("  after %s of %s, seed %llu: %s\n", passes[i].name, what, (unsigned long long)seed, error);
+    if (!CHECK(!error))
+      printf("  after %s of %s, seed %llu: %s\n", passes[i].name, what, (unsigned long long)seed, error);
     if (i > 0) CHECK(work(sample->graph) <= before);
     compare(sample, &expected, passes[i].name, what, seed);
   }
@@ -130,7 +135,8 @@ static void bench_new(struct bench *bench, struct arena *arena) {
 }
 
 static const double *bench_input(void *context, const struct value *input) {
-  static const double x[] = {1.5, -2, 0.25, 3, -0.75, 0.5}, y[] = {0.5, 4, -1, 1.25, 2, -3}, m[] = {1, 0, 1}, i[] = {2, 0};
+  static const double x[] = {1.5, -2, 0.25, 3, -0.75, 0.5}, y[] = {0.5, 4, -1, 1.25, 2, -3}, m[] = {1, 0, 1},
+                      i[] = {2, 0};
   (void)context;
   return !strcmp(input->name, "x") ? x : !strcmp(input->name, "y") ? y : !strcmp(input->name, "m") ? m : i;
 }
@@ -151,112 +157,128 @@ static const char *operations(struct arena *arena, const struct graph *graph) {
   return text;
 }
 
-static struct value *binary(struct bench *b, enum op op, struct value *x, struct value *y) { return build_binary(b->graph, op, x, y); }
+static struct value *binary(struct bench *b, enum op op, struct value *x, struct value *y) {
+  return build_binary(b->graph, op, x, y);
+}
 static struct value *unary(struct bench *b, enum op op, struct value *x) { return build_unary(b->graph, op, x); }
 static struct value *real(struct bench *b, double number) { return build_constant(b->graph, number); }
 static struct value *boolean(struct bench *b, bool truth) { return build_boolean(b->graph, truth); }
-static struct value *wide(struct bench *b, struct value *x, struct axis *axis) { return build_expand(b->graph, x, &axis, 1); }
-static struct value *sum(struct bench *b, struct value *x, struct axis *axis) { return build_reduce(b->graph, OP_reduce_sum, x, &axis, 1); }
-static struct value *most(struct bench *b, struct value *x, struct axis *axis) { return build_reduce(b->graph, OP_reduce_max, x, &axis, 1); }
-static struct value *zeros(struct bench *b) { return build_expand(b->graph, build_constant(b->graph, 0), (struct axis *[]){b->a, b->b}, 2); }
+static struct value *wide(struct bench *b, struct value *x, struct axis *axis) {
+  return build_expand(b->graph, x, &axis, 1);
+}
+static struct value *sum(struct bench *b, struct value *x, struct axis *axis) {
+  return build_reduce(b->graph, OP_reduce_sum, x, &axis, 1);
+}
+static struct value *most(struct bench *b, struct value *x, struct axis *axis) {
+  return build_reduce(b->graph, OP_reduce_max, x, &axis, 1);
+}
+static struct value *zeros(struct bench *b) {
+  return build_expand(b->graph, build_constant(b->graph, 0), (struct axis *[]){b->a, b->b}, 2);
+}
 static struct value *row(struct bench *b, struct value *x) { return build_select(b->graph, x, b->a, 1); }
-static struct value *split(struct bench *b, struct value *x) { return build_split(b->graph, x, b->a, (struct axis *[]){b->d, b->e}, 2); }
-static struct value *merged(struct bench *b, struct value *x) { return build_merge(b->graph, x, (struct axis *[]){b->a, b->b}, 2, b->c); }
+static struct value *split(struct bench *b, struct value *x) {
+  return build_split(b->graph, x, b->a, (struct axis *[]){b->d, b->e}, 2);
+}
+static struct value *merged(struct bench *b, struct value *x) {
+  return build_merge(b->graph, x, (struct axis *[]){b->a, b->b}, 2, b->c);
+}
 static struct value *joined(struct bench *b) {
   struct axis *parts[] = {b->a, b->a};
   return build_concat(b->graph, (struct value *[]){b->x, b->y}, parts, 2, b->c);
 }
 static struct value *padded(struct bench *b) { return build_pad(b->graph, b->x, b->a, b->c, 2, 7); }
 
-#define RULE_CASES                                                                                                      \
-  CASE("constant", binary(b, OP_add, real(b, 1), real(b, 2)))                                                           \
-  CASE("input constant select add expand", wide(b, binary(b, OP_add, row(b, binary(b, OP_add, b->x, real(b, 0))), real(b, 1)), b->f)) \
-  CASE("input", binary(b, OP_add, real(b, 0), b->x))                                                                    \
-  CASE("input", binary(b, OP_sub, b->x, zeros(b)))                                                                      \
-  CASE("input neg", binary(b, OP_sub, real(b, 0), b->x))                                                                \
-  CASE("input input sub", binary(b, OP_add, unary(b, OP_neg, b->y), b->x))                                              \
-  CASE("input input add", binary(b, OP_sub, b->x, unary(b, OP_neg, b->y)))                                              \
-  CASE("input", binary(b, OP_mul, b->x, real(b, 1)))                                                                    \
-  CASE("input neg", binary(b, OP_mul, real(b, -1), b->x))                                                               \
-  CASE("input input mul", binary(b, OP_mul, unary(b, OP_neg, b->x), unary(b, OP_neg, b->y)))                            \
-  CASE("input constant mul", binary(b, OP_mul, unary(b, OP_neg, b->x), real(b, 3)))                                     \
-  CASE("input constant mul", unary(b, OP_neg, binary(b, OP_mul, b->x, real(b, 3))))                                     \
-  CASE("input", binary(b, OP_div, b->x, real(b, 1)))                                                                    \
-  CASE("input constant mul", binary(b, OP_div, b->x, real(b, 8)))                                                       \
-  CASE("input constant div", binary(b, OP_div, b->x, real(b, 3)))                                                       \
-  CASE("input", unary(b, OP_neg, unary(b, OP_neg, b->x)))                                                               \
-  CASE("input input sub", unary(b, OP_neg, binary(b, OP_sub, b->x, b->y)))                                              \
-  CASE("constant expand", binary(b, OP_pow, b->x, real(b, 0)))                                                          \
-  CASE("input", binary(b, OP_pow, b->x, real(b, 1)))                                                                    \
-  CASE("input mul", binary(b, OP_pow, b->x, real(b, 2)))                                                                \
-  CASE("input mul mul", binary(b, OP_pow, b->x, real(b, 3)))                                                            \
-  CASE("input constant div", binary(b, OP_pow, b->x, real(b, -1)))                                                      \
-  CASE("input", binary(b, OP_max, b->x, b->x))                                                                          \
-  CASE("input", unary(b, OP_not, unary(b, OP_not, b->m)))                                                               \
-  CASE("input", binary(b, OP_and, b->m, boolean(b, true)))                                                              \
-  CASE("constant expand", binary(b, OP_and, boolean(b, false), b->m))                                                   \
-  CASE("input", binary(b, OP_or, boolean(b, false), b->m))                                                              \
-  CASE("constant expand", binary(b, OP_or, b->m, boolean(b, true)))                                                     \
-  CASE("input", build_where(b->graph, boolean(b, true), b->x, b->y))                                                    \
-  CASE("input", build_where(b->graph, b->m, b->x, b->x))                                                                \
-  CASE("input input input where", build_where(b->graph, unary(b, OP_not, b->m), b->x, b->y))                            \
-  CASE("input input constant where", build_where(b->graph, b->m, build_where(b->graph, b->m, b->x, b->y), real(b, 0)))  \
-  CASE("input input constant where", build_where(b->graph, b->m, real(b, 0), build_where(b->graph, b->m, b->x, b->y)))  \
-  CASE("input cast", build_cast(b->graph, build_cast(b->graph, b->x, STORAGE_BF16), STORAGE_BF16))                      \
-  CASE("input select", sum(b, wide(b, row(b, b->x), b->e), b->e))                                                       \
-  CASE("input constant mul", sum(b, wide(b, b->x, b->f), b->f))                                                         \
-  CASE("input constant max", most(b, wide(b, b->x, b->f), b->f))                                                        \
-  CASE("input reduce_sum expand", sum(b, wide(b, b->x, b->f), b->a))                                                    \
-  CASE("input reduce_sum", sum(b, sum(b, b->x, b->a), b->b))                                                            \
-  CASE("input reduce_sum neg", sum(b, unary(b, OP_neg, b->x), b->a))                                                    \
-  CASE("input reduce_max", most(b, most(b, b->x, b->b), b->a))                                                          \
-  CASE("input reduce_sum", sum(b, build_rename(b->graph, b->x, b->a, b->d), b->d))                                      \
-  CASE("input input contract expand", build_contract(b->graph, wide(b, b->x, b->f), b->y, &b->a, 1))                    \
-  CASE("input input mul", build_contract(b->graph, b->x, b->y, NULL, 0))                                                \
-  CASE("input slice", build_gather(b->graph, b->x, b->a, build_index(b->graph, b->g)))                                  \
-  CASE("input reduce_sum", sum(b, build_gather(b->graph, b->x, b->a, build_index(b->graph, b->a)), b->b))                                   \
-  CASE("input select", build_gather(b->graph, b->x, b->a, build_integer(b->graph, 2)))                                  \
-  CASE("input input gather expand", build_gather(b->graph, b->x, b->a, wide(b, b->i, b->f)))                            \
-  CASE("input input gather expand", build_gather(b->graph, wide(b, b->x, b->f), b->a, b->i))                            \
-  CASE("input", build_rename(b->graph, build_rename(b->graph, b->x, b->a, b->d), b->d, b->a))                           \
-  CASE("input expand", build_rename(b->graph, wide(b, b->x, b->f), b->f, axis_new(b->graph, "h", 4, (struct span){0}))) \
-  CASE("input", build_select(b->graph, wide(b, b->x, b->f), b->f, 3))                                                   \
-  CASE("input expand", wide(b, wide(b, b->x, b->f), b->g))                                                              \
-  CASE("input", build_merge(b->graph, split(b, b->x), (struct axis *[]){b->d, b->e}, 2, b->a))                          \
-  CASE("input", build_split(b->graph, merged(b, b->x), b->c, (struct axis *[]){b->a, b->b}, 2))                         \
-  CASE("input rename rename", build_split(b->graph, merged(b, b->x), b->c, (struct axis *[]){b->d, b->g}, 2))           \
-  CASE("input rename", build_slice(b->graph, b->x, b->a, 0, b->d))                                                      \
-  CASE("input slice", build_slice(b->graph, build_slice(b->graph, joined(b), b->c, 1, b->f), b->f, 2, b->g))            \
-  CASE("input slice", build_slice(b->graph, padded(b), b->c, 3, b->g))                                                  \
-  CASE("constant expand", build_slice(b->graph, padded(b), b->c, 0, b->g))                                              \
-  CASE("input select", build_select(b->graph, joined(b), b->c, 4))                                                      \
-  CASE("input select", build_select(b->graph, padded(b), b->c, 2))                                                      \
-  CASE("constant expand", build_select(b->graph, padded(b), b->c, 5))                                                   \
-  CASE("input rename", build_pad(b->graph, b->x, b->a, b->d, 0, 9))                                                     \
-  CASE("input rename", build_concat(b->graph, &b->x, &b->a, 1, b->d))                                                   \
-  CASE("input neg", unary(b, OP_neg, build_stop(b->graph, b->x)))                                                       \
+#define RULE_CASES                                                                                                     \
+  CASE("constant", binary(b, OP_add, real(b, 1), real(b, 2)))                                                          \
+  CASE("input constant select add expand",                                                                             \
+       wide(b, binary(b, OP_add, row(b, binary(b, OP_add, b->x, real(b, 0))), real(b, 1)), b->f))                      \
+  CASE("input", binary(b, OP_add, real(b, 0), b->x))                                                                   \
+  CASE("input", binary(b, OP_sub, b->x, zeros(b)))                                                                     \
+  CASE("input neg", binary(b, OP_sub, real(b, 0), b->x))                                                               \
+  CASE("input input sub", binary(b, OP_add, unary(b, OP_neg, b->y), b->x))                                             \
+  CASE("input input add", binary(b, OP_sub, b->x, unary(b, OP_neg, b->y)))                                             \
+  CASE("input", binary(b, OP_mul, b->x, real(b, 1)))                                                                   \
+  CASE("input neg", binary(b, OP_mul, real(b, -1), b->x))                                                              \
+  CASE("input input mul", binary(b, OP_mul, unary(b, OP_neg, b->x), unary(b, OP_neg, b->y)))                           \
+  CASE("input constant mul", binary(b, OP_mul, unary(b, OP_neg, b->x), real(b, 3)))                                    \
+  CASE("input constant mul", unary(b, OP_neg, binary(b, OP_mul, b->x, real(b, 3))))                                    \
+  CASE("input", binary(b, OP_div, b->x, real(b, 1)))                                                                   \
+  CASE("input constant mul", binary(b, OP_div, b->x, real(b, 8)))                                                      \
+  CASE("input constant div", binary(b, OP_div, b->x, real(b, 3)))                                                      \
+  CASE("input", unary(b, OP_neg, unary(b, OP_neg, b->x)))                                                              \
+  CASE("input input sub", unary(b, OP_neg, binary(b, OP_sub, b->x, b->y)))                                             \
+  CASE("constant expand", binary(b, OP_pow, b->x, real(b, 0)))                                                         \
+  CASE("input", binary(b, OP_pow, b->x, real(b, 1)))                                                                   \
+  CASE("input mul", binary(b, OP_pow, b->x, real(b, 2)))                                                               \
+  CASE("input mul mul", binary(b, OP_pow, b->x, real(b, 3)))                                                           \
+  CASE("input constant div", binary(b, OP_pow, b->x, real(b, -1)))                                                     \
+  CASE("input", binary(b, OP_max, b->x, b->x))                                                                         \
+  CASE("input", unary(b, OP_not, unary(b, OP_not, b->m)))                                                              \
+  CASE("input", binary(b, OP_and, b->m, boolean(b, true)))                                                             \
+  CASE("constant expand", binary(b, OP_and, boolean(b, false), b->m))                                                  \
+  CASE("input", binary(b, OP_or, boolean(b, false), b->m))                                                             \
+  CASE("constant expand", binary(b, OP_or, b->m, boolean(b, true)))                                                    \
+  CASE("input", build_where(b->graph, boolean(b, true), b->x, b->y))                                                   \
+  CASE("input", build_where(b->graph, b->m, b->x, b->x))                                                               \
+  CASE("input input input where", build_where(b->graph, unary(b, OP_not, b->m), b->x, b->y))                           \
+  CASE("input input constant where", build_where(b->graph, b->m, build_where(b->graph, b->m, b->x, b->y), real(b, 0))) \
+  CASE("input input constant where", build_where(b->graph, b->m, real(b, 0), build_where(b->graph, b->m, b->x, b->y))) \
+  CASE("input cast", build_cast(b->graph, build_cast(b->graph, b->x, STORAGE_BF16), STORAGE_BF16))                     \
+  CASE("input select", sum(b, wide(b, row(b, b->x), b->e), b->e))                                                      \
+  CASE("input constant mul", sum(b, wide(b, b->x, b->f), b->f))                                                        \
+  CASE("input constant max", most(b, wide(b, b->x, b->f), b->f))                                                       \
+  CASE("input reduce_sum expand", sum(b, wide(b, b->x, b->f), b->a))                                                   \
+  CASE("input reduce_sum", sum(b, sum(b, b->x, b->a), b->b))                                                           \
+  CASE("input reduce_sum neg", sum(b, unary(b, OP_neg, b->x), b->a))                                                   \
+  CASE("input reduce_max", most(b, most(b, b->x, b->b), b->a))                                                         \
+  CASE("input reduce_sum", sum(b, build_rename(b->graph, b->x, b->a, b->d), b->d))                                     \
+  CASE("input input contract expand", build_contract(b->graph, wide(b, b->x, b->f), b->y, &b->a, 1))                   \
+  CASE("input input mul", build_contract(b->graph, b->x, b->y, NULL, 0))                                               \
+  CASE("input slice", build_gather(b->graph, b->x, b->a, build_index(b->graph, b->g)))                                 \
+  CASE("input reduce_sum", sum(b, build_gather(b->graph, b->x, b->a, build_index(b->graph, b->a)), b->b))              \
+  CASE("input select", build_gather(b->graph, b->x, b->a, build_integer(b->graph, 2)))                                 \
+  CASE("input input gather expand", build_gather(b->graph, b->x, b->a, wide(b, b->i, b->f)))                           \
+  CASE("input input gather expand", build_gather(b->graph, wide(b, b->x, b->f), b->a, b->i))                           \
+  CASE("input", build_rename(b->graph, build_rename(b->graph, b->x, b->a, b->d), b->d, b->a))                          \
+  CASE("input expand",                                                                                                 \
+       build_rename(b->graph, wide(b, b->x, b->f), b->f, axis_new(b->graph, "h", 4, (struct span){0})))                \
+  CASE("input", build_select(b->graph, wide(b, b->x, b->f), b->f, 3))                                                  \
+  CASE("input expand", wide(b, wide(b, b->x, b->f), b->g))                                                             \
+  CASE("input", build_merge(b->graph, split(b, b->x), (struct axis *[]){b->d, b->e}, 2, b->a))                         \
+  CASE("input", build_split(b->graph, merged(b, b->x), b->c, (struct axis *[]){b->a, b->b}, 2))                        \
+  CASE("input rename rename", build_split(b->graph, merged(b, b->x), b->c, (struct axis *[]){b->d, b->g}, 2))          \
+  CASE("input rename", build_slice(b->graph, b->x, b->a, 0, b->d))                                                     \
+  CASE("input slice", build_slice(b->graph, build_slice(b->graph, joined(b), b->c, 1, b->f), b->f, 2, b->g))           \
+  CASE("input slice", build_slice(b->graph, padded(b), b->c, 3, b->g))                                                 \
+  CASE("constant expand", build_slice(b->graph, padded(b), b->c, 0, b->g))                                             \
+  CASE("input select", build_select(b->graph, joined(b), b->c, 4))                                                     \
+  CASE("input select", build_select(b->graph, padded(b), b->c, 2))                                                     \
+  CASE("constant expand", build_select(b->graph, padded(b), b->c, 5))                                                  \
+  CASE("input rename", build_pad(b->graph, b->x, b->a, b->d, 0, 9))                                                    \
+  CASE("input rename", build_concat(b->graph, &b->x, &b->a, 1, b->d))                                                  \
+  CASE("input neg", unary(b, OP_neg, build_stop(b->graph, b->x)))                                                      \
   CASE("input input gather", build_gather(b->graph, b->x, b->a, b->i))
 
 static void check_rules(void) {
   int number = 0;
-#define CASE(expected, made)                                                                            \
-  do {                                                                                                  \
-    struct arena *arena = arena_new();                                                                  \
-    struct bench bench, *b = &bench;                                                                    \
-    bench_new(b, arena);                                                                                \
-    struct value *value = (made);                                                                       \
-    graph_add_output(b->graph, "result", value);                                                        \
-    double *before = bench_evaluate(arena, b->graph);                                                   \
-    int64_t count = value_count(value);                                                                 \
-    simplify(b->graph);                                                                                 \
-    pass_common(b->graph);                                                                              \
-    double *after = bench_evaluate(arena, b->graph);                                                    \
-    bool equal = before && after;                                                                       \
-    for (int64_t j = 0; equal && j < count; j++) equal = fabs(before[j] - after[j]) <= 4e-16 * fabs(before[j]); \
-    if (!CHECK(equal)) printf("  %s\n", #made);                                                         \
+#define CASE(expected, made)                                                                                          \
+  do {                                                                                                                \
+    struct arena *arena = arena_new();                                                                                \
+    struct bench bench, *b = &bench;                                                                                  \
+    bench_new(b, arena);                                                                                              \
+    struct value *value = (made);                                                                                     \
+    graph_add_output(b->graph, "result", value);                                                                      \
+    double *before = bench_evaluate(arena, b->graph);                                                                 \
+    int64_t count = value_count(value);                                                                               \
+    simplify(b->graph);                                                                                               \
+    pass_common(b->graph);                                                                                            \
+    double *after = bench_evaluate(arena, b->graph);                                                                  \
+    bool equal = before && after;                                                                                     \
+    for (int64_t j = 0; equal && j < count; j++) equal = fabs(before[j] - after[j]) <= 4e-16 * fabs(before[j]);       \
+    if (!CHECK(equal)) printf("  %s\n", #made);                                                                       \
     if (!CHECK_STRING(operations(arena, b->graph), expected)) printf("  %s\n%s", #made, print_text(arena, b->graph)); \
-    arena_free(arena);                                                                                  \
-    number++;                                                                                           \
+    arena_free(arena);                                                                                                \
+    number++;                                                                                                         \
   } while (0);
   RULE_CASES
 #undef CASE
@@ -273,7 +295,8 @@ static void check_shared(void) {
   const struct repeat repeat = {"h", 2};
   struct value *x = b->x;
   for (int copy = 0; copy < 2; copy++) {
-    b->graph->origin = (struct origin){.path = copy ? "h.1.attn" : "h.0.attn", .function = "rotary", .repeat = &repeat, .copy = copy};
+    b->graph->origin =
+        (struct origin){.path = copy ? "h.1.attn" : "h.0.attn", .function = "rotary", .repeat = &repeat, .copy = copy};
     x = binary(b, OP_mul, x, b->y);
     struct value *table = unary(b, OP_cos, build_cast(b->graph, build_index(b->graph, b->a), STORAGE_REAL));
     x = binary(b, OP_add, table, x);
@@ -299,10 +322,13 @@ static void check_equal(void) {
       {binary(b, OP_sub, b->x, b->y), binary(b, OP_sub, b->y, b->x)},
       {build_select(b->graph, b->x, b->a, 0), build_select(b->graph, b->x, b->a, 1)},
       {build_scan(b->graph, b->x, b->a, false), build_scan(b->graph, b->x, b->b, false)},
-      {build_random(b->graph, DISTRIBUTION_UNIFORM, 1, step, NULL, b->x->axes, 2), build_random(b->graph, DISTRIBUTION_UNIFORM, 1, step, NULL, b->x->axes, 2)},
-      {build_random(b->graph, DISTRIBUTION_UNIFORM, 2, step, NULL, b->x->axes, 2), build_random(b->graph, DISTRIBUTION_UNIFORM, 3, step, NULL, b->x->axes, 2)},
+      {build_random(b->graph, DISTRIBUTION_UNIFORM, 1, step, NULL, b->x->axes, 2),
+       build_random(b->graph, DISTRIBUTION_UNIFORM, 1, step, NULL, b->x->axes, 2)},
+      {build_random(b->graph, DISTRIBUTION_UNIFORM, 2, step, NULL, b->x->axes, 2),
+       build_random(b->graph, DISTRIBUTION_UNIFORM, 3, step, NULL, b->x->axes, 2)},
       {build_cast(b->graph, b->x, STORAGE_BF16), build_cast(b->graph, b->x, STORAGE_F16)},
-      {build_reduce(b->graph, OP_reduce_sum, b->x, (struct axis *[]){b->a, b->b}, 2), build_reduce(b->graph, OP_reduce_sum, b->x, (struct axis *[]){b->b, b->a}, 2)},
+      {build_reduce(b->graph, OP_reduce_sum, b->x, (struct axis *[]){b->a, b->b}, 2),
+       build_reduce(b->graph, OP_reduce_sum, b->x, (struct axis *[]){b->b, b->a}, 2)},
       {binary(b, OP_mul, b->x, real(b, 0.0)), binary(b, OP_mul, b->x, real(b, -0.0))},
   };
   static const bool equal[] = {true, false, false, false, true, false, false, true, false};

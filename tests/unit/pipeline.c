@@ -35,7 +35,8 @@ static void check_spec(struct arena *arena) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   CHECK(!pipeline_parse(&program, &options, diagnostics, &pipeline));
   CHECK_STRING(diagnostics->messages.items[0],
-               "x.lam:1:19: error: unknown pass 'fuze'; did you mean 'fuse'?\n  pipeline { -plan; fuze }\n                    ^~~~\n");
+               "x.lam:1:19: error: unknown pass 'fuze'; did you mean 'fuse'?\n  pipeline { -plan; fuze }\n             "
+               "       ^~~~\n");
 }
 
 static void check_broken_dump(struct arena *arena) {
@@ -61,28 +62,43 @@ int main(void) {
   CHECK_STRING(parse(arena, "none,simplify(rounds = 3)"), "simplify(rounds 3)");
   CHECK_STRING(parse(arena, "none,simplify(2),fuse"), "simplify(rounds 2) fuse");
   CHECK_STRING(parse(arena, "none, tile(4, tasks=1,\n depth = 64)"), "tile(rows 4)(depth 64)(tasks 1)");
-  CHECK_STRING(parse(arena, "fuse,plann"), "--passes:1:6: error: unknown pass 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
-  CHECK_STRING(parse(arena, "fuse plan"), "--passes:1:6: error: ',' is expected between passes\n  fuse plan\n       ^\n");
-  CHECK_STRING(parse(arena, "fuse,,plan"), "--passes:1:6: error: a pass is expected here, such as fuse or -plan\n  fuse,,plan\n       ^\n");
+  CHECK_STRING(parse(arena, "fuse,plann"),
+               "--passes:1:6: error: unknown pass 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
+  CHECK_STRING(parse(arena, "fuse plan"),
+               "--passes:1:6: error: ',' is expected between passes\n  fuse plan\n       ^\n");
+  CHECK_STRING(parse(arena, "fuse,,plan"),
+               "--passes:1:6: error: a pass is expected here, such as fuse or -plan\n  fuse,,plan\n       ^\n");
   CHECK_STRING(parse(arena, "share(1)"), "--passes:1:7: error: share takes no parameters\n  share(1)\n        ^\n");
-  CHECK_STRING(parse(arena, "share(x = 1)"), "--passes:1:7: error: share takes no parameters\n  share(x = 1)\n        ^\n");
+  CHECK_STRING(parse(arena, "share(x = 1)"),
+               "--passes:1:7: error: share takes no parameters\n  share(x = 1)\n        ^\n");
   CHECK_STRING(parse(arena, "simplify(round = 1)"),
-               "--passes:1:10: error: unknown parameter of simplify 'round'; did you mean 'rounds'?\n  simplify(round = 1)\n           ^~~~~\n");
+               "--passes:1:10: error: unknown parameter of simplify 'round'; did you mean 'rounds'?\n  simplify(round "
+               "= 1)\n           ^~~~~\n");
   CHECK_STRING(parse(arena, "simplify(many)"),
-               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at most)\n  simplify(many)\n           ^~~~\n");
+               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at "
+               "most)\n  simplify(many)\n           ^~~~\n");
   CHECK_STRING(parse(arena, "simplify(rounds = 1.5)"),
-               "--passes:1:19: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at most)\n  simplify(rounds = 1.5)\n                    ^~~\n");
+               "--passes:1:19: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at "
+               "most)\n  simplify(rounds = 1.5)\n                    ^~~\n");
   CHECK_STRING(parse(arena, "simplify(1001)"),
-               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  simplify(1001)\n           ^~~~\n");
+               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  "
+               "simplify(1001)\n           ^~~~\n");
   CHECK_STRING(parse(arena, "simplify(-1)"),
-               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  simplify(-1)\n           ^~\n");
+               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  "
+               "simplify(-1)\n           ^~\n");
   CHECK_STRING(parse(arena, "simplify(nan)"),
-               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at most)\n  simplify(nan)\n           ^~~\n");
-  CHECK_STRING(parse(arena, "simplify(1, 2)"), "--passes:1:13: error: simplify takes 1 parameter\n  simplify(1, 2)\n              ^\n");
-  CHECK_STRING(parse(arena, "simplify(1, rounds = 2)"),
-               "--passes:1:13: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n              ^~~~~~\n");
-  CHECK_STRING(parse(arena, "simplify(1"), "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
-  CHECK_STRING(parse(arena, "-autodiff"), "--passes:1:2: error: autodiff cannot be left out: no program runs before it\n  -autodiff\n   ^~~~~~~~\n");
+               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at "
+               "most)\n  simplify(nan)\n           ^~~\n");
+  CHECK_STRING(parse(arena, "simplify(1, 2)"),
+               "--passes:1:13: error: simplify takes 1 parameter\n  simplify(1, 2)\n              ^\n");
+  CHECK_STRING(
+      parse(arena, "simplify(1, rounds = 2)"),
+      "--passes:1:13: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n              ^~~~~~\n");
+  CHECK_STRING(parse(arena, "simplify(1"),
+               "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
+  CHECK_STRING(
+      parse(arena, "-autodiff"),
+      "--passes:1:2: error: autodiff cannot be left out: no program runs before it\n  -autodiff\n   ^~~~~~~~\n");
   check_spec(arena);
   check_broken_dump(arena);
   arena_free(arena);

@@ -24,8 +24,12 @@ static int64_t bytes_of(const struct trial *trial, const struct buffer *buffer) 
   return buffer->type == TYPE_REAL && trial->scheduler.target->double_precision ? 8 : sizes[buffer->type];
 }
 
-static int64_t size_of(const struct trial *trial, int i) { return trial->buffers[i]->count * bytes_of(trial, trial->buffers[i]); }
-static int64_t begin_of(const struct trial *trial, int i) { return trial->buffers[i]->offset * bytes_of(trial, trial->buffers[i]); }
+static int64_t size_of(const struct trial *trial, int i) {
+  return trial->buffers[i]->count * bytes_of(trial, trial->buffers[i]);
+}
+static int64_t begin_of(const struct trial *trial, int i) {
+  return trial->buffers[i]->offset * bytes_of(trial, trial->buffers[i]);
+}
 static int64_t rounded(int64_t bytes) { return (bytes + GRAIN - 1) / GRAIN * GRAIN; }
 
 static struct trial *trial_new(bool plan) {
@@ -38,7 +42,8 @@ static struct trial *trial_new(bool plan) {
 
 static int add_buffer(struct trial *trial, enum buffer_role role, enum type type, int64_t count) {
   struct buffer *buffer = arena_new_struct(trial->arena, struct buffer);
-  *buffer = (struct buffer){.name = arena_format(trial->arena, "b%d", trial->count), .role = role, .type = type, .count = count};
+  *buffer = (struct buffer){
+      .name = arena_format(trial->arena, "b%d", trial->count), .role = role, .type = type, .count = count};
   trial->first[trial->count] = -1;
   trial->buffers[trial->count] = buffer;
   return trial->count++;
@@ -84,7 +89,8 @@ static void check_memory(struct trial *trial, int64_t *least, int64_t *most) {
   for (int l = 0; l <= trial->routine.launches.count; l++) {
     int64_t present = 0;
     for (int i = 0; i < trial->count; i++)
-      if (trial->buffers[i]->role == BUFFER_ACTIVATION && trial->first[i] >= 0 && trial->first[i] <= l && l <= trial->last[i])
+      if (trial->buffers[i]->role == BUFFER_ACTIVATION && trial->first[i] >= 0 && trial->first[i] <= l &&
+          l <= trial->last[i])
         present += rounded(size_of(trial, i));
     if (present > *least) *least = present;
   }
@@ -99,16 +105,19 @@ static void check_places(struct trial *trial) {
       continue;
     }
     bool right = CHECK(begin_of(trial, i) % GRAIN == 0);
-    right &= CHECK(begin_of(trial, i) >= 0 && begin_of(trial, i) + size_of(trial, i) <= trial->routine.activation_bytes);
+    right &=
+        CHECK(begin_of(trial, i) >= 0 && begin_of(trial, i) + size_of(trial, i) <= trial->routine.activation_bytes);
     for (int j = 0; j < i; j++) {
       if (trial->buffers[j]->role != BUFFER_ACTIVATION || trial->first[j] < 0) continue;
-      bool together = !trial->scheduler.plan || (trial->first[i] <= trial->last[j] && trial->first[j] <= trial->last[i]);
-      bool apart = begin_of(trial, i) + size_of(trial, i) <= begin_of(trial, j) || begin_of(trial, j) + size_of(trial, j) <= begin_of(trial, i);
+      bool together =
+          !trial->scheduler.plan || (trial->first[i] <= trial->last[j] && trial->first[j] <= trial->last[i]);
+      bool apart = begin_of(trial, i) + size_of(trial, i) <= begin_of(trial, j) ||
+                   begin_of(trial, j) + size_of(trial, j) <= begin_of(trial, i);
       right &= CHECK(!together || apart);
     }
     if (!right)
-      printf("  %s, launches %d to %d, lies at %lld of %lld\n", trial->buffers[i]->name, trial->first[i], trial->last[i],
-             (long long)begin_of(trial, i), (long long)trial->routine.activation_bytes);
+      printf("  %s, launches %d to %d, lies at %lld of %lld\n", trial->buffers[i]->name, trial->first[i],
+             trial->last[i], (long long)begin_of(trial, i), (long long)trial->routine.activation_bytes);
   }
 }
 

@@ -15,8 +15,10 @@ static int count_word(const char *text, const char *word, size_t length) {
   int count = 0;
   bool in_comment = false;
   for (const char *at = text; *at; at++) {
-    if (!in_comment && at[0] == '/' && at[1] == '*') in_comment = true;
-    else if (in_comment && at[0] == '*' && at[1] == '/') in_comment = false;
+    if (!in_comment && at[0] == '/' && at[1] == '*')
+      in_comment = true;
+    else if (in_comment && at[0] == '*' && at[1] == '/')
+      in_comment = false;
     if (in_comment || strncmp(at, word, length) != 0) continue;
     bool begins = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
     count += begins && !isalnum((unsigned char)at[length]) && at[length] != '_';
@@ -43,15 +45,18 @@ static void check_macros(const char *text) {
     size_t length = strlen(macros[i]);
     int definitions = 0, mentions = count_word(text, macros[i], length);
     for (const char *at = text; (at = strstr(at, "#define ")) != NULL; at++)
-      definitions += !strncmp(at + strlen("#define "), macros[i], length) && !isalnum((unsigned char)at[strlen("#define ") + length]);
+      definitions += !strncmp(at + strlen("#define "), macros[i], length) &&
+                     !isalnum((unsigned char)at[strlen("#define ") + length]);
     /* A target's attribute is defined for whatever is printed for it. */
-    if (!CHECK(!mentions == !definitions && (mentions > definitions || !definitions || i == 0))) printf("  %s\n", macros[i]);
+    if (!CHECK(!mentions == !definitions && (mentions > definitions || !definitions || i == 0)))
+      printf("  %s\n", macros[i]);
   }
 }
 
 static void check_headers(const char *text) {
-  static const char *const math[] = {"fabsf", "sqrtf", "floorf", "rintf", "fmaf", "fabs", "sqrt", "floor", "rint", "exp", "log", "tanh",
-                                     "erf", "sin", "cos", "pow", "frexp", "ldexp", "copysign", "isfinite", "INFINITY", "NAN"};
+  static const char *const math[] = {"fabsf", "sqrtf", "floorf",   "rintf",    "fmaf",     "fabs", "sqrt", "floor",
+                                     "rint",  "exp",   "log",      "tanh",     "erf",      "sin",  "cos",  "pow",
+                                     "frexp", "ldexp", "copysign", "isfinite", "INFINITY", "NAN"};
   bool needs_math = false;
   for (size_t i = 0; i < sizeof math / sizeof *math; i++) needs_math = needs_math || has_word(text, math[i]);
   CHECK(needs_math == (strstr(text, "#include <math.h>") != NULL));
@@ -70,11 +75,13 @@ static void check_round(long round) {
     if (sample->stage != STAGE_LOWERED) {
       pass_inline(sample->graph);
       struct pass_options options = {.pipeline = pipelines[round % 4], .target = target_at(i)};
-      const char *text = emit_functions(arena, run_schedules(&sample->program, &options, diagnostics_new(arena)), target_at(i));
+      const char *text =
+          emit_functions(arena, run_schedules(&sample->program, &options, diagnostics_new(arena)), target_at(i));
       check_helpers(text);
       check_macros(text);
       check_headers(text);
-      if (check_totals.failed > failed) printf("target %s, pipeline '%s'\n%s", target_at(i)->name, options.pipeline, text);
+      if (check_totals.failed > failed)
+        printf("target %s, pipeline '%s'\n%s", target_at(i)->name, options.pipeline, text);
     }
     arena_free(arena);
   }

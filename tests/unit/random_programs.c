@@ -265,8 +265,7 @@ static void work_on_chunk(const void *context) {
     totals->elements += trial->compiled.checked;
     count_open(&totals->compiled[extreme], &trial->compiled);
     count_open(&totals->rewritten[extreme], &trial->rewritten);
-    if (!CHECK_STRING(trial->wrong, NULL))
-      report(failure_of(trial, &chunk->how), seed_of(trial));
+    if (!CHECK_STRING(trial->wrong, NULL)) report(failure_of(trial, &chunk->how), seed_of(trial));
   }
   totals->graphs += chunk->count;
   totals->trials += set->trials.count;

@@ -150,7 +150,8 @@ static void test_csv(void) {
       {"\n\nsize,kind\n1,a\n", "table.csv:3: there is no column text; there are size, kind"},
       {"size,kind,text,size\n1,a,b,2\n", "table.csv:1: two columns are called size"},
       {"size,kind,text\n1,a,b,\n", "table.csv:2: 4 fields, where the header has 3"},
-      {"size,kind,text\n1, \"a,b\", c\n", "table.csv:2: 4 fields, where the header has 3"}, /* a quote after a blank is none */
+      /* a quote after a blank is none */
+      {"size,kind,text\n1, \"a,b\", c\n", "table.csv:2: 4 fields, where the header has 3"},
       {"size,kind,text\n1e39,a,b\n", "table.csv:2: column size: \"1e39\" is not a number"},
       {"size,kind,text\n1,a,b\n\x1b[2J,a,b\n", "table.csv:3: column size: \"\\x1b[2J\" is not a number"},
       {"size,kind,text\n1,\"a\"\xC2\x9B,c\n", "table.csv:2: '\\u009b' after a quoted field"},

@@ -203,7 +203,8 @@ static void test_round_trip(void) {
 static int count_files(const char *part) {
   int count = 0;
   DIR *folder = opendir(".");
-  for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) count += strstr(entry->d_name, part) != NULL;
+  for (const struct dirent *entry; folder && (entry = readdir(folder)) != NULL;)
+    count += strstr(entry->d_name, part) != NULL;
   closedir(folder);
   return count;
 }
@@ -293,8 +294,8 @@ static void test_axis_names(void) {
     const char *there, *here;
     bool fits;
   } cases[] = {
-      {"a,b", "a,b", true},  {"a,b", "x,y", true},   {"a,b", "a,y", true},   {"a,b", "x,b", true},
-      {"a,b", "b,a", false}, {"a,b", "b,c", true},   {"a,b", "c,a", true},   {"a,b", "ab,a", true},
+      {"a,b", "a,b", true},    {"a,b", "x,y", true},     {"a,b", "a,y", true}, {"a,b", "x,b", true},
+      {"a,b", "b,a", false},   {"a,b", "b,c", true},     {"a,b", "c,a", true}, {"a,b", "ab,a", true},
       {"ab,a", "a,ab", false}, {"a,ab", "ab,abc", true}, {"", "a,b", true},
   };
   static lam_real table[BIGRAM_IDS * BIGRAM_IDS];
@@ -312,8 +313,9 @@ static void test_axis_names(void) {
       struct lam_run run = {0};
       for (int k = 0; k < BIGRAM_IDS; k++) bigram_table[k] = 7, table[k] = 0;
       tiny_capture();
-      bool loaded = purpose == GO_ON ? lam_checkpoint_go_on(&bigram_program, &run, "axes.safetensors")
-                                     : lam_checkpoint_load(&bigram_program, &run, "axes.safetensors", (enum lam_purpose)purpose);
+      bool loaded = purpose == GO_ON
+                        ? lam_checkpoint_go_on(&bigram_program, &run, "axes.safetensors")
+                        : lam_checkpoint_load(&bigram_program, &run, "axes.safetensors", (enum lam_purpose)purpose);
       tiny_release();
       CHECK(loaded == (cases[i].fits || purpose == GO_ON) && (bigram_table[0] == 0) == cases[i].fits);
       if (!cases[i].fits) CHECK(tiny_said(purpose == GO_ON ? "of another shape: table" : "tensor table has axes ["));
@@ -332,7 +334,8 @@ static void test_signals(void) {
       struct lam_output output;
       signal(signals[i], SIG_DFL); /* an earlier test trained, which takes them */
       tiny_capture();
-      if (!lam_output_open(&output, "half.json") || fputs("half", output.stream) < 0 || count_files(".tmp") != 1) _exit(1);
+      if (!lam_output_open(&output, "half.json") || fputs("half", output.stream) < 0 || count_files(".tmp") != 1)
+        _exit(1);
       raise(signals[i]);
       _exit(2);
     }

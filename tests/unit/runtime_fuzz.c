@@ -92,12 +92,13 @@ static struct lam_port given_inputs[] = {
     {.name = "k", .axes = "batch", .type = LAM_TYPE_INTEGER, .rank = 1, .shape = {2}, .range = 3, .data = given_k}};
 static struct lam_port given_outputs[] = {{.name = "y", .axes = "batch", .rank = 1, .shape = {2}, .data = given_y}};
 static const struct lam_verb *const given_verbs[] = {&lam_predict_verb, NULL};
-static struct lam_program given_program = {.name = "given",
-                                           .model = "m",
-                                           .target = "hand",
-                                           .version = "test",
-                                           .verbs = given_verbs,
-                                           .routines = {[LAM_PREDICT] = {1, given_run, given_inputs, 2, given_outputs, 1}}};
+static struct lam_program given_program = {
+    .name = "given",
+    .model = "m",
+    .target = "hand",
+    .version = "test",
+    .verbs = given_verbs,
+    .routines = {[LAM_PREDICT] = {1, given_run, given_inputs, 2, given_outputs, 1}}};
 
 /* A copy of `original` with a few bytes changed, pieces taken out, doubled or exchanged, or its end cut off. */
 static size_t damage(char *to, const char *original, size_t length) {
@@ -179,8 +180,8 @@ static bool try_facts(struct lam_program *program, const char *file, size_t size
 
 /* As main gets its words: without zeros. */
 static bool try_given(bool file) {
-  char bytes[LARGEST], x[LARGEST], k[LARGEST], *by_words[] = {(char *)"given", (char *)"predict", (char *)"--input", x,
-                                                              (char *)"--input", k, NULL};
+  char bytes[LARGEST], x[LARGEST], k[LARGEST],
+      *by_words[] = {(char *)"given", (char *)"predict", (char *)"--input", x, (char *)"--input", k, NULL};
   char *by_file[] = {(char *)"given", (char *)"predict", (char *)"--inputs", (char *)"damaged", NULL};
   if (file) {
     tiny_write("damaged", bytes, damage(bytes, inputs_file, sizeof inputs_file - 1));
@@ -194,28 +195,38 @@ static bool try_given(bool file) {
 enum { KINDS = 9 };
 static bool try_kind(int kind, bool whole) {
   static const char *const names[] = {weights_file, table_file, mac_file, text_file, text_file};
-  static const size_t sizes[] = {sizeof weights_file - 1, sizeof table_file - 1, sizeof mac_file - 1, sizeof text_file - 1,
-                                 sizeof text_file - 1};
+  static const size_t sizes[] = {sizeof weights_file - 1, sizeof table_file - 1, sizeof mac_file - 1,
+                                 sizeof text_file - 1, sizeof text_file - 1};
   char bytes[LARGEST];
   if (kind < 5) {
-    size_t length = whole ? (memcpy(bytes, names[kind], sizes[kind]), sizes[kind]) : damage(bytes, names[kind], sizes[kind]);
+    size_t length =
+        whole ? (memcpy(bytes, names[kind], sizes[kind]), sizes[kind]) : damage(bytes, names[kind], sizes[kind]);
     tiny_write("damaged", bytes, length);
   }
   text.tokenizer = kind == 4 ? &lam_byte_tokenizer : &lam_char_tokenizer; /* of bytes there are more than ids */
   columns[2].range = columns[3].range = kind == 4 ? 256 : 64;
   switch (kind) {
-    case 0: return try_weights();
-    case 1: case 2: return try_data(&table_program, (struct lam_pairs){0});
-    case 3: case 4: return try_data(&text_program, (struct lam_pairs){0});
-    case 5: return try_facts(&table_program, table_file, sizeof table_file - 1);
-    case 6: return try_facts(&text_program, text_file, sizeof text_file - 1);
-    default: return try_given(kind == 8);
+    case 0:
+      return try_weights();
+    case 1:
+    case 2:
+      return try_data(&table_program, (struct lam_pairs){0});
+    case 3:
+    case 4:
+      return try_data(&text_program, (struct lam_pairs){0});
+    case 5:
+      return try_facts(&table_program, table_file, sizeof table_file - 1);
+    case 6:
+      return try_facts(&text_program, text_file, sizeof text_file - 1);
+    default:
+      return try_given(kind == 8);
   }
 }
 
 int main(int count, char **arguments) {
-  static const char *const names[KINDS] = {"weights", "tables", "tables with CR", "texts", "texts of bytes",
-                                           "facts of a table", "facts of a text", "inputs by hand", "files of inputs"};
+  static const char *const names[KINDS] = {"weights",         "tables",         "tables with CR",
+                                           "texts",           "texts of bytes", "facts of a table",
+                                           "facts of a text", "inputs by hand", "files of inputs"};
   long accepted[KINDS] = {0}, rounds = 0;
   if (!check_options("runtime_fuzz", count, arguments)) return 2;
   tiny_folder();

@@ -226,8 +226,9 @@ static void test_text(void) {
 /* Ids beyond the vocabulary, here by far the likeliest, stand for no text: they are never drawn, except for the one that ends it. */
 static void test_known_ids(void) {
   static lam_real table[BIGRAM_IDS * BIGRAM_IDS];
-  static const char *const options[] = {"", "--temperature 0", "--top-k 1", "--top-k 5", "--top-k 16", "--top-p 0.3", "--top-p 0",
-                                        "--top-k 12 --top-p 0.9 --temperature 3"};
+  static const char *const options[] = {
+      "",           "--temperature 0", "--top-k 1", "--top-k 5",
+      "--top-k 16", "--top-p 0.3",     "--top-p 0", "--top-k 12 --top-p 0.9 --temperature 3"};
   for (int bytes = 0; bytes < 2; bytes++) {
     /* Of bytes all are known, and the last id is the only one with a logit above the others'. */
     int known = !bytes ? 3 : BIGRAM_IDS;

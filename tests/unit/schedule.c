@@ -3,10 +3,22 @@
 #include "tests/unit/check.h"
 #include "tests/harness/run_module.h"
 
-static const struct target tests_target = {.name = "test", .lanes = 4, .registers = 16, .masks = false, .fused_multiply_add = true,
-                                           .double_precision = true, .tile_rows = 4, .tile_vectors = 2};
-static const struct target masked_target = {.name = "masked", .lanes = 4, .registers = 16, .masks = true, .fused_multiply_add = true,
-                                            .double_precision = true, .tile_rows = 3, .tile_vectors = 2};
+static const struct target tests_target = {.name = "test",
+                                           .lanes = 4,
+                                           .registers = 16,
+                                           .masks = false,
+                                           .fused_multiply_add = true,
+                                           .double_precision = true,
+                                           .tile_rows = 4,
+                                           .tile_vectors = 2};
+static const struct target masked_target = {.name = "masked",
+                                            .lanes = 4,
+                                            .registers = 16,
+                                            .masks = true,
+                                            .fused_multiply_add = true,
+                                            .double_precision = true,
+                                            .tile_rows = 3,
+                                            .tile_vectors = 2};
 
 struct fixture {
   struct arena *arena;
@@ -15,7 +27,9 @@ struct fixture {
   struct axis *batch, *seq, *embed, *hidden;
 };
 
-static struct axis *axis(struct fixture *f, const char *name, int64_t extent) { return axis_new(f->graph, name, extent, (struct span){0}); }
+static struct axis *axis(struct fixture *f, const char *name, int64_t extent) {
+  return axis_new(f->graph, name, extent, (struct span){0});
+}
 
 static struct fixture fixture_new(const char *name, int64_t batch, int64_t seq, int64_t embed, int64_t hidden) {
   struct fixture f = {.arena = arena_new()};
@@ -83,23 +97,29 @@ static void check(struct fixture *f, const int64_t *sizes) {
   arena_free(f->arena);
 }
 
-static void output(struct fixture *f, const char *name, struct value *value) { graph_add_output(f->graph, name, value); }
+static void output(struct fixture *f, const char *name, struct value *value) {
+  graph_add_output(f->graph, name, value);
+}
 
 static void elementwise(void) {
   struct fixture f = fixture_new("elementwise", 3, 5, 10, 4);
   struct graph *g = f.graph;
-  struct value *x = real(&f, "x", f.batch, f.seq, f.embed), *y = real(&f, "y", f.embed, NULL, NULL), *z = real(&f, "z", f.seq, f.batch, NULL);
+  struct value *x = real(&f, "x", f.batch, f.seq, f.embed), *y = real(&f, "y", f.embed, NULL, NULL),
+               *z = real(&f, "z", f.seq, f.batch, NULL);
   static const enum op unary[] = {OP_neg, OP_abs, OP_exp, OP_tanh, OP_erf, OP_sin, OP_cos};
   struct value *sum = x;
-  for (size_t i = 0; i < sizeof unary / sizeof *unary; i++) sum = build_binary(g, OP_add, sum, build_unary(g, unary[i], x));
+  for (size_t i = 0; i < sizeof unary / sizeof *unary; i++)
+    sum = build_binary(g, OP_add, sum, build_unary(g, unary[i], x));
   static const enum op binary[] = {OP_add, OP_sub, OP_mul, OP_div, OP_max, OP_min, OP_mod};
-  for (size_t i = 0; i < sizeof binary / sizeof *binary; i++) sum = build_binary(g, OP_add, sum, build_binary(g, binary[i], x, i % 2 ? y : z));
+  for (size_t i = 0; i < sizeof binary / sizeof *binary; i++)
+    sum = build_binary(g, OP_add, sum, build_binary(g, binary[i], x, i % 2 ? y : z));
   struct value *positive = build_binary(g, OP_add, build_unary(g, OP_abs, x), build_constant(g, 0.5));
   sum = build_binary(g, OP_add, sum, build_unary(g, OP_log, positive));
   sum = build_binary(g, OP_add, sum, build_unary(g, OP_sqrt, positive));
   sum = build_binary(g, OP_add, sum, build_unary(g, OP_rsqrt, positive));
   sum = build_binary(g, OP_add, sum, build_binary(g, OP_pow, positive, y));
-  struct value *mask = build_binary(g, OP_and, build_binary(g, OP_lt, x, y), build_unary(g, OP_not, build_binary(g, OP_le, z, x)));
+  struct value *mask =
+      build_binary(g, OP_and, build_binary(g, OP_lt, x, y), build_unary(g, OP_not, build_binary(g, OP_le, z, x)));
   mask = build_binary(g, OP_or, mask, build_binary(g, OP_eq, build_index(g, f.seq), build_index(g, f.embed)));
   output(&f, "y", build_where(g, mask, sum, build_unary(g, OP_floor, x)));
   output(&f, "mask", build_cast(g, mask, STORAGE_REAL));
@@ -113,8 +133,10 @@ static void views(void) {
   struct fixture f = fixture_new("views", 2, 6, 12, 4);
   struct graph *g = f.graph;
   struct value *x = build_unary(g, OP_exp, real(&f, "x", f.batch, f.seq, f.embed));
-  struct axis *head = axis(&f, "head", 3), *key = axis(&f, "key", 4), *past = axis(&f, "past", 6), *flat = axis(&f, "flat", 18);
-  struct axis *tail = axis(&f, "tail", 4), *wide = axis(&f, "wide", 20), *both = axis(&f, "both", 16), *factors[2] = {head, key};
+  struct axis *head = axis(&f, "head", 3), *key = axis(&f, "key", 4), *past = axis(&f, "past", 6),
+              *flat = axis(&f, "flat", 18);
+  struct axis *tail = axis(&f, "tail", 4), *wide = axis(&f, "wide", 20), *both = axis(&f, "both", 16),
+              *factors[2] = {head, key};
   struct value *split = build_split(g, x, f.embed, factors, 2);
   output(&f, "split", split);
   struct value *renamed = build_rename(g, split, f.seq, past);
@@ -130,7 +152,8 @@ static void views(void) {
   struct axis *part_axes[2] = {f.embed, tail};
   struct value *joined = build_concat(g, parts, part_axes, 2, both);
   output(&f, "concat", build_unary(g, OP_neg, joined));
-  output(&f, "padded", build_binary(g, OP_add, build_pad(g, slice, tail, both, 0, 0), build_pad(g, x, f.embed, both, 4, 0)));
+  output(&f, "padded",
+         build_binary(g, OP_add, build_pad(g, slice, tail, both, 0, 0), build_pad(g, x, f.embed, both, 4, 0)));
   output(&f, "back", build_slice(g, joined, both, 10, axis(&f, "cut", 5)));
   check(&f, NULL);
 }
@@ -170,10 +193,12 @@ static void layernorm(void) {
   struct fixture f = fixture_new("layernorm", 3, 4, 33, 4);
   struct graph *g = f.graph;
   struct value *x = real(&f, "x", f.batch, f.seq, f.embed), *n = build_constant(g, 1 / 33.0);
-  struct value *w = build_state(g, state(&f, "ln.weight", ROLE_PARAMETER, f.embed, NULL)), *dy = real(&f, "dy", f.batch, f.seq, f.embed);
+  struct value *w = build_state(g, state(&f, "ln.weight", ROLE_PARAMETER, f.embed, NULL)),
+               *dy = real(&f, "dy", f.batch, f.seq, f.embed);
   struct value *mean = build_binary(g, OP_mul, build_reduce(g, OP_reduce_sum, x, &f.embed, 1), n);
   struct value *centred = build_binary(g, OP_sub, x, mean);
-  struct value *variance = build_binary(g, OP_mul, build_reduce(g, OP_reduce_sum, build_binary(g, OP_mul, centred, centred), &f.embed, 1), n);
+  struct value *variance = build_binary(
+      g, OP_mul, build_reduce(g, OP_reduce_sum, build_binary(g, OP_mul, centred, centred), &f.embed, 1), n);
   struct value *scale = build_unary(g, OP_rsqrt, build_binary(g, OP_add, variance, build_constant(g, 1e-5)));
   struct value *hat = build_binary(g, OP_mul, centred, scale);
   output(&f, "y", build_binary(g, OP_mul, hat, w));
@@ -181,7 +206,8 @@ static void layernorm(void) {
   output(&f, "dw", build_reduce(g, OP_reduce_sum, build_binary(g, OP_mul, dy, hat), outer, 2));
   struct value *dhat = build_binary(g, OP_mul, dy, w);
   struct value *m1 = build_binary(g, OP_mul, build_reduce(g, OP_reduce_sum, dhat, &f.embed, 1), n);
-  struct value *m2 = build_binary(g, OP_mul, build_reduce(g, OP_reduce_sum, build_binary(g, OP_mul, dhat, hat), &f.embed, 1), n);
+  struct value *m2 =
+      build_binary(g, OP_mul, build_reduce(g, OP_reduce_sum, build_binary(g, OP_mul, dhat, hat), &f.embed, 1), n);
   struct value *dx = build_binary(g, OP_sub, build_binary(g, OP_sub, dhat, m1), build_binary(g, OP_mul, hat, m2));
   output(&f, "dx", build_binary(g, OP_mul, dx, scale));
   check(&f, NULL);
@@ -190,17 +216,22 @@ static void layernorm(void) {
 static void adam(void) {
   struct fixture f = fixture_new("adam", 3, 4, 37, 5);
   struct graph *g = f.graph;
-  struct state *p = state(&f, "w", ROLE_PARAMETER, f.hidden, f.embed), *m = state(&f, "w/m", ROLE_OPTIMIZER, f.hidden, f.embed);
+  struct state *p = state(&f, "w", ROLE_PARAMETER, f.hidden, f.embed),
+               *m = state(&f, "w/m", ROLE_OPTIMIZER, f.hidden, f.embed);
   struct state *v = state(&f, "w/v", ROLE_OPTIMIZER, f.hidden, f.embed);
   struct value *step = build_input(g, "step", KIND_REAL, NULL, NULL, 0), *x = real(&f, "x", f.batch, f.embed, NULL);
-  struct value *dy = real(&f, "dy", f.batch, f.hidden, NULL), *one = build_constant(g, 1), *beta = build_constant(g, 0.9);
+  struct value *dy = real(&f, "dy", f.batch, f.hidden, NULL), *one = build_constant(g, 1),
+               *beta = build_constant(g, 0.9);
   struct value *gradient = build_contract(g, dy, x, &f.batch, 1), *weight = build_state(g, p);
   struct value *rate = build_binary(g, OP_mul, build_constant(g, 0.01), build_unary(g, OP_cos, step));
-  struct value *m_new = build_binary(g, OP_add, build_binary(g, OP_mul, build_state(g, m), beta), build_binary(g, OP_mul, gradient, build_constant(g, 0.1)));
-  struct value *v_new = build_binary(g, OP_add, build_binary(g, OP_mul, build_state(g, v), beta),
-                                     build_binary(g, OP_mul, build_binary(g, OP_mul, gradient, gradient), build_constant(g, 0.1)));
+  struct value *m_new = build_binary(g, OP_add, build_binary(g, OP_mul, build_state(g, m), beta),
+                                     build_binary(g, OP_mul, gradient, build_constant(g, 0.1)));
+  struct value *v_new =
+      build_binary(g, OP_add, build_binary(g, OP_mul, build_state(g, v), beta),
+                   build_binary(g, OP_mul, build_binary(g, OP_mul, gradient, gradient), build_constant(g, 0.1)));
   struct value *correction = build_binary(g, OP_sub, one, build_binary(g, OP_pow, beta, step));
-  struct value *change = build_binary(g, OP_div, build_binary(g, OP_div, m_new, correction), build_binary(g, OP_add, build_unary(g, OP_sqrt, v_new), one));
+  struct value *change = build_binary(g, OP_div, build_binary(g, OP_div, m_new, correction),
+                                      build_binary(g, OP_add, build_unary(g, OP_sqrt, v_new), one));
   build_update(g, m, m_new, NULL, NULL);
   build_update(g, v, v_new, NULL, NULL);
   build_update(g, p, build_binary(g, OP_sub, weight, build_binary(g, OP_mul, rate, change)), NULL, NULL);
@@ -213,8 +244,10 @@ static void adam(void) {
 static void swap(void) {
   struct fixture f = fixture_new("swap", 3, 4, 9, 5);
   struct graph *g = f.graph;
-  struct state *p = state(&f, "p", ROLE_PARAMETER, f.hidden, f.embed), *q = state(&f, "q", ROLE_PARAMETER, f.hidden, f.embed);
-  struct state *count = state(&f, "count", ROLE_OPTIMIZER, NULL, NULL), *zero = state(&f, "zero", ROLE_ACCUMULATOR, f.embed, NULL);
+  struct state *p = state(&f, "p", ROLE_PARAMETER, f.hidden, f.embed),
+               *q = state(&f, "q", ROLE_PARAMETER, f.hidden, f.embed);
+  struct state *count = state(&f, "count", ROLE_OPTIMIZER, NULL, NULL),
+               *zero = state(&f, "zero", ROLE_ACCUMULATOR, f.embed, NULL);
   struct value *x = build_state(g, p), *y = build_state(g, q);
   build_update(g, p, y, NULL, NULL);
   build_update(g, q, x, NULL, NULL);
@@ -243,15 +276,19 @@ static void embedding(void) {
   struct value *source = real(&f, "source", f.batch, f.seq, NULL);
   struct axis *full[3] = {f.batch, f.seq, vocab};
   output(&f, "spread", build_scatter_add(g, build_expand(g, build_constant(g, 0), full, 3), vocab, tokens, source));
-  output(&f, "positions", build_gather(g, build_state(g, state(&f, "wpe", ROLE_PARAMETER, f.hidden, f.embed)), f.hidden, build_index(g, f.seq)));
+  output(&f, "positions",
+         build_gather(g, build_state(g, state(&f, "wpe", ROLE_PARAMETER, f.hidden, f.embed)), f.hidden,
+                      build_index(g, f.seq)));
   check(&f, NULL);
 }
 
 static void contraction(const char *name, int64_t batch, int64_t m, int64_t k, int64_t n) {
   struct fixture f = fixture_new(name, batch, m, k, n);
   struct graph *g = f.graph;
-  struct value *x = real(&f, "x", f.batch, f.seq, f.embed), *w = build_state(g, state(&f, "w", ROLE_PARAMETER, f.embed, f.hidden));
-  struct value *u = build_state(g, state(&f, "u", ROLE_PARAMETER, f.hidden, f.embed)), *dy = real(&f, "dy", f.batch, f.seq, f.hidden);
+  struct value *x = real(&f, "x", f.batch, f.seq, f.embed),
+               *w = build_state(g, state(&f, "w", ROLE_PARAMETER, f.embed, f.hidden));
+  struct value *u = build_state(g, state(&f, "u", ROLE_PARAMETER, f.hidden, f.embed)),
+               *dy = real(&f, "dy", f.batch, f.seq, f.hidden);
   output(&f, "y", build_contract(g, x, w, &f.embed, 1));
   output(&f, "z", build_contract(g, build_unary(g, OP_tanh, x), u, &f.embed, 1));
   struct axis *outer[2] = {f.batch, f.seq};
@@ -265,8 +302,10 @@ static void contraction(const char *name, int64_t batch, int64_t m, int64_t k, i
 static void attention(void) {
   struct fixture f = fixture_new("attention", 2, 9, 12, 4);
   struct graph *g = f.graph;
-  struct axis *part = axis(&f, "part", 36), *head = axis(&f, "head", 2), *key = axis(&f, "key", 6), *past = axis(&f, "past", 9), *three = axis(&f, "three", 3);
-  struct value *x = real(&f, "x", f.batch, f.seq, f.embed), *w = build_state(g, state(&f, "w", ROLE_PARAMETER, f.embed, part));
+  struct axis *part = axis(&f, "part", 36), *head = axis(&f, "head", 2), *key = axis(&f, "key", 6),
+              *past = axis(&f, "past", 9), *three = axis(&f, "three", 3);
+  struct value *x = real(&f, "x", f.batch, f.seq, f.embed),
+               *w = build_state(g, state(&f, "w", ROLE_PARAMETER, f.embed, part));
   struct axis *factors[3] = {three, head, key}, *merged[2] = {head, key};
   struct value *qkv = build_split(g, build_contract(g, x, w, &f.embed, 1), part, factors, 3);
   struct value *q = build_select(g, qkv, three, 0), *ks = build_rename(g, build_select(g, qkv, three, 1), f.seq, past);
@@ -275,7 +314,8 @@ static void attention(void) {
   struct value *mask = build_binary(g, OP_le, build_index(g, past), build_index(g, f.seq));
   struct value *masked = build_where(g, mask, scores, build_constant(g, -1e30));
   struct value *most = build_reduce(g, OP_reduce_max, masked, &past, 1);
-  struct value *e = build_where(g, mask, build_unary(g, OP_exp, build_binary(g, OP_sub, masked, most)), build_constant(g, 0));
+  struct value *e =
+      build_where(g, mask, build_unary(g, OP_exp, build_binary(g, OP_sub, masked, most)), build_constant(g, 0));
   struct value *p = build_binary(g, OP_div, e, build_reduce(g, OP_reduce_sum, e, &past, 1));
   struct value *y = build_merge(g, build_contract(g, p, vs, &past, 1), merged, 2, f.embed);
   output(&f, "y", build_contract(g, y, build_state(g, state(&f, "o", ROLE_PARAMETER, f.embed, f.hidden)), &f.embed, 1));
@@ -293,7 +333,8 @@ static void decode(void) {
   struct axis *cache_axes[3] = {f.batch, past, f.embed};
   *cache = (struct state){.name = "cache", .role = ROLE_CACHE, .axes = cache_axes, .axis_count = 3};
   array_push(f.arena, &f.program.states, cache);
-  struct value *position = build_binary(g, OP_add, build_index(g, window), build_expand(g, build_integer(g, 5), &f.batch, 1));
+  struct value *position =
+      build_binary(g, OP_add, build_index(g, window), build_expand(g, build_integer(g, 5), &f.batch, 1));
   struct value *k = real(&f, "k", f.batch, window, f.embed), *q = real(&f, "q", f.batch, window, f.embed);
   (void)axes;
   struct value *all = build_update(g, cache, build_unary(g, OP_neg, k), past, position);

@@ -132,8 +132,7 @@ int main(void) {
   check_coverage(arena);
   check_large(arena);
   for (int noise = 0; noise < NOISES; noise++) {
-    int equal = rejections((enum noise)noise, 1, 30, 1000),
-        at_margin = rejections((enum noise)noise, 1.01, 30, 1000),
+    int equal = rejections((enum noise)noise, 1, 30, 1000), at_margin = rejections((enum noise)noise, 1.01, 30, 1000),
         slower = rejections((enum noise)noise, 1.05, 30, 1000);
     int failed = !CHECK(equal <= 20) + !CHECK(at_margin <= 25) + !CHECK(slower >= 950);
     if (failed)

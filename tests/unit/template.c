@@ -5,9 +5,11 @@
 
 #include "tests/unit/check.h"
 
-static const struct piece name = {"x", BINDS_NAME, false}, sum = {"a + b", BINDS_SUM, false}, product = {"a * b", BINDS_PRODUCT, false},
-                          minus = {"-x", BINDS_UNARY, true}, choice = {"c ? a : b", BINDS_CHOICE, false}, both = {"p && q", 5, false},
-                          either = {"p || q", 4, false}, less = {"a < b", 10, false}, negative_sum = {"-a + b", BINDS_SUM, true};
+static const struct piece name = {"x", BINDS_NAME, false}, sum = {"a + b", BINDS_SUM, false},
+                          product = {"a * b", BINDS_PRODUCT, false}, minus = {"-x", BINDS_UNARY, true},
+                          choice = {"c ? a : b", BINDS_CHOICE, false}, both = {"p && q", 5, false},
+                          either = {"p || q", 4, false}, less = {"a < b", 10, false},
+                          negative_sum = {"-a + b", BINDS_SUM, true};
 
 /* Filled with the same piece for each hole; what comes of it, and how tightly it binds. */
 static const struct example {
@@ -64,7 +66,8 @@ static const char *needs(struct arena *arena, const char *text) {
   struct uses uses = {0};
   const char *list = "";
   uses_add_text(arena, &uses, text);
-  for (int i = 0; i < uses.names.count; i++) list = arena_format(arena, "%s%s%s", list, i ? " " : "", uses.names.items[i]);
+  for (int i = 0; i < uses.names.count; i++)
+    list = arena_format(arena, "%s%s%s", list, i ? " " : "", uses.names.items[i]);
   return list;
 }
 

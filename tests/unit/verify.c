@@ -180,7 +180,8 @@ static void check_zero_bytes(void) {
   struct diagnostics *diagnostics = diagnostics_new(arena);
   struct graph *graph = graph_read(arena, &source, diagnostics);
   if (!graph) printf("%s", diagnostics->messages.items[0]);
-  CHECK(graph && strlen(graph->values.items[0]->name) == LENGTH - (sizeof tail - 1) - strlen("graph g\n%0 real [] = input \"") - 1);
+  CHECK(graph && strlen(graph->values.items[0]->name) ==
+                     LENGTH - (sizeof tail - 1) - strlen("graph g\n%0 real [] = input \"") - 1);
   arena_free(arena);
 }
 
@@ -214,13 +215,21 @@ static void check_messages(void) {
        "%3 = update: state w has two updates, from g:9:1"},
       {AXES "%1 real [a] = state \"w\"\n%2 real [a] = update(%1) \"w\"\n%3 real [a] = state \"w\"\noutput \"y\" = %3\n",
        "%3 = state: state w is read after its update, from g:9:1"},
-      {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis b'2 = 4\n" "region 0 \"f.gradient\" (%0, %1, %2)\n%0 real [a, b'1] = input \"x\"\n%1 boolean [a, b'1] = input \"y\"\n%2 real [a, b'1] = input \"dy\"\n%3 real [a, b'1] = neg(%2)\noutput \"dx\" = %3\nend\n"
-       "region 1 f (%0) gradient 0\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = neg(%0)\noutput \"y\" = %1\nend\n"
-       "%0 real [a, b'1] = input \"x\"\n%1 real [] = call(%0) region 1\n%2 real [a, b'1] = result(%1) at 0\noutput \"y\" = %2\n",
+      {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis b'2 = 4\n"
+       "region 0 \"f.gradient\" (%0, %1, %2)\n%0 real [a, b'1] = input \"x\"\n%1 boolean [a, b'1] = input \"y\"\n%2 "
+       "real [a, b'1] = input \"dy\"\n%3 real [a, b'1] = neg(%2)\noutput \"dx\" = %3\nend\n"
+       "region 1 f (%0) gradient 0\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = neg(%0)\noutput \"y\" = "
+       "%1\nend\n"
+       "%0 real [a, b'1] = input \"x\"\n%1 real [] = call(%0) region 1\n%2 real [a, b'1] = result(%1) at 0\noutput "
+       "\"y\" = %2\n",
        "%1 = call: input 1 of the gradient of region f is boolean and must be real, from g:18:1"},
-      {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis b'2 = 4\n" "region 0 \"f.gradient\" (%0, %1, %2)\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = input \"y\"\n%2 real [a, b'1] = input \"dy\"\n%3 boolean [a, b'1] = lt(%2, %0)\noutput \"dx\" = %3\nend\n"
-       "region 1 f (%0) gradient 0\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = neg(%0)\noutput \"y\" = %1\nend\n"
-       "%0 real [a, b'1] = input \"x\"\n%1 real [] = call(%0) region 1\n%2 real [a, b'1] = result(%1) at 0\noutput \"y\" = %2\n",
+      {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis b'2 = 4\n"
+       "region 0 \"f.gradient\" (%0, %1, %2)\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = input \"y\"\n%2 real "
+       "[a, b'1] = input \"dy\"\n%3 boolean [a, b'1] = lt(%2, %0)\noutput \"dx\" = %3\nend\n"
+       "region 1 f (%0) gradient 0\n%0 real [a, b'1] = input \"x\"\n%1 real [a, b'1] = neg(%0)\noutput \"y\" = "
+       "%1\nend\n"
+       "%0 real [a, b'1] = input \"x\"\n%1 real [] = call(%0) region 1\n%2 real [a, b'1] = result(%1) at 0\noutput "
+       "\"y\" = %2\n",
        "%1 = call: result 0 of the gradient of region f is boolean and must be real, from g:18:1"},
       {AXES "%1 real [] = constant 1\n%2 real [] = gradient(%1, %1)\noutput \"y\" = %2\n",
        "%2 = gradient: a gradient after autodiff, from g:8:1"},
@@ -239,9 +248,12 @@ static void check_messages(void) {
   CHECK(graph_verify(arena, sample->graph, STAGE_DIFFERENTIATED) == NULL &&
         graph_verify(arena, sample->graph, STAGE_FLAT) != NULL);
   /* What a call gives is had by `result` alone. */
-  CHECK_STRING(verify_text(arena, "graph g\naxis a'0 = 2\nregion 0 f (%0)\n  %0 real [] = input \"x\"\n  output \"z\" = %0\nend\n"
-                                  "%0 real [] = input \"x\"\n%1 real [] = call(%0) region 0\n%2 real [] = neg(%1)\noutput \"y\" = %2\n"),
-               "%2 = neg: input %1 is a whole call, from g:9:1");
+  CHECK_STRING(
+      verify_text(
+          arena,
+          "graph g\naxis a'0 = 2\nregion 0 f (%0)\n  %0 real [] = input \"x\"\n  output \"z\" = %0\nend\n"
+          "%0 real [] = input \"x\"\n%1 real [] = call(%0) region 0\n%2 real [] = neg(%1)\noutput \"y\" = %2\n"),
+      "%2 = neg: input %1 is a whole call, from g:9:1");
   arena_free(arena);
 }
 
