@@ -2,7 +2,7 @@
 #ifndef LAM_BENCH_REPORT_H
 #define LAM_BENCH_REPORT_H
 
-#include "runtime/bench.h"
+#include "runtime/kernels.h"
 
 struct lam_times {
   const struct lam_program *program;

@@ -2,7 +2,7 @@
 #ifndef LAM_WATCH_H
 #define LAM_WATCH_H
 
-#include "runtime/bench.h"
+#include "runtime/kernels.h"
 
 /* Around every kernel. */
 LAM_API double lam_kernel_begin(void);
