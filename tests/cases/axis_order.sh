@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Wherever axes have an order for the world outside, it is that of the declaration, batch first: columns, inputs, results, parameters
 # and states of the optimizer, in every permutation of three axes, by the interpreter and compiled. Element (a, b, c) is
 # 100 a + 10 b + c, so that every transposition shows.

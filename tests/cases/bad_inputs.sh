@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Data and weights that are missing, cut off, or of another model: a clear message, exit status 1, and nothing written.
 . "$(dirname "$0")/../lib.sh"
 

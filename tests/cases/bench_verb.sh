@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # The verb bench and --trace of compiled programs: times that add up, files for machines that are well-formed, nothing else changed.
 . "$(dirname "$0")/../lib.sh"
 

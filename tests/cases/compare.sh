@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # lamella compare: what it reports, what it refuses, and that it leaves nothing behind.
 . "$(dirname "$0")/../lib.sh"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # What surrounds a program, the number of threads, the language of the process, does not change what it does; a failed emit leaves nothing.
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/linear.lam

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Where output goes: a file is replaced with its mode, a link is followed, a device or a pipe is written into, and what cannot be written is
 # said before there is work to lose. One training at a time writes a file, and nothing of its own stays beside it.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Names of a spec and of its file that mean something in C, its library, POSIX, the runtime or the program itself: the emitted
 # source compiles all the same, without a warning.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # The tile that contractions usually have is a fact of the processor: of this one for native, of none for a target that is named, of the one
 # that --tune or -march names. Results are the same.
 . "$(dirname "$0")/../lib.sh"

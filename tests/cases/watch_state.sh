@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # run --watch never loses what was learned: not to a checkpoint while a new version gets ready, a version that dies, Ctrl-C in the
 # middle of a change, or weights that cannot be written.
 . "$(dirname "$0")/../lib.sh"
