@@ -162,7 +162,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
 static const char *print_core(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *core = text_new(arena), *routines = text_new(arena);
-  bool placed = emit_states_places(emitter, NULL);
+  bool placed = emit_state_bytes(emitter) > 0;
   rename_functions(emitter);
   print_kernels(emitter);
   for (int i = 0; i < emitter->module->routines.count; i++)

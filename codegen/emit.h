@@ -86,9 +86,9 @@ void emit_public_structs(struct emitter *emitter, struct text *text);
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner);
 void emit_place_function(struct emitter *emitter, struct text *text);
 void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
-/* The tables of where states lie, one for each struct of them (text: NULL prints none); whether there are any. Their bytes together; and
-   the calls that set the structs. */
-bool emit_states_places(struct emitter *emitter, struct text *text);
+/* The tables of where states lie, one for each struct of them; their bytes together, 0 where there are none; and the calls that
+   set the structs. */
+void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
 void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);
@@ -102,7 +102,10 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
 void emit_tables(struct emitter *emitter, struct text *text);
 /* What makes and frees the program's memory. */
 void emit_memory(struct emitter *emitter, struct text *text);
-/* Which verbs the program has: train, eval, generate, predict, info. */
+/* Whether it has what these verbs take; and all verbs that it has: train, eval, generate, predict, info. */
+bool program_trains(const struct program *program);
+bool program_evaluates(const struct program *program);
+bool program_generates(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);
 
 /* Whether it has a function NAME_load. */

@@ -19,10 +19,6 @@ static const struct {
 #undef MODULE
 };
 
-static bool program_trains(const struct program *p) { return p->train && p->training && p->data; }
-static bool program_evaluates(const struct program *p) { return p->evaluate && p->data; }
-static bool program_generates(const struct program *p) { return p->step && p->generation; }
-
 static bool is_wanted(const struct program *p, const struct emit_options *o, enum module_name name) {
   switch (name) {
 #define MODULE(name, needs, wanted) \

@@ -361,17 +361,13 @@ static const char *place_runs(struct emitter *emitter, const struct owner *owner
   return runs_text(arena, places.items, places.count);
 }
 
-bool emit_states_places(struct emitter *emitter, struct text *text) {
-  bool some = false;
+void emit_states_places(struct emitter *emitter, struct text *text) {
   int64_t used = 0;
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    const char *runs = place_runs(emitter, owner, &used);
-    if (text) text_line(text, "static const int64_t %s_places[][3] = {%s};", owner->tag, runs);
-    some = true;
+    text_line(text, "static const int64_t %s_places[][3] = {%s};", owner->tag, place_runs(emitter, owner, &used));
   }
-  return some;
 }
 
 int64_t emit_state_bytes(struct emitter *emitter) {

@@ -309,10 +309,16 @@ static const char *port_list(struct arena *arena, const struct routine *routine,
   return arena_format(arena, "%s_ports%s, %d", routine->name, plus, count);
 }
 
+bool program_trains(const struct program *program) { return program->train && program->training && program->data; }
+
+bool program_evaluates(const struct program *program) { return program->evaluate && program->data; }
+
+bool program_generates(const struct program *program) { return program->step && program->generation; }
+
 void emit_verbs(const struct program *program, bool verbs[5]) {
-  verbs[0] = program->train && program->training && program->data;
-  verbs[1] = program->evaluate && program->data;
-  verbs[2] = program->step && program->generation;
+  verbs[0] = program_trains(program);
+  verbs[1] = program_evaluates(program);
+  verbs[2] = program_generates(program);
   verbs[3] = program->predict != NULL;
   verbs[4] = true;
 }

@@ -1,5 +1,5 @@
 /* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends, which may be LF,
- * CR LF or CR. */
+   CR LF or CR. */
 #include "runtime/runtime.h"
 
 #include <errno.h>

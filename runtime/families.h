@@ -4,8 +4,8 @@
 
 #include "runtime/program.h"
 
-/* The tensors of `self` in the order of the spec: copy by copy for neighbours of one repeat. Their names are allocated.
- */
+/* The tensors of `self` in the order of the spec: copy by copy for neighbours of one repeat. Their names are
+   allocated. */
 LAM_API void lam_list_tensors(const struct lam_family *families, int count, const void *self,
                               struct lam_tensor *tensors);
 LAM_API void lam_place_ports(struct lam_program *program); /* where program->self has them */

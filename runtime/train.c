@@ -114,7 +114,7 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
 }
 
 /* What the step just done made infinite or not a number, or NULL. A step that does not say whether to look is looked
- * at. */
+   at. */
 static const char *lam_spoilt(const struct lam_program *program) {
   const struct lam_routine *train = &program->routines[LAM_TRAIN];
   const struct lam_port *check = lam_find_port(train->outputs, train->output_count, "update_check");
