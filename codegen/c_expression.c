@@ -252,7 +252,10 @@ static struct piece apply_piece(struct writer *writer, const struct expression *
   if (division && is_natural(writer, x->arguments[0]) && is_natural(writer, x->arguments[1]))
     return fill(writer, operation == OPERATION_int_mod ? OPERATION_natural_mod : OPERATION_natural_quotient, arguments);
   if (type == TYPE_INTEGER && wrapping(x->op) != OPERATION_COUNT) operation = wrapping(x->op);
-  return fill(writer, operation, arguments);
+  const struct piece result = fill(writer, operation, arguments);
+  /* Helpers compute in 64 bits for indices and integers alike. */
+  const bool wide = x->op == OP_max || x->op == OP_min || x->op == OP_mod;
+  return type == TYPE_INTEGER && wide ? fill(writer, OPERATION_to_int, &result) : result;
 }
 
 static struct piece convert_piece(struct writer *writer, const struct expression *x) {
@@ -298,14 +301,21 @@ void draw_counters(struct writer *writer, const struct expression *draw, struct 
       continue;
     }
     struct piece argument = scalar_piece(writer, x);
-    counters[i] = x->type == TYPE_INDEX ? fill(writer, OPERATION_to_counter, &argument) : argument;
+    counters[i] = fill(writer, OPERATION_to_counter, &argument);
   }
+}
+
+struct piece draw_element(struct writer *writer, const struct expression *x) {
+  int64_t number;
+  if (is_literal(x, &number)) return piece_name(arena_format(writer->arena, "%lldu", (long long)number));
+  const struct piece argument = scalar_piece(writer, x);
+  return fill(writer, OPERATION_to_element, &argument);
 }
 
 static struct piece draw_piece(struct writer *writer, const struct expression *x) {
   struct piece arguments[5];
   draw_counters(writer, x, arguments);
-  arguments[4] = scalar_piece(writer, x->arguments[4]);
+  arguments[4] = draw_element(writer, x->arguments[4]);
   return fill(writer, x->distribution == DISTRIBUTION_NORMAL ? OPERATION_draw_normal : OPERATION_draw_uniform,
               arguments);
 }

@@ -273,7 +273,7 @@ static const char *draw(struct writer *writer, const struct expression *x) {
   if (has_lanes(writer, base)) return by_lanes(writer, x);
   struct piece arguments[6];
   draw_counters(writer, x, arguments);
-  arguments[4] = scalar_piece(writer, base);
+  arguments[4] = draw_element(writer, base);
   arguments[5] = piece_name(arena_format(writer->arena, "%lld", (long long)stride));
   return writer_fill(writer, row(writer, OPERATION_random_uniform), arguments).text;
 }

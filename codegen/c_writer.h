@@ -127,6 +127,7 @@ const char *scalar_text(struct writer *writer, const struct expression *expressi
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index);
 /* The first four counters of a draw as C arguments. */
 void draw_counters(struct writer *writer, const struct expression *draw, struct piece counters[4]);
+struct piece draw_element(struct writer *writer, const struct expression *x);
 /* Whether it is a cast of a real to what holds every real. */
 bool is_idle_cast(const struct writer *writer, const struct expression *x);
 /* A number in an expression is an integer. */

@@ -38,12 +38,14 @@ const char *target_tile_text(struct arena *arena, const struct target *target);
 
 /* A program as texts, of lines of at most 120 columns; the same bytes every time.
      header   NAME.h: what a program that vendors it calls
-     core     NAME.c: kernels, routines and memory. It needs the header, libc and libm alone
+     core     NAME.c: kernels, routines and memory, which need the header, libc and libm alone; and, unless NAME_ALONE is defined,
+              the functions that need the library
+     library  lamella.c: tensors, weights, text, for any number of models; it needs libc alone; and its header
      main     NAME_main.c: what the runtime reads of it, and main unless LAMELLA_NO_MAIN is defined
-     runtime  lamella_runtime.c: data, checkpoints, the command line; and its header
+     runtime  lamella_runtime.c: data, training, the command line; and its header
      source   all of these but NAME.h in one text, for those who compile it at once */
 struct emitted {
-  const char *header, *core, *main, *runtime_header, *runtime, *source;
+  const char *header, *core, *library_header, *library, *main, *runtime_header, *runtime, *source;
 };
 /* What the program carries besides what its spec asks for. */
 struct emit_options {

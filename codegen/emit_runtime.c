@@ -5,7 +5,7 @@
 #include "codegen/runtime_text.h"
 
 enum module_name {
-#define MODULE(name, needs, wanted) MODULE_##name,
+#define MODULE(name, part, needs, wanted) MODULE_##name,
 #include "runtime/modules.def"
 #undef MODULE
   MODULES
@@ -13,16 +13,17 @@ enum module_name {
 
 static const struct {
   const char *name, *needs;
+  enum runtime_part part;
 } modules[] = {
-#define MODULE(name, needs, wanted) {#name, needs},
+#define MODULE(name, part, needs, wanted) {#name, needs, part},
 #include "runtime/modules.def"
 #undef MODULE
 };
 
 static bool is_wanted(const struct program *p, const struct emit_options *o, enum module_name name) {
   switch (name) {
-#define MODULE(name, needs, wanted) \
-  case MODULE_##name:               \
+#define MODULE(name, part, needs, wanted) \
+  case MODULE_##name:                     \
     return wanted;
 #include "runtime/modules.def"
 #undef MODULE
@@ -60,13 +61,13 @@ static const char *runtime_file(const char *name) {
   return NULL;
 }
 
-/* All headers, or all sources, of the modules that the program has. */
-static void add_files(const struct emitter *emitter, struct text *text, const char *ending) {
+/* All headers, or all sources, of the modules of a part that the program has. */
+static void add_files(const struct emitter *emitter, struct text *text, enum runtime_part part, const char *ending) {
   bool chosen[MODULES] = {false};
   choose_all(emitter, chosen);
   for (int i = 0; i < MODULES; i++) {
     const char *name = arena_format(emitter->arena, "%s%s", modules[i].name, ending);
-    const char *contents = chosen[i] ? runtime_file(name) : NULL;
+    const char *contents = chosen[i] && modules[i].part == part ? runtime_file(name) : NULL;
     if (!contents) continue;
     emit_banner(text, name);
     text_raw(text, contents);
@@ -74,13 +75,17 @@ static void add_files(const struct emitter *emitter, struct text *text, const ch
   }
 }
 
-void emit_runtime_headers(const struct emitter *emitter, struct text *text) {
-  text_raw(text, runtime_file("program.h"));
-  text_blank(text);
-  add_files(emitter, text, ".h");
+void emit_runtime_headers(const struct emitter *emitter, struct text *text, enum runtime_part part) {
+  if (part == PROGRAM) {
+    text_raw(text, runtime_file("program.h"));
+    text_blank(text);
+  }
+  add_files(emitter, text, part, ".h");
 }
 
-void emit_runtime(const struct emitter *emitter, struct text *text) { add_files(emitter, text, ".c"); }
+void emit_runtime(const struct emitter *emitter, struct text *text, enum runtime_part part) {
+  add_files(emitter, text, part, ".c");
+}
 
 bool emit_runtime_has(const struct emitter *emitter, const char *name) {
   bool chosen[MODULES] = {false};

@@ -349,7 +349,8 @@ static void print_beyond(struct reader *reader, struct text *text) {
   const struct formula *formula = reader->formula;
   const struct template *const *vector = reader->simd->vector;
   if (!reader->lanes) {
-    const char *line = arena_format(arena, "if (fabsf(x) > %sf) return (float)%s(x);", formula->limit, formula->beyond);
+    const char *line =
+        arena_format(arena, "if (fabsf(x) > %sf) return (float)%s((double)x);", formula->limit, formula->beyond);
     uses_add(arena, reader->uses, "fabsf");
     uses_add(arena, reader->uses, formula->beyond);
     text_line(text, "%s", line);

@@ -13,10 +13,11 @@ int verb_emit(struct options *options) {
   struct program *program;
   struct emitted emitted;
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
-  if (!strcmp(program->name, "lamella_runtime")) {
+  if (!strcmp(program->name, "lamella_runtime") || !strcmp(program->name, "lamella")) {
     fprintf(stderr,
-            "lamella: error: the runtime is written to lamella_runtime.c, and so would the model be: give the spec's "
-            "file another name\n");
+            "lamella: error: what models share is written to %s.c, and so would the model be: give the spec's file "
+            "another name\n",
+            program->name);
     return EXIT_WRONG_INPUT;
   }
   bool made = mkdir(options->output, 0777) == 0;
@@ -30,6 +31,8 @@ int verb_emit(struct options *options) {
   const struct {
     const char *path, *text;
   } files[] = {{arena_format(arena, "%s/%s.h", options->output, program->name), emitted.header},
+               {arena_format(arena, "%s/lamella.h", options->output), emitted.library_header},
+               {arena_format(arena, "%s/lamella.c", options->output), emitted.library},
                {arena_format(arena, "%s/lamella_runtime.h", options->output), emitted.runtime_header},
                {arena_format(arena, "%s/lamella_runtime.c", options->output), emitted.runtime},
                {arena_format(arena, "%s/%s_main.c", options->output, program->name), emitted.main},
@@ -42,7 +45,7 @@ int verb_emit(struct options *options) {
   }
   temporary_keep_all();
   if (options->verbose)
-    fprintf(stderr, "wrote %s with its header, main and runtime for %s\n", printable(arena, files[FILES - 1].path),
-            options->passes.target->name);
+    fprintf(stderr, "wrote %s with its header, library, main and runtime for %s\n",
+            printable(arena, files[FILES - 1].path), options->passes.target->name);
   return EXIT_DONE;
 }

@@ -93,8 +93,8 @@ static const double *read_input(void *context, const struct value *input) {
 
 static double *find_state(void *context, const struct state *state) {
   struct running *running = context;
-  for (int i = 0; i < running->interpreted->program.tensor_count; i++)
-    if (running->interpreted->states[i] == state) return running->interpreted->program.tensors[i].data;
+  for (int i = 0; i < running->interpreted->program.model->tensor_count; i++)
+    if (running->interpreted->states[i] == state) return running->interpreted->program.model->tensors[i].data;
   return NULL;
 }
 
@@ -256,15 +256,16 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   struct interpreted *interpreted = arena_new_struct(arena, struct interpreted);
   struct lam_program *program = &interpreted->program;
   program->name = from->name;
-  program->model = from->model;
+  program->model = arena_new_struct(arena, struct lam_model);
+  program->model->name = from->model;
   program->target = "the interpreter";
   program->version = LAMELLA_VERSION;
   program->self = interpreted;
-  program->tensors = arena_new_array(arena, struct lam_tensor, from->states.count);
+  program->model->tensors = arena_new_array(arena, struct lam_tensor, from->states.count);
   interpreted->states = arena_new_array(arena, const struct state *, from->states.count);
   for (int i = 0; i < from->states.count; i++) {
     interpreted->states[i] = from->states.items[i];
-    program->tensors[program->tensor_count++] = make_tensor(arena, from->states.items[i]);
+    program->model->tensors[program->model->tensor_count++] = make_tensor(arena, from->states.items[i]);
   }
   for (int i = 0; i < ROUTINE_COUNT && program_graph(from, i); i++) {
     interpreted->graphs[i] = *program_graph(from, i);

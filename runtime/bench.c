@@ -168,8 +168,7 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
   if (!lam_bench_choose(&benching, lam_option_text(options, "graph", NULL))) return 1;
   if (json && !lam_is_writable(json)) return 1;
   benching.run.seed = program->settings ? program->settings->seed : 0;
-  lam_initialize(program, benching.run.seed);
-  lam_start_averages(program);
+  lam_initialize(program->model, benching.run.seed);
   if (weights && !lam_checkpoint_load(program, &benching.run, weights, LAM_USE)) return 1;
   benching.run.step = benching.run.rows = 0;
   benching.run.steps = program->settings && program->settings->steps > 0 ? program->settings->steps : 1000;

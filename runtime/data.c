@@ -40,6 +40,11 @@ static bool lam_dataset_corruption(const struct lam_dataset *dataset) {
   return true;
 }
 
+bool lam_dataset_recall(struct lam_dataset *dataset) {
+  char message[LAM_MESSAGE];
+  return lam_vocabulary_recall(&dataset->vocabulary, dataset->data->tokenizer, dataset->facts, message) == LAM_OK;
+}
+
 void lam_dataset_close(struct lam_dataset *dataset) {
   if (!dataset) return;
   if (dataset->contents && dataset->data->reader->close) dataset->data->reader->close(dataset);

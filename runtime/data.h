@@ -47,6 +47,8 @@ struct lam_corruption {
 /* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
 LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine,
                                              const char *path, uint32_t seed, struct lam_pairs *facts);
+/* Takes the vocabulary from the facts; false where these have none. */
+LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
 LAM_API void lam_dataset_close(struct lam_dataset *dataset);
 /* The same data for another routine, for free() before it is closed. */
 LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);

@@ -29,8 +29,7 @@ static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_optio
   const struct lam_settings *settings = program->settings;
   struct lam_run *run = &stepper->run;
   run->seed = (uint32_t)lam_option_integer(options, "seed", settings->seed);
-  lam_initialize(program, run->seed);
-  lam_start_averages(program);
+  lam_initialize(program->model, run->seed);
   if (settings->initial && !lam_checkpoint_load(program, run, settings->initial, LAM_START_FROM)) return false;
   enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
   stepper->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
@@ -117,7 +116,7 @@ static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
   if (strcmp(line, "kernels") == 0) return lam_stepper_kernels(stepper, strtoll(argument, NULL, 10)), true;
   if (strcmp(line, "outputs") == 0) return lam_stepper_outputs(stepper, argument);
   if (strcmp(line, "state") == 0)
-    return lam_stepper_write(argument, stepper->program->tensors, stepper->program->tensor_count);
+    return lam_stepper_write(argument, stepper->program->model->tensors, stepper->program->model->tensor_count);
   return lam_error("steps: no command is called %s", line);
 }
 

@@ -46,7 +46,7 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   struct lam_run *run = &training->run;
   const char *initial = lam_option_text(options, "init", program->settings->initial), *path = training->path;
   run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
-  lam_initialize(program, run->seed);
+  lam_initialize(program->model, run->seed);
   if (lam_option_text(options, "resume", NULL)) {
     if (!lam_checkpoint_load(program, run, path, LAM_RESUME)) return false;
     if (run->seed != lam_option_integer(options, "seed", run->seed))
@@ -55,7 +55,6 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   }
   if (initial && lam_same_file(initial, path))
     return lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);
-  lam_start_averages(program);
   return !initial || lam_checkpoint_load(program, run, initial, LAM_START_FROM);
 }
 
@@ -118,10 +117,10 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
 static const char *lam_spoilt(const struct lam_program *program) {
   const struct lam_routine *train = &program->routines[LAM_TRAIN];
   const struct lam_port *check = lam_find_port(train->outputs, train->output_count, "update_check");
-  double sum = check ? 0 : NAN;
+  double sum = check ? 0 : (double)NAN;
   for (int64_t i = 0; check && i < lam_count(check->shape, check->rank); i++)
     sum += lam_get(check->data, check->type, i);
-  return sum == 0 ? NULL : lam_not_finite(program);
+  return sum == 0 ? NULL : lam_not_finite(program->model);
 }
 
 static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
@@ -130,11 +129,11 @@ static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step %
 static void lam_print_parameters(const struct lam_program *program) {
   enum { FEW = 16 };
   int64_t numbers = 0;
-  for (int i = 0; i < program->tensor_count; i++)
-    if (program->tensors[i].role == LAM_PARAMETER)
-      numbers += lam_count(program->tensors[i].shape, program->tensors[i].rank);
-  for (int i = 0; i < program->tensor_count && numbers <= FEW; i++) {
-    const struct lam_tensor *tensor = &program->tensors[i];
+  for (int i = 0; i < program->model->tensor_count; i++)
+    if (program->model->tensors[i].role == LAM_PARAMETER)
+      numbers += lam_count(program->model->tensors[i].shape, program->model->tensors[i].rank);
+  for (int i = 0; i < program->model->tensor_count && numbers <= FEW; i++) {
+    const struct lam_tensor *tensor = &program->model->tensors[i];
     if (tensor->role != LAM_PARAMETER || tensor->type != LAM_TYPE_REAL) continue;
     printf("%s", tensor->name);
     for (int64_t k = 0; k < lam_count(tensor->shape, tensor->rank); k++)

@@ -20,7 +20,7 @@ for spec in "$SPECS"/*.lam "$GOLDEN"/*.lam; do
     gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only "$file" || fail "$name"
   done
 done
-grep -q lam_utf8_read all/shakespeare/lamella_runtime.c || fail "shakespeare cannot read characters"
+grep -q lam_utf8_read all/shakespeare/lamella.c || fail "shakespeare cannot read characters"
 
 for target in portable avx512; do
   { TIMEFORMAT='%U %S' && time lamella emit "$SPECS/gpt2.lam" --target=$target -o first; } 2> time

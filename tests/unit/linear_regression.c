@@ -16,8 +16,8 @@ static const double *output(const struct lam_routine *routine, const char *name)
 }
 
 static double parameter(const struct lam_program *program, const char *name) {
-  for (int i = 0; i < program->tensor_count; i++)
-    if (!strcmp(program->tensors[i].name, name)) return *(double *)program->tensors[i].data;
+  for (int i = 0; i < program->model->tensor_count; i++)
+    if (!strcmp(program->model->tensors[i].name, name)) return *(double *)program->model->tensors[i].data;
   return NAN;
 }
 

@@ -36,8 +36,7 @@ static void test_resume(void) {
     if (child == 0) {
       struct lam_run run = {.step = 0, .steps = 100, .seed = 3};
       struct lam_dataset *data = lam_dataset_open(&line_program, LAM_TRAIN, NULL, 3, &run.facts);
-      lam_initialize(&line_program, 3);
-      lam_start_averages(&line_program);
+      lam_initialize(line_program.model, 3);
       struct lam_feed *feed = lam_feed_start(data, &run, 1);
       while (run.step < stops[i]) {
         lam_feed_next(feed);
