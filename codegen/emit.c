@@ -149,7 +149,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
           "  cc -O2 %s.c %s_main.c lamella_runtime.c -o %s -lm              one thread\n"
           "  cc -O2 -fopenmp %s.c %s_main.c lamella_runtime.c -o %s -lm     all threads; the results are the same\n"
           "  cc -O2 -c %s.c      to call from another program: see %s.h",
-          name, program->model ? program->model : name, name,
+          name, program->model ? program->model : name, program->spec ? program->spec : name,
           verbs[0] && verbs[2] ? ", its training and its generation"
           : verbs[0]           ? " and its training"
           : verbs[2]           ? " and its generation"
@@ -300,7 +300,7 @@ static const char *program_identifier(const struct c_printer *printer, const cha
   char *text = arena_format(printer->arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
   for (char *c = text; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
-  return c_identifier(printer, text);
+  return printer->dialect->is_taken(text) ? arena_format(printer->arena, "%s_", text) : text;
 }
 
 static void make_tasks(struct arena *arena, struct module *module) {

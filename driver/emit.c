@@ -13,12 +13,6 @@ int verb_emit(struct options *options) {
   struct program *program;
   struct emitted emitted;
   if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
-  if (!strcmp(program->name, "lamella_runtime")) {
-    fprintf(stderr,
-            "lamella: error: the runtime is written to lamella_runtime.c, and so would the model be: give the spec's "
-            "file another name\n");
-    return EXIT_WRONG_INPUT;
-  }
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {
     fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(options->arena, options->output),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/c_names.h"
 #include "passes/pipeline.h"
 #include "ir/environment.h"
 
@@ -21,6 +22,9 @@ static const struct option {
      "the passes, such as '-plan, fuse(keep = 40)'; default: the spec's, else what is usual"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
     {'m', false, "model", "NAME", "which model of the spec, when it has several"},
+    {'i', false, "name", "PREFIX",
+     "what all that is emitted is called, not as the spec's file: PREFIX.h, PREFIX_create, and the weights' usual "
+     "file"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
@@ -159,6 +163,17 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'm':
       options->frontend.model = value;
       break;
+    case 'i': {
+      const char *problem = program_name_problem(options->arena, value);
+      if (!problem && c_is_taken(value)) problem = "emitted code has something of that name";
+      if (problem)
+        return usage_error(options->verb, arena_format(options->arena,
+                                                       "--name=%s: nothing can be called so, for %s; "
+                                                       "choose another, such as my_model",
+                                                       value, problem));
+      options->frontend.name = value;
+      break;
+    }
     case 'd':
       array_push(options->arena, &options->dumps, value);
       break;

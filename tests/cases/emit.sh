@@ -77,6 +77,3 @@ gcc -std=c11 -Wall -Wextra -Werror -O1 alone/*.c -o gpt -lm
 gcc -std=c11 -Wall -Wextra -Werror -DLAMELLA_NO_MAIN -Iboth -O1 both/*.c both.c -o two -lm || fail "two models in one program"
 expect_equal "$(./two 2>messages)" "1 0" "two models in one program"
 expect_contains "$(cat messages)" "cannot open none.st"
-cp "$SPECS/linear.lam" lamella_runtime.lam
-expect_status 1 lamella emit lamella_runtime.lam -o own
-expect_contains "$(cat stderr)" "lamella_runtime"
