@@ -106,6 +106,8 @@ void emit_memory(struct emitter *emitter, struct text *text);
 bool program_trains(const struct program *program);
 bool program_evaluates(const struct program *program);
 bool program_generates(const struct program *program);
+/* Whether some routine's inputs are read from the data. */
+bool program_reads(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);
 
 /* Whether it has a function NAME_load. */

@@ -25,6 +25,10 @@ static const struct option {
     {'i', false, "name", "PREFIX",
      "what all that is emitted is called, not as the spec's file: PREFIX.h, PREFIX_create, and the weights' usual "
      "file"},
+    {'y', false, "only", "ROUTINE,...",
+     "with these routines alone: train, evaluate, predict, step, synthesize, as NAME.h has them (train validates "
+     "where\n"
+     "                               evaluate is there; eval and generate are evaluate and step)"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
@@ -174,6 +178,9 @@ static int apply(struct options *options, const struct option *option, const cha
       options->frontend.name = value;
       break;
     }
+    case 'y':
+      options->only = value;
+      break;
     case 'd':
       array_push(options->arena, &options->dumps, value);
       break;

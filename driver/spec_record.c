@@ -31,6 +31,7 @@ struct hash spec_record_key(const struct options *options) {
                                options->passes.target->processor,
                                options->march,
                                options->only_verb,
+                               options->only,
                                environment("CPATH"), /* where Clang looks for headers */
                                environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
