@@ -206,26 +206,38 @@ static const char *print_file(struct emitter *emitter, const char *comment, cons
   return text_string(text);
 }
 
+static const char *real_macro(const struct target *target) {
+  return target->double_precision ? "#define LAM_REAL double\n" : "";
+}
+
+struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen) {
+  struct emitter emitter = {.arena = arena, .target = target, .printer = c_printer_new(arena, target)};
+  struct text *headers = text_new(arena), *sources = text_new(arena);
+  emit_runtime_headers(chosen, headers);
+  emit_runtime_sources(chosen, sources);
+  return (struct emitted_runtime){
+      .header = arena_format(
+          arena,
+          "/* What emitted programs share: data, checkpoints, the command line. Written by Lamella %s. */\n"
+          "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s\n%s\n#endif\n",
+          LAMELLA_VERSION, real_macro(target), text_string(headers)),
+      .source = print_file(&emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n",
+                           text_string(sources))};
+}
+
 static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name, *core = print_core(emitter);
   struct text *tables = text_new(arena), *headers = text_new(arena), *modules = text_new(arena);
-  const char *real = emitter->target->double_precision ? "#define LAM_REAL double\n" : "";
   emit_tables(emitter, tables);
-  emit_runtime_headers(emitter, headers);
-  emit_runtime(emitter, modules);
+  emitted->runtime = emit_runtime_modules(emitter);
+  emit_runtime_headers(emitted->runtime, headers);
+  emit_runtime_sources(emitted->runtime, modules);
   emitted->core = print_file(emitter, NULL, "\n", core);
-  emitted->runtime_header =
-      arena_format(arena,
-                   "/* What emitted programs share: data, checkpoints, the command line. Written by Lamella %s. */\n"
-                   "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s\n%s\n#endif\n",
-                   LAMELLA_VERSION, real, text_string(headers));
-  emitted->runtime = print_file(emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n",
-                                text_string(modules));
   emitted->main = print_file(
       emitter,
-      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.",
-                   name, name),
+      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.\n%s",
+                   name, name, runtime_note(arena, emitter->target, emitted->runtime)),
       arena_format(arena,
                    "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
                    "<stdlib.h>\n#include <string.h>\n\n",
@@ -233,7 +245,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
       text_string(tables));
   /* The modules' declarations come before the core, since these ask for a POSIX that no include may be read without. */
   struct text *whole = text_new(arena);
-  text_raw(whole, arena_format(arena, "#define LAM_ONE_TEXT\n%s\n", real));
+  text_raw(whole, arena_format(arena, "#define LAM_ONE_TEXT\n%s\n", real_macro(emitter->target)));
   text_raw(whole, text_string(headers));
   text_raw(whole, core);
   text_raw(whole,

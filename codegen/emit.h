@@ -122,9 +122,13 @@ void emit_peaks(struct emitter *emitter);
 void emit_bench(struct emitter *emitter, struct text *text);
 
 /* --- emit_runtime.c */
-/* The modules of the runtime that the program needs (runtime/modules.def): what they declare, and what they are. */
-void emit_runtime_headers(const struct emitter *emitter, struct text *text);
-void emit_runtime(const struct emitter *emitter, struct text *text);
+/* The modules of the runtime that the program needs (runtime/modules.def), and whether that one is among them. */
+runtime_modules emit_runtime_modules(const struct emitter *emitter);
 bool emit_runtime_has(const struct emitter *emitter, const char *name);
+/* What modules declare, and what they are. */
+void emit_runtime_headers(runtime_modules chosen, struct text *text);
+void emit_runtime_sources(runtime_modules chosen, struct text *text);
+/* What NAME_main.c says of them. */
+const char *runtime_note(struct arena *arena, const struct target *target, runtime_modules chosen);
 
 #endif

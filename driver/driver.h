@@ -26,6 +26,7 @@ struct options {
   struct arena *arena;
   const struct verb *verb;
   const char *spec;
+  ARRAY(const char *) specs; /* emit: all of them, the first of which is `spec` */
   const char *output;   /* -o */
   const char *stage;    /* --stage */
   const char *graph;    /* --graph */

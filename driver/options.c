@@ -67,7 +67,7 @@ static const struct option {
     {'V', false, "verify", NULL, "check the graphs after every pass"},
     {'h', true, "help", NULL, "this text"},
 };
-enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows };
+enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows, SPECS_MOST = 256 };
 
 static bool takes(const struct verb *verb, const struct option *option) {
   return option->letter == 'h' || strchr(verb->options, option->letter);
@@ -315,8 +315,12 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
   for (int i = 0; i < count; i++) {
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {
-      if (!options->spec) {
-        options->spec = argument;
+      bool several = verb->run == verb_emit;
+      if (several) array_push(options->arena, &options->specs, argument);
+      if (options->specs.count > SPECS_MOST)
+        return usage_error(verb, arena_format(options->arena, "more than %d specs", SPECS_MOST));
+      if (!options->spec || several) {
+        options->spec = options->spec ? options->spec : argument;
         continue;
       }
       if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */
