@@ -91,7 +91,7 @@ expect_equal "$(routines generation) $(verbs generation)" "step generate info"
 if grep -q lam_text_reader generation/*; then fail "generation reads no text"; fi
 expect_equal "$(generation/program generate --weights net.safetensors --tokens 9 2>/dev/null)" \
   "$(whole/program generate --weights net.safetensors --tokens 9 2>/dev/null)"
-expect_contains "$(generation/program info)" "letters: not read"
+expect_contains "$(generation/program info)" "letters: unread text.txt, "
 part all "train, evaluate,predict,step"
 for file in net.c net.h net_main.c lamella_runtime.c lamella_runtime.h; do cmp whole/$file all/$file || fail "all routines are not the whole"; done
 
