@@ -140,19 +140,22 @@ static bool write_part(struct options *options, const char *name, const char *en
 
 static bool write_models(struct options *options, const models *models) {
   runtime_modules needed = 0;
-  for (int i = 0; i < models->count; i++) needed = runtime_modules_join(needed, models->items[i].emitted.runtime);
-  const struct emitted_runtime runtime = emit_runtime(options->arena, options->passes.target, needed);
-  if (!write_part(options, "lamella_runtime", ".h", runtime.header) ||
-      !write_part(options, "lamella_runtime", ".c", runtime.source))
-    return false;
+  bool good = true;
   for (int i = 0; i < models->count; i++) {
     const struct model *model = &models->items[i];
-    if (model->spec && (!write_part(options, model->name, ".h", model->header) ||
-                        !write_part(options, model->name, main_ending, model->emitted.main) ||
-                        !write_part(options, model->name, ".c", model->emitted.core)))
-      return false;
+    needed = runtime_modules_join(needed, model->emitted.runtime);
+    if (model->spec) good = good && write_part(options, model->name, ".h", model->header);
   }
-  return true;
+  const struct emitted_runtime runtime = emit_runtime(options->arena, options->passes.target, needed);
+  good = good && write_part(options, "lamella_runtime", ".h", runtime.header) &&
+         write_part(options, "lamella_runtime", ".c", runtime.source);
+  for (int i = 0; i < models->count; i++) {
+    const struct model *model = &models->items[i];
+    if (model->spec)
+      good = good && write_part(options, model->name, main_ending, model->emitted.main) &&
+             write_part(options, model->name, ".c", model->emitted.core);
+  }
+  return good;
 }
 
 int verb_emit(struct options *options) {
