@@ -40,12 +40,14 @@ const char *target_tile_text(struct arena *arena, const struct target *target);
      header   NAME.h: what a program that vendors it calls
      core     NAME.c: kernels, routines and memory, which need the header, libc and libm alone; and, unless NAME_ALONE is defined,
               the functions that need the library
-     library  lamella.c: tensors, weights, text, for any number of models; it needs libc alone; and its header
      main     NAME_main.c: what the runtime reads of it, and main unless LAMELLA_NO_MAIN is defined
-     runtime  lamella_runtime.c: data, training, the command line; and its header
-     source   all of these but NAME.h in one text, for those who compile it at once */
+     runtime  the modules that it needs of the library (lamella.c: tensors, weights, text; libc alone) and of the programs' runtime
+              (lamella_runtime.c: data, training, the command line)
+     source   all of these but NAME.h in one text, the modules too, for those who compile it at once */
+typedef uint64_t runtime_modules; /* a set, a bit for each */
 struct emitted {
-  const char *header, *core, *library_header, *library, *main, *runtime_header, *runtime, *source;
+  const char *header, *core, *main, *source;
+  runtime_modules runtime;
 };
 /* What the program carries besides what its spec asks for. */
 struct emit_options {
@@ -57,6 +59,18 @@ struct emit_options {
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);
+/* lamella.h, lamella.c, lamella_runtime.h and lamella_runtime.c with these modules, for one program or for several that are linked
+   together. */
+struct emitted_runtime {
+  const char *library_header, *library, *header, *source;
+};
+struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen);
+/* What serves programs that need the one and the other. */
+runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y);
+/* What the program of a NAME_main.c needs, by what that says; or why no runtime for the target can serve it, such as "was written by
+   another version of Lamella", NULL when it can. */
+const char *runtime_note_read(struct arena *arena, const char *text, const struct target *target,
+                              runtime_modules *chosen);
 /* Only the functions of a module, for tests: each with external linkage, after the prelude they need. */
 const char *emit_functions(struct arena *arena, const struct module *module, const struct target *target);
 

@@ -150,7 +150,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
           "  cc -O2 %s.c %s_main.c lamella_runtime.c -o %s -lm              one thread\n"
           "  cc -O2 -fopenmp %s.c %s_main.c lamella_runtime.c -o %s -lm     all threads; the results are the same\n"
           "  cc -O2 -c %s.c      to call from another program: see %s.h",
-          name, program->model ? program->model : name, name,
+          name, program->model ? program->model : name, program->spec ? program->spec : name,
           verbs[0] && verbs[2] ? ", its training and its generation"
           : verbs[0]           ? " and its training"
           : verbs[2]           ? " and its generation"
@@ -217,39 +217,47 @@ static const char *print_file(struct emitter *emitter, const char *comment, cons
   return text_string(text);
 }
 
+static const char *real_macro(const struct target *target) {
+  return target->double_precision ? "#define LAM_REAL double\n" : "";
+}
+
+struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen) {
+  static const char posix[] = "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n";
+  struct emitter emitter = {.arena = arena, .target = target, .printer = c_printer_new(arena, target)};
+  struct text *headers[2], *sources[2];
+  for (int part = LIBRARY; part <= PROGRAM; part++) {
+    emit_runtime_headers(chosen, (enum runtime_part)part, headers[part] = text_new(arena));
+    emit_runtime_sources(chosen, (enum runtime_part)part, sources[part] = text_new(arena));
+  }
+  return (struct emitted_runtime){
+      .library_header = arena_format(
+          arena,
+          "/* What emitted models share: tensors, weights, text. Written by Lamella %s. */\n"
+          "#ifndef LAMELLA_H\n#define LAMELLA_H\n%s#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n%s\n#ifdef "
+          "__cplusplus\n}\n#endif\n\n#endif\n",
+          LAMELLA_VERSION, real_macro(target), text_string(headers[LIBRARY])),
+      .library = print_file(&emitter, "What lamella.h declares.",
+                            arena_format(arena, "%s#include \"lamella.h\"\n\n", posix), text_string(sources[LIBRARY])),
+      .header =
+          arena_format(arena,
+                       "/* What emitted programs share: data, training, the command line. Written by Lamella %s. */\n"
+                       "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s#include \"lamella.h\"\n\n%s\n#endif\n",
+                       LAMELLA_VERSION, posix, text_string(headers[PROGRAM])),
+      .source = print_file(&emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n",
+                           text_string(sources[PROGRAM]))};
+}
+
 static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name, *core = print_core(emitter);
-  struct text *tables = text_new(arena), *headers[2], *modules[2];
-  const char *real = emitter->target->double_precision ? "#define LAM_REAL double\n" : "";
+  struct text *tables = text_new(arena);
   emit_tables(emitter, tables);
-  for (int part = LIBRARY; part <= PROGRAM; part++) {
-    emit_runtime_headers(emitter, headers[part] = text_new(arena), (enum runtime_part)part);
-    emit_runtime(emitter, modules[part] = text_new(arena), (enum runtime_part)part);
-  }
+  emitted->runtime = emit_runtime_modules(emitter);
   emitted->core = print_file(emitter, NULL, "\n", arena_format(arena, "%s%s", core, print_model(emitter, false)));
-  emitted->library_header =
-      arena_format(arena,
-                   "/* What emitted models share: tensors, weights, text. Written by Lamella %s. */\n"
-                   "#ifndef LAMELLA_H\n#define LAMELLA_H\n%s#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n%s\n#ifdef "
-                   "__cplusplus\n}\n#endif\n\n#endif\n",
-                   LAMELLA_VERSION, real, text_string(headers[LIBRARY]));
-  emitted->library =
-      print_file(emitter, "What lamella.h declares.",
-                 "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n#include \"lamella.h\"\n\n",
-                 text_string(modules[LIBRARY]));
-  emitted->runtime_header =
-      arena_format(arena,
-                   "/* What emitted programs share: data, training, the command line. Written by Lamella %s. */\n"
-                   "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n#ifndef _POSIX_C_SOURCE\n#define "
-                   "_POSIX_C_SOURCE 200809L\n#endif\n#include \"lamella.h\"\n\n%s\n#endif\n",
-                   LAMELLA_VERSION, text_string(headers[PROGRAM]));
-  emitted->runtime = print_file(emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n",
-                                text_string(modules[PROGRAM]));
   emitted->main = print_file(
       emitter,
-      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.",
-                   name, name),
+      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.\n%s",
+                   name, name, runtime_note(arena, emitter->target, emitted->runtime)),
       arena_format(arena,
                    "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
                    "<stdlib.h>\n#include <string.h>\n\n",
@@ -260,16 +268,16 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   text_raw(whole, arena_format(arena,
                                "#define LAM_ONE_TEXT\n#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE "
                                "200809L\n#endif\n%s\n",
-                               real));
-  text_raw(whole, text_string(headers[LIBRARY]));
-  text_raw(whole, text_string(headers[PROGRAM]));
+                               real_macro(emitter->target)));
+  emit_runtime_headers(emitted->runtime, LIBRARY, whole);
+  emit_runtime_headers(emitted->runtime, PROGRAM, whole);
   text_raw(whole, core);
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
            "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
-  text_raw(whole, text_string(modules[LIBRARY]));
+  emit_runtime_sources(emitted->runtime, LIBRARY, whole);
   text_raw(whole, print_model(emitter, true));
-  text_raw(whole, text_string(modules[PROGRAM]));
+  emit_runtime_sources(emitted->runtime, PROGRAM, whole);
   emit_banner(whole, "what the runtime reads of this program, and main");
   text_blank(whole);
   text_raw(whole, text_string(tables));
@@ -323,7 +331,7 @@ static const char *program_identifier(const struct c_printer *printer, const cha
   char *text = arena_format(printer->arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
   for (char *c = text; *c; c++)
     if (!isalnum((unsigned char)*c)) *c = '_';
-  return c_identifier(printer, text);
+  return printer->dialect->is_taken(text) ? arena_format(printer->arena, "%s_", text) : text;
 }
 
 static void make_tasks(struct arena *arena, struct module *module) {

@@ -144,6 +144,8 @@ void emit_tables(struct emitter *emitter, struct text *text);
 bool program_trains(const struct program *program);
 bool program_evaluates(const struct program *program);
 bool program_generates(const struct program *program);
+/* Whether some routine's inputs are read from the data. */
+bool program_reads(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);
 
 /* --- emit_bench.c */
@@ -155,10 +157,14 @@ void emit_peaks(struct emitter *emitter);
 void emit_bench(struct emitter *emitter, struct text *text);
 
 /* --- emit_runtime.c */
-/* The modules of the runtime that the program needs (runtime/modules.def): what those of a part declare, and what they are. */
-enum runtime_part { LIBRARY, PROGRAM };
-void emit_runtime_headers(const struct emitter *emitter, struct text *text, enum runtime_part part);
-void emit_runtime(const struct emitter *emitter, struct text *text, enum runtime_part part);
+/* The modules of the runtime that the program needs (runtime/modules.def), and whether that one is among them. */
+runtime_modules emit_runtime_modules(const struct emitter *emitter);
 bool emit_runtime_has(const struct emitter *emitter, const char *name);
+/* What those of a part declare, and what they are. */
+enum runtime_part { LIBRARY, PROGRAM };
+void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct text *text);
+void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text);
+/* What NAME_main.c says of them. */
+const char *runtime_note(struct arena *arena, const struct target *target, runtime_modules chosen);
 
 #endif

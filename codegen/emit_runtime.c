@@ -33,25 +33,32 @@ static bool is_wanted(const struct program *p, const struct emit_options *o, enu
   return false;
 }
 
-static void choose(bool chosen[MODULES], const char *name, size_t length) {
-  for (int i = 0; i < MODULES; i++) {
-    if (strncmp(modules[i].name, name, length) != 0 || modules[i].name[length]) continue;
-    if (chosen[i]) return;
-    chosen[i] = true;
-    for (const char *need = modules[i].needs; *need;) {
-      size_t word = strcspn(need, " ");
-      choose(chosen, need, word);
-      need += word + (need[word] == ' ');
-    }
-    return;
-  }
-  bug("the runtime has no module %.*s", (int)length, name);
+_Static_assert(MODULES <= 64, "a set of modules has a bit for each");
+
+static enum module_name find_module(const char *name, size_t length) {
+  for (int i = 0; i < MODULES; i++)
+    if (!strncmp(modules[i].name, name, length) && !modules[i].name[length]) return (enum module_name)i;
+  return MODULES;
 }
 
-static void choose_all(const struct emitter *emitter, bool chosen[MODULES]) {
+/* With what it needs. */
+static void choose(runtime_modules *chosen, enum module_name module) {
+  if (*chosen >> module & 1) return;
+  *chosen |= (runtime_modules)1 << module;
+  for (const char *need = modules[module].needs; *need;) {
+    size_t word = strcspn(need, " ");
+    enum module_name needed = find_module(need, word);
+    if (needed == MODULES) bug("the runtime has no module %.*s", (int)word, need);
+    choose(chosen, needed);
+    need += word + (need[word] == ' ');
+  }
+}
+
+runtime_modules emit_runtime_modules(const struct emitter *emitter) {
+  runtime_modules chosen = 0;
   for (int i = 0; i < MODULES; i++)
-    if (is_wanted(emitter->program, &emitter->options, (enum module_name)i))
-      choose(chosen, modules[i].name, strlen(modules[i].name));
+    if (is_wanted(emitter->program, &emitter->options, (enum module_name)i)) choose(&chosen, (enum module_name)i);
+  return chosen;
 }
 
 /* NULL where there is none. */
@@ -61,13 +68,11 @@ static const char *runtime_file(const char *name) {
   return NULL;
 }
 
-/* All headers, or all sources, of the modules of a part that the program has. */
-static void add_files(const struct emitter *emitter, struct text *text, enum runtime_part part, const char *ending) {
-  bool chosen[MODULES] = {false};
-  choose_all(emitter, chosen);
+/* All headers, or all sources, of those of a part. */
+static void add_files(runtime_modules chosen, enum runtime_part part, struct text *text, const char *ending) {
   for (int i = 0; i < MODULES; i++) {
-    const char *name = arena_format(emitter->arena, "%s%s", modules[i].name, ending);
-    const char *contents = chosen[i] && modules[i].part == part ? runtime_file(name) : NULL;
+    const char *name = arena_format(text->arena, "%s%s", modules[i].name, ending);
+    const char *contents = modules[i].part == part && chosen >> i & 1 ? runtime_file(name) : NULL;
     if (!contents) continue;
     emit_banner(text, name);
     text_raw(text, contents);
@@ -75,22 +80,62 @@ static void add_files(const struct emitter *emitter, struct text *text, enum run
   }
 }
 
-void emit_runtime_headers(const struct emitter *emitter, struct text *text, enum runtime_part part) {
+void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct text *text) {
   if (part == PROGRAM) {
     text_raw(text, runtime_file("program.h"));
     text_blank(text);
   }
-  add_files(emitter, text, part, ".h");
+  add_files(chosen, part, text, ".h");
 }
 
-void emit_runtime(const struct emitter *emitter, struct text *text, enum runtime_part part) {
-  add_files(emitter, text, part, ".c");
+void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text) {
+  add_files(chosen, part, text, ".c");
 }
 
 bool emit_runtime_has(const struct emitter *emitter, const char *name) {
-  bool chosen[MODULES] = {false};
-  choose_all(emitter, chosen);
+  enum module_name module = find_module(name, strlen(name));
+  if (module == MODULES) bug("the runtime has no module %s", name);
+  return emit_runtime_modules(emitter) >> module & 1;
+}
+
+runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y) {
+  const runtime_modules both = x | y, watch = (runtime_modules)1 << MODULE_watch;
+  return both & watch ? both & ~((runtime_modules)1 << MODULE_unwatched)
+                      : both; /* what one does, the other leaves out */
+}
+
+/* --- The note ----------------------------------------------------------------------------------------------------------- */
+
+static const char note_beginning[] = "Of lamella.c and lamella_runtime.c, as Lamella ";
+
+static const char *real_name(const struct target *target) { return target->double_precision ? "double" : "float"; }
+
+const char *runtime_note(struct arena *arena, const struct target *target, runtime_modules chosen) {
+  const char *list = "";
   for (int i = 0; i < MODULES; i++)
-    if (!strcmp(modules[i].name, name)) return chosen[i];
-  bug("the runtime has no module %s", name);
+    if (chosen >> i & 1) list = arena_format(arena, "%s %s", list, modules[i].name);
+  return arena_format(arena, "%s%s writes them for reals of %s, it needs:%s.", note_beginning, LAMELLA_VERSION,
+                      real_name(target), list);
+}
+
+const char *runtime_note_read(struct arena *arena, const char *text, const struct target *target,
+                              runtime_modules *chosen) {
+  static const char blanks[] = " \n";
+  const char *note = strstr(text, note_beginning), *list = note ? strstr(note, "it needs:") : NULL;
+  *chosen = 0;
+  if (!list) return "does not say what it needs of the runtime";
+  if (!strstr(arena_copy(arena, note, (size_t)(list - note)), arena_format(arena, " %s writes them", LAMELLA_VERSION)))
+    return "was written by another version of Lamella";
+  if (!strstr(arena_copy(arena, note, (size_t)(list - note)), arena_format(arena, "reals of %s,", real_name(target))))
+    return target->double_precision ? "has reals of float, and a runtime has one kind"
+                                    : "has reals of double, and a runtime has one kind";
+  list += strlen("it needs:");
+  for (list += strspn(list, blanks); *list && *list != '.'; list += strspn(list, blanks)) {
+    const size_t word = strcspn(list, " \n.");
+    enum module_name module = find_module(list, word);
+    if (!word || module == MODULES) return "was written by another version of Lamella";
+    *chosen |= (runtime_modules)1 << module;
+    list += word;
+  }
+  return NULL;
 }

@@ -2,7 +2,7 @@
 #include "codegen/emit.h"
 #include "codegen/emit_text.h"
 
-static const char *const reader_names[] = {"lam_text_reader", "lam_csv_reader", "lam_synthetic_reader"};
+static const char *const reader_names[] = {"&lam_text_reader", "&lam_csv_reader", "&lam_synthetic_reader"};
 static const char *const tokenizer_names[] = {"NULL", "&lam_char_tokenizer", "&lam_byte_tokenizer"};
 static const char *const feature_names[] = {
     "LAM_TOKENS", "LAM_NEXT",   "LAM_WEIGHT",   "LAM_TARGET",  "LAM_ZERO",
@@ -24,8 +24,9 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
     text_line(text, "};");
   }
   text_open(text, "static const struct lam_data data =");
-  text_line(text, ".name = %s, .path = %s, .reader = &%s, .tokenizer = %s,", c_string(arena, data->name),
-            c_string(arena, data->path), reader_names[data->source], tokenizer_names[data->tokenizer]);
+  const char *reader = program_reads(emitter->program) ? reader_names[data->source] : "NULL";
+  text_line(text, ".name = %s, .path = %s, .reader = %s, .tokenizer = %s,", c_string(arena, data->name),
+            c_string(arena, data->path), reader, tokenizer_names[data->tokenizer]);
   text_line(text, ".examples = %lld, .split = %s, .mask = %s, .columns = %s, .column_count = %d,",
             (long long)data->examples, c_double(arena, data->split), c_double(arena, data->mask),
             data->columns.count ? "columns" : "NULL", data->columns.count);
@@ -34,8 +35,13 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
   text_line(text, "};");
 }
 
+/* Without training only the seed counts, which draws of other verbs have, too. */
 static void emit_settings(struct emitter *emitter, struct text *text, const struct train_settings *training) {
   struct arena *arena = emitter->arena;
+  if (!emitter->program->train) {
+    text_line(text, "static const struct lam_settings settings = {.seed = %lu};", (unsigned long)training->seed);
+    return;
+  }
   text_open(text, "static const struct lam_settings settings =");
   text_line(text, ".batch = %lld, .accumulate = %lld, .steps = %lld, .epochs = %lld,", (long long)training->batch,
             (long long)training->accumulate, (long long)training->steps, (long long)training->epochs);
@@ -65,6 +71,10 @@ bool program_trains(const struct program *program) { return program->train && pr
 bool program_evaluates(const struct program *program) { return program->evaluate && program->data; }
 
 bool program_generates(const struct program *program) { return program->step && program->generation; }
+
+bool program_reads(const struct program *program) {
+  return program->data && (program->train || program->evaluate || program->predict);
+}
 
 void emit_verbs(const struct program *program, bool verbs[5]) {
   verbs[0] = program_trains(program);

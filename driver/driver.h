@@ -26,6 +26,7 @@ struct options {
   struct arena *arena;
   const struct verb *verb;
   const char *spec;
+  ARRAY(const char *) specs; /* emit: all of them, the first of which is `spec` */
   const char *output;   /* -o */
   const char *stage;    /* --stage */
   const char *graph;    /* --graph */
@@ -49,6 +50,7 @@ struct options {
   spec_files files;    /* that the spec was made of, or would have been; read even where it is wrong */
   bool refused;        /* the spec, for errors of its own */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
+  const char *only; /* --only: routines by name; NULL: all */
   const char *json, *page; /* compare: --json, --html */
   ARRAY(struct given) given; /* all options, in order */
   char **rest; /* interpret, run: the program's own verb and arguments */
@@ -85,6 +87,13 @@ struct program *read_program(struct options *options, struct arena *arena, struc
 struct program *load_program(struct options *options, struct diagnostics *diagnostics);
 /* And on to the two texts; false after printing the errors. */
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted);
+
+/* --- keep.c: what is left out, before any pass -------------------------------------------------------------------------------------- */
+
+/* Drops what a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
+void keep_for_verb(struct program *program, const char *verb);
+/* Drops all but what options->only names and what that needs; false after reporting a routine that there is none of. */
+bool keep_only(struct program *program, const struct options *options, struct diagnostics *diagnostics);
 
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
 int watch_training(struct options *options);

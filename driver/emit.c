@@ -1,51 +1,190 @@
+/* Programs as C in a folder: one or several, with those that were emitted into it before, and one runtime for all. */
 #include "driver/driver.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A model in the folder, or on its way there. */
+struct model {
+  const char *name;
+  const char *spec; /* as the user named it; NULL: it is there already */
+  const char *header; /* or NULL: there is none */
+  struct emitted emitted; /* of one that is there, what it needs of the runtime alone */
+};
+typedef ARRAY(struct model) models;
+
+/* --- What is emitted ------------------------------------------------------------------------------------------------------ */
+
+static bool compile_spec(struct options *options, const char *spec, models *models) {
+  struct options own = *options;
+  struct program *program;
+  struct model model = {.spec = spec};
+  own.spec = spec;
+  own.files = (spec_files){0};
+  if (!compile_program(&own, &program, &model.emitted)) return false;
+  model.name = program->name;
+  model.header = model.emitted.header;
+  array_push(options->arena, models, model);
+  return true;
+}
+
+/* All of them, so that the errors of all are shown. */
+static bool compile_specs(struct options *options, models *models) {
+  bool good = true;
+  for (int i = 0; i < options->specs.count; i++) {
+    const char *spec = options->specs.items[i];
+    if (compile_spec(options, spec, models)) continue;
+    if (options->specs.count > 1)
+      fprintf(stderr, "lamella: note: %s cannot be emitted, so nothing is written\n", printable(options->arena, spec));
+    good = false;
+  }
+  return good;
+}
+
+/* --- What is there -------------------------------------------------------------------------------------------------------- */
+
+static const char main_ending[] = "_main.c";
+
+static bool is_model(const models *models, const char *name) {
+  for (int i = 0; i < models->count; i++)
+    if (!strcmp(models->items[i].name, name)) return true;
+  return false;
+}
+
+/* A NAME_main.c that is not emitted now: what its program needs of the runtime, the new one must have, too. */
+static bool add_neighbour(struct options *options, const char *file, models *models) {
+  struct arena *arena = options->arena;
+  const size_t length = strlen(file), ending = strlen(main_ending);
+  if (length <= ending || strcmp(file + length - ending, main_ending) != 0) return true;
+  const char *name = arena_copy(arena, file, length - ending);
+  const char *path = arena_format(arena, "%s/%s", options->output, file);
+  const struct source *text = is_model(models, name) ? NULL : source_read(arena, path);
+  const char *beginning = arena_format(arena, "/* %s: what the runtime ", file); /* else it is the user's own */
+  if (!text || strncmp(text->text, beginning, strlen(beginning)) != 0) return true;
+  struct model model = {.name = name};
+  const struct source *header = source_read(arena, arena_format(arena, "%s/%s.h", options->output, name));
+  if (header) model.header = header->text;
+  const char *problem = runtime_note_read(arena, text->text, options->passes.target, &model.emitted.runtime);
+  if (problem) {
+    fprintf(stderr,
+            "lamella: error: %s %s: the runtime written now would not serve it; emit its spec together with this one, "
+            "or this one into another folder\n",
+            printable(arena, path), problem);
+    return false;
+  }
+  array_push(arena, models, model);
+  return true;
+}
+
+static int by_name(const struct dirent **x, const struct dirent **y) { return strcmp((*x)->d_name, (*y)->d_name); }
+
+static bool find_neighbours(struct options *options, models *models) {
+  struct dirent **entries;
+  int count = scandir(options->output, &entries, NULL, by_name);
+  bool good = true;
+  for (int i = 0; i < count; i++) {
+    good = good && add_neighbour(options, arena_strdup(options->arena, entries[i]->d_name), models);
+    free(entries[i]);
+  }
+  if (count >= 0) free(entries);
+  return good; /* what is wrong with the folder, writing into it tells */
+}
+
+/* --- Names ---------------------------------------------------------------------------------------------------------------- */
+
+static const char *title(struct arena *arena, const struct model *model) {
+  return model->spec ? printable(arena, model->spec)
+                     : arena_format(arena, "the model %s that is there", printable(arena, model->name));
+}
+
+/* What two models cannot both have, or NULL. */
+static const char *clash(struct arena *arena, const struct model *x, const struct model *y) {
+  /* The macro that guards a header is the name in capitals, and there are file systems to which both are one. */
+  if (!strcasecmp(x->name, y->name)) return arena_format(arena, "the name %s", y->name);
+  if (!strcmp(arena_format(arena, "%s_main", x->name), y->name)) return arena_format(arena, "the file %s.c", y->name);
+  if (x->header && strstr(x->header, arena_format(arena, "\nstruct %s {", y->name)))
+    return arena_format(arena, "struct %s", y->name);
+  return NULL;
+}
+
+static bool check_names(struct options *options, const models *models) {
+  struct arena *arena = options->arena;
+  for (int i = 0; i < models->count; i++)
+    for (int j = 0; j < models->count; j++) {
+      const struct model *x = &models->items[i], *y = &models->items[j];
+      const char *both = i != j && (x->spec || y->spec) ? clash(arena, x, y) : NULL;
+      if (!both) continue;
+      fprintf(stderr,
+              "lamella: error: %s and %s would both have %s; give one another name with --name, emitted by itself into "
+              "the same folder\n",
+              title(arena, x), title(arena, y), both);
+      return false;
+    }
+  return true;
+}
+
+/* --- What is written ------------------------------------------------------------------------------------------------------ */
+
+static bool write_part(struct options *options, const char *name, const char *ending, const char *text) {
+  const char *path = arena_format(options->arena, "%s/%s%s", options->output, name, ending);
+  const bool is_new = access(path, F_OK) != 0;
+  if (!write_file(path, text)) return false;
+  if (is_new) temporary_add(path);
+  return true;
+}
+
+static bool write_models(struct options *options, const models *models) {
+  runtime_modules needed = 0;
+  bool good = true;
+  for (int i = 0; i < models->count; i++) {
+    const struct model *model = &models->items[i];
+    needed = runtime_modules_join(needed, model->emitted.runtime);
+    if (model->spec) good = good && write_part(options, model->name, ".h", model->header);
+  }
+  const struct emitted_runtime runtime = emit_runtime(options->arena, options->passes.target, needed);
+  good = good && write_part(options, "lamella", ".h", runtime.library_header) &&
+         write_part(options, "lamella", ".c", runtime.library) &&
+         write_part(options, "lamella_runtime", ".h", runtime.header) &&
+         write_part(options, "lamella_runtime", ".c", runtime.source);
+  for (int i = 0; i < models->count; i++) {
+    const struct model *model = &models->items[i];
+    if (model->spec)
+      good = good && write_part(options, model->name, main_ending, model->emitted.main) &&
+             write_part(options, model->name, ".c", model->emitted.core);
+  }
+  return good;
+}
+
 int verb_emit(struct options *options) {
+  struct arena *arena = options->arena;
   if (!options->output) {
     fprintf(stderr, "lamella emit: where to? Name a folder with -o DIR\n");
     return EXIT_USAGE;
   }
-  struct program *program;
-  struct emitted emitted;
-  if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
-  if (!strcmp(program->name, "lamella_runtime") || !strcmp(program->name, "lamella")) {
-    fprintf(stderr,
-            "lamella: error: what models share is written to %s.c, and so would the model be: give the spec's file "
-            "another name\n",
-            program->name);
-    return EXIT_WRONG_INPUT;
+  if (options->frontend.name && options->specs.count > 1) {
+    fprintf(stderr, "lamella emit: --name calls one spec: emit one after the other into the same folder\n");
+    return EXIT_USAGE;
   }
+  models models = {0};
+  if (!compile_specs(options, &models) || !find_neighbours(options, &models) || !check_names(options, &models))
+    return EXIT_WRONG_INPUT;
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {
-    fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(options->arena, options->output),
+    fprintf(stderr, "lamella: error: cannot make the folder %s: %s\n", printable(arena, options->output),
             strerror(errno));
     return EXIT_WRONG_INPUT;
   }
   if (made) temporary_add(options->output); /* until all files are there */
-  struct arena *arena = options->arena;
-  const struct {
-    const char *path, *text;
-  } files[] = {{arena_format(arena, "%s/%s.h", options->output, program->name), emitted.header},
-               {arena_format(arena, "%s/lamella.h", options->output), emitted.library_header},
-               {arena_format(arena, "%s/lamella.c", options->output), emitted.library},
-               {arena_format(arena, "%s/lamella_runtime.h", options->output), emitted.runtime_header},
-               {arena_format(arena, "%s/lamella_runtime.c", options->output), emitted.runtime},
-               {arena_format(arena, "%s/%s_main.c", options->output, program->name), emitted.main},
-               {arena_format(arena, "%s/%s.c", options->output, program->name), emitted.core}};
-  enum { FILES = sizeof files / sizeof *files };
-  for (int i = 0; i < FILES; i++) {
-    const bool is_new = access(files[i].path, F_OK) != 0;
-    if (!write_file(files[i].path, files[i].text)) return EXIT_WRONG_INPUT;
-    if (is_new) temporary_add(files[i].path);
-  }
+  if (!write_models(options, &models)) return EXIT_WRONG_INPUT;
   temporary_keep_all();
-  if (options->verbose)
-    fprintf(stderr, "wrote %s with its header, library, main and runtime for %s\n",
-            printable(arena, files[FILES - 1].path), options->passes.target->name);
+  for (int i = 0; options->verbose && i < models.count; i++)
+    fprintf(stderr, "%s %s/%s.c with its header, library, main and runtime for %s\n",
+            models.items[i].spec ? "wrote" : "kept", printable(arena, options->output), models.items[i].name,
+            options->passes.target->name);
   return EXIT_DONE;
 }

@@ -15,7 +15,7 @@
 
 /* --- What is to be gone when the command ends ----------------------------------------------------------------------------- */
 
-enum { TEMPORARIES_MOST = 64 };
+enum { TEMPORARIES_MOST = 1024 }; /* `emit` writes three for each of 256 specs, and a few more */
 static const char *volatile temporaries[TEMPORARIES_MOST];
 static volatile sig_atomic_t temporary_count;
 static volatile pid_t owner, working; /* working: a process that writes some of it */

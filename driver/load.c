@@ -3,26 +3,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Drops the graphs that a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
-static void keep_for_verb(struct program *program, const char *verb) {
-  static const struct {
-    const char *verb;
-    enum routine_number routine;
-    unsigned others; /* a set of 1 << enum routine_number */
-  } rows[] = {
-      {"train", ROUTINE_train, 1u << ROUTINE_accumulate | 1u << ROUTINE_evaluate | 1u << ROUTINE_synthesize},
-      {"eval", ROUTINE_evaluate, 1u << ROUTINE_synthesize},
-      {"generate", ROUTINE_step, 1u << ROUTINE_prepare},
-      {"predict", ROUTINE_predict, 1u << ROUTINE_synthesize},
-  };
-  for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
-    if (!verb || strcmp(verb, rows[row].verb) != 0 || !*program_graph(program, rows[row].routine)) continue;
-    const unsigned kept = rows[row].others | 1u << rows[row].routine;
-    for (int i = 0; i < ROUTINE_COUNT; i++)
-      if (!(kept >> i & 1)) *program_graph(program, i) = NULL;
-  }
-}
-
 static bool refuse(struct options *options, const struct diagnostics *diagnostics) {
   diagnostics_print(diagnostics, stderr);
   options->refused = true;
@@ -39,6 +19,7 @@ struct program *read_program(struct options *options, struct arena *arena, struc
 
 struct program *load_program(struct options *options, struct diagnostics *diagnostics) {
   struct program *program = read_program(options, options->arena, diagnostics);
+  if (program && !keep_only(program, options, diagnostics)) program = NULL;
   if (program) keep_for_verb(program, options->only_verb);
   if (program && !run_graph_passes(program, &options->passes, diagnostics)) program = NULL;
   if (program && !diagnostics->error_count) return program;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/c_names.h"
 #include "passes/pipeline.h"
 #include "ir/environment.h"
 
@@ -21,6 +22,13 @@ static const struct option {
      "the passes, such as '-plan, fuse(keep = 40)'; default: the spec's, else what is usual"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
     {'m', false, "model", "NAME", "which model of the spec, when it has several"},
+    {'i', false, "name", "PREFIX",
+     "what all that is emitted is called, not as the spec's file: PREFIX.h, PREFIX_create, and the weights' usual "
+     "file"},
+    {'y', false, "only", "ROUTINE,...",
+     "with these routines alone: train, evaluate, predict, step, synthesize, as NAME.h has them (train validates "
+     "where\n"
+     "                               evaluate is there; eval and generate are evaluate and step)"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
@@ -59,7 +67,7 @@ static const struct option {
     {'V', false, "verify", NULL, "check the graphs after every pass"},
     {'h', true, "help", NULL, "this text"},
 };
-enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows };
+enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows, SPECS_MOST = 256 };
 
 static bool takes(const struct verb *verb, const struct option *option) {
   return option->letter == 'h' || strchr(verb->options, option->letter);
@@ -158,6 +166,20 @@ static int apply(struct options *options, const struct option *option, const cha
       return add_define(options, value);
     case 'm':
       options->frontend.model = value;
+      break;
+    case 'i': {
+      const char *problem = program_name_problem(options->arena, value);
+      if (!problem && c_is_taken(value)) problem = "emitted code has something of that name";
+      if (problem)
+        return usage_error(options->verb, arena_format(options->arena,
+                                                       "--name=%s: nothing can be called so, for %s; "
+                                                       "choose another, such as my_model",
+                                                       value, problem));
+      options->frontend.name = value;
+      break;
+    }
+    case 'y':
+      options->only = value;
       break;
     case 'd':
       array_push(options->arena, &options->dumps, value);
@@ -293,8 +315,12 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
   for (int i = 0; i < count; i++) {
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {
-      if (!options->spec) {
-        options->spec = argument;
+      bool several = verb->run == verb_emit;
+      if (several) array_push(options->arena, &options->specs, argument);
+      if (options->specs.count > SPECS_MOST)
+        return usage_error(verb, arena_format(options->arena, "more than %d specs", SPECS_MOST));
+      if (!options->spec || several) {
+        options->spec = options->spec ? options->spec : argument;
         continue;
       }
       if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */

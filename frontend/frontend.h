@@ -20,6 +20,7 @@ struct frontend_options {
   const char *model;
   const struct define *defines;
   int define_count;
+  const char *name; /* of the program, in place of that of the spec's file; NULL: that */
   const char *standard_library; /* folder of std/ files: `use "std/x.lam"` looks beside the spec first, then here */
   spec_files *files;            /* where not NULL: becomes program->files, also when there are errors */
 };
@@ -30,5 +31,12 @@ struct program *lower_spec(struct arena *arena, const char *path, const struct f
 /* The same from a text already read (tests). */
 struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options,
                              struct diagnostics *diagnostics);
+
+/* The spec's file as a C identifier: what the emitted files, structs and functions are called. Where that would clash it begins with
+   "spec_". */
+const char *program_name(struct arena *arena, const char *path);
+/* Why nothing emitted can be called so, in words; NULL where it can: the name is an identifier, no word of C or C++, and nothing
+   that a header or the runtime calls a struct, a macro, or the beginning of its functions. */
+const char *program_name_problem(struct arena *arena, const char *name);
 
 #endif

@@ -2,7 +2,6 @@
 #include "frontend/lower.h"
 
 #include <errno.h>
-#include <ctype.h>
 #include <string.h>
 
 /* --- Files -------------------------------------------------------------------------------------------------------- */
@@ -10,33 +9,6 @@
 static const char *folder_of(struct arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? arena_copy(arena, path, (size_t)(slash - path)) : "";
-}
-
-/* The file's name as a C identifier: what the emitted files, structs and functions are called. Not a keyword, nor what a header
-   or the runtime calls a struct, a macro, or the beginning of its functions. */
-static const char *program_name(struct arena *arena, const char *path) {
-  static const char reserved[] =
-      " auto break case char const continue default do double else enum extern float for goto if inline int long "
-      "register "
-      "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while asm typeof "
-      "bool true false errno linux unix i386 stat tm timespec timeval sigaction sigevent sigval sigstack itimerspec "
-      "sched_param "
-      "lam run pthread omp ";
-  static const char *const beginnings[] = {"lam_", "run_", "pthread_", "omp_", "_"};
-  const char *slash = strrchr(path, '/');
-  const char *base = slash ? slash + 1 : path;
-  const size_t length = strlen(base), ending = strlen(".lam");
-  const bool has_ending = length > ending && !strcmp(base + length - ending, ".lam");
-  char *name = arena_copy(arena, base, has_ending ? length - ending : length);
-  bool small = false; /* macros are written in capitals */
-  for (char *letter = name; *letter; letter++) {
-    if (!isalnum((unsigned char)*letter)) *letter = '_';
-    small = small || islower((unsigned char)*letter);
-  }
-  bool taken = !small || isdigit((unsigned char)*name) || strstr(reserved, arena_format(arena, " %s ", name));
-  for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
-    taken = taken || !strncmp(name, beginnings[i], strlen(beginnings[i]));
-  return taken ? arena_format(arena, "spec_%s", name) : name;
 }
 
 enum { DEEPEST_FILES = 100, MOST_FILES = 4096 };
@@ -251,7 +223,8 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   struct lowering lowering = {.arena = arena, .diagnostics = diagnostics, .options = options ? options : &no_options};
   struct program *program = lowering.program = arena_new_struct(arena, struct program);
   program->arena = arena;
-  program->name = program_name(arena, source->path);
+  program->spec = program_name(arena, source->path);
+  program->name = options && options->name ? options->name : program->spec;
   const int before = diagnostics->error_count;
   load_file(&lowering, source);
   if (options && options->files) *options->files = program->files;

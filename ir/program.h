@@ -35,7 +35,8 @@ typedef ARRAY(struct spec_file) spec_files;
 struct program {
   struct arena *arena;
   spec_files files; /* every file that the frontend asked for, the spec first */
-  const char *name; /* of the spec's file, without directory and .lam, as a C identifier */
+  const char *spec; /* its file, without directory and .lam, as a C identifier */
+  const char *name; /* the same, or what --name says: what all that is emitted is called */
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */

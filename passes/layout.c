@@ -92,6 +92,16 @@ static const struct origin *origin_in(struct arena *arena, const struct table *t
   return NULL;
 }
 
+/* A parameter that nothing reads, since its average is read in its place: where that stands. */
+static const struct origin *origin_of_average(struct scheduler *s, const struct table *values,
+                                              const struct state *parameter) {
+  const struct origin *origin = NULL;
+  for (int i = 0; i < s->program->states.count && !origin; i++)
+    if (s->program->states.items[i]->of == parameter)
+      origin = origin_in(s->arena, values, s->program->states.items[i], parameter->name);
+  return origin;
+}
+
 /* States in the order of the program, so that the tables of the output follow it. A state's copy is that of a value which reads
    it, or that of the parameter it belongs to. */
 void layout_states(struct scheduler *s) {
@@ -101,6 +111,7 @@ void layout_states(struct scheduler *s) {
     const struct state *state = s->program->states.items[i];
     const struct origin *origin = origin_in(arena, &values, state, state->name);
     if (!origin && state->of) origin = origin_in(arena, &values, state->of, state->name);
+    if (!origin && state->role == ROLE_PARAMETER) origin = origin_of_average(s, &values, state);
     struct buffer *buffer =
         buffer_new(s, state->name, BUFFER_STATE, state->kind, state->axes, state->axis_count, origin);
     buffer->state = state;

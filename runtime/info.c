@@ -12,8 +12,8 @@ static void lam_info_ports(const char *routine, const struct lam_port *ports, in
 
 static void lam_info_data(const struct lam_data *data) {
   const struct lam_tokenizer *tokenizer = data->tokenizer;
-  printf("data      %s: %s %s%s%s, split %g", data->name, data->reader->name, data->path ? data->path : "",
-         tokenizer ? ", " : "", tokenizer ? tokenizer->units : "", data->split);
+  printf("data      %s: %s %s%s%s, split %g", data->name, data->reader ? data->reader->name : "unread",
+         data->path ? data->path : "", tokenizer ? ", " : "", tokenizer ? tokenizer->units : "", data->split);
   if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
   if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
   putchar('\n');
@@ -42,7 +42,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model->name, program->target, threads,
          threads > 1 ? "s" : "");
   if (program->data) lam_info_data(program->data);
-  if (program->settings) lam_info_settings(program->settings);
+  if (program->settings && program->routines[LAM_TRAIN].exists) lam_info_settings(program->settings);
   for (int i = 0; i < program->model->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->model->tensors[i];
     int64_t count = lam_count(tensor->shape, tensor->rank);

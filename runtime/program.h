@@ -52,7 +52,7 @@ struct lam_column {
 
 struct lam_data {
   const char *name, *path;
-  const struct lam_reader *reader; /* of text, csv or synthetic */
+  const struct lam_reader *reader; /* of text, csv or synthetic; NULL where no routine takes inputs from the data */
   const struct lam_tokenizer *tokenizer; /* or NULL */
   int64_t examples;
   double split, mask;

@@ -123,7 +123,7 @@ for compiler in tcc 'tcc -std=c99' 'tcc -std=c11' musl-gcc; do
 done
 
 # Subnormal numbers stay when a program is linked to flush them.
-gcc -O2 -c portable/*.c && gcc -ffast-math kinds.o kinds_main.o lamella_runtime.o -o program -lm
+gcc -O2 -c portable/*.c && gcc -ffast-math kinds.o kinds_main.o lamella.o lamella_runtime.o -o program -lm
 ./program train --quiet --out w.st >/dev/null
 cmp w.st portable/plain.st || fail "linked with -ffast-math"
 

@@ -57,7 +57,7 @@ if command -v localedef >/dev/null && localedef -i de_DE -f UTF-8 locales/de_DE.
   export LOCPATH=$WORK/locales
   lamella emit table.lam -o emitted
   gcc -std=c11 -O1 -c -Dmain=lamella_program emitted/*.c
-  gcc host.c table.o table_main.o lamella_runtime.o -o host -lm
+  gcc host.c table.o table_main.o lamella.o lamella_runtime.o -o host -lm
   lamella build table.lam -o plain
   ./plain train --log plain.jsonl --out plain.st | grep -v '^step [123] ' >plain.txt
   ./host train --log host.jsonl --out host.st | grep -v '^step [123] ' >host.txt

@@ -14,7 +14,7 @@ for mode in 600 640 666 444; do
   [[ $mode != 444 || $(id -u) == 0 ]] || continue # read-only is for others than root
   rm -rf out mode.*
   mkdir out
-  for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella_runtime.c out/lamella_runtime.h; do
+  for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella.c out/lamella.h out/lamella_runtime.c out/lamella_runtime.h; do
     echo old >$file
     chmod $mode $file
   done

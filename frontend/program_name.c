@@ -1,0 +1,55 @@
+/* What a program is called: by its spec's file, or as the user wants it. */
+#include <ctype.h>
+#include <string.h>
+
+#include "frontend/frontend.h"
+
+/* Words between blanks. */
+static bool is_among(struct arena *arena, const char *words, const char *name) {
+  return !strchr(name, ' ') && strstr(words, arena_format(arena, " %s ", name));
+}
+
+const char *program_name_problem(struct arena *arena, const char *name) {
+  static const char keywords[] =
+      " alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const "
+      "constexpr const_cast continue decltype default delete do double dynamic_cast else enum explicit export extern "
+      "false final float for friend goto if import inline int long module mutable namespace new noexcept not not_eq "
+      "nullptr operator or or_eq override private protected public register reinterpret_cast requires restrict return "
+      "short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try "
+      "typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq ";
+  static const char headers[] =
+      " errno linux unix i386 stat tm timespec timeval sigaction sigevent sigval sigstack itimerspec sched_param ";
+  static const char beginners[] = " timer sem mtx cnd thrd tss "; /* with _create or _destroy */
+  static const char own[] = " lam run pthread omp ";
+  static const char *const beginnings[] = {"lam_", "LAM_", "run_", "pthread_", "omp_", "_"};
+  bool small = false;
+  for (const char *letter = name; *letter; letter++) {
+    if (!isalnum((unsigned char)*letter) && *letter != '_')
+      return "it is no C identifier, which has letters, digits and underscores";
+    small = small || islower((unsigned char)*letter);
+  }
+  if (!*name) return "it is empty";
+  if (isdigit((unsigned char)*name)) return "it is no C identifier, which begins with a letter";
+  for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+    if (!strncmp(name, beginnings[i], strlen(beginnings[i])))
+      return arena_format(arena, "names that begin with %s are taken, by the runtime or by C's own libraries",
+                          beginnings[i]);
+  if (!small) return "it has no small letter, and names in capitals are macros";
+  if (is_among(arena, keywords, name)) return "it is a word of C or C++";
+  if (is_among(arena, headers, name)) return "C's headers have something of that name";
+  if (is_among(arena, beginners, name)) return "C's libraries have functions whose names begin so";
+  if (!strcmp(name, "lamella_runtime") || !strcmp(name, "lamella")) return "the runtime is written to files of that name";
+  if (is_among(arena, own, name)) return "names that begin so are taken, by the runtime or by C's own libraries";
+  return NULL;
+}
+
+const char *program_name(struct arena *arena, const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *base = slash ? slash + 1 : path;
+  const size_t length = strlen(base), ending = strlen(".lam");
+  const bool has_ending = length > ending && !strcmp(base + length - ending, ".lam");
+  char *name = arena_copy(arena, base, has_ending ? length - ending : length);
+  for (char *letter = name; *letter; letter++)
+    if (!isalnum((unsigned char)*letter)) *letter = '_';
+  return program_name_problem(arena, name) ? arena_format(arena, "spec_%s", name) : name;
+}

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# --name=PREFIX: all that is emitted is called so, and models of one spec under two names are one program.
+. "$(dirname "$0")/../lib.sh"
+
+small=(-D embed=16 -D head=2 -D vocab=8 -D seq=4 -D repeat.h=2 -D data.tokenizer=char -D data.split=1 --target=portable)
+lamella emit "$SPECS/gpt2.lam" "${small[@]}" --name=tiny -o out
+expect_equal "$(ls out)" "lamella.c
+lamella.h
+lamella_runtime.c
+lamella_runtime.h
+tiny.c
+tiny.h
+tiny_main.c"
+# The spec and its model are called what they are.
+expect_equal "$(grep -oh '[^ ]* [^ ]*gpt2[^ ]*' out/*)" "model gpt2
+of gpt2.lam,
+= \"gpt2\"," "what is called gpt2"
+grep -q '^#ifndef TINY_H' out/tiny.h || fail "the header's guard"
+
+# Two of one spec, the second in capitals and small letters, beside one runtime.
+lamella emit "$SPECS/gpt2.lam" "${small[@]}" --name=twoFold -o out
+cat >use.c <<'END'
+#include <stdio.h>
+#include "tiny.h"
+#include "twoFold.h"
+int main(void) {
+  struct tiny *x = tiny_create();
+  struct twoFold *y = twoFold_create();
+  if (!x || !y) return 1;
+  if (tiny_load(x, "tiny.safetensors") || twoFold_load(y, "twoFold.safetensors")) return 1;
+  for (int i = 0; i < 4; i++) x->predict.tokens[i] = y->predict.tokens[i] = i;
+  if (tiny_predict(x) || twoFold_predict(y)) return 1;
+  for (int i = 0; i < 32; i++) printf("%.6g %.6g\n", x->predict.logits[i], y->predict.logits[i]);
+  tiny_destroy(x);
+  twoFold_destroy(y);
+  return 0;
+}
+END
+# Both have weights of their own, in a file that is called as they are.
+printf 'abcdefghhgfedcbaabcdefgh%.0s' {1..20} >text.txt
+for name in tiny twoFold; do
+  gcc -std=c11 -Wall -Wextra -Werror -O0 out/$name.c out/${name}_main.c out/lamella.c out/lamella_runtime.c -o $name -lm || fail "$name"
+  ./$name train --data text.txt --steps 1 --quiet --seed ${#name} >log || { cat log; fail "$name train"; }
+  [[ -s $name.safetensors ]] || fail "$name has no $name.safetensors"
+done
+gcc -std=c11 -Wall -Wextra -Werror -O0 -DLAMELLA_NO_MAIN -Iout out/*.c use.c -o use -lm || fail "two models of one spec"
+./use >both.txt
+expect_equal "$(awk '{ print $1 == $2 }' both.txt | sort | uniq -c | xargs)" "32 0" "logits alike from different weights"
+cp tiny.safetensors twoFold.safetensors
+./use >alike.txt
+expect_equal "$(awk '{ print $1 == $2 }' alike.txt | sort | uniq -c | xargs)" "32 1" "logits alike from the same weights"
+expect_equal "$(cut -d ' ' -f 1 alike.txt)" "$(cut -d ' ' -f 1 both.txt)" "tiny's logits"
+expect_contains "$(./tiny --version)" "tiny, made by Lamella"
+
+# build and run: the same program by that name.
+lamella build "$SPECS/gpt2.lam" "${small[@]}" --name=tiny -c -o tiny.o
+nm -g --defined-only tiny.o | awk '{print $3}' >symbols
+grep -qx tiny_create symbols || fail "tiny.o has no tiny_create"
+if grep gpt2 symbols; then fail "tiny.o has names of gpt2"; fi
+rm tiny
+lamella build "$SPECS/gpt2.lam" "${small[@]}" --name=tiny
+expect_contains "$(./tiny info)" "program   tiny, model gpt2"
+if lamella run "$SPECS/gpt2.lam" "${small[@]}" --name=tiny info >info.txt 2>messages; then
+  expect_contains "$(cat info.txt)" "program   tiny, model gpt2"
+  expect_contains "$(lamella run "$SPECS/gpt2.lam" "${small[@]}" info)" "program   gpt2, model gpt2"
+else
+  grep -q "built without LLVM" messages || { cat messages; fail "run --name"; }
+fi
+
+# What nothing can be called.
+refused() {
+  expect_status 2 lamella emit "$SPECS/linear.lam" --name="$1" -o refused
+  expect_contains "$(cat stderr)" "nothing can be called so, for $2"
+  [[ ! -e refused ]] || fail "something was written for --name=$1"
+}
+refused "" "it is empty"
+refused 3d "it is no C identifier, which begins with a letter"
+for name in a-b "a b" a.b ä; do refused "$name" "it is no C identifier, which has letters, digits and underscores"; done
+for name in int while typeof class namespace xor_eq; do refused $name "it is a word of C or C++"; done
+for name in lam_x LAM_x run_x pthread_x _x; do refused $name "names that begin with"; done
+refused TINY "it has no small letter, and names in capitals are macros"
+refused stat "C's headers have something of that name"
+refused timer "C's libraries have functions whose names begin so"
+refused sqrt "emitted code has something of that name"
+refused lamella_runtime "the runtime is written to files of that name"

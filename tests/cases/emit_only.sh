@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# --only=ROUTINE,...: a program with these routines and what they need. Weights of the whole program go into it, and it computes the
+# same from them; nothing of what was left out is in its text.
+. "$(dirname "$0")/../lib.sh"
+
+cat >net.lam <<'END'
+use "std/transformer.lam"
+use "std/optim.lam"
+axis vocab = 16
+axis pos = 8
+axis seq <= pos
+axis embed = 16
+axis head = 2
+axis key = embed / head
+axis hidden = 2 * embed
+model net(tokens[seq] in vocab) -> logits[seq, vocab] {
+  x = wte: embedding(tokens, vocab, embed) + wpe: embedding(position(seq), pos, embed)
+  repeat h[3] {
+    x = x + attn: causal_attention(ln_1: layernorm(x, embed))
+    x = x + dropout(mlp: mlp(ln_2: layernorm(x, embed), gelu_tanh), 0.1)
+  }
+  return head: dense(x, embed, vocab)
+}
+data letters { text = "text.txt"; tokenizer = char; split = 0.8 }
+train net on letters {
+  loss = cross_entropy(logits, next, vocab), weight
+  optimizer = adamw(lr = 0.01)
+  batch = 4; accumulate = 2; steps = 6; clip = 1.0; average = ema(0.5); seed = 7; eval = every(3)
+}
+generate net { over = seq; feed = tokens; from = logits }
+END
+printf 'abcdefgh gfedcba. %.0s' {1..60} >text.txt
+options=(--target=portable)
+
+# part NAME ROUTINES: the program NAME of these routines, compiled as vendored source is, in the folder NAME.
+part() {
+  lamella emit net.lam "${options[@]}" ${2:+"--only=$2"} -o "$1"
+  gcc -std=c11 -O0 -Wall -Wextra -Werror "$1"/*.c -o "$1/program" -lm || fail "$1"
+}
+verbs() { "$1/program" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | xargs; }
+routines() { sed -n 's/^void net_\([a-z]*\)(struct net \*m, uint32_t.*/\1/p' "$1/net.h" | xargs; }
+part whole ""
+expect_equal "$(routines whole)" "train accumulate evaluate predict step"
+whole/program train --out net.safetensors >whole.txt
+grep -q validation whole.txt || fail "no validation"
+
+# Forward only: parameters, and the averages that prediction reads; the same numbers from the weights that the whole program wrote.
+part forward predict,step
+expect_equal "$(routines forward)" "predict step"
+expect_equal "$(verbs forward)" "generate predict info"
+expect_equal "$(sed -n 's/^struct net_\([a-z_]*\) {/\1/p' forward/net.h | xargs)" "parameters averages caches predict_ports step_ports"
+for word in net_optimizer accumulat gradient loss '"next"' weight_sum LAM_TRAIN; do
+  if grep -n "$word" forward/net*; then fail "a program that predicts has $word"; fi
+done
+for word in lam_train_ lam_feed_ lam_evaluate lam_masking lam_progress; do
+  if grep -n $word forward/*; then fail "a program that predicts has $word"; fi
+done
+# What it has is declared as in the whole program.
+sed -n '/^struct net_parameters/,/^}/p; /^struct net_averages/,/^}/p' whole/net.h >expected.txt
+sed -n '/^struct net_parameters/,/^}/p; /^struct net_averages/,/^}/p' forward/net.h | diff expected.txt - || fail "parameters"
+[[ $(cat forward/net.c | wc -l) -lt $(($(cat whole/net.c | wc -l) * 2 / 3)) ]] || fail "the core is as long as before"
+for program in whole forward; do
+  $program/program predict --weights net.safetensors --out $program.out >/dev/null
+  $program/program generate --weights net.safetensors --prompt abc --tokens 20 >$program.txt 2>/dev/null
+done
+cmp whole.out forward.out || fail "predictions differ"
+cmp whole.txt forward.txt || fail "generated texts differ"
+# So it does from weights without averages, of which parameters are read.
+lamella build net.lam "${options[@]}" --only=predict -o predict
+cp net.safetensors given.safetensors
+LC_ALL=C sed -i 's#/average"#/everage"#g' given.safetensors
+for program in whole/program ./predict; do $program predict --weights given.safetensors --out ${program//[.\/]/}.out >/dev/null; done
+cmp wholeprogram.out predict.out || fail "predictions without averages differ"
+if cmp -s predict.out whole.out; then fail "the averages were not read"; fi
+
+# One routine each. Training without evaluation writes the same weights, and goes on from those of the whole program.
+part training train
+expect_equal "$(routines training)" "train accumulate"
+expect_equal "$(verbs training)" "train info"
+training/program train --out training.safetensors >training.txt
+cmp net.safetensors training.safetensors || fail "training alone gives other weights"
+if grep validation training.txt; then fail "validation without evaluate"; fi
+whole/program train --steps 9 --resume --out net.safetensors >/dev/null
+training/program train --steps 9 --resume --out training.safetensors >/dev/null
+cmp net.safetensors training.safetensors || fail "training alone resumes to other weights"
+part evaluation eval # the verb's name
+expect_equal "$(routines evaluation) $(verbs evaluation)" "evaluate eval info"
+expect_equal "$(evaluation/program eval --weights net.safetensors)" "$(whole/program eval --weights net.safetensors)"
+part generation generate
+expect_equal "$(routines generation) $(verbs generation)" "step generate info"
+if grep -q lam_text_reader generation/*; then fail "generation reads no text"; fi
+expect_equal "$(generation/program generate --weights net.safetensors --tokens 9 2>/dev/null)" \
+  "$(whole/program generate --weights net.safetensors --tokens 9 2>/dev/null)"
+expect_contains "$(generation/program info)" "letters: unread text.txt, "
+part all "train, evaluate,predict,step"
+for file in net.c net.h net_main.c lamella.c lamella.h lamella_runtime.c lamella_runtime.h; do cmp whole/$file all/$file || fail "all routines are not the whole"; done
+
+# What is computed for a prompt goes with the step; synthetic data with what is trained and evaluated on it.
+expect_equal "$(lamella show "$SPECS/translate.lam" --only=step --stage=tensor | sed -n 's/^graph \([a-z]*\).*/\1/p' | xargs)" "prepare step"
+expect_equal "$(lamella show "$SPECS/linear.lam" --only=train --stage=tensor | sed -n 's/^graph \([a-z]*\).*/\1/p' | xargs)" "train synthesize"
+lamella build "$SPECS/linear.lam" --only=predict --cc=gcc -O0 -o linear
+./linear bench --steps 5 | grep '^y' >/dev/null || fail "bench predict"
+lamella run "$SPECS/linear.lam" train --quiet --out linear.safetensors >/dev/null || lamella interpret "$SPECS/linear.lam" train --out linear.safetensors >/dev/null
+expect_contains "$(./linear predict --weights linear.safetensors --input x=2)" "0  y "
+expect_status 1 ./linear predict --weights linear.safetensors
+expect_contains "$(cat stderr)" "which inputs? --input or --inputs gives them"
+lamella build "$SPECS/linear.lam" --only=predict,synthesize --cc=gcc -O0 -o linear
+[[ $(./linear predict --weights linear.safetensors | wc -l) -gt 3 ]] || fail "no rows of synthetic data"
+
+# In memory: what is left out is not there, and the cache knows the one from the other.
+if lamella run "$SPECS/linear.lam" --only=predict predict --weights linear.safetensors --input x=2 >out.txt 2>messages; then
+  expect_contains "$(cat out.txt)" "0  y "
+  expect_status 2 lamella run "$SPECS/linear.lam" --only=predict train
+  expect_contains "$(cat stderr)" "there is no verb train"
+  expect_status 0 lamella run "$SPECS/linear.lam" train --steps 1 --quiet --out w.safetensors
+else
+  grep -q "built without LLVM" messages || { cat messages; fail "run --only"; }
+fi
+
+# Words for what there is none of.
+refused() {
+  local only=$1 spec=$2 column=$3
+  shift 3
+  expect_status 1 lamella emit "$spec" --only="$only" -o refused
+  expect_contains "$(cat stderr)" "--only:1:$column: error: $*"
+  [[ ! -e refused ]] || fail "something was written for --only=$only"
+}
+refused predct net.lam 1 "no routine is called 'predct'; did you mean 'predict'? This program has train, evaluate, predict, step"
+refused step,generat net.lam 6 "no routine is called 'generat'; did you mean 'generate'? This program has train, evaluate, predict, step"
+refused nothing net.lam 1 "no routine is called 'nothing'; this program has train, evaluate, predict, step"
+refused predict,accumulate net.lam 9 "'accumulate' is a part of train and comes with it; this program has train, evaluate, predict, step"
+refused prepare net.lam 1 "'prepare' is a part of step and comes with it"
+refused step "$SPECS/mlp.lam" 1 "this program has no routine 'step', which a generate block in its spec would give it; it has train, evaluate, predict, synthesize"
+refused synthesize net.lam 1 "this program has no routine 'synthesize', which a data block with 'examples' in its spec would give it"
+refused "" net.lam 1 "which routine? This program has train, evaluate, predict, step"
+refused predict, net.lam 9 "which routine? This program has"
+expect_status 1 lamella emit net.lam --only=train --dump='h.*' -o refused
+expect_contains "$(cat stderr)" "--dump keeps values of predict, which is left out: add it"
