@@ -236,6 +236,7 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
   text_open(text, "static const struct lam_data data =");
   text_line(text, ".name = %s, .path = %s, .reader = &%s, .tokenizer = %s,", quoted(arena, data->name),
             quoted(arena, data->path), reader_names[data->source], tokenizer_names[data->tokenizer]);
+  if (data->path_here) text_line(text, ".path_here = 1,");
   text_line(text, ".examples = %lld, .split = %s, .mask = %s, .columns = %s, .column_count = %d,",
             (long long)data->examples, number(arena, data->split), number(arena, data->mask),
             data->columns.count ? "columns" : "NULL", data->columns.count);
@@ -254,6 +255,7 @@ static void emit_settings(struct emitter *emitter, struct text *text, const stru
             (long long)training->checkpoint_every, (long long)training->log_every);
   text_line(text, ".shuffle = %d, .seed = %lu, .initial = %s,", training->shuffle, (unsigned long)training->seed,
             quoted(arena, training->initial));
+  if (training->initial_here) text_line(text, ".initial_here = 1,");
   text->indentation--;
   text_line(text, "};");
 }

@@ -209,7 +209,8 @@ int verb_build(struct options *options) {
   struct emitted emitted;
   struct jit_object object = {0};
   char *problem = NULL;
-  const char *compiler = options->compiler, *name;
+  const char *compiler = options->compiler, *name, *output = options->output ? options->output : "program";
+  if (options->kind == BUILD_PROGRAM) options->way = way_to_spec(options, output);
   if (!compiler && !jit_can_compile(&problem)) {
     compiler = environment("CC") && *environment("CC") ? environment("CC") : "cc";
     if (options->verbose) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, compiler);

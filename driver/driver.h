@@ -48,6 +48,7 @@ struct options {
   bool watch;          /* --watch */
   spec_files files;    /* that the spec was made of, or would have been; read even where it is wrong */
   bool refused;        /* the spec, for errors of its own */
+  const char *way; /* build: from the program's folder to the spec's, where that is known */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *json, *page; /* compare: --json, --html */
   ARRAY(struct given) given; /* all options, in order */
@@ -85,6 +86,15 @@ struct program *read_program(struct options *options, struct arena *arena, struc
 struct program *load_program(struct options *options, struct diagnostics *diagnostics);
 /* And on to the two texts; false after printing the errors. */
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted);
+
+/* --- spec_folder.c: where the spec is, for the programs that look for data beside it ---------------------------------------------- */
+
+/* To those that run in this process or in one of its own. */
+void tell_spec_folder(const struct options *options);
+/* From the folder of the program that is to be written to `path` to that of the spec; NULL where there is no saying. */
+const char *way_to_spec(const struct options *options, const char *path);
+/* Puts options->way into the source of a program that looks for files. */
+void add_way_to_spec(const struct options *options, const struct program *program, struct emitted *emitted);
 
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
 int watch_training(struct options *options);

@@ -56,6 +56,7 @@ bool compile_program(struct options *options, struct program **program, struct e
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);
+  add_way_to_spec(options, *program, emitted);
   return true;
 }
 

@@ -32,6 +32,7 @@ int verb_run(struct options *options) {
   }
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
   if (!environment("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
+  tell_spec_folder(options);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
   for (int i = 0; i < options->rest_count; i++)
     if ((!i && !strcmp(options->rest[i], "bench")) || !strncmp(options->rest[i], "--trace", strlen("--trace")))

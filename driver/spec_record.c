@@ -21,7 +21,7 @@ static const struct hash no_hash;
 struct hash spec_record_key(const struct options *options) {
   const struct hash identity = jit_identity();
   struct hash hash = hash_bytes(no_hash, &identity, sizeof identity);
-  const char *const texts[] = {"record 3",
+  const char *const texts[] = {"record 4",
                                options->spec,
                                options->frontend.model,
                                options->frontend.standard_library,
@@ -30,6 +30,7 @@ struct hash spec_record_key(const struct options *options) {
                                options->passes.target->processor,
                                options->march,
                                options->only_verb,
+                               options->way,
                                environment("CPATH"), /* where Clang looks for headers */
                                environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);

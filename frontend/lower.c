@@ -41,7 +41,14 @@ static const char *program_name(struct arena *arena, const char *path) {
 
 enum { DEEPEST_FILES = 100, MOST_FILES = 4096 };
 
-static struct file *load_file(struct lowering *lowering, const struct source *source);
+static struct file *load_file(struct lowering *lowering, const struct source *source, const char *way);
+
+/* The way from the spec's folder to that of a file which is used from another, by this name. */
+static const char *way_to(struct arena *arena, const struct file *from, const char *name) {
+  const char *folder = folder_of(arena, name);
+  if (!from->way || !*folder) return from->way;
+  return *folder == '/' || !*from->way ? folder : arena_format(arena, "%s/%s", from->way, folder);
+}
 
 /* Beside the file that uses it, else in the standard library, whose folder may stand for "std". */
 static struct file *use_file(struct lowering *lowering, const struct file *from, struct ast_name name) {
@@ -59,7 +66,7 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
     struct file *known = table_find(&lowering->file_paths, places[i]);
     if (known) return known;
     const struct source *source = source_read(arena, places[i]);
-    if (source) return load_file(lowering, source);
+    if (source) return load_file(lowering, source, i == 0 ? way_to(arena, from, name.text) : NULL);
     array_push(arena, &lowering->program->files, (struct spec_file){places[i], NULL});
     if (errno != ENOENT && errno != ENOTDIR) {
       fail(lowering, name.span, "%s cannot be read: %s", places[i], strerror(errno));
@@ -86,10 +93,11 @@ static void index_items(struct lowering *lowering, struct file *file) {
   }
 }
 
-static struct file *load_file(struct lowering *lowering, const struct source *source) {
+static struct file *load_file(struct lowering *lowering, const struct source *source, const char *way) {
   struct file *file = arena_new_struct(lowering->arena, struct file);
   file->path = source->path;
   file->folder = folder_of(lowering->arena, source->path);
+  file->way = way;
   array_push(lowering->arena, &lowering->program->files, (struct spec_file){source->path, source});
   array_push(lowering->arena, &lowering->files, file); /* before what it uses, so that a circle of uses ends */
   table_set(lowering->arena, &lowering->file_paths, file->path, file);
@@ -253,7 +261,7 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   program->arena = arena;
   program->name = program_name(arena, source->path);
   const int before = diagnostics->error_count;
-  load_file(&lowering, source);
+  load_file(&lowering, source, "");
   if (options && options->files) *options->files = program->files;
   if (diagnostics->error_count > before) return NULL; /* a spec that does not read would be misunderstood */
   read_overrides(&lowering);

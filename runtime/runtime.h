@@ -6,6 +6,7 @@
 #include "runtime/memory.h"
 #include "runtime/pairs.h"
 #include "runtime/files.h"
+#include "runtime/places.h"
 #include "runtime/kernels.h"
 #include "runtime/watch.h"
 #include "runtime/bench.h"
