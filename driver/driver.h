@@ -21,6 +21,9 @@ struct given {
 /* -c, -S, -shared: what `build` makes. */
 enum build_kind { BUILD_PROGRAM, BUILD_OBJECT, BUILD_ASSEMBLY, BUILD_SHARED };
 
+/* --openmp: how what `build` makes has its threads. */
+enum openmp { OPENMP_USUAL, OPENMP_SHARED, OPENMP_STATIC, OPENMP_NONE }; /* the first: shared where there is one */
+
 /* What the command line asks for. */
 struct options {
   struct arena *arena;
@@ -37,6 +40,8 @@ struct options {
   struct pass_options passes;
   struct emit_options emission; /* build: with bench; emit: --bench */
   enum build_kind kind;
+  enum openmp openmp;
+  bool is_static;      /* --static */
   int level;           /* -O0 to -O3 */
   bool debug;          /* -g */
   const char *march;   /* -march= */

@@ -8,7 +8,7 @@
 
 const struct verb verbs[] = {
     {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program",
-     "CSLOGMujnotpDmdcvTaV"},
+     "CSLqQOGMujnotpDmdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
      "tpDmdOGMujePnvTaV"},

@@ -31,6 +31,10 @@ static const struct option {
     {'C', false, "-c", NULL, "make an object file"},
     {'S', false, "-S", NULL, "make assembly"},
     {'L', false, "-shared", NULL, "make a shared object, to call the program from another (`emit` writes its header)"},
+    {'q', false, "openmp", "HOW",
+     "threads by a shared library of OpenMP (shared, as usual where there is one), by one that becomes a part of the\n"
+     "                               program (static), or none at all (none: one thread)"},
+    {'Q', false, "static", NULL, "a program that needs no shared library at all, OpenMP's and libc included"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
@@ -177,6 +181,17 @@ static int apply(struct options *options, const struct option *option, const cha
       return choose_kind(options, BUILD_ASSEMBLY);
     case 'L':
       return choose_kind(options, BUILD_SHARED);
+    case 'q': {
+      static const char *const names[] = {"", "shared", "static", "none"};
+      for (int i = OPENMP_SHARED; i <= OPENMP_NONE; i++)
+        if (!strcmp(value, names[i])) options->openmp = (enum openmp)i;
+      if (options->openmp && !strcmp(value, names[options->openmp])) break;
+      return usage_error(options->verb,
+                         arena_format(options->arena, "--openmp=%s: it is shared, static or none", value));
+    }
+    case 'Q':
+      options->is_static = true;
+      break;
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
         return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));

@@ -16,12 +16,17 @@ static int compile_jobs(const struct options *options) {
   return jobs < 1 ? 1 : jobs > MOST_JOBS ? MOST_JOBS : jobs;
 }
 
+bool has_openmp(const struct options *options) {
+  if (options->openmp == OPENMP_NONE) return false;
+  return options->openmp == OPENMP_STATIC ? jit_has_static_openmp() : jit_has_openmp();
+}
+
 static struct jit_source source_like(const struct options *options, struct cache *cache) {
   static const char *const no_main[] = {"-DLAMELLA_NO_MAIN"};
   return (struct jit_source){.output = options->kind == BUILD_ASSEMBLY ? JIT_ASSEMBLY : JIT_OBJECT,
                              .level = options->level,
                              .debug = options->debug,
-                             .openmp = jit_has_openmp(),
+                             .openmp = has_openmp(options),
                              .march = options->march,
                              .arguments = no_main,
                              .argument_count = options->kind == BUILD_SHARED,
@@ -118,7 +123,7 @@ bool spec_code_compile(struct options *options, const char **name, struct jit_ob
   double begin = seconds_now();
   struct cache *cache = options->no_cache ? NULL : cache_open(problem, sizeof problem);
   if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
-  if (!jit_has_openmp())
+  if (!jit_has_openmp() && options->openmp == OPENMP_USUAL)
     fprintf(stderr, "lamella: note: libomp-19-dev is not installed; the program will use one thread\n");
   bool found = false, done = compile_or_find(options, cache, name, object, &found);
   if (done) say_how_long(options, found ? "found" : "compiled", found ? " in the cache" : "", begin);

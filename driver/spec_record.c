@@ -36,7 +36,7 @@ struct hash spec_record_key(const struct options *options) {
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
   for (int i = 0; i < options->dumps.count; i++) hash = hash_text(hash, options->dumps.items[i]);
-  const int64_t numbers[] = {options->kind,          jit_has_openmp(),        options->level,
+  const int64_t numbers[] = {options->kind,          has_openmp(options),     options->level,
                              options->debug,         options->emission.bench, options->emission.handover,
                              options->defines.count, options->dumps.count};
   return hash_bytes(hash, numbers, sizeof numbers);

@@ -172,14 +172,16 @@ char **jit_link_command(const char *const *arguments, int count, char **message)
   return clang ? clang->link_command(arguments, count, message) : NULL;
 }
 
-bool jit_has_openmp(void) {
 #ifdef LAMELLA_LLVM
-  return access(LAMELLA_LLVM "/lib/clang/19/include/omp.h", R_OK) == 0 &&
-         access(LAMELLA_LLVM "/lib/libomp.so", R_OK) == 0;
-#else
-  return false;
-#endif
+static bool has_openmp(const char *library) {
+  return access(LAMELLA_LLVM "/lib/clang/19/include/omp.h", R_OK) == 0 && access(library, R_OK) == 0;
 }
+bool jit_has_openmp(void) { return has_openmp(LAMELLA_LLVM "/lib/libomp.so"); }
+bool jit_has_static_openmp(void) { return has_openmp(LAMELLA_LLVM "/lib/libomp.a"); }
+#else
+bool jit_has_openmp(void) { return false; }
+bool jit_has_static_openmp(void) { return false; }
+#endif
 
 struct jit_program *jit_load(const struct jit_object *objects, int count, bool openmp, char **message) {
   const struct load_part *load = need_load(message);

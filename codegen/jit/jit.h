@@ -56,8 +56,9 @@ const char *jit_compiler_file(void);
    them. */
 struct hash jit_identity(void);
 
-/* Whether what is compiled with OpenMP finds its header and its library. */
+/* Whether what is compiled with OpenMP finds its header and its library, the shared or the static one. */
 bool jit_has_openmp(void);
+bool jit_has_static_openmp(void);
 
 /* Loads Clang and the intrinsic headers that jit_compile would want for such a source, whose text is not known yet: to be called by a
    thread while another makes the text. */
