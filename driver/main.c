@@ -31,7 +31,9 @@ static void usage(FILE *file) {
       "usage: lamella VERB SPEC [options]\n\nverbs:\n",
       file);
   for (const struct verb *verb = verbs; verb->name; verb++) fprintf(file, "  %-10s %s\n", verb->name, verb->summary);
-  fputs("\n`lamella VERB --help` says more; --version prints the version.\n", file);
+  fputs(
+      "\nSPEC is a file, or - for the standard input. `lamella VERB --help` says more; --version prints the version.\n",
+      file);
 }
 
 static int command(int count, char **arguments) {

@@ -309,7 +309,8 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {
       if (!options->spec) {
-        options->spec = argument;
+        options->from_stdin = !strcmp(argument, "-");
+        options->spec = options->from_stdin ? SPEC_OF_STDIN : argument;
         continue;
       }
       if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */

@@ -42,6 +42,10 @@ int verb_run(struct options *options) {
       fprintf(stderr, "lamella run: --watch goes with the verb train\n");
       return EXIT_USAGE;
     }
+    if (options->from_stdin) {
+      fprintf(stderr, "lamella run: --watch follows the edits of a file, and the standard input is none\n");
+      return EXIT_USAGE;
+    }
     options->emission.handover = true;
     int code = watch_training(options);
     options->passes.times = NULL; /* each version had its own */
@@ -53,7 +57,7 @@ int verb_run(struct options *options) {
   say_ready(options, begin);
   name_code(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
-  arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
+  arguments[0] = arena_format(options->arena, "lamella run %s", spec_argument(options));
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
   return code.main(options->rest_count + 1, arguments); /* the code stays until the end: exit may still call it */
 }

@@ -11,7 +11,7 @@ static bool wanted(const struct options *options, const char *graph) {
 
 static int show_tree(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
-  struct source *source = source_read(options->arena, options->spec);
+  const struct source *source = read_spec(options, options->arena);
   if (!source) {
     fprintf(stderr, "lamella: error: cannot read %s: %s\n", printable(options->arena, options->spec), strerror(errno));
     return EXIT_WRONG_INPUT;

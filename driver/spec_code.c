@@ -107,7 +107,8 @@ static bool compile_or_find(struct options *options, struct cache *cache, const 
                             bool *found) {
   struct hash record = spec_record_key(options);
   /* What is asked of the passes, they must do. */
-  bool passes_run = options->passes.times || options->passes.verify || options->passes.dump_after;
+  bool passes_run =
+      options->from_stdin || options->passes.times || options->passes.verify || options->passes.dump_after;
   if (!passes_run && spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
     if (object->bytes) {

@@ -24,10 +24,13 @@ struct frontend_options {
   spec_files *files;            /* where not NULL: becomes program->files, also when there are errors */
 };
 
+/* The path of a spec that was read from the standard input. Its program is called as its model. */
+#define SPEC_OF_STDIN "<stdin>"
+
 /* Everything up to graphs. Errors are reported; NULL if there were any. */
 struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options,
                            struct diagnostics *diagnostics);
-/* The same from a text already read (tests). */
+/* The same from a text already read. */
 struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options,
                              struct diagnostics *diagnostics);
 

@@ -271,6 +271,7 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
       resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
   if (choose_blocks(&lowering)) {
     program->model = lowering.model->name.text;
+    if (!strcmp(source->path, SPEC_OF_STDIN)) program->name = program_name(arena, program->model);
     read_pipeline(&lowering);
     if (diagnostics->error_count == before) lower_graphs(&lowering);
   }
