@@ -1,4 +1,5 @@
 #include "driver/driver.h"
+#include "driver/library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -303,8 +304,8 @@ void choose_target(struct options *options, const char *name) {
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
   if (!options->spec) options->level = 2; /* else these options go on from others */
-  const char *library = environment("LAMELLA_LIBRARY");
-  options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
+  options->frontend.standard_library = environment("LAMELLA_LIBRARY");
+  options->frontend.library_text = library_text;
   for (int i = 0; i < count; i++) {
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {

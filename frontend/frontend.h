@@ -20,8 +20,11 @@ struct frontend_options {
   const char *model;
   const struct define *defines;
   int define_count;
-  const char *standard_library; /* folder of std/ files: `use "std/x.lam"` looks beside the spec first, then here */
-  spec_files *files;            /* where not NULL: becomes program->files, also when there are errors */
+  /* `use "std/x.lam"` looks beside the file first, then in this folder, where it is not NULL, and then asks for the text of a
+     file of that name, which uses others of the kind alone */
+  const char *standard_library;
+  const char *(*library_text)(const char *path);
+  spec_files *files; /* where not NULL: becomes program->files, also when there are errors */
 };
 
 /* The path of a spec that was read from the standard input. Its program is called as its model. */

@@ -81,6 +81,7 @@ struct global_axis {
 struct file {
   const char *path, *folder;
   const char *way; /* to its folder from that of the spec, "" for the same; NULL for a file of the library */
+  bool in_library; /* no file of the system's, but a text that the compiler has */
   const struct ast_file *tree;
   ARRAY(struct file *) uses;
   ARRAY(struct global_axis *) axes;
