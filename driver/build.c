@@ -269,7 +269,7 @@ static const char *choose_compiler(const struct options *options) {
   const char *other = environment("CC") && *environment("CC") ? environment("CC") : "cc";
   char *problem = NULL;
   if (!jit_can_compile(&problem)) {
-    if (options->verbose) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, other);
+    if (options->verbose || jit_is_built()) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, other);
   } else if (options->openmp == OPENMP_STATIC && !jit_has_static_openmp()) {
     fprintf(stderr, "lamella: note: LLVM has no libomp.a here; calling %s\n", other);
   } else {

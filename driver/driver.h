@@ -28,8 +28,7 @@ enum openmp { OPENMP_USUAL, OPENMP_SHARED, OPENMP_STATIC, OPENMP_NONE }; /* the 
 struct options {
   struct arena *arena;
   const struct verb *verb;
-  const char *spec;     /* the path, or SPEC_OF_STDIN */
-  bool from_stdin;      /* the spec is "-" on the command line */
+  const char *spec;     /* as the command line has it; "-": the standard input */
   const char *output;   /* -o */
   const char *stage;    /* --stage */
   const char *graph;    /* --graph */
@@ -86,10 +85,11 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
 void choose_target(struct options *options, const char *name);
 void verb_help(FILE *file, const struct verb *verb);
 
+bool is_stdin(const struct options *options);
+/* The spec's path in messages: SPEC_OF_STDIN, or what a terminal may have of its name. */
+const char *spec_title(const struct options *options);
 /* The spec's text, which the standard input gives but once; NULL with errno set. */
 const struct source *read_spec(const struct options *options, struct arena *arena);
-/* As the command line has it, for what tells how to call a command again. */
-const char *spec_argument(const struct options *options);
 /* Spec to program, before any pass, in that arena; options->files says what was read. NULL after errors, which are not printed. */
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics);
 /* Spec to program, graph passes included. NULL after printing the errors. */

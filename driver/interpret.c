@@ -291,7 +291,7 @@ int verb_interpret(struct options *options) {
   print_times(options, NULL); /* before the program's own output */
   tell_spec_folder(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 1);
-  arguments[0] = arena_format(options->arena, "lamella interpret %s", spec_argument(options));
+  arguments[0] = arena_format(options->arena, "lamella interpret %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
   return lam_main(interpret_program(options->arena, program), options->rest_count + 1, arguments);
 }

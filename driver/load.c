@@ -30,25 +30,30 @@ static bool refuse(struct options *options, const struct diagnostics *diagnostic
   return false;
 }
 
+bool is_stdin(const struct options *options) { return !strcmp(options->spec, "-"); }
+
+const char *spec_title(const struct options *options) {
+  return is_stdin(options) ? SPEC_OF_STDIN : printable(options->arena, options->spec);
+}
+
 const struct source *read_spec(const struct options *options, struct arena *arena) {
   static const struct source *of_stdin;
-  if (!options->from_stdin) return source_read(arena, options->spec);
+  if (!is_stdin(options)) return source_read(arena, options->spec);
   if (of_stdin) return of_stdin;
-  of_stdin = source_read_stream(arena_new(), stdin, options->spec); /* to the end of the command */
+  of_stdin = source_read_stream(arena_new(), stdin, SPEC_OF_STDIN); /* to the end of the command */
   int error = errno;
   clearerr(stdin); /* a program may be given another */
   errno = error;
   return of_stdin;
 }
 
-const char *spec_argument(const struct options *options) { return options->from_stdin ? "-" : options->spec; }
-
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics) {
   times_enter(options->passes.times, "frontend");
   options->frontend.files = &options->files; /* here, since options are copied */
   const struct source *source = read_spec(options, arena);
   struct program *program = source ? lower_source(arena, source, &options->frontend, diagnostics) : NULL;
-  if (!source) report_error(diagnostics, (struct span){0}, "%s cannot be read: %s", options->spec, strerror(errno));
+  if (!source)
+    report_error(diagnostics, (struct span){0}, "%s cannot be read: %s", spec_title(options), strerror(errno));
   times_leave(options->passes.times);
   return program;
 }

@@ -1,9 +1,12 @@
 /* lamella VERB SPEC [options]: finds the verb and runs it. */
 #include "driver/driver.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "codegen/jit/jit.h"
+#include "commit.h"
 #include "runtime/runtime.h"
 
 const struct verb verbs[] = {
@@ -36,6 +39,19 @@ static void usage(FILE *file) {
       file);
 }
 
+/* The number, and what a report of a fault should tell besides. */
+static int print_version(void) {
+  static const char commit[] = LAMELLA_COMMIT;
+  char *problem = NULL;
+  printf("lamella %s%s%s%s\nLLVM: ", LAMELLA_VERSION, *commit ? " (commit " : "", commit, *commit ? ")" : "");
+  puts(jit_can_compile(&problem) ? jit_compiler_version() : problem);
+  free(problem);
+  fputs("targets: ", stdout);
+  for (int i = 0; target_at(i); i++) printf("%s%s", i ? ", " : "", target_at(i)->name);
+  printf("; native is %s here\n", target_find("native")->name);
+  return EXIT_DONE;
+}
+
 static int command(int count, char **arguments) {
   if (count < 2) {
     usage(stderr);
@@ -46,10 +62,7 @@ static int command(int count, char **arguments) {
     usage(stdout);
     return EXIT_DONE;
   }
-  if (!strcmp(word, "--version")) {
-    puts("lamella " LAMELLA_VERSION);
-    return EXIT_DONE;
-  }
+  if (!strcmp(word, "--version")) return print_version();
   const char *names[16];
   int name_count = 0;
   for (const struct verb *verb = verbs; verb->name; verb++) {

@@ -310,8 +310,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {
       if (!options->spec) {
-        options->from_stdin = !strcmp(argument, "-");
-        options->spec = options->from_stdin ? SPEC_OF_STDIN : argument;
+        options->spec = argument;
         continue;
       }
       if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */

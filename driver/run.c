@@ -19,8 +19,7 @@ static void take_watch(struct options *options) {
 
 /* With -v, how long a program that is compiled or found takes to begin. */
 static void say_ready(const struct options *options, double begin) {
-  if (options->verbose)
-    fprintf(stderr, "%s begins after %.3f s\n", printable(options->arena, options->spec), seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", spec_title(options), seconds_now() - begin);
 }
 
 int verb_run(struct options *options) {
@@ -42,7 +41,7 @@ int verb_run(struct options *options) {
       fprintf(stderr, "lamella run: --watch goes with the verb train\n");
       return EXIT_USAGE;
     }
-    if (options->from_stdin) {
+    if (is_stdin(options)) {
       fprintf(stderr, "lamella run: --watch follows the edits of a file, and the standard input is none\n");
       return EXIT_USAGE;
     }
@@ -57,7 +56,7 @@ int verb_run(struct options *options) {
   say_ready(options, begin);
   name_code(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
-  arguments[0] = arena_format(options->arena, "lamella run %s", spec_argument(options));
+  arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
   return code.main(options->rest_count + 1, arguments); /* the code stays until the end: exit may still call it */
 }

@@ -87,8 +87,7 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   if (strstr(message, "out of memory"))
     fprintf(stderr, "lamella: error: %s\n", message);
   else if (!jit_compiler_version())
-    fprintf(stderr, "lamella: error: %s; tools/setup installs what is missing, and `lamella build` works without\n",
-            message);
+    fprintf(stderr, "lamella: error: %s; `lamella build` and `emit` work without\n", message);
   else if (options->march && strstr(message, "unknown target CPU"))
     fprintf(stderr, "lamella: error: no CPU is called '%s'\n", printable(options->arena, options->march));
   else
@@ -98,17 +97,14 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
 }
 
 static void say_how_long(const struct options *options, const char *what, const char *where, double begin) {
-  if (options->verbose)
-    fprintf(stderr, "%s %s%s in %.3f s\n", what, printable(options->arena, options->spec), where,
-            seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s %s%s in %.3f s\n", what, spec_title(options), where, seconds_now() - begin);
 }
 
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,
                             bool *found) {
   struct hash record = spec_record_key(options);
   /* What is asked of the passes, they must do. */
-  bool passes_run =
-      options->from_stdin || options->passes.times || options->passes.verify || options->passes.dump_after;
+  bool passes_run = is_stdin(options) || options->passes.times || options->passes.verify || options->passes.dump_after;
   if (!passes_run && spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
     if (object->bytes) {

@@ -105,7 +105,7 @@ bool spec_record_find(struct options *options, struct cache *cache, struct hash 
 void spec_record_keep(struct options *options, struct cache *cache, struct hash key, const struct program *program,
                       struct hash object, const struct hash *text_key) {
   struct arena *arena = options->arena;
-  if (options->from_stdin) return;
+  if (is_stdin(options)) return;
   const char *text = arena_format(arena, "name %s\nobject %016" PRIx64 " %016" PRIx64 "\n", program->name,
                                   object.words[0], object.words[1]);
   if (text_key)

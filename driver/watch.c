@@ -95,7 +95,7 @@ static _Noreturn void become(struct options *options, const struct version *vers
   name_code(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 3);
   int count = 0;
-  arguments[count++] = arena_format(options->arena, "lamella run %s", spec_argument(options));
+  arguments[count++] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) {
     char *argument = options->rest[i];
     bool init = !strncmp(argument, "--init", 6) && (!argument[6] || argument[6] == '=');
