@@ -27,6 +27,7 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
   const char *reader = program_reads(emitter->program) ? reader_names[data->source] : "NULL";
   text_line(text, ".name = %s, .path = %s, .reader = %s, .tokenizer = %s,", c_string(arena, data->name),
             c_string(arena, data->path), reader, tokenizer_names[data->tokenizer]);
+  if (data->path_here) text_line(text, ".path_here = 1,");
   text_line(text, ".examples = %lld, .split = %s, .mask = %s, .columns = %s, .column_count = %d,",
             (long long)data->examples, c_double(arena, data->split), c_double(arena, data->mask),
             data->columns.count ? "columns" : "NULL", data->columns.count);
@@ -50,6 +51,7 @@ static void emit_settings(struct emitter *emitter, struct text *text, const stru
             (long long)training->checkpoint_every, (long long)training->log_every);
   text_line(text, ".shuffle = %d, .seed = %lu, .initial = %s,", training->shuffle, (unsigned long)training->seed,
             c_string(arena, training->initial));
+  if (training->initial_here) text_line(text, ".initial_here = 1,");
   text->indentation--;
   text_line(text, "};");
 }

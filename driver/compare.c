@@ -492,6 +492,7 @@ int verb_compare(struct options *options) {
     free(message);
     return EXIT_WRONG_INPUT;
   }
+  tell_spec_folder(options);
   const char *folder = temporary_folder(options);
   if (!folder) return EXIT_WRONG_INPUT;
   comparison->folder = folder;

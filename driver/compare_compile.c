@@ -62,8 +62,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   options->passes.times = times;
   struct program *program = read_program(options, arena, diagnostics);
   if (program && !(program->train && program->training && program->data)) {
-    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n",
-            printable(options->arena, options->spec));
+    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", spec_title(options));
     return false;
   }
   /* Only training is compared. */

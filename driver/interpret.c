@@ -213,6 +213,7 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
   struct lam_data *data = arena_new_struct(arena, struct lam_data);
   *data = (struct lam_data){.name = from->name,
                             .path = from->path,
+                            .path_here = from->path_here,
                             .tokenizer = tokenizers[from->tokenizer],
                             .examples = from->examples,
                             .split = from->split,
@@ -237,7 +238,8 @@ static const struct lam_settings *make_settings(struct arena *arena, const struc
                                     .log_every = from->log_every,
                                     .shuffle = from->shuffle,
                                     .seed = from->seed,
-                                    .initial = from->initial};
+                                    .initial = from->initial,
+                                    .initial_here = from->initial_here};
   return settings;
 }
 
@@ -290,6 +292,7 @@ int verb_interpret(struct options *options) {
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
   print_times(options, NULL); /* before the program's own output */
+  tell_spec_folder(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 1);
   arguments[0] = arena_format(options->arena, "lamella interpret %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];

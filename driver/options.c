@@ -1,4 +1,5 @@
 #include "driver/driver.h"
+#include "driver/library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,10 @@ static const struct option {
     {'C', false, "-c", NULL, "make an object file"},
     {'S', false, "-S", NULL, "make assembly"},
     {'L', false, "-shared", NULL, "make a shared object, to call the program from another (`emit` writes its header)"},
+    {'q', false, "openmp", "HOW",
+     "threads by a shared library of OpenMP (shared, as usual where there is one), by one that becomes a part of the\n"
+     "                               program (static), or none at all (none: one thread)"},
+    {'Q', false, "static", NULL, "a program that needs no shared library at all, OpenMP's and libc included"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
@@ -199,6 +204,17 @@ static int apply(struct options *options, const struct option *option, const cha
       return choose_kind(options, BUILD_ASSEMBLY);
     case 'L':
       return choose_kind(options, BUILD_SHARED);
+    case 'q': {
+      static const char *const names[] = {"", "shared", "static", "none"};
+      for (int i = OPENMP_SHARED; i <= OPENMP_NONE; i++)
+        if (!strcmp(value, names[i])) options->openmp = (enum openmp)i;
+      if (options->openmp && !strcmp(value, names[options->openmp])) break;
+      return usage_error(options->verb,
+                         arena_format(options->arena, "--openmp=%s: it is shared, static or none", value));
+    }
+    case 'Q':
+      options->is_static = true;
+      break;
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
         return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));
@@ -310,8 +326,8 @@ void choose_target(struct options *options, const char *name) {
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
   if (!options->spec) options->level = 2; /* else these options go on from others */
-  const char *library = environment("LAMELLA_LIBRARY");
-  options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
+  options->frontend.standard_library = environment("LAMELLA_LIBRARY");
+  options->frontend.library_text = library_text;
   for (int i = 0; i < count; i++) {
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {

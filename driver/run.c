@@ -19,8 +19,7 @@ static void take_watch(struct options *options) {
 
 /* With -v, how long a program that is compiled or found takes to begin. */
 static void say_ready(const struct options *options, double begin) {
-  if (options->verbose)
-    fprintf(stderr, "%s begins after %.3f s\n", printable(options->arena, options->spec), seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", spec_title(options), seconds_now() - begin);
 }
 
 int verb_run(struct options *options) {
@@ -32,6 +31,7 @@ int verb_run(struct options *options) {
   }
   /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
   if (!environment("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
+  tell_spec_folder(options);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
   for (int i = 0; i < options->rest_count; i++)
     if ((!i && !strcmp(options->rest[i], "bench")) || !strncmp(options->rest[i], "--trace", strlen("--trace")))
@@ -39,6 +39,10 @@ int verb_run(struct options *options) {
   if (options->watch) {
     if (!options->only_verb || strcmp(options->only_verb, "train")) {
       fprintf(stderr, "lamella run: --watch goes with the verb train\n");
+      return EXIT_USAGE;
+    }
+    if (is_stdin(options)) {
+      fprintf(stderr, "lamella run: --watch follows the edits of a file, and the standard input is none\n");
       return EXIT_USAGE;
     }
     options->emission.handover = true;

@@ -11,9 +11,9 @@ static bool wanted(const struct options *options, const char *graph) {
 
 static int show_tree(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
-  struct source *source = source_read(options->arena, options->spec);
+  const struct source *source = read_spec(options, options->arena);
   if (!source) {
-    fprintf(stderr, "lamella: error: cannot read %s: %s\n", printable(options->arena, options->spec), strerror(errno));
+    fprintf(stderr, "lamella: error: cannot read %s: %s\n", spec_title(options), strerror(errno));
     return EXIT_WRONG_INPUT;
   }
   struct ast_file *tree = parse_source(options->arena, source, diagnostics);

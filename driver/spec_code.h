@@ -11,6 +11,9 @@ struct spec_code {
   int (*main)(int count, char **arguments); /* the program's command line */
 };
 
+/* Whether what is compiled in this process runs on all processors. */
+bool has_openmp(const struct options *options);
+
 /* Compiles the spec of `options` into what options->kind says, from the cache where that has it; `name` is the program's. A program
    or a shared object is still to be linked. False after printing what is wrong. */
 bool spec_code_compile(struct options *options, const char **name, struct jit_object *object);

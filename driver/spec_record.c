@@ -32,12 +32,13 @@ struct hash spec_record_key(const struct options *options) {
                                options->march,
                                options->only_verb,
                                options->only,
+                               options->way,
                                environment("CPATH"), /* where Clang looks for headers */
                                environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
   for (int i = 0; i < options->dumps.count; i++) hash = hash_text(hash, options->dumps.items[i]);
-  const int64_t numbers[] = {options->kind,          jit_has_openmp(),        options->level,
+  const int64_t numbers[] = {options->kind,          has_openmp(options),     options->level,
                              options->debug,         options->emission.bench, options->emission.handover,
                              options->defines.count, options->dumps.count};
   return hash_bytes(hash, numbers, sizeof numbers);
@@ -106,6 +107,7 @@ bool spec_record_find(struct options *options, struct cache *cache, struct hash 
 void spec_record_keep(struct options *options, struct cache *cache, struct hash key, const struct program *program,
                       struct hash object, const struct hash *text_key) {
   struct arena *arena = options->arena;
+  if (is_stdin(options)) return;
   const char *text = arena_format(arena, "name %s\nobject %016" PRIx64 " %016" PRIx64 "\n", program->name,
                                   object.words[0], object.words[1]);
   if (text_key)

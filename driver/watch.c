@@ -93,7 +93,7 @@ static _Noreturn void become(struct options *options, const struct version *vers
   if (options->refused) dprintf(reports, "refused\n");
   if (!done) exit(EXIT_WRONG_INPUT);
   name_code(options);
-  char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
+  char **arguments = arena_new_array(options->arena, char *, options->rest_count + 3);
   int count = 0;
   arguments[count++] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) {
@@ -104,6 +104,7 @@ static _Noreturn void become(struct options *options, const struct version *vers
     else
       arguments[count++] = argument;
   }
+  if (!version->begins) arguments[count++] = (char *)"--overwrite"; /* what is there is this command's */
   setenv("LAMELLA_HANDOVER", arena_format(options->arena, "%d:%d:%d", orders, reports, terminal), 1);
   exit(code.main(count, arguments));
 }

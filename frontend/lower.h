@@ -80,6 +80,8 @@ struct global_axis {
 
 struct file {
   const char *path, *folder;
+  const char *way; /* to its folder from that of the spec, "" for the same; NULL for a file of the library */
+  bool in_library; /* no file of the system's, but a text that the compiler has */
   const struct ast_file *tree;
   ARRAY(struct file *) uses;
   ARRAY(struct global_axis *) axes;
@@ -398,9 +400,9 @@ int64_t setting_integer(struct lowering *lowering, const ast_block *block, const
 double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
                       double fallback);
 const char *setting_string(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name);
-/* The name of a file: relative to the spec's folder when it is written in the spec, to where the command runs when from -D. */
+/* The name of a file: relative to the spec's folder when it is written in the spec; `here`: to where the command runs, from -D. */
 const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
-                         const char *name);
+                         const char *name, bool *here);
 /* A setting that is a name, as in `tokenizer = char`. */
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
                          struct span *span);

@@ -143,7 +143,8 @@ void read_data_settings(struct lowering *lowering) {
   settings->span = lowering->data->span;
   settings->source = text ? DATA_TEXT : csv ? DATA_CSV : DATA_SYNTHETIC;
   if (text || csv)
-    settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv");
+    settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv",
+                                  &settings->path_here);
   settings->tokenizer = read_tokenizer(lowering, settings->source);
   settings->split = read_share(lowering, "split", 1);
   settings->mask = text ? read_share(lowering, "corrupt", 0) : 0;

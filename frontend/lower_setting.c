@@ -208,14 +208,14 @@ const char *setting_string(struct lowering *lowering, const ast_block *block, co
 }
 
 const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
-                         const char *name) {
+                         const char *name, bool *here) {
   struct found_setting found;
   const char *path = setting_string(lowering, block, prefix, name);
   if (!path || !find_setting(lowering, block, prefix, name, &found)) return NULL;
   if (!*path) fail(lowering, found.span, "the name of the file is empty");
-  return !found.statement || *path == '/' || !*file->folder
-             ? path
-             : arena_format(lowering->arena, "%s/%s", file->folder, path);
+  const char *folder = found.statement ? (file->way ? file->way : file->folder) : "";
+  *here = !found.statement || !file->way;
+  return *path == '/' || !*folder ? path : arena_format(lowering->arena, "%s/%s", folder, path);
 }
 
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,

@@ -25,8 +25,8 @@ void read_train_settings(struct lowering *lowering) {
                               .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
                               .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
                               .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
-                              .initial = setting_path(lowering, lowering->train_file, block, "train", "init"),
                               .span = lowering->train->span};
+  settings->initial = setting_path(lowering, lowering->train_file, block, "train", "init", &settings->initial_here);
   struct found_setting found;
   if (settings->steps > 0 && settings->epochs > 0) {
     /* One of them on the command line replaces the other in the spec. */

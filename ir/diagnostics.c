@@ -152,9 +152,7 @@ struct source *source_from_text(struct arena *arena, const char *path, const cha
   return source;
 }
 
-struct source *source_read(struct arena *arena, const char *path) {
-  FILE *file = fopen(path, "rb");
-  if (!file) return NULL;
+struct source *source_read_stream(struct arena *arena, FILE *file, const char *path) {
   struct source *source = NULL;
   size_t capacity = 1 << 14, length = 0;
   char *text = malloc(capacity);
@@ -177,6 +175,13 @@ struct source *source_read(struct arena *arena, const char *path) {
   source->length = length;
 done:
   free(text);
+  return source;
+}
+
+struct source *source_read(struct arena *arena, const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) return NULL;
+  struct source *source = source_read_stream(arena, file, path);
   int error = errno;
   fclose(file);
   errno = error;

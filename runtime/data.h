@@ -11,7 +11,8 @@ struct lam_dataset {
   struct lam_program *program;
   const struct lam_data *data;
   struct lam_routine *routine;
-  const char *path;
+  const char *path; /* as messages call it */
+  char *found; /* the file that the spec names, or NULL: another, or none */
   bool *needed; /* of each column */
   int64_t *ranges; /* of each column: its ids must be less; 0: not checked */
   uint32_t seed; /* of synthetic data and corruption */

@@ -51,8 +51,9 @@ struct lam_column {
 };
 
 struct lam_data {
-  const char *name, *path;
-  const struct lam_reader *reader; /* of text, csv or synthetic; NULL where no routine takes inputs from the data */
+  const char *name, *path; /* path: absolute, or to be sought (places.h); or NULL */
+  int path_here; /* the current folder comes first */
+  const struct lam_reader *reader; /* of text, csv or synthetic */
   const struct lam_tokenizer *tokenizer; /* or NULL */
   int64_t examples;
   double split, mask;
@@ -67,7 +68,8 @@ struct lam_settings {
   int64_t evaluate_every, checkpoint_every, log_every;
   int shuffle;
   uint32_t seed;
-  const char *initial;
+  const char *initial; /* as data's path; or NULL */
+  int initial_here;
 };
 
 struct lam_generation {

@@ -13,6 +13,7 @@
 #include "runtime/sample.h"
 #include "runtime/memory.h"
 #include "runtime/files.h"
+#include "runtime/places.h"
 #include "runtime/kernels.h"
 #include "runtime/watch.h"
 #include "runtime/bench.h"

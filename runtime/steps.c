@@ -24,13 +24,21 @@ struct lam_stepper {
   double slow; /* so much of each step is waited for after it */
 };
 
+/* With the weights that the spec names. */
+static bool lam_stepper_begin(struct lam_stepper *stepper, const struct lam_settings *settings) {
+  char *initial = lam_find_file(settings->initial, settings->initial_here, "");
+  bool good = initial && lam_checkpoint_load(stepper->program, &stepper->run, initial, LAM_START_FROM);
+  free(initial);
+  return good;
+}
+
 static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_options *options) {
   struct lam_program *program = stepper->program;
   const struct lam_settings *settings = program->settings;
   struct lam_run *run = &stepper->run;
   run->seed = (uint32_t)lam_option_integer(options, "seed", settings->seed);
   lam_initialize(program->model, run->seed);
-  if (settings->initial && !lam_checkpoint_load(program, run, settings->initial, LAM_START_FROM)) return false;
+  if (settings->initial && !lam_stepper_begin(stepper, settings)) return false;
   enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
   stepper->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
   struct lam_dataset *data = stepper->data = lam_dataset_open(program, routine, NULL, run->seed, &run->facts);

@@ -39,6 +39,14 @@
 namespace {
 
 using Words = std::vector<std::string>;
+
+/* That of llvm_folder. */
+const std::string &clang_program() {
+  static const char *const named = secure_getenv("LAMELLA_LLVM");
+  static const std::string program = std::string(named && *named ? named : LAMELLA_LLVM) + "/bin/clang";
+  return program;
+}
+
 using FileSystem = llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem>;
 
 /* What Clang says, as text. */
@@ -53,10 +61,9 @@ struct Diagnosis {
 
 /* The last command that clang's driver would run for its options, a program and its arguments; empty after a message. */
 Words driver_command(const Words &arguments, FileSystem files, Diagnosis &diagnosis) {
-  clang::driver::Driver driver(LAMELLA_LLVM "/bin/clang", llvm::sys::getDefaultTargetTriple(), *diagnosis.engine,
-                               "clang", files);
+  clang::driver::Driver driver(clang_program(), llvm::sys::getDefaultTargetTriple(), *diagnosis.engine, "clang", files);
   driver.setCheckInputsExist(false);
-  std::vector<const char *> pointers{LAMELLA_LLVM "/bin/clang"};
+  std::vector<const char *> pointers{clang_program().c_str()};
   for (const std::string &argument : arguments) pointers.push_back(argument.c_str());
   std::unique_ptr<clang::driver::Compilation> compilation(driver.BuildCompilation(pointers));
   if (!compilation || compilation->containsError() || compilation->getJobs().empty()) return {};
@@ -109,7 +116,7 @@ bool set_up(clang::CompilerInstance &instance, const Words &options, FileSystem 
   std::vector<const char *> pointers;
   for (size_t i = 2; i < options.size(); i++) pointers.push_back(options[i].c_str()); /* after clang -cc1 */
   if (!clang::CompilerInvocation::CreateFromArgs(instance.getInvocation(), pointers, *diagnosis.engine,
-                                                 LAMELLA_LLVM "/bin/clang"))
+                                                 clang_program().c_str()))
     return false;
   if (precompiled) instance.getPreprocessorOpts().ImplicitPCHInclude = PRECOMPILED;
   instance.getFrontendOpts().DisableFree = false;

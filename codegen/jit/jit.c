@@ -41,17 +41,36 @@ static bool own_folder(char *path) {
   return length > 0;
 }
 
+/* Where a shared object may be, number 0 and on: the folder of $LAMELLA_JIT alone, or those that are seen from the executable's. False
+   past the last. */
+static bool place_of(int number, char *path) {
+  static const char *const places[] = {"", "/" LAMELLA_PARTS, "/../..", NULL}; /* the last: from build/tests/unit */
+  const char *named = environment("LAMELLA_JIT");
+  char folder[PATH_SIZE];
+  if (named) return number == 0 && snprintf(path, PATH_SIZE, "%s", named) < PATH_SIZE;
+  return places[number] && own_folder(folder) && snprintf(path, PATH_SIZE, "%s%s", folder, places[number]) < PATH_SIZE;
+}
+
 /* Where the shared object `file` is. */
 static bool find_file(const char *file, char *path) {
-  const char *named = environment("LAMELLA_JIT");
-  if (named) return snprintf(path, PATH_SIZE, "%s/%s", named, file) < PATH_SIZE && access(path, F_OK) == 0;
-  static const char *const places[] = {"", "/../lib/lamella", "/../..", NULL}; /* the last: from build/tests/unit */
   char folder[PATH_SIZE];
-  if (!own_folder(folder)) return false;
-  for (int i = 0; places[i]; i++)
-    if (snprintf(path, PATH_SIZE, "%s%s/%s", folder, places[i], file) < PATH_SIZE && access(path, F_OK) == 0)
-      return true;
+  for (int i = 0; place_of(i, folder); i++)
+    if (snprintf(path, PATH_SIZE, "%s/%s", folder, file) < PATH_SIZE && access(path, F_OK) == 0) return true;
   return false;
+}
+
+/* What to do about a shared object that is not there. */
+static void say_missing(const char *file, char *text, size_t size) {
+#ifdef LAMELLA_LLVM
+  char folder[PATH_SIZE];
+  int used = snprintf(text, size, "%s is missing", file);
+  for (int i = 0; i < 2 && place_of(i, folder); i++) /* what tests have besides is nobody's business */
+    used += snprintf(text + used, size - (size_t)used, "%s %s", i ? " and" : ", looked for in", folder);
+  snprintf(text + used, size - (size_t)used,
+           "; it belongs to this Lamella, and is to be copied with it, or its folder named by $LAMELLA_JIT");
+#else
+  snprintf(text, size, "%s is not there: this Lamella was built without LLVM 19, which tools/setup installs", file);
+#endif
 }
 
 /* Whether libraries of some hundred megabytes fit where memory has a limit (ulimit -v): without room for their threads' variables,
@@ -62,16 +81,17 @@ static bool has_room(size_t size) {
 }
 
 static void part_load(struct part *part) {
-  char path[PATH_SIZE], text[PATH_SIZE + 1024];
+  char path[PATH_SIZE], text[3 * PATH_SIZE];
   if (!find_file(part->file, path)) {
-    snprintf(text, sizeof text, "%s is not there: this Lamella was built without LLVM 19", part->file);
+    say_missing(part->file, text, sizeof text);
   } else if (!has_room(part->room)) {
     snprintf(text, sizeof text, "out of memory: there is no room for %s", part->file);
   } else {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle) part->loaded = dlsym(handle, part->symbol);
     if (part->loaded) return;
-    snprintf(text, sizeof text, "cannot load %s: %s", part->file, dlerror());
+    snprintf(text, sizeof text, "cannot load %s: %s; it needs Clang and LLVM 19 (Debian: libclang-cpp19)", part->file,
+             dlerror());
   }
   part->problem = copy_text(text);
 }
@@ -172,14 +192,24 @@ char **jit_link_command(const char *const *arguments, int count, char **message)
   return clang ? clang->link_command(arguments, count, message) : NULL;
 }
 
-bool jit_has_openmp(void) {
 #ifdef LAMELLA_LLVM
-  return access(LAMELLA_LLVM "/lib/clang/19/include/omp.h", R_OK) == 0 &&
-         access(LAMELLA_LLVM "/lib/libomp.so", R_OK) == 0;
-#else
-  return false;
-#endif
+static bool has_openmp(const char *library) {
+  static const char *const header = "lib/clang/19/include/omp.h";
+  char path[PATH_SIZE];
+  const char *const files[] = {header, library};
+  for (int i = 0; i < 2; i++)
+    if (snprintf(path, sizeof path, "%s/%s", llvm_folder(), files[i]) >= PATH_SIZE || access(path, R_OK) != 0)
+      return false;
+  return true;
 }
+bool jit_has_openmp(void) { return has_openmp("lib/libomp.so"); }
+bool jit_has_static_openmp(void) { return has_openmp("lib/libomp.a"); }
+bool jit_is_built(void) { return true; }
+#else
+bool jit_has_openmp(void) { return false; }
+bool jit_has_static_openmp(void) { return false; }
+bool jit_is_built(void) { return false; }
+#endif
 
 struct jit_program *jit_load(const struct jit_object *objects, int count, bool openmp, char **message) {
   const struct load_part *load = need_load(message);

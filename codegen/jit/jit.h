@@ -1,7 +1,7 @@
 /* C text to running code without a compiler process: Clang's libraries make an object in memory, LLVM's ORC links it into this
    process. Both sit in shared objects that are loaded by the first call that needs them (liblamella-clang.so, 200 MB of
    libraries, and liblamella-load.so, the smaller half), so a command that never compiles starts without them; they are sought
-   beside the executable, in ../lib/lamella, and in $LAMELLA_JIT alone where that is set.
+   beside the executable, in ../lib/lamella (as far as installed so), and in $LAMELLA_JIT alone where that is set.
 
    Errors are texts: a function that fails returns false or NULL and sets *message, which the caller frees. Every function may be
    called from several threads at once, but for jit_unload of what another thread runs. */
@@ -44,6 +44,8 @@ struct jit_object {
   struct hash key; /* of all that it depends on, the compiler included: that of the cache's entry */
 };
 
+/* Whether Lamella was built with the shared objects. */
+bool jit_is_built(void);
 /* Whether Clang, and whether the loader, can be loaded. */
 bool jit_can_compile(char **message);
 bool jit_can_load(char **message);
@@ -56,8 +58,9 @@ const char *jit_compiler_file(void);
    them. */
 struct hash jit_identity(void);
 
-/* Whether what is compiled with OpenMP finds its header and its library. */
+/* Whether what is compiled with OpenMP finds its header and its library, the shared or the static one. */
 bool jit_has_openmp(void);
+bool jit_has_static_openmp(void);
 
 /* Loads Clang and the intrinsic headers that jit_compile would want for such a source, whose text is not known yet: to be called by a
    thread while another makes the text. */

@@ -13,6 +13,7 @@
 #include <llvm-c/Target.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,8 +114,9 @@ static size_t sections_size(const struct jit_object *object) {
 static struct jit_program *load(const struct jit_object *objects, int count, bool openmp, char **message) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, initialize);
-  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) &&
-      !dlopen(LAMELLA_LLVM "/lib/libomp.so.5", RTLD_NOW | RTLD_GLOBAL)) {
+  char library[4096];
+  snprintf(library, sizeof library, "%s/lib/libomp.so.5", llvm_folder());
+  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) && !dlopen(library, RTLD_NOW | RTLD_GLOBAL)) {
     *message = strdup("cannot load libomp.so.5: install libomp5-19");
     return NULL;
   }

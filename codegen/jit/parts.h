@@ -4,6 +4,15 @@
 
 #include "codegen/jit/jit.h"
 
+/* Where LLVM's headers and its OpenMP library are: where they were when Lamella was built, unless $LAMELLA_LLVM names a folder. */
+#if defined LAMELLA_LLVM && !defined __cplusplus
+#include "ir/environment.h"
+static inline const char *llvm_folder(void) {
+  const char *named = environment("LAMELLA_LLVM");
+  return named && *named ? named : LAMELLA_LLVM;
+}
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif

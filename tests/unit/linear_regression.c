@@ -24,8 +24,8 @@ static double parameter(const struct lam_program *program, const char *name) {
 static void check_seed(struct lam_program *program, uint32_t seed, const char *weights) {
   char number[16];
   snprintf(number, sizeof number, "%u", seed);
-  char *arguments[] = {"linear", "train", "--quiet", "--seed", number, "--out", (char *)weights, NULL};
-  CHECK(lam_main(program, 7, arguments) == 0);
+  char *arguments[] = {"linear", "train", "--overwrite", "--quiet", "--seed", number, "--out", (char *)weights, NULL};
+  CHECK(lam_main(program, 8, arguments) == 0);
   double slope = parameter(program, "slope"), intercept = parameter(program, "intercept");
   CHECK_NEAR(slope, 2, 0.05 / 2);
   CHECK_NEAR(intercept, 1, 0.05);

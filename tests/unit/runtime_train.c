@@ -216,15 +216,17 @@ static void test_text(void) {
   CHECK(tiny_run(&bigram_program, "generate --prompt xyz") == 1);
   CHECK(tiny_said("--prompt: the character \"x\" (U+0078) in line 1 is not among the 6"));
   CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_said("bigram.safetensors holds a finished training of bigram, 200 steps: --overwrite replaces it"));
+  CHECK(tiny_run(&bigram_program, "train --overwrite") == 1);
   CHECK(tiny_said("cannot open letters.txt") && tiny_said("--data FILE names another"));
   tiny_write("letters.txt", "abcdefghijklmnopqrstuvwxyz", 26);
-  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_run(&bigram_program, "train --overwrite") == 1);
   CHECK(tiny_said("has 26 different characters and the axis of tokens has 16: it must be at least 26"));
   tiny_write("letters.txt", "a", 1);
-  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_run(&bigram_program, "train --overwrite") == 1);
   CHECK(tiny_said("the training part of letters.txt is too short: 0 tokens, where one example takes 9"));
   tiny_write("letters.txt", "", 0);
-  CHECK(tiny_run(&bigram_program, "train") == 1);
+  CHECK(tiny_run(&bigram_program, "train --overwrite") == 1);
   CHECK(tiny_said("letters.txt is empty"));
 }
 
