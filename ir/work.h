@@ -27,8 +27,8 @@ struct work {
 /* `sizes` are the routine's run-time sizes. */
 struct work launch_work(struct arena *arena, const struct launch *launch, const int64_t *sizes);
 
-/* The two halves; `numbers` holds a function's number parameters, by parameter, NAN where unknown; `counts` how many elements
-   there are from each pointer on, 0 where unknown. */
+/* The two halves of launch_work. `numbers` has the values of the function's number parameters, NAN where unknown;
+   `counts` has the elements from each pointer on, 0 where unknown. Both are by parameter. */
 double function_operations(struct arena *arena, const struct function *function, const double *numbers);
 void function_traffic(struct arena *arena, const struct function *function, const double *numbers,
                       const int64_t *counts, double moved[TYPE_INDEX + 1]);
