@@ -12,8 +12,8 @@ static const char *folder_of(struct arena *arena, const char *path) {
   return slash ? arena_copy(arena, path, (size_t)(slash - path)) : "";
 }
 
-/* The file's name as a C identifier: what the emitted files, structs and functions are called. Not a keyword, nor what a header
-   or the runtime calls a struct, a macro, or the beginning of its functions. */
+/* The file's name as a C identifier, which names the emitted files, structs and functions. It is never a keyword, nor a
+   name that a header or the runtime gives to a struct or a macro, and never begins as their functions do. */
 static const char *program_name(struct arena *arena, const char *path) {
   static const char reserved[] =
       " auto break case char const continue default do double else enum extern float for goto if inline int long "
@@ -43,7 +43,8 @@ enum { DEEPEST_FILES = 100, MOST_FILES = 4096 };
 
 static struct file *load_file(struct lowering *lowering, const struct source *source);
 
-/* Beside the file that uses it, else in the standard library, whose folder may stand for "std". */
+/* Loads a file that `from` uses. It is looked for beside `from`, then in the standard library, whose folder may stand
+   for "std". */
 static struct file *use_file(struct lowering *lowering, const struct file *from, struct ast_name name) {
   struct arena *arena = lowering->arena;
   const char *library = lowering->options->standard_library;
@@ -71,7 +72,7 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
   return NULL;
 }
 
-/* The file's names; of those that come twice, the first. */
+/* Enters the file's names in its tables. A name that is defined twice is reported and keeps its first meaning. */
 static void index_items(struct lowering *lowering, struct file *file) {
   for (int i = 0; i < file->tree->items.count; i++) {
     struct ast_item *item = file->tree->items.items[i];
@@ -91,7 +92,7 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
   file->path = source->path;
   file->folder = folder_of(lowering->arena, source->path);
   array_push(lowering->arena, &lowering->program->files, (struct spec_file){source->path, source});
-  array_push(lowering->arena, &lowering->files, file); /* before what it uses, so that a circle of uses ends */
+  array_push(lowering->arena, &lowering->files, file); /* before the files that it uses, so that circular uses end */
   table_set(lowering->arena, &lowering->file_paths, file->path, file);
   file->tree = parse_source(lowering->arena, source, lowering->diagnostics);
   if (!file->tree) {
@@ -224,7 +225,7 @@ static void lower_graphs(struct lowering *lowering) {
     lower_train(lowering);
     if (!diagnostics->error_count) lower_evaluate(lowering);
   }
-  /* One graph's errors are mostly those of the next, so the first to have some ends the work. */
+  /* The errors of one graph are mostly those of the next, so no further graph is built after errors. */
   if (!diagnostics->error_count) program->predict = lower_predict(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
   if (lowering->data) {
@@ -234,7 +235,8 @@ static void lower_graphs(struct lowering *lowering) {
   if (!diagnostics->error_count) check_total_storage(lowering);
 }
 
-/* Parameters first, in the order of declaration; then the rest as they came. */
+/* Puts parameters first, in the order of declaration, and the other states after them in the order in which they were
+   made. */
 static void order_states(struct program *program) {
   struct state **items = arena_new_array(program->arena, struct state *, program->states.count);
   int count = 0;
@@ -255,7 +257,7 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   const int before = diagnostics->error_count;
   load_file(&lowering, source);
   if (options && options->files) *options->files = program->files;
-  if (diagnostics->error_count > before) return NULL; /* a spec that does not read would be misunderstood */
+  if (diagnostics->error_count > before) return NULL; /* a spec with syntax errors would be misunderstood */
   read_overrides(&lowering);
   for (int i = 0; i < lowering.files.count; i++) declare_global_axes(&lowering, lowering.files.items[i]);
   for (int i = 0; i < lowering.files.count; i++)
