@@ -25,7 +25,7 @@ int verb_emit(struct options *options) {
             strerror(errno));
     return EXIT_WRONG_INPUT;
   }
-  if (made) temporary_add(options->output); /* until all files are there */
+  if (made) temporary_add(options->output); /* removed again unless all files are written */
   struct arena *arena = options->arena;
   const struct {
     const char *path, *text;

@@ -3,7 +3,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Drops the graphs that a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
+/* Drops the graphs that a verb of the program does not use. A program without that verb stays whole, and reports the
+   error itself. */
 static void keep_for_verb(struct program *program, const char *verb) {
   static const struct {
     const char *verb;
@@ -31,7 +32,7 @@ static bool refuse(struct options *options, const struct diagnostics *diagnostic
 
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics) {
   times_enter(options->passes.times, "frontend");
-  options->frontend.files = &options->files; /* here, since options are copied */
+  options->frontend.files = &options->files; /* set here, since options are copied */
   struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
   times_leave(options->passes.times);
   return program;

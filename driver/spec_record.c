@@ -30,7 +30,7 @@ struct hash spec_record_key(const struct options *options) {
                                options->passes.target->processor,
                                options->march,
                                options->only_verb,
-                               environment("CPATH"), /* where Clang looks for headers */
+                               environment("CPATH"), /* Clang looks for headers there */
                                environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
@@ -49,13 +49,13 @@ static bool stamp_of(const char *path, long long *seconds, long long *nanosecond
   return true;
 }
 
-/* Only such a file can be read here and by the frontend as well: of a pipe there is nothing left to compile. */
+/* Only a regular file can be read both here and by the frontend: a pipe would be empty by then. */
 static bool is_regular(const char *path) {
   struct stat about;
   return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* Whether what a line says of a file is still so. */
+/* Whether what a line of the record says about a file still holds. */
 static bool line_holds(struct options *options, struct cache *cache, const char *line) {
   struct arena *arena = options->arena;
   struct hash hash;
