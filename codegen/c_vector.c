@@ -166,8 +166,8 @@ static const char *load(struct writer *writer, const struct expression *x) {
   return fill(writer, families[x->type].load, pointer, NULL, NULL);
 }
 
-/* A comparison such as base + lane < bound or bound > base + lane holds in the first lanes alone, or where *negated is
-   set in all but those. The number of those lanes as an expression; NULL for other comparisons. */
+/* base + lane < bound holds in the first lanes alone; bound < base + lane, for which *negated is set, in all but the
+   first. Returns the number of those first lanes as an expression, or NULL for another comparison. */
 static const struct expression *first_lanes(struct writer *writer, const struct expression *x, bool *negated) {
   if ((x->op != OP_lt && x->op != OP_le) || x->arguments[0]->type != TYPE_INDEX) return NULL;
   const struct expression *base, *bound, *one = expression_index(writer->arena, 1);

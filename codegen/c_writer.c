@@ -1,4 +1,4 @@
-/* One function being printed: names, what they stand for, and the lines so far. */
+/* The state of a function that is being printed: names, their meanings, and the lines so far. */
 #include "codegen/c_writer.h"
 
 #include <ctype.h>

@@ -1,4 +1,4 @@
-/* One function being printed: what the files of the C-family printer share. */
+/* The function that is being printed, for all files of the C-family printer. */
 #ifndef CODEGEN_C_WRITER_H
 #define CODEGEN_C_WRITER_H
 
@@ -38,7 +38,7 @@ enum line_kind {
 /* The lines of a block so far. */
 struct lines {
   int count;            /* statements and comments */
-  enum line_kind kind;  /* of the last */
+  enum line_kind kind;  /* the last one's kind */
   const char *line;     /* its text, where it is simple */
   const char *assigned; /* "x" of "x = ...;", or NULL */
 };

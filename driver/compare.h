@@ -1,12 +1,12 @@
-/* What the files of `lamella compare` share:
+/* Declarations shared by the files of `lamella compare`:
      compare.c          the order of measuring
-     compare_variants.c what is compared: from the command line to variants
-     compare_compile.c  from specs to machine code
+     compare_variants.c reads the variants from the command line
+     compare_compile.c  compiles specs to machine code
      compare_process.c  the processes in which programs run
-     compare_accuracy.c how far results are from the definition of the language
+     compare_accuracy.c measures how far results are from the definition of the language
      compare_report.c   the table and the JSON file
      compare_page.c     the page with plots
-     statistics.c       which is faster, and whether that is more than noise */
+     statistics.c       tells which variant is faster, and whether that is more than noise */
 #ifndef DRIVER_COMPARE_H
 #define DRIVER_COMPARE_H
 
@@ -84,10 +84,10 @@ struct variant {
   const char *name;
   struct options options;
   const char *pipeline; /* as text */
-  const char *program; /* its name */
+  const char *program; /* the program's name */
   struct emitted emitted;
   struct jit_object object;
-  double translate_seconds, compile_seconds; /* of a processor: spec to C, C to machine code */
+  double translate_seconds, compile_seconds; /* processor time: from the spec to C, from C to machine code */
   int64_t code_bytes, source_lines;
   int64_t activation_bytes;
   int launches;
@@ -119,7 +119,7 @@ struct variant {
 /* The results of the language's definition on the same data. */
 struct oracle {
   struct options *options;
-  const char *folder; /* of outputs.safetensors and state.safetensors */
+  const char *folder; /* where outputs.safetensors and state.safetensors are */
   const char *what; /* "the interpreter", or why there is none */
   bool known;
   double loss;
@@ -128,7 +128,7 @@ struct oracle {
 struct comparison {
   struct arena *arena;
   struct options *options;
-  const char *folder; /* of temporary files */
+  const char *folder; /* for temporary files */
   ARRAY(struct variant *) variants;
   ARRAY(struct oracle) oracles;
   int threads, rounds, block, processes;

@@ -1,4 +1,4 @@
-/* What is compared: from the command line to variants. */
+/* Makes the variants that the command line asks for. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* A record is text: a line for the program's name, one for its object's key, with -g one for its source's, and one for each file that was
-   asked for:
+/* A record is text. It has a line for the program's name, one for its object's key, with -g one for its source's key, and one
+   for each file that was asked for:
      name gpt2
      object 0123456789abcdef 0123456789abcdef
      text 0123456789abcdef 0123456789abcdef

@@ -1,4 +1,4 @@
-/* Lowering, inside: what the files lower*.c share. A spec is executed once for each graph: functions are inlined at their
+/* Declarations shared by the files lower*.c. A spec is executed once for each graph: functions are inlined at their
    calls, repeats are unrolled, compile-time numbers are folded, and what remains builds values of the tensor IR. */
 #ifndef FRONTEND_LOWER_H
 #define FRONTEND_LOWER_H

@@ -1,4 +1,5 @@
-/* What the scanner, the grammar, the builders of the tree and the wording of syntax errors share. Private to the parser. */
+/* Declarations shared by the scanner, the grammar, the builders of the tree and the wording of syntax errors. Private to the
+   parser. */
 #ifndef FRONTEND_PARSE_H
 #define FRONTEND_PARSE_H
 

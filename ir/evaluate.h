@@ -1,4 +1,4 @@
-/* One operation of the interpreter on tensors: between interpret.c, which runs graphs, and evaluate*.c. */
+/* Single operations of the interpreter on tensors: interpret.c runs graphs by them, evaluate*.c has them. */
 #ifndef IR_EVALUATE_H
 #define IR_EVALUATE_H
 

@@ -5,7 +5,7 @@
 
 #include "ir/tensor.h"
 
-/* What a graph and the regions it calls refer to, each once, in order of first appearance. */
+/* Everything that a graph and the regions it calls refer to, each once, in order of first appearance. */
 struct printer {
   FILE *file;
   struct arena *arena;

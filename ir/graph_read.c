@@ -13,7 +13,7 @@ static const int64_t largest_extent = (int64_t)1 << 40;
 
 enum token { TOKEN_WORD, TOKEN_QUOTED, TOKEN_NUMBER, TOKEN_VALUE, TOKEN_MARK, TOKEN_LINE, TOKEN_END, TOKEN_WRONG };
 
-/* By number, growing. */
+/* A table that grows, by number. */
 struct table {
   void **items;
   int count;
@@ -206,7 +206,7 @@ static double want_number(struct reader *reader) {
   return number;
 }
 
-/* One of the words of a table of `count` names. */
+/* Reads one of `count` words; its number, or 0 after an error. */
 static int want_choice(struct reader *reader, const char *const *names, int count, const char *what) {
   for (int i = 0; i < count; i++)
     if (accept_word(reader, names[i])) return i;

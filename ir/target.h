@@ -1,5 +1,5 @@
-/* What a schedule and a printer need to know of the machine that code is made for: plain facts, filled in by codegen/targets.c.
-   No other code asks which target it is. */
+/* The facts that schedules and the printer need about the machine that code is made for, filled in by codegen/targets.c. No
+   code asks which target it is. */
 #ifndef IR_TARGET_H
 #define IR_TARGET_H
 

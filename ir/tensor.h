@@ -70,7 +70,7 @@ enum op_property {
   PROPERTY_CHOOSES = 4 /* the result is one of the operands as it stands */
 };
 
-/* What the text of an operation says besides its inputs. */
+/* The attributes of an operation in the text of a graph, besides its inputs. */
 enum attribute {
   ATTRIBUTE_NUMBER = 1, /* constant 0.5          pad ... with 0 */
   ATTRIBUTE_STATE = 2, /* state "wte.weight" */

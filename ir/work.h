@@ -1,4 +1,4 @@
-/* What a launch asks of the machine, counted from its loops: so that a measured time can be held against what the machine can do. */
+/* The work of a launch, counted from its loops, so that a measured time can be compared with what the machine can do. */
 #ifndef IR_WORK_H
 #define IR_WORK_H
 

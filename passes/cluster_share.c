@@ -214,7 +214,7 @@ void materialise_shared(struct former *f) {
     bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].items.count > 1 &&
                   (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
-    /* What training stores in a kernel of rows, evaluation stores too, so that they share it. */
+    /* Evaluation also stores the values that training stores in a kernel of rows, so that the two share the kernel. */
     const struct puller *only = &pullers[value->id].items.items[0];
     bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted &&
                 reduces_rows(representative(only->cluster)) &&
@@ -246,7 +246,7 @@ void materialise_reductions(struct former *f) {
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
-      /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
+      /* Evaluation also keeps the values that training keeps for the way back, so that the two share kernels. */
       if (is_reduction(root) && s->program->train && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {

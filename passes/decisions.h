@@ -16,7 +16,7 @@ struct place {
 /* What is decided about a value. */
 struct note {
   bool materialised; /* it has a place; otherwise its consumers compute it where they need it */
-  bool is_placed; /* its place was decided on */
+  bool is_placed; /* its place has been decided */
   struct place *place;
   struct cluster *cluster; /* the cluster that computes it, when it is a root */
   const struct value *absorbed; /* for an addition: the contraction that begins from its other operand */
@@ -24,8 +24,8 @@ struct note {
   /* The reasons. */
   enum keep_reason kept; /* why it is materialised */
   enum join_reason joined; /* a root: why its cluster computes it */
-  const struct value *joined_by; /* what `joined` speaks of, or NULL */
-  enum apart_reason apart; /* an addition to a contraction: why it is no part of it */
+  const struct value *joined_by; /* the value that `joined` mentions, or NULL */
+  enum apart_reason apart; /* an addition to a contraction: why the contraction does not begin from the other operand */
   enum untiled_reason untiled; /* a contraction: why it goes by plain loops */
   bool stays; /* it is costly, but a kernel that stored it would wait for itself */
 };
@@ -90,8 +90,8 @@ struct decisions {
   ARRAY(struct cluster *) clusters; /* in an order in which they can run, once that is known */
   bool roots_assigned; /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
-  ARRAY(struct refusal) refusals; /* when they are to be explained */
-  ARRAY(struct told) told; /* the same */
+  ARRAY(struct refusal) refusals; /* filled only when they are to be explained */
+  ARRAY(struct told) told; /* filled only when they are to be explained */
   ARRAY(enum kernel_form) forms; /* of the routine's launches */
 };
 

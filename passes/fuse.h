@@ -1,10 +1,10 @@
-/* What the files that form clusters share:
-     fuse.c           roots, what they read, and the order of the steps
-     cluster.c        joining roots
-     cluster_graph.c  which cluster needs which
-     cluster_share.c  what several clusters would compute
-     cluster_order.c  the order of clusters, updates in place
-     reuse.c          results in the place of operands that die */
+/* Declarations shared by the files that form clusters:
+     fuse.c           finds the roots and what they read, and does all steps in order
+     cluster.c        joins roots
+     cluster_graph.c  knows which cluster needs which
+     cluster_share.c  materialises values that several clusters would compute
+     cluster_order.c  puts clusters in order, and decides which updates are in place
+     reuse.c          puts results in the place of operands that are not read afterwards */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 

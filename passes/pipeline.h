@@ -55,7 +55,7 @@ enum pass_class pipeline_class(const struct pipeline *pipeline);
 /* The passes as a table for people: what each is, and its parameters with their ranges. With a pipeline, which are on and what their
    parameters are. */
 void pipeline_print(FILE *file, const struct pipeline *pipeline);
-/* One line a pass that a pipeline may leave out, for --help. */
+/* For --help: prints one line for each pass that a pipeline may leave out. */
 void pipeline_help(FILE *file);
 
 #endif

@@ -1,10 +1,11 @@
 /* What the files that turn graphs into loops share. The order of work for one graph:
-     facts.c     what is true of the graph (facts.h); all that follows is decided (decisions.h)
-     layout.c    which buffer each materialised value has, and its strides
-     fuse.c      which values are materialised, and which are computed together by one kernel
-     schedule_*  one kernel for each cluster, written through kernel.c (open blocks, parameters) and access.c (values as expressions)
-     share.c     equal kernels are one function
-     plan.c      activations that do not live at the same time share memory */
+     facts.c     finds what is true of the graph (facts.h); everything below is decided (decisions.h)
+     layout.c    gives each materialised value a buffer and strides
+     fuse.c      decides which values are materialised, and which are computed together by one kernel
+     schedule_*  write one kernel for each cluster, by means of kernel.c (open blocks, parameters) and access.c (values as
+                 expressions)
+     share.c     makes equal kernels one function
+     plan.c      lets activations that do not live at the same time share memory */
 #ifndef PASSES_SCHEDULE_H
 #define PASSES_SCHEDULE_H
 
@@ -98,10 +99,10 @@ const char *name_identifier(struct arena *arena, const char *text);
 const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin);
 /* The last part of a path: "h.3.attn.y" gives "y", "h.0.ln_1.weight/m" gives "m". */
 const char *name_last(const char *path);
-/* The last part of a value's name as an identifier. A gradient without a name is called after the value that it belongs
-   to: "bias_gradient". */
+/* The last part of a value's name as an identifier. A gradient is called after the value that it belongs to:
+   "bias_gradient". */
 const char *value_short_name(struct arena *arena, const struct value *value);
-/* What to call a value where the spec has no name for it. */
+/* A name for a value in the text of a kernel: the last part of its own name, or its operation's. */
 const char *value_title(struct arena *arena, const struct value *value);
 
 /* --- Decisions told (schedule.c, explain.c) --------------------------------------------------------------------------------- */
