@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What the printed text itself says, besides keywords: a variable of such a name would hide it. Then macros of the headers that
-   programs include, which no name of any kind may be. */
+/* Names that a variable must not have: keywords, and names in the printed text, which it would hide. Then macros of the
+   headers that programs include, which nothing at all may be called. */
 bool c_is_taken(const char *name) {
   /* clang-format off */
   static const char *const taken[] = {
@@ -30,8 +30,7 @@ bool c_is_taken(const char *name) {
   return false;
 }
 
-/* What the headers that programs include declare, and what those of other systems add: a kernel of such a name would clash
-   with it. */
+/* Names that headers of programs declare, here and on other systems: a kernel of such a name would clash. */
 bool c_is_library_name(const char *name) {
   /* clang-format off */
   static const char *const names[] = {

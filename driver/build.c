@@ -1,5 +1,5 @@
-/* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or with --cc by another
-   compiler. */
+/* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or by another
+   compiler with --cc. */
 #include "driver/spec_code.h"
 #include "ir/environment.h"
 
@@ -11,7 +11,7 @@
 
 enum { MAX_WORDS = 48 };
 
-/* Runs a command given as words; its exit status, or 127 when it cannot be started. What it says goes to a file,
+/* Runs a command given as words. Returns its exit status, or 127 when it cannot be started. Its messages go to a file,
    unless `messages` is NULL. */
 static int run_command(const char *const *words, bool verbose, const char *messages) {
   if (verbose) {
@@ -35,7 +35,7 @@ static int run_command(const char *const *words, bool verbose, const char *messa
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* "ccache gcc -m64" as words. */
+/* Splits a text such as "ccache gcc -m64" into words. */
 static int split_words(struct arena *arena, const char *text, const char **words, int limit) {
   int count = 0;
   char *copy = arena_strdup(arena, text), *rest = NULL;
@@ -44,7 +44,7 @@ static int split_words(struct arena *arena, const char *text, const char **words
   return count;
 }
 
-/* What is made, and what its name ends in when -o gives none. */
+/* A kind of output, and the ending of its name when -o gives none. */
 struct product {
   const char *flag, *ending; /* "-c", ".o" */
 };
@@ -70,7 +70,8 @@ static bool write_parts(struct options *options, const struct jit_object *object
   return true;
 }
 
-/* Links the object into `path` as Clang's driver would, the parts lying in a folder of their own. */
+/* Links the object into `path` as Clang's driver would. The parts of the object are first written to a folder of their
+   own. */
 static bool link_object(struct options *options, const struct jit_object *object, const char *path) {
   const char *folder = temporary_folder(options), *words[MAX_WORDS];
   if (!folder) return false;
@@ -243,7 +244,7 @@ static bool build_elsewhere(struct options *options, const struct program *progr
     fprintf(stderr, "lamella: error: out of memory: %s could not compile the program\n", compiler);
     return false;
   }
-  temporary_remove(3); /* what was to be made, its folder, and the messages; the source stays */
+  temporary_remove(3); /* the output, its folder and the messages; the source stays */
   temporary_keep_all();
   fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);
   return false;

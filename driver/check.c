@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* "1,234,567" */
+/* A number such as "1,234,567". */
 static const char *with_commas(struct arena *arena, int64_t number) {
   char *digits = arena_format(arena, "%lld", (long long)number);
   int length = (int)strlen(digits);

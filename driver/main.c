@@ -88,7 +88,8 @@ static int command(int count, char **arguments) {
   return EXIT_USAGE;
 }
 
-/* Long chains of operations are walked by recursion. The main thread's stack may grow as far as the limit at the time. */
+/* Walks of long chains of operations recurse, so the stack of the main thread is allowed to grow: it may grow up to the
+   limit of the moment. */
 static void allow_depth(void) {
   struct rlimit stack;
   const rlim_t wanted = (rlim_t)64 << 20;

@@ -8,13 +8,14 @@
 #include "passes/pipeline.h"
 #include "ir/environment.h"
 
-/* One row an option. `letter` is how verbs name it, and its short form where `has_short`. */
+/* One row for each option. Verbs list options by `letter`, which is also the short form where `has_short` is set. */
 static const struct option {
   char letter;
   bool has_short;
-  /* without the two dashes; one that begins with a dash is spelled so, its value right behind it, as compilers do */
+  /* without the two dashes; a name that begins with a dash is spelled just so, with its value right behind it, as
+     compilers do */
   const char *name;
-  const char *value; /* what its value is called, or NULL */
+  const char *value; /* the word for its value in help, or NULL */
   const char *help;
 } option_rows[] = {
     {'o', true, "output", "PATH", "where to write"},
@@ -249,7 +250,7 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'B':
     case 'R':
     case 'w':
-      break; /* compare reads what is given */
+      break; /* compare reads options->given */
     case 'b':
       options->emission.bench = true;
       break;
@@ -275,7 +276,7 @@ static int apply(struct options *options, const struct option *option, const cha
   return -1;
 }
 
-/* The option that an argument spells, and its value if it stands in the same argument. */
+/* The option that an argument spells. *value is its value if it stands in the same argument, else NULL. */
 static const struct option *spelled(const char *argument, const char **value) {
   *value = NULL;
   if (argument[1] != '-') {
@@ -306,7 +307,7 @@ static int unknown_option(const struct options *options, const char *argument) {
   size_t length = strcspn(argument, "=");
   const char *bare = arena_copy(options->arena, argument, length);
   const char *word = bare + strspn(bare, "-"), *closest = closest_name(word, names, count);
-  /* The beginning of a name, or a name and more. */
+  /* The word may be the beginning of a name, or begin with one. */
   for (int i = 0; i < count && !closest && strlen(word) > 1; i++)
     if (!strncmp(word, names[i], strlen(word)) || !strncmp(word, names[i], strlen(names[i]))) closest = names[i];
   return usage_error(options->verb,
@@ -339,7 +340,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
         options->spec = options->spec ? options->spec : argument;
         continue;
       }
-      if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */
+      if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* the rest are the program's */
         options->rest = arguments + i;
         options->rest_count = count - i;
         break;

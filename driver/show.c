@@ -36,7 +36,7 @@ static int unknown(struct options *options, const char *what, const char *name, 
   return EXIT_USAGE;
 }
 
-/* --graph names one that the program has. */
+/* Checks that the program has the graph that --graph names. */
 static int check_graph(struct options *options, struct program *program) {
   const char *names[16];
   int count = 0;

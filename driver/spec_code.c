@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_JOBS = 8 }; /* more parts than that are too small to be worth their own copies of the helpers */
+enum { MOST_JOBS = 8 }; /* more parts would be too small to be worth their copies of helper functions */
 
 static int compile_jobs(const struct options *options) {
   cpu_set_t processors;
@@ -39,7 +39,7 @@ static void *prepare(void *source) {
   return NULL;
 }
 
-/* What the compiler refuses is a fault of Lamella's: the source is kept, so that it can be reported. */
+/* C that the compiler refuses is a fault of Lamella, so the source is kept for a report. */
 static void keep_refused(struct options *options, const struct program *program, const struct emitted *emitted,
                          const char *message) {
   const char *folder = temporary_folder(options), *place = "";
@@ -54,21 +54,21 @@ static void keep_refused(struct options *options, const struct program *program,
 
 static bool compile(struct options *options, struct cache *cache, struct hash record, const char **name,
                     struct jit_object *object) {
-  /* Clang's libraries and headers load while the passes run. */
+  /* A thread loads Clang's libraries and headers while the passes run. */
   struct jit_source early = source_like(options, cache);
   pthread_t thread;
   bool has_thread = pthread_create(&thread, NULL, prepare, &early) == 0;
   struct program *program;
   struct emitted emitted;
   bool done = compile_program(options, &program, &emitted);
-  times_enter(options->passes.times, "Clang"); /* what is left of getting it ready */
+  times_enter(options->passes.times, "Clang"); /* waiting for that thread */
   if (has_thread) pthread_join(thread, NULL);
   times_leave(options->passes.times);
   if (!done) return false;
 
   char *message = NULL;
   const struct hash text = hash_text((struct hash){{0}}, emitted.source);
-  /* For debuggers the text must be a file, which the cache keeps; the header is a file in memory beside it. */
+  /* A debugger needs the text as a file, so the cache keeps one; the header exists only in memory, as if beside it. */
   const char *kept = options->debug ? cache_keep_text(cache, text, emitted.source) : NULL,
              *slash = kept ? strrchr(kept, '/') : NULL;
   const char *folder = slash ? arena_copy(options->arena, kept, (size_t)(slash + 1 - kept)) : "";

@@ -1,5 +1,5 @@
-/* A record is text: a line for the program's name, one for its object's key, with -g one for its source's, and one for each file that was
-   asked for:
+/* A record is text. It has a line for the program's name, one for its object's key, with -g one for its source's key, and one
+   for each file that was asked for:
      name gpt2
      object 0123456789abcdef 0123456789abcdef
      text 0123456789abcdef 0123456789abcdef
@@ -52,13 +52,13 @@ static bool stamp_of(const char *path, long long *seconds, long long *nanosecond
   return true;
 }
 
-/* Only such a file can be read here and by the frontend as well: of a pipe there is nothing left to compile. */
+/* Only a regular file can be read both here and by the frontend: a pipe would be empty by then. */
 static bool is_regular(const char *path) {
   struct stat about;
   return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* Whether what a line says of a file is still so. */
+/* Whether what a line of the record says about a file still holds. */
 static bool line_holds(struct options *options, struct cache *cache, const char *line) {
   struct arena *arena = options->arena;
   struct hash hash;

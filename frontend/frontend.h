@@ -7,8 +7,8 @@
 #include "frontend/ast.h"
 
 /* One -D name=value. `name` is an axis of the spec ("embed"), a setting ("train.steps", "data.text", "generate.stop"),
-   an optimizer's argument ("optimizer.lr"), or the count of a repeat ("repeat.h"). `source` is the text of the argument, for
-   carets; `value_begin` is where the value starts in it. */
+   an argument of the optimizer ("optimizer.lr"), or the count of a repeat ("repeat.h"). `source` is the text of the
+   argument, for carets; the value begins at `value_begin` in it. */
 struct define {
   const struct source *source;
   const char *name;
@@ -16,7 +16,7 @@ struct define {
 };
 
 struct frontend_options {
-  /* which model, when the spec has several; NULL: that of the first train block, else the last model */
+  /* the model to compile when the spec has several; NULL: that of the first train block, else the last one */
   const char *model;
   const struct define *defines;
   int define_count;

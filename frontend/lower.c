@@ -231,7 +231,7 @@ static void lower_graphs(struct lowering *lowering) {
     lower_train(lowering);
     if (!diagnostics->error_count) lower_evaluate(lowering);
   }
-  /* One graph's errors are mostly those of the next, so the first to have some ends the work. */
+  /* The errors of one graph are mostly those of the next, so no further graph is built after errors. */
   if (!diagnostics->error_count) program->predict = lower_predict(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
   if (lowering->data) {
@@ -241,7 +241,8 @@ static void lower_graphs(struct lowering *lowering) {
   if (!diagnostics->error_count) check_total_storage(lowering);
 }
 
-/* Parameters first, in the order of declaration; then the rest as they came. */
+/* Puts parameters first, in the order of declaration, and the other states after them in the order in which they were
+   made. */
 static void order_states(struct program *program) {
   struct state **items = arena_new_array(program->arena, struct state *, program->states.count);
   int count = 0;
@@ -263,7 +264,7 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   const int before = diagnostics->error_count;
   load_file(&lowering, source, "", false);
   if (options && options->files) *options->files = program->files;
-  if (diagnostics->error_count > before) return NULL; /* a spec that does not read would be misunderstood */
+  if (diagnostics->error_count > before) return NULL; /* a spec with syntax errors would be misunderstood */
   read_overrides(&lowering);
   for (int i = 0; i < lowering.files.count; i++) declare_global_axes(&lowering, lowering.files.items[i]);
   for (int i = 0; i < lowering.files.count; i++)

@@ -35,8 +35,9 @@ const char *span_text(struct arena *arena, struct span span) {
   return arena_format(arena, "%s:%d:%d", span.source->path, line, column);
 }
 
-/* The line that holds the span's start, and under it a caret at its start and tildes to its end or the line's. Tabs become spaces, so
-   that both lines keep in step whatever the terminal makes of them; of a long line, what stands around the caret. */
+/* The line that holds the span's start, and under it a caret at that start and tildes to the end of the span or of the
+   line. Tabs become spaces, so that both lines stay aligned on every terminal. Of a long line only the part around the
+   caret is shown. */
 static const char *excerpt(struct arena *arena, struct span span) {
   enum { TAB = 8, BEFORE = LONGEST_LINE / 2 };
   const struct source *source = span.source;

@@ -38,7 +38,7 @@ void report_error(struct diagnostics *diagnostics, struct span span, const char 
 /* The same with "note:", belonging to the error just reported (dropped with it): the chain of calls, an earlier declaration. */
 void report_note(struct diagnostics *diagnostics, struct span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* All messages, and past the limit how many more there were. */
+/* Prints all messages and, where there were more than the limit, how many are left out. */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *file);
 
 /* 1-based line and column (in characters, not bytes) of a byte offset. */

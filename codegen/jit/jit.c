@@ -15,7 +15,7 @@
 #include <cpuid.h>
 #endif
 
-/* The text as memory of its own. */
+/* A copy of the text, to be freed. */
 static char *copy_text(const char *text) {
   char *copy = strdup(text);
   if (!copy) abort();
@@ -26,13 +26,13 @@ struct part {
   const char *file, *symbol;
   const void *loaded; /* the part's struct */
   char *problem;
-  size_t room; /* that it takes, together with what it needs */
+  size_t room; /* the memory that it takes, with all libraries that it needs */
   pthread_once_t once;
 };
 
 enum { PATH_SIZE = 4096 };
 
-/* The folder of this executable, without a slash at its end; false where it is not known. */
+/* The folder of this executable, without a final slash; false where it is not known. */
 static bool own_folder(char *path) {
   ssize_t length = readlink("/proc/self/exe", path, PATH_SIZE);
   if (length <= 0 || length >= PATH_SIZE) return false;
@@ -138,17 +138,17 @@ static struct hash hash_stamp(struct hash seed, const char *path) {
   return hash_bytes(hash_text(seed, path), stamp, sizeof stamp);
 }
 
-/* The shared object `file`, wherever it is. */
+/* Hashes the stamp of the shared object `file`, which is looked for first. */
 static struct hash hash_file(struct hash seed, const char *file) {
   char path[PATH_SIZE];
   return find_file(file, path) ? hash_stamp(seed, path) : hash_text(seed, NULL);
 }
 
-/* What -march=native may mean here. */
+/* Hashes what -march=native may depend on here. */
 static struct hash hash_processor(struct hash hash) {
 #ifdef __x86_64__
   unsigned a, b, c, d;
-  if (__get_cpuid(1, &a, &b, &c, &d)) { /* b names the core that this happens to run on */
+  if (__get_cpuid(1, &a, &b, &c, &d)) { /* b depends on the core that this happens to run on */
     const unsigned model[] = {a, c, d};
     hash = hash_bytes(hash, model, sizeof model);
   }
@@ -165,7 +165,7 @@ struct hash jit_identity(void) {
   return hash_processor(hash);
 }
 
-/* The shared object stands for what it does with a source besides calling Clang. */
+/* The hash of the shared object stands for everything that it does with a source besides calling Clang. */
 static struct hash source_key(const struct clang_part *clang, const struct jit_source *source) {
   const struct hash how = hash_file(no_hash, clang_part.file), what = clang->key(source);
   return hash_bytes(how, &what, sizeof what);
