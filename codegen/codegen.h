@@ -45,14 +45,28 @@ const char *target_tile_text(struct arena *arena, const struct target *target);
      main     NAME_main.c: what the runtime reads of it, and main unless LAMELLA_NO_MAIN is defined
      runtime  the modules that it needs of the library (lamella.c: tensors, weights, text; libc alone) and of the programs' runtime
               (lamella_runtime.c: data, training, the command line)
+     weights  NAME_weights.c: parameters that are a part of the program, or NULL
      source   all of these but NAME.h in one text, the modules too, for those who compile it at once */
 typedef uint64_t runtime_modules; /* a set, a bit for each */
 struct emitted {
-  const char *header, *core, *main, *source;
+  const char *header, *core, *main, *weights, *source;
   runtime_modules runtime;
+};
+/* Weights that become a part of the program. */
+struct baked_fact {
+  const char *key, *value;
+  size_t length; /* of the value, which may hold zeros */
+};
+struct baked_weights {
+  /* The state's elements as they lie in memory: float or double as the target has reals, int32_t, uint8_t. */
+  const void *(*elements)(const void *context, const struct state *state);
+  const void *context;
+  const struct baked_fact *facts; /* what their data taught */
+  int fact_count;
 };
 /* Parts that the program carries besides those that its spec asks for. */
 struct emit_options {
+  const struct baked_weights *weights; /* or NULL: they are read from files */
   /* the verb bench, and --trace for every verb: timing of kernels costs one test a launch when nobody asks for it */
   bool bench;
   bool steps; /* the verb steps, which takes training steps on demand, for lamella compare */

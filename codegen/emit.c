@@ -163,7 +163,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
 static const char *print_core(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *core = text_new(arena), *routines = text_new(arena);
-  bool placed = emit_state_bytes(emitter) > 0;
+  bool placed = emit_state_bytes(emitter) > 0 || emit_baked_bytes(emitter) > 0;
   rename_functions(emitter);
   print_kernels(emitter);
   for (int i = 0; i < emitter->module->routines.count; i++)
@@ -247,12 +247,30 @@ struct emitted_runtime emit_runtime(struct arena *arena, const struct target *ta
                            text_string(sources[PROGRAM]))};
 }
 
+/* Parameters in an array that may lie in memory which is only read, at an address that suits vectors. */
+static const char *print_weights(struct emitter *emitter) {
+  struct arena *arena = emitter->arena;
+  const char *name = emitter->program->name;
+  if (!emit_baked_bytes(emitter)) return NULL;
+  struct text *text = text_new(arena);
+  text_comment(text, arena_format(arena, "%s_weights.c: the parameters of the model in %s.c. Written by Lamella %s.",
+                                  name, name, LAMELLA_VERSION));
+  text_raw(text, "#include <stdalign.h>\n#include <stdint.h>\n\n");
+  text_raw(text, arena_format(arena, "extern const uint32_t %s_weights[];\n", emitter->name));
+  text_raw(text, arena_format(arena, "alignas(64) const uint32_t %s_weights[%lld] = {\n", emitter->name,
+                              (long long)emit_baked_bytes(emitter) / 4));
+  emit_baked_words(emitter, text);
+  text_raw(text, "};\n");
+  return text_string(text);
+}
+
 static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name, *core = print_core(emitter);
   struct text *tables = text_new(arena);
   emit_tables(emitter, tables);
   emitted->runtime = emit_runtime_modules(emitter);
+  emitted->weights = print_weights(emitter);
   emitted->core = print_file(emitter, NULL, "\n", arena_format(arena, "%s%s", core, print_model(emitter, false)));
   emitted->main = print_file(
       emitter,
@@ -271,6 +289,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
                                real_macro(emitter->target)));
   emit_runtime_headers(emitted->runtime, LIBRARY, whole);
   emit_runtime_headers(emitted->runtime, PROGRAM, whole);
+  if (emitted->weights) text_raw(whole, emitted->weights);
   text_raw(whole, core);
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"

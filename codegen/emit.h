@@ -95,6 +95,9 @@ void emit_place_activations(struct emitter *emitter, struct text *text, const st
    set the structs from a pointer `states`. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
+/* The same for states that are a part of the program, and these as words for an array. */
+int64_t emit_baked_bytes(struct emitter *emitter);
+void emit_baked_words(struct emitter *emitter, struct text *text);
 void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);
 

@@ -9,7 +9,12 @@ static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LA
 static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 
-static bool has_states(const struct emitter *emitter) { return emit_state_bytes((struct emitter *)emitter) > 0; }
+static bool has_states(struct emitter *emitter) {
+  return emit_state_bytes(emitter) > 0 || emit_baked_bytes(emitter) > 0;
+}
+
+/* Whether weights come from files. */
+static bool has_files(struct emitter *emitter) { return has_states(emitter) && !emitter->options.weights; }
 
 static enum tokenizer tokenizer_of(const struct program *program) {
   return program->data ? program->data->tokenizer : TOKENIZER_NONE;
@@ -170,6 +175,22 @@ static void emit_wrapper(struct emitter *emitter, struct text *text, const char 
   text_blank(text);
 }
 
+/* What the data taught that the weights were trained with. */
+static void emit_facts(struct emitter *emitter, struct text *text) {
+  const struct baked_weights *weights = emitter->options.weights;
+  if (!weights) return;
+  if (weights->fact_count) text_open(text, "static struct lam_pair fact_list[] =");
+  for (int i = 0; i < weights->fact_count; i++) {
+    const struct baked_fact *fact = &weights->facts[i];
+    text_line(text, "{%s, %s, %zu},", c_string(emitter->arena, fact->key),
+              c_bytes(emitter->arena, fact->value, fact->length), fact->length);
+  }
+  if (weights->fact_count) text->indentation--, text_line(text, "};");
+  text_line(text, "static const struct lam_pairs facts = {%s, %d, 0};", weights->fact_count ? "fact_list" : "NULL",
+            weights->fact_count);
+  text_blank(text);
+}
+
 static void emit_open_library(struct emitter *emitter, struct text *text, int ports) {
   const char *name = emitter->name;
   const enum tokenizer tokenizer = tokenizer_of(emitter->program);
@@ -195,6 +216,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
     text_line(text, "library->model.tensor_count = TENSORS;");
     text_line(text, "lam_list_tensors(families, FAMILIES, m, library->tensors, library->names);");
   }
+  if (emitter->options.weights) text_line(text, "library->model.facts = &facts;");
   if (tokenizer != TOKENIZER_NONE)
     text_line(text, "library->model.vocabulary.tokenizer = &lam_%s_tokenizer;",
               tokenizer == TOKENIZER_CHAR ? "char" : "byte");
@@ -323,7 +345,7 @@ static void emit_text_functions(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name;
   struct arena *arena = emitter->arena;
   if (tokenizer == TOKENIZER_NONE) return;
-  if (tokenizer == TOKENIZER_CHAR)
+  if (tokenizer == TOKENIZER_CHAR && !emitter->options.weights)
     emit_wrapper(emitter, text, arena_format(arena, "learn(struct %s *m, const char *text, size_t length)", name),
                  "lam_model_learn(m->library, text, length)");
   emit_wrapper(
@@ -342,9 +364,11 @@ void emit_library(struct emitter *emitter, struct text *text, bool one_text) {
   if (!one_text) text_raw(text, "#include \"lamella.h\"\n");
   text_blank(text);
   if (has_states(emitter)) emit_families(emitter, text);
-  emit_open_library(emitter, text, emit_ports(emitter, text));
+  const int ports = emit_ports(emitter, text);
+  emit_facts(emitter, text);
+  emit_open_library(emitter, text, ports);
   emit_told(emitter, text);
-  if (has_states(emitter)) emit_weights(emitter, text);
+  if (has_files(emitter)) emit_weights(emitter, text);
   emit_lookup(emitter, text);
   emit_text_functions(emitter, text);
   if (program_generates(emitter->program) && emit_routine_find(emitter, "step")) emit_sample(emitter, text);
@@ -363,7 +387,7 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
                             "From here on lamella.c is needed, too. %s.c compiled with %s_ALONE defined has none of "
                             "this and needs nothing.",
                             emitter->program->name, upper));
-  if (has_states(emitter)) {
+  if (has_files(emitter)) {
     text_comment(text, "All tensors as the spec says them to begin, drawn with the seed.");
     text_line(text, "int %s_initialize(struct %s *m, uint32_t seed);", name, name);
     text_comment(text, "The parameters of a safetensors file, by name; one that lacks any is refused.");
@@ -391,7 +415,7 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
   if (has_states(emitter))
     text_line(text, "int %s_tensor(struct %s *m, const char *name, struct %s_tensor *tensor);", name, name, name);
   text_line(text, "int %s_port(struct %s *m, const char *name, struct %s_tensor *port);", name, name, name);
-  if (tokenizer == TOKENIZER_CHAR) {
+  if (tokenizer == TOKENIZER_CHAR && !emitter->options.weights) {
     text_comment(text, "Takes the characters of a text for the vocabulary of a model that was not loaded.");
     text_line(text, "int %s_learn(struct %s *m, const char *text, size_t length);", name, name);
   }

@@ -51,9 +51,13 @@ static void set_ports(struct emitter *emitter, struct text *text) {
 
 static void emit_arrange(struct emitter *emitter, struct text *text, bool states, bool ports, bool activations) {
   const char *name = emitter->name;
-  if (states) {
+  if (states || emit_baked_bytes(emitter)) {
     text_comment(text, "Where the states lie, in the order of their structs.");
     emit_states_places(emitter, text);
+    text_blank(text);
+  }
+  if (emit_baked_bytes(emitter)) {
+    text_line(text, "extern const uint32_t %s_weights[];", name);
     text_blank(text);
   }
   text_comment(text, "Leads the pointers of a model into its memory, of which all but the activations is zero.");

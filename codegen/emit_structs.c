@@ -1,5 +1,6 @@
 /* The structs that hold the program's memory, and which pointer of them each buffer is. */
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -448,28 +449,76 @@ static const char *place_runs(struct emitter *emitter, const struct owner *owner
   return runs_text(arena, places.items, places.count);
 }
 
+/* Whether the struct's pointers lead into NAME_weights. */
+static bool is_baked(const struct emitter *emitter, const struct owner *owner) {
+  return emitter->options.weights && (owner->role == ROLE_PARAMETER || owner->role == ROLE_AVERAGE);
+}
+
 void emit_states_places(struct emitter *emitter, struct text *text) {
-  int64_t used = 0;
+  int64_t used[2] = {0, 0};
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    text_line(text, "static const int64_t %s_places[][3] = {%s};", owner->tag, place_runs(emitter, owner, &used));
+    text_line(text, "static const int64_t %s_places[][3] = {%s};", owner->tag,
+              place_runs(emitter, owner, &used[is_baked(emitter, owner)]));
   }
 }
 
-int64_t emit_state_bytes(struct emitter *emitter) {
+static int64_t bytes_of_states(struct emitter *emitter, bool baked) {
   int64_t used = 0;
-  for (int i = 0; i < emitter->owners.count; i++)
-    if (emitter->owners.items[i]->kind == OWNER_STATES) place_runs(emitter, emitter->owners.items[i], &used);
+  for (int i = 0; i < emitter->owners.count; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    if (owner->kind == OWNER_STATES && is_baked(emitter, owner) == baked) place_runs(emitter, owner, &used);
+  }
   return used * PLACE_UNIT;
 }
+
+int64_t emit_state_bytes(struct emitter *emitter) { return bytes_of_states(emitter, false); }
+
+int64_t emit_baked_bytes(struct emitter *emitter) { return bytes_of_states(emitter, true); }
 
 void emit_place_states(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    text_line(text, "%s_point(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, states);", emitter->name,
-              owner->member, owner->tag, owner->tag, owner->tag);
+    const char *from = is_baked(emitter, owner)
+                           ? arena_format(emitter->arena, "(void *)(uintptr_t)%s_weights", emitter->name)
+                           : "states";
+    text_line(text, "%s_point(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, %s);", emitter->name,
+              owner->member, owner->tag, owner->tag, owner->tag, from);
+  }
+}
+
+void emit_baked_words(struct emitter *emitter, struct text *text) {
+  const int64_t bytes = emit_baked_bytes(emitter);
+  unsigned char *image = arena_alloc(emitter->arena, (size_t)bytes + 1);
+  memset(image, 0, (size_t)bytes + 1);
+  int64_t place = 0;
+  for (int i = 0; i < emitter->owners.count; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    for (int j = 0; j < owner->fields.count && owner->kind == OWNER_STATES && is_baked(emitter, owner); j++) {
+      const struct field *field = owner->fields.items[j];
+      for (int copy = 0; copy < field->copies || copy == 0; copy++) {
+        const struct buffer *member = field->copies ? field->members[copy] : field->sample;
+        if (!member) continue;
+        const int64_t size = member->count * element_bytes(emitter->target, member->type);
+        const struct baked_weights *weights = emitter->options.weights;
+        memcpy(image + place, weights->elements(weights->context, member->state), (size_t)size);
+        place += (size + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
+      }
+    }
+  }
+  char line[TEXT_COLUMNS + 2];
+  for (int64_t at = 0; at < bytes;) {
+    size_t length = 1;
+    line[0] = ' ';
+    for (int k = 0; k < 9 && at < bytes; k++, at += 4) {
+      uint32_t word = 0;
+      for (int byte = 3; byte >= 0; byte--) word = word << 8 | image[at + byte];
+      length += (size_t)snprintf(line + length, sizeof line - length, word ? " 0x%08x," : " %u,", (unsigned)word);
+    }
+    memcpy(line + length, "\n", 2);
+    text_raw(text, line);
   }
 }
 

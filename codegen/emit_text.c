@@ -21,13 +21,11 @@ const char *c_type_constant(enum type type) {
   bug("memory of type index");
 }
 
-/* A C string, or NULL. */
-const char *c_string(struct arena *arena, const char *text) {
-  if (!text) return "NULL";
-  char *copy = arena_alloc(arena, strlen(text) * 4 + 3), *to = copy;
+const char *c_bytes(struct arena *arena, const char *bytes, size_t length) {
+  char *copy = arena_alloc(arena, length * 4 + 3), *to = copy;
   *to++ = '"';
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
+  for (const char *end = bytes + length; bytes < end; bytes++) {
+    unsigned char c = (unsigned char)*bytes;
     if (c == '"' || c == '\\')
       *to++ = '\\', *to++ = (char)c;
     else if (c < 32 || c == 127)
@@ -40,7 +38,10 @@ const char *c_string(struct arena *arena, const char *text) {
   return copy;
 }
 
-/* The shortest text that gives the number back. */
+const char *c_string(struct arena *arena, const char *text) {
+  return text ? c_bytes(arena, text, strlen(text)) : "NULL";
+}
+
 const char *c_double(struct arena *arena, double x) {
   if (!isfinite(x)) return isnan(x) ? "NAN" : x > 0 ? "INFINITY" : "-INFINITY";
   for (int digits = 1; digits < 17; digits++) {

@@ -10,6 +10,7 @@ extern const char *const c_kind_constants[];
 const char *c_type_constant(enum type type);
 /* A C string, or NULL. */
 const char *c_string(struct arena *arena, const char *text);
+const char *c_bytes(struct arena *arena, const char *bytes, size_t length); /* the same, with any bytes */
 /* The shortest text that gives the number back. */
 const char *c_double(struct arena *arena, double x);
 /* "\"vocab,embed\"" */

@@ -56,6 +56,7 @@ struct options {
   bool refused;        /* the spec, for errors of its own */
   const char *way; /* build: from the program's folder to the spec's, where that is known */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
+  const char *weights; /* --weights: a file whose parameters become a part of the program */
   const char *only; /* --only: routines by name; NULL: all */
   const char *json, *page; /* compare: --json, --html */
   ARRAY(struct given) given; /* all options, in order */
@@ -98,6 +99,12 @@ struct program *read_program(struct options *options, struct arena *arena, struc
 struct program *load_program(struct options *options, struct diagnostics *diagnostics);
 /* Compiles the spec to the texts of C. False after printing the errors. */
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted);
+
+/* --- bake.c ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Sets emission.weights to those of options->weights. False after printing what is wrong with the file, or that the program would
+   change its parameters. */
+bool bake_weights(struct options *options, const struct program *program);
 
 /* --- keep.c: what is left out, before any pass -------------------------------------------------------------------------------------- */
 

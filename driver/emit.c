@@ -155,7 +155,8 @@ static bool write_models(struct options *options, const models *models) {
     const struct model *model = &models->items[i];
     if (model->spec)
       good = good && write_part(options, model->name, main_ending, model->emitted.main) &&
-             write_part(options, model->name, ".c", model->emitted.core);
+             write_part(options, model->name, ".c", model->emitted.core) &&
+             (!model->emitted.weights || write_part(options, model->name, "_weights.c", model->emitted.weights));
   }
   return good;
 }

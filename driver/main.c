@@ -11,13 +11,13 @@
 
 const struct verb verbs[] = {
     {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program",
-     "CSLqQOGMujnotpDmiydcvTaV"},
+     "CSLqQOGMujnotpDmiykdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
      "tpDmiydOGMujePnvTaV"},
     {"emit", verb_emit, "SPEC... -o DIR [options]",
      "Writes programs as C: for each spec a .c and a .h that need libc and libm alone, and one runtime for all in DIR",
-     "otupDmiydbvTaV"},
+     "otupDmiykdbvTaV"},
     {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
     {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]",
      "Prints what the compiler makes of a spec, stage by stage", "stupDmiydgbTaV"},

@@ -31,6 +31,9 @@ static const struct option {
      "with these routines alone: train, evaluate, predict, step, synthesize, as NAME.h has them (train validates "
      "where\n"
      "                               evaluate is there; eval and generate are evaluate and step)"},
+    {'k', false, "weights", "FILE",
+     "make the parameters of this file a part of the program, as an array that is only read; for programs that do not\n"
+     "                               train (--only=predict)"},
     {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
@@ -186,6 +189,9 @@ static int apply(struct options *options, const struct option *option, const cha
     }
     case 'y':
       options->only = value;
+      break;
+    case 'k':
+      options->weights = value;
       break;
     case 'd':
       array_push(options->arena, &options->dumps, value);

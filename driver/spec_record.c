@@ -33,6 +33,7 @@ struct hash spec_record_key(const struct options *options) {
                                options->only_verb,
                                options->only,
                                options->way,
+                               options->weights,
                                environment("CPATH"), /* where Clang looks for headers */
                                environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);

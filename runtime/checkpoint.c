@@ -101,6 +101,13 @@ char *lam_checkpoint_path(const struct lam_program *program, const struct lam_op
 }
 
 bool lam_checkpoint_use(struct lam_program *program, struct lam_run *run, const struct lam_options *options) {
+  const struct lam_pairs *facts = program->model->facts;
+  if (facts && lam_option_text(options, "weights", NULL))
+    return lam_error("the weights are a part of this program: build it without --weights to read them from files");
+  for (int64_t i = 0; facts && i < facts->count; i++)
+    if (!lam_pairs_add(&run->facts, facts->items[i].key, facts->items[i].value, facts->items[i].length))
+      return lam_error("out of memory");
+  if (facts) return true;
   char *path = lam_checkpoint_path(program, options, "weights");
   run->seed = program->settings ? program->settings->seed : 0;
   bool good = lam_checkpoint_load(program, run, path, LAM_USE);

@@ -108,6 +108,7 @@ struct lam_model {
   int tensor_count;
   const struct lam_port *ports; /* of all routines, without their data */
   int port_count;
+  const struct lam_pairs *facts; /* of weights that are a part of the program; else NULL, and those of the run hold */
   struct lam_run run;
   struct lam_vocabulary vocabulary;
   char message[LAM_MESSAGE]; /* of the last call that failed, or a note of one that did not */

@@ -50,7 +50,8 @@ int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]
 int lam_model_vocabulary(struct lam_model *model) {
   struct lam_vocabulary *own = &model->vocabulary;
   if (own->count) return LAM_OK;
-  const int status = lam_vocabulary_recall(own, own->tokenizer, &model->run.facts, model->message);
+  const int status =
+      lam_vocabulary_recall(own, own->tokenizer, model->facts ? model->facts : &model->run.facts, model->message);
   if (status != LAM_OK && !*model->message)
     return lam_fail(model->message, LAM_WRONG_ARGUMENT,
                     "there is no vocabulary: weights that training wrote have one, or a text gives it");

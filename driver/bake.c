@@ -1,0 +1,79 @@
+/* Weights that become a part of the program. */
+#include "driver/driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/runtime.h"
+
+struct baking {
+  struct arena *arena;
+  const struct lam_weights *weights;
+  bool wide; /* the target's reals are of double precision */
+};
+
+static struct lam_tensor tensor_of(const struct state *state, struct arena *arena) {
+  struct lam_tensor tensor = {.name = state->name, .type = (enum lam_type)state->kind, .rank = state->axis_count};
+  const char *axes = "";
+  for (int i = 0; i < state->axis_count; i++) {
+    axes = arena_format(arena, "%s%s%s", axes, i ? "," : "", state->axes[i]->name);
+    tensor.shape[i] = state->axes[i]->extent;
+  }
+  tensor.axes = axes;
+  return tensor;
+}
+
+/* The library's reals are of double precision in this process. */
+static const void *elements_of(const void *context, const struct state *state) {
+  const struct baking *baking = context;
+  const struct lam_tensor tensor = tensor_of(state, baking->arena);
+  const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
+  const int64_t count = lam_count(tensor.shape, tensor.rank);
+  double *elements = arena_new_array(baking->arena, double, count + 1);
+  lam_read_elements(entry, tensor.type, elements);
+  if (tensor.type != LAM_TYPE_REAL || baking->wide) return elements;
+  float *narrow = arena_new_array(baking->arena, float, count + 1);
+  for (int64_t i = 0; i < count; i++) narrow[i] = (float)elements[i];
+  return narrow;
+}
+
+static bool fits(struct options *options, const struct lam_weights *weights, const struct state *state) {
+  const struct lam_tensor tensor = tensor_of(state, options->arena);
+  const struct lam_entry *entry = lam_weights_find(weights, state->name);
+  char message[LAM_MESSAGE], there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
+  if (!entry) return lam_error("%s lacks %s", weights->path, state->name);
+  if (!lam_weights_fit(weights, entry, &tensor))
+    return lam_error("%s: tensor %s is %s in the file and %s in the model", weights->path, state->name,
+                     lam_shape_text(there, NULL, entry->shape, entry->rank),
+                     lam_shape_text(here, tensor.axes, tensor.shape, tensor.rank));
+  return lam_check_elements(weights, entry, tensor.type, message) == LAM_OK || lam_error("%s", message);
+}
+
+bool bake_weights(struct options *options, const struct program *program) {
+  struct arena *arena = options->arena;
+  if (!options->weights) return true;
+  if (program->train || program->accumulate) {
+    fprintf(stderr,
+            "lamella: error: --weights makes parameters a part of a program that does not change them, and this one "
+            "trains: --only=predict or --only=step leaves training out\n");
+    return false;
+  }
+  const struct lam_weights *weights = lam_weights_open(options->weights); /* to the end of the command */
+  bool good = weights != NULL;
+  for (int i = 0; good && i < program->states.count; i++) {
+    const struct state *state = program->states.items[i];
+    if (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE) good = fits(options, weights, state);
+  }
+  if (!good) return false;
+  struct baking *baking = arena_new_struct(arena, struct baking);
+  *baking = (struct baking){arena, weights, options->passes.target->double_precision};
+  struct baked_weights *baked = arena_new_struct(arena, struct baked_weights);
+  struct baked_fact *facts = arena_new_array(arena, struct baked_fact, weights->metadata.count + 1);
+  for (int64_t i = 0; i < weights->metadata.count; i++) {
+    const struct lam_pair *pair = &weights->metadata.items[i];
+    if (lam_is_fact(pair->key)) facts[baked->fact_count++] = (struct baked_fact){pair->key, pair->value, pair->length};
+  }
+  baked->elements = elements_of, baked->context = baking, baked->facts = facts;
+  options->emission.weights = baked;
+  return true;
+}
