@@ -35,10 +35,11 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 
 /* Names that a routine's locals or the program's own functions have. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
-  static const char *const locals[] = {"a",        "p",       "o",     "g",        "e",          "c",     "r",
-                                       "i",        "m",       "io",    "seed",     "sizes",      "step",  "activations",
-                                       "families", "columns", "data",  "settings", "generation", "verbs", "program",
-                                       "tensors",  "main",    "bench", "kernels",  "workloads",  NULL};
+  static const char *const locals[] = {"a",       "p",     "o",        "g",          "e",     "c",       "r",
+                                       "i",       "m",     "io",       "seed",       "sizes", "step",    "activations",
+                                       "rows",    "past",  "status",   "states",     "ports", "memory",  "families",
+                                       "columns", "data",  "settings", "generation", "verbs", "program", "tensors",
+                                       "main",    "bench", "kernels",  "workloads",  NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (emitter->printer->dialect->is_library_name(name)) return true;
@@ -168,6 +169,7 @@ static const char *print_core(struct emitter *emitter) {
   for (int i = 0; i < emitter->module->routines.count; i++)
     placed = placed || emit_owner(emitter, OWNER_ACTIVATIONS, emitter->module->routines.items[i]);
   if (placed) emit_place_function(emitter, routines);
+  emit_check_functions(emitter, routines);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
     struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
@@ -268,28 +270,25 @@ static const char *print_header(struct emitter *emitter) {
   for (char *at = guard; *at; at++) *at = (char)toupper((unsigned char)*at);
   text_comment(
       text,
-      arena_format(arena,
-                   "%s.h: calls %s.c from another program. Written by Lamella %s.\nWrite a routine's inputs into the "
-                   "struct, run it, read its outputs there. All arrays are row-major; their axes are in the comments.",
-                   emitter->program->name, emitter->program->name, LAMELLA_VERSION));
-  text_raw(text, arena_format(arena, "#ifndef %s\n#define %s\n\n#include <stdint.h>\n\n", guard, guard));
+      arena_format(
+          arena,
+          "%s.h: calls %s.c from another program. Written by Lamella %s.\nWrite a routine's inputs where the "
+          "pointers of its struct lead, run it, read its outputs there. Arrays are row-major; their axes are in the "
+          "comments.",
+          emitter->program->name, emitter->program->name, LAMELLA_VERSION));
+  text_raw(text,
+           arena_format(arena, "#ifndef %s\n#define %s\n\n#include <stddef.h>\n#include <stdint.h>\n\n", guard, guard));
   text_raw(text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
   emit_public_structs(emitter, text);
   text_blank(text);
-  text_comment(text, arena_format(arena,
-                                  "Everything zero; NULL when there is not enough memory, or where %s_problem says "
-                                  "that numbers would be wrong.",
-                                  name));
-  text_line(text, "struct %s *%s_create(void);", name, name);
-  text_line(text, "void %s_destroy(struct %s *m);", name, name);
-  text_comment(
-      text,
-      "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
-  text_line(text, "const char *%s_problem(void);", name);
+  emit_memory_header(emitter, text);
+  text_blank(text);
+  text_comment(text,
+               "The routines: they read their inputs and write their outputs where the pointers of their struct lead.");
   for (int i = 0; i < emitter->module->routines.count; i++) {
-    const char *routine = emitter->module->routines.items[i]->name;
-    text_comment(text, routine_find(routine)->summary);
-    text_line(text, "void %s_%s(struct %s *m, uint32_t seed, const int64_t *sizes);", name, routine, name);
+    const struct routine *routine = emitter->module->routines.items[i];
+    text_comment(text, emit_summary(emitter, routine));
+    text_line(text, "int %s_%s(%s);", name, routine->name, emit_signature(emitter, routine));
   }
   text_blank(text);
   text_comment(text, arena_format(arena, "From here on %s_main.c and lamella_runtime.c are needed, too.",

@@ -2,6 +2,8 @@
      emit.c           the order itself: comment, prelude, runtime, kernels, routines, tables, main; and the header file
      emit_structs.c   which struct has which pointer; the struct declarations
      emit_routines.c  launches as calls, rolled into loops (roll.c)
+     emit_arguments.c what the functions of routines take, and what they refuse
+     emit_memory.c    the model's memory: its size, its places, how it is made and freed
      emit_tables.c    what the runtime reads: tensors, ports, data, settings
      emit_bench.c     calls of kernels that are timed, and their work, for programs with the verb bench
      emit_runtime.c   the modules of runtime/ that the program needs */
@@ -78,6 +80,8 @@ void emit_banner(struct text *text, const char *title);
 /* --- emit_structs.c */
 void emit_layout(struct emitter *emitter);
 const struct place_of_buffer *emit_place(const struct emitter *emitter, const struct buffer *buffer);
+/* Whether the struct has the number itself in place of a pointer: a port without axes. */
+bool emit_is_scalar(const struct field *field);
 /* NULL where the routine has none. */
 struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, const struct routine *routine);
 /* States and ports, for the header; struct NAME itself. */
@@ -87,7 +91,7 @@ void emit_activations(struct emitter *emitter, struct text *text, struct owner *
 void emit_place_function(struct emitter *emitter, struct text *text);
 void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
 /* The tables of where states lie, one for each struct of them; their bytes together, 0 where there are none; and the calls that
-   set the structs. */
+   set the structs from a pointer `states`. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
 void emit_place_states(struct emitter *emitter, struct text *text);
@@ -98,10 +102,37 @@ int64_t emit_activation_bytes(const struct emitter *emitter);
 void emit_name_copies(struct emitter *emitter);
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine);
 
+/* --- emit_arguments.c */
+/* The parameters of the routine's function after the model: the step that an optimizer takes, the seed of what it draws, and the
+   sizes of this call. */
+struct routine_parameters {
+  bool step, seed;
+  int sizes;
+  const char *const *size_names;
+};
+struct routine_parameters emit_parameters(const struct emitter *emitter, const struct routine *routine);
+/* "struct gpt2 *m, int64_t rows, int64_t past" */
+const char *emit_signature(const struct emitter *emitter, const struct routine *routine);
+/* What the integers of an input must be less than, where the graph says so; else 0. */
+int64_t emit_range(const struct routine *routine, const struct buffer *buffer);
+/* "rows", "past": what the function calls a size of this call. */
+const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number);
+const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
+/* Returns from the routine where its arguments would make kernels read or write where nothing is; and the functions for that. */
+void emit_argument_checks(const struct emitter *emitter, struct text *text, const struct routine *routine);
+void emit_check_functions(struct emitter *emitter, struct text *text);
+/* What the routine does, and what its parameters are. */
+const char *emit_summary(const struct emitter *emitter, const struct routine *routine);
+
+/* --- emit_memory.c */
+/* Its functions, and their declarations for the header. */
+void emit_memory(struct emitter *emitter, struct text *text);
+void emit_memory_header(struct emitter *emitter, struct text *text);
+/* "GPT2": what constants of the header begin with. */
+const char *emit_upper_name(const struct emitter *emitter);
+
 /* --- emit_tables.c */
 void emit_tables(struct emitter *emitter, struct text *text);
-/* What makes and frees the program's memory. */
-void emit_memory(struct emitter *emitter, struct text *text);
 /* Whether it has what these verbs take; and all verbs that it has: train, eval, generate, predict, info. */
 bool program_trains(const struct program *program);
 bool program_evaluates(const struct program *program);

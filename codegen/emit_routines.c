@@ -74,7 +74,8 @@ static const char *field_text(struct body *body, const struct field *field) {
   struct emitter *emitter = body->emitter;
   for (int i = 0; i < emitter->owners.count && i < 64; i++)
     if (emitter->owners.items[i] == field->owner) body->owners[i] = true;
-  return arena_format(emitter->arena, "%s->%s", field->owner->variable, field->name);
+  return arena_format(emitter->arena, "%s%s->%s", emit_is_scalar(field) ? "&" : "", field->owner->variable,
+                      field->name);
 }
 
 static struct pointer pointer_of(struct body *body, const struct launch_argument *argument) {
@@ -104,7 +105,8 @@ static struct c_argument number_argument(struct body *body, const struct launch_
       return known_number(arena, argument->number);
     case NUMBER_SIZE:
       body->sizes = true;
-      return (struct c_argument){.piece = piece_name(arena_format(arena, "sizes[%lld]", (long long)argument->number))};
+      return (struct c_argument){.piece =
+                                     piece_name(emit_size_name(body->emitter, body->routine, (int)argument->number))};
     case NUMBER_SEED:
       body->seed = true;
       return (struct c_argument){.piece = piece_name("seed")};
@@ -384,14 +386,22 @@ static void emit_locals(struct body *body, struct text *text, bool places) {
   struct emitter *emitter = body->emitter;
   for (int i = 0; i < emitter->owners.count && i < 64; i++) {
     const struct owner *owner = emitter->owners.items[i];
-    if (!body->owners[i] && !(body->step && owner->kind == OWNER_PORTS && owner->routine == body->routine)) continue;
+    if (!body->owners[i]) continue;
     if (owner->kind != OWNER_ACTIVATIONS)
       text_line(text, "%sstruct %s *%s = &m->%s;", owner->kind == OWNER_STATES ? "const " : "", owner->tag,
                 owner->variable, owner->member);
     else if (places)
       emit_place_activations(emitter, text, owner);
   }
-  if (body->step) text_line(text, "const int64_t step = (int64_t)io->step[0];");
+}
+
+static const char *size_list(const struct emitter *emitter, const struct routine *routine, bool types) {
+  const char *list = "";
+  for (int i = 0; routine->graph && i < routine->graph->sizes.count; i++) {
+    const char *name = emit_size_name(emitter, routine, i);
+    list = join(emitter->arena, list, types ? arena_format(emitter->arena, "int64_t %s", name) : name);
+  }
+  return list;
 }
 
 static const char *phase_call(struct body *body, bool types) {
@@ -401,12 +411,13 @@ static const char *phase_call(struct body *body, bool types) {
   for (int i = 0; i < emitter->owners.count && i < 64; i++)
     if (body->owners[i]) *(emitter->owners.items[i]->kind == OWNER_ACTIVATIONS ? &local : &memory) = true;
   const char *list = "";
-  if (memory || body->step) list = types ? arena_format(emitter->arena, "struct %s *m", emitter->name) : "m";
+  if (memory) list = types ? arena_format(emitter->arena, "struct %s *m", emitter->name) : "m";
   if (local)
     list =
         join(emitter->arena, list, types ? arena_format(emitter->arena, "const struct %s *a", activations->tag) : "a");
   if (body->seed) list = join(emitter->arena, list, types ? "uint32_t seed" : "seed");
-  if (body->sizes) list = join(emitter->arena, list, types ? "const int64_t *sizes" : "sizes");
+  if (body->step) list = join(emitter->arena, list, types ? "int64_t step" : "step");
+  if (body->sizes) list = join(emitter->arena, list, size_list(emitter, body->routine, types));
   return list[0] ? list : types ? "void" : "";
 }
 
@@ -421,11 +432,11 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   struct phase phases[3];
   struct body bodies[3], whole = {.emitter = emitter, .routine = routine};
   const char *name = arena_format(emitter->arena, "%s_%s", emitter->name, routine->name);
+  const struct routine_parameters parameters = emit_parameters(emitter, routine);
   int count = find_phases(routine, phases);
   for (int i = 0; i < count; i++) {
     bodies[i] = body_of_phase(emitter, routine, &phases[i]);
-    whole.seed = whole.seed || bodies[i].seed;
-    whole.sizes = whole.sizes || bodies[i].sizes;
+    whole.step = whole.step || bodies[i].step;
     if (!phases[i].name) continue;
     text_comment(text, phases[i].comment);
     text_open(text, "static void %s_%s(%s)", name, phases[i].name, phase_call(&bodies[i], true));
@@ -434,22 +445,30 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     text_close(text);
     text_blank(text);
   }
-  text_open(text, "void %s(struct %s *m, uint32_t seed, const int64_t *sizes)", name, emitter->name);
+  text_open(text, "int %s(%s)", name, emit_signature(emitter, routine));
+  emit_argument_checks(emitter, text, routine);
   if (!phases[0].name) {
     emit_locals(&bodies[0], text, true);
   } else {
     const struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
     if (activations) emit_place_activations(emitter, text, activations);
   }
-  if (!routine->launches.count) text_line(text, "(void)m;");
-  if (!whole.seed) text_line(text, "(void)seed;");
-  if (!whole.sizes) text_line(text, "(void)sizes;");
+  if (!routine->launches.count && !parameters.sizes && !parameters.step) text_line(text, "(void)m;");
+  const struct buffer *step = emit_input(routine, "step");
+  const char *port =
+      step ? arena_format(emitter->arena, "m->%s.%s", routine->name, emit_place(emitter, step)->field->name) : "";
+  const char *real = c_type(emitter->printer, TYPE_REAL);
+  if (parameters.step)
+    text_line(text, "%s = (%s)step;", port, real);
+  else if (whole.step)
+    text_line(text, "const int64_t step = %s;", step ? arena_format(emitter->arena, "(int64_t)%s", port) : "0");
   for (int i = 0; i < count; i++) {
     if (phases[i].name)
       text_line(text, "%s_%s(%s);", name, phases[i].name, phase_call(&bodies[i], false));
     else
       text_raw(text, text_string(bodies[i].text));
   }
+  text_line(text, "return %s_OK;", emit_upper_name(emitter));
   text_close(text);
   text_blank(text);
 }

@@ -190,17 +190,23 @@ void emit_layout(struct emitter *emitter) {
 
 /* --- Declarations ------------------------------------------------------------------------------------------------------- */
 
-static bool same_declaration(const struct field *x, const struct field *y) {
-  const char *a = x->comment, *b = y->comment;
-  return x->sample->type == y->sample->type && !a == !b && (!a || !strcmp(a, b));
+bool emit_is_scalar(const struct field *field) {
+  return field->owner->kind == OWNER_PORTS && !field->sample->axis_count;
 }
 
-/* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them. */
-static void print_pointers(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
+static bool same_declaration(const struct field *x, const struct field *y) {
+  const char *a = x->comment, *b = y->comment;
+  return x->sample->type == y->sample->type && emit_is_scalar(x) == emit_is_scalar(y) && !a == !b &&
+         (!a || !strcmp(a, b));
+}
+
+/* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them; scalars themselves. */
+static void print_members(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
-  const char *line = c_type(emitter->printer, fields[0]->sample->type), *comment = fields[0]->comment;
+  const bool scalar = emit_is_scalar(fields[0]);
+  const char *line = c_type(emitter->printer, fields[0]->sample->type), *comment = scalar ? NULL : fields[0]->comment;
   for (int i = 0; i < count; i++) {
-    line = arena_format(arena, "%s%s*%s", line, i ? ", " : " ", fields[i]->name);
+    line = arena_format(arena, "%s%s%s%s", line, i ? ", " : " ", scalar ? "" : "*", fields[i]->name);
     if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);
   }
   bool fits = comment && strlen(line) + strlen(comment) + 10 <= TEXT_COLUMNS;
@@ -208,19 +214,15 @@ static void print_pointers(struct emitter *emitter, struct text *text, struct fi
   text_line(text, "%s;%s", line, fits ? arena_format(arena, " /* %s */", comment) : "");
 }
 
-/* Arrays of one type and shape: the inputs or the outputs among them, from number `first` on; returns where they end. */
+/* Ports of one type and shape, the inputs or the outputs among them, from number `first` on: pointers, or scalars themselves. Returns
+   where they end. */
 static int print_ports(struct emitter *emitter, struct text *text, const struct owner *owner, int first) {
-  struct arena *arena = emitter->arena;
   const struct field *field = owner->fields.items[first];
-  const char *line = c_type(emitter->printer, field->sample->type), *comment = field->comment;
-  int64_t count = field->sample->count > 0 ? field->sample->count : 1;
-  int end = first;
-  for (; end < owner->fields.count; end++) {
-    const struct field *next = owner->fields.items[end];
-    if (next->sample->role != field->sample->role || !same_declaration(field, next)) break;
-    line = arena_format(arena, "%s%s%s[%lld]", line, end > first ? ", " : " ", next->name, (long long)count);
-  }
-  text_line(text, "%s;%s", line, comment ? arena_format(arena, " /* %s */", comment) : "");
+  int end = first + 1;
+  while (end < owner->fields.count && owner->fields.items[end]->sample->role == field->sample->role &&
+         same_declaration(field, owner->fields.items[end]))
+    end++;
+  print_members(emitter, text, owner->fields.items + first, end - first);
   return end;
 }
 
@@ -247,7 +249,7 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
       if (owner->kind == OWNER_STATES) {
         int end = j + 1;
         while (end < owner->fields.count && same_declaration(field, owner->fields.items[end])) end++;
-        print_pointers(emitter, text, owner->fields.items + j, end - j);
+        print_members(emitter, text, owner->fields.items + j, end - j);
         j = end - 1;
         continue;
       }
@@ -257,14 +259,16 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     text_line(text, "};");
     text_blank(text);
   }
-  text_comment(text, "The program's memory.");
+  text_comment(text,
+               "A model. Its pointers lead into its memory; those to inputs and outputs may be set to lead elsewhere.");
   text_open(text, "struct %s", emitter->name);
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_ACTIVATIONS) text_line(text, "struct %s %s;", owner->tag, owner->member);
   }
-  text_line(text, "void *states;      /* all of them, one after the other */");
-  text_line(text, "void *activations; /* what a run needs in between; every routine begins anew */");
+  text_line(text, "void *activations; /* what a routine needs on the way; each begins anew */");
+  text_line(text, "const char *message; /* see %s_message */", emitter->name);
+  text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);
   text->indentation--;
   text_line(text, "};");
 }
@@ -310,7 +314,7 @@ void emit_place_function(struct emitter *emitter, struct text *text) {
                          "Sets all pointers of a struct, run after run: how many, where the first points to, how far "
                          "apart they do; in units of %d bytes.",
                          PLACE_UNIT));
-  text_open(text, "static void %s_place(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)",
+  text_open(text, "static void %s_point(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)",
             emitter->name);
   text_line(text, "char *to = pointers, *first = (char *)(((uintptr_t)memory + %d) / %d * %d);", PLACE_UNIT - 1,
             PLACE_UNIT, PLACE_UNIT);
@@ -381,7 +385,7 @@ void emit_place_states(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    text_line(text, "%s_place(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, m->states);", emitter->name,
+    text_line(text, "%s_point(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, states);", emitter->name,
               owner->member, owner->tag, owner->tag, owner->tag);
   }
 }
@@ -395,7 +399,7 @@ void emit_activations(struct emitter *emitter, struct text *text, struct owner *
   for (int i = 0, end; i < owner->fields.count; i = end) {
     end = i + 1;
     while (end < owner->fields.count && same_declaration(owner->fields.items[i], owner->fields.items[end])) end++;
-    print_pointers(emitter, text, owner->fields.items + i, end - i);
+    print_members(emitter, text, owner->fields.items + i, end - i);
   }
   text->indentation--;
   text_line(text, "};");
@@ -409,6 +413,6 @@ void emit_place_activations(struct emitter *emitter, struct text *text, const st
   text_line(text, "struct %s activations;", owner->tag);
   text_line(text, "const struct %s *a = &activations;", owner->tag);
   const char *places = arena_format(emitter->arena, "%s_%s_places", emitter->name, owner->routine->name);
-  text_line(text, "%s_place(&activations, %s, sizeof %s / sizeof *%s, m->activations);", emitter->name, places, places,
+  text_line(text, "%s_point(&activations, %s, sizeof %s / sizeof *%s, m->activations);", emitter->name, places, places,
             places);
 }

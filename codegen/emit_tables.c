@@ -1,4 +1,4 @@
-/* The tables that the runtime reads (runtime/program.h), the program's memory, and main. */
+/* The tables that the runtime reads (runtime/program.h), and main. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,23 +183,12 @@ static int emit_families(struct emitter *emitter, struct text *text) {
 
 /* --- Ports -------------------------------------------------------------------------------------------------------------- */
 
-/* The input's range, where the graph says it. */
-static int64_t range_of(const struct routine *routine, const struct buffer *buffer) {
-  if (!routine->graph || buffer->role != BUFFER_INPUT) return 0;
-  for (int i = 0; i < routine->graph->values.count; i++) {
-    const struct value *value = routine->graph->values.items[i];
-    if (value->op == OP_input && value->name && buffer->label && !strcmp(value->name, buffer->label))
-      return value->range ? value->range->extent : 0;
-  }
-  return 0;
-}
-
 static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine,
                      const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
   const char *name = quoted(arena, buffer->label), *axes = axes_list(arena, buffer->axes, buffer->axis_count);
   const char *shape = shape_text(arena, buffer->label, buffer->axes, buffer->axis_count), *rest = "";
-  long long range = (long long)range_of(routine, buffer);
+  long long range = (long long)emit_range(routine, buffer);
   if (buffer->axis_count) rest = arena_format(arena, ".rank = %d, .shape = %s, ", buffer->axis_count, shape);
   if (range) rest = arena_format(arena, "%s.range = %lld, ", rest, range);
   rows_add(rows, arena_format(arena, "{%s, %s, %s, %s.slot = AT(%s.%s)},", name, axes, type_name(buffer->type), rest,
@@ -274,39 +263,6 @@ static void emit_generation(struct emitter *emitter, struct text *text, const st
   text_line(text, "};");
 }
 
-/* --- Memory ------------------------------------------------------------------------------------------------------------- */
-
-void emit_memory(struct emitter *emitter, struct text *text) {
-  const char *name = emitter->name;
-  long long activations = (long long)(emit_activation_bytes(emitter) + 63) / 64 * 64,
-            states = (long long)emit_state_bytes(emitter);
-  if (states) {
-    text_comment(text, "Where the states lie, in the order of their structs.");
-    emit_states_places(emitter, text);
-    text_blank(text);
-  }
-  emitter->printer->dialect->print_checks(text, emitter->target, name);
-  text_open(text, "struct %s *%s_create(void)", name, name);
-  text_line(text, "struct %s *m = %s_problem() ? NULL : calloc(1, sizeof *m);", name, name);
-  text_line(text, "if (!m) return NULL;");
-  if (states) text_line(text, "m->states = calloc(%lld, 1); /* takes up room only where it is used */", states + 64);
-  if (activations) text_line(text, "m->activations = malloc(%lld);", activations + 64);
-  if (states || activations)
-    text_line(text, "if (%s%s%s) return %s_destroy(m), NULL;", states ? "!m->states" : "",
-              states && activations ? " || " : "", activations ? "!m->activations" : "", name);
-  emit_place_states(emitter, text);
-  text_line(text, "return m;");
-  text_close(text);
-  text_blank(text);
-  text_open(text, "void %s_destroy(struct %s *m)", name, name);
-  text_line(text, "if (!m) return;");
-  text_line(text, "free(m->states);");
-  text_line(text, "free(m->activations);");
-  text_line(text, "free(m);");
-  text_close(text);
-  text_blank(text);
-}
-
 /* --- The program -------------------------------------------------------------------------------------------------------- */
 
 static const char *port_list(struct arena *arena, const struct routine *routine, int first, int count) {
@@ -356,6 +312,21 @@ static void emit_load(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
+/* A routine as the runtime calls all of them. */
+static void emit_run(struct emitter *emitter, struct text *text, const struct routine *routine) {
+  const struct routine_parameters parameters = emit_parameters(emitter, routine);
+  const char *arguments = "self";
+  if (parameters.step) arguments = arena_format(emitter->arena, "%s, step", arguments);
+  if (parameters.seed) arguments = arena_format(emitter->arena, "%s, seed", arguments);
+  for (int i = 0; i < parameters.sizes; i++) arguments = arena_format(emitter->arena, "%s, sizes[%d]", arguments, i);
+  text_open(text, "static int run_%s(void *self, int64_t step, uint32_t seed, const int64_t *sizes)", routine->name);
+  if (!parameters.step) text_line(text, "(void)step;");
+  if (!parameters.seed) text_line(text, "(void)seed;");
+  if (!parameters.sizes) text_line(text, "(void)sizes;");
+  text_line(text, "return %s_%s(%s);", emitter->name, routine->name, arguments);
+  text_close(text);
+}
+
 static void emit_program(struct emitter *emitter, struct text *text, int tensors) {
   static const char *const verb_names[] = {"train", "eval", "generate", "predict", "info"};
   const struct program *program = emitter->program;
@@ -369,9 +340,7 @@ static void emit_program(struct emitter *emitter, struct text *text, int tensors
   if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
   if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
-    const char *name = module->routines.items[i]->name;
-    text_line(text, "static void run_%s(void *self, uint32_t seed, const int64_t *sizes) { %s_%s(self, seed, sizes); }",
-              name, emitter->name, name);
+    emit_run(emitter, text, module->routines.items[i]);
   }
   if (tensors) text_line(text, "static struct lam_tensor tensors[TENSORS];");
   text_line(text, "static const struct lam_verb *const verbs[] = {%sNULL};", list);

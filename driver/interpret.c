@@ -122,13 +122,15 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
 }
 
 /* A routine is called without its number: one function for each. */
-#define ROUTINE(name, constant, summary)                                    \
-  static void run_##name(void *self, uint32_t seed, const int64_t *sizes) { \
-    run_graph(self, ROUTINE_##name, seed, sizes);                           \
+#define ROUTINE(name, constant, summary)                                                 \
+  static int run_##name(void *self, int64_t step, uint32_t seed, const int64_t *sizes) { \
+    (void)step; /* an input has it */                                                    \
+    run_graph(self, ROUTINE_##name, seed, sizes);                                        \
+    return 0;                                                                            \
   }
 #include "ir/routines.def"
 #undef ROUTINE
-static void (*const runs[ROUTINE_COUNT])(void *, uint32_t, const int64_t *) = {
+static int (*const runs[ROUTINE_COUNT])(void *, int64_t, uint32_t, const int64_t *) = {
 #define ROUTINE(name, constant, summary) run_##name,
 #include "ir/routines.def"
 #undef ROUTINE

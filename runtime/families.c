@@ -49,11 +49,14 @@ void lam_list_tensors(const struct lam_family *families, int count, const void *
   }
 }
 
+static void lam_place_port(struct lam_port *port, void *self) {
+  port->data = (char *)self + port->slot;
+  if (port->rank > 0) memcpy(&port->data, port->data, sizeof port->data);
+}
+
 void lam_place_ports(struct lam_program *program) {
   for (struct lam_routine *routine = program->routines; routine < program->routines + LAM_ROUTINES; routine++) {
-    for (int i = 0; i < routine->input_count; i++)
-      routine->inputs[i].data = (char *)program->self + routine->inputs[i].slot;
-    for (int i = 0; i < routine->output_count; i++)
-      routine->outputs[i].data = (char *)program->self + routine->outputs[i].slot;
+    for (int i = 0; i < routine->input_count; i++) lam_place_port(&routine->inputs[i], program->self);
+    for (int i = 0; i < routine->output_count; i++) lam_place_port(&routine->outputs[i], program->self);
   }
 }

@@ -169,6 +169,9 @@ void lam_run_routine(struct lam_program *program, enum lam_routine_name name, in
     if (!strcmp(port->name, "steps")) *(lam_real *)port->data = (lam_real)steps;
   }
   lam_span_begin(lam_routine_names[name], -1);
-  routine->run(program->self, seed, sizes);
+  if (routine->run(program->self, step, seed, sizes) != 0) {
+    lam_error("%s was given what it does not take", lam_routine_names[name]);
+    exit(1);
+  }
   lam_span_end();
 }

@@ -63,14 +63,15 @@ struct lam_port {
   int rank;
   int64_t shape[LAM_MAX_RANK]; /* at full extent; batch first where it has one */
   int64_t range; /* integers: every value must be less; 0 for none */
-  size_t slot; /* emitted programs: where the program's struct has the array */
+  size_t slot; /* emitted programs: where the model's struct has the pointer to the array, or a scalar itself */
   void *data;
 };
 
 struct lam_routine {
   int exists;
-  /* Runs once on the inputs' memory. Sizes are the graph's run-time sizes in order (step: window, past), or NULL. */
-  void (*run)(void *self, uint32_t seed, const int64_t *sizes);
+  /* Runs once on the inputs' memory. `step` is that of training, else 0; sizes are the graph's run-time sizes in order
+     (step: rows, past), or NULL. Returns 0, or why not. */
+  int (*run)(void *self, int64_t step, uint32_t seed, const int64_t *sizes);
   struct lam_port *inputs;
   int input_count;
   struct lam_port *outputs;

@@ -27,8 +27,8 @@ int main(void) {
   if (!x || !y) return 1;
   if (!tiny_load(x, "tiny.safetensors") || !twoFold_load(y, "twoFold.safetensors")) return 1;
   for (int i = 0; i < 4; i++) x->predict.tokens[i] = y->predict.tokens[i] = i;
-  tiny_predict(x, 0, NULL);
-  twoFold_predict(y, 0, NULL);
+  tiny_predict(x);
+  twoFold_predict(y);
   for (int i = 0; i < 32; i++) printf("%.6g %.6g\n", x->predict.logits[i], y->predict.logits[i]);
   tiny_destroy(x);
   twoFold_destroy(y);

@@ -141,7 +141,7 @@ static void run_library(const char *path, const struct target *target, const str
   for (int64_t i = 0; i < BATCH * WIDTH; i++) set_real(predict->inputs[0].data, is_double, i, contents(7, i));
   for (int i = 0; i < BATCH; i++) ((int32_t *)predict->inputs[1].data)[i] = i % 5;
   for (int run = 0; run < 2; run++) {
-    predict->run(program->self, 1, NULL);
+    CHECK(predict->run(program->self, 0, 1, NULL) == 0);
     for (int64_t i = 0; i < BATCH * WIDTH; i++)
       CHECK_NEAR(get_real(predict->outputs[0].data, is_double, i), results[0].data[i], is_double ? 1e-12 : 1e-5);
     CHECK_NEAR(get_real(predict->outputs[1].data, is_double, 0), results[1].data[0], is_double ? 1e-12 : 1e-5);

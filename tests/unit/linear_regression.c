@@ -31,7 +31,7 @@ static void check_seed(struct lam_program *program, uint32_t seed, const char *w
   CHECK_NEAR(intercept, 1, 0.05);
 
   const struct lam_routine *synthesize = &program->routines[LAM_SYNTHESIZE];
-  synthesize->run(program->self, seed, NULL);
+  synthesize->run(program->self, 0, seed, NULL);
   const double *x = output(synthesize, "x"), *y = output(synthesize, "y");
   if (!CHECK(x && y)) return;
   double sx = 0, sy = 0, sxx = 0, sxy = 0;

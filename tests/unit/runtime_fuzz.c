@@ -80,12 +80,13 @@ static struct lam_program text_program = {
 static lam_real given_x[2 * 3], given_y[2];
 static int32_t given_k[2];
 static bool given_right = true;
-static void given_run(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)seed, (void)sizes;
+static int given_run(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)seed, (void)sizes;
   for (int i = 0; i < 2; i++) {
     given_right &= given_k[i] >= 0 && given_k[i] < 3;
     given_y[i] = given_x[3 * i] + (lam_real)given_k[i];
   }
+  return 0;
 }
 static struct lam_port given_inputs[] = {
     {.name = "x", .axes = "batch,a", .rank = 2, .shape = {2, 3}, .data = given_x},

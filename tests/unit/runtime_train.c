@@ -63,9 +63,11 @@ static void test_resume(void) {
 }
 
 static int interrupt_at;
-static void interrupted_train(void *self, uint32_t seed, const int64_t *sizes) {
-  line_train(self, seed, sizes);
+static int interrupted_train(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)step;
+  line_train(self, step, seed, sizes);
   if ((int)line_step == interrupt_at) raise(SIGINT);
+  return 0;
 }
 
 static void test_interrupt(void) {
@@ -79,9 +81,11 @@ static void test_interrupt(void) {
   signal(SIGINT, SIG_DFL);
 }
 
-static void infinite_train(void *self, uint32_t seed, const int64_t *sizes) {
-  line_train(self, seed, sizes);
+static int infinite_train(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)step;
+  line_train(self, step, seed, sizes);
   if (line_step > 30) line_loss = (lam_real)NAN;
+  return 0;
 }
 
 static void test_not_finite(void) {
@@ -142,19 +146,21 @@ static void test_command_line(void) {
 
 static double sum_gradient[2], sum_loss, sum_weight;
 
-static void accumulate_run(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)sizes;
+static int accumulate_run(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)sizes;
   double gradient[2], sums[2];
   line_forward((lam_real)0.05, seed, gradient, sums);
   for (int i = 0; i < 2; i++) sum_gradient[i] += gradient[i];
   sum_loss += sums[0], sum_weight += sums[1];
   line_sums[0] = (lam_real)sums[0], line_sums[1] = (lam_real)sums[1];
+  return 0;
 }
 
-static void accumulated_train(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)seed, (void)sizes;
+static int accumulated_train(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)seed, (void)sizes;
   for (int i = 0; i < 2; i++) line_state[i] -= (lam_real)(0.05 * sum_gradient[i] / sum_weight);
   sum_gradient[0] = sum_gradient[1] = sum_loss = sum_weight = 0;
+  return 0;
 }
 
 /* Three batches make a step; 10 epochs of 40 rows are 34 steps of 12; the loss is that of the whole step. */

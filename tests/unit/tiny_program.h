@@ -34,8 +34,8 @@ static void line_forward(lam_real noise, uint32_t seed, double gradient[2], doub
   }
 }
 
-static void line_train(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)sizes;
+static int line_train(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)sizes;
   double gradient[2], sums[2];
   line_forward((lam_real)0.05, seed, gradient, sums);
   line_loss = (lam_real)(sums[0] / sums[1]);
@@ -44,23 +44,26 @@ static void line_train(void *self, uint32_t seed, const int64_t *sizes) {
     line_state[i] = (lam_real)(line_state[i] - 0.05 * (1 - line_step / (line_steps + 1)) * line_state[2 + i]);
     line_state[4 + i] = (lam_real)(0.9 * line_state[4 + i] + 0.1 * line_state[i]);
   }
+  return 0;
 }
 
-static void line_evaluate(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)sizes;
+static int line_evaluate(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)sizes;
   double gradient[2], sums[2];
   line_forward(0, seed, gradient, sums);
   line_sums[0] = (lam_real)sums[0], line_sums[1] = (lam_real)sums[1];
+  return 0;
 }
 
-static void line_synthesize(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)sizes;
+static int line_synthesize(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)sizes;
   for (int i = 0; i < LINE_EXAMPLES; i++) {
     uint32_t words[4];
     lam_philox(seed, 5, 0, (uint32_t)i, 0, words);
     line_made_x[i] = (lam_real)lam_normal_draw(words);
     line_made_y[i] = (lam_real)(2 * line_made_x[i] + 1);
   }
+  return 0;
 }
 
 static struct lam_tensor line_tensors[] = {
@@ -139,8 +142,8 @@ static int32_t bigram_tokens[BIGRAM_BATCH * BIGRAM_LENGTH], bigram_next[BIGRAM_B
 static int32_t bigram_feed[BIGRAM_WINDOW], bigram_position[BIGRAM_WINDOW];
 static int64_t bigram_last_sizes[2], bigram_misplaced;
 
-static void bigram_evaluate(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)seed, (void)sizes;
+static int bigram_evaluate(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)seed, (void)sizes;
   double sum = 0, weight = 0;
   for (int i = 0; i < BIGRAM_BATCH * BIGRAM_LENGTH; i++) {
     const lam_real *row = bigram_table + bigram_tokens[i] * BIGRAM_IDS;
@@ -150,23 +153,27 @@ static void bigram_evaluate(void *self, uint32_t seed, const int64_t *sizes) {
     weight += bigram_weight[i];
   }
   bigram_sums[0] = (lam_real)sum, bigram_sums[1] = (lam_real)weight;
+  return 0;
 }
 
-static void bigram_train(void *self, uint32_t seed, const int64_t *sizes) {
-  bigram_evaluate(self, seed, sizes);
+static int bigram_train(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)step;
+  bigram_evaluate(self, step, seed, sizes);
   bigram_loss = bigram_sums[0] / bigram_sums[1];
   for (int i = 0; i < BIGRAM_BATCH * BIGRAM_LENGTH; i++)
     bigram_table[bigram_tokens[i] * BIGRAM_IDS + bigram_next[i]] += (lam_real)0.1 * bigram_weight[i];
+  return 0;
 }
 
-static void bigram_step(void *self, uint32_t seed, const int64_t *sizes) {
-  (void)self, (void)seed;
+static int bigram_step(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  (void)self, (void)step, (void)seed;
   for (int64_t i = 0; i < sizes[0]; i++) {
     bigram_misplaced += bigram_position[i] != sizes[1] - sizes[0] + i;
     for (int k = 0; k < BIGRAM_IDS; k++)
       bigram_logits[k * BIGRAM_WINDOW + i] = bigram_table[bigram_feed[i] * BIGRAM_IDS + k];
   }
   bigram_last_sizes[0] = sizes[0], bigram_last_sizes[1] = sizes[1];
+  return 0;
 }
 
 #define BIGRAM_SHAPE .rank = 2, .shape = {BIGRAM_BATCH, BIGRAM_LENGTH}

@@ -1,0 +1,161 @@
+/* What the functions of routines take, and what they refuse. */
+#include <string.h>
+
+#include "codegen/emit.h"
+
+static const char *join(struct arena *arena, const char *list, const char *item) {
+  return list[0] ? arena_format(arena, "%s, %s", list, item) : item;
+}
+
+const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number) {
+  const struct graph *graph = routine->graph;
+  const struct size *size = graph && number < graph->sizes.count ? graph->sizes.items[number] : NULL;
+  if (size && size->role == SIZE_WINDOW) return "rows";
+  if (size && size->role == SIZE_PAST) return "past";
+  return arena_format(emitter->arena, "size_%d", number);
+}
+
+const struct buffer *emit_input(const struct routine *routine, const char *name) {
+  for (int i = 0; i < routine->inputs.count; i++)
+    if (!strcmp(routine->inputs.items[i]->label, name)) return routine->inputs.items[i];
+  return NULL;
+}
+
+/* Whether what the routine does is part of training: then its caller tells the step. */
+static bool is_training(const struct routine *routine) {
+  return !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
+}
+
+static bool draws(const struct routine *routine) {
+  for (int i = 0; i < routine->launches.count; i++)
+    for (int j = 0; j < routine->launches.items[i]->arguments.count; j++) {
+      const struct launch_argument *argument = &routine->launches.items[i]->arguments.items[j];
+      if (!argument->buffer && argument->number_kind == NUMBER_SEED) return true;
+    }
+  return false;
+}
+
+int64_t emit_range(const struct routine *routine, const struct buffer *buffer) {
+  if (!routine->graph || buffer->role != BUFFER_INPUT) return 0;
+  for (int i = 0; i < routine->graph->values.count; i++) {
+    const struct value *value = routine->graph->values.items[i];
+    if (value->op == OP_input && value->name && buffer->label && !strcmp(value->name, buffer->label))
+      return value->range ? value->range->extent : 0;
+  }
+  return 0;
+}
+
+struct routine_parameters emit_parameters(const struct emitter *emitter, const struct routine *routine) {
+  const int sizes = routine->graph ? routine->graph->sizes.count : 0;
+  const char **names = arena_new_array(emitter->arena, const char *, sizes > 0 ? sizes : 1);
+  for (int i = 0; i < sizes; i++) names[i] = emit_size_name(emitter, routine, i);
+  return (struct routine_parameters){emit_input(routine, "step") && is_training(routine), draws(routine), sizes, names};
+}
+
+const char *emit_signature(const struct emitter *emitter, const struct routine *routine) {
+  const struct routine_parameters parameters = emit_parameters(emitter, routine);
+  const char *list = arena_format(emitter->arena, "struct %s *m", emitter->name);
+  if (parameters.step) list = join(emitter->arena, list, "int64_t step");
+  if (parameters.seed) list = join(emitter->arena, list, "uint32_t seed");
+  for (int i = 0; i < parameters.sizes; i++)
+    list = arena_format(emitter->arena, "%s, int64_t %s", list, parameters.size_names[i]);
+  return list;
+}
+
+const char *emit_summary(const struct emitter *emitter, const struct routine *routine) {
+  const struct routine_parameters parameters = emit_parameters(emitter, routine);
+  const char *summary = routine_find(routine->name)->summary;
+  if (parameters.step)
+    summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
+                           emit_input(routine, "steps") ? ", up to the input `steps`" : "");
+  for (int i = 0; i < parameters.sizes; i++) {
+    const bool window = routine->graph->sizes.items[i]->role == SIZE_WINDOW;
+    summary = arena_format(emitter->arena, "%s `%s`: %s.", summary, parameters.size_names[i],
+                           window ? "positions in this window" : "positions so far, these included");
+  }
+  if (parameters.seed) summary = arena_format(emitter->arena, "%s `seed` keys what is drawn.", summary);
+  return summary;
+}
+
+/* Returns from the routine with a message where the condition holds. */
+static void refuse(const struct emitter *emitter, struct text *text, const char *condition, const char *message) {
+  text_line(text, "if (%s) return %s_refuse(m, \"%s\");", condition, emitter->name, message);
+}
+
+/* Integers of an input choose rows of tables, and positions rows of caches; they must be less than this, or 0 for any. */
+static int64_t limit_of_ids(const struct routine *routine, const struct buffer *input) {
+  int64_t range = emit_range(routine, input);
+  for (int i = 0; !range && routine->graph && i < routine->graph->sizes.count; i++)
+    if (routine->graph->sizes.items[i]->role == SIZE_PAST && !strcmp(input->label, "position"))
+      range = routine->graph->sizes.items[i]->bound;
+  return range;
+}
+
+static bool checks_ids(const struct routine *routine, int input) {
+  const struct buffer *buffer = routine->inputs.items[input];
+  return buffer->type == TYPE_INTEGER && buffer->axis_count && limit_of_ids(routine, buffer);
+}
+
+void emit_check_functions(struct emitter *emitter, struct text *text) {
+  bool ids = false, sizes = false;
+  for (int i = 0; i < emitter->module->routines.count; i++) {
+    const struct routine *routine = emitter->module->routines.items[i];
+    sizes = sizes || (routine->graph && routine->graph->sizes.count);
+    for (int j = 0; j < routine->inputs.count; j++) ids = ids || checks_ids(routine, j);
+  }
+  if (!ids && !sizes) return;
+  text_open(text, "static int %s_refuse(struct %s *m, const char *why)", emitter->name, emitter->name);
+  text_line(text, "m->message = why;");
+  text_line(text, "return %s_WRONG_ARGUMENT;", emit_upper_name(emitter));
+  text_close(text);
+  text_blank(text);
+  if (!ids) return;
+  text_comment(text, "Whether the first `length` of each `stride` integers are ids from 0 to range - 1.");
+  text_open(text,
+            "static int %s_ids_fit(const int32_t *ids, int64_t count, int64_t length, int64_t stride, int64_t range)",
+            emitter->name);
+  text_line(text, "int fit = 1;");
+  text_line(text, "for (int64_t i = 0; i < count; i += stride)");
+  text->indentation++;
+  text_line(text, "for (int64_t k = i; k < i + length; k++) fit &= ids[k] >= 0 && ids[k] < range;");
+  text->indentation--;
+  text_line(text, "return fit;");
+  text_close(text);
+  text_blank(text);
+}
+
+static void check_ids(const struct emitter *emitter, struct text *text, const struct routine *routine,
+                      const struct buffer *input) {
+  struct arena *arena = emitter->arena;
+  const int64_t range = limit_of_ids(routine, input);
+  const char *length = NULL;
+  int64_t stride = 1;
+  for (int i = 0; i < input->axis_count; i++) {
+    const struct axis *axis = input->axes[i];
+    if (axis->size && i + 1 < input->axis_count) bug("the input %s has a run-time size within", input->label);
+    if (axis->size) length = emit_size_name(emitter, routine, axis->size->index), stride = axis->extent;
+  }
+  if (!length) length = arena_format(arena, "%lld", (long long)(stride = input->count));
+  const char *field = emit_place(emitter, input)->field->name;
+  refuse(emitter, text,
+         arena_format(arena, "!%s_ids_fit(m->%s.%s, %lld, %s, %lld, %lld)", emitter->name, routine->name, field,
+                      (long long)input->count, length, (long long)stride, (long long)range),
+         arena_format(arena, "%s_%s: %s must be from 0 to %lld", emitter->name, routine->name, input->label,
+                      (long long)range - 1));
+}
+
+/* What would make the kernels read or write where nothing is. */
+void emit_argument_checks(const struct emitter *emitter, struct text *text, const struct routine *routine) {
+  struct arena *arena = emitter->arena;
+  const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
+  const struct graph *graph = routine->graph;
+  for (int i = 0; graph && i < graph->sizes.count; i++) {
+    const struct size *size = graph->sizes.items[i];
+    const char *own = emit_size_name(emitter, routine, i),
+               *least = size->role == SIZE_PAST && i > 0 ? emit_size_name(emitter, routine, 0) : "1";
+    refuse(emitter, text, arena_format(arena, "%s < %s || %s > %lld", own, least, own, (long long)size->bound),
+           arena_format(arena, "%s: %s must be from %s to %lld", name, own, least, (long long)size->bound));
+  }
+  for (int i = 0; i < routine->inputs.count; i++)
+    if (checks_ids(routine, i)) check_ids(emitter, text, routine, routine->inputs.items[i]);
+}
