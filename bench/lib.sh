@@ -67,7 +67,7 @@ training_steps() {
   (
     cd "$work"
     echo "$BASHPID" > "$name.pid"
-    exec "./$name" train --steps $((warmup + steps + 2)) --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
+    exec "./$name" train --overwrite --steps $((warmup + steps + 2)) --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
   ) | {
     # By the shell, since not every awk reads a pipe line by line, and then the program gets further than asked.
     local line pid memory times=()

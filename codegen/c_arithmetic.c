@@ -30,7 +30,8 @@ void c_arithmetic_rules(struct text *text) {
       "#endif\n");
 }
 
-/* The least that no compiler may fold away. */
+/* Prints the function NAME_fault. It computes as little as can reveal a wrong compiler, on numbers that no compiler may
+   fold. */
 static void print_arithmetic_fault(struct text *text, const struct target *target, const char *name) {
   text_comment(
       text,

@@ -1,4 +1,4 @@
-/* Expressions as C: those without lanes, and those of one lane while lanes are taken one by one. */
+/* Prints expressions as C: those without lanes, and those of one lane where lanes are taken one by one. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@ const char *c_type(const struct c_printer *printer, enum type type) {
   return is_wide ? printer->dialect->wide_real : printer->dialect->types[type];
 }
 
-/* A finite number; the fewest digits that read back to the same. */
+/* A finite number, with the fewest digits that read back to the same number. */
 static const char *finite_text(struct arena *arena, bool is_float, double number) {
   const char *text = "";
   int digits = is_float ? 6 : 15;
@@ -84,7 +84,7 @@ static struct piece variable_piece(struct writer *writer, const struct expressio
 static struct piece load_piece(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   if (array->vectors) {
-    /* One lane of a register: through memory. */
+    /* One lane of a register is read through memory. */
     const struct expression *base =
         writer_resolve(writer, expression_apply(writer->arena, OP_sub, x->arguments[0],
                                                 expression_variable(writer->arena, writer->lane), NULL));
@@ -108,7 +108,7 @@ struct piece pointer_piece(struct writer *writer, const struct array *array, con
       .binding = BINDS_SUM};
 }
 
-/* Whether an integer expression cannot be negative, so that C's division is the floor. */
+/* Whether an integer expression is certainly not negative, so that C's division is the floor. */
 static bool is_natural(struct writer *writer, const struct expression *x) {
   int64_t low, high;
   if (x->type == TYPE_INDEX && expression_range(x, &low, &high)) return low >= 0;
@@ -119,7 +119,7 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
       if (x->variable->bound > 0) return true;
       struct binding *binding = writer_find(writer, x->variable);
       if (binding->kind == BINDING_VALUE) return is_natural(writer, binding->expression);
-      /* Sizes and offsets, the index parameters that functions have, are not negative. */
+      /* Index parameters of functions are sizes and offsets, which are not negative. */
       for (int i = 0; i < writer->function->parameters.count; i++)
         if (writer->function->parameters.items[i].variable == x->variable) return x->type == TYPE_INDEX;
       return false;
@@ -182,7 +182,7 @@ static struct piece cast_piece(struct writer *writer, const struct expression *x
   bug("no such storage");
 }
 
-/* The number that a term of an index is multiplied by; more than any for a product whose factors are both variable. */
+/* The factor of a term of an index; a product of two variables counts as the largest. */
 static int64_t term_factor(const struct expression *x) {
   int64_t factor;
   if (x->kind == EXPRESSION_NUMBER) return 0;
@@ -190,7 +190,7 @@ static int64_t term_factor(const struct expression *x) {
   return is_literal(x->arguments[1], &factor) || is_literal(x->arguments[0], &factor) ? factor : INT64_MAX;
 }
 
-/* A sum of index terms: the largest strides first, as a person writes them, and the number last. */
+/* Prints a sum of index terms as a person would write it: largest strides first, the number last. */
 static struct piece sum_piece(struct writer *writer, const struct expression *x) {
   enum { MOST = 16 };
   const struct expression *terms[MOST];
@@ -200,7 +200,7 @@ static struct piece sum_piece(struct writer *writer, const struct expression *x)
   terms[count++] = x;
   struct piece sum = {.binding = BINDS_SUM};
   for (; count > 0; count--) {
-    int best = count - 1; /* of equal strides the first of the sum, which is the last here */
+    int best = count - 1; /* terms are listed backwards, so this is the first of those with equal strides */
     for (int i = count - 2; i >= 0; i--)
       if (term_factor(terms[i]) > term_factor(terms[best])) best = i;
     struct piece term = scalar_piece(writer, terms[best]);
@@ -212,7 +212,8 @@ static struct piece sum_piece(struct writer *writer, const struct expression *x)
   return sum;
 }
 
-/* Integers wrap around, which C leaves undefined but for unsigned ones; OPERATION_COUNT for an operation that stays inside. */
+/* Integers wrap around, and C defines that for unsigned types alone. OPERATION_COUNT for an operation that cannot leave
+   its range. */
 static enum operation wrapping(enum op op) {
   switch ((int)op) {
     case OP_neg:
@@ -236,7 +237,7 @@ static enum operation wrapping(enum op op) {
 static struct piece apply_piece(struct writer *writer, const struct expression *x) {
   if (x->op == OP_add && x->type == TYPE_INDEX) return sum_piece(writer, x);
   if (x->op == OP_cast) return cast_piece(writer, x);
-  /* Compilers warn of k == k; of reals it is a question worth asking. */
+  /* Compilers warn of k == k. Reals are left out, since x == x is false for NaN. */
   if (op_facts[x->op].class == CLASS_COMPARE && x->arguments[0]->type != TYPE_REAL &&
       expression_equal(x->arguments[0], x->arguments[1]))
     return piece_name(x->op == OP_le || x->op == OP_eq ? "1" : "0");
@@ -252,7 +253,10 @@ static struct piece apply_piece(struct writer *writer, const struct expression *
   if (division && is_natural(writer, x->arguments[0]) && is_natural(writer, x->arguments[1]))
     return fill(writer, operation == OPERATION_int_mod ? OPERATION_natural_mod : OPERATION_natural_quotient, arguments);
   if (type == TYPE_INTEGER && wrapping(x->op) != OPERATION_COUNT) operation = wrapping(x->op);
-  return fill(writer, operation, arguments);
+  const struct piece result = fill(writer, operation, arguments);
+  /* Helpers compute in 64 bits for indices and integers alike. */
+  const bool wide = x->op == OP_max || x->op == OP_min || x->op == OP_mod;
+  return type == TYPE_INTEGER && wide ? fill(writer, OPERATION_to_int, &result) : result;
 }
 
 static struct piece convert_piece(struct writer *writer, const struct expression *x) {
@@ -287,7 +291,7 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
   return fill(writer, sum ? OPERATION_fold_add_array : OPERATION_fold_max_array, arguments);
 }
 
-/* Each is a counter of 32 bits: what is wider is cut off, as the generator's definition says. */
+/* Each counter has 32 bits; wider numbers are truncated, as the definition of the generator says. */
 void draw_counters(struct writer *writer, const struct expression *draw, struct piece counters[4]) {
   for (int i = 0; i < 4; i++) {
     const struct expression *x = draw->arguments[i];
@@ -298,14 +302,21 @@ void draw_counters(struct writer *writer, const struct expression *draw, struct 
       continue;
     }
     struct piece argument = scalar_piece(writer, x);
-    counters[i] = x->type == TYPE_INDEX ? fill(writer, OPERATION_to_counter, &argument) : argument;
+    counters[i] = fill(writer, OPERATION_to_counter, &argument);
   }
+}
+
+struct piece draw_element(struct writer *writer, const struct expression *x) {
+  int64_t number;
+  if (is_literal(x, &number)) return piece_name(arena_format(writer->arena, "%lldu", (long long)number));
+  const struct piece argument = scalar_piece(writer, x);
+  return fill(writer, OPERATION_to_element, &argument);
 }
 
 static struct piece draw_piece(struct writer *writer, const struct expression *x) {
   struct piece arguments[5];
   draw_counters(writer, x, arguments);
-  arguments[4] = scalar_piece(writer, x->arguments[4]);
+  arguments[4] = draw_element(writer, x->arguments[4]);
   return fill(writer, x->distribution == DISTRIBUTION_NORMAL ? OPERATION_draw_normal : OPERATION_draw_uniform,
               arguments);
 }

@@ -14,7 +14,7 @@ const char *writer_parameter(struct writer *writer, const struct parameter *para
   }
   const struct array *array = parameter->array;
   array_push(arena, &writer->arrays, (struct array_binding){.array = array, .name = name});
-  /* A helper may be given one array twice, as what it reads and as what it writes. */
+  /* A helper may be given the same array twice, to read and to write, so its pointers are not restrict. */
   return arena_format(arena, "%s%s *%s%s", array->written ? "" : "const ", c_type(writer->printer, array->type),
                       writer->function->is_helper ? "" : writer->dialect->restricted, name);
 }
@@ -24,14 +24,15 @@ const char *writer_beginning(struct writer *writer, const char *name, bool inter
                       internal ? writer->dialect->internal : "", name);
 }
 
-/* The function up to its body, with the shapes of arrays as comments if asked. Names are declared in the writer. */
+/* The function's text up to its body, with the shapes of arrays as comments if wanted. Parameters are declared in the
+   writer. */
 static const char *head(struct writer *writer, const struct function *function, bool internal, bool comments) {
   const struct dialect *dialect = writer->dialect;
   const char *text = "";
   for (int i = 0; i < function->parameters.count; i++) {
     const struct parameter *parameter = &function->parameters.items[i];
     const char *full = writer_parameter(writer, parameter);
-    /* A line cannot be broken before a comment: where the two do not fit, the comment goes. */
+    /* A line cannot be broken before a comment, so a comment that does not fit is left out. */
     size_t before = i ? 4
                       : strlen(internal ? dialect->internal : "") + strlen(function->name) +
                             strlen(dialect->vectorised) + sizeof "void (";
@@ -51,7 +52,7 @@ static const char *head(struct writer *writer, const struct function *function, 
 static void print_statement(struct writer *writer, const struct statement *s, const struct block *block);
 static void print_block(struct writer *writer, const struct block *block);
 
-/* What is declared inside is forgotten when a scope ends. */
+/* What was declared before a scope; its end forgets all that was declared inside. */
 struct scope {
   int bindings, arrays, names;
 };
@@ -70,12 +71,12 @@ static const char *resolved_text(struct writer *writer, const struct expression 
   return scalar_text(writer, writer_resolve(writer, x));
 }
 
-/* A statement of several lines has been printed. */
+/* Notes that a statement of several lines has been printed. */
 static void end_compound(struct writer *writer) {
   writer->lines = (struct lines){.count = writer->lines.count + 1, .kind = LINE_COMPOUND};
 }
 
-/* "for (int64_t i = 0; i < 12; i++)"; the variable is declared. */
+/* A loop's head such as "for (int64_t i = 0; i < 12; i++)". Declares the variable. */
 static const char *loop_head(struct writer *writer, const struct statement *s) {
   struct piece extent = scalar_piece(writer, writer_resolve(writer, s->extent));
   const char *bound = piece_text(writer->arena, extent, BINDS_SUM);
@@ -87,8 +88,8 @@ static const char *loop_head(struct writer *writer, const struct statement *s) {
                       bound, step);
 }
 
-/* The loop with its body; on one line where the body is one short statement, and nothing for nothing, when it returns false. `loop` may
-   have a macro before it. */
+/* Prints a loop with its body, on one line where the body is one short statement. Prints nothing and returns false
+   where the body is empty. `loop` is the head, which may have a macro before it. */
 static bool print_loop_body(struct writer *writer, const char *loop, const struct block *block) {
   struct aside outer = writer_begin_aside(writer, writer->text->indentation + 1);
   print_block(writer, block);
@@ -111,8 +112,8 @@ static bool print_loop_body(struct writer *writer, const char *loop, const struc
   return true;
 }
 
-/* Parameters without a use are marked: functions of one family take the same parameters, and a tile of one row has no use for the
-   distance between rows. */
+/* Unused parameters are marked: all functions of a family take the same ones, and a tile of one row, for example, has
+   no use for the distance between rows. */
 const char *writer_body(struct writer *writer, const struct block *block) {
   struct text *unused = text_new(writer->arena);
   unused->indentation = 1;
@@ -133,15 +134,15 @@ void writer_function(struct writer *writer, const char *first_line, const char *
   text_close(writer->text);
 }
 
-/* The word of a construct, which is defined where it is used. */
+/* The word for a construct; it is recorded, so that the prelude defines it. */
 static const char *construct(struct writer *writer, enum construct construct) {
   const char *word = writer->dialect->constructs[construct];
   uses_add(writer->arena, &writer->printer->uses, word);
   return word;
 }
 
-/* Where compilers do not give the target's attribute to the functions that they make of a parallel loop's body, the body becomes a
-   function of its own here. */
+/* Compilers may make a function of a parallel loop's body without giving it the target's attribute. Where they do, the
+   body is printed as a function of its own here. */
 static void print_part(struct writer *writer, const struct statement *s, const char *loop) {
   struct arena *arena = writer->arena;
   struct free_names outside = {0};
@@ -189,7 +190,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
   writer_line(writer, LINE_COMPOUND, "%s %s %s(%s);", construct(writer, CONSTRUCT_PARALLEL), loop, name, arguments);
 }
 
-/* Compilers unroll it: a loop that asks for it says more to its reader than its copies would. */
+/* The compiler unrolls the loop: a loop that asks for this tells a reader more than its copies would. */
 static void print_unrolled(struct writer *writer, const struct statement *s) {
   int64_t extent, step = s->step > 1 ? s->step : 1;
   if (!is_literal(writer_resolve(writer, s->extent), &extent))
@@ -233,7 +234,7 @@ static void print_loop(struct writer *writer, const struct statement *s) {
     print_plain_loop(writer, s);
 }
 
-/* Binds the array; the type of what it is declared as. */
+/* Binds the array to a new name, and returns the type to declare it with. */
 static const char *bind_array(struct writer *writer, const struct array *array, const struct block *block) {
   const char *name = writer_declare(writer, array->name);
   struct array_binding binding = {
@@ -257,7 +258,7 @@ static void print_array(struct writer *writer, const struct array *array, const 
     writer_line(writer, LINE_DECLARATION, "%s %s[%lld];", type, binding->name, (long long)count);
 }
 
-/* Whether the expression is printed as what stands at that place. */
+/* Whether the expression is printed just as the element at that place. */
 static bool is_element(struct writer *writer, const struct expression *x, const struct array *array,
                        const struct expression *index) {
   int64_t apart;
@@ -271,14 +272,14 @@ static bool is_element(struct writer *writer, const struct expression *x, const 
 static void print_store(struct writer *writer, const struct statement *s) {
   struct array_binding *array = writer_find_array(writer, s->array);
   const struct expression *index = writer_resolve(writer, s->index), *value = writer_resolve(writer, s->expression);
-  /* a zero was added, and compilers warn of what then does nothing */
+  /* a sum with 0 was folded, and compilers warn of x = x */
   if (is_element(writer, value, s->array, index)) return;
   const char *name = writer_mention(writer, array->name);
   const char *place = array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, index));
   writer_assign(writer, place, scalar_text(writer, value));
 }
 
-/* "float sum = 0;" where what a register holds first is stored next. */
+/* Prints "float sum = 0;" where the next statement stores what a register holds first. */
 static bool print_initialized(struct writer *writer, const struct statement *s, const struct statement *next,
                               const struct block *block) {
   if (s->kind != STATEMENT_ARRAY || !next || (next->kind != STATEMENT_STORE && next->kind != STATEMENT_LOOP))
@@ -384,7 +385,8 @@ void c_print_prototype(struct c_printer *printer, const struct function *functio
 
 void c_print_function(struct c_printer *printer, const struct function *function, bool internal) {
   struct writer writer = writer_new(printer, function);
-  /* Where the body is a function of its own, this one only calls it; the struct of the argument has the shape. */
+  /* Shapes are left out where the target has an attribute: the body of a parallel loop is then a function of its own,
+     which this one only calls. */
   const char *first_line = head(&writer, function, internal, !printer->target->attribute);
   writer_function(&writer, first_line, writer_body(&writer, &function->body));
   text_raw(printer->text, text_string(writer.parts));

@@ -31,8 +31,9 @@ static const struct helper helpers[] = {
      "  if (rest > 0 || rest < 0) return sum == y && isfinite(y) ? $M(nextafter)(y, 0) : sum;\n"
      "  return rest + 0;\n"},
     {NULL, "lam_whole", "A whole number as an integer, or the nearest there is; of NaN the least.",
-     "int32_t lam_whole($R x)", "return x >= 2147483648.0 ? INT32_MAX : x >= -2147483648.0 ? (int32_t)x : INT32_MIN;"},
-    {NULL, "lam_pow", NULL, "float lam_pow(float x, float y)", "return (float)pow(x, y);"},
+     "int32_t lam_whole($R x)",
+     "return (double)x >= 2147483648.0 ? INT32_MAX : (double)x >= -2147483648.0 ? (int32_t)x : INT32_MIN;"},
+    {NULL, "lam_pow", NULL, "float lam_pow(float x, float y)", "return (float)pow((double)x, (double)y);"},
     {NULL, "lam_round_within", "To a whole number, halves to even, and not beyond low or high.",
      "$R lam_round_within($R x, double low, double high)",
      "  const double whole = rint((double)x);\n"

@@ -2,16 +2,17 @@
 #ifndef CODEGEN_C_HELPERS_H
 #define CODEGEN_C_HELPERS_H
 
-/* In head and body $R is float or double, $M(name) the float or double form of a function of math.h (fabsf or fabs). */
+/* In `head` and `body`, $R is float or double, and $M(name) the float or double form of a function of math.h (fabsf or
+   fabs). */
 struct helper {
-  const char *target; /* NULL: every target that has none of its own of this name */
+  const char *target; /* NULL: every target without a helper of its own of this name */
   const char *name;
   const char *comment; /* or NULL */
   const char *head; /* result, name and parameters, without "static inline" */
   const char *body; /* one statement without a newline, or lines */
 };
 
-/* Callees before callers; NULL past the last. */
+/* The helper of that number, in an order with callees before callers; NULL past the last. */
 const struct helper *helper_at(int number);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What the printed text itself says, besides keywords: a variable of such a name would hide it. Then macros of the headers that
-   programs include, which no name of any kind may be. */
+/* Names that a variable must not have: keywords, and names in the printed text, which it would hide. Then macros of the
+   headers that programs include, which nothing at all may be called. */
 bool c_is_taken(const char *name) {
   /* clang-format off */
   static const char *const taken[] = {
@@ -15,6 +15,12 @@ bool c_is_taken(const char *name) {
     "floor",  "rint",     "fabs",     "fabsf",   "sqrtf",   "floorf",   "rintf",   "fmaf",   "fma",    "asm",    "typeof",
     "bool",   "true",     "false",    "errno",   "stdin",   "stdout",   "stderr",  "unix",   "linux",  "i386",   "st_atime",
     "st_mtime", "st_ctime", "sa_handler", "sa_sigaction", "static_assert",
+    /* of C++, which may include a program's header */
+    "and", "and_eq", "bitand", "bitor", "compl", "not", "not_eq", "or", "or_eq", "xor", "xor_eq", "alignas", "alignof", "catch",
+    "char8_t", "char16_t", "char32_t", "class", "concept", "const_cast", "consteval", "constexpr", "constinit", "co_await", "co_return",
+    "co_yield", "decltype", "delete", "dynamic_cast", "explicit", "export", "friend", "mutable", "namespace", "new", "noexcept",
+    "nullptr", "operator", "private", "protected", "public", "reinterpret_cast", "requires", "static_cast", "template", "this",
+    "thread_local", "throw", "try", "typeid", "typename", "using", "virtual", "wchar_t",
 #define FUNCTION(name) #name,
 #include "codegen/simd.def"
   };
@@ -24,8 +30,7 @@ bool c_is_taken(const char *name) {
   return false;
 }
 
-/* What the headers that programs include declare, and what those of other systems add: a kernel of such a name would clash
-   with it. */
+/* Names that headers of programs declare, here and on other systems: a kernel of such a name would clash. */
 bool c_is_library_name(const char *name) {
   /* clang-format off */
   static const char *const names[] = {

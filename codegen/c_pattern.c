@@ -1,15 +1,15 @@
-/* Loops that have a better text than their parts: found by their shape, so that schedules stay plain loops whose meaning is
-   plain to see. */
+/* Finds loops that can be printed better than statement by statement. They are recognised by their shape, so that
+   schedules can remain plain loops whose meaning is easy to see. */
 #include "codegen/c_writer.h"
 
-/* target[k * target_row + lane] = source[lane * source_row + k] */
+/* The copy target[k * target_row + lane] = source[lane * source_row + k]. */
 struct transpose {
   const struct array *source, *target;
   const struct expression *source_base, *target_base;
   int64_t source_row, target_row;
 };
 
-/* x without its multiples of the variable; the coefficient must be known. */
+/* x less its multiple of the variable, whose coefficient must be known; else NULL. */
 static const struct expression *without(struct writer *writer, const struct expression *x,
                                         const struct variable *variable, int64_t *coefficient) {
   if (!expression_coefficient(x, variable, coefficient)) return NULL;
@@ -44,7 +44,7 @@ static bool match_transpose(struct writer *writer, const struct statement *vecto
 
 enum { MOST_VECTORS = 8 };
 
-/* All statements of the loop's body are such copies, side by side in the target. */
+/* Whether all statements of the loop's body are such copies, side by side in the target. */
 static bool match_all(struct writer *writer, const struct statement *loop, struct transpose *transposes) {
   writer_bind(writer, (struct binding){.variable = loop->variable, .kind = BINDING_NAME});
   for (int i = 0; i < loop->body.statements.count; i++) {
@@ -52,7 +52,7 @@ static bool match_all(struct writer *writer, const struct statement *loop, struc
     struct transpose *t = &transposes[i];
     if (s->variable) writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_LANE});
     if (!match_transpose(writer, s, loop->variable, t)) return false;
-    /* Side by side in one row of the target, so that none overwrites another. */
+    /* Copies must lie side by side in one row of the target, so that none overwrites another. */
     int64_t apart;
     const struct expression *distance =
         expression_apply(writer->arena, OP_sub, t->target_base, transposes[0].target_base, NULL);

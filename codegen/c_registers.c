@@ -1,4 +1,5 @@
-/* What a block uses, and how: which register arrays can be vectors, and what the body of a parallel loop takes from outside. */
+/* How a block uses its names: which register arrays can be vectors, and which names the body of a parallel loop takes
+   from outside. */
 #include "codegen/c_writer.h"
 
 /* --- Arrays of vectors ------------------------------------------------------------------------------------------------------ */
@@ -9,12 +10,12 @@ struct usage {
   const struct variable *lane; /* of the vector loop around, or NULL */
   ARRAY(const struct variable *) unrolled;
   struct arena *arena;
-  int parallel; /* parallel loops around, since the scope of the array */
-  bool vectors; /* no use yet that is not of whole vectors */
+  int parallel; /* parallel loops around, inside of the array's scope */
+  bool vectors; /* all uses so far are of whole vectors */
   bool used;
 };
 
-/* Whether a sum is a multiple of the lanes wherever the unrolled loops around stand. */
+/* Whether a sum is certainly a multiple of the lanes, whatever the unrolled loops' variables are. */
 static bool is_aligned(const struct usage *usage, const struct expression *x) {
   switch (x->kind) {
     case EXPRESSION_NUMBER:
@@ -36,7 +37,7 @@ static bool is_aligned(const struct usage *usage, const struct expression *x) {
   return false;
 }
 
-/* Whether an index is known once loops are unrolled, the lane aside. */
+/* Whether an index is constant once loops are unrolled, but for the lane. */
 static bool is_known(const struct usage *usage, const struct expression *x) {
   if (x->kind == EXPRESSION_NUMBER) return true;
   if (x->kind == EXPRESSION_VARIABLE) {
@@ -51,7 +52,7 @@ static bool is_known(const struct usage *usage, const struct expression *x) {
   return true;
 }
 
-/* index - lane, as far as sums go. */
+/* Whether the index is the lane plus a known multiple of the lanes. */
 static bool is_vector_place(const struct usage *usage, const struct expression *index) {
   int64_t coefficient;
   if (!usage->lane || usage->parallel || !is_known(usage, index)) return false;
@@ -127,7 +128,7 @@ static bool statement_uses_as_number(const struct statement *s, const struct arr
     if (s->arguments.items[i].array == array || !uses_as_number(s->arguments.items[i].expression, array)) return false;
   if (!uses_as_number(s->index, array) || !uses_as_number(s->expression, array) || !uses_as_number(s->extent, array))
     return false;
-  /* The body of a parallel loop may be a function of its own, which takes arrays by their address. */
+  /* The body of a parallel loop may become a function, which takes arrays by their address. */
   if (s->kind == STATEMENT_LOOP && s->loop == LOOP_PARALLEL) {
     struct arena *arena = arena_new();
     struct free_names outside = {0};
@@ -155,10 +156,10 @@ bool array_is_number(const struct block *scope, const struct array *array) {
 struct collection {
   struct arena *arena;
   struct free_names *free_names;
-  struct pointer_table known; /* own variables and arrays, and free ones */
+  struct pointer_table known; /* names that were met: the block's own, and free ones */
 };
 
-/* Whether it is met for the first time. */
+/* Whether the name is met for the first time. */
 static bool is_new(struct collection *c, const void *thing) {
   int *known = pointer_table_at(c->arena, &c->known, thing, 0);
   return !(*known)++;

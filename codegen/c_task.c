@@ -7,7 +7,7 @@ static const struct statement *loop_of(const struct function *function) {
   return last && last->kind == STATEMENT_LOOP && last->loop == LOOP_PARALLEL && last->step <= 1 ? last : NULL;
 }
 
-/* What one task does: the numbers computed before the loop, and the loop's body. */
+/* The body of one task: the numbers computed before the loop, then the loop's body. */
 static struct block block_of(struct arena *arena, const struct function *function) {
   const struct statement *loop = loop_of(function);
   struct block block = {0};
@@ -24,7 +24,7 @@ static bool is_number_of(const struct function *function, const struct variable 
   return false;
 }
 
-/* Made of numbers that the caller has. */
+/* Whether the caller can compute the expression from its arguments. */
 static bool is_known(const struct function *function, const struct expression *x) {
   if (x->kind == EXPRESSION_VARIABLE && !is_number_of(function, x->variable)) return false;
   if (x->kind != EXPRESSION_VARIABLE && x->kind != EXPRESSION_NUMBER && x->kind != EXPRESSION_APPLY) return false;
@@ -51,7 +51,7 @@ bool c_make_task(struct function *function) {
     loops = loops || (s->kind == STATEMENT_LOOP && s->loop == LOOP_SERIAL);
     if (s->kind == STATEMENT_LOOP && s->loop == LOOP_PARALLEL) return false;
   }
-  if (!loops) return false; /* a call would cost more than the task */
+  if (!loops) return false; /* the call would cost more than such a task */
   last->loop = LOOP_PARALLEL;
   if (c_is_task(function)) return true;
   last->loop = LOOP_SERIAL;

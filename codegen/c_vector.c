@@ -1,4 +1,5 @@
-/* Vector loops with SIMD: the loop goes, and each statement of its body is done on all lanes at once with rows of simd.def. */
+/* Prints vector loops with SIMD: there is no loop, and each statement of the body is done on all lanes at once by rows
+   of simd.def. */
 #include <string.h>
 
 #include "codegen/c_writer.h"
@@ -34,7 +35,7 @@ static const char *fill(struct writer *writer, enum operation operation, const c
   return writer_fill(writer, row(writer, operation), arguments).text;
 }
 
-/* The mask of the lanes that are on. */
+/* The name of the mask of active lanes. */
 static const char *guard_text(struct writer *writer) { return writer_mention(writer, writer->guard); }
 
 static const char *vector_text(struct writer *writer, const struct expression *x);
@@ -58,7 +59,7 @@ static bool has_load(const struct expression *x) {
   return false;
 }
 
-/* index = base + lane */
+/* Splits an index into base + lane; false when that is impossible. */
 static bool splits_lane(struct writer *writer, const struct expression *index, const struct expression **base) {
   int64_t coefficient;
   if (!expression_coefficient(index, writer->lane, &coefficient) || coefficient != 1) return false;
@@ -75,7 +76,7 @@ static const char *place_in_registers(struct writer *writer, const struct array_
 
 /* --- Lanes one by one --------------------------------------------------------------------------------------------------------- */
 
-/* Memory for one vector; the type's family is in `type`. */
+/* Declares memory for the lanes of one vector of that type. */
 static const char *lane_array(struct writer *writer, const char *name, enum type type, bool zeroed) {
   const char *array = writer_declare(writer, arena_format(writer->arena, "%s_lanes", name));
   enum type stored = type == TYPE_INDEX ? TYPE_INTEGER : type;
@@ -90,7 +91,7 @@ const char *vector_spill(struct writer *writer, const char *name, enum type type
   return array;
 }
 
-/* Opens "for (lane)", with the guard as a condition. The statement that follows is the loop's body. */
+/* The head of a loop over lanes, with the guard as a condition. The statement that follows is its body. */
 static const char *lane_loop(struct writer *writer, const char *lane, const char *condition) {
   const char *loop = arena_format(writer->arena, "for (%s %s = 0; %s < %d; %s++)", c_type(writer->printer, TYPE_INDEX),
                                   lane, lane, writer->target->lanes, lane);
@@ -101,7 +102,7 @@ static const char *lane_condition(struct writer *writer) {
   return writer->condition ? scalar_text(writer, writer->condition) : NULL;
 }
 
-/* The loop over lanes has ended, and others may have its variable's name. */
+/* Ends the loop over lanes; other loops may use the name of its variable again. */
 static void close_lane(struct writer *writer) {
   names_forget(&writer->names, writer->lane_name);
   writer->lane_name = NULL;
@@ -130,8 +131,8 @@ static const char *splat(struct writer *writer, const struct expression *x) {
   return writer_fill(writer, row(writer, families[x->type].splat), &value).text;
 }
 
-/* An element for each lane, anywhere in the array: index = base + offset, the offset a vector of 32 bits. NULL where it might not
-   fit, or memory holds no such elements. */
+/* Loads an element for each lane from anywhere in the array. The index is base + offset, where offset is a vector of
+   32-bit integers. NULL where the offset might not fit, or the target cannot load such elements. */
 static const char *gather(struct writer *writer, const struct expression *x) {
   struct arena *arena = writer->arena;
   const struct expression *index = x->arguments[0], *base = expression_index(arena, 0);
@@ -165,8 +166,8 @@ static const char *load(struct writer *writer, const struct expression *x) {
   return fill(writer, families[x->type].load, pointer, NULL, NULL);
 }
 
-/* base + lane < bound holds in the first lanes, and so does bound > base + lane: how many, as an expression, or NULL. `negated`
-   is set where it holds in all but those. */
+/* base + lane < bound holds in the first lanes alone; bound < base + lane, for which *negated is set, in all but the
+   first. Returns the number of those first lanes as an expression, or NULL for another comparison. */
 static const struct expression *first_lanes(struct writer *writer, const struct expression *x, bool *negated) {
   if ((x->op != OP_lt && x->op != OP_le) || x->arguments[0]->type != TYPE_INDEX) return NULL;
   const struct expression *base, *bound, *one = expression_index(writer->arena, 1);
@@ -184,7 +185,7 @@ static const struct expression *first_lanes(struct writer *writer, const struct 
   return expression_apply(writer->arena, OP_sub, bound, base, NULL);
 }
 
-/* The exponent when `x` is a power of two known now, else -1. */
+/* The exponent when `x` is a constant power of two, else -1. */
 static int power_of_two(const struct expression *x) {
   int64_t number;
   if (!is_literal(x, &number) || number < 1 || (number & (number - 1))) return -1;
@@ -257,7 +258,7 @@ static const char *convert(struct writer *writer, const struct expression *x) {
 
 static const char *whole_text(struct writer *writer, const struct expression *x);
 
-/* Uniform numbers for elements at equal distances, all at once. */
+/* Draws uniform numbers for elements at equal distances, all lanes at once. */
 static const char *draw(struct writer *writer, const struct expression *x) {
   enum { FARTHEST = 1 << 26 }; /* so that the last lane's distance has 32 bits */
   const struct expression *element = x->arguments[4];
@@ -273,13 +274,13 @@ static const char *draw(struct writer *writer, const struct expression *x) {
   if (has_lanes(writer, base)) return by_lanes(writer, x);
   struct piece arguments[6];
   draw_counters(writer, x, arguments);
-  arguments[4] = scalar_piece(writer, base);
+  arguments[4] = draw_element(writer, base);
   arguments[5] = piece_name(arena_format(writer->arena, "%lld", (long long)stride));
   return writer_fill(writer, row(writer, OPERATION_random_uniform), arguments).text;
 }
 
-/* The value of every lane, as a C expression. What must be done before it is printed on lines of its own, and so is what would
-   make a long expression of nested calls. */
+/* The values of all lanes as a C expression. Steps that must come first are printed on lines of their own, and so are
+   parts that would make a long expression of nested calls. */
 static const char *vector_text(struct writer *writer, const struct expression *x) {
   enum { READABLE = 72 };
   const char *text = whole_text(writer, x);
@@ -355,7 +356,7 @@ static void let(struct writer *writer, const struct statement *s) {
   const struct expression *x = writer_resolve(writer, s->expression);
   bool lanes = has_lanes(writer, x);
   if (lanes && x->type == TYPE_INDEX && !has_load(x)) {
-    /* An index is worth more as a sum in the addresses that it is for. */
+    /* An index is not stored: it is printed as a sum in each address that it is for. */
     writer_bind(writer, (struct binding){.variable = s->variable, .kind = BINDING_VALUE, .expression = x});
     return;
   }
@@ -378,7 +379,7 @@ static void guarded(struct writer *writer, const struct statement *s) {
   const char *mask = whole_text(writer, condition);
   if (outer) mask = fill(writer, OPERATION_mask_and, guard_text(writer), mask, NULL);
   struct mark after = writer_mark(writer);
-  /* nothing was printed on the way to the mask, which what is printed might need */
+  /* whether the mask needed no lines of its own, which may use the names mentioned */
   bool is_line = writer->lines.count == lines;
   writer->guard = writer_declare(writer, "on");
   writer->condition =
@@ -386,7 +387,7 @@ static void guarded(struct writer *writer, const struct statement *s) {
   struct aside outside = writer_begin_aside(writer, writer->text->indentation);
   body(writer, &s->body);
   struct aside inside = writer_end_aside(writer, outside);
-  /* What is stored lane by lane asks for the condition itself: compilers warn of a mask that nothing uses. */
+  /* Stores lane by lane use the condition and not the mask; compilers warn of a mask that is not used. */
   if (writer_mentions_since(writer, after, writer->guard))
     writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", vector_type(writer, TYPE_BOOLEAN), writer->guard, mask);
   else if (is_line)

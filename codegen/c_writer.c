@@ -1,4 +1,4 @@
-/* One function being printed: names, what they stand for, and the lines so far. */
+/* The state of a function that is being printed: names, their meanings, and the lines so far. */
 #include "codegen/c_writer.h"
 
 #include <ctype.h>
@@ -24,7 +24,8 @@ struct writer writer_new(struct c_printer *printer, const struct function *funct
 
 /* --- Names -------------------------------------------------------------------------------------------------------------------- */
 
-/* Macros are written in capitals (EOF, NULL, INT_MAX), so names of the spec that are become small. One letter is no macro. */
+/* Macros have names in capitals (EOF, NULL, INT_MAX), so the spec's names in capitals are printed in small letters. No
+   macro has one letter. */
 static const char *in_small_letters(struct arena *arena, const char *name) {
   for (const char *at = name; *at; at++)
     if (islower((unsigned char)*at)) return name;
@@ -52,7 +53,7 @@ struct binding *writer_find(struct writer *writer, const struct variable *variab
   const int *place = pointer_table_find(&writer->places, variable);
   if (place && *place < writer->bindings.count && writer->bindings.items[*place].variable == variable)
     return &writer->bindings.items[*place];
-  /* The latest was of a scope that has ended. */
+  /* The latest binding was in a scope that has ended. */
   for (int i = writer->bindings.count - 1; i >= 0; i--)
     if (writer->bindings.items[i].variable == variable) return &writer->bindings.items[i];
   bug("%s: the variable %s is not in scope", writer->function->name, variable->name);

@@ -1,11 +1,11 @@
-/* One function being printed: what the files of the C-family printer share. */
+/* The function that is being printed, for all files of the C-family printer. */
 #ifndef CODEGEN_C_WRITER_H
 #define CODEGEN_C_WRITER_H
 
 #include "codegen/c_print.h"
 #include "ir/names.h"
 
-/* What a variable of the loop IR is in the text. */
+/* How a variable of the loop IR is printed. */
 enum binding_kind {
   BINDING_NAME,   /* a C variable */
   BINDING_VECTOR, /* a C variable that holds a value for each lane */
@@ -18,7 +18,7 @@ struct binding {
   enum binding_kind kind;
   const char *name;
   const struct expression *expression;
-  const char *lanes; /* of a BINDING_VECTOR: the C array that its lanes were stored to, or NULL */
+  const char *lanes; /* for a BINDING_VECTOR: the C array that its lanes were stored to, or NULL */
 };
 
 struct array_binding {
@@ -28,17 +28,17 @@ struct array_binding {
   bool single;  /* a register array of one element (or vector): a plain variable */
 };
 
-/* What kind of statement a line is, for the loop that it may be the body of. */
+/* What kind of statement a line is; the loop that it may be the body of must know. */
 enum line_kind {
   LINE_SIMPLE,      /* may stand on the loop's own line */
-  LINE_COMPOUND,    /* a statement all the same, on a line of its own: a loop, a condition, a macro's call */
-  LINE_DECLARATION  /* wants braces around it, and so does a comment */
+  LINE_COMPOUND,    /* one statement too, but on a line of its own: a loop, a condition, a macro's call */
+  LINE_DECLARATION  /* needs braces around it, as a comment does */
 };
 
-/* What a block has so far. */
+/* The lines of a block so far. */
 struct lines {
   int count;            /* statements and comments */
-  enum line_kind kind;  /* of the last */
+  enum line_kind kind;  /* the last one's kind */
   const char *line;     /* its text, where it is simple */
   const char *assigned; /* "x" of "x = ...;", or NULL */
 };
@@ -52,32 +52,32 @@ struct writer {
   struct text *text;
   struct lines lines;
   const struct function *function;
-  struct text *parts;  /* functions made of parallel loops' bodies, to be printed before this one */
+  struct text *parts;  /* functions made of the bodies of parallel loops, to be printed before this one */
   int part_count;
   bool in_parallel;
-  ARRAY(struct binding) bindings;      /* looked up from the end */
+  ARRAY(struct binding) bindings;      /* the latest binding of a variable counts */
   ARRAY(struct array_binding) arrays;
   struct scope_names names;
-  struct pointer_table places;         /* by variable: of its latest binding */
-  struct uses own;                     /* names of this function that its text mentions */
-  /* In a vector loop printed as vectors: */
+  struct pointer_table places;         /* by variable: where its latest binding is */
+  struct uses own;                     /* those of its names that the text mentions */
+  /* While a vector loop is printed as vectors: */
   const struct variable *lane;         /* NULL outside */
-  const char *lane_name;               /* while lanes are taken one by one */
-  const char *guard; /* the mask of the lanes that are on, or NULL: all; what prints it mentions it */
-  const struct expression *condition; /* the same, of one lane */
+  const char *lane_name;               /* NULL unless lanes are taken one by one */
+  const char *guard; /* the mask of active lanes; NULL: all. Code that prints it must mention it */
+  const struct expression *condition; /* the same for one lane */
 };
 
 /* --- c_writer.c ----------------------------------------------------------------------------------------------------------- */
 
 struct writer writer_new(struct c_printer *printer, const struct function *function);
-/* A name that nothing in scope has, like `name`; it is in scope from here on. */
+/* Declares a name that differs from all in scope: `name`, or one like it. */
 const char *writer_declare(struct writer *writer, const char *name);
 void writer_bind(struct writer *writer, struct binding binding);
 struct binding *writer_find(struct writer *writer, const struct variable *variable);
 struct array_binding *writer_find_array(struct writer *writer, const struct array *array);
-/* The name itself, which goes into the text. */
+/* Records that the text mentions the name, and returns it. */
 const char *writer_mention(struct writer *writer, const char *name);
-/* The name of an array that goes into the text. */
+/* The same for the name of an array. */
 const char *writer_array(struct writer *writer, const struct array *array);
 /* The vector that begins at element `start` of an array of vectors: "x[r * 2 + v]", or "x" of a single register. */
 const char *vector_element(struct writer *writer, const struct array_binding *array, const struct expression *start);
@@ -86,7 +86,7 @@ const struct expression *writer_resolve(struct writer *writer, const struct expr
 /* A row of simd.def with its arguments in place. */
 struct piece writer_fill(struct writer *writer, const struct template *template, const struct piece *arguments);
 
-/* How much has been mentioned: what is composed after a mark and not printed is forgotten. */
+/* A point in the list of mentioned names. Text that was composed after it and is not printed can be forgotten. */
 struct mark {
   int names, uses;
 };
@@ -94,13 +94,13 @@ struct mark writer_mark(const struct writer *writer);
 bool writer_mentions_since(const struct writer *writer, struct mark mark, const char *name);
 void writer_forget(struct writer *writer, struct mark from, struct mark to);
 
-/* A line of the function. */
+/* Prints a line of the function. */
 void writer_line(struct writer *writer, enum line_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* "place = value;" */
+/* Prints "place = value;". */
 void writer_assign(struct writer *writer, const char *place, const char *value);
 void writer_comment(struct writer *writer, const char *comment);
-/* What comes now goes to a text of its own, until the end, which gives it back. */
+/* Redirects lines to a text of their own, from writer_begin_aside until writer_end_aside, which returns it. */
 struct aside {
   struct text *text;
   struct lines lines;
@@ -110,13 +110,13 @@ struct aside writer_end_aside(struct writer *writer, struct aside outer);
 
 /* --- c_function.c --------------------------------------------------------------------------------------------------------- */
 
-/* Declares a parameter; its text. */
+/* Declares a parameter and returns its text. */
 const char *writer_parameter(struct writer *writer, const struct parameter *parameter);
-/* "void NAME(", with what stands before it in the file. */
+/* "void NAME(", with the words that stand before it in the file. */
 const char *writer_beginning(struct writer *writer, const char *name, bool internal);
 /* The lines of a function whose parameters are all names in scope. */
 const char *writer_body(struct writer *writer, const struct block *block);
-/* A whole function. */
+/* Prints a whole function. */
 void writer_function(struct writer *writer, const char *first_line, const char *body);
 
 /* --- c_expression.c: expressions without lanes, or of one lane ------------------------------------------------------------------ */
@@ -127,27 +127,31 @@ const char *scalar_text(struct writer *writer, const struct expression *expressi
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index);
 /* The first four counters of a draw as C arguments. */
 void draw_counters(struct writer *writer, const struct expression *draw, struct piece counters[4]);
+struct piece draw_element(struct writer *writer, const struct expression *x);
 /* Whether it is a cast of a real to what holds every real. */
 bool is_idle_cast(const struct writer *writer, const struct expression *x);
-/* A number in an expression is an integer. */
+/* Whether the expression is a constant integer, which *number receives. */
 bool is_literal(const struct expression *expression, int64_t *number);
 
 /* --- c_vector.c: vector loops ---------------------------------------------------------------------------------------------------- */
 
 void vector_loop(struct writer *writer, const struct statement *loop);
-/* The C array that holds the lanes of a vector, stored there by a line printed now. `type` tells reals, integers, booleans. */
+/* Prints a line that stores a vector's lanes to a new C array, and returns the array's name. `type` tells reals,
+   integers and booleans apart. */
 const char *vector_spill(struct writer *writer, const char *name, enum type type, const char *vector);
 
 /* --- c_pattern.c: loops that have a better text than their parts ---------------------------------------------------------------------- */
 
-/* Prints a serial loop that copies rows to columns, vector by vector, as calls that transpose in registers; false when it is none. */
+/* Prints a serial loop that copies rows to columns, vector by vector, as calls that transpose in registers. False when
+   the loop is none. */
 bool print_transpose(struct writer *writer, const struct statement *loop);
 
 /* --- c_registers.c ---------------------------------------------------------------------------------------------------------------- */
 
-/* Whether every use of a register array is of whole vectors at known places, so that it can be an array of vectors. */
+/* Whether a register array can be an array of vectors, since all its uses are of whole vectors at known places. */
 bool array_is_vectors(const struct target *target, const struct block *scope, const struct array *array);
-/* Whether a register array of one element is used as a number only: no call has its address, no index has variables. */
+/* Whether a register array of one element can be a plain variable: no call takes its address and no index has
+   variables. */
 bool array_is_number(const struct block *scope, const struct array *array);
 /* The variables and arrays that `block` uses and does not declare. */
 struct free_names {

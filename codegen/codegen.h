@@ -7,14 +7,15 @@
 #include "ir/target.h"
 #include "ir/times.h"
 
-/* By name ("portable", "avx2", "avx512", "reference"), or NULL. "native" gives the best that this machine runs. */
+/* The target of that name ("portable", "avx2", "avx512", "reference"), or NULL. "native" is the best that this machine
+   runs. */
 const struct target *target_find(const char *name);
-/* All of them, in the order that --help lists; NULL past the last. */
+/* The targets in the order in which --help lists them; NULL past the last. */
 const struct target *target_at(int number);
 /* Whether this machine can run the target's code. */
 bool target_runs_here(const struct target *target);
-/* What the processor must have for it: where cpuid says so (leaf; eax, ebx, ecx or edx; bit), and which registers the system must
-   save (bits of xcr0). */
+/* A feature that a processor must have for a target: where cpuid reports it (leaf; eax, ebx, ecx or edx; bit), and
+   which registers the system must save for it (bits of xcr0). */
 struct cpu_feature {
   const char *name;
   unsigned leaf, word, bit, state;
@@ -22,44 +23,48 @@ struct cpu_feature {
 int target_feature_count(const struct target *target);
 const struct cpu_feature *target_feature(const struct target *target, int number);
 
-/* A processor, as compilers call it ("znver4"), and how many multiply-adds of the target's vectors it begins in a cycle, where these have 512
-   bits. With 256 bits and less the tile is the same for all. */
+/* A processor by its name in compilers ("znver4"), and how many multiply-adds of 512-bit vectors it begins in a cycle.
+   For narrower vectors all processors have the same tile. */
 struct processor {
   const char *name;
   int multiply_adds;
 };
-/* By name, "native" being this machine's; or NULL. All of them, some more than once; NULL past the last. */
+/* The processor of that name ("native": this machine's), or NULL. processor_at lists all of them, some more than once;
+   NULL past the last. */
 const struct processor *processor_find(const char *name);
 const struct processor *processor_at(int number);
-/* The target with the tile that suits the processor. */
+/* The target with a tile that suits the processor. */
 const struct target *target_tuned(struct arena *arena, const struct target *target, const struct processor *processor);
 /* "tiles of 12 rows and 2 vectors (14 loads for 24 multiply-adds), for znver4, ..." */
 const char *target_tile_text(struct arena *arena, const struct target *target);
 
 /* A program as texts, of lines of at most 120 columns; the same bytes every time.
      header   NAME.h: what a program that vendors it calls
-     core     NAME.c: kernels, routines and memory. It needs the header, libc and libm alone
+     core     NAME.c: kernels, routines and memory, which need the header, libc and libm alone; and, unless NAME_ALONE is defined,
+              the functions that need the library
      main     NAME_main.c: what the runtime reads of it, and main unless LAMELLA_NO_MAIN is defined
-     runtime  the modules that it needs of lamella_runtime.c: data, checkpoints, the command line
+     runtime  the modules that it needs of the library (lamella.c: tensors, weights, text; libc alone) and of the programs' runtime
+              (lamella_runtime.c: data, training, the command line)
      source   all of these but NAME.h in one text, the modules too, for those who compile it at once */
 typedef uint64_t runtime_modules; /* a set, a bit for each */
 struct emitted {
   const char *header, *core, *main, *source;
   runtime_modules runtime;
 };
-/* What the program carries besides what its spec asks for. */
+/* Parts that the program carries besides those that its spec asks for. */
 struct emit_options {
-  /* the verb bench, and --trace for every verb: time by kernel costs one test a launch when nobody asks for it */
+  /* the verb bench, and --trace for every verb: timing of kernels costs one test a launch when nobody asks for it */
   bool bench;
-  bool steps; /* the verb steps: training steps on demand, for lamella compare */
+  bool steps; /* the verb steps, which takes training steps on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
-  struct times *times; /* of what is done, or NULL */
+  struct times *times; /* where the time of each phase is counted, or NULL */
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);
-/* lamella_runtime.h and lamella_runtime.c with these modules, for one program or for several that are linked together. */
+/* lamella.h, lamella.c, lamella_runtime.h and lamella_runtime.c with these modules, for one program or for several that are linked
+   together. */
 struct emitted_runtime {
-  const char *header, *source;
+  const char *library_header, *library, *header, *source;
 };
 struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen);
 /* What serves programs that need the one and the other. */

@@ -64,7 +64,8 @@ static void define_c(struct text *text, const struct target *target, const bool 
   }
 }
 
-/* clang with -fopenmp makes functions of parallel loops' bodies, which have no target attribute. */
+/* clang with -fopenmp makes functions of the bodies of parallel loops and gives them no target attribute, so has_parts
+   is set. */
 const struct dialect dialect_c = {
     .types = {[TYPE_REAL] = "float", [TYPE_INTEGER] = "int32_t", [TYPE_BOOLEAN] = "uint8_t", [TYPE_INDEX] = "int64_t"},
     .wide_real = "double",

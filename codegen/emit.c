@@ -189,10 +189,19 @@ static const char *print_core(struct emitter *emitter) {
   text_blank(core);
   if (emitter->options.bench) emit_timed_calls(emitter, core);
   text_raw(core, text_string(routines));
-  emit_banner(core, "memory");
-  text_blank(core);
-  emit_memory(emitter, core);
   return text_string(core);
+}
+
+/* What follows the core's kernels and routines: the functions around them. */
+static const char *print_model(struct emitter *emitter, bool one_text) {
+  struct text *text = text_new(emitter->arena);
+  emit_banner(text, "the library");
+  text_blank(text);
+  emit_library(emitter, text, one_text);
+  emit_banner(text, "memory");
+  text_blank(text);
+  emit_memory(emitter, text);
+  return text_string(text);
 }
 
 /* One file: its comment, the rules, and what it consists of. */
@@ -213,29 +222,38 @@ static const char *real_macro(const struct target *target) {
 }
 
 struct emitted_runtime emit_runtime(struct arena *arena, const struct target *target, runtime_modules chosen) {
+  static const char posix[] = "#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE 200809L\n#endif\n";
   struct emitter emitter = {.arena = arena, .target = target, .printer = c_printer_new(arena, target)};
-  struct text *headers = text_new(arena), *sources = text_new(arena);
-  emit_runtime_headers(chosen, headers);
-  emit_runtime_sources(chosen, sources);
+  struct text *headers[2], *sources[2];
+  for (int part = LIBRARY; part <= PROGRAM; part++) {
+    emit_runtime_headers(chosen, (enum runtime_part)part, headers[part] = text_new(arena));
+    emit_runtime_sources(chosen, (enum runtime_part)part, sources[part] = text_new(arena));
+  }
   return (struct emitted_runtime){
-      .header = arena_format(
+      .library_header = arena_format(
           arena,
-          "/* What emitted programs share: data, checkpoints, the command line. Written by Lamella %s. */\n"
-          "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s\n%s\n#endif\n",
-          LAMELLA_VERSION, real_macro(target), text_string(headers)),
+          "/* What emitted models share: tensors, weights, text. Written by Lamella %s. */\n"
+          "#ifndef LAMELLA_H\n#define LAMELLA_H\n%s#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n%s\n#ifdef "
+          "__cplusplus\n}\n#endif\n\n#endif\n",
+          LAMELLA_VERSION, real_macro(target), text_string(headers[LIBRARY])),
+      .library = print_file(&emitter, "What lamella.h declares.",
+                            arena_format(arena, "%s#include \"lamella.h\"\n\n", posix), text_string(sources[LIBRARY])),
+      .header =
+          arena_format(arena,
+                       "/* What emitted programs share: data, training, the command line. Written by Lamella %s. */\n"
+                       "#ifndef LAMELLA_RUNTIME_H\n#define LAMELLA_RUNTIME_H\n%s#include \"lamella.h\"\n\n%s\n#endif\n",
+                       LAMELLA_VERSION, posix, text_string(headers[PROGRAM])),
       .source = print_file(&emitter, "What lamella_runtime.h declares.", "#include \"lamella_runtime.h\"\n\n",
-                           text_string(sources))};
+                           text_string(sources[PROGRAM]))};
 }
 
 static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name, *core = print_core(emitter);
-  struct text *tables = text_new(arena), *headers = text_new(arena), *modules = text_new(arena);
+  struct text *tables = text_new(arena);
   emit_tables(emitter, tables);
   emitted->runtime = emit_runtime_modules(emitter);
-  emit_runtime_headers(emitted->runtime, headers);
-  emit_runtime_sources(emitted->runtime, modules);
-  emitted->core = print_file(emitter, NULL, "\n", core);
+  emitted->core = print_file(emitter, NULL, "\n", arena_format(arena, "%s%s", core, print_model(emitter, false)));
   emitted->main = print_file(
       emitter,
       arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.\n%s",
@@ -247,13 +265,19 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
       text_string(tables));
   /* The modules' declarations come before the core, since these ask for a POSIX that no include may be read without. */
   struct text *whole = text_new(arena);
-  text_raw(whole, arena_format(arena, "#define LAM_ONE_TEXT\n%s\n", real_macro(emitter->target)));
-  text_raw(whole, text_string(headers));
+  text_raw(whole, arena_format(arena,
+                               "#define LAM_ONE_TEXT\n#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE "
+                               "200809L\n#endif\n%s\n",
+                               real_macro(emitter->target)));
+  emit_runtime_headers(emitted->runtime, LIBRARY, whole);
+  emit_runtime_headers(emitted->runtime, PROGRAM, whole);
   text_raw(whole, core);
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
            "#pragma GCC diagnostic ignored \"-Wunused-function\"\n\n");
-  text_raw(whole, text_string(modules));
+  emit_runtime_sources(emitted->runtime, LIBRARY, whole);
+  text_raw(whole, print_model(emitter, true));
+  emit_runtime_sources(emitted->runtime, PROGRAM, whole);
   emit_banner(whole, "what the runtime reads of this program, and main");
   text_blank(whole);
   text_raw(whole, text_string(tables));
@@ -291,14 +315,10 @@ static const char *print_header(struct emitter *emitter) {
     text_line(text, "int %s_%s(%s);", name, routine->name, emit_signature(emitter, routine));
   }
   text_blank(text);
+  emit_library_header(emitter, text);
+  text_blank(text);
   text_comment(text, arena_format(arena, "From here on %s_main.c and lamella_runtime.c are needed, too.",
                                   emitter->program->name));
-  if (emit_has_load(emitter)) {
-    text_comment(
-        text,
-        "The parameters that a safetensors file has, by name; says what is missing. 0 after a message on stderr.");
-    text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
-  }
   text_comment(text,
                "The program as its own command line sees it; the memory is made on the first call. NULL as above.");
   text_line(text, "struct lam_program *%s_program(void);", name);

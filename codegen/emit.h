@@ -4,6 +4,7 @@
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_arguments.c what the functions of routines take, and what they refuse
      emit_memory.c    the model's memory: its size, its places, how it is made and freed
+     emit_library.c   tensors by name, weights, text: the functions that need lamella.c
      emit_tables.c    what the runtime reads: tensors, ports, data, settings
      emit_bench.c     calls of kernels that are timed, and their work, for programs with the verb bench
      emit_runtime.c   the modules of runtime/ that the program needs */
@@ -103,6 +104,7 @@ void emit_name_copies(struct emitter *emitter);
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine);
 
 /* --- emit_arguments.c */
+const struct routine *emit_routine_find(const struct emitter *emitter, const char *name); /* or NULL */
 /* The parameters of the routine's function after the model: the step that an optimizer takes, the seed of what it draws, and the
    sizes of this call. */
 struct routine_parameters {
@@ -131,6 +133,11 @@ void emit_memory_header(struct emitter *emitter, struct text *text);
 /* "GPT2": what constants of the header begin with. */
 const char *emit_upper_name(const struct emitter *emitter);
 
+/* --- emit_library.c */
+/* The functions that need lamella.c, and their declarations for the header. */
+void emit_library(struct emitter *emitter, struct text *text, bool one_text);
+void emit_library_header(struct emitter *emitter, struct text *text);
+
 /* --- emit_tables.c */
 void emit_tables(struct emitter *emitter, struct text *text);
 /* Whether it has what these verbs take; and all verbs that it has: train, eval, generate, predict, info. */
@@ -140,9 +147,6 @@ bool program_generates(const struct program *program);
 /* Whether some routine's inputs are read from the data. */
 bool program_reads(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);
-
-/* Whether it has a function NAME_load. */
-bool emit_has_load(const struct emitter *emitter);
 
 /* --- emit_bench.c */
 /* The macro that stands before calls in the routines, and the kernels' numbers. */
@@ -156,9 +160,10 @@ void emit_bench(struct emitter *emitter, struct text *text);
 /* The modules of the runtime that the program needs (runtime/modules.def), and whether that one is among them. */
 runtime_modules emit_runtime_modules(const struct emitter *emitter);
 bool emit_runtime_has(const struct emitter *emitter, const char *name);
-/* What modules declare, and what they are. */
-void emit_runtime_headers(runtime_modules chosen, struct text *text);
-void emit_runtime_sources(runtime_modules chosen, struct text *text);
+/* What those of a part declare, and what they are. */
+enum runtime_part { LIBRARY, PROGRAM };
+void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct text *text);
+void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text);
 /* What NAME_main.c says of them. */
 const char *runtime_note(struct arena *arena, const struct target *target, runtime_modules chosen);
 

@@ -15,6 +15,12 @@ const char *emit_size_name(const struct emitter *emitter, const struct routine *
   return arena_format(emitter->arena, "size_%d", number);
 }
 
+const struct routine *emit_routine_find(const struct emitter *emitter, const char *name) {
+  for (int i = 0; i < emitter->module->routines.count; i++)
+    if (!strcmp(emitter->module->routines.items[i]->name, name)) return emitter->module->routines.items[i];
+  return NULL;
+}
+
 const struct buffer *emit_input(const struct routine *routine, const char *name) {
   for (int i = 0; i < routine->inputs.count; i++)
     if (!strcmp(routine->inputs.items[i]->label, name)) return routine->inputs.items[i];
@@ -49,7 +55,7 @@ struct routine_parameters emit_parameters(const struct emitter *emitter, const s
   const int sizes = routine->graph ? routine->graph->sizes.count : 0;
   const char **names = arena_new_array(emitter->arena, const char *, sizes > 0 ? sizes : 1);
   for (int i = 0; i < sizes; i++) names[i] = emit_size_name(emitter, routine, i);
-  return (struct routine_parameters){emit_input(routine, "step") && is_training(routine), draws(routine), sizes, names};
+  return (struct routine_parameters){is_training(routine), draws(routine), sizes, names};
 }
 
 const char *emit_signature(const struct emitter *emitter, const struct routine *routine) {

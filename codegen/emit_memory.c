@@ -4,7 +4,7 @@
 
 #include "codegen/emit.h"
 
-/* All of it is one block, in this order: struct NAME, the states, the arrays of ports, the activations. Each begins at a multiple of
+/* All of it is one block, in this order: struct NAME, what the library keeps, the states, the arrays of ports, the activations. Each begins at a multiple of
    ALIGNMENT bytes, as the block's first byte may not. */
 enum { ALIGNMENT = 64 };
 
@@ -41,7 +41,7 @@ static void set_ports(struct emitter *emitter, struct text *text) {
       const struct field *field = owner->fields.items[j];
       if (owner->kind != OWNER_PORTS) continue;
       if (!emit_is_scalar(field)) {
-        text_line(text, "m->%s.%s = (void *)(ports + %lld);", owner->member, field->name, (long long)place);
+        text_line(text, "m->%s.%s = (void *)(arrays + %lld);", owner->member, field->name, (long long)place);
         place += port_bytes(emitter, field);
       } else if (!strcmp(field->sample->label, "steps") && training && training->steps >= 0) {
         text_line(text, "m->%s.%s = %lld;", owner->member, field->name, (long long)training->steps);
@@ -60,11 +60,13 @@ static void emit_arrange(struct emitter *emitter, struct text *text, bool states
   text_open(text, "static struct %s *%s_arrange(char *memory)", name, name);
   text_line(text, "char *first = memory + (%d - (uintptr_t)memory %% %d) %% %d;", ALIGNMENT, ALIGNMENT, ALIGNMENT);
   text_line(text, "struct %s *m = (void *)first;", name);
-  if (states) text_line(text, "char *states = first + STRUCT_BYTES;");
-  if (ports) text_line(text, "char *ports = first + STRUCT_BYTES + STATE_BYTES;");
-  if (activations) text_line(text, "m->activations = first + STRUCT_BYTES + STATE_BYTES + PORT_BYTES;");
+  text_line(text, "m->library = LIBRARY_BYTES ? first + STRUCT_BYTES : NULL;");
+  if (states) text_line(text, "char *states = first + STRUCT_BYTES + LIBRARY_BYTES;");
+  if (ports) text_line(text, "char *arrays = first + STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES;");
+  if (activations) text_line(text, "m->activations = first + STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES;");
   emit_place_states(emitter, text);
   set_ports(emitter, text);
+  text_line(text, "%s_open_library(m);", name);
   text_line(text, "return m;");
   text_close(text);
   text_blank(text);
@@ -74,7 +76,9 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name, *upper = emit_upper_name(emitter);
   long long activations = (long long)round_up(emit_activation_bytes(emitter)),
             states = (long long)round_up(emit_state_bytes(emitter)), ports = (long long)all_port_bytes(emitter);
-  text_comment(text, "A model's memory: its struct, the states, the arrays of inputs and outputs, the activations.");
+  text_comment(text,
+               "A model's memory: its struct, what the library keeps, the states, the arrays of inputs and outputs, "
+               "the activations.");
   text_line(text, "#define STRUCT_BYTES ((sizeof(struct %s) + %d) / %d * %d)", name, ALIGNMENT - 1, ALIGNMENT,
             ALIGNMENT);
   text_line(text, "#define STATE_BYTES %lldu", states);
@@ -84,7 +88,9 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   emit_arrange(emitter, text, states > 0, ports > 0, activations > 0);
   emitter->printer->dialect->print_checks(text, emitter->target, name);
   text_open(text, "size_t %s_size(void)", name);
-  text_line(text, "const uint64_t bytes = STRUCT_BYTES + STATE_BYTES + PORT_BYTES + ACTIVATION_BYTES + %d;", ALIGNMENT);
+  text_line(text,
+            "const uint64_t bytes = STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES + ACTIVATION_BYTES + %d;",
+            ALIGNMENT);
   text_line(text, "return bytes <= SIZE_MAX ? (size_t)bytes : 0;");
   text_close(text);
   text_blank(text);
@@ -106,7 +112,11 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   text_close(text);
   text_blank(text);
   text_open(text, "void %s_destroy(struct %s *m)", name, name);
-  text_line(text, "if (m) free(m->own);");
+  text_line(text, "if (!m) return;");
+  text_raw(text, arena_format(emitter->arena, "#ifndef %s_ALONE\n", upper));
+  text_line(text, "lam_model_end(m->library);");
+  text_raw(text, "#endif\n");
+  text_line(text, "free(m->own);");
   text_close(text);
   text_blank(text);
   text_open(text, "const char *%s_message(const struct %s *m)", name, name);
@@ -123,22 +133,26 @@ void emit_memory_header(struct emitter *emitter, struct text *text) {
   text_line(text, "%s_OK,", upper);
   text_line(text, "%s_WRONG_MACHINE, /* %s_problem says why */", upper, name);
   text_line(text, "%s_NO_MEMORY,", upper);
-  text_line(text, "%s_WRONG_ARGUMENT, /* %s_message says which */", upper, name);
+  text_line(text, "%s_WRONG_ARGUMENT,", upper);
+  text_line(text, "%s_CANNOT_READ,", upper);
+  text_line(text, "%s_CANNOT_WRITE,", upper);
+  text_line(text, "%s_WRONG_FILE, /* it is damaged, or does not fit the model */", upper);
+  text_line(text, "%s_NOT_FINITE, /* an infinity or NaN where a number is wanted */", upper);
   text->indentation--;
   text_line(text, "};");
   text_blank(text);
   text_comment(text,
                "A new model, all of it zero; or NULL without enough memory, or on a machine where numbers would be "
-               "wrong. It is for "
-               "destroy to free.");
+               "wrong. It is for destroy to free.");
   text_line(text, "struct %s *%s_create(void);", name, name);
   text_line(text, "void %s_destroy(struct %s *m);", name, name);
   text_comment(
       text,
       arena_format(arena,
                    "The same in memory of the caller's own, at any address: at least %s_size() bytes, which is 0 where "
-                   "this machine cannot address as many. The memory stays the caller's.",
-                   name));
+                   "this machine cannot address as many. The memory stays the caller's; %s_destroy frees what the "
+                   "model took beside it.",
+                   name, name));
   text_line(text, "size_t %s_size(void);", name);
   text_line(text, "int %s_place(struct %s **m, void *memory, size_t size);", name, name);
   text_comment(

@@ -458,9 +458,12 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   const char *port =
       step ? arena_format(emitter->arena, "m->%s.%s", routine->name, emit_place(emitter, step)->field->name) : "";
   const char *real = c_type(emitter->printer, TYPE_REAL);
-  if (parameters.step)
-    text_line(text, "%s = (%s)step;", port, real);
-  else if (whole.step)
+  if (parameters.step && step) text_line(text, "%s = (%s)step;", port, real);
+  if (!strcmp(routine->name, "train"))
+    text_line(text, "m->trained = step;");
+  else if (parameters.step && !step && !whole.step)
+    text_line(text, "(void)step;");
+  if (whole.step && !parameters.step)
     text_line(text, "const int64_t step = %s;", step ? arena_format(emitter->arena, "(int64_t)%s", port) : "0");
   for (int i = 0; i < count; i++) {
     if (phases[i].name)

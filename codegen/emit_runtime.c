@@ -5,7 +5,7 @@
 #include "codegen/runtime_text.h"
 
 enum module_name {
-#define MODULE(name, needs, wanted) MODULE_##name,
+#define MODULE(name, part, needs, wanted) MODULE_##name,
 #include "runtime/modules.def"
 #undef MODULE
   MODULES
@@ -13,16 +13,17 @@ enum module_name {
 
 static const struct {
   const char *name, *needs;
+  enum runtime_part part;
 } modules[] = {
-#define MODULE(name, needs, wanted) {#name, needs},
+#define MODULE(name, part, needs, wanted) {#name, needs, part},
 #include "runtime/modules.def"
 #undef MODULE
 };
 
 static bool is_wanted(const struct program *p, const struct emit_options *o, enum module_name name) {
   switch (name) {
-#define MODULE(name, needs, wanted) \
-  case MODULE_##name:               \
+#define MODULE(name, part, needs, wanted) \
+  case MODULE_##name:                     \
     return wanted;
 #include "runtime/modules.def"
 #undef MODULE
@@ -67,11 +68,11 @@ static const char *runtime_file(const char *name) {
   return NULL;
 }
 
-/* All headers, or all sources. */
-static void add_files(runtime_modules chosen, struct text *text, const char *ending) {
+/* All headers, or all sources, of those of a part. */
+static void add_files(runtime_modules chosen, enum runtime_part part, struct text *text, const char *ending) {
   for (int i = 0; i < MODULES; i++) {
     const char *name = arena_format(text->arena, "%s%s", modules[i].name, ending);
-    const char *contents = chosen >> i & 1 ? runtime_file(name) : NULL;
+    const char *contents = modules[i].part == part && chosen >> i & 1 ? runtime_file(name) : NULL;
     if (!contents) continue;
     emit_banner(text, name);
     text_raw(text, contents);
@@ -79,13 +80,17 @@ static void add_files(runtime_modules chosen, struct text *text, const char *end
   }
 }
 
-void emit_runtime_headers(runtime_modules chosen, struct text *text) {
-  text_raw(text, runtime_file("program.h"));
-  text_blank(text);
-  add_files(chosen, text, ".h");
+void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct text *text) {
+  if (part == PROGRAM) {
+    text_raw(text, runtime_file("program.h"));
+    text_blank(text);
+  }
+  add_files(chosen, part, text, ".h");
 }
 
-void emit_runtime_sources(runtime_modules chosen, struct text *text) { add_files(chosen, text, ".c"); }
+void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text) {
+  add_files(chosen, part, text, ".c");
+}
 
 bool emit_runtime_has(const struct emitter *emitter, const char *name) {
   enum module_name module = find_module(name, strlen(name));
@@ -101,7 +106,7 @@ runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y) {
 
 /* --- The note ----------------------------------------------------------------------------------------------------------- */
 
-static const char note_beginning[] = "Of lamella_runtime.c, as Lamella ";
+static const char note_beginning[] = "Of lamella.c and lamella_runtime.c, as Lamella ";
 
 static const char *real_name(const struct target *target) { return target->double_precision ? "double" : "float"; }
 
@@ -109,7 +114,7 @@ const char *runtime_note(struct arena *arena, const struct target *target, runti
   const char *list = "";
   for (int i = 0; i < MODULES; i++)
     if (chosen >> i & 1) list = arena_format(arena, "%s %s", list, modules[i].name);
-  return arena_format(arena, "%s%s writes it for reals of %s, it needs:%s.", note_beginning, LAMELLA_VERSION,
+  return arena_format(arena, "%s%s writes them for reals of %s, it needs:%s.", note_beginning, LAMELLA_VERSION,
                       real_name(target), list);
 }
 
@@ -119,7 +124,7 @@ const char *runtime_note_read(struct arena *arena, const char *text, const struc
   const char *note = strstr(text, note_beginning), *list = note ? strstr(note, "it needs:") : NULL;
   *chosen = 0;
   if (!list) return "does not say what it needs of the runtime";
-  if (!strstr(arena_copy(arena, note, (size_t)(list - note)), arena_format(arena, " %s writes it", LAMELLA_VERSION)))
+  if (!strstr(arena_copy(arena, note, (size_t)(list - note)), arena_format(arena, " %s writes them", LAMELLA_VERSION)))
     return "was written by another version of Lamella";
   if (!strstr(arena_copy(arena, note, (size_t)(list - note)), arena_format(arena, "reals of %s,", real_name(target))))
     return target->double_precision ? "has reals of float, and a runtime has one kind"

@@ -5,6 +5,7 @@
 
 #include "codegen/c_print.h"
 #include "codegen/emit.h"
+#include "codegen/emit_text.h"
 
 static const struct {
   const char *tag, *member, *variable, *comment;
@@ -235,7 +236,86 @@ static const char *ports_comment(struct emitter *emitter, const struct owner *ow
                       owner->fields.items[routine->inputs.count]->name);
 }
 
+/* --- Extents ------------------------------------------------------------------------------------------------------------ */
+
+/* An axis of states or ports by its name: the one extent that it has, or 0 where it has several. */
+struct extent {
+  const char *name;
+  int64_t extent;
+};
+
+static void note_axes(struct emitter *emitter, struct table *extents, struct axis *const *axes, int count) {
+  for (int i = 0; i < count; i++) {
+    struct extent *known = table_find(extents, axes[i]->name);
+    if (!known) {
+      known = arena_new_struct(emitter->arena, struct extent);
+      *known = (struct extent){axes[i]->name, axes[i]->extent};
+      table_set(emitter->arena, extents, axes[i]->name, known);
+    }
+    if (known->extent != axes[i]->extent) known->extent = 0;
+  }
+}
+
+static const char *in_capitals(struct arena *arena, const char *text) {
+  char *upper = arena_copy(arena, text, strlen(text));
+  for (char *at = upper; *at; at++) *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
+  return upper;
+}
+
+/* A constant for each axis, NAME_VOCAB, unless it has several extents; and for those of each routine, NAME_TRAIN_SEQ. */
+struct extent_names {
+  struct emitter *emitter;
+  struct rows rows;
+  struct table done; /* by what follows NAME_ */
+  struct scope_names taken;
+};
+
+static void print_extent(struct extent_names *names, const char *own, int64_t extent) {
+  struct arena *arena = names->emitter->arena;
+  if (table_find(&names->done, own)) return;
+  if (!names->done.count) text_open(names->rows.text, "enum %s_extent", names->emitter->name);
+  table_set(arena, &names->done, own, names);
+  const char *name = arena_format(arena, "%s_%s", emit_upper_name(names->emitter), own);
+  name = names_declare(arena, &names->taken, name, NULL);
+  rows_add(&names->rows, arena_format(arena, "%s = %lld,", name, (long long)extent));
+}
+
+static void print_extents(struct emitter *emitter, struct text *text) {
+  static const char *const others[] = {"H",          "ALONE",          "OK",          "WRONG_MACHINE",
+                                       "NO_MEMORY",  "WRONG_ARGUMENT", "CANNOT_READ", "CANNOT_WRITE",
+                                       "WRONG_FILE", "NOT_FINITE"};
+  struct arena *arena = emitter->arena;
+  struct table extents = {0};
+  struct extent_names names = {.emitter = emitter, .rows.text = text};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    names_declare(arena, &names.taken, arena_format(arena, "%s_%s", emit_upper_name(emitter), others[i]), NULL);
+  for (int pass = 0; pass < 2; pass++)
+    for (int i = 0; i < emitter->owners.count; i++) {
+      const struct owner *owner = emitter->owners.items[i];
+      for (int j = 0; j < owner->fields.count && owner->kind != OWNER_ACTIVATIONS; j++) {
+        const struct buffer *buffer = owner->fields.items[j]->sample;
+        struct axis **axes = buffer->state ? buffer->state->axes : buffer->axes;
+        const int count = buffer->state ? buffer->state->axis_count : buffer->axis_count;
+        if (!pass) note_axes(emitter, &extents, axes, count);
+        for (int k = 0; pass && k < count; k++) {
+          const struct extent *extent = table_find(&extents, axes[k]->name);
+          const char *own = in_capitals(arena, axes[k]->name);
+          if (extent->extent) print_extent(&names, own, extent->extent);
+          if (owner->kind == OWNER_PORTS)
+            print_extent(&names, arena_format(arena, "%s_%s", in_capitals(arena, owner->routine->name), own),
+                         axes[k]->extent);
+        }
+      }
+    }
+  if (!names.done.count) return;
+  rows_end(&names.rows);
+  text->indentation--;
+  text_line(text, "};");
+  text_blank(text);
+}
+
 void emit_public_structs(struct emitter *emitter, struct text *text) {
+  print_extents(emitter, text);
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind == OWNER_ACTIVATIONS) continue;
@@ -267,6 +347,9 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     if (owner->kind != OWNER_ACTIVATIONS) text_line(text, "struct %s %s;", owner->tag, owner->member);
   }
   text_line(text, "void *activations; /* what a routine needs on the way; each begins anew */");
+  if (emit_routine_find(emitter, "train"))
+    text_line(text, "int64_t trained; /* the step that %s_train did last */", emitter->name);
+  text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);
   text->indentation--;

@@ -21,9 +21,10 @@ struct formula {
   const char *steps[MAX_STEPS];
 };
 
-/* The coefficients of exp, log, sin and cos are those of the Cephes library, single precision (Stephen L. Moshier,
-   https://www.netlib.org/cephes/). 12582912 = 1.5 * 2^23: adding it rounds to a whole number, which then stands in the low
-   bits. ln 2 and pi/2 are split into parts of so few bits that their products with such numbers are exact even without fma. */
+/* The coefficients of exp, log, sin and cos are those of the Cephes library in single precision (Stephen L. Moshier,
+   https://www.netlib.org/cephes/). Adding 12582912 = 1.5 * 2^23 rounds to a whole number, which then stands in the low
+   bits. ln 2 and pi/2 are split into parts with so few bits that their products with such whole numbers are exact, even
+   without fma. */
 static const struct formula formulas[] = {
     {.name = "scale",
      .comment = "x * 2^i, in two steps, so that results may be as small as the least and as large as the largest float",
@@ -77,7 +78,7 @@ static const struct formula formulas[] = {
      .steps = {"a = min(4.0, abs(x))", "z = a * a", "u = fma(a, -1.72853470e-5, 3.83197126e-4)",
                "v = fma(a, -3.88396438e-3, 2.42546219e-2)", "u = fma(u, z, v)", "u = fma(u, a, -1.06777877e-1)",
                "u = fma(u, a, -6.34846687e-1)", "u = fma(u, a, -1.28717512e-1)", "u = fma(u, a, -a)",
-               /* e^u, not as exactly as lam_exp: it is less than 0.2 */
+               /* e^u, less exact than lam_exp, because it is less than 0.2 */
                "t = fma(u, 1.44269504, 12582912.0)", "r = fma(t - 12582912.0, -0.693147181, u)",
                "e = fma(r, 1.3981999507e-3, 8.3334519073e-3)", "e = fma(e, r, 4.1665795894e-2)",
                "e = fma(e, r, 1.6666665459e-1)", "e = fma(e, r, 5.0000001201e-1)", "e = fma(e, r * r, r) + 1.0",
@@ -136,7 +137,7 @@ const char *formula_comment(const struct formula *formula) { return formula->com
 
 /* --- Reading and printing in one go --------------------------------------------------------------------------------------------- */
 
-/* A part of a formula as C, and its type: r, i, m, or n for a number known now (a shift). */
+/* A part of a formula as C, and its type: r, i, m, or n for a constant number (of bits to shift). */
 struct part {
   struct piece piece;
   char type;
@@ -187,14 +188,14 @@ static struct part operation_part(struct reader *reader, enum operation operatio
     if (arguments[i].type != facts->arguments[i])
       wrong(reader, arena_format(reader->arena, "a wrong type for %s", facts->name));
     pieces[i] = arguments[i].piece;
-    if (reader->lanes) pieces[i].binding = BINDS_NAME; /* only ever arguments of calls */
+    if (reader->lanes) pieces[i].binding = BINDS_NAME; /* vectors are arguments of calls only */
   }
   const struct template *row = reader->lanes ? reader->simd->vector[operation] : reader->simd->scalar[operation];
   if (!row) bug("the target %s has no row %s, which formulas need", reader->target->name, facts->name);
   return (struct part){template_fill(reader->arena, reader->uses, row, pieces), facts->result};
 }
 
-/* A constant of a type, r or i. */
+/* A constant of type r or i. */
 static struct part literal(struct reader *reader, char type, const char *text, bool negative) {
   struct part part = {{text, negative ? BINDS_UNARY : BINDS_NAME, negative}, type};
   enum operation splat = type == 'r' ? OPERATION_real_splat : OPERATION_int_splat;
@@ -223,7 +224,7 @@ static const struct call calls[] = {
     {"min", OPERATION_real_min},        {"max", OPERATION_real_max},
 };
 
-/* A plain number of bits, the only argument that is no vector. */
+/* A constant number of bits, the only argument that is not a vector. */
 static struct part shift_count(struct reader *reader) {
   char *end;
   skip_spaces(reader);
@@ -300,7 +301,7 @@ static const struct infix infixes[] = {
     {"/", 5, OPERATION_real_div, OPERATION_COUNT},
 };
 
-/* Operators of at least `level`, all grouping to the left. */
+/* An expression whose operators have at least the level `level`; all associate to the left. */
 static struct part expression(struct reader *reader, int level) {
   struct part left = primary(reader);
   for (;;) {
@@ -323,7 +324,7 @@ static const char *type_text(struct reader *reader, char type) {
   return template_text(reader->lanes ? reader->simd->vector[operation] : reader->simd->scalar[operation]);
 }
 
-/* "float t = ...;" where the name is new and will be set again, "const float" where it stays. */
+/* Prints a step as a line such as "float t = ...;"; without the type where the name has been set before. */
 static void print_step(struct reader *reader, struct text *text, const char *step) {
   reader->at = step;
   size_t length = strcspn(step, " ");
@@ -343,13 +344,14 @@ static void print_step(struct reader *reader, struct text *text, const char *ste
   text_line(text, "%s%s%s = %s;", known ? "" : type_text(reader, value.type), known ? "" : " ", name, value.piece.text);
 }
 
-/* The lines for numbers that are out of the formula's reach. */
+/* Prints the lines for numbers outside of the formula's range. */
 static void print_beyond(struct reader *reader, struct text *text) {
   struct arena *arena = reader->arena;
   const struct formula *formula = reader->formula;
   const struct template *const *vector = reader->simd->vector;
   if (!reader->lanes) {
-    const char *line = arena_format(arena, "if (fabsf(x) > %sf) return (float)%s(x);", formula->limit, formula->beyond);
+    const char *line =
+        arena_format(arena, "if (fabsf(x) > %sf) return (float)%s((double)x);", formula->limit, formula->beyond);
     uses_add(arena, reader->uses, "fabsf");
     uses_add(arena, reader->uses, formula->beyond);
     text_line(text, "%s", line);

@@ -8,14 +8,14 @@
 
 struct formula;
 
-/* The formula number `number`, callees before callers; NULL past the last. */
+/* The formula of that number, in an order with callees before callers; NULL past the last. */
 const struct formula *formula_at(int number);
-/* "lam_exp"; of the vector function "lam_exp_lanes". */
+/* The function's name: "lam_exp", or "lam_exp_lanes" for the vector function. */
 const char *formula_name(struct arena *arena, const struct formula *formula, bool lanes);
-/* What it computes and how well, for a comment. */
+/* A comment that says what the function computes and how exactly. */
 const char *formula_comment(const struct formula *formula);
-/* The function, without "static inline": result, name and parameters in *head, the lines between its braces in *body. What they mention
-   goes to `uses`. */
+/* Prints the function: result, name and parameters to *head, without "static inline", and the lines between its braces
+   to *body. Names that it mentions are added to `uses`. */
 void formula_print(struct arena *arena, const struct target *target, const struct simd *simd,
                    const struct formula *formula, bool lanes, struct uses *uses, const char **head, const char **body);
 

@@ -1,4 +1,5 @@
-/* Kernels that differ in a few sizes become one that takes those sizes: four matrix products of a layer are one function. */
+/* Merges kernels that differ in a few sizes into one that takes those sizes: four matrix products of a layer become one
+   function. */
 #include "codegen/merge.h"
 
 #include <ctype.h>
@@ -9,20 +10,21 @@
 
 /* --- One function as a text with holes ---------------------------------------------------------------------------------- */
 
-/* Functions are alike when their texts are equal: everything but names, and but the numbers in the holes. */
+/* Prints a function as a text without names, with holes for numbers. Functions with equal texts differ only in the
+   numbers of the holes. */
 struct walk {
   struct arena *arena;
   struct text *text;
-  const struct pointer_table *functions; /* that may be called: their numbers */
-  struct pointer_table declared; /* what else has been declared, numbered from there */
+  const struct pointer_table *functions; /* the numbers of the functions that may be called */
+  struct pointer_table declared; /* numbers of everything else that was declared, after those */
   ARRAY(struct array *) arrays;
   ARRAY(struct variable *) variables;
-  ARRAY(int64_t) values; /* of the holes; of a real number the bits */
+  ARRAY(int64_t) values; /* the numbers of the holes; for a real number its bits */
   ARRAY(enum type) types;
-  ARRAY(const char *) hints; /* what a hole's number might be called */
+  ARRAY(const char *) hints; /* names that the holes' numbers might be given */
   const struct variable *lane; /* of the vector loop around */
-  bool factors; /* in a product, where a real number is a hole too */
-  const struct expression *const *replacements; /* by hole; NULL: that hole keeps its number. Or NULL */
+  bool factors; /* inside of a product, where a real number is a hole too */
+  const struct expression *const *replacements; /* by hole, or NULL; a hole whose entry is NULL keeps its number */
 };
 
 static void say(struct walk *walk, const char *what, int64_t number) {
@@ -69,7 +71,7 @@ static const struct expression *hole(struct walk *walk, const struct expression 
   return walk->replacements && walk->replacements[number] ? walk->replacements[number] : x;
 }
 
-/* What the number beside `other` under `op` might be called. */
+/* A name for the number beside `other` in the operation `op`. */
 static const char *operand_hint(struct walk *walk, enum op op, const struct expression *other, const char *hint) {
   switch ((int)op) {
     case OP_mul:
@@ -85,7 +87,7 @@ static const char *operand_hint(struct walk *walk, enum op op, const struct expr
   return "limit";
 }
 
-/* In vector loops the printer looks at the numbers: it must see them all but those that only say where a vector begins. */
+/* In vector loops the printer looks at numbers, so holes are only those that say where a vector begins. */
 static bool may_have_holes(const struct walk *walk, const struct expression *x, int argument) {
   if (!walk->lane) return true;
   if (x->op == OP_add) return true;
@@ -102,7 +104,7 @@ static const struct expression *walk_arguments(struct walk *walk, const struct e
   for (int i = 0; i < x->argument_count; i++) {
     bool binary = x->kind == EXPRESSION_APPLY && x->argument_count == 2;
     const char *own = binary ? operand_hint(walk, x->op, x->arguments[1 - i], hint) : hint;
-    /* A number that a hint is for stands alone; one deeper down has another meaning. */
+    /* The hint is for a number that stands alone; a number deeper down means something else. */
     bool number = x->arguments[i]->kind == EXPRESSION_NUMBER;
     bool allowed = holes && (x->kind != EXPRESSION_APPLY || (binary && may_have_holes(walk, x, i)));
     arguments[i] = walk_expression(walk, x->arguments[i], allowed, number ? own : hint);
@@ -228,7 +230,7 @@ struct member {
 
 struct family {
   ARRAY(struct member) members;
-  int other; /* an earlier one of the same text that is full, or -1 */
+  int other; /* an earlier family with the same text, which is full, or -1 */
 };
 
 struct launch_list {
@@ -238,10 +240,10 @@ struct launch_list {
 struct merger {
   struct arena *arena;
   struct module *module;
-  struct pointer_table functions; /* their numbers in the module */
-  struct launch_list *launches; /* by that number */
+  struct pointer_table functions; /* by function: its number in the module */
+  struct launch_list *launches; /* by that number: the function's launches */
   ARRAY(struct family) families;
-  struct table by_text; /* the latest family of a text: a pointer to its number */
+  struct table by_text; /* the latest family with a text, as a pointer to its number */
 };
 
 static bool same_values(const struct family *family, int x, int y) {
@@ -261,7 +263,7 @@ static bool varies(const struct family *family, int hole) {
   return false;
 }
 
-/* The first hole with the same numbers in all members: they share a parameter. */
+/* The first hole that has the same number as this one in every member. Such holes share a parameter. */
 static int first_alike(const struct family *family, int hole) {
   for (int i = 0; i < hole; i++)
     if (same_values(family, i, hole)) return i;
@@ -282,7 +284,7 @@ static bool could_join(struct family *family, struct member member, struct arena
   return few;
 }
 
-/* What is known of arrays and variables must hold in all members. */
+/* Keeps of arrays and variables only such facts as hold in all members. */
 static void widen(const struct family *family) {
   const struct walk *kept = &family->members.items[0].walk;
   for (int i = 1; i < family->members.count; i++) {
@@ -303,7 +305,7 @@ static void widen(const struct family *family) {
   }
 }
 
-/* "linear_768x3072_2" without the sizes that it is no longer for. */
+/* A name such as "linear_768x3072_2" without the sizes, which are arguments now. */
 static const char *name_without_sizes(struct arena *arena, const struct module *module,
                                       const struct function *function) {
   size_t length = strlen(function->name), end = length;
@@ -365,7 +367,7 @@ static void merge_family(struct merger *m, struct family *family) {
   if (sizes) kept->name = name_without_sizes(arena, m->module, kept);
 }
 
-/* Into the first family of its text that has room. */
+/* Adds the member to the first family with its text that has room. */
 static void add_member(struct merger *m, struct member member) {
   int *latest = table_find(&m->by_text, text_string(member.walk.text));
   int first_with_room = -1;

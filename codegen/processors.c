@@ -1,4 +1,5 @@
-/* Processors: how many multiply-adds of whole vectors one begins in a cycle, which decides the tile that a contraction usually has. */
+/* Processors, and how many multiply-adds of whole vectors each begins in a cycle. This decides the usual tile of a
+   contraction. */
 #include <string.h>
 
 #include "codegen/codegen.h"
@@ -9,8 +10,8 @@
 
 enum vendor { VENDOR_INTEL, VENDOR_AMD, VENDOR_OTHER };
 
-/* A row for each kind with AVX2, by what the instruction cpuid says of it: its family, and models from `first` to `last`. Compilers have the
-   same names. Where a model is not listed, the row of its family that has no models is taken, and the vendor's last. */
+/* A row for each kind of processor with AVX2, by what the instruction cpuid reports: its family, and models from
+   `first` to `last`. The names are those of compilers. */
 static const struct row {
   struct processor processor;
   enum vendor vendor;
@@ -27,7 +28,7 @@ static const struct row {
     {{"skylake", 1}, VENDOR_INTEL, 6, 0x5e, 0x5e},
     {{"skylake", 1}, VENDOR_INTEL, 6, 0x8e, 0x8e},
     {{"skylake", 1}, VENDOR_INTEL, 6, 0x9e, 0x9e},
-    /* Cascade Lake and Cooper Lake, which are newer steppings of it, too. A few of the cheapest have one. */
+    /* Cascade Lake and Cooper Lake are newer steppings of this model. A few of the cheapest begin only one. */
     {{"skylake-avx512", 2}, VENDOR_INTEL, 6, 0x55, 0x55},
     {{"cannonlake", 1}, VENDOR_INTEL, 6, 0x66, 0x66},
     {{"icelake-client", 1}, VENDOR_INTEL, 6, 0x7d, 0x7e},
@@ -50,7 +51,7 @@ static const struct row {
 };
 enum { ROW_COUNT = sizeof rows / sizeof *rows };
 
-/* Those that are not listed: the later ones of Intel with AVX-512 are servers', with two. */
+/* Processors that are not listed. Later ones of Intel with AVX-512 are for servers, which begin two. */
 static const struct processor unknown = {"a processor that is not listed", 1},
                               unknown_intel = {"an Intel processor that is not listed", 2};
 

@@ -14,13 +14,14 @@ static const struct launch_argument *at(struct launch *const *launches, const st
   return &launches[roll->first + position + copy * roll->period]->arguments.items[argument];
 }
 
-/* Copies of one name that can stand in one array of pointers; inputs and outputs have a field each. */
+/* Whether two buffers are copies of one name, which can stand in one array of pointers. Inputs and outputs cannot: each
+   has a field of its own. */
 static bool same_family(const struct buffer *x, const struct buffer *y) {
   return x == y || (x->role != BUFFER_INPUT && x->role != BUFFER_OUTPUT && x->copy >= 0 && y->copy >= 0 &&
                     x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
 }
 
-/* Whether the copies from `low` to before `high` are regular, and how. */
+/* Whether the argument is regular for copies from `low` to before `high`; *family then says how. */
 static bool regular_pointers(struct launch *const *launches, const struct roll *roll, int position, int argument,
                              int low, int high, struct argument_family *family) {
   const struct launch_argument *first = at(launches, roll, position, argument, low);
@@ -84,7 +85,8 @@ struct argument_family roll_argument(struct launch *const *launches, const struc
 
 /* --- Copies ------------------------------------------------------------------------------------------------------------- */
 
-/* Different activations of one kind that no repeat of the spec has given numbers. */
+/* Whether the argument's buffers are different activations of one kind that have no copy numbers from a repeat of the
+   spec. */
 static bool can_be_copies(struct launch *const *launches, const struct roll *roll, int position, int argument) {
   const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
   if (!first) return false;
@@ -97,13 +99,14 @@ static bool can_be_copies(struct launch *const *launches, const struct roll *rol
   }
   for (int t = 0; t < roll->copies; t++) {
     struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
-    if (buffer->mark >= 0) return false; /* twice */
+    if (buffer->mark >= 0) return false; /* the same buffer comes twice */
     buffer->mark = t;
   }
   return true;
 }
 
-/* The copy of the repeat that a launch stands in, when all copies of the roll do; else t. */
+/* The number of the repeat's copy that launch t belongs to, if the roll's copies are just the repeat's, in order or
+   reversed; else t. */
 static int copy_number(struct launch *const *launches, const struct roll *roll, int position, int t) {
   const struct origin *first = &launches[roll->first + position]->origin;
   for (int copy = 0; copy < roll->copies; copy++) {
@@ -117,7 +120,7 @@ static int copy_number(struct launch *const *launches, const struct roll *roll, 
 const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with) {
   size_t at = 0;
   while (first[at] && first[at] == second[at]) at++;
-  /* 9 and 10, 10 and 11: back to where the numbers start. */
+  /* 9 and 10, or 10 and 11: the numbers begin before the first difference. */
   while (at > 0 && isdigit((unsigned char)first[at - 1])) at--;
   size_t end = at + strspn(first + at, "0123456789"), other = at + strspn(second + at, "0123456789");
   if (end == at || other == at || at == 0 || first[at - 1] != '.' || (first[end] && first[end] != '.')) return NULL;
@@ -132,7 +135,7 @@ static const char *identifier(struct arena *arena, const char *path) {
   return name;
 }
 
-/* `families` has the names that copies have. */
+/* Makes the buffers of an argument copies of one new name. `families` has the names that copies have already. */
 static void make_copies(struct arena *arena, struct table *families, struct launch *const *launches,
                         const struct roll *roll, int position, int argument) {
   const struct buffer *first = at(launches, roll, position, argument, 0)->buffer;
@@ -154,7 +157,7 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
   for (int i = 0; i < module->buffers.count; i++)
     if (module->buffers.items[i]->copy >= 0)
       table_set(arena, &families, module->buffers.items[i]->name, module->buffers.items[i]);
-  /* What is written gives the numbers; what is read mostly follows. */
+  /* Buffers that are written get their numbers first; those that are read mostly follow. */
   for (int all = 0; all < 2; all++) {
     for (int i = 0; i < rolls.items.count; i++) {
       const struct roll *roll = &rolls.items.items[i];
@@ -174,7 +177,8 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
 
 /* --- Which runs to roll ------------------------------------------------------------------------------------------------- */
 
-/* Functions are the same, and what cannot vary in a loop is the same: the kinds of the numbers. */
+/* Whether two launches call the same function, with numbers of the same kind: only such calls can be turns of one
+   loop. */
 static bool same_call(const struct launch *x, const struct launch *y) {
   if (x->function != y->function || x->arguments.count != y->arguments.count || x->in_order != y->in_order)
     return false;
@@ -188,19 +192,21 @@ static bool same_call(const struct launch *x, const struct launch *y) {
   return true;
 }
 
-enum { MOST_PERIOD = 4096 /* launches: a longer loop is hardly one that a spec has */ };
+enum { MOST_PERIOD = 4096 /* in launches; hardly any spec has a longer loop */ };
 
-/* How far the arguments of launches a period apart go on evenly: the forms of any roll follow, and are not looked for copy by copy. */
+/* How long arguments continue evenly from one period to the next. The forms of any roll follow from this, without a
+   look at each copy. */
 struct runs {
   struct arena *arena;
   struct launch *const *launches;
   int count;
-  struct pointer_table known; /* by launch and period: where in `items` */
+  struct pointer_table known; /* by launch and period: an index of `items` */
   ARRAY(struct run *) items; /* by argument */
 };
 
-/* From a launch on, how many copies are the same or affine; and how many are activations that make_copies can number, told to be different by
-   their numbers, which ascend or (less than 0) descend. */
+/* even: from one launch on, in how many copies the argument is the same or affine. numbered: how many of them are
+   activations that make_copies can number. Their numbers ascend, or descend where this is negative, and so they are
+   different. */
 struct run {
   int even, numbered;
 };
@@ -237,7 +243,7 @@ static int count_numbered(const struct buffer *x, const struct buffer *y, int ne
 
 static const struct run *runs_of(struct runs *runs, int launch, int period) {
   struct launch *const *launches = runs->launches;
-  int last = launch; /* the last of the chain, or the first that is known */
+  int last = launch; /* the last launch of the chain, or the first that has runs already */
   while (*runs_at(runs, last, period) < 0 && last + period < runs->count &&
          same_call(launches[last], launches[last + period]))
     last += period;
@@ -263,12 +269,13 @@ static const struct run *runs_of(struct runs *runs, int launch, int period) {
   return runs->items.items[*runs_at(runs, launch, period)];
 }
 
-/* In tenths of a line. */
+/* Costs in tenths of a line. */
 enum { COST_LAUNCH = 10, COST_LOOP = 20, COST_CONDITION = 3, COST_TABLE = 12, COST_POINTER = 3, COST_NUMBER = 1 };
 
 static int plain_cost(const struct roll *roll) { return COST_LOOP + roll->period * COST_LAUNCH; }
 
-/* At least `limit` when it is no less. The first `positions` launches are looked at; the others are known to cost nothing more. */
+/* The cost of a roll; once it reaches `limit` the exact number does not matter. Only the first `positions` launches are
+   looked at, since the others are known to cost nothing more. */
 static int roll_cost(struct runs *runs, const struct roll *roll, int positions, int limit) {
   int cost = plain_cost(roll);
   for (int position = 0; position < positions && cost < limit; position++) {
@@ -287,10 +294,10 @@ static int roll_cost(struct runs *runs, const struct roll *roll, int positions, 
   return cost;
 }
 
-/* By launch: the next of the same call, or `count`. */
+/* By launch: the next launch with the same call, or `count`. */
 static int *find_next(struct arena *arena, struct launch *const *launches, int count) {
   int *next = arena_new_array(arena, int, count);
-  /* by function: of each of its calls the earliest so far, one after the other by `other` */
+  /* by function: the earliest launch so far of one of its calls; `other` links to those of its other calls */
   struct pointer_table latest = {0};
   int *other = arena_new_array(arena, int, count);
   for (int i = count - 1; i >= 0; i--) {
@@ -303,10 +310,10 @@ static int *find_next(struct arena *arena, struct launch *const *launches, int c
   return next;
 }
 
-/* What is known of a period when launches are gone through backwards. */
+/* What is known of a period, while launches are taken from the last to the first. */
 struct period {
-  int first, reach; /* from `first` on, so many launches equal those a period later */
-  int plain_first, copies; /* the roll that begins there, with so many copies, needs no tables or conditions */
+  int first, reach; /* so many launches from `first` on equal those one period later */
+  int plain_first, copies; /* a roll from here on, with so many copies, needs no tables or conditions */
 };
 
 struct rolls roll_launches(struct arena *arena, struct launch *const *launches, int count) {
@@ -322,7 +329,7 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
   for (int first = count - 1; first >= 0; first--) {
     best[first] = (struct roll){first, 1, 1};
     cost[first] = cost[first + 1] + COST_LAUNCH;
-    int covered = 0; /* by a shorter period, without tables: a multiple of it cannot do better */
+    int covered = 0; /* launches that a shorter period covers without tables: its multiples are no better */
     for (int again = next[first]; again < count && again - first <= MOST_PERIOD; again = next[again]) {
       int number = again - first;
       struct period *period = &periods[number];
@@ -334,10 +341,10 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
       for (int fewer = 0; fewer < 2 && copies - fewer >= 2; fewer++) {
         struct roll roll = {first, number, copies - fewer};
         int after = cost[first + roll.period * roll.copies];
-        /* Even without tables it would be no better: most candidates end here. */
+        /* Most candidates end here, since they would be no better even without tables. */
         if (after + plain_cost(&roll) >= cost[first]) continue;
-        /* Of the roll that begins one launch later, this one has all launches but its first of each copy. Two copies alone have forms
-           of their own. */
+        /* The roll that begins one launch later has all launches of this one, except for the first of each copy, so
+           only that position is new. With two copies this does not hold, as these have forms of their own. */
         bool known = period->plain_first == first + 1 &&
                      (period->copies == roll.copies || (period->copies > roll.copies && roll.copies > 2));
         int own = roll_cost(&runs, &roll, known ? 1 : number, cost[first] - after);

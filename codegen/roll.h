@@ -1,10 +1,11 @@
-/* Runs of calls that repeat: twelve layers become one loop. Found from the list of launches alone. */
+/* Finds runs of calls that repeat, from the list of launches alone: twelve layers become one loop. */
 #ifndef CODEGEN_ROLL_H
 #define CODEGEN_ROLL_H
 
 #include "ir/loop.h"
 
-/* Launches first ... first + period * copies - 1: `copies` times the same `period` functions. A single launch has 1 and 1. */
+/* Launches first ... first + period * copies - 1, which call the same `period` functions `copies` times. For a single
+   launch both are 1. */
 struct roll {
   int first, period, copies;
 };
@@ -13,23 +14,23 @@ struct rolls {
   ARRAY(struct roll) items;
 };
 
-/* Covers all launches in order, with as few lines of calls and tables as possible. */
+/* Covers all launches, in order, by rolls that need as few lines of calls and tables as possible. */
 struct rolls roll_launches(struct arena *arena, struct launch *const *launches, int count);
 
-/* Activations that a rolled argument runs over, and that are not yet copies of one name, become copies: a table of pointers
-   becomes an array. `module` is where names are looked up. */
+/* Makes copies of one name of the activations that a rolled argument runs over, where they are not yet: a table of
+   pointers becomes an array. Names are looked up in `module`. */
 void roll_name_copies(struct arena *arena, const struct module *module, struct launch *const *launches, int count);
 
-/* Two paths that differ in one number, as those of neighbouring copies do: the path with `.number` replaced by `with`; else
-   NULL. ("h.0.attn", "h.1.attn", "[i]") is "h[i].attn". */
+/* For two paths that differ in one number, as those of neighbouring copies do, the path with `.number` replaced by
+   `with`; else NULL. ("h.0.attn", "h.1.attn", "[i]") gives "h[i].attn". */
 const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with);
 
 /* How one argument changes from copy to copy (t = 0, 1 ...). */
 enum argument_form {
   FORM_SAME, /* one buffer, or one number */
-  FORM_AFFINE, /* the buffer's copy number start + slope * t; or such a number */
-  FORM_EXCEPT_FIRST, /* same or affine but for t = 0 */
-  FORM_EXCEPT_LAST, /* but for the last t */
+  FORM_AFFINE, /* the buffer's copy number, or the number, is start + slope * t */
+  FORM_EXCEPT_FIRST, /* the same or affine, except for t = 0 */
+  FORM_EXCEPT_LAST, /* the same or affine, except for the last t */
   FORM_TABLE /* anything else */
 };
 

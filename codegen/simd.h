@@ -19,14 +19,14 @@ struct operation_facts {
 };
 extern const struct operation_facts operation_facts[OPERATION_COUNT];
 
-/* A target's texts; vector[] has NULL where it has none. */
+/* The texts for one target; vector[] has NULL where it has none. */
 struct simd {
   const struct template *scalar[OPERATION_COUNT], *vector[OPERATION_COUNT];
 };
 const struct simd *simd_of(struct arena *arena, const struct target *target);
 
-/* The operation that an elementwise operation of ops.def is on arguments of `type`; OPERATION_COUNT when it is none. For
-   OP_where `type` is that of the branches. */
+/* The operation of simd.def for an elementwise operation of ops.def on arguments of `type`, which for OP_where is that
+   of the branches. OPERATION_COUNT when there is none. */
 enum operation operation_of(enum op op, enum type type);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "codegen/codegen.h"
 
-/* The order is that of --help; "native" is the last of those that this machine runs, the reference target aside. */
+/* The order is that of --help. "native" is the last one that this machine runs, apart from the reference target. */
 static const struct target targets[] = {
     {.name = "portable",
      .description = "C11 for any compiler and machine; its optimizer makes the vectors",

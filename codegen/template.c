@@ -50,17 +50,17 @@ void uses_add_text(struct arena *arena, struct uses *uses, const char *text) {
 
 /* --- Taking texts apart ----------------------------------------------------------------------------------------------------- */
 
-/* An argument, after the text that stands before it. */
+/* A hole for an argument, with the text before it. */
 struct hole {
   const char *before;
   int argument;
   int level; /* how tightly the argument must bind */
-  bool beside_or; /* a && b || c is right, and draws a warning */
+  bool beside_or; /* a && b || c is right, and compilers warn of it */
   bool after_minus; /* "- -x" must not become "--x" */
 };
 
 struct template {
-  const char *text, *rest; /* the whole, and what follows the last hole */
+  const char *text, *rest; /* the whole text, and the part after the last hole */
   ARRAY(struct hole) holes;
   int binding;
   bool negative;
@@ -69,9 +69,9 @@ struct template {
 
 struct operator_level {
   const char *text;
-  int level, operand; /* what it makes, and how tightly its left operand must bind at least */
+  int level, operand; /* the level of its result; the lowest level of its left operand */
 };
-/* Comparisons, shifts and bit operations want sums, products and the like in parentheses where compilers warn of them. */
+/* Operands of comparisons, shifts and bit operations get parentheses where compilers would warn without them. */
 static const struct operator_level operators[] = {
     {"*", 13, 13}, {"/", 13, 13},  {"%", 13, 13}, {"+", 12, 12},  {"-", 12, 12}, {"<<", 11, 14}, {">>", 11, 14},
     {"<", 10, 12}, {"<=", 10, 12}, {">", 10, 12}, {">=", 10, 12}, {"==", 9, 12}, {"!=", 9, 12},  {"&", 8, 14},

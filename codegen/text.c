@@ -35,12 +35,12 @@ void text_raw(struct text *text, const char *bytes) { add_bytes(text, bytes, str
 
 void text_blank(struct text *text) { add_bytes(text, "\n", 1); }
 
-/* Whether a line may be broken at the space `line[at]`, and not inside a string or a comment. */
+/* Whether a line may be broken at the space `line[at]`, which is in no string or comment. */
 static bool may_break(const char *line, size_t at) {
   char before = at ? line[at - 1] : 0;
   if (before == ',' || before == ';') return true;
   if (before == '=' && line[at + 1] != '{') return true;
-  /* Before a binary operator that has a space on both sides. */
+  /* A line may be broken before a binary operator with spaces on both sides. */
   const char *operator= line + at + 1;
   size_t length = strcspn(operator, " ");
   if (length == 0 || length > 2 || operator[length] != ' ') return false;
@@ -48,8 +48,9 @@ static bool may_break(const char *line, size_t at) {
          strncmp(operator, "/*", 2) != 0 && strncmp(operator, "*/", 2) != 0;
 }
 
-/* Where the next line begins when a line that has `room` columns is broken at its best place: the least nested, and of those the
-   last; 0 when there is none. A break stands after a space, or after an opening parenthesis where it must. */
+/* The best place to break a line where `room` columns are left: the least nested, and of several the last. Returns
+   where the next line begins, or 0 when there is no place. A break comes after a space, or after an opening parenthesis
+   where nothing else fits. */
 static size_t break_place(const char *line, size_t room) {
   size_t best = 0;
   int depth = 0, best_depth = INT32_MAX;
@@ -74,8 +75,8 @@ static size_t break_place(const char *line, size_t room) {
     } else if (c == ')' || c == ']' || c == '}') {
       depth--;
     } else if (c == ' ' && may_break(line, i)) {
-      /* After a comma rather than at an operator; and a little deeper is worth it when the shallow place would leave most of
-         the line empty. */
+      /* A break after a comma is better than at an operator. A deeper one is better when the shallow one would leave
+         most of the line empty. */
       int weight = 2 * depth + (i < room / 4 ? 16 : i < room / 2 ? 4 : 0) + (line[i - 1] != ',');
       if (weight <= best_depth) best = i + 1, best_depth = weight;
     }
@@ -123,7 +124,7 @@ void text_close(struct text *text) {
   add_wrapped(text, "}");
 }
 
-/* A comment's text could hold the end of a comment (a name from a spec): the slash is dropped. */
+/* A comment's text might hold the end of a comment (a name from a spec), so its marks are replaced by spaces. */
 static char *harmless(struct arena *arena, const char *comment) {
   char *copy = arena_strdup(arena, comment);
   for (char *c = copy; *c; c++)

@@ -14,17 +14,17 @@ struct text {
 };
 
 struct text *text_new(struct arena *arena);
-/* Everything so far. */
+/* Everything written so far. */
 const char *text_string(const struct text *text);
-/* Bytes as they are: no indentation, no wrapping. */
+/* Adds bytes as they are, without indentation and wrapping. */
 void text_raw(struct text *text, const char *bytes);
-/* One line of code at the present indentation, broken after commas and before operators where it is too long, at the place that
-   is least nested; what follows the first line is indented four columns more. The newline is added. */
+/* Adds one line of code at the present indentation, and the newline. A line that is too long is broken after a comma or
+   before an operator, at the place that is least nested; its continuation is indented four columns more. */
 void text_line(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A comment in words, wrapped: "/" "* like this one *" "/". */
+/* Adds a comment in words, wrapped, between "/" "*" and "*" "/". */
 void text_comment(struct text *text, const char *comment);
 void text_blank(struct text *text);
-/* A line that ends in "{" and raises the indentation; a line "}" that lowers it. */
+/* text_open adds a line that ends in "{" and raises the indentation; text_close lowers it and adds "}". */
 void text_open(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_close(struct text *text);
 

@@ -1,5 +1,5 @@
-/* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or with --cc by another
-   compiler. */
+/* Compiles the emitted C into a file: in this process by Clang's libraries and the system's linker, or by another
+   compiler with --cc. */
 #include "driver/spec_code.h"
 #include "ir/environment.h"
 
@@ -11,7 +11,7 @@
 
 enum { MAX_WORDS = 48 };
 
-/* Runs a command given as words; its exit status, or 127 when it cannot be started. What it says goes to a file,
+/* Runs a command given as words. Returns its exit status, or 127 when it cannot be started. Its messages go to a file,
    unless `messages` is NULL. */
 static int run_command(const char *const *words, bool verbose, const char *messages) {
   if (verbose) {
@@ -35,7 +35,7 @@ static int run_command(const char *const *words, bool verbose, const char *messa
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* "ccache gcc -m64" as words. */
+/* Splits a text such as "ccache gcc -m64" into words. */
 static int split_words(struct arena *arena, const char *text, const char **words, int limit) {
   int count = 0;
   char *copy = arena_strdup(arena, text), *rest = NULL;
@@ -44,7 +44,7 @@ static int split_words(struct arena *arena, const char *text, const char **words
   return count;
 }
 
-/* What is made, and what its name ends in when -o gives none. */
+/* A kind of output, and the ending of its name when -o gives none. */
 struct product {
   const char *flag, *ending; /* "-c", ".o" */
 };
@@ -70,7 +70,8 @@ static bool write_parts(struct options *options, const struct jit_object *object
   return true;
 }
 
-/* Links the object into `path` as Clang's driver would, the parts lying in a folder of their own. */
+/* Links the object into `path` as Clang's driver would. The parts of the object are first written to a folder of their
+   own. */
 static bool link_object(struct options *options, const struct jit_object *object, const char *path) {
   const char *folder = temporary_folder(options), *words[MAX_WORDS];
   if (!folder) return false;
@@ -78,7 +79,9 @@ static bool link_object(struct options *options, const struct jit_object *object
   int count = 0;
   bool done = write_parts(options, object, folder, words, &count);
   if (options->kind == BUILD_SHARED) words[count++] = "-shared";
-  if (jit_has_openmp()) words[count++] = "-fopenmp";
+  if (has_openmp(options)) words[count++] = "-fopenmp";
+  if (has_openmp(options) && options->openmp == OPENMP_STATIC) words[count++] = "-static-openmp";
+  if (options->is_static) words[count++] = "-static";
   words[count++] = "-o";
   words[count++] = path;
   words[count++] = "-lm";
@@ -90,8 +93,8 @@ static bool link_object(struct options *options, const struct jit_object *object
     if (status == 127)
       fprintf(stderr, "lamella: error: cannot run the linker %s: install binutils\n", command[0]);
     else if (status != 0)
-      fprintf(stderr, "lamella: error: the linker %s failed; tools/setup installs the libraries it needs\n",
-              command[0]);
+      fprintf(stderr, "lamella: error: the linker %s failed; tools/setup installs the libraries it needs%s\n",
+              command[0], options->is_static ? ", and Debian's libc6-dev has the libc.a of a static program" : "");
     done = status == 0;
     for (int i = 0; command[i]; i++) free(command[i]);
     free(command);
@@ -114,39 +117,95 @@ static bool build_here(struct options *options, const struct jit_object *object,
 
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
 
-static int compile(struct options *options, const char *compiler, const char *source, const char *output, bool openmp,
-                   const char *flag, const char *messages) {
+/* How a compiler is told of threads: by words before the source and words behind it, tried with a small program. */
+struct threading {
+  const char *words[3], *behind[5];
+  const char *program;
+};
+#define OPENMP_PROGRAM "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
+static const struct threading one_thread = {.program = "int main(void) { return 0; }\n"};
+static const struct threading shared_openmp = {{"-fopenmp"}, {NULL}, OPENMP_PROGRAM};
+static const struct threading static_openmp[] = {
+    {{"-fopenmp", "-static-openmp"}, {NULL}, OPENMP_PROGRAM}, /* clang */
+    /* gcc: it adds its shared library itself, which then is not needed any more. Clang's is another, and would be. */
+    {{"-fopenmp"},
+     {"-Wl,--as-needed", "-Wl,-Bstatic", "-lgomp", "-Wl,-Bdynamic"},
+     "#ifdef __clang__\n#error \"not by libgomp\"\n#endif\n" OPENMP_PROGRAM}};
+
+static int compile(struct options *options, const char *compiler, const char *source, const char *output,
+                   const struct threading *threading, const char *flag, const char *messages) {
   const char *words[MAX_WORDS];
-  int count = split_words(options->arena, compiler, words, MAX_WORDS - 14);
+  int count = split_words(options->arena, compiler, words, MAX_WORDS - 22);
+  const bool links = !flag || options->kind == BUILD_SHARED;
   words[count++] = "-std=c11";
   words[count++] = arena_format(options->arena, "-O%d", options->level);
   if (options->debug) words[count++] = "-g";
   if (options->march) words[count++] = arena_format(options->arena, "-march=%s", options->march);
-  if (openmp) words[count++] = "-fopenmp";
+  for (int i = 0; i < 3 && threading->words[i]; i++) words[count++] = threading->words[i];
+  if (options->is_static) words[count++] = "-static";
   if (flag) words[count++] = flag;
   if (options->kind == BUILD_SHARED) words[count++] = "-fPIC", words[count++] = "-DLAMELLA_NO_MAIN";
   words[count++] = "-o";
   words[count++] = output;
   words[count++] = source;
-  if (!flag || options->kind == BUILD_SHARED) words[count++] = "-lm";
+  for (int i = 0; links && i < 5 && threading->behind[i]; i++) words[count++] = threading->behind[i];
+  if (links) words[count++] = "-lm";
   words[count] = NULL;
   return run_command(words, options->verbose, messages);
 }
 
-/* Compiles a small program by the same options; its exit status. */
-static int try_compiler(struct options *options, const char *compiler, const char *folder, bool openmp) {
+/* Compiles a small program by the same options; its exit status. What the compiler says is shown for the last try alone. */
+static int try_compiler(struct options *options, const char *compiler, const char *folder,
+                        const struct threading *threading) {
   const char *source = arena_format(options->arena, "%s/try.c", folder);
   const char *program = arena_format(options->arena, "%s/try", folder);
+  const bool last = threading == &one_thread, is_product = last || threading != &shared_openmp;
   temporary_add(source), temporary_add(program);
   int status = 1;
-  if (openmp) {
-    if (write_file(source, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"))
-      status = compile(options, compiler, source, program, true, NULL, "/dev/null");
-  } else if (write_file(source, "int main(void) { return 0; }\n")) {
-    status = compile(options, compiler, source, program, false, product_of(options).flag, NULL);
-  }
+  if (write_file(source, threading->program))
+    status = compile(options, compiler, source, program, threading, is_product ? product_of(options).flag : NULL,
+                     last ? NULL : "/dev/null");
   temporary_remove(2);
   return status;
+}
+
+/* The way in which this compiler makes programs with the threads that the options ask for; NULL after a message. */
+static const struct threading *find_threading(struct options *options, const char *compiler, const char *folder) {
+  const char *name = printable(options->arena, compiler);
+  const bool wants_static = options->openmp == OPENMP_STATIC && !options->is_static;
+  if (options->openmp != OPENMP_NONE) {
+    const struct threading *first = wants_static ? static_openmp : &shared_openmp;
+    for (int i = 0; i < (wants_static ? 2 : 1); i++)
+      if (try_compiler(options, compiler, folder, &first[i]) == 0) return &first[i];
+  }
+  int status = try_compiler(options, compiler, folder, &one_thread);
+  if (status == 127) {
+    fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", name);
+  } else if (status != 0) {
+    fprintf(stderr, "lamella: error: %s compiles no program by these options; -v shows how it is called%s\n", name,
+            options->is_static ? "; a static program needs libc.a (Debian: libc6-dev)" : "");
+  } else if (options->openmp == OPENMP_STATIC && options->kind == BUILD_SHARED) {
+    fprintf(stderr,
+            "lamella: error: %s has no static library of OpenMP that may become a part of a shared object: leave out "
+            "--openmp=static, or --openmp=none makes one of one thread\n",
+            name);
+  } else if (options->openmp == OPENMP_STATIC) {
+    fprintf(
+        stderr,
+        "lamella: error: %s finds no static library of OpenMP: install gcc, which has libgomp.a, or the libomp.a of "
+        "clang's version; --openmp=none makes a program of one thread\n",
+        name);
+  } else if (options->openmp == OPENMP_SHARED) {
+    fprintf(stderr,
+            "lamella: error: %s has no OpenMP here: install the library of its version (clang: libomp-dev); "
+            "--openmp=none makes a program of one thread\n",
+            name);
+  } else {
+    if (options->openmp == OPENMP_USUAL)
+      fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n", name);
+    return &one_thread;
+  }
+  return NULL;
 }
 
 /* Shows what a compiler said, and whether it was that it had no memory. */
@@ -169,52 +228,72 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   temporary_add(folder), temporary_add(source), temporary_add(header);
   if (!write_file(source, emitted->source) || !write_file(header, emitted->header)) return false;
   times_enter(options->passes.times, "compile");
-  bool openmp = try_compiler(options, compiler, folder, true) == 0;
-  int status = openmp ? 0 : try_compiler(options, compiler, folder, false);
+  const struct threading *threading = find_threading(options, compiler, folder);
   times_leave(options->passes.times);
-  if (status == 127) {
-    fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n",
-            printable(options->arena, compiler));
-    return false;
-  }
-  if (status != 0) {
-    fprintf(stderr, "lamella: error: %s compiles no program by these options; -v shows how it is called\n",
-            printable(options->arena, compiler));
-    return false;
-  }
-  if (!openmp)
-    fprintf(stderr, "lamella: note: %s has no OpenMP here; the program will use one thread\n",
-            printable(options->arena, compiler));
+  if (!threading) return false;
   const char *made = output_begin(options, path), *messages = arena_format(options->arena, "%s/messages", folder);
   if (!made) return false;
   temporary_add(messages);
   times_enter(options->passes.times, "compile");
-  bool done = compile(options, compiler, source, made, openmp, product_of(options).flag, messages) == 0;
+  bool done = compile(options, compiler, source, made, threading, product_of(options).flag, messages) == 0;
   times_leave(options->passes.times);
-  bool lacked = lacked_memory(options, messages);
+  /* The linker warns of what glibc and libgomp do in every static program. */
+  bool lacked = !(done && options->is_static && !options->verbose) && lacked_memory(options, messages);
   if (done) return output_end(options, made, path);
   if (lacked) {
     fprintf(stderr, "lamella: error: out of memory: %s could not compile the program\n", compiler);
     return false;
   }
-  temporary_remove(3); /* what was to be made, its folder, and the messages; the source stays */
+  temporary_remove(3); /* the output, its folder and the messages; the source stays */
   temporary_keep_all();
   fprintf(stderr, "lamella: internal error: %s refused the emitted program, which is kept at %s\n", compiler, source);
   return false;
 }
 
+/* What --openmp and --static ask for together, and of what is made; false after a message. */
+static bool check_linking(struct options *options) {
+  const char *problem = NULL;
+  if (options->is_static && options->openmp == OPENMP_SHARED)
+    problem = "--static and --openmp=shared exclude each other";
+  if (options->is_static && options->openmp != OPENMP_NONE) options->openmp = OPENMP_STATIC;
+  const bool links = options->kind == BUILD_PROGRAM || options->kind == BUILD_SHARED;
+  if (options->is_static && options->kind != BUILD_PROGRAM) problem = "--static goes with programs";
+  if (options->openmp == OPENMP_STATIC && !links)
+    problem = "--openmp=static goes with what is linked, not with -c and -S";
+  if (problem) fprintf(stderr, "lamella build: %s\n", problem);
+  return !problem;
+}
+
+/* The C compiler to call; NULL: to compile in this process. */
+static const char *choose_compiler(const struct options *options) {
+  if (options->compiler) return options->compiler;
+  const char *other = environment("CC") && *environment("CC") ? environment("CC") : "cc";
+  char *problem = NULL;
+  if (!jit_can_compile(&problem)) {
+    if (options->verbose || jit_is_built()) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, other);
+  } else if (options->openmp == OPENMP_STATIC && !jit_has_static_openmp()) {
+    fprintf(stderr, "lamella: note: LLVM has no libomp.a here; calling %s\n", other);
+  } else {
+    other = NULL;
+  }
+  free(problem);
+  return other;
+}
+
 int verb_build(struct options *options) {
+  if (!check_linking(options)) return EXIT_USAGE;
   options->emission.bench = true; /* a program that was built lasts, and may be asked */
   struct program *program;
   struct emitted emitted;
   struct jit_object object = {0};
-  char *problem = NULL;
-  const char *compiler = options->compiler, *name;
-  if (!compiler && !jit_can_compile(&problem)) {
-    compiler = environment("CC") && *environment("CC") ? environment("CC") : "cc";
-    if (options->verbose) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, compiler);
-    free(problem);
+  const char *compiler = choose_compiler(options), *name, *output = options->output ? options->output : "program";
+  if (!compiler && options->openmp == OPENMP_SHARED && !jit_has_openmp()) {
+    fprintf(stderr,
+            "lamella: error: there is no OpenMP here: install libomp-19-dev, as tools/setup does; "
+            "--openmp=none makes a program of one thread\n");
+    return EXIT_WRONG_INPUT;
   }
+  if (options->kind == BUILD_PROGRAM) options->way = way_to_spec(options, output);
   if (compiler) {
     if (!compile_program(options, &program, &emitted)) return EXIT_WRONG_INPUT;
     name = program->name;

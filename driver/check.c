@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* "1,234,567" */
+/* A number such as "1,234,567". */
 static const char *with_commas(struct arena *arena, int64_t number) {
   char *digits = arena_format(arena, "%lld", (long long)number);
   int length = (int)strlen(digits);
@@ -30,7 +30,7 @@ int verb_check(struct options *options) {
     numbers += count;
     tensors++;
   }
-  printf("%s: model %s, %s parameters in %d tensors", printable(options->arena, options->spec), program->model,
+  printf("%s: model %s, %s parameters in %d tensors", spec_title(options), program->model,
          with_commas(options->arena, numbers), tensors);
   const char *before = "; graphs ";
   for (int i = 0; program_graph(program, i); i++) {

@@ -1,8 +1,10 @@
-/* lamella compare SPEC: the same training steps by several pipelines, targets, -O levels and settings, measured in turn.
+/* lamella compare SPEC: measures the same training steps as compiled by several pipelines, targets, -O levels and
+   settings.
 
-   Every variant is compiled in memory and runs in processes of its own, one after the other in each round, in random order. A round's
-   part is a block of steps, and what counts of it is the shortest step, which is what a step takes when nothing disturbs it. Each
-   variant gets several processes, one after the other, because where memory happens to lie changes times too. */
+   Every variant is compiled in memory and runs in processes of its own. In each round the variants take their turns one
+   after the other, in random order. A turn is a block of steps, of which only the shortest step counts: it is the time
+   of a step that nothing disturbs. Each variant gets several processes, one after the other, because times also depend
+   on where memory happens to lie. */
 #include "driver/compare.h"
 
 #include <math.h>
@@ -13,7 +15,7 @@
 
 #include "runtime/runtime.h"
 
-/* Of 17 rounds that all agree the test is sure even among the pairs of VARIANTS_MOST. */
+/* After 17 rounds that all agree, the test is sure even for all pairs of VARIANTS_MOST. */
 enum {
   ROUNDS_FEWEST = 5,
   ROUNDS_LEAST = 17,
@@ -32,7 +34,7 @@ struct start {
   struct variant *variant;
 };
 
-/* In the child. */
+/* Runs in the child. */
 static int run_program(void *context) {
   const struct start *start = context;
   char *message = NULL;
@@ -78,7 +80,7 @@ void variant_fail(struct comparison *comparison, struct variant *variant, const 
   fprintf(stderr, "lamella compare: %s %s\n", variant->name, variant->failure);
 }
 
-/* Takes steps; the least seconds of one, or a negative number. */
+/* Makes a variant take steps. Returns the seconds of the shortest, or a negative number. */
 static double take_steps(struct comparison *comparison, struct variant *variant, int count, bool measured, bool first) {
   double least = -1;
   if (variant->failure || !child_tell(&variant->child, arena_format(comparison->arena, "steps %d", count))) {
@@ -115,13 +117,14 @@ static void shuffle(uint64_t *state, int *order, int count) {
   }
 }
 
-/* Those slow by far take part now and then until they have been in enough rounds. */
+/* Whether a variant that is slow by far takes part in this round: it does now and then, until it has been in enough
+   rounds. */
 static bool has_part(const struct comparison *comparison, const struct variant *variant) {
   int every = ROUNDS_LEAST / comparison->few;
   return variant->parts < comparison->few && comparison->rounds % (every > 1 ? every : 1) == 0;
 }
 
-/* One block of each variant, in random order. */
+/* Runs one block of each variant, in random order. */
 static void run_round(struct comparison *comparison, uint64_t *state, bool first) {
   int order[VARIANTS_MOST];
   shuffle(state, order, comparison->variants.count);
@@ -129,7 +132,7 @@ static void run_round(struct comparison *comparison, uint64_t *state, bool first
     struct variant *variant = comparison->variants.items[order[i]];
     if (variant->failure) continue;
     double least = NAN;
-    /* Blocks as long as the others', but not where that takes long. */
+    /* A variant that is slow by far gets a shorter block where a whole one would take long. */
     int block = comparison->block;
     if (variant->slow_by_far && block * variant->probe > 0.1)
       block = variant->probe < 0.1 ? (int)(0.1 / variant->probe) : 1;
@@ -143,8 +146,8 @@ static void run_round(struct comparison *comparison, uint64_t *state, bool first
   }
 }
 
-/* By how much x is slower than y, as logarithms: of the rounds in which both took part, or, where only one is slow by far, of all rounds
-   of each. */
+/* The logarithms of how much slower x is than y, for the rounds in which both took part. Where only one is slow by far,
+   the two are independent samples instead, of all rounds of each. */
 static struct sample log_ratios(struct comparison *comparison, const struct variant *x, const struct variant *y) {
   double *items = arena_new_array(comparison->arena, double, comparison->rounds),
          *others = arena_new_array(comparison->arena, double, comparison->rounds);
@@ -164,7 +167,7 @@ static bool measured(const struct comparison *comparison, const struct variant *
 
 static void find_fastest(struct comparison *comparison) {
   double best = INFINITY;
-  bool slow = true; /* one slow by far can be the fastest only when all others failed */
+  bool slow = true; /* a variant that is slow by far can be the fastest only when all others failed */
   comparison->fastest = -1;
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
@@ -179,8 +182,8 @@ static void find_fastest(struct comparison *comparison) {
   }
 }
 
-/* Whether more rounds would say nothing more: every ratio is known to a quarter of the margin, or to a hundredth of itself. Looks at
-   how wide intervals are and not at where they lie, so that it does not favour an answer. */
+/* Whether more rounds would tell nothing more, since every ratio is known to a quarter of the margin or to a hundredth
+   of itself. Only the width of intervals counts and not where they lie, so that no answer is favoured. */
 static bool narrow_enough(struct comparison *comparison) {
   find_fastest(comparison);
   for (int i = 0; i < comparison->variants.count; i++) {
@@ -196,7 +199,7 @@ static bool narrow_enough(struct comparison *comparison) {
   return true;
 }
 
-/* Before its process ends. */
+/* Keeps the median of a process's steps; called before the process ends. */
 static void keep_median(struct comparison *comparison, struct variant *variant) {
   if (variant->failure || !variant->steps.count) return;
   array_push(comparison->arena, &variant->medians,
@@ -208,7 +211,8 @@ static void measure_memory(struct variant *variant) {
   if (bytes > variant->memory) variant->memory = bytes;
 }
 
-/* Warms a process that has just started; even what is slow takes a step, as the one for its accuracy was cold. */
+/* Warms a process that has just started. Even a slow program takes one step, since the one for its accuracy was
+   cold. */
 static void warm(struct comparison *comparison, struct variant *variant, bool first) {
   const double enough = 0.3;
   double begin = seconds_now();
@@ -218,7 +222,8 @@ static void warm(struct comparison *comparison, struct variant *variant, bool fi
   }
 }
 
-/* New processes, each warmed. What is slow by far keeps the one it has: where memory lies is not what makes it slow. */
+/* Starts new processes and warms them. A variant that is slow by far keeps its process, since where memory lies is not
+   what makes it slow. */
 static void start_processes(struct comparison *comparison, int process) {
   for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
     struct variant *variant = comparison->variants.items[i];
@@ -238,8 +243,8 @@ static int pairs_of(const struct comparison *comparison) {
   return comparison->variants.count * (comparison->variants.count - 1) / 2;
 }
 
-/* Blocks long enough that a clock and a pipe do not matter, and rounds enough for the test. Variants that are slow by far are seen to be so
-   in few rounds, whose time is not counted. */
+/* Chooses blocks long enough that a clock and a pipe do not matter, and enough rounds for the test. Variants that are
+   slow by far need only few rounds to be told so, and the time of these is not counted. */
 static void choose_rounds(struct comparison *comparison, double budget) {
   double least = INFINITY, all = 0;
   for (int i = 0; i < comparison->variants.count; i++) {
@@ -261,7 +266,7 @@ static void choose_rounds(struct comparison *comparison, double budget) {
       small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST, level / pairs_of(comparison));
 }
 
-/* Time by kernel, of steps apart from those that are compared. */
+/* Times kernels, in steps apart from those that are compared. */
 static void measure_kernels(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3
@@ -293,7 +298,8 @@ static void measure_kernels(struct comparison *comparison, struct variant *varia
   }
 }
 
-/* What is missing of the steps after which the loss is asked for, before a process ends that has taken all since the first. */
+/* Takes the steps that are still missing before the loss is asked for. Only the first process can do so, since it has
+   taken all steps from the first on. */
 static void finish_losses(struct comparison *comparison) {
   for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
     struct variant *variant = comparison->variants.items[i];
@@ -304,7 +310,7 @@ static void finish_losses(struct comparison *comparison) {
   }
 }
 
-/* Of the budget, since `begin`. */
+/* The part of the budget that was spent since `begin`. */
 static double spent(const struct comparison *comparison, double begin) {
   return seconds_now() - begin - comparison->extra_seconds;
 }
@@ -326,7 +332,8 @@ static void measure(struct comparison *comparison, double budget) {
     double until = budget * (process + 1) / comparison->processes;
     int least = (ROUNDS_LEAST * (process + 1) + comparison->processes - 1) / comparison->processes,
         most = ROUNDS_MOST * (process + 1) / comparison->processes;
-    /* On a machine that is busy with other things, up to twice the time for a decent number of rounds. */
+    /* On a machine that is busy with other things, the last process may take up to twice the time for a decent number
+       of rounds. */
     bool last = process == comparison->processes - 1;
     while (!compare_stopped && comparison->rounds < most && !time_is_over(comparison) &&
            (comparison->rounds < least || spent(comparison, begin) < until ||
@@ -346,7 +353,7 @@ static void measure(struct comparison *comparison, double budget) {
   }
 }
 
-/* Every pair is tested, as the fastest is known only afterwards. */
+/* Every pair is tested, as it is only known afterwards which variant is the fastest. */
 static void conclude(struct comparison *comparison) {
   struct arena *arena = comparison->arena;
   int count = comparison->variants.count, pairs = 0;
@@ -405,7 +412,7 @@ static bool prepare(struct comparison *comparison) {
   }
   say(comparison, "compiling", "");
   if (!compile_variants(comparison)) return false;
-  comparison->options->passes.times = NULL; /* each variant had its own */
+  comparison->options->passes.times = NULL; /* each variant had a table of its own */
   for (int i = 0; i < comparison->oracles.count && !compare_stopped; i++) {
     say(comparison, "checking by", "the definition");
     oracle_run(comparison, &comparison->oracles.items[i]);
@@ -483,7 +490,7 @@ int verb_compare(struct options *options) {
   comparison->threads = (int)threads;
   comparison->loss_steps = (int)loss_steps;
   comparison->seed = (uint64_t)seed;
-  /* Before minutes are spent. */
+  /* Outputs are checked before minutes are spent. */
   if (options->json && strcmp(options->json, "-") && !lam_is_writable(options->json)) return EXIT_WRONG_INPUT;
   if (options->page && !lam_is_writable(options->page)) return EXIT_WRONG_INPUT;
   char *message = NULL;
@@ -492,12 +499,14 @@ int verb_compare(struct options *options) {
     free(message);
     return EXIT_WRONG_INPUT;
   }
+  tell_spec_folder(options);
   const char *folder = temporary_folder(options);
   if (!folder) return EXIT_WRONG_INPUT;
   comparison->folder = folder;
   compare_catch_signals();
   double begin = seconds_now();
-  /* The time asked for is that of the rounds; compiling, checking and starting have half of it more, and what is usual for a small model. */
+  /* The user's time is for the rounds. Compiling, checking and starting get half of it more, and 30 s, as they take for
+     a small model. */
   comparison->until = begin + 1.5 * budget + 30;
   comparison->check_patience = budget / 4 > 20 ? budget / 4 : 20;
   assign_oracles(comparison);

@@ -1,12 +1,12 @@
-/* What the files of `lamella compare` share:
+/* Declarations shared by the files of `lamella compare`:
      compare.c          the order of measuring
-     compare_variants.c what is compared: from the command line to variants
-     compare_compile.c  from specs to machine code
+     compare_variants.c reads the variants from the command line
+     compare_compile.c  compiles specs to machine code
      compare_process.c  the processes in which programs run
-     compare_accuracy.c how far results are from the definition of the language
+     compare_accuracy.c measures how far results are from the definition of the language
      compare_report.c   the table and the JSON file
      compare_page.c     the page with plots
-     statistics.c       which is faster, and whether that is more than noise */
+     statistics.c       tells which variant is faster, and whether that is more than noise */
 #ifndef DRIVER_COMPARE_H
 #define DRIVER_COMPARE_H
 
@@ -19,38 +19,40 @@
 
 /* --- compare_process.c ---------------------------------------------------------------------------------------------------- */
 
-/* A process that takes steps when told to (runtime/steps.c). It dies with this one. */
+/* A process that takes steps when it is told to (runtime/steps.c). It ends when this process does. */
 struct child {
   pid_t pid; /* 0: none */
   int to, from;
   char buffer[1 << 16];
   int begin, end;
-  bool is_late; /* it was not heard of in time */
-  double memory_before; /* bytes of the process before the program began */
+  bool is_late; /* it did not answer in time */
+  double memory_before; /* the bytes that the process had before the program began */
   double units; /* tokens or examples in a step */
   char unit[16];
 };
 
-/* What a child runs: `run` in the new process, with stdin and stdout as the other ends; gives the exit code. */
+/* The work of a child: `run` is called in the new process, whose stdin and stdout are the other ends of the pipes, and
+   returns the exit code. */
 struct child_work {
   int (*run)(void *context);
   void *context;
   const char *errors; /* file for stderr */
-  int threads; /* it is pinned to so many processors */
+  int threads; /* the number of processors that it is pinned to */
 };
 
-/* Starts one and waits until it is ready. False when that does not happen in `patience` seconds. */
+/* Starts a child and waits until it is ready. False when that takes longer than `patience` seconds or fails. */
 bool child_start(struct child *child, const struct child_work *work, double patience);
-/* Sends a line. */
+/* Sends a line to the child. */
 bool child_tell(struct child *child, const char *line);
-/* The next line that it prints; NULL at the end, after `patience` seconds, or when this process is to end. */
+/* The next line that the child prints. NULL at its end, after `patience` seconds, or when this process is asked to
+   end. */
 const char *child_hear(struct child *child, double patience);
-/* In the child, before the program begins: tells how much memory there is without it. */
+/* Called in the child before the program begins: reports how much memory there is without it. */
 void child_report_memory(void);
-/* The most memory that the program took, in bytes; before child_end. */
+/* The most memory that the program has taken, in bytes; to be called before child_end. */
 double child_memory(const struct child *child);
 void child_end(struct child *child);
-/* From now on SIGINT and SIGTERM ask for an end: compare_stopped is the signal. */
+/* From now on SIGINT and SIGTERM only set compare_stopped, which asks for an end. */
 void compare_catch_signals(void);
 extern volatile int compare_stopped;
 /* How many processors this process may use. */
@@ -58,7 +60,7 @@ int processors_allowed(void);
 
 /* --- compare.c ---------------------------------------------------------------------------------------------------------------- */
 
-/* An activation of a step, in the static memory plan. */
+/* The life of an activation in a step, by the static memory plan. */
 struct life {
   const char *name;
   int first, last; /* launches of the routine, both included */
@@ -73,7 +75,7 @@ struct kernel_time {
 
 struct accuracy {
   bool known;
-  double largest, mean; /* of all elements, each relative to the largest of its tensor */
+  double largest, mean; /* over all elements, each relative to the largest of its tensor */
   double loss;
   const char *worst; /* the tensor that has the largest */
 };
@@ -82,42 +84,42 @@ struct variant {
   const char *name;
   struct options options;
   const char *pipeline; /* as text */
-  const char *program; /* its name */
+  const char *program; /* the program's name */
   struct emitted emitted;
   struct jit_object object;
-  double translate_seconds, compile_seconds; /* of a processor: spec to C, C to machine code */
+  double translate_seconds, compile_seconds; /* processor time: from the spec to C, from C to machine code */
   int64_t code_bytes, source_lines;
   int64_t activation_bytes;
   int launches;
   ARRAY(struct life) lives;
-  int oracle; /* which of the comparison's it is checked against */
+  int oracle; /* the number of the oracle that it is checked against */
   double slow; /* percent, for tests */
-  const char *errors; /* file of what it says */
+  const char *errors; /* the file that its messages go to */
   const char *failure; /* NULL: none */
   struct child child;
   double units;
   const char *unit;
-  ARRAY(double) blocks; /* by round: the least seconds of a step, by unit; NaN where it took no part */
+  ARRAY(double) blocks; /* by round: seconds per unit of the shortest step; NaN where it took no part */
   double probe; /* seconds of a step, before measuring */
-  bool slow_by_far; /* takes part in few rounds: a step takes more than five times the fastest's */
-  int parts; /* rounds that it took part in */
-  ARRAY(double) steps; /* seconds of every step measured, of the process that runs */
-  ARRAY(double) medians; /* of the steps of each process: logarithms of seconds */
-  ARRAY(double) losses; /* of the first process, step by step */
-  double memory; /* bytes at most */
+  bool slow_by_far; /* a step takes more than five times the fastest's, so it takes part in few rounds */
+  int parts; /* the number of rounds that it took part in */
+  ARRAY(double) steps; /* of the present process: seconds of each step measured */
+  ARRAY(double) medians; /* by process: the logarithm of the median step's seconds */
+  ARRAY(double) losses; /* of the first process, by step */
+  double memory; /* the most that it took, in bytes */
   struct accuracy accuracy;
   ARRAY(struct kernel_time) kernels;
-  /* What is concluded. */
+  /* Conclusions: */
   struct interval step; /* seconds, and where 95% of repetitions would lie */
-  struct interval ratio; /* of its time by unit to the fastest's */
-  double probability; /* that it is within the margin of the fastest, corrected */
+  struct interval ratio; /* of its time per unit to that of the fastest */
+  double probability; /* that its ratio lies within the margin, corrected */
   bool differs;
 };
 
-/* The definition of the language on the same data. */
+/* The results of the language's definition on the same data. */
 struct oracle {
   struct options *options;
-  const char *folder; /* of outputs.safetensors and state.safetensors */
+  const char *folder; /* where outputs.safetensors and state.safetensors are */
   const char *what; /* "the interpreter", or why there is none */
   bool known;
   double loss;
@@ -126,25 +128,25 @@ struct oracle {
 struct comparison {
   struct arena *arena;
   struct options *options;
-  const char *folder; /* of temporary files */
+  const char *folder; /* for temporary files */
   ARRAY(struct variant *) variants;
   ARRAY(struct oracle) oracles;
   int threads, rounds, block, processes;
-  int few; /* rounds that are enough for what is slow by far */
-  double extra_seconds; /* that those took, and steps for their loss alone: no part of the budget */
-  double until; /* on the clock of seconds_now: then no round begins, once there are enough for any answer */
-  double check_patience; /* seconds that the definition of the language may take for a step */
-  bool cut_short; /* rounds ended by that clock */
-  double starting; /* seconds to start one process of each variant */
-  int loss_steps; /* steps after which the loss is asked for; 0: as many as all take */
+  int few; /* rounds that are enough for variants that are slow by far */
+  double extra_seconds; /* spent on those, and on steps for their loss alone: no part of the budget */
+  double until; /* by seconds_now: after this no round begins, once there are enough for any answer */
+  double check_patience; /* the seconds that an oracle may take for a step */
+  bool cut_short; /* rounds ended because of `until` */
+  double starting; /* seconds to start one process of every variant */
+  int loss_steps; /* the loss is asked for after so many steps; 0: after as many as all variants take */
   uint64_t seed;
-  double margin, level, seconds; /* level: of the test, 0.01; seconds: taken in all */
+  double margin, level, seconds; /* level: of the test, 0.01; seconds: the whole time taken */
   int fastest; /* number of a variant, or -1 */
 };
 
-/* Starts its process. */
+/* Starts a process for the variant. */
 bool variant_start(struct comparison *comparison, struct variant *variant);
-/* Keeps the reason, with the end of what the process said. */
+/* Marks the variant as failed, for this reason, and keeps the last messages of its process. */
 void variant_fail(struct comparison *comparison, struct variant *variant, const char *what);
 
 /* --- compare_variants.c -------------------------------------------------------------------------------------------------------- */
@@ -160,21 +162,21 @@ struct choices choices_of(struct comparison *comparison, char letter);
 int choose_variants(struct comparison *comparison);
 /* --slow NAME=5 */
 int slow_down(struct comparison *comparison);
-/* Variants with the same -D are checked against the same oracle. */
+/* Gives variants with the same -D the same oracle. */
 void assign_oracles(struct comparison *comparison);
 
 /* --- compare_compile.c ----------------------------------------------------------------------------------------------------------- */
 
-/* Compiles all variants to objects; false after saying what is wrong. */
+/* Compiles all variants to objects. False after a message. */
 bool compile_variants(struct comparison *comparison);
-/* Compiles one. */
+/* Compiles one variant. */
 bool variant_compile(struct comparison *comparison, struct variant *variant);
 
 /* --- compare_accuracy.c -------------------------------------------------------------------------------------------------------- */
 
-/* Runs the oracle's first step and keeps what it gives. */
+/* Runs the oracle's first step and keeps the results. */
 void oracle_run(struct comparison *comparison, struct oracle *oracle);
-/* Has a variant that has just started take its first step, and compares. */
+/* Makes a variant that has just started take its first step, and compares the results with its oracle's. */
 void accuracy_measure(struct comparison *comparison, struct variant *variant);
 
 /* --- compare_report.c ---------------------------------------------------------------------------------------------------------- */
@@ -184,7 +186,7 @@ char *report_json(const struct comparison *comparison); /* for free() */
 
 /* --- compare_page.c -------------------------------------------------------------------------------------------------------------- */
 
-/* One page that needs nothing else, as text in the arena. */
+/* The report as one page without other files, as text in the arena. */
 const char *report_page(const struct comparison *comparison);
 
 #endif

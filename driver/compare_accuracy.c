@@ -1,7 +1,8 @@
-/* How far a variant's first step is from the definition of the language: the model's outputs for the first examples, the loss, and what
-   the step leaves behind. An optimizer's states after one step are the gradients but for known factors, so where there are states, they
-   stand for the gradients; parameters themselves are compared only where there are none, because an optimizer such as Adam divides a
-   gradient by its own size, and where that is nothing but rounding, so is the result. */
+/* Measures how far a variant's first step is from the definition of the language, by the model's outputs for the first
+   examples, the loss, and what the step leaves behind. An optimizer's states after one step are the gradients but for
+   known factors, so where there are states, they stand for the gradients. Parameters are compared only where there are
+   no states, because an optimizer such as Adam divides a gradient by its own size; where a gradient is nothing but
+   rounding error, the quotient is too. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 #include "driver/interpret.h"
 #include "runtime/runtime.h"
 
-/* Elements that the interpreter computes in about ten seconds. */
+/* The number of elements that the interpreter computes in about ten seconds. */
 static const double interpreter_most = 2e8;
 enum { VARIANT_PATIENCE = 300 };
 
@@ -34,7 +35,7 @@ static int run_interpreted(void *context) {
   return lam_main(&program, 2, (char *[]){(char *)"the interpreter", (char *)"steps", NULL});
 }
 
-/* One step of a child that has just started, and the seconds that it took; its loss, or NaN. */
+/* Makes a child that has just started take one step, and sets the seconds that it took. Returns its loss, or NaN. */
 static double first_step(struct arena *arena, struct child *child, double patience, const char *folder, bool *outputs,
                          double *seconds) {
   double loss = NAN;
@@ -82,7 +83,8 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
     return;
   }
   if (interpret(comparison, oracle) || compare_stopped) return;
-  /* Too large: the same in double precision without fusion, which is checked against the interpreter by the tests. */
+  /* The interpreter would take too long. C in double precision without fusion stands in for it; tests check that
+     against the interpreter. */
   struct variant *reference = arena_new_struct(arena, struct variant);
   reference->name = "the reference";
   reference->options = *oracle->options;
@@ -114,7 +116,7 @@ struct sums {
   const char *worst;
 };
 
-/* Each element relative to the largest of its tensor. */
+/* Adds the differences of elements, each relative to the largest element of its tensor. */
 static void add_elements(struct comparison *comparison, const char *name, const lam_real *x, const lam_real *y,
                          int64_t count, struct sums *sums) {
   double scale = 0;
@@ -134,7 +136,8 @@ static void add_elements(struct comparison *comparison, const char *name, const 
   }
 }
 
-/* `states`: only those of the optimizer, whose names are a parameter's and more. False when a file has not what the other one has. */
+/* Compares two files. With `states`, only the optimizer's states, whose names have a '/'. False when one file lacks
+   something that the other has. */
 static bool add_file(struct comparison *comparison, const char *expected_path, const char *got_path, bool states,
                      struct sums *sums) {
   struct lam_weights *expected = lam_weights_open(expected_path), *got = lam_weights_open(got_path);

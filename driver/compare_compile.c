@@ -1,4 +1,4 @@
-/* Compiling what is compared: each spec to C, then the different C texts to machine code, several at a time. */
+/* Compiles what is compared: each spec to C, then each different C text to machine code, several at a time. */
 #include <elf.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "driver/compare.h"
 
-/* What a step keeps in memory, from the static plan. */
+/* Reads from the static plan what a step keeps in memory. */
 static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
   for (int r = 0; r < module->routines.count; r++) {
     const struct routine *routine = module->routines.items[r];
@@ -46,7 +46,7 @@ static int64_t object_code(const struct jit_object *object) {
   return bytes;
 }
 
-/* The processor's time of this thread: other threads compile meanwhile. */
+/* The processor time of this thread: meanwhile other threads compile too. */
 static double thread_seconds(void) {
   struct timespec time;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -62,8 +62,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   options->passes.times = times;
   struct program *program = read_program(options, arena, diagnostics);
   if (program && !(program->train && program->training && program->data)) {
-    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n",
-            printable(options->arena, options->spec));
+    fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", spec_title(options));
     return false;
   }
   /* Only training is compared. */
@@ -86,7 +85,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   return true;
 }
 
-/* To an object, or variant->failure. May run beside others. */
+/* Compiles a variant to an object, or sets variant->failure. Several threads may do this at once. */
 static void compile(struct variant *variant) {
   char file[256], header_file[256];
   snprintf(file, sizeof file, "%s.c", variant->program);
@@ -121,7 +120,7 @@ bool variant_compile(struct comparison *comparison, struct variant *variant) {
   return !variant->failure;
 }
 
-/* Where pipelines give the same program, it is compiled once: the number of the first that has it. */
+/* The number of the first variant with the same program. Where pipelines give the same program, it is compiled once. */
 static int first_alike(const struct comparison *comparison, int number) {
   const struct variant *variant = comparison->variants.items[number];
   for (int i = 0; i < number; i++) {

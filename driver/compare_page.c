@@ -1,4 +1,4 @@
-/* The page: a template (compare.html, whose script draws everything) and the data, the same as --json's, in its middle. */
+/* Makes the page: a template (compare.html, whose script draws everything) with the data of --json in its middle. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ const char *report_page(const struct comparison *comparison) {
   FILE *file = open_memstream(&page, &length);
   if (!file) bug("no memory for a page");
   fwrite(template, 1, (size_t)(place - template), file);
-  /* Only strings can have a '<', and must not end the script. */
+  /* Only strings in the data can have a '<'. It is escaped, so that it cannot end the script. */
   for (const char *at = data; *at; at++) {
     if (*at == '<')
       fputs("\\u003c", file);

@@ -1,4 +1,4 @@
-/* Child processes that run programs, and talk over pipes. */
+/* Child processes that run programs and talk to this one over pipes. */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include "driver/compare.h"
 
@@ -30,7 +30,7 @@ int processors_allowed(void) {
   return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
 }
 
-/* The last so many of those allowed: interrupts mostly go to the first. */
+/* Pins the process to the last `threads` processors that it may use, since interrupts mostly go to the first. */
 static void pin(int threads) {
   cpu_set_t allowed, chosen;
   if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
@@ -43,7 +43,7 @@ static void pin(int threads) {
   sched_setaffinity(0, sizeof chosen, &chosen);
 }
 
-/* A number of kibibytes in /proc/PID/status, as bytes. */
+/* A value in /proc/PID/status, which has kibibytes, as bytes. */
 static double status_bytes(pid_t pid, const char *key) {
   char path[64], line[256];
   snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
@@ -55,11 +55,11 @@ static double status_bytes(pid_t pid, const char *key) {
   return bytes;
 }
 
-/* Forgets the most memory so far, which was the compiler's. */
+/* Resets the peak of memory, which was the compiler's. */
 static void reset_peak(void) {
   int file = open("/proc/self/clear_refs", O_WRONLY);
   if (file < 0) return;
-  if (write(file, "5", 1) != 1) errno = 0; /* then the peak is too high, and shows it */
+  if (write(file, "5", 1) != 1) errno = 0; /* then the peak stays too high, which the report shows */
   close(file);
 }
 
@@ -75,7 +75,7 @@ static int child_main(const struct child_work *work, int in, int out, pid_t pare
     return 1;
   close(in), close(out), close(errors);
   pin(work->threads);
-  /* As main.c of the runtime would say by starting the program again, which here would be the compiler. */
+  /* A built program sets this by starting itself again (runtime/main.c); here that would start the compiler. */
   setenv("KMP_BLOCKTIME", "100us", 0);
   return work->run(work->context);
 }
@@ -157,7 +157,7 @@ void child_end(struct child *child) {
 }
 
 void child_report_memory(void) {
-  malloc_trim(0); /* what the compiler left free would be the program's for nothing */
+  malloc_trim(0); /* memory that the compiler freed would count as the program's */
   reset_peak();
   printf("memory %.0f\n", status_bytes(getpid(), "VmRSS:"));
   fflush(stdout);

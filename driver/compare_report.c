@@ -1,11 +1,11 @@
-/* The table for people and the file for machines. */
+/* Prints the table for people and the file for machines. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "driver/compare.h"
 
-/* "23.4 ms", with a unit that suits. */
+/* A time such as "23.4 ms", in a suitable unit. */
 static const char *time_text(struct arena *arena, double seconds) {
   if (seconds < 1e-3) return arena_format(arena, "%.3g us", seconds * 1e6);
   if (seconds < 1) return arena_format(arena, "%.3g ms", seconds * 1e3);
@@ -69,7 +69,8 @@ static void print_verdict(FILE *file, const struct comparison *comparison) {
             100 * (1 - comparison->level), 100 * comparison->margin, 100 * comparison->level);
 }
 
-/* The step whose losses stand side by side: the last that all took, if none was asked for. */
+/* The step whose losses stand side by side in the table: the one that was asked for, or the last that all variants
+   took. */
 static int loss_step(const struct comparison *comparison) {
   int step = comparison->loss_steps;
   for (int i = 0; i < comparison->variants.count; i++) {

@@ -1,4 +1,4 @@
-/* What is compared: from the command line to variants. */
+/* Makes the variants that the command line asks for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@ static struct variant *add_variant(struct comparison *comparison, const char *na
   return variant;
 }
 
-/* "name=fuse,-plan": a name in front, or NULL. *text is what is behind it. */
+/* Takes the name in front of "name=fuse,-plan", or NULL; *text is then the rest. */
 static const char *name_in_front(struct arena *arena, const char **text) {
   size_t length = strspn(*text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+");
   if (!length || (*text)[length] != '=') return NULL;
@@ -21,7 +21,7 @@ static const char *name_in_front(struct arena *arena, const char **text) {
   return name;
 }
 
-/* Words as a shell would split them: quotes keep spaces. */
+/* Splits a text into words as a shell would: quotes keep spaces. */
 static int split_words(struct arena *arena, const char *text, char **words, int limit) {
   int count = 0;
   while (count < limit) {
@@ -111,14 +111,14 @@ int choose_variants(struct comparison *comparison) {
                  targets = choices_of(comparison, 't'), levels = choices_of(comparison, 'O');
   bool product = pipelines.items.count || targets.items.count || levels.items.count;
   if (!product && !described.items.count) {
-    /* Nothing was named: what some passes bring. */
+    /* No variant was named, so these show what some passes gain. */
     static const char *const usual[] = {"default", "-fuse", "-plan", "-parallel"};
     for (int i = 0; i < 4; i++) array_push(comparison->arena, &pipelines.items, usual[i]);
     product = true;
   }
   if (product && !described.items.count) add_product(comparison, &pipelines, &targets, &levels);
   if (product && described.items.count) {
-    /* What is given outside of variants holds for all of them. */
+    /* Options given outside of variants hold for all of them. */
     if (pipelines.items.count > 1 || targets.items.count > 1 || levels.items.count > 1) {
       fprintf(stderr,
               "lamella compare: beside --variant, --passes, --target and -O are given at most once, and hold for every "
@@ -134,7 +134,7 @@ int choose_variants(struct comparison *comparison) {
     fprintf(stderr, "lamella compare: %d variants; %d at most\n", comparison->variants.count, VARIANTS_MOST);
     return EXIT_USAGE;
   }
-  /* Equal names get numbers. */
+  /* Variants with equal names get numbers. */
   for (int i = 0; i < comparison->variants.count; i++)
     for (int j = 0, number = 1; j < i; j++)
       if (!strcmp(comparison->variants.items[j]->name, comparison->variants.items[i]->name))

@@ -1,4 +1,4 @@
-/* The command line. One small file a verb; what they share is here. */
+/* The command line: one file for each verb, and here what the files share. */
 #ifndef DRIVER_DRIVER_H
 #define DRIVER_DRIVER_H
 
@@ -9,7 +9,7 @@
 #include "ir/display.h"
 #include "passes/passes.h"
 
-/* Exit codes: 0 done, 1 the spec or an input is wrong, 2 the command line is. */
+/* Exit codes: 0 for success, 1 when the spec or an input is wrong, 2 when the command line is. */
 enum { EXIT_DONE = 0, EXIT_WRONG_INPUT = 1, EXIT_USAGE = 2 };
 
 /* An option as given, for those that may be repeated. */
@@ -21,12 +21,15 @@ struct given {
 /* -c, -S, -shared: what `build` makes. */
 enum build_kind { BUILD_PROGRAM, BUILD_OBJECT, BUILD_ASSEMBLY, BUILD_SHARED };
 
+/* --openmp: how what `build` makes has its threads. */
+enum openmp { OPENMP_USUAL, OPENMP_SHARED, OPENMP_STATIC, OPENMP_NONE }; /* the first: shared where there is one */
+
 /* What the command line asks for. */
 struct options {
   struct arena *arena;
   const struct verb *verb;
-  const char *spec;
   ARRAY(const char *) specs; /* emit: all of them, the first of which is `spec` */
+  const char *spec;     /* as the command line has it; "-": the standard input */
   const char *output;   /* -o */
   const char *stage;    /* --stage */
   const char *graph;    /* --graph */
@@ -38,6 +41,8 @@ struct options {
   struct pass_options passes;
   struct emit_options emission; /* build: with bench; emit: --bench */
   enum build_kind kind;
+  enum openmp openmp;
+  bool is_static;      /* --static */
   int level;           /* -O0 to -O3 */
   bool debug;          /* -g */
   const char *march;   /* -march= */
@@ -49,6 +54,7 @@ struct options {
   bool watch;          /* --watch */
   spec_files files;    /* that the spec was made of, or would have been; read even where it is wrong */
   bool refused;        /* the spec, for errors of its own */
+  const char *way; /* build: from the program's folder to the spec's, where that is known */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *only; /* --only: routines by name; NULL: all */
   const char *json, *page; /* compare: --json, --html */
@@ -74,18 +80,23 @@ int verb_interpret(struct options *options);
 int verb_run(struct options *options);
 int verb_compare(struct options *options);
 
-/* Fills `options` from the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
+/* Reads the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);
-/* Sets the target of that name (NULL: native), with the tile for the processor that the options name, or for this one if the target is
-   native. */
+/* Sets the target of that name (NULL: native). Its tile suits the processor that the options name or, if the target is
+   native, this one. */
 void choose_target(struct options *options, const char *name);
 void verb_help(FILE *file, const struct verb *verb);
 
+bool is_stdin(const struct options *options);
+/* The spec's path in messages: SPEC_OF_STDIN, or what a terminal may have of its name. */
+const char *spec_title(const struct options *options);
+/* The spec's text, which the standard input gives but once; NULL with errno set. */
+const struct source *read_spec(const struct options *options, struct arena *arena);
 /* Spec to program, before any pass, in that arena; options->files says what was read. NULL after errors, which are not printed. */
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics);
-/* Spec to program, graph passes included. NULL after printing the errors. */
+/* Lowers the spec and runs the passes on graphs. NULL after printing the errors. */
 struct program *load_program(struct options *options, struct diagnostics *diagnostics);
-/* And on to the two texts; false after printing the errors. */
+/* Compiles the spec to the texts of C. False after printing the errors. */
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted);
 
 /* --- keep.c: what is left out, before any pass -------------------------------------------------------------------------------------- */
@@ -94,35 +105,45 @@ bool compile_program(struct options *options, struct program **program, struct e
 void keep_for_verb(struct program *program, const char *verb);
 /* Drops all but what options->only names and what that needs; false after reporting a routine that there is none of. */
 bool keep_only(struct program *program, const struct options *options, struct diagnostics *diagnostics);
+/* --- spec_folder.c: where the spec is, for the programs that look for data beside it ---------------------------------------------- */
+
+/* To those that run in this process or in one of its own. */
+void tell_spec_folder(const struct options *options);
+/* From the folder of the program that is to be written to `path` to that of the spec; NULL where there is no saying. */
+const char *way_to_spec(const struct options *options, const char *path);
+/* Puts options->way into the source of a program that looks for files. */
+void add_way_to_spec(const struct options *options, const struct program *program, struct emitted *emitted);
 
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */
 int watch_training(struct options *options);
 
-/* --time-passes: prints the table, once; after a heading if there is one. */
+/* Prints the table of --time-passes, once, after a heading if there is one. */
 void print_times(struct options *options, const char *heading);
 double seconds_now(void); /* of a clock that only goes forward */
 
 /* --- files.c: what is written ----------------------------------------------------------------------------------------------------- */
 
-/* Writes `text` to `path` by the rule of runtime/files.c: a killed command leaves the old file or the new one, whose mode is the same; a
-   link stays, and its file is replaced; what is no regular file, such as a device, is written into. False after a message. */
+/* Writes `text` to `path` by the rule of runtime/files.c. A command that is killed leaves the old file or the new one,
+   with the same mode. A link stays and its target is replaced. A path that is no regular file, such as a device, is
+   written into. False after a message. */
 bool write_file(const char *path, const char *text);
 bool write_bytes(const char *path, const char *bytes, size_t size);
-/* The same for what other programs make: whether `path` can be written; the file that they are to make, which is gone at the end; and
-   its way to `path`. False and NULL after a message. */
+/* The same rule for files that other programs make. output_possible: whether `path` can be written. output_begin: the
+   path of a temporary file for them to make, which is gone at the end. output_end: moves that file to `path`. False or
+   NULL after a message. */
 bool output_possible(const struct options *options, const char *path);
 const char *output_begin(struct options *options, const char *path);
 bool output_end(struct options *options, const char *made, const char *path);
 
-/* A new folder of our own under $TMPDIR or /tmp; NULL after a message. */
+/* Makes a new folder, which is our own, under $TMPDIR or /tmp. NULL after a message. */
 const char *temporary_folder(struct options *options);
-/* From now on a file, or a folder that is empty without what was added later, goes when the command ends, by a signal too. The text
-   must last as long. */
+/* From now on the file, or the folder if only files added later are in it, is removed when the command ends, by a
+   signal too. The text must last as long. */
 void temporary_add(const char *path);
-void temporary_remove(int count); /* now: the latest so many */
+void temporary_remove(int count); /* removes the `count` latest of them now */
 void temporary_remove_all(void);
-void temporary_keep_all(void); /* they stay */
-/* The process that may be writing such files, to be ended before they go; 0: none. */
+void temporary_keep_all(void); /* from now on none is removed */
+/* A process that may be writing such files, which must be ended before they are removed; 0: none. */
 void temporary_writer(pid_t process);
 
 #endif

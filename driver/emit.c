@@ -149,7 +149,9 @@ static bool write_models(struct options *options, const models *models) {
     if (model->spec) good = good && write_part(options, model->name, ".h", model->header);
   }
   const struct emitted_runtime runtime = emit_runtime(options->arena, options->passes.target, needed);
-  good = good && write_part(options, "lamella_runtime", ".h", runtime.header) &&
+  good = good && write_part(options, "lamella", ".h", runtime.library_header) &&
+         write_part(options, "lamella", ".c", runtime.library) &&
+         write_part(options, "lamella_runtime", ".h", runtime.header) &&
          write_part(options, "lamella_runtime", ".c", runtime.source);
   for (int i = 0; i < models->count; i++) {
     const struct model *model = &models->items[i];
@@ -183,7 +185,8 @@ int verb_emit(struct options *options) {
   if (!write_models(options, &models)) return EXIT_WRONG_INPUT;
   temporary_keep_all();
   for (int i = 0; options->verbose && i < models.count; i++)
-    fprintf(stderr, "%s %s/%s.c with its header, main and runtime for %s\n", models.items[i].spec ? "wrote" : "kept",
-            printable(arena, options->output), models.items[i].name, options->passes.target->name);
+    fprintf(stderr, "%s %s/%s.c with its header, library, main and runtime for %s\n",
+            models.items[i].spec ? "wrote" : "kept", printable(arena, options->output), models.items[i].name,
+            options->passes.target->name);
   return EXIT_DONE;
 }

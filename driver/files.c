@@ -1,4 +1,4 @@
-/* What commands write: whole or not at all, and nothing else of theirs stays behind. */
+/* The files that commands write. Each is written whole or not at all, and no temporary file stays behind. */
 #include "driver/driver.h"
 #include "ir/environment.h"
 
@@ -13,14 +13,15 @@
 
 #include "runtime/runtime.h"
 
-/* --- What is to be gone when the command ends ----------------------------------------------------------------------------- */
+/* --- Files to be removed when the command ends
+   ------------------------------------------------------------------------------ */
 
 enum { TEMPORARIES_MOST = 1024 }; /* `emit` writes three for each of 256 specs, and a few more */
 static const char *volatile temporaries[TEMPORARIES_MOST];
 static volatile sig_atomic_t temporary_count;
-static volatile pid_t owner, working; /* working: a process that writes some of it */
+static volatile pid_t owner, working; /* working: a process that writes some of them */
 
-/* Also called by a signal handler. */
+/* Removes all but the first `kept`. A signal handler calls it too. */
 static void remove_after(int kept) {
   while (temporary_count > kept) {
     const char *path = temporaries[--temporary_count];
@@ -33,10 +34,11 @@ static void end_by_signal(int signal) {
     if (working > 0 && kill(working, SIGTERM) == 0) waitpid(working, NULL, 0);
     remove_after(0);
   }
-  raise(signal); /* which has its usual meaning again */
+  raise(signal); /* its handler is the default one again */
 }
 
-/* What others have made of a signal stays: nohup, and verbs that watch over processes. */
+/* Handles a signal, unless it has a handler already or is ignored, as by nohup and by verbs that watch over
+   processes. */
 static void handle(int signal) {
   struct sigaction action = {.sa_handler = end_by_signal, .sa_flags = (int)SA_RESETHAND | SA_NODEFER}, present;
   if (sigaction(signal, NULL, &present) == 0 && !(present.sa_flags & SA_SIGINFO) && present.sa_handler == SIG_DFL)
@@ -74,7 +76,8 @@ static bool cannot_write(const char *path, int error) {
   return false;
 }
 
-/* Where the file is that a new one is to replace, links followed; NULL for what is written into, a device or a pipe. */
+/* Sets *file to the file that a new one will replace, links followed, or to NULL for a device or a pipe, which is
+   written into. */
 static bool find_replaced(struct arena *arena, const char *path, const char **file) {
   char *found;
   if (!lam_find_replaced(path, &found)) return cannot_write(path, errno);
@@ -83,7 +86,7 @@ static bool find_replaced(struct arena *arena, const char *path, const char **fi
   return true;
 }
 
-/* Of a file, the slash included. */
+/* The folder of a file, with the slash. */
 static const char *folder_of(struct arena *arena, const char *file) {
   const char *slash = strrchr(file, '/');
   return slash ? arena_copy(arena, file, (size_t)(slash + 1 - file)) : "./";
@@ -95,7 +98,8 @@ bool output_possible(const struct options *options, const char *path) {
   return !file || access(folder_of(options->arena, file), W_OK | X_OK) == 0 || cannot_write(path, errno);
 }
 
-/* In a folder that is nobody else's, so that no one can put a link in its place: beside the file, to be renamed, or to be copied. */
+/* The output is made in a new folder that nobody else can enter, so that no one can put a link in its place. The folder
+   is beside the file that the output will replace, or a temporary one when the output is to be copied. */
 const char *output_begin(struct options *options, const char *path) {
   const char *file, *folder;
   if (!find_replaced(options->arena, path, &file)) return NULL;
@@ -137,7 +141,7 @@ static bool copy_into(const char *from, const char *to) {
   return done;
 }
 
-/* The rights of the file that was there; and who may read a program may execute it. */
+/* Gives the new file the mode of the old one; whoever could read a program may execute it. */
 static void keep_mode(const char *made, const char *file) {
   struct stat now, before;
   if (stat(made, &now) != 0 || stat(file, &before) != 0) return;

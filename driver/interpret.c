@@ -1,4 +1,5 @@
-/* lamella interpret SPEC VERB ...: a program's own verbs, its routines evaluated by the interpreter in double precision. */
+/* lamella interpret SPEC VERB ...: runs a program's own verbs, with its routines evaluated by the interpreter in double
+   precision. */
 #include "driver/interpret.h"
 
 #include <stdlib.h>
@@ -8,18 +9,18 @@
 #include "ir/interpret.h"
 #include "runtime/runtime.h"
 
-/* The runtime includes nothing of the compiler, and so has the routines' order once more. */
+/* The runtime includes nothing of the compiler, so it lists the routines once more. The two lists must agree. */
 #define ROUTINE(name, constant, summary) \
   _Static_assert((int)constant == (int)ROUTINE_##name, "routines.def and the runtime differ");
 #include "ir/routines.def"
 #undef ROUTINE
 _Static_assert((int)LAM_ROUTINES == (int)ROUTINE_COUNT, "routines.def and the runtime differ");
 
-/* What the routines need besides the tables: lam_program.self. */
+/* What the routines need besides the tables; lam_program.self points to it. */
 struct interpreted {
   struct lam_program program;
   struct graph *graphs[ROUTINE_COUNT];
-  const struct state **states; /* beside the tensors */
+  const struct state **states; /* in the order of the tensors */
 };
 
 /* One run of one routine. */
@@ -56,8 +57,8 @@ static void port_set(struct lam_port *port, int64_t i, double number) {
   }
 }
 
-/* Where in a port's memory a tensor's element number `i` lies. Ports have their own order and full extents; tensors have the
-   value's order and present lengths. */
+/* The place in a port's memory of a tensor's element number `i`. Ports have an order of their own and full extents;
+   tensors have the order of the value and present lengths. */
 static int64_t full_index(struct axis *const *order, struct axis *const *axes, int count, const int64_t *sizes,
                           int64_t i) {
   int64_t at[LAM_MAX_RANK], index = 0;
@@ -93,8 +94,8 @@ static const double *read_input(void *context, const struct value *input) {
 
 static double *find_state(void *context, const struct state *state) {
   struct running *running = context;
-  for (int i = 0; i < running->interpreted->program.tensor_count; i++)
-    if (running->interpreted->states[i] == state) return running->interpreted->program.tensors[i].data;
+  for (int i = 0; i < running->interpreted->program.model->tensor_count; i++)
+    if (running->interpreted->states[i] == state) return running->interpreted->program.model->tensors[i].data;
   return NULL;
 }
 
@@ -121,7 +122,7 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   arena_free(arena);
 }
 
-/* A routine is called without its number: one function for each. */
+/* Routines are called without their number, so each has a function. */
 #define ROUTINE(name, constant, summary)                                                 \
   static int run_##name(void *self, int64_t step, uint32_t seed, const int64_t *sizes) { \
     (void)step; /* an input has it */                                                    \
@@ -177,7 +178,7 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
   return routine;
 }
 
-/* Integers and booleans are doubles in the interpreter, states included. */
+/* The interpreter holds integers and booleans as doubles, also in states. */
 static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = {.name = state->name,
                               .axes = join_axes(arena, state->axes, state->axis_count),
@@ -213,6 +214,7 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
   struct lam_data *data = arena_new_struct(arena, struct lam_data);
   *data = (struct lam_data){.name = from->name,
                             .path = from->path,
+                            .path_here = from->path_here,
                             .tokenizer = tokenizers[from->tokenizer],
                             .examples = from->examples,
                             .split = from->split,
@@ -237,7 +239,8 @@ static const struct lam_settings *make_settings(struct arena *arena, const struc
                                     .log_every = from->log_every,
                                     .shuffle = from->shuffle,
                                     .seed = from->seed,
-                                    .initial = from->initial};
+                                    .initial = from->initial,
+                                    .initial_here = from->initial_here};
   return settings;
 }
 
@@ -256,15 +259,16 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   struct interpreted *interpreted = arena_new_struct(arena, struct interpreted);
   struct lam_program *program = &interpreted->program;
   program->name = from->name;
-  program->model = from->model;
+  program->model = arena_new_struct(arena, struct lam_model);
+  program->model->name = from->model;
   program->target = "the interpreter";
   program->version = LAMELLA_VERSION;
   program->self = interpreted;
-  program->tensors = arena_new_array(arena, struct lam_tensor, from->states.count);
+  program->model->tensors = arena_new_array(arena, struct lam_tensor, from->states.count);
   interpreted->states = arena_new_array(arena, const struct state *, from->states.count);
   for (int i = 0; i < from->states.count; i++) {
     interpreted->states[i] = from->states.items[i];
-    program->tensors[program->tensor_count++] = make_tensor(arena, from->states.items[i]);
+    program->model->tensors[program->model->tensor_count++] = make_tensor(arena, from->states.items[i]);
   }
   for (int i = 0; i < ROUTINE_COUNT && program_graph(from, i); i++) {
     interpreted->graphs[i] = *program_graph(from, i);
@@ -289,6 +293,7 @@ int verb_interpret(struct options *options) {
   struct program *program = load_program(options, diagnostics);
   if (!program) return EXIT_WRONG_INPUT;
   print_times(options, NULL); /* before the program's own output */
+  tell_spec_folder(options);
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 1);
   arguments[0] = arena_format(options->arena, "lamella interpret %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];

@@ -1,4 +1,5 @@
-/* A program run by the interpreter behind the runtime's verbs: the same loops, files and messages as a compiled program's. */
+/* Runs a program by the interpreter, behind the runtime's verbs: with the same loops, files and messages as a compiled
+   program. */
 #ifndef DRIVER_INTERPRET_H
 #define DRIVER_INTERPRET_H
 

@@ -1,5 +1,6 @@
 #include "driver/driver.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,10 +10,30 @@ static bool refuse(struct options *options, const struct diagnostics *diagnostic
   return false;
 }
 
+bool is_stdin(const struct options *options) { return !strcmp(options->spec, "-"); }
+
+const char *spec_title(const struct options *options) {
+  return is_stdin(options) ? SPEC_OF_STDIN : printable(options->arena, options->spec);
+}
+
+const struct source *read_spec(const struct options *options, struct arena *arena) {
+  static const struct source *of_stdin;
+  if (!is_stdin(options)) return source_read(arena, options->spec);
+  if (of_stdin) return of_stdin;
+  of_stdin = source_read_stream(arena_new(), stdin, SPEC_OF_STDIN); /* to the end of the command */
+  int error = errno;
+  clearerr(stdin); /* a program may be given another */
+  errno = error;
+  return of_stdin;
+}
+
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics) {
   times_enter(options->passes.times, "frontend");
   options->frontend.files = &options->files; /* here, since options are copied */
-  struct program *program = lower_spec(arena, options->spec, &options->frontend, diagnostics);
+  const struct source *source = read_spec(options, arena);
+  struct program *program = source ? lower_source(arena, source, &options->frontend, diagnostics) : NULL;
+  if (!source)
+    report_error(diagnostics, (struct span){0}, "%s cannot be read: %s", spec_title(options), strerror(errno));
   times_leave(options->passes.times);
   return program;
 }
@@ -37,6 +58,7 @@ bool compile_program(struct options *options, struct program **program, struct e
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);
+  add_way_to_spec(options, *program, emitted);
   return true;
 }
 

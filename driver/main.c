@@ -1,14 +1,17 @@
 /* lamella VERB SPEC [options]: finds the verb and runs it. */
 #include "driver/driver.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "codegen/jit/jit.h"
+#include "commit.h"
 #include "runtime/runtime.h"
 
 const struct verb verbs[] = {
     {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program",
-     "CSLOGMujnotpDmiydcvTaV"},
+     "CSLqQOGMujnotpDmiydcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
      "tpDmiydOGMujePnvTaV"},
@@ -32,7 +35,22 @@ static void usage(FILE *file) {
       "usage: lamella VERB SPEC [options]\n\nverbs:\n",
       file);
   for (const struct verb *verb = verbs; verb->name; verb++) fprintf(file, "  %-10s %s\n", verb->name, verb->summary);
-  fputs("\n`lamella VERB --help` says more; --version prints the version.\n", file);
+  fputs(
+      "\nSPEC is a file, or - for the standard input. `lamella VERB --help` says more; --version prints the version.\n",
+      file);
+}
+
+/* The number, and what a report of a fault should tell besides. */
+static int print_version(void) {
+  static const char commit[] = LAMELLA_COMMIT;
+  char *problem = NULL;
+  printf("lamella %s%s%s%s\nLLVM: ", LAMELLA_VERSION, *commit ? " (commit " : "", commit, *commit ? ")" : "");
+  puts(jit_can_compile(&problem) ? jit_compiler_version() : problem);
+  free(problem);
+  fputs("targets: ", stdout);
+  for (int i = 0; target_at(i); i++) printf("%s%s", i ? ", " : "", target_at(i)->name);
+  printf("; native is %s here\n", target_find("native")->name);
+  return EXIT_DONE;
 }
 
 static int command(int count, char **arguments) {
@@ -45,10 +63,7 @@ static int command(int count, char **arguments) {
     usage(stdout);
     return EXIT_DONE;
   }
-  if (!strcmp(word, "--version")) {
-    puts("lamella " LAMELLA_VERSION);
-    return EXIT_DONE;
-  }
+  if (!strcmp(word, "--version")) return print_version();
   const char *names[16];
   int name_count = 0;
   for (const struct verb *verb = verbs; verb->name; verb++) {
@@ -73,7 +88,8 @@ static int command(int count, char **arguments) {
   return EXIT_USAGE;
 }
 
-/* Long chains of operations are walked by recursion. The main thread's stack may grow as far as the limit at the time. */
+/* Walks of long chains of operations recurse, so the stack of the main thread is allowed to grow: it may grow up to the
+   limit of the moment. */
 static void allow_depth(void) {
   struct rlimit stack;
   const rlim_t wanted = (rlim_t)64 << 20;

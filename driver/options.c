@@ -1,4 +1,5 @@
 #include "driver/driver.h"
+#include "driver/library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,13 +8,14 @@
 #include "passes/pipeline.h"
 #include "ir/environment.h"
 
-/* One row an option. `letter` is how verbs name it, and its short form where `has_short`. */
+/* One row for each option. Verbs list options by `letter`, which is also the short form where `has_short` is set. */
 static const struct option {
   char letter;
   bool has_short;
-  /* without the two dashes; one that begins with a dash is spelled so, its value right behind it, as compilers do */
+  /* without the two dashes; a name that begins with a dash is spelled just so, with its value right behind it, as
+     compilers do */
   const char *name;
-  const char *value; /* what its value is called, or NULL */
+  const char *value; /* the word for its value in help, or NULL */
   const char *help;
 } option_rows[] = {
     {'o', true, "output", "PATH", "where to write"},
@@ -39,6 +41,10 @@ static const struct option {
     {'C', false, "-c", NULL, "make an object file"},
     {'S', false, "-S", NULL, "make assembly"},
     {'L', false, "-shared", NULL, "make a shared object, to call the program from another (`emit` writes its header)"},
+    {'q', false, "openmp", "HOW",
+     "threads by a shared library of OpenMP (shared, as usual where there is one), by one that becomes a part of the\n"
+     "                               program (static), or none at all (none: one thread)"},
+    {'Q', false, "static", NULL, "a program that needs no shared library at all, OpenMP's and libc included"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
     {'G', false, "-g", NULL, "symbols for debuggers"},
     {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
@@ -199,6 +205,17 @@ static int apply(struct options *options, const struct option *option, const cha
       return choose_kind(options, BUILD_ASSEMBLY);
     case 'L':
       return choose_kind(options, BUILD_SHARED);
+    case 'q': {
+      static const char *const names[] = {"", "shared", "static", "none"};
+      for (int i = OPENMP_SHARED; i <= OPENMP_NONE; i++)
+        if (!strcmp(value, names[i])) options->openmp = (enum openmp)i;
+      if (options->openmp && !strcmp(value, names[options->openmp])) break;
+      return usage_error(options->verb,
+                         arena_format(options->arena, "--openmp=%s: it is shared, static or none", value));
+    }
+    case 'Q':
+      options->is_static = true;
+      break;
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
         return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));
@@ -233,7 +250,7 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'B':
     case 'R':
     case 'w':
-      break; /* compare reads what is given */
+      break; /* compare reads options->given */
     case 'b':
       options->emission.bench = true;
       break;
@@ -259,7 +276,7 @@ static int apply(struct options *options, const struct option *option, const cha
   return -1;
 }
 
-/* The option that an argument spells, and its value if it stands in the same argument. */
+/* The option that an argument spells. *value is its value if it stands in the same argument, else NULL. */
 static const struct option *spelled(const char *argument, const char **value) {
   *value = NULL;
   if (argument[1] != '-') {
@@ -290,7 +307,7 @@ static int unknown_option(const struct options *options, const char *argument) {
   size_t length = strcspn(argument, "=");
   const char *bare = arena_copy(options->arena, argument, length);
   const char *word = bare + strspn(bare, "-"), *closest = closest_name(word, names, count);
-  /* The beginning of a name, or a name and more. */
+  /* The word may be the beginning of a name, or begin with one. */
   for (int i = 0; i < count && !closest && strlen(word) > 1; i++)
     if (!strncmp(word, names[i], strlen(word)) || !strncmp(word, names[i], strlen(names[i]))) closest = names[i];
   return usage_error(options->verb,
@@ -310,8 +327,8 @@ void choose_target(struct options *options, const char *name) {
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {
   options->verb = verb;
   if (!options->spec) options->level = 2; /* else these options go on from others */
-  const char *library = environment("LAMELLA_LIBRARY");
-  options->frontend.standard_library = library ? library : LAMELLA_STANDARD_LIBRARY;
+  options->frontend.standard_library = environment("LAMELLA_LIBRARY");
+  options->frontend.library_text = library_text;
   for (int i = 0; i < count; i++) {
     const char *argument = arguments[i];
     if (argument[0] != '-' || !argument[1]) {
@@ -323,7 +340,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
         options->spec = options->spec ? options->spec : argument;
         continue;
       }
-      if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* what follows is the program's */
+      if (!strcmp(verb->name, "interpret") || !strcmp(verb->name, "run")) { /* the rest are the program's */
         options->rest = arguments + i;
         options->rest_count = count - i;
         break;

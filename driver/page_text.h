@@ -1,4 +1,4 @@
-/* compare.html as a string, which the build makes of the file. */
+/* compare.html as a string; the build makes it from the file. */
 #ifndef DRIVER_PAGE_TEXT_H
 #define DRIVER_PAGE_TEXT_H
 

@@ -1,11 +1,11 @@
-/* lamella run SPEC VERB ...: a program's own verbs, compiled in memory. */
+/* lamella run SPEC VERB ...: runs a program's own verbs, compiled in memory. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "driver/spec_code.h"
 #include "ir/environment.h"
 
-/* --watch may also stand among the program's own options. */
+/* Takes --watch also from among the program's own options. */
 static void take_watch(struct options *options) {
   int kept = 0;
   for (int i = 0; i < options->rest_count; i++) {
@@ -17,10 +17,9 @@ static void take_watch(struct options *options) {
   options->rest_count = kept;
 }
 
-/* With -v, how long a program that is compiled or found takes to begin. */
+/* With -v, tells how long it took to compile or find the program. */
 static void say_ready(const struct options *options, double begin) {
-  if (options->verbose)
-    fprintf(stderr, "%s begins after %.3f s\n", printable(options->arena, options->spec), seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s begins after %.3f s\n", spec_title(options), seconds_now() - begin);
 }
 
 int verb_run(struct options *options) {
@@ -30,8 +29,9 @@ int verb_run(struct options *options) {
     fprintf(stderr, "lamella run: this machine cannot run code for %s\n", options->passes.target->name);
     return EXIT_WRONG_INPUT;
   }
-  /* As a built program does, which has to start itself again for it: OpenMP's workers wait briefly between kernels. */
+  /* OpenMP's workers wait only briefly between kernels. A built program has to start itself again to set this. */
   if (!environment("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
+  tell_spec_folder(options);
   options->only_verb = options->rest_count > 0 ? options->rest[0] : NULL;
   for (int i = 0; i < options->rest_count; i++)
     if ((!i && !strcmp(options->rest[i], "bench")) || !strncmp(options->rest[i], "--trace", strlen("--trace")))
@@ -41,9 +41,13 @@ int verb_run(struct options *options) {
       fprintf(stderr, "lamella run: --watch goes with the verb train\n");
       return EXIT_USAGE;
     }
+    if (is_stdin(options)) {
+      fprintf(stderr, "lamella run: --watch follows the edits of a file, and the standard input is none\n");
+      return EXIT_USAGE;
+    }
     options->emission.handover = true;
     int code = watch_training(options);
-    options->passes.times = NULL; /* each version had its own */
+    options->passes.times = NULL; /* each version had a table of its own */
     return code;
   }
   struct spec_code code;
@@ -54,5 +58,5 @@ int verb_run(struct options *options) {
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
   arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
-  return code.main(options->rest_count + 1, arguments); /* the code stays until the end: exit may still call it */
+  return code.main(options->rest_count + 1, arguments); /* the code stays loaded: exit may still call it */
 }

@@ -11,9 +11,9 @@ static bool wanted(const struct options *options, const char *graph) {
 
 static int show_tree(struct options *options) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
-  struct source *source = source_read(options->arena, options->spec);
+  const struct source *source = read_spec(options, options->arena);
   if (!source) {
-    fprintf(stderr, "lamella: error: cannot read %s: %s\n", printable(options->arena, options->spec), strerror(errno));
+    fprintf(stderr, "lamella: error: cannot read %s: %s\n", spec_title(options), strerror(errno));
     return EXIT_WRONG_INPUT;
   }
   struct ast_file *tree = parse_source(options->arena, source, diagnostics);
@@ -36,7 +36,7 @@ static int unknown(struct options *options, const char *what, const char *name, 
   return EXIT_USAGE;
 }
 
-/* --graph names one that the program has. */
+/* Checks that the program has the graph that --graph names. */
 static int check_graph(struct options *options, struct program *program) {
   const char *names[16];
   int count = 0;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_JOBS = 8 }; /* more parts than that are too small to be worth their own copies of the helpers */
+enum { MOST_JOBS = 8 }; /* more parts would be too small to be worth their copies of helper functions */
 
 static int compile_jobs(const struct options *options) {
   cpu_set_t processors;
@@ -16,12 +16,17 @@ static int compile_jobs(const struct options *options) {
   return jobs < 1 ? 1 : jobs > MOST_JOBS ? MOST_JOBS : jobs;
 }
 
+bool has_openmp(const struct options *options) {
+  if (options->openmp == OPENMP_NONE) return false;
+  return options->openmp == OPENMP_STATIC ? jit_has_static_openmp() : jit_has_openmp();
+}
+
 static struct jit_source source_like(const struct options *options, struct cache *cache) {
   static const char *const no_main[] = {"-DLAMELLA_NO_MAIN"};
   return (struct jit_source){.output = options->kind == BUILD_ASSEMBLY ? JIT_ASSEMBLY : JIT_OBJECT,
                              .level = options->level,
                              .debug = options->debug,
-                             .openmp = jit_has_openmp(),
+                             .openmp = has_openmp(options),
                              .march = options->march,
                              .arguments = no_main,
                              .argument_count = options->kind == BUILD_SHARED,
@@ -34,7 +39,7 @@ static void *prepare(void *source) {
   return NULL;
 }
 
-/* What the compiler refuses is a fault of Lamella's: the source is kept, so that it can be reported. */
+/* C that the compiler refuses is a fault of Lamella, so the source is kept for a report. */
 static void keep_refused(struct options *options, const struct program *program, const struct emitted *emitted,
                          const char *message) {
   const char *folder = temporary_folder(options), *place = "";
@@ -49,21 +54,21 @@ static void keep_refused(struct options *options, const struct program *program,
 
 static bool compile(struct options *options, struct cache *cache, struct hash record, const char **name,
                     struct jit_object *object) {
-  /* Clang's libraries and headers load while the passes run. */
+  /* A thread loads Clang's libraries and headers while the passes run. */
   struct jit_source early = source_like(options, cache);
   pthread_t thread;
   bool has_thread = pthread_create(&thread, NULL, prepare, &early) == 0;
   struct program *program;
   struct emitted emitted;
   bool done = compile_program(options, &program, &emitted);
-  times_enter(options->passes.times, "Clang"); /* what is left of getting it ready */
+  times_enter(options->passes.times, "Clang"); /* waiting for that thread */
   if (has_thread) pthread_join(thread, NULL);
   times_leave(options->passes.times);
   if (!done) return false;
 
   char *message = NULL;
   const struct hash text = hash_text((struct hash){{0}}, emitted.source);
-  /* For debuggers the text must be a file, which the cache keeps; the header is a file in memory beside it. */
+  /* A debugger needs the text as a file, so the cache keeps one; the header exists only in memory, as if beside it. */
   const char *kept = options->debug ? cache_keep_text(cache, text, emitted.source) : NULL,
              *slash = kept ? strrchr(kept, '/') : NULL;
   const char *folder = slash ? arena_copy(options->arena, kept, (size_t)(slash + 1 - kept)) : "";
@@ -82,8 +87,7 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   if (strstr(message, "out of memory"))
     fprintf(stderr, "lamella: error: %s\n", message);
   else if (!jit_compiler_version())
-    fprintf(stderr, "lamella: error: %s; tools/setup installs what is missing, and `lamella build` works without\n",
-            message);
+    fprintf(stderr, "lamella: error: %s; `lamella build` and `emit` work without\n", message);
   else if (options->march && strstr(message, "unknown target CPU"))
     fprintf(stderr, "lamella: error: no CPU is called '%s'\n", printable(options->arena, options->march));
   else
@@ -93,16 +97,14 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
 }
 
 static void say_how_long(const struct options *options, const char *what, const char *where, double begin) {
-  if (options->verbose)
-    fprintf(stderr, "%s %s%s in %.3f s\n", what, printable(options->arena, options->spec), where,
-            seconds_now() - begin);
+  if (options->verbose) fprintf(stderr, "%s %s%s in %.3f s\n", what, spec_title(options), where, seconds_now() - begin);
 }
 
 static bool compile_or_find(struct options *options, struct cache *cache, const char **name, struct jit_object *object,
                             bool *found) {
   struct hash record = spec_record_key(options);
   /* What is asked of the passes, they must do. */
-  bool passes_run = options->passes.times || options->passes.verify || options->passes.dump_after;
+  bool passes_run = is_stdin(options) || options->passes.times || options->passes.verify || options->passes.dump_after;
   if (!passes_run && spec_record_find(options, cache, record, name, &object->key)) {
     object->bytes = cache_read(cache, object->key, &object->size);
     if (object->bytes) {
@@ -118,7 +120,7 @@ bool spec_code_compile(struct options *options, const char **name, struct jit_ob
   double begin = seconds_now();
   struct cache *cache = options->no_cache ? NULL : cache_open(problem, sizeof problem);
   if (!cache && !options->no_cache && options->verbose) fprintf(stderr, "lamella: note: no cache: %s\n", problem);
-  if (!jit_has_openmp())
+  if (!jit_has_openmp() && options->openmp == OPENMP_USUAL)
     fprintf(stderr, "lamella: note: libomp-19-dev is not installed; the program will use one thread\n");
   bool found = false, done = compile_or_find(options, cache, name, object, &found);
   if (done) say_how_long(options, found ? "found" : "compiled", found ? " in the cache" : "", begin);

@@ -1,5 +1,5 @@
-/* A record is text: a line for the program's name, one for its object's key, with -g one for its source's, and one for each file that was
-   asked for:
+/* A record is text. It has a line for the program's name, one for its object's key, with -g one for its source's key, and one
+   for each file that was asked for:
      name gpt2
      object 0123456789abcdef 0123456789abcdef
      text 0123456789abcdef 0123456789abcdef
@@ -32,12 +32,13 @@ struct hash spec_record_key(const struct options *options) {
                                options->march,
                                options->only_verb,
                                options->only,
+                               options->way,
                                environment("CPATH"), /* where Clang looks for headers */
                                environment("C_INCLUDE_PATH")};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) hash = hash_text(hash, texts[i]);
   for (int i = 0; i < options->defines.count; i++) hash = hash_text(hash, options->defines.items[i].source->text);
   for (int i = 0; i < options->dumps.count; i++) hash = hash_text(hash, options->dumps.items[i]);
-  const int64_t numbers[] = {options->kind,          jit_has_openmp(),        options->level,
+  const int64_t numbers[] = {options->kind,          has_openmp(options),     options->level,
                              options->debug,         options->emission.bench, options->emission.handover,
                              options->defines.count, options->dumps.count};
   return hash_bytes(hash, numbers, sizeof numbers);
@@ -51,13 +52,13 @@ static bool stamp_of(const char *path, long long *seconds, long long *nanosecond
   return true;
 }
 
-/* Only such a file can be read here and by the frontend as well: of a pipe there is nothing left to compile. */
+/* Only a regular file can be read both here and by the frontend: a pipe would be empty by then. */
 static bool is_regular(const char *path) {
   struct stat about;
   return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* Whether what a line says of a file is still so. */
+/* Whether what a line of the record says about a file still holds. */
 static bool line_holds(struct options *options, struct cache *cache, const char *line) {
   struct arena *arena = options->arena;
   struct hash hash;
@@ -106,6 +107,7 @@ bool spec_record_find(struct options *options, struct cache *cache, struct hash 
 void spec_record_keep(struct options *options, struct cache *cache, struct hash key, const struct program *program,
                       struct hash object, const struct hash *text_key) {
   struct arena *arena = options->arena;
+  if (is_stdin(options)) return;
   const char *text = arena_format(arena, "name %s\nobject %016" PRIx64 " %016" PRIx64 "\n", program->name,
                                   object.words[0], object.words[1]);
   if (text_key)

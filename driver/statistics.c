@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { EXACT_MOST = 200, PAIRS_FROM = 400 /* differences for pairwise means at most */ };
+enum { EXACT_MOST = 200, PAIRS_FROM = 400 /* the most differences for pairwise means */ };
 
 static int ascending(const void *x, const void *y) {
   double a = *(const double *)x, b = *(const double *)y;
@@ -28,7 +28,8 @@ double median_of(struct arena *arena, const double *x, int count) { return middl
 struct interval median_interval(struct arena *arena, const double *x, int count, double level) {
   const double *order = sorted(arena, x, count);
   if (count == 0) return (struct interval){0};
-  /* How many lie below the median is binomial. Drop so many at each end that the rest still has the probability. */
+  /* The number of values below the median is binomial. As many are dropped at each end as leave an interval of the
+     probability `level`. */
   double left = 0;
   int drop = 0;
   for (; drop < count / 2; drop++) {
@@ -55,7 +56,7 @@ struct interval mean_interval(const double *x, int count) {
 struct ranked {
   double size;
   bool positive;
-  int rank; /* twice the mean of the ranks that equal sizes share */
+  int rank; /* doubled; equal sizes share the mean of their ranks */
 };
 
 static int by_size(const void *x, const void *y) {
@@ -85,10 +86,10 @@ double signed_rank(struct arena *arena, const double *differences, int count, do
     i = end;
   }
   if (n > EXACT_MOST) {
-    double deviation = (observed - 1 - sum / 2.0) / sqrt(variance); /* half of a rank, doubled, for continuity */
+    double deviation = (observed - 1 - sum / 2.0) / sqrt(variance); /* continuity: half of a rank, doubled */
     return 0.5 * erfc(deviation / sqrt(2));
   }
-  /* Of all choices of signs, the share of each sum of positive ranks. */
+  /* share[s] is the share of all choices of signs for which the positive ranks have the sum s. */
   double *share = arena_new_array(arena, double, sum + 1), tail = 0;
   share[0] = 1;
   int reached = 0;
@@ -111,7 +112,7 @@ static struct sample negated(struct arena *arena, struct sample sample) {
 double rank_sum(struct sample sample, double middle) {
   if (sample.count == 0 || sample.other_count == 0) return 1;
   struct arena *arena = arena_new();
-  if (sample.count > sample.other_count) { /* the smaller one ranks as low: the same, mirrored */
+  if (sample.count > sample.other_count) { /* how low the smaller sample ranks among all is the same question */
     struct sample mirrored = negated(arena, sample);
     sample = (struct sample){mirrored.others, mirrored.items, mirrored.other_count, mirrored.count};
   }
@@ -120,7 +121,7 @@ double rank_sum(struct sample sample, double middle) {
   for (int i = 0; i < all; i++)
     items[i] = (struct ranked){i < n ? sample.items[i] - middle : sample.others[i - n], i < n, 0};
   qsort(items, (size_t)all, sizeof *items, by_size);
-  /* Of all choices of n among them, the share of each sum of ranks: choices[k][s] of k among those seen so far. */
+  /* choices[k][s] is how many choices of k among those seen so far have ranks of the sum s. */
   int most = n * 2 * all;
   double *choices = arena_new_array(arena, double, (n + 1) * (most + 1)), total = 0, tail = 0;
   choices[0] = 1;
@@ -158,7 +159,7 @@ static double above(struct arena *arena, struct sample sample, double middle) {
   return sample.others ? rank_sum(sample, middle) : signed_rank(arena, sample.items, sample.count, middle);
 }
 
-/* Estimates of the difference, in order: means of pairs of differences, or differences of pairs. */
+/* Estimates of the difference, sorted: the means of pairs of differences, or the differences of pairs. */
 static double *estimates(struct arena *arena, struct sample sample, int *count) {
   int stride = (sample.count + PAIRS_FROM - 1) / PAIRS_FROM, kept = (sample.count + stride - 1) / stride;
   int partners = sample.others ? sample.other_count : kept, pairs = 0;
@@ -179,7 +180,7 @@ struct interval shift_interval(struct sample sample, double level) {
   const double *means = estimates(own, sample, &pairs);
   struct interval interval = {means[0], middle_of(means, pairs), means[pairs - 1]};
   struct sample mirrored = negated(own, sample);
-  /* Bounds that the test just rejects, by halving the ordered means. */
+  /* Finds the last estimates that the test does not reject, by bisection of the sorted ones. */
   for (int side = 0; side < 2; side++) {
     int inside = pairs / 2, outside = side ? pairs : -1;
     while (abs(outside - inside) > 1) {
@@ -218,7 +219,7 @@ void holm_correct(struct arena *arena, double *probabilities, int count) {
   for (int i = 0; i < count; i++)
     for (int j = 0; j < count; j++)
       if (order[j] ==
-          probabilities[i]) { /* the first of equals: the smallest correction is that of all of them at the most */
+          probabilities[i]) { /* of equal ones the first has the largest correction, which is for all of them */
         probabilities[i] = corrected[j];
         break;
       }

@@ -25,15 +25,16 @@ struct interval {
   double low, middle, high;
 };
 
-/* 0 for no numbers. */
+/* The median; 0 without numbers. */
 double median_of(struct arena *arena, const double *x, int count);
 /* The median and, between order statistics, an interval that holds it with at least the probability `level`; with too few numbers
    the interval is all of them. */
 struct interval median_interval(struct arena *arena, const double *x, int count, double level);
-/* The mean of at most 30 numbers and where it lies with 95% if they are of a normal distribution (Student, "The Probable Error of a Mean",
-   Biometrika 1908); of one number only that. */
+/* The mean of at most 30 numbers, and an interval that holds it with 95% if the numbers have a normal distribution
+   (Student, "The Probable Error of a Mean", Biometrika 1908). For one number the interval is that number. */
 struct interval mean_interval(const double *x, int count);
-/* Differences of what was measured together; or, where `others` is not NULL, two independent samples whose difference is asked for. */
+/* Differences of values that were measured together; or, where `others` is not NULL, two independent samples that are
+   compared. */
 struct sample {
   const double *items, *others;
   int count, other_count;

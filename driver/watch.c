@@ -1,10 +1,12 @@
-/* lamella run --watch SPEC train ...: whenever the spec is saved, it is compiled in a process of its own while training goes on. Once
-   the new program has everything ready it says so and waits; the running one is asked to leave off, and does so after its step, with
-   a checkpoint; and the new one goes on from it (runtime/handover.c). An error, of the spec or of data that it names, ends the new
-   process alone. A process for each version means that nothing of an old one can be left behind.
+/* lamella run --watch SPEC train ...: whenever the spec is saved, a process of its own compiles it while training goes
+   on. Once the new program has everything ready, it says so and waits. The running one is then asked to leave off; it
+   does so after its step, with a checkpoint, and the new one goes on from that (runtime/handover.c). An error, in the
+   spec or in data that it names, ends the new process alone. With a process for each version, nothing of an old one can
+   be left behind.
 
-   There is one place for what was learned, the file of weights: each checkpoint, each change and each end replaces it, so that it
-   holds the newest state whatever happened, and whoever comes next goes on from it, if a program of this command wrote it. */
+   There is one place for what was learned, the file of weights. Each checkpoint, each change and each end replaces it,
+   so that it holds the newest state whatever happened. The next program goes on from it, if a program of this command
+   wrote it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,28 +26,28 @@
 
 enum { LOOK_MILLISECONDS = 50, INTERRUPTED = 130 };
 
-/* A version of the program on its way, or running. */
+/* A version of the program: the running one, or the next one while it is made. */
 struct version {
   pid_t pid; /* 0: none */
-  int orders, reports, messages; /* pipes, or -1; a running one has reports alone */
+  int orders, reports, messages; /* pipes, or -1; a running version has reports alone */
   bool refused; /* there are errors in the spec */
-  bool ready; /* waits for its order, and the running one has been asked to leave off */
-  bool begins; /* with the arguments that say where from */
-  char *report, *message; /* what came through the pipes */
-  uint64_t print; /* running: of the files that it was made from; 0: unknown */
+  bool ready; /* it waits for its order, and the running one has been asked to leave off */
+  bool begins; /* it has the arguments that say where to begin from */
+  char *report, *message; /* the texts that came through the pipes */
+  uint64_t print; /* while running: the hash of the files that it was made of; 0: unknown */
 };
 static const struct version no_version = {.orders = -1, .reports = -1, .messages = -1};
 
 struct watch {
   struct options *options;
   struct watch_list files;
-  uint64_t seen; /* the files as they were when last looked at; a change counts when it stays for two looks */
-  uint64_t wanted; /* as they were when something was done about them */
+  uint64_t seen; /* the hash of the files at the last look; a change counts when two looks agree */
+  uint64_t wanted; /* the hash that the latest reaction was to */
   struct version running, next;
-  char *weights; /* the path; NULL until a version is ready */
-  struct stat before; /* about the file of weights before the first version began */
+  char *weights; /* the path of the file; NULL until a version is ready */
+  struct stat before; /* the state of that file before the first version began */
   bool began;
-  bool finished; /* the running one reached its end while the next was on its way */
+  bool finished; /* the running version reached its end while the next was being made */
 };
 
 static volatile sig_atomic_t asked, suspended;
@@ -63,24 +65,24 @@ static void handle_signals(void (*handler)(int)) {
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGTSTP, &action, NULL);
-  action.sa_handler = handler == SIG_DFL ? SIG_DFL : SIG_IGN; /* a process that was written to may have died */
+  action.sa_handler = handler == SIG_DFL ? SIG_DFL : SIG_IGN; /* a process that is written to may have ended */
   sigaction(SIGPIPE, &action, NULL);
 }
 
 static void say(const struct watch *watch, const char *text) {
-  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr); /* over the line of progress */
+  if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr); /* erases the line of progress */
   fprintf(stderr, "lamella: %s: %s\n", printable(watch->options->arena, watch->options->spec), text);
 }
 
 /* --- One version ------------------------------------------------------------------------------------------------------------------ */
 
-/* In the new process: compiles, and becomes the program. */
+/* Compiles in the new process and becomes the program. */
 static _Noreturn void become(struct options *options, const struct version *version, int orders, int reports,
                              int messages) {
 #ifdef __linux__
   prctl(PR_SET_PDEATHSIG, SIGTERM);
 #endif
-  setpgid(0, 0); /* a Ctrl-C is for the process that watches, which passes it on */
+  setpgid(0, 0); /* a Ctrl-C goes to the watching process, which passes it on */
   handle_signals(SIG_DFL);
   int terminal = dup(STDERR_FILENO);
   dup2(messages, STDERR_FILENO);
@@ -93,7 +95,7 @@ static _Noreturn void become(struct options *options, const struct version *vers
   if (options->refused) dprintf(reports, "refused\n");
   if (!done) exit(EXIT_WRONG_INPUT);
   name_code(options);
-  char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
+  char **arguments = arena_new_array(options->arena, char *, options->rest_count + 3);
   int count = 0;
   arguments[count++] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) {
@@ -104,11 +106,12 @@ static _Noreturn void become(struct options *options, const struct version *vers
     else
       arguments[count++] = argument;
   }
+  if (!version->begins) arguments[count++] = (char *)"--overwrite"; /* what is there is this command's */
   setenv("LAMELLA_HANDOVER", arena_format(options->arena, "%d:%d:%d", orders, reports, terminal), 1);
   exit(code.main(count, arguments));
 }
 
-/* Ends what is left of a version that no process belongs to any more. */
+/* Frees what is left of a version whose process has ended. */
 static void forget(struct version *version) {
   const int ends[] = {version->orders, version->reports, version->messages};
   for (int i = 0; i < 3; i++)
@@ -118,11 +121,11 @@ static void forget(struct version *version) {
   *version = no_version;
 }
 
-/* Waits for the end of a process and gives its exit code; 128 and more for a signal. */
+/* Waits for the end of a process. Returns its exit code, or 128 and more for a signal. */
 static int await(struct version *version) {
   int status = 0;
   while (waitpid(version->pid, &status, 0) < 0 && errno == EINTR)
-    if (asked) kill(version->pid, asked); /* and it stays asked, should the process be past hearing */
+    if (asked) kill(version->pid, asked); /* `asked` stays set, in case that the process hears nothing any more */
   version->pid = 0;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -132,7 +135,7 @@ static void abandon(struct version *version) {
   forget(version);
 }
 
-/* Whether a program of this command has saved its state. */
+/* Whether a program of this command has saved its state: the file of weights is another than before. */
 static bool has_state(const struct watch *watch) {
   const struct stat *then = &watch->before;
   struct stat now;
@@ -163,7 +166,7 @@ static void start_next(struct watch *watch) {
   if (pid < 0) say(watch, strerror(errno));
 }
 
-/* Adds what a pipe has to a text; false at its end, or where it has nothing and does not wait. */
+/* Appends what a pipe holds to a text. False at the pipe's end, or where it holds nothing and does not block. */
 static bool drain(int pipe, char **text) {
   char bytes[4096];
   ssize_t count = read(pipe, bytes, sizeof bytes);
@@ -177,8 +180,8 @@ static bool drain(int pipe, char **text) {
   return true;
 }
 
-/* Shows what the next version had to say, and takes in its report: the files that it was made of, or would have been, are watched from
-   now on. */
+/* Shows the messages of the next version and reads its report: from now on the files that it was made of, or would have
+   been, are watched. */
 static void take_report(struct watch *watch) {
   enum { MOST = 1024 };
   struct version *next = &watch->next;
@@ -194,7 +197,7 @@ static void take_report(struct watch *watch) {
   watch_list_set(&watch->files, paths, count);
   watch->seen = watch_list_print(&watch->files);
   if (!unchanged || watch->seen != watch->wanted) watch->running.print = 0;
-  watch->wanted = unchanged ? watch->seen : 0; /* saved again meanwhile: to be compiled again */
+  watch->wanted = unchanged ? watch->seen : 0; /* 0: saved again meanwhile, so it must be compiled again */
   while (drain(next->messages, &next->message)) continue;
   if (next->message && isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
   if (next->message) fputs(next->message, stderr);
@@ -202,7 +205,7 @@ static void take_report(struct watch *watch) {
 
 /* --- What happens ----------------------------------------------------------------------------------------------------------------- */
 
-/* The process has ended before it began. -1, or the exit code of the command. */
+/* The next version's process has ended before it began to train. Returns -1, or the exit code of the command. */
 static int next_failed(struct watch *watch) {
   struct version *next = &watch->next;
   bool was_ready = next->ready;
@@ -215,7 +218,7 @@ static int next_failed(struct watch *watch) {
     say(watch, "the new program has gone");
   else if (watch->running.pid)
     say(watch, "training goes on with the spec as it was");
-  /* what no edit mends: an option, a file that it names, the compiler */
+  /* no edit of the spec mends this: an option, a file that it names, the compiler */
   else if (!watch->began && !refused)
     return code;
   else
@@ -223,11 +226,11 @@ static int next_failed(struct watch *watch) {
   return -1;
 }
 
-/* The next version is ready, and no other runs: it goes on from the newest state. */
+/* Called when the next version is ready and no other runs: it goes on from the newest state. */
 static void begin_next(struct watch *watch) {
   struct version *next = &watch->next, *running = &watch->running;
   char order = has_state(watch) ? LAM_ORDER_GO_ON : LAM_ORDER_BEGIN;
-  if (order == LAM_ORDER_BEGIN && !next->begins) { /* it was to follow one that has left nothing */
+  if (order == LAM_ORDER_BEGIN && !next->begins) { /* it was meant to follow a version that has left nothing */
     start_next(watch);
     return;
   }
@@ -289,10 +292,10 @@ static void look_at_files(struct watch *watch) {
 
 enum { RUNNING_REPORTS, NEXT_REPORTS, NEXT_MESSAGES, ENDS };
 
-/* What came through the pipes. At their end the next version has failed. */
+/* Reads from the pipes. When those of the next version end, it has failed. */
 static int listen(struct watch *watch, const struct pollfd ends[ENDS]) {
   struct version *next = &watch->next, *running = &watch->running;
-  if (ends[RUNNING_REPORTS].revents) { /* a hand-over could not be saved; or it has ended */
+  if (ends[RUNNING_REPORTS].revents) { /* the hand-over could not be saved, or the version has ended */
     bool refused = drain(running->reports, &running->report);
     if (refused)
       abandon(next), say(watch, "training goes on with the spec as it was");
@@ -308,13 +311,13 @@ static int listen(struct watch *watch, const struct pollfd ends[ENDS]) {
   return -1;
 }
 
-/* A signal for the command is one for the program; without a program it ends the command. */
+/* Passes a signal for the command on to the program; without a program the signal ends the command. */
 static int pass_on(struct watch *watch) {
   struct version *next = &watch->next, *running = &watch->running;
   int signal = asked, code = 128 + signal;
   asked = 0;
   if (running->pid) kill(running->pid, signal), code = await(running);
-  if (code == LAM_HANDED_OVER && next->ready) { /* it is for the new one to save, as the spec is now */
+  if (code == LAM_HANDED_OVER && next->ready) { /* the new version must save, as the spec is now */
     begin_next(watch);
     if (running->pid) kill(running->pid, signal), code = await(running);
   }
@@ -349,7 +352,7 @@ int watch_training(struct options *options) {
     if (suspended) suspend(&watch);
     if (code < 0 && asked) code = pass_on(&watch);
     if (code < 0 && running->pid && waitpid(running->pid, &status, WNOHANG) > 0) code = running_ended(&watch, status);
-    if (code < 0 && heard == 0 && !next->ready) look_at_files(&watch); /* an edit waits until a change is made */
+    if (code < 0 && heard == 0 && !next->ready) look_at_files(&watch); /* no look while a version waits to take over */
   }
   watch_list_set(&watch.files, NULL, 0);
   free(watch.weights);

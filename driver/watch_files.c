@@ -1,6 +1,7 @@
-/* Whether files have changed: by their contents, which are read again when the system says that a file is another or was written
-   to, or was lately, when times are too coarse to tell. It asks twenty times a second, which costs microseconds, works on every file
-   system, and does not care how an editor saves: over the file, beside it with a rename, or by deleting it first. */
+/* Tells whether files have changed, by their contents. A file is read again when the system says that it is another
+   file or was written to, and also shortly after that, since times may be too coarse to tell. The look comes twenty
+   times a second. That costs microseconds, works on every file system, and does not depend on how an editor saves: over
+   the file, beside it with a rename, or by deleting it first. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct watched_file {
   struct hash contents; /* 0: cannot be read */
 };
 
-enum { COARSE_SECONDS = 2 }; /* the coarsest times of any file system */
+enum { COARSE_SECONDS = 2 }; /* no file system has coarser times */
 
 static struct hash hash_of(const char *path) {
   char bytes[1 << 14];

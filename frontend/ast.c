@@ -3,7 +3,7 @@
 
 #include "frontend/ast.h"
 
-/* How tightly an expression binds, as the rules of spec.y are nested. */
+/* How tightly an expression binds; the levels are those of the rules in spec.y. */
 enum level {
   LEVEL_OR,
   LEVEL_AND,
@@ -131,7 +131,7 @@ static void print_contracted(FILE *file, const ast_products *axes) {
   fputs(bare ? " " : ") ", file);
 }
 
-/* Prints with brackets when the expression binds less tightly than its place needs. */
+/* Prints an expression, in brackets when it binds less tightly than its place requires. */
 static void print_expression(FILE *file, const struct ast_expression *expression, enum level least) {
   enum level level = level_of(expression);
   bool brackets = level < least;
@@ -159,7 +159,8 @@ static void print_expression(FILE *file, const struct ast_expression *expression
       print_expression(file, expression->left, level);
       break;
     case AST_BINARY: {
-      /* Comparisons do not chain, a power's exponent may be signed, everything else leans to the left. */
+      /* Comparisons do not chain, the exponent of a power may have a sign, and everything else associates to the
+         left. */
       bool power = level == LEVEL_POWER, comparison = level == LEVEL_COMPARISON;
       print_expression(file, expression->left, power ? LEVEL_POSTFIX : comparison ? LEVEL_SUM : level);
       fprintf(file, " %s ", expression->op);

@@ -14,7 +14,7 @@ struct ast_name {
 };
 typedef ARRAY(struct ast_name) ast_names;
 
-/* a.b.0.c: dotted; `text` joined by dots, `parts` apart. */
+/* A dotted path a.b.0.c: `text` is the whole, `parts` its words. */
 struct ast_path {
   const char *text;
   ast_names parts;
@@ -62,7 +62,7 @@ enum ast_expression_kind {
   AST_VIEW      /* left[views] */
 };
 
-/* The parser refuses what is nested deeper, so that walks of the tree may recurse. */
+/* The parser refuses deeper nesting, so that walks of the tree may recurse. */
 enum { DEEPEST_EXPRESSION = 256, DEEPEST_BRACKETS = 256, MOST_ARGUMENTS = 1000, MOST_PARTS = 100 };
 
 enum ast_view_kind {
@@ -106,7 +106,7 @@ struct ast_expression {
   struct ast_expression *left, *right;  /* unary: left */
   ast_products axes;                    /* contract */
   ast_views views;
-  int depth; /* levels of expressions below and with this one: at most DEEPEST_EXPRESSION */
+  int depth; /* the height of the expression, itself included: at most DEEPEST_EXPRESSION */
 };
 
 typedef ARRAY(struct ast_statement *) ast_block;
@@ -184,15 +184,15 @@ struct ast_file {
   ARRAY(struct ast_item *) items;
 };
 
-/* Parses one source. Syntax errors are reported, one for a line at most, and the file returned holds what could be read. */
+/* Parses one source. Syntax errors are reported, at most one for a line. Returns what could be read. */
 struct ast_file *parse_source(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
 /* Parses a single expression, for "-D name=VALUE"; NULL after an error. */
 struct ast_expression *parse_expression(struct arena *arena, const struct source *source,
                                         struct diagnostics *diagnostics);
-/* The same from byte `begin` of the source on, so that spans point into the whole argument "name=VALUE". */
+/* The same, beginning at byte `begin` of the source, so that spans point into the whole argument "name=VALUE". */
 struct ast_expression *parse_expression_at(struct arena *arena, const struct source *source, int begin,
                                            struct diagnostics *diagnostics);
-/* The tree as a spec that parses to an equal tree (lamella show --stage=ast). */
+/* Prints the tree as a spec that parses to an equal tree (lamella show --stage=ast). */
 void ast_print(FILE *file, const struct ast_file *tree);
 /* One expression, in the same canonical form. */
 void ast_print_expression(FILE *file, const struct ast_expression *expression);

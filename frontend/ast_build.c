@@ -1,4 +1,4 @@
-/* Builders of the syntax tree: what the productions of spec.y make. */
+/* Builders of the syntax tree, which the productions of spec.y call. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@ struct ast_path *make_path(struct parse *parse, struct ast_name first) {
   return path;
 }
 
-/* Reports a list that is longer than anything that one writes; what takes time for each pair of its entries may rely on it. */
+/* Reports a list longer than anybody would write. Code that takes time for each pair of a list's entries may rely on
+   the limit. */
 static void check_length(struct parse *parse, struct span span, int count, int most, const char *what) {
   if (count <= most || parse->abandoned) return;
   parse_error(parse, span, "more than %d %s", most, what);
@@ -37,7 +38,7 @@ void path_add_name(struct parse *parse, struct ast_path *path, struct ast_name n
   array_push(parse->arena, &path->parts, name);
 }
 
-/* In h.0.1.weight the scanner sees the number 0.1: two parts of a path. */
+/* In h.0.1.weight the scanner sees 0.1 as one number; it is two parts of the path. */
 void path_add_number(struct parse *parse, struct ast_path *path, struct ast_name number) {
   size_t digits = strspn(number.text, "0123456789");
   const char *rest = number.text + digits;
@@ -132,7 +133,7 @@ static struct ast_expression *expression_new(struct parse *parse, enum ast_expre
   return expression;
 }
 
-/* Long chains make trees as deep as brackets do: a + b + ... leans to the left. */
+/* Keeps the depth of an expression. Long chains are as deep as nested brackets, since a + b + ... leans to the left. */
 static void deepen(struct parse *parse, struct ast_expression *expression, const struct ast_expression *child) {
   if (!child || child->depth < expression->depth) return;
   expression->depth = child->depth + 1;

@@ -7,8 +7,8 @@
 #include "frontend/ast.h"
 
 /* One -D name=value. `name` is an axis of the spec ("embed"), a setting ("train.steps", "data.text", "generate.stop"),
-   an optimizer's argument ("optimizer.lr"), or the count of a repeat ("repeat.h"). `source` is the text of the argument, for
-   carets; `value_begin` is where the value starts in it. */
+   an argument of the optimizer ("optimizer.lr"), or the count of a repeat ("repeat.h"). `source` is the text of the
+   argument, for carets; the value begins at `value_begin` in it. */
 struct define {
   const struct source *source;
   const char *name;
@@ -16,19 +16,25 @@ struct define {
 };
 
 struct frontend_options {
-  /* which model, when the spec has several; NULL: that of the first train block, else the last model */
+  /* the model to compile when the spec has several; NULL: that of the first train block, else the last one */
   const char *model;
   const struct define *defines;
   int define_count;
   const char *name; /* of the program, in place of that of the spec's file; NULL: that */
-  const char *standard_library; /* folder of std/ files: `use "std/x.lam"` looks beside the spec first, then here */
-  spec_files *files;            /* where not NULL: becomes program->files, also when there are errors */
+  /* `use "std/x.lam"` looks beside the file first, then in this folder, where it is not NULL, and then asks for the text of a
+     file of that name, which uses others of the kind alone */
+  const char *standard_library;
+  const char *(*library_text)(const char *path);
+  spec_files *files; /* where not NULL: becomes program->files, also when there are errors */
 };
+
+/* The path of a spec that was read from the standard input. Its program is called as its model. */
+#define SPEC_OF_STDIN "<stdin>"
 
 /* Everything up to graphs. Errors are reported; NULL if there were any. */
 struct program *lower_spec(struct arena *arena, const char *path, const struct frontend_options *options,
                            struct diagnostics *diagnostics);
-/* The same from a text already read (tests). */
+/* The same from a text already read. */
 struct program *lower_source(struct arena *arena, const struct source *source, const struct frontend_options *options,
                              struct diagnostics *diagnostics);
 

@@ -13,10 +13,32 @@ static const char *folder_of(struct arena *arena, const char *path) {
 
 enum { DEEPEST_FILES = 100, MOST_FILES = 4096 };
 
-static struct file *load_file(struct lowering *lowering, const struct source *source);
+static struct file *load_file(struct lowering *lowering, const struct source *source, const char *way, bool in_library);
 
-/* Beside the file that uses it, else in the standard library, whose folder may stand for "std". */
-static struct file *use_file(struct lowering *lowering, const struct file *from, struct ast_name name) {
+/* The way from the spec's folder to that of a file which is used from another, by this name. */
+static const char *way_to(struct arena *arena, const struct file *from, const char *name) {
+  const char *folder = folder_of(arena, name);
+  if (!from->way || !*folder) return from->way;
+  return *folder == '/' || !*from->way ? folder : arena_format(arena, "%s/%s", from->way, folder);
+}
+
+static const char *library_key(struct arena *arena, const char *path) {
+  return arena_format(arena, "library:%s", path);
+}
+
+/* A text of the compiler's own: "std/x.lam", or "x.lam" for another of them. */
+static struct file *use_library(struct lowering *lowering, const struct file *from, const char *name) {
+  struct arena *arena = lowering->arena;
+  const char *path = from->in_library ? arena_format(arena, "%s/%s", from->folder, name) : name;
+  struct file *known = table_find(&lowering->file_paths, library_key(arena, path));
+  if (known || !lowering->options->library_text) return known;
+  const char *text = lowering->options->library_text(path);
+  return text ? load_file(lowering, source_from_text(arena, path, text), NULL, true) : NULL;
+}
+
+/* A file beside the one that uses it, or in the library's folder, which may stand for "std". NULL where there is none, with an error
+   where it cannot be read. */
+static struct file *use_found(struct lowering *lowering, const struct file *from, struct ast_name name, bool *failed) {
   struct arena *arena = lowering->arena;
   const char *library = lowering->options->standard_library;
   const char *places[3] = {
@@ -31,16 +53,25 @@ static struct file *use_file(struct lowering *lowering, const struct file *from,
     struct file *known = table_find(&lowering->file_paths, places[i]);
     if (known) return known;
     const struct source *source = source_read(arena, places[i]);
-    if (source) return load_file(lowering, source);
+    if (source) return load_file(lowering, source, i == 0 ? way_to(arena, from, name.text) : NULL, false);
     array_push(arena, &lowering->program->files, (struct spec_file){places[i], NULL});
     if (errno != ENOENT && errno != ENOTDIR) {
       fail(lowering, name.span, "%s cannot be read: %s", places[i], strerror(errno));
+      *failed = true;
       return NULL;
     }
   }
-  fail(lowering, name.span, "there is no file '%s' beside this one%s", name.text,
-       library ? ", nor in the standard library" : "");
   return NULL;
+}
+
+static struct file *use_file(struct lowering *lowering, const struct file *from, struct ast_name name) {
+  bool failed = false;
+  struct file *file = from->in_library ? NULL : use_found(lowering, from, name, &failed);
+  if (!file && !failed) file = use_library(lowering, from, name.text);
+  if (!file && !failed)
+    fail(lowering, name.span, "there is no file '%s' beside this one%s", name.text,
+         lowering->options->standard_library || lowering->options->library_text ? ", nor in the standard library" : "");
+  return file;
 }
 
 /* The file's names; of those that come twice, the first. */
@@ -58,13 +89,17 @@ static void index_items(struct lowering *lowering, struct file *file) {
   }
 }
 
-static struct file *load_file(struct lowering *lowering, const struct source *source) {
+static struct file *load_file(struct lowering *lowering, const struct source *source, const char *way,
+                              bool in_library) {
   struct file *file = arena_new_struct(lowering->arena, struct file);
   file->path = source->path;
   file->folder = folder_of(lowering->arena, source->path);
-  array_push(lowering->arena, &lowering->program->files, (struct spec_file){source->path, source});
+  file->way = way;
+  file->in_library = in_library;
+  if (!in_library) array_push(lowering->arena, &lowering->program->files, (struct spec_file){source->path, source});
   array_push(lowering->arena, &lowering->files, file); /* before what it uses, so that a circle of uses ends */
-  table_set(lowering->arena, &lowering->file_paths, file->path, file);
+  table_set(lowering->arena, &lowering->file_paths, in_library ? library_key(lowering->arena, file->path) : file->path,
+            file);
   file->tree = parse_source(lowering->arena, source, lowering->diagnostics);
   if (!file->tree) {
     struct ast_file *empty = arena_new_struct(lowering->arena, struct ast_file);
@@ -196,7 +231,7 @@ static void lower_graphs(struct lowering *lowering) {
     lower_train(lowering);
     if (!diagnostics->error_count) lower_evaluate(lowering);
   }
-  /* One graph's errors are mostly those of the next, so the first to have some ends the work. */
+  /* The errors of one graph are mostly those of the next, so no further graph is built after errors. */
   if (!diagnostics->error_count) program->predict = lower_predict(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
   if (lowering->data) {
@@ -206,7 +241,8 @@ static void lower_graphs(struct lowering *lowering) {
   if (!diagnostics->error_count) check_total_storage(lowering);
 }
 
-/* Parameters first, in the order of declaration; then the rest as they came. */
+/* Puts parameters first, in the order of declaration, and the other states after them in the order in which they were
+   made. */
 static void order_states(struct program *program) {
   struct state **items = arena_new_array(program->arena, struct state *, program->states.count);
   int count = 0;
@@ -226,9 +262,9 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   program->spec = program_name(arena, source->path);
   program->name = options && options->name ? options->name : program->spec;
   const int before = diagnostics->error_count;
-  load_file(&lowering, source);
+  load_file(&lowering, source, "", false);
   if (options && options->files) *options->files = program->files;
-  if (diagnostics->error_count > before) return NULL; /* a spec that does not read would be misunderstood */
+  if (diagnostics->error_count > before) return NULL; /* a spec with syntax errors would be misunderstood */
   read_overrides(&lowering);
   for (int i = 0; i < lowering.files.count; i++) declare_global_axes(&lowering, lowering.files.items[i]);
   for (int i = 0; i < lowering.files.count; i++)
@@ -236,6 +272,7 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
       resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
   if (choose_blocks(&lowering)) {
     program->model = lowering.model->name.text;
+    if (!strcmp(source->path, SPEC_OF_STDIN)) program->name = program_name(arena, program->model);
     read_pipeline(&lowering);
     if (diagnostics->error_count == before) lower_graphs(&lowering);
   }

@@ -1,4 +1,4 @@
-/* Lowering, inside: what the files lower*.c share. A spec is executed once for each graph: functions are inlined at their
+/* Declarations shared by the files lower*.c. A spec is executed once for each graph: functions are inlined at their
    calls, repeats are unrolled, compile-time numbers are folded, and what remains builds values of the tensor IR. */
 #ifndef FRONTEND_LOWER_H
 #define FRONTEND_LOWER_H
@@ -8,7 +8,8 @@
 #include "ir/program.h"
 #include "ir/table.h"
 
-/* MAX_STEPS: expressions and statements carried out for one graph; MAX_VALUES: what they may build. */
+/* Limits. For one graph at most MAX_STEPS expressions and statements are carried out, and at most MAX_VALUES values
+   built. */
 enum {
   MAX_REPEAT = 4096,
   MAX_CALL_DEPTH = 100,
@@ -25,7 +26,8 @@ typedef ARRAY(const char *) names;
 struct lowering;
 struct file;
 
-/* A function of the compiler; it reads its arguments itself, since axes and values mix in them. */
+/* A function that the compiler provides. It reads its arguments itself, since axes and values may be mixed among
+   them. */
 struct builtin {
   const char *name;
   struct thing (*lower)(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call);
@@ -33,7 +35,7 @@ struct builtin {
 };
 
 enum thing_kind {
-  THING_POISON, /* an error was reported; whatever uses it stays silent */
+  THING_POISON, /* an error was reported; code that uses it stays silent */
   THING_NONE, /* the name `none`: an argument that was not given */
   THING_NUMBER, /* known when the spec is compiled */
   THING_VALUE,
@@ -48,7 +50,7 @@ struct thing {
   bool integer, boolean; /* number: a whole number; the result of a comparison */
   struct value *value;
   struct axis *axis;
-  const struct ast_item *function; /* of the spec, with the file it is written in; or */
+  const struct ast_item *function; /* a function of the spec, with the file that it is written in; or */
   const struct file *file;
   const struct builtin *builtin;
   struct thing *items;
@@ -67,8 +69,8 @@ struct thing thing_boolean(bool value);
 
 enum stage_of_axis { AXIS_UNKNOWN, AXIS_BEING_SIZED, AXIS_KNOWN, AXIS_BROKEN };
 
-/* An axis declared at the top of a file. In the graph "step" the axis that generation runs over, and those declared equal to
-   it, stand for other axes than elsewhere: global_axis_now gives the one of the graph being built. */
+/* An axis declared at the top of a file. In the graph "step" the axis that generation runs over, and those declared
+   equal to it, stand for other axes than elsewhere; global_axis_now gives the one for the graph being built. */
 struct global_axis {
   const struct ast_axis *declaration;
   const struct file *file;
@@ -80,12 +82,14 @@ struct global_axis {
 
 struct file {
   const char *path, *folder;
+  const char *way; /* to its folder from that of the spec, "" for the same; NULL for a file of the library */
+  bool in_library; /* no file of the system's, but a text that the compiler has */
   const struct ast_file *tree;
   ARRAY(struct file *) uses;
   ARRAY(struct global_axis *) axes;
   struct table items[ITEM_KINDS]; /* struct ast_item *, the first of a name */
   struct table axis_names; /* struct global_axis *, the first of a name */
-  struct table visible[ITEM_KINDS]; /* struct found *: what was looked up from here, in this file or those it uses */
+  struct table visible[ITEM_KINDS]; /* struct found *: results of look-ups from this file */
   int visit; /* the search that saw this file last */
 };
 
@@ -101,7 +105,7 @@ struct symbol {
 struct scope {
   struct scope *parent;
   ARRAY(struct symbol *) symbols;
-  struct table names; /* struct symbol *, once there are many; before that looking at each is faster */
+  struct table names; /* struct symbol *; filled once there are many: few are found faster one by one */
 };
 
 /* Axes in a product, outermost first. */
@@ -110,7 +114,7 @@ struct product {
   int count;
 };
 
-/* An axis parameter of a call in progress: inside it is `axis`, outside it is the product `actual`. */
+/* An axis parameter of a call in progress: `axis` inside the function, the product `actual` outside. */
 struct formal {
   const char *name;
   struct axis *axis;
@@ -118,7 +122,7 @@ struct formal {
   bool alias; /* axis is the only factor of actual: nothing to rename */
 };
 
-/* Copies of nameless repeats around a statement: they share parameters. */
+/* The copy of a nameless repeat that a statement stands in. All copies share their parameters. */
 struct sharing {
   const struct sharing *outer;
   const struct ast_statement *statement;
@@ -149,7 +153,7 @@ struct frame {
   int repeat_depth;
   things results;
   const struct ast_statement *returned; /* the `return` that was met, or NULL */
-  /* Names that are found here before any other: the columns of the data, in a loss. */
+  /* Finds names before all other rules do: the columns of the data, in a loss. */
   bool (*resolve)(struct lowering *lowering, const char *name, struct span span, struct thing *thing);
 };
 
@@ -167,9 +171,9 @@ struct parameter {
 /* One -D and whether anything asked for it. */
 struct override {
   const struct define *define;
-  const struct ast_expression *expression; /* parsed when first asked for */
+  const struct ast_expression *expression; /* parsed when it is first asked for */
   bool used, parsed;
-  bool hidden; /* by a later one of the same name */
+  bool hidden; /* a later one has the same name */
   struct span span;
 };
 
@@ -188,13 +192,13 @@ struct lowering {
   struct program *program;
   ARRAY(struct file *) files; /* the spec first */
   ARRAY(struct override) overrides;
-  struct table override_names; /* int *: the last of a name, in overrides */
-  ARRAY(int) optimizer_overrides; /* those of arguments of the optimizer */
+  struct table override_names; /* int *: the last override of each name, as an index into overrides */
+  ARRAY(int) optimizer_overrides; /* indices of those that set arguments of the optimizer */
   struct table file_paths; /* struct file *, by path */
   struct table data_statements; /* struct ast_statement *: the last assignment of a name in the data's block */
   int visit; /* numbers the searches through used files */
-  int file_depth, sizing_depth; /* files being read, and axes being sized, because of one another */
-  bool exhausted; /* a limit was passed, or too many errors: the rest is not carried out */
+  int file_depth, sizing_depth; /* how deeply files are read from files, and axes are sized by axes */
+  bool exhausted; /* a limit was passed, or there were too many errors: nothing more is carried out */
   const struct unrolling *unrolling;
 
   const struct ast_item *model, *train, *data, *generate;
@@ -202,10 +206,10 @@ struct lowering {
 
   struct table states; /* struct state *, by name */
   struct table averages; /* parameter name -> struct state * */
-  struct table axes; /* fresh axes by where they are made, so that the graphs of a program share them */
+  struct table axes; /* fresh axes by where they are made, so that all graphs of a program have the same ones */
   struct table repeats; /* struct repeat *, by path and count */
   struct axis *batch_axis; /* of training, evaluation and prediction */
-  names repeat_paths; /* seen, for suggestions */
+  names repeat_paths; /* those met so far, for suggestions */
   struct global_axis *generate_over; /* the axis that generation runs over */
 
   /* The graph being built. */
@@ -215,11 +219,11 @@ struct lowering {
   int64_t steps_taken; /* of MAX_STEPS */
   bool training; /* the compile-time name `training` */
   bool read_averages;
-  bool reduce_all; /* sum(x) without axes: in optimizers and losses */
-  bool sizes; /* a name of an axis is its size: in axis declarations */
+  bool reduce_all; /* sum(x) without axes sums over all: in optimizers and losses */
+  bool sizes; /* the name of an axis means its size: in axis declarations */
   bool in_region; /* lowering a function with its own gradient */
   struct axis *batch;
-  struct axis *example_axis; /* synthetic data: draws have it */
+  struct axis *example_axis; /* for synthetic data: the axis of examples, which draws have */
   struct value *step, *steps, *example; /* made when first read */
   ARRAY(struct parameter *) parameters;
   struct table parameter_names;
@@ -233,19 +237,19 @@ struct lowering {
   const struct graph *reaches_of;
   ARRAY(struct value *) inputs; /* of the model, in order */
   things outputs; /* of the model, in order */
-  ARRAY(struct product) output_axes; /* of each, in the order of its declaration; none where none is declared */
+  ARRAY(struct product) output_axes; /* the declared axes of each output; none where none are declared */
   struct scope *synthetic; /* columns of synthetic data */
 };
 
 /* --- lower_scope.c: names and errors ------------------------------------------------------------------------------ */
 
-/* Reports an error at `span`, with the chain of calls, and gives poison. */
+/* Reports an error at `span`, with the chain of calls, and returns poison. */
 struct thing fail(struct lowering *lowering, struct span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same where a condition is wanted: false. */
+/* The same where a condition is wanted: returns false. */
 #define refuse(...) (fail(__VA_ARGS__), false)
-/* Counts one expression or statement, or as many; true after an error once the graph has taken more than it may: all that is asked for
-   then is nothing, so that what runs ends soon. */
+/* Counts `steps` expressions or statements. Once the graph has taken more than it may, reports an error and returns
+   true, now and from then on: callers do nothing then, so that the work ends soon. */
 bool is_exhausted(struct lowering *lowering, struct span span, int64_t steps);
 /* "; did you mean 'x'?" or "". */
 const char *suggestion(struct lowering *lowering, const char *name, const names *candidates);
@@ -262,14 +266,15 @@ struct symbol *scope_declare(struct lowering *lowering, struct scope *scope, con
 struct frame *frame_new(struct lowering *lowering, const struct file *file, const struct ast_item *item,
                         const char *path, struct span call);
 
-/* Top-level names as seen from a file: its own first, then those of the files it uses. NULL if there is none. */
+/* Top-level names as seen from a file: its own come first, then those of the files that it uses. NULL if there is
+   none. */
 const struct ast_item *find_item(struct lowering *lowering, const struct file *file, enum ast_item_kind kind,
                                  const char *name, const struct file **holder);
 struct global_axis *find_global_axis(struct lowering *lowering, const struct file *file, const char *name);
 void collect_item_names(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into);
 bool find_function(struct lowering *lowering, const char *name, struct thing *thing);
 struct parameter *find_parameter(struct lowering *lowering, const char *path);
-/* Everything that `name` could have meant where we are, for suggestions. */
+/* All names that can be used at this point, for suggestions. */
 void collect_visible_names(struct lowering *lowering, names *into);
 
 /* --- lower_axis.c: axes ------------------------------------------------------------------------------------------- */
@@ -277,16 +282,18 @@ void collect_visible_names(struct lowering *lowering, names *into);
 void declare_global_axes(struct lowering *lowering, struct file *file);
 struct axis *resolve_global_axis(struct lowering *lowering, struct global_axis *global);
 struct axis *global_axis_now(struct lowering *lowering, struct global_axis *global);
-/* An axis of its own for each call place; `like` gives the run-time size, if any. */
-/* Whether a name of the spec, where nothing else has it, means the axis of examples, which is there without being declared. */
+/* Whether a name of the spec, which nothing else has, means the axis of examples: that axis exists without being
+   declared. */
 bool is_batch_name(const char *name);
+/* A new axis; `size` is its run-time size, or NULL. One without is the same axis again when its place is lowered for
+   another graph. */
 struct axis *fresh_axis(struct lowering *lowering, const char *name, int64_t extent, const struct size *size,
                         struct span span);
-/* By name where we are; NULL without an error when there is none. */
+/* The axis of that name at this point; NULL, without an error, when there is none. */
 struct axis *find_axis(struct lowering *lowering, const char *name);
 struct axis *resolve_axis(struct lowering *lowering, struct ast_name name);
 bool resolve_product(struct lowering *lowering, const struct ast_product *from, struct product *product);
-/* An argument such as `part * head * key`: is it made of axes alone? */
+/* Whether an argument such as `part * head * key` is made of axes alone. */
 bool is_axis_expression(struct lowering *lowering, const struct ast_expression *expression);
 bool resolve_product_expression(struct lowering *lowering, const struct ast_expression *expression,
                                 struct product *product);
@@ -296,7 +303,7 @@ const char *product_name(struct lowering *lowering, const struct product *produc
 void lower_axis_statement(struct lowering *lowering, const struct ast_axis *axis);
 bool is_window(const struct lowering *lowering, const struct axis *axis);
 bool is_past(const struct lowering *lowering, const struct axis *axis);
-/* In `generate`, is mixing along this axis against the law? Then an error is reported. */
+/* Whether the law of generation forbids mixing along this axis in the present graph; then an error is reported. */
 bool breaks_window_law(struct lowering *lowering, struct span span, const struct axis *axis, const char *what);
 /* "[batch, seq=64]" of a value's axes, or "no axes". */
 const char *shape_text(struct lowering *lowering, const struct value *value);
@@ -306,12 +313,12 @@ bool check_size(struct lowering *lowering, struct span span, double size, const 
 /* --- lower_expression.c ------------------------------------------------------------------------------------------- */
 
 struct thing evaluate(struct lowering *lowering, const struct ast_expression *expression);
-/* All results of an expression list, tuples and several results of calls laid flat. */
+/* Evaluates a list of expressions into a flat list: a tuple, or a call with several results, counts as several. */
 void evaluate_list(struct lowering *lowering, struct ast_expression *const *expressions, int count, things *into);
-/* NULL after an error, which is reported unless the thing is poison. */
+/* The thing as a value. NULL after an error, which is reported unless the thing is poison. */
 struct value *as_value(struct lowering *lowering, struct thing thing, struct span span);
 struct value *as_real(struct lowering *lowering, struct thing thing, struct span span);
-/* A number that is known when the spec is compiled. `what` names it in messages. */
+/* Evaluates a number that is known when the spec is compiled. `what` names it in messages. */
 bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what,
                      double *number);
 bool evaluate_integer(struct lowering *lowering, const struct ast_expression *expression, const char *what, int64_t low,
@@ -320,31 +327,32 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
                           struct span span);
 struct thing lower_unary(struct lowering *lowering, enum op op, struct thing operand, struct span span);
 struct value *to_real(struct lowering *lowering, struct value *value);
-/* False and an error when an operation on these would have more axes than a value can. */
+/* Whether an operation on these values has no more axes than a value can have. Reports an error when it would. */
 bool has_room(struct lowering *lowering, struct span span, struct value *const *values, int count, int extra);
-/* The value after the checks that any result must pass. */
+/* The value as a thing, after the checks that every result must pass. */
 struct thing made(struct lowering *lowering, struct value *value, struct span span);
 struct thing single(struct lowering *lowering, struct thing thing, struct span span);
 
 /* --- lower_view.c ------------------------------------------------------------------------------------------------- */
 
 struct thing lower_view(struct lowering *lowering, const struct ast_expression *expression);
-/* One rename, split or merge; also at the border of a call. */
+/* One rename, split or merge. The border of a call uses it too. */
 struct value *apply_rename(struct lowering *lowering, struct value *value, const struct product *from,
                            const struct product *to, struct span span);
 
 /* --- lower_call.c, lower_region.c --------------------------------------------------------------------------------- */
 
 struct thing lower_call(struct lowering *lowering, const struct ast_expression *call);
-/* Reports a name that two parameters of a function or optimizer have. */
+/* Whether all parameters of a function or optimizer have different names. Reports a name that two of them have. */
 bool distinct_parameters(struct lowering *lowering, const struct ast_item *item);
-/* From inside a frame's call to outside of it; NULL after an error. */
+/* Takes a value from inside a call to outside of it: its axes are renamed. NULL after an error. */
 struct value *leave_frame(struct lowering *lowering, const struct frame *frame, struct value *value, struct span span);
 struct value *enter_frame(struct lowering *lowering, const struct frame *frame, const struct ast_signature *signature,
                           struct value *value);
 bool check_signature(struct lowering *lowering, const struct ast_signature *signature, struct thing thing,
                      const char *what, struct span span);
-/* A function with a gradient of its own, as a call of a region. `frame` is entered and holds its arguments. */
+/* Lowers a function with a gradient of its own to a call of a region. `frame` has been entered and holds its
+   arguments. */
 void lower_region(struct lowering *lowering, struct frame *frame);
 
 /* --- lower_builtin.c, lower_builtin_shape.c ----------------------------------------------------------------------- */
@@ -358,11 +366,12 @@ struct thing lower_top(struct lowering *, const struct builtin *, const struct a
 struct thing lower_scan(struct lowering *, const struct builtin *, const struct ast_expression *);
 struct thing lower_cached(struct lowering *, const struct builtin *, const struct ast_expression *);
 struct thing lower_draw(struct lowering *, const struct builtin *, const struct ast_expression *);
-/* Arguments of a builtin: value number `index` among the positional ones; poison after an error. */
+/* Argument number `index` among the positional ones; NULL when there are fewer. */
 const struct ast_expression *positional(const struct ast_expression *call, int index);
 int positional_count(const struct ast_expression *call);
 const struct ast_argument *named(const struct ast_expression *call, const char *name);
-/* Between `low` and `high` positional arguments (high -1: any number) and no named ones but `allowed`. */
+/* Whether there are `low` to `high` positional arguments (high -1: any number) and no named ones but `allowed`; else an
+   error is reported. */
 bool check_arguments(struct lowering *lowering, const struct ast_expression *call, int low, int high,
                      const char *allowed);
 struct axis *axis_argument(struct lowering *lowering, const struct ast_expression *call, int index);
@@ -376,7 +385,7 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
 struct thing read_parameter(struct lowering *lowering, struct parameter *parameter, struct span span);
 struct state *state_new(struct lowering *lowering, const char *name, enum role role, enum kind kind,
                         struct axis *const *axes, int axis_count, struct span span);
-/* `state m like p = 0` of an optimizer; lower_optimizer.c. */
+/* A statement `state m like p = 0` of an optimizer; in lower_optimizer.c. */
 void lower_state_statement(struct lowering *lowering, const struct ast_statement *statement);
 
 /* --- lower_setting.c ---------------------------------------------------------------------------------------------- */
@@ -385,12 +394,12 @@ void read_overrides(struct lowering *lowering);
 struct override *find_override(struct lowering *lowering, const char *name);
 const struct ast_expression *override_expression(struct lowering *lowering, struct override *override);
 void report_unused_overrides(struct lowering *lowering);
-/* The setting `name` of a block, or -D PREFIX.name; false when there is neither. */
+/* Finds the setting `name` of a block, or -D PREFIX.name, which replaces it. False when there is neither. */
 bool find_setting(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
                   struct found_setting *found);
-/* Reports an assignment whose name is in `seen`, and else puts it there. */
+/* Reports an assignment whose name is in `seen` already, and otherwise adds the name. */
 void check_set_once(struct lowering *lowering, struct table *seen, struct ast_statement *statement);
-/* Reports settings that the block does not know, and those set twice. */
+/* Reports settings that the block does not know, and those that are set twice. */
 void check_settings(struct lowering *lowering, const ast_block *block, const char *prefix, const char *const *known,
                     int known_count);
 int64_t setting_integer(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
@@ -398,23 +407,25 @@ int64_t setting_integer(struct lowering *lowering, const ast_block *block, const
 double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
                       double fallback);
 const char *setting_string(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name);
-/* The name of a file: relative to the spec's folder when it is written in the spec, to where the command runs when from -D. */
+/* The name of a file: relative to the spec's folder when it is written in the spec; `here`: to where the command runs, from -D. */
 const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
-                         const char *name);
+                         const char *name, bool *here);
 /* A setting that is a name, as in `tokenizer = char`. */
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
                          struct span *span);
 
 /* --- lower_integer.c ------------------------------------------------------------------------------------------------ */
 
-/* Reports an integer value that certainly leaves the 32 bits it has, whatever the data. */
+/* Whether an integer value can stay within its 32 bits. Reports one that certainly leaves them, whatever the data
+   are. */
 bool fits_integer(struct lowering *lowering, const struct value *value, struct span span);
 
 /* --- lower_storage.c ------------------------------------------------------------------------------------------------ */
 
-/* Elements of one value at most: all reals, in double precision, must fit the address space of a process. */
+/* The most elements that one value may have: as reals in double precision they must fit the address space of a
+   process. */
 static const double LARGEST_COUNT = 0x1p40;
-/* How many elements these axes make, also beyond 64 bits. */
+/* The number of elements that these axes make, even where it exceeds 64 bits. */
 double element_count(struct axis *const *axes, int count);
 /* Reports the first value, input, result or state of a graph that is larger, or has more axes, than is supported. */
 bool check_storage(struct lowering *lowering, const struct graph *graph);
@@ -425,11 +436,11 @@ void check_total_storage(struct lowering *lowering);
 
 struct graph *begin_graph(struct lowering *lowering, enum routine_number number);
 void finish_graph(struct lowering *lowering);
-/* The model's body on inputs that carry the batch; fills inputs and outputs. False after errors. */
+/* Lowers the model's body with inputs that carry the batch; fills inputs and outputs. False after errors. */
 bool lower_forward(struct lowering *lowering);
 struct value *run_input(struct lowering *lowering, const char *name);
 struct graph *lower_predict(struct lowering *lowering);
-/* The graph gives the model's result of that number, its axes in the declared order. */
+/* Makes the model's result of that number an output of the graph, with its axes in the declared order. */
 void add_model_output(struct lowering *lowering, int number);
 int result_number(const struct lowering *lowering, const char *name);
 /* The model's input of that name, or NULL. */
@@ -447,7 +458,7 @@ struct pending_update {
   struct value *value;
 };
 typedef ARRAY(struct pending_update) pending_updates;
-/* One parameter's part of the optimizer: its updates are added to `updates`. */
+/* Lowers the optimizer for one parameter, and appends its updates to `updates`. */
 void lower_optimizer(struct lowering *lowering, struct state *parameter, struct value *value, struct value *gradient,
                      pending_updates *updates);
 /* Marks the frozen parameters, and reports patterns that match none. */
@@ -456,15 +467,16 @@ void apply_freezes(struct lowering *lowering);
 /* --- lower_data.c ------------------------------------------------------------------------------------------------- */
 
 void read_data_settings(struct lowering *lowering);
-/* Is there a column of this name in the data? Then it becomes a column of the program, and an input of the graph. */
+/* Looks for a column of the data. If there is one, it becomes a column of the program and an input of the graph, which
+   *thing receives. */
 bool data_column(struct lowering *lowering, const char *name, struct span span, struct thing *thing);
-/* "data 'line' supplies x, y": for what a loss may name. */
+/* "data 'line' supplies x, y": a list of what a loss may name, for messages. */
 const char *supplied_text(struct lowering *lowering);
 /* Checks that the data supplies a model input. */
 void feed_model_input(struct lowering *lowering, const struct ast_signature *signature, const struct value *input);
 /* Ends the graph "synthesize", which read_data_settings began, with an output for each column in use. */
 void finish_synthesize(struct lowering *lowering);
-/* Reports columns that nothing reads and whose name is nearly a setting's. */
+/* Reports columns that nothing reads and whose names resemble a setting's. */
 void check_unread_columns(struct lowering *lowering);
 
 /* --- lower_generate.c --------------------------------------------------------------------------------------------- */

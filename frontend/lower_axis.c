@@ -183,7 +183,8 @@ struct axis *find_axis(struct lowering *lowering, const char *name) {
   return is_batch_name(name) ? lowering->batch : NULL;
 }
 
-/* As find_axis, but sizes nothing: it must not report that an axis depends on itself while errors are worded. */
+/* The same as find_axis, but sizes no axis: while an error is worded, it must not report that an axis depends on
+   itself. */
 static bool names_axis(struct lowering *lowering, const char *name) {
   const struct symbol *symbol = scope_find(lowering->frame->scope, name);
   if (symbol) return symbol->thing.kind == THING_AXIS;
@@ -200,7 +201,7 @@ struct axis *resolve_axis(struct lowering *lowering, struct ast_name name) {
   struct axis *axis = find_axis(lowering, name.text);
   if (axis) return axis;
   const struct global_axis *global = find_global_axis(lowering, lowering->frame->file, name.text);
-  if (global) return NULL; /* its size is wrong; reported */
+  if (global) return NULL; /* its size is wrong, and that was reported */
   names candidates = {0};
   collect_visible_names(lowering, &candidates);
   names axes = {0};
@@ -313,7 +314,7 @@ const char *product_text(struct lowering *lowering, const struct product *produc
 int64_t product_extent(const struct product *product) {
   int64_t extent = 1;
   for (int i = 0; i < product->count; i++) {
-    if (extent > INT32_MAX) return extent; /* too large already; the caller says so */
+    if (extent > INT32_MAX) return extent; /* too large already, which the caller reports */
     extent *= product->factors[i]->extent;
   }
   return extent;
@@ -334,7 +335,7 @@ const char *list_text(struct lowering *lowering, struct axis *const *axes, int c
   const char *text = "";
   for (int i = 0; i < count; i++) {
     const struct axis *axis = axes[i];
-    for (int j = 0; j < i; j++) /* two of a name: the longer form tells them apart */
+    for (int j = 0; j < i; j++) /* the longer form distinguishes axes of the same name */
       if (!strcmp(axes[j]->name, axis->name)) return axes_text(lowering->arena, axes, count, true);
     text = arena_format(lowering->arena, "%s%s%s", text, i ? ", " : "", axis->name);
     if (axis != lowering->batch) text = arena_format(lowering->arena, "%s=%lld", text, (long long)axis->extent);

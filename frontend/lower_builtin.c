@@ -132,7 +132,8 @@ static struct thing lower_stop(struct lowering *lowering, const struct builtin *
 
 /* --- Reductions --------------------------------------------------------------------------------------------------- */
 
-/* The axes named from argument 1 on; all of the value's where that is allowed and none is named. */
+/* Finds the axes that are named from argument 1 on, or all of the value's axes where none is named and that is
+   allowed. */
 static bool reduced_axes(struct lowering *lowering, const struct ast_expression *call, const struct value *value,
                          struct axis **over, int *count) {
   *count = 0;
@@ -206,7 +207,7 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   set_origin(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   if (!minimum) return reduce(lowering, OP_reduce_max, value, over, count, call->span);
-  /* The negative of the least integer is none, so integers are turned around by -1 - x. */
+  /* The least integer has no negative, so the order of integers is reversed by -1 - x. */
   struct graph *graph = lowering->graph;
   const bool integer = value->kind == KIND_INTEGER;
   value = integer ? build_binary(graph, OP_sub, build_integer(graph, -1), value) : build_unary(graph, OP_neg, value);
@@ -262,7 +263,7 @@ static struct thing lower_given(struct lowering *lowering, const struct builtin 
 
 /* --- The table ---------------------------------------------------------------------------------------------------- */
 
-/* By operation; those that the language calls by name have PROPERTY_CALLED. */
+/* By operation. The language calls those by name whose rows have PROPERTY_CALLED. */
 static const struct builtin elementwise[OP_COUNT] = {
 #define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
   [OP_##name] = {#name, lower_elementwise, OP_##name},

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The value with the axis is in place and the law holds; NULL after an error. */
+/* The value at an argument, checked to have the axis and not to break the law of windows; NULL after an error. */
 static struct value *along(struct lowering *lowering, const struct ast_expression *call, int value_index,
                            struct axis *axis) {
   struct value *value = value_argument(lowering, call, value_index);
@@ -181,7 +181,8 @@ static const char *cache_name(struct lowering *lowering, const struct ast_expres
   return arena_format(lowering->arena, ordinal ? "%s/cache%d" : "%s/cache", name, ordinal + 1);
 }
 
-/* cached(k[seq -> past]): that rename; in a step of generation, all rows so far, of which k are the newest. */
+/* cached(k[seq -> past]) is a rename; in a step of generation its result has all rows so far, of which k are the
+   newest. */
 struct thing lower_cached(struct lowering *lowering, const struct builtin *self, const struct ast_expression *call) {
   (void)self;
   if (!check_arguments(lowering, call, 1, 1, "")) return poison();

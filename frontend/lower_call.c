@@ -91,10 +91,10 @@ bool check_signature(struct lowering *lowering, const struct ast_signature *sign
 
 /* --- Matching arguments to parameters ----------------------------------------------------------------------------- */
 
-/* One for each parameter, and after them one for each axis of `over`. */
+/* A slot for each parameter, and after those one for each axis of `over`. */
 struct slot {
   const char *name;
-  const struct ast_parameter *parameter; /* NULL: of `over` */
+  const struct ast_parameter *parameter; /* NULL: the slot is for an axis of `over` */
   bool is_axis, given;
   struct span span;
   struct thing thing;
@@ -184,7 +184,7 @@ static void match_arguments(struct lowering *lowering, struct matching *matching
   }
 }
 
-/* Axes that were not given: the default, or for `over` the caller's axis of that name. */
+/* Fills in axes that were not given: by their defaults, or for `over` by the caller's axis of the same name. */
 static void default_axes(struct lowering *lowering, struct matching *matching, const struct ast_expression *call) {
   for (int i = 0; i < matching->count; i++) {
     struct slot *slot = &matching->slots[i];
@@ -208,7 +208,8 @@ static void default_axes(struct lowering *lowering, struct matching *matching, c
   }
 }
 
-/* An axis parameter is an axis of its own. Where nobody can tell, it is the actual one: no renames at the border. */
+/* Whether an axis parameter can be the actual axis itself, since nobody could tell it from one of its own. That saves
+   renames at the border. */
 static bool may_alias(struct lowering *lowering, const struct matching *matching, const struct slot *slot,
                       const struct file *file) {
   if (slot->product.count != 1) return false;
@@ -241,7 +242,7 @@ static void make_formals(struct lowering *lowering, struct frame *frame, const s
   }
 }
 
-/* Values enter the frame, which is the present one. */
+/* Passes arguments into the frame, which has been entered. */
 static void pass_values(struct lowering *lowering, struct frame *frame, struct matching *matching) {
   for (int i = 0; i < matching->count; i++) {
     struct slot *slot = &matching->slots[i];
@@ -278,7 +279,7 @@ static struct thing take_results(struct lowering *lowering, struct frame *frame,
                                  int errors) {
   const struct ast_item *function = frame->item;
   if (!frame->returned) {
-    if (lowering->diagnostics->error_count > errors) return poison(); /* it may have been about to */
+    if (lowering->diagnostics->error_count > errors) return poison(); /* an error may be the reason */
     return fail(lowering, call->span, "%s returned nothing", function->name.text);
   }
   if (function->has_results && function->results.count != frame->results.count) {

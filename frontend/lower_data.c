@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* What the data says of one column. */
+/* What the spec's data block says about one column. */
 struct description {
   enum feature feature;
   const char *field;
@@ -11,7 +11,7 @@ struct description {
   struct axis *range;
   enum kind kind;
   int64_t start, stop;
-  bool any_shape; /* a constant: takes the shape of what it feeds */
+  bool any_shape; /* a constant takes the shape of the input that it feeds */
   struct span span;
 };
 
@@ -25,7 +25,7 @@ static const struct {
 } text_columns[] = {
     {"tokens", FEATURE_TOKENS}, {"next", FEATURE_NEXT}, {"weight", FEATURE_WEIGHT}, {"target", FEATURE_TARGET}};
 
-/* The settings of data from that source. */
+/* The names of the settings that data from that source has. */
 static const char *const *settings_of(enum data_source source, int *count) {
   switch (source) {
     case DATA_TEXT:
@@ -72,7 +72,8 @@ static double read_share(struct lowering *lowering, const char *name, double fal
   return share;
 }
 
-/* A setting that synthetic data has not, or a text, which no column is: reported. */
+/* Reports a statement that cannot be a column of synthetic data: it has the name of a setting for data from files, or
+   its value is a string. */
 static bool is_no_column(struct lowering *lowering, const struct ast_statement *statement) {
   const char *name = statement->targets.items[0].text;
   const bool text = statement->expressions.items[0]->kind == AST_STRING;
@@ -117,7 +118,8 @@ void finish_synthesize(struct lowering *lowering) {
   for (int i = 0; i < program->data->columns.count; i++) {
     const struct column *column = &program->data->columns.items[i];
     struct value *value = scope_find(lowering->synthetic, column->name)->thing.value;
-    /* Example by example, each as the input that the column feeds has it. */
+    /* An output holds one example after the other, each with the axes of the input that the column feeds, in its
+       order. */
     struct axis *axes[MAX_AXES] = {program->synthesize->values.items[0]->axes[0]};
     value = build_expand(lowering->graph, value, axes, 1);
     for (int j = 0; j < column->axis_count && j + 1 < MAX_AXES; j++) axes[j + 1] = column->axes[j];
@@ -143,7 +145,8 @@ void read_data_settings(struct lowering *lowering) {
   settings->span = lowering->data->span;
   settings->source = text ? DATA_TEXT : csv ? DATA_CSV : DATA_SYNTHETIC;
   if (text || csv)
-    settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv");
+    settings->path = setting_path(lowering, lowering->data_file, &lowering->data->body, "data", text ? "text" : "csv",
+                                  &settings->path_here);
   settings->tokenizer = read_tokenizer(lowering, settings->source);
   settings->split = read_share(lowering, "split", 1);
   settings->mask = text ? read_share(lowering, "corrupt", 0) : 0;
@@ -178,7 +181,7 @@ static void supplied_names(struct lowering *lowering, names *into) {
   }
 }
 
-/* Constants feed anything: `kinds = 0`, `real = true`. */
+/* Describes a column that is a constant, which can feed any input: `kinds = 0`, `real = true`. */
 static bool describe_constant(struct lowering *lowering, const struct ast_statement *statement,
                               struct description *description) {
   const struct ast_expression *expression = statement->expressions.items[0];
@@ -215,7 +218,7 @@ static bool find_text_feature(struct lowering *lowering, const char *name, enum 
 
 static bool describe_text(struct lowering *lowering, const char *name, struct description *description, bool *known);
 
-/* Other columns of a text are alike to the one that gives the model its tokens. */
+/* The model's input that gets the text's tokens, or NULL; the other columns of a text have its shape. */
 static const struct ast_signature *token_input(struct lowering *lowering) {
   for (int i = 0; i < lowering->model->parameters.count; i++) {
     const struct ast_signature *signature = &lowering->model->parameters.items[i].signature;
@@ -317,7 +320,7 @@ static bool describe_csv(struct lowering *lowering, const char *name, struct des
   return good;
 }
 
-/* What stands in the data but is neither a setting nor a column is an error, used or not. */
+/* Reports statements of the data block that are neither settings nor columns, whether they are used or not. */
 static void check_columns(struct lowering *lowering) {
   const ast_block *block = &lowering->data->body;
   struct table seen = {0};
@@ -377,7 +380,8 @@ static bool describe_any(struct lowering *lowering, const char *name, struct des
   return false;
 }
 
-/* False when there is no such column, or it was refused with an error; `known` tells these apart. */
+/* Describes a column. False when there is none of this name (`known` is false), or when it was refused with an error
+   (`known` is true). */
 static bool describe(struct lowering *lowering, const char *name, struct description *description, bool *known) {
   *description = (struct description){.start = -1, .stop = -1, .span = lowering->data->span};
   if (!describe_any(lowering, name, description, known)) return false;
@@ -469,7 +473,7 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
   use_column(lowering, name, &description, input);
 }
 
-/* Ids of a csv's texts are in the range that the model declares for such. */
+/* The range of ids in a CSV file's texts: the one that the model declares for an input made of such a text. */
 static struct axis *text_range(struct lowering *lowering) {
   for (int i = 0; i < lowering->inputs.count; i++) {
     struct description description;

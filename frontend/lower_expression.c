@@ -69,7 +69,7 @@ struct value *as_real(struct lowering *lowering, struct thing thing, struct span
   return to_real(lowering, value);
 }
 
-/* A number takes the kind of the value that it meets. */
+/* A number takes the kind of the value that it is combined with. */
 static struct value *beside(struct lowering *lowering, struct thing thing, const struct thing *other, bool real,
                             struct span span) {
   if (thing.kind == THING_NUMBER && !thing.boolean) {
@@ -110,7 +110,8 @@ bool has_room(struct lowering *lowering, struct span span, struct value *const *
 
 bool evaluate_number(struct lowering *lowering, const struct ast_expression *expression, const char *what,
                      double *number) {
-  /* Before there is a graph, what is no number after all is built into one that nobody keeps, and then refused. */
+  /* Before there is a graph, an expression that turns out to be no number is built in a scratch graph, and then
+     refused. */
   struct graph *graph = lowering->graph;
   if (!graph) lowering->graph = graph_new(lowering->arena, "scratch", &lowering->program->next_axis);
   struct thing thing = evaluate(lowering, expression);
@@ -338,7 +339,7 @@ static struct thing evaluate_path(struct lowering *lowering, const struct ast_ex
   if (path->parts.count == 1) {
     struct axis *axis = find_axis(lowering, path->text);
     if (axis) return (struct thing){.kind = THING_AXIS, .axis = axis};
-    /* its size is wrong; reported */
+    /* its size is wrong, and that was reported */
     if (find_global_axis(lowering, lowering->frame->file, path->text)) return poison();
     if (special_name(lowering, path->text, expression->span, &thing)) return thing;
     if (find_function(lowering, path->text, &thing)) return thing;

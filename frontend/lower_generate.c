@@ -16,7 +16,7 @@ static const char *required(struct lowering *lowering, const char *name, struct 
   return value;
 }
 
-/* Is it the axis that grows, or one declared as long? */
+/* Whether the name is that of the axis that generation extends, or of one declared equal to it. */
 static bool runs_along(struct lowering *lowering, const char *name, const struct global_axis *grows) {
   const struct global_axis *axis = find_global_axis(lowering, lowering->model_file, name);
   return axis && grows && (axis == grows || axis->root == grows);
@@ -61,7 +61,7 @@ bool read_generate_settings(struct lowering *lowering) {
   if (!found)
     good = refuse(lowering, from_span, "model '%s' has no result '%s'%s", model->name.text, settings->from,
                   suggestion(lowering, settings->from, &results));
-  /* Other inputs are given once, before the first window. */
+  /* Other inputs are given once, before the first window, so they must not run along the window's axis. */
   for (int i = 0; feed && i < model->parameters.count; i++) {
     const struct ast_signature *signature = &model->parameters.items[i].signature;
     for (int j = 0; j < signature->dims.count && signature != feed; j++)

@@ -1,17 +1,17 @@
-/* Whole numbers have 32 bits and wrap around. What certainly leaves them, because constants and the indices of axes alone make it
-   so, is an error where it stands; what depends on data is not looked at. */
+/* Integers have 32 bits and wrap around. An integer that certainly leaves its range, because constants and indices of
+   axes alone decide its value, is an error. Integers that depend on data are not checked. */
 #include "frontend/lower.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* What is known of an integer value: two numbers that it certainly takes somewhere, and where it is linear in the indices of its
-   axes, how it is made of them. */
+/* What is known of an integer value: two numbers that it certainly takes somewhere and, where it is a linear function
+   of the indices of its axes, that function. */
 struct reach {
   bool known, linear;
   double low, high;
-  double base, by[MAX_AXES]; /* by the value's axes */
+  double base, by[MAX_AXES]; /* the linear function: base + the sum of by[i] times the index along axis i */
 };
 
 static void take(struct reach *reach, double number) {
@@ -65,7 +65,7 @@ static struct reach binary_reach(const struct value *value, const struct reach *
   bool apart = true;
   for (int i = 0; i < left->axis_count; i++) apart &= !value_has_axis(right, left->axes[i]);
   if (!x->linear || !y->linear) {
-    /* Values without an axis in common meet in every combination. */
+    /* Where two values have no axis in common, every element of one meets every element of the other. */
     for (int i = 0; apart && i < 4; i++)
       take(&reach, apply(value->op, i & 1 ? x->high : x->low, i & 2 ? y->high : y->low));
     return reach;
@@ -80,7 +80,7 @@ static struct reach binary_reach(const struct value *value, const struct reach *
     take_ends(&reach, value);
     return reach;
   }
-  /* In the corners, where every index is the first or the last. */
+  /* Tries the corners, where every index is the first or the last. */
   for (unsigned corner = 0; corner < 1u << value->axis_count; corner++) {
     double a = x->base, b = y->base;
     for (int i = 0; i < value->axis_count; i++) {
@@ -93,7 +93,7 @@ static struct reach binary_reach(const struct value *value, const struct reach *
   return reach;
 }
 
-/* A sum or a maximum over axes, and the last of a running sum. */
+/* The reach of a sum or a maximum over axes, or of the last element of a running sum. */
 static struct reach mixing_reach(const struct value *value, const struct reach *x) {
   const struct value *input = value->inputs[0];
   struct axis *const *over = value->op == OP_scan ? &value->axis : value->list;
@@ -190,7 +190,7 @@ static struct reach find_reach(struct lowering *lowering, const struct value *va
   return nothing;
 }
 
-/* Each value is looked at once. */
+/* The reach of a value, which is found only once. */
 static struct reach reach_of(struct lowering *lowering, const struct value *value) {
   if (lowering->reaches_of != lowering->graph) lowering->reaches.count = 0, lowering->reaches_of = lowering->graph;
   while (lowering->reaches.count <= value->id) array_push(lowering->arena, &lowering->reaches, NULL);

@@ -132,7 +132,8 @@ static bool make_inputs(struct lowering *lowering, struct frame *frame) {
 
 /* --- Results ------------------------------------------------------------------------------------------------------ */
 
-/* Exactly the declared axes and the batch; what does not depend on the example is the same for each. */
+/* A result with exactly the declared axes and the batch. One that does not depend on the example is repeated along the
+   batch. */
 static struct thing check_result(struct lowering *lowering, const struct ast_signature *signature, struct thing thing,
                                  struct span span, struct product *declared) {
   if (thing.kind == THING_NONE || thing.kind == THING_AXIS || thing.kind == THING_FUNCTION)

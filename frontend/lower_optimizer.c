@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-/* --- What train says of one parameter ----------------------------------------------------------------------------- */
+/* --- What the train block says about one parameter
+   ------------------------------------------------------------------ */
 
-/* An argument of the optimizer, replaced by `for "pattern" { optimizer.NAME = value }` or -D optimizer.NAME. */
+/* An argument of the optimizer that `for "pattern" { optimizer.NAME = value }` or -D optimizer.NAME replaces. */
 struct replacement {
   const char *name;
   const struct ast_expression *expression;
@@ -63,7 +64,7 @@ static void add_overrides(struct lowering *lowering, struct choice *choice) {
   }
 }
 
-/* Evaluates in the train block's file. */
+/* A frame for expressions of the train block, in whose file names are looked up. */
 static struct frame *train_frame(struct lowering *lowering) {
   struct frame *frame = frame_new(lowering, lowering->train_file, lowering->train, "", lowering->train->span);
   frame->caller = NULL;
@@ -109,7 +110,8 @@ void apply_freezes(struct lowering *lowering) {
 
 /* --- Arguments ---------------------------------------------------------------------------------------------------- */
 
-/* Parameters of the optimizer from the third on, by name or in order. */
+/* The expression for a parameter of the optimizer, from the third on: a replacement, a named argument, or a positional
+   one. */
 static const struct ast_expression *argument_of(const struct choice *choice, const struct ast_item *optimizer,
                                                 int index) {
   const char *name = optimizer->parameters.items[index].signature.name.text;
@@ -141,7 +143,7 @@ static bool check_choice(struct lowering *lowering, const struct choice *choice,
   return lowering->diagnostics->error_count == before;
 }
 
-/* One expression serves all parameters: a learning rate is computed once in a step. */
+/* Evaluates an argument once for all parameters: a learning rate is computed once in a step. */
 static struct thing shared_argument(struct lowering *lowering, const struct ast_expression *expression) {
   const char *key = arena_format(lowering->arena, "argument %p", (const void *)expression);
   struct thing *thing = table_find(&lowering->counters, key);
@@ -160,13 +162,13 @@ static struct thing shared_argument(struct lowering *lowering, const struct ast_
 
 /* --- The body ----------------------------------------------------------------------------------------------------- */
 
-/* p[row, col] names the axes of the parameter, in the file's order. */
+/* Binds the names in p[row, col] to the axes of the parameter, in the file's order. */
 static bool bind_axes(struct lowering *lowering, struct frame *frame, const struct ast_item *optimizer,
                       const struct state *parameter, struct span use) {
   const struct ast_signature *signature = &optimizer->parameters.items[0].signature;
   if (!signature->has_dims) return true;
   if (signature->dims.count != parameter->axis_count) {
-    /* One parameter stands for all that do not fit. */
+    /* Only the first parameter with another number of axes is reported. */
     if (next_ordinal(lowering, arena_format(lowering->arena, "misfit %d", use.begin)) == 0)
       fail(lowering, use,
            "optimizer %s is for parameters with %d axes, and '%s' has %s; give those another, as in for \"%s\" { "
@@ -236,7 +238,7 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
     const struct value *value = like ? as_value(lowering, like->thing, statement->like.span) : NULL;
     if (!like) fail(lowering, statement->like.span, "there is no '%s' here", statement->like.text);
     if (!value) return;
-    /* In the file's order of the parameter, or as the state that it is like. */
+    /* The state's axes have the order of the parameter's in its file, or that of the state that it is like. */
     const struct state *order = like->state ? like->state : parameter;
     for (int i = 0; i < order->axis_count; i++)
       if (value_has_axis(value, order->axes[i])) axes[count++] = order->axes[i];

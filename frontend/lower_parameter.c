@@ -58,7 +58,7 @@ static bool read_initial(struct lowering *lowering, const struct ast_statement *
   return false;
 }
 
-/* The dimensions of a declaration: for each an axis of the file, and what it stands for in the body. */
+/* The dimensions of a declaration: for each, an axis of the file, and the product of axes that it is in the body. */
 struct dimensions {
   struct axis *axes[MAX_AXES];
   struct product products[MAX_AXES];
@@ -109,7 +109,7 @@ static bool read_dimensions(struct lowering *lowering, const struct ast_statemen
 
 /* --- One state for each path -------------------------------------------------------------------------------------- */
 
-/* Copies of a repeat without a name share parameters: is this the same declaration in a later copy? */
+/* Whether `now` is a later copy of the same declaration: copies of a repeat without a name share parameters. */
 static bool is_shared(const struct sharing *now, const struct sharing *then) {
   for (const struct sharing *outer = now; outer; outer = outer->outer)
     for (const struct sharing *other = then; other; other = other->outer)
@@ -135,11 +135,11 @@ static struct state *find_or_make(struct lowering *lowering, const char *path, c
   return state;
 }
 
-/* The state's contents with the axes that the declaration has here. */
+/* The state's contents with the axes that this declaration gives them. */
 static struct value *with_axes(struct lowering *lowering, struct value *value, const struct state *state,
                                const struct dimensions *dimensions, struct span span) {
   set_origin(lowering, span);
-  /* Through axes of their own, in case that an old axis of one place is the new one of another. */
+  /* Where an old axis in one place is the new axis in another, the rename goes through fresh axes. */
   bool crossed = false;
   for (int i = 0; i < state->axis_count; i++)
     for (int j = 0; j < state->axis_count; j++) crossed |= i != j && dimensions->axes[i] == state->axes[j];

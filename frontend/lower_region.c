@@ -6,12 +6,12 @@
 struct region_build {
   const struct ast_item *function;
   struct frame *frame;
-  struct scope *arguments; /* as passed: numbers, functions, axes, and values of the graph around */
+  struct scope *arguments; /* the arguments as passed: numbers, functions, axes, and values of the surrounding graph */
   struct symbol **values; /* those arguments that are values */
   int value_count;
 };
 
-/* A scope with the arguments again, values being inputs of the graph being built. */
+/* Opens a scope that has the arguments again, with inputs of the graph being built in place of values. */
 static void open_scope(struct lowering *lowering, struct region_build *build, struct region *region) {
   struct scope *scope = scope_new(lowering->arena, NULL);
   for (int i = 0; i < build->arguments->symbols.count; i++) {
@@ -47,13 +47,14 @@ static bool result_values(struct lowering *lowering, struct frame *frame, struct
     return false;
   }
   for (int i = 0; i < frame->results.count; i++) {
-    results[i] = as_real(lowering, frame->results.items[i], frame->returned->span); /* what has a gradient is real */
+    results[i] = as_real(lowering, frame->results.items[i], frame->returned->span); /* only reals have gradients */
     if (!results[i]) return false;
   }
   return true;
 }
 
-/* The gradient that the block assigned for one argument, with just the argument's axes; NULL for none. */
+/* The gradient that the block assigned for one argument, with exactly the argument's axes; NULL where it assigned
+   none. */
 static struct value *assigned_gradient(struct lowering *lowering, const struct frame *frame,
                                        const struct symbol *argument) {
   const struct symbol *symbol = scope_find(frame->scope, arena_format(lowering->arena, "d%s", argument->name));
@@ -82,7 +83,7 @@ static struct region *lower_gradient(struct lowering *lowering, struct region_bu
   struct frame *frame = build->frame;
   struct region *region = region_new(lowering, function, ".gradient");
   open_scope(lowering, build, region);
-  lower_block(lowering, &function->body); /* for the body's names; what the gradient does not use is swept away */
+  lower_block(lowering, &function->body); /* defines the body's names; unused values are swept */
   const struct ast_statement *returned = frame->returned;
   const int results = forward->body->outputs.count;
   for (int i = 0; i < results; i++) {
@@ -90,7 +91,7 @@ static struct region *lower_gradient(struct lowering *lowering, struct region_bu
     const char *name = arena_format(lowering->arena, "result%d", i);
     struct value *input = build_input(lowering->graph, name, value->kind, value->range, value->axes, value->axis_count);
     array_push(lowering->arena, &region->inputs, input);
-    /* A name that was returned is the result itself. */
+    /* A name that the body returned stands for the result itself. */
     if (!returned || i >= returned->expressions.count || returned->expressions.count != results) continue;
     const struct ast_expression *expression = returned->expressions.items[i];
     struct symbol *symbol = expression->kind == AST_PATH ? scope_find(frame->scope, expression->path.text) : NULL;

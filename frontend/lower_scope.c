@@ -1,4 +1,4 @@
-/* Names: scopes, frames, and what a name may mean where it stands. */
+/* Names: scopes, frames, and what a name may mean at the place where it is used. */
 #include "frontend/lower.h"
 
 #include <stdarg.h>
@@ -16,13 +16,13 @@ struct thing fail(struct lowering *lowering, struct span span, const char *forma
   va_end(arguments);
   const int before = lowering->diagnostics->error_count;
   report_error(lowering->diagnostics, span, "%s", message);
-  if (lowering->diagnostics->error_count == before) return poison(); /* said before; its notes too */
+  if (lowering->diagnostics->error_count == before) return poison(); /* it was reported before, with its notes */
   int shown = 0;
   for (const struct frame *frame = lowering->frame; frame && frame->caller && shown < LONGEST_CHAIN;
        frame = frame->caller)
     if (frame->call.source)
       report_note(lowering->diagnostics, frame->call, "in the call of %s", frame->function), shown++;
-  /* few are shown, and each takes time to word */
+  /* only few errors are shown, and wording each takes time */
   lowering->exhausted = lowering->diagnostics->error_count >= MAX_ERRORS;
   return poison();
 }
@@ -50,7 +50,7 @@ bool is_exhausted(struct lowering *lowering, struct span span, int64_t steps) {
 }
 
 const char *suggestion(struct lowering *lowering, const char *name, const names *candidates) {
-  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return ""; /* which nobody would see */
+  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return ""; /* it would not be shown */
   const char *closest = closest_name(name, candidates->items, candidates->count);
   return closest ? arena_format(lowering->arena, "; did you mean '%s'?", closest) : "";
 }
@@ -145,13 +145,14 @@ struct frame *frame_new(struct lowering *lowering, const struct file *file, cons
 
 /* --- Top-level names ---------------------------------------------------------------------------------------------- */
 
-/* What a look-up from a file gave: an item or an axis and the file that holds it, or nothing. */
+/* The result of a look-up from a file: an item or an axis and the file that holds it, or nothing. */
 struct found {
   const void *what;
   struct file *file;
 };
 
-/* Its own names first, then those of the files it uses, later ones first. A file that this search has seen has no such name. */
+/* Searches the file's own names first, then those of the files it uses, the last used first. A file that this search
+   has visited already has no such name. */
 static struct found search(struct file *file, enum ast_item_kind kind, const char *name, int visit) {
   if (file->visit == visit) return (struct found){0};
   file->visit = visit;
@@ -164,7 +165,7 @@ static struct found search(struct file *file, enum ast_item_kind kind, const cha
 
 static struct found look_up(struct lowering *lowering, const struct file *from, enum ast_item_kind kind,
                             const char *name) {
-  struct file *file = (struct file *)from; /* which remembers what was found */
+  struct file *file = (struct file *)from; /* the file remembers the result */
   struct found *known = table_find(&file->visible[kind], name);
   if (!known) {
     known = arena_new_struct(lowering->arena, struct found);
@@ -228,7 +229,7 @@ struct parameter *find_parameter(struct lowering *lowering, const char *path) {
 
 void collect_visible_names(struct lowering *lowering, names *into) {
   const struct frame *frame = lowering->frame;
-  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return; /* nobody would see a suggestion */
+  if (lowering->diagnostics->error_count >= lowering->diagnostics->limit) return; /* a suggestion would not be shown */
   for (const struct scope *scope = frame->scope; scope; scope = scope->parent)
     for (int i = 0; i < scope->symbols.count; i++) array_push(lowering->arena, into, scope->symbols.items[i]->name);
   const size_t length = strlen(frame->path);

@@ -19,7 +19,7 @@ void read_overrides(struct lowering *lowering) {
     *last = i;
     table_set(lowering->arena, &lowering->override_names, define->name, last);
   }
-  /* The last one of a name counts. */
+  /* Of several overrides of one name the last counts. */
   for (int i = 0; i < lowering->overrides.count; i++)
     lowering->overrides.items[i].hidden =
         *(int *)table_find(&lowering->override_names, lowering->overrides.items[i].define->name) != i;
@@ -32,7 +32,7 @@ struct override *find_override(struct lowering *lowering, const char *name) {
   return &lowering->overrides.items[*last];
 }
 
-/* The value is parsed at its place in the argument, so that spans point into what was typed. */
+/* The value is parsed at its place in the argument, so that spans point into the text as it was typed. */
 const struct ast_expression *override_expression(struct lowering *lowering, struct override *override) {
   if (override->parsed) return override->expression;
   override->parsed = true;
@@ -57,7 +57,7 @@ void report_unused_overrides(struct lowering *lowering) {
     const struct override *override = &lowering->overrides.items[i];
     const char *name = override->define->name;
     if (override->used || override->hidden || known_axis_name(lowering, name)) continue;
-    if (failed && strchr(name, '.')) continue; /* perhaps it would have been asked for */
+    if (failed && strchr(name, '.')) continue; /* without the errors it might have been used */
     names candidates = {0};
     const bool shown = lowering->diagnostics->error_count < lowering->diagnostics->limit;
     for (int j = 0; shown && j < lowering->files.count; j++)
@@ -144,7 +144,7 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
   for (int i = 0; i < known_count; i++) array_push(lowering->arena, &candidates, known[i]);
   for (int i = 0; i < block->count; i++) {
     struct ast_statement *statement = block->items[i];
-    /* each is held against each parameter */
+    /* every pattern is compared with every parameter */
     if (statement->kind == AST_FOR && (patterns += statement->patterns.count) > MOST_PATTERNS) {
       fail(lowering, statement->span, "more than %d patterns of parameters", MOST_PATTERNS);
       lowering->exhausted = true;
@@ -165,7 +165,7 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
   }
 }
 
-/* every(250) is 250. */
+/* The argument of `wrapper` where the expression is a call of it: 250 in every(250). */
 static const struct ast_expression *inside(const struct ast_expression *expression, const char *wrapper) {
   if (expression && expression->kind == AST_CALL && !strcmp(expression->path.text, wrapper) &&
       positional_count(expression) == 1)
@@ -208,14 +208,14 @@ const char *setting_string(struct lowering *lowering, const ast_block *block, co
 }
 
 const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
-                         const char *name) {
+                         const char *name, bool *here) {
   struct found_setting found;
   const char *path = setting_string(lowering, block, prefix, name);
   if (!path || !find_setting(lowering, block, prefix, name, &found)) return NULL;
   if (!*path) fail(lowering, found.span, "the name of the file is empty");
-  return !found.statement || *path == '/' || !*file->folder
-             ? path
-             : arena_format(lowering->arena, "%s/%s", file->folder, path);
+  const char *folder = found.statement ? (file->way ? file->way : file->folder) : "";
+  *here = !found.statement || !file->way;
+  return *path == '/' || !*folder ? path : arena_format(lowering->arena, "%s/%s", folder, path);
 }
 
 const char *setting_name(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,

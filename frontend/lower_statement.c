@@ -32,7 +32,7 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
       if (global) report_note(lowering->diagnostics, global->declaration->name.span, "the axis");
       return;
     }
-    /* A function that was called without a label has the caller's path, and yet its names are its own. */
+    /* A function that is called without a label has the path of its caller, and yet its names are its own. */
     if (parameter && parameter->frame == frame) {
       fail(lowering, target->span, "'%s' is a parameter: only the optimizer changes it", name);
       return;
@@ -104,7 +104,7 @@ typedef ARRAY(struct carried) carried_names;
 static bool same_shape(const struct lowering *lowering, const struct thing *before, const struct thing *after) {
   if (before->kind == THING_POISON || after->kind == THING_POISON) return true;
   if (before->kind == THING_NUMBER &&
-      after->kind == THING_VALUE) { /* a sum that began at 0: one number for each example */
+      after->kind == THING_VALUE) { /* a sum that began with the number 0 may have become one number for each example */
     for (int i = 0; i < after->value->axis_count; i++)
       if (after->value->axes[i] != lowering->batch) return false;
     return true;
@@ -133,7 +133,8 @@ static const char *describe(struct lowering *lowering, const struct thing *thing
   return "";
 }
 
-/* Names from before the repeat go from copy to copy; they keep their axes and kind, or copies would not be alike. */
+/* Names declared before the repeat are carried from copy to copy. They must keep their axes and kind, or copies would
+   not be alike. */
 static bool check_carried(struct lowering *lowering, carried_names *carried, const struct ast_statement *statement) {
   bool good = true;
   for (int i = 0; i < carried->count; i++) {

@@ -1,5 +1,6 @@
-/* What a program would have to hold: no value, input, result or state may have more elements or axes than there is room for, nor all
-   states, inputs and results together. Checked on whole graphs, before anything is laid out, so that nothing is left out. */
+/* Checks how much a program would have to hold. No value, input, result or state may have more elements or axes than
+   are supported, and all states, inputs and results together must fit too. Whole graphs are checked, before anything is
+   laid out, so that no value is missed. */
 #include "frontend/lower.h"
 
 static const double LARGEST_TOTAL = 0x1p44;

@@ -25,11 +25,11 @@ void read_train_settings(struct lowering *lowering) {
                               .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
                               .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
                               .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
-                              .initial = setting_path(lowering, lowering->train_file, block, "train", "init"),
                               .span = lowering->train->span};
+  settings->initial = setting_path(lowering, lowering->train_file, block, "train", "init", &settings->initial_here);
   struct found_setting found;
   if (settings->steps > 0 && settings->epochs > 0) {
-    /* One of them on the command line replaces the other in the spec. */
+    /* On the command line, steps replace epochs of the spec, and the other way round. */
     find_setting(lowering, block, "train", "steps", &found);
     if (!found.statement) settings->epochs = -1;
     find_setting(lowering, block, "train", "epochs", &found);
@@ -69,7 +69,7 @@ static struct value *sum_all(struct lowering *lowering, struct value *value) {
                            : value;
 }
 
-/* The sum of `weight` over the axes of `value`, which it may lack: as often as they are long. */
+/* The sum of `weight` over all elements of `value`. An axis that `weight` lacks multiplies the sum by its length. */
 static struct value *weight_over(struct lowering *lowering, struct value *weight, const struct value *value) {
   double times = 1;
   for (int i = 0; i < value->axis_count; i++)
@@ -118,7 +118,7 @@ static bool lower_loss(struct lowering *lowering, struct loss *loss) {
   return true;
 }
 
-/* The mean, 0 where the weights are all zero. */
+/* The mean of the loss; 0 where all weights are 0. */
 static struct value *mean_loss(struct lowering *lowering, const struct loss *loss) {
   struct graph *graph = lowering->graph;
   struct value *weight = loss->weight;
@@ -140,8 +140,8 @@ struct trained {
 };
 typedef ARRAY(struct trained) trained_parameters;
 
-/* Gradients that are finite may have squares that are not: then those of a small part of each count, in which nothing of weight is
-   too small. Both sums are of one sweep over the gradients. */
+/* The norm of all gradients. Finite gradients may have infinite squares; the norm is then computed from gradients times
+   2^-80, which makes no gradient that matters too small. One sweep over the gradients computes both sums. */
 static struct value *gradient_norm(struct lowering *lowering, const trained_parameters *trained) {
   struct graph *graph = lowering->graph;
   struct value *part = build_constant(graph, 0x1p-80), *totals[2] = {NULL, NULL};
@@ -163,7 +163,7 @@ static struct value *gradient_norm(struct lowering *lowering, const trained_para
   return norm;
 }
 
-/* Scales all gradients so that their norm, taken together, is at most `clip`; as PyTorch's clip_grad_norm_. */
+/* Scales all gradients so that their common norm is at most `clip`, as PyTorch's clip_grad_norm_ does. */
 static struct value *clip_gradients(struct lowering *lowering, trained_parameters *trained, double clip) {
   struct graph *graph = lowering->graph;
   struct value *norm = gradient_norm(lowering, trained);
@@ -181,7 +181,7 @@ static struct state *average_of(struct lowering *lowering, struct state *paramet
   if (average) return average;
   const char *name = arena_format(lowering->arena, "%s/average", parameter->name);
   average = state_new(lowering, name, ROLE_AVERAGE, KIND_REAL, parameter->axes, parameter->axis_count, parameter->span);
-  average->of = parameter; /* and begins as its copy, whatever that begins from (runtime/tensors.c) */
+  average->of = parameter; /* it begins as a copy of the parameter, whatever that begins from (runtime/tensors.c) */
   table_set(lowering->arena, &lowering->averages, parameter->name, average);
   return average;
 }
@@ -201,8 +201,9 @@ static void add_averages(struct lowering *lowering, pending_updates *updates) {
   }
 }
 
-/* For each parameter a number that is 0, and NaN where something infinite or not a number was written for it: joined, the output
-   "update_check", by which a run notices the step that spoils the weights. The sweep that writes computes it on the way. */
+/* Adds the output "update_check", which has one number for each parameter: 0, or NaN where something infinite or NaN
+   was written for it. By it a run notices the step that spoils the weights. The sweep that writes the updates computes
+   it on the way. */
 static void check_updates(struct lowering *lowering, struct value *const *updates, int count) {
   struct graph *graph = lowering->graph;
   struct value **checks = arena_new_array(lowering->arena, struct value *, count), *zero = build_constant(graph, 0);
@@ -223,13 +224,14 @@ static void check_updates(struct lowering *lowering, struct value *const *update
     checks[checked] = build_expand(graph, check, &units[checked], 1);
     checked++;
   }
-  if (!checked) return; /* after an error */
+  if (!checked) return; /* there was an error */
   set_origin(lowering, lowering->train->span);
   struct axis *axis = axis_new(graph, "update", checked, lowering->train->span);
   graph_add_output(graph, "update_check", build_concat(graph, checks, units, checked, axis));
 }
 
-/* Gradients in hand: clip them, run the optimizer, and write everything at the end of the graph. */
+/* Completes a step once there are gradients: clips them, runs the optimizer, and writes everything at the end of the
+   graph. */
 static void finish_step(struct lowering *lowering, trained_parameters *trained, pending_updates *updates) {
   const struct train_settings *settings = lowering->program->training;
   struct graph *graph = lowering->graph;
@@ -248,8 +250,8 @@ static void finish_step(struct lowering *lowering, trained_parameters *trained, 
   check_updates(lowering, written, updates->count);
 }
 
-/* `name`, or one like it that no parameter has: else an accumulator would be taken for the parameter, or for a state that the optimizer
-   has for it. The parameters are all there when the first accumulator is made. */
+/* `name`, or a similar name that no parameter has. With the same name, an accumulator would be taken for the parameter
+   or for one of its optimizer states. All parameters exist by the time the first accumulator is made. */
 static const char *name_beside_parameters(struct lowering *lowering, const char *name) {
   const struct state *taken;
   while ((taken = table_find(&lowering->states, name)) && taken->role == ROLE_PARAMETER)
@@ -274,7 +276,7 @@ static struct state *gradient_accumulator(struct lowering *lowering, struct stat
 
 /* --- The graphs --------------------------------------------------------------------------------------------------- */
 
-/* Forward and loss in training; gives false after errors. */
+/* Lowers the model and the loss for training. False after errors. */
 static bool begin_training_graph(struct lowering *lowering, enum routine_number number, struct loss *loss) {
   begin_graph(lowering, number);
   lowering->training = true;
@@ -286,7 +288,8 @@ static bool begin_training_graph(struct lowering *lowering, enum routine_number 
   return lowering->diagnostics->error_count == 0;
 }
 
-/* Does anything that is trained move the loss? Real values carry a gradient back, except through stop. */
+/* Whether the loss depends on a trained parameter through real values, which carry gradients back, and not only through
+   stop. */
 static bool reaches_parameter(struct lowering *lowering, const struct value *loss) {
   const struct graph *graph = lowering->graph;
   bool *moves = arena_new_array(lowering->arena, bool, graph->next_value);
@@ -371,7 +374,8 @@ static void lower_accumulate(struct lowering *lowering) {
   finish_graph(lowering);
 }
 
-/* With accumulation a step takes no data: gradients, loss and weight stand in the accumulators, which it empties. */
+/* With accumulation, the step takes no data: it reads gradients, loss and weight from the accumulators and sets these
+   to zero. */
 static void lower_accumulated_step(struct lowering *lowering) {
   struct graph *graph = lowering->program->train = begin_graph(lowering, ROUTINE_train);
   lowering->training = true;

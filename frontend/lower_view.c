@@ -10,7 +10,8 @@ static bool in_product(const struct product *product, const struct axis *axis) {
   return false;
 }
 
-/* A run-time size has no place in a product: its elements would not be where storage has them. */
+/* Reports an axis with a run-time size in a product: the elements of the product would not lie where storage has
+   them. */
 static bool sized_in_product(struct lowering *lowering, const struct product *product, struct span span,
                              const char *what) {
   for (int i = 0; i < product->count; i++) {
@@ -69,7 +70,7 @@ struct value *apply_rename(struct lowering *lowering, struct value *value, const
   if (from->count == 1 && to->count) return build_split(graph, value, from->factors[0], to->factors, to->count);
   if (from->count && to->count == 1 && !in_product(from, to->factors[0]))
     return build_merge(graph, value, from->factors, from->count, to->factors[0]);
-  /* The general case goes through one axis: so many elements, named once. */
+  /* In the general case the factors are merged to one axis, which is then split. */
   struct axis *merged = from->count == 1
                             ? from->factors[0]
                             : fresh_axis(lowering, product_name(lowering, from), product_extent(from), NULL, span);
@@ -100,7 +101,7 @@ static struct thing lower_gather(struct lowering *lowering, struct value *table,
                 kind_names[index->kind], shape_text(lowering, index));
   const struct axis *range = index->range;
   if (range && range != axis) {
-    /* Numbers along an axis may index any axis that is as long; ids of one set do not index another. */
+    /* The numbers along an axis may index any axis that is long enough; ids of one set may not index another. */
     const bool ordinal = index->op == OP_index;
     if (range->extent > axis->extent)
       return fail(lowering, span, "this index goes up to %s=%lld and axis %s has only %lld", range->name,
@@ -174,7 +175,7 @@ static struct thing lower_range(struct lowering *lowering, struct value *value, 
     return fail(lowering, view->to.span, "axis '%s' would come twice: this has %s", result->name,
                 shape_text(lowering, value));
   set_origin(lowering, view->span);
-  if (result == axis) return thing_value(value); /* all of it */
+  if (result == axis) return thing_value(value); /* the slice is the whole axis */
   return made(lowering, build_slice(lowering->graph, value, axis, low, result), view->span);
 }
 

@@ -37,9 +37,9 @@ static bool is_word(int kind) {
   return false;
 }
 
-/* Go's rule: a newline ends a statement when the last token can end one. Brackets are not counted, so that one unclosed
-   bracket costs one error and not the rest of the file. Milder than Go's: a newline is no end when what follows can begin
-   nothing (continues), so a '{', an else, a closing bracket or an operator may stand first in a line. */
+/* Go's rule: a newline ends a statement when the last token can end one. Brackets are not counted, so that an unclosed
+   bracket costs one error and not the rest of the file. Unlike in Go, a newline ends nothing when the next token cannot
+   begin anything (see continues), so a '{', an else, a closing bracket or an operator may stand first in a line. */
 static bool ends_statement(int kind) {
   switch (kind) {
       /* clang-format off */
@@ -81,7 +81,7 @@ static bool same_line(const struct source *source, int first, int second) {
   return !memchr(source->text + first, '\n', (size_t)(second - first));
 }
 
-/* f(a} in a block of many lines: the '}' is a slip for the ')', and must not end the block. */
+/* In f(a} within a block of many lines, the '}' was meant as a ')', and must not end the block. */
 static void mend_bracket(struct parse *parse, struct token *token) {
   struct bracket *top = parse->open.count ? &parse->open.items[parse->open.count - 1] : NULL;
   if (token->kind != '}' || !top || top->kind == '{' || !same_line(parse->source, top->span.begin, token->span.begin))
@@ -94,7 +94,8 @@ static void mend_bracket(struct parse *parse, struct token *token) {
   parse_error(parse, token->span, "expected '%c' before '}'", token->kind);
 }
 
-/* Keeps parse->open: round and square brackets never go over a statement's end or a curly one, so these drop them. */
+/* Keeps parse->open. Round and square brackets never extend past a curly bracket or the end of a statement, so these
+   close them. */
 static void track_bracket(struct parse *parse, const struct token *token) {
   int kind = token->kind;
   if (kind == '{' || kind == '}' || parse->last.kind == NL)
@@ -151,7 +152,7 @@ int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse) {
     }
     mend_bracket(parse, &token);
     if (ending && (newline ? !continues(parse, token.kind) : token.kind == '}' || token.kind == 0)) {
-      parse->held = token; /* the last statement of a block, or of a file without a last newline, ends too */
+      parse->held = token; /* a '}' ends the last statement of a block, and the end of the file the last one of all */
       parse->holding = true;
       token = (struct token){.kind = NL, .span = newline ? end : token.span};
     }
@@ -166,7 +167,7 @@ int spec_lex(SPEC_STYPE *value, SPEC_LTYPE *location, struct parse *parse) {
   return token.kind;
 }
 
-/* Reports the first byte that is no text, or would not be shown as it is read. */
+/* Reports the first byte that is not text, or that would make the text look different from what is read. */
 static bool check_text(struct parse *parse) {
   const struct source *source = parse->source;
   uint32_t code = 0;

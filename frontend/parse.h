@@ -1,4 +1,5 @@
-/* What the scanner, the grammar, the builders of the tree and the wording of syntax errors share. Private to the parser. */
+/* Declarations shared by the scanner, the grammar, the builders of the tree and the wording of syntax errors. Private to the
+   parser. */
 #ifndef FRONTEND_PARSE_H
 #define FRONTEND_PARSE_H
 
@@ -25,41 +26,42 @@ struct parse {
   struct diagnostics *diagnostics;
   void *scanner;
   int offset; /* bytes scanned */
-  int start; /* a token to deliver first: which of the grammar's starts is meant */
+  int start; /* a first token that tells the grammar which of its starts is meant */
   struct token last; /* the last token delivered: it decides whether a newline ends a statement */
-  struct token before_last; /* when the grammar reports an error at `last`, what it had accepted */
-  struct token held; /* when holding: scanned, but a line end goes first */
+  struct token before_last; /* the last token that the grammar accepted when it reports an error at `last` */
+  struct token held; /* when holding: a scanned token that waits until a line end is delivered */
   bool holding;
   ARRAY(struct bracket) open;
   struct bracket around; /* the innermost bracket open when `last` came, which may have closed it; kind 0: none */
-  struct span suspect; /* a '{' whose '}' stands further left than its line: probably not its own */
-  int stray_brace; /* where a '}' came that closes nothing, or -1 */
+  struct span suspect; /* a '{' whose '}' is indented less than its line, and so is probably not its own */
+  int stray_brace; /* where a '}' came that closes no bracket, or -1 */
   bool unclosed_reported;
-  bool abandoned; /* too many errors or too deep: the rest of the text is not looked at */
+  bool abandoned; /* there were too many errors, or too deep nesting: the rest is not read */
   int error_line, error_at; /* line and place of the last syntax error: one for a line is enough */
   struct ast_file *file;
   struct ast_expression *expression;
 };
 
-/* A newline as the scanner sees it, before it is known to end something: no character of the grammar. */
+/* A newline from the scanner, before it is known whether it ends anything. The grammar never sees it. */
 enum { TOKEN_NEWLINE = 1 };
 
 /* Whether only blanks stand before `offset` in its line. */
 bool begins_line(const struct source *source, int offset);
 
-/* Called by the scanner for each match and each kind of value. */
+/* The scanner calls these for each match and each kind of value. */
 struct span parse_advance(struct parse *parse, int length);
 struct ast_name parse_text(struct parse *parse, const char *text, int length, struct span span);
 
-/* Reports a syntax error unless its line has one already; true if it did. */
+/* Reports a syntax error, unless its line has one already. True if it did. */
 bool parse_error(struct parse *parse, struct span span, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Words a syntax error: `found` and `expected` are the grammar's names of tokens. */
 void explain_syntax_error(struct parse *parse, struct span span, const char *found, const char *const *expected,
                           int count);
-/* Names a character outside the language, with what was probably meant. */
+/* Reports a character that the language does not have, and says what was probably meant. */
 void explain_stray_character(struct parse *parse, const char *text, int length, struct span span);
 
-/* Builders: one for each production that makes something. Pointers to small structs keep the grammar's values small. */
+/* Builders: one for each production that makes something. They pass small structs by pointer, which keeps the grammar's
+   values small. */
 struct ast_path *make_path(struct parse *parse, struct ast_name first);
 void path_add_name(struct parse *parse, struct ast_path *path, struct ast_name name);
 void path_add_number(struct parse *parse, struct ast_path *path, struct ast_name number);
@@ -123,10 +125,10 @@ struct ast_statement *make_if(struct parse *parse, struct span span, struct ast_
                               ast_block *otherwise);
 struct ast_statement *make_for(struct parse *parse, struct span span, ast_names *patterns, ast_block *body);
 
-/* Items: a fresh one, which the grammar's actions fill in, and its end. */
+/* Items: make_item makes one, and the grammar's actions fill in the rest. */
 struct ast_item *make_item(struct parse *parse, struct span span, enum ast_item_kind kind, struct ast_name name,
                            ast_parameters *parameters, ast_block *body);
-/* What follows the brackets of a head; either may be NULL. */
+/* Sets what follows the brackets of a head; either may be NULL. */
 void item_set_results(struct parse *parse, struct ast_item *item, ast_names *over, ast_signatures *results);
 void item_set_gradient(struct parse *parse, struct ast_item *item, struct ast_name qualifier,
                        ast_parameters *parameters, ast_block *body);

@@ -9,7 +9,7 @@ enum { MOST_ERRORS = 100, MOST_LISTED = 4, LONGEST_SHOWN = 40 };
 
 bool parse_error(struct parse *parse, struct span span, const char *format, ...) {
   if (parse->abandoned) return false;
-  /* A line of a million errors must not be counted from the start a million times. */
+  /* A line with a million errors must not be scanned from its start a million times. */
   if (parse->error_line && parse->error_at <= span.begin &&
       !memchr(span.source->text + parse->error_at, '\n', (size_t)(span.begin - parse->error_at))) {
     parse->error_at = span.begin;
@@ -88,7 +88,7 @@ static bool after_targets(const struct source *source, int offset) {
   const char *text = source->text;
   int start = offset;
   while (start > 0 && text[start - 1] != '\n') start--;
-  bool word = false, gap = false; /* seen a word since the last comma or point; and a blank after it */
+  bool word = false, gap = false; /* a word has come since the last comma or point; a blank has come after it */
   for (int i = start; i < offset; i++) {
     if (is_word_byte(text[i])) {
       if (gap) return false;
@@ -105,12 +105,12 @@ static bool after_targets(const struct source *source, int offset) {
   return word && start > 0;
 }
 
-/* What stands where the error is, as the user sees it. */
+/* The text at the place of the error, as the user sees it. */
 static const char *found_text(struct parse *parse, struct span span, const char *found) {
   const char *text = parse->source->text + span.begin;
   if (!strcmp(found, "the end of the line")) {
     if (span.begin >= (int)parse->source->length) return "the end of the text";
-    return *text == '}' ? "'}'" : found; /* a line end that a '}' implies */
+    return *text == '}' ? "'}'" : found; /* a '}' implies a line end */
   }
   if (!strcmp(found, "the end of the file")) return "the end of the text";
   int length = span.end - span.begin;
@@ -120,7 +120,8 @@ static const char *found_text(struct parse *parse, struct span span, const char 
   return arena_format(parse->arena, "'%.*s%s'", cut ? LONGEST_SHOWN : length, text, cut ? "..." : "");
 }
 
-/* Joins what was expected to "A, B or C", with kinds of tokens in place of their members; NULL when it would say nothing. */
+/* Joins the expected tokens to "A, B or C", with kinds of tokens in place of single ones. NULL where the list would not
+   help. */
 static const char *expected_text(struct parse *parse, const char *const *expected, int count) {
   const char *listed[16];
   int used = 0;
@@ -153,7 +154,7 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
     }
     if (used < 15) listed[used++] = token;
   }
-  /* Inside brackets the list goes on or ends: what else the grammar allows there is rarely what was meant. */
+  /* Inside brackets a list continues or ends; other tokens that the grammar allows there are rarely what was meant. */
   const char *closer = parse->around.kind == '(' ? "')'" : parse->around.kind == '[' ? "']'" : NULL;
   if (used > 2 && closer && !name && has(expected, count, closer) && has(expected, count, "','")) {
     used = 0;
@@ -161,7 +162,7 @@ static const char *expected_text(struct parse *parse, const char *const *expecte
     listed[used++] = "','";
   }
   if (line_end && !(name && has(expected, count, "'}'"))) listed[used++] = "the end of the line";
-  /* Operators go on after any operand: worth a word only when there is little else. */
+  /* Operators may follow any operand, so they are mentioned only when little else is expected. */
   bool operand = has(expected, count, "'+'");
   if (operator&& used <= 1 && operand) listed[used++] = "an operator";
   if (operator&& used <= 1 && !operand)
@@ -181,7 +182,7 @@ static void note_bracket(struct parse *parse, struct span bracket, const char *t
   if (line != parse->error_line) report_note(parse->diagnostics, bracket, "%s", text);
 }
 
-/* The '{' that most probably lacks its '}': one whose '}' stood too far left, or else the innermost. */
+/* The '{' that most probably lacks its '}': one whose '}' is indented too little, or else the innermost. */
 static struct span unclosed_brace(const struct parse *parse) {
   if (parse->suspect.source) return parse->suspect;
   for (int i = parse->open.count - 1; i >= 0; i--)
@@ -226,7 +227,7 @@ static const char *statement_word(struct parse *parse, struct span span) {
                                                  : closest_name(before.name.text, words, sizeof words / sizeof *words);
 }
 
-/* Advice that goes with a plain "expected ... before ...", or NULL. */
+/* Advice to add to a plain "expected ... before ...", or NULL. */
 static const char *hint(struct parse *parse, struct span span, const char *found, const char *const *expected,
                         int count) {
   const struct source *source = parse->source;
@@ -285,7 +286,7 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
     explain_declaration(parse, span, found);
     return;
   }
-  /* "fn f(x) {" in a block: the block before it was not closed. */
+  /* A declaration such as "fn f(x) {" inside a block means that the block before it was not closed. */
   struct token before = parse->before_last;
   static const char *const declares[] = {"model",    "fn",  "optimizer", "data", "train",
                                          "generate", "use", "pipeline",  NULL};
@@ -311,7 +312,7 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
     parse_error(parse, span, "%s is a word of the language and cannot be a name", text);
     return;
   }
-  /* A wrong closing bracket, or none. */
+  /* A closing bracket is wrong or missing. */
   static const char *const closers[] = {"')'", "']'", "'}'", "'{'", NULL};
   if (in_brackets && (line_end || is_one_of(found, closers))) {
     const char *closer = around->kind == '(' ? "')'" : "']'";

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Blocks are twice as large as the one before, between these. */
+/* The arena asks for memory in blocks. Each is twice as large as the one before, from FIRST_BLOCK to LARGEST_BLOCK. */
 enum { FIRST_BLOCK = 1 << 12, LARGEST_BLOCK = 1 << 22, ALIGNMENT = 16, HUGE_PAGE = 1 << 21 };
 
 struct block {
@@ -27,7 +27,8 @@ void out_of_memory(size_t bytes) {
   _exit(1);
 }
 
-/* Zeroed memory. A large piece is asked for in huge pages: a graph of many values takes half its time in faults of small ones. */
+/* Zeroed memory. A large piece is asked for in huge pages: with small pages, building a graph of many values spends
+   half of its time on page faults. */
 static void *take(size_t size) {
   void *memory = NULL;
   if (size < HUGE_PAGE)
@@ -66,7 +67,7 @@ void *arena_alloc(struct arena *arena, size_t size) {
     size_t body = size > usual ? size : usual;
     struct block *fresh = take(header + body);
     fresh->size = body;
-    /* A large piece goes behind the current block, which stays open for small ones. */
+    /* A large piece gets a block of its own behind the current one, which stays open for small pieces. */
     if (block && size > usual / 4) {
       fresh->next = block->next;
       block->next = fresh;
@@ -90,7 +91,7 @@ char *arena_copy(struct arena *arena, const char *text, size_t length) {
 char *arena_strdup(struct arena *arena, const char *text) { return arena_copy(arena, text, strlen(text)); }
 
 char *arena_vformat(struct arena *arena, const char *format, va_list arguments) {
-  if (!format) bug("a message without a text"); /* which gcc believes possible when it sanitizes */
+  if (!format) bug("a message without a text"); /* gcc warns that the format may be NULL when it sanitizes */
   va_list again;
   va_copy(again, arguments);
   int length = vsnprintf(NULL, 0, format, again);

@@ -113,7 +113,7 @@ struct value *build_unary(struct graph *graph, enum op op, struct value *x) {
   return finish_1(graph, begin(graph, op), x);
 }
 
-/* Whether two operands meet as reals. */
+/* Whether two operands of these kinds are both converted to reals. */
 static bool meet_as_reals(enum op op, enum kind x, enum kind y) {
   switch (op_facts[op].takes) {
     case OPERANDS_NUMBERS:
@@ -194,7 +194,7 @@ struct value *build_gather(struct graph *graph, struct value *table, struct axis
   return finish_2(graph, with_axis(graph, OP_gather, axis, NULL, 0), table, index);
 }
 
-/* `x` repeated along what it lacks of `axes` without `except`, and of the axes of `index`. */
+/* `x` expanded along those of `axes` that it lacks, `except` left out, and along the axes of `index`. */
 static struct value *expand_indexed(struct graph *graph, struct value *x, struct axis *const *axes, int count,
                                     const struct axis *except, const struct value *index) {
   for (int i = 0; i < count; i++)
@@ -260,7 +260,7 @@ struct value *build_concat(struct graph *graph, struct value *const *parts, stru
   bool mixed = false;
   for (int i = 0; i < count; i++) mixed = mixed || parts[i]->kind != parts[0]->kind;
   for (int i = 0; i < count; i++) inputs[i] = mixed ? to_real(graph, parts[i]) : parts[i];
-  /* A part that lacks an axis of another is the same all along it. */
+  /* A part that lacks an axis which another part has is repeated along it. */
   for (int i = 0; i < count; i++)
     for (int j = 0; j < count; j++)
       inputs[i] = expand_indexed(graph, inputs[i], parts[j]->axes, parts[j]->axis_count, axes[j], NULL);

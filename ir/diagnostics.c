@@ -35,8 +35,9 @@ const char *span_text(struct arena *arena, struct span span) {
   return arena_format(arena, "%s:%d:%d", span.source->path, line, column);
 }
 
-/* The line that holds the span's start, and under it a caret at its start and tildes to its end or the line's. Tabs become spaces, so
-   that both lines keep in step whatever the terminal makes of them; of a long line, what stands around the caret. */
+/* The line that holds the span's start, and under it a caret at that start and tildes to the end of the span or of the
+   line. Tabs become spaces, so that both lines stay aligned on every terminal. Of a long line only the part around the
+   caret is shown. */
 static const char *excerpt(struct arena *arena, struct span span) {
   enum { TAB = 8, BEFORE = LONGEST_LINE / 2 };
   const struct source *source = span.source;
@@ -152,9 +153,7 @@ struct source *source_from_text(struct arena *arena, const char *path, const cha
   return source;
 }
 
-struct source *source_read(struct arena *arena, const char *path) {
-  FILE *file = fopen(path, "rb");
-  if (!file) return NULL;
+struct source *source_read_stream(struct arena *arena, FILE *file, const char *path) {
   struct source *source = NULL;
   size_t capacity = 1 << 14, length = 0;
   char *text = malloc(capacity);
@@ -177,6 +176,13 @@ struct source *source_read(struct arena *arena, const char *path) {
   source->length = length;
 done:
   free(text);
+  return source;
+}
+
+struct source *source_read(struct arena *arena, const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) return NULL;
+  struct source *source = source_read_stream(arena, file, path);
   int error = errno;
   fclose(file);
   errno = error;

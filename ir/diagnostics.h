@@ -38,7 +38,7 @@ void report_error(struct diagnostics *diagnostics, struct span span, const char 
 /* The same with "note:", belonging to the error just reported (dropped with it): the chain of calls, an earlier declaration. */
 void report_note(struct diagnostics *diagnostics, struct span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* All messages, and past the limit how many more there were. */
+/* Prints all messages and, where there were more than the limit, how many are left out. */
 void diagnostics_print(const struct diagnostics *diagnostics, FILE *file);
 
 /* 1-based line and column (in characters, not bytes) of a byte offset. */
@@ -51,6 +51,8 @@ const char *closest_name(const char *name, const char *const *candidates, int co
 
 /* The whole file as a source, or NULL with errno set. Files over 64 MiB are refused with EFBIG. */
 struct source *source_read(struct arena *arena, const char *path);
+/* What a stream has until its end, as a source of that path. */
+struct source *source_read_stream(struct arena *arena, FILE *file, const char *path);
 struct source *source_from_text(struct arena *arena, const char *path, const char *text);
 
 #endif

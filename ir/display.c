@@ -18,7 +18,7 @@ int character_at(const char *at, size_t left, uint32_t *code) {
     if ((text[i] & 0xC0) != 0x80) return 0;
     *code = *code << 6 | (text[i] & 0x3F);
   }
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* a longer form than needed is none */
+  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* an overlong encoding is no character */
   return *code < least[length] || (*code >= 0xD800 && *code < 0xE000) || *code > 0x10FFFF ? 0 : length;
 }
 
@@ -27,7 +27,7 @@ bool character_turns_text(uint32_t code) {
   return (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
 }
 
-/* Marks of direction, separators of lines, and what no font shows. */
+/* Marks of direction, line separators, and characters that no font shows. */
 static bool is_hidden(uint32_t code) {
   return character_is_control(code) || character_turns_text(code) || code == 0x61C || code == 0x200B ||
          code == 0x200E || code == 0x200F || code == 0x2028 || code == 0x2029 || (code >= 0x2060 && code <= 0x206F) ||
@@ -52,7 +52,7 @@ static const struct range joined[] = {
     {0x0951, 0x0957},  {0x0E31, 0x0E31}, {0x0E34, 0x0E3A}, {0x0E47, 0x0E4E}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
     {0x200C, 0x200D},  {0x20D0, 0x20F0}, {0x302A, 0x302D}, {0x3099, 0x309A}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F},
     {0xE0100, 0xE01EF}};
-/* Its East Asian Width W and F, and emoji. */
+/* Characters that take two columns: East Asian Width W and F in the same database, and emoji. */
 static const struct range wide[] = {
     {0x1100, 0x115F},   {0x231A, 0x231B},   {0x2329, 0x232A},   {0x23E9, 0x23EC},   {0x25FD, 0x25FE},
     {0x2614, 0x2615},   {0x2648, 0x2653},   {0x26A1, 0x26A1},   {0x26AA, 0x26AB},   {0x26BD, 0x26BE},

@@ -1,11 +1,11 @@
-/* What the environment says. A compiler that runs with more rights than its caller has listens to nothing of it. */
+/* Environment variables. A compiler that runs with more rights than its caller ignores all of them. */
 #ifndef IR_ENVIRONMENT_H
 #define IR_ENVIRONMENT_H
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#ifdef LAMELLA_SECURE_GETENV /* which POSIX has not, and headers hide */
+#ifdef LAMELLA_SECURE_GETENV /* POSIX does not have it, and headers hide it */
 extern char *secure_getenv(const char *name);
 static inline const char *environment(const char *name) { return secure_getenv(name); }
 #else

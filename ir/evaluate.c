@@ -75,7 +75,7 @@ void evaluate_elementwise(const struct value *value, const struct operand *resul
   for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {
     double *to = result->data + at[0];
     const double *a = x + at[1], *b = y + at[2], *c = z + at[3];
-    /* The commonest few have loops of their own, the rest one through a switch. */
+    /* The most frequent operations have loops of their own; all others go through a switch. */
     const bool plain = value->kind == KIND_REAL;
     if (plain && value->op == OP_add)
       for (int64_t i = 0; i < walk.length; i++) to[i * by[0]] = a[i * by[1]] + b[i * by[2]];
@@ -91,7 +91,8 @@ void evaluate_elementwise(const struct value *value, const struct operand *resul
   }
 }
 
-/* x's elements at its place in the result: the axis at hand has another name there, or only a part of it is filled. */
+/* Copies `length` elements of x along `axis`, from `start` on, into the result along `result_axis`, from `result_start`
+   on. `result_axis` is NULL where the result has no such axis. */
 static void copy_part(const struct operand *result, const struct axis *result_axis, int64_t result_start,
                       const struct operand *x, const struct axis *axis, int64_t start, int64_t length,
                       const int64_t *sizes) {
@@ -107,7 +108,8 @@ static void copy_part(const struct operand *result, const struct axis *result_ax
   copy_runs(&walk, result->data + to, x->data + start * operand_stride(x, axis));
 }
 
-/* A split or a merge: the whole axis of the one is walked factor by factor along the other. */
+/* A split or a merge: `whole` is the operand that has the whole axis, which is walked factor by factor beside the
+   operand that has the factors. */
 static void refactor(const struct value *value, const struct operand *whole, const struct axis *axis, bool split,
                      const struct operand *result, const struct operand *x, const int64_t *sizes) {
   struct walk walk;

@@ -93,7 +93,8 @@ static void contract(const struct value *value, const struct operand *result, co
                      const int64_t *sizes) {
   const struct operand *x = &inputs[0], *y = &inputs[1];
   fill(result, 0, sizes);
-  /* The result's last axis goes inside the sum where an input is contiguous along it; else the sum itself is innermost. */
+  /* The sum is outside of the result's last axis where an input is contiguous along that axis; else the sum is
+     innermost. */
   int last = result->axis_count - 1;
   bool inside = last >= 0 && (operand_stride(x, result->axes[last]) == 1 || operand_stride(y, result->axes[last]) == 1);
   struct walk walk;
@@ -136,7 +137,7 @@ static const char *gather(const struct value *value, const struct operand *resul
   struct walk walk;
   walk_begin(&walk, 3);
   for (int i = 0; i < result->axis_count; i++) {
-    /* The axis that was indexed is gone from the table; where the result has it, it is the index's. */
+    /* The table's own indexed axis is consumed. Where the result has that axis again, it comes from the index. */
     bool gone = result->axes[i] == value->axis;
     walk_dimension(&walk, axis_length(result->axes[i], evaluation->sizes),
                    (int64_t[]){result->strides[i], gone ? 0 : operand_stride(table, result->axes[i]),
@@ -156,7 +157,7 @@ static const char *gather(const struct value *value, const struct operand *resul
 
 const char *evaluate_put(const struct value *value, const struct operand *base, const struct operand *index,
                          const struct operand *source, bool add, const struct evaluation *evaluation) {
-  /* A state's rows are there at full extent even where fewer are present. */
+  /* An update may write any row up to the axis's full extent, which a state always has. */
   int64_t length = add ? axis_length(value->axis, evaluation->sizes) : value->axis->extent;
   int64_t step = operand_stride(base, value->axis);
   struct walk walk;

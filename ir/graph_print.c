@@ -5,7 +5,7 @@
 
 #include "ir/tensor.h"
 
-/* What a graph and the regions it calls refer to, each once, in order of first appearance. */
+/* Everything that a graph and the regions it calls refer to, each once, in order of first appearance. */
 struct printer {
   FILE *file;
   struct arena *arena;
@@ -122,7 +122,7 @@ static void print_quoted(FILE *file, const char *text) {
   fputc('"', file);
 }
 
-/* Bare where it reads back as one word. */
+/* Prints a word without quotes where it reads back as one token. */
 static void print_word(FILE *file, const char *text) {
   bool bare = isalpha((unsigned char)*text) || *text == '_';
   for (const char *p = text; *p && bare; p++) bare = isalnum((unsigned char)*p) || *p == '_';
@@ -278,7 +278,7 @@ static void print_region(const struct printer *printer, int number) {
   if (region->approximate) fputs(" approximate", file);
   if (region->gradient) fprintf(file, " gradient %d", region_number(printer, region->gradient));
   fputc('\n', file);
-  /* An input that nothing needs may have been swept from the body. */
+  /* An input that nothing needs may have been swept from the body, and is printed all the same. */
   for (int i = 0; i < region->inputs.count; i++) {
     bool kept = false;
     for (int j = 0; j < region->body->values.count; j++)

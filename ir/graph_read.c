@@ -13,7 +13,7 @@ static const int64_t largest_extent = (int64_t)1 << 40;
 
 enum token { TOKEN_WORD, TOKEN_QUOTED, TOKEN_NUMBER, TOKEN_VALUE, TOKEN_MARK, TOKEN_LINE, TOKEN_END, TOKEN_WRONG };
 
-/* By number, growing. */
+/* A table that grows, by number. */
 struct table {
   void **items;
   int count;
@@ -26,12 +26,12 @@ struct reader {
   int position; /* past the token */
   enum token token;
   struct span span;
-  const char *text; /* of a word or quoted text; the mark or number as it stands */
+  const char *text; /* a word's or a quoted text's contents; a mark or a number as it is written */
   bool failed;
 
   struct graph *graph;
   struct table axes, values, repeats, regions;
-  int table_room; /* of all tables that there were */
+  int table_room; /* the room taken by all tables so far */
   ARRAY(struct axis *) all_axes;
   ARRAY(struct state *) states;
 };
@@ -206,7 +206,7 @@ static double want_number(struct reader *reader) {
   return number;
 }
 
-/* One of the words of a table of `count` names. */
+/* Reads one of `count` words; its number, or 0 after an error. */
 static int want_choice(struct reader *reader, const char *const *names, int count, const char *what) {
   for (int i = 0; i < count; i++)
     if (accept_word(reader, names[i])) return i;
@@ -273,7 +273,7 @@ static struct axis **want_axes(struct reader *reader, int *count) {
   }
   want_mark(reader, "]");
   *count = axes.count;
-  /* Even an empty list is one, as where a graph is built: copying nothing from nowhere is undefined. */
+  /* An empty list is not NULL, just as in a graph that was built: copying 0 bytes from NULL is undefined. */
   return axes.items ? axes.items : arena_new_array(reader->arena, struct axis *, 1);
 }
 
@@ -294,7 +294,7 @@ static struct state *want_state(struct reader *reader) {
   return state;
 }
 
-/* The role that is written, or 0: an ordinary one is not. */
+/* Reads a role. 0, the ordinary role, is not written. */
 static int accept_role(struct reader *reader, const char *const *names, int last) {
   for (int i = 1; i <= last; i++)
     if (accept_word(reader, names[i])) return i;
@@ -562,7 +562,7 @@ static void read_region(struct reader *reader) {
     }
     array_push(reader->arena, &region->inputs, input);
   }
-  reader->values = (struct table){0}; /* each region numbers its own */
+  reader->values = (struct table){0}; /* values are numbered anew in each region */
   if (!reader->failed && table_get(&reader->regions, number)) {
     reader->span = span;
     fail(reader, "this number belongs to another region");

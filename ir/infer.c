@@ -32,7 +32,7 @@ static bool listed(struct axis *const *list, int count, const struct axis *axis)
   return false;
 }
 
-/* An axis that the result must not have yet. */
+/* Appends an axis to the result, which must not have it yet. */
 static const char *append(struct arena *arena, struct inferred *inferred, struct axis *axis) {
   if (!axis) return "an axis is missing";
   if (has(inferred, axis)) return arena_format(arena, "axis %s comes twice in the result", label(arena, axis));
@@ -113,7 +113,7 @@ const char *infer_input_count(struct arena *arena, const struct value *value) {
                       low == 1 ? "is" : "are");
 }
 
-/* What a cast may be, and the axis that its result still indexes. */
+/* Which casts are allowed, and the axis that an integer result still indexes. */
 static const char *infer_cast(const struct value *value, struct inferred *inferred) {
   const struct value *x = value->inputs[0];
   inferred->kind = storage_kind(value->storage);
@@ -124,7 +124,7 @@ static const char *infer_cast(const struct value *value, struct inferred *inferr
   return NULL;
 }
 
-/* The operands from `first` on are what the row of the operation takes, and of one kind. */
+/* The operands from number `first` on must be of one kind, one that the operation's row takes. */
 static const char *want_operands(struct arena *arena, const struct value *value, int first) {
   switch (op_facts[value->op].takes) {
     case OPERANDS_ANY:
@@ -295,7 +295,7 @@ static const char *infer_mix(struct arena *arena, const struct value *value, str
   return NULL;
 }
 
-/* Views that cut or join need lengths that are constants. */
+/* Views that cut or join need axes of constant length. */
 static const char *want_constant(struct arena *arena, const struct axis *axis) {
   if (!axis) return "an axis is missing";
   return axis->size ? arena_format(arena, "axis %s has a run-time size", label(arena, axis)) : NULL;
@@ -379,7 +379,7 @@ static const char *infer_view(struct arena *arena, const struct value *value, st
       return arena_format(arena, "axes %s and %s differ in their run-time size", label(arena, axis),
                           label(arena, result));
   } else {
-    /* A slice is the shorter, a pad the longer of two constant lengths. */
+    /* Both lengths are constants. A slice's result is the shorter of the two, a pad's the longer. */
     TRY(want_constant(arena, axis));
     TRY(want_constant(arena, result));
     int64_t whole = value->op == OP_slice ? axis->extent : result->extent;

@@ -1,4 +1,4 @@
-/* What each operation gives for its operands: the one place that knows, used to build values and to verify them. */
+/* What each operation gives for its operands. Only this file knows it; graphs are built and verified by it. */
 #ifndef IR_INFER_H
 #define IR_INFER_H
 
@@ -14,7 +14,7 @@ struct inferred {
 /* Kind, range and axes of `value` from its operation, inputs and attributes (for an input or a random draw: from the axes it
    has). Returns NULL, or what is wrong with the operands: "axis seq'1 is not in the second input [batch, embed]". */
 const char *infer(struct arena *arena, const struct value *value, struct inferred *inferred);
-/* How many inputs the operation has for these attributes is right. */
+/* Whether the number of inputs is right for the operation and its attributes: NULL, or what is wrong. */
 const char *infer_input_count(struct arena *arena, const struct value *value);
 
 #endif

@@ -6,7 +6,7 @@
 #include "ir/evaluate.h"
 #include "ir/walk.h"
 
-/* What a value holds while it is needed. */
+/* A value's contents, while it is needed. */
 struct slot {
   const struct value *owner; /* NULL until it was computed */
   struct operand operand;

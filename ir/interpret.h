@@ -35,9 +35,9 @@ const char *graph_interpret(const struct graph *graph, struct environment *envir
 
 /* The present length of an axis. */
 int64_t axis_length(const struct axis *axis, const int64_t *sizes);
-/* One elementwise operation on numbers whose result is of that kind; shared with the loop IR's interpreter. Integers and
-   booleans are doubles. Integers have 32 bits and wrap around; a real beyond them becomes the nearest, NaN the least; the
-   quotient by 0 and the rest of it are 0. */
+/* One elementwise operation on numbers, `kind` being that of the result; the loop IR's interpreter uses it too.
+   Integers and booleans are held as doubles. Integers have 32 bits and wrap around; a real out of their range becomes
+   the nearest integer, NaN the least one. An integer's quotient and remainder by 0 are 0. */
 double scalar_apply(enum op op, enum kind kind, double x, double y, double z);
 /* A whole number (below 2^63) modulo 2^32, from -2^31 on. */
 double scalar_wrap(double x);

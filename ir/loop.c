@@ -75,7 +75,7 @@ bool apply_type(enum op op, const enum type *arguments, enum type *type) {
   if (first && arguments[0] != TYPE_BOOLEAN) return false;
   for (int i = first + 1; i < facts->inputs; i++)
     if (arguments[i] != x) return false;
-  if (facts->gives == RESULT_STORAGE) return x == TYPE_REAL; /* what else a cast does is said by other operations */
+  if (facts->gives == RESULT_STORAGE) return x == TYPE_REAL; /* other casts are EXPRESSION_CONVERT */
   switch (facts->takes) {
     case OPERANDS_ANY:
     case OPERANDS_ORDERED:
@@ -95,7 +95,7 @@ bool apply_type(enum op op, const enum type *arguments, enum type *type) {
 /* --- Affine sums: what keeps index expressions small ------------------------------------------------------------------------- */
 
 enum { MAX_TERMS = 12 };
-static const int64_t LARGEST = (int64_t)1 << 52; /* of a constant: exact as a double */
+static const int64_t LARGEST = (int64_t)1 << 52; /* the largest constant: still exact as a double */
 
 /* constant + sum of factor[i] * term[i]; no term is a number, a sum or a product with a number. */
 struct sum {
@@ -218,7 +218,7 @@ bool expression_range(const struct expression *x, int64_t *low, int64_t *high) {
   return x->type == TYPE_INDEX && sum_add(&sum, x, 1) && sum_range(&sum, low, high);
 }
 
-/* Of an expression that is not a sum. */
+/* The range of an expression that is not a sum. */
 static bool term_range(const struct expression *x, int64_t *low, int64_t *high) {
   if (x->kind == EXPRESSION_VARIABLE) {
     *low = 0, *high = x->variable->bound - 1;
@@ -249,8 +249,8 @@ static bool term_range(const struct expression *x, int64_t *low, int64_t *high) 
   return true;
 }
 
-/* Division of a sum by a number: the multiples of the divisor leave it where the rest is known to lie in one period, or is a
-   number. */
+/* The quotient or remainder of a sum by a number. Terms that are multiples of the divisor are taken out where all
+   values of the other terms lie between the same two multiples of it. */
 static const struct expression *index_division(struct arena *arena, enum op op, const struct expression *x,
                                                int64_t divisor) {
   struct sum sum = {0}, multiples = {0}, rest = {0};
@@ -271,7 +271,7 @@ static const struct expression *index_division(struct arena *arena, enum op op, 
         return sum_build(arena, op == OP_quotient ? &multiples : &rest);
       }
     }
-    /* Of a sum of terms that are never negative the multiples may leave the modulus, whatever the rest. */
+    /* In a sum that is never negative, terms that are multiples of the modulus do not change the remainder. */
     int64_t whole_low, whole_high;
     if (op == OP_mod && multiples.count && sum_range(&rest, &low, &high) && low >= 0 &&
         sum_range(&sum, &whole_low, &whole_high) && whole_low >= 0)
@@ -404,7 +404,7 @@ static const struct expression *fold_integer(struct arena *arena, enum op op, co
   return result;
 }
 
-/* A literal takes the type of the operand beside it, so that a caller may write 0 for any. */
+/* A literal takes the type of the operand beside it, so that a caller may write 0 for any type. */
 static const struct expression *literal_as(struct arena *arena, const struct expression *x, enum type type) {
   if (!is_number(x) || x->type == type || type == TYPE_BOOLEAN) return x;
   return type != TYPE_REAL && x->number != floor(x->number) ? x : expression_number(arena, type, x->number);
@@ -436,7 +436,7 @@ const struct expression *expression_apply(struct arena *arena, enum op op, const
     bug("%s of %s%s%s%s%s", op_facts[op].name, type_names[types[0]], y ? " and " : "", y ? type_names[types[1]] : "",
         z ? " and " : "", z ? type_names[types[2]] : "");
   const struct expression *folded = NULL;
-  /* Of reals it is the question whether the number is one. */
+  /* Reals are left out: x == x is false for NaN. */
   bool same =
       op_facts[op].class == CLASS_COMPARE && x->type != TYPE_REAL && x->type == y->type && expression_equal(x, y);
   if (same)
@@ -483,7 +483,7 @@ const struct expression *expression_convert(struct arena *arena, enum type type,
     return expression_number(arena, type, type == TYPE_INTEGER ? scalar_wrap(x->number) : x->number);
   if (x->type == TYPE_REAL || type == TYPE_BOOLEAN)
     bug("%s does not convert to %s", type_names[x->type], type_names[type]);
-  /* There and back: an integer fits an index. */
+  /* An integer that was converted to an index and back is itself. */
   if (type == TYPE_INTEGER && x->kind == EXPRESSION_CONVERT && x->arguments[0]->type == TYPE_INTEGER)
     return x->arguments[0];
   struct expression *expression = node(arena, EXPRESSION_CONVERT, type, 1);

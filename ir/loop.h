@@ -18,8 +18,8 @@
 enum type { TYPE_REAL, TYPE_INTEGER, TYPE_BOOLEAN, TYPE_INDEX };
 extern const char *const type_names[]; /* "real" "integer" "boolean" "index" */
 struct target;
-/* How large one element is in the memory of a program for the target. (The runtime, which includes nothing of the compiler, has
-   lam_type_size of its own.) */
+/* The size in bytes of one element in the memory of a program for the target. (The runtime includes nothing of the
+   compiler and has its own lam_type_size.) */
 int64_t element_bytes(const struct target *target, enum type type);
 
 /* A loop variable, a `let`, or a number parameter. */
@@ -75,9 +75,10 @@ struct expression {
 
 /* --- Statements ----------------------------------------------------------------------------------------------------------- */
 
-/* serial: in order. parallel: iterations touch no common element that one of them writes (OpenMP threads; each thread has its own
-   copy of arrays declared inside). vector: `extent` is the constant number of lanes, iterations are independent, the body holds only
-   let, store and if; printed with SIMD rows. unrolled: constant extent, printed as copies. */
+/* serial: in order. parallel: no iteration touches an element that another one writes (OpenMP threads; arrays declared
+   inside are private to each thread). vector: the extent is the constant number of lanes, iterations are independent,
+   and the body has only let, store and if; printed with the rows of simd.def. unrolled: constant extent, printed as
+   copies. */
 enum loop_kind { LOOP_SERIAL, LOOP_PARALLEL, LOOP_VECTOR, LOOP_UNROLLED };
 extern const char *const loop_kind_names[];
 

@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Words that C, its library, or the printed code means something else by. */
+/* Words that mean something else in C, in its library, or in the printed code. */
 static const char *const reserved[] = {
     "auto",     "break",  "case",      "char",   "const",  "continue", "default", "do",     "double",  "else",
     "enum",     "extern", "float",     "for",    "goto",   "if",       "inline",  "int",    "long",    "register",
@@ -40,7 +40,8 @@ static const char *unique_name(struct arena *arena, struct function *function, c
   const struct table *names = function ? &function->names : &none;
   int *suffix = table_find(names, base), from_two = 1;
   const char *name = base;
-  /* Suffixes begin after the last that was given, so that a function with a hundred of a name is named in a hundred steps. */
+  /* The search for a free suffix begins after the last one given, so naming a hundred variables alike takes a hundred
+     steps. */
   for (int *last = suffix ? suffix : &from_two; is_reserved(name) || table_find(names, name);)
     name = arena_format(arena, "%s_%d", base, ++*last);
   if (function) function_add_name(arena, function, name);

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* What was declared so far, in order: two functions are equal when the same things stand at the same numbers. A name is looked
-   for from the newest on, and most uses are of what was declared last. */
+/* All that was declared so far, in order. Two functions are equal when each use in one refers to the declaration with
+   the same number as the use in the other. The search begins at the newest, since most uses are of what was declared
+   last. */
 struct numbering {
   struct arena *arena;
   ARRAY(const void *) declared;

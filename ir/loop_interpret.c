@@ -225,7 +225,7 @@ static double evaluate(struct machine *machine, const struct expression *x) {
 
 static void run_block(struct machine *machine, const struct block *block);
 
-/* The loop whose iterations may run at the same time belongs to one of the two watches, or to none. */
+/* The watch that a kind of loop belongs to; -1 for loops whose iterations run in order. */
 static int watch_of(enum loop_kind kind) {
   switch (kind) {
     case LOOP_SERIAL:
@@ -256,7 +256,7 @@ static void run_loop(struct machine *machine, const struct statement *loop) {
 
 static void declare_array(struct machine *machine, const struct array *array) {
   struct binding *binding = bind(machine, array);
-  /* Declared again in the next iteration: fresh contents, the same memory. */
+  /* An array that is declared again, in the next iteration, keeps its memory and loses its contents. */
   if (!binding->cells)
     binding->cells = cells_new(machine->arena, arena_new_array(machine->arena, double, array->count),
                                arena_new_array(machine->arena, unsigned char, array->count), array->count);
@@ -352,7 +352,7 @@ static struct cells *cells_of(struct machine *machine, const struct loop_memory 
 
 const char *function_interpret(struct arena *arena, const struct function *function,
                                const struct loop_argument *arguments) {
-  /* What the run needs of memory goes when it ends; the message stays. */
+  /* The run's own memory is freed at its end; the message outlives it. */
   struct arena *scratch = arena_new();
   struct machine *machine = arena_new_struct(scratch, struct machine);
   machine->arena = scratch;

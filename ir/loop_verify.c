@@ -70,8 +70,8 @@ static void verify_element(struct verifier *verifier, const struct array *array,
   if (index->type != TYPE_INDEX)
     wrong(verifier, "%s is indexed by a value of type %s", array->name, type_names[index->type]);
   if (array->memory == MEMORY_REGISTER) verify_register_index(verifier, array, index);
-  /* A loop with guards may have a variable that runs past the array: only what is always outside is surely wrong. Where all is
-     constant or unrolled there are no guards, so everything must be inside. */
+  /* Behind a guard a variable may run past the array, so an index into memory is wrong only where it is always outside.
+     Register indices are constants or unrolled and have no guards, so they must always be inside. */
   if (!array->count || !expression_range(index, &low, &high)) return;
   if (low + extra >= array->count || high < 0 ||
       (array->memory == MEMORY_REGISTER && (low < 0 || high + extra >= array->count)))

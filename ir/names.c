@@ -35,7 +35,7 @@ const char *names_declare(struct arena *arena, struct scope_names *names, const 
 static void set_free(struct scope_names *names, const char *name) {
   struct name_entry *entry = table_find(&names->table, name);
   entry->visible = false;
-  /* Whoever counts up from "x" may have passed "x_12". */
+  /* The counter of "x" may have gone past "x_12", which is free again. */
   if (entry->base && entry->base->number > entry->own && entry->own >= 2) entry->base->number = entry->own;
 }
 

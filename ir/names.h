@@ -1,5 +1,5 @@
-/* Names in nested scopes, each unlike all that are visible with it: what is declared, in order, and cut off again when a scope ends. A name
-   costs the same however many there are. */
+/* Names in nested scopes. A new name differs from all that are visible; the end of a scope frees its names. Declaring a
+   name takes the same time however many there are. */
 #ifndef IR_NAMES_H
 #define IR_NAMES_H
 
@@ -10,8 +10,8 @@
 struct name_entry {
   const char *name;
   bool visible;
-  int number; /* name_2 to the one before name_number are taken; 0: nobody asked yet */
-  struct name_entry *base; /* of "x_12" that of "x", where `own` is 12; else NULL */
+  int number; /* the next suffix to try: smaller ones, from _2 on, are taken; 0: never counted */
+  struct name_entry *base; /* for "x_12": the entry of "x", and `own` is 12; else NULL */
   int own;
 };
 

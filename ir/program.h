@@ -20,16 +20,17 @@ struct spec_file {
    The graphs, each NULL when the spec does not ask for it:
      train       one optimizer step on one batch. Outputs: "loss" (the weighted mean), "loss_sum", "weight_sum", with clipping
                  "gradient_norm", and "update_check" (for each parameter 0, or NaN where something that is not finite was
-                 written for it). With accumulate > 1 it is split in two:
-     accumulate  adds one micro-batch's gradients, loss_sum and weight_sum to accumulator states ("gradient/NAME", "loss_sum",
-                 "weight_sum"); outputs "loss_sum", "weight_sum" of this micro-batch
-                 and train takes no data: it reads the accumulators, updates, and sets them to zero.
-     evaluate    forward with dropout off. Outputs "loss_sum" and "weight_sum" of one batch.
-     predict     forward with dropout off on the model's inputs. Outputs: the model's, by name.
-     prepare     what generation computes once for a prompt (encoder, cross keys): writes ROLE_PREPARED states.
-     step        generation's window: inputs feed[batch, seq] and "position"; output: `from`. The axis `over` has a run-time size
-                 named "window" (rows of this call), its aliases one named "past" (rows so far, this window included).
-     synthesize  makes a synthetic data set whole: one output for each column, with axis `example`.  */
+                 written for it). With accumulate > 1 train takes no data: it reads the accumulators, updates the parameters,
+                 and sets the accumulators to zero.
+     accumulate  only with accumulate > 1: adds one micro-batch's gradients, loss_sum and weight_sum to accumulator states
+                 ("gradient/NAME", "loss_sum", "weight_sum"). Outputs: "loss_sum", "weight_sum" of this micro-batch.
+     evaluate    the forward pass with dropout off. Outputs: "loss_sum" and "weight_sum" of one batch.
+     predict     the forward pass with dropout off on the model's inputs. Outputs: the model's, by name.
+     prepare     computes once for a prompt what all steps of generation need (encoder, cross keys); writes ROLE_PREPARED states.
+     step        the model on a window of generation. Inputs: feed[batch, seq] and "position"; output: `from`. The axis `over` has
+                 a run-time size named "window" (rows of this call). Axes declared equal to it have one named "past" (rows so far,
+                 this window included).
+     synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.  */
 typedef ARRAY(struct spec_file) spec_files;
 
 struct program {
@@ -61,7 +62,8 @@ struct train_settings {
   int64_t evaluate_every, checkpoint_every, log_every; /* steps; 0: only at the end (log: 10) */
   bool shuffle; /* default true */
   uint32_t seed;
-  const char *initial; /* file of initial weights, or NULL */
+  const char *initial; /* file of initial weights, as `path` of data; or NULL */
+  bool initial_here;
   struct span span;
 };
 
@@ -73,7 +75,7 @@ enum tokenizer { TOKENIZER_NONE, TOKENIZER_CHAR, TOKENIZER_BYTE };
 /* How a column of the data is made. Text sources: windows of `length` tokens.
      tokens    the window
      next      the window one token on
-     weight    1 where there is a target, 0 at padding and beyond the end (and, in masked-LM data, at tokens not chosen)
+     weight    1 where there is a target, 0 at padding and beyond the end (in masked-LM data, 0 also at tokens not chosen)
      target    masked LM: the tokens before corruption
      zero, yes a column of zeros / true (token kinds, a mask with no padding)
    CSV sources, from the field `field`:
@@ -81,7 +83,8 @@ enum tokenizer { TOKENIZER_NONE, TOKENIZER_CHAR, TOKENIZER_BYTE };
      category  index of the distinct value, in order of first appearance in the file
      tokens    the field's text, tokenized, padded or cut to `length`; with `start` >= 0 that id comes first, with `stop` >= 0 it
                comes last
-     present   boolean: where the same text has a token      weight  the same as a real
+     present   boolean: where the same text has a token
+     weight    the same as a real
    Synthetic sources: output `name` of the graph synthesize. */
 enum feature {
   FEATURE_TOKENS,
@@ -112,7 +115,8 @@ struct column {
 struct data_settings {
   const char *name;
   enum data_source source;
-  const char *path; /* of the file, as the program opens it, or NULL */
+  const char *path; /* of the file, absolute or as seen from the spec's folder, or NULL */
+  bool path_here; /* as seen from the folder where the command runs: -D named it */
   enum tokenizer tokenizer;
   int64_t examples; /* synthetic */
   double split; /* the share for training; the rest is validation; 1: no validation */

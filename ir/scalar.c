@@ -2,8 +2,8 @@
 
 #include "ir/interpret.h"
 
-/* The remainder is exact, however large the quotient, and lies from 0 to y, without y: where adding y rounds to y, it is the number
-   before. */
+/* The remainder is exact, however large the quotient, and lies between 0 and y, without y. Where adding y would round
+   to y itself, the result is the next number towards 0. */
 static double modulo(double x, double y) {
   double rest = fmod(x, y);
   if (rest == 0) return 0;
@@ -19,7 +19,7 @@ double scalar_saturate(double x) {
   return x >= INT32_MAX ? INT32_MAX : x;
 }
 
-/* Whole numbers of 32 bits in two's complement. False where the operation is not one that could leave them. */
+/* 32-bit operations in two's complement. False for an operation whose result cannot leave 32 bits. */
 static bool apply_to_integers(enum op op, double left, double right, double *result) {
   const uint32_t x = (uint32_t)(int64_t)left, y = (uint32_t)(int64_t)right;
   switch ((int)op) {
@@ -35,7 +35,7 @@ static bool apply_to_integers(enum op op, double left, double right, double *res
       return *result = (double)(int32_t)(x * y), true;
     case OP_quotient:
       return *result = right == 0 ? 0 : scalar_wrap(floor(left / right)), true;
-    case OP_mod: /* exact: both have 32 bits, so the quotient rounds to no other floor */
+    case OP_mod: /* exact: operands have 32 bits, so rounding the quotient does not change its floor */
       return *result = right == 0 ? 0 : left - right * floor(left / right), true;
     case OP_floor:
       return *result = scalar_saturate(floor(left)), true;
@@ -89,7 +89,7 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
       return floor(x / y);
     case OP_mod:
       return modulo(x, y);
-    /* As the vector instructions have it: the second when the two do not compare. */
+    /* As the vector instructions do: the second operand where the two do not compare. */
     case OP_max:
       return x > y ? x : y;
     case OP_min:

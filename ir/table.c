@@ -31,7 +31,7 @@ void table_set(struct arena *arena, struct table *table, const char *key, void *
 }
 
 static struct pointer_entry *pointer_entry(const struct pointer_table *table, const void *key) {
-  /* The bits of an address differ in the middle: the multiplication brings them up. */
+  /* Addresses differ mostly in their middle bits; the multiplication moves these to the upper half, which is used. */
   for (uint64_t slot = ((uint64_t)(uintptr_t)key * 0x9E3779B97F4A7C15u) >> 32;; slot++) {
     struct pointer_entry *entry = &table->entries[slot & (uint64_t)(table->capacity - 1)];
     if (!entry->key || entry->key == key) return entry;

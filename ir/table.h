@@ -18,7 +18,7 @@ void *table_find(const struct table *table, const char *key);
 /* Replaces the value that was there. */
 void table_set(struct arena *arena, struct table *table, const char *key, void *value);
 
-/* The same by address, to numbers. */
+/* A table from addresses to numbers. */
 struct pointer_entry {
   const void *key;
   int value;

@@ -1,5 +1,5 @@
-/* What a schedule and a printer need to know of the machine that code is made for: plain facts, filled in by codegen/targets.c.
-   No other code asks which target it is. */
+/* The facts that schedules and the printer need about the machine that code is made for, filled in by codegen/targets.c. No
+   code asks which target it is. */
 #ifndef IR_TARGET_H
 #define IR_TARGET_H
 
@@ -16,7 +16,7 @@ struct target {
   bool fused_multiply_add;
   bool double_precision; /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
-  /* the same where a processor begins two multiply-adds a cycle, so that loads are what it waits for; or 0 */
+  /* the tile for a processor that begins two multiply-adds a cycle and so waits for loads; 0: no other tile */
   int busy_rows, busy_vectors;
   const char *processor; /* the tile is for, or NULL: the target's usual one */
   const char *attribute; /* of __attribute__((target(...))), or NULL */

@@ -44,12 +44,12 @@ enum op_class {
   CLASS_CALL
 };
 
-/* What the operands of an elementwise operation must be. All are of one kind, but for the condition of `where`, which is boolean
-   and which this says nothing of. Builders turn operands of other kinds into reals where that makes them fit. */
+/* What the operands of an elementwise operation must be. All are of one kind; this does not count the condition of
+   `where`, which is boolean. Builders convert operands of other kinds to reals where that makes them fit. */
 enum operands {
   OPERANDS_ANY,
   OPERANDS_NUMBERS, /* reals or integers */
-  OPERANDS_ORDERED, /* the same; in loops also booleans, of which false is the lesser */
+  OPERANDS_ORDERED, /* reals or integers; in loops also booleans, false being less than true */
   OPERANDS_REALS,
   OPERANDS_INTEGERS, /* in loops also indices */
   OPERANDS_BOOLEANS
@@ -70,7 +70,7 @@ enum op_property {
   PROPERTY_CHOOSES = 4 /* the result is one of the operands as it stands */
 };
 
-/* What the text of an operation says besides its inputs. */
+/* The attributes of an operation in the text of a graph, besides its inputs. */
 enum attribute {
   ATTRIBUTE_NUMBER = 1, /* constant 0.5          pad ... with 0 */
   ATTRIBUTE_STATE = 2, /* state "wte.weight" */
@@ -87,7 +87,8 @@ enum attribute {
   ATTRIBUTE_MAY_LACK_AXIS = 4096
 };
 
-/* The facts of one row of ops.def, which explains them. What follows `price` is of use for elementwise operations alone. */
+/* The facts in one row of ops.def, which explains the columns. The fields after `price` are for elementwise operations
+   only. */
 struct op_facts {
   const char *name;
   enum op_class class;
@@ -120,14 +121,14 @@ enum storage {
 extern const char *const storage_names[]; /* "real" "f64" "f32" "bf16" "f16" "i32" "i8" "bool" */
 enum kind storage_kind(enum storage storage);
 
-/* What an axis, a size or an output is to the program around the graph. It is set where they are made and is all that tells: names are
-   the user's, who may call an axis "window" or an output "loss". */
+/* What an axis, a size or an output is to the program around the graph. A role is set where its owner is made, and
+   nothing is ever told from a name: a spec may call an axis "window" or an output "loss". */
 enum axis_role { AXIS_ORDINARY, AXIS_BATCH };
 extern const char *const axis_role_names[]; /* "ordinary" "batch" */
-/* The rows of one call of generation's step, and the rows so far. */
+/* The size of a window, which is the rows of one generation step, and the number of rows so far. */
 enum size_role { SIZE_ORDINARY, SIZE_WINDOW, SIZE_PAST };
 extern const char *const size_role_names[]; /* "ordinary" "window" "past" */
-/* The weighted mean of a batch, and the two sums that it is the quotient of. */
+/* The loss: the weighted mean of a batch, which is the quotient of the two sums. */
 enum output_role { OUTPUT_ORDINARY, OUTPUT_LOSS, OUTPUT_LOSS_SUM, OUTPUT_WEIGHT_SUM };
 extern const char *const output_role_names[]; /* "ordinary" "loss" "loss_sum" "weight_sum" */
 
@@ -199,8 +200,7 @@ struct value {
   /* Attributes; ops.def says which an operation has. */
   double number;
   const char *name; /* input: its name. Any other: what the spec calls it, path included ("h.0.attn.scores"), or NULL */
-  /* what the spec calls the value that this is the gradient of; NULL where it is none, or of something without a name
-     */
+  /* the spec's name for the value whose gradient this is; NULL where it is no gradient, or that value has no name */
   const char *gradient_of;
   struct state *state;
   struct axis *axis, *result;
@@ -215,8 +215,8 @@ struct value {
   struct origin origin;
 };
 
-/* What the outside sees of a value. Passes may replace the value by one with its axes in another order; `axes` stays: the order
-   that the outside was promised. */
+/* An output of a graph. Passes may replace the value by one with its axes in another order; `axes` keeps the order that
+   the outside was promised. */
 struct output {
   const char *name;
   enum output_role role;
@@ -255,9 +255,9 @@ struct axis *axis_new_batch(struct graph *graph, int64_t extent, struct span spa
 struct axis *axis_new_sized(struct graph *graph, const char *name, const struct size *size, struct span span);
 /* The graph's size of this name, made when there is none. */
 const struct size *size_new(struct graph *graph, const char *name, enum size_role role, int64_t bound);
-/* The value's axes outside: batch first, the others in their order; or as `axes` says. */
+/* Adds an output. Its promised order of axes is the batch first, then the others as the value has them. */
 void graph_add_output(struct graph *graph, const char *name, struct value *value);
-/* The same for an output that means something to the loop around the graph; it is called as its role is. */
+/* The same for an output with a role for the loop around the graph; the role gives its name. */
 void graph_add_output_of_role(struct graph *graph, enum output_role role, struct value *value);
 void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes);
 

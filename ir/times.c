@@ -23,7 +23,7 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* Gives what went by to the present phase. */
+/* Adds the time that has passed to the present phase. */
 static void charge(struct times *times) {
   double time = now();
   times->phases.items[times->open[times->depth - 1]].seconds += time - times->last;

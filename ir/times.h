@@ -11,10 +11,11 @@ struct times;
 
 /* Begins with the phase "other". */
 struct times *times_new(struct arena *arena);
-/* `name` lives as long as `times` does. Entered again it goes on, on the same line; times_enter_new begins another line. */
+/* Enters a phase. `name` must live as long as `times`. A phase that is entered again continues on its own line;
+   times_enter_new begins another line. */
 void times_enter(struct times *times, const char *name);
 void times_enter_new(struct times *times, const char *name);
-/* What the line of the present phase says besides. */
+/* A note to print on the line of the present phase. */
 void times_note(struct times *times, const char *note);
 void times_leave(struct times *times);
 /* A line a phase, in the order in which they were first entered, and the total so far. */

@@ -178,7 +178,7 @@ static const char *check_value(struct verifier *verifier, const struct value *va
       return arena_format(arena, "input %%%d is a whole call", input->id);
   }
   const char *error = check_axes(verifier, value->axes, value->axis_count);
-  /* The parts of a concat may be cut along one axis. */
+  /* The list of a concat may have one axis several times; other lists may not. */
   for (int i = 0; !error && i < value->list_count; i++)
     error = value->op == OP_concat ? check_axis(verifier, value->list[i]) : NULL;
   if (!error && value->op != OP_concat) error = check_axes(verifier, value->list, value->list_count);
@@ -222,7 +222,7 @@ static const char *check_outputs(const struct verifier *verifier, const struct r
   const struct graph *graph = verifier->graph;
   for (int i = 0; i < graph->outputs.count; i++) {
     const struct output *output = &graph->outputs.items[i];
-    /* A region that is a gradient may leave one out. */
+    /* A gradient region has no value for an input that gets no gradient. */
     if (!output->value && region) continue;
     if (!output->name) return arena_format(verifier->arena, "output %d has no name", i);
     if (!output->value) return arena_format(verifier->arena, "output %s has no value", output->name);

@@ -1,12 +1,13 @@
-/* Operations of a function, without running it: a loop whose iterations are alike is looked at once. */
+/* Counts a function's operations without running it: of loop iterations that are alike, one is looked at. */
 #include <math.h>
 #include <string.h>
 
 #include "ir/interpret.h"
 #include "ir/work.h"
 
-/* Registers are arrays whose elements may turn out to be of no use: of those that lanes beyond the last column fill, none is
-   stored. So what is computed into them is kept apart until it is known which share of them goes to memory. */
+/* Some elements of a register array may be of no use: lanes beyond the last column are computed and never stored. So
+   operations whose results go into registers are counted apart, until it is known which share of the elements is
+   stored. */
 enum { MOST_REGISTERS = 12, MOST_TASKS = 4096 };
 
 struct tally {
@@ -39,7 +40,7 @@ struct frame {
   ARRAY(struct binding) bindings;
   const struct array *registers[MOST_REGISTERS];
   int register_count;
-  unsigned whole; /* registers that are used up by a fold */
+  unsigned whole; /* a set of registers: those summed over all lanes by a fold */
 };
 
 static double operations_of(struct counting *counting, const struct function *function, const double *numbers);
@@ -62,7 +63,7 @@ static int register_of(const struct frame *frame, const struct array *array) {
 
 /* --- Expressions -------------------------------------------------------------------------------------------------------- */
 
-/* NAN where it depends on data. */
+/* The value of an expression; NAN where it depends on data. */
 static double evaluate(const struct frame *frame, const struct expression *x) {
   double arguments[3] = {0};
   switch (x->kind) {
@@ -126,7 +127,7 @@ static bool uses_any(const struct expression *x, const struct variable_set *set)
   return false;
 }
 
-/* Whether how often something in the block runs depends on one of the variables. */
+/* Whether the number of times that some statement of the block runs depends on one of the variables. */
 static bool controls(struct arena *arena, const struct block *block, struct variable_set *set) {
   int outside = set->items.count;
   bool depends = false;
@@ -164,8 +165,8 @@ static struct tally iteration(struct frame *frame, const struct statement *loop,
   return tally;
 }
 
-/* Iterations first to last, whose ends are known. What a loop does changes one way along it (guards and shorter last pieces), so
-   that between equal ends nothing changes. */
+/* Adds iterations `first` to `last`, whose own tallies are `begin` and `end`. What a loop does changes in one direction
+   along it (guards, shorter last pieces), so where both ends are equal all between them is equal too. */
 static void add_range(struct frame *frame, const struct statement *loop, bool done, int64_t first,
                       const struct tally *begin, int64_t last, const struct tally *end, struct tally *sum) {
   if (!memcmp(begin, end, sizeof *begin) || last - first < 2) {
@@ -198,7 +199,7 @@ static void walk_loop(struct frame *frame, const struct statement *loop, double 
   bool is_done = done > 0;
   struct tally sum = {0};
   if (loop->loop == LOOP_PARALLEL && iterations <= MOST_TASKS) {
-    /* Tasks are numbers that are taken apart by division: no order in them. */
+    /* A task number is taken apart by division, so tasks do not change in one direction: each is counted. */
     for (int64_t i = 0; i < iterations; i++) {
       struct tally one = iteration(frame, loop, i, is_done);
       add(&sum, &one, 1);
@@ -229,8 +230,8 @@ static void walk_call(struct frame *frame, const struct statement *call, double 
   tally->operations += done * operations_of(frame->counting, call->function, numbers);
 }
 
-/* `possible`: how often the block would run if no guard forbade it. `done`: how often it does: as often, or 0 behind a guard that
-   does not hold. */
+/* `possible` is how often the block would run without guards. `done` is how often it runs: the same, or 0 behind a
+   guard that does not hold. */
 static void walk(struct frame *frame, const struct block *block, double done, double possible, struct tally *tally) {
   int outside = frame->bindings.count;
   for (int i = 0; i < block->statements.count; i++) {

@@ -1,13 +1,13 @@
-/* Which elements a function touches, without running it: an index is a sum of steps along loops, and so the elements that it
-   names are a box in memory. */
+/* Finds which elements a function touches, without running it. An index is a sum of steps along loops, so the elements
+   that it reaches form a box in memory. */
 #include <math.h>
 
 #include "ir/work.h"
 
 enum { MOST_TERMS = 12 };
 
-/* constant + sum of factor x (0, 1 ... below the atom's extent). An atom is a loop's counter, or anything else that takes so many
-   values. */
+/* An affine sum is constant + the sum of factor * atom. An atom takes the values 0, 1 ... below its extent: it is the
+   counter of a loop, or any other number with so many values. */
 struct term {
   int atom;
   int64_t factor;
@@ -18,7 +18,8 @@ struct affine {
   struct term terms[MOST_TERMS];
 };
 
-/* Elements from `low` on, `high` the last: dimensions from the innermost out, each larger than all within it. */
+/* Elements `low` to `high`. Dimensions are listed from the innermost out; each step is larger than all that lies
+   within. */
 struct box {
   int64_t low, high;
   double size;
@@ -55,7 +56,7 @@ struct tracing {
   ARRAY(int64_t) extents; /* of atoms */
   ARRAY(struct named) names;
   ARRAY(struct pointer) pointers;
-  ARRAY(struct narrowed) narrowed; /* by the conditions around: what the extents were */
+  ARRAY(struct narrowed) narrowed; /* extents before conditions around narrowed them */
   struct touched *touched;
 };
 
@@ -78,7 +79,7 @@ static void range_of(const struct tracing *tracing, const struct affine *sum, in
   }
 }
 
-/* How many values it can take, at most. */
+/* The most values that the sum can take. */
 static double values_of(const struct tracing *tracing, const struct affine *sum) {
   double values = 1;
   for (int i = 0; i < sum->count; i++)
@@ -117,7 +118,8 @@ static struct affine affine_of(struct tracing *tracing, const struct expression 
 
 static int64_t floor_quotient(int64_t x, int64_t y) { return x / y - (x % y != 0 && (x < 0) != (y < 0)); }
 
-/* At most so many values, from 0 on as far as anyone knows: what data says. */
+/* A number that depends on data: it takes at most as many values as its arguments have together, and is taken to count
+   from 0. */
 static struct affine of_data(struct tracing *tracing, const struct expression *x) {
   double values = 1;
   for (int i = 0; i < x->argument_count; i++) {
@@ -194,7 +196,7 @@ static struct box box_of(const struct tracing *tracing, const struct affine *sum
   }
   for (int i = 0; i < count; i++) {
     int last = box.count - 1;
-    /* Steps that continue or overlap what is within them make it longer. */
+    /* A dimension whose step continues or overlaps the one within makes that one longer. */
     if (last >= 0 && steps[i] % box.steps[last] == 0 && steps[i] <= box.steps[last] * box.extents[last]) {
       box.extents[last] += steps[i] / box.steps[last] * (extents[i] - 1);
     } else {
@@ -277,7 +279,7 @@ static void walk_loop(struct tracing *tracing, const struct statement *loop) {
   walk(tracing, &loop->body);
 }
 
-/* Fewer values where the condition says so; false when it never holds. */
+/* Reduces extents by a condition. False when the condition never holds. */
 static bool narrow(struct tracing *tracing, const struct expression *condition) {
   if (condition->kind != EXPRESSION_APPLY || condition->argument_count != 2) return true;
   const struct expression *left = condition->arguments[0], *right = condition->arguments[1];

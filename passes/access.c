@@ -1,6 +1,6 @@
-/* Values as expressions at given coordinates. A view rewrites the coordinates, an elementwise operation applies itself to its
-   operands at the same coordinates, a materialised value is a load: so a chain of views and elementwise operations is one
-   expression in the kernel that uses it. */
+/* Values as expressions at given coordinates. A view rewrites the coordinates, an elementwise operation applies itself
+   to its operands at the same coordinates, and a materialised value is a load. So a chain of views and elementwise
+   operations is one expression in the kernel that uses it. */
 #include <math.h>
 #include <string.h>
 
@@ -46,7 +46,7 @@ bool access_is_expression(const struct value *value) {
     case CLASS_VIEW:
     case CLASS_STOP:
       return true;
-    case CLASS_SCATTER: /* one source at most for each element when the index brings no axis of its own */
+    case CLASS_SCATTER: /* at most one source reaches each element when the index has no axis of its own */
       for (int i = 0; i < value->inputs[1]->axis_count; i++)
         if (value->inputs[1]->axes[i] == value->axis || !value_has_axis(value->inputs[0], value->inputs[1]->axes[i]))
           return false;
@@ -63,7 +63,7 @@ bool access_is_expression(const struct value *value) {
   return false;
 }
 
-/* Only the coordinates that `value` has: a copy to be changed. */
+/* The coordinates along the axes that `value` has, `without` left out: a copy that may be changed. */
 static struct coordinates narrowed(const struct value *value, const struct coordinates *at,
                                    const struct axis *without) {
   struct coordinates result = {0};
@@ -88,7 +88,8 @@ static int64_t stride_along(const struct value *value, const struct place *place
   return 0;
 }
 
-/* Factors, outermost first, that lie one inside the other: their common stride in *stride. */
+/* Whether the factors, outermost first, lie one inside the other in memory, as one axis would; *stride is then its
+   stride. */
 static bool factors_merge(const struct value *value, const struct place *place, struct axis *const *factors, int count,
                           int64_t *stride) {
   int64_t expected = -1;
@@ -156,8 +157,8 @@ static struct leveled as_integer(struct kernel *kernel, struct linear x) {
                           linear_level(x)};
 }
 
-/* The coordinate moved by `offset` and held inside [0, extent), and whether it was inside before, in *inside (no expression:
-   always). */
+/* The coordinate less `offset`, clamped to [0, extent). *inside tells whether it was inside before; it has no
+   expression where it always was. */
 static struct linear window(struct kernel *kernel, struct linear at, int64_t offset, int64_t extent,
                             struct leveled *inside) {
   struct arena *arena = kernel->arena;
@@ -248,27 +249,28 @@ static struct leveled access_cast(struct kernel *kernel, const struct value *val
   else if (value->storage == STORAGE_I8)
     x = apply(kernel, OP_min, apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, INT8_MIN), none),
               number(kernel, TYPE_INTEGER, INT8_MAX), none);
-  /* A storage type that reals have anyway rounds nothing. */
+  /* Rounding to the type that reals have anyway changes nothing. */
   bool plain = value->kind != KIND_REAL || value->storage == STORAGE_REAL || value->storage == STORAGE_F64 ||
                (value->storage == STORAGE_F32 && !kernel->scheduler->target->double_precision);
   if (!plain) x.x = expression_cast(arena, value->storage, x.x);
   return x;
 }
 
-/* Whether an index is known to lie in an axis: ids are checked when a program reads them, positions the runtime makes itself. */
+/* Whether an index is known to lie in an axis. Programs check ids when they read them; the runtime makes positions
+   itself. */
 static bool is_inside(const struct value *value, int64_t extent) {
   if (value->range) return value->range->extent <= extent;
   return value->op == OP_input && strcmp(value->name, "position") == 0;
 }
 
-/* Any other index is held inside the axis, so that a program touches no memory but its own. */
+/* Any other index is clamped to the axis, so that a program touches no memory but its own. */
 static struct leveled held_inside(struct kernel *kernel, const struct value *value, struct leveled x, int64_t extent) {
   if (is_inside(value, extent)) return x;
   x = apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, 0), none);
   return extent > INT32_MAX ? x : apply(kernel, OP_min, x, number(kernel, TYPE_INTEGER, (double)(extent - 1)), none);
 }
 
-/* base plus source where the index says so, for an index without axes of its own. */
+/* The base, plus the source where the index equals the coordinate; for an index without axes of its own. */
 static struct leveled access_scatter(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   struct leveled base = access_value(kernel, value->inputs[0], at);
   struct leveled index =
@@ -344,7 +346,7 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
   }
   struct leveled x = held_inside(kernel, value, access_value(kernel, value, at), extent);
   const struct expression *index = expression_convert(arena, TYPE_INDEX, x.x);
-  if (present && !is_inside(value, extent)) { /* fewer rows may be there than there is room for */
+  if (present && !is_inside(value, extent)) { /* the axis may have fewer rows now than it has room for */
     const struct expression *last =
         expression_apply(arena, OP_sub, kernel_extent(kernel, present), expression_index(arena, 1), NULL);
     index = expression_apply(arena, OP_min, index, last, NULL);
@@ -404,7 +406,7 @@ static bool is_trivial(const struct expression *x) {
          (x->kind == EXPRESSION_CONVERT && x->arguments[0]->kind == EXPRESSION_VARIABLE);
 }
 
-/* What the kernel itself has stored is that of the row at hand: other elements are computed again. */
+/* The kernel has stored the value for the row at hand only; elements at other coordinates are computed again. */
 static bool is_at_row(struct kernel *kernel, const struct value *value, const struct coordinates *at) {
   for (int i = 0; kernel->row && i < value->axis_count; i++)
     if (!linear_equal(coordinates_get(kernel->row, value->axes[i]), coordinates_get(at, value->axes[i]))) return false;
@@ -436,7 +438,8 @@ struct leveled access_value(struct kernel *kernel, const struct value *value, co
     if (op_facts[value->op].class == CLASS_VIEW || value->op == OP_stop) return result;
   }
   if (is_trivial(result.x)) return result;
-  /* What no inner loop changes is computed before it, and what several places need once. */
+  /* A value gets a name where the innermost loop does not change it, so that it is computed outside, or where it is
+     used twice. */
   if (result.level < kernel->depth || kernel_uses(kernel->scheduler, value) > 1)
     result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
   kernel_remember(kernel, value, at, result);

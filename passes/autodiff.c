@@ -21,7 +21,8 @@ bool wanted(const struct backward *backward, const struct value *x) {
   return x->id < backward->count && backward->active[x->id];
 }
 
-/* What comes to `x`, which may lack axes: gradients are summed over those, and a sum is zero only where all of it is. */
+/* Adds `gradient` to those of `x`. It is summed over axes that `x` lacks; the sum is known to be zero only where all
+   terms are. */
 static void arrive(struct backward *backward, struct value *x, struct gradient gradient, bool is_relative) {
   if (!wanted(backward, x)) return;
   struct graph *graph = backward->graph;
@@ -54,7 +55,8 @@ void give_alike(struct backward *backward, struct value *x, struct value *gradie
   arrive(backward, x, (struct gradient){gradient, mask, backward->dirty}, backward->is_relative);
 }
 
-/* A path through which derivatives flow: real numbers only, and calls, whose results say for themselves. */
+/* Whether derivatives flow through the value: real numbers alone carry them. A call has no kind of its own; its results
+   do. */
 static bool carries(const struct value *value) {
   return value->op == OP_call || (value->kind == KIND_REAL && value->op != OP_stop);
 }
@@ -74,7 +76,7 @@ bool only_looks(const struct value *value) {
   return op_facts[value->op].class == CLASS_VIEW && value->op != OP_pad && value->op != OP_concat;
 }
 
-/* Operations whose rules give zero where the gradient is zero, whatever numbers they meet. */
+/* Operations whose rules give zero where the gradient is zero, whatever the other operands are. */
 static bool keeps_zeros(const struct value *value) {
   switch ((int)value->op) {
     case OP_neg:
@@ -99,13 +101,13 @@ static bool keeps_zeros(const struct value *value) {
   }
 }
 
-/* Operations whose rules look at each element of the gradient by itself, or say for themselves where what they give is zero. All
-   others get zeros where the mask has them, and what they give has no mask. */
+/* Operations whose rules may be given a dirty gradient: they look at each element by itself, or say themselves where
+   their results are zero. All others are given the gradient with its zeros put in. */
 static bool follows(const struct value *value) {
   if (op_is_elementwise(value->op)) return true;
   switch ((int)value->op) {
     case OP_slice:
-    case OP_select: /* only the zeros: a pad of them can be joined with others */
+    case OP_select: /* these need the zeros alone: the pad that is their gradient can then be joined with others */
       return false;
     case OP_reduce_sum:
     case OP_reduce_max:
@@ -116,7 +118,8 @@ static bool follows(const struct value *value) {
   }
 }
 
-/* Makes `gradient` the one that is passed on, and gives what a rule takes of it. */
+/* Prepares `gradient` for the rule of `value`: sets the mask and the flags of what the rule will give, and returns the
+   gradient as the rule may read it. */
 static struct value *take(struct backward *backward, const struct value *value, struct gradient *gradient,
                           bool is_relative) {
   bool clean = !gradient->mask || !gradient->dirty || !follows(value);
@@ -128,7 +131,7 @@ static struct value *take(struct backward *backward, const struct value *value, 
   return clean ? cleaned(backward->graph, gradient) : gradient->value;
 }
 
-/* Afterwards the gradient of each target is the one part that came to it. */
+/* Runs the rules from the loss backwards. Afterwards the gradient of each target is the only part in its list. */
 static void sweep(struct backward *backward, struct value *loss) {
   struct graph *graph = backward->graph;
   struct origin origin = graph->origin;
@@ -153,7 +156,7 @@ static void sweep(struct backward *backward, struct value *loss) {
     gradient = gradient_total(graph, &backward->relative[value->id]);
     if (!gradient.value) continue;
     struct value *passed = take(backward, value, &gradient, true);
-    if (only_looks(value)) /* and passes on what comes as it is, absolute or relative */
+    if (only_looks(value)) /* a view passes on both kinds by its usual rule */
       rules[value->op](backward, value, passed);
     else
       pass_relative(backward, value, passed);
@@ -181,7 +184,7 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
   ARRAY(struct value *) targets = {0};
   for (int i = 0; i < rewrite->count; i++) {
     const struct value *node = rewrite->old[i];
-    /* A target that is not there yet comes after the loss, so the loss does not depend on it. */
+    /* A target that has no new value yet comes after the loss, so the loss does not depend on it. */
     if (node->op == OP_gradient && node->inputs[0] == old_loss && rewrite->map[node->inputs[1]->id])
       array_push(graph->arena, &targets, rewrite_get(rewrite, node->inputs[1]));
   }
@@ -204,8 +207,8 @@ static struct backward *sweep_for(struct losses *losses, struct rewrite *rewrite
   return backward;
 }
 
-/* All reads of a state in a graph see the same contents, so the first stands for all: a gradient asked for at one read is that
-   of every use. */
+/* All reads of a state in a graph see the same contents. The first one replaces the others, so that a gradient that is
+   asked for at one read counts every use. */
 static struct value *first_read(struct rewrite *rewrite, struct pointer_table *reads, struct value *old, int number) {
   const int first = *pointer_table_at(rewrite->scratch, reads, old->state, number);
   return first == number ? rewrite_keep(rewrite, old) : rewrite_get(rewrite, rewrite->old[first]);

@@ -1,7 +1,8 @@
-/* Derivative rules of the leaves and of elementwise operations. Inputs may lack axes of the result: `give` sums over those.
+/* Derivative rules of the leaves and of elementwise operations. Inputs may lack axes of the result: `give` sums over
+   those.
 
-   A slope that is exactly 0, where exp, tanh or erf no longer move, stops the gradient as a branch that is not taken does: it is zero
-   there whatever comes before or after, 0 times infinity too. */
+   A slope that is exactly 0, as where exp, tanh or erf have levelled off, stops the gradient as a branch that is not
+   taken does: the gradient is zero there whatever the factors before and after it are, even where they are infinite. */
 #include <math.h>
 
 #include "passes/autodiff.h"
@@ -18,7 +19,8 @@ static struct value *scaled(struct backward *b, struct value *x, double factor) 
 }
 static struct value *number(struct backward *b, double value) { return build_constant(b->graph, value); }
 
-/* Nothing to pass on: leaves have no inputs, and integers, booleans and what a stop hides have no derivative. */
+/* Rules that pass nothing on: leaves have no inputs, and integers, booleans and what a stop hides have no
+   derivative. */
 #define NO_GRADIENT(name)                                                             \
   void gradient_##name(struct backward *backward, struct value *y, struct value *d) { \
     (void)backward, (void)y, (void)d;                                                 \
@@ -42,7 +44,7 @@ NO_GRADIENT(stop)
 
 void gradient_neg(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], unary(b, OP_neg, d)); }
 
-/* 0 at 0. */
+/* The slope at 0 is taken to be 0. */
 void gradient_abs(struct backward *b, struct value *y, struct value *d) {
   struct value *x = y->inputs[0], *zero = number(b, 0);
   struct value *positive = build_where(b->graph, binary(b, OP_lt, zero, x), d, zero);
@@ -65,7 +67,7 @@ static bool is_factor(const struct value *value) {
   return value->op == OP_constant && value->number >= 0;
 }
 
-/* A sum of squares, or their mean: 0 only where all that is squared is 0. */
+/* A sum of squares, or their mean, which is 0 only where everything that is squared is 0. */
 static bool is_squares(const struct value *value) {
   const struct value *const *x = (const struct value *const *)value->inputs;
   switch ((int)value->op) {
@@ -91,7 +93,8 @@ static bool is_squares(const struct value *value) {
   }
 }
 
-/* The slope at 0 is infinite, but that of a norm is taken to be 0 there, as that of abs is. */
+/* The slope of a root at 0 is infinite. That of a norm, which is a root of squares, is taken to be 0 there, as the
+   slope of abs is. */
 static void give_root(struct backward *b, struct value *y, struct value *gradient) {
   struct value *x = y->inputs[0];
   if (is_squares(x))
@@ -156,7 +159,8 @@ void gradient_div(struct backward *b, struct value *y, struct value *d) {
               unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
 }
 
-/* y = u - v n; the whole number n is constant between its steps, and (u - y) / v. It may be larger than integers are. */
+/* y = u - v n, where n = (u - y) / v is a whole number that is constant between its steps. n is computed as a real,
+   because it may be larger than integers are. */
 void gradient_mod(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[0], d);
   if (!wanted(b, y->inputs[1])) return;
@@ -164,8 +168,8 @@ void gradient_mod(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[1], unary(b, OP_neg, times(b, d, steps)));
 }
 
-/* The gradient goes to the input that won; of two equal ones each gets half, as PyTorch's maximum and minimum have it. What lost is
-   a branch not taken. */
+/* The gradient goes to the input that won. Of two equal inputs each gets half, as in PyTorch's maximum and minimum. The
+   input that lost is treated as a branch that is not taken. */
 static void give_extreme(struct backward *b, struct value *y, struct value *d) {
   struct value *tie = binary(b, OP_eq, y->inputs[0], y->inputs[1]);
   struct value *shared = build_where(b->graph, tie, scaled(b, d, 0.5), d);

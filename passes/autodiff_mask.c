@@ -23,7 +23,8 @@ struct value *mask_and(struct graph *graph, struct value *x, struct value *y) {
   return among(y, x) ? x : among(x, y) ? y : build_binary(graph, OP_and, x, y);
 }
 
-/* Both branches of one choice together are everything, so what both of them use has no mask that would cost anything. */
+/* True where either mask is. The masks of the two branches of one choice cancel out, so that a value which both
+   branches use costs no selection. */
 struct value *mask_or(struct graph *graph, struct value *x, struct value *y) {
   if (!x || !y || opposite(x, y)) return NULL;
   if (among(x, y)) return x;
@@ -51,14 +52,14 @@ struct value *cleaned(struct graph *graph, const struct gradient *gradient) {
   return build_where(graph, gradient->mask, gradient->value, build_constant(graph, 0));
 }
 
-/* Padding with zeros along `axis`, as the gradients of slice and select are. */
+/* Whether the part is padded with zeros along `axis` (NULL: along any), as the gradients of slice and select are. */
 static bool is_padding(const struct gradient *part, const struct axis *axis) {
   const struct value *value = part->value;
   return !part->dirty && value->op == OP_pad && value->number == 0 && (!axis || value->result == axis);
 }
 
-/* The parts of a value that was cut along an axis (q, k and v of one projection) come back as a join instead of a sum of
-   zero-padded pieces. Takes those parts out of `parts`, or leaves all when they overlap. */
+/* Where a value was cut along an axis (q, k and v of one projection), the gradients of its pieces are joined, which
+   saves a sum of zero-padded pieces. Takes those parts out of `parts`, or leaves all of them when they overlap. */
 static struct gradient join_slices(struct graph *graph, struct gradient *parts, int *count) {
   enum { MOST = 64 };
   struct value *pieces[MOST], *mask = NULL;
@@ -111,7 +112,7 @@ static struct gradient sum_of(struct graph *graph, const struct gradient *x, con
                            mask_or(graph, x->mask, y->mask), false};
 }
 
-/* Parts with equal masks first, so that one selection serves for all of them. */
+/* Parts with equal masks are added first, so that one selection serves all of them. */
 struct gradient gradient_total(struct graph *graph, struct gradients *gradients) {
   struct gradient *parts = gradients->parts.items;
   int count = gradients->parts.count;

@@ -9,7 +9,8 @@ static struct value *zeros(struct backward *b, struct axis *const *axes, int cou
 
 void gradient_reduce_sum(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
 
-/* Equal maxima share the gradient evenly, as PyTorch's amax has it. What is less is a branch not taken. */
+/* Equal maxima share the gradient evenly, as in PyTorch's amax. Smaller elements are treated as a branch that is not
+   taken. */
 void gradient_reduce_max(struct backward *b, struct value *y, struct value *d) {
   struct graph *graph = b->graph;
   struct value *x = y->inputs[0], *zero = build_constant(graph, 0);
@@ -23,11 +24,11 @@ void gradient_scan(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[0], build_scan(b->graph, d, y->axis, y->start == 0));
 }
 
-/* Gives indices, which have no derivative. */
+/* The result is indices, which have no derivative. */
 void gradient_top(struct backward *b, struct value *y, struct value *d) { (void)b, (void)y, (void)d; }
 
-/* An axis of d that x lacks comes from the other operand, so it can be contracted with it; every axis of x is in d or was
-   summed, and then the other operand has it. */
+/* An axis of d that x lacks comes from the other operand, so d is contracted with that operand over it. Every axis of x
+   is in d, or was summed and is then in the other operand. */
 void gradient_contract(struct backward *b, struct value *y, struct value *d) {
   for (int i = 0; i < 2; i++) {
     struct value *x = y->inputs[i], *other = y->inputs[1 - i];
@@ -38,8 +39,9 @@ void gradient_contract(struct backward *b, struct value *y, struct value *d) {
   }
 }
 
-/* Where the index has no axis of its own, as when a loss picks each row's target, a comparison with the index places d;
-   elsewhere several elements may have come from one, and they are added there. */
+/* Where the index has no axis of its own, as when a loss picks each row's target, the gradient is d where the index
+   equals the position, and 0 elsewhere. With other indices several elements may come from one of the table, so their
+   gradients are added there. */
 void gradient_gather(struct backward *b, struct value *y, struct value *d) {
   struct graph *graph = b->graph;
   struct value *table = y->inputs[0], *index = y->inputs[1];
@@ -66,8 +68,8 @@ void gradient_scatter_add(struct backward *b, struct value *y, struct value *d) 
   if (wanted(b, y->inputs[2])) give(b, y->inputs[2], build_gather(b->graph, d, y->axis, y->inputs[1]));
 }
 
-/* `d`, or a mask of it, seen through the view `y` from behind: for its input number `input`, which begins at `start` of a join. A
-   mask may lack axes. */
+/* `d`, a gradient of the view `y` or a mask of one, as a gradient of y's input number `input`. In a join, that input
+   begins at `start`. A mask may lack axes. */
 static struct value *seen_back(struct backward *b, const struct value *y, int input, int64_t start, struct value *d) {
   struct graph *graph = b->graph;
   switch ((int)y->op) {
@@ -125,13 +127,13 @@ void gradient_concat(struct backward *b, struct value *y, struct value *d) {
   }
 }
 
-/* They are gone from the values swept over. */
+/* No gradient node is left among the values that are swept over. */
 void gradient_gradient(struct backward *b, struct value *y, struct value *d) {
   (void)b, (void)d;
   bug("value %d is a gradient that was not expanded", y->id);
 }
 
-/* A state written whole is the value it was given. */
+/* An update of the whole state has the value that it stores. */
 void gradient_update(struct backward *b, struct value *y, struct value *d) {
   if (y->input_count == 1) {
     give(b, y->inputs[0], d);
@@ -142,7 +144,7 @@ void gradient_update(struct backward *b, struct value *y, struct value *d) {
   }
 }
 
-/* Kept until the sweep comes to the call, when all its results have had theirs. */
+/* The gradient is kept until the sweep reaches the call: by then all results of the call have had theirs. */
 void gradient_result(struct backward *b, struct value *y, struct value *d) {
   struct value *call = y->inputs[0];
   if (!b->results[call->id])
@@ -152,8 +154,8 @@ void gradient_result(struct backward *b, struct value *y, struct value *d) {
   slot->value = slot->value ? build_binary(b->graph, OP_add, slot->value, d) : d;
 }
 
-/* Does a function that is linear in its inputs from `first` on look at each place along the mask's axes by itself? Then what it
-   gives is zero where these inputs are. */
+/* Whether a function that is linear in its inputs from `first` on treats each place along the mask's axes by itself. If
+   it does, its results are zero where these inputs are. */
 static bool keeps_apart(const struct region *region, int first, const struct value *mask) {
   const struct graph *body = region->body;
   bool *depends = arena_new_array(body->arena, bool, body->next_value);
@@ -173,7 +175,7 @@ static bool keeps_apart(const struct region *region, int first, const struct val
   return true;
 }
 
-/* A callee without a gradient of its own has been inlined. */
+/* The callee has a gradient of its own; a callee without one has been inlined. */
 void gradient_call(struct backward *b, struct value *y, struct value *d) {
   (void)d;
   struct graph *graph = b->graph;

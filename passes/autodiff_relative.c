@@ -1,15 +1,17 @@
-/* Relative gradients: d loss / d log v, that is the gradient of v times v, for values v that exponentials are part of.
+/* Relative gradients: d loss / d log v, which is the gradient of v times v, for values v that exponentials are part of.
 
-   1 / (1 + exp(-x)) is 1 / inf for x far below zero. Its slope tends to 0, and so does each step's gradient on the way back, but the
-   last one, of exp, is 0 times inf. The relative gradient of v = 1 + e is -d / v, however large v is, that of e is e / v times as
-   much, a share between 0 and 1, and that of e is the gradient of what e is the exponential of: no step leaves the range of numbers.
-   The logistic function, its relatives (log(1 + exp(x)), x / (1 + exp(-x)), 2 / (exp(x) + exp(-x))) and all that is made of them in
-   whatever spelling have right slopes so, also at both infinities where these have limits.
+   1 / (1 + exp(-x)) is 1 / inf for x far below zero. Its slope tends to 0, and so does the gradient at each step on the
+   way back, but the last step, that of exp, is 0 times inf. The relative gradient of v = 1 + e is -d / v, however large
+   v is. That of e is e / v times as much, a share between 0 and 1, and it equals the plain gradient of the exponent of
+   e. So no step leaves the range of numbers. In this way the logistic function, its relatives (log(1 + exp(x)), x / (1
+   + exp(-x)), 2 / (exp(x) + exp(-x))) and all that is made of them, however they are spelled, get right slopes, also at
+   both infinities where the slopes have limits.
 
-   Only division, logarithms, roots and powers begin a relative gradient: these are the operations that turn large into small. What
-   multiplies or adds keeps the plain gradient, as a product with a value that is 0 could not be undone. For the same reason a value
-   which may be 0 at an ordinary place, exp(x) - 1, gets the plain gradient there and the relative one elsewhere; a sum of exponentials
-   and numbers of one sign is never 0 but where all of it has vanished. */
+   Only division, logarithms, roots and powers begin a relative gradient, since these operations turn large numbers into
+   small ones. Operations that multiply or add keep the plain gradient, because a product with a value that is 0 could
+   not be undone. For the same reason a value which may be 0 at an ordinary place, such as exp(x) - 1, gets the plain
+   gradient there and the relative one elsewhere. A sum of exponentials and numbers of one sign is 0 only where all of
+   it has vanished. */
 #include <math.h>
 
 #include "passes/autodiff.h"
@@ -24,13 +26,14 @@ bool takes_relative(const struct backward *b, const struct value *x) {
   return x->id < b->count && b->takes_relative[x->id];
 }
 
-/* 1 where a value is certainly not negative, -1 where it is not positive, as far as that is known without looking at numbers; else 0. */
+/* 1 where a value is certainly not negative, -1 where it is certainly not positive, else 0; judged from the graph
+   alone. */
 static int sign_of(const struct backward *b, const struct value *x) {
   const struct value *number = number_of(x);
   return number ? (number->number < 0 ? -1 : 1) : takes_relative(b, x) ? b->sign[x->id] : 0;
 }
 
-/* Can the value pass on a relative gradient? And its sign. */
+/* Whether the value can pass on a relative gradient; *sign is its sign as in struct backward. */
 static bool can_take(const struct backward *b, const struct value *value, int *sign) {
   struct value **x = value->inputs;
   int left = value->input_count > 0 ? sign_of(b, x[0]) : 0, right = value->input_count > 1 ? sign_of(b, x[1]) : 0;
@@ -62,7 +65,7 @@ static bool can_take(const struct backward *b, const struct value *value, int *s
     case OP_pow:
       *sign = left > 0;
       if (takes_relative(b, x[0])) return number_of(x[1]) != NULL;
-      return number_of(x[0]) && number_of(x[0])->number > 0; /* another base than e */
+      return number_of(x[0]) && number_of(x[0])->number > 0; /* a power of another base than e */
     default:
       *sign = left;
       return only_looks(value) && takes_relative(b, x[0]);
@@ -104,7 +107,8 @@ static struct value *scaled(struct backward *b, struct value *x, double factor) 
   return build_binary(b->graph, OP_mul, x, build_constant(b->graph, factor));
 }
 
-/* y = x + u, or u - x where `sign` is -1: the share of x in y is 1 where x is all of it. */
+/* Passes the relative gradient `d` of y on to x, where y = x + u, or y = u - x where `sign` is -1. The share of x in y
+   is x / y, or 1 where x is infinite. */
 static void pass_to_term(struct backward *b, struct value *y, struct value *d, struct value *x, double sign) {
   struct graph *graph = b->graph;
   if (!wanted(b, x)) return;
@@ -112,13 +116,13 @@ static void pass_to_term(struct backward *b, struct value *y, struct value *d, s
   if (sign < 0) quotient = build_unary(graph, OP_neg, quotient), share = build_unary(graph, OP_neg, share);
   struct value *infinite = build_binary(graph, OP_eq, build_unary(graph, OP_abs, x), build_constant(graph, INFINITY));
   share = build_binary(graph, OP_mul, d, build_where(graph, infinite, build_constant(graph, 1), share));
-  if (takes_relative(b, x) && b->sign[x->id]) /* of which nothing is left where it is 0, however large d is */
+  if (takes_relative(b, x) && b->sign[x->id]) /* where x is 0 its share is 0, however large d is */
     give_where(b, x, share, build_binary(graph, OP_ne, x, build_constant(graph, 0)), true);
   else
     give_either(b, x, share, quotient);
 }
 
-/* Where the branch is taken it is what y is, and so not 0. */
+/* x is a branch of y, taken where `mask` is true. There it equals y, and so is not 0. */
 static void pass_to_branch(struct backward *b, struct value *y, struct value *d, struct value *x, struct value *mask) {
   const bool relative = takes_relative(b, x);
   if (wanted(b, x)) give_where(b, x, relative ? d : build_binary(b->graph, OP_div, d, y), mask, relative);

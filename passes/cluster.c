@@ -3,9 +3,10 @@
 
 #include "passes/fuse.h"
 
-enum { MOST_ROOTS = 128 /* in one kernel of a deep graph, which else would have thousands */ };
+enum { MOST_ROOTS = 128 /* so many roots a kernel at most; without a limit a deep graph's would have thousands */ };
 
-/* The iteration space of a root, ordered, and what is reduced in it. */
+/* Sets the cluster's space and reduced axes to those of one root: the axes that it runs over, in order, and those that
+   it sums along. */
 void space_of(struct scheduler *s, const struct value *value, struct cluster *cluster) {
   const struct value *shape = is_reduction(value) ? value->inputs[0] : value;
   cluster->space_count = shape->axis_count;
@@ -18,7 +19,7 @@ void space_of(struct scheduler *s, const struct value *value, struct cluster *cl
     facts_order_axes(&s->facts, cluster->space, cluster->space_count);
   if (is_reduction(value) && cluster->space_count &&
       axis_listed(value->list, value->list_count, cluster->space[cluster->space_count - 1])) {
-    /* Rows: what is kept outside, what is summed inside. */
+    /* Rows: the axes that are kept go outside, those that are summed inside. */
     struct axis *sorted[MAX_AXES];
     int filled = 0;
     for (int summed = 0; summed < 2; summed++)
@@ -53,7 +54,8 @@ bool is_rest(const struct cluster *cluster, const struct value *value) {
   return true;
 }
 
-/* Whether a root's space suits a cluster: the same axes, reduced the same way; or without the reduced axes, what is left. */
+/* Whether a root's space suits a cluster. It does when it has the same axes, reduced in the same way, or only those
+   axes that are left when the cluster's reduced ones are gone. */
 enum refusal_reason why_unsuited(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
   if (cluster->kind == CLUSTER_CONTRACT) return REFUSAL_CONTRACTION;
   if (cluster->kind == CLUSTER_CONCAT) return REFUSAL_CONCAT;
@@ -66,12 +68,12 @@ enum refusal_reason why_unsuited(const struct cluster *cluster, const struct val
     return reduces_rows(own) || is_total(own) ? REFUSAL_NONE : REFUSAL_COLUMNS;
   }
   if (cluster->reduced_count == 0) return same ? REFUSAL_NONE : REFUSAL_SPACE;
-  /* Columns store nothing for each element. */
+  /* A kernel of sums down columns stores nothing for each element. */
   if (same) return reduces_rows(cluster) || is_total(cluster) ? REFUSAL_NONE : REFUSAL_COLUMNS;
   return is_rest(cluster, value) ? REFUSAL_NONE : REFUSAL_SPACE;
 }
 
-/* Whether the root can be computed by the cluster: nothing that it reads from elsewhere depends on the cluster. */
+/* Whether the cluster may compute the root: nothing that the root reads from other clusters may depend on this one. */
 enum refusal_reason why_illegal(struct former *f, const struct cluster *cluster, const struct cluster *own) {
   const struct readings *r = &f->readings;
   const bool total = is_total(cluster), columns = cluster->reduced_count && !reduces_rows(cluster) && !total;
@@ -80,7 +82,7 @@ enum refusal_reason why_illegal(struct former *f, const struct cluster *cluster,
     if (cluster_of(f->s, r->items.items[i].value) != cluster) continue;
     if (r->items.items[i].shifted) return REFUSAL_SHIFTED;
     if (columns && own->reduced_count) return REFUSAL_UNFINISHED;
-    /* A total is known when all elements are done. */
+    /* An element cannot read a total of its own cluster, which is known only when all elements are done. */
     if (total && own->space_count == cluster->space_count && r->items.items[i].value->axis_count < cluster->space_count)
       return REFUSAL_UNFINISHED;
   }
@@ -103,7 +105,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
   array_push(s->arena, &cluster->values, value);
   if (own->reduced_count && !cluster->reduced_count) {
     cluster->reduced_count = own->reduced_count;
-    /* A total may be summed in any order, and takes that of the elements that are stored. */
+    /* A total may be summed in any order, so it takes the order of the elements that are stored. */
     if (!is_total(own)) memcpy(cluster->space, own->space, sizeof own->space);
     memcpy(cluster->reduced, is_total(own) ? cluster->space : own->reduced, sizeof own->reduced);
   }
@@ -117,8 +119,8 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
   }
 }
 
-/* Two clusters of one space that a root reads from, and may be computed in, become one. Neither needs the other, or the root could not
-   be computed in both. */
+/* Whether two clusters that a root reads from, and may be computed in, can be merged. Neither needs the other, since
+   otherwise the root could not be computed in both. */
 static enum refusal_reason why_unmerged(const struct former *f, const struct cluster *x, const struct cluster *y) {
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return REFUSAL_SPACE;
   if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count))
@@ -140,8 +142,8 @@ static enum cluster_kind kind_of(struct scheduler *s, const struct value *value)
   return CLUSTER_OTHER;
 }
 
-/* The clusters that a root reads from and may be computed in, in the order of its readings, in former->homes; the latest of them, since
-   it waits for the most, or NULL. */
+/* Finds the clusters that a root reads from and may be computed in, and lists them in former->homes in the order of the
+   root's readings. Returns the latest of them, since it waits for the most, or NULL. */
 static struct cluster *find_homes(struct former *f, const struct value *value, const struct cluster *own) {
   struct cluster *latest = NULL;
   f->homes.count = 0;
@@ -164,7 +166,7 @@ static struct cluster *find_homes(struct former *f, const struct value *value, c
   return latest;
 }
 
-/* Siblings: clusters that read the same memory in the same space. */
+/* A sibling: a cluster of the same space that reads memory which the root reads too. NULL when there is none. */
 static struct cluster *find_sibling(struct former *f, const struct value *value, const struct cluster *own) {
   struct scheduler *s = f->s;
   f->offered++;

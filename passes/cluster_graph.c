@@ -1,10 +1,10 @@
-/* Which cluster needs which, while clusters grow and are joined.
+/* Keeps track of which cluster needs which, while clusters grow and are joined.
 
-   The question asked for every root is whether one cluster needs another, directly or not. So that a search for the answer stays
-   near where it began, the clusters are always kept in an order in which they could run (D. J. Pearce and P. H. J. Kelly, "A dynamic
-   topological sort algorithm for directed acyclic graphs", 2006): whatever a cluster needs stands before it, and a search for a
-   target leaves out all that stands before the target. A new need that goes against the order moves only what lies in between and
-   depends on either end. */
+   The question asked for every root is whether one cluster needs another, directly or not. To keep the search for the
+   answer near where it began, clusters are always kept in an order in which they could run (D. J. Pearce and P. H. J.
+   Kelly, "A dynamic topological sort algorithm for directed acyclic graphs", 2006): all that a cluster needs stands
+   before it, and a search for a target leaves out all that stands before the target. A new need that goes against the
+   order moves only clusters that lie between its two ends and depend on either. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static const int64_t LABEL_STEP = (int64_t)1 << 32;
 
 struct cluster *representative(struct cluster *cluster) {
   while (cluster->merged) {
-    if (cluster->merged->merged) cluster->merged = cluster->merged->merged; /* a shorter way for the next who asks */
+    if (cluster->merged->merged) cluster->merged = cluster->merged->merged; /* a shorter way for the next search */
     cluster = cluster->merged;
   }
   return cluster;
@@ -52,7 +52,7 @@ static struct slot *slot_new(struct former *f, struct cluster *before) {
     f->last_slot = slot;
     return slot;
   }
-  /* The new one takes the place of `before`, which moves on to one between it and the next. */
+  /* The new slot takes the place of `before`, which moves to another one between that place and the next. */
   struct slot *old = before->scratch.slot;
   if (old->next && old->next->label - old->label < 2) label_anew(f);
   slot->next = old->next;
@@ -93,8 +93,8 @@ static void move_along(struct former *f, struct cluster *cluster) {
   array_push(f->s->arena, &f->moves, cluster);
 }
 
-/* What `high` needs, and `high` itself, goes before `low` and all that needs it, as far as either lies between the two: afterwards
-   nothing stands between `high` and `low` that one of them needs or that needs one of them. */
+/* Moves `high` and the clusters that it needs before `low` and the clusters that need it, as far as these lie between
+   the two. Afterwards no cluster between `high` and `low` is needed by one of them or needs one of them. */
 static void put_before(struct former *f, struct cluster *high, struct cluster *low) {
   int64_t least = label_of(low), most = label_of(high);
   f->moving++;
@@ -129,7 +129,7 @@ static void put_before(struct former *f, struct cluster *high, struct cluster *l
 void add_need(struct former *f, struct cluster *cluster, struct cluster *need) {
   struct arena *arena = f->s->arena;
   if (!need || need == cluster) return;
-  /* One root after another reads the same memory: that much is not told twice. */
+  /* Successive roots often read the same memory, so a need that repeats the last one is left out. */
   if (cluster->needs.count && representative(cluster->needs.items[cluster->needs.count - 1]) == need) return;
   if (label_of(need) > label_of(cluster)) put_before(f, need, cluster);
   array_push(arena, &cluster->needs, need);
@@ -138,7 +138,8 @@ void add_need(struct former *f, struct cluster *cluster, struct cluster *need) {
 
 void merge_clusters(struct former *f, struct cluster *into, struct cluster *from) {
   struct scheduler *s = f->s;
-  /* Next to each other in the order, either's slot suits the whole. */
+  /* Afterwards no cluster between the two depends on either or is needed by either, so the slot of either suits both
+     together. */
   if (label_of(into) < label_of(from))
     put_before(f, from, into);
   else
@@ -158,15 +159,16 @@ void merge_clusters(struct former *f, struct cluster *into, struct cluster *from
 
 /* --- Searches --------------------------------------------------------------------------------------------------------------- */
 
-/* The first needs of clusters, the latest of each, make a tree, and what stands above a cluster in it is needed for certain: in a chain
-   of a thousand steps that is soon told (E. W. Myers, "An applicative random-access stack", 1983, has the jumps). */
+/* Sets `above`, the latest of the cluster's needs so far. These links form a tree in which a cluster needs all that
+   stand above it. Jumps over several links make it quick to tell whether one stands above another, even in a chain of a
+   thousand steps (E. W. Myers, "An applicative random-access stack", 1983). */
 void cluster_settle(struct cluster *cluster, int first) {
   struct cluster *above = cluster->scratch.above ? representative(cluster->scratch.above) : NULL;
   for (int i = first; i < cluster->needs.count; i++) {
     struct cluster *need = representative(cluster->needs.items[i]);
     if (!above || label_of(need) > label_of(above)) above = need;
   }
-  if (!above || above == cluster || cluster->scratch.has_below) return; /* what hangs below counts on what is above */
+  if (!above || above == cluster || cluster->scratch.has_below) return; /* clusters below it rely on their depth */
   above->scratch.has_below = true;
   cluster->scratch.above = above;
   cluster->scratch.depth = above->scratch.depth + 1;
@@ -184,7 +186,8 @@ static bool stands_above(const struct cluster *target, struct cluster *cluster) 
   return cluster && representative(cluster) == target;
 }
 
-/* The heap has the latest on top, so that a search goes down the order and can be taken up again for a target further down. */
+/* The top of the heap is the latest cluster, so a search goes backwards through the order and can be resumed for an
+   earlier target. */
 static void heap_push(struct former *f, struct search *search, struct cluster *cluster) {
   array_push(f->s->arena, &search->heap, cluster);
   struct cluster **heap = search->heap.items;
@@ -229,8 +232,9 @@ static void search_down_to(struct former *f, struct search *search, const struct
   }
 }
 
-/* The other way round, from the target to those that need it, some steps long: a gradient's reduction is a few steps from the norm of all
-   gradients, which is a whole model away from it. */
+/* look_up searches the other way, from the target to the clusters that need it, a few steps far. A gradient's
+   reduction, for example, is a few steps from the norm of all gradients, while a search down from that norm would cross
+   the whole model. */
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_UNKNOWN };
 enum { MOST_STEPS = 64 };
 

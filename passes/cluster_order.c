@@ -1,8 +1,9 @@
 /* The order of clusters, and which updates can be written in place. */
 #include "passes/fuse.h"
 
-/* Positions in an order in which every cluster comes after what it needs, as early after it as the graph's order has it. A cluster
-   of updates follows its last need at once, so that a gradient is used while it is in the cache. */
+/* Gives clusters positions in an order in which each comes after all that it needs, as early as the graph's order
+   allows. A cluster of updates comes right after the last of its needs, so that a gradient is used while it is in the
+   cache. */
 struct update {
   struct cluster *cluster;
   int missing; /* needs without a position so far */
@@ -15,10 +16,10 @@ struct waiters {
 struct ordering {
   struct former *f;
   struct scheduler *s;
-  ARRAY(struct cluster *) sorted, open; /* open: those being settled, the one that waits for the others first */
+  ARRAY(struct cluster *) sorted, open; /* open: a stack of clusters being settled; each waits for those above it */
   ARRAY(struct update) updates; /* in the graph's order */
   struct waiters *waiters; /* by cluster number: the updates that need it */
-  /* updates that need nothing more, ascending: in this round, and those before `current`, in the next */
+  /* updates whose needs all have positions, ascending; `later` are those before `current`, for the next round */
   ARRAY(int) ready, later;
   int current; /* the update at hand in this round, or -1 */
 };
@@ -47,11 +48,11 @@ static void take_position(struct ordering *order, struct cluster *cluster) {
 static void open_cluster(struct ordering *order, struct cluster *cluster) {
   if (cluster->scratch.visited == order->f->visiting) return;
   cluster->scratch.visited = order->f->visiting;
-  cluster->position = 0; /* until it has one: the next of its needs to look at */
+  cluster->position = 0; /* until it has a position: the number of the next need to look at */
   array_push(order->s->arena, &order->open, cluster);
 }
 
-/* A position for the cluster, after those of all that it needs. */
+/* Gives the cluster a position, after giving one to all that it needs. */
 static void settle(struct ordering *order, struct cluster *cluster) {
   open_cluster(order, cluster);
   while (order->open.count) {
@@ -72,7 +73,7 @@ static int first_value(const struct cluster *cluster) {
   return first;
 }
 
-/* Nothing but updates, and totals of what they write: its place is right after what it needs. */
+/* Whether the cluster has nothing but updates, and totals of what they write. Its place is right after its needs. */
 static bool only_updates(const struct cluster *cluster) {
   bool some = false;
   for (int i = 0; i < cluster->values.count; i++) {
@@ -106,7 +107,7 @@ static void sort_into(struct former *f, struct ordering *order) {
   *order = (struct ordering){
       .f = f, .s = s, .current = -1, .waiters = arena_new_array(s->arena, struct waiters, s->decisions.clusters.count)};
   f->visiting++;
-  /* Roots come in the graph's order, so a cluster is settled when its first root is met. */
+  /* Roots are taken in the graph's order, so a cluster is settled when its first root is met. */
   struct cluster **by_value = arena_new_array(s->arena, struct cluster *, s->graph->next_value);
   for (int c = 0; c < s->decisions.clusters.count; c++) {
     struct cluster *cluster = s->decisions.clusters.items[c];
@@ -136,7 +137,7 @@ void number_positions(struct former *f) {
   sort_into(f, &order);
 }
 
-/* An update that cannot be written where its state lies until the end goes through memory of its own. */
+/* An update whose state is still read later is written to memory of its own and copied at the end. */
 static void divert_update(struct scheduler *s, const struct value *update) {
   struct note *note = note_of(s, update);
   struct place *state = note->place;
@@ -173,7 +174,8 @@ static void find_state_readers(struct former *f, struct table *table) {
   }
 }
 
-/* Which updates can be written in place: those whose readers can all come before. The rest is copied when all is done. */
+/* Decides which updates are written in place: those that can come after all readers of the state. The others are copied
+   at the end. */
 void order_updates(struct former *f) {
   struct scheduler *s = f->s;
   struct table by_state = {0};

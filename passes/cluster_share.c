@@ -3,19 +3,20 @@
 
 struct price {
   int cost, loads, operands;
-  int values; /* looked at */
+  int values; /* how many values were looked at */
 };
 enum {
-  MOST_DEPTH = 1000 /* operations on operations in one expression: the stack of those who walk over it has an end */
+  MOST_DEPTH = 1000 /* operations inside one another in one expression: walks over it recurse on the stack */
 };
-enum { MOST_PRICED = 4096 /* values behind one that are looked at: what is as dear as that is dear enough */ };
+enum { MOST_PRICED = 4096 /* values behind one whose price is added: a longer sum would decide nothing else */ };
 
-/* A cluster that computes a value on the way to its own; `shifted` when at other coordinates too. */
+/* A cluster that computes a pulled value on the way to its roots; `shifted` where it does so at other coordinates than
+   its own. */
 struct puller {
   struct cluster *cluster;
   bool shifted;
-  const struct value *root; /* the first that does */
-  int roots, last; /* how many of its roots do, and which was seen last */
+  const struct value *root; /* the first root that pulls the value */
+  int roots, last; /* how many of its roots pull the value, and the stamp of the last one */
   bool summed;     /* one of them is a reduction */
 };
 
@@ -31,7 +32,7 @@ static void mark_pulled(struct former *f, struct pullers *pullers, const struct 
   if (seen[value->id] == mark || seen[value->id] == stamp * 2 + 1) return;
   seen[value->id] = mark;
   struct pullers *own = &pullers[value->id];
-  /* Clusters are gone through one by one, so this one is the last if it is there. */
+  /* Clusters are walked one after the other, so this cluster can only be the last in the list. */
   if (!own->items.count || own->items.items[own->items.count - 1].cluster != cluster)
     array_push(s->arena, &own->items, ((struct puller){.cluster = cluster, .root = root}));
   struct puller *last = &own->items.items[own->items.count - 1];
@@ -58,12 +59,12 @@ static void add_price(struct former *f, struct price *price, const struct value 
     }
   }
   price->cost += op_facts[value->op].price;
-  /* by way of an index */
+  /* elements that are read by way of an index */
   if (value->op == OP_gather && value->axis_count > 0) price->loads += s->pipeline.parameters[PARAMETER_fuse_loads];
   for (int i = 0; i < value->input_count; i++) add_price(f, price, value->inputs[i], size, false);
 }
 
-/* What it takes to compute a pulled value. */
+/* What computing a pulled value costs. */
 static struct price price_of(struct former *f, const struct value *value) {
   struct price price = {0};
   memo_table_clear(&f->priced);
@@ -71,7 +72,8 @@ static struct price price_of(struct former *f, const struct value *value) {
   return price;
 }
 
-/* Whether all the pullers can wait for `home` (NULL: a new cluster) with the value of the present readings in it. */
+/* Whether all pullers can wait for `home` (NULL: a new cluster) when it computes the value whose readings are the
+   present ones. */
 static bool can_precede(struct former *f, struct cluster *home, const struct pullers *pullers) {
   if (home) search_begin(&f->home), search_from(f, &f->home, home);
   for (int i = 0; i < pullers->items.count; i++) {
@@ -88,12 +90,13 @@ static bool can_keep(struct former *f, const struct puller *puller, const struct
   struct cluster *cluster = representative(puller->cluster);
   if (puller->shifted || cluster->kind != CLUSTER_SWEEP || why_unsuited(cluster, value, own) != REFUSAL_NONE)
     return false;
-  /* What a total leaves is single numbers, known when all elements are done; what they need is computed before. */
+  /* A value smaller than the space is stored once a row. A total has no rows: its numbers are known only when all
+     elements are done. */
   if (value->axis_count < cluster->space_count && (is_total(cluster) || !is_rest(cluster, value))) return false;
   return why_illegal(f, cluster, own) == REFUSAL_NONE && can_precede(f, cluster, pullers);
 }
 
-/* A cluster of single numbers, which are computed together, for one more. */
+/* A cluster of single numbers that can compute one more, or NULL. */
 static struct cluster *find_numbers(struct former *f, const struct cluster *own, const struct pullers *pullers) {
   for (int i = f->numbers.count - 1; i >= 0; i--) {
     struct cluster *candidate = f->numbers.items[i];
@@ -103,13 +106,13 @@ static struct cluster *find_numbers(struct former *f, const struct cluster *own,
   return NULL;
 }
 
-/* The first cluster that computes the value at its own coordinates stores it; a value with none gets a cluster. Where each choice
-   would make clusters wait for each other, the value stays as it is. */
+/* The first cluster that computes the value at its own coordinates stores it. Where there is no such cluster, the value
+   gets one of its own. Where each choice would make clusters wait for each other, the value stays as it is. */
 static void materialise_in(struct former *f, const struct value *value, const struct pullers *pullers,
                            enum keep_reason kept) {
   struct scheduler *s = f->s;
   const struct puller *first = NULL;
-  struct cluster *earliest = NULL; /* in the order that is kept, which is another one */
+  struct cluster *earliest = NULL; /* in the order of slots, which is not that of positions */
   for (int i = 0; i < pullers->items.count; i++) {
     const struct puller *puller = &pullers->items.items[i];
     struct cluster *cluster = representative(puller->cluster);
@@ -170,7 +173,7 @@ bool materialise_early(struct former *f) {
   return any;
 }
 
-/* Whether the value's only user is pulled by the same clusters and just as large: then that is the one to keep. */
+/* Whether the same clusters pull the value's only user, which is just as large: then that user is the one to store. */
 static bool is_link(struct scheduler *s, const struct pullers *pullers, const struct value *value) {
   if (facts_uses(&s->facts, value) != 1) return false;
   const struct value *user = facts_user(&s->facts, value, 0);
@@ -211,7 +214,7 @@ void materialise_shared(struct former *f) {
     bool global = value->axis_count == 0 && price->cost > 2;
     bool shared = pullers[value->id].items.count > 1 &&
                   (price->cost >= limits[PARAMETER_fuse_keep] || price->loads >= limits[PARAMETER_fuse_loads]);
-    /* What training stores in a kernel of rows, evaluation stores too, so that they share it. */
+    /* Evaluation also stores the values that training stores in a kernel of rows, so that the two share the kernel. */
     const struct puller *only = &pullers[value->id].items.items[0];
     bool rows = s->program->train && only->roots > 1 && only->summed && !only->shifted &&
                 reduces_rows(representative(only->cluster)) &&
@@ -224,7 +227,7 @@ void materialise_shared(struct former *f) {
     shared = shared || rows;
     if (!global && !shared && price->operands <= most) continue;
     if (!global && is_link(s, pullers, value)) continue;
-    /* Of a chain of single numbers, the last. */
+    /* Of a chain of single numbers, only the last one is stored. */
     bool last = false;
     for (int j = 0; j < facts_uses(&s->facts, value) && global; j++) {
       const struct value *user = facts_user(&s->facts, value, j);
@@ -243,7 +246,7 @@ void materialise_reductions(struct former *f) {
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
-      /* What training keeps for the way back, evaluation keeps too, so that they share kernels. */
+      /* Evaluation also keeps the values that training keeps for the way back, so that the two share kernels. */
       if (is_reduction(root) && s->program->train && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {

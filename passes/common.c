@@ -76,7 +76,7 @@ static bool equal_values(const struct value *x, const struct value *y) {
   return true;
 }
 
-/* Each writer counts, and so may each call of one. */
+/* Whether the value, or the function that it calls, writes a state: equal writes are not one. */
 static bool has_effect(const struct value *value) {
   if (value->op == OP_update) return true;
   if (value->op != OP_call) return false;
@@ -108,7 +108,7 @@ static const char *common_path(struct arena *arena, const char *x, const char *y
   return arena_copy(arena, x, end);
 }
 
-/* A value that several copies need belongs to none of them. True when that is news. */
+/* A value that several copies need is taken out of its copy. True when it was in one. */
 static bool leave_copy(struct arena *arena, struct value *known, const struct value *other) {
   struct origin *origin = &known->origin;
   if (!origin->repeat || (origin->repeat == other->origin.repeat && origin->copy == other->origin.copy)) return false;
@@ -118,7 +118,8 @@ static bool leave_copy(struct arena *arena, struct value *known, const struct va
   return true;
 }
 
-/* Values marked as shared stand before the copies, right after what they need: copies are then alike to the last value. */
+/* Moves values marked as shared before the copies, right after their inputs. The copies are then alike, value for
+   value. */
 static void move_shared(struct graph *graph, const bool *shared, struct arena *scratch) {
   const int count = graph->values.count;
   /* Each value goes to the place `key`, 0 being before all others, and within a place values keep their order. */

@@ -25,11 +25,11 @@ struct contraction {
   struct scheduler *s;
   const struct value *value;
   const struct value *a_value, *b_value;
-  const struct value *named; /* the addition that the contraction is part of, or itself */
+  const struct value *named; /* the addition that begins the contraction, or the contraction itself */
   struct place a, b, c;
-  struct place initial; /* what is added to; no buffer: nothing */
+  struct place initial; /* what the sum begins from; no buffer: zero */
   struct group batch, m, n, k; /* outermost first */
-  struct dimension row, column, depth; /* the ones that tiles run over; the rest are loops around */
+  struct dimension row, column, depth; /* what tiles run over; all other dimensions are loops around */
   int rows, vectors, width;
   enum packing packing;
   struct buffer *packed;
@@ -38,29 +38,30 @@ struct contraction {
   int64_t block_panels, block_tiles, blocks_n, blocks_m;
 };
 
-/* Loops over batch, m and n axes that tiles do not run over: those of constant length from one task number, which is taken apart;
-   the others are opened as serial loops. Each coordinate is added to the offsets. */
+/* Where a kernel is in its operands. Axes of batch, m and n that tiles do not run over are loops around: one task
+   number stands for those of constant length and is taken apart; the others are serial loops. Each coordinate is added
+   to the offsets. */
 struct position {
   struct array *a, *b, *c, *initial;
   struct linear a_at, b_at, c_at, initial_at;
   int64_t b_step; /* between k and k + 1 */
   int64_t panel_stride; /* between panels */
   const struct expression *depth;
-  const struct expression *added; /* not 0: the sum goes on from what is in c */
-  bool begins; /* with what is in `initial` */
+  const struct expression *added; /* where it is not 0, the sum goes on from what c holds */
+  bool begins; /* the sum begins with what `initial` holds */
   int64_t initial_row;
 };
 
-/* The tasks that the loops around make, those of constant length. */
+/* How many tasks the loops around make, those of constant length. */
 int64_t contract_tasks(const struct contraction *x);
-/* Sets the offsets for `task`, and opens loops for what has a run-time length. */
+/* Sets the offsets for `task`, and opens loops for axes of run-time length. */
 void contract_around(struct kernel *k, const struct contraction *x, struct linear task, struct position *at);
 /* The kernel with its pointers bound, and offsets of 0. */
 struct kernel *contract_kernel(struct contraction *x, struct position *at);
 void contract_add_offsets(struct arena *arena, const struct dimension *dimension, struct linear at,
                           struct position *position);
 const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension);
-/* Its usual length: see axis_usual. */
+/* The dimension's usual length: see axis_usual. */
 double contract_usual(const struct dimension *dimension);
 int64_t divide_up(int64_t x, int64_t y);
 

@@ -1,8 +1,8 @@
-/* B in panels as wide as a tile, so that tiles read it from beginning to end. */
+/* Copies b into panels as wide as a tile, so that tiles read them from beginning to end. */
 #include "passes/contract.h"
 
-/* One panel: `width` columns from `column` on, all of the k piece; beyond the last column zeros. The panel's place in `to` is
-   at `to_at`, its first element's in b at `from_at`. */
+/* Packs one panel: `columns` columns of the k piece, and zeros up to the panel's width. `from_at` is its first element
+   in b, `to_at` its place in `to`. */
 static void pack_panel(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
                        struct array *to, struct linear to_at, const struct expression *depth, int64_t bound,
                        int64_t columns) {
@@ -34,7 +34,7 @@ static void pack_panel(struct kernel *k, const struct contraction *x, struct arr
   kernel_end(k);
 }
 
-/* The panel of that number, which may be the narrow last one. */
+/* Packs the panel of a given number, which may be the narrow last one. */
 static void pack_panel_of(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
                           struct array *to, struct linear to_at, struct linear panel, const struct expression *depth,
                           int64_t bound) {
@@ -65,7 +65,7 @@ void pack_panels(struct kernel *k, const struct contraction *x, struct array *fr
   kernel_close_to(k, depth_before);
 }
 
-/* Packed: for each k piece, panels of [k][width]. */
+/* The layout of packed b: for each k piece, panels of [k][width]. */
 void contract_pack(struct contraction *x) {
   struct scheduler *s = x->s;
   struct arena *arena = s->arena;

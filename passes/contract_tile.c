@@ -40,7 +40,7 @@ static void call_tile(struct kernel *k, const struct contraction *x, const struc
   if (columns) push_number(arena, call, columns);
 }
 
-/* All panels of a block for the rows of one tile. `block` is the n block's number. */
+/* All panels of the n block number `block`, for the rows of one tile. */
 static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
                            int rows, struct linear block) {
   struct arena *arena = k->arena;
@@ -130,7 +130,7 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
   }
 }
 
-/* One piece of k from `k_first`, `depth` long. `added` as in struct position. */
+/* One piece of k, which begins at `k_first` and is `depth` long; `added` as in struct position. */
 static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, struct linear k_first,
                            const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n,
                            const struct expression *added) {
@@ -167,7 +167,8 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
   tiles_of_block(k, x, &at, block_m, block_n);
 }
 
-/* Axes of the sum that did not merge run in order, each adding to what is there: zeros, or what it begins with, at first. */
+/* Axes of the sum that did not merge are loops around the tiles, whose every turn adds to c. So c is filled first: with
+   zeros, or with what the contraction begins from. */
 static void begin_sums(struct kernel *k, const struct contraction *x, struct position *at) {
   struct arena *arena = k->arena;
   int depth = k->depth;

@@ -1,5 +1,5 @@
-/* What is decided about one graph on its way to loops: where each value lies, which are stored, and what one kernel computes; each with
-   its reason, for `show --stage=clusters`. */
+/* The decisions about one graph on its way to loops: where each value lies, which values are stored, and what one
+   kernel computes. Each has its reason, for `show --stage=clusters`. */
 #ifndef PASSES_DECISIONS_H
 #define PASSES_DECISIONS_H
 
@@ -15,29 +15,30 @@ struct place {
 
 /* What is decided about a value. */
 struct note {
-  bool materialised; /* it has a place; else consumers compute it where they need it */
-  bool is_placed; /* its place was decided on */
+  bool materialised; /* it has a place; otherwise its consumers compute it where they need it */
+  bool is_placed; /* its place has been decided */
   struct place *place;
-  struct cluster *cluster; /* that computes it, when it is a root */
-  const struct value *absorbed; /* an addition: the contraction that begins with its other operand */
-  bool is_absorbed; /* a contraction: computed as part of the addition */
+  struct cluster *cluster; /* the cluster that computes it, when it is a root */
+  const struct value *absorbed; /* for an addition: the contraction that begins from its other operand */
+  bool is_absorbed; /* for a contraction: the addition computes it */
   /* The reasons. */
   enum keep_reason kept; /* why it is materialised */
   enum join_reason joined; /* a root: why its cluster computes it */
-  const struct value *joined_by; /* what `joined` speaks of, or NULL */
-  enum apart_reason apart; /* an addition to a contraction: why it is no part of it */
+  const struct value *joined_by; /* the value that `joined` mentions, or NULL */
+  enum apart_reason apart; /* an addition to a contraction: why the contraction does not begin from the other operand */
   enum untiled_reason untiled; /* a contraction: why it goes by plain loops */
-  bool stays; /* it is dear, and yet no kernel could store it without waiting for itself */
+  bool stays; /* it is costly, but a kernel that stored it would wait for itself */
 };
 
 enum cluster_kind {
   CLUSTER_CONTRACT, /* one contraction, with what it begins from */
   CLUSTER_SWEEP, /* elementwise values and reductions of one iteration space */
-  CLUSTER_CONCAT, /* parts copied side by side, those aside that are computed in their place */
+  CLUSTER_CONCAT, /* copies of the parts, except those that are computed in their place */
   CLUSTER_OTHER /* one value, by plain loops */
 };
 
-/* What the files that form clusters (fuse.h) leave for themselves in each of them. It means nothing once they are formed. */
+/* Working memory in each cluster for the files that form clusters (fuse.h). It means nothing once clusters are
+   formed. */
 struct cluster_scratch {
   struct slot *slot; /* where it stands among the others */
   struct cluster *above, *jump; /* clusters that it needs; see cluster_graph.c */
@@ -46,8 +47,9 @@ struct cluster_scratch {
   int visited, seen[2], found[2], moved, climbed, offered; /* stamps of walks */
 };
 
-/* What one kernel computes. A sweep's `space` is the set of axes it runs over, and `reduced` those that its reductions run
-   along, all of them along the same. Its values have the axes of the space, or the space without `reduced`. */
+/* What one kernel computes. A sweep's `space` is the set of axes that it runs over, and `reduced` those that its
+   reductions run along; all of them run along the same axes. Its values have the axes of the space, or those without
+   `reduced`. */
 struct cluster {
   int number;
   enum cluster_kind kind;
@@ -60,7 +62,7 @@ struct cluster {
   struct cluster_scratch scratch;
 };
 
-/* A root that was not computed in a cluster. */
+/* A root that could have been computed in a cluster, and was not. */
 struct refusal {
   const struct value *root;
   struct cluster *cluster;
@@ -77,7 +79,7 @@ struct told {
 /* A value to be copied to a place when the rest of the routine is done. */
 struct copy {
   const struct value *value;
-  struct place *from; /* where it is read, if not where it lies */
+  struct place *from; /* where the value is read; NULL: at its own place */
   struct place *place;
   const char *what;
   enum copy_reason why;
@@ -88,8 +90,8 @@ struct decisions {
   ARRAY(struct cluster *) clusters; /* in an order in which they can run, once that is known */
   bool roots_assigned; /* every root of this graph has a cluster */
   ARRAY(struct copy) copies;
-  ARRAY(struct refusal) refusals; /* when they are to be explained */
-  ARRAY(struct told) told; /* the same */
+  ARRAY(struct refusal) refusals; /* filled only when they are to be explained */
+  ARRAY(struct told) told; /* filled only when they are to be explained */
   ARRAY(enum kernel_form) forms; /* of the routine's launches */
 };
 

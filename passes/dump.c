@@ -1,5 +1,5 @@
-/* --dump PATTERN: the values of the graph "predict" so named become outputs of it. That keeps them whole through every pass,
-   and prediction writes them like any output, whatever backend runs it. */
+/* --dump PATTERN makes the values that match outputs of the graph "predict". Outputs stay whole through every pass, and
+   prediction writes them like any others, whether it is interpreted or compiled. */
 #include <string.h>
 
 #include "passes/passes.h"

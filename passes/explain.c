@@ -1,5 +1,6 @@
-/* `lamella show --stage=clusters`: what became one kernel, and why, for people. Each reason was set where the decision was taken
-   (reason.def); here they are only put into words. Clusters that read alike, such as those of the copies of a repeat, are told once. */
+/* `lamella show --stage=clusters` tells people which values became one kernel, and why. Each reason was set where the
+   decision was taken (reason.def); here reasons are only put into words. Clusters whose accounts are alike, such as
+   those of the copies of a repeat, are told once. */
 #include <string.h>
 
 #include "passes/fuse.h"
@@ -54,8 +55,8 @@ struct values {
 struct account {
   struct scheduler *s;
   struct values *readers; /* by value id: the roots that read it from memory or from another cluster */
-  const char **kernels; /* by value id: of roots, what the kernel is called that computes it */
-  int *seen, stamp; /* by value id: of the walk over one root's expression */
+  const char **kernels; /* by value id, for roots: the name of the kernel that computes it */
+  int *seen, stamp; /* by value id: stamps of the walk over one root's expression */
   bool general; /* numbers of copies are written as * */
   bool numbered; /* values are told with their numbers in the graph */
   const char *text;
@@ -152,7 +153,8 @@ static const char *list_text(struct account *a, const struct list *list, int mos
 
 static bool is_root(struct account *a, const struct value *value) { return note_of(a->s, value)->cluster != NULL; }
 
-/* The values of a root's expression that end where something is read or begin anew, in `inside`; what is read, in `read`. */
+/* Lists the values of a root's expression: those that it reads, from memory or from another root, in `read`, and those
+   that it computes on the spot in `inside`. */
 static void walk(struct account *a, const struct value *value, struct values *inside, struct values *read) {
   for (int i = 0; i < value->input_count; i++) {
     const struct value *x = value->inputs[i];
@@ -192,7 +194,7 @@ static const char *readers_text(struct account *a, const struct value *value) {
   const struct values *readers = &a->readers[value->id];
   for (int i = 0; i < readers->items.count; i++) {
     const struct value *reader = readers->items.items[i];
-    if (!*a->kernels[reader->id]) { /* a concat whose parts are computed in their places */
+    if (!*a->kernels[reader->id]) { /* a concat whose parts are all computed in their places has no kernel */
       list_add(a, &parts, name_of(a, reader));
       continue;
     }
@@ -208,7 +210,7 @@ static const char *readers_text(struct account *a, const struct value *value) {
 
 /* --- Clusters --------------------------------------------------------------------------------------------------------------- */
 
-/* All of them, or those that compute and do not merely pack what others read. */
+/* The names of a cluster's kernels; without `packing`, kernels that only pack operands for others are left out. */
 static const char *kernel_names(struct account *a, const struct told *told, bool packing) {
   struct list names = {0};
   for (int i = told->first; i < told->first + told->count; i++)
@@ -276,7 +278,8 @@ static void tell_root(struct account *a, const struct cluster *cluster, const st
   tell_joining(a, cluster, root);
 }
 
-/* What is computed on the spot: by name where the spec has one, else how many operations of each kind. */
+/* Tells what is computed on the spot: values that the spec names by their names, others as a count for each
+   operation. */
 static void tell_inside(struct account *a, const struct cluster *cluster) {
   struct arena *arena = a->s->arena;
   struct values inside = {0}, read = {0};
@@ -332,7 +335,8 @@ static bool is_neighbour(struct account *a, const struct cluster *cluster, const
   return found;
 }
 
-/* Of the clusters that were thought of, those that are still next to this one when all is decided. */
+/* Tells why roots of this cluster are not computed in other clusters, as far as those are still neighbours when all is
+   decided. */
 static void tell_refusals(struct account *a, const struct cluster *cluster) {
   struct arena *arena = a->s->arena;
   struct list told = {0};
@@ -386,7 +390,7 @@ static const char *account_of(struct account *a, const struct told *told, bool g
 
 /* --- The graph --------------------------------------------------------------------------------------------------------------- */
 
-/* Equal accounts: how many, and the first of them. */
+/* Clusters with equal accounts: the first of them, and how many there are. */
 struct alike {
   const struct told *first;
   const char *names;

@@ -77,12 +77,13 @@ static void find_axis_order(struct graph_facts *facts, struct arena *arena, cons
       int x = class_of(facts, value->axis->id), y = class_of(facts, value->result->id);
       facts->axis_class[x > y ? x : y] = x > y ? y : x;
     }
-    /* Axes of inputs come first, as examples and positions do; what is made inside, such as features and heads, after them. */
+    /* Axes of inputs, such as examples and positions, come first. Axes that are made inside, such as features and
+       heads, follow. */
     for (int j = 0; value->op == OP_input && j < value->axis_count; j++)
       if (order[value->axes[j]->id] >= bound) order[value->axes[j]->id] = is_batch(value->axes[j]) ? -1 : next++;
   }
   for (int i = 0; i < bound; i++) facts->axis_class[i] = class_of(facts, i);
-  /* A class goes where the first of its axes does; the class is the least number among them. */
+  /* All axes of a class take the place of the first of them; the class is the least number among them. */
   for (int i = 0; i < bound; i++) {
     int class = facts->axis_class[i];
     if (order[i] < order[class]) order[class] = order[i];
@@ -132,7 +133,7 @@ static void add_row(struct row_axes *rows, struct axis *axis) {
   if (!list_has_axis(rows->axes, rows->count, axis) && rows->count < MAX_AXES) rows->axes[rows->count++] = axis;
 }
 
-/* For all values at once, the users of each before it. */
+/* Finds row_axes for all values, from the last to the first, so that a value's users are done before it. */
 static void find_rows(struct graph_facts *facts, struct arena *arena, const struct graph *graph) {
   facts->rows = arena_new_array(arena, struct row_axes, graph->next_value);
   for (int v = graph->values.count - 1; v >= 0; v--) {

@@ -1,5 +1,6 @@
-/* What is true of a graph whatever is decided about it: who uses which value, how axes are ordered, along which axes rows are summed,
-   and where the way back begins and ends. Found once, before the first decision, and not changed by any. */
+/* Facts of a graph that hold whatever is decided about it: who uses which value, how axes are ordered, along which axes
+   rows are summed, and where the way back begins and ends. They are found once, before the first decision, and no
+   decision changes them. */
 #ifndef PASSES_FACTS_H
 #define PASSES_FACTS_H
 
@@ -8,10 +9,11 @@
 /* A value is used once for each operand that it is: x * x uses x twice. */
 struct value_facts {
   int first_user, user_count; /* in graph_facts.users */
-  struct axis *const *prefers; /* the order of axes of the state that it ends in, or NULL */
+  struct axis *const *prefers; /* the order of axes of the state that it is written to, or NULL */
 };
 
-/* Axes along which what is made elementwise of a value is reduced on their own: rows that want to lie in one piece. */
+/* Axes along which a value, or something that is computed elementwise from it, is reduced alone: rows along them should
+   be contiguous. */
 struct row_axes {
   struct axis *axes[MAX_AXES];
   int count;
@@ -21,7 +23,7 @@ struct graph_facts {
   struct value_facts *values; /* by value id */
   const struct value **users;
   struct row_axes *rows; /* by value id */
-  int first_gradient, last_gradient; /* ids of the values that are the way back, or 0 */
+  int first_gradient, last_gradient; /* ids of the first and the last gradient, or 0 */
   int *axis_order; /* by axis id: where the axis goes in a layout */
   /* by axis id: renamed axes are of one class, whose number is the least of theirs */
   int *axis_class;

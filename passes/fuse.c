@@ -9,7 +9,7 @@
 
 #include "passes/fuse.h"
 
-enum { WINDOW_MOST = 32 /* rows of a generation step at most */ };
+enum { WINDOW_MOST = 32 /* a generation step has at most so many rows */ };
 
 double axis_usual(const struct axis *axis) {
   if (!axis->size) return (double)axis->extent;
@@ -38,7 +38,7 @@ bool is_view(const struct value *value) {
 
 bool is_leaf(const struct value *value) { return op_facts[value->op].class == CLASS_LEAF; }
 
-/* Computed elementwise from other values: not a leaf, not a mere view. */
+/* Whether the value is computed from others: neither a leaf nor a mere view. */
 bool is_computed(const struct value *value) { return !is_leaf(value) && !is_view(value); }
 
 /* --- Roots ------------------------------------------------------------------------------------------------------------------ */
@@ -47,7 +47,7 @@ static void require(struct scheduler *s, const struct value *value, enum keep_re
   if (!note_of(s, value)->place) keep(s, value, why);
 }
 
-/* What a value read with strides is a view of. */
+/* The value behind views that are read with strides. */
 static const struct value *base_of(struct scheduler *s, const struct value *value) {
   while (is_view(value) && !note_of(s, value)->materialised) value = value->inputs[0];
   return value;
@@ -55,7 +55,7 @@ static const struct value *base_of(struct scheduler *s, const struct value *valu
 
 static void require_memory(struct scheduler *s, const struct value *value, enum keep_reason why) {
   const struct value *base = base_of(s, value);
-  /* Numbers made from nothing have no memory of their own: the view of them gets it. */
+  /* A leaf without a place, such as a constant, has no memory, so the view of it is materialised. */
   require(s, is_leaf(base) && !note_of(s, base)->place ? value : base, why);
 }
 
@@ -84,14 +84,15 @@ static void mark_required(struct scheduler *s) {
     } else if (value->op == OP_concat && value->axis_count > 0 && value_count(value) >= 1 << 12) {
       require(s, value, KEEP_JOINED);
     } else if (value->op == OP_add && value->axis_count == 0) {
-      /* A sum of sums, such as the norm of all gradients: one link a kernel, not one kernel with a hundred operands. */
+      /* In a sum of sums, such as the norm of all gradients, each addition is stored: so each kernel adds one link, and
+         none has a hundred operands. */
       for (int j = 0; j < 2; j++)
         if (is_reduction(value->inputs[j])) require(s, value, KEEP_LINK);
     }
   }
 }
 
-/* Whether a contraction can begin from what is added to it, or why not. */
+/* Whether a contraction can begin from the value that is added to it (APART_NOT), or why it cannot. */
 static enum apart_reason why_apart(struct scheduler *s, const struct value *sum, const struct value *product,
                                    const struct value *other) {
   const struct note *note = note_of(s, product);
@@ -106,7 +107,8 @@ static enum apart_reason why_apart(struct scheduler *s, const struct value *sum,
   return other->axis_count == 0 ? APART_NUMBER : APART_NOT;
 }
 
-/* What is added to is no contraction: one that is looked at through a view, or that begins from something else, would have been one. */
+/* `x`, an operand of an addition, is no contraction. Tells whether one is behind it that could not begin from the other
+   operand: it is seen through a view, or begins from another operand already. */
 static enum apart_reason why_not_seen(struct scheduler *s, const struct value *x) {
   bool view = is_view(x);
   for (; is_view(x); x = x->inputs[0])
@@ -116,7 +118,8 @@ static enum apart_reason why_not_seen(struct scheduler *s, const struct value *x
   return view && x->op == OP_contract ? APART_VIEW : APART_NOT;
 }
 
-/* add(contract, other): the contraction begins from `other` instead of zero, if nothing else wants it without. */
+/* add(contract, other): the contraction begins from `other` instead of zero, unless something else needs the
+   contraction alone. */
 static void absorb_additions(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
@@ -138,7 +141,7 @@ static void absorb_additions(struct scheduler *s) {
   }
 }
 
-/* Operands whose views do not come out as strides are materialised as they are. */
+/* Operands that cannot be read as views with constant strides are materialised as they are. */
 static void check_operands(struct scheduler *s) {
   bool more = false;
   for (int i = 0; i < s->graph->values.count; i++) {
@@ -194,14 +197,15 @@ void read_root(struct former *f, const struct value *root) {
   read_inputs(s, r, root, root->op == OP_contract);
 }
 
-/* --- Deep graphs ------------------------------------------------------------------------------------------------------------------
+/* --- Deep graphs ----------------------------------------------------------------------------------------------------
 
-   What is worth keeping is known once all clusters are (cluster_share.c). Until then a root reads all that is not materialised, and in
-   an unrolled recurrence, each of whose steps goes on from the last by elementwise operations, that would be every step before it, for
-   each root. Such graphs, and no others, are cut beforehand, by the same prices, but with users in place of clusters. */
+   Which values are worth keeping is known only once there are clusters (cluster_share.c). Until then a root reads
+   through everything that is not materialised. In an unrolled recurrence, where each step is elementwise in the one
+   before, every root would read all earlier steps. Such graphs, and no others, are cut beforehand, by the same prices,
+   but with users in place of clusters. */
 
 enum {
-  DEEP = 2000 /* values behind one, read or computed on the spot: more than models have that are no recurrences */
+  DEEP = 2000 /* so many values behind one, read or computed on the spot, are found in recurrences alone */
 };
 
 struct depths {
@@ -217,12 +221,12 @@ static void see(struct depths *d, const struct value *value) {
   array_push(d->s->arena, &d->open, value);
 }
 
-/* At most DEEP. */
+/* The number of values behind one, itself included, or DEEP where there are more. */
 static int count_behind(struct depths *d, const struct value *value) {
   int most = 1;
   for (int i = 0; i < value->input_count; i++) most += d->behind[value->inputs[i]->id];
   if (most < DEEP) return most;
-  /* Maybe the same ones by several ways. */
+  /* The sum may count values twice that are reached in several ways, so here they are walked. */
   d->stamp++;
   d->open.count = 0;
   see(d, value);
@@ -260,7 +264,7 @@ static int by_id(const void *x, const void *y) {
   return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id;
 }
 
-/* In the graph's order, as they may have come by joining. */
+/* Puts the roots into the graph's order, which joining clusters may have upset. */
 static void sort_values(struct cluster *cluster) {
   if (cluster->values.count)
     qsort(cluster->values.items, (size_t)cluster->values.count, sizeof *cluster->values.items, by_id);

@@ -1,16 +1,17 @@
-/* What the files that form clusters share:
-     fuse.c           roots, what they read, and the order of the steps
-     cluster.c        joining roots
-     cluster_graph.c  which cluster needs which
-     cluster_share.c  what several clusters would compute
-     cluster_order.c  the order of clusters, updates in place
-     reuse.c          results in the place of operands that die */
+/* Declarations shared by the files that form clusters:
+     fuse.c           finds the roots and what they read, and does all steps in order
+     cluster.c        joins roots
+     cluster_graph.c  knows which cluster needs which
+     cluster_share.c  materialises values that several clusters would compute
+     cluster_order.c  puts clusters in order, and decides which updates are in place
+     reuse.c          puts results in the place of operands that are not read afterwards */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 
 #include "passes/schedule.h"
 
-/* A root, or memory, that an expression reads; `shifted` when not at the expression's own coordinates. */
+/* A value that an expression reads, a root or memory; `shifted` where it is read at other coordinates than the
+   expression's own. */
 struct reading {
   const struct value *value;
   bool shifted;
@@ -22,11 +23,11 @@ struct readings {
   int stamp;
 };
 
-/* A walk from some clusters down to what they need, which goes as far as questions make it. */
+/* A walk from some clusters down to what they need. Each question continues it as far as the answer requires. */
 struct search {
-  int number, stamp; /* of a cluster's scratch.seen and scratch.found */
-  ARRAY(struct cluster *) heap; /* seen, and their needs not yet */
-  struct cluster *latest;       /* of those that it is from */
+  int number, stamp; /* number: which of seen and found in a cluster's scratch it uses */
+  ARRAY(struct cluster *) heap; /* clusters that were seen and whose needs were not yet */
+  struct cluster *latest;       /* the latest of the clusters that it began from */
 };
 
 struct readers {
@@ -54,33 +55,35 @@ struct former {
 /* --- fuse.c --------------------------------------------------------------------------------------------------------------- */
 
 bool same_set(struct axis *const *x, int x_count, struct axis *const *y, int y_count);
-/* Looked through, but for concats and pads, which compute. */
+/* Whether the value is looked through. Concats and pads compute something, and are not. */
 bool is_view(const struct value *value);
 bool is_leaf(const struct value *value);
-/* From other values: not a leaf, not a mere view. */
+/* Whether the value is computed from others: neither a leaf nor a mere view. */
 bool is_computed(const struct value *value);
-/* Whether expressions end at the value: it is a root, or memory. */
+/* Whether expressions end at the value, since it is a root or lies in memory. */
 bool stops_here(struct scheduler *scheduler, const struct value *value);
-/* All that a root reads in order to be computed, in former->readings. */
+/* Lists in former->readings all that a root reads in order to be computed. */
 void read_root(struct former *former, const struct value *root);
 
 /* --- cluster.c -------------------------------------------------------------------------------------------------------------- */
 
-/* The iteration space of a root, ordered, and what is reduced in it. */
+/* Sets the cluster's space and reduced axes to those of one root: the axes that it runs over, in order, and those that
+   it sums along. */
 void space_of(struct scheduler *scheduler, const struct value *value, struct cluster *cluster);
-/* Reduced along the innermost axes, so that a row is read from its beginning to its end. */
+/* Whether the cluster reduces along the innermost axes, so that a row is read from its beginning to its end. */
 bool reduces_rows(const struct cluster *cluster);
-/* Reduced to single numbers. */
+/* Whether the cluster reduces everything to single numbers. */
 bool is_total(const struct cluster *cluster);
 /* Whether the value has the axes of the space without those reduced. */
 bool is_rest(const struct cluster *cluster, const struct value *value);
-/* Why a root whose space is `own` does not fit the cluster's, or, with the readings of the present root, may not be computed in it:
-   the latter after search_readings. REFUSAL_NONE: it does, and may. */
+/* Why a root whose space is `own` does not suit the cluster, or, by the readings of the present root, may not be
+   computed in it. REFUSAL_NONE means that it does, and may. why_illegal must be called after search_readings. */
 enum refusal_reason why_unsuited(const struct cluster *cluster, const struct value *value, const struct cluster *own);
 enum refusal_reason why_illegal(struct former *former, const struct cluster *cluster, const struct cluster *own);
-/* Begins former->below from the present readings. Until clusters change, that is. */
+/* Begins the search former->below from the present readings; it is valid until clusters change. */
 void search_readings(struct former *former);
-/* Puts the root whose readings are the present ones into a cluster, and says why: `by` is what the reason speaks of, or NULL. */
+/* Puts the root whose readings are the present ones into a cluster, with the reason. `by` is the value that the reason
+   mentions, or NULL. */
 void join(struct former *former, struct cluster *cluster, const struct value *value, const struct cluster *own,
           enum join_reason why, const struct value *by);
 /* Puts a root into the best cluster there is, or a new one. */
@@ -88,38 +91,39 @@ void assign_root(struct former *former, const struct value *value);
 
 /* --- cluster_graph.c -------------------------------------------------------------------------------------------------------- */
 
-/* The one that a cluster was joined to, in the end. */
+/* The cluster that this one has been merged into, directly or not, or itself. */
 struct cluster *representative(struct cluster *cluster);
-/* A cluster for which nothing is known yet, in the order right before another, or last. */
+/* A new cluster without needs, right before another in the order, or last where `before` is NULL. */
 struct cluster *cluster_new(struct former *former, enum cluster_kind kind, struct cluster *before);
 /* Which of the two comes first in the order; `y` may be NULL. */
 struct cluster *cluster_earlier(struct cluster *x, struct cluster *y);
 void add_need(struct former *former, struct cluster *cluster, struct cluster *need);
-/* Tells the searches of a cluster's needs from number `first` on. */
+/* Makes the cluster's needs from number `first` on known to searches. */
 void cluster_settle(struct cluster *cluster, int first);
-/* `from` becomes part of `into`; neither needs the other. */
+/* Merges `from` into `into`; neither may need the other. */
 void merge_clusters(struct former *former, struct cluster *into, struct cluster *from);
-/* Searches end when clusters change: they are begun anew. */
+/* Begins a search. A search is no longer valid once clusters change. */
 void search_begin(struct search *search);
 void search_from(struct former *former, struct search *search, struct cluster *cluster);
-/* Whether one of the clusters that the search is from needs `target`, directly or not; or is it. */
+/* search_needs: whether one of the clusters that the search began from needs `target`, directly or not. search_meets:
+   the same, or whether `target` is one of them. */
 bool search_needs(struct former *former, struct search *search, const struct cluster *target);
 bool search_meets(struct former *former, struct search *search, const struct cluster *target);
 
 /* --- cluster_share.c, cluster_order.c, reuse.c --------------------------------------------------------------------------------- */
 
 void materialise_shared(struct former *former);
-/* Before there are clusters: values that would make expressions too deep, and in deep graphs those that several others compute with, if they
-   are worth keeping. Whether there were any. */
+/* Before there are clusters, materialises values that would make expressions too deep and, in deep graphs, those that
+   are worth storing because several others are computed from them. Returns whether there were any. */
 bool materialise_early(struct former *former);
-/* Reductions that another cluster reads need memory; the others stay in registers. */
+/* Materialises reductions that another cluster reads; all others stay in registers. */
 void materialise_reductions(struct former *former);
-/* cluster->position, in an order in which they can run. */
+/* Sets cluster->position, in an order in which the clusters can run. */
 void number_positions(struct former *former);
-/* The clusters in such an order. */
+/* Sorts the clusters into such an order. */
 void sort_clusters(struct former *former);
 void order_updates(struct former *former);
-/* Elementwise results take the memory of operands that die with them. */
+/* Elementwise results take the memory of operands that are not read afterwards. */
 void reuse_operands(struct former *former);
 
 #endif

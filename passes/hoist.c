@@ -1,9 +1,11 @@
-/* What generation computes once: values of program->step that do not depend on the window move to program->prepare, which writes
-   them to states, and step reads those. It is the encoder and the cross keys of a translator, or the merged weights of LoRA.
+/* Moves what generation needs to compute only once: values of program->step that do not depend on the window move to
+   program->prepare, which writes them to states that step reads. Examples are a translator's encoder and its cross
+   keys, or the merged weights of LoRA.
 
-   A value stays in step when it depends on the window (on the fed tokens, their positions, a cache, a run-time size), when it
-   needs no input and no contraction (such as 1 + weight: cheaper to repeat than to keep), or when it is a constant, an index, a
-   weight, or one of these repeated along axes. Everything else moves, inputs too: a step is given the window and nothing more. */
+   A value stays in step when it depends on the window (on the fed tokens, their positions, a cache, a run-time size),
+   when it needs no input and no contraction (such as 1 + weight, which is cheaper to repeat than to keep), or when it
+   is a constant, an index, a weight, or one of these repeated along axes. Everything else moves, inputs too: a step is
+   given the window and nothing more. */
 #include <string.h>
 
 #include "passes/passes.h"
@@ -15,7 +17,7 @@ struct hoister {
   struct graph *step, *prepare;
   bool *windowed; /* by id in the old step graph: depends on the window */
   bool *costly; /* depends on an input or contains a contraction */
-  struct value **prepared; /* by id: what stands for it in prepare */
+  struct value **prepared; /* by id: the value that replaces it in prepare */
 };
 
 static bool window_axis(const struct axis *axis) { return axis && axis->size && axis->size->role != SIZE_ORDINARY; }
@@ -38,11 +40,11 @@ static bool depends_on_window(const struct hoister *hoister, const struct value 
 static bool moves(const struct hoister *hoister, const struct value *value) {
   if (hoister->windowed[value->id] || !hoister->costly[value->id]) return false;
   if (hoister->only_inputs) return value->op == OP_input;
-  /* Repeating along axes costs nothing, and its input is smaller to keep. */
+  /* Expanding along axes costs nothing, and its input is smaller to keep. */
   return value->op != OP_expand && value->axis_count <= MAX_RANK;
 }
 
-/* The value in prepare, with everything it needs. Inputs come before users in the old list, so one loop over it does. */
+/* Copies the needed values to prepare. Inputs come before users in the old list, so one loop over it is enough. */
 static void fill_prepare(struct hoister *hoister, struct value *const *old, int count, const bool *needed) {
   for (int i = 0; i < count; i++) {
     const struct value *value = old[i];
@@ -92,7 +94,7 @@ void pass_hoist(struct program *program, bool only_inputs) {
       .costly = arena_new_array(arena, bool, count),
       .prepared = arena_new_array(arena, struct value *, count),
   };
-  /* On the border: it moves, and something that stays, or an output, uses it. */
+  /* A value on the border moves, while something that stays, or an output, uses it. */
   bool *border = arena_new_array(arena, bool, count), *needed = arena_new_array(arena, bool, count);
   bool *used = arena_new_array(arena, bool, count);
   bool found = false;
@@ -120,7 +122,10 @@ void pass_hoist(struct program *program, bool only_inputs) {
       for (int j = 0; j < step->values.items[i]->input_count; j++) needed[step->values.items[i]->inputs[j]->id] = true;
 
   struct graph *prepare = graph_new(arena, routine_facts[ROUTINE_prepare].name, step->next_axis);
-  for (int i = 0; i < step->sizes.count; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
+  /* What moves has no axis of the window, so prepare is not asked for the window's sizes. Other sizes keep their numbers. */
+  int sizes = step->sizes.count;
+  while (sizes > 0 && step->sizes.items[sizes - 1]->role != SIZE_ORDINARY) sizes--;
+  for (int i = 0; i < sizes; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
   hoister.prepare = program->prepare = prepare;
   fill_prepare(&hoister, step->values.items, count, needed);
 

@@ -1,5 +1,5 @@
-/* Calls replaced by their bodies, calls in bodies too. While a graph still has gradients to expand, calls whose callee has a
-   gradient of its own stay: autodiff needs them to find it. */
+/* Replaces calls by the bodies of their functions, also inside bodies. While a graph still has gradients to expand,
+   calls of functions with a gradient of their own stay, since autodiff must find them. */
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -8,7 +8,7 @@ struct inliner {
   bool keep_custom;
 };
 
-/* What a value of a body lacks of a place is taken from the call. */
+/* The place of a value in a body; what the body does not say of it is taken from the call. */
 static struct origin origin_in_call(struct origin inner, const struct origin *call) {
   if (!inner.span.source) inner.span = call->span;
   if (!inner.path || !*inner.path) inner.path = call->path;
@@ -20,8 +20,8 @@ static struct origin origin_in_call(struct origin inner, const struct origin *ca
   return inner;
 }
 
-/* Copies `values` into the graph. `map`, by id, holds what stands for each; a call that was replaced has its results in `results`
-   instead. `call` is where a body is called from, or NULL for the graph itself. */
+/* Copies `values` into the graph. `map`, by id, holds the copy of each; a call that was replaced has its results in
+   `results` instead. `call` is the call of the body, or NULL for the graph itself. */
 static void copy_values(struct inliner *inliner, struct value *const *values, int count, struct value **map,
                         struct value ***results, const struct value *call);
 

@@ -106,7 +106,7 @@ struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char
 
 void kernel_if(struct kernel *kernel, const struct expression *condition) {
   struct statement *guard = block_if(kernel->arena, kernel_block(kernel), condition);
-  /* What depends on the loop around a guard is only safe to compute inside it. */
+  /* Expressions of the surrounding loop's variable are safe to compute only behind the guard. */
   int outer = kernel->depth;
   open_inner(kernel, &guard->body);
   for (int i = 0; i < kernel->variables.count; i++)
@@ -219,8 +219,8 @@ bool kernel_recall(struct kernel *kernel, const struct value *value, const struc
   return false;
 }
 
-/* Pointers that are read come first, then those written, then numbers, so that a call reads like an assignment from left to
-   right; and the launch's arguments in the same order. */
+/* Parameters are first the pointers that are read, then those that are written, then numbers, so that a call reads like
+   an assignment from left to right. The launch's arguments have the same order. */
 void kernel_finish(struct kernel *kernel) {
   struct arena *arena = kernel->arena;
   struct function *function = kernel->function;

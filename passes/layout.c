@@ -1,12 +1,13 @@
-/* Where values lie. States keep their file's order; inputs are row-major with the batch first, outputs in the order that they were
-   declared with; what is in between is laid out as its consumers like it. An axis with a run-time size takes the room of its bound. */
+/* Where values lie. States keep their file's order of axes. Inputs are row-major with the batch first; outputs have the
+   order that they were declared with; values between are laid out as their consumers prefer. An axis with a run-time
+   size takes the room of its bound. */
 #include <string.h>
 
 #include "passes/schedule.h"
 
 enum { SHORT_AXIS = 8, LONG_AXIS = 16 };
 
-/* Copies of a repeat share a name: each name is unique among the buffers of its copy. */
+/* A name is unique among the buffers of one copy; copies of a repeat share it. */
 static const char *buffer_name(struct scheduler *s, const char *base, int copy) {
   if (copy < 0) return name_unique(s->names, base);
   const char *key = arena_format(s->arena, "%s@%d", base, copy), *unique = name_unique(s->names, key);
@@ -83,7 +84,7 @@ static struct table find_state_values(struct scheduler *s) {
   return table;
 }
 
-/* Where one of the state's values stands in the repeat's copy that the path is of, or NULL. */
+/* The origin of one of the state's values that stands in the same copy of a repeat as the path, or NULL. */
 static const struct origin *origin_in(struct arena *arena, const struct table *table, const struct state *state,
                                       const char *path) {
   const struct state_values *values = table_find(table, state->name);
@@ -119,17 +120,17 @@ void layout_states(struct scheduler *s) {
   }
 }
 
-/* The nearest value behind `value`, itself included, that the spec has a name for: what it is made from. */
+/* The nearest value that the spec names, going back from `value` through first inputs, `value` itself included. */
 static const struct value *named_source(const struct value *value) {
   while (!value->name && value->op != OP_state && value->input_count > 0) {
-    /* Of a running sum, what this link adds. */
+    /* A link of a sum of sums is made from the sum that it adds. */
     const struct value *last = value->inputs[value->input_count - 1];
     value = last->op == OP_reduce_sum ? last : value->inputs[0];
   }
   return value;
 }
 
-/* What a value without a name is called: by where it was made, or by what it is made from. */
+/* The label of a value. One without a name is called by where it was made, or by what it is made from. */
 const char *value_label(struct scheduler *s, const struct value *value, const struct origin **origin) {
   *origin = &value->origin;
   if (value->name) return value->name;
@@ -194,7 +195,7 @@ void layout_interface(struct scheduler *s) {
     struct place *place = place_new(s, output->value, BUFFER_OUTPUT, output->name, output->axes);
     place->buffer->output_role = output->role;
     array_push(s->arena, &s->routine->outputs, place->buffer);
-    /* What is computed anyway is computed there; anything else is copied when all is done. */
+    /* A value that must be computed is computed in the output's place; any other is copied there at the end. */
     bool computed = !note->place && output->value->op != OP_update && output->value->op != OP_constant;
     if (computed)
       keep(s, output->value, KEEP_OUTPUT), note->place = place;
@@ -205,7 +206,7 @@ void layout_interface(struct scheduler *s) {
 
 /* --- The order of axes ------------------------------------------------------------------------------------------------------ */
 
-/* Brings factors together, in their order, where the last of them is. */
+/* Moves the factors together, in their order, to where the last of them is. */
 static void gather_factors(struct axis **axes, int count, struct axis *const *factors, int factor_count) {
   struct axis *result[MAX_AXES];
   int filled = 0, present = 0;
@@ -223,7 +224,7 @@ static void gather_factors(struct axis **axes, int count, struct axis *const *fa
   memcpy(axes, result, sizeof *axes * (size_t)count);
 }
 
-/* A merge of the value, through renames, wants its factors side by side. */
+/* Where the value is merged, directly or through renames, moves the factors side by side. */
 static void follow_merges(struct scheduler *s, const struct value *value, struct axis **axes, int count,
                           struct axis **mapped) {
   for (int i = 0; i < facts_uses(&s->facts, value); i++) {
@@ -257,7 +258,7 @@ static void move_last(struct axis **axes, int count, int at) {
   axes[count - 1] = moved;
 }
 
-/* A handful of elements makes no vectors: a longer axis is better innermost. */
+/* An axis of a handful of elements makes no vectors, so a longer one is better innermost. */
 static void avoid_short(struct axis **axes, int count) {
   if (count < 2 || axes[count - 1]->extent >= SHORT_AXIS) return;
   for (int at = count - 2; at >= 0; at--) {
@@ -267,7 +268,7 @@ static void avoid_short(struct axis **axes, int count) {
   }
 }
 
-/* Rows innermost, unless what is innermost is one already. */
+/* Makes an axis along which rows are reduced the innermost, unless the innermost is one already. */
 static void prefer_rows(struct scheduler *s, const struct value *value, struct axis **axes) {
   struct axis *const *rows = s->facts.rows[value->id].axes;
   int count = s->facts.rows[value->id].count, last = value->axis_count - 1;
@@ -311,7 +312,8 @@ struct place layout_part(const struct value *concat, const struct place *whole, 
   return place;
 }
 
-/* Where a view's operand must lie for the view to lie at `place`; false when the view is not one to look through. */
+/* Sets *inner to where a view's operand must lie for the view to lie at `place`. False when the view cannot be looked
+   through. */
 static bool before_view(const struct value *view, const struct place *place, struct place *inner) {
   const struct value *x = view->inputs[0];
   *inner = (struct place){.buffer = place->buffer, .offset = place->offset};
@@ -329,8 +331,9 @@ static bool before_view(const struct value *view, const struct place *place, str
   return true;
 }
 
-/* Parts that are computed for the concat alone are computed in their place. Only as long as they can still become roots: what a
-   sweep computes element by element has nobody to compute its parts. */
+/* Parts that only the concat reads are computed directly in their place in it. This must happen before roots are
+   assigned, since each such part has to become a root: a sweep that computes the concat element by element would leave
+   its parts to nobody. */
 static void adopt_parts(struct scheduler *s, const struct value *concat) {
   for (int i = 0; i < concat->input_count; i++) {
     struct place place = layout_part(concat, note_of(s, concat)->place, i), inner;
@@ -366,6 +369,6 @@ void layout_intermediate(struct scheduler *s, const struct value *value) {
 }
 
 void layout_intermediates(struct scheduler *s) {
-  /* Consumers first: the parts of a concat take their place from it. */
+  /* Consumers are placed first, since the parts of a concat take their place from it. */
   for (int i = s->graph->values.count - 1; i >= 0; i--) layout_intermediate(s, s->graph->values.items[i]);
 }

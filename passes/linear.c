@@ -42,7 +42,7 @@ static bool atom_equal(const struct atom *x, const struct atom *y) {
   return false;
 }
 
-/* Sums are kept in the order in which terms came, so equality looks each one up. */
+/* Sums keep the order in which terms were added, so each term is looked up in the other sum. */
 bool linear_equal(struct linear x, struct linear y) {
   if (x.constant != y.constant || x.count != y.count) return false;
   for (int i = 0; i < x.count; i++) {
@@ -92,7 +92,7 @@ static struct linear add_plain(struct arena *arena, struct linear x, struct line
   return (struct linear){x.constant + y.constant, terms, count};
 }
 
-/* f n (x / n) + f (x % n) is f x: tried for each remainder in the sum until none is left that has its quotient. */
+/* Replaces f n (x / n) + f (x % n) by f x, for the first remainder in the sum whose quotient is there too. */
 static struct linear cancel(struct arena *arena, struct linear x) {
   for (int i = 0; i < x.count; i++) {
     const struct atom *rest = x.terms[i].atom;
@@ -160,8 +160,8 @@ static void split_by_grain(struct arena *arena, struct linear x, int64_t grain, 
   *fine = (struct linear){x.constant - floor, fine_terms, fine_count};
 }
 
-/* Takes off what cannot carry into the quotient: x = coarse + fine with coarse a multiple of some grain that divides `divisor`
-   and 0 <= fine < grain. False when no grain does. */
+/* Splits x into coarse + fine, where coarse is a multiple of a grain that divides `divisor`, and 0 <= fine < grain:
+   then fine does not change the quotient x / divisor. False when there is no such grain. */
 static bool take_fine(struct arena *arena, struct linear x, int64_t divisor, struct linear *coarse,
                       struct linear *fine) {
   for (int i = -1; i < x.count; i++) {
@@ -174,7 +174,7 @@ static bool take_fine(struct arena *arena, struct linear x, int64_t divisor, str
   return false;
 }
 
-/* Terms whose factor the divisor divides, divided; the rest in *rest. */
+/* The terms whose factor is a multiple of the divisor, divided by it; the other terms go to *rest. */
 static struct linear exact_part(struct arena *arena, struct linear x, int64_t divisor, struct linear *rest) {
   struct term *exact = arena_new_array(arena, struct term, x.count),
               *others = arena_new_array(arena, struct term, x.count);
@@ -257,7 +257,7 @@ static const struct expression *atom_expression(struct arena *arena, const struc
   return NULL;
 }
 
-/* What outer loops add stands first, so that indices which were put together in different orders are the same text. */
+/* The terms of outer loops come first, so that an index has the same text in whatever order its terms were added. */
 static const struct term *in_order(struct arena *arena, struct linear x) {
   struct term *terms = arena_new_array(arena, struct term, x.count + 1);
   for (int i = 0; i < x.count; i++) {

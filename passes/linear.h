@@ -1,11 +1,13 @@
-/* Index arithmetic as sums: constant + sum of factor * atom. Coordinates are kept in this form until they are printed, so that
-   splits and merges of axes cancel ((r / n) * n + r % n is r) and the stride of a loop variable can be read off. */
+/* Index arithmetic as sums: constant + sum of factor * atom. Coordinates are kept in this form until they are printed,
+   so that splits and merges of axes cancel ((r / n) * n + r % n is r), and the stride along a loop variable can be read
+   off. */
 #ifndef PASSES_LINEAR_H
 #define PASSES_LINEAR_H
 
 #include "ir/loop.h"
 
-/* quotient and mod: of a sum that no rule could take apart. expression: anything else, such as an index read from memory. */
+/* quotient and mod: that of a sum which no rule could simplify. expression: anything else, such as an index read from
+   memory. */
 enum atom_kind { ATOM_VARIABLE, ATOM_QUOTIENT, ATOM_MOD, ATOM_EXPRESSION };
 
 struct atom {
@@ -14,9 +16,9 @@ struct atom {
   const struct linear *of;
   int64_t divisor;
   const struct expression *expression; /* TYPE_INDEX */
-  int64_t low, high; /* it lies between them, both included */
-  int64_t multiple; /* it is a multiple of this: the step of its loop */
-  int level; /* of the open block that it is known in; see struct kernel */
+  int64_t low, high; /* its least and its largest value */
+  int64_t multiple; /* all its values are multiples of this, the step of its loop */
+  int level; /* of the innermost open block that it depends on; see struct kernel */
 };
 
 struct term {
@@ -37,7 +39,7 @@ struct linear linear_from(struct arena *arena, const struct expression *expressi
                           int level);
 struct linear linear_add(struct arena *arena, struct linear x, struct linear y);
 struct linear linear_scale(struct arena *arena, struct linear x, int64_t factor);
-/* Floor division by, and remainder of, a positive constant. */
+/* Floor division by a positive constant, and its remainder. */
 struct linear linear_quotient(struct arena *arena, struct linear x, int64_t divisor);
 struct linear linear_mod(struct arena *arena, struct linear x, int64_t divisor);
 void linear_range(struct linear x, int64_t *low, int64_t *high);

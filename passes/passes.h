@@ -14,13 +14,13 @@ struct pass_options {
   const struct target *target;
   const char *const *dump;   /* patterns of value names that stay whole (no fusion across them) */
   int dump_count;
-  bool verify;               /* after every pass */
-  struct times *times;       /* of each pass, or NULL */
-  /* print the graphs after this pass on stderr, the loops after one that makes loops; or NULL */
+  bool verify;               /* run the verifier after every pass */
+  struct times *times;       /* where the time of each pass is counted, or NULL */
+  /* the pass after which to print the graphs, or the loops if it makes loops, on stderr; or NULL */
   const char *dump_after;
   bool loops_follow;         /* run_schedules comes after the graph passes */
-  FILE *clusters;            /* run_schedules tells what became one kernel and why, graph by graph; or NULL */
-  const char *clusters_of;   /* only of this graph, or NULL */
+  FILE *clusters;            /* where run_schedules tells which values became one kernel and why; or NULL */
+  const char *clusters_of;   /* the only graph to tell this of; NULL: all */
   bool errors_only; /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
 };
 
@@ -33,20 +33,22 @@ struct module *run_schedules(struct program *program, const struct pass_options 
 
 /* The single passes, as tests and pipeline.c call them. Each leaves a graph that graph_verify accepts. */
 
-/* Replaces every gradient(loss, value) by reverse-mode differentiation. Report an error where a path from value to loss runs
-   through an operation without a derivative that matters. */
+/* Replaces every gradient(loss, value) by reverse-mode differentiation. Reports an error where a path from a value to
+   the loss runs through an operation that has no derivative. */
 bool pass_autodiff(struct graph *graph, struct diagnostics *diagnostics);
-/* The values that options->dump names become outputs of the graph "predict"; an error for a pattern that names none. */
+/* Makes the values that options->dump names outputs of the graph "predict". A pattern that names none is an error. */
 bool pass_dump(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics);
-/* Calls replaced by their bodies. */
+/* Replaces calls by their bodies. */
 void pass_inline(struct graph *graph);
-/* Rules as rows: x * 1, x + 0, views of views, casts of casts, sums of expanded values. Exact. The graph is walked until no rule
-   fires, at most `rounds` times. SIMPLIFY_ROUNDS are more than any spec needs; what a graph that needs more loses is speed. */
+/* Applies the rules of simplify.def: x * 1, x + 0, views of views, casts of casts, sums of expanded values. Exact. The
+   graph is walked until no rule fires, at most `rounds` times. SIMPLIFY_ROUNDS are more than any spec needs; a graph
+   that needs more is only slower. */
 enum { SIMPLIFY_ROUNDS = 24 };
 void pass_simplify(struct graph *graph, int rounds);
-/* Equal values computed once; values that nothing needs removed. Exact. */
+/* Computes equal values once, and removes values that nothing needs. Exact. */
 void pass_common(struct graph *graph);
-/* Moves what does not depend on the window from program->step to program->prepare; only the inputs, if so wanted. */
+/* Moves what does not depend on the window from program->step to program->prepare; with `only_inputs`, nothing but
+   inputs. */
 void pass_hoist(struct program *program, bool only_inputs);
 
 #endif

@@ -18,8 +18,8 @@ static void run_autodiff(struct run *run, struct graph *graph) { pass_autodiff(g
 static void run_simplify(struct run *run, struct graph *graph) {
   pass_simplify(graph, run->pipeline.parameters[PARAMETER_simplify_rounds]);
 }
-/* Works on two graphs at once: called for the step graph alone. Left out, it still moves the inputs, since a step is given the window
-   and nothing more. */
+/* Hoist works on two graphs at once, so it is called for the step graph alone. When it is left out, inputs still move,
+   since a step is given the window and nothing more. */
 static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
 }
@@ -29,18 +29,21 @@ static const struct step {
   void (*graph)(struct run *run, struct graph *graph);
   enum stage after;
 } steps[] = {
-    /* Derivatives see through functions that have none of their own; those that have stay whole until autodiff found it. */
+    /* Derivatives see through functions without a gradient of their own. Functions with one stay whole until autodiff
+       has found it. */
     {PASS_inline, run_inline, STAGE_LOWERED},
-    /* What is differentiated should be small, and a lookup that is a slice has a far cheaper derivative. */
+    /* The graph should be small before it is differentiated, and a lookup that is really a slice has a far cheaper
+       derivative. */
     {PASS_simplify, run_simplify, STAGE_LOWERED},
     {PASS_common, run_common, STAGE_LOWERED},
     {PASS_autodiff, run_autodiff, STAGE_DIFFERENTIATED},
-    /* The functions kept whole, and their gradients. From here on there are primitives only. */
+    /* The functions kept whole are inlined, and so are their gradients. From here on there are primitives only. */
     {PASS_inline, run_inline, STAGE_FLAT},
-    /* Rules of derivatives do not look around: they leave expansions, sums and ones behind. Rules before equality, which they make. */
+    /* Rules of derivatives do not look around: they leave expansions, sums and ones behind. Simplifying comes before
+       common, because it makes values equal. */
     {PASS_simplify, run_simplify, STAGE_FLAT},
     {PASS_common, run_common, STAGE_FLAT},
-    /* Last, so that what moves is final and nothing that is dropped gets a state. */
+    /* Hoist is last, so that what moves is final, and no value that is dropped later gets a state. */
     {PASS_hoist, run_hoist, STAGE_FLAT},
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
@@ -89,7 +92,7 @@ bool pass_works_on_graphs(enum pass pass) {
   return false;
 }
 
-/* --dump-after names a pass that will run, on graphs or, where these are made, on loops. */
+/* Checks that --dump-after names a pass that will run, on graphs or, where loops are made, on loops. */
 static bool check_dump(const struct run *run) {
   const char *wanted = run->options->dump_after, *names[PASS_COUNT], *list = "";
   if (!wanted) return true;
@@ -121,7 +124,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
   struct run run = {.program = program, .options = options, .diagnostics = diagnostics, .stage = STAGE_LOWERED};
   int errors = diagnostics->error_count;
   if (!pipeline_parse(program, options, diagnostics, &run.pipeline) || !check_dump(&run)) return false;
-  /* Before any pass could rewrite what was asked for. */
+  /* Patterns are matched before a pass can rewrite the values that they mean. */
   if (!pass_dump(program, options, diagnostics)) return false;
   verify_all(&run, "the frontend");
   for (int i = 0; i < STEP_COUNT; i++) {
@@ -129,7 +132,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
     run_step(&run, &steps[i]);
     if (diagnostics->error_count > errors) return false;
     verify_all(&run, pass_facts[steps[i].pass].name);
-    if (options->errors_only && steps[i].pass == PASS_autodiff) break; /* what follows only rewrites what is right */
+    if (options->errors_only && steps[i].pass == PASS_autodiff) break; /* later passes find no errors */
   }
   return true;
 }

@@ -1,6 +1,7 @@
-/* A pipeline is text: "fuse(keep = 40), -plan". What is usual is done; items name passes of passes.def: `name` turns one on, with its
-   parameters in brackets, `-name` leaves it out, `default` goes back to what is usual, and `none` leaves out all that can be, so that
-   "none, fuse" is fuse alone. The order in which they run is pipeline.c's. */
+/* A pipeline is text: "fuse(keep = 40), -plan". Its items name passes of passes.def and change the usual pipeline:
+   `name` turns a pass on, with its parameters in brackets, `-name` leaves it out, `default` goes back to what is usual,
+   and `none` leaves out all that can be, so that "none, fuse" is fuse alone. pipeline.c decides the order in which
+   passes run. */
 #ifndef PASSES_PIPELINE_H
 #define PASSES_PIPELINE_H
 
@@ -43,8 +44,8 @@ struct pipeline {
   int parameters[PARAMETER_COUNT];
 };
 
-/* From options->pipeline, else the spec's `pipeline` block, else what is usual. What cannot be meant is reported with a caret
-   (options->pipeline as "--passes") and false is the answer. */
+/* Reads options->pipeline, else the spec's `pipeline` block; without either, the pipeline is the usual one. Returns
+   false after reporting, with a caret, what makes no sense; messages call the text of options->pipeline "--passes". */
 bool pipeline_parse(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics,
                     struct pipeline *pipeline);
 /* Whether a pass is a step of run_graph_passes; the others decide how run_schedules makes loops. */
@@ -54,7 +55,7 @@ enum pass_class pipeline_class(const struct pipeline *pipeline);
 /* The passes as a table for people: what each is, and its parameters with their ranges. With a pipeline, which are on and what their
    parameters are. */
 void pipeline_print(FILE *file, const struct pipeline *pipeline);
-/* One line a pass that a pipeline may leave out, for --help. */
+/* For --help: prints one line for each pass that a pipeline may leave out. */
 void pipeline_help(FILE *file);
 
 #endif

@@ -1,5 +1,6 @@
-/* The static memory plan: activations of a routine live from the launch that first writes them to the last that reads them, and
-   those that never live together share memory. Largest first, each at the lowest offset that is free for its whole life. */
+/* The static memory plan. A routine's activations live from the launch that first writes them to the last that reads
+   them, and those that never live together share memory. The largest is placed first; each gets the lowest offset that
+   is free for its whole life. */
 #include <stdlib.h>
 
 #include "passes/schedule.h"
@@ -37,7 +38,7 @@ static int64_t place_life(struct life *life, struct life *const *sorted, int cou
 void plan_routine(struct scheduler *s, struct routine *routine) {
   ARRAY(struct life) lives = {0};
   int launches = routine->launches.count;
-  /* Buffers find their life by their offset, which is not in use yet. */
+  /* Until a buffer gets its offset, the field holds 1 + the number of its life. */
   for (int i = 0; i < launches; i++) {
     const struct launch *launch = routine->launches.items[i];
     for (int j = 0; j < launch->arguments.count; j++) {

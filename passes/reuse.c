@@ -1,5 +1,5 @@
-/* Elementwise results that take the place of an operand that dies with them: the logits become their gradient, scores become
-   weights. Decided before kernels are written, because a kernel then has one pointer for both. */
+/* Elementwise results that take the place of an operand which is not read afterwards: logits become their gradient,
+   scores become weights. This is decided before kernels are written, because a kernel then has one pointer for both. */
 #include "passes/fuse.h"
 
 struct reuse {
@@ -18,12 +18,12 @@ static void find_last_reads(struct reuse *r) {
       for (int j = 0; j < r->f->readings.items.count; j++) r->last_read[r->f->readings.items.items[j].value->id] = c;
     }
   }
-  /* What is copied when all is done lives to the end. */
+  /* A value that is copied at the end is read there. */
   for (int i = 0; i < s->decisions.copies.count; i++)
     r->last_read[s->decisions.copies.items[i].value->id] = s->decisions.clusters.count;
 }
 
-/* Alone in a buffer of activations that it fills. */
+/* Whether the value is alone in a buffer of activations and fills it. */
 static bool owns_buffer(const struct scheduler *s, const struct value *value) {
   const struct place *place = note_of(s, value)->place;
   return place && place->buffer->role == BUFFER_ACTIVATION && !place->buffer->dumped && place->offset == 0 &&
@@ -50,8 +50,8 @@ static int position_in(const struct cluster *cluster, const struct value *value)
   return -1;
 }
 
-/* Whether a reduction of the cluster needs its value, itself or by way of others: it is then stored before the last traversal, over what that
-   traversal may still read. */
+/* Whether a reduction of the cluster needs the value, directly or not. Such a value is stored before the last
+   traversal, and would overwrite what that traversal may still read. */
 static bool feeds_reduction(struct reuse *r, const struct cluster *cluster, const struct value *value) {
   bool *needed = arena_new_array(r->f->s->arena, bool, cluster->values.count);
   for (bool more = true; more;) {
@@ -88,7 +88,7 @@ static const struct value *find_operand(struct reuse *r, const struct cluster *c
     bool usable =
         r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && position_in(cluster, x) < 0;
     for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
-    /* Another result of this cluster may have it already. */
+    /* Another result of this cluster may have taken the buffer already. */
     for (int j = 0; j < cluster->values.count && usable; j++) {
       const struct place *place = note_of(s, cluster->values.items[j])->place;
       usable = !place || place->buffer != note_of(s, x)->place->buffer;

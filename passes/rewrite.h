@@ -6,22 +6,22 @@
 
 struct rewrite {
   struct graph *graph;
-  struct arena *scratch; /* until rewrite_end: `old`, `map`, and whatever else a pass needs only meanwhile */
+  struct arena *scratch; /* freed by rewrite_end: `old`, `map`, and whatever else a pass needs only meanwhile */
   struct value **old; /* the values before, in order */
   int count;
-  struct value **map; /* by the id of an old value: what stands for it now, or NULL */
+  struct value **map; /* by the id of an old value: the value that replaces it, or NULL */
   int map_count;
 };
 
 /* Empties the graph's list of values; its outputs still point to old values until rewrite_end. */
 struct rewrite rewrite_begin(struct graph *graph);
-/* What stands for an old value; a bug when nothing does yet. */
+/* The value that replaces an old one; having none yet is a bug. */
 struct value *rewrite_get(const struct rewrite *rewrite, const struct value *old);
 void rewrite_set(struct rewrite *rewrite, const struct value *old, struct value *new_value);
-/* An old value goes on, on what stands for its inputs: the value itself and not a copy, since graphs of deep models are walked many
-   times and memory that is touched for the first time is the dearest there is. */
+/* Keeps an old value, with new inputs. It is the value itself and not a copy: graphs of deep models are walked many
+   times, and nothing costs more than touching memory for the first time. */
 struct value *rewrite_keep(struct rewrite *rewrite, struct value *old);
-/* The outputs follow, and the scratch memory ends. */
+/* Makes outputs point to the new values, and frees the scratch memory. */
 void rewrite_end(struct rewrite *rewrite);
 
 /* Gives `value` the name of `other`, whose place it takes, unless it has one. Leaves keep theirs: an input's name is what the run

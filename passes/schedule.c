@@ -21,12 +21,13 @@ static void materialise_all(struct scheduler *s) {
   }
 }
 
-/* Updates are written when nothing reads the old contents any more: at the end, from what was computed before. */
+/* Updates are written at the end, when nothing reads the old contents any more, from values that were computed
+   before. */
 static void prepare_updates(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (value->op != OP_update) continue;
-    /* A place has its strides in the order of the axes of the value that is stored. */
+    /* The strides of a place are in the order of the axes of the value that is stored there. */
     struct place *place = place_of_state(s, value->state, value->input_count == 2 ? value : value->inputs[0]);
     if (value->input_count == 2) {
       note_of(s, value)->place = place;
@@ -46,7 +47,7 @@ static void prepare_updates(struct scheduler *s) {
   }
 }
 
-/* The contraction by tiles; false when it is none for them. */
+/* Schedules a contraction by tiles. False when the value is none, or cannot go by tiles. */
 static bool tile_contract(struct scheduler *s, const struct value *value) {
   const struct note *note = note_of(s, value);
   if (value->op != OP_contract && !note->absorbed) return false;
@@ -57,7 +58,7 @@ static bool tile_contract(struct scheduler *s, const struct value *value) {
   return why == UNTILED_NOT;
 }
 
-/* From here on launches are for the cluster or the copy. */
+/* From here on launches belong to the cluster or to the copy. */
 static void tell(struct scheduler *s, struct cluster *cluster, const struct copy *copy) {
   if (!s->options->clusters) return;
   array_push(s->arena, &s->decisions.told, ((struct told){cluster, copy, s->routine->launches.count, 0}));
@@ -69,7 +70,7 @@ static void told(struct scheduler *s) {
   last->count = s->routine->launches.count - last->first;
 }
 
-/* Without fusion a value by itself is told as the only one of a cluster. */
+/* Without fusion each value is told as the only one of a cluster. */
 static struct cluster *single_cluster(struct scheduler *s, const struct value *value) {
   struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
   cluster->kind = value->op == OP_contract ? CLUSTER_CONTRACT : CLUSTER_OTHER;
@@ -119,7 +120,8 @@ static void schedule_clusters(struct scheduler *s) {
   }
 }
 
-/* Outputs that are old contents of states are copied before all else, other outputs after it, and last what goes to states. */
+/* Copies come in three parts: before everything else the old contents of states that are outputs, then the other
+   outputs, and last what is written to states. */
 static void schedule_copies(struct scheduler *s, bool states, bool before) {
   for (int i = 0; i < s->decisions.copies.count; i++) {
     const struct copy *copy = &s->decisions.copies.items[i];
@@ -171,7 +173,7 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   struct scheduler *s = arena_new_struct(arena, struct scheduler);
   *s = (struct scheduler){
       .arena = arena, .program = program, .options = options, .target = options->target, .diagnostics = diagnostics};
-  if (!pipeline_parse(program, options, diagnostics, &s->pipeline)) return NULL; /* told already by run_graph_passes */
+  if (!pipeline_parse(program, options, diagnostics, &s->pipeline)) return NULL; /* run_graph_passes told why */
   s->fuse = s->pipeline.on[PASS_fuse];
   s->plan = s->pipeline.on[PASS_plan];
   s->shared = share_table_new(arena);
@@ -186,7 +188,7 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   for (int i = 0; program_graph(program, i); i++)
     if (*program_graph(program, i)) schedule_graph(s, *program_graph(program, i));
   times_leave(options->times);
-  /* The passes on loops work graph by graph, kernel by kernel: there is one state after them all. */
+  /* The passes on loops work graph by graph and kernel by kernel, so the module is printed once, after all of them. */
   for (int i = 0; i < PASS_COUNT && options->dump_after; i++)
     if (!pass_works_on_graphs((enum pass)i) && !strcmp(options->dump_after, pass_facts[i].name))
       module_print(stderr, s->module);

@@ -1,10 +1,11 @@
 /* What the files that turn graphs into loops share. The order of work for one graph:
-     facts.c     what is true of the graph (facts.h); all that follows is decided (decisions.h)
-     layout.c    which buffer each materialised value has, and its strides
-     fuse.c      which values are materialised, and which are computed together by one kernel
-     schedule_*  one kernel for each cluster, written through kernel.c (open blocks, parameters) and access.c (values as expressions)
-     share.c     equal kernels are one function
-     plan.c      activations that do not live at the same time share memory */
+     facts.c     finds what is true of the graph (facts.h); everything below is decided (decisions.h)
+     layout.c    gives each materialised value a buffer and strides
+     fuse.c      decides which values are materialised, and which are computed together by one kernel
+     schedule_*  write one kernel for each cluster, by means of kernel.c (open blocks, parameters) and access.c (values as
+                 expressions)
+     share.c     makes equal kernels one function
+     plan.c      lets activations that do not live at the same time share memory */
 #ifndef PASSES_SCHEDULE_H
 #define PASSES_SCHEDULE_H
 
@@ -23,13 +24,14 @@ struct tile {
   bool guarded; /* only the first `columns` columns are there */
 };
 
-/* A helper made before. */
+/* A tile helper that was made before. */
 struct tile_entry {
   struct tile tile;
   const struct function *function;
 };
 
-/* A number for each value of the graph, all of them forgotten at once: what a walk over expressions has found. Each walk has its own. */
+/* A number for each value of the graph, for what a walk over expressions has found. All of them are forgotten at once.
+   Each walk has a table of its own. */
 struct memo_table {
   int *numbers, *stamps; /* by value id */
   int now;
@@ -43,12 +45,13 @@ void memo_table_clear(struct memo_table *table);
 int *memo_table_find(const struct memo_table *table, const struct value *value);
 void memo_table_set(struct memo_table *table, const struct value *value, int number);
 
-/* How many traversals of a row compute a value anew, and the last of them that was seen to. */
+/* How many traversals of a row compute a value anew, and the last traversal that was counted. */
 struct traversal_count {
   int traversals, last;
 };
 
-/* What walks leave for themselves between two kernels of a graph, so that none of them needs new memory for each. Nobody else looks. */
+/* Working memory that walks keep from one kernel of a graph to the next, so that none of them needs new memory for
+   each. No other code uses it. */
 struct scratch {
   struct memo_table levels, needed; /* schedule_row.c: level_of, mark_needed */
   struct memo_table flat; /* schedule_row.c: pulls_flat */
@@ -58,7 +61,7 @@ struct scratch {
 
 /* One run from the graphs of a program to a module of loops. */
 struct scheduler {
-  /* Of the whole program. */
+  /* About the whole program: */
   struct arena *arena;
   struct program *program;
   const struct pass_options *options;
@@ -66,13 +69,13 @@ struct scheduler {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   bool fuse, plan; /* whether these passes are on */
-  /* Of the module that is made. */
+  /* About the module that is made: */
   struct module *module;
   struct name_table *names; /* of buffers and functions */
   struct share_table *shared;
   struct table states; /* struct buffer *, by name */
   ARRAY(struct tile_entry) tiles;
-  /* Of the graph at hand. */
+  /* About the graph at hand: */
   const struct graph *graph;
   struct routine *routine;
   struct graph_facts facts;
@@ -96,21 +99,22 @@ const char *name_identifier(struct arena *arena, const char *text);
 const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin);
 /* The last part of a path: "h.3.attn.y" gives "y", "h.0.ln_1.weight/m" gives "m". */
 const char *name_last(const char *path);
-/* The last part of a value's name as an identifier; of a gradient's, that of what it is the gradient of: "bias_gradient". */
+/* The last part of a value's name as an identifier. A gradient is called after the value that it belongs to:
+   "bias_gradient". */
 const char *value_short_name(struct arena *arena, const struct value *value);
-/* What to call a value where the spec has no name for it. */
+/* A name for a value in the text of a kernel: the last part of its own name, or its operation's. */
 const char *value_title(struct arena *arena, const struct value *value);
 
 /* --- Decisions told (schedule.c, explain.c) --------------------------------------------------------------------------------- */
 
-/* The value is stored, for this reason, unless it is stored for another already. */
+/* Materialises the value for this reason, unless it is materialised for another one already. */
 void keep(struct scheduler *scheduler, const struct value *value, enum keep_reason why);
 /* Prints what became one kernel in the graph just scheduled, and why. */
 void explain_clusters(struct scheduler *scheduler, FILE *file);
 
 /* --- Kernels under construction (kernel.c) ---------------------------------------------------------------------------------- */
 
-/* Coordinates of one element: where along each axis. Axes that a value lacks do not matter to it. */
+/* The coordinates of one element, by axis. Axes that a value lacks are ignored. */
 struct coordinates {
   int count;
   const struct axis *axes[2 * MAX_AXES];
@@ -123,7 +127,7 @@ struct leveled {
   int level;
 };
 
-/* A block being filled. Statements that belong to an outer one are put before the loop that is open in it. */
+/* A block that is being filled. Statements that belong to an outer block go before the loop that is open in it. */
 struct open_block {
   struct block *block;
   int position; /* of the statement that is open in the block, or -1 */
@@ -151,11 +155,11 @@ struct leveled_variable {
   int level;
 };
 
-/* A value that the kernel itself computes and keeps, in its place or in an array of the kernel's own: to be computed until it is
-   stored, and to be loaded from then on. */
+/* A value that the kernel itself computes and keeps, in its place or in an array of the kernel's own. Until it is
+   stored it is computed where it is needed; from then on it is loaded. */
 struct local {
   const struct value *value;
-  struct array *array; /* one row on the stack, or NULL: its place */
+  struct array *array; /* one row on the stack; NULL: the value's place */
   bool stored;
 };
 
@@ -170,31 +174,33 @@ struct kernel {
   ARRAY(struct leveled_variable) variables;
   ARRAY(struct memo) memos;
   ARRAY(struct local) locals;
-  const struct coordinates *row; /* of the element at hand, for arrays of one row */
+  const struct coordinates *row; /* the coordinates of the element at hand, for arrays of one row */
   struct linear row_index;
-  bool any_count; /* lengths are arguments: pointers have none */
+  bool any_count; /* lengths are arguments, so pointers have no known count */
   struct open_block open[MAX_OPEN_BLOCKS];
   int depth;
 };
 
-/* A kernel for `value` and its like: named after the function of the spec it stands in, "gradient" on the way back, and `what`,
-   which may be empty. */
+/* A new kernel for `value`. Its name is made of the function of the spec that the value stands in, of "gradient" on the
+   way back, and of `what`, which may be empty. */
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what);
-/* Tells how often each value is used in computing `roots` from memory, which is what makes one worth a name. */
+/* Counts how often each value is used when `roots` are computed from memory: a value that is used several times is
+   worth a name. */
 void kernel_count_uses(struct scheduler *scheduler, const struct value *const *roots, int count);
-/* How often the kernel at hand uses it. */
+/* How often the kernel at hand uses the value. */
 int kernel_uses(const struct scheduler *scheduler, const struct value *value);
-/* Appends the launch to the routine, sharing the function with an equal one. */
+/* Appends the launch to the routine; a function that equals an earlier one is shared. */
 void kernel_finish(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);
-/* A pointer to the middle of a buffer, so that kernels that differ in where they begin are one function. */
+/* A pointer to the middle of a buffer, so that kernels that differ only in where they begin are one function. */
 struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written);
-/* A number parameter, or the one that has this argument already. */
+/* A new number parameter, or the one that has this argument already. */
 struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type,
                                struct launch_argument argument);
 /* The present length of an axis: a constant, or a number parameter. */
 const struct expression *kernel_extent(struct kernel *kernel, const struct axis *axis);
-/* Opens a loop; its variable as a sum with its range. `bound` is the most that extent can be. */
+/* Opens a loop and returns its variable as a sum with its range. `bound` is the largest value that `extent` can
+   have. */
 struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
                           int64_t bound, int64_t step);
 /* Opens a guard. */
@@ -203,14 +209,15 @@ void kernel_if(struct kernel *kernel, const struct expression *condition);
 void kernel_end(struct kernel *kernel);
 void kernel_close_to(struct kernel *kernel, int depth);
 struct block *kernel_block(struct kernel *kernel);
-/* A let in the open block `level`, before what is open there. */
+/* Adds a let to the open block `level`, before the statement that is open there. */
 struct leveled kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x);
-/* The sum itself when it is plain, else a let for it in the present block. */
+/* The sum itself when it is simple, else a let for it in the present block. */
 struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x);
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);
 void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x);
-/* All of the first `vectors` vectors of a register array as one number by `op` (add or max), in an order that depends on their
-   number alone: vector i takes in vector i + half, until one is left, whose lanes are folded in the same way. */
+/* Combines the first `vectors` vectors of a register array into one number by `op` (add or max), in an order that
+   depends on their number alone: vector i is combined with vector i + half until one is left, and its lanes are folded
+   in the same way. */
 const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct array *array, int vectors);
 int kernel_level(struct kernel *kernel, const struct expression *x);
 /* Remembers that `value` at these coordinates is `known`, for as long as the block that it depends on is open. */
@@ -227,7 +234,7 @@ struct linear coordinates_get(const struct coordinates *coordinates, const struc
 enum type type_of_kind(enum kind kind);
 /* The value's element: a load where it is materialised, else computed on the spot. */
 struct leveled access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at);
-/* Computed from its inputs even where it is materialised: for the kernel that materialises it. */
+/* The element computed from the value's inputs even where it is materialised: for the kernel that materialises it. */
 struct leveled access_definition(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* An integer value as a sum, to be used as a coordinate of an axis of `extent` elements. */
 struct linear access_index(struct kernel *kernel, const struct value *value, const struct coordinates *at,
@@ -235,9 +242,11 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
 /* The offset of an element in its buffer. */
 struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place,
                             const struct coordinates *at);
-/* The value as a view of something materialised, with constant strides; false when it is not one. */
+/* Sets *place to the value as a view of something materialised, with constant strides. False when it is no such
+   view. */
 bool access_strided(struct scheduler *scheduler, const struct value *value, struct place *place);
-/* Whether evaluating the value on the spot is all there is to it: views, elementwise, leaves, draws, gathers. */
+/* Whether one element of the value can be computed as an expression: views, elementwise operations, leaves, draws,
+   gathers. */
 bool access_is_expression(const struct value *value);
 
 /* --- Places (layout.c) -------------------------------------------------------------------------------------------------------- */
@@ -247,16 +256,16 @@ struct place *place_of_state(struct scheduler *scheduler, const struct state *st
 /* A new buffer for `value`, row-major in the order of `axes`; `name` may be NULL. */
 struct place *place_new(struct scheduler *scheduler, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes);
-/* What a value is called, path included; without a name of its own, by where it was made, or by what it is made from, whose origin is
-   then given in *origin. */
+/* A value's label, path included. A value without a name is called by where it was made, or by what it is made from;
+   *origin is then the origin of that. */
 const char *value_label(struct scheduler *scheduler, const struct value *value, const struct origin **origin);
 /* A buffer for what one kernel passes to the next; named after `value` and `what`. `comment` may be NULL. */
 struct buffer *scratch_buffer(struct scheduler *scheduler, const struct value *value, const char *what, enum type type,
                               int64_t count, const char *comment);
 void layout_states(struct scheduler *scheduler);
-/* Inputs, states and outputs get their places; the values to keep whole for --dump are marked. */
+/* Gives inputs, states and outputs their places, and marks the values that --dump keeps whole. */
 void layout_interface(struct scheduler *scheduler);
-/* A place for a materialised value that has none yet, and for every one. */
+/* Gives a materialised value a place if it has none yet; the second function does so for all values. */
 void layout_intermediate(struct scheduler *scheduler, const struct value *value);
 void layout_intermediates(struct scheduler *scheduler);
 /* The place of a concat's part inside the place of the whole. */
@@ -269,7 +278,7 @@ struct cluster *cluster_of(struct scheduler *scheduler, const struct value *valu
 /* Decides what is materialised and computed together, gives every materialised value its place, and puts the clusters in an
    order in which they can run. */
 void form_clusters(struct scheduler *scheduler);
-/* How long an axis will usually be: a window of generation is mostly one row, the past half of what it can be. */
+/* How long an axis will usually be: a window of generation is mostly one row, and `past` half of its bound. */
 double axis_usual(const struct axis *axis);
 bool axis_listed(struct axis *const *axes, int count, const struct axis *axis);
 bool is_reduction(const struct value *value);
@@ -278,27 +287,28 @@ bool is_reduction(const struct value *value);
 
 /* One kernel of plain loops for one materialised value of any operation. */
 void schedule_naive(struct scheduler *scheduler, const struct value *value);
-/* A contraction of operands that lie in memory with constant strides, by register tiles or dot products; or why it has no kernel now. */
+/* Schedules a contraction whose operands lie in memory with constant strides, by register tiles or dot products.
+   Returns UNTILED_NOT, or why it made no kernel. */
 enum untiled_reason schedule_contract(struct scheduler *scheduler, const struct value *value);
-/* Whether all that is read to compute `value` lies in memory exactly as `like` does, or is one number. */
+/* Whether everything that `value` is computed from lies in memory exactly as `like` does, or is one number. */
 bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
-/* Whether all that a cluster stores for each element of its space lies as `like` does, with what it reads for it. */
+/* Whether everything that a cluster stores for each element of its space, and reads for that, lies as `like` does. */
 bool elements_lie_flat(struct scheduler *scheduler, struct cluster *cluster, const struct value *like);
 /* Coordinates for a flat index over memory that lies as `value` at `place` does. */
 void flat_coordinates(const struct value *value, const struct place *place, struct linear index,
                       struct coordinates *at);
-/* A new kernel, called after what it stores last. */
+/* A new kernel, named after the last value that it stores. */
 struct kernel *sweep_kernel(struct scheduler *scheduler, const struct value *last);
 /* The kernels of a sweep: row kernels, flat ones, columns and whole sums (schedule_row.c, schedule_column.c). */
 void schedule_sweep(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_columns(struct scheduler *scheduler, struct cluster *cluster);
 void schedule_total(struct scheduler *scheduler, struct cluster *cluster);
-/* What a reduction joins two of its parts by. */
+/* The operation that combines two parts of a reduction. */
 enum op reduce_op(const struct value *value);
-/* What a reduction begins with. */
+/* The number that a reduction begins with. */
 double reduce_initial(const struct value *value);
-/* What it has so far and one more element. A maximum passes over NaN: the element stands first, since max gives its second operand
-   where the two do not compare. */
+/* A reduction's result so far combined with one more element. A maximum ignores NaN: the element is the first operand,
+   since max gives its second operand where the two do not compare. */
 const struct expression *reduce_with(struct arena *arena, const struct value *value, const struct expression *old,
                                      const struct expression *x);
 /* The helper that computes a tile; see schedule_tile.c. */

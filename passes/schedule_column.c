@@ -1,7 +1,7 @@
-/* Reductions whose result keeps the innermost axis (gradients of biases and of normalisations), and those that keep none (norms,
-   losses, and whether all that an optimizer wrote is finite). Columns: each task owns some vectors of columns and goes down the
-   rows. Totals: chunks of fixed size are summed in parallel, then the chunks' sums in order, so that the result depends on the
-   shape alone; what is as large as the space is stored on the way. */
+/* Reductions whose result keeps the innermost axis (gradients of biases and of normalisations), and those that keep
+   none (norms, losses, and whether all that an optimizer wrote is finite). Columns: each task owns some vectors of
+   columns and goes down the rows. Totals: chunks of fixed size are summed in parallel, then the sums of the chunks in
+   order, so that the result depends on the shape alone; values as large as the space are stored on the way. */
 #include <string.h>
 
 #include "passes/schedule.h"
@@ -14,7 +14,7 @@ static double elements_of(struct axis *const *axes, int count) {
   return elements;
 }
 
-/* sum = sum step x, with a product as an fma. */
+/* The sum with one more element; a product that is summed becomes an fma. */
 static const struct expression *accumulated(struct kernel *k, const struct value *value, const struct expression *old,
                                             const struct coordinates *at) {
   const struct value *x = value->inputs[0];
@@ -37,8 +37,8 @@ static bool is_element(const struct cluster *cluster, const struct value *value)
   return !is_reduction(value) && value->axis_count == cluster->space_count;
 }
 
-/* What the cluster computes for each element, or else from its sums, at the coordinates given. All is computed before anything is
-   stored, since a result may lie where an operand of another does. */
+/* Stores what the cluster computes at these coordinates, for each element or else from its sums. Everything is computed
+   before anything is stored, since one result may lie where an operand of another does. */
 static void store_results(struct kernel *k, const struct cluster *cluster, bool elements,
                           const struct coordinates *at) {
   struct scheduler *s = k->scheduler;
@@ -50,7 +50,8 @@ static void store_results(struct kernel *k, const struct cluster *cluster, bool 
     const struct value *value = cluster->values.items[i];
     const struct place *place = note_of(s, value)->place;
     if (!place || !results[i]) continue;
-    /* The place of a single number is told by the pointer, so that kernels for numbers of one output are one. */
+    /* A single number is found by its pointer alone, so that kernels which write different numbers of one output are
+       one function. */
     if (value->axis_count == 0)
       kernel_store(k, kernel_window(k, place->buffer, place->offset, true), linear_constant(0), results[i]);
     else
@@ -70,15 +71,16 @@ struct columns {
   struct scheduler *s;
   struct kernel *k;
   struct cluster *cluster;
-  const struct axis *axis; /* the vectors' */
+  const struct axis *axis; /* the axis that vectors run along */
   struct coordinates at;
   struct array **sums;
-  int vectors; /* of each task */
+  int vectors; /* how many each task has */
   bool vector, guarded;
   struct linear block; /* the task's first column */
 };
 
-/* The vectors of a block: the slot in the sums, with the column set; to be closed by the caller. */
+/* Opens the loops over the vectors of a block, sets the column's coordinate, and returns the element of the sums. The
+   caller closes them. */
 static struct linear open_vectors(struct columns *c) {
   struct kernel *k = c->k;
   struct arena *arena = k->arena;
@@ -119,13 +121,14 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     if (is_reduction(cluster->values.items[i]) && cluster->values.items[i]->kind != KIND_REAL) c->vector = false;
   int64_t vectors = (c->axis->extent + lanes - 1) / lanes;
   c->vectors = vectors >= 4 * COLUMN_TASKS ? 4 : vectors >= 2 * COLUMN_TASKS ? 2 : 1;
-  /* Single columns of a number known at run time are a loop to that number: a guard would not hold back loads. */
+  /* Single columns whose number is known only at run time are a loop to that number: a guard would not keep loads from
+     reading beyond it. */
   bool counted = !c->vector && c->axis->size;
   int64_t width = c->vector ? (int64_t)c->vectors * lanes : 1,
           blocks = counted ? 1 : (c->axis->extent + width - 1) / width;
   c->guarded = c->vector && (c->axis->extent % width != 0 || c->axis->size);
   add_locals(k, cluster);
-  /* Kept axes of constant length make the tasks; the last is cut into blocks. */
+  /* Axes of constant length that are kept make the tasks; the last of them is cut into blocks. */
   struct axis *kept[MAX_AXES];
   int kept_count = 0;
   int64_t tasks = blocks;
@@ -169,7 +172,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     kernel_close_to(k, depth);
   }
   c->guarded = guarded;
-  /* Rows of constant number are one loop. */
+  /* Reduced axes of constant length are one loop over rows. */
   int64_t rows = 1;
   for (int i = 0; i < cluster->reduced_count; i++)
     if (!cluster->reduced[i]->size) rows *= cluster->reduced[i]->extent;
@@ -214,14 +217,14 @@ struct total {
   struct kernel *k;
   struct cluster *cluster;
   struct array **sums;
-  int lanes; /* 1: no vectors */
+  int lanes; /* 1: the loop is not vectorised */
   int unroll;
 };
 
 static void begin_sums(struct total *t) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
-  add_locals(k, t->cluster); /* the sums may be of what the cluster itself makes, which is in no buffer yet */
+  add_locals(k, t->cluster); /* the sums may be over values of the cluster itself, which no buffer holds yet */
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
@@ -258,8 +261,8 @@ static const struct expression *end_sum(struct total *t, int index) {
   return kernel_fold(t->k, reduce_op(t->cluster->values.items[index]), sum, t->unroll);
 }
 
-/* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors, then single ones, where
-   masks do not make all of them alike. */
+/* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors come first, then
+   single vectors, unless masks make all vectors alike. */
 static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count,
                      int64_t bound) {
   struct kernel *k = t->k;
@@ -293,7 +296,7 @@ static void flat_sum(struct total *t, const struct value *like, struct linear be
   kernel_close_to(k, depth);
 }
 
-/* All elements of the space by nested loops, from the axis `first` on, the innermost in vectors. */
+/* All elements of the space, by nested loops from the axis `first` on; the innermost loop goes by vectors. */
 static void nested_sum(struct total *t, int first, struct coordinates *at) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
@@ -347,7 +350,7 @@ static void finish_totals(struct total *t, const struct expression **sums) {
   store_results(k, t->cluster, false, &at);
 }
 
-/* The sums of partial sums, and what the cluster makes of them. */
+/* A kernel that adds the partial sums, and stores what the cluster makes of the totals. */
 static void add_partials(struct total *t, struct buffer **partials, int64_t count) {
   struct scheduler *s = t->s;
   struct arena *arena = s->arena;
@@ -376,7 +379,8 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
   kernel_finish(k);
 }
 
-/* Something that the reductions read which lies flat, and all else with it; or NULL. */
+/* A value read by the reductions which lies flat, and all else that they read in the same order; NULL when there is
+   none. */
 static const struct value *flat_source(struct scheduler *s, struct cluster *cluster);
 
 void schedule_total(struct scheduler *s, struct cluster *cluster) {
@@ -384,7 +388,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   struct total total = {.s = s, .cluster = cluster, .unroll = 1, .lanes = s->target->lanes}, *t = &total;
   t->sums = arena_new_array(arena, struct array *, cluster->values.count);
-  const struct value *stored = NULL; /* the last for each element */
+  const struct value *stored = NULL; /* the last value that is stored for each element */
   for (int i = 0; i < cluster->values.count; i++) {
     if (cluster->values.items[i]->kind != KIND_REAL) t->lanes = 1;
     if (is_element(cluster, cluster->values.items[i])) stored = cluster->values.items[i];
@@ -395,7 +399,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   const char *title = cluster_title(s, cluster, "total");
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   struct coordinates at = {0};
-  /* What is stored goes by chunks even where there is one, so that small and large tensors share kernels. */
+  /* With elements to be stored, even one chunk is a loop over chunks, so that small and large tensors share kernels. */
   if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {
     struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, title);
     k->form = FORM_TOTAL;
@@ -410,7 +414,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   }
   struct buffer **partials = arena_new_array(arena, struct buffer *, cluster->values.count);
   int64_t count = like ? value_count(like) : 1, chunks;
-  int split = 0; /* axes that make the chunks */
+  int split = 0; /* so many axes make the chunks */
   if (like) {
     t->unroll = stored ? 1 : TOTAL_UNROLL;
     chunks = (count + TOTAL_CHUNK - 1) / TOTAL_CHUNK;

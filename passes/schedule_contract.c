@@ -1,20 +1,20 @@
 /* Contractions by register tiles: c[m, n] = sum over k of a[m, k] b[k, n], once for each element of the batch.
 
-   The axes of the operands are first merged where they lie one inside the other, so that [batch, seq, embed] @embed
-   [embed, hidden] has one m of batch * seq. The operand that has the result's innermost axis plays b. A is never copied. B is
-   read where it lies when its n is contiguous and it is small or seldom used; else it is packed into panels, each as wide as
-   a tile: once for all in a kernel of its own, or by each task for itself when tasks share no part of it. What is split
-   between threads depends on the shape alone. */
+   Axes of the operands that lie one inside the other are merged first, so that [batch, seq, embed] @embed [embed,
+   hidden] has one m of batch * seq. The operand that has the result's innermost axis plays b. A is never copied. B is
+   read where it lies when its n is contiguous and it is small or seldom used. Otherwise it is packed into panels as
+   wide as a tile: by a kernel of its own, or by each task for itself when tasks have no part of it in common. How work
+   is split between threads depends on the shape alone. */
 #include <math.h>
 
 #include "passes/contract.h"
 
 enum {
-  PACK_ELEMENTS = 1 << 13, /* a panel of b up to this is read in place */
-  LOCAL_ELEMENTS = 1 << 16, /* a task's own packed b at most */
-  WIDEST = 8,             /* vectors of a panel */
-  FEW_ROWS = 4,           /* below this, packing b costs as much as multiplying by it */
-  SMALL_WORK = 1 << 12    /* multiplications below which tiles are not worth their code */
+  PACK_ELEMENTS = 1 << 13, /* the largest panel of b that is read in place */
+  LOCAL_ELEMENTS = 1 << 16, /* the largest packed b of one task */
+  WIDEST = 8,             /* the most vectors of a panel */
+  FEW_ROWS = 4,           /* with fewer rows, packing b costs as much as multiplying by it */
+  SMALL_WORK = 1 << 12    /* with fewer multiplications, tiles are not worth their code */
 };
 
 static int64_t stride_of(const struct value *value, const struct place *place, const struct axis *axis) {
@@ -26,7 +26,7 @@ static int64_t stride_of(const struct value *value, const struct place *place, c
 static void add_dimension(struct group *group, struct dimension dimension) {
   if (dimension.extent == 1 && !dimension.axis->size) return;
   int at = group->count++;
-  /* Larger strides outside: by the result's, then by the operands'. */
+  /* Larger strides go outside: those of the result, or of the operands where the result lacks the axis. */
   while (at > 0) {
     const struct dimension *before = &group->items[at - 1];
     int64_t own = dimension.c ? dimension.c : dimension.a > dimension.b ? dimension.a : dimension.b;
@@ -58,7 +58,7 @@ static void merge_group(struct group *group) {
   }
 }
 
-/* Takes one dimension out of a group, or a dimension of one element when it is empty. */
+/* Takes dimension number `index` out of a group; a negative number stands for a dimension of one element. */
 static struct dimension take(struct group *group, int index) {
   static const struct axis single = {.name = "one", .extent = 1};
   if (index < 0) return (struct dimension){.axis = &single, .extent = 1};
@@ -112,7 +112,7 @@ static bool classify(struct contraction *x) {
   return true;
 }
 
-/* A tile that fits the registers, wasting as little of the shape as can be. */
+/* Chooses a tile that fits the registers and wastes little of the shape. */
 static void choose_tile(struct contraction *x) {
   const struct target *target = x->s->target;
   int lanes = target->lanes;
@@ -122,7 +122,7 @@ static void choose_tile(struct contraction *x) {
     x->vectors = (int)vectors;
   else if (x->vectors == 2 && vectors % 2 && vectors % 3 == 0 && target->registers >= 32)
     x->vectors = 3;
-  /* Few rows: wide panels, so that b is read in long runs. */
+  /* With few rows, panels are wide, so that b is read in long runs. */
   if (x->row.axis->size || x->row.extent < FEW_ROWS) {
     int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent;
     x->vectors = WIDEST;
@@ -162,14 +162,14 @@ static double loops_around(const struct contraction *x) {
   return count;
 }
 
-/* Pieces of one length, where there is a good one, need less code. */
+/* The length of a piece of k: pieces that are all of one length need less code. */
 static int64_t piece_of(int64_t k, int64_t whole) {
   for (int64_t piece = whole / 2; piece >= whole / 4; piece--)
     if (k % piece == 0) return piece;
   return whole / 8 * 3;
 }
 
-/* How b is read and how the work is split. False when no way is good. */
+/* Decides how b is read and how the work is split. False when b would have to be packed and cannot be. */
 static bool choose_blocks(struct contraction *x) {
   const int *limits = x->s->pipeline.parameters, tasks = limits[PARAMETER_tile_tasks];
   bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS ||
@@ -184,7 +184,7 @@ static bool choose_blocks(struct contraction *x) {
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
   bool contiguous = x->column.b == 1;
-  double uses = contract_usual(&x->row) / x->rows; /* of each panel */
+  double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
   bool sized = sized_n || x->depth.axis->size;
@@ -210,7 +210,7 @@ static bool choose_blocks(struct contraction *x) {
   if (!sized_m && x->packing != PACK_TASK && around < tasks && x->tiles > 1) {
     int64_t wanted = (int64_t)ceil(tasks / around);
     x->block_tiles = divide_up(x->tiles, wanted);
-    /* A block that divides the rows evenly, if there is one near. */
+    /* A block size that divides the rows evenly is preferred, if there is one nearby. */
     for (int64_t tiles = x->block_tiles; tiles * 3 >= x->block_tiles * 2 && tiles > 0; tiles--)
       if (x->tiles % tiles == 0) {
         x->block_tiles = tiles;
@@ -294,7 +294,8 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   return k;
 }
 
-/* Where the result and what it begins from lie, with strides in the order of the contraction's axes. */
+/* Sets where the result and the value that it begins from lie, with strides in the order of the contraction's axes.
+   False when the latter has no constant strides. */
 static bool set_places(struct contraction *x, const struct value *value) {
   struct scheduler *s = x->s;
   const struct place *place = note_of(s, value)->place;

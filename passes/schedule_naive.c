@@ -1,10 +1,11 @@
-/* One kernel of plain loops for one value: the schedule of what no other schedule takes, and, with fusion off, of everything. */
+/* One kernel of plain loops for one value: the schedule of values that no other schedule takes and, when fusion is off,
+   of all values. */
 #include <math.h>
 
 #include "passes/schedule.h"
 
-/* Loops over axes, outermost first; the first of them parallel when the work is worth it, which is less than nothing where the
-   iterations belong together. */
+/* Opens loops over axes, outermost first. The first is parallel when `work` is large enough for threads. TOGETHER as
+   the work keeps all of them serial, for iterations that must run in order. */
 enum { TOGETHER = -1 };
 static void open_loops(struct kernel *k, struct axis *const *axes, int count, double work, struct coordinates *at) {
   bool parallel = work >= k->scheduler->pipeline.parameters[PARAMETER_parallel_work];
@@ -26,7 +27,7 @@ static double work_of(struct axis *const *axes, int count) {
   return work;
 }
 
-/* A variable: an array of one element, which loops may change. */
+/* A variable that loops may change: an array of one element. */
 static struct array *scalar(struct kernel *k, const char *name, enum type type, double initial) {
   struct array *array = kernel_array(k, name, type, MEMORY_REGISTER, 1);
   kernel_store(k, array, linear_constant(0), expression_number(k->arena, type, initial));
@@ -99,7 +100,7 @@ static void naive_scan(struct kernel *k, const struct value *value, const struct
         linear_from(k->arena, expression_apply(k->arena, OP_sub, extent, expression_index(k->arena, 1), NULL), 0,
                     value->axis->extent - 1, 0);
     along = linear_add(k->arena, last, linear_scale(k->arena, along, -1));
-    /* The sum's range is wider than the axis; as an atom of its own it is what it is. */
+    /* The range of this sum is taken to be wider than the axis; an atom of its own gets the true range. */
     along = linear_from(k->arena, linear_expression(k->arena, along), 0, value->axis->extent - 1, k->depth);
   }
   coordinates_set(&at, value->axis, along);
@@ -112,7 +113,8 @@ static const struct expression *is_number(struct arena *arena, const struct expr
   return expression_apply(arena, is ? OP_eq : OP_ne, x, x, NULL);
 }
 
-/* For each rank the largest element that comes after the one before it in the order (value descending, index ascending; NaN last). */
+/* Finds for each rank the largest element that follows the previous one in the order of the ranking: values descending,
+   indices ascending, NaN last. */
 static void naive_top(struct kernel *k, const struct value *value, const struct place *place) {
   struct arena *arena = k->arena;
   struct array *target = kernel_pointer(k, place->buffer, true);
@@ -157,13 +159,14 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
   kernel_end(k);
   write_scalar(k, last, read_scalar(k, best));
   write_scalar(k, last_at, read_scalar(k, best_at));
-  /* Nothing was found in an axis that is shorter now than there are ranks: still an index inside it. */
+  /* Where the axis is shorter now than there are ranks, nothing was found; index 0 still lies inside the axis. */
   kernel_store(
       k, target, access_offset(k, value, place, &at),
       expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
 }
 
-/* Rows written in place. Two rows with one index: the later one stays, so the index's own axes run in order. */
+/* Writes rows in place. Of two rows with the same index the later one must stay, so the loops over the index's own axes
+   are serial. */
 static void naive_update(struct kernel *k, const struct value *value, const struct place *place) {
   const struct value *source = value->inputs[0], *index = value->inputs[1];
   struct array *target = kernel_pointer(k, place->buffer, true);

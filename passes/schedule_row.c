@@ -1,9 +1,10 @@
 /* Sweeps: kernels of elementwise values and of reductions along rows.
 
-   Rows are independent and run in parallel. Within a row each reduction that others wait for is one traversal of vectors with sums
-   in registers, and a last traversal stores what is as large as the row. What an earlier traversal stored is read back; what is dear to
-   compute and needed by several traversals is kept in an array of one row. A sweep without rows to speak of, where all that is
-   touched lies in the same order, runs over one flat index, and its length is an argument: one kernel for all shapes. */
+   Rows are independent and run in parallel. Within a row each reduction that others wait for is one traversal of
+   vectors with sums in registers, and a last traversal stores the values that are as large as the row. Values that an
+   earlier traversal stored are read back; costly values that several traversals need are kept in an array of one row. A
+   sweep without rows, where all memory that is read and written has the same layout, runs over one flat index whose
+   length is an argument: it is one kernel for all shapes. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +13,28 @@
 
 enum {
   FLAT_CHUNK = 1 << 12,
-  PRICE_ROW = 8 /* of an operation worth keeping a row for */
+  PRICE_ROW = 8 /* the least price of an operation for which a row is kept */
 };
 
-/* Something to be stored: a value at its place. */
+/* A value to be stored, and its place. */
 struct target_value {
   const struct value *value;
   struct place place;
-  bool defined; /* by this kernel; else copied from where it is */
+  bool defined; /* this kernel computes it; otherwise it is copied from its usual place */
 };
 
 struct sweep {
   struct scheduler *s;
   struct kernel *k;
   struct cluster *cluster;
-  struct axis *outer[MAX_AXES], *row[MAX_AXES]; /* row: the last one is the vectors' */
+  struct axis *outer[MAX_AXES], *row[MAX_AXES]; /* row: vectors run along the last one */
   int outer_count, row_count;
   bool vector;
   struct coordinates at;
   ARRAY(struct target_value) elements; /* as large as the space */
   ARRAY(struct target_value) scalars;  /* one for each row */
   ARRAY(const struct value *) reductions;
-  int *levels;                         /* of reductions: the traversal they are done in, from 1 */
+  int *levels;                         /* by reduction: the traversal that computes it, from 1 */
   struct array **sums;
   int traversals;
   ARRAY(const struct value *) counted; /* values with a count in scheduler->scratch.counts */
@@ -79,7 +80,7 @@ static void count_traversals(struct sweep *w, const struct value *value, int tra
     if (is_reduction(value) || (note_of(s, value)->place && !in_cluster(w, value))) return;
     struct traversal_count *count = &s->scratch.counts[value->id];
     if (count->last == traversal) return;
-    if (count->traversals && note_of(s, value)->place) return; /* stored by then */
+    if (count->traversals && note_of(s, value)->place) return; /* an earlier traversal has stored it */
     if (!count->traversals) array_push(s->arena, &w->counted, value);
     count->last = traversal;
     count->traversals++;
@@ -119,7 +120,8 @@ static void keep_rows(struct sweep *w) {
 
 /* --- Loops --------------------------------------------------------------------------------------------------------------------- */
 
-/* One traversal over a row at the coordinates set: `slot` is where in the sums. `traversal` is the last one for storing. */
+/* The body of a traversal at the coordinates that are set; `slot` is the element of the sums. The traversal after all
+   those of reductions stores the elements. */
 static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
@@ -155,7 +157,7 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
     }
     return;
   }
-  /* What this traversal computed on its way is stored, so that later traversals read it. */
+  /* Values that this traversal computed on its way are stored, so that later traversals can read them. */
   for (int i = 0; i < k->locals.count; i++) {
     struct local *local = &k->locals.items[i];
     struct leveled known;
@@ -169,13 +171,13 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
   }
 }
 
-/* After all copies of a traversal's body are made. */
+/* To be called after all copies of a traversal's body are written. */
 static void mark_stored(struct sweep *w, const bool *would) {
   for (int i = 0; i < w->k->locals.count; i++)
     if (would[i]) w->k->locals.items[i].stored = true;
 }
 
-/* Marks what a traversal that computes `from` comes by. */
+/* Marks the values that a traversal computes on the way to `from`. */
 static void mark_needed(struct sweep *w, const struct value *from, bool first) {
   struct scheduler *s = w->s;
   if (!first) {
@@ -195,7 +197,7 @@ static void guarded_vector(struct sweep *w, int traversal, struct linear from, c
   const struct axis *axis = w->row[w->row_count - 1];
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(k->arena, lanes), lanes, 1);
   kernel_if(k, expression_apply(k->arena, OP_lt, linear_expression(k->arena, lane), left, NULL));
-  /* Inside the guard the coordinate is inside the axis. */
+  /* Behind the guard the coordinate is inside the axis, so its range is known. */
   int64_t low, high;
   linear_range(from, &low, &high);
   int64_t most = axis->extent - 1 - high;
@@ -206,7 +208,7 @@ static void guarded_vector(struct sweep *w, int traversal, struct linear from, c
   kernel_close_to(k, depth);
 }
 
-/* All of the innermost axis. `unroll` sums run side by side. */
+/* Runs along the whole innermost axis, with `unroll` sums side by side. */
 static void vector_row(struct sweep *w, int traversal, int unroll) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
@@ -305,7 +307,7 @@ static void run_traversal(struct sweep *w, int traversal) {
   for (int i = 0; i < w->reductions.count; i++)
     if (w->levels[i] == traversal) fill_sums(w, i, unroll);
   bool *would = arena_new_array(arena, bool, k->locals.count);
-  /* Those locals that the traversal's reductions need. */
+  /* Finds the locals that the traversal's reductions need. */
   memo_table_clear(&w->s->scratch.needed);
   for (int i = 0; i < w->reductions.count && traversal <= w->traversals; i++)
     if (w->levels[i] == traversal) mark_needed(w, w->reductions.items[i], true);
@@ -336,7 +338,7 @@ static double elements_of(struct axis *const *axes, int count) {
   return elements;
 }
 
-/* All rows: one parallel loop over those of constant number, serial loops over the others. */
+/* Opens the loops over all rows: one parallel loop over axes of constant length, serial loops over the others. */
 static void open_rows(struct sweep *w) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
@@ -432,7 +434,8 @@ static bool same_strides(const struct value *x, const struct place *x_place, con
   return true;
 }
 
-/* Axes are in the order of the operand's, so that its strides are those of the result. */
+/* Whether the renamed axes stand in the order of the operand's, so that the operand's strides are those of the
+   result. */
 static bool renames_in_place(const struct value *rename) {
   const struct value *x = rename->inputs[0];
   for (int i = 0; i < x->axis_count; i++)
@@ -440,7 +443,7 @@ static bool renames_in_place(const struct value *rename) {
   return true;
 }
 
-/* Whether everything below lies as `like` does, or is one number. */
+/* Whether everything that the value is computed from lies as `like` does, or is one number. */
 static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struct value *value,
                        const struct value *like, const struct place *place, bool root) {
   const struct note *note = note_of(s, value);
@@ -452,7 +455,7 @@ static bool pulls_flat(struct scheduler *s, struct cluster *cluster, const struc
   }
   if (value->op == OP_constant) return true;
   if (!root && value->op == OP_rename) {
-    /* Another name for the same memory. */
+    /* A rename is another name for the same memory. */
     const struct value *x = value->inputs[0];
     const struct place *at = note_of(s, x)->place;
     return at && is_dense(x, at) && same_strides(value, at, like, place) && renames_in_place(value);
@@ -490,7 +493,8 @@ bool elements_lie_flat(struct scheduler *s, struct cluster *cluster, const struc
   return true;
 }
 
-/* Nothing but elements of more than one place, all of which lie alike. */
+/* Whether the cluster has only values as large as its space, with more than one element, which all have the same
+   layout. */
 static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
   const struct value *first = cluster->values.items[0];
   for (int i = 0; i < cluster->values.count; i++)
@@ -499,7 +503,7 @@ static bool cluster_is_flat(struct scheduler *s, struct cluster *cluster) {
   return cluster->space_count > 0 && value_count(first) > 1 && elements_lie_flat(s, cluster, first);
 }
 
-/* The flat index stands for the coordinate of the axis that is contiguous, and all others are 0. */
+/* The flat index becomes the coordinate along the contiguous axis; all other coordinates are 0. */
 void flat_coordinates(const struct value *value, const struct place *place, struct linear index,
                       struct coordinates *at) {
   bool found = false;
@@ -521,7 +525,7 @@ static void flat_kernel(struct sweep *w) {
   k->any_count = true;
   struct launch_argument argument = {.number_kind = NUMBER_CONSTANT, .number = count};
   const struct expression *n = expression_variable(arena, kernel_number(k, "n", TYPE_INDEX, argument)), *left = n;
-  /* Chunks even where there is one, so that small and large tensors share kernels. */
+  /* Even one chunk is a loop over chunks, so that small and large tensors share kernels. */
   const struct expression *rounded = expression_apply(arena, OP_add, n, expression_index(arena, FLAT_CHUNK - 1), NULL);
   const struct expression *chunks =
       expression_apply(arena, OP_quotient, rounded, expression_index(arena, FLAT_CHUNK), NULL);
@@ -558,7 +562,8 @@ static void flat_kernel(struct sweep *w) {
 
 /* --- Entry ----------------------------------------------------------------------------------------------------------------------- */
 
-/* What a kernel is called after besides the function that its last value stands in: nothing, or the value's name. */
+/* The second part of a kernel's name: "" where the value stands in a function of the spec, which is the first part;
+   else the value's name. */
 static const char *kernel_title(struct scheduler *s, const struct value *value) {
   if (value->origin.function && value->origin.function[0]) return "";
   if (!value->name) {
@@ -570,7 +575,7 @@ static const char *kernel_title(struct scheduler *s, const struct value *value) 
 }
 
 struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {
-  /* A sweep of updates is called after the optimizer whose formulas it computes. */
+  /* A sweep of updates is named after the optimizer whose formulas it computes. */
   const struct value *source = last->op == OP_update ? last->inputs[0] : last;
   bool optimizer = source != last && source->origin.function && source->origin.function[0];
   return kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, last));

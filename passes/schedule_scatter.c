@@ -1,6 +1,6 @@
-/* scatter_add: the base, and each source added to it in order at its index, so that the result never depends on threads. What the
-   index does not mix runs in parallel: blocks of the innermost axis, in vectors where that axis is free. A base that lies where
-   the result does is added to in place. */
+/* scatter_add: the base, to which each source is added at its index. Sources are added in order, so that the result
+   never depends on threads. Axes that the index does not mix run in parallel, with blocks of the innermost axis as
+   vectors where that axis is free. A base that lies where the result does is added to in place. */
 #include "passes/schedule.h"
 
 enum { SCATTER_TASKS = 8, SCATTER_VECTORS = 4 };
@@ -10,7 +10,7 @@ struct scatter {
   const struct value *value;
   const struct place *place;
   struct array *target;
-  const struct axis *axis; /* the vectors', or NULL */
+  const struct axis *axis; /* the axis that vectors run along, or NULL */
   struct linear block; /* first column of the task */
   int64_t vectors;
   struct coordinates at;
@@ -25,7 +25,7 @@ static bool axes_same(const struct place *x, const struct value *x_value, const 
   return true;
 }
 
-/* The axis that is contiguous, when it is not the one that is indexed, nor one of the index. */
+/* The contiguous axis, unless it is the indexed one or one of the index's; NULL when vectors cannot run along it. */
 static const struct axis *vector_axis(const struct scatter *w) {
   const struct value *value = w->value, *index = value->inputs[1];
   for (int i = 0; i < value->axis_count; i++) {
@@ -36,7 +36,7 @@ static const struct axis *vector_axis(const struct scatter *w) {
   return NULL;
 }
 
-/* The vectors of the task, with their column set; closed by the caller. */
+/* Opens the loops over the task's vectors and sets the column's coordinate. The caller closes them. */
 static void open_vectors(struct scatter *w) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;

@@ -1,5 +1,5 @@
-/* The register tile of a contraction, as a helper that all contractions share: `rows` x (`vectors` x lanes) sums are kept in
-   registers while k runs. A is broadcast element by element from wherever it lies, B is read in vectors. */
+/* The register tile of a contraction, as a helper that all contractions share: it keeps `rows` x (`vectors` x lanes)
+   sums in registers while k runs. A is broadcast element by element from wherever it lies; B is read in vectors. */
 #include "passes/schedule.h"
 
 struct builder {
@@ -18,7 +18,7 @@ static const struct expression *product(struct builder *b, const struct expressi
   return expression_apply(b->arena, OP_mul, x, y, NULL);
 }
 
-/* for each vector of a row: the block to put statements in, and the column as an expression. */
+/* Loops over the vectors of a row. Returns the block to put statements in, and sets *column to the column. */
 static struct block *vector_loop(struct builder *b, struct block *block, bool guarded,
                                  const struct expression **column) {
   struct arena *arena = b->arena;
@@ -36,9 +36,10 @@ static struct block *row_loop(struct builder *b, struct block *block, const stru
   return &rows->body;
 }
 
-/* Where rows of A lie side by side (weights' gradients), each step of k is another line of memory, far from the last: too far for what
-   processors fetch ahead by themselves. In the other layouts the lines are near already. Measured on Zen 4: products with 128 columns
-   from 103 to 114 GFLOP/s of 117, others unchanged; 12 steps ahead gain half of that. */
+/* Where rows of A lie side by side (gradients of weights), each step of k is in another cache line, too far from the
+   last for processors to fetch it ahead by themselves. In the other layouts the lines are close anyway. Measured on Zen
+   4: products with 128 columns go from 103 to 114 GFLOP/s of 117, and others do not change; 12 steps ahead gain half of
+   that. */
 enum { PREFETCH_STEPS = 24 };
 
 static void prefetch_rows(struct builder *b, struct block *block, struct array *a, struct variable *a_row,

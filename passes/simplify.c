@@ -5,7 +5,7 @@
 #include "ir/interpret.h"
 #include "passes/rewrite.h"
 
-/* Rows for every elementwise operation have this in the place of one. */
+/* Rows that are for every elementwise operation have this in place of an operation. */
 enum { OP_elementwise = OP_COUNT };
 
 struct rule_row {
@@ -48,7 +48,8 @@ struct value *number_like(struct simplifier *simplifier, const struct value *lik
   bug("kind %d", (int)like->kind);
 }
 
-/* The rows for each operation, in the table's order: a graph has many more values than there are rules for most of them. */
+/* Lists the rows for each operation in the table's order, since most operations have few rules and a graph has many
+   values. */
 static void sort_rules(struct simplifier *simplifier) {
   for (int i = 0; i < SIMPLIFY_RULES; i++)
     for (int op = 0; op < OP_COUNT; op++)
@@ -80,7 +81,7 @@ static bool walk(struct simplifier *simplifier) {
   }
   for (int i = 0; i < graph->outputs.count; i++) old_uses[graph->outputs.items[i].value->id]++;
 
-  /* What rules make has ids after the old ones, and they make a few. */
+  /* Values that rules make have ids after the old ones; there is room to count the uses of some of them. */
   simplifier->uses_count = graph->next_value + 3 * rewrite.count + 64;
   simplifier->uses = arena_new_array(rewrite.scratch, int, simplifier->uses_count);
   struct origin origin = graph->origin;

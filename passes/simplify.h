@@ -16,7 +16,7 @@ typedef struct value *simplify_rule(struct simplifier *simplifier, struct value 
 
 struct simplifier {
   struct graph *graph;
-  int *uses; /* by id: how often each value is used; those that rules made count as used once */
+  int *uses; /* by id: how often each value is used; 1 for values that rules made */
   int uses_count;
   bool differentiated; /* no gradient is left to expand */
   simplify_rule *rules[OP_COUNT][SIMPLIFY_RULES]; /* those of each operation, in order */
@@ -24,7 +24,7 @@ struct simplifier {
 };
 
 bool used_once(const struct simplifier *simplifier, const struct value *value);
-/* Is it a constant, possibly expanded? */
+/* Whether the value is a constant, possibly expanded; *number is then its number. */
 bool is_number(const struct value *value, double *number);
 /* A constant of the kind of `like`, expanded to its axes. */
 struct value *number_like(struct simplifier *simplifier, const struct value *like, double number);

@@ -13,7 +13,7 @@ struct value *rule_fold(struct simplifier *s, struct value *value) {
   }
   double number = scalar_apply(value->op, value->kind, x[0], x[1], x[2]);
   if (value->op == OP_cast) number = scalar_round(value->storage, x[0]);
-  if (isnan(number)) return NULL; /* an error to be met where the spec has it, not here */
+  if (isnan(number)) return NULL; /* NaN is made where the spec makes it, not here */
   return number_like(s, value, number);
 }
 
@@ -45,7 +45,7 @@ struct value *rule_narrow(struct simplifier *s, struct value *value) {
   return spread(s, narrow, value);
 }
 
-/* The input that is not the number `number`, where the other is, or NULL. */
+/* Where one input is the constant `number`, the other input; else NULL. */
 static struct value *beside(const struct value *value, double number) {
   double found;
   for (int i = 0; i < 2; i++)
@@ -65,7 +65,8 @@ struct value *rule_add_negative(struct simplifier *s, struct value *value) {
   return NULL;
 }
 
-/* So the gradient of a table that is also used elsewhere is made in one place: the rows are added to what is there. */
+/* The gradient of a table that is also used elsewhere is so made in one buffer: rows are added to the other
+   gradient. */
 struct value *rule_add_to_scatter(struct simplifier *s, struct value *value) {
   for (int i = 0; i < 2; i++) {
     struct value *scatter = value->inputs[i], *y = value->inputs[1 - i];
@@ -108,7 +109,7 @@ struct value *rule_multiply_negative(struct simplifier *s, struct value *value) 
   return NULL;
 }
 
-/* Only powers of two have a reciprocal without rounding. */
+/* Only a power of two has an exact reciprocal. */
 struct value *rule_divide_constant(struct simplifier *s, struct value *value) {
   double number;
   int exponent;
@@ -153,7 +154,7 @@ struct value *rule_not_not(struct simplifier *s, struct value *value) {
   return value->inputs[0]->op == OP_not ? value->inputs[0]->inputs[0] : NULL;
 }
 
-/* `neutral` leaves the other input as it is, and its opposite decides alone. */
+/* `neutral` is the constant that leaves the other input as it is; the opposite constant decides alone. */
 static struct value *logic(struct simplifier *s, struct value *value, double neutral) {
   if (value->inputs[0] == value->inputs[1]) return value->inputs[0];
   struct value *x = beside(value, neutral);
@@ -185,7 +186,7 @@ struct value *rule_cast_again(struct simplifier *s, struct value *value) {
   return same || (value->storage == STORAGE_REAL && x->kind == KIND_REAL) ? x : NULL;
 }
 
-/* The last round before this one has expanded every gradient that a stop kept out. */
+/* All gradients are expanded, so nothing is left for a stop to keep out. */
 struct value *rule_stop_done(struct simplifier *s, struct value *value) {
   return s->differentiated ? value->inputs[0] : NULL;
 }

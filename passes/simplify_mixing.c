@@ -10,7 +10,7 @@ static struct value *renamed(struct simplifier *s, struct value *x, struct axis 
   return axis == result ? x : build_rename(s->graph, x, axis, result);
 }
 
-/* A maximum passes over NaN: of one number that may be NaN it is still a maximum. */
+/* A maximum ignores NaN, so the maximum of one number that may be NaN is still an operation, and not the number. */
 static struct value *reduced(struct simplifier *s, enum op op, struct value *x, struct axis *const *list, int count) {
   if (count) return build_reduce(s->graph, op, x, list, count);
   bool may_be_nan = op == OP_reduce_max && x->kind == KIND_REAL;
@@ -28,14 +28,14 @@ struct value *rule_reduce_nothing(struct simplifier *s, struct value *value) {
     else
       list[count++] = axis;
   }
-  bool may_be_nan = value->op == OP_reduce_max && x->kind == KIND_REAL; /* then there is nothing to gain without axes */
+  bool may_be_nan = value->op == OP_reduce_max && x->kind == KIND_REAL; /* then reduced() without axes gains nothing */
   return (count == value->list_count && count) || (!count && may_be_nan) ? NULL : reduced(s, value->op, x, list, count);
 }
 
 struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
   struct value *expand = value->inputs[0];
   if (expand->op != OP_expand) return NULL;
-  struct axis *list[MAX_AXES], *kept[MAX_AXES]; /* still to be summed; still to be expanded, before or after the sum */
+  struct axis *list[MAX_AXES], *kept[MAX_AXES]; /* axes left to sum; axes left to expand, before or after the sum */
   int count = 0, kept_count = 0;
   double times = 1;
   bool gone = false, pulled = false;
@@ -53,7 +53,7 @@ struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {
   for (int i = 0; i < expand->list_count; i++)
     pulled = pulled || !list_has_axis(value->list, value->list_count, expand->list[i]);
   if (!gone && !pulled) return NULL;
-  if (!count && times == 1 && value->op == OP_reduce_max) return NULL; /* as above */
+  if (!count && times == 1 && value->op == OP_reduce_max) return NULL; /* see rule_reduce_nothing */
   struct value *x = build_expand(s->graph, expand->inputs[0], kept, kept_count);
   x = reduced(s, value->op, x, list, count);
   if (value->op == OP_reduce_sum && times != 1) {
@@ -87,7 +87,7 @@ struct value *rule_reduce_renamed(struct simplifier *s, struct value *value) {
   struct axis *list[MAX_AXES];
   for (int i = 0; i < value->list_count; i++)
     list[i] = value->list[i] == rename->result ? rename->axis : value->list[i];
-  /* The axis before may be among those that the outer sum keeps only if it was not there: a tensor has an axis once. */
+  /* The reduction does not keep the axis before the rename, for then the rename's input would have it twice. */
   return build_reduce(s->graph, value->op, rename->inputs[0], list, value->list_count);
 }
 
@@ -132,7 +132,7 @@ struct value *rule_gather_expanded(struct simplifier *s, struct value *value) {
   struct value *table = value->inputs[0], *index = value->inputs[1];
   if (index->op == OP_expand && !list_has_axis(index->list, index->list_count, value->axis))
     return spread(s, build_gather(s->graph, table, value->axis, index->inputs[0]), value);
-  /* The axis looked up stays: an index outside it must still be seen. */
+  /* The indexed axis stays: an index that lies outside it must still be an error. */
   if (table->op == OP_expand && !list_has_axis(table->list, table->list_count, value->axis))
     return spread(s, build_gather(s->graph, table->inputs[0], value->axis, index), value);
   return NULL;
@@ -149,7 +149,7 @@ struct value *rule_rename_renamed(struct simplifier *s, struct value *value) {
   return renamed(s, inner->inputs[0], inner->axis, value->result);
 }
 
-/* All axes that the view takes away must be repeated ones. */
+/* A view of an expanded value is an expansion, when every axis that the view takes away is an expanded one. */
 struct value *rule_view_expanded(struct simplifier *s, struct value *value) {
   struct value *expand = value->inputs[0];
   if (expand->op != OP_expand) return NULL;
@@ -163,7 +163,7 @@ struct value *rule_view_expanded(struct simplifier *s, struct value *value) {
   return NULL;
 }
 
-/* Renames one by one; none of the new names may be in use meanwhile. */
+/* Renames axes one after the other, so none of the new names may be in use meanwhile. */
 static struct value *rename_all(struct simplifier *s, struct value *x, struct axis *const *from, struct axis *const *to,
                                 int count) {
   for (int i = 0; i < count; i++)
@@ -188,7 +188,8 @@ struct value *rule_merge_split(struct simplifier *s, struct value *value) {
   return renamed(s, split->inputs[0], split->axis, value->result);
 }
 
-/* The part of a concat that holds [start, start + length), and where in it that begins; NULL when it lies across parts. */
+/* The part of a concat that holds [start, start + length), and the place in it where that begins; NULL when the range
+   spans parts. */
 static struct value *part_with(const struct value *concat, int64_t start, int64_t length, struct axis **axis,
                                int64_t *within) {
   int64_t begin = 0;

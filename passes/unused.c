@@ -39,7 +39,7 @@ static void read_in_block(struct mentions *reads, const struct block *block) {
   }
 }
 
-/* From the end: what is mentioned, is mentioned after it was made. */
+/* Goes from the end to the beginning, since everything is mentioned after it was made. */
 static void drop_in_block(struct mentions *mentions, const struct mentions *reads, struct block *block) {
   int kept = block->statements.count;
   for (int i = block->statements.count - 1; i >= 0; i--) {

@@ -1,4 +1,4 @@
-/* What folding leaves behind in a function: values that nothing reads any more. */
+/* Removes from a function what folding leaves behind: values that nothing reads any more. */
 #ifndef PASSES_UNUSED_H
 #define PASSES_UNUSED_H
 
@@ -10,9 +10,9 @@ struct mentions {
   ARRAY(const void *) items; /* of struct variable and struct array */
 };
 
-/* Removes lets and arrays that are not mentioned after them, what is stored in the function's own arrays that it never reads,
-   and loops and conditions with nothing left in them; lists what the rest mentions: a parameter that is not listed need not be
-   one. */
+/* Removes lets and arrays that nothing mentions after them, stores to the function's own arrays that it never reads,
+   and loops and conditions that are left empty. Returns all that is still mentioned: a parameter that is not in the
+   list is not needed. */
 struct mentions drop_unused(struct arena *arena, struct function *function);
 bool is_mentioned(const struct mentions *mentions, const void *item);
 

@@ -85,15 +85,17 @@ static bool lam_bench_inputs(struct lam_benching *benching, const struct lam_opt
   struct lam_program *program = benching->program;
   enum lam_routine_name routine = benching->micro ? LAM_ACCUMULATE : benching->workload->routine;
   const char *given = lam_option_text(options, "data", NULL);
-  const char *path = given ? given : program->data ? program->data->path : NULL;
+  const struct lam_data *data = program->data;
   bool trains = benching->workload->routine == LAM_TRAIN, reads = trains || routine == LAM_EVALUATE;
   lam_random_inputs(program, benching->workload);
   if (benching->micro) lam_random_inputs(program, benching->micro);
-  if (given && (!program->data || !reads)) return lam_error("this graph reads no data: leave out --data");
-  if (!program->data || !reads) return true;
-  if (path && !given && access(path, R_OK) != 0) {
-    lam_note("there is no %s here: the inputs are random", path);
-    return true;
+  if (given && (!data || !reads)) return lam_error("this graph reads no data: leave out --data");
+  if (!data || !reads) return true;
+  if (data->path && !given) {
+    char *found = lam_find_file(data->path, data->path_here, NULL);
+    bool there = found && access(found, R_OK) == 0;
+    free(found);
+    if (!there) return lam_note("there is no %s here: the inputs are random", data->path), true;
   }
   benching->dataset = lam_dataset_open(program, routine, given, benching->run.seed, &benching->run.facts);
   if (!benching->dataset) return false;
@@ -168,8 +170,7 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
   if (!lam_bench_choose(&benching, lam_option_text(options, "graph", NULL))) return 1;
   if (json && !lam_is_writable(json)) return 1;
   benching.run.seed = program->settings ? program->settings->seed : 0;
-  lam_initialize(program, benching.run.seed);
-  lam_start_averages(program);
+  lam_initialize(program->model, benching.run.seed);
   if (weights && !lam_checkpoint_load(program, &benching.run, weights, LAM_USE)) return 1;
   benching.run.step = benching.run.rows = 0;
   benching.run.steps = program->settings && program->settings->steps > 0 ? program->settings->steps : 1000;

@@ -1,15 +1,16 @@
 /* Bytes as tokens: any text has them, and nothing is learned. */
-#include "runtime/runtime.h"
+#include "runtime/bytes.h"
 
-static bool lam_recall_bytes(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts) {
-  (void)facts;
+static int lam_recall_bytes(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts,
+                            char message[LAM_MESSAGE]) {
+  (void)facts, (void)message;
   vocabulary->count = 256;
-  return true;
+  return LAM_OK;
 }
 
 static int64_t lam_encode_bytes(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
-                                int64_t limit, const char *where) {
-  (void)vocabulary, (void)where;
+                                int64_t limit, char message[LAM_MESSAGE]) {
+  (void)vocabulary, (void)message;
   int64_t count = (int64_t)length < limit ? (int64_t)length : limit;
   for (int64_t i = 0; ids && i < count; i++) ids[i] = (unsigned char)text[i];
   return count;

@@ -1,8 +1,10 @@
 /* Characters as tokens: the code points that the text has, in UTF-8. */
-#include "runtime/runtime.h"
+#include "runtime/characters.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "runtime/safetensors.h"
 
 int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
   const unsigned char *at = (const unsigned char *)text;
@@ -19,26 +21,27 @@ int lam_utf8_read(const char *text, size_t left, uint32_t *code) {
   return valid ? length : 0;
 }
 
-static bool lam_utf8_error(const char *where, const char *text, size_t offset) {
-  return lam_error("%s: byte 0x%02x in line %lld is not UTF-8; tokenizer = byte takes any bytes", where,
-                   (unsigned char)text[offset], lam_line_of(text, offset));
+static int lam_utf8_error(const char *text, size_t offset, char message[LAM_MESSAGE]) {
+  return lam_fail(message, LAM_WRONG_ARGUMENT,
+                  "byte 0x%02x in line %lld is not UTF-8; tokenizer = byte takes any bytes",
+                  (unsigned)(unsigned char)text[offset], lam_line_of(text, offset));
 }
 
-static bool lam_collect_characters(unsigned char *set, const char *text, size_t length, const char *where) {
+static int lam_collect_characters(unsigned char *set, const char *text, size_t length, char message[LAM_MESSAGE]) {
   for (size_t i = 0; i < length;) {
     uint32_t code;
     int bytes = lam_utf8_read(text + i, length - i, &code);
-    if (!bytes) return lam_utf8_error(where, text, i);
+    if (!bytes) return lam_utf8_error(text, i, message);
     set[code / 8] |= (unsigned char)(1 << code % 8);
     i += (size_t)bytes;
   }
-  return true;
+  return LAM_OK;
 }
 
-static void lam_characters_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set) {
+static bool lam_characters_from_set(struct lam_vocabulary *vocabulary, const unsigned char *set) {
   *vocabulary = (struct lam_vocabulary){.tokenizer = vocabulary->tokenizer};
   for (int pass = 0; pass < 2; pass++) {
-    if (pass) vocabulary->codes = lam_allocate(vocabulary->count, sizeof *vocabulary->codes);
+    if (pass && !(vocabulary->codes = malloc((size_t)vocabulary->count * sizeof *vocabulary->codes + 1))) return false;
     vocabulary->count = 0;
     for (uint32_t code = 0; code < LAM_CODE_POINTS; code++) {
       if (!set[code / 8]) code |= 7; /* none of these eight */
@@ -47,6 +50,7 @@ static void lam_characters_from_set(struct lam_vocabulary *vocabulary, const uns
       vocabulary->count++;
     }
   }
+  return true;
 }
 
 static int lam_by_code(const void *x, const void *y) {
@@ -55,36 +59,40 @@ static int lam_by_code(const void *x, const void *y) {
 }
 
 static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, const char *text, size_t length,
-                                     int32_t *ids, int64_t limit, const char *where) {
+                                     int32_t *ids, int64_t limit, char message[LAM_MESSAGE]) {
   int64_t count = 0;
   for (size_t i = 0; i < length && count < limit; count++) {
     uint32_t code;
     int bytes = lam_utf8_read(text + i, length - i, &code);
-    if (!bytes) return lam_utf8_error(where, text, i) - 1;
+    if (!bytes) return lam_utf8_error(text, i, message), -1;
     const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
-    if (!found)
-      return lam_error(
-                 "%s: the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows; "
-                 "training without --init and --resume learns others",
-                 where, bytes, text + i, code, lam_line_of(text, i), (long long)vocabulary->count) -
-             1;
+    if (!found) {
+      lam_fail(message, LAM_WRONG_ARGUMENT,
+               "the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows; "
+               "training without --init and --resume learns others",
+               bytes, text + i, (unsigned)code, lam_line_of(text, i), (long long)vocabulary->count);
+      return -1;
+    }
     if (ids) ids[count] = (int32_t)(found - vocabulary->codes);
     i += (size_t)bytes;
   }
   return count;
 }
 
-static bool lam_recall_characters(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts) {
+static int lam_recall_characters(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts,
+                                 char message[LAM_MESSAGE]) {
   const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
-  return fact && lam_vocabulary_learn(vocabulary, fact->value, fact->length, "the weights' vocabulary");
+  return fact ? lam_vocabulary_learn(vocabulary, fact->value, fact->length, message) : LAM_WRONG_FILE;
 }
 
-static void lam_remember_characters(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
-  char *text = lam_allocate(vocabulary->count, 4);
+static bool lam_remember_characters(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
+  char *text = malloc((size_t)vocabulary->count * 4 + 1);
   size_t length = 0;
+  if (!text) return false;
   for (int64_t i = 0; i < vocabulary->count; i++) length += (size_t)lam_utf8_write(vocabulary->codes[i], text + length);
-  lam_pairs_add(facts, "vocabulary", text, length);
+  const bool good = lam_pairs_add(facts, "vocabulary", text, length);
   free(text);
+  return good;
 }
 
 static int lam_decode_character(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]) {

@@ -154,7 +154,10 @@ static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_c
   for (int64_t i = 0; i < column->names.count; i++) length += strlen(column->names.items[i]) + 1;
   char *text = lam_allocate((int64_t)length, 1);
   for (int64_t i = 0; i < column->names.count; i++) used += strlen(strcpy(text + used, column->names.items[i])) + 1;
-  if (length && !lam_pairs_find(dataset->facts, key)) lam_pairs_add(dataset->facts, key, text, length);
+  if (length && !lam_pairs_find(dataset->facts, key) && !lam_pairs_add(dataset->facts, key, text, length)) {
+    lam_error("out of memory");
+    exit(1);
+  }
   free(text);
   free(key);
 }
@@ -168,26 +171,27 @@ static bool lam_csv_is_text(enum lam_feature feature) {
    and the vocabulary known. */
 static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *contents, unsigned char *set) {
   const struct lam_data *data = dataset->data;
-  char where[512];
+  char where[512], message[LAM_MESSAGE];
   bool good = true;
   for (int c = 0; c < data->column_count; c++)
     for (int64_t row = 0; contents->columns[c].cells && row < dataset->units && good; row++) {
       const struct lam_cell *cell = &contents->columns[c].cells[row];
       snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
                data->columns[c].field);
-      if (!set) good = lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, where) >= 0;
-      if (set) good = data->tokenizer->collect(set, cell->text, cell->length, where);
+      if (!set) good = lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, message) >= 0;
+      if (set) good = data->tokenizer->collect(set, cell->text, cell->length, message) == LAM_OK;
+      if (!good) lam_error("%s: %s", where, message);
     }
   return good;
 }
 
 static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_contents *contents) {
   const struct lam_data *data = dataset->data;
-  bool known = lam_vocabulary_recall(&dataset->vocabulary, data->tokenizer, dataset->facts);
+  bool known = lam_dataset_recall(dataset);
   if (!known) {
     unsigned char *set = lam_allocate((int64_t)data->tokenizer->set_bytes, 1);
     known = lam_csv_texts(dataset, contents, set);
-    if (known) data->tokenizer->from_set(&dataset->vocabulary, set);
+    if (known && !data->tokenizer->from_set(&dataset->vocabulary, set)) known = lam_error("out of memory");
     free(set);
   }
   bool good = known && lam_csv_texts(dataset, contents, NULL);
@@ -197,8 +201,7 @@ static bool lam_csv_tokenize(struct lam_dataset *dataset, struct lam_csv_content
       good = lam_error("%s has %lld different characters and the axis of %s has %lld: it must be at least %lld",
                        dataset->path, (long long)dataset->vocabulary.count, data->columns[c].name,
                        (long long)dataset->ranges[c], (long long)dataset->vocabulary.count);
-  if (good) lam_vocabulary_remember(&dataset->vocabulary, dataset->facts);
-  return good;
+  return good && (lam_vocabulary_remember(&dataset->vocabulary, dataset->facts) || lam_error("out of memory"));
 }
 
 static bool lam_csv_rows(struct lam_dataset *dataset, struct lam_csv *csv, struct lam_csv_contents *contents) {
@@ -279,7 +282,8 @@ static int64_t lam_csv_ids(const struct lam_dataset *dataset, const struct lam_c
                            const struct lam_cell *cell, int32_t *ids) {
   int64_t count = 0, room = column->length - (column->start >= 0) - (column->stop >= 0);
   if (column->start >= 0 && count < column->length) ids[count++] = (int32_t)column->start;
-  if (room > 0) count += lam_encode(&dataset->vocabulary, cell->text, cell->length, ids + count, room, dataset->path);
+  char message[LAM_MESSAGE]; /* every text was looked at when the file was read */
+  if (room > 0) count += lam_encode(&dataset->vocabulary, cell->text, cell->length, ids + count, room, message);
   if (column->stop >= 0 && count < column->length) ids[count++] = (int32_t)column->stop;
   memset(ids + count, 0, (size_t)(column->length - count) * sizeof *ids);
   return count;

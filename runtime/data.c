@@ -40,11 +40,17 @@ static bool lam_dataset_corruption(const struct lam_dataset *dataset) {
   return true;
 }
 
+bool lam_dataset_recall(struct lam_dataset *dataset) {
+  char message[LAM_MESSAGE];
+  return lam_vocabulary_recall(&dataset->vocabulary, dataset->data->tokenizer, dataset->facts, message) == LAM_OK;
+}
+
 void lam_dataset_close(struct lam_dataset *dataset) {
   if (!dataset) return;
   if (dataset->contents && dataset->data->reader->close) dataset->data->reader->close(dataset);
   free(dataset->vocabulary.codes);
   free(dataset->contents);
+  free(dataset->found);
   free(dataset->needed);
   free(dataset->ranges);
   free(dataset);
@@ -55,13 +61,15 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
   const struct lam_data *data = program->data;
   struct lam_dataset *dataset = lam_allocate(1, sizeof *dataset);
   *dataset = (struct lam_dataset){.program = program, .data = data, .seed = seed, .facts = facts, .batch = 1};
-  dataset->path = path ? path : data->path ? data->path : data->name; /* synthetic data has no file */
+  bool sought = !path && data->path;
+  if (sought) path = dataset->found = lam_find_file(data->path, data->path_here, "; --data FILE names another");
+  dataset->path = path ? path : data->name; /* synthetic data has no file */
   dataset->needed = lam_allocate(data->column_count, sizeof *dataset->needed);
   dataset->ranges = lam_allocate(data->column_count, sizeof *dataset->ranges);
   dataset->partial = routine == LAM_PREDICT;
   bool trains = routine == LAM_TRAIN || routine == LAM_ACCUMULATE;
-  bool good = (!trains || lam_dataset_bind(dataset, LAM_EVALUATE)) && lam_dataset_bind(dataset, routine) &&
-              data->reader->open(dataset);
+  bool good = (dataset->found || !sought) && (!trains || lam_dataset_bind(dataset, LAM_EVALUATE)) &&
+              lam_dataset_bind(dataset, routine) && data->reader->open(dataset);
   if (good && dataset->units > INT32_MAX) good = lam_error("%s has more than 2^31 examples", dataset->path);
   dataset->corrupted = data->corruption && routine != LAM_PREDICT;
   good = good && (!dataset->corrupted || lam_dataset_corruption(dataset));

@@ -11,7 +11,8 @@ struct lam_dataset {
   struct lam_program *program;
   const struct lam_data *data;
   struct lam_routine *routine;
-  const char *path;
+  const char *path; /* as messages call it */
+  char *found; /* the file that the spec names, or NULL: another, or none */
   bool *needed; /* of each column */
   int64_t *ranges; /* of each column: its ids must be less; 0: not checked */
   uint32_t seed; /* of synthetic data and corruption */
@@ -47,6 +48,8 @@ struct lam_corruption {
 /* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
 LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine,
                                              const char *path, uint32_t seed, struct lam_pairs *facts);
+/* Takes the vocabulary from the facts; false where these have none. */
+LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
 LAM_API void lam_dataset_close(struct lam_dataset *dataset);
 /* The same data for another routine, for free() before it is closed. */
 LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);

@@ -6,67 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Sampling ----------------------------------------------------------------------------------------------------- */
-
-/* The larger weight first, then the smaller index. */
-static bool lam_before(const double *weights, int64_t x, int64_t y) {
-  return weights[x] != weights[y] ? weights[x] > weights[y] : x < y;
-}
-
-static void lam_sift(const double *weights, int64_t *heap, int64_t count, int64_t at) {
-  for (int64_t child; (child = 2 * at + 1) < count; at = child) {
-    if (child + 1 < count && lam_before(weights, heap[child + 1], heap[child])) child++;
-    if (!lam_before(weights, heap[child], heap[at])) return;
-    int64_t kept = heap[at];
-    heap[at] = heap[child];
-    heap[child] = kept;
-  }
-}
-
-/* Puts the most likely first: `limit` of them at most, and no more than reach `share` of the total. The kept end up at
-   the end of `heap`, last the most likely; returns how many. */
-static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, int64_t limit, double share,
-                          double *reached) {
-  int64_t kept = 0;
-  for (int64_t i = 0; i < count; i++) heap[i] = i;
-  for (int64_t i = count / 2 - 1; i >= 0; i--) lam_sift(weights, heap, count, i);
-  while (kept < limit && kept < count && (!kept || *reached < share)) {
-    int64_t best = heap[0], left = count - ++kept;
-    heap[0] = heap[left];
-    heap[left] = best;
-    lam_sift(weights, heap, left, 0);
-    *reached += weights[best];
-  }
-  return kept;
-}
-
-int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
-                   double *memory) {
-  double *weights = memory, total = 0, reached = 0;
-  int64_t *likeliest = (int64_t *)(memory + count), best = 0;
-  for (int64_t i = 0; i < count; i++) {
-    if (isnan(logits[i])) return -1;
-    if (logits[i] > logits[best]) best = i;
-  }
-  if (temperature <= 0 || isinf(logits[best])) return best;
-  for (int64_t i = 0; i < count; i++) total += weights[i] = exp((logits[i] - logits[best]) / temperature);
-  bool few = top_k > 0 && top_k < count;
-  if (!few && top_p >= 1) { /* any */
-    double point = uniform * total;
-    for (int64_t i = 0; i < count; i++)
-      if ((point -= weights[i]) < 0) return i;
-    return best; /* rounding took the last one */
-  }
-  int64_t kept = lam_select(weights, likeliest, count, few ? top_k : count, few ? INFINITY : top_p * total, &reached);
-  double share = top_p * (few ? reached : total), sum = 0;
-  int64_t end = count;
-  while (end > count - kept && (end == count || sum < share)) sum += weights[likeliest[--end]];
-  double point = uniform * sum;
-  for (int64_t i = count - 1; i >= end; i--)
-    if ((point -= weights[likeliest[i]]) < 0) return likeliest[i];
-  return best;
-}
-
 /* --- A text that grows -------------------------------------------------------------------------------------------- */
 
 struct lam_session {
@@ -144,7 +83,9 @@ static bool lam_session_numbers(struct lam_session *session, const char *text, c
 static bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
   if (!session->has_text) return lam_session_numbers(session, text, where);
   int32_t *ids = lam_allocate((int64_t)length, sizeof *ids);
-  int64_t count = lam_encode(&session->vocabulary, text, length, ids, (int64_t)length, where);
+  char message[LAM_MESSAGE];
+  int64_t count = lam_encode(&session->vocabulary, text, length, ids, (int64_t)length, message);
+  if (count < 0) lam_told(LAM_WRONG_ARGUMENT, where, message);
   for (int64_t i = 0; i < count; i++) lam_session_add(session, ids[i]);
   free(ids);
   return count >= 0;
@@ -233,8 +174,11 @@ static bool lam_session_start(struct lam_session *session, const struct lam_opti
   struct lam_run run = {0};
   if (!lam_session_ports(session) || !lam_checkpoint_use(program, &run, options)) return false;
   session->has_text = program->data && program->data->tokenizer;
-  bool known = !session->has_text || lam_vocabulary_recall(&session->vocabulary, program->data->tokenizer, &run.facts);
+  char message[LAM_MESSAGE] = "";
+  bool known = !session->has_text ||
+               lam_vocabulary_recall(&session->vocabulary, program->data->tokenizer, &run.facts, message) == LAM_OK;
   lam_pairs_free(&run.facts);
+  if (!known && *message) return lam_error("the weights' vocabulary: %s", message);
   if (!known) return lam_error("the weights hold no vocabulary: they were not written by this program's train");
   return lam_session_prompt(session, options);
 }
@@ -248,7 +192,7 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
   int64_t known = session->has_text ? session->vocabulary.count : session->ids,
           stop = session->program->generation->stop;
   for (int64_t i = 0; i < session->ids; i++) /* of an id that stands for nothing nobody has seen the like */
-    memory[i] = i < known || i == stop ? (double)from[i * session->id_stride] : -INFINITY;
+    memory[i] = i < known || i == stop ? (double)from[i * session->id_stride] : (double)-INFINITY;
   lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
   double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;
   return lam_sample(memory, session->ids, lam_option_number(options, "temperature", 1),

@@ -71,14 +71,14 @@ struct lam_matches {
 static bool lam_matching_role(struct lam_program *program, const struct lam_weights *weights, enum lam_role role,
                               struct lam_matches *matches) {
   *matches = (struct lam_matches){0};
-  for (int i = 0; i < program->tensor_count; i++) {
-    const struct lam_tensor *tensor = &program->tensors[i];
+  for (int i = 0; i < program->model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->model->tensors[i];
     if (tensor->role != role) continue;
     const struct lam_entry *entry = lam_weights_find(weights, tensor->name);
     matches->wanted++;
     if (!entry) {
       lam_list_add(matches->new, tensor->name);
-    } else if (!lam_checkpoint_fits(weights, entry, tensor)) {
+    } else if (!lam_weights_fit(weights, entry, tensor)) {
       lam_list_add(matches->changed, tensor->name);
     } else {
       if (!lam_weights_read(weights, entry, tensor->type, tensor->data)) return false;
@@ -88,22 +88,37 @@ static bool lam_matching_role(struct lam_program *program, const struct lam_weig
   return true;
 }
 
+/* Where the run stands, and what it learned of data that this program has, too. */
+static bool lam_handover_facts(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
+  char message[LAM_MESSAGE];
+  int status = lam_read_run(weights, run, true, message);
+  for (int64_t i = 0; i < weights->metadata.count && status == LAM_OK; i++) {
+    const struct lam_pair *pair = &weights->metadata.items[i];
+    if (!lam_is_fact(pair->key)) continue;
+    status = lam_check_fact(program, weights, pair, LAM_START_FROM, message);
+    if (status == LAM_OK && !lam_pairs_add(&run->facts, pair->key, pair->value, pair->length))
+      return lam_error("out of memory");
+    if (status == LAM_SKIP) status = LAM_OK;
+  }
+  return status == LAM_OK || lam_error("%s", message);
+}
+
 /* Of a file that a program of another version of the spec left, everything that still fits. The step and the rows seen
    go on; how many steps there are, and the seed, is for the spec to say. */
 static bool lam_matching(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
   struct lam_matches parameters, averages = {0}, states;
   char gone[LAM_LIST] = "";
   struct lam_run before = *run;
-  if (!lam_checkpoint_run(weights, run, true) || !lam_checkpoint_facts(program, weights, run, false)) return false;
+  if (!lam_handover_facts(program, weights, run)) return false;
   run->steps = before.steps, run->seed = before.seed;
   if (!lam_matching_role(program, weights, LAM_PARAMETER, &parameters)) return false;
-  lam_start_averages(program);
+  lam_start_averages(program->model);
   if (!lam_matching_role(program, weights, LAM_AVERAGE, &averages)) return false;
   if (!lam_matching_role(program, weights, LAM_OPTIMIZER, &states)) return false;
   for (int64_t k = 0; k < weights->count; k++) {
     bool known = strchr(weights->entries[k].name, '/') != NULL; /* what belongs to a parameter */
-    for (int i = 0; i < program->tensor_count && !known; i++)
-      known = !strcmp(program->tensors[i].name, weights->entries[k].name);
+    for (int i = 0; i < program->model->tensor_count && !known; i++)
+      known = !strcmp(program->model->tensors[i].name, weights->entries[k].name);
     if (!known) lam_list_add(gone, weights->entries[k].name);
   }
   lam_note("step %lld goes on with %d of %d parameters and %d of %d tensors of the optimizer%s%s%s%s%s%s",

@@ -39,12 +39,12 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
   threads = omp_get_max_threads();
 #endif
   bool all = lam_option_text(options, "all", NULL) != NULL;
-  printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model, program->target, threads,
+  printf("program   %s, model %s, for %s, %d thread%s\n", program->name, program->model->name, program->target, threads,
          threads > 1 ? "s" : "");
   if (program->data) lam_info_data(program->data);
   if (program->settings && program->routines[LAM_TRAIN].exists) lam_info_settings(program->settings);
-  for (int i = 0; i < program->tensor_count; i++) {
-    const struct lam_tensor *tensor = &program->tensors[i];
+  for (int i = 0; i < program->model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &program->model->tensors[i];
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;

@@ -44,7 +44,7 @@ static void lam_wait_briefly(char **argv) {
 #endif
 
 static int lam_usage(FILE *file, const struct lam_program *program, const char *name) {
-  fprintf(file, "%s: model %s of %s\n\nusage: %s VERB [OPTIONS]\n\n", name, program->model, program->name, name);
+  fprintf(file, "%s: model %s of %s\n\nusage: %s VERB [OPTIONS]\n\n", name, program->model->name, program->name, name);
   for (const struct lam_verb *const *verb = program->verbs; *verb; verb++)
     fprintf(file, "  %-10s %s\n", (*verb)->name, (*verb)->summary);
   fprintf(file, "\n%s VERB --help lists the options of a verb; %s --version says what made this program.\n", name,

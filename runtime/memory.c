@@ -35,6 +35,10 @@ bool lam_message(const char *kind, const char *format, ...) {
   return false;
 }
 
+bool lam_told(int status, const char *where, const char *message) {
+  return status == LAM_OK || lam_error("%s: %s", where, message);
+}
+
 void *lam_allocate(int64_t count, size_t size) {
   void *memory = calloc(count > 0 ? (size_t)count : 1, size ? size : 1);
   if (memory) return memory;
@@ -104,47 +108,30 @@ double lam_seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-size_t lam_type_size(enum lam_type type) {
-  return type == LAM_TYPE_REAL ? sizeof(lam_real) : type == LAM_TYPE_INTEGER ? sizeof(int32_t) : sizeof(uint8_t);
-}
-
-double lam_get(const void *data, enum lam_type type, int64_t i) {
-  if (type == LAM_TYPE_REAL) return (double)((const lam_real *)data)[i];
-  return type == LAM_TYPE_INTEGER ? ((const int32_t *)data)[i] : ((const uint8_t *)data)[i];
-}
-
-void lam_set(void *data, enum lam_type type, int64_t i, double number) {
-  if (type == LAM_TYPE_REAL)
-    ((lam_real *)data)[i] = (lam_real)number;
-  else if (type == LAM_TYPE_INTEGER)
-    ((int32_t *)data)[i] = (int32_t)number;
-  else
-    ((uint8_t *)data)[i] = number != 0;
-}
-
-int64_t lam_count(const int64_t *shape, int rank) {
-  int64_t count = 1;
-  for (int i = 0; i < rank; i++) count *= shape[i];
-  return count;
-}
-
-const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank) {
-  size_t used = (size_t)snprintf(text, LAM_SHAPE_TEXT, "[%s", rank ? "" : "]");
-  for (int i = 0; i < rank && used < LAM_SHAPE_TEXT; i++) {
-    int length = axes ? (int)strcspn(axes, ",") : 0;
-    used += (size_t)snprintf(text + used, LAM_SHAPE_TEXT - used, "%.*s%s%lld%s", length, axes ? axes : "",
-                             length ? "=" : "", (long long)shape[i], i + 1 < rank ? ", " : "]");
-    if (axes) axes += length + (axes[length] == ',');
-  }
-  return text;
-}
-
 const char *lam_port_text(char text[LAM_SHAPE_TEXT], const struct lam_port *port) {
   return lam_shape_text(text, port->axes, port->shape, port->rank);
 }
 
 size_t lam_port_bytes(const struct lam_port *port) {
   return (size_t)lam_count(port->shape, port->rank) * lam_type_size(port->type);
+}
+
+LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",  "predict",
+                                                             "prepare", "step",       "synthesize"};
+
+void lam_place_ports(struct lam_program *program) {
+  const struct lam_model *model = program->model;
+  struct lam_port *ports = lam_allocate(model->port_count, sizeof *ports);
+  for (int i = 0; i < model->port_count; i++) {
+    ports[i] = model->ports[i];
+    ports[i].data = lam_port_data(model, &ports[i]);
+    for (int name = 0; name < LAM_ROUTINES; name++) {
+      struct lam_routine *routine = &program->routines[name];
+      if (strcmp(lam_routine_names[name], ports[i].routine) != 0) continue;
+      if (ports[i].is_output && !routine->output_count++) routine->outputs = &ports[i];
+      if (!ports[i].is_output && !routine->input_count++) routine->inputs = &ports[i];
+    }
+  }
 }
 
 struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name) {
@@ -155,11 +142,8 @@ struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *na
 
 double lam_output(const struct lam_routine *routine, const char *name) {
   const struct lam_port *port = lam_find_port(routine->outputs, routine->output_count, name);
-  return port ? (double)*(lam_real *)port->data : NAN;
+  return port ? (double)*(lam_real *)port->data : (double)NAN;
 }
-
-LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",  "predict",
-                                                             "prepare", "step",       "synthesize"};
 
 void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
                      uint32_t seed, const int64_t *sizes) {

@@ -12,6 +12,8 @@ __attribute__((format(printf, 2, 3)))
 #endif
 LAM_API bool
 lam_message(const char *kind, const char *format, ...);
+/* What a function of the library returned and said: true where it is good, else an error about `where`. */
+LAM_API bool lam_told(int status, const char *where, const char *message);
 /* Zeroed memory for `count` elements of `size` bytes, for free(). Ends the program when there is none. */
 LAM_API void *lam_allocate(int64_t count, size_t size);
 /* The array itself, or a larger copy, with room for one more element after `count`. */
@@ -30,15 +32,10 @@ LAM_API double lam_seconds(void); /* on a clock that only goes forward */
 enum { LAM_SHOWN = 8192 };
 LAM_API const char *lam_shown(char memory[LAM_SHOWN], const char *text);
 
-LAM_API size_t lam_type_size(enum lam_type type);
-LAM_API double lam_get(const void *data, enum lam_type type, int64_t i);
-LAM_API void lam_set(void *data, enum lam_type type, int64_t i, double number);
-LAM_API int64_t lam_count(const int64_t *shape, int rank);
-/* "[vocab=65, embed=128]" in `text`, which is returned; axes may be NULL. */
-enum { LAM_SHAPE_TEXT = 256 };
-LAM_API const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
 LAM_API const char *lam_port_text(char text[LAM_SHAPE_TEXT], const struct lam_port *port);
 LAM_API size_t lam_port_bytes(const struct lam_port *port);
+/* Sets where all ports of an emitted program lie. */
+LAM_API void lam_place_ports(struct lam_program *program);
 LAM_API struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
 LAM_API double lam_output(const struct lam_routine *routine, const char *name); /* a scalar; NaN where there is none */
 LAM_TABLE(char *const lam_routine_names[LAM_ROUTINES])

@@ -2,7 +2,7 @@
 #ifndef LAM_OPTIONS_H
 #define LAM_OPTIONS_H
 
-#include "runtime/pairs.h"
+#include "runtime/memory.h"
 
 struct lam_option {
   const char *name, *argument, *help; /* argument: NULL: a switch; "N": an integer; "X": a number; else a text */

@@ -213,7 +213,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   const char *out = lam_option_text(options, "out", NULL), *data = lam_option_text(options, "data", NULL);
   bool by_hand = lam_option_text(options, "inputs", NULL) || lam_option_text(options, "input", NULL);
   bool weights = lam_option_text(options, "weights", NULL) != NULL;
-  for (int i = 0; i < program->tensor_count; i++) weights |= program->tensors[i].role == LAM_PARAMETER;
+  for (int i = 0; i < program->model->tensor_count; i++) weights |= program->model->tensors[i].role == LAM_PARAMETER;
   if (weights && !lam_checkpoint_use(program, &run, options)) return 1;
   if (by_hand && !lam_given_read(&given, options)) return 1;
   if (!by_hand && !program->data) return lam_error("which inputs? --input or --inputs gives them") + 1;
@@ -237,8 +237,8 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
       lam_print_outputs(routine, first, count, &run.facts);
   }
   struct lam_pairs metadata = {0};
-  lam_pairs_add(&metadata, "format", "lamella outputs", 15);
-  bool good = !out || lam_weights_write(out, tensors, routine->output_count, &metadata);
+  bool good = lam_pairs_add(&metadata, "format", "lamella outputs", 15) || lam_error("out of memory");
+  if (good && out) good = lam_weights_write(out, tensors, routine->output_count, &metadata);
   char shown[LAM_SHOWN];
   if (out && good) printf("%lld rows in %s\n", (long long)rows, lam_shown(shown, out));
   for (int i = 0; i < routine->output_count; i++) free(tensors[i].data);

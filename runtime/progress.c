@@ -9,7 +9,7 @@
 
 bool lam_progress_start(struct lam_progress *progress, const char *log, bool append) {
   progress->start = lam_seconds();
-  progress->smooth = NAN;
+  progress->smooth = (double)NAN;
   progress->live = !progress->quiet && isatty(STDOUT_FILENO);
   progress->log_path = log;
   return !log || (progress->log = fopen(log, append ? "a" : "w")) || lam_cannot_write(log, errno);
@@ -60,7 +60,7 @@ void lam_progress_evaluation(struct lam_progress *progress, int64_t step, const 
   fflush(stdout);
   if (!progress->log) return;
   fprintf(progress->log, "{\"step\":%lld", (long long)step);
-  lam_log_number(progress->log, "validation_loss", loss ? *loss : NAN);
+  lam_log_number(progress->log, "validation_loss", loss ? *loss : (double)NAN);
   fputs("}\n", progress->log);
   lam_log_check(progress, fflush(progress->log) == 0 && !ferror(progress->log));
 }

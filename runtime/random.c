@@ -1,5 +1,5 @@
 /* Counter-based random numbers (Salmon et al., "Parallel random numbers", SC 2011). */
-#include "runtime/runtime.h"
+#include "runtime/random.h"
 
 #include <math.h>
 

@@ -2,7 +2,7 @@
 #ifndef LAM_RANDOM_H
 #define LAM_RANDOM_H
 
-#include "runtime/program.h"
+#include "runtime/model.h"
 
 /* Philox 4x32-10 with key (seed, stream) and counter (step, example, element low, element high). */
 LAM_API void lam_philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element,

@@ -1,24 +1,25 @@
-/* All modules. Functions that open files or read what others wrote return false (or NULL) after a message on stderr;
+/* All modules: those of the library, which models share, and those of programs. In the latter, functions that open files or read what others wrote return false (or NULL) after a message on stderr;
    running out of memory ends the program. */
 #ifndef LAM_RUNTIME_H
 #define LAM_RUNTIME_H
 
+#include "runtime/model.h"
+#include "runtime/random.h"
+#include "runtime/safetensors.h"
+#include "runtime/weights.h"
+#include "runtime/tokenizer.h"
+#include "runtime/bytes.h"
+#include "runtime/characters.h"
+#include "runtime/sample.h"
 #include "runtime/memory.h"
-#include "runtime/pairs.h"
 #include "runtime/files.h"
+#include "runtime/places.h"
 #include "runtime/kernels.h"
 #include "runtime/watch.h"
 #include "runtime/bench.h"
 #include "runtime/bench_report.h"
 #include "runtime/options.h"
-#include "runtime/random.h"
-#include "runtime/families.h"
-#include "runtime/tensors.h"
-#include "runtime/safetensors.h"
 #include "runtime/checkpoint.h"
-#include "runtime/tokenizer.h"
-#include "runtime/bytes.h"
-#include "runtime/characters.h"
 #include "runtime/data.h"
 #include "runtime/masked.h"
 #include "runtime/text.h"

@@ -1,17 +1,18 @@
 /* Weights in files: an 8-byte length, a JSON header, and the tensors' bytes end to end
    (github.com/huggingface/safetensors). What is read may be anything: every number is checked before it is used, and
    tensors must cover the file exactly. */
-#include "runtime/runtime.h"
+#include "runtime/safetensors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef LAM_MAPS_FILES
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#endif
 
 enum { LAM_F32, LAM_F64, LAM_F16, LAM_BF16, LAM_I32, LAM_I64, LAM_BOOL, LAM_U8, LAM_KNOWN }; /* the rest is not read */
 static const struct {
@@ -146,13 +147,15 @@ static const char *lam_json_member(struct lam_json *json, bool *first) {
   return json->problem ? NULL : key;
 }
 
+static const char lam_no_memory[] = "there is not enough memory for it";
+
 static void lam_json_metadata(struct lam_json *json, struct lam_pairs *metadata) {
   const char *key;
   if (metadata->count) lam_json_fail(json, "__metadata__ stands twice");
   for (bool first = true; (key = lam_json_member(json, &first)) != NULL;) {
     size_t length;
     const char *value = lam_json_string(json, &length);
-    if (!json->problem) lam_pairs_add(metadata, key, value, length);
+    if (!json->problem && !lam_pairs_add(metadata, key, value, length)) lam_json_fail(json, lam_no_memory);
   }
 }
 
@@ -182,7 +185,15 @@ static void lam_json_header(struct lam_json *json, struct lam_weights *weights) 
       lam_json_metadata(json, &weights->metadata);
       continue;
     }
-    weights->entries = lam_grow(weights->entries, weights->count, &capacity, sizeof *weights->entries);
+    if (weights->count == capacity) {
+      capacity = capacity ? 2 * capacity : 64;
+      struct lam_entry *entries = realloc(weights->entries, (size_t)capacity * sizeof *entries);
+      if (!entries) {
+        lam_json_fail(json, lam_no_memory);
+        return;
+      }
+      weights->entries = entries;
+    }
     weights->entries[weights->count] = (struct lam_entry){.name = name};
     lam_json_entry(json, &weights->entries[weights->count++]);
   }
@@ -217,66 +228,128 @@ static const char *lam_entry_check(struct lam_entry *entry, uint64_t covered, ui
   return entry->begin > covered ? "does not begin where the one before it ends" : NULL;
 }
 
-static bool lam_weights_check(struct lam_weights *weights, uint64_t header) {
+static int lam_check_entries(struct lam_weights *weights, uint64_t header, char message[LAM_MESSAGE]) {
   uint64_t available = weights->length - 8 - header, covered = 0;
   if (weights->count) qsort(weights->entries, (size_t)weights->count, sizeof *weights->entries, lam_by_offset);
   for (int64_t i = 0; i < weights->count; i++) {
     struct lam_entry *entry = &weights->entries[i];
     const char *problem = lam_entry_check(entry, covered, available);
-    if (problem) return lam_error("%s: tensor %s (%s) %s", weights->path, entry->name, entry->type_name, problem);
+    if (problem)
+      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s (%s) %s", weights->path, entry->name, entry->type_name,
+                      problem);
     covered = entry->end;
-    entry->data = weights->map + 8 + header + entry->begin;
+    entry->data = weights->bytes + 8 + header + entry->begin;
   }
   if (covered != available)
-    return lam_error("%s: %zu bytes at its end belong to no tensor", weights->path, (size_t)(available - covered));
+    return lam_fail(message, LAM_WRONG_FILE, "%s: %zu bytes at its end belong to no tensor", weights->path,
+                    (size_t)(available - covered));
   if (weights->count) qsort(weights->entries, (size_t)weights->count, sizeof *weights->entries, lam_by_name);
   for (int64_t i = 1; i < weights->count; i++)
     if (!lam_by_name(&weights->entries[i - 1], &weights->entries[i]))
-      return lam_error("%s: tensor %s stands twice", weights->path, weights->entries[i].name);
-  return true;
+      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s stands twice", weights->path, weights->entries[i].name);
+  return LAM_OK;
 }
 
-static bool lam_weights_parse(struct lam_weights *weights) {
+static int lam_parse(struct lam_weights *weights, char message[LAM_MESSAGE]) {
   uint64_t header = 0;
-  for (int i = 7; i >= 0; i--) header = header << 8 | weights->map[i];
+  if (weights->length < 8)
+    return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: it has less than 8 bytes", weights->path);
+  for (int i = 7; i >= 0; i--) header = header << 8 | weights->bytes[i];
   if (header > LAM_LARGEST_HEADER || header > weights->length - 8)
-    return lam_error("%s is not a safetensors file, or is cut off: its header would take %llu bytes of %zu",
-                     weights->path, (unsigned long long)header, weights->length);
-  const char *text = (const char *)weights->map + 8;
-  weights->names = lam_allocate((int64_t)header + 1, 1);
-  struct lam_json json = {text, text + header, weights->names, NULL};
-  lam_json_header(&json, weights);
-  if (!json.problem) return lam_weights_check(weights, header);
-  return lam_error("%s is not a safetensors file: %s, at byte %zd of its header", weights->path, json.problem,
-                   json.at - text);
+    return lam_fail(message, LAM_WRONG_FILE,
+                    "%s is not a safetensors file, or is cut off: its header would take %llu bytes of %zu",
+                    weights->path, (unsigned long long)header, weights->length);
+  const char *text = (const char *)weights->bytes + 8;
+  weights->names = malloc((size_t)header + 1);
+  struct lam_json json = {text, text + header, weights->names, weights->names ? NULL : lam_no_memory};
+  if (weights->names) lam_json_header(&json, weights);
+  if (!json.problem) return lam_check_entries(weights, header, message);
+  if (json.problem == lam_no_memory) return lam_fail(message, LAM_NO_MEMORY, "%s: %s", weights->path, lam_no_memory);
+  return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: %s, at byte %zu of its header", weights->path,
+                  json.problem, (size_t)(json.at - text));
 }
 
 void lam_weights_close(struct lam_weights *weights) {
   if (!weights) return;
+#ifdef LAM_MAPS_FILES
   if (weights->map) munmap(weights->map, weights->length);
+#else
+  free(weights->map);
+#endif
   lam_pairs_free(&weights->metadata);
   free(weights->entries);
   free(weights->names);
   free(weights);
 }
 
-struct lam_weights *lam_weights_open(const char *path) {
-  struct lam_weights *weights = lam_allocate(1, sizeof *weights);
-  int file = open(path, O_RDONLY);
+int lam_weights_take(struct lam_weights **weights, const char *path, const void *bytes, size_t length,
+                     char message[LAM_MESSAGE]) {
+  *weights = calloc(1, sizeof **weights);
+  if (!*weights) return lam_fail(message, LAM_NO_MEMORY, "%s: %s", path, lam_no_memory);
+  **weights = (struct lam_weights){.path = path, .bytes = bytes, .length = length};
+  const int status = lam_parse(*weights, message);
+  if (status == LAM_OK) return LAM_OK;
+  lam_weights_close(*weights);
+  *weights = NULL;
+  return status;
+}
+
+/* A file's bytes: in place where the system can do that, else a copy. NULL with errno; a file of no bytes has one. */
+static void *lam_file_bytes(const char *path, size_t *length) {
+#ifdef LAM_MAPS_FILES
+  const int file = open(path, O_RDONLY);
   struct stat status = {0};
   void *map = MAP_FAILED;
-  bool there = file >= 0 && fstat(file, &status) == 0, sized = S_ISREG(status.st_mode) && status.st_size >= 8;
-  if (there && sized) map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-  if (there && !sized)
-    lam_error("%s is not a safetensors file: it has less than 8 bytes", path);
-  else if (map == MAP_FAILED)
-    lam_error("cannot open %s: %s", path, strerror(errno));
+  if (file >= 0 && fstat(file, &status) == 0) {
+    *length = S_ISREG(status.st_mode) && status.st_size > 0 ? (size_t)status.st_size : 0;
+    if (!*length) errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+    if (*length) map = mmap(NULL, *length, PROT_READ, MAP_PRIVATE, file, 0);
+  }
+  const int problem = errno;
   if (file >= 0) close(file);
-  *weights =
-      (struct lam_weights){.path = path, .map = map == MAP_FAILED ? NULL : map, .length = (size_t)status.st_size};
-  if (weights->map && lam_weights_parse(weights)) return weights;
-  lam_weights_close(weights);
+  errno = problem;
+  return map == MAP_FAILED ? NULL : map;
+#else
+  FILE *file = fopen(path, "rb");
+  unsigned char *bytes = NULL, *larger;
+  size_t room = 0;
+  *length = 0;
+  while (file && !feof(file) && !ferror(file)) {
+    if (*length == room) {
+      if (!(larger = realloc(bytes, room = room ? 2 * room : 65536))) break;
+      bytes = larger;
+    }
+    *length += fread(bytes + *length, 1, room - *length, file);
+  }
+  if (file && feof(file) && !ferror(file)) return fclose(file), bytes;
+  const int problem = errno;
+  if (file) fclose(file);
+  free(bytes);
+  errno = problem;
   return NULL;
+#endif
+}
+
+int lam_open_weights(struct lam_weights **weights, const char *path, char message[LAM_MESSAGE]) {
+  size_t length = 0;
+  void *map = lam_file_bytes(path, &length);
+  *weights = NULL;
+  if (!map && errno == EINVAL && !length)
+    return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: it has less than 8 bytes", path);
+  if (!map)
+    return lam_fail(message, errno == ENOMEM ? LAM_NO_MEMORY : LAM_CANNOT_READ, "cannot open %s: %s", path,
+                    strerror(errno));
+  const int status = lam_weights_take(weights, path, map, length, message);
+  if (*weights) {
+    (*weights)->map = map;
+    return status;
+  }
+#ifdef LAM_MAPS_FILES
+  munmap(map, length);
+#else
+  free(map);
+#endif
+  return status;
 }
 
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name) {
@@ -287,7 +360,7 @@ const struct lam_entry *lam_weights_find(const struct lam_weights *weights, cons
 static double lam_half(uint16_t bits) {
   int exponent = bits >> 10 & 31, fraction = bits & 1023;
   double size = ldexp(exponent ? 1024 + fraction : fraction, exponent ? exponent - 25 : -24);
-  if (exponent == 31) size = fraction ? NAN : INFINITY;
+  if (exponent == 31) size = (double)(fraction ? NAN : INFINITY);
   return bits & 0x8000 ? -size : size;
 }
 
@@ -305,88 +378,105 @@ static double lam_element(int type, const unsigned char *at) {
   return type == LAM_I32 ? (double)(int32_t)bits : (double)(int64_t)bits;
 }
 
-bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
+int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
+                       char message[LAM_MESSAGE]) {
   bool is_real = type == LAM_TYPE_REAL, has_reals = entry->type <= LAM_BF16;
   if (is_real != has_reals || entry->type >= LAM_KNOWN)
-    return lam_error("%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name, entry->type_name,
-                     is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
+    return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name,
+                    entry->type_name, is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
+  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count && type == LAM_TYPE_INTEGER; i++) {
+    double number = lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes);
+    if (number < INT32_MIN || number > INT32_MAX)
+      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than 32 bits", weights->path,
+                      entry->name, number);
+  }
+  return LAM_OK;
+}
+
+void lam_read_elements(const struct lam_entry *entry, enum lam_type type, void *to) {
   if (entry->type == LAM_F32 && sizeof(lam_real) == 4) {
     memcpy(to, entry->data, entry->end - entry->begin);
-    return true;
+    return;
   }
-  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count; i++) {
-    double number = lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes);
-    if (type == LAM_TYPE_INTEGER && (number < INT32_MIN || number > INT32_MAX))
-      return lam_error("%s: tensor %s holds %.0f, more than 32 bits", weights->path, entry->name, number);
-    lam_set(to, type, i, number);
-  }
-  return true;
+  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count; i++)
+    lam_set(to, type, i, lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes));
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
 
-static void lam_write_string(FILE *file, const char *text, size_t length) {
-  fputc('"', file);
-  for (const char *end = text + length; text < end; text++) {
-    if (*text == '"' || *text == '\\') fputc('\\', file);
-    if ((unsigned char)*text < 0x20 || *text == 0x7F)
-      fprintf(file, "\\u%04x", (unsigned)*text);
-    else
-      fputc(*text, file);
-  }
-  fputc('"', file);
+/* What is written, or counted alone where there is no file. */
+struct lam_sink {
+  FILE *file;
+  uint64_t count;
+  bool failed;
+};
+
+static void lam_put(struct lam_sink *sink, const void *bytes, size_t length) {
+  sink->count += length;
+  if (sink->file && !sink->failed) sink->failed = fwrite(bytes, 1, length, sink->file) != length;
 }
 
-static void lam_write_header(FILE *file, const struct lam_tensor *tensors, int count,
-                             const struct lam_pairs *metadata) {
-  static const char *const names[] = {[LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL"};
-  int64_t offset = 0;
-  fputs("{\"__metadata__\":{", file);
-  for (int64_t i = 0; i < metadata->count; i++) {
-    if (i) fputc(',', file);
-    lam_write_string(file, metadata->items[i].key, strlen(metadata->items[i].key));
-    fputc(':', file);
-    lam_write_string(file, metadata->items[i].value, metadata->items[i].length);
+static void lam_put_text(struct lam_sink *sink, const char *text) { lam_put(sink, text, strlen(text)); }
+
+static void lam_put_string(struct lam_sink *sink, const char *text, size_t length) {
+  lam_put_text(sink, "\"");
+  for (const char *end = text + length; text < end; text++) {
+    char escape[8];
+    if (*text == '"' || *text == '\\') lam_put_text(sink, "\\");
+    if ((unsigned char)*text < 0x20 || *text == 0x7F)
+      lam_put(sink, escape, (size_t)snprintf(escape, sizeof escape, "\\u%04x", (unsigned)*text));
+    else
+      lam_put(sink, text, 1);
   }
-  fputc('}', file);
+  lam_put_text(sink, "\"");
+}
+
+static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tensors, int count,
+                           const struct lam_pairs *metadata) {
+  static const char *const names[] = {[LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL"};
+  long long offset = 0;
+  char text[64];
+  lam_put_text(sink, "{\"__metadata__\":{");
+  for (int64_t i = 0; i < metadata->count; i++) {
+    if (i) lam_put_text(sink, ",");
+    lam_put_string(sink, metadata->items[i].key, strlen(metadata->items[i].key));
+    lam_put_text(sink, ":");
+    lam_put_string(sink, metadata->items[i].value, metadata->items[i].length);
+  }
+  lam_put_text(sink, "}");
   for (const struct lam_tensor *tensor = tensors; tensor < tensors + count; tensor++) {
-    int64_t bytes = lam_count(tensor->shape, tensor->rank) * (tensor->type == LAM_TYPE_BOOLEAN ? 1 : 4);
-    fputs(",\n", file);
-    lam_write_string(file, tensor->name, strlen(tensor->name));
-    fprintf(file, ":{\"dtype\":\"%s\",\"shape\":[", names[tensor->type]);
-    for (int k = 0; k < tensor->rank; k++) fprintf(file, "%s%lld", k ? "," : "", (long long)tensor->shape[k]);
-    fprintf(file, "],\"data_offsets\":[%lld,%lld]}", (long long)offset, (long long)(offset + bytes));
+    long long bytes = lam_count(tensor->shape, tensor->rank) * (tensor->type == LAM_TYPE_BOOLEAN ? 1 : 4);
+    lam_put_text(sink, ",\n");
+    lam_put_string(sink, tensor->name, strlen(tensor->name));
+    lam_put(sink, text, (size_t)snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":[", names[tensor->type]));
+    for (int k = 0; k < tensor->rank; k++)
+      lam_put(sink, text, (size_t)snprintf(text, sizeof text, "%s%lld", k ? "," : "", (long long)tensor->shape[k]));
+    lam_put(sink, text, (size_t)snprintf(text, sizeof text, "],\"data_offsets\":[%lld,%lld]}", offset, offset + bytes));
     offset += bytes;
   }
-  fputc('}', file);
-  while (ftell(file) % 8) fputc(' ', file); /* aligns the data */
+  lam_put_text(sink, "}");
+  while (sink->count % 8) lam_put_text(sink, " "); /* aligns the data */
 }
 
-static bool lam_write_tensor(FILE *file, const struct lam_tensor *tensor) {
+static void lam_put_tensor(struct lam_sink *sink, const struct lam_tensor *tensor) {
   size_t count = (size_t)lam_count(tensor->shape, tensor->rank), size = lam_type_size(tensor->type);
-  bool converts = tensor->type == LAM_TYPE_REAL && size != sizeof(float);
-  for (size_t i = 0; converts && i < count; i++) {
-    float x = (float)((const lam_real *)tensor->data)[i];
-    if (fwrite(&x, sizeof x, 1, file) != 1) return false;
+  if (tensor->type != LAM_TYPE_REAL || size == sizeof(float)) {
+    lam_put(sink, tensor->data, size * count);
+    return;
   }
-  return converts || fwrite(tensor->data, size, count, file) == count;
+  for (size_t i = 0; i < count; i++) {
+    float x = (float)((const lam_real *)tensor->data)[i];
+    lam_put(sink, &x, sizeof x);
+  }
 }
 
-bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count,
-                       const struct lam_pairs *metadata) {
-  struct lam_output output;
-  char *header = NULL;
-  size_t length = 0;
-  FILE *memory = open_memstream(&header, &length);
-  if (memory) lam_write_header(memory, tensors, count, metadata);
-  bool good = memory && fclose(memory) == 0;
-  if (!good) lam_cannot_write(path, errno);
-  if (good && (good = lam_output_open(&output, path))) {
-    for (int i = 0; good && i < 8; i++) good = fputc((int)(length >> 8 * i & 0xFF), output.stream) != EOF;
-    good = good && fwrite(header, 1, length, output.stream) == length;
-    for (int i = 0; good && i < count; i++) good = lam_write_tensor(output.stream, &tensors[i]);
-    good = lam_output_close(&output, good);
-  }
-  free(header);
-  return good;
+bool lam_put_weights(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata) {
+  struct lam_sink header = {0}, sink = {.file = file};
+  unsigned char length[8];
+  lam_put_header(&header, tensors, count, metadata);
+  for (int i = 0; i < 8; i++) length[i] = (unsigned char)(header.count >> 8 * i);
+  lam_put(&sink, length, sizeof length);
+  lam_put_header(&sink, tensors, count, metadata);
+  for (int i = 0; i < count; i++) lam_put_tensor(&sink, &tensors[i]);
+  return !sink.failed;
 }

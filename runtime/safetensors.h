@@ -2,7 +2,14 @@
 #ifndef LAM_SAFETENSORS_H
 #define LAM_SAFETENSORS_H
 
-#include "runtime/pairs.h"
+#include <stdio.h>
+
+#include "runtime/model.h"
+
+/* Where it can be, a file is read in place. */
+#if defined(__unix__) || defined(__APPLE__)
+#define LAM_MAPS_FILES
+#endif
 
 LAM_API int lam_utf8_write(uint32_t code, char text[4]); /* returns how many bytes */
 
@@ -15,22 +22,26 @@ struct lam_entry {
   const unsigned char *data;
 };
 struct lam_weights {
-  const char *path;
-  unsigned char *map;
+  const char *path; /* or what messages are to call the bytes */
+  const unsigned char *bytes;
   size_t length;
+  void *map; /* a file's bytes; NULL: the caller's */
   char *names; /* the memory of all names */
   struct lam_entry *entries; /* by name */
   int64_t count;
   struct lam_pairs metadata;
 };
-LAM_API struct lam_weights *lam_weights_open(const char *path);
+/* A file, or bytes in memory, which must stay until it is closed. NULL with a message where they are not weights. */
+LAM_API int lam_open_weights(struct lam_weights **weights, const char *path, char message[LAM_MESSAGE]);
+LAM_API int lam_weights_take(struct lam_weights **weights, const char *path, const void *bytes, size_t length,
+                             char message[LAM_MESSAGE]);
 LAM_API void lam_weights_close(struct lam_weights *weights);
 LAM_API const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
-/* The entry's elements converted to `type`. */
-LAM_API bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
-                              void *to);
-/* Writes name, type, shape and data of tensors, reals as F32. */
-LAM_API bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int count,
-                               const struct lam_pairs *metadata);
+/* Whether the entry's elements are of the type, or can be made so; then, made so. */
+LAM_API int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
+                               char message[LAM_MESSAGE]);
+LAM_API void lam_read_elements(const struct lam_entry *entry, enum lam_type type, void *to);
+/* Writes name, type, shape and data of tensors, reals as F32; false with errno. */
+LAM_API bool lam_put_weights(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 
 #endif

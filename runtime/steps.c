@@ -24,14 +24,21 @@ struct lam_stepper {
   double slow; /* so much of each step is waited for after it */
 };
 
+/* With the weights that the spec names. */
+static bool lam_stepper_begin(struct lam_stepper *stepper, const struct lam_settings *settings) {
+  char *initial = lam_find_file(settings->initial, settings->initial_here, "");
+  bool good = initial && lam_checkpoint_load(stepper->program, &stepper->run, initial, LAM_START_FROM);
+  free(initial);
+  return good;
+}
+
 static bool lam_stepper_open(struct lam_stepper *stepper, const struct lam_options *options) {
   struct lam_program *program = stepper->program;
   const struct lam_settings *settings = program->settings;
   struct lam_run *run = &stepper->run;
   run->seed = (uint32_t)lam_option_integer(options, "seed", settings->seed);
-  lam_initialize(program, run->seed);
-  lam_start_averages(program);
-  if (settings->initial && !lam_checkpoint_load(program, run, settings->initial, LAM_START_FROM)) return false;
+  lam_initialize(program->model, run->seed);
+  if (settings->initial && !lam_stepper_begin(stepper, settings)) return false;
   enum lam_routine_name routine = program->routines[LAM_ACCUMULATE].exists ? LAM_ACCUMULATE : LAM_TRAIN;
   stepper->accumulate = routine == LAM_ACCUMULATE && settings->accumulate > 1 ? settings->accumulate : 1;
   struct lam_dataset *data = stepper->data = lam_dataset_open(program, routine, NULL, run->seed, &run->facts);
@@ -117,7 +124,7 @@ static bool lam_stepper_obey(struct lam_stepper *stepper, char *line) {
   if (strcmp(line, "kernels") == 0) return lam_stepper_kernels(stepper, strtoll(argument, NULL, 10)), true;
   if (strcmp(line, "outputs") == 0) return lam_stepper_outputs(stepper, argument);
   if (strcmp(line, "state") == 0)
-    return lam_stepper_write(argument, stepper->program->tensors, stepper->program->tensor_count);
+    return lam_stepper_write(argument, stepper->program->model->tensors, stepper->program->model->tensor_count);
   return lam_error("steps: no command is called %s", line);
 }
 

@@ -11,12 +11,13 @@ static bool lam_is_window(const struct lam_column *column) {
 static bool lam_text_open(struct lam_dataset *dataset) {
   const struct lam_data *data = dataset->data;
   struct lam_vocabulary *vocabulary = &dataset->vocabulary;
+  char message[LAM_MESSAGE];
   size_t length;
   char *text = lam_read_file(dataset->path, "; --data FILE names another", &length);
   bool good = text && (length || lam_error("%s is empty", dataset->path));
-  if (good && !lam_vocabulary_recall(vocabulary, data->tokenizer, dataset->facts))
-    good = lam_vocabulary_learn(vocabulary, text, length, dataset->path);
-  if (good) lam_vocabulary_remember(vocabulary, dataset->facts);
+  if (good && !lam_dataset_recall(dataset))
+    good = lam_told(lam_vocabulary_learn(vocabulary, text, length, message), dataset->path, message);
+  if (good) good = lam_vocabulary_remember(vocabulary, dataset->facts) || lam_error("out of memory");
   for (int i = 0; good && i < data->column_count; i++) {
     if (!dataset->needed[i] || !lam_is_window(&data->columns[i])) continue;
     dataset->window = data->columns[i].length;
@@ -28,7 +29,8 @@ static bool lam_text_open(struct lam_dataset *dataset) {
   if (good && !dataset->window) good = lam_error("data %s: no input takes tokens", data->name);
   if (good) {
     dataset->contents = lam_allocate((int64_t)length, sizeof(int32_t));
-    dataset->units = lam_encode(vocabulary, text, length, dataset->contents, (int64_t)length, dataset->path);
+    dataset->units = lam_encode(vocabulary, text, length, dataset->contents, (int64_t)length, message);
+    if (dataset->units < 0) lam_told(LAM_WRONG_FILE, dataset->path, message);
   }
   free(text);
   return good && dataset->units >= 0;

@@ -1,5 +1,5 @@
 /* Text to ids and back, by any tokenizer. */
-#include "runtime/runtime.h"
+#include "runtime/tokenizer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,33 +10,83 @@ long long lam_line_of(const char *text, size_t offset) {
   return line;
 }
 
-bool lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
-                           const struct lam_pairs *facts) {
+int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
+                          const struct lam_pairs *facts, char message[LAM_MESSAGE]) {
   *vocabulary = (struct lam_vocabulary){.tokenizer = tokenizer};
-  return tokenizer->recall(vocabulary, facts);
+  message[0] = 0;
+  return tokenizer->recall(vocabulary, facts, message);
 }
 
-void lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
-  if (lam_pairs_find(facts, "tokenizer")) return;
-  lam_pairs_add(facts, "tokenizer", vocabulary->tokenizer->name, strlen(vocabulary->tokenizer->name));
-  if (vocabulary->tokenizer->remember) vocabulary->tokenizer->remember(vocabulary, facts);
-}
-
-bool lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length, const char *where) {
+bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
+  if (lam_pairs_find(facts, "tokenizer")) return true;
   const struct lam_tokenizer *tokenizer = vocabulary->tokenizer;
-  if (!tokenizer->collect) return true;
-  unsigned char *set = lam_allocate((int64_t)tokenizer->set_bytes, 1);
-  bool good = tokenizer->collect(set, text, length, where);
-  if (good) tokenizer->from_set(vocabulary, set);
+  return lam_pairs_add(facts, "tokenizer", tokenizer->name, strlen(tokenizer->name)) &&
+         (!tokenizer->remember || tokenizer->remember(vocabulary, facts));
+}
+
+int lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length,
+                         char message[LAM_MESSAGE]) {
+  const struct lam_tokenizer *tokenizer = vocabulary->tokenizer;
+  if (!tokenizer->collect) return LAM_OK;
+  unsigned char *set = calloc(tokenizer->set_bytes, 1);
+  int status = set ? tokenizer->collect(set, text, length, message) : LAM_NO_MEMORY;
+  if (status == LAM_OK && !tokenizer->from_set(vocabulary, set)) status = LAM_NO_MEMORY;
+  if (status == LAM_NO_MEMORY) lam_fail(message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
   free(set);
-  return good;
+  return status;
 }
 
 int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
-                   int64_t limit, const char *where) {
-  return vocabulary->tokenizer->encode(vocabulary, text, length, ids, limit, where);
+                   int64_t limit, char message[LAM_MESSAGE]) {
+  return vocabulary->tokenizer->encode(vocabulary, text, length, ids, limit, message);
 }
 
 int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]) {
   return id >= 0 && id < vocabulary->count ? vocabulary->tokenizer->decode(vocabulary, id, text) : 0;
+}
+
+/* --- Of a model --------------------------------------------------------------------------------------------------- */
+
+int lam_model_vocabulary(struct lam_model *model) {
+  struct lam_vocabulary *own = &model->vocabulary;
+  if (own->count) return LAM_OK;
+  const int status = lam_vocabulary_recall(own, own->tokenizer, &model->run.facts, model->message);
+  if (status != LAM_OK && !*model->message)
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT,
+                    "there is no vocabulary: weights that training wrote have one, or a text gives it");
+  return status;
+}
+
+int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
+  struct lam_pairs *facts = &model->run.facts;
+  const int64_t before = facts->count;
+  if (lam_pairs_find(facts, "tokenizer"))
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "the model has its vocabulary already");
+  struct lam_vocabulary learned = {.tokenizer = model->vocabulary.tokenizer};
+  int status = lam_vocabulary_learn(&learned, text, length, model->message);
+  if (!status && !lam_vocabulary_remember(&learned, facts))
+    status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
+  if (status == LAM_OK) {
+    lam_forget_vocabulary(model);
+    model->vocabulary = learned;
+  } else {
+    free(learned.codes);
+    lam_pairs_cut(facts, before);
+  }
+  return status;
+}
+
+int lam_model_encode(struct lam_model *model, const char *text, size_t length, int32_t *ids, int64_t room,
+                     int64_t *count) {
+  int status = lam_model_vocabulary(model);
+  const int64_t made = status ? 0 : lam_encode(&model->vocabulary, text, length, ids, room, model->message);
+  if (made < 0) status = LAM_WRONG_ARGUMENT;
+  if (!status) *count = made;
+  return status;
+}
+
+int lam_model_decode(struct lam_model *model, int32_t id, char text[4], int *length) {
+  const int status = lam_model_vocabulary(model);
+  if (!status) *length = lam_decode(&model->vocabulary, id, text);
+  return status;
 }

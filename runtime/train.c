@@ -41,22 +41,74 @@ static bool lam_same_file(const char *x, const char *y) {
   return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+/* Whether a file begins as weights do: eight bytes that count the header's, and a brace. */
+static bool lam_is_like_weights(const char *path) {
+  char begin[9] = "";
+  FILE *file = fopen(path, "rb");
+  size_t count = file ? fread(begin, 1, sizeof begin, file) : 0;
+  if (file) fclose(file);
+  return count == sizeof begin && begin[8] == '{' && !begin[7];
+}
+
+/* Training does not write over what is there unless it is told to: to train again by mistake would cost what was
+   trained. An empty file is nobody's work, and into a device or a pipe weights go one after the other. */
+static bool lam_may_replace(const char *path) {
+  char *file;
+  struct stat about;
+  bool replaces = lam_find_replaced(path, &file) && file && stat(file, &about) == 0 && about.st_size > 0;
+  free(file);
+  if (!replaces) return true;
+  struct lam_weights *weights = lam_is_like_weights(path) ? lam_weights_open(path) : NULL;
+  const struct lam_pairs *metadata = weights ? &weights->metadata : NULL;
+  const struct lam_pair *step = weights ? lam_pairs_find(metadata, "step") : NULL,
+                        *steps = step ? lam_pairs_find(metadata, "steps") : NULL,
+                        *model = weights ? lam_pairs_find(metadata, "model") : NULL;
+  const char *name = model ? model->value : "another model",
+             *advice = "--overwrite replaces it, --out FILE names another file";
+  if (steps && strtoll(step->value, NULL, 10) >= strtoll(steps->value, NULL, 10))
+    lam_error("%s holds a finished training of %s, %s steps: %s", path, name, steps->value, advice);
+  else if (steps)
+    lam_error("%s holds a training of %s at step %s of %s: --resume goes on, %s", path, name, step->value, steps->value,
+              advice);
+  else
+    lam_error("%s is there already, and holds %s%s: %s", path, weights ? "weights of " : "no weights",
+              weights ? name : "", advice);
+  lam_weights_close(weights);
+  return false;
+}
+
+/* The weights to begin with, for free(): those of --init, else those that the spec names; or NULL. */
+static char *lam_training_initial(const struct lam_training *training, const struct lam_options *options, bool *good) {
+  const struct lam_settings *settings = training->program->settings;
+  const char *given = lam_option_text(options, "init", NULL);
+  char *initial = given ? lam_join(given, "")
+                  : settings->initial
+                      ? lam_find_file(settings->initial, settings->initial_here, "; --init FILE names another")
+                      : NULL;
+  *good = initial || !settings->initial;
+  if (initial && lam_same_file(initial, training->path))
+    *good = lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);
+  return initial;
+}
+
 static bool lam_training_weights(struct lam_training *training, const struct lam_options *options) {
   struct lam_program *program = training->program;
   struct lam_run *run = &training->run;
-  const char *initial = lam_option_text(options, "init", program->settings->initial), *path = training->path;
+  const char *path = training->path;
+  bool good;
   run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
-  lam_initialize(program, run->seed);
+  lam_initialize(program->model, run->seed);
   if (lam_option_text(options, "resume", NULL)) {
     if (!lam_checkpoint_load(program, run, path, LAM_RESUME)) return false;
     if (run->seed != lam_option_integer(options, "seed", run->seed))
       lam_note("the run goes on with its own seed, %lu", (unsigned long)run->seed);
     return true;
   }
-  if (initial && lam_same_file(initial, path))
-    return lam_error("training would write over %s, which it begins with: --out FILE names another file", initial);
-  lam_start_averages(program);
-  return !initial || lam_checkpoint_load(program, run, initial, LAM_START_FROM);
+  char *initial = lam_training_initial(training, options, &good);
+  good = good && (lam_option_text(options, "overwrite", NULL) || lam_may_replace(path));
+  if (good && initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
+  free(initial);
+  return good;
 }
 
 static bool lam_training_data(struct lam_training *training, const struct lam_options *options) {
@@ -118,10 +170,10 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
 static const char *lam_spoilt(const struct lam_program *program) {
   const struct lam_routine *train = &program->routines[LAM_TRAIN];
   const struct lam_port *check = lam_find_port(train->outputs, train->output_count, "update_check");
-  double sum = check ? 0 : NAN;
+  double sum = check ? 0 : (double)NAN;
   for (int64_t i = 0; check && i < lam_count(check->shape, check->rank); i++)
     sum += lam_get(check->data, check->type, i);
-  return sum == 0 ? NULL : lam_not_finite(program);
+  return sum == 0 ? NULL : lam_not_finite(program->model);
 }
 
 static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
@@ -130,11 +182,11 @@ static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step %
 static void lam_print_parameters(const struct lam_program *program) {
   enum { FEW = 16 };
   int64_t numbers = 0;
-  for (int i = 0; i < program->tensor_count; i++)
-    if (program->tensors[i].role == LAM_PARAMETER)
-      numbers += lam_count(program->tensors[i].shape, program->tensors[i].rank);
-  for (int i = 0; i < program->tensor_count && numbers <= FEW; i++) {
-    const struct lam_tensor *tensor = &program->tensors[i];
+  for (int i = 0; i < program->model->tensor_count; i++)
+    if (program->model->tensors[i].role == LAM_PARAMETER)
+      numbers += lam_count(program->model->tensors[i].shape, program->model->tensors[i].rank);
+  for (int i = 0; i < program->model->tensor_count && numbers <= FEW; i++) {
+    const struct lam_tensor *tensor = &program->model->tensors[i];
     if (tensor->role != LAM_PARAMETER || tensor->type != LAM_TYPE_REAL) continue;
     printf("%s", tensor->name);
     for (int64_t k = 0; k < lam_count(tensor->shape, tensor->rank); k++)
@@ -248,6 +300,7 @@ static const struct lam_option lam_train_options[] = {
     {"data", "FILE", "other data than the spec's", 0, 0},
     {"out", "FILE", "where weights go (default: NAME.safetensors)", 0, 0},
     {"resume", NULL, "go on from the weights in that file", 0, 0},
+    {"overwrite", NULL, "begin anew though that file holds something", 0, 0},
     {"init", "FILE", "begin with the weights that this file has", 0, 0},
     {"log", "FILE", "one JSON object for each step logged and each evaluation", 0, 0},
     {"quiet", NULL, "print evaluations only", 0, 0},

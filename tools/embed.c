@@ -1,5 +1,5 @@
 /* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string: struct { name, text } ARRAY[], which HEADER declares.
-   A program has the runtime's files all in one, so what makes them files is left out: guards, and lines that include another. */
+   A program has the runtime's files all in one, so what makes files of C ones is left out: guards, and lines that include another. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,14 +26,16 @@ int main(int count, char **arguments) {
     const char *slash = strrchr(arguments[i], '/');
     fprintf(output, "  {\"%s\",\n   \"", slash ? slash + 1 : arguments[i]);
     char line[4096];
-    int depth = 0, guarded = 0, blank = 1;
+    int depth = 0, guarded = 0, blank = 1, is_c = ends(arguments[i], ".c") || ends(arguments[i], ".h");
     while (fgets(line, sizeof line, input)) {
-      if (begins(line, "#if")) depth++;
-      guarded |= is_guard(line);
-      if (is_guard(line) || begins(line, "#include \"runtime/")) continue;
-      if (begins(line, "#endif") && --depth == 0 && guarded) continue;
-      if (line[0] == '\n' && blank) continue;
-      blank = line[0] == '\n';
+      if (is_c) {
+        if (begins(line, "#if")) depth++;
+        guarded |= is_guard(line);
+        if (is_guard(line) || begins(line, "#include \"runtime/")) continue;
+        if (begins(line, "#endif") && --depth == 0 && guarded) continue;
+        if (line[0] == '\n' && blank) continue;
+        blank = line[0] == '\n';
+      }
       for (const char *at = line; *at; at++) {
         if (*at == '\n')
           fputs("\\n\"\n   \"", output);

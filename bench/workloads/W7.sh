@@ -35,7 +35,7 @@ prepare() {
 # ("first step"). What lies between, reading data and drawing weights, is not compilation.
 first_step() {
   local begins step
-  (cd "$work" && lamella run "$root/specs/$1.lam" ${settings[$1]} -v train --steps 3 --threads "$threads" --quiet --log /dev/stdout \
+  (cd "$work" && lamella run "$root/specs/$1.lam" ${settings[$1]} -v train --overwrite --steps 3 --threads "$threads" --quiet --log /dev/stdout \
     --out run.safetensors) 2> "$work/said" | head -n 1 > "$work/first" || true
   begins=$(sed -n 's/.* begins after \([0-9.]*\) s$/\1/p' "$work/said")
   step=$(sed -n 's/.*"step":1,.*"seconds":\([0-9.]*\).*/\1/p' "$work/first")

@@ -79,14 +79,14 @@ static bool default_folder(char *path, size_t size) {
   int length = 0;
   if (named && *named)
     length = snprintf(path, size, "%s", named);
-  else if (user && *user == '/') /* its specification: relative paths are to be ignored */
+  else if (user && *user == '/') /* its specification says to ignore relative paths */
     length = snprintf(path, size, "%s/lamella", user);
   else if (home && *home == '/')
     length = snprintf(path, size, "%s/.cache/lamella", home);
   return length > 0 && (size_t)length < size;
 }
 
-/* "1500000", "200M", "2G" in bytes; 0 for what is no size. */
+/* A size such as "1500000", "200M" or "2G" in bytes; 0 for a text that is no size. */
 static int64_t read_size(const char *text) {
   static const char units[] = "KMGT";
   char *end;
@@ -151,7 +151,7 @@ static bool write_whole(int file, const void *bytes, size_t size) {
   return true;
 }
 
-/* The bytes behind a head that fits key and file. */
+/* The bytes of an entry whose head matches the key and the file's size; NULL for a damaged one. */
 static char *read_entry(int file, struct hash key, size_t *size) {
   struct entry_head head;
   struct stat about;
@@ -181,7 +181,7 @@ char *cache_read(struct cache *cache, struct hash key, size_t *size) {
   if (file < 0) return NULL;
   char *bytes = read_entry(file, key, size);
   if (bytes)
-    futimens(file, NULL); /* young again */
+    futimens(file, NULL); /* makes it young again */
   else
     unlink(path);
   close(file);
@@ -201,7 +201,7 @@ static int older_first(const void *a, const void *b) {
   return strcmp(x->name, y->name);
 }
 
-/* What a name in the folder means: that of an entry or a text, of one that is being written, or somebody else's file. */
+/* The meaning of a name in the folder: an entry or a text, one of these being written, or somebody else's file. */
 enum name_kind { NAME_FOREIGN, NAME_ENTRY, NAME_TEMPORARY };
 static enum name_kind name_kind(const char *name) {
   if (strspn(name, "0123456789abcdef") != KEY_DIGITS) return NAME_FOREIGN;
@@ -214,7 +214,7 @@ static enum name_kind name_kind(const char *name) {
                                                                                           : NAME_FOREIGN;
 }
 
-/* Removes the oldest entries until a tenth of the limit is free again, and what killed commands left. */
+/* Removes the oldest entries until a tenth of the limit is free, and temporary files that killed commands left. */
 static void evict(struct cache *cache) {
   DIR *folder = opendir(cache->folder);
   if (!folder) return;
@@ -251,13 +251,14 @@ static void evict(struct cache *cache) {
   closedir(folder);
 }
 
-/* Writes two pieces beside `path`, and renames. Not synced: the checksum finds what a crash of the machine leaves half written. */
+/* Writes two pieces to a file beside `path` and renames it. It is not synced: the checksum reveals what a crash of the
+   machine leaves half written. */
 static bool write_entry(struct cache *cache, const char *path, const void *head, size_t head_size, const void *bytes,
                         size_t size) {
   static atomic_int number;
   char beside[PATH_SIZE + 64];
   int file = -1;
-  /* a killed process may have had this one's number */
+  /* a killed process with the same id may have left a file of that name */
   for (int tries = 0; file < 0 && (!tries || errno == EEXIST) && tries < 100; tries++) {
     snprintf(beside, sizeof beside, "%s.%ld.%d.tmp", path, (long)getpid(), atomic_fetch_add(&number, 1));
     file = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -1,4 +1,5 @@
-/* C text to an object, by Clang's own classes: the only C++ of the project, since Clang's C API cannot generate code. */
+/* Compiles C text to an object by Clang's own classes. This is the project's only C++, since Clang's C API cannot generate
+   code. */
 #include "codegen/jit/parts.h"
 
 #include <dlfcn.h>
@@ -39,9 +40,17 @@
 namespace {
 
 using Words = std::vector<std::string>;
+
+/* That of llvm_folder. */
+const std::string &clang_program() {
+  static const char *const named = secure_getenv("LAMELLA_LLVM");
+  static const std::string program = std::string(named && *named ? named : LAMELLA_LLVM) + "/bin/clang";
+  return program;
+}
+
 using FileSystem = llvm::IntrusiveRefCntPtr<llvm::vfs::FileSystem>;
 
-/* What Clang says, as text. */
+/* Clang's messages as text. */
 struct Diagnosis {
   std::string text;
   llvm::raw_string_ostream stream{text};
@@ -51,12 +60,12 @@ struct Diagnosis {
       new clang::DiagnosticsEngine(new clang::DiagnosticIDs, options, &printer, false)};
 };
 
-/* The last command that clang's driver would run for its options, a program and its arguments; empty after a message. */
+/* The last command that clang's driver would run for these arguments: a program and its arguments. Empty after a
+   message. */
 Words driver_command(const Words &arguments, FileSystem files, Diagnosis &diagnosis) {
-  clang::driver::Driver driver(LAMELLA_LLVM "/bin/clang", llvm::sys::getDefaultTargetTriple(), *diagnosis.engine,
-                               "clang", files);
+  clang::driver::Driver driver(clang_program(), llvm::sys::getDefaultTargetTriple(), *diagnosis.engine, "clang", files);
   driver.setCheckInputsExist(false);
-  std::vector<const char *> pointers{LAMELLA_LLVM "/bin/clang"};
+  std::vector<const char *> pointers{clang_program().c_str()};
   for (const std::string &argument : arguments) pointers.push_back(argument.c_str());
   std::unique_ptr<clang::driver::Compilation> compilation(driver.BuildCompilation(pointers));
   if (!compilation || compilation->containsError() || compilation->getJobs().empty()) return {};
@@ -84,7 +93,7 @@ class PrecompileAction : public clang::ASTFrontendAction {
 constexpr const char *HEADER = "/lamella/precompiled.h";
 constexpr const char *PRECOMPILED = "/lamella/precompiled.pch";
 
-/* Files in memory; relative paths mean the working directory, as on disk. */
+/* A file system in memory. Relative paths are relative to the working directory, as on disk. */
 llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> make_memory() {
   llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> memory(new llvm::vfs::InMemoryFileSystem);
   if (auto folder = llvm::vfs::getRealFileSystem()->getCurrentWorkingDirectory())
@@ -107,9 +116,9 @@ FileSystem overlay(llvm::IntrusiveRefCntPtr<llvm::vfs::InMemoryFileSystem> memor
 bool set_up(clang::CompilerInstance &instance, const Words &options, FileSystem files, Diagnosis &diagnosis,
             bool precompiled) {
   std::vector<const char *> pointers;
-  for (size_t i = 2; i < options.size(); i++) pointers.push_back(options[i].c_str()); /* after clang -cc1 */
+  for (size_t i = 2; i < options.size(); i++) pointers.push_back(options[i].c_str()); /* the first two are clang -cc1 */
   if (!clang::CompilerInvocation::CreateFromArgs(instance.getInvocation(), pointers, *diagnosis.engine,
-                                                 LAMELLA_LLVM "/bin/clang"))
+                                                 clang_program().c_str()))
     return false;
   if (precompiled) instance.getPreprocessorOpts().ImplicitPCHInclude = PRECOMPILED;
   instance.getFrontendOpts().DisableFree = false;
@@ -127,7 +136,7 @@ bool execute(clang::CompilerInstance &instance, clang::FrontendAction &action) {
 
 /* --- A module in parts, which threads compile at once -------------------------------------------------------------------------- */
 
-/* What each part keeps a copy of: small functions that are there to be inlined, and literals without an identity. */
+/* Whether each part keeps a copy: functions to be inlined, and literals whose address means nothing. */
 bool is_copied(const llvm::Function &function) {
   return function.hasLocalLinkage() && (function.hasFnAttribute(llvm::Attribute::InlineHint) ||
                                         function.hasFnAttribute(llvm::Attribute::AlwaysInline));
@@ -136,8 +145,8 @@ bool is_copied(const llvm::GlobalVariable &variable) {
   return variable.isConstant() && variable.hasLocalLinkage() && variable.hasGlobalUnnamedAddr();
 }
 
-/* By name, the part of each function that is in one part alone: pieces of the module's order, which follows the calls, of about the
-   same size. */
+/* The part of each function that is in one part alone, by its name. Parts are successive pieces of the module, whose order
+   follows the calls, and have about the same size. */
 std::map<std::string, int> deal(const llvm::Module &module, int parts) {
   size_t total = 0, before = 0;
   for (const llvm::Function &function : module)
@@ -151,7 +160,7 @@ std::map<std::string, int> deal(const llvm::Module &module, int parts) {
   return part_of;
 }
 
-/* Names that parts see of each other. */
+/* Makes a name visible to the other parts. */
 void share(llvm::GlobalValue &value) {
   if (!value.hasLocalLinkage()) return;
   value.setLinkage(llvm::GlobalValue::ExternalLinkage);
@@ -159,7 +168,7 @@ void share(llvm::GlobalValue &value) {
   value.setDSOLocal(true);
 }
 
-/* Leaves of the module what is the part's own. Variables are the first part's. */
+/* Removes everything from the module that belongs to other parts. Variables belong to the first part. */
 void keep_part(llvm::Module &module, const std::map<std::string, int> &part_of, int part) {
   for (llvm::Function &function : module) {
     if (function.isDeclaration() || is_copied(function)) continue;
@@ -183,7 +192,7 @@ void keep_part(llvm::Module &module, const std::map<std::string, int> &part_of, 
 
 using Bytes = llvm::SmallVector<char, 0>;
 
-/* One part from the whole module's bitcode to an ELF file. */
+/* Compiles one part, from the bitcode of the whole module to an ELF file. */
 void emit_part(const clang::CompilerInvocation &invocation, const std::string &layout, const Bytes &bitcode,
                const std::map<std::string, int> &part_of, int part, Bytes &object, Diagnosis &diagnosis) {
   llvm::LLVMContext context;
@@ -194,7 +203,7 @@ void emit_part(const clang::CompilerInvocation &invocation, const std::string &l
     return;
   }
   llvm::Module &module = **parsed;
-  for (llvm::Function &function : module) /* what is dropped need not be read */
+  for (llvm::Function &function : module) /* bodies of other parts need not be read */
     if (!function.isDeclaration() && (is_copied(function) || part_of.at(function.getName().str()) == part))
       llvm::cantFail(function.materialize());
   keep_part(module, part_of, part);
@@ -205,12 +214,12 @@ void emit_part(const clang::CompilerInvocation &invocation, const std::string &l
                            std::make_unique<llvm::raw_svector_ostream>(object));
 }
 
-/* The text as ELF files one after the other; empty after a message. */
+/* Compiles the text to several ELF files in a row. Empty after a message. */
 Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis, bool precompiled, int threads) {
   clang::CompilerInstance instance;
   if (!set_up(instance, options, files, diagnosis, precompiled)) return {};
   const bool disabled = instance.getCodeGenOpts().DisableLLVMPasses;
-  instance.getCodeGenOpts().DisableLLVMPasses = true; /* they run on the parts */
+  instance.getCodeGenOpts().DisableLLVMPasses = true; /* the passes run on the parts */
   llvm::LLVMContext context;
   clang::EmitLLVMOnlyAction action(&context);
   if (!execute(instance, action)) return {};
@@ -249,7 +258,7 @@ Bytes compile_parts(const Words &options, FileSystem files, Diagnosis &diagnosis
   return all;
 }
 
-/* The driver's options that a source asks for. The working directory has no part in what is made. */
+/* The driver's options for a source. The working directory does not influence the result. */
 Words driver_options(const jit_source &source) {
   Words arguments{"-std=c11",     "-O" + std::to_string(source.level), "-fPIC",
                   "-fno-addrsig", "-ffile-compilation-dir=.",          "-D_POSIX_C_SOURCE=200809L"};
@@ -260,20 +269,20 @@ Words driver_options(const jit_source &source) {
   return arguments;
 }
 
-/* The compiler proper's own options, as its driver makes them of ours, of the environment and of this machine (-march=native), and its
-   version. */
+/* Hashes Clang's version and the options of the compiler proper, which the driver derives from ours, from the environment and
+   from this machine (-march=native). */
 hash hash_words(const Words &words) {
   hash key = hash_text({{0, 0}}, clang::getClangFullVersion().c_str());
   for (const std::string &word : words) key = hash_text(key, word.c_str());
   return key;
 }
 
-/* Headers of intrinsics by the options that they were parsed with. */
+/* Precompiled headers of intrinsics, by the options that they were parsed with. */
 class Headers {
  public:
   using Text = std::shared_ptr<const std::string>;
 
-  /* NULL where it cannot be made; the text then includes them itself. */
+  /* NULL where they cannot be precompiled; the text then includes them itself. */
   Text find(Words arguments, cache *store) {
     auto memory = make_memory();
     add_header(*memory);
@@ -282,7 +291,7 @@ class Headers {
     arguments.insert(arguments.end(), {"-x", "c", "-c", HEADER});
     const Words options = driver_command(arguments, files, diagnosis);
     if (options.empty()) return nullptr;
-    /* The headers themselves have no part in the key, but for what stands for their packages. */
+    /* The headers themselves are not hashed; the time of one of them stands for their packages. */
     hash key = hash_words(options);
     llvm::sys::fs::file_status status;
     if (!llvm::sys::fs::status("/usr/include/stdlib.h", status))
@@ -337,7 +346,7 @@ bool fail(char **message, const std::string &text) {
   return false;
 }
 
-/* The command that compiles a source; empty after a message. */
+/* The command that compiles a source. Empty after a message. */
 Words source_command(const jit_source &source, FileSystem files, Diagnosis &diagnosis) {
   Words arguments = driver_options(source);
   arguments.insert(arguments.end(), {source.output == JIT_ASSEMBLY ? "-S" : "-c", source.main.path});
@@ -350,7 +359,7 @@ hash key(const jit_source *source) {
   key = hash_text(hash_text(key, source->main.path), source->main.text);
   for (int i = 0; i < source->file_count; i++)
     key = hash_text(hash_text(key, source->files[i].path), source->files[i].text);
-  /* The march once more: of a wrong one there are no words. */
+  /* The march is hashed once more, since a wrong one gives no command. */
   return hash_text(hash_number(hash_number(key, source->file_count), source->threads), source->march);
 }
 
@@ -419,7 +428,7 @@ const char *library() {
                                                                                                   : "";
 }
 
-/* Without exceptions, what `new` throws would end in abort. */
+/* There are no exceptions here, so a failing `new` would abort. */
 [[noreturn]] void out_of_memory() {
   static const char message[] = "lamella: error: out of memory in the C compiler\n";
   if (write(STDERR_FILENO, message, sizeof message - 1) < 0) _exit(1);

@@ -20,7 +20,7 @@ struct placed {
 
 struct code_symbol {
   char *name;
-  uintptr_t address; /* in its section until the file ends */
+  uintptr_t address; /* relative to its section until the file ends */
   size_t size;
   char section[64];
 };
@@ -42,7 +42,7 @@ struct code_memory {
   struct code_memory *next;
 };
 
-/* All that there are; signal handlers read it without the lock, so it is changed by single stores. */
+/* A list of all. Signal handlers read it without the lock, so it is changed by single stores. */
 static struct code_memory *first;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -52,7 +52,7 @@ static size_t round_up(size_t size, size_t step) { return (size + step - 1) / st
 struct code_memory *code_memory_new(size_t sections_size) {
   struct code_memory *memory = calloc(1, sizeof *memory);
   if (!memory) abort();
-  /* Twice, for the stubs by which far functions are called; each section begins a page. */
+  /* Twice as much leaves room for the stubs by which far functions are called, and for each section to begin a page. */
   memory->size = round_up(sections_size * 2 + ((size_t)16 << 20), page_size());
   memory->base = mmap(NULL, memory->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory->base == MAP_FAILED) {

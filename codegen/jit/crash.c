@@ -1,4 +1,4 @@
-/* A crash in linked code, told in names. */
+/* Reports a crash in linked code with the names of functions. */
 #define _GNU_SOURCE /* dladdr */
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -36,10 +36,11 @@ static void say(const char *format, ...) {
   if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) return;
 }
 
-/* The signal's action is the default one again by now (SA_RESETHAND): after this the instruction crashes once more, for good. */
+/* The handler was reset when it was called (SA_RESETHAND), so after its return the instruction crashes again and ends
+   the process. */
 static void on_crash(int number, siginfo_t *info, void *context) {
   (void)context;
-  /* no instruction did it, so none would do it again: another process sent it, or abort and the like */
+  /* no instruction raised the signal, so none would again: it came from another process, from abort and the like */
   if (info->si_code <= 0) {
     raise(number);
     return;
@@ -50,8 +51,9 @@ static void on_crash(int number, siginfo_t *info, void *context) {
   say("lamella: internal error: the compiled program crashed: %s, %p; it was in\n", meaning, info->si_addr);
   void *frames[MOST_FRAMES];
   int count = backtrace(frames, MOST_FRAMES), shown = 0;
-  for (int i = 1; i < count; i++) { /* after this function */
-    /* A return address may lie behind the end of a function that never returns; that of the crash itself is exact. */
+  for (int i = 1; i < count; i++) { /* frame 0 is this function */
+    /* A return address may lie just past a function that never returns. The first frame is the crash itself, and its
+       address is exact. */
     uintptr_t address = (uintptr_t)frames[i] - (shown > 0);
     size_t offset;
     Dl_info about;
@@ -68,7 +70,7 @@ static void on_crash(int number, siginfo_t *info, void *context) {
 
 void name_crashes(void) {
   void *frame;
-  backtrace(&frame, 1); /* loads what it needs, which a signal handler must not */
+  backtrace(&frame, 1); /* makes it load what it needs, which a signal handler must not do */
   static char stack[65536];
   stack_t place = {.ss_sp = stack, .ss_size = sizeof stack}, present;
   if (sigaltstack(NULL, &present) == 0 && present.ss_flags & SS_DISABLE) sigaltstack(&place, NULL);
@@ -88,7 +90,7 @@ static void write_line(void *context, uintptr_t address, size_t size, const char
 bool write_perf_map(void) {
   char path[64];
   snprintf(path, sizeof path, "/tmp/perf-%ld.map", (long)getpid());
-  unlink(path); /* an earlier process's of that number; somebody else's stays, and is not written into */
+  unlink(path); /* from an earlier process with this id; another user's file stays, and is not written into */
   int made = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
   FILE *file = made >= 0 ? fdopen(made, "w") : NULL;
   if (!file) return false;

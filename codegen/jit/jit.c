@@ -15,7 +15,7 @@
 #include <cpuid.h>
 #endif
 
-/* The text as memory of its own. */
+/* A copy of the text, to be freed. */
 static char *copy_text(const char *text) {
   char *copy = strdup(text);
   if (!copy) abort();
@@ -26,13 +26,13 @@ struct part {
   const char *file, *symbol;
   const void *loaded; /* the part's struct */
   char *problem;
-  size_t room; /* that it takes, together with what it needs */
+  size_t room; /* the memory that it takes, with all libraries that it needs */
   pthread_once_t once;
 };
 
 enum { PATH_SIZE = 4096 };
 
-/* The folder of this executable, without a slash at its end; false where it is not known. */
+/* The folder of this executable, without a final slash; false where it is not known. */
 static bool own_folder(char *path) {
   ssize_t length = readlink("/proc/self/exe", path, PATH_SIZE);
   if (length <= 0 || length >= PATH_SIZE) return false;
@@ -41,17 +41,36 @@ static bool own_folder(char *path) {
   return length > 0;
 }
 
+/* Where a shared object may be, number 0 and on: the folder of $LAMELLA_JIT alone, or those that are seen from the executable's. False
+   past the last. */
+static bool place_of(int number, char *path) {
+  static const char *const places[] = {"", "/" LAMELLA_PARTS, "/../..", NULL}; /* the last: from build/tests/unit */
+  const char *named = environment("LAMELLA_JIT");
+  char folder[PATH_SIZE];
+  if (named) return number == 0 && snprintf(path, PATH_SIZE, "%s", named) < PATH_SIZE;
+  return places[number] && own_folder(folder) && snprintf(path, PATH_SIZE, "%s%s", folder, places[number]) < PATH_SIZE;
+}
+
 /* Where the shared object `file` is. */
 static bool find_file(const char *file, char *path) {
-  const char *named = environment("LAMELLA_JIT");
-  if (named) return snprintf(path, PATH_SIZE, "%s/%s", named, file) < PATH_SIZE && access(path, F_OK) == 0;
-  static const char *const places[] = {"", "/../lib/lamella", "/../..", NULL}; /* the last: from build/tests/unit */
   char folder[PATH_SIZE];
-  if (!own_folder(folder)) return false;
-  for (int i = 0; places[i]; i++)
-    if (snprintf(path, PATH_SIZE, "%s%s/%s", folder, places[i], file) < PATH_SIZE && access(path, F_OK) == 0)
-      return true;
+  for (int i = 0; place_of(i, folder); i++)
+    if (snprintf(path, PATH_SIZE, "%s/%s", folder, file) < PATH_SIZE && access(path, F_OK) == 0) return true;
   return false;
+}
+
+/* What to do about a shared object that is not there. */
+static void say_missing(const char *file, char *text, size_t size) {
+#ifdef LAMELLA_LLVM
+  char folder[PATH_SIZE];
+  int used = snprintf(text, size, "%s is missing", file);
+  for (int i = 0; i < 2 && place_of(i, folder); i++) /* what tests have besides is nobody's business */
+    used += snprintf(text + used, size - (size_t)used, "%s %s", i ? " and" : ", looked for in", folder);
+  snprintf(text + used, size - (size_t)used,
+           "; it belongs to this Lamella, and is to be copied with it, or its folder named by $LAMELLA_JIT");
+#else
+  snprintf(text, size, "%s is not there: this Lamella was built without LLVM 19, which tools/setup installs", file);
+#endif
 }
 
 /* Whether libraries of some hundred megabytes fit where memory has a limit (ulimit -v): without room for their threads' variables,
@@ -62,16 +81,17 @@ static bool has_room(size_t size) {
 }
 
 static void part_load(struct part *part) {
-  char path[PATH_SIZE], text[PATH_SIZE + 1024];
+  char path[PATH_SIZE], text[3 * PATH_SIZE];
   if (!find_file(part->file, path)) {
-    snprintf(text, sizeof text, "%s is not there: this Lamella was built without LLVM 19", part->file);
+    say_missing(part->file, text, sizeof text);
   } else if (!has_room(part->room)) {
     snprintf(text, sizeof text, "out of memory: there is no room for %s", part->file);
   } else {
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (handle) part->loaded = dlsym(handle, part->symbol);
     if (part->loaded) return;
-    snprintf(text, sizeof text, "cannot load %s: %s", part->file, dlerror());
+    snprintf(text, sizeof text, "cannot load %s: %s; it needs Clang and LLVM 19 (Debian: libclang-cpp19)", part->file,
+             dlerror());
   }
   part->problem = copy_text(text);
 }
@@ -118,17 +138,17 @@ static struct hash hash_stamp(struct hash seed, const char *path) {
   return hash_bytes(hash_text(seed, path), stamp, sizeof stamp);
 }
 
-/* The shared object `file`, wherever it is. */
+/* Hashes the stamp of the shared object `file`, which is looked for first. */
 static struct hash hash_file(struct hash seed, const char *file) {
   char path[PATH_SIZE];
   return find_file(file, path) ? hash_stamp(seed, path) : hash_text(seed, NULL);
 }
 
-/* What -march=native may mean here. */
+/* Hashes what -march=native may depend on here. */
 static struct hash hash_processor(struct hash hash) {
 #ifdef __x86_64__
   unsigned a, b, c, d;
-  if (__get_cpuid(1, &a, &b, &c, &d)) { /* b names the core that this happens to run on */
+  if (__get_cpuid(1, &a, &b, &c, &d)) { /* b depends on the core that this happens to run on */
     const unsigned model[] = {a, c, d};
     hash = hash_bytes(hash, model, sizeof model);
   }
@@ -145,7 +165,7 @@ struct hash jit_identity(void) {
   return hash_processor(hash);
 }
 
-/* The shared object stands for what it does with a source besides calling Clang. */
+/* The hash of the shared object stands for everything that it does with a source besides calling Clang. */
 static struct hash source_key(const struct clang_part *clang, const struct jit_source *source) {
   const struct hash how = hash_file(no_hash, clang_part.file), what = clang->key(source);
   return hash_bytes(how, &what, sizeof what);
@@ -172,14 +192,24 @@ char **jit_link_command(const char *const *arguments, int count, char **message)
   return clang ? clang->link_command(arguments, count, message) : NULL;
 }
 
-bool jit_has_openmp(void) {
 #ifdef LAMELLA_LLVM
-  return access(LAMELLA_LLVM "/lib/clang/19/include/omp.h", R_OK) == 0 &&
-         access(LAMELLA_LLVM "/lib/libomp.so", R_OK) == 0;
-#else
-  return false;
-#endif
+static bool has_openmp(const char *library) {
+  static const char *const header = "lib/clang/19/include/omp.h";
+  char path[PATH_SIZE];
+  const char *const files[] = {header, library};
+  for (int i = 0; i < 2; i++)
+    if (snprintf(path, sizeof path, "%s/%s", llvm_folder(), files[i]) >= PATH_SIZE || access(path, R_OK) != 0)
+      return false;
+  return true;
 }
+bool jit_has_openmp(void) { return has_openmp("lib/libomp.so"); }
+bool jit_has_static_openmp(void) { return has_openmp("lib/libomp.a"); }
+bool jit_is_built(void) { return true; }
+#else
+bool jit_has_openmp(void) { return false; }
+bool jit_has_static_openmp(void) { return false; }
+bool jit_is_built(void) { return false; }
+#endif
 
 struct jit_program *jit_load(const struct jit_object *objects, int count, bool openmp, char **message) {
   const struct load_part *load = need_load(message);

@@ -1,4 +1,4 @@
-/* Objects to running code, by LLVM's ORC. */
+/* Links objects into running code, by LLVM's ORC. */
 #include "codegen/jit/code_memory.h"
 #include "codegen/jit/parts.h"
 
@@ -13,14 +13,15 @@
 #include <llvm-c/Target.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct jit_program {
   LLVMOrcLLJITRef jit;
   struct code_memory *memory;
-  struct code_file *file; /* which linking begins with */
-  char *problem; /* what ORC reported, until somebody takes it */
+  struct code_file *file; /* the file that is being linked */
+  char *problem; /* the first report of ORC, until it is taken */
 };
 
 static char *error_text(LLVMErrorRef error) {
@@ -30,7 +31,7 @@ static char *error_text(LLVMErrorRef error) {
   return copy;
 }
 
-/* ORC reports here what it would print. The first report names the cause. */
+/* ORC reports errors here. Only the first is kept, since it names the cause. */
 static void report(void *context, LLVMErrorRef error) {
   struct jit_program *program = context;
   char *text = error_text(error);
@@ -56,12 +57,12 @@ static const char *defined_symbol(const struct jit_object *object) {
 }
 
 static void initialize(void) {
-  dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL); /* the process itself may not need it */
+  dlopen("libm.so.6", RTLD_NOW | RTLD_GLOBAL); /* this process may not have loaded it */
   LLVMInitializeNativeTarget();
   LLVMInitializeNativeAsmPrinter();
 }
 
-/* What ORC asks of a memory manager, and what it calls before: one ELF file at a time. */
+/* The functions that ORC calls to have memory managed, and the one that it calls before: for one ELF file at a time. */
 static LLVMErrorRef before_link(void *context, LLVMMemoryBufferRef *buffer) {
   struct jit_program *program = context;
   program->file = code_file_begin(program->memory, LLVMGetBufferStart(*buffer), LLVMGetBufferSize(*buffer));
@@ -113,8 +114,9 @@ static size_t sections_size(const struct jit_object *object) {
 static struct jit_program *load(const struct jit_object *objects, int count, bool openmp, char **message) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, initialize);
-  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) &&
-      !dlopen(LAMELLA_LLVM "/lib/libomp.so.5", RTLD_NOW | RTLD_GLOBAL)) {
+  char library[4096];
+  snprintf(library, sizeof library, "%s/lib/libomp.so.5", llvm_folder());
+  if (openmp && !dlopen("libomp.so.5", RTLD_NOW | RTLD_GLOBAL) && !dlopen(library, RTLD_NOW | RTLD_GLOBAL)) {
     *message = strdup("cannot load libomp.so.5: install libomp5-19");
     return NULL;
   }
@@ -145,7 +147,7 @@ static struct jit_program *load(const struct jit_object *objects, int count, boo
       for (size_t at = 0; !error && jit_object_next(&objects[i], &at, &elf);)
         error = LLVMOrcLLJITAddObjectFile(program->jit, library,
                                           LLVMCreateMemoryBufferWithMemoryRangeCopy(elf.bytes, elf.size, "lamella"));
-    /* Links everything now, so that what is missing is an error here. */
+    /* Everything is linked now, so that anything missing is an error here. */
     for (int i = 0; i < count; i++)
       for (size_t at = 0; !error && jit_object_next(&objects[i], &at, &elf);) {
         LLVMOrcExecutorAddress address;

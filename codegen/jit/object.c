@@ -12,7 +12,7 @@ bool jit_object_next(const struct jit_object *object, size_t *at, struct jit_obj
   if (*at + sizeof(Elf64_Ehdr) > object->size) return false;
   const Elf64_Ehdr *file = (const void *)(object->bytes + *at);
   elf->bytes = object->bytes + *at;
-  elf->size = file->e_shoff + (size_t)file->e_shnum * file->e_shentsize; /* the table of sections is its end */
+  elf->size = file->e_shoff + (size_t)file->e_shnum * file->e_shentsize; /* the section table is its last part */
   *at += (elf->size + 15) / 16 * 16;
   return true;
 }

@@ -1,8 +1,18 @@
-/* What the two shared objects give to jit.c. The functions are those of jit.h; C linkage, found by dlsym. */
+/* The interfaces of the two shared objects for jit.c. Their functions are those of jit.h, with C linkage, found by
+   dlsym. */
 #ifndef CODEGEN_JIT_PARTS_H
 #define CODEGEN_JIT_PARTS_H
 
 #include "codegen/jit/jit.h"
+
+/* Where LLVM's headers and its OpenMP library are: where they were when Lamella was built, unless $LAMELLA_LLVM names a folder. */
+#if defined LAMELLA_LLVM && !defined __cplusplus
+#include "ir/environment.h"
+static inline const char *llvm_folder(void) {
+  const char *named = environment("LAMELLA_LLVM");
+  return named && *named ? named : LAMELLA_LLVM;
+}
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,7 +24,7 @@ struct clang_part {
   const char *(*library)(void); /* the file of Clang's libraries; "" where unknown */
   void (*prepare)(const struct jit_source *source);
   char **(*link_command)(const char *const *arguments, int count, char **message);
-  /* of the source, and of Clang with all its options, also those of this machine */
+  /* a hash of the source, and of Clang with all its options, those for this machine included */
   struct hash (*key)(const struct jit_source *source);
   bool (*compile)(const struct jit_source *source, struct jit_object *object, char **message);
 };

@@ -82,7 +82,7 @@ ways=("interpret order.lam" "run order.lam --target=portable" "run order.lam" "r
 "$LAMELLA_BUILD/lamella" run "$SPECS/linear.lam" info 2>&1 | grep -q "built without LLVM" && ways=("interpret order.lam")
 for way in "${ways[@]}"; do
   rm -f ./*.st
-  lamella $way train --out w.st > /dev/null
+  lamella $way train --overwrite --out w.st > /dev/null
   lamella $way predict --weights w.st --out out.st > /dev/null
   for ((i = 0; i < 6; i++)); do
     for ((j = 0; j < 6; j++)); do
@@ -149,7 +149,7 @@ train m on d { loss = logits; optimizer = sgd(lr = 0); steps = 1 }
 generate m { over = seq; feed = tokens; from = logits }
 END
   for way in "${ways[@]:0:2}"; do
-    lamella ${way/order/text} train > /dev/null
+    lamella ${way/order/text} train --overwrite > /dev/null
     expect_equal "$(lamella ${way/order/text} generate --prompt "1 5" --tokens 6 --temperature 0)" "1 5 3 4 0 2 1 5 " "$way, [$o]"
   done
 done

@@ -9,7 +9,7 @@ spec=$SPECS/linear.lam
 lamella build "$spec" -v -o probe 2>messages
 kinds=(here gcc)
 grep -q "built without LLVM" messages && { count_skip "no LLVM"; kinds=(gcc); }
-expected=$(./probe train --quiet --out w.safetensors)
+expected=$(./probe train --overwrite --quiet --out w.safetensors)
 expect_contains "$expected" slope
 for kind in "${kinds[@]}"; do
   mkdir "$kind"
@@ -18,7 +18,7 @@ for kind in "${kinds[@]}"; do
   [[ $kind == gcc ]] && by=(--cc=gcc)
   for level in 0 1 2 3; do
     lamella build "$spec" "${by[@]}" -O$level
-    expect_equal "$(./linear train --quiet --out w.safetensors)" "$expected" "-O$level, $kind"
+    expect_equal "$(./linear train --overwrite --quiet --out w.safetensors)" "$expected" "-O$level, $kind"
   done
   lamella build "$spec" "${by[@]}" -c
   lamella build "$spec" "${by[@]}" -S
@@ -27,8 +27,8 @@ for kind in "${kinds[@]}"; do
   openmp=-lgomp
   [[ $kind == here ]] && openmp=$(clang-19 -print-file-name=libomp.so 2>/dev/null || true)
   if [[ -n $openmp ]]; then
-    gcc linear.o -o linked -lm $openmp && expect_equal "$(./linked train --quiet --out w.safetensors)" "$expected" "-c, $kind"
-    gcc linear.s -o linked -lm $openmp && expect_equal "$(./linked train --quiet --out w.safetensors)" "$expected" "-S, $kind"
+    gcc linear.o -o linked -lm $openmp && expect_equal "$(./linked train --overwrite --quiet --out w.safetensors)" "$expected" "-c, $kind"
+    gcc linear.s -o linked -lm $openmp && expect_equal "$(./linked train --overwrite --quiet --out w.safetensors)" "$expected" "-S, $kind"
   else
     count_skip "no clang-19 to say where libomp is"
   fi
@@ -64,9 +64,9 @@ fi
 mkdir empty
 LAMELLA_JIT=$WORK/empty CC=gcc lamella build "$spec" -v -o elsewhere 2>messages
 expect_contains "$(cat messages)" "gcc -std=c11 -O2"
-expect_equal "$(./elsewhere train --quiet --out w.safetensors)" "$expected" "without LLVM"
+expect_equal "$(./elsewhere train --overwrite --quiet --out w.safetensors)" "$expected" "without LLVM"
 LAMELLA_JIT=$WORK/empty expect_status 1 lamella run "$spec" train
-expect_contains "$(cat stderr)" "tools/setup"
+expect_contains "$(cat stderr)" '`lamella build` and `emit` work without'
 [[ ! -e out ]] || fail "something was written in spite of the errors"
 
 # A compiler that refuses the options is not a fault of the program, and says itself what is wrong.
@@ -97,7 +97,7 @@ for kind in "${kinds[@]}"; do
   ln -s target link
   lamella build "$spec" "${by[@]}" -o link
   [[ -L link ]] || fail "a link was replaced, $kind"
-  expect_equal "$(./link train --quiet --out w.safetensors)" "$expected" "a link, $kind"
+  expect_equal "$(./link train --overwrite --quiet --out w.safetensors)" "$expected" "a link, $kind"
 done
 expect_status 1 lamella build "$spec" -o temporary
 expect_contains "$(cat stderr)" "cannot write temporary: Is a directory"

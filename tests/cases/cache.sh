@@ -10,9 +10,9 @@ unset LAMELLA_CACHE
 export XDG_CACHE_HOME=$WORK/home
 entries() { find "$XDG_CACHE_HOME/lamella" -type f; }
 
-train() { lamella run "$@" train --quiet --out "$WORK/out.$BASHPID.safetensors" 2>&1 || echo "exit status $?"; }
-lines=$(lamella run linear.lam -O0 --no-cache train --quiet --out first.safetensors 2>&1)
-other=$(lamella run mlp.lam -O0 --no-cache -D train.epochs=1 train --quiet --out first.safetensors 2>&1)
+train() { lamella run "$@" train --overwrite --quiet --out "$WORK/out.$BASHPID.safetensors" 2>&1 || echo "exit status $?"; }
+lines=$(lamella run linear.lam -O0 --no-cache train --overwrite --quiet --out first.safetensors 2>&1)
+other=$(lamella run mlp.lam -O0 --no-cache -D train.epochs=1 train --overwrite --quiet --out first.safetensors 2>&1)
 expect_contains "$lines" slope
 [[ ! -e $XDG_CACHE_HOME ]] || fail "--no-cache made a cache"
 check() { expect_equal "$(train linear.lam -O0)" "$lines" "$1"; }
@@ -48,7 +48,7 @@ for option in --time-passes --dump-after=simplify --verify; do
   [[ $option == --time-passes ]] || expect_equal "$(cat second.txt)" "$(cat first.txt)" "$option once cached"
   expect_contains "$(lamella run linear.lam $option -v info 2>&1 >/dev/null)" "compiled linear.lam"
 done
-for i in 1 2; do expect_equal "$(lamella run <(cat linear.lam) -O0 train --quiet --out w.safetensors 2>&1)" "$lines" "a pipe, $i"; done
+for i in 1 2; do expect_equal "$(lamella run <(cat linear.lam) -O0 train --overwrite --quiet --out w.safetensors 2>&1)" "$lines" "a pipe, $i"; done
 lamella run /dev/stdin -O0 info <linear.lam >/dev/null # leaves a record of a regular file
 for i in 1 2; do cat linear.lam | lamella run /dev/stdin -O0 info >/dev/null || fail "/dev/stdin, $i"; done
 
@@ -116,7 +116,7 @@ chmod 500 closed/lamella
 if [[ $(id -u) == 0 ]]; then
   # Root may write anywhere but where the file system itself says no.
   if unshare -m true 2>/dev/null; then
-    unshare -m bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && XDG_CACHE_HOME=$1 "$2" run linear.lam -O0 train --quiet --out w.safetensors' \
+    unshare -m bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && XDG_CACHE_HOME=$1 "$2" run linear.lam -O0 train --overwrite --quiet --out w.safetensors' \
       - "$WORK/closed" "$LAMELLA_BUILD/lamella" >out.txt 2>&1 || { cat out.txt; fail "a read-only cache"; }
     expect_equal "$(cat out.txt)" "$lines" "a read-only cache"
   else
@@ -131,7 +131,7 @@ if [[ $(id -u) == 0 ]] && unshare -m true 2>/dev/null; then
   for size in 4k 64k 1m 6m; do
     mkdir -p full
     unshare -m bash -c 'mount -t tmpfs -o size=$3 none "$1" || exit 99
-      for i in 1 2; do XDG_CACHE_HOME=$1 "$2" run linear.lam -O0 train --quiet --out w.safetensors || exit 1; done
+      for i in 1 2; do XDG_CACHE_HOME=$1 "$2" run linear.lam -O0 train --overwrite --quiet --out w.safetensors || exit 1; done
       [[ -z $(find "$1" -name "*.*" -type f) ]] || echo "temporary files are left"' - "$WORK/full" "$LAMELLA_BUILD/lamella" $size >out.txt 2>&1 || {
       [[ $? == 99 ]] && { count_skip "no tmpfs here"; break; }
       cat out.txt
@@ -165,7 +165,7 @@ expect_contains "$(lamella run linear.lam -O1 -v info 2>&1 >/dev/null)" "found l
 # Sizes with units; a wrong one is said, and nothing is kept.
 rm -rf "$XDG_CACHE_HOME"
 LAMELLA_CACHE_SIZE=1G check "a limit of 1G"
-expect_contains "$(LAMELLA_CACHE_SIZE=1G lamella run linear.lam -O0 -v train --quiet --out w.safetensors 2>&1)" "found linear.lam in the cache"
+expect_contains "$(LAMELLA_CACHE_SIZE=1G lamella run linear.lam -O0 -v train --overwrite --quiet --out w.safetensors 2>&1)" "found linear.lam in the cache"
 for size in 1X 1GG 0 -5 G much; do
   expect_contains "$(LAMELLA_CACHE_SIZE=$size lamella run linear.lam -O0 -v info 2>&1 >/dev/null)" "no cache: LAMELLA_CACHE_SIZE is '$size'"
 done

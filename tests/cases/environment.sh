@@ -6,26 +6,26 @@ spec=$SPECS/linear.lam
 
 # OMP_NUM_THREADS that OpenMP's libraries abort at.
 lamella build "$spec" -o linear
-expected=$(./linear train --quiet --out plain.st 2>&1)
+expected=$(./linear train --overwrite --quiet --out plain.st 2>&1)
 jit=1
 lamella run "$spec" info 2>&1 | grep -q "built without LLVM" && { count_skip "no LLVM"; jit=0; }
 for threads in '' ' ' abc -3 0 99999999999 2,x 2.5 100000 ,2; do
-  expect_status 0 env OMP_NUM_THREADS="$threads" ./linear train --quiet --out w.st
+  expect_status 0 env OMP_NUM_THREADS="$threads" ./linear train --overwrite --quiet --out w.st
   cmp w.st plain.st || fail "OMP_NUM_THREADS='$threads'"
   # Without OpenMP nothing is said.
   ldd ./linear | grep -q omp && expect_contains "$(cat stderr)" "note: OMP_NUM_THREADS is \"$threads\", which is no number from 1 to 4096: it is not used"
-  [[ $jit == 0 ]] || expect_status 0 env OMP_NUM_THREADS="$threads" "$LAMELLA_BUILD/lamella" run "$spec" train --quiet --out w.st
+  [[ $jit == 0 ]] || expect_status 0 env OMP_NUM_THREADS="$threads" "$LAMELLA_BUILD/lamella" run "$spec" train --overwrite --quiet --out w.st
 done
 for threads in 1 ' 2 ' 2,1; do
-  expect_equal "$(OMP_NUM_THREADS=$threads ./linear train --quiet --out w.st 2>&1)" "$expected" "OMP_NUM_THREADS='$threads'"
+  expect_equal "$(OMP_NUM_THREADS=$threads ./linear train --overwrite --quiet --out w.st 2>&1)" "$expected" "OMP_NUM_THREADS='$threads'"
 done
 
 # Data without a file.
 expect_status 1 ./linear train --data missing.csv --resume --out none.st
-expect_status 1 lamella interpret "$spec" -D data.split=0 train --out w.st
+expect_status 1 lamella interpret "$spec" -D data.split=0 train --overwrite --out w.st
 expect_contains "$(cat stderr)" "the training part of line is too short"
 lamella build "$spec" -D data.split=0 -o nothing
-expect_status 1 ./nothing train --out w.st
+expect_status 1 ./nothing train --overwrite --out w.st
 expect_contains "$(cat stderr)" "the training part of line is too short"
 
 # A host whose language writes numbers with a comma.
@@ -57,10 +57,10 @@ if command -v localedef >/dev/null && localedef -i de_DE -f UTF-8 locales/de_DE.
   export LOCPATH=$WORK/locales
   lamella emit table.lam -o emitted
   gcc -std=c11 -O1 -c -Dmain=lamella_program emitted/*.c
-  gcc host.c table.o table_main.o lamella_runtime.o -o host -lm
+  gcc host.c table.o table_main.o lamella.o lamella_runtime.o -o host -lm
   lamella build table.lam -o plain
-  ./plain train --log plain.jsonl --out plain.st | grep -v '^step [123] ' >plain.txt
-  ./host train --log host.jsonl --out host.st | grep -v '^step [123] ' >host.txt
+  ./plain train --overwrite --log plain.jsonl --out plain.st | grep -v '^step [123] ' >plain.txt
+  ./host train --overwrite --log host.jsonl --out host.st | grep -v '^step [123] ' >host.txt
   cmp plain.st host.st || fail "weights by a host with decimal commas"
   diff plain.txt host.txt || fail "what is printed"
   losses plain.jsonl >plain.losses && losses host.jsonl >host.losses && [[ $(wc -l <host.losses) == 3 ]]

@@ -12,7 +12,7 @@ mutate() {
   cp "$file" kept
   sed -i "s/$4/$5/" "$file"
   cmp -s kept "$file" && fail "$what: nothing to change in $file"
-  lamella interpret "$model.lam" train --log log.jsonl --out w.safetensors >out.txt 2>&1 || { cat out.txt; fail "$what: does not run"; }
+  lamella interpret "$model.lam" train --overwrite --log log.jsonl --out w.safetensors >out.txt 2>&1 || { cat out.txt; fail "$what: does not run"; }
   losses log.jsonl >got.txt
   near "$GOLDEN/$model.losses" got.txt 1e-5 >/dev/null && fail "the fixture $model does not notice: $what"
   cp kept "$file"

@@ -20,7 +20,7 @@ generate m { over = seq; feed = tokens; from = logits }
 END
 "$LAMELLA_BUILD/lamella" run late.lam info 2>&1 | grep -q "built without LLVM" && skip "no LLVM"
 for options in --target=portable "" --passes=none --passes=-simplify; do
-  lamella run late.lam $options train > /dev/null
+  lamella run late.lam $options train --overwrite > /dev/null
   expect_equal "$(lamella run late.lam $options generate --prompt "3 5" --tokens 8 --temperature 0 2> /dev/null)" "3 5 6 0 1 2 3 4 5 6 " "$options"
 done
 expect_status 1 lamella interpret late.lam generate --prompt "3 5" --tokens 8 --temperature 0

@@ -24,7 +24,7 @@ sed 's/^axis seq = 8/axis seq <= 8/' -i t.lam
 sed 's/steps = 300/init = "w.safetensors"; steps = 300/' t.lam >spec_init.lam
 ways=(interpret)
 lamella run t.lam info >messages 2>&1 && ways+=("run") || grep -q "built without LLVM" messages || { cat messages; fail "run"; }
-lamella interpret t.lam train --quiet --out w.safetensors >messages
+lamella interpret t.lam train --overwrite --quiet --out w.safetensors >messages
 first() { sed -n 's/.*"step":1,"loss":\([^,}]*\).*/\1/p' log.json; }
 said() { sed -n 's/.* loss \([0-9.]*\).*/\1/p' "$1" | tail -n 1; }
 for way in "${ways[@]}"; do
@@ -34,10 +34,10 @@ for way in "${ways[@]}"; do
   # The first loss of a training, in which nothing has been learned of b.txt yet; the wrong one is 10.
   for how in "t.lam train --init w.safetensors" "spec_init.lam train"; do
     rm -f log.json v.safetensors
-    lamella $way ${how%% *} -D data.text=b.txt ${how#* } --steps 1 --out v.safetensors --log log.json >messages
+    lamella $way ${how%% *} -D data.text=b.txt ${how#* } --overwrite --steps 1 --out v.safetensors --log log.json >messages
     expect_near "$(first)" "$right" 0.5
     # Without a step the very same number comes out, and so it does of the file that was written.
-    lamella $way ${how%% *} -D data.text=b.txt ${how#* } --steps 0 --out v.safetensors >messages
+    lamella $way ${how%% *} -D data.text=b.txt ${how#* } --overwrite --steps 0 --out v.safetensors >messages
     expect_equal "$(said messages)" "$right" "the validation loss, $way, $how"
     lamella $way t.lam -D data.text=b.txt eval --weights v.safetensors >messages
     expect_equal "$(said messages)" "$right" "eval of what --init made, $way"
@@ -72,8 +72,8 @@ for way in "${ways[@]}"; do
   sed -e 's/\be\[/f[/; s/\be\[vocab/f[vocab/; s/\bo\[/p[/; s/@embed o/@embed h @embed p/; s/^  return e/  return f/' \
     -e 's/^  param f/  param kept[embed] = 1\n  param f/; s/@embed h @embed p/* kept @embed p/' t.lam >other.lam
   sed -e 's/^  param e/  param kept[embed] = 1\n  param e/; s/@embed o/* kept @embed o/' t.lam >kept.lam
-  lamella $way kept.lam train --quiet --steps 1 --out k.safetensors >messages
-  lamella $way other.lam -D data.text=c.txt train --quiet --steps 1 --init k.safetensors --out n.safetensors >messages 2>&1
+  lamella $way kept.lam train --overwrite --quiet --steps 1 --out k.safetensors >messages
+  lamella $way other.lam -D data.text=c.txt train --overwrite --quiet --steps 1 --init k.safetensors --out n.safetensors >messages 2>&1
   expect_contains "$(cat messages)" "has e, o, which model m does not use"
   lamella $way other.lam generate --weights n.safetensors --prompt "fox, per" --tokens 1 --quiet >text
   rm n.safetensors k.safetensors
@@ -95,9 +95,9 @@ END
 { echo k,a; for i in $(seq 20); do printf 'red,stop\ngreen,go\nblue,wait\n'; done; } >one.csv
 { echo k,a; for i in $(seq 20); do printf 'blue,wait\ngreen,go\nred,stop\n'; done; } >two.csv
 for way in "${ways[@]}"; do
-  lamella $way c.lam train --quiet --out c.safetensors >messages
+  lamella $way c.lam train --overwrite --quiet --out c.safetensors >messages
   rm -f log.json
-  lamella $way c.lam -D data.csv=two.csv train --init c.safetensors --steps 1 --out d.safetensors --log log.json >messages
+  lamella $way c.lam -D data.csv=two.csv train --overwrite --init c.safetensors --steps 1 --out d.safetensors --log log.json >messages
   expect_near "$(first)" 0 0.05
   echo "violet,go" | cat two.csv - >three.csv
   expect_status 1 lamella $way c.lam -D data.csv=three.csv train --init c.safetensors --out n.safetensors
@@ -117,10 +117,10 @@ END
 sed 's/\bwide\b/broad/g' wide.lam >broad.lam
 sed 's/{ return fc: dense.*/{ param fc.weight[wide, b] = 0; param fc.bias[b] = 0; return x @wide fc.weight + fc.bias }/' wide.lam >turned.lam
 for way in "${ways[@]}"; do
-  lamella $way wide.lam train --quiet --out x.safetensors >messages
+  lamella $way wide.lam train --overwrite --quiet --out x.safetensors >messages
   expect_equal "$(lamella $way broad.lam predict --weights x.safetensors --input x=1,2,3)" \
     "$(lamella $way wide.lam predict --weights x.safetensors --input x=1,2,3)" "what renamed axes give, $way"
-  lamella $way broad.lam train --quiet --init x.safetensors --out y.safetensors >messages
+  lamella $way broad.lam train --overwrite --quiet --init x.safetensors --out y.safetensors >messages
   cp x.safetensors y.safetensors
   lamella $way broad.lam train --quiet --resume --steps 2 --out y.safetensors >messages 2>&1
   cp x.safetensors y.safetensors

@@ -32,14 +32,14 @@ lamella run "$spec" info >messages 2>&1 || { grep -q "built without LLVM" messag
 commands=(
   "lamella --help" "lamella --version" "lamella check --help" "lamella check $spec" "lamella show --stage=passes"
   "lamella show $spec --stage=ast" "lamella show $spec --stage=tensor" "lamella show $spec --stage=clusters" "lamella show $spec --stage=loops" "lamella show $spec --stage=c"
-  "lamella interpret $spec ${small[*]} train --out i.safetensors" "lamella interpret $spec eval --weights w.safetensors"
+  "lamella interpret $spec ${small[*]} train --overwrite --out i.safetensors" "lamella interpret $spec eval --weights w.safetensors"
   "lamella interpret $spec predict --weights w.safetensors" "lamella interpret $spec info"
-  "./linear --help" "./linear --version" "./linear train --help" "./linear train --out i.safetensors" "./linear eval --weights w.safetensors"
+  "./linear --help" "./linear --version" "./linear train --help" "./linear train --overwrite --out i.safetensors" "./linear eval --weights w.safetensors"
   "./linear predict --weights w.safetensors" "./linear predict --weights w.safetensors --out i.safetensors" "./linear info"
   "./linear bench --steps 1" "./text generate --weights t.safetensors --quiet --tokens 5"
   "./text generate --weights t.safetensors --quiet --tokens 100000"
 )
-[[ ${#runs[@]} == 0 ]] || commands+=("lamella run $spec info" "lamella run $spec ${small[*]} train --out i.safetensors"
+[[ ${#runs[@]} == 0 ]] || commands+=("lamella run $spec info" "lamella run $spec ${small[*]} train --overwrite --out i.safetensors"
   "lamella compare $spec --passes default --passes none --time 0.1 --threads 1 --json -")
 
 # check HOW COMMAND: the exit status and the message of one whose output was lost.
@@ -78,9 +78,9 @@ lost() { # TEXT COMMAND...
   expect_status 1 "$@"
   grep -qF -- "$says" stdout stderr || { cat stdout stderr; fail "no '$says' from: $*"; }
 }
-lost "cannot write l.json: File too large" may_not_grow ./linear train --quiet --log l.json --out w.safetensors
+lost "cannot write l.json: File too large" may_not_grow ./linear train --overwrite --quiet --log l.json --out w.safetensors
 cp w.safetensors before
-lost "cannot write w.safetensors: File too large; what it held before is unchanged" may_not_grow ./linear train --quiet --out w.safetensors
+lost "cannot write w.safetensors: File too large; what it held before is unchanged" may_not_grow ./linear train --overwrite --quiet --out w.safetensors
 lost "cannot write w.safetensors: File too large; what it held before is unchanged" may_not_grow ./linear predict --weights w.safetensors --out w.safetensors
 lost "cannot write new.json: File too large" may_not_grow ./linear bench --steps 1 --json new.json
 lost "cannot write new.json: File too large" may_not_grow ./linear info --trace new.json

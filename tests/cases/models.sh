@@ -12,9 +12,9 @@ translate=(-D repeat.layers=2 -D head=4)
 alike() {
   local name=$1 spec=$2
   shift 2
-  lamella interpret "$spec" "$@" train --log interpreted.jsonl --out w.safetensors >out.txt || { cat out.txt; fail "$name, interpreted"; }
+  lamella interpret "$spec" "$@" train --overwrite --log interpreted.jsonl --out w.safetensors >out.txt || { cat out.txt; fail "$name, interpreted"; }
   lamella build "$spec" "$@" -o program
-  ./program train --log compiled.jsonl --out w.safetensors >out.txt || { cat out.txt; fail "$name, compiled"; }
+  ./program train --overwrite --log compiled.jsonl --out w.safetensors >out.txt || { cat out.txt; fail "$name, compiled"; }
   losses interpreted.jsonl >interpreted.txt
   losses compiled.jsonl >compiled.txt
   [[ $(wc -l <interpreted.txt) == 3 ]] || fail "$name: $(wc -l <interpreted.txt) steps"
@@ -34,7 +34,7 @@ stepped() {
   local name=$1 spec=$2
   shift 2
   lamella build "$spec" "$@" -D train.batch=1 -D data.split=1 -o program
-  ./program train --steps 1 --out w.safetensors --log log.jsonl >out.txt || { cat out.txt; fail "$name at full size"; }
+  ./program train --overwrite --steps 1 --out w.safetensors --log log.jsonl >out.txt || { cat out.txt; fail "$name at full size"; }
   losses log.jsonl | awk -v most="$most" '!($1 > 0 && $1 < most) { print "loss " $1; exit 1 } END { if (!NR) exit 1 }' || fail "$name: the loss"
   rm -f w.safetensors
 }

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/linear.lam
 lamella build "$spec" -D train.steps=20 -o linear
-./linear train --quiet --out whole >messages
+./linear train --overwrite --quiet --out whole >messages
 modes() { stat -c %a "$@" | tr '\n' ' '; }
 clean() { expect_equal "$(find . -name '*.tmp' -o -name '*.lock' -o -name 'lamella-*')" "" "what is left after $1"; }
 
@@ -14,11 +14,11 @@ for mode in 600 640 666 444; do
   [[ $mode != 444 || $(id -u) == 0 ]] || continue # read-only is for others than root
   rm -rf out mode.*
   mkdir out
-  for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella_runtime.c out/lamella_runtime.h; do
+  for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella.c out/lamella.h out/lamella_runtime.c out/lamella_runtime.h; do
     echo old >$file
     chmod $mode $file
   done
-  ./linear train --quiet --out mode.train --log mode.log >messages
+  ./linear train --overwrite --quiet --out mode.train --log mode.log >messages
   ./linear predict --weights whole --out mode.predict >messages
   ./linear bench --steps 1 --json mode.json >messages
   ./linear info --trace mode.trace >messages
@@ -28,7 +28,7 @@ for mode in 600 640 666 444; do
   ! grep -qx old mode.* out/* || fail "a file was not replaced"
 done
 rm -rf out mode.*
-(umask 027 && ./linear train --quiet --out mode.train --log mode.log && ./linear bench --steps 1 --json mode.json &&
+(umask 027 && ./linear train --overwrite --quiet --out mode.train --log mode.log && ./linear bench --steps 1 --json mode.json &&
   lamella build "$spec" -c -o mode.o && lamella build "$spec" -o mode) >messages
 expect_equal "$(modes mode mode.*)" "750 640 640 640 640 " "modes of new files"
 for mode in 700 755 600; do
@@ -39,7 +39,7 @@ done
 [[ $(id -u) != 0 ]] || {
   chown 1234:2345 mode.train
   chmod 640 mode.train
-  ./linear train --quiet --out mode.train >messages
+  ./linear train --overwrite --quiet --out mode.train >messages
   expect_equal "$(stat -c %u:%g:%a mode.train)" 1234:2345:640 "whose a file is"
 }
 
@@ -50,7 +50,7 @@ for kind in there absent; do
   [[ $kind == absent ]] || : >real/target
   ln -sf ../../real/target links/deep/second
   ln -sf "$PWD/links/deep/second" links/first
-  ./linear train --quiet --out links/first >messages
+  ./linear train --overwrite --quiet --out links/first >messages
   [[ -L links/first && -L links/deep/second && ! -L real/target ]] || fail "a link was replaced"
   cmp real/target whole
   rm -f real/target
@@ -59,13 +59,13 @@ for kind in there absent; do
   [[ -L links/first && -s real/target ]] || fail "a link was replaced by a build"
 done
 ln -s loop links/loop
-expect_status 1 ./linear train --out links/loop
+expect_status 1 ./linear train --overwrite --out links/loop
 expect_contains "$(cat stderr)" "cannot write links/loop: Too many levels of symbolic links"
 
 # Pipes and devices, and the standard output under its name.
 mkfifo pipe
 cat pipe >piped &
-./linear train --quiet --out pipe >messages
+./linear train --overwrite --quiet --out pipe >messages
 wait $!
 [[ -p pipe ]] || fail "a pipe was replaced"
 cmp piped whole
@@ -74,7 +74,7 @@ cat pipe >piped &
 wait $!
 "$LAMELLA_BUILD/tests/tools/check_json" piped >messages || fail "JSON through a pipe"
 cat pipe >piped &
-./linear train --quiet --out w.safetensors --log pipe >messages
+./linear train --overwrite --quiet --out w.safetensors --log pipe >messages
 wait $!
 grep -q '"step":20,' piped || fail "a log through a pipe"
 ./linear predict --weights whole --out /proc/self/fd/1 >printed
@@ -82,7 +82,7 @@ head -c 2000 printed | grep -q '"y"' || fail "the standard output by its name"
 ./linear bench --steps 1 --json /proc/self/fd/1 >printed
 grep -q '"kernels"' printed && grep -q "^step" printed || fail "a report between other output"
 if [[ $(id -u) == 0 ]] && mknod null c 1 3 2>/dev/null && : 2>/dev/null >null; then
-  ./linear train --quiet --out null --log null >messages
+  ./linear train --overwrite --quiet --out null --log null >messages
   ./linear bench --steps 1 --json null --trace null >messages
   ./linear predict --weights whole --out null >messages
   lamella interpret "$spec" predict --weights whole --out null >messages
@@ -118,20 +118,20 @@ for file in . "" folder absent/w whole/w; do
   refused "" lamella build "$spec" -S -o "$file"
   refused "" lamella compare "$spec" --html "$file"
 done
-expect_contains "$(./linear train --out "" 2>&1)" 'cannot write "": No such file'
+expect_contains "$(./linear train --overwrite --out "" 2>&1)" 'cannot write "": No such file'
 chmod 500 closed
 : >readonly
 chmod 400 readonly
 if [[ $(id -u) != 0 ]]; then
-  refused "Permission denied" ./linear train --out closed/w
-  refused "Permission denied" ./linear train --out readonly
+  refused "Permission denied" ./linear train --overwrite --out closed/w
+  refused "Permission denied" ./linear train --overwrite --out readonly
 elif command -v setpriv >/dev/null && chmod 711 . && setpriv --reuid 65534 --clear-groups test -x linear; then
   mkdir -m 777 open
   as_nobody() { setpriv --reuid 65534 --clear-groups "$@"; }
-  refused "Permission denied" as_nobody ./linear train --out closed/w
-  refused "Permission denied" as_nobody ./linear train --out whole
+  refused "Permission denied" as_nobody ./linear train --overwrite --out closed/w
+  refused "Permission denied" as_nobody ./linear train --overwrite --out whole
   refused "Permission denied" as_nobody ./linear predict --weights whole --out closed/w
-  as_nobody ./linear train --quiet --out open/w >messages
+  as_nobody ./linear train --overwrite --quiet --out open/w >messages
 else
   count_skip "no other user"
 fi
@@ -139,7 +139,7 @@ clean "what was refused"
 
 # One training writes a file. A second one is told so, under whatever name it gives the file.
 long() { # until it has taken steps, and so has the lock and catches signals
-  ./linear train --quiet --steps 4000000000 --log long.json "$@" >messages 2>&1 & pid=$!
+  ./linear train --overwrite --quiet --steps 4000000000 --log long.json "$@" >messages 2>&1 & pid=$!
   for ((i = 0; i < 500; i++)); do [[ -s long.json ]] && break; sleep 0.02; done
 }
 end() { # SIGNAL STATUS
@@ -152,12 +152,12 @@ end() { # SIGNAL STATUS
 ln -s busy another
 long --out busy
 for name in busy ./busy "$PWD/busy" another; do
-  expect_status 1 ./linear train --out "$name"
+  expect_status 1 ./linear train --overwrite --out "$name"
   expect_contains "$(cat stderr)" "another training, process $pid, writes $name: --out FILE names another file"
 done
-expect_status 1 lamella interpret "$spec" train --out busy
+expect_status 1 lamella interpret "$spec" train --overwrite --out busy
 expect_contains "$(cat stderr)" "another training"
-./linear train --quiet --out free >stdout
+./linear train --overwrite --quiet --out free >stdout
 end INT 130
 [[ -s busy && -L another ]] || fail "the first training did not write its weights"
 clean SIGINT
@@ -171,14 +171,14 @@ for signal in HUP PIPE; do
 done
 long --out busy
 end KILL 137
-./linear train --quiet --out busy >stdout # the lock of a process that is gone holds nobody
+./linear train --overwrite --quiet --out busy >stdout # the lock of a process that is gone holds nobody
 cmp busy whole
 clean "a lock that was left"
 
 # Several at once: each is the only one, or is told that it is not; what is there is whole.
 for round in 1 2 3; do
   for i in 1 2 3 4; do
-    { status=0; ./linear train --quiet --steps 200000 --seed $i --out race >out.$i 2>&1 || status=$?; echo $status >code.$i; } &
+    { status=0; ./linear train --overwrite --quiet --steps 200000 --seed $i --out race >out.$i 2>&1 || status=$?; echo $status >code.$i; } &
   done
   wait
   for i in 1 2 3 4; do
@@ -206,7 +206,7 @@ int fcntl(int file, int command, ...) {
 int fcntl64(int file, int command, ...) __attribute__((alias("fcntl")));
 END
 if gcc -shared -fPIC -o nolock.so nolock.c -ldl 2>messages; then
-  LD_PRELOAD=$PWD/nolock.so ./linear train --quiet --out unlocked >messages 2>&1
+  LD_PRELOAD=$PWD/nolock.so ./linear train --overwrite --quiet --out unlocked >messages 2>&1
   expect_contains "$(cat messages)" "unlocked cannot be locked (No locks available): another training that writes it would go unnoticed"
   cmp unlocked whole
   clean "no locks"
@@ -217,7 +217,7 @@ fi
 # Links that somebody else laid where our files would be lead nowhere.
 echo precious >victim
 for name in attacked.tmp attacked.lock; do ln -s victim $name; done
-./linear train --quiet --out attacked >messages 2>&1
+./linear train --overwrite --quiet --out attacked >messages 2>&1
 expect_contains "$(cat messages)" "cannot be locked"
 expect_equal "$(cat victim)" precious "a file that a link leads to"
 cmp attacked whole
@@ -225,7 +225,7 @@ rm attacked.tmp attacked.lock
 
 # A name that leaves no room for another, and a folder that is emitted into in vain.
 name=$(printf 'w%.0s' $(seq 255))
-./linear train --quiet --out "$name" >messages 2>&1
+./linear train --overwrite --quiet --out "$name" >messages 2>&1
 cmp "$name" whole
 mkdir -p emitted/linear.h
 expect_status 1 lamella emit "$spec" -o emitted

@@ -28,9 +28,9 @@ for model in mlp gpt; do
       lamella build "$GOLDEN/gpt.lam" --passes="$pipeline" --verify -o program
     else
       lamella build "$SPECS/mlp.lam" -D train.steps=3 -D train.log=1 --passes="$pipeline" --verify -o program
-      [[ -e mlp.losses ]] || { lamella interpret "$SPECS/mlp.lam" -D train.steps=3 -D train.log=1 train --log i.jsonl --out w.safetensors >out.txt; losses i.jsonl >mlp.losses; }
+      [[ -e mlp.losses ]] || { lamella interpret "$SPECS/mlp.lam" -D train.steps=3 -D train.log=1 train --overwrite --log i.jsonl --out w.safetensors >out.txt; losses i.jsonl >mlp.losses; }
     fi
-    ./program train --log compiled.jsonl --out w.safetensors >out.txt || { cat out.txt; fail "$model under $pipeline"; }
+    ./program train --overwrite --log compiled.jsonl --out w.safetensors >out.txt || { cat out.txt; fail "$model under $pipeline"; }
     losses compiled.jsonl >compiled.txt
     expected=$GOLDEN/gpt.losses
     [[ $model == mlp ]] && expected=mlp.losses
@@ -41,7 +41,7 @@ done
 # Without hoist the encoder runs at each step, and says the same.
 for pipeline in default -hoist; do
   lamella build "$GOLDEN/translate.lam" --passes="$pipeline" -o program
-  [[ -e w2.safetensors ]] || ./program train --out w2.safetensors >out.txt
+  [[ -e w2.safetensors ]] || ./program train --overwrite --out w2.safetensors >out.txt
   ./program generate --weights w2.safetensors --source anna --temperature 0 --tokens 8 --quiet >"$pipeline.txt" || fail "generate under $pipeline"
 done
 cmp default.txt -- -hoist.txt || fail "-hoist changes what is generated"

@@ -16,8 +16,8 @@ translate=(-D repeat.layers=2 -D head=4)
 same() {
   local spec=$SPECS/$1.lam verb
   shift
-  lamella run "$spec" "$@" train --threads 2 --out run.safetensors >run.txt
-  lamella run "$spec" "$@" -O$level train --threads 1 --out other.safetensors >/dev/null
+  lamella run "$spec" "$@" train --overwrite --threads 2 --out run.safetensors >run.txt
+  lamella run "$spec" "$@" -O$level train --overwrite --threads 1 --out other.safetensors >/dev/null
   for compiler in $compilers; do
     if [[ $compiler == here ]]; then
       lamella build "$spec" "$@" -o program
@@ -25,7 +25,7 @@ same() {
       command -v $compiler >/dev/null || { count_skip "no $compiler"; continue; }
       lamella build "$spec" "$@" --cc=$compiler -o program
     fi
-    ./program train --threads 2 --out built.safetensors >built.txt
+    ./program train --overwrite --threads 2 --out built.safetensors >built.txt
     cmp built.safetensors run.safetensors || fail "$spec: the weights of $compiler and of run differ"
   done
   cmp other.safetensors run.safetensors || fail "$spec: the weights of -O$level and -O2 differ"
@@ -68,7 +68,7 @@ expect_status 1 lamella run "$SPECS/linear.lam" eval --weights missing.safetenso
 # Ctrl-C: training stops at a step, with a checkpoint.
 (
   set -m # else a background command ignores the signal
-  lamella run "$SPECS/shakespeare.lam" -D train.eval=0 -D train.log=1 train --out stopped.safetensors >out.txt 2>&1 &
+  lamella run "$SPECS/shakespeare.lam" -D train.eval=0 -D train.log=1 train --overwrite --out stopped.safetensors >out.txt 2>&1 &
   program=$!
   for ((i = 0; i < 600; i++)); do grep -q '^step' out.txt && break; sleep 0.1; done
   kill -INT -- -$program
@@ -80,7 +80,7 @@ lamella run "$SPECS/shakespeare.lam" -D train.eval=0 eval --weights stopped.safe
 
 # gdb knows the functions of the program, and with -g its lines.
 if command -v gdb >/dev/null; then
-  gdb -batch -ex 'set breakpoint pending on' -ex 'break linear_train' -ex run -ex bt --args "$LAMELLA_BUILD/lamella" run "$SPECS/linear.lam" -g -O0 train --out w.safetensors \
+  gdb -batch -ex 'set breakpoint pending on' -ex 'break linear_train' -ex run -ex bt --args "$LAMELLA_BUILD/lamella" run "$SPECS/linear.lam" -g -O0 train --overwrite --out w.safetensors \
     >gdb.txt 2>&1 || true
   grep -q '#0 .*linear_train (m=.*\.c:[0-9]' gdb.txt && grep -q ' main (argc=' gdb.txt || { tail -n 20 gdb.txt; fail "the backtrace in gdb"; }
 else

@@ -12,7 +12,7 @@ for model in gpt translate; do
     rm -rf emitted
     lamella emit "$GOLDEN/$model.lam" --target=$target -o emitted
     gcc -std=c11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined -fno-sanitize-recover=all emitted/*.c -o program -lm
-    ./program train --steps 3 --log log.jsonl --out w.safetensors >out.txt
+    ./program train --overwrite --steps 3 --log log.jsonl --out w.safetensors >out.txt
     losses log.jsonl >got.txt
     near <(head -3 "$GOLDEN/$model.losses") got.txt 1e-5 || fail "$model, $target"
     ./program eval --weights w.safetensors >out.txt

@@ -36,7 +36,7 @@ lamella build "$spec" --target=avx512 -march=icelake-server --tune=znver4 -v -c 
 expect_contains "$(cat messages)" "12 rows and 2 vectors"
 runs_here avx512 || { count_skip "no avx512 here"; exit 0; }
 small=(-D embed=32 -D repeat.h=1 -D seq=16 -D train.steps=3 -D train.batch=4)
-train() { lamella run "$SPECS/shakespeare.lam" "${small[@]}" "$@" train --quiet --out "$WORK/$number.safetensors" >/dev/null; }
+train() { lamella run "$SPECS/shakespeare.lam" "${small[@]}" "$@" train --overwrite --quiet --out "$WORK/$number.safetensors" >/dev/null; }
 number=0
 for options in --target=avx512 "--target=avx512 --tune=icelake-server" "--target=avx512 --passes=tile(rows=5,vectors=1)" "--target=avx512 --passes=tile(rows=6,vectors=4)"; do
   train $options

@@ -54,7 +54,7 @@ verbs() {
       local arguments=("$verb") needed=$expected
       [[ $verb == bench && $way == interpret ]] && needed=2
       case $verb in
-        train) arguments+=(--out w.st --quiet) ;;
+        train) arguments+=(--overwrite --out w.st --quiet) ;;
         eval) arguments+=(--weights w.st) ;;
         predict) arguments+=(--weights "$weights" $predict) ;;
         generate) arguments+=(--weights "$weights" --prompt "$prompt" --tokens 2 "${source[@]}") ;;

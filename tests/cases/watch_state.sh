@@ -99,7 +99,7 @@ went_on "$step"
 stop
 
 # What no edit can mend ends the command; what an edit can mend does not.
-expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --init missing.safetensors
+expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --overwrite --init missing.safetensors
 expect_contains "$(cat stderr)" "cannot open missing.safetensors"
 expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --out nowhere/weights
 rm rings.safetensors

@@ -31,7 +31,7 @@ struct batch *batch_new(struct arena *arena, const struct target *target) {
   return batch;
 }
 
-/* A function that is there already only takes its name, which is all that calls of it need. */
+/* Adds a function; one that equals an earlier one only takes its name, which is all that calls of it need. */
 static void add_function(struct batch *batch, struct function *function) {
   uint64_t hash = function_hash(function);
   struct known **bucket = &batch->buckets[hash % BUCKETS];

@@ -9,7 +9,7 @@
 #include "codegen/jit/jit.h"
 
 struct library {
-  void *handle; /* of a file, or */
+  void *handle; /* when it was compiled to a file, or */
   struct jit_program *program;
 };
 
@@ -42,7 +42,7 @@ static struct jit_program *compile_in_process(const char *source, int level, boo
   return program;
 }
 
-/* Nothing is left behind but the source where compiling failed: a library stays mapped when its file is gone. */
+/* Compiles to a file. Only the source of a failure stays behind: a library remains mapped when its file is removed. */
 static void *compile_file(struct arena *arena, const char *source, const char *compiler, int level) {
   char folder[] = "/tmp/lamella-test-XXXXXX";
   if (!mkdtemp(folder)) return NULL;
@@ -64,7 +64,8 @@ static void *compile_file(struct arena *arena, const char *source, const char *c
   return handle;
 }
 
-/* Before its library is loaded, which reads them once. Threads that wait sleep: the processor is the tests' other half's. */
+/* To be called before the library of OpenMP is loaded, which reads these once. Waiting threads sleep, because other
+   tests need the processor. */
 static void ask_for_two_threads(void) {
   setenv("OMP_NUM_THREADS", "2", 1);
   setenv("OMP_DYNAMIC", "false", 1);

@@ -6,9 +6,9 @@
 
 #include "ir/evaluate.h"
 
-/* What is known of one value. Its error is `moved` + gamma(terms) `size`: what its operands' errors make of it, and the roundings
-   of the additions that it consists of, whose terms have the sum `size` in magnitude. The two are apart so that an addition
-   can be joined with the contraction before it, in any order. */
+/* What is known of one value. Its error is `moved` + gamma(terms) * `size`. `moved` comes from the errors of its
+   operands, the rest from the roundings of the additions that it consists of; the magnitudes of their terms have the
+   sum `size`. The two are kept apart so that an addition can be joined with the contraction before it, in any order. */
 struct shadow {
   struct operand number, moved, size, error;
   int terms;
@@ -26,8 +26,8 @@ struct analysis {
 };
 
 struct precision precision_of(bool double_precision, bool reassociates) {
-  /* Functions: codegen/math.c says 2 units in the last place, which are up to 4 of rounding; the C library's 1, and it is
-     compared with the same library. The interpreter's own roundings come on top. */
+  /* Functions: codegen/math.c promises 2 units in the last place, which are up to 4 roundings. The C library promises
+     1, and it is compared with itself. The interpreter's own roundings are added. */
   if (double_precision) return (struct precision){0x1p-52, 0x1p-1074, DBL_MAX, 8, reassociates};
   return (struct precision){0x1p-24 + 0x1p-52, 0x1p-149, FLT_MAX, 4.2, reassociates};
 }
@@ -37,13 +37,13 @@ static double gamma_of(const struct precision *precision, double roundings) {
   return product < 0.5 ? product / (1 - product) * (1 + 0x1p-40) : INFINITY;
 }
 
-/* The roundings of an element, and whether it can be held at all. */
+/* The error of an element with its roundings; INFINITY where it may not be representable. */
 static double error_of(const struct analysis *analysis, const struct value *value, double number, double moved,
                        double size, int terms) {
   const struct precision *precision = &analysis->precision;
-  /* Integers are exact, also where they wrap around; unless what they came from was not, and may wrap or not. */
+  /* Integers are exact, even where they wrap around, unless an operand was not exact, so that they may wrap or not. */
   if (value->kind == KIND_INTEGER) return moved == 0 ? 0 : size + moved <= INT32_MAX ? moved : INFINITY;
-  /* A part of a sum that overflows beside an infinity may be one of the other sign. */
+  /* Beside an infinity, a part of the sum may overflow to an infinity of the other sign. */
   if (isnan(moved) || isinf(moved) || isnan(size) || size > precision->largest) return INFINITY;
   if (!isfinite(number)) return 0;
   double error = moved;
@@ -57,7 +57,7 @@ struct point {
   double x[3], e[3];
 };
 
-/* A function that only grows or only falls: the ends of the interval are the extremes. The library's roundings are added. */
+/* The error of a monotone function: its extremes are at the ends of the interval. The library's roundings are added. */
 static double monotone(double (*function)(double), double x, double e) {
   double y = function(x), low = function(x - e), high = function(x + e);
   return fmax(fabs(high - y), fabs(y - low)) + 4 * DBL_EPSILON * fmax(fabs(high), fabs(low));
@@ -71,7 +71,7 @@ static double to_i32(double x) { return scalar_round(STORAGE_I32, x); }
 static double to_i8(double x) { return scalar_round(STORAGE_I8, x); }
 static double to_bool(double x) { return scalar_round(STORAGE_BOOL, x); }
 
-/* The storages round in jumps: the ends say by how much, and nothing moves where the operand is exact. */
+/* Rounding to a storage moves in jumps. The ends of the interval tell how far; an exact operand does not move. */
 static double rounding_error(enum storage storage, double x, double e) {
   double (*function)(double) = NULL;
   switch (storage) {
@@ -102,7 +102,7 @@ static double rounding_error(enum storage storage, double x, double e) {
   return e > 0 ? fmax(function(x + e) - y, y - function(x - e)) : 0;
 }
 
-/* How far a comparison may be off: not at all, or 1. */
+/* How far the result of a comparison may be off: 0 or 1. */
 static double comparison_error(const struct point *p) {
   double e = p->e[0] + p->e[1];
   return e == 0 || fabs(p->x[0] - p->x[1]) > e * (1 + 0x1p-40) ? 0 : 1;
@@ -125,12 +125,12 @@ static double power_error(const struct point *p) {
   return error + 4 * DBL_EPSILON * largest;
 }
 
-/* With an infinity or NaN among the operands, which is then exact. */
+/* The error where one operand is infinite or NaN; such an operand is exact. */
 static double special_error(enum op op, double y, const struct point *p) {
   int other = isfinite(p->x[0]) ? 0 : 1;
   bool both = !isfinite(p->x[0]) && !isfinite(p->x[1]);
   double x = p->x[other], e = p->e[other];
-  bool open = !both && fabs(x) <= e && e > 0; /* what sign has it? */
+  bool open = !both && fabs(x) <= e && e > 0; /* its sign is not known */
   switch (op) {
     case OP_mul:
       return open ? INFINITY : 0;
@@ -147,7 +147,7 @@ static double special_error(enum op op, double y, const struct point *p) {
   }
 }
 
-/* How far the result may move when the operands do, and in *roundings how often it is rounded after that. */
+/* How far the result may move when the operands do. *roundings is how often it is rounded after that. */
 static double moved_by(const struct value *value, double y, const struct point *p, const struct precision *precision,
                        double *roundings) {
   double x0 = p->x[0], x1 = p->x[1], e0 = p->e[0], e1 = p->e[1], q;
@@ -190,7 +190,7 @@ static double moved_by(const struct value *value, double y, const struct point *
       return e0;
     case OP_cast:
       *roundings = 0;
-      /* An integer is a real of the program first, which holds it as it is up to 1 / unit. */
+      /* A program converts an integer to its real type first, which is exact up to 1 / unit. */
       q = fabs(x0) + e0;
       q = value->inputs[0]->kind == KIND_INTEGER && q > 1 / precision->unit ? q * precision->unit : 0;
       return rounding_error(value->storage, x0, value->storage == STORAGE_BOOL ? e0 : e0 + q);
@@ -206,11 +206,11 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_mod:
       if (whole) return e0 == 0 && e1 == 0 ? 0 : fabs(x1) + e1 + fabs(y);
       if (e0 == 0 && e1 == 0 && x1 == 0) return INFINITY;
-      *roundings = 2; /* of a sum, and the step below the divisor */
+      *roundings = 2; /* that of a sum, and the step to the number below the divisor */
       if (e0 == 0 && e1 == 0) return 0; /* the remainder is exact */
       q = quotient_error(x0, e0, x1, e1) + 4 * DBL_EPSILON * fabs(x0 / x1);
       if (isinf(q) || isnan(q)) return INFINITY;
-      if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) return fabs(x1) + e1; /* from one end to the other */
+      if (floor(x0 / x1 + q) != floor(x0 / x1 - q)) return fabs(x1) + e1; /* it may jump from one end to the other */
       return e0 + (fabs(x0 / x1) + 1) * e1;
     case OP_max:
     case OP_min:
@@ -243,7 +243,7 @@ static double moved_by(const struct value *value, double y, const struct point *
   bug("operation %d is not elementwise", (int)value->op);
 }
 
-/* How large an integer would be, did it not wrap around. */
+/* How large an integer would be if it did not wrap around. */
 static double unwrapped(enum op op, double y, const struct point *p) {
   if (op == OP_mul) return fabs(p->x[0] * p->x[1]);
   return op == OP_add || op == OP_sub ? fabs(p->x[0]) + fabs(p->x[1]) : fabs(y);
@@ -303,7 +303,7 @@ static struct operand blank(const struct analysis *analysis, const struct operan
   return operand;
 }
 
-/* Magnitudes of what is finite, with the error on top where it is asked for. */
+/* The magnitudes of finite elements, 0 for others; plus their errors if wanted. */
 static struct operand magnitudes(const struct analysis *analysis, const struct shadow *shadow, bool with_error) {
   struct operand result = blank(analysis, &shadow->number);
   int64_t count = operand_count(&result, analysis->sample->sizes);
@@ -314,7 +314,7 @@ static struct operand magnitudes(const struct analysis *analysis, const struct s
   return result;
 }
 
-/* 1 where the element is infinite or NaN, or, with `open`, where it may be on either side of zero. */
+/* 1 for elements that are infinite or NaN or, with `open`, for those that may be on either side of zero; else 0. */
 static struct operand marks(const struct analysis *analysis, const struct shadow *shadow, bool open) {
   struct operand result = blank(analysis, &shadow->number);
   int64_t count = operand_count(&result, analysis->sample->sizes);
@@ -354,7 +354,7 @@ static void contraction(struct analysis *analysis, const struct value *value, st
   mix(analysis, value, &part, &inputs[0]->error, &b_most, NULL);
   add_into(analysis, &shadow->moved, &part);
   mix(analysis, value, &shadow->size, &a_most, &b_most, NULL);
-  /* Infinity times what may be zero or of either sign is anything. */
+  /* Infinity times a number that may be zero, or of either sign, may be anything. */
   for (int side = 0; side < 2; side++) {
     struct operand special = marks(analysis, inputs[side], false), open = marks(analysis, inputs[1 - side], true);
     mix(analysis, value, &part, side ? &open : &special, side ? &special : &open, NULL);
@@ -385,7 +385,8 @@ static void sum(struct analysis *analysis, const struct value *value, struct sha
       for (int64_t j = 0; j < count; j++) shadow->moved.data[j] = INFINITY;
 }
 
-/* A ranking is certain where what is chosen is apart from all else, or nothing is off. */
+/* A ranking is certain where every chosen element is farther from all others than the errors of both, or both are
+   exact. */
 static void ranking(struct analysis *analysis, const struct value *value, struct shadow *shadow,
                     const struct shadow *x) {
   const int64_t *sizes = analysis->sample->sizes;
@@ -408,7 +409,7 @@ static void ranking(struct analysis *analysis, const struct value *value, struct
   }
 }
 
-/* With an index that is not certain a row may be any. */
+/* Where the index is not certain, any row may be read. */
 static void lookup(struct analysis *analysis, const struct value *value, struct shadow *shadow,
                    const struct shadow *const *inputs) {
   mix(analysis, value, &shadow->moved, &inputs[0]->error, &inputs[1]->number, NULL);
@@ -476,7 +477,7 @@ static double leaf_error(const struct analysis *analysis, const struct value *va
 static void analyse(struct analysis *analysis, const struct value *value, struct shadow *shadow,
                     const struct shadow *const *inputs) {
   int64_t count = operand_count(&shadow->number, analysis->sample->sizes);
-  /* What follows a contraction as an addition may be part of its sum. */
+  /* An addition after a contraction may become part of its sum. */
   bool joins = analysis->precision.reassociates && value->op == OP_add && value->kind == KIND_REAL &&
                (inputs[0]->terms || inputs[1]->terms);
   switch (op_facts[value->op].class) {
@@ -551,7 +552,7 @@ static void analyse(struct analysis *analysis, const struct value *value, struct
   if (analysis->precision.reassociates &&
       (value->op == OP_contract || joins || op_facts[value->op].class == CLASS_VIEW))
     return;
-  /* From here on it is a number like any other. */
+  /* From here on the value's own error is all that matters of it. */
   shadow->terms = 0;
   for (int64_t i = 0; i < count; i++) {
     double number = shadow->number.data[i];
@@ -585,7 +586,7 @@ static double *find_state(void *context, const struct state *state) {
   return analysis->states[content_number(analysis, state->name)];
 }
 
-/* The errors of an output's value as the output has its axes. */
+/* The errors of an output's value, in the order of the output's axes. */
 static double *in_order_of(const struct analysis *analysis, const struct output *output, int64_t count) {
   const struct value *value = output->value;
   const double *errors = analysis->shadows[value->id].error.data;

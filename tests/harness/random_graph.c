@@ -55,7 +55,7 @@ static struct value *make_scatter(struct sample *sample) {
   struct value *base = sample_real_operand(sample, axis, NULL, DOMAIN_ANY);
   int count = sample_choose_axes(sample, NULL, NULL, axes);
   struct value *index = sample_integer_leaf(sample, axes, count, axis, false);
-  /* A source's axes are the base's other ones and the index's. */
+  /* A source has the base's other axes and the index's. */
   count = 0;
   for (int i = 0; i < base->axis_count; i++)
     if (base->axes[i] != axis) axes[count++] = base->axes[i];
@@ -69,7 +69,8 @@ static struct value *make_scatter(struct sample *sample) {
   return build_scatter_add(sample->graph, base, axis, index, sample_real_value(sample, axes, count));
 }
 
-/* An axis of an earlier value in two factors, or two of its axes as one; NULL where it has none that can be taken so. */
+/* Splits an axis of an earlier value into two factors, or merges two of its axes. NULL where it has none that allow
+   this. */
 static struct value *split_or_merge_earlier(struct sample *sample, enum op op) {
   struct axis *factors[MAX_AXES];
   if (op == OP_split) {
@@ -152,7 +153,7 @@ static struct value *make_concat(struct sample *sample) {
   return build_concat(sample->graph, parts, axes, count, sample_axis_of(sample, "joined", total));
 }
 
-/* A state that the graph reads and nothing writes yet: it becomes something computed. */
+/* An update, with a computed value, of a state that the graph reads and that nothing writes yet. */
 static struct value *update_known(struct sample *sample) {
   const struct graph *graph = sample->graph;
   struct state *found = NULL;
@@ -195,12 +196,12 @@ static struct value *make_update(struct sample *sample) {
   double *data = sample_add_content(sample, state->name, true, elements);
   for (int64_t i = 0; i < elements; i++) data[i] = sample_real_number(sample, DOMAIN_ANY, false);
   if (sample_chance(sample, 50)) {
-    int kept = 0; /* what the value lacks it is repeated along */
+    int kept = 0; /* the value is repeated along axes that it lacks */
     for (int i = 0; i < count; i++)
       if (sample_chance(sample, 80)) axes[kept++] = axes[i];
     return build_update(sample->graph, state, sample_real_value(sample, axes, kept), NULL, NULL);
   }
-  /* Which of several writes to one place counts is the last in order; distinct places leave no doubt in parallel programs. */
+  /* Of several writes to one place the last counts, and parallel programs have no order. So places are distinct. */
   struct axis *row = sample_axis_of(sample, "row", 1 + sample_below(sample, (int)axis_length(axis, sample->sizes)));
   const char *name = sample_fresh_name(sample, "place");
   double *places = sample_add_content(sample, name, false, row->extent);
@@ -213,14 +214,14 @@ static struct value *make_update(struct sample *sample) {
   return build_update(sample->graph, state, sample_real_value(sample, axes, count), axis, index);
 }
 
-/* z = tanh(x) y and w = x + y, half of the time with the gradient spelled out. */
+/* A call of z = tanh(x) y and w = x + y, which half of the time has its own gradient. */
 static struct value *make_call(struct sample *sample) {
   struct graph *outer = sample->graph;
   struct axis *axes[MAX_AXES];
   struct value *actuals[2] = {sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), NULL};
   int count = actuals[0]->axis_count;
   for (int i = 0; i < count; i++) axes[i] = actuals[0]->axes[i];
-  for (int i = 0; i < count / 2; i++) { /* the axes of the two in another order */
+  for (int i = 0; i < count / 2; i++) { /* gives y's axes another order */
     struct axis *kept = axes[i];
     axes[i] = axes[count - 1 - i];
     axes[count - 1 - i] = kept;
@@ -295,7 +296,7 @@ static struct value *make_cast(struct sample *sample) {
   if (sample_smooth(sample))
     return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), STORAGE_F64);
   sample->differentiable = false;
-  /* Of an integer and of a boolean; a real becomes neither by a cast. */
+  /* Storages to cast integers and booleans to. A real becomes neither by a cast. */
   static const enum storage of_integer[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_F16, STORAGE_I8, STORAGE_BOOL};
   static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16, STORAGE_I8, STORAGE_I32};
   if (sample_chance(sample, 40))
@@ -440,7 +441,7 @@ static struct value *make(struct sample *sample, enum op op) {
   bug("operation %d", (int)op);
 }
 
-/* An axis of run-time size, which is any length up to the bound. */
+/* An axis of run-time size, whose length is any number up to the bound. */
 static struct axis *sized_axis(struct sample *sample, const char *axis, enum size_role role, int64_t bound) {
   const struct size *size = size_new(sample->graph, size_role_names[role], role, bound);
   sample->sizes[size->index] = 1 + sample_below(sample, (int)bound);
@@ -448,7 +449,7 @@ static struct axis *sized_axis(struct sample *sample, const char *axis, enum siz
 }
 
 static struct sample *begin(struct arena *arena, const char *name, uint64_t seed, int flags) {
-  /* Short and odd, and all six together few enough that a value may have every one of them. */
+  /* Lengths are short and odd, and so small that a value may have all six axes. */
   static const int64_t lengths[6][2] = {{2, 3}, {3, 4}, {5, 9}, {1, 2}, {1, 1}, {2, 3}};
   static const char *const names[] = {"batch", "seq", "embed", "head", "seq", "window"};
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -461,7 +462,8 @@ static struct sample *begin(struct arena *arena, const char *name, uint64_t seed
   sample->program.name = sample->program.model = "sample";
   sample->graph = graph_new(arena, name, &sample->program.next_axis);
   sample->program.predict = sample->graph;
-  /* Of the axes at most two are long, and a run-time one may be the second: loops over it reach vectors and what is left of them. */
+  /* At most two axes are long, and one with a run-time size may be the second: loops over it then have whole vectors
+     and a rest. */
   bool long_window = flags & SAMPLE_SIZES && flags & SAMPLE_LONG && sample_chance(sample, 60);
   bool second = flags & SAMPLE_SIZES && sample_chance(sample, 30);
   for (int i = 0; i < 6; i++) {
@@ -492,7 +494,7 @@ struct sample *sample_operation(struct arena *arena, enum op op, uint64_t seed, 
   return sample;
 }
 
-/* Parameters have constant sizes. */
+/* Whether the value is a parameter of constant size. */
 static bool is_parameter(const struct value *value) {
   for (int i = 0; i < value->axis_count; i++)
     if (value->axes[i]->size) return false;
@@ -527,7 +529,8 @@ struct value *sample_add_loss(struct sample *sample) {
   return loss;
 }
 
-/* What nothing uses is an output; of the updates only some, since they count by themselves, and of the rest a few. */
+/* Makes outputs of values that nothing uses. With patterns, only some updates are outputs, since they have an effect of
+   their own, and a few used values are too. */
 static void add_outputs(struct sample *sample) {
   struct graph *graph = sample->graph;
   bool *used = arena_new_array(sample->arena, bool, graph->next_value);
@@ -553,7 +556,8 @@ struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, 
   sample->several = true;
   for (int i = 0; i < operations; i++) {
     enum op op = (enum op)sample_below(sample, OP_COUNT);
-    /* Gradients belong before autodiff, and what is not differentiable as it stands is of no use in a smooth graph. */
+    /* Gradients exist only before autodiff, and operations without a derivative of their own are of no use in a smooth
+       graph. */
     bool skip = op == OP_gradient || (sample_smooth(sample) && (op == OP_stop || op == OP_update));
     sample->graph->origin.path = i % 3 ? "layer.0" : "";
     sample->graph->origin.function = i % 2 ? "layer" : "";

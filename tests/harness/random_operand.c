@@ -32,7 +32,7 @@ double sample_real_number(struct sample *sample, enum domain domain, bool coarse
       x /= 2;
       break;
   }
-  return (double)(float)x; /* so that float programs get the same numbers */
+  return (double)(float)x; /* so that programs with floats get the same number */
 }
 
 double sample_extreme_number(struct sample *sample) {
@@ -43,7 +43,7 @@ double sample_extreme_number(struct sample *sample) {
   return numbers[sample_below(sample, (int)(sizeof numbers / sizeof *numbers))];
 }
 
-/* Few of the numbers of some leaves: what they spoil is not compared any more. */
+/* Puts extreme numbers into some leaves, only a few of them, since elements that they spoil are no longer compared. */
 static void add_extremes(struct sample *sample, double *data, int64_t count) {
   if (!(sample->flags & SAMPLE_EXTREME) || sample_chance(sample, 40)) return;
   int share = sample_chance(sample, 20) ? 50 : 4;
@@ -110,7 +110,7 @@ struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, 
   return value;
 }
 
-/* Any of 32 bits: sums and products of such wrap around. */
+/* Any integer of 32 bits; sums and products of such integers wrap around. */
 int64_t sample_wide_integer(struct sample *sample) {
   static const int64_t edges[] = {INT32_MIN, INT32_MIN + 1, INT32_MAX, INT32_MAX - 1, 65536, -65536, 1 << 30, 46341};
   return sample_chance(sample, 50) ? edges[sample_below(sample, 8)] : (int32_t)(uint32_t)sample_draw(sample);
@@ -222,7 +222,7 @@ struct value *sample_real_value(struct sample *sample, struct axis *const *axes,
   return build_binary(sample->graph, joins[sample_below(sample, sample_smooth(sample) ? 3 : 4)], found, leaf);
 }
 
-/* In [-5, 5], as the leaves are. */
+/* Brings an integer into [-5, 5], where leaves are. */
 static struct value *tame_integer(struct sample *sample, struct value *x, bool nonzero) {
   struct graph *graph = sample->graph;
   x = build_binary(graph, OP_sub, build_binary(graph, OP_mod, x, build_integer(graph, 11)), build_integer(graph, 5));
@@ -246,7 +246,7 @@ struct value *sample_boolean_operand(struct sample *sample) {
   return sample_boolean_leaf(sample, axes, count);
 }
 
-/* Real, or integer where the operation takes both and derivatives do not matter. */
+/* An operand that is real, or integer where the operation takes both and derivatives do not matter. */
 struct value *sample_number_operand(struct sample *sample, struct axis *must, const struct axis *never,
                                     enum domain domain) {
   if (!sample_smooth(sample) && sample_chance(sample, 25))
@@ -256,7 +256,7 @@ struct value *sample_number_operand(struct sample *sample, struct axis *must, co
 
 struct axis *sample_any_axis(struct sample *sample) { return sample->axes[sample_below(sample, 6)]; }
 
-/* Axes whose length is a constant: views cut and join these. */
+/* An axis of constant length, which views can cut and join. */
 struct axis *sample_constant_axis(struct sample *sample) {
   struct axis *axis;
   do axis = sample_any_axis(sample);

@@ -1,4 +1,4 @@
-/* Operands for random graphs: between random_operand.c and random_graph.c. */
+/* Operands for random graphs; random_operand.c makes them for random_graph.c. */
 #ifndef TESTS_HARNESS_RANDOM_OPERAND_H
 #define TESTS_HARNESS_RANDOM_OPERAND_H
 
@@ -18,7 +18,8 @@ bool sample_chance(struct sample *sample, int percent);
 bool sample_smooth(const struct sample *sample);
 double sample_real_number(struct sample *sample, enum domain domain, bool coarse);
 
-/* Zeros of both signs, infinities, NaN, the largest and least numbers of a float, and such as overflow soon. */
+/* One of these: zeros of both signs, infinities, NaN, the largest and least numbers of a float, and numbers that soon
+   overflow. */
 double sample_extreme_number(struct sample *sample);
 
 /* A new axis. */
@@ -30,21 +31,22 @@ const char *sample_fresh_name(struct sample *sample, const char *stem);
 struct state *sample_new_state(struct sample *sample, enum kind kind, struct axis *const *axes, int count,
                                enum role role);
 
-/* Inputs (in smooth graphs states), with their contents. An integer leaf indexes `range`; where that is NULL it holds small
-   integers, none of them zero when `nonzero`. */
+/* Inputs (in smooth graphs states) with their contents. The integers of a leaf index `range`; where that is NULL they
+   are small, and none is zero when `nonzero`. */
 struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, int count, enum domain domain);
 int64_t sample_wide_integer(struct sample *sample);
 struct value *sample_integer_leaf(struct sample *sample, struct axis *const *axes, int count, struct axis *range,
                                   bool nonzero);
 struct value *sample_boolean_leaf(struct sample *sample, struct axis *const *axes, int count);
-/* A value with these axes in any order, which need not be of the pool: a leaf, or one joined with an earlier value. */
+/* A value with these axes, in any order, which need not be axes of the pool: a leaf, or one combined with an earlier
+   value. */
 struct value *sample_real_value(struct sample *sample, struct axis *const *axes, int count);
 
 /* Axes of an operand: some of the pool in any order, `must` among them where it is given. */
 int sample_choose_axes(struct sample *sample, struct axis *must, const struct axis *never, struct axis **axes);
 
-/* A leaf, or where the graph has several operations an earlier value, brought into the domain. A number is real, or integer where
-   derivatives do not matter. */
+/* A leaf or, where the graph has several operations, an earlier value brought into the domain. A number operand is
+   real, or integer where derivatives do not matter. */
 struct value *sample_real_operand(struct sample *sample, struct axis *must, const struct axis *never,
                                   enum domain domain);
 struct value *sample_integer_operand(struct sample *sample, struct axis *must, const struct axis *never, bool nonzero);
@@ -52,7 +54,7 @@ struct value *sample_boolean_operand(struct sample *sample);
 struct value *sample_number_operand(struct sample *sample, struct axis *must, const struct axis *never,
                                     enum domain domain);
 
-/* Of the pool; a constant axis has no run-time size. */
+/* An axis of the pool; a constant axis has no run-time size. */
 struct axis *sample_any_axis(struct sample *sample);
 struct axis *sample_constant_axis(struct sample *sample);
 

@@ -114,7 +114,7 @@ static struct value *ranked(struct sample *sample, struct axis *axis) {
   return build_gather(sample->graph, x, axis, build_top(sample->graph, x, axis, best));
 }
 
-/* The same block several times, each with parameters of its own. */
+/* A repeat: the same block several times, each with parameters of its own. */
 static struct value *repeat(struct sample *sample, struct axis *axis) {
   struct graph *graph = sample->graph;
   struct repeat *repeat = arena_new_struct(sample->arena, struct repeat);
@@ -137,7 +137,7 @@ static struct value *repeat(struct sample *sample, struct axis *axis) {
   return x;
 }
 
-/* Two totals of what is written, joined: those of the kernel that writes. */
+/* Two totals of values that are written, concatenated: the kernel that writes can compute them. */
 static struct value *totals(struct sample *sample, struct value *m, struct value *p) {
   struct graph *graph = sample->graph;
   struct value *factor = number(sample, sample_chance(sample, 50) ? 0 : 0.5), *parts[2];
@@ -148,7 +148,7 @@ static struct value *totals(struct sample *sample, struct value *m, struct value
   return build_concat(graph, parts, units, 2, sample_axis_of(sample, "check", 2));
 }
 
-/* m = 0.9 m + 0.1 g; p = p - 0.01 m / (sqrt(g g) + 1): two states that are read and written. */
+/* An optimizer: m = 0.9 m + 0.1 g; p = p - 0.01 m / (sqrt(g g) + 1). It reads and writes two states. */
 static struct value *optimize(struct sample *sample, struct axis *axis) {
   struct graph *graph = sample->graph;
   struct axis *other = sample_axis_of(sample, "row", 1 + sample_below(sample, 9)), *axes[] = {other, axis};

@@ -12,9 +12,9 @@ struct memory_of {
 
 struct bench {
   struct arena *arena;
-  struct sample *sample; /* has the contents; NULL: they are made from the names */
+  struct sample *sample; /* has the contents; NULL: contents are made from the names */
   const int64_t *sizes;
-  compiled_routine *compiled; /* runs instead of the loops' interpreter, where set */
+  compiled_routine *compiled; /* where set, runs instead of the loop interpreter */
   bool double_precision;
   bool planned; /* activations lie where the plan puts them, in one block */
   ARRAY(struct memory_of) memories;
@@ -45,7 +45,7 @@ static int64_t full_count(struct axis *const *axes, int count) {
   return elements;
 }
 
-/* A value filled in the order of its own axes at present lengths: the same for both interpreters. */
+/* A value's contents in the order of its own axes at present lengths; both interpreters get the same. */
 static const double *input_data(void *context, const struct value *value) {
   struct bench *bench = context;
   int64_t count = 1;
@@ -69,7 +69,7 @@ struct state_list {
   ARRAY(struct state_data) states;
 };
 
-/* Fresh at each call: a run writes to it. */
+/* A fresh copy at each call, since a run writes to it. */
 static double *state_contents(struct bench *bench, const struct state *state) {
   int64_t count = full_count(state->axes, state->axis_count);
   double *data = arena_new_array(bench->arena, double, count);
@@ -99,13 +99,14 @@ static struct loop_memory *memory_of(struct bench *bench, const struct buffer *b
   struct memory_of entry = {buffer,
                             {arena_new_array(bench->arena, double, buffer->count),
                              arena_new_array(bench->arena, unsigned char, buffer->count), buffer->count}};
-  /* Room for every buffer, so that pointers to entries stay. */
+  /* The list must not grow, so that pointers to its entries remain valid. */
   if (bench->memories.count == bench->memories.capacity) bug("too many buffers");
   array_push(bench->arena, &bench->memories, entry);
   return &bench->memories.items[bench->memories.count - 1].memory;
 }
 
-/* Elements of a dense tensor with axes `from` at present lengths, to or from a buffer laid out by its axes at full extent. */
+/* Copies the elements of a dense tensor with axes `axes` at present lengths into or out of a buffer, which is laid out
+   by its axes at full extent. */
 static void exchange(struct bench *bench, const struct buffer *buffer, struct loop_memory *memory,
                      struct axis *const *axes, int count, double *dense, bool into_buffer) {
   int64_t lengths[MAX_AXES], strides[MAX_AXES], counters[MAX_AXES] = {0}, total = 1;
@@ -189,7 +190,7 @@ static double get_element(const void *memory, enum type type, bool double_precis
   return type == TYPE_INTEGER ? ((const int32_t *)memory)[i] : ((const uint8_t *)memory)[i];
 }
 
-/* Aligned as a program's arena is, and with a guard behind it. */
+/* Memory aligned as a program's arena is, with a guard behind it. */
 static char *guarded_block(struct bench *bench, size_t bytes) {
   char *block = arena_alloc(bench->arena, bytes + 2 * 64 + GUARD);
   block += 64 - (uintptr_t)block % 64;
@@ -203,9 +204,9 @@ static bool guard_holds(const char *end) {
   return true;
 }
 
-/* Each buffer in memory of its own, or activations where the plan puts them, before guards that must keep their contents. What
-   nothing defined is NaN or, of a type without one, zero; the bytes of planned activations, which share memory among types, all
-   have every bit set, which is NaN as a real and no index. */
+/* Runs the compiled routine. Each buffer has memory of its own, or activations lie where the plan puts them, before
+   guards that must not change. Undefined elements are NaN or, for types without one, zero. Planned activations share
+   memory among types, so all their bits are set: that is NaN as a real, and outside of every axis as an index. */
 static const char *run_compiled(struct bench *bench, const struct module *module, const struct routine *routine) {
   void **memory = arena_new_array(bench->arena, void *, module->buffers.count);
   char *activations = bench->planned ? guarded_block(bench, (size_t)routine->activation_bytes) : NULL;
@@ -242,7 +243,7 @@ static const char *run_compiled(struct bench *bench, const struct module *module
 
 static const char *compare(struct arena *arena, const char *name, const double *expected, const double *found,
                            int64_t count, double tolerance) {
-  double largest = 1e-3; /* sums that cancel are as exact as what was summed, which was about 1 */
+  double largest = 1e-3; /* a sum that cancels is only as exact as its terms, which are about 1 */
   for (int64_t i = 0; i < count; i++)
     if (isfinite(expected[i]) && fabs(expected[i]) > largest) largest = fabs(expected[i]);
   for (int64_t i = 0; i < count; i++) {

@@ -6,23 +6,23 @@
 #include "ir/loop.h"
 #include "tests/harness/random_graph.h"
 
-/* Contents for inputs and states: deterministic numbers made from the name; integers lie in their range. */
+/* Fills contents of inputs and states with numbers that depend on the name alone; integers lie in their range. */
 void fill_value(double *data, int64_t count, enum kind kind, const struct axis *range, const char *name);
-/* NULL when outputs and states agree within `tolerance` (relative to the largest magnitude of the tensor), else what differs.
-   `sizes` are the present lengths, by index. */
+/* Compares outputs and states within `tolerance`, relative to the largest magnitude of the tensor. NULL, or what
+   differs. `sizes` are the present lengths, by index. */
 const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
                             const int64_t *sizes, double tolerance);
-/* The same on a random graph with its own contents. */
+/* The same for a random graph with its own contents. */
 const char *compare_sample(struct sample *sample, const struct module *module, const struct routine *routine,
                            double tolerance);
-/* The same on its functions printed as C and compiled: `compiled` is the function of caller_text, which launches them on memory for
-   each buffer of the module. */
+/* The same for the functions printed as C and compiled. `compiled` is the function of caller_text, which launches them
+   on memory for each buffer of the module. */
 typedef void compiled_routine(void **memory, const int64_t *sizes);
 const char *compare_compiled(struct sample *sample, const struct module *module, const struct routine *routine,
                              compiled_routine *compiled, bool double_precision, double tolerance);
-/* Runs it on the sample's contents, which stay as they are; activations lie in one block as planned. `found` gets an array for
-   each output of the routine's graph, laid out as the interpreter does, and one at the place of each content that is a state.
-   Returns NULL, or what was written where nothing should be. */
+/* Runs the compiled routine on the sample's contents, which do not change; activations lie in one block as planned.
+   `found` gets an array for each output of the routine's graph, laid out as by the interpreter, and one at the place of
+   each content that is a state. Returns NULL, or what was written where nothing may be. */
 struct found {
   double **outputs, **states;
 };
@@ -31,7 +31,7 @@ const char *run_compiled_sample(struct arena *arena, struct sample *sample, cons
                                 struct found *found);
 const char *caller_text(struct arena *arena, const struct module *module, const struct routine *routine,
                         const char *name, bool double_precision);
-/* NULL, or two activations that live at the same time and overlap, or one outside the arena. */
+/* NULL, or a message about two activations that live at the same time and overlap, or about one outside the arena. */
 const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine,
                        bool double_precision);
 

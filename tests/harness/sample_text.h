@@ -15,10 +15,10 @@
 
 void sample_print(FILE *file, const struct sample *sample);
 const char *sample_text(struct arena *arena, const struct sample *sample);
-/* Reports errors and returns NULL. Contents that are missing or of another length than the graph's are errors. Other comments, such
-   as the seed, mean nothing. */
+/* Reads a sample. Reports errors and returns NULL. Contents that are missing, or of another length than the graph
+   requires, are errors. Other comments, such as the seed, are ignored. */
 struct sample *sample_read(struct arena *arena, const struct source *source, struct diagnostics *diagnostics);
-/* Another sample in `arena`, with a graph, axes, states and contents of its own. */
+/* A copy of the sample in `arena`, with a graph, axes, states and contents of its own. */
 struct sample *sample_copy(struct arena *arena, const struct sample *sample);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "codegen/codegen.h"
 
-/* A try takes tenths of a second; where one did not end, the others get less time, and are fewer. */
+/* A try takes tenths of a second. After one that did not end, tries get less time and are fewer. */
 enum { MOST_SECONDS = 30, FEW_SECONDS = 5, FEW_TRIES = 60 };
 
 const char *const ending_names[] = {"well",       "refused", "changed by a pass", "not compiled", "with other numbers",
@@ -58,7 +58,7 @@ static void replace_uses(struct graph *graph, const struct value *old, struct va
     if (graph->outputs.items[i].value == old) graph->outputs.items[i].value = new;
 }
 
-/* Values that no output and no update needs go, and contents that no value reads. */
+/* Removes values that no output and no update needs, and contents that no value reads. */
 static void sweep(struct sample *sample, const struct value *dropped_update) {
   struct graph *graph = sample->graph;
   bool *needed = arena_new_array(sample->arena, bool, graph->next_value);
@@ -94,7 +94,7 @@ static int64_t present(const struct sample *sample, struct axis *const *axes, in
   return product;
 }
 
-/* One value of a run that changes nothing. */
+/* Watches one value in a run of the graph that changes nothing. */
 struct spy {
   struct sample *sample;
   int id;
@@ -121,7 +121,8 @@ static void spy_watch(void *context, const struct value *value, const struct ten
   memcpy(spy->data, tensor->data, sizeof(double) * (size_t)count);
 }
 
-/* An input in the place of a value, with what the interpreter gives for it, or ones where it cannot tell. */
+/* Replaces a value by an input whose contents are what the interpreter gives for the value, or ones where it gives
+   nothing. */
 static bool value_to_input(struct sample *sample, int number) {
   struct graph *graph = sample->graph;
   struct value *value = graph->values.items[number];
@@ -154,7 +155,7 @@ static bool value_to_operand(struct sample *sample, int number, int operand) {
   return true;
 }
 
-/* The elements that remain when an axis of `axes` gets shorter. */
+/* Removes the elements that are outside when an axis of `axes` becomes shorter. */
 static void shorten_content(struct sample *sample, const char *name, bool is_state, struct axis *const *axes, int count,
                             const struct axis *axis, int64_t length, const struct axis *range) {
   struct content *content = sample_content(sample, name, is_state);
@@ -245,7 +246,7 @@ static bool drop_update(struct sample *sample, int number) {
 
 enum change { DROP_OUTPUT, DROP_UPDATE, TO_INPUT, TO_OPERAND, SHORTEN, PLAIN, CHANGES };
 
-/* How often a change of this kind can be tried on the sample. */
+/* The number of places on the sample where a change of this kind can be tried. */
 static int places(const struct sample *sample, enum change change) {
   switch (change) {
     case DROP_OUTPUT:
@@ -275,7 +276,7 @@ static bool apply(struct sample *sample, enum change change, int place) {
     case DROP_UPDATE:
       return drop_update(sample, place);
     case TO_INPUT:
-      return value_to_input(sample, count - 1 - place); /* from the end, where it saves most */
+      return value_to_input(sample, count - 1 - place); /* from the end, where this saves most */
     case TO_OPERAND:
       return value_to_operand(sample, count - 1 - place / 3, place % 3);
     case SHORTEN:
@@ -288,7 +289,7 @@ static bool apply(struct sample *sample, enum change change, int place) {
   bug("change %d", (int)change);
 }
 
-/* The item `number` of a pipeline's text goes, or only its parameters; NULL where there is no such item. */
+/* A pipeline's text without item `number`, or without that item's parameters; NULL where there is no such item. */
 static const char *without_item(struct arena *arena, const char *pipeline, int number, bool parameters) {
   int depth = 0, item = 0;
   const char *begin = pipeline, *at = pipeline;
@@ -330,7 +331,7 @@ static bool shrink_sample(struct search *search, enum change change) {
     if (!apply(next.sample, change, place)) continue;
     sweep(next.sample, NULL);
     if (graph_verify(search->arena, next.sample->graph, STAGE_LOWERED)) continue;
-    /* What was in this place may be gone: the next is there now. */
+    /* The next candidate may have moved to this place. */
     if (accepts(search, &next)) any = true, place--;
   }
   return any;

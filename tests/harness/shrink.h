@@ -1,4 +1,4 @@
-/* A failing trial made smaller, as long as it fails in the same way. */
+/* Makes a failing trial smaller, as long as it fails in the same way. */
 #ifndef TESTS_HARNESS_SHRINK_H
 #define TESTS_HARNESS_SHRINK_H
 
@@ -22,21 +22,21 @@ struct failure {
   const char *pipeline;
   const struct target *target;
   struct compiling how;
-  /* failure_run; NULL is that, too */
+  /* NULL: failure_run */
   enum ending (*run)(struct arena *arena, const struct failure *failure, const char **message);
-  int seconds; /* that it may take; 0: half a minute */
+  int seconds; /* how many it may take; 0: half a minute */
 };
 
-/* Runs it in a process of its own, so that a crash is an ending like any other, and so is no end. */
+/* Runs the trial in a process of its own, so that a crash, or no end in its time, is an ending like any other. */
 enum ending failure_ending(const struct failure *failure);
-/* Runs it here; `message` receives what is wrong, or NULL. */
+/* Runs the trial in this process; *message is what is wrong, or NULL. */
 enum ending failure_run(struct arena *arena, const struct failure *failure, const char **message);
-/* Tries to drop outputs, updates, values, lengths of axes, passes and odd contents, at most `tries` times in all; fewer times where
-   there is no end to wait for. */
+/* Tries to drop outputs, updates, values, lengths of axes, passes and odd contents, at most `tries` times in all, and
+   less often when trials do not end. */
 struct failure failure_shrink(struct arena *arena, const struct failure *failure, int tries);
-/* The text that reads back, with pipeline, target and how to compile in comments before it. */
+/* Prints a text that reads back, with the pipeline, the target and how to compile in comments before it. */
 void failure_print(FILE *file, const struct failure *failure);
-/* False, with a message on stderr, where the file is none. */
+/* Reads such a text. False, after a message on stderr, when the file is none. */
 bool failure_read(struct arena *arena, const char *path, struct failure *failure);
 
 #endif

@@ -29,7 +29,8 @@ static const char *analyse(struct arena *arena, struct sample *sample, struct pr
   return bound_errors(arena, sample, sample->graph, &precision, bounds->outputs, bounds->states);
 }
 
-/* For each axis of an output the stride of the axis of the same number in another: copies of a graph have axes of their own. */
+/* For each axis of an output, the stride of the axis with the same number in another output: copies of a graph have
+   axes of their own. */
 static bool match_axes(const struct output *value, const struct output *other, const int64_t *sizes, int64_t *strides) {
   const int count = value->value->axis_count;
   if (count != other->value->axis_count) return false;
@@ -99,7 +100,8 @@ static const char *interpret_graph(struct arena *arena, struct sample *sample, c
   return graph_interpret(graph, &environment, results, NULL);
 }
 
-/* A graph with calls and without gradients has a meaning before any pass. */
+/* Checks that inlining calls changes nothing: a graph with calls and without gradients can be interpreted before any
+   pass. */
 static const char *compare_calls(struct arena *arena, struct expectation *expected) {
   struct sample *called = sample_copy(arena, expected->sample);
   int count = called->graph->outputs.count;
@@ -130,7 +132,7 @@ const char *expectation_new(struct arena *arena, struct sample *sample, struct e
   return wrong;
 }
 
-/* Exact numbers: those of a pass that changes none. */
+/* Bounds for numbers that a pass must not change at all. */
 static struct bounded exactly(struct arena *arena, int64_t count, double *numbers) {
   return (struct bounded){count, numbers, arena_new_array(arena, double, count)};
 }
@@ -167,7 +169,7 @@ const char *compare_hoisted(struct arena *arena, const struct expectation *expec
   return wrong ? arena_format(arena, "%s: %s", hoists ? "hoisted" : "inputs hoisted", wrong) : NULL;
 }
 
-/* The graph after the passes, against the graph before them. */
+/* Checks the graph after the passes against the graph before them. */
 static const char *rewrite(struct arena *arena, struct trial *trial) {
   const struct expectation *expected = trial->expected;
   trial->sample = sample_copy(arena, expected->sample);

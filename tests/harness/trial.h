@@ -1,7 +1,8 @@
-/* One random graph under one pipeline for one target: what the passes make of it against the graph as it was, both interpreted, and
-   the C that comes out of it against the interpreter on the same graph. Each comparison has its own error analysis on both sides
-   (error_bound.h): after a pass the interpreter may be as far off as the roundings of both graphs are, and a program as far as
-   roundings in its precision, in any order of sums where a pass is of the class `reassociates`. */
+/* A trial is one random graph under one pipeline for one target. The graph after the passes is compared with the graph
+   before them, both interpreted, and the C made of it with the interpreter on the same graph. Each comparison has its
+   own error analysis on both sides (error_bound.h). After a pass the interpreter's numbers may differ by the roundings
+   of both graphs, and a program's by roundings in its precision, in any order of sums where a pass is of the class
+   `reassociates`. */
 #ifndef TESTS_HARNESS_TRIAL_H
 #define TESTS_HARNESS_TRIAL_H
 
@@ -10,19 +11,19 @@
 #include "tests/harness/error_bound.h"
 #include "tests/harness/sample_text.h"
 
-/* What all variants of a sample are compared with: the graph after the passes that no pipeline is without. */
+/* All variants of a sample are compared with the graph after those passes that belong to every pipeline. */
 struct bounds {
-  struct bounded *outputs, *states; /* NULL until they are wanted */
+  struct bounded *outputs, *states; /* NULL until they are needed */
 };
 
 struct expectation {
   struct sample *sample; /* as it was made */
   struct sample *flat;
-  struct bounds exact; /* of the interpreter's own precision */
-  struct bounds *of_target; /* of `flat`, for programs: [double precision][reassociates] */
+  struct bounds exact; /* in the interpreter's own precision */
+  struct bounds *of_target; /* for programs made of `flat`, by [double precision][reassociates] */
 };
 
-/* Elements compared, and those among them without a bound, which say nothing. */
+/* How many elements were compared, and how many of them have no bound and so tell nothing. */
 struct tally {
   int64_t checked, open;
 };
@@ -34,21 +35,22 @@ struct trial {
   struct sample
       *sample; /* a copy, whose graph went through the passes; `flat` where there are none that rewrite graphs */
   struct module *module;
-  struct bounds bounds; /* of the program */
-  struct tally rewritten; /* of the graph after the passes, interpreted, against the graph before them */
-  struct tally compiled; /* of the program against the interpreter */
+  struct bounds bounds; /* for the program */
+  struct tally rewritten; /* the interpreted graph after the passes, against the one before */
+  struct tally compiled; /* the program, against the interpreter */
   const char *wrong; /* NULL while all is well */
-  int number; /* of its routine in its target's batch */
+  int number; /* its routine's, in the batch of its target */
 };
 
-/* Both return NULL, or what is wrong: a pass that fails or leaves a wrong graph, or an interpreter that gives something else
+/* Both return NULL, or what is wrong: a pass fails or leaves a wrong graph, or the interpreter gives something else
    afterwards. A sample that the interpreter refuses is wrong too. */
 const char *expectation_new(struct arena *arena, struct sample *sample, struct expectation *expected);
-/* The graph as the one that generation runs at each step, under the pipeline "none, hoist" or, without `hoists`, "none": what moved
-   to `prepare`, interpreted, and then the rest of the step give the same bits as the graph did. NULL, or what they do not. */
+/* Takes the graph as one step of generation, under the pipeline "none, hoist" or, without `hoists`, "none". The values
+   that moved to `prepare` and then the rest of the step, both interpreted, must give the same bits as the graph did.
+   NULL, or what differs. */
 const char *compare_hoisted(struct arena *arena, const struct expectation *expected, bool hoists);
 const char *trial_prepare(struct arena *arena, struct trial *trial);
-/* The compiled routine against the bounds. */
+/* Checks the compiled routine against the bounds. */
 const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled);
 
 /* Trials that are compiled together: one translation unit for each target. */
@@ -56,20 +58,20 @@ enum { MAX_TARGETS = 8 };
 
 struct trial_set {
   struct arena *arena;
-  const struct target *targets[MAX_TARGETS]; /* that this machine runs */
+  const struct target *targets[MAX_TARGETS]; /* those that this machine runs */
   int target_count;
   struct batch *batches[MAX_TARGETS];
   ARRAY(struct trial *) trials;
-  int functions; /* compiled */
-  void (*watch)(const struct trial *trial); /* called before a trial's code runs, where set */
+  int functions; /* how many were compiled */
+  void (*watch)(const struct trial *trial); /* where set, called before a trial's code runs */
 };
 
 struct trial_set *trial_set_new(struct arena *arena);
-/* A trial that is prepared; what is wrong already stands in its `wrong`. */
+/* Adds a trial and prepares it; an error so far is in its `wrong`. */
 struct trial *trial_set_add(struct trial_set *set, const struct expectation *expected, const char *pipeline,
                             const struct target *target);
-/* Compiles all, runs and checks those that are well so far, and sets `wrong` of those that fail.
-   NULL, or a target whose source does not compile. */
+/* Compiles all trials, runs and checks those without an error, and sets `wrong` in those that fail. NULL, or a target
+   whose source does not compile. */
 const struct target *trial_set_run(struct trial_set *set, const struct compiling *how);
 
 #endif

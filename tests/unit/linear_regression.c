@@ -16,16 +16,16 @@ static const double *output(const struct lam_routine *routine, const char *name)
 }
 
 static double parameter(const struct lam_program *program, const char *name) {
-  for (int i = 0; i < program->tensor_count; i++)
-    if (!strcmp(program->tensors[i].name, name)) return *(double *)program->tensors[i].data;
+  for (int i = 0; i < program->model->tensor_count; i++)
+    if (!strcmp(program->model->tensors[i].name, name)) return *(double *)program->model->tensors[i].data;
   return NAN;
 }
 
 static void check_seed(struct lam_program *program, uint32_t seed, const char *weights) {
   char number[16];
   snprintf(number, sizeof number, "%u", seed);
-  char *arguments[] = {"linear", "train", "--quiet", "--seed", number, "--out", (char *)weights, NULL};
-  CHECK(lam_main(program, 7, arguments) == 0);
+  char *arguments[] = {"linear", "train", "--overwrite", "--quiet", "--seed", number, "--out", (char *)weights, NULL};
+  CHECK(lam_main(program, 8, arguments) == 0);
   double slope = parameter(program, "slope"), intercept = parameter(program, "intercept");
   CHECK_NEAR(slope, 2, 0.05 / 2);
   CHECK_NEAR(intercept, 1, 0.05);

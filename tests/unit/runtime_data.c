@@ -73,8 +73,9 @@ static struct lam_data csv_data = {.name = "table",
                                    .columns = csv_columns,
                                    .column_count = COUNT(csv_columns),
                                    .reader = &lam_csv_reader};
+static struct lam_model csv_model = {.name = "m"};
 static struct lam_program csv_program = {.name = "table",
-                                         .model = "m",
+                                         .model = &csv_model,
                                          .target = "hand",
                                          .data = &csv_data,
                                          .verbs = tiny_verbs,
@@ -267,21 +268,22 @@ static void test_tokenizer(void) {
   struct lam_vocabulary vocabulary = {.tokenizer = &lam_char_tokenizer}, again;
   struct lam_pairs facts = {0};
   int32_t ids[16];
-  CHECK(lam_vocabulary_learn(&vocabulary, text, sizeof text - 1, "text"));
+  char message[LAM_MESSAGE];
+  CHECK(lam_vocabulary_learn(&vocabulary, text, sizeof text - 1, message) == LAM_OK);
   CHECK(vocabulary.count == 6); /* \0 \n a z e-acute face */
-  CHECK(lam_encode(&vocabulary, text, sizeof text - 1, ids, 16, "text") == 7);
+  CHECK(lam_encode(&vocabulary, text, sizeof text - 1, ids, 16, message) == 7);
   CHECK(!memcmp(ids, (int32_t[]){3, 5, 4, 1, 0, 2, 3}, 7 * sizeof *ids));
-  CHECK(!lam_vocabulary_recall(&again, &lam_char_tokenizer, &facts));
-  lam_vocabulary_remember(&vocabulary, &facts);
-  CHECK(lam_vocabulary_recall(&again, &lam_char_tokenizer, &facts) && again.count == 6 &&
+  CHECK(lam_vocabulary_recall(&again, &lam_char_tokenizer, &facts, message) == LAM_WRONG_FILE && !*message);
+  CHECK(lam_vocabulary_remember(&vocabulary, &facts));
+  CHECK(lam_vocabulary_recall(&again, &lam_char_tokenizer, &facts, message) == LAM_OK && again.count == 6 &&
         !memcmp(again.codes, vocabulary.codes, 6 * sizeof *again.codes));
   char all[32];
   size_t used = 0;
   for (int i = 0; i < 7; i++) used += (size_t)lam_decode(&again, ids[i], all + used);
   CHECK(used == sizeof text - 1 && !memcmp(all, text, used));
   CHECK(lam_decode(&again, 6, all) == 0 && lam_decode(&again, -1, all) == 0);
-  lam_vocabulary_recall(&again, &lam_byte_tokenizer, &facts);
-  CHECK(again.count == 256 && lam_encode(&again, "\xFF\x01", 2, ids, 16, "text") == 2 && ids[0] == 255 && ids[1] == 1);
+  CHECK(lam_vocabulary_recall(&again, &lam_byte_tokenizer, &facts, message) == LAM_OK && again.count == 256 &&
+        lam_encode(&again, "\xFF\x01", 2, ids, 16, message) == 2 && ids[0] == 255 && ids[1] == 1);
   CHECK(lam_decode(&again, 255, all) == 1 && (unsigned char)all[0] == 255);
 }
 
@@ -380,8 +382,8 @@ static void test_draws(void) {
                               .high = 0.5,
                               .stream = 99,
                               .data = table};
-  struct lam_program program = {.tensors = &tensor, .tensor_count = 1};
-  lam_initialize(&program, 7);
+  struct lam_model model = {.tensors = &tensor, .tensor_count = 1};
+  lam_initialize(&model, 7);
   for (int i = 0; i < 24; i++)
     CHECK_NEAR(table[i], (lam_real)(1 + 0.5 * random_draw(DISTRIBUTION_NORMAL, 7, 99, 0, 0, (uint64_t)i)), 0);
 }

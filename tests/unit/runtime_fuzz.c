@@ -95,7 +95,7 @@ static struct lam_port given_outputs[] = {{.name = "y", .axes = "batch", .rank =
 static const struct lam_verb *const given_verbs[] = {&lam_predict_verb, NULL};
 static struct lam_program given_program = {
     .name = "given",
-    .model = "m",
+    .model = &(struct lam_model){.name = "given"},
     .target = "hand",
     .version = "test",
     .verbs = given_verbs,

@@ -112,13 +112,12 @@ static struct lam_settings line_settings = {.batch = LINE_BATCH,
                                             .log_every = 25,
                                             .shuffle = 1,
                                             .seed = 3};
+static struct lam_model line_model = {.name = "linear", .tensors = line_tensors, .tensor_count = 6};
 static struct lam_program line_program = {
     .name = "line",
-    .model = "linear",
+    .model = &line_model,
     .target = "hand",
     .version = "test",
-    .tensors = line_tensors,
-    .tensor_count = 6,
     .data = &line_data,
     .settings = &line_settings,
     .verbs = tiny_verbs,
@@ -250,13 +249,12 @@ static struct lam_settings bigram_settings = {.batch = BIGRAM_BATCH,
                                               .shuffle = 1,
                                               .seed = 1};
 static struct lam_generation bigram_generation = {"tokens", "logits", BIGRAM_CAPACITY, BIGRAM_IDS, -1, -1};
+static struct lam_model bigram_model = {.name = "bigram", .tensors = bigram_tensors, .tensor_count = 1};
 static struct lam_program bigram_program = {
     .name = "bigram",
-    .model = "bigram",
+    .model = &bigram_model,
     .target = "hand",
     .version = "test",
-    .tensors = bigram_tensors,
-    .tensor_count = 1,
     .data = &bigram_data,
     .settings = &bigram_settings,
     .generation = &bigram_generation,

@@ -1,0 +1,77 @@
+/* Constants of C and rows of tables, for the files that write what other C reads. */
+#include "codegen/emit_text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const c_kind_constants[] = {"LAM_TYPE_REAL", "LAM_TYPE_INTEGER", "LAM_TYPE_BOOLEAN"};
+
+const char *c_type_constant(enum type type) {
+  switch (type) {
+    case TYPE_REAL:
+      return c_kind_constants[0];
+    case TYPE_INTEGER:
+      return c_kind_constants[1];
+    case TYPE_BOOLEAN:
+      return c_kind_constants[2];
+    case TYPE_INDEX:
+      break;
+  }
+  bug("memory of type index");
+}
+
+/* A C string, or NULL. */
+const char *c_string(struct arena *arena, const char *text) {
+  if (!text) return "NULL";
+  char *copy = arena_alloc(arena, strlen(text) * 4 + 3), *to = copy;
+  *to++ = '"';
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    if (c == '"' || c == '\\')
+      *to++ = '\\', *to++ = (char)c;
+    else if (c < 32 || c == 127)
+      *to++ = '\\', *to++ = (char)('0' + c / 64), *to++ = (char)('0' + c / 8 % 8), *to++ = (char)('0' + c % 8);
+    else
+      *to++ = (char)c;
+  }
+  *to++ = '"';
+  *to = 0;
+  return copy;
+}
+
+/* The shortest text that gives the number back. */
+const char *c_double(struct arena *arena, double x) {
+  if (!isfinite(x)) return isnan(x) ? "NAN" : x > 0 ? "INFINITY" : "-INFINITY";
+  for (int digits = 1; digits < 17; digits++) {
+    const char *text = arena_format(arena, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) return text;
+  }
+  return arena_format(arena, "%.17g", x);
+}
+
+const char *c_axes(struct arena *arena, struct axis *const *axes, int count) {
+  const char *list = "";
+  for (int i = 0; i < count; i++) list = arena_format(arena, "%s%s%s", list, i ? "," : "", axes[i]->name);
+  return c_string(arena, list);
+}
+
+/* "{12, 64}" */
+const char *c_shape(struct arena *arena, const char *name, struct axis *const *axes, int count) {
+  if (count > MAX_RANK) bug("%s has %d axes: a program's tensors have %d at most", name, count, MAX_RANK);
+  const char *list = count ? "" : "0";
+  for (int i = 0; i < count; i++)
+    list = arena_format(arena, "%s%s%lld", list, i ? ", " : "", (long long)axes[i]->extent);
+  return arena_format(arena, "{%s}", list);
+}
+
+void rows_end(struct rows *rows) {
+  if (rows->line) text_line(rows->text, "%s", rows->line);
+  rows->line = NULL;
+}
+
+void rows_add(struct rows *rows, const char *row) {
+  size_t room = (size_t)(TEXT_COLUMNS - 2 * rows->text->indentation);
+  if (rows->line && strlen(rows->line) + strlen(row) + 1 > room) rows_end(rows);
+  rows->line = rows->line ? arena_format(rows->text->arena, "%s %s", rows->line, row) : row;
+}

@@ -1,0 +1,221 @@
+/* A model's tensors by name, what they hold at first, and what else the library is made of. */
+#include "runtime/model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/random.h"
+
+int lam_fail(char message[LAM_MESSAGE], enum lam_status status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(message, LAM_MESSAGE, format, arguments);
+  va_end(arguments);
+  return (int)status;
+}
+
+size_t lam_type_size(enum lam_type type) {
+  return type == LAM_TYPE_REAL ? sizeof(lam_real) : type == LAM_TYPE_INTEGER ? sizeof(int32_t) : sizeof(uint8_t);
+}
+
+double lam_get(const void *data, enum lam_type type, int64_t i) {
+  if (type == LAM_TYPE_REAL) return (double)((const lam_real *)data)[i];
+  return type == LAM_TYPE_INTEGER ? ((const int32_t *)data)[i] : ((const uint8_t *)data)[i];
+}
+
+void lam_set(void *data, enum lam_type type, int64_t i, double number) {
+  if (type == LAM_TYPE_REAL)
+    ((lam_real *)data)[i] = (lam_real)number;
+  else if (type == LAM_TYPE_INTEGER)
+    ((int32_t *)data)[i] = (int32_t)number;
+  else
+    ((uint8_t *)data)[i] = number != 0;
+}
+
+int64_t lam_count(const int64_t *shape, int rank) {
+  int64_t count = 1;
+  for (int i = 0; i < rank; i++) count *= shape[i];
+  return count;
+}
+
+const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank) {
+  size_t used = (size_t)snprintf(text, LAM_SHAPE_TEXT, "[%s", rank ? "" : "]");
+  for (int i = 0; i < rank && used < LAM_SHAPE_TEXT; i++) {
+    int length = axes ? (int)strcspn(axes, ",") : 0;
+    used += (size_t)snprintf(text + used, LAM_SHAPE_TEXT - used, "%.*s%s%lld%s", length, axes ? axes : "",
+                             length ? "=" : "", (long long)shape[i], i + 1 < rank ? ", " : "]");
+    if (axes) axes += length + (axes[length] == ',');
+  }
+  return text;
+}
+
+/* --- Tensors ------------------------------------------------------------------------------------------------------ */
+
+/* FNV-1a of the name: what keys the tensor's initial draws. */
+static uint32_t lam_stream_of(const char *name) {
+  uint32_t hash = 2166136261u;
+  for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 16777619u;
+  return hash;
+}
+
+static int lam_rank(const char *axes) {
+  int rank = *axes != 0;
+  for (; *axes; axes++) rank += *axes == ',';
+  return rank;
+}
+
+/* Writes the copy's name to `name` and returns where it ends. */
+static char *lam_copy_name(char *name, const char *pattern, int copy) {
+  const char *number = strstr(pattern, "%d");
+  const size_t before = number ? (size_t)(number - pattern) : strlen(pattern);
+  memcpy(name, pattern, before);
+  name += before;
+  if (number) name += sprintf(name, "%d%s", copy, number + 2);
+  *name = 0;
+  return name + 1;
+}
+
+/* Rows that belong to the same repeat are neighbours, and their names are alike up to the copy's number. */
+static bool lam_same_repeat(const struct lam_family *x, const struct lam_family *y) {
+  const char *number = strstr(x->like.name, "%d");
+  size_t length = number ? (size_t)(number - x->like.name) + 2 : 0;
+  return number && x->copies == y->copies && !strncmp(x->like.name, y->like.name, length);
+}
+
+void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors,
+                      char *names) {
+  for (int first = 0, end; first < count; first = end) {
+    for (end = first + 1; end < count && lam_same_repeat(&families[first], &families[end]);) end++;
+    for (int copy = 0; copy == 0 || copy < families[first].copies; copy++)
+      for (int i = first; i < end; i++, tensors++) {
+        *tensors = families[i].like;
+        tensors->name = names;
+        names = lam_copy_name(names, families[i].like.name, copy);
+        tensors->rank = lam_rank(tensors->axes);
+        tensors->role = families[i].role;
+        tensors->stream = lam_stream_of(tensors->name);
+        memcpy(&tensors->data, (const char *)self + families[i].slot + (size_t)copy * sizeof tensors->data,
+               sizeof tensors->data);
+      }
+  }
+}
+
+const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name) {
+  for (int i = 0; i < model->tensor_count; i++)
+    if (!strcmp(model->tensors[i].name, name)) return &model->tensors[i];
+  return NULL;
+}
+
+void *lam_port_data(const struct lam_model *model, const struct lam_port *port) {
+  void *place = (char *)model->self + port->slot;
+  if (port->rank > 0) memcpy(&place, place, sizeof place);
+  return place;
+}
+
+const struct lam_port *lam_model_port(const struct lam_model *model, const char *name) {
+  for (const struct lam_port *port = model->ports; port < model->ports + model->port_count; port++) {
+    const size_t length = strlen(port->routine);
+    if (!strncmp(name, port->routine, length) && name[length] == '.' && !strcmp(name + length + 1, port->name))
+      return port;
+  }
+  return NULL;
+}
+
+static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed, int64_t element) {
+  uint32_t words[4];
+  if (tensor->initial == LAM_CONSTANT) return tensor->low;
+  lam_philox(seed, tensor->stream, 0, 0, (uint64_t)element, words);
+  return tensor->initial == LAM_NORMAL ? tensor->low + tensor->high * lam_normal_draw(words)
+                                       : tensor->low + (tensor->high - tensor->low) * lam_uniform_draw(words);
+}
+
+void lam_initialize(struct lam_model *model, uint32_t seed) {
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    int64_t count = lam_count(tensor->shape, tensor->rank);
+#ifdef _OPENMP
+#pragma omp parallel for
+#endif
+    for (int64_t k = 0; k < count; k++) lam_set(tensor->data, tensor->type, k, lam_initial_number(tensor, seed, k));
+  }
+  lam_start_averages(model);
+}
+
+/* An average is named after its parameter: "PARAMETER/average". */
+void lam_start_averages(struct lam_model *model) {
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *average = &model->tensors[i];
+    const char *slash = strrchr(average->name, '/');
+    if (average->role != LAM_AVERAGE || !slash) continue;
+    size_t length = (size_t)(slash - average->name);
+    for (int k = 0; k < model->tensor_count; k++) {
+      const struct lam_tensor *tensor = &model->tensors[k];
+      if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
+        memcpy(average->data, tensor->data, (size_t)lam_count(tensor->shape, tensor->rank) * sizeof(lam_real));
+    }
+  }
+}
+
+bool lam_is_kept(const struct lam_tensor *tensor) {
+  return tensor->role == LAM_PARAMETER || tensor->role == LAM_OPTIMIZER || tensor->role == LAM_AVERAGE;
+}
+
+const char *lam_not_finite(const struct lam_model *model) {
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (!lam_is_kept(tensor) || tensor->type != LAM_TYPE_REAL || !isfinite(tensor->low + tensor->high)) continue;
+    const lam_real *numbers = tensor->data;
+    const int64_t count = lam_count(tensor->shape, tensor->rank);
+    int bad = 0;
+    for (int64_t k = 0; k < count; k++) bad |= !(numbers[k] - numbers[k] == 0); /* in vectors */
+    if (bad) return tensor->name;
+  }
+  return NULL;
+}
+
+void lam_forget_vocabulary(struct lam_model *model) {
+  free(model->vocabulary.codes);
+  model->vocabulary = (struct lam_vocabulary){.tokenizer = model->vocabulary.tokenizer};
+}
+
+void lam_model_end(struct lam_model *model) {
+  lam_forget_vocabulary(model);
+  lam_pairs_free(&model->run.facts);
+}
+
+/* --- Pairs -------------------------------------------------------------------------------------------------------- */
+
+bool lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length) {
+  if (pairs->count == pairs->capacity) {
+    const int64_t capacity = pairs->capacity ? 2 * pairs->capacity : 16;
+    struct lam_pair *items = realloc(pairs->items, (size_t)capacity * sizeof *items);
+    if (!items) return false;
+    pairs->items = items, pairs->capacity = capacity;
+  }
+  char *copy = malloc(strlen(key) + length + 2);
+  if (!copy) return false;
+  memcpy(copy, value, length);
+  copy[length] = 0;
+  strcpy(copy + length + 1, key);
+  pairs->items[pairs->count++] = (struct lam_pair){copy + length + 1, copy, length};
+  return true;
+}
+
+const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key) {
+  for (int64_t i = 0; i < pairs->count; i++)
+    if (!strcmp(pairs->items[i].key, key)) return &pairs->items[i];
+  return NULL;
+}
+
+void lam_pairs_cut(struct lam_pairs *pairs, int64_t count) {
+  while (pairs->count > count) free((char *)(uintptr_t)pairs->items[--pairs->count].value);
+}
+
+void lam_pairs_free(struct lam_pairs *pairs) {
+  lam_pairs_cut(pairs, 0);
+  free(pairs->items);
+  *pairs = (struct lam_pairs){0};
+}

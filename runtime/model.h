@@ -1,0 +1,155 @@
+/* A model's tensors: what the library that models share (lamella.h) knows of a model. Its functions need C's library alone. They return
+   a status and leave a message in the model; none of them prints, ends the program, or keeps anything of its own. */
+#ifndef LAM_MODEL_H
+#define LAM_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Modules are compiled apart; or they are one text with the program, which defines LAM_ONE_TEXT, and nothing of them is
+   known outside of it. Tables then need no declaration, since they stand before their users. */
+#ifdef LAM_ONE_TEXT
+#define LAM_API static
+#define LAM_TABLE(declaration)
+#else
+#define LAM_API
+#define LAM_TABLE(declaration) extern const declaration;
+#endif
+
+/* What a real is in memory. Files hold F32 either way. */
+#ifndef LAM_REAL
+#define LAM_REAL float
+#endif
+typedef LAM_REAL lam_real;
+
+/* In the order of enum NAME_status of a model's header. */
+enum lam_status {
+  LAM_OK,
+  LAM_WRONG_MACHINE,
+  LAM_NO_MEMORY,
+  LAM_WRONG_ARGUMENT,
+  LAM_CANNOT_READ,
+  LAM_CANNOT_WRITE,
+  LAM_WRONG_FILE, /* it is damaged, or does not fit the model */
+  LAM_NOT_FINITE /* an infinity or NaN where a number is wanted */
+};
+
+enum { LAM_MAX_RANK = 8, LAM_MESSAGE = 1024 };
+enum lam_type { LAM_TYPE_REAL, LAM_TYPE_INTEGER, LAM_TYPE_BOOLEAN }; /* lam_real, int32_t, uint8_t in memory */
+enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED };
+enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
+
+/* A tensor that outlives a step; row-major in the file's order of axes. */
+struct lam_tensor {
+  const char *name, *axes; /* "vocab,embed" */
+  int64_t shape[LAM_MAX_RANK];
+  int rank;
+  enum lam_role role;
+  enum lam_type type;
+  enum lam_initial initial;
+  double low, high;
+  int frozen; /* a parameter that is not trained */
+  uint32_t stream; /* keys its initial draws */
+  void *data;
+};
+
+/* A row of an emitted program's table of tensors: the copies of a repeat share one. Of `like`, rank, role, stream and
+   data follow from the rest. */
+struct lam_family {
+  int copies; /* 0: a single tensor */
+  enum lam_role role;
+  size_t slot; /* where the model's struct has the pointer, or the array of pointers */
+  struct lam_tensor like; /* its name has %d for the copy's number, where there are copies */
+};
+
+/* A named input or output of a routine. Emitted models have a table of theirs, by routine, inputs before outputs. */
+struct lam_port {
+  const char *routine;
+  size_t slot; /* where the model's struct has the pointer to the array, or a scalar itself */
+  const char *name, *axes;
+  enum lam_type type;
+  int rank;
+  int64_t shape[LAM_MAX_RANK]; /* at full extent; batch first where it has one */
+  int64_t range; /* integers: every value must be less; 0 for none */
+  int is_output;
+  void *data;
+};
+
+/* Keys with values, in the order in which they came. */
+struct lam_pair {
+  const char *key, *value;
+  size_t length; /* of the value, which may hold zeros */
+};
+struct lam_pairs {
+  struct lam_pair *items;
+  int64_t count, capacity;
+};
+
+/* Where training stands. Facts are what data taught ("vocabulary", "categories:FIELD"); they travel with the
+   weights. */
+struct lam_run {
+  int64_t step, steps, rows; /* rows: examples seen */
+  uint32_t seed;
+  struct lam_pairs facts;
+};
+
+/* What ids of tokens stand for. */
+struct lam_vocabulary {
+  const struct lam_tokenizer *tokenizer; /* or NULL */
+  uint32_t *codes; /* of characters: the code points, ascending; for free() */
+  int64_t count; /* ids; 0: not known yet */
+};
+
+struct lam_model {
+  const char *name;
+  void *self; /* the model's struct */
+  struct lam_tensor *tensors;
+  int tensor_count;
+  const struct lam_port *ports; /* of all routines, without their data */
+  int port_count;
+  struct lam_run run;
+  struct lam_vocabulary vocabulary;
+  char message[LAM_MESSAGE]; /* of the last call that failed, or a note of one that did not */
+};
+
+/* Leaves a message and returns `status`. */
+#ifdef __GNUC__
+__attribute__((format(printf, 3, 4)))
+#endif
+LAM_API int
+lam_fail(char message[LAM_MESSAGE], enum lam_status status, const char *format, ...);
+LAM_API size_t lam_type_size(enum lam_type type);
+LAM_API double lam_get(const void *data, enum lam_type type, int64_t i);
+LAM_API void lam_set(void *data, enum lam_type type, int64_t i, double number);
+LAM_API int64_t lam_count(const int64_t *shape, int rank);
+/* "[vocab=65, embed=128]" in `text`, which is returned; axes may be NULL. */
+enum { LAM_SHAPE_TEXT = 256 };
+LAM_API const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
+
+/* The tensors of all families, copies of a repeat together; `names` is memory for their names, ended by zeros. */
+LAM_API void lam_list_tensors(const struct lam_family *families, int count, const void *self,
+                              struct lam_tensor *tensors, char *names);
+LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
+/* Where a port's data lie now. */
+LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
+LAM_API const struct lam_port *lam_model_port(const struct lam_model *model,
+                                              const char *name); /* "train.loss", or NULL */
+/* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
+LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
+LAM_API void lam_start_averages(struct lam_model *model);
+/* The first tensor of a checkpoint that holds an infinity or NaN, though it did not begin with one; or NULL. */
+LAM_API const char *lam_not_finite(const struct lam_model *model);
+LAM_API bool lam_is_kept(const struct lam_tensor *tensor); /* in checkpoints */
+
+/* The vocabulary is taken from the facts anew when it is next wanted; and all that the model holds beside its memory is freed. */
+LAM_API void lam_forget_vocabulary(struct lam_model *model);
+LAM_API void lam_model_end(struct lam_model *model);
+
+/* Copies both; false without memory. */
+LAM_API bool lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length);
+LAM_API const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key);
+LAM_API void lam_pairs_cut(struct lam_pairs *pairs, int64_t count); /* forgets all but the first `count` */
+LAM_API void lam_pairs_free(struct lam_pairs *pairs);
+
+#endif

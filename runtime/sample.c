@@ -1,0 +1,82 @@
+/* The next token of a text, drawn by what the model says of each. */
+#include "runtime/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The larger weight first, then the smaller index. */
+static bool lam_before(const double *weights, int64_t x, int64_t y) {
+  return weights[x] != weights[y] ? weights[x] > weights[y] : x < y;
+}
+
+static void lam_sift(const double *weights, int64_t *heap, int64_t count, int64_t at) {
+  for (int64_t child; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && lam_before(weights, heap[child + 1], heap[child])) child++;
+    if (!lam_before(weights, heap[child], heap[at])) return;
+    int64_t kept = heap[at];
+    heap[at] = heap[child];
+    heap[child] = kept;
+  }
+}
+
+/* Puts the most likely first: `limit` of them at most, and no more than reach `share` of the total. The kept end up at
+   the end of `heap`, last the most likely; returns how many. */
+static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, int64_t limit, double share,
+                          double *reached) {
+  int64_t kept = 0;
+  for (int64_t i = 0; i < count; i++) heap[i] = i;
+  for (int64_t i = count / 2 - 1; i >= 0; i--) lam_sift(weights, heap, count, i);
+  while (kept < limit && kept < count && (!kept || *reached < share)) {
+    int64_t best = heap[0], left = count - ++kept;
+    heap[0] = heap[left];
+    heap[left] = best;
+    lam_sift(weights, heap, left, 0);
+    *reached += weights[best];
+  }
+  return kept;
+}
+
+int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
+                   double *memory) {
+  double *weights = memory, total = 0, reached = 0;
+  int64_t *likeliest = (int64_t *)(memory + count), best = 0;
+  for (int64_t i = 0; i < count; i++) {
+    if (isnan(logits[i])) return -1;
+    if (logits[i] > logits[best]) best = i;
+  }
+  if (temperature <= 0 || isinf(logits[best])) return best;
+  for (int64_t i = 0; i < count; i++) total += weights[i] = exp((logits[i] - logits[best]) / temperature);
+  bool few = top_k > 0 && top_k < count;
+  if (!few && top_p >= 1) { /* any */
+    double point = uniform * total;
+    for (int64_t i = 0; i < count; i++)
+      if ((point -= weights[i]) < 0) return i;
+    return best; /* rounding took the last one */
+  }
+  int64_t kept =
+      lam_select(weights, likeliest, count, few ? top_k : count, few ? (double)INFINITY : top_p * total, &reached);
+  double share = top_p * (few ? reached : total), sum = 0;
+  int64_t end = count;
+  while (end > count - kept && (end == count || sum < share)) sum += weights[likeliest[--end]];
+  double point = uniform * sum;
+  for (int64_t i = count - 1; i >= end; i--)
+    if ((point -= weights[likeliest[i]]) < 0) return likeliest[i];
+  return best;
+}
+
+int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count, int64_t stop,
+                     struct lam_sampling sampling, double uniform, int32_t *id) {
+  double *memory = malloc((size_t)count * 3 * sizeof *memory);
+  if (!memory)
+    return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to sample from %lld ids", (long long)count);
+  const int64_t known = model->vocabulary.count ? model->vocabulary.count : count;
+  for (int64_t i = 0; i < count; i++)
+    memory[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
+  const int64_t chosen =
+      lam_sample(memory, count, sampling.temperature, sampling.top_k, sampling.top_p, uniform, memory + count);
+  free(memory);
+  if (chosen < 0)
+    return lam_fail(model->message, LAM_NOT_FINITE, "a logit is not a number: are these the model's weights?");
+  *id = (int32_t)chosen;
+  return LAM_OK;
+}

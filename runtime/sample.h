@@ -1,0 +1,21 @@
+/* Choosing the next token. */
+#ifndef LAM_SAMPLE_H
+#define LAM_SAMPLE_H
+
+#include "runtime/model.h"
+
+/* Draws an index by temperature, then from the top_k largest (0: all), then from the fewest of those whose share is
+   top_p. `uniform` lies in [0, 1); `memory` has room for 2 x count numbers. -1 when a logit is not a number. */
+LAM_API int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p,
+                           double uniform, double *memory);
+
+struct lam_sampling {
+  double temperature, top_p;
+  int64_t top_k;
+};
+/* The same of a model's logits, of which `stride` numbers lie between two. Ids that its vocabulary does not have are left
+   out, but for `stop`. */
+LAM_API int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count,
+                             int64_t stop, struct lam_sampling sampling, double uniform, int32_t *id);
+
+#endif

@@ -1,0 +1,267 @@
+/* Weights of a model: what a file must have, and what is taken of it. */
+#include "runtime/weights.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef LAM_MAPS_FILES
+#include <unistd.h>
+#endif
+
+bool lam_is_fact(const char *key) {
+  return !strcmp(key, "tokenizer") || !strcmp(key, "vocabulary") || !strncmp(key, "categories:", 11);
+}
+
+/* "axes:NAME" */
+static const char *lam_axes_key(char key[512], const char *name) {
+  snprintf(key, 512, "axes:%s", name);
+  return key;
+}
+
+void lam_list_add(char list[LAM_LIST], const char *name) {
+  size_t used = strlen(list);
+  snprintf(list + used, LAM_LIST - used, "%s%s", used ? ", " : "", name);
+  if (used + strlen(name) + 2 >= LAM_LIST) strcpy(list + LAM_LIST - 4, "...");
+}
+
+/* --- Loading ------------------------------------------------------------------------------------------------------ */
+
+/* Compares the names that the file has with those that the model wants. */
+static int lam_check_names(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
+  char missing[LAM_LIST] = "", unexpected[LAM_LIST] = "";
+  bool found = false, resume = purpose == LAM_RESUME;
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (!(resume ? lam_is_kept(tensor) : tensor->role == LAM_PARAMETER)) continue;
+    bool there = lam_weights_find(weights, tensor->name) != NULL;
+    found |= there;
+    if (!there) lam_list_add(missing, tensor->name);
+  }
+  for (int64_t k = 0; k < weights->count; k++) {
+    const char *name = weights->entries[k].name;
+    bool known = !resume && strchr(name, '/'); /* what an optimizer kept is no surprise */
+    const struct lam_tensor *tensor = known ? NULL : lam_find_tensor(model, name);
+    if (!known && !(tensor && lam_is_kept(tensor))) lam_list_add(unexpected, name);
+  }
+  const struct lam_pair *other = lam_pairs_find(&weights->metadata, "model");
+  if ((*missing && (purpose != LAM_START_FROM || !found)) || (*unexpected && resume))
+    return lam_fail(model->message, LAM_WRONG_FILE, "%s (%s) does not fit model %s: it lacks %s; it has %s",
+                    weights->path, other ? other->value : "another model", model->name, *missing ? missing : "nothing",
+                    *unexpected ? unexpected : "nothing more");
+  if (*missing && *unexpected)
+    return lam_fail(model->message, LAM_OK, "%s lacks %s: set as the spec says; it has %s, which model %s does not use",
+                    weights->path, missing, unexpected, model->name);
+  if (*missing) return lam_fail(model->message, LAM_OK, "%s lacks %s: set as the spec says", weights->path, missing);
+  if (*unexpected)
+    return lam_fail(model->message, LAM_OK, "%s has %s, which model %s does not use", weights->path, unexpected,
+                    model->name);
+  return LAM_OK;
+}
+
+/* Where a name stands in a list, "vocab,embed"; -1: nowhere. */
+static int lam_axis_place(const char *axes, const char *name, size_t length) {
+  for (int place = 0; *axes; place++) {
+    size_t here = strcspn(axes, ",");
+    if (here == length && !strncmp(axes, name, length)) return place;
+    axes += here + (axes[here] == ',');
+  }
+  return -1;
+}
+
+/* Axes may have other names than they had; but those of the same name stand in the same order. */
+static bool lam_axes_agree(const char *there, const char *here) {
+  int last = -1;
+  for (size_t length; *there; there += length + (there[length] == ',')) {
+    int place = lam_axis_place(here, there, length = strcspn(there, ","));
+    if (place >= 0 && place < last) return false;
+    if (place >= 0) last = place;
+  }
+  return true;
+}
+
+bool lam_weights_fit(const struct lam_weights *weights, const struct lam_entry *entry,
+                     const struct lam_tensor *tensor) {
+  char key[512];
+  const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
+  bool same = entry->rank == tensor->rank && (!axes || lam_axes_agree(axes->value, tensor->axes));
+  for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
+  return same;
+}
+
+static int lam_check_tensor(struct lam_model *model, const struct lam_weights *weights, const struct lam_entry *entry,
+                            const struct lam_tensor *tensor) {
+  if (lam_weights_fit(weights, entry, tensor)) return lam_check_elements(weights, entry, tensor->type, model->message);
+  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT], key[512];
+  const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
+  return lam_fail(model->message, LAM_WRONG_FILE, "%s: tensor %s has axes %s in the file and %s in the model",
+                  weights->path, tensor->name,
+                  lam_shape_text(there, axes ? axes->value : NULL, entry->shape, entry->rank),
+                  lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank));
+}
+
+static bool lam_is_taken(const struct lam_tensor *tensor, enum lam_purpose purpose) {
+  return tensor->role == LAM_PARAMETER || (tensor->role == LAM_AVERAGE && purpose != LAM_START_FROM) ||
+         (tensor->role == LAM_OPTIMIZER && purpose == LAM_RESUME);
+}
+
+static int lam_get_number(const struct lam_weights *weights, const char *key, int64_t *number,
+                          char message[LAM_MESSAGE]) {
+  const struct lam_pair *pair = lam_pairs_find(&weights->metadata, key);
+  char *end;
+  if (!pair)
+    return lam_fail(message, LAM_WRONG_FILE,
+                    "%s does not say \"%s\": training did not write it and cannot go on from it", weights->path, key);
+  *number = strtoll(pair->value, &end, 10);
+  int64_t most = !strcmp(key, "rows") ? INT64_MAX - 1 : UINT32_MAX;
+  if (end != pair->value && !*end && *number >= 0 && *number <= most) return LAM_OK;
+  return lam_fail(message, LAM_WRONG_FILE, "%s: %s is not a number of \"%s\"", weights->path, pair->value, key);
+}
+
+int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool all, char message[LAM_MESSAGE]) {
+  struct lam_run there = *run;
+  int64_t seed = run->seed;
+  int status = LAM_OK;
+  if (all) status = lam_get_number(weights, "step", &there.step, message);
+  if (all && !status) status = lam_get_number(weights, "steps", &there.steps, message);
+  if (all && !status) status = lam_get_number(weights, "rows", &there.rows, message);
+  if (!status && (all || lam_pairs_find(&weights->metadata, "seed")))
+    status = lam_get_number(weights, "seed", &seed, message);
+  there.seed = (uint32_t)seed;
+  if (!status) *run = there;
+  return status;
+}
+
+static int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
+                          const struct lam_fact_check *facts, struct lam_pairs *to) {
+  for (int64_t i = 0; i < weights->metadata.count; i++) {
+    const struct lam_pair *pair = &weights->metadata.items[i];
+    if (!lam_is_fact(pair->key)) continue;
+    const int status = facts ? facts->check(facts->context, weights, pair, purpose, model->message) : LAM_OK;
+    if (status == LAM_SKIP) continue;
+    if (status != LAM_OK) return status;
+    if (!lam_pairs_add(to, pair->key, pair->value, pair->length))
+      return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the facts of %s", weights->path);
+  }
+  return LAM_OK;
+}
+
+/* Whether all that is to be taken fits. */
+static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
+  int status = lam_check_names(model, weights, purpose);
+  for (int i = 0; i < model->tensor_count && !status; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
+    if (entry) status = lam_check_tensor(model, weights, entry, tensor);
+  }
+  return status;
+}
+
+int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights, enum lam_purpose purpose,
+             const struct lam_fact_check *facts) {
+  struct lam_run there = *run;
+  there.facts = (struct lam_pairs){0};
+  model->message[0] = 0;
+  int status = LAM_OK;
+  if (purpose != LAM_START_FROM) status = lam_read_run(weights, &there, purpose == LAM_RESUME, model->message);
+  if (!status) status = lam_check_weights(model, weights, purpose);
+  if (!status) status = lam_read_facts(model, weights, purpose, facts, &there.facts);
+  if (status) {
+    lam_pairs_free(&there.facts);
+    return status;
+  }
+  for (int averages = 0; averages < 2; averages++) { /* they begin as their parameters, where the file has none */
+    for (int i = 0; i < model->tensor_count; i++) {
+      const struct lam_tensor *tensor = &model->tensors[i];
+      const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
+      if (entry && averages == (tensor->role == LAM_AVERAGE)) lam_read_elements(entry, tensor->type, tensor->data);
+    }
+    if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
+  }
+  lam_pairs_free(&run->facts);
+  *run = there;
+  return LAM_OK;
+}
+
+static int lam_model_take(struct lam_model *model, struct lam_weights *weights, enum lam_purpose purpose) {
+  const int status = lam_load(model, &model->run, weights, purpose, NULL);
+  lam_weights_close(weights);
+  if (status == LAM_OK) lam_forget_vocabulary(model);
+  return status;
+}
+
+int lam_model_load(struct lam_model *model, const char *path, enum lam_purpose purpose) {
+  struct lam_weights *weights;
+  const int status = lam_open_weights(&weights, path, model->message);
+  return status == LAM_OK ? lam_model_take(model, weights, purpose) : status;
+}
+
+int lam_model_load_memory(struct lam_model *model, const void *bytes, size_t size, enum lam_purpose purpose) {
+  struct lam_weights *weights;
+  const int status = lam_weights_take(&weights, "the memory", bytes, size, model->message);
+  return status == LAM_OK ? lam_model_take(model, weights, purpose) : status;
+}
+
+/* --- Saving ------------------------------------------------------------------------------------------------------- */
+
+static bool lam_add_number(struct lam_pairs *pairs, const char *key, int64_t number) {
+  char text[32];
+  return lam_pairs_add(pairs, key, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)number));
+}
+
+static bool lam_describe(const struct lam_model *model, const struct lam_run *run, struct lam_pairs *metadata) {
+  bool good = lam_pairs_add(metadata, "format", "lamella", 7) &&
+              lam_pairs_add(metadata, "model", model->name, strlen(model->name)) &&
+              lam_add_number(metadata, "step", run->step) && lam_add_number(metadata, "steps", run->steps) &&
+              lam_add_number(metadata, "rows", run->rows) && lam_add_number(metadata, "seed", run->seed);
+  for (int64_t i = 0; good && i < run->facts.count; i++)
+    good = lam_pairs_add(metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
+  for (int i = 0; good && i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    char key[512];
+    if (lam_is_kept(tensor))
+      good = lam_pairs_add(metadata, lam_axes_key(key, tensor->name), tensor->axes, strlen(tensor->axes));
+  }
+  return good;
+}
+
+int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path) {
+  struct lam_pairs metadata = {0};
+  struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
+  int count = 0, status = LAM_OK;
+  if (!tensors || !lam_describe(model, run, &metadata))
+    status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
+  for (int i = 0; i < model->tensor_count && !status; i++)
+    if (lam_is_kept(&model->tensors[i])) tensors[count++] = model->tensors[i];
+  if (!status && !lam_put_weights(file, tensors, count, &metadata))
+    status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
+  lam_pairs_free(&metadata);
+  free(tensors);
+  return status;
+}
+
+int lam_save(struct lam_model *model, const struct lam_run *run, const char *path) {
+  const char *spoilt = lam_not_finite(model);
+  if (spoilt)
+    return lam_fail(model->message, LAM_NOT_FINITE,
+                    "%s holds a number that is infinite or not a number: %s is not written", spoilt, path);
+  char *beside = malloc(strlen(path) + 5);
+  if (!beside) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
+  strcat(strcpy(beside, path), ".new");
+  FILE *file = fopen(beside, "wb");
+  int status = file ? lam_put_checkpoint(model, run, file, path) : LAM_CANNOT_WRITE;
+  bool told = file && status;
+#ifdef LAM_MAPS_FILES
+  if (file && !status && (fflush(file) != 0 || fsync(fileno(file)) != 0)) status = LAM_CANNOT_WRITE;
+#endif
+  if (file && fclose(file) != 0 && !status) status = LAM_CANNOT_WRITE;
+#ifndef LAM_MAPS_FILES
+  if (!status) remove(path); /* elsewhere a name is not given a second time */
+#endif
+  if (!status && rename(beside, path) != 0) status = LAM_CANNOT_WRITE;
+  if (status && !told) lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
+  if (status && file) remove(beside);
+  free(beside);
+  return status;
+}
+
+int lam_model_save(struct lam_model *model, const char *path) { return lam_save(model, &model->run, path); }

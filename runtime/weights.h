@@ -1,0 +1,43 @@
+/* A model's tensors in a file, with what it takes to go on: step, seed, what data taught. */
+#ifndef LAM_WEIGHTS_H
+#define LAM_WEIGHTS_H
+
+#include "runtime/safetensors.h"
+
+enum lam_purpose {
+  LAM_USE, /* evaluation, generation, prediction: parameters and averages */
+  LAM_RESUME, /* everything, and where the run stood */
+  LAM_START_FROM /* the parameters that the file has; the message says what is missing or unexpected */
+};
+/* Says of a file's fact whether to take it over (LAM_OK), to leave it (LAM_SKIP), or why the file cannot be used. */
+enum { LAM_SKIP = -1 };
+struct lam_fact_check {
+  int (*check)(void *context, const struct lam_weights *weights, const struct lam_pair *fact, enum lam_purpose purpose,
+               char message[LAM_MESSAGE]);
+  void *context;
+};
+/* All of it or nothing: what does not fit changes no tensor and nothing of `run`, whose facts become those of
+   the file; `facts` may be NULL. A note, if any, stands in the model's message, which is empty otherwise. */
+LAM_API int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
+                     enum lam_purpose purpose, const struct lam_fact_check *facts);
+/* Writes them to an open file; `path` is for the message. */
+LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path);
+/* Into a file, which stays as it was where that fails; LAM_NOT_FINITE where a tensor is infinite or not a number. */
+LAM_API int lam_save(struct lam_model *model, const struct lam_run *run, const char *path);
+
+/* The same for the model's own run: from a file, or from `size` bytes in memory. */
+LAM_API int lam_model_load(struct lam_model *model, const char *path, enum lam_purpose purpose);
+LAM_API int lam_model_load_memory(struct lam_model *model, const void *bytes, size_t size, enum lam_purpose purpose);
+LAM_API int lam_model_save(struct lam_model *model, const char *path);
+
+/* Parts of loading: whether the file has the tensor as the model wants it; where the run stood (all: the file must say);
+   whether a key is of a fact. */
+LAM_API bool lam_weights_fit(const struct lam_weights *weights, const struct lam_entry *entry,
+                             const struct lam_tensor *tensor);
+LAM_API int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool all, char message[LAM_MESSAGE]);
+LAM_API bool lam_is_fact(const char *key);
+/* Adds a name to a list, "h.0.a, h.0.b", that ends in dots where it grows too long. */
+enum { LAM_LIST = 256 };
+LAM_API void lam_list_add(char list[LAM_LIST], const char *name);
+
+#endif

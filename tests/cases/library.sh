@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# slow
+# A model as a library: its functions train as PyTorch did, without a command line; each failure of memory and files has a status and
+# changes nothing; two models in two threads, under the sanitizers and valgrind; the examples build and run as a newcomer would.
+. "$(dirname "$0")/../lib.sh"
+
+strict=(-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)
+LIBRARY=$LAMELLA_ROOT/tests/library EXAMPLES=$LAMELLA_ROOT/examples
+lamella emit "$GOLDEN/gpt.lam" --target=portable -o gpt
+model=(gpt/gpt.c gpt/lamella.c)
+
+gcc "${strict[@]}" -D_POSIX_C_SOURCE=200809L -O2 -Igpt "$LIBRARY/losses.c" "${model[@]}" -o losses -lm || fail "losses"
+./losses "$GOLDEN/text.txt" "$GOLDEN/gpt.safetensors" >got.txt || { cat got.txt; fail "training by library"; }
+head -n 10 "$GOLDEN/gpt.losses" >expected.txt
+near expected.txt got.txt 1e-4 || fail "losses of training by library"
+
+# What the library saves, the command line goes on from.
+gcc -O1 gpt/*.c -o program -lm
+./program train --resume --out half.safetensors --steps 7 --data "$GOLDEN/text.txt" >out.txt 2>err.txt || { cat err.txt; fail "a resume of what the library saved"; }
+
+functions=(malloc calloc realloc fopen fwrite fflush fsync fclose rename mmap open)
+gcc -O1 -Wall -Wextra -Werror -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm || fail "faults"
+./faults "$GOLDEN/gpt.safetensors" >out.txt || { cat out.txt; fail "faults"; }
+[[ $(cut -d' ' -f1 out.txt) -gt 100 ]] || fail "faults: $(cat out.txt)"
+gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm
+./faults "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "faults under ASan and UBSan"; }
+
+threads() {
+  "$@" -pthread -Igpt "$LIBRARY/threads.c" "${model[@]}" -o threads -lm || fail "$* does not compile threads.c"
+  TSAN_OPTIONS=halt_on_error=1 ./threads >out.txt 2>&1 || { tail -n 30 out.txt; fail "threads.c, $*: status $?"; }
+}
+threads gcc "${strict[@]}" -O2
+threads gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all
+threads gcc -g -O1 -fsanitize=thread
+if command -v valgrind >/dev/null; then
+  gcc -g -O1 -pthread -Igpt "$LIBRARY/threads.c" "${model[@]}" -o threads -lm
+  valgrind --quiet --error-exitcode=9 --leak-check=full ./threads >out.txt 2>&1 || { tail -n 30 out.txt; fail "valgrind"; }
+else
+  count_skip "no valgrind"
+fi
+
+# The core alone: nothing but C's own functions is needed.
+gcc -std=c11 -O1 -DGPT_ALONE -c gpt/gpt.c -o alone.o
+needed=$(nm -u alone.o | awk '{print $2}' | grep -vxE 'calloc|free|memset|memcpy|sqrtf?|expf?|logf?|powf?|cosf?|sinf?|tanhf?|floorf?|rintf?|fmaf?|fabsf?|_GLOBAL_OFFSET_TABLE_' || true)
+expect_equal "$needed" "" "what the core alone needs"
+
+# Examples.
+lamella emit "$SPECS/shakespeare.lam" -o shakespeare
+gcc -O2 -Ishakespeare "$EXAMPLES/c/shakespeare.c" shakespeare/shakespeare.c shakespeare/lamella.c -o example -lm
+./example "$SPECS/data/tinyshakespeare.txt" 50 >out.txt || { cat out.txt; fail "examples/c"; }
+expect_contains "$(cat out.txt)" "step 50: loss"
+[[ $(tail -n +2 out.txt | wc -c) -gt 40 ]] || fail "examples/c wrote: $(cat out.txt)"
+lamella emit "$SPECS/mlp.lam" -o mlp
+gcc -O2 -c mlp/mlp.c mlp/lamella.c
+g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -Imlp "$EXAMPLES/cpp/rings.cpp" mlp.o lamella.o -o example -lm || fail "examples/cpp"
+./example >out.txt || { cat out.txt; fail "examples/cpp"; }
+if command -v python3 >/dev/null; then
+  lamella emit "$SPECS/linear.lam" -o linear
+  gcc -O2 -fPIC -shared linear/linear.c linear/lamella.c -o liblinear.so -lm
+  python3 "$EXAMPLES/python/linear.py" ./liblinear.so >out.txt || { cat out.txt; fail "examples/python"; }
+  expect_contains "$(cat out.txt)" "at 3: 7.0"
+else
+  count_skip "no python3"
+fi
+for example in "$EXAMPLES"/*/*.*; do
+  [[ $(wc -l <"$example") -le 60 ]] || fail "$example has more than 60 lines"
+done
