@@ -107,8 +107,10 @@ static const char *clash(struct arena *arena, const struct model *x, const struc
   /* The macro that guards a header is the name in capitals, and there are file systems to which both are one. */
   if (!strcasecmp(x->name, y->name)) return arena_format(arena, "the name %s", y->name);
   if (!strcmp(arena_format(arena, "%s_main", x->name), y->name)) return arena_format(arena, "the file %s.c", y->name);
-  if (x->header && strstr(x->header, arena_format(arena, "\nstruct %s {", y->name)))
-    return arena_format(arena, "struct %s", y->name);
+  static const char *const kinds[] = {"struct", "enum"}; /* which share their names */
+  for (int i = 0; x->header && i < 2; i++)
+    if (strstr(x->header, arena_format(arena, "\n%s %s {", kinds[i], y->name)))
+      return arena_format(arena, "%s %s", kinds[i], y->name);
   return NULL;
 }
 

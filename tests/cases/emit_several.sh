@@ -144,18 +144,20 @@ cp letters.lam other/letters.lam
 cp letters.lam Table.lam
 cp letters.lam table_main.lam
 cp letters.lam table_parameters.lam
+cp letters.lam table_status.lam
 unchanged 1 "letters.lam and other/letters.lam would both have the name letters; give one another name with --name" letters.lam other/letters.lam -o after
 unchanged 1 "would both have the name Table" table.lam Table.lam -o after
 unchanged 1 "table.lam and table_main.lam would both have the file table_main.c" table_main.lam table.lam -o after
 unchanged 1 "table.lam and table_parameters.lam would both have struct table_parameters" table.lam table_parameters.lam -o after
+unchanged 1 "table.lam and table_status.lam would both have enum table_status" table.lam table_status.lam -o after
 unchanged 1 "Table.lam and the model table that is there would both have the name" Table.lam --target=portable -o after
 unchanged 1 "the model table that is there and table_parameters.lam would both have struct table_parameters" table_parameters.lam --target=portable -o after
 unchanged 2 "--name calls one spec: emit one after the other into the same folder" letters.lam table.lam --name=two -o after
 
 # Options are for all; errors of all are shown, and nothing is written.
 lamella emit letters.lam table.lam --target=portable -D train.batch=3 --only=predict -o options
-expect_equal "$(grep -h '^void.*seed' options/*.h | sed 's/(.*//' | xargs)" "void letters_predict void table_predict"
-expect_contains "$(cat options/letters.h)" "tokens[18]; /* [batch=3, seq=6] */"
+expect_equal "$(grep -ho '^int [a-z]*_\(train\|predict\|evaluate\|step\)(' options/*.h | xargs)" "int letters_predict( int table_predict("
+expect_contains "$(cat options/letters.h)" "*tokens; /* [batch=3, seq=6] */"
 unchanged 1 "-D embed=16:1:1: error: nothing in this spec is called 'embed'" letters.lam table.lam -D embed=16 -o after
 expect_contains "$(cat stderr)" "note: table.lam cannot be emitted, so nothing is written"
 printf 'model m(x) -> y { return z }\n' >wrong.lam
