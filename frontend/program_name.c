@@ -38,7 +38,8 @@ const char *program_name_problem(struct arena *arena, const char *name) {
   if (is_among(arena, keywords, name)) return "it is a word of C or C++";
   if (is_among(arena, headers, name)) return "C's headers have something of that name";
   if (is_among(arena, beginners, name)) return "C's libraries have functions whose names begin so";
-  if (!strcmp(name, "lamella_runtime") || !strcmp(name, "lamella")) return "the runtime is written to files of that name";
+  if (!strcmp(name, "lamella_runtime") || !strcmp(name, "lamella"))
+    return "the runtime is written to files of that name";
   if (is_among(arena, own, name)) return "names that begin so are taken, by the runtime or by C's own libraries";
   return NULL;
 }
