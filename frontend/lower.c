@@ -260,7 +260,6 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   struct program *program = lowering.program = arena_new_struct(arena, struct program);
   program->arena = arena;
   program->spec = program_name(arena, source->path);
-  program->name = options && options->name ? options->name : program->spec;
   const int before = diagnostics->error_count;
   load_file(&lowering, source, "", false);
   if (options && options->files) *options->files = program->files;
@@ -272,7 +271,8 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
       resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
   if (choose_blocks(&lowering)) {
     program->model = lowering.model->name.text;
-    if (!strcmp(source->path, SPEC_OF_STDIN)) program->name = program_name(arena, program->model);
+    if (!strcmp(source->path, SPEC_OF_STDIN)) program->spec = program_name(arena, program->model);
+    program->name = options && options->name ? options->name : program->spec;
     read_pipeline(&lowering);
     if (diagnostics->error_count == before) lower_graphs(&lowering);
   }

@@ -1,5 +1,5 @@
-/* Finds the files that a spec names. A program keeps no absolute path, so that it can be copied to another machine with its
-   data beside it. */
+/* Finds the files that a spec names. A program keeps no absolute path, so that it can be copied to another machine with
+   its data beside it. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -15,7 +15,8 @@ struct lam_place {
   const char *name;
 };
 
-/* Returns the folder of the program for free(), "." if it is the current folder, or NULL where the system does not tell. */
+/* Returns the folder of the program for free(), "." if it is the current folder, or NULL where the system does not
+   tell. */
 static char *lam_own_folder(void) {
   char path[4096];
   struct stat own, here;
