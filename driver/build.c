@@ -117,7 +117,7 @@ static bool build_here(struct options *options, const struct jit_object *object,
 
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
 
-/* How a compiler is told of threads: by words before the source and words behind it, tried with a small program. */
+/* How a compiler is asked for threads: by words before the source and words after it. A small program shows whether they work. */
 struct threading {
   const char *words[3], *behind[5];
   const char *program;
@@ -127,7 +127,8 @@ static const struct threading one_thread = {.program = "int main(void) { return 
 static const struct threading shared_openmp = {{"-fopenmp"}, {NULL}, OPENMP_PROGRAM};
 static const struct threading static_openmp[] = {
     {{"-fopenmp", "-static-openmp"}, {NULL}, OPENMP_PROGRAM}, /* clang */
-    /* gcc: it adds its shared library itself, which then is not needed any more. Clang's is another, and would be. */
+    /* gcc adds its shared library at the end of the command itself; by then nothing is undefined, so the library is not
+       linked. Clang would link a library of another name, and is excluded. */
     {{"-fopenmp"},
      {"-Wl,--as-needed", "-Wl,-Bstatic", "-lgomp", "-Wl,-Bdynamic"},
      "#ifdef __clang__\n#error \"not by libgomp\"\n#endif\n" OPENMP_PROGRAM}};
@@ -154,7 +155,7 @@ static int compile(struct options *options, const char *compiler, const char *so
   return run_command(words, options->verbose, messages);
 }
 
-/* Compiles a small program by the same options; its exit status. What the compiler says is shown for the last try alone. */
+/* Compiles a small program by the same options; its exit status. Its messages are shown only for the last try, the one without threads. */
 static int try_compiler(struct options *options, const char *compiler, const char *folder,
                         const struct threading *threading) {
   const char *source = arena_format(options->arena, "%s/try.c", folder);
@@ -169,7 +170,7 @@ static int try_compiler(struct options *options, const char *compiler, const cha
   return status;
 }
 
-/* The way in which this compiler makes programs with the threads that the options ask for; NULL after a message. */
+/* Finds out how this compiler makes programs with the threads that the options ask for. NULL after a message. */
 static const struct threading *find_threading(struct options *options, const char *compiler, const char *folder) {
   const char *name = printable(options->arena, compiler);
   const bool wants_static = options->openmp == OPENMP_STATIC && !options->is_static;
@@ -237,7 +238,7 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   times_enter(options->passes.times, "compile");
   bool done = compile(options, compiler, source, made, threading, product_of(options).flag, messages) == 0;
   times_leave(options->passes.times);
-  /* The linker warns of what glibc and libgomp do in every static program. */
+  /* The linker warns that libgomp calls dlopen, in every static program; no user can do anything about it. */
   bool lacked = !(done && options->is_static && !options->verbose) && lacked_memory(options, messages);
   if (done) return output_end(options, made, path);
   if (lacked) {
@@ -250,7 +251,7 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   return false;
 }
 
-/* What --openmp and --static ask for together, and of what is made; false after a message. */
+/* Checks that --openmp, --static and the kind of output fit together. False after a message. */
 static bool check_linking(struct options *options) {
   const char *problem = NULL;
   if (options->is_static && options->openmp == OPENMP_SHARED)
@@ -264,7 +265,7 @@ static bool check_linking(struct options *options) {
   return !problem;
 }
 
-/* The C compiler to call; NULL: to compile in this process. */
+/* Returns the C compiler to call, or NULL to compile in this process. */
 static const char *choose_compiler(const struct options *options) {
   if (options->compiler) return options->compiler;
   const char *other = environment("CC") && *environment("CC") ? environment("CC") : "cc";

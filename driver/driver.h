@@ -21,8 +21,13 @@ struct given {
 /* -c, -S, -shared: what `build` makes. */
 enum build_kind { BUILD_PROGRAM, BUILD_OBJECT, BUILD_ASSEMBLY, BUILD_SHARED };
 
-/* --openmp: how what `build` makes has its threads. */
-enum openmp { OPENMP_USUAL, OPENMP_SHARED, OPENMP_STATIC, OPENMP_NONE }; /* the first: shared where there is one */
+/* --openmp: how the output of `build` is linked with OpenMP. */
+enum openmp {
+  OPENMP_USUAL,
+  OPENMP_SHARED,
+  OPENMP_STATIC,
+  OPENMP_NONE
+}; /* OPENMP_USUAL: shared if there is such a library, else none */
 
 /* What the command line asks for. */
 struct options {
@@ -54,7 +59,7 @@ struct options {
   bool watch;          /* --watch */
   spec_files files;    /* that the spec was made of, or would have been; read even where it is wrong */
   bool refused;        /* the spec, for errors of its own */
-  const char *way; /* build: from the program's folder to the spec's, where that is known */
+  const char *way; /* build: the relative path from the program's folder to the spec's, or NULL if it is not known */
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *weights; /* --weights: a file whose parameters become a part of the program */
   const char *only; /* --only: routines by name; NULL: all */
@@ -89,9 +94,9 @@ void choose_target(struct options *options, const char *name);
 void verb_help(FILE *file, const struct verb *verb);
 
 bool is_stdin(const struct options *options);
-/* The spec's path in messages: SPEC_OF_STDIN, or what a terminal may have of its name. */
+/* The name of the spec in messages: SPEC_OF_STDIN, or its path, fit to be printed. */
 const char *spec_title(const struct options *options);
-/* The spec's text, which the standard input gives but once; NULL with errno set. */
+/* Reads the spec; the standard input is read only once, however often this is called. NULL with errno set. */
 const struct source *read_spec(const struct options *options, struct arena *arena);
 /* Spec to program, before any pass, in that arena; options->files says what was read. NULL after errors, which are not printed. */
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics);
@@ -112,13 +117,14 @@ bool bake_weights(struct options *options, const struct program *program);
 void keep_for_verb(struct program *program, const char *verb);
 /* Drops all but what options->only names and what that needs; false after reporting a routine that there is none of. */
 bool keep_only(struct program *program, const struct options *options, struct diagnostics *diagnostics);
-/* --- spec_folder.c: where the spec is, for the programs that look for data beside it ---------------------------------------------- */
+/* --- spec_folder.c: programs look for data beside their spec, and are told where it lies ------------------------------------------- */
 
-/* To those that run in this process or in one of its own. */
+/* Tells the programs that this process runs, itself or as children. */
 void tell_spec_folder(const struct options *options);
-/* From the folder of the program that is to be written to `path` to that of the spec; NULL where there is no saying. */
+/* The relative path from the folder of the program, which will be written to `path`, to the folder of the spec. NULL if it is not
+   known. */
 const char *way_to_spec(const struct options *options, const char *path);
-/* Puts options->way into the source of a program that looks for files. */
+/* Puts options->way into the source of the program, if the program looks for files. */
 void add_way_to_spec(const struct options *options, const struct program *program, struct emitted *emitted);
 
 /* run --watch SPEC train ...: training that goes on while the spec is edited. Gives the exit code. */

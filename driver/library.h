@@ -1,8 +1,8 @@
-/* The standard library, whose files the build makes a part of the executable: it needs no folder of its own. */
+/* The standard library. The build puts its files into the executable, which therefore needs no folder beside it. */
 #ifndef DRIVER_LIBRARY_H
 #define DRIVER_LIBRARY_H
 
-/* The text of "std/attention.lam", or NULL. */
+/* Returns the text of a file such as "std/attention.lam", or NULL if there is no such file. */
 const char *library_text(const char *path);
 
 #endif

@@ -1,4 +1,4 @@
-/* specs/std/ as strings, which the build makes of the files. */
+/* The files of specs/std/ as strings, made by tools/embed at build time. */
 #ifndef DRIVER_LIBRARY_TEXT_H
 #define DRIVER_LIBRARY_TEXT_H
 

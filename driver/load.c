@@ -20,9 +20,9 @@ const struct source *read_spec(const struct options *options, struct arena *aren
   static const struct source *of_stdin;
   if (!is_stdin(options)) return source_read(arena, options->spec);
   if (of_stdin) return of_stdin;
-  of_stdin = source_read_stream(arena_new(), stdin, SPEC_OF_STDIN); /* to the end of the command */
+  of_stdin = source_read_stream(arena_new(), stdin, SPEC_OF_STDIN); /* its arena lasts until the command ends */
   int error = errno;
-  clearerr(stdin); /* a program may be given another */
+  clearerr(stdin); /* a process that runs a program may have another stdin, which must not look ended */
   errno = error;
   return of_stdin;
 }

@@ -40,7 +40,7 @@ static void usage(FILE *file) {
       file);
 }
 
-/* The number, and what a report of a fault should tell besides. */
+/* Prints the version, and what else a report of a fault should contain. */
 static int print_version(void) {
   static const char commit[] = LAMELLA_COMMIT;
   char *problem = NULL;

@@ -11,7 +11,7 @@ struct spec_code {
   int (*main)(int count, char **arguments); /* the program's command line */
 };
 
-/* Whether what is compiled in this process runs on all processors. */
+/* Whether the program that is compiled in this process will use OpenMP. */
 bool has_openmp(const struct options *options);
 
 /* Compiles the spec of `options` into what options->kind says, from the cache where that has it; `name` is the program's. A program

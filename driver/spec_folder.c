@@ -1,5 +1,5 @@
-/* Where the spec is, for the programs that it becomes: they look for data beside it (runtime/places.c). The program's text says
-   nothing of it, so that a spec gives the same text wherever it lies. */
+/* Tells programs where their spec lies, because they look for data beside it (runtime/places.c). The text of a program does not
+   say it, so that a spec gives the same text wherever it lies. */
 #define _XOPEN_SOURCE 700 /* realpath */
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "driver/driver.h"
 #include "runtime/runtime.h"
 
-/* Of a file; "." for the current one, where a spec that is read from the standard input is said to be. */
+/* The folder of a file. It is "." for a file of the current folder, and for the standard input. */
 static const char *folder_of(struct arena *arena, const char *path) {
   const char *slash = strrchr(path, '/');
   if (!slash) return ".";
@@ -18,7 +18,7 @@ void tell_spec_folder(const struct options *options) {
   setenv("LAMELLA_SPEC_FOLDER", folder_of(options->arena, options->spec), 1);
 }
 
-/* Without links, or NULL. */
+/* The absolute path of a folder without symbolic links, or NULL. */
 static const char *real_folder(struct arena *arena, const char *folder) {
   char *path = realpath(folder, NULL);
   const char *copy = path ? arena_strdup(arena, path) : NULL;
@@ -26,9 +26,10 @@ static const char *real_folder(struct arena *arena, const char *folder) {
   return copy;
 }
 
-/* "../specs" from one absolute path to another, both without links; "." where they are the same. */
+/* The relative path from one folder to another, such as "../specs"; both are absolute and without links. It is "." if they are the
+   same. */
 static const char *way_between(struct arena *arena, const char *from, const char *to) {
-  size_t common = 0; /* ends where both have a slash or their end */
+  size_t common = 0; /* the length of the folders that both have */
   for (size_t i = 0;; i++) {
     bool from_ends = !from[i] || from[i] == '/', to_ends = !to[i] || to[i] == '/';
     if (from_ends && to_ends) common = i;
@@ -46,14 +47,15 @@ static const char *way_between(struct arena *arena, const char *from, const char
 
 const char *way_to_spec(const struct options *options, const char *path) {
   char *file;
-  if (!lam_find_replaced(path, &file) || !file) return NULL; /* a device or a pipe: who knows where the program goes */
+  if (!lam_find_replaced(path, &file) || !file)
+    return NULL; /* into a device or a pipe: nobody knows where the program will be */
   const char *from = real_folder(options->arena, folder_of(options->arena, file)),
              *to = real_folder(options->arena, folder_of(options->arena, options->spec));
   free(file);
   return from && to ? way_between(options->arena, from, to) : NULL;
 }
 
-/* A text of C. */
+/* The text as a string literal of C. */
 static const char *quoted(struct arena *arena, const char *text) {
   char *copy = arena_alloc(arena, strlen(text) * 4 + 3), *to = copy;
   *to++ = '"';

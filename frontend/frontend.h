@@ -21,14 +21,14 @@ struct frontend_options {
   const struct define *defines;
   int define_count;
   const char *name; /* of the program, in place of that of the spec's file; NULL: that */
-  /* `use "std/x.lam"` looks beside the file first, then in this folder, where it is not NULL, and then asks for the text of a
-     file of that name, which uses others of the kind alone */
+  /* `use "std/x.lam"` looks for a file beside the one that uses it, then in the folder `standard_library`, if that is not NULL. Then
+     it calls library_text, if that is not NULL, which returns the text of a file of the library or NULL. */
   const char *standard_library;
   const char *(*library_text)(const char *path);
   spec_files *files; /* where not NULL: becomes program->files, also when there are errors */
 };
 
-/* The path of a spec that was read from the standard input. Its program is called as its model. */
+/* The path that stands for the standard input. A spec that was read from there gives its program the name of its model. */
 #define SPEC_OF_STDIN "<stdin>"
 
 /* Everything up to graphs. Errors are reported; NULL if there were any. */

@@ -15,7 +15,7 @@ enum { DEEPEST_FILES = 100, MOST_FILES = 4096 };
 
 static struct file *load_file(struct lowering *lowering, const struct source *source, const char *way, bool in_library);
 
-/* The way from the spec's folder to that of a file which is used from another, by this name. */
+/* The relative path from the spec's folder to the folder of a file that `from` uses under this name. */
 static const char *way_to(struct arena *arena, const struct file *from, const char *name) {
   const char *folder = folder_of(arena, name);
   if (!from->way || !*folder) return from->way;
@@ -26,7 +26,7 @@ static const char *library_key(struct arena *arena, const char *path) {
   return arena_format(arena, "library:%s", path);
 }
 
-/* A text of the compiler's own: "std/x.lam", or "x.lam" for another of them. */
+/* Uses a file of the library that is built into the compiler. Other files name it "std/x.lam", its neighbours "x.lam". */
 static struct file *use_library(struct lowering *lowering, const struct file *from, const char *name) {
   struct arena *arena = lowering->arena;
   const char *path = from->in_library ? arena_format(arena, "%s/%s", from->folder, name) : name;
@@ -36,8 +36,8 @@ static struct file *use_library(struct lowering *lowering, const struct file *fr
   return text ? load_file(lowering, source_from_text(arena, path, text), NULL, true) : NULL;
 }
 
-/* A file beside the one that uses it, or in the library's folder, which may stand for "std". NULL where there is none, with an error
-   where it cannot be read. */
+/* Uses a file beside `from`, or one in the folder $LAMELLA_LIBRARY, which may stand for "std". NULL if there is none; if there is one that
+   cannot be read, this reports an error and sets `failed`. */
 static struct file *use_found(struct lowering *lowering, const struct file *from, struct ast_name name, bool *failed) {
   struct arena *arena = lowering->arena;
   const char *library = lowering->options->standard_library;
@@ -260,7 +260,6 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
   struct program *program = lowering.program = arena_new_struct(arena, struct program);
   program->arena = arena;
   program->spec = program_name(arena, source->path);
-  program->name = options && options->name ? options->name : program->spec;
   const int before = diagnostics->error_count;
   load_file(&lowering, source, "", false);
   if (options && options->files) *options->files = program->files;
@@ -272,7 +271,8 @@ struct program *lower_source(struct arena *arena, const struct source *source, c
       resolve_global_axis(&lowering, lowering.files.items[i]->axes.items[j]);
   if (choose_blocks(&lowering)) {
     program->model = lowering.model->name.text;
-    if (!strcmp(source->path, SPEC_OF_STDIN)) program->name = program_name(arena, program->model);
+    if (!strcmp(source->path, SPEC_OF_STDIN)) program->spec = program_name(arena, program->model);
+    program->name = options && options->name ? options->name : program->spec;
     read_pipeline(&lowering);
     if (diagnostics->error_count == before) lower_graphs(&lowering);
   }

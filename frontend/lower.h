@@ -82,8 +82,9 @@ struct global_axis {
 
 struct file {
   const char *path, *folder;
-  const char *way; /* to its folder from that of the spec, "" for the same; NULL for a file of the library */
-  bool in_library; /* no file of the system's, but a text that the compiler has */
+  const char
+      *way; /* the relative path from the spec's folder to this file's, "" if they are the same; NULL for the library */
+  bool in_library; /* built into the compiler */
   const struct ast_file *tree;
   ARRAY(struct file *) uses;
   ARRAY(struct global_axis *) axes;
@@ -407,7 +408,8 @@ int64_t setting_integer(struct lowering *lowering, const ast_block *block, const
 double setting_number(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name,
                       double fallback);
 const char *setting_string(struct lowering *lowering, const ast_block *block, const char *prefix, const char *name);
-/* The name of a file: relative to the spec's folder when it is written in the spec; `here`: to where the command runs, from -D. */
+/* The path of a file. Written in a spec it is relative to the spec's folder; given by -D it is relative to the folder where the
+   command runs, and `here` is set. */
 const char *setting_path(struct lowering *lowering, const struct file *file, const ast_block *block, const char *prefix,
                          const char *name, bool *here);
 /* A setting that is a name, as in `tokenizer = char`. */

@@ -51,7 +51,7 @@ const char *closest_name(const char *name, const char *const *candidates, int co
 
 /* The whole file as a source, or NULL with errno set. Files over 64 MiB are refused with EFBIG. */
 struct source *source_read(struct arena *arena, const char *path);
-/* What a stream has until its end, as a source of that path. */
+/* Reads a stream to its end, as a source with that path. NULL with errno set. */
 struct source *source_read_stream(struct arena *arena, FILE *file, const char *path);
 struct source *source_from_text(struct arena *arena, const char *path, const char *text);
 

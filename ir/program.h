@@ -62,7 +62,7 @@ struct train_settings {
   int64_t evaluate_every, checkpoint_every, log_every; /* steps; 0: only at the end (log: 10) */
   bool shuffle; /* default true */
   uint32_t seed;
-  const char *initial; /* file of initial weights, as `path` of data; or NULL */
+  const char *initial; /* the file of initial weights, like `path` of data; or NULL */
   bool initial_here;
   struct span span;
 };
@@ -115,8 +115,8 @@ struct column {
 struct data_settings {
   const char *name;
   enum data_source source;
-  const char *path; /* of the file, absolute or as seen from the spec's folder, or NULL */
-  bool path_here; /* as seen from the folder where the command runs: -D named it */
+  const char *path; /* of the file: absolute, or relative to the spec's folder; or NULL */
+  bool path_here; /* relative to the folder where the command runs, because -D gave it */
   enum tokenizer tokenizer;
   int64_t examples; /* synthetic */
   double split; /* the share for training; the rest is validation; 1: no validation */

@@ -11,8 +11,8 @@ struct lam_dataset {
   struct lam_program *program;
   const struct lam_data *data;
   struct lam_routine *routine;
-  const char *path; /* as messages call it */
-  char *found; /* the file that the spec names, or NULL: another, or none */
+  const char *path; /* the path in messages */
+  char *found; /* the path of the spec's own file, once found; NULL for a file of --data, and for data without a file */
   bool *needed; /* of each column */
   int64_t *ranges; /* of each column: its ids must be less; 0: not checked */
   uint32_t seed; /* of synthetic data and corruption */

@@ -1,4 +1,5 @@
-/* Where the files are that a spec names: a program may be carried off, with its data beside it or without. */
+/* Finds the files that a spec names. A program keeps no absolute path, so that it can be copied to another machine with
+   its data beside it. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -14,7 +15,8 @@ struct lam_place {
   const char *name;
 };
 
-/* The folder of the program, or NULL where the system does not say or it is the current one. */
+/* Returns the folder of the program for free(), "." if it is the current folder, or NULL where the system does not
+   tell. */
 static char *lam_own_folder(void) {
   char path[4096];
   struct stat own, here;
@@ -29,7 +31,7 @@ static char *lam_own_folder(void) {
   return current ? lam_join(".", "") : lam_join(path, "");
 }
 
-/* A path from that folder; "." is left out. */
+/* Joins a folder and a path. A folder "." is left out, so that messages show the path as the user wrote it. */
 static char *lam_join_path(const char *folder, const char *path) {
   if (!folder || !strcmp(folder, ".")) return lam_join(path, "");
   char *begin = lam_join(folder, "/"), *file = lam_join(begin, path);
@@ -37,17 +39,17 @@ static char *lam_join_path(const char *folder, const char *path) {
   return file;
 }
 
-/* In their order, none twice; returns how many. */
+/* Lists the places to look in, in their order and each once. Returns how many there are. */
 static int lam_list_places(bool here, struct lam_place places[LAM_PLACES]) {
   const struct lam_place current = {NULL, "in the current folder"};
-  const char *spec = lam_environment("LAMELLA_SPEC_FOLDER"); /* set by `lamella run` and its like */
+  const char *spec = lam_environment("LAMELLA_SPEC_FOLDER"); /* set by lamella run, interpret and compare */
   char *own = spec ? NULL : lam_own_folder();
   bool is_current = !strcmp(spec ? spec : own ? own : "", ".");
   int count = 0;
   if (here && !is_current) places[count++] = current;
   if (spec) places[count++] = (struct lam_place){lam_join(spec, ""), "beside the spec"};
   if (own) places[count++] = (struct lam_place){lam_join(own, ""), "beside the program"};
-#ifdef LAMELLA_SPEC_FOLDER /* by `lamella build`: from the program's folder to the spec's */
+#ifdef LAMELLA_SPEC_FOLDER /* `lamella build` defines it: the way from the program's folder to the spec's */
   if (own)
     places[count++] =
         (struct lam_place){lam_join_path(own, LAMELLA_SPEC_FOLDER), "where the spec was when it was built"};
@@ -61,7 +63,7 @@ char *lam_find_file(const char *path, bool here, const char *advice) {
   struct lam_place places[LAM_PLACES];
   char *found = NULL, text[2048] = "";
   size_t used = 0;
-  if (*path == '/') return lam_join(path, ""); /* whoever opens it says what is wrong */
+  if (*path == '/') return lam_join(path, ""); /* the caller opens it, and reports what is wrong with it */
   int count = lam_list_places(here, places);
   for (int i = 0; i < count; i++) {
     char *file = lam_join_path(places[i].folder, path);

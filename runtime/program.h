@@ -51,8 +51,8 @@ struct lam_column {
 };
 
 struct lam_data {
-  const char *name, *path; /* path: absolute, or to be sought (places.h); or NULL */
-  int path_here; /* the current folder comes first */
+  const char *name, *path; /* path: absolute, or to be found by lam_find_file; or NULL */
+  int path_here; /* the command line of the compiler named the path: look in the current folder first */
   const struct lam_reader *reader; /* of text, csv or synthetic */
   const struct lam_tokenizer *tokenizer; /* or NULL */
   int64_t examples;

@@ -24,7 +24,7 @@ struct lam_stepper {
   double slow; /* so much of each step is waited for after it */
 };
 
-/* With the weights that the spec names. */
+/* Loads the weights that the spec names as the first ones. */
 static bool lam_stepper_begin(struct lam_stepper *stepper, const struct lam_settings *settings) {
   char *initial = lam_find_file(settings->initial, settings->initial_here, "");
   bool good = initial && lam_checkpoint_load(stepper->program, &stepper->run, initial, LAM_START_FROM);

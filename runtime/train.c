@@ -41,24 +41,17 @@ static bool lam_same_file(const char *x, const char *y) {
   return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Whether a file begins as weights do: eight bytes that count the header's, and a brace. */
-static bool lam_is_like_weights(const char *path) {
-  char begin[9] = "";
-  FILE *file = fopen(path, "rb");
-  size_t count = file ? fread(begin, 1, sizeof begin, file) : 0;
-  if (file) fclose(file);
-  return count == sizeof begin && begin[8] == '{' && !begin[7];
-}
-
-/* Training does not write over what is there unless it is told to: to train again by mistake would cost what was
-   trained. An empty file is nobody's work, and into a device or a pipe weights go one after the other. */
+/* Whether training may write to a file, or else an error: a second training, started by mistake, must not destroy the
+   result of the first. An empty file holds nobody's work, and a device or a pipe is written into, not replaced. */
 static bool lam_may_replace(const char *path) {
   char *file;
   struct stat about;
   bool replaces = lam_find_replaced(path, &file) && file && stat(file, &about) == 0 && about.st_size > 0;
   free(file);
   if (!replaces) return true;
-  struct lam_weights *weights = lam_is_like_weights(path) ? lam_weights_open(path) : NULL;
+  char message[LAM_MESSAGE]; /* which is not shown: the file need not hold weights */
+  struct lam_weights *weights;
+  if (lam_open_weights(&weights, path, message) != LAM_OK) weights = NULL;
   const struct lam_pairs *metadata = weights ? &weights->metadata : NULL;
   const struct lam_pair *step = weights ? lam_pairs_find(metadata, "step") : NULL,
                         *steps = step ? lam_pairs_find(metadata, "steps") : NULL,
@@ -77,7 +70,8 @@ static bool lam_may_replace(const char *path) {
   return false;
 }
 
-/* The weights to begin with, for free(): those of --init, else those that the spec names; or NULL. */
+/* Returns the path of the weights to begin with, for free(): that of --init, or else the one that the spec names. NULL
+   if there is none, or, with `good` false, after an error. */
 static char *lam_training_initial(const struct lam_training *training, const struct lam_options *options, bool *good) {
   const struct lam_settings *settings = training->program->settings;
   const char *given = lam_option_text(options, "init", NULL);
@@ -91,22 +85,27 @@ static char *lam_training_initial(const struct lam_training *training, const str
   return initial;
 }
 
+static bool lam_training_resumes(struct lam_training *training, const struct lam_options *options) {
+  struct lam_run *run = &training->run;
+  if (!lam_checkpoint_load(training->program, run, training->path, LAM_RESUME)) return false;
+  if (run->seed != lam_option_integer(options, "seed", run->seed))
+    lam_note("the run goes on with its own seed, %lu", (unsigned long)run->seed);
+  return true;
+}
+
 static bool lam_training_weights(struct lam_training *training, const struct lam_options *options) {
   struct lam_program *program = training->program;
   struct lam_run *run = &training->run;
-  const char *path = training->path;
-  bool good;
+  bool resumes = lam_option_text(options, "resume", NULL), replaces = lam_option_text(options, "overwrite", NULL),
+       good = true;
+  char *initial = resumes ? NULL : lam_training_initial(training, options, &good);
+  good = good && (resumes || replaces || lam_may_replace(training->path));
   run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
-  lam_initialize(program->model, run->seed);
-  if (lam_option_text(options, "resume", NULL)) {
-    if (!lam_checkpoint_load(program, run, path, LAM_RESUME)) return false;
-    if (run->seed != lam_option_integer(options, "seed", run->seed))
-      lam_note("the run goes on with its own seed, %lu", (unsigned long)run->seed);
-    return true;
+  if (good) {
+    lam_initialize(program->model, run->seed);
+    if (resumes) good = lam_training_resumes(training, options);
+    if (initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
   }
-  char *initial = lam_training_initial(training, options, &good);
-  good = good && (lam_option_text(options, "overwrite", NULL) || lam_may_replace(path));
-  if (good && initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
   free(initial);
   return good;
 }

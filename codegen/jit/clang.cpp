@@ -41,7 +41,7 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-/* That of llvm_folder. */
+/* The path of clang in the folder that parts.h describes. No such file is needed: the driver finds headers relative to it. */
 const std::string &clang_program() {
   static const char *const named = secure_getenv("LAMELLA_LLVM");
   static const std::string program = std::string(named && *named ? named : LAMELLA_LLVM) + "/bin/clang";

@@ -41,10 +41,10 @@ static bool own_folder(char *path) {
   return length > 0;
 }
 
-/* Where a shared object may be, number 0 and on: the folder of $LAMELLA_JIT alone, or those that are seen from the executable's. False
-   past the last. */
+/* The folders where a shared object may lie, by number from 0. If $LAMELLA_JIT is set it is the only one; otherwise they are relative to
+   the folder of the executable. False past the last. */
 static bool place_of(int number, char *path) {
-  static const char *const places[] = {"", "/" LAMELLA_PARTS, "/../..", NULL}; /* the last: from build/tests/unit */
+  static const char *const places[] = {"", "/" LAMELLA_PARTS, "/../..", NULL}; /* the last is for build/tests/unit */
   const char *named = environment("LAMELLA_JIT");
   char folder[PATH_SIZE];
   if (named) return number == 0 && snprintf(path, PATH_SIZE, "%s", named) < PATH_SIZE;
@@ -59,12 +59,12 @@ static bool find_file(const char *file, char *path) {
   return false;
 }
 
-/* What to do about a shared object that is not there. */
+/* Writes a message for a missing shared object: where it was looked for, and what to do. */
 static void say_missing(const char *file, char *text, size_t size) {
 #ifdef LAMELLA_LLVM
   char folder[PATH_SIZE];
   int used = snprintf(text, size, "%s is missing", file);
-  for (int i = 0; i < 2 && place_of(i, folder); i++) /* what tests have besides is nobody's business */
+  for (int i = 0; i < 2 && place_of(i, folder); i++) /* the place for unit tests is not shown */
     used += snprintf(text + used, size - (size_t)used, "%s %s", i ? " and" : ", looked for in", folder);
   snprintf(text + used, size - (size_t)used,
            "; it belongs to this Lamella, and is to be copied with it, or its folder named by $LAMELLA_JIT");

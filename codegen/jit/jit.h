@@ -1,7 +1,7 @@
 /* C text to running code without a compiler process: Clang's libraries make an object in memory, LLVM's ORC links it into this
    process. Both sit in shared objects that are loaded by the first call that needs them (liblamella-clang.so, 200 MB of
    libraries, and liblamella-load.so, the smaller half), so a command that never compiles starts without them; they are sought
-   beside the executable, in ../lib/lamella (as far as installed so), and in $LAMELLA_JIT alone where that is set.
+   beside the executable, in ../lib/lamella (or as the installation has it), and in $LAMELLA_JIT alone where that is set.
 
    Errors are texts: a function that fails returns false or NULL and sets *message, which the caller frees. Every function may be
    called from several threads at once, but for jit_unload of what another thread runs. */

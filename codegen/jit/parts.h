@@ -5,7 +5,7 @@
 
 #include "codegen/jit/jit.h"
 
-/* Where LLVM's headers and its OpenMP library are: where they were when Lamella was built, unless $LAMELLA_LLVM names a folder. */
+/* The folder of LLVM's headers and of its OpenMP library: $LAMELLA_LLVM, or else the folder where the build found LLVM. */
 #if defined LAMELLA_LLVM && !defined __cplusplus
 #include "ir/environment.h"
 static inline const char *llvm_folder(void) {

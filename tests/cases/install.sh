@@ -64,36 +64,53 @@ cmake_minimum_required(VERSION 3.20)
 project(caller C)
 find_package(lamella 0.1 REQUIRED)
 lamella_add_model(net SPEC specs/table.lam OPTIONS --target=portable -D train.steps=2 DEPENDS parts/model.lam)
+lamella_add_model(two SPEC specs/table.lam specs/other.lam DEPENDS parts/model.lam)
+lamella_add_model(renamed SPEC specs/3d.lam NAME pair DEPENDS parts/model.lam)
+lamella_add_program(trainer SPEC specs/table.lam DEPENDS parts/model.lam)
 add_executable(caller caller.c)
 target_link_libraries(caller net)
-lamella_add_program(trainer SPEC specs/table.lam DEPENDS parts/model.lam)
 END
 cat >project/caller.c <<'END'
 #include <stdio.h>
 #include "table.h"
 int main(int count, char **arguments) {
   struct table *m = table_create();
-  if (!m || count < 2 || !table_load(m, arguments[1])) return 1;
+  if (!m || count < 2 || table_load(m, arguments[1]) != TABLE_OK) return 1;
   printf("%.2f\n", *m->parameters.w);
   table_destroy(m);
   return 0;
 }
 END
+# refuses_project LINE TEXT: with that line for lamella_add_model.
+refuses_project() {
+  sed "s|^lamella_add_model(two .*|$1|" project/CMakeLists.txt >wrong.txt
+  mkdir -p wrong
+  cp wrong.txt wrong/CMakeLists.txt
+  cp -r project/specs project/parts project/caller.c wrong
+  rm -rf wrong/build
+  ! cmake -S wrong -B wrong/build -DCMAKE_PREFIX_PATH="$installed" >messages 2>&1 || fail "no error: $1"
+  tr -s '\n ' ' ' <messages | grep -qF -- "$2" || { cat messages; fail "no '$2' for: $1"; }
+}
+cp project/specs/table.lam project/specs/3d.lam
+refuses_project 'lamella_add_model(two SPEC specs/3d.lam)' "3d.lam is no name in C; NAME PREFIX gives the model one"
+refuses_project 'lamella_add_model(two SPEC specs/none.lam)' "there is no $WORK/wrong/specs/none.lam"
+refuses_project 'lamella_add_model(two specs/table.lam)' "two: the arguments are TARGET SPEC FILE"
+refuses_project 'lamella_add_program(two SPEC specs/table.lam parts/model.lam)' "a program is made of one spec"
+cp project/specs/table.lam project/specs/other.lam
 cmake -S project -B project/build -DCMAKE_PREFIX_PATH="$installed" -DCMAKE_BUILD_TYPE=Debug >messages 2>&1 || { cat messages; fail "find_package"; }
 cmake --build project/build >messages 2>&1 || { cat messages; fail "the CMake project"; }
 expect_contains "$(project/build/trainer train --quiet --overwrite --out w.st)" "w 1.00"
 expect_equal "$(project/build/caller w.st)" 1.00 "what a C program loads"
+[[ -s project/build/libtwo.a && -s project/build/two.lamella/other.h ]] || fail "two models in a library"
+grep -q "struct pair \*pair_create" project/build/renamed.lamella/pair.h || fail "NAME"
 cmake --build project/build >messages 2>&1
-! grep -q "Compiling table.lam" messages || fail "emitted again for nothing"
+! grep -q "Compiling table to C" messages || fail "emitted again for nothing"
 sed -i 's/w = 0.5/w = 0.25/' project/parts/model.lam
 cmake --build project/build >messages 2>&1
-grep -q "Compiling table.lam" messages || fail "a change of what the spec uses is not noticed"
+grep -q "Compiling table to C" messages || fail "a change of what the spec uses is not noticed"
 [[ $(project/build/trainer train --quiet --overwrite --out w.st) != *"w 1.00"* ]] || fail "the program is the old one"
 mv project moved
 expect_contains "$(cd / && "$WORK/moved/build/trainer" train --quiet --overwrite --out "$WORK/w.st")" "w "
-sed -i 's|SPEC specs/table.lam DEPENDS|SPEC specs/none.lam DEPENDS|' moved/CMakeLists.txt
-! cmake -S moved -B again -DCMAKE_PREFIX_PATH="$installed" >messages 2>&1 || fail "a spec that is not there"
-expect_contains "$(cat messages)" "specs/none.lam"
 
 # The executable alone, in an empty folder.
 mkdir alone

@@ -18,9 +18,11 @@ for stage in ast tensor loops c; do
   expect_equal "$(lamella show - --stage=$stage <table.lam)" "$(lamella show line.lam --stage=$stage)" "show --stage=$stage"
 done
 cat table.lam | lamella emit - -o emitted
-expect_equal "$(echo emitted/*)" "emitted/lamella_runtime.c emitted/lamella_runtime.h emitted/line.c emitted/line.h emitted/line_main.c"
+expect_equal "$(echo emitted/*)" "emitted/lamella.c emitted/lamella.h emitted/lamella_runtime.c emitted/lamella_runtime.h emitted/line.c emitted/line.h emitted/line_main.c"
 lamella emit line.lam -o same
 diff -r emitted same || fail "the standard input gives another text"
+lamella emit - --name=named -o named <table.lam
+[[ -s named/named.h ]] || fail "--name"
 lamella build - -O0 <table.lam
 ./line train --quiet --out built.st >again
 for verb in interpret $run; do
