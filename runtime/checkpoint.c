@@ -1,4 +1,4 @@
-/* A program's checkpoints: the library's weights in files that are replaced with care, and what goes wrong on stderr. */
+/* A program's checkpoints: the library's weights in files that are replaced with care; errors go to stderr. */
 #include "runtime/runtime.h"
 
 #include <errno.h>

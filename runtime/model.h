@@ -1,5 +1,6 @@
-/* A model's tensors: what the library that models share (lamella.h) knows of a model. Its functions need C's library alone. They return
-   a status and leave a message in the model; none of them prints, ends the program, or keeps anything of its own. */
+/* A model's tensors: what the library that models share (lamella.h) knows of a model. Its functions need C's library
+   alone. They return a status and leave a message in the model; none of them prints, ends the program, or keeps
+   anything of its own. */
 #ifndef LAM_MODEL_H
 #define LAM_MODEL_H
 
@@ -143,7 +144,8 @@ LAM_API void lam_start_averages(struct lam_model *model);
 LAM_API const char *lam_not_finite(const struct lam_model *model);
 LAM_API bool lam_is_kept(const struct lam_tensor *tensor); /* in checkpoints */
 
-/* The vocabulary is taken from the facts anew when it is next wanted; and all that the model holds beside its memory is freed. */
+/* The vocabulary is taken from the facts anew when it is next wanted; and all that the model holds beside its memory
+   is freed. */
 LAM_API void lam_forget_vocabulary(struct lam_model *model);
 LAM_API void lam_model_end(struct lam_model *model);
 

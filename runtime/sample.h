@@ -13,8 +13,8 @@ struct lam_sampling {
   double temperature, top_p;
   int64_t top_k;
 };
-/* The same of a model's logits, of which `stride` numbers lie between two. Ids that its vocabulary does not have are left
-   out, but for `stop`. */
+/* The same of a model's logits, of which `stride` numbers lie between two. Ids that its vocabulary does not have are
+   left out, but for `stop`. */
 LAM_API int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count,
                              int64_t stop, struct lam_sampling sampling, double uniform, int32_t *id);
 

@@ -13,8 +13,8 @@ struct lam_tokenizer {
   int64_t (*encode)(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                     int64_t limit, char message[LAM_MESSAGE]);
   int (*decode)(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]);
-  /* Learning: a text is added to a set of so many bytes, zero at first; the vocabulary is made of that, or false without
-     memory. NULL where nothing is learned. */
+  /* Learning: a text is added to a set of so many bytes, zero at first; the vocabulary is made of that, or false
+     without memory. NULL where nothing is learned. */
   size_t set_bytes;
   int (*collect)(unsigned char *set, const char *text, size_t length, char message[LAM_MESSAGE]);
   bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);
@@ -28,14 +28,14 @@ LAM_API bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, st
 /* Of one text, where recalling it failed. */
 LAM_API int lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length,
                                  char message[LAM_MESSAGE]);
-/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 with a message when a character
-   has none. */
+/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 with a message when a
+   character has none. */
 LAM_API int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                            int64_t limit, char message[LAM_MESSAGE]);
 LAM_API int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]); /* returns how many bytes */
 
-/* The same for the vocabulary of a model, which has a tokenizer and takes it from its run's facts. Learning gives it one where
-   it has none. */
+/* The same for the vocabulary of a model, which has a tokenizer and takes it from its run's facts. Learning gives it
+   one where it has none. */
 LAM_API int lam_model_learn(struct lam_model *model, const char *text, size_t length);
 LAM_API int lam_model_encode(struct lam_model *model, const char *text, size_t length, int32_t *ids, int64_t room,
                              int64_t *count);

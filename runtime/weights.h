@@ -30,8 +30,8 @@ LAM_API int lam_model_load(struct lam_model *model, const char *path, enum lam_p
 LAM_API int lam_model_load_memory(struct lam_model *model, const void *bytes, size_t size, enum lam_purpose purpose);
 LAM_API int lam_model_save(struct lam_model *model, const char *path);
 
-/* Parts of loading: whether the file has the tensor as the model wants it; where the run stood (all: the file must say);
-   whether a key is of a fact. */
+/* Parts of loading: whether the file has the tensor as the model wants it; where the run stood (all: the file must
+   say); whether a key is of a fact. */
 LAM_API bool lam_weights_fit(const struct lam_weights *weights, const struct lam_entry *entry,
                              const struct lam_tensor *tensor);
 LAM_API int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool all, char message[LAM_MESSAGE]);

@@ -19,16 +19,16 @@ static int fails(int problem) {
   return 1;
 }
 
-#define WRAP(type, name, parameters, arguments, failure, problem)          \
-  type __real_##name parameters;                                           \
-  type __wrap_##name parameters;                                           \
+#define WRAP(type, name, parameters, arguments, failure, problem) \
+  type __real_##name parameters;                                  \
+  type __wrap_##name parameters;                                  \
   type __wrap_##name parameters { return fails(problem) ? (failure) : __real_##name arguments; }
 WRAP(void *, malloc, (size_t size), (size), NULL, ENOMEM)
 WRAP(void *, calloc, (size_t count, size_t size), (count, size), NULL, ENOMEM)
 WRAP(void *, realloc, (void *old, size_t size), (old, size), NULL, ENOMEM)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL, EACCES)
 WRAP(size_t, fwrite, (const void *from, size_t size, size_t count, FILE *file), (from, size, count, file), 0, ENOSPC)
-WRAP(int, fflush, (FILE *file), (file), EOF, ENOSPC)
+WRAP(int, fflush, (FILE * file), (file), EOF, ENOSPC)
 WRAP(int, fsync, (int file), (file), -1, EIO)
 WRAP(int, rename, (const char *from, const char *to), (from, to), -1, EACCES)
 WRAP(void *, mmap, (void *at, size_t length, int protection, int flags, int file, long offset),
@@ -79,7 +79,8 @@ static int sample(struct gpt *m) {
 static const struct {
   const char *name;
   int (*run)(struct gpt *m);
-} tried[] = {{"load", load}, {"resume", resume}, {"save", save}, {"learn", learn}, {"encode", encode}, {"sample", sample}};
+} tried[] = {{"load", load},   {"resume", resume}, {"save", save},
+             {"learn", learn}, {"encode", encode}, {"sample", sample}};
 
 static int check(int status, const char *message) {
   return (status == GPT_NO_MEMORY || status == GPT_CANNOT_READ || status == GPT_CANNOT_WRITE) && message[0];
@@ -89,7 +90,7 @@ int main(int count, char **arguments) {
   int passed = 0;
   if (count != 2) return 2;
   weights = arguments[1];
-  for (failing = 1; ; failing++) { /* the memory of a model itself */
+  for (failing = 1;; failing++) { /* the memory of a model itself */
     calls = 0;
     struct gpt *m = gpt_create();
     const int none = calls < failing;
@@ -99,7 +100,8 @@ int main(int count, char **arguments) {
   }
   failing = 0;
   struct gpt *trained = gpt_create();
-  if (!trained || gpt_initialize(trained, 7) || gpt_train(trained, 1) || gpt_save(trained, "trained.safetensors")) return 3;
+  if (!trained || gpt_initialize(trained, 7) || gpt_train(trained, 1) || gpt_save(trained, "trained.safetensors"))
+    return 3;
   gpt_destroy(trained);
   for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
     for (int call = 1, done = 0; !done; call += call < FIRST ? 1 : STRIDE) {
@@ -118,7 +120,8 @@ int main(int count, char **arguments) {
         return printf("%s, call %d: status %d, \"%s\"\n", tried[i].name, call, status, gpt_message(m)), 1;
       if (!done && (!predicts_the_same(m) || there("new.safetensors") || there("new.safetensors.new")))
         return printf("%s, call %d: something has changed\n", tried[i].name, call), 1;
-      if (!done && tried[i].run(m) != GPT_OK) return printf("%s after call %d: %s\n", tried[i].name, call, gpt_message(m)), 1;
+      if (!done && tried[i].run(m) != GPT_OK)
+        return printf("%s after call %d: %s\n", tried[i].name, call, gpt_message(m)), 1;
       passed += !done;
       gpt_destroy(m);
     }
