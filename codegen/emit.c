@@ -144,19 +144,18 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
   emit_verbs(program, verbs);
   text_comment(
       text,
-      arena_format(
-          emitter->arena,
-          "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
-          "  cc -O2 %s.c %s_main.c lamella_runtime.c -o %s -lm              one thread\n"
-          "  cc -O2 -fopenmp %s.c %s_main.c lamella_runtime.c -o %s -lm     all threads; the results are the same\n"
-          "  cc -O2 -c %s.c      to call from another program: see %s.h",
-          name, program->model ? program->model : name, program->spec ? program->spec : name,
-          verbs[0] && verbs[2] ? ", its training and its generation"
-          : verbs[0]           ? " and its training"
-          : verbs[2]           ? " and its generation"
-                               : "",
-          target->description ? target->description : target->name, LAMELLA_VERSION, name, name, name, name, name, name,
-          name, name));
+      arena_format(emitter->arena,
+                   "%s.c: the model %s of %s.lam%s, for %s.\nWritten by Lamella %s. It needs libc and libm alone.\n"
+                   "  cc -O2 %s*.c lamella*.c -o %s -lm              a program, with one thread\n"
+                   "  cc -O2 -fopenmp %s*.c lamella*.c -o %s -lm     with all threads; the results are the same\n"
+                   "  cc -O2 -c %s.c lamella.c      to call from another program: see %s.h",
+                   name, program->model ? program->model : name, program->spec ? program->spec : name,
+                   verbs[0] && verbs[2] ? ", its training and its generation"
+                   : verbs[0]           ? " and its training"
+                   : verbs[2]           ? " and its generation"
+                                        : "",
+                   target->description ? target->description : target->name, LAMELLA_VERSION, name, name, name, name,
+                   name, name));
 }
 
 /* The model itself, which needs nothing of the runtime. */

@@ -241,8 +241,8 @@ static int lam_check_entries(struct lam_weights *weights, uint64_t header, char 
     entry->data = weights->bytes + 8 + header + entry->begin;
   }
   if (covered != available)
-    return lam_fail(message, LAM_WRONG_FILE, "%s: %zu bytes at its end belong to no tensor", weights->path,
-                    (size_t)(available - covered));
+    return lam_fail(message, LAM_WRONG_FILE, "%s: %llu bytes at its end belong to no tensor", weights->path,
+                    (unsigned long long)(available - covered));
   if (weights->count) qsort(weights->entries, (size_t)weights->count, sizeof *weights->entries, lam_by_name);
   for (int64_t i = 1; i < weights->count; i++)
     if (!lam_by_name(&weights->entries[i - 1], &weights->entries[i]))
@@ -257,16 +257,16 @@ static int lam_parse(struct lam_weights *weights, char message[LAM_MESSAGE]) {
   for (int i = 7; i >= 0; i--) header = header << 8 | weights->bytes[i];
   if (header > LAM_LARGEST_HEADER || header > weights->length - 8)
     return lam_fail(message, LAM_WRONG_FILE,
-                    "%s is not a safetensors file, or is cut off: its header would take %llu bytes of %zu",
-                    weights->path, (unsigned long long)header, weights->length);
+                    "%s is not a safetensors file, or is cut off: its header would take %llu bytes of %llu",
+                    weights->path, (unsigned long long)header, (unsigned long long)weights->length);
   const char *text = (const char *)weights->bytes + 8;
   weights->names = malloc((size_t)header + 1);
   struct lam_json json = {text, text + header, weights->names, weights->names ? NULL : lam_no_memory};
   if (weights->names) lam_json_header(&json, weights);
   if (!json.problem) return lam_check_entries(weights, header, message);
   if (json.problem == lam_no_memory) return lam_fail(message, LAM_NO_MEMORY, "%s: %s", weights->path, lam_no_memory);
-  return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: %s, at byte %zu of its header", weights->path,
-                  json.problem, (size_t)(json.at - text));
+  return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: %s, at byte %llu of its header",
+                  weights->path, json.problem, (unsigned long long)(json.at - text));
 }
 
 void lam_weights_close(struct lam_weights *weights) {
@@ -395,7 +395,7 @@ int lam_check_elements(const struct lam_weights *weights, const struct lam_entry
 
 void lam_read_elements(const struct lam_entry *entry, enum lam_type type, void *to) {
   if (entry->type == LAM_F32 && sizeof(lam_real) == 4) {
-    memcpy(to, entry->data, entry->end - entry->begin);
+    memcpy(to, entry->data, (size_t)(entry->end - entry->begin));
     return;
   }
   for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count; i++)

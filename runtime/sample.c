@@ -41,10 +41,10 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
   double *weights = memory, total = 0, reached = 0;
   int64_t *likeliest = (int64_t *)(memory + count), best = 0;
   for (int64_t i = 0; i < count; i++) {
-    if (isnan(logits[i])) return -1;
+    if (logits[i] != logits[i]) return -1;
     if (logits[i] > logits[best]) best = i;
   }
-  if (temperature <= 0 || isinf(logits[best])) return best;
+  if (temperature <= 0 || logits[best] - logits[best] != 0) return best;
   for (int64_t i = 0; i < count; i++) total += weights[i] = exp((logits[i] - logits[best]) / temperature);
   bool few = top_k > 0 && top_k < count;
   if (!few && top_p >= 1) { /* any */
