@@ -131,7 +131,7 @@ axis b = 3
 model m(x[a, b]) -> y[b, a] { return x * 1 }
 END
 lamella emit header.lam -o out
-grep -q 'float x\[6\]; /\* \[batch=1, a=2, b=3\] \*/' out/header.h || fail "$(grep 'x\[' out/header.h)"
+grep -q 'float \*x; /\* \[batch=1, a=2, b=3\] \*/' out/header.h || fail "$(grep 'x\[' out/header.h)"
 grep -q 'float y\[6\]; /\* \[batch=1, b=3, a=2\] \*/' out/header.h || fail "$(grep 'y\[' out/header.h)"
 
 # Generation reads what it chooses from by its axes, in either order: here 3 t + 2 modulo 7 comes after t.

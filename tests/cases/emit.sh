@@ -69,7 +69,8 @@ int main(void) {
   struct shakespeare *y = shakespeare_create();
   if (!x || !y) return 1;
   printf("%d ", gpt_load(x, "gpt.st") == GPT_OK);
-  printf("%d %s\n", shakespeare_load(y, "none.st") == SHAKESPEARE_CANNOT_READ, shakespeare_message(y));
+  printf("%d ", shakespeare_load(y, "none.st") == SHAKESPEARE_CANNOT_READ);
+  printf("%s\n", shakespeare_message(y));
   gpt_destroy(x);
   shakespeare_destroy(y);
   return 0;
