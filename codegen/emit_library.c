@@ -200,7 +200,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
   if (has_states(emitter)) text_line(text, "char names[NAME_BYTES];");
   text->indentation--;
   text_line(text, "};");
-  text_line(text, "#define LIBRARY_BYTES (sizeof(struct %s_library) + 63) / 64 * 64", name);
+  text_line(text, "#define LIBRARY_BYTES ((sizeof(struct %s_library) + 63) / 64 * 64)", name);
   text_blank(text);
   text_open(text, "static void %s_open_library(struct %s *m)", name, name);
   text_line(text, "struct %s_library *library = m->library;", name);
@@ -227,6 +227,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
 static void emit_weights(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name;
   const struct routine *train = emit_routine_find(emitter, "train");
+  const struct buffer *steps = train ? emit_input(train, "steps") : NULL;
   text_open(text, "int %s_initialize(struct %s *m, uint32_t seed)", name, name);
   text_line(text, "struct lam_model *model = m->library;");
   text_line(text, "model->run.step = model->run.rows = 0;");
@@ -248,22 +249,27 @@ static void emit_weights(struct emitter *emitter, struct text *text) {
     text_line(text, "struct lam_model *model = m->library;");
     text_line(text, "const int status = lam_model_load(model, path, LAM_RESUME);");
     text_line(text, "if (status == LAM_OK) *step = m->trained = model->run.step;");
+    if (steps)
+      text_line(text, "if (status == LAM_OK) m->train.%s = (%s)model->run.steps;",
+                emit_place(emitter, steps)->field->name, c_type(emitter->printer, TYPE_REAL));
     text_line(text, "return %s_told(m, status);", name);
     text_close(text);
     text_blank(text);
   }
   text_open(text, "int %s_save(struct %s *m, const char *path)", name, name);
   if (train) {
-    const struct buffer *steps = emit_input(train, "steps");
     const struct train_settings *training = emitter->program->training;
     const int64_t batches = training && training->accumulate > 0 ? training->accumulate : 1;
     text_line(text, "struct lam_model *model = m->library;");
     text_line(text, "model->run.step = m->trained;");
     text_line(text, "model->run.rows = m->trained * %lld;", (long long)(training ? training->batch * batches : 1));
-    if (steps)
-      text_line(text, "model->run.steps = (int64_t)m->train.%s;", emit_place(emitter, steps)->field->name);
-    else
+    if (steps) {
+      const char *field = emit_place(emitter, steps)->field->name;
+      text_line(text, "const int counts = m->train.%s >= 0 && m->train.%s < 4294967296;", field, field);
+      text_line(text, "model->run.steps = counts ? (int64_t)m->train.%s : 0;", field);
+    } else {
       text_line(text, "model->run.steps = %lld;", training && training->steps >= 0 ? (long long)training->steps : 0ll);
+    }
   }
   text_line(text, "return %s_told(m, lam_model_save(m->library, path));", name);
   text_close(text);

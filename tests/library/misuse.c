@@ -1,6 +1,7 @@
 /* What a caller does wrong has a status and a sentence, and changes nothing. */
 #include "gpt.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,12 +70,32 @@ static void facts(void) {
   require(gpt_encode(m, "a", 1, &id, 1, &count) == GPT_OK && id == 0, "the vocabulary as it was");
 }
 
+/* Steps count from 1; how many there are is saved. */
+static void steps(void) {
+  static float before[GPT_VOCAB * GPT_EMBED];
+  int64_t step = -1;
+  memcpy(before, m->parameters.wte_weight, sizeof before);
+  refused(gpt_train(m, 0), GPT_WRONG_ARGUMENT, "step counts from 1");
+  refused(gpt_train(m, -1), GPT_WRONG_ARGUMENT, "step counts from 1");
+  refused(gpt_train(m, INT64_MAX), GPT_WRONG_ARGUMENT, "step counts from 1");
+  require(!memcmp(before, m->parameters.wte_weight, sizeof before), "steps that are none");
+  m->train.steps = 70;
+  require(gpt_train(m, 3) == GPT_OK && gpt_save(m, "steps.safetensors") == GPT_OK, "a step");
+  m->train.steps = -1;
+  require(gpt_resume(m, "steps.safetensors", &step) == GPT_OK && step == 3, "resume");
+  require(m->train.steps > 69 && m->train.steps < 71, "how many steps there are");
+  m->train.steps = NAN;
+  require(gpt_save(m, "steps.safetensors") == GPT_OK, "saving no number of steps");
+  require(gpt_resume(m, "steps.safetensors", &step) == GPT_OK && m->train.steps >= 0, "resuming it");
+}
+
 int main(void) {
   m = gpt_create();
   if (!m || gpt_initialize(m, 1)) return 2;
   vocabulary();
   sampling();
   facts();
+  steps();
   gpt_destroy(m);
   gpt_destroy(NULL);
   return 0;
