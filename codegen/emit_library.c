@@ -243,8 +243,12 @@ static void emit_weights(struct emitter *emitter, struct text *text) {
                arena_format(emitter->arena, "load_memory(struct %s *m, const void *bytes, size_t size)", name),
                "lam_model_load_memory(m->library, bytes, size, LAM_USE)");
   if (train) {
-    emit_wrapper(emitter, text, arena_format(emitter->arena, "start_from(struct %s *m, const char *path)", name),
-                 "lam_model_load(m->library, path, LAM_START_FROM)");
+    text_open(text, "int %s_start_from(struct %s *m, const char *path)", name, name);
+    text_line(text, "struct lam_model *model = m->library;");
+    text_line(text, "m->message = model->message; /* a note, where it does not fail */");
+    text_line(text, "return lam_model_load(model, path, LAM_START_FROM);");
+    text_close(text);
+    text_blank(text);
     text_open(text, "int %s_resume(struct %s *m, const char *path, int64_t *step)", name, name);
     text_line(text, "struct lam_model *model = m->library;");
     text_line(text, "const int status = lam_model_load(model, path, LAM_RESUME);");
@@ -400,9 +404,14 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
     text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
     text_line(text, "int %s_load_memory(struct %s *m, const void *bytes, size_t size);", name, name);
     if (emit_routine_find(emitter, "train")) {
-      text_comment(text, "Those that the file has, for training that begins with them.");
+      text_comment(text,
+                   "Those that the file has, for training that begins with them, after initialize, which sets the "
+                   "others; the message says what the file lacks or has in vain.");
       text_line(text, "int %s_start_from(struct %s *m, const char *path);", name, name);
-      text_comment(text, "All that training saved, and the step that it had done.");
+      text_comment(text,
+                   emit_input(emit_routine_find(emitter, "train"), "steps")
+                       ? "All that training saved, with the input `steps` of train; and the step that it had done."
+                       : "All that training saved, and the step that it had done.");
       text_line(text, "int %s_resume(struct %s *m, const char *path, int64_t *step);", name, name);
     }
     text_comment(text, "Writes all of it to a file, which is replaced as a whole or not at all.");
@@ -422,11 +431,17 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
     text_line(text, "int %s_tensor(struct %s *m, const char *name, struct %s_tensor *tensor);", name, name, name);
   text_line(text, "int %s_port(struct %s *m, const char *name, struct %s_tensor *port);", name, name, name);
   if (tokenizer == TOKENIZER_CHAR && !emitter->options.weights) {
-    text_comment(text, "Takes the characters of a text for the vocabulary of a model that was not loaded.");
+    text_comment(
+        text,
+        "Takes the characters of a text for the vocabulary of a model to which no file gave one. What is loaded later "
+        "replaces it.");
     text_line(text, "int %s_learn(struct %s *m, const char *text, size_t length);", name, name);
   }
   if (tokenizer != TOKENIZER_NONE) {
-    text_comment(text, "The ids of a text, `room` of them at most; and the bytes that an id stands for.");
+    text_comment(
+        text,
+        "The ids of a text, `room` of them at most; `ids` may be NULL, to count them. And the bytes that an id stands "
+        "for, none where it stands for nothing.");
     text_line(
         text,
         "int %s_encode(struct %s *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count);",

@@ -164,6 +164,6 @@ void emit_memory_header(struct emitter *emitter, struct text *text) {
       text,
       "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
   text_line(text, "const char *%s_problem(void);", name);
-  text_comment(text, "What was wrong with the last call that failed; \"\" where none has.");
+  text_comment(text, "What was wrong with the call that has just failed; \"\" where none has. Later calls change it.");
   text_line(text, "const char *%s_message(const struct %s *m);", name, name);
 }

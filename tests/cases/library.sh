@@ -26,7 +26,7 @@ gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRAR
 ./faults "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "faults under ASan and UBSan"; }
 
 gcc "${strict[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/misuse.c" "${model[@]}" -o misuse -lm || fail "misuse"
-./misuse >out.txt 2>&1 || { tail -n 30 out.txt; fail "misuse"; }
+./misuse "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "misuse"; }
 
 threads() {
   "$@" -pthread -Igpt "$LIBRARY/threads.c" "${model[@]}" -o threads -lm || fail "$* does not compile threads.c"

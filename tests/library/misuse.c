@@ -1,4 +1,4 @@
-/* What a caller does wrong has a status and a sentence, and changes nothing. */
+/* What a caller does wrong has a status and a sentence, and changes nothing: misuse WEIGHTS. */
 #include "gpt.h"
 
 #include <math.h>
@@ -89,13 +89,31 @@ static void steps(void) {
   require(gpt_resume(m, "steps.safetensors", &step) == GPT_OK && m->train.steps >= 0, "resuming it");
 }
 
-int main(void) {
+/* What a file lacks is said, though training may begin with it. */
+static void part(const char *path) {
+  require(gpt_start_from(m, path) == GPT_OK && !*gpt_message(m), "starting from all parameters");
+  FILE *file = fopen(path, "rb");
+  static char bytes[1 << 20];
+  const size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+  if (file) fclose(file);
+  for (size_t i = 0; i + 16 < size; i++)
+    if (!memcmp(bytes + i, "\"ln_f.bias\"", 11)) bytes[i + 1] = 'x';
+  file = fopen("part.safetensors", "wb");
+  require(file && fwrite(bytes, 1, size, file) == size && fclose(file) == 0, "writing");
+  refused(gpt_load(m, "part.safetensors"), GPT_WRONG_FILE, "it lacks ln_f.bias; it has xn_f.bias");
+  require(gpt_start_from(m, "part.safetensors") == GPT_OK, "starting from a part");
+  require(strstr(gpt_message(m), "lacks ln_f.bias") != NULL, "what the part lacks");
+}
+
+int main(int count, char **arguments) {
+  if (count != 2) return 2;
   m = gpt_create();
   if (!m || gpt_initialize(m, 1)) return 2;
   vocabulary();
   sampling();
   facts();
   steps();
+  part(arguments[1]);
   gpt_destroy(m);
   gpt_destroy(NULL);
   return 0;
