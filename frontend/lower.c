@@ -236,6 +236,7 @@ static void lower_graphs(struct lowering *lowering) {
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
   if (lowering->data) {
     check_unread_columns(lowering);
+    finish_tokenizer(lowering);
     finish_synthesize(lowering);
   }
   if (!diagnostics->error_count) check_total_storage(lowering);

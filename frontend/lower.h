@@ -480,6 +480,8 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
 void finish_synthesize(struct lowering *lowering);
 /* Reports columns that nothing reads and whose names resemble a setting's. */
 void check_unread_columns(struct lowering *lowering);
+/* Data without a text in use need no tokenizer. */
+void finish_tokenizer(struct lowering *lowering);
 
 /* --- lower_generate.c --------------------------------------------------------------------------------------------- */
 

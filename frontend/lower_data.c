@@ -128,6 +128,16 @@ void finish_synthesize(struct lowering *lowering) {
   finish_graph(lowering);
 }
 
+void finish_tokenizer(struct lowering *lowering) {
+  struct data_settings *data = lowering->program->data;
+  bool texts = data->source == DATA_TEXT;
+  for (int i = 0; i < data->columns.count; i++) {
+    const enum feature feature = data->columns.items[i].feature;
+    texts = texts || feature == FEATURE_TOKENS || feature == FEATURE_PRESENT || feature == FEATURE_WEIGHT;
+  }
+  if (!texts) data->tokenizer = TOKENIZER_NONE;
+}
+
 static void check_columns(struct lowering *lowering);
 
 void read_data_settings(struct lowering *lowering) {

@@ -47,6 +47,25 @@ gcc -std=c11 -O1 -DGPT_ALONE -c gpt/gpt.c -o alone.o
 needed=$(nm -u alone.o | awk '{print $2}' | grep -vxE 'calloc|free|memset|memcpy|sqrtf?|expf?|logf?|powf?|cosf?|sinf?|tanhf?|floorf?|rintf?|fmaf?|fabsf?|_GLOBAL_OFFSET_TABLE_' || true)
 expect_equal "$needed" "" "what the core alone needs"
 
+# A table without texts has no tokenizer, and so no functions of text.
+cat >table.lam <<'END'
+use "std/loss.lam"
+use "std/optim.lam"
+axis color = 3
+axis class = 2
+model table(c in color, x: real) -> logits[class] {
+  param row[color, class] ~ normal(0.5)
+  return row[color = c] * x
+}
+data rows { csv = "rows.csv"; c = category("color", color); x = number("x"); kind = category("kind", class) }
+train table on rows { loss = cross_entropy(logits, kind, class); optimizer = sgd(lr = 0.1); batch = 2; epochs = 1 }
+END
+lamella emit table.lam --target=portable -o table
+if grep -E 'table_(learn|encode|decode)' table/table.h; then fail "a table without texts has functions of text"; fi
+printf 'color,x,kind\nred,1,a\ngreen,2,b\nblue,3,a\n' >rows.csv
+gcc -O1 table/*.c -o table/program -lm
+./table/program train --quiet 2>err.txt || { cat err.txt; fail "training on a table without texts"; }
+
 # Examples.
 lamella emit "$SPECS/shakespeare.lam" -o shakespeare
 gcc -O2 -Ishakespeare "$EXAMPLES/c/shakespeare.c" shakespeare/shakespeare.c shakespeare/lamella.c -o example -lm
