@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/interpret.h"
 #include "runtime/runtime.h"
 
 struct baking {
@@ -49,6 +50,16 @@ static bool fits(struct options *options, const struct lam_weights *weights, con
   return lam_check_elements(weights, entry, tensor.type, message) == LAM_OK || lam_error("%s", message);
 }
 
+/* What the file says of a vocabulary must be true of the program's tokenizer, which will not look again. */
+static bool facts_fit(const struct lam_weights *weights, const struct data_settings *data) {
+  const struct lam_tokenizer *tokenizer = data ? interpret_tokenizer(data->tokenizer) : NULL;
+  char message[LAM_MESSAGE];
+  for (int64_t i = 0; i < weights->metadata.count; i++)
+    if (lam_check_vocabulary(weights, &weights->metadata.items[i], tokenizer, message) != LAM_OK)
+      return lam_error("%s", message);
+  return true;
+}
+
 bool bake_weights(struct options *options, const struct program *program) {
   struct arena *arena = options->arena;
   if (!options->weights) return true;
@@ -64,7 +75,7 @@ bool bake_weights(struct options *options, const struct program *program) {
     const struct state *state = program->states.items[i];
     if (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE) good = fits(options, weights, state);
   }
-  if (!good) return false;
+  if (!good || !facts_fit(weights, program->data)) return false;
   struct baking *baking = arena_new_struct(arena, struct baking);
   *baking = (struct baking){arena, weights, options->passes.target->double_precision};
   struct baked_weights *baked = arena_new_struct(arena, struct baked_weights);

@@ -194,9 +194,13 @@ static struct lam_tensor make_tensor(struct arena *arena, const struct state *st
   return tensor;
 }
 
-static const struct lam_data *make_data(struct arena *arena, const struct data_settings *from) {
+const struct lam_tokenizer *interpret_tokenizer(enum tokenizer tokenizer) {
   static const struct lam_tokenizer *const tokenizers[] = {
       [TOKENIZER_NONE] = NULL, [TOKENIZER_CHAR] = &lam_char_tokenizer, [TOKENIZER_BYTE] = &lam_byte_tokenizer};
+  return tokenizers[tokenizer];
+}
+
+static const struct lam_data *make_data(struct arena *arena, const struct data_settings *from) {
   static const struct lam_reader *const readers[] = {
       [DATA_TEXT] = &lam_text_reader, [DATA_CSV] = &lam_csv_reader, [DATA_SYNTHETIC] = &lam_synthetic_reader};
   struct lam_column *columns = arena_new_array(arena, struct lam_column, from->columns.count);
@@ -215,7 +219,7 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
   *data = (struct lam_data){.name = from->name,
                             .path = from->path,
                             .path_here = from->path_here,
-                            .tokenizer = tokenizers[from->tokenizer],
+                            .tokenizer = interpret_tokenizer(from->tokenizer),
                             .examples = from->examples,
                             .split = from->split,
                             .mask = from->mask,

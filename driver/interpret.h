@@ -6,8 +6,11 @@
 #include "ir/program.h"
 
 struct lam_program;
+struct lam_tokenizer;
 
 /* Fills the runtime's tables from `program`, on which run_graph_passes has run. */
 struct lam_program *interpret_program(struct arena *arena, struct program *program);
+/* The runtime's, or NULL. */
+const struct lam_tokenizer *interpret_tokenizer(enum tokenizer tokenizer);
 
 #endif

@@ -28,6 +28,12 @@ gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRAR
 gcc "${strict[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/misuse.c" "${model[@]}" -o misuse -lm || fail "misuse"
 ./misuse "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "misuse"; }
 
+# Nor do such weights become a part of a program.
+LC_ALL=C sed 's/"char"/"byte"/' cab.safetensors >other.safetensors
+expect_status 1 lamella emit "$GOLDEN/gpt.lam" --only=step --weights=other.safetensors -o refused
+expect_contains "$(cat stderr)" "ids mean something else"
+[[ ! -e refused ]] || fail "something was written for weights of another tokenizer"
+
 threads() {
   "$@" -pthread -Igpt "$LIBRARY/threads.c" "${model[@]}" -o threads -lm || fail "$* does not compile threads.c"
   TSAN_OPTIONS=halt_on_error=1 ./threads >out.txt 2>&1 || { tail -n 30 out.txt; fail "threads.c, $*: status $?"; }
