@@ -335,10 +335,15 @@ static void emit_sample(struct emitter *emitter, struct text *text) {
             "int %s_sample(struct %s *m, int64_t row, double temperature, int64_t top_k, double top_p, double uniform, "
             "int32_t *id)",
             name, name);
-  text_line(text, "if (row < 0 || row >= %lld || !(uniform >= 0 && uniform < 1))", window);
-  text->indentation++;
-  text_line(text, "return %s_refuse(m, \"%s_sample: row must be from 0 to %lld, and uniform from 0 to less than 1\");",
+  text_line(text, "if (row < 0 || row >= %lld) return %s_refuse(m, \"%s_sample: row must be from 0 to %lld\");", window,
             name, name, window - 1);
+  text_line(text, "if (!(temperature >= 0 && top_k >= 0 && top_p >= 0))");
+  text->indentation++;
+  text_line(text, "return %s_refuse(m, \"%s_sample: temperature, top_k and top_p must be at least 0\");", name, name);
+  text->indentation--;
+  text_line(text, "if (!(uniform >= 0 && uniform < 1))");
+  text->indentation++;
+  text_line(text, "return %s_refuse(m, \"%s_sample: uniform must be from 0 to less than 1\");", name, name);
   text->indentation--;
   text_line(text, "const struct lam_sampling sampling = {temperature, top_p, top_k};");
   text_line(

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# A model as a library: its functions train as PyTorch did, without a command line; each failure of memory and files has a status and
-# changes nothing, and so has what a caller does wrong; two models in two threads, under the sanitizers and valgrind; the examples build and run as a newcomer would.
+# A model as a library: its functions train as PyTorch did, without a command line; each failure of memory and files, and what a caller
+# does wrong, has a status and changes nothing; two models in two threads, under the sanitizers and valgrind; the examples build and run
+# as a newcomer would.
 . "$(dirname "$0")/../lib.sh"
 
 strict=(-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)

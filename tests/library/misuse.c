@@ -43,7 +43,11 @@ static void sampling(void) {
   for (int i = 0; i < GPT_VOCAB; i++) m->step.logits[i] = (float)i;
   int32_t id = -1;
   require(gpt_sample(m, 0, 0, 0, 1, 0, &id) == GPT_OK && id == 2, "an id that the vocabulary has");
-  refused(gpt_sample(m, 0, 1, 0, 1, 1, &id), GPT_WRONG_ARGUMENT, "uniform from 0 to less than 1");
+  refused(gpt_sample(m, 0, 1, 0, 1, 1, &id), GPT_WRONG_ARGUMENT, "uniform must be");
+  refused(gpt_sample(m, 0, (double)NAN, 0, 1, 0, &id), GPT_WRONG_ARGUMENT, "temperature, top_k and top_p must be");
+  refused(gpt_sample(m, 0, -1, 0, 1, 0, &id), GPT_WRONG_ARGUMENT, "temperature, top_k and top_p must be");
+  refused(gpt_sample(m, 0, 1, -1, 1, 0, &id), GPT_WRONG_ARGUMENT, "temperature, top_k and top_p must be");
+  refused(gpt_sample(m, 0, 1, 0, (double)NAN, 0, &id), GPT_WRONG_ARGUMENT, "temperature, top_k and top_p must be");
   refused(gpt_sample(m, GPT_STEP_SEQ, 1, 0, 1, 0, &id), GPT_WRONG_ARGUMENT, "row must be");
 }
 
