@@ -71,7 +71,7 @@ lamella emit table.lam --target=portable -o table
 if grep -E 'table_(learn|encode|decode)' table/table.h; then fail "a table without texts has functions of text"; fi
 printf 'color,x,kind\nred,1,a\ngreen,2,b\nblue,3,a\n' >rows.csv
 gcc -O1 table/*.c -o table/program -lm
-./table/program train --quiet 2>err.txt || { cat err.txt; fail "training on a table without texts"; }
+./table/program train --quiet >out.txt 2>err.txt || { cat err.txt; fail "training on a table without texts"; }
 
 # Examples.
 lamella emit "$SPECS/shakespeare.lam" -o shakespeare
