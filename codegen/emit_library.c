@@ -200,7 +200,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
   if (has_states(emitter)) text_line(text, "char names[NAME_BYTES];");
   text->indentation--;
   text_line(text, "};");
-  text_line(text, "#define LIBRARY_BYTES (sizeof(struct %s_library) + 63) / 64 * 64", name);
+  text_line(text, "#define LIBRARY_BYTES ((sizeof(struct %s_library) + 63) / 64 * 64)", name);
   text_blank(text);
   text_open(text, "static void %s_open_library(struct %s *m)", name, name);
   text_line(text, "struct %s_library *library = m->library;", name);
@@ -330,6 +330,9 @@ static void emit_sample(struct emitter *emitter, struct text *text) {
   text_line(text, "return %s_refuse(m, \"%s_sample: row must be from 0 to %lld, and uniform from 0 to less than 1\");",
             name, name, window - 1);
   text->indentation--;
+  /* Ids that stand for nothing are not drawn, where the vocabulary is known. */
+  if (tokenizer_of(emitter->program) != TOKENIZER_NONE)
+    text_line(text, "if (lam_model_vocabulary(m->library) == LAM_NO_MEMORY) return %s_told(m, LAM_NO_MEMORY);", name);
   text_line(text, "const struct lam_sampling sampling = {temperature, top_p, top_k};");
   text_line(
       text,
