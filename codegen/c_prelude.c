@@ -21,7 +21,7 @@ struct prelude {
   bool constructs[CONSTRUCT_COUNT];
 };
 
-/* --- What there is ---------------------------------------------------------------------------------------------------------- */
+/* --- Candidates ------------------------------------------------------------------------------------------------------------- */
 
 static void add_candidate(struct prelude *prelude, struct candidate candidate) {
   struct arena *arena = prelude->printer->arena;
@@ -81,7 +81,7 @@ static void add_formulas(struct prelude *prelude) {
   }
 }
 
-/* --- What is wanted of it --------------------------------------------------------------------------------------------------- */
+/* --- Choice ----------------------------------------------------------------------------------------------------------------- */
 
 static void want(struct prelude *prelude, const struct uses *uses) {
   const struct dialect *dialect = prelude->printer->dialect;
