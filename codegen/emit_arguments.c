@@ -103,13 +103,13 @@ static bool checks_ids(const struct routine *routine, int input) {
 }
 
 void emit_check_functions(struct emitter *emitter, struct text *text) {
-  bool ids = false, sizes = false;
+  bool ids = false, numbers = false;
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
-    sizes = sizes || (routine->graph && routine->graph->sizes.count);
+    numbers = numbers || is_training(routine) || (routine->graph && routine->graph->sizes.count);
     for (int j = 0; j < routine->inputs.count; j++) ids = ids || checks_ids(routine, j);
   }
-  if (!ids && !sizes) return;
+  if (!ids && !numbers) return;
   text_open(text, "static int %s_refuse(struct %s *m, const char *why)", emitter->name, emitter->name);
   text_line(text, "m->message = why;");
   text_line(text, "return %s_WRONG_ARGUMENT;", emit_upper_name(emitter));
@@ -150,11 +150,13 @@ static void check_ids(const struct emitter *emitter, struct text *text, const st
                       (long long)range - 1));
 }
 
-/* What would make the kernels read or write where nothing is. */
+/* What would make the kernels read or write where nothing is, or the optimizer divide by zero. */
 void emit_argument_checks(const struct emitter *emitter, struct text *text, const struct routine *routine) {
   struct arena *arena = emitter->arena;
   const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
   const struct graph *graph = routine->graph;
+  if (is_training(routine)) /* weight files hold numbers of steps up to this one */
+    refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
   for (int i = 0; graph && i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];
     const char *own = emit_size_name(emitter, routine, i),

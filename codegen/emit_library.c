@@ -227,6 +227,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
 static void emit_weights(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name;
   const struct routine *train = emit_routine_find(emitter, "train");
+  const struct buffer *steps = train ? emit_input(train, "steps") : NULL;
   text_open(text, "int %s_initialize(struct %s *m, uint32_t seed)", name, name);
   text_line(text, "struct lam_model *model = m->library;");
   text_line(text, "model->run.step = model->run.rows = 0;");
@@ -242,28 +243,37 @@ static void emit_weights(struct emitter *emitter, struct text *text) {
                arena_format(emitter->arena, "load_memory(struct %s *m, const void *bytes, size_t size)", name),
                "lam_model_load_memory(m->library, bytes, size, LAM_USE)");
   if (train) {
-    emit_wrapper(emitter, text, arena_format(emitter->arena, "start_from(struct %s *m, const char *path)", name),
-                 "lam_model_load(m->library, path, LAM_START_FROM)");
+    text_open(text, "int %s_start_from(struct %s *m, const char *path)", name, name);
+    text_line(text, "struct lam_model *model = m->library;");
+    text_line(text, "m->message = model->message; /* a note, where it does not fail */");
+    text_line(text, "return lam_model_load(model, path, LAM_START_FROM);");
+    text_close(text);
+    text_blank(text);
     text_open(text, "int %s_resume(struct %s *m, const char *path, int64_t *step)", name, name);
     text_line(text, "struct lam_model *model = m->library;");
     text_line(text, "const int status = lam_model_load(model, path, LAM_RESUME);");
     text_line(text, "if (status == LAM_OK) *step = m->trained = model->run.step;");
+    if (steps)
+      text_line(text, "if (status == LAM_OK) m->train.%s = (%s)model->run.steps;",
+                emit_place(emitter, steps)->field->name, c_type(emitter->printer, TYPE_REAL));
     text_line(text, "return %s_told(m, status);", name);
     text_close(text);
     text_blank(text);
   }
   text_open(text, "int %s_save(struct %s *m, const char *path)", name, name);
   if (train) {
-    const struct buffer *steps = emit_input(train, "steps");
     const struct train_settings *training = emitter->program->training;
     const int64_t batches = training && training->accumulate > 0 ? training->accumulate : 1;
     text_line(text, "struct lam_model *model = m->library;");
     text_line(text, "model->run.step = m->trained;");
     text_line(text, "model->run.rows = m->trained * %lld;", (long long)(training ? training->batch * batches : 1));
-    if (steps)
-      text_line(text, "model->run.steps = (int64_t)m->train.%s;", emit_place(emitter, steps)->field->name);
-    else
+    if (steps) {
+      const char *field = emit_place(emitter, steps)->field->name;
+      text_line(text, "const int counts = m->train.%s >= 0 && m->train.%s < 4294967296;", field, field);
+      text_line(text, "model->run.steps = counts ? (int64_t)m->train.%s : 0;", field);
+    } else {
       text_line(text, "model->run.steps = %lld;", training && training->steps >= 0 ? (long long)training->steps : 0ll);
+    }
   }
   text_line(text, "return %s_told(m, lam_model_save(m->library, path));", name);
   text_close(text);
@@ -397,9 +407,14 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
     text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
     text_line(text, "int %s_load_memory(struct %s *m, const void *bytes, size_t size);", name, name);
     if (emit_routine_find(emitter, "train")) {
-      text_comment(text, "Those that the file has, for training that begins with them.");
+      text_comment(text,
+                   "Those that the file has, for training that begins with them, after initialize, which sets the "
+                   "others; the message says what the file lacks or has in vain.");
       text_line(text, "int %s_start_from(struct %s *m, const char *path);", name, name);
-      text_comment(text, "All that training saved, and the step that it had done.");
+      text_comment(text,
+                   emit_input(emit_routine_find(emitter, "train"), "steps")
+                       ? "All that training saved, with the input `steps` of train; and the step that it had done."
+                       : "All that training saved, and the step that it had done.");
       text_line(text, "int %s_resume(struct %s *m, const char *path, int64_t *step);", name, name);
     }
     text_comment(text, "Writes all of it to a file, which is replaced as a whole or not at all.");
@@ -419,11 +434,17 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
     text_line(text, "int %s_tensor(struct %s *m, const char *name, struct %s_tensor *tensor);", name, name, name);
   text_line(text, "int %s_port(struct %s *m, const char *name, struct %s_tensor *port);", name, name, name);
   if (tokenizer == TOKENIZER_CHAR && !emitter->options.weights) {
-    text_comment(text, "Takes the characters of a text for the vocabulary of a model that was not loaded.");
+    text_comment(
+        text,
+        "Takes the characters of a text for the vocabulary of a model to which no file gave one. What is loaded later "
+        "replaces it.");
     text_line(text, "int %s_learn(struct %s *m, const char *text, size_t length);", name, name);
   }
   if (tokenizer != TOKENIZER_NONE) {
-    text_comment(text, "The ids of a text, `room` of them at most; and the bytes that an id stands for.");
+    text_comment(
+        text,
+        "The ids of a text, `room` of them at most; `ids` may be NULL, to count them. And the bytes that an id stands "
+        "for, none where it stands for nothing.");
     text_line(
         text,
         "int %s_encode(struct %s *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count);",

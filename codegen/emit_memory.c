@@ -93,7 +93,8 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   emitter->printer->dialect->print_checks(text, emitter->target, name);
   text_open(text, "size_t %s_size(void)", name);
   text_line(text,
-            "const uint64_t bytes = STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES + ACTIVATION_BYTES + %d;",
+            "const uint64_t bytes = (uint64_t)STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES + "
+            "ACTIVATION_BYTES + %d;",
             ALIGNMENT);
   text_line(text, "return bytes <= SIZE_MAX ? (size_t)bytes : 0;");
   text_close(text);
@@ -163,6 +164,6 @@ void emit_memory_header(struct emitter *emitter, struct text *text) {
       text,
       "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
   text_line(text, "const char *%s_problem(void);", name);
-  text_comment(text, "What was wrong with the last call that failed; \"\" where none has.");
+  text_comment(text, "What was wrong with the call that has just failed; \"\" where none has. Later calls change it.");
   text_line(text, "const char *%s_message(const struct %s *m);", name, name);
 }

@@ -19,6 +19,11 @@ const char *program_name_problem(struct arena *arena, const char *name) {
       "typedef typeid typename typeof union unsigned using virtual void volatile wchar_t while xor xor_eq ";
   static const char headers[] =
       " errno linux unix i386 stat tm timespec timeval sigaction sigevent sigval sigstack itimerspec sched_param ";
+  /* NAME.h would hide C's own where the program's folder is searched before the system's. */
+  static const char files[] =
+      " alloca assert complex cpuid ctype endian fcntl features fenv immintrin inttypes limits locale math setjmp "
+      "signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads "
+      "time uchar unistd wchar wctype ";
   static const char beginners[] = " timer sem mtx cnd thrd tss "; /* with _create or _destroy */
   static const char own[] = " lam run pthread omp ";
   static const char *const beginnings[] = {"lam_", "LAM_", "run_", "pthread_", "omp_", "_"};
@@ -37,6 +42,7 @@ const char *program_name_problem(struct arena *arena, const char *name) {
   if (!small) return "it has no small letter, and names in capitals are macros";
   if (is_among(arena, keywords, name)) return "it is a word of C or C++";
   if (is_among(arena, headers, name)) return "C's headers have something of that name";
+  if (is_among(arena, files, name)) return "C has a header of that name";
   if (is_among(arena, beginners, name)) return "C's libraries have functions whose names begin so";
   if (!strcmp(name, "lamella_runtime") || !strcmp(name, "lamella"))
     return "the runtime is written to files of that name";

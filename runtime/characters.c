@@ -82,7 +82,7 @@ static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, co
 static int lam_recall_characters(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts,
                                  char message[LAM_MESSAGE]) {
   const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
-  return fact ? lam_vocabulary_learn(vocabulary, fact->value, fact->length, message) : LAM_WRONG_FILE;
+  return fact && fact->length ? lam_vocabulary_learn(vocabulary, fact->value, fact->length, message) : LAM_WRONG_FILE;
 }
 
 static bool lam_remember_characters(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {

@@ -67,19 +67,7 @@ int lam_check_fact(void *context, const struct lam_weights *weights, const struc
   const struct lam_program *program = context;
   const struct lam_tokenizer *tokenizer = program->data ? program->data->tokenizer : NULL;
   if (purpose == LAM_START_FROM && !lam_fact_matters(program, weights, fact->key)) return LAM_SKIP;
-  if (tokenizer && !strcmp(fact->key, "tokenizer") && strcmp(fact->value, tokenizer->name) != 0)
-    return lam_fail(message, LAM_WRONG_FILE,
-                    "%s was trained with tokenizer = %s, and data %s has tokenizer = %s: ids mean something else",
-                    weights->path, fact->value, program->data->name, tokenizer->name);
-  if (!tokenizer || !tokenizer->collect || strcmp(fact->key, "vocabulary") != 0) return LAM_OK;
-  struct lam_vocabulary vocabulary = {.tokenizer = tokenizer};
-  const int status = fact->length ? lam_vocabulary_learn(&vocabulary, fact->value, fact->length, message)
-                                  : lam_fail(message, LAM_WRONG_FILE, "it is empty");
-  free(vocabulary.codes);
-  if (status == LAM_OK || status == LAM_NO_MEMORY) return status;
-  char why[LAM_MESSAGE];
-  memcpy(why, message, sizeof why);
-  return lam_fail(message, LAM_WRONG_FILE, "the vocabulary in %.300s is not one: %.600s", weights->path, why);
+  return lam_check_vocabulary(weights, fact, tokenizer, message);
 }
 
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {

@@ -182,6 +182,18 @@ void lam_forget_vocabulary(struct lam_model *model) {
   model->vocabulary = (struct lam_vocabulary){.tokenizer = model->vocabulary.tokenizer};
 }
 
+int lam_recall_vocabulary(struct lam_model *model, char why[LAM_MESSAGE]) {
+  struct lam_vocabulary *own = &model->vocabulary, recalled = {.tokenizer = own->tokenizer};
+  why[0] = 0;
+  if (own->count) return LAM_OK;
+  const int status = own->tokenizer->recall(&recalled, model->facts ? model->facts : &model->run.facts, why);
+  if (status == LAM_OK)
+    *own = recalled;
+  else
+    free(recalled.codes);
+  return status;
+}
+
 void lam_model_end(struct lam_model *model) {
   lam_forget_vocabulary(model);
   lam_pairs_free(&model->run.facts);

@@ -102,6 +102,23 @@ struct lam_vocabulary {
   int64_t count; /* ids; 0: not known yet */
 };
 
+/* How text becomes ids, and ids become text. */
+struct lam_tokenizer {
+  const char *name, *units; /* "char", "characters": in the spec and in weights; in messages */
+  int32_t mask; /* the id that stands for a masked token; -1: the one after the last */
+  /* From the facts that training wrote: LAM_WRONG_FILE, without a message, where these have none. */
+  int (*recall)(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts, char message[LAM_MESSAGE]);
+  bool (*remember)(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts); /* false without memory */
+  int64_t (*encode)(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
+                    int64_t limit, char message[LAM_MESSAGE]);
+  int (*decode)(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]);
+  /* Learning: a text is added to a set of so many bytes, zero at first; the vocabulary is made of that, or false
+     without memory. NULL where nothing is learned. */
+  size_t set_bytes;
+  int (*collect)(unsigned char *set, const char *text, size_t length, char message[LAM_MESSAGE]);
+  bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);
+};
+
 struct lam_model {
   const char *name;
   void *self; /* the model's struct */
@@ -147,6 +164,8 @@ LAM_API bool lam_is_kept(const struct lam_tensor *tensor); /* in checkpoints */
 /* The vocabulary is taken from the facts anew when it is next wanted; and all that the model holds beside its memory
    is freed. */
 LAM_API void lam_forget_vocabulary(struct lam_model *model);
+/* Of a model with a tokenizer; LAM_WRONG_FILE, and why is empty, where there is no vocabulary. */
+LAM_API int lam_recall_vocabulary(struct lam_model *model, char why[LAM_MESSAGE]);
 LAM_API void lam_model_end(struct lam_model *model);
 
 /* Copies both; false without memory. */

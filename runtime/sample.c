@@ -66,6 +66,9 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
 
 int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count, int64_t stop,
                      struct lam_sampling sampling, double uniform, int32_t *id) {
+  char why[LAM_MESSAGE];
+  if (model->vocabulary.tokenizer && lam_recall_vocabulary(model, why) == LAM_NO_MEMORY)
+    return lam_fail(model->message, LAM_NO_MEMORY, "%s", why);
   double *memory = malloc((size_t)count * 3 * sizeof *memory);
   if (!memory)
     return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to sample from %lld ids", (long long)count);

@@ -48,10 +48,8 @@ int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]
 /* --- Of a model --------------------------------------------------------------------------------------------------- */
 
 int lam_model_vocabulary(struct lam_model *model) {
-  struct lam_vocabulary *own = &model->vocabulary;
-  if (own->count) return LAM_OK;
-  const int status =
-      lam_vocabulary_recall(own, own->tokenizer, model->facts ? model->facts : &model->run.facts, model->message);
+  if (model->vocabulary.count) return LAM_OK;
+  const int status = lam_recall_vocabulary(model, model->message);
   if (status != LAM_OK && !*model->message)
     return lam_fail(model->message, LAM_WRONG_ARGUMENT,
                     "there is no vocabulary: weights that training wrote have one, or a text gives it");
@@ -63,6 +61,7 @@ int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
   const int64_t before = facts->count;
   if (lam_pairs_find(facts, "tokenizer"))
     return lam_fail(model->message, LAM_WRONG_ARGUMENT, "the model has its vocabulary already");
+  if (!length) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "a text without characters gives no vocabulary");
   struct lam_vocabulary learned = {.tokenizer = model->vocabulary.tokenizer};
   int status = lam_vocabulary_learn(&learned, text, length, model->message);
   if (!status && !lam_vocabulary_remember(&learned, facts))
@@ -80,6 +79,8 @@ int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
 int lam_model_encode(struct lam_model *model, const char *text, size_t length, int32_t *ids, int64_t room,
                      int64_t *count) {
   int status = lam_model_vocabulary(model);
+  if (!status && room < 0)
+    status = lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no room for %lld ids", (long long)room);
   const int64_t made = status ? 0 : lam_encode(&model->vocabulary, text, length, ids, room, model->message);
   if (made < 0) status = LAM_WRONG_ARGUMENT;
   if (!status) *count = made;

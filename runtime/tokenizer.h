@@ -4,22 +4,6 @@
 
 #include "runtime/model.h"
 
-struct lam_tokenizer {
-  const char *name, *units; /* "char", "characters": in the spec and in weights; in messages */
-  int32_t mask; /* the id that stands for a masked token; -1: the one after the last */
-  /* From the facts that training wrote: LAM_WRONG_FILE, without a message, where these have none. */
-  int (*recall)(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts, char message[LAM_MESSAGE]);
-  bool (*remember)(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts); /* false without memory */
-  int64_t (*encode)(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
-                    int64_t limit, char message[LAM_MESSAGE]);
-  int (*decode)(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]);
-  /* Learning: a text is added to a set of so many bytes, zero at first; the vocabulary is made of that, or false
-     without memory. NULL where nothing is learned. */
-  size_t set_bytes;
-  int (*collect)(unsigned char *set, const char *text, size_t length, char message[LAM_MESSAGE]);
-  bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);
-};
-
 LAM_API long long lam_line_of(const char *text, size_t offset); /* the number of the line that has the byte there */
 /* From the facts; LAM_WRONG_FILE with an empty message where these have none. */
 LAM_API int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,

@@ -182,8 +182,33 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
   return LAM_OK;
 }
 
+int lam_check_vocabulary(const struct lam_weights *weights, const struct lam_pair *fact,
+                         const struct lam_tokenizer *tokenizer, char message[LAM_MESSAGE]) {
+  if (!tokenizer) return LAM_OK;
+  if (!strcmp(fact->key, "tokenizer") && strcmp(fact->value, tokenizer->name) != 0)
+    return lam_fail(message, LAM_WRONG_FILE,
+                    "%s was trained with tokenizer = %s, and here is tokenizer = %s: ids mean something else",
+                    weights->path, fact->value, tokenizer->name);
+  if (strcmp(fact->key, "vocabulary") != 0) return LAM_OK;
+  struct lam_pair alone = *fact;
+  struct lam_vocabulary vocabulary = {.tokenizer = tokenizer};
+  char why[LAM_MESSAGE] = "it is empty";
+  const int status = tokenizer->recall(&vocabulary, &(struct lam_pairs){&alone, 1, 1}, why);
+  free(vocabulary.codes);
+  if (status == LAM_OK) return LAM_OK;
+  if (status == LAM_NO_MEMORY) return lam_fail(message, LAM_NO_MEMORY, "%s", why);
+  return lam_fail(message, LAM_WRONG_FILE, "the vocabulary in %.300s is not one: %.600s", weights->path, why);
+}
+
+static int lam_check_model_fact(void *model, const struct lam_weights *weights, const struct lam_pair *fact,
+                                enum lam_purpose purpose, char message[LAM_MESSAGE]) {
+  (void)purpose;
+  return lam_check_vocabulary(weights, fact, ((struct lam_model *)model)->vocabulary.tokenizer, message);
+}
+
 static int lam_model_take(struct lam_model *model, struct lam_weights *weights, enum lam_purpose purpose) {
-  const int status = lam_load(model, &model->run, weights, purpose, NULL);
+  const struct lam_fact_check facts = {lam_check_model_fact, model};
+  const int status = lam_load(model, &model->run, weights, purpose, &facts);
   lam_weights_close(weights);
   if (status == LAM_OK) lam_forget_vocabulary(model);
   return status;

@@ -36,6 +36,9 @@ LAM_API bool lam_weights_fit(const struct lam_weights *weights, const struct lam
                              const struct lam_tensor *tensor);
 LAM_API int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool all, char message[LAM_MESSAGE]);
 LAM_API bool lam_is_fact(const char *key);
+/* Whether what the fact says of a vocabulary is true of this tokenizer, which may be NULL. */
+LAM_API int lam_check_vocabulary(const struct lam_weights *weights, const struct lam_pair *fact,
+                                 const struct lam_tokenizer *tokenizer, char message[LAM_MESSAGE]);
 /* Adds a name to a list, "h.0.a, h.0.b", that ends in dots where it grows too long. */
 enum { LAM_LIST = 256 };
 LAM_API void lam_list_add(char list[LAM_LIST], const char *name);

@@ -80,6 +80,7 @@ for name in int while typeof class namespace xor_eq; do refused $name "it is a w
 for name in lam_x LAM_x run_x pthread_x _x; do refused $name "names that begin with"; done
 refused TINY "it has no small letter, and names in capitals are macros"
 refused stat "C's headers have something of that name"
+for name in math stdio time immintrin; do refused $name "C has a header of that name"; done
 refused timer "C's libraries have functions whose names begin so"
 refused sqrt "emitted code has something of that name"
 refused lamella_runtime "the runtime is written to files of that name"

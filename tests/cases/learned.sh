@@ -66,7 +66,7 @@ for way in "${ways[@]}"; do
   for command in "train --init w.safetensors --out n.safetensors" "train --resume --out v.safetensors" "eval --weights w.safetensors" \
     "generate --weights w.safetensors"; do
     expect_status 1 lamella $way t.lam -D data.tokenizer=byte -D vocab=30 $command
-    expect_contains "$(cat stderr)" "was trained with tokenizer = char, and data d has tokenizer = byte"
+    expect_contains "$(cat stderr)" "was trained with tokenizer = char, and here is tokenizer = byte"
   done
   # Where nothing that has the ids' axis is taken over, the new text's characters are learned.
   sed -e 's/\be\[/f[/; s/\be\[vocab/f[vocab/; s/\bo\[/p[/; s/@embed o/@embed h @embed p/; s/^  return e/  return f/' \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # slow
 # A model as a library: its functions train as PyTorch did, without a command line; each failure of memory and files has a status and
-# changes nothing; two models in two threads, under the sanitizers and valgrind; the examples build and run as a newcomer would.
+# changes nothing, and so has what a caller does wrong; two models in two threads, under the sanitizers and valgrind; the examples build and run as a newcomer would.
 . "$(dirname "$0")/../lib.sh"
 
 strict=(-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)
@@ -24,6 +24,9 @@ gcc -O1 -Wall -Wextra -Werror -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functio
 [[ $(cut -d' ' -f1 out.txt) -gt 150 ]] || fail "faults: $(cat out.txt)"
 gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm
 ./faults "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "faults under ASan and UBSan"; }
+
+gcc "${strict[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/misuse.c" "${model[@]}" -o misuse -lm || fail "misuse"
+./misuse "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "misuse"; }
 
 threads() {
   "$@" -pthread -Igpt "$LIBRARY/threads.c" "${model[@]}" -o threads -lm || fail "$* does not compile threads.c"

@@ -67,7 +67,7 @@ END
 done
 
 # The file's name is that of structs and functions.
-for program in auto int main errno stat tm timespec sigaction timer lam lam_main LAM_x run run_train pthread omp printf FILE NULL 3d a-b _x Net class new \
+for program in auto int main math string errno stat tm timespec sigaction timer lam lam_main LAM_x run run_train pthread omp printf FILE NULL 3d a-b _x Net class new \
   lamella_runtime; do
   cp "$SPECS/mlp.lam" "./$program.lam"
   compiles "./$program.lam"

@@ -71,6 +71,12 @@ static int encode(struct gpt *m) {
   const int status = gpt_encode(m, "hello", 5, ids, 8, &count);
   return status != GPT_OK && count != -1 ? 100 : status;
 }
+static int decode(struct gpt *m) {
+  char text[4];
+  int length = -1;
+  const int status = gpt_decode(m, 0, text, &length);
+  return status != GPT_OK ? (length == -1 ? status : 100) : length == 1 && text[0] == 'e' ? GPT_OK : 101;
+}
 static int sample(struct gpt *m) {
   int32_t id = -1;
   const int status = gpt_sample(m, 0, 1, 0, 1, 0.5, &id);
@@ -79,8 +85,16 @@ static int sample(struct gpt *m) {
 static const struct {
   const char *name;
   int (*run)(struct gpt *m);
-} tried[] = {{"load", load},   {"resume", resume}, {"save", save},
-             {"learn", learn}, {"encode", encode}, {"sample", sample}};
+  int (*before)(struct gpt *m); /* what is done first, or NULL */
+} tried[] = {{"load", load, NULL},
+             {"resume", resume, NULL},
+             {"save", save, NULL},
+             {"learn", learn, NULL},
+             {"encode", encode, learn},
+             {"encode after resume", encode, resume},
+             {"decode after resume", decode, resume},
+             {"sample", sample, NULL},
+             {"sample after resume", sample, resume}};
 
 static int check(int status, const char *message) {
   return (status == GPT_NO_MEMORY || status == GPT_CANNOT_READ || status == GPT_CANNOT_WRITE) && message[0];
@@ -100,14 +114,15 @@ int main(int count, char **arguments) {
   }
   failing = 0;
   struct gpt *trained = gpt_create();
-  if (!trained || gpt_initialize(trained, 7) || gpt_train(trained, 1) || gpt_save(trained, "trained.safetensors"))
+  if (!trained || gpt_initialize(trained, 7) || learn(trained) || gpt_train(trained, 1) ||
+      gpt_save(trained, "trained.safetensors"))
     return 3;
   gpt_destroy(trained);
   for (size_t i = 0; i < sizeof tried / sizeof *tried; i++)
     for (int call = 1, done = 0; !done; call += call < FIRST ? 1 : STRIDE) {
       failing = 0;
       struct gpt *m = gpt_create();
-      if (!m || gpt_initialize(m, 1) || (i == 4 && learn(m)) || gpt_predict(m)) return 4;
+      if (!m || gpt_initialize(m, 1) || (tried[i].before && tried[i].before(m)) || gpt_predict(m)) return 4;
       memcpy(before, m->predict.logits, sizeof before);
       remove("new.safetensors");
       calls = 0;
