@@ -340,9 +340,6 @@ static void emit_sample(struct emitter *emitter, struct text *text) {
   text_line(text, "return %s_refuse(m, \"%s_sample: row must be from 0 to %lld, and uniform from 0 to less than 1\");",
             name, name, window - 1);
   text->indentation--;
-  /* Ids that stand for nothing are not drawn, where the vocabulary is known. */
-  if (tokenizer_of(emitter->program) != TOKENIZER_NONE)
-    text_line(text, "if (lam_model_vocabulary(m->library) == LAM_NO_MEMORY) return %s_told(m, LAM_NO_MEMORY);", name);
   text_line(text, "const struct lam_sampling sampling = {temperature, top_p, top_k};");
   text_line(
       text,
