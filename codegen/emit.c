@@ -33,7 +33,7 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
   return list;
 }
 
-/* Whether a kernel cannot have this name, as a routine's local, a table or a library's function has it. */
+/* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {"a",       "p",     "o",        "g",          "e",     "c",       "r",
                                        "i",       "m",     "io",       "seed",       "sizes", "step",    "activations",
@@ -159,7 +159,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
                    name, name));
 }
 
-/* Prints the kernels and routines, which need nothing of the library and the runtime. */
+/* Prints the kernels and routines, which need nothing of the library or the runtime. */
 static const char *print_core(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *core = text_new(arena), *routines = text_new(arena);

@@ -100,7 +100,7 @@ bool emit_runtime_has(const struct emitter *emitter, const char *name) {
 
 runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y) {
   const runtime_modules both = x | y, watch = (runtime_modules)1 << MODULE_watch;
-  return both & watch ? both & ~((runtime_modules)1 << MODULE_unwatched) : both; /* both define spans */
+  return both & watch ? both & ~((runtime_modules)1 << MODULE_unwatched) : both; /* `watch` replaces `unwatched` */
 }
 
 /* --- The note ----------------------------------------------------------------------------------------------------------- */

@@ -22,8 +22,8 @@ static const struct {
 
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
 
-/* The buffer's name without the number that makes it unique in its module; mostly it is unique within one struct
-   without that. */
+/* The buffer's name without the number that makes it unique in its module. Within one struct, it is mostly unique
+   without that number. */
 static const char *short_name(const struct emitter *emitter, const struct buffer *buffer) {
   const char *name = buffer->name;
   size_t length = strlen(name), end = length;
