@@ -1,11 +1,11 @@
-# What the workloads of bench/run share; sourced by it. `root`, `build`, `peers`, `work`, `rounds`, `threads`, `quick` and
-# `peers_wanted` are its.
+# What the workloads of bench/run share. bench/run sources this, and sets `root`, `build`, `peers`, `work`, `rounds`, `threads`,
+# `quick` and `peers_wanted`.
 # A sample is a line "CASE<tab>VALUE": milliseconds, or megabytes where the case's unit is MB.
 
 python=$peers/bin/python
 lamella() { "$build/lamella" "$@"; }
 
-# Why the contender cannot run here; nothing when it can.
+# Prints why the contender cannot run here; nothing when it can.
 missing() {
   [[ $1 == lamella ]] && return
   [[ $peers_wanted == 1 ]] || { echo "--without-peers"; return; }
@@ -17,7 +17,7 @@ missing() {
     *) echo "bench/lib.sh does not know it" ;;
   esac
 }
-# The version of a peer's package, "" where none tells it.
+# Prints the version of a peer's package; nothing for a contender without one.
 version() {
   local package
   case $1 in
@@ -33,11 +33,11 @@ has_python_module() {
 }
 openblas_folder() { printf '%s\n' "$peers"/lib/python3*/site-packages/scipy_openblas32 | head -n 1; }
 
-# Parts of a round in which every contender has its turn; a line's words are further arguments of `sample`. A workload may
-# have its own.
+# Prints a line for each part of a round in which every contender has its turn; the line's words are further arguments of
+# `sample`. A workload may define its own.
 slices() { echo; }
 
-# How often a contender runs at most: fewer than the rounds where one run takes a minute, or where little varies.
+# How many rounds a contender takes part in: fewer than all where one run takes a minute, or where figures vary little.
 most_rounds() { echo "$rounds"; }
 at_most() { echo $((rounds < $1 ? rounds : $1)); }
 
@@ -45,13 +45,13 @@ build_peak() {
   peak_program=$work/peak
   "${CC:-cc}" -std=c11 -O3 -march=native -ffp-contract=fast -fopenmp "$root/bench/peak.c" -o "$peak_program"
 }
-# GFLOP/s and GB/s of the machine, by one thread and by all, now.
+# Measures the machine's GFLOP/s and GB/s now, by one thread and by all.
 peak() {
   OMP_NUM_THREADS=1 "$peak_program" | sed 's/\t/ 1\t/'
   [[ $threads == 1 ]] || OMP_NUM_THREADS=$threads "$peak_program" | sed "s/\t/ $threads\t/"
 }
 
-# training_program NAME SPEC [-D ...]: an executable in the workload's folder that logs each step and does nothing but steps.
+# training_program NAME SPEC [-D ...]: builds an executable in the workload's folder that logs each step and does nothing between steps.
 # SPEC: a path, or the name of a file in specs/.
 training_program() {
   local name=$1 spec=$2
@@ -59,9 +59,9 @@ training_program() {
   shift 2
   lamella build "$spec" -D train.eval=0 -D train.log=1 "$@" -o "$work/$name"
 }
-# training_steps NAME WARMUP STEPS: runs it for so many steps and ends it there, before it evaluates and writes a checkpoint; were nobody
-# left to end it, it would end by itself soon. Prints the median time of a step after the warm-up, and the peak of the process's memory:
-# "step<tab>MS" and "memory<tab>MB".
+# training_steps NAME WARMUP STEPS: runs it for so many steps and kills it there, before it evaluates and writes a checkpoint. If nobody
+# were left to kill it, it would end two steps later. Prints the median time of a step after the warm-up, and the peak of the process's
+# memory: "step<tab>MS" and "memory<tab>MB".
 training_steps() {
   local name=$1 warmup=$2 steps=$3
   (
@@ -69,7 +69,7 @@ training_steps() {
     echo "$BASHPID" > "$name.pid"
     exec "./$name" train --overwrite --steps $((warmup + steps + 2)) --threads "$threads" --quiet --log /dev/stdout --out "$name.safetensors"
   ) | {
-    # By the shell, since not every awk reads a pipe line by line, and then the program gets further than asked.
+    # The shell reads the lines: not every awk reads a pipe line by line, and the program would get further than asked.
     local line pid memory times=()
     while ((${#times[@]} < warmup + steps)) && IFS= read -r line; do
       [[ ! $line =~ \"seconds\":([0-9.]+) ]] || times+=("${BASH_REMATCH[1]}")
@@ -84,7 +84,7 @@ training_steps() {
   } || [[ ${PIPESTATUS[1]} == 0 ]]
 }
 
-# torch_steps WARMUP STEPS [--compile] ...: the same by bench/peers/gpt.py, which adds "first step<tab>MS".
+# torch_steps WARMUP STEPS [--compile] ...: the same for bench/peers/gpt.py, which adds "first step<tab>MS".
 torch_steps() {
   local warmup=$1 steps=$2
   shift 2
@@ -93,7 +93,7 @@ torch_steps() {
 }
 only() { awk -F '\t' -v name="$1" -v as="${2:-$1}" '$1 == name { print as "\t" $2 }'; }
 
-# milliseconds CASE COMMAND...: a sample of how long it takes from start to end; fails when the command does.
+# milliseconds CASE COMMAND...: prints a sample, how long the command takes; fails when the command does.
 milliseconds() {
   local name=$1 begin=$EPOCHREALTIME
   shift
@@ -102,11 +102,11 @@ milliseconds() {
 }
 elapsed() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f\n", 1000 * (b - a) }'; }
 
-# gpt_gigaflop LAYERS EMBED VOCAB SEQ BATCH: of the contractions of a training step; forward, and twice that backward.
+# gpt_gigaflop LAYERS EMBED VOCAB SEQ BATCH: the contractions of a training step, forward and, with twice as many operations, backward.
 gpt_gigaflop() {
   awk -v l="$1" -v e="$2" -v v="$3" -v n="$4" -v b="$5" '
     BEGIN { printf "%.4f", (6 * (12 * l * e * e + v * e) * b * n + 12 * l * b * n * n * e) / 1e9 }'
 }
-# case_row NAME [UNIT [GOAL [GIGAFLOP [GIGABYTE [THREADS]]]]]: a case for `cases`. UNIT: ms, MB, or GFLOP/s, which shows
-# milliseconds as a rate. GOAL: "0.52 x" of the best peer at most, "200 ms" at most, or empty.
+# case_row NAME [UNIT [GOAL [GIGAFLOP [GIGABYTE [THREADS]]]]]: prints a case for `cases`. UNIT: ms, MB, or GFLOP/s, which
+# shows milliseconds as a rate. GOAL: "0.52 x" of the best peer at most, "200 ms" at most, or empty.
 case_row() { printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "${2:-ms}" "${3:-}" "${4:-}" "${5:-}" "${6:-$threads}"; }

@@ -1,13 +1,13 @@
-# The report of bench/run: awk -F '\t' -v form=markdown|block|json [-v only=WORKLOAD] -f bench/report.awk RECORD
+# Prints the report of bench/run: awk -F '\t' -v form=markdown|block|json [-v only=WORKLOAD] -f bench/report.awk RECORD
 #
 # RECORD holds rows of these kinds:
 #   machine KEY VALUE                       run KEY VALUE
 #   workload NAME TITLE                     case WORKLOAD CASE UNIT GOAL GIGAFLOP GIGABYTE THREADS
-#   version WORKLOAD CONTENDER VERSION      of those that were measured, in the order of their columns
+#   version WORKLOAD CONTENDER VERSION      of a contender that was measured, in the order of columns
 #   absent WORKLOAD CONTENDER WHY           failed WORKLOAD CONTENDER ROUND WHY
-#   peak WORKLOAD "flops N"|"read N" ROUND VALUE    of N threads, in GFLOP/s and GB/s
+#   peak WORKLOAD "flops N"|"read N" ROUND VALUE    by N threads, in GFLOP/s or GB/s
 #   sample WORKLOAD CASE CONTENDER ROUND VALUE      milliseconds, or megabytes: less is better
-# "markdown" is the whole report, "block" what docs/performance.md holds of one workload.
+# "markdown" and "json" are the whole report, "block" is the part on one workload in docs/performance.md.
 
 $1 == "machine" { machine[$2] = $3; next }
 $1 == "run" { run[$2] = $3; next }
@@ -36,7 +36,7 @@ function add_contender(w, name) {
 }
 function heading(w, name) { return name == "lamella" ? "Lamella" : name (version[w, name] == "" ? "" : " " version[w, name]) }
 
-# Sets `sorted` to the n numbers of list[key, 1..n], by size; returns their median.
+# Sorts the numbers list[key, 1..n] into `sorted`, and returns their median.
 function median(list, key, n,    i, j, t) {
   for (i = 1; i <= n; i++) {
     t = list[key, i] + 0
@@ -48,7 +48,7 @@ function median(list, key, n,    i, j, t) {
 
 function middle(id) { return median(samples, id, sample_count[id]) }
 
-# The median of the ratios of the rounds that both have.
+# The median ratio of Lamella to the peer over the rounds that both have; 0 without one.
 function ratio_to(id, peer,    r, n) {
   n = 0
   for (r = 1; r <= run["rounds"]; r++)
@@ -57,7 +57,7 @@ function ratio_to(id, peer,    r, n) {
   return n ? median(ratios, "", n) : 0
 }
 
-# The peer that needs least in this case; "" when none was measured.
+# The peer with the least median in this case; "" when none was measured.
 function best_peer(w, id,    i, name, best) {
   best = ""
   for (i = 1; i <= contender_count[w]; i++) {
@@ -68,10 +68,10 @@ function best_peer(w, id,    i, name, best) {
   return best
 }
 
-# The median peak of so many threads; 0 when it was not measured.
+# The median peak of n threads; 0 when it was not measured.
 function peak_of(w, what, n) { return peak_count[w, what " " n] ? median(peaks, w SUBSEP what " " n, peak_count[w, what " " n]) : 0 }
 
-# What Lamella reaches of what binds it, the multiply-adds or the memory; 0 when nobody knows.
+# The share that Lamella reaches of the peak that binds it, of multiply-adds or of memory; 0 when it is not known.
 function share_of_peak(w, id,    flops, read, least) {
   if (gigaflop[id] == "" || !sample_count[id, "lamella"]) return 0
   flops = peak_of(w, "flops", threads[id]); read = peak_of(w, "read", threads[id])
@@ -81,7 +81,7 @@ function share_of_peak(w, id,    flops, read, least) {
   return least / (middle(id SUBSEP "lamella") / 1000)
 }
 
-# 1 reached, 0 missed, -1 not to be said.
+# Whether the goal is reached: 1 or 0; -1 when that cannot be said.
 function reached(w, id,    part, best) {
   if (goal[id] == "" || !sample_count[id, "lamella"] || run["quick"]) return -1
   split(goal[id], part, " ")

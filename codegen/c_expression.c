@@ -26,6 +26,12 @@ static struct piece real_piece(struct c_printer *printer, double number) {
   bool is_float = !printer->target->double_precision;
   if (is_float) number = (float)number;
   if (!isfinite(number)) uses_add(printer->arena, &printer->uses, isnan(number) ? "NAN" : "INFINITY");
+  /* The macros are floats. */
+  if (!isfinite(number) && !is_float)
+    return (struct piece){isnan(number) ? "(double)NAN"
+                          : number > 0  ? "(double)INFINITY"
+                                        : "(double)-INFINITY",
+                          BINDS_UNARY, false};
   if (isnan(number)) return piece_name("NAN");
   const char *text =
       isinf(number) ? (number > 0 ? "INFINITY" : "-INFINITY") : finite_text(printer->arena, is_float, number);

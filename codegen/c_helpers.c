@@ -46,7 +46,7 @@ static const struct helper helpers[] = {
      "  frexp(x, &exponent);\n"
      "  const double unit = ldexp(1.0, exponent - bits > least ? exponent - bits : least);\n"
      "  const double y = rint(x / unit) * unit, largest = bits == 11 ? 65504.0 : 0x1.fep127;\n"
-     "  return fabs(y) > largest ? copysign(INFINITY, y) : y;\n"},
+     "  return fabs(y) > largest ? copysign((double)INFINITY, y) : y;\n"},
 
     /* --- Vectors in memory --- */
     {NULL, "lam_fold_add_array", "Lane i with lane i + half, until one is left.",

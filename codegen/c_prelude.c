@@ -1,4 +1,4 @@
-/* What stands before the functions of a printed file. */
+/* Prints what stands before the functions of a file: includes, definitions and helper functions. */
 #include <string.h>
 
 #include "codegen/c_helpers.h"
@@ -6,10 +6,10 @@
 #include "codegen/codegen.h"
 #include "codegen/math.h"
 
-/* A function that printed code may call. */
+/* A helper function that printed code may call. */
 struct candidate {
   const char *name, *comment, *head, *body;
-  bool is_line; /* the body is one statement, which stands on the function's line where that has room */
+  bool is_line; /* the body is one statement, which goes on the function's line where it fits */
   struct uses uses;
   bool wanted;
 };
@@ -17,11 +17,11 @@ struct candidate {
 struct prelude {
   struct c_printer *printer;
   ARRAY(struct candidate) candidates; /* callees before callers */
-  struct table by_name;               /* as a pointer to the candidate's number */
+  struct table by_name;               /* int *: the number of the candidate */
   bool constructs[CONSTRUCT_COUNT];
 };
 
-/* --- What there is ---------------------------------------------------------------------------------------------------------- */
+/* --- Candidates ------------------------------------------------------------------------------------------------------------- */
 
 static void add_candidate(struct prelude *prelude, struct candidate candidate) {
   struct arena *arena = prelude->printer->arena;
@@ -31,7 +31,7 @@ static void add_candidate(struct prelude *prelude, struct candidate candidate) {
   array_push(arena, &prelude->candidates, candidate);
 }
 
-/* $R and $M(name) in a text of c_helpers.c replaced. */
+/* A text of c_helpers.c, with $R and $M(name) replaced by the type of reals and a function of libm. */
 static const char *helper_text(struct prelude *prelude, const char *from) {
   struct arena *arena = prelude->printer->arena;
   const struct target *target = prelude->printer->target;
@@ -81,7 +81,7 @@ static void add_formulas(struct prelude *prelude) {
   }
 }
 
-/* --- What is wanted of it --------------------------------------------------------------------------------------------------- */
+/* --- Choice ----------------------------------------------------------------------------------------------------------------- */
 
 static void want(struct prelude *prelude, const struct uses *uses) {
   const struct dialect *dialect = prelude->printer->dialect;

@@ -1,4 +1,4 @@
-/* A whole program as two texts. */
+/* Prints a whole program: as its files, and as one text. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static void add_calls(struct arena *arena, struct pointer_table *list, const str
   }
 }
 
-/* A function that nothing launches would be a warning. */
+/* The functions that launches reach. Compilers would warn of the others, which are left out. */
 static struct pointer_table used_functions(struct arena *arena, const struct module *module) {
   struct pointer_table list = {0};
   for (int i = 0; i < module->routines.count; i++)
@@ -33,7 +33,7 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
   return list;
 }
 
-/* Names that a routine's locals or the program's own functions have. */
+/* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {"a",       "p",     "o",        "g",          "e",     "c",       "r",
                                        "i",       "m",     "io",       "seed",       "sizes", "step",    "activations",
@@ -50,7 +50,7 @@ static bool is_reserved(const struct emitter *emitter, const char *name) {
   return table;
 }
 
-/* Whether names that begin so are the program's own, the runtime's or a library's: no number after them makes them free. */
+/* Whether the name begins as those of the program, the runtime or a library do: then no suffix makes it free. */
 static bool has_reserved_beginning(const struct emitter *emitter, const char *name) {
   static const char *const beginnings[] = {"lam_", "run_", "pthread_", "omp_", "_"};
   size_t length = strlen(emitter->name);
@@ -63,7 +63,7 @@ static bool has_reserved_beginning(const struct emitter *emitter, const char *na
 static void rename_functions(struct emitter *emitter) {
   const struct module *module = emitter->module;
   struct arena *arena = emitter->arena;
-  struct table names = {0}; /* how many functions have each, as a pointer to an int */
+  struct table names = {0}; /* int *, by name: how many functions have it */
   for (int i = 0; i < module->functions.count; i++) {
     const char *name = module->functions.items[i]->name;
     int *count = table_find(&names, name);
@@ -86,7 +86,8 @@ static void rename_functions(struct emitter *emitter) {
   }
 }
 
-/* Prints the kernel, unless it is a task that another does too: kernels for a constant and for a changing number of rows have the same. */
+/* Prints the kernel, unless the same task was printed before: kernels for a constant and for a run-time number of rows
+   have the same task. */
 static void print_kernel(struct emitter *emitter, const struct function *function) {
   struct arena *arena = emitter->arena;
   struct c_printer *printer = emitter->printer;
@@ -158,7 +159,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
                    name, name));
 }
 
-/* The model itself, which needs nothing of the runtime. */
+/* Prints the kernels and routines, which need nothing of the library or the runtime. */
 static const char *print_core(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *core = text_new(arena), *routines = text_new(arena);
@@ -191,7 +192,7 @@ static const char *print_core(struct emitter *emitter) {
   return text_string(core);
 }
 
-/* What follows the core's kernels and routines: the functions around them. */
+/* Prints the functions around the kernels and routines, which follow them in NAME.c. */
 static const char *print_model(struct emitter *emitter, bool one_text) {
   struct text *text = text_new(emitter->arena);
   emit_banner(text, "the library");
@@ -203,7 +204,7 @@ static const char *print_model(struct emitter *emitter, bool one_text) {
   return text_string(text);
 }
 
-/* One file: its comment, the rules, and what it consists of. */
+/* A file: its comment (NULL: the one that opens NAME.c), the rules, the includes and the body. */
 static const char *print_file(struct emitter *emitter, const char *comment, const char *includes, const char *body) {
   struct text *text = text_new(emitter->arena);
   if (comment)
@@ -246,7 +247,8 @@ struct emitted_runtime emit_runtime(struct arena *arena, const struct target *ta
                            text_string(sources[PROGRAM]))};
 }
 
-/* Parameters in an array that may lie in memory which is only read, at an address that suits vectors. */
+/* NAME_weights.c: the parameters as a constant array, which may lie in read-only memory and is aligned for vectors.
+   NULL where there are none. */
 static const char *print_weights(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name;
@@ -280,7 +282,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
                    "<stdlib.h>\n#include <string.h>\n\n",
                    name),
       text_string(tables));
-  /* The modules' declarations come before the core, since these ask for a POSIX that no include may be read without. */
+  /* The modules need POSIX, which is asked for before the first include; so their declarations come first. */
   struct text *whole = text_new(arena);
   text_raw(whole, arena_format(arena,
                                "#define LAM_ONE_TEXT\n#ifndef _POSIX_C_SOURCE\n#define _POSIX_C_SOURCE "
@@ -344,7 +346,7 @@ static const char *print_header(struct emitter *emitter) {
   return text_string(text);
 }
 
-/* A file's name as an identifier: "gpt-nano-sort" is gpt_nano_sort. */
+/* The program's name as an identifier: "gpt-nano-sort" gives gpt_nano_sort. */
 static const char *program_identifier(const struct c_printer *printer, const char *name) {
   char *text = arena_format(printer->arena, "%s%s", isalpha((unsigned char)name[0]) ? "" : "model_", name);
   for (char *c = text; *c; c++)

@@ -1,11 +1,11 @@
-/* What the files that write a whole program share. The order of the output:
-     emit.c           the order itself: comment, prelude, runtime, kernels, routines, tables, main; and the header file
-     emit_structs.c   which struct has which pointer; the struct declarations
+/* Declarations for the files that print a whole program:
+     emit.c           the files, each with its parts in order, and the header
+     emit_structs.c   the structs, and the pointer by which each buffer is reached
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_arguments.c what the functions of routines take, and what they refuse
      emit_memory.c    the model's memory: its size, its places, how it is made and freed
-     emit_library.c   tensors by name, weights, text: the functions that need lamella.c
-     emit_tables.c    what the runtime reads: tensors, ports, data, settings
+     emit_library.c   the functions that need lamella.c: tensors by name, weights, text
+     emit_tables.c    the tables that the runtime reads (data, settings, routines), and main
      emit_bench.c     calls of kernels that are timed, and their work, for programs with the verb bench
      emit_runtime.c   the modules of runtime/ that the program needs */
 #ifndef CODEGEN_EMIT_H
@@ -16,33 +16,35 @@
 #include "ir/names.h"
 #include "codegen/text.h"
 
-/* The structs that pointers stand in: one for each role of states, and for each routine its ports and its activations. */
+/* The kinds of structs that hold the pointers to buffers: one struct for each role of states, and for each routine one
+   of ports and one of activations. */
 enum owner_kind { OWNER_STATES, OWNER_PORTS, OWNER_ACTIVATIONS };
 
 struct owner {
   enum owner_kind kind;
   enum role role; /* OWNER_STATES */
-  const struct routine *routine; /* the others */
-  const char *tag; /* of the struct: "gpt2_parameters" */
-  const char *member; /* of struct gpt2: "parameters"; activations have none */
-  const char *variable; /* what routines call a pointer to it: "p" */
+  const struct routine *routine; /* OWNER_PORTS, OWNER_ACTIVATIONS */
+  const char *tag; /* the tag of the struct: "gpt2_parameters" */
+  const char *member; /* its member in struct gpt2: "parameters"; NULL for activations */
+  const char *variable; /* the pointer to it in routines: "p" */
   ARRAY(struct field *) fields;
-  ARRAY(const struct buffer *) buffers; /* those of the fields */
-  struct scope_names names; /* of the fields */
-  struct table families; /* struct field *, by what its copies have in common */
-  struct pointer_table known; /* activations that have a field */
+  ARRAY(const struct buffer *) buffers; /* all buffers of the fields */
+  struct scope_names names; /* the names of the fields */
+  struct table families; /* struct field *, by family_key (emit_structs.c) */
+  struct pointer_table known; /* activations that have a field already */
 };
 
-/* A member of one of these structs: a pointer, an array of pointers for the copies of a repeat, or (ports) an array. */
+/* A member of such a struct: a pointer, an array of pointers for the copies of a repeat, or a port without axes, which
+   is the number itself. */
 struct field {
   const char *name;
   struct owner *owner;
   int copies; /* 0: not an array of copies */
-  int room; /* in `members` */
+  int room; /* the capacity of `members` */
   bool shared; /* activations whose copies all lie in the same place: one pointer serves them all */
-  const struct buffer **members; /* by copy, some may be NULL; or one */
-  const struct buffer *sample; /* one that is there */
-  const char *comment; /* its axes, after its own name where C has another for it; or NULL */
+  const struct buffer **members; /* by copy, where some may be NULL; or a single one */
+  const struct buffer *sample; /* a member that is not NULL */
+  const char *comment; /* its axes, after the spec's name where the field's differs; or NULL */
 };
 
 struct place_of_buffer {
@@ -51,11 +53,11 @@ struct place_of_buffer {
   int copy;
 };
 
-/* What a kernel is called, which may be the name of another one that does the same. */
+/* The name by which a kernel is called. It may be that of another kernel with the same text. */
 struct kernel_text {
   const struct function *function;
   const char *name;
-  const bool *takes; /* of a task: which of the function's parameters it has; else NULL */
+  const bool *takes; /* for a task: whether it takes each parameter of the function; else NULL */
 };
 
 struct emitter {
@@ -64,52 +66,54 @@ struct emitter {
   const struct module *module;
   const struct target *target;
   struct emit_options options;
-  const char *name; /* as a C identifier */
+  const char *name; /* the program's, as a C identifier */
   ARRAY(struct owner *) owners;
-  struct place_of_buffer *places; /* by address */
+  struct place_of_buffer *places; /* sorted by the buffer's address */
   int place_count;
   ARRAY(struct kernel_text) kernels;
-  struct pointer_table kernel_numbers; /* by function: of its kernel */
-  struct table kernel_names; /* of tasks, by all of them but the name: of the first that is so */
-  struct c_printer *printer; /* of all kernels, which knows what these and their calls need */
+  struct pointer_table kernel_numbers; /* by function: its index in `kernels` */
+  struct table kernel_names; /* by a task's text without its name: the name of the first kernel with that text */
+  struct c_printer *printer; /* prints all kernels, and records what these and their calls need */
 };
 
 /* --- emit.c */
-/* "---- title ----" over the whole width. */
+/* Prints the comment "---- title ----", of the full width. */
 void emit_banner(struct text *text, const char *title);
 
 /* --- emit_structs.c */
 void emit_layout(struct emitter *emitter);
 const struct place_of_buffer *emit_place(const struct emitter *emitter, const struct buffer *buffer);
-/* Whether the struct has the number itself in place of a pointer: a port without axes. */
+/* Whether the struct holds the number itself and not a pointer, as for a port without axes. */
 bool emit_is_scalar(const struct field *field);
-/* NULL where the routine has none. */
+/* The struct of that kind for the routine, or NULL. */
 struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, const struct routine *routine);
-/* States and ports, for the header; struct NAME itself. */
+/* Prints for the header: constants for extents, the structs of states and ports, and struct NAME. */
 void emit_public_structs(struct emitter *emitter, struct text *text);
-/* A struct of activations and the table of their places; the function that sets such a struct, once; and its call. */
+/* Print a struct of activations with the table of their places; the function that sets the pointers of any struct; and
+   its call for a struct of activations. */
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner);
 void emit_place_function(struct emitter *emitter, struct text *text);
 void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
-/* The tables of where states lie, one for each struct of them; their bytes together, 0 where there are none; and the calls that
-   set the structs from a pointer `states`. */
+/* Prints the table of places for each struct of states. emit_state_bytes: the size of the states in a model's memory, 0
+   where there are none. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
-/* The same for states that are a part of the program, and these as words for an array. */
+/* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array. */
 int64_t emit_baked_bytes(struct emitter *emitter);
 void emit_baked_words(struct emitter *emitter, struct text *text);
+/* Prints the calls that set the pointers to states, in memory from a local `states` on or in NAME_weights. */
 void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);
 
 /* --- emit_routines.c */
-/* Gives numbers to activations that only the rolling of loops shows to be copies; before emit_layout. */
+/* Gives copy numbers to activations that only the rolling of loops shows to be copies. Runs before emit_layout. */
 void emit_name_copies(struct emitter *emitter);
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine);
 
 /* --- emit_arguments.c */
 const struct routine *emit_routine_find(const struct emitter *emitter, const char *name); /* or NULL */
-/* The parameters of the routine's function after the model: the step that an optimizer takes, the seed of what it draws, and the
-   sizes of this call. */
+/* The parameters of a routine's function after the model: whether it takes the step of training and the seed of random
+   draws, and its run-time sizes. */
 struct routine_parameters {
   bool step, seed;
   int sizes;
@@ -118,56 +122,59 @@ struct routine_parameters {
 struct routine_parameters emit_parameters(const struct emitter *emitter, const struct routine *routine);
 /* "struct gpt2 *m, int64_t rows, int64_t past" */
 const char *emit_signature(const struct emitter *emitter, const struct routine *routine);
-/* What the integers of an input must be less than, where the graph says so; else 0. */
+/* The limit that the integers of an input must be less than, where the graph has one; else 0. */
 int64_t emit_range(const struct routine *routine, const struct buffer *buffer);
-/* "rows", "past": what the function calls a size of this call. */
+/* The name of a run-time size in the routine's function: "rows", "past". */
 const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number);
 const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
-/* Returns from the routine where its arguments would make kernels read or write where nothing is; and the functions for that. */
+/* Print checks that return from the routine where its arguments would make kernels access memory out of bounds; and the
+   functions that the checks call. */
 void emit_argument_checks(const struct emitter *emitter, struct text *text, const struct routine *routine);
 void emit_check_functions(struct emitter *emitter, struct text *text);
-/* What the routine does, and what its parameters are. */
+/* The comment of a routine: what it does, and what its parameters mean. */
 const char *emit_summary(const struct emitter *emitter, const struct routine *routine);
 
 /* --- emit_memory.c */
-/* Its functions, and their declarations for the header. */
+/* Print the functions for a model's memory, and their declarations for the header. */
 void emit_memory(struct emitter *emitter, struct text *text);
 void emit_memory_header(struct emitter *emitter, struct text *text);
-/* "GPT2": what constants of the header begin with. */
+/* The prefix of the header's constants: "GPT2". */
 const char *emit_upper_name(const struct emitter *emitter);
 
 /* --- emit_library.c */
-/* The functions that need lamella.c, and their declarations for the header. */
+/* Print the functions that need lamella.c, and their declarations for the header. */
 void emit_library(struct emitter *emitter, struct text *text, bool one_text);
 void emit_library_header(struct emitter *emitter, struct text *text);
 
 /* --- emit_tables.c */
 void emit_tables(struct emitter *emitter, struct text *text);
-/* Whether it has what these verbs take; and all verbs that it has: train, eval, generate, predict, info. */
+/* Whether the program has what train, eval and generate need. emit_verbs: which verbs it has, in the order train, eval,
+   generate, predict, info. */
 bool program_trains(const struct program *program);
 bool program_evaluates(const struct program *program);
 bool program_generates(const struct program *program);
-/* Whether some routine's inputs are read from the data. */
+/* Whether some routine reads its inputs from the data. */
 bool program_reads(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);
 
 /* --- emit_bench.c */
-/* The macro that stands before calls in the routines, and the kernels' numbers. */
+/* Prints the macro that stands before the calls of kernels, and the kernels' numbers. */
 void emit_timed_calls(struct emitter *emitter, struct text *text);
-/* Functions that do as much arithmetic and as much reading as the machine can; among the kernels. */
+/* Prints, among the kernels, functions that do arithmetic and read memory as fast as the machine can. */
 void emit_peaks(struct emitter *emitter);
-/* The table `bench`. */
+/* Prints the table `bench` and those that it points to. */
 void emit_bench(struct emitter *emitter, struct text *text);
 
 /* --- emit_runtime.c */
-/* The modules of the runtime that the program needs (runtime/modules.def), and whether that one is among them. */
+/* The modules of the runtime that the program needs (runtime/modules.def), and whether the one called `name` is among
+   them. */
 runtime_modules emit_runtime_modules(const struct emitter *emitter);
 bool emit_runtime_has(const struct emitter *emitter, const char *name);
-/* What those of a part declare, and what they are. */
+/* Print the headers of the chosen modules of a part, and their sources. */
 enum runtime_part { LIBRARY, PROGRAM };
 void emit_runtime_headers(runtime_modules chosen, enum runtime_part part, struct text *text);
 void emit_runtime_sources(runtime_modules chosen, enum runtime_part part, struct text *text);
-/* What NAME_main.c says of them. */
+/* The note in NAME_main.c on the modules that it needs. */
 const char *runtime_note(struct arena *arena, const struct target *target, runtime_modules chosen);
 
 #endif

@@ -1,5 +1,5 @@
-/* What the verb bench and --trace need of a program: calls of kernels that are timed, the work that each kernel does, and functions
-   that show what the machine can do. */
+/* Prints what the verb bench and --trace need: calls of kernels that are timed, the work of each kernel, and functions
+   that measure what the machine can do. */
 #include <string.h>
 
 #include "codegen/c_print.h"
@@ -52,7 +52,7 @@ void emit_timed_calls(struct emitter *emitter, struct text *text) {
 
 /* --- Peaks -------------------------------------------------------------------------------------------------------------- */
 
-/* Reals that a task reads: 256 KB of floats, which lie in a core's own cache. */
+/* READ_CHUNK: the reals that a task reads, 256 KB of floats, which fit into a core's own cache. */
 enum { READ_CHUNK = 65536, READ_VECTORS = 8 };
 
 static int peak_vectors(const struct target *target) {
@@ -60,7 +60,7 @@ static int peak_vectors(const struct target *target) {
   return vectors > READ_VECTORS ? vectors : READ_VECTORS;
 }
 
-/* Loops over vectors and their lanes; gives the body, and element v * lanes + lane. */
+/* Adds loops over vectors and lanes. Returns their body, and as *element the index v * lanes + lane. */
 static struct block *vector_loops(struct arena *arena, struct block *block, int vectors, int lanes,
                                   const struct expression **element) {
   struct statement *outer = block_loop(arena, block, LOOP_UNROLLED, "v", expression_index(arena, vectors));
@@ -70,7 +70,7 @@ static struct block *vector_loops(struct arena *arena, struct block *block, int 
   return &inner->body;
 }
 
-/* out[task, lane] = the sum of `sum`'s vectors, where a task has `room` */
+/* Stores the sum of `sum`'s vectors in out[task * room + lane]. */
 static void store_sum(struct arena *arena, struct block *block, int vectors, int lanes, struct array *sum,
                       struct array *out, int room, const struct variable *task) {
   struct statement *loop = block_loop(arena, block, LOOP_VECTOR, "lane", expression_index(arena, lanes));
@@ -84,7 +84,8 @@ static void store_sum(struct arena *arena, struct block *block, int vectors, int
               index_add(arena, index_multiply(arena, expression_variable(arena, task), room), lane), total);
 }
 
-/* Multiply-adds on as many registers as a contraction's tile has, each waiting for its own last one only. */
+/* Multiply-adds on as many registers as a contraction's tile has (or READ_VECTORS); each waits for the last one on its
+   own register alone. */
 static struct function *multiply_peak(struct arena *arena, const struct target *target, const char *name) {
   int vectors = peak_vectors(target), lanes = target->lanes;
   struct function *function = function_new(arena, arena_format(arena, "%s_peak_multiply", name));
@@ -97,7 +98,7 @@ static struct function *multiply_peak(struct arena *arena, const struct target *
   const struct expression *element, *half = expression_number(arena, TYPE_REAL, 0.5);
   const struct expression *first = index_multiply(arena, expression_variable(arena, task->variable), vectors * lanes);
   struct block *body = vector_loops(arena, &task->body, vectors, lanes, &element);
-  /* From memory: what the compiler knew, or knew to be equal, it would not compute. */
+  /* The first values come from memory, since a compiler would not compute anew what it knows, or knows to be equal. */
   block_store(arena, body, sum, element, expression_load(arena, out, index_add(arena, first, element)));
   struct statement *round = block_loop(arena, &task->body, LOOP_SERIAL, "round", expression_variable(arena, rounds));
   body = vector_loops(arena, &round->body, vectors, lanes, &element);
@@ -106,7 +107,7 @@ static struct function *multiply_peak(struct arena *arena, const struct target *
   return function;
 }
 
-/* Sums of chunks: each element is read once in a round. */
+/* Sums chunks of x. Each round reads every element once. */
 static struct function *read_peak(struct arena *arena, const struct target *target, const char *name) {
   int lanes = target->lanes, width = READ_VECTORS * lanes;
   struct function *function = function_new(arena, arena_format(arena, "%s_peak_read", name));
@@ -148,7 +149,7 @@ void emit_peaks(struct emitter *emitter) {
 
 /* --- Tables ------------------------------------------------------------------------------------------------------------- */
 
-/* "h.3.attn.c_proj" is "h[i].attn.c_proj". */
+/* The path with [i] in place of copy numbers: "h[i].attn.c_proj" for "h.3.attn.c_proj". */
 static const char *any_copy(struct arena *arena, const char *path) {
   char *text = arena_alloc(arena, 2 * strlen(path) + 1), *to = text;
   for (const char *at = path; *at;) {
@@ -164,7 +165,7 @@ static const char *any_copy(struct arena *arena, const char *path) {
   return text;
 }
 
-/* The parts of the model that launch the kernel: as many by name as a line has room for. */
+/* Names the parts of the model that launch the kernel, as many as a line has room for. */
 static const char *places_of(const struct emitter *emitter, const struct function *function) {
   enum { ROOM = 80 };
   struct arena *arena = emitter->arena;
@@ -197,7 +198,8 @@ static bool same_launch(const struct launch *x, const struct launch *y) {
   return true;
 }
 
-/* What each kernel does in one run of the routine. Copies of a layer do the same, so that each kind of launch is looked at once. */
+/* Prints the work of each kernel in one run of the routine. Copies of a layer do the same work, so it is computed once
+   for all launches that are alike. */
 static void emit_work(struct emitter *emitter, struct text *text, const struct kernel_list *kernels,
                       const struct routine *routine, const char *name, const int64_t *sizes) {
   struct arena *scratch = arena_new();
@@ -233,12 +235,12 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
   arena_free(scratch);
 }
 
-/* What a run of a routine is for the verb bench: generation's step for one token at the end of all that it can hold, and for as many
-   as go in at once. */
+/* The runs of routines that the verb bench measures. Generation's step is run twice, with full caches: for one token,
+   and for a whole window of them. */
 static const struct workload {
   enum routine_number routine;
-  const char *name; /* or NULL: the routine's */
-  bool window; /* a whole one */
+  const char *name; /* NULL: the routine's name */
+  bool window; /* of a whole window */
 } workloads[] = {{ROUTINE_train, NULL, false},     {ROUTINE_step, NULL, false},    {ROUTINE_step, "prompt", true},
                  {ROUTINE_evaluate, NULL, false},  {ROUTINE_predict, NULL, false}, {ROUTINE_prepare, NULL, false},
                  {ROUTINE_accumulate, NULL, false}};

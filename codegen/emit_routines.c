@@ -1,4 +1,4 @@
-/* Routines: the launches of a graph as calls, grouped under comments, the copies of a repeat as loops. */
+/* Prints routines: the launches of a graph as calls, grouped under comments, and the copies of a repeat as loops. */
 #include <limits.h>
 #include <string.h>
 
@@ -6,18 +6,18 @@
 #include "codegen/emit.h"
 #include "codegen/roll.h"
 
-/* One C function being written, and what it turned out to need. */
+/* A C function that is being printed, and what its calls turned out to need. */
 struct body {
   struct emitter *emitter;
   const struct routine *routine;
   struct text *text;
-  bool owners[64]; /* by number in the emitter */
+  bool owners[64]; /* whether it uses each struct, by its number in the emitter */
   bool seed, sizes, step;
-  ARRAY(const char *) names; /* of tables */
-  const char *comment; /* the last one, while it still holds */
+  ARRAY(const char *) names; /* the names of tables so far */
+  const char *comment; /* the last comment, while it holds for the next call, too */
 };
 
-/* A loop over copies: i goes from `begin` by `direction`, `copies` times. */
+/* A loop over copies: i begins at `begin` and goes by `direction`, 1 or -1, `copies` times. */
 struct counter {
   int64_t begin;
   int direction, copies;
@@ -50,13 +50,14 @@ static struct c_argument affine(struct arena *arena, const struct counter *count
   return sum;
 }
 
-/* start + slope * t, t counting copies, as text in i. */
+/* start + slope * t for copy t, as text in i. */
 static struct c_argument in_counter(struct arena *arena, const struct counter *counter, int64_t start, int64_t slope) {
   int64_t factor = slope * counter->direction;
   return affine(arena, counter, factor, start - factor * counter->begin);
 }
 
-/* A pointer of copy t: a field, one of its members where it is an array of copies, and how far into it. */
+/* The pointer that copy t gets: a field, the index copy + copy_step * t where that is an array of copies, and the
+   offset offset + offset_step * t. */
 struct pointer {
   const struct field *field;
   bool indexed;
@@ -64,7 +65,7 @@ struct pointer {
   int64_t offset, offset_step;
 };
 
-/* Whether all copies get just this one. */
+/* Whether both are the same pointer, for all copies. */
 static bool is_same_pointer(const struct pointer *x, const struct pointer *y) {
   return x->field == y->field && x->indexed == y->indexed && x->copy == y->copy && x->offset == y->offset &&
          !x->copy_step && !y->copy_step && !x->offset_step && !y->offset_step;
@@ -144,7 +145,8 @@ static const char *table_name(struct body *body, const char *base) {
   return name;
 }
 
-/* A table of what the copies get, before the loop; entries in the order of i, from its least value on. */
+/* Prints a table of what the copies get, in the order of i from its least value on, which goes before the loop. Returns
+   its element for i. */
 static const char *table_text(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
                               int argument, const struct counter *counter) {
   struct emitter *emitter = body->emitter;
@@ -201,14 +203,14 @@ static struct c_argument rolled_argument(struct body *body, const struct roll *r
   const struct pointer other =
       pointer_of(body, &launch_of(roll, launches, position, special)->arguments.items[argument]);
   const char *otherwise = pointer_text(body, &other, counter);
-  /* copies that share memory */
+  /* all copies share memory */
   if (is_same_pointer(&pointer, &other)) return (struct c_argument){.piece = piece_name(regular)};
   const char *text = arena_format(arena, "i %s %lld ? %s : %s", except_first == ascending ? ">" : "<", (long long)value,
                                   regular, otherwise);
   return (struct c_argument){.piece = {text, BINDS_CHOICE, false}};
 }
 
-/* The counter that makes most copy numbers plain `i`. */
+/* Chooses the counter with which most copy numbers are plain `i`. */
 static struct counter choose_counter(const struct roll *roll, struct launch *const *launches) {
   struct {
     int64_t start;
@@ -239,7 +241,7 @@ static struct counter choose_counter(const struct roll *roll, struct launch *con
 
 /* --- Calls -------------------------------------------------------------------------------------------------------------- */
 
-/* Where in the model a launch stands: "h[i].attn: causal_attention". */
+/* Prints where in the model a launch stands, as a comment: "h[i].attn: causal_attention". */
 static void comment_launch(struct body *body, const struct launch *launch, const struct launch *next) {
   struct arena *arena = body->emitter->arena;
   const struct origin *origin = &launch->origin;
@@ -341,11 +343,12 @@ static bool is_learned(const struct buffer *buffer) {
 }
 
 struct phase {
-  const char *name, *comment; /* name NULL: the routine itself */
+  const char *name, *comment; /* name is NULL where the routine has one phase alone */
   int first, count;
 };
 
-/* A long routine reads better in parts: up to the loss, up to the first parameter that changes, and the rest. */
+/* A long routine is easier to read in parts: up to the loss, up to the first change of a parameter or of the
+   optimizer's state, and the rest. */
 enum { LONG_ROUTINE = 40, SHORT_PHASE = 3 };
 
 static int find_phases(const struct routine *routine, struct phase phases[3]) {
@@ -381,7 +384,7 @@ void emit_name_copies(struct emitter *emitter) {
   }
 }
 
-/* Locals that the calls refer to. */
+/* Declares the pointers that the calls use. */
 static void emit_locals(struct body *body, struct text *text, bool places) {
   struct emitter *emitter = body->emitter;
   for (int i = 0; i < emitter->owners.count && i < 64; i++) {

@@ -1,4 +1,4 @@
-/* The modules of the runtime that a program carries. */
+/* Chooses and prints the modules of the runtime that a program carries. */
 #include <string.h>
 
 #include "codegen/emit.h"
@@ -41,7 +41,7 @@ static enum module_name find_module(const char *name, size_t length) {
   return MODULES;
 }
 
-/* With what it needs. */
+/* Adds a module with all that it needs. */
 static void choose(runtime_modules *chosen, enum module_name module) {
   if (*chosen >> module & 1) return;
   *chosen |= (runtime_modules)1 << module;
@@ -61,14 +61,14 @@ runtime_modules emit_runtime_modules(const struct emitter *emitter) {
   return chosen;
 }
 
-/* NULL where there is none. */
+/* The text of a file of the runtime, or NULL. */
 static const char *runtime_file(const char *name) {
   for (const struct runtime_text *file = runtime_texts; file->name; file++)
     if (!strcmp(file->name, name)) return file->text;
   return NULL;
 }
 
-/* All headers, or all sources, of those of a part. */
+/* Prints the headers, or the sources, of the chosen modules of a part. */
 static void add_files(runtime_modules chosen, enum runtime_part part, struct text *text, const char *ending) {
   for (int i = 0; i < MODULES; i++) {
     const char *name = arena_format(text->arena, "%s%s", modules[i].name, ending);
@@ -100,8 +100,7 @@ bool emit_runtime_has(const struct emitter *emitter, const char *name) {
 
 runtime_modules runtime_modules_join(runtime_modules x, runtime_modules y) {
   const runtime_modules both = x | y, watch = (runtime_modules)1 << MODULE_watch;
-  return both & watch ? both & ~((runtime_modules)1 << MODULE_unwatched)
-                      : both; /* what one does, the other leaves out */
+  return both & watch ? both & ~((runtime_modules)1 << MODULE_unwatched) : both; /* `watch` replaces `unwatched` */
 }
 
 /* --- The note ----------------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* The structs that hold the program's memory, and which pointer of them each buffer is. */
+/* The structs whose pointers lead into the program's memory, and the pointer by which each buffer is reached. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,28 +22,29 @@ static const struct {
 
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
 
-/* Buffers of one module have different names; within one struct the number that keeps them apart is mostly not needed. */
+/* The buffer's name without the number that makes it unique in its module. Within one struct, it is mostly unique
+   without that number. */
 static const char *short_name(const struct emitter *emitter, const struct buffer *buffer) {
   const char *name = buffer->name;
   size_t length = strlen(name), end = length;
   while (end > 0 && isdigit((unsigned char)name[end - 1])) end--;
   if (end == length || end < 2 || name[end - 1] != '_') return name;
   const char *label = buffer->label ? buffer->label : "";
-  const char *own = c_identifier(emitter->printer, label); /* the number may be more than the name itself */
+  const char *own = c_identifier(emitter->printer, label); /* the number may have been added to the label */
   if (end - 1 == strlen(own) && !strncmp(name, own, end - 1)) return own;
-  /* The spec itself may end a name so: "ln_2". */
+  /* The name in the spec may itself end in a number: "ln_2". */
   size_t tail = strlen(label), digits = length - end + 1;
   if (tail >= digits && !strcmp(label + tail - digits + 1, name + end) && !isalnum((unsigned char)label[tail - digits]))
     return name;
   return arena_copy(emitter->arena, name, end - 1);
 }
 
-/* What the copies of one name, role and type have in common. */
+/* The key that the copies of a repeat's buffer share: role, type and name. */
 static const char *family_key(struct arena *arena, const struct buffer *buffer) {
   return arena_format(arena, "%d %d %s", (int)buffer->role, (int)buffer->type, buffer->name);
 }
 
-/* Is it the label, but for an underscore in place of what C has no place for? */
+/* Whether the name is the label, with underscores for characters that C's names cannot have. */
 static bool spells(const char *name, const char *label) {
   for (; *name && *label; name++, label++)
     if (*name != (isalnum((unsigned char)*label) ? *label : '_')) return false;
@@ -83,7 +84,7 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
   array_push(arena, &field->owner->buffers, buffer);
 }
 
-/* A family of one is no array, nor are activations that all lie in the same place. */
+/* Makes a field with a single copy a plain pointer, and finds activations whose copies all lie in the same place. */
 static void settle_field(struct emitter *emitter, struct field *field) {
   int present = 0;
   bool same = field->owner->kind == OWNER_ACTIVATIONS;
@@ -202,7 +203,8 @@ static bool same_declaration(const struct field *x, const struct field *y) {
          (!a || !strcmp(a, b));
 }
 
-/* Pointers to arrays of one type and shape, the shape behind them or, where that is too long, before them; scalars themselves. */
+/* Declares pointers to arrays of one type and shape, or scalars, on one line. The shape stands behind them or, where
+   that is too long, before them. */
 static void print_members(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
   const bool scalar = emit_is_scalar(fields[0]);
@@ -216,8 +218,8 @@ static void print_members(struct emitter *emitter, struct text *text, struct fie
   text_line(text, "%s;%s", line, fits ? arena_format(arena, " /* %s */", comment) : "");
 }
 
-/* Ports of one type and shape, the inputs or the outputs among them, from number `first` on: pointers, or scalars themselves. Returns
-   where they end. */
+/* Declares ports of one type and shape from number `first` on, all of them inputs or all outputs. Returns the number of
+   the next port. */
 static int print_ports(struct emitter *emitter, struct text *text, const struct owner *owner, int first) {
   const struct field *field = owner->fields.items[first];
   int end = first + 1;
@@ -239,7 +241,7 @@ static const char *ports_comment(struct emitter *emitter, const struct owner *ow
 
 /* --- Extents ------------------------------------------------------------------------------------------------------------ */
 
-/* An axis of states or ports by its name: the one extent that it has, or 0 where it has several. */
+/* The one extent of all axes of that name in states and ports, or 0 where they have several. */
 struct extent {
   const char *name;
   int64_t extent;
@@ -263,11 +265,12 @@ static const char *in_capitals(struct arena *arena, const char *text) {
   return upper;
 }
 
-/* A constant for each axis, NAME_VOCAB, unless it has several extents; and for those of each routine, NAME_TRAIN_SEQ. */
+/* Prints a constant for each axis that has one extent, NAME_VOCAB, and for each axis of a routine's ports,
+   NAME_TRAIN_SEQ. */
 struct extent_names {
   struct emitter *emitter;
   struct rows rows;
-  struct table done; /* by what follows NAME_ */
+  struct table done; /* printed names, without NAME_ */
   struct scope_names taken;
 };
 
@@ -367,7 +370,7 @@ int64_t emit_activation_bytes(const struct emitter *emitter) {
   return bytes;
 }
 
-/* Fields of one type and shape stand together, in the order in which their first ones are computed. */
+/* Sorts fields so that those of one type and shape stand together, in the order of the first of each kind. */
 static void group_fields(struct emitter *emitter, struct owner *owner) {
   int count = owner->fields.count, done = 0;
   struct field **fields = arena_new_array(emitter->arena, struct field *, count > 0 ? count : 1);
@@ -385,7 +388,7 @@ static void group_fields(struct emitter *emitter, struct owner *owner) {
 
 enum { PLACE_UNIT = 64 };
 
-/* In units of PLACE_UNIT bytes. */
+/* An activation's planned place, in units of PLACE_UNIT bytes. */
 static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
   const int64_t size = element_bytes(emitter->target, buffer->type);
   if (buffer->offset * size % PLACE_UNIT) bug("%s is not aligned", buffer->name);
@@ -414,21 +417,21 @@ void emit_place_function(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
-/* Numbers in runs of evenly spaced ones: "{12, 196608, 983040}, ..." */
+/* The numbers as runs of evenly spaced ones, {how many, first, distance}: "{12, 196608, 983040}, ..." */
 static const char *runs_text(struct arena *arena, const int64_t *places, int count) {
   const char *runs = "";
   for (int i = 0, end; i < count; i = end) {
     int64_t step = i + 1 < count ? places[i + 1] - places[i] : 0;
     for (end = i + 1; end < count && places[end] - places[end - 1] == step;) end++;
-    if (end == i + 2 && step) end--; /* two may be the end of one run and the beginning of the next */
+    if (end == i + 2 && step) end--; /* the second of two numbers may begin the next run */
     const char *apart = end > i + 1 && step ? arena_format(arena, ", %lld", (long long)step) : "";
     runs = arena_format(arena, "%s%s{%d, %lld%s}", runs, i ? ", " : "", end - i, (long long)places[i], apart);
   }
   return runs;
 }
 
-/* Where the pointers of a struct point to. Activations lie where they were planned, states one after the other from *used on, in
-   units of PLACE_UNIT bytes. */
+/* The places of a struct's pointers, as runs, in units of PLACE_UNIT bytes. Activations lie where they were planned;
+   states lie one after the other from *used on, which moves past them. */
 static const char *place_runs(struct emitter *emitter, const struct owner *owner, int64_t *used) {
   struct arena *arena = emitter->arena;
   ARRAY(int64_t) places = {0};

@@ -1,4 +1,4 @@
-/* The tables that the runtime reads (runtime/program.h), and main. */
+/* Prints the tables that the runtime reads (runtime/program.h), and main. */
 #include "codegen/emit.h"
 #include "codegen/emit_text.h"
 
@@ -36,7 +36,7 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
   text_line(text, "};");
 }
 
-/* Without training only the seed counts, which draws of other verbs have, too. */
+/* In a program that cannot train, only the seed matters: draws of other verbs use it, too. */
 static void emit_settings(struct emitter *emitter, struct text *text, const struct train_settings *training) {
   struct arena *arena = emitter->arena;
   if (!emitter->program->train) {
@@ -86,7 +86,7 @@ void emit_verbs(const struct program *program, bool verbs[5]) {
   verbs[4] = true;
 }
 
-/* A routine as the runtime calls all of them. */
+/* Prints run_NAME, by which the runtime calls the routine with the same arguments as any other. */
 static void emit_run(struct emitter *emitter, struct text *text, const struct routine *routine) {
   const struct routine_parameters parameters = emit_parameters(emitter, routine);
   const char *arguments = "self";

@@ -1,4 +1,4 @@
-/* Constants of C and rows of tables, for the files that write what other C reads. */
+/* Prints C constants and rows of tables, for the files that print tables. */
 #include "codegen/emit_text.h"
 
 #include <math.h>
@@ -57,7 +57,7 @@ const char *c_axes(struct arena *arena, struct axis *const *axes, int count) {
   return c_string(arena, list);
 }
 
-/* "{12, 64}" */
+/* "{12, 64}"; "{0}" without axes. */
 const char *c_shape(struct arena *arena, const char *name, struct axis *const *axes, int count) {
   if (count > MAX_RANK) bug("%s has %d axes: a program's tensors have %d at most", name, count, MAX_RANK);
   const char *list = count ? "" : "0";

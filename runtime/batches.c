@@ -7,8 +7,8 @@
 /* What a batch holds depends on the seed and its number alone. */
 struct lam_feed {
   const struct lam_dataset *dataset;
-  struct lam_run run; /* where this run began */
-  int64_t accumulate, number; /* of the next batch */
+  struct lam_run run; /* where the run was when the feed started */
+  int64_t accumulate, number; /* number: that of the next batch */
   void **batch;
   bool large, threaded; /* threaded: a thread fills the batch */
   pthread_t thread;
@@ -17,7 +17,7 @@ struct lam_feed {
   int64_t epoch;
 };
 
-/* A window at a random place: nothing of the text is favoured, and its ends do not fall on the same tokens again. */
+/* A window at a random place, so that windows do not always begin at the same tokens. */
 static struct lam_row lam_feed_window(const struct lam_feed *feed, int64_t step, int64_t row_in_step) {
   const struct lam_dataset *dataset = feed->dataset;
   int64_t places = dataset->training - dataset->window + !dataset->shifted;
@@ -27,7 +27,7 @@ static struct lam_row lam_feed_window(const struct lam_feed *feed, int64_t step,
   return (struct lam_row){begin, dataset->training, (uint32_t)step, (uint32_t)begin};
 }
 
-/* Row after row through epochs, each in an order of its own. */
+/* The training examples row after row, in epochs. Each epoch has an order of its own if they are shuffled. */
 static struct lam_row lam_feed_row(struct lam_feed *feed, int64_t step, int64_t row) {
   int64_t examples = lam_dataset_examples(feed->dataset, LAM_TRAINING), epoch = row / examples, number = row % examples;
   if (feed->shuffle && feed->epoch != epoch) {
@@ -54,7 +54,7 @@ static void *lam_feed_fill(void *context) {
   return NULL;
 }
 
-/* What is made faster than a thread starts, or where no thread is to be had, is made at once. */
+/* Makes the next batch: in a thread, or at once where that is faster than starting one or none can be had. */
 static void lam_feed_ahead(struct lam_feed *feed) {
   feed->threaded = feed->large && pthread_create(&feed->thread, NULL, lam_feed_fill, feed) == 0;
   if (!feed->threaded) lam_feed_fill(feed);

@@ -1,4 +1,4 @@
-/* The order of training, prefetched. */
+/* Batches in the order of training, prefetched. */
 #ifndef LAM_BATCHES_H
 #define LAM_BATCHES_H
 
@@ -6,10 +6,10 @@
 #include "runtime/data.h"
 
 struct lam_feed;
-/* Batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. */
+/* Feeds batches after row `run->rows` and step `run->step`; `accumulate` of them make a step. */
 LAM_API struct lam_feed *lam_feed_start(const struct lam_dataset *dataset, const struct lam_run *run,
                                         int64_t accumulate);
-LAM_API void lam_feed_next(struct lam_feed *feed); /* into the ports */
+LAM_API void lam_feed_next(struct lam_feed *feed); /* puts the next batch into the ports */
 LAM_API void lam_feed_stop(struct lam_feed *feed);
 
 #endif

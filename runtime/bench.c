@@ -1,4 +1,4 @@
-/* The verb bench: steps of one graph on the data that the spec names, timed kernel by kernel. It writes no weights. */
+/* The verb bench: times steps of one graph, kernel by kernel, on the data that the spec names. It writes no weights. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>
@@ -9,10 +9,10 @@
 struct lam_benching {
   struct lam_program *program;
   const struct lam_bench *bench;
-  const struct lam_workload *workload, *micro; /* micro: of a micro-batch, where a step has several; or NULL */
+  const struct lam_workload *workload, *micro; /* micro: that of a micro-batch, where a step has several; or NULL */
   struct lam_run run;
   struct lam_dataset *dataset; /* or NULL: the inputs are random */
-  struct lam_feed *feed; /* training on data */
+  struct lam_feed *feed; /* for training on data; else NULL */
   int64_t accumulate;
   double *now; /* seconds by kernel in this step */
   struct lam_times times;
@@ -27,7 +27,7 @@ static const struct lam_workload *lam_workload(const struct lam_bench *bench, co
 static bool lam_bench_choose(struct lam_benching *benching, const char *name) {
   const struct lam_bench *bench = benching->bench;
   benching->workload = name ? lam_workload(bench, name) : bench->workload_count ? &bench->workloads[0] : NULL;
-  if (name && strcmp(name, "accumulate") == 0) benching->workload = NULL; /* a part of train */
+  if (name && strcmp(name, "accumulate") == 0) benching->workload = NULL; /* it is measured with train */
   if (!benching->workload) {
     lam_error("there is no graph %s to measure; this program has", name ? name : "");
     for (int i = 0; i < bench->workload_count; i++)
@@ -42,7 +42,7 @@ static bool lam_bench_choose(struct lam_benching *benching, const char *name) {
 
 /* --- Inputs ------------------------------------------------------------------------------------------------------- */
 
-/* Ids in range, reals in [0, 1); positions are those of a generation's last rows. */
+/* Sets random inputs: ids in range, reals in [0, 1), booleans 1. Positions are the last ones of a generation. */
 static void lam_random_inputs(const struct lam_program *program, const struct lam_workload *workload) {
   const struct lam_routine *routine = &program->routines[workload->routine];
   for (int i = 0; i < routine->input_count; i++) {
@@ -80,7 +80,7 @@ static void lam_bench_units(struct lam_benching *benching) {
   benching->times.units = (double)(rows * (length ? length : 1) * benching->accumulate);
 }
 
-/* What the verb train would read; random inputs where there is no such file. */
+/* Reads inputs from the data, for training and evaluation. They stay random where there is no such file. */
 static bool lam_bench_inputs(struct lam_benching *benching, const struct lam_options *options) {
   struct lam_program *program = benching->program;
   enum lam_routine_name routine = benching->micro ? LAM_ACCUMULATE : benching->workload->routine;
@@ -133,7 +133,7 @@ static double lam_bench_step(struct lam_benching *benching) {
   return lam_seconds() - begin;
 }
 
-/* Steps that warm the machine up, then as many as asked for; else as many as take a few seconds. */
+/* Takes steps to warm up, then measures as many as asked for, or as take a few seconds. */
 static void lam_bench_steps(struct lam_benching *benching, const struct lam_options *options) {
   enum { WARM = 2, FEWEST = 5, MOST = 1000 };
   const double seconds = 5;

@@ -1,4 +1,4 @@
-/* Times of kernels beside the machine's peaks, which are measured here: as a table, and for machines. */
+/* Reports times of kernels beside the machine's peaks, which are measured here: as a table, and for machines. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -14,16 +14,15 @@
 
 /* --- Peaks -------------------------------------------------------------------------------------------------------- */
 
-/* In operations and bytes a second. */
+/* The machine's peaks, in operations and bytes a second. */
 struct lam_machine {
   double multiply, memory, cache;
   int threads;
 };
 
-/* The best of many short tries: whatever else runs on the machine only slows it down, and some of them it leaves alone.
- */
+/* A peak is the best of many short tries: other work on the machine only slows tries down, and not all of them. */
 enum { LAM_TRIES = 256 };
-static const double lam_shortest_try = 1e-3; /* seconds: enough to tell */
+static const double lam_shortest_try = 1e-3; /* seconds, long enough to measure */
 
 static double lam_multiply_peak(const struct lam_peaks *peaks, int threads) {
   int64_t tasks = threads, rounds = 1000;
@@ -44,13 +43,13 @@ static double lam_multiply_peak(const struct lam_peaks *peaks, int threads) {
   return best;
 }
 
-/* Reads windows of so many chunks in turn: more of them than caches hold, or one again and again. */
+/* Reads windows of `chunks` chunks in turn: more of them than caches hold, or the same one again and again. */
 static double lam_read_peak(const struct lam_peaks *peaks, int64_t chunks, int64_t windows) {
   lam_real *x = lam_allocate(windows * chunks * peaks->chunk, sizeof *x);
   lam_real *sums = lam_allocate(chunks * peaks->reals, sizeof *x);
   double best = 0, bytes = (double)(chunks * peaks->chunk) * sizeof *x;
   int64_t rounds = 1;
-  for (int64_t i = 0; i < windows * chunks * peaks->chunk; i++) x[i] = 1; /* until then there is no memory behind it */
+  for (int64_t i = 0; i < windows * chunks * peaks->chunk; i++) x[i] = 1; /* pages get their memory when written */
   for (int try = 0; try < LAM_TRIES;) {
     double begin = lam_seconds();
     peaks->read(x + try % windows * chunks * peaks->chunk, sums, chunks, rounds);
@@ -90,7 +89,7 @@ static struct lam_machine lam_measure_machine(const struct lam_peaks *peaks) {
 struct lam_row_of_report {
   const struct lam_kernel *kernel;
   int64_t calls;
-  double seconds, operations, bytes, share; /* share: of what binds */
+  double seconds, operations, bytes, share; /* share: how much of the peak that binds it reaches */
   const char *bound;
 };
 
@@ -99,7 +98,7 @@ static int lam_by_number(const void *x, const void *y) {
   return (a > b) - (a < b);
 }
 
-/* What a step takes: the median of the numbers, which are sorted, or the least. */
+/* The time that stands for all steps: the median of the numbers, or their least. Sorts them. */
 static double lam_typical(const struct lam_times *times, double *numbers) {
   int64_t count = times->steps;
   qsort(numbers, (size_t)count, sizeof *numbers, lam_by_number);
@@ -111,8 +110,8 @@ static int lam_by_time(const void *x, const void *y) {
   return (a->seconds < b->seconds) - (a->seconds > b->seconds);
 }
 
-/* The larger of the times that arithmetic and memory need at their peaks binds. What moved faster than memory can came
-   out of a cache. */
+/* Arithmetic or memory binds a kernel, whichever needs more time at its peak. Bytes that moved faster than memory can
+   move them came out of a cache. */
 static void lam_find_bound(struct lam_row_of_report *row, const struct lam_machine *machine) {
   double arithmetic = row->operations / machine->multiply, memory = row->bytes / machine->memory,
          cache = row->bytes / machine->cache;
@@ -122,7 +121,7 @@ static void lam_find_bound(struct lam_row_of_report *row, const struct lam_machi
   row->share = row->seconds > 0 ? (arithmetic >= moving ? arithmetic : moving) / row->seconds : 0;
 }
 
-/* Kernels that ran, by time; returns how many. */
+/* Makes rows of the kernels that ran, by time, and returns how many there are. */
 static int lam_rows(const struct lam_times *times, const struct lam_machine *machine, struct lam_row_of_report *rows) {
   const struct lam_bench *bench = times->program->bench;
   double *numbers = lam_allocate(times->steps, sizeof *numbers);
@@ -144,7 +143,7 @@ static int lam_rows(const struct lam_times *times, const struct lam_machine *mac
 
 /* --- Output ------------------------------------------------------------------------------------------------------- */
 
-/* Of a step, in seconds; outside: of all kernels. */
+/* Times of a step, in seconds; outside: spent outside of all kernels. */
 struct lam_step_times {
   double typical, fastest, slowest, outside;
 };
@@ -177,7 +176,7 @@ static void lam_print_rows(const struct lam_row_of_report *rows, int count, cons
   snprintf(others, sizeof others, "%d others, which --all lists", left);
   if (left) lam_print_sum(others, rest, step->typical);
   lam_print_sum("outside kernels", step->outside, step->typical);
-  /* Medians do not add up where something disturbs now this kernel, now that. */
+  /* The medians' sum is not the step's median where other work disturbs now this kernel, now that one. */
   double disturbed = step->typical - sum - step->outside;
   if (disturbed > 0.05 * step->typical) lam_print_sum("disturbed by other work here", disturbed, step->typical);
 }
@@ -236,7 +235,7 @@ bool lam_report(const struct lam_times *times, bool all, const char *json) {
   int count = lam_rows(times, &machine, rows);
   double operations = 0, sum = step.outside;
   for (int i = 0; i < count; i++) operations += rows[i].operations, sum += rows[i].seconds;
-  if (times->fastest) step.typical = sum; /* none of the steps may have been undisturbed as a whole */
+  if (times->fastest) step.typical = sum; /* perhaps no step was undisturbed as a whole */
   lam_print_rows(rows, count, &step, all);
   lam_print_sum("step", step.typical, step.typical);
   printf("\n%s, %s: %s of %lld steps (%.3f to %.3f ms), %.0f %s/s, %.2f GFLOP/s, %.1f MB at the peak\n",

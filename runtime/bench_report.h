@@ -1,4 +1,4 @@
-/* Times beside what the machine can do. */
+/* Reports times beside what the machine can do. */
 #ifndef LAM_BENCH_REPORT_H
 #define LAM_BENCH_REPORT_H
 
@@ -12,12 +12,12 @@ struct lam_times {
   double *seconds; /* by step, then by kernel */
   int64_t *calls; /* by kernel, of a step */
   double *operations, *bytes; /* by kernel, of a step */
-  bool fastest; /* times are those of the fastest steps, by kernel, not medians */
+  bool fastest; /* each kernel's time is its least one, not the median */
   double units; /* tokens or examples in a step */
   const char *unit;
 };
-/* Measures the peaks and prints the table (all: kernels that take little time too); `json`: a file for machines, or
-   NULL. */
+/* Measures the peaks and prints the table, with `all` also of kernels that take little time; `json` names a file for
+   machines, or is NULL. */
 LAM_API bool lam_report(const struct lam_times *times, bool all, const char *json);
 
 #endif

@@ -1,5 +1,5 @@
-/* Tables as RFC 4180 has them: a header row, quotes around fields with commas, quotes and line ends, which may be LF,
-   CR LF or CR. */
+/* Reads tables as RFC 4180 has them: a header row, and quotes around fields that contain commas, quotes or line ends.
+   Lines end with LF, CR LF or CR. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fields are unquoted where they stand: what is read is never shorter than what it becomes. */
+/* A field. It is unquoted in place, since a field is never longer without its quotes. */
 struct lam_cell {
   char *text; /* ends with a zero */
   size_t length;
@@ -23,22 +23,22 @@ struct lam_names {
   const char **items;
   int64_t count, capacity;
 };
-/* One of the data's columns, for all rows: numbers and categories ready, texts as they stand in the file. */
+/* A column of the data, for all rows: numbers and categories as values, texts as they stand in the file. */
 struct lam_csv_column {
   void *values;
   struct lam_cell *cells;
   int64_t values_capacity, cells_capacity;
   int field;
   struct lam_names names; /* categories */
-  bool names_known; /* by the weights: another is an error */
+  bool names_known; /* the weights have them: another is an error */
 };
 struct lam_csv_contents {
   char *text; /* of the whole file */
   struct lam_csv_column *columns;
-  int64_t *lines; /* of each row */
+  int64_t *lines; /* the line of each row */
 };
 
-/* How many bytes end a line here: 0, 1 or 2. The text has a zero after its end. */
+/* How many bytes the line's end has here: 1 or 2, or 0 without one. The text has a zero after its end. */
 static int lam_csv_line_end(const char *at) { return *at == '\n' ? 1 : *at == '\r' ? 1 + (at[1] == '\n') : 0; }
 
 static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
@@ -67,7 +67,7 @@ static bool lam_csv_field(struct lam_csv *csv, struct lam_cell *cell) {
   return true;
 }
 
-/* The next row that is not an empty line; -1 after an error, 0 at the end, else how many fields. */
+/* Reads the next row that is not an empty line. Returns how many fields it has, 0 at the end, or -1 after an error. */
 static int lam_csv_row(struct lam_csv *csv, struct lam_cell **cells, int64_t *capacity) {
   int count = 0;
   for (int length; (length = lam_csv_line_end(csv->at)) != 0; csv->line++) csv->at += length;
@@ -138,7 +138,7 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
   return true;
 }
 
-/* Categories keep the numbers that training gave them: the fact is their names, each ended by a zero. */
+/* Categories keep the numbers that training gave them. The fact is their names, each ended by a zero. */
 static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *column, const char *field) {
   char *key = lam_join("categories:", field);
   const struct lam_pair *fact = lam_pairs_find(dataset->facts, key);
@@ -167,8 +167,8 @@ static bool lam_csv_is_text(enum lam_feature feature) {
          feature == LAM_TARGET;
 }
 
-/* Looks at each text once, so that a bad one is reported with its line. Its characters go to `set`, unless that is NULL
-   and the vocabulary known. */
+/* Checks each text, so that a bad one is reported with its line. Characters are added to `set`; where that is NULL, the
+   vocabulary must be known. */
 static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *contents, unsigned char *set) {
   const struct lam_data *data = dataset->data;
   char where[512], message[LAM_MESSAGE];
@@ -277,12 +277,12 @@ static void lam_csv_close(struct lam_dataset *dataset) {
   free(contents->text);
 }
 
-/* A text's ids, cut or padded with 0; returns how many are not padding. */
+/* Writes a text's ids, cut off or padded with 0, and returns how many are not padding. */
 static int64_t lam_csv_ids(const struct lam_dataset *dataset, const struct lam_column *column,
                            const struct lam_cell *cell, int32_t *ids) {
   int64_t count = 0, room = column->length - (column->start >= 0) - (column->stop >= 0);
   if (column->start >= 0 && count < column->length) ids[count++] = (int32_t)column->start;
-  char message[LAM_MESSAGE]; /* every text was looked at when the file was read */
+  char message[LAM_MESSAGE]; /* not shown: every text was checked when the file was read */
   if (room > 0) count += lam_encode(&dataset->vocabulary, cell->text, cell->length, ids + count, room, message);
   if (column->stop >= 0 && count < column->length) ids[count++] = (int32_t)column->stop;
   memset(ids + count, 0, (size_t)(column->length - count) * sizeof *ids);

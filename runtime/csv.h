@@ -1,4 +1,4 @@
-/* Tables. */
+/* The reader of tables. */
 #ifndef LAM_CSV_H
 #define LAM_CSV_H
 

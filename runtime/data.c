@@ -1,4 +1,4 @@
-/* Examples from any source: which columns a routine needs, what is training, batches of rows. */
+/* Examples from any source: which columns a routine needs, which examples are for training, batches of rows. */
 #include "runtime/runtime.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static bool lam_dataset_bind(struct lam_dataset *dataset, enum lam_routine_name 
   return true;
 }
 
-/* Whether the ids have room for what tokens are replaced by. */
+/* Whether the ranges of tokens have room for the ids that corruption puts in. */
 static bool lam_dataset_corruption(const struct lam_dataset *dataset) {
   for (int i = 0; i < dataset->data->column_count; i++)
     if (dataset->needed[i] && dataset->data->columns[i].feature == LAM_TOKENS &&
@@ -73,7 +73,7 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
   if (good && dataset->units > INT32_MAX) good = lam_error("%s has more than 2^31 examples", dataset->path);
   dataset->corrupted = data->corruption && routine != LAM_PREDICT;
   good = good && (!dataset->corrupted || lam_dataset_corruption(dataset));
-  /* A whole number of units that the share reaches within rounding counts as reached. */
+  /* Where the share is a whole number of units but for rounding, all of these are for training. */
   dataset->training = data->split >= 1 ? dataset->units : (int64_t)((double)dataset->units * data->split + 1e-9);
   if (good) return dataset;
   lam_dataset_close(dataset);

@@ -13,19 +13,19 @@ struct lam_dataset {
   struct lam_routine *routine;
   const char *path; /* the path in messages */
   char *found; /* the path of the spec's own file, once found; NULL for a file of --data, and for data without a file */
-  bool *needed; /* of each column */
+  bool *needed; /* whether each column is needed */
   int64_t *ranges; /* of each column: its ids must be less; 0: not checked */
-  uint32_t seed; /* of synthetic data and corruption */
+  uint32_t seed; /* what keys synthetic data and corruption */
   struct lam_pairs *facts;
   int64_t units; /* rows of a table, tokens of a text */
-  int64_t training; /* so many, the first, are for training */
+  int64_t training; /* how many of the first units are for training */
   int64_t window; /* text: tokens in an example; else 0 */
-  bool shifted; /* text: an example looks one token further */
+  bool shifted; /* text: an example needs the token after its window */
   bool partial; /* text: the last window of a part may be short */
-  bool corrupted; /* examples are spoilt, as data->corruption does */
-  int64_t batch; /* rows that the routine takes */
+  bool corrupted; /* examples are spoilt by data->corruption */
+  int64_t batch; /* rows that the routine takes at once */
   struct lam_vocabulary vocabulary;
-  void *contents; /* the reader's */
+  void *contents; /* what the reader keeps */
 };
 /* One example: where it starts, where its part of the data ends, and what keys its random draws. */
 struct lam_row {
@@ -38,26 +38,26 @@ struct lam_reader {
   void (*close)(struct lam_dataset *dataset); /* frees what `contents` points to, if that is more than one block */
   void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
 };
-/* What spoils the tokens of examples, so that a model learns to mend them. */
+/* Spoils tokens of examples, so that a model learns to restore them. */
 struct lam_corruption {
-  bool (*check)(const struct lam_dataset *dataset, int64_t range); /* whether the ids have room for what it puts in */
+  bool (*check)(const struct lam_dataset *dataset, int64_t range); /* whether ids below `range` have room for its own */
   /* Chooses tokens of an example, spoils them, and writes 1 to `weight` (unless NULL) where a token was chosen. */
   void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
                 lam_real *weight);
 };
-/* NULL after a message. `path` may be NULL: the spec's. Data opened for training serves evaluation too. */
+/* Returns NULL after an error. A `path` of NULL is the spec's. Data opened for training serves evaluation, too. */
 LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine,
                                              const char *path, uint32_t seed, struct lam_pairs *facts);
 /* Takes the vocabulary from the facts; false where these have none. */
 LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
 LAM_API void lam_dataset_close(struct lam_dataset *dataset);
-/* The same data for another routine, for free() before it is closed. */
+/* The same data for another routine. It is for free(), before `dataset` is closed. */
 LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);
 LAM_API int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part part);
 /* Example number `number` of a part: rows or windows in order. */
 LAM_API struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part part, int64_t number);
 LAM_API bool lam_is_fed(const struct lam_port *port); /* an input whose rows are examples */
-/* A batch outside the ports, as many rows of each of the routine's inputs: what a prefetching thread fills. */
+/* Memory for all rows of each of the routine's inputs, outside of the ports: a thread can fill it ahead. */
 LAM_API void **lam_batch_create(const struct lam_dataset *dataset);
 LAM_API void lam_batch_free(void **batch, const struct lam_dataset *dataset);
 LAM_API void lam_batch_fill(void **batch, const struct lam_dataset *dataset, int64_t place, const struct lam_row *row);

@@ -10,8 +10,8 @@ static void lam_evaluate_batch(struct lam_dataset *dataset, void **batch, double
   sums[1] += share * lam_output(dataset->routine, "weight_sum");
 }
 
-/* A batch has a fixed number of rows. The rows that the last one lacks are copies of its first; a batch of nothing but
-   that row says what they added. */
+/* A batch has a fixed number of rows. Rows that the last batch lacks are copies of its first row. A batch of that row
+   alone tells what the copies added, which is subtracted. */
 bool lam_evaluate(struct lam_dataset *dataset, enum lam_part part, double *loss) {
   int64_t examples = lam_dataset_examples(dataset, part), rows = dataset->batch;
   double sums[2] = {0, 0};

@@ -4,9 +4,9 @@
 
 #include "runtime/data.h"
 
-/* The weighted mean loss over a whole part of the data; false where no element of it has weight. */
+/* The weighted mean loss over a whole part of the data; false where no element of that part has a weight. */
 LAM_API bool lam_evaluate(struct lam_dataset *dataset, enum lam_part part, double *loss);
 
-LAM_TABLE(struct lam_verb lam_eval_verb) /* has the routine evaluate and data */
+LAM_TABLE(struct lam_verb lam_eval_verb) /* for programs with the routine evaluate and data */
 
 #endif

@@ -1,4 +1,4 @@
-/* What a program writes: files that are whole or as they were before, and the standard streams. */
+/* Writes files whole or not at all, and sees to the standard streams. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 enum { LAM_TEMPORARIES = 4 };
 static char *volatile lam_temporaries[LAM_TEMPORARIES];
-static volatile pid_t lam_owner; /* a process that was split off leaves them alone */
+static volatile pid_t lam_owner; /* the process that removes them; its forks do not */
 
 static void lam_remove_temporaries(void) {
   for (int i = 0; i < LAM_TEMPORARIES && getpid() == lam_owner; i++)
@@ -24,7 +24,7 @@ static void lam_remove_temporaries(void) {
 
 static void lam_end_by_signal(int signal) {
   lam_remove_temporaries();
-  raise(signal); /* which has its usual meaning again */
+  raise(signal); /* the signal has its usual meaning again */
 }
 
 void lam_end_tidily(int signal) {
@@ -56,13 +56,13 @@ bool lam_cannot_write(const char *path, int problem) {
   return lam_error("cannot write %s: %s", *path ? path : "\"\"", strerror(problem));
 }
 
-/* How much of a path is its folder, the slash included. */
+/* The length of a path's folder, the slash included. */
 static int lam_folder_length(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? (int)(slash - path) + 1 : 0;
 }
 
-/* The standard output or messages, where they go to a file and this is it: /dev/stdout. */
+/* The descriptor of standard output or standard error if it goes to this file, as /dev/stdout does; else -1. */
 static int lam_stream_of_file(const struct stat *about) {
   struct stat stream;
   for (int file = STDOUT_FILENO; file <= STDERR_FILENO; file++)
@@ -93,7 +93,7 @@ bool lam_find_replaced(const char *path, char **file) {
 }
 
 int lam_create_beside(const char *file, char **beside) {
-  enum { LONGEST = 200, TRIES = 100 }; /* of a name, with room for the rest */
+  enum { LONGEST = 200, TRIES = 100 }; /* LONGEST: bytes of a name, with room for the rest */
   static unsigned count;
   struct stat about;
   bool there = stat(file, &about) == 0;
@@ -107,7 +107,7 @@ int lam_create_beside(const char *file, char **beside) {
     sprintf(*beside, "%.*s.%08lx.tmp", length, file, (unsigned long)number);
     made = open(*beside, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, there ? 0600 : 0666);
   }
-  if (made >= 0 && there) { /* its owner where that is allowed, and no more rights than before */
+  if (made >= 0 && there) { /* the old file's owner where that is allowed, and no more rights than before */
     mode_t mode = about.st_mode & 0777;
     if (fchown(made, about.st_uid, about.st_gid) != 0 && fchown(made, (uid_t)-1, about.st_gid) != 0)
       mode &= ~(mode_t)070;
@@ -135,7 +135,7 @@ bool lam_output_open(struct lam_output *output, const char *path) {
   int made = -1;
   *output = (struct lam_output){.path = path};
   if (lam_find_replaced(path, &output->file)) {
-    fflush(stdout); /* it may be the same */
+    fflush(stdout); /* the path may lead to it */
     int stream = !output->file && stat(path, &about) == 0 ? lam_stream_of_file(&about) : -1;
     if (output->file)
       made = lam_create_beside(output->file, &output->beside);
@@ -186,7 +186,7 @@ bool lam_lock(struct lam_lock *lock, const char *path) {
          fcntl(lock->file, F_SETLK, &whole) == 0) {
     lam_temporary_add(lock->path);
     if (fstat(lock->file, &own) == 0 && stat(lock->path, &there) == 0 && own.st_ino == there.st_ino) return true;
-    lam_temporary_remove(lock->path); /* whoever had the lock has removed the file meanwhile: once more */
+    lam_temporary_remove(lock->path); /* whoever had the lock has removed the file meanwhile: try again */
     close(lock->file);
   }
   int problem = errno;
@@ -226,12 +226,12 @@ int lam_finish(const char *program, int code) {
   errno = 0;
   lost |= fflush(stdout) != 0;
   int problem = errno, copy = dup(STDOUT_FILENO);
-  if (copy >= 0) closed = close(copy) == 0; /* what a file system says only then */
+  if (copy >= 0) closed = close(copy) == 0; /* some file systems report errors only then */
   if (!closed && !problem) problem = errno;
   if (lost || !closed) {
     fprintf(stderr, "%serror: cannot write the output%s%s\n", program, problem ? ": " : "",
             problem ? strerror(problem) : "");
-    clearerr(stdout); /* it has been said */
+    clearerr(stdout); /* it has been reported */
   }
   return !code && (lost || !closed || ferror(stderr)) ? 1 : code;
 }

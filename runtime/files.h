@@ -1,45 +1,44 @@
-/* What is written. */
+/* Files that are written, and the standard streams. */
 #ifndef LAM_FILES_H
 #define LAM_FILES_H
 
 #include "runtime/memory.h"
 
-/* A file is written beside the one that it replaces, synced, and renamed, so that a crash leaves the old one or the new
-   one, whose mode is the old one's. Links are followed; what is no regular file, a device or a pipe, is written into.
-   */
+/* A file that is being written. It is made beside the file that it replaces, synced and renamed, so that a crash leaves
+   the old file or the new one, which has the old one's mode. Links are followed. A device or a pipe is written into. */
 struct lam_output {
   const char *path;
-  char *file, *beside; /* what is replaced, and by what; NULL: the path itself is written into */
+  char *file, *beside; /* the old file, and the new one; NULL: the path itself is written into */
   void *stream; /* FILE */
 };
-LAM_API bool lam_output_open(struct lam_output *output, const char *path); /* or an error */
-/* The end, or, where it is not good for anything (errno says why), back to what was there, with an error. */
+LAM_API bool lam_output_open(struct lam_output *output, const char *path); /* false after an error */
+/* Ends the file. Where it is not `good` (errno says why) or cannot be written, the old one stays, with an error. */
 LAM_API bool lam_output_close(struct lam_output *output, bool good);
-/* Whether a file of that name can be made, or else an error: better now than after a day of training. */
+/* Whether a file of that name can be written, or else an error: better now than after a day of training. */
 LAM_API bool lam_is_writable(const char *path);
-LAM_API bool lam_cannot_write(const char *path, int problem); /* the error; false */
+LAM_API bool lam_cannot_write(const char *path, int problem); /* reports it; false */
 
-/* The steps of these. The file that a new one is to replace, for free(), or NULL where `path` is written into; false
-   with errno where neither can be. */
+/* Parts of these. Finds the file that a new one is to replace, for free(), or NULL where `path` itself is written into.
+   Returns false with errno where neither is possible. */
 LAM_API bool lam_find_replaced(const char *path, char **file);
-/* A new file of a name of its own in the same folder, with the mode that `file` has: its descriptor, and its path for
-   free(); or -1. */
+/* Makes a file in the folder of `file`, with a new name and the mode that `file` has. Returns its descriptor, or -1;
+   its path is for free(). */
 LAM_API int lam_create_beside(const char *file, char **beside);
 
-/* Keeps other trainings from a file, as long as the program runs. False after an error: there is one; where files
-   cannot be locked, a note says so. */
+/* Keeps other trainings from a file until lam_unlock or the program's end. Returns false after an error, such as that
+   another training has it; where files cannot be locked, a note says so. */
 struct lam_lock {
   char *path; /* NULL: nothing is locked */
   int file;
 };
 LAM_API bool lam_lock(struct lam_lock *lock, const char *path);
 LAM_API void lam_unlock(struct lam_lock *lock);
-LAM_API void lam_end_tidily(int signal); /* from now on, what is left half done is removed at this signal */
+LAM_API void lam_end_tidily(int signal); /* from now on, unfinished files are removed at this signal */
 
-/* At the begin: a file must not get the number of a standard stream that is closed, or what is printed would be written
-   into it. */
+/* At the beginning: occupies the numbers of standard streams that are closed. A file with such a number would get what
+   is printed. */
 LAM_API void lam_hold_streams(void);
-/* At the end: the exit code, 1 after an error where something that was printed has not arrived. */
+/* At the end: returns `code`, or 1 after an error where not all that was printed has arrived. */
 LAM_API int lam_finish(const char *program, int code);
 
 #endif

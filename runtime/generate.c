@@ -1,4 +1,4 @@
-/* The prompt in windows, then token by token; the step routine keeps what it has seen. */
+/* Runs the prompt in windows, then token by token; the step routine's caches keep what it has seen. */
 #include "runtime/runtime.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@ struct lam_session {
   struct lam_vocabulary vocabulary;
   bool has_text; /* else tokens are read and written as numbers */
   struct lam_port *feed, *position, *from;
-  int64_t ids, place_stride, id_stride; /* of the output */
+  int64_t ids, place_stride, id_stride; /* strides are those of the output */
   int32_t *tokens; /* all so far */
   int64_t count, capacity, seen, past; /* tokens so far; those that the model has seen; positions in its caches */
 };
@@ -42,8 +42,8 @@ static void lam_session_add(struct lam_session *session, int32_t token) {
   session->tokens[session->count++] = token;
 }
 
-/* Brings the model up to the last token, window after window; returns that token's place in its window. Past its
-   capacity the model begins again with the last half of what it can hold. */
+/* Runs the model up to the last token, window after window, and returns that token's place in its window. Where there
+   are more tokens than the capacity, the model begins again with the last ones, half as many as it can hold. */
 static int64_t lam_session_advance(struct lam_session *session) {
   int64_t capacity = session->program->generation->capacity, window = session->feed->shape[1], length = 0;
   if (session->past + session->count - session->seen > capacity) {
@@ -65,7 +65,7 @@ static int64_t lam_session_advance(struct lam_session *session) {
   return length - 1;
 }
 
-/* Numbers between blanks or commas. */
+/* Reads token ids between blanks or commas. */
 static bool lam_session_numbers(struct lam_session *session, const char *text, const char *where) {
   for (const char *at = text; at += strspn(at, " ,\n\t"), *at;) {
     char *end;
@@ -127,7 +127,7 @@ static bool lam_session_prompt(struct lam_session *session, const struct lam_opt
   return true;
 }
 
-/* What an encoder reads: integers take the source text's ids, booleans say where there is one. */
+/* Sets what an encoder reads: integers to the ids of the source text, booleans to whether there is an id. */
 static bool lam_session_source(struct lam_session *session, enum lam_routine_name name, const char *source) {
   struct lam_program *program = session->program;
   struct lam_routine *routine = &program->routines[name];
@@ -168,7 +168,7 @@ static bool lam_session_prepare(struct lam_session *session, const struct lam_op
   return true;
 }
 
-/* The weights, the vocabulary that they hold, and the prompt. */
+/* Loads the weights and the vocabulary that they hold, and reads the prompt. */
 static bool lam_session_start(struct lam_session *session, const struct lam_options *options) {
   struct lam_program *program = session->program;
   struct lam_run run = {0};
@@ -183,7 +183,7 @@ static bool lam_session_start(struct lam_session *session, const struct lam_opti
   return lam_session_prompt(session, options);
 }
 
-/* Chooses the token after all so far, the `made`th; -1 where the model gave something that is not a number. */
+/* Chooses the next token, after `made` others; -1 where the model gave something that is not a number. */
 static int64_t lam_session_choose(struct lam_session *session, const struct lam_options *options, int64_t made,
                                   double *memory) {
   const struct lam_settings *settings = session->program->settings;
@@ -191,7 +191,7 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
   const lam_real *from = (const lam_real *)session->from->data + lam_session_advance(session) * session->place_stride;
   int64_t known = session->has_text ? session->vocabulary.count : session->ids,
           stop = session->program->generation->stop;
-  for (int64_t i = 0; i < session->ids; i++) /* of an id that stands for nothing nobody has seen the like */
+  for (int64_t i = 0; i < session->ids; i++) /* an id that stands for nothing is never chosen */
     memory[i] = i < known || i == stop ? (double)from[i * session->id_stride] : (double)-INFINITY;
   lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
   double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;

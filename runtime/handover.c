@@ -1,7 +1,7 @@
 /* Training under `lamella run --watch`: the spec may change while a run goes on. Two processes take part in a change,
-   and the one that watches conducts them. The program of the edited spec gets everything ready, says so, and waits;
-   then the running program stops after its step with a checkpoint, as for Ctrl-C; then the new one goes on from what
-   still fits. So nothing is given up before the new program could begin, and where weights go is always the newest
+   and the one that watches directs them. The program of the edited spec gets everything ready, reports that, and waits.
+   Then the running program stops after its step with a checkpoint, as for Ctrl-C, and the new one goes on from what
+   still fits. So nothing is given up before the new program can begin, and the weights' file always holds the newest
    state. */
 #include "runtime/runtime.h"
 
@@ -12,8 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What LAMELLA_HANDOVER says: the descriptors to read orders from, to report to, and to send messages to from then on.
- */
+/* The descriptors in LAMELLA_HANDOVER: to read the order from, to report to, and for messages after the order. */
 static bool lam_handover_descriptors(int descriptors[3]) {
   const char *text = lam_environment("LAMELLA_HANDOVER");
   return text && sscanf(text, "%d:%d:%d", &descriptors[0], &descriptors[1], &descriptors[2]) == 3;
@@ -27,7 +26,7 @@ static enum lam_order lam_handover_ready(const char *path) {
   ssize_t count;
   if (!lam_handover_descriptors(descriptors)) return LAM_ORDER_BEGIN;
   if (dprintf(descriptors[1], "out %s\nready\n", path) < 0) return LAM_ORDER_STOP;
-  /* A signal waits: the order may be to go on, and then what was handed over is this program's to save. */
+  /* A signal does not end the wait: after an order to go on, this program has to save what was handed over. */
   do count = read(descriptors[0], &order, 1);
   while (count < 0 && errno == EINTR);
   close(descriptors[0]);
@@ -50,7 +49,7 @@ static void lam_handover_listen(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = lam_ask_handover;
-  action.sa_flags = SA_RESTART; /* it may come again */
+  action.sa_flags = SA_RESTART; /* SIGUSR1 may come again */
   sigaction(SIGUSR1, &action, NULL);
 }
 
@@ -64,10 +63,9 @@ static bool lam_handover_asked(void) {
 
 struct lam_matches {
   int wanted, found;
-  char new[LAM_LIST], changed[LAM_LIST]; /* names */
+  char new[LAM_LIST], changed[LAM_LIST]; /* lists of names */
 };
-/* What is of a role and as it was, with counts and names of the rest: tensors that are new or have another shape now.
- */
+/* Reads tensors of a role that fit. Counts them, and lists those that are new or have another shape now. */
 static bool lam_matching_role(struct lam_program *program, const struct lam_weights *weights, enum lam_role role,
                               struct lam_matches *matches) {
   *matches = (struct lam_matches){0};
@@ -88,7 +86,7 @@ static bool lam_matching_role(struct lam_program *program, const struct lam_weig
   return true;
 }
 
-/* Where the run stands, and what it learned of data that this program has, too. */
+/* Reads where the run stands, and facts that it learned of data which this program has, too. */
 static bool lam_handover_facts(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
   char message[LAM_MESSAGE];
   int status = lam_read_run(weights, run, true, message);
@@ -103,8 +101,8 @@ static bool lam_handover_facts(struct lam_program *program, const struct lam_wei
   return status == LAM_OK || lam_error("%s", message);
 }
 
-/* Of a file that a program of another version of the spec left, everything that still fits. The step and the rows seen
-   go on; how many steps there are, and the seed, is for the spec to say. */
+/* Loads what still fits of a file that a program of another version of the spec left. The step and the rows seen go on;
+   the number of steps and the seed are the spec's. */
 static bool lam_matching(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
   struct lam_matches parameters, averages = {0}, states;
   char gone[LAM_LIST] = "";
@@ -116,7 +114,7 @@ static bool lam_matching(struct lam_program *program, const struct lam_weights *
   if (!lam_matching_role(program, weights, LAM_AVERAGE, &averages)) return false;
   if (!lam_matching_role(program, weights, LAM_OPTIMIZER, &states)) return false;
   for (int64_t k = 0; k < weights->count; k++) {
-    bool known = strchr(weights->entries[k].name, '/') != NULL; /* what belongs to a parameter */
+    bool known = strchr(weights->entries[k].name, '/') != NULL; /* it belongs to a parameter */
     for (int i = 0; i < program->model->tensor_count && !known; i++)
       known = !strcmp(program->model->tensors[i].name, weights->entries[k].name);
     if (!known) lam_list_add(gone, weights->entries[k].name);

@@ -5,7 +5,7 @@
 #include "runtime/checkpoint.h"
 
 LAM_TABLE(struct lam_handover lam_handover)
-/* What still fits of a file that another version of the spec left; says what does not. */
+/* Loads what still fits of a file that another version of the spec left, and notes what does not. */
 LAM_API bool lam_checkpoint_go_on(struct lam_program *program, struct lam_run *run, const char *path);
 
 #endif

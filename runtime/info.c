@@ -1,4 +1,4 @@
-/* What the program is: its tensors, data and settings. */
+/* Describes the program: its tensors, data and settings. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>

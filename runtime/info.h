@@ -1,9 +1,9 @@
-/* What a program is. */
+/* Describes a program. */
 #ifndef LAM_INFO_H
 #define LAM_INFO_H
 
 #include "runtime/program.h"
 
-LAM_TABLE(struct lam_verb lam_info_verb) /* every program */
+LAM_TABLE(struct lam_verb lam_info_verb) /* for every program */
 
 #endif

@@ -1,4 +1,4 @@
-/* What a program tells of its kernels, so that they can be timed. */
+/* What a program tells about its kernels, so that they can be timed. */
 #ifndef LAM_KERNELS_H
 #define LAM_KERNELS_H
 
@@ -13,7 +13,7 @@ struct lam_work {
   int kernel;
   double operations, bytes;
 };
-/* A routine at certain sizes, for which the work was counted. */
+/* A routine at certain run-time sizes, and the work of its kernels there. */
 struct lam_workload {
   const char *name; /* "train", "step", "prompt" */
   enum lam_routine_name routine;
@@ -21,11 +21,11 @@ struct lam_workload {
   const struct lam_work *work;
   int work_count;
 };
-/* What time is measured against, made for the target like a kernel is. */
+/* Functions that measure the machine's peaks, compiled for the target like a kernel. */
 struct lam_peaks {
-  int reals; /* of a task in the output, at most */
-  int64_t operations; /* of multiply in a round of a task */
-  int64_t chunk; /* reals that read reads in a task */
+  int reals; /* elements of the output that a task needs, at most */
+  int64_t operations; /* done by a task of multiply in a round */
+  int64_t chunk; /* elements that a task of read reads in a round */
   void (*multiply)(lam_real *out, int64_t tasks, int64_t rounds);
   void (*read)(const lam_real *x, lam_real *sums, int64_t chunks, int64_t rounds);
 };

@@ -1,4 +1,4 @@
-/* The program's command line. */
+/* Runs the program's command line. */
 #include "runtime/runtime.h"
 
 #include <fenv.h>
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #ifdef _OPENMP
-/* LLVM's OpenMP aborts when the number of threads is no list of numbers, or one that no machine has. */
+/* Unsets OMP_NUM_THREADS where it is no list of numbers or has too large a number: LLVM's OpenMP would abort. */
 static void lam_check_threads(void) {
   enum { MOST = 4096 };
   const char *text = lam_environment("OMP_NUM_THREADS");
@@ -27,19 +27,19 @@ static void lam_check_threads(void) {
 }
 
 /* Between kernels, OpenMP's workers wait in a loop before they sleep, by default so long that a busy machine comes to a
-   halt. How long is read before main begins, so a program that was told nothing says a short time and starts itself
+   halt. OpenMP reads the time to wait before main begins, so a program without one sets a short time and starts itself
    again. */
 static void lam_wait_briefly(char **argv) {
   static const char *const told[] = {"GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY"};
   for (int i = 0; i < 3; i++)
     if (lam_environment(told[i])) return;
-  setenv("GOMP_SPINCOUNT", "2000", 0); /* gcc's: turns of the loop */
+  setenv("GOMP_SPINCOUNT", "2000", 0); /* for gcc's OpenMP: turns of the loop */
 #if defined __clang_major__ && __clang_major__ >= 18
-  setenv("KMP_BLOCKTIME", "100us", 0); /* clang's */
+  setenv("KMP_BLOCKTIME", "100us", 0); /* for clang's */
 #else
-  setenv("KMP_BLOCKTIME", "0", 0); /* older ones know milliseconds alone, and one is too long */
+  setenv("KMP_BLOCKTIME", "0", 0); /* older clang's takes whole milliseconds, and one is too long */
 #endif
-  execv("/proc/self/exe", argv); /* where that is not to be had, the program goes on as it is */
+  execv("/proc/self/exe", argv); /* where that fails, the program goes on as it is */
 }
 #endif
 
@@ -109,9 +109,9 @@ int lam_main(struct lam_program *program, int argc, char **argv) {
   lam_check_threads();
   lam_wait_briefly(argv);
 #endif
-  fesetenv(FE_DFL_ENV); /* linked with -ffast-math, a program begins by flushing subnormal numbers to zero */
+  fesetenv(FE_DFL_ENV); /* a program linked with -ffast-math begins by flushing subnormal numbers to zero */
   lam_hold_streams();
-  /* Whatever language the process speaks, numbers are read and written with a point. */
+  /* In every locale, numbers are read and written with a decimal point. */
   locale_t numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0), before = numbers ? uselocale(numbers) : (locale_t)0;
   int code = lam_finish("", lam_command(program, argc, argv));
   if (numbers) uselocale(before), freelocale(numbers);

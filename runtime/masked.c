@@ -1,8 +1,8 @@
-/* Masked language modelling (Devlin et al., "BERT", 2018): 80% of the tokens chosen become the mask, 10% any, 10% stay.
- */
+/* Masked language modelling (Devlin et al., "BERT", 2018): of the chosen tokens, 80% become the mask, 10% become a
+   random token, and 10% stay. */
 #include "runtime/runtime.h"
 
-/* The mask's id: the tokenizer's, or the one after its last. */
+/* The mask's id: the tokenizer's, or the one after the last id of the vocabulary. */
 static int32_t lam_mask_id(const struct lam_dataset *dataset) {
   int32_t mask = dataset->vocabulary.tokenizer->mask;
   return mask >= 0 ? mask : (int32_t)dataset->vocabulary.count;

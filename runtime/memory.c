@@ -1,4 +1,4 @@
-/* Memory, messages, and small things that every other file uses. */
+/* Memory, messages, and small functions that all other files use. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ bool lam_message(const char *kind, const char *format, ...) {
   va_end(arguments);
   fflush(stdout);
   fprintf(stderr, "%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", kind,
-          lam_shown(shown, text)); /* over a live line */
+          lam_shown(shown, text)); /* in place of a live line */
   return false;
 }
 
@@ -67,7 +67,7 @@ char *lam_read_file(const char *path, const char *advice, size_t *length) {
   FILE *file = fopen(path, "rb");
   while (file && !feof(file) && !ferror(file)) {
     count += (int64_t)fread(text + count, 1, (size_t)(capacity - count), file);
-    text = lam_grow(text, count, &capacity, 1); /* what nothing was read into is zero */
+    text = lam_grow(text, count, &capacity, 1); /* bytes past what was read are zero */
   }
   *length = (size_t)count;
   if (!file || ferror(file)) {
@@ -79,7 +79,7 @@ char *lam_read_file(const char *path, const char *advice, size_t *length) {
   return text;
 }
 
-/* Whether so many letters changed, added or left out make one of the other. */
+/* Whether at most `changes` letters changed, added or left out make `name` of `word`. */
 static bool lam_is_near(const char *word, const char *name, int changes) {
   while (*word && *word == *name) word++, name++;
   if (!*word && !*name) return true;

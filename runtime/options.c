@@ -1,4 +1,4 @@
-/* The command line, VERB [--name VALUE | --name=VALUE] ... */
+/* Reads a command line VERB [--name VALUE | --name=VALUE] ... */
 #include "runtime/runtime.h"
 
 #include <errno.h>

@@ -1,16 +1,16 @@
-/* The command line. */
+/* The options of a command line. */
 #ifndef LAM_OPTIONS_H
 #define LAM_OPTIONS_H
 
 #include "runtime/memory.h"
 
 struct lam_option {
-  const char *name, *argument, *help; /* argument: NULL: a switch; "N": an integer; "X": a number; else a text */
+  const char *name, *argument, *help; /* argument: NULL for a switch, "N": an integer, "X": a number, else a text */
   double minimum, maximum;
 };
 struct lam_options {
   const struct lam_verb *verb;
-  const struct lam_option *more; /* of the program, beside the verb's and the common ones; or NULL */
+  const struct lam_option *more; /* the program's, beside the verb's and the common ones; or NULL */
   const char *program; /* argv[0] */
   int count;
   struct lam_pair *given;
@@ -18,7 +18,7 @@ struct lam_options {
 struct lam_verb {
   const char *name, *summary;
   const struct lam_option *options; /* a NULL name past the last */
-  int (*run)(struct lam_program *program, const struct lam_options *options); /* gives the exit code */
+  int (*run)(struct lam_program *program, const struct lam_options *options); /* returns the exit code */
 };
 LAM_TABLE(struct lam_option lam_common_options[])
 LAM_API bool lam_options_parse(struct lam_options *options, int count, char **arguments);
@@ -26,7 +26,7 @@ LAM_API const char *lam_option_text(const struct lam_options *options, const cha
 LAM_API int64_t lam_option_integer(const struct lam_options *options, const char *name, int64_t otherwise);
 LAM_API double lam_option_number(const struct lam_options *options, const char *name, double otherwise);
 
-/* What records a trace, and the option that asks for it. */
+/* Functions that record a trace, and the option that asks for one. */
 struct lam_tracer {
   const struct lam_option *options;
   bool (*open)(const struct lam_program *program, const char *path);

@@ -1,4 +1,4 @@
-/* The model's outputs for rows of data or for inputs given by hand. */
+/* Prints or writes the model's outputs for rows of data or for inputs given by hand. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>
@@ -19,11 +19,11 @@ static bool lam_has_batch(const struct lam_port *port) {
 
 struct lam_given {
   const struct lam_routine *routine;
-  void **values; /* for each of the routine's inputs all rows, or NULL */
+  void **values; /* all rows of each of the routine's inputs, or NULL */
   int64_t rows; /* -1: not known yet */
 };
 
-/* Memory for the rows of an input: as many as `entry` has, whose shape must fit, or one. NULL after a message. */
+/* Memory for an input's rows: as many as `entry` has, whose shape must fit, or one without it. NULL after an error. */
 static void *lam_given_set(struct lam_given *given, const char *name, const struct lam_entry *entry,
                            const struct lam_port **input) {
   const struct lam_routine *routine = given->routine;
@@ -44,7 +44,7 @@ static void *lam_given_set(struct lam_given *given, const char *name, const stru
   return given->values[port - routine->inputs] = lam_allocate(rows, lam_row_bytes(port));
 }
 
-/* NAME=1,2,3: one row. */
+/* Reads one row of an input from NAME=1,2,3. */
 static bool lam_given_text(struct lam_given *given, const char *text) {
   char name[128] = "", shape[LAM_SHAPE_TEXT], *end;
   size_t length = strcspn(text, "=");
@@ -68,7 +68,7 @@ static bool lam_given_text(struct lam_given *given, const char *text) {
                    (long long)lam_row_count(port));
 }
 
-/* Tensors by input name, rows first. */
+/* Reads rows from tensors that have the inputs' names and an axis of rows first. */
 static bool lam_given_file(struct lam_given *given, const char *path) {
   struct lam_weights *weights = lam_weights_open(path);
   bool good = weights != NULL;
@@ -97,7 +97,7 @@ static bool lam_given_check(const struct lam_given *given) {
   return true;
 }
 
-/* From row `first` on; rows past the last are copies of it. */
+/* Sets the inputs to rows from `first` on; rows past the last are copies of it. */
 static void lam_given_deliver(const struct lam_given *given, int64_t first) {
   for (int i = 0; i < given->routine->input_count; i++) {
     const struct lam_port *port = &given->routine->inputs[i];
@@ -114,7 +114,7 @@ static void lam_given_deliver(const struct lam_given *given, int64_t first) {
 
 /* --- Outputs ------------------------------------------------------------------------------------------------------ */
 
-/* The name of a class, where the data's only categories have one for each. */
+/* The name of class `id`, where exactly one column of the data has categories; else NULL. */
 static const char *lam_class_name(const struct lam_pairs *facts, int64_t id) {
   const struct lam_pair *names = NULL;
   for (int64_t i = 0; i < facts->count; i++) {
@@ -127,7 +127,7 @@ static const char *lam_class_name(const struct lam_pairs *facts, int64_t id) {
   return NULL;
 }
 
-/* The largest of `count` numbers from element `first` on. */
+/* The place of the largest of `count` numbers, counted from element `first` on. */
 static int64_t lam_largest(const struct lam_port *port, int64_t first, int64_t count) {
   int64_t best = 0;
   for (int64_t k = 1; k < count; k++)
@@ -135,7 +135,7 @@ static int64_t lam_largest(const struct lam_port *port, int64_t first, int64_t c
   return best;
 }
 
-/* Few numbers all; of many the largest along the last axis, at every place of the others. */
+/* Prints few numbers all; of many the place of the largest along the last axis, at each place of the others. */
 static void lam_print_output(const struct lam_port *port, int64_t place, const struct lam_pairs *facts) {
   enum { FEW = 16, PLACES = 64 };
   char shape[LAM_SHAPE_TEXT];
@@ -164,7 +164,7 @@ static void lam_print_outputs(const struct lam_routine *routine, int64_t first, 
   }
 }
 
-/* Memory for all rows of all outputs, and what to write. */
+/* Tensors to write, with memory for all rows of all outputs. */
 static struct lam_tensor *lam_collect_start(const struct lam_routine *routine, int64_t rows) {
   struct lam_tensor *tensors = lam_allocate(routine->output_count, sizeof *tensors);
   for (int i = 0; i < routine->output_count; i++) {
@@ -197,7 +197,7 @@ static bool lam_given_read(struct lam_given *given, const struct lam_options *op
   return (!file || lam_given_file(given, file)) && lam_given_check(given);
 }
 
-/* Fills the inputs from row `first` on: `count` rows, and copies of one of them. */
+/* Fills the inputs: `count` rows from row `first` on, then copies of that row. */
 static void lam_predict_rows(const struct lam_dataset *dataset, void **batch, int64_t first, int64_t count) {
   for (int64_t i = 0; i < dataset->batch; i++) {
     struct lam_row row = lam_dataset_row(dataset, LAM_EVERYTHING, i < count ? first + i : first);

@@ -1,9 +1,9 @@
-/* The model's outputs for rows. */
+/* Predicts: the model's outputs for rows. */
 #ifndef LAM_PREDICT_H
 #define LAM_PREDICT_H
 
 #include "runtime/program.h"
 
-LAM_TABLE(struct lam_verb lam_predict_verb) /* has the routine predict */
+LAM_TABLE(struct lam_verb lam_predict_verb) /* for programs with the routine predict */
 
 #endif

@@ -10,8 +10,8 @@
 
 struct lam_routine {
   int exists;
-  /* Runs once on the inputs' memory. `step` is that of training, else 0; sizes are the graph's run-time sizes in order
-     (step: rows, past), or NULL. Returns 0, or why not. */
+  /* Runs the routine once on its ports' memory. `step` is that of training, else 0; `sizes` are the graph's run-time
+     sizes in order (step: rows, past), or NULL. Returns LAM_OK or an error's status. */
   int (*run)(void *self, int64_t step, uint32_t seed, const int64_t *sizes);
   struct lam_port *inputs;
   int input_count;
@@ -68,7 +68,7 @@ struct lam_settings {
   int64_t evaluate_every, checkpoint_every, log_every;
   int shuffle;
   uint32_t seed;
-  const char *initial; /* as data's path; or NULL */
+  const char *initial; /* a path like that of the data, or NULL */
   int initial_here;
 };
 
@@ -85,7 +85,7 @@ struct lam_program {
   const struct lam_data *data; /* or NULL */
   const struct lam_settings *settings; /* or NULL: the spec has no train block */
   const struct lam_generation *generation; /* or NULL */
-  const struct lam_verb *const *verbs; /* what the program can do on the command line; NULL past the last */
+  const struct lam_verb *const *verbs; /* the verbs of its command line; NULL past the last */
   const char *version; /* of the compiler that made it */
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */
   const struct lam_tracer *tracer; /* or NULL: there is no --trace */

@@ -1,4 +1,4 @@
-/* One live line on a terminal, plain lines elsewhere, and a log for machines. */
+/* Reports by one live line on a terminal, by plain lines elsewhere, and by a log for machines. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -15,13 +15,13 @@ bool lam_progress_start(struct lam_progress *progress, const char *log, bool app
   return !log || (progress->log = fopen(log, append ? "a" : "w")) || lam_cannot_write(log, errno);
 }
 
-/* Training goes on without its log: the weights are worth more. */
+/* Reports once that the log cannot be written. Training goes on without it: the weights are worth more. */
 static void lam_log_check(struct lam_progress *progress, bool good) {
   if (!good && !progress->log_failed) lam_cannot_write(progress->log_path, errno);
   progress->log_failed |= !good;
 }
 
-/* JSON has no NaN. */
+/* JSON has no NaN and no infinity; null stands for them. */
 static void lam_log_number(FILE *file, const char *key, double number) {
   if (isfinite(number))
     fprintf(file, ",\"%s\":%.*g", key, sizeof(lam_real) > 4 ? 17 : 9, number);

@@ -1,4 +1,4 @@
-/* What training tells while it goes on. */
+/* Reports how training goes on. */
 #ifndef LAM_PROGRESS_H
 #define LAM_PROGRESS_H
 

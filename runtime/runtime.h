@@ -1,6 +1,6 @@
-/* All modules: those of the library, which models share, and those of programs. In the latter, functions that open
-   files or read what others wrote return false (or NULL) after a message on stderr; running out of memory ends the
-   program. */
+/* All modules: those of the library, which models share, and those of programs. In modules of programs, functions that
+   open files or read what others wrote return false (or NULL) after a message on stderr, and running out of memory ends
+   the program. */
 #ifndef LAM_RUNTIME_H
 #define LAM_RUNTIME_H
 

@@ -1,13 +1,12 @@
-/* Training steps on demand: what `lamella compare` talks to. Commands come as lines on stdin, and each is answered by
-   lines on stdout:
-
-     steps N       for each of N steps: its loss, and the seconds that it took
-     outputs FILE  the model's outputs for the first examples, as safetensors; "done", or "none" without a routine for
-   it state FILE    all tensors, the optimizer's too; "done" kernels N     takes N steps with a clock at every kernel:
-   how many kernels there are, then for each the calls and the seconds of all these steps, its name, and the parts of
-   the model that it computes; for good, since a clock costs time quit
-
-   It begins with a line "ready UNITS WHAT", the tokens or examples in a step. */
+/* Takes training steps on demand, for `lamella compare`. It begins with a line "ready UNITS WHAT" on stdout, the
+   tokens or examples in a step. Then commands come as lines on stdin, and each is answered by lines on stdout:
+     steps N       takes N steps: for each its loss, and the seconds that it took
+     outputs FILE  writes the model's outputs for the first examples: "done", or "none" without the routine predict
+     state FILE    writes all tensors, the optimizer's too: "done"
+     kernels N     takes N steps like "steps", with a clock at every kernel. Then come "kernels" and how many there are,
+                   and for each its calls and seconds in all these steps, its name, and the parts of the model that it
+                   computes. Later steps have the clocks, too, which cost time.
+     quit          ends the program */
 #include "runtime/runtime.h"
 
 #include <math.h>
@@ -21,10 +20,10 @@ struct lam_stepper {
   struct lam_dataset *data;
   struct lam_feed *feed;
   int64_t accumulate;
-  double slow; /* so much of each step is waited for after it */
+  double slow; /* the share of a step's time to wait after it */
 };
 
-/* Loads the weights that the spec names as the first ones. */
+/* Loads the initial weights that the spec names. */
 static bool lam_stepper_begin(struct lam_stepper *stepper, const struct lam_settings *settings) {
   char *initial = lam_find_file(settings->initial, settings->initial_here, "");
   bool good = initial && lam_checkpoint_load(stepper->program, &stepper->run, initial, LAM_START_FROM);
@@ -60,7 +59,7 @@ static void lam_stepper_step(struct lam_stepper *stepper) {
   double seconds = lam_seconds() - begin, wanted = seconds * (1 + stepper->slow);
   while (stepper->slow > 0 && seconds < wanted) seconds = lam_seconds() - begin;
   printf("%.17g %.9f\n", loss, seconds);
-  fflush(stdout); /* whoever waits counts the time by step */
+  fflush(stdout); /* so that the reader gets each step as it ends */
 }
 
 static bool lam_stepper_write(const char *path, const struct lam_tensor *tensors, int count) {
@@ -70,7 +69,7 @@ static bool lam_stepper_write(const char *path, const struct lam_tensor *tensors
   return done;
 }
 
-/* The model on the first examples of the training part. */
+/* Runs the model on the first examples of the training part, and writes its outputs. */
 static bool lam_stepper_outputs(struct lam_stepper *stepper, const char *path) {
   struct lam_program *program = stepper->program;
   struct lam_routine *routine = &program->routines[LAM_PREDICT];

@@ -1,9 +1,9 @@
-/* Steps taken when told to. */
+/* Takes steps when told to. */
 #ifndef LAM_STEPS_H
 #define LAM_STEPS_H
 
 #include "runtime/program.h"
 
-LAM_TABLE(struct lam_verb lam_steps_verb) /* programs made to be compared */
+LAM_TABLE(struct lam_verb lam_steps_verb) /* for programs that are compared */
 
 #endif

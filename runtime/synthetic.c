@@ -1,4 +1,4 @@
-/* Data that the routine synthesize makes, all columns at once. */
+/* Reads data that the routine synthesize makes, all columns at once. */
 #include "runtime/runtime.h"
 
 #include <stdlib.h>

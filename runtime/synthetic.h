@@ -1,4 +1,4 @@
-/* Data that the spec itself makes. */
+/* The reader of data that the spec itself makes. */
 #ifndef LAM_SYNTHETIC_H
 #define LAM_SYNTHETIC_H
 

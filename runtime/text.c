@@ -1,4 +1,4 @@
-/* One long row of tokens, of which an example is a window. */
+/* Reads a text as one long row of tokens; an example is a window of it. */
 #include "runtime/runtime.h"
 
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void lam_text_fill(const struct lam_dataset *dataset, int column, const s
   for (int64_t i = 0; i < c->length; i++) {
     int64_t at = row->begin + i + (c->feature == LAM_NEXT);
     bool inside =
-        row->begin + i + dataset->shifted < row->end; /* has a token, and its successor if that is asked for */
+        row->begin + i + dataset->shifted < row->end; /* there is a token, and its successor if examples need one */
     bool marked = c->feature == LAM_YES || (inside && (c->feature == LAM_WEIGHT || c->feature == LAM_PRESENT));
     lam_set(to, c->type, i, !lam_is_window(c) ? marked : at < row->end ? tokens[at] : 0);
   }

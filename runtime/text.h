@@ -1,4 +1,4 @@
-/* One long text. */
+/* The reader of one long text. */
 #ifndef LAM_TEXT_H
 #define LAM_TEXT_H
 

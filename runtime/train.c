@@ -1,4 +1,4 @@
-/* Batches to steps. A run that is stopped and resumed gives the same numbers as one that is not. */
+/* Trains step by step. A run that is stopped and resumed gives the same numbers as one that is not. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static bool lam_may_replace(const char *path) {
   bool replaces = lam_find_replaced(path, &file) && file && stat(file, &about) == 0 && about.st_size > 0;
   free(file);
   if (!replaces) return true;
-  char message[LAM_MESSAGE]; /* which is not shown: the file need not hold weights */
+  char message[LAM_MESSAGE]; /* it is not shown: the file need not hold weights */
   struct lam_weights *weights;
   if (lam_open_weights(&weights, path, message) != LAM_OK) weights = NULL;
   const struct lam_pairs *metadata = weights ? &weights->metadata : NULL;
@@ -164,8 +164,8 @@ double lam_train_step(struct lam_program *program, struct lam_run *run, struct l
   return lam_output(&program->routines[LAM_TRAIN], "loss");
 }
 
-/* What the step just done made infinite or not a number, or NULL. A step that does not say whether to look is looked
-   at. */
+/* The tensor that the step just done made infinite or NaN, or NULL. Where the output update_check is missing, all are
+   searched. */
 static const char *lam_spoilt(const struct lam_program *program) {
   const struct lam_routine *train = &program->routines[LAM_TRAIN];
   const struct lam_port *check = lam_find_port(train->outputs, train->output_count, "update_check");
@@ -177,7 +177,7 @@ static const char *lam_spoilt(const struct lam_program *program) {
 
 static bool lam_is_due(int64_t step, int64_t every) { return every > 0 && step % every == 0; }
 
-/* What a small model learned fits on the screen. */
+/* Prints the parameters of a small model. */
 static void lam_print_parameters(const struct lam_program *program) {
   enum { FEW = 16 };
   int64_t numbers = 0;
@@ -203,8 +203,8 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   int64_t saved = -1;
   bool interrupted = false;
   for (bool last = false; !last;) {
-    bool made = run->step > progress->first; /* a step, by this run */
-    double paused = lam_seconds(); /* speed is that of steps alone */
+    bool made = run->step > progress->first; /* whether this run has taken a step */
+    double paused = lam_seconds(); /* the speed shown is that of steps alone */
     interrupted = lam_interrupted;
     last = interrupted || run->step >= run->steps;
     if (program->handover && !interrupted && program->handover->asked()) {
@@ -247,7 +247,7 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   return 130;
 }
 
-/* Whether to go on, and from what an earlier program of this run saved, if there was one. */
+/* Waits for the order, and loads what an earlier program saved, if told to. False: training ends by *code. */
 static bool lam_training_takes_over(struct lam_training *training, const struct lam_options *options, int *code) {
   const struct lam_handover *handover = training->program->handover;
   enum lam_order order = handover->ready(training->path);
@@ -269,7 +269,7 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
   const char *log = lam_option_text(options, "log", NULL);
   int code = 1;
   bool good = lam_is_writable(training.path);
-  /* Until the order comes the file is another program's, which gives way to this one. */
+  /* Until the order comes, the file belongs to another program, which gives way to this one. */
   const struct lam_handover *handover = program->handover;
   if (!handover || !handover->waits()) good = good && lam_lock(&lock, training.path);
   good = good && lam_training_weights(&training, options) && lam_training_data(&training, options);

@@ -1,4 +1,4 @@
-/* Spans, in programs that record none. */
+/* Spans that do nothing, for programs that record no trace. */
 #ifndef LAM_UNWATCHED_H
 #define LAM_UNWATCHED_H
 

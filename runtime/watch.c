@@ -1,5 +1,5 @@
-/* Where the time goes: sums by kernel for the verb bench, events for --trace. The routines of a program that carries
-   this call every kernel between lam_kernel_begin and lam_kernel_end. */
+/* Measures where the time goes: sums by kernel for the verb bench, events for --trace. Routines that are emitted for
+   bench call every kernel between lam_kernel_begin and lam_kernel_end. */
 #include "runtime/runtime.h"
 
 #include <errno.h>
@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for so many events; kernels, which are most of them, leave half of it to the rest. */
+/* LAM_EVENTS: the most that are kept. Kernels are most of all events, and have half of the room at most. */
 enum { LAM_EVENTS = 100000, LAM_KERNEL_EVENTS = LAM_EVENTS / 2, LAM_SPANS = 16, LAM_WATCHED_THREADS = 8 };
 
 struct lam_event {
   const char *name;
-  int64_t number; /* of a step or a batch; -1: none */
+  int64_t number; /* of a step, batch or token; -1: none */
   int64_t begin, end; /* in nanoseconds */
   int thread;
 };
@@ -25,11 +25,11 @@ struct lam_watched_thread {
 };
 
 static struct lam_watch {
-  bool timing; /* kernels */
+  bool timing; /* whether kernels are timed */
   const struct lam_kernel *kernels;
   double *seconds; /* by kernel, or NULL */
   int64_t *calls;
-  const char *path; /* of the trace, or NULL */
+  const char *path; /* the trace's file, or NULL */
   double start;
   struct lam_event *events;
   int64_t count, kernel_count, lost;
@@ -80,7 +80,7 @@ void lam_watch_kernels(const struct lam_bench *bench, double *seconds, int64_t *
 
 /* --- Spans -------------------------------------------------------------------------------------------------------- */
 
-/* This thread's row, the mutex being held; NULL when there are too many threads. */
+/* This thread's row, or NULL where it has none, as when there are too many threads. The caller holds the mutex. */
 static struct lam_watched_thread *lam_watched_thread(void) {
   for (int i = 0; i < lam_watch.thread_count; i++)
     if (pthread_equal(lam_watch.threads[i].thread, pthread_self())) return &lam_watch.threads[i];

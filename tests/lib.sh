@@ -1,20 +1,20 @@
-# Helpers of the whole-program tests, sourced by each script of tests/cases. The script runs in a new folder of its own, which is
-# removed when it ends; 0 is passed, 77 skipped, and anything else failed, with what was printed shown.
+# Helpers of the whole-program tests, sourced by each script of tests/cases. A script runs in a new folder of its own, which is
+# removed at its end. Exit status 0 means passed, 77 skipped, and any other failed; the runner then shows what was printed.
 set -eu -o pipefail
 : "${LAMELLA_ROOT:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
 : "${LAMELLA_BUILD:=$LAMELLA_ROOT/build}"
 SPECS=$LAMELLA_ROOT/specs
 WORK=$(mktemp -d)
-# A program that may write no file at all leaves an empty one of libomp's, which a later process of the same number would trip over.
+# A program that may not write files leaves an empty one of libomp's, on which a later process with the same number would fail.
 trap 'rm -rf "$WORK"; find /dev/shm -maxdepth 1 -name "__KMP_REGISTERED_LIB_*" -empty -user "$(id -u)" -delete 2>/dev/null || true' EXIT
 trap 'echo "${BASH_SOURCE[0]##*/}:$LINENO: failed: $BASH_COMMAND"' ERR
 cd "$WORK"
-# What is compiled is kept for the other tests of this run, and nowhere else.
+# Compiled objects are kept for the other tests of this run, and not in the user's cache.
 export LAMELLA_CACHE=${LAMELLA_CACHE:-$WORK/compiled}
 
 lamella() { "$LAMELLA_BUILD/lamella" "$@"; }
 fail() { echo "failed: $*"; exit 1; }
-# Whether everything is asked for: a test of many combinations has a choice of them for usual runs.
+# Whether every combination is asked for. A test of many combinations tries some of them in usual runs.
 everything() { [[ ${LAMELLA_FULL:-full} == full ]]; }
 skip() { echo "skipped: $*"; exit 77; }
 
@@ -42,7 +42,7 @@ expect_status() {
   fail "exit status $status, expected $expected: $*"
 }
 
-# expect_near GOT EXPECTED TOLERANCE: absolute, or relative when EXPECTED is larger than 1
+# expect_near GOT EXPECTED TOLERANCE: the tolerance is absolute, or relative when EXPECTED is larger than 1.
 expect_near() {
   awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { s = b < 0 ? -b : b; if (s < 1) s = 1; d = a - b; if (d < 0) d = -d; exit !(d <= t * s) }' \
     || fail "got $1, expected $2 within $3"
@@ -50,22 +50,22 @@ expect_near() {
 
 GOLDEN=$LAMELLA_ROOT/tests/golden
 
-# losses LOG: the training losses of a JSONL log, one a line.
+# losses LOG: prints the training losses of a JSONL log, one a line.
 losses() { sed -n 's/.*"loss":\([^,}]*\).*/\1/p' "$1"; }
 
-# near EXPECTED GOT TOLERANCE: files with a number a line, as many in each, none further apart than that.
+# near EXPECTED GOT TOLERANCE: both files have a number a line, equally many, and no pair is further apart than TOLERANCE.
 near() {
   paste "$1" "$2" | awk -v t="$3" '
     { d = $1 - $2; if (d < 0) d = -d; if (NF != 2 || !(d <= t)) { print "line " NR ": expected " $1 ", got " $2; bad = 1 } }
     END { if (!NR) { print "no numbers"; bad = 1 } exit bad }'
 }
 
-# Can this machine run code for the target?
+# Whether this machine can run code for the target.
 runs_here() {
   case $1 in
     avx512) grep -q avx512bw /proc/cpuinfo && grep -q avx512vl /proc/cpuinfo ;;
     avx2) grep -q avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo ;;
   esac
 }
-# A part of a test that this machine cannot run; the runner counts it.
+# Reports that this machine cannot run a part of a test; the runner counts such parts.
 count_skip() { echo "skipped: $*"; }

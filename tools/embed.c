@@ -1,5 +1,5 @@
-/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string: struct { name, text } ARRAY[], which HEADER declares.
-   A program has the runtime's files all in one, so what makes files of C ones is left out: guards, and lines that include another. */
+/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string, struct runtime_text ARRAY[], which HEADER declares.
+   A program has the runtime's files in one, so of C's files the include guards and the lines that include another are left out. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static int ends(const char *line, const char *with) {
   return length >= end && !strcmp(line + length - end, with);
 }
 
-/* "#ifndef LAM_MEMORY_H", "#define LAM_MEMORY_H" */
+/* Whether the line is part of a guard: "#ifndef LAM_MEMORY_H", "#define LAM_MEMORY_H" */
 static int is_guard(const char *line) {
   return (begins(line, "#ifndef LAM_") || begins(line, "#define LAM_")) && ends(line, "_H\n") && !strchr(line + 8, ' ');
 }

@@ -1,4 +1,4 @@
-/* W6 by oneDNN's matrix product: the primitive is made once for a shape, the weights stay as they lie. */
+/* W6 by oneDNN's matrix product. The primitive is made once for a shape; the weights keep their layout. */
 #include "bench/contract/contract.h"
 
 #include <oneapi/dnnl/dnnl.h>

@@ -1,4 +1,4 @@
-/* W6 by OpenBLAS, as the PyPI package scipy-openblas32 has it. */
+/* W6 by OpenBLAS, from the PyPI package scipy-openblas32. */
 #include "bench/contract/contract.h"
 
 #include <cblas.h>

@@ -1,6 +1,6 @@
-/* Times the products that standard input lists ("NAME LAYOUT M K N" a line) by the contender that this is linked with, and prints
-   "NAME<tab>MILLISECONDS" for each: the median of some runs of a call, after one that is not counted. With one row, as in decoding, each call
-   has other weights, more of them than a cache holds: a model's weights come from memory for each token. */
+/* Times the products that standard input lists ("NAME LAYOUT M K N" a line) by the contender that this program is linked with, and prints
+   "NAME<tab>MILLISECONDS" for each: the median over runs of calls, after one call that does not count. With one row, as in decoding, each
+   call has other weights, of which there are more than a cache holds: in decoding, weights come from memory for each token. */
 #include "bench/contract/contract.h"
 
 #include <float.h>
@@ -11,7 +11,7 @@
 
 enum { RUNS = 5, UNCACHED = 1 << 28 };
 #define ENOUGH 0.004 /* seconds of calls for one figure */
-#define LONG 0.03 /* seconds of a call of which three runs are enough */
+#define LONG 0.03 /* seconds of a call that is timed three times, not RUNS times */
 
 static double now(void) {
   struct timespec time;
@@ -30,7 +30,7 @@ static float *numbers(int64_t count) {
   return memory;
 }
 
-/* A few sums in double precision: a product that is wrong is not worth timing. */
+/* Checks a few elements by sums in double precision: a wrong product is not worth timing. */
 static int is_right(const struct product *p, const float *x, const float *w, const float *c) {
   for (int64_t probe = 0; probe < 64; probe++) {
     int64_t i = probe * 7919 % p->m, j = probe * 104729 % p->n;
@@ -40,7 +40,7 @@ static int is_right(const struct product *p, const float *x, const float *w, con
                        (p->layout == 't' ? w[j * p->k + k] : w[k * p->n + j]);
       sum += product, sizes += fabs(product);
     }
-    /* More than rounding gives, whose error grows by about the root of k; of up to some thousand terms none may be missing. */
+    /* Rounding's error grows by about the root of k. A product that misses one of up to some thousand terms is further off. */
     if (fabs(sum - (double)c[i * p->n + j]) > 8 * sqrt((double)p->k) * FLT_EPSILON * sizes)
       return fprintf(stderr, "%s: c[%lld, %lld] is %g, not %g\n", p->name, (long long)i, (long long)j,
                      (double)c[i * p->n + j], sum),
@@ -56,7 +56,7 @@ struct timed {
   int64_t weights, copies, calls;
 };
 
-/* The seconds of one call, of so many in a row. */
+/* The mean seconds of a call, over that many in a row. */
 static double time_calls(struct timed *timed, int64_t repeats) {
   double start = now();
   for (int64_t i = 0; i < repeats; i++)

@@ -1,4 +1,4 @@
-# A larger one of the same family.
+# The training step of a larger GPT of the demo's family.
 title="char GPT: 6 layers, 6 heads, embed 384, float32, batches of 16 windows of 256, AdamW, clipping: a training step"
 contenders=(lamella torch torch.compile)
 layers=6 heads=6 embed=384 seq=256 batch=16

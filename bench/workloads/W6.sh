@@ -2,7 +2,7 @@
 title="single contractions, float32, at the shapes of W1 to W5"
 contenders=(lamella openblas onednn)
 
-# The list as time.c and emit.c read it: NAME LAYOUT M K N.
+# Prints the products as time.c and emit.c read them: NAME LAYOUT M K N.
 products() {
   sed '/^#/d' "$root/bench/contract/shapes.txt" | if [[ $quick == 0 ]]; then cat; else sed -n '16p;30p;50p'; fi |
     awk '{ print $1 ":" $2 "x" $3 "x" $4 ":" $5, $5, $2, $3, $4 }'
@@ -21,7 +21,7 @@ cases() {
   done < <(products)
 }
 
-# contender NAME OBJECTS-OR-OPTIONS...: time.c with one contender's `contract`.
+# contender NAME OBJECTS-OR-OPTIONS...: compiles time.c with one contender's `contract`.
 contender() { "${CC:-cc}" -O2 -fopenmp -I"$root" "$root/bench/contract/time.c" "${@:2}" -lm -o "$work/$1"; }
 
 prepare() {
@@ -34,7 +34,7 @@ prepare() {
         products | "$work/emit" "$work"
         printf '%s\n' "$work"/product_*.c | sed 's/\.c$//' |
           xargs -P "$(nproc)" -I FILE "${CC:-cc}" -std=c11 -O2 -fopenmp -c FILE.c -o FILE.o
-        # Each has kernels and a launch of its own, of the same names.
+        # Kernels and launches of all products have the same names, so each object keeps its own local.
         printf '%s\n' "$work"/product_*.o | xargs -n 1 objcopy --wildcard --keep-global-symbol='bench_product_*'
         contender lamella "$work/find.c" "$work"/product_*.o
         ;;
@@ -50,7 +50,7 @@ prepare() {
   done
 }
 
-# A process for each product, so that contenders take turns within a second.
+# Each product is a process of its own, so that contenders take turns within a second.
 slices() {
   local name layout m k n count
   while read -r name layout m k n; do

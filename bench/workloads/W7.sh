@@ -1,11 +1,11 @@
-# How long compiling takes: a spec to C, to an executable, to the first step of a run; and checking each spec.
+# How long it takes to compile a spec to C, to an executable, and to the first step of a run; and to check each spec.
 title="compiling: GPT-2 124M and the char GPT (W1, W2) to C, to an executable, to the first step; checking the specs"
 contenders=(lamella torch.compile)
 models=(gpt2 shakespeare)
 declare -A settings=([gpt2]="-D seq=64 -D train.eval=0 -D train.log=1" [shakespeare]="-D train.eval=0 -D train.log=1")
 [[ $quick == 0 ]] || settings[gpt2]+=" -D repeat.h=2 -D embed=48 -D vocab=300"
 
-# A cold compilation by PyTorch takes a minute, and differs from Lamella's by more than any noise.
+# A cold compilation by PyTorch takes a minute, and the difference from Lamella's is larger than any noise.
 most_rounds() { if [[ $1 == torch.compile ]]; then at_most 2; else echo "$rounds"; fi; }
 specs() { (cd "$root/specs" && printf '%s\n' *.lam); }
 can_run() { lamella --help | grep -q '^ *run '; }
@@ -31,8 +31,8 @@ prepare() {
   can_run || row absent W7 "lamella run" "this build has no such verb"
 }
 
-# first_step MODEL HOW: milliseconds from the start of `lamella run` until the program begins ("start"), and those and its first step's
-# ("first step"). What lies between, reading data and drawing weights, is not compilation.
+# first_step MODEL HOW: prints the milliseconds from the start of `lamella run` until the program begins ("start"), and these with those
+# of its first step ("first step"). What lies between, reading data and drawing weights, is not compilation.
 first_step() {
   local begins step
   (cd "$work" && lamella run "$root/specs/$1.lam" ${settings[$1]} -v train --overwrite --steps 3 --threads "$threads" --quiet --log /dev/stdout \
@@ -61,7 +61,7 @@ of_lamella() {
   for spec in $(specs); do milliseconds "check $spec" lamella check "$root/specs/$spec" || return 1; done
 }
 
-# Its first step with an empty cache holds the compilation.
+# With an empty cache PyTorch's first step includes the compilation.
 of_torch() {
   local inductor_cache=$work/inductor
   rm -rf "$inductor_cache"

@@ -1,4 +1,4 @@
-# The memory of W1's step.
+# The memory that W1's training step takes.
 . "$root/bench/workloads/W1.sh"
 title="GPT-2 124M as in W1: memory at the peak of a training step (VmHWM of the process)"
 contenders=(lamella torch)

@@ -13,14 +13,29 @@ for word in lam_utf8_read lam_csv lam_synthetic lam_masking lam_kernel_begin lam
   ! grep -q $word first/* || fail "GPT-2 has $word"
 done
 mkdir all
+strict=(-std=c11 -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)
+strict_compilers=(gcc)
+for compiler in clang-14 clang-19; do
+  if command -v $compiler >/dev/null; then strict_compilers+=($compiler); else count_skip "no $compiler"; fi
+done
 for spec in "$SPECS"/*.lam "$GOLDEN"/*.lam; do
   name=$(basename "$spec" .lam)
   lamella emit "$spec" -o "all/$name"
   for file in "all/$name"/*.c; do
-    gcc -std=c11 -Wall -Wextra -Werror -fsyntax-only "$file" || fail "$name"
+    for compiler in "${strict_compilers[@]}"; do
+      $compiler "${strict[@]}" -fsyntax-only "$file" || fail "$name by $compiler"
+    done
   done
+  g++ -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "all/$name"/*.h || fail "$name's headers as C++"
 done
 grep -q lam_utf8_read all/shakespeare/lamella.c || fail "shakespeare cannot read characters"
+
+for target in portable avx512 reference; do
+  lamella emit "$SPECS/translate.lam" --target=$target -o strict
+  for compiler in "${strict_compilers[@]}"; do
+    $compiler "${strict[@]}" -fsyntax-only strict/translate.c || fail "translate for $target by $compiler"
+  done
+done
 
 for target in portable avx512; do
   { TIMEFORMAT='%U %S' && time lamella emit "$SPECS/gpt2.lam" --target=$target -o first; } 2> time

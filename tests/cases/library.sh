@@ -91,6 +91,10 @@ if command -v python3 >/dev/null; then
 else
   count_skip "no python3"
 fi
+cmake --install "$LAMELLA_BUILD" --prefix "$WORK/installed" >out.txt || { cat out.txt; fail "cmake --install"; }
+cmake -S installed/share/lamella/examples/cmake -B cmake -DCMAKE_PREFIX_PATH="$WORK/installed" >out.txt 2>&1 &&
+  cmake --build cmake >>out.txt 2>&1 || { tail -n 20 out.txt; fail "examples/cmake"; }
+expect_contains "$(cmake/rings)" "points are told right"
 for example in "$EXAMPLES"/*/*.*; do
   [[ $(wc -l <"$example") -le 60 ]] || fail "$example has more than 60 lines"
 done

@@ -24,7 +24,7 @@ for mode in 600 640 666 444; do
   ./linear info --trace mode.trace >messages
   lamella build "$spec" -c -o mode.o
   lamella emit "$spec" -o out
-  expect_equal "$(modes mode.* out/*)" "$(for i in {1..11}; do printf '%s ' $mode; done)" "modes of files of $mode"
+  expect_equal "$(modes mode.* out/*)" "$(for i in {1..13}; do printf '%s ' $mode; done)" "modes of files of $mode"
   ! grep -qx old mode.* out/* || fail "a file was not replaced"
 done
 rm -rf out mode.*

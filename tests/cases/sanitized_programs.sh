@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 export ASAN_OPTIONS=detect_leaks=1
 
+cp "$GOLDEN"/{gpt,translate}.safetensors "$GOLDEN/text.txt" "$GOLDEN/names.csv" . # which the programs look for beside themselves
 for model in gpt translate; do
   for target in portable avx2 avx512; do
     runs_here $target || { count_skip $target; continue; }

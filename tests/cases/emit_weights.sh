@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# --weights makes parameters a part of the program: it predicts and writes what it does with the same weights in a file, and needs no
+# file; what does not fit, or would change them, is refused and nothing is written.
+. "$(dirname "$0")/../lib.sh"
+
+cat >letters.lam <<'END'
+use "std/transformer.lam"
+use "std/optim.lam"
+axis vocab = 12
+axis seq = 6
+axis embed = 8
+axis head = 2
+axis key = embed / head
+axis hidden = 16
+model net(tokens[seq] in vocab) -> logits[seq, vocab] {
+  x = wte: embedding(tokens, vocab, embed)
+  repeat h[2] { x = x + attn: causal_attention(ln_1: layernorm(x, embed)) }
+  return out: dense(x, embed, vocab)
+}
+data text { text = "text.txt"; tokenizer = char; split = 0.8 }
+train net on text {
+  loss = cross_entropy(logits, next, vocab), weight; optimizer = adamw(lr = 0.05); batch = 2; steps = 30; average = 0.9
+}
+generate net { over = seq; feed = tokens; from = logits }
+END
+printf 'abcdefghij gfedcba. %.0s' {1..20} >text.txt
+lamella build letters.lam --target=portable -o letters
+./letters train --quiet --out w.st >/dev/null
+generate=(generate --prompt 'abc' --tokens 20 --seed 3 --quiet)
+./letters "${generate[@]}" --weights w.st >expected.txt
+./letters predict --weights w.st >expected.predict.txt
+
+for target in portable avx2 reference; do
+  [[ $target == avx2 ]] && ! runs_here avx2 && { count_skip "no AVX2"; continue; }
+  lamella emit letters.lam --target=$target --only=predict,step --weights=w.st -o $target
+  gcc -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wcast-qual -Werror -O1 $target/*.c -o baked -lm || fail "$target"
+  mkdir -p empty
+  cp text.txt empty
+  (cd empty && ../baked "${generate[@]}" >../got.txt && ../baked predict >../got.predict.txt) || fail "$target without the file"
+  expect_equal "$(cat got.txt)" "$(cat expected.txt)" "what $target writes"
+  [[ $target != portable ]] || cmp got.predict.txt expected.predict.txt
+done
+if grep -q 'letters_load\|letters_learn\|letters_initialize' portable/letters.h; then fail "weights that are a part of it can be loaded"; fi
+lamella build letters.lam --target=portable --only=step --weights=w.st -o built
+mv w.st elsewhere.st
+expect_equal "$(./built "${generate[@]}")" "$(cat expected.txt)" "what a built program writes"
+expect_status 1 ./built generate --weights elsewhere.st
+expect_contains "$(cat stderr)" "the weights are a part of this program"
+
+# refused PART ARGUMENT...
+refused() {
+  local part=$1
+  shift
+  expect_status 1 lamella emit letters.lam "$@" -o refused
+  expect_contains "$(cat stderr)" "$part"
+  [[ ! -e refused ]] || fail "something was written: $*"
+}
+refused "this one trains: --only=predict or --only=step leaves training out" --weights=elsewhere.st
+refused "cannot open nowhere.st" --only=predict --weights=nowhere.st
+refused "wte.weight" -D embed=16 --only=predict --weights=elsewhere.st
+refused "lacks h.2." -D repeat.h=3 --only=predict --weights=elsewhere.st
+head -c 1000 elsewhere.st >cut.st
+refused "cut.st" --only=predict --weights=cut.st
