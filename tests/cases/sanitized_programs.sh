@@ -21,7 +21,7 @@ for model in gpt translate; do
     prompt="the"
     extra=()
     [[ $model == translate ]] && extra=(--source emma) prompt=""
-    ./program generate --weights w.safetensors --prompt "$prompt" --tokens 40 --top-k 5 --top-p 0.9 --seed 3 "${extra[@]}" >text.txt
+    ./program generate --weights w.safetensors --prompt "$prompt" --tokens 40 --top-k 5 --top-p 0.9 --seed 3 "${extra[@]}" >generated.txt
   done
 done
 
