@@ -80,6 +80,20 @@ static struct state *prepared_state(struct hoister *hoister, const struct value 
   return state;
 }
 
+static bool is_sized(const struct axis *axis, const struct size *size) { return axis && axis->size == size; }
+
+static bool has_size(const struct graph *graph, const struct size *size) {
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (is_sized(value->range, size) || is_sized(value->axis, size) || is_sized(value->result, size)) return true;
+    for (int k = 0; k < value->axis_count; k++)
+      if (is_sized(value->axes[k], size)) return true;
+    for (int k = 0; value->list && k < value->list_count; k++)
+      if (is_sized(value->list[k], size)) return true;
+  }
+  return false;
+}
+
 void pass_hoist(struct program *program, bool only_inputs) {
   struct graph *step = program->step;
   if (!step || program->prepare) return;
@@ -122,10 +136,7 @@ void pass_hoist(struct program *program, bool only_inputs) {
       for (int j = 0; j < step->values.items[i]->input_count; j++) needed[step->values.items[i]->inputs[j]->id] = true;
 
   struct graph *prepare = graph_new(arena, routine_facts[ROUTINE_prepare].name, step->next_axis);
-  /* What moves has no axis of the window, so prepare is not asked for the window's sizes. Other sizes keep their numbers. */
-  int sizes = step->sizes.count;
-  while (sizes > 0 && step->sizes.items[sizes - 1]->role != SIZE_ORDINARY) sizes--;
-  for (int i = 0; i < sizes; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
+  for (int i = 0; i < step->sizes.count; i++) array_push(arena, &prepare->sizes, step->sizes.items[i]);
   hoister.prepare = program->prepare = prepare;
   fill_prepare(&hoister, step->values.items, count, needed);
 
@@ -147,4 +158,7 @@ void pass_hoist(struct program *program, bool only_inputs) {
   rewrite_end(&rewrite);
   graph_sweep(step);
   graph_sweep(prepare);
+  /* The last sizes, which no value that moved has to do with, are not asked for; the others keep their numbers. */
+  while (prepare->sizes.count > 0 && !has_size(prepare, prepare->sizes.items[prepare->sizes.count - 1]))
+    prepare->sizes.count--;
 }
