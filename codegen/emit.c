@@ -310,8 +310,7 @@ static const char *print_header(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *text = text_new(arena);
   const char *name = emitter->name;
-  char *guard = arena_format(arena, "%s_H", name);
-  for (char *at = guard; *at; at++) *at = (char)toupper((unsigned char)*at);
+  const char *guard = arena_format(arena, "%s_H", emit_upper_name(emitter));
   text_comment(
       text,
       arena_format(

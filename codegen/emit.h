@@ -127,6 +127,11 @@ int64_t emit_range(const struct routine *routine, const struct buffer *buffer);
 /* The name of a run-time size in the routine's function: "rows", "past". */
 const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number);
 const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
+const struct buffer *emit_output(const struct routine *routine, const char *name);
+/* Whether the routine is a part of training, whose caller tells the step. */
+bool emit_is_training(const struct routine *routine);
+/* "list, item" */
+const char *emit_join(struct arena *arena, const char *list, const char *item);
 /* Print checks that return from the routine where its arguments would make kernels access memory out of bounds; and the
    functions that the checks call. */
 void emit_argument_checks(const struct emitter *emitter, struct text *text, const struct routine *routine);
@@ -140,6 +145,10 @@ void emit_memory(struct emitter *emitter, struct text *text);
 void emit_memory_header(struct emitter *emitter, struct text *text);
 /* The prefix of the header's constants: "GPT2". */
 const char *emit_upper_name(const struct emitter *emitter);
+/* The same for any name, where letters and digits alone stay as they are. */
+const char *emit_in_capitals(struct arena *arena, const char *name);
+/* "OK", "NO_MEMORY" ...: these follow NAME_ in the constants of statuses; NULL past the last. */
+extern const char *const emit_statuses[];
 
 /* --- emit_library.c */
 /* Print the functions that need lamella.c, and their declarations for the header. */

@@ -3,7 +3,7 @@
 
 #include "codegen/emit.h"
 
-static const char *join(struct arena *arena, const char *list, const char *item) {
+const char *emit_join(struct arena *arena, const char *list, const char *item) {
   return list[0] ? arena_format(arena, "%s, %s", list, item) : item;
 }
 
@@ -21,14 +21,21 @@ const struct routine *emit_routine_find(const struct emitter *emitter, const cha
   return NULL;
 }
 
-const struct buffer *emit_input(const struct routine *routine, const char *name) {
-  for (int i = 0; i < routine->inputs.count; i++)
-    if (!strcmp(routine->inputs.items[i]->label, name)) return routine->inputs.items[i];
+static const struct buffer *find_port(struct buffer *const *ports, int count, const char *name) {
+  for (int i = 0; i < count; i++)
+    if (!strcmp(ports[i]->label, name)) return ports[i];
   return NULL;
 }
 
-/* Whether what the routine does is part of training: then its caller tells the step. */
-static bool is_training(const struct routine *routine) {
+const struct buffer *emit_input(const struct routine *routine, const char *name) {
+  return find_port(routine->inputs.items, routine->inputs.count, name);
+}
+
+const struct buffer *emit_output(const struct routine *routine, const char *name) {
+  return find_port(routine->outputs.items, routine->outputs.count, name);
+}
+
+bool emit_is_training(const struct routine *routine) {
   return !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
 }
 
@@ -55,14 +62,14 @@ struct routine_parameters emit_parameters(const struct emitter *emitter, const s
   const int sizes = routine->graph ? routine->graph->sizes.count : 0;
   const char **names = arena_new_array(emitter->arena, const char *, sizes > 0 ? sizes : 1);
   for (int i = 0; i < sizes; i++) names[i] = emit_size_name(emitter, routine, i);
-  return (struct routine_parameters){is_training(routine), draws(routine), sizes, names};
+  return (struct routine_parameters){emit_is_training(routine), draws(routine), sizes, names};
 }
 
 const char *emit_signature(const struct emitter *emitter, const struct routine *routine) {
   const struct routine_parameters parameters = emit_parameters(emitter, routine);
   const char *list = arena_format(emitter->arena, "struct %s *m", emitter->name);
-  if (parameters.step) list = join(emitter->arena, list, "int64_t step");
-  if (parameters.seed) list = join(emitter->arena, list, "uint32_t seed");
+  if (parameters.step) list = emit_join(emitter->arena, list, "int64_t step");
+  if (parameters.seed) list = emit_join(emitter->arena, list, "uint32_t seed");
   for (int i = 0; i < parameters.sizes; i++)
     list = arena_format(emitter->arena, "%s, int64_t %s", list, parameters.size_names[i]);
   return list;
@@ -106,7 +113,7 @@ void emit_check_functions(struct emitter *emitter, struct text *text) {
   bool ids = false, numbers = false;
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
-    numbers = numbers || is_training(routine) || (routine->graph && routine->graph->sizes.count);
+    numbers = numbers || emit_is_training(routine) || (routine->graph && routine->graph->sizes.count);
     for (int j = 0; j < routine->inputs.count; j++) ids = ids || checks_ids(routine, j);
   }
   if (!ids && !numbers) return;
@@ -155,7 +162,7 @@ void emit_argument_checks(const struct emitter *emitter, struct text *text, cons
   struct arena *arena = emitter->arena;
   const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
   const struct graph *graph = routine->graph;
-  if (is_training(routine)) /* weight files hold numbers of steps up to this one */
+  if (emit_is_training(routine)) /* weight files hold numbers of steps up to this one */
     refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
   for (int i = 0; graph && i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];

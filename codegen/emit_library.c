@@ -324,9 +324,7 @@ static void emit_sample(struct emitter *emitter, struct text *text) {
   const char *name = emitter->name;
   const struct generate_settings *generation = emitter->program->generation;
   const struct routine *step = emit_routine_find(emitter, "step");
-  const struct buffer *from = NULL;
-  for (int i = 0; i < step->outputs.count; i++)
-    if (!strcmp(step->outputs.items[i]->label, generation->from)) from = step->outputs.items[i];
+  const struct buffer *from = emit_output(step, generation->from);
   if (!from || from->axis_count != 3) return;
   const bool first = from->axes[1]->size != NULL;
   const long long window = (long long)from->axes[first ? 1 : 2]->extent,

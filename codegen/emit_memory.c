@@ -4,8 +4,8 @@
 
 #include "codegen/emit.h"
 
-/* All of it is one block, in this order: struct NAME, what the library keeps, the states, the arrays of ports, the activations. Each begins at a multiple of
-   ALIGNMENT bytes, as the block's first byte may not. */
+/* All of it is one block, in this order: struct NAME, what the library keeps, the states, the arrays of ports, the
+   activations. Each begins at a multiple of ALIGNMENT bytes, as the block's first byte may not. */
 enum { ALIGNMENT = 64 };
 
 static int64_t round_up(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
@@ -25,11 +25,13 @@ static int64_t all_port_bytes(const struct emitter *emitter) {
   return bytes;
 }
 
-const char *emit_upper_name(const struct emitter *emitter) {
-  char *upper = arena_copy(emitter->arena, emitter->name, strlen(emitter->name));
-  for (char *at = upper; *at; at++) *at = (char)toupper((unsigned char)*at);
+const char *emit_in_capitals(struct arena *arena, const char *name) {
+  char *upper = arena_copy(arena, name, strlen(name));
+  for (char *at = upper; *at; at++) *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
   return upper;
 }
+
+const char *emit_upper_name(const struct emitter *emitter) { return emit_in_capitals(emitter->arena, emitter->name); }
 
 /* Where the arrays of ports lie, and how many steps a run has unless its caller says otherwise. */
 static void set_ports(struct emitter *emitter, struct text *text) {
@@ -130,19 +132,25 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
+/* In the order of enum lam_status, runtime/model.h. */
+const char *const emit_statuses[] = {"OK",          "WRONG_MACHINE", "NO_MEMORY",  "WRONG_ARGUMENT",
+                                     "CANNOT_READ", "CANNOT_WRITE",  "WRONG_FILE", "NOT_FINITE",
+                                     NULL};
+static const char *const status_comments[] = {
+    [6] = "it is damaged, or does not fit the model",
+    [7] = "an infinity or NaN where a number is wanted",
+};
+
 void emit_memory_header(struct emitter *emitter, struct text *text) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->name, *upper = emit_upper_name(emitter);
   text_comment(text, "What functions return. One that fails has changed nothing.");
   text_open(text, "enum %s_status", name);
-  text_line(text, "%s_OK,", upper);
-  text_line(text, "%s_WRONG_MACHINE, /* %s_problem says why */", upper, name);
-  text_line(text, "%s_NO_MEMORY,", upper);
-  text_line(text, "%s_WRONG_ARGUMENT,", upper);
-  text_line(text, "%s_CANNOT_READ,", upper);
-  text_line(text, "%s_CANNOT_WRITE,", upper);
-  text_line(text, "%s_WRONG_FILE, /* it is damaged, or does not fit the model */", upper);
-  text_line(text, "%s_NOT_FINITE, /* an infinity or NaN where a number is wanted */", upper);
+  for (int i = 0; emit_statuses[i]; i++) {
+    const char *comment = !strcmp(emit_statuses[i], "WRONG_MACHINE") ? arena_format(arena, "%s_problem says why", name)
+                                                                     : status_comments[i];
+    text_line(text, "%s_%s,%s", upper, emit_statuses[i], comment ? arena_format(arena, " /* %s */", comment) : "");
+  }
   text->indentation--;
   text_line(text, "};");
   text_blank(text);

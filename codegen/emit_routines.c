@@ -23,10 +23,6 @@ struct counter {
   int direction, copies;
 };
 
-static const char *join(struct arena *arena, const char *list, const char *item) {
-  return list[0] ? arena_format(arena, "%s, %s", list, item) : item;
-}
-
 static struct c_argument known_number(struct arena *arena, int64_t number) {
   return (struct c_argument){piece_name(arena_format(arena, "%lld", (long long)number)), true, number};
 }
@@ -156,7 +152,7 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
   const char *list = "", *declaration;
   for (int i = 0; i < counter->copies; i++) {
     int copy = counter->direction > 0 ? i : counter->copies - 1 - i;
-    list = join(arena, list, argument_of(body, launch_of(roll, launches, position, copy), argument).piece.text);
+    list = emit_join(arena, list, argument_of(body, launch_of(roll, launches, position, copy), argument).piece.text);
   }
   const char *name = table_name(
       body, arena_format(
@@ -269,11 +265,11 @@ static void emit_call(struct body *body, const struct launch *launch, const stru
                           ? arena_format(arena, "LAM_TIMED(%s) ", c_identifier(emitter->printer, function->name))
                           : "";
   for (int i = 0; i < launch->arguments.count; i++)
-    if (!kernel->takes || kernel->takes[i]) list = join(arena, list, arguments[i].piece.text);
+    if (!kernel->takes || kernel->takes[i]) list = emit_join(arena, list, arguments[i].piece.text);
   if (kernel->takes) {
     struct c_argument count = c_task_count(emitter->printer, function, arguments);
     bool is_one = count.is_number && count.number == 1;
-    list = join(arena, list, is_one ? "0" : emitter->printer->dialect->task);
+    list = emit_join(arena, list, is_one ? "0" : emitter->printer->dialect->task);
     if (!is_one) loop = arena_format(arena, "%s ", c_task_loop(emitter->printer, count.piece.text, launch->in_order));
   }
   text_line(body->text, "%s%s%s(%s);", timed, loop, kernel->name, list);
@@ -356,8 +352,7 @@ static int find_phases(const struct routine *routine, struct phase phases[3]) {
   while (loss < count && !writes(routine->launches.items[loss], is_loss)) loss++;
   while (update < count && !writes(routine->launches.items[update], is_learned)) update++;
   loss = loss < count ? loss + 1 : 0;
-  bool trains = !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
-  if (loss >= update || loss < SHORT_PHASE || count < LONG_ROUTINE || !trains) loss = 0;
+  if (loss >= update || loss < SHORT_PHASE || count < LONG_ROUTINE || !emit_is_training(routine)) loss = 0;
   if (count < LONG_ROUTINE || update >= count || update < SHORT_PHASE) update = count;
   int phase_count = 0;
   if (!loss && update == count) {
@@ -402,7 +397,7 @@ static const char *size_list(const struct emitter *emitter, const struct routine
   const char *list = "";
   for (int i = 0; routine->graph && i < routine->graph->sizes.count; i++) {
     const char *name = emit_size_name(emitter, routine, i);
-    list = join(emitter->arena, list, types ? arena_format(emitter->arena, "int64_t %s", name) : name);
+    list = emit_join(emitter->arena, list, types ? arena_format(emitter->arena, "int64_t %s", name) : name);
   }
   return list;
 }
@@ -416,11 +411,11 @@ static const char *phase_call(struct body *body, bool types) {
   const char *list = "";
   if (memory) list = types ? arena_format(emitter->arena, "struct %s *m", emitter->name) : "m";
   if (local)
-    list =
-        join(emitter->arena, list, types ? arena_format(emitter->arena, "const struct %s *a", activations->tag) : "a");
-  if (body->seed) list = join(emitter->arena, list, types ? "uint32_t seed" : "seed");
-  if (body->step) list = join(emitter->arena, list, types ? "int64_t step" : "step");
-  if (body->sizes) list = join(emitter->arena, list, size_list(emitter, body->routine, types));
+    list = emit_join(emitter->arena, list,
+                     types ? arena_format(emitter->arena, "const struct %s *a", activations->tag) : "a");
+  if (body->seed) list = emit_join(emitter->arena, list, types ? "uint32_t seed" : "seed");
+  if (body->step) list = emit_join(emitter->arena, list, types ? "int64_t step" : "step");
+  if (body->sizes) list = emit_join(emitter->arena, list, size_list(emitter, body->routine, types));
   return list[0] ? list : types ? "void" : "";
 }
 

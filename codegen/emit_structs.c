@@ -259,12 +259,6 @@ static void note_axes(struct emitter *emitter, struct table *extents, struct axi
   }
 }
 
-static const char *in_capitals(struct arena *arena, const char *text) {
-  char *upper = arena_copy(arena, text, strlen(text));
-  for (char *at = upper; *at; at++) *at = isalnum((unsigned char)*at) ? (char)toupper((unsigned char)*at) : '_';
-  return upper;
-}
-
 /* Prints a constant for each axis that has one extent, NAME_VOCAB, and for each axis of a routine's ports,
    NAME_TRAIN_SEQ. */
 struct extent_names {
@@ -285,14 +279,14 @@ static void print_extent(struct extent_names *names, const char *own, int64_t ex
 }
 
 static void print_extents(struct emitter *emitter, struct text *text) {
-  static const char *const others[] = {"H",          "ALONE",          "OK",          "WRONG_MACHINE",
-                                       "NO_MEMORY",  "WRONG_ARGUMENT", "CANNOT_READ", "CANNOT_WRITE",
-                                       "WRONG_FILE", "NOT_FINITE"};
   struct arena *arena = emitter->arena;
   struct table extents = {0};
   struct extent_names names = {.emitter = emitter, .rows.text = text};
-  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-    names_declare(arena, &names.taken, arena_format(arena, "%s_%s", emit_upper_name(emitter), others[i]), NULL);
+  const char *prefix = emit_upper_name(emitter);
+  names_declare(arena, &names.taken, arena_format(arena, "%s_H", prefix), NULL);
+  names_declare(arena, &names.taken, arena_format(arena, "%s_ALONE", prefix), NULL);
+  for (int i = 0; emit_statuses[i]; i++)
+    names_declare(arena, &names.taken, arena_format(arena, "%s_%s", prefix, emit_statuses[i]), NULL);
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < emitter->owners.count; i++) {
       const struct owner *owner = emitter->owners.items[i];
@@ -303,10 +297,10 @@ static void print_extents(struct emitter *emitter, struct text *text) {
         if (!pass) note_axes(emitter, &extents, axes, count);
         for (int k = 0; pass && k < count; k++) {
           const struct extent *extent = table_find(&extents, axes[k]->name);
-          const char *own = in_capitals(arena, axes[k]->name);
+          const char *own = emit_in_capitals(arena, axes[k]->name);
           if (extent->extent) print_extent(&names, own, extent->extent);
           if (owner->kind == OWNER_PORTS)
-            print_extent(&names, arena_format(arena, "%s_%s", in_capitals(arena, owner->routine->name), own),
+            print_extent(&names, arena_format(arena, "%s_%s", emit_in_capitals(arena, owner->routine->name), own),
                          axes[k]->extent);
         }
       }

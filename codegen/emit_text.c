@@ -26,7 +26,7 @@ const char *c_bytes(struct arena *arena, const char *bytes, size_t length) {
   *to++ = '"';
   for (const char *end = bytes + length; bytes < end; bytes++) {
     unsigned char c = (unsigned char)*bytes;
-    if (c == '"' || c == '\\')
+    if (c == '"' || c == '\\' || (c == '?' && to[-1] == '?')) /* "??/" would be a trigraph */
       *to++ = '\\', *to++ = (char)c;
     else if (c < 32 || c == 127)
       *to++ = '\\', *to++ = (char)('0' + c / 64), *to++ = (char)('0' + c / 8 % 8), *to++ = (char)('0' + c % 8);

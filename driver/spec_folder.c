@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codegen/emit_text.h"
 #include "driver/driver.h"
 #include "runtime/runtime.h"
 
@@ -55,22 +56,6 @@ const char *way_to_spec(const struct options *options, const char *path) {
   return from && to ? way_between(options->arena, from, to) : NULL;
 }
 
-/* The text as a string literal of C. */
-static const char *quoted(struct arena *arena, const char *text) {
-  char *copy = arena_alloc(arena, strlen(text) * 4 + 3), *to = copy;
-  *to++ = '"';
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
-    if (c < 32 || c == 127 || c == '"' || c == '\\' || c == '?')
-      *to++ = '\\', *to++ = (char)('0' + c / 64), *to++ = (char)('0' + c / 8 % 8), *to++ = (char)('0' + c % 8);
-    else
-      *to++ = (char)c;
-  }
-  *to++ = '"';
-  *to = 0;
-  return copy;
-}
-
 static bool is_sought(const char *path) { return path && *path != '/'; }
 
 void add_way_to_spec(const struct options *options, const struct program *program, struct emitted *emitted) {
@@ -78,5 +63,5 @@ void add_way_to_spec(const struct options *options, const struct program *progra
       (program->data && is_sought(program->data->path)) || (program->training && is_sought(program->training->initial));
   if (!options->way || !strcmp(options->way, ".") || !seeks) return;
   emitted->source = arena_format(options->arena, "#define LAMELLA_SPEC_FOLDER %s\n%s",
-                                 quoted(options->arena, options->way), emitted->source);
+                                 c_string(options->arena, options->way), emitted->source);
 }
