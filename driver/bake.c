@@ -41,13 +41,9 @@ static const void *elements_of(const void *context, const struct state *state) {
 static bool fits(struct options *options, const struct lam_weights *weights, const struct state *state) {
   const struct lam_tensor tensor = tensor_of(state, options->arena);
   const struct lam_entry *entry = lam_weights_find(weights, state->name);
-  char message[LAM_MESSAGE], there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
+  char message[LAM_MESSAGE];
   if (!entry) return lam_error("%s lacks %s", weights->path, state->name);
-  if (!lam_weights_fit(weights, entry, &tensor))
-    return lam_error("%s: tensor %s is %s in the file and %s in the model", weights->path, state->name,
-                     lam_shape_text(there, NULL, entry->shape, entry->rank),
-                     lam_shape_text(here, tensor.axes, tensor.shape, tensor.rank));
-  return lam_check_elements(weights, entry, tensor.type, message) == LAM_OK || lam_error("%s", message);
+  return lam_check_tensor(weights, entry, &tensor, message) == LAM_OK || lam_error("%s", message);
 }
 
 /* What the file says of a vocabulary must be true of the program's tokenizer, which will not look again. */

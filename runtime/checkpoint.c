@@ -29,8 +29,7 @@ bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int c
 
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path) {
   struct lam_output output;
-  const char *spoilt = lam_not_finite(program->model);
-  if (spoilt) return lam_error("%s holds a number that is infinite or not a number: %s is not written", spoilt, path);
+  if (lam_check_finite(program->model, path) != LAM_OK) return lam_error("%s", program->model->message);
   lam_span_begin("checkpoint", run->step);
   bool good = lam_output_open(&output, path);
   if (good) {

@@ -1,7 +1,6 @@
 /* Runs the prompt in windows, then token by token; the step routine's caches keep what it has seen. */
 #include "runtime/runtime.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,13 +190,12 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
   const lam_real *from = (const lam_real *)session->from->data + lam_session_advance(session) * session->place_stride;
   int64_t known = session->has_text ? session->vocabulary.count : session->ids,
           stop = session->program->generation->stop;
-  for (int64_t i = 0; i < session->ids; i++) /* an id that stands for nothing is never chosen */
-    memory[i] = i < known || i == stop ? (double)from[i * session->id_stride] : (double)-INFINITY;
   lam_philox(seed, LAM_STREAM_SAMPLE, (uint32_t)made, 0, 0, words);
   double uniform = (double)(((uint64_t)words[0] << 32 | words[1]) >> 11) / 9007199254740992.0;
-  return lam_sample(memory, session->ids, lam_option_number(options, "temperature", 1),
-                    lam_option_integer(options, "top-k", 0), lam_option_number(options, "top-p", 1), uniform,
-                    memory + session->ids);
+  const struct lam_sampling sampling = {.temperature = lam_option_number(options, "temperature", 1),
+                                        .top_p = lam_option_number(options, "top-p", 1),
+                                        .top_k = lam_option_integer(options, "top-k", 0)};
+  return lam_choose(from, session->id_stride, session->ids, known, stop, sampling, uniform, memory);
 }
 
 static int lam_generate_main(struct lam_program *program, const struct lam_options *options) {

@@ -88,17 +88,11 @@ static bool lam_matching_role(struct lam_program *program, const struct lam_weig
 
 /* Reads where the run stands, and facts that it learned of data which this program has, too. */
 static bool lam_handover_facts(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
-  char message[LAM_MESSAGE];
-  int status = lam_read_run(weights, run, true, message);
-  for (int64_t i = 0; i < weights->metadata.count && status == LAM_OK; i++) {
-    const struct lam_pair *pair = &weights->metadata.items[i];
-    if (!lam_is_fact(pair->key)) continue;
-    status = lam_check_fact(program, weights, pair, LAM_START_FROM, message);
-    if (status == LAM_OK && !lam_pairs_add(&run->facts, pair->key, pair->value, pair->length))
-      return lam_error("out of memory");
-    if (status == LAM_SKIP) status = LAM_OK;
-  }
-  return status == LAM_OK || lam_error("%s", message);
+  struct lam_model *model = program->model;
+  const struct lam_fact_check facts = {lam_check_fact, program};
+  int status = lam_read_run(weights, run, true, model->message);
+  if (status == LAM_OK) status = lam_read_facts(model, weights, LAM_START_FROM, &facts, &run->facts);
+  return status == LAM_OK || lam_error("%s", model->message);
 }
 
 /* Loads what still fits of a file that a program of another version of the spec left. The step and the rows seen go on;

@@ -64,6 +64,13 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
   return best;
 }
 
+int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
+                   struct lam_sampling sampling, double uniform, double *memory) {
+  for (int64_t i = 0; i < count; i++)
+    memory[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
+  return lam_sample(memory, count, sampling.temperature, sampling.top_k, sampling.top_p, uniform, memory + count);
+}
+
 int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count, int64_t stop,
                      struct lam_sampling sampling, double uniform, int32_t *id) {
   char why[LAM_MESSAGE];
@@ -73,10 +80,7 @@ int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t st
   if (!memory)
     return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to sample from %lld ids", (long long)count);
   const int64_t known = model->vocabulary.count ? model->vocabulary.count : count;
-  for (int64_t i = 0; i < count; i++)
-    memory[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
-  const int64_t chosen =
-      lam_sample(memory, count, sampling.temperature, sampling.top_k, sampling.top_p, uniform, memory + count);
+  const int64_t chosen = lam_choose(logits, stride, count, known, stop, sampling, uniform, memory);
   free(memory);
   if (chosen < 0)
     return lam_fail(model->message, LAM_NOT_FINITE, "a logit is not a number: are these the model's weights?");

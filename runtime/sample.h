@@ -13,6 +13,10 @@ struct lam_sampling {
   double temperature, top_p;
   int64_t top_k;
 };
+/* The same of `logits`, of which `stride` numbers lie between two. Ids from `known` on are never chosen, but for
+   `stop`; `memory` has room for 3 x count numbers. */
+LAM_API int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
+                           struct lam_sampling sampling, double uniform, double *memory);
 /* The same of a model's logits, of which `stride` numbers lie between two. Ids that its vocabulary does not have are
    left out, but for `stop`. */
 LAM_API int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count,

@@ -88,14 +88,13 @@ bool lam_weights_fit(const struct lam_weights *weights, const struct lam_entry *
   return same;
 }
 
-static int lam_check_tensor(struct lam_model *model, const struct lam_weights *weights, const struct lam_entry *entry,
-                            const struct lam_tensor *tensor) {
-  if (lam_weights_fit(weights, entry, tensor)) return lam_check_elements(weights, entry, tensor->type, model->message);
+int lam_check_tensor(const struct lam_weights *weights, const struct lam_entry *entry, const struct lam_tensor *tensor,
+                     char message[LAM_MESSAGE]) {
+  if (lam_weights_fit(weights, entry, tensor)) return lam_check_elements(weights, entry, tensor->type, message);
   char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT], key[512];
   const struct lam_pair *axes = lam_pairs_find(&weights->metadata, lam_axes_key(key, tensor->name));
-  return lam_fail(model->message, LAM_WRONG_FILE, "%s: tensor %s has axes %s in the file and %s in the model",
-                  weights->path, tensor->name,
-                  lam_shape_text(there, axes ? axes->value : NULL, entry->shape, entry->rank),
+  return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s has axes %s in the file and %s in the model", weights->path,
+                  tensor->name, lam_shape_text(there, axes ? axes->value : NULL, entry->shape, entry->rank),
                   lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank));
 }
 
@@ -131,8 +130,8 @@ int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool al
   return status;
 }
 
-static int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
-                          const struct lam_fact_check *facts, struct lam_pairs *to) {
+int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
+                   const struct lam_fact_check *facts, struct lam_pairs *to) {
   for (int64_t i = 0; i < weights->metadata.count; i++) {
     const struct lam_pair *pair = &weights->metadata.items[i];
     if (!lam_is_fact(pair->key)) continue;
@@ -151,7 +150,7 @@ static int lam_check_weights(struct lam_model *model, const struct lam_weights *
   for (int i = 0; i < model->tensor_count && !status; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
-    if (entry) status = lam_check_tensor(model, weights, entry, tensor);
+    if (entry) status = lam_check_tensor(weights, entry, tensor, model->message);
   }
   return status;
 }
@@ -264,11 +263,15 @@ int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE 
   return status;
 }
 
-int lam_save(struct lam_model *model, const struct lam_run *run, const char *path) {
+int lam_check_finite(struct lam_model *model, const char *path) {
   const char *spoilt = lam_not_finite(model);
-  if (spoilt)
-    return lam_fail(model->message, LAM_NOT_FINITE,
-                    "%s holds a number that is infinite or not a number: %s is not written", spoilt, path);
+  if (!spoilt) return LAM_OK;
+  return lam_fail(model->message, LAM_NOT_FINITE,
+                  "%s holds a number that is infinite or not a number: %s is not written", spoilt, path);
+}
+
+int lam_save(struct lam_model *model, const struct lam_run *run, const char *path) {
+  if (lam_check_finite(model, path) != LAM_OK) return LAM_NOT_FINITE;
   char *beside = malloc(strlen(path) + 5);
   if (!beside) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   strcat(strcpy(beside, path), ".new");

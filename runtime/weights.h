@@ -35,6 +35,11 @@ LAM_API int lam_model_save(struct lam_model *model, const char *path);
 LAM_API bool lam_weights_fit(const struct lam_weights *weights, const struct lam_entry *entry,
                              const struct lam_tensor *tensor);
 LAM_API int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool all, char message[LAM_MESSAGE]);
+LAM_API int lam_check_tensor(const struct lam_weights *weights, const struct lam_entry *entry,
+                             const struct lam_tensor *tensor, char message[LAM_MESSAGE]);
+LAM_API int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
+                           const struct lam_fact_check *facts, struct lam_pairs *to);
+LAM_API int lam_check_finite(struct lam_model *model, const char *path); /* LAM_NOT_FINITE: `path` cannot be written */
 LAM_API bool lam_is_fact(const char *key);
 /* Whether what the fact says of a vocabulary is true of this tokenizer, which may be NULL. */
 LAM_API int lam_check_vocabulary(const struct lam_weights *weights, const struct lam_pair *fact,
