@@ -383,6 +383,11 @@ void c_print_prototype(struct c_printer *printer, const struct function *functio
   text_line(printer->text, "%s;", head(&writer, function, internal, false));
 }
 
+void c_print_comment(struct c_printer *printer, const struct function *function) {
+  const char *comment = function->comment ? function->comment : function->formula;
+  if (comment) text_comment(printer->text, comment);
+}
+
 void c_print_function(struct c_printer *printer, const struct function *function, bool internal) {
   struct writer writer = writer_new(printer, function);
   /* Shapes are left out where the target has an attribute: the body of a parallel loop is then a function of its own,
@@ -390,6 +395,6 @@ void c_print_function(struct c_printer *printer, const struct function *function
   const char *first_line = head(&writer, function, internal, !printer->target->attribute);
   writer_function(&writer, first_line, writer_body(&writer, &function->body));
   text_raw(printer->text, text_string(writer.parts));
-  if (function->comment) text_comment(printer->text, function->comment);
+  c_print_comment(printer, function);
   text_raw(printer->text, text_string(writer.text));
 }

@@ -31,6 +31,8 @@ struct piece c_number(struct c_printer *printer, enum type type, double number);
 /* `internal` functions are not seen by other files. */
 void c_print_prototype(struct c_printer *printer, const struct function *function, bool internal);
 void c_print_function(struct c_printer *printer, const struct function *function, bool internal);
+/* What the function does or computes, as a comment. */
+void c_print_comment(struct c_printer *printer, const struct function *function);
 
 /* --- c_task.c: kernels that are nothing but one parallel loop, printed as the function of one iteration ---------------------- */
 

@@ -98,7 +98,7 @@ const char *c_print_task(struct c_printer *printer, const struct function *funct
   const char *body = writer_body(&writer, &block),
              *beginning = writer_beginning(&writer, c_identifier(printer, function->name), internal);
   writer_function(&writer, arena_format(arena, "%s%s", beginning, parameters), body);
-  if (function->comment) text_comment(printer->text, comment);
+  c_print_comment(printer, function);
   text_raw(printer->text, text_string(writer.text));
   return arena_format(arena, "%s\n%s\n%s", comment, parameters, body);
 }

@@ -22,6 +22,7 @@ struct walk {
   ARRAY(int64_t) values; /* the numbers of the holes; for a real number its bits */
   ARRAY(enum type) types;
   ARRAY(const char *) hints; /* names that the holes' numbers might be given */
+  const struct array *indexed; /* the array whose index is walked, or NULL */
   const struct variable *lane; /* of the vector loop around */
   bool factors; /* inside of a product, where a real number is a hole too */
   const struct expression *const *replacements; /* by hole, or NULL; a hole whose entry is NULL keeps its number */
@@ -71,15 +72,22 @@ static const struct expression *hole(struct walk *walk, const struct expression 
   return walk->replacements && walk->replacements[number] ? walk->replacements[number] : x;
 }
 
+static const char *name_of_index(struct walk *walk, const char *name) {
+  if (!walk->indexed) return name;
+  const char *array = walk->indexed->base ? walk->indexed->base : walk->indexed->name;
+  return arena_format(walk->arena, "%s_%s", array, name);
+}
+
 /* A name for the number beside `other` in the operation `op`. */
 static const char *operand_hint(struct walk *walk, enum op op, const struct expression *other, const char *hint) {
   switch ((int)op) {
     case OP_mul:
-      return other->kind == EXPRESSION_VARIABLE ? arena_format(walk->arena, "%s_stride", base_name(other->variable))
-                                                : "stride";
+      return name_of_index(walk, other->kind == EXPRESSION_VARIABLE
+                                     ? arena_format(walk->arena, "%s_stride", base_name(other->variable))
+                                     : "stride");
     case OP_add:
     case OP_sub:
-      return "offset";
+      return name_of_index(walk, "offset");
     case OP_mod:
     case OP_quotient:
       return hint ? hint : "period";
@@ -134,12 +142,24 @@ static const struct expression *walk_expression(struct walk *walk, const struct 
                                     (int)x->storage, (int)x->distribution, x->lanes));
   if (x->array) refer(walk, "a", x->array);
   bool factors = walk->factors;
+  const struct array *indexed = walk->indexed;
+  if (x->kind == EXPRESSION_LOAD) walk->indexed = x->array;
   walk->factors = x->kind == EXPRESSION_APPLY && x->op == OP_mul;
   bool inside = holes && x->kind != EXPRESSION_FOLD && x->kind != EXPRESSION_DRAW;
   if (x->kind == EXPRESSION_LOAD) inside = x->array->memory != MEMORY_REGISTER, hint = NULL;
   x = walk_arguments(walk, x, inside, hint);
   walk->factors = factors;
+  walk->indexed = indexed;
   text_raw(walk->text, ") ");
+  return x;
+}
+
+/* The index of an element of the array. */
+static const struct expression *walk_index(struct walk *walk, const struct array *array, const struct expression *x,
+                                           bool holes, const char *hint) {
+  walk->indexed = array;
+  x = walk_expression(walk, x, holes, hint);
+  walk->indexed = NULL;
   return x;
 }
 
@@ -151,7 +171,8 @@ static void walk_call(struct walk *walk, struct statement *s) {
     struct argument *argument = &s->arguments.items[i];
     const struct variable *parameter = s->function->parameters.items[i].variable;
     if (argument->array) refer(walk, "a", argument->array);
-    argument->expression = walk_expression(walk, argument->expression, true, parameter ? parameter->name : "offset");
+    argument->expression =
+        walk_index(walk, argument->array, argument->expression, true, parameter ? parameter->name : "offset");
   }
 }
 
@@ -177,12 +198,12 @@ static void walk_statement(struct walk *walk, struct statement *s) {
       break;
     case STATEMENT_STORE:
       refer(walk, "a", s->array);
-      s->index = walk_expression(walk, s->index, s->array->memory != MEMORY_REGISTER, NULL);
+      s->index = walk_index(walk, s->array, s->index, s->array->memory != MEMORY_REGISTER, NULL);
       s->expression = walk_expression(walk, s->expression, !lane, NULL);
       break;
     case STATEMENT_PREFETCH:
       refer(walk, "a", s->array);
-      s->index = walk_expression(walk, s->index, true, NULL);
+      s->index = walk_index(walk, s->array, s->index, true, NULL);
       break;
     case STATEMENT_IF:
       s->expression = walk_expression(walk, s->expression, !lane, NULL);

@@ -36,7 +36,7 @@ struct translation {
 };
 #define OPERATION_none OPERATION_COUNT
 static const struct translation translations[OP_COUNT] = {
-#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
+#define ELEMENTWISE(name, noun, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
   [OP_##name] = {OPERATION_##real, OPERATION_##integer, OPERATION_##boolean},
 #include "ir/ops.def"
 };

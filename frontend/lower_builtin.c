@@ -265,7 +265,7 @@ static struct thing lower_given(struct lowering *lowering, const struct builtin 
 
 /* By operation. The language calls those by name whose rows have PROPERTY_CALLED. */
 static const struct builtin elementwise[OP_COUNT] = {
-#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
+#define ELEMENTWISE(name, noun, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
   [OP_##name] = {#name, lower_elementwise, OP_##name},
 #include "ir/ops.def"
 };

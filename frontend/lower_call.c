@@ -275,6 +275,32 @@ bool distinct_parameters(struct lowering *lowering, const struct ast_item *item)
 
 /* --- The call ----------------------------------------------------------------------------------------------------- */
 
+/* A result that the spec does not name is called after its call: by the call's label or, without one, by the function's
+   name. One that the function only passes on is not its own. */
+static void name_after_call(struct lowering *lowering, const struct frame *frame, struct value *value) {
+  const bool own = value->origin.function == frame->function && value->origin.path == frame->path;
+  if (!own || value->name || value->call || op_facts[value->op].class == CLASS_LEAF) return;
+  const bool labelled = frame->path != frame->caller->path;
+  value->call = labelled ? frame->path : join_path(lowering->arena, frame->path, frame->function);
+}
+
+/* The same for the values that a built-in function was lowered to, where these are several. */
+static void name_after_builtin(struct lowering *lowering, const struct ast_expression *call, const struct value *result,
+                               int first) {
+  const char *path = join_path(lowering->arena, lowering->frame->path, call->path.text);
+  int own = 0;
+  for (int turn = 0; turn < 2; turn++)
+    for (int i = first; i < lowering->graph->values.count; i++) {
+      struct value *value = lowering->graph->values.items[i];
+      const bool made_here = value->origin.span.begin == call->span.begin && value->origin.span.end == call->span.end;
+      if (!made_here || value->name || value->call || op_facts[value->op].class == CLASS_LEAF) continue;
+      if (turn == 0)
+        own += op_facts[value->op].class != CLASS_VIEW;
+      else if (own > 1)
+        value->call = value == result ? path : arena_format(lowering->arena, "%s_%s", path, op_facts[value->op].noun);
+    }
+}
+
 static struct thing take_results(struct lowering *lowering, struct frame *frame, const struct ast_expression *call,
                                  int errors) {
   const struct ast_item *function = frame->item;
@@ -296,6 +322,7 @@ static struct thing take_results(struct lowering *lowering, struct frame *frame,
     if (result->kind == THING_AXIS)
       *result =
           fail(lowering, frame->returned->span, "a function returns values, and '%s' is an axis", result->axis->name);
+    if (result->kind == THING_VALUE) name_after_call(lowering, frame, result->value);
     if (result->kind == THING_VALUE) *result = thing_value(leave_frame(lowering, frame, result->value, frame->call));
   }
   if (frame->results.count == 1) return frame->results.items[0];
@@ -368,6 +395,11 @@ struct thing lower_call(struct lowering *lowering, const struct ast_expression *
     return fail(lowering, call->path.span, "there is no function '%s'%s", call->path.text, hint);
   }
   if (function.kind == THING_POISON) return poison();
-  if (function.builtin) return function.builtin->lower(lowering, function.builtin, call);
+  if (function.builtin) {
+    const int first = lowering->graph ? lowering->graph->values.count : 0;
+    const struct thing result = function.builtin->lower(lowering, function.builtin, call);
+    if (result.kind == THING_VALUE && lowering->graph) name_after_builtin(lowering, call, result.value, first);
+    return result;
+  }
   return call_function(lowering, function.function, function.file, call);
 }

@@ -6,6 +6,17 @@
 
 /* --- Assignment --------------------------------------------------------------------------------------------------- */
 
+/* The name, also for the values on the way to it: what `mean` summed up for `variance = mean(...)` is variance_total. */
+static void name_value(struct lowering *lowering, struct value *value, const char *name) {
+  value->name = name;
+  const size_t length = value->call ? strlen(value->call) : 0;
+  for (int i = 0; i < value->input_count && length; i++) {
+    struct value *input = value->inputs[i];
+    if (input->call && !input->name && !strncmp(input->call, value->call, length) && input->call[length] == '_')
+      input->call = arena_format(lowering->arena, "%s%s", name, input->call + length);
+  }
+}
+
 static void assign(struct lowering *lowering, const struct ast_path *target, struct thing thing) {
   struct frame *frame = lowering->frame;
   const char *name = target->text;
@@ -42,7 +53,7 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
     thing = fail(lowering, target->span, "'%s' would be a second name for an axis; 'axis %s == %s' makes an axis", name,
                  name, thing.axis->name);
   if (thing.kind == THING_VALUE && !thing.value->name && thing.value->op != OP_state)
-    thing.value->name = join_path(lowering->arena, frame->path, name);
+    name_value(lowering, thing.value, join_path(lowering->arena, frame->path, name));
   if (!symbol) symbol = scope_declare(lowering, frame->scope, name, thing, target->span);
   symbol->thing = thing;
   symbol->assigned = true;

@@ -231,6 +231,7 @@ static void print_value(const struct printer *printer, const struct value *value
     const char *word, *text;
   } texts[] = {{"name", value->op == OP_input ? NULL : value->name},
                {"gradient of", value->gradient_of},
+               {"call", value->call},
                {"path", origin->path && *origin->path ? origin->path : NULL},
                {"function", origin->function && *origin->function ? origin->function : NULL}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

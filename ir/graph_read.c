@@ -466,6 +466,7 @@ static void read_origin(struct reader *reader, struct value *value) {
     want_word(reader, "of");
     value->gradient_of = want_quoted(reader, "a name");
   }
+  if (accept_word(reader, "call")) value->call = want_quoted(reader, "a call");
   if (accept_word(reader, "path")) value->origin.path = want_quoted(reader, "a path");
   if (accept_word(reader, "function")) value->origin.function = want_quoted(reader, "a function");
   if (accept_word(reader, "copy")) {

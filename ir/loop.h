@@ -28,6 +28,7 @@ struct variable {
   enum type type;
   int64_t bound; /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
   const char *base; /* the name that was asked for, before it was made unique */
+  bool unnamed; /* that name says the operation alone, since neither the spec nor a call gives the value one */
 };
 
 enum memory { MEMORY_GLOBAL, MEMORY_REGISTER, MEMORY_STACK };
@@ -127,7 +128,10 @@ struct parameter {
 
 struct function {
   const char *name; /* "causal_attention_scores"; unique in its module */
-  const char *comment; /* what it computes, for the reader: "y[row, out] = sum over in of x[row, in] weight[in, out]" */
+  const char
+      *comment; /* what a part of other kernels does, for the reader: "packed[panel, k, 16 columns] of b[k, column]" */
+  /* what a kernel computes where it was first needed: "y[row, out] = sum over in of x * weight"; no part of its meaning */
+  const char *formula;
   ARRAY(struct parameter) parameters;
   struct block body;
   bool is_helper; /* called by other functions, never launched */

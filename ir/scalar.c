@@ -110,8 +110,8 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
       return x != 0 || y != 0;
     case OP_where:
       return x != 0 ? y : z;
-#define OP(name, class, inputs, attributes, price) case OP_##name:
-#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)
+#define OP(name, noun, class, inputs, attributes, price) case OP_##name:
+#define ELEMENTWISE(name, noun, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)
 #include "ir/ops.def"
     case OP_COUNT:
       break;

@@ -3,13 +3,19 @@
 #include <string.h>
 
 const struct op_facts op_facts[OP_COUNT] = {
-#define OP(name, class, inputs, attributes, price) \
-  [OP_##name] = {#name, CLASS_##class, inputs, attributes, price, 0, 0, 0, 0},
-#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)         \
-  [OP_##                                                                                                              \
-      name] = {#name,     CLASS_##class,    inputs,         RESULT_##gives == RESULT_STORAGE ? ATTRIBUTE_STORAGE : 0, \
-               price,     OPERANDS_##takes, RESULT_##gives, properties,                                               \
-               operations},
+#define OP(name, noun, class, inputs, attributes, price) \
+  [OP_##name] = {#name, #noun, CLASS_##class, inputs, attributes, price, 0, 0, 0, 0},
+#define ELEMENTWISE(name, noun, class, inputs, takes, gives, properties, price, operations, real, integer, boolean) \
+  [OP_##name] = {#name,                                                                                             \
+                 #noun,                                                                                             \
+                 CLASS_##class,                                                                                     \
+                 inputs,                                                                                            \
+                 RESULT_##gives == RESULT_STORAGE ? ATTRIBUTE_STORAGE : 0,                                          \
+                 price,                                                                                             \
+                 OPERANDS_##takes,                                                                                  \
+                 RESULT_##gives,                                                                                    \
+                 properties,                                                                                        \
+                 operations},
 #include "ir/ops.def"
 };
 

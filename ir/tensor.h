@@ -19,7 +19,7 @@
 enum { MAX_AXES = 12, MAX_RANK = 8, MAX_RESULTS = 16 };
 
 enum op {
-#define OP(name, class, inputs, attributes, price) OP_##name,
+#define OP(name, noun, class, inputs, attributes, price) OP_##name,
 #include "ir/ops.def"
   OP_COUNT
 };
@@ -90,7 +90,7 @@ enum attribute {
 /* The facts in one row of ops.def, which explains the columns. The fields after `price` are for elementwise operations
    only. */
 struct op_facts {
-  const char *name;
+  const char *name, *noun;
   enum op_class class;
   int inputs; /* -1: any number */
   int attributes; /* a set of enum attribute */
@@ -202,6 +202,9 @@ struct value {
   const char *name; /* input: its name. Any other: what the spec calls it, path included ("h.0.attn.scores"), or NULL */
   /* the spec's name for the value whose gradient this is; NULL where it is no gradient, or that value has no name */
   const char *gradient_of;
+  /* What a value without a name is called after the call that computed it: "h.0.ln_1" where that call has a label,
+     "h.0.ln_1.mean", "h.0.ln_1.mean_total" for a value on the way to that mean; or NULL. */
+  const char *call;
   struct state *state;
   struct axis *axis, *result;
   struct axis **list;

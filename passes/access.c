@@ -425,7 +425,7 @@ struct leveled access_value(struct kernel *kernel, const struct value *value, co
     result = (struct leveled){expression_load(kernel->arena, local->array, index), kernel->depth};
   } else if (local && !stored) {
     result = access_definition(kernel, value, at);
-    if (!is_trivial(result.x)) result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
+    if (!is_trivial(result.x)) result = kernel_let_value(kernel, result.level, value, result.x);
     kernel_remember(kernel, value, at, result);
     return result;
   } else if (note->place) {
@@ -441,7 +441,7 @@ struct leveled access_value(struct kernel *kernel, const struct value *value, co
   /* A value gets a name where the innermost loop does not change it, so that it is computed outside, or where it is
      used twice. */
   if (result.level < kernel->depth || kernel_uses(kernel->scheduler, value) > 1)
-    result = kernel_let(kernel, result.level, value_title(kernel->arena, value), result.x);
+    result = kernel_let_value(kernel, result.level, value, result.x);
   kernel_remember(kernel, value, at, result);
   return result;
 }

@@ -13,7 +13,7 @@
 
 typedef void rule(struct backward *backward, struct value *y, struct value *d);
 static rule *const rules[OP_COUNT] = {
-#define OP(name, class, inputs, attributes, price) [OP_##name] = gradient_##name,
+#define OP(name, noun, class, inputs, attributes, price) [OP_##name] = gradient_##name,
 #include "ir/ops.def"
 };
 
@@ -148,8 +148,7 @@ static void sweep(struct backward *backward, struct value *loss) {
     struct gradient gradient = gradient_total(graph, &backward->absolute[value->id]);
     if (gradient.value) {
       struct value *passed = take(backward, value, &gradient, false), *whole = cleaned(graph, &gradient);
-      const char *name = value->op == OP_state ? value->state->name : value->name;
-      name_gradient(graph, whole, name);
+      name_gradient(graph, whole, value);
       array_push(graph->arena, &backward->absolute[value->id].parts, ((struct gradient){whole, NULL, false}));
       rules[value->op](backward, value, passed);
     }

@@ -76,7 +76,7 @@ bool takes_relative(const struct backward *backward, const struct value *x);
 void pass_relative(struct backward *backward, struct value *y, struct value *d);
 
 /* The rule of each row of ops.def: passes on the gradient `d` of `y` to y's inputs. */
-#define OP(name, class, inputs, attributes, price) \
+#define OP(name, noun, class, inputs, attributes, price) \
   void gradient_##name(struct backward *backward, struct value *y, struct value *d);
 #include "ir/ops.def"
 

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "passes/forward.h"
 #include "passes/schedule.h"
 #include "passes/unused.h"
 
@@ -7,6 +8,7 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
   struct arena *arena = scheduler->arena;
   struct kernel *kernel = arena_new_struct(arena, struct kernel);
   kernel->scheduler = scheduler;
+  kernel->value = value;
   kernel->arena = arena;
   const char *part = value->origin.function && value->origin.function[0] ? value->origin.function : NULL;
   bool back = facts_is_way_back(&scheduler->facts, value) && !strstr(what, "gradient");
@@ -56,7 +58,7 @@ struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_
     if (written) kernel->pointers.items[i].array->written = true;
     return kernel->pointers.items[i].array;
   }
-  const char *name = name_identifier(kernel->arena, name_last(buffer->label));
+  const char *name = name_end(kernel->arena, buffer->label, 1);
   struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type,
                                              offset || kernel->any_count ? 0 : buffer->count, written,
                                              kernel->any_count ? NULL : buffer->comment);
@@ -126,17 +128,28 @@ void kernel_close_to(struct kernel *kernel, int depth) {
   while (kernel->depth > depth) kernel_end(kernel);
 }
 
-struct leveled kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x) {
+static struct variable *let(struct kernel *kernel, int level, const char *name, const struct expression *x) {
   struct open_block *outer = &kernel->open[level];
   struct variable *variable = block_let(kernel->arena, outer->block, name, x);
   if (outer->position >= 0) {
     struct statement **items = outer->block->statements.items;
     int last = outer->block->statements.count - 1;
-    struct statement *let = items[last];
+    struct statement *statement = items[last];
     memmove(&items[outer->position + 1], &items[outer->position], sizeof *items * (size_t)(last - outer->position));
-    items[outer->position++] = let;
+    items[outer->position++] = statement;
   }
   array_push(kernel->arena, &kernel->variables, (struct leveled_variable){variable, level});
+  return variable;
+}
+
+struct leveled kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x) {
+  return (struct leveled){expression_variable(kernel->arena, let(kernel, level, name, x)), level};
+}
+
+struct leveled kernel_let_value(struct kernel *kernel, int level, const struct value *value,
+                                const struct expression *x) {
+  struct variable *variable = let(kernel, level, value_title(kernel->arena, value), x);
+  variable->unnamed = !value->name && !value->call;
   return (struct leveled){expression_variable(kernel->arena, variable), level};
 }
 
@@ -144,8 +157,8 @@ struct linear kernel_named(struct kernel *kernel, const char *name, struct linea
   if (x.count != 1 || x.terms[0].atom->kind == ATOM_VARIABLE) return x;
   int64_t low, high;
   linear_range(x, &low, &high);
-  struct leveled let = kernel_let(kernel, kernel->depth, name, linear_expression(kernel->arena, x));
-  return linear_variable(kernel->arena, let.x->variable, high, 1, kernel->depth);
+  const struct variable *variable = let(kernel, kernel->depth, name, linear_expression(kernel->arena, x));
+  return linear_variable(kernel->arena, variable, high, 1, kernel->depth);
 }
 
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count) {
@@ -225,7 +238,9 @@ void kernel_finish(struct kernel *kernel) {
   struct arena *arena = kernel->arena;
   struct function *function = kernel->function;
   struct launch *launch = kernel->launch;
+  forward_unnamed(arena, function);
   struct mentions mentions = drop_unused(arena, function);
+  kernel_choose_names(kernel);
   function->parameters.count = 0;
   for (int written = 0; written < 2; written++) {
     for (int i = 0; i < kernel->pointers.count; i++) {
@@ -243,6 +258,7 @@ void kernel_finish(struct kernel *kernel) {
   }
   times_enter(kernel->scheduler->options->times, "share");
   launch->function = share_function(kernel->scheduler, function);
+  if (launch->function == function && !function->comment) function->formula = kernel_formula(kernel);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);
   array_push(arena, &kernel->scheduler->decisions.forms, kernel->form);

@@ -134,7 +134,9 @@ static const struct value *named_source(const struct value *value) {
 const char *value_label(struct scheduler *s, const struct value *value, const struct origin **origin) {
   *origin = &value->origin;
   if (value->name) return value->name;
-  const char *title = op_facts[value->op].name;
+  if (value->call) return value->call;
+  const char *title = op_facts[value->op].noun;
+  if (facts_is_way_back(&s->facts, value)) title = arena_format(s->arena, "gradient_%s", title);
   if (value->origin.function && value->origin.function[0])
     title = arena_format(s->arena, "%s_%s", value->origin.function, title);
   if (value->origin.path && value->origin.path[0]) return arena_format(s->arena, "%s.%s", value->origin.path, title);

@@ -73,20 +73,31 @@ const char *name_without_copy(struct arena *arena, const char *path, const struc
   return name_identifier(arena, path);
 }
 
-const char *name_last(const char *path) {
-  const char *last = path;
-  for (const char *c = path; *c; c++)
-    if (*c == '.' || *c == '/') last = c + 1;
-  return *last ? last : path;
-}
-
-const char *value_short_name(struct arena *arena, const struct value *value) {
-  if (!value->gradient_of) return name_identifier(arena, name_last(value->name));
-  return name_identifier(arena, arena_format(arena, "%s_gradient", name_last(value->gradient_of)));
+const char *name_end(struct arena *arena, const char *path, int parts) {
+  static const char gradient[] = "/gradient";
+  const size_t length = strlen(path), suffix = sizeof gradient - 1;
+  const char *end = path + length;
+  if (length > suffix && !strcmp(end - suffix, gradient)) end -= suffix;
+  const char *name = end; /* the suffix, so far */
+  for (bool any = false; end > path && parts > 0;) {
+    const char *begin = end;
+    while (begin > path && begin[-1] != '.' && begin[-1] != '/') begin--;
+    const int count = (int)(end - begin);
+    if (strspn(begin, "0123456789") < (size_t)count) { /* the number of a copy is no name */
+      name =
+          any ? arena_format(arena, "%.*s_%s", count, begin, name) : arena_format(arena, "%.*s%s", count, begin, name);
+      any = true, parts--;
+    }
+    end = begin > path ? begin - 1 : path;
+  }
+  return name_identifier(arena, *name ? name : path);
 }
 
 const char *value_title(struct arena *arena, const struct value *value) {
-  if (value->op == OP_state) return name_identifier(arena, name_last(value->state->name));
-  if (value->name) return name_identifier(arena, name_last(value->name));
-  return arena_format(arena, "%s_value", op_facts[value->op].name);
+  if (value->op == OP_state) return name_end(arena, value->state->name, 1);
+  if (value->name) return name_end(arena, value->name, 1);
+  if (!value->call) return op_facts[value->op].noun;
+  const char *path = value->origin.path, *function = value->origin.function;
+  const bool labelled = path && function && *function && !strcmp(value->call, path);
+  return labelled ? name_identifier(arena, function) : name_end(arena, value->call, 1);
 }

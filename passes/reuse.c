@@ -110,7 +110,8 @@ static void drop_marked(struct scheduler *s) {
 /* `value` will lie where `x` does. The buffer keeps the better name. */
 static void take_buffer(struct scheduler *s, const struct value *value, const struct value *x) {
   struct buffer *freed = note_of(s, value)->place->buffer, *taken = note_of(s, x)->place->buffer;
-  if (!x->name && value->name) taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
+  if (!x->name && !x->call && value->name)
+    taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
   note_of(s, value)->place->buffer = taken;
   freed->mark = DROPPED;
 }

@@ -43,13 +43,18 @@ void rewrite_end(struct rewrite *rewrite) {
 static bool takes_name(const struct value *value) { return !value->name && op_facts[value->op].class != CLASS_LEAF; }
 
 void name_like(struct value *value, const struct value *other) {
-  if (!other->name || !takes_name(value)) return;
+  if (!takes_name(value)) return;
+  if (!value->call) value->call = other->call;
+  if (!other->name) return;
   value->name = other->name;
   value->gradient_of = other->gradient_of;
 }
 
-void name_gradient(struct graph *graph, struct value *value, const char *name) {
-  if (!name || !takes_name(value)) return;
+void name_gradient(struct graph *graph, struct value *value, const struct value *of) {
+  if (!takes_name(value)) return;
+  const char *name = of->op == OP_state ? of->state->name : of->name;
+  if (!name && of->call) value->call = arena_format(graph->arena, "%s/gradient", of->call);
+  if (!name) return;
   value->name = arena_format(graph->arena, "%s/gradient", name);
   value->gradient_of = name;
 }

@@ -27,8 +27,8 @@ void rewrite_end(struct rewrite *rewrite);
 /* Gives `value` the name of `other`, whose place it takes, unless it has one. Leaves keep theirs: an input's name is what the run
    supplies it by. */
 void name_like(struct value *value, const struct value *other);
-/* Calls `value` the gradient of what is named `name`, unless it has a name or `name` is NULL. */
-void name_gradient(struct graph *graph, struct value *value, const char *name);
+/* Calls `value` the gradient of `of`, unless it has a name or `of` has none. */
+void name_gradient(struct graph *graph, struct value *value, const struct value *of);
 bool list_has_axis(struct axis *const *list, int count, const struct axis *axis);
 /* The axes of `x` that `y` lacks; returns their number. `axes` has room for MAX_AXES. */
 int axes_missing(const struct value *x, const struct value *y, struct axis **axes);

@@ -97,11 +97,9 @@ const char *name_unique(struct name_table *table, const char *base);
 const char *name_identifier(struct arena *arena, const char *text);
 /* A path without its repeat's number, as an identifier: "h.3.attn.y" in the repeat h gives "h_attn_y". */
 const char *name_without_copy(struct arena *arena, const char *path, const struct origin *origin);
-/* The last part of a path: "h.3.attn.y" gives "y", "h.0.ln_1.weight/m" gives "m". */
-const char *name_last(const char *path);
-/* The last part of a value's name as an identifier. A gradient is called after the value that it belongs to:
-   "bias_gradient". */
-const char *value_short_name(struct arena *arena, const struct value *value);
+/* The last parts of a path, as an identifier: one part of "h.3.attn.y" gives "y", of "h.0.ln_1.weight/m" gives "m"; two
+   parts of "h.3.attn.y" give "attn_y". A gradient is called after the value that it belongs to: "bias_gradient". */
+const char *name_end(struct arena *arena, const char *path, int parts);
 /* A name for a value in the text of a kernel: the last part of its own name, or its operation's. */
 const char *value_title(struct arena *arena, const struct value *value);
 
@@ -165,6 +163,8 @@ struct local {
 
 struct kernel {
   struct scheduler *scheduler;
+  const struct value *value; /* that it was begun for */
+  const struct cluster *cluster; /* all that it computes; NULL: that value alone */
   struct arena *arena;
   struct function *function;
   struct launch *launch;
@@ -191,6 +191,10 @@ void kernel_count_uses(struct scheduler *scheduler, const struct value *const *r
 int kernel_uses(const struct scheduler *scheduler, const struct value *value);
 /* Appends the launch to the routine; a function that equals an earlier one is shared. */
 void kernel_finish(struct kernel *kernel);
+/* kernel_names.c: lets its parameters and variables ask for the names that a reader of the output sees. */
+void kernel_choose_names(struct kernel *kernel);
+/* formula.c: what the kernel computes, for its reader; NULL where there is nothing to say. After kernel_choose_names. */
+const char *kernel_formula(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);
 /* A pointer to the middle of a buffer, so that kernels that differ only in where they begin are one function. */
 struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written);
@@ -211,6 +215,9 @@ void kernel_close_to(struct kernel *kernel, int depth);
 struct block *kernel_block(struct kernel *kernel);
 /* Adds a let to the open block `level`, before the statement that is open there. */
 struct leveled kernel_let(struct kernel *kernel, int level, const char *name, const struct expression *x);
+/* The same with the name of the value that the expression computes. */
+struct leveled kernel_let_value(struct kernel *kernel, int level, const struct value *value,
+                                const struct expression *x);
 /* The sum itself when it is simple, else a let for it in the present block. */
 struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x);
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);

@@ -28,7 +28,7 @@ static const struct expression *accumulated(struct kernel *k, const struct value
 
 static const char *cluster_title(struct scheduler *s, const struct cluster *cluster, const char *otherwise) {
   for (int i = 0; i < cluster->values.count; i++) {
-    if (cluster->values.items[i]->name) return value_short_name(s->arena, cluster->values.items[i]);
+    if (cluster->values.items[i]->name) return name_end(s->arena, cluster->values.items[i]->name, 1);
   }
   return otherwise;
 }
@@ -113,6 +113,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
                  *c = &columns;
   struct kernel *k = c->k;
   k->form = FORM_COLUMNS;
+  k->cluster = cluster;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   int lanes = s->target->lanes;
   c->axis = cluster->space[cluster->space_count - 1];
@@ -203,7 +204,7 @@ void schedule_columns(struct scheduler *s, struct cluster *cluster) {
     const struct value *value = cluster->values.items[i];
     if (!is_reduction(value)) continue;
     struct leveled sum = {expression_load(arena, c->sums[i], linear_expression(arena, slot)), k->depth};
-    kernel_remember(k, value, &c->at, kernel_let(k, k->depth, value_title(arena, value), sum.x));
+    kernel_remember(k, value, &c->at, kernel_let_value(k, k->depth, value, sum.x));
   }
   store_results(k, cluster, false, &c->at);
   kernel_close_to(k, 0);
@@ -262,7 +263,8 @@ static const struct expression *end_sum(struct total *t, int index) {
 }
 
 /* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors come first, then
-   single vectors, unless masks make all vectors alike. */
+   single vectors, unless masks make all vectors alike. Where the number of all elements is one of whole groups, that is
+   all. */
 static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count,
                      int64_t bound) {
   struct kernel *k = t->k;
@@ -273,9 +275,10 @@ static void flat_sum(struct total *t, const struct value *like, struct linear be
   struct coordinates at = {0};
   struct linear from = linear_constant(0);
   const struct expression *rest = count;
-  if (t->unroll > 1 || !t->s->target->masks) {
+  const bool all_whole = value_count(like) % group == 0 && bound % group == 0;
+  if (t->unroll > 1 || !t->s->target->masks || all_whole) {
     rest = expression_apply(arena, OP_mod, count, expression_index(arena, group), NULL);
-    const struct expression *whole = expression_apply(arena, OP_sub, count, rest, NULL);
+    const struct expression *whole = all_whole ? count : expression_apply(arena, OP_sub, count, rest, NULL);
     struct linear i = kernel_loop(k, LOOP_SERIAL, "i", whole, bound, group), slot = linear_constant(0);
     if (t->unroll > 1)
       slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1),
@@ -284,6 +287,7 @@ static void flat_sum(struct total *t, const struct value *like, struct linear be
     flat_coordinates(like, place, linear_add(arena, begin, linear_add(arena, i, slot)), &at);
     sum_and_store(t, slot, &at);
     kernel_close_to(k, depth);
+    if (all_whole) return;
     from = linear_from(arena, whole, 0, bound, k->depth);
   }
   struct linear j = kernel_loop(k, LOOP_SERIAL, "j", rest, rest == count ? bound : group, t->lanes);
@@ -344,8 +348,7 @@ static void finish_totals(struct total *t, const struct expression **sums) {
   struct coordinates at = {0};
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
-    if (is_reduction(value))
-      kernel_remember(k, value, &at, kernel_let(k, k->depth, value_title(k->arena, value), sums[i]));
+    if (is_reduction(value)) kernel_remember(k, value, &at, kernel_let_value(k, k->depth, value, sums[i]));
   }
   store_results(k, t->cluster, false, &at);
 }
@@ -376,6 +379,7 @@ static void add_partials(struct total *t, struct buffer **partials, int64_t coun
     sums[i] = expression_load(arena, sum, expression_index(arena, 0));
   }
   finish_totals(t, sums);
+  k->function->comment = "adds the sums of the chunks, in order";
   kernel_finish(k);
 }
 
@@ -403,6 +407,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {
     struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, title);
     k->form = FORM_TOTAL;
+    k->cluster = cluster;
     begin_sums(t);
     nested_sum(t, 0, &at);
     const struct expression **sums = arena_new_array(arena, const struct expression *, cluster->values.count);
@@ -431,6 +436,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   struct kernel *k = t->k =
       stored ? sweep_kernel(s, stored) : kernel_new(s, first, arena_format(arena, "%s_chunks", title));
   k->form = FORM_TOTAL;
+  k->cluster = cluster;
   struct linear chunk;
   if (like) {
     k->any_count = true;

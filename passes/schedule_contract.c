@@ -277,9 +277,9 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   const struct value *value = x->named->name ? x->named : x->value;
   const char *what = arena_format(arena, "%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent);
   bool local = value->origin.function && value->origin.function[0];
-  if (!local)
-    what = arena_format(arena, "%s_%s", value->name ? name_identifier(arena, name_last(value->name)) : "product", what);
+  if (!local) what = arena_format(arena, "%s_%s", value->name ? name_end(arena, value->name, 1) : "product", what);
   struct kernel *k = kernel_new(x->s, value, what);
+  k->value = x->named;
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
   at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)

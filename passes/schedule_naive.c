@@ -200,9 +200,9 @@ static void naive_expression(struct kernel *k, const struct value *value, const 
 }
 
 void schedule_naive(struct scheduler *s, const struct value *value) {
-  struct kernel *k = kernel_new(s, value,
-                                value->name ? name_identifier(s->arena, name_last(value->name))
-                                            : arena_format(s->arena, "%s_kernel", op_facts[value->op].name));
+  struct kernel *k = kernel_new(
+      s, value,
+      value->name ? name_end(s->arena, value->name, 1) : arena_format(s->arena, "%s_kernel", op_facts[value->op].name));
   const struct place *place = note_of(s, value)->place;
   kernel_count_uses(s, &value, 1);
   const struct value *product = note_of(s, value)->absorbed;

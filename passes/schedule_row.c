@@ -286,7 +286,7 @@ static void finish_sum(struct sweep *w, int index, int unroll) {
   const struct value *value = w->reductions.items[index];
   const struct expression *total = w->vector ? kernel_fold(k, reduce_op(value), w->sums[index], unroll)
                                              : expression_load(arena, w->sums[index], expression_index(arena, 0));
-  struct leveled result = kernel_let(k, k->depth, value_title(arena, value), total);
+  struct leveled result = kernel_let_value(k, k->depth, value, total);
   kernel_remember(k, value, &w->at, result);
   const struct place *place = note_of(w->s, value)->place;
   if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, &w->at), result.x);
@@ -538,12 +538,13 @@ static void flat_kernel(struct sweep *w) {
   int depth = k->depth;
   const struct expression *rest = expression_apply(arena, OP_mod, left, expression_index(arena, lanes), NULL);
   const struct expression *whole = expression_apply(arena, OP_sub, left, rest, NULL);
-  bool masks = w->s->target->masks;
-  for (int tail = 0; tail < (masks ? 1 : 2); tail++) {
+  /* Where the elements fill all vectors, there is neither a tail nor a mask. */
+  const bool full = count % lanes == 0, masks = w->s->target->masks && !full;
+  for (int tail = 0; tail < (masks || full ? 1 : 2); tail++) {
     struct linear i;
     const struct expression *lanes_left = rest;
     if (tail == 0) {
-      i = kernel_loop(k, LOOP_SERIAL, "i", masks ? left : whole, count, lanes);
+      i = kernel_loop(k, LOOP_SERIAL, "i", masks || full ? left : whole, count, lanes);
       lanes_left = expression_apply(arena, OP_sub, left, linear_expression(arena, i), NULL);
     } else {
       i = linear_from(arena, whole, 0, count, k->depth);
@@ -571,7 +572,7 @@ static const char *kernel_title(struct scheduler *s, const struct value *value) 
     const char *label = value_label(s, value, &origin);
     return name_identifier(s->arena, strchr(label, '.') ? label : arena_format(s->arena, "%s_kernel", label));
   }
-  return value_short_name(s->arena, value);
+  return name_end(s->arena, value->name, 1);
 }
 
 struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {
@@ -594,6 +595,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   }
   struct sweep sweep = {.s = s, .cluster = cluster}, *w = &sweep;
   w->k = sweep_kernel(s, cluster->values.items[cluster->values.count - 1]);
+  w->k->cluster = cluster;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   bool flat = cluster_is_flat(s, cluster);
   sort_values(w);

@@ -234,8 +234,8 @@ static double moved_by(const struct value *value, double y, const struct point *
       if (e0 == 0) return x0 != 0 ? e1 : e2;
       return x1 == x2 ? fmax(e1, e2) : fabs(x1 - x2) + fmax(e1, e2);
     }
-#define OP(name, class, inputs, attributes, price) case OP_##name:
-#define ELEMENTWISE(name, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)
+#define OP(name, noun, class, inputs, attributes, price) case OP_##name:
+#define ELEMENTWISE(name, noun, class, inputs, takes, gives, properties, price, operations, real, integer, boolean)
 #include "ir/ops.def"
     case OP_COUNT:
       break;
