@@ -163,12 +163,11 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
 static const char *print_core(struct emitter *emitter) {
   struct arena *arena = emitter->arena;
   struct text *core = text_new(arena), *routines = text_new(arena);
-  bool placed = emit_state_bytes(emitter) > 0 || emit_baked_bytes(emitter) > 0;
   rename_functions(emitter);
   print_kernels(emitter);
-  for (int i = 0; i < emitter->module->routines.count; i++)
-    placed = placed || emit_owner(emitter, OWNER_ACTIVATIONS, emitter->module->routines.items[i]);
-  if (placed) emit_place_function(emitter, routines);
+  text_comment(routines, "A place in the memory that begins at `at`, so many bytes on.");
+  text_line(routines, "#define AT(bytes) (void *)(at + (bytes))");
+  text_blank(routines);
   emit_check_functions(emitter, routines);
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];

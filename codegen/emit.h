@@ -89,19 +89,18 @@ bool emit_is_scalar(const struct field *field);
 struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, const struct routine *routine);
 /* Prints for the header: constants for extents, the structs of states and ports, and struct NAME. */
 void emit_public_structs(struct emitter *emitter, struct text *text);
-/* Print a struct of activations with the table of their places; the function that sets the pointers of any struct; and
-   its call for a struct of activations. */
+/* Print a struct of activations, and the function that leads its pointers to them; and in a routine, such a struct and the
+   call. */
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner);
-void emit_place_function(struct emitter *emitter, struct text *text);
-void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner);
-/* Prints the table of places for each struct of states. emit_state_bytes: the size of the states in a model's memory, 0
-   where there are none. */
+void emit_place_activations(struct text *text, const struct owner *owner);
+/* Prints such a function for each struct of states. emit_state_bytes: the size of the states in a model's memory, 0 where
+   there are none. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
 /* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array. */
 int64_t emit_baked_bytes(struct emitter *emitter);
 void emit_baked_words(struct emitter *emitter, struct text *text);
-/* Prints the calls that set the pointers to states, in memory from a local `states` on or in NAME_weights. */
+/* Prints the calls of these functions, for memory from a local `states` on or in NAME_weights. */
 void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);
 

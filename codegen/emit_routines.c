@@ -237,16 +237,48 @@ static struct counter choose_counter(const struct roll *roll, struct launch *con
 
 /* --- Calls -------------------------------------------------------------------------------------------------------------- */
 
-/* Prints where in the model a launch stands, as a comment: "h[i].attn: causal_attention". */
-static void comment_launch(struct body *body, const struct launch *launch, const struct launch *next) {
+static const char *path_of(const struct launch *launch) { return launch->origin.path ? launch->origin.path : ""; }
+
+/* The path of the launches at `position` of a roll, for copies from `low` to before `high`: "h[i + 1].ln_1"; NULL where
+   they have no path in common. */
+static const char *regular_path(struct body *body, const struct roll *roll, struct launch *const *launches,
+                                int position, const struct counter *counter, int low, int high) {
   struct arena *arena = body->emitter->arena;
-  const struct origin *origin = &launch->origin;
-  const char *path = origin->path ? origin->path : "", *function = origin->function ? origin->function : "";
-  const char *other = next && next->origin.path ? next->origin.path : "";
-  if (next && strcmp(path, other) != 0) {
-    const char *both = path_of_copies(arena, path, other, "[i]");
-    if (both) path = both;
+  const char *first = path_of(launch_of(roll, launches, position, low)), *second = first;
+  bool same = true;
+  for (int t = low; t < high; t++) same = same && !strcmp(path_of(launch_of(roll, launches, position, t)), first);
+  if (same) return first;
+  second = path_of(launch_of(roll, launches, position, low + 1));
+  const int64_t number = path_number(first, second), slope = path_number(second, first) - number;
+  for (int t = low; t < high; t++) {
+    const char *expected =
+        path_of_copies(arena, first, second, arena_format(arena, ".%lld", (long long)(number + slope * (t - low))));
+    if (!expected || strcmp(path_of(launch_of(roll, launches, position, t)), expected) != 0) return NULL;
   }
+  const char *i = in_counter(arena, counter, number - slope * low, slope).piece.text;
+  return path_of_copies(arena, first, second, arena_format(arena, "[%s]", i));
+}
+
+/* Where in the model the launches at a position of a roll stand: "h[i + 1].ln_1, and at last ln_f". */
+static const char *rolled_path(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
+                               const struct counter *counter) {
+  struct arena *arena = body->emitter->arena;
+  const int copies = roll->copies;
+  const char *path = regular_path(body, roll, launches, position, counter, 0, copies);
+  if (path) return path;
+  path = copies > 2 ? regular_path(body, roll, launches, position, counter, 0, copies - 1) : NULL;
+  const char *other = path_of(launch_of(roll, launches, position, copies - 1));
+  if (path) return *other ? arena_format(arena, "%s, and at last %s", path, other) : path;
+  path = copies > 2 ? regular_path(body, roll, launches, position, counter, 1, copies) : NULL;
+  other = path_of(launch_of(roll, launches, position, 0));
+  if (path) return *other ? arena_format(arena, "%s, and at first %s", path, other) : path;
+  return other;
+}
+
+/* Prints where in the model a launch stands, as a comment: "h[i].attn: causal_attention". */
+static void comment_launch(struct body *body, const struct launch *launch, const char *path) {
+  struct arena *arena = body->emitter->arena;
+  const char *function = launch->origin.function ? launch->origin.function : "";
   const char *comment = path[0] && function[0] ? arena_format(arena, "%s: %s", path, function)
                         : path[0]              ? path
                                                : function;
@@ -278,7 +310,7 @@ static void emit_call(struct body *body, const struct launch *launch, const stru
 static void emit_single(struct body *body, const struct launch *launch) {
   struct c_argument *arguments = arena_new_array(body->emitter->arena, struct c_argument, launch->arguments.count);
   for (int i = 0; i < launch->arguments.count; i++) arguments[i] = argument_of(body, launch, i);
-  comment_launch(body, launch, NULL);
+  comment_launch(body, launch, path_of(launch));
   emit_call(body, launch, arguments);
 }
 
@@ -300,7 +332,7 @@ static void emit_loop(struct body *body, const struct roll *roll, struct launch 
   body->comment = NULL;
   for (int position = 0; position < roll->period; position++) {
     const struct launch *launch = launch_of(roll, launches, position, 0);
-    comment_launch(body, launch, launch_of(roll, launches, position, 1));
+    comment_launch(body, launch, rolled_path(body, roll, launches, position, &counter));
     emit_call(body, launch, arguments[position]);
   }
   body->comment = NULL;
@@ -389,7 +421,7 @@ static void emit_locals(struct body *body, struct text *text, bool places) {
       text_line(text, "%sstruct %s *%s = &m->%s;", owner->kind == OWNER_STATES ? "const " : "", owner->tag,
                 owner->variable, owner->member);
     else if (places)
-      emit_place_activations(emitter, text, owner);
+      emit_place_activations(text, owner);
   }
 }
 
@@ -449,7 +481,7 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     emit_locals(&bodies[0], text, true);
   } else {
     const struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, routine);
-    if (activations) emit_place_activations(emitter, text, activations);
+    if (activations) emit_place_activations(text, activations);
   }
   if (!routine->launches.count && !parameters.sizes && !parameters.step) text_line(text, "(void)m;");
   const struct buffer *step = emit_input(routine, "step");

@@ -380,70 +380,93 @@ static void group_fields(struct emitter *emitter, struct owner *owner) {
   owner->fields.items = fields;
 }
 
-enum { PLACE_UNIT = 64 };
+enum { PLACE_UNIT = 64 /* bytes: arrays begin at a multiple of it */ };
 
-/* An activation's planned place, in units of PLACE_UNIT bytes. */
+/* An activation's planned place, in bytes. */
 static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
-  const int64_t size = element_bytes(emitter->target, buffer->type);
-  if (buffer->offset * size % PLACE_UNIT) bug("%s is not aligned", buffer->name);
-  return buffer->offset * size / PLACE_UNIT;
+  const int64_t place = buffer->offset * element_bytes(emitter->target, buffer->type);
+  if (place % PLACE_UNIT) bug("%s is not aligned", buffer->name);
+  return place;
 }
 
-void emit_place_function(struct emitter *emitter, struct text *text) {
-  text_comment(
-      text, arena_format(emitter->arena,
-                         "Sets all pointers of a struct, run after run: how many, where the first points to, how far "
-                         "apart they do; in units of %d bytes.",
-                         PLACE_UNIT));
-  text_open(text, "static void %s_point(void *pointers, const int64_t (*runs)[3], size_t count, void *memory)",
-            emitter->name);
-  text_line(text, "char *to = pointers, *first = (char *)(((uintptr_t)memory + %d) / %d * %d);", PLACE_UNIT - 1,
-            PLACE_UNIT, PLACE_UNIT);
-  text_line(text, "for (size_t i = 0; i < count; i++)");
-  text->indentation++;
-  text_open(text, "for (int64_t k = 0; k < runs[i][0]; k++, to += sizeof(void *))");
-  text_line(text, "void *pointer = first + (runs[i][1] + k * runs[i][2]) * %d;", PLACE_UNIT);
-  text_line(text, "memcpy(to, &pointer, sizeof pointer);");
-  uses_add(emitter->arena, &emitter->printer->uses, "memcpy");
-  text_close(text);
-  text->indentation--;
-  text_close(text);
-  text_blank(text);
+/* Copies of a repeat, from number `first` on, that lie evenly apart. */
+struct copy_loop {
+  int first, count;
+  ARRAY(const char *) lines;
+};
+
+struct places {
+  struct emitter *emitter;
+  const char *variable; /* the pointer to the struct */
+  struct rows rows; /* of single arrays */
+  ARRAY(struct copy_loop) loops;
+};
+
+static void add_to_loop(struct places *places, int first, int count, const char *line) {
+  struct arena *arena = places->emitter->arena;
+  int i = 0;
+  while (i < places->loops.count && (places->loops.items[i].first != first || places->loops.items[i].count != count))
+    i++;
+  if (i == places->loops.count) array_push(arena, &places->loops, ((struct copy_loop){.first = first, .count = count}));
+  array_push(arena, &places->loops.items[i].lines, line);
 }
 
-/* The numbers as runs of evenly spaced ones, {how many, first, distance}: "{12, 196608, 983040}, ..." */
-static const char *runs_text(struct arena *arena, const int64_t *places, int count) {
-  const char *runs = "";
+/* Adds the pointers of a field, which lie at these bytes; a negative number stands for a copy that is not there. */
+static void add_field(struct places *places, const struct field *field, const int64_t *at, int count) {
+  struct arena *arena = places->emitter->arena;
   for (int i = 0, end; i < count; i = end) {
-    int64_t step = i + 1 < count ? places[i + 1] - places[i] : 0;
-    for (end = i + 1; end < count && places[end] - places[end - 1] == step;) end++;
-    if (end == i + 2 && step) end--; /* the second of two numbers may begin the next run */
-    const char *apart = end > i + 1 && step ? arena_format(arena, ", %lld", (long long)step) : "";
-    runs = arena_format(arena, "%s%s{%d, %lld%s}", runs, i ? ", " : "", end - i, (long long)places[i], apart);
+    end = i + 1;
+    if (at[i] < 0) continue;
+    const int64_t step = end < count && at[end] >= 0 ? at[end] - at[i] : 0;
+    while (end < count && at[end] >= 0 && at[end] - at[end - 1] == step) end++;
+    if (end == i + 2 && end < count && step) end--; /* the second one may begin a longer run */
+    const char *index = field->copies ? arena_format(arena, "[%d]", i) : "";
+    if (end == i + 1)
+      rows_add(&places->rows,
+               arena_format(arena, "%s->%s%s = AT(%lld);", places->variable, field->name, index, (long long)at[i]));
+    if (end == i + 1) continue;
+    const long long base = (long long)(at[i] - step * i), apart = (long long)step;
+    const char *offset =
+        step ? arena_format(arena, "%lld * i %c %lld", apart, base < 0 ? '-' : '+', base < 0 ? -base : base)
+             : arena_format(arena, "%lld", base);
+    add_to_loop(places, i, end - i, arena_format(arena, "%s->%s[i] = AT(%s);", places->variable, field->name, offset));
   }
-  return runs;
 }
 
-/* The places of a struct's pointers, as runs, in units of PLACE_UNIT bytes. Activations lie where they were planned;
-   states lie one after the other from *used on, which moves past them. */
-static const char *place_runs(struct emitter *emitter, const struct owner *owner, int64_t *used) {
+static void print_loops(struct places *places, struct text *text) {
+  for (int i = 0; i < places->loops.count; i++) {
+    const struct copy_loop *loop = &places->loops.items[i];
+    text_open(text, "for (int64_t i = %d; i < %d; i++)", loop->first, loop->first + loop->count);
+    for (int j = 0; j < loop->lines.count; j++) text_line(text, "%s", loop->lines.items[j]);
+    text_close(text);
+  }
+}
+
+static int64_t member_bytes(const struct emitter *emitter, const struct buffer *member) {
+  return (member->count * element_bytes(emitter->target, member->type) + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
+}
+
+/* Prints the function that leads a struct's pointers to their arrays. Activations lie where they were planned; states lie
+   one after the other from *used on, which moves past them. */
+static void print_places(struct emitter *emitter, struct text *text, const struct owner *owner, int64_t *used) {
   struct arena *arena = emitter->arena;
-  ARRAY(int64_t) places = {0};
+  struct places places = {.emitter = emitter, .variable = owner->variable, .rows.text = text};
+  text_open(text, "static void %s_lead(struct %s *%s, char *at)", owner->tag, owner->tag, owner->variable);
   for (int i = 0; i < owner->fields.count; i++) {
     const struct field *field = owner->fields.items[i];
-    for (int copy = 0; copy < field->copies || copy == 0; copy++) {
+    const int count = field->copies ? field->copies : 1;
+    int64_t *at = arena_new_array(arena, int64_t, count);
+    for (int copy = 0; copy < count; copy++) {
       const struct buffer *member = field->copies ? field->members[copy] : field->sample;
-      int64_t place = 0;
-      if (member && owner->kind == OWNER_STATES) {
-        place = *used;
-        *used += (member->count * element_bytes(emitter->target, member->type) + PLACE_UNIT - 1) / PLACE_UNIT;
-      } else if (member) {
-        place = place_of_member(emitter, member);
-      }
-      array_push(arena, &places, place);
+      at[copy] = !member ? -1 : owner->kind == OWNER_STATES ? *used : place_of_member(emitter, member);
+      if (member && owner->kind == OWNER_STATES) *used += member_bytes(emitter, member);
     }
+    add_field(&places, field, at, count);
   }
-  return runs_text(arena, places.items, places.count);
+  rows_end(&places.rows);
+  print_loops(&places, text);
+  text_close(text);
+  text_blank(text);
 }
 
 /* Whether the struct's pointers lead into NAME_weights. */
@@ -453,21 +476,25 @@ static bool is_baked(const struct emitter *emitter, const struct owner *owner) {
 
 void emit_states_places(struct emitter *emitter, struct text *text) {
   int64_t used[2] = {0, 0};
+  bool first = true;
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind != OWNER_STATES) continue;
-    text_line(text, "static const int64_t %s_places[][3] = {%s};", owner->tag,
-              place_runs(emitter, owner, &used[is_baked(emitter, owner)]));
+    if (first)
+      text_comment(text, "Leads the pointers to states to their arrays, which lie one after the other from `at` on.");
+    first = false;
+    print_places(emitter, text, owner, &used[is_baked(emitter, owner)]);
   }
 }
 
-static int64_t bytes_of_states(struct emitter *emitter, bool baked) {
+static int64_t bytes_of_states(const struct emitter *emitter, bool baked) {
   int64_t used = 0;
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
-    if (owner->kind == OWNER_STATES && is_baked(emitter, owner) == baked) place_runs(emitter, owner, &used);
+    for (int j = 0; j < owner->buffers.count && owner->kind == OWNER_STATES && is_baked(emitter, owner) == baked; j++)
+      used += member_bytes(emitter, owner->buffers.items[j]);
   }
-  return used * PLACE_UNIT;
+  return used;
 }
 
 int64_t emit_state_bytes(struct emitter *emitter) { return bytes_of_states(emitter, false); }
@@ -481,8 +508,7 @@ void emit_place_states(struct emitter *emitter, struct text *text) {
     const char *from = is_baked(emitter, owner)
                            ? arena_format(emitter->arena, "(void *)(uintptr_t)%s_weights", emitter->name)
                            : "states";
-    text_line(text, "%s_point(&m->%s, %s_places, sizeof %s_places / sizeof *%s_places, %s);", emitter->name,
-              owner->member, owner->tag, owner->tag, owner->tag, from);
+    text_line(text, "%s_lead(&m->%s, %s);", owner->tag, owner->member, from);
   }
 }
 
@@ -532,16 +558,12 @@ void emit_activations(struct emitter *emitter, struct text *text, struct owner *
   }
   text->indentation--;
   text_line(text, "};");
-  text_comment(text, "Where they lie, in that order. Values that do not live at the same time share memory.");
-  text_line(text, "static const int64_t %s_%s_places[][3] = {%s};", emitter->name, routine,
-            place_runs(emitter, owner, NULL));
-  text_blank(text);
+  text_comment(text, "Leads them to where they lie. Values that do not live at the same time share memory.");
+  print_places(emitter, text, owner, NULL);
 }
 
-void emit_place_activations(struct emitter *emitter, struct text *text, const struct owner *owner) {
+void emit_place_activations(struct text *text, const struct owner *owner) {
   text_line(text, "struct %s activations;", owner->tag);
   text_line(text, "const struct %s *a = &activations;", owner->tag);
-  const char *places = arena_format(emitter->arena, "%s_%s_places", emitter->name, owner->routine->name);
-  text_line(text, "%s_point(&activations, %s, sizeof %s / sizeof *%s, m->activations);", emitter->name, places, places,
-            places);
+  text_line(text, "%s_lead(&activations, m->activations);", owner->tag);
 }

@@ -117,15 +117,27 @@ static int copy_number(struct launch *const *launches, const struct roll *roll, 
   return first->copy == 0 ? t : roll->copies - 1 - t;
 }
 
-const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with) {
-  size_t at = 0;
+/* Where the number begins in which two paths differ; -1 where they differ otherwise. */
+static int number_begins(const char *first, const char *second) {
+  int at = 0;
   while (first[at] && first[at] == second[at]) at++;
   /* 9 and 10, or 10 and 11: the numbers begin before the first difference. */
   while (at > 0 && isdigit((unsigned char)first[at - 1])) at--;
-  size_t end = at + strspn(first + at, "0123456789"), other = at + strspn(second + at, "0123456789");
-  if (end == at || other == at || at == 0 || first[at - 1] != '.' || (first[end] && first[end] != '.')) return NULL;
-  if (strcmp(first + end, second + other) != 0) return NULL;
-  return arena_format(arena, "%.*s%s%s", (int)at - 1, first, with, first + end);
+  const size_t digits = strspn(first + at, "0123456789"), others = strspn(second + at, "0123456789");
+  if (!digits || !others || at == 0 || first[at - 1] != '.' || strcmp(first + at + digits, second + at + others) != 0)
+    return -1;
+  return first[at + (int)digits] && first[at + (int)digits] != '.' ? -1 : at;
+}
+
+const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with) {
+  const int at = number_begins(first, second);
+  if (at < 0) return NULL;
+  return arena_format(arena, "%.*s%s%s", at - 1, first, with, first + at + strspn(first + at, "0123456789"));
+}
+
+int64_t path_number(const char *first, const char *second) {
+  const int at = number_begins(first, second);
+  return at < 0 ? 0 : strtoll(first + at, NULL, 10);
 }
 
 static const char *identifier(struct arena *arena, const char *path) {

@@ -24,6 +24,8 @@ void roll_name_copies(struct arena *arena, const struct module *module, struct l
 /* For two paths that differ in one number, as those of neighbouring copies do, the path with `.number` replaced by
    `with`; else NULL. ("h.0.attn", "h.1.attn", "[i]") gives "h[i].attn". */
 const char *path_of_copies(struct arena *arena, const char *first, const char *second, const char *with);
+/* That number in the first path; 0 where there is none. */
+int64_t path_number(const char *first, const char *second);
 
 /* How one argument changes from copy to copy (t = 0, 1 ...). */
 enum argument_form {

@@ -246,8 +246,10 @@ void materialise_reductions(struct former *f) {
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
-      /* Evaluation also keeps the values that training keeps for the way back, so that the two share kernels. */
-      if (is_reduction(root) && s->program->train && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);
+      /* Evaluation also keeps the values that training keeps for the way back, so that the two share kernels. Those of
+         generation are others anyhow. */
+      const bool shares = s->program->train && !s->graph->sizes.count;
+      if (is_reduction(root) && shares && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;

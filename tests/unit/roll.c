@@ -146,6 +146,9 @@ static void test_names(void) {
   CHECK_STRING(path_of_copies(arena, "h.0.attn", "h.1.mlp", "[i]"), NULL);
   CHECK_STRING(path_of_copies(arena, "h.0.ln_1", "h.0.ln_2", "[i]"), NULL);
   CHECK_STRING(path_of_copies(arena, "x", "x", "[i]"), NULL);
+  CHECK(path_number("h.9.attn", "h.10.attn") == 9);
+  CHECK(path_number("h.10.attn", "h.9.attn") == 10);
+  CHECK(path_number("h.0.attn", "h.1.mlp") == 0);
   /* Activations without numbers get them from the loop. */
   struct list list = {0};
   for (int i = 0; i < 4; i++) {

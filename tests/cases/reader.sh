@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# What a reader of emitted C is told: each kernel begins with its formula, by the names of the spec and of its calls; calls in a
+# loop say which copy they are in; places are offsets; no kernel of generation stores what nobody reads.
+. "$(dirname "$0")/../lib.sh"
+
+cat >net.lam <<'END'
+use "std/transformer.lam"
+axis vocab = 11
+axis embed = 16
+axis hidden = 32
+axis seq = 8
+model net(tokens[seq] in vocab, mask[seq]: bool) -> logits[seq, vocab], score[seq] {
+  param table[vocab, embed] ~ normal(0.5)
+  x = table[vocab = tokens]
+  repeat h[4] { x = x + mlp: mlp(ln: layernorm(x, embed), gelu_tanh) }
+  x = ln_f: layernorm(x, embed)
+  energy = sum(x * x, embed)
+  return x @embed table, where(mask, -energy, max(energy, 2.5) / 3)
+}
+END
+
+# says FILE TEXT...: the file has the text in a comment, however it is broken into lines.
+says() {
+  local file=$1 text
+  shift
+  for text; do tr -s '\n ' ' ' <"$file" | grep -qF -- "$text" || fail "$file does not say: $text"; done
+}
+
+lamella emit net.lam --target=portable -o fused
+says fused/net.c '/* x[batch, seq, embed] = table[vocab = tokens]; mean_total = sum over embed of x;' \
+  'centred = x - mean; variance_total = sum over embed of centred * centred;' \
+  'ln[batch, seq, embed] = centred * rsqrt(variance + 1e-05) * weight + bias */' \
+  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias */' \
+  'c_fc[batch, seq, hidden] = 0.5 * c_fc * (1 + tanh(0.7978846 * (c_fc + 0.044715 * c_fc * c_fc * c_fc))) */' \
+  'score[batch, seq] = mask ? -energy : max(energy, 2.5) / 3 */' '/* h[i].mlp.c_fc: linear */'
+# The scalars of the norm have the names of the formula, and what has none stands where it is read.
+grep -q 'const float inverse_root = 1.0f / sqrtf(variance + 1e-05f);' fused/net.c || fail "no inverse_root"
+grep -qE 'reduce_sum|_value\b|\{12, ' fused/net.c && fail "$(grep -nE 'reduce_sum|_value\b|\{12, ' fused/net.c | head -3)"
+# Each value by itself.
+lamella emit net.lam --target=portable --passes=none -o plain
+says plain/net.c '/* mean_total[batch, seq] = sum over embed of x */' '/* layernorm_sum[batch, seq] = variance + 1e-05 */'
+
+# A norm at the end of a turn belongs to the next one.
+lamella emit "$LAMELLA_ROOT/specs/shakespeare.lam" --target=portable -o whole
+says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm */' \
+  'x_gradient[batch, seq, embed] = x_gradient + centred_gradient + mean_total_gradient */' \
+  'weight[vocab, embed] = p; m[vocab, embed] = m;'
+grep -q 'a->h_attn_weights\[i\] = AT([0-9]* \* i + [0-9]*);' whole/shakespeare.c || fail "no offsets of copies"
+sed -n '/^struct shakespeare_step_activations/,/^}/p' whole/shakespeare.c >step
+grep -q 'h_attn_weights' step || fail "no activations of a step"
+grep -qE 'mean_total|_m\b|_z\b' step && fail "a step stores what nobody reads: $(cat step)"
+exit 0
