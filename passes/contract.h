@@ -12,6 +12,8 @@ struct dimension {
   const struct axis *axis; /* for its name, and its length when it has a run-time size */
   int64_t extent;
   int64_t a, b, c, initial;
+  const struct axis *axes[MAX_AXES]; /* those that were merged, outermost first */
+  int axis_count;
 };
 
 struct group {
@@ -26,6 +28,8 @@ struct contraction {
   const struct value *value;
   const struct value *a_value, *b_value;
   const struct value *named; /* the addition that begins the contraction, or the contraction itself */
+  const struct cluster *cluster; /* what the kernel computes, or NULL: that value alone */
+  bool ends; /* the kernel goes on from its sums: see contract_end.c */
   struct place a, b, c;
   struct place initial; /* what the sum begins from; no buffer: zero */
   struct group batch, m, n, k; /* outermost first */
@@ -50,8 +54,12 @@ struct position {
   const struct expression *added; /* where it is not 0, the sum goes on from what c holds */
   bool begins; /* the sum begins with what `initial` holds */
   int64_t initial_row;
+  struct coordinates coordinates; /* of the loops around, by axis */
 };
 
+/* Sets the coordinates of the dimension's axes at a place along it. */
+void contract_set_coordinates(struct arena *arena, const struct dimension *dimension, struct linear at,
+                              struct coordinates *coordinates);
 /* How many tasks the loops around make, those of constant length. */
 int64_t contract_tasks(const struct contraction *x);
 /* Sets the offsets for `task`, and opens loops for axes of run-time length. */
@@ -73,6 +81,14 @@ void pack_panels(struct kernel *k, const struct contraction *x, struct array *fr
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */
 void contract_tiles(struct contraction *x);
+/* Whether the kernel can compute the cluster's other values from its sums, element by element (contract_end.c). */
+bool contract_can_end(const struct contraction *x);
+/* Tells the kernel of those values; before contract_end. */
+void contract_begin_end(struct kernel *k, const struct contraction *x);
+/* Computes and stores those values for the rows [row, row + rows) and the columns from `column` on: `columns` of them where
+   that is not NULL, else the width of a panel. */
+void contract_end(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, int rows,
+                  struct linear column, const struct expression *columns);
 /* The product as sums along k, for few rows where k is contiguous in both operands: decoding. */
 void contract_dot(struct contraction *x);
 

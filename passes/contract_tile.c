@@ -9,8 +9,8 @@ static void push_number(struct arena *arena, struct statement *call, const struc
   array_push(arena, &call->arguments, (struct argument){NULL, x});
 }
 
-static void call_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
-                      struct linear panel, struct linear local_panel, int rows, const struct expression *columns) {
+static void multiply_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
+                          struct linear panel, struct linear local_panel, int rows, const struct expression *columns) {
   struct arena *arena = k->arena;
   int vectors = x->vectors, lanes = x->s->target->lanes;
   /* A tail needs no more vectors than it has columns. */
@@ -40,9 +40,19 @@ static void call_tile(struct kernel *k, const struct contraction *x, const struc
   if (columns) push_number(arena, call, columns);
 }
 
+/* What is done for one tile: the product, then what goes on from it, or one of the two. */
+enum work { MULTIPLY = 1, END = 2 };
+
+static void do_tile(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
+                    struct linear row, struct linear panel, struct linear local_panel, int rows,
+                    const struct expression *columns) {
+  if (work & MULTIPLY) multiply_tile(k, x, at, row, panel, local_panel, rows, columns);
+  if (work & END) contract_end(k, x, at, row, rows, linear_scale(k->arena, panel, x->width), columns);
+}
+
 /* All panels of the n block number `block`, for the rows of one tile. */
-static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
-                           int rows, struct linear block) {
+static void panels_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
+                           struct linear row, int rows, struct linear block) {
   struct arena *arena = k->arena;
   int depth = k->depth;
   struct linear first = linear_scale(arena, block, x->block_panels);
@@ -55,7 +65,7 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
         kernel_loop(k, LOOP_SERIAL, "panel", expression_apply(arena, OP_quotient, rounded, width, NULL), x->panels, 1);
     const struct expression *left =
         expression_apply(arena, OP_sub, extent, linear_expression(arena, linear_scale(arena, panel, x->width)), NULL);
-    call_tile(k, x, at, row, panel, panel, rows, expression_apply(arena, OP_min, left, width, NULL));
+    do_tile(k, x, at, work, row, panel, panel, rows, expression_apply(arena, OP_min, left, width, NULL));
     kernel_close_to(k, depth);
     return;
   }
@@ -75,7 +85,7 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
       number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
     }
     struct linear panel = linear_add(arena, first, number);
-    call_tile(k, x, at, row, panel, local ? number : panel, rows, NULL);
+    do_tile(k, x, at, work, row, panel, local ? number : panel, rows, NULL);
     kernel_close_to(k, depth);
   }
   if (x->tail_columns) {
@@ -84,12 +94,12 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
     if (x->blocks_n > 1)
       kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block),
                                     expression_index(arena, x->blocks_n - 1), NULL));
-    call_tile(k, x, at, row, panel, local_panel, rows, expression_index(arena, x->tail_columns));
+    do_tile(k, x, at, work, row, panel, local_panel, rows, expression_index(arena, x->tail_columns));
     kernel_close_to(k, depth);
   }
 }
 
-static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at,
+static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
                            struct linear block_m, struct linear block_n) {
   struct arena *arena = k->arena;
   int depth = k->depth;
@@ -97,14 +107,14 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
     const struct expression *extent = kernel_extent(k, x->row.axis), *rows = expression_index(arena, x->rows);
     struct linear tile =
         kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
-    panels_of_tile(k, x, at, linear_scale(arena, tile, x->rows), x->rows, block_n);
+    panels_of_tile(k, x, at, work, linear_scale(arena, tile, x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
     if (x->rows == 1) return;
     const struct expression *rest = expression_apply(arena, OP_mod, extent, rows, NULL);
     const struct expression *before = expression_apply(arena, OP_sub, extent, rest, NULL);
     struct linear row = kernel_loop(k, LOOP_SERIAL, "row", rest, x->rows - 1, 1);
     row = linear_add(arena, row, linear_from(arena, before, 0, x->row.extent - 1, 0));
-    panels_of_tile(k, x, at, row, 1, block_n);
+    panels_of_tile(k, x, at, work, row, 1, block_n);
     kernel_close_to(k, depth);
     return;
   }
@@ -118,22 +128,22 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
     }
     struct linear tile = linear_constant(0);
     if (x->block_tiles > 1) tile = kernel_loop(k, LOOP_SERIAL, "tile", count, x->block_tiles, 1);
-    panels_of_tile(k, x, at, linear_scale(arena, linear_add(arena, first, tile), x->rows), x->rows, block_n);
+    panels_of_tile(k, x, at, work, linear_scale(arena, linear_add(arena, first, tile), x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
   }
   if (x->tail_rows) {
     if (x->blocks_m > 1)
       kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block_m),
                                     expression_index(arena, x->blocks_m - 1), NULL));
-    panels_of_tile(k, x, at, linear_constant(x->tiles * x->rows), (int)x->tail_rows, block_n);
+    panels_of_tile(k, x, at, work, linear_constant(x->tiles * x->rows), (int)x->tail_rows, block_n);
     kernel_close_to(k, depth);
   }
 }
 
 /* One piece of k, which begins at `k_first` and is `depth` long; `added` as in struct position. */
-static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, struct linear k_first,
-                           const struct expression *depth, int64_t bound, struct linear block_m, struct linear block_n,
-                           const struct expression *added) {
+static void piece_of_block(struct kernel *k, const struct contraction *x, struct position at, enum work work,
+                           struct linear k_first, const struct expression *depth, int64_t bound, struct linear block_m,
+                           struct linear block_n, const struct expression *added) {
   struct arena *arena = k->arena;
   at.depth = depth;
   at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
@@ -164,7 +174,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       break;
     }
   }
-  tiles_of_block(k, x, &at, block_m, block_n);
+  tiles_of_block(k, x, &at, work, block_m, block_n);
 }
 
 /* Axes of the sum that did not merge are loops around the tiles, whose every turn adds to c. So c is filled first: with
@@ -197,6 +207,7 @@ void contract_tiles(struct contraction *x) {
   struct position at;
   struct kernel *k = contract_kernel(x, &at);
   k->form = FORM_TILES;
+  if (x->ends) contract_begin_end(k, x);
   if (x->packing == PACK_BUFFER) at.b_step = x->width;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
   double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) *
@@ -213,17 +224,19 @@ void contract_tiles(struct contraction *x) {
   block_m = kernel_named(k, "row_block", block_m);
   block_n = kernel_named(k, "column_block", block_n);
   contract_around(k, x, task, &at);
+  const int around = k->depth;
   if (x->k.count > 0) begin_sums(k, x, &at);
   const struct expression *always = expression_index(arena, 1), *summed = x->k.count > 0 ? always : NULL;
   int64_t pieces = x->depth.axis->size ? 1 : divide_up(x->depth.extent, x->k_piece);
   if (pieces == 1) {
-    piece_of_block(k, x, at, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n,
+    const enum work work = x->ends && !summed ? MULTIPLY | END : MULTIPLY;
+    piece_of_block(k, x, at, work, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n,
                    summed);
   } else {
     int64_t begun = at.begins || summed ? 1 : 0;
     if (begun)
-      piece_of_block(k, x, at, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m, block_n,
-                     summed);
+      piece_of_block(k, x, at, MULTIPLY, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m,
+                     block_n, summed);
     struct linear piece = linear_constant(0);
     if (pieces - begun > 1)
       piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, pieces - begun), pieces - begun, 1);
@@ -235,8 +248,13 @@ void contract_tiles(struct contraction *x) {
           expression_apply(arena, OP_sub, contract_extent(k, &x->depth), linear_expression(arena, first), NULL);
       depth = expression_apply(arena, OP_min, left, depth, NULL);
     }
-    piece_of_block(k, x, at, first, depth, x->k_piece, block_m, block_n,
+    piece_of_block(k, x, at, MULTIPLY, first, depth, x->k_piece, block_m, block_n,
                    begun ? always : linear_expression(arena, piece));
+  }
+  /* Where the sums come about piece by piece, the task goes on from them when all pieces are added. */
+  if (x->ends && (pieces > 1 || summed)) {
+    kernel_close_to(k, around);
+    tiles_of_block(k, x, &at, END, block_m, block_n);
   }
   kernel_close_to(k, 0);
   kernel_finish(k);

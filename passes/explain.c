@@ -341,8 +341,8 @@ static void tell_refusals(struct account *a, const struct cluster *cluster) {
   struct arena *arena = a->s->arena;
   struct list told = {0};
   const bool fuse = a->s->fuse;
-  if (cluster->kind == CLUSTER_CONTRACT && fuse)
-    line(a, "alone", "because a contraction's tiles hold nothing but its sum");
+  if (cluster->kind == CLUSTER_CONTRACT && cluster->values.count == 1 && fuse)
+    line(a, "alone", "because nothing goes on from a contraction's sums in its kernel but values of one element each");
   if (cluster->kind == CLUSTER_CONCAT)
     line(a, "alone", "because a concat only copies parts that nobody computes in their place");
   if (cluster->kind == CLUSTER_OTHER && fuse) line(a, "alone", "because it is no expression of one element");

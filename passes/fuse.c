@@ -264,10 +264,12 @@ static int by_id(const void *x, const void *y) {
   return (*(const struct value *const *)x)->id - (*(const struct value *const *)y)->id;
 }
 
-/* Puts the roots into the graph's order, which joining clusters may have upset. */
+/* Puts the roots into the graph's order, which joining clusters may have upset; a contraction comes first. */
 static void sort_values(struct cluster *cluster) {
-  if (cluster->values.count)
-    qsort(cluster->values.items, (size_t)cluster->values.count, sizeof *cluster->values.items, by_id);
+  const bool product = cluster->kind == CLUSTER_CONTRACT;
+  if (cluster->values.count > product)
+    qsort(cluster->values.items + product, (size_t)(cluster->values.count - product), sizeof *cluster->values.items,
+          by_id);
 }
 
 void form_clusters(struct scheduler *s) {
@@ -292,6 +294,7 @@ void form_clusters(struct scheduler *s) {
   materialise_shared(f);
   materialise_reductions(f);
   layout_intermediates(s);
+  join_endings(f);
   order_updates(f);
   sort_clusters(f);
   for (int i = 0; i < s->decisions.clusters.count; i++) sort_values(s->decisions.clusters.items[i]);

@@ -4,6 +4,7 @@
      cluster_graph.c  knows which cluster needs which
      cluster_share.c  materialises values that several clusters would compute
      cluster_order.c  puts clusters in order, and decides which updates are in place
+     cluster_end.c    joins sweeps to the contractions that they go on from
      reuse.c          puts results in the place of operands that are not read afterwards */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
@@ -123,6 +124,8 @@ void number_positions(struct former *former);
 /* Sorts the clusters into such an order. */
 void sort_clusters(struct former *former);
 void order_updates(struct former *former);
+/* cluster_end.c: joins sweeps to the contractions that they go on from. */
+void join_endings(struct former *former);
 /* Elementwise results take the memory of operands that are not read afterwards. */
 void reuse_operands(struct former *former);
 

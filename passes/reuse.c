@@ -85,11 +85,13 @@ static const struct value *find_operand(struct reuse *r, const struct cluster *c
   }
   for (int i = 0; i < candidates.count; i++) {
     const struct value *x = candidates.items[i];
-    bool usable =
-        r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && position_in(cluster, x) < 0;
+    /* Of the cluster's own values, a contraction is complete when another one is stored in its place. */
+    const bool own = position_in(cluster, x) >= 0,
+               product = cluster->kind == CLUSTER_CONTRACT && x == cluster->values.items[0];
+    bool usable = r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && (!own || product);
     for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
     /* Another result of this cluster may have taken the buffer already. */
-    for (int j = 0; j < cluster->values.count && usable; j++) {
+    for (int j = product ? 1 : 0; j < cluster->values.count && usable; j++) {
       const struct place *place = note_of(s, cluster->values.items[j])->place;
       usable = !place || place->buffer != note_of(s, x)->place->buffer;
     }
@@ -129,9 +131,9 @@ void reuse_operands(struct former *f) {
       if (dies && scatter->inputs[2] != base) take_buffer(s, scatter, base);
       continue;
     }
-    bool rows = cluster->reduced_count == 0 || reduces_rows(cluster);
-    if (cluster->kind != CLUSTER_SWEEP || !rows) continue;
-    for (int i = 0; i < cluster->values.count; i++) {
+    bool rows = cluster->reduced_count == 0 || reduces_rows(cluster), product = cluster->kind == CLUSTER_CONTRACT;
+    if ((cluster->kind != CLUSTER_SWEEP && !product) || !rows) continue;
+    for (int i = product; i < cluster->values.count; i++) {
       const struct value *value = cluster->values.items[i];
       if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) ||
           feeds_reduction(r, cluster, value))

@@ -47,12 +47,14 @@ static void prepare_updates(struct scheduler *s) {
   }
 }
 
-/* Schedules a contraction by tiles. False when the value is none, or cannot go by tiles. */
-static bool tile_contract(struct scheduler *s, const struct value *value) {
+/* Schedules a contraction by tiles. False when the value is none, or cannot go by tiles. `ended`: whether the kernel also
+   computes what else is in the cluster, which may be NULL. */
+static bool tile_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster, bool *ended) {
   const struct note *note = note_of(s, value);
+  *ended = false;
   if (value->op != OP_contract && !note->absorbed) return false;
   times_enter(s->options->times, "tile");
-  enum untiled_reason why = schedule_contract(s, value);
+  enum untiled_reason why = schedule_contract(s, value, cluster, ended);
   times_leave(s->options->times);
   note_of(s, value)->untiled = why;
   return why == UNTILED_NOT;
@@ -89,9 +91,24 @@ static void schedule_naively(struct scheduler *s) {
     const struct value *value = s->graph->values.items[i];
     if (!note_of(s, value)->materialised) continue;
     if (s->options->clusters) tell(s, single_cluster(s, value), NULL);
-    if (!tile_contract(s, value)) schedule_naive(s, value);
+    bool ended;
+    if (!tile_contract(s, value, NULL, &ended)) schedule_naive(s, value);
     told(s);
   }
+}
+
+/* A contraction with what goes on from its sums: in the same kernel or, where that cannot be, in one after it. */
+static void schedule_product(struct scheduler *s, const struct cluster *cluster) {
+  bool ended;
+  if (!tile_contract(s, cluster->values.items[0], cluster, &ended)) schedule_naive(s, cluster->values.items[0]);
+  if (ended || cluster->values.count == 1) return;
+  struct cluster *rest = arena_new_struct(s->arena, struct cluster);
+  *rest = *cluster;
+  rest->kind = CLUSTER_SWEEP;
+  rest->values.items = cluster->values.items + 1;
+  rest->values.count = cluster->values.count - 1;
+  for (int i = 0; i < rest->values.count; i++) note_of(s, rest->values.items[i])->cluster = rest;
+  schedule_sweep(s, rest);
 }
 
 static void schedule_clusters(struct scheduler *s) {
@@ -104,7 +121,7 @@ static void schedule_clusters(struct scheduler *s) {
     tell(s, cluster, NULL);
     switch (cluster->kind) {
       case CLUSTER_CONTRACT:
-        if (!tile_contract(s, value)) schedule_naive(s, value);
+        schedule_product(s, cluster);
         break;
       case CLUSTER_SWEEP:
         schedule_sweep(s, cluster);

@@ -296,7 +296,8 @@ bool is_reduction(const struct value *value);
 void schedule_naive(struct scheduler *scheduler, const struct value *value);
 /* Schedules a contraction whose operands lie in memory with constant strides, by register tiles or dot products.
    Returns UNTILED_NOT, or why it made no kernel. */
-enum untiled_reason schedule_contract(struct scheduler *scheduler, const struct value *value);
+enum untiled_reason schedule_contract(struct scheduler *scheduler, const struct value *value,
+                                      const struct cluster *cluster, bool *ended);
 /* Whether everything that `value` is computed from lies in memory exactly as `like` does, or is one number. */
 bool values_lie_flat(struct scheduler *scheduler, const struct value *value, const struct value *like);
 /* Whether everything that a cluster stores for each element of its space, and reads for that, lies as `like` does. */

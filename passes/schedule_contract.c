@@ -6,6 +6,7 @@
    wide as a tile: by a kernel of its own, or by each task for itself when tasks have no part of it in common. How work
    is split between threads depends on the shape alone. */
 #include <math.h>
+#include <string.h>
 
 #include "passes/contract.h"
 
@@ -49,6 +50,10 @@ static void merge_group(struct group *group) {
         nests(outer->b, inner, inner->b) && nests(outer->c, inner, inner->c) &&
         nests(outer->initial, inner, inner->initial)) {
       inner->extent *= outer->extent;
+      const struct dimension last = *inner;
+      memcpy(inner->axes, outer->axes, sizeof outer->axes);
+      memcpy(inner->axes + outer->axis_count, last.axes, sizeof *last.axes * (size_t)last.axis_count);
+      inner->axis_count += outer->axis_count;
       for (int j = i; j + 1 < group->count; j++) group->items[j] = group->items[j + 1];
       group->count--;
       if (i > 0) i--;
@@ -96,14 +101,22 @@ static bool classify(struct contraction *x) {
                                   stride_of(x->a_value, &x->a, axis),
                                   stride_of(x->b_value, &x->b, axis),
                                   x->c.strides[i],
-                                  x->initial.strides[i]};
+                                  x->initial.strides[i],
+                                  {axis},
+                                  1};
     bool in_a = value_has_axis(x->a_value, axis), in_b = value_has_axis(x->b_value, axis);
     add_dimension(in_a && in_b ? &x->batch : in_a ? &x->m : &x->n, dimension);
   }
   for (int i = 0; i < value->list_count; i++) {
     const struct axis *axis = value->list[i];
-    add_dimension(&x->k, (struct dimension){axis, axis->extent, stride_of(x->a_value, &x->a, axis),
-                                            stride_of(x->b_value, &x->b, axis), 0, 0});
+    add_dimension(&x->k, (struct dimension){axis,
+                                            axis->extent,
+                                            stride_of(x->a_value, &x->a, axis),
+                                            stride_of(x->b_value, &x->b, axis),
+                                            0,
+                                            0,
+                                            {axis},
+                                            1});
   }
   merge_group(&x->batch), merge_group(&x->m), merge_group(&x->n), merge_group(&x->k);
   x->column = take(&x->n, x->n.count - 1);
@@ -237,6 +250,17 @@ void contract_add_offsets(struct arena *arena, const struct dimension *dimension
   position->b_at = linear_add(arena, position->b_at, linear_scale(arena, at, dimension->b));
   position->c_at = linear_add(arena, position->c_at, linear_scale(arena, at, dimension->c));
   position->initial_at = linear_add(arena, position->initial_at, linear_scale(arena, at, dimension->initial));
+  contract_set_coordinates(arena, dimension, at, &position->coordinates);
+}
+
+void contract_set_coordinates(struct arena *arena, const struct dimension *dimension, struct linear at,
+                              struct coordinates *coordinates) {
+  for (int i = dimension->axis_count - 1; i > 0; i--) {
+    const struct axis *axis = dimension->axes[i];
+    coordinates_set(coordinates, axis, linear_mod(arena, at, axis->extent));
+    at = linear_quotient(arena, at, axis->extent);
+  }
+  if (dimension->axis_count) coordinates_set(coordinates, dimension->axes[0], at);
 }
 
 int64_t contract_tasks(const struct contraction *x) {
@@ -280,7 +304,10 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   if (!local) what = arena_format(arena, "%s_%s", value->name ? name_end(arena, value->name, 1) : "product", what);
   struct kernel *k = kernel_new(x->s, value, what);
   k->value = x->named;
+  k->cluster = x->ends ? x->cluster : NULL;
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
+  for (int i = 0; i < x->value->axis_count; i++)
+    coordinates_set(&at->coordinates, x->value->axes[i], linear_constant(0));
   at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
   at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
                                     : kernel_window(k, x->b.buffer, x->b.offset, false);
@@ -310,9 +337,10 @@ static bool set_places(struct contraction *x, const struct value *value) {
   return true;
 }
 
-enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value) {
+enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster,
+                                      bool *ended) {
   const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
-  struct contraction x = {.s = s, .value = product, .named = value};
+  struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
   if (!s->pipeline.on[PASS_tile]) return UNTILED_LEFT_OUT;
   if (!set_places(&x, value)) return UNTILED_INITIAL;
   if (!classify(&x)) return UNTILED_SHAPE;
@@ -337,6 +365,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
   }
   if (x.packing == PACK_BUFFER) contract_pack(&x);
+  *ended = x.ends = contract_can_end(&x);
   contract_tiles(&x);
   return UNTILED_NOT;
 }

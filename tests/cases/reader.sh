@@ -30,8 +30,8 @@ lamella emit net.lam --target=portable -o fused
 says fused/net.c '/* x[batch, seq, embed] = table[vocab = tokens]; mean_total = sum over embed of x;' \
   'centred = x - mean; variance_total = sum over embed of centred * centred;' \
   'ln[batch, seq, embed] = centred * rsqrt(variance + 1e-05) * weight + bias */' \
-  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias */' \
-  'c_fc[batch, seq, hidden] = 0.5 * c_fc * (1 + tanh(0.7978846 * (c_fc + 0.044715 * c_fc * c_fc * c_fc))) */' \
+  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias; c_fc[batch, seq, hidden] = 0.5 * c_fc *' \
+  '(1 + tanh(0.7978846 * (c_fc + 0.044715 * c_fc * c_fc * c_fc))) */' \
   'score[batch, seq] = mask ? -energy : max(energy, 2.5) / 3 */' '/* h[i].mlp.c_fc: linear */'
 # The scalars of the norm have the names of the formula, and what has none stands where it is read.
 grep -q 'const float inverse_root = 1.0f / sqrtf(variance + 1e-05f);' fused/net.c || fail "no inverse_root"

@@ -1,0 +1,104 @@
+/* Joins a sweep to the contraction that it goes on from, so that one kernel does both (contract_end.c). This is decided when all
+   other clusters are formed: a sweep has then found what else it computes, and whom it waits for. */
+#include <string.h>
+
+#include "passes/fuse.h"
+
+struct ending {
+  struct former *f;
+  struct scheduler *s;
+  ARRAY(struct cluster *) open; /* a walk's clusters, which are still to be looked at */
+};
+
+/* Whether the cluster needs `target`, directly or not, through another one. Positions are those of an
+   order in which clusters can run, so all that stands before the target is left out. */
+static bool waits_for(struct ending *e, const struct cluster *from, const struct cluster *target) {
+  e->f->visiting++;
+  e->open.count = 0;
+  for (int i = 0; i < from->needs.count; i++) {
+    struct cluster *need = representative(from->needs.items[i]);
+    if (need != target) array_push(e->s->arena, &e->open, need);
+  }
+  while (e->open.count) {
+    struct cluster *cluster = e->open.items[--e->open.count];
+    if (cluster == target) return true;
+    if (cluster->scratch.visited == e->f->visiting || cluster->position < target->position) continue;
+    cluster->scratch.visited = e->f->visiting;
+    for (int i = 0; i < cluster->needs.count; i++)
+      array_push(e->s->arena, &e->open, representative(cluster->needs.items[i]));
+  }
+  return false;
+}
+
+/* Whether all values of the sweep are elements of the space, and none of them an update: optimizers have an order of their
+   own. */
+static bool is_elementwise(const struct cluster *cluster) {
+  if (cluster->kind != CLUSTER_SWEEP || cluster->reduced_count || !cluster->space_count) return false;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    if (value->axis_count != cluster->space_count || value->op == OP_update) return false;
+  }
+  return true;
+}
+
+/* The contraction that the sweep goes on from: the one of its own space that it reads at its own coordinates alone and that
+   stands last, for that one waits for the most. */
+static struct cluster *find_product(struct ending *e, const struct cluster *sweep) {
+  struct cluster *last = NULL;
+  for (int i = 0; i < sweep->values.count; i++) {
+    read_root(e->f, sweep->values.items[i]);
+    for (int j = 0; j < e->f->readings.items.count; j++) {
+      const struct reading *reading = &e->f->readings.items.items[j];
+      struct cluster *cluster = cluster_of(e->s, reading->value);
+      if (!cluster || cluster->kind != CLUSTER_CONTRACT || reading->shifted) continue;
+      if (!same_set(reading->value->axes, reading->value->axis_count, sweep->space, sweep->space_count)) continue;
+      if (!last || cluster->position > last->position) last = cluster;
+    }
+  }
+  return last;
+}
+
+/* Whether the sweep reads anything of the cluster at other coordinates than its own. */
+static bool reads_elsewhere(struct ending *e, const struct cluster *sweep, const struct cluster *product) {
+  for (int i = 0; i < sweep->values.count; i++) {
+    read_root(e->f, sweep->values.items[i]);
+    for (int j = 0; j < e->f->readings.items.count; j++) {
+      const struct reading *reading = &e->f->readings.items.items[j];
+      if (cluster_of(e->s, reading->value) == product && reading->shifted) return true;
+    }
+  }
+  return false;
+}
+
+static void join_to(struct ending *e, struct cluster *sweep, struct cluster *product) {
+  struct arena *arena = e->s->arena;
+  for (int i = 0; i < sweep->values.count; i++) {
+    struct note *note = note_of(e->s, sweep->values.items[i]);
+    array_push(arena, &product->values, sweep->values.items[i]);
+    if (note->joined != JOIN_FIRST) continue;
+    note->joined = JOIN_READS;
+    note->joined_by = product->values.items[0];
+  }
+  for (int i = 0; i < sweep->needs.count; i++)
+    if (representative(sweep->needs.items[i]) != product) array_push(arena, &product->needs, sweep->needs.items[i]);
+  for (int i = 0; i < sweep->users.count; i++)
+    if (representative(sweep->users.items[i]) != product) array_push(arena, &product->users, sweep->users.items[i]);
+  memcpy(product->space, sweep->space, sizeof sweep->space);
+  product->space_count = sweep->space_count;
+  sweep->merged = product;
+}
+
+void join_endings(struct former *f) {
+  struct ending ending = {.f = f, .s = f->s}, *e = &ending;
+  struct scheduler *s = f->s;
+  if (f->deep || !s->pipeline.on[PASS_tile] || !s->pipeline.parameters[PARAMETER_fuse_sums]) return;
+  number_positions(f);
+  for (int c = 0; c < s->decisions.clusters.count; c++) {
+    struct cluster *sweep = s->decisions.clusters.items[c];
+    if (sweep->merged || !is_elementwise(sweep)) continue;
+    struct cluster *product = find_product(e, sweep);
+    if (!product || reads_elsewhere(e, sweep, product) || waits_for(e, sweep, product)) continue;
+    join_to(e, sweep, product);
+    number_positions(f); /* the two now stand together */
+  }
+}

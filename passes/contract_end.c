@@ -1,0 +1,67 @@
+/* What is computed from a contraction's sums, element by element: an activation, a product with something of the same shape, a
+   gradient through either. The kernel computes it for each tile right after the tile's sums are stored, while these are in the
+   nearest cache, so that it costs no pass over memory. */
+#include "passes/contract.h"
+
+static bool has_offset(const struct scheduler *s, const struct value *value) {
+  return note_of(s, value)->place->offset != 0;
+}
+
+static int64_t stride_along(const struct value *value, const struct place *place, const struct axis *axis) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i] == axis) return place->strides[i];
+  return 0;
+}
+
+/* The kernel has one pointer for the sums, at the beginning of their buffer, and vectors run along its columns. */
+bool contract_can_end(const struct contraction *x) {
+  const struct cluster *cluster = x->cluster;
+  if (!cluster || cluster->values.count < 2) return false;
+  if (has_offset(x->s, x->named) || x->column.axis_count != 1 || x->column.axis->size) return false;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    const struct place *place = note_of(x->s, value)->place;
+    if (!place || stride_along(value, place, x->column.axes[0]) != 1) return false;
+  }
+  return true;
+}
+
+void contract_begin_end(struct kernel *k, const struct contraction *x) {
+  const struct value *const *others = x->cluster->values.items + 1;
+  const int count = x->cluster->values.count - 1;
+  kernel_count_uses(x->s, others, count);
+  for (int i = 0; i < count; i++) array_push(k->arena, &k->locals, (struct local){others[i], NULL, false});
+}
+
+/* One vector of every value of the cluster but the sums themselves. */
+static void store_elements(struct kernel *k, const struct contraction *x, const struct coordinates *at) {
+  const struct value *const *others = x->cluster->values.items + 1;
+  const int count = x->cluster->values.count - 1;
+  const struct expression **results = arena_new_array(k->arena, const struct expression *, count);
+  for (int i = 0; i < count; i++) results[i] = access_value(k, others[i], at).x;
+  for (int i = 0; i < count; i++) {
+    const struct place *place = note_of(x->s, others[i])->place;
+    kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, others[i], place, at), results[i]);
+  }
+}
+
+void contract_end(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, int rows,
+                  struct linear column, const struct expression *columns) {
+  struct arena *arena = k->arena;
+  const int depth = k->depth, lanes = x->s->target->lanes;
+  struct coordinates coordinates = at->coordinates;
+  if (rows > 1) row = linear_add(arena, row, kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1));
+  contract_set_coordinates(arena, &x->row, row, &coordinates);
+  struct linear first =
+      kernel_loop(k, LOOP_SERIAL, "column", columns ? columns : expression_index(arena, x->width), x->width, lanes);
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+  if (columns) {
+    const struct expression *left = expression_apply(arena, OP_sub, columns, linear_expression(arena, first), NULL);
+    kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
+    lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+  }
+  column = linear_add(arena, column, linear_add(arena, first, lane));
+  contract_set_coordinates(arena, &x->column, column, &coordinates);
+  store_elements(k, x, &coordinates);
+  kernel_close_to(k, depth);
+}
