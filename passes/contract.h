@@ -31,6 +31,7 @@ struct contraction {
   const struct cluster *cluster; /* what the kernel computes, or NULL: that value alone */
   bool ends; /* the kernel goes on from its sums: see contract_end.c */
   struct place a, b, c;
+  bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) */
   struct place initial; /* what the sum begins from; no buffer: zero */
   struct group batch, m, n, k; /* outermost first */
   struct dimension row, column, depth; /* what tiles run over; all other dimensions are loops around */
@@ -51,6 +52,8 @@ struct position {
   int64_t b_step; /* between k and k + 1 */
   int64_t panel_stride; /* between panels */
   const struct expression *depth;
+  struct linear k_first; /* where the piece of k begins */
+  int64_t depth_bound; /* the most of `depth` */
   const struct expression *added; /* where it is not 0, the sum goes on from what c holds */
   bool begins; /* the sum begins with what `initial` holds */
   int64_t initial_row;
@@ -73,18 +76,20 @@ const struct expression *contract_extent(struct kernel *k, const struct dimensio
 double contract_usual(const struct dimension *dimension);
 int64_t divide_up(int64_t x, int64_t y);
 
-/* Panels [first, first + count) of one k piece, from b to `to`, each `depth_bound` rows long; the last panel of b may be narrower. */
-void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
-                 struct array *to, struct linear first, const struct expression *count, int64_t bound,
+/* Panels [first, first + count) of one k piece, which begins at `k_first`, from b to `to`, each `depth_bound` rows long; the
+   last panel of b may be narrower. */
+void pack_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                 struct linear first, const struct expression *count, int64_t bound, struct linear k_first,
                  const struct expression *depth, int64_t depth_bound);
+/* Computes rows [row, row + rows) of a, for one k piece, into `to` [rows, depth_bound]. */
+void pack_rows(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+               struct linear row, int rows, struct linear k_first, const struct expression *depth, int64_t depth_bound);
 /* b packed by a kernel of its own into x->packed. */
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */
 void contract_tiles(struct contraction *x);
 /* Whether the kernel can compute the cluster's other values from its sums, element by element (contract_end.c). */
 bool contract_can_end(const struct contraction *x);
-/* Tells the kernel of those values; before contract_end. */
-void contract_begin_end(struct kernel *k, const struct contraction *x);
 /* Computes and stores those values for the rows [row, row + rows) and the columns from `column` on: `columns` of them where
    that is not NULL, else the width of a panel. */
 void contract_end(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, int rows,

@@ -26,13 +26,6 @@ bool contract_can_end(const struct contraction *x) {
   return true;
 }
 
-void contract_begin_end(struct kernel *k, const struct contraction *x) {
-  const struct value *const *others = x->cluster->values.items + 1;
-  const int count = x->cluster->values.count - 1;
-  kernel_count_uses(x->s, others, count);
-  for (int i = 0; i < count; i++) array_push(k->arena, &k->locals, (struct local){others[i], NULL, false});
-}
-
 /* One vector of every value of the cluster but the sums themselves. */
 static void store_elements(struct kernel *k, const struct contraction *x, const struct coordinates *at) {
   const struct value *const *others = x->cluster->values.items + 1;

@@ -1,20 +1,35 @@
 /* Copies b into panels as wide as a tile, so that tiles read them from beginning to end. */
 #include "passes/contract.h"
 
-/* Packs one panel: `columns` columns of the k piece, and zeros up to the panel's width. `from_at` is its first element
-   in b, `to_at` its place in `to`. */
-static void pack_panel(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
-                       struct array *to, struct linear to_at, const struct expression *depth, int64_t bound,
-                       int64_t columns) {
+/* Element (step, column) of b: from memory, or computed. */
+static const struct expression *element_of_b(struct kernel *k, const struct contraction *x, const struct position *at,
+                                             struct linear step, struct linear column) {
+  struct arena *arena = k->arena;
+  if (x->b_computed) {
+    struct coordinates coordinates = at->coordinates;
+    contract_set_coordinates(arena, &x->depth, step, &coordinates);
+    contract_set_coordinates(arena, &x->column, column, &coordinates);
+    return access_value(k, x->b_value, &coordinates).x;
+  }
+  struct linear offset = linear_add(arena, at->b_at, linear_scale(arena, step, x->depth.b));
+  offset = linear_add(arena, offset, linear_scale(arena, column, x->column.b));
+  return expression_load(arena, at->b, linear_expression(arena, offset));
+}
+
+/* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the panel's
+   width. `to_at` is its place in `to`. */
+static void pack_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                       struct linear to_at, struct linear column, struct linear k_first, const struct expression *depth,
+                       int64_t bound, int64_t columns) {
   struct arena *arena = k->arena;
   int lanes = x->s->target->lanes;
   struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, bound, 1);
-  from_at = linear_add(arena, from_at, linear_scale(arena, step, x->depth.b));
   to_at = linear_add(arena, to_at, linear_scale(arena, step, x->width));
+  step = linear_add(arena, k_first, step);
   for (int v = 0; v < x->vectors; v++) {
     int depth_before = k->depth;
     struct linear to_vector = linear_add(arena, to_at, linear_constant((int64_t)v * lanes));
-    struct linear from_vector = linear_add(arena, from_at, linear_constant((int64_t)v * lanes * x->column.b));
+    struct linear first = linear_add(arena, column, linear_constant((int64_t)v * lanes));
     int64_t left = columns - (int64_t)v * lanes;
     const struct expression *zero = expression_number(arena, TYPE_REAL, 0);
     if (left < lanes) {
@@ -24,45 +39,72 @@ static void pack_panel(struct kernel *k, const struct contraction *x, struct arr
     }
     if (left <= 0) continue;
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (left < lanes)
+    if (left < lanes) {
       kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, left), NULL));
-    struct linear source = linear_add(arena, from_vector, linear_scale(arena, lane, x->column.b));
+      lane = linear_variable(arena, lane.terms[0].atom->variable, left - 1, 1, k->depth);
+    }
     kernel_store(k, to, linear_add(arena, to_vector, lane),
-                 expression_load(arena, from, linear_expression(arena, source)));
+                 element_of_b(k, x, at, step, linear_add(arena, first, lane)));
     kernel_close_to(k, depth_before);
   }
   kernel_end(k);
 }
 
 /* Packs the panel of a given number, which may be the narrow last one. */
-static void pack_panel_of(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
-                          struct array *to, struct linear to_at, struct linear panel, const struct expression *depth,
-                          int64_t bound) {
+static void pack_panel_of(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                          struct linear to_at, struct linear panel, struct linear k_first,
+                          const struct expression *depth, int64_t bound) {
   struct arena *arena = k->arena;
-  from_at = linear_add(arena, from_at, linear_scale(arena, panel, x->width * x->column.b));
+  struct linear column = linear_scale(arena, panel, x->width);
   if (x->tail_columns == 0) {
-    pack_panel(k, x, from, from_at, to, to_at, depth, bound, x->width);
+    pack_panel(k, x, at, to, to_at, column, k_first, depth, bound, x->width);
     return;
   }
-  const struct expression *last = expression_index(arena, x->panels - 1), *at = linear_expression(arena, panel);
+  const struct expression *last = expression_index(arena, x->panels - 1), *number = linear_expression(arena, panel);
   if (x->panels > 1) {
-    kernel_if(k, expression_apply(arena, OP_lt, at, last, NULL));
-    pack_panel(k, x, from, from_at, to, to_at, depth, bound, x->width);
+    kernel_if(k, expression_apply(arena, OP_lt, number, last, NULL));
+    pack_panel(k, x, at, to, to_at, column, k_first, depth, bound, x->width);
     kernel_end(k);
-    kernel_if(k, expression_apply(arena, OP_eq, at, last, NULL));
+    kernel_if(k, expression_apply(arena, OP_eq, number, last, NULL));
   }
-  pack_panel(k, x, from, from_at, to, to_at, depth, bound, x->tail_columns);
+  pack_panel(k, x, at, to, to_at, linear_constant((x->panels - 1) * x->width), k_first, depth, bound, x->tail_columns);
 }
 
-void pack_panels(struct kernel *k, const struct contraction *x, struct array *from, struct linear from_at,
-                 struct array *to, struct linear first, const struct expression *count, int64_t bound,
+void pack_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                 struct linear first, const struct expression *count, int64_t bound, struct linear k_first,
                  const struct expression *depth, int64_t depth_bound) {
   struct arena *arena = k->arena;
   int depth_before = k->depth;
   struct linear number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
   struct linear to_at = linear_scale(arena, number, depth_bound * x->width);
-  pack_panel_of(k, x, from, from_at, to, to_at, linear_add(arena, first, number), depth, depth_bound);
+  pack_panel_of(k, x, at, to, to_at, linear_add(arena, first, number), k_first, depth, depth_bound);
   kernel_close_to(k, depth_before);
+}
+
+/* Vectors go along k where k is one axis; where it is several, each element has its own coordinates. */
+void pack_rows(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+               struct linear row, int rows, struct linear k_first, const struct expression *depth,
+               int64_t depth_bound) {
+  struct arena *arena = k->arena;
+  const int before = k->depth, lanes = x->depth.axis_count == 1 ? x->s->target->lanes : 1;
+  struct coordinates coordinates = at->coordinates;
+  struct linear r = linear_constant(0);
+  if (rows > 1) r = kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1);
+  contract_set_coordinates(arena, &x->row, linear_add(arena, row, r), &coordinates);
+  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, depth_bound, lanes);
+  if (lanes > 1) {
+    const struct expression *left = expression_apply(arena, OP_sub, depth, linear_expression(arena, step), NULL);
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    if (depth->kind != EXPRESSION_NUMBER || (int64_t)depth->number % lanes) {
+      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
+      lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+    }
+    step = linear_add(arena, step, lane);
+  }
+  contract_set_coordinates(arena, &x->depth, linear_add(arena, k_first, step), &coordinates);
+  kernel_store(k, to, linear_add(arena, linear_scale(arena, r, depth_bound), step),
+               access_value(k, x->a_value, &coordinates).x);
+  kernel_close_to(k, before);
 }
 
 /* The layout of packed b: for each k piece, panels of [k][width]. */
@@ -84,7 +126,8 @@ void contract_pack(struct contraction *x) {
   k->launch->label = x->b.buffer->label;
   k->launch->origin = x->value->origin;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
-  struct array *from = kernel_window(k, x->b.buffer, x->b.offset, false), *to = kernel_pointer(k, buffer, true);
+  struct position at = {.b = kernel_window(k, x->b.buffer, x->b.offset, false), .b_at = linear_constant(0)};
+  struct array *to = kernel_pointer(k, buffer, true);
   int64_t tasks = pieces * x->panels;
   bool parallel = (double)x->depth.extent * (double)x->column.extent >= s->pipeline.parameters[PARAMETER_parallel_work];
   struct linear task =
@@ -99,9 +142,8 @@ void contract_pack(struct contraction *x) {
                              expression_apply(arena, OP_sub, expression_index(arena, x->depth.extent), first, NULL),
                              depth, NULL);
   }
-  struct linear from_at = linear_scale(arena, piece, x->k_piece * x->depth.b),
-                to_at = linear_scale(arena, task, x->k_piece * x->width);
-  pack_panel_of(k, x, from, from_at, to, to_at, panel, depth, x->k_piece);
+  struct linear to_at = linear_scale(arena, task, x->k_piece * x->width);
+  pack_panel_of(k, x, &at, to, to_at, panel, linear_scale(arena, piece, x->k_piece), depth, x->k_piece);
   kernel_close_to(k, 0);
   kernel_finish(k);
 }

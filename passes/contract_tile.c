@@ -18,9 +18,15 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   struct statement *call =
       block_call(arena, kernel_block(k), tile_helper(x->s, (struct tile){rows, vectors, columns != NULL}));
   struct linear column = linear_scale(arena, panel, x->width);
-  push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
-  push_number(arena, call, expression_index(arena, x->row.a));
-  push_number(arena, call, expression_index(arena, x->depth.a));
+  if (x->a_computed) {
+    push_pointer(arena, call, at->a, linear_constant(0));
+    push_number(arena, call, expression_index(arena, at->depth_bound));
+    push_number(arena, call, expression_index(arena, 1));
+  } else {
+    push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
+    push_number(arena, call, expression_index(arena, x->row.a));
+    push_number(arena, call, expression_index(arena, x->depth.a));
+  }
   push_pointer(arena, call, at->b, linear_add(arena, at->b_at, linear_scale(arena, local_panel, at->panel_stride)));
   push_number(arena, call, expression_index(arena, at->b_step));
   push_number(arena, call, at->depth);
@@ -99,6 +105,19 @@ static void panels_of_tile(struct kernel *k, const struct contraction *x, const 
   }
 }
 
+/* The rows of one tile: those of a that are computed are computed first, for all panels. */
+static void rows_of_tile(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
+                         struct linear row, int rows, struct linear block) {
+  const int depth = k->depth;
+  struct position own = *at;
+  if (x->a_computed && work & MULTIPLY) {
+    own.a = kernel_array(k, "a_rows", TYPE_REAL, MEMORY_STACK, rows * at->depth_bound);
+    pack_rows(k, x, at, own.a, row, rows, at->k_first, at->depth, at->depth_bound);
+  }
+  panels_of_tile(k, x, &own, work, row, rows, block);
+  kernel_close_to(k, depth);
+}
+
 static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
                            struct linear block_m, struct linear block_n) {
   struct arena *arena = k->arena;
@@ -107,14 +126,14 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
     const struct expression *extent = kernel_extent(k, x->row.axis), *rows = expression_index(arena, x->rows);
     struct linear tile =
         kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
-    panels_of_tile(k, x, at, work, linear_scale(arena, tile, x->rows), x->rows, block_n);
+    rows_of_tile(k, x, at, work, linear_scale(arena, tile, x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
     if (x->rows == 1) return;
     const struct expression *rest = expression_apply(arena, OP_mod, extent, rows, NULL);
     const struct expression *before = expression_apply(arena, OP_sub, extent, rest, NULL);
     struct linear row = kernel_loop(k, LOOP_SERIAL, "row", rest, x->rows - 1, 1);
     row = linear_add(arena, row, linear_from(arena, before, 0, x->row.extent - 1, 0));
-    panels_of_tile(k, x, at, work, row, 1, block_n);
+    rows_of_tile(k, x, at, work, row, 1, block_n);
     kernel_close_to(k, depth);
     return;
   }
@@ -128,14 +147,14 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
     }
     struct linear tile = linear_constant(0);
     if (x->block_tiles > 1) tile = kernel_loop(k, LOOP_SERIAL, "tile", count, x->block_tiles, 1);
-    panels_of_tile(k, x, at, work, linear_scale(arena, linear_add(arena, first, tile), x->rows), x->rows, block_n);
+    rows_of_tile(k, x, at, work, linear_scale(arena, linear_add(arena, first, tile), x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
   }
   if (x->tail_rows) {
     if (x->blocks_m > 1)
       kernel_if(k, expression_apply(arena, OP_eq, linear_expression(arena, block_m),
                                     expression_index(arena, x->blocks_m - 1), NULL));
-    panels_of_tile(k, x, at, work, linear_constant(x->tiles * x->rows), (int)x->tail_rows, block_n);
+    rows_of_tile(k, x, at, work, linear_constant(x->tiles * x->rows), (int)x->tail_rows, block_n);
     kernel_close_to(k, depth);
   }
 }
@@ -146,7 +165,9 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
                            struct linear block_n, const struct expression *added) {
   struct arena *arena = k->arena;
   at.depth = depth;
-  at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
+  if (!x->a_computed) at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
+  at.k_first = k_first;
+  at.depth_bound = bound;
   at.added = added;
   switch (x->packing) {
     case PACK_NOT:
@@ -158,7 +179,6 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       break;
     case PACK_TASK: {
       struct array *packed = kernel_array(k, "packed", TYPE_REAL, MEMORY_STACK, x->block_panels * x->width * bound);
-      struct linear from_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->depth.b));
       struct linear first = linear_scale(arena, block_n, x->block_panels);
       const struct expression *count = expression_index(arena, x->block_panels);
       if (x->panels % x->block_panels) {
@@ -166,7 +186,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
             expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
         count = expression_apply(arena, OP_min, left, count, NULL);
       }
-      pack_panels(k, x, at.b, from_at, packed, first, count, x->block_panels, depth, bound);
+      pack_panels(k, x, &at, packed, first, count, x->block_panels, k_first, depth, bound);
       at.b = packed;
       at.b_at = linear_constant(0);
       at.b_step = x->width;
@@ -207,7 +227,6 @@ void contract_tiles(struct contraction *x) {
   struct position at;
   struct kernel *k = contract_kernel(x, &at);
   k->form = FORM_TILES;
-  if (x->ends) contract_begin_end(k, x);
   if (x->packing == PACK_BUFFER) at.b_step = x->width;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
   double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) *

@@ -59,17 +59,58 @@ static void require_memory(struct scheduler *s, const struct value *value, enum 
   require(s, is_leaf(base) && !note_of(s, base)->place ? value : base, why);
 }
 
+enum {
+  MOST_FACTOR = 24 /* operations, and their depth, of an operand that a contraction computes where it reads it */
+};
+
+/* The operations of an expression, up to values that are stored anyhow; more than MOST_FACTOR where it is longer. */
+static int price_of_expression(struct scheduler *s, const struct value *value, int depth) {
+  if (is_leaf(value) || note_of(s, value)->materialised || is_reduction(value) || value->op == OP_contract) return 0;
+  if (depth > MOST_FACTOR || !access_is_expression(value) || value->op == OP_random) return MOST_FACTOR + 1;
+  int price = is_view(value) ? 0 : 1;
+  for (int i = 0; i < value->input_count && price <= MOST_FACTOR; i++)
+    price += price_of_expression(s, value->inputs[i], depth + 1);
+  return price;
+}
+
 static void require_updates(struct scheduler *s, const struct value *value) {
   note_of(s, value)->place = place_of_state(s, value->state, value);
   keep(s, value, KEEP_UPDATE);
+}
+
+/* Whether the value is an expression of parameters and numbers alone. */
+static bool is_of_parameters(const struct value *value, int depth) {
+  if (value->op == OP_state) return value->state->role == ROLE_PARAMETER;
+  if (value->op == OP_constant || value->op == OP_index) return true;
+  if (!access_is_expression(value) || value->op == OP_random || value->op == OP_input || depth == MOST_FACTOR)
+    return false;
+  for (int i = 0; i < value->input_count; i++)
+    if (!is_of_parameters(value->inputs[i], depth + 1)) return false;
+  return true;
+}
+
+/* Whether a contraction computes this operand where it reads it, for itself alone. */
+static bool is_computed_there(struct scheduler *s, const struct value *operand) {
+  const int which = s->pipeline.parameters[PARAMETER_fuse_factors];
+  const struct value *base = base_of(s, operand);
+  if (!s->pipeline.on[PASS_tile] || !which || operand->kind != KIND_REAL) return false;
+  if (note_of(s, base)->place || !is_computed(base) || !access_is_expression(base)) return false;
+  for (const struct value *x = operand; x != base; x = x->inputs[0])
+    if (facts_uses(&s->facts, x) != 1) return false;
+  if (facts_uses(&s->facts, base) != 1 || price_of_expression(s, base, 0) > MOST_FACTOR) return false;
+  return which == 2 || is_of_parameters(base, 0);
+}
+
+static void require_factor(struct scheduler *s, const struct value *operand) {
+  if (!is_computed_there(s, operand)) require_memory(s, operand, KEEP_FACTOR);
 }
 
 static void mark_required(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (value->op == OP_contract) {
-      require_memory(s, value->inputs[0], KEEP_FACTOR);
-      require_memory(s, value->inputs[1], KEEP_FACTOR);
+      require_factor(s, value->inputs[0]);
+      require_factor(s, value->inputs[1]);
       require(s, value, KEEP_PRODUCT);
     } else if (value->op == OP_update) {
       require_updates(s, value);
@@ -149,7 +190,7 @@ static void check_operands(struct scheduler *s) {
     if (value->op != OP_contract) continue;
     for (int j = 0; j < 2; j++) {
       struct place place;
-      if (access_strided(s, value->inputs[j], &place)) continue;
+      if (access_strided(s, value->inputs[j], &place) || is_computed_there(s, value->inputs[j])) continue;
       keep(s, value->inputs[j], KEEP_STRIDES);
       more = true;
     }

@@ -80,11 +80,31 @@ static int largest(const struct group *group) {
   return best;
 }
 
+/* The strides that a computed operand would have if it were stored: they say which axes of it can be merged. */
+static struct place place_as_stored(struct scheduler *s, const struct value *value) {
+  struct place place = {0};
+  struct axis *order[MAX_AXES];
+  memcpy(order, value->axes, sizeof *order * (size_t)value->axis_count);
+  facts_order_axes(&s->facts, order, value->axis_count);
+  int64_t stride = 1;
+  for (int i = value->axis_count - 1; i >= 0; i--) {
+    for (int j = 0; j < value->axis_count; j++)
+      if (value->axes[j] == order[i]) place.strides[j] = stride;
+    stride *= order[i]->extent;
+  }
+  return place;
+}
+
 static bool classify(struct contraction *x) {
   const struct value *value = x->value, *operands[2] = {value->inputs[0], value->inputs[1]};
   struct place places[2];
-  for (int i = 0; i < 2; i++)
-    if (!access_strided(x->s, operands[i], &places[i])) return false;
+  bool computed[2];
+  for (int i = 0; i < 2; i++) {
+    computed[i] = !access_strided(x->s, operands[i], &places[i]);
+    if (!computed[i]) continue;
+    if (!access_is_expression(operands[i])) return false;
+    places[i] = place_as_stored(x->s, operands[i]);
+  }
   const struct axis *innermost = NULL;
   for (int i = 0; i < value->axis_count; i++)
     if (x->c.strides[i] == 1 && (value->axes[i]->extent > 1 || value->axes[i]->size)) innermost = value->axes[i];
@@ -94,6 +114,7 @@ static bool classify(struct contraction *x) {
   int b = in_second ? 1 : 0;
   x->a_value = operands[1 - b], x->b_value = operands[b];
   x->a = places[1 - b], x->b = places[b];
+  x->a_computed = computed[1 - b], x->b_computed = computed[b];
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
     struct dimension dimension = {axis,
@@ -185,8 +206,8 @@ static int64_t piece_of(int64_t k, int64_t whole) {
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be. */
 static bool choose_blocks(struct contraction *x) {
   const int *limits = x->s->pipeline.parameters, tasks = limits[PARAMETER_tile_tasks];
-  bool whole = x->depth.axis->size || x->row.axis->size || x->row.extent < FEW_ROWS ||
-               x->depth.extent <= limits[PARAMETER_tile_depth];
+  const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_computed && !x->b_computed;
+  const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
   x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth]);
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
@@ -196,17 +217,18 @@ static bool choose_blocks(struct contraction *x) {
   x->tiles = x->row.extent / x->rows;
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
-  bool contiguous = x->column.b == 1;
+  bool contiguous = x->column.b == 1 && !x->b_computed;
   double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
+  if (x->a_computed && x->rows * x->k_piece > LOCAL_ELEMENTS) return false;
   bool sized = sized_n || x->depth.axis->size;
   if (sized) {
     if (!contiguous) return false;
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 &&
+  } else if (!x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 &&
              x->panels <= (int64_t)tasks * x->block_panels) {
     x->packing = PACK_BUFFER;
   } else {
@@ -296,6 +318,20 @@ void contract_around(struct kernel *k, const struct contraction *x, struct linea
   }
 }
 
+/* Counts how often values are used by all that the kernel computes besides its sums. */
+static void count_uses(struct kernel *k, const struct contraction *x) {
+  ARRAY(const struct value *) roots = {0};
+  if (x->a_computed)
+    array_push(k->arena, &roots, x->value);
+  else if (x->b_computed)
+    array_push(k->arena, &roots, x->value);
+  for (int i = 1; x->ends && i < x->cluster->values.count; i++) {
+    array_push(k->arena, &roots, x->cluster->values.items[i]);
+    array_push(k->arena, &k->locals, (struct local){x->cluster->values.items[i], NULL, false});
+  }
+  kernel_count_uses(x->s, roots.items, roots.count);
+}
+
 struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct arena *arena = x->s->arena;
   const struct value *value = x->named->name ? x->named : x->value;
@@ -308,9 +344,11 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   for (int i = 0; i < x->value->axis_count; i++)
     coordinates_set(&at->coordinates, x->value->axes[i], linear_constant(0));
-  at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
-  at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
-                                    : kernel_window(k, x->b.buffer, x->b.offset, false);
+  count_uses(k, x);
+  if (!x->a_computed) at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
+  if (!x->b_computed)
+    at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
+                                      : kernel_window(k, x->b.buffer, x->b.offset, false);
   at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
   at->a_at = at->b_at = at->c_at = at->initial_at = linear_constant(0);
   if (x->initial.buffer) {
@@ -348,8 +386,9 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
-  bool along_k = x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size && x.depth.extent >= 2 * s->target->lanes &&
-                 x.k.count == 0;
+  const bool computed = x.a_computed || x.b_computed;
+  bool along_k = !computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
+                 x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
   if (few && along_k && work >= SMALL_WORK) {
     contract_dot(&x);
     return UNTILED_NOT;
