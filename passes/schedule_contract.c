@@ -321,10 +321,7 @@ void contract_around(struct kernel *k, const struct contraction *x, struct linea
 /* Counts how often values are used by all that the kernel computes besides its sums. */
 static void count_uses(struct kernel *k, const struct contraction *x) {
   ARRAY(const struct value *) roots = {0};
-  if (x->a_computed)
-    array_push(k->arena, &roots, x->value);
-  else if (x->b_computed)
-    array_push(k->arena, &roots, x->value);
+  if (x->a_computed || x->b_computed) array_push(k->arena, &roots, x->value);
   for (int i = 1; x->ends && i < x->cluster->values.count; i++) {
     array_push(k->arena, &roots, x->cluster->values.items[i]);
     array_push(k->arena, &k->locals, (struct local){x->cluster->values.items[i], NULL, false});
@@ -342,8 +339,11 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   k->value = x->named;
   k->cluster = x->ends ? x->cluster : NULL;
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
+  /* Axes of one element are no dimensions. */
   for (int i = 0; i < x->value->axis_count; i++)
     coordinates_set(&at->coordinates, x->value->axes[i], linear_constant(0));
+  for (int i = 0; i < x->value->list_count; i++)
+    coordinates_set(&at->coordinates, x->value->list[i], linear_constant(0));
   count_uses(k, x);
   if (!x->a_computed) at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
   if (!x->b_computed)

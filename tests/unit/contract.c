@@ -59,8 +59,23 @@ static struct value *parameter(struct sample *sample, const char *name, struct a
   return value;
 }
 
-/* With all that the passes do, and the tiles alone: every other value has a kernel of plain loops. */
-static const char *const pipelines[] = {"default", "none, tile"};
+/* With all that the passes do; with every operand computed by the kernel that reads it, where it is an expression; and the
+   tiles alone: every other value has a kernel of plain loops. */
+static const char *const pipelines[] = {"default", "default, fuse(factors = 2)", "none, tile"};
+enum { PIPELINES = sizeof pipelines / sizeof *pipelines };
+
+/* What a kernel computes of its sums and of its operands: a gate, whose other factor is memory; a weight in steps with a
+   scale for each column; and sums over two axes of operands that are no memory. */
+static void add_computed(struct graph *g, struct value *x, struct value *dy, struct value *w, struct value *bias,
+                         struct axis *in, struct axis *rows[2]) {
+  struct value *gate = build_unary(g, OP_tanh, build_contract(g, x, w, &in, 1));
+  graph_add_output(g, "gated", build_binary(g, OP_mul, gate, dy));
+  struct value *steps = build_unary(g, OP_floor, build_binary(g, OP_mul, w, build_constant(g, 8)));
+  struct value *weight = build_binary(g, OP_mul, build_cast(g, steps, STORAGE_REAL), bias);
+  graph_add_output(g, "stepped", build_contract(g, x, weight, &in, 1));
+  struct value *twice = build_binary(g, OP_add, x, x), *less = build_binary(g, OP_sub, dy, bias);
+  graph_add_output(g, "dw_computed", build_contract(g, twice, less, rows, 2));
+}
 
 /* A layer and its way back, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
@@ -86,6 +101,7 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct value *scores = build_contract(g, x, build_rename(g, x, seq, past), &in, 1);
   graph_add_output(g, "scores", scores);
   graph_add_output(g, "mixed", build_contract(g, scores, build_rename(g, y, seq, past), &past, 1));
+  add_computed(g, x, dy, w, bias, in, rows);
   return sample;
 }
 
@@ -152,7 +168,7 @@ int main(void) {
       SKIP(target_at(i)->name);
       continue;
     }
-    for (int j = 0; j < 2; j++) {
+    for (int j = 0; j < PIPELINES; j++) {
       char name[32];
       snprintf(name, sizeof name, "%s-%d", target_at(i)->name, j);
       check_target(target_at(i), pipelines[j], folder, name);
