@@ -91,6 +91,48 @@ struct value *rule_reduce_renamed(struct simplifier *s, struct value *value) {
   return build_reduce(s->graph, value->op, rename->inputs[0], list, value->list_count);
 }
 
+/* The sum over `list` of a contraction times a scale, as one contraction over these axes too, with the scale in the operand
+   that has all of its axes; of two, in the smaller one. So a weight with a scale for each group is multiplied as one with a
+   scale for each element. Gradients are expanded first: they would need what the groups are before. */
+static struct value *scaled_contraction(struct simplifier *s, struct value *product, struct value *scale,
+                                        struct axis *const *list, int count) {
+  if (!s->differentiated || product->op != OP_contract || !used_once(s, product)) return NULL;
+  struct value *operands[2] = {product->inputs[0], product->inputs[1]};
+  struct axis *all[2 * MAX_AXES];
+  int all_count = 0, chosen = -1;
+  for (int i = 0; i < product->list_count; i++) {
+    if (value_has_axis(scale, product->list[i])) return NULL; /* the scale's is another axis, after the sum */
+    all[all_count++] = product->list[i];
+  }
+  for (int i = 0; i < count; i++) {
+    if (!value_has_axis(operands[0], list[i]) || !value_has_axis(operands[1], list[i])) return NULL;
+    all[all_count++] = list[i];
+  }
+  for (int i = 0; i < 2; i++) {
+    bool has_all = true;
+    for (int j = 0; j < scale->axis_count; j++) has_all = has_all && value_has_axis(operands[i], scale->axes[j]);
+    if (has_all && (chosen < 0 || value_count(operands[i]) < value_count(operands[chosen]))) chosen = i;
+  }
+  if (chosen < 0 || all_count > MAX_AXES) return NULL;
+  operands[chosen] = build_binary(s->graph, OP_mul, operands[chosen], scale);
+  return build_contract(s->graph, operands[0], operands[1], all, all_count);
+}
+
+struct value *rule_reduce_scaled(struct simplifier *s, struct value *value) {
+  struct value *mul = value->inputs[0], *scaled = NULL;
+  if (mul->op != OP_mul || mul->kind != KIND_REAL || !used_once(s, mul)) return NULL;
+  for (int i = 0; i < 2 && !scaled; i++)
+    scaled = scaled_contraction(s, mul->inputs[i], mul->inputs[1 - i], value->list, value->list_count);
+  return scaled;
+}
+
+struct value *rule_contract_scaled(struct simplifier *s, struct value *value) {
+  struct value *scaled = NULL;
+  for (int i = 0; i < 2 && !scaled; i++)
+    scaled = scaled_contraction(s, value->inputs[i], value->inputs[1 - i], value->list, value->list_count);
+  return scaled;
+}
+
 struct value *rule_contract_expanded(struct simplifier *s, struct value *value) {
   struct value *x[2] = {value->inputs[0], value->inputs[1]};
   bool changed = false;

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# A weight in steps, with a scale for each group of rows or for each column, is no memory of its own: its contraction computes it panel
+# by panel, so that no real buffer but the parameters is as large as the weight, and none has an axis of groups.
+. "$(dirname "$0")/../lib.sh"
+
+cat >net.lam <<'END'
+axis n = 128
+axis group = 4
+axis inner = 32
+axis k = group * inner
+axis m = 48
+model net(x[m, group, inner], t[m, k]) -> y[m, n], z[m, n] {
+  param w[group, inner, n] ~ normal(0.5)
+  param v[k, n] ~ normal(0.5)
+  param s[group, n] = 0.1
+  param c[n] = 0.01
+  four = max(-7, min(7, round(w / s)))
+  eight = max(-127, min(127, round(v / c)))
+  return sum((x @inner four) * s, group), (t @k eight) * c
+}
+END
+for target in portable avx2 avx512; do
+  lamella show net.lam --stage=loops --target=$target >loops
+  grep -E '^# activation ' loops >buffers
+  grep -q 'group=' buffers && fail "$target: a buffer has an axis of groups: $(grep group= buffers)"
+  awk '{ count = 1; while (match($0, /=[0-9]+/)) { count *= substr($0, RSTART + 1, RLENGTH - 1); $0 = substr($0, RSTART + RLENGTH) }
+         if (count >= 16384) exit 1 }' buffers || fail "$target: a buffer is as large as the weight: $(cat buffers)"
+  [[ $(grep -c '^function' loops) -le 4 ]] || fail "$target: more than a tile and two products: $(grep '^function' loops)"
+done
+lamella show net.lam --stage=clusters >clusters
+tr -s '\n ' ' ' <clusters | grep -q 'reads x, w, s on the spot four = max' || fail "$(cat clusters)"
