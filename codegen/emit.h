@@ -19,6 +19,7 @@
 /* The kinds of structs that hold the pointers to buffers: one struct for each role of states, and for each routine one
    of ports and one of activations. */
 enum owner_kind { OWNER_STATES, OWNER_PORTS, OWNER_ACTIVATIONS };
+enum { MOST_OWNERS = ROLE_PREPARED + 1 + 2 * (ROUTINE_COUNT + MOST_PREDICTIONS) };
 
 struct owner {
   enum owner_kind kind;

@@ -77,7 +77,10 @@ const char *emit_signature(const struct emitter *emitter, const struct routine *
 
 const char *emit_summary(const struct emitter *emitter, const struct routine *routine) {
   const struct routine_parameters parameters = emit_parameters(emitter, routine);
-  const char *summary = routine_find(routine->name)->summary;
+  const struct prediction *prediction = program_prediction(emitter->program, routine->name);
+  const char *summary = prediction ? arena_format(emitter->arena, "The model's outputs for a batch of %lld.",
+                                                  (long long)prediction->batch)
+                                   : routine_find(routine->name)->summary;
   if (parameters.step)
     summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
                            emit_input(routine, "steps") ? ", up to the input `steps`" : "");

@@ -253,8 +253,18 @@ static int64_t window_of(const struct routine *routine) {
   return 1;
 }
 
+/* Prints the work of a run, and returns its row in the table of workloads. `number` is the runtime's, of the routine. */
+static const char *workload_row(struct emitter *emitter, struct text *text, const struct kernel_list *kernels,
+                                const struct routine *routine, const char *name, const char *number,
+                                const int64_t *sizes) {
+  emit_work(emitter, text, kernels, routine, name, sizes);
+  return arena_format(emitter->arena, "{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},",
+                      name, number, (long long)sizes[0], (long long)sizes[1], name, name);
+}
+
 void emit_bench(struct emitter *emitter, struct text *text) {
   struct arena *arena = emitter->arena;
+  const struct program *program = emitter->program;
   struct kernel_list kernels = list_kernels(emitter);
   ARRAY(const char *) rows = {0};
   text_comment(
@@ -276,13 +286,15 @@ void emit_bench(struct emitter *emitter, struct text *text) {
       int64_t sizes[2] = {0, 0};
       if (workload->routine == ROUTINE_step) {
         sizes[0] = workload->window ? window_of(routine) : 1;
-        sizes[1] = emitter->program->generation ? emitter->program->generation->capacity : sizes[0];
+        sizes[1] = program->generation ? program->generation->capacity : sizes[0];
       }
-      emit_work(emitter, text, &kernels, routine, name, sizes);
-      array_push(arena, &rows,
-                 arena_format(arena, "{\"%s\", %s, {%lld, %lld}, %s_work, sizeof %s_work / sizeof(struct lam_work)},",
-                              name, facts->constant, (long long)sizes[0], (long long)sizes[1], name, name));
+      array_push(arena, &rows, workload_row(emitter, text, &kernels, routine, name, facts->constant, sizes));
     }
+  }
+  for (int i = 0; i < program->predictions.count; i++) {
+    const char *name = program->predictions.items[i].graph->name, *number = arena_format(arena, "LAM_ROUTINES + %d", i);
+    array_push(arena, &rows,
+               workload_row(emitter, text, &kernels, emit_routine_find(emitter, name), name, number, (int64_t[2]){0}));
   }
   text_open(text, "static const struct lam_workload workloads[] =");
   for (int i = 0; i < rows.count; i++) text_line(text, "%s", rows.items[i]);

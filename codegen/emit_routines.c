@@ -11,7 +11,7 @@ struct body {
   struct emitter *emitter;
   const struct routine *routine;
   struct text *text;
-  bool owners[64]; /* whether it uses each struct, by its number in the emitter */
+  bool owners[MOST_OWNERS]; /* whether it uses each struct, by its number in the emitter */
   bool seed, sizes, step;
   ARRAY(const char *) names; /* the names of tables so far */
   const char *comment; /* the last comment, while it holds for the next call, too */
@@ -69,7 +69,7 @@ static bool is_same_pointer(const struct pointer *x, const struct pointer *y) {
 
 static const char *field_text(struct body *body, const struct field *field) {
   struct emitter *emitter = body->emitter;
-  for (int i = 0; i < emitter->owners.count && i < 64; i++)
+  for (int i = 0; i < emitter->owners.count; i++)
     if (emitter->owners.items[i] == field->owner) body->owners[i] = true;
   return arena_format(emitter->arena, "%s%s->%s", emit_is_scalar(field) ? "&" : "", field->owner->variable,
                       field->name);
@@ -414,7 +414,7 @@ void emit_name_copies(struct emitter *emitter) {
 /* Declares the pointers that the calls use. */
 static void emit_locals(struct body *body, struct text *text, bool places) {
   struct emitter *emitter = body->emitter;
-  for (int i = 0; i < emitter->owners.count && i < 64; i++) {
+  for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (!body->owners[i]) continue;
     if (owner->kind != OWNER_ACTIVATIONS)
@@ -438,7 +438,7 @@ static const char *phase_call(struct body *body, bool types) {
   struct emitter *emitter = body->emitter;
   const struct owner *activations = emit_owner(emitter, OWNER_ACTIVATIONS, body->routine);
   bool memory = false, local = false;
-  for (int i = 0; i < emitter->owners.count && i < 64; i++)
+  for (int i = 0; i < emitter->owners.count; i++)
     if (body->owners[i]) *(emitter->owners.items[i]->kind == OWNER_ACTIVATIONS ? &local : &memory) = true;
   const char *list = "";
   if (memory) list = types ? arena_format(emitter->arena, "struct %s *m", emitter->name) : "m";

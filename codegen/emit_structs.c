@@ -247,8 +247,12 @@ struct extent {
   int64_t extent;
 };
 
-static void note_axes(struct emitter *emitter, struct table *extents, struct axis *const *axes, int count) {
+/* The batch of a prediction for another size is that routine's own, and leaves NAME_BATCH to the spec's. */
+static void note_axes(struct emitter *emitter, struct table *extents, const struct owner *owner,
+                      struct axis *const *axes, int count) {
+  const bool own_batch = owner->routine && program_prediction(emitter->program, owner->routine->name);
   for (int i = 0; i < count; i++) {
+    if (own_batch && is_batch(axes[i])) continue;
     struct extent *known = table_find(extents, axes[i]->name);
     if (!known) {
       known = arena_new_struct(emitter->arena, struct extent);
@@ -294,11 +298,11 @@ static void print_extents(struct emitter *emitter, struct text *text) {
         const struct buffer *buffer = owner->fields.items[j]->sample;
         struct axis **axes = buffer->state ? buffer->state->axes : buffer->axes;
         const int count = buffer->state ? buffer->state->axis_count : buffer->axis_count;
-        if (!pass) note_axes(emitter, &extents, axes, count);
+        if (!pass) note_axes(emitter, &extents, owner, axes, count);
         for (int k = 0; pass && k < count; k++) {
           const struct extent *extent = table_find(&extents, axes[k]->name);
           const char *own = emit_in_capitals(arena, axes[k]->name);
-          if (extent->extent) print_extent(&names, own, extent->extent);
+          if (extent && extent->extent) print_extent(&names, own, extent->extent);
           if (owner->kind == OWNER_PORTS)
             print_extent(&names, arena_format(arena, "%s_%s", emit_in_capitals(arena, owner->routine->name), own),
                          axes[k]->extent);

@@ -75,14 +75,14 @@ bool program_evaluates(const struct program *program) { return program->evaluate
 bool program_generates(const struct program *program) { return program->step && program->generation; }
 
 bool program_reads(const struct program *program) {
-  return program->data && (program->train || program->evaluate || program->predict);
+  return program->data && (program->train || program->evaluate || program_predicts(program));
 }
 
 void emit_verbs(const struct program *program, bool verbs[5]) {
   verbs[0] = program_trains(program);
   verbs[1] = program_evaluates(program);
   verbs[2] = program_generates(program);
-  verbs[3] = program->predict != NULL;
+  verbs[3] = program_predicts(program);
   verbs[4] = true;
 }
 
@@ -101,6 +101,19 @@ static void emit_run(struct emitter *emitter, struct text *text, const struct ro
   text_close(text);
 }
 
+/* Prints the table of predictions for batches of other sizes, by which the runtime calls them like any other routine. */
+static void emit_predictions(const struct emitter *emitter, struct text *text) {
+  const struct program *program = emitter->program;
+  if (!program->predictions.count) return;
+  text_open(text, "static struct lam_prediction run_predictions[] =");
+  for (int i = 0; i < program->predictions.count; i++) {
+    const char *name = program->predictions.items[i].graph->name;
+    text_line(text, "{.name = %s, .routine = {.exists = 1, .run = run_%s}},", c_string(emitter->arena, name), name);
+  }
+  text->indentation--;
+  text_line(text, "};");
+}
+
 static void emit_program(struct emitter *emitter, struct text *text) {
   static const char *const verb_names[] = {"train", "eval", "generate", "predict", "info"};
   const struct program *program = emitter->program;
@@ -116,19 +129,26 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < module->routines.count; i++) {
     emit_run(emitter, text, module->routines.items[i]);
   }
+  emit_predictions(emitter, text);
   text_line(text, "static const struct lam_verb *const verbs[] = {%sNULL};", list);
   text_open(text, "static struct lam_program program =");
   text_line(text, ".name = %s, .target = %s, .version = %s,", c_string(arena, program->name),
             c_string(arena, emitter->target->name), c_string(arena, LAMELLA_VERSION));
-  text_open(text, ".routines =");
-  for (int i = 0; i < module->routines.count; i++) {
-    const struct routine *routine = module->routines.items[i];
-    text_line(text, "[%s] = {.exists = 1, .run = run_%s},", routine_find(routine->name)->constant, routine->name);
+  if (module->routines.count > program->predictions.count) {
+    text_open(text, ".routines =");
+    for (int i = 0; i < module->routines.count; i++) {
+      const struct routine *routine = module->routines.items[i];
+      if (program_prediction(program, routine->name)) continue;
+      text_line(text, "[%s] = {.exists = 1, .run = run_%s},", routine_find(routine->name)->constant, routine->name);
+    }
+    text->indentation--;
+    text_line(text, "},");
   }
-  text->indentation--;
-  text_line(text, "},");
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
+  if (program->predictions.count)
+    text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
+              program->mixes_examples ? "lam_choose_first" : "lam_choose_size");
   if (emitter->options.bench) text_line(text, ".bench = &bench,");
   if (emit_runtime_has(emitter, "watch")) text_line(text, ".tracer = &lam_tracer,");
   if (emit_runtime_has(emitter, "handover")) text_line(text, ".handover = &lam_handover,");

@@ -63,6 +63,7 @@ struct options {
   const char *only_verb; /* of the program: what no such verb needs is left out; NULL: all of it is wanted */
   const char *weights; /* --weights: a file whose parameters become a part of the program */
   const char *only; /* --only: routines by name; NULL: all */
+  const char *batch; /* --batch, whose sizes `frontend` has; or NULL */
   const char *json, *page; /* compare: --json, --html */
   ARRAY(struct given) given; /* all options, in order */
   char **rest; /* interpret, run: the program's own verb and arguments */

@@ -19,8 +19,14 @@ _Static_assert((int)LAM_ROUTINES == (int)ROUTINE_COUNT, "routines.def and the ru
 /* What the routines need besides the tables; lam_program.self points to it. */
 struct interpreted {
   struct lam_program program;
-  struct graph *graphs[ROUTINE_COUNT];
+  struct graph *graphs[ROUTINE_COUNT + MOST_PREDICTIONS];
   const struct state **states; /* in the order of the tensors */
+};
+
+/* What a prediction for another batch needs; lam_prediction.self points to it. */
+struct interpreted_prediction {
+  struct interpreted *interpreted;
+  int number;
 };
 
 /* One run of one routine. */
@@ -104,7 +110,7 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   struct arena *arena = arena_new();
   int64_t *present = arena_new_array(arena, int64_t, graph->sizes.count);
   for (int i = 0; i < graph->sizes.count; i++) present[i] = sizes ? sizes[i] : graph->sizes.items[i]->bound;
-  struct running running = {interpreted, &interpreted->program.routines[number], arena, present};
+  struct running running = {interpreted, lam_routine_at(&interpreted->program, number), arena, present};
   struct environment environment = {arena, present, seed, read_input, find_state, &running};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
   const char *problem = graph_interpret(graph, &environment, results, NULL);
@@ -137,6 +143,13 @@ static int (*const runs[ROUTINE_COUNT])(void *, int64_t, uint32_t, const int64_t
 #undef ROUTINE
 };
 
+static int run_prediction(void *self, int64_t step, uint32_t seed, const int64_t *sizes) {
+  const struct interpreted_prediction *prediction = self;
+  (void)step;
+  run_graph(prediction->interpreted, prediction->number, seed, sizes);
+  return 0;
+}
+
 static const char *join_axes(struct arena *arena, struct axis *const *axes, int count) {
   const char *text = "";
   for (int i = 0; i < count; i++) text = arena_format(arena, "%s%s%s", text, i ? "," : "", axes[i]->name);
@@ -161,7 +174,7 @@ static struct lam_port make_port(struct arena *arena, const char *name, const st
 }
 
 static struct lam_routine make_routine(struct arena *arena, const struct graph *graph, int number) {
-  struct lam_routine routine = {.exists = 1, .run = runs[number]};
+  struct lam_routine routine = {.exists = 1, .run = number < ROUTINE_COUNT ? runs[number] : run_prediction};
   routine.inputs = arena_new_array(arena, struct lam_port, graph->values.count);
   routine.outputs = arena_new_array(arena, struct lam_port, graph->outputs.count);
   for (int i = 0; i < graph->values.count; i++) {
@@ -176,6 +189,19 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
     routine.outputs[routine.output_count++] = make_port(arena, output->name, output->value, output->axes);
   }
   return routine;
+}
+
+static void make_predictions(struct arena *arena, struct interpreted *interpreted, const struct program *from) {
+  struct lam_program *program = &interpreted->program;
+  program->prediction_count = from->predictions.count;
+  program->predictions = arena_new_array(arena, struct lam_prediction, program->prediction_count + 1);
+  if (program->prediction_count) program->choose = from->mixes_examples ? lam_choose_first : lam_choose_size;
+  for (int i = 0; i < program->prediction_count; i++) {
+    const struct graph *graph = from->predictions.items[i].graph;
+    struct interpreted_prediction *self = arena_new_struct(arena, struct interpreted_prediction);
+    *self = (struct interpreted_prediction){interpreted, ROUTINE_COUNT + i};
+    program->predictions[i] = (struct lam_prediction){graph->name, self, make_routine(arena, graph, ROUTINE_COUNT + i)};
+  }
 }
 
 /* The interpreter holds integers and booleans as doubles, also in states. */
@@ -254,7 +280,7 @@ static const struct lam_verb *const *make_verbs(struct arena *arena, const struc
   if (program->settings && program->routines[LAM_TRAIN].exists && program->data) verbs[count++] = &lam_train_verb;
   if (program->routines[LAM_EVALUATE].exists && program->data) verbs[count++] = &lam_eval_verb;
   if (program->routines[LAM_STEP].exists) verbs[count++] = &lam_generate_verb;
-  if (program->routines[LAM_PREDICT].exists) verbs[count++] = &lam_predict_verb;
+  if (program->routines[LAM_PREDICT].exists || program->prediction_count) verbs[count++] = &lam_predict_verb;
   verbs[count++] = &lam_info_verb;
   return verbs;
 }
@@ -274,10 +300,10 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     interpreted->states[i] = from->states.items[i];
     program->model->tensors[program->model->tensor_count++] = make_tensor(arena, from->states.items[i]);
   }
-  for (int i = 0; i < ROUTINE_COUNT && program_graph(from, i); i++) {
-    interpreted->graphs[i] = *program_graph(from, i);
+  for (int i = 0; program_graph(from, i); i++) interpreted->graphs[i] = *program_graph(from, i);
+  for (int i = 0; i < ROUTINE_COUNT; i++)
     if (interpreted->graphs[i]) program->routines[i] = make_routine(arena, interpreted->graphs[i], i);
-  }
+  make_predictions(arena, interpreted, from);
   if (from->data) program->data = make_data(arena, from->data);
   if (from->training) program->settings = make_settings(arena, from->training);
   if (from->generation) {

@@ -3,8 +3,9 @@
 
 #include <string.h>
 
-/* A set of routines, 1 << enum routine_number each. */
+/* A set of routines, 1 << the number of program_graph each. */
 typedef unsigned routine_set;
+_Static_assert(ROUTINE_COUNT + MOST_PREDICTIONS <= 32, "a set of routines has a bit for each");
 
 /* The routines that are asked for by name: by their own, or by that of the program's verb. `needs` come along; without those of
    `verb_uses` the verb of a program does less, and does so without a word. */
@@ -25,6 +26,13 @@ enum { KEEPABLE = sizeof keepable / sizeof *keepable };
 
 static const char *name_of(const struct kept *row) { return routine_facts[row->routine].name; }
 
+/* The row's routine and what comes with it: with predict, the predictions for other batches. */
+static routine_set set_of(struct program *program, const struct kept *row) {
+  routine_set set = 1u << row->routine | row->needs;
+  for (int i = ROUTINE_COUNT; row->routine == ROUTINE_predict && program_graph(program, i); i++) set |= 1u << i;
+  return set;
+}
+
 static bool reads(const struct graph *graph, const char *input) {
   for (int i = 0; graph && i < graph->values.count; i++)
     if (graph->values.items[i]->op == OP_input && !strcmp(graph->values.items[i]->name, input)) return true;
@@ -43,7 +51,7 @@ static void drop_states(struct program *program) {
   for (int i = 0; i < program->states.count; i++) {
     struct state *state = program->states.items[i];
     bool used = state->role == ROLE_PARAMETER;
-    for (int number = 0; number < ROUTINE_COUNT; number++) used |= uses(*program_graph(program, number), state);
+    for (int number = 0; program_graph(program, number); number++) used |= uses(*program_graph(program, number), state);
     if (used) program->states.items[count++] = state;
   }
   program->states.count = count;
@@ -54,13 +62,13 @@ static void drop_data(struct program *program) {
   struct data_settings *data = program->data;
   const bool trains = program->train || program->evaluate;
   if (data->source == DATA_SYNTHETIC && !program->synthesize) data = NULL;
-  if (data && !trains && !program->predict && !program->step) data = NULL;
+  if (data && !trains && !program_predicts(program) && !program->step) data = NULL;
   program->data = data;
   if (!data) return;
   int count = 0;
   for (int i = 0; i < data->columns.count; i++) {
     bool used = false;
-    for (int number = 0; number < ROUTINE_COUNT; number++)
+    for (int number = 0; program_graph(program, number); number++)
       used |= reads(*program_graph(program, number), data->columns.items[i].name);
     if (used) data->columns.items[count++] = data->columns.items[i];
   }
@@ -70,12 +78,16 @@ static void drop_data(struct program *program) {
 
 static void keep(struct program *program, routine_set kept) {
   bool dropped = false;
-  for (int i = 0; i < ROUTINE_COUNT; i++) {
+  for (int i = 0; program_graph(program, i); i++) {
     if (kept >> i & 1 || !*program_graph(program, i)) continue;
     *program_graph(program, i) = NULL;
     dropped = true;
   }
   if (!dropped) return;
+  int predictions = 0;
+  for (int i = 0; i < program->predictions.count; i++)
+    if (program->predictions.items[i].graph) program->predictions.items[predictions++] = program->predictions.items[i];
+  program->predictions.count = predictions;
   drop_states(program);
   if (program->data) drop_data(program);
   if (!program->step) program->generation = NULL;
@@ -85,7 +97,7 @@ void keep_for_verb(struct program *program, const char *verb) {
   for (int i = 0; verb && i < KEEPABLE; i++) {
     const struct kept *row = &keepable[i];
     if (!row->verb || strcmp(verb, row->verb) != 0 || !*program_graph(program, row->routine)) continue;
-    keep(program, 1u << row->routine | row->needs | row->verb_uses);
+    keep(program, set_of(program, row) | row->verb_uses);
   }
 }
 
@@ -94,10 +106,19 @@ void keep_for_verb(struct program *program, const char *verb) {
 /* "train, evaluate, predict" */
 static const char *list_routines(struct arena *arena, struct program *program) {
   const char *list = "";
-  for (int i = 0; i < KEEPABLE; i++)
+  for (int i = 0; i < KEEPABLE; i++) {
     if (*program_graph(program, keepable[i].routine))
       list = arena_format(arena, "%s%s%s", list, *list ? ", " : "", name_of(&keepable[i]));
+    for (int k = 0; keepable[i].routine == ROUTINE_predict && k < program->predictions.count; k++)
+      list = arena_format(arena, "%s, %s", list, program->predictions.items[k].graph->name);
+  }
   return list;
+}
+
+/* The set of the prediction that is called so; 0 where there is none. */
+static routine_set prediction_called(const struct program *program, const char *name) {
+  const struct prediction *prediction = program_prediction(program, name);
+  return prediction ? 1u << (ROUTINE_COUNT + (prediction - program->predictions.items)) : 0;
 }
 
 static const struct kept *find_keepable(const char *name) {
@@ -110,15 +131,24 @@ static const struct kept *find_keepable(const char *name) {
 static void report_unknown(struct program *program, struct diagnostics *diagnostics, struct span span,
                            const char *name) {
   struct arena *arena = diagnostics->arena;
-  const char *list = list_routines(arena, program), *names[2 * KEEPABLE];
+  const char *list = list_routines(arena, program), *names[2 * KEEPABLE + MOST_PREDICTIONS];
+  const char *predict = routine_facts[ROUTINE_predict].name;
+  const size_t length = strlen(predict);
   int count = 0;
   for (int i = 0; i < KEEPABLE; i++) {
     if (!*program_graph(program, keepable[i].routine)) continue;
     names[count++] = name_of(&keepable[i]);
     if (keepable[i].verb) names[count++] = keepable[i].verb;
   }
+  for (int i = 0; i < program->predictions.count; i++) names[count++] = program->predictions.items[i].graph->name;
   const char *closest = closest_name(name, names, count);
   const struct kept *row = find_keepable(name);
+  if (!strncmp(name, predict, length) && name[length] == '_' && name[length + 1] > '0' &&
+      strspn(name + length + 1, "0123456789") == strlen(name + length + 1)) {
+    report_error(diagnostics, span, "this program has no routine '%s', which --batch=%s would give it; it has %s", name,
+                 name + length + 1, list);
+    return;
+  }
   for (int i = 0; i < KEEPABLE; i++) /* one that comes with another */
     for (int number = 0; number < ROUTINE_COUNT; number++)
       if (keepable[i].needs >> number & 1 && !find_keepable(routine_facts[number].name) &&
@@ -149,20 +179,26 @@ bool keep_only(struct program *program, const struct options *options, struct di
     const char *name = arena_copy(arena, begin, (size_t)(end - begin));
     const struct span span = {source, (int)(begin - options->only), (int)(end - options->only)};
     const struct kept *row = find_keepable(name);
+    const routine_set prediction = prediction_called(program, name);
     if (begin == end)
       report_error(diagnostics, span, "which routine? This program has %s", list_routines(arena, program));
+    else if (prediction)
+      kept |= prediction;
     else if (!row || !*program_graph(program, row->routine))
       report_unknown(program, diagnostics, span, name);
     else
-      kept |= 1u << row->routine | row->needs;
+      kept |= set_of(program, row);
     if (!*next) break;
     at = next + 1;
   }
   if (diagnostics->error_count > before) return false;
-  if (options->dumps.count && !(kept >> ROUTINE_predict & 1)) {
-    report_error(diagnostics, (struct span){source, 0, (int)source->length},
-                 "--dump keeps values of predict, which is left out: add it");
-    return false;
+  if (!(kept & set_of(program, find_keepable(routine_facts[ROUTINE_predict].name)))) {
+    const struct span all = {source, 0, (int)source->length};
+    if (options->dumps.count)
+      report_error(diagnostics, all, "--dump keeps values of predict, which is left out: add it");
+    if (options->batch)
+      report_error(diagnostics, all, "--batch is for predict, which is left out: add it, or leave out --batch");
+    if (options->dumps.count || options->batch) return false;
   }
   keep(program, kept);
   return true;

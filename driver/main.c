@@ -11,21 +11,21 @@
 
 const struct verb verbs[] = {
     {"build", verb_build, "SPEC [-o EXE] [options]", "Compiles a spec into an executable program",
-     "CSLqQOGMujnotpDmiykdcvTaV"},
+     "CSLqQOGMujnotpDmiyxkdcvTaV"},
     {"run", verb_run, "SPEC [options] VERB [arguments of the program]",
      "Compiles a spec in memory and runs a verb of the program: train, eval, generate, predict, info, bench",
-     "tpDmiydOGMujePnvTaV"},
+     "tpDmiyxdOGMujePnvTaV"},
     {"emit", verb_emit, "SPEC... -o DIR [options]",
      "Writes programs as C: for each spec a .c and a .h that need libc and libm alone, and one runtime for all in DIR",
-     "otupDmiykdbvTaV"},
-    {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmTaV"},
+     "otupDmiyxkdbvTaV"},
+    {"check", verb_check, "SPEC [options]", "Reports what is wrong in a spec, or what is in it", "pDmxTaV"},
     {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]",
-     "Prints what the compiler makes of a spec, stage by stage", "stupDmiydgbTaV"},
+     "Prints what the compiler makes of a spec, stage by stage", "stupDmiyxdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
      "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest",
      "ptuDOmWNBKRJHwvT"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
-     "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmdTaV"},
+     "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmxdTaV"},
     {0},
 };
 

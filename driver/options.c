@@ -31,6 +31,9 @@ static const struct option {
      "with these routines alone: train, evaluate, predict, step, synthesize, as NAME.h has them (train validates "
      "where\n"
      "                               evaluate is there; eval and generate are evaluate and step)"},
+    {'x', false, "batch", "SIZE,...",
+     "predict also for batches of these sizes, by routines of their own: predict_1 and predict_32 for 1,32. The verb\n"
+     "                               predict takes the sizes that its rows fill"},
     {'k', false, "weights", "FILE",
      "make the parameters of this file a part of the program, as an array that is only read; for programs that do not\n"
      "                               train (--only=predict)"},
@@ -38,7 +41,8 @@ static const struct option {
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
     {'g', false, "graph", "NAME",
-     "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, prepare, step or synthesize"},
+     "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, predict_1 (--batch=1), prepare,\n"
+     "                               step or synthesize"},
     {'c', false, "cc", "COMMAND",
      "compile by this C compiler, such as gcc (default: Clang's libraries, in this process)"},
     {'C', false, "-c", NULL, "make an object file"},
@@ -132,6 +136,41 @@ static int add_define(struct options *options, const char *text) {
   return -1;
 }
 
+/* Reads 1,32: each size once, each a number that -D batch may have. */
+static int choose_batches(struct options *options, const char *text) {
+  struct arena *arena = options->arena;
+  const struct source *source = source_from_text(arena, "--batch", text);
+  struct batch_size *batches = arena_new_array(arena, struct batch_size, MOST_PREDICTIONS);
+  int count = 0;
+  for (const char *at = text;; at++) {
+    const char *begin = at + strspn(at, " ");
+    at = begin + strspn(begin, "0123456789");
+    const size_t length = (size_t)(at - begin), rest = strspn(at, " ");
+    const struct span span = {source, (int)(begin - text), (int)(at - text)};
+    const char *item = arena_copy(arena, begin, strcspn(begin, ","));
+    const int64_t size = length && length <= 10 ? strtoll(begin, NULL, 10) : 0;
+    if (size < 1 || size > INT32_MAX || (at[rest] && at[rest] != ','))
+      return usage_error(options->verb,
+                         arena_format(arena,
+                                      "--batch=%s: '%s' is no size of a batch; give whole numbers from 1 to %d, such "
+                                      "as --batch=1,32",
+                                      text, item, INT32_MAX));
+    for (int i = 0; i < count; i++)
+      if (batches[i].size == size)
+        return usage_error(options->verb, arena_format(arena, "--batch=%s: %lld comes twice; give each size once", text,
+                                                       (long long)size));
+    if (count == MOST_PREDICTIONS)
+      return usage_error(options->verb, arena_format(arena, "--batch=%s: these are more than %d sizes; give fewer",
+                                                     text, MOST_PREDICTIONS));
+    batches[count++] = (struct batch_size){size, span};
+    at += rest;
+    if (!*at) break;
+  }
+  options->batch = text;
+  options->frontend.batches = batches, options->frontend.batch_count = count;
+  return -1;
+}
+
 static int choose_kind(struct options *options, enum build_kind kind) {
   if (options->kind != BUILD_PROGRAM && options->kind != kind)
     return usage_error(options->verb, "one of -c, -S and -shared at a time");
@@ -190,6 +229,8 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'y':
       options->only = value;
       break;
+    case 'x':
+      return choose_batches(options, value);
     case 'k':
       options->weights = value;
       break;

@@ -38,7 +38,7 @@ static int unknown(struct options *options, const char *what, const char *name, 
 
 /* Checks that the program has the graph that --graph names. */
 static int check_graph(struct options *options, struct program *program) {
-  const char *names[16];
+  const char *names[ROUTINE_COUNT + MOST_PREDICTIONS];
   int count = 0;
   for (int i = 0; program_graph(program, i); i++)
     if (*program_graph(program, i)) names[count++] = (*program_graph(program, i))->name;

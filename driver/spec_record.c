@@ -32,6 +32,7 @@ struct hash spec_record_key(const struct options *options) {
                                options->march,
                                options->only_verb,
                                options->only,
+                               options->batch,
                                options->way,
                                options->weights,
                                environment("CPATH"), /* where Clang looks for headers */

@@ -15,11 +15,19 @@ struct define {
   int value_begin;
 };
 
+/* A size of --batch=1,32, and its place in the argument. */
+struct batch_size {
+  int64_t size;
+  struct span span;
+};
+
 struct frontend_options {
   /* the model to compile when the spec has several; NULL: that of the first train block, else the last one */
   const char *model;
   const struct define *defines;
   int define_count;
+  const struct batch_size *batches; /* the model is also lowered for a batch of each of these sizes */
+  int batch_count;
   const char *name; /* of the program, in place of that of the spec's file; NULL: that */
   /* `use "std/x.lam"` looks for a file beside the one that uses it, then in the folder `standard_library`, if that is not NULL. Then
      it calls library_text, if that is not NULL, which returns the text of a file of the library or NULL. */

@@ -232,7 +232,8 @@ static void lower_graphs(struct lowering *lowering) {
     if (!diagnostics->error_count) lower_evaluate(lowering);
   }
   /* The errors of one graph are mostly those of the next, so no further graph is built after errors. */
-  if (!diagnostics->error_count) program->predict = lower_predict(lowering);
+  if (!diagnostics->error_count) lower_predict(lowering);
+  lower_predictions(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);
   if (lowering->data) {
     check_unread_columns(lowering);

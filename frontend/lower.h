@@ -224,6 +224,7 @@ struct lowering {
   bool sizes; /* the name of an axis means its size: in axis declarations */
   bool in_region; /* lowering a function with its own gradient */
   struct axis *batch;
+  bool names_batch; /* the graph names it so far */
   struct axis *example_axis; /* for synthetic data: the axis of examples, which draws have */
   struct value *step, *steps, *example; /* made when first read */
   ARRAY(struct parameter *) parameters;
@@ -441,7 +442,9 @@ void finish_graph(struct lowering *lowering);
 /* Lowers the model's body with inputs that carry the batch; fills inputs and outputs. False after errors. */
 bool lower_forward(struct lowering *lowering);
 struct value *run_input(struct lowering *lowering, const char *name);
-struct graph *lower_predict(struct lowering *lowering);
+void lower_predict(struct lowering *lowering);
+/* The same model for each size of --batch. */
+void lower_predictions(struct lowering *lowering);
 /* Makes the model's result of that number an output of the graph, with its axes in the declared order. */
 void add_model_output(struct lowering *lowering, int number);
 int result_number(const struct lowering *lowering, const char *name);

@@ -180,7 +180,9 @@ struct axis *find_axis(struct lowering *lowering, const char *name) {
   if (symbol) return symbol->thing.kind == THING_AXIS ? symbol->thing.axis : NULL;
   struct global_axis *global = find_global_axis(lowering, lowering->frame->file, name);
   if (global) return global_axis_now(lowering, global);
-  return is_batch_name(name) ? lowering->batch : NULL;
+  if (!is_batch_name(name)) return NULL;
+  lowering->names_batch = true;
+  return lowering->batch;
 }
 
 /* The same as find_axis, but sizes no axis: while an error is worded, it must not report that an axis depends on

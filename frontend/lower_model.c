@@ -22,6 +22,7 @@ struct graph *begin_graph(struct lowering *lowering, enum routine_number number)
   lowering->unrolling = NULL;
   lowering->training = lowering->read_averages = lowering->reduce_all = false;
   lowering->batch = lowering->batch_axis;
+  lowering->names_batch = false;
   lowering->frame = NULL;
   return graph;
 }
@@ -226,11 +227,29 @@ void add_model_output(struct lowering *lowering, int number) {
     graph_add_output(lowering->graph, name, value);
 }
 
-struct graph *lower_predict(struct lowering *lowering) {
-  struct graph *graph = begin_graph(lowering, ROUTINE_predict);
+static void lower_outputs(struct lowering *lowering) {
   lowering->read_averages = true;
   const bool good = lower_forward(lowering);
   for (int i = 0; good && i < lowering->outputs.count; i++) add_model_output(lowering, i);
   finish_graph(lowering);
-  return graph;
+}
+
+void lower_predict(struct lowering *lowering) {
+  lowering->program->predict = begin_graph(lowering, ROUTINE_predict);
+  lower_outputs(lowering);
+  lowering->program->mixes_examples = lowering->names_batch;
+}
+
+void lower_predictions(struct lowering *lowering) {
+  const struct frontend_options *options = lowering->options;
+  struct diagnostics *diagnostics = lowering->diagnostics;
+  for (int i = 0; i < options->batch_count && !diagnostics->error_count; i++) {
+    const struct batch_size *batch = &options->batches[i];
+    struct graph *graph = begin_graph(lowering, ROUTINE_predict);
+    graph->name = arena_format(lowering->arena, "%s_%lld", graph->name, (long long)batch->size);
+    lowering->batch = axis_new_batch(graph, batch->size, batch->span);
+    lower_outputs(lowering);
+    array_push(lowering->arena, &lowering->program->predictions, (struct prediction){batch->size, graph});
+    if (diagnostics->error_count) report_note(diagnostics, batch->span, "in %s, which this asks for", graph->name);
+  }
 }

@@ -20,5 +20,16 @@ struct graph **program_graph(struct program *program, int number) {
 #include "ir/routines.def"
 #undef ROUTINE
   };
-  return number >= 0 && number < ROUTINE_COUNT ? graphs[number] : NULL;
+  if (number < 0 || number >= ROUTINE_COUNT + program->predictions.count) return NULL;
+  return number < ROUTINE_COUNT ? graphs[number] : &program->predictions.items[number - ROUTINE_COUNT].graph;
 }
+
+const struct prediction *program_prediction(const struct program *program, const char *name) {
+  for (int i = 0; i < program->predictions.count; i++) {
+    const struct prediction *prediction = &program->predictions.items[i];
+    if (!strcmp(prediction->graph->name, name)) return prediction;
+  }
+  return NULL;
+}
+
+bool program_predicts(const struct program *program) { return program->predict || program->predictions.count; }

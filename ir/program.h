@@ -25,13 +25,21 @@ struct spec_file {
      accumulate  only with accumulate > 1: adds one micro-batch's gradients, loss_sum and weight_sum to accumulator states
                  ("gradient/NAME", "loss_sum", "weight_sum"). Outputs: "loss_sum", "weight_sum" of this micro-batch.
      evaluate    the forward pass with dropout off. Outputs: "loss_sum" and "weight_sum" of one batch.
-     predict     the forward pass with dropout off on the model's inputs. Outputs: the model's, by name.
+     predict     the forward pass with dropout off on the model's inputs. Outputs: the model's, by name. The graphs of
+                 `predictions` do the same for batches of other sizes.
      prepare     computes once for a prompt what all steps of generation need (encoder, cross keys); writes ROLE_PREPARED states.
      step        the model on a window of generation. Inputs: feed[batch, seq] and "position"; output: `from`. The axis `over` has
                  a run-time size named "window" (rows of this call). Axes declared equal to it have one named "past" (rows so far,
                  this window included).
      synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.  */
 typedef ARRAY(struct spec_file) spec_files;
+
+/* The model once more, for a batch of another size than the spec's (--batch). Its graph is called predict_SIZE. */
+enum { MOST_PREDICTIONS = 16 };
+struct prediction {
+  int64_t batch;
+  struct graph *graph;
+};
 
 struct program {
   struct arena *arena;
@@ -42,6 +50,8 @@ struct program {
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
   struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize;
+  ARRAY(struct prediction) predictions;
+  bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */
   struct data_settings *data; /* or NULL */
   struct generate_settings *generation; /* or NULL */
@@ -146,7 +156,12 @@ struct routine_facts {
 extern const struct routine_facts routine_facts[ROUTINE_COUNT];
 /* The row of a graph or routine by its name, which there must be. */
 const struct routine_facts *routine_find(const char *name);
-/* The program's graph by enum routine_number; NULL past the last. */
+/* The program's graph by enum routine_number, or of its predictions, which have the numbers from ROUTINE_COUNT on; NULL past
+   the last. */
 struct graph **program_graph(struct program *program, int number);
+/* That of the routine's name among the predictions; NULL for all other routines. */
+const struct prediction *program_prediction(const struct program *program, const char *name);
+/* Whether some graph is the model on its inputs: predict, or a prediction. */
+bool program_predicts(const struct program *program);
 
 #endif

@@ -43,8 +43,8 @@ static bool lam_bench_choose(struct lam_benching *benching, const char *name) {
 /* --- Inputs ------------------------------------------------------------------------------------------------------- */
 
 /* Sets random inputs: ids in range, reals in [0, 1), booleans 1. Positions are the last ones of a generation. */
-static void lam_random_inputs(const struct lam_program *program, const struct lam_workload *workload) {
-  const struct lam_routine *routine = &program->routines[workload->routine];
+static void lam_random_inputs(struct lam_program *program, const struct lam_workload *workload) {
+  const struct lam_routine *routine = lam_routine_at(program, workload->routine);
   for (int i = 0; i < routine->input_count; i++) {
     const struct lam_port *port = &routine->inputs[i];
     int64_t count = lam_count(port->shape, port->rank), last = port->rank ? port->shape[port->rank - 1] : 1;
@@ -63,9 +63,9 @@ static void lam_random_inputs(const struct lam_program *program, const struct la
 }
 
 static void lam_bench_units(struct lam_benching *benching) {
-  const struct lam_program *program = benching->program;
+  struct lam_program *program = benching->program;
   const struct lam_workload *inner = benching->micro ? benching->micro : benching->workload;
-  const struct lam_routine *routine = &program->routines[inner->routine];
+  const struct lam_routine *routine = lam_routine_at(program, inner->routine);
   int64_t rows = 1, length = 0;
   for (int i = 0; i < routine->input_count; i++) {
     const struct lam_port *port = &routine->inputs[i];
@@ -83,7 +83,7 @@ static void lam_bench_units(struct lam_benching *benching) {
 /* Reads inputs from the data, for training and evaluation. They stay random where there is no such file. */
 static bool lam_bench_inputs(struct lam_benching *benching, const struct lam_options *options) {
   struct lam_program *program = benching->program;
-  enum lam_routine_name routine = benching->micro ? LAM_ACCUMULATE : benching->workload->routine;
+  int routine = benching->micro ? LAM_ACCUMULATE : benching->workload->routine;
   const char *given = lam_option_text(options, "data", NULL);
   const struct lam_data *data = program->data;
   bool trains = benching->workload->routine == LAM_TRAIN, reads = trains || routine == LAM_EVALUATE;
@@ -190,8 +190,8 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
 }
 
 static const struct lam_option lam_bench_options[] = {
-    {"graph", "NAME", "train, evaluate, predict, prepare, step (one token) or prompt (default: the first it has)", 0,
-     0},
+    {"graph", "NAME",
+     "train, evaluate, predict (predict_1 ...), prepare, step (one token) or prompt (default: the first it has)", 0, 0},
     {"steps", "N", "steps to measure, after two that are not (default: 5 seconds' worth)", 1, 1000000},
     {"weights", "FILE", "weights in safetensors (default: initial values)", 0, 0},
     {"data", "FILE", "other data than the spec's", 0, 0},

@@ -13,9 +13,9 @@ static int lam_find_column(const struct lam_data *data, const char *name) {
 bool lam_is_fed(const struct lam_port *port) { return port->rank > 0 && strcmp(port->name, "example") != 0; }
 
 /* Matches a routine's inputs with columns. */
-static bool lam_dataset_bind(struct lam_dataset *dataset, enum lam_routine_name routine) {
+static bool lam_dataset_bind(struct lam_dataset *dataset, int routine) {
   const struct lam_data *data = dataset->data;
-  dataset->routine = &dataset->program->routines[routine];
+  dataset->routine = lam_routine_at(dataset->program, routine);
   for (int i = 0; i < dataset->routine->input_count; i++) {
     const struct lam_port *port = &dataset->routine->inputs[i];
     if (!lam_is_fed(port)) continue;
@@ -56,8 +56,8 @@ void lam_dataset_close(struct lam_dataset *dataset) {
   free(dataset);
 }
 
-struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine, const char *path,
-                                     uint32_t seed, struct lam_pairs *facts) {
+struct lam_dataset *lam_dataset_open(struct lam_program *program, int routine, const char *path, uint32_t seed,
+                                     struct lam_pairs *facts) {
   const struct lam_data *data = program->data;
   struct lam_dataset *dataset = lam_allocate(1, sizeof *dataset);
   *dataset = (struct lam_dataset){.program = program, .data = data, .seed = seed, .facts = facts, .batch = 1};
@@ -66,12 +66,13 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
   dataset->path = path ? path : data->name; /* synthetic data has no file */
   dataset->needed = lam_allocate(data->column_count, sizeof *dataset->needed);
   dataset->ranges = lam_allocate(data->column_count, sizeof *dataset->ranges);
-  dataset->partial = routine == LAM_PREDICT;
+  bool predicts = routine == LAM_PREDICT || routine >= LAM_ROUTINES;
+  dataset->partial = predicts;
   bool trains = routine == LAM_TRAIN || routine == LAM_ACCUMULATE;
   bool good = (dataset->found || !sought) && (!trains || lam_dataset_bind(dataset, LAM_EVALUATE)) &&
               lam_dataset_bind(dataset, routine) && data->reader->open(dataset);
   if (good && dataset->units > INT32_MAX) good = lam_error("%s has more than 2^31 examples", dataset->path);
-  dataset->corrupted = data->corruption && routine != LAM_PREDICT;
+  dataset->corrupted = data->corruption && !predicts;
   good = good && (!dataset->corrupted || lam_dataset_corruption(dataset));
   /* Where the share is a whole number of units but for rounding, all of these are for training. */
   dataset->training = data->split >= 1 ? dataset->units : (int64_t)((double)dataset->units * data->split + 1e-9);
@@ -80,7 +81,7 @@ struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routi
   return NULL;
 }
 
-struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine) {
+struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, int routine) {
   struct lam_dataset *shared = lam_allocate(1, sizeof *shared);
   *shared = *dataset;
   return lam_dataset_bind(shared, routine) ? shared : NULL;

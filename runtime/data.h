@@ -45,14 +45,15 @@ struct lam_corruption {
   void (*apply)(const struct lam_dataset *dataset, const struct lam_row *row, int64_t length, int32_t *tokens,
                 lam_real *weight);
 };
-/* Returns NULL after an error. A `path` of NULL is the spec's. Data opened for training serves evaluation, too. */
-LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, enum lam_routine_name routine,
-                                             const char *path, uint32_t seed, struct lam_pairs *facts);
+/* Opens data for the routine of that number; NULL after an error. A `path` of NULL is the spec's. Data opened for
+   training serves evaluation, too. */
+LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, int routine, const char *path, uint32_t seed,
+                                             struct lam_pairs *facts);
 /* Takes the vocabulary from the facts; false where these have none. */
 LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
 LAM_API void lam_dataset_close(struct lam_dataset *dataset);
 /* The same data for another routine. It is for free(), before `dataset` is closed. */
-LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);
+LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, int routine);
 LAM_API int64_t lam_dataset_examples(const struct lam_dataset *dataset, enum lam_part part);
 /* Example number `number` of a part: rows or windows in order. */
 LAM_API struct lam_row lam_dataset_row(const struct lam_dataset *dataset, enum lam_part part, int64_t number);

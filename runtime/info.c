@@ -53,10 +53,11 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
     printf("  %-40s %-32s %s%s\n", tensor->name, shape, roles[tensor->role], tensor->frozen ? ", frozen" : "");
   }
-  for (int i = 0; i < LAM_ROUTINES; i++) {
-    if (!program->routines[i].exists) continue;
-    lam_info_ports(lam_routine_names[i], program->routines[i].inputs, program->routines[i].input_count, "<-");
-    lam_info_ports(lam_routine_names[i], program->routines[i].outputs, program->routines[i].output_count, "->");
+  for (int i = 0; lam_routine_at(program, i); i++) {
+    const struct lam_routine *routine = lam_routine_at(program, i);
+    if (!routine->exists) continue;
+    lam_info_ports(lam_routine_name(program, i), routine->inputs, routine->input_count, "<-");
+    lam_info_ports(lam_routine_name(program, i), routine->outputs, routine->output_count, "->");
   }
   printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
   for (int role = LAM_OPTIMIZER; role <= LAM_PREPARED; role++)

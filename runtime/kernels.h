@@ -16,7 +16,7 @@ struct lam_work {
 /* A routine at certain run-time sizes, and the work of its kernels there. */
 struct lam_workload {
   const char *name; /* "train", "step", "prompt" */
-  enum lam_routine_name routine;
+  int routine; /* its number */
   int64_t sizes[2];
   const struct lam_work *work;
   int work_count;

@@ -119,15 +119,25 @@ size_t lam_port_bytes(const struct lam_port *port) {
 LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",  "predict",
                                                              "prepare", "step",       "synthesize"};
 
+struct lam_routine *lam_routine_at(struct lam_program *program, int number) {
+  if (number < LAM_ROUTINES) return &program->routines[number];
+  return number - LAM_ROUTINES < program->prediction_count ? &program->predictions[number - LAM_ROUTINES].routine
+                                                           : NULL;
+}
+
+const char *lam_routine_name(const struct lam_program *program, int number) {
+  return number < LAM_ROUTINES ? lam_routine_names[number] : program->predictions[number - LAM_ROUTINES].name;
+}
+
 void lam_place_ports(struct lam_program *program) {
   const struct lam_model *model = program->model;
   struct lam_port *ports = lam_allocate(model->port_count, sizeof *ports);
   for (int i = 0; i < model->port_count; i++) {
     ports[i] = model->ports[i];
     ports[i].data = lam_port_data(model, &ports[i]);
-    for (int name = 0; name < LAM_ROUTINES; name++) {
-      struct lam_routine *routine = &program->routines[name];
-      if (strcmp(lam_routine_names[name], ports[i].routine) != 0) continue;
+    for (int number = 0; lam_routine_at(program, number); number++) {
+      struct lam_routine *routine = lam_routine_at(program, number);
+      if (strcmp(lam_routine_name(program, number), ports[i].routine) != 0) continue;
       if (ports[i].is_output && !routine->output_count++) routine->outputs = &ports[i];
       if (!ports[i].is_output && !routine->input_count++) routine->inputs = &ports[i];
     }
@@ -145,16 +155,18 @@ double lam_output(const struct lam_routine *routine, const char *name) {
   return port ? (double)*(lam_real *)port->data : (double)NAN;
 }
 
-void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
-                     uint32_t seed, const int64_t *sizes) {
-  struct lam_routine *routine = &program->routines[name];
+void lam_run_routine(struct lam_program *program, int number, int64_t step, int64_t steps, uint32_t seed,
+                     const int64_t *sizes) {
+  struct lam_routine *routine = lam_routine_at(program, number);
+  const char *name = lam_routine_name(program, number);
+  void *self = number < LAM_ROUTINES ? NULL : program->predictions[number - LAM_ROUTINES].self;
   for (struct lam_port *port = routine->inputs; port < routine->inputs + routine->input_count; port++) {
     if (!strcmp(port->name, "step")) *(lam_real *)port->data = (lam_real)step;
     if (!strcmp(port->name, "steps")) *(lam_real *)port->data = (lam_real)steps;
   }
-  lam_span_begin(lam_routine_names[name], -1);
-  if (routine->run(program->self, step, seed, sizes) != 0) {
-    lam_error("%s was given what it does not take", lam_routine_names[name]);
+  lam_span_begin(name, -1);
+  if (routine->run(self ? self : program->self, step, seed, sizes) != 0) {
+    lam_error("%s was given what it does not take", name);
     exit(1);
   }
   lam_span_end();

@@ -34,13 +34,16 @@ LAM_API const char *lam_shown(char memory[LAM_SHOWN], const char *text);
 
 LAM_API const char *lam_port_text(char text[LAM_SHAPE_TEXT], const struct lam_port *port);
 LAM_API size_t lam_port_bytes(const struct lam_port *port);
+/* The routine of that number, NULL past the last; and its name. */
+LAM_API struct lam_routine *lam_routine_at(struct lam_program *program, int number);
+LAM_API const char *lam_routine_name(const struct lam_program *program, int number);
 /* Gives the routines of an emitted program their ports, with where their data lie. */
 LAM_API void lam_place_ports(struct lam_program *program);
 LAM_API struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
 LAM_API double lam_output(const struct lam_routine *routine, const char *name); /* a scalar; NaN where there is none */
 LAM_TABLE(char *const lam_routine_names[LAM_ROUTINES])
 /* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
-LAM_API void lam_run_routine(struct lam_program *program, enum lam_routine_name name, int64_t step, int64_t steps,
-                             uint32_t seed, const int64_t *sizes);
+LAM_API void lam_run_routine(struct lam_program *program, int number, int64_t step, int64_t steps, uint32_t seed,
+                             const int64_t *sizes);
 
 #endif

@@ -9,11 +9,18 @@ static size_t lam_row_bytes(const struct lam_port *port) {
   return lam_port_bytes(port) / (size_t)(port->shape[0] ? port->shape[0] : 1);
 }
 
-static int64_t lam_row_count(const struct lam_port *port) { return lam_count(port->shape + 1, port->rank - 1); }
-
 static bool lam_has_batch(const struct lam_port *port) {
   return strcspn(port->axes, ",") == 5 && strncmp(port->axes, "batch", 5) == 0;
 }
+
+int64_t lam_batch_size(const struct lam_routine *routine) {
+  int64_t size = 1;
+  for (int i = 0; i < routine->input_count; i++)
+    if (lam_has_batch(&routine->inputs[i])) size = routine->inputs[i].shape[0];
+  return size;
+}
+
+static int64_t lam_row_count(const struct lam_port *port) { return lam_count(port->shape + 1, port->rank - 1); }
 
 /* --- Inputs given by hand ----------------------------------------------------------------------------------------- */
 
@@ -97,10 +104,11 @@ static bool lam_given_check(const struct lam_given *given) {
   return true;
 }
 
-/* Sets the inputs to rows from `first` on; rows past the last are copies of it. */
-static void lam_given_deliver(const struct lam_given *given, int64_t first) {
-  for (int i = 0; i < given->routine->input_count; i++) {
-    const struct lam_port *port = &given->routine->inputs[i];
+/* Sets the inputs of a routine that predicts to rows from `first` on; rows past the last are copies of it. All of these
+   routines have the same inputs, in the same order. */
+static void lam_given_deliver(const struct lam_given *given, const struct lam_routine *routine, int64_t first) {
+  for (int i = 0; i < routine->input_count; i++) {
+    const struct lam_port *port = &routine->inputs[i];
     size_t bytes = lam_row_bytes(port);
     for (int64_t k = 0; lam_has_batch(port) && k < port->shape[0]; k++) {
       int64_t row = first + k < given->rows ? first + k : given->rows - 1;
@@ -197,17 +205,22 @@ static bool lam_given_read(struct lam_given *given, const struct lam_options *op
   return (!file || lam_given_file(given, file)) && lam_given_check(given);
 }
 
-/* Fills the inputs: `count` rows from row `first` on, then copies of that row. */
-static void lam_predict_rows(const struct lam_dataset *dataset, void **batch, int64_t first, int64_t count) {
+/* Fills the inputs of a routine: `count` rows from row `first` on, then copies of that row. */
+static void lam_predict_rows(const struct lam_dataset *data, int number, int64_t first, int64_t count) {
+  struct lam_dataset *dataset = lam_dataset_share(data, number);
+  void **batch = lam_batch_create(dataset);
   for (int64_t i = 0; i < dataset->batch; i++) {
     struct lam_row row = lam_dataset_row(dataset, LAM_EVERYTHING, i < count ? first + i : first);
     lam_batch_fill(batch, dataset, i, &row);
   }
   lam_batch_deliver(batch, dataset);
+  lam_batch_free(batch, dataset);
+  free(dataset);
 }
 
 static int lam_predict_main(struct lam_program *program, const struct lam_options *options) {
-  struct lam_routine *routine = &program->routines[LAM_PREDICT];
+  int number = program->choose ? program->choose(program, 1) : LAM_PREDICT;
+  struct lam_routine *routine = lam_routine_at(program, number); /* all that predict differ in the batch alone */
   struct lam_run run = {0};
   struct lam_given given = {routine, lam_allocate(routine->input_count, sizeof(void *)), -1};
   const char *out = lam_option_text(options, "out", NULL), *data = lam_option_text(options, "data", NULL);
@@ -217,20 +230,19 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   if (weights && !lam_checkpoint_use(program, &run, options)) return 1;
   if (by_hand && !lam_given_read(&given, options)) return 1;
   if (!by_hand && !program->data) return lam_error("which inputs? --input or --inputs gives them") + 1;
-  struct lam_dataset *dataset = by_hand ? NULL : lam_dataset_open(program, LAM_PREDICT, data, run.seed, &run.facts);
+  struct lam_dataset *dataset = by_hand ? NULL : lam_dataset_open(program, number, data, run.seed, &run.facts);
   if (!by_hand && !dataset) return 1;
-  void **batch = dataset ? lam_batch_create(dataset) : given.values;
-  int64_t rows = by_hand ? given.rows : lam_dataset_examples(dataset, LAM_EVERYTHING), size = 1;
-  for (int i = 0; i < routine->input_count; i++)
-    if (lam_has_batch(&routine->inputs[i])) size = routine->inputs[i].shape[0];
+  int64_t rows = by_hand ? given.rows : lam_dataset_examples(dataset, LAM_EVERYTHING);
   struct lam_tensor *tensors = lam_collect_start(routine, out ? rows : 0);
-  for (int64_t first = 0; first < rows && !ferror(stdout); first += size) {
-    int64_t count = first + size < rows ? size : rows - first;
+  for (int64_t first = 0, count; first < rows && !ferror(stdout); first += count) {
+    if (program->choose) number = program->choose(program, rows - first);
+    routine = lam_routine_at(program, number);
+    count = lam_batch_size(routine) < rows - first ? lam_batch_size(routine) : rows - first;
     if (dataset)
-      lam_predict_rows(dataset, batch, first, count);
+      lam_predict_rows(dataset, number, first, count);
     else
-      lam_given_deliver(&given, first);
-    lam_run_routine(program, LAM_PREDICT, 0, 0, run.seed, NULL);
+      lam_given_deliver(&given, routine, first);
+    lam_run_routine(program, number, 0, 0, run.seed, NULL);
     if (out)
       lam_collect(tensors, routine, first, count);
     else
@@ -242,8 +254,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
   char shown[LAM_SHOWN];
   if (out && good) printf("%lld rows in %s\n", (long long)rows, lam_shown(shown, out));
   for (int i = 0; i < routine->output_count; i++) free(tensors[i].data);
-  for (int i = 0; i < routine->input_count; i++) free(batch[i]);
-  if (dataset) free(batch);
+  for (int i = 0; i < routine->input_count; i++) free(given.values[i]);
   free(tensors);
   free(given.values);
   lam_dataset_close(dataset);

@@ -4,6 +4,8 @@
 
 #include "runtime/program.h"
 
+LAM_API int64_t lam_batch_size(const struct lam_routine *routine); /* rows that it takes at once */
+
 LAM_TABLE(struct lam_verb lam_predict_verb) /* for programs with the routine predict */
 
 #endif

@@ -19,6 +19,13 @@ struct lam_routine {
   int output_count;
 };
 
+/* predict for a batch of another size. These routines have the numbers from LAM_ROUTINES on. */
+struct lam_prediction {
+  const char *name; /* "predict_32" */
+  void *self; /* passed to the routine; NULL: the program's */
+  struct lam_routine routine;
+};
+
 enum lam_routine_name {
   LAM_TRAIN,
   LAM_ACCUMULATE,
@@ -82,6 +89,9 @@ struct lam_program {
   void *self; /* passed to the routines */
   struct lam_model *model; /* its tensors */
   struct lam_routine routines[LAM_ROUTINES];
+  struct lam_prediction *predictions;
+  int prediction_count;
+  int (*choose)(struct lam_program *program, int64_t rows); /* the prediction for so many rows; NULL: LAM_PREDICT */
   const struct lam_data *data; /* or NULL */
   const struct lam_settings *settings; /* or NULL: the spec has no train block */
   const struct lam_generation *generation; /* or NULL */

@@ -33,6 +33,7 @@
 #include "runtime/train.h"
 #include "runtime/generate.h"
 #include "runtime/predict.h"
+#include "runtime/sizes.h"
 #include "runtime/info.h"
 #include "runtime/steps.h"
 

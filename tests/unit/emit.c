@@ -218,6 +218,20 @@ static void test_routines(void) {
     CHECK_STRING(routine_facts[i].name, lam_routine_names[i]);
     CHECK(routine_find(lam_routine_names[i]) == &routine_facts[i]);
   }
+  /* Predictions for batches of other sizes are counted after them, on both sides. */
+  struct graph one = {.name = "predict_1"}, many = {.name = "predict_32"};
+  struct prediction predictions[] = {{1, &one}, {32, &many}};
+  CHECK(!program_predicts(&program));
+  program.predictions.items = predictions, program.predictions.count = 2;
+  CHECK(program_predicts(&program) && program_graph(&program, ROUTINE_COUNT) == &predictions[0].graph);
+  CHECK(*program_graph(&program, ROUTINE_COUNT + 1) == &many && !program_graph(&program, ROUTINE_COUNT + 2));
+  CHECK(program_prediction(&program, "predict_32") == &predictions[1] && !program_prediction(&program, "predict"));
+  struct lam_prediction run_predictions[] = {{.name = "predict_1"}, {.name = "predict_32"}};
+  struct lam_program running = {.predictions = run_predictions, .prediction_count = 2};
+  CHECK(lam_routine_at(&running, LAM_PREDICT) == &running.routines[LAM_PREDICT]);
+  CHECK(lam_routine_at(&running, LAM_ROUTINES + 1) == &run_predictions[1].routine);
+  CHECK(!lam_routine_at(&running, LAM_ROUTINES + 2));
+  CHECK_STRING(lam_routine_name(&running, LAM_ROUTINES), "predict_1");
 }
 
 int main(void) {
