@@ -114,13 +114,24 @@ void *lam_port_data(const struct lam_model *model, const struct lam_port *port) 
   return place;
 }
 
-const struct lam_port *lam_model_port(const struct lam_model *model, const char *name) {
+int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found) {
+  const struct lam_tensor *tensor = lam_find_tensor(model, name);
+  if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor %s", name);
+  *found = *tensor;
+  return LAM_OK;
+}
+
+int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found) {
   for (const struct lam_port *port = model->ports; port < model->ports + model->port_count; port++) {
     const size_t length = strlen(port->routine);
-    if (!strncmp(name, port->routine, length) && name[length] == '.' && !strcmp(name + length + 1, port->name))
-      return port;
+    if (strncmp(name, port->routine, length) != 0 || name[length] != '.' || strcmp(name + length + 1, port->name) != 0)
+      continue;
+    *found = (struct lam_tensor){.name = port->name, .axes = port->axes, .type = port->type, .rank = port->rank};
+    memcpy(found->shape, port->shape, sizeof found->shape);
+    found->data = lam_port_data(model, port);
+    return LAM_OK;
   }
-  return NULL;
+  return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no input or output %s", name);
 }
 
 static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed, int64_t element) {

@@ -152,8 +152,9 @@ LAM_API void lam_list_tensors(const struct lam_family *families, int count, cons
 LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
 /* Where a port's data lie now. */
 LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
-LAM_API const struct lam_port *lam_model_port(const struct lam_model *model,
-                                              const char *name); /* "train.loss", or NULL */
+/* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
+LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
+LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
 LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);
