@@ -189,7 +189,24 @@ static void emit_facts(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
-static void emit_open_library(struct emitter *emitter, struct text *text, int ports) {
+/* What gives ids of the data a meaning; returns how many rows the table has. */
+static int emit_ids(struct emitter *emitter, struct text *text) {
+  const data_ids_list list = data_ids_of(emitter->arena, emitter->program->data);
+  if (!list.count) return 0;
+  text_comment(text, "Columns of ids: of categories by their name, of tokens NULL; the places that their axis has.");
+  text_open(text, "static const struct lam_ids id_columns[] =");
+  struct rows rows = {.text = text};
+  for (int i = 0; i < list.count; i++)
+    rows_add(&rows, arena_format(emitter->arena, "{%s, %lld, %lld},", c_string(emitter->arena, list.items[i].field),
+                                 (long long)list.items[i].range, (long long)list.items[i].reserved));
+  rows_end(&rows);
+  text->indentation--;
+  text_line(text, "};");
+  text_blank(text);
+  return list.count;
+}
+
+static void emit_open_library(struct emitter *emitter, struct text *text, int ports, int ids) {
   const char *name = emitter->name;
   const enum tokenizer tokenizer = tokenizer_of(emitter->program);
   text_open(text, "struct %s_library", name);
@@ -213,6 +230,10 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
     text_line(text, "library->model.tensors = library->tensors;");
     text_line(text, "library->model.tensor_count = TENSORS;");
     text_line(text, "lam_list_tensors(families, FAMILIES, m, library->tensors, library->names);");
+  }
+  if (ids) {
+    text_line(text, "library->model.ids = id_columns;");
+    text_line(text, "library->model.ids_count = %d;", ids);
   }
   if (emitter->options.weights) text_line(text, "library->model.facts = &facts;");
   if (tokenizer != TOKENIZER_NONE)
@@ -255,6 +276,10 @@ static bool has_text(struct emitter *emitter) { return tokenizer_of(emitter->pro
 static bool learns_text(struct emitter *emitter) {
   return tokenizer_of(emitter->program) == TOKENIZER_CHAR && !emitter->options.weights;
 }
+
+static bool has_categories(struct emitter *emitter) { return program_has_categories(emitter->program); }
+
+static bool learns_categories(struct emitter *emitter) { return has_categories(emitter) && !emitter->options.weights; }
 
 static bool always(struct emitter *emitter) { return emitter != NULL; }
 
@@ -395,6 +420,19 @@ static const struct library_function {
     {has_text, "The bytes that an id stands for, none where it stands for nothing.",
      "int NAME_decode(struct NAME *m, int32_t id, char text[4], int *length)",
      "lam_model_decode(m->library, id, text, length)", NULL},
+    {learns_categories,
+     "Takes the categories of a column of the CSV file, by the name that the file's header gives it: each value that "
+     "was not there before gets the next id, as in the order of rows. For a model to which no file gave them.",
+     "int NAME_learn_categories(struct NAME *m, const char *column, const char *const *values, int64_t count)",
+     "lam_model_learn_categories(m->library, column, values, count)", NULL},
+    {has_categories, "The id of a category of that column.",
+     "int NAME_encode_category(struct NAME *m, const char *column, const char *category, int32_t *id)",
+     "lam_model_encode_category(m->library, column, category, id)", NULL},
+    {has_categories,
+     "The category that an id stands for, NULL where it stands for none; it is the model's own, until a file is "
+     "loaded.",
+     "int NAME_decode_category(struct NAME *m, const char *column, int32_t id, const char **category)",
+     "lam_model_decode_category(m->library, column, id, category)", NULL},
     {samples,
      "Draws the id after row `row` of what NAME_step computed last: temperature 0 takes the likeliest; top_k 0 and "
      "top_p 1 leave none out; `uniform` is a random number from 0 to less than 1.",
@@ -411,7 +449,7 @@ void emit_library(struct emitter *emitter, struct text *text, bool one_text) {
   if (has_states(emitter)) emit_families(emitter, text);
   const int ports = emit_ports(emitter, text);
   emit_facts(emitter, text);
-  emit_open_library(emitter, text, ports);
+  emit_open_library(emitter, text, ports, emit_ids(emitter, text));
   emit_helpers(emitter, text);
   for (int i = 0; i < LIBRARY_FUNCTIONS; i++) {
     const struct library_function *function = &library_functions[i];

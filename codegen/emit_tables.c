@@ -78,6 +78,12 @@ bool program_reads(const struct program *program) {
   return program->data && (program->train || program->evaluate || program->predict);
 }
 
+bool program_has_categories(const struct program *program) {
+  for (int i = 0; program->data && i < program->data->columns.count; i++)
+    if (program->data->columns.items[i].feature == FEATURE_CATEGORY) return true;
+  return false;
+}
+
 void emit_verbs(const struct program *program, bool verbs[5]) {
   verbs[0] = program_trains(program);
   verbs[1] = program_evaluates(program);

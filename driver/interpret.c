@@ -230,6 +230,14 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
   return data;
 }
 
+static void give_ids(struct arena *arena, struct lam_model *model, const struct data_settings *data) {
+  const data_ids_list list = data_ids_of(arena, data);
+  struct lam_ids *ids = arena_new_array(arena, struct lam_ids, list.count);
+  for (int i = 0; i < list.count; i++)
+    ids[i] = (struct lam_ids){list.items[i].field, list.items[i].range, list.items[i].reserved};
+  model->ids = ids, model->ids_count = list.count;
+}
+
 static const struct lam_settings *make_settings(struct arena *arena, const struct train_settings *from) {
   struct lam_settings *settings = arena_new_struct(arena, struct lam_settings);
   *settings = (struct lam_settings){.batch = from->batch,
@@ -278,7 +286,11 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     interpreted->graphs[i] = *program_graph(from, i);
     if (interpreted->graphs[i]) program->routines[i] = make_routine(arena, interpreted->graphs[i], i);
   }
-  if (from->data) program->data = make_data(arena, from->data);
+  if (from->data) {
+    program->data = make_data(arena, from->data);
+    program->model->vocabulary.tokenizer = program->data->tokenizer;
+    give_ids(arena, program->model, from->data);
+  }
   if (from->training) program->settings = make_settings(arena, from->training);
   if (from->generation) {
     struct lam_generation *generation = arena_new_struct(arena, struct lam_generation);

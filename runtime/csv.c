@@ -140,26 +140,18 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
 
 /* Categories keep the numbers that training gave them. The fact is their names, each ended by a zero. */
 static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *column, const char *field) {
-  char *key = lam_join("categories:", field);
-  const struct lam_pair *fact = lam_pairs_find(dataset->facts, key);
+  const struct lam_pair *fact = lam_categories_find(dataset->facts, field);
   for (size_t i = 0; fact && i < fact->length; i += strlen(fact->value + i) + 1)
     lam_csv_category(column, fact->value + i);
   column->names_known = fact != NULL;
-  free(key);
 }
 
 static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_column *column, const char *field) {
-  char *key = lam_join("categories:", field);
-  size_t length = 0, used = 0;
-  for (int64_t i = 0; i < column->names.count; i++) length += strlen(column->names.items[i]) + 1;
-  char *text = lam_allocate((int64_t)length, 1);
-  for (int64_t i = 0; i < column->names.count; i++) used += strlen(strcpy(text + used, column->names.items[i])) + 1;
-  if (length && !lam_pairs_find(dataset->facts, key) && !lam_pairs_add(dataset->facts, key, text, length)) {
-    lam_error("out of memory");
-    exit(1);
-  }
-  free(text);
-  free(key);
+  const struct lam_names *names = &column->names;
+  if (!names->count || lam_categories_find(dataset->facts, field)) return;
+  if (lam_categories_add(dataset->facts, field, names->items, names->count)) return;
+  lam_error("out of memory");
+  exit(1);
 }
 
 static bool lam_csv_is_text(enum lam_feature feature) {

@@ -89,9 +89,8 @@ static bool lam_matching_role(struct lam_program *program, const struct lam_weig
 /* Reads where the run stands, and facts that it learned of data which this program has, too. */
 static bool lam_handover_facts(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
   struct lam_model *model = program->model;
-  const struct lam_fact_check facts = {lam_check_fact, program};
   int status = lam_read_run(weights, run, true, model->message);
-  if (status == LAM_OK) status = lam_read_facts(model, weights, LAM_START_FROM, &facts, &run->facts);
+  if (status == LAM_OK) status = lam_read_facts(model, weights, LAM_START_FROM, &run->facts);
   return status == LAM_OK || lam_error("%s", model->message);
 }
 

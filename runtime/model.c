@@ -234,6 +234,11 @@ const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char 
   return NULL;
 }
 
+const char *lam_category_column(const char *key) {
+  const size_t length = strlen(LAM_CATEGORIES);
+  return strncmp(key, LAM_CATEGORIES, length) ? NULL : key + length;
+}
+
 void lam_pairs_cut(struct lam_pairs *pairs, int64_t count) {
   while (pairs->count > count) free((char *)(uintptr_t)pairs->items[--pairs->count].value);
 }

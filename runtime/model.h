@@ -95,6 +95,13 @@ struct lam_run {
   struct lam_pairs facts;
 };
 
+/* Ids that a column of the data has: what gives them a meaning, and how many there can be. */
+struct lam_ids {
+  const char *field; /* the column of a CSV file of which they are the categories; NULL: they are tokens */
+  int64_t range; /* every id must be less; 0: any */
+  int64_t reserved; /* ids of the range that stand for no character, such as the mask */
+};
+
 /* What ids of tokens stand for. */
 struct lam_vocabulary {
   const struct lam_tokenizer *tokenizer; /* or NULL */
@@ -126,6 +133,8 @@ struct lam_model {
   int tensor_count;
   const struct lam_port *ports; /* of all routines, without their data */
   int port_count;
+  const struct lam_ids *ids; /* of the data's columns */
+  int ids_count;
   const struct lam_pairs *facts; /* of weights that are a part of the program; else NULL, and those of the run hold */
   struct lam_run run;
   struct lam_vocabulary vocabulary;
@@ -171,6 +180,9 @@ LAM_API void lam_model_end(struct lam_model *model);
 
 /* Copies both; false without memory. */
 LAM_API bool lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length);
+/* The column whose categories the fact of this key is, or NULL: what follows LAM_CATEGORIES. */
+#define LAM_CATEGORIES "categories:"
+LAM_API const char *lam_category_column(const char *key);
 LAM_API const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key);
 LAM_API void lam_pairs_cut(struct lam_pairs *pairs, int64_t count); /* forgets all but the first `count` */
 LAM_API void lam_pairs_free(struct lam_pairs *pairs);

@@ -118,7 +118,7 @@ static void lam_given_deliver(const struct lam_given *given, int64_t first) {
 static const char *lam_class_name(const struct lam_pairs *facts, int64_t id) {
   const struct lam_pair *names = NULL;
   for (int64_t i = 0; i < facts->count; i++) {
-    if (strncmp(facts->items[i].key, "categories:", 11) != 0) continue;
+    if (!lam_category_column(facts->items[i].key)) continue;
     if (names) return NULL;
     names = &facts->items[i];
   }

@@ -11,6 +11,7 @@
 #include "runtime/tokenizer.h"
 #include "runtime/bytes.h"
 #include "runtime/characters.h"
+#include "runtime/categories.h"
 #include "runtime/sample.h"
 #include "runtime/memory.h"
 #include "runtime/files.h"

@@ -56,6 +56,16 @@ int lam_model_vocabulary(struct lam_model *model) {
   return status;
 }
 
+/* Whether the axes of all tokens have room for the ids. */
+static int lam_check_room(struct lam_model *model, int64_t characters) {
+  for (const struct lam_ids *ids = model->ids; ids < model->ids + model->ids_count; ids++)
+    if (!ids->field && ids->range && characters + ids->reserved > ids->range)
+      return lam_fail(model->message, LAM_WRONG_ARGUMENT, "the text has %lld different %s%s, and their axis has %lld",
+                      (long long)characters, model->vocabulary.tokenizer->units,
+                      ids->reserved ? ", the mask is one token more" : "", (long long)ids->range);
+  return LAM_OK;
+}
+
 int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
   struct lam_pairs *facts = &model->run.facts;
   const int64_t before = facts->count;
@@ -64,6 +74,7 @@ int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
   if (!length) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "a text without characters gives no vocabulary");
   struct lam_vocabulary learned = {.tokenizer = model->vocabulary.tokenizer};
   int status = lam_vocabulary_learn(&learned, text, length, model->message);
+  if (!status) status = lam_check_room(model, learned.count);
   if (!status && !lam_vocabulary_remember(&learned, facts))
     status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
   if (status == LAM_OK) {

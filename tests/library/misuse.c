@@ -22,10 +22,14 @@ static void refused(int status, int wanted, const char *sentence) {
 static void vocabulary(void) {
   int32_t ids[8] = {-1, -1};
   int64_t count = -1;
-  char text[128];
+  char text[128], sentence[128];
   refused(gpt_encode(m, "a", 1, ids, 8, &count), GPT_WRONG_ARGUMENT, "there is no vocabulary");
   refused(gpt_learn(m, "", 0), GPT_WRONG_ARGUMENT, "a text without characters");
   refused(gpt_learn(m, "a\xff", 2), GPT_WRONG_ARGUMENT, "is not UTF-8");
+  for (int i = 0; i <= GPT_VOCAB; i++) text[i] = (char)(' ' + i);
+  snprintf(sentence, sizeof sentence, "the text has %d different characters, and their axis has %d", GPT_VOCAB + 1,
+           GPT_VOCAB);
+  refused(gpt_learn(m, text, GPT_VOCAB + 1), GPT_WRONG_ARGUMENT, sentence);
   require(gpt_learn(m, "cab", 3) == GPT_OK, "learning after what failed");
   refused(gpt_learn(m, "cab", 3), GPT_WRONG_ARGUMENT, "has its vocabulary already");
   refused(gpt_encode(m, "a", 1, ids, -1, &count), GPT_WRONG_ARGUMENT, "no room for -1");
