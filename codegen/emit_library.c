@@ -299,22 +299,46 @@ static const char *steps_member(struct emitter *emitter) {
   return steps ? arena_format(emitter->arena, "m->train.%s", emit_place(emitter, steps)->field->name) : NULL;
 }
 
-static void initialize_body(struct emitter *emitter, struct text *text) {
-  print_code(emitter, text,
-             "struct lam_model *model = m->library;\n"
-             "model->run.step = model->run.rows = 0;\n");
+/* What the routines have done is of no account any more. */
+static void forget_steps(struct emitter *emitter, struct text *text) {
   if (emit_routine_find(emitter, "train")) print_code(emitter, text, "m->trained = 0;\n");
-  print_code(emitter, text,
-             "model->run.seed = seed;\n"
-             "lam_initialize(model, seed);\n"
-             "return LAM_OK;\n");
+  if (emit_routine_find(emitter, "accumulate")) print_code(emitter, text, "m->accumulated = 0;\n");
+  if (emit_routine_find(emitter, "step")) print_code(emitter, text, "m->stepped = 0;\n");
+}
+
+/* Accumulators are in no file. */
+static void restart_accumulators(struct emitter *emitter, struct text *text) {
+  if (emit_routine_find(emitter, "accumulate"))
+    print_code(emitter, text, "lam_restart(m->library, LAM_ACCUMULATOR, m->accumulated > 0);\n");
+}
+
+static void emit_loaded(struct emitter *emitter, struct text *text) {
+  if (!has_files(emitter)) return;
+  text_comment(text,
+               "After parameters were loaded: what there was of training, and the rows of the last step, belong to "
+               "others.");
+  text_open(text, "static int %s_loaded(struct %s *m, int status)", emitter->name, emitter->name);
+  print_code(emitter, text, "if (status != LAM_OK) return NAME_told(m, status);\n");
+  if (emit_routine_find(emitter, "train"))
+    print_code(emitter, text, "lam_restart(m->library, LAM_OPTIMIZER, m->trained > 0);\n");
+  restart_accumulators(emitter, text);
+  forget_steps(emitter, text);
+  print_code(emitter, text, "return LAM_OK;\n");
+  text_close(text);
+  text_blank(text);
+}
+
+static void initialize_body(struct emitter *emitter, struct text *text) {
+  print_code(emitter, text, "lam_model_initialize(m->library, seed);\n");
+  forget_steps(emitter, text);
+  print_code(emitter, text, "return LAM_OK;\n");
 }
 
 static void start_from_body(struct emitter *emitter, struct text *text) {
   print_code(emitter, text,
              "struct lam_model *model = m->library;\n"
              "m->message = model->message; /* a note, where it does not fail */\n"
-             "return lam_model_load(model, path, LAM_START_FROM);\n");
+             "return NAME_loaded(m, lam_model_load(model, path, LAM_START_FROM));\n");
 }
 
 static void resume_body(struct emitter *emitter, struct text *text) {
@@ -322,10 +346,12 @@ static void resume_body(struct emitter *emitter, struct text *text) {
   print_code(emitter, text,
              "struct lam_model *model = m->library;\n"
              "const int status = lam_model_load(model, path, LAM_RESUME);\n"
-             "if (status == LAM_OK) *step = m->trained = model->run.step;\n");
-  if (steps)
-    text_line(text, "if (status == LAM_OK) %s = (%s)model->run.steps;", steps, c_type(emitter->printer, TYPE_REAL));
-  print_code(emitter, text, "return NAME_told(m, status);\n");
+             "if (status != LAM_OK) return NAME_told(m, status);\n");
+  restart_accumulators(emitter, text);
+  forget_steps(emitter, text);
+  print_code(emitter, text, "*step = m->trained = model->run.step;\n");
+  if (steps) text_line(text, "%s = (%s)model->run.steps;", steps, c_type(emitter->printer, TYPE_REAL));
+  print_code(emitter, text, "return LAM_OK;\n");
 }
 
 static void save_body(struct emitter *emitter, struct text *text) {
@@ -367,19 +393,12 @@ static void sample_body(struct emitter *emitter, struct text *text) {
   const bool first = from->axes[1]->size != NULL;
   const long long window = (long long)from->axes[first ? 1 : 2]->extent,
                   ids = (long long)from->axes[first ? 2 : 1]->extent;
-  text_line(text, "if (row < 0 || row >= %lld) return %s_refuse(m, \"%s_sample: row must be from 0 to %lld\");", window,
-            emitter->name, emitter->name, window - 1);
+  text_line(text, "const struct lam_logits logits = {m->step.%s, m->stepped, %lld, %lld, %lld, %lld};",
+            emit_place(emitter, from)->field->name, first ? ids : 1ll, ids, first ? 1ll : window,
+            (long long)emitter->program->generation->stop);
   print_code(emitter, text,
-             "if (!(temperature >= 0 && top_k >= 0 && top_p >= 0))\n"
-             "  return NAME_refuse(m, \"NAME_sample: temperature, top_k and top_p must be at least 0\");\n"
-             "if (!(uniform >= 0 && uniform < 1))\n"
-             "  return NAME_refuse(m, \"NAME_sample: uniform must be from 0 to less than 1\");\n"
-             "const struct lam_sampling sampling = {temperature, top_p, top_k};\n");
-  text_line(
-      text,
-      "return %s_told(m, lam_model_sample(m->library, m->step.%s + row%s, %lld, %lld, %lld, sampling, uniform, id));",
-      emitter->name, emit_place(emitter, from)->field->name, first ? arena_format(emitter->arena, " * %lld", ids) : "",
-      first ? 1ll : window, ids, (long long)emitter->program->generation->stop);
+             "const struct lam_sampling sampling = {temperature, top_p, top_k};\n"
+             "return NAME_told(m, lam_model_sample(m->library, &logits, row, sampling, uniform, id));\n");
 }
 
 /* NAME stands for the model's in all texts. */
@@ -387,18 +406,25 @@ static const struct library_function {
   bool (*wanted)(struct emitter *emitter);
   const char *comment; /* in the header; NULL: that of the function before is for this one, too */
   const char *signature;
-  const char *call; /* of the library: all that it does; else `body` prints what it does */
+  const char *result; /* what it returns, where it does no more than that; else `body` prints what it does */
   void (*body)(struct emitter *emitter, struct text *text);
 } library_functions[] = {
-    {has_files, "All tensors as the spec says them to begin, drawn with the seed.",
+    {has_files,
+     "All tensors as the spec says them to begin, drawn with the seed. What a file said of characters and categories "
+     "is "
+     "forgotten, and what was learned stays.",
      "int NAME_initialize(struct NAME *m, uint32_t seed)", NULL, initialize_body},
-    {has_files, "The parameters of a safetensors file, by name; one that lacks any is refused.",
-     "int NAME_load(struct NAME *m, const char *path)", "lam_model_load(m->library, path, LAM_USE)", NULL},
+    {has_files,
+     "The parameters of a safetensors file, by name; one that lacks any is refused. Characters and categories that it "
+     "has take the place of those that were learned. Training that follows begins anew, at step 1.",
+     "int NAME_load(struct NAME *m, const char *path)", "NAME_loaded(m, lam_model_load(m->library, path, LAM_USE))",
+     NULL},
     {has_files, NULL, "int NAME_load_memory(struct NAME *m, const void *bytes, size_t size)",
-     "lam_model_load_memory(m->library, bytes, size, LAM_USE)", NULL},
+     "NAME_loaded(m, lam_model_load_memory(m->library, bytes, size, LAM_USE))", NULL},
     {trains_from_files,
-     "Those that the file has, for training that begins with them, after initialize, which sets the others; the "
-     "message says what the file lacks or has in vain.",
+     "Those that the file has, for training that begins with them at step 1, after initialize, which sets the others; "
+     "the message says what the file lacks or has in vain. A file with other characters or categories than the model "
+     "has is refused, where its parameters are about them.",
      "int NAME_start_from(struct NAME *m, const char *path)", NULL, start_from_body},
     {trains_from_files,
      "All that training saved, with the input `steps` of train where it has one; and the step that it had done.",
@@ -410,31 +436,32 @@ static const struct library_function {
     {always, "An input or output by its routine and name, train.loss.",
      "int NAME_port(struct NAME *m, const char *name, struct NAME_tensor *port)", NULL, port_body},
     {learns_text,
-     "Takes the characters of a text for the vocabulary of a model to which no file gave one. What is loaded later "
-     "replaces it.",
-     "int NAME_learn(struct NAME *m, const char *text, size_t length)", "lam_model_learn(m->library, text, length)",
-     NULL},
+     "Takes the characters of a text for the vocabulary of a model that has none. It stays until a file that has one "
+     "is loaded.",
+     "int NAME_learn(struct NAME *m, const char *text, size_t length)",
+     "NAME_told(m, lam_model_learn(m->library, text, length))", NULL},
     {has_text, "The ids of a text, `room` of them at most; `ids` may be NULL, to count them.",
      "int NAME_encode(struct NAME *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count)",
-     "lam_model_encode(m->library, text, length, ids, room, count)", NULL},
+     "NAME_told(m, lam_model_encode(m->library, text, length, ids, room, count))", NULL},
     {has_text, "The bytes that an id stands for, none where it stands for nothing.",
      "int NAME_decode(struct NAME *m, int32_t id, char text[4], int *length)",
-     "lam_model_decode(m->library, id, text, length)", NULL},
+     "NAME_told(m, lam_model_decode(m->library, id, text, length))", NULL},
     {learns_categories,
      "Takes the categories of a column of the CSV file, by the name that the file's header gives it: each value that "
      "was not there before gets the next id, as in the order of rows. For a model to which no file gave them.",
      "int NAME_learn_categories(struct NAME *m, const char *column, const char *const *values, int64_t count)",
-     "lam_model_learn_categories(m->library, column, values, count)", NULL},
+     "NAME_told(m, lam_model_learn_categories(m->library, column, values, count))", NULL},
     {has_categories, "The id of a category of that column.",
      "int NAME_encode_category(struct NAME *m, const char *column, const char *category, int32_t *id)",
-     "lam_model_encode_category(m->library, column, category, id)", NULL},
+     "NAME_told(m, lam_model_encode_category(m->library, column, category, id))", NULL},
     {has_categories,
      "The category that an id stands for, NULL where it stands for none; it is the model's own, until a file is "
      "loaded.",
      "int NAME_decode_category(struct NAME *m, const char *column, int32_t id, const char **category)",
-     "lam_model_decode_category(m->library, column, id, category)", NULL},
+     "NAME_told(m, lam_model_decode_category(m->library, column, id, category))", NULL},
     {samples,
-     "Draws the id after row `row` of what NAME_step computed last: temperature 0 takes the likeliest; top_k 0 and "
+     "Draws the id after row `row` of those that NAME_step computed last: temperature 0 takes the likeliest; top_k 0 "
+     "and "
      "top_p 1 leave none out; `uniform` is a random number from 0 to less than 1.",
      "int NAME_sample(struct NAME *m, int64_t row, double temperature, int64_t top_k, double top_p, double uniform, "
      "int32_t *id)",
@@ -451,12 +478,13 @@ void emit_library(struct emitter *emitter, struct text *text, bool one_text) {
   emit_facts(emitter, text);
   emit_open_library(emitter, text, ports, emit_ids(emitter, text));
   emit_helpers(emitter, text);
+  emit_loaded(emitter, text);
   for (int i = 0; i < LIBRARY_FUNCTIONS; i++) {
     const struct library_function *function = &library_functions[i];
     if (!function->wanted(emitter)) continue;
     text_open(text, "%s", named(emitter, function->signature));
-    if (function->call)
-      text_line(text, "return %s_told(m, %s);", emitter->name, function->call);
+    if (function->result)
+      text_line(text, "return %s;", named(emitter, function->result));
     else
       function->body(emitter, text);
     text_close(text);

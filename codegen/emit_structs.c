@@ -347,6 +347,10 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
   text_line(text, "void *activations; /* what a routine needs on the way; each begins anew */");
   if (emit_routine_find(emitter, "train"))
     text_line(text, "int64_t trained; /* the step that %s_train did last */", emitter->name);
+  if (emit_routine_find(emitter, "accumulate"))
+    text_line(text, "int64_t accumulated; /* the step that %s_accumulate added to last */", emitter->name);
+  if (emit_routine_find(emitter, "step"))
+    text_line(text, "int64_t stepped; /* how many rows %s_step computed last */", emitter->name);
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);

@@ -93,6 +93,7 @@ struct lam_run {
   int64_t step, steps, rows; /* rows: examples seen */
   uint32_t seed;
   struct lam_pairs facts;
+  int64_t given; /* the first facts, so many, came with parameters from files; the others were learned */
 };
 
 /* Ids that a column of the data has: what gives them a meaning, and how many there can be. */
@@ -167,6 +168,11 @@ LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
 LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);
+/* The same of the model's own run, which forgets the facts that came with other parameters. */
+LAM_API void lam_model_initialize(struct lam_model *model, uint32_t seed);
+/* The tensors of a role as the spec says. Where none has `changed` since their memory was made, those that begin as
+   zero are left alone: of a model that only predicts, memory for training is never touched. */
+LAM_API void lam_restart(struct lam_model *model, enum lam_role role, bool changed);
 /* The first tensor of a checkpoint that holds an infinity or NaN, though it did not begin with one; or NULL. */
 LAM_API const char *lam_not_finite(const struct lam_model *model);
 LAM_API bool lam_is_kept(const struct lam_tensor *tensor); /* in checkpoints */
@@ -184,7 +190,7 @@ LAM_API bool lam_pairs_add(struct lam_pairs *pairs, const char *key, const char 
 #define LAM_CATEGORIES "categories:"
 LAM_API const char *lam_category_column(const char *key);
 LAM_API const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key);
-LAM_API void lam_pairs_cut(struct lam_pairs *pairs, int64_t count); /* forgets all but the first `count` */
+LAM_API void lam_pairs_cut(struct lam_pairs *pairs, int64_t first, int64_t end); /* forgets all but these */
 LAM_API void lam_pairs_free(struct lam_pairs *pairs);
 
 #endif

@@ -71,16 +71,27 @@ int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_
   return lam_sample(memory, count, sampling.temperature, sampling.top_k, sampling.top_p, uniform, memory + count);
 }
 
-int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count, int64_t stop,
+int lam_model_sample(struct lam_model *model, const struct lam_logits *logits, int64_t row,
                      struct lam_sampling sampling, double uniform, int32_t *id) {
   char why[LAM_MESSAGE];
+  const int64_t rows = logits->rows, count = logits->ids;
+  if (!rows) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no row to sample from: step computes them");
+  if (row < 0 || row >= rows)
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT,
+                    "row must be from 0 to %lld, since the last step computed %lld, not %lld", (long long)rows - 1,
+                    (long long)rows, (long long)row);
+  if (!(sampling.temperature >= 0 && sampling.top_k >= 0 && sampling.top_p >= 0))
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "temperature, top_k and top_p must be at least 0");
+  if (!(uniform >= 0 && uniform < 1))
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "uniform must be from 0 to less than 1");
   if (model->vocabulary.tokenizer && lam_recall_vocabulary(model, why) == LAM_NO_MEMORY)
     return lam_fail(model->message, LAM_NO_MEMORY, "%s", why);
   double *memory = malloc((size_t)count * 3 * sizeof *memory);
   if (!memory)
     return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to sample from %lld ids", (long long)count);
   const int64_t known = model->vocabulary.count ? model->vocabulary.count : count;
-  const int64_t chosen = lam_choose(logits, stride, count, known, stop, sampling, uniform, memory);
+  const int64_t chosen = lam_choose(logits->data + row * logits->row_stride, logits->id_stride, count, known,
+                                    logits->stop, sampling, uniform, memory);
   free(memory);
   if (chosen < 0)
     return lam_fail(model->message, LAM_NOT_FINITE, "a logit is not a number: are these the model's weights?");

@@ -82,7 +82,7 @@ int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
     model->vocabulary = learned;
   } else {
     free(learned.codes);
-    lam_pairs_cut(facts, before);
+    lam_pairs_cut(facts, 0, before);
   }
   return status;
 }

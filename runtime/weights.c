@@ -179,6 +179,32 @@ int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, e
   return LAM_OK;
 }
 
+static bool lam_same_fact(const struct lam_pair *x, const struct lam_pair *y) {
+  return x->length == y->length && !memcmp(x->value, y->value, x->length);
+}
+
+/* Adds to the file's facts those of the run that stay: what was learned, of which the file says nothing; and, where a
+   part of the parameters stays, too, what came with them. */
+static int lam_keep_facts(struct lam_model *model, const struct lam_run *run, const struct lam_weights *weights,
+                          enum lam_purpose purpose, struct lam_run *there) {
+  const bool starts = purpose == LAM_START_FROM;
+  there->given = there->facts.count;
+  for (int64_t i = 0; i < run->facts.count; i++) {
+    const struct lam_pair *now = &run->facts.items[i], *then = lam_pairs_find(&there->facts, now->key);
+    const char *column = lam_category_column(now->key);
+    if (then && starts && !lam_same_fact(now, then))
+      return lam_fail(model->message, LAM_WRONG_FILE,
+                      "%s was trained with other %s%s than the model has now: the same ids mean something else",
+                      weights->path, column ? "categories of " : model->vocabulary.tokenizer->units,
+                      column ? column : "");
+    if (then || (!starts && i < run->given)) continue;
+    if (!lam_pairs_add(&there->facts, now->key, now->value, now->length))
+      return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the facts of %s", weights->path);
+    there->given += i < run->given;
+  }
+  return LAM_OK;
+}
+
 /* Whether all that is to be taken fits. */
 static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
   int status = lam_check_names(model, weights, purpose);
@@ -199,6 +225,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
   if (purpose != LAM_START_FROM) status = lam_read_run(weights, &there, purpose == LAM_RESUME, model->message);
   if (!status) status = lam_check_weights(model, weights, purpose);
   if (!status) status = lam_read_facts(model, weights, purpose, &there.facts);
+  if (!status) status = lam_keep_facts(model, run, weights, purpose, &there);
   if (status) {
     lam_pairs_free(&there.facts);
     return status;

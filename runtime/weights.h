@@ -9,8 +9,9 @@ enum lam_purpose {
   LAM_RESUME, /* everything, and where the run stood */
   LAM_START_FROM /* the parameters that the file has; the message says what is missing or unexpected */
 };
-/* All of it or nothing: what does not fit changes no tensor and nothing of `run`, whose facts become those of
-   the file. A note, if any, stands in the model's message, which is empty otherwise. */
+/* All of it or nothing: what does not fit changes no tensor and nothing of `run`, whose facts become those of the
+   file. Of what that says nothing, learned facts stay. Training that starts from a file whose ids mean something else
+   than those of the run is refused. A note, if any, stands in the model's message, which is empty otherwise. */
 LAM_API int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
                      enum lam_purpose purpose);
 /* Writes them to an open file; `path` is for the message. */
