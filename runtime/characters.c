@@ -68,10 +68,9 @@ static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, co
     const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
     if (!found) {
       lam_fail(message, LAM_WRONG_ARGUMENT,
-               "the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows; "
-               "training without --init and --resume learns others",
-               bytes, text + i, (unsigned)code, lam_line_of(text, i), (long long)vocabulary->count);
-      return -1;
+               "the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows", bytes,
+               text + i, (unsigned)code, lam_line_of(text, i), (long long)vocabulary->count);
+      return LAM_UNKNOWN;
     }
     if (ids) ids[count] = (int32_t)(found - vocabulary->codes);
     i += (size_t)bytes;

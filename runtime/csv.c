@@ -170,9 +170,10 @@ static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *
       const struct lam_cell *cell = &contents->columns[c].cells[row];
       snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
                data->columns[c].field);
-      if (!set) good = lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, message) >= 0;
-      if (set) good = data->tokenizer->collect(set, cell->text, cell->length, message) == LAM_OK;
-      if (!good) lam_error("%s: %s", where, message);
+      if (set)
+        good = lam_told(data->tokenizer->collect(set, cell->text, cell->length, message), where, message);
+      else
+        good = lam_dataset_encode(dataset, cell->text, cell->length, NULL, where) >= 0;
     }
   return good;
 }

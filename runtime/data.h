@@ -50,6 +50,9 @@ LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, enum l
                                              const char *path, uint32_t seed, struct lam_pairs *facts);
 /* Takes the vocabulary from the facts; false where these have none. */
 LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
+/* Like lam_encode for all of a text; less than 0 after an error about `where`. */
+LAM_API int64_t lam_dataset_encode(const struct lam_dataset *dataset, const char *text, size_t length, int32_t *ids,
+                                   const char *where);
 LAM_API void lam_dataset_close(struct lam_dataset *dataset);
 /* The same data for another routine. It is for free(), before `dataset` is closed. */
 LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, enum lam_routine_name routine);

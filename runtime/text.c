@@ -29,8 +29,7 @@ static bool lam_text_open(struct lam_dataset *dataset) {
   if (good && !dataset->window) good = lam_error("data %s: no input takes tokens", data->name);
   if (good) {
     dataset->contents = lam_allocate((int64_t)length, sizeof(int32_t));
-    dataset->units = lam_encode(vocabulary, text, length, dataset->contents, (int64_t)length, message);
-    if (dataset->units < 0) lam_told(LAM_WRONG_FILE, dataset->path, message);
+    dataset->units = lam_dataset_encode(dataset, text, length, dataset->contents, dataset->path);
   }
   free(text);
   return good && dataset->units >= 0;

@@ -12,8 +12,9 @@ LAM_API bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, st
 /* Of one text, where recalling it failed. */
 LAM_API int lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length,
                                  char message[LAM_MESSAGE]);
-/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 with a message when a
-   character has none. */
+/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many. Less than 0 with a message:
+   LAM_UNKNOWN where a character has no id, -1 where a byte is of no character. */
+enum { LAM_UNKNOWN = -2 };
 LAM_API int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                            int64_t limit, char message[LAM_MESSAGE]);
 LAM_API int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]); /* returns how many bytes */

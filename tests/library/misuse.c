@@ -33,7 +33,8 @@ static void vocabulary(void) {
   require(gpt_learn(m, "cab", 3) == GPT_OK, "learning after what failed");
   refused(gpt_learn(m, "cab", 3), GPT_WRONG_ARGUMENT, "has its vocabulary already");
   refused(gpt_encode(m, "a", 1, ids, -1, &count), GPT_WRONG_ARGUMENT, "no room for -1");
-  refused(gpt_encode(m, "ad", 2, NULL, 8, &count), GPT_WRONG_ARGUMENT, "is not among the 3");
+  refused(gpt_encode(m, "ad", 2, NULL, 8, &count), GPT_WRONG_ARGUMENT, "is not among the 3 that the model knows");
+  require(!strstr(gpt_message(m), "--"), "options of a command line in a message of the library");
   require(count == -1 && ids[1] == -1, "encoding that failed");
   require(gpt_encode(m, "abc", 3, NULL, 8, &count) == GPT_OK && count == 3 && ids[0] == -1, "counting");
   require(gpt_encode(m, "cba", 3, ids, 1, &count) == GPT_OK && count == 1 && ids[0] == 2 && ids[1] == -1, "one id");
