@@ -247,23 +247,23 @@ struct emitted_runtime emit_runtime(struct arena *arena, const struct target *ta
                            text_string(sources[PROGRAM]))};
 }
 
-/* NAME_weights.c: the parameters as a constant array, which may lie in read-only memory and is aligned for vectors.
-   NULL where there are none. */
-static const char *print_weights(struct emitter *emitter) {
+/* The parameters as a constant array, which may lie in read-only memory and is aligned for vectors. */
+void emit_weights(const struct emitter *emitter, void (*put)(void *context, const char *line), void *context) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name;
-  if (!emit_baked_bytes(emitter)) return NULL;
-  struct text *text = text_new(arena);
-  text_comment(text, arena_format(arena, "%s_weights.c: the parameters of the model in %s.c. Written by Lamella %s.",
+  struct text *head = text_new(arena);
+  text_comment(head, arena_format(arena, "%s_weights.c: the parameters of the model in %s.c. Written by Lamella %s.",
                                   name, name, LAMELLA_VERSION));
-  text_raw(text, "#include <stdalign.h>\n#include <stdint.h>\n\n");
-  text_raw(text, arena_format(arena, "extern const uint32_t %s_weights[];\n", emitter->name));
-  text_raw(text, arena_format(arena, "alignas(64) const uint32_t %s_weights[%lld] = {\n", emitter->name,
-                              (long long)emit_baked_bytes(emitter) / 4));
-  emit_baked_words(emitter, text);
-  text_raw(text, "};\n");
-  return text_string(text);
+  put(context, text_string(head));
+  put(context, "#include <stdalign.h>\n#include <stdint.h>\n\n");
+  put(context, arena_format(arena, "extern const uint32_t %s_weights[];\n", emitter->name));
+  put(context, arena_format(arena, "alignas(64) const uint32_t %s_weights[%lld] = {\n", emitter->name,
+                            (long long)emit_baked_bytes(emitter) / 4));
+  emit_baked_words(emitter, put, context);
+  put(context, "};\n");
 }
+
+static void put_text(void *text, const char *line) { text_raw(text, line); }
 
 static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct arena *arena = emitter->arena;
@@ -271,7 +271,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct text *tables = text_new(arena);
   emit_tables(emitter, tables);
   emitted->runtime = emit_runtime_modules(emitter);
-  emitted->weights = print_weights(emitter);
+  emitted->weights = emit_baked_bytes(emitter) ? emitter : NULL;
   emitted->core = print_file(emitter, NULL, "\n", arena_format(arena, "%s%s", core, print_model(emitter, false)));
   emitted->main = print_file(
       emitter,
@@ -282,6 +282,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
                    "<stdlib.h>\n#include <string.h>\n\n",
                    name),
       text_string(tables));
+  if (emitter->options.files) return;
   /* The modules need POSIX, which is asked for before the first include; so their declarations come first. */
   struct text *whole = text_new(arena);
   text_raw(whole, arena_format(arena,
@@ -290,7 +291,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
                                real_macro(emitter->target)));
   emit_runtime_headers(emitted->runtime, LIBRARY, whole);
   emit_runtime_headers(emitted->runtime, PROGRAM, whole);
-  if (emitted->weights) text_raw(whole, emitted->weights);
+  if (emitted->weights) emit_weights(emitter, put_text, whole);
   text_raw(whole, core);
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
@@ -375,15 +376,16 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   merge_kernels(arena, own);
   times_leave(options->times);
   times_enter(options->times, "code");
-  struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
-  emitter.printer = c_printer_new(arena, target);
-  emitter.name = program_identifier(emitter.printer, program->name);
+  struct emitter *emitter = arena_new_struct(arena, struct emitter);
+  *emitter = (struct emitter){.arena = arena, .program = program, .module = own, .target = target, .options = *options};
+  emitter->printer = c_printer_new(arena, target);
+  emitter->name = program_identifier(emitter->printer, program->name);
   times_enter(options->times, "roll");
-  emit_name_copies(&emitter);
+  emit_name_copies(emitter);
   times_leave(options->times);
-  emit_layout(&emitter);
-  struct emitted emitted = {.header = print_header(&emitter)};
-  print_sources(&emitter, &emitted);
+  emit_layout(emitter);
+  struct emitted emitted = {.header = print_header(emitter)};
+  print_sources(emitter, &emitted);
   times_leave(options->times);
   return emitted;
 }

@@ -98,9 +98,10 @@ void emit_place_activations(struct emitter *emitter, struct text *text, const st
    where there are none. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
-/* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array. */
-int64_t emit_baked_bytes(struct emitter *emitter);
-void emit_baked_words(struct emitter *emitter, struct text *text);
+/* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array, a
+   line at a time. */
+int64_t emit_baked_bytes(const struct emitter *emitter);
+void emit_baked_words(const struct emitter *emitter, void (*put)(void *context, const char *line), void *context);
 /* Prints the calls that set the pointers to states, in memory from a local `states` on or in NAME_weights. */
 void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);

@@ -65,10 +65,10 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, c_double(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, c_double(arena, state->high));
   if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
-  rows_add(rows,
-           arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
-                        field->name, element, c_string(arena, name), c_axes(arena, state->axes, state->axis_count),
-                        c_shape(arena, state->name, state->axes, state->axis_count), rest));
+  rows_add(rows, arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
+                              field->name, element, c_string(arena, name),
+                              c_string(arena, axes_list(arena, state->axes, state->axis_count)),
+                              c_shape(arena, state->name, state->axes, state->axis_count), rest));
 }
 
 /* The table of tensors, how many there are, and how many bytes their names take. */
@@ -119,7 +119,8 @@ static void emit_families(struct emitter *emitter, struct text *text) {
 static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine,
                      const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
-  const char *name = c_string(arena, buffer->label), *axes = c_axes(arena, buffer->axes, buffer->axis_count);
+  const char *name = c_string(arena, buffer->label),
+             *axes = c_string(arena, axes_list(arena, buffer->axes, buffer->axis_count));
   const char *shape = c_shape(arena, buffer->label, buffer->axes, buffer->axis_count), *rest = "";
   long long range = (long long)emit_range(routine, buffer);
   rest = arena_format(arena, ".rank = %d, ", buffer->axis_count);

@@ -137,12 +137,6 @@ static int (*const runs[ROUTINE_COUNT])(void *, int64_t, uint32_t, const int64_t
 #undef ROUTINE
 };
 
-static const char *join_axes(struct arena *arena, struct axis *const *axes, int count) {
-  const char *text = "";
-  for (int i = 0; i < count; i++) text = arena_format(arena, "%s%s%s", text, i ? "," : "", axes[i]->name);
-  return text;
-}
-
 static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int count, const char *name) {
   if (count > LAM_MAX_RANK) bug("%s has %d axes", name, count);
   for (int i = 0; i < count; i++) shape[i] = axes[i]->extent;
@@ -152,7 +146,7 @@ static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int
 static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value,
                                  struct axis *const *axes) {
   struct lam_port port = {.name = name,
-                          .axes = join_axes(arena, axes, value->axis_count),
+                          .axes = axes_list(arena, axes, value->axis_count),
                           .type = (enum lam_type)value->kind,
                           .range = value->range ? value->range->extent : 0};
   port.rank = copy_shape(port.shape, axes, value->axis_count, name);
@@ -178,18 +172,24 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
   return routine;
 }
 
-/* The interpreter holds integers and booleans as doubles, also in states. */
-static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
+struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = {.name = state->name,
-                              .axes = join_axes(arena, state->axes, state->axis_count),
+                              .axes = axes_list(arena, state->axes, state->axis_count),
                               .role = (enum lam_role)state->role,
-                              .type = LAM_TYPE_REAL,
+                              .type = (enum lam_type)state->kind,
                               .initial = (enum lam_initial)state->initial,
                               .low = state->low,
                               .high = state->high,
                               .stream = state->stream,
                               .frozen = state->frozen};
   tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
+  return tensor;
+}
+
+/* The interpreter holds integers and booleans as doubles, also in states. */
+static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
+  struct lam_tensor tensor = interpret_tensor(arena, state);
+  tensor.type = LAM_TYPE_REAL;
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), sizeof(lam_real));
   return tensor;
 }

@@ -16,7 +16,7 @@ struct lam_weights *lam_weights_open(const char *path) {
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
   char message[LAM_MESSAGE];
   if (lam_check_elements(weights, entry, type, message) != LAM_OK) return lam_error("%s", message);
-  lam_read_elements(entry, type, to);
+  lam_read_elements(entry, type, 0, lam_count(entry->shape, entry->rank), to);
   return true;
 }
 

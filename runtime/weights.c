@@ -234,7 +234,8 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
     for (int i = 0; i < model->tensor_count; i++) {
       const struct lam_tensor *tensor = &model->tensors[i];
       const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
-      if (entry && averages == (tensor->role == LAM_AVERAGE)) lam_read_elements(entry, tensor->type, tensor->data);
+      if (entry && averages == (tensor->role == LAM_AVERAGE))
+        lam_read_elements(entry, tensor->type, 0, lam_count(tensor->shape, tensor->rank), tensor->data);
     }
     if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
   }
