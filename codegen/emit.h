@@ -165,6 +165,8 @@ bool program_evaluates(const struct program *program);
 bool program_generates(const struct program *program);
 /* Whether some routine reads its inputs from the data. */
 bool program_reads(const struct program *program);
+/* Whether a text is generated from something besides its beginning. */
+bool program_reads_source(const struct program *program);
 /* Whether columns of the data are categories. */
 bool program_has_categories(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);

@@ -294,9 +294,13 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   if (from->training) program->settings = make_settings(arena, from->training);
   if (from->generation) {
     struct lam_generation *generation = arena_new_struct(arena, struct lam_generation);
-    *generation =
-        (struct lam_generation){from->generation->feed,       from->generation->from,  from->generation->capacity,
-                                from->generation->vocabulary, from->generation->start, from->generation->stop};
+    *generation = (struct lam_generation){from->generation->feed,
+                                          from->generation->from,
+                                          from->generation->capacity,
+                                          from->generation->vocabulary,
+                                          from->generation->start,
+                                          from->generation->stop,
+                                          lam_read_source};
     program->generation = generation;
   }
   program->tracer = &lam_tracer;

@@ -300,4 +300,17 @@ static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct 
   }
 }
 
-LAM_API const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill};
+/* The name of class `id`, where exactly one column of the data has categories; else NULL. */
+static const char *lam_csv_class_name(const struct lam_pairs *facts, int64_t id) {
+  const struct lam_pair *names = NULL;
+  for (int64_t i = 0; i < facts->count; i++) {
+    if (!lam_category_column(facts->items[i].key)) continue;
+    if (names) return NULL;
+    names = &facts->items[i];
+  }
+  for (size_t at = 0; names && at < names->length; at += strlen(names->value + at) + 1)
+    if (id-- == 0) return names->value + at;
+  return NULL;
+}
+
+LAM_API const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill, lam_csv_class_name};

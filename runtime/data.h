@@ -37,6 +37,7 @@ struct lam_reader {
   bool (*open)(struct lam_dataset *dataset); /* sets units, window, contents */
   void (*close)(struct lam_dataset *dataset); /* frees what `contents` points to, if that is more than one block */
   void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
+  const char *(*class_name)(const struct lam_pairs *facts, int64_t id); /* what a class is called; or NULL */
 };
 /* Spoils tokens of examples, so that a model learns to restore them. */
 struct lam_corruption {

@@ -120,8 +120,9 @@ struct lam_tokenizer {
   int64_t (*encode)(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                     int64_t limit, char message[LAM_MESSAGE]);
   int (*decode)(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]);
-  /* Learning: a text is added to a set of so many bytes, zero at first; the vocabulary is made of that, or false
-     without memory. NULL where nothing is learned. */
+  /* Learning from a text; or from several: each is added to a set of so many bytes, zero at first, and the vocabulary
+     is made of that, or false without memory. NULL where nothing is learned. */
+  int (*learn)(struct lam_vocabulary *vocabulary, const char *text, size_t length, char message[LAM_MESSAGE]);
   size_t set_bytes;
   int (*collect)(unsigned char *set, const char *text, size_t length, char message[LAM_MESSAGE]);
   bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);

@@ -33,6 +33,7 @@
 #include "runtime/handover.h"
 #include "runtime/train.h"
 #include "runtime/generate.h"
+#include "runtime/source.h"
 #include "runtime/predict.h"
 #include "runtime/info.h"
 #include "runtime/steps.h"

@@ -269,7 +269,7 @@ static void test_tokenizer(void) {
   struct lam_pairs facts = {0};
   int32_t ids[16];
   char message[LAM_MESSAGE];
-  CHECK(lam_vocabulary_learn(&vocabulary, text, sizeof text - 1, message) == LAM_OK);
+  CHECK(lam_learn_characters(&vocabulary, text, sizeof text - 1, message) == LAM_OK);
   CHECK(vocabulary.count == 6); /* \0 \n a z e-acute face */
   CHECK(lam_encode(&vocabulary, text, sizeof text - 1, ids, 16, message) == 7);
   CHECK(!memcmp(ids, (int32_t[]){3, 5, 4, 1, 0, 2, 3}, 7 * sizeof *ids));

@@ -248,7 +248,7 @@ static struct lam_settings bigram_settings = {.batch = BIGRAM_BATCH,
                                               .log_every = 50,
                                               .shuffle = 1,
                                               .seed = 1};
-static struct lam_generation bigram_generation = {"tokens", "logits", BIGRAM_CAPACITY, BIGRAM_IDS, -1, -1};
+static struct lam_generation bigram_generation = {"tokens", "logits", BIGRAM_CAPACITY, BIGRAM_IDS, -1, -1, NULL};
 static const struct lam_ids bigram_ids = {NULL, BIGRAM_IDS, 0};
 static struct lam_model bigram_model = {.name = "bigram",
                                         .tensors = bigram_tensors,
