@@ -36,39 +36,34 @@ static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, i
   return kept;
 }
 
-int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
-                   double *memory) {
-  double *weights = memory, total = 0, reached = 0;
-  int64_t *likeliest = (int64_t *)(memory + count), best = 0;
+int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
+                   struct lam_sampling sampling, double uniform, double *memory) {
+  double *values = memory, *weights = memory + count, total = 0, reached = 0;
+  int64_t *likeliest = (int64_t *)(memory + 2 * count), best = 0;
   for (int64_t i = 0; i < count; i++) {
-    if (logits[i] != logits[i]) return -1;
-    if (logits[i] > logits[best]) best = i;
+    values[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
+    if (values[i] != values[i]) return -1;
+    if (values[i] > values[best]) best = i;
   }
-  if (temperature <= 0 || logits[best] - logits[best] != 0) return best;
-  for (int64_t i = 0; i < count; i++) total += weights[i] = exp((logits[i] - logits[best]) / temperature);
-  bool few = top_k > 0 && top_k < count;
-  if (!few && top_p >= 1) { /* any */
+  if (sampling.temperature <= 0 || values[best] - values[best] != 0) return best;
+  for (int64_t i = 0; i < count; i++) total += weights[i] = exp((values[i] - values[best]) / sampling.temperature);
+  const bool few = sampling.top_k > 0 && sampling.top_k < count;
+  if (!few && sampling.top_p >= 1) { /* any */
     double point = uniform * total;
     for (int64_t i = 0; i < count; i++)
       if ((point -= weights[i]) < 0) return i;
     return best; /* rounding took the last one */
   }
-  int64_t kept =
-      lam_select(weights, likeliest, count, few ? top_k : count, few ? (double)INFINITY : top_p * total, &reached);
-  double share = top_p * (few ? reached : total), sum = 0;
+  const int64_t kept = lam_select(weights, likeliest, count, few ? sampling.top_k : count,
+                                  few ? (double)INFINITY : sampling.top_p * total, &reached);
+  const double share = sampling.top_p * (few ? reached : total);
+  double sum = 0;
   int64_t end = count;
   while (end > count - kept && (end == count || sum < share)) sum += weights[likeliest[--end]];
   double point = uniform * sum;
   for (int64_t i = count - 1; i >= end; i--)
     if ((point -= weights[likeliest[i]]) < 0) return likeliest[i];
   return best;
-}
-
-int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
-                   struct lam_sampling sampling, double uniform, double *memory) {
-  for (int64_t i = 0; i < count; i++)
-    memory[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
-  return lam_sample(memory, count, sampling.temperature, sampling.top_k, sampling.top_p, uniform, memory + count);
 }
 
 int lam_model_sample(struct lam_model *model, const struct lam_logits *logits, int64_t row,
