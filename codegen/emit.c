@@ -176,10 +176,11 @@ static const char *print_core(struct emitter *emitter) {
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
+  emitter->printer->headers[HEADER_MATH] = emitter->printer->headers[HEADER_MEMORY] = true;
   const char *prelude = c_prelude(emitter->printer);
   text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   if (emitter->target->attribute) text_raw(core, "#include <cpuid.h>\n");
-  text_raw(core, "#include <math.h>\n#include <stddef.h>\n#include <stdlib.h>\n#include <string.h>\n");
+  text_raw(core, "#include <stddef.h>\n#include <stdlib.h>\n");
   text_raw(core, prelude);
   text_blank(core);
   emit_banner(core, "kernels");
@@ -273,15 +274,17 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   emitted->runtime = emit_runtime_modules(emitter);
   emitted->weights = emit_baked_bytes(emitter) ? emitter : NULL;
   emitted->core = print_file(emitter, NULL, "\n", arena_format(arena, "%s%s", core, print_model(emitter, false)));
-  emitted->main = print_file(
-      emitter,
-      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.\n%s",
-                   name, name, runtime_note(arena, emitter->target, emitted->runtime)),
-      arena_format(arena,
-                   "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
-                   "<stdlib.h>\n#include <string.h>\n\n",
-                   name),
-      text_string(tables));
+  struct text *main = text_new(arena); /* without the rules: it computes nothing */
+  text_comment(main, arena_format(arena,
+                                  "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is "
+                                  "defined.\n%s",
+                                  name, name, runtime_note(arena, emitter->target, emitted->runtime)));
+  text_raw(main, arena_format(arena,
+                              "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
+                              "<stdlib.h>\n#include <string.h>\n\n",
+                              name));
+  text_raw(main, text_string(tables));
+  emitted->main = text_string(main);
   if (emitter->options.files) return;
   /* The modules need POSIX, which is asked for before the first include; so their declarations come first. */
   struct text *whole = text_new(arena);
