@@ -49,7 +49,9 @@ const char *target_tile_text(struct arena *arena, const struct target *target);
      source   all of these but NAME.h in one text, the modules too, for those who compile it at once */
 typedef uint64_t runtime_modules; /* a set, a bit for each */
 struct emitted {
-  const char *header, *core, *main, *weights, *source;
+  const char *header, *core, *main;
+  const char *source; /* all in one text; NULL where options ask for files */
+  const struct emitter *weights; /* what NAME_weights.c is printed from, which may be large; or NULL: there is none */
   runtime_modules runtime;
 };
 /* Weights that become a part of the program. */
@@ -58,8 +60,8 @@ struct baked_fact {
   size_t length; /* of the value, which may hold zeros */
 };
 struct baked_weights {
-  /* The state's elements as they lie in memory: float or double as the target has reals, int32_t, uint8_t. */
-  const void *(*elements)(const void *context, const struct state *state);
+  /* Writes elements of the state as they lie in memory: float or double as the target has reals, int32_t, uint8_t. */
+  void (*elements)(const void *context, const struct state *state, int64_t first, int64_t count, void *to);
   const void *context;
   const struct baked_fact *facts; /* what their data taught */
   int fact_count;
@@ -69,12 +71,15 @@ struct emit_options {
   const struct baked_weights *weights; /* or NULL: they are read from files */
   /* the verb bench, and --trace for every verb: timing of kernels costs one test a launch when nobody asks for it */
   bool bench;
+  bool files; /* the program is wanted as files */
   bool steps; /* the verb steps, which takes training steps on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
   struct times *times; /* where the time of each phase is counted, or NULL */
 };
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options);
+/* Prints NAME_weights.c: a line at a time. */
+void emit_weights(const struct emitter *emitter, void (*put)(void *context, const char *line), void *context);
 /* lamella.h, lamella.c, lamella_runtime.h and lamella_runtime.c with these modules, for one program or for several that are linked
    together. */
 struct emitted_runtime {

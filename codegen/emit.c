@@ -35,11 +35,11 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 
 /* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
-  static const char *const locals[] = {"a",       "p",     "o",        "g",          "e",     "c",       "r",
-                                       "i",       "m",     "io",       "seed",       "sizes", "step",    "activations",
-                                       "rows",    "past",  "status",   "states",     "ports", "memory",  "families",
-                                       "columns", "data",  "settings", "generation", "verbs", "program", "tensors",
-                                       "main",    "bench", "kernels",  "workloads",  NULL};
+  static const char *const locals[] = {
+      "a",       "p",       "o",        "g",       "e",           "c",         "r",        "i",          "m",
+      "io",      "seed",    "sizes",    "step",    "activations", "rows",      "past",     "status",     "states",
+      "ports",   "memory",  "families", "columns", "id_columns",  "data",      "settings", "generation", "verbs",
+      "program", "tensors", "main",     "bench",   "kernels",     "workloads", NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (emitter->printer->dialect->is_library_name(name)) return true;
@@ -175,10 +175,11 @@ static const char *print_core(struct emitter *emitter) {
     if (activations) emit_activations(emitter, routines, activations);
     emit_routine(emitter, routines, routine);
   }
+  emitter->printer->headers[HEADER_MATH] = emitter->printer->headers[HEADER_MEMORY] = true;
   const char *prelude = c_prelude(emitter->printer);
   text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   if (emitter->target->attribute) text_raw(core, "#include <cpuid.h>\n");
-  text_raw(core, "#include <math.h>\n#include <stddef.h>\n#include <stdlib.h>\n#include <string.h>\n");
+  text_raw(core, "#include <stddef.h>\n#include <stdlib.h>\n");
   text_raw(core, prelude);
   text_blank(core);
   emit_banner(core, "kernels");
@@ -246,23 +247,23 @@ struct emitted_runtime emit_runtime(struct arena *arena, const struct target *ta
                            text_string(sources[PROGRAM]))};
 }
 
-/* NAME_weights.c: the parameters as a constant array, which may lie in read-only memory and is aligned for vectors.
-   NULL where there are none. */
-static const char *print_weights(struct emitter *emitter) {
+/* The parameters as a constant array, which may lie in read-only memory and is aligned for vectors. */
+void emit_weights(const struct emitter *emitter, void (*put)(void *context, const char *line), void *context) {
   struct arena *arena = emitter->arena;
   const char *name = emitter->program->name;
-  if (!emit_baked_bytes(emitter)) return NULL;
-  struct text *text = text_new(arena);
-  text_comment(text, arena_format(arena, "%s_weights.c: the parameters of the model in %s.c. Written by Lamella %s.",
+  struct text *head = text_new(arena);
+  text_comment(head, arena_format(arena, "%s_weights.c: the parameters of the model in %s.c. Written by Lamella %s.",
                                   name, name, LAMELLA_VERSION));
-  text_raw(text, "#include <stdalign.h>\n#include <stdint.h>\n\n");
-  text_raw(text, arena_format(arena, "extern const uint32_t %s_weights[];\n", emitter->name));
-  text_raw(text, arena_format(arena, "alignas(64) const uint32_t %s_weights[%lld] = {\n", emitter->name,
-                              (long long)emit_baked_bytes(emitter) / 4));
-  emit_baked_words(emitter, text);
-  text_raw(text, "};\n");
-  return text_string(text);
+  put(context, text_string(head));
+  put(context, "#include <stdalign.h>\n#include <stdint.h>\n\n");
+  put(context, arena_format(arena, "extern const uint32_t %s_weights[];\n", emitter->name));
+  put(context, arena_format(arena, "alignas(64) const uint32_t %s_weights[%lld] = {\n", emitter->name,
+                            (long long)emit_baked_bytes(emitter) / 4));
+  emit_baked_words(emitter, put, context);
+  put(context, "};\n");
 }
+
+static void put_text(void *text, const char *line) { text_raw(text, line); }
 
 static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct arena *arena = emitter->arena;
@@ -270,17 +271,20 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
   struct text *tables = text_new(arena);
   emit_tables(emitter, tables);
   emitted->runtime = emit_runtime_modules(emitter);
-  emitted->weights = print_weights(emitter);
+  emitted->weights = emit_baked_bytes(emitter) ? emitter : NULL;
   emitted->core = print_file(emitter, NULL, "\n", arena_format(arena, "%s%s", core, print_model(emitter, false)));
-  emitted->main = print_file(
-      emitter,
-      arena_format(arena, "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is defined.\n%s",
-                   name, name, runtime_note(arena, emitter->target, emitted->runtime)),
-      arena_format(arena,
-                   "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
-                   "<stdlib.h>\n#include <string.h>\n\n",
-                   name),
-      text_string(tables));
+  struct text *main = text_new(arena); /* without the rules: it computes nothing */
+  text_comment(main, arena_format(arena,
+                                  "%s_main.c: what the runtime reads of %s.c, and main unless LAMELLA_NO_MAIN is "
+                                  "defined.\n%s",
+                                  name, name, runtime_note(arena, emitter->target, emitted->runtime)));
+  text_raw(main, arena_format(arena,
+                              "#include \"lamella_runtime.h\"\n\n#include \"%s.h\"\n\n#include <math.h>\n#include "
+                              "<stdlib.h>\n#include <string.h>\n\n",
+                              name));
+  text_raw(main, text_string(tables));
+  emitted->main = text_string(main);
+  if (emitter->options.files) return;
   /* The modules need POSIX, which is asked for before the first include; so their declarations come first. */
   struct text *whole = text_new(arena);
   text_raw(whole, arena_format(arena,
@@ -289,7 +293,7 @@ static void print_sources(struct emitter *emitter, struct emitted *emitted) {
                                real_macro(emitter->target)));
   emit_runtime_headers(emitted->runtime, LIBRARY, whole);
   emit_runtime_headers(emitted->runtime, PROGRAM, whole);
-  if (emitted->weights) text_raw(whole, emitted->weights);
+  if (emitted->weights) emit_weights(emitter, put_text, whole);
   text_raw(whole, core);
   text_raw(whole,
            "/* Without main, or with settings that a spec does not have, some functions have no caller. */\n"
@@ -374,15 +378,16 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   merge_kernels(arena, own);
   times_leave(options->times);
   times_enter(options->times, "code");
-  struct emitter emitter = {.arena = arena, .program = program, .module = own, .target = target, .options = *options};
-  emitter.printer = c_printer_new(arena, target);
-  emitter.name = program_identifier(emitter.printer, program->name);
+  struct emitter *emitter = arena_new_struct(arena, struct emitter);
+  *emitter = (struct emitter){.arena = arena, .program = program, .module = own, .target = target, .options = *options};
+  emitter->printer = c_printer_new(arena, target);
+  emitter->name = program_identifier(emitter->printer, program->name);
   times_enter(options->times, "roll");
-  emit_name_copies(&emitter);
+  emit_name_copies(emitter);
   times_leave(options->times);
-  emit_layout(&emitter);
-  struct emitted emitted = {.header = print_header(&emitter)};
-  print_sources(&emitter, &emitted);
+  emit_layout(emitter);
+  struct emitted emitted = {.header = print_header(emitter)};
+  print_sources(emitter, &emitted);
   times_leave(options->times);
   return emitted;
 }

@@ -98,9 +98,10 @@ void emit_place_activations(struct text *text, const struct owner *owner);
    there are none. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
-/* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array. */
-int64_t emit_baked_bytes(struct emitter *emitter);
-void emit_baked_words(struct emitter *emitter, struct text *text);
+/* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array, a
+   line at a time. */
+int64_t emit_baked_bytes(const struct emitter *emitter);
+void emit_baked_words(const struct emitter *emitter, void (*put)(void *context, const char *line), void *context);
 /* Prints the calls of these functions, for memory from a local `states` on or in NAME_weights. */
 void emit_place_states(struct emitter *emitter, struct text *text);
 int64_t emit_activation_bytes(const struct emitter *emitter);
@@ -164,6 +165,10 @@ bool program_evaluates(const struct program *program);
 bool program_generates(const struct program *program);
 /* Whether some routine reads its inputs from the data. */
 bool program_reads(const struct program *program);
+/* Whether a text is generated from something besides its beginning. */
+bool program_reads_source(const struct program *program);
+/* Whether columns of the data are categories. */
+bool program_has_categories(const struct program *program);
 void emit_verbs(const struct program *program, bool verbs[5]);
 
 /* --- emit_bench.c */

@@ -65,10 +65,10 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, c_double(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, c_double(arena, state->high));
   if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
-  rows_add(rows,
-           arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
-                        field->name, element, c_string(arena, name), c_axes(arena, state->axes, state->axis_count),
-                        c_shape(arena, state->name, state->axes, state->axis_count), rest));
+  rows_add(rows, arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
+                              field->name, element, c_string(arena, name),
+                              c_string(arena, axes_list(arena, state->axes, state->axis_count)),
+                              c_shape(arena, state->name, state->axes, state->axis_count), rest));
 }
 
 /* The table of tensors, how many there are, and how many bytes their names take. */
@@ -119,7 +119,8 @@ static void emit_families(struct emitter *emitter, struct text *text) {
 static void port_row(struct emitter *emitter, struct rows *rows, const struct routine *routine,
                      const struct buffer *buffer) {
   struct arena *arena = emitter->arena;
-  const char *name = c_string(arena, buffer->label), *axes = c_axes(arena, buffer->axes, buffer->axis_count);
+  const char *name = c_string(arena, buffer->label),
+             *axes = c_string(arena, axes_list(arena, buffer->axes, buffer->axis_count));
   const char *shape = c_shape(arena, buffer->label, buffer->axes, buffer->axis_count), *rest = "";
   long long range = (long long)emit_range(routine, buffer);
   rest = arena_format(arena, ".rank = %d, ", buffer->axis_count);
@@ -155,24 +156,22 @@ static int emit_ports(struct emitter *emitter, struct text *text) {
   return count;
 }
 
-/* --- Functions ---------------------------------------------------------------------------------------------------------- */
+/* --- What the functions need -------------------------------------------------------------------------------------------- */
 
-/* What a call of the library left is the model's message. */
-static void emit_told(struct emitter *emitter, struct text *text) {
-  text_open(text, "static int %s_told(struct %s *m, int status)", emitter->name, emitter->name);
-  text_line(text, "struct lam_model *model = m->library;");
-  text_line(text, "if (status != LAM_OK) m->message = model->message;");
-  text_line(text, "return status;");
-  text_close(text);
-  text_blank(text);
+/* The text with the model's name wherever it says NAME. */
+static const char *named(struct emitter *emitter, const char *text) {
+  const char *result = "", *next;
+  for (; (next = strstr(text, "NAME")) != NULL; text = next + 4)
+    result = arena_format(emitter->arena, "%s%.*s%s", result, (int)(next - text), text, emitter->name);
+  return arena_format(emitter->arena, "%s%s", result, text);
 }
 
-/* A function of one call. */
-static void emit_wrapper(struct emitter *emitter, struct text *text, const char *signature, const char *call) {
-  text_open(text, "int %s_%s", emitter->name, signature);
-  text_line(text, "return %s_told(m, %s);", emitter->name, call);
-  text_close(text);
-  text_blank(text);
+/* Prints lines of code, in which NAME stands for the model's. */
+static void print_code(struct emitter *emitter, struct text *text, const char *lines) {
+  for (size_t length; *lines; lines += length + (lines[length] == '\n')) {
+    length = strcspn(lines, "\n");
+    text_line(text, "%s", named(emitter, arena_copy(emitter->arena, lines, length)));
+  }
 }
 
 /* What the data taught that the weights were trained with. */
@@ -191,7 +190,24 @@ static void emit_facts(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
-static void emit_open_library(struct emitter *emitter, struct text *text, int ports) {
+/* What gives ids of the data a meaning; returns how many rows the table has. */
+static int emit_ids(struct emitter *emitter, struct text *text) {
+  const data_ids_list list = data_ids_of(emitter->arena, emitter->program->data);
+  if (!list.count) return 0;
+  text_comment(text, "Columns of ids: of categories by their name, of tokens NULL; the places that their axis has.");
+  text_open(text, "static const struct lam_ids id_columns[] =");
+  struct rows rows = {.text = text};
+  for (int i = 0; i < list.count; i++)
+    rows_add(&rows, arena_format(emitter->arena, "{%s, %lld, %lld},", c_string(emitter->arena, list.items[i].field),
+                                 (long long)list.items[i].range, (long long)list.items[i].reserved));
+  rows_end(&rows);
+  text->indentation--;
+  text_line(text, "};");
+  text_blank(text);
+  return list.count;
+}
+
+static void emit_open_library(struct emitter *emitter, struct text *text, int ports, int ids) {
   const char *name = emitter->name;
   const enum tokenizer tokenizer = tokenizer_of(emitter->program);
   text_open(text, "struct %s_library", name);
@@ -216,6 +232,10 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
     text_line(text, "library->model.tensor_count = TENSORS;");
     text_line(text, "lam_list_tensors(families, FAMILIES, m, library->tensors, library->names);");
   }
+  if (ids) {
+    text_line(text, "library->model.ids = id_columns;");
+    text_line(text, "library->model.ids_count = %d;", ids);
+  }
   if (emitter->options.weights) text_line(text, "library->model.facts = &facts;");
   if (tokenizer != TOKENIZER_NONE)
     text_line(text, "library->model.vocabulary.tokenizer = &lam_%s_tokenizer;",
@@ -224,243 +244,277 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
   text_blank(text);
 }
 
-static void emit_weights(struct emitter *emitter, struct text *text) {
-  const char *name = emitter->name;
+/* What several of the functions do. */
+static void emit_helpers(struct emitter *emitter, struct text *text) {
+  print_code(emitter, text,
+             "/* What a call of the library left is the model's message. */\n"
+             "static int NAME_told(struct NAME *m, int status) {\n"
+             "  struct lam_model *model = m->library;\n"
+             "  if (status != LAM_OK) m->message = model->message;\n"
+             "  return status;\n"
+             "}\n"
+             "\n"
+             "static int NAME_found(struct NAME *m, int status, const struct lam_tensor *found, struct NAME_tensor "
+             "*tensor) {\n"
+             "  if (status != LAM_OK) return NAME_told(m, status);\n"
+             "  const int64_t count = lam_count(found->shape, found->rank);\n"
+             "  *tensor = (struct NAME_tensor){found->name, found->axes, (int)found->type, found->rank, {0}, count, "
+             "found->data};\n"
+             "  memcpy(tensor->shape, found->shape, sizeof tensor->shape);\n"
+             "  return LAM_OK;\n"
+             "}\n"
+             "\n");
+}
+
+/* --- Functions ---------------------------------------------------------------------------------------------------------- */
+
+static bool trains_from_files(struct emitter *emitter) {
+  return has_files(emitter) && emit_routine_find(emitter, "train");
+}
+
+static bool has_text(struct emitter *emitter) { return tokenizer_of(emitter->program) != TOKENIZER_NONE; }
+
+static bool learns_text(struct emitter *emitter) {
+  return tokenizer_of(emitter->program) == TOKENIZER_CHAR && !emitter->options.weights;
+}
+
+static bool has_categories(struct emitter *emitter) { return program_has_categories(emitter->program); }
+
+static bool learns_categories(struct emitter *emitter) { return has_categories(emitter) && !emitter->options.weights; }
+
+static bool always(struct emitter *emitter) { return emitter != NULL; }
+
+/* The logits that step computes: [batch, places, ids], where the last two may stand in either order; or NULL. */
+static const struct buffer *sampled_logits(struct emitter *emitter) {
+  const struct routine *step = program_generates(emitter->program) ? emit_routine_find(emitter, "step") : NULL;
+  const struct buffer *from = step ? emit_output(step, emitter->program->generation->from) : NULL;
+  return from && from->axis_count == 3 ? from : NULL;
+}
+
+static bool samples(struct emitter *emitter) { return sampled_logits(emitter) != NULL; }
+
+/* The member of struct NAME that holds the input `steps` of train, or NULL. */
+static const char *steps_member(struct emitter *emitter) {
   const struct routine *train = emit_routine_find(emitter, "train");
   const struct buffer *steps = train ? emit_input(train, "steps") : NULL;
-  text_open(text, "int %s_initialize(struct %s *m, uint32_t seed)", name, name);
-  text_line(text, "struct lam_model *model = m->library;");
-  text_line(text, "model->run.step = model->run.rows = 0;");
-  if (train) text_line(text, "m->trained = 0;");
-  text_line(text, "model->run.seed = seed;");
-  text_line(text, "lam_initialize(model, seed);");
-  text_line(text, "return LAM_OK;");
+  return steps ? arena_format(emitter->arena, "m->train.%s", emit_place(emitter, steps)->field->name) : NULL;
+}
+
+/* What the routines have done is of no account any more. */
+static void forget_steps(struct emitter *emitter, struct text *text) {
+  if (emit_routine_find(emitter, "train")) print_code(emitter, text, "m->trained = 0;\n");
+  if (emit_routine_find(emitter, "accumulate")) print_code(emitter, text, "m->accumulated = 0;\n");
+  if (emit_routine_find(emitter, "step")) print_code(emitter, text, "m->stepped = 0;\n");
+}
+
+/* Accumulators are in no file. */
+static void restart_accumulators(struct emitter *emitter, struct text *text) {
+  if (emit_routine_find(emitter, "accumulate"))
+    print_code(emitter, text, "lam_restart(m->library, LAM_ACCUMULATOR, m->accumulated > 0);\n");
+}
+
+static void emit_loaded(struct emitter *emitter, struct text *text) {
+  if (!has_files(emitter)) return;
+  text_comment(text,
+               "After parameters were loaded: what there was of training, and the rows of the last step, belong to "
+               "others.");
+  text_open(text, "static int %s_loaded(struct %s *m, int status)", emitter->name, emitter->name);
+  print_code(emitter, text, "if (status != LAM_OK) return NAME_told(m, status);\n");
+  if (emit_routine_find(emitter, "train"))
+    print_code(emitter, text, "lam_restart(m->library, LAM_OPTIMIZER, m->trained > 0);\n");
+  restart_accumulators(emitter, text);
+  forget_steps(emitter, text);
+  print_code(emitter, text, "return LAM_OK;\n");
   text_close(text);
   text_blank(text);
-  emit_wrapper(emitter, text, arena_format(emitter->arena, "load(struct %s *m, const char *path)", name),
-               "lam_model_load(m->library, path, LAM_USE)");
-  emit_wrapper(emitter, text,
-               arena_format(emitter->arena, "load_memory(struct %s *m, const void *bytes, size_t size)", name),
-               "lam_model_load_memory(m->library, bytes, size, LAM_USE)");
-  if (train) {
-    text_open(text, "int %s_start_from(struct %s *m, const char *path)", name, name);
-    text_line(text, "struct lam_model *model = m->library;");
-    text_line(text, "m->message = model->message; /* a note, where it does not fail */");
-    text_line(text, "return lam_model_load(model, path, LAM_START_FROM);");
-    text_close(text);
-    text_blank(text);
-    text_open(text, "int %s_resume(struct %s *m, const char *path, int64_t *step)", name, name);
-    text_line(text, "struct lam_model *model = m->library;");
-    text_line(text, "const int status = lam_model_load(model, path, LAM_RESUME);");
-    text_line(text, "if (status == LAM_OK) *step = m->trained = model->run.step;");
-    if (steps)
-      text_line(text, "if (status == LAM_OK) m->train.%s = (%s)model->run.steps;",
-                emit_place(emitter, steps)->field->name, c_type(emitter->printer, TYPE_REAL));
-    text_line(text, "return %s_told(m, status);", name);
-    text_close(text);
-    text_blank(text);
-  }
-  text_open(text, "int %s_save(struct %s *m, const char *path)", name, name);
-  if (train) {
-    const struct train_settings *training = emitter->program->training;
-    const int64_t batches = training && training->accumulate > 0 ? training->accumulate : 1;
-    text_line(text, "struct lam_model *model = m->library;");
-    text_line(text, "model->run.step = m->trained;");
+}
+
+static void initialize_body(struct emitter *emitter, struct text *text) {
+  print_code(emitter, text, "lam_model_initialize(m->library, seed);\n");
+  forget_steps(emitter, text);
+  print_code(emitter, text, "return LAM_OK;\n");
+}
+
+static void start_from_body(struct emitter *emitter, struct text *text) {
+  print_code(emitter, text,
+             "struct lam_model *model = m->library;\n"
+             "m->message = model->message; /* a note, where it does not fail */\n"
+             "return NAME_loaded(m, lam_model_load(model, path, LAM_START_FROM));\n");
+}
+
+static void resume_body(struct emitter *emitter, struct text *text) {
+  const char *steps = steps_member(emitter);
+  print_code(emitter, text,
+             "struct lam_model *model = m->library;\n"
+             "const int status = lam_model_load(model, path, LAM_RESUME);\n"
+             "if (status != LAM_OK) return NAME_told(m, status);\n");
+  restart_accumulators(emitter, text);
+  forget_steps(emitter, text);
+  print_code(emitter, text, "*step = m->trained = model->run.step;\n");
+  if (steps) text_line(text, "%s = (%s)model->run.steps;", steps, c_type(emitter->printer, TYPE_REAL));
+  print_code(emitter, text, "return LAM_OK;\n");
+}
+
+static void save_body(struct emitter *emitter, struct text *text) {
+  const struct train_settings *training = emitter->program->training;
+  const int64_t batches = training && training->accumulate > 0 ? training->accumulate : 1;
+  const char *steps = steps_member(emitter);
+  if (emit_routine_find(emitter, "train")) {
+    print_code(emitter, text,
+               "struct lam_model *model = m->library;\n"
+               "model->run.step = m->trained;\n");
     text_line(text, "model->run.rows = m->trained * %lld;", (long long)(training ? training->batch * batches : 1));
     if (steps) {
-      const char *field = emit_place(emitter, steps)->field->name;
-      text_line(text, "const int counts = m->train.%s >= 0 && m->train.%s < 4294967296;", field, field);
-      text_line(text, "model->run.steps = counts ? (int64_t)m->train.%s : 0;", field);
+      text_line(text, "const int counts = %s >= 0 && %s < 4294967296;", steps, steps);
+      text_line(text, "model->run.steps = counts ? (int64_t)%s : 0;", steps);
     } else {
       text_line(text, "model->run.steps = %lld;", training && training->steps >= 0 ? (long long)training->steps : 0ll);
     }
   }
-  text_line(text, "return %s_told(m, lam_model_save(m->library, path));", name);
-  text_close(text);
-  text_blank(text);
+  print_code(emitter, text, "return NAME_told(m, lam_model_save(m->library, path));\n");
 }
 
-/* Tensors and ports by name, for languages that do not see the struct. */
-static void emit_lookup(struct emitter *emitter, struct text *text) {
-  const char *name = emitter->name;
-  if (has_states(emitter)) {
-    text_open(text, "int %s_tensor(struct %s *m, const char *name, struct %s_tensor *tensor)", name, name, name);
-    text_line(text, "struct lam_model *model = m->library;");
-    text_line(text, "const struct lam_tensor *found = lam_find_tensor(model, name);");
-    text_line(text,
-              "if (!found) return %s_told(m, lam_fail(model->message, LAM_WRONG_ARGUMENT, \"there is no tensor %%s\", "
-              "name));",
-              name);
-    text_line(text, "const int64_t count = lam_count(found->shape, found->rank);");
-    text_line(text,
-              "*tensor = (struct %s_tensor){found->name, found->axes, (int)found->type, found->rank, {0}, count, "
-              "found->data};",
-              name);
-    text_line(text, "memcpy(tensor->shape, found->shape, sizeof tensor->shape);");
-    text_line(text, "return LAM_OK;");
-    text_close(text);
-    text_blank(text);
-  }
-  text_open(text, "int %s_port(struct %s *m, const char *name, struct %s_tensor *port)", name, name, name);
-  text_line(text, "struct lam_model *model = m->library;");
-  text_line(text, "const struct lam_port *found = lam_model_port(model, name);");
-  text_line(text,
-            "if (!found) return %s_told(m, lam_fail(model->message, LAM_WRONG_ARGUMENT, \"there is no input or output "
-            "%%s\", name));",
-            name);
-  text_line(text, "const int64_t count = lam_count(found->shape, found->rank);");
-  text_line(text,
-            "*port = (struct %s_tensor){found->name, found->axes, (int)found->type, found->rank, {0}, count, NULL};",
-            name);
-  text_line(text, "port->data = lam_port_data(model, found);");
-  text_line(text, "memcpy(port->shape, found->shape, sizeof port->shape);");
-  text_line(text, "return LAM_OK;");
-  text_close(text);
-  text_blank(text);
+static void tensor_body(struct emitter *emitter, struct text *text) {
+  print_code(emitter, text,
+             "struct lam_tensor found;\n"
+             "const int status = lam_model_tensor(m->library, name, &found);\n"
+             "return NAME_found(m, status, &found, tensor);\n");
+}
+
+static void port_body(struct emitter *emitter, struct text *text) {
+  print_code(emitter, text,
+             "struct lam_tensor found;\n"
+             "const int status = lam_model_port(m->library, name, &found);\n"
+             "return NAME_found(m, status, &found, port);\n");
 }
 
 /* Where in the output the logits of one position lie: the position's axis comes before or after that of the ids. */
-static void emit_sample(struct emitter *emitter, struct text *text) {
-  const char *name = emitter->name;
-  const struct generate_settings *generation = emitter->program->generation;
-  const struct routine *step = emit_routine_find(emitter, "step");
-  const struct buffer *from = emit_output(step, generation->from);
-  if (!from || from->axis_count != 3) return;
+static void sample_body(struct emitter *emitter, struct text *text) {
+  const struct buffer *from = sampled_logits(emitter);
   const bool first = from->axes[1]->size != NULL;
   const long long window = (long long)from->axes[first ? 1 : 2]->extent,
                   ids = (long long)from->axes[first ? 2 : 1]->extent;
-  text_open(text,
-            "int %s_sample(struct %s *m, int64_t row, double temperature, int64_t top_k, double top_p, double uniform, "
-            "int32_t *id)",
-            name, name);
-  text_line(text, "if (row < 0 || row >= %lld) return %s_refuse(m, \"%s_sample: row must be from 0 to %lld\");", window,
-            name, name, window - 1);
-  text_line(text, "if (!(temperature >= 0 && top_k >= 0 && top_p >= 0))");
-  text->indentation++;
-  text_line(text, "return %s_refuse(m, \"%s_sample: temperature, top_k and top_p must be at least 0\");", name, name);
-  text->indentation--;
-  text_line(text, "if (!(uniform >= 0 && uniform < 1))");
-  text->indentation++;
-  text_line(text, "return %s_refuse(m, \"%s_sample: uniform must be from 0 to less than 1\");", name, name);
-  text->indentation--;
-  text_line(text, "const struct lam_sampling sampling = {temperature, top_p, top_k};");
-  text_line(
-      text,
-      "return %s_told(m, lam_model_sample(m->library, m->step.%s + row%s, %lld, %lld, %lld, sampling, uniform, id));",
-      name, emit_place(emitter, from)->field->name, first ? arena_format(emitter->arena, " * %lld", ids) : "",
-      first ? 1ll : window, ids, (long long)generation->stop);
-  text_close(text);
-  text_blank(text);
+  text_line(text, "const struct lam_logits logits = {m->step.%s, m->stepped, %lld, %lld, %lld, %lld};",
+            emit_place(emitter, from)->field->name, first ? ids : 1ll, ids, first ? 1ll : window,
+            (long long)emitter->program->generation->stop);
+  print_code(emitter, text,
+             "const struct lam_sampling sampling = {temperature, top_p, top_k};\n"
+             "return NAME_told(m, lam_model_sample(m->library, &logits, row, sampling, uniform, id));\n");
 }
 
-static void emit_text_functions(struct emitter *emitter, struct text *text) {
-  const enum tokenizer tokenizer = tokenizer_of(emitter->program);
-  const char *name = emitter->name;
-  struct arena *arena = emitter->arena;
-  if (tokenizer == TOKENIZER_NONE) return;
-  if (tokenizer == TOKENIZER_CHAR && !emitter->options.weights)
-    emit_wrapper(emitter, text, arena_format(arena, "learn(struct %s *m, const char *text, size_t length)", name),
-                 "lam_model_learn(m->library, text, length)");
-  emit_wrapper(
-      emitter, text,
-      arena_format(arena,
-                   "encode(struct %s *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count)",
-                   name),
-      "lam_model_encode(m->library, text, length, ids, room, count)");
-  emit_wrapper(emitter, text, arena_format(arena, "decode(struct %s *m, int32_t id, char text[4], int *length)", name),
-               "lam_model_decode(m->library, id, text, length)");
-}
+/* NAME stands for the model's in all texts. */
+static const struct library_function {
+  bool (*wanted)(struct emitter *emitter);
+  const char *comment; /* in the header; NULL: that of the function before is for this one, too */
+  const char *signature;
+  const char *result; /* what it returns, where it does no more than that; else `body` prints what it does */
+  void (*body)(struct emitter *emitter, struct text *text);
+} library_functions[] = {
+    {has_files,
+     "All tensors as the spec says them to begin, drawn with the seed. What a file said of characters and categories "
+     "is "
+     "forgotten, and what was learned stays.",
+     "int NAME_initialize(struct NAME *m, uint32_t seed)", NULL, initialize_body},
+    {has_files,
+     "The parameters of a safetensors file, by name; one that lacks any is refused. Characters and categories that it "
+     "has take the place of those that were learned. Training that follows begins anew, at step 1.",
+     "int NAME_load(struct NAME *m, const char *path)", "NAME_loaded(m, lam_model_load(m->library, path, LAM_USE))",
+     NULL},
+    {has_files, NULL, "int NAME_load_memory(struct NAME *m, const void *bytes, size_t size)",
+     "NAME_loaded(m, lam_model_load_memory(m->library, bytes, size, LAM_USE))", NULL},
+    {trains_from_files,
+     "Those that the file has, for training that begins with them at step 1, after initialize, which sets the others; "
+     "the message says what the file lacks or has in vain. A file with other characters or categories than the model "
+     "has is refused, where its parameters are about them.",
+     "int NAME_start_from(struct NAME *m, const char *path)", NULL, start_from_body},
+    {trains_from_files,
+     "All that training saved, with the input `steps` of train where it has one; and the step that it had done.",
+     "int NAME_resume(struct NAME *m, const char *path, int64_t *step)", NULL, resume_body},
+    {has_files, "Writes all of it to a file, which is replaced as a whole or not at all.",
+     "int NAME_save(struct NAME *m, const char *path)", NULL, save_body},
+    {has_states, "A tensor by its name in files, h.0.ln_1.weight.",
+     "int NAME_tensor(struct NAME *m, const char *name, struct NAME_tensor *tensor)", NULL, tensor_body},
+    {always, "An input or output by its routine and name, train.loss.",
+     "int NAME_port(struct NAME *m, const char *name, struct NAME_tensor *port)", NULL, port_body},
+    {learns_text,
+     "Takes the characters of a text for the vocabulary of a model that has none. It stays until a file that has one "
+     "is loaded.",
+     "int NAME_learn(struct NAME *m, const char *text, size_t length)",
+     "NAME_told(m, lam_model_learn(m->library, text, length))", NULL},
+    {has_text, "The ids of a text, `room` of them at most; `ids` may be NULL, to count them.",
+     "int NAME_encode(struct NAME *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count)",
+     "NAME_told(m, lam_model_encode(m->library, text, length, ids, room, count))", NULL},
+    {has_text, "The bytes that an id stands for, none where it stands for nothing.",
+     "int NAME_decode(struct NAME *m, int32_t id, char text[4], int *length)",
+     "NAME_told(m, lam_model_decode(m->library, id, text, length))", NULL},
+    {learns_categories,
+     "Takes the categories of a column of the CSV file, by the name that the file's header gives it: each value that "
+     "was not there before gets the next id, as in the order of rows. For a model to which no file gave them.",
+     "int NAME_learn_categories(struct NAME *m, const char *column, const char *const *values, int64_t count)",
+     "NAME_told(m, lam_model_learn_categories(m->library, column, values, count))", NULL},
+    {has_categories, "The id of a category of that column.",
+     "int NAME_encode_category(struct NAME *m, const char *column, const char *category, int32_t *id)",
+     "NAME_told(m, lam_model_encode_category(m->library, column, category, id))", NULL},
+    {has_categories,
+     "The category that an id stands for, NULL where it stands for none; it is the model's own, until a file is "
+     "loaded.",
+     "int NAME_decode_category(struct NAME *m, const char *column, int32_t id, const char **category)",
+     "NAME_told(m, lam_model_decode_category(m->library, column, id, category))", NULL},
+    {samples,
+     "Draws the id after row `row` of those that NAME_step computed last: temperature 0 takes the likeliest; top_k 0 "
+     "and "
+     "top_p 1 leave none out; `uniform` is a random number from 0 to less than 1.",
+     "int NAME_sample(struct NAME *m, int64_t row, double temperature, int64_t top_k, double top_p, double uniform, "
+     "int32_t *id)",
+     NULL, sample_body},
+};
+enum { LIBRARY_FUNCTIONS = sizeof library_functions / sizeof *library_functions };
 
 void emit_library(struct emitter *emitter, struct text *text, bool one_text) {
-  const char *upper = emit_upper_name(emitter), *name = emitter->name;
-  text_raw(text, arena_format(emitter->arena, "#ifndef %s_ALONE\n", upper));
+  text_raw(text, arena_format(emitter->arena, "#ifndef %s_ALONE\n", emit_upper_name(emitter)));
   if (!one_text) text_raw(text, "#include \"lamella.h\"\n");
   text_blank(text);
   if (has_states(emitter)) emit_families(emitter, text);
   const int ports = emit_ports(emitter, text);
   emit_facts(emitter, text);
-  emit_open_library(emitter, text, ports);
-  emit_told(emitter, text);
-  if (has_files(emitter)) emit_weights(emitter, text);
-  emit_lookup(emitter, text);
-  emit_text_functions(emitter, text);
-  if (program_generates(emitter->program) && emit_routine_find(emitter, "step")) emit_sample(emitter, text);
-  text_raw(text, arena_format(emitter->arena,
-                              "#else\n#define LIBRARY_BYTES 0u\n"
-                              "#define %s_open_library(m) (void)(m)\n#endif\n\n",
-                              name));
+  emit_open_library(emitter, text, ports, emit_ids(emitter, text));
+  emit_helpers(emitter, text);
+  emit_loaded(emitter, text);
+  for (int i = 0; i < LIBRARY_FUNCTIONS; i++) {
+    const struct library_function *function = &library_functions[i];
+    if (!function->wanted(emitter)) continue;
+    text_open(text, "%s", named(emitter, function->signature));
+    if (function->result)
+      text_line(text, "return %s;", named(emitter, function->result));
+    else
+      function->body(emitter, text);
+    text_close(text);
+    text_blank(text);
+  }
+  text_raw(text, named(emitter,
+                       "#else\n#define LIBRARY_BYTES 0u\n"
+                       "#define NAME_open_library(m) (void)(m)\n#endif\n\n"));
 }
 
 void emit_library_header(struct emitter *emitter, struct text *text) {
-  const char *name = emitter->name, *upper = emit_upper_name(emitter);
-  struct arena *arena = emitter->arena;
-  const enum tokenizer tokenizer = tokenizer_of(emitter->program);
   text_comment(text,
-               arena_format(arena,
+               arena_format(emitter->arena,
                             "From here on lamella.c is needed, too. %s.c compiled with %s_ALONE defined has none of "
                             "this and needs nothing.",
-                            emitter->program->name, upper));
-  if (has_files(emitter)) {
-    text_comment(text, "All tensors as the spec says them to begin, drawn with the seed.");
-    text_line(text, "int %s_initialize(struct %s *m, uint32_t seed);", name, name);
-    text_comment(text, "The parameters of a safetensors file, by name; one that lacks any is refused.");
-    text_line(text, "int %s_load(struct %s *m, const char *path);", name, name);
-    text_line(text, "int %s_load_memory(struct %s *m, const void *bytes, size_t size);", name, name);
-    if (emit_routine_find(emitter, "train")) {
-      text_comment(text,
-                   "Those that the file has, for training that begins with them, after initialize, which sets the "
-                   "others; the message says what the file lacks or has in vain.");
-      text_line(text, "int %s_start_from(struct %s *m, const char *path);", name, name);
-      text_comment(text,
-                   emit_input(emit_routine_find(emitter, "train"), "steps")
-                       ? "All that training saved, with the input `steps` of train; and the step that it had done."
-                       : "All that training saved, and the step that it had done.");
-      text_line(text, "int %s_resume(struct %s *m, const char *path, int64_t *step);", name, name);
-    }
-    text_comment(text, "Writes all of it to a file, which is replaced as a whole or not at all.");
-    text_line(text, "int %s_save(struct %s *m, const char *path);", name, name);
-  }
-  text_comment(
-      text, "A tensor by its name in files, h.0.ln_1.weight; an input or output by its routine and name, train.loss.");
-  text_open(text, "struct %s_tensor", name);
+                            emitter->program->name, emit_upper_name(emitter)));
+  text_open(text, "struct %s_tensor", emitter->name);
   text_line(text, "const char *name, *axes; /* axes: \"vocab,embed\" */");
   text_line(text, "int type; /* 0: %s, 1: int32_t, 2: uint8_t */", c_type(emitter->printer, TYPE_REAL));
-  text_line(text, "int rank;");
-  text_line(text, "int64_t shape[8], count;");
-  text_line(text, "void *data; /* row-major; the model's own */");
+  print_code(emitter, text,
+             "int rank;\n"
+             "int64_t shape[8], count;\n"
+             "void *data; /* row-major; the model's own */\n");
   text->indentation--;
   text_line(text, "};");
-  if (has_states(emitter))
-    text_line(text, "int %s_tensor(struct %s *m, const char *name, struct %s_tensor *tensor);", name, name, name);
-  text_line(text, "int %s_port(struct %s *m, const char *name, struct %s_tensor *port);", name, name, name);
-  if (tokenizer == TOKENIZER_CHAR && !emitter->options.weights) {
-    text_comment(
-        text,
-        "Takes the characters of a text for the vocabulary of a model to which no file gave one. What is loaded later "
-        "replaces it.");
-    text_line(text, "int %s_learn(struct %s *m, const char *text, size_t length);", name, name);
-  }
-  if (tokenizer != TOKENIZER_NONE) {
-    text_comment(
-        text,
-        "The ids of a text, `room` of them at most; `ids` may be NULL, to count them. And the bytes that an id stands "
-        "for, none where it stands for nothing.");
-    text_line(
-        text,
-        "int %s_encode(struct %s *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count);",
-        name, name);
-    text_line(text, "int %s_decode(struct %s *m, int32_t id, char text[4], int *length);", name, name);
-  }
-  if (program_generates(emitter->program) && emit_routine_find(emitter, "step")) {
-    text_comment(
-        text,
-        arena_format(arena,
-                     "Draws the id after row `row` of what %s_step computed last: temperature 0 takes the likeliest; "
-                     "top_k 0 and top_p 1 leave none out; `uniform` is a random number from 0 to less than 1.",
-                     name));
-    text_line(text,
-              "int %s_sample(struct %s *m, int64_t row, double temperature, int64_t top_k, double top_p, double "
-              "uniform, int32_t *id);",
-              name, name);
+  for (int i = 0; i < LIBRARY_FUNCTIONS; i++) {
+    const struct library_function *function = &library_functions[i];
+    if (!function->wanted(emitter)) continue;
+    if (function->comment) text_comment(text, named(emitter, function->comment));
+    text_line(text, "%s;", named(emitter, function->signature));
   }
 }

@@ -458,6 +458,14 @@ static struct body body_of_phase(struct emitter *emitter, const struct routine *
   return body;
 }
 
+/* How many rows a step of generation computes: its argument, or the window's fixed extent. */
+static const char *rows_of_step(struct emitter *emitter, const struct routine *routine) {
+  for (int i = 0; routine->graph && i < routine->graph->sizes.count; i++)
+    if (routine->graph->sizes.items[i]->role == SIZE_WINDOW) return emit_size_name(emitter, routine, i);
+  const struct buffer *feed = emit_input(routine, emitter->program->generation->feed);
+  return arena_format(emitter->arena, "%lld", feed ? (long long)feed->axes[feed->axis_count - 1]->extent : 1ll);
+}
+
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine) {
   struct phase phases[3];
   struct body bodies[3], whole = {.emitter = emitter, .routine = routine};
@@ -491,10 +499,13 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   if (parameters.step && step) text_line(text, "%s = (%s)step;", port, real);
   if (!strcmp(routine->name, "train"))
     text_line(text, "m->trained = step;");
+  else if (!strcmp(routine->name, "accumulate"))
+    text_line(text, "m->accumulated = step;");
   else if (parameters.step && !step && !whole.step)
     text_line(text, "(void)step;");
   if (whole.step && !parameters.step)
     text_line(text, "const int64_t step = %s;", step ? arena_format(emitter->arena, "(int64_t)%s", port) : "0");
+  if (!strcmp(routine->name, "step")) text_line(text, "m->stepped = %s;", rows_of_step(emitter, routine));
   for (int i = 0; i < count; i++) {
     if (phases[i].name)
       text_line(text, "%s_%s(%s);", name, phases[i].name, phase_call(&bodies[i], false));

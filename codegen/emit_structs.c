@@ -351,6 +351,10 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
   text_line(text, "void *activations; /* what a routine needs on the way; each begins anew */");
   if (emit_routine_find(emitter, "train"))
     text_line(text, "int64_t trained; /* the step that %s_train did last */", emitter->name);
+  if (emit_routine_find(emitter, "accumulate"))
+    text_line(text, "int64_t accumulated; /* the step that %s_accumulate added to last */", emitter->name);
+  if (emit_routine_find(emitter, "step"))
+    text_line(text, "int64_t stepped; /* how many rows %s_step computed last */", emitter->name);
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);
@@ -503,7 +507,7 @@ static int64_t bytes_of_states(const struct emitter *emitter, bool baked) {
 
 int64_t emit_state_bytes(struct emitter *emitter) { return bytes_of_states(emitter, false); }
 
-int64_t emit_baked_bytes(struct emitter *emitter) { return bytes_of_states(emitter, true); }
+int64_t emit_baked_bytes(const struct emitter *emitter) { return bytes_of_states(emitter, true); }
 
 void emit_place_states(struct emitter *emitter, struct text *text) {
   for (int i = 0; i < emitter->owners.count; i++) {
@@ -516,37 +520,61 @@ void emit_place_states(struct emitter *emitter, struct text *text) {
   }
 }
 
-void emit_baked_words(struct emitter *emitter, struct text *text) {
-  const int64_t bytes = emit_baked_bytes(emitter);
-  unsigned char *image = arena_alloc(emitter->arena, (size_t)bytes + 1);
-  memset(image, 0, (size_t)bytes + 1);
-  int64_t place = 0;
+/* Lines of nine words, each put when it is full. */
+enum { BLOCK = 4096, BLOCK_BYTES = 8 * BLOCK + PLACE_UNIT };
+struct words {
+  void *block; /* memory for elements */
+  void (*put)(void *context, const char *line);
+  void *context;
+  char line[TEXT_COLUMNS + 2];
+  size_t length;
+  int count;
+};
+
+static void end_line(struct words *words) {
+  if (!words->count) return;
+  memcpy(words->line + words->length, "\n", 2);
+  words->put(words->context, words->line);
+  words->count = 0;
+}
+
+/* The bytes, of which there are a multiple of four. */
+static void add_words(struct words *words, const unsigned char *bytes, int64_t count) {
+  for (int64_t at = 0; at < count; at += 4) {
+    uint32_t word = 0;
+    for (int byte = 3; byte >= 0; byte--) word = word << 8 | bytes[at + byte];
+    if (!words->count++) words->length = 1, words->line[0] = ' ';
+    words->length += (size_t)snprintf(words->line + words->length, sizeof words->line - words->length,
+                                      word ? " 0x%08x," : " %u,", (unsigned)word);
+    if (words->count == 9) end_line(words);
+  }
+}
+
+/* A state's elements, and zeros up to where the next one lies. */
+static void add_state(struct words *words, const struct emitter *emitter, const struct buffer *buffer) {
+  const struct baked_weights *weights = emitter->options.weights;
+  const int64_t size = element_bytes(emitter->target, buffer->type);
+  for (int64_t first = 0; first < buffer->count; first += BLOCK) {
+    const int64_t count = buffer->count - first < BLOCK ? buffer->count - first : BLOCK;
+    memset(words->block, 0, BLOCK_BYTES);
+    weights->elements(weights->context, buffer->state, first, count, words->block);
+    add_words(words, words->block, (count * size + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT);
+  }
+}
+
+void emit_baked_words(const struct emitter *emitter, void (*put)(void *context, const char *line), void *context) {
+  struct words words = {.block = arena_alloc(emitter->arena, BLOCK_BYTES), .put = put, .context = context};
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     for (int j = 0; j < owner->fields.count && owner->kind == OWNER_STATES && is_baked(emitter, owner); j++) {
       const struct field *field = owner->fields.items[j];
       for (int copy = 0; copy < field->copies || copy == 0; copy++) {
         const struct buffer *member = field->copies ? field->members[copy] : field->sample;
-        if (!member) continue;
-        const int64_t size = member->count * element_bytes(emitter->target, member->type);
-        const struct baked_weights *weights = emitter->options.weights;
-        memcpy(image + place, weights->elements(weights->context, member->state), (size_t)size);
-        place += (size + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
+        if (member) add_state(&words, emitter, member);
       }
     }
   }
-  char line[TEXT_COLUMNS + 2];
-  for (int64_t at = 0; at < bytes;) {
-    size_t length = 1;
-    line[0] = ' ';
-    for (int k = 0; k < 9 && at < bytes; k++, at += 4) {
-      uint32_t word = 0;
-      for (int byte = 3; byte >= 0; byte--) word = word << 8 | image[at + byte];
-      length += (size_t)snprintf(line + length, sizeof line - length, word ? " 0x%08x," : " %u,", (unsigned)word);
-    }
-    memcpy(line + length, "\n", 2);
-    text_raw(text, line);
-  }
+  end_line(&words);
 }
 
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner) {

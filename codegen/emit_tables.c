@@ -1,4 +1,6 @@
 /* Prints the tables that the runtime reads (runtime/program.h), and main. */
+#include <string.h>
+
 #include "codegen/emit.h"
 #include "codegen/emit_text.h"
 
@@ -62,6 +64,7 @@ static void emit_generation(struct emitter *emitter, struct text *text, const st
   text_line(text, ".feed = %s, .from = %s, .capacity = %lld, .vocabulary = %lld, .start = %lld, .stop = %lld,",
             c_string(arena, generation->feed), c_string(arena, generation->from), (long long)generation->capacity,
             (long long)generation->vocabulary, (long long)generation->start, (long long)generation->stop);
+  if (program_reads_source(emitter->program)) text_line(text, ".source = lam_read_source,");
   text->indentation--;
   text_line(text, "};");
 }
@@ -76,6 +79,24 @@ bool program_generates(const struct program *program) { return program->step && 
 
 bool program_reads(const struct program *program) {
   return program->data && (program->train || program->evaluate || program_predicts(program));
+}
+
+/* Besides what it goes on with and where that stands, the step of such a program has inputs, or it prepares some. */
+bool program_reads_source(const struct program *program) {
+  if (!program_generates(program)) return false;
+  bool more = program->prepare != NULL;
+  for (int i = 0; i < program->step->values.count; i++) {
+    const struct value *value = program->step->values.items[i];
+    more |= value->op == OP_input && value->axis_count > 1 && strcmp(value->name, "position") != 0 &&
+            strcmp(value->name, program->generation->feed) != 0;
+  }
+  return more;
+}
+
+bool program_has_categories(const struct program *program) {
+  for (int i = 0; program->data && i < program->data->columns.count; i++)
+    if (program->data->columns.items[i].feature == FEATURE_CATEGORY) return true;
+  return false;
 }
 
 void emit_verbs(const struct program *program, bool verbs[5]) {

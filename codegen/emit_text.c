@@ -51,12 +51,6 @@ const char *c_double(struct arena *arena, double x) {
   return arena_format(arena, "%.17g", x);
 }
 
-const char *c_axes(struct arena *arena, struct axis *const *axes, int count) {
-  const char *list = "";
-  for (int i = 0; i < count; i++) list = arena_format(arena, "%s%s%s", list, i ? "," : "", axes[i]->name);
-  return c_string(arena, list);
-}
-
 /* "{12, 64}"; "{0}" without axes. */
 const char *c_shape(struct arena *arena, const char *name, struct axis *const *axes, int count) {
   if (count > MAX_RANK) bug("%s has %d axes: a program's tensors have %d at most", name, count, MAX_RANK);

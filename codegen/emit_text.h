@@ -13,8 +13,6 @@ const char *c_string(struct arena *arena, const char *text);
 const char *c_bytes(struct arena *arena, const char *bytes, size_t length); /* a literal of any bytes */
 /* The number with the fewest digits that read back to it. */
 const char *c_double(struct arena *arena, double x);
-/* The axes' names as a string literal: "\"vocab,embed\"". */
-const char *c_axes(struct arena *arena, struct axis *const *axes, int count);
 /* The extents as an initializer: "{12, 64}". A bug that says `name` where there are too many. */
 const char *c_shape(struct arena *arena, const char *name, struct axis *const *axes, int count);
 

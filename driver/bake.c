@@ -8,38 +8,28 @@
 #include "runtime/runtime.h"
 
 struct baking {
-  struct arena *arena;
   const struct lam_weights *weights;
   bool wide; /* the target's reals are of double precision */
 };
 
-static struct lam_tensor tensor_of(const struct state *state, struct arena *arena) {
-  struct lam_tensor tensor = {.name = state->name, .type = (enum lam_type)state->kind, .rank = state->axis_count};
-  const char *axes = "";
-  for (int i = 0; i < state->axis_count; i++) {
-    axes = arena_format(arena, "%s%s%s", axes, i ? "," : "", state->axes[i]->name);
-    tensor.shape[i] = state->axes[i]->extent;
-  }
-  tensor.axes = axes;
-  return tensor;
-}
-
 /* The library's reals are of double precision in this process. */
-static const void *elements_of(const void *context, const struct state *state) {
+static void elements_of(const void *context, const struct state *state, int64_t first, int64_t count, void *to) {
   const struct baking *baking = context;
-  const struct lam_tensor tensor = tensor_of(state, baking->arena);
   const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
-  const int64_t count = lam_count(tensor.shape, tensor.rank);
-  double *elements = arena_new_array(baking->arena, double, count + 1);
-  lam_read_elements(entry, tensor.type, elements);
-  if (tensor.type != LAM_TYPE_REAL || baking->wide) return elements;
-  float *narrow = arena_new_array(baking->arena, float, count + 1);
-  for (int64_t i = 0; i < count; i++) narrow[i] = (float)elements[i];
-  return narrow;
+  const enum lam_type type = (enum lam_type)state->kind;
+  if (type != LAM_TYPE_REAL || baking->wide) {
+    lam_read_elements(entry, type, first, count, to);
+    return;
+  }
+  for (int64_t i = 0; i < count; i++) {
+    double element;
+    lam_read_elements(entry, type, first + i, 1, &element);
+    ((float *)to)[i] = (float)element;
+  }
 }
 
 static bool fits(struct options *options, const struct lam_weights *weights, const struct state *state) {
-  const struct lam_tensor tensor = tensor_of(state, options->arena);
+  const struct lam_tensor tensor = interpret_tensor(options->arena, state);
   const struct lam_entry *entry = lam_weights_find(weights, state->name);
   char message[LAM_MESSAGE];
   if (!entry) return lam_error("%s lacks %s", weights->path, state->name);
@@ -73,7 +63,7 @@ bool bake_weights(struct options *options, const struct program *program) {
   }
   if (!good || !facts_fit(weights, program->data)) return false;
   struct baking *baking = arena_new_struct(arena, struct baking);
-  *baking = (struct baking){arena, weights, options->passes.target->double_precision};
+  *baking = (struct baking){weights, options->passes.target->double_precision};
   struct baked_weights *baked = arena_new_struct(arena, struct baked_weights);
   struct baked_fact *facts = arena_new_array(arena, struct baked_fact, weights->metadata.count + 1);
   for (int64_t i = 0; i < weights->metadata.count; i++) {

@@ -142,6 +142,8 @@ double seconds_now(void); /* of a clock that only goes forward */
    written into. False after a message. */
 bool write_file(const char *path, const char *text);
 bool write_bytes(const char *path, const char *bytes, size_t size);
+/* The same of what `write` writes; false with errno where that fails. */
+bool write_by(const char *path, bool (*write)(FILE *file, const void *context), const void *context);
 /* The same rule for files that other programs make. output_possible: whether `path` can be written. output_begin: the
    path of a temporary file for them to make, which is gone at the end. output_end: moves that file to `path`. False or
    NULL after a message. */

@@ -25,6 +25,7 @@ static bool compile_spec(struct options *options, const char *spec, models *mode
   struct program *program;
   struct model model = {.spec = spec};
   own.spec = spec;
+  own.emission.files = true;
   own.files = (spec_files){0};
   if (!compile_program(&own, &program, &model.emitted)) return false;
   model.name = program->name;
@@ -132,12 +133,26 @@ static bool check_names(struct options *options, const models *models) {
 
 /* --- What is written ------------------------------------------------------------------------------------------------------ */
 
-static bool write_part(struct options *options, const char *name, const char *ending, const char *text) {
+static bool write_part_by(struct options *options, const char *name, const char *ending,
+                          bool (*write)(FILE *file, const void *context), const void *context) {
   const char *path = arena_format(options->arena, "%s/%s%s", options->output, name, ending);
   const bool is_new = access(path, F_OK) != 0;
-  if (!write_file(path, text)) return false;
+  if (!write_by(path, write, context)) return false;
   if (is_new) temporary_add(path);
   return true;
+}
+
+static bool put_text(FILE *file, const void *text) { return fputs(text, file) >= 0; }
+
+static bool write_part(struct options *options, const char *name, const char *ending, const char *text) {
+  return write_part_by(options, name, ending, put_text, text);
+}
+
+static void put_line(void *file, const char *line) { fputs(line, file); }
+
+static bool put_weights(FILE *file, const void *emitter) {
+  emit_weights(emitter, put_line, file);
+  return !ferror(file);
 }
 
 static bool write_models(struct options *options, const models *models) {
@@ -158,7 +173,8 @@ static bool write_models(struct options *options, const models *models) {
     if (model->spec)
       good = good && write_part(options, model->name, main_ending, model->emitted.main) &&
              write_part(options, model->name, ".c", model->emitted.core) &&
-             (!model->emitted.weights || write_part(options, model->name, "_weights.c", model->emitted.weights));
+             (!model->emitted.weights ||
+              write_part_by(options, model->name, "_weights.c", put_weights, model->emitted.weights));
   }
   return good;
 }

@@ -156,19 +156,34 @@ bool output_end(struct options *options, const char *made, const char *path) {
   return (file ? rename(made, file) == 0 : copy_into(made, path)) || cannot_write(path, errno);
 }
 
-bool write_bytes(const char *path, const char *bytes, size_t size) {
+bool write_by(const char *path, bool (*write)(FILE *file, const void *context), const void *context) {
   char *replaced, *beside = NULL;
   if (!lam_find_replaced(path, &replaced)) return cannot_write(path, errno);
-  int file = replaced ? lam_create_beside(replaced, &beside) : open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+  int made = replaced ? lam_create_beside(replaced, &beside) : open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
   if (beside) temporary_add(beside);
-  bool done = file >= 0 && write_all(file, bytes, size) && (!replaced || fsync(file) == 0);
+  FILE *file = made >= 0 ? fdopen(made, "wb") : NULL;
+  bool done = file && write(file, context) && fflush(file) == 0 && (!replaced || fsync(made) == 0);
   int error = errno;
-  if (file >= 0 && close(file) != 0 && done) done = false, error = errno;
+  if (file ? fclose(file) != 0 && done : made >= 0 && close(made) != 0) done = false, error = errno;
   if (done && replaced && rename(beside, replaced) != 0) done = false, error = errno;
   if (beside) temporary_remove(1);
   free(beside);
   free(replaced);
   return done || cannot_write(path, error);
+}
+
+struct bytes {
+  const char *first;
+  size_t count;
+};
+
+static bool put_bytes(FILE *file, const void *context) {
+  const struct bytes *bytes = context;
+  return fwrite(bytes->first, 1, bytes->count, file) == bytes->count;
+}
+
+bool write_bytes(const char *path, const char *bytes, size_t size) {
+  return write_by(path, put_bytes, &(struct bytes){bytes, size});
 }
 
 bool write_file(const char *path, const char *text) { return write_bytes(path, text, strlen(text)); }

@@ -150,12 +150,6 @@ static int run_prediction(void *self, int64_t step, uint32_t seed, const int64_t
   return 0;
 }
 
-static const char *join_axes(struct arena *arena, struct axis *const *axes, int count) {
-  const char *text = "";
-  for (int i = 0; i < count; i++) text = arena_format(arena, "%s%s%s", text, i ? "," : "", axes[i]->name);
-  return text;
-}
-
 static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int count, const char *name) {
   if (count > LAM_MAX_RANK) bug("%s has %d axes", name, count);
   for (int i = 0; i < count; i++) shape[i] = axes[i]->extent;
@@ -165,7 +159,7 @@ static int copy_shape(int64_t shape[LAM_MAX_RANK], struct axis *const *axes, int
 static struct lam_port make_port(struct arena *arena, const char *name, const struct value *value,
                                  struct axis *const *axes) {
   struct lam_port port = {.name = name,
-                          .axes = join_axes(arena, axes, value->axis_count),
+                          .axes = axes_list(arena, axes, value->axis_count),
                           .type = (enum lam_type)value->kind,
                           .range = value->range ? value->range->extent : 0};
   port.rank = copy_shape(port.shape, axes, value->axis_count, name);
@@ -204,18 +198,24 @@ static void make_predictions(struct arena *arena, struct interpreted *interprete
   }
 }
 
-/* The interpreter holds integers and booleans as doubles, also in states. */
-static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
+struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = {.name = state->name,
-                              .axes = join_axes(arena, state->axes, state->axis_count),
+                              .axes = axes_list(arena, state->axes, state->axis_count),
                               .role = (enum lam_role)state->role,
-                              .type = LAM_TYPE_REAL,
+                              .type = (enum lam_type)state->kind,
                               .initial = (enum lam_initial)state->initial,
                               .low = state->low,
                               .high = state->high,
                               .stream = state->stream,
                               .frozen = state->frozen};
   tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
+  return tensor;
+}
+
+/* The interpreter holds integers and booleans as doubles, also in states. */
+static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
+  struct lam_tensor tensor = interpret_tensor(arena, state);
+  tensor.type = LAM_TYPE_REAL;
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), sizeof(lam_real));
   return tensor;
 }
@@ -254,6 +254,14 @@ static const struct lam_data *make_data(struct arena *arena, const struct data_s
                             .reader = readers[from->source],
                             .corruption = from->mask > 0 ? &lam_masking : NULL};
   return data;
+}
+
+static void give_ids(struct arena *arena, struct lam_model *model, const struct data_settings *data) {
+  const data_ids_list list = data_ids_of(arena, data);
+  struct lam_ids *ids = arena_new_array(arena, struct lam_ids, list.count);
+  for (int i = 0; i < list.count; i++)
+    ids[i] = (struct lam_ids){list.items[i].field, list.items[i].range, list.items[i].reserved};
+  model->ids = ids, model->ids_count = list.count;
 }
 
 static const struct lam_settings *make_settings(struct arena *arena, const struct train_settings *from) {
@@ -304,13 +312,21 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   for (int i = 0; i < ROUTINE_COUNT; i++)
     if (interpreted->graphs[i]) program->routines[i] = make_routine(arena, interpreted->graphs[i], i);
   make_predictions(arena, interpreted, from);
-  if (from->data) program->data = make_data(arena, from->data);
+  if (from->data) {
+    program->data = make_data(arena, from->data);
+    program->model->vocabulary.tokenizer = program->data->tokenizer;
+    give_ids(arena, program->model, from->data);
+  }
   if (from->training) program->settings = make_settings(arena, from->training);
   if (from->generation) {
     struct lam_generation *generation = arena_new_struct(arena, struct lam_generation);
-    *generation =
-        (struct lam_generation){from->generation->feed,       from->generation->from,  from->generation->capacity,
-                                from->generation->vocabulary, from->generation->start, from->generation->stop};
+    *generation = (struct lam_generation){from->generation->feed,
+                                          from->generation->from,
+                                          from->generation->capacity,
+                                          from->generation->vocabulary,
+                                          from->generation->start,
+                                          from->generation->stop,
+                                          lam_read_source};
     program->generation = generation;
   }
   program->tracer = &lam_tracer;

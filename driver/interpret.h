@@ -11,6 +11,8 @@ struct lam_tokenizer;
 /* Fills the runtime's tables from `program`, on which run_graph_passes has run. */
 struct lam_program *interpret_program(struct arena *arena, struct program *program);
 /* The runtime's, or NULL. */
+/* The state as the runtime knows it, without its data. */
+struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state);
 const struct lam_tokenizer *interpret_tokenizer(enum tokenizer tokenizer);
 
 #endif

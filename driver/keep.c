@@ -57,7 +57,8 @@ static void drop_states(struct program *program) {
   program->states.count = count;
 }
 
-/* Of the data what feeds an input stays, and of data that nothing reads what generation asks of it: which text its ids stand for. */
+/* Of the data what feeds an input stays, and of data that nothing reads what generation asks of it: which text its ids stand for.
+   Categories stay, fed or not, since outputs are often their ids. */
 static void drop_data(struct program *program) {
   struct data_settings *data = program->data;
   const bool trains = program->train || program->evaluate;
@@ -67,7 +68,7 @@ static void drop_data(struct program *program) {
   if (!data) return;
   int count = 0;
   for (int i = 0; i < data->columns.count; i++) {
-    bool used = false;
+    bool used = data->columns.items[i].feature == FEATURE_CATEGORY;
     for (int number = 0; program_graph(program, number); number++)
       used |= reads(*program_graph(program, number), data->columns.items[i].name);
     if (used) data->columns.items[count++] = data->columns.items[i];

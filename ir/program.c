@@ -33,3 +33,27 @@ const struct prediction *program_prediction(const struct program *program, const
 }
 
 bool program_predicts(const struct program *program) { return program->predict || program->predictions.count; }
+/* Of columns with the same meaning, those without a range say nothing where another has one. */
+data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data) {
+  data_ids_list list = {0};
+  for (int i = 0; data && i < data->columns.count; i++) {
+    const struct column *column = &data->columns.items[i];
+    const bool category = column->feature == FEATURE_CATEGORY, masked = data->mask > 0,
+               tokens = column->feature == FEATURE_TOKENS || column->feature == FEATURE_NEXT ||
+                        column->feature == FEATURE_TARGET;
+    if (column->kind != KIND_INTEGER || !(category || (tokens && data->tokenizer != TOKENIZER_NONE))) continue;
+    struct data_ids ids = {category ? column->field : NULL, column->range, 0};
+    if (column->feature == FEATURE_TOKENS && masked && data->tokenizer == TOKENIZER_CHAR) ids.reserved = 1;
+    bool known = false;
+    for (int k = 0; k < list.count && !known; k++) {
+      struct data_ids *other = &list.items[k];
+      if (!other->field != !ids.field || (ids.field && strcmp(other->field, ids.field) != 0)) continue;
+      known = !ids.range || !other->range || other->range == ids.range;
+      if (!known) continue;
+      if (ids.range) other->range = ids.range;
+      if (ids.reserved) other->reserved = ids.reserved;
+    }
+    if (!known) array_push(arena, &list, ids);
+  }
+  return list;
+}

@@ -135,6 +135,14 @@ struct data_settings {
   struct span span;
 };
 
+/* What gives ids of the data a meaning, and how many there can be. */
+struct data_ids {
+  const char *field; /* of categories; NULL: the tokenizer */
+  int64_t range; /* every id must be less; 0: any */
+  int64_t reserved; /* ids of the range that the tokenizer does not give: the mask */
+};
+typedef ARRAY(struct data_ids) data_ids_list;
+
 struct generate_settings {
   const char *feed, *from; /* input and output of the step graph */
   int64_t capacity; /* positions at most: the bound of the axis `over` */
@@ -156,6 +164,8 @@ struct routine_facts {
 extern const struct routine_facts routine_facts[ROUTINE_COUNT];
 /* The row of a graph or routine by its name, which there must be. */
 const struct routine_facts *routine_find(const char *name);
+/* The ids of the data's columns, none twice; `data` may be NULL. */
+data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data);
 /* The program's graph by enum routine_number, or of its predictions, which have the numbers from ROUTINE_COUNT on; NULL past
    the last. */
 struct graph **program_graph(struct program *program, int number);

@@ -158,6 +158,12 @@ int64_t axes_count(struct axis *const *axes, int count) {
 
 int64_t value_count(const struct value *value) { return axes_count(value->axes, value->axis_count); }
 
+const char *axes_list(struct arena *arena, struct axis *const *axes, int count) {
+  const char *list = "";
+  for (int i = 0; i < count; i++) list = arena_format(arena, "%s%s%s", list, i ? "," : "", axes[i]->name);
+  return list;
+}
+
 const char *axes_text(struct arena *arena, struct axis *const *axes, int count, bool extents) {
   const char *text = "[";
   for (int i = 0; i < count; i++) {

@@ -321,6 +321,8 @@ int64_t value_count(const struct value *value); /* INT64_MAX where it would over
 int64_t axes_count(struct axis *const *axes, int count);
 /* "[batch, seq, embed]", with extents when asked: "[batch=12, seq=64, embed=128]". */
 const char *axes_text(struct arena *arena, struct axis *const *axes, int count, bool extents);
+/* "batch,seq,embed" */
+const char *axes_list(struct arena *arena, struct axis *const *axes, int count);
 /* FNV-1a, 32 bits: the stream of a path. */
 uint32_t hash_path(const char *path);
 /* Does `pattern` (with * for any letters and ? for one) match the whole name? */

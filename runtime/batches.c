@@ -17,6 +17,18 @@ struct lam_feed {
   int64_t epoch;
 };
 
+void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch) {
+  uint32_t words[4];
+  for (int64_t i = 0; i < count; i++) order[i] = (uint32_t)i;
+  for (int64_t i = count - 1; i > 0; i--) {
+    lam_philox(seed, LAM_STREAM_SHUFFLE, epoch, 0, (uint64_t)i, words);
+    int64_t other = lam_below(words, i + 1);
+    uint32_t kept = order[i];
+    order[i] = order[other];
+    order[other] = kept;
+  }
+}
+
 /* A window at a random place, so that windows do not always begin at the same tokens. */
 static struct lam_row lam_feed_window(const struct lam_feed *feed, int64_t step, int64_t row_in_step) {
   const struct lam_dataset *dataset = feed->dataset;

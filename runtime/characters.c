@@ -53,6 +53,16 @@ static bool lam_characters_from_set(struct lam_vocabulary *vocabulary, const uns
   return true;
 }
 
+int lam_learn_characters(struct lam_vocabulary *vocabulary, const char *text, size_t length,
+                         char message[LAM_MESSAGE]) {
+  unsigned char *set = calloc(LAM_CODE_POINTS / 8, 1);
+  int status = set ? lam_collect_characters(set, text, length, message) : LAM_NO_MEMORY;
+  if (status == LAM_OK && !lam_characters_from_set(vocabulary, set)) status = LAM_NO_MEMORY;
+  if (status == LAM_NO_MEMORY) lam_fail(message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
+  free(set);
+  return status;
+}
+
 static int lam_by_code(const void *x, const void *y) {
   uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
   return (a > b) - (a < b);
@@ -68,10 +78,9 @@ static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, co
     const uint32_t *found = bsearch(&code, vocabulary->codes, (size_t)vocabulary->count, sizeof code, lam_by_code);
     if (!found) {
       lam_fail(message, LAM_WRONG_ARGUMENT,
-               "the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows; "
-               "training without --init and --resume learns others",
-               bytes, text + i, (unsigned)code, lam_line_of(text, i), (long long)vocabulary->count);
-      return -1;
+               "the character \"%.*s\" (U+%04X) in line %lld is not among the %lld that the model knows", bytes,
+               text + i, (unsigned)code, lam_line_of(text, i), (long long)vocabulary->count);
+      return LAM_UNKNOWN;
     }
     if (ids) ids[count] = (int32_t)(found - vocabulary->codes);
     i += (size_t)bytes;
@@ -82,7 +91,7 @@ static int64_t lam_encode_characters(const struct lam_vocabulary *vocabulary, co
 static int lam_recall_characters(struct lam_vocabulary *vocabulary, const struct lam_pairs *facts,
                                  char message[LAM_MESSAGE]) {
   const struct lam_pair *fact = lam_pairs_find(facts, "vocabulary");
-  return fact && fact->length ? lam_vocabulary_learn(vocabulary, fact->value, fact->length, message) : LAM_WRONG_FILE;
+  return fact && fact->length ? lam_learn_characters(vocabulary, fact->value, fact->length, message) : LAM_WRONG_FILE;
 }
 
 static bool lam_remember_characters(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
@@ -106,6 +115,40 @@ LAM_API const struct lam_tokenizer lam_char_tokenizer = {"char",
                                                          lam_remember_characters,
                                                          lam_encode_characters,
                                                          lam_decode_character,
+                                                         lam_learn_characters,
                                                          LAM_CODE_POINTS / 8,
                                                          lam_collect_characters,
                                                          lam_characters_from_set};
+
+/* --- Of a model --------------------------------------------------------------------------------------------------- */
+
+/* Whether the axes of all tokens have room for the ids. */
+static int lam_check_room(struct lam_model *model, int64_t characters) {
+  for (const struct lam_ids *ids = model->ids; ids < model->ids + model->ids_count; ids++)
+    if (!ids->field && ids->range && characters + ids->reserved > ids->range)
+      return lam_fail(model->message, LAM_WRONG_ARGUMENT, "the text has %lld different %s%s, and their axis has %lld",
+                      (long long)characters, model->vocabulary.tokenizer->units,
+                      ids->reserved ? ", the mask is one token more" : "", (long long)ids->range);
+  return LAM_OK;
+}
+
+int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
+  struct lam_pairs *facts = &model->run.facts;
+  const int64_t before = facts->count;
+  if (lam_pairs_find(facts, "tokenizer"))
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "the model has its vocabulary already");
+  if (!length) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "a text without characters gives no vocabulary");
+  struct lam_vocabulary learned = {.tokenizer = model->vocabulary.tokenizer};
+  int status = lam_learn_characters(&learned, text, length, model->message);
+  if (!status) status = lam_check_room(model, learned.count);
+  if (!status && !lam_vocabulary_remember(&learned, facts))
+    status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
+  if (status == LAM_OK) {
+    lam_forget_vocabulary(model);
+    model->vocabulary = learned;
+  } else {
+    free(learned.codes);
+    lam_pairs_cut(facts, 0, before);
+  }
+  return status;
+}

@@ -16,7 +16,7 @@ struct lam_weights *lam_weights_open(const char *path) {
 bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
   char message[LAM_MESSAGE];
   if (lam_check_elements(weights, entry, type, message) != LAM_OK) return lam_error("%s", message);
-  lam_read_elements(entry, type, to);
+  lam_read_elements(entry, type, 0, lam_count(entry->shape, entry->rank), to);
   return true;
 }
 
@@ -41,39 +41,10 @@ bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run,
   return good;
 }
 
-/* Whether a fact is about this program's data, and about parameters that are taken from the file: those have the axis
-   of the ids that it gives a meaning. */
-static bool lam_fact_matters(const struct lam_program *program, const struct lam_weights *weights, const char *key) {
-  const struct lam_data *data = program->data;
-  int64_t ids = -1; /* 0: of no axis */
-  for (int c = 0; data && c < data->column_count; c++) {
-    const struct lam_column *column = &data->columns[c];
-    bool category = column->feature == LAM_CATEGORY, about = !strncmp(key, "categories:", 11);
-    if (category != about || column->type != LAM_TYPE_INTEGER || (about && strcmp(key + 11, column->field))) continue;
-    if (about || data->tokenizer) ids = column->range > ids ? column->range : ids;
-  }
-  for (int i = 0; ids > 0 && i < program->model->tensor_count; i++) {
-    const struct lam_tensor *tensor = &program->model->tensors[i];
-    const struct lam_entry *entry = tensor->role == LAM_PARAMETER ? lam_weights_find(weights, tensor->name) : NULL;
-    for (int k = 0; entry && lam_weights_fit(weights, entry, tensor) && k < tensor->rank; k++)
-      if (tensor->shape[k] % ids == 0) return true;
-  }
-  return ids == 0;
-}
-
-int lam_check_fact(void *context, const struct lam_weights *weights, const struct lam_pair *fact,
-                   enum lam_purpose purpose, char message[LAM_MESSAGE]) {
-  const struct lam_program *program = context;
-  const struct lam_tokenizer *tokenizer = program->data ? program->data->tokenizer : NULL;
-  if (purpose == LAM_START_FROM && !lam_fact_matters(program, weights, fact->key)) return LAM_SKIP;
-  return lam_check_vocabulary(weights, fact, tokenizer, message);
-}
-
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights = lam_weights_open(path);
   if (!weights) return false;
-  const struct lam_fact_check facts = {lam_check_fact, program};
-  const int status = lam_load(program->model, run, weights, purpose, &facts);
+  const int status = lam_load(program->model, run, weights, purpose);
   if (status != LAM_OK)
     lam_error("%s", program->model->message);
   else if (*program->model->message)

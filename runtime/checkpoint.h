@@ -17,9 +17,6 @@ LAM_API bool lam_weights_write(const char *path, const struct lam_tensor *tensor
 LAM_API bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
 LAM_API bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path,
                                  enum lam_purpose purpose);
-/* Whether this program takes over a fact: a lam_fact_check, whose context is the program. */
-LAM_API int lam_check_fact(void *program, const struct lam_weights *weights, const struct lam_pair *fact,
-                           enum lam_purpose purpose, char message[LAM_MESSAGE]);
 /* The file that an option or the program's name gives, for free(). */
 LAM_API char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options,
                                   const char *option);

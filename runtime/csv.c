@@ -140,26 +140,18 @@ static bool lam_csv_value(struct lam_dataset *dataset, struct lam_csv_column *co
 
 /* Categories keep the numbers that training gave them. The fact is their names, each ended by a zero. */
 static void lam_csv_recall(struct lam_dataset *dataset, struct lam_csv_column *column, const char *field) {
-  char *key = lam_join("categories:", field);
-  const struct lam_pair *fact = lam_pairs_find(dataset->facts, key);
+  const struct lam_pair *fact = lam_categories_find(dataset->facts, field);
   for (size_t i = 0; fact && i < fact->length; i += strlen(fact->value + i) + 1)
     lam_csv_category(column, fact->value + i);
   column->names_known = fact != NULL;
-  free(key);
 }
 
 static void lam_csv_remember(struct lam_dataset *dataset, const struct lam_csv_column *column, const char *field) {
-  char *key = lam_join("categories:", field);
-  size_t length = 0, used = 0;
-  for (int64_t i = 0; i < column->names.count; i++) length += strlen(column->names.items[i]) + 1;
-  char *text = lam_allocate((int64_t)length, 1);
-  for (int64_t i = 0; i < column->names.count; i++) used += strlen(strcpy(text + used, column->names.items[i])) + 1;
-  if (length && !lam_pairs_find(dataset->facts, key) && !lam_pairs_add(dataset->facts, key, text, length)) {
-    lam_error("out of memory");
-    exit(1);
-  }
-  free(text);
-  free(key);
+  const struct lam_names *names = &column->names;
+  if (!names->count || lam_categories_find(dataset->facts, field)) return;
+  if (lam_categories_add(dataset->facts, field, names->items, names->count)) return;
+  lam_error("out of memory");
+  exit(1);
 }
 
 static bool lam_csv_is_text(enum lam_feature feature) {
@@ -178,9 +170,10 @@ static bool lam_csv_texts(struct lam_dataset *dataset, struct lam_csv_contents *
       const struct lam_cell *cell = &contents->columns[c].cells[row];
       snprintf(where, sizeof where, "%s:%lld: column %s", dataset->path, (long long)contents->lines[row],
                data->columns[c].field);
-      if (!set) good = lam_encode(&dataset->vocabulary, cell->text, cell->length, NULL, INT64_MAX, message) >= 0;
-      if (set) good = data->tokenizer->collect(set, cell->text, cell->length, message) == LAM_OK;
-      if (!good) lam_error("%s: %s", where, message);
+      if (set)
+        good = lam_told(data->tokenizer->collect(set, cell->text, cell->length, message), where, message);
+      else
+        good = lam_dataset_encode(dataset, cell->text, cell->length, NULL, where) >= 0;
     }
   return good;
 }
@@ -307,4 +300,17 @@ static void lam_csv_fill(const struct lam_dataset *dataset, int c, const struct 
   }
 }
 
-LAM_API const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill};
+/* The name of class `id`, where exactly one column of the data has categories; else NULL. */
+static const char *lam_csv_class_name(const struct lam_pairs *facts, int64_t id) {
+  const struct lam_pair *names = NULL;
+  for (int64_t i = 0; i < facts->count; i++) {
+    if (!lam_category_column(facts->items[i].key)) continue;
+    if (names) return NULL;
+    names = &facts->items[i];
+  }
+  for (size_t at = 0; names && at < names->length; at += strlen(names->value + at) + 1)
+    if (id-- == 0) return names->value + at;
+  return NULL;
+}
+
+LAM_API const struct lam_reader lam_csv_reader = {"CSV", lam_csv_open, lam_csv_close, lam_csv_fill, lam_csv_class_name};

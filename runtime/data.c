@@ -45,6 +45,16 @@ bool lam_dataset_recall(struct lam_dataset *dataset) {
   return lam_vocabulary_recall(&dataset->vocabulary, dataset->data->tokenizer, dataset->facts, message) == LAM_OK;
 }
 
+int64_t lam_dataset_encode(const struct lam_dataset *dataset, const char *text, size_t length, int32_t *ids,
+                           const char *where) {
+  char message[LAM_MESSAGE];
+  const int64_t count = lam_encode(&dataset->vocabulary, text, length, ids, INT64_MAX, message);
+  const bool unknown = count == LAM_UNKNOWN;
+  if (count < 0)
+    lam_error("%s: %s%s", where, message, unknown ? "; training without --init and --resume learns others" : "");
+  return count;
+}
+
 void lam_dataset_close(struct lam_dataset *dataset) {
   if (!dataset) return;
   if (dataset->contents && dataset->data->reader->close) dataset->data->reader->close(dataset);

@@ -37,6 +37,7 @@ struct lam_reader {
   bool (*open)(struct lam_dataset *dataset); /* sets units, window, contents */
   void (*close)(struct lam_dataset *dataset); /* frees what `contents` points to, if that is more than one block */
   void (*fill)(const struct lam_dataset *dataset, int column, const struct lam_row *row, void *to); /* one example */
+  const char *(*class_name)(const struct lam_pairs *facts, int64_t id); /* what a class is called; or NULL */
 };
 /* Spoils tokens of examples, so that a model learns to restore them. */
 struct lam_corruption {
@@ -51,6 +52,9 @@ LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, int ro
                                              struct lam_pairs *facts);
 /* Takes the vocabulary from the facts; false where these have none. */
 LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
+/* Like lam_encode for all of a text; less than 0 after an error about `where`. */
+LAM_API int64_t lam_dataset_encode(const struct lam_dataset *dataset, const char *text, size_t length, int32_t *ids,
+                                   const char *where);
 LAM_API void lam_dataset_close(struct lam_dataset *dataset);
 /* The same data for another routine. It is for free(), before `dataset` is closed. */
 LAM_API struct lam_dataset *lam_dataset_share(const struct lam_dataset *dataset, int routine);

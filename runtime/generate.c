@@ -7,16 +7,6 @@
 
 /* --- A text that grows -------------------------------------------------------------------------------------------- */
 
-struct lam_session {
-  struct lam_program *program;
-  struct lam_vocabulary vocabulary;
-  bool has_text; /* else tokens are read and written as numbers */
-  struct lam_port *feed, *position, *from;
-  int64_t ids, place_stride, id_stride; /* strides are those of the output */
-  int32_t *tokens; /* all so far */
-  int64_t count, capacity, seen, past; /* tokens so far; those that the model has seen; positions in its caches */
-};
-
 static bool lam_session_ports(struct lam_session *session) {
   struct lam_routine *routine = &session->program->routines[LAM_STEP];
   const struct lam_generation *generation = session->program->generation;
@@ -36,7 +26,7 @@ static bool lam_session_ports(struct lam_session *session) {
   return true;
 }
 
-static void lam_session_add(struct lam_session *session, int32_t token) {
+void lam_session_add(struct lam_session *session, int32_t token) {
   session->tokens = lam_grow(session->tokens, session->count, &session->capacity, sizeof *session->tokens);
   session->tokens[session->count++] = token;
 }
@@ -78,8 +68,7 @@ static bool lam_session_numbers(struct lam_session *session, const char *text, c
   return true;
 }
 
-/* Adds a text's tokens. */
-static bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
+bool lam_session_read(struct lam_session *session, const char *text, size_t length, const char *where) {
   if (!session->has_text) return lam_session_numbers(session, text, where);
   int32_t *ids = lam_allocate((int64_t)length, sizeof *ids);
   char message[LAM_MESSAGE];
@@ -126,47 +115,6 @@ static bool lam_session_prompt(struct lam_session *session, const struct lam_opt
   return true;
 }
 
-/* Sets what an encoder reads: integers to the ids of the source text, booleans to whether there is an id. */
-static bool lam_session_source(struct lam_session *session, enum lam_routine_name name, const char *source) {
-  struct lam_program *program = session->program;
-  struct lam_routine *routine = &program->routines[name];
-  for (int i = 0; i < routine->input_count; i++) {
-    struct lam_port *port = &routine->inputs[i];
-    if (port == session->feed || port == session->position || port->rank < 2) continue;
-    if (!source) return lam_error("the model reads %s: --source TEXT gives it", port->name);
-    int64_t length = lam_count(port->shape + 1, port->rank - 1), start = -1, stop = -1;
-    for (int c = 0; program->data && c < program->data->column_count; c++)
-      if (strcmp(program->data->columns[c].name, port->name) == 0)
-        start = program->data->columns[c].start, stop = program->data->columns[c].stop;
-    struct lam_session ids = {.vocabulary = session->vocabulary, .has_text = session->has_text, .ids = INT32_MAX};
-    if (start >= 0) lam_session_add(&ids, (int32_t)start);
-    if (!lam_session_read(&ids, source, strlen(source), "--source")) return false;
-    if (ids.count > length - (stop >= 0))
-      return lam_error("--source has %lld tokens, and %s takes %lld", (long long)ids.count, port->name,
-                       (long long)(length - (stop >= 0)));
-    if (stop >= 0) lam_session_add(&ids, (int32_t)stop);
-    for (int64_t k = 0; k < port->shape[0] * length; k++) {
-      bool inside = k % length < ids.count;
-      lam_set(port->data, port->type, k, inside && port->type == LAM_TYPE_INTEGER ? ids.tokens[k % length] : inside);
-    }
-    for (int64_t k = 0; port->type == LAM_TYPE_INTEGER && port->range && k < ids.count; k++)
-      if (ids.tokens[k] >= port->range)
-        return lam_error("--source: id %d, and %s takes ids below %lld", (int)ids.tokens[k], port->name,
-                         (long long)port->range);
-    free(ids.tokens);
-  }
-  return true;
-}
-
-static bool lam_session_prepare(struct lam_session *session, const struct lam_options *options) {
-  const char *source = lam_option_text(options, "source", NULL);
-  if (!lam_session_source(session, LAM_STEP, source)) return false;
-  if (!session->program->routines[LAM_PREPARE].exists) return true;
-  if (!lam_session_source(session, LAM_PREPARE, source)) return false;
-  lam_run_routine(session->program, LAM_PREPARE, 0, 0, 0, NULL);
-  return true;
-}
-
 /* Loads the weights and the vocabulary that they hold, and reads the prompt. */
 static bool lam_session_start(struct lam_session *session, const struct lam_options *options) {
   struct lam_program *program = session->program;
@@ -201,8 +149,8 @@ static int64_t lam_session_choose(struct lam_session *session, const struct lam_
 static int lam_generate_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_session session = {.program = program};
   if (!lam_session_start(&session, options)) return 1;
-  if (!lam_session_prepare(&session, options)) return 1;
   const struct lam_generation *generation = program->generation;
+  if (generation->source && !generation->source(&session, options)) return 1;
   int64_t wanted = lam_option_integer(options, "tokens", 200), prompt = session.count, made = 0, id = 0;
   double *memory = lam_allocate(session.ids, 3 * sizeof *memory), start = lam_seconds();
   for (int64_t i = generation->start >= 0; i < session.count; i++) lam_session_write(&session, session.tokens[i]);

@@ -20,6 +20,7 @@ static bool lam_handover_descriptors(int descriptors[3]) {
 
 static bool lam_handover_waits(void) { return lam_environment("LAMELLA_HANDOVER") != NULL; }
 
+/* Reports that all is ready, and where weights go, and waits for the order. */
 static enum lam_order lam_handover_ready(const char *path) {
   int descriptors[3];
   char order = 0;
@@ -45,6 +46,7 @@ static volatile sig_atomic_t lam_handover_signal;
 
 static void lam_ask_handover(int signal) { lam_handover_signal = signal; }
 
+/* From now on a signal asks the run to leave off. */
 static void lam_handover_listen(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
@@ -89,9 +91,8 @@ static bool lam_matching_role(struct lam_program *program, const struct lam_weig
 /* Reads where the run stands, and facts that it learned of data which this program has, too. */
 static bool lam_handover_facts(struct lam_program *program, const struct lam_weights *weights, struct lam_run *run) {
   struct lam_model *model = program->model;
-  const struct lam_fact_check facts = {lam_check_fact, program};
   int status = lam_read_run(weights, run, true, model->message);
-  if (status == LAM_OK) status = lam_read_facts(model, weights, LAM_START_FROM, &facts, &run->facts);
+  if (status == LAM_OK) status = lam_read_facts(model, weights, LAM_START_FROM, &run->facts);
   return status == LAM_OK || lam_error("%s", model->message);
 }
 
@@ -127,6 +128,7 @@ bool lam_checkpoint_go_on(struct lam_program *program, struct lam_run *run, cons
   return good;
 }
 
+/* Loads what fits of the weights. */
 static bool lam_take_over(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts) {
   struct lam_pairs now = run->facts;
   run->facts = (struct lam_pairs){0};
@@ -141,5 +143,13 @@ static bool lam_take_over(struct lam_program *program, struct lam_run *run, cons
   return good;
 }
 
-LAM_API const struct lam_handover lam_handover = {lam_handover_waits, lam_handover_listen,  lam_handover_asked,
-                                                  lam_handover_ready, lam_handover_refused, lam_take_over};
+static bool lam_handover_begin(struct lam_program *program, struct lam_run *run, const char *path, bool *same_facts,
+                               int *code) {
+  lam_handover_listen();
+  const enum lam_order order = lam_handover_ready(path);
+  *code = order == LAM_ORDER_STOP ? 130 : 1;
+  return order == LAM_ORDER_BEGIN || (order == LAM_ORDER_GO_ON && lam_take_over(program, run, path, same_facts));
+}
+
+LAM_API const struct lam_handover lam_handover = {lam_handover_waits, lam_handover_begin, lam_handover_asked,
+                                                  lam_handover_refused};

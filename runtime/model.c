@@ -114,13 +114,24 @@ void *lam_port_data(const struct lam_model *model, const struct lam_port *port) 
   return place;
 }
 
-const struct lam_port *lam_model_port(const struct lam_model *model, const char *name) {
+int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found) {
+  const struct lam_tensor *tensor = lam_find_tensor(model, name);
+  if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor %s", name);
+  *found = *tensor;
+  return LAM_OK;
+}
+
+int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found) {
   for (const struct lam_port *port = model->ports; port < model->ports + model->port_count; port++) {
     const size_t length = strlen(port->routine);
-    if (!strncmp(name, port->routine, length) && name[length] == '.' && !strcmp(name + length + 1, port->name))
-      return port;
+    if (strncmp(name, port->routine, length) != 0 || name[length] != '.' || strcmp(name + length + 1, port->name) != 0)
+      continue;
+    *found = (struct lam_tensor){.name = port->name, .axes = port->axes, .type = port->type, .rank = port->rank};
+    memcpy(found->shape, port->shape, sizeof found->shape);
+    found->data = lam_port_data(model, port);
+    return LAM_OK;
   }
-  return NULL;
+  return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no input or output %s", name);
 }
 
 static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed, int64_t element) {
@@ -131,16 +142,35 @@ static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed,
                                        : tensor->low + (tensor->high - tensor->low) * lam_uniform_draw(words);
 }
 
-void lam_initialize(struct lam_model *model, uint32_t seed) {
-  for (int i = 0; i < model->tensor_count; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    int64_t count = lam_count(tensor->shape, tensor->rank);
+static void lam_begin(const struct lam_tensor *tensor, uint32_t seed) {
+  const int64_t count = lam_count(tensor->shape, tensor->rank);
 #ifdef _OPENMP
 #pragma omp parallel for
 #endif
-    for (int64_t k = 0; k < count; k++) lam_set(tensor->data, tensor->type, k, lam_initial_number(tensor, seed, k));
-  }
+  for (int64_t k = 0; k < count; k++) lam_set(tensor->data, tensor->type, k, lam_initial_number(tensor, seed, k));
+}
+
+void lam_initialize(struct lam_model *model, uint32_t seed) {
+  for (int i = 0; i < model->tensor_count; i++) lam_begin(&model->tensors[i], seed);
   lam_start_averages(model);
+}
+
+void lam_model_initialize(struct lam_model *model, uint32_t seed) {
+  struct lam_run *run = &model->run;
+  run->step = run->rows = 0;
+  run->seed = seed;
+  lam_pairs_cut(&run->facts, run->given, run->facts.count);
+  run->given = 0;
+  lam_forget_vocabulary(model);
+  lam_initialize(model, seed);
+}
+
+void lam_restart(struct lam_model *model, enum lam_role role, bool changed) {
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const bool zero = tensor->initial == LAM_CONSTANT && tensor->low == 0;
+    if (tensor->role == role && (changed || !zero)) lam_begin(tensor, model->run.seed);
+  }
 }
 
 /* An average is named after its parameter: "PARAMETER/average". */
@@ -223,12 +253,22 @@ const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char 
   return NULL;
 }
 
-void lam_pairs_cut(struct lam_pairs *pairs, int64_t count) {
-  while (pairs->count > count) free((char *)(uintptr_t)pairs->items[--pairs->count].value);
+const char *lam_category_column(const char *key) {
+  const size_t length = strlen(LAM_CATEGORIES);
+  return strncmp(key, LAM_CATEGORIES, length) ? NULL : key + length;
+}
+
+void lam_pairs_cut(struct lam_pairs *pairs, int64_t first, int64_t end) {
+  for (int64_t i = 0; i < pairs->count; i++)
+    if (i < first || i >= end)
+      free((char *)(uintptr_t)pairs->items[i].value);
+    else
+      pairs->items[i - first] = pairs->items[i];
+  pairs->count = first < end ? end - first : 0;
 }
 
 void lam_pairs_free(struct lam_pairs *pairs) {
-  lam_pairs_cut(pairs, 0);
+  lam_pairs_cut(pairs, 0, 0);
   free(pairs->items);
   *pairs = (struct lam_pairs){0};
 }

@@ -93,6 +93,14 @@ struct lam_run {
   int64_t step, steps, rows; /* rows: examples seen */
   uint32_t seed;
   struct lam_pairs facts;
+  int64_t given; /* the first facts, so many, came with parameters from files; the others were learned */
+};
+
+/* Ids that a column of the data has: what gives them a meaning, and how many there can be. */
+struct lam_ids {
+  const char *field; /* the column of a CSV file of which they are the categories; NULL: they are tokens */
+  int64_t range; /* every id must be less; 0: any */
+  int64_t reserved; /* ids of the range that stand for no character, such as the mask */
 };
 
 /* What ids of tokens stand for. */
@@ -112,8 +120,9 @@ struct lam_tokenizer {
   int64_t (*encode)(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                     int64_t limit, char message[LAM_MESSAGE]);
   int (*decode)(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]);
-  /* Learning: a text is added to a set of so many bytes, zero at first; the vocabulary is made of that, or false
-     without memory. NULL where nothing is learned. */
+  /* Learning from a text; or from several: each is added to a set of so many bytes, zero at first, and the vocabulary
+     is made of that, or false without memory. NULL where nothing is learned. */
+  int (*learn)(struct lam_vocabulary *vocabulary, const char *text, size_t length, char message[LAM_MESSAGE]);
   size_t set_bytes;
   int (*collect)(unsigned char *set, const char *text, size_t length, char message[LAM_MESSAGE]);
   bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);
@@ -126,6 +135,8 @@ struct lam_model {
   int tensor_count;
   const struct lam_port *ports; /* of all routines, without their data */
   int port_count;
+  const struct lam_ids *ids; /* of the data's columns */
+  int ids_count;
   const struct lam_pairs *facts; /* of weights that are a part of the program; else NULL, and those of the run hold */
   struct lam_run run;
   struct lam_vocabulary vocabulary;
@@ -152,11 +163,17 @@ LAM_API void lam_list_tensors(const struct lam_family *families, int count, cons
 LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
 /* Where a port's data lie now. */
 LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
-LAM_API const struct lam_port *lam_model_port(const struct lam_model *model,
-                                              const char *name); /* "train.loss", or NULL */
+/* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
+LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
+LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
 LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);
+/* The same of the model's own run, which forgets the facts that came with other parameters. */
+LAM_API void lam_model_initialize(struct lam_model *model, uint32_t seed);
+/* The tensors of a role as the spec says. Where none has `changed` since their memory was made, those that begin as
+   zero are left alone: of a model that only predicts, memory for training is never touched. */
+LAM_API void lam_restart(struct lam_model *model, enum lam_role role, bool changed);
 /* The first tensor of a checkpoint that holds an infinity or NaN, though it did not begin with one; or NULL. */
 LAM_API const char *lam_not_finite(const struct lam_model *model);
 LAM_API bool lam_is_kept(const struct lam_tensor *tensor); /* in checkpoints */
@@ -170,8 +187,11 @@ LAM_API void lam_model_end(struct lam_model *model);
 
 /* Copies both; false without memory. */
 LAM_API bool lam_pairs_add(struct lam_pairs *pairs, const char *key, const char *value, size_t length);
+/* The column whose categories the fact of this key is, or NULL: what follows LAM_CATEGORIES. */
+#define LAM_CATEGORIES "categories:"
+LAM_API const char *lam_category_column(const char *key);
 LAM_API const struct lam_pair *lam_pairs_find(const struct lam_pairs *pairs, const char *key);
-LAM_API void lam_pairs_cut(struct lam_pairs *pairs, int64_t count); /* forgets all but the first `count` */
+LAM_API void lam_pairs_cut(struct lam_pairs *pairs, int64_t first, int64_t end); /* forgets all but these */
 LAM_API void lam_pairs_free(struct lam_pairs *pairs);
 
 #endif

@@ -122,19 +122,6 @@ static void lam_given_deliver(const struct lam_given *given, const struct lam_ro
 
 /* --- Outputs ------------------------------------------------------------------------------------------------------ */
 
-/* The name of class `id`, where exactly one column of the data has categories; else NULL. */
-static const char *lam_class_name(const struct lam_pairs *facts, int64_t id) {
-  const struct lam_pair *names = NULL;
-  for (int64_t i = 0; i < facts->count; i++) {
-    if (strncmp(facts->items[i].key, "categories:", 11) != 0) continue;
-    if (names) return NULL;
-    names = &facts->items[i];
-  }
-  for (size_t at = 0; names && at < names->length; at += strlen(names->value + at) + 1)
-    if (id-- == 0) return names->value + at;
-  return NULL;
-}
-
 /* The place of the largest of `count` numbers, counted from element `first` on. */
 static int64_t lam_largest(const struct lam_port *port, int64_t first, int64_t count) {
   int64_t best = 0;
@@ -144,7 +131,8 @@ static int64_t lam_largest(const struct lam_port *port, int64_t first, int64_t c
 }
 
 /* Prints few numbers all; of many the place of the largest along the last axis, at each place of the others. */
-static void lam_print_output(const struct lam_port *port, int64_t place, const struct lam_pairs *facts) {
+static void lam_print_output(const struct lam_port *port, int64_t place, const struct lam_data *data,
+                             const struct lam_pairs *facts) {
   enum { FEW = 16, PLACES = 64 };
   char shape[LAM_SHAPE_TEXT];
   int64_t count = lam_row_count(port), last = port->rank > 1 ? port->shape[port->rank - 1] : 1;
@@ -157,17 +145,19 @@ static void lam_print_output(const struct lam_port *port, int64_t place, const s
   else if (count > FEW || is_class)
     for (int64_t k = 0; k < count; k += last)
       printf("%s%lld", k ? " " : " top ", (long long)lam_largest(port, place * count + k, last));
-  const char *name = is_class ? lam_class_name(facts, lam_largest(port, place * count, count)) : NULL;
+  const bool named = is_class && data && data->reader->class_name;
+  const char *name = named ? data->reader->class_name(facts, lam_largest(port, place * count, count)) : NULL;
   char shown[LAM_SHOWN];
   if (name) printf(" (%s)", lam_shown(shown, name));
 }
 
-static void lam_print_outputs(const struct lam_routine *routine, int64_t first, int64_t count,
+static void lam_print_outputs(const struct lam_program *program, int64_t first, int64_t count,
                               const struct lam_pairs *facts) {
+  const struct lam_routine *routine = &program->routines[LAM_PREDICT];
   for (int64_t row = 0; row < count; row++) {
     printf("%lld", (long long)(first + row));
     for (int i = 0; i < routine->output_count; i++)
-      if (lam_has_batch(&routine->outputs[i])) lam_print_output(&routine->outputs[i], row, facts);
+      if (lam_has_batch(&routine->outputs[i])) lam_print_output(&routine->outputs[i], row, program->data, facts);
     putchar('\n');
   }
 }
@@ -246,7 +236,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
     if (out)
       lam_collect(tensors, routine, first, count);
     else
-      lam_print_outputs(routine, first, count, &run.facts);
+      lam_print_outputs(program, first, count, &run.facts);
   }
   struct lam_pairs metadata = {0};
   bool good = lam_pairs_add(&metadata, "format", "lamella outputs", 15) || lam_error("out of memory");

@@ -79,9 +79,13 @@ struct lam_settings {
   int initial_here;
 };
 
+struct lam_session;
+struct lam_options;
 struct lam_generation {
   const char *feed, *from;
   int64_t capacity, vocabulary, start, stop;
+  /* Reads what the text is generated from; or NULL: it is generated from the prompt alone. */
+  bool (*source)(struct lam_session *session, const struct lam_options *options);
 };
 
 struct lam_program {

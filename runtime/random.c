@@ -28,15 +28,3 @@ double lam_normal_draw(const uint32_t words[4]) {
 int64_t lam_below(const uint32_t words[4], int64_t bound) {
   return (int64_t)(((uint64_t)words[2] << 32 | words[3]) % (uint64_t)bound);
 }
-
-void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed, uint32_t epoch) {
-  uint32_t words[4];
-  for (int64_t i = 0; i < count; i++) order[i] = (uint32_t)i;
-  for (int64_t i = count - 1; i > 0; i--) {
-    lam_philox(seed, LAM_STREAM_SHUFFLE, epoch, 0, (uint64_t)i, words);
-    int64_t other = lam_below(words, i + 1);
-    uint32_t kept = order[i];
-    order[i] = order[other];
-    order[other] = kept;
-  }
-}

@@ -10,8 +10,6 @@ LAM_API void lam_philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t 
 LAM_API double lam_uniform_draw(const uint32_t words[4]); /* 24 bits of word 0 as [0, 1) */
 LAM_API double lam_normal_draw(const uint32_t words[4]); /* Box-Muller of words 0 and 1 */
 LAM_API int64_t lam_below(const uint32_t words[4], int64_t bound); /* below `bound`, from words 2 and 3 */
-LAM_API void lam_shuffle(uint32_t *order, int64_t count, uint32_t seed,
-                         uint32_t epoch); /* 0 .. count - 1 in an order drawn */
 /* The streams of the runtime's draws; a spec's are hashes of paths, so that a clash is unlikely and harmless. */
 enum { LAM_STREAM_SHUFFLE = 1, LAM_STREAM_WINDOW, LAM_STREAM_MASK, LAM_STREAM_SAMPLE };
 

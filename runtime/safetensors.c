@@ -393,13 +393,13 @@ int lam_check_elements(const struct lam_weights *weights, const struct lam_entry
   return LAM_OK;
 }
 
-void lam_read_elements(const struct lam_entry *entry, enum lam_type type, void *to) {
-  if (entry->type == LAM_F32 && sizeof(lam_real) == 4) {
-    memcpy(to, entry->data, (size_t)(entry->end - entry->begin));
-    return;
-  }
-  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count; i++)
-    lam_set(to, type, i, lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes));
+void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
+  const size_t size = lam_file_types[entry->type].bytes;
+  const unsigned char *from = entry->data + (size_t)first * size;
+  if (entry->type == LAM_F32 && sizeof(lam_real) == 4)
+    memcpy(to, from, (size_t)count * size);
+  else
+    for (int64_t i = 0; i < count; i++) lam_set(to, type, i, lam_element(entry->type, from + (size_t)i * size));
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */

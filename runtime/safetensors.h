@@ -37,10 +37,11 @@ LAM_API int lam_weights_take(struct lam_weights **weights, const char *path, con
                              char message[LAM_MESSAGE]);
 LAM_API void lam_weights_close(struct lam_weights *weights);
 LAM_API const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
-/* Whether the entry's elements are of the type, or can be made so; then, made so. */
+/* Whether the entry's elements are of the type, or can be made so; then `count` of them from `first` on, made so. */
 LAM_API int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
                                char message[LAM_MESSAGE]);
-LAM_API void lam_read_elements(const struct lam_entry *entry, enum lam_type type, void *to);
+LAM_API void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count,
+                               void *to);
 /* Writes name, type, shape and data of tensors, reals as F32; false with errno. */
 LAM_API bool lam_put_weights(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 

@@ -36,26 +36,28 @@ static int64_t lam_select(const double *weights, int64_t *heap, int64_t count, i
   return kept;
 }
 
-int64_t lam_sample(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p, double uniform,
-                   double *memory) {
-  double *weights = memory, total = 0, reached = 0;
-  int64_t *likeliest = (int64_t *)(memory + count), best = 0;
+int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
+                   struct lam_sampling sampling, double uniform, double *memory) {
+  double *values = memory, *weights = memory + count, total = 0, reached = 0;
+  int64_t *likeliest = (int64_t *)(memory + 2 * count), best = 0;
   for (int64_t i = 0; i < count; i++) {
-    if (logits[i] != logits[i]) return -1;
-    if (logits[i] > logits[best]) best = i;
+    values[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
+    if (values[i] != values[i]) return -1;
+    if (values[i] > values[best]) best = i;
   }
-  if (temperature <= 0 || logits[best] - logits[best] != 0) return best;
-  for (int64_t i = 0; i < count; i++) total += weights[i] = exp((logits[i] - logits[best]) / temperature);
-  bool few = top_k > 0 && top_k < count;
-  if (!few && top_p >= 1) { /* any */
+  if (sampling.temperature <= 0 || values[best] - values[best] != 0) return best;
+  for (int64_t i = 0; i < count; i++) total += weights[i] = exp((values[i] - values[best]) / sampling.temperature);
+  const bool few = sampling.top_k > 0 && sampling.top_k < count;
+  if (!few && sampling.top_p >= 1) { /* any */
     double point = uniform * total;
     for (int64_t i = 0; i < count; i++)
       if ((point -= weights[i]) < 0) return i;
     return best; /* rounding took the last one */
   }
-  int64_t kept =
-      lam_select(weights, likeliest, count, few ? top_k : count, few ? (double)INFINITY : top_p * total, &reached);
-  double share = top_p * (few ? reached : total), sum = 0;
+  const int64_t kept = lam_select(weights, likeliest, count, few ? sampling.top_k : count,
+                                  few ? (double)INFINITY : sampling.top_p * total, &reached);
+  const double share = sampling.top_p * (few ? reached : total);
+  double sum = 0;
   int64_t end = count;
   while (end > count - kept && (end == count || sum < share)) sum += weights[likeliest[--end]];
   double point = uniform * sum;
@@ -64,23 +66,27 @@ int64_t lam_sample(const double *logits, int64_t count, double temperature, int6
   return best;
 }
 
-int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
-                   struct lam_sampling sampling, double uniform, double *memory) {
-  for (int64_t i = 0; i < count; i++)
-    memory[i] = i < known || i == stop ? (double)logits[i * stride] : (double)-INFINITY;
-  return lam_sample(memory, count, sampling.temperature, sampling.top_k, sampling.top_p, uniform, memory + count);
-}
-
-int lam_model_sample(struct lam_model *model, const lam_real *logits, int64_t stride, int64_t count, int64_t stop,
+int lam_model_sample(struct lam_model *model, const struct lam_logits *logits, int64_t row,
                      struct lam_sampling sampling, double uniform, int32_t *id) {
   char why[LAM_MESSAGE];
+  const int64_t rows = logits->rows, count = logits->ids;
+  if (!rows) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no row to sample from: step computes them");
+  if (row < 0 || row >= rows)
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT,
+                    "row must be from 0 to %lld, since the last step computed %lld, not %lld", (long long)rows - 1,
+                    (long long)rows, (long long)row);
+  if (!(sampling.temperature >= 0 && sampling.top_k >= 0 && sampling.top_p >= 0))
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "temperature, top_k and top_p must be at least 0");
+  if (!(uniform >= 0 && uniform < 1))
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "uniform must be from 0 to less than 1");
   if (model->vocabulary.tokenizer && lam_recall_vocabulary(model, why) == LAM_NO_MEMORY)
     return lam_fail(model->message, LAM_NO_MEMORY, "%s", why);
   double *memory = malloc((size_t)count * 3 * sizeof *memory);
   if (!memory)
     return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to sample from %lld ids", (long long)count);
   const int64_t known = model->vocabulary.count ? model->vocabulary.count : count;
-  const int64_t chosen = lam_choose(logits, stride, count, known, stop, sampling, uniform, memory);
+  const int64_t chosen = lam_choose(logits->data + row * logits->row_stride, logits->id_stride, count, known,
+                                    logits->stop, sampling, uniform, memory);
   free(memory);
   if (chosen < 0)
     return lam_fail(model->message, LAM_NOT_FINITE, "a logit is not a number: are these the model's weights?");

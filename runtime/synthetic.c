@@ -41,4 +41,4 @@ static void lam_synthetic_fill(const struct lam_dataset *dataset, int column, co
 }
 
 LAM_API const struct lam_reader lam_synthetic_reader = {"synthetic", lam_synthetic_open, lam_synthetic_close,
-                                                        lam_synthetic_fill};
+                                                        lam_synthetic_fill, NULL};

@@ -16,7 +16,7 @@ static bool lam_text_open(struct lam_dataset *dataset) {
   char *text = lam_read_file(dataset->path, "; --data FILE names another", &length);
   bool good = text && (length || lam_error("%s is empty", dataset->path));
   if (good && !lam_dataset_recall(dataset))
-    good = lam_told(lam_vocabulary_learn(vocabulary, text, length, message), dataset->path, message);
+    good = lam_told(data->tokenizer->learn(vocabulary, text, length, message), dataset->path, message);
   if (good) good = lam_vocabulary_remember(vocabulary, dataset->facts) || lam_error("out of memory");
   for (int i = 0; good && i < data->column_count; i++) {
     if (!dataset->needed[i] || !lam_is_window(&data->columns[i])) continue;
@@ -29,8 +29,7 @@ static bool lam_text_open(struct lam_dataset *dataset) {
   if (good && !dataset->window) good = lam_error("data %s: no input takes tokens", data->name);
   if (good) {
     dataset->contents = lam_allocate((int64_t)length, sizeof(int32_t));
-    dataset->units = lam_encode(vocabulary, text, length, dataset->contents, (int64_t)length, message);
-    if (dataset->units < 0) lam_told(LAM_WRONG_FILE, dataset->path, message);
+    dataset->units = lam_dataset_encode(dataset, text, length, dataset->contents, dataset->path);
   }
   free(text);
   return good && dataset->units >= 0;
@@ -48,4 +47,4 @@ static void lam_text_fill(const struct lam_dataset *dataset, int column, const s
   }
 }
 
-LAM_API const struct lam_reader lam_text_reader = {"text", lam_text_open, NULL, lam_text_fill};
+LAM_API const struct lam_reader lam_text_reader = {"text", lam_text_open, NULL, lam_text_fill, NULL};

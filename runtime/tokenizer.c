@@ -24,18 +24,6 @@ bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam
          (!tokenizer->remember || tokenizer->remember(vocabulary, facts));
 }
 
-int lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length,
-                         char message[LAM_MESSAGE]) {
-  const struct lam_tokenizer *tokenizer = vocabulary->tokenizer;
-  if (!tokenizer->collect) return LAM_OK;
-  unsigned char *set = calloc(tokenizer->set_bytes, 1);
-  int status = set ? tokenizer->collect(set, text, length, message) : LAM_NO_MEMORY;
-  if (status == LAM_OK && !tokenizer->from_set(vocabulary, set)) status = LAM_NO_MEMORY;
-  if (status == LAM_NO_MEMORY) lam_fail(message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
-  free(set);
-  return status;
-}
-
 int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                    int64_t limit, char message[LAM_MESSAGE]) {
   return vocabulary->tokenizer->encode(vocabulary, text, length, ids, limit, message);
@@ -53,26 +41,6 @@ int lam_model_vocabulary(struct lam_model *model) {
   if (status != LAM_OK && !*model->message)
     return lam_fail(model->message, LAM_WRONG_ARGUMENT,
                     "there is no vocabulary: weights that training wrote have one, or a text gives it");
-  return status;
-}
-
-int lam_model_learn(struct lam_model *model, const char *text, size_t length) {
-  struct lam_pairs *facts = &model->run.facts;
-  const int64_t before = facts->count;
-  if (lam_pairs_find(facts, "tokenizer"))
-    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "the model has its vocabulary already");
-  if (!length) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "a text without characters gives no vocabulary");
-  struct lam_vocabulary learned = {.tokenizer = model->vocabulary.tokenizer};
-  int status = lam_vocabulary_learn(&learned, text, length, model->message);
-  if (!status && !lam_vocabulary_remember(&learned, facts))
-    status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the vocabulary");
-  if (status == LAM_OK) {
-    lam_forget_vocabulary(model);
-    model->vocabulary = learned;
-  } else {
-    free(learned.codes);
-    lam_pairs_cut(facts, before);
-  }
   return status;
 }
 

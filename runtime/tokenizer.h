@@ -9,18 +9,14 @@ LAM_API long long lam_line_of(const char *text, size_t offset); /* the number of
 LAM_API int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
                                   const struct lam_pairs *facts, char message[LAM_MESSAGE]);
 LAM_API bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts);
-/* Of one text, where recalling it failed. */
-LAM_API int lam_vocabulary_learn(struct lam_vocabulary *vocabulary, const char *text, size_t length,
-                                 char message[LAM_MESSAGE]);
-/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many; -1 with a message when a
-   character has none. */
+/* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many. Less than 0 with a message:
+   LAM_UNKNOWN where a character has no id, -1 where a byte is of no character. */
+enum { LAM_UNKNOWN = -2 };
 LAM_API int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *text, size_t length, int32_t *ids,
                            int64_t limit, char message[LAM_MESSAGE]);
 LAM_API int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]); /* returns how many bytes */
 
-/* The same for the vocabulary of a model, which has a tokenizer and takes it from its run's facts. Learning gives it
-   one where it has none. */
-LAM_API int lam_model_learn(struct lam_model *model, const char *text, size_t length);
+/* The same for the vocabulary of a model, which has a tokenizer and takes it from its run's facts. */
 LAM_API int lam_model_encode(struct lam_model *model, const char *text, size_t length, int32_t *ids, int64_t room,
                              int64_t *count);
 LAM_API int lam_model_decode(struct lam_model *model, int32_t id, char text[4], int *length);

@@ -247,16 +247,8 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
   return 130;
 }
 
-/* Waits for the order, and loads what an earlier program saved, if told to. False: training ends by *code. */
-static bool lam_training_takes_over(struct lam_training *training, const struct lam_options *options, int *code) {
-  const struct lam_handover *handover = training->program->handover;
-  enum lam_order order = handover->ready(training->path);
-  bool same_facts;
-  *code = order == LAM_ORDER_STOP ? 130 : 1;
-  if (order == LAM_ORDER_BEGIN) return true;
-  if (order != LAM_ORDER_GO_ON || !handover->take_over(training->program, &training->run, training->path, &same_facts))
-    return false;
-  if (same_facts) return true;
+/* Opens the data with the facts of another program's run, which goes on here. */
+static bool lam_training_reopen(struct lam_training *training, const struct lam_options *options) {
   lam_dataset_close(training->data);
   free(training->validation);
   training->data = training->validation = NULL;
@@ -275,8 +267,9 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
   good = good && lam_training_weights(&training, options) && lam_training_data(&training, options);
   if (good) lam_catch_signals();
   if (handover && good) {
-    handover->listen();
-    good = lam_training_takes_over(&training, options, &code) && lam_lock(&lock, training.path);
+    bool same_facts = true;
+    good = handover->begin(program, &training.run, training.path, &same_facts, &code) &&
+           (same_facts || lam_training_reopen(&training, options)) && lam_lock(&lock, training.path);
   }
   training.progress.first = training.run.step;
   if (good && lam_progress_start(&training.progress, log, training.run.step > 0)) {

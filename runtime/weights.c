@@ -8,10 +8,6 @@
 #include <unistd.h>
 #endif
 
-bool lam_is_fact(const char *key) {
-  return !strcmp(key, "tokenizer") || !strcmp(key, "vocabulary") || !strncmp(key, "categories:", 11);
-}
-
 /* "axes:NAME" */
 static const char *lam_axes_key(char key[512], const char *name) {
   snprintf(key, 512, "axes:%s", name);
@@ -130,55 +126,25 @@ int lam_read_run(const struct lam_weights *weights, struct lam_run *run, bool al
   return status;
 }
 
-int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
-                   const struct lam_fact_check *facts, struct lam_pairs *to) {
-  for (int64_t i = 0; i < weights->metadata.count; i++) {
-    const struct lam_pair *pair = &weights->metadata.items[i];
-    if (!lam_is_fact(pair->key)) continue;
-    const int status = facts ? facts->check(facts->context, weights, pair, purpose, model->message) : LAM_OK;
-    if (status == LAM_SKIP) continue;
-    if (status != LAM_OK) return status;
-    if (!lam_pairs_add(to, pair->key, pair->value, pair->length))
-      return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the facts of %s", weights->path);
-  }
-  return LAM_OK;
+bool lam_is_fact(const char *key) {
+  return !strcmp(key, "tokenizer") || !strcmp(key, "vocabulary") || lam_category_column(key);
 }
 
-/* Whether all that is to be taken fits. */
-static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
-  int status = lam_check_names(model, weights, purpose);
-  for (int i = 0; i < model->tensor_count && !status; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
-    if (entry) status = lam_check_tensor(weights, entry, tensor, model->message);
-  }
-  return status;
-}
-
-int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights, enum lam_purpose purpose,
-             const struct lam_fact_check *facts) {
-  struct lam_run there = *run;
-  there.facts = (struct lam_pairs){0};
-  model->message[0] = 0;
-  int status = LAM_OK;
-  if (purpose != LAM_START_FROM) status = lam_read_run(weights, &there, purpose == LAM_RESUME, model->message);
-  if (!status) status = lam_check_weights(model, weights, purpose);
-  if (!status) status = lam_read_facts(model, weights, purpose, facts, &there.facts);
-  if (status) {
-    lam_pairs_free(&there.facts);
-    return status;
-  }
-  for (int averages = 0; averages < 2; averages++) { /* they begin as their parameters, where the file has none */
+/* Whether a fact is about the model's data, and about parameters that are taken from the file: those have the axis of
+   the ids that it gives a meaning. */
+static bool lam_fact_matters(const struct lam_model *model, const struct lam_weights *weights, const char *key) {
+  const char *field = lam_category_column(key);
+  for (const struct lam_ids *ids = model->ids; ids < model->ids + model->ids_count; ids++) {
+    if (field ? !ids->field || strcmp(ids->field, field) != 0 : ids->field != NULL) continue;
+    if (!ids->range) return true;
     for (int i = 0; i < model->tensor_count; i++) {
       const struct lam_tensor *tensor = &model->tensors[i];
-      const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
-      if (entry && averages == (tensor->role == LAM_AVERAGE)) lam_read_elements(entry, tensor->type, tensor->data);
+      const struct lam_entry *entry = tensor->role == LAM_PARAMETER ? lam_weights_find(weights, tensor->name) : NULL;
+      for (int k = 0; entry && lam_weights_fit(weights, entry, tensor) && k < tensor->rank; k++)
+        if (tensor->shape[k] % ids->range == 0) return true;
     }
-    if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
   }
-  lam_pairs_free(&run->facts);
-  *run = there;
-  return LAM_OK;
+  return false;
 }
 
 int lam_check_vocabulary(const struct lam_weights *weights, const struct lam_pair *fact,
@@ -199,15 +165,87 @@ int lam_check_vocabulary(const struct lam_weights *weights, const struct lam_pai
   return lam_fail(message, LAM_WRONG_FILE, "the vocabulary in %.300s is not one: %.600s", weights->path, why);
 }
 
-static int lam_check_model_fact(void *model, const struct lam_weights *weights, const struct lam_pair *fact,
-                                enum lam_purpose purpose, char message[LAM_MESSAGE]) {
-  (void)purpose;
-  return lam_check_vocabulary(weights, fact, ((struct lam_model *)model)->vocabulary.tokenizer, message);
+int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
+                   struct lam_pairs *to) {
+  for (int64_t i = 0; i < weights->metadata.count; i++) {
+    const struct lam_pair *pair = &weights->metadata.items[i];
+    if (!lam_is_fact(pair->key)) continue;
+    if (purpose == LAM_START_FROM && !lam_fact_matters(model, weights, pair->key)) continue;
+    const int status = lam_check_vocabulary(weights, pair, model->vocabulary.tokenizer, model->message);
+    if (status != LAM_OK) return status;
+    if (!lam_pairs_add(to, pair->key, pair->value, pair->length))
+      return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the facts of %s", weights->path);
+  }
+  return LAM_OK;
+}
+
+static bool lam_same_fact(const struct lam_pair *x, const struct lam_pair *y) {
+  return x->length == y->length && !memcmp(x->value, y->value, x->length);
+}
+
+/* Adds to the file's facts those of the run that stay: what was learned, of which the file says nothing; and, where a
+   part of the parameters stays, too, what came with them. */
+static int lam_keep_facts(struct lam_model *model, const struct lam_run *run, const struct lam_weights *weights,
+                          enum lam_purpose purpose, struct lam_run *there) {
+  const bool starts = purpose == LAM_START_FROM;
+  there->given = there->facts.count;
+  for (int64_t i = 0; i < run->facts.count; i++) {
+    const struct lam_pair *now = &run->facts.items[i], *then = lam_pairs_find(&there->facts, now->key);
+    const char *column = lam_category_column(now->key);
+    if (then && starts && !lam_same_fact(now, then))
+      return lam_fail(model->message, LAM_WRONG_FILE,
+                      "%s was trained with other %s%s than the model has now: the same ids mean something else",
+                      weights->path, column ? "categories of " : model->vocabulary.tokenizer->units,
+                      column ? column : "");
+    if (then || (!starts && i < run->given)) continue;
+    if (!lam_pairs_add(&there->facts, now->key, now->value, now->length))
+      return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for the facts of %s", weights->path);
+    there->given += i < run->given;
+  }
+  return LAM_OK;
+}
+
+/* Whether all that is to be taken fits. */
+static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
+  int status = lam_check_names(model, weights, purpose);
+  for (int i = 0; i < model->tensor_count && !status; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
+    if (entry) status = lam_check_tensor(weights, entry, tensor, model->message);
+  }
+  return status;
+}
+
+int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
+             enum lam_purpose purpose) {
+  struct lam_run there = *run;
+  there.facts = (struct lam_pairs){0};
+  model->message[0] = 0;
+  int status = LAM_OK;
+  if (purpose != LAM_START_FROM) status = lam_read_run(weights, &there, purpose == LAM_RESUME, model->message);
+  if (!status) status = lam_check_weights(model, weights, purpose);
+  if (!status) status = lam_read_facts(model, weights, purpose, &there.facts);
+  if (!status) status = lam_keep_facts(model, run, weights, purpose, &there);
+  if (status) {
+    lam_pairs_free(&there.facts);
+    return status;
+  }
+  for (int averages = 0; averages < 2; averages++) { /* they begin as their parameters, where the file has none */
+    for (int i = 0; i < model->tensor_count; i++) {
+      const struct lam_tensor *tensor = &model->tensors[i];
+      const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
+      if (entry && averages == (tensor->role == LAM_AVERAGE))
+        lam_read_elements(entry, tensor->type, 0, lam_count(tensor->shape, tensor->rank), tensor->data);
+    }
+    if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
+  }
+  lam_pairs_free(&run->facts);
+  *run = there;
+  return LAM_OK;
 }
 
 static int lam_model_take(struct lam_model *model, struct lam_weights *weights, enum lam_purpose purpose) {
-  const struct lam_fact_check facts = {lam_check_model_fact, model};
-  const int status = lam_load(model, &model->run, weights, purpose, &facts);
+  const int status = lam_load(model, &model->run, weights, purpose);
   lam_weights_close(weights);
   if (status == LAM_OK) lam_forget_vocabulary(model);
   return status;

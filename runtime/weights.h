@@ -9,17 +9,11 @@ enum lam_purpose {
   LAM_RESUME, /* everything, and where the run stood */
   LAM_START_FROM /* the parameters that the file has; the message says what is missing or unexpected */
 };
-/* Says of a file's fact whether to take it over (LAM_OK), to leave it (LAM_SKIP), or why the file cannot be used. */
-enum { LAM_SKIP = -1 };
-struct lam_fact_check {
-  int (*check)(void *context, const struct lam_weights *weights, const struct lam_pair *fact, enum lam_purpose purpose,
-               char message[LAM_MESSAGE]);
-  void *context;
-};
-/* All of it or nothing: what does not fit changes no tensor and nothing of `run`, whose facts become those of
-   the file; `facts` may be NULL. A note, if any, stands in the model's message, which is empty otherwise. */
+/* All of it or nothing: what does not fit changes no tensor and nothing of `run`, whose facts become those of the
+   file. Of what that says nothing, learned facts stay. Training that starts from a file whose ids mean something else
+   than those of the run is refused. A note, if any, stands in the model's message, which is empty otherwise. */
 LAM_API int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
-                     enum lam_purpose purpose, const struct lam_fact_check *facts);
+                     enum lam_purpose purpose);
 /* Writes them to an open file; `path` is for the message. */
 LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path);
 /* Into a file, which stays as it was where that fails; LAM_NOT_FINITE where a tensor is infinite or not a number. */
@@ -38,7 +32,7 @@ LAM_API int lam_read_run(const struct lam_weights *weights, struct lam_run *run,
 LAM_API int lam_check_tensor(const struct lam_weights *weights, const struct lam_entry *entry,
                              const struct lam_tensor *tensor, char message[LAM_MESSAGE]);
 LAM_API int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
-                           const struct lam_fact_check *facts, struct lam_pairs *to);
+                           struct lam_pairs *to);
 LAM_API int lam_check_finite(struct lam_model *model, const char *path); /* LAM_NOT_FINITE: `path` cannot be written */
 LAM_API bool lam_is_fact(const char *key);
 /* Whether what the fact says of a vocabulary is true of this tokenizer, which may be NULL. */

@@ -9,7 +9,7 @@ most=7000
 
 # Modules of the runtime that GPT-2 does not use are not there; the other specs have what they use.
 lamella emit "$SPECS/gpt2.lam" -o first
-for word in lam_utf8_read lam_csv lam_synthetic lam_masking lam_kernel_begin lam_handover_listen; do
+for word in lam_utf8_read lam_csv lam_synthetic lam_masking lam_kernel_begin lam_handover_listen lam_model_learn lam_read_source lam_csv_class_name; do
   ! grep -q $word first/* || fail "GPT-2 has $word"
 done
 mkdir all

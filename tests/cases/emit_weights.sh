@@ -61,3 +61,21 @@ refused "wte.weight" -D embed=16 --only=predict --weights=elsewhere.st
 refused "lacks h.2." -D repeat.h=3 --only=predict --weights=elsewhere.st
 head -c 1000 elsewhere.st >cut.st
 refused "cut.st" --only=predict --weights=cut.st
+
+# Weights are printed a block at a time: the memory that it takes is the file's, 16 MB, and little more.
+cat >big.lam <<'END_OF_SPEC'
+use "std/optim.lam"
+axis rows = 4000
+axis columns = 1000
+model big(x[rows]) -> y[columns] {
+  param w[rows, columns] ~ normal(0.1)
+  return x @rows w
+}
+data noise { examples = 2; x = normal(1, rows) }
+train big on noise { loss = sum(output.y, columns); optimizer = sgd(lr = 0.1); batch = 1; steps = 1 }
+END_OF_SPEC
+lamella interpret big.lam train --steps 0 --quiet --out big.st >/dev/null
+case $LAMELLA_BUILD in
+  *asan*) ;; # which maps much more than it uses
+  *) (ulimit -v 50000 && lamella emit big.lam --target=portable --only=predict --weights=big.st -o big) || fail "memory for weights" ;;
+esac

@@ -68,7 +68,7 @@ data rows { csv = "rows.csv"; c = category("color", color); x = number("x"); kin
 train table on rows { loss = cross_entropy(logits, kind, class); optimizer = sgd(lr = 0.1); batch = 2; epochs = 1 }
 END
 lamella emit table.lam --target=portable -o table
-if grep -E 'table_(learn|encode|decode)' table/table.h; then fail "a table without texts has functions of text"; fi
+if grep -E 'table_(learn|encode|decode)\(' table/table.h; then fail "a table without texts has functions of text"; fi
 printf 'color,x,kind\nred,1,a\ngreen,2,b\nblue,3,a\n' >rows.csv
 gcc -O1 table/*.c -o table/program -lm
 ./table/program train --quiet >out.txt 2>err.txt || { cat err.txt; fail "training on a table without texts"; }

@@ -77,6 +77,12 @@ static int decode(struct gpt *m) {
   const int status = gpt_decode(m, 0, text, &length);
   return status != GPT_OK ? (length == -1 ? status : 100) : length == 1 && text[0] == 'e' ? GPT_OK : 101;
 }
+static int step(struct gpt *m) {
+  m->step.tokens[0] = m->step.position[0] = 0;
+  return gpt_step(m, 1, 1);
+}
+static int resume_and_step(struct gpt *m) { return resume(m) || step(m); }
+static int start_from(struct gpt *m) { return gpt_start_from(m, "trained.safetensors"); }
 static int sample(struct gpt *m) {
   int32_t id = -1;
   const int status = gpt_sample(m, 0, 1, 0, 1, 0.5, &id);
@@ -93,8 +99,10 @@ static const struct {
              {"encode", encode, learn},
              {"encode after resume", encode, resume},
              {"decode after resume", decode, resume},
-             {"sample", sample, NULL},
-             {"sample after resume", sample, resume}};
+             {"load after learn", load, learn},
+             {"start_from after learn", start_from, learn},
+             {"sample", sample, step},
+             {"sample after resume", sample, resume_and_step}};
 
 static int check(int status, const char *message) {
   return (status == GPT_NO_MEMORY || status == GPT_CANNOT_READ || status == GPT_CANNOT_WRITE) && message[0];

@@ -22,14 +22,19 @@ static void refused(int status, int wanted, const char *sentence) {
 static void vocabulary(void) {
   int32_t ids[8] = {-1, -1};
   int64_t count = -1;
-  char text[128];
+  char text[128], sentence[128];
   refused(gpt_encode(m, "a", 1, ids, 8, &count), GPT_WRONG_ARGUMENT, "there is no vocabulary");
   refused(gpt_learn(m, "", 0), GPT_WRONG_ARGUMENT, "a text without characters");
   refused(gpt_learn(m, "a\xff", 2), GPT_WRONG_ARGUMENT, "is not UTF-8");
+  for (int i = 0; i <= GPT_VOCAB; i++) text[i] = (char)(' ' + i);
+  snprintf(sentence, sizeof sentence, "the text has %d different characters, and their axis has %d", GPT_VOCAB + 1,
+           GPT_VOCAB);
+  refused(gpt_learn(m, text, GPT_VOCAB + 1), GPT_WRONG_ARGUMENT, sentence);
   require(gpt_learn(m, "cab", 3) == GPT_OK, "learning after what failed");
   refused(gpt_learn(m, "cab", 3), GPT_WRONG_ARGUMENT, "has its vocabulary already");
   refused(gpt_encode(m, "a", 1, ids, -1, &count), GPT_WRONG_ARGUMENT, "no room for -1");
-  refused(gpt_encode(m, "ad", 2, NULL, 8, &count), GPT_WRONG_ARGUMENT, "is not among the 3");
+  refused(gpt_encode(m, "ad", 2, NULL, 8, &count), GPT_WRONG_ARGUMENT, "is not among the 3 that the model knows");
+  require(!strstr(gpt_message(m), "--"), "options of a command line in a message of the library");
   require(count == -1 && ids[1] == -1, "encoding that failed");
   require(gpt_encode(m, "abc", 3, NULL, 8, &count) == GPT_OK && count == 3 && ids[0] == -1, "counting");
   require(gpt_encode(m, "cba", 3, ids, 1, &count) == GPT_OK && count == 1 && ids[0] == 2 && ids[1] == -1, "one id");
@@ -37,9 +42,23 @@ static void vocabulary(void) {
   require(gpt_decode(m, 3, text, &length) == GPT_OK && length == 0, "an id that stands for nothing");
 }
 
-/* Ids without a character are not drawn, also where nobody has asked for the vocabulary. */
+/* Ids without a character are not drawn, also where nobody has asked for the vocabulary; nor is anything from rows that the last step
+   did not compute. */
 static void sampling(void) {
+  int32_t none = -1;
+  for (int i = 0; i < 3; i++) m->step.tokens[i] = 0, m->step.position[i] = i;
+  refused(gpt_sample(m, 0, 0, 0, 1, 0, &none), GPT_WRONG_ARGUMENT, "there is no row to sample from");
+  require(gpt_step(m, 3, 3) == GPT_OK && gpt_sample(m, 2, 0, 0, 1, 0, &none) == GPT_OK, "three rows");
+  require(gpt_step(m, 1, 4) == GPT_OK, "one row");
+  none = -1;
+  refused(gpt_sample(m, 2, 0, 0, 1, 0, &none), GPT_WRONG_ARGUMENT,
+          "row must be from 0 to 0, since the last step computed 1, not 2");
+  refused(gpt_sample(m, -1, 0, 0, 1, 0, &none), GPT_WRONG_ARGUMENT, "row must be from 0 to 0");
+  require(gpt_step(m, 0, 4) == GPT_WRONG_ARGUMENT && gpt_sample(m, 0, 0, 0, 1, 0, &none) == GPT_OK, "a step refused");
   require(gpt_save(m, "cab.safetensors") == GPT_OK && gpt_load(m, "cab.safetensors") == GPT_OK, "saving and loading");
+  none = -1;
+  refused(gpt_sample(m, 0, 0, 0, 1, 0, &none), GPT_WRONG_ARGUMENT, "there is no row to sample from");
+  require(none == -1 && gpt_step(m, 1, 1) == GPT_OK, "a step after loading");
   for (int i = 0; i < GPT_VOCAB; i++) m->step.logits[i] = (float)i;
   int32_t id = -1;
   require(gpt_sample(m, 0, 0, 0, 1, 0, &id) == GPT_OK && id == 2, "an id that the vocabulary has");
@@ -72,6 +91,60 @@ static void facts(void) {
   }
   require(count == -3, "both facts");
   require(gpt_encode(m, "a", 1, &id, 1, &count) == GPT_OK && id == 0, "the vocabulary as it was");
+}
+
+static int knows(char character) {
+  int64_t count;
+  return gpt_encode(m, &character, 1, NULL, 8, &count) == GPT_OK;
+}
+
+/* What ids stand for goes with the parameters: those of a file bring it along, and training does not start from parameters whose ids mean
+   something else. cab.safetensors knows a, b and c; `path` nothing. */
+static void meanings(const char *path) {
+  require(gpt_initialize(m, 1) == GPT_OK && !knows('a'), "what a file said is forgotten with its parameters");
+  require(gpt_learn(m, "xyz", 3) == GPT_OK && gpt_initialize(m, 1) == GPT_OK && knows('x'), "what was learned stays");
+  require(gpt_load(m, path) == GPT_OK && knows('x'), "a file that says nothing leaves what was learned");
+  refused(gpt_start_from(m, "cab.safetensors"), GPT_WRONG_FILE, "trained with other characters than the model has");
+  require(knows('x') && !knows('a'), "what a refused file has changed");
+  require(gpt_load(m, "cab.safetensors") == GPT_OK && knows('a') && !knows('x'), "a file that has a vocabulary");
+  require(gpt_start_from(m, "cab.safetensors") == GPT_OK && knows('a'), "the same vocabulary");
+  require(gpt_load(m, path) == GPT_OK && !knows('a'), "the vocabulary of parameters that are gone");
+  require(gpt_start_from(m, "cab.safetensors") == GPT_OK && knows('a'), "a vocabulary that nothing contradicts");
+  require(gpt_start_from(m, path) == GPT_OK && knows('a'), "starting from a file that says nothing");
+}
+
+static void read_file(const char *path, char *bytes, size_t most, size_t *size) {
+  FILE *file = fopen(path, "rb");
+  *size = file ? fread(bytes, 1, most, file) : 0;
+  if (file) fclose(file);
+  require(*size > 0 && *size < most, path);
+}
+
+static void train_and_save(int64_t step, const char *path) {
+  for (int i = 0; i < GPT_TRAIN_BATCH * GPT_TRAIN_SEQ; i++)
+    m->train.tokens[i] = i % GPT_VOCAB, m->train.next[i] = (i + 1) % GPT_VOCAB, m->train.weight[i] = 1;
+  m->train.steps = 9;
+  require(gpt_train(m, step) == GPT_OK && gpt_save(m, path) == GPT_OK, "a step");
+}
+
+/* Parameters that come after some training begin it anew: what is then saved, and a step on it, are those of a model that never trained. */
+static void anew(const char *path) {
+  static char first[1 << 20], second[1 << 20];
+  size_t sizes[2];
+  int64_t step = -1;
+  for (int way = 0; way < 2; way++)
+    for (int trained = 0; trained < 2; trained++) {
+      char *bytes = trained ? second : first;
+      if (gpt_destroy(m), (m = gpt_create()) == NULL || gpt_initialize(m, 1)) exit(2);
+      m->train.steps = 9;
+      if (trained) train_and_save(5, "other.safetensors");
+      require((way ? gpt_start_from(m, path) : gpt_load(m, path)) == GPT_OK && m->trained == 0, "parameters");
+      require(gpt_save(m, "anew.safetensors") == GPT_OK, "saving them");
+      require(gpt_resume(m, "anew.safetensors", &step) == GPT_OK && step == 0, "resuming at the beginning");
+      train_and_save(1, "anew.safetensors");
+      read_file("anew.safetensors", bytes, sizeof first, &sizes[trained]);
+      if (trained) require(sizes[0] == sizes[1] && !memcmp(first, second, sizes[0]), "training after training");
+    }
 }
 
 /* Steps count from 1; how many there are is saved. */
@@ -118,6 +191,8 @@ int main(int count, char **arguments) {
   facts();
   steps();
   part(arguments[1]);
+  meanings(arguments[1]);
+  anew(arguments[1]);
   gpt_destroy(m);
   gpt_destroy(NULL);
   return 0;

@@ -269,7 +269,7 @@ static void test_tokenizer(void) {
   struct lam_pairs facts = {0};
   int32_t ids[16];
   char message[LAM_MESSAGE];
-  CHECK(lam_vocabulary_learn(&vocabulary, text, sizeof text - 1, message) == LAM_OK);
+  CHECK(lam_learn_characters(&vocabulary, text, sizeof text - 1, message) == LAM_OK);
   CHECK(vocabulary.count == 6); /* \0 \n a z e-acute face */
   CHECK(lam_encode(&vocabulary, text, sizeof text - 1, ids, 16, message) == 7);
   CHECK(!memcmp(ids, (int32_t[]){3, 5, 4, 1, 0, 2, 3}, 7 * sizeof *ids));
@@ -413,6 +413,13 @@ static void test_shuffle(void) {
   for (int i = 0; i < 27; i++) CHECK(counts[i] == 0 || (counts[i] > 850 && counts[i] < 1150));
 }
 
+static int64_t sample_of(const double *logits, int64_t count, double temperature, int64_t top_k, double top_p,
+                         double uniform) {
+  double memory[3 * 16];
+  const struct lam_sampling sampling = {temperature, top_p, top_k};
+  return lam_choose(logits, 1, count, count, -1, sampling, uniform, memory);
+}
+
 static void test_sampling(void) {
   enum { IDS = 6, DRAWS = 20000 };
   static const double shares[IDS] = {0.05, 0.4, 0.1, 0.25, 0.15, 0.05};
@@ -433,24 +440,23 @@ static void test_sampling(void) {
       {0.5, 0, 1, {0.0025 / 0.26, 0.16 / 0.26, 0.01 / 0.26, 0.0625 / 0.26, 0.0225 / 0.26, 0.0025 / 0.26}},
       {1, 100, 1, {0.05, 0.4, 0.1, 0.25, 0.15, 0.05}},
   };
-  double logits[IDS], memory[2 * IDS];
+  double logits[IDS];
   for (int i = 0; i < IDS; i++) logits[i] = log(shares[i]) + 300;
   for (int c = 0; c < COUNT(cases); c++) {
     int counts[IDS] = {0};
     for (int i = 0; i < DRAWS; i++) {
-      int64_t id =
-          lam_sample(logits, IDS, cases[c].temperature, cases[c].top_k, cases[c].top_p, (i + 0.5) / DRAWS, memory);
+      int64_t id = sample_of(logits, IDS, cases[c].temperature, cases[c].top_k, cases[c].top_p, (i + 0.5) / DRAWS);
       if (CHECK(id >= 0 && id < IDS)) counts[id]++;
     }
     for (int i = 0; i < IDS; i++) CHECK_NEAR((double)counts[i] / DRAWS, cases[c].expected[i], 1e-3);
   }
   double masked[3] = {-INFINITY, 1, -INFINITY};
-  CHECK(lam_sample(masked, 3, 1, 0, 1, 0.999999, memory) == 1 && lam_sample(masked, 3, 1, 2, 1, 0.999999, memory) == 1);
+  CHECK(sample_of(masked, 3, 1, 0, 1, 0.999999) == 1 && sample_of(masked, 3, 1, 2, 1, 0.999999) == 1);
   double broken[3] = {1, NAN, 0};
-  CHECK(lam_sample(broken, 3, 1, 0, 1, 0.5, memory) == -1);
+  CHECK(sample_of(broken, 3, 1, 0, 1, 0.5) == -1);
   /* Ties go to the smaller id. */
   double flat[4] = {0, 0, 0, 0};
-  CHECK(lam_sample(flat, 4, 0, 0, 1, 0.9, memory) == 0 && lam_sample(flat, 4, 1, 2, 1, 0.99, memory) == 1);
+  CHECK(sample_of(flat, 4, 0, 0, 1, 0.9) == 0 && sample_of(flat, 4, 1, 2, 1, 0.99) == 1);
 }
 
 static void test_masking(void) {

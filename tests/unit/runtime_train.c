@@ -245,7 +245,7 @@ static void test_known_ids(void) {
       for (int k = 0; k < BIGRAM_IDS; k++) table[i * BIGRAM_IDS + k] = k < known ? 0 : 90 + k;
     lam_pairs_add(&metadata, "tokenizer", bytes ? "byte" : "char", 4);
     if (!bytes) lam_pairs_add(&metadata, "vocabulary", "abc", 3);
-    bigram_data.tokenizer = bytes ? &lam_byte_tokenizer : &lam_char_tokenizer;
+    bigram_model.vocabulary.tokenizer = bigram_data.tokenizer = bytes ? &lam_byte_tokenizer : &lam_char_tokenizer;
     CHECK(lam_weights_write("ids.safetensors", &tensor, 1, &metadata));
     for (int i = 0; i < COUNT(options); i++) {
       char line[200];
@@ -260,7 +260,7 @@ static void test_known_ids(void) {
     }
     lam_pairs_free(&metadata);
   }
-  bigram_data.tokenizer = &lam_char_tokenizer;
+  bigram_model.vocabulary.tokenizer = bigram_data.tokenizer = &lam_char_tokenizer;
   static const int stops[] = {9, BIGRAM_IDS - 1};
   for (int i = 0; i < 2; i++) {
     size_t length;

@@ -248,8 +248,14 @@ static struct lam_settings bigram_settings = {.batch = BIGRAM_BATCH,
                                               .log_every = 50,
                                               .shuffle = 1,
                                               .seed = 1};
-static struct lam_generation bigram_generation = {"tokens", "logits", BIGRAM_CAPACITY, BIGRAM_IDS, -1, -1};
-static struct lam_model bigram_model = {.name = "bigram", .tensors = bigram_tensors, .tensor_count = 1};
+static struct lam_generation bigram_generation = {"tokens", "logits", BIGRAM_CAPACITY, BIGRAM_IDS, -1, -1, NULL};
+static const struct lam_ids bigram_ids = {NULL, BIGRAM_IDS, 0};
+static struct lam_model bigram_model = {.name = "bigram",
+                                        .tensors = bigram_tensors,
+                                        .tensor_count = 1,
+                                        .ids = &bigram_ids,
+                                        .ids_count = 1,
+                                        .vocabulary = {.tokenizer = &lam_char_tokenizer}};
 static struct lam_program bigram_program = {
     .name = "bigram",
     .model = &bigram_model,
