@@ -282,13 +282,27 @@ static struct piece convert_piece(struct writer *writer, const struct expression
   bug("no such type");
 }
 
+/* Vector i of a fold, from `start` on, when so many are left: the sum of those i and i + left that were before. */
+static struct piece folded_vector(struct writer *writer, const struct expression *fold, struct array_binding *array,
+                                  const struct expression *start, int i, int left) {
+  const int lanes = writer->target->lanes;
+  if (left * lanes == fold->lanes) {
+    const struct expression *at =
+        expression_apply(writer->arena, OP_add, start, expression_index(writer->arena, (int64_t)i * lanes), NULL);
+    return piece_name(vector_element(writer, array, writer_resolve(writer, at)));
+  }
+  struct piece arguments[] = {folded_vector(writer, fold, array, start, i, 2 * left),
+                              folded_vector(writer, fold, array, start, i + left, 2 * left)};
+  return writer_fill(writer, writer->simd->vector[operation_of(fold->op, TYPE_REAL)], arguments);
+}
+
 static struct piece fold_piece(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   const struct expression *start = writer_resolve(writer, x->arguments[0]);
   bool sum = x->op == OP_add;
   if (!sum && x->op != OP_max) bug("%s: a fold by %s", writer->function->name, op_facts[x->op].name);
   if (array->vectors) {
-    struct piece argument = piece_name(vector_element(writer, array, start));
+    struct piece argument = folded_vector(writer, x, array, start, 0, 1);
     return writer_fill(writer, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
   }
   if (x->type != TYPE_REAL) bug("%s: a fold of type %s", writer->function->name, type_names[x->type]);

@@ -170,21 +170,8 @@ void kernel_store(struct kernel *kernel, struct array *array, struct linear inde
 }
 
 const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct array *array, int vectors) {
-  struct arena *arena = kernel->arena;
-  const int lanes = kernel->scheduler->target->lanes, depth = kernel->depth;
-  for (int half = vectors / 2; half > 0; half /= 2) {
-    struct linear slot = linear_constant(0);
-    if (half > 1)
-      slot =
-          linear_scale(arena, kernel_loop(kernel, LOOP_UNROLLED, "u", expression_index(arena, half), half, 1), lanes);
-    slot = linear_add(arena, slot, kernel_loop(kernel, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
-    struct linear other = linear_add(arena, slot, linear_constant((int64_t)half * lanes));
-    const struct expression *x = expression_load(arena, array, linear_expression(arena, slot));
-    const struct expression *y = expression_load(arena, array, linear_expression(arena, other));
-    kernel_store(kernel, array, slot, expression_apply(arena, op, x, y, NULL));
-    kernel_close_to(kernel, depth);
-  }
-  return expression_fold(arena, op, array, expression_index(arena, 0), lanes);
+  return expression_fold(kernel->arena, op, array, expression_index(kernel->arena, 0),
+                         vectors * kernel->scheduler->target->lanes);
 }
 
 int kernel_level(struct kernel *kernel, const struct expression *x) {
