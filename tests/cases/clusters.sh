@@ -45,13 +45,13 @@ says layernorm: "sweep by rows over [batch=1, row=64, embed=64], reduced along [
   "on the spot sum = add" "added here sum, since the contraction begins from another operand already" \
   "on the spot ln.centred = sub" "on the spot ln.variance = mul" "unstored because only this kernel needs it" \
   "reads x, proj, ln.weight, ln.bias" \
-  "apart from linear_64x64 (proj): that is a contraction, whose tiles hold nothing but its sum"
+  "apart from linear_64x64 (proj): that kernel is a contraction, whose tiles hold nothing but its sum"
 # A contraction, a bias and an activation that one kernel reads: the activation is computed on the spot by it.
 says linear_64x128: "the contraction fc.y begins from fc.bias instead of 0"
 says more "sweep by one flat index" "stored because it is an output" "on the spot grown = mul" "without names: erf, add"
 # A softmax is one kernel, which stores neither the largest score nor the sum.
 says full_softmax: "reduces full_softmax_most = reduce_max" "reduces z = reduce_sum" "stores weights = div" "on the spot e = exp" \
-  "here because it goes on, in the same space, from full_softmax_most, which is computed here"
+  "here because it reads full_softmax_most, which is computed here, over the same axes"
 silent full_softmax: "stores z"
 says total "reduced along [row=64, past=64]" "total = reduce_max" "it is an output"
 says product_64x128: "x.product = contract" "tiles of a contraction are summed in memory; read by more"
@@ -75,9 +75,9 @@ expect_contains "$(cat clusters)" "masked_softmax  x 12: sweep by rows"
 expect_contains "$(cat clusters)" "  stores       h.*.attn.weights = div"
 expect_equal "$(grep -c '^masked_softmax' clusters)" 1 "accounts of the softmax"
 norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/ && /stores       h\.\*\.x = add/' clusters | tr -s '\n ' ' ')
-expect_contains "$norm" "on the way back by"
-expect_contains "$norm" "because training keeps what a row is reduced to for the way back"
-expect_contains "$norm" "several kernels would compute it, which is dearer than memory"
+expect_contains "$norm" "in the backward pass by"
+expect_contains "$norm" "because training keeps it for the backward pass"
+expect_contains "$norm" "several kernels would compute it, which costs more than memory"
 expect_contains "$norm" "added here, since the contraction begins from another operand already"
 
 # Each kernel that a routine launches is told in its graph.

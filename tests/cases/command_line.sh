@@ -42,13 +42,13 @@ expect_equal "$(grep -c ^graph predict.txt)" 1
 lamella show "$SPECS/linear.lam" --stage=clusters --graph=predict > predict.txt
 expect_equal "$(grep -c ^graph predict.txt)" 1
 expect_status 1 lamella check "$SPECS/linear.lam" --dump-after=foo
-expect_contains "$(cat stderr)" "unknown pass 'foo'; there are inline, simplify, common, autodiff,"
+expect_contains "$(cat stderr)" "no pass is called 'foo'; there are inline, simplify, common, autodiff,"
 expect_status 1 lamella check "$SPECS/linear.lam" --passes=-simplify --dump-after=simplify
 expect_contains "$(cat stderr)" "the pipeline leaves simplify out"
 for verb in check "show --stage=tensor"; do
   # shellcheck disable=SC2086
   expect_status 1 lamella $verb "$SPECS/linear.lam" --dump-after=fuse
-  expect_contains "$(cat stderr)" "fuse works on loops, and none are made here; show --stage=loops makes and prints them"
+  expect_contains "$(cat stderr)" "fuse works on loops, and this command makes none; show --stage=loops makes and prints them"
 done
 for pass in fuse plan share; do
   expect_status 0 lamella show "$SPECS/linear.lam" --stage=loops --dump-after=$pass
