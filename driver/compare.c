@@ -405,7 +405,8 @@ static bool prepare(struct comparison *comparison) {
   for (int i = 0; i < comparison->variants.count; i++) {
     struct variant *variant = comparison->variants.items[i];
     if (!target_runs_here(variant->options.passes.target)) {
-      fprintf(stderr, "lamella compare: this machine cannot run code for %s\n", variant->options.passes.target->name);
+      fprintf(stderr, "lamella compare: this machine cannot run code for %s; choose another --target\n",
+              variant->options.passes.target->name);
       return false;
     }
     variant->errors = arena_format(comparison->arena, "%s/errors%d", comparison->folder, i);

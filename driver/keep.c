@@ -150,7 +150,7 @@ bool keep_only(struct program *program, const struct options *options, struct di
     const struct span span = {source, (int)(begin - options->only), (int)(end - options->only)};
     const struct kept *row = find_keepable(name);
     if (begin == end)
-      report_error(diagnostics, span, "which routine? This program has %s", list_routines(arena, program));
+      report_error(diagnostics, span, "a routine is expected here; this program has %s", list_routines(arena, program));
     else if (!row || !*program_graph(program, row->routine))
       report_unknown(program, diagnostics, span, name);
     else
@@ -161,7 +161,7 @@ bool keep_only(struct program *program, const struct options *options, struct di
   if (diagnostics->error_count > before) return false;
   if (options->dumps.count && !(kept >> ROUTINE_predict & 1)) {
     report_error(diagnostics, (struct span){source, 0, (int)source->length},
-                 "--dump keeps values of predict, which is left out: add it");
+                 "--dump keeps values of predict, which --only leaves out; add predict");
     return false;
   }
   keep(program, kept);

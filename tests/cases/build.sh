@@ -51,7 +51,7 @@ expect_status 2 lamella build "$spec" -march=
 expect_status 2 lamella build "$spec" -shred
 expect_status 2 lamella build "$spec" -shared -c
 expect_status 2 lamella build "$spec" -c -S
-expect_contains "$(cat stderr)" "one of -c, -S and -shared"
+expect_contains "$(cat stderr)" "-c, -S and -shared exclude each other"
 expect_status 1 lamella build "$spec" -o no/such/folder
 expect_contains "$(cat stderr)" "cannot write no/such/folder"
 expect_status 1 lamella build "$spec" --cc=no-such-compiler -o out
@@ -66,14 +66,14 @@ LAMELLA_JIT=$WORK/empty CC=gcc lamella build "$spec" -v -o elsewhere 2>messages
 expect_contains "$(cat messages)" "gcc -std=c11 -O2"
 expect_equal "$(./elsewhere train --overwrite --quiet --out w.safetensors)" "$expected" "without LLVM"
 LAMELLA_JIT=$WORK/empty expect_status 1 lamella run "$spec" train
-expect_contains "$(cat stderr)" '`lamella build` and `emit` work without'
+expect_contains "$(cat stderr)" '`lamella build` and `lamella emit` work without it'
 [[ ! -e out ]] || fail "something was written in spite of the errors"
 
 # A compiler that refuses the options is not a fault of the program, and says itself what is wrong.
 mkdir temporary
 export TMPDIR=$WORK/temporary
 expect_status 1 lamella build "$spec" --cc=gcc -march=foo -o out
-expect_contains "$(cat stderr)" "gcc compiles no program by these options"
+expect_contains "$(cat stderr)" "gcc cannot compile a program with these options"
 expect_contains "$(cat stderr)" "foo"
 [[ $(cat stderr) != *"internal error"* && $(cat stderr) != *OpenMP* ]] || fail "a wrong -march: $(cat stderr)"
 

@@ -55,8 +55,8 @@ refused() {
   grep -qF -- "$says" stderr || { cat stderr; fail "no '$says' from: $*"; }
   expect_equal "$(ls -A "$TMPDIR")" "" "what is left after $*"
 }
-refused 1 "unknown pass 'fuze'; did you mean 'fuse'?" lamella compare "$SPECS/mlp.lam" --passes fuze
-refused 1 "--variant x:1:1: error: unknown pass 'fuze'" lamella compare "$SPECS/mlp.lam" --variant 'x: --passes=fuze'
+refused 1 "no pass is called 'fuze'; did you mean 'fuse'?" lamella compare "$SPECS/mlp.lam" --passes fuze
+refused 1 "--variant x:1:1: error: no pass is called 'fuze'" lamella compare "$SPECS/mlp.lam" --variant 'x: --passes=fuze'
 refused 2 "no target is called 'avx'" lamella compare "$SPECS/mlp.lam" --variant 'x: --target=avx'
 refused 2 "'NAME: OPTIONS'" lamella compare "$SPECS/mlp.lam" --variant fuse
 refused 2 "with the name of a variant" lamella compare "$SPECS/mlp.lam" --slow nobody=5

@@ -70,7 +70,7 @@ fi
 # What nothing can be called.
 refused() {
   expect_status 2 lamella emit "$SPECS/linear.lam" --name="$1" -o refused
-  expect_contains "$(cat stderr)" "nothing can be called so, for $2"
+  expect_contains "$(cat stderr)" "cannot be a name, since $2"
   [[ ! -e refused ]] || fail "something was written for --name=$1"
 }
 refused "" "it is empty"

@@ -132,7 +132,7 @@ refused predict,accumulate net.lam 9 "'accumulate' is a part of train and comes 
 refused prepare net.lam 1 "'prepare' is a part of step and comes with it"
 refused step "$SPECS/mlp.lam" 1 "this program has no routine 'step', which a generate block in its spec would give it; it has train, evaluate, predict, synthesize"
 refused synthesize net.lam 1 "this program has no routine 'synthesize', which a data block with 'examples' in its spec would give it"
-refused "" net.lam 1 "which routine? This program has train, evaluate, predict, step"
-refused predict, net.lam 9 "which routine? This program has"
+refused "" net.lam 1 "a routine is expected here; this program has train, evaluate, predict, step"
+refused predict, net.lam 9 "a routine is expected here; this program has"
 expect_status 1 lamella emit net.lam --only=train --dump='h.*' -o refused
-expect_contains "$(cat stderr)" "--dump keeps values of predict, which is left out: add it"
+expect_contains "$(cat stderr)" "--dump keeps values of predict, which --only leaves out; add predict"

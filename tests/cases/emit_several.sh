@@ -145,14 +145,14 @@ cp letters.lam Table.lam
 cp letters.lam table_main.lam
 cp letters.lam table_parameters.lam
 cp letters.lam table_status.lam
-unchanged 1 "letters.lam and other/letters.lam would both have the name letters; give one another name with --name" letters.lam other/letters.lam -o after
+unchanged 1 "letters.lam and other/letters.lam would both have the name letters; emit one of them by itself into the same folder, with another name by --name" letters.lam other/letters.lam -o after
 unchanged 1 "would both have the name Table" table.lam Table.lam -o after
 unchanged 1 "table.lam and table_main.lam would both have the file table_main.c" table_main.lam table.lam -o after
 unchanged 1 "table.lam and table_parameters.lam would both have struct table_parameters" table.lam table_parameters.lam -o after
 unchanged 1 "table.lam and table_status.lam would both have enum table_status" table.lam table_status.lam -o after
 unchanged 1 "Table.lam and the model table that is there would both have the name" Table.lam --target=portable -o after
 unchanged 1 "the model table that is there and table_parameters.lam would both have struct table_parameters" table_parameters.lam --target=portable -o after
-unchanged 2 "--name calls one spec: emit one after the other into the same folder" letters.lam table.lam --name=two -o after
+unchanged 2 "--name names one spec; emit the specs one after the other into the same folder" letters.lam table.lam --name=two -o after
 
 # Options are for all; errors of all are shown, and nothing is written.
 lamella emit letters.lam table.lam --target=portable -D train.batch=3 --only=predict -o options
@@ -164,4 +164,4 @@ printf 'model m(x) -> y { return z }\n' >wrong.lam
 unchanged 1 "wrong.lam:1:26: error" wrong.lam letters.lam missing.lam -o after
 expect_contains "$(cat stderr)" "missing.lam cannot be read"
 expect_status 2 lamella build letters.lam table.lam
-expect_contains "$(cat stderr)" "one spec at a time: 'table.lam' is one too many"
+expect_contains "$(cat stderr)" "this verb takes one spec, and 'table.lam' is another"

@@ -149,7 +149,7 @@ wait_for "steps" steps_beyond "$step"
 expect_near "$(sed -n 's/^{"step":'$((step + 1))',"loss":\([^,}]*\).*/\1/p' log.json)" 1.2 0.6
 save c.txt
 wait_for "a refusal" more_than "is not among the 28 that the model knows" 0
-wait_for "a message" more_than "goes on when it is saved|waiting for it to be saved" 0
+wait_for "a message" more_than "goes on when the spec is saved|waiting until it is saved again" 0
 step=$(last_step)
 save b.txt
 wait_for "an answer" more_than "goes on with [0-9]" 2

@@ -63,6 +63,6 @@ refuses 1 "static library of OpenMP that may become a part of a shared object" -
 refuses 2 "--static goes with programs" --static -shared
 refuses 2 "--openmp=static goes with what is linked" --openmp=static -c
 refuses 2 "--static and --openmp=shared exclude each other" --static --openmp=shared
-refuses 2 "--openmp=some: it is shared, static or none" --openmp=some
+refuses 2 "--openmp takes shared, static or none, not 'some'" --openmp=some
 lamella build "$spec" -O0 --openmp=none -c -o plain.o
 ! nm plain.o | grep -q 'kmpc\|GOMP' || fail "-c --openmp=none calls OpenMP"

@@ -64,7 +64,7 @@ went_on $((step - 10))
 step=$(last_step) answers=$(count "goes on with [0-9]")
 hold 9
 kill -9 "$next"
-wait_for "word of its death" more_than "the new program has gone" 0 # before the running one leaves off: a killed process dies when it can
+wait_for "word of its death" more_than "the new program has ended by itself" 0 # before the running one leaves off: a killed process dies when it can
 kill -CONT "$running"
 wait_for "an answer" more_than "goes on with [0-9]" "$answers"
 went_on "$step"
@@ -90,7 +90,7 @@ mkdir rings.safetensors
 kill -CONT "$running"
 wait_for "a refusal" more_than "training goes on with the spec as it was" 0
 wait_for "more steps" steps_beyond $(($(last_step) + 20))
-[[ $(count "saved; compiling it") == 1 ]] || { cat messages; fail "it was compiled again"; }
+[[ $(count "it was saved and is compiled") == 1 ]] || { cat messages; fail "it was compiled again"; }
 rmdir rings.safetensors
 step=$(last_step)
 save 10
@@ -107,7 +107,7 @@ rm log.json
 echo "model" > rings.lam
 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --log log.json > out 2> messages &
 watcher=$!
-wait_for "a message" more_than "waiting for it to be saved" 0
+wait_for "a message" more_than "waiting until it is saved again" 0
 save 8
 wait_for "steps" steps_beyond 20
 stop
