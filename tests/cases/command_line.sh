@@ -61,7 +61,7 @@ expect_contains "$(cat stderr)" "missing.lam cannot be read: No such file or dir
 expect_status 1 lamella check /
 printf 'axis a = 1\n\0' > zero.lam
 expect_status 1 lamella check zero.lam
-expect_contains "$(cat stderr)" "zero.lam:2:1: error: a zero byte"
+expect_contains "$(cat stderr)" "zero.lam:2:1: error: there is a zero byte here"
 
 # A wrong spec leaves what is there as it was.
 printf 'model m(x) -> y { return z }\n' > wrong.lam
