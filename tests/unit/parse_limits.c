@@ -1,4 +1,4 @@
-/* Texts that no file of tests/errors can hold: bytes that are no text, nesting without end, errors without end. */
+/* Texts that no file of tests/errors can hold: bytes that are no text, very deep nesting, very many errors. */
 #include "frontend/ast.h"
 #include "tests/unit/check.h"
 
@@ -100,7 +100,7 @@ static void check_depth(struct arena *arena) {
 }
 
 static void check_many(struct arena *arena) {
-  /* One a line, up to a limit; the parser gives up rather than go on for ever. */
+  /* There is one error a line, up to a limit, at which the parser gives up. */
   struct diagnostics *diagnostics = repeated(arena, "fn f() {\n", "x = = )) 3 ] ( = ?\n", 50, "}");
   CHECK(diagnostics->error_count == 50);
   CHECK(diagnostics->messages.count == 20);

@@ -1,8 +1,8 @@
-/* The text of a pipeline: what it turns on, and the messages for what it cannot mean. */
+/* The text of a pipeline: which passes it turns on, and the messages for texts without a meaning. */
 #include "passes/pipeline.h"
 #include "tests/unit/check.h"
 
-/* The passes that may be left out and are on, and the first error. */
+/* Lists the passes that may be left out and are on, and the first error. */
 static const char *parse(struct arena *arena, const char *text) {
   struct program program = {.arena = arena};
   struct pass_options options = {.pipeline = text};
