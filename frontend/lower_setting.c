@@ -146,7 +146,7 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
     struct ast_statement *statement = block->items[i];
     /* every pattern is compared with every parameter */
     if (statement->kind == AST_FOR && (patterns += statement->patterns.count) > MOST_PATTERNS) {
-      fail(lowering, statement->span, "the blocks 'for' of a spec have at most %d patterns", MOST_PATTERNS);
+      fail(lowering, statement->span, "the blocks 'for' have more than %d patterns", MOST_PATTERNS);
       lowering->exhausted = true;
       return;
     }
