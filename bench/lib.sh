@@ -1,11 +1,11 @@
-# What the workloads of bench/run share. bench/run sources this, and sets `root`, `build`, `peers`, `work`, `rounds`, `threads`,
-# `quick` and `peers_wanted`.
-# A sample is a line "CASE<tab>VALUE": milliseconds, or megabytes where the case's unit is MB.
+# Functions that the workloads of bench/run share. bench/run sources this file, and sets `root`, `build`, `peers`,
+# `work`, `rounds`, `threads`, `quick` and `peers_wanted`. A sample is a line "CASE<tab>VALUE": milliseconds, or
+# megabytes where the case's unit is MB.
 
 python=$peers/bin/python
 lamella() { "$build/lamella" "$@"; }
 
-# Prints why the contender cannot run here; nothing when it can.
+# Prints why the contender cannot run here, or nothing if it can.
 missing() {
   [[ $1 == lamella ]] && return
   [[ $peers_wanted == 1 ]] || { echo "--without-peers"; return; }
@@ -17,7 +17,7 @@ missing() {
     *) echo "bench/lib.sh does not know it" ;;
   esac
 }
-# Prints the version of a peer's package; nothing for a contender without one.
+# Prints the version of a peer's package, or nothing for a contender without one.
 version() {
   local package
   case $1 in
@@ -59,9 +59,9 @@ training_program() {
   shift 2
   lamella build "$spec" -D train.eval=0 -D train.log=1 "$@" -o "$work/$name"
 }
-# training_steps NAME WARMUP STEPS: runs it for so many steps and kills it there, before it evaluates and writes a checkpoint. If nobody
-# were left to kill it, it would end two steps later. Prints the median time of a step after the warm-up, and the peak of the process's
-# memory: "step<tab>MS" and "memory<tab>MB".
+# training_steps NAME WARMUP STEPS: runs the program for so many steps and kills it there, before it evaluates and
+# writes a checkpoint. If nobody were left to kill it, it would end two steps later. Prints the median time of a step
+# after the warm-up, and the peak of the process's memory: "step<tab>MS" and "memory<tab>MB".
 training_steps() {
   local name=$1 warmup=$2 steps=$3
   (
@@ -93,7 +93,7 @@ torch_steps() {
 }
 only() { awk -F '\t' -v name="$1" -v as="${2:-$1}" '$1 == name { print as "\t" $2 }'; }
 
-# milliseconds CASE COMMAND...: prints a sample, how long the command takes; fails when the command does.
+# milliseconds CASE COMMAND...: prints a sample of how long the command takes; fails when the command does.
 milliseconds() {
   local name=$1 begin=$EPOCHREALTIME
   shift

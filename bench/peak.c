@@ -1,5 +1,5 @@
-/* Measures what the machine can do now, by as many threads as OpenMP starts: multiply-adds on registers alone, and reading of memory that no
-   cache holds. Prints "flops<tab>GFLOP/s" and "read<tab>GB/s". */
+/* Measures what the machine can do at the moment with as many threads as OpenMP starts: multiply-adds on registers
+   alone, and reading of memory that no cache holds. Prints "flops<tab>GFLOP/s" and "read<tab>GB/s". */
 #include <omp.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* Declarations for the files that print a whole program:
      emit.c           the files, each with its parts in order, and the header
      emit_structs.c   the structs, and the pointer by which each buffer is reached
+     emit_places.c    where the arrays lie to which the pointers of structs lead
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_arguments.c what the functions of routines take, and what they refuse
      emit_memory.c    the model's memory: its size, its places, how it is made and freed
@@ -90,12 +91,17 @@ bool emit_is_scalar(const struct field *field);
 struct owner *emit_owner(const struct emitter *emitter, enum owner_kind kind, const struct routine *routine);
 /* Prints for the header: constants for extents, the structs of states and ports, and struct NAME. */
 void emit_public_structs(struct emitter *emitter, struct text *text);
-/* Print a struct of activations, and the function that leads its pointers to them; and in a routine, such a struct and the
-   call. */
+/* Prints a struct of activations, and the function that leads its pointers to them. */
 void emit_activations(struct emitter *emitter, struct text *text, struct owner *owner);
+
+/* --- emit_places.c */
+/* Prints the function that leads a struct's pointers to their arrays. Activations lie where they were planned; states
+   lie one after the other from *used on, which moves past them. */
+void emit_lead(struct emitter *emitter, struct text *text, const struct owner *owner, int64_t *used);
+/* Prints in a routine its struct of activations, and the call of the struct's function. */
 void emit_place_activations(struct text *text, const struct owner *owner);
-/* Prints such a function for each struct of states. emit_state_bytes: the size of the states in a model's memory, 0 where
-   there are none. */
+/* Prints that function for each struct of states. emit_state_bytes: the size of the states in a model's memory, 0
+   where there are none. */
 void emit_states_places(struct emitter *emitter, struct text *text);
 int64_t emit_state_bytes(struct emitter *emitter);
 /* The size of the states that are a part of the program; emit_baked_words prints their bytes as words of an array, a

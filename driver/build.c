@@ -117,7 +117,8 @@ static bool build_here(struct options *options, const struct jit_object *object,
 
 /* --- By another compiler ------------------------------------------------------------------------------------------------ */
 
-/* How a compiler is asked for threads: by words before the source and words after it. A small program shows whether they work. */
+/* How a compiler is asked for threads: by words before the source and words after it. A small program shows whether
+   they work. */
 struct threading {
   const char *words[3], *behind[5];
   const char *program;
@@ -155,7 +156,8 @@ static int compile(struct options *options, const char *compiler, const char *so
   return run_command(words, options->verbose, messages);
 }
 
-/* Compiles a small program by the same options; its exit status. Its messages are shown only for the last try, the one without threads. */
+/* Compiles a small program with the same options and returns the compiler's exit status. Messages are shown only for
+   the last try, the one without threads. */
 static int try_compiler(struct options *options, const char *compiler, const char *folder,
                         const struct threading *threading) {
   const char *source = arena_format(options->arena, "%s/try.c", folder);
@@ -183,12 +185,12 @@ static const struct threading *find_threading(struct options *options, const cha
   if (status == 127) {
     fprintf(stderr, "lamella: error: cannot run the C compiler '%s'; install one, or name another with --cc\n", name);
   } else if (status != 0) {
-    fprintf(stderr, "lamella: error: %s compiles no program by these options; -v shows how it is called%s\n", name,
-            options->is_static ? "; a static program needs libc.a (Debian: libc6-dev)" : "");
+    fprintf(stderr, "lamella: error: %s cannot compile a program with these options; -v shows how it is called%s\n",
+            name, options->is_static ? "; a static program needs libc.a (Debian: libc6-dev)" : "");
   } else if (options->openmp == OPENMP_STATIC && options->kind == BUILD_SHARED) {
     fprintf(stderr,
             "lamella: error: %s has no static library of OpenMP that may become a part of a shared object: leave out "
-            "--openmp=static, or --openmp=none makes one of one thread\n",
+            "--openmp=static, or use one thread by --openmp=none\n",
             name);
   } else if (options->openmp == OPENMP_STATIC) {
     fprintf(
@@ -209,7 +211,7 @@ static const struct threading *find_threading(struct options *options, const cha
   return NULL;
 }
 
-/* Shows what a compiler said, and whether it was that it had no memory. */
+/* Shows what a compiler printed, and tells whether it lacked memory. */
 static bool lacked_memory(struct options *options, const char *messages) {
   static const char *const words[] = {"out of memory", "memory exhausted", "Cannot allocate memory", "bad_alloc",
                                       "Killed signal"};
@@ -258,7 +260,8 @@ static bool check_linking(struct options *options) {
     problem = "--static and --openmp=shared exclude each other";
   if (options->is_static && options->openmp != OPENMP_NONE) options->openmp = OPENMP_STATIC;
   const bool links = options->kind == BUILD_PROGRAM || options->kind == BUILD_SHARED;
-  if (options->is_static && options->kind != BUILD_PROGRAM) problem = "--static goes with programs";
+  if (options->is_static && options->kind != BUILD_PROGRAM)
+    problem = "--static goes with programs, not with -c, -S and -shared";
   if (options->openmp == OPENMP_STATIC && !links)
     problem = "--openmp=static goes with what is linked, not with -c and -S";
   if (problem) fprintf(stderr, "lamella build: %s\n", problem);
@@ -271,9 +274,10 @@ static const char *choose_compiler(const struct options *options) {
   const char *other = environment("CC") && *environment("CC") ? environment("CC") : "cc";
   char *problem = NULL;
   if (!jit_can_compile(&problem)) {
-    if (options->verbose || jit_is_built()) fprintf(stderr, "lamella: note: %s; calling %s\n", problem, other);
+    if (options->verbose || jit_is_built())
+      fprintf(stderr, "lamella: note: %s; %s is called instead\n", problem, other);
   } else if (options->openmp == OPENMP_STATIC && !jit_has_static_openmp()) {
-    fprintf(stderr, "lamella: note: LLVM has no libomp.a here; calling %s\n", other);
+    fprintf(stderr, "lamella: note: LLVM has no libomp.a here; %s is called instead\n", other);
   } else {
     other = NULL;
   }
@@ -283,7 +287,7 @@ static const char *choose_compiler(const struct options *options) {
 
 int verb_build(struct options *options) {
   if (!check_linking(options)) return EXIT_USAGE;
-  options->emission.bench = true; /* a program that was built lasts, and may be asked */
+  options->emission.bench = true; /* a built program lasts, so it may be asked for its times later */
   struct program *program;
   struct emitted emitted;
   struct jit_object object = {0};

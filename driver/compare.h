@@ -1,5 +1,6 @@
 /* Declarations shared by the files of `lamella compare`:
-     compare.c          the order of measuring
+     compare.c          the verb: from the options to the reports
+     compare_measure.c  the order of measuring, and what follows from the times
      compare_variants.c reads the variants from the command line
      compare_compile.c  compiles specs to machine code
      compare_process.c  the processes in which programs run
@@ -144,10 +145,16 @@ struct comparison {
   int fastest; /* number of a variant, or -1 */
 };
 
+/* --- compare_measure.c --------------------------------------------------------------------------------------------------- */
+
 /* Starts a process for the variant. */
 bool variant_start(struct comparison *comparison, struct variant *variant);
 /* Marks the variant as failed, for this reason, and keeps the last messages of its process. */
 void variant_fail(struct comparison *comparison, struct variant *variant, const char *what);
+/* Runs the rounds, in about `budget` seconds, and ends the processes. */
+void measure_variants(struct comparison *comparison, double budget);
+/* Sets the variants' conclusions, and the fastest. */
+void conclude(struct comparison *comparison);
 
 /* --- compare_variants.c -------------------------------------------------------------------------------------------------------- */
 

@@ -79,7 +79,7 @@ static bool interpret(struct comparison *comparison, struct oracle *oracle) {
 void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   struct arena *arena = comparison->arena;
   if (mkdir(oracle->folder, 0700) != 0 && errno != EEXIST) {
-    oracle->what = "there is no room for its results";
+    oracle->what = "no folder could be made for the results";
     return;
   }
   if (interpret(comparison, oracle) || compare_stopped) return;

@@ -127,12 +127,11 @@ void report_table(FILE *file, const struct comparison *comparison) {
             comparison->oracles.items[i].known ? "Differences, relative to the largest of a tensor, are from"
                                                : "Differences are not known:",
             comparison->oracles.items[i].what);
-  fprintf(file, "%d rounds of blocks of %d, %d processes each, %d thread%s, seed %llu, %.0f s in all.\n",
+  fprintf(file, "%d rounds of blocks of %d steps, %d processes each, %d thread%s, seed %llu, %.0f s in all.\n",
           comparison->rounds, comparison->block, comparison->processes, comparison->threads,
           comparison->threads == 1 ? "" : "s", (unsigned long long)comparison->seed, comparison->seconds);
   if (comparison->cut_short)
-    fputs("Rounds ended because the time was over: more of it (--time) may tell differences that these do not.\n",
-          file);
+    fputs("The rounds ended because the time was over; with a longer --time, more differences may show.\n", file);
 }
 
 /* --- JSON -------------------------------------------------------------------------------------------------------------------------- */

@@ -131,7 +131,8 @@ int choose_variants(struct comparison *comparison) {
     if (code >= 0) return code;
   }
   if (comparison->variants.count > VARIANTS_MOST) {
-    fprintf(stderr, "lamella compare: %d variants; %d at most\n", comparison->variants.count, VARIANTS_MOST);
+    fprintf(stderr, "lamella compare: there are %d variants, and at most %d can be compared\n",
+            comparison->variants.count, VARIANTS_MOST);
     return EXIT_USAGE;
   }
   /* Variants with equal names get numbers. */

@@ -118,6 +118,7 @@ bool bake_weights(struct options *options, const struct program *program);
 void keep_for_verb(struct program *program, const char *verb);
 /* Drops all but what options->only names and what that needs; false after reporting a routine that there is none of. */
 bool keep_only(struct program *program, const struct options *options, struct diagnostics *diagnostics);
+
 /* --- spec_folder.c: programs look for data beside their spec, and are told where it lies ------------------------------------------- */
 
 /* Tells the programs that this process runs, itself or as children. */

@@ -123,8 +123,8 @@ static bool check_names(struct options *options, const models *models) {
       const char *both = i != j && (x->spec || y->spec) ? clash(arena, x, y) : NULL;
       if (!both) continue;
       fprintf(stderr,
-              "lamella: error: %s and %s would both have %s; give one another name with --name, emitted by itself into "
-              "the same folder\n",
+              "lamella: error: %s and %s would both have %s; emit one of them by itself into the same folder, with "
+              "another name by --name\n",
               title(arena, x), title(arena, y), both);
       return false;
     }
@@ -182,11 +182,11 @@ static bool write_models(struct options *options, const models *models) {
 int verb_emit(struct options *options) {
   struct arena *arena = options->arena;
   if (!options->output) {
-    fprintf(stderr, "lamella emit: where to? Name a folder with -o DIR\n");
+    fprintf(stderr, "lamella emit: no folder is given; name one with -o DIR\n");
     return EXIT_USAGE;
   }
   if (options->frontend.name && options->specs.count > 1) {
-    fprintf(stderr, "lamella emit: --name calls one spec: emit one after the other into the same folder\n");
+    fprintf(stderr, "lamella emit: --name names one spec; emit the specs one after the other into the same folder\n");
     return EXIT_USAGE;
   }
   models models = {0};

@@ -13,10 +13,9 @@
 
 #include "runtime/runtime.h"
 
-/* --- Files to be removed when the command ends
-   ------------------------------------------------------------------------------ */
+/* --- Files to be removed when the command ends ---------------------------------------------------------------------- */
 
-enum { TEMPORARIES_MOST = 1024 }; /* `emit` writes three for each of 256 specs, and a few more */
+enum { TEMPORARIES_MOST = 2048 }; /* `emit` writes up to four for each of 256 specs, and a few more */
 static const char *volatile temporaries[TEMPORARIES_MOST];
 static volatile sig_atomic_t temporary_count;
 static volatile pid_t owner, working; /* working: a process that writes some of them */

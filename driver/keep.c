@@ -182,7 +182,7 @@ bool keep_only(struct program *program, const struct options *options, struct di
     const struct kept *row = find_keepable(name);
     const routine_set prediction = prediction_called(program, name);
     if (begin == end)
-      report_error(diagnostics, span, "which routine? This program has %s", list_routines(arena, program));
+      report_error(diagnostics, span, "a routine is expected here; this program has %s", list_routines(arena, program));
     else if (prediction)
       kept |= prediction;
     else if (!row || !*program_graph(program, row->routine))
@@ -196,9 +196,10 @@ bool keep_only(struct program *program, const struct options *options, struct di
   if (!(kept & set_of(program, find_keepable(routine_facts[ROUTINE_predict].name)))) {
     const struct span all = {source, 0, (int)source->length};
     if (options->dumps.count)
-      report_error(diagnostics, all, "--dump keeps values of predict, which is left out: add it");
+      report_error(diagnostics, all, "--dump keeps values of predict, which --only leaves out; add predict");
     if (options->batch)
-      report_error(diagnostics, all, "--batch is for predict, which is left out: add it, or leave out --batch");
+      report_error(diagnostics, all,
+                   "--batch is for predict, which --only leaves out; add predict, or leave out --batch");
     if (options->dumps.count || options->batch) return false;
   }
   keep(program, kept);

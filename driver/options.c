@@ -21,25 +21,23 @@ static const struct option {
     {'o', true, "output", "PATH", "where to write"},
     {'t', false, "target", "NAME", "native (default), portable, avx2, avx512, or reference (double precision, libm)"},
     {'p', false, "passes", "LIST",
-     "the passes, such as '-plan, fuse(keep = 40)'; default: the spec's, else what is usual"},
+     "which passes run, as in '-plan, fuse(keep = 40)' (default: those of the spec, else the usual ones)"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
     {'m', false, "model", "NAME", "which model of the spec, when it has several"},
     {'i', false, "name", "PREFIX",
-     "what all that is emitted is called, not as the spec's file: PREFIX.h, PREFIX_create, and the weights' usual "
-     "file"},
+     "name what is emitted after PREFIX, not after the spec's file: PREFIX.h, PREFIX_create, the usual file of "
+     "weights"},
     {'y', false, "only", "ROUTINE,...",
-     "with these routines alone: train, evaluate, predict, step, synthesize, as NAME.h has them (train validates "
-     "where\n"
-     "                               evaluate is there; eval and generate are evaluate and step)"},
+     "keep only these routines: train, evaluate, predict, step, synthesize, as NAME.h calls them (train validates\n"
+     "                               only with evaluate; eval and generate are other names of evaluate and step)"},
     {'x', false, "batch", "SIZE,...",
      "predict also for batches of these sizes, by routines of their own: predict_1 and predict_32 for 1,32. The verb\n"
      "                               predict takes the sizes that its rows fill"},
     {'k', false, "weights", "FILE",
-     "make the parameters of this file a part of the program, as an array that is only read; for programs that do not\n"
-     "                               train (--only=predict)"},
-    {'d', false, "dump", "PATTERN", "keep values so named (h.0.attn.*) whole; `predict --out` writes them"},
+     "make the parameters of this file a constant array of the program, which must not train (--only=predict)"},
+    {'d', false, "dump", "PATTERN", "keep the values whose names match, as in h.0.attn.*; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
-     "ast, tensor, clusters (what became one kernel, and why), loops, c, or passes (which there are, or a spec's)"},
+     "ast, tensor, clusters (which values became one kernel, and why), loops, c, or passes (all, or those of a spec)"},
     {'g', false, "graph", "NAME",
      "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, predict_1 (--batch=1), prepare,\n"
      "                               step or synthesize"},
@@ -49,36 +47,38 @@ static const struct option {
     {'S', false, "-S", NULL, "make assembly"},
     {'L', false, "-shared", NULL, "make a shared object, to call the program from another (`emit` writes its header)"},
     {'q', false, "openmp", "HOW",
-     "threads by a shared library of OpenMP (shared, as usual where there is one), by one that becomes a part of the\n"
-     "                               program (static), or none at all (none: one thread)"},
-    {'Q', false, "static", NULL, "a program that needs no shared library at all, OpenMP's and libc included"},
+     "get threads from a shared OpenMP library (shared; default where there is one), from one that becomes a part of\n"
+     "                               the program (static), or use one thread (none)"},
+    {'Q', false, "static", NULL, "make a program that needs no shared library, not even OpenMP's or libc"},
     {'O', false, "-O", "LEVEL", "how hard the C compiler tries: 0 to 3 (default: 2); the results are the same"},
-    {'G', false, "-g", NULL, "symbols for debuggers"},
-    {'M', false, "-march=", "CPU", "what the C compiler may use besides the target's own instructions"},
+    {'G', false, "-g", NULL, "add symbols for debuggers"},
+    {'M', false, "-march=", "CPU",
+     "let the C compiler use the instructions of this processor besides those of the target"},
     {'u', false, "tune", "CPU",
-     "the processor that tiles are chosen for, such as znver4 or icelake-server; native is this one. Default: that of\n"
-     "                               -march, else this one where the target is native, else none"},
-    {'j', true, "jobs", "N", "threads that compile (default: all processors)"},
+     "choose tiles for this processor, such as znver4 or icelake-server; native is the one of this machine. Default:\n"
+     "                               that of -march, else native where the target is native, else none"},
+    {'j', true, "jobs", "N", "how many threads compile, at most 8 (default: one for each processor)"},
     {'P', false, "perf", NULL, "tell perf the names of the program's functions, in /tmp/perf-PID.map"},
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
     {'W', false, "variant", "TEXT",
-     "'NAME: OPTIONS': one to compare, with --passes, --target, -O and -D of its own; repeated"},
-    {'N', false, "threads", "N", "processors for the programs, which are pinned to them (default: all)"},
-    {'B', false, "time", "SECONDS", "for measuring, compiling not included (default: 20)"},
+     "'NAME: OPTIONS': compare this variant, which has its own --passes, --target, -O and -D; may be repeated"},
+    {'N', false, "threads", "N", "how many processors the programs use; they are pinned to them (default: all)"},
+    {'B', false, "time", "SECONDS", "how long to measure, apart from compiling (default: 20)"},
     {'K', false, "steps", "N",
      "compare the loss after so many steps; all take them (default: as many as all take in that time)"},
-    {'R', false, "seed", "N", "of the order in which programs take turns (default: another each time)"},
-    {'J', false, "json", "FILE", "all that was measured, for machines; - is the standard output"},
-    {'H', false, "html", "FILE", "a page with plots, complete in itself"},
-    {'w', false, "slow", "NAME=PERCENT", "slow this one down by so much, to see whether it is noticed"},
+    {'R', false, "seed", "N", "the seed of the order in which programs take turns (default: another one each time)"},
+    {'J', false, "json", "FILE", "write all that was measured to FILE as JSON; - is the standard output"},
+    {'H', false, "html", "FILE", "write a page with plots to FILE; it needs no other file"},
+    {'w', false, "slow", "NAME=PERCENT", "slow variant NAME down by so much, to see whether that is noticed"},
     {'e', false, "watch", NULL,
-     "train: compile the spec anew whenever it is saved, and go on with the weights that still fit"},
-    {'b', false, "bench", NULL, "carry the verb bench and --trace: time by kernel"},
-    {'v', true, "verbose", NULL, "say what is done"},
+     "with train: compile the spec again whenever it is saved, and go on with the weights that still fit"},
+    {'b', false, "bench", NULL, "include the verb bench and the option --trace, which time each kernel"},
+    {'v', true, "verbose", NULL, "print what is done"},
     {'T', false, "time-passes", NULL, "print where the time goes: each pass, code generation, the C compiler, loading"},
-    {'a', false, "dump-after", "PASS", "print the graphs after this pass (after fuse, plan and the like: the loops)"},
+    {'a', false, "dump-after", "PASS",
+     "print the graphs after this pass, or the loops after fuse, tile, parallel, plan or share"},
     {'V', false, "verify", NULL, "check the graphs after every pass"},
-    {'h', true, "help", NULL, "this text"},
+    {'h', true, "help", NULL, "print this text"},
 };
 enum { OPTION_COUNT = sizeof option_rows / sizeof *option_rows, SPECS_MOST = 256 };
 
@@ -100,8 +100,8 @@ void verb_help(FILE *file, const struct verb *verb) {
   }
   if (strchr(verb->options, 'p')) {
     fputs(
-        "\npasses: all of these are done; -NAME leaves one out, NAME(parameter = value) tells it more, none leaves out "
-        "all\n",
+        "\npasses: all of these run; -NAME leaves one out, NAME(parameter = value) sets a parameter, none leaves all "
+        "out\n",
         file);
     pipeline_help(file);
   }
@@ -173,7 +173,7 @@ static int choose_batches(struct options *options, const char *text) {
 
 static int choose_kind(struct options *options, enum build_kind kind) {
   if (options->kind != BUILD_PROGRAM && options->kind != kind)
-    return usage_error(options->verb, "one of -c, -S and -shared at a time");
+    return usage_error(options->verb, "-c, -S and -shared exclude each other; give one of them");
   options->kind = kind;
   return -1;
 }
@@ -220,8 +220,8 @@ static int apply(struct options *options, const struct option *option, const cha
       if (!problem && c_is_taken(value)) problem = "emitted code has something of that name";
       if (problem)
         return usage_error(options->verb, arena_format(options->arena,
-                                                       "--name=%s: nothing can be called so, for %s; "
-                                                       "choose another, such as my_model",
+                                                       "--name=%s cannot be a name, since %s; choose another, such as "
+                                                       "my_model",
                                                        value, problem));
       options->frontend.name = value;
       break;
@@ -258,27 +258,29 @@ static int apply(struct options *options, const struct option *option, const cha
         if (!strcmp(value, names[i])) options->openmp = (enum openmp)i;
       if (options->openmp && !strcmp(value, names[options->openmp])) break;
       return usage_error(options->verb,
-                         arena_format(options->arena, "--openmp=%s: it is shared, static or none", value));
+                         arena_format(options->arena, "--openmp takes shared, static or none, not '%s'", value));
     }
     case 'Q':
       options->is_static = true;
       break;
     case 'O':
       if (!*value || strspn(value, "0123") != 1 || value[1])
-        return usage_error(options->verb, arena_format(options->arena, "-O%s: the levels are 0 to 3", value));
+        return usage_error(options->verb,
+                           arena_format(options->arena, "-O takes a level from 0 to 3, not '%s'", value));
       options->level = *value - '0';
       break;
     case 'G':
       options->debug = true;
       break;
     case 'M':
-      if (!*value) return usage_error(options->verb, "-march= needs a name");
+      if (!*value) return usage_error(options->verb, "-march= needs the name of a processor");
       options->march = value;
       break;
     case 'j':
       options->jobs = *value && strspn(value, "0123456789") == strlen(value) && strlen(value) < 5 ? atoi(value) : 0;
       if (options->jobs < 1)
-        return usage_error(options->verb, arena_format(options->arena, "-j %s: how many threads?", value));
+        return usage_error(options->verb, arena_format(options->arena,
+                                                       "-j takes a number of threads from 1 to 9999, not '%s'", value));
       break;
     case 'P':
       options->perf = true;
@@ -382,7 +384,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
       bool several = verb->run == verb_emit;
       if (several) array_push(options->arena, &options->specs, argument);
       if (options->specs.count > SPECS_MOST)
-        return usage_error(verb, arena_format(options->arena, "more than %d specs", SPECS_MOST));
+        return usage_error(verb, arena_format(options->arena, "more than %d specs are given", SPECS_MOST));
       if (!options->spec || several) {
         options->spec = options->spec ? options->spec : argument;
         continue;
@@ -392,7 +394,7 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
         options->rest_count = count - i;
         break;
       }
-      return usage_error(verb, arena_format(options->arena, "one spec at a time: '%s' is one too many", argument));
+      return usage_error(verb, arena_format(options->arena, "this verb takes one spec, and '%s' is another", argument));
     }
     const char *value;
     const struct option *option = spelled(argument, &value);
@@ -406,7 +408,8 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
     int code = apply(options, option, value);
     if (code >= 0) return code;
   }
-  if (!options->spec && !(options->stage && !strcmp(options->stage, "passes"))) return usage_error(verb, "which spec?");
+  if (!options->spec && !(options->stage && !strcmp(options->stage, "passes")))
+    return usage_error(verb, "no spec is given; name a file, or - for the standard input");
   choose_target(options, options->target);
   options->frontend.defines = options->defines.items;
   options->frontend.define_count = options->defines.count;

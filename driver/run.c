@@ -26,7 +26,8 @@ int verb_run(struct options *options) {
   double begin = seconds_now();
   take_watch(options);
   if (!target_runs_here(options->passes.target)) {
-    fprintf(stderr, "lamella run: this machine cannot run code for %s\n", options->passes.target->name);
+    fprintf(stderr, "lamella run: this machine cannot run code for %s; leave out --target, or choose another\n",
+            options->passes.target->name);
     return EXIT_WRONG_INPUT;
   }
   /* OpenMP's workers wait only briefly between kernels. A built program has to start itself again to set this. */

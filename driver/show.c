@@ -51,7 +51,7 @@ int verb_show(struct options *options) {
   enum { AST, TENSOR, CLUSTERS, LOOPS, C, PASSES, STAGES };
   static const char *const stages[STAGES] = {"ast", "tensor", "clusters", "loops", "c", "passes"};
   if (!options->stage) {
-    fprintf(stderr, "lamella show: which stage? --stage is one of ast, tensor, clusters, loops, c, passes\n");
+    fprintf(stderr, "lamella show: no --stage is given; it is one of ast, tensor, clusters, loops, c, passes\n");
     return EXIT_USAGE;
   }
   int stage = 0;
@@ -59,7 +59,8 @@ int verb_show(struct options *options) {
   if (stage == STAGES) return unknown(options, "stage", options->stage, stages, STAGES);
   if (options->graph && stage != TENSOR && stage != CLUSTERS) {
     fprintf(stderr,
-            "lamella show: --graph goes with --stage=tensor and --stage=clusters: kernels are shared between graphs\n");
+            "lamella show: --graph goes with --stage=tensor and --stage=clusters; in the other stages graphs share "
+            "kernels\n");
     return EXIT_USAGE;
   }
   if (stage == PASSES && !options->spec) {

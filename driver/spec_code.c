@@ -87,7 +87,7 @@ static bool compile(struct options *options, struct cache *cache, struct hash re
   if (strstr(message, "out of memory"))
     fprintf(stderr, "lamella: error: %s\n", message);
   else if (!jit_compiler_version())
-    fprintf(stderr, "lamella: error: %s; `lamella build` and `emit` work without\n", message);
+    fprintf(stderr, "lamella: error: %s; `lamella build` and `lamella emit` work without it\n", message);
   else if (options->march && strstr(message, "unknown target CPU"))
     fprintf(stderr, "lamella: error: no CPU is called '%s'\n", printable(options->arena, options->march));
   else

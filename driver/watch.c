@@ -215,14 +215,14 @@ static int next_failed(struct watch *watch) {
   forget(next);
   if (watch->finished) return EXIT_DONE;
   if (was_ready)
-    say(watch, "the new program has gone");
+    say(watch, "the new program has ended by itself");
   else if (watch->running.pid)
     say(watch, "training goes on with the spec as it was");
   /* no edit of the spec mends this: an option, a file that it names, the compiler */
   else if (!watch->began && !refused)
     return code;
   else
-    say(watch, "waiting for it to be saved");
+    say(watch, "waiting until it is saved again");
   return -1;
 }
 
@@ -237,7 +237,7 @@ static void begin_next(struct watch *watch) {
   if (order == LAM_ORDER_BEGIN && stat(watch->weights, &watch->before) != 0) watch->before = (struct stat){0};
   watch->began = true;
   if (write(next->orders, &order, 1) != 1) {
-    say(watch, "the new program has gone; once more");
+    say(watch, "the new program has ended by itself; the spec is compiled again");
     start_next(watch);
     return;
   }
@@ -268,7 +268,7 @@ static int running_ended(struct watch *watch, int status) {
   watch->finished = code == EXIT_DONE;
   if (code != EXIT_DONE && code != LAM_HANDED_OVER)
     say(watch, next->pid ? "training has stopped, and goes on with the new version"
-                         : "training has stopped, and goes on when it is saved");
+                         : "training has stopped, and goes on when the spec is saved");
   if (next->ready)
     begin_next(watch);
   else if (next->pid ? !has_state(watch) : code == LAM_HANDED_OVER)
@@ -282,8 +282,8 @@ static void look_at_files(struct watch *watch) {
   watch->wanted = now;
   bool undone = watch->running.pid && now == watch->running.print,
        there = watch_list_has(&watch->files, watch->options->spec);
-  if (!undone && there) say(watch, "saved; compiling it");
-  if (!there) say(watch, watch->running.pid ? "it is gone; training goes on" : "it is gone");
+  if (!undone && there) say(watch, "it was saved and is compiled");
+  if (!there) say(watch, watch->running.pid ? "it no longer exists; training goes on" : "it no longer exists");
   if (undone || !there)
     abandon(&watch->next);
   else

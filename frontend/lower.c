@@ -110,11 +110,11 @@ static struct file *load_file(struct lowering *lowering, const struct source *so
     const struct ast_item *item = file->tree->items.items[i];
     if (item->kind != ITEM_USE) continue;
     if (lowering->file_depth >= DEEPEST_FILES) {
-      fail(lowering, item->name.span, "files use files more than %d deep", DEEPEST_FILES);
+      fail(lowering, item->name.span, "files use one another more than %d deep", DEEPEST_FILES);
       break;
     }
     if (lowering->files.count >= MOST_FILES && !lowering->exhausted) {
-      fail(lowering, item->name.span, "more than %d files", MOST_FILES);
+      fail(lowering, item->name.span, "a spec uses at most %d files", MOST_FILES);
       lowering->exhausted = true;
     }
     if (lowering->exhausted) break;
@@ -172,7 +172,7 @@ static bool choose_blocks(struct lowering *lowering) {
     }
     if (!lowering->model) {
       fail(lowering, (struct span){.source = spec->tree->source, .begin = 0, .end = 0},
-           "there is no model here: model name(x) -> y { ... }");
+           "this spec has no model; write one as in model name(x) -> y { ... }");
       return false;
     }
   }

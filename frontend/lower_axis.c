@@ -225,7 +225,7 @@ static bool add_factor(struct lowering *lowering, struct product *product, struc
       return false;
     }
   if (product->count == MAX_AXES) {
-    fail(lowering, span, "a product of more than %d axes", MAX_AXES);
+    fail(lowering, span, "this product has more than %d axes", MAX_AXES);
     return false;
   }
   product->factors[product->count++] = axis;

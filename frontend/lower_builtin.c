@@ -146,8 +146,8 @@ static bool reduced_axes(struct lowering *lowering, const struct ast_expression 
       for (int k = 0; k < *count; k++)
         if (over[k] == axis) return refuse(lowering, expression->span, "axis '%s' is named twice", axis->name);
       if (!value_has_axis(value, axis))
-        return refuse(lowering, expression->span, "%s over axis %s, and the value has %s", call->path.text, axis->name,
-                      shape_text(lowering, value));
+        return refuse(lowering, expression->span, "%s goes over axis '%s', and the value has %s", call->path.text,
+                      axis->name, shape_text(lowering, value));
       if (breaks_window_law(lowering, expression->span, axis, "reducing")) return false;
       over[(*count)++] = axis;
     }

@@ -9,8 +9,8 @@ static struct value *along(struct lowering *lowering, const struct ast_expressio
   struct value *value = value_argument(lowering, call, value_index);
   if (!value || !axis) return NULL;
   if (!value_has_axis(value, axis)) {
-    fail(lowering, positional(call, value_index)->span, "%s along axis %s, and the value has %s", call->path.text,
-         axis->name, shape_text(lowering, value));
+    fail(lowering, positional(call, value_index)->span, "%s goes along axis '%s', and the value has %s",
+         call->path.text, axis->name, shape_text(lowering, value));
     return NULL;
   }
   if (breaks_window_law(lowering, call->span, axis, arena_format(lowering->arena, "%s along", call->path.text)))
@@ -43,7 +43,7 @@ struct thing lower_top(struct lowering *lowering, const struct builtin *self, co
                 "is always there",
                 (pick->size ? pick : axis)->name, (long long)pick->extent);
   if (pick->extent > axis->extent)
-    return fail(lowering, call->span, "the largest %s=%lld of axis %s, which has only %lld", pick->name,
+    return fail(lowering, call->span, "%s=%lld largest elements are wanted of axis %s, which has only %lld", pick->name,
                 (long long)pick->extent, axis->name, (long long)axis->extent);
   if (value_has_axis(value, pick))
     return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", pick->name,
@@ -161,7 +161,7 @@ struct thing lower_pad(struct lowering *lowering, const struct builtin *self, co
     return fail(lowering, call->span,
                 "pad along axis '%s' is an error in generate: its length is only known at run time", axis->name);
   if (before + axis->extent > result->extent)
-    return fail(lowering, call->span, "%lld before and %s=%lld do not fit into axis %s=%lld", (long long)before,
+    return fail(lowering, call->span, "%lld elements before %s=%lld make more than axis %s=%lld has", (long long)before,
                 axis->name, (long long)axis->extent, result->name, (long long)result->extent);
   if (value_has_axis(value, result))
     return fail(lowering, call->span, "axis '%s' would come twice: the value has %s", result->name,

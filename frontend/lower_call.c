@@ -267,7 +267,7 @@ bool distinct_parameters(struct lowering *lowering, const struct ast_item *item)
       const struct ast_name before = j < own ? item->parameters.items[j].signature.name : item->over.items[j - own];
       if (strcmp(name.text, before.text)) continue;
       fail(lowering, name.span, "two parameters of %s are called '%s'", item->name.text, name.text);
-      report_note(lowering->diagnostics, before.span, "the first");
+      report_note(lowering->diagnostics, before.span, "this is the first");
       return false;
     }
   return true;
@@ -332,7 +332,7 @@ static struct thing take_results(struct lowering *lowering, struct frame *frame,
 static struct thing call_function(struct lowering *lowering, const struct ast_item *function, const struct file *file,
                                   const struct ast_expression *call) {
   if (lowering->depth >= MAX_CALL_DEPTH)
-    return fail(lowering, call->span, "calls nested more than %d deep: does %s call itself?", MAX_CALL_DEPTH,
+    return fail(lowering, call->span, "calls are nested more than %d deep; does %s call itself?", MAX_CALL_DEPTH,
                 function->name.text);
   if (!distinct_parameters(lowering, function)) return poison();
   struct matching matching = {.function = function, .count = function->parameters.count + function->over.count};

@@ -60,7 +60,8 @@ static enum tokenizer read_tokenizer(struct lowering *lowering, enum data_source
   if (!name) return source == DATA_SYNTHETIC ? TOKENIZER_NONE : TOKENIZER_CHAR;
   if (!strcmp(name, "char")) return TOKENIZER_CHAR;
   if (!strcmp(name, "byte")) return TOKENIZER_BYTE;
-  fail(lowering, span, "there is no tokenizer '%s': char makes ids of the text's characters, byte of its bytes", name);
+  fail(lowering, span,
+       "there is no tokenizer '%s'; there are char, whose ids are characters, and byte, whose ids are bytes", name);
   return TOKENIZER_NONE;
 }
 
@@ -68,7 +69,7 @@ static double read_share(struct lowering *lowering, const char *name, double fal
   struct found_setting found;
   const double share = setting_number(lowering, &lowering->data->body, "data", name, fallback);
   if (find_setting(lowering, &lowering->data->body, "data", name, &found) && !(share >= 0 && share <= 1))
-    fail(lowering, found.span, "'%s' is a share, from 0 to 1", name);
+    fail(lowering, found.span, "'%s' must be a share from 0 to 1", name);
   return share;
 }
 
@@ -311,7 +312,7 @@ static bool describe_csv(struct lowering *lowering, const char *name, struct des
     return false;
   }
   if (positional(call, 0)->kind != AST_STRING) {
-    fail(lowering, positional(call, 0)->span, "the name of a field is a text: %s(\"price\")", call->path.text);
+    fail(lowering, positional(call, 0)->span, "the name of a field is a text, as in %s(\"price\")", call->path.text);
     return false;
   }
   description->feature = forms[form].feature;
@@ -455,14 +456,14 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
   if (!describe(lowering, name, &description, &known)) {
     if (known) return;
     fail(lowering, signature->name.span, "nothing feeds the model's input '%s': %s", name, supplied_text(lowering));
-    report_note(lowering->diagnostics, lowering->data->name.span, "the data");
+    report_note(lowering->diagnostics, lowering->data->name.span, "the data is declared here");
     return;
   }
   const bool weight = description.feature == FEATURE_PRESENT && input->kind == KIND_REAL;
   if (description.kind != input->kind && !weight) {
     fail(lowering, description.span, "column '%s' is %s, and the model's input is %s", name,
          kind_names[description.kind], kind_names[input->kind]);
-    report_note(lowering->diagnostics, signature->span, "the input");
+    report_note(lowering->diagnostics, signature->span, "the input is declared here");
     return;
   }
   bool same = description.any_shape || description.axes.count == input->axis_count - 1;
@@ -471,7 +472,7 @@ void feed_model_input(struct lowering *lowering, const struct ast_signature *sig
   if (!same) {
     fail(lowering, description.span, "column '%s' has axes %s for an example, and the model's input has %s", name,
          list_text(lowering, description.axes.factors, description.axes.count), shape_text(lowering, input));
-    report_note(lowering->diagnostics, signature->span, "the input");
+    report_note(lowering->diagnostics, signature->span, "the input is declared here");
     return;
   }
   if (description.range && input->range && description.range->extent != input->range->extent) {

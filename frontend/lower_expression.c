@@ -242,7 +242,7 @@ struct thing lower_binary(struct lowering *lowering, const char *op, struct thin
       bug("'%s' takes integers alone", op);
   }
   if (facts->op == OP_mod && y->kind == KIND_INTEGER && y->op == OP_constant && y->number == 0)
-    return fail(lowering, span, "the rest of a division by zero");
+    return fail(lowering, span, "this divides by zero, so that there is no remainder");
   struct value *both[] = {facts->swapped ? y : x, facts->swapped ? x : y};
   if (!has_room(lowering, span, both, 2, 0)) return poison();
   return made(lowering, build_binary(lowering->graph, facts->op, both[0], both[1]), span);
@@ -285,7 +285,8 @@ static struct thing lower_contract(struct lowering *lowering, const struct ast_e
       for (int k = 0; k < count; k++)
         if (over[k] == axis)
           return fail(lowering, expression->axes.items[i].span, "axis '%s' is contracted twice", axis->name);
-      if (count == MAX_AXES) return fail(lowering, expression->op_span, "more than %d axes", MAX_AXES);
+      if (count == MAX_AXES)
+        return fail(lowering, expression->op_span, "this contraction names more than %d axes", MAX_AXES);
       if (good && !(value_has_axis(x, axis) && value_has_axis(y, axis)))
         good = refuse(lowering, expression->op_span,
                       "'@%s' needs axis %s in both operands: the left has %s, the right has %s", axis->name, axis->name,

@@ -177,7 +177,7 @@ static bool distinct_results(struct lowering *lowering) {
       const struct ast_name name = results->items[i].name, before = results->items[j].name;
       if (strcmp(name.text, before.text)) continue;
       fail(lowering, name.span, "two results are called '%s'", name.text);
-      report_note(lowering->diagnostics, before.span, "the first");
+      report_note(lowering->diagnostics, before.span, "this is the first");
       return false;
     }
   return true;
@@ -192,7 +192,7 @@ bool lower_forward(struct lowering *lowering) {
   lower_block(lowering, &model->body);
   const int errors = lowering->diagnostics->error_count;
   if (!frame->returned) {
-    if (!errors) fail(lowering, model->name.span, "model '%s' returns nothing", model->name.text);
+    if (!errors) fail(lowering, model->name.span, "model '%s' returns nothing; end it with return", model->name.text);
     return false;
   }
   if (frame->results.count != model->results.count) {

@@ -139,7 +139,8 @@ static bool check_choice(struct lowering *lowering, const struct choice *choice,
            suggestion(lowering, name, &candidates));
   }
   if (positional_count(choice->call) > candidates.count)
-    fail(lowering, choice->call->span, "optimizer %s takes %d arguments", optimizer->name.text, candidates.count);
+    fail(lowering, choice->call->span, "optimizer %s takes at most %d arguments", optimizer->name.text,
+         candidates.count);
   return lowering->diagnostics->error_count == before;
 }
 

@@ -38,7 +38,7 @@ static bool read_draw(struct lowering *lowering, const struct ast_expression *dr
   draws->low = count == 2 ? numbers[0] : 0;
   draws->high = numbers[count - 1];
   if (normal && !(draws->high >= 0)) {
-    fail(lowering, draw->span, "a standard deviation of %g", draws->high);
+    fail(lowering, draw->span, "a standard deviation must be 0 or more, and is %g", draws->high);
     return false;
   }
   return true;

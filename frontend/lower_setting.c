@@ -117,7 +117,7 @@ static const struct ast_expression *setting_expression(struct lowering *lowering
                                                        struct found_setting *found) {
   if (found->statement) {
     if (found->statement->expressions.count == 1) return found->expression;
-    fail(lowering, found->span, "'%s' is one value", name);
+    fail(lowering, found->span, "'%s' takes one value", name);
     return NULL;
   }
   return override_expression(lowering, find_override(lowering, arena_format(lowering->arena, "%s.%s", prefix, name)));
@@ -130,7 +130,7 @@ void check_set_once(struct lowering *lowering, struct table *seen, struct ast_st
     table_set(lowering->arena, seen, target->text, statement);
   } else if (!lowering->exhausted) {
     fail(lowering, target->span, "'%s' is set twice", target->text);
-    report_note(lowering->diagnostics, before->span, "the first time");
+    report_note(lowering->diagnostics, before->span, "it is first set here");
   }
 }
 
@@ -146,7 +146,7 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
     struct ast_statement *statement = block->items[i];
     /* every pattern is compared with every parameter */
     if (statement->kind == AST_FOR && (patterns += statement->patterns.count) > MOST_PATTERNS) {
-      fail(lowering, statement->span, "more than %d patterns of parameters", MOST_PATTERNS);
+      fail(lowering, statement->span, "the blocks 'for' have more than %d patterns", MOST_PATTERNS);
       lowering->exhausted = true;
       return;
     }
@@ -203,7 +203,7 @@ const char *setting_string(struct lowering *lowering, const ast_block *block, co
     return quoted ? arena_copy(lowering->arena, found.text + 1, length - 2) : found.text;
   }
   if (found.expression->kind == AST_STRING && found.statement->expressions.count == 1) return found.expression->text;
-  fail(lowering, found.span, "'%s' is a text: %s = \"...\"", name, name);
+  fail(lowering, found.span, "'%s' must be a text, as in %s = \"...\"", name, name);
   return NULL;
 }
 
@@ -227,6 +227,6 @@ const char *setting_name(struct lowering *lowering, const ast_block *block, cons
   const struct ast_expression *expression = found.expression;
   if (expression->kind == AST_PATH || expression->kind == AST_CALL) return expression->path.text;
   if (expression->kind == AST_STRING) return expression->text;
-  fail(lowering, found.span, "'%s' is a name", name);
+  fail(lowering, found.span, "'%s' must be a name", name);
   return NULL;
 }

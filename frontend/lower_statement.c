@@ -27,7 +27,7 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
   struct symbol *symbol = scope_find(frame->scope, name);
   if (symbol && symbol->thing.kind == THING_AXIS) {
     fail(lowering, target->span, "'%s' is an axis here, and axes and values do not hide each other", name);
-    report_note(lowering->diagnostics, symbol->span, "the axis");
+    report_note(lowering->diagnostics, symbol->span, "the axis is declared here");
     return;
   }
   if (symbol && symbol->fixed) {
@@ -40,7 +40,7 @@ static void assign(struct lowering *lowering, const struct ast_path *target, str
         table_find(&lowering->parameter_names, join_path(lowering->arena, frame->path, name));
     if (global || is_batch_name(name)) {
       fail(lowering, target->span, "'%s' is an axis, and axes and values do not hide each other", name);
-      if (global) report_note(lowering->diagnostics, global->declaration->name.span, "the axis");
+      if (global) report_note(lowering->diagnostics, global->declaration->name.span, "the axis is declared here");
       return;
     }
     /* A function that is called without a label has the path of its caller, and yet its names are its own. */

@@ -40,13 +40,13 @@ void read_train_settings(struct lowering *lowering) {
   }
   if (settings->steps < 0 && settings->epochs < 0) settings->epochs = 1;
   if (find_setting(lowering, block, "train", "clip", &found) && !(settings->clip > 0))
-    fail(lowering, found.span, "'clip' is the largest norm of the gradient, more than 0");
+    fail(lowering, found.span, "'clip' is the largest norm that the gradient may have, and must be more than 0");
   if (find_setting(lowering, block, "train", "average", &found) && !(settings->average >= 0 && settings->average < 1))
-    fail(lowering, found.span, "'average' is ema(decay), with a decay from 0 to 1");
+    fail(lowering, found.span, "'average' must be ema(decay) with a decay from 0 to below 1");
   if (!find_setting(lowering, block, "train", "loss", &found))
-    fail(lowering, lowering->train->name.span, "train says what it minimises: loss = ...");
+    fail(lowering, lowering->train->name.span, "train has no loss; say what it minimises: loss = ...");
   if (!find_setting(lowering, block, "train", "optimizer", &found))
-    fail(lowering, lowering->train->name.span, "train says how: optimizer = adamw(lr = 1e-3)");
+    fail(lowering, lowering->train->name.span, "train has no optimizer; write one as in optimizer = adamw(lr = 1e-3)");
   lowering->program->training = settings;
 }
 
@@ -89,7 +89,7 @@ static bool lower_loss(struct lowering *lowering, struct loss *loss) {
   struct found_setting found;
   if (!find_setting(lowering, &lowering->train->body, "train", "loss", &found)) return false;
   if (!found.statement) {
-    fail(lowering, found.span, "a loss is written in the spec");
+    fail(lowering, found.span, "-D cannot set the loss: a loss is written in the spec");
     return false;
   }
   struct frame *frame = frame_new(lowering, lowering->train_file, lowering->train, "", (struct span){0});

@@ -104,7 +104,7 @@ static void track_bracket(struct parse *parse, const struct token *token) {
     struct bracket bracket = {(char)kind, token->span, indent_of(parse->source, token->span.begin)};
     array_push(parse->arena, &parse->open, bracket);
     if (parse->open.count > DEEPEST_BRACKETS) {
-      parse_error(parse, token->span, "brackets nested more than %d deep", DEEPEST_BRACKETS);
+      parse_error(parse, token->span, "brackets are nested more than %d deep", DEEPEST_BRACKETS);
       parse->abandoned = true;
     }
     return;
@@ -182,7 +182,7 @@ static bool check_text(struct parse *parse) {
   const struct span span = {source, (int)at, (int)at + 1};
   uint32_t ignored;
   if (byte == 0)
-    report_error(parse->diagnostics, span, "a zero byte: this is not a text file");
+    report_error(parse->diagnostics, span, "there is a zero byte here, so this is not a text file");
   else if (!character_at(source->text + at, source->length - at, &ignored))
     report_error(parse->diagnostics, span, "the byte 0x%02X is not UTF-8: a spec is a UTF-8 text", byte);
   else if (character_turns_text(code))
@@ -190,8 +190,8 @@ static bool check_text(struct parse *parse) {
                  "the character U+%04X turns the direction of text round, so that what is read is not what is shown",
                  (unsigned)code);
   else
-    report_error(parse->diagnostics, span, "the control character U+%04X: of those a spec has tabs and line ends alone",
-                 (unsigned)code);
+    report_error(parse->diagnostics, span,
+                 "the control character U+%04X cannot stand in a spec; tabs and line ends can", (unsigned)code);
   return false;
 }
 

@@ -40,12 +40,12 @@ void explain_stray_character(struct parse *parse, const char *text, int length, 
       {"\xC3\x97", "a product is written '*'"},
       {"\xC2\xB7", "a product is written '*'"},
       {"\xE2\x86\x92", "an arrow is written '->'"},
-      {"\xE2\x89\xA4", "write '<='"},
-      {"\xE2\x89\xA5", "write '>='"},
-      {"\xE2\x89\xA0", "write '!='"},
-      {"\xC2\xA0", "a no-break space (U+00A0): replace it by a plain space"},
-      {"\xE2\x80\x8B", "an invisible space (U+200B): delete it"},
-      {"\xEF\xBB\xBF", "an invisible byte order mark (U+FEFF): delete it"},
+      {"\xE2\x89\xA4", "'at most' is written '<='"},
+      {"\xE2\x89\xA5", "'at least' is written '>='"},
+      {"\xE2\x89\xA0", "'not equal' is written '!='"},
+      {"\xC2\xA0", "there is a no-break space (U+00A0) here: replace it by a plain space"},
+      {"\xE2\x80\x8B", "there is an invisible space (U+200B) here: delete it"},
+      {"\xEF\xBB\xBF", "there is an invisible byte order mark (U+FEFF) here: delete it"},
       {"'", "strings stand in double quotes"},
       {"\\", "a line goes on by itself after an operator or a comma"},
   };
@@ -319,7 +319,7 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
     if (has(expected, count, closer)) {
       const char *advice = hint(parse, span, found, expected, count);
       if (parse_error(parse, span, "expected %s before %s%s%s", closer, text, advice ? ": " : "", advice ? advice : ""))
-        note_bracket(parse, around->span, "to close this one");
+        note_bracket(parse, around->span, "it would close this one");
       return;
     }
   }

@@ -187,7 +187,7 @@ static void find_readers(struct account *a) {
   }
 }
 
-/* "; read by layernorm, and on the way back by softmax_gradient" */
+/* "; read by layernorm; in the backward pass by softmax_gradient" */
 static const char *readers_text(struct account *a, const struct value *value) {
   struct arena *arena = a->s->arena;
   struct list there = {0}, back = {0}, parts = {0};
@@ -204,7 +204,7 @@ static const char *readers_text(struct account *a, const struct value *value) {
   const char *text = there.items.count ? arena_format(arena, "; read by %s", list_text(a, &there, MOST_LISTED)) : "";
   if (parts.items.count) text = arena_format(arena, "%s; it is a part of %s", text, list_text(a, &parts, MOST_LISTED));
   if (!back.items.count) return text;
-  return arena_format(arena, "%s; %son the way back by %s", text, there.items.count ? "" : "read ",
+  return arena_format(arena, "%s; %sin the backward pass by %s", text, there.items.count ? "" : "read ",
                       list_text(a, &back, MOST_LISTED));
 }
 
@@ -342,7 +342,7 @@ static void tell_refusals(struct account *a, const struct cluster *cluster) {
   struct list told = {0};
   const bool fuse = a->s->fuse;
   if (cluster->kind == CLUSTER_CONTRACT && cluster->values.count == 1 && fuse)
-    line(a, "alone", "because nothing goes on from a contraction's sums in its kernel but values of one element each");
+    line(a, "alone", "because only values of one element each are computed from a contraction's sums in its kernel");
   if (cluster->kind == CLUSTER_CONCAT)
     line(a, "alone", "because a concat only copies parts that nobody computes in their place");
   if (cluster->kind == CLUSTER_OTHER && fuse) line(a, "alone", "because it is no expression of one element");
@@ -427,7 +427,7 @@ void explain_clusters(struct scheduler *s, FILE *file) {
     }
     alike->count++;
   }
-  fprintf(file, "graph %s: %d launches in %d accounts; of copies told together the first has the %%numbers\n",
+  fprintf(file, "graph %s: %d launches in %d accounts; copies share an account, with the %%numbers of the first\n",
           s->graph->name, s->routine->launches.count, all.count);
   for (int i = 0; i < all.count; i++) {
     const struct alike *alike = all.items[i];

@@ -107,14 +107,14 @@ static bool check_dump(const struct run *run) {
   struct span span = {source, 0, (int)source->length};
   const char *near = closest_name(wanted, names, PASS_COUNT);
   if (pass < 0 && near)
-    report_error(run->diagnostics, span, "unknown pass '%s'; did you mean '%s'?", wanted, near);
+    report_error(run->diagnostics, span, "no pass is called '%s'; did you mean '%s'?", wanted, near);
   else if (pass < 0)
-    report_error(run->diagnostics, span, "unknown pass '%s'; there are %s", wanted, list);
+    report_error(run->diagnostics, span, "no pass is called '%s'; there are %s", wanted, list);
   else if (!run->pipeline.on[pass])
     report_error(run->diagnostics, span, "the pipeline leaves %s out", wanted);
   else if (!pass_works_on_graphs((enum pass)pass) && !run->options->loops_follow)
     report_error(run->diagnostics, span,
-                 "%s works on loops, and none are made here; show --stage=loops makes and prints them", wanted);
+                 "%s works on loops, and this command makes none; show --stage=loops makes and prints them", wanted);
   else
     return true;
   return false;

@@ -56,13 +56,13 @@ static bool fail(struct reader *reader, struct span span, const char *what, cons
                  int count) {
   const char *near = closest_name(name, known, count);
   if (near) {
-    report_error(reader->diagnostics, span, "unknown %s '%s'; did you mean '%s'?", what, name, near);
+    report_error(reader->diagnostics, span, "no %s is called '%s'; did you mean '%s'?", what, name, near);
   } else {
     const char *list = "";
     for (int i = 0; i < count; i++)
       list = arena_format(reader->diagnostics->arena, "%s%s%s", list, i ? ", " : "", known[i]);
-    report_error(reader->diagnostics, span, count ? "unknown %s '%s'; there are %s" : "unknown %s '%s'%s", what, name,
-                 list);
+    report_error(reader->diagnostics, span, count ? "no %s is called '%s'; there are %s" : "no %s is called '%s'%s",
+                 what, name, list);
   }
   return false;
 }
@@ -88,12 +88,12 @@ static bool read_number(struct reader *reader, int parameter) {
   char *rest;
   double number = strtod(text, &rest);
   if (!*text || *rest || number != floor(number)) {
-    report_error(reader->diagnostics, span, "%s of %s is a whole number from %d to %d (%s)", facts->name, pass,
+    report_error(reader->diagnostics, span, "%s of %s must be a whole number from %d to %d (%s)", facts->name, pass,
                  facts->least, facts->most, facts->summary);
     return false;
   }
   if (number < facts->least || number > facts->most) {
-    report_error(reader->diagnostics, span, "%s of %s goes from %d to %d (%s)", facts->name, pass, facts->least,
+    report_error(reader->diagnostics, span, "%s of %s must be from %d to %d (%s)", facts->name, pass, facts->least,
                  facts->most, facts->summary);
     return false;
   }
@@ -162,7 +162,7 @@ static bool read_item(struct reader *reader) {
   }
   if (pass == PASS_COUNT) return fail(reader, span, "pass", name, names, PASS_COUNT);
   if (off && pass_facts[pass].when == PASS_ALWAYS) {
-    report_error(reader->diagnostics, span, "%s cannot be left out: no program runs before it", name);
+    report_error(reader->diagnostics, span, "%s cannot be left out: every program needs it", name);
     return false;
   }
   reader->pipeline->on[pass] = !off;

@@ -54,7 +54,7 @@ struct traversal_count {
    each. No other code uses it. */
 struct scratch {
   struct memo_table levels, needed; /* schedule_row.c: level_of, mark_needed */
-  struct memo_table flat; /* schedule_row.c: pulls_flat */
+  struct memo_table flat; /* schedule_flat.c: pulls_flat */
   struct traversal_count *counts; /* schedule_row.c: count_traversals; by value id, zero between kernels */
   struct memo_table uses; /* kernel.c: uses in the kernel at hand */
 };

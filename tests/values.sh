@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# tests/values.sh NAME [WAY, WAY...]: runs the commands of tests/values/NAME.lam, a spec with numbers known from outside of Lamella, by the
-# interpreter and compiled. Comments of the spec hold what to do and what must come of it:
-#   #! VERB ARGUMENT...          a command, `lamella interpret NAME.lam VERB ...` and the like, in a new folder for each way
+# tests/values.sh NAME [WAY, WAY...]: runs the commands of tests/values/NAME.lam, a spec with numbers known from outside of
+# Lamella, by the interpreter and compiled. Comments of the spec hold the commands and the results that they must give:
+#   #! VERB ARGUMENT...          a command: `lamella interpret NAME.lam VERB ...` or `lamella run ...`, in a folder for each way
 #   #! exit N: VERB ARGUMENT...  one that ends with the status N and not with 0
 #   #! use OTHER.lam             from here on commands are those of another spec of the same folder
 #   #= FILE TENSOR SHAPE [TOLERANCE]: NUMBER...   what a file of tensors holds by now (SHAPE: 2x3, or 1; TOLERANCE: usually 1e-6)
@@ -18,7 +18,7 @@ if [[ -n ${2:-} ]]; then # of these, the ones asked for
   for i in "${!ways[@]}"; do [[ " ${asked[*]} " == *" ${ways[i]} "* ]] || unset "ways[$i]"; done
 fi
 
-# What the C compiler's own level does is tried with all tests; at -O0 it takes half as long.
+# The C compiler's usual level is tried with --full; at -O0 a test takes half as long.
 level=
 everything || level=-O0
 

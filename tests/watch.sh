@@ -1,5 +1,5 @@
-# What the tests of `lamella run --watch` share, sourced after lib.sh: the spec that they edit, and waiting for what comes of it. The
-# watcher's process is $watcher; it writes `messages` and log.json.
+# What the tests of `lamella run --watch` share, sourced after lib.sh: the spec that they edit, and functions that wait
+# for the effects of an edit. The watcher's process is $watcher; it writes `messages` and log.json.
 
 hidden=8 layers=1 optimizer=adam batch=20 log=500 more='' broken='' number=0
 spec() {
@@ -37,7 +37,7 @@ watch() {
   watcher=$!
   trap 'kill -9 $watcher 2> /dev/null || true; rm -rf "$WORK"' EXIT
 }
-# wait_for WHAT COMMAND...: until the command succeeds
+# wait_for WHAT COMMAND...: waits until the command succeeds, and fails after a minute.
 wait_for() {
   local what=$1 tries
   shift

@@ -1,5 +1,6 @@
-/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with each FILE as a string, struct runtime_text ARRAY[], which HEADER declares.
-   A program has the runtime's files in one, so of C's files the include guards and the lines that include another are left out. */
+/* embed OUTPUT HEADER ARRAY FILE...: writes a C file with the text of each FILE as a string in struct runtime_text
+   ARRAY[], which HEADER declares. A program has all files of the runtime in one, so the include guards of C files, and
+   their lines that include one another, are left out. */
 #include <stdio.h>
 #include <string.h>
 

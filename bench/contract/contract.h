@@ -1,5 +1,5 @@
-/* What a contender of W6 defines for time.c: one product of float32 matrices, c[m, n] = sum over k.
-   Layout 'w': x[m, k] w[k, n]; 't': x[m, k] w[n, k]; 'g': x[k, m] w[k, n]. All are contiguous, the last axis innermost. */
+/* A contender of W6 defines these functions for time.c: one product of float32 matrices, c[m, n] = sum over k. Layout
+   'w': x[m, k] w[k, n]; 't': x[m, k] w[n, k]; 'g': x[k, m] w[k, n]. All are contiguous, the last axis innermost. */
 #ifndef BENCH_CONTRACT_H
 #define BENCH_CONTRACT_H
 

@@ -1,5 +1,6 @@
-/* Writes what Lamella emits for the products that standard input lists ("NAME LAYOUT M K N" a line): emit FOLDER [TARGET [PASSES]] makes
-   FOLDER/product_0.c, product_1.c ..., and FOLDER/find.c, which finds them by shape. Together they are a contender for time.c. */
+/* Writes what Lamella emits for the products that standard input lists ("NAME LAYOUT M K N" a line): emit FOLDER
+   [TARGET [PASSES]] makes FOLDER/product_0.c, product_1.c and so on, and FOLDER/find.c, which finds them by shape.
+   Together they are a contender for time.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ static struct program *program_of(struct arena *arena, char layout, int64_t rows
   return program;
 }
 
-/* Writes bench_product_NUMBER(x, w, c), which runs the routine on these three, and memory of its own for what that packs. */
+/* Writes bench_product_NUMBER(x, w, c), which runs the routine on these three and has memory of its own for packed
+   operands. */
 static void write_product(struct arena *arena, const char *folder, int number, const struct module *module,
                           const struct target *target) {
   FILE *out = fopen(arena_format(arena, "%s/product_%d.c", folder, number), "w");

@@ -1,4 +1,5 @@
-/* W6 by oneDNN's matrix product. The primitive is made once for a shape; the weights keep their layout. */
+/* The products of W6 by oneDNN's matrix product. The primitive is made once for a shape; the weights keep their layout.
+   */
 #include "bench/contract/contract.h"
 
 #include <oneapi/dnnl/dnnl.h>

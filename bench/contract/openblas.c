@@ -1,4 +1,4 @@
-/* W6 by OpenBLAS, from the PyPI package scipy-openblas32. */
+/* The products of W6 by OpenBLAS, from the PyPI package scipy-openblas32. */
 #include "bench/contract/contract.h"
 
 #include <cblas.h>

@@ -40,7 +40,8 @@ static int is_right(const struct product *p, const float *x, const float *w, con
                        (p->layout == 't' ? w[j * p->k + k] : w[k * p->n + j]);
       sum += product, sizes += fabs(product);
     }
-    /* Rounding's error grows by about the root of k. A product that misses one of up to some thousand terms is further off. */
+    /* The error of rounding grows with about the root of k. A product of some thousand terms that misses one is further
+       off. */
     if (fabs(sum - (double)c[i * p->n + j]) > 8 * sqrt((double)p->k) * FLT_EPSILON * sizes)
       return fprintf(stderr, "%s: c[%lld, %lld] is %g, not %g\n", p->name, (long long)i, (long long)j,
                      (double)c[i * p->n + j], sum),
@@ -56,7 +57,7 @@ struct timed {
   int64_t weights, copies, calls;
 };
 
-/* The mean seconds of a call, over that many in a row. */
+/* The mean seconds of a call, over `repeats` calls in a row. */
 static double time_calls(struct timed *timed, int64_t repeats) {
   double start = now();
   for (int64_t i = 0; i < repeats; i++)

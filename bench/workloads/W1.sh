@@ -1,4 +1,4 @@
-# GPT-2 124M's training step.
+# The training step of GPT-2 124M.
 title="GPT-2 124M, float32, batches of 4 windows of 64 tokens, AdamW, clipping: a training step"
 contenders=(lamella torch torch.compile llm.c)
 layers=12 embed=768 heads=12 vocab=50257 seq=64 batch=4
@@ -21,7 +21,7 @@ sample() {
     lamella) training_steps gpt 1 4 | only step ;;
     torch) gpt2_of_torch 1 3 | only step ;;
     torch.compile) gpt2_of_torch 2 3 --compile | only step ;;
-    llm.c) # its own shape is W1's; it clips nothing, and is ended after some steps
+    llm.c) # its own shape is that of W1; it does not clip gradients, and is ended after some steps
       (cd "$LLMC" && OMP_NUM_THREADS=$threads exec ./train_gpt2) |
         awk 'sub(/^step [0-9]+: train loss .*\(took /, "") && ++seen > 1 { print $1 + 0 } seen == 4 { exit }' > llm.c.ms || [[ -s llm.c.ms ]]
       sort -n llm.c.ms | sed -n '2s/^/step\t/p'

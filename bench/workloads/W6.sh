@@ -21,7 +21,7 @@ cases() {
   done < <(products)
 }
 
-# contender NAME OBJECTS-OR-OPTIONS...: compiles time.c with one contender's `contract`.
+# contender NAME OBJECTS-OR-OPTIONS...: compiles time.c with the `contract` of a contender.
 contender() { "${CC:-cc}" -O2 -fopenmp -I"$root" "$root/bench/contract/time.c" "${@:2}" -lm -o "$work/$1"; }
 
 prepare() {

@@ -1,4 +1,5 @@
-# How long it takes to compile a spec to C, to an executable, and to the first step of a run; and to check each spec.
+# How long it takes to compile a spec to C, to an executable, and to the first step of a run; and how long to check each
+# spec.
 title="compiling: GPT-2 124M and the char GPT (W1, W2) to C, to an executable, to the first step; checking the specs"
 contenders=(lamella torch.compile)
 models=(gpt2 shakespeare)

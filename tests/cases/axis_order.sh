@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # slow
-# Wherever axes have an order for the world outside, it is that of the declaration, batch first: columns, inputs, results, parameters
-# and states of the optimizer, in every permutation of three axes, by the interpreter and compiled. Element (a, b, c) is
-# 100 a + 10 b + c, so that every transposition shows.
+# Wherever the order of axes is visible outside a program, it is that of the declaration, batch first: in columns,
+# inputs, results, parameters and states of the optimizer. This is tried with every permutation of three axes,
+# interpreted and compiled. Element (a, b, c) is 100 a + 10 b + c, so that every transposition shows.
 . "$(dirname "$0")/../lib.sh"
 
 orders=(abc acb bac bca cab cba)
 declare -A size=([a]=2 [b]=3 [c]=4) factor=([a]=100 [b]=10 [c]=1)
 
 axes() { local list=${1:0:1}, i; for ((i = 1; i < ${#1}; i++)); do list+=" ${1:i:1},"; done; echo "${list%,}"; }
-# 100 * index(a) + 10 * index(b) + index(c), the terms in that order: so the value has the axes in that order.
+# The value has the axes in the order of the terms of 100 * index(a) + 10 * index(b) + index(c).
 terms() { local o=$1; echo "${factor[${o:0:1}]} * index(${o:0:1}) + ${factor[${o:1:1}]} * index(${o:1:1}) + ${factor[${o:2:1}]} * index(${o:2:1})"; }
 declare -A shape numbers
 for o in "${orders[@]}"; do
@@ -19,7 +19,7 @@ for o in "${orders[@]}"; do
     numbers[$o]+=" $((i * factor[$x] + j * factor[$y] + k * factor[$z]))"
   done; done; done
 done
-# more ORDER N: all of them and N
+# more ORDER N: prints the elements in that order, each plus N.
 more() { local n; for n in ${numbers[$1]}; do echo -n " $((n + $2))"; done; }
 
 inputs= results= returned= columns= given= states= optimizers= parameters= products= blocks=
@@ -29,13 +29,13 @@ for declared in "${orders[@]}"; do
   for expression in "${orders[@]}"; do
     name=${declared}_$expression other=${orders[(i + j + 1) % 6]}
     inputs+="x_$name[$(axes $declared)], "
-    # The example's number stands first, in the middle or last.
+    # The number of the example stands first, in the middle or last.
     o=$expression first="100000 * index" middle=0 last=0
     [[ $((i + j)) != *[147] ]] || { first=0 middle="100000 * index"; }
     [[ $((i + j)) != *[2580] ]] || { first=0 last="100000 * index"; }
     columns+="  x_$name = ($first + (${factor[${o:0:1}]} * index(${o:0:1}) + ($middle + ${factor[${o:1:1}]} * index(${o:1:1}))) + ${factor[${o:2:1}]} * index(${o:2:1}) + $last) / 1"$'\n'
     results+="y_$name[$(axes $other)], z_$name[$(axes $declared)], " returned+="x_$name * 1, $(terms $expression), "
-    # Parameters in each order, whose optimizer has a state in each order of the parameter's first, second and third axis.
+    # There are parameters in each order; their optimizer has a state in each order of the parameter's three axes.
     parameters+="  param w_$name[$(axes $declared)] = 0"$'\n'
     products+=" + sum(w_$name * real, a, b, c)"
     blocks+="  for \"w_$name\" { optimizer = order_$expression(lr = 1) }"$'\n'
@@ -75,7 +75,7 @@ $blocks  batch = 2; steps = 1
 END
 
 expect() { "$LAMELLA_BUILD/tests/tools/expect_tensor" "$@" || fail "$way: $*"; }
-# Both examples of what the data gave, in that order.
+# Both examples that the data gave are in that order.
 expect_both() { expect out.st "$1" "2x${shape[$2]}" 0 ${numbers[$2]} $(more $2 100000); }
 
 ways=("interpret order.lam" "run order.lam --target=portable" "run order.lam" "run order.lam --passes=none")
@@ -92,16 +92,16 @@ for way in "${ways[@]}"; do
       expect w.st w_$name ${shape[$declared]} 0 ${numbers[$declared]}
       expect w.st w_$name/m ${shape[$declared]} 0 ${numbers[$declared]}
       expect w.st w_$name/l ${shape[$declared]} 0 ${numbers[$declared]}
-      # a, b, c of the optimizer are the parameter's first, second and third axis.
+      # The optimizer's a, b and c are the parameter's first, second and third axis.
       of=$(tr abc "$declared" <<< "$o")
       expect w.st w_$name/v ${shape[$of]} 0 ${numbers[$of]}
     done
   done
-  # Without brackets: batch first, then as the expression brings them.
+  # A column without brackets has batch first, then the axes in the order of the expression.
   expect out.st u 2x4x2x3 0 ${numbers[cab]} ${numbers[cab]}
 done
 
-# Inputs by hand and from a file are in the declared order, and values that --dump names in that of their expression.
+# Inputs given by hand or in a file are in the declared order, and values that --dump names in that of their expression.
 for o in "${orders[@]}"; do
   printf 'axis %s\n' "a = 2" "b = 3" "c = 4" | tee hand.lam > make.lam
   echo "model m(t[$(axes $o)]) -> x[$(axes $o)] { return t * 1 }" >> make.lam
@@ -124,7 +124,7 @@ END
   done
 done
 
-# The header says so too.
+# The header names the same order.
 cat > header.lam <<'END'
 axis a = 2
 axis b = 3
@@ -154,7 +154,7 @@ END
   done
 done
 
-# Names that C cannot tell apart have fields of their own, which say whose they are.
+# Names that C cannot tell apart get fields of their own, whose comments say which name each stands for.
 lamella emit "$LAMELLA_ROOT/tests/values/names.lam" -o names
 for line in 'float \*a_b;' 'float \*a_b_2; /\* a_b\[\] \*/' 'float \*x, \*x_2; /\* \[batch=1\] \*/' 'float \*x_3; /\* x\[batch=1\] \*/'; do
   grep -q "$line" names/names.h || { cat names/names.h; fail "the header has no $line"; }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # slow
-# Data and weights that are missing, cut off, or of another model: a clear message, exit status 1, and nothing written.
+# Data and weights that are missing, cut off, or of another model give a clear message and exit status 1, and nothing is
+# written.
 . "$(dirname "$0")/../lib.sh"
 
 small=(-D embed=32 -D repeat.h=1 -D train.steps=2 -D train.eval=0)
 lamella build "$SPECS/shakespeare.lam" "${small[@]}" -o gpt
 ./gpt train --out weights.safetensors >out.txt
 
-# refused TEXT COMMAND...: fails with status 1 and says TEXT on stderr.
+# refused TEXT COMMAND...: the command fails with status 1 and prints TEXT on stderr.
 refused() {
   local says=$1
   shift

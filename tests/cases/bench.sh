@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# bench/run on tiny models without peers: its tables, JSON and what it writes into a page; a contender that fails; wrong usage.
+# bench/run on tiny models without peers: its tables, its JSON and what it writes into a page; then a contender that
+# fails, and wrong usage.
 . "$(dirname "$0")/../lib.sh"
 bench() { BUILD=$LAMELLA_BUILD PEERS=$PWD/none "$LAMELLA_ROOT/bench/run" "$@"; }
 
@@ -16,7 +17,7 @@ grep -E '^\| (step|W)' all.md | awk -F '[|(]' '$3 + 0 <= 0 { exit 1 }'
 expect_contains "$(cat all.md)" "Not measured: torch, torch.compile (no torch: bench/peers/setup installs it). Not"
 expect_contains "$(cat all.md)" "2 rounds, 2 threads; peak "
 
-# The page: what stood between the marks is replaced, the rest stays.
+# In the page, the text between the marks is replaced, and the rest stays.
 expect_equal "$(grep -v '^[|]\|^$\|^Not measured\|; peak ' page.md)" "$(printf 'before\n<!-- bench/run W1 -->\n<!-- end of W1 -->\nbetween\n<!-- bench/run W6 -->\n<!-- end of W6 -->\nafter')" "page.md"
 expect_equal "$(grep -c '^| step' page.md)" 1
 
@@ -38,7 +39,7 @@ for workload in report["workloads"]:
         assert 0 < case["share_of_peak"] and case["gigaflop"] > 0
 PYTHON
 
-# A peer that prints what llm.c does.
+# This peer prints what llm.c prints.
 mkdir peer
 printf '%s\n' '#!/bin/sh' 'i=0; while [ $i -lt 100 ]; do echo "step $i: train loss 5.1 (took $i.5 ms)"; i=$((i + 1)); done' >peer/train_gpt2
 chmod +x peer/train_gpt2
@@ -48,7 +49,7 @@ printf '%s\n' '#!/bin/sh' 'echo no starter pack >&2; exit 1' >peer/train_gpt2
 expect_status 1 env LLMC="$PWD/peer" BUILD="$LAMELLA_BUILD" PEERS="$PWD/none" "$LAMELLA_ROOT/bench/run" --quick --rounds 1 W1
 expect_contains "$(cat stdout)" "Failed: llm.c (round 1: status 1: no starter pack)."
 
-# Peers' names and ratios: a record made by hand; the second round's torch failed.
+# Names and ratios of peers are tested with a record made by hand, in which torch failed in the second round.
 {
   printf 'run\trounds\t3\nrun\tthreads\t1\nrun\tquick\t0\nworkload\tW9\ta title\ncase\tW9\tstep\tms\t0.5 x\t1\t\t1\n'
   printf 'failed\tW9\ttorch\t2\tno memory\n'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slow
-# The verb bench and --trace of compiled programs: times that add up, files for machines that are well-formed, nothing else changed.
+# The verb bench and --trace of compiled programs: times add up, JSON files are well-formed, and nothing else changes.
 . "$(dirname "$0")/../lib.sh"
 
 check_json() { "$LAMELLA_BUILD/tests/tools/check_json" "$@"; }
@@ -13,11 +13,12 @@ ls > before
 # number JSON KEY
 number() { sed -n "s/.*\"$2\":\([0-9.]*\)[,}].*/\1/p" "$1" | head -1; }
 
-# A training step on the data: kernels' times add up to it, the heaviest kernel does what its shape says.
+# In a training step the times of the kernels add up to that of the step, and the heaviest kernel does the work that its
+# shape asks for.
 expect_status 0 ./program bench --steps 99 --threads 1 --data text.txt --json bench.json
 check_json bench.json
-# Each kernel's time is a median, and so is the step's: what disturbs a step seldom meets the same kernel twice. So the sum is no
-# less than the fastest of many short steps, which nothing disturbed, and no more than the median.
+# Each kernel's time is a median, and so is the step's, since what disturbs a step seldom meets the same kernel twice.
+# So the sum is no less than the fastest of many short steps, which nothing disturbed, and no more than the median.
 kernels=$(sed -n 's/.*"ms":\([0-9.]*\),.*/\1/p' bench.json | awk '{ sum += $1 } END { print sum }')
 outside=$(number bench.json outside_ms) step=$(number bench.json step_ms) fastest=$(number bench.json fastest_ms)
 awk -v k="$kernels" -v o="$outside" -v s="$step" -v f="$fastest" \
@@ -32,13 +33,13 @@ for key in gflops read_gbs cache_gbs; do
   sed -n "s/.*\"$key\":\([0-9.]*\).*/\1/p" bench.json | awk '{ exit !($1 > 0.01) }' || fail "no $key"
 done
 
-# Two layers of [4 x 32, 64] by [64, 256]: 2 m n k, the bias being what the sums begin with.
+# There are two layers of [4 x 32, 64] by [64, 256], with 2 m n k operations each: the sums begin from the bias.
 line=$(lamella show "$SPECS/shakespeare.lam" "${SMALL[@]}" --stage=c --bench | grep -o '{"[a-z0-9_]*", "h\[i\].mlp.c_fc"}' | head -1)
 kernel=$(echo "$line" | cut -d'"' -f2)
 flops=$(sed -n "s/.*\"name\":\"$kernel\",.*\"flops\":\([0-9]*\),.*/\1/p" bench.json)
 expect_equal "$flops" $((2 * 2 * 128 * 64 * 256)) "operations of $kernel"
 
-# Other graphs; data that is not there; what is wrong.
+# Other graphs are timed too; data that is missing and wrong arguments are refused.
 for graph in evaluate predict step prompt; do
   expect_status 0 ./program bench --graph "$graph" --steps 2 --json "$graph.json"
   check_json "$graph.json"
@@ -54,7 +55,7 @@ lamella build "$SPECS/mlp.lam" -o mlp
 expect_status 0 ./mlp bench --steps 20 --fastest
 expect_contains "$(cat stdout)" "mlp, train: fastest of 20 steps"
 expect_contains "$(cat stdout)" "examples/s"
-lamella build "$SPECS/mlp.lam" -D train.batch=2500 -o mlp # batches that are worth a thread
+lamella build "$SPECS/mlp.lam" -D train.batch=2500 -o mlp # such batches are large enough for threads
 expect_status 0 ./mlp train --steps 3 --out mlp.safetensors --trace mlp.json
 check_json --trace mlp.json > counts
 expect_contains "$(cat mlp.json)" '"args":{"name":"data"}'
@@ -68,7 +69,8 @@ expect_status 1 ./program bench --steps 1 --json missing/file.json
 expect_status 1 ./program bench --steps 1 --trace missing/file.json
 expect_status 2 ./program bench --steps 0
 
-# Events: three steps of training with their kernels, data prepared in a thread of its own, one checkpoint.
+# The events are three steps of training with their kernels, the data that a thread of its own prepares, and one
+# checkpoint.
 expect_status 0 ./program train --steps 3 --data text.txt --out traced.safetensors --trace train.json
 check_json --trace train.json > counts
 for count in "3 training step" "3 train" "3 wait for a batch" "1 checkpoint" "1 evaluation"; do
@@ -84,7 +86,7 @@ grep -qx "5 token" counts || fail "generation's tokens are not in the trace: $(c
 expect_status 1 ./program train --steps 3 --data missing.txt --trace no.json
 [[ ! -e no.json ]] || fail "a trace of a verb that failed"
 
-# Watching changes nothing, and neither does being able to: the weights are the same to the byte.
+# Neither tracing nor the ability to trace changes anything: the weights are the same to the byte.
 expect_status 0 ./program train --steps 3 --data text.txt --out plain.safetensors
 cmp traced.safetensors plain.safetensors
 lamella emit "$SPECS/shakespeare.lam" "${SMALL[@]}" -o without
@@ -100,7 +102,7 @@ expect_status 2 ./without/program bench
 expect_status 2 ./without/program train --trace x.json
 awk 'length > 120 { print FILENAME ":" FNR ": longer than 120"; bad = 1 } END { exit bad }' with/*.[ch]
 
-# bench itself wrote nothing but what it was asked for.
+# bench itself wrote no other files.
 rm -rf ./*.json ./*.safetensors with without counts stdout stderr nowhere nowhere.lam mlp
 ls > after
 diff <(grep -v before before) <(grep -vE 'before|after' after)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# What `lamella build` makes, in process and by gcc: programs, objects, assembly, shared objects, symbols for debuggers; what it refuses.
+# What `lamella build` makes, in process and by gcc: programs, objects, assembly, shared objects and symbols for
+# debuggers; and what it refuses.
 . "$(dirname "$0")/../lib.sh"
 unset LAMELLA_CACHE
 export XDG_CACHE_HOME=$WORK/cache
@@ -43,7 +44,7 @@ for kind in "${kinds[@]}"; do
   popd >/dev/null
 done
 
-# Nothing is left behind, and what cannot be written is said.
+# Nothing is left behind, and a message says what cannot be written.
 expect_equal "$(find . -name '*.tmp' -o -name 'lamella-*')" "" "temporary files"
 expect_status 2 lamella build "$spec" -O4
 expect_status 2 lamella build "$spec" -Ofast
@@ -51,7 +52,7 @@ expect_status 2 lamella build "$spec" -march=
 expect_status 2 lamella build "$spec" -shred
 expect_status 2 lamella build "$spec" -shared -c
 expect_status 2 lamella build "$spec" -c -S
-expect_contains "$(cat stderr)" "one of -c, -S and -shared"
+expect_contains "$(cat stderr)" "-c, -S and -shared exclude each other"
 expect_status 1 lamella build "$spec" -o no/such/folder
 expect_contains "$(cat stderr)" "cannot write no/such/folder"
 expect_status 1 lamella build "$spec" --cc=no-such-compiler -o out
@@ -60,20 +61,20 @@ if [[ ${#kinds[@]} == 2 ]]; then
   expect_status 1 lamella build "$spec" -march=foo -o out
   expect_contains "$(cat stderr)" "no CPU is called 'foo'"
 fi
-# Without the shared objects another compiler is called.
+# Without Clang's libraries another compiler is called.
 mkdir empty
 LAMELLA_JIT=$WORK/empty CC=gcc lamella build "$spec" -v -o elsewhere 2>messages
 expect_contains "$(cat messages)" "gcc -std=c11 -O2"
 expect_equal "$(./elsewhere train --overwrite --quiet --out w.safetensors)" "$expected" "without LLVM"
 LAMELLA_JIT=$WORK/empty expect_status 1 lamella run "$spec" train
-expect_contains "$(cat stderr)" '`lamella build` and `emit` work without'
+expect_contains "$(cat stderr)" '`lamella build` and `lamella emit` work without it'
 [[ ! -e out ]] || fail "something was written in spite of the errors"
 
-# A compiler that refuses the options is not a fault of the program, and says itself what is wrong.
+# Options that the compiler refuses are no fault of the emitted program; the compiler itself says what is wrong.
 mkdir temporary
 export TMPDIR=$WORK/temporary
 expect_status 1 lamella build "$spec" --cc=gcc -march=foo -o out
-expect_contains "$(cat stderr)" "gcc compiles no program by these options"
+expect_contains "$(cat stderr)" "gcc cannot compile a program with these options"
 expect_contains "$(cat stderr)" "foo"
 [[ $(cat stderr) != *"internal error"* && $(cat stderr) != *OpenMP* ]] || fail "a wrong -march: $(cat stderr)"
 
@@ -121,7 +122,7 @@ chmod +x slow_compiler
 for signal in INT TERM HUP; do
   rm -f started
   (
-    set -m # else a background command ignores SIGINT
+    set -m # otherwise a background command ignores SIGINT
     lamella build "$spec" --cc=./slow_compiler -o out.$signal 2>messages &
     for ((i = 0; i < 300; i++)); do [[ -e started ]] && break; sleep 0.1; done
     ls lamella-*/output >/dev/null && [[ -n $(ls temporary) ]] || fail "the compiler did not begin"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# The cache of `lamella run` under torture: many runs at once, damaged entries, a full disk, folders that cannot be written, none at
-# all, and a limit. Each time the results must be right, and nothing else may be printed.
+# The cache of `lamella run` is tried with many runs at once, damaged entries, a full disk, folders that cannot be
+# written, no folder at all, and a limit. Each time the results must be right, and nothing else may be printed.
 . "$(dirname "$0")/../lib.sh"
 
 lamella run "$SPECS/linear.lam" --no-cache info >/dev/null 2>messages || { grep -q "built without LLVM" messages && skip "no LLVM"; cat messages; fail "run"; }
@@ -17,7 +17,7 @@ expect_contains "$lines" slope
 [[ ! -e $XDG_CACHE_HOME ]] || fail "--no-cache made a cache"
 check() { expect_equal "$(train linear.lam -O0)" "$lines" "$1"; }
 
-# Sixteen runs of one spec at once, then of different ones, on an empty cache.
+# Sixteen runs of one spec, then of different ones, start at once on an empty cache.
 many() {
   local i pids=()
   for i in $(seq 16); do "$@" "$i" >"many.$i" 2>&1 & pids+=($!); done
@@ -34,13 +34,13 @@ for i in $(seq 16); do
 done
 [[ -z $(find "$XDG_CACHE_HOME/lamella" -name '*.*') ]] || fail "temporary files are left"
 
-# It is used: the second run compiles nothing.
+# The cache is used: the second run compiles nothing.
 check "after many"
 expect_contains "$(lamella run linear.lam -v info 2>&1 >/dev/null)" "compiled linear.lam" # info is another program than train
 expect_contains "$(lamella run linear.lam -v info 2>&1 >/dev/null)" "found linear.lam in the cache"
 expect_contains "$(lamella run linear.lam -v --no-cache info 2>&1 >/dev/null)" "compiled linear.lam"
 
-# Not where the passes are to say something, nor where the spec can be read but once.
+# The cache is not used where passes are to print something, nor where the spec can be read only once.
 for option in --time-passes --dump-after=simplify --verify; do
   lamella run linear.lam $option info >/dev/null 2>first.txt
   lamella run linear.lam $option info >/dev/null 2>second.txt
@@ -52,7 +52,7 @@ for i in 1 2; do expect_equal "$(lamella run <(cat linear.lam) -O0 train --overw
 lamella run /dev/stdin -O0 info <linear.lam >/dev/null # leaves a record of a regular file
 for i in 1 2; do cat linear.lam | lamella run /dev/stdin -O0 info >/dev/null || fail "/dev/stdin, $i"; done
 
-# Where headers are sought is a part of it, and where the command runs is not.
+# The key depends on where headers are sought, and not on where the command runs.
 lamella run linear.lam info >/dev/null
 for name in CPATH C_INCLUDE_PATH; do
   expect_contains "$(export $name=$WORK; lamella run linear.lam -v info 2>&1 >/dev/null)" "compiled linear.lam"
@@ -69,7 +69,8 @@ if cmp -s linear.lam "$SPECS/linear.lam"; then fail "the spec did not change"; f
 cp "$SPECS/linear.lam" .
 check "after undoing it"
 
-# Damage: one byte in the middle, a byte at the end, half of it gone, nothing left, garbage; in every entry.
+# Every entry is damaged in turn: a byte in the middle or at the end is changed, half or all of it is cut off, or it
+# becomes garbage.
 damage() {
   local file size
   for file in $(entries); do
@@ -94,7 +95,8 @@ for kind in middle end half empty longer garbage link closed folder; do
 done
 find "$XDG_CACHE_HOME/lamella" -mindepth 1 -type d -exec rmdir {} +
 
-# No place for a cache: not absolute, a file in its way, a folder that cannot be written, no home, a folder that others can write.
+# There is no place for a cache where the path is not absolute, a file is in the way, the folder cannot be written or
+# can be written by others, or there is no home.
 XDG_CACHE_HOME=relative check "a relative XDG_CACHE_HOME"
 [[ ! -e relative ]] || fail "a relative XDG_CACHE_HOME was used"
 : >file
@@ -114,7 +116,7 @@ expect_contains "$(XDG_CACHE_HOME=$WORK/open lamella run linear.lam -v info 2>&1
 mkdir -p closed/lamella
 chmod 500 closed/lamella
 if [[ $(id -u) == 0 ]]; then
-  # Root may write anywhere but where the file system itself says no.
+  # Root may write anywhere, except where the file system itself refuses.
   if unshare -m true 2>/dev/null; then
     unshare -m bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && XDG_CACHE_HOME=$1 "$2" run linear.lam -O0 train --overwrite --quiet --out w.safetensors' \
       - "$WORK/closed" "$LAMELLA_BUILD/lamella" >out.txt 2>&1 || { cat out.txt; fail "a read-only cache"; }
@@ -126,7 +128,7 @@ else
   XDG_CACHE_HOME=$WORK/closed check "a read-only cache"
 fi
 
-# A full disk: room for a part of what is to be kept, and then for nothing.
+# The disk has room for a part of what is to be kept, and then for nothing.
 if [[ $(id -u) == 0 ]] && unshare -m true 2>/dev/null; then
   for size in 4k 64k 1m 6m; do
     mkdir -p full
@@ -144,7 +146,8 @@ else
   count_skip "a full disk needs root"
 fi
 
-# The limit: the oldest go, and what killed commands left, but never what is not the cache's, however old.
+# At the limit the oldest entries go, and what killed commands left, but never files that are not the cache's, however
+# old.
 rm -rf "$XDG_CACHE_HOME"
 check "an empty cache"
 folder=$XDG_CACHE_HOME/lamella own=$(entries) limit=$(cat $(entries) | wc -c)
@@ -153,7 +156,7 @@ foreign=(weights.safetensors notes.tmp.txt $key.safetensors $key.1.2.tmp.txt ${k
 left=($key.1234.0.tmp $key.c.99.1.tmp)
 for file in "${foreign[@]}" "${left[@]}"; do head -c 100000 /dev/zero >"$folder/$file"; done
 touch -d '3 days ago' "$folder"/* "$folder"/.??*
-find "$folder" -size -1000k -exec touch -d '4 days ago' {} + # these do not make the tenth that is to be free
+find "$folder" -size -1000k -exec touch -d '4 days ago' {} + # these are less than the tenth that is to be free
 LAMELLA_CACHE_SIZE=$limit lamella run linear.lam -O1 info >/dev/null
 for file in "${foreign[@]}"; do [[ -e $folder/$file ]] || fail "$file is not the cache's, and is gone"; rm "$folder/$file"; done
 for file in "${left[@]}"; do [[ ! -e $folder/$file ]] || fail "$file was left by a killed command, and stays"; done
@@ -162,7 +165,7 @@ total=$(cat $(entries) | wc -c)
 [[ $total -gt 0 && $total -le $limit ]] || fail "$total bytes in a cache of $limit"
 expect_contains "$(lamella run linear.lam -O1 -v info 2>&1 >/dev/null)" "found linear.lam in the cache"
 
-# Sizes with units; a wrong one is said, and nothing is kept.
+# Sizes have units; a message says where one is wrong, and then nothing is kept.
 rm -rf "$XDG_CACHE_HOME"
 LAMELLA_CACHE_SIZE=1G check "a limit of 1G"
 expect_contains "$(LAMELLA_CACHE_SIZE=1G lamella run linear.lam -O0 -v train --overwrite --quiet --out w.safetensors 2>&1)" "found linear.lam in the cache"
@@ -170,7 +173,8 @@ for size in 1X 1GG 0 -5 G much; do
   expect_contains "$(LAMELLA_CACHE_SIZE=$size lamella run linear.lam -O0 -v info 2>&1 >/dev/null)" "no cache: LAMELLA_CACHE_SIZE is '$size'"
 done
 
-# Symbols for debuggers: the text goes by its own name, so no later one takes its place; without it the record does not count.
+# For debuggers the C text is kept under a name made of its hash, so that no later text takes its place; without that
+# text the record does not count.
 lamella build linear.lam -g -O0 -o first
 sed 's/lr = 0.01/lr = 0.012/' "$SPECS/linear.lam" >linear.lam
 lamella build linear.lam -g -O0 -o second

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# show --stage=clusters: what becomes one kernel and why, on a spec whose right answer is known, without fusion, and on whole models, where
-# each kernel that is launched is told and copies of a repeat are told once.
+# show --stage=clusters prints what becomes one kernel and why. This is tried on a spec whose right answer is known,
+# with and without fusion, and on whole models, where each kernel that is launched has an account and copies of a repeat
+# share one.
 . "$(dirname "$0")/../lib.sh"
 
 cat > known.lam <<'END'
@@ -22,9 +23,9 @@ fn wide() over embed, hidden {
 }
 END
 
-# told KERNEL: the account of the kernel whose name begins so.
+# told KERNEL: prints the account of the kernel whose name begins so.
 told() { awk -v name="$1" 'BEGIN { RS = ""; ORS = "\n" } index($0, name) == 1' clusters; }
-# says KERNEL TEXT...: its account has each of these, however the lines are broken.
+# says KERNEL TEXT...: the account contains each text, however its lines are broken.
 says() {
   local account text
   account=$(told "$1" | tr -s '\n ' ' ')
@@ -37,29 +38,31 @@ silent() { [[ $(told "$1" | tr -s '\n ' ' ') != *"$2"* ]] || fail "the account o
 
 lamella show known.lam --stage=clusters --target=avx2 > clusters
 head -n 1 clusters | grep -q '^graph predict: 6 launches in 6 accounts' || fail "$(head -n 1 clusters)"
-# The bias is what the contraction begins from; the residual is added in the kernel of the norm, which is the only one that needs the sum.
+# The contraction begins from the bias; the residual is added in the kernel of the norm, the only one that needs the
+# sum.
 says linear_64x64: "contraction by register tiles over [batch=1, row=64, out=64], reduced along [in=64]" "stores proj = add" \
-  "the contraction proj.y begins from proj.bias instead of 0" "read by layernorm" "alone because nothing goes on from a contraction's sums" layers.lam:11
+  "the contraction proj.y begins from proj.bias instead of 0" "read by layernorm" "alone because only values of one element each are computed from a contraction's sums" layers.lam:11
 says layernorm: "sweep by rows over [batch=1, row=64, embed=64], reduced along [embed=64]" "normed = add" known.lam:8 \
   "because a contraction reads its operands from memory; read by linear_64x128" "reduces ln.mean_total" \
   "on the spot sum = add" "added here sum, since the contraction begins from another operand already" \
   "on the spot ln.centred = sub" "on the spot ln.variance = mul" "unstored because only this kernel needs it" \
   "reads x, proj, ln.weight, ln.bias" \
-  "apart from linear_64x64 (proj): that is a contraction, in whose kernel values of one element each alone go on"
+  "apart from linear_64x64 (proj): that kernel is a contraction, and only values of one element each are computed from its sums"
 # What is computed of a contraction's sums element by element is computed by its kernel, and so is, on the spot, the activation of
 # another contraction that it is added to.
 says linear_64x128: "the contraction fc.y begins from fc.bias instead of 0" "read by product_64x128"
 says product_64x128: "stores more = add" "stored because it is an output" "on the spot grown = mul" "without names: erf, add" \
-  "here because it goes on, in the same space, from x.product, which is computed here"
+  "here because it reads x.product, which is computed here, over the same axes"
 silent product_64x128: "alone because"
 # A softmax is one kernel, which stores neither the largest score nor the sum.
 says full_softmax: "reduces full_softmax_most = reduce_max" "reduces z = reduce_sum" "stores weights = div" "on the spot e = exp" \
-  "here because it goes on, in the same space, from full_softmax_most, which is computed here"
+  "here because it reads full_softmax_most, which is computed here, over the same axes"
 silent full_softmax: "stores z"
 says total "reduced along [row=64, past=64]" "total = reduce_max" "it is an output"
 says product_64x128: "x.product = contract" "tiles of a contraction are summed in memory" "added here, since what is added is not in memory"
 
-# Without fusion all is stored, for that reason alone, each by a kernel of its own; contractions still go by tiles, unless told otherwise.
+# Without fusion each value is stored by a kernel of its own, for that reason alone; contractions are still tiled unless
+# the pass tile is left out.
 lamella show known.lam --stage=clusters --target=avx2 --passes=-fuse > clusters
 says sum "plain loops over [batch=1, row=64, embed=64]" "stored because the pass fuse is left out, so that everything is stored; read by layernorm"
 says linear_64x64: "contraction by register tiles"
@@ -69,20 +72,20 @@ expect_equal "$(grep -c '^  on the spot\|^  reduces\|^      here' clusters)" 0 "
 lamella show known.lam --stage=clusters --target=avx2 --passes=none > clusters
 says linear_y "plain loops" "no tiles because the pass tile is left out"
 
-# In training the way back reads the residual and what the norm's rows are reduced to, and so they are stored. Of the copies of a repeat
-# one is told, and those at the ends where they differ.
+# In training the backward pass reads the residual and the reductions of the norm's rows, so they are stored. The copies
+# of a repeat share an account; those at the ends have their own where they differ.
 small=(-D seq=32 -D pos=32 -D vocab=64 -D embed=64 -D head=4 -D repeat.h=12)
 lamella show "$SPECS/gpt2.lam" "${small[@]}" --stage=clusters --graph=train --target=avx2 > clusters
 expect_contains "$(cat clusters)" "masked_softmax  x 12: sweep by rows"
 expect_contains "$(cat clusters)" "  stores       h.*.attn.weights = div"
 expect_equal "$(grep -c '^masked_softmax' clusters)" 1 "accounts of the softmax"
 norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/ && /stores       h\.\*\.x = add/' clusters | tr -s '\n ' ' ')
-expect_contains "$norm" "on the way back by"
-expect_contains "$norm" "because training keeps what a row is reduced to for the way back"
-expect_contains "$norm" "several kernels would compute it, which is dearer than memory"
+expect_contains "$norm" "in the backward pass by"
+expect_contains "$norm" "because training keeps it for the backward pass"
+expect_contains "$norm" "several kernels would compute it, which costs more than memory"
 expect_contains "$norm" "added here, since the contraction begins from another operand already"
 
-# Each kernel that a routine launches is told in its graph.
+# Each kernel that a routine launches has an account in its graph.
 for spec in gpt2 llama translate moe linear; do
   case $spec in
     gpt2) options=("${small[@]}") ;;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The command line itself: help, exit statuses (0 done, 1 the spec is wrong, 2 wrong usage), where output goes, -D, show.
+# The command line itself: help, exit statuses (0 for success, 1 for a wrong spec, 2 for wrong usage), where output
+# goes, -D and show.
 . "$(dirname "$0")/../lib.sh"
 
 expect_status 0 lamella --help
@@ -11,7 +12,7 @@ for verb in build emit check show; do
   expect_contains "$(cat stdout)" "usage: lamella $verb SPEC"
 done
 
-# Wrong usage: 2, a message, nothing on stdout.
+# Wrong usage has exit status 2, a message, and nothing on stdout.
 usage() {
   expect_status 2 lamella "$@"
   expect_equal "$(cat stdout)" "" "stdout of: lamella $*"
@@ -27,7 +28,7 @@ usage check "$SPECS/linear.lam" -D =3
 usage show "$SPECS/linear.lam" --stage=nothing
 usage emit "$SPECS/linear.lam" -o out --target=nothing
 
-# Names of stages, graphs and passes: what there is, and what was meant.
+# A wrong name of a stage, graph or pass is answered by the names there are, or by the one that was meant.
 usage show "$SPECS/linear.lam"
 usage show "$SPECS/linear.lam" --stage=tensr
 expect_equal "$(cat stderr)" "lamella show: no stage is called 'tensr'; did you mean 'tensor'? There are ast, tensor, clusters, loops, c, passes"
@@ -42,13 +43,13 @@ expect_equal "$(grep -c ^graph predict.txt)" 1
 lamella show "$SPECS/linear.lam" --stage=clusters --graph=predict > predict.txt
 expect_equal "$(grep -c ^graph predict.txt)" 1
 expect_status 1 lamella check "$SPECS/linear.lam" --dump-after=foo
-expect_contains "$(cat stderr)" "unknown pass 'foo'; there are inline, simplify, common, autodiff,"
+expect_contains "$(cat stderr)" "no pass is called 'foo'; there are inline, simplify, common, autodiff,"
 expect_status 1 lamella check "$SPECS/linear.lam" --passes=-simplify --dump-after=simplify
 expect_contains "$(cat stderr)" "the pipeline leaves simplify out"
 for verb in check "show --stage=tensor"; do
   # shellcheck disable=SC2086
   expect_status 1 lamella $verb "$SPECS/linear.lam" --dump-after=fuse
-  expect_contains "$(cat stderr)" "fuse works on loops, and none are made here; show --stage=loops makes and prints them"
+  expect_contains "$(cat stderr)" "fuse works on loops, and this command makes none; show --stage=loops makes and prints them"
 done
 for pass in fuse plan share; do
   expect_status 0 lamella show "$SPECS/linear.lam" --stage=loops --dump-after=$pass
@@ -61,9 +62,9 @@ expect_contains "$(cat stderr)" "missing.lam cannot be read: No such file or dir
 expect_status 1 lamella check /
 printf 'axis a = 1\n\0' > zero.lam
 expect_status 1 lamella check zero.lam
-expect_contains "$(cat stderr)" "zero.lam:2:1: error: a zero byte"
+expect_contains "$(cat stderr)" "zero.lam:2:1: error: there is a zero byte here"
 
-# A wrong spec leaves what is there as it was.
+# A wrong spec leaves existing files as they were.
 printf 'model m(x) -> y { return z }\n' > wrong.lam
 mkdir out
 echo kept > out/wrong.c
@@ -73,7 +74,7 @@ expect_status 1 lamella build wrong.lam -o program
 [[ ! -e program ]] || fail "build wrote a program in spite of an error"
 expect_equal "$(cat stdout)" ""
 
-# -D: the last one counts, sizes follow, and the value may be an expression.
+# Of several -D the last one counts, sizes follow, and the value may be an expression.
 printf 'axis embed = 4\naxis key = embed / 2\nmodel m(x[embed]) -> y[key] { param w[embed, key] = 0; return x @embed w }\n' > small.lam
 expect_contains "$(lamella check small.lam)" "8 parameters in 1 tensors"
 expect_contains "$(lamella check small.lam -D embed=8)" "32 parameters in 1 tensors"
@@ -89,7 +90,7 @@ for program in "lamella interpret twice.lam" ./twice; do
   expect_contains "$($program predict --input x=1,2,3.5)" "2 4 7"
 done
 
-# The tree of every spec is a spec with the same tree.
+# The printed tree of every spec is itself a spec, and has the same tree.
 for spec in "$SPECS"/*.lam "$SPECS"/std/*.lam; do
   lamella show "$spec" --stage=ast > first.lam
   lamella show first.lam --stage=ast > second.lam

@@ -13,7 +13,7 @@ grep -q '^default  .*tokens\|^variant .*tokens/s' table.txt || { cat table.txt; 
 grep -q 'from the interpreter' table.txt || fail "the interpreter is not named"
 grep -q 'times as fast as bare\|times as fast as default\|no difference that is more than noise' table.txt || fail "no verdict"
 
-# The file for machines, read by somebody else's reader.
+# Python's JSON reader reads the file for machines.
 if command -v python3 >/dev/null; then
   python3 - <<'PYTHON'
 import json
@@ -27,7 +27,7 @@ for v in c["variants"]:
     assert ratio["low"] <= ratio["ratio"] <= ratio["high"]
     assert v["units"] == 2 * 64 and v["unit"] == "tokens"
     assert v["memory_bytes"] > v["activation_bytes"] > 0 and v["code_bytes"] > 1000 and v["compile_seconds"] > 0
-    # Rounding of float32, and never nothing: the interpreter is in double precision.
+    # Results differ by the rounding of float32, and never by nothing: the interpreter is in double precision.
     assert 0 < v["difference"]["mean"] < v["difference"]["largest"] < 1e-3, v["difference"]
     assert abs(v["difference"]["loss"]) < 1e-4
     assert len(v["losses"]) > 5 and 4 < v["losses"][0] < 5 and v["losses"][-1] < 5
@@ -55,8 +55,8 @@ refused() {
   grep -qF -- "$says" stderr || { cat stderr; fail "no '$says' from: $*"; }
   expect_equal "$(ls -A "$TMPDIR")" "" "what is left after $*"
 }
-refused 1 "unknown pass 'fuze'; did you mean 'fuse'?" lamella compare "$SPECS/mlp.lam" --passes fuze
-refused 1 "--variant x:1:1: error: unknown pass 'fuze'" lamella compare "$SPECS/mlp.lam" --variant 'x: --passes=fuze'
+refused 1 "no pass is called 'fuze'; did you mean 'fuse'?" lamella compare "$SPECS/mlp.lam" --passes fuze
+refused 1 "--variant x:1:1: error: no pass is called 'fuze'" lamella compare "$SPECS/mlp.lam" --variant 'x: --passes=fuze'
 refused 2 "no target is called 'avx'" lamella compare "$SPECS/mlp.lam" --variant 'x: --target=avx'
 refused 2 "'NAME: OPTIONS'" lamella compare "$SPECS/mlp.lam" --variant fuse
 refused 2 "with the name of a variant" lamella compare "$SPECS/mlp.lam" --slow nobody=5
@@ -65,7 +65,7 @@ refused 1 "cannot write nowhere/page.html" lamella compare "$SPECS/mlp.lam" --ht
 refused 2 "--time takes a number" lamella compare "$SPECS/mlp.lam" --time soon
 refused 1 "does not train" lamella compare "$SPECS/gpt-nano-sort.lam"
 
-# Ctrl-C: at once, clean, and no process stays.
+# Ctrl-C ends the command at once, cleanly, and no process stays.
 "$LAMELLA_BUILD/lamella" compare "$SPECS/mlp.lam" --time 60 --threads 1 >table.txt 2>errors.txt &
 pid=$!
 sleep 3

@@ -12,7 +12,7 @@ lamella compare "$SPECS/mlp.lam" --variant '<b>usual</b>:' --variant 'bare: --pa
 }
 grep -Eq '(src|href)="?(https?:)?//' page.html && fail "the page wants something from elsewhere"
 
-# browse FILE ARGUMENTS...: what the console says goes to console.txt.
+# browse FILE ARGUMENTS...: opens the page; messages of its console go to console.txt.
 browse() {
   local page=$1
   shift
@@ -27,14 +27,14 @@ for id in table times kernels losses memory; do grep -q "id=\"$id\"" dom.html ||
 grep -q '&lt;b&gt;usual&lt;/b&gt;' dom.html || fail "a name is not shown as it is"
 grep -qE '(NaN|undefined|Infinity)' <(sed 's/<script.*//; /^"use strict"/,/^<\/script>/d' dom.html | grep -v '@DATA@') && fail "a number on the page is none"
 
-# Losses that are no numbers, and more of them than a call takes arguments.
+# There are losses that are no numbers, and more of them than a call can have arguments.
 lamella compare "$SPECS/mlp.lam" --variant 'usual:' --variant 'wild: -D optimizer.lr=1e38' --time 0.3 --threads 1 --steps 150000 --html wild.html >/dev/null
 grep -q 'null' wild.html || fail "no loss is infinite or NaN"
 browse wild.html --dump-dom >dom.html
 [[ ! -s console.txt ]] || { cat console.txt; fail "the console is not empty with losses that are no numbers"; }
 for id in table times kernels losses memory; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id when losses are no numbers"; done
 
-# The check would notice: the same page with broken data.
+# The check would notice a fault, as in the same page with broken data.
 sed 's|id="data">{|id="data">{{|' page.html >broken.html
 browse broken.html --dump-dom >/dev/null
 grep -q 'SyntaxError' console.txt || fail "an error in the console is not noticed"
@@ -76,7 +76,7 @@ def colour(text):
 
 rows = pixels(sys.argv[1])
 background, panel = colour(sys.argv[2]), colour(sys.argv[3])
-# Panels: bands of lines whose middle part has the panel's colour.
+# A panel is a band of lines whose middle part has the panel's colour.
 bands, inside = [], None
 for y, row in enumerate(rows):
     share = sum(pixel == panel for pixel in row[60:-60:7]) / len(row[60:-60:7])

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # slow
-# Emitted C under options that change what arithmetic means: the compiler refuses it, or the program does with a message, or the weights
-# are those of a plain build to the byte. Further compilers, languages and C libraries, and processors without the instructions.
+# Emitted C is compiled under options that change what arithmetic means: either the compiler refuses it, or the program
+# does with a message, or the weights are those of a plain build to the byte. Then come further compilers, languages and
+# C libraries, and processors without the instructions.
 . "$(dirname "$0")/../lib.sh"
 spec=$LAMELLA_ROOT/tests/emission/kinds.lam
 
-# outcome TARGET COMMAND...: same, different, refused (by the compiler), declined (by the program)
+# outcome TARGET COMMAND...: prints same, different, refused (by the compiler) or declined (by the program).
 outcome() {
   local target=$1 status=0
   shift
@@ -32,7 +33,7 @@ for target in "${targets[@]}"; do
   ./plain train --overwrite --quiet --out $target/plain.st >/dev/null
 done
 
-# Numbers that are none go through `%` as they do everywhere, though gcc takes them to be finite.
+# NaN and infinity go through `%` as usual, though gcc takes all numbers to be finite.
 cat >rest.lam <<'SPEC'
 axis k = 4
 model rest(x[k]) -> a[k], b[k] { return x % 3, 7 % x }
@@ -46,7 +47,7 @@ for target in "${targets[@]}"; do
   done
 done
 
-# What gcc is told by pragmas it obeys; clang's contraction cannot be undone in the source.
+# gcc obeys the pragmas of the source; clang's contraction to fused operations cannot be undone in the source.
 all=(-ffast-math -Ofast '-Ofast -flto' -fassociative-math '-fassociative-math -fno-signed-zeros -fno-trapping-math'
   -funsafe-math-optimizations -ffinite-math-only -freciprocal-math -fno-signed-zeros -ffp-contract=fast '-march=native -std=gnu11'
   '-march=native -ffast-math' -fsingle-precision-constant)
@@ -87,7 +88,8 @@ for option in -ffast-math '-fassociative-math -fno-signed-zeros -fno-trapping-ma
   expect_equal "$(outcome bare gcc -O2 $option)" declined "without pragmas, $option"
 done
 
-# A host's own options do not reach the library, and a host learns of it.
+# The options of a host program do not reach the library, and where they would matter the host gets no model, but a
+# reason.
 cat >host.c <<'END'
 #include <stdio.h>
 #include "kinds.h"
@@ -103,7 +105,7 @@ expect_status 0 gcc -ffast-math -w -Ibare -DKINDS_ALONE host.c bare/kinds.c -o h
 expect_status 3 ./host
 expect_contains "$(cat stdout)" "this program would compute wrong numbers, because"
 
-# Languages, levels, compilers and libraries.
+# The emitted C is compiled in several languages, at several levels, by several compilers, with several C libraries.
 standards='c99 c2x'
 everything && standards='c99 c11 c17 c2x gnu11 gnu17 gnu2x'
 for compiler in gcc clang-19; do
@@ -127,7 +129,7 @@ gcc -O2 -c portable/*.c && gcc -ffast-math kinds.o kinds_main.o lamella.o lamell
 ./program train --overwrite --quiet --out w.st >/dev/null
 cmp w.st portable/plain.st || fail "linked with -ffast-math"
 
-# On a processor without the instructions: a message, and no SIGILL.
+# On a processor without the instructions a program ends with a message, and not by SIGILL.
 if command -v qemu-x86_64 >/dev/null; then
   for target in "${targets[@]}"; do
     [[ $target == portable ]] && continue

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# What the language and the command line have, by their sources, stands in the documentation with the same names, and each is used by a test
-# that compiles and runs it: functions, settings, columns and words by a spec of tests/values/ (as a tree, so that comments do not
-# count), overrides by its commands, options and verbs by those and by the scripts of tests/cases/.
+# Everything that the sources of the language and the command line define stands in the documentation under the same
+# name and is used by a test that compiles and runs it: functions, settings, columns and words by a spec of
+# tests/values/ (as a tree, so that comments do not count), overrides by its commands, options and verbs by those and by
+# the scripts of tests/cases/.
 . "$(dirname "$0")/../lib.sh"
 language=$LAMELLA_ROOT/docs/language.md
 front=$LAMELLA_ROOT/frontend
 
-# What tests/values holds that is compiled: the trees of its specs without the heads of functions, and the commands.
+# These are the trees of the specs of tests/values, without the heads of functions, and their commands.
 for file in "$LAMELLA_ROOT"/tests/values/*.lam; do
   ways=$(sed -n 's/^#! ways: //p' "$file")
   [[ $ways == interpret ]] && continue
@@ -15,13 +16,13 @@ for file in "$LAMELLA_ROOT"/tests/values/*.lam; do
 done
 sed 's/^\(fn\|model\) .*//' trees >bodies
 
-# Scripts, a command a line; a line of comment is none.
+# These are the commands of the scripts, one a line, without comments.
 for file in "$LAMELLA_ROOT"/tests/cases/*.sh; do
   [[ $file == */complete.sh ]] || sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' "$file"
 done | grep -v '^ *#' | cat - commands >scripts
 
 bad=0
-# compare WHAT: the names in `documented` and `present` are the same.
+# compare WHAT: fails unless the names in `documented` and `present` are the same.
 compare() {
   sort -u -o documented documented
   sort -u -o present present
@@ -30,16 +31,17 @@ compare() {
   comm -23 documented present | sed "s/^/$1: in the documentation and not in the sources: /" >>missing
   [[ ! -s missing ]] || { cat missing; bad=1; }
 }
-# used WHAT NAME EXPRESSION FILE: something in the file matches.
+# used WHAT NAME EXPRESSION FILE: fails unless something in the file matches.
 used() {
   grep -qE -- "$3" "$4" && return
   echo "$1: no test that is compiled uses $2"
   bad=1
 }
-# section TITLE: the lines of the manual under that heading. backquoted: what stands between backquotes, one a line.
+# section TITLE: prints the lines of the manual under that heading. backquoted: prints what stands between backquotes,
+# one a line.
 section() { awk -v title="## $1" '/^## /{on = $0 == title} on' "$language"; }
 backquoted() { grep -o '`[^`]*`' | tr -d '`'; }
-# column N: that column of the rows of tables.
+# column N: prints that column of the rows of tables.
 column() { sed 's/\\|/,/g' | awk -F '|' -v n="$1" '/^\|/ && !/^\|---/ {print $(n + 1)}'; }
 
 # Built-in functions.
@@ -49,13 +51,13 @@ section "Built-in functions" | column 1 | backquoted | sed 's/(.*//' | tr ' ' '\
 compare "built-in function" 25
 while read -r name; do used "built-in function" "$name" "(^|[^a-z_.0-9])$name\(" bodies; done <present
 
-# The library: functions and optimizers with the same arguments as in the file, but the two that every optimizer has. What only the
-# library itself calls is no part of the manual.
+# The manual has the functions and optimizers of the library with the same arguments, without the two that every
+# optimizer has. Functions that only the library itself calls are no part of the manual.
 sed -n 's/^\(fn\|optimizer\) \([a-z_0-9]*(.*)\)\( over [a-z, ]*\)\{0,1\}\( -> .*\)\{0,1\} {.*/\2\3/p' "$LAMELLA_ROOT"/specs/std/*.lam |
   sed 's/(p, g, /(/' >all
 section "The standard library" | column 1 | backquoted >documented
 grep -hv '^fn \|^optimizer \|^#' "$LAMELLA_ROOT"/specs/std/*.lam >library
-grep '^fn' "$LAMELLA_ROOT"/specs/std/*.lam | grep -o '{ .*' >>library # of those in one line
+grep '^fn' "$LAMELLA_ROOT"/specs/std/*.lam | grep -o '{ .*' >>library # those of one line
 while read -r head; do
   name=${head%%(*}
   if grep -q "^$name(" documented || ! grep -qE "[^a-z_]$name\(" library; then printf '%s\n' "$head"; fi
@@ -69,7 +71,7 @@ while read -r head; do
   done
 done <present
 
-# settings BLOCK: those that the specs set in blocks of that kind, or that -D replaces.
+# settings BLOCK: prints the settings that the specs set in blocks of that kind, or that -D replaces.
 settings() {
   awk -v kind="$1" '/^[a-z]/{on = $1 == kind} on && /^ +[a-z_.]+ = /{print $1}' trees
   grep -o -- "-D '\{0,1\}$1\.[a-z]*" commands | sed 's/.*\.//'
@@ -110,7 +112,7 @@ compare "override" 8
 tr '\n' ' ' <"$front/lower_setting.c" | grep -o 'settings\[\] = {[^}]*}' | grep -o '"train\.[a-z]*"' | tr -d '"' | sort -u >present
 grep '^train\.' overrides | sort -u | comm -3 - present >missing
 [[ ! -s missing ]] || { sed 's/^/override: known to one of lower_train.c and lower_setting.c: /' missing; bad=1; }
-grep -v '^train.loss$' overrides >present # which is an error
+grep -v '^train.loss$' overrides >present # -D cannot set the loss
 while read -r name; do used "override" "$name" "-D ['\"]?$name=" commands; done <present
 for name in 'repeat\.[a-z_]+' 'repeat\.[a-z_]+\.[0-9a-z_.]+' 'optimizer\.[a-z0-9]+'; do used "override" "$name" "-D ['\"]?$name=" commands; done
 
@@ -142,7 +144,7 @@ for item in '-[a-z]+' '[a-z]+\([a-z]+ = [0-9]+' '[a-z]+\([0-9]+\)' none default 
 done
 
 # The compiler's verbs and options, and those of programs.
-# A wrong word among a test's arguments would count as use of it; an option that no command line has does not.
+# A test that only misuses a verb or an option would count as a use of it.
 verbs=$(lamella --help | sed -n '/^verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 for verb in $verbs; do
   grep -q "lamella $verb" "$LAMELLA_ROOT/docs/design.md" || { echo "verb $verb: not in docs/design.md"; bad=1; }
@@ -176,7 +178,7 @@ for verb in $(cut -d ' ' -f 1 program_options | sort -u); do
   used "verb of programs" "$verb" "(^| )$verb( |\$)" scripts
 done
 while read -r verb option; do
-  case $option in threads | trace | help) verb='[a-z]+' ;; esac # the same code for all
+  case $option in threads | trace | help) verb='[a-z]+' ;; esac # all verbs share the code of these
   used "option of programs" "$verb --$option" "(^| )$verb .*--$option([= )]|\$)" scripts
 done <program_options
 exit $bad

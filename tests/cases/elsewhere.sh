@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# What is emitted compiles for other machines without a warning: for wasm32 with its vectors, for Windows, for a Cortex-M7. A forward-only
-# GPT with its weights in flash runs on a Cortex-M7 without an operating system and gives the bits that the host gives.
+# Emitted C compiles without a warning for other machines: for wasm32 with its vectors, for Windows, for a Cortex-M7. A
+# forward-only GPT with its weights in flash runs on a Cortex-M7 without an operating system and gives the bits of the
+# host.
 . "$(dirname "$0")/../lib.sh"
 
 strict=(-std=c11 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)
@@ -9,7 +10,7 @@ cp "$GOLDEN/gpt.lam" gpt.lam
 cp "$SPECS/bert.lam" "$SPECS/linear.lam" "$SPECS/moe.lam" .
 for name in gpt bert linear moe; do lamella emit $name.lam --target=portable -o $name; done
 
-# compiles TITLE COMMAND...: each model alone and with the library.
+# compiles TITLE COMMAND...: compiles each model, and the library.
 compiles() {
   local title=$1
   shift

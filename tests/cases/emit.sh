@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # slow
-# What `emit` writes for GPT-2: bytes that repeat, few lines of at most 120 columns, in under a second; gcc and clang
-# compile it as C11 without a warning, without -march or -fopenmp, against libc and libm alone. The core needs no runtime, and models of
-# one program share theirs.
+# `emit` writes the same bytes each time for GPT-2, few lines of at most 120 columns, in under a second. gcc and clang
+# compile them as C11 without a warning, without -march or -fopenmp, against libc and libm alone. The core needs no
+# runtime, and models of one program share a runtime.
 . "$(dirname "$0")/../lib.sh"
 
 most=7000
 
-# Modules of the runtime that GPT-2 does not use are not there; the other specs have what they use.
+# Modules of the runtime that GPT-2 does not use are left out; the other specs have the modules that they use.
 lamella emit "$SPECS/gpt2.lam" -o first
 for word in lam_utf8_read lam_csv lam_synthetic lam_masking lam_kernel_begin lam_handover_listen lam_model_learn lam_read_source lam_csv_class_name; do
   ! grep -q $word first/* || fail "GPT-2 has $word"
@@ -39,7 +39,7 @@ done
 
 for target in portable avx512; do
   { TIMEFORMAT='%U %S' && time lamella emit "$SPECS/gpt2.lam" --target=$target -o first; } 2> time
-  elapsed=$(awk '{ printf "%d", ($1 + $2) * 1000 }' time) # of the processor: others may use it, too
+  elapsed=$(awk '{ printf "%d", ($1 + $2) * 1000 }' time) # processor time, since other processes run too
   case $LAMELLA_BUILD in *asan*) ;; *) [[ $elapsed -lt 1000 ]] || fail "$target took $elapsed ms to emit" ;; esac
   lamella emit "$SPECS/gpt2.lam" --target=$target -o second
   diff -r first second || fail "$target: two emissions differ"
@@ -63,7 +63,7 @@ lamella_runtime.h"
     done
     needed=$(objdump -p program | awk '/NEEDED/ {print $2}' | grep -v -e '^libc\.' -e '^libm\.' -e '^ld-' || true)
     expect_equal "$needed" "" "the libraries that $compiler links for $target"
-    # Vendored: the header alone is enough to call the core, which needs nothing of the runtime.
+    # In vendored code the header alone is enough to call the core, which needs nothing of the runtime.
     printf '#include "gpt2.h"\nint main(void) { struct gpt2 *m = gpt2_create(); gpt2_destroy(m); return !m; }\n' >use.c
     $compiler -std=c11 -Wall -Wextra -Werror -Ifirst -O1 -DGPT2_ALONE first/gpt2.c use.c -o use -lm || fail "$compiler, the core alone, $target"
     printf '#include "gpt2.h"\nint main(void) { return gpt2_program() == 0; }\n' >use.c
@@ -71,7 +71,7 @@ lamella_runtime.h"
   done
 done
 
-# Two models in one program: each with its core and tables, and one runtime.
+# Two models in one program have each their core and tables, and one runtime.
 lamella emit "$GOLDEN/gpt.lam" --target=portable -o both
 lamella emit "$GOLDEN/gpt.lam" --target=portable -o alone
 lamella emit "$SPECS/shakespeare.lam" --target=portable -o both

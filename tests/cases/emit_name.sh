@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# --name=PREFIX: all that is emitted is called so, and models of one spec under two names are one program.
+# --name=PREFIX names all that is emitted, so that two models of one spec can be parts of one program.
 . "$(dirname "$0")/../lib.sh"
 
 small=(-D embed=16 -D head=2 -D vocab=8 -D seq=4 -D repeat.h=2 -D data.tokenizer=char -D data.split=1 --target=portable)
@@ -11,13 +11,13 @@ lamella_runtime.h
 tiny.c
 tiny.h
 tiny_main.c"
-# The spec and its model are called what they are.
+# The names of the spec and of its model do not change.
 expect_equal "$(grep -oh '[^ ]* [^ ]*gpt2[^ ]*' out/* | tr -d ',;')" "model gpt2
 of gpt2.lam
 = \"gpt2\"" "what is called gpt2"
 grep -q '^#ifndef TINY_H' out/tiny.h || fail "the header's guard"
 
-# Two of one spec, the second in capitals and small letters, beside one runtime.
+# Two models of one spec, the second named in capitals and small letters, share a runtime.
 lamella emit "$SPECS/gpt2.lam" "${small[@]}" --name=twoFold -o out
 cat >use.c <<'END'
 #include <stdio.h>
@@ -36,7 +36,7 @@ int main(void) {
   return 0;
 }
 END
-# Both have weights of their own, in a file that is called as they are.
+# Each has weights of its own, in a file of its name.
 printf 'abcdefghhgfedcbaabcdefgh%.0s' {1..20} >text.txt
 for name in tiny twoFold; do
   gcc -std=c11 -Wall -Wextra -Werror -O0 out/$name.c out/${name}_main.c out/lamella.c out/lamella_runtime.c -o $name -lm || fail "$name"
@@ -52,7 +52,7 @@ expect_equal "$(awk '{ print $1 == $2 }' alike.txt | sort | uniq -c | xargs)" "3
 expect_equal "$(cut -d ' ' -f 1 alike.txt)" "$(cut -d ' ' -f 1 both.txt)" "tiny's logits"
 expect_contains "$(./tiny --version)" "tiny, made by Lamella"
 
-# build and run: the same program by that name.
+# build and run make the same program under that name.
 lamella build "$SPECS/gpt2.lam" "${small[@]}" --name=tiny -c -o tiny.o
 nm -g --defined-only tiny.o | awk '{print $3}' >symbols
 grep -qx tiny_create symbols || fail "tiny.o has no tiny_create"
@@ -67,10 +67,10 @@ else
   grep -q "built without LLVM" messages || { cat messages; fail "run --name"; }
 fi
 
-# What nothing can be called.
+# Some names are refused.
 refused() {
   expect_status 2 lamella emit "$SPECS/linear.lam" --name="$1" -o refused
-  expect_contains "$(cat stderr)" "nothing can be called so, for $2"
+  expect_contains "$(cat stderr)" "cannot be a name, since $2"
   [[ ! -e refused ]] || fail "something was written for --name=$1"
 }
 refused "" "it is empty"

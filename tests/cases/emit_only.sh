@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# --only=ROUTINE,...: a program with these routines and what they need. Weights of the whole program go into it, and it computes the
-# same from them; nothing of what was left out is in its text.
+# --only=ROUTINE,... makes a program of these routines and what they need. It reads the weights of the whole program and
+# computes the same from them; its text has nothing of what was left out.
 . "$(dirname "$0")/../lib.sh"
 
 cat >net.lam <<'END'
@@ -32,7 +32,7 @@ END
 printf 'abcdefgh gfedcba. %.0s' {1..60} >text.txt
 options=(--target=portable)
 
-# part NAME ROUTINES: the program NAME of these routines, compiled as vendored source is, in the folder NAME.
+# part NAME ROUTINES: makes the program NAME of these routines in the folder NAME, compiled as vendored source is.
 part() {
   lamella emit net.lam "${options[@]}" ${2:+"--only=$2"} -o "$1"
   gcc -std=c11 -O0 -Wall -Wextra -Werror "$1"/*.c -o "$1/program" -lm || fail "$1"
@@ -44,7 +44,8 @@ expect_equal "$(routines whole)" "train accumulate evaluate predict step"
 whole/program train --out net.safetensors >whole.txt
 grep -q validation whole.txt || fail "no validation"
 
-# Forward only: parameters, and the averages that prediction reads; the same numbers from the weights that the whole program wrote.
+# A forward-only program has parameters and the averages that prediction reads; from the weights that the whole program
+# wrote it computes the same numbers.
 part forward predict,step
 expect_equal "$(routines forward)" "predict step"
 expect_equal "$(verbs forward)" "generate predict info"
@@ -55,7 +56,7 @@ done
 for word in lam_train_ lam_feed_ lam_evaluate lam_masking lam_progress; do
   if grep -n $word forward/*; then fail "a program that predicts has $word"; fi
 done
-# What it has is declared as in the whole program.
+# Its declarations are those of the whole program.
 sed -n '/^struct net_parameters/,/^}/p; /^struct net_averages/,/^}/p' whole/net.h >expected.txt
 sed -n '/^struct net_parameters/,/^}/p; /^struct net_averages/,/^}/p' forward/net.h | diff expected.txt - || fail "parameters"
 [[ $(cat forward/net.c | wc -l) -lt $(($(cat whole/net.c | wc -l) * 2 / 3)) ]] || fail "the core is as long as before"
@@ -65,7 +66,7 @@ for program in whole forward; do
 done
 cmp whole.out forward.out || fail "predictions differ"
 cmp whole.txt forward.txt || fail "generated texts differ"
-# So it does from weights without averages, of which parameters are read.
+# It does so too from weights without averages, of which it reads the parameters.
 lamella build net.lam "${options[@]}" --only=predict -o predict
 cp net.safetensors given.safetensors
 LC_ALL=C sed -i 's#/average"#/everage"#g' given.safetensors
@@ -73,7 +74,8 @@ for program in whole/program ./predict; do $program predict --weights given.safe
 cmp wholeprogram.out predict.out || fail "predictions without averages differ"
 if cmp -s predict.out whole.out; then fail "the averages were not read"; fi
 
-# One routine each. Training without evaluation writes the same weights, and goes on from those of the whole program.
+# These programs have one routine each. Training without evaluation writes the same weights, and goes on from those of
+# the whole program.
 part training train
 expect_equal "$(routines training)" "train accumulate"
 expect_equal "$(verbs training)" "train info"
@@ -83,7 +85,7 @@ if grep validation training.txt; then fail "validation without evaluate"; fi
 whole/program train --steps 9 --resume --out net.safetensors >/dev/null
 training/program train --steps 9 --resume --out training.safetensors >/dev/null
 cmp net.safetensors training.safetensors || fail "training alone resumes to other weights"
-part evaluation eval # the verb's name
+part evaluation eval # by the name of its verb
 expect_equal "$(routines evaluation) $(verbs evaluation)" "evaluate eval info"
 expect_equal "$(evaluation/program eval --weights net.safetensors)" "$(whole/program eval --weights net.safetensors)"
 part generation generate
@@ -95,7 +97,8 @@ expect_contains "$(generation/program info)" "letters: unread text.txt, "
 part all "train, evaluate,predict,step"
 for file in net.c net.h net_main.c lamella.c lamella.h lamella_runtime.c lamella_runtime.h; do cmp whole/$file all/$file || fail "all routines are not the whole"; done
 
-# What is computed for a prompt goes with the step; synthetic data with what is trained and evaluated on it.
+# The step of generation brings the routine that prepares a prompt; training and evaluation bring that of synthetic
+# data.
 expect_equal "$(lamella show "$SPECS/translate.lam" --only=step --stage=tensor | sed -n 's/^graph \([a-z]*\).*/\1/p' | xargs)" "prepare step"
 expect_equal "$(lamella show "$SPECS/linear.lam" --only=train --stage=tensor | sed -n 's/^graph \([a-z]*\).*/\1/p' | xargs)" "train synthesize"
 lamella build "$SPECS/linear.lam" --only=predict --cc=gcc -O0 -o linear
@@ -107,7 +110,7 @@ expect_contains "$(cat stderr)" "which inputs? --input or --inputs gives them"
 lamella build "$SPECS/linear.lam" --only=predict,synthesize --cc=gcc -O0 -o linear
 [[ $(./linear predict --weights linear.safetensors | wc -l) -gt 3 ]] || fail "no rows of synthetic data"
 
-# In memory: what is left out is not there, and the cache knows the one from the other.
+# `run` leaves out the same, and the cache tells the programs apart.
 if lamella run "$SPECS/linear.lam" --only=predict predict --weights linear.safetensors --input x=2 >out.txt 2>messages; then
   expect_contains "$(cat out.txt)" "0  y "
   expect_status 2 lamella run "$SPECS/linear.lam" --only=predict train
@@ -117,7 +120,7 @@ else
   grep -q "built without LLVM" messages || { cat messages; fail "run --only"; }
 fi
 
-# Words for what there is none of.
+# Routines that the program does not have are refused.
 refused() {
   local only=$1 spec=$2 column=$3
   shift 3
@@ -132,7 +135,7 @@ refused predict,accumulate net.lam 9 "'accumulate' is a part of train and comes 
 refused prepare net.lam 1 "'prepare' is a part of step and comes with it"
 refused step "$SPECS/mlp.lam" 1 "this program has no routine 'step', which a generate block in its spec would give it; it has train, evaluate, predict, synthesize"
 refused synthesize net.lam 1 "this program has no routine 'synthesize', which a data block with 'examples' in its spec would give it"
-refused "" net.lam 1 "which routine? This program has train, evaluate, predict, step"
-refused predict, net.lam 9 "which routine? This program has"
+refused "" net.lam 1 "a routine is expected here; this program has train, evaluate, predict, step"
+refused predict, net.lam 9 "a routine is expected here; this program has"
 expect_status 1 lamella emit net.lam --only=train --dump='h.*' -o refused
-expect_contains "$(cat stderr)" "--dump keeps values of predict, which is left out: add it"
+expect_contains "$(cat stderr)" "--dump keeps values of predict, which --only leaves out; add predict"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Models in one program, emitted by one command or one after the other: one runtime has what each of them needs, and each computes what
-# it computes alone.
+# Models of one program are emitted by one command or one after the other: one runtime has what each of them needs, and
+# each computes what it computes alone.
 . "$(dirname "$0")/../lib.sh"
 
 cat >letters.lam <<'END'
@@ -40,7 +40,7 @@ printf 'width,height,kind\n1,2,small\n4,9,large\n2,3,small\n5,7,medium\n8,8,larg
 
 mkdir alone
 strict=(-std=c11 -O0 -Wall -Wextra -Werror)
-# Each alone: its weights, and what it predicts and says.
+# Each model is first run alone, for its weights, its predictions and its output.
 for name in letters table; do
   lamella emit $name.lam --target=portable -o alone/$name
   gcc "${strict[@]}" alone/$name/*.c -o $name -lm || fail "$name alone"
@@ -81,7 +81,7 @@ END
 values="top $(./letters predict --weights letters.safetensors --input tokens=1,2,3,4,5,6 | sed 's/.* top //')
 y $(./table predict --weights table.safetensors --input width=3 --input height=5 | sed 's/.* y \([^t]*\) top.*/\1/')"
 
-# together FOLDER: both of it, linked into one program, say what each says alone.
+# together FOLDER: both models of the folder, linked into one program, print what each prints alone.
 together() {
   gcc "${strict[@]}" -DLAMELLA_NO_MAIN -I"$1" "$1"/*.c use.c -o use -lm || fail "two models of $1 in one program"
   expect_equal "$(./use)" "$values" "values of two models of $1"
@@ -100,13 +100,13 @@ for name in letters table; do
 done
 awk 'length > 120 { print FILENAME ":" FNR; bad = 1 } END { exit bad }' both/* || fail "long lines"
 
-# One after the other, in either order, and again: the same files.
+# Emitted one after the other, in either order, and once more, they give the same files.
 for order in "letters table" "table letters" "letters table letters"; do
   rm -rf after
   for name in $order; do lamella emit $name.lam --target=portable -o after; done
   diff -r both after || fail "$order, one after the other, are not those of one command"
 done
-# What is no model's does not count; nor does what a model needed that is emitted anew, or is gone.
+# The runtime has nothing for files that are no models, nor what a model needed before it was emitted anew or removed.
 rm after/table*
 printf '#include "lamella_runtime.h"\n' >after/app_main.c
 lamella emit letters.lam --target=portable -o after
@@ -120,7 +120,8 @@ expect_contains "$(./use table bench --steps 5)" "outside kernels"
 lamella emit table.lam --target=portable -o after
 diff -r both after || fail "bench stays after its model was emitted without"
 
-# A runtime has one kind of reals, and is of one version: what would not link is refused, and nothing is written.
+# A runtime has one type of reals and is of one version: models that would not link with it are refused, and nothing is
+# written.
 unchanged() {
   expect_status "$1" lamella emit "${@:3}"
   expect_contains "$(cat stderr)" "$2"
@@ -138,23 +139,23 @@ expect_contains "$(cat stderr)" "after/letters_main.c does not say what it needs
 lamella emit letters.lam table.lam --target=portable -o after
 diff -r both after
 
-# Names that two models cannot have.
+# Two models cannot both have these names.
 mkdir other
 cp letters.lam other/letters.lam
 cp letters.lam Table.lam
 cp letters.lam table_main.lam
 cp letters.lam table_parameters.lam
 cp letters.lam table_status.lam
-unchanged 1 "letters.lam and other/letters.lam would both have the name letters; give one another name with --name" letters.lam other/letters.lam -o after
+unchanged 1 "letters.lam and other/letters.lam would both have the name letters; emit one of them by itself into the same folder, with another name by --name" letters.lam other/letters.lam -o after
 unchanged 1 "would both have the name Table" table.lam Table.lam -o after
 unchanged 1 "table.lam and table_main.lam would both have the file table_main.c" table_main.lam table.lam -o after
 unchanged 1 "table.lam and table_parameters.lam would both have struct table_parameters" table.lam table_parameters.lam -o after
 unchanged 1 "table.lam and table_status.lam would both have enum table_status" table.lam table_status.lam -o after
 unchanged 1 "Table.lam and the model table that is there would both have the name" Table.lam --target=portable -o after
 unchanged 1 "the model table that is there and table_parameters.lam would both have struct table_parameters" table_parameters.lam --target=portable -o after
-unchanged 2 "--name calls one spec: emit one after the other into the same folder" letters.lam table.lam --name=two -o after
+unchanged 2 "--name names one spec; emit the specs one after the other into the same folder" letters.lam table.lam --name=two -o after
 
-# Options are for all; errors of all are shown, and nothing is written.
+# Options hold for all specs; the errors of all are shown, and then nothing is written.
 lamella emit letters.lam table.lam --target=portable -D train.batch=3 --only=predict -o options
 expect_equal "$(grep -ho '^int [a-z]*_\(train\|predict\|evaluate\|step\)(' options/*.h | xargs)" "int letters_predict( int table_predict("
 expect_contains "$(cat options/letters.h)" "*tokens; /* [batch=3, seq=6] */"
@@ -164,4 +165,4 @@ printf 'model m(x) -> y { return z }\n' >wrong.lam
 unchanged 1 "wrong.lam:1:26: error" wrong.lam letters.lam missing.lam -o after
 expect_contains "$(cat stderr)" "missing.lam cannot be read"
 expect_status 2 lamella build letters.lam table.lam
-expect_contains "$(cat stderr)" "one spec at a time: 'table.lam' is one too many"
+expect_contains "$(cat stderr)" "this verb takes one spec, and 'table.lam' is another"

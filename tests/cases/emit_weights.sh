@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# --weights makes parameters a part of the program: it predicts and writes what it does with the same weights in a file, and needs no
-# file; what does not fit, or would change them, is refused and nothing is written.
+# --weights makes parameters a part of the program, which then predicts and writes the same as with these weights in a
+# file, and needs none. Weights that do not fit and programs that would change them are refused, and nothing is written.
 . "$(dirname "$0")/../lib.sh"
 
 cat >letters.lam <<'END'
@@ -47,7 +47,7 @@ expect_equal "$(./built "${generate[@]}")" "$(cat expected.txt)" "what a built p
 expect_status 1 ./built generate --weights elsewhere.st
 expect_contains "$(cat stderr)" "the weights are a part of this program"
 
-# refused PART ARGUMENT...
+# refused PART ARGUMENT...: emit fails with PART in its message.
 refused() {
   local part=$1
   shift

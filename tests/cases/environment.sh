@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # slow
-# What surrounds a program, the number of threads, the language of the process, does not change what it does; a failed emit leaves nothing.
+# The number of threads and the language of the process do not change what a program does; a failed emit leaves nothing.
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/linear.lam
 
-# OMP_NUM_THREADS that OpenMP's libraries abort at.
+# OpenMP's libraries abort at these values of OMP_NUM_THREADS.
 lamella build "$spec" -o linear
 expected=$(./linear train --overwrite --quiet --out plain.st 2>&1)
 jit=1
@@ -12,7 +12,7 @@ lamella run "$spec" info 2>&1 | grep -q "built without LLVM" && { count_skip "no
 for threads in '' ' ' abc -3 0 99999999999 2,x 2.5 100000 ,2; do
   expect_status 0 env OMP_NUM_THREADS="$threads" ./linear train --overwrite --quiet --out w.st
   cmp w.st plain.st || fail "OMP_NUM_THREADS='$threads'"
-  # Without OpenMP nothing is said.
+  # Without OpenMP there is no message.
   ldd ./linear | grep -q omp && expect_contains "$(cat stderr)" "note: OMP_NUM_THREADS is \"$threads\", which is no number from 1 to 4096: it is not used"
   [[ $jit == 0 ]] || expect_status 0 env OMP_NUM_THREADS="$threads" "$LAMELLA_BUILD/lamella" run "$spec" train --overwrite --quiet --out w.st
 done
@@ -20,7 +20,7 @@ for threads in 1 ' 2 ' 2,1; do
   expect_equal "$(OMP_NUM_THREADS=$threads ./linear train --overwrite --quiet --out w.st 2>&1)" "$expected" "OMP_NUM_THREADS='$threads'"
 done
 
-# Data without a file.
+# This program needs no file of data.
 expect_status 1 ./linear train --data missing.csv --resume --out none.st
 expect_status 1 lamella interpret "$spec" -D data.split=0 train --overwrite --out w.st
 expect_contains "$(cat stderr)" "the training part of line is too short"
@@ -28,7 +28,7 @@ lamella build "$spec" -D data.split=0 -o nothing
 expect_status 1 ./nothing train --overwrite --out w.st
 expect_contains "$(cat stderr)" "the training part of line is too short"
 
-# A host whose language writes numbers with a comma.
+# The language of this host writes numbers with a comma.
 cat >table.lam <<'END'
 use "std/optim.lam"
 model m(x) -> y { param w = 0.5
@@ -73,7 +73,7 @@ else
   count_skip "no German to make a locale of (locales)"
 fi
 
-# What failed leaves nothing; what was there stays.
+# An emit that fails leaves nothing of its own, and existing files stay.
 mkdir full
 mkdir full/table.c
 expect_status 1 lamella emit table.lam -o full

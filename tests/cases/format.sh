@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The sources are formatted as .clang-format says: clang-format-19 -i FILE does it.
+# The sources are formatted as .clang-format says; clang-format-19 -i FILE formats a file.
 . "$(dirname "$0")/../lib.sh"
 command -v clang-format-19 >/dev/null || skip "no clang-format-19"
 cd "$LAMELLA_ROOT"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slow
-# Each of these changes to a recipe must make its fixture fail: else the fixture would not notice such a mistake.
+# Each of these changes to a recipe must make its fixture fail; otherwise the fixture would not notice such a mistake.
 . "$(dirname "$0")/../lib.sh"
 cp "$GOLDEN"/*.lam "$GOLDEN"/*.safetensors "$GOLDEN"/text.txt "$GOLDEN"/names.csv .
 cp -r "$SPECS/std" std

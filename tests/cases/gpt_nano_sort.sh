@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# A trained model of others: all 24 intermediate tensors of one forward pass to 1e-5, by interpreter and by C; and it sorts.
+# A model that others have trained gives all 24 intermediate tensors of one forward pass to 1e-5, interpreted and as C;
+# and it sorts.
 . "$(dirname "$0")/../lib.sh"
 data=$SPECS/data
 

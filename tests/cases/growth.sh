@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # slow
-# Compiling takes work in proportion to the graph: four times the steps of an unrolled recurrence or a chain, four times the parameters or
-# layers take less than six times the instructions, as valgrind counts them, and less than ten times the processor's time, which
-# caches and other processes have a part in (that with all tests alone). And --time-passes says where it goes.
+# Compiling takes work in proportion to the graph: four times the steps of an unrolled recurrence or a chain, four times
+# the parameters or layers take less than six times the instructions, as valgrind counts them. With all tests they must
+# also take less than ten times the processor time, which depends on caches and other processes too. --time-passes
+# prints where it goes.
 . "$(dirname "$0")/../lib.sh"
 TIMEFORMAT=%U
 
-# work TRIES SPEC OPTION...: instructions, or seconds: the least of some tries.
+# work TRIES SPEC OPTION...: prints the instructions or the seconds, the least of some tries.
 instructions() {
   shift
   valgrind --tool=callgrind --callgrind-out-file="$WORK/calls" "$LAMELLA_BUILD/lamella" show "$@" --stage=c 2>&1 >/dev/null | sed -n 's/^.*Collected : //p'
@@ -21,7 +22,7 @@ seconds() {
   echo "$least"
 }
 
-# grows HOW LIMIT SPEC NAME N
+# grows HOW LIMIT SPEC NAME N: fails unless NAME = 4 N takes less than LIMIT times the work of NAME = N.
 grows() {
   local few many
   few=$($1 5 "$3" -D "$4=$5")
@@ -46,7 +47,8 @@ else
   count_skip "no valgrind"
 fi
 
-# A line a pass, those on loops, code generation and what follows too; they add up, and to the time of the command.
+# There is a line for each pass, for code generation and for what follows; the times add up to the total, and this to
+# the time of the command.
 table() {
   awk '$2 == "s" && $3 == "total" { total = $1 } $2 == "s" && $3 != "total" { sum += $1 }
     END { exit !(total > 0 && sum > total - 0.005 && sum < total + 0.005) }' "$1" || { cat "$1"; fail "$2: the lines do not add up"; }

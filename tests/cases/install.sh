@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# `cmake --install`, with DESTDIR, moved elsewhere, beside nothing of the build: no path of it is in any file; every verb works; pkg-config
-# and a CMake project find it. And the executable alone does what needs no other part, and says what it misses.
+# What `cmake --install` puts under DESTDIR is moved elsewhere, away from the build: no file of it has a path of the
+# build, every verb works, and pkg-config and a CMake project find it. The executable alone does what needs no other
+# part, and says what it lacks.
 . "$(dirname "$0")/../lib.sh"
 unset LAMELLA_LIBRARY LAMELLA_JIT
 
@@ -17,7 +18,7 @@ lamella=$installed/bin/lamella
 jit=1
 "$lamella" run "$SPECS/linear.lam" info 2>&1 | grep -q "built without LLVM" && { jit=0; count_skip "no LLVM"; }
 
-# The number, the commit where git knows it, LLVM, the targets.
+# --version prints the number, the commit where git knows it, LLVM and the targets.
 expect_equal "$("$lamella" --version)" "$(lamella --version)" "--version"
 version=$(lamella --version)
 commit=$(git -C "$LAMELLA_ROOT" rev-parse --short=12 HEAD 2>/dev/null) || commit=
@@ -26,7 +27,7 @@ commit=$(git -C "$LAMELLA_ROOT" rev-parse --short=12 HEAD 2>/dev/null) || commit
 expect_contains "$version" "targets: portable, avx2, avx512, reference; native is "
 [[ $jit == 0 ]] || [[ $version =~ LLVM:\ .*clang\ version\ 19\. ]] || fail "$version"
 
-# A project of its own: a spec, what it uses, its data.
+# This project has a spec, the files that it uses, and its data.
 mkdir -p project/specs/data project/parts
 cat >project/specs/table.lam <<'END'
 use "std/optim.lam"
@@ -42,7 +43,7 @@ expect_contains "$("$lamella" interpret project/specs/table.lam train --quiet --
 [[ $jit == 0 ]] || expect_contains "$("$lamella" run project/specs/table.lam train --quiet --overwrite --out w.st)" "w 1.00"
 "$lamella" build project/specs/table.lam -O0 -o table
 expect_contains "$(cd / && "$WORK/table" train --quiet --overwrite --out "$WORK/w.st")" "w 1.00"
-# The examples are with it.
+# The examples are installed too.
 expect_contains "$("$lamella" check "$installed/share/lamella/specs/shakespeare.lam")" "shakespeare.lam: model gpt"
 [[ -s $installed/share/lamella/specs/data/tinyshakespeare.txt ]] || fail "no data of the examples"
 [[ -s $installed/share/doc/lamella/docs/language.md ]] || fail "no manual"
@@ -58,7 +59,8 @@ else
   count_skip "no pkg-config"
 fi
 
-# A CMake project that calls a model, and one that is a program of its own; what the spec uses is followed.
+# One CMake project calls a model, and one is a program of its own; both are built again when a file of the spec
+# changes.
 cat >project/CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.20)
 project(caller C)
@@ -81,7 +83,7 @@ int main(int count, char **arguments) {
   return 0;
 }
 END
-# refuses_project LINE TEXT: with that line for lamella_add_model.
+# refuses_project LINE TEXT: a project with that line instead of lamella_add_model fails with TEXT.
 refuses_project() {
   sed "s|^lamella_add_model(two .*|$1|" project/CMakeLists.txt >wrong.txt
   mkdir -p wrong
@@ -112,7 +114,7 @@ grep -q "Compiling table to C" messages || fail "a change of what the spec uses 
 mv project moved
 expect_contains "$(cd / && "$WORK/moved/build/trainer" train --quiet --overwrite --out "$WORK/w.st")" "w "
 
-# The executable alone, in an empty folder.
+# The executable is alone in an empty folder.
 mkdir alone
 cp "$lamella" alone
 cd alone
@@ -146,7 +148,7 @@ if [[ $jit == 1 ]]; then
   cp "$installed"/lib/lamella/liblamella-load.so .
   expect_status 0 ./lamella run net.lam train --quiet --out w3.st
   cmp w2.st w3.st
-  # Of another LLVM, here none.
+  # LAMELLA_LLVM names another LLVM, here an empty folder, which has no OpenMP.
   mkdir nothing
   LAMELLA_LLVM=$PWD/nothing ./lamella build net.lam -O0 --no-cache -o threads 2>messages || true
   expect_contains "$(cat messages)" "libomp-19-dev is not installed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A computed index along the rows so far that points past them: the interpreter stops, and compiled programs take the last row that is
-# there, not what their memory has room for.
+# A computed index along the rows so far points past them: the interpreter stops, and compiled programs take the last
+# row so far, not one for which their memory has room.
 . "$(dirname "$0")/../lib.sh"
 
 cat > late.lam <<'END'

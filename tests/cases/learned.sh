@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# What weights learned of their data, characters and categories, holds for other data too: it is taken over by every verb and option, or
-# refused. The text a.txt has every character of b.txt and more; so ids counted anew would all mean something else.
+# The characters and categories that weights learned hold for other data too: every verb and option takes them over, or
+# refuses the data. The text a.txt has every character of b.txt and more, so ids that are counted anew would all mean
+# something else.
 . "$(dirname "$0")/../lib.sh"
 for i in $(seq 40); do echo "a quick brown fox jumps over the lazy dog"; done >a.txt
 for i in $(seq 40); do echo "the quick brown fox jumps over the lzy dog" | tr -d a; done >b.txt
@@ -31,18 +32,18 @@ for way in "${ways[@]}"; do
   lamella $way t.lam -D data.text=b.txt eval --weights w.safetensors >messages
   right=$(said messages)
   expect_near "$right" 1.2 0.3
-  # The first loss of a training, in which nothing has been learned of b.txt yet; the wrong one is 10.
+  # This is the first loss of a training, which has learned nothing of b.txt yet; with wrong ids it would be 10.
   for how in "t.lam train --init w.safetensors" "spec_init.lam train"; do
     rm -f log.json v.safetensors
     lamella $way ${how%% *} -D data.text=b.txt ${how#* } --overwrite --steps 1 --out v.safetensors --log log.json >messages
     expect_near "$(first)" "$right" 0.5
-    # Without a step the very same number comes out, and so it does of the file that was written.
+    # Without a step the loss is the very same, also with the file that is then written.
     lamella $way ${how%% *} -D data.text=b.txt ${how#* } --overwrite --steps 0 --out v.safetensors >messages
     expect_equal "$(said messages)" "$right" "the validation loss, $way, $how"
     lamella $way t.lam -D data.text=b.txt eval --weights v.safetensors >messages
     expect_equal "$(said messages)" "$right" "eval of what --init made, $way"
   done
-  lamella $way t.lam generate --weights v.safetensors --prompt "the l" --temperature 0 --tokens 8 --quiet >text # no 'a' in b.txt
+  lamella $way t.lam generate --weights v.safetensors --prompt "the l" --temperature 0 --tokens 8 --quiet >text # b.txt has no 'a'
   expect_contains "$(cat text)" "the l"
   cp w.safetensors v.safetensors
   rm -f log.json
@@ -53,7 +54,7 @@ for way in "${ways[@]}"; do
     expect_near "$(sed -n 's/.*"losses": \[\([^],]*\).*/\1/p' compared)" "$right" 0.5
   fi
 
-  # A character that the weights do not know is named, with its place and what to do, whoever reads the text.
+  # A message names a character that the weights do not know, its place and what to do, whichever verb reads the text.
   { cat b.txt; echo "the quick fox, perhaps"; } >c.txt
   for command in "train --init w.safetensors --out n.safetensors" "train --resume --out v.safetensors" "eval --weights w.safetensors"; do
     expect_status 1 lamella $way t.lam -D data.text=c.txt $command
@@ -68,7 +69,7 @@ for way in "${ways[@]}"; do
     expect_status 1 lamella $way t.lam -D data.tokenizer=byte -D vocab=30 $command
     expect_contains "$(cat stderr)" "was trained with tokenizer = char, and here is tokenizer = byte"
   done
-  # Where nothing that has the ids' axis is taken over, the new text's characters are learned.
+  # Where no weights along the axis of the ids are taken over, the characters of the new text are learned.
   sed -e 's/\be\[/f[/; s/\be\[vocab/f[vocab/; s/\bo\[/p[/; s/@embed o/@embed h @embed p/; s/^  return e/  return f/' \
     -e 's/^  param f/  param kept[embed] = 1\n  param f/; s/@embed h @embed p/* kept @embed p/' t.lam >other.lam
   sed -e 's/^  param e/  param kept[embed] = 1\n  param e/; s/@embed o/* kept @embed o/' t.lam >kept.lam
@@ -79,7 +80,7 @@ for way in "${ways[@]}"; do
   rm n.safetensors k.safetensors
 done
 
-# Categories keep their numbers, in whatever order other data has them; new ones are refused.
+# Categories keep their numbers, whatever their order in other data; new ones are refused.
 cat >c.lam <<'END'
 use "std/loss.lam"
 use "std/optim.lam"
@@ -130,7 +131,8 @@ for way in "${ways[@]}"; do
   done
 done
 
-# A spec that is edited while it trains: other text is read with the characters that were learned, or refused without harm.
+# Where a spec is edited while it trains, other text is read with the characters that were learned, or refused without
+# harm.
 [[ ${#ways[@]} == 2 ]] || exit 0
 . "$LAMELLA_ROOT/tests/watch.sh"
 # However long a version trains while the next one is compiled, its weights are those of 300 steps.
@@ -149,7 +151,7 @@ wait_for "steps" steps_beyond "$step"
 expect_near "$(sed -n 's/^{"step":'$((step + 1))',"loss":\([^,}]*\).*/\1/p' log.json)" 1.2 0.6
 save c.txt
 wait_for "a refusal" more_than "is not among the 28 that the model knows" 0
-wait_for "a message" more_than "goes on when it is saved|waiting for it to be saved" 0
+wait_for "a message" more_than "goes on when the spec is saved|waiting until it is saved again" 0
 step=$(last_step)
 save b.txt
 wait_for "an answer" more_than "goes on with [0-9]" 2

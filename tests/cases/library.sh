@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# A model as a library: its functions train as PyTorch did, without a command line; each failure of memory and files, and what a caller
-# does wrong, has a status and changes nothing; two models in two threads, under the sanitizers and valgrind; the examples build and run
-# as a newcomer would.
+# A model as a library: its functions train as PyTorch did, without a command line. Each failure of memory and files,
+# and each mistake of a caller, has a status and changes nothing. Two models run in two threads, under the sanitizers
+# and valgrind. The examples build and run as a newcomer would do it.
 . "$(dirname "$0")/../lib.sh"
 
 strict=(-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wcast-qual -Werror)
@@ -15,7 +15,7 @@ gcc "${strict[@]}" -D_POSIX_C_SOURCE=200809L -O2 -Igpt "$LIBRARY/losses.c" "${mo
 head -n 10 "$GOLDEN/gpt.losses" >expected.txt
 near expected.txt got.txt 1e-4 || fail "losses of training by library"
 
-# What the library saves, the command line goes on from.
+# The command line goes on from what the library saves.
 gcc -O1 gpt/*.c -o program -lm
 ./program train --resume --out half.safetensors --steps 7 --data "$GOLDEN/text.txt" >out.txt 2>err.txt || { cat err.txt; fail "a resume of what the library saved"; }
 
@@ -29,7 +29,7 @@ gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRAR
 gcc "${strict[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/misuse.c" "${model[@]}" -o misuse -lm || fail "misuse"
 ./misuse "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "misuse"; }
 
-# Nor do such weights become a part of a program.
+# Such weights cannot become a part of a program either.
 LC_ALL=C sed 's/"char"/"byte"/' cab.safetensors >other.safetensors
 expect_status 1 lamella emit "$GOLDEN/gpt.lam" --only=step --weights=other.safetensors -o refused
 expect_contains "$(cat stderr)" "ids mean something else"
@@ -49,12 +49,12 @@ else
   count_skip "no valgrind"
 fi
 
-# The core alone: nothing but C's own functions is needed.
+# The core alone needs nothing but C's own functions.
 gcc -std=c11 -O1 -DGPT_ALONE -c gpt/gpt.c -o alone.o
 needed=$(nm -u alone.o | awk '{print $2}' | grep -vxE 'calloc|free|memset|memcpy|sqrtf?|expf?|logf?|powf?|cosf?|sinf?|tanhf?|floorf?|rintf?|fmaf?|fabsf?|_GLOBAL_OFFSET_TABLE_' || true)
 expect_equal "$needed" "" "what the core alone needs"
 
-# A table without texts has no tokenizer, and so no functions of text.
+# The model of a table without texts has no tokenizer, and so no functions of text.
 cat >table.lam <<'END'
 use "std/loss.lam"
 use "std/optim.lam"
@@ -73,7 +73,7 @@ printf 'color,x,kind\nred,1,a\ngreen,2,b\nblue,3,a\n' >rows.csv
 gcc -O1 table/*.c -o table/program -lm
 ./table/program train --quiet >out.txt 2>err.txt || { cat err.txt; fail "training on a table without texts"; }
 
-# Examples.
+# The examples build and run.
 lamella emit "$SPECS/shakespeare.lam" -o shakespeare
 gcc -O2 -Ishakespeare "$EXAMPLES/c/shakespeare.c" shakespeare/shakespeare.c shakespeare/lamella.c -o example -lm
 ./example "$SPECS/data/tinyshakespeare.txt" 50 >out.txt || { cat out.txt; fail "examples/c"; }

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# `build --openmp=shared|static|none` and `--static`: which shared libraries a program needs, by each compiler there is; that it trains the
-# same; what is missing is said with what to install.
+# With `build --openmp=shared|static|none` and `--static`, by each compiler there is, a program needs the right shared
+# libraries and trains the same. Where a library is missing, the message says what to install.
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/linear.lam
 needs() { objdump -p "$1" | awk '/NEEDED/ {print $2}' | grep -v '^ld-' | sort | tr '\n' ' '; }
 lamella build "$spec" -O0 -o usual
 expected=$(./usual train --quiet --out usual.st)
-# trains LIBRARIES OPTION...: the program needs these, a pattern, and makes the same weights, on two threads too.
+# trains LIBRARIES OPTION...: the program needs the libraries that match the pattern and makes the same weights, also on
+# two threads.
 trains() {
   local libraries=$1
   shift
@@ -23,7 +24,7 @@ refuses() { # STATUS TEXT OPTION...
   grep -qF -- "$text" stderr || { cat stderr; fail "no '$text' from: $*"; }
   [[ ! -e refused ]] || fail "something was written in spite of: $*"
 }
-system='(libc.so.6 )?(libm.so.6 )?' # what all need that are not static
+system='(libc.so.6 )?(libm.so.6 )?' # the libraries that every program needs that is not static
 trains "$system" --openmp=none
 trains "$system" --openmp=none --cc=gcc
 trains 'libc.so.6 libgomp.so.1 (libm.so.6 )?' --openmp=shared --cc=gcc
@@ -33,7 +34,7 @@ else
   trains 'libc.so.6 (libm.so.6 )?libomp.so.5 ' --openmp=shared
 fi
 if [[ -e $(gcc -print-file-name=libgomp.a) && -e $(gcc -print-file-name=libc.a) ]]; then
-  # In this process where there is LLVM's libomp.a, else by cc.
+  # The build is in this process where LLVM has libomp.a, and by cc elsewhere.
   for by in '' --cc=gcc; do
     trains "$system" --openmp=static $by
     trains '' --static $by
@@ -44,7 +45,7 @@ if [[ -e $(gcc -print-file-name=libgomp.a) && -e $(gcc -print-file-name=libc.a) 
 else
   count_skip "no static libraries"
 fi
-# A compiler that lacks a library, here all of gcc's.
+# This compiler lacks libraries, namely all of gcc's.
 cat >poor <<'END'
 #!/bin/sh
 for word; do case $word in -fopenmp | $LACKS) echo "no $word here" >&2; exit 1 ;; esac; done
@@ -59,10 +60,10 @@ expect_contains "$(lamella build "$spec" -O0 --cc=./poor -o program 2>&1)" "note
 LACKS=-static refuses 1 "a static program needs libc.a (Debian: libc6-dev)" --cc=./poor --static
 expect_contains "$(cat stderr)" "no -static here"
 refuses 1 "static library of OpenMP that may become a part of a shared object" --cc=./poor --openmp=static -shared
-# What goes together.
+# Some options exclude each other.
 refuses 2 "--static goes with programs" --static -shared
 refuses 2 "--openmp=static goes with what is linked" --openmp=static -c
 refuses 2 "--static and --openmp=shared exclude each other" --static --openmp=shared
-refuses 2 "--openmp=some: it is shared, static or none" --openmp=some
+refuses 2 "--openmp takes shared, static or none, not 'some'" --openmp=some
 lamella build "$spec" -O0 --openmp=none -c -o plain.o
 ! nm plain.o | grep -q 'kmpc\|GOMP' || fail "-c --openmp=none calls OpenMP"

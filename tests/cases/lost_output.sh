@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# What is printed or logged and does not arrive is an error: a message and exit status 1, of every verb, of the compiler and of what it
-# makes. A device that is always full and a process that may write no file stand for a full disk.
+# Output that is printed or logged and does not arrive is an error: every verb, of the compiler and of its programs,
+# then ends with a message and exit status 1. A device that is always full and a process that may write no file stand
+# for a full disk.
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/linear.lam
 small=(-D train.steps=3)
@@ -21,7 +22,7 @@ train m on d { loss = cross_entropy(logits, next, vocab), weight; optimizer = sg
 generate m { over = seq; feed = tokens; from = logits }
 END
 echo "a text that is long enough for a window" >text.txt
-# By gcc: where a process may write no file, libomp ends by a signal of its own.
+# gcc compiles this, since libomp raises a signal where a process may write no file.
 lamella build "$spec" --cc=gcc "${small[@]}" -o linear
 lamella build text.lam -o text
 ./linear train --quiet --out w.safetensors >messages
@@ -42,7 +43,7 @@ commands=(
 [[ ${#runs[@]} == 0 ]] || commands+=("lamella run $spec info" "lamella run $spec ${small[*]} train --overwrite --out i.safetensors"
   "lamella compare $spec --passes default --passes none --time 0.1 --threads 1 --json -")
 
-# check HOW COMMAND: the exit status and the message of one whose output was lost.
+# check HOW COMMAND: the command, whose output was lost, has the right exit status and message.
 check() {
   [[ $status == 1 ]] || { cat stderr; fail "exit status $status with $1: $2"; }
   grep -q "error: cannot write the output" stderr || { cat stderr; fail "no message with $1: $2"; }
@@ -55,7 +56,7 @@ for command in "${commands[@]}"; do
     $command >full 2>stderr || status=$?
     check "a full device" "$command"
   fi
-  case $command in *" train "* | *--out* | *compare* ) continue ;; esac # they write files besides
+  case $command in *" train "* | *--out* | *compare* ) continue ;; esac # these also write files
   status=0
   (trap '' XFSZ; : >out; ulimit -f 0; $command >out) 2>&1 | cat >stderr || status=$?
   check "a file that cannot grow" "$command"
@@ -70,7 +71,7 @@ if [[ -n $full ]]; then
   expect_status 0 bash -c "./text generate --weights t.safetensors --tokens 5 --quiet 2>full"
 fi
 
-# Files: the log, the weights, reports.
+# The log, the weights and the reports are files.
 may_not_grow() { (trap '' XFSZ; ulimit -f 0; "$@") 2>&1 | cat; }
 lost() { # TEXT COMMAND...
   local says=$1
@@ -98,13 +99,14 @@ if [[ -n $full ]]; then
   [[ -c full ]] || fail "a device was replaced"
 fi
 
-# A file never gets the number of a stream that is closed, so nothing that is printed gets into it.
+# No file gets the descriptor of a closed stream, so nothing that is printed gets into it.
 status=0
 ./linear train --out closed.safetensors >&- 2>&- <&- || status=$?
 [[ $status == 1 ]] || fail "exit status $status with closed streams"
 ./linear eval --weights closed.safetensors >messages
 
-# A reader that goes away ends the program as it ends others, in silence; where it may not, there is a message.
+# Where the reader of a pipe ends, SIGPIPE ends the program in silence, as it does others; where SIGPIPE is ignored,
+# there is a message.
 status=0
 (trap - PIPE; exec ./text generate --weights t.safetensors --quiet --tokens 1000000) 2>stderr | head -c 1 >messages || status=$?
 [[ $status == 141 ]] || fail "exit status $status after a pipe was closed"

@@ -29,7 +29,7 @@ alike moe "$SPECS/moe.lam" -D train.batch=2 -D train.steps=3 -D train.log=1 -D d
 alike lora "$SPECS/lora.lam" -D train.batch=2 -D train.steps=3 -D train.log=1 -D data.split=1 -D embed=32 -D seq=8
 alike mlp "$SPECS/mlp.lam" -D train.steps=3 -D train.log=1
 
-# At full size.
+# At full size each is emitted, compiled and takes a step.
 stepped() {
   local name=$1 spec=$2
   shift 2

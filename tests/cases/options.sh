@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Options that no other script needs: what they say they do.
+# The options that no other script needs do what their help says.
 . "$(dirname "$0")/../lib.sh"
 
 lamella build "$SPECS/linear.lam" -j 2 --jobs=1 --no-cache -o program
 ./program train --out w.safetensors --steps 3 >/dev/null
-# Every kernel is listed with --all, those that take little time too; and weights are read.
+# --all lists every kernel, also those that take little time; and --weights is read.
 ./program bench --steps 5 --weights w.safetensors >some.txt
 ./program bench --steps 5 --weights w.safetensors --all >all.txt
 [[ $(wc -l <all.txt) -ge $(wc -l <some.txt) ]] || fail "--all lists less"

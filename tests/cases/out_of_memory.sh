@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # slow
-# With too little memory every command ends with a message that says so, whichever part of it found out, and leaves nothing behind.
+# With too little memory every command ends with a message that says so, whichever part of it noticed, and leaves
+# nothing behind.
 . "$(dirname "$0")/../lib.sh"
 case $LAMELLA_BUILD in *asan*) skip "the sanitizers map more than any limit" ;; esac
 mkdir temporary
 export TMPDIR=$WORK/temporary
 refused=0 done=0
-# limit KILOBYTES COMMAND...
+# limit KILOBYTES COMMAND...: the command runs with so much memory and ends as it should.
 limit() {
   local kilobytes=$1 status=0
   shift
@@ -28,7 +29,7 @@ for kilobytes in 5000 5500 6000 6500 7000 8000 10000 12000 16000 24000 40000; do
   limit $kilobytes show "$SPECS/shakespeare.lam" --stage=c
   limit $kilobytes emit "$SPECS/gpt2.lam" -o out
 done
-# A long file, for what reads it.
+# This file is long, for the commands that read it.
 { echo 'model m(x) -> y {'; for ((i = 0; i < 20000; i++)); do echo "y = x + $i"; done; echo 'return y }'; } >long.lam
 { printf 'model '; head -c 3000000 /dev/zero | tr '\0' a; echo '(x) -> y { return x }'; } >word.lam
 for kilobytes in 5000 6000 8000 10000 14000 20000; do

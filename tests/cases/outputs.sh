@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# Where output goes: a file is replaced with its mode, a link is followed, a device or a pipe is written into, and what cannot be written is
-# said before there is work to lose. One training at a time writes a file, and nothing of its own stays beside it.
+# Where output goes: a file is replaced with its mode, a link is followed, a device or a pipe is written into, and a
+# message says what cannot be written before there is work to lose. One training at a time writes a file, and leaves
+# nothing beside it.
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/linear.lam
 lamella build "$spec" -D train.steps=20 -o linear
@@ -9,9 +10,9 @@ lamella build "$spec" -D train.steps=20 -o linear
 modes() { stat -c %a "$@" | tr '\n' ' '; }
 clean() { expect_equal "$(find . -name '*.tmp' -o -name '*.lock' -o -name 'lamella-*')" "" "what is left after $1"; }
 
-# Modes: those of a file stay, and a new file's are what the umask says.
+# A file keeps its mode, and a new one gets the mode that the umask gives.
 for mode in 600 640 666 444; do
-  [[ $mode != 444 || $(id -u) == 0 ]] || continue # read-only is for others than root
+  [[ $mode != 444 || $(id -u) == 0 ]] || continue # root may write read-only files
   rm -rf out mode.*
   mkdir out
   for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella.c out/lamella.h out/lamella_runtime.c out/lamella_runtime.h; do
@@ -43,7 +44,7 @@ done
   expect_equal "$(stat -c %u:%g:%a mode.train)" 1234:2345:640 "whose a file is"
 }
 
-# Links, also of links, relative ones, and ones to files that are not there yet.
+# Links are followed, also links to links, relative links, and links to files that do not exist yet.
 mkdir -p links/deep real
 for kind in there absent; do
   rm -f real/target
@@ -62,7 +63,7 @@ ln -s loop links/loop
 expect_status 1 ./linear train --overwrite --out links/loop
 expect_contains "$(cat stderr)" "cannot write links/loop: Too many levels of symbolic links"
 
-# Pipes and devices, and the standard output under its name.
+# Pipes, devices and the standard output under its name are written into.
 mkfifo pipe
 cat pipe >piped &
 ./linear train --overwrite --quiet --out pipe >messages
@@ -92,7 +93,7 @@ else
 fi
 clean "devices and pipes"
 
-# What cannot be written is said before the first step, and of the compiler before anything is written.
+# A program says what it cannot write before its first step, and the compiler before it writes anything.
 mkdir folder closed
 refused() { # REASON COMMAND...
   local reason=$1
@@ -137,8 +138,8 @@ else
 fi
 clean "what was refused"
 
-# One training writes a file. A second one is told so, under whatever name it gives the file.
-long() { # until it has taken steps, and so has the lock and catches signals
+# One training writes a file; a second one is refused, under whatever name it gives the file.
+long() { # returns when the training has taken steps, so that it has the lock and catches signals
   ./linear train --overwrite --quiet --steps 4000000000 --log long.json "$@" >messages 2>&1 & pid=$!
   for ((i = 0; i < 500; i++)); do [[ -s long.json ]] && break; sleep 0.02; done
 }
@@ -171,11 +172,11 @@ for signal in HUP PIPE; do
 done
 long --out busy
 end KILL 137
-./linear train --overwrite --quiet --out busy >stdout # the lock of a process that is gone holds nobody
+./linear train --overwrite --quiet --out busy >stdout # the lock of an ended process holds nobody back
 cmp busy whole
 clean "a lock that was left"
 
-# Several at once: each is the only one, or is told that it is not; what is there is whole.
+# Of several at once each is the only one or is refused, and the file is whole.
 for round in 1 2 3; do
   for i in 1 2 3 4; do
     { status=0; ./linear train --overwrite --quiet --steps 200000 --seed $i --out race >out.$i 2>&1 || status=$?; echo $status >code.$i; } &
@@ -188,7 +189,8 @@ for round in 1 2 3; do
   clean "a race"
 done
 
-# Where locks are not to be had there is a note, and names of one's own still keep two trainings apart.
+# Where the file system has no locks there is a note, and temporary files with names of their own still keep two
+# trainings apart.
 cat >nolock.c <<'END'
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -214,7 +216,7 @@ else
   count_skip "no gcc"
 fi
 
-# Links that somebody else laid where our files would be lead nowhere.
+# Links that somebody else puts in the place of temporary files are not followed.
 echo precious >victim
 for name in attacked.tmp attacked.lock; do ln -s victim $name; done
 ./linear train --overwrite --quiet --out attacked >messages 2>&1
@@ -223,7 +225,7 @@ expect_equal "$(cat victim)" precious "a file that a link leads to"
 cmp attacked whole
 rm attacked.tmp attacked.lock
 
-# A name that leaves no room for another, and a folder that is emitted into in vain.
+# The longest name leaves no room for a longer one beside it, and a folder cannot be emitted into.
 name=$(printf 'w%.0s' $(seq 255))
 ./linear train --overwrite --quiet --out "$name" >messages 2>&1
 cmp "$name" whole

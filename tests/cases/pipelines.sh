@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # slow
-# Every pipeline gives the losses of its class: each pass left out, none of them, each parameter at both ends of its range. A pipeline in
-# the spec does what the same text on the command line does.
+# Every pipeline gives the losses that its class allows: with each pass left out, with none of them, and with each
+# parameter at both ends of its range. A pipeline in the spec does the same as that text on the command line.
 . "$(dirname "$0")/../lib.sh"
 
 lamella show --stage=passes >passes.txt
 mapfile -t passes < <(awk '$2 == "usual" || $2 == "chosen" { print $1 }' passes.txt)
 ((${#passes[@]} >= 8)) || fail "too few passes: ${passes[*]}"
 
-# with_ends least|most: every pass with each parameter as small, or as large, as it may be.
+# with_ends least|most: prints a pipeline in which each parameter of every pass is as small, or as large, as it may be.
 with_ends() {
   awk -v end="$1" '
     $2 == "usual" { printf "%s%s%s", open, separator, $1; separator = ", "; open = "" }
@@ -38,7 +38,7 @@ for model in mlp gpt; do
   done
 done
 
-# Without hoist the encoder runs at each step, and says the same.
+# Without hoist the encoder runs at each step, and the results are the same.
 for pipeline in default -hoist; do
   lamella build "$GOLDEN/translate.lam" --passes="$pipeline" -o program
   [[ -e w2.safetensors ]] || ./program train --overwrite --out w2.safetensors >out.txt
@@ -46,7 +46,7 @@ for pipeline in default -hoist; do
 done
 cmp default.txt -- -hoist.txt || fail "-hoist changes what is generated"
 
-# In the spec.
+# The pipeline stands in the spec.
 { sed '/^pipeline/,$d' "$SPECS/linear.lam"; printf 'pipeline {\n  fuse(keep = 3,\n       row = 9)\n  -plan\n  -tile -common; -share\n}\n'; } >linear.lam
 lamella show linear.lam --stage=passes >spec.txt
 lamella show linear.lam --stage=passes --passes='fuse(3, row = 9), -plan, -tile -common, -share' | diff - spec.txt

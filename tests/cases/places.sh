@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Where data and first weights are found: beside the spec by what runs it here, beside the program or where its spec was by what was built,
-# in the current folder by all; a spec gives the same text wherever it lies. What is trained is not written over without being told.
+# Where data and first weights are found: `run` and `interpret` look beside the spec, a built program beside itself and
+# where its spec was, and all of them in the current folder. A spec gives the same C wherever it lies. Training writes
+# over trained weights only when told to.
 . "$(dirname "$0")/../lib.sh"
 unset LAMELLA_SPEC_FOLDER
 
@@ -12,10 +13,10 @@ model m(x) -> y { param w = 0.5
   return w * x }
 train m on d { loss = (y - t) ^ 2; optimizer = sgd(lr = 0.1); steps = 3 }
 END
-# Of a file in a folder of its own, as seen from there.
+# The path of data is relative to the file that names it, here one in a folder of its own.
 echo 'data d { csv = "../data/table.csv"; x = number("x"); t = number("t") }' >project/specs/parts/source.lam
 printf 'x,t\n1.5,2.25\n0.5,0.75\n' >project/specs/data/table.csv
-trains() { # FOLDER COMMAND...: from there
+trains() { # FOLDER COMMAND...: the command trains in that folder
   (cd "$1" && shift && "$@" train --overwrite --out "$WORK/w.st") >out 2>&1 || { cat out; fail "no training: $*"; }
   [[ -s $WORK/w.st ]] || fail "no weights: $*"
   rm "$WORK/w.st"
@@ -28,20 +29,21 @@ says_missing() { # FOLDER TEXT COMMAND...
 }
 lamella run project/specs/table.lam info 2>&1 | grep -q "built without LLVM" && run=interpret || run=run
 
-# Run from anywhere.
+# The spec is run from several folders.
 for folder in . project project/specs empty /; do
   spec=$(realpath --relative-to="$folder" project/specs/table.lam)
   for verb in interpret $run; do trains $folder "$LAMELLA_BUILD/lamella" $verb "$spec"; done
 done
 
-# The same text wherever the spec lies, without a word of where.
+# The C is the same wherever the spec lies, and does not say where.
 cp -r project/specs elsewhere/other
 lamella emit project/specs/table.lam -o first
 (cd elsewhere/other && lamella emit table.lam -o "$WORK/second")
 diff -r first second || fail "the text depends on where the spec lies"
 ! grep -rF -e "$WORK" -e "$LAMELLA_ROOT" first || fail "a path in the text"
 
-# Built as a user does, in the project's folder and out of it; called from everywhere; moved as a whole; linked.
+# The program is built in the folder of the project and outside of it, called from several folders, moved with the
+# project, and called by a link.
 for output in table build/table specs/table ../elsewhere/table; do
   (cd project && lamella build specs/table.lam -O0 -o $output)
   for folder in . project empty /; do trains $folder "$WORK/project/$output"; done
@@ -56,7 +58,8 @@ mv project moved
 trains empty "$WORK/moved/build/table"
 trains empty "$WORK/moved/table"
 
-# Carried off alone it says where it looked, and finds what is brought along or lies in the current folder.
+# A program that is moved alone says where it looked, and finds data that is moved with it or lies in the current
+# folder.
 cp moved/build/table empty/table
 says_missing . "cannot open parts/../data/table.csv: it is not beside the program ($WORK/empty), nor where the spec was when it was built ($WORK/empty/../specs), nor in the current folder; --data FILE names another" \
   empty/table
@@ -73,7 +76,7 @@ for verb in interpret $run; do
 done
 says_missing elsewhere/other "it is not beside the spec; --data" "$LAMELLA_BUILD/lamella" interpret table.lam
 
-# -D names a file of the folder where the command runs, even if one lies beside the spec under that name.
+# -D names a file of the current folder, even if a file of that name lies beside the spec.
 cd moved
 printf 'x,t\nwrong,2\n' >specs/mine.csv
 cp specs/data/table.csv mine.csv
@@ -81,7 +84,7 @@ for verb in interpret $run; do trains . "$LAMELLA_BUILD/lamella" $verb specs/tab
 lamella build specs/table.lam -O0 -D data.csv=mine.csv -o specs/mine
 trains . specs/mine
 cd "$WORK"
-# The weights to begin with are found alike.
+# The weights to begin with are found in the same way.
 sed 's|steps = 3|steps = 3; init = "data/first.st"|' moved/specs/table.lam >moved/specs/init.lam
 lamella interpret moved/specs/table.lam train --quiet --out moved/specs/data/first.st >out
 for verb in interpret $run; do trains empty "$LAMELLA_BUILD/lamella" $verb ../moved/specs/init.lam; done
@@ -91,7 +94,7 @@ rm moved/specs/data/first.st
 says_missing . "cannot open data/first.st: it is not beside the program" moved/build/init
 says_missing . "; --init FILE names another" moved/build/init
 
-# Training writes over nothing that somebody made, unless told to.
+# Training writes over no existing file, unless told to.
 refused() { # TEXT ARGUMENT...
   local text=$1
   shift
@@ -121,7 +124,7 @@ cmp w.st kept.st || fail "a refused training wrote something"
 : >empty.st
 moved/build/table train --quiet --out empty.st >out
 cmp empty.st kept.st
-# One that was stopped is gone on with.
+# A training that was stopped is resumed.
 sed -i 's/steps = 3/steps = 2000000000/' moved/specs/table.lam
 lamella build moved/specs/table.lam -O0 -D train.log=1 -o long
 ./long train --out stopped.st >out 2>&1 & pid=$!

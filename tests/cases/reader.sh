@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a reader of emitted C is told: each kernel begins with its formula, by the names of the spec and of its calls; calls in a
-# loop say which copy they are in; places are offsets; no kernel of generation stores what nobody reads.
+# What emitted C tells its reader: each kernel begins with its formula, in the names of the spec and of its calls; calls
+# in a loop say which copy they are in; places are offsets; no kernel of generation stores what nothing reads.
 . "$(dirname "$0")/../lib.sh"
 
 cat >net.lam <<'END'
@@ -19,7 +19,7 @@ model net(tokens[seq] in vocab, mask[seq]: bool) -> logits[seq, vocab], score[se
 }
 END
 
-# says FILE TEXT...: the file has the text in a comment, however it is broken into lines.
+# says FILE TEXT...: a comment of the file has each text, however it is broken into lines.
 says() {
   local file=$1 text
   shift
@@ -33,14 +33,14 @@ says fused/net.c '/* x[batch, seq, embed] = table[vocab = tokens]; mean_total = 
   '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias; c_fc[batch, seq, hidden] = 0.5 * c_fc *' \
   '(1 + tanh(0.7978846 * (c_fc + 0.044715 * c_fc * c_fc * c_fc))) */' \
   'score[batch, seq] = mask ? -energy : max(energy, 2.5) / 3 */' '/* h[i].mlp.c_fc: linear */'
-# The scalars of the norm have the names of the formula, and what has none stands where it is read.
+# The scalars of the norm have the names of the formula, and values without a name stand where they are read.
 grep -q 'const float inverse_root = 1.0f / sqrtf(variance + 1e-05f);' fused/net.c || fail "no inverse_root"
 grep -qE 'reduce_sum|_value\b|\{12, ' fused/net.c && fail "$(grep -nE 'reduce_sum|_value\b|\{12, ' fused/net.c | head -3)"
-# Each value by itself.
+# Without fusion each value has a kernel of its own.
 lamella emit net.lam --target=portable --passes=none -o plain
 says plain/net.c '/* mean_total[batch, seq] = sum over embed of x */' '/* layernorm_sum[batch, seq] = variance + 1e-05 */'
 
-# A norm at the end of a turn belongs to the next one.
+# A norm at the end of a turn of the loop belongs to the next copy.
 lamella emit "$LAMELLA_ROOT/specs/shakespeare.lam" --target=portable -o whole
 says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm */' \
   'x_gradient[batch, seq, embed] = x_gradient + centred_gradient + mean_total_gradient */' \

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# Names of a spec and of its file that mean something in C, its library, POSIX, the runtime or the program itself: the emitted
-# source compiles all the same, without a warning.
+# A spec and its file may have names that mean something in C, its library, POSIX, the runtime or the program itself:
+# the emitted source compiles all the same, without a warning.
 . "$(dirname "$0")/../lib.sh"
 
 compilers=()
@@ -10,7 +10,7 @@ for compiler in gcc clang-19; do
 done
 [[ ${#compilers[@]} -gt 0 ]] || skip "no C compiler"
 
-# One compiler after the other.
+# Both compilers are tried.
 turn=0
 compiles() {
   local spec=$1 compiler=${compilers[turn++ % ${#compilers[@]}]}
@@ -20,7 +20,8 @@ compiles() {
     { head -n 5 errors; cat "$spec"; fail "$compiler refuses the program of $spec"; }
 }
 
-# Each name in one role or another: 17 a spec. The last of them begin like the program, which is called "names".
+# Each name stands in one role or another, 17 names in a spec. The last names begin like the program, which is called
+# "names".
 words=(auto break case char const continue default do double enum extern float goto inline int long register restrict short signed
   sizeof static struct switch typedef union unsigned void volatile while main asm typeof bool NULL EOF FILE INT_MAX NAN INFINITY
   M_PI HUGE_VAL I errno stdin stdout printf read write time signal select y0 j1 gamma expf pow sin fabs div remove exit malloc free
@@ -66,7 +67,7 @@ END
   compiles names.lam
 done
 
-# The file's name is that of structs and functions.
+# Structs and functions are named after the file.
 for program in auto int main math string errno stat tm timespec sigaction timer lam lam_main LAM_x run run_train pthread omp printf FILE NULL 3d a-b _x Net class new \
   lamella_runtime; do
   cp "$SPECS/mlp.lam" "./$program.lam"

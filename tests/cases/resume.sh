@@ -13,7 +13,7 @@ status=0; wait $child || status=$?
 ./gpt train --out halves.safetensors --resume >resumed.txt
 cmp whole.safetensors halves.safetensors || fail "resumed weights differ"
 
-# Killed in the middle: what is there loads.
+# After a kill in the middle the file of weights loads.
 ./gpt train --out killed.safetensors --steps 40 >killed.txt &
 child=$!
 for _ in $(seq 3000); do [[ -e killed.safetensors ]] && break; sleep 0.02; done
@@ -22,6 +22,6 @@ wait $child 2>/dev/null || true
 ./gpt train --out killed.safetensors --resume >again.txt
 cmp whole.safetensors killed.safetensors || fail "weights after a kill differ"
 
-# The number of threads changes nothing.
+# The number of threads changes no byte.
 OMP_NUM_THREADS=1 ./gpt train --out one.safetensors --steps 40 >one.txt
 cmp whole.safetensors one.safetensors || fail "one thread gives other weights"

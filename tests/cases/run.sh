@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# `lamella run`: every verb as a built program has it, the same bits as programs of gcc and of clang, Ctrl-C, its own cache entries.
+# `lamella run` has every verb of a built program, gives the bits of programs of gcc and of clang, ends by Ctrl-C, and
+# has its own cache entries.
 . "$(dirname "$0")/../lib.sh"
 unset LAMELLA_CACHE
 export XDG_CACHE_HOME=$WORK/cache
@@ -12,7 +13,8 @@ bert=(-D repeat.layer=2 -D head=4)
 llama=(-D repeat.layers=2 -D kv=2 -D group=2 -D hidden=48 -D vocab=256)
 translate=(-D repeat.layers=2 -D head=4)
 
-# same SPEC OPTIONS...: checkpoints byte for byte, and the same lines of output, as the $compilers and the other $level make them.
+# same SPEC OPTIONS...: checkpoints are equal to the byte, and lines of output too, to those of the $compilers and of
+# the other $level.
 same() {
   local spec=$SPECS/$1.lam verb
   shift
@@ -49,7 +51,7 @@ level=3
 same mlp -D train.epochs=1
 same linear
 
-# The program's own mistakes and help; the compiler's.
+# The program reports mistakes in its own arguments and has its own help; the compiler does so for its own.
 expect_status 2 lamella run "$SPECS/linear.lam"
 expect_contains "$(cat stderr)" "usage: lamella run $SPECS/linear.lam VERB"
 expect_status 2 lamella run "$SPECS/linear.lam" generate
@@ -65,9 +67,9 @@ runs_here avx512 || {
 }
 expect_status 1 lamella run "$SPECS/linear.lam" eval --weights missing.safetensors
 
-# Ctrl-C: training stops at a step, with a checkpoint.
+# Ctrl-C stops training after a step, with a checkpoint.
 (
-  set -m # else a background command ignores the signal
+  set -m # otherwise a background command ignores the signal
   lamella run "$SPECS/shakespeare.lam" -D train.eval=0 -D train.log=1 train --overwrite --out stopped.safetensors >out.txt 2>&1 &
   program=$!
   for ((i = 0; i < 600; i++)); do grep -q '^step' out.txt && break; sleep 0.1; done
@@ -78,7 +80,7 @@ expect_status 1 lamella run "$SPECS/linear.lam" eval --weights missing.safetenso
 )
 lamella run "$SPECS/shakespeare.lam" -D train.eval=0 eval --weights stopped.safetensors | grep -q "validation  loss" || fail "no checkpoint after Ctrl-C"
 
-# gdb knows the functions of the program, and with -g its lines.
+# gdb knows the functions of the program, and with -g its lines too.
 if command -v gdb >/dev/null; then
   gdb -batch -ex 'set breakpoint pending on' -ex 'break linear_train' -ex run -ex bt --args "$LAMELLA_BUILD/lamella" run "$SPECS/linear.lam" -g -O0 train --overwrite --out w.safetensors \
     >gdb.txt 2>&1 || true

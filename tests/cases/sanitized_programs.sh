@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # slow
-# Emitted programs under AddressSanitizer and UndefinedBehaviorSanitizer: training, evaluation, generation and prediction. They leave no
-# memory behind.
+# Emitted programs train, evaluate, generate and predict under AddressSanitizer and UndefinedBehaviorSanitizer, and free
+# all memory.
 . "$(dirname "$0")/../lib.sh"
 export ASAN_OPTIONS=detect_leaks=1
 
-cp "$GOLDEN"/{gpt,translate}.safetensors "$GOLDEN/text.txt" "$GOLDEN/names.csv" . # which the programs look for beside themselves
+cp "$GOLDEN"/{gpt,translate}.safetensors "$GOLDEN/text.txt" "$GOLDEN/names.csv" . # the programs look for these beside themselves
 for model in gpt translate; do
   for target in portable avx2 avx512; do
     runs_here $target || { count_skip $target; continue; }
@@ -25,7 +25,7 @@ for model in gpt translate; do
   done
 done
 
-# Whole numbers wrap around without leaving what C defines.
+# Whole numbers wrap around without undefined behaviour.
 given=($(sed -n 's/^#! predict //p' "$LAMELLA_ROOT/tests/values/whole_numbers.lam"))
 for target in portable avx2 avx512 reference; do
   runs_here $target || { count_skip $target; continue; }

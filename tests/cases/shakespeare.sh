@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# The demo's spec learns: a validation loss well under that of letter frequencies after 300 steps, printed once; it generates.
+# The spec of the demo learns: after 300 steps its validation loss, printed once, is well under that of letter
+# frequencies; and it generates.
 . "$(dirname "$0")/../lib.sh"
 
 lamella build "$SPECS/shakespeare.lam" -D train.eval=0 -o gpt

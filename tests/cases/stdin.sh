@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A spec from the standard input, "-": by every verb, with data and files that it uses in the current folder, and its mistakes in <stdin>.
+# Every verb takes a spec from the standard input, "-"; its data and the files that it uses lie in the current folder,
+# and its mistakes are in <stdin>.
 . "$(dirname "$0")/../lib.sh"
 cat >table.lam <<'END'
 use "std/optim.lam"
@@ -10,7 +11,7 @@ train line on d { loss = (y - t) ^ 2; optimizer = sgd(lr = 0.1); steps = 3 }
 END
 echo 'data d { csv = "table.csv"; x = number("x"); t = number("t") }' >more.lam
 printf 'x,t\n1.5,2.25\n0.5,0.75\n' >table.csv
-cp table.lam line.lam # the program is called as the model is
+cp table.lam line.lam # the program has the name of the model
 lamella run table.lam info 2>&1 | grep -q "built without LLVM" && run=interpret || run=run
 
 expect_equal "$(lamella check - <table.lam)" "<stdin>: model line, 1 parameters in 1 tensors; graphs train, evaluate, predict"
@@ -31,12 +32,12 @@ for verb in interpret $run; do
   cmp $verb.st w.st
 done
 [[ $run != run ]] || cmp built.st run.st
-# What the cache has of one spec is not another's.
+# The cache tells two such specs apart.
 sed 's/lr = 0.1/lr = 0.2/' table.lam | lamella $run - train --quiet --out other.st >other
 [[ $(cat other) != "$(cat again)" ]] || fail "another spec was run"
 [[ $run != run ]] || lamella compare - --passes default --passes none --time 0.1 --steps 2 <table.lam >compared 2>&1 || fail "compare -: $(cat compared)"
 
-# Mistakes are shown where they are.
+# Mistakes are shown with their place.
 expect_status 1 lamella check - <<<'model m(x) -> y { return z }'
 expect_equal "$(cat stderr)" "<stdin>:1:26: error: there is no name 'z' here
   model m(x) -> y { return z }

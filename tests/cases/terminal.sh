@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What the compiler prints drives no terminal: names of files, texts of specs and of the command line hold control characters and characters
-# that turn the direction of text round; none comes out, on stdout or stderr.
+# Output of the compiler drives no terminal: names of files, specs and arguments hold control characters and characters
+# that turn the direction of text round, and none of them comes out on stdout or stderr.
 . "$(dirname "$0")/../lib.sh"
 evil=$'\e]0;taken\a\e[2J\xc2\x9b31m\x7f\xff\xe2\x80\xae'
 
-# clean COMMAND...: runs it, whatever its status, and looks at what was printed.
+# clean COMMAND...: runs the command, whatever its status, and fails if such a character was printed.
 clean() {
   "$@" >printed 2>&1 </dev/null || true
   [[ -s printed ]] || fail "nothing printed: ${*@Q}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slow
-# The tile that contractions usually have is a fact of the processor: of this one for native, of none for a target that is named, of the one
+# The usual tile of contractions suits a processor: this one for the target native, none for a named target, and the one
 # that --tune or -march names. Results are the same.
 . "$(dirname "$0")/../lib.sh"
 spec=$SPECS/shakespeare.lam
@@ -16,7 +16,7 @@ expect_contains "$wide" "tile_8x48"
 expect_equal "$(source_of --target=avx512 --tune=sapphirerapids)" "$wide" "sapphirerapids"
 expect_equal "$(source_of --target=avx2 --tune=icelake-server)" "$(source_of --target=avx2)" "avx2, which has one tile"
 expect_equal "$(source_of --target=native)" "$(source_of --target=native --tune=native)" "native"
-# What a pipeline names goes before the processor.
+# A tile that the pipeline names takes precedence over that of the processor.
 expect_equal "$(source_of --target=avx512 --tune=icelake-server --passes='tile(rows = 4, vectors = 2)')" \
   "$(source_of --target=avx512 --passes='tile(rows = 4, vectors = 2)')" "a tile that the pipeline names"
 
@@ -29,7 +29,7 @@ expect_status 0 lamella emit "$spec" --target=avx512 --tune=icelake-server -v -o
 expect_contains "$(cat stderr)" "avx512: tiles of 8 rows and 3 vectors"
 
 lamella run "$SPECS/linear.lam" info >/dev/null 2>messages || { grep -q "built without LLVM" messages && { count_skip "no LLVM"; exit 0; }; cat messages; fail run; }
-# -march names a processor too; what is compiled for one is not taken for another.
+# -march names a processor too; the cache keeps code for different processors apart.
 lamella build "$spec" --target=avx512 -march=icelake-server -v -c -o a.o 2>messages
 expect_contains "$(cat messages)" "8 rows and 3 vectors"
 lamella build "$spec" --target=avx512 -march=icelake-server --tune=znver4 -v -c -o a.o 2>messages

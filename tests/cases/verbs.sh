@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # slow
-# Every verb of every spec by run, build and interpret: it works where the program has what it takes (as `check` lists its graphs), and
-# is else refused by its name. `run VERB` leaves out what the verb does not need, so each is a program of its own. Usual runs leave out
-# specs whose graphs are those of another.
+# Every verb of every spec is tried by run, build and interpret: it works where the program has the graphs for it, as
+# `check` lists them, and is refused by its name elsewhere. `run VERB` leaves out what the verb does not need, so each
+# is a program of its own. Usual runs leave out specs whose graphs are those of another.
 . "$(dirname "$0")/../lib.sh"
 lamella run "$SPECS/linear.lam" info 2>&1 | grep -q "built without LLVM" && skip "no LLVM"
 head -c 3000 "$SPECS/data/tinyshakespeare.txt" >text.txt
 head -n 40 "$SPECS/data/names.csv" >names.csv
 head -n 12 "$SPECS/data/banking77.csv" >banking.csv
-# What no file has yet: with and without data, columns, windows.
+# These specs are of kinds that no file of specs/ has: with and without data, columns and windows.
 cat >bare.lam <<'END'
 axis vocab = 5
 axis v2 == vocab
@@ -33,7 +33,8 @@ train m on d { loss = output.y; optimizer = sgd(lr = 0.1); batch = 2; accumulate
 END
 
 combinations=0
-# verbs SPEC PREDICT PROMPT OPTION...: the arguments of predict, and a prompt for generate; `weights` has what train does not make.
+# verbs SPEC PREDICT PROMPT OPTION...: tries every verb; PREDICT are the arguments of predict, PROMPT is a prompt for
+# generate, and `weights` has the weights that train does not make.
 weights=w.st source=()
 verbs() {
   local spec=$1 predict=$2 prompt=$3 name graphs way verb status expected
@@ -94,7 +95,7 @@ source=(--source anna)
 verbs "$SPECS/translate.lam" "$rows" "a" "${small[@]}" -D data.csv=names.csv -D data.split=0.8 -D repeat.layers=1 -D head=2
 source=()
 verbs averaged.lam "$rows" ""
-# Without data there are no weights that train makes.
+# Without data train makes no weights.
 header='{"w":{"dtype":"F32","shape":[5,5],"data_offsets":[0,100]}}      '
 { printf "\\x$(printf %x ${#header})\\0\\0\\0\\0\\0\\0\\0$header"; head -c 100 /dev/zero; } >bare.st
 weights=bare.st

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # slow
-# run --watch: fifty random edits of a spec while it trains, good and bad, saved in every way that editors save. Training never stops,
-# steps go on and losses stay finite, and Ctrl-C leaves weights that a run resumes from. WATCH_SEED=N tries other edits.
+# run --watch: fifty random edits of a spec, good and bad, are saved while it trains, in every way that editors save.
+# Training never stops, steps go on and losses stay finite, and Ctrl-C leaves weights that a run resumes from.
+# WATCH_SEED=N tries other edits.
 . "$(dirname "$0")/../lib.sh"
 . "$LAMELLA_ROOT/tests/watch.sh"
 export XDG_CACHE_HOME=$WORK/cache TMPDIR=$WORK
@@ -31,7 +32,7 @@ save() {
 for ((number = 1; number <= 50; number++)); do
   answers=$(count 'goes on with|training goes on$|as it was') broken=''
   case $((RANDOM % 10)) in
-    0 | 1) ;; # the learning rate alone, which each edit changes
+    0 | 1) ;; # only the learning rate changes, as in each edit
     2 | 3) hidden=$((4 + RANDOM % 12)) ;;
     4) layers=$((1 + RANDOM % 3)) ;;
     5) if [[ $optimizer == adam ]]; then optimizer=sgd; else optimizer=adam; fi ;;
@@ -45,7 +46,7 @@ for ((number = 1; number <= 50; number++)); do
     sleep 0.3
   fi
   save
-  # One in three is followed by the next while it is still being compiled.
+  # The next edit follows one in three while that one is still being compiled.
   if ((RANDOM % 3)); then
     wait_for "an answer to edit $number" more_than 'goes on with|training goes on$|as it was' "$answers"
   else
@@ -57,7 +58,7 @@ done
 late=$(awk '/VmRSS/ { print $2 }' /proc/$watcher/status)
 ((late - early < 4096)) || fail "the watcher has grown from $early to $late kB"
 
-# Data that are not there are an error of the spec, too; then a last good edit is the one that trains.
+# Missing data is an error of the spec, too; then a last good edit is the one that trains.
 answers=$(count 'as it was') broken='data rings2 { csv = "missing.csv"; x = column("x"); inside = column("y") } train rings on rings2 { loss = cross_entropy(logits, floor(inside), class); optimizer = sgd(lr = 1) }'
 sed -e '/^data rings/,$d' <(spec) > .next
 echo "${broken}" >> .next

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # slow
-# run --watch never loses what was learned: not to a checkpoint while a new version gets ready, a version that dies, Ctrl-C in the
-# middle of a change, or weights that cannot be written.
+# run --watch never loses what was learned: neither by a checkpoint while a new version gets ready, nor by a version
+# that dies, Ctrl-C in the middle of a change, or weights that cannot be written.
 . "$(dirname "$0")/../lib.sh"
 . "$LAMELLA_ROOT/tests/watch.sh"
 export TMPDIR=$WORK
@@ -26,13 +26,14 @@ stop() { # SIGNAL: ends the watcher as Ctrl-C does
 children() { cat /proc/$watcher/task/$watcher/children; }
 is_asked() { [[ $((0x$(sed -n 's/^ShdPnd:\s*//p' "/proc/$1/status") & 0x200)) != 0 ]]; } # SIGUSR1 is pending
 is_dead() { grep -q '^State:\s*Z' "/proc/$1/status"; }
-# went_on STEP: the last version began no earlier than that.
+# went_on STEP: fails unless the last version began at that step or later.
 went_on() {
   local step
   step=$(sed -n 's/.*note: step \([0-9]*\) goes on with.*/\1/p' messages | tail -n 1)
   [[ -n $step && $step -ge $1 ]] || { cat messages; fail "from step ${step:-1}, not $1"; }
 }
-# A version is ready, and the running one, $running, is held before it hears of it; $next is the new one.
+# hold EDIT: stops the running version, $running, saves the edit, and waits until the new version, $next, is ready and
+# $running has been asked to leave off.
 hold() {
   running=$(children | tr -d ' ')
   kill -STOP "$running"
@@ -41,7 +42,7 @@ hold() {
   next=$(children | tr ' ' '\n' | grep -v -e "^$running\$" -e '^$')
 }
 
-# No save of the spec is in the way of a checkpoint.
+# Saving the spec does not prevent a checkpoint.
 more='checkpoint = every(5)'
 watch_anew
 for ((i = 0; i < 12; i++)); do
@@ -51,7 +52,7 @@ for ((i = 0; i < 12; i++)); do
 done
 [[ $(count "cannot write") == 0 && $(count "has stopped") == 0 ]] || { cat messages; fail "a checkpoint was lost"; }
 
-# A running version that dies, here of what somebody sends it: the next goes on from its last checkpoint.
+# When a running version dies, here by a signal, the next one goes on from its last checkpoint.
 kill -SEGV "$(children | tr -d ' ')"
 wait_for "a message" more_than "has stopped, and goes on when" 0
 [[ $(count "internal error") == 0 ]] || { cat messages; fail "a signal from outside was taken for a crash"; }
@@ -60,11 +61,12 @@ save 8
 wait_for "an answer" more_than "goes on with [0-9]" "$answers"
 went_on $((step - 10))
 
-# A new version that dies when it is ready is made again.
+# A new version that dies when it is ready is compiled again.
 step=$(last_step) answers=$(count "goes on with [0-9]")
 hold 9
 kill -9 "$next"
-wait_for "word of its death" more_than "the new program has gone" 0 # before the running one leaves off: a killed process dies when it can
+# The message comes before the running version leaves off, since a killed process may take a while to die.
+wait_for "word of its death" more_than "the new program has ended by itself" 0
 kill -CONT "$running"
 wait_for "an answer" more_than "goes on with [0-9]" "$answers"
 went_on "$step"
@@ -81,7 +83,7 @@ stopped=$(sed -n 's/.*stopped after step \([0-9]*\) .*/\1/p' messages)
 [[ $stopped -ge $step ]] || { cat messages; fail "stopped at step $stopped"; }
 lamella run -O0 rings.lam train --quiet --resume --steps $((stopped + 3)) > resumed
 
-# Weights that cannot be written: training goes on as it was, until an edit when they can.
+# Where weights cannot be written, training goes on as it was, until an edit after they can.
 more=''
 watch_anew
 step=$(last_step)
@@ -90,7 +92,7 @@ mkdir rings.safetensors
 kill -CONT "$running"
 wait_for "a refusal" more_than "training goes on with the spec as it was" 0
 wait_for "more steps" steps_beyond $(($(last_step) + 20))
-[[ $(count "saved; compiling it") == 1 ]] || { cat messages; fail "it was compiled again"; }
+[[ $(count "it was saved and is compiled") == 1 ]] || { cat messages; fail "it was compiled again"; }
 rmdir rings.safetensors
 step=$(last_step)
 save 10
@@ -98,7 +100,7 @@ wait_for "an answer" more_than "goes on with [0-9]" 0
 went_on "$step"
 stop
 
-# What no edit can mend ends the command; what an edit can mend does not.
+# An error that no edit can mend ends the command; an error that an edit can mend does not.
 expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --overwrite --init missing.safetensors
 expect_contains "$(cat stderr)" "cannot open missing.safetensors"
 expect_status 1 timeout 20 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --out nowhere/weights
@@ -107,7 +109,7 @@ rm log.json
 echo "model" > rings.lam
 "$LAMELLA_BUILD/lamella" run -O0 rings.lam train --watch --log log.json > out 2> messages &
 watcher=$!
-wait_for "a message" more_than "waiting for it to be saved" 0
+wait_for "a message" more_than "waiting until it is saved again" 0
 save 8
 wait_for "steps" steps_beyond 20
 stop

@@ -8,18 +8,8 @@
 #ifndef TESTS_HARNESS_ERROR_BOUND_H
 #define TESTS_HARNESS_ERROR_BOUND_H
 
+#include "tests/harness/element_error.h"
 #include "tests/harness/random_graph.h"
-
-struct precision {
-  double unit; /* of rounding: half the distance from 1 to the next number */
-  double least; /* the least positive number */
-  double largest; /* the largest finite one */
-  double functions; /* the largest error of exp, log ..., in units of rounding */
-  bool reassociates; /* sums may have another order, and be joined with the addition that follows */
-};
-
-/* The precision of programs for float targets or for the target `reference`, and of the interpreter itself. */
-struct precision precision_of(bool double_precision, bool reassociates);
 
 /* The interpreter's numbers, and how far from them another program's may be. 0: it must give the same number, infinity
    or NaN. INFINITY: the analysis has no bound. */

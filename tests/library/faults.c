@@ -1,5 +1,6 @@
-/* Each allocation, read and write of the library fails in turn: faults WEIGHTS. Linked with --wrap for the functions below. A call that
-   fails has the right status, leaves no file behind, and changes nothing: the model predicts what it predicted. */
+/* faults WEIGHTS: each allocation, read and write of the library fails in turn, by functions that --wrap puts in their
+   place. A call that fails has the right status, leaves no file behind, and changes nothing: the model predicts the
+   same as before. */
 #include "gpt.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Saving writes a thousand times: of the later calls not all are tried. */
+/* Saving writes a thousand times, so not all of the later calls are tried. */
 enum { FIRST = 60, STRIDE = 41 };
 
 static int calls, failing; /* the number of the call that fails; 0: none */
@@ -35,7 +36,7 @@ WRAP(void *, mmap, (void *at, size_t length, int protection, int flags, int file
      (at, length, protection, flags, file, offset), (void *)-1, ENOMEM)
 int __real_fclose(FILE *file);
 int __wrap_fclose(FILE *file);
-int __wrap_fclose(FILE *file) { /* the file is closed all the same */
+int __wrap_fclose(FILE *file) { /* it closes the file even when it fails */
   const int status = __real_fclose(file);
   return fails(ENOSPC) ? EOF : status;
 }
@@ -55,7 +56,7 @@ static int there(const char *path) {
   return file != NULL;
 }
 
-/* What of the library is tried. */
+/* The functions of the library that are tried. */
 static const char *weights;
 static int load(struct gpt *m) { return gpt_load(m, weights); }
 static int resume(struct gpt *m) {
@@ -91,7 +92,7 @@ static int sample(struct gpt *m) {
 static const struct {
   const char *name;
   int (*run)(struct gpt *m);
-  int (*before)(struct gpt *m); /* what is done first, or NULL */
+  int (*before)(struct gpt *m); /* called first, or NULL */
 } tried[] = {{"load", load, NULL},
              {"resume", resume, NULL},
              {"save", save, NULL},

@@ -1,5 +1,5 @@
-/* Trains tests/golden/gpt.lam through its library functions: losses TEXT WEIGHTS prints the first ten losses, which tests/golden/gpt.losses
-   has from PyTorch. Then what was saved goes on as if nothing had happened. */
+/* losses TEXT WEIGHTS: trains tests/golden/gpt.lam through its library functions and prints the first ten losses, which
+   tests/golden/gpt.losses has from PyTorch. Then it loads what was saved and goes on as if nothing had happened. */
 #include "gpt.h"
 
 #include <stdio.h>

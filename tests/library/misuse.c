@@ -1,4 +1,4 @@
-/* What a caller does wrong has a status and a sentence, and changes nothing: misuse WEIGHTS. */
+/* misuse WEIGHTS: each mistake of a caller has a status and a message, and changes nothing. */
 #include "gpt.h"
 
 #include <math.h>
@@ -42,8 +42,8 @@ static void vocabulary(void) {
   require(gpt_decode(m, 3, text, &length) == GPT_OK && length == 0, "an id that stands for nothing");
 }
 
-/* Ids without a character are not drawn, also where nobody has asked for the vocabulary; nor is anything from rows that the last step
-   did not compute. */
+/* Ids without a character are not drawn, even where the caller has not asked for the vocabulary; nor is anything from rows that
+   the last step did not compute. */
 static void sampling(void) {
   int32_t none = -1;
   for (int i = 0; i < 3; i++) m->step.tokens[i] = 0, m->step.position[i] = i;
@@ -70,7 +70,7 @@ static void sampling(void) {
   refused(gpt_sample(m, GPT_STEP_SEQ, 1, 0, 1, 0, &id), GPT_WRONG_ARGUMENT, "row must be");
 }
 
-/* A file whose facts are damaged: one byte of each is another. */
+/* Writes a file whose facts are damaged, each in one byte. */
 static void facts(void) {
   FILE *file = fopen("cab.safetensors", "rb");
   static char bytes[1 << 22];
@@ -147,7 +147,7 @@ static void anew(const char *path) {
     }
 }
 
-/* Steps count from 1; how many there are is saved. */
+/* Steps count from 1, and their number is saved. */
 static void steps(void) {
   static float before[GPT_VOCAB * GPT_EMBED];
   int64_t step = -1;
@@ -166,7 +166,7 @@ static void steps(void) {
   require(gpt_resume(m, "steps.safetensors", &step) == GPT_OK && m->train.steps >= 0, "resuming it");
 }
 
-/* What a file lacks is said, though training may begin with it. */
+/* A message says what a file lacks, though training may begin from it. */
 static void part(const char *path) {
   require(gpt_start_from(m, path) == GPT_OK && !*gpt_message(m), "starting from all parameters");
   FILE *file = fopen(path, "rb");

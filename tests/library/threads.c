@@ -1,4 +1,5 @@
-/* Two models, each trained by a thread of its own, give the numbers that one gives alone; and one stands in memory of this program's. */
+/* Two models, each trained by a thread of its own, give the numbers that one gives alone; and a model is placed in this
+   program's memory. */
 #include "gpt.h"
 
 #include <pthread.h>
@@ -43,7 +44,7 @@ int main(void) {
     if (memcmp(models[i]->parameters.wte_weight, alone->parameters.wte_weight, GPT_VOCAB * GPT_EMBED * sizeof(float)) ||
         models[i]->train.loss != alone->train.loss)
       return 8;
-  /* What would read or write where nothing is, is refused. */
+  /* Calls that would read or write outside of the data are refused. */
   alone->train.tokens[5] = GPT_VOCAB;
   if (gpt_train(alone, STEPS + 1) != GPT_WRONG_ARGUMENT || !strstr(gpt_message(alone), "tokens")) return 9;
   alone->train.tokens[5] = -1;
@@ -59,7 +60,7 @@ int main(void) {
   if (gpt_port(alone, "train.next", &tensor) || tensor.data != alone->train.next || tensor.type != 1) return 13;
   if (gpt_port(alone, "train.loss", &tensor) || tensor.data != &alone->train.loss || tensor.rank) return 14;
   if (gpt_tensor(alone, "h.2.ln_2.weight", &tensor) != GPT_WRONG_ARGUMENT || !gpt_message(alone)[0]) return 15;
-  /* An output may lead elsewhere. */
+  /* An output may be directed to other memory. */
   static float logits[GPT_PREDICT_BATCH * GPT_PREDICT_SEQ * GPT_VOCAB];
   float *own = alone->predict.logits;
   if (gpt_predict(alone)) return 16;

@@ -1,5 +1,6 @@
-/* check_json FILE: is it JSON? check_json --trace FILE: is it a trace of Chrome's events whose spans nest on every
-   thread? Then it prints "COUNT NAME" for each name of an event. Nothing of the project is used. */
+/* check_json FILE: fails unless the file is JSON. check_json --trace FILE: fails unless it is a trace of Chrome's
+   events whose spans nest on every thread, and prints "COUNT NAME" for each name of an event. It uses nothing of the
+   project. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,7 +130,7 @@ static int by_name(const void *x, const void *y) {
 }
 
 static void check_events(void) {
-  const double nanosecond = 0.0011; /* in microseconds, and what rounding adds */
+  const double nanosecond = 0.0011; /* in microseconds, with the error of rounding */
   double ends[DEEPEST];
   int depth = 0, thread = -1, spans = 0;
   for (int i = 0; i < event_count; i++) {

@@ -1,6 +1,7 @@
-/* compare_tensors EXPECTED GOT TOLERANCE PAIRS: compares tensors of two safetensors files. Each line of PAIRS names a tensor of
-   EXPECTED, one of GOT, and the order in which GOT's axes are to be taken: "q transformer.h.0.q 0 2 1 3". Elements are compared in
-   that order, whatever the shapes; equal infinities are equal. Prints what differs; exit 1 if anything does. */
+/* compare_tensors EXPECTED GOT TOLERANCE PAIRS: compares tensors of two safetensors files. Each line of PAIRS names a
+   tensor of EXPECTED, one of GOT, and the order in which GOT's axes are to be taken: "q transformer.h.0.q 0 2 1 3".
+   Elements are compared in that order, whatever the shapes; equal infinities are equal. Prints the differences; the
+   exit status is 1 if there are any. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

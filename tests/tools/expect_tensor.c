@@ -1,6 +1,7 @@
-/* expect_tensor FILE TENSOR SHAPE TOLERANCE NUMBER...: whether a tensor of a safetensors file has that shape ("2x3", or "1" for one
-   number without axes) and those elements in the file's order. Each may be off by TOLERANCE, or by that share of it where it is
-   larger than 1. "nan", "inf" and "-inf" are equal to themselves. Prints what differs; exit status 1 if anything does. */
+/* expect_tensor FILE TENSOR SHAPE TOLERANCE NUMBER...: checks that a tensor of a safetensors file has that shape
+   ("2x3", or "1" for one number without axes) and those elements in the file's order. Each may be off by TOLERANCE, or
+   by that share of it where it is larger than 1. "nan", "inf" and "-inf" are equal to themselves. Prints the
+   differences; the exit status is 1 if there are any. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -28,7 +28,7 @@ static double slope(struct sample *sample, struct content *content, const double
   return sum / (12 * step);
 }
 
-/* The gradient outputs of the graph against slopes of its output 0. */
+/* Compares the gradient outputs of the graph with measured slopes of its output 0. */
 static void check_slopes(struct sample *sample, const char *what, uint64_t seed) {
   struct graph *graph = sample->graph;
   struct tensor *results = arena_new_array(sample->arena, struct tensor, graph->outputs.count);
@@ -115,7 +115,7 @@ static void check_sample(struct sample *sample, const char *what, uint64_t seed)
   check_slopes(sample, what, seed);
 }
 
-/* An indexed update has no derivative, and the message says where. */
+/* An indexed update has no derivative, and the message names its place. */
 static void check_error(void) {
   struct arena *arena = arena_new();
   int next_axis = 0;

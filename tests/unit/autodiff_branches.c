@@ -1,5 +1,5 @@
-/* A branch that is not taken has no effect on gradients: random expressions that `where` guards, on numbers that make NaN of them
-   where they are not taken, against the gradients of the same expressions by themselves. */
+/* A branch that is not taken has no effect on gradients. Random expressions that `where` guards, on numbers that make
+   them NaN where they are not taken, are compared with the gradients of the same expressions alone. */
 #include "passes/passes.h"
 #include "ir/interpret.h"
 #include "ir/program.h"
@@ -125,7 +125,7 @@ static void check_expression(uint64_t seed) {
   }
 }
 
-/* What is taken somewhere else keeps its infinite slope there: where(c, s, 0) + s with s = sqrt(0). */
+/* A value that is also used unguarded keeps its infinite slope: where(c, s, 0) + s with s = sqrt(0). */
 static void check_shared(void) {
   struct arena *arena = arena_new();
   int next_axis = 0;

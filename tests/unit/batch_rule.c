@@ -15,7 +15,7 @@ static bool open_with_batch(struct model_run *run, const struct model_case *mode
   return model_open(run, model->path, defines, true);
 }
 
-/* The inputs of a graph for examples first, first + 1, ...: contents depend on the example and the element alone. */
+/* The inputs of a graph for the examples from `first` on; contents depend on the example and the element alone. */
 static void set_examples(struct model_run *run, struct arena *arena, const struct graph *graph, int first) {
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];

@@ -48,13 +48,13 @@ static const struct example {
      "  for (int64_t i = 0; i < n; i++) {\n"
      "    /* x */\n"
      "  }\n"},
-    /* What has no effect is not there, and uses nothing. */
+    /* A statement without effect is not printed, and uses nothing. */
     {"portable", "serial i < n { y[i] = y[i] } y[0] = x[0]", "  (void)k;\n  (void)n;\n  y[0] = x[0];\n"},
     {"portable", "serial i < n { y[i + index(k[0])] = y[i + index(k[0])] } y[0] = x[0]",
      "  (void)k;\n  (void)n;\n  y[0] = x[0];\n"},
     {"portable", "unrolled i < 3 { y[i] = y[i] }", "  (void)x;\n  (void)y;\n  (void)k;\n  (void)n;\n"},
     {"portable", "unrolled i < 1 { y[i] = x[n] }", "  (void)k;\n  y[0] = x[n];\n"},
-    /* Registers begin with what is stored in them next, if that is on the line. */
+    /* A register begins with the value that is stored in it next, if that fits on the line. */
     {"portable", "register real sum[1] sum[0] = x[0] y[0] = sum[0]",
      "  (void)k;\n  (void)n;\n  float sum = x[0];\n  y[0] = sum;\n"},
     {"portable", "register real sum[1] y[1] = x[0] sum[0] = x[1] y[0] = sum[0]",
@@ -65,11 +65,11 @@ static const struct example {
      "  (void)k;\n  float sum;\n  for (int64_t i = 0; i < n; i++) sum = x[i];\n  y[0] = sum;\n"},
     {"portable", "register real sum[1] unrolled i < 1 { y[i] = 2.0 sum[0] = x[i] } y[1] = sum[0]",
      "  (void)k;\n  (void)n;\n  float sum;\n  y[0] = 2.0f;\n  sum = x[0];\n  y[1] = sum;\n"},
-    /* Signs. */
+    /* A sign stands apart from another sign. */
     {"portable", "y[0] = neg(neg(x[0])) - -0.5", "  (void)k;\n  (void)n;\n  y[0] = -1 * (-1 * x[0]) - -0.5f;\n"},
     {"portable", "y[0] = real(neg(index(k[0]) * n))", "  (void)x;\n  y[0] = (float)-((int64_t)k[0] * n);\n"},
     {"portable", "y[0] = real(neg(neg(n)))", "  (void)x;\n  (void)k;\n  y[0] = (float)-(-n);\n"},
-    /* Vectors. */
+    /* Loops become vectors. */
     {"avx512", "serial i < n step 16 { vector l < 16 { y[i + l] = x[i + l] } }",
      "  (void)k;\n  for (int64_t i = 0; i < n; i += 16) _mm512_storeu_ps(y + i, _mm512_loadu_ps(x + i));\n"},
     {"avx512", "register real sum[16] vector l < 16 { sum[l] = 0.0 } vector m < 16 { y[m] = sum[m] }",
@@ -100,7 +100,7 @@ static void check_example(const struct example *example) {
     end = begin ? strstr(begin, "\n}\n") : NULL;
     if (CHECK(end != NULL)) CHECK_STRING(arena_copy(arena, begin + 2, (size_t)(end - begin - 1)), example->lines);
     bool masked = strstr(example->lines, "lam_first_lanes") != NULL;
-    CHECK(masked == (strstr(text, "lam_first_lanes") != NULL)); /* no helper for a mask that is not there */
+    CHECK(masked == (strstr(text, "lam_first_lanes") != NULL)); /* without a mask there is no helper for it */
   }
   arena_free(arena);
 }

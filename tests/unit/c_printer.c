@@ -71,7 +71,8 @@ static const struct expression *some_index(struct fixture *f) {
   }
 }
 
-/* Eighths, and few of them: exact in float, so that comparing and rounding them is too. */
+/* There are few numbers, all of them eighths, which are exact in float, so that comparing and rounding them is exact
+   too. */
 static const struct expression *exact(struct fixture *f) {
   switch (choose(f, 5)) {
     case 0:
@@ -312,7 +313,7 @@ static struct function *tile_function(struct arena *arena, const struct target *
   block_store(arena, &guard->body, flags, lane, apply(&f, OP_not, expression_load(arena, flags, lane), NULL));
   block_store(arena, &guard->body, counts, lane,
               apply(&f, OP_add, expression_load(arena, counts, lane), expression_number(arena, TYPE_INTEGER, 1)));
-  /* Rows to columns, which has a text of its own. */
+  /* Making columns of rows has a text of its own. */
   struct statement *k = block_loop(arena, block, LOOP_SERIAL, "k", expression_index(arena, 5));
   for (int v = 0; v < 2; v++) {
     const struct expression *at_k = expression_variable(arena, k->variable);
@@ -330,7 +331,7 @@ static struct function *tile_function(struct arena *arena, const struct target *
   block_store(arena, &l->body, row, index_multiply(arena, lane, 2), expression_load(arena, largest, lane));
   block_store(arena, &l->body, row, index_add(arena, index_multiply(arena, lane, 2), expression_index(arena, 1)),
               expression_load(arena, f.a, index_multiply(arena, lane, 3)));
-  /* A guard that nothing asks for as a mask. */
+  /* Nothing asks for this guard as a mask. */
   l = block_loop(arena, block, LOOP_VECTOR, "l", wide);
   lane = expression_variable(arena, l->variable);
   guard = block_if(arena, &l->body, apply(&f, OP_lt, lane, expression_index(arena, lanes - 1)));
@@ -395,7 +396,7 @@ typedef void double_function(const double *, const double *, const int32_t *, co
                              uint8_t *, int64_t, double, int32_t);
 
 static void run(void *code, bool is_double, const struct inputs *in, struct outputs *out) {
-  /* What comes after the end must stay as it is. */
+  /* Memory after the end must stay as it is. */
   float a[COUNT], b[COUNT], y[COUNT + 16];
   double y_double[COUNT + 16];
   int32_t integers[COUNT], y_integers[COUNT + 16];

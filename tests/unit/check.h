@@ -1,5 +1,5 @@
-/* Checks for the test programs of this folder. A program runs its checks and ends with `return check_done("name")`, which
-   prints the one line that tests/run reads. A failed check says where and what, and the program goes on. */
+/* Checks for the test programs of this folder. A program runs its checks and ends with `return check_done("name")`,
+   which prints the one line that tests/run reads. A failed check prints its place and text, and the program goes on. */
 #ifndef TESTS_UNIT_CHECK_H
 #define TESTS_UNIT_CHECK_H
 
@@ -65,7 +65,7 @@ static inline uint64_t check_random(void) {
 /* A random integer in [0, limit). */
 static inline int check_below(int limit) { return (int)(check_random() % (uint64_t)limit); }
 
-/* For fuzzers, which may be given --seconds N to go on for so long, and --seed N. False after a message. */
+/* Reads the options of fuzzers: --seconds N to run for so long, and --seed N. False after a message. */
 static inline bool check_options(const char *name, int count, char **arguments) {
   for (int i = 1; i < count; i += 2) {
     char *end = NULL;
@@ -86,7 +86,7 @@ static inline bool check_options(const char *name, int count, char **arguments) 
   return true;
 }
 
-/* Whether there is another round, after so many of which `usual` are usual. */
+/* Whether there is another round after this many; `usual` is the usual number. */
 static inline bool check_goes_on(long round, long usual) {
   return check_totals.until ? check_totals.failed < 100 && time(NULL) < check_totals.until : round < usual;
 }

@@ -1,5 +1,5 @@
-/* Contractions of many shapes, in every layout that training and decoding meet, as compiled C for each target against the
-   interpreter: whole tiles and all kinds of tails, sums in pieces, packed and not. */
+/* Contractions of many shapes, in every layout that occurs in training and decoding, compiled for each target and
+   compared with the interpreter: whole tiles and all kinds of tails, sums in pieces, packed or not. */
 #include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,7 +77,7 @@ static void add_computed(struct graph *g, struct value *x, struct value *dy, str
   graph_add_output(g, "dw_computed", build_contract(g, twice, less, rows, 2));
 }
 
-/* A layer and its way back, with both orders of the weight; and products for each element of a batch. */
+/* A layer and its gradients, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct sample *sample = arena_new_struct(arena, struct sample);
   sample->arena = arena;

@@ -51,7 +51,8 @@ static void check_messages(struct arena *arena) {
   CHECK_STRING(message(diagnostics, 6), "a.lam:1:1: error: over lines\n  first\n  ^~~~~\n");
 }
 
-/* What reaches the terminal: no byte that would drive it, and the caret under what it means, however wide that is. */
+/* No byte that would drive a terminal is printed, and the caret stands under its place, however wide the text before it
+   is. */
 static void check_display(struct arena *arena) {
   static const struct {
     const char *line;
@@ -86,7 +87,7 @@ static void check_display(struct arena *arena) {
     const char *excerpt = strchr(message(diagnostics, 0), '\n') + 1;
     if (!CHECK_STRING(excerpt, rows[i].shown)) printf("  row %zu\n", i);
   }
-  /* Names in messages, and of files; every byte and every character up to U+30FF in each place. */
+  /* Every byte and every character up to U+30FF stands in names in messages and in names of files. */
   struct diagnostics *diagnostics = diagnostics_new(arena);
   report_error(diagnostics, (struct span){source_from_text(arena, "\x1b]0;a\x07.lam", "x"), 0, 1}, "no '%s'\nhere",
                "\x1b[1m\xe2\x80\xae");
@@ -108,7 +109,7 @@ static void check_display(struct arena *arena) {
                (code >= 0x100 || code < 0x80 || *byte < 0x80);
   }
   CHECK(safe);
-  /* Of a long line, what stands around the caret. */
+  /* Of a long line the part around the caret is shown. */
   char *line = arena_alloc(arena, 100001);
   memset(line, 'x', 100000);
   line[50000] = 'Y';
@@ -164,7 +165,7 @@ static void check_files(struct arena *arena) {
   close(file);
   struct source *source = source_read(arena, path);
   CHECK(source && source->length == 4 && source->text[2] == 'b' && source->text[4] == 0);
-  /* Larger than any first buffer. */
+  /* The message is larger than any first buffer. */
   FILE *large = fopen(path, "w");
   for (int i = 0; i < 100000; i++) fprintf(large, "%d\n", i);
   fclose(large);

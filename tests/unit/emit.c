@@ -15,7 +15,8 @@ enum { BATCH = 3, WIDTH = 20, LAYERS = 6 };
 static struct arena *arena;
 static const char *folder;
 
-/* h.0.fc.weight ..., and a residual stream: x = x + tanh(x @ weight + bias), and a table indexed by an integer input. */
+/* The network has parameters h.0.fc.weight and so on, a residual stream, x = x + tanh(x @ weight + bias), and a table
+   that an integer input indexes. */
 static struct program *make_program(void) {
   struct program *program = arena_new_struct(arena, struct program);
   struct span span = {0};
@@ -208,7 +209,7 @@ static void test_target(const struct target *target, const struct tensor *result
   }
 }
 
-/* The compiler's names of routines, which the emitted tables are made of, are the runtime's. */
+/* The compiler's names of routines, from which the emitted tables are made, are those of the runtime. */
 static void test_routines(void) {
   struct program program = {0};
   CHECK((int)ROUTINE_COUNT == (int)LAM_ROUTINES && !program_graph(&program, ROUTINE_COUNT) &&

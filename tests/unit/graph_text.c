@@ -24,7 +24,7 @@ static struct graph *read(struct arena *arena, const char *text) {
   return graph;
 }
 
-/* Contents back as they were, so that a second run sees the same states. */
+/* Restores the contents, so that a second run sees the same states. */
 static double **keep(struct sample *sample) {
   double **kept = arena_new_array(sample->arena, double *, sample->contents.count);
   for (int i = 0; i < sample->contents.count; i++) {
@@ -50,7 +50,7 @@ static const double *give_numbers(void *context, const struct value *input) {
   return context;
 }
 
-/* The order in which an output has its axes outside is written where it is not the usual one, batch first. */
+/* The order of an output's axes is written where it is not the usual one, batch first. */
 static void check_output_order(void) {
   const char *text =
       "graph g\naxis a'0 = 2\naxis batch'1 = 3 batch\n%0 real [a, batch] = input \"x\"\noutput \"x\" = %0\n"

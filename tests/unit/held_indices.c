@@ -8,7 +8,7 @@
 
 enum { ROWS = 5, MOST = 8 };
 
-/* What the graph reads, with indices that may be anything, and where they end up. */
+/* The graph under test; its indices, one for each element of `own`, run along `rows`. */
 struct fixture {
   struct arena *arena;
   struct sample *sample;
@@ -32,7 +32,7 @@ static struct value *real(struct fixture *f, struct axis *x, struct axis *y) {
   return sample_real_leaf(f->sample, (struct axis *[]){x, y}, 2, DOMAIN_ANY);
 }
 
-/* Some of them inside. `computed`: not read as it is. */
+/* An index whose contents are rows, until `check` makes them wild. `computed`: it is computed from the input. */
 static struct value *index_of(struct fixture *f, bool computed) {
   double *data = sample_add_content(f->sample, "index", false, MOST);
   for (int i = 0; i < MOST; i++) data[i] = i % 3 ? 0 : i % ROWS;
@@ -102,7 +102,7 @@ static void check_all(bool computed) {
   arena_free(arena);
 }
 
-/* A number that is no row: the rule that makes a selection of it must not. */
+/* A constant that is no row must not become a selection by the rule for constants. */
 static void check_constant(void) {
   static const int numbers[] = {-1, ROWS, 1 << 30, 2};
   for (int i = 0; i < 4; i++) {

@@ -1,5 +1,6 @@
-/* Damage to the text of graphs and of loops. A reader must end, with a message or with something that prints and reads back the same;
-   a graph that it accepts is one that the interpreter, every pass and the schedules can take. --seconds N goes on for so long. */
+/* Damage to the text of graphs and of loops. A reader must end, with a message or with something that prints and reads
+   back the same; a graph that it accepts is one that the interpreter, every pass and the schedules can take. --seconds
+   N makes it run for so long. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,7 +11,7 @@
 
 enum { TEXTS = 120, LARGEST = 40000, ROUNDS = 6000, FEW = 4096 };
 
-static const char *texts[TEXTS]; /* of graphs, or of loops */
+static const char *texts[TEXTS]; /* each of a graph or of loops */
 static int text_count;
 
 static const char *printed_graph(struct arena *arena, const struct graph *graph) {
@@ -149,7 +150,7 @@ static size_t damage(char *text, size_t size) {
 static char text[LARGEST + 1];
 static size_t text_size;
 
-/* What ends the fuzzer is shown. */
+/* The text that ends the fuzzer is shown. */
 static void show_text(int signal) {
   static const char head[] = "\nthe text was:\n";
   if (write(STDOUT_FILENO, head, sizeof head - 1) < 0 || write(STDOUT_FILENO, text, text_size) < 0) return;

@@ -80,7 +80,7 @@ static void test_assembly(void) {
   jit_object_free(&text);
 }
 
-/* Headers of intrinsics, OpenMP, and the C library. */
+/* The code uses headers of intrinsics, of OpenMP and of the C library. */
 static void test_lanes(void) {
   static const char text[] =
       "#include <immintrin.h>\n#include <math.h>\n#include <stdio.h>\n#include <omp.h>\n"
@@ -116,7 +116,8 @@ static void test_lanes(void) {
   }
 }
 
-/* Compiled in parts by threads: statics stay one each, tables keep their identity, helpers to be inlined are in every part. */
+/* Threads compile the code in parts: each static stays one, tables keep their identity, and helpers to be inlined are
+   in every part. */
 static void test_parts(void) {
   char *text = malloc(1 << 16), *end = text;
   end += sprintf(end,
@@ -164,7 +165,7 @@ static void test_parts(void) {
   free(text);
 }
 
-/* What gdb reads: a list of what is loaded. */
+/* gdb reads a list of the code that is loaded. */
 static void test_debugger(void) {
   struct jit_object object =
       compile_text((struct jit_source){.main = {"a.c", "int f(void) { return 1; }\n"}, .debug = true});

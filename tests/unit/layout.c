@@ -21,7 +21,7 @@ static struct scheduler *scheduler_new(struct sample *sample) {
   return s;
 }
 
-/* Any values that have something to compute are kept. */
+/* Any of the values that have something to compute are kept in memory. */
 static void choose(struct scheduler *s) {
   int percent = check_below(100);
   for (int i = 0; i < s->graph->values.count; i++) {
@@ -36,7 +36,7 @@ static void choose(struct scheduler *s) {
 
 /* --- Elements -------------------------------------------------------------------------------------------------------------------------- */
 
-/* The next element in row-major order; false past the last. */
+/* Goes to the next element in row-major order; false after the last. */
 static bool advance(const struct value *value, int64_t *coordinates) {
   for (int i = value->axis_count - 1; i >= 0; i--) {
     if (++coordinates[i] < value->axes[i]->extent) return true;
@@ -77,7 +77,7 @@ static bool check_place(struct arena *arena, const struct value *value, const st
   int64_t count = axes_count(value->axes, value->axis_count);
   bool right = CHECK(mark(value, place, marks)) && CHECK(at_most_once(marks, place->buffer->count));
   if (place->buffer->axis_count != value->axis_count || place->offset) return right;
-  /* A buffer of its own is full. */
+  /* A buffer of one value alone is full. */
   for (int i = 0; i < value->axis_count; i++)
     if (!axis_listed(place->buffer->axes, place->buffer->axis_count, value->axes[i])) return right;
   return right & CHECK(place->buffer->count == count);
@@ -115,7 +115,7 @@ static void check_interface(struct scheduler *s) {
   for (int i = 0; i < s->graph->outputs.count; i++) {
     const struct output *output = &s->graph->outputs.items[i];
     const struct buffer *buffer = s->routine->outputs.items[i];
-    /* Computed where it is promised, or copied there. */
+    /* The value is computed in the promised place, or copied there. */
     const struct place *place = s->decisions.notes[output->value->id].place;
     for (int j = 0; j < s->decisions.copies.count && (!place || place->buffer != buffer); j++)
       if (s->decisions.copies.items[j].place->buffer == buffer) place = s->decisions.copies.items[j].place;
@@ -155,7 +155,7 @@ static void check_part(const struct value *concat, const struct place *whole, in
   CHECK(right);
 }
 
-/* What is computed in the place of a part, itself or behind views, fills just that part. */
+/* A value that is computed in the place of a part, directly or behind views, fills just that part. */
 static int check_adopted(struct scheduler *s, const struct value *concat, const struct place *whole, int part) {
   const struct value *value = concat->inputs[part];
   const struct place place = layout_part(concat, whole, part);
@@ -183,7 +183,7 @@ static int check_concat(struct scheduler *s, const struct value *concat) {
   return adopted;
 }
 
-/* Buffers are one value's, but for the parts of concats and for states. */
+/* A buffer belongs to one value, except for the parts of concats and for states. */
 static void check_apart(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *x = s->graph->values.items[i];
@@ -280,7 +280,7 @@ static void check_views(void) {
   arena_free(arena);
 }
 
-/* What is merged later lies as the merged axis will. */
+/* A value that is merged later lies as the merged axis will. */
 static void check_merge(void) {
   struct arena *arena = arena_new();
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -329,6 +329,6 @@ int main(int count, char **arguments) {
     if (sample->stage != STAGE_LOWERED) adopted += check_sample(sample);
     arena_free(arena);
   }
-  CHECK(adopted > 0); /* else the rounds try nothing of it */
+  CHECK(adopted > 0); /* otherwise the rounds would not try it */
   return check_done("layout");
 }

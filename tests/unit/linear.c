@@ -1,12 +1,12 @@
-/* Sums of index arithmetic against brute force: random sums, quotients and remainders of a few small variables, each beside its value
-   for every assignment of these. --seconds N goes on for so long. */
+/* Index arithmetic against brute force: random sums, quotients and remainders of a few small variables are compared
+   with their values for every assignment of the variables. --seconds N makes it run for so long. */
 #include "passes/linear.h"
 
 #include "tests/unit/check.h"
 
 enum { MOST_VARIABLES = 4, MOST_ASSIGNMENTS = 1024, ITEMS = 28, ROUNDS = 2500, LARGE = 1 << 20 };
 
-/* A sum, and what it must be at each assignment. */
+/* A sum, and its value at each assignment. */
 struct item {
   struct linear sum;
   int64_t values[MOST_ASSIGNMENTS];
@@ -15,7 +15,7 @@ struct item {
 
 static struct arena *arena;
 static struct variable *variables[MOST_VARIABLES];
-static int64_t counts[MOST_VARIABLES], steps[MOST_VARIABLES]; /* a variable is 0, step, 2 step ... : so many of them */
+static int64_t counts[MOST_VARIABLES], steps[MOST_VARIABLES]; /* a variable has `counts` values: 0, step, 2 step ... */
 static int variable_count, assignment_count;
 static int64_t assignments[MOST_ASSIGNMENTS][MOST_VARIABLES];
 static const struct array *table; /* of numbers that an index can be read from */
@@ -102,7 +102,7 @@ static void show(const char *what, struct linear sum) {
   function_print(stdout, function);
 }
 
-/* How it differs from one variable's value to the next, where linear_factor knows. */
+/* Checks the difference between neighbouring values of a variable, where linear_factor knows it. */
 static bool check_factor(const struct item *item, int variable) {
   int64_t factor, stride = 1;
   if (!linear_factor(item->sum, variables[variable], &factor)) return true;
@@ -197,7 +197,7 @@ static const char *add_operation(void) {
   const struct item *x = &items[check_below(item_count)], *y = &items[check_below(item_count)];
   struct item *item;
   switch (check_below(6)) {
-    case 3: { /* a quotient and its remainder, which are one again where the factors are right */
+    case 3: { /* a quotient and its remainder, which fold to the dividend where the factors are right */
       int64_t divisor = any_divisor(x->sum), high = 1 + check_below(3),
               low = check_below(2) ? high : 1 + check_below(3);
       struct linear quotient = linear_scale(arena, linear_quotient(arena, x->sum, divisor), high * divisor);
@@ -244,7 +244,7 @@ static bool same_values(const struct item *x, const struct item *y) {
   return !memcmp(x->values, y->values, sizeof *x->values * (size_t)assignment_count);
 }
 
-/* Sums that are called equal are; the order of addition makes no difference; a difference from itself is nothing. */
+/* Sums that are called equal are equal; the order of addition makes no difference; a sum less itself is 0. */
 static void check_equal(void) {
   const struct item *x = &items[check_below(item_count)], *y = &items[check_below(item_count)];
   CHECK(!linear_equal(x->sum, y->sum) || same_values(x, y));
@@ -282,7 +282,7 @@ static void check_axes(void) {
   struct linear high = linear_quotient(arena, merged, inside), low = linear_mod(arena, merged, inside);
   check_same("again", linear_add(arena, linear_scale(arena, high, inside), low), merged);
 
-  /* One variable over all, taken apart by any divisors, and put together. */
+  /* One variable runs over all elements; it is taken apart by any divisors and put together. */
   int64_t extent = 2 + check_below(500), first = 1 + check_below(12), second = 1 + check_below(12);
   struct linear flat = linear_variable(arena, variables[0], extent - 1, 1, 1);
   struct linear quotient = linear_quotient(arena, flat, first), rest = linear_mod(arena, flat, first);

@@ -1,4 +1,5 @@
-/* specs/linear.lam by the interpreter, for 20 seeds: it ends near the truth, and nearer to the least-squares solution of its data. */
+/* The interpreter trains specs/linear.lam with 20 seeds: it ends near the true weights, and nearer to the least-squares
+   solution of its data. */
 #include <unistd.h>
 
 #include "driver/interpret.h"

@@ -1,4 +1,4 @@
-/* What the verifier and the interpreter of the loop IR are for: each kind of fault is seen, and what is right is let through. */
+/* The verifier and the interpreter of the loop IR report each kind of fault, and accept what is right. */
 #include <string.h>
 
 #include "ir/loop.h"
@@ -78,7 +78,7 @@ static const struct fault rules[] = {
 static void test_verifier(void) {
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
     expect(&rules[i], function_verify(arena, last(read_module(rules[i].text))));
-  /* What text cannot say: a variable used outside of its loop. */
+  /* No text can express a variable that is used outside of its loop. */
   struct function *f = function_new(arena, "f");
   struct array *y = function_add_pointer(arena, f, "y", TYPE_REAL, 8, true, NULL);
   struct statement *loop = block_loop(arena, &f->body, LOOP_SERIAL, "i", expression_index(arena, 8));

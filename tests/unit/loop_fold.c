@@ -15,7 +15,7 @@ static const struct expression *apply(enum op op, const struct expression *x, co
   return expression_apply(arena, op, x, y, NULL);
 }
 
-/* As text, by printing a function that holds it. */
+/* The text of an expression, by printing a function that holds it. */
 static const char *text_of(const struct expression *x) {
   struct function holder = *function;
   struct statement let = {.kind = STATEMENT_LET, .variable = &(struct variable){.name = "x"}, .expression = x};
@@ -49,7 +49,7 @@ static void test_sums(void) {
   CHECK_STRING(text_of(apply(OP_sub, x, index_add(arena, y, number(1)))), "n - m - 1");
   CHECK_STRING(text_of(apply(OP_sub, number(10), x)), "10 - n");
   CHECK_STRING(text_of(apply(OP_mul, x, y)), "n * m");
-  /* What n is, nobody knows: its remainder stays; multiples still leave. */
+  /* Nothing is known of n: its remainder stays, but multiples still fold. */
   CHECK_STRING(text_of(apply(OP_quotient, index_add(arena, index_multiply(arena, x, 12), y), number(12))),
                "(n * 12 + m) // 12");
   CHECK_STRING(text_of(apply(OP_quotient, index_multiply(arena, x, 12), number(12))), "n");

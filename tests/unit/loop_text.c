@@ -234,7 +234,7 @@ static void test_errors(void) {
   CHECK(!read_module(deep, &message) && strstr(message, "nested too deeply"));
 }
 
-/* Spoiled text is refused or read, and nothing else. */
+/* Damaged text is refused or read, and does no harm. */
 static void test_spoiled(void) {
   for (int round = 0; round < 2000; round++) {
     const char *message;

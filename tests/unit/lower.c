@@ -1,7 +1,7 @@
 /* What specs mean once lowered: small models whose results are worked out by hand. */
 #include "tests/unit/model_run.h"
 
-/* A program from a text; checks that there is none when `good` is false. */
+/* Lowers a text to a program; checks that there is none when `good` is false. */
 static bool open_text(struct model_run *run, const char *text, bool with_passes) {
   *run = (struct model_run){.arena = arena_new()};
   struct diagnostics *diagnostics = diagnostics_new(run->arena);
@@ -57,7 +57,7 @@ static void check_compile_time(void) {
       x, (double[]){12 + 1.4142135623730951 * 2 + 4}, 1);
   check_prediction("model m(x) -> y { if training { return x } else { return x ^ 2 + x ^ 0.5 + x ^ -1 } }", x,
                    (double[]){4 + 1.4142135623730951 + 0.5}, 1);
-  /* A function's names are its own, also where a parameter of its caller has one of them. */
+  /* The names of a function are its own, even where a parameter of its caller has the same name. */
   check_prediction("fn f(x) { m = x + 1\n return m * m }\n model m(x) -> y { param m = 5\n return f(x) + m }", x,
                    (double[]){14}, 1);
 }
@@ -199,7 +199,7 @@ static void check_training(void) {
   model_close(&run);
 }
 
-/* The last pattern that matches decides; each optimizer keeps its own states. */
+/* The last matching pattern decides; each optimizer keeps its own states. */
 static void check_patterns(void) {
   struct model_run run;
   const char *text =

@@ -1,6 +1,6 @@
-/* Real specs with words exchanged: lowering must end with a program or with errors, never with an internal one (a
-   program ended by bug() fails this test), and whatever it accepts must verify, which lowering itself checks, and go through the
-   passes on graphs. --seconds N goes on for so long. */
+/* Lowers real specs with words exchanged. It must end with a program or with errors, never with an internal error
+   (bug() ends the test, which then fails). A program that it accepts must verify, which lowering itself checks, and go
+   through the passes on graphs. --seconds N makes it run for so long. */
 #include <ctype.h>
 #include <dirent.h>
 #include "codegen/codegen.h"
@@ -65,7 +65,7 @@ static void mutate(char *text) {
   memcpy(text + old.begin, piece, (size_t)length);
 }
 
-/* A repeat of a thousand layers is right and slow: not what this test is after. */
+/* A repeat of a thousand layers is right but slow, so the test avoids it. */
 static bool repeats_are_small(const char *text) {
   for (const char *at = text; (at = strstr(at, "repeat")); at++) {
     const char *count = at + strcspn(at, "[\n");
@@ -125,6 +125,6 @@ int main(int count, char **arguments) {
     arena_free(arena);
   }
   printf("accepted: %ld specs of %ld\n", accepted, runs);
-  CHECK(accepted > runs / 50); /* else the changes are too wild to try much */
+  CHECK(accepted > runs / 50); /* otherwise the changes are too wild to try much */
   return check_done("lower_fuzz");
 }

@@ -1,5 +1,5 @@
-/* Specs with very many of everything: each is lowered in time that grows with its length, or refused with the message of a limit, and
-   neither takes memory without end. */
+/* Specs with very many of everything: each is lowered in a time proportional to its length, or refused with the message
+   of a limit, and neither takes unlimited memory. */
 #include <sys/resource.h>
 #include <time.h>
 
@@ -11,7 +11,7 @@ enum { SLOWER = 10 };
 #else
 enum { SLOWER = 1 };
 #endif
-/* What is quadratic takes 5 to 10 seconds for so many, and what is not a fifth of one. */
+/* Quadratic work takes 5 to 10 seconds for these counts, and other work a fifth of a second. */
 enum { MANY = 20000, MOST_SECONDS = 3 * SLOWER, MOST_MEGABYTES = 1500 };
 
 /* A text with `%` for the number of the copy and `$` for the one before it, `count` times. */
@@ -29,7 +29,7 @@ static void copies(FILE *file, const char *text, int count) {
 #define MODEL "model m(x) -> y {\nparam p = 1\nreturn x * p }\n"
 #define LAST "return x }\n"
 
-/* head, copies of a text, middle, copies of another, tail; the message, or NULL where it is lowered. */
+/* A spec is head, copies of a text, middle, copies of another, tail. `message`: NULL where it is lowered. */
 static const struct {
   const char *head, *piece, *middle, *other, *tail, *message;
 } rows[] = {

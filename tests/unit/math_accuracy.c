@@ -1,5 +1,5 @@
-/* The elementary functions of emitted code: within two units in the last place of the C library's in double, at special values
-   too; a vector gives the bits of its numbers one by one; and gcc and clang give the same. */
+/* The elementary functions of emitted code are within two units in the last place of the C library's in double, at
+   special values too. A vector gives the same bits as its numbers one by one, and gcc the same as clang. */
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -90,7 +90,7 @@ static void check_library(void *handle, void *other, const char *name) {
     float at = 0;
     int differing = 0, compilers = 0;
     for (int round = 0; round < ROUNDS; round++) {
-      int count = COUNT - round; /* tails */
+      int count = COUNT - round; /* so that there are tails */
       fill(x, round);
       plain(x, y, count);
       lanes(x, vector, count);

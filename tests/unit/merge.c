@@ -1,5 +1,5 @@
-/* Merging kernels: functions of a few shapes, each with random numbers, become one that takes the numbers, and every launch computes what
-   it did before. --seconds N goes on for so long. */
+/* Merging kernels: functions of a few shapes, each with random numbers, become one that takes the numbers as arguments,
+   and every launch computes the same as before. --seconds N makes it run for so long. */
 #include "codegen/merge.h"
 
 #include <ctype.h>
@@ -82,7 +82,7 @@ struct member {
 struct launched {
   struct launch *launch;
   const struct member *member;
-  double *before; /* what it computed before merging */
+  double *before; /* the results before merging */
 };
 
 struct trial {
@@ -163,7 +163,7 @@ static struct trial *trial_new(void) {
   return trial;
 }
 
-/* What a launch makes of the same contents each time. */
+/* Runs a launch on the same contents each time. */
 static double *run(const struct launch *launch) {
   struct loop_memory x = {.data = arena_new_array(arena, double, ELEMENTS), .count = ELEMENTS}, y = x;
   y.data = arena_new_array(arena, double, ELEMENTS);
@@ -188,7 +188,8 @@ static double number_of(const struct member *member, char letter) {
   return letter == 'R' ? member->real : member->numbers[letter - 'a'];
 }
 
-/* How many different numbers the launched members of a template need as arguments: those that vary, of equal ones one. */
+/* The number of arguments that the launched members of a template need: one for each number that varies, and one for
+   numbers that are always equal. */
 static int sizes_of(const struct trial *trial, int template, int *members) {
   const char *letters = templates[template].letters;
   int sizes = 0;
@@ -235,7 +236,7 @@ static void check_functions(const struct trial *trial, int template) {
     CHECK(function->parameters.count <= 2 + MOST_SIZES);
     if (sizes > MOST_SIZES || members < 2 || function->parameters.count == 2) continue;
     CHECK(function->parameters.count == 2 + sizes);
-    /* It is for no sizes any more. */
+    /* The function no longer belongs to particular sizes. */
     for (const char *at = function->name + strlen(templates[template].name); *at; at++)
       CHECK(*at == '_' || isdigit((unsigned char)*at));
   }

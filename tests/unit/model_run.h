@@ -1,4 +1,5 @@
-/* Specs lowered and run by the interpreter, for property tests: states by name with random contents, inputs by name. */
+/* Lowers specs and runs them by the interpreter, for property tests: states have random contents by their names, and
+   inputs too. */
 #ifndef TESTS_UNIT_MODEL_RUN_H
 #define TESTS_UNIT_MODEL_RUN_H
 

@@ -1,5 +1,6 @@
-/* Random damage to real specs: the parser must end, report in bounds, and whatever it accepts must print and read back as the
-   same tree. Run under the sanitizers (preset asan) it also finds every stray access. --seconds N goes on for so long. */
+/* Random damage to real specs: the parser must end and report places inside the text, and a text that it accepts must
+   print and read back as the same tree. Under the sanitizers (preset asan) it also finds every stray access. --seconds
+   N makes it run for so long. */
 #include <dirent.h>
 
 #include "frontend/ast.h"

@@ -1,4 +1,4 @@
-/* Texts that no file of tests/errors can hold: bytes that are no text, nesting without end, errors without end. */
+/* Texts that no file of tests/errors can hold: bytes that are no text, very deep nesting, very many errors. */
 #include "frontend/ast.h"
 #include "tests/unit/check.h"
 
@@ -23,7 +23,7 @@ static void check_bytes(struct arena *arena) {
     size_t length;
     const char *message;
   } rows[] = {
-      {"axis a = 3 \0 axis", 17, "test:1:12: error: a zero byte: this is not a text file"},
+      {"axis a = 3 \0 axis", 17, "test:1:12: error: there is a zero byte here, so this is not a text file"},
       {"axis a\n\xff", 8, "test:2:1: error: the byte 0xFF is not UTF-8: a spec is a UTF-8 text"},
       {"# caf\xe9\n", 7, "test:1:6: error: the byte 0xE9 is not UTF-8: a spec is a UTF-8 text"},
       {"# \xc0\x80", 4, "test:1:3: error: the byte 0xC0 is not UTF-8: a spec is a UTF-8 text"},
@@ -31,17 +31,19 @@ static void check_bytes(struct arena *arena) {
       {"# \xf0\x9f\x98", 5, "test:1:3: error: the byte 0xF0 is not UTF-8: a spec is a UTF-8 text"},
       {"\x7f"
        "ELF",
-       4, "test:1:1: error: the control character U+007F: of those a spec has tabs and line ends alone"},
-      {"axis \x01 a", 8, "test:1:6: error: the control character U+0001: of those a spec has tabs and line ends alone"},
-      {"# a \x1b[2J", 8, "test:1:5: error: the control character U+001B: of those a spec has tabs and line ends alone"},
+       4, "test:1:1: error: the control character U+007F cannot stand in a spec; tabs and line ends can"},
+      {"axis \x01 a", 8,
+       "test:1:6: error: the control character U+0001 cannot stand in a spec; tabs and line ends can"},
+      {"# a \x1b[2J", 8,
+       "test:1:5: error: the control character U+001B cannot stand in a spec; tabs and line ends can"},
       {"use \"\xc2\x9b\"", 8,
-       "test:1:6: error: the control character U+009B: of those a spec has tabs and line ends alone"},
+       "test:1:6: error: the control character U+009B cannot stand in a spec; tabs and line ends can"},
       {"# \xe2\x80\xae a", 7,
        "test:1:3: error: the character U+202E turns the direction of text round, so that what is read is not what is "
        "shown"},
       {"axis\xc2\xa0"
        "a",
-       7, "test:1:5: error: a no-break space (U+00A0): replace it by a plain space"},
+       7, "test:1:5: error: there is a no-break space (U+00A0) here: replace it by a plain space"},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct diagnostics *diagnostics = errors_of(arena, rows[i].text, rows[i].length);
@@ -98,7 +100,7 @@ static void check_depth(struct arena *arena) {
 }
 
 static void check_many(struct arena *arena) {
-  /* One a line, up to a limit; the parser gives up rather than go on for ever. */
+  /* There is one error a line, up to a limit, at which the parser gives up. */
   struct diagnostics *diagnostics = repeated(arena, "fn f() {\n", "x = = )) 3 ] ( = ?\n", 50, "}");
   CHECK(diagnostics->error_count == 50);
   CHECK(diagnostics->messages.count == 20);

@@ -1,5 +1,5 @@
-/* Passes on random graphs of every operation: the interpreter gives the same results before and after, every graph in between is
-   valid, and no pass adds work. Then each pass on what it is for. */
+/* Passes on random graphs of every operation: the interpreter gives the same results before and after, every graph in
+   between is valid, and no pass adds work. Then each pass is tried on graphs that it should improve. */
 #include "passes/passes.h"
 #include "passes/pipeline.h"
 #include "tests/harness/random_graph.h"
@@ -108,7 +108,7 @@ static char *print_text(struct arena *arena, const struct graph *graph) {
   return copy;
 }
 
-/* A graph with the operands that rules are tried on. */
+/* A graph with operands for the rules. */
 struct bench {
   struct graph *graph;
   struct axis *a, *b, *c, *d, *e, *f, *g;
@@ -149,7 +149,7 @@ static double *bench_evaluate(struct arena *arena, struct graph *graph) {
   return error ? NULL : result->data;
 }
 
-/* What the operations of a simplified graph are, in order: "input mul". */
+/* The operations of a simplified graph in order, as "input mul". */
 static const char *operations(struct arena *arena, const struct graph *graph) {
   const char *text = "";
   for (int i = 0; i < graph->values.count; i++)
@@ -287,7 +287,7 @@ static void check_rules(void) {
 
 /* --- Common subexpressions --------------------------------------------------------------------------------------------------- */
 
-/* What two copies of a repeat share comes before both and belongs to neither; the rest stays in order. */
+/* A value that two copies of a repeat share comes before both and belongs to neither; the rest stays in order. */
 static void check_shared(void) {
   struct arena *arena = arena_new();
   struct bench bench, *b = &bench;
@@ -311,7 +311,7 @@ static void check_shared(void) {
   arena_free(arena);
 }
 
-/* Equal but for one attribute is not equal; operands of a sum may change places. */
+/* Values that differ in one attribute are not equal; operands of a sum may change places. */
 static void check_equal(void) {
   struct arena *arena = arena_new();
   struct bench bench, *b = &bench;

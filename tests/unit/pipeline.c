@@ -1,8 +1,8 @@
-/* The text of a pipeline: what it turns on, and the messages for what it cannot mean. */
+/* The text of a pipeline: which passes it turns on, and the messages for texts without a meaning. */
 #include "passes/pipeline.h"
 #include "tests/unit/check.h"
 
-/* The passes that may be left out and are on, and the first error. */
+/* Lists the passes that may be left out and are on, and the first error. */
 static const char *parse(struct arena *arena, const char *text) {
   struct program program = {.arena = arena};
   struct pass_options options = {.pipeline = text};
@@ -34,9 +34,10 @@ static void check_spec(struct arena *arena) {
   array_push(arena, &program.pipeline, (struct setting){"fuze", {source, 18, 22}});
   struct diagnostics *diagnostics = diagnostics_new(arena);
   CHECK(!pipeline_parse(&program, &options, diagnostics, &pipeline));
-  CHECK_STRING(diagnostics->messages.items[0],
-               "x.lam:1:19: error: unknown pass 'fuze'; did you mean 'fuse'?\n  pipeline { -plan; fuze }\n             "
-               "       ^~~~\n");
+  CHECK_STRING(
+      diagnostics->messages.items[0],
+      "x.lam:1:19: error: no pass is called 'fuze'; did you mean 'fuse'?\n  pipeline { -plan; fuze }\n             "
+      "       ^~~~\n");
 }
 
 static void check_broken_dump(struct arena *arena) {
@@ -44,8 +45,9 @@ static void check_broken_dump(struct arena *arena) {
   struct pass_options options = {.dump_after = "autodif"};
   struct diagnostics *diagnostics = diagnostics_new(arena);
   CHECK(!run_graph_passes(&program, &options, diagnostics));
-  CHECK_STRING(diagnostics->messages.items[0],
-               "--dump-after:1:1: error: unknown pass 'autodif'; did you mean 'autodiff'?\n  autodif\n  ^~~~~~~\n");
+  CHECK_STRING(
+      diagnostics->messages.items[0],
+      "--dump-after:1:1: error: no pass is called 'autodif'; did you mean 'autodiff'?\n  autodif\n  ^~~~~~~\n");
 }
 
 int main(void) {
@@ -63,7 +65,7 @@ int main(void) {
   CHECK_STRING(parse(arena, "none,simplify(2),fuse"), "simplify(rounds 2) fuse");
   CHECK_STRING(parse(arena, "none, tile(4, tasks=1,\n depth = 64)"), "tile(rows 4)(depth 64)(tasks 1)");
   CHECK_STRING(parse(arena, "fuse,plann"),
-               "--passes:1:6: error: unknown pass 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
+               "--passes:1:6: error: no pass is called 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
   CHECK_STRING(parse(arena, "fuse plan"),
                "--passes:1:6: error: ',' is expected between passes\n  fuse plan\n       ^\n");
   CHECK_STRING(parse(arena, "fuse,,plan"),
@@ -71,23 +73,29 @@ int main(void) {
   CHECK_STRING(parse(arena, "share(1)"), "--passes:1:7: error: share takes no parameters\n  share(1)\n        ^\n");
   CHECK_STRING(parse(arena, "share(x = 1)"),
                "--passes:1:7: error: share takes no parameters\n  share(x = 1)\n        ^\n");
-  CHECK_STRING(parse(arena, "simplify(round = 1)"),
-               "--passes:1:10: error: unknown parameter of simplify 'round'; did you mean 'rounds'?\n  simplify(round "
-               "= 1)\n           ^~~~~\n");
+  CHECK_STRING(
+      parse(arena, "simplify(round = 1)"),
+      "--passes:1:10: error: no parameter of simplify is called 'round'; did you mean 'rounds'?\n  simplify(round "
+      "= 1)\n           ^~~~~\n");
   CHECK_STRING(parse(arena, "simplify(many)"),
-               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at "
+               "--passes:1:10: error: rounds of simplify must be a whole number from 0 to 1000 (how often it goes over "
+               "the graph at "
                "most)\n  simplify(many)\n           ^~~~\n");
   CHECK_STRING(parse(arena, "simplify(rounds = 1.5)"),
-               "--passes:1:19: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at "
+               "--passes:1:19: error: rounds of simplify must be a whole number from 0 to 1000 (how often it goes over "
+               "the graph at "
                "most)\n  simplify(rounds = 1.5)\n                    ^~~\n");
-  CHECK_STRING(parse(arena, "simplify(1001)"),
-               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  "
-               "simplify(1001)\n           ^~~~\n");
-  CHECK_STRING(parse(arena, "simplify(-1)"),
-               "--passes:1:10: error: rounds of simplify goes from 0 to 1000 (times over the graph at most)\n  "
-               "simplify(-1)\n           ^~\n");
+  CHECK_STRING(
+      parse(arena, "simplify(1001)"),
+      "--passes:1:10: error: rounds of simplify must be from 0 to 1000 (how often it goes over the graph at most)\n  "
+      "simplify(1001)\n           ^~~~\n");
+  CHECK_STRING(
+      parse(arena, "simplify(-1)"),
+      "--passes:1:10: error: rounds of simplify must be from 0 to 1000 (how often it goes over the graph at most)\n  "
+      "simplify(-1)\n           ^~\n");
   CHECK_STRING(parse(arena, "simplify(nan)"),
-               "--passes:1:10: error: rounds of simplify is a whole number from 0 to 1000 (times over the graph at "
+               "--passes:1:10: error: rounds of simplify must be a whole number from 0 to 1000 (how often it goes over "
+               "the graph at "
                "most)\n  simplify(nan)\n           ^~~\n");
   CHECK_STRING(parse(arena, "simplify(1, 2)"),
                "--passes:1:13: error: simplify takes 1 parameter\n  simplify(1, 2)\n              ^\n");
@@ -96,9 +104,8 @@ int main(void) {
       "--passes:1:13: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n              ^~~~~~\n");
   CHECK_STRING(parse(arena, "simplify(1"),
                "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
-  CHECK_STRING(
-      parse(arena, "-autodiff"),
-      "--passes:1:2: error: autodiff cannot be left out: no program runs before it\n  -autodiff\n   ^~~~~~~~\n");
+  CHECK_STRING(parse(arena, "-autodiff"),
+               "--passes:1:2: error: autodiff cannot be left out: every program needs it\n  -autodiff\n   ^~~~~~~~\n");
   check_spec(arena);
   check_broken_dump(arena);
   arena_free(arena);

@@ -1,5 +1,5 @@
-/* The memory plan on random routines: activations that live at once never overlap, each begins where a vector may, and sharing never
-   costs memory. --seconds N goes on for so long. */
+/* The memory plan on random routines: activations that live at once never overlap, each begins where a vector may, and
+   sharing never costs memory. --seconds N makes it run for so long. */
 #include <string.h>
 
 #include "passes/schedule.h"
@@ -56,7 +56,7 @@ static struct launch *add_launch(struct trial *trial) {
   return launch;
 }
 
-/* The latest launch touches it. */
+/* Notes that the latest launch touches the buffer. */
 static void touch(struct trial *trial, struct launch *launch, int i) {
   int number = trial->routine.launches.count - 1;
   array_push(trial->arena, &launch->arguments, (struct launch_argument){.buffer = trial->buffers[i]});
@@ -71,7 +71,7 @@ static void random_trial(struct trial *trial) {
     int64_t elements = check_below(4) ? 1 + check_below(2000) : GRAIN * (1 + check_below(4));
     trial->buffers[add_buffer(trial, role, (enum type)check_below(4), elements)]->dumped = check_below(12) == 0;
   }
-  /* Each buffer is wanted around a launch of its own, so that lives differ. */
+  /* Each buffer is used around a launch of its own, so that lives differ. */
   int home[BUFFERS];
   for (int i = 0; i < count; i++) home[i] = check_below(launches);
   for (int l = 0; l < launches; l++) {
@@ -83,7 +83,7 @@ static void random_trial(struct trial *trial) {
     if (trial->buffers[i]->dumped && trial->first[i] >= 0) trial->last[i] = launches;
 }
 
-/* The least that any plan needs is what lives at one launch. */
+/* Any plan needs at least as much as lives at one launch. */
 static void check_memory(struct trial *trial, int64_t *least, int64_t *most) {
   *least = *most = 0;
   for (int l = 0; l <= trial->routine.launches.count; l++) {
@@ -149,7 +149,7 @@ static void check_chain(bool plan) {
   arena_free(trial->arena);
 }
 
-/* What is dumped is whole at the end, whoever came after it. */
+/* Values that are dumped are whole at the end, whatever ran after them. */
 static void check_dumped(void) {
   struct trial *trial = trial_new(true);
   for (int i = 0; i < 3; i++) {
@@ -163,7 +163,7 @@ static void check_dumped(void) {
   arena_free(trial->arena);
 }
 
-/* Nothing to place needs nothing. */
+/* Without activations a plan needs no memory. */
 static void check_empty(void) {
   struct trial *trial = trial_new(true);
   touch(trial, (add_buffer(trial, BUFFER_STATE, TYPE_REAL, 100), add_launch(trial)), 0);

@@ -1,5 +1,5 @@
-/* What stands before printed functions: the helpers, macros and headers that something printed mentions, and no others, on random graphs
-   for every target. --seconds N goes on for so long. */
+/* The text before printed functions has the helpers, macros and headers that the printed text mentions, and no others,
+   for random graphs and every target. --seconds N makes it run for so long. */
 #include <ctype.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 enum { ROUNDS = 160 };
 
-/* How often the word stands in the text outside of comments. */
+/* How often the word occurs in the text outside of comments. */
 static int count_word(const char *text, const char *word, size_t length) {
   int count = 0;
   bool in_comment = false;
@@ -28,7 +28,7 @@ static int count_word(const char *text, const char *word, size_t length) {
 
 static bool has_word(const char *text, const char *word) { return count_word(text, word, strlen(word)) > 0; }
 
-/* Each "lam_..." is defined once, and mentioned elsewhere. */
+/* Each "lam_..." is defined once, and used elsewhere. */
 static void check_helpers(const char *text) {
   for (const char *at = text; (at = strstr(at, "static inline ")) != NULL; at++) {
     const char *name = at;

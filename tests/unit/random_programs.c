@@ -1,5 +1,5 @@
-/* Random graphs of every operation under many pipelines, interpreted and as compiled C, many graphs in one translation unit. What is
-   compared with what, and how near it must be, stands in tests/harness/trial.h.
+/* Random graphs of every operation under many pipelines, interpreted and as compiled C, many graphs in one translation
+   unit. tests/harness/trial.h says what is compared with what, and how near results must be.
 
    random_programs [--seed N] [--count N]   graphs N, N + 1 ...; without --count as many as a test run takes
    random_programs --replay FILE            a graph as a failure prints it
@@ -27,7 +27,8 @@ enum { USUAL_COUNT = 1000, CHUNK = 100 };
 #endif
 enum { SMALL_CHUNK = (CHUNK + 49) / 50, MOST_SHRUNK = 5, MOST_CRASHES = 5, MOST_SECONDS = 120 };
 
-/* The share of elements without a bound, as the mean of the trials' own shares: so that one large tensor is not most of it. */
+/* The share of elements without a bound, as the mean of the shares of all trials, so that no large tensor dominates it.
+   */
 struct mean_open {
   int64_t trials;
   double sum;
@@ -46,15 +47,15 @@ static void count_open(struct mean_open *mean, const struct tally *tally) {
 
 static double open_share(const struct mean_open *mean) { return mean->trials ? mean->sum / (double)mean->trials : 0; }
 
-/* Chunks run in processes of their own, so that one that crashes or does not end is found like any other failure: what it was at, and
-   what it counted, lies in memory that both share. */
+/* Chunks of trials run in processes of their own, so that one that crashes or does not end is found like any other
+   failure. The trial at hand and the counts lie in memory that both processes share. */
 static struct shared {
   uint64_t seed; /* of the graph at hand */
-  char pipeline[2000]; /* under this, for this target; empty while the graph is made */
+  char pipeline[2000]; /* of the trial at hand; empty while the graph is made */
   const struct target *target;
   struct totals totals;
   int passed, failed, skipped, reported;
-  bool done, late; /* late: stopped by the clock */
+  bool done, late; /* late: the clock stopped it */
 } *shared;
 
 static bool share_memory(void) {
@@ -67,7 +68,7 @@ static bool share_memory(void) {
   return true;
 }
 
-/* The clock begins anew. */
+/* Starts the clock again. */
 static void note(uint64_t seed, const char *pipeline, const struct target *target) {
   shared->seed = seed;
   shared->target = target;
@@ -75,7 +76,8 @@ static void note(uint64_t seed, const char *pipeline, const struct target *targe
   alarm(MOST_SECONDS);
 }
 
-/* False when the work did not come to its end, after `seconds` without a note at the latest. Checks count as if done here. */
+/* Runs the work in a process. False when it did not end: it is stopped after `seconds` without a note. Its checks count
+   as if done here. */
 static bool run_apart(void (*work)(const void *context), const void *context, int seconds) {
   shared->done = shared->late = false;
   fflush(NULL);
@@ -109,7 +111,8 @@ static uint64_t draw(uint64_t *state) {
   return x ^ (x >> 31);
 }
 
-/* One of the ends of the parameter's range, or near the lower one, where the shapes of these graphs are, or anything. */
+/* A value at an end of the parameter's range, near the lower end, where the shapes of these graphs are, or anywhere in
+   it. */
 static int random_setting(const struct parameter_facts *parameter, uint64_t *state) {
   int64_t room = (int64_t)parameter->most - parameter->least + 1;
   switch (draw(state) % 4) {
@@ -124,7 +127,7 @@ static int random_setting(const struct parameter_facts *parameter, uint64_t *sta
   }
 }
 
-/* Few of these graphs are so large that threads would share a loop of their own accord. */
+/* Few of these graphs are so large that threads would share a loop by the usual parameters. */
 static int random_work(uint64_t *state) { return (int)(draw(state) % 3 ? 0 : draw(state) % 1000); }
 
 static const char *random_pipeline(struct arena *arena, uint64_t *state) {
@@ -146,7 +149,7 @@ static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   return text;
 }
 
-/* Shrinking costs time: it is done for the first few. */
+/* Shrinking costs time, so it is done for the first few failures. */
 static void report(struct failure failure, uint64_t seed) {
   struct arena *arena = arena_new();
   printf("# seed %llu; random_programs --replay FILE repeats this\n", (unsigned long long)seed);
@@ -214,7 +217,8 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
   add_trial(set, expected, "none", first);
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS || i == PASS_hoist) continue;
-    if (i == PASS_parallel && entry->seed % 4) continue; /* as dear as the rest: hardly a kernel is there already */
+    /* The pass parallel costs as much as all others, since hardly any of its kernels exists already. */
+    if (i == PASS_parallel && entry->seed % 4) continue;
     add_trial(set, expected,
               arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel ? "(work = 0)" : ""), first);
   }
@@ -231,7 +235,7 @@ static struct failure failure_of(const struct trial *trial, const struct compili
   return (struct failure){trial->expected->sample, trial->pipeline, trial->target, *how, NULL, 0};
 }
 
-/* The C of many trials does not compile: which of them is it? */
+/* Finds the trial whose C does not compile, among many. */
 static void report_uncompiled(const struct trial_set *set, const struct target *target, const struct compiling *how) {
   alarm(0);
   for (int i = 0; i < set->trials.count; i++) {
@@ -310,15 +314,15 @@ static void hang(const void *context) {
   for (;;) pause();
 }
 
-/* What this program must not miss, and that it knows where that was. */
+/* Checks that this program notices faults, and knows where they were. */
 static void check_apart(void) {
   CHECK(!run_apart(crash, "none", MOST_SECONDS) && shared->seed == 12345 && !strcmp(shared->pipeline, "none"));
   CHECK(!run_apart(hang, "default", MOST_SECONDS) && shared->seed == 54321 && !strcmp(shared->pipeline, "default"));
   CHECK(shared->late);
 }
 
-/* An error analysis that answers "unknown" more often than it must would let everything pass. In 1,000 graphs it is 3 % of a trial's
-   elements, and 6 % where extreme numbers are; a few graphs may have any share. */
+/* An error analysis that answers "unknown" too often would let everything pass. In 1,000 graphs it does so for 3 % of
+   the elements of a trial, and for 6 % where there are extreme numbers; in a few graphs the share may be anything. */
 static void check_open(const struct totals *totals) {
   if (totals->graphs < 100) return;
   CHECK(open_share(&totals->compiled[0]) < 0.08);
@@ -383,7 +387,7 @@ static void add_known(struct trial_set *set, const char *name) {
     trial_set_add(set, &known->expected, pipelines[i % 4], set->targets[i / 4]);
 }
 
-/* The graphs that something was wrong with once, each under the pipeline where it was, for every target, by a compiler. */
+/* Tries the graphs on which something failed once, each under the pipeline where it failed, for every target. */
 static void check_known(const void *context) {
   const char *compiler = context;
   struct arena *arena = arena_new();
@@ -427,7 +431,7 @@ int main(int argc, char **argv) {
   }
   compile_has_threads(); /* the compiler is loaded here, once for all processes */
   check_apart();
-  /* Most by the quickest way; some as programs are built, and some by the other compiler. */
+  /* Most graphs are compiled in the quickest way, some as programs are built, and some by the other compiler. */
   const char *other = system("command -v gcc > /dev/null") == 0 ? "gcc" : NULL;
   if (!chosen) CHECK(run_apart(check_known, NULL, 5 * MOST_SECONDS));
   if (!chosen && other) CHECK(run_apart(check_known, other, 5 * MOST_SECONDS));

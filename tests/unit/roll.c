@@ -88,7 +88,7 @@ static void test_backward(void) {
   CHECK(y.form == FORM_EXCEPT_LAST && y.start == 10 && y.slope == -1);
 }
 
-/* A period that holds one function twice, and a run that begins in the middle of what looks like another period. */
+/* A period has one function twice, and a run begins in the middle of what looks like another period. */
 static void test_periods(void) {
   struct list list = {0};
   struct buffer *x = buffer("same_x", -1, BUFFER_INPUT), *y = buffer("same_y", -1, BUFFER_OUTPUT);
@@ -114,7 +114,7 @@ static void test_periods(void) {
   CHECK(roll(&sizes).items.count == 6);
 }
 
-/* Whatever is rolled covers every launch once, in order. */
+/* The rolled loops cover every launch once, in order. */
 static void test_cover(void) {
   for (int round = 0; round < 300; round++) {
     struct list list = {0};
@@ -149,7 +149,7 @@ static void test_names(void) {
   CHECK(path_number("h.9.attn", "h.10.attn") == 9);
   CHECK(path_number("h.10.attn", "h.9.attn") == 10);
   CHECK(path_number("h.0.attn", "h.1.mlp") == 0);
-  /* Activations without numbers get them from the loop. */
+  /* Activations without numbers in their names get the numbers of the loop. */
   struct list list = {0};
   for (int i = 0; i < 4; i++) {
     struct buffer *packed = buffer(arena_format(arena, "h_w_packed_%d", i + 2), -1, BUFFER_ACTIVATION);

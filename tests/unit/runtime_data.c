@@ -1,4 +1,4 @@
-/* What data gives a model: CSV, tokenizers, windows, masking, order, draws and sampling. */
+/* The data that a model gets: CSV, tokenizers, windows, masking, order, draws and sampling. */
 #include "tests/unit/check.h"
 #include "tests/unit/tiny_program.h"
 
@@ -123,7 +123,7 @@ static void test_csv(void) {
   CHECK(csv_number[0] == -3 && csv_class[0] == 0 && csv_ids[0] == 1 && csv_ids[1] == 0 && csv_next[0] == 2);
   csv_row(dataset, 3);
   CHECK(csv_class[0] == 2 && csv_ids[5] == 'e' && csv_next[4] == 'e' && csv_next[5] == 2);
-  /* The numbers of categories come with the weights. */
+  /* The weights bring the numbers of categories. */
   dataset = csv_open("size,kind,text\n1,blue,x\n1,red,y", &facts);
   if (!CHECK(dataset != NULL)) return;
   csv_row(dataset, 0);
@@ -197,7 +197,7 @@ static const char *csv_rows(const char *text) {
   return dataset ? rows : "refused";
 }
 
-/* What Python's csv.reader makes of the same texts, opened with newline = "", its empty rows left out. */
+/* The results of Python's csv.reader for the same texts, opened with newline = "", without empty rows. */
 static void test_csv_lines(void) {
   static const struct {
     const char *text, *rows;
@@ -287,7 +287,7 @@ static void test_tokenizer(void) {
   CHECK(lam_decode(&again, 255, all) == 1 && (unsigned char)all[0] == 255);
 }
 
-/* The windows of a part cover its targets once each; none reaches over the border between training and validation. */
+/* The windows of a part cover each of its targets once; none crosses the border between training and validation. */
 static void test_windows(void) {
   enum { TOKENS = 107 };
   char text[TOKENS + 1];
@@ -319,7 +319,7 @@ static void test_windows(void) {
   }
 }
 
-/* The same batches whatever runs beside them, and however the run is cut into parts. */
+/* The batches are the same whatever else runs, and however the run is cut into parts. */
 static void test_feed(void) {
   struct lam_pairs facts = {0};
   struct lam_dataset *dataset = lam_dataset_open(&line_program, LAM_TRAIN, NULL, 9, &facts);
@@ -341,7 +341,7 @@ static void test_feed(void) {
   }
   for (int i = 0; i < LINE_EXAMPLES; i++) CHECK(seen[i] == (i < 40)); /* the training part, once in an epoch */
   CHECK(memcmp(order[0], order[10], sizeof order[0]) != 0); /* another order in the next */
-  /* Random windows: accumulating two batches of a step draws what one of twice the size would. */
+  /* Of random windows, two batches accumulated in a step draw the same as one of twice the size. */
   struct lam_dataset *text = lam_dataset_open(&bigram_program, LAM_TRAIN, NULL, 0, &facts);
   struct lam_run run = {.seed = 4};
   struct lam_feed *feed = lam_feed_start(text, &run, 2);

@@ -1,4 +1,4 @@
-/* Weight files that are wrong in every way, files that are right, and writes that are cut off. */
+/* Files of weights that are wrong in every way, files that are right, and writes that are cut off. */
 #include "tests/unit/check.h"
 #include "tests/unit/tiny_program.h"
 
@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-/* A file of a header and so many bytes of data; `claimed` >= 0 is the header length it says. */
+/* Writes a file of a header and so many bytes of data; `claimed` >= 0 is the length of the header that it claims. */
 static void write_file(const char *path, const char *header, int64_t claimed, int data) {
   static char bytes[4096];
   size_t length = strlen(header);
@@ -92,7 +92,8 @@ static void test_bad_files(void) {
   tiny_release();
 }
 
-/* Every prefix of a good file, and every file with one byte changed, is read or refused; nothing is read outside it. */
+/* Every prefix of a good file, and every file with one byte changed, is read or refused; nothing is read outside of it.
+   */
 static void test_damage(void) {
   const char *header =
       "{\"__metadata__\":{\"k\":\"v\\u00e9\"},\"a\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]},"
@@ -199,7 +200,7 @@ static void test_round_trip(void) {
   lam_weights_close(weights);
 }
 
-/* How many names in the folder hold a text. */
+/* How many names in the folder contain a text. */
 static int count_files(const char *part) {
   int count = 0;
   DIR *folder = opendir(".");
@@ -288,7 +289,7 @@ static void test_checkpoints(void) {
   CHECK(tiny_said("tensor table has axes [next=16, ids=16] in the file and [ids=16, next=16] in the model"));
 }
 
-/* Axes may have other names than they had; the same names in another order are something else. For every purpose. */
+/* Axes may have other names than before, but not the same names in another order, whatever the weights are used for. */
 static void test_axis_names(void) {
   static const struct {
     const char *there, *here;
@@ -325,14 +326,14 @@ static void test_axis_names(void) {
   bigram_tensors[0].axes = before;
 }
 
-/* A signal in the middle of a file leaves nothing of it. */
+/* A signal in the middle of writing a file leaves no part of it. */
 static void test_signals(void) {
   static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
   for (int i = 0; i < COUNT(signals); i++) {
     pid_t child = fork();
     if (child == 0) {
       struct lam_output output;
-      signal(signals[i], SIG_DFL); /* an earlier test trained, which takes them */
+      signal(signals[i], SIG_DFL); /* an earlier test trained, and training handles them */
       tiny_capture();
       if (!lam_output_open(&output, "half.json") || fputs("half", output.stream) < 0 || count_files(".tmp") != 1)
         _exit(1);
@@ -346,7 +347,7 @@ static void test_signals(void) {
   }
 }
 
-/* Names and contents of files are shown, and never tell a terminal what to do. */
+/* Names and contents of files are shown so that they never drive a terminal. */
 static void test_control_characters(void) {
   char shown[LAM_SHOWN];
   CHECK_STRING(lam_shown(shown, "a\x1b[31m\x7f\r\n\tb"), "a\\x1b[31m\\x7f\\x0d\\x0a\\x09b");

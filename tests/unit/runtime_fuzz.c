@@ -1,6 +1,7 @@
-/* Random damage to what a program reads: weights, CSV, text, what weights learned of their data, inputs given by hand and in files. A
-   reader must end, and what it accepts must be readable from end to end and in range. Run under the sanitizers (preset asan) this also
-   finds every stray access. --seconds N goes on for so long (docs/design.md, "Fuzzers"). */
+/* Random damage to what a program reads: weights, CSV, text, the facts of data in weights, inputs given by hand and in
+   files. A reader must end, and data that it accepts must be readable from end to end and in range. Under the
+   sanitizers (preset asan) this also finds every stray access. --seconds N makes it run for so long (docs/design.md,
+   "Fuzzers"). */
 #include "tests/unit/check.h"
 #include "tests/unit/tiny_files.h"
 
@@ -168,7 +169,7 @@ static bool try_data(struct lam_program *program, struct lam_pairs facts) {
   return opened;
 }
 
-/* Data that is whole, or damaged too, read with facts that are. */
+/* Reads data, whole or damaged, with damaged facts. */
 static bool try_facts(struct lam_program *program, const char *file, size_t size) {
   struct lam_pairs facts = {0};
   char bytes[LARGEST];
@@ -179,7 +180,7 @@ static bool try_facts(struct lam_program *program, const char *file, size_t size
   return try_data(program, facts);
 }
 
-/* As main gets its words: without zeros. */
+/* The words have no zero bytes, as those of main. */
 static bool try_given(bool file) {
   char bytes[LARGEST], x[LARGEST], k[LARGEST],
       *by_words[] = {(char *)"given", (char *)"predict", (char *)"--input", x, (char *)"--input", k, NULL};
@@ -204,7 +205,7 @@ static bool try_kind(int kind, bool whole) {
         whole ? (memcpy(bytes, names[kind], sizes[kind]), sizes[kind]) : damage(bytes, names[kind], sizes[kind]);
     tiny_write("damaged", bytes, length);
   }
-  text.tokenizer = kind == 4 ? &lam_byte_tokenizer : &lam_char_tokenizer; /* of bytes there are more than ids */
+  text.tokenizer = kind == 4 ? &lam_byte_tokenizer : &lam_char_tokenizer; /* there are more bytes than ids */
   columns[2].range = columns[3].range = kind == 4 ? 256 : 64;
   switch (kind) {
     case 0:
@@ -234,7 +235,7 @@ int main(int count, char **arguments) {
   tiny_capture();
   for (; check_goes_on(rounds, MUTATIONS); rounds++) {
     for (int kind = 0; kind < KINDS; kind++) accepted[kind] += try_kind(kind, !rounds);
-    if (rounds % 100 == 99) tiny_release(), tiny_capture(); /* what was said is not kept for hours */
+    if (rounds % 100 == 99) tiny_release(), tiny_capture(); /* so that messages are not kept for hours */
   }
   tiny_release();
   for (int kind = 0; kind < KINDS; kind++) {

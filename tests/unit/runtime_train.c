@@ -22,7 +22,7 @@ static void test_training(void) {
   CHECK(tiny_said("0  y 6.9"));
 }
 
-/* Stopping after any step and going on gives the very same numbers, in memory and in the file. */
+/* A training that stops after any step and resumes gives the very same numbers, in memory and in the file. */
 static void test_resume(void) {
   CHECK(tiny_run(&line_program, "train --out whole.safetensors --quiet") == 0);
   memcpy(whole, line_state, sizeof whole);
@@ -206,7 +206,7 @@ static void test_text(void) {
   bigram_misplaced = 0;
   CHECK(tiny_run(&bigram_program, "train --quiet") == 0);
   CHECK(tiny_said("step 200  validation loss 0.0"));
-  /* Slides at the capacity of 8, window 4; the vocabulary comes from the weights. */
+  /* The window of 4 slides at the capacity of 8; the vocabulary comes from the weights. */
   remove("letters.txt");
   CHECK(tiny_run(&bigram_program, "generate --prompt ab --tokens 20 --temperature 0 --quiet") == 0);
   CHECK(tiny_said("abcde\nabcde\nabcde\nabcd\n"));
@@ -230,14 +230,15 @@ static void test_text(void) {
   CHECK(tiny_said("letters.txt is empty"));
 }
 
-/* Ids beyond the vocabulary, here by far the likeliest, stand for no text: they are never drawn, except for the one that ends it. */
+/* Ids beyond the vocabulary, here by far the likeliest, stand for no text: they are never drawn, except for the one
+   that ends the text. */
 static void test_known_ids(void) {
   static lam_real table[BIGRAM_IDS * BIGRAM_IDS];
   static const char *const options[] = {
       "",           "--temperature 0", "--top-k 1", "--top-k 5",
       "--top-k 16", "--top-p 0.3",     "--top-p 0", "--top-k 12 --top-p 0.9 --temperature 3"};
   for (int bytes = 0; bytes < 2; bytes++) {
-    /* Of bytes all are known, and the last id is the only one with a logit above the others'. */
+    /* All bytes are known, and only the last id has a logit above the others. */
     int known = !bytes ? 3 : BIGRAM_IDS;
     struct lam_tensor tensor = {.name = "table", .rank = 2, .shape = {BIGRAM_IDS, BIGRAM_IDS}, .data = table};
     struct lam_pairs metadata = {0};

@@ -63,7 +63,7 @@ static struct value *real(struct fixture *f, const char *name, struct axis *x, s
   return build_input(f->graph, name, KIND_REAL, NULL, axes, count);
 }
 
-/* Plain loops alone, what is computed together alone, register tiles alone, and everything. */
+/* Pipelines with plain loops alone, with fusion alone, with register tiles alone, and with everything. */
 static const char *const pipelines[] = {"none", "none, fuse, plan", "none, tile, plan", "default"};
 enum { PIPELINES = sizeof pipelines / sizeof *pipelines };
 

@@ -1,4 +1,4 @@
-/* What random_programs makes of a failing graph: a smaller one that fails in the same way, as text that reads back. */
+/* random_programs makes a smaller graph of a failing one, which fails in the same way, as text that reads back. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,11 +13,12 @@ static bool has(const struct failure *failure, enum op op) {
   return false;
 }
 
-/* Pretended faults: of the C where one pass and one operation meet, a crash over an operation, no end, and another ending besides. */
+/* Pretended faults: wrong C where a pass and an operation meet, a crash at an operation, a trial that does not end, and
+   one that ends differently. */
 static enum ending fail_by_pass(struct arena *arena, const struct failure *failure, const char **message) {
   (void)arena;
   *message = "pretended";
-  if (!has(failure, OP_index)) return ENDS_REFUSED; /* what a smaller graph must not end with instead */
+  if (!has(failure, OP_index)) return ENDS_REFUSED; /* a smaller graph must not end so instead */
   return strstr(failure->pipeline, "fuse") && has(failure, OP_gather) ? ENDS_UNCOMPILED : ENDS_WELL;
 }
 
@@ -81,13 +82,13 @@ int main(void) {
   CHECK(smaller.sample->graph->values.count <= 4);
   CHECK_STRING(smaller.pipeline, "none");
 
-  /* No end is waited for in each try, so there are few. */
+  /* Each try waits for the end, so there are few tries. */
   failure.run = hang, failure.seconds = 1;
   CHECK(failure_ending(&failure) == ENDS_NEVER);
   smaller = failure_shrink(arena, &failure, 3);
   CHECK(strlen(smaller.pipeline) < strlen(failure.pipeline));
 
-  /* What is well stays as it is. */
+  /* A graph without a fault stays as it is. */
   failure.run = NULL, failure.seconds = 0, failure.pipeline = "none", failure.how = (struct compiling){NULL, 0, false};
   CHECK(failure_ending(&failure) == ENDS_WELL);
   CHECK(failure_shrink(arena, &failure, 10).sample == failure.sample);

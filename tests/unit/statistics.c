@@ -14,7 +14,8 @@ static void check_values(struct arena *arena) {
   CHECK(interval.low == 2 && interval.middle == 5.5 && interval.high == 9);
   interval = median_interval(arena, ten, 4, 0.95);
   CHECK(interval.low == 1 && interval.high == 10);
-  /* Signs all alike among n: 2^-n. Of the sums of ranks 1 to 5, 14 and 15 are one way each. */
+  /* That all n signs are equal has the probability 2^-n. Of the sums of ranks 1 to 5, 14 and 15 are each made in one
+     way. */
   const double five[] = {1, 2, 3, 4, 5}, one_off[] = {-1, 2, 3, 4, 5};
   CHECK_NEAR(signed_rank(arena, five, 5, 0), 1.0 / 32, 1e-12);
   CHECK_NEAR(signed_rank(arena, one_off, 5, 0), 2.0 / 32, 1e-12);
@@ -22,7 +23,7 @@ static void check_values(struct arena *arena) {
   const double darwin[] = {49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48};
   CHECK_NEAR(2 * signed_rank(arena, darwin, 15, 0), 0.04126, 1e-5);
   CHECK(signed_rank(arena, (const double[]){0, 0, 0}, 3, 0) == 1);
-  /* Ties share ranks: 1.5, 1.5, 3 give 8 sums of which one is all. */
+  /* Ties share ranks: of the 8 sums of 1.5, 1.5 and 3 one has them all. */
   CHECK_NEAR(signed_rank(arena, (const double[]){1, 1, 2}, 3, 0), 1.0 / 8, 1e-12);
   CHECK_NEAR(signed_rank(arena, (const double[]){-1, 1, 2}, 3, 0), 3.0 / 8, 1e-12);
   struct interval shift = shift_interval((struct sample){.items = darwin, .count = 15}, 0.95);
@@ -59,7 +60,7 @@ static void check_two_samples(void) {
   CHECK(shift.middle == 29.25 && shift.low == 15 && shift.high == 43);
 }
 
-/* Beyond where sums of ranks are counted, the normal distribution takes over smoothly. */
+/* For more numbers than those whose sums of ranks are counted, the normal distribution takes over smoothly. */
 static void check_large(struct arena *arena) {
   double x[201];
   for (int i = 0; i < 201; i++) x[i] = normal() + 0.15;
@@ -67,7 +68,8 @@ static void check_large(struct arena *arena) {
   CHECK(fabs(log(exact / close)) < 1);
 }
 
-/* What one block of steps takes: noise in proportion, now and then a disturbance, on a machine that slows down and recovers. */
+/* The time of a block of steps, with proportional noise and a disturbance now and then, on a machine that slows down
+   and recovers. */
 enum noise { QUIET, TAILS, DRIFT, NOISES };
 
 static double block(enum noise noise, double *machine) {
@@ -85,7 +87,7 @@ static double block(enum noise noise, double *machine) {
   return least;
 }
 
-/* How many of `tries` comparisons of two with these true ratios say that they differ. */
+/* How many of `tries` comparisons of two programs with this true ratio say that they differ. */
 static int rejections(enum noise noise, double ratio, int rounds, int tries) {
   int count = 0;
   for (int i = 0; i < tries; i++) {

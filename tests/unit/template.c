@@ -1,4 +1,5 @@
-/* Texts with holes: parentheses where operators ask for them and nowhere else, and what a text mentions. */
+/* Texts with holes: parentheses stand where operators need them and nowhere else, and the names that a text mentions
+   are found. */
 #include "codegen/template.h"
 
 #include <string.h>
@@ -11,7 +12,7 @@ static const struct piece name = {"x", BINDS_NAME, false}, sum = {"a + b", BINDS
                           either = {"p || q", 4, false}, less = {"a < b", 10, false},
                           negative_sum = {"-a + b", BINDS_SUM, true};
 
-/* Filled with the same piece for each hole; what comes of it, and how tightly it binds. */
+/* Fills each hole with the same piece, and checks the text and how tightly it binds. */
 static const struct example {
   const char *row;
   const struct piece *piece;
@@ -61,7 +62,7 @@ static void check_examples(struct arena *arena) {
   }
 }
 
-/* What a text needs, in the order of its mention; once for each. */
+/* The names that a text needs, each once, in the order of their mention. */
 static const char *needs(struct arena *arena, const char *text) {
   struct uses uses = {0};
   const char *list = "";

@@ -1,4 +1,4 @@
-/* What tests of the runtime share: a folder of their own, files in it, and what a program says. */
+/* What tests of the runtime share: a folder of their own, files in it, and the output of a program. */
 #ifndef TESTS_UNIT_TINY_FILES_H
 #define TESTS_UNIT_TINY_FILES_H
 
@@ -14,7 +14,7 @@
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
-/* A folder of the test's own, which is where it works. */
+/* Makes a folder of the test's own and works there. */
 static inline void tiny_folder(void) {
   static char folder[] = "/tmp/lamella-unit-XXXXXX";
   if (!mkdtemp(folder) || chdir(folder) != 0) {
@@ -41,7 +41,7 @@ static inline char *tiny_read(const char *path, size_t *length) {
 }
 
 static int tiny_saved[2];
-/* What goes to stdout and stderr goes to the files out.txt and err.txt until tiny_release. */
+/* Sends stdout and stderr to the files out.txt and err.txt until tiny_release. */
 static inline void tiny_capture(void) {
   static const char *const paths[] = {"out.txt", "err.txt"};
   fflush(NULL);
@@ -61,7 +61,7 @@ static inline void tiny_release(void) {
   }
 }
 
-/* Runs a program's command line ("train --steps 5"), its output in out.txt and err.txt. */
+/* Runs a program with a command line such as "train --steps 5"; its output is in out.txt and err.txt. */
 static inline int tiny_run(struct lam_program *program, const char *line) {
   static char words[1024];
   char *arguments[64] = {(char *)program->name};

@@ -1,5 +1,6 @@
-/* A forward-only GPT whose weights lie in flash, on a Cortex-M7 without an operating system: writes eight tokens, the likeliest each
-   time, and the bits of the last logit. The same file is a program of the host, whose output must be the same. */
+/* A forward-only GPT whose weights lie in flash, on a Cortex-M7 without an operating system. It writes eight tokens,
+   the likeliest each time, and the bits of the last logit. The same file is a program of the host, whose output must be
+   the same. */
 #include "gpt.h"
 
 #include <stdint.h>
