@@ -9,8 +9,8 @@ struct lam_sampling {
   int64_t top_k;
 };
 /* Draws an id by temperature, then from the top_k likeliest (0: all), then from the fewest of those whose share is
-   top_p. Between two logits lie `stride` numbers. Ids from `known` on are never chosen, but for `stop`. `uniform` lies in
-   [0, 1); `memory` has room for 3 x count numbers. -1 where a logit is not a number. */
+   top_p. Between two logits lie `stride` numbers. Ids from `known` on are never chosen, but for `stop`. `uniform` lies
+   in [0, 1); `memory` has room for 3 x count numbers. -1 where a logit is not a number. */
 LAM_API int64_t lam_choose(const lam_real *logits, int64_t stride, int64_t count, int64_t known, int64_t stop,
                            struct lam_sampling sampling, double uniform, double *memory);
 /* What a step computed: how many rows of logits, and how far apart rows are, and the ids of a row. */
