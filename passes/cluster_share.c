@@ -246,7 +246,7 @@ void materialise_reductions(struct former *f) {
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
-      /* Evaluation also keeps the values that training keeps for the way back, so that the two share kernels. Those of
+      /* Evaluation also keeps the values that training keeps for the backward pass, so that the two share kernels. Those of
          generation are others anyhow. */
       const bool shares = s->program->train && !s->graph->sizes.count;
       if (is_reduction(root) && shares && reduces_rows(cluster)) keep(s, root, KEEP_TRAINED);

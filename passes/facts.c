@@ -34,7 +34,7 @@ const struct value *facts_user(const struct graph_facts *facts, const struct val
   return facts->users[facts->values[value->id].first_user + number];
 }
 
-/* --- The way back ------------------------------------------------------------------------------------------------------------- */
+/* --- The backward pass -------------------------------------------------------------------------------------------------------- */
 
 static void find_gradients(struct graph_facts *facts, const struct graph *graph) {
   for (int i = 0; i < graph->values.count; i++) {

@@ -151,9 +151,8 @@ static void lam_print_output(const struct lam_port *port, int64_t place, const s
   if (name) printf(" (%s)", lam_shown(shown, name));
 }
 
-static void lam_print_outputs(const struct lam_program *program, int64_t first, int64_t count,
-                              const struct lam_pairs *facts) {
-  const struct lam_routine *routine = &program->routines[LAM_PREDICT];
+static void lam_print_outputs(const struct lam_program *program, const struct lam_routine *routine, int64_t first,
+                              int64_t count, const struct lam_pairs *facts) {
   for (int64_t row = 0; row < count; row++) {
     printf("%lld", (long long)(first + row));
     for (int i = 0; i < routine->output_count; i++)
@@ -236,7 +235,7 @@ static int lam_predict_main(struct lam_program *program, const struct lam_option
     if (out)
       lam_collect(tensors, routine, first, count);
     else
-      lam_print_outputs(program, first, count, &run.facts);
+      lam_print_outputs(program, routine, first, count, &run.facts);
   }
   struct lam_pairs metadata = {0};
   bool good = lam_pairs_add(&metadata, "format", "lamella outputs", 15) || lam_error("out of memory");
