@@ -267,17 +267,34 @@ static void note_axes(struct emitter *emitter, struct table *extents, const stru
 struct extent_names {
   struct emitter *emitter;
   struct rows rows;
-  struct table done; /* printed names, without NAME_ */
+  struct table done; /* printed names: of routines without NAME_, of axes with a colon before them */
+  struct table of_routines; /* their names, which no axis called like one of them takes away */
   struct scope_names taken;
 };
 
-static void print_extent(struct extent_names *names, const char *own, int64_t extent) {
+static const char *extent_of_port(struct extent_names *names, const struct owner *owner, const struct axis *axis) {
   struct arena *arena = names->emitter->arena;
-  if (table_find(&names->done, own)) return;
+  return arena_format(arena, "%s_%s", emit_in_capitals(arena, owner->routine->name),
+                      emit_in_capitals(arena, axis->name));
+}
+
+static const char *declare_extent(struct extent_names *names, const char *own) {
+  struct arena *arena = names->emitter->arena;
+  return names_declare(arena, &names->taken, arena_format(arena, "%s_%s", emit_upper_name(names->emitter), own), NULL);
+}
+
+static void reserve_extent(struct extent_names *names, const char *own) {
+  if (!table_find(&names->of_routines, own))
+    table_set(names->emitter->arena, &names->of_routines, own, (void *)(uintptr_t)declare_extent(names, own));
+}
+
+static void print_extent(struct extent_names *names, const char *own, bool of_routine, int64_t extent) {
+  struct arena *arena = names->emitter->arena;
+  const char *key = of_routine ? own : arena_format(arena, ":%s", own);
+  if (table_find(&names->done, key)) return;
   if (!names->done.count) text_open(names->rows.text, "enum %s_extent", names->emitter->name);
-  table_set(arena, &names->done, own, names);
-  const char *name = arena_format(arena, "%s_%s", emit_upper_name(names->emitter), own);
-  name = names_declare(arena, &names->taken, name, NULL);
+  table_set(arena, &names->done, key, names);
+  const char *name = of_routine ? table_find(&names->of_routines, own) : declare_extent(names, own);
   rows_add(&names->rows, arena_format(arena, "%s = %lld,", name, (long long)extent));
 }
 
@@ -298,13 +315,14 @@ static void print_extents(struct emitter *emitter, struct text *text) {
         struct axis **axes = buffer->state ? buffer->state->axes : buffer->axes;
         const int count = buffer->state ? buffer->state->axis_count : buffer->axis_count;
         if (!pass) note_axes(emitter, &extents, owner, axes, count);
+        for (int k = 0; !pass && owner->kind == OWNER_PORTS && k < count; k++)
+          reserve_extent(&names, extent_of_port(&names, owner, axes[k]));
         for (int k = 0; pass && k < count; k++) {
           const struct extent *extent = table_find(&extents, axes[k]->name);
           const char *own = emit_in_capitals(arena, axes[k]->name);
-          if (extent && extent->extent) print_extent(&names, own, extent->extent);
+          if (extent && extent->extent) print_extent(&names, own, false, extent->extent);
           if (owner->kind == OWNER_PORTS)
-            print_extent(&names, arena_format(arena, "%s_%s", emit_in_capitals(arena, owner->routine->name), own),
-                         axes[k]->extent);
+            print_extent(&names, extent_of_port(&names, owner, axes[k]), true, axes[k]->extent);
         }
       }
     }

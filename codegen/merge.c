@@ -385,7 +385,10 @@ static void merge_family(struct merger *m, struct family *family) {
   widen(family);
   for (int i = 0; i < family->members.count; i++) add_arguments(m, &family->members.items[i], kept, holes, sizes);
   walk_function(arena, &m->functions, kept, replacements);
-  if (sizes) kept->name = name_without_sizes(arena, m->module, kept);
+  if (!sizes) return;
+  kept->name = name_without_sizes(arena, m->module, kept);
+  if (kept->formula && !kept->serves_several) kept->formula = arena_format(arena, "as first called: %s", kept->formula);
+  kept->serves_several = true;
 }
 
 /* Adds the member to the first family with its text that has room. */

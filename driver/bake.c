@@ -56,7 +56,9 @@ bool bake_weights(struct options *options, const struct program *program) {
     return false;
   }
   const struct lam_weights *weights = lam_weights_open(options->weights); /* to the end of the command */
-  bool good = weights != NULL;
+  if (!weights)
+    return lam_error("--weights=%s: give a safetensors file that training or another program wrote", options->weights);
+  bool good = true;
   for (int i = 0; good && i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
     if (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE) good = fits(options, weights, state);

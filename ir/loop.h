@@ -132,6 +132,7 @@ struct function {
       *comment; /* what a part of other kernels does, for the reader: "packed[panel, k, 16 columns] of b[k, column]" */
   /* what a kernel computes where it was first needed: "y[row, out] = sum over in of x * weight"; no part of its meaning */
   const char *formula;
+  bool serves_several; /* the formula says so: values of other names or shapes are computed by the same function */
   ARRAY(struct parameter) parameters;
   struct block body;
   bool is_helper; /* called by other functions, never launched */

@@ -16,12 +16,17 @@ struct formula {
   enum binding binding;
 };
 
+struct title {
+  const struct value *value;
+  const char *name;
+};
+
 struct formulas {
   struct arena *arena;
   struct kernel *kernel;
   ARRAY(const struct value *) roots; /* what the kernel stores or sums up */
   ARRAY(const struct value *) defined; /* values that have a formula already */
-  ARRAY(const struct value *) shortened; /* those called t1, t2 ... */
+  ARRAY(struct title) titles;
   const char *text; /* the formulas so far */
   int depth;
 };
@@ -40,16 +45,41 @@ static const char *bound(struct formulas *f, struct formula x, enum binding leas
   return x.binding >= least ? x.text : arena_format(f->arena, "(%s)", x.text);
 }
 
-/* The name of what lies in the buffer: that of the kernel's parameter, where it is one. */
+/* The name that the kernel's parameter for the buffer will be printed with; NULL where there is none. Of several parameters that ask for one name, the second gets _2 (function_tidy_names). */
 static const char *buffer_title(struct formulas *f, const struct buffer *buffer) {
-  for (int i = 0; i < f->kernel->pointers.count; i++)
-    if (f->kernel->pointers.items[i].buffer == buffer) return f->kernel->pointers.items[i].array->base;
-  return name_end(f->arena, buffer->label, 1);
+  const struct function *function = f->kernel->function;
+  for (int i = 0; i < f->kernel->pointers.count; i++) {
+    const struct pointer_parameter *pointer = &f->kernel->pointers.items[i];
+    if (pointer->buffer != buffer) continue;
+    int before = 0;
+    for (int j = 0; j < function->parameters.count; j++) {
+      const struct array *array = function->parameters.items[j].array;
+      if (array == pointer->array)
+        return before ? arena_format(f->arena, "%s_%d", array->base, before + 1) : array->base;
+      before += array && !strcmp(array->base, pointer->array->base);
+    }
+    return pointer->array->base;
+  }
+  return NULL;
 }
 
-static const char *title_of(struct formulas *f, const struct value *value) {
+/* The name that the value has in all formulas of the kernel: no other value has it. */
+static const char *title_of(struct formulas *f, const struct value *value, const char *base) {
+  for (int i = 0; i < f->titles.count; i++)
+    if (f->titles.items[i].value == value) return f->titles.items[i].name;
   const struct place *place = note_of(f->kernel->scheduler, value)->place;
-  return place ? buffer_title(f, place->buffer) : value_title(f->arena, value);
+  const char *parameter = place ? buffer_title(f, place->buffer) : NULL, *name = parameter;
+  if (!parameter) name = base = place ? name_end(f->arena, place->buffer->label, 1) : base;
+  for (int number = 2; !parameter; number++) {
+    bool taken = false;
+    for (int i = 0; i < f->titles.count; i++) taken = taken || !strcmp(f->titles.items[i].name, name);
+    for (int i = 0; i < f->kernel->pointers.count; i++)
+      taken = taken || !strcmp(f->kernel->pointers.items[i].array->base, name);
+    if (!taken) break;
+    name = arena_format(f->arena, "%s_%d", base, number);
+  }
+  array_push(f->arena, &f->titles, ((struct title){value, name}));
+  return name;
 }
 
 static const char *axes_of(struct formulas *f, struct axis *const *axes, int count) {
@@ -126,6 +156,20 @@ static struct formula definition(struct formulas *f, const struct value *value) 
       return (struct formula){arena_format(arena, "%s + %s at %s = %s", base, source, value->axis->name, index),
                               OF_SUM};
     }
+    case CLASS_MIX:
+      if (value->op == OP_scan)
+        return (struct formula){
+            arena_format(arena, "running sum along %s%s of %s", value->axis->name, value->start ? " from its end" : "",
+                         bound(f, formula_of(f, value->inputs[0]), OF_PRODUCT)),
+            OF_SUM};
+      return (struct formula){arena_format(arena, "top along %s of %s", value->axis->name,
+                                           bound(f, formula_of(f, value->inputs[0]), OF_PRODUCT)),
+                              OF_SUM};
+    case CLASS_RANDOM:
+      return called(f, value, distribution_names[value->distribution]);
+    case CLASS_LEAF:
+      if (value->op == OP_constant || value->op == OP_index) return formula_of(f, value);
+      return atom(name_end(arena, value->op == OP_state ? value->state->name : value->name, 1));
     case CLASS_UPDATE:
     case CLASS_STOP:
       return formula_of(f, value->inputs[0]);
@@ -143,15 +187,6 @@ static bool is_defined(const struct formulas *f, const struct value *value) {
   for (int i = 0; i < f->defined.count; i++)
     if (f->defined.items[i] == value) return true;
   return false;
-}
-
-/* The name of a value that has none, and that is used more than once. */
-static const char *short_name(struct formulas *f, const struct value *value) {
-  if (op_facts[value->op].class == CLASS_UNARY) return op_facts[value->op].noun;
-  for (int i = 0; i < f->shortened.count; i++)
-    if (f->shortened.items[i] == value) return arena_format(f->arena, "t%d", i + 1);
-  array_push(f->arena, &f->shortened, value);
-  return arena_format(f->arena, "t%d", f->shortened.count);
 }
 
 static void define(struct formulas *f, const struct value *value, const char *name) {
@@ -173,13 +208,15 @@ static struct formula formula_of(struct formulas *f, const struct value *value) 
   if (f->depth > MOST_DEPTH || strlen(f->text) > MOST_CHARACTERS) return atom("...");
   const struct place *place = note_of(f->kernel->scheduler, value)->place;
   const bool own = is_root(f, value);
-  if (place && !own) return atom(title_of(f, value));
+  if (place && !own) return atom(title_of(f, value, NULL));
   f->depth++;
   struct formula formula;
   const bool view = op_facts[value->op].class == CLASS_VIEW || value->op == OP_stop;
   const bool named = value->name || value->call;
   if (own || (!view && (named || kernel_uses(f->kernel->scheduler, value) > 1))) {
-    const char *name = own || named ? title_of(f, value) : short_name(f, value);
+    /* One without a name that is used more than once: an operation's noun says something of a function alone. */
+    const bool function = op_facts[value->op].class == CLASS_UNARY;
+    const char *name = title_of(f, value, own || named || function ? value_title(arena, value) : "t");
     define(f, value, name);
     formula = atom(name);
   } else {
@@ -189,21 +226,34 @@ static struct formula formula_of(struct formulas *f, const struct value *value) 
   return formula;
 }
 
+/* The name of a root with its axes as they lie in memory, outermost first: "y[batch, seq, out]". What is a part of a larger
+   buffer tells where it begins. */
+static const char *place_title(struct formulas *f, const struct value *value) {
+  const struct place *place = note_of(f->kernel->scheduler, value)->place;
+  const char *name = title_of(f, value, value_title(f->arena, value));
+  struct axis *order[MAX_AXES];
+  int64_t strides[MAX_AXES];
+  if (!place) return name;
+  if (place->offset) name = arena_format(f->arena, "(%s + %lld)", name, (long long)place->offset);
+  for (int i = 0; i < value->axis_count; i++) {
+    const int64_t stride =
+        place->strides[i] ? place->strides[i] : INT64_MAX; /* an axis of one element goes outermost */
+    int at = i;
+    for (; at > 0 && strides[at - 1] < stride; at--) order[at] = order[at - 1], strides[at] = strides[at - 1];
+    order[at] = value->axes[i], strides[at] = stride;
+  }
+  return value->axis_count ? arena_format(f->arena, "%s[%s]", name, axes_of(f, order, value->axis_count)) : name;
+}
+
 const char *kernel_formula(struct kernel *kernel) {
   struct formulas formulas = {.arena = kernel->arena, .kernel = kernel, .text = ""}, *f = &formulas;
   const struct cluster *cluster = kernel->cluster;
   for (int i = 0; cluster && i < cluster->values.count; i++) array_push(f->arena, &f->roots, cluster->values.items[i]);
   if (!cluster) array_push(f->arena, &f->roots, kernel->value);
-  for (int i = 0; i < f->roots.count && strlen(f->text) <= MOST_CHARACTERS; i++) {
+  for (int i = 0; i < f->roots.count; i++) {
     const struct value *root = f->roots.items[i];
-    const struct place *place = note_of(kernel->scheduler, root)->place;
-    const char *name = title_of(f, root);
-    if (place && root->axis_count) {
-      const bool whole = place->buffer->axis_count == root->axis_count;
-      name = arena_format(f->arena, "%s[%s]", name,
-                          axes_of(f, whole ? place->buffer->axes : root->axes, root->axis_count));
-    }
-    define(f, root, name);
+    if (strlen(f->text) > MOST_CHARACTERS) return arena_format(f->arena, "%s; ...", f->text);
+    define(f, root, place_title(f, root));
   }
   return *f->text ? f->text : NULL;
 }

@@ -219,6 +219,17 @@ bool kernel_recall(struct kernel *kernel, const struct value *value, const struc
   return false;
 }
 
+/* A function that another kernel turned out to be the same as, for values of other names or axes, says that its formula is
+   that of its first call. */
+static void tell_shared(struct arena *arena, struct kernel *kernel, const struct function *shared) {
+  struct function *function = (struct function *)shared;
+  if (!function->formula || function->serves_several) return;
+  const char *own = kernel_formula(kernel);
+  if (own && !strcmp(own, function->formula)) return;
+  function->formula = arena_format(arena, "as first called: %s", function->formula);
+  function->serves_several = true;
+}
+
 /* Parameters are first the pointers that are read, then those that are written, then numbers, so that a call reads like
    an assignment from left to right. The launch's arguments have the same order. */
 void kernel_finish(struct kernel *kernel) {
@@ -246,6 +257,7 @@ void kernel_finish(struct kernel *kernel) {
   times_enter(kernel->scheduler->options->times, "share");
   launch->function = share_function(kernel->scheduler, function);
   if (launch->function == function && !function->comment) function->formula = kernel_formula(kernel);
+  if (launch->function != function) tell_shared(arena, kernel, launch->function);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);
   array_push(arena, &kernel->scheduler->decisions.forms, kernel->form);

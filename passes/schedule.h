@@ -74,6 +74,7 @@ struct scheduler {
   struct name_table *names; /* of buffers and functions */
   struct share_table *shared;
   struct table states; /* struct buffer *, by name */
+  struct table trained; /* reductions that training keeps for its backward pass, by label */
   ARRAY(struct tile_entry) tiles;
   /* About the graph at hand: */
   const struct graph *graph;

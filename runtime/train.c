@@ -97,7 +97,8 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   struct lam_program *program = training->program;
   struct lam_run *run = &training->run;
   bool resumes = lam_option_text(options, "resume", NULL), replaces = lam_option_text(options, "overwrite", NULL),
-       good = true;
+       good = !resumes || !replaces ||
+              lam_error("--resume goes on with a run, and --overwrite begins it anew: give one of the two");
   char *initial = resumes ? NULL : lam_training_initial(training, options, &good);
   good = good && (resumes || replaces || lam_may_replace(training->path));
   run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
