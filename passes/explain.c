@@ -223,9 +223,11 @@ static void head(struct account *a, const struct told *told) {
   struct arena *arena = a->s->arena;
   const struct cluster *cluster = told->cluster;
   const char *form = "everything is computed in its place";
-  for (int i = 0; i < told->count; i++)
-    if (i == 0 || a->s->decisions.forms.items[told->first + i] != FORM_PACK)
-      form = form_texts[a->s->decisions.forms.items[told->first + i]];
+  /* The first kernel that does not pack operands for others; what goes on from a contraction may have one after it. */
+  for (int i = 0; i < told->count; i++) {
+    form = form_texts[a->s->decisions.forms.items[told->first + i]];
+    if (a->s->decisions.forms.items[told->first + i] != FORM_PACK) break;
+  }
   a->text = form;
   if (!cluster) return;
   if (cluster->kind == CLUSTER_CONCAT && told->count) a->text = "concat: copies of its parts";

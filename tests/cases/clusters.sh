@@ -81,9 +81,16 @@ expect_contains "$(cat clusters)" "  stores       h.*.attn.weights = div"
 expect_equal "$(grep -c '^masked_softmax' clusters)" 1 "accounts of the softmax"
 norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/ && /stores       h\.\*\.x = add/' clusters | tr -s '\n ' ' ')
 expect_contains "$norm" "in the backward pass by"
-expect_contains "$norm" "because training keeps it for the backward pass"
+expect_contains "$norm" "because another kernel reads the result of this reduction"
 expect_contains "$norm" "several kernels would compute it, which costs more than memory"
 expect_contains "$norm" "added here, since the contraction begins from another operand already"
+
+# Evaluation stores what training stores, and nothing else: the softmax keeps neither its largest score nor its sum.
+lamella show "$SPECS/gpt2.lam" "${small[@]}" --stage=clusters --graph=evaluate --target=avx2 > clusters
+norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/' clusters | tr -s '\n ' ' ')
+expect_contains "$norm" "because training keeps it for the backward pass"
+softmax=$(awk 'BEGIN { RS = "" } /^masked_softmax/' clusters)
+[[ $softmax != *"training keeps"* ]] || fail "$softmax"
 
 # Each kernel that a routine launches has an account in its graph.
 for spec in gpt2 llama translate moe linear; do
