@@ -279,3 +279,12 @@ expect_contains "$(cat stderr)" "--only:1:1: error: --batch is for predict, whic
 expect_status 1 lamella emit net.lam --batch=2 --only=predict_1 -o refused
 expect_contains "$(cat stderr)" "this program has no routine 'predict_1', which --batch=1 would give it; it has train, evaluate, predict, predict_2, step"
 [[ ! -e refused ]] || fail "something was written"
+# A constant of a routine keeps its name where an axis is called so.
+cat >clash.lam <<'END'
+axis predict_1_batch = 5
+axis width = 2
+model clash(x[width]) -> y[predict_1_batch] { param w[width, predict_1_batch] = 1
+  return x @width w }
+END
+lamella emit clash.lam --target=portable --batch=1 -o clash
+grep -q 'CLASH_PREDICT_1_BATCH = 1,' clash/clash.h || fail "$(grep -A9 'enum clash_extent' clash/clash.h)"

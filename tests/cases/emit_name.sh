@@ -75,6 +75,10 @@ refused() {
 }
 refused "" "it is empty"
 refused 3d "it is no C identifier, which begins with a letter"
+refused std "it is a word of C or C++"
+refused size_t "C's headers have something of that name"
+refused Lamella "the runtime is written to files of that name"
+refused "$(printf 'a%.0s' {1..64})" "it has more than 63 characters"
 for name in a-b "a b" a.b ä; do refused "$name" "it is no C identifier, which has letters, digits and underscores"; done
 for name in int while typeof class namespace xor_eq; do refused $name "it is a word of C or C++"; done
 for name in lam_x LAM_x run_x pthread_x _x; do refused $name "names that begin with"; done

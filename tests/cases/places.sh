@@ -109,6 +109,7 @@ ln -s w.st link.st
 refused "link.st holds a finished training of m" --out link.st --seed 5
 moved/build/table train --quiet --resume --steps 4 --out w.st >out 2>&1
 refused "w.st holds a finished training of m, 4 steps" --out w.st
+refused "--resume goes on with a run, and --overwrite begins it anew: give one of the two" --out w.st --resume --overwrite
 moved/build/table train --quiet --overwrite --out w.st >out
 cmp w.st kept.st || fail "--overwrite does not begin anew"
 cp "$SPECS/data/gpt-nano-sort.safetensors" other.st

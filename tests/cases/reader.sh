@@ -44,6 +44,7 @@ says plain/net.c '/* mean_total[batch, seq] = sum over embed of x */' '/* layern
 lamella emit "$LAMELLA_ROOT/specs/shakespeare.lam" --target=portable -o whole
 says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm */' \
   'x_gradient[batch, seq, embed] = x_gradient + centred_gradient + mean_total_gradient */' \
+  'm_2 / weight_adamw_difference / (sqrt(v_2 / weight_adamw_difference_2) + 1e-08)' 'as first called: ' \
   'weight[vocab, embed] = p; m[vocab, embed] = m_2;'
 grep -q 'a->h_attn_weights\[i\] = AT([0-9]* \* i + [0-9]*);' whole/shakespeare.c || fail "no offsets of copies"
 sed -n '/^struct shakespeare_step_activations/,/^}/p' whole/shakespeare.c >step
