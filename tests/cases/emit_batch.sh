@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # --batch=SIZE,...: the model once more for a batch of each size, as routines of their own. They compute what predict computes, and the
 # verb predict takes the sizes that its rows fill.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # --only=ROUTINE,... makes a program of these routines and what they need. It reads the weights of the whole program and
 # computes the same from them; its text has nothing of what was left out.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Models of one program are emitted by one command or one after the other: one runtime has what each of them needs, and
 # each computes what it computes alone.
 . "$(dirname "$0")/../lib.sh"

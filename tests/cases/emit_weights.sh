@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # --weights makes parameters a part of the program, which then predicts and writes the same as with these weights in a
 # file, and needs none. Weights that do not fit and programs that would change them are refused, and nothing is written.
 . "$(dirname "$0")/../lib.sh"

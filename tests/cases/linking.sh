@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # With `build --openmp=shared|static|none` and `--static`, by each compiler there is, a program needs the right shared
 # libraries and trains the same. Where a library is missing, the message says what to install.
 . "$(dirname "$0")/../lib.sh"

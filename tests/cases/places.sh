@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Where data and first weights are found: `run` and `interpret` look beside the spec, a built program beside itself and
 # where its spec was, and all of them in the current folder. A spec gives the same C wherever it lies. Training writes
 # over trained weights only when told to.
