@@ -82,7 +82,7 @@ struct linear access_offset(struct kernel *kernel, const struct value *value, co
   return offset;
 }
 
-static int64_t stride_along(const struct value *value, const struct place *place, const struct axis *axis) {
+int64_t stride_along(const struct value *value, const struct place *place, const struct axis *axis) {
   for (int i = 0; i < value->axis_count; i++)
     if (value->axes[i] == axis) return place->strides[i];
   return 0;

@@ -1,5 +1,5 @@
-/* Joins a sweep to the contraction that it goes on from, so that one kernel does both (contract_end.c). This is decided when all
-   other clusters are formed: a sweep has then found what else it computes, and whom it waits for. */
+/* Joins a sweep to the contraction that it goes on from, so that one kernel does both (contract_end.c). This is decided
+   when all other clusters are formed: a sweep has then found what else it computes, and whom it waits for. */
 #include <string.h>
 
 #include "passes/fuse.h"
@@ -8,10 +8,18 @@ struct ending {
   struct former *f;
   struct scheduler *s;
   ARRAY(struct cluster *) open; /* a walk's clusters, which are still to be looked at */
+  bool *unsure; /* of each position, whether it lies between two clusters that were joined after the numbering */
 };
 
+/* Numbering takes time in proportion to all clusters, so it is not done for every two that are joined. */
+static void number_again(struct ending *e) {
+  number_positions(e->f);
+  memset(e->unsure, 0, (size_t)e->s->decisions.clusters.count * sizeof *e->unsure);
+}
+
 /* Whether the cluster needs `target`, directly or not, through another one. Positions are those of an
-   order in which clusters can run, so all that stands before the target is left out. */
+   order in which clusters can run, so all that stands before the target is left out. Once two clusters are joined this
+   holds for a target that does not stand between them: what they need stands before the later one. */
 static bool waits_for(struct ending *e, const struct cluster *from, const struct cluster *target) {
   e->f->visiting++;
   e->open.count = 0;
@@ -41,8 +49,8 @@ static bool is_elementwise(const struct cluster *cluster) {
   return true;
 }
 
-/* The contraction that the sweep goes on from: the one of its own space that it reads at its own coordinates alone and that
-   stands last, for that one waits for the most. */
+/* The contraction that the sweep goes on from: the one of its own space that it reads at its own coordinates alone and
+   that stands last, for that one waits for the most. */
 static struct cluster *find_product(struct ending *e, const struct cluster *sweep) {
   struct cluster *last = NULL;
   for (int i = 0; i < sweep->values.count; i++) {
@@ -71,6 +79,7 @@ static bool reads_elsewhere(struct ending *e, const struct cluster *sweep, const
 }
 
 static void join_to(struct ending *e, struct cluster *sweep, struct cluster *product) {
+  for (int i = product->position; i <= sweep->position; i++) e->unsure[i] = true;
   struct arena *arena = e->s->arena;
   for (int i = 0; i < sweep->values.count; i++) {
     struct note *note = note_of(e->s, sweep->values.items[i]);
@@ -92,13 +101,17 @@ void join_endings(struct former *f) {
   struct ending ending = {.f = f, .s = f->s}, *e = &ending;
   struct scheduler *s = f->s;
   if (f->deep || !s->pipeline.on[PASS_tile] || !s->pipeline.parameters[PARAMETER_fuse_sums]) return;
-  number_positions(f);
+  e->unsure = arena_new_array(s->arena, bool, s->decisions.clusters.count);
+  number_again(e);
   for (int c = 0; c < s->decisions.clusters.count; c++) {
     struct cluster *sweep = s->decisions.clusters.items[c];
     if (sweep->merged || !is_elementwise(sweep)) continue;
     struct cluster *product = find_product(e, sweep);
+    if (product && e->unsure[product->position]) {
+      number_again(e);
+      product = find_product(e, sweep);
+    }
     if (!product || reads_elsewhere(e, sweep, product) || waits_for(e, sweep, product)) continue;
     join_to(e, sweep, product);
-    number_positions(f); /* the two now stand together */
   }
 }

@@ -1,23 +1,13 @@
-/* What is computed from a contraction's sums, element by element: an activation, a product with something of the same shape, a
-   gradient through either. The kernel computes it for each tile right after the tile's sums are stored, while these are in the
-   nearest cache, so that it costs no pass over memory. */
+/* What is computed from a contraction's sums, element by element: an activation, a product with something of the same
+   shape, a gradient through either. The kernel computes it for each tile right after the tile's sums are stored, while
+   these are in the nearest cache, so that it costs no pass over memory. */
 #include "passes/contract.h"
-
-static bool has_offset(const struct scheduler *s, const struct value *value) {
-  return note_of(s, value)->place->offset != 0;
-}
-
-static int64_t stride_along(const struct value *value, const struct place *place, const struct axis *axis) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] == axis) return place->strides[i];
-  return 0;
-}
 
 /* The kernel has one pointer for the sums, at the beginning of their buffer, and vectors run along its columns. */
 bool contract_can_end(const struct contraction *x) {
   const struct cluster *cluster = x->cluster;
   if (!cluster || cluster->values.count < 2) return false;
-  if (has_offset(x->s, x->named) || x->column.axis_count != 1 || x->column.axis->size) return false;
+  if (note_of(x->s, x->named)->place->offset || x->column.axis_count != 1 || x->column.axis->size) return false;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     const struct place *place = note_of(x->s, value)->place;

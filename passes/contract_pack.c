@@ -16,8 +16,8 @@ static const struct expression *element_of_b(struct kernel *k, const struct cont
   return expression_load(arena, at->b, linear_expression(arena, offset));
 }
 
-/* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the panel's
-   width. `to_at` is its place in `to`. */
+/* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the
+   panel's width. `to_at` is its place in `to`. */
 static void pack_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
                        struct linear to_at, struct linear column, struct linear k_first, const struct expression *depth,
                        int64_t bound, int64_t columns) {

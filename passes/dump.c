@@ -1,5 +1,5 @@
-/* --dump PATTERN makes the values that match outputs of the graph "predict", and of those for other batches. Outputs stay whole through every pass, and
-   prediction writes them like any others, whether it is interpreted or compiled. */
+/* --dump PATTERN makes the values that match outputs of the graph "predict", and of those for other batches. Outputs
+   stay whole through every pass, and prediction writes them like any others, whether it is interpreted or compiled. */
 #include <string.h>
 
 #include "passes/passes.h"

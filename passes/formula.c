@@ -45,7 +45,8 @@ static const char *bound(struct formulas *f, struct formula x, enum binding leas
   return x.binding >= least ? x.text : arena_format(f->arena, "(%s)", x.text);
 }
 
-/* The name that the kernel's parameter for the buffer will be printed with; NULL where there is none. Of several parameters that ask for one name, the second gets _2 (function_tidy_names). */
+/* The name that the kernel's parameter for the buffer will be printed with; NULL where there is none. Of several
+   parameters that ask for one name, the second gets _2 (function_tidy_names). */
 static const char *buffer_title(struct formulas *f, const struct buffer *buffer) {
   const struct function *function = f->kernel->function;
   for (int i = 0; i < f->kernel->pointers.count; i++) {
@@ -226,8 +227,8 @@ static struct formula formula_of(struct formulas *f, const struct value *value) 
   return formula;
 }
 
-/* The name of a root with its axes as they lie in memory, outermost first: "y[batch, seq, out]". What is a part of a larger
-   buffer tells where it begins. */
+/* The name of a root with its axes as they lie in memory, outermost first: "y[batch, seq, out]". What is a part of a
+   larger buffer tells where it begins. */
 static const char *place_title(struct formulas *f, const struct value *value) {
   const struct place *place = note_of(f->kernel->scheduler, value)->place;
   const char *name = title_of(f, value, value_title(f->arena, value));

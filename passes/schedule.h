@@ -250,6 +250,8 @@ struct linear access_index(struct kernel *kernel, const struct value *value, con
 /* The offset of an element in its buffer. */
 struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place,
                             const struct coordinates *at);
+/* The elements from one of the axis to the next in the place; 0 where the value lacks the axis. */
+int64_t stride_along(const struct value *value, const struct place *place, const struct axis *axis);
 /* Sets *place to the value as a view of something materialised, with constant strides. False when it is no such
    view. */
 bool access_strided(struct scheduler *scheduler, const struct value *value, struct place *place);

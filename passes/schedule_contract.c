@@ -18,12 +18,6 @@ enum {
   SMALL_WORK = 1 << 12    /* with fewer multiplications, tiles are not worth their code */
 };
 
-static int64_t stride_of(const struct value *value, const struct place *place, const struct axis *axis) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] == axis) return place->strides[i];
-  return 0;
-}
-
 static void add_dimension(struct group *group, struct dimension dimension) {
   if (dimension.extent == 1 && !dimension.axis->size) return;
   int at = group->count++;
@@ -119,8 +113,8 @@ static bool classify(struct contraction *x) {
     const struct axis *axis = value->axes[i];
     struct dimension dimension = {axis,
                                   axis->extent,
-                                  stride_of(x->a_value, &x->a, axis),
-                                  stride_of(x->b_value, &x->b, axis),
+                                  stride_along(x->a_value, &x->a, axis),
+                                  stride_along(x->b_value, &x->b, axis),
                                   x->c.strides[i],
                                   x->initial.strides[i],
                                   {axis},
@@ -132,8 +126,8 @@ static bool classify(struct contraction *x) {
     const struct axis *axis = value->list[i];
     add_dimension(&x->k, (struct dimension){axis,
                                             axis->extent,
-                                            stride_of(x->a_value, &x->a, axis),
-                                            stride_of(x->b_value, &x->b, axis),
+                                            stride_along(x->a_value, &x->a, axis),
+                                            stride_along(x->b_value, &x->b, axis),
                                             0,
                                             0,
                                             {axis},
@@ -365,13 +359,14 @@ static bool set_places(struct contraction *x, const struct value *value) {
   struct scheduler *s = x->s;
   const struct place *place = note_of(s, value)->place;
   x->c = (struct place){.buffer = place->buffer, .offset = place->offset};
-  for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_of(value, place, x->value->axes[i]);
+  for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_along(value, place, x->value->axes[i]);
   if (x->value == value) return true;
   const struct value *other = value->inputs[value->inputs[0] == x->value];
   struct place initial;
   if (!access_strided(s, other, &initial)) return false;
   x->initial = (struct place){.buffer = initial.buffer, .offset = initial.offset};
-  for (int i = 0; i < x->value->axis_count; i++) x->initial.strides[i] = stride_of(other, &initial, x->value->axes[i]);
+  for (int i = 0; i < x->value->axis_count; i++)
+    x->initial.strides[i] = stride_along(other, &initial, x->value->axes[i]);
   return true;
 }
 
