@@ -387,8 +387,7 @@ static void merge_family(struct merger *m, struct family *family) {
   walk_function(arena, &m->functions, kept, replacements);
   if (!sizes) return;
   kept->name = name_without_sizes(arena, m->module, kept);
-  if (kept->formula && !kept->serves_several) kept->formula = arena_format(arena, "as first called: %s", kept->formula);
-  kept->serves_several = true;
+  function_serve_several(arena, kept);
 }
 
 /* Adds the member to the first family with its text that has room. */

@@ -256,6 +256,8 @@ uint64_t function_hash(const struct function *function);
 /* Shorter names: what was made unique in the function becomes unique in its scope only, so that two loops in a row may both
    run over `i`. For the end, before printing. */
 void function_tidy_names(struct arena *arena, struct function *function);
+/* Marks that the function computes values of other names or shapes too: its formula is then that of its first call. */
+void function_serve_several(struct arena *arena, struct function *function);
 /* NULL or what is wrong: scopes, types, vector loops with constant extents, register arrays indexed by constants and lanes. */
 const char *function_verify(struct arena *arena, const struct function *function);
 void module_print(FILE *file, const struct module *module);

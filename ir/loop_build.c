@@ -206,3 +206,9 @@ void function_tidy_names(struct arena *arena, struct function *function) {
   }
   tidy_block(&scope, &function->body);
 }
+
+void function_serve_several(struct arena *arena, struct function *function) {
+  if (function->formula && !function->serves_several)
+    function->formula = arena_format(arena, "as first called: %s", function->formula);
+  function->serves_several = true;
+}

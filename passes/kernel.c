@@ -226,8 +226,7 @@ static void tell_shared(struct arena *arena, struct kernel *kernel, const struct
   if (!function->formula || function->serves_several) return;
   const char *own = kernel_formula(kernel);
   if (own && !strcmp(own, function->formula)) return;
-  function->formula = arena_format(arena, "as first called: %s", function->formula);
-  function->serves_several = true;
+  function_serve_several(arena, function);
 }
 
 /* Parameters are first the pointers that are read, then those that are written, then numbers, so that a call reads like
