@@ -257,5 +257,7 @@ static const struct helper helpers[] = {
 };
 
 const struct helper *helper_at(int number) {
-  return number >= 0 && (size_t)number < sizeof helpers / sizeof *helpers ? &helpers[number] : NULL;
+  const int own = (int)(sizeof helpers / sizeof *helpers), stored = number - own;
+  if (number < own) return &helpers[number];
+  return stored < storage_helper_count ? &storage_helpers[stored] : NULL;
 }

@@ -12,15 +12,15 @@ static const struct target targets[] = {
      .tile_vectors = 2,
      .cpu_features = ""},
     {.name = "avx2",
-     .description = "x86-64 with AVX2 and FMA (Haswell, Zen and later)",
+     .description = "x86-64 with AVX2, FMA and F16C (Haswell, Zen and later)",
      .lanes = 8,
      .registers = 16,
      .simd = true,
      .fused_multiply_add = true,
      .tile_rows = 6,
      .tile_vectors = 2,
-     .attribute = "avx2,fma",
-     .cpu_features = "avx2 fma"},
+     .attribute = "avx2,fma,f16c",
+     .cpu_features = "avx2 fma f16c"},
     {.name = "avx512",
      .description = "x86-64 with AVX-512 F, BW, VL and DQ (Skylake-X, Zen 4 and later)",
      .lanes = 16,
@@ -62,8 +62,9 @@ const struct target *target_find(const char *name) {
 /* --- Processors ----------------------------------------------------------------------------------------------------------- */
 
 static const struct cpu_feature features[] = {
-    {"fma", 1, 2, 12, 0x06},      {"avx2", 7, 1, 5, 0x06},      {"avx512f", 7, 1, 16, 0xe6},
-    {"avx512dq", 7, 1, 17, 0xe6}, {"avx512bw", 7, 1, 30, 0xe6}, {"avx512vl", 7, 1, 31, 0xe6},
+    {"fma", 1, 2, 12, 0x06},      {"f16c", 1, 2, 29, 0x06},     {"avx2", 7, 1, 5, 0x06},
+    {"avx512f", 7, 1, 16, 0xe6},  {"avx512dq", 7, 1, 17, 0xe6}, {"avx512bw", 7, 1, 30, 0xe6},
+    {"avx512vl", 7, 1, 31, 0xe6},
 };
 
 int target_feature_count(const struct target *target) {

@@ -154,8 +154,8 @@ static void store(struct machine *machine, const struct array *array, double ind
   struct binding *binding = lookup(machine, array, array->name);
   int64_t at = locate(machine, array, binding, index);
   note_write(machine, array, binding->cells, at, (int64_t)index);
-  if (array->type == TYPE_INTEGER && !(number >= INT32_MIN && number <= INT32_MAX))
-    fail(machine, "%s[%.0f] cannot hold %g", array->name, index, number);
+  if (array->storage != STORAGE_REAL && !isnan(number) && scalar_round(array->storage, number) != number)
+    fail(machine, "%s[%.0f] of storage %s cannot hold %g", array->name, index, storage_names[array->storage], number);
   binding->cells->data[at] = number;
   if (binding->cells->defined) binding->cells->defined[at] = 1;
 }

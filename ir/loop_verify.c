@@ -1,5 +1,5 @@
 /* The rules of the loop IR that can be seen without running it. */
-#include "ir/loop.h"
+#include "ir/exactness.h"
 
 #include <math.h>
 #include <string.h>
@@ -224,8 +224,9 @@ static void verify_call(struct verifier *verifier, const struct statement *call)
     } else {
       verify_element(verifier, argument->array, argument->expression,
                      parameter->array->count ? parameter->array->count - 1 : 0);
-      if (argument->array->type != parameter->array->type)
-        wrong(verifier, "argument %d of %s has another type", i, callee->name);
+      if (argument->array->storage != parameter->array->storage)
+        wrong(verifier, "argument %d of %s is stored as %s and not as %s", i, callee->name,
+              storage_names[argument->array->storage], storage_names[parameter->array->storage]);
       if (parameter->array->written && !argument->array->written)
         wrong(verifier, "%s writes %s, which is not to be written", callee->name, argument->array->name);
       if (argument->array->memory == MEMORY_REGISTER)
@@ -299,5 +300,6 @@ const char *function_verify(struct arena *arena, const struct function *function
       declare(&verifier, parameter->variable, parameter->variable->name);
   }
   verify_block(&verifier, &function->body);
+  if (!verifier.message) verifier.message = function_stores_exactly(arena, function);
   return verifier.message;
 }

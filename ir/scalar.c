@@ -149,11 +149,15 @@ double scalar_round(enum storage storage, double x) {
     case STORAGE_F16:
       return round_binary(x, 11, -24, 65504);
     case STORAGE_I32:
-      return round_integer(x, INT32_MIN, INT32_MAX);
     case STORAGE_I8:
-      return round_integer(x, INT8_MIN, INT8_MAX);
+    case STORAGE_U8:
+    case STORAGE_I4:
+    case STORAGE_U4:
+      return round_integer(x, (double)storage_facts[storage].least, (double)storage_facts[storage].most);
     case STORAGE_BOOL:
       return x != 0;
+    case STORAGE_COUNT:
+      break;
   }
   bug("storage %d", (int)storage);
 }

@@ -381,7 +381,7 @@ static void walk(struct tracing *tracing, const struct block *block) {
 }
 
 void function_traffic(struct arena *arena, const struct function *function, const double *numbers,
-                      const int64_t *counts, double moved[TYPE_INDEX + 1]) {
+                      const int64_t *counts, double moved[STORAGE_COUNT]) {
   int count = function->parameters.count;
   struct tracing tracing = {.arena = arena, .touched = arena_new_array(arena, struct touched, count)};
   for (int i = 0; i < count; i++) {
@@ -394,12 +394,12 @@ void function_traffic(struct arena *arena, const struct function *function, cons
     }
   }
   walk(&tracing, &function->body);
-  for (int i = 0; i <= TYPE_INDEX; i++) moved[i] = 0;
+  for (int i = 0; i < STORAGE_COUNT; i++) moved[i] = 0;
   for (int i = 0; i < count; i++) {
     const struct touched *touched = &tracing.touched[i];
     if (!touched->array) continue;
-    moved[touched->array->type] += count_elements(touched->read.items, touched->read.count, touched->count) +
-                                   count_elements(touched->written.items, touched->written.count, touched->count);
+    moved[touched->array->storage] += count_elements(touched->read.items, touched->read.count, touched->count) +
+                                      count_elements(touched->written.items, touched->written.count, touched->count);
   }
 }
 

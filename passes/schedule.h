@@ -239,7 +239,6 @@ bool kernel_recall(struct kernel *kernel, const struct value *value, const struc
 
 void coordinates_set(struct coordinates *coordinates, const struct axis *axis, struct linear at);
 struct linear coordinates_get(const struct coordinates *coordinates, const struct axis *axis);
-enum type type_of_kind(enum kind kind);
 /* The value's element: a load where it is materialised, else computed on the spot. */
 struct leveled access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* The element computed from the value's inputs even where it is materialised: for the kernel that materialises it. */

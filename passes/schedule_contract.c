@@ -94,8 +94,10 @@ static bool classify(struct contraction *x) {
   struct place places[2];
   bool computed[2];
   for (int i = 0; i < 2; i++) {
-    computed[i] = !access_strided(x->s, operands[i], &places[i]);
-    if (!computed[i]) continue;
+    const bool strided = access_strided(x->s, operands[i], &places[i]);
+    /* What is narrow in memory is widened where it is copied. */
+    computed[i] = !strided || places[i].buffer->storage != STORAGE_REAL;
+    if (strided) continue;
     if (!access_is_expression(operands[i])) return false;
     places[i] = place_as_stored(x->s, operands[i]);
   }
@@ -363,7 +365,7 @@ static bool set_places(struct contraction *x, const struct value *value) {
   if (x->value == value) return true;
   const struct value *other = value->inputs[value->inputs[0] == x->value];
   struct place initial;
-  if (!access_strided(s, other, &initial)) return false;
+  if (!access_strided(s, other, &initial) || initial.buffer->storage != STORAGE_REAL) return false;
   x->initial = (struct place){.buffer = initial.buffer, .offset = initial.offset};
   for (int i = 0; i < x->value->axis_count; i++)
     x->initial.strides[i] = stride_along(other, &initial, x->value->axes[i]);

@@ -297,13 +297,15 @@ static struct value *make_cast(struct sample *sample) {
     return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), STORAGE_F64);
   sample->differentiable = false;
   /* Storages to cast integers and booleans to. A real becomes neither by a cast. */
-  static const enum storage of_integer[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_F16, STORAGE_I8, STORAGE_BOOL};
-  static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16, STORAGE_I8, STORAGE_I32};
+  static const enum storage of_integer[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_F16, STORAGE_BOOL,
+                                            STORAGE_I8,   STORAGE_U8,   STORAGE_I4,  STORAGE_U4};
+  static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16,
+                                            STORAGE_I8,   STORAGE_I32,  STORAGE_U4};
   if (sample_chance(sample, 40))
     return build_cast(sample->graph, sample_integer_operand(sample, NULL, NULL, false),
-                      of_integer[sample_below(sample, 5)]);
+                      of_integer[sample_below(sample, 8)]);
   if (sample_chance(sample, 40))
-    return build_cast(sample->graph, sample_boolean_operand(sample), of_boolean[sample_below(sample, 5)]);
+    return build_cast(sample->graph, sample_boolean_operand(sample), of_boolean[sample_below(sample, 6)]);
   return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY),
                     rounding[sample_below(sample, 3)]);
 }

@@ -131,13 +131,13 @@ static void check_example(const struct example *example) {
   struct module *module = module_read(arena, source_from_text(arena, example->what, example->text), diagnostics);
   if (CHECK(module != NULL)) {
     const struct function *function = module->functions.items[0];
-    double numbers[8] = {0}, moved[TYPE_INDEX + 1];
+    double numbers[8] = {0}, moved[STORAGE_COUNT];
     int64_t counts[8] = {0};
     for (int i = 0; i < function->parameters.count; i++) counts[i] = function->parameters.items[i].array->count;
     function_traffic(arena, function, numbers, counts, moved);
     bool right = CHECK_NEAR(function_operations(arena, function, numbers), example->operations, 0);
-    right &= CHECK_NEAR(moved[TYPE_REAL], example->reals, 0);
-    right &= CHECK_NEAR(moved[TYPE_INTEGER], example->integers, 0);
+    right &= CHECK_NEAR(moved[STORAGE_REAL], example->reals, 0);
+    right &= CHECK_NEAR(moved[STORAGE_I32], example->integers, 0);
     if (!right) printf("  %s\n", example->what);
   } else {
     diagnostics_print(diagnostics, stdout);
@@ -163,7 +163,7 @@ static void check_contraction(const struct target *target, int64_t m, int64_t k,
   for (int i = 0; i < module->routines.items[0]->launches.count; i++) {
     struct work work = launch_work(arena, module->routines.items[0]->launches.items[i], NULL);
     operations += work.operations;
-    moved += work.moved[TYPE_REAL];
+    moved += work.moved[STORAGE_REAL];
   }
   double folds = (double)(m * n) * 4 * target->lanes, most = least + 2 * 2 * (double)(k * (n + 64) + m * k);
   bool right = CHECK(operations >= exact && operations <= exact + (m > 8 ? 0 : folds));

@@ -1,0 +1,159 @@
+/* Functions that read and write elements narrower than the type they are computed in. What is written is exact in the storage
+   (ir/storage.def), so no function here rounds. */
+#include "codegen/c_helpers.h"
+
+#include <stddef.h>
+
+const struct helper storage_helpers[] = {
+    /* --- One element --- */
+    {NULL, "lam_from_bf16", NULL, "$R lam_from_bf16(uint16_t bits)",
+     "  const uint32_t wide = (uint32_t)bits << 16;\n"
+     "  float x;\n"
+     "  memcpy(&x, &wide, sizeof x);\n"
+     "  return ($R)x;\n"},
+    {NULL, "lam_to_bf16", NULL, "uint16_t lam_to_bf16($R x)",
+     "  const float single = (float)x;\n"
+     "  uint32_t wide;\n"
+     "  memcpy(&wide, &single, sizeof wide);\n"
+     "  return (uint16_t)(wide >> 16);\n"},
+    {NULL, "lam_from_f16", NULL, "$R lam_from_f16(uint16_t bits)",
+     "  const uint32_t rest = (uint32_t)(bits & 0x7fff) << 13;\n"
+     "  const uint32_t wide = (bits & 0x7c00) == 0x7c00 ? rest | 0x7f800000 : rest + 0x38000000;\n"
+     "  float x = (float)(bits & 0x3ff) * 0x1p-24f; /* where it is subnormal */\n"
+     "  if (bits & 0x7c00) memcpy(&x, &wide, sizeof x);\n"
+     "  return ($R)((bits & 0x8000 ? -1.0f : 1.0f) * x);\n"},
+    {NULL, "lam_to_f16", NULL, "uint16_t lam_to_f16($R x)",
+     "  const float single = (float)x;\n"
+     "  uint32_t wide;\n"
+     "  memcpy(&wide, &single, sizeof wide);\n"
+     "  const uint32_t sign = wide >> 16 & 0x8000, rest = wide & 0x7fffffff;\n"
+     "  if (rest >= 0x7f800000) return (uint16_t)(sign | 0x7c00 | (rest > 0x7f800000 ? 0x200 : 0));\n"
+     "  if (rest >= 0x38800000) return (uint16_t)(sign | (rest - 0x38000000) >> 13);\n"
+     "  return (uint16_t)(sign | (uint32_t)($M(fabs)(x) * 0x1p24f));\n"},
+    {NULL, "lam_i4", NULL, "int32_t lam_i4(const uint8_t *x, int64_t i)",
+     "return ((x[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;"},
+    {NULL, "lam_u4", NULL, "int32_t lam_u4(const uint8_t *x, int64_t i)", "return x[i / 2] >> (i % 2 * 4) & 15;"},
+    {NULL, "lam_set_4_bits", "The other half of the byte stays.",
+     "void lam_set_4_bits(uint8_t *x, int64_t i, int32_t value)",
+     "  const int shift = (int)(i % 2 * 4);\n"
+     "  x[i / 2] = (uint8_t)((x[i / 2] & ~(15 << shift)) | (value & 15) << shift);\n"},
+
+    /* --- AVX2 --- */
+    {"avx2", "lam_load_bf16", NULL, "__m256 lam_load_bf16(const uint16_t *p)",
+     "  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));\n"
+     "  return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));\n"},
+    {"avx2", "lam_load_f16", NULL, "__m256 lam_load_f16(const uint16_t *p)",
+     "return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));"},
+    {"avx2", "lam_on_16_bits", "Elements of lanes that are on, and zeros.",
+     "__m128i lam_on_16_bits(const uint16_t *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint16_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? p[i] : 0;\n"
+     "  return _mm_loadu_si128((const __m128i *)x);\n"},
+    {"avx2", "lam_load_bf16_masked", NULL, "__m256 lam_load_bf16_masked(const uint16_t *p, __m256 on)",
+     "  const __m256i wide = _mm256_cvtepu16_epi32(lam_on_16_bits(p, on));\n"
+     "  return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));\n"},
+    {"avx2", "lam_load_f16_masked", NULL, "__m256 lam_load_f16_masked(const uint16_t *p, __m256 on)",
+     "return _mm256_cvtph_ps(lam_on_16_bits(p, on));"},
+    {"avx2", "lam_store_bf16", NULL, "void lam_store_bf16(uint16_t *p, __m256 x)",
+     "  const __m256i high = _mm256_srli_epi32(_mm256_castps_si256(x), 16);\n"
+     "  const __m128i y = _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));\n"
+     "  _mm_storeu_si128((__m128i *)p, y);\n"},
+    {"avx2", "lam_store_f16", NULL, "void lam_store_f16(uint16_t *p, __m256 x)",
+     "_mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));"},
+    {"avx2", "lam_store_bf16_masked", NULL, "void lam_store_bf16_masked(uint16_t *p, __m256 on, __m256 x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint16_t y[8];\n"
+     "  lam_store_bf16(y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) p[i] = y[i];\n"},
+    {"avx2", "lam_store_f16_masked", NULL, "void lam_store_f16_masked(uint16_t *p, __m256 on, __m256 x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint16_t y[8];\n"
+     "  lam_store_f16(y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) p[i] = y[i];\n"},
+    {"avx2", "lam_bytes_of", "The lowest byte of each lane.", "__m128i lam_bytes_of(__m256i x)",
+     "  const __m256i low = _mm256_and_si256(x, _mm256_set1_epi32(255));\n"
+     "  const __m128i y = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));\n"
+     "  return _mm_packus_epi16(y, y);\n"},
+    {"avx2", "lam_load_bytes", NULL, "__m128i lam_load_bytes(const void *p)",
+     "return _mm_loadl_epi64((const __m128i *)p);"},
+    {"avx2", "lam_on_bytes", "Bytes of lanes that are on, and zeros.", "__m128i lam_on_bytes(const void *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint8_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? ((const uint8_t *)p)[i] : 0;\n"
+     "  return _mm_loadl_epi64((const __m128i *)x);\n"},
+    {"avx2", "lam_store_bytes", NULL, "void lam_store_bytes(void *p, __m256i x)",
+     "_mm_storel_epi64((__m128i *)p, lam_bytes_of(x));"},
+    {"avx2", "lam_store_bytes_masked", NULL, "void lam_store_bytes_masked(void *p, __m256 on, __m256i x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint8_t y[8];\n"
+     "  lam_store_bytes(y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) ((uint8_t *)p)[i] = y[i];\n"},
+    {"avx2", "lam_load_u4", "Two elements of each byte, the lower bits first.", "__m256i lam_load_u4(const uint8_t *p)",
+     "  int32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  const __m128i x = _mm_cvtsi32_si128(bytes), mask = _mm_set1_epi8(15);\n"
+     "  const __m128i even = _mm_and_si128(x, mask), odd = _mm_and_si128(_mm_srli_epi16(x, 4), mask);\n"
+     "  return _mm256_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));\n"},
+    {"avx2", "lam_load_u4_masked", NULL, "__m256i lam_load_u4_masked(const uint8_t *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  int32_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? lam_u4(p, i) : 0;\n"
+     "  return _mm256_loadu_si256((const __m256i *)x);\n"},
+    {"avx2", "lam_extend_4_bits", "The sign of four bits.", "__m256i lam_extend_4_bits(__m256i x)",
+     "  const __m256i sign = _mm256_set1_epi32(8);\n"
+     "  return _mm256_sub_epi32(_mm256_xor_si256(x, sign), sign);\n"},
+    {"avx2", "lam_load_i4_masked", NULL, "__m256i lam_load_i4_masked(const uint8_t *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  int32_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? lam_i4(p, i) : 0;\n"
+     "  return _mm256_loadu_si256((const __m256i *)x);\n"},
+    {"avx2", "lam_store_4_bits", NULL, "void lam_store_4_bits(uint8_t *p, __m256i x)",
+     "  const __m128i y = lam_bytes_of(_mm256_and_si256(x, _mm256_set1_epi32(15)));\n"
+     "  const __m128i pairs = _mm_maddubs_epi16(y, _mm_set1_epi16(0x1001));\n"
+     "  const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(pairs, pairs));\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
+    {"avx2", "lam_store_4_bits_masked", NULL, "void lam_store_4_bits_masked(uint8_t *p, __m256 on, __m256i x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  int32_t y[8];\n"
+     "  _mm256_storeu_si256((__m256i *)y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) lam_set_4_bits(p, i, y[i]);\n"},
+
+    /* --- AVX-512 --- */
+    {"avx512", "lam_widen_bf16", NULL, "__m512 lam_widen_bf16(__m256i x)",
+     "return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));"},
+    {"avx512", "lam_narrow_bf16", NULL, "__m256i lam_narrow_bf16(__m512 x)",
+     "return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(x), 16));"},
+    {"avx512", "lam_narrow_f16", NULL, "__m256i lam_narrow_f16(__m512 x)",
+     "return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);"},
+    {"avx512", "lam_load_u4", "Two elements of each byte, the lower bits first.",
+     "__m512i lam_load_u4(const uint8_t *p)",
+     "  const __m128i x = _mm_loadl_epi64((const __m128i *)p), mask = _mm_set1_epi8(15);\n"
+     "  const __m128i even = _mm_and_si128(x, mask), odd = _mm_and_si128(_mm_srli_epi16(x, 4), mask);\n"
+     "  return _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));\n"},
+    {"avx512", "lam_load_u4_masked", NULL, "__m512i lam_load_u4_masked(const uint8_t *p, __mmask16 on)",
+     "  int32_t x[16];\n"
+     "  for (int i = 0; i < 16; i++) x[i] = on >> i & 1 ? lam_u4(p, i) : 0;\n"
+     "  return _mm512_loadu_si512(x);\n"},
+    {"avx512", "lam_extend_4_bits", "The sign of four bits.", "__m512i lam_extend_4_bits(__m512i x)",
+     "  const __m512i sign = _mm512_set1_epi32(8);\n"
+     "  return _mm512_sub_epi32(_mm512_xor_si512(x, sign), sign);\n"},
+    {"avx512", "lam_load_i4_masked", NULL, "__m512i lam_load_i4_masked(const uint8_t *p, __mmask16 on)",
+     "  int32_t x[16];\n"
+     "  for (int i = 0; i < 16; i++) x[i] = on >> i & 1 ? lam_i4(p, i) : 0;\n"
+     "  return _mm512_loadu_si512(x);\n"},
+    {"avx512", "lam_store_4_bits", NULL, "void lam_store_4_bits(uint8_t *p, __m512i x)",
+     "  const __m128i y = _mm512_cvtepi32_epi8(_mm512_and_si512(x, _mm512_set1_epi32(15)));\n"
+     "  const __m128i pairs = _mm_maddubs_epi16(y, _mm_set1_epi16(0x1001));\n"
+     "  _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(pairs, pairs));\n"},
+    {"avx512", "lam_store_4_bits_masked", NULL, "void lam_store_4_bits_masked(uint8_t *p, __mmask16 on, __m512i x)",
+     "  int32_t y[16];\n"
+     "  _mm512_storeu_si512(y, x);\n"
+     "  for (int i = 0; i < 16; i++)\n"
+     "    if (on >> i & 1) lam_set_4_bits(p, i, y[i]);\n"},
+};
+const int storage_helper_count = (int)(sizeof storage_helpers / sizeof *storage_helpers);
