@@ -60,7 +60,50 @@ static void print_arithmetic_fault(struct text *text, const struct target *targe
   text_blank(text);
 }
 
+/* The table of what a processor must have, and the lines that find out whether it does. */
+static void print_needed(struct text *text, const struct target *target) {
+  const bool is_arm = target->architecture == ARCHITECTURE_AARCH64;
+  text_line(text, "static const struct { unsigned %s; const char *name; } needed[] = {",
+            is_arm ? "entry, bit" : "leaf, word, bit, state");
+  text->indentation += 2;
+  for (int i = 0; i < target_feature_count(target); i++) {
+    const struct cpu_feature *feature = target_feature(target, i);
+    if (is_arm)
+      text_line(text, "{%u, %u, LACKS(\"%s\")},", feature->leaf, feature->bit, feature->name);
+    else
+      text_line(text, "{%u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->word, feature->bit, feature->state,
+                feature->name);
+  }
+  text->indentation -= 2;
+  text_line(text, "};");
+  if (!is_arm) {
+    text_line(text, "unsigned words[4] = {0}, saved = 0, high;");
+    text_line(text, "if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)");
+    text->indentation++;
+    text_line(
+        text,
+        "__asm__ volatile(\"xgetbv\" : \"=a\"(saved), \"=d\"(high) : \"c\"(0)); /* registers that the system saves */");
+    text->indentation--;
+  }
+  text_open(text, "for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)");
+  if (is_arm) {
+    text_line(text, "if (!(getauxval(needed[i].entry) >> needed[i].bit & 1)) return needed[i].name;");
+  } else {
+    text_line(text, "int known = __get_cpuid_count(needed[i].leaf, 0, &words[0], &words[1], &words[2], &words[3]);");
+    text_line(
+        text,
+        "if (!known || !(words[needed[i].word] >> needed[i].bit & 1) || (saved & needed[i].state) != needed[i].state)");
+    text->indentation++;
+    text_line(text, "return needed[i].name;");
+    text->indentation--;
+  }
+  text_close(text);
+}
+
+/* Only Linux tells a program of AArch64 what its processor has; other systems require what a target without features
+   needs. */
 static void print_missing(struct text *text, const struct target *target, const char *name) {
+  const bool is_arm = target->architecture == ARCHITECTURE_AARCH64;
   text_comment(
       text, "The first of the instruction sets which this program is made of that processor or system lack, or NULL.");
   text_raw(text,
@@ -68,41 +111,24 @@ static void print_missing(struct text *text, const struct target *target, const 
            "  \"this program is made for processors with \" set \", which this one has not: --target=portable makes "
            "one for all\"\n");
   text_open(text, "static const char *%s_missing(void)", name);
-  text_line(text, "static const struct { unsigned leaf, word, bit, state; const char *name; } needed[] = {");
-  text->indentation += 2;
-  for (int i = 0; i < target_feature_count(target); i++) {
-    const struct cpu_feature *feature = target_feature(target, i);
-    text_line(text, "{%u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->word, feature->bit, feature->state,
-              feature->name);
-  }
-  text->indentation -= 2;
-  text_line(text, "};");
-  text_line(text, "unsigned words[4] = {0}, saved = 0, high;");
-  text_line(text, "if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)");
-  text->indentation++;
-  text_line(
-      text,
-      "__asm__ volatile(\"xgetbv\" : \"=a\"(saved), \"=d\"(high) : \"c\"(0)); /* registers that the system saves */");
-  text->indentation--;
-  text_open(text, "for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)");
-  text_line(text, "int known = __get_cpuid_count(needed[i].leaf, 0, &words[0], &words[1], &words[2], &words[3]);");
-  text_line(
-      text,
-      "if (!known || !(words[needed[i].word] >> needed[i].bit & 1) || (saved & needed[i].state) != needed[i].state)");
-  text->indentation++;
-  text_line(text, "return needed[i].name;");
-  text->indentation--;
-  text_close(text);
+  if (is_arm) text_raw(text, "#ifdef __linux__\n");
+  print_needed(text, target);
+  if (is_arm) text_raw(text, "#endif\n");
   text_line(text, "return NULL;");
   text_close(text);
   text_blank(text);
 }
 
+void c_machine_headers(struct text *text, const struct target *target) {
+  if (target->architecture == ARCHITECTURE_X86_64) text_raw(text, "#include <cpuid.h>\n");
+  if (target->architecture == ARCHITECTURE_AARCH64) text_raw(text, "#ifdef __linux__\n#include <sys/auxv.h>\n#endif\n");
+}
+
 void c_machine_checks(struct text *text, const struct target *target, const char *name) {
   print_arithmetic_fault(text, target, name);
-  if (target->attribute) print_missing(text, target, name);
+  if (*target->cpu_features) print_missing(text, target, name);
   text_open(text, "const char *%s_problem(void)", name);
-  if (target->attribute) {
+  if (*target->cpu_features) {
     text_line(text, "const char *missing = %s_missing();", name);
     text_line(text, "if (missing) return missing;");
   }

@@ -254,6 +254,146 @@ static const struct helper helpers[] = {
      "  }\n"
      "  for (int64_t k = whole; k < count; k++)\n"
      "    for (int lane = 0; lane < 16; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"},
+
+    /* --- NEON --- */
+    {"neon", "lam_max_lanes", "x > y ? x : y in each lane.", "float32x4_t lam_max_lanes(float32x4_t x, float32x4_t y)",
+     "return vbslq_f32(vcgtq_f32(x, y), x, y);"},
+    {"neon", "lam_min_lanes", NULL, "float32x4_t lam_min_lanes(float32x4_t x, float32x4_t y)",
+     "return vbslq_f32(vcltq_f32(x, y), x, y);"},
+    {"neon", "lam_lane_numbers", NULL, "int32x4_t lam_lane_numbers(void)",
+     "  static const int32_t numbers[4] = {0, 1, 2, 3};\n"
+     "  return vld1q_s32(numbers);\n"},
+    {"neon", "lam_first_lanes", "The mask of the first `count` lanes.", "uint32x4_t lam_first_lanes(int64_t count)",
+     "  const int32_t lanes = (int32_t)(count < 0 ? 0 : count > 4 ? 4 : count);\n"
+     "  return vcltq_s32(lam_lane_numbers(), vdupq_n_s32(lanes));\n"},
+    {"neon", "lam_load_masked", "Reads the lanes that are on; the others are 0.",
+     "float32x4_t lam_load_masked(const float *p, uint32x4_t on)",
+     "  float32x4_t x = vdupq_n_f32(0.0f);\n"
+     "  if (vgetq_lane_u32(on, 0)) x = vld1q_lane_f32(p, x, 0);\n"
+     "  if (vgetq_lane_u32(on, 1)) x = vld1q_lane_f32(p + 1, x, 1);\n"
+     "  if (vgetq_lane_u32(on, 2)) x = vld1q_lane_f32(p + 2, x, 2);\n"
+     "  if (vgetq_lane_u32(on, 3)) x = vld1q_lane_f32(p + 3, x, 3);\n"
+     "  return x;\n"},
+    {"neon", "lam_load_int_masked", NULL, "int32x4_t lam_load_int_masked(const int32_t *p, uint32x4_t on)",
+     "  int32x4_t x = vdupq_n_s32(0);\n"
+     "  if (vgetq_lane_u32(on, 0)) x = vld1q_lane_s32(p, x, 0);\n"
+     "  if (vgetq_lane_u32(on, 1)) x = vld1q_lane_s32(p + 1, x, 1);\n"
+     "  if (vgetq_lane_u32(on, 2)) x = vld1q_lane_s32(p + 2, x, 2);\n"
+     "  if (vgetq_lane_u32(on, 3)) x = vld1q_lane_s32(p + 3, x, 3);\n"
+     "  return x;\n"},
+    {"neon", "lam_store_masked", "Writes the lanes that are on.",
+     "void lam_store_masked(float *p, uint32x4_t on, float32x4_t x)",
+     "  if (vgetq_lane_u32(on, 0)) vst1q_lane_f32(p, x, 0);\n"
+     "  if (vgetq_lane_u32(on, 1)) vst1q_lane_f32(p + 1, x, 1);\n"
+     "  if (vgetq_lane_u32(on, 2)) vst1q_lane_f32(p + 2, x, 2);\n"
+     "  if (vgetq_lane_u32(on, 3)) vst1q_lane_f32(p + 3, x, 3);\n"},
+    {"neon", "lam_store_int_masked", NULL, "void lam_store_int_masked(int32_t *p, uint32x4_t on, int32x4_t x)",
+     "  if (vgetq_lane_u32(on, 0)) vst1q_lane_s32(p, x, 0);\n"
+     "  if (vgetq_lane_u32(on, 1)) vst1q_lane_s32(p + 1, x, 1);\n"
+     "  if (vgetq_lane_u32(on, 2)) vst1q_lane_s32(p + 2, x, 2);\n"
+     "  if (vgetq_lane_u32(on, 3)) vst1q_lane_s32(p + 3, x, 3);\n"},
+    {"neon", "lam_gather", "Reads an element for each lane, from p[at].",
+     "float32x4_t lam_gather(const float *p, int32x4_t at)",
+     "  float32x4_t x = vdupq_n_f32(0.0f);\n"
+     "  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 0), x, 0);\n"
+     "  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 1), x, 1);\n"
+     "  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 2), x, 2);\n"
+     "  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 3), x, 3);\n"
+     "  return x;\n"},
+    {"neon", "lam_gather_int", NULL, "int32x4_t lam_gather_int(const int32_t *p, int32x4_t at)",
+     "  int32x4_t x = vdupq_n_s32(0);\n"
+     "  x = vld1q_lane_s32(p + vgetq_lane_s32(at, 0), x, 0);\n"
+     "  x = vld1q_lane_s32(p + vgetq_lane_s32(at, 1), x, 1);\n"
+     "  x = vld1q_lane_s32(p + vgetq_lane_s32(at, 2), x, 2);\n"
+     "  x = vld1q_lane_s32(p + vgetq_lane_s32(at, 3), x, 3);\n"
+     "  return x;\n"},
+    {"neon", "lam_gather_masked", NULL, "float32x4_t lam_gather_masked(const float *p, int32x4_t at, uint32x4_t on)",
+     "  float32x4_t x = vdupq_n_f32(0.0f);\n"
+     "  if (vgetq_lane_u32(on, 0)) x = vld1q_lane_f32(p + vgetq_lane_s32(at, 0), x, 0);\n"
+     "  if (vgetq_lane_u32(on, 1)) x = vld1q_lane_f32(p + vgetq_lane_s32(at, 1), x, 1);\n"
+     "  if (vgetq_lane_u32(on, 2)) x = vld1q_lane_f32(p + vgetq_lane_s32(at, 2), x, 2);\n"
+     "  if (vgetq_lane_u32(on, 3)) x = vld1q_lane_f32(p + vgetq_lane_s32(at, 3), x, 3);\n"
+     "  return x;\n"},
+    {"neon", "lam_gather_int_masked", NULL,
+     "int32x4_t lam_gather_int_masked(const int32_t *p, int32x4_t at, uint32x4_t on)",
+     "  int32x4_t x = vdupq_n_s32(0);\n"
+     "  if (vgetq_lane_u32(on, 0)) x = vld1q_lane_s32(p + vgetq_lane_s32(at, 0), x, 0);\n"
+     "  if (vgetq_lane_u32(on, 1)) x = vld1q_lane_s32(p + vgetq_lane_s32(at, 1), x, 1);\n"
+     "  if (vgetq_lane_u32(on, 2)) x = vld1q_lane_s32(p + vgetq_lane_s32(at, 2), x, 2);\n"
+     "  if (vgetq_lane_u32(on, 3)) x = vld1q_lane_s32(p + vgetq_lane_s32(at, 3), x, 3);\n"
+     "  return x;\n"},
+    {"neon", "lam_load_mask", NULL, "uint32x4_t lam_load_mask(const uint8_t *p)",
+     "  uint32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  const uint32x4_t x = vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes))));\n"
+     "  return vtstq_u32(x, x);\n"},
+    {"neon", "lam_load_mask_masked", NULL, "uint32x4_t lam_load_mask_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t x[4];\n"
+     "  vst1q_u32(x, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = x[i] && p[i] ? 0xffffffff : 0;\n"
+     "  return vld1q_u32(x);\n"},
+    {"neon", "lam_store_mask", NULL, "void lam_store_mask(uint8_t *p, uint32x4_t mask)",
+     "  const uint16x4_t x = vmovn_u32(vshrq_n_u32(mask, 31));\n"
+     "  const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(x, x))), 0);\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
+    {"neon", "lam_store_mask_masked", NULL, "void lam_store_mask_masked(uint8_t *p, uint32x4_t on, uint32x4_t mask)",
+     "  uint32_t lanes[4], x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  vst1q_u32(x, mask);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) p[i] = x[i] != 0;\n"},
+    {"neon", "lam_whole_lanes", "Converted, what is too large becomes the largest integer there is, and NaN the least.",
+     "int32x4_t lam_whole_lanes(float32x4_t x)",
+     "return vbslq_s32(vceqq_f32(x, x), vcvtq_s32_f32(x), vdupq_n_s32(INT32_MIN));"},
+    {"neon", "lam_fold_add", "All lanes: lane i with lane i + half, until one is left.",
+     "float lam_fold_add(float32x4_t x)",
+     "  const float32x2_t y = vadd_f32(vget_low_f32(x), vget_high_f32(x));\n"
+     "  return vget_lane_f32(y, 0) + vget_lane_f32(y, 1);\n"},
+    {"neon", "lam_fold_max", NULL, "float lam_fold_max(float32x4_t x)",
+     "  const float32x2_t low = vget_low_f32(x), high = vget_high_f32(x);\n"
+     "  const float32x2_t y = vbsl_f32(vcgt_f32(low, high), low, high);\n"
+     "  const float first = vget_lane_f32(y, 0), second = vget_lane_f32(y, 1);\n"
+     "  return first > second ? first : second;\n"},
+    {"neon", "lam_multiply_high", "The high halves of 32-bit products.",
+     "uint32x4_t lam_multiply_high(uint32x4_t x, uint32x4_t y)",
+     "  const uint64x2_t low = vmull_u32(vget_low_u32(x), vget_low_u32(y)), high = vmull_high_u32(x, y);\n"
+     "  return vuzp2q_u32(vreinterpretq_u32_u64(low), vreinterpretq_u32_u64(high));\n"},
+    {"neon", "lam_draw_uniform_lanes", "lam_draw_uniform for `element` and those that follow it, `stride` apart.",
+     "float32x4_t lam_draw_uniform_lanes(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, "
+     "uint64_t element, uint32_t stride)",
+     "  const uint32x4_t first = vdupq_n_u32(0xD2511F53u), second = vdupq_n_u32(0xCD9E8D57u);\n"
+     "  const uint32x4_t start = vdupq_n_u32((uint32_t)element);\n"
+     "  uint32x4_t a = vdupq_n_u32(step), b = vdupq_n_u32(example);\n"
+     "  uint32x4_t c = vmulq_u32(vreinterpretq_u32_s32(lam_lane_numbers()), vdupq_n_u32(stride));\n"
+     "  c = vaddq_u32(start, c);\n"
+     "  uint32x4_t d = vsubq_u32(vdupq_n_u32((uint32_t)(element >> 32)), vcltq_u32(c, start));\n"
+     "  for (int i = 0; i < 10; i++) {\n"
+     "    const uint32x4_t high = veorq_u32(d, lam_multiply_high(a, first)), low = vmulq_u32(a, first);\n"
+     "    a = veorq_u32(veorq_u32(b, lam_multiply_high(c, second)), vdupq_n_u32(seed));\n"
+     "    b = vmulq_u32(c, second);\n"
+     "    c = veorq_u32(high, vdupq_n_u32(stream));\n"
+     "    d = low;\n"
+     "    seed += 0x9E3779B9u;\n"
+     "    stream += 0xBB67AE85u;\n"
+     "  }\n"
+     "  return vmulq_f32(vcvtq_f32_u32(vshrq_n_u32(a, 8)), vdupq_n_f32(1.0f / 16777216));\n"},
+    {"neon", "lam_transpose", "y[k, lane] = x[lane, k]: four columns at a time.",
+     "void lam_transpose(const float *x, int64_t x_row, float *y, int64_t y_row, int64_t count)",
+     "  const int64_t whole = count - count % 4;\n"
+     "  for (int64_t k = 0; k < whole; k += 4) {\n"
+     "    const float32x4_t a = vld1q_f32(x + k), b = vld1q_f32(x + x_row + k);\n"
+     "    const float32x4_t c = vld1q_f32(x + x_row * 2 + k), d = vld1q_f32(x + x_row * 3 + k);\n"
+     "    const float64x2_t ab_even = vreinterpretq_f64_f32(vtrn1q_f32(a, b));\n"
+     "    const float64x2_t cd_even = vreinterpretq_f64_f32(vtrn1q_f32(c, d));\n"
+     "    const float64x2_t ab_odd = vreinterpretq_f64_f32(vtrn2q_f32(a, b));\n"
+     "    const float64x2_t cd_odd = vreinterpretq_f64_f32(vtrn2q_f32(c, d));\n"
+     "    vst1q_f32(y + k * y_row, vreinterpretq_f32_f64(vzip1q_f64(ab_even, cd_even)));\n"
+     "    vst1q_f32(y + (k + 1) * y_row, vreinterpretq_f32_f64(vzip1q_f64(ab_odd, cd_odd)));\n"
+     "    vst1q_f32(y + (k + 2) * y_row, vreinterpretq_f32_f64(vzip2q_f64(ab_even, cd_even)));\n"
+     "    vst1q_f32(y + (k + 3) * y_row, vreinterpretq_f32_f64(vzip2q_f64(ab_odd, cd_odd)));\n"
+     "  }\n"
+     "  for (int64_t k = whole; k < count; k++)\n"
+     "    for (int lane = 0; lane < 4; lane++) y[k * y_row + lane] = x[lane * x_row + k];\n"},
 };
 
 const struct helper *helper_at(int number) {

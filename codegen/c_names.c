@@ -3,6 +3,14 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Whether the name is built as those of arm_neon.h are: vaddq_f32, vreinterpretq_s32_f32, float32x4_t. */
+static bool is_neon_name(const char *name) {
+  size_t length = strlen(name), type = strcspn(name, "0123456789");
+  const char *element = strrchr(name, '_');
+  if (length > 2 && !strcmp(name + length - 2, "_t") && type < length && strchr(name + type, 'x')) return true;
+  return *name == 'v' && element && element[1] && strchr("fsupb", element[1]) && element[2] >= '1' && element[2] <= '9';
+}
+
 /* Names that a variable must not have: keywords, and names in the printed text, which it would hide. Then macros of the
    headers that programs include, which nothing at all may be called. */
 bool c_is_taken(const char *name) {
@@ -27,7 +35,7 @@ bool c_is_taken(const char *name) {
   /* clang-format on */
   for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
     if (!strcmp(taken[i], name)) return true;
-  return false;
+  return is_neon_name(name);
 }
 
 /* Names that headers of programs declare, here and on other systems: a kernel of such a name would clash. */
@@ -51,7 +59,7 @@ bool c_is_library_name(const char *name) {
     "fminf", "fminl", "fmod", "fmodf", "fmodl", "fopen", "fork", "fpathconf", "fpclassify", "fprintf", "fputc",
     "fputs", "fread", "free", "freopen", "frexp", "frexpf", "frexpl", "fscanf", "fseek", "fseeko", "fsetpos", "fstat",
     "fstatat", "fsync", "ftell", "ftello", "ftruncate", "ftrylockfile", "funlockfile", "futimens", "fwrite", "gamma",
-    "gcvt", "getc", "getc_unlocked", "getchar", "getchar_unlocked", "getcwd", "getdelim", "getegid", "getenv",
+    "gcvt", "getauxval", "getc", "getc_unlocked", "getchar", "getchar_unlocked", "getcwd", "getdelim", "getegid", "getenv",
     "geteuid", "getgid", "getgroups", "gethostname", "getline", "getlogin", "getlogin_r", "getopt", "getpass",
     "getpgid", "getpgrp", "getpid", "getppid", "getsid", "getsubopt", "getuid", "getw", "gmtime", "gmtime_r", "hypot",
     "hypotf", "hypotl", "i386", "ilogb", "ilogbf", "ilogbl", "imaxabs", "imaxdiv", "index", "initstate", "isalnum",

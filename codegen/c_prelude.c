@@ -128,8 +128,9 @@ const char *c_prelude(struct c_printer *printer) {
   const struct dialect *dialect = printer->dialect;
   struct prelude prelude = prelude_of(printer);
   struct text *text = text_new(printer->arena);
+  if (printer->headers[HEADER_VECTORS]) text_line(text, "#include <%s>", printer->target->vector_header);
   for (int i = 0; i < HEADER_COUNT; i++)
-    if (printer->headers[i]) text_line(text, "%s", dialect->headers[i]);
+    if (printer->headers[i] && dialect->headers[i]) text_line(text, "%s", dialect->headers[i]);
   text_blank(text);
   dialect->print_definitions(text, printer->target, prelude.constructs);
   text_blank(text);

@@ -66,7 +66,7 @@ const char *c_task_loop(struct c_printer *printer, const char *count, bool in_or
 /* --- c_prelude.c ------------------------------------------------------------------------------------------------------------- */
 
 /* The text that must stand before what was printed: includes, macros, and those helper functions alone that it, another
-   helper or a recorded name uses. Includes are stdint.h and math.h, and immintrin.h or string.h where they are needed;
+   helper or a recorded name uses. Includes are stdint.h and math.h, and the target's header of vectors or string.h where they are needed;
    the dialect's rules stand before them. */
 const char *c_prelude(struct c_printer *printer);
 

@@ -243,6 +243,7 @@ static const char *apply(struct writer *writer, const struct expression *x) {
     int shift = power_of_two(x->arguments[1]);
     if (shift < 0) return by_lanes(writer, x);
     const char *argument = vector_text(writer, x->arguments[0]);
+    if (operation == OPERATION_int_quotient && !shift) return argument;
     if (operation == OPERATION_int_quotient)
       return fill(writer, OPERATION_bits_shr, argument, arena_format(arena, "%d", shift), NULL);
     const char *rest = arena_format(arena, "%lld", (1LL << shift) - 1);

@@ -7,15 +7,21 @@
 #include "ir/target.h"
 #include "ir/times.h"
 
-/* The target of that name ("portable", "avx2", "avx512", "reference"), or NULL. "native" is the best that this machine
+/* The target of that name ("portable", "avx2", "avx512", "neon", "reference"), or NULL. "native" is the best that this machine
    runs. */
 const struct target *target_find(const char *name);
 /* The targets in the order in which --help lists them; NULL past the last. */
 const struct target *target_at(int number);
 /* Whether this machine can run the target's code. */
 bool target_runs_here(const struct target *target);
-/* A feature that a processor must have for a target: where cpuid reports it (leaf; eax, ebx, ecx or edx; bit), and
-   which registers the system must save for it (bits of xcr0). */
+/* Whether the target is for processors of another architecture than this one's, for which nothing here can compile
+   without a compiler of their own. */
+bool target_is_foreign(const struct target *target);
+/* "x86-64" */
+const char *architecture_name(enum architecture architecture);
+/* A feature that a processor must have for a target. On x86-64: where cpuid reports it (leaf; eax, ebx, ecx or edx; bit), and
+   which registers the system must save for it (bits of xcr0). On AArch64: where Linux reports it (leaf: the entry of the
+   auxiliary vector; bit). */
 struct cpu_feature {
   const char *name;
   unsigned leaf, word, bit, state;

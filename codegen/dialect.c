@@ -78,8 +78,7 @@ const struct dialect dialect_c = {
                    [CONSTRUCT_TASKS] = "LAM_TASKS",
                    [CONSTRUCT_UNROLL] = "LAM_UNROLL",
                    [CONSTRUCT_PREFETCH] = "LAM_PREFETCH"},
-    .headers = {[HEADER_VECTORS] = "#include <immintrin.h>",
-                [HEADER_MATH] = "#include <math.h>",
+    .headers = {[HEADER_MATH] = "#include <math.h>",
                 [HEADER_INTEGERS] = "#include <stdint.h>",
                 [HEADER_MEMORY] = "#include <string.h>"},
     .task = "task",
@@ -88,5 +87,6 @@ const struct dialect dialect_c = {
     .is_library_name = c_is_library_name,
     .print_rules = c_arithmetic_rules,
     .print_checks = c_machine_checks,
+    .print_check_headers = c_machine_headers,
     .print_definitions = define_c,
 };

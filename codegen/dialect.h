@@ -34,7 +34,8 @@ struct dialect {
   const char *vectorised; /* before a function that uses the target's instructions */
   /* before a function that only this file sees; and before one that is inlined at its calls */
   const char *internal, *inlined;
-  const char *constructs[CONSTRUCT_COUNT], *headers[HEADER_COUNT];
+  const char *constructs[CONSTRUCT_COUNT];
+  const char *headers[HEADER_COUNT]; /* lines that include them; without HEADER_VECTORS, which the target names */
   const char *task; /* the name of a task's number in the definitions of EACH and TASKS */
   /* the body of a parallel loop does not get the target's instructions unless it is printed as a function */
   bool has_parts;
@@ -44,6 +45,8 @@ struct dialect {
   void (*print_rules)(struct text *text);
   /* Prints the function NAME_is_right, which tells whether numbers come out right with this processor and compiler. */
   void (*print_checks)(struct text *text, const struct target *target, const char *name);
+  /* Includes what these checks need. */
+  void (*print_check_headers)(struct text *text, const struct target *target);
   /* Prints the definitions that words and targets need before functions. */
   void (*print_definitions)(struct text *text, const struct target *target, const bool used[CONSTRUCT_COUNT]);
 };

@@ -178,7 +178,7 @@ static const char *print_core(struct emitter *emitter) {
   emitter->printer->headers[HEADER_MATH] = emitter->printer->headers[HEADER_MEMORY] = true;
   const char *prelude = c_prelude(emitter->printer);
   text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
-  if (emitter->target->attribute) text_raw(core, "#include <cpuid.h>\n");
+  emitter->printer->dialect->print_check_headers(core, emitter->target);
   text_raw(core, "#include <stddef.h>\n#include <stdlib.h>\n");
   text_raw(core, prelude);
   text_blank(core);

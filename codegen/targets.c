@@ -19,6 +19,8 @@ static const struct target targets[] = {
      .fused_multiply_add = true,
      .tile_rows = 6,
      .tile_vectors = 2,
+     .architecture = ARCHITECTURE_X86_64,
+     .vector_header = "immintrin.h",
      .attribute = "avx2,fma,f16c",
      .cpu_features = "avx2 fma f16c"},
     {.name = "avx512",
@@ -32,8 +34,21 @@ static const struct target targets[] = {
      .tile_vectors = 2,
      .busy_rows = 8,
      .busy_vectors = 3,
+     .architecture = ARCHITECTURE_X86_64,
+     .vector_header = "immintrin.h",
      .attribute = "avx512f,avx512bw,avx512vl,avx512dq,fma",
      .cpu_features = "avx512f avx512bw avx512vl avx512dq fma"},
+    {.name = "neon",
+     .description = "AArch64 with Advanced SIMD (all 64-bit Arm processors that run Linux, macOS or Windows)",
+     .lanes = 4,
+     .registers = 32,
+     .simd = true,
+     .fused_multiply_add = true,
+     .tile_rows = 6,
+     .tile_vectors = 4,
+     .architecture = ARCHITECTURE_AARCH64,
+     .vector_header = "arm_neon.h",
+     .cpu_features = "asimd"},
     {.name = "reference",
      .description = "C11 in double precision with the C library's functions: the oracle for the others",
      .lanes = 4,
@@ -61,10 +76,12 @@ const struct target *target_find(const char *name) {
 
 /* --- Processors ----------------------------------------------------------------------------------------------------------- */
 
+enum { HWCAP = 16 }; /* AT_HWCAP of Linux */
+
 static const struct cpu_feature features[] = {
     {"fma", 1, 2, 12, 0x06},      {"f16c", 1, 2, 29, 0x06},     {"avx2", 7, 1, 5, 0x06},
     {"avx512f", 7, 1, 16, 0xe6},  {"avx512dq", 7, 1, 17, 0xe6}, {"avx512bw", 7, 1, 30, 0xe6},
-    {"avx512vl", 7, 1, 31, 0xe6},
+    {"avx512vl", 7, 1, 31, 0xe6}, {"asimd", HWCAP, 0, 1, 0},
 };
 
 int target_feature_count(const struct target *target) {
@@ -82,8 +99,10 @@ const struct cpu_feature *target_feature(const struct target *target, int number
   bug("no processor is known by %s", name);
 }
 
-#if defined __x86_64__ || defined __i386__
+#if defined __x86_64__
 #include <cpuid.h>
+
+static const enum architecture here = ARCHITECTURE_X86_64;
 
 static bool has_feature(const struct cpu_feature *feature) {
   unsigned words[4] = {0}, saved = 0, high;
@@ -92,12 +111,30 @@ static bool has_feature(const struct cpu_feature *feature) {
   return __get_cpuid_count(feature->leaf, 0, &words[0], &words[1], &words[2], &words[3]) &&
          words[feature->word] >> feature->bit & 1 && (saved & feature->state) == feature->state;
 }
+#elif defined __aarch64__ && defined __linux__
+#include <sys/auxv.h>
+
+static const enum architecture here = ARCHITECTURE_AARCH64;
+
+static bool has_feature(const struct cpu_feature *feature) { return getauxval(feature->leaf) >> feature->bit & 1; }
 #else
+static const enum architecture here = ARCHITECTURE_ANY;
+
 static bool has_feature(const struct cpu_feature *feature) { return !feature; }
 #endif
 
+bool target_is_foreign(const struct target *target) {
+  return target->architecture != ARCHITECTURE_ANY && target->architecture != here;
+}
+
 bool target_runs_here(const struct target *target) {
+  if (target_is_foreign(target)) return false;
   for (int i = 0; i < target_feature_count(target); i++)
     if (!has_feature(target_feature(target, i))) return false;
   return true;
+}
+
+const char *architecture_name(enum architecture architecture) {
+  static const char *const names[] = {"any machine", "x86-64", "AArch64"};
+  return names[architecture];
 }

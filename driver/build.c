@@ -211,6 +211,22 @@ static const struct threading *find_threading(struct options *options, const cha
   return NULL;
 }
 
+/* Whether the compiler makes code for the target's architecture. */
+static bool knows_architecture(struct options *options, const char *compiler, const char *folder) {
+  static const struct threading probes[] = {
+      [ARCHITECTURE_ANY] = {.program = "int nothing;\n"},
+      [ARCHITECTURE_X86_64] = {.program = "#ifndef __x86_64__\n#error \"not x86-64\"\n#endif\nint nothing;\n"},
+      [ARCHITECTURE_AARCH64] = {.program = "#ifndef __aarch64__\n#error \"not AArch64\"\n#endif\nint nothing;\n"}};
+  const struct threading *probe = &probes[options->passes.target->architecture];
+  const char *source = arena_format(options->arena, "%s/try.c", folder);
+  const char *object = arena_format(options->arena, "%s/try.o", folder);
+  temporary_add(source), temporary_add(object);
+  bool known =
+      write_file(source, probe->program) && compile(options, compiler, source, object, probe, "-c", "/dev/null") == 0;
+  temporary_remove(2);
+  return known;
+}
+
 /* Shows what a compiler printed, and tells whether it lacked memory. */
 static bool lacked_memory(struct options *options, const char *messages) {
   static const char *const words[] = {"out of memory", "memory exhausted", "Cannot allocate memory", "bad_alloc",
@@ -245,6 +261,11 @@ static bool build_elsewhere(struct options *options, const struct program *progr
   if (done) return output_end(options, made, path);
   if (lacked) {
     fprintf(stderr, "lamella: error: out of memory: %s could not compile the program\n", compiler);
+    return false;
+  }
+  if (!knows_architecture(options, compiler, folder)) {
+    fprintf(stderr, "lamella: error: %s makes no code for %s, which the target %s is for: name another with --cc\n",
+            compiler, architecture_name(options->passes.target->architecture), options->passes.target->name);
     return false;
   }
   temporary_remove(3); /* the output, its folder and the messages; the source stays */
@@ -291,6 +312,15 @@ int verb_build(struct options *options) {
   struct program *program;
   struct emitted emitted;
   struct jit_object object = {0};
+  if (!options->compiler && target_is_foreign(options->passes.target)) {
+    const enum architecture architecture = options->passes.target->architecture;
+    fprintf(stderr,
+            "lamella build: the target %s is for %s, and the compiler here is for this machine: name one for that with "
+            "--cc, such as --cc=%s-linux-gnu-gcc\n",
+            options->passes.target->name, architecture_name(architecture),
+            architecture == ARCHITECTURE_AARCH64 ? "aarch64" : "x86_64");
+    return EXIT_USAGE;
+  }
   const char *compiler = choose_compiler(options), *name, *output = options->output ? options->output : "program";
   if (!compiler && options->openmp == OPENMP_SHARED && !jit_has_openmp()) {
     fprintf(stderr,

@@ -21,11 +21,7 @@ static void say(const struct comparison *comparison, const char *what, const cha
 static bool prepare(struct comparison *comparison) {
   for (int i = 0; i < comparison->variants.count; i++) {
     struct variant *variant = comparison->variants.items[i];
-    if (!target_runs_here(variant->options.passes.target)) {
-      fprintf(stderr, "lamella compare: this machine cannot run code for %s; choose another --target\n",
-              variant->options.passes.target->name);
-      return false;
-    }
+    if (!can_run_target(comparison->options, variant->options.passes.target)) return false;
     variant->errors = arena_format(comparison->arena, "%s/errors%d", comparison->folder, i);
   }
   say(comparison, "compiling", "");

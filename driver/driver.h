@@ -92,6 +92,8 @@ int options_parse(struct options *options, const struct verb *verb, int count, c
 /* Sets the target of that name (NULL: native). Its tile suits the processor that the options name or, if the target is
    native, this one. */
 void choose_target(struct options *options, const char *name);
+/* Whether this machine can run the target's code; false after a message. */
+bool can_run_target(const struct options *options, const struct target *target);
 void verb_help(FILE *file, const struct verb *verb);
 
 bool is_stdin(const struct options *options);

@@ -19,7 +19,8 @@ static const struct option {
   const char *help;
 } option_rows[] = {
     {'o', true, "output", "PATH", "where to write"},
-    {'t', false, "target", "NAME", "native (default), portable, avx2, avx512, or reference (double precision, libm)"},
+    {'t', false, "target", "NAME",
+     "native (default), portable, avx2, avx512, neon, or reference (double precision, libm)"},
     {'p', false, "passes", "LIST",
      "which passes run, as in '-plan, fuse(keep = 40)' (default: those of the spec, else the usual ones)"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
@@ -371,6 +372,20 @@ void choose_target(struct options *options, const char *name) {
   if (!processor && (!name || !strcmp(name, "native"))) processor = processor_find("native");
   options->passes.target = target_find(name ? name : "native");
   if (processor) options->passes.target = target_tuned(options->arena, options->passes.target, processor);
+}
+
+bool can_run_target(const struct options *options, const struct target *target) {
+  if (target_runs_here(target)) return true;
+  if (target_is_foreign(target))
+    fprintf(
+        stderr,
+        "lamella %s: this machine cannot run code for %s, which is for %s; leave out --target, or make a program for "
+        "such a machine: lamella build SPEC --target=%s --cc=COMPILER\n",
+        options->verb->name, target->name, architecture_name(target->architecture), target->name);
+  else
+    fprintf(stderr, "lamella %s: this machine cannot run code for %s; leave out --target, or choose another\n",
+            options->verb->name, target->name);
+  return false;
 }
 
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments) {

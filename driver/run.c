@@ -25,11 +25,7 @@ static void say_ready(const struct options *options, double begin) {
 int verb_run(struct options *options) {
   double begin = seconds_now();
   take_watch(options);
-  if (!target_runs_here(options->passes.target)) {
-    fprintf(stderr, "lamella run: this machine cannot run code for %s; leave out --target, or choose another\n",
-            options->passes.target->name);
-    return EXIT_WRONG_INPUT;
-  }
+  if (!can_run_target(options, options->passes.target)) return EXIT_WRONG_INPUT;
   /* OpenMP's workers wait only briefly between kernels. A built program has to start itself again to set this. */
   if (!environment("OMP_WAIT_POLICY")) setenv("KMP_BLOCKTIME", "100us", 0);
   tell_spec_folder(options);

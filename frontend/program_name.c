@@ -27,7 +27,8 @@ const char *program_name_problem(struct arena *arena, const char *name) {
       "fpos_t jmp_buf sig_atomic_t mbstate_t FILE DIR ";
   /* NAME.h would hide C's own where the program's folder is searched before the system's. */
   static const char files[] =
-      " alloca assert complex cpuid ctype endian fcntl features fenv immintrin inttypes limits locale math setjmp "
+      " alloca arm_neon assert complex cpuid ctype endian fcntl features fenv immintrin inttypes limits locale math "
+      "setjmp "
       "signal stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings tgmath threads "
       "time uchar unistd wchar wctype ";
   static const char beginners[] = " timer sem mtx cnd thrd tss "; /* with _create or _destroy */

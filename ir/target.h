@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum architecture { ARCHITECTURE_ANY, ARCHITECTURE_X86_64, ARCHITECTURE_AARCH64 };
+
 struct target {
-  const char *name; /* "portable" "avx2" "avx512" "reference" */
+  const char *name; /* "portable" "avx2" "avx512" "neon" "reference" */
   const char *description; /* for --help */
   int lanes; /* of a vector of reals; vector loops have this extent */
   int registers; /* vector registers */
@@ -19,6 +21,8 @@ struct target {
   /* the tile for a processor that begins two multiply-adds a cycle and so waits for loads; 0: no other tile */
   int busy_rows, busy_vectors;
   const char *processor; /* the tile is for, or NULL: the target's usual one */
+  enum architecture architecture; /* of the processors that run its code */
+  const char *vector_header; /* that declares its intrinsics, such as "immintrin.h", or NULL */
   const char *attribute; /* of __attribute__((target(...))), or NULL */
   const char *
       cpu_features; /* what the machine must have, by the names of codegen/targets.c, separated by spaces; "" for none */

@@ -150,7 +150,7 @@ static void choose_tile(struct contraction *x) {
   x->vectors = target->tile_vectors;
   if (vectors < x->vectors)
     x->vectors = (int)vectors;
-  else if (x->vectors == 2 && vectors % 2 && vectors % 3 == 0 && target->registers >= 32)
+  else if (x->vectors % 2 == 0 && vectors % x->vectors && vectors % 3 == 0 && target->registers >= 32)
     x->vectors = 3;
   /* With few rows, panels are wide, so that b is read in long runs. */
   if (x->row.axis->size || x->row.extent < FEW_ROWS) {

@@ -65,7 +65,10 @@ runs_here() {
   case $1 in
     avx512) grep -q avx512bw /proc/cpuinfo && grep -q avx512vl /proc/cpuinfo ;;
     avx2) grep -q avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo ;;
+    neon) [[ $(uname -m) == aarch64 ]] ;;
   esac
 }
+# Whether programs for NEON can be compiled and run although this machine is another.
+emulates_neon() { command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null; }
 # Reports that this machine cannot run a part of a test; the runner counts such parts.
 count_skip() { echo "skipped: $*"; }

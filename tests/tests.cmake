@@ -1,6 +1,7 @@
 # What several unit tests share.
 file(GLOB HARNESS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/harness/*.c)
 add_library(harness STATIC ${HARNESS})
+target_compile_definitions(harness PRIVATE SOURCE_FOLDER="${CMAKE_SOURCE_DIR}")
 target_link_libraries(harness passes codegen jit ir)
 
 # Each tests/unit/NAME.c is a program of its own, build/tests/unit/NAME; tests/run runs them all, and everything else.

@@ -24,7 +24,7 @@ version=$(lamella --version)
 commit=$(git -C "$LAMELLA_ROOT" rev-parse --short=12 HEAD 2>/dev/null) || commit=
 [[ $version =~ ^lamella\ [0-9]+\.[0-9]+\.[0-9]+ ]] || fail "$version"
 [[ -z $commit || $version == *"(commit "* ]] || fail "no commit: $version"
-expect_contains "$version" "targets: portable, avx2, avx512, reference; native is "
+expect_contains "$version" "targets: portable, avx2, avx512, neon, reference; native is "
 [[ $jit == 0 ]] || [[ $version =~ LLVM:\ .*clang\ version\ 19\. ]] || fail "$version"
 
 # This project has a spec, the files that it uses, and its data.

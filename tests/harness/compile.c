@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "codegen/jit/jit.h"
+#include "tests/harness/foreign.h"
 
 struct library {
   void *handle; /* when it was compiled to a file, or */
@@ -28,10 +29,16 @@ bool compile_has_threads(void) {
   return has;
 }
 
-static struct jit_program *compile_in_process(const char *source, int level, bool openmp) {
-  static const char *const arguments[] = {"-Wall", "-Wextra", "-Werror"};
-  struct jit_source request = {
-      .main = {"batch.c", source}, .level = level, .openmp = openmp, .arguments = arguments, .argument_count = 3};
+static struct jit_program *compile_in_process(const char *source, const struct compiling *how, bool openmp) {
+  const char *arguments[8] = {"-Wall", "-Wextra", "-Werror"};
+  int count = 3;
+  for (const char *const *word = how->target ? target_options(how->target) : NULL; word && *word; word++)
+    arguments[count++] = *word;
+  struct jit_source request = {.main = {"batch.c", source},
+                               .level = how->level,
+                               .openmp = openmp,
+                               .arguments = arguments,
+                               .argument_count = count};
   struct jit_object object = {0};
   struct jit_program *program = NULL;
   char *message = NULL;
@@ -43,7 +50,7 @@ static struct jit_program *compile_in_process(const char *source, int level, boo
 }
 
 /* Compiles to a file. Only the source of a failure stays behind: a library remains mapped when its file is removed. */
-static void *compile_file(struct arena *arena, const char *source, const char *compiler, int level) {
+static void *compile_file(struct arena *arena, const char *source, const char *compiler, const struct compiling *how) {
   char folder[] = "/tmp/lamella-test-XXXXXX";
   if (!mkdtemp(folder)) return NULL;
   const char *file = arena_format(arena, "%s/source.c", folder),
@@ -51,8 +58,9 @@ static void *compile_file(struct arena *arena, const char *source, const char *c
   FILE *out = fopen(file, "w");
   bool written = out && fputs(source, out) >= 0;
   if (out) written = fclose(out) == 0 && written;
-  const char *command = arena_format(arena, "%s -std=c11 -O%d -Wall -Wextra -Werror%s -shared -fPIC -o %s %s -lm",
-                                     compiler, level, sanitizers, library, file);
+  const char *command =
+      arena_format(arena, "%s -std=c11 -O%d -Wall -Wextra -Werror%s%s -shared -fPIC -o %s %s -lm", compiler, how->level,
+                   sanitizers, how->target ? target_option_text(arena, how->target) : "", library, file);
   void *handle = NULL;
   if (written && system(command) == 0) handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   if (handle)
@@ -78,9 +86,9 @@ struct library *compile_library(struct arena *arena, const char *source, const s
   bool threads = how->threads && compile_has_threads();
   if (threads) ask_for_two_threads();
   if (!how->compiler && in_process && jit_can_compile(&message) && jit_can_load(&message))
-    library->program = compile_in_process(source, how->level, threads);
+    library->program = compile_in_process(source, how, threads);
   else
-    library->handle = compile_file(arena, source, how->compiler ? how->compiler : "cc", how->level);
+    library->handle = compile_file(arena, source, how->compiler ? how->compiler : "cc", how);
   free(message);
   return library->program || library->handle ? library : NULL;
 }

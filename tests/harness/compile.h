@@ -6,12 +6,14 @@
 #include <stdbool.h>
 
 #include "ir/arena.h"
+#include "ir/target.h"
 
 struct library;
 
 struct compiling {
   const char *compiler; /* a command such as "gcc"; NULL: in process, else "cc" (the address sanitizer needs "cc") */
   int level; /* of optimisation */
+  const struct target *target; /* that the source is for: see foreign.h; NULL: one of this machine */
   bool threads; /* two OpenMP threads, when compiled in process and the library is there; else one */
 };
 

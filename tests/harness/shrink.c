@@ -395,7 +395,8 @@ bool failure_read(struct arena *arena, const char *path, struct failure *failure
   failure->pipeline = comment(arena, source->text, "# pipeline ");
   const char *target = comment(arena, source->text, "# target "), *level = comment(arena, source->text, "# level ");
   failure->target = target ? target_find(target) : NULL;
-  failure->how = (struct compiling){comment(arena, source->text, "# compiler "), level ? atoi(level) : 0, true};
+  failure->how = (struct compiling){
+      .compiler = comment(arena, source->text, "# compiler "), .level = level ? atoi(level) : 0, .threads = true};
   failure->run = NULL;
   if (!failure->pipeline || !failure->target)
     fprintf(stderr, "%s: the comments '# pipeline ...' and '# target ...' are expected\n", path);

@@ -5,6 +5,7 @@
 
 #include "codegen/codegen.h"
 #include "passes/pipeline.h"
+#include "tests/harness/foreign.h"
 #include "tests/harness/random_operand.h"
 
 static const char *messages_of(struct arena *arena, const struct diagnostics *diagnostics) {
@@ -235,7 +236,7 @@ struct trial_set *trial_set_new(struct arena *arena) {
   struct trial_set *set = arena_new_struct(arena, struct trial_set);
   set->arena = arena;
   for (int i = 0; target_at(i); i++) {
-    if (!target_runs_here(target_at(i))) continue;
+    if (!target_runs_in_tests(target_at(i))) continue;
     if (set->target_count == MAX_TARGETS) bug("too many targets");
     set->batches[set->target_count] = batch_new(arena, target_at(i));
     set->targets[set->target_count++] = target_at(i);
@@ -262,7 +263,9 @@ struct trial *trial_set_add(struct trial_set *set, const struct expectation *exp
 static bool check_target(struct trial_set *set, int target, const struct compiling *how) {
   int functions;
   const char *source = batch_source(set->batches[target], &functions);
-  struct library *library = compile_library(set->arena, source, how);
+  struct compiling for_target = *how;
+  for_target.target = set->targets[target];
+  struct library *library = compile_library(set->arena, source, &for_target);
   set->functions += functions;
   for (int i = 0; i < set->trials.count && library; i++) {
     struct trial *trial = set->trials.items[i];

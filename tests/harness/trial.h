@@ -58,7 +58,7 @@ enum { MAX_TARGETS = 8 };
 
 struct trial_set {
   struct arena *arena;
-  const struct target *targets[MAX_TARGETS]; /* those that this machine runs */
+  const struct target *targets[MAX_TARGETS]; /* those that this machine runs, NEON by SIMDe (foreign.h) */
   int target_count;
   struct batch *batches[MAX_TARGETS];
   ARRAY(struct trial *) trials;

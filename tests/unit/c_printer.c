@@ -6,6 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "ir/interpret.h"
+#include "tests/harness/foreign.h"
 #include "tests/unit/check.h"
 
 enum { COUNT = 80, PRESENT = 77, EXPRESSIONS = 60, FORMS = 3 };
@@ -424,16 +425,16 @@ static void run(void *code, bool is_double, const struct inputs *in, struct outp
   CHECK(kept);
 }
 
-static void *compile(struct arena *arena, const char *compiler, const char *folder, const char *name,
+static void *compile(struct arena *arena, const char *compiler, const char *folder, const struct target *target,
                      const char *source) {
-  const char *file = arena_format(arena, "%s/%s.c", folder, name),
-             *library = arena_format(arena, "%s/%s-%s.so", folder, name, compiler);
+  const char *file = arena_format(arena, "%s/%s.c", folder, target->name),
+             *library = arena_format(arena, "%s/%s-%s.so", folder, target->name, compiler);
   FILE *out = fopen(file, "w");
   if (!CHECK(out != NULL)) return NULL;
   fputs(source, out);
   fclose(out);
-  const char *command =
-      arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compiler, library, file);
+  const char *command = arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror%s -shared -fPIC -o %s %s -lm",
+                                     compiler, target_option_text(arena, target), library, file);
   if (!CHECK(system(command) == 0)) return NULL;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   CHECK(handle != NULL);
@@ -499,9 +500,13 @@ static void check_target(const struct target *target, const char *folder) {
       SKIP(arena_format(arena, "no %s", compilers[c]));
       continue;
     }
-    void *handle = compile(arena, compilers[c], folder, target->name, source);
+    if (!target_runs_in_tests(target) && target_is_foreign(target)) {
+      SKIP(arena_format(arena, "nothing here compiles %s", target->name));
+      continue;
+    }
+    void *handle = compile(arena, compilers[c], folder, target, source);
     if (!handle) continue;
-    if (!target_runs_here(target)) {
+    if (!target_runs_in_tests(target)) {
       SKIP(arena_format(arena, "this machine does not run %s", target->name));
       continue;
     }

@@ -6,6 +6,7 @@
 
 #include "codegen/codegen.h"
 #include "passes/passes.h"
+#include "tests/harness/foreign.h"
 #include "tests/harness/run_module.h"
 #include "tests/unit/check.h"
 
@@ -107,15 +108,16 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   return sample;
 }
 
-static void *compile(struct arena *arena, const char *folder, const char *name, const char *source) {
+static void *compile(struct arena *arena, const struct target *target, const char *folder, const char *name,
+                     const char *source) {
   const char *file = arena_format(arena, "%s/%s.c", folder, name),
              *library = arena_format(arena, "%s/%s.so", folder, name);
   FILE *out = fopen(file, "w");
   if (!CHECK(out != NULL)) return NULL;
   fputs(source, out);
   fclose(out);
-  const char *command =
-      arena_format(arena, "cc -std=c11 -O1 -Wall -Wextra -Werror -shared -fPIC %s -o %s %s -lm", flags, library, file);
+  const char *command = arena_format(arena, "cc -std=c11 -O1 -Wall -Wextra -Werror%s -shared -fPIC %s -o %s %s -lm",
+                                     target_option_text(arena, target), flags, library, file);
   if (!CHECK(system(command) == 0)) return NULL;
   void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
   CHECK(handle != NULL);
@@ -148,7 +150,7 @@ static void check_target(const struct target *target, const char *pipeline, cons
                       target->double_precision),
           stream);
   fclose(stream);
-  void *handle = compile(arena, folder, name, source);
+  void *handle = compile(arena, target, folder, name, source);
   for (int i = 0; handle && i < SHAPES; i++) {
     void *code = dlsym(handle, arena_format(arena, "s%d", i));
     compiled_routine *routine;
@@ -166,7 +168,7 @@ int main(void) {
   char folder[] = "/tmp/lamella-contract-XXXXXX";
   if (!CHECK(mkdtemp(folder) != NULL)) return check_done("contract");
   for (int i = 0; target_at(i); i++) {
-    if (!target_runs_here(target_at(i))) {
+    if (!target_runs_in_tests(target_at(i))) {
       SKIP(target_at(i)->name);
       continue;
     }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "codegen/codegen.h"
+#include "tests/harness/foreign.h"
 #include "tests/unit/check.h"
 
 enum { COUNT = 1 << 14, ROUNDS = 13 };
@@ -117,7 +118,7 @@ int main(void) {
   for (int t = 0; target_at(t); t++) {
     const struct target *target = target_at(t);
     if (target->double_precision) continue;
-    if (!target_runs_here(target)) {
+    if (!target_runs_in_tests(target)) {
       SKIP(arena_format(arena, "this machine does not run %s", target->name));
       continue;
     }
@@ -138,8 +139,8 @@ int main(void) {
         continue;
       }
       const char *library = arena_format(arena, "%s/%s-%s.so", folder, target->name, compilers[c]);
-      CHECK(system(arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -o %s %s -lm", compilers[c],
-                                library, file)) == 0);
+      CHECK(system(arena_format(arena, "%s -std=c11 -O2 -Wall -Wextra -Werror%s -shared -fPIC -o %s %s -lm",
+                                compilers[c], target_option_text(arena, target), library, file)) == 0);
       handles[c] = dlopen(library, RTLD_NOW | RTLD_LOCAL);
       CHECK(handles[c] != NULL);
     }

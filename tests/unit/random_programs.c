@@ -440,10 +440,10 @@ int main(int argc, char **argv) {
   const struct {
     int size;
     struct compiling how;
-  } kinds[] = {{CHUNK, {NULL, 0, false}},
-               {SMALL_CHUNK, {NULL, 2, true}},
-               {CHUNK, {NULL, 0, true}},
-               {SMALL_CHUNK, {other, 0, false}}};
+  } kinds[] = {{CHUNK, {.level = 0}},
+               {SMALL_CHUNK, {.level = 2, .threads = true}},
+               {CHUNK, {.level = 0, .threads = true}},
+               {SMALL_CHUNK, {.compiler = other, .level = 0}}};
   if (!other && count) SKIP("gcc is not here");
   for (int done = 0, chunk = 0, size; done < count; done += size, chunk++) {
     size = kinds[chunk % 4].size;

@@ -66,7 +66,7 @@ int main(void) {
   struct failure failure = {.sample = find_sample(arena),
                             .pipeline = "none, parallel(work = 3), fuse, plan",
                             .target = target_find("portable"),
-                            .how = {"gcc", 2, true},
+                            .how = {.compiler = "gcc", .level = 2, .threads = true},
                             .run = fail_by_pass};
   CHECK(failure_ending(&failure) == ENDS_UNCOMPILED);
   struct failure smaller = failure_shrink(arena, &failure, 2000);
@@ -89,7 +89,7 @@ int main(void) {
   CHECK(strlen(smaller.pipeline) < strlen(failure.pipeline));
 
   /* A graph without a fault stays as it is. */
-  failure.run = NULL, failure.seconds = 0, failure.pipeline = "none", failure.how = (struct compiling){NULL, 0, false};
+  failure.run = NULL, failure.seconds = 0, failure.pipeline = "none", failure.how = (struct compiling){.level = 0};
   CHECK(failure_ending(&failure) == ENDS_WELL);
   CHECK(failure_shrink(arena, &failure, 10).sample == failure.sample);
   arena_free(arena);

@@ -1,0 +1,25 @@
+/* The intrinsics of NEON for x86-64, from SIMDe (Debian's libsimde-dev), and those that its version 0.7.4 lacks. SIMDe fuses
+   multiply-adds only where the compiler may use FMA, and needs AVX for none but speed. */
+#ifndef TESTS_HARNESS_SIMDE_ARM_NEON_H
+#define TESTS_HARNESS_SIMDE_ARM_NEON_H
+
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/arm/neon.h>
+
+#ifndef __FMA__
+#error "without -mfma a multiply-add would be rounded twice"
+#endif
+
+#ifndef vdivq_f32
+static inline float32x4_t vdivq_f32(float32x4_t x, float32x4_t y) { return x / y; }
+#endif
+#ifndef vsqrtq_f32
+static inline float32x4_t vsqrtq_f32(float32x4_t x) {
+  float lanes[4];
+  vst1q_f32(lanes, x);
+  for (int i = 0; i < 4; i++) lanes[i] = __builtin_sqrtf(lanes[i]);
+  return vld1q_f32(lanes);
+}
+#endif
+
+#endif
