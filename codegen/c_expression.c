@@ -193,6 +193,7 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
       return false;
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
+    case EXPRESSION_DOT:
     case EXPRESSION_CONVERT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
@@ -396,6 +397,23 @@ static struct piece draw_piece(struct writer *writer, const struct expression *x
               arguments);
 }
 
+enum operation dot_operation(const struct expression *x) {
+  const enum storage left = x->arguments[1]->array->storage, right = x->arguments[2]->array->storage;
+#define DOT(name, count, x_storage, y_storage) \
+  if (x->lanes == (count) && left == STORAGE_##x_storage && right == STORAGE_##y_storage) return OPERATION_##name##_dot;
+#include "ir/dots.def"
+  return OPERATION_COUNT;
+}
+
+static struct piece dot_piece(struct writer *writer, const struct expression *x) {
+  const enum operation operation = dot_operation(x);
+  if (operation == OPERATION_COUNT) bug("%s: a dot that no target has", writer->function->name);
+  const struct piece arguments[] = {scalar_piece(writer, x->arguments[0]),
+                                    pointer_piece(writer, x->arguments[1]->array, x->arguments[1]->arguments[0]),
+                                    pointer_piece(writer, x->arguments[2]->array, x->arguments[2]->arguments[0])};
+  return fill(writer, operation, arguments);
+}
+
 struct piece scalar_piece(struct writer *writer, const struct expression *x) {
   switch (x->kind) {
     case EXPRESSION_NUMBER:
@@ -411,6 +429,8 @@ struct piece scalar_piece(struct writer *writer, const struct expression *x) {
       for (int i = 0; i < 3; i++) arguments[i] = scalar_piece(writer, x->arguments[i]);
       return fill(writer, OPERATION_real_fma, arguments);
     }
+    case EXPRESSION_DOT:
+      return dot_piece(writer, x);
     case EXPRESSION_CONVERT:
       return convert_piece(writer, x);
     case EXPRESSION_FOLD:

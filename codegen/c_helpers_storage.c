@@ -37,6 +37,12 @@ const struct helper storage_helpers[] = {
      "void lam_set_4_bits(uint8_t *x, int64_t i, int32_t value)",
      "  const int shift = (int)(i % 2 * 4);\n"
      "  x[i / 2] = (uint8_t)((x[i / 2] & ~(15 << shift)) | (value & 15) << shift);\n"},
+    {NULL, "lam_dot_bf16", NULL, "$R lam_dot_bf16($R sum, const uint16_t *x, const uint16_t *y)",
+     "return sum + lam_from_bf16(x[0]) * lam_from_bf16(y[0]) + lam_from_bf16(x[1]) * lam_from_bf16(y[1]);"},
+    {NULL, "lam_dot_u8_i8", NULL, "int32_t lam_dot_u8_i8(int32_t sum, const uint8_t *x, const int8_t *y)",
+     "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
+    {NULL, "lam_dot_i8", NULL, "int32_t lam_dot_i8(int32_t sum, const int8_t *x, const int8_t *y)",
+     "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
 
     /* --- AVX2 --- */
     {"avx2", "lam_load_bf16", NULL, "__m256 lam_load_bf16(const uint16_t *p)",
@@ -122,6 +128,17 @@ const struct helper storage_helpers[] = {
      "  _mm256_storeu_si256((__m256i *)y, x);\n"
      "  for (int i = 0; i < 8; i++)\n"
      "    if (lanes >> i & 1) lam_set_4_bits(p, i, y[i]);\n"},
+    {"avx2", "lam_store_pairs", "Elements of x and y in turn.", "void lam_store_pairs(uint16_t *p, __m256 x, __m256 y)",
+     "  const __m256i low = _mm256_srli_epi32(_mm256_castps_si256(x), 16);\n"
+     "  const __m256i high = _mm256_and_si256(_mm256_castps_si256(y), _mm256_set1_epi32(-65536));\n"
+     "  _mm256_storeu_si256((__m256i *)p, _mm256_or_si256(low, high));\n"},
+    {"avx2", "lam_store_fours", "The lowest bytes of the four in turn.",
+     "void lam_store_fours(void *p, __m256i x, __m256i y, __m256i z, __m256i w)",
+     "  const __m256i low = _mm256_set1_epi32(255);\n"
+     "  const __m256i xy = _mm256_or_si256(_mm256_and_si256(x, low), _mm256_slli_epi32(_mm256_and_si256(y, low), 8));\n"
+     "  const __m256i zw = _mm256_or_si256(_mm256_slli_epi32(_mm256_and_si256(z, low), 16), _mm256_slli_epi32(w, "
+     "24));\n"
+     "  _mm256_storeu_si256((__m256i *)p, _mm256_or_si256(xy, zw));\n"},
 
     /* --- AVX-512 --- */
     {"avx512", "lam_widen_bf16", NULL, "__m512 lam_widen_bf16(__m256i x)",
@@ -130,6 +147,22 @@ const struct helper storage_helpers[] = {
      "return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(x), 16));"},
     {"avx512", "lam_narrow_f16", NULL, "__m256i lam_narrow_f16(__m512 x)",
      "return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);"},
+    {"avx512", "lam_store_pairs", "Elements of x and y in turn.",
+     "void lam_store_pairs(uint16_t *p, __m512 x, __m512 y)",
+     "  const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(x), 16);\n"
+     "  const __m512i high = _mm512_and_si512(_mm512_castps_si512(y), _mm512_set1_epi32(-65536));\n"
+     "  _mm512_storeu_si512(p, _mm512_or_si512(low, high));\n"},
+    {"avx512", "lam_store_fours", "The lowest bytes of the four in turn.",
+     "void lam_store_fours(void *p, __m512i x, __m512i y, __m512i z, __m512i w)",
+     "  const __m512i low = _mm512_set1_epi32(255);\n"
+     "  const __m512i xy = _mm512_or_si512(_mm512_and_si512(x, low), _mm512_slli_epi32(_mm512_and_si512(y, low), 8));\n"
+     "  const __m512i zw = _mm512_or_si512(_mm512_slli_epi32(_mm512_and_si512(z, low), 16), _mm512_slli_epi32(w, "
+     "24));\n"
+     "  _mm512_storeu_si512(p, _mm512_or_si512(xy, zw));\n"},
+    {"avx512", "lam_4_bytes", NULL, "__m512i lam_4_bytes(const void *p)",
+     "  int32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return _mm512_set1_epi32(bytes);\n"},
     {"avx512", "lam_load_u4", "Two elements of each byte, the lower bits first.",
      "__m512i lam_load_u4(const uint8_t *p)",
      "  const __m128i x = _mm_loadl_epi64((const __m128i *)p), mask = _mm_set1_epi8(15);\n"

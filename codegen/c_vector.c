@@ -280,6 +280,25 @@ static const char *convert(struct writer *writer, const struct expression *x) {
 
 static const char *whole_text(struct writer *writer, const struct expression *x);
 
+/* Each lane multiplies the elements that `x` begins with, the same for all, by its own elements of `y`, which follow those of the lane
+   before it. */
+static const char *dot(struct writer *writer, const struct expression *x) {
+  const enum operation operation = dot_operation(x);
+  const struct expression *left = x->arguments[1], *right = x->arguments[2];
+  int64_t apart;
+  if (operation == OPERATION_COUNT || !writer->simd->vector[operation] || writer->guard ||
+      has_lanes(writer, left->arguments[0]) || !expression_coefficient(right->arguments[0], writer->lane, &apart) ||
+      apart != x->lanes)
+    return by_lanes(writer, x);
+  const struct expression *distance =
+      index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), x->lanes);
+  const struct expression *base = expression_apply(writer->arena, OP_sub, right->arguments[0], distance, NULL);
+  if (has_lanes(writer, base)) return by_lanes(writer, x);
+  const char *from = pointer_piece(writer, left->array, left->arguments[0]).text;
+  return fill(writer, operation, vector_text(writer, x->arguments[0]), from,
+              pointer_piece(writer, right->array, base).text);
+}
+
 /* Draws uniform numbers for elements at equal distances, all lanes at once. */
 static const char *draw(struct writer *writer, const struct expression *x) {
   enum { FARTHEST = 1 << 26 }; /* so that the last lane's distance has 32 bits */
@@ -331,6 +350,8 @@ static const char *whole_text(struct writer *writer, const struct expression *x)
       const char *a = vector_text(writer, x->arguments[0]), *b = vector_text(writer, x->arguments[1]);
       return fill(writer, OPERATION_real_fma, a, b, vector_text(writer, x->arguments[2]));
     }
+    case EXPRESSION_DOT:
+      return dot(writer, x);
     case EXPRESSION_CONVERT:
       return convert(writer, x);
     case EXPRESSION_FOLD:
@@ -441,6 +462,63 @@ static void body(struct writer *writer, const struct block *block) {
     else
       bug("%s: a vector loop holds more than let, store and if", writer->function->name);
   }
+}
+
+/* The operation that stores several vectors so that their elements alternate; OPERATION_COUNT where the target has none. */
+static enum operation group_store(struct writer *writer, enum storage storage, int64_t count) {
+  enum operation operation = OPERATION_COUNT;
+  if (storage == STORAGE_BF16 && count == 2) operation = OPERATION_bf16_store_2;
+  if (storage == STORAGE_I8 && count == 4) operation = OPERATION_i8_store_4;
+  if (storage == STORAGE_U8 && count == 4) operation = OPERATION_u8_store_4;
+  return operation != OPERATION_COUNT && writer->simd->vector[operation] ? operation : OPERATION_COUNT;
+}
+
+/* The store at the end of a block of lets, or NULL. */
+static const struct statement *last_store(const struct block *block) {
+  for (int i = 0; i < block->statements.count - 1; i++)
+    if (block->statements.items[i]->kind != STATEMENT_LET) return NULL;
+  const struct statement *last = block->statements.count ? block->statements.items[block->statements.count - 1] : NULL;
+  return last && last->kind == STATEMENT_STORE ? last : NULL;
+}
+
+bool vector_group(struct writer *writer, const struct statement *unrolled) {
+  enum { MOST = 4 };
+  int64_t count, along, apart;
+  if (!writer->target->simd || unrolled->body.statements.count != 1 || unrolled->step > 1 ||
+      !is_literal(writer_resolve(writer, unrolled->extent), &count) || count < 2 || count > MOST)
+    return false;
+  const struct statement *loop = unrolled->body.statements.items[0];
+  if (loop->kind != STATEMENT_LOOP || loop->loop != LOOP_VECTOR) return false;
+  const struct statement *store = last_store(&loop->body);
+  if (!store || writer_find_array(writer, store->array)->vectors) return false;
+  const enum operation operation = group_store(writer, store->array->storage, count);
+  /* Names in the index may be those of the loops themselves, which have no binding yet. */
+  if (operation == OPERATION_COUNT || !expression_coefficient(store->index, unrolled->variable, &along) || along != 1 ||
+      !expression_coefficient(store->index, loop->variable, &apart) || apart != count)
+    return false;
+  struct arena *arena = writer->arena;
+  struct piece arguments[MOST + 1];
+  writer->lane = loop->variable;
+  for (int64_t j = 0; j < count; j++) {
+    const struct expression *number = expression_index(arena, j);
+    writer_bind(writer, (struct binding){.variable = unrolled->variable, .kind = BINDING_VALUE, .expression = number});
+    writer_bind(writer, (struct binding){.variable = loop->variable, .kind = BINDING_LANE});
+    for (int i = 0; i < loop->body.statements.count - 1; i++) let(writer, loop->body.statements.items[i]);
+    if (j == 0) {
+      const struct expression *base =
+          expression_apply(arena, OP_sub, writer_resolve(writer, store->index),
+                           index_multiply(arena, expression_variable(arena, loop->variable), count), NULL);
+      arguments[0] = pointer_piece(writer, store->array, base);
+    }
+    const char *value = whole_text(writer, writer_resolve(writer, store->expression));
+    const char *name = writer_declare(writer, "part");
+    writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", vector_type(writer, store->expression->type), name,
+                value);
+    arguments[j + 1] = piece_name(name);
+  }
+  writer->lane = NULL;
+  writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, row(writer, operation), arguments).text);
+  return true;
 }
 
 void vector_loop(struct writer *writer, const struct statement *loop) {

@@ -35,6 +35,8 @@ struct access {
   enum operation element, set, load, load_masked, store, store_masked;
 };
 const struct access *access_of(enum storage storage);
+/* The operation of an EXPRESSION_DOT; OPERATION_COUNT when there is none for its storages. */
+enum operation dot_operation(const struct expression *dot);
 
 /* What kind of statement a line is; the loop that it may be the body of must know. */
 enum line_kind {
@@ -127,6 +129,8 @@ const char *writer_body(struct writer *writer, const struct block *block);
 /* "array[index] = value;" for an array whose elements are narrower than the type they are computed in. */
 const char *writer_set_text(struct writer *writer, const struct array *array, const struct expression *index,
                             struct piece value);
+/* Prints an unrolled loop of vector loops that store narrow elements in turn, for which there is an operation; false: it is none. */
+bool vector_group(struct writer *writer, const struct statement *unrolled);
 /* Prints a whole function. */
 void writer_function(struct writer *writer, const char *first_line, const char *body);
 

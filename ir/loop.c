@@ -528,6 +528,16 @@ const struct expression *expression_convert(struct arena *arena, enum type type,
   return expression;
 }
 
+const struct expression *expression_dot(struct arena *arena, int count, const struct expression *sum,
+                                        const struct expression *x, const struct expression *y) {
+  if (x->kind != EXPRESSION_LOAD || y->kind != EXPRESSION_LOAD || x->type != y->type || sum->type != x->type)
+    bug("a dot of %s and %s on %s", type_names[x->type], type_names[y->type], type_names[sum->type]);
+  struct expression *expression = node(arena, EXPRESSION_DOT, sum->type, 3);
+  expression->lanes = count;
+  expression->arguments[0] = sum, expression->arguments[1] = x, expression->arguments[2] = y;
+  return expression;
+}
+
 const struct expression *expression_fold(struct arena *arena, enum op op, const struct array *array,
                                          const struct expression *start, int lanes) {
   if (op != OP_add && op != OP_max) bug("a fold by %s", op_facts[op].name);

@@ -64,6 +64,10 @@ enum expression_kind {
   EXPRESSION_CONVERT, /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
   EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
                           halving tree, lane i with lane i + half */
+  /* arguments[0] + the sum over j < `lanes` of x[i + j] y[k + j], where the loads arguments[1] = x[i] and arguments[2] = y[k] say where the
+     two begin, both narrower than what they are summed in: what processors have instructions for, of 2 or 4 products a lane. In which
+     order reals are added, and whether a subnormal number counts as 0, is the processor's choice. Integers are exact modulo 2^32 */
+  EXPRESSION_DOT,
   /* a random number: (seed, stream, step, example, element), all index or integer; see random_draw */
   EXPRESSION_DRAW
 };
@@ -218,6 +222,9 @@ const struct expression *expression_cast(struct arena *arena, enum storage stora
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z);
 const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x);
+/* `x` and `y` are loads; see EXPRESSION_DOT. */
+const struct expression *expression_dot(struct arena *arena, int count, const struct expression *sum,
+                                        const struct expression *x, const struct expression *y);
 const struct expression *expression_fold(struct arena *arena, enum op op, const struct array *array,
                                          const struct expression *start, int lanes);
 const struct expression *expression_draw(struct arena *arena, enum distribution distribution,

@@ -66,6 +66,7 @@ static struct exactness exactness_of(struct walk *walk, const struct expression 
         return exactness_apply(OP_cast, STORAGE_REAL, kind, kind_of_type(x->arguments[0]->type), operands);
       return operands[0].low >= INT32_MIN && operands[0].high <= INT32_MAX ? operands[0] : exactness_any(kind);
     case EXPRESSION_FMA:
+    case EXPRESSION_DOT:
     case EXPRESSION_DRAW:
       return exactness_any(kind);
   }

@@ -92,6 +92,10 @@ static void print_expression(FILE *file, const struct expression *x, enum bindin
       fputs("fma", file);
       print_arguments(file, x);
       return;
+    case EXPRESSION_DOT:
+      fprintf(file, "dot.%d", x->lanes);
+      print_arguments(file, x);
+      return;
     case EXPRESSION_CONVERT:
       fputs(type_names[x->type], file);
       print_arguments(file, x);

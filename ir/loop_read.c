@@ -295,6 +295,14 @@ static const struct expression *read_call(struct reader *reader, const char *nam
         fail(reader, "a draw takes integers");
     return x;
   }
+  if (!strncmp(name, "dot.", 4)) {
+    read_arguments(reader, arguments, 3);
+    for (int i = 1; i < 3; i++)
+      if (arguments[i]->kind != EXPRESSION_LOAD || arguments[i]->type != arguments[0]->type)
+        fail(reader, "a dot takes a sum and two elements of memory, all of one type");
+    if (strcmp(name, "dot.2") != 0 && strcmp(name, "dot.4") != 0) fail(reader, "a dot is of 2 or 4 products");
+    return expression_dot(reader->arena, name[4] - '0', arguments[0], arguments[1], arguments[2]);
+  }
   if (!strcmp(name, "fma")) {
     struct expression *x = node(reader, EXPRESSION_FMA, TYPE_REAL, 3);
     read_arguments(reader, x->arguments, 3);

@@ -172,6 +172,7 @@ static struct affine affine_of(struct tracing *tracing, const struct expression 
       return affine_of_apply(tracing, x);
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
+    case EXPRESSION_DOT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
       break;
@@ -259,6 +260,13 @@ static void touch(struct tracing *tracing, const struct array *array, const stru
 static void touch_loads(struct tracing *tracing, const struct expression *x) {
   for (int i = 0; i < x->argument_count; i++) touch_loads(tracing, x->arguments[i]);
   if (x->kind == EXPRESSION_LOAD) touch(tracing, x->array, x->arguments[0], false);
+  for (int i = 1; x->kind == EXPRESSION_DOT && i < 3; i++)
+    for (int j = 1; j < x->lanes; j++) {
+      const struct expression *load = x->arguments[i];
+      const struct expression *next =
+          index_add(tracing->arena, load->arguments[0], expression_index(tracing->arena, j));
+      touch(tracing, load->array, next, false);
+    }
 }
 
 /* --- Statements --------------------------------------------------------------------------------------------------------- */

@@ -22,6 +22,9 @@ enum { MAX_OPEN_BLOCKS = 40 };
 struct tile {
   int rows, vectors;
   bool guarded; /* only the first `columns` columns are there */
+  enum type type; /* of the sums */
+  int group; /* how many products one dot sums; 1: multiply-adds */
+  enum storage a, b; /* of the operands */
 };
 
 /* A tile helper that was made before. */
