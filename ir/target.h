@@ -9,7 +9,7 @@
 enum architecture { ARCHITECTURE_ANY, ARCHITECTURE_X86_64, ARCHITECTURE_AARCH64 };
 
 struct target {
-  const char *name; /* "portable" "avx2" "avx512" "neon" "reference" */
+  const char *name; /* "portable" "avx2" "avx512" "neon" "reference"; with features "avx512+vnni+bf16" */
   const char *description; /* for --help */
   int lanes; /* of a vector of reals; vector loops have this extent */
   int registers; /* vector registers */
