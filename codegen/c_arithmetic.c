@@ -64,15 +64,15 @@ static void print_arithmetic_fault(struct text *text, const struct target *targe
 static void print_needed(struct text *text, const struct target *target) {
   const bool is_arm = target->architecture == ARCHITECTURE_AARCH64;
   text_line(text, "static const struct { unsigned %s; const char *name; } needed[] = {",
-            is_arm ? "entry, bit" : "leaf, word, bit, state");
+            is_arm ? "entry, bit" : "leaf, subleaf, word, bit, state");
   text->indentation += 2;
-  for (int i = 0; i < target_feature_count(target); i++) {
-    const struct cpu_feature *feature = target_feature(target, i);
+  for (int i = 0; i < cpu_feature_count(target); i++) {
+    const struct cpu_feature *feature = cpu_feature_of(target, i);
     if (is_arm)
       text_line(text, "{%u, %u, LACKS(\"%s\")},", feature->leaf, feature->bit, feature->name);
     else
-      text_line(text, "{%u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->word, feature->bit, feature->state,
-                feature->name);
+      text_line(text, "{%u, %u, %u, %u, 0x%x, LACKS(\"%s\")},", feature->leaf, feature->subleaf, feature->word,
+                feature->bit, feature->state, feature->name);
   }
   text->indentation -= 2;
   text_line(text, "};");
@@ -89,7 +89,8 @@ static void print_needed(struct text *text, const struct target *target) {
   if (is_arm) {
     text_line(text, "if (!(getauxval(needed[i].entry) >> needed[i].bit & 1)) return needed[i].name;");
   } else {
-    text_line(text, "int known = __get_cpuid_count(needed[i].leaf, 0, &words[0], &words[1], &words[2], &words[3]);");
+    text_line(text, "const unsigned leaf = needed[i].leaf, subleaf = needed[i].subleaf;");
+    text_line(text, "int known = __get_cpuid_count(leaf, subleaf, &words[0], &words[1], &words[2], &words[3]);");
     text_line(
         text,
         "if (!known || !(words[needed[i].word] >> needed[i].bit & 1) || (saved & needed[i].state) != needed[i].state)");

@@ -45,38 +45,45 @@ const struct helper storage_helpers[] = {
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
 
     /* --- AVX2 --- */
-    {"avx2", "lam_load_bf16", NULL, "__m256 lam_load_bf16(const uint16_t *p)",
-     "  const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));\n"
-     "  return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));\n"},
-    {"avx2", "lam_load_f16", NULL, "__m256 lam_load_f16(const uint16_t *p)",
-     "return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));"},
+    {"avx2", "lam_widen_bf16", NULL, "__m256 lam_widen_bf16(__m128i x)",
+     "return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));"},
+    {"avx2", "lam_widen_f16", "What F16C does, for processors without it.", "__m256 lam_widen_f16(__m128i half)",
+     "  const __m256i x = _mm256_cvtepu16_epi32(half), sign = _mm256_slli_epi32(_mm256_srli_epi32(x, 15), 31);\n"
+     "  const __m256i rest = _mm256_slli_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x7fff)), 13);\n"
+     "  const __m256i special = _mm256_cmpgt_epi32(rest, _mm256_set1_epi32(0x0f7fffff));\n"
+     "  const __m256i small = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x00800000), rest);\n"
+     "  const __m256i normal = _mm256_add_epi32(rest, _mm256_set1_epi32(0x38000000));\n"
+     "  const __m256i large = _mm256_or_si256(normal, _mm256_and_si256(special, _mm256_set1_epi32(0x7f800000)));\n"
+     "  const __m256 least = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32(rest, 13)), "
+     "_mm256_set1_ps(0x1p-24f));\n"
+     "  const __m256 y = _mm256_blendv_ps(_mm256_castsi256_ps(large), least, _mm256_castsi256_ps(small));\n"
+     "  return _mm256_or_ps(y, _mm256_castsi256_ps(sign));\n"},
+    {"avx2", "lam_narrow_f16", "Of numbers that are exact in half precision.", "__m128i lam_narrow_f16(__m256 x)",
+     "  const __m256i bits = _mm256_castps_si256(x), rest = _mm256_and_si256(bits, _mm256_set1_epi32(INT32_MAX));\n"
+     "  const __m256i sign = _mm256_slli_epi32(_mm256_srli_epi32(bits, 31), 15);\n"
+     "  const __m256i normal = _mm256_srli_epi32(_mm256_sub_epi32(rest, _mm256_set1_epi32(0x38000000)), 13);\n"
+     "  const __m256i least = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_castsi256_ps(rest), _mm256_set1_ps(0x1p24f)));\n"
+     "  const __m256i infinity = _mm256_set1_epi32(0x7f800000), nan = _mm256_cmpgt_epi32(rest, infinity);\n"
+     "  const __m256i special = _mm256_or_si256(nan, _mm256_cmpeq_epi32(rest, infinity));\n"
+     "  const __m256i other = _mm256_or_si256(_mm256_set1_epi32(0x7c00), _mm256_and_si256(nan, "
+     "_mm256_set1_epi32(0x200)));\n"
+     "  const __m256i small = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x38800000), rest);\n"
+     "  __m256i y = _mm256_blendv_epi8(normal, least, small);\n"
+     "  y = _mm256_or_si256(_mm256_blendv_epi8(y, other, special), sign);\n"
+     "  return _mm_packus_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));\n"},
     {"avx2", "lam_on_16_bits", "Elements of lanes that are on, and zeros.",
      "__m128i lam_on_16_bits(const uint16_t *p, __m256 on)",
      "  const int lanes = _mm256_movemask_ps(on);\n"
      "  uint16_t x[8];\n"
      "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? p[i] : 0;\n"
      "  return _mm_loadu_si128((const __m128i *)x);\n"},
-    {"avx2", "lam_load_bf16_masked", NULL, "__m256 lam_load_bf16_masked(const uint16_t *p, __m256 on)",
-     "  const __m256i wide = _mm256_cvtepu16_epi32(lam_on_16_bits(p, on));\n"
-     "  return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));\n"},
-    {"avx2", "lam_load_f16_masked", NULL, "__m256 lam_load_f16_masked(const uint16_t *p, __m256 on)",
-     "return _mm256_cvtph_ps(lam_on_16_bits(p, on));"},
-    {"avx2", "lam_store_bf16", NULL, "void lam_store_bf16(uint16_t *p, __m256 x)",
+    {"avx2", "lam_narrow_bf16", NULL, "__m128i lam_narrow_bf16(__m256 x)",
      "  const __m256i high = _mm256_srli_epi32(_mm256_castps_si256(x), 16);\n"
-     "  const __m128i y = _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));\n"
-     "  _mm_storeu_si128((__m128i *)p, y);\n"},
-    {"avx2", "lam_store_f16", NULL, "void lam_store_f16(uint16_t *p, __m256 x)",
-     "_mm_storeu_si128((__m128i *)p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));"},
-    {"avx2", "lam_store_bf16_masked", NULL, "void lam_store_bf16_masked(uint16_t *p, __m256 on, __m256 x)",
+     "  return _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));\n"},
+    {"avx2", "lam_store_16_bits_masked", NULL, "void lam_store_16_bits_masked(uint16_t *p, __m256 on, __m128i x)",
      "  const int lanes = _mm256_movemask_ps(on);\n"
      "  uint16_t y[8];\n"
-     "  lam_store_bf16(y, x);\n"
-     "  for (int i = 0; i < 8; i++)\n"
-     "    if (lanes >> i & 1) p[i] = y[i];\n"},
-    {"avx2", "lam_store_f16_masked", NULL, "void lam_store_f16_masked(uint16_t *p, __m256 on, __m256 x)",
-     "  const int lanes = _mm256_movemask_ps(on);\n"
-     "  uint16_t y[8];\n"
-     "  lam_store_f16(y, x);\n"
+     "  _mm_storeu_si128((__m128i *)y, x);\n"
      "  for (int i = 0; i < 8; i++)\n"
      "    if (lanes >> i & 1) p[i] = y[i];\n"},
     {"avx2", "lam_bytes_of", "The lowest byte of each lane.", "__m128i lam_bytes_of(__m256i x)",

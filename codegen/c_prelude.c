@@ -56,7 +56,7 @@ static const char *helper_text(struct prelude *prelude, const char *from) {
 static void add_helpers(struct prelude *prelude) {
   const struct helper *helper;
   for (int i = 0; (helper = helper_at(i)) != NULL; i++) {
-    if (helper->target && strcmp(helper->target, prelude->printer->target->name) != 0) continue;
+    if (helper->target && !target_takes(prelude->printer->target, helper->target, NULL)) continue;
     struct candidate candidate = {.name = helper->name, .comment = helper->comment};
     candidate.head = helper_text(prelude, helper->head);
     candidate.body = helper_text(prelude, helper->body);
@@ -110,6 +110,23 @@ static struct prelude prelude_of(struct c_printer *printer) {
 
 /* --- Printing ----------------------------------------------------------------------------------------------------------------- */
 
+static bool is_used(const void *context, const char *feature) {
+  const struct prelude *prelude = context;
+  const struct uses *uses = &prelude->printer->uses;
+  for (int i = -1; i < prelude->candidates.count; i++) {
+    if (i >= 0 && !prelude->candidates.items[i].wanted) continue;
+    if (i >= 0) uses = &prelude->candidates.items[i].uses;
+    for (int j = 0; j < uses->names.count; j++)
+      if (*uses->names.items[j] == '+' && !strcmp(uses->names.items[j] + 1, feature)) return true;
+  }
+  return false;
+}
+
+const struct target *c_target_used(struct c_printer *printer) {
+  const struct prelude prelude = prelude_of(printer);
+  return target_reduced(printer->arena, printer->target, is_used, &prelude);
+}
+
 static void print_candidate(struct text *text, const char *linkage, const struct candidate *candidate) {
   const char *line = arena_format(text->arena, "%s%s { %s }", linkage, candidate->head, candidate->body);
   if (candidate->is_line && strlen(line) <= TEXT_COLUMNS) {
@@ -132,7 +149,8 @@ const char *c_prelude(struct c_printer *printer) {
   for (int i = 0; i < HEADER_COUNT; i++)
     if (printer->headers[i] && dialect->headers[i]) text_line(text, "%s", dialect->headers[i]);
   text_blank(text);
-  dialect->print_definitions(text, printer->target, prelude.constructs);
+  dialect->print_definitions(text, target_reduced(printer->arena, printer->target, is_used, &prelude),
+                             prelude.constructs);
   text_blank(text);
   const char *linkage =
       arena_format(printer->arena, "%s%s", printer->target->attribute ? dialect->vectorised : "", dialect->inlined);

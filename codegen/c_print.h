@@ -69,5 +69,7 @@ const char *c_task_loop(struct c_printer *printer, const char *count, bool in_or
    helper or a recorded name uses. Includes are stdint.h and math.h, and the target's header of vectors or string.h where they are needed;
    the dialect's rules stand before them. */
 const char *c_prelude(struct c_printer *printer);
+/* The target with those features alone that the text asks for. */
+const struct target *c_target_used(struct c_printer *printer);
 
 #endif

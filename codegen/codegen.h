@@ -7,9 +7,25 @@
 #include "ir/target.h"
 #include "ir/times.h"
 
-/* The target of that name ("portable", "avx2", "avx512", "neon", "reference"), or NULL. "native" is the best that this machine
-   runs. */
+/* The target of that name ("portable", "avx2", "avx512", "neon", "reference") without features, or NULL. */
 const struct target *target_find(const char *name);
+/* The target that a text such as "avx512" or "avx512+vnni+bf16" names; "native" is the best that this machine runs, with all of its
+   features that this machine has. The name of the result has the features in the order of target_feature_at. NULL when there is none,
+   and *problem says why. */
+const struct target *target_read(struct arena *arena, const char *text, const char **problem);
+/* A feature of a target: an extension of its instructions, which processors of that target may have. Rows of simd.def can ask for it. */
+struct target_feature {
+  const char *target, *name;
+  const char *attribute; /* what it adds to the target's attribute */
+  const char *cpu_feature; /* the name of a struct cpu_feature */
+  const char *description; /* for --help */
+};
+const struct target_feature *target_feature_at(int number);
+/* Whether rows for the target `base` and, unless NULL, its feature are rows for this one. */
+bool target_takes(const struct target *target, const char *base, const char *feature);
+/* The target with those of its features alone that are kept. */
+const struct target *target_reduced(struct arena *arena, const struct target *target,
+                                    bool (*keeps)(const void *context, const char *feature), const void *context);
 /* The targets in the order in which --help lists them; NULL past the last. */
 const struct target *target_at(int number);
 /* Whether this machine can run the target's code. */
@@ -19,15 +35,15 @@ bool target_runs_here(const struct target *target);
 bool target_is_foreign(const struct target *target);
 /* "x86-64" */
 const char *architecture_name(enum architecture architecture);
-/* A feature that a processor must have for a target. On x86-64: where cpuid reports it (leaf; eax, ebx, ecx or edx; bit), and
+/* What a processor must have for a target. On x86-64: where cpuid reports it (leaf; subleaf; eax, ebx, ecx or edx; bit), and
    which registers the system must save for it (bits of xcr0). On AArch64: where Linux reports it (leaf: the entry of the
    auxiliary vector; bit). */
 struct cpu_feature {
   const char *name;
-  unsigned leaf, word, bit, state;
+  unsigned leaf, subleaf, word, bit, state;
 };
-int target_feature_count(const struct target *target);
-const struct cpu_feature *target_feature(const struct target *target, int number);
+int cpu_feature_count(const struct target *target);
+const struct cpu_feature *cpu_feature_of(const struct target *target, int number);
 
 /* A processor by its name in compilers ("znver4"), and how many multiply-adds of 512-bit vectors it begins in a cycle.
    For narrower vectors all processors have the same tile. */

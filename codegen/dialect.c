@@ -48,7 +48,10 @@ static void define_c_loops(struct text *text, const bool used[CONSTRUCT_COUNT]) 
 }
 
 static void define_c(struct text *text, const struct target *target, const bool used[CONSTRUCT_COUNT]) {
-  if (target->attribute) text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
+  if (target->attribute)
+    text_line(text, "#define LAM_SIMD __attribute__((target(\"%s\")))", target->attribute);
+  else if (target->simd)
+    text_line(text, "#define LAM_SIMD");
   define_c_loops(text, used);
   if (used[CONSTRUCT_PREFETCH]) {
     text_comment(

@@ -177,6 +177,7 @@ static const char *print_core(struct emitter *emitter) {
   }
   emitter->printer->headers[HEADER_MATH] = emitter->printer->headers[HEADER_MEMORY] = true;
   const char *prelude = c_prelude(emitter->printer);
+  emitter->used = c_target_used(emitter->printer);
   text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   emitter->printer->dialect->print_check_headers(core, emitter->target);
   text_raw(core, "#include <stddef.h>\n#include <stdlib.h>\n");

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "codegen/codegen.h"
+
 const struct operation_facts operation_facts[OPERATION_COUNT] = {
 #define OPERATION(name, result, arguments, scalar) {#name, result, arguments},
 #include "codegen/simd.def"
@@ -9,23 +11,27 @@ const struct operation_facts operation_facts[OPERATION_COUNT] = {
 
 struct row {
   const char *target; /* NULL: the meaning */
+  const char *feature; /* that the target must have, or NULL */
   bool vector;
   enum operation operation;
   const char *text;
 };
 
 static const struct row rows[] = {
-#define OPERATION(name, result, arguments, scalar) {NULL, false, OPERATION_##name, scalar},
-#define VECTOR(target, name, text) {#target, true, OPERATION_##name, text},
-#define SCALAR(target, name, text) {#target, false, OPERATION_##name, text},
+#define OPERATION(name, result, arguments, scalar) {NULL, NULL, false, OPERATION_##name, scalar},
+#define VECTOR(target, name, text) {#target, NULL, true, OPERATION_##name, text},
+#define WITH(target, feature, name, text) {#target, #feature, true, OPERATION_##name, text},
+#define SCALAR(target, name, text) {#target, NULL, false, OPERATION_##name, text},
 #include "codegen/simd.def"
 };
 
 const struct simd *simd_of(struct arena *arena, const struct target *target) {
   struct simd *simd = arena_new_struct(arena, struct simd);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    if (rows[i].target && strcmp(rows[i].target, target->name) != 0) continue;
-    (rows[i].vector ? simd->vector : simd->scalar)[rows[i].operation] = template_parse(arena, rows[i].text);
+    const struct row *row = &rows[i];
+    if (row->target && !target_takes(target, row->target, row->feature)) continue;
+    const struct template **place = &(row->vector ? simd->vector : simd->scalar)[row->operation];
+    *place = template_parse(arena, row->text, row->feature ? arena_format(arena, "+%s", row->feature) : NULL);
   }
   return simd;
 }

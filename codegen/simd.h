@@ -19,7 +19,8 @@ struct operation_facts {
 };
 extern const struct operation_facts operation_facts[OPERATION_COUNT];
 
-/* The texts for one target; vector[] has NULL where it has none. */
+/* The texts for one target; vector[] has NULL where it has none. Printing a text that needs a feature of the target records
+   "+FEATURE" among the names used. */
 struct simd {
   const struct template *scalar[OPERATION_COUNT], *vector[OPERATION_COUNT];
 };

@@ -12,7 +12,7 @@ static const struct target targets[] = {
      .tile_vectors = 2,
      .cpu_features = ""},
     {.name = "avx2",
-     .description = "x86-64 with AVX2, FMA and F16C (Haswell, Zen and later)",
+     .description = "x86-64 with AVX2 and FMA (Haswell, Zen and later)",
      .lanes = 8,
      .registers = 16,
      .simd = true,
@@ -21,8 +21,8 @@ static const struct target targets[] = {
      .tile_vectors = 2,
      .architecture = ARCHITECTURE_X86_64,
      .vector_header = "immintrin.h",
-     .attribute = "avx2,fma,f16c",
-     .cpu_features = "avx2 fma f16c"},
+     .attribute = "avx2,fma",
+     .cpu_features = "avx2 fma"},
     {.name = "avx512",
      .description = "x86-64 with AVX-512 F, BW, VL and DQ (Skylake-X, Zen 4 and later)",
      .lanes = 16,
@@ -62,41 +62,98 @@ enum { TARGET_COUNT = sizeof targets / sizeof *targets };
 
 const struct target *target_at(int number) { return number >= 0 && number < TARGET_COUNT ? &targets[number] : NULL; }
 
-const struct target *target_find(const char *name) {
-  if (strcmp(name, "native") == 0) {
-    const struct target *best = NULL;
-    for (int i = 0; i < TARGET_COUNT; i++)
-      if (!targets[i].double_precision && target_runs_here(&targets[i])) best = &targets[i];
-    return best;
-  }
+static const struct target *find(const char *name, size_t length) {
   for (int i = 0; i < TARGET_COUNT; i++)
-    if (strcmp(targets[i].name, name) == 0) return &targets[i];
+    if (strlen(targets[i].name) == length && !strncmp(targets[i].name, name, length)) return &targets[i];
   return NULL;
+}
+
+const struct target *target_find(const char *name) { return find(name, strlen(name)); }
+
+/* --- Features ------------------------------------------------------------------------------------------------------------- */
+
+/* The order is that in which names have them: avx512+vnni+bf16. */
+static const struct target_feature extensions[] = {
+    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision"},
+    {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes"},
+    {"avx512", "vnni", "avx512vnni", "avx512vnni", "AVX512-VNNI: dot products of bytes"},
+    {"avx512", "bf16", "avx512bf16", "avx512bf16", "AVX512-BF16: dot products of bfloat16"},
+    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes"},
+    {"neon", "i8mm", "+i8mm", "i8mm", "matrix products of bytes"},
+    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16, and its products"},
+};
+enum { EXTENSION_COUNT = sizeof extensions / sizeof *extensions };
+
+const struct target_feature *target_feature_at(int number) {
+  return number >= 0 && number < EXTENSION_COUNT ? &extensions[number] : NULL;
+}
+
+bool target_takes(const struct target *target, const char *base, const char *feature) {
+  size_t length = strlen(base);
+  if (strncmp(target->name, base, length) != 0 || !strchr("+", target->name[length])) return false;
+  if (!feature) return true;
+  size_t part = strlen(feature);
+  for (const char *at = strchr(target->name, '+'); at; at = strchr(at + 1, '+'))
+    if (!strncmp(at + 1, feature, part) && strchr("+", at[1 + part])) return true;
+  return false;
+}
+
+/* The target with those of its extensions alone that are set, whatever it has. */
+static const struct target *extended(struct arena *arena, const struct target *target,
+                                     const bool has[EXTENSION_COUNT]) {
+  const struct target *base = find(target->name, strcspn(target->name, "+"));
+  struct target *result = arena_new_struct(arena, struct target);
+  *result = *target;
+  result->name = base->name, result->attribute = base->attribute, result->cpu_features = base->cpu_features;
+  for (int i = 0; i < EXTENSION_COUNT; i++) {
+    if (!has[i]) continue;
+    result->name = arena_format(arena, "%s+%s", result->name, extensions[i].name);
+    result->cpu_features = arena_format(arena, "%s %s", result->cpu_features, extensions[i].cpu_feature);
+    /* The oldest architecture of AArch64 with each of its extensions stands before them. */
+    result->attribute = base->architecture == ARCHITECTURE_AARCH64
+                            ? arena_format(arena, "%s%s", result->attribute ? result->attribute : "arch=armv8.2-a",
+                                           extensions[i].attribute)
+                            : arena_format(arena, "%s,%s", result->attribute, extensions[i].attribute);
+  }
+  return result;
+}
+
+const struct target *target_reduced(struct arena *arena, const struct target *target,
+                                    bool (*keeps)(const void *context, const char *feature), const void *context) {
+  bool has[EXTENSION_COUNT] = {false};
+  for (int i = 0; i < EXTENSION_COUNT; i++)
+    has[i] = target_takes(target, extensions[i].target, extensions[i].name) && keeps(context, extensions[i].name);
+  return extended(arena, target, has);
 }
 
 /* --- Processors ----------------------------------------------------------------------------------------------------------- */
 
-enum { HWCAP = 16 }; /* AT_HWCAP of Linux */
+enum { HWCAP = 16, HWCAP2 = 26 }; /* AT_HWCAP and AT_HWCAP2 of Linux */
 
 static const struct cpu_feature features[] = {
-    {"fma", 1, 2, 12, 0x06},      {"f16c", 1, 2, 29, 0x06},     {"avx2", 7, 1, 5, 0x06},
-    {"avx512f", 7, 1, 16, 0xe6},  {"avx512dq", 7, 1, 17, 0xe6}, {"avx512bw", 7, 1, 30, 0xe6},
-    {"avx512vl", 7, 1, 31, 0xe6}, {"asimd", HWCAP, 0, 1, 0},
+    {"fma", 1, 0, 2, 12, 0x06},       {"avx2", 7, 0, 1, 5, 0x06},      {"f16c", 1, 0, 2, 29, 0x06},
+    {"avxvnni", 7, 1, 0, 4, 0x06},    {"avx512f", 7, 0, 1, 16, 0xe6},  {"avx512dq", 7, 0, 1, 17, 0xe6},
+    {"avx512bw", 7, 0, 1, 30, 0xe6},  {"avx512vl", 7, 0, 1, 31, 0xe6}, {"avx512vnni", 7, 0, 2, 11, 0xe6},
+    {"avx512bf16", 7, 1, 0, 5, 0xe6}, {"asimd", HWCAP, 0, 0, 1, 0},    {"asimddp", HWCAP, 0, 0, 20, 0},
+    {"i8mm", HWCAP2, 0, 0, 13, 0},    {"bf16", HWCAP2, 0, 0, 14, 0},
 };
 
-int target_feature_count(const struct target *target) {
+int cpu_feature_count(const struct target *target) {
   int count = *target->cpu_features != 0;
   for (const char *at = target->cpu_features; *at; at++) count += *at == ' ';
   return count;
 }
 
-const struct cpu_feature *target_feature(const struct target *target, int number) {
-  const char *name = target->cpu_features;
-  for (; number; number--) name += strcspn(name, " ") + 1;
-  size_t length = strcspn(name, " ");
+static const struct cpu_feature *find_feature(const char *name, size_t length) {
   for (size_t i = 0; i < sizeof features / sizeof *features; i++)
     if (strlen(features[i].name) == length && !strncmp(features[i].name, name, length)) return &features[i];
   bug("no processor is known by %s", name);
+}
+
+const struct cpu_feature *cpu_feature_of(const struct target *target, int number) {
+  const char *name = target->cpu_features;
+  for (; number; number--) name += strcspn(name, " ") + 1;
+  return find_feature(name, strcspn(name, " "));
 }
 
 #if defined __x86_64__
@@ -108,7 +165,7 @@ static bool has_feature(const struct cpu_feature *feature) {
   unsigned words[4] = {0}, saved = 0, high;
   if (__get_cpuid(1, &words[0], &words[1], &words[2], &words[3]) && words[2] >> 27 & 1)
     __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
-  return __get_cpuid_count(feature->leaf, 0, &words[0], &words[1], &words[2], &words[3]) &&
+  return __get_cpuid_count(feature->leaf, feature->subleaf, &words[0], &words[1], &words[2], &words[3]) &&
          words[feature->word] >> feature->bit & 1 && (saved & feature->state) == feature->state;
 }
 #elif defined __aarch64__ && defined __linux__
@@ -129,9 +186,53 @@ bool target_is_foreign(const struct target *target) {
 
 bool target_runs_here(const struct target *target) {
   if (target_is_foreign(target)) return false;
-  for (int i = 0; i < target_feature_count(target); i++)
-    if (!has_feature(target_feature(target, i))) return false;
+  for (int i = 0; i < cpu_feature_count(target); i++)
+    if (!has_feature(cpu_feature_of(target, i))) return false;
   return true;
+}
+
+/* The best target that this machine runs, with all of its extensions that this machine has. */
+static const struct target *native(struct arena *arena) {
+  const struct target *best = NULL;
+  for (int i = 0; i < TARGET_COUNT; i++)
+    if (!targets[i].double_precision && target_runs_here(&targets[i])) best = &targets[i];
+  bool has[EXTENSION_COUNT];
+  for (int i = 0; i < EXTENSION_COUNT; i++) {
+    const char *name = extensions[i].cpu_feature;
+    has[i] = target_takes(best, extensions[i].target, NULL) && has_feature(find_feature(name, strlen(name)));
+  }
+  return extended(arena, best, has);
+}
+
+const struct target *target_read(struct arena *arena, const char *text, const char **problem) {
+  size_t length = strcspn(text, "+");
+  const struct target *base = find(text, length);
+  *problem = NULL;
+  if (!strcmp(text, "native")) return native(arena);
+  if (!base) {
+    *problem = arena_format(arena, "no target is called '%.*s'", (int)length, text);
+    return NULL;
+  }
+  bool has[EXTENSION_COUNT] = {false};
+  for (const char *at = text + length; *at;) {
+    const char *name = at + 1, *known = "";
+    size_t part = strcspn(name, "+");
+    int found = -1;
+    for (int i = 0; i < EXTENSION_COUNT; i++) {
+      if (!target_takes(base, extensions[i].target, NULL)) continue;
+      known = arena_format(arena, "%s%s%s", known, *known ? ", " : "", extensions[i].name);
+      if (strlen(extensions[i].name) == part && !strncmp(extensions[i].name, name, part)) found = i;
+    }
+    if (found < 0) {
+      *problem = *known ? arena_format(arena, "the target %s has no feature '%.*s': it has %s", base->name, (int)part,
+                                       name, known)
+                        : arena_format(arena, "the target %s has no features", base->name);
+      return NULL;
+    }
+    has[found] = true;
+    at = name + part;
+  }
+  return *(text + length) ? extended(arena, base, has) : base;
 }
 
 const char *architecture_name(enum architecture architecture) {

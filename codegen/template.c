@@ -100,7 +100,7 @@ static struct hole hole_at(const char *text, const char *at, const struct operat
   return hole;
 }
 
-const struct template *template_parse(struct arena *arena, const char *text) {
+const struct template *template_parse(struct arena *arena, const char *text, const char *needs) {
   struct template *template = arena_new_struct(arena, struct template);
   const struct operator_level *left[8] = {0};
   const char *from = text;
@@ -132,6 +132,7 @@ const struct template *template_parse(struct arena *arena, const char *text) {
   }
   template->rest = from;
   uses_add_text(arena, &template->uses, text);
+  if (needs) uses_add(arena, &template->uses, needs);
   return template;
 }
 

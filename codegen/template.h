@@ -26,8 +26,8 @@ struct piece piece_name(const char *text);
 const char *piece_text(struct arena *arena, struct piece piece, int binding);
 
 struct template;
-/* $0, $1 ... in the text are holes. */
-const struct template *template_parse(struct arena *arena, const char *text);
+/* $0, $1 ... in the text are holes. `needs`, unless NULL, is recorded like a name that the text mentions. */
+const struct template *template_parse(struct arena *arena, const char *text, const char *needs);
 /* The whole text of a template. For one without holes, this is what it prints. */
 const char *template_text(const struct template *template);
 /* The text with its arguments in place, in parentheses where the operators around them need them. Names that it

@@ -49,7 +49,10 @@ static int print_version(void) {
   free(problem);
   fputs("targets: ", stdout);
   for (int i = 0; target_at(i); i++) printf("%s%s", i ? ", " : "", target_at(i)->name);
-  printf("; native is %s here\n", target_find("native")->name);
+  struct arena *arena = arena_new();
+  const char *problem_of_native;
+  printf("; native is %s here\n", target_read(arena, "native", &problem_of_native)->name);
+  arena_free(arena);
   return EXIT_DONE;
 }
 

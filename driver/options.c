@@ -20,7 +20,8 @@ static const struct option {
 } option_rows[] = {
     {'o', true, "output", "PATH", "where to write"},
     {'t', false, "target", "NAME",
-     "native (default), portable, avx2, avx512, neon, or reference (double precision, libm)"},
+     "native (default), portable, avx2, avx512, neon, with features as avx512+vnni, or reference (double precision, "
+     "libm)"},
     {'p', false, "passes", "LIST",
      "which passes run, as in '-plan, fuse(keep = 40)' (default: those of the spec, else the usual ones)"},
     {'D', true, "define", "NAME=VALUE", "replace an axis or a setting: -D embed=256 -D train.steps=10 -D repeat.h=2"},
@@ -109,6 +110,10 @@ void verb_help(FILE *file, const struct verb *verb) {
   if (strchr(verb->options, 't')) {
     fputs("\ntargets:\n", file);
     for (int i = 0; target_at(i); i++) fprintf(file, "  %-28s %s\n", target_at(i)->name, target_at(i)->description);
+    fputs("features of targets, as in --target=avx512+vnni+bf16; native has all that this machine has:\n", file);
+    for (int i = 0; target_feature_at(i); i++)
+      fprintf(file, "  %s+%-*s %s\n", target_feature_at(i)->target, 27 - (int)strlen(target_feature_at(i)->target),
+              target_feature_at(i)->name, target_feature_at(i)->description);
   }
 }
 
@@ -185,18 +190,20 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'o':
       options->output = value;
       break;
-    case 't':
+    case 't': {
+      const char *problem;
       options->target = value;
-      if (!target_find(value)) {
+      if (!target_read(options->arena, value, &problem)) {
         const char *names[16] = {"native"};
         int count = 1;
         for (int i = 0; target_at(i) && count < 16; i++) names[count++] = target_at(i)->name;
-        const char *closest = closest_name(value, names, count);
-        return usage_error(options->verb, arena_format(options->arena, "no target is called '%s'%s%s%s", value,
-                                                       closest ? "; did you mean '" : "", closest ? closest : "",
-                                                       closest ? "'?" : ""));
+        const char *closest = strchr(value, '+') ? NULL : closest_name(value, names, count);
+        return usage_error(options->verb,
+                           arena_format(options->arena, "%s%s%s%s", problem, closest ? "; did you mean '" : "",
+                                        closest ? closest : "", closest ? "'?" : ""));
       }
       break;
+    }
     case 'u': {
       options->tune = value;
       if (processor_find(value)) break;
@@ -370,7 +377,8 @@ void choose_target(struct options *options, const char *name) {
                                       : options->march ? processor_find(options->march)
                                                        : NULL;
   if (!processor && (!name || !strcmp(name, "native"))) processor = processor_find("native");
-  options->passes.target = target_find(name ? name : "native");
+  const char *problem;
+  options->passes.target = target_read(options->arena, name ? name : "native", &problem);
   if (processor) options->passes.target = target_tuned(options->arena, options->passes.target, processor);
 }
 

@@ -15,7 +15,7 @@ enum dot {
 };
 
 struct target {
-  const char *name; /* "portable" "avx2" "avx512" "neon" "reference" */
+  const char *name; /* "portable" "avx2" "avx512" "neon" "reference"; with features "avx512+vnni+bf16" */
   const char *description; /* for --help */
   int lanes; /* of a vector of reals; vector loops have this extent */
   int registers; /* vector registers */

@@ -49,7 +49,7 @@ follow() {
         local before=()
         while [[ ${words[0]} == -* ]]; do
           before+=("${words[0]}") words=("${words[@]:1}")
-          [[ ${before[-1]} == -D ]] && before+=("${words[0]}") words=("${words[@]:1}")
+          [[ ${before[-1]} == -D || ${before[-1]} == --passes ]] && before+=("${words[0]}") words=("${words[@]:1}")
         done
         if [[ $way == interpret ]]; then
           lamella interpret "$spec" "${before[@]}" "${words[@]}" >printed 2>&1 </dev/null || status=$?

@@ -51,10 +51,11 @@ static void write_product(struct arena *arena, const char *folder, int number, c
 }
 
 int main(int argc, char **argv) {
-  const struct target *target = argc > 1 ? target_find(argc > 2 ? argv[2] : "native") : NULL;
+  struct arena *arena = arena_new();
+  const char *problem;
+  const struct target *target = argc > 1 ? target_read(arena, argc > 2 ? argv[2] : "native", &problem) : NULL;
   if (!target || target->double_precision)
     return fprintf(stderr, "usage: emit FOLDER [TARGET [PASSES]], TARGET of single precision\n"), 2;
-  struct arena *arena = arena_new();
   struct pass_options options = {.pipeline = argc > 3 ? argv[3] : "fuse,plan", .target = target};
   const char *declarations = "", *choices = "";
   char name[128], layout;

@@ -56,7 +56,7 @@ static void check_examples(struct arena *arena) {
     const struct example *example = &examples[i];
     struct piece arguments[3] = {*example->piece, *example->piece, *example->piece};
     struct uses uses = {0};
-    struct piece got = template_fill(arena, &uses, template_parse(arena, example->row), arguments);
+    struct piece got = template_fill(arena, &uses, template_parse(arena, example->row, NULL), arguments);
     CHECK_STRING(got.text, example->text);
     if (!CHECK(got.binding == example->binding && got.negative == example->negative)) printf("  %s\n", example->row);
   }
@@ -79,7 +79,7 @@ static void check_uses(struct arena *arena) {
   CHECK_STRING(needs(arena, "memcpy(&x, &my_memcpy, sizeof fabsfx)"), "memcpy");
   struct uses uses = {0};
   struct piece argument = piece_name("lam_argument");
-  template_fill(arena, &uses, template_parse(arena, "lam_first($0, lam_second)"), &argument);
+  template_fill(arena, &uses, template_parse(arena, "lam_first($0, lam_second)", NULL), &argument);
   CHECK(uses.names.count == 2); /* the argument's own uses were recorded when it was made */
   uses_add(arena, &uses, "third");
   uses_drop(&uses, 1, 2);
