@@ -203,12 +203,9 @@ static void print_unrolled(struct writer *writer, const struct statement *s) {
     if (extent > 0) print_block(writer, &s->body);
     return;
   }
+  if (vector_group(writer, s)) return;
   struct scope scope = scope_open(writer);
   struct mark mark = writer_mark(writer);
-  if (vector_group(writer, s)) {
-    scope_close(writer, scope);
-    return;
-  }
   const char *loop = arena_format(writer->arena, "%s %s", construct(writer, CONSTRUCT_UNROLL), loop_head(writer, s));
   if (!print_loop_body(writer, loop, &s->body)) writer_forget(writer, mark, writer_mark(writer));
   scope_close(writer, scope);

@@ -5,6 +5,7 @@
 #include "ir/interpret.h"
 #include "tests/harness/compile.h"
 #include "tests/harness/stored.h"
+#include "tests/harness/foreign.h"
 #include "tests/unit/check.h"
 
 enum { FORMS = 3, PLAIN = 0, GUARDED = 1, VECTOR = 2 };
@@ -167,6 +168,6 @@ static void check_values(void) {
 int main(void) {
   check_values();
   for (int s = 0; s < STORAGES; s++) check_inexact(storages[s]);
-  for (int i = 0; target_at(i); i++) check_target(target_at(i));
+  for (int i = 0; tested_target(i); i++) check_target(tested_target(i));
   return check_done("storage");
 }

@@ -4,6 +4,7 @@
 #include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "tests/harness/random_graph.h"
+#include "tests/harness/foreign.h"
 #include "tests/unit/check.h"
 
 /* --- Functions as text -------------------------------------------------------------------------------------------------- */
@@ -178,8 +179,8 @@ int main(void) {
   static const int64_t shapes[][3] = {{64, 64, 64},  {96, 128, 65}, {13, 37, 27}, {100, 8, 3},    {24, 1000, 40},
                                       {50, 33, 640}, {1, 64, 96},   {4, 33, 17},  {768, 128, 384}};
   for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) check_example(&examples[i]);
-  for (int i = 0; target_at(i); i++)
+  for (int i = 0; tested_target(i); i++)
     for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
-      check_contraction(target_at(i), shapes[j][0], shapes[j][1], shapes[j][2]);
+      check_contraction(tested_target(i), shapes[j][0], shapes[j][1], shapes[j][2]);
   return check_done("work");
 }
