@@ -12,7 +12,8 @@ mapfile -t passes < <(awk '$2 == "usual" || $2 == "chosen" { print $1 }' passes.
 with_ends() {
   awk -v end="$1" '
     $2 == "usual" { printf "%s%s%s", open, separator, $1; separator = ", "; open = "" }
-    $2 == "=" { printf "%s%s = %d", open ? ", " : "(", $1, end == "least" ? $4 : $6; open = ")" }
+    $2 != "=" { usual = $2 == "usual" }
+    usual && $2 == "=" { printf "%s%s = %d", open ? ", " : "(", $1, end == "least" ? $4 : $6; open = ")" }
     END { print open }' passes.txt
 }
 least=$(with_ends least) most=$(with_ends most)
