@@ -1,17 +1,19 @@
-/* The second step of mixed, on flat graphs that compute the loss: contractions multiply numbers of 16 bits, and what the forward pass
-   leaves for the backward pass is exact in 16 bits. A cast carries the meaning; in how many bytes a value then lies is for those to
-   decide who lay out memory.
+/* The second step of mixed, on flat graphs that compute the loss: contractions multiply numbers of 16 bits, and what
+   the forward pass leaves for the backward pass is exact in 16 bits. A cast carries the meaning; in how many bytes a
+   value then lies is for those to decide who lay out memory.
 
-   Which values are cast is the choice of PyTorch's autocast on CUDA. Operands of contractions are; so are their results, which are
-   activations or gradients of activations. Sums that are gradients of parameters stay in float32, where autocast rounds them, too.
-   Normalisation, softmax, the loss and everything else that is elementwise or a reduction is computed in float32, in both passes.
+   Which values are cast is the choice of PyTorch's autocast on CUDA. Operands of contractions are; so are their
+   results, which are activations or gradients of activations. Sums that are gradients of parameters stay in float32,
+   where autocast rounds them, too. Normalisation, softmax, the loss and everything else that is elementwise or a
+   reduction is computed in float32, in both passes.
 
-   What the backward pass needs of the forward pass, it computes again, in float32, from values of these kinds: results of
-   contractions and their operands, which are exact in 16 bits; what is small, such as the mean of each row; parameters. Where that
-   needs more than MOST_ROOTS large values, as the sums along a residual stream do, the value at which it first does is one that is
-   saved: it is cast, and what follows from it is computed again from the cast. Casting whatever the backward pass reads would be
-   worse: the slope of a saturated tanh is 1 - y^2, of which a rounded y leaves nothing, and exponentials leave the range of f16.
-   What only the loss is computed from is not cast: differences of probabilities must keep their bits.
+   What the backward pass needs of the forward pass, it computes again, in float32, from values of these kinds: results
+   of contractions and their operands, which are exact in 16 bits; what is small, such as the mean of each row;
+   parameters. Where that needs more than MOST_ROOTS large values, as the sums along a residual stream do, the value at
+   which it first does is one that is saved: it is cast, and what follows from it is computed again from the cast.
+   Casting whatever the backward pass reads would be worse: the slope of a saturated tanh is 1 - y^2, of which a rounded
+   y leaves nothing, and exponentials leave the range of f16. What only the loss is computed from is not cast:
+   differences of probabilities must keep their bits.
 
    Comparisons read what the forward pass compared. */
 #include "ir/interpret.h"
@@ -51,6 +53,7 @@ struct mixer {
 
 static struct notes *notes_of(const struct mixer *m, const struct value *old) { return &m->notes[old->id]; }
 
+/* Only the first step of mixed makes such casts: the language has none. */
 static bool is_marker(const struct value *value) {
   return value->op == OP_cast && value->storage == STORAGE_F32 && value->inputs[0]->kind == KIND_REAL;
 }
@@ -66,7 +69,7 @@ static bool rounds_to_itself(const struct mixer *m, double number) {
   return scalar_round(m->storage, number) == number;
 }
 
-/* --- What is known before anything is changed --------------------------------------------------------------------------------- */
+/* --- What is known before anything is changed --------------------------------------------------------------------- */
 
 /* Marks what the outputs about the loss depend on; then what the marked gradients depend on besides. */
 static void find_passes(struct mixer *m, struct value *const *values, int count) {
@@ -205,7 +208,7 @@ static void look_at_inputs(struct mixer *m, const struct value *value) {
   if (own->forward) find_roots(m, value);
 }
 
-/* --- Which values are cast ---------------------------------------------------------------------------------------------------- */
+/* --- Which values are cast ---------------------------------------------------------------------------------------- */
 
 /* Whether the cast of a view is taken as the view of the cast, so that all views of a value share one. */
 static bool moves_cast(const struct mixer *m, const struct value *view) {
@@ -241,8 +244,8 @@ static void need_again(struct mixer *m, const struct value *value) {
   for (int i = 0; i < value->input_count; i++) need_again(m, value->inputs[i]);
 }
 
-/* Whether a sum in the backward pass reads its input as contractions do: gradients of biases are summed from what those of weights
-   are, so that the value with all its bits need not be kept for them. */
+/* Whether a sum in the backward pass reads its input as contractions do: gradients of biases are summed from what those
+   of weights are, so that the value with all its bits need not be kept for them. */
 static bool reads_narrow(const struct mixer *m, const struct value *user, const struct value *x) {
   return notes_of(m, user)->backward && user->op == OP_reduce_sum && notes_of(m, x)->backward &&
          notes_of(m, x)->is_operand;
@@ -252,7 +255,7 @@ static bool reads_again(const struct mixer *m, const struct value *user, const s
   return notes_of(m, user)->backward && user->kind == KIND_REAL && is_read_again(m, x);
 }
 
-/* --- The new graph ------------------------------------------------------------------------------------------------------------ */
+/* --- The new graph ------------------------------------------------------------------------------------------------ */
 
 static struct value *copy_with(struct mixer *m, const struct value *old, struct value *const *inputs) {
   m->graph->origin = old->origin;

@@ -1,11 +1,11 @@
-/* The first step of mixed, on graphs as lowering leaves them. Gradients of parameters are marked by casts to f32, by which the second
-   step (mixed.c) knows them.
+/* The first step of mixed, on graphs as lowering leaves them. Gradients of parameters are marked by casts to f32, by
+   which the second step (mixed.c) knows them.
 
-   With f16 the loss is scaled, as the smallest gradients would vanish in 16 bits. What follows is torch.amp.GradScaler (PyTorch 2.15,
-   torch/amp/grad_scaler.py), with its constants: gradients are those of loss x scale, and divided by the scale before anything reads
-   them. If one of them is not finite, the step is skipped: all that it would write stays as it was, but for accumulators, which are
-   emptied. Then the scale is halved; after 2,000 steps in a row without a skip it is doubled, unless it would not be finite. It may
-   fall below 1. */
+   With f16 the loss is scaled, as the smallest gradients would vanish in 16 bits. What follows is torch.amp.GradScaler
+   (PyTorch 2.15, torch/amp/grad_scaler.py), with its constants: gradients are those of loss x scale, and divided by the
+   scale before anything reads them. If one of them is not finite, the step is skipped: all that it would write stays as
+   it was, but for accumulators, which are emptied. Then the scale is halved; after 2,000 steps in a row without a skip
+   it is doubled, unless it would not be finite. It may fall below 1. */
 #include <string.h>
 
 #include "passes/passes.h"
@@ -14,7 +14,7 @@
 const enum storage mixed_storages[] = {STORAGE_BF16, STORAGE_F16};
 
 static const double INITIAL_SCALE = 65536, GROWTH = 2, BACKOFF = 0.5, GROWTH_INTERVAL = 2000;
-/* The largest float: a product beyond it is infinite where reals are floats, and counts as that where they are doubles. */
+/* The largest float: a product beyond it is infinite where reals are floats, and counts as that in doubles. */
 static const double LARGEST = 0x1.fffffep127;
 
 struct scaler {
@@ -30,7 +30,7 @@ struct scaler {
   struct value *finite; /* whether all gradients are; made before the first update */
 };
 
-/* --- States ----------------------------------------------------------------------------------------------------------------- */
+/* --- States ------------------------------------------------------------------------------------------------------- */
 
 static struct state *find_state(const struct program *program, const char *name) {
   for (int i = 0; i < program->states.count; i++)
@@ -38,8 +38,8 @@ static struct state *find_state(const struct program *program, const char *name)
   return NULL;
 }
 
-/* The scaler's state of this name, made when there is none. The part before the slash is the name of no tensor, by which a
-   checkpoint tells that the state belongs to a pipeline and not to a parameter (runtime/weights.c). */
+/* The scaler's state of this name, made when there is none. The part before the slash is the name of no tensor, by
+   which a checkpoint tells that the state belongs to a pipeline and not to a parameter (runtime/weights.c). */
 static struct state *scaler_state(struct scaler *s, const char *name, double initial) {
   struct arena *arena = s->program->arena;
   const char *owner = "scaler";
@@ -75,8 +75,8 @@ static struct value *scale_of(struct scaler *s) {
 
 static struct value *inverse_of(struct scaler *s) {
   if (s->inverse) return s->inverse;
-  struct value *quotient = build_binary(s->graph, OP_div, build_constant(s->graph, 1), scale_of(s));
-  return s->inverse = named(build_cast(s->graph, quotient, STORAGE_F32), "inverse_loss_scale");
+  struct value *one = build_constant(s->graph, 1);
+  return s->inverse = named(build_binary(s->graph, OP_div, one, scale_of(s)), "inverse_loss_scale");
 }
 
 static struct value *skipped_of(struct scaler *s) {
@@ -84,7 +84,7 @@ static struct value *skipped_of(struct scaler *s) {
   return s->skipped;
 }
 
-/* --- Gradients -------------------------------------------------------------------------------------------------------------- */
+/* --- Gradients ---------------------------------------------------------------------------------------------------- */
 
 static struct value *scaled_loss(struct scaler *s, const struct value *old) {
   if (s->loss == old) return s->scaled;
@@ -107,7 +107,7 @@ static struct value *marked_gradient(struct scaler *s, const struct value *old) 
   return build_cast(s->graph, gradient, STORAGE_F32);
 }
 
-/* --- Updates ---------------------------------------------------------------------------------------------------------------- */
+/* --- Updates ------------------------------------------------------------------------------------------------------ */
 
 static struct value *all_finite(struct scaler *s) {
   if (s->finite) return s->finite;
@@ -134,7 +134,7 @@ static void finish(struct scaler *s) {
   struct value *fits = build_binary(graph, OP_le, larger, build_constant(graph, LARGEST));
   struct value *smaller = build_binary(graph, OP_mul, scale_of(s), build_constant(graph, BACKOFF));
   struct value *next = build_where(graph, build_binary(graph, OP_and, grows, fits), larger, scale_of(s));
-  next = build_cast(graph, build_where(graph, finite, next, smaller), STORAGE_F32);
+  next = build_where(graph, finite, next, smaller);
   struct value *skips = named(build_where(graph, finite, zero, one), "step_is_skipped");
   struct value *skipped = build_binary(graph, OP_add, skipped_of(s), skips);
   tracker = build_where(graph, build_binary(graph, OP_and, finite, build_unary(graph, OP_not, grows)), tracker, zero);
@@ -146,7 +146,7 @@ static void finish(struct scaler *s) {
   build_update(graph, skipped_state(s), named(skipped, "all_skipped_steps"), NULL, NULL);
 }
 
-/* --- The walk --------------------------------------------------------------------------------------------------------------- */
+/* --- The walk ----------------------------------------------------------------------------------------------------- */
 
 /* The input "step". It may stand after the value that needs it, and then moves to the front. */
 static struct value *step_input(struct scaler *s) {
