@@ -109,7 +109,29 @@ static void check_model(const char *path, const char *const *defines, const char
   model_close(&plain);
 }
 
+/* A scale for each group goes into an operand of the contraction, but not where that was rounded. */
+static void check_scaled(bool is_rounded) {
+  struct arena *arena = arena_new();
+  int next_axis = 0;
+  struct graph *graph = graph_new(arena, "scaled", &next_axis);
+  const struct span nowhere = {0};
+  struct axis *row = axis_new(graph, "row", 3, nowhere), *group = axis_new(graph, "group", 2, nowhere),
+              *in = axis_new(graph, "in", 4, nowhere), *out = axis_new(graph, "out", 5, nowhere);
+  struct value *x = build_input(graph, "x", KIND_REAL, NULL, (struct axis *[]){row, group, in}, 3),
+               *w = build_input(graph, "w", KIND_REAL, NULL, (struct axis *[]){group, in, out}, 3),
+               *scale = build_input(graph, "scale", KIND_REAL, NULL, (struct axis *[]){group, out}, 2);
+  if (is_rounded) x = build_cast(graph, x, STORAGE_BF16), w = build_cast(graph, w, STORAGE_BF16);
+  struct value *scaled = build_binary(graph, OP_mul, build_contract(graph, x, w, &in, 1), scale);
+  graph_add_output(graph, "y", build_reduce(graph, OP_reduce_sum, scaled, &group, 1));
+  pass_simplify(graph, SIMPLIFY_ROUNDS);
+  const struct value *y = graph->outputs.items[0].value;
+  CHECK(y->op == (is_rounded ? OP_reduce_sum : OP_contract));
+  arena_free(arena);
+}
+
 int main(void) {
+  check_scaled(false);
+  check_scaled(true);
   static const struct {
     const char *path, *defines[6];
   } models[] = {
