@@ -13,6 +13,13 @@ as_fixture() {
   done <"$GOLDEN/mixed_gpt.gradients"
 }
 
+# Every spec under both, with the verifier after each pass.
+for spec in "$SPECS"/*.lam; do
+  for storage in bf16 f16; do
+    lamella show "$spec" --stage=loops --verify --passes="mixed($storage)" >loops.txt || fail "$spec under mixed($storage)"
+  done
+done
+
 first() { lamella "$@" -D optimizer.beta1=0 train --steps 1 --overwrite --out first.safetensors >out.txt; }
 first interpret "$GOLDEN/gpt.lam" --passes='mixed(bf16)'
 as_fixture 1e-5 first.safetensors || fail "gradients in bf16, interpreted"

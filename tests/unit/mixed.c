@@ -142,6 +142,8 @@ int main(void) {
       {"tests/golden/mixed.lam", {NULL}},
       {"specs/mlp.lam", {NULL}},
       {"specs/linear.lam", {NULL}},
+      {"specs/moe.lam", {"train.batch=1"}},
+      {"specs/lora.lam", {"train.batch=1"}},
   };
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     check_model(models[i].path, models[i].defines, "default, mixed(bf16)", STORAGE_BF16);
