@@ -144,6 +144,8 @@ static bool is_exact(const struct mixer *m, const struct value *value) {
       if (x->kind == KIND_INTEGER) return x->range && x->range->extent <= largest_exact_integer(m->storage);
       return value->storage == m->storage;
     }
+    case OP_round_random:
+      return m->storage == STORAGE_BF16;
     case OP_neg:
     case OP_abs:
     case OP_max:

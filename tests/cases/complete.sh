@@ -45,7 +45,7 @@ backquoted() { grep -o '`[^`]*`' | tr -d '`'; }
 column() { sed 's/\\|/,/g' | awk -F '|' -v n="$1" '/^\|/ && !/^\|---/ {print $(n + 1)}'; }
 
 # Built-in functions.
-grep -o '{"[a-z]*", lower_[a-z]*, OP_' "$front/lower_builtin.c" | cut -d '"' -f 2 >present
+grep -o '{"[a-z_]*", lower_[a-z_]*, OP_' "$front/lower_builtin.c" | cut -d '"' -f 2 >present
 sed -n 's/^ELEMENTWISE(\([a-z]*\),.*PROPERTY_CALLED.*/\1/p' "$LAMELLA_ROOT/ir/ops.def" >>present
 section "Built-in functions" | column 1 | backquoted | sed 's/(.*//' | tr ' ' '\n' | grep . >documented
 compare "built-in function" 25
