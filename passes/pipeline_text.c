@@ -304,7 +304,8 @@ void pipeline_help(FILE *file) {
   struct arena *arena = arena_new();
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS) continue;
-    fprintf(file, "  %-9s %s", pass_facts[i].name, pass_facts[i].summary);
+    fprintf(file, "%c %-9s %s", pass_facts[i].when == PASS_CHOSEN ? '*' : ' ', pass_facts[i].name,
+            pass_facts[i].summary);
     const char *before = " (";
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       if ((int)parameter_facts[j].pass != i) continue;
