@@ -45,6 +45,16 @@ static double rounding_error(enum storage storage, double x, double e) {
   return e > 0 ? fmax(scalar_round(storage, x + e) - y, y - scalar_round(storage, x - e)) : 0;
 }
 
+/* Random rounding does not fall where its operand rises, and goes the other way with the number that decides. */
+static double random_rounding_error(const struct point *p, double y) {
+  double largest = 0;
+  for (int i = 0; i < 4 && (p->e[0] > 0 || p->e[1] > 0); i++) {
+    double x = i & 1 ? p->x[0] - p->e[0] : p->x[0] + p->e[0], u = i & 2 ? p->x[1] - p->e[1] : p->x[1] + p->e[1];
+    largest = fmax(largest, fabs(scalar_apply(OP_round_random, KIND_REAL, x, u, 0) - y));
+  }
+  return largest;
+}
+
 /* How far the result of a comparison may be off: 0 or 1. */
 static double comparison_error(const struct point *p) {
   double e = p->e[0] + p->e[1];
@@ -84,6 +94,7 @@ static double special_error(enum op op, double y, const struct point *p) {
       return isfinite(y) ? e : 0;
     case OP_mod:
     case OP_pow:
+    case OP_round_random:
       return e > 0 ? INFINITY : 0;
     default:
       return 0;
@@ -159,6 +170,9 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_min:
       *roundings = 0;
       return fmax(e0, e1);
+    case OP_round_random:
+      *roundings = 0;
+      return random_rounding_error(p, y);
     case OP_pow:
       *roundings = precision->functions;
       return power_error(p);

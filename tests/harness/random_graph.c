@@ -383,6 +383,10 @@ static struct value *make(struct sample *sample, enum op op) {
     case OP_quotient:
       x = sample_integer_operand(sample, NULL, NULL, false);
       return build_binary(graph, op, x, sample_integer_operand(sample, NULL, NULL, sample_chance(sample, 80)));
+    case OP_round_random:
+      sample->differentiable = false;
+      x = sample_real_operand(sample, NULL, NULL, DOMAIN_ANY);
+      return build_binary(graph, op, x, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY));
     case OP_pow:
       x = sample_real_operand(sample, NULL, NULL, DOMAIN_POSITIVE);
       return build_binary(graph, op, x, sample_real_operand(sample, NULL, NULL, DOMAIN_SMALL));
@@ -560,7 +564,8 @@ struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, 
     enum op op = (enum op)sample_below(sample, OP_COUNT);
     /* Gradients exist only before autodiff, and operations without a derivative of their own are of no use in a smooth
        graph. */
-    bool skip = op == OP_gradient || (sample_smooth(sample) && (op == OP_stop || op == OP_update));
+    bool skip =
+        op == OP_gradient || (sample_smooth(sample) && (op == OP_stop || op == OP_update || op == OP_round_random));
     sample->graph->origin.path = i % 3 ? "layer.0" : "";
     sample->graph->origin.function = i % 2 ? "layer" : "";
     bool pattern = flags & SAMPLE_PATTERNS && sample_chance(sample, 25);
