@@ -72,8 +72,8 @@ double lam_get(const void *data, enum lam_type type, int64_t i) {
 }
 
 /* The bits of a float with `bits` of mantissa and exponents from `least` on, halves to even: the sign, and then the
-   number's place among all such numbers that are not negative. What is beyond the largest becomes infinity, and NaN what
-   follows it. */
+   number's place among all such numbers that are not negative. What is beyond the largest becomes infinity, and NaN
+   what follows it. */
 static uint16_t lam_rounded_bits(double number, int bits, int least) {
   const double size = fabs(number);
   const uint16_t sign = number < 0 || (number == 0 && 1 / number < 0) ? 0x8000 : 0;

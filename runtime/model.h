@@ -37,8 +37,8 @@ enum lam_status {
 };
 
 enum { LAM_MAX_RANK = 8, LAM_MESSAGE = 1024 };
-/* lam_real, int32_t, uint8_t in memory; and what tensors may be stored in that hold fewer numbers: 16 bits, a byte, half
-   a byte. Ports and columns have one of the first three. */
+/* lam_real, int32_t, uint8_t in memory; and what tensors may be stored in that hold fewer numbers: 16 bits, a byte,
+   half a byte. Ports and columns have one of the first three. */
 enum lam_type {
   LAM_TYPE_REAL,
   LAM_TYPE_INTEGER,
