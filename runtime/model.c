@@ -269,8 +269,8 @@ void lam_start_averages(struct lam_model *model) {
     for (int k = 0; k < model->tensor_count; k++) {
       const struct lam_tensor *tensor = &model->tensors[k];
       if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
-        for (int64_t i = 0, count = lam_count(tensor->shape, tensor->rank); i < count; i++)
-          lam_set(average->data, average->type, i, lam_get(tensor->data, tensor->type, i));
+        for (int64_t at = 0, count = lam_count(tensor->shape, tensor->rank); at < count; at++)
+          lam_set(average->data, average->type, at, lam_get(tensor->data, tensor->type, at));
     }
   }
 }
