@@ -57,18 +57,19 @@ static bool integer_bounds(const struct value *value, double *low, double *high)
   return isfinite(*low) && isfinite(*high);
 }
 
-/* The bytes of the narrowest storage that holds an element exactly. */
+/* The bytes of the narrowest storage of the value's own kind that holds an element exactly. A number that became real is wide,
+   whatever it was before: the border must not stand behind what widens a value. */
 static double bytes_of_element(const struct value *value) {
   double low, high;
   if (value->kind == KIND_BOOLEAN) return 1;
-  if (value->kind == KIND_INTEGER)
-    return !integer_bounds(value, &low, &high) ? 4 : low >= -128 && high <= 127 ? 1 : low >= 0 && high <= 255 ? 1 : 4;
+  if (value->kind == KIND_INTEGER) {
+    const bool known = integer_bounds(value, &low, &high);
+    return known && ((low >= -128 && high <= 127) || (low >= 0 && high <= 255)) ? 1 : 4;
+  }
   for (; op_facts[value->op].class == CLASS_VIEW || op_facts[value->op].class == CLASS_STOP; value = value->inputs[0])
     if (value->input_count != 1 || value->op == OP_pad) return 4;
-  if (value->op != OP_cast) return 4;
-  if (value->storage == STORAGE_I8 || value->inputs[0]->kind == KIND_BOOLEAN) return 1;
-  if (value->inputs[0]->kind == KIND_INTEGER) return bytes_of_element(value->inputs[0]);
-  return value->storage == STORAGE_BF16 || value->storage == STORAGE_F16 ? 2 : 4;
+  const bool rounds = value->op == OP_cast && value->inputs[0]->kind == KIND_REAL;
+  return rounds && (value->storage == STORAGE_BF16 || value->storage == STORAGE_F16) ? 2 : 4;
 }
 
 static double bytes_of(const struct value *value) { return (double)value_count(value) * bytes_of_element(value); }
