@@ -40,17 +40,20 @@ struct deriver {
 
 /* --- The border ------------------------------------------------------------------------------------------------------------- */
 
+enum { MOST_BOUNDS = 8 /* operations between an integer and the numbers that it is kept between */ };
+
 /* The bounds of an integer that is kept between two numbers, or false. */
-static bool integer_bounds(const struct value *value, double *low, double *high) {
+static bool integer_bounds(const struct value *value, int depth, double *low, double *high) {
   const struct value *x = value->input_count > 0 ? value->inputs[0] : NULL;
   *low = -INFINITY, *high = INFINITY;
+  if (depth == MOST_BOUNDS) return false;
   if (value->op == OP_constant) *low = *high = value->number;
   if (value->op == OP_cast && value->storage == STORAGE_I8) *low = -128, *high = 127;
   if (op_facts[value->op].class == CLASS_VIEW && value->input_count == 1 && value->op != OP_pad)
-    integer_bounds(x, low, high);
+    integer_bounds(x, depth + 1, low, high);
   if (value->op == OP_max || value->op == OP_min) {
     double lows[2], highs[2];
-    for (int i = 0; i < 2; i++) integer_bounds(value->inputs[i], &lows[i], &highs[i]);
+    for (int i = 0; i < 2; i++) integer_bounds(value->inputs[i], depth + 1, &lows[i], &highs[i]);
     *low = value->op == OP_max ? fmax(lows[0], lows[1]) : fmin(lows[0], lows[1]);
     *high = value->op == OP_max ? fmax(highs[0], highs[1]) : fmin(highs[0], highs[1]);
   }
@@ -63,7 +66,7 @@ static double bytes_of_element(const struct value *value) {
   double low, high;
   if (value->kind == KIND_BOOLEAN) return 1;
   if (value->kind == KIND_INTEGER) {
-    const bool known = integer_bounds(value, &low, &high);
+    const bool known = integer_bounds(value, 0, &low, &high);
     return known && ((low >= -128 && high <= 127) || (low >= 0 && high <= 255)) ? 1 : 4;
   }
   for (; op_facts[value->op].class == CLASS_VIEW || op_facts[value->op].class == CLASS_STOP; value = value->inputs[0])
@@ -226,13 +229,14 @@ static void move_value(struct deriver *deriver, const struct value *value) {
 
 /* --- States ----------------------------------------------------------------------------------------------------------------- */
 
-static const char *parameter_of(const struct value *value) {
-  if (value->op == OP_state) return value->state->name;
-  for (int i = 0; i < value->input_count; i++) {
-    const char *name = parameter_of(value->inputs[i]);
-    if (name) return name;
+/* The first parameter that the value is computed of. */
+static const char *parameter_of(const struct deriver *deriver, const struct value *value) {
+  while (value->op != OP_state) {
+    int i = 0;
+    while (!deriver->known[value->inputs[i]->id].rooted) i++;
+    value = value->inputs[i];
   }
-  return NULL;
+  return value->state->name;
 }
 
 struct state *derived_state(struct program *program, const char *name, enum kind kind, struct axis *const *axes,
@@ -262,7 +266,7 @@ static struct state *state_of(struct deriver *deriver, const struct value *value
   int *number = pointer_table_at(program->arena, &deriver->state_of, moved, 0);
   if (*number) return program->states.items[*number - 1];
   const char *name = value->name ? value->name : value->call;
-  if (!name) name = arena_format(program->arena, "%s/%s", parameter_of(value), op_facts[value->op].noun);
+  if (!name) name = arena_format(program->arena, "%s/%s", parameter_of(deriver, value), op_facts[value->op].noun);
   struct state *state = derived_state(program, name, moved->kind, moved->axes, moved->axis_count, value->origin.span);
   *number = program->states.count;
   deriver->derive->origin = value->origin;

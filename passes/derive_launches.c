@@ -60,13 +60,20 @@ static void choose(struct choice *choice) {
   }
 }
 
+/* A program without parameters has nothing that could change, and no memory for states. */
+static bool has_parameters(const struct program *program) {
+  for (int i = 0; i < program->states.count; i++)
+    if (program->states.items[i]->role == ROLE_PARAMETER) return true;
+  return false;
+}
+
 static bool derives(const struct scheduler *s) {
   const struct program *program = s->program;
   const struct graph *graph = s->graph;
   if (!s->pipeline.on[PASS_derive] || !s->pipeline.parameters[PARAMETER_derive_packed] || s->options->fixed_parameters)
     return false;
-  return graph != program->train && graph != program->accumulate && graph != program->synthesize &&
-         graph != program->derive && !(graph == program->evaluate && program->train);
+  return has_parameters(program) && graph != program->train && graph != program->accumulate &&
+         graph != program->synthesize && graph != program->derive && !(graph == program->evaluate && program->train);
 }
 
 void choose_derived_launches(struct scheduler *s) {
