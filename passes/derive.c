@@ -275,9 +275,10 @@ static struct state *state_of(struct deriver *deriver, const struct value *value
 }
 
 /* The state's contents with the axes that the value has in its own graph. */
-static struct value *read_state(struct deriver *deriver, struct graph *graph, const struct value *value) {
+static struct value *read_state(struct deriver *deriver, struct graph *graph, const struct value *value,
+                                struct state *state) {
   graph->origin = value->origin;
-  struct value *read = build_state(graph, state_of(deriver, value));
+  struct value *read = build_state(graph, state);
   struct axis *present[MAX_AXES];
   /* An axis that another one is to become goes out of the way first. */
   for (int i = 0; i < value->axis_count; i++) {
@@ -336,11 +337,14 @@ static void derive_of(struct deriver *deriver, struct graph *graph) {
       if (moves[i]) bind_shared_axes(deriver, graph->values.items[i]);
     for (int i = 0; i < count; i++)
       if (moves[i]) move_value(deriver, graph->values.items[i]);
-    struct rewrite rewrite = rewrite_begin(graph);
+    struct state **states = arena_new_array(scratch, struct state *, count);
+    for (int i = 0; i < count; i++)
+      if (border[i]) states[i] = state_of(deriver, graph->values.items[i]);
+    struct rewrite rewrite = rewrite_begin(graph); /* from here on values have other numbers */
     for (int i = 0; i < count; i++) {
       struct value *old = rewrite.old[i];
       if (border[i]) {
-        struct value *read = read_state(deriver, graph, old);
+        struct value *read = read_state(deriver, graph, old, states[i]);
         name_like(read, old);
         rewrite_set(&rewrite, old, read);
       } else {
