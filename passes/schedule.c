@@ -178,12 +178,12 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   schedule_copies(s, false, false);
   schedule_copies(s, true, false);
   times_enter(s->options->times, "derive");
-  choose_derived_launches(s);
+  const bool derives = graph == s->program->derive;
+  for (int i = 0; derives && i < s->derived.count; i++) array_push(arena, &s->routine->launches, s->derived.items[i]);
+  if (!derives) choose_derived_launches(s);
   const char *only = s->options->clusters_of;
   if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);
-  move_derived_launches(s);
-  if (graph == s->program->derive)
-    for (int i = 0; i < s->derived.count; i++) array_push(arena, &s->routine->launches, s->derived.items[i]);
+  if (!derives) move_derived_launches(s);
   times_leave(s->options->times);
   times_enter(s->options->times, "plan");
   plan_routine(s, s->routine);
