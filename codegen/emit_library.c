@@ -4,9 +4,10 @@
 #include "codegen/emit.h"
 #include "codegen/emit_text.h"
 
-static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
-                                           "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};
-static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
+static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR", "LAM_AVERAGE",
+                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED"};
+static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE",
+                                          "CACHE",     "PREPARED",  "DERIVED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 
 static bool has_states(struct emitter *emitter) {
@@ -232,6 +233,10 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
     text_line(text, "library->model.tensors = library->tensors;");
     text_line(text, "library->model.tensor_count = TENSORS;");
     text_line(text, "lam_list_tensors(families, FAMILIES, m, library->tensors, library->names);");
+  }
+  if (emit_derives(emitter)) {
+    text_line(text, "library->model.version = &m->version;");
+    text_line(text, "library->model.derived_version = &m->derived_version;");
   }
   if (ids) {
     text_line(text, "library->model.ids = id_columns;");

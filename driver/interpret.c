@@ -21,6 +21,7 @@ struct interpreted {
   struct lam_program program;
   struct graph *graphs[ROUTINE_COUNT + MOST_PREDICTIONS];
   const struct state **states; /* in the order of the tensors */
+  int64_t version, derived_version; /* see lam_model */
 };
 
 /* What a prediction for another batch needs; lam_prediction.self points to it. */
@@ -85,6 +86,12 @@ static double *find_state(void *context, const struct state *state) {
   return NULL;
 }
 
+static bool touches(const struct graph *graph, enum op op, enum role role) {
+  for (int i = 0; i < graph->values.count; i++)
+    if (graph->values.items[i]->op == op && graph->values.items[i]->state->role == role) return true;
+  return false;
+}
+
 static void run_graph(struct interpreted *interpreted, int number, uint32_t seed, const int64_t *sizes) {
   const struct graph *graph = interpreted->graphs[number];
   struct arena *arena = arena_new();
@@ -106,6 +113,9 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
               full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
               results[i].data[k]);
   }
+  if (touches(graph, OP_update, ROLE_PARAMETER) || touches(graph, OP_update, ROLE_AVERAGE))
+    lam_changed(interpreted->program.model);
+  if (number == ROUTINE_derive) interpreted->derived_version = interpreted->version;
   arena_free(arena);
 }
 
@@ -163,6 +173,7 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
     const struct output *output = &graph->outputs.items[i];
     routine.outputs[routine.output_count++] = make_port(arena, output->name, output->value, output->axes);
   }
+  routine.reads_derived = touches(graph, OP_state, ROLE_DERIVED);
   return routine;
 }
 
@@ -321,6 +332,11 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   for (int i = 0; i < ROUTINE_COUNT; i++)
     if (interpreted->graphs[i]) program->routines[i] = make_routine(arena, interpreted->graphs[i], i);
   make_predictions(arena, interpreted, from);
+  if (from->derive) {
+    interpreted->version = 1; /* what was never derived is out of date */
+    program->model->version = &interpreted->version;
+    program->model->derived_version = &interpreted->derived_version;
+  }
   if (from->data) {
     program->data = make_data(arena, from->data);
     program->model->vocabulary.tokenizer = program->data->tokenizer;

@@ -36,7 +36,8 @@ const char *const output_role_names[] = {[OUTPUT_ORDINARY] = "ordinary",
                                          [OUTPUT_WEIGHT_SUM] = "weight_sum"};
 const char *const role_names[] = {
     [ROLE_PARAMETER] = "parameter", [ROLE_OPTIMIZER] = "optimizer", [ROLE_ACCUMULATOR] = "accumulator",
-    [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared"};
+    [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared",
+    [ROLE_DERIVED] = "derived"};
 const char *const initial_names[] = {
     [INITIAL_CONSTANT] = "constant", [INITIAL_NORMAL] = "normal", [INITIAL_UNIFORM] = "uniform"};
 const char *const distribution_names[] = {[DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};

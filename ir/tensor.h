@@ -152,8 +152,17 @@ struct axis {
   struct span span;
 };
 
-enum role { ROLE_PARAMETER, ROLE_OPTIMIZER, ROLE_ACCUMULATOR, ROLE_AVERAGE, ROLE_CACHE, ROLE_PREPARED };
-extern const char *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" */
+enum role {
+  ROLE_PARAMETER,
+  ROLE_OPTIMIZER,
+  ROLE_ACCUMULATOR,
+  ROLE_AVERAGE,
+  ROLE_CACHE,
+  ROLE_PREPARED,
+  ROLE_DERIVED /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
+};
+extern const char
+    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" */
 enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
 extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
 

@@ -236,9 +236,19 @@ static void lam_begin(const struct lam_tensor *tensor, uint32_t seed) {
   for (int64_t k = 0; k < count; k++) lam_set(tensor->data, tensor->type, k, lam_initial_number(tensor, seed, k));
 }
 
+void lam_changed(struct lam_model *model) {
+  if (model->version) ++*model->version;
+}
+
+bool lam_is_out_of_date(const struct lam_model *model) {
+  return model->version && *model->derived_version != *model->version;
+}
+
 void lam_initialize(struct lam_model *model, uint32_t seed) {
-  for (int i = 0; i < model->tensor_count; i++) lam_begin(&model->tensors[i], seed);
+  for (int i = 0; i < model->tensor_count; i++)
+    if (model->tensors[i].role != LAM_DERIVED) lam_begin(&model->tensors[i], seed);
   lam_start_averages(model);
+  lam_changed(model);
 }
 
 void lam_model_initialize(struct lam_model *model, uint32_t seed) {

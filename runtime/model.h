@@ -50,7 +50,7 @@ enum lam_type {
   LAM_TYPE_I4,
   LAM_TYPE_U4
 };
-enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED };
+enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED, LAM_DERIVED };
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */
@@ -152,6 +152,8 @@ struct lam_model {
   const struct lam_pairs *facts; /* of weights that are a part of the program; else NULL, and those of the run hold */
   struct lam_run run;
   struct lam_vocabulary vocabulary;
+  int64_t *version; /* advances when parameters change; NULL where nothing is derived of them */
+  const int64_t *derived_version; /* the version that derived values were computed of */
   char message[LAM_MESSAGE]; /* of the last call that failed, or a note of one that did not */
 };
 
@@ -181,6 +183,9 @@ LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port
 /* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
 LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
 LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
+/* Parameters have changed, so that what was derived of them is out of date; and whether it is. */
+LAM_API void lam_changed(struct lam_model *model);
+LAM_API bool lam_is_out_of_date(const struct lam_model *model);
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
 LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);
