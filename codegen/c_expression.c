@@ -9,6 +9,11 @@ const char *c_type(const struct c_printer *printer, enum type type) {
   return is_wide ? printer->dialect->wide_real : printer->dialect->types[type];
 }
 
+const char *c_element_type(const struct c_printer *printer, enum storage storage) {
+  const char *narrow = storage_facts[storage].c;
+  return narrow ? narrow : c_type(printer, type_of_kind(storage_kind(storage)));
+}
+
 /* A finite number, with the fewest digits that read back to the same number. */
 static const char *finite_text(struct arena *arena, bool is_float, double number) {
   const char *text = "";
@@ -87,6 +92,32 @@ static struct piece variable_piece(struct writer *writer, const struct expressio
   bug("no such binding");
 }
 
+static const struct access accesses[STORAGE_COUNT] = {
+    [STORAGE_REAL] = {true, OPERATION_COUNT, OPERATION_COUNT, OPERATION_real_load, OPERATION_real_load_masked,
+                      OPERATION_real_store, OPERATION_real_store_masked},
+    [STORAGE_I32] = {true, OPERATION_COUNT, OPERATION_COUNT, OPERATION_int_load, OPERATION_int_load_masked,
+                     OPERATION_int_store, OPERATION_int_store_masked},
+    [STORAGE_BOOL] = {true, OPERATION_COUNT, OPERATION_COUNT, OPERATION_mask_load, OPERATION_mask_load_masked,
+                      OPERATION_mask_store, OPERATION_mask_store_masked},
+#define NARROW(name)               \
+  {false,                          \
+   OPERATION_##name##_element,     \
+   OPERATION_##name##_set,         \
+   OPERATION_##name##_load,        \
+   OPERATION_##name##_load_masked, \
+   OPERATION_##name##_store,       \
+   OPERATION_##name##_store_masked}
+    [STORAGE_BF16] = NARROW(bf16),
+    [STORAGE_F16] = NARROW(f16),
+    [STORAGE_I8] = NARROW(i8),
+    [STORAGE_U8] = NARROW(u8),
+    [STORAGE_I4] = NARROW(i4),
+    [STORAGE_U4] = NARROW(u4),
+#undef NARROW
+};
+
+const struct access *access_of(enum storage storage) { return &accesses[storage]; }
+
 static struct piece load_piece(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   if (array->vectors) {
@@ -99,13 +130,28 @@ static struct piece load_piece(struct writer *writer, const struct expression *x
     return piece_name(arena_format(writer->arena, "%s[%s]", lanes, writer->lane_name));
   }
   const char *name = writer_mention(writer, array->name);
-  return piece_name(array->single ? name
-                                  : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, x->arguments[0])));
+  if (array->single) return piece_name(name);
+  const struct piece arguments[] = {piece_name(name), scalar_piece(writer, x->arguments[0])};
+  if (access_of(x->array->storage)->is_usual)
+    return piece_name(arena_format(writer->arena, "%s[%s]", name, arguments[1].text));
+  return fill(writer, access_of(x->array->storage)->element, arguments);
+}
+
+/* Elements of less than a byte share bytes, so a pointer leads to an element that begins one. */
+static const struct expression *bytes_before(struct writer *writer, const struct array *array,
+                                             const struct expression *index) {
+  const int shared = 8 / storage_facts[array->storage].bits;
+  const struct expression *bytes;
+  if (shared <= 1) return index;
+  if (!expression_divides(writer->arena, index, shared, &bytes))
+    bug("%s: a pointer into the middle of a byte of %s", writer->function->name, array->name);
+  return bytes;
 }
 
 struct piece pointer_piece(struct writer *writer, const struct array *array, const struct expression *index) {
   const char *name = writer_array(writer, array);
   int64_t number;
+  index = bytes_before(writer, array, index);
   if (is_literal(index, &number) && number == 0) return piece_name(name);
   /* A sum is added term by term: x + (a + b) is x + a + b. */
   struct piece offset = scalar_piece(writer, index);
@@ -147,6 +193,7 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
       return false;
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
+    case EXPRESSION_DOT:
     case EXPRESSION_CONVERT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
@@ -177,13 +224,22 @@ static struct piece cast_piece(struct writer *writer, const struct expression *x
     case STORAGE_F16:
       return fill(writer, OPERATION_real_f16, &argument);
     case STORAGE_I32:
-      return fill(writer, OPERATION_real_i32, &argument);
     case STORAGE_I8:
-      return fill(writer, OPERATION_real_i8, &argument);
+    case STORAGE_U8:
+    case STORAGE_I4:
+    case STORAGE_U4: {
+      const struct storage_facts *facts = &storage_facts[x->storage];
+      const struct piece arguments[] = {argument,
+                                        piece_name(arena_format(writer->arena, "%lld.0", (long long)facts->least)),
+                                        piece_name(arena_format(writer->arena, "%lld.0", (long long)facts->most))};
+      return fill(writer, OPERATION_real_within, arguments);
+    }
     case STORAGE_BOOL: {
       struct piece truth = fill(writer, OPERATION_to_mask, &argument);
       return fill(writer, OPERATION_mask_to_real, &truth);
     }
+    case STORAGE_COUNT:
+      break;
   }
   bug("no such storage");
 }
@@ -341,6 +397,23 @@ static struct piece draw_piece(struct writer *writer, const struct expression *x
               arguments);
 }
 
+enum operation dot_operation(const struct expression *x) {
+  const enum storage left = x->arguments[1]->array->storage, right = x->arguments[2]->array->storage;
+#define DOT(name, count, x_storage, y_storage) \
+  if (x->lanes == (count) && left == STORAGE_##x_storage && right == STORAGE_##y_storage) return OPERATION_##name##_dot;
+#include "ir/dots.def"
+  return OPERATION_COUNT;
+}
+
+static struct piece dot_piece(struct writer *writer, const struct expression *x) {
+  const enum operation operation = dot_operation(x);
+  if (operation == OPERATION_COUNT) bug("%s: a dot that no target has", writer->function->name);
+  const struct piece arguments[] = {scalar_piece(writer, x->arguments[0]),
+                                    pointer_piece(writer, x->arguments[1]->array, x->arguments[1]->arguments[0]),
+                                    pointer_piece(writer, x->arguments[2]->array, x->arguments[2]->arguments[0])};
+  return fill(writer, operation, arguments);
+}
+
 struct piece scalar_piece(struct writer *writer, const struct expression *x) {
   switch (x->kind) {
     case EXPRESSION_NUMBER:
@@ -356,6 +429,8 @@ struct piece scalar_piece(struct writer *writer, const struct expression *x) {
       for (int i = 0; i < 3; i++) arguments[i] = scalar_piece(writer, x->arguments[i]);
       return fill(writer, OPERATION_real_fma, arguments);
     }
+    case EXPRESSION_DOT:
+      return dot_piece(writer, x);
     case EXPRESSION_CONVERT:
       return convert_piece(writer, x);
     case EXPRESSION_FOLD:

@@ -15,7 +15,8 @@ const char *writer_parameter(struct writer *writer, const struct parameter *para
   const struct array *array = parameter->array;
   array_push(arena, &writer->arrays, (struct array_binding){.array = array, .name = name});
   /* A helper may be given the same array twice, to read and to write, so its pointers are not restrict. */
-  return arena_format(arena, "%s%s *%s%s", array->written ? "" : "const ", c_type(writer->printer, array->type),
+  return arena_format(arena, "%s%s *%s%s", array->written ? "" : "const ",
+                      c_element_type(writer->printer, array->storage),
                       writer->function->is_helper ? "" : writer->dialect->restricted, name);
 }
 
@@ -164,7 +165,7 @@ static void print_part(struct writer *writer, const struct statement *s, const c
     const char *inside = writer_declare(&part, writer_find_array(writer, array)->name);
     const char *constant = array->written ? "" : "const ";
     parameters = arena_format(arena, "%s%s%s%s *%s%s", parameters, *parameters ? ", " : "", constant,
-                              c_type(writer->printer, array->type), writer->dialect->restricted, inside);
+                              c_element_type(writer->printer, array->storage), writer->dialect->restricted, inside);
     arguments = arena_format(arena, "%s%s%s", arguments, *arguments ? ", " : "", writer_array(writer, array));
     array_push(arena, &part.arrays, (struct array_binding){.array = array, .name = inside});
   }
@@ -202,6 +203,7 @@ static void print_unrolled(struct writer *writer, const struct statement *s) {
     if (extent > 0) print_block(writer, &s->body);
     return;
   }
+  if (vector_group(writer, s)) return;
   struct scope scope = scope_open(writer);
   struct mark mark = writer_mark(writer);
   const char *loop = arena_format(writer->arena, "%s %s", construct(writer, CONSTRUCT_UNROLL), loop_head(writer, s));
@@ -242,7 +244,7 @@ static const char *bind_array(struct writer *writer, const struct array *array, 
   int64_t count = array->count / (binding.vectors ? writer->target->lanes : 1);
   binding.single = binding.vectors ? count == 1 : array_is_number(block, array);
   array_push(writer->arena, &writer->arrays, binding);
-  if (!binding.vectors) return c_type(writer->printer, array->type);
+  if (!binding.vectors) return c_element_type(writer->printer, array->storage);
   enum operation row = array->type == TYPE_REAL      ? OPERATION_real_type
                        : array->type == TYPE_BOOLEAN ? OPERATION_mask_type
                                                      : OPERATION_int_type;
@@ -269,12 +271,23 @@ static bool is_element(struct writer *writer, const struct expression *x, const 
          (is_literal(expression_apply(writer->arena, OP_sub, x->arguments[0], index, NULL), &apart) && apart == 0);
 }
 
+const char *writer_set_text(struct writer *writer, const struct array *array, const struct expression *index,
+                            struct piece value) {
+  const struct piece arguments[] = {piece_name(writer_array(writer, array)), scalar_piece(writer, index), value};
+  const struct template *set = writer->simd->scalar[access_of(array->storage)->set];
+  return arena_format(writer->arena, "%s;", writer_fill(writer, set, arguments).text);
+}
+
 static void print_store(struct writer *writer, const struct statement *s) {
   struct array_binding *array = writer_find_array(writer, s->array);
   const struct expression *index = writer_resolve(writer, s->index), *value = writer_resolve(writer, s->expression);
   /* a sum with 0 was folded, and compilers warn of x = x */
   if (is_element(writer, value, s->array, index)) return;
   const char *name = writer_mention(writer, array->name);
+  if (!access_of(s->array->storage)->is_usual) {
+    writer_line(writer, LINE_SIMPLE, "%s", writer_set_text(writer, s->array, index, scalar_piece(writer, value)));
+    return;
+  }
   const char *place = array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, index));
   writer_assign(writer, place, scalar_text(writer, value));
 }

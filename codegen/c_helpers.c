@@ -38,6 +38,14 @@ static const struct helper helpers[] = {
      "$R lam_round_within($R x, double low, double high)",
      "  const double whole = rint((double)x);\n"
      "  return ($R)(whole < low ? low : whole > high ? high : whole);\n"},
+    {NULL, "lam_round_random_to", "To bf16, away from 0 where u is less than the share of a step that this cuts off.",
+     "double lam_round_random_to(double x, double u)",
+     "  int exponent;\n"
+     "  if (x == 0.0 || !isfinite(x)) return x;\n"
+     "  frexp(x, &exponent);\n"
+     "  const double unit = ldexp(1.0, exponent - 8 > -133 ? exponent - 8 : -133), steps = fabs(x) / unit;\n"
+     "  const double rest = steps - floor(steps), y = (steps - rest + (rest > 0.0 && u < rest ? 1.0 : 0.0)) * unit;\n"
+     "  return copysign(y < 0x1.fep127 ? y : 0x1.fep127, x);\n"},
     {NULL, "lam_round_to",
      "To a binary float of `bits` of mantissa whose least number is 2^least, halves to even; past its range infinity.",
      "double lam_round_to(double x, int bits, int least)",
@@ -397,5 +405,7 @@ static const struct helper helpers[] = {
 };
 
 const struct helper *helper_at(int number) {
-  return number >= 0 && (size_t)number < sizeof helpers / sizeof *helpers ? &helpers[number] : NULL;
+  const int own = (int)(sizeof helpers / sizeof *helpers), stored = number - own;
+  if (number < own) return &helpers[number];
+  return stored < storage_helper_count ? &storage_helpers[stored] : NULL;
 }

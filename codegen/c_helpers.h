@@ -14,5 +14,8 @@ struct helper {
 
 /* The helper of that number, in an order with callees before callers; NULL past the last. */
 const struct helper *helper_at(int number);
+/* Those of c_helpers_storage.c, a part of the same list. */
+extern const struct helper storage_helpers[];
+extern const int storage_helper_count;
 
 #endif

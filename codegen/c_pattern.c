@@ -26,6 +26,7 @@ static bool match_transpose(struct writer *writer, const struct statement *vecto
   if (s->kind != STATEMENT_STORE || s->expression->kind != EXPRESSION_LOAD || s->expression->type != TYPE_REAL)
     return false;
   t->source = s->expression->array, t->target = s->array;
+  if (t->source->storage != STORAGE_REAL || t->target->storage != STORAGE_REAL) return false;
   if (t->source == t->target || writer_find_array(writer, t->source)->vectors ||
       writer_find_array(writer, t->target)->vectors)
     return false;

@@ -24,6 +24,8 @@ struct c_printer *c_printer_new(struct arena *arena, const struct target *target
 
 /* The C type: "float", "int32_t", "uint8_t" or "int64_t". Reals are "double" for the reference target. */
 const char *c_type(const struct c_printer *printer, enum type type);
+/* How elements that are stored so are declared. */
+const char *c_element_type(const struct c_printer *printer, enum storage storage);
 /* `name`, or `name` with an underscore where it is a keyword, a macro or a function of the language. */
 const char *c_identifier(const struct c_printer *printer, const char *name);
 /* A constant: "0.5f", "INFINITY", "12". */

@@ -6,17 +6,17 @@
 
 /* Texts of the vector operations for reals, integers and booleans. */
 struct family {
-  enum operation type, splat, load, load_masked, store, store_masked, select;
+  enum operation type, splat, load, store, select;
 };
 static const struct family families[] = {
-    [TYPE_REAL] = {OPERATION_real_type, OPERATION_real_splat, OPERATION_real_load, OPERATION_real_load_masked,
-                   OPERATION_real_store, OPERATION_real_store_masked, OPERATION_real_select},
-    [TYPE_INTEGER] = {OPERATION_int_type, OPERATION_int_splat, OPERATION_int_load, OPERATION_int_load_masked,
-                      OPERATION_int_store, OPERATION_int_store_masked, OPERATION_int_select},
-    [TYPE_BOOLEAN] = {OPERATION_mask_type, OPERATION_mask_splat, OPERATION_mask_load, OPERATION_mask_load_masked,
-                      OPERATION_mask_store, OPERATION_mask_store_masked, OPERATION_mask_select},
-    [TYPE_INDEX] = {OPERATION_int_type, OPERATION_int_splat, OPERATION_int_load, OPERATION_int_load_masked,
-                    OPERATION_int_store, OPERATION_int_store_masked, OPERATION_int_select},
+    [TYPE_REAL] = {OPERATION_real_type, OPERATION_real_splat, OPERATION_real_load, OPERATION_real_store,
+                   OPERATION_real_select},
+    [TYPE_INTEGER] = {OPERATION_int_type, OPERATION_int_splat, OPERATION_int_load, OPERATION_int_store,
+                      OPERATION_int_select},
+    [TYPE_BOOLEAN] = {OPERATION_mask_type, OPERATION_mask_splat, OPERATION_mask_load, OPERATION_mask_store,
+                      OPERATION_mask_select},
+    [TYPE_INDEX] = {OPERATION_int_type, OPERATION_int_splat, OPERATION_int_load, OPERATION_int_store,
+                    OPERATION_int_select},
 };
 
 static const struct template *row(struct writer *writer, enum operation operation) {
@@ -139,7 +139,9 @@ static const char *gather(struct writer *writer, const struct expression *x) {
   int64_t stride;
   enum operation operation = x->type == TYPE_REAL ? OPERATION_real_gather : OPERATION_int_gather;
   enum operation masked = x->type == TYPE_REAL ? OPERATION_real_gather_masked : OPERATION_int_gather_masked;
-  if (x->type == TYPE_BOOLEAN || !writer->simd->vector[operation] || !writer->simd->vector[masked]) return NULL;
+  if (x->type == TYPE_BOOLEAN || !access_of(x->array->storage)->is_usual || !writer->simd->vector[operation] ||
+      !writer->simd->vector[masked])
+    return NULL;
   if (expression_coefficient(index, writer->lane, &stride) && stride > -(1 << 24) && stride < 1 << 24) {
     const struct expression *offset = index_multiply(arena, expression_variable(arena, writer->lane), stride);
     base = expression_apply(arena, OP_sub, index, offset, NULL);
@@ -153,17 +155,31 @@ static const char *gather(struct writer *writer, const struct expression *x) {
   return fill(writer, operation, pointer, offsets, NULL);
 }
 
+/* Whether a vector can be read or written so at `base` elements from the array's beginning: the target has the operation, and
+   the first element begins a byte. */
+static bool is_vector_access(struct writer *writer, const struct array *array, const struct expression *base,
+                             enum operation operation) {
+  const int shared = 8 / storage_facts[array->storage].bits;
+  const struct expression *bytes;
+  return writer->simd->vector[operation] && (shared <= 1 || expression_divides(writer->arena, base, shared, &bytes));
+}
+
 static const char *load(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   const struct expression *base;
   if (array->vectors) return place_in_registers(writer, array, x->arguments[0]);
-  if (!splits_lane(writer, x->arguments[0], &base)) {
+  const struct access *access = access_of(x->array->storage);
+  const bool along = splits_lane(writer, x->arguments[0], &base);
+  if (along && !access->is_usual &&
+      !is_vector_access(writer, x->array, base, writer->guard ? access->load_masked : access->load))
+    return by_lanes(writer, x);
+  if (!along) {
     const char *gathered = gather(writer, x);
     return gathered ? gathered : by_lanes(writer, x);
   }
   const char *pointer = pointer_piece(writer, x->array, base).text;
-  if (writer->guard) return fill(writer, families[x->type].load_masked, pointer, guard_text(writer), NULL);
-  return fill(writer, families[x->type].load, pointer, NULL, NULL);
+  if (writer->guard) return fill(writer, access->load_masked, pointer, guard_text(writer), NULL);
+  return fill(writer, access->load, pointer, NULL, NULL);
 }
 
 /* base + lane < bound holds in the first lanes alone; bound < base + lane, for which *negated is set, in all but the
@@ -212,8 +228,13 @@ static const char *apply(struct writer *writer, const struct expression *x) {
         return fill(writer, OPERATION_real_f16, vector_text(writer, x->arguments[0]), NULL, NULL);
       case STORAGE_I32:
       case STORAGE_I8:
+      case STORAGE_U8:
+      case STORAGE_I4:
+      case STORAGE_U4:
       case STORAGE_BOOL:
         return by_lanes(writer, x);
+      case STORAGE_COUNT:
+        break;
     }
   }
   enum operation operation = operation_of(x->op, x->arguments[x->op == OP_where ? 1 : 0]->type);
@@ -258,6 +279,25 @@ static const char *convert(struct writer *writer, const struct expression *x) {
 }
 
 static const char *whole_text(struct writer *writer, const struct expression *x);
+
+/* Each lane multiplies the elements that `x` begins with, the same for all, by its own elements of `y`, which follow those of the lane
+   before it. */
+static const char *dot(struct writer *writer, const struct expression *x) {
+  const enum operation operation = dot_operation(x);
+  const struct expression *left = x->arguments[1], *right = x->arguments[2];
+  int64_t apart;
+  if (operation == OPERATION_COUNT || !writer->simd->vector[operation] || writer->guard ||
+      has_lanes(writer, left->arguments[0]) || !expression_coefficient(right->arguments[0], writer->lane, &apart) ||
+      apart != x->lanes)
+    return by_lanes(writer, x);
+  const struct expression *distance =
+      index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), x->lanes);
+  const struct expression *base = expression_apply(writer->arena, OP_sub, right->arguments[0], distance, NULL);
+  if (has_lanes(writer, base)) return by_lanes(writer, x);
+  const char *from = pointer_piece(writer, left->array, left->arguments[0]).text;
+  return fill(writer, operation, vector_text(writer, x->arguments[0]), from,
+              pointer_piece(writer, right->array, base).text);
+}
 
 /* Draws uniform numbers for elements at equal distances, all lanes at once. */
 static const char *draw(struct writer *writer, const struct expression *x) {
@@ -310,6 +350,8 @@ static const char *whole_text(struct writer *writer, const struct expression *x)
       const char *a = vector_text(writer, x->arguments[0]), *b = vector_text(writer, x->arguments[1]);
       return fill(writer, OPERATION_real_fma, a, b, vector_text(writer, x->arguments[2]));
     }
+    case EXPRESSION_DOT:
+      return dot(writer, x);
     case EXPRESSION_CONVERT:
       return convert(writer, x);
     case EXPRESSION_FOLD:
@@ -328,9 +370,13 @@ static void store_by_lanes(struct writer *writer, const struct statement *s, con
   const char *lane = writer_declare(writer, writer->lane->name);
   writer->lane_name = lane;
   const char *condition = lane_condition(writer);
-  const char *place = scalar_text(writer, index);
-  writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s[%s];", lane_loop(writer, lane, condition),
-              writer_array(writer, s->array), place, values, lane);
+  const struct piece value_of_lane = piece_name(arena_format(writer->arena, "%s[%s]", values, lane));
+  const char *loop = lane_loop(writer, lane, condition);
+  if (access_of(s->array->storage)->is_usual)
+    writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s;", loop, writer_array(writer, s->array),
+                scalar_text(writer, index), value_of_lane.text);
+  else
+    writer_line(writer, LINE_COMPOUND, "%s %s", loop, writer_set_text(writer, s->array, index, value_of_lane));
   close_lane(writer);
 }
 
@@ -338,16 +384,18 @@ static void store(struct writer *writer, const struct statement *s) {
   const struct expression *index = writer_resolve(writer, s->index), *base;
   struct array_binding *array = writer_find_array(writer, s->array);
   const char *value = vector_text(writer, writer_resolve(writer, s->expression));
-  const struct family *family = &families[s->expression->type];
+  const struct access *access = access_of(s->array->storage);
+  const enum operation operation = writer->guard ? access->store_masked : access->store;
   if (array->vectors) {
     const char *place = place_in_registers(writer, array, index);
-    if (writer->guard) value = fill(writer, family->select, guard_text(writer), value, place);
+    if (writer->guard) value = fill(writer, families[s->expression->type].select, guard_text(writer), value, place);
     writer_assign(writer, place, value);
-  } else if (splits_lane(writer, index, &base)) {
+  } else if (splits_lane(writer, index, &base) &&
+             (access->is_usual || is_vector_access(writer, s->array, base, operation))) {
     const char *pointer = pointer_piece(writer, s->array, base).text;
     writer_line(writer, LINE_SIMPLE, "%s;",
-                writer->guard ? fill(writer, family->store_masked, pointer, guard_text(writer), value)
-                              : fill(writer, family->store, pointer, value, NULL));
+                writer->guard ? fill(writer, operation, pointer, guard_text(writer), value)
+                              : fill(writer, operation, pointer, value, NULL));
   } else {
     store_by_lanes(writer, s, index, value);
   }
@@ -414,6 +462,63 @@ static void body(struct writer *writer, const struct block *block) {
     else
       bug("%s: a vector loop holds more than let, store and if", writer->function->name);
   }
+}
+
+/* The operation that stores several vectors so that their elements alternate; OPERATION_COUNT where the target has none. */
+static enum operation group_store(struct writer *writer, enum storage storage, int64_t count) {
+  enum operation operation = OPERATION_COUNT;
+  if (storage == STORAGE_BF16 && count == 2) operation = OPERATION_bf16_store_2;
+  if (storage == STORAGE_I8 && count == 4) operation = OPERATION_i8_store_4;
+  if (storage == STORAGE_U8 && count == 4) operation = OPERATION_u8_store_4;
+  return operation != OPERATION_COUNT && writer->simd->vector[operation] ? operation : OPERATION_COUNT;
+}
+
+/* The store at the end of a block of lets, or NULL. */
+static const struct statement *last_store(const struct block *block) {
+  for (int i = 0; i < block->statements.count - 1; i++)
+    if (block->statements.items[i]->kind != STATEMENT_LET) return NULL;
+  const struct statement *last = block->statements.count ? block->statements.items[block->statements.count - 1] : NULL;
+  return last && last->kind == STATEMENT_STORE ? last : NULL;
+}
+
+bool vector_group(struct writer *writer, const struct statement *unrolled) {
+  enum { MOST = 4 };
+  int64_t count, along, apart;
+  if (!writer->target->simd || unrolled->body.statements.count != 1 || unrolled->step > 1 ||
+      !is_literal(writer_resolve(writer, unrolled->extent), &count) || count < 2 || count > MOST)
+    return false;
+  const struct statement *loop = unrolled->body.statements.items[0];
+  if (loop->kind != STATEMENT_LOOP || loop->loop != LOOP_VECTOR) return false;
+  const struct statement *store = last_store(&loop->body);
+  if (!store || writer_find_array(writer, store->array)->vectors) return false;
+  const enum operation operation = group_store(writer, store->array->storage, count);
+  /* Names in the index may be those of the loops themselves, which have no binding yet. */
+  if (operation == OPERATION_COUNT || !expression_coefficient(store->index, unrolled->variable, &along) || along != 1 ||
+      !expression_coefficient(store->index, loop->variable, &apart) || apart != count)
+    return false;
+  struct arena *arena = writer->arena;
+  struct piece arguments[MOST + 1];
+  writer->lane = loop->variable;
+  for (int64_t j = 0; j < count; j++) {
+    const struct expression *number = expression_index(arena, j);
+    writer_bind(writer, (struct binding){.variable = unrolled->variable, .kind = BINDING_VALUE, .expression = number});
+    writer_bind(writer, (struct binding){.variable = loop->variable, .kind = BINDING_LANE});
+    for (int i = 0; i < loop->body.statements.count - 1; i++) let(writer, loop->body.statements.items[i]);
+    if (j == 0) {
+      const struct expression *base =
+          expression_apply(arena, OP_sub, writer_resolve(writer, store->index),
+                           index_multiply(arena, expression_variable(arena, loop->variable), count), NULL);
+      arguments[0] = pointer_piece(writer, store->array, base);
+    }
+    const char *value = whole_text(writer, writer_resolve(writer, store->expression));
+    const char *name = writer_declare(writer, "part");
+    writer_line(writer, LINE_DECLARATION, "const %s %s = %s;", vector_type(writer, store->expression->type), name,
+                value);
+    arguments[j + 1] = piece_name(name);
+  }
+  writer->lane = NULL;
+  writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, row(writer, operation), arguments).text);
+  return true;
 }
 
 void vector_loop(struct writer *writer, const struct statement *loop) {

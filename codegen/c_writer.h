@@ -28,18 +28,28 @@ struct array_binding {
   bool single;  /* a register array of one element (or vector): a plain variable */
 };
 
+/* The operations of simd.def that read and write elements of a storage: one element of an array, and a vector at a pointer. Where
+   `is_usual`, an element is written as C writes it. */
+struct access {
+  bool is_usual;
+  enum operation element, set, load, load_masked, store, store_masked;
+};
+const struct access *access_of(enum storage storage);
+/* The operation of an EXPRESSION_DOT; OPERATION_COUNT when there is none for its storages. */
+enum operation dot_operation(const struct expression *dot);
+
 /* What kind of statement a line is; the loop that it may be the body of must know. */
 enum line_kind {
-  LINE_SIMPLE,      /* may stand on the loop's own line */
-  LINE_COMPOUND,    /* one statement too, but on a line of its own: a loop, a condition, a macro's call */
-  LINE_DECLARATION  /* needs braces around it, as a comment does */
+  LINE_SIMPLE, /* may stand on the loop's own line */
+  LINE_COMPOUND, /* one statement too, but on a line of its own: a loop, a condition, a macro's call */
+  LINE_DECLARATION /* needs braces around it, as a comment does */
 };
 
 /* The lines of a block so far. */
 struct lines {
-  int count;            /* statements and comments */
-  enum line_kind kind;  /* the last one's kind */
-  const char *line;     /* its text, where it is simple */
+  int count; /* statements and comments */
+  enum line_kind kind; /* the last one's kind */
+  const char *line; /* its text, where it is simple */
   const char *assigned; /* "x" of "x = ...;", or NULL */
 };
 
@@ -52,17 +62,17 @@ struct writer {
   struct text *text;
   struct lines lines;
   const struct function *function;
-  struct text *parts;  /* functions made of the bodies of parallel loops, to be printed before this one */
+  struct text *parts; /* functions made of the bodies of parallel loops, to be printed before this one */
   int part_count;
   bool in_parallel;
-  ARRAY(struct binding) bindings;      /* the latest binding of a variable counts */
+  ARRAY(struct binding) bindings; /* the latest binding of a variable counts */
   ARRAY(struct array_binding) arrays;
   struct scope_names names;
-  struct pointer_table places;         /* by variable: where its latest binding is */
-  struct uses own;                     /* those of its names that the text mentions */
+  struct pointer_table places; /* by variable: where its latest binding is */
+  struct uses own; /* those of its names that the text mentions */
   /* While a vector loop is printed as vectors: */
-  const struct variable *lane;         /* NULL outside */
-  const char *lane_name;               /* NULL unless lanes are taken one by one */
+  const struct variable *lane; /* NULL outside */
+  const char *lane_name; /* NULL unless lanes are taken one by one */
   const char *guard; /* the mask of active lanes; NULL: all. Code that prints it must mention it */
   const struct expression *condition; /* the same for one lane */
 };
@@ -116,6 +126,11 @@ const char *writer_parameter(struct writer *writer, const struct parameter *para
 const char *writer_beginning(struct writer *writer, const char *name, bool internal);
 /* The lines of a function whose parameters are all names in scope. */
 const char *writer_body(struct writer *writer, const struct block *block);
+/* "array[index] = value;" for an array whose elements are narrower than the type they are computed in. */
+const char *writer_set_text(struct writer *writer, const struct array *array, const struct expression *index,
+                            struct piece value);
+/* Prints an unrolled loop of vector loops that store narrow elements in turn, for which there is an operation; false: it is none. */
+bool vector_group(struct writer *writer, const struct statement *unrolled);
 /* Prints a whole function. */
 void writer_function(struct writer *writer, const char *first_line, const char *body);
 

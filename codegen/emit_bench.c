@@ -218,8 +218,8 @@ static void emit_work(struct emitter *emitter, struct text *text, const struct k
     if (at == known.count) {
       struct work work = launch_work(scratch, launch, sizes);
       struct known_launch fresh = {launch, work.operations, 0};
-      for (int type = 0; type <= TYPE_INDEX; type++)
-        fresh.bytes += work.moved[type] * (double)element_bytes(emitter->target, (enum type)type);
+      for (int storage = 0; storage < STORAGE_COUNT; storage++)
+        fresh.bytes += work.moved[storage] * (double)storage_bytes(emitter->target, (enum storage)storage, 8) / 8;
       array_push(scratch, &known, fresh);
     }
     runs[number] = true;

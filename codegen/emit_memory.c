@@ -12,7 +12,7 @@ static int64_t round_up(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNM
 
 static int64_t port_bytes(const struct emitter *emitter, const struct field *field) {
   int64_t count = field->sample->count > 0 ? field->sample->count : 1;
-  return round_up(count * element_bytes(emitter->target, field->sample->type));
+  return round_up(storage_bytes(emitter->target, field->sample->storage, count));
 }
 
 static int64_t all_port_bytes(const struct emitter *emitter) {

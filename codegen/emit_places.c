@@ -11,7 +11,7 @@ enum { PLACE_UNIT = 64 /* bytes: arrays begin at a multiple of it */ };
 
 /* An activation's planned place, in bytes. */
 static int64_t place_of_member(const struct emitter *emitter, const struct buffer *buffer) {
-  const int64_t place = buffer->offset * element_bytes(emitter->target, buffer->type);
+  const int64_t place = storage_bytes(emitter->target, buffer->storage, buffer->offset);
   if (place % PLACE_UNIT) bug("%s is not aligned", buffer->name);
   return place;
 }
@@ -70,7 +70,7 @@ static void print_loops(struct places *places, struct text *text) {
 }
 
 static int64_t member_bytes(const struct emitter *emitter, const struct buffer *member) {
-  return (member->count * element_bytes(emitter->target, member->type) + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
+  return (storage_bytes(emitter->target, member->storage, member->count) + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
 }
 
 void emit_lead(struct emitter *emitter, struct text *text, const struct owner *owner, int64_t *used) {
@@ -170,12 +170,12 @@ static void add_words(struct words *words, const unsigned char *bytes, int64_t c
 /* A state's elements, and zeros up to where the next one lies. */
 static void add_state(struct words *words, const struct emitter *emitter, const struct buffer *buffer) {
   const struct baked_weights *weights = emitter->options.weights;
-  const int64_t size = element_bytes(emitter->target, buffer->type);
   for (int64_t first = 0; first < buffer->count; first += BLOCK) {
     const int64_t count = buffer->count - first < BLOCK ? buffer->count - first : BLOCK;
     memset(words->block, 0, BLOCK_BYTES);
     weights->elements(weights->context, buffer->state, first, count, words->block);
-    add_words(words, words->block, (count * size + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT);
+    add_words(words, words->block,
+              (storage_bytes(emitter->target, buffer->storage, count) + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT);
   }
 }
 

@@ -160,7 +160,7 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
                 c_identifier(emitter->printer, parameter->array ? parameter->array->name : parameter->variable->name)));
   if (parameter->array)
     declaration = arena_format(arena, "%s%s *const", parameter->array->written ? "" : "const ",
-                               c_type(emitter->printer, parameter->array->type));
+                               c_element_type(emitter->printer, parameter->array->storage));
   else
     declaration = arena_format(arena, "static const %s", c_type(emitter->printer, parameter->variable->type));
   text_line(body->text, "%s %s[] = {%s};", declaration, name, list);

@@ -40,7 +40,7 @@ static const char *short_name(const struct emitter *emitter, const struct buffer
 
 /* The key that the copies of a repeat's buffer share: role, type and name. */
 static const char *family_key(struct arena *arena, const struct buffer *buffer) {
-  return arena_format(arena, "%d %d %s", (int)buffer->role, (int)buffer->type, buffer->name);
+  return arena_format(arena, "%d %d %s", (int)buffer->role, (int)buffer->storage, buffer->name);
 }
 
 /* Whether the name is the label, with underscores for characters that C's names cannot have. */
@@ -198,7 +198,7 @@ bool emit_is_scalar(const struct field *field) {
 
 static bool same_declaration(const struct field *x, const struct field *y) {
   const char *a = x->comment, *b = y->comment;
-  return x->sample->type == y->sample->type && emit_is_scalar(x) == emit_is_scalar(y) && !a == !b &&
+  return x->sample->storage == y->sample->storage && emit_is_scalar(x) == emit_is_scalar(y) && !a == !b &&
          (!a || !strcmp(a, b));
 }
 
@@ -207,7 +207,8 @@ static bool same_declaration(const struct field *x, const struct field *y) {
 static void print_members(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
   const bool scalar = emit_is_scalar(fields[0]);
-  const char *line = c_type(emitter->printer, fields[0]->sample->type), *comment = scalar ? NULL : fields[0]->comment;
+  const char *line = c_element_type(emitter->printer, fields[0]->sample->storage),
+             *comment = scalar ? NULL : fields[0]->comment;
   for (int i = 0; i < count; i++) {
     line = arena_format(arena, "%s%s%s%s", line, i ? ", " : " ", scalar ? "" : "*", fields[i]->name);
     if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);

@@ -16,7 +16,7 @@
 enum { MAX_STEPS = 24 };
 struct formula {
   const char *name, *comment;
-  const char *parameters; /* "x": a real; "xi": real x and integer i */
+  const char *parameters; /* "x": a real; "xu": two; "xi": real x and integer i */
   const char *limit, *beyond;
   const char *steps[MAX_STEPS];
 };
@@ -116,6 +116,12 @@ static const struct formula formulas[] = {
      .parameters = "x",
      .steps = {"b = bits(x)", "b = wrap_add(b, (shr(b, 16) & 1) + 0x7FFF)", "y = real_of_bits(b & 0xFFFF0000)",
                "y = select(x == x, y, x)"}},
+    {.name = "round_random",
+     .comment = "to 8 bits of mantissa, away from 0 where u is less than the share of a step that this cuts off",
+     .parameters = "xu",
+     .steps = {"b = bits(x)", "r = real_of_bits(shl(b & 0xFFFF, 7) | 0x3F800000) - 1.0", "b = b & 0xFFFF0000",
+               "t = real_of_bits(b)", "s = real_of_bits(wrap_add(b, 0x10000))", "s = select(abs(s) < infinity, s, t)",
+               "y = select(max(0.0, u) < r, s, t)", "y = select(abs(x) < infinity, y, x)"}},
     {.name = "round_f16",
      .comment = "to half precision, halves to even: 11 bits of mantissa, fewer below 2^-14, infinity from 65520 on",
      .parameters = "x",

@@ -46,7 +46,7 @@ static void refer(struct walk *walk, const char *what, const void *thing) {
 static void declare_array(struct walk *walk, struct array *array) {
   declare(walk, array);
   array_push(walk->arena, &walk->arrays, array);
-  say(walk, "array", array->type * 16 + array->memory);
+  say(walk, "array", array->storage * 16 + array->memory);
   if (array->memory == MEMORY_GLOBAL) say(walk, "written", array->written);
   if (array->memory == MEMORY_REGISTER) say(walk, "count", array->count);
 }

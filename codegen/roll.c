@@ -18,7 +18,7 @@ static const struct launch_argument *at(struct launch *const *launches, const st
    has a field of its own. */
 static bool same_family(const struct buffer *x, const struct buffer *y) {
   return x == y || (x->role != BUFFER_INPUT && x->role != BUFFER_OUTPUT && x->copy >= 0 && y->copy >= 0 &&
-                    x->role == y->role && x->type == y->type && !strcmp(x->name, y->name));
+                    x->role == y->role && x->storage == y->storage && !strcmp(x->name, y->name));
 }
 
 /* Whether the argument is regular for copies from `low` to before `high`; *family then says how. */
@@ -92,7 +92,7 @@ static bool can_be_copies(struct launch *const *launches, const struct roll *rol
   if (!first) return false;
   for (int t = 0; t < roll->copies; t++) {
     struct buffer *buffer = at(launches, roll, position, argument, t)->buffer;
-    if (buffer->role != BUFFER_ACTIVATION || buffer->copy >= 0 || buffer->type != first->type ||
+    if (buffer->role != BUFFER_ACTIVATION || buffer->copy >= 0 || buffer->storage != first->storage ||
         buffer->count != first->count)
       return false;
     buffer->mark = -1;
@@ -248,7 +248,7 @@ static bool is_numberless(const struct buffer *buffer) {
 
 static int count_numbered(const struct buffer *x, const struct buffer *y, int next) {
   if (!is_numberless(x)) return 0;
-  if (!is_numberless(y) || x->type != y->type || x->count != y->count || x == y) return 1;
+  if (!is_numberless(y) || x->storage != y->storage || x->count != y->count || x == y) return 1;
   int way = y->number > x->number ? 1 : -1;
   return way * next > 1 ? next + way : 2 * way;
 }

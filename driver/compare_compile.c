@@ -19,10 +19,11 @@ static void read_plan(struct comparison *comparison, struct variant *variant, co
       for (int j = 0; j < launch->arguments.count; j++) {
         const struct buffer *buffer = launch->arguments.items[j].buffer;
         if (!buffer || buffer->role != BUFFER_ACTIVATION) continue;
-        const int64_t bytes = element_bytes(variant->options.passes.target, buffer->type);
+        const struct target *target = variant->options.passes.target;
         int k = 0;
-        struct life life = {buffer->label ? buffer->label : buffer->name, i, i, buffer->offset * bytes,
-                            buffer->count * bytes};
+        struct life life = {buffer->label ? buffer->label : buffer->name, i, i,
+                            storage_bytes(target, buffer->storage, buffer->offset),
+                            storage_bytes(target, buffer->storage, buffer->count)};
         for (; k < variant->lives.count; k++)
           if (variant->lives.items[k].offset == life.offset && variant->lives.items[k].bytes == life.bytes &&
               variant->lives.items[k].name == life.name)

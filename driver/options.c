@@ -102,8 +102,8 @@ void verb_help(FILE *file, const struct verb *verb) {
   }
   if (strchr(verb->options, 'p')) {
     fputs(
-        "\npasses: all of these run; -NAME leaves one out, NAME(parameter = value) sets a parameter, none leaves all "
-        "out\n",
+        "\npasses: all of these run, but for those with a star, which run where they are named; -NAME leaves one out, "
+        "NAME(parameter = value) sets a parameter, none leaves all out\n",
         file);
     pipeline_help(file);
   }

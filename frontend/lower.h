@@ -226,7 +226,7 @@ struct lowering {
   struct axis *batch;
   bool names_batch; /* the graph names it so far */
   struct axis *example_axis; /* for synthetic data: the axis of examples, which draws have */
-  struct value *step, *steps, *example; /* made when first read */
+  struct value *step, *steps, *taken, *example; /* made when first read */
   ARRAY(struct parameter *) parameters;
   struct table parameter_names;
   struct table counters; /* int *: ordinals within the graph */
@@ -441,6 +441,7 @@ struct graph *begin_graph(struct lowering *lowering, enum routine_number number)
 void finish_graph(struct lowering *lowering);
 /* Lowers the model's body with inputs that carry the batch; fills inputs and outputs. False after errors. */
 bool lower_forward(struct lowering *lowering);
+/* "step", "steps", "example" or INPUT_STEP_TAKEN, made when first asked for. */
 struct value *run_input(struct lowering *lowering, const char *name);
 void lower_predict(struct lowering *lowering);
 /* The same model for each size of --batch. */

@@ -94,6 +94,20 @@ static struct thing lower_elementwise(struct lowering *lowering, const struct bu
   return lower_unary(lowering, self->op, evaluate(lowering, positional(call, 0)), call->span);
 }
 
+static struct thing lower_round_random(struct lowering *lowering, const struct builtin *self,
+                                       const struct ast_expression *call) {
+  if (!check_arguments(lowering, call, 2, 2, "")) return poison();
+  struct value *values[2];
+  for (int i = 0; i < 2; i++) {
+    const struct ast_expression *argument = positional(call, i);
+    values[i] = as_real(lowering, single(lowering, evaluate(lowering, argument), argument->span), argument->span);
+    if (!values[i]) return poison();
+  }
+  if (!has_room(lowering, call->span, values, 2, 0)) return poison();
+  set_origin(lowering, call->span);
+  return made(lowering, build_binary(lowering->graph, self->op, values[0], values[1]), call->span);
+}
+
 static struct thing lower_where(struct lowering *lowering, const struct builtin *self,
                                 const struct ast_expression *call) {
   (void)self;
@@ -271,13 +285,16 @@ static const struct builtin elementwise[OP_COUNT] = {
 };
 
 static const struct builtin others[] = {
-    {"where", lower_where, OP_where},    {"stop", lower_stop, OP_stop},       {"sum", lower_sum, OP_reduce_sum},
-    {"mean", lower_sum, OP_reduce_sum},  {"norm", lower_sum, OP_reduce_sum},  {"max", lower_max, OP_max},
-    {"min", lower_max, OP_min},          {"size", lower_size, OP_index},      {"index", lower_index, OP_index},
-    {"position", lower_index, OP_index}, {"given", lower_given, OP_constant}, {"uniform", lower_draw, OP_random},
-    {"normal", lower_draw, OP_random},   {"top", lower_top, OP_top},          {"scan", lower_scan, OP_scan},
-    {"stack", lower_stack, OP_concat},   {"concat", lower_concat, OP_concat}, {"pad", lower_pad, OP_pad},
-    {"cached", lower_cached, OP_update},
+    {"where", lower_where, OP_where},    {"stop", lower_stop, OP_stop},
+    {"sum", lower_sum, OP_reduce_sum},   {"mean", lower_sum, OP_reduce_sum},
+    {"norm", lower_sum, OP_reduce_sum},  {"max", lower_max, OP_max},
+    {"min", lower_max, OP_min},          {"size", lower_size, OP_index},
+    {"index", lower_index, OP_index},    {"position", lower_index, OP_index},
+    {"given", lower_given, OP_constant}, {"uniform", lower_draw, OP_random},
+    {"normal", lower_draw, OP_random},   {"top", lower_top, OP_top},
+    {"scan", lower_scan, OP_scan},       {"stack", lower_stack, OP_concat},
+    {"concat", lower_concat, OP_concat}, {"pad", lower_pad, OP_pad},
+    {"cached", lower_cached, OP_update}, {"round_random", lower_round_random, OP_round_random},
 };
 
 const struct builtin *find_builtin(const char *name) {

@@ -305,6 +305,13 @@ static struct thing lower_contract(struct lowering *lowering, const struct ast_e
 
 /* --- Names -------------------------------------------------------------------------------------------------------- */
 
+/* Whether the text that is lowered stands in an optimizer, or in a function that an optimizer calls. */
+static bool in_optimizer(const struct lowering *lowering) {
+  const struct frame *frame = lowering->frame;
+  while (frame && !(frame->item && frame->item->kind == ITEM_OPTIMIZER)) frame = frame->caller;
+  return frame;
+}
+
 static bool special_name(struct lowering *lowering, const char *name, struct span span, struct thing *thing) {
   if (!strcmp(name, "inf"))
     *thing = thing_number(INFINITY, false);
@@ -316,7 +323,8 @@ static bool special_name(struct lowering *lowering, const char *name, struct spa
     *thing = thing_boolean(lowering->training);
   else if ((!strcmp(name, "step") || !strcmp(name, "steps")) && lowering->graph && !lowering->in_region) {
     set_origin(lowering, span);
-    *thing = thing_value(run_input(lowering, name));
+    const bool taken = !strcmp(name, "step") && in_optimizer(lowering);
+    *thing = thing_value(run_input(lowering, taken ? INPUT_STEP_TAKEN : name));
   } else
     return false;
   return true;

@@ -447,7 +447,7 @@ static void read_attributes(struct reader *reader, struct value *value) {
   }
   if (attributes & ATTRIBUTE_STORAGE) {
     want_word(reader, "as");
-    value->storage = (enum storage)CHOICE(reader, storage_names, STORAGE_BOOL, "a storage type such as bf16");
+    value->storage = (enum storage)CHOICE(reader, storage_names, STORAGE_COUNT - 1, "a storage type such as bf16");
   }
   if (attributes & ATTRIBUTE_START) {
     want_word(reader, "at");

@@ -119,7 +119,7 @@ static const char *infer_cast(const struct value *value, struct inferred *inferr
   inferred->kind = storage_kind(value->storage);
   if (x->kind == KIND_REAL && inferred->kind != KIND_REAL)
     return "a real becomes an integer by floor or round, not by a cast";
-  bool fits = x->range && (value->storage == STORAGE_I32 || x->range->extent <= INT8_MAX + 1);
+  bool fits = x->range && x->range->extent - 1 <= storage_facts[value->storage].most;
   if (x->kind == KIND_INTEGER && inferred->kind == KIND_INTEGER && fits) inferred->range = x->range;
   return NULL;
 }

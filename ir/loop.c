@@ -52,18 +52,42 @@ static bool is_this_number(const struct expression *x, double number) { return i
 
 /* --- Types ---------------------------------------------------------------------------------------------------------------- */
 
-int64_t element_bytes(const struct target *target, enum type type) {
-  switch (type) {
-    case TYPE_REAL:
-      return target->double_precision ? 8 : 4;
-    case TYPE_INTEGER:
-      return 4;
-    case TYPE_BOOLEAN:
-      return 1;
-    case TYPE_INDEX:
-      return 8;
+enum type type_of_kind(enum kind kind) {
+  switch (kind) {
+    case KIND_REAL:
+      return TYPE_REAL;
+    case KIND_INTEGER:
+      return TYPE_INTEGER;
+    case KIND_BOOLEAN:
+      return TYPE_BOOLEAN;
   }
-  bug("type %d", (int)type);
+  bug("kind %d", (int)kind);
+}
+
+enum storage storage_of_type(enum type type) {
+  static const enum storage usual[] = {STORAGE_REAL, STORAGE_I32, STORAGE_BOOL};
+  if (type == TYPE_INDEX) bug("memory holds no values of type index");
+  return usual[type];
+}
+
+static int64_t bits_of(const struct target *target, enum storage storage) {
+  return storage == STORAGE_REAL && target->double_precision ? 64 : storage_facts[storage].bits;
+}
+
+int64_t storage_bytes(const struct target *target, enum storage storage, int64_t count) {
+  return (count * bits_of(target, storage) + 7) / 8;
+}
+
+int64_t storage_elements(const struct target *target, enum storage storage, int64_t bytes) {
+  return bytes * 8 / bits_of(target, storage);
+}
+
+bool storage_holds(enum storage storage, enum storage stored) {
+  const struct storage_facts *outer = &storage_facts[storage], *inner = &storage_facts[stored];
+  if (storage == stored) return true;
+  if (outer->kind != inner->kind) return false;
+  if (outer->kind == KIND_INTEGER) return outer->least <= inner->least && inner->most <= outer->most;
+  return outer->kind == KIND_REAL && storage == STORAGE_REAL && inner->bits < 32;
 }
 
 bool apply_type(enum op op, const enum type *arguments, enum type *type) {
@@ -191,6 +215,19 @@ bool expression_coefficient(const struct expression *x, const struct variable *v
     else if (sum.factors[i] && expression_uses(term, variable))
       return false;
   }
+  return true;
+}
+
+bool expression_divides(struct arena *arena, const struct expression *index, int64_t divisor,
+                        const struct expression **quotient) {
+  struct sum sum = {0};
+  if (!sum_add(&sum, index, 1) || sum.constant % divisor) return false;
+  for (int i = 0; i < sum.count; i++) {
+    if (sum.factors[i] % divisor) return false;
+    sum.factors[i] /= divisor;
+  }
+  sum.constant /= divisor;
+  *quotient = sum_build(arena, &sum);
   return true;
 }
 
@@ -488,6 +525,16 @@ const struct expression *expression_convert(struct arena *arena, enum type type,
     return x->arguments[0];
   struct expression *expression = node(arena, EXPRESSION_CONVERT, type, 1);
   expression->arguments[0] = x;
+  return expression;
+}
+
+const struct expression *expression_dot(struct arena *arena, int count, const struct expression *sum,
+                                        const struct expression *x, const struct expression *y) {
+  if (x->kind != EXPRESSION_LOAD || y->kind != EXPRESSION_LOAD || x->type != y->type || sum->type != x->type)
+    bug("a dot of %s and %s on %s", type_names[x->type], type_names[y->type], type_names[sum->type]);
+  struct expression *expression = node(arena, EXPRESSION_DOT, sum->type, 3);
+  expression->lanes = count;
+  expression->arguments[0] = sum, expression->arguments[1] = x, expression->arguments[2] = y;
   return expression;
 }
 

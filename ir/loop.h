@@ -18,9 +18,15 @@
 enum type { TYPE_REAL, TYPE_INTEGER, TYPE_BOOLEAN, TYPE_INDEX };
 extern const char *const type_names[]; /* "real" "integer" "boolean" "index" */
 struct target;
-/* The size in bytes of one element in the memory of a program for the target. (The runtime includes nothing of the
-   compiler and has its own lam_type_size.) */
-int64_t element_bytes(const struct target *target, enum type type);
+enum type type_of_kind(enum kind kind);
+/* The storage that any value of the type fits. No memory holds values of TYPE_INDEX. */
+enum storage storage_of_type(enum type type);
+/* The bytes of `count` elements in the memory of a program for the target; and how many elements fill so many bytes. (The
+   runtime includes nothing of the compiler and has its own lam_type_size.) */
+int64_t storage_bytes(const struct target *target, enum storage storage, int64_t count);
+int64_t storage_elements(const struct target *target, enum storage storage, int64_t bytes);
+/* Whether all that elements of `stored` can be is exact in `storage`. */
+bool storage_holds(enum storage storage, enum storage stored);
 
 /* A loop variable, a `let`, or a number parameter. */
 struct variable {
@@ -38,7 +44,9 @@ extern const char *const memory_names[]; /* "global" "register" "stack" */
    unrolled; stack: an array). */
 struct array {
   const char *name; /* unique in its function */
-  enum type type;
+  enum type type; /* of a load's result */
+  /* How elements are stored. A load converts what is narrower than the type; what is stored must be exact in it. */
+  enum storage storage;
   enum memory memory;
   int64_t count; /* elements; for a parameter the least that the caller gives, 0 if it depends on numbers */
   bool written; /* parameters: not const */
@@ -56,6 +64,10 @@ enum expression_kind {
   EXPRESSION_CONVERT, /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
   EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
                           halving tree, lane i with lane i + half */
+  /* arguments[0] + the sum over j < `lanes` of x[i + j] y[k + j], where the loads arguments[1] = x[i] and arguments[2] = y[k] say where the
+     two begin, both narrower than what they are summed in: what processors have instructions for, of 2 or 4 products a lane. In which
+     order reals are added, and whether a subnormal number counts as 0, is the processor's choice. Integers are exact modulo 2^32 */
+  EXPRESSION_DOT,
   /* a random number: (seed, stream, step, example, element), all index or integer; see random_draw */
   EXPRESSION_DRAW
 };
@@ -150,6 +162,7 @@ struct buffer {
   enum buffer_role role;
   enum output_role output_role; /* BUFFER_OUTPUT: the output's */
   enum type type;
+  enum storage storage;
   int64_t count;
   const char *comment; /* axes and extents */
   const struct state *state;
@@ -209,6 +222,9 @@ const struct expression *expression_cast(struct arena *arena, enum storage stora
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z);
 const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x);
+/* `x` and `y` are loads; see EXPRESSION_DOT. */
+const struct expression *expression_dot(struct arena *arena, int count, const struct expression *sum,
+                                        const struct expression *x, const struct expression *y);
 const struct expression *expression_fold(struct arena *arena, enum op op, const struct array *array,
                                          const struct expression *start, int lanes);
 const struct expression *expression_draw(struct arena *arena, enum distribution distribution,
@@ -218,6 +234,9 @@ const struct expression *index_add(struct arena *arena, const struct expression 
 const struct expression *index_multiply(struct arena *arena, const struct expression *x, int64_t factor);
 /* The integer coefficient of `variable` in an affine expression; false when it is not affine in it with a constant coefficient. */
 bool expression_coefficient(const struct expression *x, const struct variable *variable, int64_t *coefficient);
+/* Whether an index is a multiple of the divisor, whatever its variables are; *quotient is then index / divisor. */
+bool expression_divides(struct arena *arena, const struct expression *index, int64_t divisor,
+                        const struct expression **quotient);
 bool expression_uses(const struct expression *x, const struct variable *variable);
 bool expression_equal(const struct expression *x, const struct expression *y);
 /* The least and the largest value of an index expression, where the bounds of its variables tell; else false. */

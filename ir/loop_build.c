@@ -62,6 +62,7 @@ static struct array *array_new(struct arena *arena, struct function *function, c
   array->base = identifier(arena, name);
   array->name = unique_name(arena, function, array->base);
   array->type = type;
+  array->storage = storage_of_type(type);
   array->memory = memory;
   array->count = count;
   return array;

@@ -43,7 +43,7 @@ static bool equal_expressions(const struct comparison *comparison, const struct 
 }
 
 static bool equal_arrays(const struct array *x, const struct array *y) {
-  return x->type == y->type && x->memory == y->memory && x->count == y->count && x->written == y->written;
+  return x->storage == y->storage && x->memory == y->memory && x->count == y->count && x->written == y->written;
 }
 
 static bool equal_texts(const char *x, const char *y) { return x && y ? !strcmp(x, y) : x == y; }
@@ -138,7 +138,7 @@ static void hash_expression(struct hashing *hashing, const struct expression *x)
 }
 
 static void hash_array(struct hashing *hashing, const struct array *array) {
-  mix(hashing, (uint64_t)array->type * 16 + (uint64_t)array->memory);
+  mix(hashing, (uint64_t)array->storage * 16 + (uint64_t)array->memory);
   mix(hashing, (uint64_t)array->count * 2 + array->written);
   declare(&hashing->numbering, array);
 }

@@ -154,8 +154,8 @@ static void store(struct machine *machine, const struct array *array, double ind
   struct binding *binding = lookup(machine, array, array->name);
   int64_t at = locate(machine, array, binding, index);
   note_write(machine, array, binding->cells, at, (int64_t)index);
-  if (array->type == TYPE_INTEGER && !(number >= INT32_MIN && number <= INT32_MAX))
-    fail(machine, "%s[%.0f] cannot hold %g", array->name, index, number);
+  if (array->storage != STORAGE_REAL && !isnan(number) && scalar_round(array->storage, number) != number)
+    fail(machine, "%s[%.0f] of storage %s cannot hold %g", array->name, index, storage_names[array->storage], number);
   binding->cells->data[at] = number;
   if (binding->cells->defined) binding->cells->defined[at] = 1;
 }
@@ -193,6 +193,17 @@ static double fold(struct machine *machine, const struct expression *x) {
   return lanes[0];
 }
 
+static double dot(struct machine *machine, const struct expression *x) {
+  const struct expression *left = x->arguments[1], *right = x->arguments[2];
+  const double i = evaluate(machine, left->arguments[0]), k = evaluate(machine, right->arguments[0]);
+  double sum = evaluate(machine, x->arguments[0]);
+  for (int j = 0; j < x->lanes; j++) {
+    sum += load(machine, left->array, i + j) * load(machine, right->array, k + j);
+    if (x->type == TYPE_INTEGER) sum = scalar_wrap(sum);
+  }
+  return sum;
+}
+
 static double evaluate(struct machine *machine, const struct expression *x) {
   double arguments[5];
   switch (x->kind) {
@@ -212,6 +223,8 @@ static double evaluate(struct machine *machine, const struct expression *x) {
       return x->type == TYPE_INTEGER ? scalar_wrap(arguments[0]) : arguments[0];
     case EXPRESSION_FOLD:
       return fold(machine, x);
+    case EXPRESSION_DOT:
+      return dot(machine, x);
     case EXPRESSION_DRAW:
       for (int i = 0; i < 5; i++) arguments[i] = evaluate(machine, x->arguments[i]);
       return random_draw(x->distribution, (uint32_t)(int64_t)arguments[0], (uint32_t)(int64_t)arguments[1],

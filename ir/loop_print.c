@@ -92,6 +92,10 @@ static void print_expression(FILE *file, const struct expression *x, enum bindin
       fputs("fma", file);
       print_arguments(file, x);
       return;
+    case EXPRESSION_DOT:
+      fprintf(file, "dot.%d", x->lanes);
+      print_arguments(file, x);
+      return;
     case EXPRESSION_CONVERT:
       fputs(type_names[x->type], file);
       print_arguments(file, x);
@@ -158,6 +162,11 @@ static void print_assignment(FILE *file, const struct statement *statement) {
   print_expression(file, statement->expression, BINDING_COMPARE);
 }
 
+/* An array's elements are called by their type where they are stored as that type usually is, else by their storage. */
+static const char *element_name(const struct array *array) {
+  return array->storage == storage_of_type(array->type) ? type_names[array->type] : storage_names[array->storage];
+}
+
 static void print_statement(FILE *file, const struct statement *statement, int depth) {
   indent(file, depth);
   switch (statement->kind) {
@@ -173,7 +182,7 @@ static void print_statement(FILE *file, const struct statement *statement, int d
       putc('\n', file);
       return;
     case STATEMENT_ARRAY:
-      fprintf(file, "%s %s %s[%lld]\n", memory_names[statement->array->memory], type_names[statement->array->type],
+      fprintf(file, "%s %s %s[%lld]\n", memory_names[statement->array->memory], element_name(statement->array),
               statement->array->name, (long long)statement->array->count);
       return;
     case STATEMENT_STORE:
@@ -216,7 +225,7 @@ void function_print(FILE *file, const struct function *function) {
       continue;
     }
     const struct array *array = parameter->array;
-    fprintf(file, "%s%s %s[%lld]", array->written ? "written " : "", type_names[array->type], array->name,
+    fprintf(file, "%s%s %s[%lld]", array->written ? "written " : "", element_name(array), array->name,
             (long long)array->count);
     if (array->comment) {
       putc(' ', file);
@@ -276,7 +285,10 @@ void module_print(FILE *file, const struct module *module) {
   if (module->buffers.count) fputs("\n# buffers\n", file);
   for (int i = 0; i < module->buffers.count; i++) {
     const struct buffer *buffer = module->buffers.items[i];
-    fprintf(file, "# %-10s %s %s", buffer_roles[buffer->role], type_names[buffer->type], buffer->name);
+    fprintf(
+        file, "# %-10s %s %s", buffer_roles[buffer->role],
+        buffer->storage == storage_of_type(buffer->type) ? type_names[buffer->type] : storage_names[buffer->storage],
+        buffer->name);
     if (buffer->copy >= 0) fprintf(file, "[%d]", buffer->copy);
     if (buffer->role == BUFFER_ACTIVATION) fprintf(file, " at %lld", (long long)buffer->offset);
     fprintf(file, " %s  %s\n", buffer->comment ? buffer->comment : "", buffer->label ? buffer->label : "");

@@ -154,11 +154,28 @@ static int find_word(const char *word, const char *const *words, int count) {
   return -1;
 }
 
-static enum type expect_type(struct reader *reader) {
-  int type = reader->token == TOKEN_NAME ? find_word(reader->text, type_names, TYPE_INDEX + 1) : -1;
-  if (type < 0) fail(reader, "expected real, integer, boolean or index");
+/* What stands before a name: a type, or a storage narrower than that of its type. */
+struct element {
+  enum type type;
+  enum storage storage;
+  bool is_narrow;
+};
+
+static struct element expect_element(struct reader *reader) {
+  const char *word = reader->token == TOKEN_NAME ? reader->text : "";
+  const int type = find_word(word, type_names, TYPE_INDEX + 1), storage = find_word(word, storage_names, STORAGE_COUNT);
+  struct element element = {.is_narrow = type < 0};
+  if (type >= 0) {
+    element.type = (enum type)type;
+    if (element.type != TYPE_INDEX) element.storage = storage_of_type(element.type);
+  } else if (storage >= 0 && storage_facts[storage].c) {
+    element.storage = (enum storage)storage;
+    element.type = type_of_kind(storage_kind(element.storage));
+  } else {
+    fail(reader, "expected real, integer, boolean, index, or how elements are stored, such as bf16");
+  }
   next(reader);
-  return (enum type)type;
+  return element;
 }
 
 /* --- Names ------------------------------------------------------------------------------------------------------------------ */
@@ -184,14 +201,14 @@ static struct variable *declare_variable(struct reader *reader, const char *name
   return variable;
 }
 
-static struct array *declare_array(struct reader *reader, const char *name, enum type type, enum memory memory,
+static struct array *declare_array(struct reader *reader, const char *name, enum storage storage, enum memory memory,
                                    int64_t count) {
   if (find(reader, name)) fail(reader, arena_format(reader->arena, "'%s' is declared already", name));
-  if (type == TYPE_INDEX) fail(reader, "memory holds no values of type index");
   if (count < 0) fail(reader, "a count is not negative");
   struct array *array = arena_new_struct(reader->arena, struct array);
   array->name = array->base = name;
-  array->type = type;
+  array->type = type_of_kind(storage_kind(storage));
+  array->storage = storage;
   array->memory = memory;
   array->count = count;
   array_push(reader->arena, &reader->scope, (struct named){.name = name, .array = array});
@@ -278,6 +295,14 @@ static const struct expression *read_call(struct reader *reader, const char *nam
         fail(reader, "a draw takes integers");
     return x;
   }
+  if (!strncmp(name, "dot.", 4)) {
+    read_arguments(reader, arguments, 3);
+    for (int i = 1; i < 3; i++)
+      if (arguments[i]->kind != EXPRESSION_LOAD || arguments[i]->type != arguments[0]->type)
+        fail(reader, "a dot takes a sum and two elements of memory, all of one type");
+    if (strcmp(name, "dot.2") != 0 && strcmp(name, "dot.4") != 0) fail(reader, "a dot is of 2 or 4 products");
+    return expression_dot(reader->arena, name[4] - '0', arguments[0], arguments[1], arguments[2]);
+  }
   if (!strcmp(name, "fma")) {
     struct expression *x = node(reader, EXPRESSION_FMA, TYPE_REAL, 3);
     read_arguments(reader, x->arguments, 3);
@@ -293,7 +318,7 @@ static const struct expression *read_call(struct reader *reader, const char *nam
   }
   enum storage storage = STORAGE_REAL;
   if (!strncmp(name, "cast.", 5)) {
-    int found = find_word(name + 5, storage_names, STORAGE_BOOL + 1);
+    int found = find_word(name + 5, storage_names, STORAGE_COUNT);
     if (found < 0) fail(reader, "no such storage type");
     storage = (enum storage)found;
     name = "cast";
@@ -459,10 +484,11 @@ static void read_statement(struct reader *reader, struct statement *statement, s
   statement->step = 0;
   if (memory >= 0) {
     statement->kind = STATEMENT_ARRAY;
-    enum type type = expect_type(reader);
+    struct element element = expect_element(reader);
+    if (element.type == TYPE_INDEX) fail(reader, "memory holds no values of type index");
     const char *name = expect_name(reader);
     expect(reader, "[");
-    statement->array = declare_array(reader, name, type, (enum memory)memory, expect_integer(reader));
+    statement->array = declare_array(reader, name, element.storage, (enum memory)memory, expect_integer(reader));
     statement->array->written = true;
     expect(reader, "]");
   } else if (!strcmp(word, "let")) {
@@ -516,17 +542,19 @@ static void read_block(struct reader *reader, struct block *block, struct functi
 
 static void read_parameter(struct reader *reader, struct function *function) {
   bool written = accept(reader, "written");
-  enum type type = expect_type(reader);
+  struct element element = expect_element(reader);
   const char *name = expect_name(reader);
   struct parameter parameter = {0};
   if (accept(reader, "[")) {
-    parameter.array = declare_array(reader, name, type, MEMORY_GLOBAL, expect_integer(reader));
+    if (element.type == TYPE_INDEX) fail(reader, "memory holds no values of type index");
+    parameter.array = declare_array(reader, name, element.storage, MEMORY_GLOBAL, expect_integer(reader));
     parameter.array->written = written;
     expect(reader, "]");
     if (reader->token == TOKEN_STRING) parameter.array->comment = expect_string(reader);
   } else {
     if (written) fail(reader, "only memory is written");
-    parameter.variable = declare_variable(reader, name, type);
+    if (element.is_narrow) fail(reader, "a number is real, integer, boolean or index");
+    parameter.variable = declare_variable(reader, name, element.type);
   }
   function_add_name(reader->arena, function, name);
   array_push(reader->arena, &function->parameters, parameter);

@@ -1,5 +1,5 @@
 /* The rules of the loop IR that can be seen without running it. */
-#include "ir/loop.h"
+#include "ir/exactness.h"
 
 #include <math.h>
 #include <string.h>
@@ -79,6 +79,20 @@ static void verify_element(struct verifier *verifier, const struct array *array,
           (long long)(high + extra), (long long)array->count);
 }
 
+static void verify_dot(struct verifier *verifier, const struct expression *x) {
+  if (x->lanes != 2 && x->lanes != 4) wrong(verifier, "a dot of %d products", x->lanes);
+  for (int i = 0; i < 3; i++)
+    if (x->arguments[i]->type != x->type || x->type == TYPE_BOOLEAN || x->type == TYPE_INDEX)
+      wrong(verifier, "a dot of %s is %s", type_names[x->arguments[i]->type], type_names[x->type]);
+  for (int i = 1; i < 3 && !verifier->message; i++) {
+    const struct expression *load = x->arguments[i];
+    if (load->kind != EXPRESSION_LOAD || load->array->memory == MEMORY_REGISTER)
+      wrong(verifier, "a dot of what does not lie in memory");
+    else
+      verify_element(verifier, load->array, load->arguments[0], x->lanes - 1);
+  }
+}
+
 static void verify_expression(struct verifier *verifier, const struct expression *x) {
   if (verifier->message) return;
   enum type type = x->type, types[3] = {TYPE_REAL, TYPE_REAL, TYPE_REAL};
@@ -122,6 +136,9 @@ static void verify_expression(struct verifier *verifier, const struct expression
         wrong(verifier, "a fold of %s, which is no register array", x->array->name);
       if (x->lanes < 1 || (x->lanes & (x->lanes - 1))) wrong(verifier, "a fold of %d lanes", x->lanes);
       if (innermost(verifier, LOOP_VECTOR)) wrong(verifier, "a fold inside a vector loop");
+      return;
+    case EXPRESSION_DOT:
+      verify_dot(verifier, x);
       return;
     case EXPRESSION_DRAW:
       for (int i = 0; i < 5; i++)
@@ -224,8 +241,9 @@ static void verify_call(struct verifier *verifier, const struct statement *call)
     } else {
       verify_element(verifier, argument->array, argument->expression,
                      parameter->array->count ? parameter->array->count - 1 : 0);
-      if (argument->array->type != parameter->array->type)
-        wrong(verifier, "argument %d of %s has another type", i, callee->name);
+      if (argument->array->storage != parameter->array->storage)
+        wrong(verifier, "argument %d of %s is stored as %s and not as %s", i, callee->name,
+              storage_names[argument->array->storage], storage_names[parameter->array->storage]);
       if (parameter->array->written && !argument->array->written)
         wrong(verifier, "%s writes %s, which is not to be written", callee->name, argument->array->name);
       if (argument->array->memory == MEMORY_REGISTER)
@@ -299,5 +317,6 @@ const char *function_verify(struct arena *arena, const struct function *function
       declare(&verifier, parameter->variable, parameter->variable->name);
   }
   verify_block(&verifier, &function->body);
+  if (!verifier.message) verifier.message = function_stores_exactly(arena, function);
   return verifier.message;
 }

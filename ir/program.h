@@ -5,6 +5,9 @@
 
 #include "ir/tensor.h"
 
+/* No model's input can have this name. */
+#define INPUT_STEP_TAKEN "step/taken"
+
 /* `source` is NULL where there is no such file. */
 struct spec_file {
   const char *path;
@@ -14,6 +17,9 @@ struct spec_file {
 /* Graph inputs that every run supplies besides the data's columns, by name and shape:
      "step"     real, no axes: 1 in the first step of training; 0 in evaluation, prediction and synthesis
      "steps"    real, no axes: how many steps the run has in all
+     INPUT_STEP_TAKEN
+                real, no axes: "step" as optimizers read it. It counts the steps that were taken, this one included. Passes replace
+                it by "step", or where steps may be skipped, by "step" less those that were
      "example"  integer [batch]: which example of the data a row is; keys random draws
      "position" integer [batch, seq]: the positions of the window's rows (graph "step" only)
 

@@ -45,6 +45,17 @@ static bool apply_to_integers(enum op op, double left, double right, double *res
   return false;
 }
 
+/* Rounds to bf16, up or down in magnitude by a number u that is uniform in [0, 1): then the expectation is x. */
+static double round_random(double x, double u) {
+  static const double largest = 0x1.fep127;
+  if (!isfinite(x) || x == 0) return x;
+  int exponent;
+  frexp(x, &exponent);
+  const double unit = ldexp(1, exponent - 8 > -133 ? exponent - 8 : -133), steps = fabs(x) / unit, whole = floor(steps);
+  const bool rises = u < steps - whole && whole < steps;
+  return copysign(fmin((rises ? whole + 1 : whole) * unit, largest), x);
+}
+
 double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
   double whole;
   if (kind == KIND_INTEGER && apply_to_integers(op, x, y, &whole)) return whole;
@@ -94,6 +105,8 @@ double scalar_apply(enum op op, enum kind kind, double x, double y, double z) {
       return x > y ? x : y;
     case OP_min:
       return x < y ? x : y;
+    case OP_round_random:
+      return round_random(x, y);
     case OP_pow:
       return pow(x, y);
     case OP_lt:
@@ -149,11 +162,15 @@ double scalar_round(enum storage storage, double x) {
     case STORAGE_F16:
       return round_binary(x, 11, -24, 65504);
     case STORAGE_I32:
-      return round_integer(x, INT32_MIN, INT32_MAX);
     case STORAGE_I8:
-      return round_integer(x, INT8_MIN, INT8_MAX);
+    case STORAGE_U8:
+    case STORAGE_I4:
+    case STORAGE_U4:
+      return round_integer(x, (double)storage_facts[storage].least, (double)storage_facts[storage].most);
     case STORAGE_BOOL:
       return x != 0;
+    case STORAGE_COUNT:
+      break;
   }
   bug("storage %d", (int)storage);
 }

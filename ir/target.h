@@ -8,6 +8,12 @@
 
 enum architecture { ARCHITECTURE_ANY, ARCHITECTURE_X86_64, ARCHITECTURE_AARCH64 };
 
+/* The rows of dots.def, as bits of a set. */
+enum dot {
+#define DOT(name, count, x, y) DOT_##name,
+#include "ir/dots.def"
+};
+
 struct target {
   const char *name; /* "portable" "avx2" "avx512" "neon" "reference"; with features "avx512+vnni+bf16" */
   const char *description; /* for --help */
@@ -16,6 +22,7 @@ struct target {
   bool simd; /* vector loops are printed with rows of simd.def; else as plain loops */
   bool masks; /* guarded vector loops cost little */
   bool fused_multiply_add;
+  int dots; /* a set of 1 << enum dot: those that it computes by one instruction */
   bool double_precision; /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
   /* the tile for a processor that begins two multiply-adds a cycle and so waits for loads; 0: no other tile */

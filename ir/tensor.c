@@ -20,9 +20,14 @@ const struct op_facts op_facts[OP_COUNT] = {
 };
 
 const char *const kind_names[] = {[KIND_REAL] = "real", [KIND_INTEGER] = "integer", [KIND_BOOLEAN] = "boolean"};
-const char *const storage_names[] = {
-    [STORAGE_REAL] = "real", [STORAGE_F64] = "f64", [STORAGE_F32] = "f32", [STORAGE_BF16] = "bf16",
-    [STORAGE_F16] = "f16",   [STORAGE_I32] = "i32", [STORAGE_I8] = "i8",   [STORAGE_BOOL] = "bool"};
+const char *const storage_names[STORAGE_COUNT] = {
+#define STORAGE(NAME, name, kind, bits, least, most, c) #name,
+#include "ir/storage.def"
+};
+const struct storage_facts storage_facts[STORAGE_COUNT] = {
+#define STORAGE(NAME, name, kind, bits, least, most, c) {#name, KIND_##kind, bits, least, most, c},
+#include "ir/storage.def"
+};
 const char *const axis_role_names[] = {[AXIS_ORDINARY] = "ordinary", [AXIS_BATCH] = "batch"};
 const char *const size_role_names[] = {[SIZE_ORDINARY] = "ordinary", [SIZE_WINDOW] = "window", [SIZE_PAST] = "past"};
 const char *const output_role_names[] = {[OUTPUT_ORDINARY] = "ordinary",
@@ -42,22 +47,7 @@ bool op_is_elementwise(enum op op) {
          class == CLASS_TERNARY;
 }
 
-enum kind storage_kind(enum storage storage) {
-  switch (storage) {
-    case STORAGE_REAL:
-    case STORAGE_F64:
-    case STORAGE_F32:
-    case STORAGE_BF16:
-    case STORAGE_F16:
-      return KIND_REAL;
-    case STORAGE_I32:
-    case STORAGE_I8:
-      return KIND_INTEGER;
-    case STORAGE_BOOL:
-      return KIND_BOOLEAN;
-  }
-  bug("storage %d", (int)storage);
-}
+enum kind storage_kind(enum storage storage) { return storage_facts[storage].kind; }
 
 struct graph *graph_new(struct arena *arena, const char *name, int *next_axis) {
   struct graph *graph = arena_new_struct(arena, struct graph);

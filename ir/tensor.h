@@ -107,18 +107,21 @@ bool op_is_elementwise(enum op op);
 enum kind { KIND_REAL, KIND_INTEGER, KIND_BOOLEAN };
 extern const char *const kind_names[]; /* "real" "integer" "boolean" */
 
-/* How numbers are stored; the interpreter rounds to it at a cast and computes in double elsewhere. */
+/* How numbers are stored, the rows of storage.def. The interpreter rounds to it at a cast and computes in double elsewhere. */
 enum storage {
-  STORAGE_REAL,
-  STORAGE_F64,
-  STORAGE_F32,
-  STORAGE_BF16,
-  STORAGE_F16,
-  STORAGE_I32,
-  STORAGE_I8,
-  STORAGE_BOOL
+#define STORAGE(NAME, name, kind, bits, least, most, c) STORAGE_##NAME,
+#include "ir/storage.def"
+  STORAGE_COUNT
 };
-extern const char *const storage_names[]; /* "real" "f64" "f32" "bf16" "f16" "i32" "i8" "bool" */
+struct storage_facts {
+  const char *name;
+  enum kind kind;
+  int bits;
+  int64_t least, most;
+  const char *c; /* NULL: as the type that its elements are computed in */
+};
+extern const struct storage_facts storage_facts[STORAGE_COUNT];
+extern const char *const storage_names[STORAGE_COUNT];
 enum kind storage_kind(enum storage storage);
 
 /* What an axis, a size or an output is to the program around the graph. A role is set where its owner is made, and

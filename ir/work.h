@@ -22,7 +22,7 @@
    describes, the count is between the true one and the sum over the ways. */
 struct work {
   double operations;
-  double moved[TYPE_INDEX + 1]; /* elements, by type */
+  double moved[STORAGE_COUNT]; /* elements, by storage */
 };
 
 /* `sizes` are the routine's run-time sizes. */
@@ -32,6 +32,6 @@ struct work launch_work(struct arena *arena, const struct launch *launch, const 
    `counts` has the elements from each pointer on, 0 where unknown. Both are by parameter. */
 double function_operations(struct arena *arena, const struct function *function, const double *numbers);
 void function_traffic(struct arena *arena, const struct function *function, const double *numbers,
-                      const int64_t *counts, double moved[TYPE_INDEX + 1]);
+                      const int64_t *counts, double moved[STORAGE_COUNT]);
 
 #endif

@@ -84,6 +84,7 @@ static double evaluate(const struct frame *frame, const struct expression *x) {
                           arguments[2]);
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
+    case EXPRESSION_DOT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
       break;
@@ -94,6 +95,7 @@ static double evaluate(const struct frame *frame, const struct expression *x) {
 static double expression_operations(const struct expression *x) {
   double count = 0;
   for (int i = 0; i < x->argument_count; i++) count += expression_operations(x->arguments[i]);
+  if (x->kind == EXPRESSION_DOT) count += 2 * x->lanes;
   if (x->type != TYPE_REAL) return count;
   if (x->kind == EXPRESSION_FMA) count += 2;
   if (x->kind == EXPRESSION_FOLD) count += x->lanes - 1;

@@ -172,6 +172,7 @@ static struct affine affine_of(struct tracing *tracing, const struct expression 
       return affine_of_apply(tracing, x);
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
+    case EXPRESSION_DOT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
       break;
@@ -259,6 +260,13 @@ static void touch(struct tracing *tracing, const struct array *array, const stru
 static void touch_loads(struct tracing *tracing, const struct expression *x) {
   for (int i = 0; i < x->argument_count; i++) touch_loads(tracing, x->arguments[i]);
   if (x->kind == EXPRESSION_LOAD) touch(tracing, x->array, x->arguments[0], false);
+  for (int i = 1; x->kind == EXPRESSION_DOT && i < 3; i++)
+    for (int j = 1; j < x->lanes; j++) {
+      const struct expression *load = x->arguments[i];
+      const struct expression *next =
+          index_add(tracing->arena, load->arguments[0], expression_index(tracing->arena, j));
+      touch(tracing, load->array, next, false);
+    }
 }
 
 /* --- Statements --------------------------------------------------------------------------------------------------------- */
@@ -381,7 +389,7 @@ static void walk(struct tracing *tracing, const struct block *block) {
 }
 
 void function_traffic(struct arena *arena, const struct function *function, const double *numbers,
-                      const int64_t *counts, double moved[TYPE_INDEX + 1]) {
+                      const int64_t *counts, double moved[STORAGE_COUNT]) {
   int count = function->parameters.count;
   struct tracing tracing = {.arena = arena, .touched = arena_new_array(arena, struct touched, count)};
   for (int i = 0; i < count; i++) {
@@ -394,12 +402,12 @@ void function_traffic(struct arena *arena, const struct function *function, cons
     }
   }
   walk(&tracing, &function->body);
-  for (int i = 0; i <= TYPE_INDEX; i++) moved[i] = 0;
+  for (int i = 0; i < STORAGE_COUNT; i++) moved[i] = 0;
   for (int i = 0; i < count; i++) {
     const struct touched *touched = &tracing.touched[i];
     if (!touched->array) continue;
-    moved[touched->array->type] += count_elements(touched->read.items, touched->read.count, touched->count) +
-                                   count_elements(touched->written.items, touched->written.count, touched->count);
+    moved[touched->array->storage] += count_elements(touched->read.items, touched->read.count, touched->count) +
+                                      count_elements(touched->written.items, touched->written.count, touched->count);
   }
 }
 

@@ -21,18 +21,6 @@ struct linear coordinates_get(const struct coordinates *coordinates, const struc
   bug("no coordinate along %s'%d", axis->name, axis->id);
 }
 
-enum type type_of_kind(enum kind kind) {
-  switch (kind) {
-    case KIND_REAL:
-      return TYPE_REAL;
-    case KIND_INTEGER:
-      return TYPE_INTEGER;
-    case KIND_BOOLEAN:
-      return TYPE_BOOLEAN;
-  }
-  bug("kind %d", (int)kind);
-}
-
 bool access_is_expression(const struct value *value) {
   switch (op_facts[value->op].class) {
     case CLASS_LEAF:
@@ -238,6 +226,7 @@ static struct leveled access_cast(struct kernel *kernel, const struct value *val
   struct arena *arena = kernel->arena;
   struct leveled x = access_value(kernel, value->inputs[0], at);
   enum kind from = value->inputs[0]->kind;
+  const struct storage_facts *facts = &storage_facts[value->storage];
   if (value->kind == KIND_REAL && from == KIND_BOOLEAN)
     x = apply(kernel, OP_where, x, number(kernel, TYPE_REAL, 1), number(kernel, TYPE_REAL, 0));
   else if (value->kind == KIND_REAL && from == KIND_INTEGER)
@@ -246,9 +235,9 @@ static struct leveled access_cast(struct kernel *kernel, const struct value *val
     x = apply(kernel, OP_where, x, number(kernel, TYPE_INTEGER, 1), number(kernel, TYPE_INTEGER, 0));
   else if (value->kind == KIND_BOOLEAN && from != KIND_BOOLEAN)
     x = apply(kernel, OP_ne, x, number(kernel, type_of_kind(from), 0), none);
-  else if (value->storage == STORAGE_I8)
-    x = apply(kernel, OP_min, apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, INT8_MIN), none),
-              number(kernel, TYPE_INTEGER, INT8_MAX), none);
+  else if (value->kind == KIND_INTEGER && value->storage != STORAGE_I32)
+    x = apply(kernel, OP_min, apply(kernel, OP_max, x, number(kernel, TYPE_INTEGER, (double)facts->least), none),
+              number(kernel, TYPE_INTEGER, (double)facts->most), none);
   /* Rounding to the type that reals have anyway changes nothing. */
   bool plain = value->kind != KIND_REAL || value->storage == STORAGE_REAL || value->storage == STORAGE_F64 ||
                (value->storage == STORAGE_F32 && !kernel->scheduler->target->double_precision);

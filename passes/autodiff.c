@@ -82,6 +82,7 @@ static bool keeps_zeros(const struct value *value) {
     case OP_neg:
     case OP_abs:
     case OP_cast:
+    case OP_round_random:
     case OP_add:
     case OP_sub:
     case OP_max:

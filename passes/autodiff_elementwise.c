@@ -133,8 +133,11 @@ void gradient_cos(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[0], unary(b, OP_neg, times(b, d, unary(b, OP_sin, y->inputs[0]))));
 }
 
-/* Rounding counts as the identity: its true derivative is 0 almost everywhere and of no use. */
+/* Rounding counts as the identity: its true derivative is 0 almost everywhere and of no use. The number that says where
+   random rounding goes has none. */
 void gradient_cast(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
+
+void gradient_round_random(struct backward *b, struct value *y, struct value *d) { give(b, y->inputs[0], d); }
 
 void gradient_add(struct backward *b, struct value *y, struct value *d) {
   give(b, y->inputs[0], d);

@@ -32,6 +32,12 @@ struct contraction {
   bool ends; /* the kernel goes on from its sums: see contract_end.c */
   struct place a, b, c;
   bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) */
+  bool a_copied; /* the rows of a tile are copied before they are multiplied: they are computed, or narrow in memory */
+  /* Tiles sum by dots of `group` products of elements stored as `packed_storage`; 1: by multiply-adds of reals. Both operands then have
+     the elements of a group side by side: a where it lies so, else in a buffer (contract_pack.c); b in its panels. */
+  int group;
+  enum storage packed_storage;
+  struct buffer *a_packed;
   struct place initial; /* what the sum begins from; no buffer: zero */
   struct group batch, m, n, k; /* outermost first */
   struct dimension row, column, depth; /* what tiles run over; all other dimensions are loops around */
@@ -74,6 +80,8 @@ void contract_add_offsets(struct arena *arena, const struct dimension *dimension
 const struct expression *contract_extent(struct kernel *k, const struct dimension *dimension);
 /* The dimension's usual length: see axis_usual. */
 double contract_usual(const struct dimension *dimension);
+/* Of the sums: real or integer. */
+enum type contract_type(const struct contraction *x);
 int64_t divide_up(int64_t x, int64_t y);
 
 /* Panels [first, first + count) of one k piece, which begins at `k_first`, from b to `to`, each `depth_bound` rows long; the
@@ -84,6 +92,8 @@ void pack_panels(struct kernel *k, const struct contraction *x, const struct pos
 /* Computes rows [row, row + rows) of a, for one k piece, into `to` [rows, depth_bound]. */
 void pack_rows(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
                struct linear row, int rows, struct linear k_first, const struct expression *depth, int64_t depth_bound);
+/* a packed by a kernel of its own into x->a_packed, [batch, k / group, row, group]; the strides of x become those. */
+void contract_pack_groups(struct contraction *x);
 /* b packed by a kernel of its own into x->packed. */
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */

@@ -53,6 +53,7 @@ void contract_dot(struct contraction *x) {
   struct arena *arena = x->s->arena;
   struct position at;
   x->packing = PACK_NOT;
+  x->a_copied = false; /* what is narrow is widened as it is loaded */
   struct kernel *k = contract_kernel(x, &at);
   k->form = FORM_DOT;
   bool sized = x->column.axis->size != NULL;

@@ -16,35 +16,62 @@ static const struct expression *element_of_b(struct kernel *k, const struct cont
   return expression_load(arena, at->b, linear_expression(arena, offset));
 }
 
+/* Element (step, row) of a, in the same way. */
+static const struct expression *element_of_a(struct kernel *k, const struct contraction *x, const struct position *at,
+                                             struct linear step, struct linear row) {
+  struct arena *arena = k->arena;
+  if (x->a_computed) {
+    struct coordinates coordinates = at->coordinates;
+    contract_set_coordinates(arena, &x->depth, step, &coordinates);
+    contract_set_coordinates(arena, &x->row, row, &coordinates);
+    return access_value(k, x->a_value, &coordinates).x;
+  }
+  struct linear offset = linear_add(arena, at->a_at, linear_scale(arena, step, x->depth.a));
+  offset = linear_add(arena, offset, linear_scale(arena, row, x->row.a));
+  return expression_load(arena, at->a, linear_expression(arena, offset));
+}
+
+/* Opens a loop over the elements of a group where there are several. Adds its variable to the place in packed memory and to the
+   step of k. */
+static struct linear group_loop(struct kernel *k, int group, struct linear to_at, struct linear *step) {
+  if (group == 1) return to_at;
+  struct linear j = kernel_loop(k, LOOP_UNROLLED, "j", expression_index(k->arena, group), group, 1);
+  *step = linear_add(k->arena, *step, j);
+  return linear_add(k->arena, to_at, j);
+}
+
 /* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the
-   panel's width. `to_at` is its place in `to`. */
+   panel's width. `to_at` is its place in `to`. The elements of a group of k lie side by side. */
 static void pack_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
                        struct linear to_at, struct linear column, struct linear k_first, const struct expression *depth,
                        int64_t bound, int64_t columns) {
   struct arena *arena = k->arena;
   int lanes = x->s->target->lanes;
-  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, bound, 1);
+  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, bound, x->group);
   to_at = linear_add(arena, to_at, linear_scale(arena, step, x->width));
   step = linear_add(arena, k_first, step);
   for (int v = 0; v < x->vectors; v++) {
     int depth_before = k->depth;
-    struct linear to_vector = linear_add(arena, to_at, linear_constant((int64_t)v * lanes));
-    struct linear first = linear_add(arena, column, linear_constant((int64_t)v * lanes));
+    struct linear to_vector = linear_add(arena, to_at, linear_constant((int64_t)v * lanes * x->group));
+    struct linear first = linear_add(arena, column, linear_constant((int64_t)v * lanes)), own_step = step;
     int64_t left = columns - (int64_t)v * lanes;
-    const struct expression *zero = expression_number(arena, TYPE_REAL, 0);
+    const struct expression *zero = expression_number(arena, to->type, 0);
     if (left < lanes) {
+      struct linear at_zero = group_loop(k, x->group, to_vector, &own_step);
       struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-      kernel_store(k, to, linear_add(arena, to_vector, lane), zero);
+      kernel_store(k, to, linear_add(arena, at_zero, linear_scale(arena, lane, x->group)), zero);
       kernel_close_to(k, depth_before);
     }
     if (left <= 0) continue;
+    own_step = step;
+    to_vector = group_loop(k, x->group, to_vector, &own_step);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     if (left < lanes) {
       kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, left), NULL));
       lane = linear_variable(arena, lane.terms[0].atom->variable, left - 1, 1, k->depth);
     }
-    kernel_store(k, to, linear_add(arena, to_vector, lane),
-                 element_of_b(k, x, at, step, linear_add(arena, first, lane)));
+    kernel_store(k, to, linear_add(arena, to_vector, linear_scale(arena, lane, x->group)),
+                 element_of_b(k, x, at, own_step, linear_add(arena, first, lane)));
     kernel_close_to(k, depth_before);
   }
   kernel_end(k);
@@ -117,7 +144,8 @@ void contract_pack(struct contraction *x) {
   while (!base->name && base->op != OP_state && !note_of(s, base)->place && base->input_count > 0)
     base = base->inputs[0];
   struct buffer *buffer =
-      scratch_buffer(s, base, "packed", TYPE_REAL, x->panels * x->width * pieces * x->k_piece, comment);
+      scratch_buffer(s, base, "packed", contract_type(x), x->panels * x->width * pieces * x->k_piece, comment);
+  buffer->storage = x->packed_storage;
   x->packed = buffer;
   struct kernel *k =
       kernel_new(s, &(struct value){.op = OP_contract},
@@ -144,6 +172,91 @@ void contract_pack(struct contraction *x) {
   }
   struct linear to_at = linear_scale(arena, task, x->k_piece * x->width);
   pack_panel_of(k, x, &at, to, to_at, panel, linear_scale(arena, piece, x->k_piece), depth, x->k_piece);
+  kernel_close_to(k, 0);
+  kernel_finish(k);
+}
+
+/* The strides that a has in a buffer [batch, rows around, k / group, row, group]: the elements of a group lie side by side, those of
+   groups are `depth.a` times as far apart as k is. */
+static int64_t set_group_strides(struct contraction *x) {
+  int64_t stride = x->row.extent * x->depth.extent;
+  struct group *const groups[] = {&x->m, &x->batch};
+  for (int g = 0; g < 2; g++)
+    for (int i = groups[g]->count - 1; i >= 0; i--) {
+      groups[g]->items[i].a = stride;
+      stride *= groups[g]->items[i].extent;
+    }
+  x->row.a = x->group;
+  x->depth.a = x->row.extent;
+  return stride;
+}
+
+void contract_pack_groups(struct contraction *x) {
+  struct scheduler *s = x->s;
+  struct arena *arena = s->arena;
+  const struct contraction from = *x;
+  const int64_t count = set_group_strides(x);
+  const struct value *base = x->a_value;
+  while (!base->name && base->op != OP_state && !note_of(s, base)->place && base->input_count > 0)
+    base = base->inputs[0];
+  struct buffer *buffer = scratch_buffer(s, base, "groups", contract_type(x), count,
+                                         arena_format(arena, "a[k, row] as [k / %d, row, %d]", x->group, x->group));
+  buffer->storage = x->packed_storage;
+  x->a_packed = buffer;
+  struct kernel *k =
+      kernel_new(s, &(struct value){.op = OP_contract},
+                 arena_format(arena, "group_%lldx%lld", (long long)x->depth.extent, (long long)x->row.extent));
+  k->form = FORM_PACK;
+  k->launch->label = value_label(s, base, &(const struct origin *){NULL});
+  k->launch->origin = x->value->origin;
+  k->function->comment = arena_format(arena, "groups[k / %d, row, %d] of a[k, row]", x->group, x->group);
+  const struct value *roots[] = {x->a_value};
+  kernel_count_uses(s, roots, 1);
+  struct position at = {.b_step = 0};
+  at.a_at = at.b_at = at.c_at = at.initial_at = linear_constant(0);
+  struct array *to = kernel_pointer(k, buffer, true);
+  if (!x->a_computed) at.a = kernel_window(k, x->a.buffer, x->a.offset, false);
+  for (int i = 0; i < x->a_value->axis_count; i++)
+    coordinates_set(&at.coordinates, x->a_value->axes[i], linear_constant(0));
+  /* One task for each group of k and each element of the loops around. */
+  const int64_t groups = x->depth.extent / x->group;
+  int64_t tasks = groups;
+  for (int i = 0; i < x->batch.count; i++) tasks *= x->batch.items[i].extent;
+  for (int i = 0; i < x->m.count; i++) tasks *= x->m.items[i].extent;
+  const bool parallel = (double)count >= s->pipeline.parameters[PARAMETER_parallel_work];
+  struct linear task =
+      kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "task", expression_index(arena, tasks), tasks, 1);
+  struct linear number = kernel_named(k, "group", linear_mod(arena, task, groups)), to_at;
+  task = linear_quotient(arena, task, groups);
+  to_at = linear_scale(arena, number, x->row.extent * x->group);
+  const struct group *const around[] = {&from.m, &from.batch}, *const placed[] = {&x->m, &x->batch};
+  for (int g = 0; g < 2; g++)
+    for (int i = around[g]->count - 1; i >= 0; i--) {
+      struct linear along = linear_mod(arena, task, around[g]->items[i].extent);
+      task = linear_quotient(arena, task, around[g]->items[i].extent);
+      along = kernel_named(k, name_identifier(arena, around[g]->items[i].axis->name), along);
+      contract_add_offsets(arena, &around[g]->items[i], along, &at);
+      to_at = linear_add(arena, to_at, linear_scale(arena, along, placed[g]->items[i].a));
+    }
+  const int lanes = s->target->lanes;
+  const int64_t whole = x->row.extent / lanes * lanes;
+  for (int tail = 0; tail < 2; tail++) {
+    const int64_t rows = tail ? x->row.extent - whole : whole;
+    if (!rows) continue;
+    const int before = k->depth;
+    struct linear row = linear_constant(tail ? whole : 0), step = linear_scale(arena, number, x->group);
+    if (!tail && rows > lanes) row = kernel_loop(k, LOOP_SERIAL, "row", expression_index(arena, rows), rows, lanes);
+    struct linear place = linear_add(arena, to_at, linear_scale(arena, row, x->group));
+    place = group_loop(k, x->group, place, &step);
+    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    if (tail) {
+      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, rows), NULL));
+      lane = linear_variable(arena, lane.terms[0].atom->variable, rows - 1, 1, k->depth);
+    }
+    kernel_store(k, to, linear_add(arena, place, linear_scale(arena, lane, x->group)),
+                 element_of_a(k, &from, &at, step, linear_add(arena, row, lane)));
+    kernel_close_to(k, before);
+  }
   kernel_close_to(k, 0);
   kernel_finish(k);
 }

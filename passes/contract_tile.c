@@ -15,21 +15,23 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   int vectors = x->vectors, lanes = x->s->target->lanes;
   /* A tail needs no more vectors than it has columns. */
   if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
-  struct statement *call =
-      block_call(arena, kernel_block(k), tile_helper(x->s, (struct tile){rows, vectors, columns != NULL}));
+  struct statement *call = block_call(arena, kernel_block(k),
+                                      tile_helper(x->s, (struct tile){rows, vectors, columns != NULL, contract_type(x),
+                                                                      x->group, at->a->storage, at->b->storage}));
   struct linear column = linear_scale(arena, panel, x->width);
-  if (x->a_computed) {
+  if (x->a_copied) {
     push_pointer(arena, call, at->a, linear_constant(0));
     push_number(arena, call, expression_index(arena, at->depth_bound));
     push_number(arena, call, expression_index(arena, 1));
   } else {
     push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
     push_number(arena, call, expression_index(arena, x->row.a));
-    push_number(arena, call, expression_index(arena, x->depth.a));
+    push_number(arena, call, expression_index(arena, x->depth.a * x->group));
   }
   push_pointer(arena, call, at->b, linear_add(arena, at->b_at, linear_scale(arena, local_panel, at->panel_stride)));
   push_number(arena, call, expression_index(arena, at->b_step));
-  push_number(arena, call, at->depth);
+  const struct expression *group = expression_index(arena, x->group);
+  push_number(arena, call, x->group == 1 ? at->depth : expression_apply(arena, OP_quotient, at->depth, group, NULL));
   struct linear c_at = linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column));
   if (at->begins && !at->added) {
     struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
@@ -110,8 +112,8 @@ static void rows_of_tile(struct kernel *k, const struct contraction *x, const st
                          struct linear row, int rows, struct linear block) {
   const int depth = k->depth;
   struct position own = *at;
-  if (x->a_computed && work & MULTIPLY) {
-    own.a = kernel_array(k, "a_rows", TYPE_REAL, MEMORY_STACK, rows * at->depth_bound);
+  if (x->a_copied && work & MULTIPLY) {
+    own.a = kernel_array(k, "a_rows", contract_type(x), MEMORY_STACK, rows * at->depth_bound);
     pack_rows(k, x, at, own.a, row, rows, at->k_first, at->depth, at->depth_bound);
   }
   panels_of_tile(k, x, &own, work, row, rows, block);
@@ -165,7 +167,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
                            struct linear block_n, const struct expression *added) {
   struct arena *arena = k->arena;
   at.depth = depth;
-  if (!x->a_computed) at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
+  if (!x->a_copied) at.a_at = linear_add(arena, at.a_at, linear_scale(arena, k_first, x->depth.a));
   at.k_first = k_first;
   at.depth_bound = bound;
   at.added = added;
@@ -178,7 +180,9 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->panels * x->width));
       break;
     case PACK_TASK: {
-      struct array *packed = kernel_array(k, "packed", TYPE_REAL, MEMORY_STACK, x->block_panels * x->width * bound);
+      struct array *packed =
+          kernel_array(k, "packed", contract_type(x), MEMORY_STACK, x->block_panels * x->width * bound);
+      packed->storage = x->packed_storage;
       struct linear first = linear_scale(arena, block_n, x->block_panels);
       const struct expression *count = expression_index(arena, x->block_panels);
       if (x->panels % x->block_panels) {
@@ -189,7 +193,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       pack_panels(k, x, &at, packed, first, count, x->block_panels, k_first, depth, bound);
       at.b = packed;
       at.b_at = linear_constant(0);
-      at.b_step = x->width;
+      at.b_step = x->width * x->group;
       at.panel_stride = bound * x->width;
       break;
     }
@@ -206,7 +210,7 @@ static void begin_sums(struct kernel *k, const struct contraction *x, struct pos
   if (x->row.extent > 1 || x->row.axis->size)
     row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1);
   struct linear column = kernel_loop(k, LOOP_SERIAL, "column", contract_extent(k, &x->column), x->column.extent, 1);
-  const struct expression *start = expression_number(arena, TYPE_REAL, 0);
+  const struct expression *start = expression_number(arena, contract_type(x), 0);
   if (at->begins) {
     struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
     start = expression_load(arena, at->initial, linear_expression(arena, linear_add(arena, at->initial_at, offset)));
@@ -227,7 +231,7 @@ void contract_tiles(struct contraction *x) {
   struct position at;
   struct kernel *k = contract_kernel(x, &at);
   k->form = FORM_TILES;
-  if (x->packing == PACK_BUFFER) at.b_step = x->width;
+  if (x->packing == PACK_BUFFER) at.b_step = x->width * x->group;
   int64_t tasks = x->blocks_n * x->blocks_m * contract_tasks(x);
   double flops = 2.0 * (double)contract_tasks(x) * contract_usual(&x->row) * contract_usual(&x->column) *
                  contract_usual(&x->depth);

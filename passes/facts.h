@@ -4,7 +4,7 @@
 #ifndef PASSES_FACTS_H
 #define PASSES_FACTS_H
 
-#include "ir/tensor.h"
+#include "ir/exactness.h"
 
 /* A value is used once for each operand that it is: x * x uses x twice. */
 struct value_facts {
@@ -21,6 +21,7 @@ struct row_axes {
 
 struct graph_facts {
   struct value_facts *values; /* by value id */
+  struct exactness *exactness; /* by value id: what is known of all elements, whatever the inputs are */
   const struct value **users;
   struct row_axes *rows; /* by value id */
   int first_gradient, last_gradient; /* ids of the first and the last gradient, or 0 */

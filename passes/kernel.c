@@ -62,6 +62,7 @@ struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_
   struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type,
                                              offset || kernel->any_count ? 0 : buffer->count, written,
                                              kernel->any_count ? NULL : buffer->comment);
+  array->storage = buffer->storage;
   array_push(kernel->arena, &kernel->pointers, (struct pointer_parameter){buffer, offset, array});
   return array;
 }
@@ -237,6 +238,7 @@ void kernel_finish(struct kernel *kernel) {
   struct launch *launch = kernel->launch;
   forward_unnamed(arena, function);
   struct mentions mentions = drop_unused(arena, function);
+  function_store_exactly(arena, function);
   kernel_choose_names(kernel);
   function->parameters.count = 0;
   for (int written = 0; written < 2; written++) {

@@ -27,6 +27,7 @@ static struct buffer *buffer_new(struct scheduler *s, const char *label, enum bu
   buffer->label = label;
   buffer->role = role;
   buffer->type = type_of_kind(kind);
+  buffer->storage = storage_of_type(buffer->type);
   buffer->count = 1;
   buffer->axes = arena_new_array(arena, struct axis *, axis_count);
   buffer->axis_count = axis_count;
@@ -155,9 +156,20 @@ struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, co
   if (value->op == OP_state) origin = &value->origin;
   struct buffer *buffer = buffer_new(s, label, BUFFER_ACTIVATION, KIND_REAL, NULL, 0, origin);
   buffer->type = type;
+  buffer->storage = storage_of_type(type);
   buffer->count = count;
   buffer->comment = comment ? comment : arena_format(s->arena, "[%lld]", (long long)count);
   return buffer;
+}
+
+/* The narrowest storage that holds the value. Elements that share a byte would be written by several threads where rows
+   do not end with a byte, so such rows have a byte for each element. */
+static enum storage storage_of(const struct scheduler *s, const struct value *value, struct axis *const *axes) {
+  const enum storage storage = exactness_storage(s->facts.exactness[value->id], value->kind);
+  const int shared = 8 / storage_facts[storage].bits;
+  if (shared <= 1) return storage;
+  const bool whole = value->axis_count && axes[value->axis_count - 1]->extent % shared == 0;
+  return whole ? storage : storage_facts[storage].least < 0 ? STORAGE_I8 : STORAGE_U8;
 }
 
 struct place *place_new(struct scheduler *s, const struct value *value, enum buffer_role role, const char *name,
@@ -165,6 +177,7 @@ struct place *place_new(struct scheduler *s, const struct value *value, enum buf
   const struct origin *origin = &value->origin;
   struct buffer *buffer =
       buffer_new(s, name ? name : value_label(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
+  if (role == BUFFER_ACTIVATION) buffer->storage = storage_of(s, value, axes);
   return place_in(s, value, buffer);
 }
 

@@ -47,6 +47,15 @@ enum { SIMPLIFY_ROUNDS = 24 };
 void pass_simplify(struct graph *graph, int rounds);
 /* Computes equal values once, and removes values that nothing needs. Exact. */
 void pass_common(struct graph *graph);
+/* The storages that pass_mixed has, in the order of the words in passes.def. */
+extern const enum storage mixed_storages[];
+/* Prepares the graphs train and accumulate for pass_mixed, before their gradients are expanded: marks gradients of parameters by
+   casts to f32, and with STORAGE_F16 has the loss scaled and steps skipped (mixed_scale.c). With STORAGE_REAL the pass is left
+   out. Either way optimizers are told which step it is: INPUT_STEP_TAKEN goes. Other graphs stay as they are. */
+void pass_mixed_begin(struct program *program, struct graph *graph, enum storage storage);
+/* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
+   The graph is flat, its equal values are one, and its gradients of parameters are marked. */
+void pass_mixed(struct graph *graph, enum storage storage);
 /* Moves what does not depend on the window from program->step to program->prepare; with `only_inputs`, nothing but
    inputs. */
 void pass_hoist(struct program *program, bool only_inputs);

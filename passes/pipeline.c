@@ -18,6 +18,16 @@ static void run_autodiff(struct run *run, struct graph *graph) { pass_autodiff(g
 static void run_simplify(struct run *run, struct graph *graph) {
   pass_simplify(graph, run->pipeline.parameters[PARAMETER_simplify_rounds]);
 }
+/* When mixed is left out, its first step still tells optimizers which step it is. */
+static void run_mixed_begin(struct run *run, struct graph *graph) {
+  const enum storage storage = mixed_storages[run->pipeline.parameters[PARAMETER_mixed_storage]];
+  pass_mixed_begin(run->program, graph, run->pipeline.on[PASS_mixed] ? storage : STORAGE_REAL);
+}
+static void run_mixed(struct run *run, struct graph *graph) {
+  const struct program *program = run->program;
+  if (graph == program->train || graph == program->accumulate || graph == program->evaluate)
+    pass_mixed(graph, mixed_storages[run->pipeline.parameters[PARAMETER_mixed_storage]]);
+}
 /* Hoist works on two graphs at once, so it is called for the step graph alone. When it is left out, inputs still move,
    since a step is given the window and nothing more. */
 static void run_hoist(struct run *run, struct graph *graph) {
@@ -28,23 +38,31 @@ static const struct step {
   enum pass pass;
   void (*graph)(struct run *run, struct graph *graph);
   enum stage after;
+  enum { WHEN_ON, WITH_MIXED, ALWAYS } when; /* if the pipeline has the pass; if it has that and mixed; in any case */
 } steps[] = {
+    /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
+    {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
     /* Derivatives see through functions without a gradient of their own. Functions with one stay whole until autodiff
        has found it. */
-    {PASS_inline, run_inline, STAGE_LOWERED},
+    {PASS_inline, run_inline, STAGE_LOWERED, WHEN_ON},
     /* The graph should be small before it is differentiated, and a lookup that is really a slice has a far cheaper
        derivative. */
-    {PASS_simplify, run_simplify, STAGE_LOWERED},
-    {PASS_common, run_common, STAGE_LOWERED},
-    {PASS_autodiff, run_autodiff, STAGE_DIFFERENTIATED},
+    {PASS_simplify, run_simplify, STAGE_LOWERED, WHEN_ON},
+    {PASS_common, run_common, STAGE_LOWERED, WHEN_ON},
+    {PASS_autodiff, run_autodiff, STAGE_DIFFERENTIATED, WHEN_ON},
     /* The functions kept whole are inlined, and so are their gradients. From here on there are primitives only. */
-    {PASS_inline, run_inline, STAGE_FLAT},
+    {PASS_inline, run_inline, STAGE_FLAT, WHEN_ON},
     /* Rules of derivatives do not look around: they leave expansions, sums and ones behind. Simplifying comes before
        common, because it makes values equal. */
-    {PASS_simplify, run_simplify, STAGE_FLAT},
-    {PASS_common, run_common, STAGE_FLAT},
+    {PASS_simplify, run_simplify, STAGE_FLAT, WHEN_ON},
+    {PASS_common, run_common, STAGE_FLAT, WHEN_ON},
+    /* Casts come where the backward pass is known and shares its values with the forward pass. Before autodiff they would leave
+       gradients in 32 bits. */
+    {PASS_mixed, run_mixed, STAGE_FLAT, WHEN_ON},
+    {PASS_simplify, run_simplify, STAGE_FLAT, WITH_MIXED},
+    {PASS_common, run_common, STAGE_FLAT, WITH_MIXED},
     /* Hoist is last, so that what moves is final, and no value that is dropped later gets a state. */
-    {PASS_hoist, run_hoist, STAGE_FLAT},
+    {PASS_hoist, run_hoist, STAGE_FLAT, ALWAYS},
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 
@@ -64,6 +82,11 @@ static void dump_all(struct run *run, const char *name) {
   if (!run->options->dump_after || strcmp(run->options->dump_after, name)) return;
   for (int i = 0; program_graph(run->program, i); i++)
     if (*program_graph(run->program, i)) graph_print(stderr, *program_graph(run->program, i));
+}
+
+static bool runs(const struct run *run, const struct step *step) {
+  if (step->when == WITH_MIXED && !run->pipeline.on[PASS_mixed]) return false;
+  return step->when == ALWAYS || run->pipeline.on[step->pass];
 }
 
 static void run_step(struct run *run, const struct step *step) {
@@ -128,7 +151,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
   if (!pass_dump(program, options, diagnostics)) return false;
   verify_all(&run, "the frontend");
   for (int i = 0; i < STEP_COUNT; i++) {
-    if (!run.pipeline.on[steps[i].pass] && steps[i].pass != PASS_hoist) continue;
+    if (!runs(&run, &steps[i])) continue;
     run_step(&run, &steps[i]);
     if (diagnostics->error_count > errors) return false;
     verify_all(&run, pass_facts[steps[i].pass].name);

@@ -16,6 +16,7 @@ enum pass {
 };
 enum pass_parameter {
 #define PARAMETER(pass, name, usual, least, most, summary) PARAMETER_##pass##_##name,
+#define WORD(pass, name, words, summary) PARAMETER_##pass##_##name,
 #include "passes/passes.def"
   PARAMETER_COUNT
 };
@@ -31,11 +32,14 @@ struct pass_facts {
 };
 extern const struct pass_facts pass_facts[PASS_COUNT];
 
+/* `words` are those that the parameter may be, with spaces between them, and its number is the word's place; NULL: it is a whole
+   number. */
+enum { MOST_WORDS = 8 };
 struct parameter_facts {
   enum pass pass;
   const char *name;
   int usual, least, most;
-  const char *summary;
+  const char *words, *summary;
 };
 extern const struct parameter_facts parameter_facts[PARAMETER_COUNT];
 
@@ -48,6 +52,8 @@ struct pipeline {
    false after reporting, with a caret, what makes no sense; messages call the text of options->pipeline "--passes". */
 bool pipeline_parse(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics,
                     struct pipeline *pipeline);
+/* The parameter's words in order; returns how many there are, at most MOST_WORDS, or 0 where it is a whole number. */
+int parameter_words(struct arena *arena, enum pass_parameter parameter, const char *words[MOST_WORDS]);
 /* Whether a pass is a step of run_graph_passes; the others decide how run_schedules makes loops. */
 bool pass_works_on_graphs(enum pass pass);
 /* The loosest class among the passes that are on: how near to the interpreter the results must be. */

@@ -14,7 +14,8 @@ const struct pass_facts pass_facts[PASS_COUNT] = {
 
 const struct parameter_facts parameter_facts[PARAMETER_COUNT] = {
 #define PARAMETER(pass, name, usual, least, most, summary) \
-  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, summary},
+  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, NULL, summary},
+#define WORD(pass, name, words, summary) [PARAMETER_##pass##_##name] = {PASS_##pass, #name, 0, 0, 0, words, summary},
 #include "passes/passes.def"
 };
 
@@ -76,8 +77,47 @@ static int parameters_of(enum pass pass, int *count) {
   return first;
 }
 
-/* A whole number, with a caret under what is not one or out of range. */
-static bool read_number(struct reader *reader, int parameter) {
+int parameter_words(struct arena *arena, enum pass_parameter parameter, const char *words[MOST_WORDS]) {
+  const char *rest = parameter_facts[parameter].words;
+  int count = 0;
+  for (; rest && *rest && count < MOST_WORDS; rest += strspn(rest, " ")) {
+    size_t length = strcspn(rest, " ");
+    words[count++] = arena_copy(arena, rest, length);
+    rest += length;
+  }
+  return count;
+}
+
+/* "bf16 or f16" */
+static const char *words_text(struct arena *arena, const char *const *words, int count) {
+  const char *text = words[0];
+  for (int i = 1; i < count; i++) text = arena_format(arena, i + 1 < count ? "%s, %s" : "%s or %s", text, words[i]);
+  return text;
+}
+
+/* One of the parameter's words, with a caret under what is none of them. */
+static bool read_word(struct reader *reader, int parameter, const char *text, struct span span) {
+  const struct parameter_facts *facts = &parameter_facts[parameter];
+  struct arena *arena = reader->diagnostics->arena;
+  const char *words[MOST_WORDS], *pass = pass_facts[facts->pass].name;
+  int count = parameter_words(arena, (enum pass_parameter)parameter, words);
+  for (int i = 0; i < count; i++) {
+    if (strcmp(text, words[i])) continue;
+    reader->pipeline->parameters[parameter] = i;
+    return true;
+  }
+  const char *near = closest_name(text, words, count);
+  if (near)
+    report_error(reader->diagnostics, span, "%s of %s cannot be '%s'; did you mean '%s'?", facts->name, pass, text,
+                 near);
+  else
+    report_error(reader->diagnostics, span, "%s of %s must be %s (%s)", facts->name, pass,
+                 words_text(arena, words, count), facts->summary);
+  return false;
+}
+
+/* The value of a parameter, with a caret under what is no whole number or out of range, or none of its words. */
+static bool read_value(struct reader *reader, int parameter) {
   const struct parameter_facts *facts = &parameter_facts[parameter];
   const char *pass = pass_facts[facts->pass].name;
   skip_space(reader);
@@ -85,6 +125,11 @@ static bool read_number(struct reader *reader, int parameter) {
   while (end < reader->end && !strchr(",;(){} \t\r\n", reader->source->text[end])) end++;
   const char *text = arena_copy(reader->diagnostics->arena, reader->source->text + begin, (size_t)(end - begin));
   struct span span = span_of(reader, begin, end);
+  if (facts->words) {
+    if (!read_word(reader, parameter, text, span)) return false;
+    reader->at = end;
+    return true;
+  }
   char *rest;
   double number = strtod(text, &rest);
   if (!*text || *rest || number != floor(number)) {
@@ -130,7 +175,7 @@ static bool read_parameter(struct reader *reader, enum pass pass, int position, 
     return false;
   }
   given[which] = true;
-  return read_number(reader, first + which);
+  return read_value(reader, first + which);
 }
 
 static void set_usual(struct pipeline *pipeline) {
@@ -231,6 +276,7 @@ void pipeline_print(FILE *file, const struct pipeline *pipeline) {
   static const char *const whens[] = {[PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen"};
   static const char *const stages[] = {
       [STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
+  struct arena *arena = arena_new();
   fprintf(file, "%-10s %-7s %-13s %-15s\n", "pass", pipeline ? "here" : "when", "class", "requires");
   for (int i = 0; i < PASS_COUNT; i++) {
     const struct pass_facts *facts = &pass_facts[i];
@@ -240,23 +286,38 @@ void pipeline_print(FILE *file, const struct pipeline *pipeline) {
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       const struct parameter_facts *parameter = &parameter_facts[j];
       if ((int)parameter->pass != i) continue;
-      fprintf(file, "  %-8s = %-6d %d to %d: %s\n", parameter->name,
-              pipeline ? pipeline->parameters[j] : parameter->usual, parameter->least, parameter->most,
-              parameter->summary);
+      const int number = pipeline ? pipeline->parameters[j] : parameter->usual;
+      const char *words[MOST_WORDS];
+      const int count = parameter_words(arena, (enum pass_parameter)j, words);
+      if (count)
+        fprintf(file, "  %-8s = %-6s %s: %s\n", parameter->name, words[number], words_text(arena, words, count),
+                parameter->summary);
+      else
+        fprintf(file, "  %-8s = %-6d %d to %d: %s\n", parameter->name, number, parameter->least, parameter->most,
+                parameter->summary);
     }
   }
+  arena_free(arena);
 }
 
 void pipeline_help(FILE *file) {
+  struct arena *arena = arena_new();
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS) continue;
-    fprintf(file, "  %-9s %s", pass_facts[i].name, pass_facts[i].summary);
+    fprintf(file, "%c %-9s %s", pass_facts[i].when == PASS_CHOSEN ? '*' : ' ', pass_facts[i].name,
+            pass_facts[i].summary);
     const char *before = " (";
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       if ((int)parameter_facts[j].pass != i) continue;
-      fprintf(file, "%s%s = %d", before, parameter_facts[j].name, parameter_facts[j].usual);
+      const char *words[MOST_WORDS];
+      const int count = parameter_words(arena, (enum pass_parameter)j, words);
+      if (count)
+        fprintf(file, "%s%s = %s", before, parameter_facts[j].name, words_text(arena, words, count));
+      else
+        fprintf(file, "%s%s = %d", before, parameter_facts[j].name, parameter_facts[j].usual);
       before = ", ";
     }
     fputs(*before == ',' ? ")\n" : "\n", file);
   }
+  arena_free(arena);
 }

@@ -47,7 +47,7 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
       int found = buffer->offset > 0 ? (int)buffer->offset - 1 : -1;
       if (found < 0) {
         int64_t bytes =
-            (buffer->count * element_bytes(s->target, buffer->type) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            (storage_bytes(s->target, buffer->storage, buffer->count) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
         array_push(s->arena, &lives, (struct life){buffer, i, buffer->dumped ? launches : i, bytes, 0, lives.count});
         buffer->offset = lives.count;
       } else if (lives.items[found].last < i) {
@@ -65,7 +65,7 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
     int at = i; /* the lowest first; of equals, the first in order */
     for (; at > 0 && is_below(life, sorted[at - 1]); at--) sorted[at] = sorted[at - 1];
     sorted[at] = life;
-    life->buffer->offset = life->offset / element_bytes(s->target, life->buffer->type);
+    life->buffer->offset = storage_elements(s->target, life->buffer->storage, life->offset);
   }
   routine->activation_bytes = total;
 }

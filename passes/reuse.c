@@ -32,7 +32,8 @@ static bool owns_buffer(const struct scheduler *s, const struct value *value) {
 }
 
 static bool same_layout(const struct scheduler *s, const struct value *x, const struct value *y) {
-  if (x->axis_count != y->axis_count || x->kind != y->kind) return false;
+  if (x->axis_count != y->axis_count || note_of(s, x)->place->buffer->storage != note_of(s, y)->place->buffer->storage)
+    return false;
   for (int i = 0; i < x->axis_count; i++) {
     bool found = false;
     for (int j = 0; j < y->axis_count; j++)

@@ -22,6 +22,9 @@ enum { MAX_OPEN_BLOCKS = 40 };
 struct tile {
   int rows, vectors;
   bool guarded; /* only the first `columns` columns are there */
+  enum type type; /* of the sums */
+  int group; /* how many products one dot sums; 1: multiply-adds */
+  enum storage a, b; /* of the operands */
 };
 
 /* A tile helper that was made before. */
@@ -239,7 +242,6 @@ bool kernel_recall(struct kernel *kernel, const struct value *value, const struc
 
 void coordinates_set(struct coordinates *coordinates, const struct axis *axis, struct linear at);
 struct linear coordinates_get(const struct coordinates *coordinates, const struct axis *axis);
-enum type type_of_kind(enum kind kind);
 /* The value's element: a load where it is materialised, else computed on the spot. */
 struct leveled access_value(struct kernel *kernel, const struct value *value, const struct coordinates *at);
 /* The element computed from the value's inputs even where it is materialised: for the kernel that materialises it. */

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/exactness.h"
 #include "passes/contract.h"
 
 enum {
@@ -109,6 +110,8 @@ static bool classify(struct contraction *x) {
   x->a_value = operands[1 - b], x->b_value = operands[b];
   x->a = places[1 - b], x->b = places[b];
   x->a_computed = computed[1 - b], x->b_computed = computed[b];
+  /* What is narrow in memory is widened where it is copied. */
+  x->a_copied = x->a_computed || x->a.buffer->storage != storage_of_type(contract_type(x));
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
     struct dimension dimension = {axis,
@@ -138,6 +141,42 @@ static bool classify(struct contraction *x) {
   x->row = take(&x->m, largest(&x->m));
   x->depth = take(&x->k, largest(&x->k));
   return true;
+}
+
+enum type contract_type(const struct contraction *x) { return type_of_kind(x->value->kind); }
+
+/* The dots of the target that the operands can be summed by, so that all elements of a group are there. */
+static void choose_group(struct contraction *x) {
+  static const struct {
+    int count;
+    enum storage a, b;
+  } dots[] = {
+#define DOT(name, count, x, y) {count, STORAGE_##x, STORAGE_##y},
+#include "ir/dots.def"
+  };
+  const struct exactness *exactness = x->s->facts.exactness;
+  x->group = 1;
+  x->packed_storage = storage_of_type(contract_type(x));
+  if (x->row.axis->size || x->column.axis->size || x->depth.axis->size || x->k.count > 0) return;
+  for (int i = 0; i < x->m.count; i++)
+    if (x->m.items[i].axis->size) return;
+  for (int i = 0; i < x->batch.count; i++)
+    if (x->batch.items[i].axis->size) return;
+  for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
+    if (!(x->s->target->dots >> i & 1) || dots[i].a != dots[i].b || x->depth.extent % dots[i].count) continue;
+    if (storage_kind(dots[i].a) != x->value->kind || !exactness_fits(exactness[x->a_value->id], dots[i].a) ||
+        !exactness_fits(exactness[x->b_value->id], dots[i].b))
+      continue;
+    x->group = dots[i].count;
+    x->packed_storage = dots[i].b;
+    x->a_copied = false;
+    return;
+  }
+}
+
+/* Whether the elements of a's groups lie side by side where a lies. */
+static bool is_grouped(const struct contraction *x) {
+  return !x->a_computed && x->a.buffer->storage == x->packed_storage && x->depth.a == 1;
 }
 
 /* Chooses a tile that fits the registers and wastes little of the shape. */
@@ -190,19 +229,19 @@ static double loops_around(const struct contraction *x) {
   return count;
 }
 
-/* The length of a piece of k: pieces that are all of one length need less code. */
-static int64_t piece_of(int64_t k, int64_t whole) {
+/* The length of a piece of k: pieces that are all of one length need less code, and a piece has whole groups. */
+static int64_t piece_of(int64_t k, int64_t whole, int group) {
   for (int64_t piece = whole / 2; piece >= whole / 4; piece--)
-    if (k % piece == 0) return piece;
-  return whole / 8 * 3;
+    if (k % piece == 0 && piece % group == 0) return piece;
+  return whole / 8 * 3 / group * group;
 }
 
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be. */
 static bool choose_blocks(struct contraction *x) {
   const int *limits = x->s->pipeline.parameters, tasks = limits[PARAMETER_tile_tasks];
-  const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_computed && !x->b_computed;
+  const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
-  x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth]);
+  x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->group);
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
@@ -211,11 +250,12 @@ static bool choose_blocks(struct contraction *x) {
   x->tiles = x->row.extent / x->rows;
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
-  bool contiguous = x->column.b == 1 && !x->b_computed;
+  bool contiguous =
+      x->column.b == 1 && !x->b_computed && x->group == 1 && x->b.buffer->storage == storage_of_type(contract_type(x));
   double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
-  if (x->a_computed && x->rows * x->k_piece > LOCAL_ELEMENTS) return false;
+  if (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) return false;
   bool sized = sized_n || x->depth.axis->size;
   if (sized) {
     if (!contiguous) return false;
@@ -315,7 +355,7 @@ void contract_around(struct kernel *k, const struct contraction *x, struct linea
 /* Counts how often values are used by all that the kernel computes besides its sums. */
 static void count_uses(struct kernel *k, const struct contraction *x) {
   ARRAY(const struct value *) roots = {0};
-  if (x->a_computed || x->b_computed) array_push(k->arena, &roots, x->value);
+  if (x->a_copied || x->b_computed) array_push(k->arena, &roots, x->value);
   for (int i = 1; x->ends && i < x->cluster->values.count; i++) {
     array_push(k->arena, &roots, x->cluster->values.items[i]);
     array_push(k->arena, &k->locals, (struct local){x->cluster->values.items[i], NULL, false});
@@ -339,7 +379,10 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   for (int i = 0; i < x->value->list_count; i++)
     coordinates_set(&at->coordinates, x->value->list[i], linear_constant(0));
   count_uses(k, x);
-  if (!x->a_computed) at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
+  if (x->a_packed)
+    at->a = kernel_pointer(k, x->a_packed, false);
+  else if (!x->a_copied)
+    at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
   if (!x->b_computed)
     at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
                                       : kernel_window(k, x->b.buffer, x->b.offset, false);
@@ -363,7 +406,7 @@ static bool set_places(struct contraction *x, const struct value *value) {
   if (x->value == value) return true;
   const struct value *other = value->inputs[value->inputs[0] == x->value];
   struct place initial;
-  if (!access_strided(s, other, &initial)) return false;
+  if (!access_strided(s, other, &initial) || initial.buffer->storage != place->buffer->storage) return false;
   x->initial = (struct place){.buffer = initial.buffer, .offset = initial.offset};
   for (int i = 0; i < x->value->axis_count; i++)
     x->initial.strides[i] = stride_along(other, &initial, x->value->axes[i]);
@@ -390,6 +433,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   }
   if (work < SMALL_WORK || x.column.extent < 4) return UNTILED_SMALL;
   if (x.column.c != 1) return UNTILED_SHAPE;
+  choose_group(&x);
   choose_tile(&x);
   if (!choose_blocks(&x)) return UNTILED_BLOCKS;
   if (x.k.count > 0 && (x.blocks_m > 1 || x.blocks_n > 1)) {
@@ -399,6 +443,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
   }
   if (x.packing == PACK_BUFFER) contract_pack(&x);
+  if (x.group > 1 && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
   contract_tiles(&x);
   return UNTILED_NOT;

@@ -114,6 +114,8 @@ static struct value *scaled_contraction(struct simplifier *s, struct value *prod
     if (has_all && (chosen < 0 || value_count(operands[i]) < value_count(operands[chosen]))) chosen = i;
   }
   if (chosen < 0 || all_count > MAX_AXES) return NULL;
+  /* What was rounded, so that it is multiplied in few bits, would have more of them again. */
+  if (operands[chosen]->op == OP_cast && operands[chosen]->inputs[0]->kind == KIND_REAL) return NULL;
   operands[chosen] = build_binary(s->graph, OP_mul, operands[chosen], scale);
   return build_contract(s->graph, operands[0], operands[1], all, all_count);
 }

@@ -29,24 +29,41 @@ static void lam_log_number(FILE *file, const char *key, double number) {
     fprintf(file, ",\"%s\":null", key);
 }
 
-void lam_progress_step(struct lam_progress *progress, int64_t step, double loss, double gradient_norm) {
+/* "  scale 65536, 3 skipped" where the loss is scaled, else "". */
+static const char *lam_scale_text(char text[64], double scale, double skipped) {
+  *text = 0;
+  if (!isnan(scale)) snprintf(text, 64, "  scale %g, %.0f skipped", scale, skipped);
+  return text;
+}
+
+void lam_progress_step(struct lam_progress *progress, int64_t step, double loss, const struct lam_routine *train) {
+  double gradient_norm = lam_output(train, "gradient_norm"), scale = lam_output(train, "loss_scale"),
+         skipped = lam_output(train, "skipped_steps");
+  char scale_text[64];
   double now = lam_seconds(), seconds = now - progress->start, done = (double)(step - progress->first);
   double rate = seconds > 0 ? done * (double)progress->units / seconds : 0;
   bool due = step % progress->every == 0 || step == progress->first + 1 || step == progress->steps;
-  progress->smooth = isnan(progress->smooth) ? loss : 0.95 * progress->smooth + 0.05 * loss;
+  if (isfinite(loss)) /* that of a step that is skipped may not be */
+    progress->smooth = isnan(progress->smooth) ? loss : 0.95 * progress->smooth + 0.05 * loss;
   if (progress->live && (now - progress->drawn > 0.1 || step == progress->steps)) {
     long long left = (long long)(seconds / done * (double)(progress->steps - step));
     progress->drawn = now;
-    printf("\r\033[Kstep %lld/%lld  loss %.4f  %.0f %s/s  %lld:%02lld:%02lld left", (long long)step,
-           (long long)progress->steps, progress->smooth, rate, progress->unit, left / 3600, left / 60 % 60, left % 60);
+    printf("\r\033[Kstep %lld/%lld  loss %.4f%s  %.0f %s/s  %lld:%02lld:%02lld left", (long long)step,
+           (long long)progress->steps, progress->smooth, lam_scale_text(scale_text, scale, skipped), rate,
+           progress->unit, left / 3600, left / 60 % 60, left % 60);
   } else if (!progress->live && !progress->quiet && due) {
-    printf("step %lld  loss %.4f  %.0f %s/s\n", (long long)step, loss, rate, progress->unit);
+    printf("step %lld  loss %.4f%s  %.0f %s/s\n", (long long)step, loss, lam_scale_text(scale_text, scale, skipped),
+           rate, progress->unit);
   }
   fflush(stdout);
   if (!progress->log || !due) return;
   fprintf(progress->log, "{\"step\":%lld", (long long)step);
   lam_log_number(progress->log, "loss", loss);
   if (!isnan(gradient_norm)) lam_log_number(progress->log, "gradient_norm", gradient_norm);
+  if (!isnan(scale)) {
+    lam_log_number(progress->log, "loss_scale", scale);
+    lam_log_number(progress->log, "skipped_steps", skipped);
+  }
   fprintf(progress->log, ",\"%s_per_second\":%.1f,\"seconds\":%.6f}\n", progress->unit, rate, seconds);
   lam_log_check(progress, fflush(progress->log) == 0 && !ferror(progress->log));
 }

@@ -15,8 +15,10 @@ struct lam_progress {
   bool log_failed;
 };
 LAM_API bool lam_progress_start(struct lam_progress *progress, const char *log, bool append);
+/* Reports a step that the routine train has just made: the loss, and of the routine's outputs "gradient_norm",
+   "loss_scale" and "skipped_steps" those that there are. */
 LAM_API void lam_progress_step(struct lam_progress *progress, int64_t step, double loss,
-                               double gradient_norm); /* NaN: no norm */
+                               const struct lam_routine *train);
 LAM_API void lam_progress_evaluation(struct lam_progress *progress, int64_t step,
                                      const double *loss); /* NULL: there was nothing to evaluate */
 LAM_API void lam_progress_end(struct lam_progress *progress);

@@ -230,13 +230,21 @@ static int lam_training_loop(struct lam_training *training, const struct lam_opt
     double loss = lam_train_step(program, run, training->feed, training->accumulate);
     run->rows += training->rows;
     lam_span_end();
-    lam_progress_step(progress, run->step, loss, lam_output(&program->routines[LAM_TRAIN], "gradient_norm"));
+    const struct lam_routine *train = &program->routines[LAM_TRAIN];
+    lam_progress_step(progress, run->step, loss, train);
     const char *spoilt = lam_spoilt(program);
-    if (isfinite(loss) && !spoilt) continue;
+    const bool skipped = lam_output(train, "step_is_skipped") == 1, scaled = lam_output(train, "loss_scale") != 0;
+    if ((isfinite(loss) || skipped) && scaled && !spoilt) continue;
     lam_progress_end(progress);
-    lam_error("step %lld: the loss is %g%s%s%s: training stops; a lower learning rate, warmup or clip may help",
-              (long long)run->step, loss, spoilt ? ", and the update of " : "", spoilt ? spoilt : "",
-              spoilt ? " is not finite" : "");
+    if (!scaled)
+      lam_error(
+          "step %lld: the scale of the loss has fallen to 0 and no gradient was finite: training stops; a loss "
+          "that is not finite, or data that are not, may be the reason",
+          (long long)run->step);
+    else
+      lam_error("step %lld: the loss is %g%s%s%s: training stops; a lower learning rate, warmup or clip may help",
+                (long long)run->step, loss, spoilt ? ", and the update of " : "", spoilt ? spoilt : "",
+                spoilt ? " is not finite" : "");
     if (saved >= 0) lam_note("%s holds step %lld", training->path, (long long)saved);
     return 1;
   }

@@ -22,7 +22,22 @@ void lam_list_add(char list[LAM_LIST], const char *name) {
 
 /* --- Loading ------------------------------------------------------------------------------------------------------ */
 
-/* Compares the names that the file has with those that the model wants. */
+/* Whether a tensor "OWNER/STATE" belongs to the pipeline, as the scale of a loss does: OWNER is a tensor neither of the
+   model nor of the file. */
+static bool lam_is_of_pipeline(const struct lam_model *model, const struct lam_weights *weights, const char *name) {
+  const char *slash = strchr(name, '/');
+  if (!slash) return false;
+  const size_t length = (size_t)(slash - name);
+  for (int i = 0; i < model->tensor_count; i++)
+    if (!strncmp(model->tensors[i].name, name, length) && !model->tensors[i].name[length]) return false;
+  for (int64_t k = 0; k < weights->count; k++)
+    if (!strncmp(weights->entries[k].name, name, length) && !weights->entries[k].name[length]) return false;
+  return true;
+}
+
+/* Compares the names that the file has with those that the model wants. A checkpoint of any pipeline serves every
+   other: what the pipeline of the file kept for itself is ignored, and what this one's wants and the file lacks begins
+   anew. */
 static int lam_check_names(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
   char missing[LAM_LIST] = "", unexpected[LAM_LIST] = "";
   bool found = false, resume = purpose == LAM_RESUME;
@@ -31,13 +46,14 @@ static int lam_check_names(struct lam_model *model, const struct lam_weights *we
     if (!(resume ? lam_is_kept(tensor) : tensor->role == LAM_PARAMETER)) continue;
     bool there = lam_weights_find(weights, tensor->name) != NULL;
     found |= there;
-    if (!there) lam_list_add(missing, tensor->name);
+    if (!there && !lam_is_of_pipeline(model, weights, tensor->name)) lam_list_add(missing, tensor->name);
   }
   for (int64_t k = 0; k < weights->count; k++) {
     const char *name = weights->entries[k].name;
     bool known = !resume && strchr(name, '/'); /* what an optimizer kept is no surprise */
     const struct lam_tensor *tensor = known ? NULL : lam_find_tensor(model, name);
-    if (!known && !(tensor && lam_is_kept(tensor))) lam_list_add(unexpected, name);
+    if (!known && !(tensor && lam_is_kept(tensor)) && !lam_is_of_pipeline(model, weights, name))
+      lam_list_add(unexpected, name);
   }
   const struct lam_pair *other = lam_pairs_find(&weights->metadata, "model");
   if ((*missing && (purpose != LAM_START_FROM || !found)) || (*unexpected && resume))

@@ -45,7 +45,7 @@ backquoted() { grep -o '`[^`]*`' | tr -d '`'; }
 column() { sed 's/\\|/,/g' | awk -F '|' -v n="$1" '/^\|/ && !/^\|---/ {print $(n + 1)}'; }
 
 # Built-in functions.
-grep -o '{"[a-z]*", lower_[a-z]*, OP_' "$front/lower_builtin.c" | cut -d '"' -f 2 >present
+grep -o '{"[a-z_]*", lower_[a-z_]*, OP_' "$front/lower_builtin.c" | cut -d '"' -f 2 >present
 sed -n 's/^ELEMENTWISE(\([a-z]*\),.*PROPERTY_CALLED.*/\1/p' "$LAMELLA_ROOT/ir/ops.def" >>present
 section "Built-in functions" | column 1 | backquoted | sed 's/(.*//' | tr ' ' '\n' | grep . >documented
 compare "built-in function" 25
@@ -134,7 +134,7 @@ done
 for contraction in '@[a-z_]+' '@\([a-z_]+, [a-z_]+\)'; do used contraction "$contraction" " $contraction " bodies; done
 
 # Passes: cases/pipelines trains without each and with its parameters; the manual lists those that can be left out.
-sed -n 's/^PASS(\([a-z]*\), *USUAL.*/\1/p' "$LAMELLA_ROOT/passes/passes.def" >present
+sed -n 's/^PASS(\([a-z]*\), *\(USUAL\|CHOSEN\).*/\1/p' "$LAMELLA_ROOT/passes/passes.def" >present
 section Pipelines | awk '/^\| pass \|/{on = 1} /^$/{on = 0} on' | column 1 | backquoted >documented
 compare pass 7
 grep -q 'stage=passes' "$LAMELLA_ROOT/tests/cases/pipelines.sh" || grep -q 'passes.def' "$LAMELLA_ROOT/tests/cases/pipelines.sh"

@@ -12,7 +12,8 @@ mapfile -t passes < <(awk '$2 == "usual" || $2 == "chosen" { print $1 }' passes.
 with_ends() {
   awk -v end="$1" '
     $2 == "usual" { printf "%s%s%s", open, separator, $1; separator = ", "; open = "" }
-    $2 == "=" { printf "%s%s = %d", open ? ", " : "(", $1, end == "least" ? $4 : $6; open = ")" }
+    $2 != "=" { usual = $2 == "usual" }
+    usual && $2 == "=" { printf "%s%s = %d", open ? ", " : "(", $1, end == "least" ? $4 : $6; open = ")" }
     END { print open }' passes.txt
 }
 least=$(with_ends least) most=$(with_ends most)
@@ -50,5 +51,5 @@ cmp default.txt -- -hoist.txt || fail "-hoist changes what is generated"
 { sed '/^pipeline/,$d' "$SPECS/linear.lam"; printf 'pipeline {\n  fuse(keep = 3,\n       row = 9)\n  -plan\n  -tile -common; -share\n}\n'; } >linear.lam
 lamella show linear.lam --stage=passes >spec.txt
 lamella show linear.lam --stage=passes --passes='fuse(3, row = 9), -plan, -tile -common, -share' | diff - spec.txt
-expect_equal "$(awk '$2 == "off" { printf "%s ", $1 }' spec.txt)" "common tile plan share "
+expect_equal "$(awk '$2 == "off" { printf "%s ", $1 }' spec.txt)" "common mixed tile plan share "
 grep -q '^  keep     = 3 ' spec.txt || fail "the parameter of the spec's pipeline"

@@ -36,42 +36,23 @@ static double monotone(double (*function)(double), double x, double e) {
 }
 
 static double reciprocal_root(double x) { return 1 / sqrt(x); }
-static double to_f32(double x) { return scalar_round(STORAGE_F32, x); }
-static double to_bf16(double x) { return scalar_round(STORAGE_BF16, x); }
-static double to_f16(double x) { return scalar_round(STORAGE_F16, x); }
-static double to_i32(double x) { return scalar_round(STORAGE_I32, x); }
-static double to_i8(double x) { return scalar_round(STORAGE_I8, x); }
-static double to_bool(double x) { return scalar_round(STORAGE_BOOL, x); }
 
 /* Rounding to a storage moves in jumps. The ends of the interval tell how far; an exact operand does not move. */
 static double rounding_error(enum storage storage, double x, double e) {
-  double (*function)(double) = NULL;
-  switch (storage) {
-    case STORAGE_REAL:
-    case STORAGE_F64:
-      return e;
-    case STORAGE_F32:
-      function = to_f32;
-      break;
-    case STORAGE_BF16:
-      function = to_bf16;
-      break;
-    case STORAGE_F16:
-      function = to_f16;
-      break;
-    case STORAGE_I32:
-      function = to_i32;
-      break;
-    case STORAGE_I8:
-      function = to_i8;
-      break;
-    case STORAGE_BOOL:
-      function = to_bool;
-      break;
-  }
+  if (storage == STORAGE_REAL || storage == STORAGE_F64) return e;
   if (storage == STORAGE_BOOL && fabs(x) <= e && e > 0) return 1;
-  double y = function(x);
-  return e > 0 ? fmax(function(x + e) - y, y - function(x - e)) : 0;
+  double y = scalar_round(storage, x);
+  return e > 0 ? fmax(scalar_round(storage, x + e) - y, y - scalar_round(storage, x - e)) : 0;
+}
+
+/* Random rounding does not fall where its operand rises, and goes the other way with the number that decides. */
+static double random_rounding_error(const struct point *p, double y) {
+  double largest = 0;
+  for (int i = 0; i < 4 && (p->e[0] > 0 || p->e[1] > 0); i++) {
+    double x = i & 1 ? p->x[0] - p->e[0] : p->x[0] + p->e[0], u = i & 2 ? p->x[1] - p->e[1] : p->x[1] + p->e[1];
+    largest = fmax(largest, fabs(scalar_apply(OP_round_random, KIND_REAL, x, u, 0) - y));
+  }
+  return largest;
 }
 
 /* How far the result of a comparison may be off: 0 or 1. */
@@ -113,6 +94,7 @@ static double special_error(enum op op, double y, const struct point *p) {
       return isfinite(y) ? e : 0;
     case OP_mod:
     case OP_pow:
+    case OP_round_random:
       return e > 0 ? INFINITY : 0;
     default:
       return 0;
@@ -188,6 +170,9 @@ static double moved_by(const struct value *value, double y, const struct point *
     case OP_min:
       *roundings = 0;
       return fmax(e0, e1);
+    case OP_round_random:
+      *roundings = 0;
+      return random_rounding_error(p, y);
     case OP_pow:
       *roundings = precision->functions;
       return power_error(p);

@@ -6,6 +6,8 @@
 
 #include "codegen/codegen.h"
 
+/* The targets that tests go through: those of target_at, and some with features. NULL past the last. */
+const struct target *tested_target(int number);
 /* Whether functions for the target (emit_functions) can be compiled here, with target_options, and called. */
 bool target_runs_in_tests(const struct target *target);
 /* The words that gcc and clang need for that, up to a NULL; none for targets of this machine. */

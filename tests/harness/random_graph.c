@@ -297,13 +297,15 @@ static struct value *make_cast(struct sample *sample) {
     return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY), STORAGE_F64);
   sample->differentiable = false;
   /* Storages to cast integers and booleans to. A real becomes neither by a cast. */
-  static const enum storage of_integer[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_F16, STORAGE_I8, STORAGE_BOOL};
-  static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16, STORAGE_I8, STORAGE_I32};
+  static const enum storage of_integer[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_F16, STORAGE_BOOL,
+                                            STORAGE_I8,   STORAGE_U8,   STORAGE_I4,  STORAGE_U4};
+  static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16,
+                                            STORAGE_I8,   STORAGE_I32,  STORAGE_U4};
   if (sample_chance(sample, 40))
     return build_cast(sample->graph, sample_integer_operand(sample, NULL, NULL, false),
-                      of_integer[sample_below(sample, 5)]);
+                      of_integer[sample_below(sample, 8)]);
   if (sample_chance(sample, 40))
-    return build_cast(sample->graph, sample_boolean_operand(sample), of_boolean[sample_below(sample, 5)]);
+    return build_cast(sample->graph, sample_boolean_operand(sample), of_boolean[sample_below(sample, 6)]);
   return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY),
                     rounding[sample_below(sample, 3)]);
 }
@@ -381,6 +383,10 @@ static struct value *make(struct sample *sample, enum op op) {
     case OP_quotient:
       x = sample_integer_operand(sample, NULL, NULL, false);
       return build_binary(graph, op, x, sample_integer_operand(sample, NULL, NULL, sample_chance(sample, 80)));
+    case OP_round_random:
+      sample->differentiable = false;
+      x = sample_real_operand(sample, NULL, NULL, DOMAIN_ANY);
+      return build_binary(graph, op, x, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY));
     case OP_pow:
       x = sample_real_operand(sample, NULL, NULL, DOMAIN_POSITIVE);
       return build_binary(graph, op, x, sample_real_operand(sample, NULL, NULL, DOMAIN_SMALL));
@@ -558,7 +564,8 @@ struct sample *sample_graph(struct arena *arena, int operations, uint64_t seed, 
     enum op op = (enum op)sample_below(sample, OP_COUNT);
     /* Gradients exist only before autodiff, and operations without a derivative of their own are of no use in a smooth
        graph. */
-    bool skip = op == OP_gradient || (sample_smooth(sample) && (op == OP_stop || op == OP_update));
+    bool skip =
+        op == OP_gradient || (sample_smooth(sample) && (op == OP_stop || op == OP_update || op == OP_round_random));
     sample->graph->origin.path = i % 3 ? "layer.0" : "";
     sample->graph->origin.function = i % 2 ? "layer" : "";
     bool pattern = flags & SAMPLE_PATTERNS && sample_chance(sample, 25);

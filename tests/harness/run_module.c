@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/harness/stored.h"
+
 struct memory_of {
   const struct buffer *buffer;
   struct loop_memory memory;
@@ -164,32 +166,6 @@ static const char *run_launches(struct bench *bench, const struct routine *routi
 
 enum { GUARD = 16, GUARD_BYTE = 0x5A };
 
-static size_t element_size(enum type type, bool double_precision) {
-  switch (type) {
-    case TYPE_REAL:
-      return double_precision ? sizeof(double) : sizeof(float);
-    case TYPE_INTEGER:
-      return sizeof(int32_t);
-    case TYPE_BOOLEAN:
-      return sizeof(uint8_t);
-    case TYPE_INDEX:
-      return sizeof(int64_t);
-  }
-  bug("type %d", (int)type);
-}
-
-static void put_element(void *memory, enum type type, bool double_precision, int64_t i, double number) {
-  if (type == TYPE_REAL && double_precision) ((double *)memory)[i] = number;
-  if (type == TYPE_REAL && !double_precision) ((float *)memory)[i] = (float)number;
-  if (type == TYPE_INTEGER) ((int32_t *)memory)[i] = (int32_t)number;
-  if (type == TYPE_BOOLEAN) ((uint8_t *)memory)[i] = (uint8_t)number;
-}
-
-static double get_element(const void *memory, enum type type, bool double_precision, int64_t i) {
-  if (type == TYPE_REAL) return double_precision ? ((const double *)memory)[i] : (double)((const float *)memory)[i];
-  return type == TYPE_INTEGER ? ((const int32_t *)memory)[i] : ((const uint8_t *)memory)[i];
-}
-
 /* Memory aligned as a program's arena is, with a guard behind it. */
 static char *guarded_block(struct bench *bench, size_t bytes) {
   char *block = arena_alloc(bench->arena, bytes + 2 * 64 + GUARD);
@@ -214,16 +190,17 @@ static const char *run_compiled(struct bench *bench, const struct module *module
   for (int b = 0; b < module->buffers.count; b++) {
     const struct buffer *buffer = module->buffers.items[b];
     const struct loop_memory *held = memory_of(bench, buffer);
-    size_t size = element_size(buffer->type, bench->double_precision), bytes = (size_t)buffer->count * size;
-    char *block = activations && buffer->role == BUFFER_ACTIVATION ? activations + (size_t)buffer->offset * size
-                                                                   : guarded_block(bench, bytes);
+    const bool wide = bench->double_precision;
+    char *block = activations && buffer->role == BUFFER_ACTIVATION
+                      ? activations + stored_bytes(buffer->storage, wide, buffer->offset)
+                      : guarded_block(bench, stored_bytes(buffer->storage, wide, buffer->count));
     memory[b] = block;
     if (activations && buffer->role == BUFFER_ACTIVATION) continue;
     for (int64_t i = 0; i < buffer->count; i++)
-      put_element(block, buffer->type, bench->double_precision, i,
-                  held->defined[i]            ? held->data[i]
-                  : buffer->type == TYPE_REAL ? NAN
-                                              : 0);
+      stored_put(block, buffer->storage, wide, i,
+                 held->defined[i]            ? held->data[i]
+                 : buffer->type == TYPE_REAL ? NAN
+                                             : 0);
   }
   bench->compiled(memory, bench->sizes);
   if (activations && !guard_holds(activations + routine->activation_bytes)) return "the activations were written past";
@@ -231,10 +208,10 @@ static const char *run_compiled(struct bench *bench, const struct module *module
     const struct buffer *buffer = module->buffers.items[b];
     struct loop_memory *held = memory_of(bench, buffer);
     if (activations && buffer->role == BUFFER_ACTIVATION) continue;
-    const char *end = (char *)memory[b] + (size_t)buffer->count * element_size(buffer->type, bench->double_precision);
+    const char *end = (char *)memory[b] + stored_bytes(buffer->storage, bench->double_precision, buffer->count);
     if (!guard_holds(end)) return arena_format(bench->arena, "%s was written past its end", buffer->name);
     for (int64_t i = 0; i < buffer->count; i++) {
-      held->data[i] = get_element(memory[b], buffer->type, bench->double_precision, i);
+      held->data[i] = stored_get(memory[b], buffer->storage, bench->double_precision, i);
       held->defined[i] = 1;
     }
   }
@@ -379,7 +356,6 @@ static const char *real_text(struct arena *arena, double number) {
 
 const char *caller_text(struct arena *arena, const struct module *module, const struct routine *routine,
                         const char *name, bool double_precision) {
-  const char *const types[] = {double_precision ? "double" : "float", "int32_t", "uint8_t", "int64_t"};
   char *text = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&text, &length);
@@ -395,7 +371,9 @@ const char *caller_text(struct arena *arena, const struct module *module, const 
       if (argument->buffer) {
         int number = 0;
         while (module->buffers.items[number] != argument->buffer) number++;
-        fprintf(file, "(%s *)memory[%d] + %lld", types[parameter->array->type], number, (long long)argument->offset);
+        const enum storage storage = parameter->array->storage;
+        fprintf(file, "(%s *)memory[%d] + %lld", stored_type(storage, double_precision), number,
+                (long long)(storage_facts[storage].bits < 8 ? argument->offset / 2 : argument->offset));
         continue;
       }
       switch (argument->number_kind) {
@@ -425,8 +403,10 @@ const char *caller_text(struct arena *arena, const struct module *module, const 
   return copy;
 }
 
-static int64_t bytes_of(enum type type, bool double_precision) {
-  return type == TYPE_REAL ? (double_precision ? 8 : 4) : type == TYPE_INTEGER ? 4 : 1;
+/* The bytes from the beginning of the arena to where the buffer begins, and to where it ends. */
+static void find_bytes(const struct buffer *buffer, bool double_precision, int64_t bytes[2]) {
+  bytes[0] = (int64_t)stored_bytes(buffer->storage, double_precision, buffer->offset);
+  bytes[1] = bytes[0] + (int64_t)stored_bytes(buffer->storage, double_precision, buffer->count);
 }
 
 static bool uses(const struct launch *launch, const struct buffer *buffer) {
@@ -449,13 +429,13 @@ const char *check_plan(struct arena *arena, const struct module *module, const s
             end[side] = l;
           }
       if (begin[0] < 0 || begin[1] < 0) continue;
-      int64_t x_bytes = bytes_of(x->type, double_precision), y_bytes = bytes_of(y->type, double_precision);
-      if (i == j && (x->offset * x_bytes % 64 != 0 || (x->offset + x->count) * x_bytes > routine->activation_bytes))
-        return arena_format(arena, "%s lies at %lld of %lld bytes", x->name, (long long)(x->offset * x_bytes),
+      int64_t x_bytes[2], y_bytes[2];
+      find_bytes(x, double_precision, x_bytes), find_bytes(y, double_precision, y_bytes);
+      if (i == j && (x_bytes[0] % 64 != 0 || x_bytes[1] > routine->activation_bytes))
+        return arena_format(arena, "%s lies at %lld of %lld bytes", x->name, (long long)x_bytes[0],
                             (long long)routine->activation_bytes);
       if (i == j || end[0] < begin[1] || end[1] < begin[0]) continue;
-      if (x->offset * x_bytes < (y->offset + y->count) * y_bytes &&
-          y->offset * y_bytes < (x->offset + x->count) * x_bytes)
+      if (x_bytes[0] < y_bytes[1] && y_bytes[0] < x_bytes[1])
         return arena_format(arena, "%s and %s overlap", x->name, y->name);
     }
   }

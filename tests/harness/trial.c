@@ -235,11 +235,11 @@ const char *trial_check(struct arena *arena, struct trial *trial, compiled_routi
 struct trial_set *trial_set_new(struct arena *arena) {
   struct trial_set *set = arena_new_struct(arena, struct trial_set);
   set->arena = arena;
-  for (int i = 0; target_at(i); i++) {
-    if (!target_runs_in_tests(target_at(i))) continue;
+  for (int i = 0; tested_target(i); i++) {
+    if (!target_runs_in_tests(tested_target(i))) continue;
     if (set->target_count == MAX_TARGETS) bug("too many targets");
-    set->batches[set->target_count] = batch_new(arena, target_at(i));
-    set->targets[set->target_count++] = target_at(i);
+    set->batches[set->target_count] = batch_new(arena, tested_target(i));
+    set->targets[set->target_count++] = tested_target(i);
   }
   return set;
 }

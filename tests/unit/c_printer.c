@@ -535,8 +535,8 @@ static void check_target(const struct target *target, const char *folder) {
 int main(int argc, char **argv) {
   char folder[] = "/tmp/lamella-c-printer-XXXXXX";
   if (!mkdtemp(folder)) return 1;
-  for (int i = 0; target_at(i); i++)
-    if (argc < 2 || strcmp(argv[1], target_at(i)->name) == 0) check_target(target_at(i), folder);
+  for (int i = 0; tested_target(i); i++)
+    if (argc < 2 || strcmp(argv[1], tested_target(i)->name) == 0) check_target(tested_target(i), folder);
   if (check_totals.failed)
     printf("the sources are in %s\n", folder);
   else if (system(strcat(strcpy((char[64]){0}, "rm -r "), folder)) != 0)

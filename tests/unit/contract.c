@@ -80,6 +80,33 @@ static void add_computed(struct graph *g, struct value *x, struct value *dy, str
   graph_add_output(g, "dw_computed", build_contract(g, twice, less, rows, 2));
 }
 
+static struct value *rounded(struct graph *g, struct value *x) { return build_cast(g, x, STORAGE_BF16); }
+
+static struct value *whole(struct graph *g, struct value *x) {
+  struct value *steps = build_unary(g, OP_round, build_binary(g, OP_mul, x, build_constant(g, 4)));
+  return rounded(g, build_cast(g, steps, STORAGE_REAL));
+}
+
+/* The same products of operands that were rounded to 16 bits: read from memory in two bytes, or rounded where they are read; with the
+   sum's axis innermost in both operands, in one, or in none; going on from the sums to what is stored in two bytes again. */
+static void add_narrow(struct graph *g, struct value *x, struct value *dy, struct value *w, struct value *v,
+                       struct axis *in, struct axis *out, struct axis *rows[2], struct axis *past) {
+  struct value *x_16 = rounded(g, build_unary(g, OP_tanh, x)), *dy_16 = rounded(g, dy), *w_16 = rounded(g, w);
+  struct value *y = build_contract(g, x_16, w_16, &in, 1);
+  graph_add_output(g, "narrow_y", y);
+  graph_add_output(g, "narrow_z", build_contract(g, x_16, rounded(g, v), &in, 1));
+  graph_add_output(g, "narrow_dw", build_contract(g, x_16, dy_16, rows, 2));
+  graph_add_output(g, "narrow_dx", build_contract(g, dy_16, w_16, &out, 1));
+  graph_add_output(g, "half_wide", build_contract(g, x, w_16, &in, 1));
+  /* Sums of small whole numbers are exact in any order, so what is rounded of them is the same. */
+  struct value *x_whole = whole(g, x), *again = build_rename(g, x_whole, rows[1], past);
+  struct value *scores = rounded(g, build_contract(g, x_whole, again, &in, 1));
+  graph_add_output(g, "narrow_scores", scores);
+  graph_add_output(g, "narrow_mixed", build_contract(g, scores, again, &past, 1));
+  graph_add_output(g, "halves",
+                   build_contract(g, build_cast(g, x, STORAGE_F16), build_cast(g, w, STORAGE_F16), &in, 1));
+}
+
 /* A layer and its gradients, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -105,6 +132,7 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   graph_add_output(g, "scores", scores);
   graph_add_output(g, "mixed", build_contract(g, scores, build_rename(g, y, seq, past), &past, 1));
   add_computed(g, x, dy, w, bias, in, rows);
+  add_narrow(g, x, dy, w, v, in, out, rows, past);
   return sample;
 }
 
@@ -164,18 +192,19 @@ static void check_target(const struct target *target, const char *pipeline, cons
   arena_free(arena);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   char folder[] = "/tmp/lamella-contract-XXXXXX";
   if (!CHECK(mkdtemp(folder) != NULL)) return check_done("contract");
-  for (int i = 0; target_at(i); i++) {
-    if (!target_runs_in_tests(target_at(i))) {
-      SKIP(target_at(i)->name);
+  for (int i = 0; tested_target(i); i++) {
+    if (argc > 1 && strcmp(argv[1], tested_target(i)->name) != 0) continue;
+    if (!target_runs_in_tests(tested_target(i))) {
+      SKIP(tested_target(i)->name);
       continue;
     }
     for (int j = 0; j < PIPELINES; j++) {
       char name[32];
-      snprintf(name, sizeof name, "%s-%d", target_at(i)->name, j);
-      check_target(target_at(i), pipelines[j], folder, name);
+      snprintf(name, sizeof name, "%s-%d", tested_target(i)->name, j);
+      check_target(tested_target(i), pipelines[j], folder, name);
     }
   }
   char command[64];

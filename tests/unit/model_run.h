@@ -27,7 +27,9 @@ static inline double content_of(const char *name, int64_t element) {
   return (double)(x >> 11) / 4503599627370496.0 - 1;
 }
 
-static inline bool model_open(struct model_run *run, const char *path, const char *const *defines, bool with_passes) {
+/* `pipeline`: the passes to run, NULL for the usual ones, or "" for none at all. */
+static inline bool model_open_under(struct model_run *run, const char *path, const char *const *defines,
+                                    const char *pipeline) {
   *run = (struct model_run){.arena = arena_new()};
   struct diagnostics *diagnostics = diagnostics_new(run->arena);
   struct define list[MAX_INPUTS];
@@ -41,8 +43,9 @@ static inline bool model_open(struct model_run *run, const char *path, const cha
   struct frontend_options options = {
       .defines = list, .define_count = count, .standard_library = SOURCE_FOLDER "/specs"};
   run->program = lower_spec(run->arena, arena_format(run->arena, "%s/%s", SOURCE_FOLDER, path), &options, diagnostics);
-  struct pass_options passes = {.verify = true};
-  if (run->program && with_passes && !run_graph_passes(run->program, &passes, diagnostics)) run->program = NULL;
+  struct pass_options passes = {.pipeline = pipeline, .verify = true};
+  if (run->program && !(pipeline && !*pipeline) && !run_graph_passes(run->program, &passes, diagnostics))
+    run->program = NULL;
   if (!CHECK(run->program != NULL)) {
     diagnostics_print(diagnostics, stdout);
     return false;
@@ -55,9 +58,13 @@ static inline bool model_open(struct model_run *run, const char *path, const cha
     run->states[i] = arena_new_array(run->arena, double, elements);
     bool filled = state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE;
     const char *name = state->of ? state->of->name : state->name;
-    for (int64_t j = 0; j < elements && filled; j++) run->states[i][j] = 0.4 * content_of(name, j);
+    for (int64_t j = 0; j < elements; j++) run->states[i][j] = filled ? 0.4 * content_of(name, j) : state->low;
   }
   return true;
+}
+
+static inline bool model_open(struct model_run *run, const char *path, const char *const *defines, bool with_passes) {
+  return model_open_under(run, path, defines, with_passes ? NULL : "");
 }
 
 static inline void model_close(struct model_run *run) { arena_free(run->arena); }

@@ -53,6 +53,7 @@ static void check_broken_dump(struct arena *arena) {
 int main(void) {
   struct arena *arena = arena_new();
   const char *usual = "simplify common hoist fuse tile parallel plan share";
+  const char *usual_and_mixed = "simplify common mixed hoist fuse tile parallel plan share";
   CHECK_STRING(parse(arena, NULL), usual);
   CHECK_STRING(parse(arena, "default"), usual);
   CHECK_STRING(parse(arena, ""), usual);
@@ -64,6 +65,10 @@ int main(void) {
   CHECK_STRING(parse(arena, "none,simplify(rounds = 3)"), "simplify(rounds 3)");
   CHECK_STRING(parse(arena, "none,simplify(2),fuse"), "simplify(rounds 2) fuse");
   CHECK_STRING(parse(arena, "none, tile(4, tasks=1,\n depth = 64)"), "tile(rows 4)(depth 64)(tasks 1)");
+  CHECK_STRING(parse(arena, "none, mixed"), "mixed");
+  CHECK_STRING(parse(arena, "none, mixed(bf16)"), "mixed");
+  CHECK_STRING(parse(arena, "none, mixed( f16 )"), "mixed(storage 1)");
+  CHECK_STRING(parse(arena, "none, mixed(storage=f16), -mixed"), "");
   CHECK_STRING(parse(arena, "fuse,plann"),
                "--passes:1:6: error: no pass is called 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
   CHECK_STRING(parse(arena, "fuse plan"),
@@ -104,6 +109,15 @@ int main(void) {
       "--passes:1:13: error: rounds of simplify is given twice\n  simplify(1, rounds = 2)\n              ^~~~~~\n");
   CHECK_STRING(parse(arena, "simplify(1"),
                "--passes:1:11: error: ',' or ')' is expected here\n  simplify(1\n            ^\n");
+  CHECK_STRING(
+      parse(arena, "mixed(bf6)"),
+      "--passes:1:7: error: storage of mixed cannot be 'bf6'; did you mean 'bf16'?\n  mixed(bf6)\n        ^~~\n");
+  CHECK_STRING(parse(arena, "mixed(storage = 3)"),
+               "--passes:1:17: error: storage of mixed must be bf16 or f16 (what is multiplied, and saved for the way "
+               "back; f16 also scales the loss)\n  mixed(storage = 3)\n                  ^\n");
+  CHECK_STRING(parse(arena, "mixed()"), usual_and_mixed);
+  CHECK_STRING(parse(arena, "mixed(bf16, f16)"),
+               "--passes:1:13: error: mixed takes 1 parameter\n  mixed(bf16, f16)\n              ^\n");
   CHECK_STRING(parse(arena, "-autodiff"),
                "--passes:1:2: error: autodiff cannot be left out: every program needs it\n  -autodiff\n   ^~~~~~~~\n");
   check_spec(arena);

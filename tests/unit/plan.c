@@ -19,16 +19,24 @@ struct trial {
   int count;
 };
 
-static int64_t bytes_of(const struct trial *trial, const struct buffer *buffer) {
-  static const int64_t sizes[] = {[TYPE_REAL] = 4, [TYPE_INTEGER] = 4, [TYPE_BOOLEAN] = 1, [TYPE_INDEX] = 8};
-  return buffer->type == TYPE_REAL && trial->scheduler.target->double_precision ? 8 : sizes[buffer->type];
+static int64_t bytes_of(const struct trial *trial, const struct buffer *buffer, int64_t count) {
+  static const int bits[STORAGE_COUNT] = {
+      [STORAGE_REAL] = 32, [STORAGE_BF16] = 16, [STORAGE_F16] = 16, [STORAGE_I32] = 32, [STORAGE_I8] = 8,
+      [STORAGE_U8] = 8,    [STORAGE_I4] = 4,    [STORAGE_U4] = 4,   [STORAGE_BOOL] = 8};
+  const bool wide = buffer->storage == STORAGE_REAL && trial->scheduler.target->double_precision;
+  return (count * (wide ? 64 : bits[buffer->storage]) + 7) / 8;
 }
 
 static int64_t size_of(const struct trial *trial, int i) {
-  return trial->buffers[i]->count * bytes_of(trial, trial->buffers[i]);
+  return bytes_of(trial, trial->buffers[i], trial->buffers[i]->count);
 }
 static int64_t begin_of(const struct trial *trial, int i) {
-  return trial->buffers[i]->offset * bytes_of(trial, trial->buffers[i]);
+  return bytes_of(trial, trial->buffers[i], trial->buffers[i]->offset);
+}
+static enum storage random_storage(void) {
+  static const enum storage storages[] = {STORAGE_REAL, STORAGE_BF16, STORAGE_F16, STORAGE_I32, STORAGE_I8,
+                                          STORAGE_U8,   STORAGE_I4,   STORAGE_U4,  STORAGE_BOOL};
+  return storages[check_below((int)(sizeof storages / sizeof *storages))];
 }
 static int64_t rounded(int64_t bytes) { return (bytes + GRAIN - 1) / GRAIN * GRAIN; }
 
@@ -40,10 +48,11 @@ static struct trial *trial_new(bool plan) {
   return trial;
 }
 
-static int add_buffer(struct trial *trial, enum buffer_role role, enum type type, int64_t count) {
+static int add_buffer(struct trial *trial, enum buffer_role role, enum storage storage, int64_t count) {
   struct buffer *buffer = arena_new_struct(trial->arena, struct buffer);
   *buffer = (struct buffer){
-      .name = arena_format(trial->arena, "b%d", trial->count), .role = role, .type = type, .count = count};
+      .name = arena_format(trial->arena, "b%d", trial->count), .role = role, .storage = storage, .count = count};
+  buffer->type = type_of_kind(storage_kind(storage));
   trial->first[trial->count] = -1;
   trial->buffers[trial->count] = buffer;
   return trial->count++;
@@ -69,7 +78,7 @@ static void random_trial(struct trial *trial) {
   for (int i = 0; i < count; i++) {
     enum buffer_role role = check_below(6) ? BUFFER_ACTIVATION : (enum buffer_role)check_below(3);
     int64_t elements = check_below(4) ? 1 + check_below(2000) : GRAIN * (1 + check_below(4));
-    trial->buffers[add_buffer(trial, role, (enum type)check_below(4), elements)]->dumped = check_below(12) == 0;
+    trial->buffers[add_buffer(trial, role, random_storage(), elements)]->dumped = check_below(12) == 0;
   }
   /* Each buffer is used around a launch of its own, so that lives differ. */
   int home[BUFFERS];
@@ -138,7 +147,7 @@ static void check_chain(bool plan) {
   enum { LINKS = 20, ELEMENTS = 100 };
   struct trial *trial = trial_new(plan);
   for (int i = 0; i < LINKS; i++) {
-    add_buffer(trial, BUFFER_ACTIVATION, TYPE_INTEGER, ELEMENTS);
+    add_buffer(trial, BUFFER_ACTIVATION, STORAGE_I32, ELEMENTS);
     struct launch *launch = add_launch(trial);
     touch(trial, launch, i);
     if (i) touch(trial, launch, i - 1);
@@ -153,7 +162,7 @@ static void check_chain(bool plan) {
 static void check_dumped(void) {
   struct trial *trial = trial_new(true);
   for (int i = 0; i < 3; i++) {
-    add_buffer(trial, BUFFER_ACTIVATION, TYPE_INDEX, 8);
+    add_buffer(trial, BUFFER_ACTIVATION, STORAGE_I32, 16);
     touch(trial, add_launch(trial), i);
   }
   trial->buffers[0]->dumped = true;
@@ -166,7 +175,7 @@ static void check_dumped(void) {
 /* Without activations a plan needs no memory. */
 static void check_empty(void) {
   struct trial *trial = trial_new(true);
-  touch(trial, (add_buffer(trial, BUFFER_STATE, TYPE_REAL, 100), add_launch(trial)), 0);
+  touch(trial, (add_buffer(trial, BUFFER_STATE, STORAGE_REAL, 100), add_launch(trial)), 0);
   plan_routine(&trial->scheduler, &trial->routine);
   CHECK(trial->routine.activation_bytes == 0 && trial->buffers[0]->offset == 0);
   arena_free(trial->arena);

@@ -4,6 +4,7 @@
 #include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "tests/harness/random_graph.h"
+#include "tests/harness/foreign.h"
 #include "tests/unit/check.h"
 
 /* --- Functions as text -------------------------------------------------------------------------------------------------- */
@@ -131,13 +132,13 @@ static void check_example(const struct example *example) {
   struct module *module = module_read(arena, source_from_text(arena, example->what, example->text), diagnostics);
   if (CHECK(module != NULL)) {
     const struct function *function = module->functions.items[0];
-    double numbers[8] = {0}, moved[TYPE_INDEX + 1];
+    double numbers[8] = {0}, moved[STORAGE_COUNT];
     int64_t counts[8] = {0};
     for (int i = 0; i < function->parameters.count; i++) counts[i] = function->parameters.items[i].array->count;
     function_traffic(arena, function, numbers, counts, moved);
     bool right = CHECK_NEAR(function_operations(arena, function, numbers), example->operations, 0);
-    right &= CHECK_NEAR(moved[TYPE_REAL], example->reals, 0);
-    right &= CHECK_NEAR(moved[TYPE_INTEGER], example->integers, 0);
+    right &= CHECK_NEAR(moved[STORAGE_REAL], example->reals, 0);
+    right &= CHECK_NEAR(moved[STORAGE_I32], example->integers, 0);
     if (!right) printf("  %s\n", example->what);
   } else {
     diagnostics_print(diagnostics, stdout);
@@ -163,7 +164,7 @@ static void check_contraction(const struct target *target, int64_t m, int64_t k,
   for (int i = 0; i < module->routines.items[0]->launches.count; i++) {
     struct work work = launch_work(arena, module->routines.items[0]->launches.items[i], NULL);
     operations += work.operations;
-    moved += work.moved[TYPE_REAL];
+    moved += work.moved[STORAGE_REAL];
   }
   double folds = (double)(m * n) * 4 * target->lanes, most = least + 2 * 2 * (double)(k * (n + 64) + m * k);
   bool right = CHECK(operations >= exact && operations <= exact + (m > 8 ? 0 : folds));
@@ -178,8 +179,8 @@ int main(void) {
   static const int64_t shapes[][3] = {{64, 64, 64},  {96, 128, 65}, {13, 37, 27}, {100, 8, 3},    {24, 1000, 40},
                                       {50, 33, 640}, {1, 64, 96},   {4, 33, 17},  {768, 128, 384}};
   for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) check_example(&examples[i]);
-  for (int i = 0; target_at(i); i++)
+  for (int i = 0; tested_target(i); i++)
     for (size_t j = 0; j < sizeof shapes / sizeof *shapes; j++)
-      check_contraction(target_at(i), shapes[j][0], shapes[j][1], shapes[j][2]);
+      check_contraction(tested_target(i), shapes[j][0], shapes[j][1], shapes[j][2]);
   return check_done("work");
 }

@@ -1,0 +1,299 @@
+/* Functions that read and write elements narrower than the type they are computed in. What is written is exact in the storage
+   (ir/storage.def), so no function here rounds. */
+#include "codegen/c_helpers.h"
+
+#include <stddef.h>
+
+const struct helper storage_helpers[] = {
+    /* --- One element --- */
+    {NULL, "lam_from_bf16", NULL, "$R lam_from_bf16(uint16_t bits)",
+     "  const uint32_t wide = (uint32_t)bits << 16;\n"
+     "  float x;\n"
+     "  memcpy(&x, &wide, sizeof x);\n"
+     "  return ($R)x;\n"},
+    {NULL, "lam_to_bf16", NULL, "uint16_t lam_to_bf16($R x)",
+     "  const float single = (float)x;\n"
+     "  uint32_t wide;\n"
+     "  memcpy(&wide, &single, sizeof wide);\n"
+     "  return (uint16_t)(wide >> 16);\n"},
+    {NULL, "lam_from_f16", NULL, "$R lam_from_f16(uint16_t bits)",
+     "  const uint32_t rest = (uint32_t)(bits & 0x7fff) << 13;\n"
+     "  const uint32_t wide = (bits & 0x7c00) == 0x7c00 ? rest | 0x7f800000 : rest + 0x38000000;\n"
+     "  float x = (float)(bits & 0x3ff) * 0x1p-24f; /* where it is subnormal */\n"
+     "  if (bits & 0x7c00) memcpy(&x, &wide, sizeof x);\n"
+     "  return ($R)((bits & 0x8000 ? -1.0f : 1.0f) * x);\n"},
+    {NULL, "lam_to_f16", NULL, "uint16_t lam_to_f16($R x)",
+     "  const float single = (float)x;\n"
+     "  uint32_t wide;\n"
+     "  memcpy(&wide, &single, sizeof wide);\n"
+     "  const uint32_t sign = wide >> 16 & 0x8000, rest = wide & 0x7fffffff;\n"
+     "  if (rest >= 0x7f800000) return (uint16_t)(sign | 0x7c00 | (rest > 0x7f800000 ? 0x200 : 0));\n"
+     "  if (rest >= 0x38800000) return (uint16_t)(sign | (rest - 0x38000000) >> 13);\n"
+     "  return (uint16_t)(sign | (uint32_t)($M(fabs)(x) * 0x1p24f));\n"},
+    {NULL, "lam_i4", NULL, "int32_t lam_i4(const uint8_t *x, int64_t i)",
+     "return ((x[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;"},
+    {NULL, "lam_u4", NULL, "int32_t lam_u4(const uint8_t *x, int64_t i)", "return x[i / 2] >> (i % 2 * 4) & 15;"},
+    {NULL, "lam_set_4_bits", "The other half of the byte stays.",
+     "void lam_set_4_bits(uint8_t *x, int64_t i, int32_t value)",
+     "  const int shift = (int)(i % 2 * 4);\n"
+     "  x[i / 2] = (uint8_t)((x[i / 2] & ~(15 << shift)) | (value & 15) << shift);\n"},
+    {NULL, "lam_dot_bf16", NULL, "$R lam_dot_bf16($R sum, const uint16_t *x, const uint16_t *y)",
+     "return sum + lam_from_bf16(x[0]) * lam_from_bf16(y[0]) + lam_from_bf16(x[1]) * lam_from_bf16(y[1]);"},
+    {NULL, "lam_dot_u8_i8", NULL, "int32_t lam_dot_u8_i8(int32_t sum, const uint8_t *x, const int8_t *y)",
+     "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
+    {NULL, "lam_dot_i8", NULL, "int32_t lam_dot_i8(int32_t sum, const int8_t *x, const int8_t *y)",
+     "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
+
+    /* --- AVX2 --- */
+    {"avx2", "lam_widen_bf16", NULL, "__m256 lam_widen_bf16(__m128i x)",
+     "return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));"},
+    {"avx2", "lam_widen_f16", "What F16C does, for processors without it.", "__m256 lam_widen_f16(__m128i half)",
+     "  const __m256i x = _mm256_cvtepu16_epi32(half), sign = _mm256_slli_epi32(_mm256_srli_epi32(x, 15), 31);\n"
+     "  const __m256i rest = _mm256_slli_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x7fff)), 13);\n"
+     "  const __m256i special = _mm256_cmpgt_epi32(rest, _mm256_set1_epi32(0x0f7fffff));\n"
+     "  const __m256i small = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x00800000), rest);\n"
+     "  const __m256i normal = _mm256_add_epi32(rest, _mm256_set1_epi32(0x38000000));\n"
+     "  const __m256i large = _mm256_or_si256(normal, _mm256_and_si256(special, _mm256_set1_epi32(0x7f800000)));\n"
+     "  const __m256 least = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_srli_epi32(rest, 13)), "
+     "_mm256_set1_ps(0x1p-24f));\n"
+     "  const __m256 y = _mm256_blendv_ps(_mm256_castsi256_ps(large), least, _mm256_castsi256_ps(small));\n"
+     "  return _mm256_or_ps(y, _mm256_castsi256_ps(sign));\n"},
+    {"avx2", "lam_narrow_f16", "Of numbers that are exact in half precision.", "__m128i lam_narrow_f16(__m256 x)",
+     "  const __m256i bits = _mm256_castps_si256(x), rest = _mm256_and_si256(bits, _mm256_set1_epi32(INT32_MAX));\n"
+     "  const __m256i sign = _mm256_slli_epi32(_mm256_srli_epi32(bits, 31), 15);\n"
+     "  const __m256i normal = _mm256_srli_epi32(_mm256_sub_epi32(rest, _mm256_set1_epi32(0x38000000)), 13);\n"
+     "  const __m256i least = _mm256_cvttps_epi32(_mm256_mul_ps(_mm256_castsi256_ps(rest), _mm256_set1_ps(0x1p24f)));\n"
+     "  const __m256i infinity = _mm256_set1_epi32(0x7f800000), nan = _mm256_cmpgt_epi32(rest, infinity);\n"
+     "  const __m256i special = _mm256_or_si256(nan, _mm256_cmpeq_epi32(rest, infinity));\n"
+     "  const __m256i other = _mm256_or_si256(_mm256_set1_epi32(0x7c00), _mm256_and_si256(nan, "
+     "_mm256_set1_epi32(0x200)));\n"
+     "  const __m256i small = _mm256_cmpgt_epi32(_mm256_set1_epi32(0x38800000), rest);\n"
+     "  __m256i y = _mm256_blendv_epi8(normal, least, small);\n"
+     "  y = _mm256_or_si256(_mm256_blendv_epi8(y, other, special), sign);\n"
+     "  return _mm_packus_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));\n"},
+    {"avx2", "lam_on_16_bits", "Elements of lanes that are on, and zeros.",
+     "__m128i lam_on_16_bits(const uint16_t *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint16_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? p[i] : 0;\n"
+     "  return _mm_loadu_si128((const __m128i *)x);\n"},
+    {"avx2", "lam_narrow_bf16", NULL, "__m128i lam_narrow_bf16(__m256 x)",
+     "  const __m256i high = _mm256_srli_epi32(_mm256_castps_si256(x), 16);\n"
+     "  return _mm_packus_epi32(_mm256_castsi256_si128(high), _mm256_extracti128_si256(high, 1));\n"},
+    {"avx2", "lam_store_16_bits_masked", NULL, "void lam_store_16_bits_masked(uint16_t *p, __m256 on, __m128i x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint16_t y[8];\n"
+     "  _mm_storeu_si128((__m128i *)y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) p[i] = y[i];\n"},
+    {"avx2", "lam_bytes_of", "The lowest byte of each lane.", "__m128i lam_bytes_of(__m256i x)",
+     "  const __m256i low = _mm256_and_si256(x, _mm256_set1_epi32(255));\n"
+     "  const __m128i y = _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));\n"
+     "  return _mm_packus_epi16(y, y);\n"},
+    {"avx2", "lam_load_bytes", NULL, "__m128i lam_load_bytes(const void *p)",
+     "return _mm_loadl_epi64((const __m128i *)p);"},
+    {"avx2", "lam_on_bytes", "Bytes of lanes that are on, and zeros.", "__m128i lam_on_bytes(const void *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint8_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? ((const uint8_t *)p)[i] : 0;\n"
+     "  return _mm_loadl_epi64((const __m128i *)x);\n"},
+    {"avx2", "lam_store_bytes", NULL, "void lam_store_bytes(void *p, __m256i x)",
+     "_mm_storel_epi64((__m128i *)p, lam_bytes_of(x));"},
+    {"avx2", "lam_store_bytes_masked", NULL, "void lam_store_bytes_masked(void *p, __m256 on, __m256i x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  uint8_t y[8];\n"
+     "  lam_store_bytes(y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) ((uint8_t *)p)[i] = y[i];\n"},
+    {"avx2", "lam_load_u4", "Two elements of each byte, the lower bits first.", "__m256i lam_load_u4(const uint8_t *p)",
+     "  int32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  const __m128i x = _mm_cvtsi32_si128(bytes), mask = _mm_set1_epi8(15);\n"
+     "  const __m128i even = _mm_and_si128(x, mask), odd = _mm_and_si128(_mm_srli_epi16(x, 4), mask);\n"
+     "  return _mm256_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));\n"},
+    {"avx2", "lam_load_u4_masked", NULL, "__m256i lam_load_u4_masked(const uint8_t *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  int32_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? lam_u4(p, i) : 0;\n"
+     "  return _mm256_loadu_si256((const __m256i *)x);\n"},
+    {"avx2", "lam_extend_4_bits", "The sign of four bits.", "__m256i lam_extend_4_bits(__m256i x)",
+     "  const __m256i sign = _mm256_set1_epi32(8);\n"
+     "  return _mm256_sub_epi32(_mm256_xor_si256(x, sign), sign);\n"},
+    {"avx2", "lam_load_i4_masked", NULL, "__m256i lam_load_i4_masked(const uint8_t *p, __m256 on)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  int32_t x[8];\n"
+     "  for (int i = 0; i < 8; i++) x[i] = lanes >> i & 1 ? lam_i4(p, i) : 0;\n"
+     "  return _mm256_loadu_si256((const __m256i *)x);\n"},
+    {"avx2", "lam_store_4_bits", NULL, "void lam_store_4_bits(uint8_t *p, __m256i x)",
+     "  const __m128i y = lam_bytes_of(_mm256_and_si256(x, _mm256_set1_epi32(15)));\n"
+     "  const __m128i pairs = _mm_maddubs_epi16(y, _mm_set1_epi16(0x1001));\n"
+     "  const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(pairs, pairs));\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
+    {"avx2", "lam_store_4_bits_masked", NULL, "void lam_store_4_bits_masked(uint8_t *p, __m256 on, __m256i x)",
+     "  const int lanes = _mm256_movemask_ps(on);\n"
+     "  int32_t y[8];\n"
+     "  _mm256_storeu_si256((__m256i *)y, x);\n"
+     "  for (int i = 0; i < 8; i++)\n"
+     "    if (lanes >> i & 1) lam_set_4_bits(p, i, y[i]);\n"},
+    {"avx2", "lam_store_pairs", "Elements of x and y in turn.", "void lam_store_pairs(uint16_t *p, __m256 x, __m256 y)",
+     "  const __m256i low = _mm256_srli_epi32(_mm256_castps_si256(x), 16);\n"
+     "  const __m256i high = _mm256_and_si256(_mm256_castps_si256(y), _mm256_set1_epi32(-65536));\n"
+     "  _mm256_storeu_si256((__m256i *)p, _mm256_or_si256(low, high));\n"},
+    {"avx2", "lam_store_fours", "The lowest bytes of the four in turn.",
+     "void lam_store_fours(void *p, __m256i x, __m256i y, __m256i z, __m256i w)",
+     "  const __m256i low = _mm256_set1_epi32(255);\n"
+     "  const __m256i xy = _mm256_or_si256(_mm256_and_si256(x, low), _mm256_slli_epi32(_mm256_and_si256(y, low), 8));\n"
+     "  const __m256i zw = _mm256_or_si256(_mm256_slli_epi32(_mm256_and_si256(z, low), 16), _mm256_slli_epi32(w, "
+     "24));\n"
+     "  _mm256_storeu_si256((__m256i *)p, _mm256_or_si256(xy, zw));\n"},
+
+    /* --- AVX-512 --- */
+    {"avx512", "lam_widen_bf16", NULL, "__m512 lam_widen_bf16(__m256i x)",
+     "return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));"},
+    {"avx512", "lam_narrow_bf16", NULL, "__m256i lam_narrow_bf16(__m512 x)",
+     "return _mm512_cvtepi32_epi16(_mm512_srli_epi32(_mm512_castps_si512(x), 16));"},
+    {"avx512", "lam_narrow_f16", NULL, "__m256i lam_narrow_f16(__m512 x)",
+     "return _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);"},
+    {"avx512", "lam_store_pairs", "Elements of x and y in turn.",
+     "void lam_store_pairs(uint16_t *p, __m512 x, __m512 y)",
+     "  const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(x), 16);\n"
+     "  const __m512i high = _mm512_and_si512(_mm512_castps_si512(y), _mm512_set1_epi32(-65536));\n"
+     "  _mm512_storeu_si512(p, _mm512_or_si512(low, high));\n"},
+    {"avx512", "lam_store_fours", "The lowest bytes of the four in turn.",
+     "void lam_store_fours(void *p, __m512i x, __m512i y, __m512i z, __m512i w)",
+     "  const __m512i low = _mm512_set1_epi32(255);\n"
+     "  const __m512i xy = _mm512_or_si512(_mm512_and_si512(x, low), _mm512_slli_epi32(_mm512_and_si512(y, low), 8));\n"
+     "  const __m512i zw = _mm512_or_si512(_mm512_slli_epi32(_mm512_and_si512(z, low), 16), _mm512_slli_epi32(w, "
+     "24));\n"
+     "  _mm512_storeu_si512(p, _mm512_or_si512(xy, zw));\n"},
+    {"avx512", "lam_4_bytes", NULL, "__m512i lam_4_bytes(const void *p)",
+     "  int32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return _mm512_set1_epi32(bytes);\n"},
+    {"avx512", "lam_load_u4", "Two elements of each byte, the lower bits first.",
+     "__m512i lam_load_u4(const uint8_t *p)",
+     "  const __m128i x = _mm_loadl_epi64((const __m128i *)p), mask = _mm_set1_epi8(15);\n"
+     "  const __m128i even = _mm_and_si128(x, mask), odd = _mm_and_si128(_mm_srli_epi16(x, 4), mask);\n"
+     "  return _mm512_cvtepu8_epi32(_mm_unpacklo_epi8(even, odd));\n"},
+    {"avx512", "lam_load_u4_masked", NULL, "__m512i lam_load_u4_masked(const uint8_t *p, __mmask16 on)",
+     "  int32_t x[16];\n"
+     "  for (int i = 0; i < 16; i++) x[i] = on >> i & 1 ? lam_u4(p, i) : 0;\n"
+     "  return _mm512_loadu_si512(x);\n"},
+    {"avx512", "lam_extend_4_bits", "The sign of four bits.", "__m512i lam_extend_4_bits(__m512i x)",
+     "  const __m512i sign = _mm512_set1_epi32(8);\n"
+     "  return _mm512_sub_epi32(_mm512_xor_si512(x, sign), sign);\n"},
+    {"avx512", "lam_load_i4_masked", NULL, "__m512i lam_load_i4_masked(const uint8_t *p, __mmask16 on)",
+     "  int32_t x[16];\n"
+     "  for (int i = 0; i < 16; i++) x[i] = on >> i & 1 ? lam_i4(p, i) : 0;\n"
+     "  return _mm512_loadu_si512(x);\n"},
+    {"avx512", "lam_store_4_bits", NULL, "void lam_store_4_bits(uint8_t *p, __m512i x)",
+     "  const __m128i y = _mm512_cvtepi32_epi8(_mm512_and_si512(x, _mm512_set1_epi32(15)));\n"
+     "  const __m128i pairs = _mm_maddubs_epi16(y, _mm_set1_epi16(0x1001));\n"
+     "  _mm_storel_epi64((__m128i *)p, _mm_packus_epi16(pairs, pairs));\n"},
+    {"avx512", "lam_store_4_bits_masked", NULL, "void lam_store_4_bits_masked(uint8_t *p, __mmask16 on, __m512i x)",
+     "  int32_t y[16];\n"
+     "  _mm512_storeu_si512(y, x);\n"
+     "  for (int i = 0; i < 16; i++)\n"
+     "    if (on >> i & 1) lam_set_4_bits(p, i, y[i]);\n"},
+
+    /* --- NEON --- */
+    {"neon", "lam_widen_bf16", NULL, "float32x4_t lam_widen_bf16(uint16x4_t x)",
+     "return vreinterpretq_f32_u32(vshll_n_u16(x, 16));"},
+    {"neon", "lam_narrow_bf16", NULL, "uint16x4_t lam_narrow_bf16(float32x4_t x)",
+     "return vshrn_n_u32(vreinterpretq_u32_f32(x), 16);"},
+    {"neon", "lam_widen_f16", NULL, "float32x4_t lam_widen_f16(uint16x4_t x)",
+     "return vcvt_f32_f16(vreinterpret_f16_u16(x));"},
+    {"neon", "lam_narrow_f16", NULL, "uint16x4_t lam_narrow_f16(float32x4_t x)",
+     "return vreinterpret_u16_f16(vcvt_f16_f32(x));"},
+    {"neon", "lam_on_16_bits", "Elements of lanes that are on, and zeros.",
+     "uint16x4_t lam_on_16_bits(const uint16_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  uint16_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? p[i] : 0;\n"
+     "  return vld1_u16(x);\n"},
+    {"neon", "lam_store_16_bits_masked", NULL,
+     "void lam_store_16_bits_masked(uint16_t *p, uint32x4_t on, uint16x4_t x)",
+     "  uint32_t lanes[4];\n"
+     "  uint16_t y[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  vst1_u16(y, x);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) p[i] = y[i];\n"},
+    {"neon", "lam_load_u8", NULL, "int32x4_t lam_load_u8(const uint8_t *p)",
+     "  uint32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes)))));\n"},
+    {"neon", "lam_load_i8", NULL, "int32x4_t lam_load_i8(const int8_t *p)",
+     "  uint32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(bytes))));\n"},
+    {"neon", "lam_load_u8_masked", NULL, "int32x4_t lam_load_u8_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? p[i] : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_load_i8_masked", NULL, "int32x4_t lam_load_i8_masked(const int8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? p[i] : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_store_bytes", "The lowest byte of each lane.", "void lam_store_bytes(void *p, int32x4_t x)",
+     "  const uint16x4_t y = vmovn_u32(vreinterpretq_u32_s32(x));\n"
+     "  const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(y, y))), 0);\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
+    {"neon", "lam_store_bytes_masked", NULL, "void lam_store_bytes_masked(void *p, uint32x4_t on, int32x4_t x)",
+     "  uint32_t lanes[4];\n"
+     "  uint8_t y[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  lam_store_bytes(y, x);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) ((uint8_t *)p)[i] = y[i];\n"},
+    {"neon", "lam_load_u4", "Two elements of each byte, the lower bits first.",
+     "int32x4_t lam_load_u4(const uint8_t *p)",
+     "  static const int32_t shifts[4] = {0, -4, -8, -12};\n"
+     "  const int32x4_t bytes = vdupq_n_s32(p[0] | p[1] << 8);\n"
+     "  return vandq_s32(vshlq_s32(bytes, vld1q_s32(shifts)), vdupq_n_s32(15));\n"},
+    {"neon", "lam_load_i4", NULL, "int32x4_t lam_load_i4(const uint8_t *p)",
+     "  const int32x4_t sign = vdupq_n_s32(8);\n"
+     "  return vsubq_s32(veorq_s32(lam_load_u4(p), sign), sign);\n"},
+    {"neon", "lam_load_u4_masked", NULL, "int32x4_t lam_load_u4_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? lam_u4(p, i) : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_load_i4_masked", NULL, "int32x4_t lam_load_i4_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? lam_i4(p, i) : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_store_4_bits", NULL, "void lam_store_4_bits(uint8_t *p, int32x4_t x)",
+     "  int32_t y[4];\n"
+     "  vst1q_s32(y, x);\n"
+     "  p[0] = (uint8_t)((y[0] & 15) | (y[1] & 15) << 4);\n"
+     "  p[1] = (uint8_t)((y[2] & 15) | (y[3] & 15) << 4);\n"},
+    {"neon", "lam_store_4_bits_masked", NULL, "void lam_store_4_bits_masked(uint8_t *p, uint32x4_t on, int32x4_t x)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t y[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  vst1q_s32(y, x);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) lam_set_4_bits(p, i, y[i]);\n"},
+    {"neon", "lam_store_pairs", "Elements of x and y in turn.",
+     "void lam_store_pairs(uint16_t *p, float32x4_t x, float32x4_t y)",
+     "  const uint16x4_t low = lam_narrow_bf16(x), high = lam_narrow_bf16(y);\n"
+     "  vst1_u16(p, vzip1_u16(low, high));\n"
+     "  vst1_u16(p + 4, vzip2_u16(low, high));\n"},
+    {"neon", "lam_store_fours", "The lowest bytes of the four in turn.",
+     "void lam_store_fours(void *p, int32x4_t x, int32x4_t y, int32x4_t z, int32x4_t w)",
+     "  const int32x4_t low = vdupq_n_s32(255);\n"
+     "  const int32x4_t xy = vorrq_s32(vandq_s32(x, low), vshlq_n_s32(vandq_s32(y, low), 8));\n"
+     "  const int32x4_t zw = vorrq_s32(vshlq_n_s32(vandq_s32(z, low), 16), vshlq_n_s32(w, 24));\n"
+     "  const int32x4_t bytes = vorrq_s32(xy, zw);\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
+};
+const int storage_helper_count = (int)(sizeof storage_helpers / sizeof *storage_helpers);

@@ -1,0 +1,153 @@
+/* The pass mixed on whole models: what contractions multiply is exact in 16 bits, nothing is rounded in vain or twice,
+   optimizers are left alone, and so are graphs that do not compute the loss. */
+#include "tests/unit/model_run.h"
+
+/* What a run sees of each value: whether every element is a number of the storage. */
+struct watched {
+  struct model_run run; /* first, so that it is the context of its functions */
+  enum storage storage;
+  bool *exact; /* by id */
+};
+
+static void look(void *context, const struct value *value, const struct tensor *tensor) {
+  struct watched *watched = context;
+  const int64_t count = axes_count(tensor->axes, tensor->axis_count);
+  bool exact = true;
+  for (int64_t i = 0; i < count && exact; i++)
+    exact = isnan(tensor->data[i]) || scalar_round(watched->storage, tensor->data[i]) == tensor->data[i];
+  watched->exact[value->id] = exact;
+}
+
+static void fill_inputs(struct model_run *run, struct arena *arena, const struct graph *graph) {
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (value->op != OP_input) continue;
+    const int64_t count = value_count(value);
+    double *data = arena_new_array(arena, double, count);
+    for (int64_t j = 0; j < count; j++) {
+      const double number = content_of(value->name, j);
+      data[j] = value->kind == KIND_BOOLEAN ? number > -0.5 : value->kind == KIND_REAL ? number + 2 : 0;
+      if (value->range) data[j] = floor((number + 1) / 2 * (double)value->range->extent);
+    }
+    set_input(run, value->name, data);
+  }
+}
+
+/* Marks what an optimizer computes: it depends on what one remembers of a parameter. */
+static void find_optimizers(const struct graph *graph, bool *in_optimizer) {
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    bool found = value->op == OP_state && value->state->role == ROLE_OPTIMIZER && value->state->of;
+    for (int j = 0; j < value->input_count && !found; j++) found = in_optimizer[value->inputs[j]->id];
+    in_optimizer[value->id] = found;
+  }
+}
+
+/* Whether the value is nothing but a view, or the negative, of what was rounded already. */
+static bool is_rounded(const struct value *value, enum storage storage) {
+  while (op_facts[value->op].class == CLASS_VIEW || value->op == OP_neg || value->op == OP_abs)
+    value = value->inputs[0];
+  return value->op == OP_cast && (value->storage == storage || value->inputs[0]->kind == KIND_BOOLEAN);
+}
+
+static void check_graph(struct watched *watched, const struct graph *graph) {
+  if (!graph) return;
+  struct arena *arena = arena_new();
+  watched->exact = arena_new_array(arena, bool, graph->next_value);
+  bool *in_optimizer = arena_new_array(arena, bool, graph->next_value), multiplies = false, rounds = false;
+  bool *was_rounded = arena_new_array(arena, bool, graph->next_value);
+  find_optimizers(graph, in_optimizer);
+  fill_inputs(&watched->run, arena, graph);
+  struct environment environment = {
+      .arena = arena, .seed = 7, .input = model_run_input, .state = model_run_state, .context = watched};
+  CHECK_STRING(graph_interpret(graph, &environment, NULL, look), NULL);
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    bool good = true;
+    if (value->op == OP_contract && !in_optimizer[value->id]) {
+      good = CHECK(watched->exact[value->inputs[0]->id]) && CHECK(watched->exact[value->inputs[1]->id]);
+      multiplies = true;
+    } else if (value->op == OP_cast && value->storage == watched->storage) {
+      const int input = value->inputs[0]->id;
+      good = CHECK(!is_rounded(value->inputs[0], watched->storage)) && CHECK(!was_rounded[input]) &&
+             CHECK(!in_optimizer[value->id]);
+      was_rounded[input] = rounds = true;
+    } else if (value->op == OP_cast) {
+      good = CHECK(value->storage != STORAGE_F32); /* the marks of gradients are gone */
+    }
+    if (!good) printf("  %s, value %d, %s\n", graph->name, value->id, value->name ? value->name : "");
+  }
+  CHECK(multiplies == rounds);
+  arena_free(arena);
+}
+
+static const char *text_of(struct arena *arena, const struct graph *graph) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *file = open_memstream(&text, &size);
+  graph_print(file, graph);
+  fclose(file);
+  const char *copy = arena_strdup(arena, text);
+  free(text);
+  return copy;
+}
+
+static void check_model(const char *path, const char *const *defines, const char *pipeline, enum storage storage) {
+  struct watched watched = {.storage = storage};
+  struct model_run plain;
+  if (!model_open_under(&watched.run, path, defines, pipeline) || !model_open(&plain, path, defines, true)) return;
+  const struct program *mixed = watched.run.program;
+  check_graph(&watched, mixed->train);
+  check_graph(&watched, mixed->accumulate);
+  check_graph(&watched, mixed->evaluate);
+  const struct graph *others[] = {mixed->predict, mixed->prepare, mixed->step},
+                     *before[] = {plain.program->predict, plain.program->prepare, plain.program->step};
+  for (int i = 0; i < 3; i++)
+    if (CHECK(!others[i] == !before[i]) && others[i])
+      CHECK(!strcmp(text_of(plain.arena, others[i]), text_of(plain.arena, before[i])));
+  model_close(&watched.run);
+  model_close(&plain);
+}
+
+/* A scale for each group goes into an operand of the contraction, but not where that was rounded. */
+static void check_scaled(bool is_rounded) {
+  struct arena *arena = arena_new();
+  int next_axis = 0;
+  struct graph *graph = graph_new(arena, "scaled", &next_axis);
+  const struct span nowhere = {0};
+  struct axis *row = axis_new(graph, "row", 3, nowhere), *group = axis_new(graph, "group", 2, nowhere),
+              *in = axis_new(graph, "in", 4, nowhere), *out = axis_new(graph, "out", 5, nowhere);
+  struct value *x = build_input(graph, "x", KIND_REAL, NULL, (struct axis *[]){row, group, in}, 3),
+               *w = build_input(graph, "w", KIND_REAL, NULL, (struct axis *[]){group, in, out}, 3),
+               *scale = build_input(graph, "scale", KIND_REAL, NULL, (struct axis *[]){group, out}, 2);
+  if (is_rounded) x = build_cast(graph, x, STORAGE_BF16), w = build_cast(graph, w, STORAGE_BF16);
+  struct value *scaled = build_binary(graph, OP_mul, build_contract(graph, x, w, &in, 1), scale);
+  graph_add_output(graph, "y", build_reduce(graph, OP_reduce_sum, scaled, &group, 1));
+  pass_simplify(graph, SIMPLIFY_ROUNDS);
+  const struct value *y = graph->outputs.items[0].value;
+  CHECK(y->op == (is_rounded ? OP_reduce_sum : OP_contract));
+  arena_free(arena);
+}
+
+int main(void) {
+  check_scaled(false);
+  check_scaled(true);
+  static const struct {
+    const char *path, *defines[6];
+  } models[] = {
+      {"tests/golden/gpt.lam", {"train.batch=2"}},
+      {"tests/golden/bert.lam", {"train.batch=2"}},
+      {"tests/golden/llama.lam", {"train.batch=2", "train.accumulate=2"}},
+      {"tests/golden/translate.lam", {"train.batch=2"}},
+      {"tests/golden/mixed.lam", {NULL}},
+      {"specs/mlp.lam", {NULL}},
+      {"specs/linear.lam", {NULL}},
+      {"specs/moe.lam", {"train.batch=1"}},
+      {"specs/lora.lam", {"train.batch=1"}},
+  };
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+    check_model(models[i].path, models[i].defines, "default, mixed(bf16)", STORAGE_BF16);
+    check_model(models[i].path, models[i].defines, "default, mixed(f16)", STORAGE_F16);
+  }
+  return check_done("mixed");
+}

@@ -1,0 +1,173 @@
+/* Every pattern of bits of every storage: loaded and stored by plain loops, vector loops and guarded ones, as each target prints them,
+   against conversions that the tests have of their own (tests/harness/stored.h) and against the interpreter of loops. */
+#include "codegen/codegen.h"
+#include "ir/exactness.h"
+#include "ir/interpret.h"
+#include "tests/harness/compile.h"
+#include "tests/harness/stored.h"
+#include "tests/harness/foreign.h"
+#include "tests/unit/check.h"
+
+enum { FORMS = 3, PLAIN = 0, GUARDED = 1, VECTOR = 2 };
+static const char *const forms[FORMS] = {"plain", "guarded", "vector"};
+static const enum storage storages[] = {STORAGE_BF16, STORAGE_F16, STORAGE_I8, STORAGE_U8, STORAGE_I4, STORAGE_U4};
+enum { STORAGES = sizeof storages / sizeof *storages };
+
+/* to[i] = from[i] for i from 0 to n; in whole vectors, whatever n is, where the form is VECTOR. */
+static struct function *copy_function(struct arena *arena, const struct target *target, enum storage from,
+                                      enum storage to, int form, int64_t count) {
+  struct function *function =
+      function_new(arena, arena_format(arena, "%s_to_%s_%s", storage_names[from], storage_names[to], forms[form]));
+  const enum type type = type_of_kind(storage_kind(from));
+  struct array *x = function_add_pointer(arena, function, "x", type, count, false, NULL),
+               *y = function_add_pointer(arena, function, "y", type, count, true, NULL);
+  struct variable *n = function_add_number(arena, function, "n", TYPE_INDEX);
+  x->storage = from, y->storage = to;
+  const struct expression *end = expression_variable(arena, n), *at;
+  if (form == VECTOR) end = expression_index(arena, count);
+  struct statement *loop = block_loop(arena, &function->body, LOOP_SERIAL, "i", end);
+  struct block *block = &loop->body;
+  at = expression_variable(arena, loop->variable);
+  if (form != PLAIN) {
+    loop->step = target->lanes;
+    struct statement *lanes = block_loop(arena, block, LOOP_VECTOR, "lane", expression_index(arena, target->lanes));
+    at = index_add(arena, at, expression_variable(arena, lanes->variable));
+    block = &lanes->body;
+    if (form == GUARDED)
+      block = &block_if(arena, block, expression_apply(arena, OP_lt, at, expression_variable(arena, n), NULL))->body;
+  }
+  const struct expression *value = expression_load(arena, x, at);
+  if (to != storage_of_type(type) && to != from) value = expression_cast(arena, to, value);
+  block_store(arena, block, y, at, value);
+  return function;
+}
+
+/* Every pattern of the storage's bits once, and then as many as fill the vectors of all targets. */
+static int64_t patterns(enum storage storage) { return (int64_t)1 << storage_facts[storage].bits; }
+static int64_t counted(enum storage storage) { return patterns(storage) < 64 ? 64 : patterns(storage); }
+
+static void put_pattern(void *memory, enum storage storage, int64_t i) {
+  const int64_t pattern = i % patterns(storage);
+  if (storage_facts[storage].bits == 16) {
+    ((uint16_t *)memory)[i] = (uint16_t)pattern;
+    return;
+  }
+  const bool negative = storage_facts[storage].least < 0 && pattern >= patterns(storage) / 2;
+  stored_put(memory, storage, false, i, (double)(negative ? pattern - patterns(storage) : pattern));
+}
+
+static bool same(double x, double y) { return isnan(x) ? isnan(y) : x == y && !signbit(x) == !signbit(y); }
+
+static void check_copy(struct arena *arena, struct library *library, const struct target *target,
+                       const struct function *function, enum storage from, enum storage to, int form) {
+  const int64_t count = counted(from), present = form == VECTOR ? count : count - 3;
+  const bool wide = target->double_precision;
+  const size_t bytes = stored_bytes(to, wide, count);
+  void *x = arena_alloc(arena, stored_bytes(from, wide, count));
+  unsigned char *y = arena_alloc(arena, bytes);
+  for (int64_t i = 0; i < count; i++) put_pattern(x, from, i);
+  memset(y, 0x5A, bytes);
+  void *code = library_symbol(library, function->name);
+  void (*run)(const void *, void *, int64_t);
+  if (!CHECK(code != NULL)) return;
+  memcpy(&run, &code, sizeof run);
+  run(x, y, present);
+  int wrong = 0;
+  for (int64_t i = 0; i < present; i++) {
+    const double expected = stored_get(x, from, wide, i), got = stored_get(y, to, wide, i);
+    if (same(got, expected) || wrong++) continue;
+    printf("  %s, %s, element %lld: %.9g and not %.9g\n", target->name, function->name, (long long)i, got, expected);
+  }
+  CHECK(wrong == 0);
+  /* What lies behind the last element stays. */
+  unsigned char *untouched = arena_alloc(arena, bytes);
+  memset(untouched, 0x5A, bytes);
+  for (int64_t i = present; i < count; i++) CHECK(same(stored_get(y, to, wide, i), stored_get(untouched, to, wide, i)));
+}
+
+/* The loop interpreter refuses what is not exact; the verifier sees it beforehand; and the rounding that makes it exact. */
+static void check_inexact(enum storage storage) {
+  struct arena *arena = arena_new();
+  const enum type type = type_of_kind(storage_kind(storage));
+  struct function *function = function_new(arena, "inexact");
+  struct array *x = function_add_pointer(arena, function, "x", type, 4, false, NULL),
+               *y = function_add_pointer(arena, function, "y", type, 4, true, NULL);
+  y->storage = storage;
+  struct statement *loop = block_loop(arena, &function->body, LOOP_SERIAL, "i", expression_index(arena, 4));
+  const struct expression *at = expression_variable(arena, loop->variable);
+  struct variable *let = block_let(arena, &loop->body, "value", expression_load(arena, x, at));
+  block_store(arena, &loop->body, y, at, expression_variable(arena, let));
+  const double large = type == TYPE_REAL ? 1.001 : 300;
+  double from[4] = {0, 1, 2, large}, to[4];
+  struct loop_memory memories[2] = {{from, NULL, 4}, {to, NULL, 4}};
+  const struct loop_argument arguments[2] = {{.memory = &memories[0]}, {.memory = &memories[1]}};
+  const char *wrong = function_verify(arena, function);
+  CHECK(wrong && strstr(wrong, "may not be exact"));
+  wrong = function_interpret(arena, function, arguments);
+  CHECK(wrong && strstr(wrong, "cannot hold"));
+  function_store_exactly(arena, function);
+  CHECK(!function_verify(arena, function));
+  CHECK(!function_interpret(arena, function, arguments));
+  CHECK_NEAR(to[2], 2, 0);
+  CHECK_NEAR(to[3], scalar_round(storage, large), 0);
+  arena_free(arena);
+}
+
+static void check_target(const struct target *target) {
+  struct arena *arena = arena_new();
+  struct module module = {.arena = arena, .name = "test"};
+  for (int s = 0; s < STORAGES; s++)
+    for (int form = 0; form < FORMS; form++) {
+      const enum storage usual = storage_of_type(type_of_kind(storage_kind(storages[s])));
+      array_push(arena, &module.functions,
+                 copy_function(arena, target, storages[s], usual, form, counted(storages[s])));
+      array_push(arena, &module.functions,
+                 copy_function(arena, target, storages[s], storages[s], form, counted(storages[s])));
+    }
+  for (int i = 0; i < module.functions.count; i++) {
+    const char *wrong = function_verify(arena, module.functions.items[i]);
+    if (!CHECK(!wrong)) printf("  %s\n", wrong);
+  }
+  if (!target_runs_here(target)) {
+    SKIP(arena_format(arena, "this machine does not run %s", target->name));
+    arena_free(arena);
+    return;
+  }
+  struct library *library =
+      compile_library(arena, emit_functions(arena, &module, target), &(struct compiling){.level = 1});
+  for (int i = 0; CHECK(library != NULL) && i < module.functions.count; i++) {
+    const struct function *function = module.functions.items[i];
+    check_copy(arena, library, target, function, function->parameters.items[0].array->storage,
+               function->parameters.items[1].array->storage, i / 2 % FORMS);
+  }
+  if (library) library_close(library);
+  arena_free(arena);
+}
+
+/* Published values: IEEE 754 binary16, and the upper halves of floats. */
+static void check_values(void) {
+  static const struct {
+    enum storage storage;
+    uint16_t bits;
+    double number;
+  } rows[] = {
+      {STORAGE_F16, 0x3c00, 1},         {STORAGE_F16, 0x7bff, 65504},          {STORAGE_F16, 0x0001, 0x1p-24},
+      {STORAGE_F16, 0x0400, 0x1p-14},   {STORAGE_F16, 0x3555, 0.333251953125}, {STORAGE_F16, 0xfc00, -INFINITY},
+      {STORAGE_BF16, 0x3f80, 1},        {STORAGE_BF16, 0x4049, 3.140625},      {STORAGE_BF16, 0x7f7f, 0x1.fep127},
+      {STORAGE_BF16, 0x0001, 0x1p-133}, {STORAGE_BF16, 0xc2f7, -123.5},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    uint16_t bits = 0;
+    CHECK_NEAR(stored_get(&rows[i].bits, rows[i].storage, false, 0), rows[i].number, 0);
+    stored_put(&bits, rows[i].storage, false, 0, rows[i].number);
+    CHECK(bits == rows[i].bits);
+    CHECK_NEAR(scalar_round(rows[i].storage, rows[i].number), rows[i].number, 0);
+  }
+}
+
+int main(void) {
+  check_values();
+  for (int s = 0; s < STORAGES; s++) check_inexact(storages[s]);
+  for (int i = 0; tested_target(i); i++) check_target(tested_target(i));
+  return check_done("storage");
+}
