@@ -198,7 +198,7 @@ const struct helper storage_helpers[] = {
 
     /* --- NEON --- */
     {"neon", "lam_widen_bf16", NULL, "float32x4_t lam_widen_bf16(uint16x4_t x)",
-     "return vreinterpretq_f32_u32(vshll_n_u16(x, 16));"},
+     "return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(x), 16));"},
     {"neon", "lam_narrow_bf16", NULL, "uint16x4_t lam_narrow_bf16(float32x4_t x)",
      "return vshrn_n_u32(vreinterpretq_u32_f32(x), 16);"},
     {"neon", "lam_widen_f16", NULL, "float32x4_t lam_widen_f16(uint16x4_t x)",
