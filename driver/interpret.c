@@ -37,32 +37,6 @@ struct running {
   const int64_t *sizes;
 };
 
-static double port_get(const struct lam_port *port, int64_t i) {
-  switch (port->type) {
-    case LAM_TYPE_REAL:
-      return ((const lam_real *)port->data)[i];
-    case LAM_TYPE_INTEGER:
-      return ((const int32_t *)port->data)[i];
-    case LAM_TYPE_BOOLEAN:
-      return ((const uint8_t *)port->data)[i];
-  }
-  bug("port type %d", (int)port->type);
-}
-
-static void port_set(struct lam_port *port, int64_t i, double number) {
-  switch (port->type) {
-    case LAM_TYPE_REAL:
-      ((lam_real *)port->data)[i] = number;
-      return;
-    case LAM_TYPE_INTEGER:
-      ((int32_t *)port->data)[i] = (int32_t)number;
-      return;
-    case LAM_TYPE_BOOLEAN:
-      ((uint8_t *)port->data)[i] = number != 0;
-      return;
-  }
-}
-
 /* The place in a port's memory of a tensor's element number `i`. Ports have an order of their own and full extents;
    tensors have the order of the value and present lengths. */
 static int64_t full_index(struct axis *const *order, struct axis *const *axes, int count, const int64_t *sizes,
@@ -94,14 +68,20 @@ static const double *read_input(void *context, const struct value *input) {
   struct axis *order[MAX_AXES];
   batch_first(input->axes, input->axis_count, order);
   for (int64_t i = 0; i < count; i++)
-    data[i] = port_get(port, full_index(order, input->axes, input->axis_count, running->sizes, i));
+    data[i] = lam_get(port->data, port->type, full_index(order, input->axes, input->axis_count, running->sizes, i));
   return data;
 }
 
 static double *find_state(void *context, const struct state *state) {
   struct running *running = context;
   for (int i = 0; i < running->interpreted->program.model->tensor_count; i++)
-    if (running->interpreted->states[i] == state) return running->interpreted->program.model->tensors[i].data;
+    if (running->interpreted->states[i] == state) {
+      double *data = running->interpreted->program.model->tensors[i].data;
+      /* What was loaded or drawn is rounded to how a compiled program stores it; what was stored is exact. */
+      for (int64_t k = 0; state->storage != STORAGE_REAL && k < axes_count(state->axes, state->axis_count); k++)
+        data[k] = scalar_round(state->storage, data[k]);
+      return data;
+    }
   return NULL;
 }
 
@@ -122,8 +102,9 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
     struct lam_port *port = &running.routine->outputs[i];
     int64_t count = present_count(results[i].axes, results[i].axis_count, present);
     for (int64_t k = 0; k < count; k++)
-      port_set(port, full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
-               results[i].data[k]);
+      lam_set(port->data, port->type,
+              full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
+              results[i].data[k]);
   }
   arena_free(arena);
 }
@@ -198,11 +179,39 @@ static void make_predictions(struct arena *arena, struct interpreted *interprete
   }
 }
 
+enum lam_type interpret_type(const struct state *state) {
+  switch (state_storage(state)) {
+    case STORAGE_REAL:
+    case STORAGE_F64:
+    case STORAGE_F32:
+      return LAM_TYPE_REAL;
+    case STORAGE_BF16:
+      return LAM_TYPE_BF16;
+    case STORAGE_F16:
+      return LAM_TYPE_F16;
+    case STORAGE_I32:
+      return LAM_TYPE_INTEGER;
+    case STORAGE_I8:
+      return LAM_TYPE_I8;
+    case STORAGE_U8:
+      return LAM_TYPE_U8;
+    case STORAGE_I4:
+      return LAM_TYPE_I4;
+    case STORAGE_U4:
+      return LAM_TYPE_U4;
+    case STORAGE_BOOL:
+      return LAM_TYPE_BOOLEAN;
+    case STORAGE_COUNT:
+      break;
+  }
+  bug("storage %d", (int)state->storage);
+}
+
 struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = {.name = state->name,
                               .axes = axes_list(arena, state->axes, state->axis_count),
                               .role = (enum lam_role)state->role,
-                              .type = (enum lam_type)state->kind,
+                              .type = interpret_type(state),
                               .initial = (enum lam_initial)state->initial,
                               .low = state->low,
                               .high = state->high,

@@ -99,6 +99,8 @@ struct exactness exactness_apply(enum op op, enum storage storage, enum kind kin
   switch ((int)op) {
     case OP_cast:
       return cast(storage, from, x);
+    case OP_round_random:
+      return exactness_stored(STORAGE_BF16);
     case OP_neg:
       if (real) return (struct exactness){x.formats, -x.high, -x.low, x.may_be_nan};
       return whole(-x.high, -x.low);

@@ -31,6 +31,9 @@ bool exactness_fits(struct exactness x, enum storage storage);
 /* The narrowest storage of the kind in which each such number is exact. */
 enum storage exactness_storage(struct exactness x, enum kind kind);
 
+/* By value id: what is known of all elements, from the constants, casts and clamps that they go through. */
+struct exactness *graph_exactness(struct arena *arena, const struct graph *graph);
+
 /* NULL, or what is stored in the function that may not be exact where it is stored. */
 const char *function_stores_exactly(struct arena *arena, const struct function *function);
 /* Rounds what is stored where it would be such a thing. For a function whose stores are exact, which its loads alone do not tell. */

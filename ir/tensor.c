@@ -49,6 +49,12 @@ bool op_is_elementwise(enum op op) {
 
 enum kind storage_kind(enum storage storage) { return storage_facts[storage].kind; }
 
+enum storage state_storage(const struct state *state) {
+  static const enum storage usual[] = {
+      [KIND_REAL] = STORAGE_REAL, [KIND_INTEGER] = STORAGE_I32, [KIND_BOOLEAN] = STORAGE_BOOL};
+  return state->storage == STORAGE_REAL ? usual[state->kind] : state->storage;
+}
+
 struct graph *graph_new(struct arena *arena, const char *name, int *next_axis) {
   struct graph *graph = arena_new_struct(arena, struct graph);
   graph->arena = arena;

@@ -117,6 +117,7 @@ void layout_states(struct scheduler *s) {
     struct buffer *buffer =
         buffer_new(s, state->name, BUFFER_STATE, state->kind, state->axes, state->axis_count, origin);
     buffer->state = state;
+    buffer->storage = state_storage(state);
     table_set(arena, &s->states, state->name, buffer);
   }
 }

@@ -48,7 +48,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
-    bytes += (double)count * (double)lam_type_size(tensor->type);
+    bytes += (double)lam_type_bytes(tensor->type, count);
     if (tensor->role != LAM_PARAMETER && !all) continue;
     lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
     printf("  %-40s %-32s %s%s\n", tensor->name, shape, roles[tensor->role], tensor->frozen ? ", frozen" : "");

@@ -37,7 +37,19 @@ enum lam_status {
 };
 
 enum { LAM_MAX_RANK = 8, LAM_MESSAGE = 1024 };
-enum lam_type { LAM_TYPE_REAL, LAM_TYPE_INTEGER, LAM_TYPE_BOOLEAN }; /* lam_real, int32_t, uint8_t in memory */
+/* lam_real, int32_t, uint8_t in memory; and what tensors may be stored in that hold fewer numbers: 16 bits, a byte,
+   half a byte. Ports and columns have one of the first three. */
+enum lam_type {
+  LAM_TYPE_REAL,
+  LAM_TYPE_INTEGER,
+  LAM_TYPE_BOOLEAN,
+  LAM_TYPE_BF16,
+  LAM_TYPE_F16,
+  LAM_TYPE_I8,
+  LAM_TYPE_U8,
+  LAM_TYPE_I4,
+  LAM_TYPE_U4
+};
 enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED };
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
@@ -150,6 +162,9 @@ __attribute__((format(printf, 3, 4)))
 LAM_API int
 lam_fail(char message[LAM_MESSAGE], enum lam_status status, const char *format, ...);
 LAM_API size_t lam_type_size(enum lam_type type);
+/* The bytes of so many elements. */
+LAM_API size_t lam_type_bytes(enum lam_type type, int64_t count);
+LAM_API bool lam_type_is_real(enum lam_type type);
 LAM_API double lam_get(const void *data, enum lam_type type, int64_t i);
 LAM_API void lam_set(void *data, enum lam_type type, int64_t i, double number);
 LAM_API int64_t lam_count(const int64_t *shape, int rank);
