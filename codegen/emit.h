@@ -67,7 +67,6 @@ struct emitter {
   const struct program *program;
   const struct module *module;
   const struct target *target;
-  const struct target *used; /* with those of its features alone that the kernels use; set when they are printed */
   struct emit_options options;
   const char *name; /* the program's, as a C identifier */
   ARRAY(struct owner *) owners;

@@ -102,7 +102,7 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   text_line(text, "#define ACTIVATION_BYTES %lldu", activations);
   text_blank(text);
   emit_arrange(emitter, text, states > 0, ports > 0, activations > 0);
-  emitter->printer->dialect->print_checks(text, emitter->used, name);
+  emitter->printer->dialect->print_checks(text, emitter->target, name);
   text_open(text, "size_t %s_size(void)", name);
   text_line(text,
             "const uint64_t bytes = (uint64_t)STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES + "

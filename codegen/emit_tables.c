@@ -159,7 +159,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   text_line(text, "static const struct lam_verb *const verbs[] = {%sNULL};", list);
   text_open(text, "static struct lam_program program =");
   text_line(text, ".name = %s, .target = %s, .version = %s,", c_string(arena, program->name),
-            c_string(arena, emitter->used->name), c_string(arena, LAMELLA_VERSION));
+            c_string(arena, emitter->target->name), c_string(arena, LAMELLA_VERSION));
   if (module->routines.count > program->predictions.count) {
     text_open(text, ".routines =");
     for (int i = 0; i < module->routines.count; i++) {

@@ -129,13 +129,13 @@ static void check_target(const struct target *target) {
     const char *wrong = function_verify(arena, module.functions.items[i]);
     if (!CHECK(!wrong)) printf("  %s\n", wrong);
   }
-  if (!target_runs_here(target)) {
+  if (!target_runs_in_tests(target)) {
     SKIP(arena_format(arena, "this machine does not run %s", target->name));
     arena_free(arena);
     return;
   }
   struct library *library =
-      compile_library(arena, emit_functions(arena, &module, target), &(struct compiling){.level = 1});
+      compile_library(arena, emit_functions(arena, &module, target), &(struct compiling){.level = 1, .target = target});
   for (int i = 0; CHECK(library != NULL) && i < module.functions.count; i++) {
     const struct function *function = module.functions.items[i];
     check_copy(arena, library, target, function, function->parameters.items[0].array->storage,
