@@ -55,6 +55,7 @@ struct cluster {
   int number;
   enum cluster_kind kind;
   ARRAY(const struct value *) values; /* roots, in the graph's order */
+  bool ends_sums; /* a sweep that is to go on from a contraction's sums: it takes no reductions */
   struct axis *space[MAX_AXES], *reduced[MAX_AXES];
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
