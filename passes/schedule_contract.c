@@ -15,8 +15,7 @@ enum {
   PACK_ELEMENTS = 1 << 13, /* the largest panel of b that is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* the largest packed b of one task */
   WIDEST = 8,             /* the most vectors of a panel */
-  FEW_ROWS = 4,           /* with fewer rows, packing b costs as much as multiplying by it */
-  SMALL_WORK = 1 << 12    /* with fewer multiplications, tiles are not worth their code */
+  FEW_ROWS = 4            /* with fewer rows, packing b costs as much as multiplying by it */
 };
 
 static void add_dimension(struct group *group, struct dimension dimension) {
@@ -431,15 +430,16 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   if (x.initial.buffer && x.column.initial != 1) return UNTILED_INITIAL;
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
+  const double least = s->pipeline.parameters[PARAMETER_tile_work];
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
   const bool computed = x.a_computed || x.b_computed;
   bool along_k = !computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
                  x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
-  if (few && along_k && work >= SMALL_WORK) {
+  if (few && along_k && work >= least) {
     contract_dot(&x);
     return UNTILED_NOT;
   }
-  if (work < SMALL_WORK || x.column.extent < 4) return UNTILED_SMALL;
+  if (work < least || x.column.extent < 4) return UNTILED_SMALL;
   if (x.column.c != 1) return UNTILED_SHAPE;
   choose_group(&x);
   choose_tile(&x);

@@ -127,7 +127,7 @@ static int random_setting(const struct parameter_facts *parameter, uint64_t *sta
   }
 }
 
-/* Few of these graphs are so large that threads would share a loop by the usual parameters. */
+/* Few of these graphs are so large that threads would share a loop, or tiles would be used, by the usual parameters. */
 static int random_work(uint64_t *state) { return (int)(draw(state) % 3 ? 0 : draw(state) % 1000); }
 
 /* Results of a pass that approximates are those of the graph that it makes, not of the one that was interpreted. */
@@ -136,13 +136,16 @@ static bool keeps_meaning(int pass) { return pass_facts[pass].class != PASS_APPR
 static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   const char *text = "none";
   if (draw(state) % 3 == 0)
-    return draw(state) % 2 ? "default" : arena_format(arena, "default, parallel(work = %d)", random_work(state));
+    return draw(state) % 2 ? "default"
+                           : arena_format(arena, "default, tile(work = %d), parallel(work = %d)", random_work(state),
+                                          random_work(state));
   for (int pass = 0; pass < PASS_COUNT; pass++) {
     if (pass_facts[pass].when == PASS_ALWAYS || !keeps_meaning(pass) || draw(state) % 2) continue;
     const char *settings = "";
     for (int i = 0; i < PARAMETER_COUNT; i++)
-      if (i == PARAMETER_parallel_work && pass == PASS_parallel)
-        settings = arena_format(arena, "%s = %d", parameter_facts[i].name, random_work(state));
+      if ((int)parameter_facts[i].pass == pass && (i == PARAMETER_parallel_work || i == PARAMETER_tile_work))
+        settings = arena_format(arena, "%s%s%s = %d", settings, *settings ? ", " : "", parameter_facts[i].name,
+                                random_work(state));
       else if ((int)parameter_facts[i].pass == pass && draw(state) % 3 == 0)
         settings = arena_format(arena, "%s%s%s = %d", settings, *settings ? ", " : "", parameter_facts[i].name,
                                 random_setting(&parameter_facts[i], state));
@@ -228,8 +231,10 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
     if (pass_facts[i].when == PASS_ALWAYS || !keeps_meaning(i) || i == PASS_hoist) continue;
     /* The pass parallel costs as much as all others, since hardly any of its kernels exists already. */
     if (i == PASS_parallel && entry->seed % 4) continue;
-    add_trial(set, expected,
-              arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel ? "(work = 0)" : ""), first);
+    add_trial(
+        set, expected,
+        arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel || i == PASS_tile ? "(work = 0)" : ""),
+        first);
   }
   add_trial(set, expected, random_pipeline(arena, &state), second);
 }
