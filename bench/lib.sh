@@ -10,7 +10,8 @@ missing() {
   [[ $1 == lamella ]] && return
   [[ $peers_wanted == 1 ]] || { echo "--without-peers"; return; }
   case $1 in
-    torch | torch.compile) has_python_module torch || echo "no torch: bench/peers/setup installs it" ;;
+    float32) ;; # Lamella's own, without what the workload is about
+    torch | torch.*) has_python_module torch || echo "no torch: bench/peers/setup installs it" ;;
     openblas) [[ -e $(openblas_folder)/lib/libscipy_openblas.so ]] || echo "no scipy-openblas32: bench/peers/setup installs it" ;;
     onednn) [[ -e $peers/include/oneapi/dnnl/dnnl.h ]] || echo "no onednn-devel-cpu-gomp: bench/peers/setup installs it" ;;
     llm.c) [[ -x ${LLMC:-}/train_gpt2 ]] || echo "neither PyPI nor Debian has it: LLMC names a folder where train_gpt2 is built" ;;
@@ -21,7 +22,7 @@ missing() {
 version() {
   local package
   case $1 in
-    torch | torch.compile) package=torch ;;
+    torch | torch.*) package=torch ;;
     openblas) package=scipy_openblas32 ;;
     onednn) package=onednn_cpu_gomp ;;
     *) return 0 ;;

@@ -35,6 +35,7 @@ parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--warmup", type=int, default=20, help="steps that are not timed, the first among them")
 parser.add_argument("--steps", type=int, default=100, help="steps after these")
 parser.add_argument("--compile", action="store_true")
+parser.add_argument("--autocast", action="store_true", help="forward pass under torch.autocast in bfloat16, float32 weights")
 parser.add_argument("--evaluate", action="store_true")
 a = parser.parse_args()
 torch.manual_seed(a.seed)
@@ -105,7 +106,7 @@ def evaluate():
     return sum(model(x[i : i + 64], y[i : i + 64]).item() * len(x[i : i + 64]) for i in range(0, count, 64)) / count
 
 
-times = []
+times, losses = [], []
 for step in range(1, a.warmup + a.steps + 1):
     starts = torch.randint(len(training) - a.seq, (a.batch,))
     x = torch.stack([training[s : s + a.seq] for s in starts])
@@ -114,17 +115,20 @@ for step in range(1, a.warmup + a.steps + 1):
     for group in optimizer.param_groups:
         group["lr"] = rate(step)
     optimizer.zero_grad()
-    loss = forward(x, y)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=a.autocast):
+        loss = forward(x, y)
     loss.backward()
     if a.clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), a.clip)
     optimizer.step()
     times.append(1000 * (time.perf_counter() - begin))
+    losses.append(loss.item())
 
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(f"first step\t{times[0]:.3f}")
 if a.steps:
     print(f"step\t{statistics.median(times[a.warmup:]):.3f}")
+print(f"loss\t{losses[-1]:.5f}")
 print(f"memory\t{peak * 1024 / 1e6:.1f}")
 if a.evaluate:
     print(f"validation loss\t{evaluate():.4f}")
