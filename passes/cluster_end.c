@@ -32,8 +32,10 @@ static bool waits_for(struct ending *e, const struct cluster *from, const struct
     if (cluster == target) return true;
     if (cluster->scratch.visited == e->f->visiting || cluster->position < target->position) continue;
     cluster->scratch.visited = e->f->visiting;
-    for (int i = 0; i < cluster->needs.count; i++)
-      array_push(e->s->arena, &e->open, representative(cluster->needs.items[i]));
+    for (int i = 0; i < cluster->needs.count; i++) {
+      struct cluster *need = representative(cluster->needs.items[i]);
+      array_push(e->s->arena, &e->open, need);
+    }
   }
   return false;
 }
