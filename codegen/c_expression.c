@@ -347,8 +347,9 @@ static struct piece folded_vector(struct writer *writer, const struct expression
         expression_apply(writer->arena, OP_add, start, expression_index(writer->arena, (int64_t)i * lanes), NULL);
     return piece_name(vector_element(writer, array, writer_resolve(writer, at)));
   }
-  struct piece arguments[] = {folded_vector(writer, fold, array, start, i, 2 * left),
-                              folded_vector(writer, fold, array, start, i + left, 2 * left)};
+  struct piece arguments[2];
+  for (int half = 0; half < 2; half++)
+    arguments[half] = folded_vector(writer, fold, array, start, i + half * left, 2 * left);
   return writer_fill(writer, writer->simd->vector[operation_of(fold->op, TYPE_REAL)], arguments);
 }
 
@@ -408,9 +409,9 @@ enum operation dot_operation(const struct expression *x) {
 static struct piece dot_piece(struct writer *writer, const struct expression *x) {
   const enum operation operation = dot_operation(x);
   if (operation == OPERATION_COUNT) bug("%s: a dot that no target has", writer->function->name);
-  const struct piece arguments[] = {scalar_piece(writer, x->arguments[0]),
-                                    pointer_piece(writer, x->arguments[1]->array, x->arguments[1]->arguments[0]),
-                                    pointer_piece(writer, x->arguments[2]->array, x->arguments[2]->arguments[0])};
+  struct piece arguments[3] = {scalar_piece(writer, x->arguments[0])};
+  for (int i = 1; i < 3; i++)
+    arguments[i] = pointer_piece(writer, x->arguments[i]->array, x->arguments[i]->arguments[0]);
   return fill(writer, operation, arguments);
 }
 

@@ -206,7 +206,8 @@ static void print_unrolled(struct writer *writer, const struct statement *s) {
   if (vector_group(writer, s)) return;
   struct scope scope = scope_open(writer);
   struct mark mark = writer_mark(writer);
-  const char *loop = arena_format(writer->arena, "%s %s", construct(writer, CONSTRUCT_UNROLL), loop_head(writer, s));
+  const char *unroll = construct(writer, CONSTRUCT_UNROLL);
+  const char *loop = arena_format(writer->arena, "%s %s", unroll, loop_head(writer, s));
   if (!print_loop_body(writer, loop, &s->body)) writer_forget(writer, mark, writer_mark(writer));
   scope_close(writer, scope);
 }
@@ -273,7 +274,8 @@ static bool is_element(struct writer *writer, const struct expression *x, const 
 
 const char *writer_set_text(struct writer *writer, const struct array *array, const struct expression *index,
                             struct piece value) {
-  const struct piece arguments[] = {piece_name(writer_array(writer, array)), scalar_piece(writer, index), value};
+  const struct piece name = piece_name(writer_array(writer, array));
+  const struct piece arguments[] = {name, scalar_piece(writer, index), value};
   const struct template *set = writer->simd->scalar[access_of(array->storage)->set];
   return arena_format(writer->arena, "%s;", writer_fill(writer, set, arguments).text);
 }
@@ -347,8 +349,8 @@ static void print_call(struct writer *writer, const struct statement *s) {
 
 static void print_prefetch(struct writer *writer, const struct statement *s) {
   const char *index = scalar_text(writer, writer_resolve(writer, s->index));
-  writer_line(writer, LINE_COMPOUND, "%s(%s, %s);", construct(writer, CONSTRUCT_PREFETCH),
-              writer_array(writer, s->array), index);
+  const char *prefetch = construct(writer, CONSTRUCT_PREFETCH), *array = writer_array(writer, s->array);
+  writer_line(writer, LINE_COMPOUND, "%s(%s, %s);", prefetch, array, index);
 }
 
 static void print_statement(struct writer *writer, const struct statement *s, const struct block *block) {

@@ -74,11 +74,12 @@ bool print_transpose(struct writer *writer, const struct statement *loop) {
   writer->bindings.count = visible;
   for (int i = 0; i < count && matches; i++) {
     struct transpose *t = &transposes[i];
-    struct piece arguments[5] = {pointer_piece(writer, t->source, t->source_base),
-                                 piece_name(arena_format(writer->arena, "%lld", (long long)t->source_row)),
-                                 pointer_piece(writer, t->target, t->target_base),
-                                 piece_name(arena_format(writer->arena, "%lld", (long long)t->target_row)),
-                                 scalar_piece(writer, writer_resolve(writer, loop->extent))};
+    const struct piece source = pointer_piece(writer, t->source, t->source_base);
+    const struct piece target = pointer_piece(writer, t->target, t->target_base);
+    const struct piece arguments[5] = {
+        source, piece_name(arena_format(writer->arena, "%lld", (long long)t->source_row)), target,
+        piece_name(arena_format(writer->arena, "%lld", (long long)t->target_row)),
+        scalar_piece(writer, writer_resolve(writer, loop->extent))};
     writer_line(writer, LINE_SIMPLE, "%s;",
                 writer_fill(writer, writer->simd->vector[OPERATION_transpose], arguments).text);
   }

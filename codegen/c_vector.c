@@ -294,9 +294,9 @@ static const char *dot(struct writer *writer, const struct expression *x) {
       index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), x->lanes);
   const struct expression *base = expression_apply(writer->arena, OP_sub, right->arguments[0], distance, NULL);
   if (has_lanes(writer, base)) return by_lanes(writer, x);
+  const char *sum = vector_text(writer, x->arguments[0]);
   const char *from = pointer_piece(writer, left->array, left->arguments[0]).text;
-  return fill(writer, operation, vector_text(writer, x->arguments[0]), from,
-              pointer_piece(writer, right->array, base).text);
+  return fill(writer, operation, sum, from, pointer_piece(writer, right->array, base).text);
 }
 
 /* Draws uniform numbers for elements at equal distances, all lanes at once. */
@@ -372,11 +372,12 @@ static void store_by_lanes(struct writer *writer, const struct statement *s, con
   const char *condition = lane_condition(writer);
   const struct piece value_of_lane = piece_name(arena_format(writer->arena, "%s[%s]", values, lane));
   const char *loop = lane_loop(writer, lane, condition);
-  if (access_of(s->array->storage)->is_usual)
-    writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s;", loop, writer_array(writer, s->array),
-                scalar_text(writer, index), value_of_lane.text);
-  else
+  if (access_of(s->array->storage)->is_usual) {
+    const char *array = writer_array(writer, s->array);
+    writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s;", loop, array, scalar_text(writer, index), value_of_lane.text);
+  } else {
     writer_line(writer, LINE_COMPOUND, "%s %s", loop, writer_set_text(writer, s->array, index, value_of_lane));
+  }
   close_lane(writer);
 }
 

@@ -136,8 +136,8 @@ static struct function *read_peak(struct arena *arena, const struct target *targ
 }
 
 void emit_peaks(struct emitter *emitter) {
-  struct function *functions[] = {multiply_peak(emitter->arena, emitter->target, emitter->name),
-                                  read_peak(emitter->arena, emitter->target, emitter->name)};
+  struct function *multiply = multiply_peak(emitter->arena, emitter->target, emitter->name);
+  struct function *functions[] = {multiply, read_peak(emitter->arena, emitter->target, emitter->name)};
   for (int i = 0; i < 2; i++) {
     const char *wrong = function_verify(emitter->arena, functions[i]);
     if (wrong) bug("%s: %s", functions[i]->name, wrong);

@@ -100,9 +100,10 @@ static bool read_dimensions(struct lowering *lowering, const struct ast_statemen
     if (elements > 1099511627776.0)
       return refuse(lowering, statement->span, "this parameter has %.4g elements, and more than 2^40 are not supported",
                     elements);
-    dimensions->axes[dimensions->count++] = product->count == 1 ? product->factors[0]
-                                                                : fresh_axis(lowering, product_name(lowering, product),
-                                                                             product_extent(product), NULL, dim->span);
+    struct axis *axis = product->count == 1 ? product->factors[0]
+                                            : fresh_axis(lowering, product_name(lowering, product),
+                                                         product_extent(product), NULL, dim->span);
+    dimensions->axes[dimensions->count++] = axis;
   }
   return good;
 }

@@ -158,6 +158,8 @@ void lower_region(struct lowering *lowering, struct frame *frame) {
     set_origin(lowering, frame->call);
     call = build_call(outer, region, inputs, build.value_count);
   }
-  for (int i = 0; i < count; i++)
-    array_push(lowering->arena, &frame->results, call ? thing_value(build_result(outer, call, i)) : poison());
+  for (int i = 0; i < count; i++) {
+    const struct thing result = call ? thing_value(build_result(outer, call, i)) : poison();
+    array_push(lowering->arena, &frame->results, result);
+  }
 }

@@ -13,19 +13,18 @@ void read_train_settings(struct lowering *lowering) {
   struct train_settings *settings = arena_new_struct(lowering->arena, struct train_settings);
   check_settings(lowering, block, "train", train_names, sizeof train_names / sizeof *train_names);
   const int64_t most = INT32_MAX;
-  *settings =
-      (struct train_settings){.batch = setting_integer(lowering, block, "train", "batch", 1, 1, most),
-                              .accumulate = setting_integer(lowering, block, "train", "accumulate", 1, 1, most),
-                              .steps = setting_integer(lowering, block, "train", "steps", -1, 1, most),
-                              .epochs = setting_integer(lowering, block, "train", "epochs", -1, 1, most),
-                              .clip = setting_number(lowering, block, "train", "clip", -1),
-                              .average = setting_number(lowering, block, "train", "average", -1),
-                              .evaluate_every = setting_integer(lowering, block, "train", "eval", 0, 0, most),
-                              .checkpoint_every = setting_integer(lowering, block, "train", "checkpoint", 0, 0, most),
-                              .log_every = setting_integer(lowering, block, "train", "log", 10, 0, most),
-                              .shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0,
-                              .seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX),
-                              .span = lowering->train->span};
+  settings->batch = setting_integer(lowering, block, "train", "batch", 1, 1, most);
+  settings->accumulate = setting_integer(lowering, block, "train", "accumulate", 1, 1, most);
+  settings->steps = setting_integer(lowering, block, "train", "steps", -1, 1, most);
+  settings->epochs = setting_integer(lowering, block, "train", "epochs", -1, 1, most);
+  settings->clip = setting_number(lowering, block, "train", "clip", -1);
+  settings->average = setting_number(lowering, block, "train", "average", -1);
+  settings->evaluate_every = setting_integer(lowering, block, "train", "eval", 0, 0, most);
+  settings->checkpoint_every = setting_integer(lowering, block, "train", "checkpoint", 0, 0, most);
+  settings->log_every = setting_integer(lowering, block, "train", "log", 10, 0, most);
+  settings->shuffle = setting_integer(lowering, block, "train", "shuffle", 1, 0, 1) != 0;
+  settings->seed = (uint32_t)setting_integer(lowering, block, "train", "seed", 0, 0, UINT32_MAX);
+  settings->span = lowering->train->span;
   settings->initial = setting_path(lowering, lowering->train_file, block, "train", "init", &settings->initial_here);
   struct found_setting found;
   if (settings->steps > 0 && settings->epochs > 0) {
@@ -156,8 +155,8 @@ static struct value *gradient_norm(struct lowering *lowering, const trained_para
   if (!totals[0]) return NULL;
   struct value *fits = build_binary(graph, OP_lt, totals[0], build_constant(graph, INFINITY));
   struct value *norm = build_unary(graph, OP_sqrt, totals[0]);
-  struct value *large =
-      build_binary(graph, OP_mul, build_unary(graph, OP_sqrt, totals[1]), build_constant(graph, 0x1p80));
+  struct value *large = build_unary(graph, OP_sqrt, totals[1]);
+  large = build_binary(graph, OP_mul, large, build_constant(graph, 0x1p80));
   norm = build_where(graph, fits, norm, large);
   norm->name = "gradient_norm";
   return norm;
@@ -168,8 +167,9 @@ static struct value *clip_gradients(struct lowering *lowering, trained_parameter
   struct graph *graph = lowering->graph;
   struct value *norm = gradient_norm(lowering, trained);
   if (!norm) return NULL;
-  struct value *ratio = build_binary(graph, OP_div, build_constant(graph, clip),
-                                     build_binary(graph, OP_add, norm, build_constant(graph, 1e-6)));
+  struct value *most = build_constant(graph, clip);
+  struct value *ratio =
+      build_binary(graph, OP_div, most, build_binary(graph, OP_add, norm, build_constant(graph, 1e-6)));
   struct value *scale = build_binary(graph, OP_min, ratio, build_constant(graph, 1));
   for (int i = 0; i < trained->count; i++)
     trained->items[i].gradient = build_binary(graph, OP_mul, trained->items[i].gradient, scale);
@@ -195,9 +195,11 @@ static void add_averages(struct lowering *lowering, pending_updates *updates) {
     if (update.state->role != ROLE_PARAMETER) continue;
     set_origin(lowering, update.state->span);
     struct state *average = average_of(lowering, update.state);
-    struct value *kept = build_binary(graph, OP_mul, build_constant(graph, decay), build_state(graph, average));
+    struct value *kept = build_constant(graph, decay);
+    kept = build_binary(graph, OP_mul, kept, build_state(graph, average));
     struct value *fresh = build_binary(graph, OP_mul, build_constant(graph, 1 - decay), update.value);
-    array_push(lowering->arena, updates, (struct pending_update){average, build_binary(graph, OP_add, kept, fresh)});
+    struct value *next = build_binary(graph, OP_add, kept, fresh);
+    array_push(lowering->arena, updates, (struct pending_update){average, next});
   }
 }
 
@@ -380,11 +382,10 @@ static void lower_accumulated_step(struct lowering *lowering) {
   struct graph *graph = lowering->program->train = begin_graph(lowering, ROUTINE_train);
   lowering->training = true;
   set_origin(lowering, lowering->train->span);
-  struct loss loss = {.sum = build_state(graph, accumulator(lowering, "loss_sum", NULL)),
-                      .weight = build_state(graph, accumulator(lowering, "weight_sum", NULL))};
-  struct value *zero = build_constant(graph, 0);
-  struct value *weight =
-      build_where(graph, build_binary(graph, OP_eq, loss.weight, zero), build_constant(graph, 1), loss.weight);
+  struct loss loss = {.sum = build_state(graph, accumulator(lowering, "loss_sum", NULL))};
+  loss.weight = build_state(graph, accumulator(lowering, "weight_sum", NULL));
+  struct value *zero = build_constant(graph, 0), *empty = build_binary(graph, OP_eq, loss.weight, zero);
+  struct value *weight = build_where(graph, empty, build_constant(graph, 1), loss.weight);
   graph_add_output_of_role(graph, OUTPUT_LOSS, build_binary(graph, OP_div, loss.sum, weight));
   graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
   graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);

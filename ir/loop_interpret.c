@@ -198,7 +198,8 @@ static double dot(struct machine *machine, const struct expression *x) {
   const double i = evaluate(machine, left->arguments[0]), k = evaluate(machine, right->arguments[0]);
   double sum = evaluate(machine, x->arguments[0]);
   for (int j = 0; j < x->lanes; j++) {
-    sum += load(machine, left->array, i + j) * load(machine, right->array, k + j);
+    const double x_j = load(machine, left->array, i + j), y_j = load(machine, right->array, k + j);
+    sum += x_j * y_j;
     if (x->type == TYPE_INTEGER) sum = scalar_wrap(sum);
   }
   return sum;

@@ -214,10 +214,11 @@ static struct leveled access_random(struct kernel *kernel, const struct value *v
   struct leveled example = batch ? access_value(kernel, value->inputs[1], at) : number(kernel, TYPE_INTEGER, 0);
   struct launch_argument seed = {.number_kind = NUMBER_SEED},
                          stream = {.number_kind = NUMBER_CONSTANT, .number = value->stream};
-  const struct expression *arguments[5] = {
-      expression_variable(arena, kernel_number(kernel, "random_seed", TYPE_INDEX, seed)),
-      expression_variable(arena, kernel_number(kernel, "stream", TYPE_INDEX, stream)), step.x, example.x,
-      linear_expression(arena, element)};
+  const struct variable *seed_number = kernel_number(kernel, "random_seed", TYPE_INDEX, seed),
+                        *stream_number = kernel_number(kernel, "stream", TYPE_INDEX, stream);
+  const struct expression *arguments[5] = {expression_variable(arena, seed_number),
+                                           expression_variable(arena, stream_number), step.x, example.x,
+                                           linear_expression(arena, element)};
   return (struct leveled){expression_draw(arena, value->distribution, arguments),
                           deeper(linear_level(element), deeper(step.level, example.level))};
 }

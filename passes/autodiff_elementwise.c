@@ -48,11 +48,13 @@ void gradient_neg(struct backward *b, struct value *y, struct value *d) { give(b
 void gradient_abs(struct backward *b, struct value *y, struct value *d) {
   struct value *x = y->inputs[0], *zero = number(b, 0);
   struct value *positive = build_where(b->graph, binary(b, OP_lt, zero, x), d, zero);
-  give(b, x, build_where(b->graph, binary(b, OP_lt, x, zero), unary(b, OP_neg, d), positive));
+  struct value *is_negative = binary(b, OP_lt, x, zero);
+  give(b, x, build_where(b->graph, is_negative, unary(b, OP_neg, d), positive));
 }
 
 static void give_sloped(struct backward *b, struct value *x, struct value *d, struct value *slope) {
-  give_selected(b, x, times(b, d, slope), binary(b, OP_ne, slope, number(b, 0)));
+  struct value *product = times(b, d, slope);
+  give_selected(b, x, product, binary(b, OP_ne, slope, number(b, 0)));
 }
 
 void gradient_exp(struct backward *b, struct value *y, struct value *d) { give_sloped(b, y->inputs[0], d, y); }
@@ -113,16 +115,18 @@ void gradient_sqrt(struct backward *b, struct value *y, struct value *d) {
 
 void gradient_rsqrt(struct backward *b, struct value *y, struct value *d) {
   struct value *half = scaled(b, d, -0.5);
-  give_either(b, y->inputs[0], times(b, half, y), times(b, half, times(b, y, times(b, y, y))));
+  struct value *relative = times(b, half, y);
+  give_either(b, y->inputs[0], relative, times(b, half, times(b, y, times(b, y, y))));
 }
 
 void gradient_tanh(struct backward *b, struct value *y, struct value *d) {
-  give_sloped(b, y->inputs[0], d, binary(b, OP_sub, number(b, 1), times(b, y, y)));
+  struct value *one = number(b, 1);
+  give_sloped(b, y->inputs[0], d, binary(b, OP_sub, one, times(b, y, y)));
 }
 
 void gradient_erf(struct backward *b, struct value *y, struct value *d) {
-  struct value *x = y->inputs[0];
-  give_sloped(b, x, scaled(b, d, TWO_OVER_SQRT_PI), unary(b, OP_exp, unary(b, OP_neg, times(b, x, x))));
+  struct value *x = y->inputs[0], *scale = scaled(b, d, TWO_OVER_SQRT_PI);
+  give_sloped(b, x, scale, unary(b, OP_exp, unary(b, OP_neg, times(b, x, x))));
 }
 
 void gradient_sin(struct backward *b, struct value *y, struct value *d) {
@@ -158,8 +162,9 @@ void gradient_div(struct backward *b, struct value *y, struct value *d) {
   struct value *u = y->inputs[0], *v = y->inputs[1], *quotient = binary(b, OP_div, d, v), *product = times(b, d, y);
   give_either(b, u, product, quotient);
   if (!wanted(b, v)) return;
-  give_either(b, v, unary(b, OP_neg, product),
-              unary(b, OP_neg, takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y)));
+  struct value *relative = unary(b, OP_neg, product);
+  struct value *slope = takes_relative(b, u) ? binary(b, OP_div, product, v) : times(b, quotient, y);
+  give_either(b, v, relative, unary(b, OP_neg, slope));
 }
 
 /* y = u - v n, where n = (u - y) / v is a whole number that is constant between its steps. n is computed as a real,
@@ -204,7 +209,8 @@ void gradient_pow(struct backward *b, struct value *y, struct value *d) {
     give(b, x, build_where(b->graph, binary(b, OP_eq, n, zero), zero, slope));
   }
   if (wanted(b, n)) {
-    struct value *vanishes = binary(b, OP_and, binary(b, OP_eq, x, zero), binary(b, OP_le, zero, n));
+    struct value *vanishes = binary(b, OP_eq, x, zero);
+    vanishes = binary(b, OP_and, vanishes, binary(b, OP_le, zero, n));
     give(b, n, build_where(b->graph, vanishes, zero, times(b, d, times(b, y, unary(b, OP_log, x)))));
   }
 }

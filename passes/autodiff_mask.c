@@ -108,8 +108,9 @@ static struct gradient sum_of(struct graph *graph, const struct gradient *x, con
   if (!x->value) return *y;
   if (same_mask(x->mask, y->mask))
     return (struct gradient){build_binary(graph, OP_add, x->value, y->value), x->mask, x->dirty || y->dirty};
-  return (struct gradient){build_binary(graph, OP_add, cleaned(graph, x), cleaned(graph, y)),
-                           mask_or(graph, x->mask, y->mask), false};
+  struct value *clean_x = cleaned(graph, x), *clean_y = cleaned(graph, y);
+  struct value *sum = build_binary(graph, OP_add, clean_x, clean_y);
+  return (struct gradient){sum, mask_or(graph, x->mask, y->mask), false};
 }
 
 /* Parts with equal masks are added first, so that one selection serves all of them. */

@@ -107,8 +107,8 @@ void gradient_pad(struct backward *b, struct value *y, struct value *d) { give_v
 
 void gradient_select(struct backward *b, struct value *y, struct value *d) {
   if (y->axis->size) {
-    struct value *here =
-        build_binary(b->graph, OP_eq, build_index(b->graph, y->axis), build_integer(b->graph, y->start));
+    struct value *here = build_index(b->graph, y->axis);
+    here = build_binary(b->graph, OP_eq, here, build_integer(b->graph, y->start));
     give_alike(b, y->inputs[0], build_where(b->graph, here, d, build_constant(b->graph, 0)), b->mask);
     return;
   }

@@ -114,7 +114,8 @@ static void pass_to_term(struct backward *b, struct value *y, struct value *d, s
   if (!wanted(b, x)) return;
   struct value *quotient = build_binary(graph, OP_div, d, y), *share = build_binary(graph, OP_div, x, y);
   if (sign < 0) quotient = build_unary(graph, OP_neg, quotient), share = build_unary(graph, OP_neg, share);
-  struct value *infinite = build_binary(graph, OP_eq, build_unary(graph, OP_abs, x), build_constant(graph, INFINITY));
+  struct value *infinite = build_unary(graph, OP_abs, x);
+  infinite = build_binary(graph, OP_eq, infinite, build_constant(graph, INFINITY));
   share = build_binary(graph, OP_mul, d, build_where(graph, infinite, build_constant(graph, 1), share));
   if (takes_relative(b, x) && b->sign[x->id]) /* where x is 0 its share is 0, however large d is */
     give_where(b, x, share, build_binary(graph, OP_ne, x, build_constant(graph, 0)), true);

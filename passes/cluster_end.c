@@ -4,10 +4,18 @@
 
 #include "passes/fuse.h"
 
+/* A contraction that a sweep reads a value of. */
+struct product {
+  struct cluster *cluster;
+  bool fits; /* the value has the sweep's space, and is read at the sweep's coordinates */
+  bool shifted; /* it is read at other coordinates than the sweep's */
+};
+
 struct ending {
   struct former *f;
   struct scheduler *s;
   ARRAY(struct cluster *) open; /* a walk's clusters, which are still to be looked at */
+  ARRAY(struct product) products; /* of the sweep at hand */
   bool *unsure; /* of each position, whether it lies between two clusters that were joined after the numbering */
 };
 
@@ -32,8 +40,10 @@ static bool waits_for(struct ending *e, const struct cluster *from, const struct
     if (cluster == target) return true;
     if (cluster->scratch.visited == e->f->visiting || cluster->position < target->position) continue;
     cluster->scratch.visited = e->f->visiting;
-    for (int i = 0; i < cluster->needs.count; i++)
-      array_push(e->s->arena, &e->open, representative(cluster->needs.items[i]));
+    for (int i = 0; i < cluster->needs.count; i++) {
+      struct cluster *need = representative(cluster->needs.items[i]);
+      array_push(e->s->arena, &e->open, need);
+    }
   }
   return false;
 }
@@ -49,32 +59,36 @@ static bool is_elementwise(const struct cluster *cluster) {
   return true;
 }
 
-/* The contraction that the sweep goes on from: the one of its own space that it reads at its own coordinates alone and
-   that stands last, for that one waits for the most. */
-static struct cluster *find_product(struct ending *e, const struct cluster *sweep) {
-  struct cluster *last = NULL;
+/* Fills `products` with all contractions that the sweep reads, once for each of the values read. */
+static void find_products(struct ending *e, const struct cluster *sweep) {
+  e->products.count = 0;
   for (int i = 0; i < sweep->values.count; i++) {
     read_root(e->f, sweep->values.items[i]);
     for (int j = 0; j < e->f->readings.items.count; j++) {
       const struct reading *reading = &e->f->readings.items.items[j];
       struct cluster *cluster = cluster_of(e->s, reading->value);
-      if (!cluster || cluster->kind != CLUSTER_CONTRACT || reading->shifted) continue;
-      if (!same_set(reading->value->axes, reading->value->axis_count, sweep->space, sweep->space_count)) continue;
-      if (!last || cluster->position > last->position) last = cluster;
+      if (!cluster || cluster->kind != CLUSTER_CONTRACT) continue;
+      const bool fits = !reading->shifted &&
+                        same_set(reading->value->axes, reading->value->axis_count, sweep->space, sweep->space_count);
+      array_push(e->s->arena, &e->products, (struct product){cluster, fits, reading->shifted});
     }
+  }
+}
+
+/* The contraction that the sweep goes on from: of those that it reads at its own coordinates the one that stands last,
+   for that one waits for the most. */
+static struct cluster *last_product(const struct ending *e) {
+  struct cluster *last = NULL;
+  for (int i = 0; i < e->products.count; i++) {
+    const struct product *product = &e->products.items[i];
+    if (product->fits && (!last || product->cluster->position > last->position)) last = product->cluster;
   }
   return last;
 }
 
-/* Whether the sweep reads anything of the cluster at other coordinates than its own. */
-static bool reads_elsewhere(struct ending *e, const struct cluster *sweep, const struct cluster *product) {
-  for (int i = 0; i < sweep->values.count; i++) {
-    read_root(e->f, sweep->values.items[i]);
-    for (int j = 0; j < e->f->readings.items.count; j++) {
-      const struct reading *reading = &e->f->readings.items.items[j];
-      if (cluster_of(e->s, reading->value) == product && reading->shifted) return true;
-    }
-  }
+static bool reads_elsewhere(const struct ending *e, const struct cluster *cluster) {
+  for (int i = 0; i < e->products.count; i++)
+    if (e->products.items[i].cluster == cluster && e->products.items[i].shifted) return true;
   return false;
 }
 
@@ -106,12 +120,13 @@ void join_endings(struct former *f) {
   for (int c = 0; c < s->decisions.clusters.count; c++) {
     struct cluster *sweep = s->decisions.clusters.items[c];
     if (sweep->merged || !is_elementwise(sweep)) continue;
-    struct cluster *product = find_product(e, sweep);
+    find_products(e, sweep);
+    struct cluster *product = last_product(e);
     if (product && e->unsure[product->position]) {
       number_again(e);
-      product = find_product(e, sweep);
+      product = last_product(e);
     }
-    if (!product || reads_elsewhere(e, sweep, product) || waits_for(e, sweep, product)) continue;
+    if (!product || reads_elsewhere(e, product) || waits_for(e, sweep, product)) continue;
     join_to(e, sweep, product);
   }
 }

@@ -86,8 +86,10 @@ static bool only_updates(const struct cluster *cluster) {
 static void add_update(struct ordering *order, struct cluster *cluster) {
   int number = order->updates.count;
   array_push(order->s->arena, &order->updates, (struct update){cluster, cluster->needs.count});
-  for (int i = 0; i < cluster->needs.count; i++)
-    array_push(order->s->arena, &order->waiters[representative(cluster->needs.items[i])->number].updates, number);
+  for (int i = 0; i < cluster->needs.count; i++) {
+    const struct cluster *need = representative(cluster->needs.items[i]);
+    array_push(order->s->arena, &order->waiters[need->number].updates, number);
+  }
   if (!cluster->needs.count) push_sorted(order, number);
 }
 

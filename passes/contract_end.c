@@ -55,8 +55,7 @@ void contract_end(struct kernel *k, const struct contraction *x, const struct po
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
   if (columns) {
     const struct expression *left = expression_apply(arena, OP_sub, columns, linear_expression(arena, first), NULL);
-    kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
-    lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+    lane = kernel_lanes_below(k, lane, left, lanes);
   }
   struct linear within = linear_add(arena, first, lane);
   contract_set_coordinates(arena, &x->column, linear_add(arena, column, within), &coordinates);

@@ -66,10 +66,7 @@ static void pack_panel(struct kernel *k, const struct contraction *x, const stru
     own_step = step;
     to_vector = group_loop(k, x->group, to_vector, &own_step);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (left < lanes) {
-      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, left), NULL));
-      lane = linear_variable(arena, lane.terms[0].atom->variable, left - 1, 1, k->depth);
-    }
+    if (left < lanes) lane = kernel_lanes_below(k, lane, expression_index(arena, left), left);
     kernel_store(k, to, linear_add(arena, to_vector, linear_scale(arena, lane, x->group)),
                  element_of_b(k, x, at, own_step, linear_add(arena, first, lane)));
     kernel_close_to(k, depth_before);
@@ -122,10 +119,8 @@ void pack_rows(struct kernel *k, const struct contraction *x, const struct posit
   if (lanes > 1) {
     const struct expression *left = expression_apply(arena, OP_sub, depth, linear_expression(arena, step), NULL);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (depth->kind != EXPRESSION_NUMBER || (int64_t)depth->number % lanes) {
-      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
-      lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
-    }
+    if (depth->kind != EXPRESSION_NUMBER || (int64_t)depth->number % lanes)
+      lane = kernel_lanes_below(k, lane, left, lanes);
     step = linear_add(arena, step, lane);
   }
   contract_set_coordinates(arena, &x->depth, linear_add(arena, k_first, step), &coordinates);
@@ -249,10 +244,7 @@ void contract_pack_groups(struct contraction *x) {
     struct linear place = linear_add(arena, to_at, linear_scale(arena, row, x->group));
     place = group_loop(k, x->group, place, &step);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (tail) {
-      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, rows), NULL));
-      lane = linear_variable(arena, lane.terms[0].atom->variable, rows - 1, 1, k->depth);
-    }
+    if (tail) lane = kernel_lanes_below(k, lane, expression_index(arena, rows), rows);
     kernel_store(k, to, linear_add(arena, place, linear_scale(arena, lane, x->group)),
                  element_of_a(k, &from, &at, step, linear_add(arena, row, lane)));
     kernel_close_to(k, before);

@@ -149,8 +149,10 @@ static struct formula definition(struct formulas *f, const struct value *value) 
       return over(f, value, value->op == OP_reduce_max ? "most" : "sum", formula_of(f, value->inputs[0]));
     case CLASS_CONTRACT:
       return over(f, value, "sum", binary(f, value, "*", OF_PRODUCT));
-    case CLASS_GATHER:
-      return at_axis(f, formula_of(f, value->inputs[0]), value->axis, formula_of(f, value->inputs[1]).text);
+    case CLASS_GATHER: {
+      const struct formula table = formula_of(f, value->inputs[0]);
+      return at_axis(f, table, value->axis, formula_of(f, value->inputs[1]).text);
+    }
     case CLASS_SCATTER: {
       const char *base = bound(f, formula_of(f, value->inputs[0]), OF_SUM);
       const char *index = formula_of(f, value->inputs[1]).text, *source = formula_of(f, value->inputs[2]).text;

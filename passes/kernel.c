@@ -116,6 +116,19 @@ void kernel_if(struct kernel *kernel, const struct expression *condition) {
     if (kernel->variables.items[i].level == outer) kernel->variables.items[i].level = kernel->depth;
 }
 
+struct linear kernel_guard_lane(struct kernel *kernel, struct linear lane, const struct expression *condition,
+                                int64_t bound) {
+  kernel_if(kernel, condition);
+  return linear_variable(kernel->arena, lane.terms[0].atom->variable, bound - 1, 1, kernel->depth);
+}
+
+struct linear kernel_lanes_below(struct kernel *kernel, struct linear lane, const struct expression *count,
+                                 int64_t bound) {
+  struct arena *arena = kernel->arena;
+  const struct expression *is_below = expression_apply(arena, OP_lt, linear_expression(arena, lane), count, NULL);
+  return kernel_guard_lane(kernel, lane, is_below, bound);
+}
+
 void kernel_end(struct kernel *kernel) {
   int closed = kernel->depth--;
   kernel->open[kernel->depth].position = -1;
@@ -220,14 +233,16 @@ bool kernel_recall(struct kernel *kernel, const struct value *value, const struc
   return false;
 }
 
-/* A function that another kernel turned out to be the same as, for values of other names or axes, says that its formula is
-   that of its first call. */
-static void tell_shared(struct arena *arena, struct kernel *kernel, const struct function *shared) {
-  struct function *function = (struct function *)shared;
-  if (!function->formula || function->serves_several) return;
-  const char *own = kernel_formula(kernel);
-  if (own && !strcmp(own, function->formula)) return;
-  function_serve_several(arena, function);
+/* Gives the function that the launch calls its formula. One that an earlier kernel made, for values of other names or axes,
+   says that its formula is that of its first call; once it says so, further kernels need no formula. */
+static void tell_formula(struct kernel *kernel, struct function *called) {
+  const bool own = called == kernel->function;
+  if (own ? called->comment != NULL : !called->formula || called->serves_several) return;
+  const char *formula = kernel_formula(kernel);
+  if (own)
+    called->formula = formula;
+  else if (!formula || strcmp(formula, called->formula) != 0)
+    function_serve_several(kernel->arena, called);
 }
 
 /* Parameters are first the pointers that are read, then those that are written, then numbers, so that a call reads like
@@ -256,9 +271,9 @@ void kernel_finish(struct kernel *kernel) {
     array_push(arena, &launch->arguments, kernel->numbers.items[i].argument);
   }
   times_enter(kernel->scheduler->options->times, "share");
-  launch->function = share_function(kernel->scheduler, function);
-  if (launch->function == function && !function->comment) function->formula = kernel_formula(kernel);
-  if (launch->function != function) tell_shared(arena, kernel, launch->function);
+  struct function *called = share_function(kernel->scheduler, function);
+  launch->function = called;
+  tell_formula(kernel, called);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);
   array_push(arena, &kernel->scheduler->decisions.forms, kernel->form);

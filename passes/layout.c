@@ -166,8 +166,8 @@ struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, co
 struct place *place_new(struct scheduler *s, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes) {
   const struct origin *origin = &value->origin;
-  struct buffer *buffer =
-      buffer_new(s, name ? name : value_label(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
+  const char *label = name ? name : value_label(s, value, &origin);
+  struct buffer *buffer = buffer_new(s, label, role, value->kind, axes, value->axis_count, origin);
   const int64_t row = value->axis_count ? axes[value->axis_count - 1]->extent : 1;
   if (role == BUFFER_ACTIVATION) buffer->storage = exactness_storage(s->facts.exactness[value->id], value->kind, row);
   return place_in(s, value, buffer);

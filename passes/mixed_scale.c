@@ -130,20 +130,23 @@ static void finish(struct scaler *s) {
   struct value *finite = all_finite(s), *zero = build_constant(graph, 0), *one = build_constant(graph, 1);
   struct value *tracker = build_binary(graph, OP_add, build_state(graph, growth_state(s)), one);
   struct value *grows = build_binary(graph, OP_eq, tracker, build_constant(graph, GROWTH_INTERVAL));
-  struct value *larger = build_binary(graph, OP_mul, scale_of(s), build_constant(graph, GROWTH));
+  struct value *scale = scale_of(s), *larger = build_binary(graph, OP_mul, scale, build_constant(graph, GROWTH));
   struct value *fits = build_binary(graph, OP_le, larger, build_constant(graph, LARGEST));
-  struct value *smaller = build_binary(graph, OP_mul, scale_of(s), build_constant(graph, BACKOFF));
-  struct value *next = build_where(graph, build_binary(graph, OP_and, grows, fits), larger, scale_of(s));
+  struct value *smaller = build_binary(graph, OP_mul, scale, build_constant(graph, BACKOFF));
+  struct value *next = build_where(graph, build_binary(graph, OP_and, grows, fits), larger, scale);
   next = build_where(graph, finite, next, smaller);
   struct value *skips = named(build_where(graph, finite, zero, one), "step_is_skipped");
   struct value *skipped = build_binary(graph, OP_add, skipped_of(s), skips);
   tracker = build_where(graph, build_binary(graph, OP_and, finite, build_unary(graph, OP_not, grows)), tracker, zero);
-  graph_add_output(graph, "loss_scale", scale_of(s));
+  graph_add_output(graph, "loss_scale", scale);
   graph_add_output(graph, "step_is_skipped", skips);
   graph_add_output(graph, "skipped_steps", skipped);
-  build_update(graph, scale_state(s), named(next, "next_loss_scale"), NULL, NULL);
-  build_update(graph, growth_state(s), named(tracker, "next_growth_tracker"), NULL, NULL);
-  build_update(graph, skipped_state(s), named(skipped, "all_skipped_steps"), NULL, NULL);
+  next->name = "next_loss_scale";
+  tracker->name = "next_growth_tracker";
+  skipped->name = "all_skipped_steps";
+  build_update(graph, scale_state(s), next, NULL, NULL);
+  build_update(graph, growth_state(s), tracker, NULL, NULL);
+  build_update(graph, skipped_state(s), skipped, NULL, NULL);
 }
 
 /* --- The walk ----------------------------------------------------------------------------------------------------- */

@@ -48,7 +48,8 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
       if (found < 0) {
         int64_t bytes =
             (storage_bytes(s->target, buffer->storage, buffer->count) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        array_push(s->arena, &lives, (struct life){buffer, i, buffer->dumped ? launches : i, bytes, 0, lives.count});
+        const int number = lives.count;
+        array_push(s->arena, &lives, (struct life){buffer, i, buffer->dumped ? launches : i, bytes, 0, number});
         buffer->offset = lives.count;
       } else if (lives.items[found].last < i) {
         lives.items[found].last = i;

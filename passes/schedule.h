@@ -216,6 +216,13 @@ struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char
                           int64_t bound, int64_t step);
 /* Opens a guard. */
 void kernel_if(struct kernel *kernel, const struct expression *condition);
+/* Opens a guard of the innermost loop's variable `lane`, and returns the variable as it is behind the guard: below `bound`, and
+   known there only, so that nothing that depends on it is computed before. */
+struct linear kernel_guard_lane(struct kernel *kernel, struct linear lane, const struct expression *condition,
+                                int64_t bound);
+/* The same for the lanes below `count`. */
+struct linear kernel_lanes_below(struct kernel *kernel, struct linear lane, const struct expression *count,
+                                 int64_t bound);
 /* Closes the innermost loop or guard. */
 void kernel_end(struct kernel *kernel);
 void kernel_close_to(struct kernel *kernel, int depth);
@@ -340,7 +347,7 @@ void schedule_copy(struct scheduler *scheduler, const struct value *value, const
 
 struct share_table *share_table_new(struct arena *arena);
 /* An equal function made before, or `function` itself, which is then kept in the module under a unique name. */
-const struct function *share_function(struct scheduler *scheduler, struct function *function);
+struct function *share_function(struct scheduler *scheduler, struct function *function);
 /* derive_launches.c: marks the launches of the routine at hand that the routine derive is to do; and takes them out of it. */
 void choose_derived_launches(struct scheduler *scheduler);
 void move_derived_launches(struct scheduler *scheduler);

@@ -96,8 +96,8 @@ static struct linear open_vectors(struct columns *c) {
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
   struct linear column = linear_add(arena, c->block, linear_add(arena, slot, lane));
   if (c->guarded) {
-    kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, column), kernel_extent(k, c->axis), NULL));
-    lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+    const struct expression *extent = kernel_extent(k, c->axis), *at = linear_expression(arena, column);
+    lane = kernel_guard_lane(k, lane, expression_apply(arena, OP_lt, at, extent, NULL), lanes);
     column = linear_add(arena, c->block, linear_add(arena, slot, lane));
   }
   coordinates_set(&c->at, c->axis, column);
@@ -293,8 +293,7 @@ static void flat_sum(struct total *t, const struct value *like, struct linear be
   struct linear j = kernel_loop(k, LOOP_SERIAL, "j", rest, rest == count ? bound : group, t->lanes);
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
   const struct expression *left = expression_apply(arena, OP_sub, rest, linear_expression(arena, j), NULL);
-  kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
-  lane = linear_variable(arena, lane.terms[0].atom->variable, t->lanes - 1, 1, k->depth);
+  lane = kernel_lanes_below(k, lane, left, t->lanes);
   flat_coordinates(like, place, linear_add(arena, linear_add(arena, begin, from), linear_add(arena, j, lane)), &at);
   sum_and_store(t, lane, &at);
   kernel_close_to(k, depth);
@@ -325,8 +324,7 @@ static void nested_sum(struct total *t, int first, struct coordinates *at) {
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
     if (axis->size || axis->extent % t->lanes) {
       const struct expression *left = expression_apply(arena, OP_sub, extent, linear_expression(arena, along), NULL);
-      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
-      lane = linear_variable(arena, lane.terms[0].atom->variable, t->lanes - 1, 1, k->depth);
+      lane = kernel_lanes_below(k, lane, left, t->lanes);
     }
     coordinates_set(at, axis, linear_add(arena, along, lane));
     sum_and_store(t, lane, at);

@@ -196,13 +196,11 @@ static void guarded_vector(struct sweep *w, int traversal, struct linear from, c
   int depth = k->depth, lanes = w->s->target->lanes;
   const struct axis *axis = w->row[w->row_count - 1];
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(k->arena, lanes), lanes, 1);
-  kernel_if(k, expression_apply(k->arena, OP_lt, linear_expression(k->arena, lane), left, NULL));
   /* Behind the guard the coordinate is inside the axis, so its range is known. */
   int64_t low, high;
   linear_range(from, &low, &high);
   int64_t most = axis->extent - 1 - high;
-  lane = linear_variable(k->arena, lane.terms[0].atom->variable, most < lanes - 1 && most >= 0 ? most : lanes - 1, 1,
-                         k->depth);
+  lane = kernel_lanes_below(k, lane, left, most < lanes - 1 && most >= 0 ? most + 1 : lanes);
   coordinates_set(&w->at, axis, linear_add(k->arena, from, lane));
   traversal_body(w, traversal, lane);
   kernel_close_to(k, depth);
@@ -461,10 +459,7 @@ static void flat_kernel(struct sweep *w) {
       i = linear_from(arena, whole, 0, count, k->depth);
     }
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (masks || tail == 1) {
-      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), lanes_left, NULL));
-      lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
-    }
+    if (masks || tail == 1) lane = kernel_lanes_below(k, lane, lanes_left, lanes);
     flat_coordinates(first, place, linear_add(arena, begin, linear_add(arena, i, lane)), &w->at);
     traversal_body(w, 1, lane);
     kernel_close_to(k, depth);

@@ -50,8 +50,9 @@ static void open_vectors(struct scatter *w) {
   struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
   if (w->axis->extent % (w->vectors * lanes)) {
     const struct expression *at = linear_expression(arena, linear_add(arena, column, lane));
-    kernel_if(k, expression_apply(arena, OP_lt, at, expression_index(arena, w->axis->extent), NULL));
-    lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
+    const struct expression *inside =
+        expression_apply(arena, OP_lt, at, expression_index(arena, w->axis->extent), NULL);
+    lane = kernel_guard_lane(k, lane, inside, lanes);
   }
   coordinates_set(&w->at, w->axis, linear_add(arena, column, lane));
 }

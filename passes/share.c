@@ -17,7 +17,7 @@ struct share_table *share_table_new(struct arena *arena) {
   return table;
 }
 
-const struct function *share_function(struct scheduler *s, struct function *function) {
+struct function *share_function(struct scheduler *s, struct function *function) {
   struct share_table *table = s->shared;
   uint64_t hash = function_hash(function);
   for (int i = 0; i < table->entries.count && s->pipeline.on[PASS_share]; i++)

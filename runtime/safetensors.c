@@ -97,7 +97,7 @@ static char *lam_json_string(struct lam_json *json, size_t *length) {
     if ((unsigned char)*json->at < 0x20)
       lam_json_fail(json, "a control character in a string");
     else if (*json->at != '\\')
-      *json->memory++ = *json->at++;
+      *json->memory = *json->at, json->memory++, json->at++;
     else
       json->at++, lam_json_escape(json);
   }

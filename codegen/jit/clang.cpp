@@ -1,5 +1,5 @@
-/* Compiles C text to an object by Clang's own classes. This is the project's only C++, since Clang's C API cannot generate
-   code. */
+/* Compiles C text to an object by Clang's own classes. This and a tool of the tests are the project's only C++, since
+   Clang's C API cannot generate code. */
 #include "codegen/jit/parts.h"
 
 #include <dlfcn.h>

@@ -65,7 +65,8 @@ static void initialize(void) {
 /* The functions that ORC calls to have memory managed, and the one that it calls before: for one ELF file at a time. */
 static LLVMErrorRef before_link(void *context, LLVMMemoryBufferRef *buffer) {
   struct jit_program *program = context;
-  program->file = code_file_begin(program->memory, LLVMGetBufferStart(*buffer), LLVMGetBufferSize(*buffer));
+  const char *file = LLVMGetBufferStart(*buffer);
+  program->file = code_file_begin(program->memory, file, LLVMGetBufferSize(*buffer));
   return program->file ? LLVMErrorSuccess : LLVMCreateStringError("no memory for names");
 }
 static void *create_context(void *context) { return ((struct jit_program *)context)->file; }

@@ -28,8 +28,8 @@ static struct value *make_random(struct sample *sample) {
     double *data = sample_add_content(sample, "example", false, sample->batch->extent);
     for (int64_t i = 0; i < sample->batch->extent; i++) data[i] = (double)(10 + 3 * i);
   }
-  return build_random(graph, (enum distribution)sample_below(sample, 2), (uint32_t)sample_draw(sample), step, example,
-                      axes, count);
+  const enum distribution distribution = (enum distribution)sample_below(sample, 2);
+  return build_random(graph, distribution, (uint32_t)sample_draw(sample), step, example, axes, count);
 }
 
 static struct value *make_contract(struct sample *sample) {
@@ -130,8 +130,8 @@ static struct value *make_slice_or_pad(struct sample *sample, enum op op) {
     return build_slice(sample->graph, x, axis, start, sample_axis_of(sample, "part", length));
   }
   int64_t before = sample_below(sample, 3), after = sample_below(sample, 3);
-  return build_pad(sample->graph, x, axis, sample_axis_of(sample, "padded", axis->extent + before + after), before,
-                   sample_below(sample, 3) - 1);
+  struct axis *padded = sample_axis_of(sample, "padded", axis->extent + before + after);
+  return build_pad(sample->graph, x, axis, padded, before, sample_below(sample, 3) - 1);
 }
 
 static struct value *make_concat(struct sample *sample) {
@@ -287,8 +287,8 @@ static struct value *make_state(struct sample *sample) {
 static struct value *make_expand(struct sample *sample) {
   struct axis *axis = sample_any_axis(sample),
               *axes[2] = {axis, sample_axis_of(sample, "copy", 1 + sample_below(sample, 3))};
-  return build_expand(sample->graph, sample_number_operand(sample, NULL, axis, DOMAIN_ANY), axes,
-                      1 + sample_below(sample, 2));
+  struct value *x = sample_number_operand(sample, NULL, axis, DOMAIN_ANY);
+  return build_expand(sample->graph, x, axes, 1 + sample_below(sample, 2));
 }
 
 static struct value *make_cast(struct sample *sample) {
@@ -301,13 +301,16 @@ static struct value *make_cast(struct sample *sample) {
                                             STORAGE_I8,   STORAGE_U8,   STORAGE_I4,  STORAGE_U4};
   static const enum storage of_boolean[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_BF16,
                                             STORAGE_I8,   STORAGE_I32,  STORAGE_U4};
-  if (sample_chance(sample, 40))
-    return build_cast(sample->graph, sample_integer_operand(sample, NULL, NULL, false),
-                      of_integer[sample_below(sample, 8)]);
-  if (sample_chance(sample, 40))
-    return build_cast(sample->graph, sample_boolean_operand(sample), of_boolean[sample_below(sample, 6)]);
-  return build_cast(sample->graph, sample_real_operand(sample, NULL, NULL, DOMAIN_ANY),
-                    rounding[sample_below(sample, 3)]);
+  if (sample_chance(sample, 40)) {
+    struct value *integer = sample_integer_operand(sample, NULL, NULL, false);
+    return build_cast(sample->graph, integer, of_integer[sample_below(sample, 8)]);
+  }
+  if (sample_chance(sample, 40)) {
+    struct value *boolean = sample_boolean_operand(sample);
+    return build_cast(sample->graph, boolean, of_boolean[sample_below(sample, 6)]);
+  }
+  struct value *real = sample_real_operand(sample, NULL, NULL, DOMAIN_ANY);
+  return build_cast(sample->graph, real, rounding[sample_below(sample, 3)]);
 }
 
 static struct value *make_reduce(struct sample *sample, enum op op) {
@@ -404,7 +407,8 @@ static struct value *make(struct sample *sample, enum op op) {
       return make_reduce(sample, op);
     case OP_scan:
       axis = sample_any_axis(sample);
-      return build_scan(graph, sample_number_operand(sample, axis, NULL, DOMAIN_ANY), axis, sample_chance(sample, 50));
+      x = sample_number_operand(sample, axis, NULL, DOMAIN_ANY);
+      return build_scan(graph, x, axis, sample_chance(sample, 50));
     case OP_top:
       return make_top(sample);
     case OP_contract:

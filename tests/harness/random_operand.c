@@ -187,7 +187,8 @@ static struct value *tame(struct sample *sample, struct value *x, enum domain do
       return build_binary(graph, OP_add, build_unary(graph, OP_abs, x), half);
     case DOMAIN_NONZERO: {
       struct value *negative = build_binary(graph, OP_lt, x, build_constant(graph, 0));
-      return build_where(graph, negative, build_binary(graph, OP_sub, x, half), build_binary(graph, OP_add, x, half));
+      struct value *less = build_binary(graph, OP_sub, x, half);
+      return build_where(graph, negative, less, build_binary(graph, OP_add, x, half));
     }
     case DOMAIN_SMALL:
       return x;
@@ -225,9 +226,11 @@ struct value *sample_real_value(struct sample *sample, struct axis *const *axes,
 /* Brings an integer into [-5, 5], where leaves are. */
 static struct value *tame_integer(struct sample *sample, struct value *x, bool nonzero) {
   struct graph *graph = sample->graph;
-  x = build_binary(graph, OP_sub, build_binary(graph, OP_mod, x, build_integer(graph, 11)), build_integer(graph, 5));
+  x = build_binary(graph, OP_mod, x, build_integer(graph, 11));
+  x = build_binary(graph, OP_sub, x, build_integer(graph, 5));
   if (!nonzero) return x;
-  return build_where(graph, build_binary(graph, OP_eq, x, build_integer(graph, 0)), build_integer(graph, 7), x);
+  struct value *is_zero = build_binary(graph, OP_eq, x, build_integer(graph, 0));
+  return build_where(graph, is_zero, build_integer(graph, 7), x);
 }
 
 struct value *sample_integer_operand(struct sample *sample, struct axis *must, const struct axis *never, bool nonzero) {

@@ -25,7 +25,8 @@ static struct value *parameter(struct sample *sample, struct axis *x, struct axi
 
 static struct value *softmax(struct sample *sample, struct value *x, struct axis *axis, bool masked) {
   struct graph *graph = sample->graph;
-  if (masked) x = build_where(graph, sample_boolean_operand(sample), x, number(sample, -INFINITY));
+  struct value *kept = masked ? sample_boolean_operand(sample) : NULL;
+  if (masked) x = build_where(graph, kept, x, number(sample, -INFINITY));
   struct value *most = build_stop(graph, build_reduce(graph, OP_reduce_max, x, &axis, 1));
   struct value *power = build_unary(graph, OP_exp, binary(sample, OP_sub, x, most));
   return binary(sample, OP_div, power, build_reduce(graph, OP_reduce_sum, power, &axis, 1));
@@ -38,7 +39,8 @@ static struct value *norm(struct sample *sample, struct value *x, struct axis *a
   struct value *centred = binary(sample, OP_sub, x, mean), *square = binary(sample, OP_mul, centred, centred);
   struct value *variance = binary(sample, OP_mul, build_reduce(graph, OP_reduce_sum, square, &axis, 1), share);
   struct value *scale = build_unary(graph, OP_rsqrt, binary(sample, OP_add, variance, number(sample, 0.125)));
-  struct value *y = binary(sample, OP_mul, binary(sample, OP_mul, centred, scale), parameter(sample, axis, NULL));
+  struct value *y = binary(sample, OP_mul, centred, scale);
+  y = binary(sample, OP_mul, y, parameter(sample, axis, NULL));
   return sample_chance(sample, 50) ? binary(sample, OP_add, y, parameter(sample, axis, NULL)) : y;
 }
 
@@ -70,7 +72,7 @@ static struct value *attention(struct sample *sample, struct axis *seq, struct a
   struct axis *batch = sample->batch, *axes[] = {batch, seq, embed};
   struct value *q = sample_real_value(sample, axes, 3), *k = sample_real_value(sample, axes, 3);
   struct value *scores = build_contract(graph, q, build_rename(graph, k, seq, past), &embed, 1);
-  struct value *causal = binary(sample, OP_le, build_index(graph, past), build_index(graph, seq));
+  struct value *key = build_index(graph, past), *causal = binary(sample, OP_le, key, build_index(graph, seq));
   scores = build_where(graph, causal, scores, number(sample, -INFINITY));
   struct value *weights = softmax(sample, scores, past, false);
   struct value *v = build_rename(graph, sample_real_value(sample, axes, 3), seq, past);
@@ -101,8 +103,11 @@ static struct value *rotary(struct sample *sample, struct axis *seq) {
   struct value *angle = build_cast(graph, build_index(graph, seq), STORAGE_REAL);
   angle = binary(sample, OP_mul, angle, parameter(sample, half, NULL));
   struct value *cosine = build_unary(graph, OP_cos, angle), *sine = build_unary(graph, OP_sin, angle);
-  struct value *parts[2] = {binary(sample, OP_sub, binary(sample, OP_mul, a, cosine), binary(sample, OP_mul, b, sine)),
-                            binary(sample, OP_add, binary(sample, OP_mul, a, sine), binary(sample, OP_mul, b, cosine))};
+  struct value *parts[2];
+  parts[0] = binary(sample, OP_mul, a, cosine);
+  parts[0] = binary(sample, OP_sub, parts[0], binary(sample, OP_mul, b, sine));
+  parts[1] = binary(sample, OP_mul, a, sine);
+  parts[1] = binary(sample, OP_add, parts[1], binary(sample, OP_mul, b, cosine));
   struct axis *part_axes[] = {half, half};
   return build_concat(graph, parts, part_axes, 2, key);
 }
@@ -148,8 +153,10 @@ static struct value *repeat(struct sample *sample, struct axis *axis) {
 static struct value *totals(struct sample *sample, struct value *m, struct value *p) {
   struct graph *graph = sample->graph;
   struct value *factor = number(sample, sample_chance(sample, 50) ? 0 : 0.5), *parts[2];
-  struct axis *units[] = {sample_axis_of(sample, "one", 1), sample_axis_of(sample, "one", 1)};
-  struct value *sum = binary(sample, OP_add, binary(sample, OP_mul, p, factor), binary(sample, OP_mul, m, factor));
+  struct axis *units[2];
+  for (int i = 0; i < 2; i++) units[i] = sample_axis_of(sample, "one", 1);
+  struct value *first = binary(sample, OP_mul, p, factor);
+  struct value *sum = binary(sample, OP_add, first, binary(sample, OP_mul, m, factor));
   parts[0] = build_expand(graph, build_reduce(graph, OP_reduce_sum, sum, p->axes, p->axis_count), &units[0], 1);
   parts[1] = build_expand(graph, build_reduce(graph, OP_reduce_max, p, p->axes, p->axis_count), &units[1], 1);
   return build_concat(graph, parts, units, 2, sample_axis_of(sample, "check", 2));

@@ -302,8 +302,8 @@ static const char *compare_on(struct bench bench, const struct module *module, c
   for (int i = 0; i < module->buffers.count; i++) {
     const struct buffer *buffer = module->buffers.items[i];
     if (buffer->role != BUFFER_STATE || buffer->state->role == ROLE_DERIVED) continue;
-    wrong = compare(arena, buffer->label, state_data(&list, buffer->state), memory_of(&bench, buffer)->data,
-                    buffer->count, tolerance);
+    const double *expected = state_data(&list, buffer->state), *found = memory_of(&bench, buffer)->data;
+    wrong = compare(arena, buffer->label, expected, found, buffer->count, tolerance);
     if (wrong) return wrong;
   }
   return NULL;
