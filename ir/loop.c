@@ -504,6 +504,8 @@ const struct expression *expression_cast(struct arena *arena, enum storage stora
 
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z) {
+  if (x->type == TYPE_INTEGER && y->type == TYPE_INTEGER)
+    return expression_apply(arena, OP_add, expression_apply(arena, OP_mul, x, y, NULL), z, NULL);
   if (x->type != TYPE_REAL || y->type != TYPE_REAL || z->type != TYPE_REAL)
     bug("fma of %s, %s and %s", type_names[x->type], type_names[y->type], type_names[z->type]);
   if (is_this_number(x, 1)) return expression_apply(arena, OP_add, y, z, NULL);

@@ -219,6 +219,7 @@ const struct expression *expression_apply(struct arena *arena, enum op op, const
                                           const struct expression *y, const struct expression *z);
 /* x rounded to a storage type (real stays as it is); of an integer, index or boolean x: converted to real first. */
 const struct expression *expression_cast(struct arena *arena, enum storage storage, const struct expression *x);
+/* x * y + z; of integers the two operations, since nothing is rounded. */
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z);
 const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x);

@@ -70,9 +70,7 @@ static void multiply_step(struct builder *b, struct statement *steps, struct arr
   const struct expression *at = index_add(arena, index_multiply(arena, row, b->width), column);
   const struct expression *left = variable(b, x), *right = expression_load(arena, b_row, column),
                           *old = expression_load(arena, sum, at);
-  block_store(arena, columns, sum, at,
-              b->tile.type == TYPE_REAL ? expression_fma(arena, left, right, old)
-                                        : expression_apply(arena, OP_add, product(b, left, right), old, NULL));
+  block_store(arena, columns, sum, at, expression_fma(arena, left, right, old));
 }
 
 /* One step over a group of k, whose elements lie side by side in both operands. Panels of b are whole, so nothing is guarded. */
