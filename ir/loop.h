@@ -62,7 +62,7 @@ enum expression_kind {
   EXPRESSION_APPLY,
   EXPRESSION_FMA, /* arguments[0] * arguments[1] + arguments[2], rounded once where the target has fma */
   EXPRESSION_CONVERT, /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
-  EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
+  EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add, or of reals max):
                           halving tree, lane i with lane i + half */
   /* arguments[0] + the sum over j < `lanes` of x[i + j] y[k + j], where the loads arguments[1] = x[i] and arguments[2] = y[k] say where the
      two begin, both narrower than what they are summed in: what processors have instructions for, of 2 or 4 products a lane. In which

@@ -23,6 +23,7 @@ struct target {
   bool masks; /* guarded vector loops cost little */
   bool fused_multiply_add;
   int dots; /* a set of 1 << enum dot: those that it computes by one instruction */
+  int composed_dots; /* those that a few instructions compute, in less time than one multiply-add for each product */
   bool double_precision; /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
   /* the tile for a processor that begins two multiply-adds a cycle and so waits for loads; 0: no other tile */

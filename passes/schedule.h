@@ -25,6 +25,7 @@ struct tile {
   enum type type; /* of the sums */
   int group; /* how many products one dot sums; 1: multiply-adds */
   enum storage a, b; /* of the operands */
+  bool excess; /* the sums hold too much, by an amount for each column, which is taken off */
 };
 
 /* A tile helper that was made before. */

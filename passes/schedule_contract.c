@@ -145,38 +145,78 @@ static bool classify(struct contraction *x) {
 
 enum type contract_type(const struct contraction *x) { return type_of_kind(x->value->kind); }
 
-/* The dots of the target that the operands can be summed by, so that all elements of a group are there. */
-static void choose_group(struct contraction *x) {
-  static const struct {
-    int count;
-    enum storage a, b;
-  } dots[] = {
+struct dot_operands {
+  int count;
+  enum storage a, b;
+};
+
+static const struct dot_operands dots[] = {
 #define DOT(name, count, x, y) {count, STORAGE_##x, STORAGE_##y},
 #include "ir/dots.def"
-  };
+};
+
+/* Whether the elements of a's groups lie side by side where a lies. */
+static bool is_grouped(const struct contraction *x) {
+  return !x->a_computed && x->a.buffer->storage == x->a_storage && x->depth.a == 1 && !x->offset;
+}
+
+/* What is added to a, so that it can be summed by the dot: 0, or what makes bytes with a sign of such without, or the opposite.
+   False when the operands do not fit the dot. */
+static bool fits_dot(const struct contraction *x, const struct dot_operands *dot, bool shifted) {
   const struct exactness *exactness = x->s->facts.exactness;
+  enum storage a = dot->a;
+  if (shifted && a != STORAGE_U8 && a != STORAGE_I8) return false;
+  if (shifted) a = a == STORAGE_U8 ? STORAGE_I8 : STORAGE_U8;
+  return storage_kind(a) == x->value->kind && x->depth.extent % dot->count == 0 &&
+         exactness_fits(exactness[x->a_value->id], a) && exactness_fits(exactness[x->b_value->id], dot->b);
+}
+
+/* Whether b is read in vectors where it lies, widened as it is loaded, since few rows are multiplied by it. */
+static bool is_b_read_in_place(const struct contraction *x) {
+  return (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->b_computed && x->column.b == 1;
+}
+
+/* Chooses the dots of the target that the operands can be summed by, if there are: by one instruction rather than by several, of
+   operands as they are rather than with an offset. Where b is read where it lies, it must lie there as they take it. */
+static void choose_dots(struct contraction *x, bool in_place) {
+  const int sets[] = {x->s->target->dots, x->s->target->composed_dots};
+  for (int choice = 0; choice < 4; choice++)
+    for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
+      const bool shifted = choice % 2;
+      if (!(sets[choice / 2] >> i & 1) || !fits_dot(x, &dots[i], shifted)) continue;
+      if (in_place && x->b.buffer->storage != dots[i].b) continue;
+      x->group = dots[i].count;
+      x->a_storage = dots[i].a, x->b_storage = dots[i].b;
+      x->offset = !shifted ? 0 : x->a_storage == STORAGE_U8 ? 128 : -128;
+      x->a_copied = !is_grouped(x) && x->depth.a == 1;
+      return;
+    }
+}
+
+/* For sums along k, of a few rows of a, which each task copies if it has to, and of rows of b where they lie. */
+static void choose_group_along(struct contraction *x) {
+  enum { LOCAL_BYTES = 4 * LOCAL_ELEMENTS };
+  const bool copied = x->a_copied;
   x->group = 1;
-  x->packed_storage = storage_of_type(contract_type(x));
+  /* Sums of reals are what they were before there were dots. */
+  if (x->value->kind == KIND_INTEGER) choose_dots(x, true);
+  if (x->group > 1 && x->a_copied && x->row.extent * x->depth.extent > LOCAL_BYTES)
+    x->group = 1, x->offset = 0, x->a_copied = copied;
+  /* What is narrow is widened as it is loaded. */
+  if (x->group == 1 && !x->a_computed) x->a_copied = false;
+}
+
+/* For tiles, where all elements of a group are there. */
+static void choose_group(struct contraction *x) {
+  x->group = 1;
+  x->a_storage = x->b_storage = storage_of_type(contract_type(x));
   if (x->row.axis->size || x->column.axis->size || x->depth.axis->size || x->k.count > 0) return;
   for (int i = 0; i < x->m.count; i++)
     if (x->m.items[i].axis->size) return;
   for (int i = 0; i < x->batch.count; i++)
     if (x->batch.items[i].axis->size) return;
-  for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
-    if (!(x->s->target->dots >> i & 1) || dots[i].a != dots[i].b || x->depth.extent % dots[i].count) continue;
-    if (storage_kind(dots[i].a) != x->value->kind || !exactness_fits(exactness[x->a_value->id], dots[i].a) ||
-        !exactness_fits(exactness[x->b_value->id], dots[i].b))
-      continue;
-    x->group = dots[i].count;
-    x->packed_storage = dots[i].b;
-    x->a_copied = false;
-    return;
-  }
-}
-
-/* Whether the elements of a's groups lie side by side where a lies. */
-static bool is_grouped(const struct contraction *x) {
-  return !x->a_computed && x->a.buffer->storage == x->packed_storage && x->depth.a == 1;
+  if (is_b_read_in_place(x)) return;
+  choose_dots(x, false);
 }
 
 /* Chooses a tile that fits the registers and wastes little of the shape. */
@@ -250,8 +290,8 @@ static bool choose_blocks(struct contraction *x) {
   x->tiles = x->row.extent / x->rows;
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
-  bool contiguous =
-      x->column.b == 1 && !x->b_computed && x->group == 1 && x->b.buffer->storage == storage_of_type(contract_type(x));
+  const bool narrow = !x->b_computed && x->b.buffer->storage != storage_of_type(contract_type(x));
+  bool contiguous = x->column.b == 1 && !x->b_computed && x->group == 1 && (!narrow || is_b_read_in_place(x));
   double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
@@ -383,11 +423,12 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
     at->a = kernel_pointer(k, x->a_packed, false);
   else if (!x->a_copied)
     at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
+  if (x->excess) at->excess = kernel_pointer(k, x->excess, false);
   if (!x->b_computed)
     at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
                                       : kernel_window(k, x->b.buffer, x->b.offset, false);
   at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
-  at->a_at = at->b_at = at->c_at = at->initial_at = linear_constant(0);
+  at->a_at = at->b_at = at->c_at = at->initial_at = at->excess_at = linear_constant(0);
   if (x->initial.buffer) {
     at->begins = true;
     at->initial = kernel_window(k, x->initial.buffer, x->initial.offset, false);
@@ -424,12 +465,14 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
-  const bool computed = x.a_computed || x.b_computed;
-  bool along_k = !computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
+  bool along_k = !x.b_computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
                  x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
   if (few && along_k && work >= SMALL_WORK) {
-    contract_dot(&x);
-    return UNTILED_NOT;
+    choose_group_along(&x);
+    if (!x.a_computed || x.group > 1) {
+      contract_dot(&x);
+      return UNTILED_NOT;
+    }
   }
   if (work < SMALL_WORK || x.column.extent < 4) return UNTILED_SMALL;
   if (x.column.c != 1) return UNTILED_SHAPE;
@@ -443,7 +486,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
   }
   if (x.packing == PACK_BUFFER) contract_pack(&x);
-  if (x.group > 1 && !is_grouped(&x)) contract_pack_groups(&x);
+  if (x.group > 1 && !x.a_copied && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
   contract_tiles(&x);
   return UNTILED_NOT;

@@ -100,6 +100,8 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   b->function->comment = arena_format(
       arena, "c[%d rows, %s%d columns] = sum over k of a[row, k] b[k, column], added to `initial` once it has begun",
       tile.rows, tile.guarded ? "at most " : "", b->width);
+  if (tile.excess)
+    b->function->comment = arena_format(arena, "%s. Each column's `excess` is taken off", b->function->comment);
   if (tile.group > 1)
     b->function->comment =
         arena_format(arena, "%s. Each step of k is a group of %d, which lie side by side in a and in b",
@@ -115,6 +117,8 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct variable *initial_row = function_add_number(arena, b->function, "initial_row", TYPE_INDEX);
   struct array *c = function_add_pointer(arena, b->function, "c", tile.type, 0, true, NULL);
   struct variable *c_row = function_add_number(arena, b->function, "c_row", TYPE_INDEX);
+  struct array *excess = NULL;
+  if (tile.excess) excess = function_add_pointer(arena, b->function, "excess", tile.type, 0, false, NULL);
   if (tile.guarded) b->columns = function_add_number(arena, b->function, "columns", TYPE_INDEX);
 
   a->storage = tile.a, bs->storage = tile.b, b->a_row = a_row;
@@ -126,13 +130,16 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct block *rows, *columns;
   rows = row_loop(b, body, &row);
   columns = vector_loop(b, rows, false, &column);
-  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), zero);
+  const struct expression *begin = zero;
+  if (excess) begin = expression_apply(arena, OP_sub, zero, expression_load(arena, excess, column), NULL);
+  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), begin);
   struct statement *later =
       block_if(arena, body, expression_apply(arena, OP_ne, variable(b, begun), expression_index(arena, 0), NULL));
   rows = row_loop(b, &later->body, &row);
   columns = vector_loop(b, rows, tile.guarded, &column);
   const struct expression *from =
       expression_load(arena, initial, index_add(arena, product(b, row, variable(b, initial_row)), column));
+  if (excess) from = expression_apply(arena, OP_sub, from, expression_load(arena, excess, column), NULL);
   block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), from);
   if (tile.guarded && b_row) {
     columns = vector_loop(b, body, false, &column);
@@ -161,7 +168,7 @@ const struct function *tile_helper(struct scheduler *s, struct tile tile) {
     const struct tile_entry *entry = &s->tiles.items[i];
     if (entry->tile.rows == tile.rows && entry->tile.vectors == tile.vectors && entry->tile.guarded == tile.guarded &&
         entry->tile.type == tile.type && entry->tile.group == tile.group && entry->tile.a == tile.a &&
-        entry->tile.b == tile.b)
+        entry->tile.b == tile.b && entry->tile.excess == tile.excess)
       return entry->function;
   }
   const struct function *function = build(s, tile);
