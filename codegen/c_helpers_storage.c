@@ -242,6 +242,104 @@ const struct helper storage_helpers[] = {
      "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- NEON --- */
+    {"neon", "lam_widen_bf16", NULL, "float32x4_t lam_widen_bf16(uint16x4_t x)",
+     "return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(x), 16));"},
+    {"neon", "lam_narrow_bf16", NULL, "uint16x4_t lam_narrow_bf16(float32x4_t x)",
+     "return vshrn_n_u32(vreinterpretq_u32_f32(x), 16);"},
+    {"neon", "lam_widen_f16", NULL, "float32x4_t lam_widen_f16(uint16x4_t x)",
+     "return vcvt_f32_f16(vreinterpret_f16_u16(x));"},
+    {"neon", "lam_narrow_f16", NULL, "uint16x4_t lam_narrow_f16(float32x4_t x)",
+     "return vreinterpret_u16_f16(vcvt_f16_f32(x));"},
+    {"neon", "lam_on_16_bits", "Elements of lanes that are on, and zeros.",
+     "uint16x4_t lam_on_16_bits(const uint16_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  uint16_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? p[i] : 0;\n"
+     "  return vld1_u16(x);\n"},
+    {"neon", "lam_store_16_bits_masked", NULL,
+     "void lam_store_16_bits_masked(uint16_t *p, uint32x4_t on, uint16x4_t x)",
+     "  uint32_t lanes[4];\n"
+     "  uint16_t y[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  vst1_u16(y, x);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) p[i] = y[i];\n"},
+    {"neon", "lam_load_u8", NULL, "int32x4_t lam_load_u8(const uint8_t *p)",
+     "  uint32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(bytes)))));\n"},
+    {"neon", "lam_load_i8", NULL, "int32x4_t lam_load_i8(const int8_t *p)",
+     "  uint32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(bytes))));\n"},
+    {"neon", "lam_load_u8_masked", NULL, "int32x4_t lam_load_u8_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? p[i] : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_load_i8_masked", NULL, "int32x4_t lam_load_i8_masked(const int8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? p[i] : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_store_bytes", "The lowest byte of each lane.", "void lam_store_bytes(void *p, int32x4_t x)",
+     "  const uint16x4_t y = vmovn_u32(vreinterpretq_u32_s32(x));\n"
+     "  const uint32_t bytes = vget_lane_u32(vreinterpret_u32_u8(vmovn_u16(vcombine_u16(y, y))), 0);\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
+    {"neon", "lam_store_bytes_masked", NULL, "void lam_store_bytes_masked(void *p, uint32x4_t on, int32x4_t x)",
+     "  uint32_t lanes[4];\n"
+     "  uint8_t y[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  lam_store_bytes(y, x);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) ((uint8_t *)p)[i] = y[i];\n"},
+    {"neon", "lam_load_u4", "Two elements of each byte, the lower bits first.",
+     "int32x4_t lam_load_u4(const uint8_t *p)",
+     "  static const int32_t shifts[4] = {0, -4, -8, -12};\n"
+     "  const int32x4_t bytes = vdupq_n_s32(p[0] | p[1] << 8);\n"
+     "  return vandq_s32(vshlq_s32(bytes, vld1q_s32(shifts)), vdupq_n_s32(15));\n"},
+    {"neon", "lam_load_i4", NULL, "int32x4_t lam_load_i4(const uint8_t *p)",
+     "  const int32x4_t sign = vdupq_n_s32(8);\n"
+     "  return vsubq_s32(veorq_s32(lam_load_u4(p), sign), sign);\n"},
+    {"neon", "lam_load_u4_masked", NULL, "int32x4_t lam_load_u4_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? lam_u4(p, i) : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_load_i4_masked", NULL, "int32x4_t lam_load_i4_masked(const uint8_t *p, uint32x4_t on)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t x[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  for (int i = 0; i < 4; i++) x[i] = lanes[i] ? lam_i4(p, i) : 0;\n"
+     "  return vld1q_s32(x);\n"},
+    {"neon", "lam_store_4_bits", NULL, "void lam_store_4_bits(uint8_t *p, int32x4_t x)",
+     "  int32_t y[4];\n"
+     "  vst1q_s32(y, x);\n"
+     "  p[0] = (uint8_t)((y[0] & 15) | (y[1] & 15) << 4);\n"
+     "  p[1] = (uint8_t)((y[2] & 15) | (y[3] & 15) << 4);\n"},
+    {"neon", "lam_store_4_bits_masked", NULL, "void lam_store_4_bits_masked(uint8_t *p, uint32x4_t on, int32x4_t x)",
+     "  uint32_t lanes[4];\n"
+     "  int32_t y[4];\n"
+     "  vst1q_u32(lanes, on);\n"
+     "  vst1q_s32(y, x);\n"
+     "  for (int i = 0; i < 4; i++)\n"
+     "    if (lanes[i]) lam_set_4_bits(p, i, y[i]);\n"},
+    {"neon", "lam_store_pairs", "Elements of x and y in turn.",
+     "void lam_store_pairs(uint16_t *p, float32x4_t x, float32x4_t y)",
+     "  const uint16x4_t low = lam_narrow_bf16(x), high = lam_narrow_bf16(y);\n"
+     "  vst1_u16(p, vzip1_u16(low, high));\n"
+     "  vst1_u16(p + 4, vzip2_u16(low, high));\n"},
+    {"neon", "lam_store_fours", "The lowest bytes of the four in turn.",
+     "void lam_store_fours(void *p, int32x4_t x, int32x4_t y, int32x4_t z, int32x4_t w)",
+     "  const int32x4_t low = vdupq_n_s32(255);\n"
+     "  const int32x4_t xy = vorrq_s32(vandq_s32(x, low), vshlq_n_s32(vandq_s32(y, low), 8));\n"
+     "  const int32x4_t zw = vorrq_s32(vshlq_n_s32(vandq_s32(z, low), 16), vshlq_n_s32(w, 24));\n"
+     "  const int32x4_t bytes = vorrq_s32(xy, zw);\n"
+     "  memcpy(p, &bytes, sizeof bytes);\n"},
     {"neon", "lam_4_bytes", "The same four bytes in each lane.", "int8x16_t lam_4_bytes(const void *p)",
      "  int32_t bytes;\n"
      "  memcpy(&bytes, p, sizeof bytes);\n"

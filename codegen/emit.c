@@ -36,10 +36,10 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 /* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {
-      "a",       "p",       "o",        "g",       "e",           "c",         "r",        "i",          "m",
-      "io",      "seed",    "sizes",    "step",    "activations", "rows",      "past",     "status",     "states",
-      "ports",   "memory",  "families", "columns", "id_columns",  "data",      "settings", "generation", "verbs",
-      "program", "tensors", "main",     "bench",   "kernels",     "workloads", NULL};
+      "a",      "p",       "o",       "g",        "e",       "c",           "r",         "d",        "i",
+      "m",      "io",      "seed",    "sizes",    "step",    "activations", "rows",      "past",     "status",
+      "states", "ports",   "memory",  "families", "columns", "id_columns",  "data",      "settings", "generation",
+      "verbs",  "program", "tensors", "main",     "bench",   "kernels",     "workloads", NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (emitter->printer->dialect->is_library_name(name)) return true;
@@ -177,7 +177,6 @@ static const char *print_core(struct emitter *emitter) {
   }
   emitter->printer->headers[HEADER_MATH] = emitter->printer->headers[HEADER_MEMORY] = true;
   const char *prelude = c_prelude(emitter->printer);
-  emitter->used = c_target_used(emitter->printer);
   text_raw(core, arena_format(arena, "#include \"%s.h\"\n\n", emitter->program->name));
   emitter->printer->dialect->print_check_headers(core, emitter->target);
   text_raw(core, "#include <stddef.h>\n#include <stdlib.h>\n");
@@ -368,6 +367,18 @@ static void make_tasks(struct arena *arena, struct module *module) {
     }
 }
 
+/* The target with those of its features alone that the kernels use: so the program is the same whatever others were named. */
+static const struct target *target_in_use(struct arena *arena, const struct module *module,
+                                          const struct target *target) {
+  if (!strchr(target->name, '+')) return target;
+  struct c_printer *printer = c_printer_new(arena, target);
+  struct pointer_table used = used_functions(arena, module);
+  for (int i = 0; i < module->functions.count; i++)
+    if (pointer_table_find(&used, module->functions.items[i]))
+      c_print_function(printer, module->functions.items[i], true);
+  return c_target_used(printer);
+}
+
 struct emitted emit_c(struct arena *arena, const struct program *program, const struct module *module,
                       const struct target *target, const struct emit_options *options) {
   struct module *own = arena_new_struct(arena, struct module);
@@ -379,6 +390,7 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   merge_kernels(arena, own);
   times_leave(options->times);
   times_enter(options->times, "code");
+  target = target_in_use(arena, own, target);
   struct emitter *emitter = arena_new_struct(arena, struct emitter);
   *emitter = (struct emitter){.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter->printer = c_printer_new(arena, target);

@@ -20,7 +20,7 @@
 /* The kinds of structs that hold the pointers to buffers: one struct for each role of states, and for each routine one
    of ports and one of activations. */
 enum owner_kind { OWNER_STATES, OWNER_PORTS, OWNER_ACTIVATIONS };
-enum { MOST_OWNERS = ROLE_PREPARED + 1 + 2 * (ROUTINE_COUNT + MOST_PREDICTIONS) };
+enum { MOST_OWNERS = ROLE_DERIVED + 1 + 2 * (ROUTINE_COUNT + MOST_PREDICTIONS) };
 
 struct owner {
   enum owner_kind kind;
@@ -67,7 +67,6 @@ struct emitter {
   const struct program *program;
   const struct module *module;
   const struct target *target;
-  const struct target *used; /* with those of its features alone that the kernels use; set when they are printed */
   struct emit_options options;
   const char *name; /* the program's, as a C identifier */
   ARRAY(struct owner *) owners;
@@ -134,6 +133,10 @@ const char *emit_signature(const struct emitter *emitter, const struct routine *
 int64_t emit_range(const struct routine *routine, const struct buffer *buffer);
 /* The name of a run-time size in the routine's function: "rows", "past". */
 const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number);
+/* Whether some routine derives values of the parameters; whether this one reads them; whether it changes parameters. */
+bool emit_derives(const struct emitter *emitter);
+bool emit_reads_derived(const struct routine *routine);
+bool emit_changes_parameters(const struct routine *routine);
 const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
 const struct buffer *emit_output(const struct routine *routine, const char *name);
 /* Whether the routine is a part of training, whose caller tells the step. */

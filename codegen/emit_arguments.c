@@ -39,6 +39,30 @@ bool emit_is_training(const struct routine *routine) {
   return !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
 }
 
+bool emit_derives(const struct emitter *emitter) { return emit_routine_find(emitter, "derive") != NULL; }
+
+/* Whether a launch takes a state of the role, to read or to write it. */
+static bool takes_state(const struct routine *routine, enum role role, bool written) {
+  for (int i = 0; i < routine->launches.count; i++) {
+    const struct launch *launch = routine->launches.items[i];
+    for (int j = 0; j < launch->arguments.count; j++) {
+      const struct buffer *buffer = launch->arguments.items[j].buffer;
+      if (buffer && buffer->role == BUFFER_STATE && buffer->state->role == role &&
+          launch->function->parameters.items[j].array->written == written)
+        return true;
+    }
+  }
+  return false;
+}
+
+bool emit_reads_derived(const struct routine *routine) {
+  return strcmp(routine->name, "derive") != 0 && takes_state(routine, ROLE_DERIVED, false);
+}
+
+bool emit_changes_parameters(const struct routine *routine) {
+  return takes_state(routine, ROLE_PARAMETER, true) || takes_state(routine, ROLE_AVERAGE, true);
+}
+
 static bool draws(const struct routine *routine) {
   for (int i = 0; i < routine->launches.count; i++)
     for (int j = 0; j < routine->launches.items[i]->arguments.count; j++) {

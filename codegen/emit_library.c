@@ -4,9 +4,10 @@
 #include "codegen/emit.h"
 #include "codegen/emit_text.h"
 
-static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
-                                           "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED"};
-static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE", "CACHE", "PREPARED"};
+static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR", "LAM_AVERAGE",
+                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED"};
+static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE",
+                                          "CACHE",     "PREPARED",  "DERIVED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 
 static bool has_states(struct emitter *emitter) {
@@ -27,8 +28,8 @@ static const struct state *member_state(const struct field *field, int copy) {
 }
 
 static bool alike(const struct state *x, const struct state *y) {
-  if (x->kind != y->kind || x->axis_count != y->axis_count || x->initial != y->initial || x->low != y->low ||
-      x->high != y->high || x->frozen != y->frozen)
+  if (x->kind != y->kind || x->storage != y->storage || x->axis_count != y->axis_count || x->initial != y->initial ||
+      x->low != y->low || x->high != y->high || x->frozen != y->frozen)
     return false;
   for (int i = 0; i < x->axis_count; i++)
     if (x->axes[i]->extent != y->axes[i]->extent || strcmp(x->axes[i]->name, y->axes[i]->name) != 0) return false;
@@ -59,7 +60,8 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   struct arena *arena = emitter->arena;
   if (hash_path(state->name) != state->stream) bug("%s does not draw from the stream of its name", state->name);
   const char *rest = "";
-  if (state->kind != KIND_REAL) rest = arena_format(arena, "%s, .type = %s", rest, c_kind_constants[state->kind]);
+  if (state_storage(state) != STORAGE_REAL)
+    rest = arena_format(arena, "%s, .type = %s", rest, c_storage_constant(state_storage(state)));
   if (state->initial != INITIAL_CONSTANT)
     rest = arena_format(arena, "%s, .initial = %s", rest, initial_names_c[state->initial]);
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, c_double(arena, state->low));
@@ -128,7 +130,7 @@ static void port_row(struct emitter *emitter, struct rows *rows, const struct ro
   if (range) rest = arena_format(arena, "%s.range = %lld, ", rest, range);
   if (buffer->role == BUFFER_OUTPUT) rest = arena_format(arena, "%s.is_output = 1, ", rest);
   rows_add(rows, arena_format(arena, "{PORT(%s, %s), %s, %s, %s, %.*s},", routine->name,
-                              emit_place(emitter, buffer)->field->name, name, axes, c_type_constant(buffer->type),
+                              emit_place(emitter, buffer)->field->name, name, axes, c_storage_constant(buffer->storage),
                               (int)strlen(rest) - 2, rest));
 }
 
@@ -231,6 +233,10 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
     text_line(text, "library->model.tensors = library->tensors;");
     text_line(text, "library->model.tensor_count = TENSORS;");
     text_line(text, "lam_list_tensors(families, FAMILIES, m, library->tensors, library->names);");
+  }
+  if (emit_derives(emitter)) {
+    text_line(text, "library->model.version = &m->version;");
+    text_line(text, "library->model.derived_version = &m->derived_version;");
   }
   if (ids) {
     text_line(text, "library->model.ids = id_columns;");
@@ -504,7 +510,10 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
                             emitter->program->name, emit_upper_name(emitter)));
   text_open(text, "struct %s_tensor", emitter->name);
   text_line(text, "const char *name, *axes; /* axes: \"vocab,embed\" */");
-  text_line(text, "int type; /* 0: %s, 1: int32_t, 2: uint8_t */", c_type(emitter->printer, TYPE_REAL));
+  text_line(text,
+            "int type; /* 0: %s, 1: int32_t, 2: uint8_t; tensors also 3: bf16, 4: f16, 5: int8_t, 6: uint8_t, 7: i4, "
+            "8: u4 */",
+            c_type(emitter->printer, TYPE_REAL));
   print_code(emitter, text,
              "int rank;\n"
              "int64_t shape[8], count;\n"

@@ -71,11 +71,21 @@ static void emit_arrange(struct emitter *emitter, struct text *text, bool states
   if (ports) text_line(text, "char *arrays = first + STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES;");
   if (activations) text_line(text, "m->activations = first + STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES;");
   emit_place_states(emitter, text);
+  if (emit_derives(emitter)) text_line(text, "m->version = 1; /* what was never derived is out of date */");
   set_ports(emitter, text);
   text_line(text, "%s_open_library(m);", name);
   text_line(text, "return m;");
   text_close(text);
   text_blank(text);
+}
+
+/* Whether the caller can write to parameters: to those that are no part of the program. */
+static bool has_changing_parameters(const struct emitter *emitter) {
+  for (int i = 0; i < emitter->owners.count && !emitter->options.weights; i++) {
+    const struct owner *owner = emitter->owners.items[i];
+    if (owner->kind == OWNER_STATES && owner->role == ROLE_PARAMETER) return true;
+  }
+  return false;
 }
 
 void emit_memory(struct emitter *emitter, struct text *text) {
@@ -92,7 +102,7 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   text_line(text, "#define ACTIVATION_BYTES %lldu", activations);
   text_blank(text);
   emit_arrange(emitter, text, states > 0, ports > 0, activations > 0);
-  emitter->printer->dialect->print_checks(text, emitter->used, name);
+  emitter->printer->dialect->print_checks(text, emitter->target, name);
   text_open(text, "size_t %s_size(void)", name);
   text_line(text,
             "const uint64_t bytes = (uint64_t)STRUCT_BYTES + LIBRARY_BYTES + STATE_BYTES + PORT_BYTES + "
@@ -126,6 +136,12 @@ void emit_memory(struct emitter *emitter, struct text *text) {
   text_line(text, "free(m->own);");
   text_close(text);
   text_blank(text);
+  if (has_changing_parameters(emitter)) {
+    text_open(text, "void %s_changed(struct %s *m)", name, name);
+    text_line(text, "%s;", emit_derives(emitter) ? "m->version++" : "(void)m");
+    text_close(text);
+    text_blank(text);
+  }
   text_open(text, "const char *%s_message(const struct %s *m)", name, name);
   text_line(text, "return m && m->message ? m->message : \"\";");
   text_close(text);
@@ -172,6 +188,12 @@ void emit_memory_header(struct emitter *emitter, struct text *text) {
       text,
       "Why the model cannot run here: what the processor lacks, or what its compiler was told; NULL where it can.");
   text_line(text, "const char *%s_problem(void);", name);
+  if (has_changing_parameters(emitter)) {
+    text_comment(text,
+                 "To be called after writing to parameters or averages through their pointers: routines keep what they "
+                 "compute of these alone. Functions that change parameters do so themselves.");
+    text_line(text, "void %s_changed(struct %s *m);", name, name);
+  }
   text_comment(text, "What was wrong with the call that has just failed; \"\" where none has. Later calls change it.");
   text_line(text, "const char *%s_message(const struct %s *m);", name, name);
 }

@@ -485,6 +485,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   }
   text_open(text, "int %s(%s)", name, emit_signature(emitter, routine));
   emit_argument_checks(emitter, text, routine);
+  if (emit_reads_derived(routine))
+    text_line(text, "if (m->derived_version != m->version) %s_derive(m);", emitter->name);
   if (!phases[0].name) {
     emit_locals(&bodies[0], text, true);
   } else {
@@ -505,6 +507,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     text_line(text, "(void)step;");
   if (whole.step && !parameters.step)
     text_line(text, "const int64_t step = %s;", step ? arena_format(emitter->arena, "(int64_t)%s", port) : "0");
+  if (emit_derives(emitter) && emit_changes_parameters(routine)) text_line(text, "m->version++;");
+  if (!strcmp(routine->name, "derive")) text_line(text, "m->derived_version = m->version;");
   if (!strcmp(routine->name, "step")) text_line(text, "m->stepped = %s;", rows_of_step(emitter, routine));
   for (int i = 0; i < count; i++) {
     if (phases[i].name)

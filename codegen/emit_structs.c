@@ -17,6 +17,7 @@ static const struct {
     [ROLE_AVERAGE] = {"averages", "averages", "e", "Moving averages of the parameters."},
     [ROLE_CACHE] = {"caches", "caches", "c", "What generation keeps of the positions so far."},
     [ROLE_PREPARED] = {"prepared", "prepared", "r", "What generation computes once for a prompt."},
+    [ROLE_DERIVED] = {"derived", "derived", "d", "What is computed of the parameters alone, when these have changed."},
 };
 
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
@@ -134,7 +135,7 @@ const struct place_of_buffer *emit_place(const struct emitter *emitter, const st
 void emit_layout(struct emitter *emitter) {
   const struct module *module = emitter->module;
   struct arena *arena = emitter->arena;
-  for (enum role role = ROLE_PARAMETER; role <= ROLE_PREPARED; role++) {
+  for (enum role role = ROLE_PARAMETER; role <= ROLE_DERIVED; role++) {
     struct owner *owner = NULL;
     for (int i = 0; i < module->buffers.count; i++) {
       const struct buffer *buffer = module->buffers.items[i];
@@ -311,6 +312,7 @@ static void print_extents(struct emitter *emitter, struct text *text) {
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < emitter->owners.count; i++) {
       const struct owner *owner = emitter->owners.items[i];
+      if (owner->kind == OWNER_STATES && owner->role == ROLE_DERIVED) continue;
       for (int j = 0; j < owner->fields.count && owner->kind != OWNER_ACTIVATIONS; j++) {
         const struct buffer *buffer = owner->fields.items[j]->sample;
         struct axis **axes = buffer->state ? buffer->state->axes : buffer->axes;
@@ -373,6 +375,10 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     text_line(text, "int64_t accumulated; /* the step that %s_accumulate added to last */", emitter->name);
   if (emit_routine_find(emitter, "step"))
     text_line(text, "int64_t stepped; /* how many rows %s_step computed last */", emitter->name);
+  if (emit_derives(emitter)) {
+    text_line(text, "int64_t version; /* advances when parameters change */");
+    text_line(text, "int64_t derived_version; /* of the parameters that %s_derive saw last */", emitter->name);
+  }
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);

@@ -122,6 +122,10 @@ static void emit_run(struct emitter *emitter, struct text *text, const struct ro
   text_close(text);
 }
 
+static const char *reads_derived(const struct routine *routine) {
+  return emit_reads_derived(routine) ? ", .reads_derived = 1" : "";
+}
+
 /* Prints the table of predictions for batches of other sizes, by which the runtime calls them like any other routine. */
 static void emit_predictions(const struct emitter *emitter, struct text *text) {
   const struct program *program = emitter->program;
@@ -129,7 +133,8 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
   text_open(text, "static struct lam_prediction run_predictions[] =");
   for (int i = 0; i < program->predictions.count; i++) {
     const char *name = program->predictions.items[i].graph->name;
-    text_line(text, "{.name = %s, .routine = {.exists = 1, .run = run_%s}},", c_string(emitter->arena, name), name);
+    text_line(text, "{.name = %s, .routine = {.exists = 1, .run = run_%s%s}},", c_string(emitter->arena, name), name,
+              reads_derived(emit_routine_find(emitter, name)));
   }
   text->indentation--;
   text_line(text, "};");
@@ -154,13 +159,14 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   text_line(text, "static const struct lam_verb *const verbs[] = {%sNULL};", list);
   text_open(text, "static struct lam_program program =");
   text_line(text, ".name = %s, .target = %s, .version = %s,", c_string(arena, program->name),
-            c_string(arena, emitter->used->name), c_string(arena, LAMELLA_VERSION));
+            c_string(arena, emitter->target->name), c_string(arena, LAMELLA_VERSION));
   if (module->routines.count > program->predictions.count) {
     text_open(text, ".routines =");
     for (int i = 0; i < module->routines.count; i++) {
       const struct routine *routine = module->routines.items[i];
       if (program_prediction(program, routine->name)) continue;
-      text_line(text, "[%s] = {.exists = 1, .run = run_%s},", routine_find(routine->name)->constant, routine->name);
+      text_line(text, "[%s] = {.exists = 1, .run = run_%s%s},", routine_find(routine->name)->constant, routine->name,
+                reads_derived(routine));
     }
     text->indentation--;
     text_line(text, "},");

@@ -7,18 +7,32 @@
 
 const char *const c_kind_constants[] = {"LAM_TYPE_REAL", "LAM_TYPE_INTEGER", "LAM_TYPE_BOOLEAN"};
 
-const char *c_type_constant(enum type type) {
-  switch (type) {
-    case TYPE_REAL:
-      return c_kind_constants[0];
-    case TYPE_INTEGER:
-      return c_kind_constants[1];
-    case TYPE_BOOLEAN:
-      return c_kind_constants[2];
-    case TYPE_INDEX:
+const char *c_storage_constant(enum storage storage) {
+  switch (storage) {
+    case STORAGE_REAL:
+    case STORAGE_F64:
+    case STORAGE_F32:
+      return "LAM_TYPE_REAL";
+    case STORAGE_BF16:
+      return "LAM_TYPE_BF16";
+    case STORAGE_F16:
+      return "LAM_TYPE_F16";
+    case STORAGE_I32:
+      return "LAM_TYPE_INTEGER";
+    case STORAGE_I8:
+      return "LAM_TYPE_I8";
+    case STORAGE_U8:
+      return "LAM_TYPE_U8";
+    case STORAGE_I4:
+      return "LAM_TYPE_I4";
+    case STORAGE_U4:
+      return "LAM_TYPE_U4";
+    case STORAGE_BOOL:
+      return "LAM_TYPE_BOOLEAN";
+    case STORAGE_COUNT:
       break;
   }
-  bug("memory of type index");
+  bug("storage %d", (int)storage);
 }
 
 const char *c_bytes(struct arena *arena, const char *bytes, size_t length) {

@@ -7,7 +7,7 @@
 
 /* The names of the runtime's constants for element types, by kind and by type. */
 extern const char *const c_kind_constants[];
-const char *c_type_constant(enum type type);
+const char *c_storage_constant(enum storage storage);
 /* The text as a C string literal; "NULL" where it is NULL. */
 const char *c_string(struct arena *arena, const char *text);
 const char *c_bytes(struct arena *arena, const char *bytes, size_t length); /* a literal of any bytes */

@@ -62,23 +62,29 @@ static const struct processor *processor_of(enum vendor vendor, int family, int 
   return vendor == VENDOR_INTEL ? &unknown_intel : &unknown;
 }
 
-static const struct processor *processor_here(void) {
+/* What cpuid reports of this processor; false where there is no such instruction. */
+static bool identify(enum vendor *vendor, int *family, int *model) {
 #ifdef __x86_64__
   unsigned a, b, c, d;
-  if (!__get_cpuid(0, &a, &b, &c, &d)) return &unknown;
+  if (!__get_cpuid(0, &a, &b, &c, &d)) return false;
   char name[13] = {0};
   memcpy(name, &b, 4), memcpy(name + 4, &d, 4), memcpy(name + 8, &c, 4);
-  enum vendor vendor = !strcmp(name, "GenuineIntel")   ? VENDOR_INTEL
-                       : !strcmp(name, "AuthenticAMD") ? VENDOR_AMD
-                                                       : VENDOR_OTHER;
-  if (!__get_cpuid(1, &a, &b, &c, &d)) return &unknown;
-  int family = (int)(a >> 8 & 15), model = (int)(a >> 4 & 15);
-  if (family == 15) family += (int)(a >> 20 & 255);
-  if (family >= 6) model += (int)(a >> 16 & 15) << 4;
-  return processor_of(vendor, family, model);
+  *vendor = !strcmp(name, "GenuineIntel") ? VENDOR_INTEL : !strcmp(name, "AuthenticAMD") ? VENDOR_AMD : VENDOR_OTHER;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
+  *family = (int)(a >> 8 & 15), *model = (int)(a >> 4 & 15);
+  if (*family == 15) *family += (int)(a >> 20 & 255);
+  if (*family >= 6) *model += (int)(a >> 16 & 15) << 4;
+  return true;
 #else
-  return &unknown;
+  *vendor = VENDOR_OTHER, *family = *model = 0;
+  return false;
 #endif
+}
+
+static const struct processor *processor_here(void) {
+  enum vendor vendor;
+  int family, model;
+  return identify(&vendor, &family, &model) ? processor_of(vendor, family, model) : &unknown;
 }
 
 const struct processor *processor_at(int number) {

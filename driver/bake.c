@@ -16,7 +16,7 @@ struct baking {
 static void elements_of(const void *context, const struct state *state, int64_t first, int64_t count, void *to) {
   const struct baking *baking = context;
   const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
-  const enum lam_type type = (enum lam_type)state->kind;
+  const enum lam_type type = interpret_type(state);
   if (type != LAM_TYPE_REAL || baking->wide) {
     lam_read_elements(entry, type, first, count, to);
     return;

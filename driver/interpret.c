@@ -21,6 +21,7 @@ struct interpreted {
   struct lam_program program;
   struct graph *graphs[ROUTINE_COUNT + MOST_PREDICTIONS];
   const struct state **states; /* in the order of the tensors */
+  int64_t version, derived_version; /* see lam_model */
 };
 
 /* What a prediction for another batch needs; lam_prediction.self points to it. */
@@ -36,32 +37,6 @@ struct running {
   struct arena *arena;
   const int64_t *sizes;
 };
-
-static double port_get(const struct lam_port *port, int64_t i) {
-  switch (port->type) {
-    case LAM_TYPE_REAL:
-      return ((const lam_real *)port->data)[i];
-    case LAM_TYPE_INTEGER:
-      return ((const int32_t *)port->data)[i];
-    case LAM_TYPE_BOOLEAN:
-      return ((const uint8_t *)port->data)[i];
-  }
-  bug("port type %d", (int)port->type);
-}
-
-static void port_set(struct lam_port *port, int64_t i, double number) {
-  switch (port->type) {
-    case LAM_TYPE_REAL:
-      ((lam_real *)port->data)[i] = number;
-      return;
-    case LAM_TYPE_INTEGER:
-      ((int32_t *)port->data)[i] = (int32_t)number;
-      return;
-    case LAM_TYPE_BOOLEAN:
-      ((uint8_t *)port->data)[i] = number != 0;
-      return;
-  }
-}
 
 /* The place in a port's memory of a tensor's element number `i`. Ports have an order of their own and full extents;
    tensors have the order of the value and present lengths. */
@@ -94,15 +69,27 @@ static const double *read_input(void *context, const struct value *input) {
   struct axis *order[MAX_AXES];
   batch_first(input->axes, input->axis_count, order);
   for (int64_t i = 0; i < count; i++)
-    data[i] = port_get(port, full_index(order, input->axes, input->axis_count, running->sizes, i));
+    data[i] = lam_get(port->data, port->type, full_index(order, input->axes, input->axis_count, running->sizes, i));
   return data;
 }
 
 static double *find_state(void *context, const struct state *state) {
   struct running *running = context;
   for (int i = 0; i < running->interpreted->program.model->tensor_count; i++)
-    if (running->interpreted->states[i] == state) return running->interpreted->program.model->tensors[i].data;
+    if (running->interpreted->states[i] == state) {
+      double *data = running->interpreted->program.model->tensors[i].data;
+      /* What was loaded or drawn is rounded to how a compiled program stores it; what was stored is exact. */
+      for (int64_t k = 0; state->storage != STORAGE_REAL && k < axes_count(state->axes, state->axis_count); k++)
+        data[k] = scalar_round(state->storage, data[k]);
+      return data;
+    }
   return NULL;
+}
+
+static bool touches(const struct graph *graph, enum op op, enum role role) {
+  for (int i = 0; i < graph->values.count; i++)
+    if (graph->values.items[i]->op == op && graph->values.items[i]->state->role == role) return true;
+  return false;
 }
 
 static void run_graph(struct interpreted *interpreted, int number, uint32_t seed, const int64_t *sizes) {
@@ -122,9 +109,13 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
     struct lam_port *port = &running.routine->outputs[i];
     int64_t count = present_count(results[i].axes, results[i].axis_count, present);
     for (int64_t k = 0; k < count; k++)
-      port_set(port, full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
-               results[i].data[k]);
+      lam_set(port->data, port->type,
+              full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
+              results[i].data[k]);
   }
+  if (touches(graph, OP_update, ROLE_PARAMETER) || touches(graph, OP_update, ROLE_AVERAGE))
+    lam_changed(interpreted->program.model);
+  if (number == ROUTINE_derive) interpreted->derived_version = interpreted->version;
   arena_free(arena);
 }
 
@@ -182,6 +173,7 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
     const struct output *output = &graph->outputs.items[i];
     routine.outputs[routine.output_count++] = make_port(arena, output->name, output->value, output->axes);
   }
+  routine.reads_derived = touches(graph, OP_state, ROLE_DERIVED);
   return routine;
 }
 
@@ -198,11 +190,39 @@ static void make_predictions(struct arena *arena, struct interpreted *interprete
   }
 }
 
+enum lam_type interpret_type(const struct state *state) {
+  switch (state_storage(state)) {
+    case STORAGE_REAL:
+    case STORAGE_F64:
+    case STORAGE_F32:
+      return LAM_TYPE_REAL;
+    case STORAGE_BF16:
+      return LAM_TYPE_BF16;
+    case STORAGE_F16:
+      return LAM_TYPE_F16;
+    case STORAGE_I32:
+      return LAM_TYPE_INTEGER;
+    case STORAGE_I8:
+      return LAM_TYPE_I8;
+    case STORAGE_U8:
+      return LAM_TYPE_U8;
+    case STORAGE_I4:
+      return LAM_TYPE_I4;
+    case STORAGE_U4:
+      return LAM_TYPE_U4;
+    case STORAGE_BOOL:
+      return LAM_TYPE_BOOLEAN;
+    case STORAGE_COUNT:
+      break;
+  }
+  bug("storage %d", (int)state->storage);
+}
+
 struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = {.name = state->name,
                               .axes = axes_list(arena, state->axes, state->axis_count),
                               .role = (enum lam_role)state->role,
-                              .type = (enum lam_type)state->kind,
+                              .type = interpret_type(state),
                               .initial = (enum lam_initial)state->initial,
                               .low = state->low,
                               .high = state->high,
@@ -312,6 +332,11 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   for (int i = 0; i < ROUTINE_COUNT; i++)
     if (interpreted->graphs[i]) program->routines[i] = make_routine(arena, interpreted->graphs[i], i);
   make_predictions(arena, interpreted, from);
+  if (from->derive) {
+    interpreted->version = 1; /* what was never derived is out of date */
+    program->model->version = &interpreted->version;
+    program->model->derived_version = &interpreted->derived_version;
+  }
   if (from->data) {
     program->data = make_data(arena, from->data);
     program->model->vocabulary.tokenizer = program->data->tokenizer;

@@ -56,6 +56,7 @@ bool compile_program(struct options *options, struct program **program, struct e
   if (options->verbose)
     fprintf(stderr, "%s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
   if (!bake_weights(options, *program)) return false;
+  options->passes.fixed_parameters = options->emission.weights != NULL;
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);

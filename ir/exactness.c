@@ -99,6 +99,8 @@ struct exactness exactness_apply(enum op op, enum storage storage, enum kind kin
   switch ((int)op) {
     case OP_cast:
       return cast(storage, from, x);
+    case OP_round_random:
+      return exactness_stored(STORAGE_BF16);
     case OP_neg:
       if (real) return (struct exactness){x.formats, -x.high, -x.low, x.may_be_nan};
       return whole(-x.high, -x.low);
@@ -141,11 +143,11 @@ bool exactness_fits(struct exactness x, enum storage storage) {
   return x.low >= (double)facts->least && x.high <= (double)facts->most;
 }
 
-enum storage exactness_storage(struct exactness x, enum kind kind) {
+enum storage exactness_storage(struct exactness x, enum kind kind, int64_t row) {
   enum storage narrowest = storage_of_type(type_of_kind(kind));
   for (int i = 0; i < STORAGE_COUNT; i++) {
     const struct storage_facts *facts = &storage_facts[i];
-    if (facts->kind == kind && facts->c && facts->bits < storage_facts[narrowest].bits &&
+    if (facts->kind == kind && facts->c && row * facts->bits % 8 == 0 && facts->bits < storage_facts[narrowest].bits &&
         exactness_fits(x, (enum storage)i))
       narrowest = (enum storage)i;
   }

@@ -28,8 +28,12 @@ struct exactness exactness_apply(enum op op, enum storage storage, enum kind kin
                                  const struct exactness *operands);
 /* Whether each such number is exact in the storage, which is of the kind. */
 bool exactness_fits(struct exactness x, enum storage storage);
-/* The narrowest storage of the kind in which each such number is exact. */
-enum storage exactness_storage(struct exactness x, enum kind kind);
+/* The narrowest storage of the kind in which each such number is exact, for rows of `row` elements. Elements that share a byte would be
+   written by several threads where rows do not end with a byte, so such rows have a byte for each element. */
+enum storage exactness_storage(struct exactness x, enum kind kind, int64_t row);
+
+/* By value id: what is known of all elements, from the constants, casts and clamps that they go through. */
+struct exactness *graph_exactness(struct arena *arena, const struct graph *graph);
 
 /* NULL, or what is stored in the function that may not be exact where it is stored. */
 const char *function_stores_exactly(struct arena *arena, const struct function *function);

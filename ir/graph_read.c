@@ -355,7 +355,7 @@ static void read_state(struct reader *reader) {
   if (find_state(reader, state->name)) fail(reader, "this state is declared already");
   state->axes = want_axes(reader, &state->axis_count);
   state->kind = (enum kind)CHOICE(reader, kind_names, KIND_BOOLEAN, "real, integer or boolean");
-  state->role = (enum role)CHOICE(reader, role_names, ROLE_PREPARED, "a role such as parameter");
+  state->role = (enum role)CHOICE(reader, role_names, ROLE_DERIVED, "a role such as parameter");
   state->initial = (enum initial)CHOICE(reader, initial_names, INITIAL_UNIFORM, "constant, normal or uniform");
   want_mark(reader, "(");
   state->low = want_number(reader);
@@ -366,6 +366,11 @@ static void read_state(struct reader *reader) {
   want_mark(reader, ")");
   state->stream =
       accept_word(reader, "stream") ? (uint32_t)want_integer(reader, 0, UINT32_MAX) : hash_path(state->name);
+  if (accept_word(reader, "as")) {
+    state->storage = (enum storage)CHOICE(reader, storage_names, STORAGE_COUNT - 1, "a storage type such as bf16");
+    if (!reader->failed && (storage_kind(state->storage) != state->kind || !storage_facts[state->storage].c))
+      fail(reader, "a state of this kind is not stored so");
+  }
   state->frozen = accept_word(reader, "frozen");
   if (accept_word(reader, "of")) state->of = want_state(reader);
   if (!reader->failed) array_push(reader->arena, &reader->states, state);

@@ -187,6 +187,7 @@ struct launch {
   ARRAY(struct launch_argument) arguments;
   const char *label; /* the value or part it computes: "h.3.attn" */
   struct origin origin;
+  bool derived; /* it reads parameters alone, so it goes to the routine derive */
   bool in_order; /* the function's parallel loop is run serially by this launch; set when programs are written */
 };
 

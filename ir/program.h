@@ -37,7 +37,10 @@ struct spec_file {
      step        the model on a window of generation. Inputs: feed[batch, seq] and "position"; output: `from`. The axis `over` has
                  a run-time size named "window" (rows of this call). Axes declared equal to it have one named "past" (rows so far,
                  this window included).
-     synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.  */
+     synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.
+     derive      computes what graphs that do not train read of the parameters alone; writes ROLE_DERIVED states. It runs when
+                 parameters have changed since it last ran. No frontend makes it: the pass derive does, and the schedules,
+                 which move launches to it that read parameters alone.  */
 typedef ARRAY(struct spec_file) spec_files;
 
 /* The model once more, for a batch of another size than the spec's (--batch). Its graph is called predict_SIZE. */
@@ -55,7 +58,7 @@ struct program {
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
-  struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize;
+  struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize, *derive;
   ARRAY(struct prediction) predictions;
   bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */

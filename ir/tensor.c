@@ -36,7 +36,8 @@ const char *const output_role_names[] = {[OUTPUT_ORDINARY] = "ordinary",
                                          [OUTPUT_WEIGHT_SUM] = "weight_sum"};
 const char *const role_names[] = {
     [ROLE_PARAMETER] = "parameter", [ROLE_OPTIMIZER] = "optimizer", [ROLE_ACCUMULATOR] = "accumulator",
-    [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared"};
+    [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared",
+    [ROLE_DERIVED] = "derived"};
 const char *const initial_names[] = {
     [INITIAL_CONSTANT] = "constant", [INITIAL_NORMAL] = "normal", [INITIAL_UNIFORM] = "uniform"};
 const char *const distribution_names[] = {[DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};
@@ -48,6 +49,12 @@ bool op_is_elementwise(enum op op) {
 }
 
 enum kind storage_kind(enum storage storage) { return storage_facts[storage].kind; }
+
+enum storage state_storage(const struct state *state) {
+  static const enum storage usual[] = {
+      [KIND_REAL] = STORAGE_REAL, [KIND_INTEGER] = STORAGE_I32, [KIND_BOOLEAN] = STORAGE_BOOL};
+  return state->storage == STORAGE_REAL ? usual[state->kind] : state->storage;
+}
 
 struct graph *graph_new(struct arena *arena, const char *name, int *next_axis) {
   struct graph *graph = arena_new_struct(arena, struct graph);

@@ -152,8 +152,17 @@ struct axis {
   struct span span;
 };
 
-enum role { ROLE_PARAMETER, ROLE_OPTIMIZER, ROLE_ACCUMULATOR, ROLE_AVERAGE, ROLE_CACHE, ROLE_PREPARED };
-extern const char *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" */
+enum role {
+  ROLE_PARAMETER,
+  ROLE_OPTIMIZER,
+  ROLE_ACCUMULATOR,
+  ROLE_AVERAGE,
+  ROLE_CACHE,
+  ROLE_PREPARED,
+  ROLE_DERIVED /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
+};
+extern const char
+    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" */
 enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
 extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
 
@@ -162,6 +171,8 @@ struct state {
   const char *name; /* "h.0.attn.c_attn.weight"; optimizer states "h.0.attn.c_attn.weight/m" */
   enum role role;
   enum kind kind;
+  enum storage
+      storage; /* how it lies in memory, where that is narrower than its kind; else STORAGE_REAL. See state_storage */
   struct axis **axes;
   int axis_count;
   enum initial initial;
@@ -171,6 +182,9 @@ struct state {
   bool frozen;
   struct span span;
 };
+
+/* The storage that the state lies in: loading and initial draws round to it, and what updates it is exact in it. */
+enum storage state_storage(const struct state *state);
 
 enum distribution { DISTRIBUTION_UNIFORM, DISTRIBUTION_NORMAL };
 extern const char *const distribution_names[]; /* "uniform" "normal" */

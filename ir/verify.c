@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/exactness.h"
 #include "ir/infer.h"
 #include "ir/table.h"
 #include "ir/tensor.h"
@@ -114,6 +115,21 @@ static const char *check_leaf(struct verifier *verifier, const struct value *val
       return arena_format(arena, "input %s is %s %s here and %s %s in %%%d", value->name, kind_names[value->kind],
                           axes_text(arena, value->axes, value->axis_count, false), kind_names[other->kind],
                           axes_text(arena, other->axes, other->axis_count, false), other->id);
+  }
+  return NULL;
+}
+
+/* What is stored in narrow states is exact in them. */
+static const char *check_stored(const struct verifier *verifier) {
+  const struct exactness *exactness = NULL;
+  for (int i = 0; i < verifier->graph->values.count; i++) {
+    const struct value *value = verifier->graph->values.items[i];
+    if (value->op != OP_update || value->state->storage == STORAGE_REAL) continue;
+    if (!exactness) exactness = graph_exactness(verifier->arena, verifier->graph);
+    if (!exactness_fits(exactness[value->inputs[0]->id], value->state->storage))
+      return complain(verifier, value,
+                      arena_format(verifier->arena, "what is stored in %s may not be exact in %s", value->state->name,
+                                   storage_names[value->state->storage]));
   }
   return NULL;
 }
@@ -275,7 +291,8 @@ static const char *check_graph(struct verifier *outer, struct arena *arena, cons
     if (error) return complain(&verifier, value, error);
     verifier.known[value->id] = value;
   }
-  return check_outputs(&verifier, region);
+  const char *error = stage == STAGE_FLAT ? check_stored(&verifier) : NULL;
+  return error ? error : check_outputs(&verifier, region);
 }
 
 const char *graph_verify(struct arena *arena, const struct graph *graph, enum stage stage) {

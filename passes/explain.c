@@ -378,6 +378,19 @@ static void tell_copy(struct account *a, const struct copy *copy) {
   line(a, "    copied", arena_format(a->s->arena, "because %s", copy_texts[copy->why]));
 }
 
+/* The kernels that the routine derive launches in place of this one. */
+static void tell_derived(struct account *a, const struct told *told) {
+  struct list names = {0};
+  for (int i = told->first; i < told->first + told->count; i++) {
+    const struct launch *launch = a->s->routine->launches.items[i];
+    if (launch->derived) list_add(a, &names, launch->function->name);
+  }
+  if (!names.items.count) return;
+  line(a, "derived",
+       arena_format(a->s->arena, "%s, of parameters alone: derive launches it, when these have changed",
+                    list_text(a, &names, names.items.count)));
+}
+
 static const char *account_of(struct account *a, const struct told *told, bool general, bool numbered) {
   a->general = general;
   a->numbered = numbered;
@@ -387,6 +400,7 @@ static const char *account_of(struct account *a, const struct told *told, bool g
     tell_cluster(a, told->cluster);
   else
     tell_copy(a, told->copy);
+  tell_derived(a, told);
   return a->text;
 }
 

@@ -149,65 +149,6 @@ static void find_rows(struct graph_facts *facts, struct arena *arena, const stru
   }
 }
 
-/* --- What elements can be ------------------------------------------------------------------------------------------------------- */
-
-/* What the elements of all operands have in common. */
-static struct exactness exactness_of_operands(const struct graph_facts *facts, const struct value *value) {
-  struct exactness x = exactness_none();
-  for (int i = 0; i < value->input_count; i++) x = exactness_either(x, facts->exactness[value->inputs[i]->id]);
-  return x;
-}
-
-static struct exactness exactness_of_leaf(const struct value *value) {
-  if (value->op == OP_constant) return exactness_number(value->kind, value->number);
-  if (value->op == OP_index) return exactness_between(0, (double)(value->axis->extent - 1));
-  if (value->kind == KIND_INTEGER && value->range) return exactness_between(0, (double)(value->range->extent - 1));
-  return exactness_any(value->kind);
-}
-
-static struct exactness exactness_of(const struct graph_facts *facts, const struct value *value) {
-  struct exactness operands[3];
-  switch (op_facts[value->op].class) {
-    case CLASS_LEAF:
-      return exactness_of_leaf(value);
-    case CLASS_UNARY:
-    case CLASS_BINARY:
-    case CLASS_COMPARE:
-    case CLASS_LOGIC:
-    case CLASS_TERNARY:
-      for (int i = 0; i < value->input_count; i++) operands[i] = facts->exactness[value->inputs[i]->id];
-      return exactness_apply(value->op, value->storage, value->kind, value->inputs[value->op == OP_where ? 1 : 0]->kind,
-                             operands);
-    case CLASS_VIEW:
-      if (value->op == OP_pad)
-        return exactness_either(exactness_of_operands(facts, value), exactness_number(value->kind, value->number));
-      return exactness_of_operands(facts, value);
-    case CLASS_STOP:
-    case CLASS_GATHER:
-      return facts->exactness[value->inputs[0]->id];
-    case CLASS_MIX:
-      if (value->op == OP_top) return exactness_between(0, (double)(value->axis->extent - 1));
-      return exactness_any(value->kind);
-    case CLASS_RANDOM:
-    case CLASS_REDUCE:
-    case CLASS_CONTRACT:
-    case CLASS_SCATTER:
-    case CLASS_GRADIENT:
-    case CLASS_UPDATE:
-    case CLASS_CALL:
-      return exactness_any(value->kind);
-  }
-  return exactness_any(value->kind);
-}
-
-static void find_exactness(struct graph_facts *facts, struct arena *arena, const struct graph *graph) {
-  facts->exactness = arena_new_array(arena, struct exactness, graph->next_value);
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    facts->exactness[value->id] = exactness_of(facts, value);
-  }
-}
-
 struct graph_facts facts_find(struct arena *arena, const struct graph *graph) {
   struct graph_facts facts = {.values = arena_new_array(arena, struct value_facts, graph->next_value)};
   find_users(&facts, arena, graph);
@@ -215,6 +156,6 @@ struct graph_facts facts_find(struct arena *arena, const struct graph *graph) {
   find_axis_order(&facts, arena, graph);
   find_preferences(&facts, graph);
   find_rows(&facts, arena, graph);
-  find_exactness(&facts, arena, graph);
+  facts.exactness = graph_exactness(arena, graph);
   return facts;
 }

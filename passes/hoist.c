@@ -1,6 +1,6 @@
 /* Moves what generation needs to compute only once: values of program->step that do not depend on the window move to
    program->prepare, which writes them to states that step reads. Examples are a translator's encoder and its cross
-   keys, or the merged weights of LoRA.
+   keys. (What depends on parameters alone went to program->derive before, where that pass is not left out.)
 
    A value stays in step when it depends on the window (on the fed tokens, their positions, a cache, a run-time size),
    when it needs no input and no contraction (such as 1 + weight, which is cheaper to repeat than to keep), or when it

@@ -117,6 +117,7 @@ void layout_states(struct scheduler *s) {
     struct buffer *buffer =
         buffer_new(s, state->name, BUFFER_STATE, state->kind, state->axes, state->axis_count, origin);
     buffer->state = state;
+    buffer->storage = state_storage(state);
     table_set(arena, &s->states, state->name, buffer);
   }
 }
@@ -162,22 +163,13 @@ struct buffer *scratch_buffer(struct scheduler *s, const struct value *value, co
   return buffer;
 }
 
-/* The narrowest storage that holds the value. Elements that share a byte would be written by several threads where rows
-   do not end with a byte, so such rows have a byte for each element. */
-static enum storage storage_of(const struct scheduler *s, const struct value *value, struct axis *const *axes) {
-  const enum storage storage = exactness_storage(s->facts.exactness[value->id], value->kind);
-  const int shared = 8 / storage_facts[storage].bits;
-  if (shared <= 1) return storage;
-  const bool whole = value->axis_count && axes[value->axis_count - 1]->extent % shared == 0;
-  return whole ? storage : storage_facts[storage].least < 0 ? STORAGE_I8 : STORAGE_U8;
-}
-
 struct place *place_new(struct scheduler *s, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes) {
   const struct origin *origin = &value->origin;
   struct buffer *buffer =
       buffer_new(s, name ? name : value_label(s, value, &origin), role, value->kind, axes, value->axis_count, origin);
-  if (role == BUFFER_ACTIVATION) buffer->storage = storage_of(s, value, axes);
+  const int64_t row = value->axis_count ? axes[value->axis_count - 1]->extent : 1;
+  if (role == BUFFER_ACTIVATION) buffer->storage = exactness_storage(s->facts.exactness[value->id], value->kind, row);
   return place_in(s, value, buffer);
 }
 

@@ -21,6 +21,8 @@ struct pass_options {
   bool loops_follow;         /* run_schedules comes after the graph passes */
   FILE *clusters;            /* where run_schedules tells which values became one kernel and why; or NULL */
   const char *clusters_of;   /* the only graph to tell this of; NULL: all */
+  bool
+      fixed_parameters; /* they lie in memory that is only read; copies of them would take memory that can be written */
   bool errors_only; /* stop after the last pass that can find an error in the spec: nothing uses the graphs */
 };
 
@@ -56,6 +58,12 @@ void pass_mixed_begin(struct program *program, struct graph *graph, enum storage
 /* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
    The graph is flat, its equal values are one, and its gradients of parameters are marked. */
 void pass_mixed(struct graph *graph, enum storage storage);
+/* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
+   derive.c. */
+void pass_derive(struct program *program);
+/* A new state of the role ROLE_DERIVED, the last in program->states. Its name is `name` or, where that is taken, NAME.2 and so on. */
+struct state *derived_state(struct program *program, const char *name, enum kind kind, struct axis *const *axes,
+                            int axis_count, struct span span);
 /* Moves what does not depend on the window from program->step to program->prepare; with `only_inputs`, nothing but
    inputs. */
 void pass_hoist(struct program *program, bool only_inputs);

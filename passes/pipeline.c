@@ -10,6 +10,7 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
+  bool derived; /* the pass derive has run */
 };
 
 static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
@@ -32,6 +33,13 @@ static void run_mixed(struct run *run, struct graph *graph) {
    since a step is given the window and nothing more. */
 static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
+}
+
+/* Derive makes a graph of its own for all others, so it is called for the first graph alone. */
+static void run_derive(struct run *run, struct graph *graph) {
+  if (!run->derived) pass_derive(run->program);
+  run->derived = true;
+  (void)graph;
 }
 
 static const struct step {
@@ -61,6 +69,8 @@ static const struct step {
     {PASS_mixed, run_mixed, STAGE_FLAT, WHEN_ON},
     {PASS_simplify, run_simplify, STAGE_FLAT, WITH_MIXED},
     {PASS_common, run_common, STAGE_FLAT, WITH_MIXED},
+    /* What depends on parameters alone needs no prompt: it is gone before hoist looks at generation. */
+    {PASS_derive, run_derive, STAGE_FLAT, WHEN_ON},
     /* Hoist is last, so that what moves is final, and no value that is dropped later gets a state. */
     {PASS_hoist, run_hoist, STAGE_FLAT, ALWAYS},
 };

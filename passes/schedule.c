@@ -177,11 +177,26 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   if (s->fuse) schedule_clusters(s);
   schedule_copies(s, false, false);
   schedule_copies(s, true, false);
+  times_enter(s->options->times, "derive");
+  const bool derives = graph == s->program->derive;
+  for (int i = 0; derives && i < s->derived.count; i++) array_push(arena, &s->routine->launches, s->derived.items[i]);
+  if (!derives) choose_derived_launches(s);
+  const char *only = s->options->clusters_of;
+  if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);
+  if (!derives) move_derived_launches(s);
+  times_leave(s->options->times);
   times_enter(s->options->times, "plan");
   plan_routine(s, s->routine);
   times_leave(s->options->times);
-  const char *only = s->options->clusters_of;
-  if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);
+}
+
+/* The graph derive is the last, since it does launches of all others; where they have some and it has none of its own, it is an
+   empty graph. */
+static void schedule_derive(struct scheduler *s) {
+  struct program *program = s->program;
+  if (!program->derive && s->derived.count)
+    program->derive = graph_new(s->arena, routine_facts[ROUTINE_derive].name, &program->next_axis);
+  if (program->derive) schedule_graph(s, program->derive);
 }
 
 struct module *run_schedules(struct program *program, const struct pass_options *options,
@@ -203,7 +218,8 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   times_leave(options->times);
   times_enter(options->times, "kernels");
   for (int i = 0; program_graph(program, i); i++)
-    if (*program_graph(program, i)) schedule_graph(s, *program_graph(program, i));
+    if (*program_graph(program, i) && i != ROUTINE_derive) schedule_graph(s, *program_graph(program, i));
+  schedule_derive(s);
   times_leave(options->times);
   /* The passes on loops work graph by graph and kernel by kernel, so the module is printed once, after all of them. */
   for (int i = 0; i < PASS_COUNT && options->dump_after; i++)

@@ -5,6 +5,7 @@
      schedule_*  write one kernel for each cluster, by means of kernel.c (open blocks, parameters) and access.c (values as
                  expressions)
      share.c     makes equal kernels one function
+     derive_launches.c  moves launches that read parameters alone to the routine derive
      plan.c      lets activations that do not live at the same time share memory */
 #ifndef PASSES_SCHEDULE_H
 #define PASSES_SCHEDULE_H
@@ -80,6 +81,7 @@ struct scheduler {
   struct table states; /* struct buffer *, by name */
   struct table trained; /* reductions that training keeps for its backward pass, by label */
   ARRAY(struct tile_entry) tiles;
+  ARRAY(struct launch *) derived; /* launches of graphs scheduled so far that the routine derive is to do */
   /* About the graph at hand: */
   const struct graph *graph;
   struct routine *routine;
@@ -339,6 +341,9 @@ void schedule_copy(struct scheduler *scheduler, const struct value *value, const
 struct share_table *share_table_new(struct arena *arena);
 /* An equal function made before, or `function` itself, which is then kept in the module under a unique name. */
 const struct function *share_function(struct scheduler *scheduler, struct function *function);
+/* derive_launches.c: marks the launches of the routine at hand that the routine derive is to do; and takes them out of it. */
+void choose_derived_launches(struct scheduler *scheduler);
+void move_derived_launches(struct scheduler *scheduler);
 /* Gives activations their offsets. */
 void plan_routine(struct scheduler *scheduler, struct routine *routine);
 

@@ -191,7 +191,9 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
 
 static const struct lam_option lam_bench_options[] = {
     {"graph", "NAME",
-     "train, evaluate, predict (predict_1 ...), prepare, step (one token) or prompt (default: the first it has)", 0, 0},
+     "train, evaluate, predict (predict_1 ...), prepare, step (one token), prompt or derive (default: the first it "
+     "has)",
+     0, 0},
     {"steps", "N", "steps to measure, after two that are not (default: 5 seconds' worth)", 1, 1000000},
     {"weights", "FILE", "weights in safetensors (default: initial values)", 0, 0},
     {"data", "FILE", "other data than the spec's", 0, 0},

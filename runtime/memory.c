@@ -116,8 +116,8 @@ size_t lam_port_bytes(const struct lam_port *port) {
   return (size_t)lam_count(port->shape, port->rank) * lam_type_size(port->type);
 }
 
-LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",  "predict",
-                                                             "prepare", "step",       "synthesize"};
+LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",   "predict",
+                                                             "prepare", "step",       "synthesize", "derive"};
 
 struct lam_routine *lam_routine_at(struct lam_program *program, int number) {
   if (number < LAM_ROUTINES) return &program->routines[number];
@@ -159,6 +159,8 @@ void lam_run_routine(struct lam_program *program, int number, int64_t step, int6
                      const int64_t *sizes) {
   struct lam_routine *routine = lam_routine_at(program, number);
   const char *name = lam_routine_name(program, number);
+  if (routine->reads_derived && lam_is_out_of_date(program->model))
+    lam_run_routine(program, LAM_DERIVE, 0, 0, seed, NULL);
   void *self = number < LAM_ROUTINES ? NULL : program->predictions[number - LAM_ROUTINES].self;
   for (struct lam_port *port = routine->inputs; port < routine->inputs + routine->input_count; port++) {
     if (!strcmp(port->name, "step")) *(lam_real *)port->data = (lam_real)step;

@@ -42,7 +42,8 @@ LAM_API void lam_place_ports(struct lam_program *program);
 LAM_API struct lam_port *lam_find_port(struct lam_port *ports, int count, const char *name); /* or NULL */
 LAM_API double lam_output(const struct lam_routine *routine, const char *name); /* a scalar; NaN where there is none */
 LAM_TABLE(char *const lam_routine_names[LAM_ROUTINES])
-/* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. */
+/* Sets the inputs "step" and "steps" of a routine, where it has them, and runs it. Where it reads what is derived of
+   parameters, and these have changed, derive runs first, as a routine of its own. */
 LAM_API void lam_run_routine(struct lam_program *program, int number, int64_t step, int64_t steps, uint32_t seed,
                              const int64_t *sizes);
 

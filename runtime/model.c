@@ -1,6 +1,7 @@
 /* A model's tensors by name, what they hold at first, and what else the library is made of. */
 #include "runtime/model.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,22 +17,107 @@ int lam_fail(char message[LAM_MESSAGE], enum lam_status status, const char *form
   return (int)status;
 }
 
-size_t lam_type_size(enum lam_type type) {
-  return type == LAM_TYPE_REAL ? sizeof(lam_real) : type == LAM_TYPE_INTEGER ? sizeof(int32_t) : sizeof(uint8_t);
+size_t lam_type_bytes(enum lam_type type, int64_t count) {
+  static const unsigned char bits[] = {[LAM_TYPE_REAL] = 8 * sizeof(lam_real),
+                                       [LAM_TYPE_INTEGER] = 32,
+                                       [LAM_TYPE_BOOLEAN] = 8,
+                                       [LAM_TYPE_BF16] = 16,
+                                       [LAM_TYPE_F16] = 16,
+                                       [LAM_TYPE_I8] = 8,
+                                       [LAM_TYPE_U8] = 8,
+                                       [LAM_TYPE_I4] = 4,
+                                       [LAM_TYPE_U4] = 4};
+  return ((size_t)count * bits[type] + 7) / 8;
+}
+
+size_t lam_type_size(enum lam_type type) { return lam_type_bytes(type, 1); }
+
+bool lam_type_is_real(enum lam_type type) {
+  return type == LAM_TYPE_REAL || type == LAM_TYPE_BF16 || type == LAM_TYPE_F16;
+}
+
+static double lam_half_number(uint16_t bits) {
+  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  double size = ldexp(exponent ? 1024 + fraction : fraction, exponent ? exponent - 25 : -24);
+  if (exponent == 31) size = (double)(fraction ? NAN : INFINITY);
+  return bits & 0x8000 ? -size : size;
 }
 
 double lam_get(const void *data, enum lam_type type, int64_t i) {
-  if (type == LAM_TYPE_REAL) return (double)((const lam_real *)data)[i];
-  return type == LAM_TYPE_INTEGER ? ((const int32_t *)data)[i] : ((const uint8_t *)data)[i];
+  const unsigned char *bytes = data;
+  uint32_t wide;
+  float narrow;
+  switch (type) {
+    case LAM_TYPE_REAL:
+      return (double)((const lam_real *)data)[i];
+    case LAM_TYPE_INTEGER:
+      return ((const int32_t *)data)[i];
+    case LAM_TYPE_BOOLEAN:
+    case LAM_TYPE_U8:
+      return bytes[i];
+    case LAM_TYPE_BF16:
+      wide = (uint32_t)((const uint16_t *)data)[i] << 16;
+      memcpy(&narrow, &wide, sizeof narrow);
+      return (double)narrow;
+    case LAM_TYPE_F16:
+      return lam_half_number(((const uint16_t *)data)[i]);
+    case LAM_TYPE_I8:
+      return ((const int8_t *)data)[i];
+    case LAM_TYPE_I4:
+      return ((bytes[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;
+    case LAM_TYPE_U4:
+      return bytes[i / 2] >> (i % 2 * 4) & 15;
+  }
+  return 0;
+}
+
+/* The bits of a float with `bits` of mantissa and exponents from `least` on, halves to even: the sign, and then the
+   number's place among all such numbers that are not negative. What is beyond the largest becomes infinity, and NaN
+   what follows it. */
+static uint16_t lam_rounded_bits(double number, int bits, int least) {
+  const double size = fabs(number);
+  const uint16_t sign = number < 0 || (number == 0 && 1 / number < 0) ? 0x8000 : 0;
+  const uint16_t infinity = (uint16_t)(((1u << (16 - bits)) - 1) << (bits - 1));
+  int exponent;
+  if (number - number != 0) return (uint16_t)(number == number ? sign | infinity : infinity | 1u << (bits - 2));
+  frexp(size, &exponent);
+  if (size == 0 || exponent < least) exponent = least;
+  const double steps = nearbyint(ldexp(size, bits - exponent));
+  const double place = ldexp(exponent - least, bits - 1) + steps;
+  return (uint16_t)(sign | (place >= (double)infinity ? infinity : (uint16_t)place));
 }
 
 void lam_set(void *data, enum lam_type type, int64_t i, double number) {
-  if (type == LAM_TYPE_REAL)
-    ((lam_real *)data)[i] = (lam_real)number;
-  else if (type == LAM_TYPE_INTEGER)
-    ((int32_t *)data)[i] = (int32_t)number;
-  else
-    ((uint8_t *)data)[i] = number != 0;
+  unsigned char *byte = (unsigned char *)data + (type == LAM_TYPE_I4 || type == LAM_TYPE_U4 ? i / 2 : 0);
+  const int low = type == LAM_TYPE_I8 ? -128 : type == LAM_TYPE_I4 ? -8 : 0;
+  const int high = type == LAM_TYPE_I8 ? 127 : type == LAM_TYPE_U8 ? 255 : type == LAM_TYPE_I4 ? 7 : 15;
+  const double whole = nearbyint(number);
+  const int small = whole > low ? whole < high ? (int)whole : high : low; /* of NaN the least */
+  switch (type) {
+    case LAM_TYPE_REAL:
+      ((lam_real *)data)[i] = (lam_real)number;
+      return;
+    case LAM_TYPE_INTEGER:
+      ((int32_t *)data)[i] = (int32_t)number;
+      return;
+    case LAM_TYPE_BOOLEAN:
+      ((uint8_t *)data)[i] = number != 0;
+      return;
+    case LAM_TYPE_BF16:
+      ((uint16_t *)data)[i] = lam_rounded_bits(number, 8, -125);
+      return;
+    case LAM_TYPE_F16:
+      ((uint16_t *)data)[i] = lam_rounded_bits(number, 11, -13);
+      return;
+    case LAM_TYPE_I8:
+    case LAM_TYPE_U8:
+      ((uint8_t *)data)[i] = (uint8_t)small;
+      return;
+    case LAM_TYPE_I4:
+    case LAM_TYPE_U4:
+      *byte = (unsigned char)(i % 2 ? (*byte & 15) | (small & 15) << 4 : (*byte & 240) | (small & 15));
+      return;
+  }
 }
 
 int64_t lam_count(const int64_t *shape, int rank) {
@@ -145,14 +231,24 @@ static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed,
 static void lam_begin(const struct lam_tensor *tensor, uint32_t seed) {
   const int64_t count = lam_count(tensor->shape, tensor->rank);
 #ifdef _OPENMP
-#pragma omp parallel for
+#pragma omp parallel for if (tensor->type < LAM_TYPE_I4) /* two threads would write halves of one byte */
 #endif
   for (int64_t k = 0; k < count; k++) lam_set(tensor->data, tensor->type, k, lam_initial_number(tensor, seed, k));
 }
 
+void lam_changed(struct lam_model *model) {
+  if (model->version) ++*model->version;
+}
+
+bool lam_is_out_of_date(const struct lam_model *model) {
+  return model->version && *model->derived_version != *model->version;
+}
+
 void lam_initialize(struct lam_model *model, uint32_t seed) {
-  for (int i = 0; i < model->tensor_count; i++) lam_begin(&model->tensors[i], seed);
+  for (int i = 0; i < model->tensor_count; i++)
+    if (model->tensors[i].role != LAM_DERIVED) lam_begin(&model->tensors[i], seed);
   lam_start_averages(model);
+  lam_changed(model);
 }
 
 void lam_model_initialize(struct lam_model *model, uint32_t seed) {
@@ -183,7 +279,8 @@ void lam_start_averages(struct lam_model *model) {
     for (int k = 0; k < model->tensor_count; k++) {
       const struct lam_tensor *tensor = &model->tensors[k];
       if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
-        memcpy(average->data, tensor->data, (size_t)lam_count(tensor->shape, tensor->rank) * sizeof(lam_real));
+        for (int64_t at = 0, count = lam_count(tensor->shape, tensor->rank); at < count; at++)
+          lam_set(average->data, average->type, at, lam_get(tensor->data, tensor->type, at));
     }
   }
 }
@@ -195,13 +292,18 @@ bool lam_is_kept(const struct lam_tensor *tensor) {
 const char *lam_not_finite(const struct lam_model *model) {
   for (int i = 0; i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
-    if (!lam_is_kept(tensor) || tensor->type != LAM_TYPE_REAL) continue;
+    if (!lam_is_kept(tensor) || !lam_type_is_real(tensor->type)) continue;
     const double begins = tensor->low + tensor->high;
     if (begins - begins != 0) continue;
     const lam_real *numbers = tensor->data;
     const int64_t count = lam_count(tensor->shape, tensor->rank);
     int bad = 0;
-    for (int64_t k = 0; k < count; k++) bad |= !(numbers[k] - numbers[k] == 0); /* in vectors */
+    for (int64_t k = 0; k < count && tensor->type == LAM_TYPE_REAL; k++)
+      bad |= !(numbers[k] - numbers[k] == 0); /* in vectors */
+    for (int64_t k = 0; k < count && tensor->type != LAM_TYPE_REAL && !bad; k++) {
+      const double number = lam_get(tensor->data, tensor->type, k);
+      bad = !(number - number == 0);
+    }
     if (bad) return tensor->name;
   }
   return NULL;

@@ -37,8 +37,20 @@ enum lam_status {
 };
 
 enum { LAM_MAX_RANK = 8, LAM_MESSAGE = 1024 };
-enum lam_type { LAM_TYPE_REAL, LAM_TYPE_INTEGER, LAM_TYPE_BOOLEAN }; /* lam_real, int32_t, uint8_t in memory */
-enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED };
+/* lam_real, int32_t, uint8_t in memory; and what tensors may be stored in that hold fewer numbers: 16 bits, a byte,
+   half a byte. Ports and columns have one of the first three. */
+enum lam_type {
+  LAM_TYPE_REAL,
+  LAM_TYPE_INTEGER,
+  LAM_TYPE_BOOLEAN,
+  LAM_TYPE_BF16,
+  LAM_TYPE_F16,
+  LAM_TYPE_I8,
+  LAM_TYPE_U8,
+  LAM_TYPE_I4,
+  LAM_TYPE_U4
+};
+enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED, LAM_DERIVED };
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */
@@ -140,6 +152,8 @@ struct lam_model {
   const struct lam_pairs *facts; /* of weights that are a part of the program; else NULL, and those of the run hold */
   struct lam_run run;
   struct lam_vocabulary vocabulary;
+  int64_t *version; /* advances when parameters change; NULL where nothing is derived of them */
+  const int64_t *derived_version; /* the version that derived values were computed of */
   char message[LAM_MESSAGE]; /* of the last call that failed, or a note of one that did not */
 };
 
@@ -150,6 +164,9 @@ __attribute__((format(printf, 3, 4)))
 LAM_API int
 lam_fail(char message[LAM_MESSAGE], enum lam_status status, const char *format, ...);
 LAM_API size_t lam_type_size(enum lam_type type);
+/* The bytes of so many elements. */
+LAM_API size_t lam_type_bytes(enum lam_type type, int64_t count);
+LAM_API bool lam_type_is_real(enum lam_type type);
 LAM_API double lam_get(const void *data, enum lam_type type, int64_t i);
 LAM_API void lam_set(void *data, enum lam_type type, int64_t i, double number);
 LAM_API int64_t lam_count(const int64_t *shape, int rank);
@@ -166,6 +183,9 @@ LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port
 /* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
 LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
 LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
+/* Parameters have changed, so that what was derived of them is out of date; and whether it is. */
+LAM_API void lam_changed(struct lam_model *model);
+LAM_API bool lam_is_out_of_date(const struct lam_model *model);
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
 LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);

@@ -17,6 +17,7 @@ struct lam_routine {
   int input_count;
   struct lam_port *outputs;
   int output_count;
+  int reads_derived; /* it reads what LAM_DERIVE computes of the parameters */
 };
 
 /* predict for a batch of another size. These routines have the numbers from LAM_ROUTINES on. */
@@ -34,6 +35,7 @@ enum lam_routine_name {
   LAM_PREPARE,
   LAM_STEP,
   LAM_SYNTHESIZE,
+  LAM_DERIVE,
   LAM_ROUTINES
 };
 enum lam_feature { /* what each holds: struct column of the compiler's ir/program.h */

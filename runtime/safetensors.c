@@ -357,13 +357,6 @@ const struct lam_entry *lam_weights_find(const struct lam_weights *weights, cons
   return weights->count ? bsearch(&key, weights->entries, (size_t)weights->count, sizeof key, lam_by_name) : NULL;
 }
 
-static double lam_half(uint16_t bits) {
-  int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  double size = ldexp(exponent ? 1024 + fraction : fraction, exponent ? exponent - 25 : -24);
-  if (exponent == 31) size = (double)(fraction ? NAN : INFINITY);
-  return bits & 0x8000 ? -size : size;
-}
-
 /* Files are little-endian, as are the machines that this is for; elements may lie at any byte. */
 static double lam_element(int type, const unsigned char *at) {
   uint64_t bits = 0;
@@ -374,13 +367,13 @@ static double lam_element(int type, const unsigned char *at) {
   memcpy(&narrow, &bits, sizeof narrow);
   memcpy(&wide, &bits, sizeof wide);
   if (type == LAM_F32 || type == LAM_BF16) return (double)narrow;
-  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? wide : lam_half((uint16_t)bits);
+  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? wide : lam_get(at, LAM_TYPE_F16, 0);
   return type == LAM_I32 ? (double)(int32_t)bits : (double)(int64_t)bits;
 }
 
 int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
                        char message[LAM_MESSAGE]) {
-  bool is_real = type == LAM_TYPE_REAL, has_reals = entry->type <= LAM_BF16;
+  bool is_real = lam_type_is_real(type), has_reals = entry->type <= LAM_BF16;
   if (is_real != has_reals || entry->type >= LAM_KNOWN)
     return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name,
                     entry->type_name, is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
@@ -396,7 +389,10 @@ int lam_check_elements(const struct lam_weights *weights, const struct lam_entry
 void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
   const size_t size = lam_file_types[entry->type].bytes;
   const unsigned char *from = entry->data + (size_t)first * size;
-  if (entry->type == LAM_F32 && sizeof(lam_real) == 4)
+  const bool same = (entry->type == LAM_F32 && type == LAM_TYPE_REAL && sizeof(lam_real) == 4) ||
+                    (entry->type == LAM_BF16 && type == LAM_TYPE_BF16) ||
+                    (entry->type == LAM_F16 && type == LAM_TYPE_F16);
+  if (same)
     memcpy(to, from, (size_t)count * size);
   else
     for (int64_t i = 0; i < count; i++) lam_set(to, type, i, lam_element(entry->type, from + (size_t)i * size));
@@ -433,7 +429,9 @@ static void lam_put_string(struct lam_sink *sink, const char *text, size_t lengt
 
 static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tensors, int count,
                            const struct lam_pairs *metadata) {
-  static const char *const names[] = {[LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL"};
+  static const char *const names[] = {
+      [LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL", [LAM_TYPE_BF16] = "BF16",
+      [LAM_TYPE_F16] = "F16",  [LAM_TYPE_I8] = "I8",       [LAM_TYPE_U8] = "U8"}; /* files hold nothing narrower */
   long long offset = 0;
   char text[64];
   lam_put_text(sink, "{\"__metadata__\":{");
@@ -445,7 +443,9 @@ static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tenso
   }
   lam_put_text(sink, "}");
   for (const struct lam_tensor *tensor = tensors; tensor < tensors + count; tensor++) {
-    long long bytes = lam_count(tensor->shape, tensor->rank) * (tensor->type == LAM_TYPE_BOOLEAN ? 1 : 4);
+    const int64_t elements = lam_count(tensor->shape, tensor->rank);
+    const long long bytes =
+        (long long)(tensor->type == LAM_TYPE_REAL ? (size_t)elements * 4 : lam_type_bytes(tensor->type, elements));
     lam_put_text(sink, ",\n");
     lam_put_string(sink, tensor->name, strlen(tensor->name));
     lam_put(sink, text, (size_t)snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":[", names[tensor->type]));

@@ -187,10 +187,10 @@ static void lam_print_parameters(const struct lam_program *program) {
       numbers += lam_count(program->model->tensors[i].shape, program->model->tensors[i].rank);
   for (int i = 0; i < program->model->tensor_count && numbers <= FEW; i++) {
     const struct lam_tensor *tensor = &program->model->tensors[i];
-    if (tensor->role != LAM_PARAMETER || tensor->type != LAM_TYPE_REAL) continue;
+    if (tensor->role != LAM_PARAMETER || !lam_type_is_real(tensor->type)) continue;
     printf("%s", tensor->name);
     for (int64_t k = 0; k < lam_count(tensor->shape, tensor->rank); k++)
-      printf(" %.6g", (double)((lam_real *)tensor->data)[k]);
+      printf(" %.6g", lam_get(tensor->data, tensor->type, k));
     putchar('\n');
   }
 }

@@ -255,6 +255,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
     }
     if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
   }
+  lam_changed(model);
   lam_pairs_free(&run->facts);
   *run = there;
   return LAM_OK;

@@ -11,8 +11,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#ifdef __x86_64__
+#if defined __x86_64__
 #include <cpuid.h>
+#elif defined __aarch64__ && defined __linux__
+#include <sys/auxv.h>
 #endif
 
 /* A copy of the text, to be freed. */
@@ -146,7 +148,7 @@ static struct hash hash_file(struct hash seed, const char *file) {
 
 /* Hashes what -march=native may depend on here. */
 static struct hash hash_processor(struct hash hash) {
-#ifdef __x86_64__
+#if defined __x86_64__
   unsigned a, b, c, d;
   if (__get_cpuid(1, &a, &b, &c, &d)) { /* b depends on the core that this happens to run on */
     const unsigned model[] = {a, c, d};
@@ -156,6 +158,9 @@ static struct hash hash_processor(struct hash hash) {
     const unsigned features[] = {b, c, d};
     hash = hash_bytes(hash, features, sizeof features);
   }
+#elif defined __aarch64__ && defined __linux__
+  const unsigned long features[] = {getauxval(AT_HWCAP), getauxval(AT_HWCAP2)};
+  hash = hash_bytes(hash, features, sizeof features);
 #endif
   return hash;
 }

@@ -67,3 +67,11 @@ for way in interpret portable avx2 avx512; do
   scales_as_fixture log.jsonl w.safetensors || fail "scaling the loss, $way"
 done
 expect_contains "$(tail -1 out.txt)" "scale 8192, 5 skipped"
+
+# The spec's pipeline is that of what is emitted, too: the bytes are those of `run`.
+lamella emit "$GOLDEN/mixed.lam" -o vendored
+cc -O1 -fopenmp -o program vendored/*.c -lm
+cp "$GOLDEN/mixed.safetensors" .
+./program train --steps 60 --out vendored.safetensors >out.txt
+lamella run "$GOLDEN/mixed.lam" train --steps 60 --out run.safetensors >out.txt
+cmp vendored.safetensors run.safetensors || fail "the emitted program trains otherwise"

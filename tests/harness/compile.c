@@ -29,10 +29,13 @@ bool compile_has_threads(void) {
   return has;
 }
 
+enum { MOST_ARGUMENTS = 16 };
+
 static struct jit_program *compile_in_process(const char *source, const struct compiling *how, bool openmp) {
-  const char *arguments[8] = {"-Wall", "-Wextra", "-Werror"};
+  const char *arguments[MOST_ARGUMENTS] = {"-Wall", "-Wextra", "-Werror"};
   int count = 3;
-  for (const char *const *word = how->target ? target_options(how->target) : NULL; word && *word; word++)
+  for (const char *const *word = how->target ? target_options(how->target) : NULL;
+       word && *word && count < MOST_ARGUMENTS; word++)
     arguments[count++] = *word;
   struct jit_source request = {.main = {"batch.c", source},
                                .level = how->level,

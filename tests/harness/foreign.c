@@ -1,5 +1,6 @@
 #include "tests/harness/foreign.h"
 
+#include <string.h>
 #include <unistd.h>
 
 const struct target *tested_target(int number) {
@@ -19,14 +20,14 @@ const struct target *tested_target(int number) {
 bool target_runs_in_tests(const struct target *target) {
   if (!target_is_foreign(target)) return target_runs_here(target);
   const struct target *host = target_find("avx2");
-  return target->architecture == ARCHITECTURE_AARCH64 && target_runs_here(host) &&
+  return target->architecture == ARCHITECTURE_AARCH64 && !strchr(target->name, '+') && target_runs_here(host) &&
          access("/usr/include/simde/arm/neon.h", R_OK) == 0;
 }
 
 const char *const *target_options(const struct target *target) {
   static const char *const none[] = {NULL};
   static const char *const simde[] = {
-      "-isystem", SOURCE_FOLDER "/tests/harness/simde", "-mavx2", "-mfma", "-Wno-pass-failed", NULL};
+      "-isystem", SOURCE_FOLDER "/tests/harness/simde", "-mavx2", "-mfma", "-mf16c", "-Wno-pass-failed", NULL};
   return target_is_foreign(target) ? simde : none;
 }
 

@@ -8,7 +8,8 @@
 
 /* The targets that tests go through: those of target_at, and some with features. NULL past the last. */
 const struct target *tested_target(int number);
-/* Whether functions for the target (emit_functions) can be compiled here, with target_options, and called. */
+/* Whether functions for the target (emit_functions) can be compiled here, with target_options, and called. NEON with features
+   cannot, since x86-64 knows no attributes for them. */
 bool target_runs_in_tests(const struct target *target);
 /* The words that gcc and clang need for that, up to a NULL; none for targets of this machine. */
 const char *const *target_options(const struct target *target);

@@ -132,6 +132,18 @@ static void exchange(struct bench *bench, const struct buffer *buffer, struct lo
   }
 }
 
+void join_derived(struct module *module) {
+  struct routine *first = module->routines.items[0];
+  const struct routine *derive = module->routines.items[module->routines.count - 1];
+  if (first == derive || strcmp(derive->name, routine_facts[ROUTINE_derive].name) != 0) return;
+  const struct routine own = *first;
+  first->launches.items = NULL, first->launches.count = first->launches.capacity = 0;
+  for (int i = 0; i < derive->launches.count; i++)
+    array_push(module->arena, &first->launches, derive->launches.items[i]);
+  for (int i = 0; i < own.launches.count; i++) array_push(module->arena, &first->launches, own.launches.items[i]);
+  if (derive->activation_bytes > first->activation_bytes) first->activation_bytes = derive->activation_bytes;
+}
+
 static const char *run_launches(struct bench *bench, const struct routine *routine) {
   for (int i = 0; i < routine->launches.count; i++) {
     const struct launch *launch = routine->launches.items[i];
@@ -289,7 +301,7 @@ static const char *compare_on(struct bench bench, const struct module *module, c
   }
   for (int i = 0; i < module->buffers.count; i++) {
     const struct buffer *buffer = module->buffers.items[i];
-    if (buffer->role != BUFFER_STATE) continue;
+    if (buffer->role != BUFFER_STATE || buffer->state->role == ROLE_DERIVED) continue;
     wrong = compare(arena, buffer->label, state_data(&list, buffer->state), memory_of(&bench, buffer)->data,
                     buffer->count, tolerance);
     if (wrong) return wrong;

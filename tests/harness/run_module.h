@@ -4,11 +4,15 @@
 
 #include "ir/interpret.h"
 #include "ir/loop.h"
+#include "ir/program.h"
 #include "tests/harness/random_graph.h"
 
 /* Fills contents of inputs and states with numbers that depend on the name alone; integers lie in their range. */
 void fill_value(double *data, int64_t count, enum kind kind, const struct axis *range, const char *name);
-/* Compares outputs and states within `tolerance`, relative to the largest magnitude of the tensor. NULL, or what
+/* Lets the module's first routine begin with the launches of the routine derive, if there is one, as a program does when
+   parameters have changed. */
+void join_derived(struct module *module);
+/* Compares outputs and states, derived ones apart, within `tolerance`, relative to the largest magnitude of the tensor. NULL, or what
    differs. `sizes` are the present lengths, by index. */
 const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
                             const int64_t *sizes, double tolerance);

@@ -170,12 +170,75 @@ const char *compare_hoisted(struct arena *arena, const struct expectation *expec
   return wrong ? arena_format(arena, "%s: %s", hoists ? "hoisted" : "inputs hoisted", wrong) : NULL;
 }
 
-/* Checks the graph after the passes against the graph before them. */
-static const char *rewrite(struct arena *arena, struct trial *trial) {
+/* The numbers of a state's content from one step of a simple generator on: those of parameters that have changed. */
+static void change_content(struct content *content, uint32_t seed) {
+  for (int64_t i = 0; i < content->count; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    content->data[i] += (double)(float)((double)(seed >> 8) / 16777216.0 - 0.5);
+  }
+}
+
+/* Interprets the graph by the values that it derives, if it has any: *derived tells. */
+static const char *interpret_derived(struct arena *arena, struct sample *sample, struct tensor *results,
+                                     bool *derived) {
+  struct program *program = &sample->program;
+  const char *wrong = program->derive ? interpret_graph(arena, sample, program->derive, NULL) : NULL;
+  *derived = program->derive != NULL;
+  return wrong ? wrong : interpret_graph(arena, sample, sample->graph, results);
+}
+
+const char *compare_derived(struct arena *arena, const struct expectation *expected, bool *derived) {
+  struct sample *whole = sample_copy(arena, expected->sample), *sample = sample_copy(arena, expected->sample);
+  const int states = sample->program.states.count, outputs = sample->graph->outputs.count;
+  const char *wrong = run_passes(arena, whole, "none", target_find("reference"));
+  if (!wrong) wrong = run_passes(arena, sample, "none, derive", target_find("reference"));
+  for (int i = states; i < sample->program.states.count; i++) {
+    const struct state *state = sample->program.states.items[i];
+    sample_add_content(sample, state->name, true, axes_count(state->axes, state->axis_count));
+  }
+  struct tensor *results[2];
+  for (int i = 0; i < 2; i++) results[i] = arena_new_array(arena, struct tensor, outputs);
+  struct tally tally = {0};
+  for (int round = 0; !wrong && round < 2; round++) {
+    bool none;
+    wrong = interpret_derived(arena, whole, results[0], &none);
+    const char *other = interpret_derived(arena, sample, results[1], derived);
+    /* With changed parameters an index may leave its axis: the graph then says so, with and without the pass. */
+    if (!wrong != !other) return arena_format(arena, "derived: %s", wrong ? wrong : other);
+    if (wrong) return round ? NULL : wrong;
+    for (int i = 0; !wrong && i < outputs; i++) {
+      int64_t count = 1;
+      for (int k = 0; k < results[0][i].axis_count; k++) count *= axis_length(results[0][i].axes[k], sample->sizes);
+      struct bounded wanted = exactly(arena, count, results[0][i].data),
+                     got = exactly(arena, count, results[1][i].data);
+      wrong = compare_output(arena, sample, i, &sample->graph->outputs.items[i], &got, &whole->graph->outputs.items[i],
+                             &wanted, &tally);
+    }
+    for (int i = 0; !wrong && i < whole->contents.count; i++) {
+      struct content *wanted = &whole->contents.items[i], *got = &sample->contents.items[i];
+      if (!wanted->is_state) continue;
+      struct bounded bounded = exactly(arena, wanted->count, wanted->data);
+      if (bound_broken(&bounded, got->data, &tally.open) >= 0)
+        wrong = arena_format(arena, "state %s differs", wanted->name);
+      change_content(wanted, (uint32_t)i), change_content(got, (uint32_t)i);
+    }
+  }
+  return wrong ? arena_format(arena, "derived: %s", wrong) : NULL;
+}
+
+/* Checks the graph after the passes against the graph before them. `scheduled`: the program to make loops of. */
+static const char *rewrite(struct arena *arena, struct trial *trial, struct program **scheduled) {
   const struct expectation *expected = trial->expected;
   trial->sample = sample_copy(arena, expected->sample);
   const char *wrong = run_passes(arena, trial->sample, trial->pipeline, trial->target);
   if (wrong) return wrong;
+  *scheduled = &trial->sample->program;
+  if (trial->sample->program.derive) {
+    /* Errors are analysed along the whole graph, as it was before values that derive computes left it. */
+    trial->sample = sample_copy(arena, expected->sample);
+    wrong = run_passes(arena, trial->sample, arena_format(arena, "%s, -derive", trial->pipeline), trial->target);
+    if (wrong) return wrong;
+  }
   struct bounds exact = {0};
   wrong = analyse(arena, trial->sample, precision_of(true, true), &exact);
   return wrong ? wrong : compare_graphs(arena, trial->sample, &exact, expected, &trial->rewritten);
@@ -188,12 +251,15 @@ const char *trial_prepare(struct arena *arena, struct trial *trial) {
   trial->sample = trial->expected->flat;
   if (!pipeline_parse(&trial->sample->program, &options, diagnostics, &pipeline))
     return messages_of(arena, diagnostics);
-  bool rewrites = pipeline.on[PASS_simplify] || pipeline.on[PASS_common] || pipeline.on[PASS_hoist];
-  const char *wrong = rewrites ? rewrite(arena, trial) : NULL;
+  bool rewrites =
+      pipeline.on[PASS_simplify] || pipeline.on[PASS_common] || pipeline.on[PASS_hoist] || pipeline.on[PASS_derive];
+  struct program *scheduled = &trial->sample->program;
+  const char *wrong = rewrites ? rewrite(arena, trial, &scheduled) : NULL;
   if (wrong) return wrong;
 
-  trial->module = run_schedules(&trial->sample->program, &options, diagnostics);
+  trial->module = run_schedules(scheduled, &options, diagnostics);
   if (!trial->module || diagnostics->error_count) return messages_of(arena, diagnostics);
+  join_derived(trial->module);
   for (int i = 0; i < trial->module->functions.count; i++) {
     wrong = function_verify(arena, trial->module->functions.items[i]);
     if (wrong) return arena_format(arena, "%s: %s", trial->module->functions.items[i]->name, wrong);

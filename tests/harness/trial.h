@@ -49,6 +49,10 @@ const char *expectation_new(struct arena *arena, struct sample *sample, struct e
    that moved to `prepare` and then the rest of the step, both interpreted, must give the same bits as the graph did.
    NULL, or what differs. */
 const char *compare_hoisted(struct arena *arena, const struct expectation *expected, bool hoists);
+/* Interprets the graph twice under the pipeline "none, derive", with parameters that change in between, and what it derives of
+   these before each time: it must give the same bits as under "none". NULL, or what differs. *derived: whether anything is
+   derived of them. */
+const char *compare_derived(struct arena *arena, const struct expectation *expected, bool *derived);
 const char *trial_prepare(struct arena *arena, struct trial *trial);
 /* Checks the compiled routine against the bounds. */
 const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled);

@@ -195,6 +195,7 @@ static void check_target(const struct target *target, const char *pipeline, cons
     built[i].sample = sample_of(arena, shapes[i * SHAPE_STEP]);
     struct pass_options options = {.pipeline = pipeline, .target = target};
     built[i].module = run_schedules(&built[i].sample->program, &options, diagnostics_new(arena));
+    join_derived(built[i].module);
     for (int j = 0; j < built[i].module->functions.count; j++) {
       struct function *function = built[i].module->functions.items[j];
       function->name = arena_format(arena, "s%d_%s", i, function->name);

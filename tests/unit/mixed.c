@@ -129,7 +129,51 @@ static void check_scaled(bool is_rounded) {
   arena_free(arena);
 }
 
+/* One step from a scale, as by the rows of GradScaler's own rules: {scale, tracker, whether an input is infinite} and
+   {scale, tracker, skipped steps} after it. All parameters and targets are 0, so gradients are, at every scale. */
+static void check_scales(void) {
+  static const struct {
+    double scale, tracker;
+    bool overflows;
+    double next, next_tracker, skipped;
+  } rows[] = {
+      {65536, 0, false, 65536, 1, 0},        {65536, 1998, false, 65536, 1999, 0},
+      {65536, 1999, false, 131072, 0, 0},    {0x1p126, 1999, false, 0x1p127, 0, 0},
+      {0x1p127, 1999, false, 0x1p127, 0, 0}, /* twice as much would not be finite */
+      {65536, 1999, true, 32768, 0, 1},      {1, 5, true, 0.5, 0, 1},
+      {0x1p-20, 5, true, 0x1p-21, 0, 1},
+  };
+  struct model_run run;
+  if (!model_open_under(&run, "tests/golden/mixed.lam", (const char *const[]){NULL}, "default, mixed(f16)")) return;
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    struct arena *arena = arena_new();
+    const struct graph *graph = run.program->train;
+    double x[16] = {0}, t[4] = {0}, step = 7;
+    if (rows[i].overflows) x[5] = INFINITY;
+    set_input(&run, "x", x);
+    set_input(&run, "t", t);
+    set_input(&run, "step", &step);
+    for (int s = 0; s < run.program->states.count; s++) {
+      const struct state *state = run.program->states.items[s];
+      memset(run.states[s], 0, sizeof(double) * (size_t)axes_count(state->axes, state->axis_count));
+    }
+    double *scale = state_contents(&run, "scaler/scale"), *tracker = state_contents(&run, "scaler/growth_tracker"),
+           *skipped = state_contents(&run, "scaler/skipped_steps");
+    if (!CHECK(scale && tracker && skipped)) break;
+    *scale = rows[i].scale, *tracker = rows[i].tracker;
+    const struct tensor *results = model_step(&run, arena, graph, NULL);
+    if (results && CHECK(output_of(graph, results, "loss_scale")))
+      CHECK_NEAR(*output_of(graph, results, "loss_scale")->data, rows[i].scale, 0);
+    CHECK_NEAR(*scale, rows[i].next, 0);
+    CHECK_NEAR(*tracker, rows[i].next_tracker, 0);
+    CHECK_NEAR(*skipped, rows[i].skipped, 0);
+    arena_free(arena);
+  }
+  model_close(&run);
+}
+
 int main(void) {
+  check_scales();
   check_scaled(false);
   check_scaled(true);
   static const struct {

@@ -35,7 +35,7 @@ struct mean_open {
 };
 
 struct totals {
-  int64_t graphs, trials, functions, elements;
+  int64_t graphs, trials, functions, elements, derived; /* derived: graphs with something to derive of parameters */
   struct mean_open compiled[2], rewritten[2]; /* of graphs without and with extreme numbers */
 };
 
@@ -217,6 +217,12 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
     sample_print(stdout, sample);
     printf("# seed %llu, as a graph of generation\n", (unsigned long long)entry->seed);
   }
+  bool derived = false;
+  if (!CHECK_STRING(compare_derived(arena, expected, &derived), NULL)) {
+    sample_print(stdout, sample);
+    printf("# seed %llu, with changed parameters\n", (unsigned long long)entry->seed);
+  }
+  shared->totals.derived += derived;
   add_trial(set, expected, "none", first);
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS || !keeps_meaning(i) || i == PASS_hoist) continue;
@@ -328,6 +334,7 @@ static void check_apart(void) {
    the elements of a trial, and for 6 % where there are extreme numbers; in a few graphs the share may be anything. */
 static void check_open(const struct totals *totals) {
   if (totals->graphs < 100) return;
+  CHECK(totals->derived > totals->graphs / 20);
   CHECK(open_share(&totals->compiled[0]) < 0.08);
   CHECK(open_share(&totals->compiled[1]) < 0.15);
   CHECK(open_share(&totals->rewritten[0]) < 0.08);

@@ -169,8 +169,9 @@ static void test_accumulation(void) {
   settings.accumulate = 3;
   settings.log_every = 1;
   program.settings = &settings;
-  program.routines[LAM_ACCUMULATE] = (struct lam_routine){1, accumulate_run, line_inputs, 5, line_evaluate_outputs, 2};
-  program.routines[LAM_TRAIN] = (struct lam_routine){1, accumulated_train, line_inputs + 3, 2, NULL, 0};
+  program.routines[LAM_ACCUMULATE] =
+      (struct lam_routine){1, accumulate_run, line_inputs, 5, line_evaluate_outputs, 2, 0};
+  program.routines[LAM_TRAIN] = (struct lam_routine){1, accumulated_train, line_inputs + 3, 2, NULL, 0, 0};
   CHECK(tiny_run(&program, "train --out sum.safetensors --log sum.jsonl") == 0);
   CHECK(tiny_said("step 34  validation loss"));
   size_t length;

@@ -1,5 +1,5 @@
-/* The intrinsics of NEON for x86-64, from SIMDe (Debian's libsimde-dev), and those that its version 0.7.4 lacks. SIMDe fuses
-   multiply-adds only where the compiler may use FMA, and needs AVX for none but speed. */
+/* The intrinsics of NEON for x86-64 with AVX2, FMA and F16C, from SIMDe (Debian's libsimde-dev), and those that its version
+   0.7.4 lacks. Without FMA it would round multiply-adds twice, and without F16C clang asks for functions of its own library. */
 #ifndef TESTS_HARNESS_SIMDE_ARM_NEON_H
 #define TESTS_HARNESS_SIMDE_ARM_NEON_H
 
