@@ -144,6 +144,8 @@ struct function {
       *comment; /* what a part of other kernels does, for the reader: "packed[panel, k, 16 columns] of b[k, column]" */
   /* what a kernel computes where it was first needed: "y[row, out] = sum over in of x * weight"; no part of its meaning */
   const char *formula;
+  /* contractions: by what the kernel multiplies, "12x32 dots of 4 bytes, AVX512-VNNI"; else NULL. No part of its meaning either */
+  const char *multiplies;
   bool serves_several; /* the formula says so: values of other names or shapes are computed by the same function */
   ARRAY(struct parameter) parameters;
   struct block body;

@@ -3,6 +3,7 @@
 #ifndef PASSES_CONTRACT_H
 #define PASSES_CONTRACT_H
 
+#include "ir/target.h"
 #include "passes/schedule.h"
 
 enum { PARALLEL_FLOPS = 1 << 21 }; /* below this, one thread does it */
@@ -36,6 +37,7 @@ struct contraction {
   /* Tiles sum by dots of `group` products of elements stored as `a_storage` and `b_storage`; 1: by multiply-adds. Both operands then
      have the elements of a group side by side: a where it lies so, else in a copy (contract_pack.c); b in its panels. */
   int group;
+  enum dot dot; /* where the group has several products */
   enum storage a_storage, b_storage;
   struct buffer *a_packed;
   /* Where the target multiplies only numbers with a sign by such without, a's copy holds a + offset, and the sums are too large by

@@ -185,7 +185,7 @@ static void choose_dots(struct contraction *x, bool in_place) {
       const bool shifted = choice % 2;
       if (!(sets[choice / 2] >> i & 1) || !fits_dot(x, &dots[i], shifted)) continue;
       if (in_place && x->b.buffer->storage != dots[i].b) continue;
-      x->group = dots[i].count;
+      x->group = dots[i].count, x->dot = (enum dot)i;
       x->a_storage = dots[i].a, x->b_storage = dots[i].b;
       x->offset = !shifted ? 0 : x->a_storage == STORAGE_U8 ? 128 : -128;
       x->a_copied = !is_grouped(x) && x->depth.a == 1;
@@ -403,6 +403,22 @@ static void count_uses(struct kernel *k, const struct contraction *x) {
   kernel_count_uses(x->s, roots.items, roots.count);
 }
 
+/* "12x32 dots of 4 bytes, AVX512-VNNI": the shape of the tile, if there is one, and what it multiplies by. */
+static const char *multiplies_by(const struct contraction *x) {
+  struct arena *arena = x->s->arena;
+  const struct target *target = x->s->target;
+  const char *shape = x->width ? arena_format(arena, "%dx%d ", x->rows, x->width) : "";
+  const bool real = x->value->kind == KIND_REAL;
+  if (x->group == 1)
+    return arena_format(arena, "%smultiply-adds of %s", shape,
+                        !real                      ? "32-bit integers"
+                        : target->double_precision ? "float64"
+                                                   : "float32");
+  const char *by = target->dot_instructions[x->dot];
+  return arena_format(arena, "%sdots of %d %s, %s", shape, x->group, real ? storage_names[x->b_storage] : "bytes",
+                      by ? by : "composed of products of 16 bits");
+}
+
 struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct arena *arena = x->s->arena;
   const struct value *value = x->named->name ? x->named : x->value;
@@ -412,6 +428,7 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct kernel *k = kernel_new(x->s, value, what);
   k->value = x->named;
   k->cluster = x->ends ? x->cluster : NULL;
+  k->function->multiplies = multiplies_by(x);
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   /* Axes of one element are no dimensions. */
   for (int i = 0; i < x->value->axis_count; i++)

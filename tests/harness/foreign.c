@@ -30,8 +30,7 @@ static const struct target *compiled_as_base(struct arena *arena, const struct t
 }
 
 const struct target *tested_target(int number) {
-  static const char *const names[] = {"avx2+f16c", "avx2+vnni",     "avx512+vnni+bf16",
-                                      "neon+dot",  "neon+dot+i8mm", "neon+i8mm"};
+  static const char *const names[] = {"avx2+f16c", "avx2+vnni", "avx512+vnni+bf16", "neon+dot", "neon+i8mm"};
   enum { NAMES = sizeof names / sizeof *names };
   static const struct target *known[NAMES];
   const char *problem;
