@@ -223,8 +223,15 @@ bool expression_divides(struct arena *arena, const struct expression *index, int
   struct sum sum = {0};
   if (!sum_add(&sum, index, 1) || sum.constant % divisor) return false;
   for (int i = 0; i < sum.count; i++) {
-    if (sum.factors[i] % divisor) return false;
-    sum.factors[i] /= divisor;
+    const struct expression *term = sum.terms[i];
+    if (sum.factors[i] % divisor == 0) {
+      sum.factors[i] /= divisor;
+    } else if (term->kind == EXPRESSION_VARIABLE && term->variable->multiple &&
+               term->variable->multiple % divisor == 0) {
+      sum.terms[i] = expression_apply(arena, OP_quotient, term, expression_index(arena, divisor), NULL);
+    } else {
+      return false;
+    }
   }
   sum.constant /= divisor;
   *quotient = sum_build(arena, &sum);

@@ -33,6 +33,7 @@ struct variable {
   const char *name; /* unique in its function */
   enum type type;
   int64_t bound; /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
+  int64_t multiple; /* of a loop: all its values are multiples of this, the loop's step; 0: nothing is known */
   const char *base; /* the name that was asked for, before it was made unique */
   bool unnamed; /* that name says the operation alone, since neither the spec nor a call gives the value one */
 };

@@ -171,9 +171,11 @@ static bool fits_dot(const struct contraction *x, const struct dot_operands *dot
          exactness_fits(exactness[x->a_value->id], a) && exactness_fits(exactness[x->b_value->id], dot->b);
 }
 
-/* Whether b is read in vectors where it lies, widened as it is loaded, since few rows are multiplied by it. */
+/* Whether b is read in vectors where it lies, widened as it is loaded, since few rows are multiplied by it. Elements of less than a byte are
+   not, for a tile knows nothing of where its vectors begin. */
 static bool is_b_read_in_place(const struct contraction *x) {
-  return (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->b_computed && x->column.b == 1;
+  return (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->b_computed && x->column.b == 1 &&
+         storage_facts[x->b.buffer->storage].bits >= 8;
 }
 
 /* Chooses the dots of the target that the operands can be summed by, if there are: by one instruction rather than by several, of
@@ -303,7 +305,7 @@ static bool choose_blocks(struct contraction *x) {
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
   } else if (!x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 &&
-             x->panels <= (int64_t)tasks * x->block_panels) {
+             (x->panels <= (int64_t)tasks * x->block_panels || panel > LOCAL_ELEMENTS)) {
     x->packing = PACK_BUFFER;
   } else {
     x->packing = PACK_TASK;
