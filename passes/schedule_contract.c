@@ -208,17 +208,30 @@ static void choose_group_along(struct contraction *x) {
   if (x->group == 1 && !x->a_computed) x->a_copied = false;
 }
 
-/* For tiles, where all elements of a group are there. */
+/* Whether packing b is no work of the graph's: it reads a parameter alone, and is done when that changes. */
+static bool is_packed_beforehand(const struct contraction *x) {
+  if (x->b_computed || x->b.buffer->role != BUFFER_STATE || !derives_launches(x->s)) return false;
+  const enum role role = x->b.buffer->state->role;
+  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role == ROLE_DERIVED;
+}
+
+/* Whether a dimension of the loops around has a run-time size. */
+static bool has_sized(const struct group *group) {
+  for (int i = 0; i < group->count; i++)
+    if (group->items[i].axis->size) return true;
+  return false;
+}
+
+/* For tiles, where all elements of a group are there. A kernel of its own that copies a has constant extents. */
 static void choose_group(struct contraction *x) {
+  const bool copied = x->a_copied, sized = x->row.axis->size || has_sized(&x->m) || has_sized(&x->batch);
   x->group = 1;
+  if (!x->column.axis->size && !x->depth.axis->size && x->k.count == 0) choose_dots(x, false);
+  const bool in_place = is_b_read_in_place(x) && !is_packed_beforehand(x);
+  const bool needs_kernel = x->group > 1 && !x->a_copied && !is_grouped(x);
+  if (x->group > 1 && !in_place && !(sized && needs_kernel)) return;
+  x->group = 1, x->offset = 0, x->a_copied = copied;
   x->a_storage = x->b_storage = storage_of_type(contract_type(x));
-  if (x->row.axis->size || x->column.axis->size || x->depth.axis->size || x->k.count > 0) return;
-  for (int i = 0; i < x->m.count; i++)
-    if (x->m.items[i].axis->size) return;
-  for (int i = 0; i < x->batch.count; i++)
-    if (x->batch.items[i].axis->size) return;
-  if (is_b_read_in_place(x)) return;
-  choose_dots(x, false);
 }
 
 /* Chooses a tile that fits the registers and wastes little of the shape. */
