@@ -350,22 +350,26 @@ static struct piece folded_vector(struct writer *writer, const struct expression
   struct piece arguments[2];
   for (int half = 0; half < 2; half++)
     arguments[half] = folded_vector(writer, fold, array, start, i + half * left, 2 * left);
-  return writer_fill(writer, writer->simd->vector[operation_of(fold->op, TYPE_REAL)], arguments);
+  return writer_fill(writer, writer->simd->vector[operation_of(fold->op, fold->type)], arguments);
 }
 
 static struct piece fold_piece(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   const struct expression *start = writer_resolve(writer, x->arguments[0]);
-  bool sum = x->op == OP_add;
-  if (!sum && x->op != OP_max) bug("%s: a fold by %s", writer->function->name, op_facts[x->op].name);
+  const bool sum = x->op == OP_add, whole = x->type == TYPE_INTEGER;
+  if ((!sum && x->op != OP_max) || (whole && !sum) || (!whole && x->type != TYPE_REAL))
+    bug("%s: a fold of %s by %s", writer->function->name, type_names[x->type], op_facts[x->op].name);
   if (array->vectors) {
     struct piece argument = folded_vector(writer, x, array, start, 0, 1);
-    return writer_fill(writer, writer->simd->vector[sum ? OPERATION_fold_add : OPERATION_fold_max], &argument);
+    const enum operation operation = whole ? OPERATION_int_fold_add : sum ? OPERATION_fold_add : OPERATION_fold_max;
+    return writer_fill(writer, writer->simd->vector[operation], &argument);
   }
-  if (x->type != TYPE_REAL) bug("%s: a fold of type %s", writer->function->name, type_names[x->type]);
   struct piece arguments[] = {pointer_piece(writer, x->array, start),
                               piece_name(arena_format(writer->arena, "%d", x->lanes))};
-  return fill(writer, sum ? OPERATION_fold_add_array : OPERATION_fold_max_array, arguments);
+  const enum operation operation = whole ? OPERATION_int_fold_add_array
+                                   : sum ? OPERATION_fold_add_array
+                                         : OPERATION_fold_max_array;
+  return fill(writer, operation, arguments);
 }
 
 /* Each counter has 32 bits; wider numbers are truncated, as the definition of the generator says. */

@@ -64,6 +64,10 @@ static const struct helper helpers[] = {
      "  for (int half = lanes / 2; half > 0; half /= 2)\n"
      "    for (int i = 0; i < half; i++) sums[i] += sums[i + half];\n"
      "  return sums[0];\n"},
+    {NULL, "lam_fold_add_ints", NULL, "int32_t lam_fold_add_ints(const int32_t *x, int lanes)",
+     "  uint32_t sum = 0;\n"
+     "  for (int i = 0; i < lanes; i++) sum += (uint32_t)x[i];\n"
+     "  return (int32_t)sum;\n"},
     {NULL, "lam_fold_max_array", NULL, "$R lam_fold_max_array(const $R *x, int lanes)",
      "  $R largest = x[0];\n"
      "  for (int i = 1; i < lanes; i++) largest = x[i] > largest ? x[i] : largest;\n"
@@ -130,6 +134,10 @@ static const struct helper helpers[] = {
      "  __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));\n"
      "  y = _mm_add_ps(y, _mm_movehl_ps(y, y));\n"
      "  return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));\n"},
+    {"avx2", "lam_fold_add_int", NULL, "int32_t lam_fold_add_int(__m256i x)",
+     "  __m128i y = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));\n"
+     "  y = _mm_add_epi32(y, _mm_shuffle_epi32(y, 0x4e));\n"
+     "  return _mm_cvtsi128_si32(_mm_add_epi32(y, _mm_shuffle_epi32(y, 0xb1)));\n"},
     {"avx2", "lam_fold_max", NULL, "float lam_fold_max(__m256 x)",
      "  __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));\n"
      "  y = _mm_max_ps(y, _mm_movehl_ps(y, y));\n"

@@ -41,6 +41,8 @@ const struct helper storage_helpers[] = {
      "return sum + lam_from_bf16(x[0]) * lam_from_bf16(y[0]) + lam_from_bf16(x[1]) * lam_from_bf16(y[1]);"},
     {NULL, "lam_dot_u8_i8", NULL, "int32_t lam_dot_u8_i8(int32_t sum, const uint8_t *x, const int8_t *y)",
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
+    {NULL, "lam_dot_u8", NULL, "int32_t lam_dot_u8(int32_t sum, const uint8_t *x, const uint8_t *y)",
+     "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
     {NULL, "lam_dot_i8", NULL, "int32_t lam_dot_i8(int32_t sum, const int8_t *x, const int8_t *y)",
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
 
@@ -146,6 +148,29 @@ const struct helper storage_helpers[] = {
      "  const __m256i zw = _mm256_or_si256(_mm256_slli_epi32(_mm256_and_si256(z, low), 16), _mm256_slli_epi32(w, "
      "24));\n"
      "  _mm256_storeu_si256((__m256i *)p, _mm256_or_si256(xy, zw));\n"},
+    {"avx2", "lam_4_bytes", "The same four bytes in each lane.", "__m256i lam_4_bytes(const void *p)",
+     "  int32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return _mm256_set1_epi32(bytes);\n"},
+    {"avx2", "lam_dot_16_bits",
+     "Bytes that were widened: those of even and of odd number apart. No product or sum is cut off.",
+     "__m256i lam_dot_16_bits(__m256i sum, __m256i x_even, __m256i x_odd, __m256i y_even, __m256i y_odd)",
+     "  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(x_even, y_even));\n"
+     "  return _mm256_add_epi32(sum, _mm256_madd_epi16(x_odd, y_odd));\n"},
+    {"avx2", "lam_even_i8", "Bytes of even number as 16 bits.", "__m256i lam_even_i8(__m256i x)",
+     "return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8);"},
+    {"avx2", "lam_odd_i8", "Those of odd number.", "__m256i lam_odd_i8(__m256i x)", "return _mm256_srai_epi16(x, 8);"},
+    {"avx2", "lam_even_u8", NULL, "__m256i lam_even_u8(__m256i x)",
+     "return _mm256_and_si256(x, _mm256_set1_epi16(255));"},
+    {"avx2", "lam_odd_u8", NULL, "__m256i lam_odd_u8(__m256i x)", "return _mm256_srli_epi16(x, 8);"},
+    {"avx2", "lam_dot_u8_i8_lanes", NULL, "__m256i lam_dot_u8_i8_lanes(__m256i sum, __m256i x, __m256i y)",
+     "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_i8(y), lam_odd_i8(y));"},
+    {"avx2", "lam_dot_i8_u8_lanes", NULL, "__m256i lam_dot_i8_u8_lanes(__m256i sum, __m256i x, __m256i y)",
+     "return lam_dot_16_bits(sum, lam_even_i8(x), lam_odd_i8(x), lam_even_u8(y), lam_odd_u8(y));"},
+    {"avx2", "lam_dot_i8_lanes", NULL, "__m256i lam_dot_i8_lanes(__m256i sum, __m256i x, __m256i y)",
+     "return lam_dot_16_bits(sum, lam_even_i8(x), lam_odd_i8(x), lam_even_i8(y), lam_odd_i8(y));"},
+    {"avx2", "lam_dot_u8_lanes", NULL, "__m256i lam_dot_u8_lanes(__m256i sum, __m256i x, __m256i y)",
+     "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- AVX-512 --- */
     {"avx512", "lam_widen_bf16", NULL, "__m512 lam_widen_bf16(__m256i x)",
@@ -195,6 +220,26 @@ const struct helper storage_helpers[] = {
      "  _mm512_storeu_si512(y, x);\n"
      "  for (int i = 0; i < 16; i++)\n"
      "    if (on >> i & 1) lam_set_4_bits(p, i, y[i]);\n"},
+    {"avx512", "lam_dot_16_bits",
+     "Bytes that were widened: those of even and of odd number apart. No product or sum is cut off.",
+     "__m512i lam_dot_16_bits(__m512i sum, __m512i x_even, __m512i x_odd, __m512i y_even, __m512i y_odd)",
+     "  sum = _mm512_add_epi32(sum, _mm512_madd_epi16(x_even, y_even));\n"
+     "  return _mm512_add_epi32(sum, _mm512_madd_epi16(x_odd, y_odd));\n"},
+    {"avx512", "lam_even_i8", "Bytes of even number as 16 bits.", "__m512i lam_even_i8(__m512i x)",
+     "return _mm512_srai_epi16(_mm512_slli_epi16(x, 8), 8);"},
+    {"avx512", "lam_odd_i8", "Those of odd number.", "__m512i lam_odd_i8(__m512i x)",
+     "return _mm512_srai_epi16(x, 8);"},
+    {"avx512", "lam_even_u8", NULL, "__m512i lam_even_u8(__m512i x)",
+     "return _mm512_and_si512(x, _mm512_set1_epi16(255));"},
+    {"avx512", "lam_odd_u8", NULL, "__m512i lam_odd_u8(__m512i x)", "return _mm512_srli_epi16(x, 8);"},
+    {"avx512", "lam_dot_u8_i8_lanes", NULL, "__m512i lam_dot_u8_i8_lanes(__m512i sum, __m512i x, __m512i y)",
+     "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_i8(y), lam_odd_i8(y));"},
+    {"avx512", "lam_dot_i8_u8_lanes", NULL, "__m512i lam_dot_i8_u8_lanes(__m512i sum, __m512i x, __m512i y)",
+     "return lam_dot_16_bits(sum, lam_even_i8(x), lam_odd_i8(x), lam_even_u8(y), lam_odd_u8(y));"},
+    {"avx512", "lam_dot_i8_lanes", NULL, "__m512i lam_dot_i8_lanes(__m512i sum, __m512i x, __m512i y)",
+     "return lam_dot_16_bits(sum, lam_even_i8(x), lam_odd_i8(x), lam_even_i8(y), lam_odd_i8(y));"},
+    {"avx512", "lam_dot_u8_lanes", NULL, "__m512i lam_dot_u8_lanes(__m512i sum, __m512i x, __m512i y)",
+     "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- NEON --- */
     {"neon", "lam_widen_bf16", NULL, "float32x4_t lam_widen_bf16(uint16x4_t x)",
@@ -295,5 +340,9 @@ const struct helper storage_helpers[] = {
      "  const int32x4_t zw = vorrq_s32(vshlq_n_s32(vandq_s32(z, low), 16), vshlq_n_s32(w, 24));\n"
      "  const int32x4_t bytes = vorrq_s32(xy, zw);\n"
      "  memcpy(p, &bytes, sizeof bytes);\n"},
+    {"neon", "lam_4_bytes", "The same four bytes in each lane.", "int8x16_t lam_4_bytes(const void *p)",
+     "  int32_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  return vreinterpretq_s8_s32(vdupq_n_s32(bytes));\n"},
 };
 const int storage_helper_count = (int)(sizeof storage_helpers / sizeof *storage_helpers);

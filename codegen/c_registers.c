@@ -68,9 +68,8 @@ static void see_expression(struct usage *usage, const struct expression *x) {
   if (x->array == usage->array) {
     usage->used = true;
     if (x->kind == EXPRESSION_LOAD && !is_vector_place(usage, x->arguments[0])) usage->vectors = false;
-    if (x->kind == EXPRESSION_FOLD &&
-        (usage->parallel || x->lanes % usage->target->lanes != 0 || x->type != TYPE_REAL ||
-         !is_known(usage, x->arguments[0]) || !is_aligned(usage, x->arguments[0])))
+    if (x->kind == EXPRESSION_FOLD && (usage->parallel || x->lanes % usage->target->lanes != 0 ||
+                                       !is_known(usage, x->arguments[0]) || !is_aligned(usage, x->arguments[0])))
       usage->vectors = false;
   }
   for (int i = 0; i < x->argument_count; i++) see_expression(usage, x->arguments[i]);

@@ -280,23 +280,31 @@ static const char *convert(struct writer *writer, const struct expression *x) {
 
 static const char *whole_text(struct writer *writer, const struct expression *x);
 
-/* Each lane multiplies the elements that `x` begins with, the same for all, by its own elements of `y`, which follow those of the lane
-   before it. */
+/* The groups of `count` elements that begin at the load, as a vector: one for all lanes, or the lanes' own, one after the other. NULL when
+   they lie otherwise. */
+static const char *groups(struct writer *writer, const struct expression *load, int count) {
+  const struct expression *base = load->arguments[0];
+  const bool alike = !has_lanes(writer, base);
+  if (!alike) {
+    int64_t apart;
+    if (!expression_coefficient(base, writer->lane, &apart) || apart != count) return NULL;
+    const struct expression *distance =
+        index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), count);
+    base = expression_apply(writer->arena, OP_sub, base, distance, NULL);
+    if (has_lanes(writer, base)) return NULL;
+  }
+  const char *pointer = pointer_piece(writer, load->array, base).text;
+  return fill(writer, alike ? OPERATION_group_splat : OPERATION_group_load, pointer, NULL, NULL);
+}
+
 static const char *dot(struct writer *writer, const struct expression *x) {
   const enum operation operation = dot_operation(x);
-  const struct expression *left = x->arguments[1], *right = x->arguments[2];
-  int64_t apart;
-  if (operation == OPERATION_COUNT || !writer->simd->vector[operation] || writer->guard ||
-      has_lanes(writer, left->arguments[0]) || !expression_coefficient(right->arguments[0], writer->lane, &apart) ||
-      apart != x->lanes)
-    return by_lanes(writer, x);
-  const struct expression *distance =
-      index_multiply(writer->arena, expression_variable(writer->arena, writer->lane), x->lanes);
-  const struct expression *base = expression_apply(writer->arena, OP_sub, right->arguments[0], distance, NULL);
-  if (has_lanes(writer, base)) return by_lanes(writer, x);
+  if (operation == OPERATION_COUNT || !writer->simd->vector[operation] || writer->guard) return by_lanes(writer, x);
+  const char *left = groups(writer, x->arguments[1], x->lanes);
+  const char *right = left ? groups(writer, x->arguments[2], x->lanes) : NULL;
+  if (!right) return by_lanes(writer, x);
   const char *sum = vector_text(writer, x->arguments[0]);
-  const char *from = pointer_piece(writer, left->array, left->arguments[0]).text;
-  return fill(writer, operation, sum, from, pointer_piece(writer, right->array, base).text);
+  return fill(writer, operation, sum, left, right);
 }
 
 /* Draws uniform numbers for elements at equal distances, all lanes at once. */

@@ -20,6 +20,7 @@ struct target_feature {
   const char *cpu_feature; /* the name of a struct cpu_feature */
   const char *description; /* for --help */
   int dots; /* those that rows for it compute: see struct target */
+  const char *instructions; /* what its makers call them, where it has dots */
 };
 const struct target_feature *target_feature_at(int number);
 /* Whether rows for the target `base` and, unless NULL, its feature are rows for this one. */

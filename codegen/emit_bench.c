@@ -188,6 +188,12 @@ static const char *places_of(const struct emitter *emitter, const struct functio
   return shown < places.count ? arena_format(arena, "%s and %d more", text, places.count - shown) : text;
 }
 
+/* The same, and of a contraction by what it multiplies. */
+static const char *account_of(const struct emitter *emitter, const struct function *function) {
+  const char *places = places_of(emitter, function), *by = function->multiplies;
+  return by ? arena_format(emitter->arena, "%s%sby %s", places, *places ? "; " : "", by) : places;
+}
+
 static bool same_launch(const struct launch *x, const struct launch *y) {
   if (x->function != y->function) return false;
   for (int i = 0; i < x->arguments.count; i++) {
@@ -273,7 +279,7 @@ void emit_bench(struct emitter *emitter, struct text *text) {
       "routine do: kernel, operations, bytes.");
   text_open(text, "static const struct lam_kernel kernels[] =");
   for (int i = 0; i < kernels.items.count; i++)
-    text_line(text, "{\"%s\", \"%s\"},", kernels.items.items[i]->name, places_of(emitter, kernels.items.items[i]));
+    text_line(text, "{\"%s\", \"%s\"},", kernels.items.items[i]->name, account_of(emitter, kernels.items.items[i]));
   text->indentation--;
   text_line(text, "};");
   for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++) {

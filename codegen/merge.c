@@ -322,6 +322,8 @@ static void widen(const struct family *family) {
     for (int j = 0; j < kept->variables.count; j++) {
       int64_t *bound = &kept->variables.items[j]->bound, other = walk->variables.items[j]->bound;
       *bound = !*bound || !other ? 0 : *bound > other ? *bound : other;
+      int64_t *multiple = &kept->variables.items[j]->multiple;
+      if (*multiple != walk->variables.items[j]->multiple) *multiple = 0;
     }
   }
 }

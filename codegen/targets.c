@@ -2,6 +2,9 @@
 
 #include "codegen/codegen.h"
 
+/* Products of bytes as those of numbers of 16 bits, which processors add in pairs. */
+enum { DOTS_OF_BYTES = 1 << DOT_u8_i8 | 1 << DOT_i8_u8 | 1 << DOT_i8 | 1 << DOT_u8 };
+
 /* The order is that of --help. "native" is the last one that this machine runs, apart from the reference target. */
 static const struct target targets[] = {
     {.name = "portable",
@@ -17,6 +20,7 @@ static const struct target targets[] = {
      .registers = 16,
      .simd = true,
      .fused_multiply_add = true,
+     .composed_dots = DOTS_OF_BYTES,
      .tile_rows = 6,
      .tile_vectors = 2,
      .architecture = ARCHITECTURE_X86_64,
@@ -30,6 +34,7 @@ static const struct target targets[] = {
      .simd = true,
      .masks = true,
      .fused_multiply_add = true,
+     .composed_dots = DOTS_OF_BYTES,
      .tile_rows = 12,
      .tile_vectors = 2,
      .busy_rows = 8,
@@ -74,13 +79,17 @@ const struct target *target_find(const char *name) { return find(name, strlen(na
 
 /* The order is that in which names have them: avx512+vnni+bf16. */
 static const struct target_feature extensions[] = {
-    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0},
-    {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes", 0},
-    {"avx512", "vnni", "avx512vnni", "avx512vnni", "AVX512-VNNI: dot products of bytes", 1 << DOT_u8_i8},
-    {"avx512", "bf16", "avx512bf16", "avx512bf16", "AVX512-BF16: dot products of bfloat16", 1 << DOT_bf16},
-    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 0},
-    {"neon", "i8mm", "+i8mm", "i8mm", "matrix products of bytes", 0},
-    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16, and its products", 0},
+    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL},
+    {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
+     "AVX-VNNI"},
+    {"avx512", "vnni", "avx512vnni", "avx512vnni", "AVX512-VNNI: dot products of bytes",
+     1 << DOT_u8_i8 | 1 << DOT_i8_u8, "AVX512-VNNI"},
+    {"avx512", "bf16", "avx512bf16", "avx512bf16", "AVX512-BF16: dot products of bfloat16", 1 << DOT_bf16,
+     "AVX512-BF16"},
+    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd"},
+    {"neon", "i8mm", "+i8mm", "i8mm", "dot products of bytes of which one has a sign", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
+     "I8MM"},
+    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16, and its products", 0, NULL},
 };
 enum { EXTENSION_COUNT = sizeof extensions / sizeof *extensions };
 
@@ -106,10 +115,13 @@ static const struct target *extended(struct arena *arena, const struct target *t
   *result = *target;
   result->name = base->name, result->attribute = base->attribute, result->cpu_features = base->cpu_features;
   result->dots = base->dots;
+  memcpy(result->dot_instructions, base->dot_instructions, sizeof base->dot_instructions);
   for (int i = 0; i < EXTENSION_COUNT; i++) {
     if (!has[i]) continue;
     result->name = arena_format(arena, "%s+%s", result->name, extensions[i].name);
     result->dots |= extensions[i].dots;
+    for (int dot = 0; dot < DOT_COUNT; dot++)
+      if (extensions[i].dots >> dot & 1) result->dot_instructions[dot] = extensions[i].instructions;
     result->cpu_features = arena_format(arena, "%s %s", result->cpu_features, extensions[i].cpu_feature);
     /* The oldest architecture of AArch64 with each of its extensions stands before them. */
     result->attribute = base->architecture == ARCHITECTURE_AARCH64

@@ -187,8 +187,10 @@ struct value *build_top(struct graph *graph, struct value *x, struct axis *axis,
 
 struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over,
                              int count) {
-  x = to_real(graph, x);
-  y = to_real(graph, y);
+  if (x->kind != KIND_INTEGER || y->kind != KIND_INTEGER) {
+    x = to_real(graph, x);
+    y = to_real(graph, y);
+  }
   return finish_2(graph, with_list(graph, OP_contract, over, count), x, y);
 }
 

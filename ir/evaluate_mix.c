@@ -89,8 +89,21 @@ static const char *top(const struct value *value, const struct operand *result, 
   return NULL;
 }
 
+/* The sum of products that one walk's innermost dimension adds up, modulo 2^32 for integers. */
+static double add_products(bool whole, double sum, const double *a, int64_t a_step, const double *b, int64_t b_step,
+                           int64_t length) {
+  if (!whole) {
+    for (int64_t i = 0; i < length; i++) sum += a[i * a_step] * b[i * b_step];
+    return sum;
+  }
+  uint32_t total = (uint32_t)(int64_t)sum;
+  for (int64_t i = 0; i < length; i++) total += (uint32_t)(int64_t)a[i * a_step] * (uint32_t)(int64_t)b[i * b_step];
+  return (double)(int32_t)total;
+}
+
 static void contract(const struct value *value, const struct operand *result, const struct operand *inputs,
                      const int64_t *sizes) {
+  const bool whole = value->kind == KIND_INTEGER;
   const struct operand *x = &inputs[0], *y = &inputs[1];
   fill(result, 0, sizes);
   /* The sum is outside of the result's last axis where an input is contiguous along that axis; else the sum is
@@ -115,12 +128,13 @@ static void contract(const struct value *value, const struct operand *result, co
     double *to = result->data + walk.offset[0];
     const double *a = x->data + walk.offset[1], *b = y->data + walk.offset[2];
     int64_t to_step = walk.stride[0], a_step = walk.stride[1], b_step = walk.stride[2];
-    if (to_step) {
-      for (int64_t i = 0; i < walk.length; i++) to[i * to_step] += a[i * a_step] * b[i * b_step];
+    if (!to_step) {
+      *to = add_products(whole, *to, a, a_step, b, b_step, walk.length);
+    } else if (whole) {
+      for (int64_t i = 0; i < walk.length; i++)
+        to[i * to_step] = add_products(whole, to[i * to_step], a + i * a_step, 0, b + i * b_step, 0, 1);
     } else {
-      double sum = *to;
-      for (int64_t i = 0; i < walk.length; i++) sum += a[i * a_step] * b[i * b_step];
-      *to = sum;
+      for (int64_t i = 0; i < walk.length; i++) to[i * to_step] += a[i * a_step] * b[i * b_step];
     }
   }
 }

@@ -195,13 +195,13 @@ static const char *infer_reduce(struct arena *arena, const struct value *value, 
 }
 
 static const char *infer_contract(struct arena *arena, const struct value *value, struct inferred *inferred) {
-  TRY(want(arena, value, 0, KIND_REAL));
-  TRY(want(arena, value, 1, KIND_REAL));
+  TRY(want_number(arena, value, 0));
+  TRY(want(arena, value, 1, value->inputs[0]->kind));
   TRY(distinct_list(arena, value));
   for (int i = 0; i < value->list_count; i++)
     for (int j = 0; j < 2; j++)
       if (!value_has_axis(value->inputs[j], value->list[i])) return missing(arena, value->list[i], value, j);
-  inferred->kind = KIND_REAL;
+  inferred->kind = value->inputs[0]->kind;
   for (int j = 0; j < 2; j++) {
     const struct value *x = value->inputs[j];
     for (int i = 0; i < x->axis_count; i++)

@@ -223,8 +223,15 @@ bool expression_divides(struct arena *arena, const struct expression *index, int
   struct sum sum = {0};
   if (!sum_add(&sum, index, 1) || sum.constant % divisor) return false;
   for (int i = 0; i < sum.count; i++) {
-    if (sum.factors[i] % divisor) return false;
-    sum.factors[i] /= divisor;
+    const struct expression *term = sum.terms[i];
+    if (sum.factors[i] % divisor == 0) {
+      sum.factors[i] /= divisor;
+    } else if (term->kind == EXPRESSION_VARIABLE && term->variable->multiple &&
+               term->variable->multiple % divisor == 0) {
+      sum.terms[i] = expression_apply(arena, OP_quotient, term, expression_index(arena, divisor), NULL);
+    } else {
+      return false;
+    }
   }
   sum.constant /= divisor;
   *quotient = sum_build(arena, &sum);
@@ -504,6 +511,8 @@ const struct expression *expression_cast(struct arena *arena, enum storage stora
 
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z) {
+  if (x->type == TYPE_INTEGER && y->type == TYPE_INTEGER)
+    return expression_apply(arena, OP_add, expression_apply(arena, OP_mul, x, y, NULL), z, NULL);
   if (x->type != TYPE_REAL || y->type != TYPE_REAL || z->type != TYPE_REAL)
     bug("fma of %s, %s and %s", type_names[x->type], type_names[y->type], type_names[z->type]);
   if (is_this_number(x, 1)) return expression_apply(arena, OP_add, y, z, NULL);

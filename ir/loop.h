@@ -33,6 +33,7 @@ struct variable {
   const char *name; /* unique in its function */
   enum type type;
   int64_t bound; /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
+  int64_t multiple; /* of a loop: all its values are multiples of this, the loop's step; 0: nothing is known */
   const char *base; /* the name that was asked for, before it was made unique */
   bool unnamed; /* that name says the operation alone, since neither the spec nor a call gives the value one */
 };
@@ -62,7 +63,7 @@ enum expression_kind {
   EXPRESSION_APPLY,
   EXPRESSION_FMA, /* arguments[0] * arguments[1] + arguments[2], rounded once where the target has fma */
   EXPRESSION_CONVERT, /* arguments[0] to `type` (real from integer or index, index from integer, integer from index) */
-  EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add or max):
+  EXPRESSION_FOLD, /* all lanes of a register array (starting at arguments[0], `lanes` of them) by `op` (add, or of reals max):
                           halving tree, lane i with lane i + half */
   /* arguments[0] + the sum over j < `lanes` of x[i + j] y[k + j], where the loads arguments[1] = x[i] and arguments[2] = y[k] say where the
      two begin, both narrower than what they are summed in: what processors have instructions for, of 2 or 4 products a lane. In which
@@ -144,6 +145,8 @@ struct function {
       *comment; /* what a part of other kernels does, for the reader: "packed[panel, k, 16 columns] of b[k, column]" */
   /* what a kernel computes where it was first needed: "y[row, out] = sum over in of x * weight"; no part of its meaning */
   const char *formula;
+  /* contractions: by what the kernel multiplies, "12x32 dots of 4 bytes, AVX512-VNNI"; else NULL. No part of its meaning either */
+  const char *multiplies;
   bool serves_several; /* the formula says so: values of other names or shapes are computed by the same function */
   ARRAY(struct parameter) parameters;
   struct block body;
@@ -220,6 +223,7 @@ const struct expression *expression_apply(struct arena *arena, enum op op, const
                                           const struct expression *y, const struct expression *z);
 /* x rounded to a storage type (real stays as it is); of an integer, index or boolean x: converted to real first. */
 const struct expression *expression_cast(struct arena *arena, enum storage storage, const struct expression *x);
+/* x * y + z; of integers the two operations, since nothing is rounded. */
 const struct expression *expression_fma(struct arena *arena, const struct expression *x, const struct expression *y,
                                         const struct expression *z);
 const struct expression *expression_convert(struct arena *arena, enum type type, const struct expression *x);

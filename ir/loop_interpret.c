@@ -186,10 +186,9 @@ static double fold(struct machine *machine, const struct expression *x) {
   double lanes[1024], start = evaluate(machine, x->arguments[0]);
   if (x->lanes > 1024) fail(machine, "a fold of %d lanes", x->lanes);
   for (int i = 0; i < x->lanes; i++) lanes[i] = load(machine, x->array, start + i);
+  const enum kind kind = x->type == TYPE_INTEGER ? KIND_INTEGER : KIND_REAL;
   for (int half = x->lanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; i++)
-      lanes[i] =
-          x->op == OP_add ? lanes[i] + lanes[i + half] : scalar_apply(OP_max, KIND_REAL, lanes[i], lanes[i + half], 0);
+    for (int i = 0; i < half; i++) lanes[i] = scalar_apply(x->op, kind, lanes[i], lanes[i + half], 0);
   return lanes[0];
 }
 

@@ -460,6 +460,7 @@ static void read_loop(struct reader *reader, struct statement *statement, enum l
   if (statement->step < 1) fail(reader, "a step is at least 1");
   statement->variable = declare_variable(reader, name, TYPE_INDEX);
   if (expression_range(statement->extent, &low, &high) && high > 0) statement->variable->bound = high;
+  statement->variable->multiple = statement->step;
   read_block(reader, &statement->body, function);
   reader->scope.count = visible;
 }

@@ -134,6 +134,8 @@ static void verify_expression(struct verifier *verifier, const struct expression
       verify_element(verifier, x->array, x->arguments[0], x->lanes - 1);
       if (x->array->memory != MEMORY_REGISTER)
         wrong(verifier, "a fold of %s, which is no register array", x->array->name);
+      if (type != TYPE_REAL && (type != TYPE_INTEGER || x->op != OP_add))
+        wrong(verifier, "a fold of %s by %s", type_names[type], op_facts[x->op].name);
       if (x->lanes < 1 || (x->lanes & (x->lanes - 1))) wrong(verifier, "a fold of %d lanes", x->lanes);
       if (innermost(verifier, LOOP_VECTOR)) wrong(verifier, "a fold inside a vector loop");
       return;

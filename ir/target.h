@@ -12,6 +12,7 @@ enum architecture { ARCHITECTURE_ANY, ARCHITECTURE_X86_64, ARCHITECTURE_AARCH64 
 enum dot {
 #define DOT(name, count, x, y) DOT_##name,
 #include "ir/dots.def"
+  DOT_COUNT
 };
 
 struct target {
@@ -23,6 +24,8 @@ struct target {
   bool masks; /* guarded vector loops cost little */
   bool fused_multiply_add;
   int dots; /* a set of 1 << enum dot: those that it computes by one instruction */
+  const char *dot_instructions[DOT_COUNT]; /* what the extension is called that has them: "AVX512-VNNI" */
+  int composed_dots; /* those that a few instructions compute, in less time than one multiply-add for each product */
   bool double_precision; /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
   /* the tile for a processor that begins two multiply-adds a cycle and so waits for loads; 0: no other tile */

@@ -3,6 +3,7 @@
 #ifndef PASSES_CONTRACT_H
 #define PASSES_CONTRACT_H
 
+#include "ir/target.h"
 #include "passes/schedule.h"
 
 enum { PARALLEL_FLOPS = 1 << 21 }; /* below this, one thread does it */
@@ -34,11 +35,16 @@ struct contraction {
   struct place a, b, c;
   bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) */
   bool a_copied; /* the rows of a tile are copied before they are multiplied: they are computed, or narrow in memory */
-  /* Tiles sum by dots of `group` products of elements stored as `packed_storage`; 1: by multiply-adds of reals. Both operands then have
-     the elements of a group side by side: a where it lies so, else in a buffer (contract_pack.c); b in its panels. */
+  /* Tiles sum by dots of `group` products of elements stored as `a_storage` and `b_storage`; 1: by multiply-adds. Both operands then
+     have the elements of a group side by side: a where it lies so, else in a copy (contract_pack.c); b in its panels. */
   int group;
-  enum storage packed_storage;
+  enum dot dot; /* where the group has several products */
+  enum storage a_storage, b_storage;
   struct buffer *a_packed;
+  /* Where the target multiplies only numbers with a sign by such without, a's copy holds a + offset, and the sums are too large by
+     offset * (the sum of b's column), modulo 2^32: the excess of the column, which is computed when b is packed. */
+  int offset;
+  struct buffer *excess; /* of all panels of all pieces of k, where b is packed by a kernel of its own */
   struct place initial; /* what the sum begins from; no buffer: zero */
   struct group batch, m, n, k; /* outermost first */
   struct dimension row, column, depth; /* what tiles run over; all other dimensions are loops around */
@@ -54,8 +60,8 @@ struct contraction {
    number stands for those of constant length and is taken apart; the others are serial loops. Each coordinate is added
    to the offsets. */
 struct position {
-  struct array *a, *b, *c, *initial;
-  struct linear a_at, b_at, c_at, initial_at;
+  struct array *a, *b, *c, *initial, *excess;
+  struct linear a_at, b_at, c_at, initial_at, excess_at;
   int64_t b_step; /* between k and k + 1 */
   int64_t panel_stride; /* between panels */
   const struct expression *depth;
@@ -86,13 +92,16 @@ enum type contract_type(const struct contraction *x);
 int64_t divide_up(int64_t x, int64_t y);
 
 /* Panels [first, first + count) of one k piece, which begins at `k_first`, from b to `to`, each `depth_bound` rows long; the
-   last panel of b may be narrower. */
+   last panel of b may be narrower. Their columns' excess goes to `excess`, where that is not NULL. */
 void pack_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
-                 struct linear first, const struct expression *count, int64_t bound, struct linear k_first,
-                 const struct expression *depth, int64_t depth_bound);
-/* Computes rows [row, row + rows) of a, for one k piece, into `to` [rows, depth_bound]. */
+                 struct array *excess, struct linear first, const struct expression *count, int64_t bound,
+                 struct linear k_first, const struct expression *depth, int64_t depth_bound);
+/* Computes rows [row, row + rows) of a, `bound` of them at most, for one k piece, into `to` [rows, depth_bound]. */
 void pack_rows(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
-               struct linear row, int rows, struct linear k_first, const struct expression *depth, int64_t depth_bound);
+               struct linear row, const struct expression *rows, int64_t bound, struct linear k_first,
+               const struct expression *depth, int64_t depth_bound);
+/* A group of elements of a, each of which is the offset. */
+struct array *contract_offsets(struct kernel *k, const struct contraction *x);
 /* a packed by a kernel of its own into x->a_packed, [batch, k / group, row, group]; the strides of x become those. */
 void contract_pack_groups(struct contraction *x);
 /* b packed by a kernel of its own into x->packed. */

@@ -4,20 +4,23 @@
 
 enum { DOT_UNROLL = 4, DOT_COLUMNS = 16 /* of a task */ };
 
-/* The sum of one row of a with one row of b. */
-static const struct expression *dot(struct kernel *k, const struct contraction *x, const struct position *at) {
+/* The sum of a row of `a` that begins at `a_at` with one row of b; or of the same elements of `a` all along, where `alike` is set. Groups
+   of k are summed by dots. */
+static const struct expression *sum_along(struct kernel *k, const struct contraction *x, struct array *a,
+                                          struct linear a_at, bool alike, const struct position *at) {
   struct arena *arena = k->arena;
+  const enum type type = contract_type(x);
   int lanes = x->s->target->lanes, depth = k->depth;
-  int64_t vectors = x->depth.extent / lanes, rest = x->depth.extent % lanes;
+  const int64_t groups = x->depth.extent / x->group, vectors = groups / lanes, rest = groups % lanes;
   int unroll = vectors >= 2 * DOT_UNROLL && vectors % DOT_UNROLL == 0 ? DOT_UNROLL
                : vectors >= 4 && vectors % 2 == 0                     ? 2
                                                                       : 1;
-  struct array *sum = kernel_array(k, "sum", TYPE_REAL, MEMORY_REGISTER, (int64_t)unroll * lanes);
+  struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, (int64_t)unroll * lanes);
   struct linear slot = linear_constant(0), i = slot;
   if (unroll > 1)
     slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
   slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
-  kernel_store(k, sum, slot, expression_number(arena, TYPE_REAL, 0));
+  kernel_store(k, sum, slot, expression_number(arena, type, 0));
   kernel_close_to(k, depth);
   for (int tail = 0; tail < 2; tail++) {
     if (tail ? rest == 0 : vectors == 0) continue;
@@ -37,23 +40,41 @@ static const struct expression *dot(struct kernel *k, const struct contraction *
     if (tail)
       kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, rest), NULL));
     slot = linear_add(arena, slot, lane);
-    struct linear along = linear_add(arena, i, slot);
-    const struct expression *a =
-        expression_load(arena, at->a, linear_expression(arena, linear_add(arena, at->a_at, along)));
-    const struct expression *b =
+    struct linear along = linear_scale(arena, linear_add(arena, i, slot), x->group);
+    const struct expression *left =
+        expression_load(arena, a, linear_expression(arena, alike ? a_at : linear_add(arena, a_at, along)));
+    const struct expression *right =
         expression_load(arena, at->b, linear_expression(arena, linear_add(arena, at->b_at, along)));
-    kernel_store(k, sum, slot,
-                 expression_fma(arena, a, b, expression_load(arena, sum, linear_expression(arena, slot))));
+    const struct expression *old = expression_load(arena, sum, linear_expression(arena, slot));
+    kernel_store(
+        k, sum, slot,
+        x->group > 1 ? expression_dot(arena, x->group, old, left, right) : expression_fma(arena, left, right, old));
     kernel_close_to(k, depth);
   }
   return kernel_fold(k, OP_add, sum, unroll);
+}
+
+/* The rows of a as dots need them, copied by each task, and `offsets`: what is added to each element. */
+struct copied {
+  struct array *rows, *offsets;
+};
+
+static struct copied copy_rows(struct kernel *k, const struct contraction *x, const struct position *at) {
+  struct arena *arena = k->arena;
+  struct copied copied = {0};
+  if (!x->a_copied) return copied;
+  copied.rows = kernel_array(k, "a_rows", contract_type(x), MEMORY_STACK, x->row.extent * x->depth.extent);
+  copied.rows->storage = x->a_storage;
+  pack_rows(k, x, at, copied.rows, linear_constant(0), contract_extent(k, &x->row), x->row.extent, linear_constant(0),
+            expression_index(arena, x->depth.extent), x->depth.extent);
+  if (x->offset) copied.offsets = contract_offsets(k, x);
+  return copied;
 }
 
 void contract_dot(struct contraction *x) {
   struct arena *arena = x->s->arena;
   struct position at;
   x->packing = PACK_NOT;
-  x->a_copied = false; /* what is narrow is widened as it is loaded */
   struct kernel *k = contract_kernel(x, &at);
   k->form = FORM_DOT;
   bool sized = x->column.axis->size != NULL;
@@ -68,6 +89,7 @@ void contract_dot(struct contraction *x) {
   }
   block = kernel_named(k, "block", block);
   contract_around(k, x, task, &at);
+  const struct copied copied = copy_rows(k, x, &at);
   struct linear column;
   if (sized) {
     column = kernel_loop(k, LOOP_SERIAL, "column", contract_extent(k, &x->column), x->column.extent, 1);
@@ -83,10 +105,19 @@ void contract_dot(struct contraction *x) {
     column = linear_add(arena, first, kernel_loop(k, LOOP_SERIAL, "column", count, DOT_COLUMNS, 1));
   }
   contract_add_offsets(arena, &x->column, column, &at);
+  const struct expression *excess = NULL;
+  if (copied.offsets) {
+    excess = sum_along(k, x, copied.offsets, linear_constant(0), true, &at);
+    excess = kernel_let(k, k->depth, "excess", excess).x;
+  }
+  struct linear row = linear_constant(0);
   if (x->row.extent > 1 || x->row.axis->size)
-    contract_add_offsets(arena, &x->row,
-                         kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1), &at);
-  const struct expression *sum = dot(k, x, &at);
+    row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &x->row), x->row.extent, 1);
+  contract_add_offsets(arena, &x->row, row, &at);
+  const struct expression *sum =
+      copied.rows ? sum_along(k, x, copied.rows, linear_scale(arena, row, x->depth.extent), false, &at)
+                  : sum_along(k, x, at.a, at.a_at, false, &at);
+  if (excess) sum = expression_apply(arena, OP_sub, sum, excess, NULL);
   if (at.begins) {
     const struct expression *initial = expression_load(arena, at.initial, linear_expression(arena, at.initial_at));
     sum = expression_apply(arena, OP_add, sum, initial, NULL);

@@ -94,26 +94,75 @@ static void pack_panel_of(struct kernel *k, const struct contraction *x, const s
   pack_panel(k, x, at, to, to_at, linear_constant((x->panels - 1) * x->width), k_first, depth, bound, x->tail_columns);
 }
 
+/* a's element as it is copied. */
+static const struct expression *with_offset(struct kernel *k, const struct contraction *x,
+                                            const struct expression *element) {
+  if (!x->offset) return element;
+  return expression_apply(k->arena, OP_add, element, expression_number(k->arena, contract_type(x), x->offset), NULL);
+}
+
+struct array *contract_offsets(struct kernel *k, const struct contraction *x) {
+  struct arena *arena = k->arena;
+  const int before = k->depth;
+  struct array *offsets = kernel_array(k, "offsets", contract_type(x), MEMORY_STACK, x->group);
+  offsets->storage = x->a_storage;
+  struct linear j = kernel_loop(k, LOOP_UNROLLED, "j", expression_index(arena, x->group), x->group, 1);
+  kernel_store(k, offsets, j, expression_number(arena, contract_type(x), x->offset));
+  kernel_close_to(k, before);
+  return offsets;
+}
+
+/* Sums the columns of a packed panel, times the offset: a tile of one row, whose elements are all the offset. */
+static void sum_excess(struct kernel *k, const struct contraction *x, struct array *panel, struct linear panel_at,
+                       const struct expression *depth, struct array *excess, struct linear excess_at) {
+  struct arena *arena = k->arena;
+  struct array *offsets = contract_offsets(k, x);
+  const struct tile tile = {.rows = 1,
+                            .vectors = x->vectors,
+                            .type = contract_type(x),
+                            .group = x->group,
+                            .a = x->a_storage,
+                            .b = x->b_storage};
+  struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, tile));
+  const struct expression *zero = expression_index(arena, 0), *to = linear_expression(arena, excess_at);
+  const struct argument arguments[] = {
+      {offsets, zero},
+      {NULL, zero},
+      {NULL, zero},
+      {panel, linear_expression(arena, panel_at)},
+      {NULL, expression_index(arena, (int64_t)x->width * x->group)},
+      {NULL, expression_apply(arena, OP_quotient, depth, expression_index(arena, x->group), NULL)},
+      {NULL, zero},
+      {excess, to},
+      {NULL, zero},
+      {excess, to},
+      {NULL, zero}};
+  for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++) array_push(arena, &call->arguments, arguments[i]);
+}
+
 void pack_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
-                 struct linear first, const struct expression *count, int64_t bound, struct linear k_first,
-                 const struct expression *depth, int64_t depth_bound) {
+                 struct array *excess, struct linear first, const struct expression *count, int64_t bound,
+                 struct linear k_first, const struct expression *depth, int64_t depth_bound) {
   struct arena *arena = k->arena;
   int depth_before = k->depth;
   struct linear number = kernel_loop(k, LOOP_SERIAL, "panel", count, bound, 1);
   struct linear to_at = linear_scale(arena, number, depth_bound * x->width);
+  const int inside = k->depth;
   pack_panel_of(k, x, at, to, to_at, linear_add(arena, first, number), k_first, depth, depth_bound);
+  kernel_close_to(k, inside);
+  if (excess) sum_excess(k, x, to, to_at, depth, excess, linear_scale(arena, number, x->width));
   kernel_close_to(k, depth_before);
 }
 
 /* Vectors go along k where k is one axis; where it is several, each element has its own coordinates. */
 void pack_rows(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
-               struct linear row, int rows, struct linear k_first, const struct expression *depth,
-               int64_t depth_bound) {
+               struct linear row, const struct expression *rows, int64_t bound, struct linear k_first,
+               const struct expression *depth, int64_t depth_bound) {
   struct arena *arena = k->arena;
   const int before = k->depth, lanes = x->depth.axis_count == 1 ? x->s->target->lanes : 1;
   struct coordinates coordinates = at->coordinates;
   struct linear r = linear_constant(0);
-  if (rows > 1) r = kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1);
+  if (bound > 1) r = kernel_loop(k, LOOP_SERIAL, "r", rows, bound, 1);
   contract_set_coordinates(arena, &x->row, linear_add(arena, row, r), &coordinates);
   struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, depth_bound, lanes);
   if (lanes > 1) {
@@ -125,7 +174,7 @@ void pack_rows(struct kernel *k, const struct contraction *x, const struct posit
   }
   contract_set_coordinates(arena, &x->depth, linear_add(arena, k_first, step), &coordinates);
   kernel_store(k, to, linear_add(arena, linear_scale(arena, r, depth_bound), step),
-               access_value(k, x->a_value, &coordinates).x);
+               with_offset(k, x, access_value(k, x->a_value, &coordinates).x));
   kernel_close_to(k, before);
 }
 
@@ -140,8 +189,12 @@ void contract_pack(struct contraction *x) {
     base = base->inputs[0];
   struct buffer *buffer =
       scratch_buffer(s, base, "packed", contract_type(x), x->panels * x->width * pieces * x->k_piece, comment);
-  buffer->storage = x->packed_storage;
+  buffer->storage = x->b_storage;
   x->packed = buffer;
+  if (x->offset)
+    x->excess =
+        scratch_buffer(s, base, "excess", contract_type(x), x->panels * x->width * pieces,
+                       arena_format(arena, "%d times the sums of %s", x->offset, base->name ? base->name : "b"));
   struct kernel *k =
       kernel_new(s, &(struct value){.op = OP_contract},
                  arena_format(arena, "pack_%lldx%lld", (long long)x->depth.extent, (long long)x->column.extent));
@@ -151,6 +204,7 @@ void contract_pack(struct contraction *x) {
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
   struct position at = {.b = kernel_window(k, x->b.buffer, x->b.offset, false), .b_at = linear_constant(0)};
   struct array *to = kernel_pointer(k, buffer, true);
+  struct array *excess = x->excess ? kernel_pointer(k, x->excess, true) : NULL;
   int64_t tasks = pieces * x->panels;
   bool parallel = (double)x->depth.extent * (double)x->column.extent >= s->pipeline.parameters[PARAMETER_parallel_work];
   struct linear task =
@@ -166,7 +220,10 @@ void contract_pack(struct contraction *x) {
                              depth, NULL);
   }
   struct linear to_at = linear_scale(arena, task, x->k_piece * x->width);
+  const int inside = k->depth;
   pack_panel_of(k, x, &at, to, to_at, panel, linear_scale(arena, piece, x->k_piece), depth, x->k_piece);
+  kernel_close_to(k, inside);
+  if (excess) sum_excess(k, x, to, to_at, depth, excess, linear_scale(arena, task, x->width));
   kernel_close_to(k, 0);
   kernel_finish(k);
 }
@@ -196,7 +253,7 @@ void contract_pack_groups(struct contraction *x) {
     base = base->inputs[0];
   struct buffer *buffer = scratch_buffer(s, base, "groups", contract_type(x), count,
                                          arena_format(arena, "a[k, row] as [k / %d, row, %d]", x->group, x->group));
-  buffer->storage = x->packed_storage;
+  buffer->storage = x->a_storage;
   x->a_packed = buffer;
   struct kernel *k =
       kernel_new(s, &(struct value){.op = OP_contract},
@@ -246,7 +303,7 @@ void contract_pack_groups(struct contraction *x) {
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     if (tail) lane = kernel_lanes_below(k, lane, expression_index(arena, rows), rows);
     kernel_store(k, to, linear_add(arena, place, linear_scale(arena, lane, x->group)),
-                 element_of_a(k, &from, &at, step, linear_add(arena, row, lane)));
+                 with_offset(k, x, element_of_a(k, &from, &at, step, linear_add(arena, row, lane))));
     kernel_close_to(k, before);
   }
   kernel_close_to(k, 0);

@@ -16,15 +16,21 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   /* A tail needs no more vectors than it has columns. */
   if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
   const bool begins_at_zero = x->sums_pass && !at->begins;
-  struct statement *call =
-      block_call(arena, kernel_block(k),
-                 tile_helper(x->s, (struct tile){rows, vectors, columns != NULL, contract_type(x), x->group,
-                                                 at->a->storage, at->b->storage, begins_at_zero}));
+  const struct tile tile = {.rows = rows,
+                            .vectors = vectors,
+                            .guarded = columns != NULL,
+                            .type = contract_type(x),
+                            .group = x->group,
+                            .a = at->a->storage,
+                            .b = at->b->storage,
+                            .begins_at_zero = begins_at_zero,
+                            .excess = at->excess != NULL};
+  struct statement *call = block_call(arena, kernel_block(k), tile_helper(x->s, tile));
   struct linear column = linear_scale(arena, panel, x->width);
   if (x->a_copied) {
     push_pointer(arena, call, at->a, linear_constant(0));
     push_number(arena, call, expression_index(arena, at->depth_bound));
-    push_number(arena, call, expression_index(arena, 1));
+    push_number(arena, call, expression_index(arena, x->group));
   } else {
     push_pointer(arena, call, at->a, linear_add(arena, at->a_at, linear_scale(arena, row, x->row.a)));
     push_number(arena, call, expression_index(arena, x->row.a));
@@ -49,6 +55,8 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   }
   push_pointer(arena, call, at->c, c_at);
   push_number(arena, call, expression_index(arena, c_row));
+  if (at->excess)
+    push_pointer(arena, call, at->excess, linear_add(arena, at->excess_at, linear_scale(arena, local_panel, x->width)));
   if (columns) push_number(arena, call, columns);
 }
 
@@ -120,7 +128,8 @@ static void rows_of_tile(struct kernel *k, const struct contraction *x, const st
   struct position own = *at;
   if (x->a_copied && work & MULTIPLY) {
     own.a = kernel_array(k, "a_rows", contract_type(x), MEMORY_STACK, rows * at->depth_bound);
-    pack_rows(k, x, at, own.a, row, rows, at->k_first, at->depth, at->depth_bound);
+    own.a->storage = x->a_storage;
+    pack_rows(k, x, at, own.a, row, expression_index(k->arena, rows), rows, at->k_first, at->depth, at->depth_bound);
   }
   panels_of_tile(k, x, &own, work, row, rows, block);
   kernel_close_to(k, depth);
@@ -184,11 +193,13 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
     case PACK_BUFFER:
       at.panel_stride = bound * x->width;
       at.b_at = linear_add(arena, at.b_at, linear_scale(arena, k_first, x->panels * x->width));
+      at.excess_at = linear_scale(arena, linear_quotient(arena, k_first, x->k_piece), x->panels * x->width);
       break;
     case PACK_TASK: {
       struct array *packed =
           kernel_array(k, "packed", contract_type(x), MEMORY_STACK, x->block_panels * x->width * bound);
-      packed->storage = x->packed_storage;
+      packed->storage = x->b_storage;
+      if (x->offset) at.excess = kernel_array(k, "excess", contract_type(x), MEMORY_STACK, x->block_panels * x->width);
       struct linear first = linear_scale(arena, block_n, x->block_panels);
       const struct expression *count = expression_index(arena, x->block_panels);
       if (x->panels % x->block_panels) {
@@ -196,7 +207,7 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
             expression_apply(arena, OP_sub, expression_index(arena, x->panels), linear_expression(arena, first), NULL);
         count = expression_apply(arena, OP_min, left, count, NULL);
       }
-      pack_panels(k, x, &at, packed, first, count, x->block_panels, k_first, depth, bound);
+      pack_panels(k, x, &at, packed, at.excess, first, count, x->block_panels, k_first, depth, bound);
       at.b = packed;
       at.b_at = linear_constant(0);
       at.b_step = x->width * x->group;

@@ -67,7 +67,7 @@ static bool has_parameters(const struct program *program) {
   return false;
 }
 
-static bool derives(const struct scheduler *s) {
+bool derives_launches(const struct scheduler *s) {
   const struct program *program = s->program;
   const struct graph *graph = s->graph;
   if (!s->pipeline.on[PASS_derive] || !s->pipeline.parameters[PARAMETER_derive_packed] || s->options->fixed_parameters)
@@ -78,7 +78,7 @@ static bool derives(const struct scheduler *s) {
 
 void choose_derived_launches(struct scheduler *s) {
   struct choice choice = {.s = s, .routine = s->routine};
-  if (derives(s)) choose(&choice);
+  if (derives_launches(s)) choose(&choice);
 }
 
 /* --- Moving ----------------------------------------------------------------------------------------------------------------- */

@@ -246,6 +246,14 @@ static void head(struct account *a, const struct told *told) {
     a->text = arena_format(arena, "%s, reduced along %s", a->text, axes_text(arena, along, along_count, true));
 }
 
+/* By what the contraction's kernel multiplies. */
+static void tell_multiplying(struct account *a, const struct told *told) {
+  for (int i = told->first; i < told->first + told->count; i++) {
+    const char *by = a->s->routine->launches.items[i]->function->multiplies;
+    if (by) line(a, "multiplies", arena_format(a->s->arena, "by %s", by));
+  }
+}
+
 static void tell_joining(struct account *a, const struct cluster *cluster, const struct value *root) {
   const struct note *note = note_of(a->s, root);
   if (cluster->values.count < 2 || note->joined == JOIN_NOT || note->joined == JOIN_FIRST) return;
@@ -396,6 +404,7 @@ static const char *account_of(struct account *a, const struct told *told, bool g
   a->numbered = numbered;
   head(a, told);
   a->text = arena_format(a->s->arena, "%s\n", a->text);
+  tell_multiplying(a, told);
   if (told->cluster)
     tell_cluster(a, told->cluster);
   else

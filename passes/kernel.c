@@ -101,7 +101,7 @@ struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char
                           int64_t bound, int64_t step) {
   if (kind == LOOP_PARALLEL && !kernel->scheduler->pipeline.on[PASS_parallel]) kind = LOOP_SERIAL;
   struct statement *loop = block_loop(kernel->arena, kernel_block(kernel), kind, name, extent);
-  loop->step = step;
+  loop->step = loop->variable->multiple = step;
   open_inner(kernel, &loop->body);
   array_push(kernel->arena, &kernel->variables, (struct leveled_variable){loop->variable, kernel->depth});
   return linear_variable(kernel->arena, loop->variable, (bound - 1) / step * step, step, kernel->depth);

@@ -94,6 +94,11 @@ static void find_passes(struct mixer *m, struct value *const *values, int count)
   }
 }
 
+/* A contraction of integers is exact as it is. */
+static bool is_rounded_product(const struct value *value) {
+  return value->op == OP_contract && value->kind == KIND_REAL;
+}
+
 /* Sets feeds_contraction and is_parameter_gradient, which follow from a value's users. */
 static void look_at_users(struct mixer *m, struct value *const *values, int count) {
   for (int i = 0; i < count; i++) notes_of(m, values[i])->is_parameter_gradient = notes_of(m, values[i])->backward;
@@ -104,7 +109,7 @@ static void look_at_users(struct mixer *m, struct value *const *values, int coun
       struct notes *input = notes_of(m, user->inputs[j]);
       input->user = user;
       input->user_count++;
-      if (own->forward && (user->op == OP_contract || own->feeds_contraction)) input->feeds_contraction = true;
+      if (own->forward && (is_rounded_product(user) || own->feeds_contraction)) input->feeds_contraction = true;
       if (!own->backward || is_marker(user)) continue;
       bool passes = own->is_parameter_gradient && (is_local(user) || (user->op == OP_scatter_add && j == 0));
       if (!passes) input->is_parameter_gradient = false;
@@ -204,7 +209,7 @@ static void look_at_inputs(struct mixer *m, const struct value *value) {
     some_small = some_small || input->small;
     some_large = some_large || (input->depends_on_data && !input->small);
   }
-  if (value->op == OP_contract) find_rounded(m, value);
+  if (is_rounded_product(value)) find_rounded(m, value);
   own->small = class == CLASS_REDUCE || (is_local(value) && some_small && !some_large);
   own->exact = is_exact(m, value);
   if (own->forward) find_roots(m, value);
@@ -220,7 +225,7 @@ static bool moves_cast(const struct mixer *m, const struct value *view) {
 static void find_operands(struct mixer *m, struct value *const *values, int count) {
   for (int i = count - 1; i >= 0; i--) {
     const struct notes *own = notes_of(m, values[i]);
-    const bool contracts = values[i]->op == OP_contract && (own->forward || own->backward);
+    const bool contracts = is_rounded_product(values[i]) && (own->forward || own->backward);
     if (!contracts && !(own->is_operand && !own->exact && moves_cast(m, values[i]))) continue;
     for (int j = 0; j < values[i]->input_count; j++) notes_of(m, values[i]->inputs[j])->is_operand = true;
   }
@@ -313,7 +318,7 @@ static struct value *rounded(struct mixer *m, struct value *value) {
 static struct value *rewritten(struct mixer *m, struct value *old) {
   const struct notes *own = notes_of(m, old);
   if (is_marker(old)) return rewrite_get(&m->rewrite, old->inputs[0]);
-  if (old->op == OP_contract && (own->forward || own->backward)) return mixed_contraction(m, old);
+  if (is_rounded_product(old) && (own->forward || own->backward)) return mixed_contraction(m, old);
   struct value **inputs = inputs_for(m, old);
   bool changes = false;
   for (int i = 0; i < old->input_count; i++) {

@@ -27,6 +27,7 @@ struct tile {
   int group; /* how many products one dot sums; 1: multiply-adds */
   enum storage a, b; /* of the operands */
   bool begins_at_zero; /* always: there is nothing that the sums could begin from */
+  bool excess; /* the sums hold too much, by an amount for each column, which is taken off */
 };
 
 /* A tile helper that was made before. */
@@ -348,6 +349,8 @@ void schedule_copy(struct scheduler *scheduler, const struct value *value, const
 struct share_table *share_table_new(struct arena *arena);
 /* An equal function made before, or `function` itself, which is then kept in the module under a unique name. */
 struct function *share_function(struct scheduler *scheduler, struct function *function);
+/* derive_launches.c: whether launches of the graph at hand that read parameters alone move to the routine derive. */
+bool derives_launches(const struct scheduler *scheduler);
 /* derive_launches.c: marks the launches of the routine at hand that the routine derive is to do; and takes them out of it. */
 void choose_derived_launches(struct scheduler *scheduler);
 void move_derived_launches(struct scheduler *scheduler);

@@ -144,38 +144,93 @@ static bool classify(struct contraction *x) {
 
 enum type contract_type(const struct contraction *x) { return type_of_kind(x->value->kind); }
 
-/* The dots of the target that the operands can be summed by, so that all elements of a group are there. */
-static void choose_group(struct contraction *x) {
-  static const struct {
-    int count;
-    enum storage a, b;
-  } dots[] = {
+struct dot_operands {
+  int count;
+  enum storage a, b;
+};
+
+static const struct dot_operands dots[] = {
 #define DOT(name, count, x, y) {count, STORAGE_##x, STORAGE_##y},
 #include "ir/dots.def"
-  };
-  const struct exactness *exactness = x->s->facts.exactness;
-  x->group = 1;
-  x->packed_storage = storage_of_type(contract_type(x));
-  if (x->row.axis->size || x->column.axis->size || x->depth.axis->size || x->k.count > 0) return;
-  for (int i = 0; i < x->m.count; i++)
-    if (x->m.items[i].axis->size) return;
-  for (int i = 0; i < x->batch.count; i++)
-    if (x->batch.items[i].axis->size) return;
-  for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
-    if (!(x->s->target->dots >> i & 1) || dots[i].a != dots[i].b || x->depth.extent % dots[i].count) continue;
-    if (storage_kind(dots[i].a) != x->value->kind || !exactness_fits(exactness[x->a_value->id], dots[i].a) ||
-        !exactness_fits(exactness[x->b_value->id], dots[i].b))
-      continue;
-    x->group = dots[i].count;
-    x->packed_storage = dots[i].b;
-    x->a_copied = false;
-    return;
-  }
-}
+};
 
 /* Whether the elements of a's groups lie side by side where a lies. */
 static bool is_grouped(const struct contraction *x) {
-  return !x->a_computed && x->a.buffer->storage == x->packed_storage && x->depth.a == 1;
+  return !x->a_computed && x->a.buffer->storage == x->a_storage && x->depth.a == 1 && !x->offset;
+}
+
+/* What is added to a, so that it can be summed by the dot: 0, or what makes bytes with a sign of such without, or the opposite.
+   False when the operands do not fit the dot. */
+static bool fits_dot(const struct contraction *x, const struct dot_operands *dot, bool shifted) {
+  const struct exactness *exactness = x->s->facts.exactness;
+  enum storage a = dot->a;
+  if (shifted && a != STORAGE_U8 && a != STORAGE_I8) return false;
+  if (shifted) a = a == STORAGE_U8 ? STORAGE_I8 : STORAGE_U8;
+  return storage_kind(a) == x->value->kind && x->depth.extent % dot->count == 0 &&
+         exactness_fits(exactness[x->a_value->id], a) && exactness_fits(exactness[x->b_value->id], dot->b);
+}
+
+/* Whether b is read in vectors where it lies, widened as it is loaded, since few rows are multiplied by it. Elements of less than a byte are
+   not, for a tile knows nothing of where its vectors begin. */
+static bool is_b_read_in_place(const struct contraction *x) {
+  return (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->b_computed && x->column.b == 1 &&
+         storage_facts[x->b.buffer->storage].bits >= 8;
+}
+
+/* Chooses the dots of the target that the operands can be summed by, if there are: by one instruction rather than by several, of
+   operands as they are rather than with an offset. Where b is read where it lies, it must lie there as they take it. */
+static void choose_dots(struct contraction *x, bool in_place) {
+  const int sets[] = {x->s->target->dots, x->s->target->composed_dots};
+  for (int choice = 0; choice < 4; choice++)
+    for (size_t i = 0; i < sizeof dots / sizeof *dots; i++) {
+      const bool shifted = choice % 2;
+      if (!(sets[choice / 2] >> i & 1) || !fits_dot(x, &dots[i], shifted)) continue;
+      if (in_place && x->b.buffer->storage != dots[i].b) continue;
+      x->group = dots[i].count, x->dot = (enum dot)i;
+      x->a_storage = dots[i].a, x->b_storage = dots[i].b;
+      x->offset = !shifted ? 0 : x->a_storage == STORAGE_U8 ? 128 : -128;
+      x->a_copied = !is_grouped(x) && x->depth.a == 1;
+      return;
+    }
+}
+
+/* For sums along k, of a few rows of a, which each task copies if it has to, and of rows of b where they lie. */
+static void choose_group_along(struct contraction *x) {
+  enum { LOCAL_BYTES = 4 * LOCAL_ELEMENTS };
+  const bool copied = x->a_copied;
+  x->group = 1;
+  /* Sums of reals are what they were before there were dots. */
+  if (x->value->kind == KIND_INTEGER) choose_dots(x, true);
+  if (x->group > 1 && x->a_copied && x->row.extent * x->depth.extent > LOCAL_BYTES)
+    x->group = 1, x->offset = 0, x->a_copied = copied;
+  /* What is narrow is widened as it is loaded. */
+  if (x->group == 1 && !x->a_computed) x->a_copied = false;
+}
+
+/* Whether packing b is no work of the graph's: it reads a parameter alone, and is done when that changes. */
+static bool is_packed_beforehand(const struct contraction *x) {
+  if (x->b_computed || x->b.buffer->role != BUFFER_STATE || !derives_launches(x->s)) return false;
+  const enum role role = x->b.buffer->state->role;
+  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role == ROLE_DERIVED;
+}
+
+/* Whether a dimension of the loops around has a run-time size. */
+static bool has_sized(const struct group *group) {
+  for (int i = 0; i < group->count; i++)
+    if (group->items[i].axis->size) return true;
+  return false;
+}
+
+/* For tiles, where all elements of a group are there. A kernel of its own that copies a has constant extents. */
+static void choose_group(struct contraction *x) {
+  const bool copied = x->a_copied, sized = x->row.axis->size || has_sized(&x->m) || has_sized(&x->batch);
+  x->group = 1;
+  if (!x->column.axis->size && !x->depth.axis->size && x->k.count == 0) choose_dots(x, false);
+  const bool in_place = is_b_read_in_place(x) && !is_packed_beforehand(x);
+  const bool needs_kernel = x->group > 1 && !x->a_copied && !is_grouped(x);
+  if (x->group > 1 && !in_place && !(sized && needs_kernel)) return;
+  x->group = 1, x->offset = 0, x->a_copied = copied;
+  x->a_storage = x->b_storage = storage_of_type(contract_type(x));
 }
 
 /* Chooses a tile that fits the registers and wastes little of the shape. */
@@ -249,8 +304,8 @@ static bool choose_blocks(struct contraction *x) {
   x->tiles = x->row.extent / x->rows;
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
-  bool contiguous =
-      x->column.b == 1 && !x->b_computed && x->group == 1 && x->b.buffer->storage == storage_of_type(contract_type(x));
+  const bool narrow = !x->b_computed && x->b.buffer->storage != storage_of_type(contract_type(x));
+  bool contiguous = x->column.b == 1 && !x->b_computed && x->group == 1 && (!narrow || is_b_read_in_place(x));
   double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
@@ -262,7 +317,7 @@ static bool choose_blocks(struct contraction *x) {
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
   } else if (!x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 &&
-             x->panels <= (int64_t)tasks * x->block_panels) {
+             (x->panels <= (int64_t)tasks * x->block_panels || panel > LOCAL_ELEMENTS)) {
     x->packing = PACK_BUFFER;
   } else {
     x->packing = PACK_TASK;
@@ -362,6 +417,22 @@ static void count_uses(struct kernel *k, const struct contraction *x) {
   kernel_count_uses(x->s, roots.items, roots.count);
 }
 
+/* "12x32 dots of 4 bytes, AVX512-VNNI": the shape of the tile, if there is one, and what it multiplies by. */
+static const char *multiplies_by(const struct contraction *x) {
+  struct arena *arena = x->s->arena;
+  const struct target *target = x->s->target;
+  const char *shape = x->width ? arena_format(arena, "%dx%d ", x->rows, x->width) : "";
+  const bool real = x->value->kind == KIND_REAL;
+  if (x->group == 1)
+    return arena_format(arena, "%smultiply-adds of %s", shape,
+                        !real                      ? "32-bit integers"
+                        : target->double_precision ? "float64"
+                                                   : "float32");
+  const char *by = target->dot_instructions[x->dot];
+  return arena_format(arena, "%sdots of %d %s, %s", shape, x->group, real ? storage_names[x->b_storage] : "bytes",
+                      by ? by : "composed of products of 16 bits");
+}
+
 struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct arena *arena = x->s->arena;
   const struct value *value = x->named->name ? x->named : x->value;
@@ -371,6 +442,7 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct kernel *k = kernel_new(x->s, value, what);
   k->value = x->named;
   k->cluster = x->ends ? x->cluster : NULL;
+  k->function->multiplies = multiplies_by(x);
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   /* Axes of one element are no dimensions. */
   for (int i = 0; i < x->value->axis_count; i++)
@@ -382,11 +454,12 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
     at->a = kernel_pointer(k, x->a_packed, false);
   else if (!x->a_copied)
     at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
+  if (x->excess) at->excess = kernel_pointer(k, x->excess, false);
   if (!x->b_computed)
     at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
                                       : kernel_window(k, x->b.buffer, x->b.offset, false);
   if (!x->sums_pass) at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
-  at->a_at = at->b_at = at->c_at = at->initial_at = linear_constant(0);
+  at->a_at = at->b_at = at->c_at = at->initial_at = at->excess_at = linear_constant(0);
   if (x->initial.buffer) {
     at->begins = true;
     at->initial = kernel_window(k, x->initial.buffer, x->initial.offset, false);
@@ -432,12 +505,14 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   const double least = s->pipeline.parameters[PARAMETER_tile_work];
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
-  const bool computed = x.a_computed || x.b_computed;
-  bool along_k = !computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
+  bool along_k = !x.b_computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
                  x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
   if (few && along_k && work >= least) {
-    contract_dot(&x);
-    return UNTILED_NOT;
+    choose_group_along(&x);
+    if (!x.a_computed || x.group > 1) {
+      contract_dot(&x);
+      return UNTILED_NOT;
+    }
   }
   if (work < least || x.column.extent < 4) return UNTILED_SMALL;
   if (x.column.c != 1) return UNTILED_SHAPE;
@@ -451,7 +526,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
   }
   if (x.packing == PACK_BUFFER) contract_pack(&x);
-  if (x.group > 1 && !is_grouped(&x)) contract_pack_groups(&x);
+  if (x.group > 1 && !x.a_copied && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
   x.sums_pass =
       x.ends && note_of(s, value)->is_passing && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent);

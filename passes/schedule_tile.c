@@ -70,9 +70,7 @@ static void multiply_step(struct builder *b, struct statement *steps, struct arr
   const struct expression *at = index_add(arena, index_multiply(arena, row, b->width), column);
   const struct expression *left = variable(b, x), *right = expression_load(arena, b_row, column),
                           *old = expression_load(arena, sum, at);
-  block_store(arena, columns, sum, at,
-              b->tile.type == TYPE_REAL ? expression_fma(arena, left, right, old)
-                                        : expression_apply(arena, OP_add, product(b, left, right), old, NULL));
+  block_store(arena, columns, sum, at, expression_fma(arena, left, right, old));
 }
 
 /* One step over a group of k, whose elements lie side by side in both operands. Panels of b are whole, so nothing is guarded. */
@@ -103,6 +101,8 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   b->function->comment = arena_format(arena, "c[%d rows, %s%d columns] = sum over k of a[row, k] b[k, column]%s",
                                       tile.rows, tile.guarded ? "at most " : "", b->width,
                                       tile.begins_at_zero ? "" : ", added to `initial` once it has begun");
+  if (tile.excess)
+    b->function->comment = arena_format(arena, "%s. Each column's `excess` is taken off", b->function->comment);
   if (tile.group > 1)
     b->function->comment =
         arena_format(arena, "%s. Each step of k is a group of %d, which lie side by side in a and in b",
@@ -122,6 +122,8 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   }
   struct array *c = function_add_pointer(arena, b->function, "c", tile.type, 0, true, NULL);
   struct variable *c_row = function_add_number(arena, b->function, "c_row", TYPE_INDEX);
+  struct array *excess = NULL;
+  if (tile.excess) excess = function_add_pointer(arena, b->function, "excess", tile.type, 0, false, NULL);
   if (tile.guarded) b->columns = function_add_number(arena, b->function, "columns", TYPE_INDEX);
 
   a->storage = tile.a, bs->storage = tile.b, b->a_row = a_row;
@@ -133,7 +135,9 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct block *rows, *columns;
   rows = row_loop(b, body, &row);
   columns = vector_loop(b, rows, false, &column);
-  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), zero);
+  const struct expression *begin = zero;
+  if (excess) begin = expression_apply(arena, OP_sub, zero, expression_load(arena, excess, column), NULL);
+  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), begin);
   if (!tile.begins_at_zero) {
     struct statement *later =
         block_if(arena, body, expression_apply(arena, OP_ne, variable(b, begun), expression_index(arena, 0), NULL));
@@ -141,6 +145,7 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
     columns = vector_loop(b, rows, tile.guarded, &column);
     const struct expression *from =
         expression_load(arena, initial, index_add(arena, product(b, row, variable(b, initial_row)), column));
+    if (excess) from = expression_apply(arena, OP_sub, from, expression_load(arena, excess, column), NULL);
     block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), from);
   }
   if (tile.guarded && b_row) {
@@ -170,7 +175,8 @@ const struct function *tile_helper(struct scheduler *s, struct tile tile) {
     const struct tile_entry *entry = &s->tiles.items[i];
     if (entry->tile.rows == tile.rows && entry->tile.vectors == tile.vectors && entry->tile.guarded == tile.guarded &&
         entry->tile.type == tile.type && entry->tile.group == tile.group && entry->tile.a == tile.a &&
-        entry->tile.b == tile.b && entry->tile.begins_at_zero == tile.begins_at_zero)
+        entry->tile.b == tile.b && entry->tile.begins_at_zero == tile.begins_at_zero &&
+        entry->tile.excess == tile.excess)
       return entry->function;
   }
   const struct function *function = build(s, tile);

@@ -97,6 +97,7 @@ struct value *rule_reduce_renamed(struct simplifier *s, struct value *value) {
 static struct value *scaled_contraction(struct simplifier *s, struct value *product, struct value *scale,
                                         struct axis *const *list, int count) {
   if (!s->differentiated || product->op != OP_contract || !used_once(s, product)) return NULL;
+  if (product->kind != KIND_REAL) return NULL; /* a scaled operand would need more bits */
   struct value *operands[2] = {product->inputs[0], product->inputs[1]};
   struct axis *all[2 * MAX_AXES];
   int all_count = 0, chosen = -1;

@@ -35,7 +35,7 @@ done
 
 # There are two layers of [4 x 32, 64] by [64, 256], with 2 m n k operations each: the sums begin from the bias. The kernel also
 # computes the activation of each element, which takes 9.
-line=$(lamella show "$SPECS/shakespeare.lam" "${SMALL[@]}" --stage=c --bench | grep -o '{"[a-z0-9_]*", "h\[i\].mlp.c_fc"}' | head -1)
+line=$(lamella show "$SPECS/shakespeare.lam" "${SMALL[@]}" --stage=c --bench | grep -o '{"[a-z0-9_]*", "h\[i\].mlp.c_fc; by [0-9x]* multiply-adds of float32"}' | head -1)
 kernel=$(echo "$line" | cut -d'"' -f2)
 flops=$(sed -n "s/.*\"name\":\"$kernel\",.*\"flops\":\([0-9]*\),.*/\1/p" bench.json)
 expect_equal "$flops" $((2 * 128 * 256 * (2 * 64 + 9))) "operations of $kernel"

@@ -138,7 +138,7 @@ static void contraction(struct analysis *analysis, const struct value *value, st
     for (int64_t i = 0; i < count; i++)
       if (part.data[i] > 0) shadow->moved.data[i] = INFINITY;
   }
-  shadow->terms = (int)lengths(analysis, value->list, value->list_count);
+  shadow->terms = value->kind == KIND_REAL ? (int)lengths(analysis, value->list, value->list_count) : 0;
 }
 
 static void sum(struct analysis *analysis, const struct value *value, struct shadow *shadow,

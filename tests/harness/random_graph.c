@@ -32,10 +32,23 @@ static struct value *make_random(struct sample *sample) {
   return build_random(graph, distribution, (uint32_t)sample_draw(sample), step, example, axes, count);
 }
 
+/* An integer as it is, or brought into what a storage of few bits holds. */
+static struct value *narrowed(struct sample *sample, struct value *x) {
+  static const enum storage storages[] = {STORAGE_I8, STORAGE_U8, STORAGE_I4, STORAGE_U4};
+  const int choice = sample_below(sample, 6);
+  return choice < 4 ? build_cast(sample->graph, x, storages[choice]) : x;
+}
+
 static struct value *make_contract(struct sample *sample) {
   struct axis *over[MAX_AXES], *shared = sample_any_axis(sample);
-  struct value *x = sample_real_operand(sample, shared, NULL, DOMAIN_ANY),
-               *y = sample_real_operand(sample, shared, NULL, DOMAIN_ANY);
+  struct value *x, *y;
+  if (!sample_smooth(sample) && sample_chance(sample, 30)) {
+    x = narrowed(sample, sample_integer_operand(sample, shared, NULL, false));
+    y = narrowed(sample, sample_integer_operand(sample, shared, NULL, false));
+  } else {
+    x = sample_real_operand(sample, shared, NULL, DOMAIN_ANY);
+    y = sample_real_operand(sample, shared, NULL, DOMAIN_ANY);
+  }
   int count = 0;
   for (int i = 0; i < x->axis_count; i++)
     if (value_has_axis(y, x->axes[i]) && (x->axes[i] == shared || sample_chance(sample, 30)))

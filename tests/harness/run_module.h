@@ -12,8 +12,8 @@ void fill_value(double *data, int64_t count, enum kind kind, const struct axis *
 /* Lets the module's first routine begin with the launches of the routine derive, if there is one, as a program does when
    parameters have changed. */
 void join_derived(struct module *module);
-/* Compares outputs and states, derived ones apart, within `tolerance`, relative to the largest magnitude of the tensor. NULL, or what
-   differs. `sizes` are the present lengths, by index. */
+/* Compares outputs and states, derived ones apart: reals within `tolerance`, relative to the largest magnitude of the tensor, outputs
+   that are integers or booleans exactly. NULL, or what differs. `sizes` are the present lengths, by index. */
 const char *compare_routine(struct arena *arena, const struct module *module, const struct routine *routine,
                             const int64_t *sizes, double tolerance);
 /* The same for a random graph with its own contents. */

@@ -107,6 +107,39 @@ static void add_narrow(struct graph *g, struct value *x, struct value *dy, struc
                    build_contract(g, build_cast(g, x, STORAGE_F16), build_cast(g, w, STORAGE_F16), &in, 1));
 }
 
+/* Whole numbers that reach beyond what the storage holds on both sides, and are cut off there; I32: which wrap around. */
+static struct value *integer(struct graph *g, struct value *x, enum storage storage) {
+  const double scale = storage == STORAGE_I32 ? 1 << 30 : 2 * ((double)storage_facts[storage].most + 1); /* exact */
+  struct value *steps = build_unary(g, OP_round, build_binary(g, OP_mul, x, build_constant(g, scale)));
+  return build_cast(g, steps, storage);
+}
+
+/* Sums of integers of every storage, and both orders of storages without and with a sign; of each pair one or two of the layouts. What is
+   read twice lies in memory, other operands are computed where they are read. */
+static void add_integers(struct graph *g, struct value *x, struct value *dy, struct value *w, struct value *v,
+                         struct value *bias, struct axis *in, struct axis *out, struct axis *rows[2],
+                         struct axis *past) {
+  struct value *x_8 = integer(g, x, STORAGE_I8), *w_8 = integer(g, w, STORAGE_I8), *v_8 = integer(g, v, STORAGE_I8);
+  struct value *x_bytes = integer(g, x, STORAGE_U8), *dy_8 = integer(g, dy, STORAGE_I8);
+  struct value *sum = build_contract(g, x_8, w_8, &in, 1), *start = integer(g, bias, STORAGE_I32);
+  graph_add_output(g, "i8_i8", sum);
+  graph_add_output(g, "i8_i8_begun", build_binary(g, OP_add, build_contract(g, x_8, v_8, &in, 1), start));
+  graph_add_output(g, "u8_i8", build_contract(g, x_bytes, w_8, &in, 1));
+  graph_add_output(g, "i8_u8", build_contract(g, x_8, integer(g, w, STORAGE_U8), &in, 1));
+  graph_add_output(g, "u8_u8", build_contract(g, x_bytes, integer(g, v, STORAGE_U8), &in, 1));
+  graph_add_output(g, "i8_i4", build_contract(g, x_8, integer(g, v, STORAGE_I4), &in, 1));
+  graph_add_output(g, "u4_i8", build_contract(g, integer(g, x, STORAGE_U4), v_8, &in, 1));
+  graph_add_output(g, "i32_i8", build_contract(g, integer(g, x, STORAGE_I32), w_8, &in, 1));
+  graph_add_output(g, "i8_dw", build_contract(g, x_8, dy_8, rows, 2));
+  graph_add_output(g, "i8_dx", build_contract(g, dy_8, w_8, &out, 1));
+  struct value *again = build_rename(g, x_8, rows[1], past);
+  struct value *scores = build_contract(g, x_8, again, &in, 1);
+  graph_add_output(g, "i8_scores", scores);
+  graph_add_output(g, "i32_mixed", build_contract(g, scores, again, &past, 1));
+  /* What 8 bits and a scale for each column make of a layer. */
+  graph_add_output(g, "scaled", build_binary(g, OP_mul, build_cast(g, sum, STORAGE_REAL), bias));
+}
+
 /* A layer and its gradients, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -133,6 +166,7 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   graph_add_output(g, "mixed", build_contract(g, scores, build_rename(g, y, seq, past), &past, 1));
   add_computed(g, x, dy, w, bias, in, rows);
   add_narrow(g, x, dy, w, v, in, out, rows, past);
+  add_integers(g, x, dy, w, v, bias, in, out, rows, past);
   return sample;
 }
 

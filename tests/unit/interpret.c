@@ -167,6 +167,13 @@ static const struct example examples[] = {
     {"graph g\naxis a'0 = 2\naxis b'1 = 3\naxis c'2 = 2\n%0 real [a, b] = input \"x\"\n%1 real [b, c] = input "
      "\"z\"\n%2 real [a, c] = contract(%0, %1) over [b]\noutput \"y\" = %2\n",
      "x: 1 2 3 4 5 6; z: 1 0 0 1 1 0", "y: 4 2 10 5"},
+    /* Of integers it is an integer, modulo 2^32: 65536 * 65537 + 2 * 3, and (2^31 - 1)^2 + 3 * 4. */
+    {"graph g\naxis a'0 = 2\naxis b'1 = 2\n%0 integer [a, b] = input \"x\"\n%1 integer [a, b] = input \"z\"\n%2 "
+     "integer [a] = contract(%0, %1) over [b]\noutput \"y\" = %2\n",
+     "x: 65536 2 2147483647 3; z: 65537 3 2147483647 4", "y: 65542 13"},
+    {"graph g\naxis a'0 = 1\naxis b'1 = 2\naxis c'2 = 2\n%0 integer [a, b] = input \"x\"\n%1 integer [b, c] = input "
+     "\"z\"\n%2 integer [a, c] = contract(%0, %1) over [b]\noutput \"y\" = %2\n",
+     "x: -2147483648 1; z: 1 3 -1 0", "y: 2147483647 -2147483648"},
     /* Over nothing it is a product, and it aligns what it does not sum. */
     {"graph g\naxis a'0 = 2\naxis b'1 = 2\n%0 real [a, b] = input \"x\"\n%1 real [b, a] = input \"z\"\n%2 real [a] = "
      "contract(%0, %1) over [b]\n%3 real [a, b] = contract(%0, %1) over []\noutput \"y\" = %2\noutput \"p\" = %3\n",

@@ -203,6 +203,8 @@ static void check_messages(void) {
   } rows[] = {
       {AXES "%1 real [a] = contract(%0, %0) over [b'2]\noutput \"y\" = %1\n",
        "%1 = contract: axis b'2 is not in the first input [a, b], from g:7:1"},
+      {AXES "%1 integer [b'1] = index along b'1\n%2 real [a] = contract(%0, %1) over [b'1]\noutput \"y\" = %2\n",
+       "%2 = contract: the second input is integer and must be real, from g:8:1"},
       {AXES "%1 real [a] = exp(%0) name \"h.0.x\"\noutput \"y\" = %1\n",
        "%1 = exp: it has the axes [a] and must have [a, b] (h.0.x), from g:7:1"},
       {AXES "%1 boolean [a, b'1] = not(%0)\noutput \"y\" = %1\n",

@@ -13,6 +13,19 @@
 #ifndef vdivq_f32
 static inline float32x4_t vdivq_f32(float32x4_t x, float32x4_t y) { return x / y; }
 #endif
+/* Each 32-bit lane plus the products of its four bytes, without sign in x and with one in y, modulo 2^32. */
+#ifndef vusdotq_s32
+static inline int32x4_t vusdotq_s32(int32x4_t sum, uint8x16_t x, int8x16_t y) {
+  int32_t sums[4];
+  uint8_t left[16];
+  int8_t right[16];
+  vst1q_s32(sums, sum);
+  vst1q_u8(left, x);
+  vst1q_s8(right, y);
+  for (int i = 0; i < 16; i++) sums[i / 4] = (int32_t)((uint32_t)sums[i / 4] + (uint32_t)(left[i] * right[i]));
+  return vld1q_s32(sums);
+}
+#endif
 #ifndef vsqrtq_f32
 static inline float32x4_t vsqrtq_f32(float32x4_t x) {
   float lanes[4];
