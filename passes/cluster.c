@@ -57,7 +57,7 @@ bool is_rest(const struct cluster *cluster, const struct value *value) {
 /* Whether a root's space suits a cluster. It does when it has the same axes, reduced in the same way, or only those
    axes that are left when the cluster's reduced ones are gone. */
 enum refusal_reason why_unsuited(const struct cluster *cluster, const struct value *value, const struct cluster *own) {
-  if (cluster->kind == CLUSTER_CONTRACT) return REFUSAL_CONTRACTION;
+  if (cluster->kind == CLUSTER_CONTRACT || (cluster->ends_sums && own->reduced_count)) return REFUSAL_CONTRACTION;
   if (cluster->kind == CLUSTER_CONCAT) return REFUSAL_CONCAT;
   if (cluster->kind == CLUSTER_OTHER) return REFUSAL_PLAIN;
   bool same = same_set(cluster->space, cluster->space_count, own->space, own->space_count);
@@ -123,6 +123,7 @@ void join(struct former *f, struct cluster *cluster, const struct value *value, 
    otherwise the root could not be computed in both. */
 static enum refusal_reason why_unmerged(const struct former *f, const struct cluster *x, const struct cluster *y) {
   if (!same_set(x->space, x->space_count, y->space, y->space_count)) return REFUSAL_SPACE;
+  if (x->ends_sums || y->ends_sums) return REFUSAL_CONTRACTION;
   if (x->reduced_count && y->reduced_count && !same_set(x->reduced, x->reduced_count, y->reduced, y->reduced_count))
     return REFUSAL_REDUCED;
   if ((x->reduced_count && !reduces_rows(x)) || (y->reduced_count && !reduces_rows(y))) return REFUSAL_UNFINISHED;
@@ -220,6 +221,7 @@ void assign_root(struct former *f, const struct value *value) {
     memcpy(home->space, own.space, sizeof own.space);
     memcpy(home->reduced, own.reduced, sizeof own.reduced);
     home->space_count = own.space_count, home->reduced_count = own.reduced_count;
+    home->ends_sums = rounds_sums(s, value);
   }
   int known = home->needs.count;
   join(f, home, value, &own, why, why == JOIN_FIRST ? NULL : f->led_home);

@@ -30,6 +30,7 @@ struct contraction {
   const struct value *named; /* the addition that begins the contraction, or the contraction itself */
   const struct cluster *cluster; /* what the kernel computes, or NULL: that value alone */
   bool ends; /* the kernel goes on from its sums: see contract_end.c */
+  bool sums_pass; /* only the kernel itself reads the sums: they lie on its stack, tile by tile */
   struct place a, b, c;
   bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) */
   bool a_copied; /* the rows of a tile are copied before they are multiplied: they are computed, or narrow in memory */

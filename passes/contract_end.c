@@ -16,6 +16,19 @@ bool contract_can_end(const struct contraction *x) {
   return true;
 }
 
+/* Lets the sums be read from the kernel's own array, in which the element at hand stands at `place`. */
+static void read_sums(struct kernel *k, const struct contraction *x, const struct position *at,
+                      const struct coordinates *coordinates, struct linear place) {
+  struct local *local = kernel_local(k, x->named);
+  if (!local) {
+    array_push(k->arena, &k->locals, (struct local){x->named, NULL, true});
+    local = kernel_local(k, x->named);
+  }
+  local->array = at->c;
+  k->row = coordinates;
+  k->row_index = place;
+}
+
 /* One vector of every value of the cluster but the sums themselves. */
 static void store_elements(struct kernel *k, const struct contraction *x, const struct coordinates *at) {
   const struct value *const *others = x->cluster->values.items + 1;
@@ -33,7 +46,9 @@ void contract_end(struct kernel *k, const struct contraction *x, const struct po
   struct arena *arena = k->arena;
   const int depth = k->depth, lanes = x->s->target->lanes;
   struct coordinates coordinates = at->coordinates;
-  if (rows > 1) row = linear_add(arena, row, kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1));
+  struct linear r = linear_constant(0);
+  if (rows > 1) r = kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1);
+  row = linear_add(arena, row, r);
   contract_set_coordinates(arena, &x->row, row, &coordinates);
   struct linear first =
       kernel_loop(k, LOOP_SERIAL, "column", columns ? columns : expression_index(arena, x->width), x->width, lanes);
@@ -43,8 +58,10 @@ void contract_end(struct kernel *k, const struct contraction *x, const struct po
     kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), left, NULL));
     lane = linear_variable(arena, lane.terms[0].atom->variable, lanes - 1, 1, k->depth);
   }
-  column = linear_add(arena, column, linear_add(arena, first, lane));
-  contract_set_coordinates(arena, &x->column, column, &coordinates);
+  struct linear within = linear_add(arena, first, lane);
+  contract_set_coordinates(arena, &x->column, linear_add(arena, column, within), &coordinates);
+  if (x->sums_pass) read_sums(k, x, at, &coordinates, linear_add(arena, linear_scale(arena, r, x->width), within));
   store_elements(k, x, &coordinates);
+  k->row = NULL;
   kernel_close_to(k, depth);
 }

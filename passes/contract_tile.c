@@ -15,9 +15,11 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   int vectors = x->vectors, lanes = x->s->target->lanes;
   /* A tail needs no more vectors than it has columns. */
   if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
-  struct statement *call = block_call(arena, kernel_block(k),
-                                      tile_helper(x->s, (struct tile){rows, vectors, columns != NULL, contract_type(x),
-                                                                      x->group, at->a->storage, at->b->storage}));
+  const bool begins_at_zero = x->sums_pass && !at->begins;
+  struct statement *call =
+      block_call(arena, kernel_block(k),
+                 tile_helper(x->s, (struct tile){rows, vectors, columns != NULL, contract_type(x), x->group,
+                                                 at->a->storage, at->b->storage, begins_at_zero}));
   struct linear column = linear_scale(arena, panel, x->width);
   if (x->a_copied) {
     push_pointer(arena, call, at->a, linear_constant(0));
@@ -32,19 +34,21 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   push_number(arena, call, expression_index(arena, at->b_step));
   const struct expression *group = expression_index(arena, x->group);
   push_number(arena, call, x->group == 1 ? at->depth : expression_apply(arena, OP_quotient, at->depth, group, NULL));
-  struct linear c_at = linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column));
+  const int64_t c_row = x->sums_pass ? x->width : x->row.c;
+  struct linear c_at = linear_constant(0);
+  if (!x->sums_pass) c_at = linear_add(arena, at->c_at, linear_add(arena, linear_scale(arena, row, x->row.c), column));
   if (at->begins && !at->added) {
     struct linear offset = linear_add(arena, linear_scale(arena, row, at->initial_row), column);
     push_number(arena, call, expression_index(arena, 1));
     push_pointer(arena, call, at->initial, linear_add(arena, at->initial_at, offset));
     push_number(arena, call, expression_index(arena, at->initial_row));
-  } else {
+  } else if (!begins_at_zero) {
     push_number(arena, call, at->added ? at->added : expression_index(arena, 0));
     push_pointer(arena, call, at->c, c_at);
-    push_number(arena, call, expression_index(arena, x->row.c));
+    push_number(arena, call, expression_index(arena, c_row));
   }
   push_pointer(arena, call, at->c, c_at);
-  push_number(arena, call, expression_index(arena, x->row.c));
+  push_number(arena, call, expression_index(arena, c_row));
   if (columns) push_number(arena, call, columns);
 }
 
@@ -54,8 +58,10 @@ enum work { MULTIPLY = 1, END = 2 };
 static void do_tile(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
                     struct linear row, struct linear panel, struct linear local_panel, int rows,
                     const struct expression *columns) {
-  if (work & MULTIPLY) multiply_tile(k, x, at, row, panel, local_panel, rows, columns);
-  if (work & END) contract_end(k, x, at, row, rows, linear_scale(k->arena, panel, x->width), columns);
+  struct position own = *at;
+  if (x->sums_pass) own.c = kernel_array(k, "sums", contract_type(x), MEMORY_STACK, rows * x->width);
+  if (work & MULTIPLY) multiply_tile(k, x, &own, row, panel, local_panel, rows, columns);
+  if (work & END) contract_end(k, x, &own, row, rows, linear_scale(k->arena, panel, x->width), columns);
 }
 
 /* All panels of the n block number `block`, for the rows of one tile. */

@@ -27,6 +27,7 @@ struct note {
   const struct value *joined_by; /* the value that `joined` mentions, or NULL */
   enum apart_reason apart; /* an addition to a contraction: why the contraction does not begin from the other operand */
   enum untiled_reason untiled; /* a contraction: why it goes by plain loops */
+  bool is_passing; /* the sums of a contraction that its own kernel alone reads, and that no value replaces in memory */
   bool stays; /* it is costly, but a kernel that stored it would wait for itself */
 };
 
@@ -54,6 +55,7 @@ struct cluster {
   int number;
   enum cluster_kind kind;
   ARRAY(const struct value *) values; /* roots, in the graph's order */
+  bool ends_sums; /* a sweep that is to go on from a contraction's sums: it takes no reductions */
   struct axis *space[MAX_AXES], *reduced[MAX_AXES];
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs, users; /* some of them more than once */

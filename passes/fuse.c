@@ -107,6 +107,26 @@ static void require_factor(struct scheduler *s, const struct value *operand) {
   if (!is_computed_there(s, operand)) require_memory(s, operand, KEEP_FACTOR);
 }
 
+bool rounds_sums(const struct scheduler *s, const struct value *value) {
+  if (value->op != OP_cast || value->kind != KIND_REAL || storage_facts[value->storage].bits != 16) return false;
+  const struct value *sums = value->inputs[0];
+  const bool begun = sums->op == OP_add && (sums->inputs[0]->op == OP_contract || sums->inputs[1]->op == OP_contract);
+  return (sums->op == OP_contract || begun) && facts_uses(&s->facts, sums) == 1;
+}
+
+/* Whether the value is a rounding to 16 bits that is stored in place of what it rounds: the sums of a contraction that nothing else
+   reads, or a value that the backward pass needs in this form alone, so that the wide one ends with the forward pass. */
+static bool is_stored_rounding(const struct scheduler *s, const struct value *value) {
+  if (value->op != OP_cast || value->kind != KIND_REAL || storage_facts[value->storage].bits != 16) return false;
+  const struct value *wide = value->inputs[0];
+  if (wide->kind != KIND_REAL || value->axis_count < 2 || facts_is_way_back(&s->facts, value) || is_leaf(wide))
+    return false;
+  if (rounds_sums(s, value)) return true;
+  for (int i = 0; i < facts_uses(&s->facts, value); i++)
+    if (facts_is_way_back(&s->facts, facts_user(&s->facts, value, i))) return true;
+  return false;
+}
+
 static void mark_required(struct scheduler *s) {
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
@@ -126,6 +146,8 @@ static void mark_required(struct scheduler *s) {
       require_memory(s, value->inputs[0], KEEP_TABLE);
     } else if (value->op == OP_concat && value->axis_count > 0 && value_count(value) >= 1 << 12) {
       require(s, value, KEEP_JOINED);
+    } else if (is_stored_rounding(s, value)) {
+      require(s, value, KEEP_NARROW);
     } else if (value->op == OP_add && value->axis_count == 0) {
       /* In a sum of sums, such as the norm of all gradients, each addition is stored: so each kernel adds one link, and
          none has a hundred operands. */

@@ -129,4 +129,8 @@ void join_endings(struct former *former);
 /* Elementwise results take the memory of operands that are not read afterwards. */
 void reuse_operands(struct former *former);
 
+/* Whether the value is the rounding to 16 bits of a contraction's sums that nothing else reads: the contraction's own kernel stores it,
+   and the sums in float32 are no memory. */
+bool rounds_sums(const struct scheduler *s, const struct value *value);
+
 #endif

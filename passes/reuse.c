@@ -119,6 +119,19 @@ static void take_buffer(struct scheduler *s, const struct value *value, const st
   freed->mark = DROPPED;
 }
 
+/* Whether nothing but the contraction's own kernel has to do with the memory of its sums. */
+static void find_passing(struct reuse *r, const struct cluster *cluster, int position) {
+  struct scheduler *s = r->f->s;
+  const struct value *sums = cluster->values.items[0];
+  struct note *note = note_of(s, sums);
+  if (cluster->values.count < 2 || r->last_read[sums->id] != position || !owns_buffer(s, sums)) return;
+  for (int i = 1; i < cluster->values.count; i++) {
+    const struct place *place = note_of(s, cluster->values.items[i])->place;
+    if (place && place->buffer == note->place->buffer) return;
+  }
+  note->is_passing = true;
+}
+
 void reuse_operands(struct former *f) {
   struct scheduler *s = f->s;
   struct reuse reuse = {.f = f}, *r = &reuse;
@@ -143,6 +156,7 @@ void reuse_operands(struct former *f) {
       if (!x) continue;
       take_buffer(s, value, x);
     }
+    if (product) find_passing(r, cluster, c);
   }
   drop_marked(s);
 }

@@ -26,6 +26,7 @@ struct tile {
   enum type type; /* of the sums */
   int group; /* how many products one dot sums; 1: multiply-adds */
   enum storage a, b; /* of the operands */
+  bool begins_at_zero; /* always: there is nothing that the sums could begin from */
 };
 
 /* A tile helper that was made before. */

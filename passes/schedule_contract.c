@@ -386,7 +386,7 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   if (!x->b_computed)
     at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
                                       : kernel_window(k, x->b.buffer, x->b.offset, false);
-  at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
+  if (!x->sums_pass) at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
   at->a_at = at->b_at = at->c_at = at->initial_at = linear_constant(0);
   if (x->initial.buffer) {
     at->begins = true;
@@ -411,6 +411,14 @@ static bool set_places(struct contraction *x, const struct value *value) {
   for (int i = 0; i < x->value->axis_count; i++)
     x->initial.strides[i] = stride_along(other, &initial, x->value->axes[i]);
   return true;
+}
+
+/* Nothing lies in the buffer after all. */
+static void drop_buffer(struct scheduler *s, const struct buffer *buffer) {
+  int kept = 0;
+  for (int i = 0; i < s->module->buffers.count; i++)
+    if (s->module->buffers.items[i] != buffer) s->module->buffers.items[kept++] = s->module->buffers.items[i];
+  s->module->buffers.count = kept;
 }
 
 enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster,
@@ -445,6 +453,9 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   if (x.packing == PACK_BUFFER) contract_pack(&x);
   if (x.group > 1 && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
+  x.sums_pass =
+      x.ends && note_of(s, value)->is_passing && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent);
+  if (x.sums_pass) drop_buffer(s, x.c.buffer);
   contract_tiles(&x);
   return UNTILED_NOT;
 }

@@ -95,13 +95,14 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct builder builder = {.arena = arena, .tile = tile, .lanes = s->target->lanes}, *b = &builder;
   b->width = tile.vectors * b->lanes;
   const bool usual = tile.group == 1 && tile.type == TYPE_REAL;
-  const char *name = arena_format(arena, "tile_%dx%d%s%s", tile.rows, b->width, tile.guarded ? "_part" : "",
-                                  usual ? "" : arena_format(arena, "_%s", storage_names[tile.b]));
+  const char *name =
+      arena_format(arena, "tile_%dx%d%s%s%s", tile.rows, b->width, tile.guarded ? "_part" : "",
+                   usual ? "" : arena_format(arena, "_%s", storage_names[tile.b]), tile.begins_at_zero ? "_new" : "");
   b->function = function_new(arena, name_unique(s->names, name));
   b->function->is_helper = true;
-  b->function->comment = arena_format(
-      arena, "c[%d rows, %s%d columns] = sum over k of a[row, k] b[k, column], added to `initial` once it has begun",
-      tile.rows, tile.guarded ? "at most " : "", b->width);
+  b->function->comment = arena_format(arena, "c[%d rows, %s%d columns] = sum over k of a[row, k] b[k, column]%s",
+                                      tile.rows, tile.guarded ? "at most " : "", b->width,
+                                      tile.begins_at_zero ? "" : ", added to `initial` once it has begun");
   if (tile.group > 1)
     b->function->comment =
         arena_format(arena, "%s. Each step of k is a group of %d, which lie side by side in a and in b",
@@ -112,9 +113,13 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct array *bs = function_add_pointer(arena, b->function, "b", tile.type, 0, false, NULL);
   struct variable *b_step = function_add_number(arena, b->function, "b_step", TYPE_INDEX);
   struct variable *k_count = function_add_number(arena, b->function, "k_count", TYPE_INDEX);
-  struct variable *begun = function_add_number(arena, b->function, "begun", TYPE_INDEX);
-  struct array *initial = function_add_pointer(arena, b->function, "initial", tile.type, 0, false, NULL);
-  struct variable *initial_row = function_add_number(arena, b->function, "initial_row", TYPE_INDEX);
+  struct variable *begun = NULL, *initial_row = NULL;
+  struct array *initial = NULL;
+  if (!tile.begins_at_zero) {
+    begun = function_add_number(arena, b->function, "begun", TYPE_INDEX);
+    initial = function_add_pointer(arena, b->function, "initial", tile.type, 0, false, NULL);
+    initial_row = function_add_number(arena, b->function, "initial_row", TYPE_INDEX);
+  }
   struct array *c = function_add_pointer(arena, b->function, "c", tile.type, 0, true, NULL);
   struct variable *c_row = function_add_number(arena, b->function, "c_row", TYPE_INDEX);
   if (tile.guarded) b->columns = function_add_number(arena, b->function, "columns", TYPE_INDEX);
@@ -129,13 +134,15 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   rows = row_loop(b, body, &row);
   columns = vector_loop(b, rows, false, &column);
   block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), zero);
-  struct statement *later =
-      block_if(arena, body, expression_apply(arena, OP_ne, variable(b, begun), expression_index(arena, 0), NULL));
-  rows = row_loop(b, &later->body, &row);
-  columns = vector_loop(b, rows, tile.guarded, &column);
-  const struct expression *from =
-      expression_load(arena, initial, index_add(arena, product(b, row, variable(b, initial_row)), column));
-  block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), from);
+  if (!tile.begins_at_zero) {
+    struct statement *later =
+        block_if(arena, body, expression_apply(arena, OP_ne, variable(b, begun), expression_index(arena, 0), NULL));
+    rows = row_loop(b, &later->body, &row);
+    columns = vector_loop(b, rows, tile.guarded, &column);
+    const struct expression *from =
+        expression_load(arena, initial, index_add(arena, product(b, row, variable(b, initial_row)), column));
+    block_store(arena, columns, sum, index_add(arena, index_multiply(arena, row, b->width), column), from);
+  }
   if (tile.guarded && b_row) {
     columns = vector_loop(b, body, false, &column);
     block_store(arena, columns, b_row, column, zero);
@@ -163,7 +170,7 @@ const struct function *tile_helper(struct scheduler *s, struct tile tile) {
     const struct tile_entry *entry = &s->tiles.items[i];
     if (entry->tile.rows == tile.rows && entry->tile.vectors == tile.vectors && entry->tile.guarded == tile.guarded &&
         entry->tile.type == tile.type && entry->tile.group == tile.group && entry->tile.a == tile.a &&
-        entry->tile.b == tile.b)
+        entry->tile.b == tile.b && entry->tile.begins_at_zero == tile.begins_at_zero)
       return entry->function;
   }
   const struct function *function = build(s, tile);

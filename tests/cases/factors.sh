@@ -34,7 +34,20 @@ for target in portable avx2 avx512; do
   expect_equal "$(cat launches)" "2" "$target: launches of a prediction: the two products"
   grep -E '^# (state|activation) ' loops | grep -vE '^# state +real [wvsc] ' >buffers
   grep -E ' real ' buffers | grep -qE 'inner=|k=' && fail "$target: the steps are kept as reals: $(cat buffers)"
-  [[ $(grep -cE '^# state +integer (four|eight) ' buffers) == 2 ]] || fail "$target: the steps are not kept: $(cat buffers)"
+  [[ $(grep -cE '^# state +(i4 four|i8 eight) ' buffers) == 2 ]] || fail "$target: the steps are not kept: $(cat buffers)"
 done
 lamella show net.lam --stage=clusters --passes=-derive >clusters
 tr -s '\n ' ' ' <clusters | grep -q 'reads x, w, s on the spot four = max' || fail "$(cat clusters)"
+
+# The same weights in a product of usual size cost about as much time as a weight in float32. Each kernel's fastest call counts, and
+# three tries, since other programs may run beside the test.
+sed -e 's/^axis n = .*/axis n = 1024/; s/^axis group = .*/axis group = 8/; s/^axis m = .*/axis m = 256/' \
+  -e 's/z\[m, n\] {/z[m, n], plain[m, n] {/; s/(t @k eight) \* c$/&, t @k v/' net.lam >large.lam
+lamella build large.lam -o large
+for try in 1 2 3; do
+  ./large bench --graph predict --threads 1 --all --fastest >report
+  worst=$(awk '/^[a-z_]+_256x1024 / { time[$1] = $3 } END { plain = time["plain_256x1024"]
+    for (name in time) if (plain > 0 && time[name] / plain > worst) worst = time[name] / plain; print (plain > 0 ? worst : 9) }' report)
+  awk "BEGIN { exit !($worst <= 1.3) }" && break
+done
+awk "BEGIN { exit !($worst <= 1.3) }" || fail "a weight of few bits costs $worst times what float32 costs: $(cat report)"

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ir/exactness.h"
 #include "ir/evaluate.h"
 
 /* What is known of one value. Its error is `moved` + gamma(terms) * `size`. `moved` comes from the errors of its
@@ -19,6 +20,7 @@ struct analysis {
   struct sample *sample;
   const struct graph *graph;
   struct precision precision;
+  const struct exactness *exactness; /* by value id */
   struct evaluation evaluation;
   struct shadow *shadows; /* by value id */
   double **states; /* by content: a copy that the run may write to */
@@ -99,6 +101,25 @@ static int64_t lengths(const struct analysis *analysis, struct axis *const *axes
   return product;
 }
 
+/* Instructions for sums of products in bf16 may take a subnormal number for 0, be it an operand or a sum. */
+static void flush_subnormals(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                             const struct shadow *const *inputs) {
+  struct operand part = blank(analysis, &shadow->number);
+  for (int side = 0; side < 2; side++)
+    if (value->kind != KIND_REAL || !exactness_fits(analysis->exactness[value->inputs[side]->id], STORAGE_BF16)) return;
+  for (int side = 0; side < 2; side++) {
+    struct operand small = magnitudes(analysis, inputs[side], false),
+                   other = magnitudes(analysis, inputs[1 - side], true);
+    for (int64_t i = 0, count = operand_count(&small, analysis->sample->sizes); i < count; i++)
+      if (small.data[i] >= 0x1p-126) small.data[i] = 0;
+    mix(analysis, value, &part, side ? &other : &small, side ? &small : &other, NULL);
+    add_into(analysis, &shadow->moved, &part);
+  }
+  const double least = lengths(analysis, value->list, value->list_count) * 0x1p-126;
+  for (int64_t i = 0, count = operand_count(&shadow->moved, analysis->sample->sizes); i < count; i++)
+    shadow->moved.data[i] += least;
+}
+
 static void contraction(struct analysis *analysis, const struct value *value, struct shadow *shadow,
                         const struct shadow *const *inputs) {
   struct operand part = blank(analysis, &shadow->number);
@@ -108,6 +129,7 @@ static void contraction(struct analysis *analysis, const struct value *value, st
   mix(analysis, value, &part, &inputs[0]->error, &b_most, NULL);
   add_into(analysis, &shadow->moved, &part);
   mix(analysis, value, &shadow->size, &a_most, &b_most, NULL);
+  flush_subnormals(analysis, value, shadow, inputs);
   /* Infinity times a number that may be zero, or of either sign, may be anything. */
   for (int side = 0; side < 2; side++) {
     struct operand special = marks(analysis, inputs[side], false), open = marks(analysis, inputs[1 - side], true);
@@ -367,6 +389,7 @@ const char *bound_errors(struct arena *arena, struct sample *sample, const struc
                               .sample = sample,
                               .graph = graph,
                               .precision = *precision,
+                              .exactness = graph_exactness(arena, graph),
                               .evaluation = {arena, sample->sizes, SAMPLE_SEED}};
   analysis.shadows = arena_new_array(arena, struct shadow, graph->next_value);
   analysis.states = arena_new_array(arena, double *, sample->contents.count);

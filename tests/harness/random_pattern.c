@@ -45,6 +45,13 @@ static struct value *norm(struct sample *sample, struct value *x, struct axis *a
 static struct value *layer(struct sample *sample, struct value *x, struct axis *in, struct axis *out) {
   bool turned = sample_chance(sample, 50);
   struct value *weight = turned ? parameter(sample, out, in) : parameter(sample, in, out);
+  /* Operands that were rounded lie in 16 bits, or are rounded where they are read. */
+  if (!sample_smooth(sample) && sample_chance(sample, 40)) {
+    const enum storage storage = sample_chance(sample, 70) ? STORAGE_BF16 : STORAGE_F16;
+    sample->differentiable = false;
+    x = build_cast(sample->graph, x, storage);
+    weight = build_cast(sample->graph, weight, storage);
+  }
   struct value *y = build_contract(sample->graph, x, weight, &in, 1);
   if (sample_chance(sample, 70)) y = binary(sample, OP_add, y, parameter(sample, out, NULL));
   return y;

@@ -91,7 +91,7 @@ static struct value *whole(struct graph *g, struct value *x) {
    sum's axis innermost in both operands, in one, or in none; going on from the sums to what is stored in two bytes again. */
 static void add_narrow(struct graph *g, struct value *x, struct value *dy, struct value *w, struct value *v,
                        struct axis *in, struct axis *out, struct axis *rows[2], struct axis *past) {
-  struct value *x_16 = rounded(g, build_unary(g, OP_tanh, x)), *dy_16 = rounded(g, dy), *w_16 = rounded(g, w);
+  struct value *x_16 = rounded(g, build_unary(g, OP_neg, x)), *dy_16 = rounded(g, dy), *w_16 = rounded(g, w);
   struct value *y = build_contract(g, x_16, w_16, &in, 1);
   graph_add_output(g, "narrow_y", y);
   graph_add_output(g, "narrow_z", build_contract(g, x_16, rounded(g, v), &in, 1));
