@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # With micro-batches, clipping and averages, whatever the precision: a run that is resumed at any step ends with the bytes of one that is
 # not. Under mixed(f16) a step that is skipped changes nothing but the scaler. A checkpoint of one pipeline serves every other.
 . "$(dirname "$0")/../lib.sh"
