@@ -65,6 +65,10 @@ for masters in 1 0; do
   ./predict$masters predict --input x=0.5,0.25 --weights w$masters.safetensors --out q.safetensors >out.txt
   cmp p.safetensors q.safetensors || fail "the program that only predicts gives something else, masters = $masters"
 done
+net emit 0 --only=predict --weights=w0.safetensors -o baked
+cc -Wall -Wextra -Werror -fopenmp -o with_weights baked/*.c -lm
+./with_weights predict --input x=0.5,0.25 --out q.safetensors >out.txt
+cmp p.safetensors q.safetensors || fail "weights that are a part of the program give something else"
 expect_contains "$(cat info0.txt)" "parameter, bf16"
 expect_contains "$(cat info0.txt)" "; 0.5 MB in all"
 expect_contains "$(grep 'fc2.bias' info0.txt)x" "parameterx"
