@@ -30,12 +30,19 @@ struct interpreted_prediction {
   int number;
 };
 
+/* A tensor that lies in 16 bits, and its numbers while a routine runs. */
+struct wide {
+  const struct lam_tensor *tensor;
+  double *data;
+};
+
 /* One run of one routine. */
 struct running {
   struct interpreted *interpreted;
   struct lam_routine *routine;
   struct arena *arena;
   const int64_t *sizes;
+  ARRAY(struct wide) wide; /* those that it met so far */
 };
 
 /* The place in a port's memory of a tensor's element number `i`. Ports have an order of their own and full extents;
@@ -73,15 +80,31 @@ static const double *read_input(void *context, const struct value *input) {
   return data;
 }
 
+/* The numbers of a tensor that lies in 16 bits, which narrow_again puts back. */
+static double *widened(struct running *running, const struct lam_tensor *tensor) {
+  for (int i = 0; i < running->wide.count; i++)
+    if (running->wide.items[i].tensor == tensor) return running->wide.items[i].data;
+  const int64_t count = lam_count(tensor->shape, tensor->rank);
+  const struct wide wide = {tensor, arena_new_array(running->arena, double, count)};
+  for (int64_t k = 0; k < count; k++) wide.data[k] = lam_get(tensor->data, tensor->type, k);
+  array_push(running->arena, &running->wide, wide);
+  return wide.data;
+}
+
+static void narrow_again(const struct running *running) {
+  for (int i = 0; i < running->wide.count; i++) {
+    const struct lam_tensor *tensor = running->wide.items[i].tensor;
+    const int64_t count = lam_count(tensor->shape, tensor->rank);
+    for (int64_t k = 0; k < count; k++) lam_set(tensor->data, tensor->type, k, running->wide.items[i].data[k]);
+  }
+}
+
 static double *find_state(void *context, const struct state *state) {
   struct running *running = context;
   for (int i = 0; i < running->interpreted->program.model->tensor_count; i++)
     if (running->interpreted->states[i] == state) {
-      double *data = running->interpreted->program.model->tensors[i].data;
-      /* What was loaded or drawn is rounded to how a compiled program stores it; what was stored is exact. */
-      for (int64_t k = 0; state->storage != STORAGE_REAL && k < axes_count(state->axes, state->axis_count); k++)
-        data[k] = scalar_round(state->storage, data[k]);
-      return data;
+      const struct lam_tensor *tensor = &running->interpreted->program.model->tensors[i];
+      return tensor->type == LAM_TYPE_REAL ? tensor->data : widened(running, tensor);
     }
   return NULL;
 }
@@ -97,7 +120,10 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   struct arena *arena = arena_new();
   int64_t *present = arena_new_array(arena, int64_t, graph->sizes.count);
   for (int i = 0; i < graph->sizes.count; i++) present[i] = sizes ? sizes[i] : graph->sizes.items[i]->bound;
-  struct running running = {interpreted, lam_routine_at(&interpreted->program, number), arena, present};
+  struct running running = {.interpreted = interpreted,
+                            .routine = lam_routine_at(&interpreted->program, number),
+                            .arena = arena,
+                            .sizes = present};
   struct environment environment = {arena, present, seed, read_input, find_state, &running};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
   const char *problem = graph_interpret(graph, &environment, results, NULL);
@@ -105,6 +131,7 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
     lam_error("%s", problem);
     exit(EXIT_WRONG_INPUT);
   }
+  narrow_again(&running);
   for (int i = 0; i < graph->outputs.count; i++) {
     struct lam_port *port = &running.routine->outputs[i];
     int64_t count = present_count(results[i].axes, results[i].axis_count, present);
@@ -232,11 +259,12 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct state *stat
   return tensor;
 }
 
-/* The interpreter holds integers and booleans as doubles, also in states. */
+/* The interpreter holds integers and booleans as doubles, also in states. Reals of 16 bits lie in these, so that they are rounded
+   where a compiled program rounds them: when they are loaded or drawn. */
 static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = interpret_tensor(arena, state);
-  tensor.type = LAM_TYPE_REAL;
-  tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), sizeof(lam_real));
+  if (!lam_type_is_real(tensor.type)) tensor.type = LAM_TYPE_REAL;
+  tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), lam_type_size(tensor.type));
   return tensor;
 }
 

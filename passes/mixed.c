@@ -151,6 +151,8 @@ static bool is_exact(const struct mixer *m, const struct value *value) {
     }
     case OP_round_random:
       return m->storage == STORAGE_BF16;
+    case OP_state:
+      return value->state->storage == m->storage;
     case OP_neg:
     case OP_abs:
     case OP_max:

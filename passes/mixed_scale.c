@@ -151,20 +151,9 @@ static void finish(struct scaler *s) {
 
 /* --- The walk ----------------------------------------------------------------------------------------------------- */
 
-/* The input "step". It may stand after the value that needs it, and then moves to the front. */
-static struct value *step_input(struct scaler *s) {
-  for (int i = 0; i < s->rewrite.count && !s->step; i++) {
-    struct value *old = s->rewrite.old[i];
-    if (old->op != OP_input || strcmp(old->name, "step")) continue;
-    s->step = s->rewrite.map[old->id] ? s->rewrite.map[old->id] : rewrite_keep(&s->rewrite, old);
-  }
-  if (!s->step) s->step = build_input(s->graph, "step", KIND_REAL, NULL, NULL, 0);
-  return s->step;
-}
-
 static struct value *step_taken(struct scaler *s) {
-  struct value *step = step_input(s);
-  return s->scales ? named(build_binary(s->graph, OP_sub, step, skipped_of(s)), "step_taken") : step;
+  if (!s->step) s->step = rewrite_number_input(&s->rewrite, "step");
+  return s->scales ? named(build_binary(s->graph, OP_sub, s->step, skipped_of(s)), "step_taken") : s->step;
 }
 
 static bool is_step_taken(const struct value *value) {

@@ -55,6 +55,9 @@ extern const enum storage mixed_storages[];
    casts to f32, and with STORAGE_F16 has the loss scaled and steps skipped (mixed_scale.c). With STORAGE_REAL the pass is left
    out. Either way optimizers are told which step it is: INPUT_STEP_TAKEN goes. Other graphs stay as they are. */
 void pass_mixed_begin(struct program *program, struct graph *graph, enum storage storage);
+/* Has trained parameters of two or more axes lie in bf16, with no other copy of them, and the graph train round what it writes to
+   them at random (mixed_weights.c). The graph is as lowering leaves it; other graphs stay as they are. */
+void pass_mixed_weights(struct program *program, struct graph *graph);
 /* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
    The graph is flat, its equal values are one, and its gradients of parameters are marked. */
 void pass_mixed(struct graph *graph, enum storage storage);

@@ -24,6 +24,10 @@ static void run_mixed_begin(struct run *run, struct graph *graph) {
   const enum storage storage = mixed_storages[run->pipeline.parameters[PARAMETER_mixed_storage]];
   pass_mixed_begin(run->program, graph, run->pipeline.on[PASS_mixed] ? storage : STORAGE_REAL);
 }
+/* Parameters lie in bf16 in programs that have no graph to train them, too, so it is called for every graph. */
+static void run_mixed_weights(struct run *run, struct graph *graph) {
+  if (!run->pipeline.parameters[PARAMETER_mixed_masters]) pass_mixed_weights(run->program, graph);
+}
 static void run_mixed(struct run *run, struct graph *graph) {
   const struct program *program = run->program;
   if (graph == program->train || graph == program->accumulate || graph == program->evaluate)
@@ -50,6 +54,8 @@ static const struct step {
 } steps[] = {
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
+    /* Where parameters lie is known before anything asks what is exact. */
+    {PASS_mixed, run_mixed_weights, STAGE_LOWERED, WHEN_ON},
     /* Derivatives see through functions without a gradient of their own. Functions with one stay whole until autodiff
        has found it. */
     {PASS_inline, run_inline, STAGE_LOWERED, WHEN_ON},

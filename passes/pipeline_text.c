@@ -178,6 +178,18 @@ static bool read_parameter(struct reader *reader, enum pass pass, int position, 
   return read_value(reader, first + which);
 }
 
+/* Whether the parameters that a pass now has make sense together. */
+static bool check_together(struct reader *reader, enum pass pass, struct span span) {
+  const int *parameters = reader->pipeline->parameters;
+  if (pass != PASS_mixed || parameters[PARAMETER_mixed_masters]) return true;
+  if (mixed_storages[parameters[PARAMETER_mixed_storage]] == STORAGE_BF16) return true;
+  report_error(
+      reader->diagnostics, span,
+      "weights without masters lie in bf16: f16 has no numbers for small ones; write mixed(bf16, masters = 0), "
+      "or mixed(f16)");
+  return false;
+}
+
 static void set_usual(struct pipeline *pipeline) {
   for (int i = 0; i < PASS_COUNT; i++) pipeline->on[i] = pass_facts[i].when != PASS_CHOSEN;
   for (int i = 0; i < PARAMETER_COUNT; i++) pipeline->parameters[i] = parameter_facts[i].usual;
@@ -216,7 +228,7 @@ static bool read_item(struct reader *reader) {
   bool given[PARAMETER_COUNT] = {false};
   for (int i = 0;; i++) {
     if (!read_parameter(reader, (enum pass)pass, i, given)) return false;
-    if (take(reader, ')')) return true;
+    if (take(reader, ')')) return check_together(reader, (enum pass)pass, span_of(reader, span.begin, reader->at));
     if (!take(reader, ',')) {
       report_error(reader->diagnostics, span_of(reader, reader->at, reader->at + 1), "',' or ')' is expected here");
       return false;

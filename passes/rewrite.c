@@ -33,6 +33,15 @@ struct value *rewrite_keep(struct rewrite *rewrite, struct value *old) {
   return old;
 }
 
+struct value *rewrite_number_input(struct rewrite *rewrite, const char *name) {
+  for (int i = 0; i < rewrite->count; i++) {
+    struct value *old = rewrite->old[i];
+    if (old->op != OP_input || strcmp(old->name, name)) continue;
+    return rewrite->map[old->id] ? rewrite->map[old->id] : rewrite_keep(rewrite, old);
+  }
+  return build_input(rewrite->graph, name, KIND_REAL, NULL, NULL, 0);
+}
+
 void rewrite_end(struct rewrite *rewrite) {
   struct graph *graph = rewrite->graph;
   for (int i = 0; i < graph->outputs.count; i++)

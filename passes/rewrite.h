@@ -21,6 +21,9 @@ void rewrite_set(struct rewrite *rewrite, const struct value *old, struct value 
 /* Keeps an old value, with new inputs. It is the value itself and not a copy: graphs of deep models are walked many
    times, and nothing costs more than touching memory for the first time. */
 struct value *rewrite_keep(struct rewrite *rewrite, struct value *old);
+/* The graph's input of this name, a number, made when there is none. It may stand after the value that needs it, and then moves
+   here. */
+struct value *rewrite_number_input(struct rewrite *rewrite, const char *name);
 /* Makes outputs point to the new values, and frees the scratch memory. */
 void rewrite_end(struct rewrite *rewrite);
 

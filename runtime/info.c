@@ -32,6 +32,7 @@ static void lam_info_settings(const struct lam_settings *settings) {
 static int lam_info_main(struct lam_program *program, const struct lam_options *options) {
   static const char *const roles[] = {"parameter", "optimizer", "accumulator", "average",
                                       "cache",     "prepared",  "derived"};
+  static const char *const stored[] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"}; /* by enum lam_type */
   int64_t numbers[LAM_DERIVED + 1] = {0}, trained = 0;
   double bytes = 0;
   char shape[LAM_SHAPE_TEXT];
@@ -52,7 +53,8 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     bytes += (double)lam_type_bytes(tensor->type, count);
     if (tensor->role != LAM_PARAMETER && !all) continue;
     lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
-    printf("  %-40s %-32s %s%s\n", tensor->name, shape, roles[tensor->role], tensor->frozen ? ", frozen" : "");
+    printf("  %-40s %-32s %s%s%s%s\n", tensor->name, shape, roles[tensor->role], *stored[tensor->type] ? ", " : "",
+           stored[tensor->type], tensor->frozen ? ", frozen" : "");
   }
   for (int i = 0; lam_routine_at(program, i); i++) {
     const struct lam_routine *routine = lam_routine_at(program, i);

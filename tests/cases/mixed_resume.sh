@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Under mixed(f16), with micro-batches, clipping and averages: a run that is resumed at any step ends with the bytes of one
-# that is not, a step that is skipped changes nothing but the scaler, and a checkpoint of one pipeline serves every other.
+# slow
+# With micro-batches, clipping and averages, whatever the precision: a run that is resumed at any step ends with the bytes of one that is
+# not. Under mixed(f16) a step that is skipped changes nothing but the scaler. A checkpoint of one pipeline serves every other.
 . "$(dirname "$0")/../lib.sh"
 
 options=(-D train.accumulate=2 -D train.clip=0.5 -D train.average='ema(0.9)' -D train.batch=4)
@@ -15,6 +16,24 @@ for steps in 1 2 8 19 20 21; do
   train --steps "$steps" --out halves.safetensors --overwrite
   train --steps 24 --out halves.safetensors --resume
   cmp whole.safetensors halves.safetensors || fail "resumed after step $steps"
+done
+
+# The other precisions, after every step, and with momentum, which Adam's states are not the only ones to keep.
+pipelines=(default 'mixed(bf16)' 'mixed(bf16, masters = 0)')
+for pipeline in "${pipelines[@]}"; do
+  for optimizer in 'adamw(lr = 0.01)' 'sgd(lr = 0.01, momentum = 0.9)'; do
+    lamella build "$GOLDEN/mixed.lam" "${options[@]}" -D "train.optimizer=$optimizer" --passes="$pipeline" -o other
+    other() { ./other train "$@" >out.txt 2>err.txt || { cat out.txt err.txt; fail "$pipeline: train $*"; }; }
+    other --steps 12 --out unbroken.safetensors --overwrite
+    other --steps 1 --out broken.safetensors --overwrite
+    for ((step = 1; step < 12; step++)); do
+      cp broken.safetensors resumed.safetensors
+      other --steps 12 --out resumed.safetensors --resume
+      cmp unbroken.safetensors resumed.safetensors || fail "$pipeline, $optimizer, resumed after step $step"
+      other --steps $((step + 1)) --out broken.safetensors --resume # the next one has been stopped that many times
+    done
+    cmp unbroken.safetensors broken.safetensors || fail "$pipeline, $optimizer, stopped after every step"
+  done
 done
 
 # The interpreter skips the same steps.
@@ -32,7 +51,22 @@ for steps in 18 19 20; do train --steps $steps --out at$steps.safetensors --over
 same at19.safetensors at20.safetensors || { cat difference.txt; fail "a skipped step changes what is trained"; }
 ! same at18.safetensors at19.safetensors || fail "a step changes nothing"
 
-# Checkpoints of one pipeline in another, both ways.
+# Checkpoints of every pipeline in every other.
+pipelines+=('mixed(f16)')
+for ((i = 0; i < ${#pipelines[@]}; i++)); do
+  lamella build "$GOLDEN/mixed.lam" "${options[@]}" --passes="${pipelines[i]}" -o "trainer$i"
+  "./trainer$i" train --steps 3 --out "three$i.safetensors" >out.txt
+done
+for ((i = 0; i < ${#pipelines[@]}; i++)); do
+  for ((j = 0; j < ${#pipelines[@]}; j++)); do
+    cp "three$j.safetensors" other.safetensors
+    "./trainer$i" train --steps 4 --resume --out other.safetensors >out.txt 2>&1 \
+      || { cat out.txt; fail "${pipelines[i]} on a checkpoint of ${pipelines[j]}"; }
+    expect_contains "$(tail -1 out.txt)" "step 4"
+  done
+done
+
+# What a pipeline without a scale writes begins with the usual one.
 lamella build "$GOLDEN/mixed.lam" "${options[@]}" --passes=default -o plain
 ./plain train --steps 10 --out plain.safetensors >out.txt
 rm log.jsonl

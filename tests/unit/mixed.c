@@ -1,5 +1,5 @@
 /* The pass mixed on whole models: what contractions multiply is exact in 16 bits, nothing is rounded in vain or twice,
-   optimizers are left alone, and so are graphs that do not compute the loss. */
+   optimizers are left alone, and so are graphs that do not compute the loss. Weights without masters are rounded where they are written. */
 #include "tests/unit/model_run.h"
 
 /* What a run sees of each value: whether every element is a number of the storage. */
@@ -47,7 +47,36 @@ static void find_optimizers(const struct graph *graph, bool *in_optimizer) {
 static bool is_rounded(const struct value *value, enum storage storage) {
   while (op_facts[value->op].class == CLASS_VIEW || value->op == OP_neg || value->op == OP_abs)
     value = value->inputs[0];
+  if (value->op == OP_state) return value->state->storage == storage;
   return value->op == OP_cast && (value->storage == storage || value->inputs[0]->kind == KIND_BOOLEAN);
+}
+
+static bool is_narrow(const struct state *state) { return state->storage != STORAGE_REAL; }
+
+/* Without masters, trained parameters of two or more axes lie in bf16, and nothing else does; each update of one rounds with a draw
+   that no other has. */
+static void check_weights(const struct program *program, bool has_masters) {
+  int narrow = 0, updates = 0;
+  for (int i = 0; i < program->states.count; i++) {
+    const struct state *state = program->states.items[i];
+    const bool wanted = !has_masters && state->role == ROLE_PARAMETER && !state->frozen && state->axis_count > 1;
+    if (state->role == ROLE_DERIVED) continue;
+    CHECK(state->storage == (wanted ? STORAGE_BF16 : STORAGE_REAL));
+    narrow += is_narrow(state);
+  }
+  for (int i = 0; i < program->train->values.count; i++) {
+    const struct value *value = program->train->values.items[i];
+    if (value->op != OP_update || !is_narrow(value->state)) continue;
+    updates++;
+    if (!CHECK(value->inputs[0]->op == OP_round_random)) continue;
+    const struct value *draw = value->inputs[0]->inputs[1];
+    CHECK(draw->op == OP_random && draw->distribution == DISTRIBUTION_UNIFORM);
+    for (int j = 0; j < program->train->values.count; j++) {
+      const struct value *other = program->train->values.items[j];
+      CHECK(other->op != OP_random || other == draw || other->stream != draw->stream);
+    }
+  }
+  CHECK(updates == narrow);
 }
 
 static void check_graph(struct watched *watched, const struct graph *graph) {
@@ -92,17 +121,29 @@ static const char *text_of(struct arena *arena, const struct graph *graph) {
   return copy;
 }
 
+/* The contents of narrow states, as a program would load them. */
+static void round_states(const struct model_run *run) {
+  for (int i = 0; i < run->program->states.count; i++) {
+    const struct state *state = run->program->states.items[i];
+    const int64_t count = is_narrow(state) ? axes_count(state->axes, state->axis_count) : 0;
+    for (int64_t k = 0; k < count; k++) run->states[i][k] = scalar_round(state->storage, run->states[i][k]);
+  }
+}
+
 static void check_model(const char *path, const char *const *defines, const char *pipeline, enum storage storage) {
   struct watched watched = {.storage = storage};
+  const bool has_masters = !strstr(pipeline, "masters = 0");
   struct model_run plain;
   if (!model_open_under(&watched.run, path, defines, pipeline) || !model_open(&plain, path, defines, true)) return;
   const struct program *mixed = watched.run.program;
+  check_weights(mixed, has_masters);
+  round_states(&watched.run);
   check_graph(&watched, mixed->train);
   check_graph(&watched, mixed->accumulate);
   check_graph(&watched, mixed->evaluate);
   const struct graph *others[] = {mixed->predict, mixed->prepare, mixed->step},
                      *before[] = {plain.program->predict, plain.program->prepare, plain.program->step};
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < 3 && has_masters; i++)
     if (CHECK(!others[i] == !before[i]) && others[i])
       CHECK(!strcmp(text_of(plain.arena, others[i]), text_of(plain.arena, before[i])));
   model_close(&watched.run);
@@ -192,6 +233,7 @@ int main(void) {
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
     check_model(models[i].path, models[i].defines, "default, mixed(bf16)", STORAGE_BF16);
     check_model(models[i].path, models[i].defines, "default, mixed(f16)", STORAGE_F16);
+    check_model(models[i].path, models[i].defines, "default, mixed(bf16, masters = 0)", STORAGE_BF16);
   }
   return check_done("mixed");
 }

@@ -69,6 +69,8 @@ int main(void) {
   CHECK_STRING(parse(arena, "none, mixed(bf16)"), "mixed");
   CHECK_STRING(parse(arena, "none, mixed( f16 )"), "mixed(storage 1)");
   CHECK_STRING(parse(arena, "none, mixed(storage=f16), -mixed"), "");
+  CHECK_STRING(parse(arena, "none, mixed(masters = 0)"), "mixed(masters 0)");
+  CHECK_STRING(parse(arena, "none, mixed(bf16, 0)"), "mixed(masters 0)");
   CHECK_STRING(parse(arena, "fuse,plann"),
                "--passes:1:6: error: no pass is called 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
   CHECK_STRING(parse(arena, "fuse plan"),
@@ -116,8 +118,8 @@ int main(void) {
                "--passes:1:17: error: storage of mixed must be bf16 or f16 (what is multiplied, and saved for the way "
                "back; f16 also scales the loss)\n  mixed(storage = 3)\n                  ^\n");
   CHECK_STRING(parse(arena, "mixed()"), usual_and_mixed);
-  CHECK_STRING(parse(arena, "mixed(bf16, f16)"),
-               "--passes:1:13: error: mixed takes 1 parameter\n  mixed(bf16, f16)\n              ^\n");
+  CHECK_STRING(parse(arena, "mixed(bf16, 1, 1)"),
+               "--passes:1:16: error: mixed takes 2 parameters\n  mixed(bf16, 1, 1)\n                 ^\n");
   CHECK_STRING(parse(arena, "-autodiff"),
                "--passes:1:2: error: autodiff cannot be left out: every program needs it\n  -autodiff\n   ^~~~~~~~\n");
   check_spec(arena);
