@@ -15,7 +15,8 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
   int vectors = x->vectors, lanes = x->s->target->lanes;
   /* A tail needs no more vectors than it has columns. */
   if (columns && columns->kind == EXPRESSION_NUMBER) vectors = (int)divide_up((int64_t)columns->number, lanes);
-  const bool begins_at_zero = x->sums_pass && !at->begins;
+  /* Where sums are new and pass, there is no memory of theirs to begin from. The panel stands for it where it is of their type. */
+  const bool is_new = x->sums_pass && !at->begins, begins_at_zero = is_new && at->b->storage != at->c->storage;
   const struct tile tile = {.rows = rows,
                             .vectors = vectors,
                             .guarded = columns != NULL,
@@ -48,6 +49,10 @@ static void multiply_tile(struct kernel *k, const struct contraction *x, const s
     push_number(arena, call, expression_index(arena, 1));
     push_pointer(arena, call, at->initial, linear_add(arena, at->initial_at, offset));
     push_number(arena, call, expression_index(arena, at->initial_row));
+  } else if (is_new && !begins_at_zero) {
+    push_number(arena, call, expression_index(arena, 0));
+    push_pointer(arena, call, at->b, linear_constant(0));
+    push_number(arena, call, expression_index(arena, 0));
   } else if (!begins_at_zero) {
     push_number(arena, call, at->added ? at->added : expression_index(arena, 0));
     push_pointer(arena, call, at->c, c_at);
