@@ -42,7 +42,7 @@ static const struct option {
      "ast, tensor, clusters (which values became one kernel, and why), loops, c, or passes (all, or those of a spec)"},
     {'g', false, "graph", "NAME",
      "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, predict_1 (--batch=1), prepare,\n"
-     "                               step or synthesize"},
+     "                               step, synthesize or derive"},
     {'c', false, "cc", "COMMAND",
      "compile by this C compiler, such as gcc (default: Clang's libraries, in this process)"},
     {'C', false, "-c", NULL, "make an object file"},

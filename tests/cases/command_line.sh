@@ -38,6 +38,9 @@ usage show "$SPECS/linear.lam" --stage=tensor --graph=foo
 expect_contains "$(cat stderr)" "no graph is called 'foo'; there are train, evaluate, predict, synthesize"
 usage show "$SPECS/linear.lam" --stage=c --graph=train
 expect_contains "$(cat stderr)" "--graph goes with --stage=tensor"
+usage show "$SPECS/shakespeare.lam" --stage=tensor --graph=derive
+expect_contains "$(cat stderr)" "no values of this program are derived"
+expect_contains "$(lamella show "$SPECS/shakespeare.lam" --stage=loops)" "# routine derive: "
 lamella show "$SPECS/linear.lam" --stage=tensor --graph=predict > predict.txt
 expect_equal "$(grep -c ^graph predict.txt)" 1
 lamella show "$SPECS/linear.lam" --stage=clusters --graph=predict > predict.txt
