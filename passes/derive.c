@@ -28,6 +28,9 @@ struct derivation {
 struct deriver {
   struct program *program;
   struct graph *derive;
+  /* Beside training, evaluation is rare, and copies of all weights would come on top of training's memory: it reads what other
+     graphs derive, and adds nothing. */
+  bool finds_only;
   struct pointer_table state_of; /* by value of derive: 1 + the index of its state in program->states */
   /* About the graph at hand: */
   struct derivation *known; /* by value id */
@@ -194,11 +197,26 @@ static void bind_shared_axes(struct deriver *deriver, const struct value *value)
   for (int i = 0; value->op == OP_state && i < value->axis_count; i++) take_axis(deriver, value->axes[i]);
 }
 
-static void move_value(struct deriver *deriver, const struct value *value) {
+static void find_moved(struct deriver *deriver, const struct value *value) {
   const struct graph *derive = deriver->derive;
   struct value **moved = &deriver->moved[value->id];
   for (int i = 0; i < derive->values.count && !*moved; i++)
     if (is_same_value(deriver, value, derive->values.items[i])) *moved = derive->values.items[i];
+}
+
+/* Keeps only what is a state of derive already. */
+static void keep_found(struct deriver *deriver, const struct graph *graph) {
+  for (int i = 0; i < graph->values.count; i++) bind_shared_axes(deriver, graph->values.items[i]);
+  for (int i = 0; i < graph->values.count; i++) {
+    struct derivation *known = &deriver->known[i];
+    if (known->fixed) find_moved(deriver, graph->values.items[i]);
+    known->kept = known->kept && deriver->moved[i] && pointer_table_find(&deriver->state_of, deriver->moved[i]);
+  }
+}
+
+static void move_value(struct deriver *deriver, const struct value *value) {
+  struct value **moved = &deriver->moved[value->id];
+  find_moved(deriver, value);
   if (!*moved) *moved = copy_to_derive(deriver, value);
 }
 
@@ -310,6 +328,7 @@ static void derive_of(struct deriver *deriver, struct graph *graph) {
   bool *border = arena_new_array(scratch, bool, count), *moves = arena_new_array(scratch, bool, count);
   deriver->exactness = graph_exactness(scratch, graph);
   for (int i = 0; i < count; i++) deriver->known[i] = derivation_of(deriver, graph, graph->values.items[i]);
+  if (deriver->finds_only) keep_found(deriver, graph);
   if (find_border(deriver, graph, border, moves)) {
     for (int i = 0; i < count; i++)
       if (moves[i]) bind_shared_axes(deriver, graph->values.items[i]);
@@ -341,9 +360,12 @@ void pass_derive(struct program *program) {
   deriver.derive = graph_new(program->arena, routine_facts[ROUTINE_derive].name, &program->next_axis);
   for (int i = 0; program_graph(program, i); i++) {
     struct graph *graph = *program_graph(program, i);
-    if (graph && graph != program->train && graph != program->accumulate && graph != program->synthesize)
+    const bool beside = graph == program->evaluate && program->train;
+    if (graph && !beside && graph != program->train && graph != program->accumulate && graph != program->synthesize)
       derive_of(&deriver, graph);
   }
+  deriver.finds_only = true;
+  if (program->evaluate && program->train) derive_of(&deriver, program->evaluate);
   if (!deriver.derive->values.count) return;
   graph_sweep(deriver.derive);
   program->derive = deriver.derive;

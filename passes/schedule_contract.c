@@ -525,6 +525,10 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     x.block_panels = x.panels;
     if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
   }
+  /* A packed copy that lives as long as the parameter takes no more memory than it; tiles widen it as they load it. */
+  if (x.packing == PACK_BUFFER && x.group == 1 && is_packed_beforehand(&x) &&
+      storage_facts[x.b.buffer->storage].bits >= 8)
+    x.b_storage = x.b.buffer->storage;
   if (x.packing == PACK_BUFFER) contract_pack(&x);
   if (x.group > 1 && !x.a_copied && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
