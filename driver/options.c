@@ -123,6 +123,24 @@ static const struct option *find_option(const char *name, size_t length) {
   return NULL;
 }
 
+int tell_misplaced_option(const struct options *options, int code) {
+  for (int i = 1; code == EXIT_USAGE && i < options->rest_count; i++) {
+    const char *word = options->rest[i];
+    for (const struct option *option = option_rows; option < option_rows + OPTION_COUNT; option++) {
+      const size_t length = strlen(option->name);
+      const bool is_long =
+          !strncmp(word, "--", 2) && !strncmp(word + 2, option->name, length) && strchr("=", word[2 + length]);
+      const bool is_short = option->has_short && word[0] == '-' && word[1] == option->letter;
+      if (option->letter == 'h' || !takes(options->verb, option) || !(is_long || is_short)) continue;
+      fprintf(stderr, "%.*s is an option of the compiler: it stands before the verb, lamella %s SPEC %.*s... %s\n",
+              (int)(is_long ? length + 2 : 2), word, options->verb->name, (int)(is_long ? length + 2 : 2), word,
+              options->rest[0]);
+      return code;
+    }
+  }
+  return code;
+}
+
 static int usage_error(const struct verb *verb, const char *message) {
   struct arena *arena = arena_new();
   fprintf(stderr, "lamella %s: %s\nusage: lamella %s %s\n`lamella %s --help` lists the options.\n", verb->name,

@@ -28,6 +28,14 @@ usage check "$SPECS/linear.lam" -D =3
 usage show "$SPECS/linear.lam" --stage=nothing
 usage emit "$SPECS/linear.lam" -o out --target=nothing
 
+# An option of the compiler's behind the verb is told from one that nobody has.
+usage interpret "$SPECS/linear.lam" train --passes='mixed(bf16)'
+expect_contains "$(cat stderr)" "--passes is an option of the compiler: it stands before the verb, lamella interpret SPEC --passes... train"
+usage interpret "$SPECS/linear.lam" train --steps 3 -D axis=3
+expect_contains "$(cat stderr)" "-D is an option of the compiler"
+usage interpret "$SPECS/linear.lam" train --passed=3
+! grep -q compiler stderr || fail "$(cat stderr)"
+
 # A wrong name of a stage, graph or pass is answered by the names there are, or by the one that was meant.
 usage show "$SPECS/linear.lam"
 usage show "$SPECS/linear.lam" --stage=tensr
