@@ -89,7 +89,7 @@ static const struct target_feature extensions[] = {
     {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd"},
     {"neon", "i8mm", "+i8mm", "i8mm", "dot products of bytes of which one has a sign", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
      "I8MM"},
-    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16, and its products", 0, NULL},
+    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16", 0, NULL},
 };
 enum { EXTENSION_COUNT = sizeof extensions / sizeof *extensions };
 
