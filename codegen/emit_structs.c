@@ -203,13 +203,21 @@ static bool same_declaration(const struct field *x, const struct field *y) {
          (!a || !strcmp(a, b));
 }
 
+/* What the comment of a field says of its elements where their type in C does not tell what they are. */
+static const char *elements_comment(struct arena *arena, enum storage storage, const char *comment) {
+  const bool told = storage != STORAGE_BF16 && storage != STORAGE_F16 && storage != STORAGE_I4 && storage != STORAGE_U4;
+  if (told) return comment;
+  const char *shared = storage_facts[storage].bits < 8 ? ", two in a byte" : "";
+  return arena_format(arena, "%s%s%s%s", storage_names[storage], shared, comment ? ", " : "", comment ? comment : "");
+}
+
 /* Declares pointers to arrays of one type and shape, or scalars, on one line. The shape stands behind them or, where
    that is too long, before them. */
 static void print_members(struct emitter *emitter, struct text *text, struct field *const *fields, int count) {
   struct arena *arena = emitter->arena;
   const bool scalar = emit_is_scalar(fields[0]);
   const char *line = c_element_type(emitter->printer, fields[0]->sample->storage),
-             *comment = scalar ? NULL : fields[0]->comment;
+             *comment = scalar ? NULL : elements_comment(arena, fields[0]->sample->storage, fields[0]->comment);
   for (int i = 0; i < count; i++) {
     line = arena_format(arena, "%s%s%s%s", line, i ? ", " : " ", scalar ? "" : "*", fields[i]->name);
     if (fields[i]->copies) line = arena_format(arena, "%s[%d]", line, fields[i]->copies);

@@ -89,7 +89,7 @@ static const struct target_feature extensions[] = {
     {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd"},
     {"neon", "i8mm", "+i8mm", "i8mm", "dot products of bytes of which one has a sign", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
      "I8MM"},
-    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16, and its products", 0, NULL},
+    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16", 0, NULL},
 };
 enum { EXTENSION_COUNT = sizeof extensions / sizeof *extensions };
 
@@ -223,8 +223,14 @@ const struct target *target_read(struct arena *arena, const char *text, const ch
   const struct target *base = find(text, length);
   *problem = NULL;
   if (!strcmp(text, "native")) return native(arena);
+  if (!base && length == strlen("native") && !strncmp(text, "native", length)) {
+    *problem = "native takes no features, since it has all that this machine has: name a target, as in avx512+vnni";
+    return NULL;
+  }
   if (!base) {
-    *problem = arena_format(arena, "no target is called '%.*s'", (int)length, text);
+    const char *known = "native";
+    for (int i = 0; i < TARGET_COUNT; i++) known = arena_format(arena, "%s, %s", known, targets[i].name);
+    *problem = arena_format(arena, "no target is called '%.*s'; there are %s", (int)length, text, known);
     return NULL;
   }
   bool has[EXTENSION_COUNT] = {false};

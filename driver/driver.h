@@ -89,6 +89,9 @@ int verb_compare(struct options *options);
 
 /* Reads the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);
+/* Returns `code`, with which a program ended. Where that is EXIT_USAGE, tells of the first of the program's arguments that is an option
+   of the compiler's. */
+int tell_misplaced_option(const struct options *options, int code);
 /* Sets the target of that name (NULL: native). Its tile suits the processor that the options name or, if the target is
    native, this one. */
 void choose_target(struct options *options, const char *name);

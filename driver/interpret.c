@@ -396,5 +396,6 @@ int verb_interpret(struct options *options) {
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 1);
   arguments[0] = arena_format(options->arena, "lamella interpret %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
-  return lam_main(interpret_program(options->arena, program), options->rest_count + 1, arguments);
+  return tell_misplaced_option(
+      options, lam_main(interpret_program(options->arena, program), options->rest_count + 1, arguments));
 }

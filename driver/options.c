@@ -42,7 +42,7 @@ static const struct option {
      "ast, tensor, clusters (which values became one kernel, and why), loops, c, or passes (all, or those of a spec)"},
     {'g', false, "graph", "NAME",
      "of --stage=tensor and clusters only this: train, accumulate, evaluate, predict, predict_1 (--batch=1), prepare,\n"
-     "                               step or synthesize"},
+     "                               step, synthesize or derive"},
     {'c', false, "cc", "COMMAND",
      "compile by this C compiler, such as gcc (default: Clang's libraries, in this process)"},
     {'C', false, "-c", NULL, "make an object file"},
@@ -121,6 +121,24 @@ static const struct option *find_option(const char *name, size_t length) {
   for (int i = 0; i < OPTION_COUNT; i++)
     if (strlen(option_rows[i].name) == length && !memcmp(option_rows[i].name, name, length)) return &option_rows[i];
   return NULL;
+}
+
+int tell_misplaced_option(const struct options *options, int code) {
+  for (int i = 1; code == EXIT_USAGE && i < options->rest_count; i++) {
+    const char *word = options->rest[i];
+    for (const struct option *option = option_rows; option < option_rows + OPTION_COUNT; option++) {
+      const size_t length = strlen(option->name);
+      const bool is_long =
+          !strncmp(word, "--", 2) && !strncmp(word + 2, option->name, length) && strchr("=", word[2 + length]);
+      const bool is_short = option->has_short && word[0] == '-' && word[1] == option->letter;
+      if (option->letter == 'h' || !takes(options->verb, option) || !(is_long || is_short)) continue;
+      fprintf(stderr, "%.*s is an option of the compiler: it stands before the verb, lamella %s SPEC %.*s... %s\n",
+              (int)(is_long ? length + 2 : 2), word, options->verb->name, (int)(is_long ? length + 2 : 2), word,
+              options->rest[0]);
+      return code;
+    }
+  }
+  return code;
 }
 
 static int usage_error(const struct verb *verb, const char *message) {

@@ -55,5 +55,6 @@ int verb_run(struct options *options) {
   char **arguments = arena_new_array(options->arena, char *, options->rest_count + 2);
   arguments[0] = arena_format(options->arena, "lamella run %s", options->spec);
   for (int i = 0; i < options->rest_count; i++) arguments[i + 1] = options->rest[i];
-  return code.main(options->rest_count + 1, arguments); /* the code stays loaded: exit may still call it */
+  const int status = code.main(options->rest_count + 1, arguments);
+  return tell_misplaced_option(options, status); /* the code stays loaded: exit may still call it */
 }

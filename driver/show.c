@@ -44,6 +44,12 @@ static int check_graph(struct options *options, struct program *program) {
     if (*program_graph(program, i)) names[count++] = (*program_graph(program, i))->name;
   for (int i = 0; i < count; i++)
     if (wanted(options, names[i])) return EXIT_DONE;
+  if (!strcmp(options->graph, "derive")) {
+    fprintf(stderr,
+            "lamella show: no values of this program are derived; what else is kept, such as packed weights, is stored "
+            "by the launches of 'routine derive' in --stage=loops\n");
+    return EXIT_USAGE;
+  }
   return unknown(options, "graph", options->graph, names, count);
 }
 

@@ -391,7 +391,7 @@ struct thing lower_call(struct lowering *lowering, const struct ast_expression *
     collect_builtin_names(lowering, &candidates);
     const char *hint = suggestion(lowering, call->path.text, &candidates);
     if (!*hint && lowering->files.count == 1)
-      hint = "; the standard library is there after 'use \"std/transformer.lam\"'";
+      hint = "; those of the standard library need 'use \"std/transformer.lam\"'";
     return fail(lowering, call->path.span, "there is no function '%s'%s", call->path.text, hint);
   }
   if (function.kind == THING_POISON) return poison();

@@ -157,10 +157,14 @@ void check_settings(struct lowering *lowering, const ast_block *block, const cha
     }
     const struct ast_path *target = &statement->targets.items[0];
     bool found = false;
+    const char *all = "";
     for (int j = 0; j < known_count; j++) found |= !strcmp(known[j], target->text);
-    if (!found)
-      fail(lowering, target->span, "%s has no setting '%s'%s", prefix, target->text,
-           suggestion(lowering, target->text, &candidates));
+    if (!found) {
+      const char *hint = suggestion(lowering, target->text, &candidates);
+      for (int j = 0; !*hint && j < known_count; j++)
+        all = arena_format(lowering->arena, "%s%s%s", all, *all ? ", " : "; it has ", known[j]);
+      fail(lowering, target->span, "%s has no setting '%s'%s", prefix, target->text, *hint ? hint : all);
+    }
     check_set_once(lowering, &seen, statement);
   }
 }

@@ -1,7 +1,7 @@
 /* Relative gradients: d loss / d log v, which is the gradient of v times v, for values v that exponentials are part of.
 
    1 / (1 + exp(-x)) is 1 / inf for x far below zero. Its slope tends to 0, and so does the gradient at each step on the
-   way back, but the last step, that of exp, is 0 times inf. The relative gradient of v = 1 + e is -d / v, however large
+   backward pass, but the last step, that of exp, is 0 times inf. The relative gradient of v = 1 + e is -d / v, however large
    v is. That of e is e / v times as much, a share between 0 and 1, and it equals the plain gradient of the exponent of
    e. So no step leaves the range of numbers. In this way the logistic function, its relatives (log(1 + exp(x)), x / (1
    + exp(-x)), 2 / (exp(x) + exp(-x))) and all that is made of them, however they are spelled, get right slopes, also at

@@ -1,5 +1,5 @@
 /* Facts of a graph that hold whatever is decided about it: who uses which value, how axes are ordered, along which axes
-   rows are summed, and where the way back begins and ends. They are found once, before the first decision, and no
+   rows are summed, and where the backward pass begins and ends. They are found once, before the first decision, and no
    decision changes them. */
 #ifndef PASSES_FACTS_H
 #define PASSES_FACTS_H

@@ -62,8 +62,10 @@ static bool fail(struct reader *reader, struct span span, const char *what, cons
     const char *list = "";
     for (int i = 0; i < count; i++)
       list = arena_format(reader->diagnostics->arena, "%s%s%s", list, i ? ", " : "", known[i]);
-    report_error(reader->diagnostics, span, count ? "no %s is called '%s'; there are %s" : "no %s is called '%s'%s",
-                 what, name, list);
+    const char *format = count > 1    ? "no %s is called '%s'; there are %s"
+                         : count == 1 ? "no %s is called '%s'; there is %s alone"
+                                      : "no %s is called '%s'%s";
+    report_error(reader->diagnostics, span, format, what, name, list);
   }
   return false;
 }

@@ -190,7 +190,7 @@ struct kernel {
 };
 
 /* A new kernel for `value`. Its name is made of the function of the spec that the value stands in, of "gradient" on the
-   way back, and of `what`, which may be empty. */
+   backward pass, and of `what`, which may be empty. */
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what);
 /* Counts how often each value is used when `roots` are computed from memory: a value that is used several times is
    worth a name. */

@@ -12,8 +12,9 @@ static void lam_info_ports(const char *routine, const struct lam_port *ports, in
 
 static void lam_info_data(const struct lam_data *data) {
   const struct lam_tokenizer *tokenizer = data->tokenizer;
-  printf("data      %s: %s %s%s%s, split %g", data->name, data->reader ? data->reader->name : "unread",
-         data->path ? data->path : "", tokenizer ? ", " : "", tokenizer ? tokenizer->units : "", data->split);
+  printf("data      %s: %s%s%s%s%s, split %g", data->name, data->reader ? data->reader->name : "unread",
+         data->path ? " " : "", data->path ? data->path : "", tokenizer ? ", " : "", tokenizer ? tokenizer->units : "",
+         data->split);
   if (data->examples > 0) printf(", %lld examples", (long long)data->examples);
   if (data->mask > 0) printf(", %g%% masked", 100 * data->mask);
   putchar('\n');

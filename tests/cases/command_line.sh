@@ -28,6 +28,14 @@ usage check "$SPECS/linear.lam" -D =3
 usage show "$SPECS/linear.lam" --stage=nothing
 usage emit "$SPECS/linear.lam" -o out --target=nothing
 
+# An option of the compiler's behind the verb is told from one that nobody has.
+usage interpret "$SPECS/linear.lam" train --passes='mixed(bf16)'
+expect_contains "$(cat stderr)" "--passes is an option of the compiler: it stands before the verb, lamella interpret SPEC --passes... train"
+usage interpret "$SPECS/linear.lam" train --steps 3 -D axis=3
+expect_contains "$(cat stderr)" "-D is an option of the compiler"
+usage interpret "$SPECS/linear.lam" train --passed=3
+! grep -q compiler stderr || fail "$(cat stderr)"
+
 # A wrong name of a stage, graph or pass is answered by the names there are, or by the one that was meant.
 usage show "$SPECS/linear.lam"
 usage show "$SPECS/linear.lam" --stage=tensr
@@ -38,6 +46,9 @@ usage show "$SPECS/linear.lam" --stage=tensor --graph=foo
 expect_contains "$(cat stderr)" "no graph is called 'foo'; there are train, evaluate, predict, synthesize"
 usage show "$SPECS/linear.lam" --stage=c --graph=train
 expect_contains "$(cat stderr)" "--graph goes with --stage=tensor"
+usage show "$SPECS/shakespeare.lam" --stage=tensor --graph=derive
+expect_contains "$(cat stderr)" "no values of this program are derived"
+expect_contains "$(lamella show "$SPECS/shakespeare.lam" --stage=loops)" "# routine derive: "
 lamella show "$SPECS/linear.lam" --stage=tensor --graph=predict > predict.txt
 expect_equal "$(grep -c ^graph predict.txt)" 1
 lamella show "$SPECS/linear.lam" --stage=clusters --graph=predict > predict.txt

@@ -166,6 +166,13 @@ sort -u -o compiler_options compiler_options
 while read -r long spelling; do used "option of the compiler" "$long" " ['\"]?$spelling" scripts; done <compiler_options
 [[ $(wc -l <compiler_options) -ge 25 ]] || { echo "only $(wc -l <compiler_options) options of the compiler found"; bad=1; }
 
+# Targets and their features: docs/vendoring.md has those that --help lists.
+lamella build --help | sed -n '/^targets:/,/^features/s/^  \([a-z0-9]*\) .*/\1/p; s/^  \([a-z0-9]*+[a-z0-9]*\) .*/\1/p' >present
+awk -F '|' '/^## /{on = $0 == "## Targets and features"} on && $2 ~ /`/ { gsub(/[ `]/, "", $2); print $2
+  while (match($4, /`[a-z0-9]+`/)) { print $2 "+" substr($4, RSTART + 1, RLENGTH - 2); $4 = substr($4, RSTART + RLENGTH) } }' \
+  "$LAMELLA_ROOT/docs/vendoring.md" >documented
+compare target 12
+
 for program in "$SPECS/shakespeare.lam" "$SPECS/translate.lam"; do
   lamella build "$program" --cc=gcc -O0 -o program >/dev/null
   for verb in $(./program --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do

@@ -36,6 +36,9 @@ for target in portable avx2 avx512; do
   grep -E ' real ' buffers | grep -qE 'inner=|k=' && fail "$target: the steps are kept as reals: $(cat buffers)"
   [[ $(grep -cE '^# state +(i4 four|i8 eight) ' buffers) == 2 ]] || fail "$target: the steps are not kept: $(cat buffers)"
 done
+lamella emit net.lam --target=portable -o emitted
+grep -q 'uint8_t \*four; /\* i4, two in a byte, \[' emitted/net.h || fail "the header does not tell what four is: $(grep four emitted/net.h)"
+grep -q 'int8_t \*eight; /\* \[' emitted/net.h || fail "$(grep eight emitted/net.h)"
 lamella show net.lam --stage=clusters --passes=-derive >clusters
 tr -s '\n ' ' ' <clusters | grep -q 'reads x, w, s on the spot four = max' || fail "$(cat clusters)"
 

@@ -65,6 +65,7 @@ for masters in 1 0; do
   ./predict$masters predict --input x=0.5,0.25 --weights w$masters.safetensors --out q.safetensors >out.txt
   cmp p.safetensors q.safetensors || fail "the program that only predicts gives something else, masters = $masters"
 done
+grep -q 'uint16_t \*fc1_weight; /\* bf16, \[' e0/mlp.h || fail "the header does not tell that weights are bf16: $(grep weight e0/mlp.h)"
 net emit 0 --only=predict --weights=w0.safetensors -o baked
 cc -Wall -Wextra -Werror -fopenmp -o with_weights baked/*.c -lm
 ./with_weights predict --input x=0.5,0.25 --out q.safetensors >out.txt

@@ -8,6 +8,7 @@ lamella build "$SPECS/linear.lam" -j 2 --jobs=1 --no-cache -o program
 ./program bench --steps 5 --weights w.safetensors >some.txt
 ./program bench --steps 5 --weights w.safetensors --all >all.txt
 [[ $(wc -l <all.txt) -ge $(wc -l <some.txt) ]] || fail "--all lists less"
+expect_contains "$(./program info)" ": synthetic, split "
 expect_status 1 ./program bench --weights missing.safetensors
 expect_contains "$(cat stderr)" "missing.safetensors"
 

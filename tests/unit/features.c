@@ -31,13 +31,15 @@ static void check_names(void) {
   check_name("avx512+vnni+vnni", "avx512+vnni", "avx512f,avx512bw,avx512vl,avx512dq,fma,avx512vnni");
   check_name("neon", "neon", NULL);
   check_name("neon+bf16+dot", "neon+dot+bf16", "arch=armv8.2-a+dotprod+bf16");
-  check_refused("avx3", "no target is called 'avx3'");
-  check_refused("avx3+vnni", "no target is called 'avx3'");
+  check_refused("avx3", "no target is called 'avx3'; there are native, portable, avx2, avx512, neon, reference");
+  check_refused("avx3+vnni", "no target is called 'avx3'; there are native, portable, avx2, avx512, neon, reference");
   check_refused("portable+vnni", "the target portable has no features");
   check_refused("avx2+bf16", "the target avx2 has no feature 'bf16': it has f16c, vnni");
   check_refused("avx2+vnn", "the target avx2 has no feature 'vnn': it has f16c, vnni");
   check_refused("avx512+", "the target avx512 has no feature '': it has vnni, bf16");
-  check_refused("native+vnni", "no target is called 'native'");
+  check_refused("native+vnni",
+                "native takes no features, since it has all that this machine has: name a target, as in avx512+vnni");
+  check_refused("nativ+vnni", "no target is called 'nativ'; there are native, portable, avx2, avx512, neon, reference");
   const struct target *target = target_find("avx512");
   CHECK(target_takes(target, "avx512", NULL) && !target_takes(target, "avx512", "bf16"));
   CHECK(!target_takes(target, "avx5", NULL) && !target_takes(target, "avx2", NULL));

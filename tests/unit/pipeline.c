@@ -115,9 +115,12 @@ int main(void) {
       parse(arena, "mixed(bf6)"),
       "--passes:1:7: error: storage of mixed cannot be 'bf6'; did you mean 'bf16'?\n  mixed(bf6)\n        ^~~\n");
   CHECK_STRING(parse(arena, "mixed(storage = 3)"),
-               "--passes:1:17: error: storage of mixed must be bf16 or f16 (what is multiplied, and saved for the way "
-               "back; f16 also scales the loss)\n  mixed(storage = 3)\n                  ^\n");
+               "--passes:1:17: error: storage of mixed must be bf16 or f16 (what is multiplied, and saved for the "
+               "backward pass; f16 also scales the loss)\n  mixed(storage = 3)\n                  ^\n");
   CHECK_STRING(parse(arena, "mixed()"), usual_and_mixed);
+  CHECK_STRING(parse(arena, "derive(kept = 0)"),
+               "--passes:1:8: error: no parameter of derive is called 'kept'; there is packed alone\n"
+               "  derive(kept = 0)\n         ^~~~\n");
   CHECK_STRING(parse(arena, "mixed(bf16, 1, 1)"),
                "--passes:1:16: error: mixed takes 2 parameters\n  mixed(bf16, 1, 1)\n                 ^\n");
   CHECK_STRING(parse(arena, "-autodiff"),
