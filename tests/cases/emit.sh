@@ -50,9 +50,9 @@ cp "$SPECS/translate.lam" .
 for target in portable avx2 avx512 avx512+vnni+bf16 reference; do
   for passes in default 'mixed(bf16)' 'mixed(f16), tile(work = 0)'; do
     for name in translate view; do
-      lamella emit $name.lam --target=$target --passes="$passes" -o strict
+      lamella emit $name.lam --target=$target --passes="$passes" -o strict_$target
       for compiler in "${strict_compilers[@]}"; do
-        $compiler "${strict[@]}" -fsyntax-only strict/$name.c || fail "$name for $target, $passes, by $compiler"
+        $compiler "${strict[@]}" -fsyntax-only strict_$target/$name.c || fail "$name for $target, $passes, by $compiler"
       done
     done
   done
