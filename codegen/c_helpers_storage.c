@@ -29,7 +29,7 @@ const struct helper storage_helpers[] = {
      "  const uint32_t sign = wide >> 16 & 0x8000, rest = wide & 0x7fffffff;\n"
      "  if (rest >= 0x7f800000) return (uint16_t)(sign | 0x7c00 | (rest > 0x7f800000 ? 0x200 : 0));\n"
      "  if (rest >= 0x38800000) return (uint16_t)(sign | (rest - 0x38000000) >> 13);\n"
-     "  return (uint16_t)(sign | (uint32_t)($M(fabs)(x) * 0x1p24f));\n"},
+     "  return (uint16_t)(sign | (uint32_t)(fabsf(single) * 0x1p24f));\n"},
     {NULL, "lam_i4", NULL, "int32_t lam_i4(const uint8_t *x, int64_t i)",
      "return ((x[i / 2] >> (i % 2 * 4) & 15) ^ 8) - 8;"},
     {NULL, "lam_u4", NULL, "int32_t lam_u4(const uint8_t *x, int64_t i)", "return x[i / 2] >> (i % 2 * 4) & 15;"},

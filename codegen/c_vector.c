@@ -108,11 +108,18 @@ static void close_lane(struct writer *writer) {
   writer->lane_name = NULL;
 }
 
+/* What one lane of a vector holds: an index has 32 bits there. */
+static struct piece lane_piece(struct writer *writer, const struct expression *x) {
+  const struct piece value = scalar_piece(writer, x);
+  if (x->type != TYPE_INDEX || x->kind == EXPRESSION_NUMBER) return value;
+  return writer_fill(writer, writer->simd->scalar[OPERATION_to_int], &value);
+}
+
 static const char *by_lanes(struct writer *writer, const struct expression *x) {
   const char *lane = writer_declare(writer, writer->lane->name);
   writer->lane_name = lane;
   const char *condition = lane_condition(writer);
-  const char *value = scalar_text(writer, x);
+  const char *value = lane_piece(writer, x).text;
   const char *name = x->kind == EXPRESSION_LOAD ? writer_find_array(writer, x->array)->name : "value";
   const char *array = lane_array(writer, name, x->type, condition != NULL);
   writer_line(writer, LINE_COMPOUND, "%s %s[%s] = %s;", lane_loop(writer, lane, condition), array, lane, value);
@@ -125,9 +132,7 @@ static const char *by_lanes(struct writer *writer, const struct expression *x) {
 static const char *splat(struct writer *writer, const struct expression *x) {
   if (x->type == TYPE_REAL && x->kind == EXPRESSION_NUMBER && x->number == 0)
     return fill(writer, OPERATION_real_zero, NULL, NULL, NULL);
-  struct piece value = scalar_piece(writer, x);
-  if (x->type == TYPE_INDEX && x->kind != EXPRESSION_NUMBER)
-    value = writer_fill(writer, writer->simd->scalar[OPERATION_to_int], &value);
+  const struct piece value = lane_piece(writer, x);
   return writer_fill(writer, row(writer, families[x->type].splat), &value).text;
 }
 

@@ -111,24 +111,25 @@ static const struct formula formulas[] = {
      .steps = {REDUCE_QUARTER, "q = bits(t) + 1", "y = select((q & 1) == 0, s, c)",
                "y = real_of_bits(bits(y) ^ shl(q & 2, 30))"}},
 #undef REDUCE_QUARTER
+    /* Of a NaN, x + x is one that is still a NaN in its upper 16 bits, which are what memory keeps; a signalling NaN need not be. */
     {.name = "round_bf16",
      .comment = "to 8 bits of mantissa, halves to even",
      .parameters = "x",
      .steps = {"b = bits(x)", "b = wrap_add(b, (shr(b, 16) & 1) + 0x7FFF)", "y = real_of_bits(b & 0xFFFF0000)",
-               "y = select(x == x, y, x)"}},
+               "y = select(x == x, y, x + x)"}},
     {.name = "round_random",
      .comment = "to 8 bits of mantissa, away from 0 where u is less than the share of a step that this cuts off",
      .parameters = "xu",
      .steps = {"b = bits(x)", "r = real_of_bits(shl(b & 0xFFFF, 7) | 0x3F800000) - 1.0", "b = b & 0xFFFF0000",
                "t = real_of_bits(b)", "s = real_of_bits(wrap_add(b, 0x10000))", "s = select(abs(s) < infinity, s, t)",
-               "y = select(max(0.0, u) < r, s, t)", "y = select(abs(x) < infinity, y, x)"}},
+               "y = select(max(0.0, u) < r, s, t)", "y = select(abs(x) < infinity, y, x + x)"}},
     {.name = "round_f16",
      .comment = "to half precision, halves to even: 11 bits of mantissa, fewer below 2^-14, infinity from 65520 on",
      .parameters = "x",
      .steps = {"a = abs(x)", "b = bits(a)", "b = wrap_add(b, (shr(b, 13) & 1) + 0x0FFF)",
                "y = real_of_bits(b & 0xFFFFE000)", "y = select(y < 65536.0, y, infinity)",
                "y = select(a < 6.103515625e-5, a + 0.5 - 0.5, y)", "y = real_of_bits(bits(y) | bits(x) & 0x80000000)",
-               "y = select(x == x, y, x)"}},
+               "y = select(x == x, y, x + x)"}},
 };
 
 const struct formula *formula_at(int number) {

@@ -28,6 +28,7 @@ struct note {
   enum apart_reason apart; /* an addition to a contraction: why the contraction does not begin from the other operand */
   enum untiled_reason untiled; /* a contraction: why it goes by plain loops */
   bool is_passing; /* the sums of a contraction that its own kernel alone reads, and that no value replaces in memory */
+  bool is_local; /* such sums, where a tile of them lies in an array of the kernel, and they have no buffer */
   bool stays; /* it is costly, but a kernel that stored it would wait for itself */
 };
 

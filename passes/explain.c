@@ -277,8 +277,9 @@ static void tell_addition(struct account *a, const struct value *value) {
 
 static void tell_root(struct account *a, const struct cluster *cluster, const struct value *root) {
   const struct note *note = note_of(a->s, root);
-  line(a, note->materialised ? "stores" : "reduces", describe(a, root));
-  if (note->materialised)
+  const bool stored = note->materialised && !note->is_local;
+  line(a, stored ? "stores" : note->is_local ? "sums" : "reduces", describe(a, root));
+  if (stored)
     line(a, "    stored", arena_format(a->s->arena, "because %s%s", keep_texts[note->kept], readers_text(a, root)));
   else
     line(a, "    unstored", "because only this kernel needs it");

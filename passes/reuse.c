@@ -1,5 +1,5 @@
-/* Elementwise results that take the place of an operand which is not read afterwards: logits become their gradient,
-   scores become weights. This is decided before kernels are written, because a kernel then has one pointer for both. */
+/* Which memory of results is not needed after all. Elementwise results take the place of an operand which is not read afterwards: logits
+   become their gradient, scores become weights. What only its own kernel reads is not stored. This is decided before kernels are written, because a kernel then has one pointer for both. */
 #include "passes/fuse.h"
 
 struct reuse {
@@ -132,12 +132,32 @@ static void find_passing(struct reuse *r, const struct cluster *cluster, int pos
   note->is_passing = true;
 }
 
+/* A rounding was to be stored in place of what it rounds. Where nothing but its own kernel reads it after all, it is computed on the
+   spot there. A kernel that reduces may read its values in several traversals, and keeps them. */
+static void leave_roundings(struct reuse *r, struct cluster *cluster, int position) {
+  struct scheduler *s = r->f->s;
+  int kept = 0;
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *value = cluster->values.items[i];
+    struct note *note = note_of(s, value);
+    if (note->kept != KEEP_NARROW || r->last_read[value->id] != position || !owns_buffer(s, value)) {
+      cluster->values.items[kept++] = value;
+      continue;
+    }
+    note->place->buffer->mark = DROPPED;
+    note->place = NULL;
+    note->cluster = NULL;
+    note->materialised = false;
+  }
+  cluster->values.count = kept;
+}
+
 void reuse_operands(struct former *f) {
   struct scheduler *s = f->s;
   struct reuse reuse = {.f = f}, *r = &reuse;
   find_last_reads(r);
   for (int c = 0; c < s->decisions.clusters.count; c++) {
-    const struct cluster *cluster = s->decisions.clusters.items[c];
+    struct cluster *cluster = s->decisions.clusters.items[c];
     const struct value *scatter = cluster->values.items[0];
     if (scatter->op == OP_scatter_add && cluster->kind == CLUSTER_OTHER && owns_buffer(s, scatter)) {
       const struct value *base = scatter->inputs[0];
@@ -147,6 +167,7 @@ void reuse_operands(struct former *f) {
     }
     bool rows = cluster->reduced_count == 0 || reduces_rows(cluster), product = cluster->kind == CLUSTER_CONTRACT;
     if ((cluster->kind != CLUSTER_SWEEP && !product) || !rows) continue;
+    if (cluster->reduced_count == 0) leave_roundings(r, cluster, c);
     for (int i = product; i < cluster->values.count; i++) {
       const struct value *value = cluster->values.items[i];
       if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) ||

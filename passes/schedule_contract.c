@@ -534,7 +534,10 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   *ended = x.ends = contract_can_end(&x);
   x.sums_pass =
       x.ends && note_of(s, value)->is_passing && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent);
-  if (x.sums_pass) drop_buffer(s, x.c.buffer);
+  if (x.sums_pass) {
+    drop_buffer(s, x.c.buffer);
+    note_of(s, value)->is_local = true;
+  }
   contract_tiles(&x);
   return UNTILED_NOT;
 }

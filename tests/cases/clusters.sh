@@ -59,7 +59,7 @@ says full_softmax: "reduces full_softmax_most = reduce_max" "reduces z = reduce_
   "here because it reads full_softmax_most, which is computed here, over the same axes"
 silent full_softmax: "stores z"
 says total "reduced along [row=64, past=64]" "total = reduce_max" "it is an output"
-says product_64x128: "x.product = contract" "tiles of a contraction are summed in memory" "added here, since what is added is not in memory"
+says product_64x128: "x.product = contract" "unstored because only this kernel needs it" "added here, since what is added is not in memory"
 
 # Without fusion each value is stored by a kernel of its own, for that reason alone; contractions are still tiled unless
 # the pass tile is left out.
@@ -91,6 +91,14 @@ norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/' clusters | tr -s '\n ' ' '
 expect_contains "$norm" "because training keeps it for the backward pass"
 softmax=$(awk 'BEGIN { RS = "" } /^masked_softmax/' clusters)
 [[ $softmax != *"training keeps"* ]] || fail "$softmax"
+
+# A rounding that nothing but the contraction's own kernel reads is not stored, and neither are the sums, which the kernel holds
+# tile by tile.
+lamella show "$SPECS/gpt2.lam" "${small[@]}" --stage=clusters --graph=train --target=avx512 --passes='mixed(bf16)' > clusters
+accounts=$(tr -s '\n ' ' ' <clusters)
+expect_contains "$accounts" "which is then needed no longer; read by"
+[[ $accounts != *"which is then needed no longer here because"* ]] || fail "a rounding is stored that no kernel reads: $accounts"
+grep -A1 '^  sums ' clusters | grep -q 'unstored because only this kernel needs it' || fail "sums that lie on a stack are said to be stored"
 
 # Each kernel that a routine launches has an account in its graph.
 for spec in gpt2 llama translate moe linear; do
