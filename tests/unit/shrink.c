@@ -71,7 +71,8 @@ int main(void) {
   CHECK(failure_ending(&failure) == ENDS_UNCOMPILED);
   struct failure smaller = failure_shrink(arena, &failure, 2000);
   CHECK(failure_ending(&smaller) == ENDS_UNCOMPILED);
-  CHECK(smaller.sample->graph->values.count <= 5);
+  /* The fault needs two operations; a mask between them may stay. */
+  if (!CHECK(smaller.sample->graph->values.count <= 8)) failure_print(stdout, &smaller);
   CHECK_STRING(smaller.pipeline, "none, fuse");
   check_text(arena, &smaller);
 
