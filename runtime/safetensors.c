@@ -360,14 +360,16 @@ const struct lam_entry *lam_weights_find(const struct lam_weights *weights, cons
 /* Files are little-endian, as are the machines that this is for; elements may lie at any byte. */
 static double lam_element(int type, const unsigned char *at) {
   uint64_t bits = 0;
+  uint16_t half;
   float narrow;
   double wide;
   memcpy(&bits, at, lam_file_types[type].bytes);
+  memcpy(&half, at, sizeof half);
   if (type == LAM_BF16) bits <<= 16;
   memcpy(&narrow, &bits, sizeof narrow);
   memcpy(&wide, &bits, sizeof wide);
   if (type == LAM_F32 || type == LAM_BF16) return (double)narrow;
-  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? wide : lam_get(at, LAM_TYPE_F16, 0);
+  if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? wide : lam_get(&half, LAM_TYPE_F16, 0);
   return type == LAM_I32 ? (double)(int32_t)bits : (double)(int64_t)bits;
 }
 
