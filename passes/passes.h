@@ -8,6 +8,8 @@
 #include "ir/target.h"
 #include "ir/times.h"
 
+struct pipeline;
+
 struct pass_options {
   const char *pipeline;      /* text such as "-plan, fuse(keep = 40)", or NULL for the spec's */
   const char *pipeline_name; /* what messages call that text; NULL: "--passes" */
@@ -61,6 +63,9 @@ void pass_mixed_weights(struct program *program, struct graph *graph);
 /* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
    The graph is flat, its equal values are one, and its gradients of parameters are marked. */
 void pass_mixed(struct graph *graph, enum storage storage);
+/* Has the graphs that do not train read the weights that the pipeline's rules name in few bits (quantize.c). They are flat, and their
+   equal values are one. Reports rules that cannot be followed, and is false then. */
+bool pass_quantize(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics);
 /* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
    derive.c. */
 void pass_derive(struct program *program);

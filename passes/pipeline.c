@@ -10,18 +10,18 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
-  bool derived; /* the pass derive has run */
+  bool quantized, derived; /* these passes have run */
 };
 
 static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
 static void run_common(struct run *run, struct graph *graph) { (void)run, pass_common(graph); }
 static void run_autodiff(struct run *run, struct graph *graph) { pass_autodiff(graph, run->diagnostics); }
 static void run_simplify(struct run *run, struct graph *graph) {
-  pass_simplify(graph, run->pipeline.parameters[PARAMETER_simplify_rounds]);
+  pass_simplify(graph, (int)run->pipeline.parameters[PARAMETER_simplify_rounds]);
 }
 /* When mixed is left out, its first step still tells optimizers which step it is. */
 static void run_mixed_begin(struct run *run, struct graph *graph) {
-  const enum storage storage = mixed_storages[run->pipeline.parameters[PARAMETER_mixed_storage]];
+  const enum storage storage = mixed_storages[(int)run->pipeline.parameters[PARAMETER_mixed_storage]];
   pass_mixed_begin(run->program, graph, run->pipeline.on[PASS_mixed] ? storage : STORAGE_REAL);
 }
 /* Parameters lie in bf16 in programs that have no graph to train them, too, so it is called for every graph. */
@@ -30,13 +30,22 @@ static void run_mixed_weights(struct run *run, struct graph *graph) {
 }
 static void run_mixed(struct run *run, struct graph *graph) {
   const struct program *program = run->program;
-  if (graph == program->train || graph == program->accumulate || graph == program->evaluate)
-    pass_mixed(graph, mixed_storages[run->pipeline.parameters[PARAMETER_mixed_storage]]);
+  /* With weights of few bits evaluation says what prediction with them costs, and computes like it. */
+  const bool evaluates = graph == program->evaluate && !run->pipeline.on[PASS_quantize];
+  if (graph == program->train || graph == program->accumulate || evaluates)
+    pass_mixed(graph, mixed_storages[(int)run->pipeline.parameters[PARAMETER_mixed_storage]]);
 }
 /* Hoist works on two graphs at once, so it is called for the step graph alone. When it is left out, inputs still move,
    since a step is given the window and nothing more. */
 static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
+}
+
+/* Quantize looks at all graphs before it changes one, so it is called for the first graph alone. */
+static void run_quantize(struct run *run, struct graph *graph) {
+  if (!run->quantized) pass_quantize(run->program, &run->pipeline, run->diagnostics);
+  run->quantized = true;
+  (void)graph;
 }
 
 /* Derive makes a graph of its own for all others, so it is called for the first graph alone. */
@@ -50,7 +59,7 @@ static const struct step {
   enum pass pass;
   void (*graph)(struct run *run, struct graph *graph);
   enum stage after;
-  enum { WHEN_ON, WITH_MIXED, ALWAYS } when; /* if the pipeline has the pass; if it has that and mixed; in any case */
+  enum { WHEN_ON, WITH_MIXED, WITH_QUANTIZE, ALWAYS } when; /* if the pipeline has the pass; if it has both; in any case */
 } steps[] = {
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
@@ -75,6 +84,10 @@ static const struct step {
     {PASS_mixed, run_mixed, STAGE_FLAT, WHEN_ON},
     {PASS_simplify, run_simplify, STAGE_FLAT, WITH_MIXED},
     {PASS_common, run_common, STAGE_FLAT, WITH_MIXED},
+    /* Before derive, which then computes steps and scales once. */
+    {PASS_quantize, run_quantize, STAGE_FLAT, WHEN_ON},
+    {PASS_simplify, run_simplify, STAGE_FLAT, WITH_QUANTIZE},
+    {PASS_common, run_common, STAGE_FLAT, WITH_QUANTIZE},
     /* What depends on parameters alone needs no prompt: it is gone before hoist looks at generation. */
     {PASS_derive, run_derive, STAGE_FLAT, WHEN_ON},
     /* Hoist is last, so that what moves is final, and no value that is dropped later gets a state. */
@@ -102,6 +115,7 @@ static void dump_all(struct run *run, const char *name) {
 
 static bool runs(const struct run *run, const struct step *step) {
   if (step->when == WITH_MIXED && !run->pipeline.on[PASS_mixed]) return false;
+  if (step->when == WITH_QUANTIZE && !run->pipeline.on[PASS_quantize]) return false;
   return step->when == ALWAYS || run->pipeline.on[step->pass];
 }
 
@@ -171,7 +185,8 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
     run_step(&run, &steps[i]);
     if (diagnostics->error_count > errors) return false;
     verify_all(&run, pass_facts[steps[i].pass].name);
-    if (options->errors_only && steps[i].pass == PASS_autodiff) break; /* later passes find no errors */
+    /* What follows finds no errors but in rules about weights. */
+    if (options->errors_only && steps[i].pass == PASS_autodiff && !run.pipeline.rules.count) break;
   }
   return true;
 }

@@ -14,8 +14,11 @@ const struct pass_facts pass_facts[PASS_COUNT] = {
 
 const struct parameter_facts parameter_facts[PARAMETER_COUNT] = {
 #define PARAMETER(pass, name, usual, least, most, summary) \
-  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, NULL, summary},
-#define WORD(pass, name, words, summary) [PARAMETER_##pass##_##name] = {PASS_##pass, #name, 0, 0, 0, words, summary},
+  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, false, NULL, summary},
+#define NUMBER(pass, name, usual, least, most, summary) \
+  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, usual, least, most, true, NULL, summary},
+#define WORD(pass, name, words, summary) \
+  [PARAMETER_##pass##_##name] = {PASS_##pass, #name, 0, 0, 0, false, words, summary},
 #include "passes/passes.def"
 };
 
@@ -24,6 +27,7 @@ struct reader {
   const struct source *source;
   int at, end;
   struct pipeline *pipeline;
+  double *parameters; /* those that an item sets: of the pipeline, or of a rule */
 };
 
 static struct span span_of(const struct reader *reader, int begin, int end) {
@@ -105,7 +109,7 @@ static bool read_word(struct reader *reader, int parameter, const char *text, st
   int count = parameter_words(arena, (enum pass_parameter)parameter, words);
   for (int i = 0; i < count; i++) {
     if (strcmp(text, words[i])) continue;
-    reader->pipeline->parameters[parameter] = i;
+    reader->parameters[parameter] = i;
     return true;
   }
   const char *near = closest_name(text, words, count);
@@ -134,17 +138,17 @@ static bool read_value(struct reader *reader, int parameter) {
   }
   char *rest;
   double number = strtod(text, &rest);
-  if (!*text || *rest || number != floor(number)) {
-    report_error(reader->diagnostics, span, "%s of %s must be a whole number from %d to %d (%s)", facts->name, pass,
-                 facts->least, facts->most, facts->summary);
+  if (!*text || *rest || (number != floor(number) && !(facts->is_real && number == number))) {
+    report_error(reader->diagnostics, span, "%s of %s must be a %snumber from %g to %.10g (%s)", facts->name, pass,
+                 facts->is_real ? "" : "whole ", facts->least, facts->most, facts->summary);
     return false;
   }
   if (number < facts->least || number > facts->most) {
-    report_error(reader->diagnostics, span, "%s of %s must be from %d to %d (%s)", facts->name, pass, facts->least,
+    report_error(reader->diagnostics, span, "%s of %s must be from %g to %.10g (%s)", facts->name, pass, facts->least,
                  facts->most, facts->summary);
     return false;
   }
-  reader->pipeline->parameters[parameter] = (int)number;
+  reader->parameters[parameter] = number;
   reader->at = end;
   return true;
 }
@@ -182,9 +186,9 @@ static bool read_parameter(struct reader *reader, enum pass pass, int position, 
 
 /* Whether the parameters that a pass now has make sense together. */
 static bool check_together(struct reader *reader, enum pass pass, struct span span) {
-  const int *parameters = reader->pipeline->parameters;
-  if (pass != PASS_mixed || parameters[PARAMETER_mixed_masters]) return true;
-  if (mixed_storages[parameters[PARAMETER_mixed_storage]] == STORAGE_BF16) return true;
+  const double *parameters = reader->parameters;
+  if (pass != PASS_mixed || parameters[PARAMETER_mixed_masters] != 0) return true;
+  if (mixed_storages[(int)parameters[PARAMETER_mixed_storage]] == STORAGE_BF16) return true;
   report_error(
       reader->diagnostics, span,
       "weights without masters lie in bf16: f16 has no numbers for small ones; write mixed(bf16, masters = 0), "
@@ -192,9 +196,70 @@ static bool check_together(struct reader *reader, enum pass pass, struct span sp
   return false;
 }
 
+static bool is_usual(enum pass pass) {
+  return pass_facts[pass].when == PASS_ALWAYS || pass_facts[pass].when == PASS_USUAL;
+}
+
 static void set_usual(struct pipeline *pipeline) {
-  for (int i = 0; i < PASS_COUNT; i++) pipeline->on[i] = pass_facts[i].when != PASS_CHOSEN;
+  pipeline->rules.count = 0;
+  for (int i = 0; i < PASS_COUNT; i++) pipeline->on[i] = is_usual((enum pass)i);
   for (int i = 0; i < PARAMETER_COUNT; i++) pipeline->parameters[i] = parameter_facts[i].usual;
+}
+
+static void leave_out_rules(struct pipeline *pipeline, enum pass pass) {
+  int count = 0;
+  for (int i = 0; i < pipeline->rules.count; i++)
+    if (pipeline->rules.items[i].pass != pass) pipeline->rules.items[count++] = pipeline->rules.items[i];
+  pipeline->rules.count = count;
+}
+
+/* A pattern in quotes. */
+static bool read_pattern(struct reader *reader, struct pass_rule *rule) {
+  skip_space(reader);
+  const int begin = reader->at;
+  int end = begin + 1;
+  while (end < reader->end && reader->source->text[end] != '"' && reader->source->text[end] != '\n') end++;
+  const struct span span = span_of(reader, begin, end < reader->end ? end + 1 : end);
+  if (end >= reader->end || reader->source->text[end] != '"') {
+    report_error(reader->diagnostics, span, "the closing '\"' of this pattern is missing");
+    return false;
+  }
+  if (!rule) {
+    report_error(reader->diagnostics, span, "patterns choose weights, and this pass is not about weights");
+    return false;
+  }
+  struct arena *arena = reader->diagnostics->arena;
+  struct pass_pattern pattern = {
+      arena_copy(arena, reader->source->text + begin + 1, (size_t)(end - begin - 1)), span};
+  array_push(arena, &rule->patterns, pattern);
+  reader->at = end + 1;
+  return true;
+}
+
+/* The parameters in the brackets after a pass, the first of which was read. */
+static bool read_brackets(struct reader *reader, enum pass pass, struct span span, struct pass_rule *rule) {
+  if (take(reader, ')')) return true;
+  bool given[PARAMETER_COUNT] = {false};
+  for (int position = 0;;) {
+    skip_space(reader);
+    const bool pattern = reader->at < reader->end && reader->source->text[reader->at] == '"';
+    if (pattern ? !read_pattern(reader, rule) : !read_parameter(reader, pass, position++, given)) return false;
+    if (take(reader, ')')) return check_together(reader, pass, span_of(reader, span.begin, reader->at));
+    if (!take(reader, ',')) {
+      report_error(reader->diagnostics, span_of(reader, reader->at, reader->at + 1), "',' or ')' is expected here");
+      return false;
+    }
+  }
+}
+
+static bool read_rule(struct reader *reader, enum pass pass, struct span span) {
+  struct pass_rule rule = {.pass = pass};
+  memcpy(rule.parameters, reader->pipeline->parameters, sizeof rule.parameters);
+  reader->parameters = rule.parameters;
+  const bool good = !take(reader, '(') || read_brackets(reader, pass, span, &rule);
+  rule.span = span_of(reader, span.begin, reader->at);
+  array_push(reader->diagnostics->arena, &reader->pipeline->rules, rule);
+  return good;
 }
 
 static bool read_item(struct reader *reader) {
@@ -211,6 +276,7 @@ static bool read_item(struct reader *reader) {
   }
   if (!off && !strcmp(name, "none")) {
     for (int i = 0; i < PASS_COUNT; i++) reader->pipeline->on[i] = pass_facts[i].when == PASS_ALWAYS;
+    reader->pipeline->rules.count = 0;
     return true;
   }
   const char *names[PASS_COUNT];
@@ -225,17 +291,11 @@ static bool read_item(struct reader *reader) {
     return false;
   }
   reader->pipeline->on[pass] = !off;
-  if (off || !take(reader, '(')) return true;
-  if (take(reader, ')')) return true;
-  bool given[PARAMETER_COUNT] = {false};
-  for (int i = 0;; i++) {
-    if (!read_parameter(reader, (enum pass)pass, i, given)) return false;
-    if (take(reader, ')')) return check_together(reader, (enum pass)pass, span_of(reader, span.begin, reader->at));
-    if (!take(reader, ',')) {
-      report_error(reader->diagnostics, span_of(reader, reader->at, reader->at + 1), "',' or ')' is expected here");
-      return false;
-    }
-  }
+  if (off) leave_out_rules(reader->pipeline, (enum pass)pass);
+  if (off) return true;
+  if (pass_facts[pass].when == PASS_RULES) return read_rule(reader, (enum pass)pass, span);
+  reader->parameters = reader->pipeline->parameters;
+  return !take(reader, '(') || read_brackets(reader, (enum pass)pass, span, NULL);
 }
 
 static bool read_items(struct reader *reader) {
@@ -254,6 +314,7 @@ static bool read_items(struct reader *reader) {
 
 bool pipeline_parse(struct program *program, const struct pass_options *options, struct diagnostics *diagnostics,
                     struct pipeline *pipeline) {
+  *pipeline = (struct pipeline){0};
   set_usual(pipeline);
   struct reader reader = {.diagnostics = diagnostics, .pipeline = pipeline};
   if (options->pipeline) {
@@ -277,6 +338,45 @@ bool pipeline_parse(struct program *program, const struct pass_options *options,
   return good;
 }
 
+static bool rule_matches(const struct pass_rule *rule, const char *name, bool usual) {
+  if (!rule->patterns.count) return usual;
+  for (int i = 0; i < rule->patterns.count; i++)
+    if (pattern_matches(rule->patterns.items[i].text, name)) return true;
+  return false;
+}
+
+const struct pass_rule *pipeline_rule(const struct pipeline *pipeline, enum pass pass, const char *name, bool usual) {
+  for (int i = pipeline->rules.count - 1; i >= 0; i--) {
+    const struct pass_rule *rule = &pipeline->rules.items[i];
+    if (rule->pass == pass && rule_matches(rule, name, usual)) return rule;
+  }
+  return NULL;
+}
+
+static bool names_a_parameter(const struct program *program, const char *pattern) {
+  for (int i = 0; i < program->states.count; i++) {
+    const struct state *state = program->states.items[i];
+    if (state->role == ROLE_PARAMETER && pattern_matches(pattern, state->name)) return true;
+  }
+  return false;
+}
+
+bool pipeline_check_patterns(const struct pipeline *pipeline, enum pass pass, const struct program *program,
+                             struct diagnostics *diagnostics) {
+  bool good = true;
+  for (int i = 0; i < pipeline->rules.count; i++) {
+    const struct pass_rule *rule = &pipeline->rules.items[i];
+    for (int j = 0; rule->pass == pass && j < rule->patterns.count; j++) {
+      const struct pass_pattern *pattern = &rule->patterns.items[j];
+      if (names_a_parameter(program, pattern->text)) continue;
+      report_error(diagnostics, pattern->span,
+                   "no parameter is called so; the program's verb info lists the parameters of the model");
+      good = false;
+    }
+  }
+  return good;
+}
+
 enum pass_class pipeline_class(const struct pipeline *pipeline) {
   enum pass_class class = PASS_EXACT;
   for (int i = 0; i < PASS_COUNT; i++)
@@ -287,7 +387,8 @@ enum pass_class pipeline_class(const struct pipeline *pipeline) {
 void pipeline_print(FILE *file, const struct pipeline *pipeline) {
   static const char *const classes[] = {
       [PASS_EXACT] = "exact", [PASS_REASSOCIATES] = "reassociates", [PASS_APPROXIMATES] = "approximates"};
-  static const char *const whens[] = {[PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen"};
+  static const char *const whens[] = {[PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen",
+      [PASS_RULES] = "rules"};
   static const char *const stages[] = {
       [STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
   struct arena *arena = arena_new();
@@ -300,16 +401,20 @@ void pipeline_print(FILE *file, const struct pipeline *pipeline) {
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       const struct parameter_facts *parameter = &parameter_facts[j];
       if ((int)parameter->pass != i) continue;
-      const int number = pipeline ? pipeline->parameters[j] : parameter->usual;
+      const double number = pipeline ? pipeline->parameters[j] : parameter->usual;
       const char *words[MOST_WORDS];
       const int count = parameter_words(arena, (enum pass_parameter)j, words);
       if (count)
-        fprintf(file, "  %-8s = %-6s %s: %s\n", parameter->name, words[number], words_text(arena, words, count),
+        fprintf(file, "  %-8s = %-6s %s: %s\n", parameter->name, words[(int)number], words_text(arena, words, count),
                 parameter->summary);
       else
-        fprintf(file, "  %-8s = %-6d %d to %d: %s\n", parameter->name, number, parameter->least, parameter->most,
+        fprintf(file, "  %-8s = %-6g %g to %.10g: %s\n", parameter->name, number, parameter->least, parameter->most,
                 parameter->summary);
     }
+  }
+  for (int i = 0; pipeline && i < pipeline->rules.count; i++) {
+    const struct span span = pipeline->rules.items[i].span;
+    fprintf(file, "rule: %.*s\n", span.end - span.begin, span.source->text + span.begin);
   }
   arena_free(arena);
 }
@@ -318,7 +423,7 @@ void pipeline_help(FILE *file) {
   struct arena *arena = arena_new();
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS) continue;
-    fprintf(file, "%c %-9s %s", pass_facts[i].when == PASS_CHOSEN ? '*' : ' ', pass_facts[i].name,
+    fprintf(file, "%c %-9s %s", is_usual((enum pass)i) ? ' ' : '*', pass_facts[i].name,
             pass_facts[i].summary);
     const char *before = " (";
     for (int j = 0; j < PARAMETER_COUNT; j++) {
@@ -328,7 +433,7 @@ void pipeline_help(FILE *file) {
       if (count)
         fprintf(file, "%s%s = %s", before, parameter_facts[j].name, words_text(arena, words, count));
       else
-        fprintf(file, "%s%s = %d", before, parameter_facts[j].name, parameter_facts[j].usual);
+        fprintf(file, "%s%s = %g", before, parameter_facts[j].name, parameter_facts[j].usual);
       before = ", ";
     }
     fputs(*before == ',' ? ")\n" : "\n", file);

@@ -1,0 +1,34 @@
+/* What quantize has found out about weights before it changes a graph. quantize_choose.c finds it, quantize.c uses it. */
+#ifndef PASSES_QUANTIZE_H
+#define PASSES_QUANTIZE_H
+
+#include "passes/pipeline.h"
+
+/* The words of the parameter `weights` of quantize, in the order of passes.def. */
+enum quantized { QUANTIZED_I8, QUANTIZED_I4, QUANTIZED_BF16, QUANTIZED_F16 };
+
+/* What becomes of a parameter. */
+struct quantization {
+  const struct pass_rule *rule; /* NULL: it stays as it is */
+  enum quantized weights;
+  bool quantizes_activations;
+  int64_t group; /* elements of the last axis of `shared` that share a scale; 0: all */
+  unsigned shared; /* the axes of the state along which elements share a scale, a bit for each: what some contraction sums over */
+};
+
+struct quantizer {
+  struct program *program;
+  const struct pipeline *pipeline;
+  struct diagnostics *diagnostics;
+  struct quantization *of; /* by the parameter's place in program->states */
+};
+
+/* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
+int quantized_state(const struct quantizer *quantizer, const struct value *value);
+/* Fills quantizer->of by the rules and by what the graphs do with parameters; reports rules that cannot be followed, and is false
+   then. */
+bool quantize_choose(struct quantizer *quantizer);
+/* Whether the graph is one of those that quantize changes: all but those that train or make data. */
+bool is_quantized_graph(const struct program *program, const struct graph *graph);
+
+#endif
