@@ -46,10 +46,5 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 
 /* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
 int quantized_state(const struct quantizer *quantizer, const struct value *value);
-/* Fills quantizer->of by the rules and by what the graphs do with parameters; reports rules that cannot be followed, and is false
-   then. */
-bool quantize_choose(struct quantizer *quantizer);
-/* Whether the graph is one of those that quantize changes: all but those that train or make data. */
-bool is_quantized_graph(const struct program *program, const struct graph *graph);
 
 #endif
