@@ -1,6 +1,6 @@
 /* Which parameters quantize changes, and how: rules of the pipeline meet what the graphs do with the parameters.
 
-   A rule with patterns is for whatever they match. One without is for what a contraction reads, and for tables of lookups; and where
+   A rule with patterns is for whatever weights they match. One without is for what a contraction reads, and for tables of lookups; and where
    it asks for 4 bits, the weights that an output is computed by (the head) and tables keep 8, with one scale a row, since most of the
    loss is theirs.
 
@@ -167,12 +167,9 @@ static bool check_rule(struct quantizer *quantizer, const struct pass_rule *rule
 static bool choose(struct quantizer *quantizer, int place, const struct uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
-  const bool usual = state->axis_count >= 2 && (uses->summed || uses->looked_up);
-  own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name, usual);
-  if (!own->rule || state->axis_count == 0 || state->storage != STORAGE_REAL) {
-    own->rule = NULL;
-    return true;
-  }
+  if (state->storage == STORAGE_REAL)
+    own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name, uses->summed || uses->looked_up);
+  if (!own->rule) return true;
   own->weights = (enum quantized)own->rule->parameters[PARAMETER_quantize_weights];
   own->method = (enum quantize_method)own->rule->parameters[PARAMETER_quantize_method];
   own->quantizes_activations = own->rule->parameters[PARAMETER_quantize_activations] != 0;
@@ -200,7 +197,6 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   for (int i = 0; i < pipeline->rules.count; i++)
     if (pipeline->rules.items[i].pass == PASS_quantize) good = check_rule(quantizer, &pipeline->rules.items[i]) && good;
   for (int i = 0; good && i < program->states.count; i++)
-    if (program->states.items[i]->role == ROLE_PARAMETER && program->states.items[i]->kind == KIND_REAL)
-      good = choose(quantizer, i, &uses[i]);
+    if (is_weight(program->states.items[i])) good = choose(quantizer, i, &uses[i]);
   return good ? quantizer : NULL;
 }
