@@ -63,6 +63,10 @@ void pass_mixed_weights(struct program *program, struct graph *graph);
 /* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
    The graph is flat, its equal values are one, and its gradients of parameters are marked. */
 void pass_mixed(struct graph *graph, enum storage storage);
+/* Makes the graph prune, which has weights become zero that the pipeline's rules name, and has the graphs train and accumulate keep
+   them zero (prune.c). Graphs are as lowering leaves them. Reports rules that cannot be followed, as none can where parameters are
+   fixed, and is false then. */
+bool pass_prune(struct program *program, const struct pipeline *pipeline, bool fixed, struct diagnostics *diagnostics);
 /* Has the graphs that do not train read the weights that the pipeline's rules name in few bits (quantize.c). They are flat, and their
    equal values are one. Reports rules that cannot be followed, and is false then. */
 bool pass_quantize(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics);

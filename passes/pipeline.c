@@ -10,7 +10,7 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
-  bool quantized_train, quantized, derived; /* these passes have run */
+  bool pruned, quantized_train, quantized, derived; /* these passes have run */
 };
 
 static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
@@ -39,6 +39,13 @@ static void run_mixed(struct run *run, struct graph *graph) {
    since a step is given the window and nothing more. */
 static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
+}
+
+/* Prune looks at all graphs before it changes one, so it is called for the first graph alone. */
+static void run_prune(struct run *run, struct graph *graph) {
+  if (!run->pruned) pass_prune(run->program, &run->pipeline, run->options->fixed_parameters, run->diagnostics);
+  run->pruned = true;
+  (void)graph;
 }
 
 /* The pass looks at all graphs before it changes one, so both steps are called for the first graph alone. */
@@ -72,6 +79,8 @@ static const struct step {
     ALWAYS
   } when; /* if the pipeline has the pass; if it has both; in any case */
 } steps[] = {
+    /* Masks are values of the graph like those of the spec: whatever an update or a gradient becomes later, it keeps its zeros. */
+    {PASS_prune, run_prune, STAGE_LOWERED, WHEN_ON},
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
     /* Where parameters lie is known before anything asks what is exact. */
