@@ -156,8 +156,8 @@ double lam_output(const struct lam_routine *routine, const char *name) {
   return port ? (double)*(lam_real *)port->data : (double)NAN;
 }
 
-/* Whether weights are pruned before this step of training; for a routine that does not train, before they are used at all. *at is then
-   the step that prune is told. */
+/* Whether weights are to be pruned before this step of training or, for a routine that does not train, before they are
+   used at all. *at is then the step that prune is told. */
 static bool lam_prunes(const struct lam_program *program, int number, int64_t step, int64_t *at) {
   if (!program->model->pruned || number == LAM_PRUNE || number == LAM_DERIVE || number == LAM_SYNTHESIZE) return false;
   const int64_t pruned = *program->model->pruned;
