@@ -139,8 +139,7 @@ static struct value *largest_of_groups(struct builder *b, const struct pruned *h
   struct value *x = build_split(graph, magnitude, how->along, (struct axis *[]){group, place}, 2);
   struct value *y = build_rename(graph, x, place, other);
   struct value *first = binary(b, OP_lt, build_index(graph, other), build_index(graph, place));
-  struct value *before =
-      binary(b, OP_or, binary(b, OP_lt, x, y), binary(b, OP_and, binary(b, OP_eq, x, y), first));
+  struct value *before = binary(b, OP_or, binary(b, OP_lt, x, y), binary(b, OP_and, binary(b, OP_eq, x, y), first));
   before = build_where(graph, before, number(b, 1), number(b, 0));
   struct value *rank = build_reduce(graph, OP_reduce_sum, before, &other, 1);
   struct value *stays = binary(b, OP_lt, rank, number(b, parameter_of(how->rule, PARAMETER_prune_n)));
@@ -173,8 +172,8 @@ static void prune_parameter(struct builder *b, int place, struct value *threshol
     stays = largest_of_groups(b, how, magnitude);
   } else {
     if (!threshold)
-      threshold = named(quantile_of_all(b, magnitude, how->rule),
-                        arena_format(b->graph->arena, "%s/threshold", state->name));
+      threshold =
+          named(quantile_of_all(b, magnitude, how->rule), arena_format(b->graph->arena, "%s/threshold", state->name));
     stays = binary(b, OP_lt, threshold, magnitude);
   }
   stays = from_begin(b, how, stays);
@@ -194,8 +193,8 @@ static void build_prune(struct pruner *pruner) {
   const int count = program->states.count;
   for (int i = 0; i < pruner->pipeline->rules.count; i++) {
     const struct pass_rule *rule = &pruner->pipeline->rules.items[i];
-    const bool together = parameter_of(rule, PARAMETER_prune_scope) != 0 &&
-                          parameter_of(rule, PARAMETER_prune_method) == PRUNE_L1;
+    const bool together =
+        parameter_of(rule, PARAMETER_prune_scope) != 0 && parameter_of(rule, PARAMETER_prune_method) == PRUNE_L1;
     struct value *threshold = NULL;
     b.graph->origin.span = rule->span;
     for (int k = 0; k < count; k++) {
@@ -211,8 +210,8 @@ static void build_prune(struct pruner *pruner) {
 
 /* The mask of the parameter that the state is or is an average of; NULL where it has none. */
 static struct state *mask_for(const struct pruner *pruner, const struct state *state) {
-  const struct pruned *how = state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE ? pruned_state(pruner, state)
-                                                                                           : NULL;
+  const struct pruned *how =
+      state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE ? pruned_state(pruner, state) : NULL;
   return how ? how->mask : NULL;
 }
 
@@ -264,9 +263,10 @@ static void plan_steps(struct pruner *pruner) {
 static bool refuse_fixed(const struct pruner *pruner) {
   int i = 0;
   while (pruner->pipeline->rules.items[i].pass != PASS_prune) i++;
-  report_error(pruner->diagnostics, pruner->pipeline->rules.items[i].span,
-               "prune writes zeros, and --weights makes parameters a constant that nothing writes; give --weights a file "
-               "that a training with prune wrote, and leave prune out here");
+  report_error(
+      pruner->diagnostics, pruner->pipeline->rules.items[i].span,
+      "prune writes zeros, and --weights makes parameters a constant that nothing writes; give --weights a file "
+      "that a training with prune wrote, and leave prune out here");
   return false;
 }
 

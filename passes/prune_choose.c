@@ -24,15 +24,17 @@ static bool check_rule(struct pruner *pruner, const struct pass_rule *rule) {
   const int64_t begin = (int64_t)parameters[PARAMETER_prune_begin], end = (int64_t)parameters[PARAMETER_prune_end];
   const bool groups = parameters[PARAMETER_prune_method] == PRUNE_NM;
   if (groups && n > m)
-    report_error(pruner->diagnostics, rule->span,
-                 "%lld of every %lld weights cannot stay: n is how many stay, and m of how many, as in prune(nm, n = 2, "
-                 "m = 4)",
-                 (long long)n, (long long)m);
+    report_error(
+        pruner->diagnostics, rule->span,
+        "%lld of every %lld weights cannot stay: n is how many stay, and m of how many, as in prune(nm, n = 2, "
+        "m = 4)",
+        (long long)n, (long long)m);
   else if (groups && end)
-    report_error(pruner->diagnostics, rule->span,
-                 "nm prunes at once, when step %lld begins, and has no end; prune(l1, begin = ..., end = ...) prunes by "
-                 "and by",
-                 (long long)begin);
+    report_error(
+        pruner->diagnostics, rule->span,
+        "nm prunes at once, when step %lld begins, and has no end; prune(l1, begin = ..., end = ...) prunes by "
+        "and by",
+        (long long)begin);
   else if (end && end < begin)
     report_error(pruner->diagnostics, rule->span,
                  "it would end, at step %lld, before it begins, at step %lld; end = 0 prunes at once", (long long)end,
@@ -52,9 +54,10 @@ static bool check_patterns(struct pruner *pruner, const struct pass_rule *rule) 
       found = takes(program->states.items[j]) &&
               pattern_matches(rule->patterns.items[i].text, program->states.items[j]->name);
     if (found) continue;
-    report_error(pruner->diagnostics, rule->patterns.items[i].span,
-                 "this matches only parameters of one axis or none, which prune leaves whole; match one of more axes, or "
-                 "leave the pattern out");
+    report_error(
+        pruner->diagnostics, rule->patterns.items[i].span,
+        "this matches only parameters of one axis or none, which prune leaves whole; match one of more axes, or "
+        "leave the pattern out");
     good = false;
   }
   return good;
@@ -107,6 +110,7 @@ bool prune_choose(struct pruner *pruner) {
   pruner->of = arena_new_array(program->arena, struct pruned, program->states.count);
   for (int i = 0; program_graph(program, i); i++)
     if (*program_graph(program, i)) weight_uses_add(program, *program_graph(program, i), uses);
+  for (int i = 0; i < program->left_out.count; i++) weight_uses_add(program, program->left_out.items[i], uses);
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++) {
     const struct pass_rule *rule = &pipeline->rules.items[i];

@@ -54,11 +54,12 @@ static void look_at_use(const struct value *user, const struct origin_of *origin
 }
 
 /* Marks the parameters of the contractions that come last on the way to some output. */
-static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached, struct weight_uses *uses) {
+static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached,
+                       struct weight_uses *uses) {
   for (int i = 0; i < graph->outputs.count; i++) reached[graph->outputs.items[i].value->id] = true;
   for (int i = graph->values.count - 1; i >= 0; i--) {
     const struct value *value = graph->values.items[i];
-    for (int j = 0; reached[i] && j < value->input_count; j++) {
+    for (int j = 0; reached[value->id] && j < value->input_count; j++) {
       const struct origin_of *origin = &origins[value->inputs[j]->id];
       if (value->op != OP_contract)
         reached[value->inputs[j]->id] = true;
@@ -68,13 +69,26 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
   }
 }
 
-void weight_uses_add(const struct program *program, struct graph *graph, struct weight_uses *uses) {
+/* Marks what outputs and updates need. */
+static bool *needed_values(struct arena *scratch, const struct graph *graph) {
+  bool *needed = arena_new_array(scratch, bool, graph->next_value);
+  for (int i = 0; i < graph->outputs.count; i++) needed[graph->outputs.items[i].value->id] = true;
+  for (int i = graph->values.count - 1; i >= 0; i--) {
+    const struct value *value = graph->values.items[i];
+    if (value->op == OP_update) needed[value->id] = true;
+    for (int j = 0; needed[value->id] && j < value->input_count; j++) needed[value->inputs[j]->id] = true;
+  }
+  return needed;
+}
+
+void weight_uses_add(const struct program *program, const struct graph *graph, struct weight_uses *uses) {
   struct arena *scratch = arena_new();
-  graph_sweep(graph);
-  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->values.count);
+  const bool *needed = needed_values(scratch, graph);
+  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
-    struct origin_of *own = &origins[i];
+    struct origin_of *own = &origins[value->id];
+    if (!needed[value->id]) continue;
     look_at_use(value, origins, uses);
     own->state = weight_place(program, value) + 1;
     for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
@@ -84,7 +98,7 @@ void weight_uses_add(const struct program *program, struct graph *graph, struct 
     for (int k = 0; k < value->axis_count; k++)
       own->axes[k] = axes_of_view(value, value->axes[k], &origins[value->inputs[0]->id]);
   }
-  find_heads(graph, origins, arena_new_array(scratch, bool, graph->values.count), uses);
+  find_heads(graph, origins, arena_new_array(scratch, bool, graph->next_value), uses);
   arena_free(scratch);
 }
 

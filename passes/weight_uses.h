@@ -13,9 +13,8 @@ struct weight_uses {
 
 /* The place in program->states of the real parameter that the value is, or is an average of; -1 where it is neither. */
 int weight_place(const struct program *program, const struct value *value);
-/* Adds what the graph does, also by views of parameters, to `uses`, which has the places of program->states. Values of the graph that
-   nothing needs are gone then. */
-void weight_uses_add(const struct program *program, struct graph *graph, struct weight_uses *uses);
+/* Adds what the graph does, also by views of parameters, to `uses`, which has the places of program->states. */
+void weight_uses_add(const struct program *program, const struct graph *graph, struct weight_uses *uses);
 /* The last axis of a set of them; -1 where there is none. */
 int weight_last_axis(unsigned axes);
 
