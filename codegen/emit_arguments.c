@@ -107,8 +107,8 @@ const char *emit_summary(const struct emitter *emitter, const struct routine *ro
                                                   (long long)prediction->batch)
                                    : routine_find(routine->name)->summary;
   if (!strcmp(routine->name, "prune"))
-    summary = arena_format(emitter->arena, "%s `step`: that of training which comes next; 0 for as much as ever.",
-                           summary);
+    summary =
+        arena_format(emitter->arena, "%s `step`: that of training which comes next; 0 for as much as ever.", summary);
   else if (parameters.step)
     summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
                            emit_input(routine, "steps") ? ", up to the input `steps`" : "");

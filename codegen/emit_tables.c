@@ -183,8 +183,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   }
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
-  if (program->prune)
-    text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
+  if (program->prune) text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");

@@ -206,8 +206,8 @@ static void naive_quantile(struct kernel *k, const struct value *value, const st
   struct coordinates first = at;
   for (int i = 0; i < value->list_count; i++) coordinates_set(&first, value->list[i], linear_constant(0));
   const struct linear begin = access_offset(k, value->inputs[0], elements, &first);
-  const struct expression *x = expression_load(k->arena, kernel_pointer(k, elements->buffer, false),
-                                               linear_expression(k->arena, begin));
+  const struct expression *x =
+      expression_load(k->arena, kernel_pointer(k, elements->buffer, false), linear_expression(k->arena, begin));
   const struct expression *q = access_value(k, value->inputs[1], &at).x;
   kernel_store(k, target, access_offset(k, value, place, &at),
                expression_quantile(k->arena, x, expression_index(k->arena, count), q));
