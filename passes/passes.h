@@ -66,6 +66,9 @@ void pass_mixed(struct graph *graph, enum storage storage);
 /* Has the graphs that do not train read the weights that the pipeline's rules name in few bits (quantize.c). They are flat, and their
    equal values are one. Reports rules that cannot be followed, and is false then. */
 bool pass_quantize(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics);
+/* Has the graphs train and accumulate compute the loss by such weights, too, where a rule says `train = 1` (quantize_train.c). Graphs
+   are as they are before autodiff. */
+bool pass_quantize_train(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics);
 /* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
    derive.c. */
 void pass_derive(struct program *program);

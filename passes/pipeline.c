@@ -10,7 +10,7 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
-  bool quantized, derived; /* these passes have run */
+  bool quantized_train, quantized, derived; /* these passes have run */
 };
 
 static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
@@ -41,7 +41,13 @@ static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
 }
 
-/* Quantize looks at all graphs before it changes one, so it is called for the first graph alone. */
+/* The pass looks at all graphs before it changes one, so both steps are called for the first graph alone. */
+static void run_quantize_train(struct run *run, struct graph *graph) {
+  if (!run->quantized_train) pass_quantize_train(run->program, &run->pipeline, run->diagnostics);
+  run->quantized_train = true;
+  (void)graph;
+}
+
 static void run_quantize(struct run *run, struct graph *graph) {
   if (!run->quantized) pass_quantize(run->program, &run->pipeline, run->diagnostics);
   run->quantized = true;
@@ -59,7 +65,12 @@ static const struct step {
   enum pass pass;
   void (*graph)(struct run *run, struct graph *graph);
   enum stage after;
-  enum { WHEN_ON, WITH_MIXED, WITH_QUANTIZE, ALWAYS } when; /* if the pipeline has the pass; if it has both; in any case */
+  enum {
+    WHEN_ON,
+    WITH_MIXED,
+    WITH_QUANTIZE,
+    ALWAYS
+  } when; /* if the pipeline has the pass; if it has both; in any case */
 } steps[] = {
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
@@ -72,6 +83,8 @@ static const struct step {
        derivative. */
     {PASS_simplify, run_simplify, STAGE_LOWERED, WHEN_ON},
     {PASS_common, run_common, STAGE_LOWERED, WHEN_ON},
+    /* Weights that are rounded while training are values with a gradient of their own. */
+    {PASS_quantize, run_quantize_train, STAGE_LOWERED, WHEN_ON},
     {PASS_autodiff, run_autodiff, STAGE_DIFFERENTIATED, WHEN_ON},
     /* The functions kept whole are inlined, and so are their gradients. From here on there are primitives only. */
     {PASS_inline, run_inline, STAGE_FLAT, WHEN_ON},
