@@ -11,9 +11,12 @@
 
 #include "runtime/runtime.h"
 
-static void say(const struct comparison *comparison, const char *what, const char *whom) {
-  if (isatty(STDERR_FILENO))
-    fprintf(stderr, "\r\033[K%s %s", what, whom);
+void compare_say(const struct comparison *comparison, const char *what, const char *whom) {
+  const bool on_terminal = isatty(STDERR_FILENO);
+  if (on_terminal) fputs("\r\033[K", stderr);
+  if (!what) return;
+  if (on_terminal)
+    fprintf(stderr, "%s %s", what, whom);
   else if (comparison->options->verbose)
     fprintf(stderr, "%s %s\n", what, whom);
   fflush(stderr);
@@ -25,18 +28,18 @@ static bool prepare(struct comparison *comparison) {
     if (!can_run_target(comparison->options, variant->options.passes.target)) return false;
     variant->errors = arena_format(comparison->arena, "%s/errors%d", comparison->folder, i);
   }
-  say(comparison, "compiling", "");
+  compare_say(comparison, "compiling", "");
   if (!compile_variants(comparison)) return false;
   comparison->options->passes.times = NULL; /* each variant had a table of its own */
   enter_race(comparison, 0);
   for (int i = 0; i < comparison->oracles.count && !compare_stopped; i++) {
-    say(comparison, "checking by", "the definition");
+    compare_say(comparison, "checking by", "the definition");
     oracle_run(comparison, &comparison->oracles.items[i]);
   }
   int good = 0;
   for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
     struct variant *variant = comparison->variants.items[i];
-    say(comparison, "starting", variant->name);
+    compare_say(comparison, "starting", variant->name);
     double begin = seconds_now();
     if (variant_start(comparison, variant)) {
       comparison->race->starting += seconds_now() - begin;
@@ -92,6 +95,7 @@ int verb_compare(struct options *options) {
   comparison->threads = (int)threads;
   comparison->loss_steps = (int)loss_steps;
   comparison->seed = (uint64_t)seed;
+  if (comparison->by_layer && !choices_of(comparison, 'B').items.count) budget = 60; /* it makes many evaluations */
   /* Outputs are checked before minutes are spent. */
   if (options->json && strcmp(options->json, "-") && !lam_is_writable(options->json)) return EXIT_WRONG_INPUT;
   if (options->page && !lam_is_writable(options->page)) return EXIT_WRONG_INPUT;
@@ -116,12 +120,12 @@ int verb_compare(struct options *options) {
   if (comparison->by_layer) {
     code = compare_layers(comparison, budget);
   } else if (prepare(comparison)) {
-    say(comparison, "measuring", "");
+    compare_say(comparison, "measuring", "");
     measure_variants(comparison, budget);
     comparison->seconds = seconds_now() - begin;
     conclude(comparison);
     choose_by_loss(comparison);
-    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+    compare_say(comparison, NULL, NULL);
     if (!compare_stopped) {
       report_table(options->json && !strcmp(options->json, "-") ? stderr : stdout, comparison);
       const bool written = write_reports(comparison, report_json(comparison));

@@ -183,6 +183,8 @@ struct comparison {
   int chosen; /* the fastest variant within the limit, or -1 */
 };
 
+/* Tells what is done now, on a terminal or with -v; NULL: nothing any more. */
+void compare_say(const struct comparison *comparison, const char *what, const char *whom);
 /* Makes race number `i` the present one. */
 void enter_race(struct comparison *comparison, int i);
 
@@ -251,33 +253,36 @@ void choose_by_loss(struct comparison *comparison);
 
 /* What becomes of the loss, and of a parameter's bytes, where a rule of quantize is for it alone. */
 struct trial {
-  double loss, bytes;
+  double loss, bytes; /* loss: NaN where the rule cannot be followed */
 };
 struct layer {
   const char *name; /* of the parameter */
   double bytes; /* as it is */
   struct trial *trials; /* by rule */
+  int chosen; /* the proposal: the number of a rule, or -1 */
+  double most; /* the largest loss of its trials */
+  int place; /* in the order of the program */
 };
 struct layers {
   ARRAY(struct layer) items;
   ARRAY(const char *) rules; /* what stands in the brackets of quantize(...): "i8", "i4, group = 64" */
-  double loss; /* without rules */
+  ARRAY(const char *) others; /* parameters that are no layers here */
+  const char *base; /* the pipeline without rules, as text; "": the usual one */
+  double loss, bytes; /* without rules; the bytes of all layers */
   double limit; /* the most that the loss of the proposal may be */
-  int64_t examples, batches; /* batches: of each evaluation; 0: all */
-  /* The proposal: */
-  int *chosen; /* by layer: the number of a rule, or -1 */
+  int64_t examples, batches; /* that each loss is of; batches: 0, all */
   const char *proposal; /* as --passes takes it; NULL: there is none */
-  double proposal_loss, bytes, proposal_bytes; /* bytes: of all that could be quantised */
+  double proposal_loss, proposal_bytes;
 };
 /* --per-layer: measures and reports. Returns the exit code. */
 int compare_layers(struct comparison *comparison, double budget);
 
 /* --- compare_proposal.c -------------------------------------------------------------------------------------------------------- */
 
-/* Sets layers->chosen: greedily by what is added to the loss for a byte saved, as long as the sum of what is added keeps the loss below
-   `limit`. */
-void choose_layers(struct layers *layers, double limit, struct arena *arena);
-/* The rules that choose so, as short as patterns make them: quantize(i4, "h.*.mlp.c_fc.weight"), quantize(i8, "wte.weight"). */
+/* Chooses rules, greedily by what they add to the loss for a byte that they save, as long as all of what they add, each alone, is no more
+   than `allowance`. False where no rule is chosen. */
+bool choose_rules(struct layers *layers, double allowance);
+/* The rules chosen, as short as patterns make them: quantize(i4, "h.*.mlp.c_fc.weight"), quantize(i8, "wte.weight"). */
 const char *proposal_text(const struct layers *layers, struct arena *arena);
 
 /* --- compare_report.c ---------------------------------------------------------------------------------------------------------- */

@@ -183,7 +183,8 @@ void accuracy_measure(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   const struct oracle *oracle = &comparison->oracles.items[variant->oracle];
   bool outputs;
-  double loss = first_step(arena, &variant->child, VARIANT_PATIENCE, comparison->folder, &outputs, &variant->timing->probe);
+  double loss =
+      first_step(arena, &variant->child, VARIANT_PATIENCE, comparison->folder, &outputs, &variant->timing->probe);
   if (isnan(loss)) {
     variant_fail(comparison, variant, "took no first step");
     return;

@@ -231,8 +231,8 @@ char *report_layers_json(const struct comparison *comparison, const struct layer
     put_string(file, layer->name);
     put_field(file, "bytes", layer->bytes);
     fputs(", \"proposed\": ", file);
-    if (layers->chosen[i] >= 0)
-      put_string(file, layers->rules.items[layers->chosen[i]]);
+    if (layer->chosen >= 0)
+      put_string(file, layers->rules.items[layer->chosen]);
     else
       fputs("null", file);
     fputs(", \"trials\": [", file);

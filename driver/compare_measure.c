@@ -263,7 +263,8 @@ static void choose_rounds(struct comparison *comparison, double budget) {
   double least = INFINITY, all = 0;
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    if (!variant->failure && variant->timing->probe / variant->timing->units < least) least = variant->timing->probe / variant->timing->units;
+    if (!variant->failure && variant->timing->probe / variant->timing->units < least)
+      least = variant->timing->probe / variant->timing->units;
   }
   for (int i = 0; i < comparison->variants.count; i++) {
     struct variant *variant = comparison->variants.items[i];
@@ -277,15 +278,15 @@ static void choose_rounds(struct comparison *comparison, double budget) {
   if (block > 8 && block * all > 0.1) block = 0.1 / all > 8 ? 0.1 / all : 8;
   comparison->race->block = block < 1 ? 1 : block > BLOCK_MOST ? BLOCK_MOST : (int)block;
   comparison->race->few = small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST,
-                                 comparison->level / pairs_of(comparison));
+                                       comparison->level / pairs_of(comparison));
 }
 
 /* Times kernels, in steps apart from those that are compared. */
 static void measure_kernels(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   int steps = variant->timing->probe > 0 && variant->timing->probe < 0.1 ? (int)(0.3 / variant->timing->probe) + 3
-              : variant->timing->probe < 1                       ? 3
-                                                         : 1,
+              : variant->timing->probe < 1                               ? 3
+                                                                         : 1,
       count = 0, calls, name, where;
   if (variant->failure) return;
   if (steps > KERNEL_STEPS_MOST) steps = KERNEL_STEPS_MOST;
@@ -340,7 +341,8 @@ static void run_race(struct comparison *comparison, double budget, uint64_t *sta
   double starting = comparison->race->starting + seconds_now() - begin;
   choose_rounds(comparison, budget);
   comparison->race->processes = starting * PROCESSES > budget / 2 ? 1 : PROCESSES;
-  for (int process = 0; process < comparison->race->processes && !compare_stopped && !comparison->race->cut_short; process++) {
+  for (int process = 0; process < comparison->race->processes && !compare_stopped && !comparison->race->cut_short;
+       process++) {
     if (process > 0) start_processes(comparison, process);
     double until = budget * (process + 1) / comparison->race->processes;
     int least = (ROUNDS_LEAST * (process + 1) + comparison->race->processes - 1) / comparison->race->processes,

@@ -40,14 +40,16 @@ static int read_limit(struct comparison *comparison, const char *text) {
   comparison->limit_is_relative = *end == '%';
   if (comparison->limit_is_relative) comparison->limit_number /= 100, end++;
   if (end != text && !*end && comparison->limit_number >= 0 && isfinite(comparison->limit_number)) return -1;
-  fprintf(stderr, "lamella compare: --max-loss takes how much a loss may be above another, such as +0.01 or +1%%, not '%s'\n",
+  fprintf(stderr,
+          "lamella compare: --max-loss takes how much a loss may be above another, such as +0.01 or +1%%, not '%s'\n",
           printable(comparison->arena, text));
   return EXIT_USAGE;
 }
 
 static int refuse_training(const char *option) {
   fprintf(stderr,
-          "lamella compare: %s is about trained weights, and training has none; leave it out, or compare by --verb=eval, predict or "
+          "lamella compare: %s is about trained weights, and training has none; leave it out, or compare by "
+          "--verb=eval, predict or "
           "generate\n",
           option);
   return EXIT_USAGE;
@@ -101,7 +103,10 @@ int choose_works(struct comparison *comparison) {
       add_race(comparison, (enum work)work);
   }
   if (code >= 0) return code;
-  const char *option = options->weights ? "--weights" : comparison->limit ? "--max-loss" : comparison->by_layer ? "--per-layer" : NULL;
+  const char *option = options->weights       ? "--weights"
+                       : comparison->limit    ? "--max-loss"
+                       : comparison->by_layer ? "--per-layer"
+                                              : NULL;
   bool trains = !verbs.items.count && !option;
   for (int i = 0; i < comparison->race_count; i++) trains |= comparison->races[i].work == WORK_TRAIN;
   if (trains && option) return refuse_training(option);

@@ -78,11 +78,13 @@ static void print_verdict(FILE *file, const struct comparison *comparison) {
     if (variant == fastest || !was_measured(variant)) continue;
     any = true;
     if (variant->timing->differs)
-      fprintf(file, "%s is %.3g times as fast as %s (%.3g to %.3g, p = %.2g)\n", fastest->name, variant->timing->ratio.middle,
-              variant->name, variant->timing->ratio.low, variant->timing->ratio.high, variant->timing->probability);
+      fprintf(file, "%s is %.3g times as fast as %s (%.3g to %.3g, p = %.2g)\n", fastest->name,
+              variant->timing->ratio.middle, variant->name, variant->timing->ratio.low, variant->timing->ratio.high,
+              variant->timing->probability);
     else
       fprintf(file, "between %s and %s there is no difference that is more than noise (%.3g to %.3g times, p = %.2g)\n",
-              fastest->name, variant->name, variant->timing->ratio.low, variant->timing->ratio.high, variant->timing->probability);
+              fastest->name, variant->name, variant->timing->ratio.low, variant->timing->ratio.high,
+              variant->timing->probability);
   }
   if (any)
     fprintf(file,
@@ -131,8 +133,9 @@ static void report_training(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
   struct table table = {.arena = arena};
   int steps = loss_step(comparison);
-  const char *heads[] = {"variant", "step",   "95% interval", "time",       arena_format(arena, "%s/s", unit_of(comparison)),
-                         "compile", "memory", "code",         "difference", arena_format(arena, "loss at step %d", steps)};
+  const char *heads[] = {
+      "variant", "step",   "95% interval", "time",       arena_format(arena, "%s/s", unit_of(comparison)),
+      "compile", "memory", "code",         "difference", arena_format(arena, "loss at step %d", steps)};
   add_heads(&table, heads, sizeof heads / sizeof *heads);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
@@ -168,8 +171,8 @@ static double all_weights(const struct variant *variant) {
 }
 
 static void print_data(FILE *file, const struct comparison *comparison, int64_t examples) {
-  fprintf(file, "%s of %lld examples, with the weights %s\n\n",
-          comparison->is_validation ? "Validation loss" : "Loss", (long long)examples, comparison->weights);
+  fprintf(file, "%s of %lld examples, with the weights %s\n\n", comparison->is_validation ? "Validation loss" : "Loss",
+          (long long)examples, comparison->weights);
 }
 
 static void report_quality(FILE *file, const struct comparison *comparison) {
@@ -212,8 +215,8 @@ static void report_race(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
   struct table table = {.arena = arena};
   const struct work_facts *work = &work_facts[comparison->race->work];
-  const char *heads[] = {work->verb, work->once, "95% interval", "time", arena_format(arena, "%s/s", unit_of(comparison)),
-                         "memory"};
+  const char *heads[] = {
+      work->verb, work->once, "95% interval", "time", arena_format(arena, "%s/s", unit_of(comparison)), "memory"};
   add_heads(&table, heads, sizeof heads / sizeof *heads);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
@@ -265,7 +268,8 @@ static void print_method(FILE *file, const struct comparison *comparison) {
             comparison->oracles.items[i].what);
   if (comparison->weights)
     fprintf(file,
-            "\nOutputs differ from those of %s for the first examples, relative to the largest of a tensor. Weights are the bytes that "
+            "\nOutputs differ from those of %s for the first examples, relative to the largest of a tensor. Weights "
+            "are the bytes that "
             "the timed routines read.\n",
             comparison->variants.items[0]->name);
   bool cut_short = false;
@@ -320,7 +324,7 @@ void report_layers(FILE *file, const struct comparison *comparison, const struct
       row[2 + 2 * r] = loss_difference(arena, layer->trials[r].loss, layers->loss);
       row[3 + 2 * r] = bytes_text(arena, layer->bytes - layer->trials[r].bytes);
     }
-    row[count - 1] = layers->chosen[i] < 0 ? "as it is" : layers->rules.items[layers->chosen[i]];
+    row[count - 1] = layer->chosen < 0 ? "as it is" : layers->rules.items[layer->chosen];
   }
   print_data(file, comparison, layers->examples);
   fprintf(file, "%.6f without quantising; with one parameter quantised at a time:\n\n", layers->loss);

@@ -22,7 +22,8 @@ const struct verb verbs[] = {
     {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]",
      "Prints what the compiler makes of a spec, stage by stage", "stupDmiyxdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
-     "Trains or predicts by several pipelines, targets, -O levels or settings in turn: which is fastest, and at what loss",
+     "Trains or predicts by several pipelines, targets, -O levels or settings in turn: which is fastest, and at what "
+     "loss",
      "ptuDOmWkrlYNBKRJHwvT"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmxdTaV"},

@@ -136,12 +136,9 @@ static bool lam_measuring_replace(void *context, const char *path) {
   return good;
 }
 
-static const struct lam_order lam_measuring_orders[] = {{"evaluate", lam_measuring_evaluate},
-                                                        {"replace", lam_measuring_replace},
-                                                        {"time", lam_measuring_time},
-                                                        {"kernels", lam_measuring_kernels},
-                                                        {"outputs", lam_measuring_outputs},
-                                                        {0}};
+static const struct lam_order lam_measuring_orders[] = {
+    {"evaluate", lam_measuring_evaluate}, {"replace", lam_measuring_replace}, {"time", lam_measuring_time},
+    {"kernels", lam_measuring_kernels},   {"outputs", lam_measuring_outputs}, {0}};
 
 static int lam_measure_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_measuring measuring = {.program = program, .slow = lam_option_number(options, "slow", 0) / 100};
