@@ -293,7 +293,7 @@ static bool begin_study(struct study *study) {
   if (study->program) {
     const struct pass_options flat = {.pipeline = "-derive", .target = variant->options.passes.target};
     study->layers.base = base_pipeline(study, &variant->options, diagnostics);
-    keep_untrained(study->program, true, true);
+    keep_untrained(study->program);
     if (study->layers.base && find_rules(study, diagnostics) && run_graph_passes(study->program, &flat, diagnostics) &&
         find_layers(study, diagnostics)) {
       variant->name = "the program";

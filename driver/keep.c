@@ -102,14 +102,10 @@ void keep_for_verb(struct program *program, const char *verb) {
   }
 }
 
-void keep_untrained(struct program *program, bool predicts, bool generates) {
+void keep_untrained(struct program *program) {
   routine_set kept = 0;
-  for (int i = 0; i < KEEPABLE; i++) {
-    const struct kept *row = &keepable[i];
-    if (row->routine == ROUTINE_evaluate || (row->routine == ROUTINE_predict && predicts) ||
-        (row->routine == ROUTINE_step && generates))
-      kept |= set_of(program, row);
-  }
+  for (int i = 0; i < KEEPABLE; i++)
+    if (keepable[i].routine != ROUTINE_train) kept |= set_of(program, &keepable[i]);
   keep(program, kept);
 }
 
