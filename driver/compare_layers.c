@@ -18,7 +18,7 @@ struct study {
   struct comparison *comparison;
   struct layers layers;
   struct variant *variant; /* the program that evaluates */
-  struct program *program; /* flat graphs, of which rules are asked */
+  struct program *program; /* as lowering leaves it: what rules are about */
   struct lam_weights *weights;
   int *present; /* by layer: the rule whose weights the program has now, or -1 */
   double evaluation_seconds;
@@ -291,11 +291,8 @@ static bool begin_study(struct study *study) {
   variant->options = *base_options(comparison);
   study->program = read_program(&variant->options, comparison->arena, diagnostics);
   if (study->program) {
-    const struct pass_options flat = {.pipeline = "-derive", .target = variant->options.passes.target};
     study->layers.base = base_pipeline(study, &variant->options, diagnostics);
-    keep_untrained(study->program);
-    if (study->layers.base && find_rules(study, diagnostics) && run_graph_passes(study->program, &flat, diagnostics) &&
-        find_layers(study, diagnostics)) {
+    if (study->layers.base && find_rules(study, diagnostics) && find_layers(study, diagnostics)) {
       variant->name = "the program";
       variant->options.passes.pipeline = study->layers.base;
       variant->options.passes.times = NULL;

@@ -134,14 +134,18 @@ int choose_works(struct comparison *comparison) {
   return code < 0 ? find_weights(comparison, program) : code;
 }
 
-/* What is timed or not: rules about weights look at all graphs that read them. */
 void keep_works(const struct comparison *comparison, struct program *program) {
-  if (comparison->weights) {
-    keep_untrained(program);
+  bool predicts = false, generates = false;
+  if (!comparison->weights) { /* only training is compared */
+    program->evaluate = program->step = program->prepare = NULL;
+    program->generation = NULL;
     return;
   }
-  program->evaluate = program->step = program->prepare = NULL;
-  program->generation = NULL;
+  for (int i = 0; i < comparison->race_count; i++) {
+    predicts |= comparison->races[i].work == WORK_PREDICT;
+    generates |= comparison->races[i].work == WORK_GENERATE;
+  }
+  keep_untrained(program, predicts, generates);
 }
 
 void quality_measure(struct comparison *comparison, struct variant *variant) {

@@ -81,6 +81,8 @@ static void keep(struct program *program, routine_set kept) {
   bool dropped = false;
   for (int i = 0; program_graph(program, i); i++) {
     if (kept >> i & 1 || !*program_graph(program, i)) continue;
+    if (i != ROUTINE_train && i != ROUTINE_accumulate && i != ROUTINE_synthesize)
+      array_push(program->arena, &program->left_out, *program_graph(program, i));
     *program_graph(program, i) = NULL;
     dropped = true;
   }
@@ -102,10 +104,14 @@ void keep_for_verb(struct program *program, const char *verb) {
   }
 }
 
-void keep_untrained(struct program *program) {
+void keep_untrained(struct program *program, bool predicts, bool generates) {
   routine_set kept = 0;
-  for (int i = 0; i < KEEPABLE; i++)
-    if (keepable[i].routine != ROUTINE_train) kept |= set_of(program, &keepable[i]);
+  for (int i = 0; i < KEEPABLE; i++) {
+    const struct kept *row = &keepable[i];
+    if (row->routine == ROUTINE_evaluate || (row->routine == ROUTINE_predict && predicts) ||
+        (row->routine == ROUTINE_step && generates))
+      kept |= set_of(program, row);
+  }
   keep(program, kept);
 }
 

@@ -50,8 +50,8 @@ static bool touches(const struct value *view, const struct axis *axis) {
 
 /* What a view of a weight is made of, or NULL where it must be made of the weight as reals. */
 static struct parts *parts_of_view(struct weights *w, const struct value *old, const struct parts *from) {
-  const bool is_plain = old->op == OP_rename || old->op == OP_split || old->op == OP_slice || old->op == OP_select ||
-                        old->op == OP_merge;
+  const bool is_plain =
+      old->op == OP_rename || old->op == OP_split || old->op == OP_slice || old->op == OP_select || old->op == OP_merge;
   if (!is_plain) return NULL;
   struct parts *parts = arena_new_struct(w->rewrite.scratch, struct parts);
   *parts = *from;
@@ -151,7 +151,9 @@ static bool find_contraction(struct weights *w, const struct value *old) {
   return false;
 }
 
-static void quantize_graph(struct quantizer *quantizer, struct graph *graph) {
+void pass_quantize(struct quantizer *quantizer, struct graph *graph) {
+  const struct program *program = quantizer->program;
+  if (graph == program->train || graph == program->accumulate || graph == program->synthesize) return;
   const struct origin origin = graph->origin;
   struct weights w = {.quantizer = quantizer, .graph = graph, .rewrite = rewrite_begin(graph)};
   w.parts = arena_new_array(w.rewrite.scratch, struct parts *, w.rewrite.map_count);
@@ -166,12 +168,4 @@ static void quantize_graph(struct quantizer *quantizer, struct graph *graph) {
   graph->origin = origin;
   rewrite_end(&w.rewrite);
   graph_sweep(graph);
-}
-
-bool pass_quantize(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics) {
-  struct quantizer quantizer = {.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
-  if (!quantize_choose(&quantizer)) return false;
-  for (int i = 0; program_graph(program, i); i++)
-    if (is_quantized_graph(program, *program_graph(program, i))) quantize_graph(&quantizer, *program_graph(program, i));
-  return true;
 }

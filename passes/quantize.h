@@ -46,9 +46,7 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 
 /* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
 int quantized_state(const struct quantizer *quantizer, const struct value *value);
-/* Fills quantizer->of by the rules and by what the graphs do with parameters; reports rules that cannot be followed, and is false
-   then. */
-bool quantize_choose(struct quantizer *quantizer);
+
 /* What a rule makes of a parameter. */
 struct quantized_weight {
   const struct state *parameter, *read; /* read: what evaluation reads for it, itself or its average */
@@ -58,11 +56,9 @@ struct quantized_weights {
   struct graph *graph; /* it computes them as reals, from the states that are read */
   ARRAY(struct quantized_weight) items; /* by output of the graph */
 };
-/* Finds what the rules make of parameters. The program's graphs are flat, nothing is derived yet, and they stay as they are. False
-   after reporting rules that cannot be followed. */
+/* Finds what the rules make of parameters, by graphs as lowering leaves them, which stay as they are. False after reporting rules that
+   cannot be followed. */
 bool quantized_weights(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics,
                        struct quantized_weights *weights);
-/* Whether the graph is one of those that quantize changes: all but those that train or make data. */
-bool is_quantized_graph(const struct program *program, const struct graph *graph);
 
 #endif

@@ -103,7 +103,9 @@ static struct value *activation(struct trainer *t, const struct value *contracti
   return rounded_straight_through(t, x, "activation", NULL, contraction->list, contraction->list_count);
 }
 
-static void train_graph(struct quantizer *quantizer, struct graph *graph) {
+void pass_quantize_train(struct quantizer *quantizer, struct graph *graph) {
+  const struct program *program = quantizer->program;
+  if (graph != program->train && graph != program->accumulate) return;
   const struct origin origin = graph->origin;
   struct trainer t = {.quantizer = quantizer, .graph = graph, .rewrite = rewrite_begin(graph)};
   t.forward = arena_new_array(t.rewrite.scratch, bool, t.rewrite.map_count);
@@ -129,17 +131,4 @@ static void train_graph(struct quantizer *quantizer, struct graph *graph) {
   graph->origin = origin;
   rewrite_end(&t.rewrite);
   graph_sweep(graph);
-}
-
-bool pass_quantize_train(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics) {
-  struct quantizer quantizer = {.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
-  bool trains = false;
-  for (int i = 0; i < pipeline->rules.count; i++) {
-    const struct pass_rule *rule = &pipeline->rules.items[i];
-    trains = trains || (rule->pass == PASS_quantize && rule->parameters[PARAMETER_quantize_train] != 0);
-  }
-  if (!trains || !quantize_choose(&quantizer)) return !trains;
-  if (program->train) train_graph(&quantizer, program->train);
-  if (program->accumulate) train_graph(&quantizer, program->accumulate);
-  return true;
 }

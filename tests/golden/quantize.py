@@ -1,5 +1,5 @@
 """Writes quantize.logits: what numpy says of the model of gpt.lam with its weights from gpt.safetensors in few bits. A line for each way
-begins with the pipeline; after a colon follow the logits of a text of eight letters at its last position, which the first line has. No code of Lamella's takes part.
+begins with the pipeline; after a colon follow the logits of the text of eight letters that the first line has. No code of Lamella's takes part.
 
   python3 tests/golden/quantize.py        (numpy 2.4.6, safetensors 0.8.0)
 
@@ -85,7 +85,7 @@ def logits(tokens, bits, head_bits, group, activations):
         o = (softmax(scores) @ v).transpose(1, 0, 2).reshape(SEQ, EMBED)
         x = x + conv(o, h + "attn.c_proj")
         x = x + conv(gelu(conv(norm(x, h + "ln_2"), h + "mlp.c_fc")), h + "mlp.c_proj")
-    return contract(norm(x, "ln_f"), weight("wte.weight", 1).T)[-1]
+    return contract(norm(x, "ln_f"), weight("wte.weight", 1).T)
 
 
 WAYS = {
@@ -104,5 +104,5 @@ for start in range(len(text) - SEQ):
     with open(os.path.join(here, "quantize.logits"), "w") as file:
         file.write("tokens " + ",".join(map(str, tokens)) + "\n")
         for way, numbers in results.items():
-            file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers) + "\n")
+            file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
     break
