@@ -79,7 +79,8 @@ static bool find_layers(struct study *study, struct diagnostics *diagnostics) {
     for (int k = 0; k < weights.items.count; k++) quantized |= weights.items.items[k].parameter == state;
     double bytes = sizeof(float);
     for (int k = 0; k < state->axis_count; k++) bytes *= (double)state->axes[k]->extent;
-    struct layer layer = {state->name, bytes, arena_new_array(arena, struct trial, layers->rules.count), -1};
+    struct layer layer = {.name = state->name, .bytes = bytes, .chosen = -1};
+    layer.trials = arena_new_array(arena, struct trial, layers->rules.count);
     if (quantized)
       array_push(arena, &layers->items, layer);
     else

@@ -419,8 +419,8 @@ static void conclude_race(struct comparison *comparison) {
   holm_correct(arena, probabilities, pairs);
   for (int i = 0; i < count; i++) {
     if (of_fastest[i] < 0) continue;
-    comparison->variants.items[i]->probability = probabilities[of_fastest[i]];
-    comparison->variants.items[i]->differs = probabilities[of_fastest[i]] <= comparison->level;
+    comparison->variants.items[i]->timing->probability = probabilities[of_fastest[i]];
+    comparison->variants.items[i]->timing->differs = probabilities[of_fastest[i]] <= comparison->level;
   }
 }
 

@@ -30,39 +30,39 @@ static bool was_measured(const struct variant *variant) { return variant->timing
 
 enum { COLUMNS = 16 };
 
-struct table {
+struct sheet {
   struct arena *arena;
   int columns;
   ARRAY(const char **) rows; /* the first has the heads */
 };
 
-static const char **add_row(struct table *table) {
-  const char **row = arena_new_array(table->arena, const char *, COLUMNS);
+static const char **add_row(struct sheet *sheet) {
+  const char **row = arena_new_array(sheet->arena, const char *, COLUMNS);
   for (int j = 0; j < COLUMNS; j++) row[j] = "-";
-  array_push(table->arena, &table->rows, row);
+  array_push(sheet->arena, &sheet->rows, row);
   return row;
 }
 
-static void add_heads(struct table *table, const char *const *heads, int count) {
-  const char **row = add_row(table);
+static void add_heads(struct sheet *sheet, const char *const *heads, int count) {
+  const char **row = add_row(sheet);
   for (int j = 0; j < count; j++) row[j] = heads[j];
-  table->columns = count;
+  sheet->columns = count;
 }
 
 /* The first column begins at the left, others end at the right; the last is of any width. */
-static void print_table(FILE *file, const struct table *table) {
+static void print_sheet(FILE *file, const struct sheet *sheet) {
   int widths[COLUMNS] = {0};
-  for (int i = 0; i < table->rows.count; i++)
-    for (int j = 0; j < table->columns; j++) {
-      int width = (int)strlen(table->rows.items[i][j]);
+  for (int i = 0; i < sheet->rows.count; i++)
+    for (int j = 0; j < sheet->columns; j++) {
+      int width = (int)strlen(sheet->rows.items[i][j]);
       if (width > widths[j]) widths[j] = width;
     }
-  for (int i = 0; i < table->rows.count; i++) {
-    for (int j = 0; j < table->columns; j++) {
+  for (int i = 0; i < sheet->rows.count; i++) {
+    for (int j = 0; j < sheet->columns; j++) {
       if (j == 0)
-        fprintf(file, "%-*s", widths[j], table->rows.items[i][j]);
+        fprintf(file, "%-*s", widths[j], sheet->rows.items[i][j]);
       else
-        fprintf(file, "  %*s", j == table->columns - 1 ? 0 : widths[j], table->rows.items[i][j]);
+        fprintf(file, "  %*s", j == sheet->columns - 1 ? 0 : widths[j], sheet->rows.items[i][j]);
     }
     fputc('\n', file);
   }
@@ -131,15 +131,15 @@ static const char *accuracy_text(struct arena *arena, const struct variant *vari
 
 static void report_training(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
-  struct table table = {.arena = arena};
+  struct sheet sheet = {.arena = arena};
   int steps = loss_step(comparison);
   const char *heads[] = {
       "variant", "step",   "95% interval", "time",       arena_format(arena, "%s/s", unit_of(comparison)),
       "compile", "memory", "code",         "difference", arena_format(arena, "loss at step %d", steps)};
-  add_heads(&table, heads, sizeof heads / sizeof *heads);
+  add_heads(&sheet, heads, sizeof heads / sizeof *heads);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    const char **row = add_row(&table);
+    const char **row = add_row(&sheet);
     row[0] = variant->name;
     if (!was_measured(variant)) {
       row[9] = "failed";
@@ -152,7 +152,7 @@ static void report_training(FILE *file, const struct comparison *comparison) {
     row[8] = accuracy_text(arena, variant);
     row[9] = arena_format(arena, "%.6g", variant->losses.items[steps - 1]);
   }
-  print_table(file, &table);
+  print_sheet(file, &sheet);
 }
 
 /* --- The loss of weights ------------------------------------------------------------------------------------------ */
@@ -177,7 +177,7 @@ static void print_data(FILE *file, const struct comparison *comparison, int64_t 
 
 static void report_quality(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
-  struct table table = {.arena = arena};
+  struct sheet sheet = {.arena = arena};
   const struct variant *first = comparison->variants.items[0];
   const char *heads[COLUMNS] = {"variant", "loss", "difference", "outputs differ by", "compile", "code", "weights"};
   int count = 7, columns[STORAGE_COUNT] = {0};
@@ -187,10 +187,10 @@ static void report_quality(FILE *file, const struct comparison *comparison) {
       columns[storage] = count;
       heads[count++] = storage_names[storage];
     }
-  add_heads(&table, heads, count);
+  add_heads(&sheet, heads, count);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    const char **row = add_row(&table);
+    const char **row = add_row(&sheet);
     row[0] = variant->name;
     if (isfinite(variant->loss)) {
       row[1] = arena_format(arena, "%.6f", variant->loss);
@@ -207,27 +207,27 @@ static void report_quality(FILE *file, const struct comparison *comparison) {
         row[columns[storage]] = bytes_text(arena, variant->weight_bytes[storage]);
   }
   print_data(file, comparison, comparison->examples);
-  print_table(file, &table);
+  print_sheet(file, &sheet);
 }
 
 /* The times of the present race, of variants that predict. */
 static void report_race(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
-  struct table table = {.arena = arena};
+  struct sheet sheet = {.arena = arena};
   const struct work_facts *work = &work_facts[comparison->race->work];
   const char *heads[] = {
       work->verb, work->once, "95% interval", "time", arena_format(arena, "%s/s", unit_of(comparison)), "memory"};
-  add_heads(&table, heads, sizeof heads / sizeof *heads);
+  add_heads(&sheet, heads, sizeof heads / sizeof *heads);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    const char **row = add_row(&table);
+    const char **row = add_row(&sheet);
     row[0] = variant->name;
     if (was_measured(variant))
       put_times(arena, comparison, variant, row + 1), row[5] = bytes_text(arena, variant->timing->memory);
     else
       row[5] = "failed";
   }
-  print_table(file, &table);
+  print_sheet(file, &sheet);
 }
 
 static void print_chosen(FILE *file, struct comparison *comparison) {
@@ -255,7 +255,7 @@ static void print_chosen(FILE *file, struct comparison *comparison) {
             !was_measured(first) ? "the latter has no time"
             : variants_differ(comparison, chosen, first)
                 ? arena_format(comparison->arena, "%.3g times as fast",
-                               first->timing->step.middle / chosen->timing->step.middle)
+                               first->timing->ratio.middle / chosen->timing->ratio.middle)
                 : "as fast but for noise");
 }
 
@@ -305,7 +305,7 @@ void report_table(FILE *file, struct comparison *comparison) {
 
 void report_layers(FILE *file, const struct comparison *comparison, const struct layers *layers) {
   struct arena *arena = comparison->arena;
-  struct table table = {.arena = arena};
+  struct sheet sheet = {.arena = arena};
   const int rules = layers->rules.count;
   const char *heads[COLUMNS] = {"parameter", "bytes"};
   int count = 2;
@@ -314,10 +314,10 @@ void report_layers(FILE *file, const struct comparison *comparison, const struct
     heads[count++] = "bytes saved";
   }
   heads[count++] = "proposed";
-  add_heads(&table, heads, count);
+  add_heads(&sheet, heads, count);
   for (int i = 0; i < layers->items.count; i++) {
     const struct layer *layer = &layers->items.items[i];
-    const char **row = add_row(&table);
+    const char **row = add_row(&sheet);
     row[0] = layer->name;
     row[1] = bytes_text(arena, layer->bytes);
     for (int r = 0; r < rules; r++) {
@@ -328,7 +328,7 @@ void report_layers(FILE *file, const struct comparison *comparison, const struct
   }
   print_data(file, comparison, layers->examples);
   fprintf(file, "%.6f without quantising; with one parameter quantised at a time:\n\n", layers->loss);
-  print_table(file, &table);
+  print_sheet(file, &sheet);
   if (layers->batches)
     fprintf(file,
             "\nEach loss is of %lld batches, evenly spread, so that all take about --time; a longer one takes more.\n",

@@ -136,7 +136,7 @@ static bool lam_measuring_replace(void *context, const char *path) {
   return good;
 }
 
-static const struct lam_order lam_measuring_orders[] = {
+static const struct lam_command lam_measuring_orders[] = {
     {"evaluate", lam_measuring_evaluate}, {"replace", lam_measuring_replace}, {"time", lam_measuring_time},
     {"kernels", lam_measuring_kernels},   {"outputs", lam_measuring_outputs}, {0}};
 

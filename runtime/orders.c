@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool lam_obey(const struct lam_order *orders, void *context) {
+bool lam_obey(const struct lam_command *orders, void *context) {
   char line[4096];
   bool good = true;
   while (good && fflush(stdout) == 0 && fgets(line, sizeof line, stdin)) {
@@ -13,7 +13,7 @@ bool lam_obey(const struct lam_order *orders, void *context) {
     if (strcmp(line, "quit") == 0) break;
     char *argument = strchr(line, ' ');
     if (argument) *argument++ = 0;
-    const struct lam_order *order = orders;
+    const struct lam_command *order = orders;
     while (order->name && strcmp(order->name, line) != 0) order++;
     if (!order->name)
       good = lam_error("no command is called %s", line);

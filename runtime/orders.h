@@ -6,12 +6,12 @@
 #include "runtime/data.h"
 
 /* A line "NAME ARGUMENT" asks for it. False after an error, which ends the program. */
-struct lam_order {
+struct lam_command {
   const char *name; /* NULL past the last */
   bool (*obey)(void *context, const char *argument);
 };
 /* Obeys lines up to "quit" or the end of stdin. False after an error. */
-LAM_API bool lam_obey(const struct lam_order *orders, void *context);
+LAM_API bool lam_obey(const struct lam_command *orders, void *context);
 
 /* Writes tensors to a file: "done". */
 LAM_API bool lam_answer_tensors(const char *path, const struct lam_tensor *tensors, int count);

@@ -83,7 +83,7 @@ static bool lam_stepper_state(void *context, const char *path) {
   return lam_answer_tensors(path, model->tensors, model->tensor_count);
 }
 
-static const struct lam_order lam_stepper_orders[] = {{"time", lam_stepper_time},
+static const struct lam_command lam_stepper_orders[] = {{"time", lam_stepper_time},
                                                       {"kernels", lam_stepper_kernels},
                                                       {"outputs", lam_stepper_outputs},
                                                       {"state", lam_stepper_state},
