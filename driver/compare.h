@@ -125,6 +125,14 @@ struct race {
   int fastest; /* number of a variant, or -1 */
 };
 
+/* The loss of weights on data, and what it is made of. */
+struct evaluation {
+  double loss; /* NaN: not known */
+  int64_t examples;
+  int count; /* of batches */
+  double (*sums)[2]; /* by batch: of weights times losses, and of weights */
+};
+
 struct variant {
   const char *name;
   struct options options;
@@ -145,7 +153,7 @@ struct variant {
   struct timing timings[WORK_COUNT]; /* by race */
   struct timing *timing; /* that of comparison->race */
   ARRAY(double) losses; /* of training, of the first process, by step */
-  double loss; /* of the weights on the data that were not trained on; NaN: not known */
+  struct evaluation evaluation; /* of weights */
   struct accuracy accuracy;
 };
 
@@ -174,7 +182,6 @@ struct comparison {
   double margin, level, seconds; /* level: of the test, 0.01; seconds: the whole time taken */
   /* Where variants do not train, but predict: */
   const char *weights; /* the file; NULL: they train */
-  int64_t examples; /* that losses are of */
   bool is_validation; /* else these are all of the data, which are not split */
   bool by_layer; /* --per-layer */
   const char *limit; /* --max-loss, or NULL */
@@ -242,6 +249,12 @@ bool accuracy_of_outputs(struct comparison *comparison, const char *expected, co
 int choose_works(struct comparison *comparison);
 /* Drops the graphs of a program that its comparison does not run. */
 void keep_works(const struct comparison *comparison, struct program *program);
+/* Asks a variant for the loss of its weights, on at most so many batches (0: all); false after marking it as failed. */
+bool evaluate_variant(struct comparison *comparison, struct variant *variant, int64_t batches,
+                      struct evaluation *evaluation);
+/* The standard error of the difference between two losses on the same data, by what each batch says of it. NaN for fewer than 4
+   batches, or different ones. */
+double difference_error(const struct evaluation *x, const struct evaluation *y);
 /* Asks a variant that has just started for the loss of the weights, and compares its outputs with those of the first. */
 void quality_measure(struct comparison *comparison, struct variant *variant);
 /* The most that a loss may be by --max-loss, where it is `from` without quantising. */
@@ -253,7 +266,7 @@ void choose_by_loss(struct comparison *comparison);
 
 /* What becomes of the loss, and of a parameter's bytes, where a rule of quantize is for it alone. */
 struct trial {
-  double loss, bytes; /* loss: NaN where the rule cannot be followed */
+  double loss, error, bytes; /* loss: NaN where the rule cannot be followed; error: of its difference */
 };
 struct layer {
   const char *name; /* of the parameter */
@@ -272,7 +285,7 @@ struct layers {
   double limit; /* the most that the loss of the proposal may be */
   int64_t examples, batches; /* that each loss is of; batches: 0, all */
   const char *proposal; /* as --passes takes it; NULL: there is none */
-  double proposal_loss, proposal_bytes;
+  double proposal_loss, proposal_error, proposal_bytes;
 };
 /* --per-layer: measures and reports. Returns the exit code. */
 int compare_layers(struct comparison *comparison, double budget);

@@ -79,8 +79,10 @@ static void put_timing(FILE *file, const struct comparison *comparison, const st
 
 /* The loss of the weights, and their bytes by storage. */
 static void put_quality(FILE *file, const struct comparison *comparison, const struct variant *variant) {
-  put_field(file, "loss", variant->loss);
-  put_field(file, "loss_difference", variant->loss - comparison->variants.items[0]->loss);
+  const struct evaluation *first = &comparison->variants.items[0]->evaluation;
+  put_field(file, "loss", variant->evaluation.loss);
+  put_field(file, "loss_difference", variant->evaluation.loss - first->loss);
+  put_field(file, "loss_difference_error", difference_error(&variant->evaluation, first));
   const char *before = ",\n     \"weight_bytes\": {";
   for (int i = 0; i < STORAGE_COUNT; i++) {
     if (!(variant->weight_bytes[i] > 0)) continue;
@@ -179,7 +181,7 @@ char *report_json(struct comparison *comparison) {
           (unsigned long long)comparison->seed);
   put_field(file, "seconds", comparison->seconds);
   if (comparison->weights)
-    put_weights(file, comparison, comparison->examples);
+    put_weights(file, comparison, comparison->variants.items[0]->evaluation.examples);
   else
     fprintf(file, ", \"loss_step\": %d", loss_step(comparison));
   put_field(file, "level", comparison->level);
@@ -219,6 +221,7 @@ char *report_layers_json(const struct comparison *comparison, const struct layer
     fputs("{\"passes\": ", file);
     put_string(file, layers->proposal);
     put_field(file, "loss", layers->proposal_loss);
+    put_field(file, "difference_error", layers->proposal_error);
     put_field(file, "bytes", layers->proposal_bytes);
     fputc('}', file);
   } else {
@@ -241,6 +244,7 @@ char *report_layers_json(const struct comparison *comparison, const struct layer
       put_string(file, layers->rules.items[r]);
       put_field(file, "loss", layer->trials[r].loss);
       put_field(file, "difference", layer->trials[r].loss - layers->loss);
+      put_field(file, "difference_error", layer->trials[r].error);
       put_field(file, "bytes", layer->trials[r].bytes);
       fputc('}', file);
     }

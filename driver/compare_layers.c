@@ -21,6 +21,7 @@ struct study {
   struct program *program; /* as lowering leaves it: what rules are about */
   struct lam_weights *weights;
   int *present; /* by layer: the rule whose weights the program has now, or -1 */
+  struct evaluation evaluation; /* of the weights as they are */
   double evaluation_seconds;
 };
 
@@ -164,14 +165,9 @@ static bool set_layer(struct study *study, int number, int rule, double *bytes) 
 
 /* --- Losses ------------------------------------------------------------------------------------------------------- */
 
-static bool evaluate(struct study *study, int64_t batches, double *loss) {
-  long long examples;
+static bool evaluate(struct study *study, int64_t batches, struct evaluation *evaluation) {
   const double begin = seconds_now();
-  const char *line = variant_ask(study->comparison, study->variant,
-                                 arena_format(study->comparison->arena, "evaluate %lld", (long long)batches),
-                                 "could not be evaluated");
-  if (!line || sscanf(line, "%lf %lld", loss, &examples) != 2) return false;
-  study->layers.examples = examples;
+  if (!evaluate_variant(study->comparison, study->variant, batches, evaluation)) return false;
   study->evaluation_seconds = seconds_now() - begin;
   return true;
 }
@@ -180,16 +176,17 @@ static bool evaluate(struct study *study, int64_t batches, double *loss) {
    are. */
 static bool begin_losses(struct study *study, double budget) {
   struct layers *layers = &study->layers;
-  double loss;
+  struct evaluation *own = &study->evaluation;
   /* The first is slower than those that follow. */
-  if (!evaluate(study, 1, &loss) || !evaluate(study, BATCHES_LEAST, &loss)) return false;
+  if (!evaluate(study, 1, own) || !evaluate(study, BATCHES_LEAST, own)) return false;
   const double a_batch = study->evaluation_seconds / BATCHES_LEAST;
   const double times = 2.0 + (double)layers->items.count * layers->rules.count;
   const double batches = budget / times / a_batch;
   layers->batches = batches < BATCHES_LEAST ? BATCHES_LEAST : batches < 1e9 ? (int64_t)batches : 0;
-  const int64_t rows = study->program->training->batch;
-  if (!evaluate(study, layers->batches, &layers->loss)) return false;
-  if (layers->examples < layers->batches * rows) layers->batches = 0; /* there are no more */
+  if (!evaluate(study, layers->batches, own)) return false;
+  layers->loss = own->loss;
+  layers->examples = own->examples;
+  if (own->count < layers->batches) layers->batches = 0; /* there are no more */
   return true;
 }
 
@@ -200,10 +197,12 @@ static bool try_rules(struct study *study) {
     compare_say(study->comparison, "evaluating", layer->name);
     for (int rule = 0; rule < layers->rules.count; rule++) {
       struct trial *trial = &layer->trials[rule];
+      struct evaluation evaluation = {.loss = NAN};
       double bytes;
-      trial->loss = NAN;
       if (!set_layer(study, i, rule, &trial->bytes)) return false;
-      if (isfinite(trial->bytes) && !evaluate(study, layers->batches, &trial->loss)) return false;
+      if (isfinite(trial->bytes) && !evaluate(study, layers->batches, &evaluation)) return false;
+      trial->loss = evaluation.loss;
+      trial->error = difference_error(&evaluation, &study->evaluation);
       if (rule == layers->rules.count - 1 && !set_layer(study, i, -1, &bytes)) return false;
     }
   }
@@ -220,7 +219,11 @@ static bool try_proposal(struct study *study) {
     if (study->present[i] != layer->chosen && !set_layer(study, i, layer->chosen, &bytes)) return false;
     layers->proposal_bytes += layer->chosen < 0 ? layer->bytes : layer->trials[layer->chosen].bytes;
   }
-  return evaluate(study, layers->batches, &layers->proposal_loss);
+  struct evaluation evaluation;
+  if (!evaluate(study, layers->batches, &evaluation)) return false;
+  layers->proposal_loss = evaluation.loss;
+  layers->proposal_error = difference_error(&evaluation, &study->evaluation);
+  return true;
 }
 
 /* Together, rules may cost more than the sum of what each does. Then less is allowed for that sum. */

@@ -148,21 +148,50 @@ void keep_works(const struct comparison *comparison, struct program *program) {
   keep_untrained(program, predicts, generates);
 }
 
+bool evaluate_variant(struct comparison *comparison, struct variant *variant, int64_t batches,
+                      struct evaluation *evaluation) {
+  const char *command = arena_format(comparison->arena, "evaluate %lld", (long long)batches);
+  const char *line = variant_ask(comparison, variant, command, "could not be evaluated");
+  long long examples, count;
+  *evaluation = (struct evaluation){.loss = NAN};
+  bool good = line && sscanf(line, "%lf %lld %lld", &evaluation->loss, &examples, &count) == 3;
+  if (good) {
+    evaluation->examples = examples;
+    evaluation->count = (int)count;
+    evaluation->sums = arena_alloc(comparison->arena, sizeof *evaluation->sums * (size_t)(count + 1));
+  }
+  for (int i = 0; good && i < evaluation->count; i++) {
+    double *sums = evaluation->sums[i];
+    line = child_hear(&variant->child, 120);
+    good = line && sscanf(line, "%lf %lf", &sums[0], &sums[1]) == 2;
+  }
+  if (!good) variant_fail(comparison, variant, "gave no loss");
+  return good;
+}
+
+/* Of the ratio of two sums over batches (Cochran, Sampling Techniques, 1977, 6.4): each batch differs from what the whole says of it. */
+double difference_error(const struct evaluation *x, const struct evaluation *y) {
+  double weights = 0, squares = 0;
+  if (x->count < 4 || x->count != y->count) return NAN;
+  for (int i = 0; i < x->count; i++) {
+    if (x->sums[i][1] != y->sums[i][1]) return NAN;
+    weights += x->sums[i][1];
+  }
+  for (int i = 0; i < x->count; i++) {
+    const double off = x->sums[i][0] - y->sums[i][0] - (x->loss - y->loss) * x->sums[i][1];
+    squares += off * off;
+  }
+  return sqrt(squares * x->count / (x->count - 1.0)) / fabs(weights);
+}
+
 void quality_measure(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   const struct variant *first = comparison->variants.items[0];
-  long long examples;
-  variant->loss = NAN;
-  const char *line = variant_ask(comparison, variant, "evaluate 0", "could not be evaluated");
-  if (!line) return;
-  if (sscanf(line, "%lf %lld", &variant->loss, &examples) != 2) {
-    variant_fail(comparison, variant, "gave no loss");
-    return;
-  }
-  comparison->examples = examples;
+  if (!evaluate_variant(comparison, variant, 0, &variant->evaluation)) return;
   const char *expected = arena_format(arena, "%s/first.safetensors", comparison->folder);
   const char *own = variant == first ? expected : arena_format(arena, "%s/outputs.safetensors", comparison->folder);
-  line = variant_ask(comparison, variant, arena_format(arena, "outputs %s", own), "did not write its outputs");
+  const char *line =
+      variant_ask(comparison, variant, arena_format(arena, "outputs %s", own), "did not write its outputs");
   if (!line || strcmp(line, "done") != 0 || variant == first || first->failure) return;
   /* Variants of other settings may have other outputs, which cannot be compared. */
   if (access(expected, R_OK) == 0) accuracy_of_outputs(comparison, expected, own, &variant->accuracy);
@@ -174,14 +203,15 @@ double loss_limit(const struct comparison *comparison, double from) {
 
 void choose_by_loss(struct comparison *comparison) {
   const struct variant *first = comparison->variants.items[0];
-  if (!comparison->limit || first->failure || !isfinite(first->loss)) return;
+  if (!comparison->limit || first->failure || !isfinite(first->evaluation.loss)) return;
   enter_race(comparison, 0);
-  const double limit = loss_limit(comparison, first->loss);
+  const double limit = loss_limit(comparison, first->evaluation.loss);
   double best = INFINITY;
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
     const double time = variant->timing->step.middle / variant->timing->units;
-    if (variant->failure || !(variant->loss <= limit) || !(variant->timing->step.middle > 0) || time >= best) continue;
+    if (variant->failure || !(variant->evaluation.loss <= limit) || !(variant->timing->step.middle > 0) || time >= best)
+      continue;
     best = time;
     comparison->chosen = i;
   }

@@ -157,11 +157,18 @@ static void report_training(FILE *file, const struct comparison *comparison) {
 
 /* --- The loss of weights ------------------------------------------------------------------------------------------ */
 
-static const char *loss_difference(struct arena *arena, double loss, double from) {
+/* "+0.0066 +/- 0.0004 (+0.19%)" */
+static const char *loss_difference(struct arena *arena, double loss, double from, double error) {
   const double difference = loss - from;
   if (!isfinite(difference)) return "-";
-  if (!(fabs(from) > 0)) return arena_format(arena, "%+.2g", difference);
-  return arena_format(arena, "%+.2g (%+.2g%%)", difference, 100 * difference / fabs(from));
+  const char *text = arena_format(arena, "%+.2g", difference);
+  if (isfinite(error)) text = arena_format(arena, "%s +/- %.1g", text, error);
+  return fabs(from) > 0 ? arena_format(arena, "%s (%+.2g%%)", text, 100 * difference / fabs(from)) : text;
+}
+
+static const char *variant_difference(struct arena *arena, const struct variant *variant, const struct variant *first) {
+  return loss_difference(arena, variant->evaluation.loss, first->evaluation.loss,
+                         difference_error(&variant->evaluation, &first->evaluation));
 }
 
 static double all_weights(const struct variant *variant) {
@@ -192,12 +199,12 @@ static void report_quality(FILE *file, const struct comparison *comparison) {
     const struct variant *variant = comparison->variants.items[i];
     const char **row = add_row(&sheet);
     row[0] = variant->name;
-    if (isfinite(variant->loss)) {
-      row[1] = arena_format(arena, "%.6f", variant->loss);
-      if (variant != first) row[2] = loss_difference(arena, variant->loss, first->loss);
+    if (isfinite(variant->evaluation.loss)) {
+      row[1] = arena_format(arena, "%.6f", variant->evaluation.loss);
+      if (variant != first) row[2] = variant_difference(arena, variant, first);
       row[3] = accuracy_text(arena, variant);
     } else {
-      row[1] = variant->failure ? "failed" : arena_format(arena, "%g", variant->loss);
+      row[1] = variant->failure ? "failed" : arena_format(arena, "%g", variant->evaluation.loss);
     }
     row[4] = arena_format(arena, "%.2f s", variant->translate_seconds + variant->compile_seconds);
     row[5] = bytes_text(arena, (double)variant->code_bytes);
@@ -206,7 +213,7 @@ static void report_quality(FILE *file, const struct comparison *comparison) {
       if (columns[storage] && variant->weight_bytes[storage] > 0)
         row[columns[storage]] = bytes_text(arena, variant->weight_bytes[storage]);
   }
-  print_data(file, comparison, comparison->examples);
+  print_data(file, comparison, first->evaluation.examples);
   print_sheet(file, &sheet);
 }
 
@@ -243,15 +250,14 @@ static void print_chosen(FILE *file, struct comparison *comparison) {
   const struct variant *chosen = comparison->variants.items[comparison->chosen];
   int within = 0;
   for (int i = 1; i < comparison->variants.count; i++)
-    within += comparison->variants.items[i]->loss <= loss_limit(comparison, first->loss);
+    within += comparison->variants.items[i]->evaluation.loss <= loss_limit(comparison, first->evaluation.loss);
   if (chosen == first)
     fprintf(file, "\n%s stays the choice by --max-loss=%s: %s.\n", first->name, comparison->limit,
             within ? "those whose loss is within the limit are not faster"
                    : "no other variant has a loss within the limit");
   else
     fprintf(file, "\n%s is the fastest by %s whose loss is within --max-loss=%s of that of %s: %s, and %s.\n",
-            chosen->name, verb, comparison->limit, first->name,
-            loss_difference(comparison->arena, chosen->loss, first->loss),
+            chosen->name, verb, comparison->limit, first->name, variant_difference(comparison->arena, chosen, first),
             !was_measured(first) ? "the latter has no time"
             : variants_differ(comparison, chosen, first)
                 ? arena_format(comparison->arena, "%.3g times as fast",
@@ -268,9 +274,10 @@ static void print_method(FILE *file, const struct comparison *comparison) {
             comparison->oracles.items[i].what);
   if (comparison->weights)
     fprintf(file,
-            "\nOutputs differ from those of %s for the first examples, relative to the largest of a tensor. Weights "
-            "are the bytes that "
-            "the timed routines read.\n",
+            "\nA difference of losses has its standard error, as far as batches differ in it. Outputs differ from "
+            "those of %s for "
+            "the first examples, relative to the largest of a tensor. Weights are the bytes that the timed routines "
+            "read.\n",
             comparison->variants.items[0]->name);
   bool cut_short = false;
   for (int i = 0; i < comparison->race_count; i++) {
@@ -321,7 +328,7 @@ void report_layers(FILE *file, const struct comparison *comparison, const struct
     row[0] = layer->name;
     row[1] = bytes_text(arena, layer->bytes);
     for (int r = 0; r < rules; r++) {
-      row[2 + 2 * r] = loss_difference(arena, layer->trials[r].loss, layers->loss);
+      row[2 + 2 * r] = loss_difference(arena, layer->trials[r].loss, layers->loss, layer->trials[r].error);
       row[3 + 2 * r] = bytes_text(arena, layer->bytes - layer->trials[r].bytes);
     }
     row[count - 1] = layer->chosen < 0 ? "as it is" : layers->rules.items[layer->chosen];
@@ -342,6 +349,6 @@ void report_layers(FILE *file, const struct comparison *comparison, const struct
           comparison->limit ? arena_format(arena, "--max-loss=%s", comparison->limit) : "+0.5%; --max-loss sets it",
           layers->proposal);
   fprintf(file, "All of it together: loss %.6f, %s; %s of weights instead of %s.\n", layers->proposal_loss,
-          loss_difference(arena, layers->proposal_loss, layers->loss), bytes_text(arena, layers->proposal_bytes),
-          bytes_text(arena, layers->bytes));
+          loss_difference(arena, layers->proposal_loss, layers->loss, layers->proposal_error),
+          bytes_text(arena, layers->proposal_bytes), bytes_text(arena, layers->bytes));
 }

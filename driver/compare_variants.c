@@ -1,4 +1,5 @@
 /* Makes the variants that the command line asks for. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ static struct variant *add_variant(struct comparison *comparison, const char *na
   struct variant *variant = arena_new_struct(comparison->arena, struct variant);
   variant->name = name;
   variant->options = *options;
+  variant->evaluation.loss = (double)NAN;
   array_push(comparison->arena, &comparison->variants, variant);
   return variant;
 }

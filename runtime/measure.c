@@ -2,7 +2,8 @@
    WHAT" on stdout, the tokens or examples in one run of what --work names. Then commands come as lines on stdin, and
    each is answered by lines on stdout:
      evaluate N    the mean loss over the validation part of the data, or all of them where they are not split; or over
-                   at most N batches of it: the loss, and how many examples it is of
+                   at most N batches of it: the loss, how many examples and batches it is of, and for each batch its
+                   sums of weights times losses, and of weights
      replace FILE  parameters and averages become those that the file has: "done"
      time N        runs the routine N times: for each "nan", since it has no loss of its own, and its seconds
      outputs FILE, kernels N, quit: as of runtime/steps.c */
@@ -110,12 +111,14 @@ static bool lam_measuring_outputs(void *context, const char *path) {
    other. */
 static bool lam_measuring_evaluate(void *context, const char *argument) {
   const struct lam_measuring *measuring = context;
-  double loss;
-  int64_t seen;
-  if (!lam_evaluate_some(measuring->data, measuring->part, strtoll(argument, NULL, 10), &loss, &seen))
-    return lam_cannot_evaluate(measuring->data, measuring->part);
-  printf("%.17g %lld\n", loss, (long long)seen);
-  return true;
+  struct lam_evaluation evaluation;
+  const bool some = lam_evaluate_some(measuring->data, measuring->part, strtoll(argument, NULL, 10), &evaluation) ||
+                    lam_cannot_evaluate(measuring->data, measuring->part);
+  if (some) printf("%.17g %lld %lld\n", evaluation.loss, (long long)evaluation.examples, (long long)evaluation.batches);
+  for (int64_t k = 0; some && k < evaluation.batches; k++)
+    printf("%.17g %.17g\n", evaluation.sums[k][0], evaluation.sums[k][1]);
+  free(evaluation.sums);
+  return some;
 }
 
 static bool lam_measuring_replace(void *context, const char *path) {
