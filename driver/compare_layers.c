@@ -64,29 +64,43 @@ static bool find_rules(struct study *study, struct diagnostics *diagnostics) {
   return true;
 }
 
-/* The layers are what a rule without patterns quantises. */
-static bool find_layers(struct study *study, struct diagnostics *diagnostics) {
-  struct arena *arena = study->comparison->arena;
-  struct layers *layers = &study->layers;
-  struct pipeline pipeline;
+/* Marks the parameters that a pipeline quantises. */
+static bool mark_quantized(struct study *study, const struct pipeline *pipeline, bool *quantized,
+                           struct diagnostics *diagnostics) {
   struct quantized_weights weights;
+  if (!quantized_weights(study->program, pipeline, diagnostics, &weights)) return false;
+  for (int i = 0; i < study->program->states.count; i++)
+    for (int k = 0; k < weights.items.count; k++)
+      quantized[i] |= weights.items.items[k].parameter == study->program->states.items[i];
+  return true;
+}
+
+/* The layers are what a rule without patterns quantises, and what the variants do. */
+static bool find_layers(struct study *study, struct diagnostics *diagnostics) {
+  const struct comparison *comparison = study->comparison;
+  struct arena *arena = comparison->arena;
+  struct layers *layers = &study->layers;
+  bool *quantized = arena_new_array(arena, bool, study->program->states.count);
+  struct pipeline pipeline;
   if (!parse(study, "quantize(i8)", diagnostics, &pipeline) ||
-      !quantized_weights(study->program, &pipeline, diagnostics, &weights))
+      !mark_quantized(study, &pipeline, quantized, diagnostics))
     return false;
+  for (int i = 0; i < comparison->variants.count; i++)
+    if (!pipeline_parse(study->program, &comparison->variants.items[i]->options.passes, diagnostics, &pipeline) ||
+        !mark_quantized(study, &pipeline, quantized, diagnostics))
+      return false;
   for (int i = 0; i < study->program->states.count; i++) {
     const struct state *state = study->program->states.items[i];
     if (state->role != ROLE_PARAMETER) continue;
-    bool quantized = false;
-    for (int k = 0; k < weights.items.count; k++) quantized |= weights.items.items[k].parameter == state;
-    double bytes = sizeof(float);
-    for (int k = 0; k < state->axis_count; k++) bytes *= (double)state->axes[k]->extent;
-    struct layer layer = {.name = state->name, .bytes = bytes, .chosen = -1};
-    layer.trials = arena_new_array(arena, struct trial, layers->rules.count);
-    if (quantized)
-      array_push(arena, &layers->items, layer);
-    else
+    if (!quantized[i]) {
       array_push(arena, &layers->others, state->name);
-    if (quantized) layers->bytes += bytes;
+      continue;
+    }
+    struct layer layer = {.name = state->name, .bytes = sizeof(float), .chosen = -1};
+    for (int k = 0; k < state->axis_count; k++) layer.bytes *= (double)state->axes[k]->extent;
+    layer.trials = arena_new_array(arena, struct trial, layers->rules.count);
+    array_push(arena, &layers->items, layer);
+    layers->bytes += layer.bytes;
   }
   study->present = arena_new_array(arena, int, layers->items.count);
   for (int i = 0; i < layers->items.count; i++) study->present[i] = -1;
@@ -303,7 +317,9 @@ static bool begin_study(struct study *study) {
       variant->errors = arena_format(comparison->arena, "%s/errors", comparison->folder);
       variant->timing = &variant->timings[0];
       if (study->layers.items.count) return true;
-      fprintf(stderr, "lamella compare: %s has no parameter that quantize takes by itself\n",
+      fprintf(stderr,
+              "lamella compare: %s has no parameter that quantize takes by itself; name one by --passes='quantize(i8, "
+              "\"NAME\")'\n",
               spec_title(comparison->options));
       return false;
     }
