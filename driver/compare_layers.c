@@ -289,6 +289,27 @@ static struct options *base_options(const struct comparison *comparison) {
   return comparison->options;
 }
 
+/* The items of a pipeline but for its rules of quantize. */
+static const char *without_rules(struct arena *arena, const char *text, const struct pipeline *pipeline) {
+  char *rest = arena_copy(arena, text, strlen(text));
+  const char *kept = "";
+  for (int i = 0; i < pipeline->rules.count; i++) {
+    const struct pass_rule *rule = &pipeline->rules.items[i];
+    if (rule->pass == PASS_quantize) memset(rest + rule->span.begin, ' ', (size_t)(rule->span.end - rule->span.begin));
+  }
+  for (const char *at = rest, *begin = rest;; at++) {
+    if (*at == '(') at += strcspn(at, ")");
+    if (*at && !strchr(",;\n", *at)) continue;
+    begin += strspn(begin, ", ;\n");
+    const char *end = at;
+    while (end > begin && strchr(" \t", end[-1])) end--;
+    if (end > begin)
+      kept = arena_format(arena, "%s%s%s", kept, *kept ? ", " : "", arena_copy(arena, begin, (size_t)(end - begin)));
+    begin = at;
+    if (!*at) return kept;
+  }
+}
+
 /* Its pipeline without rules of quantize, as text; "" for the usual one. NULL after reporting what makes no sense. */
 static const char *base_pipeline(struct study *study, const struct options *options, struct diagnostics *diagnostics) {
   struct arena *arena = study->comparison->arena;
@@ -299,7 +320,7 @@ static const char *base_pipeline(struct study *study, const struct options *opti
   struct pipeline pipeline;
   const struct pass_options passes = {.pipeline = text, .pipeline_name = options->passes.pipeline_name};
   if (!pipeline_parse(study->program, &passes, diagnostics, &pipeline)) return NULL;
-  return pipeline.on[PASS_quantize] ? arena_format(arena, "%s, -quantize", text) : text;
+  return without_rules(arena, text, &pipeline);
 }
 
 static bool begin_study(struct study *study) {

@@ -19,8 +19,8 @@ static struct layers make_layers(struct arena *arena, int count) {
 static void set(struct layers *layers, int i, double i8, double i4, double bytes) {
   struct layer *layer = &layers->items.items[i];
   layer->bytes = bytes;
-  layer->trials[0] = (struct trial){layers->loss + i8, bytes / 4};
-  layer->trials[1] = (struct trial){layers->loss + i4, bytes / 8};
+  layer->trials[0] = (struct trial){.loss = layers->loss + i8, .bytes = bytes / 4};
+  layer->trials[1] = (struct trial){.loss = layers->loss + i4, .bytes = bytes / 8};
 }
 
 static double added(const struct layers *layers, const int *chosen) {
