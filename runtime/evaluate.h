@@ -7,8 +7,8 @@
 /* The weighted mean loss over a whole part of the data; false where no element of that part has a weight. */
 LAM_API bool lam_evaluate(struct lam_dataset *dataset, enum lam_part part, double *loss);
 
-/* The same over at most `most` batches of the part (0: all), evenly spread. `sums`, for free(), has the two sums of each
-   batch: of weights times losses, and of weights. */
+/* The same over at most `most` batches of the part (0: all), evenly spread. `sums`, for free(), has the two sums of
+   each batch: of weights times losses, and of weights. */
 struct lam_evaluation {
   double loss;
   int64_t examples, batches;
