@@ -34,11 +34,14 @@ static bool parse(struct study *study, const char *text, struct diagnostics *dia
 
 /* What stands in the brackets of a rule, without patterns and without what is not about weights. */
 static const char *rule_text(struct arena *arena, const struct pass_rule *rule) {
-  const char *words[MOST_WORDS];
+  const char *words[MOST_WORDS], *methods[MOST_WORDS];
   parameter_words(arena, PARAMETER_quantize_weights, words);
+  parameter_words(arena, PARAMETER_quantize_method, methods);
   const char *text = words[(int)rule->parameters[PARAMETER_quantize_weights]];
   const int group = (int)rule->parameters[PARAMETER_quantize_group];
-  return group < 0 ? text : arena_format(arena, "%s, group = %d", text, group);
+  const int method = (int)rule->parameters[PARAMETER_quantize_method];
+  if (group >= 0) text = arena_format(arena, "%s, group = %d", text, group);
+  return method == METHOD_NEAREST ? text : arena_format(arena, "%s, method = %s", text, methods[method]);
 }
 
 static void add_rule(struct study *study, const char *text) {

@@ -25,6 +25,8 @@ const struct verb verbs[] = {
      "Trains or predicts by several pipelines, targets, -O levels or settings in turn: which is fastest, and at what "
      "loss",
      "ptuDOmWkrlYNBKRJHwvT"},
+    {"shrink", verb_shrink, "SPEC --keep=AXIS=COUNT... --weights=FILE -o FILE [options]",
+     "Writes weights with fewer hidden units, heads or the like: those with the largest weights", "okDmz"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmxdTaV"},
     {0},

@@ -37,8 +37,10 @@ static const struct option {
      "                               predict takes the sizes that its rows fill"},
     {'k', false, "weights", "FILE",
      "weights in safetensors. build, emit: their parameters become a constant array of the program, which must not\n"
-     "                               train (--only=predict). compare: the variants predict with them (default:\n"
+     "                               train (--only=predict). shrink: reads them. compare: the variants predict with them (default:\n"
      "                               NAME.safetensors), and their loss is told"},
+    {'z', false, "keep", "AXIS=COUNT",
+     "let so many elements of this axis stay in each layer, those with the largest weights; may be repeated"},
     {'d', false, "dump", "PATTERN", "keep the values whose names match, as in h.0.attn.*; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (which values became one kernel, and why), loops, c, or passes (all, or those of a spec)"},
@@ -337,7 +339,8 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'r':
     case 'l':
     case 'Y':
-      break; /* compare reads options->given */
+    case 'z':
+      break; /* compare and shrink read options->given */
     case 'b':
       options->emission.bench = true;
       break;

@@ -13,8 +13,11 @@ static struct state *state_read(const struct quantizer *quantizer, int place) {
 
 static double bytes_of(const struct parts *parts, const struct quantization *how) {
   static const double bits[] = {[QUANTIZED_I8] = 8, [QUANTIZED_I4] = 4, [QUANTIZED_BF16] = 16, [QUANTIZED_F16] = 16};
-  const double steps = (double)value_count(parts->steps) * bits[how->weights] / 8;
-  return steps + (parts->scale ? 4.0 * (double)value_count(parts->scale) : 0);
+  const struct value *reals[] = {parts->scale, parts->offset, parts->levels};
+  double bytes = (double)value_count(parts->steps) * bits[how->weights] / 8;
+  for (int i = 0; i < 3; i++)
+    if (reals[i]) bytes += 4.0 * (double)value_count(reals[i]);
+  return bytes;
 }
 
 bool quantized_weights(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics,
