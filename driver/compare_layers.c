@@ -57,9 +57,16 @@ static bool find_rules(struct study *study, struct diagnostics *diagnostics) {
     struct pipeline pipeline;
     if (!pipeline_parse(study->program, &comparison->variants.items[i]->options.passes, diagnostics, &pipeline))
       return false;
-    for (int k = 0; k < pipeline.rules.count; k++)
-      if (pipeline.rules.items[k].pass == PASS_quantize)
-        add_rule(study, rule_text(comparison->arena, &pipeline.rules.items[k]));
+    for (int k = 0; k < pipeline.rules.count; k++) {
+      const struct pass_rule *rule = &pipeline.rules.items[k];
+      if (rule->pass != PASS_quantize) continue;
+      if (rule->parameters[PARAMETER_quantize_method] == METHOD_AWQ) {
+        report_error(diagnostics, rule->span,
+                     "--per-layer tries weights alone, and awq asks what activations need; write method = nearest");
+        return false;
+      }
+      add_rule(study, rule_text(comparison->arena, rule));
+    }
   }
   if (study->layers.rules.count) return true;
   add_rule(study, "i8");

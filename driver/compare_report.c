@@ -13,6 +13,9 @@ static const char *time_text(struct arena *arena, double seconds) {
 }
 
 static const char *bytes_text(struct arena *arena, double bytes) {
+  if (!isfinite(bytes)) return "-";
+  if (bytes < 1 << 10) return arena_format(arena, "%.0f B", bytes);
+  if (bytes < 10 << 10) return arena_format(arena, "%.3g KiB", bytes / (1 << 10));
   if (bytes < 1 << 20) return arena_format(arena, "%.0f KiB", bytes / (1 << 10));
   if (bytes < 1 << 30) return arena_format(arena, "%.3g MiB", bytes / (1 << 20));
   return arena_format(arena, "%.3g GiB", bytes / (1 << 30));

@@ -111,6 +111,10 @@ grep -q 'loss by i4, group = 16' rules.txt || { cat rules.txt; fail "the variant
 grep -q "Nothing is proposed\|  --passes='-plan, -share, quantize(i4, group = 16, " rules.txt || { cat rules.txt; fail "the variant's pipeline"; }
 grep -q "Nothing is proposed\|All of it together: loss [0-9.]*, \(-\|+0 \)" rules.txt || { cat rules.txt; fail "--max-loss=+0"; }
 
+# A rule that does not fit a parameter leaves that one out, and what needs more than weights is refused.
+compare --per-layer --passes='quantize(i4, group = 48), quantize(i4, method = hqq)' --time 1 >odd.txt
+grep -q '^wte.weight  *[0-9.]* KiB  *-  *-  *[-+]' odd.txt || { cat odd.txt; fail "a group that does not divide"; }
+
 # Without a variant that is good enough the first one stays the choice.
 compare --passes=default --passes="$few" --verb=eval --time 0.2 --max-loss=+0.000001 --slow default=100 >none.txt
 grep -q 'default stays the choice by --max-loss=+0.000001: no other variant has a loss within the limit' none.txt || { cat none.txt; fail "--max-loss"; }
@@ -134,5 +138,8 @@ refused 1 "does not fit model mlp" lamella compare "$SPECS/mlp.lam" --weights=w.
 refused 1 "tensor wte.weight has axes [vocab=65, embed=32] in the file" lamella compare "$spec" "${tiny[@]}" -D embed=16 --weights=w.safetensors --passes=default --verb=eval
 refused 1 "the validation part of" compare -D data.split=0.99999 --passes=default --verb=eval
 refused 1 "a smaller split" compare -D data.split=0.99999 --per-layer
+refused 1 "--per-layer tries weights alone" compare --per-layer --passes='quantize(i4, method = awq)'
+refused 1 "no pass is called 'quantise'; did you mean 'quantize'?" compare --per-layer --passes='quantise(i4)'
+refused 1 "name one by --passes='quantize(i8, \"NAME\")'" lamella compare "$SPECS/linear.lam" --weights=w.safetensors --per-layer
 refused 1 "has no loss: it needs a train block and data" lamella compare "$SPECS/gpt-nano-sort.lam" --weights="$SPECS/data/gpt-nano-sort.safetensors"
 refused 1 "has no routine for --verb=generate: it needs a generate block" lamella compare "$SPECS/mlp.lam" --verb=generate
