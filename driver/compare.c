@@ -88,9 +88,9 @@ int verb_compare(struct options *options) {
   if (code < 0) code = number_option(comparison, 'B', "time", false, 0.1, 86400, &budget);
   if (code < 0) code = number_option(comparison, 'K', "steps", true, 1, 1e9, &loss_steps);
   if (code < 0) code = number_option(comparison, 'R', "seed", true, 0, 4294967295.0, &seed);
+  if (code < 0) code = choose_works(comparison);
   if (code < 0) code = choose_variants(comparison);
   if (code < 0) code = slow_down(comparison);
-  if (code < 0) code = choose_works(comparison);
   if (code >= 0) return code;
   comparison->threads = (int)threads;
   comparison->loss_steps = (int)loss_steps;

@@ -185,36 +185,43 @@ static void print_data(FILE *file, const struct comparison *comparison, int64_t 
           (long long)examples, comparison->weights);
 }
 
+static bool knows_outputs(const struct comparison *comparison) {
+  for (int i = 0; i < comparison->variants.count; i++)
+    if (comparison->variants.items[i]->accuracy.known) return true;
+  return false;
+}
+
 static void report_quality(FILE *file, const struct comparison *comparison) {
   struct arena *arena = comparison->arena;
   struct sheet sheet = {.arena = arena};
   const struct variant *first = comparison->variants.items[0];
-  const char *heads[COLUMNS] = {"variant", "loss", "difference", "outputs differ by", "compile", "code", "weights"};
-  int count = 7, columns[STORAGE_COUNT] = {0};
-  for (int storage = 0; storage < STORAGE_COUNT && count < COLUMNS; storage++)
+  const char *heads[COLUMNS] = {"variant", "loss", "difference", "compile", "code", "weights"};
+  const bool outputs = knows_outputs(comparison);
+  int count = 6, columns[STORAGE_COUNT] = {0};
+  for (int storage = 0; storage < STORAGE_COUNT && count < COLUMNS - 1; storage++)
     for (int i = 0; i < comparison->variants.count; i++) {
       if (columns[storage] || !(comparison->variants.items[i]->weight_bytes[storage] > 0)) continue;
       columns[storage] = count;
       heads[count++] = storage_names[storage];
     }
-  add_heads(&sheet, heads, count);
+  if (outputs) heads[count] = "outputs differ by";
+  add_heads(&sheet, heads, count + outputs);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
     const char **row = add_row(&sheet);
     row[0] = variant->name;
-    if (isfinite(variant->evaluation.loss)) {
+    if (isfinite(variant->evaluation.loss))
       row[1] = arena_format(arena, "%.6f", variant->evaluation.loss);
-      if (variant != first) row[2] = variant_difference(arena, variant, first);
-      row[3] = accuracy_text(arena, variant);
-    } else {
+    else
       row[1] = variant->failure ? "failed" : arena_format(arena, "%g", variant->evaluation.loss);
-    }
-    row[4] = arena_format(arena, "%.2f s", variant->translate_seconds + variant->compile_seconds);
-    row[5] = bytes_text(arena, (double)variant->code_bytes);
-    row[6] = bytes_text(arena, all_weights(variant));
+    if (variant != first) row[2] = variant_difference(arena, variant, first);
+    row[3] = arena_format(arena, "%.2f s", variant->translate_seconds + variant->compile_seconds);
+    row[4] = bytes_text(arena, (double)variant->code_bytes);
+    row[5] = bytes_text(arena, all_weights(variant));
     for (int storage = 0; storage < STORAGE_COUNT; storage++)
       if (columns[storage] && variant->weight_bytes[storage] > 0)
         row[columns[storage]] = bytes_text(arena, variant->weight_bytes[storage]);
+    if (outputs) row[count] = accuracy_text(arena, variant);
   }
   print_data(file, comparison, first->evaluation.examples);
   print_sheet(file, &sheet);
@@ -276,11 +283,12 @@ static void print_method(FILE *file, const struct comparison *comparison) {
                                                : "Differences are not known:",
             comparison->oracles.items[i].what);
   if (comparison->weights)
-    fprintf(file,
-            "\nA difference of losses has its standard error, as far as batches differ in it. Outputs differ from "
-            "those of %s for "
-            "the first examples, relative to the largest of a tensor. Weights are the bytes that the timed routines "
-            "read.\n",
+    fputs(
+        "\nWeights are the bytes that the timed routines read. A difference of losses has its standard error, by "
+        "batches.\n",
+        file);
+  if (comparison->weights && knows_outputs(comparison))
+    fprintf(file, "Outputs differ from those of %s for the first examples, relative to the largest of a tensor.\n",
             comparison->variants.items[0]->name);
   bool cut_short = false;
   for (int i = 0; i < comparison->race_count; i++) {
@@ -340,8 +348,7 @@ void report_layers(FILE *file, const struct comparison *comparison, const struct
   fprintf(file, "%.6f without quantising; with one parameter quantised at a time:\n\n", layers->loss);
   print_sheet(file, &sheet);
   if (layers->batches)
-    fprintf(file,
-            "\nEach loss is of %lld batches, evenly spread, so that all take about --time; a longer one takes more.\n",
+    fprintf(file, "\nEach loss is of %lld batches, evenly spread, so that all take about as long as --time says.\n",
             (long long)layers->batches);
   if (!layers->proposal) {
     fprintf(file, "\nNothing is proposed: quantising any parameter costs more than the limit of %.6f.\n",

@@ -115,6 +115,10 @@ grep -q "Nothing is proposed\|All of it together: loss [0-9.]*, \(-\|+0 \)" rule
 compare --per-layer --passes='quantize(i4, group = 48), quantize(i4, method = hqq)' --time 1 >odd.txt
 grep -q '^wte.weight  *[0-9.]* KiB  *-  *-  *[-+]' odd.txt || { cat odd.txt; fail "a group that does not divide"; }
 
+# Without variants, 8 and 4 bits are compared with what is usual.
+lamella compare "$spec" "${tiny[@]}" --threads 1 --weights=w.safetensors --verb=eval --time 0.1 >usual.txt
+for name in default 'quantize(i8)' 'quantize(i4)'; do grep -qF "$name  " usual.txt || { cat usual.txt; fail "no row for $name"; }; done
+
 # Without a variant that is good enough the first one stays the choice.
 compare --passes=default --passes="$few" --verb=eval --time 0.2 --max-loss=+0.000001 --slow default=100 >none.txt
 grep -q 'default stays the choice by --max-loss=+0.000001: no other variant has a loss within the limit' none.txt || { cat none.txt; fail "--max-loss"; }
