@@ -160,7 +160,8 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   emit_verbs(program, verbs);
   for (int i = 0; i < 5; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
-  if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
+  if (emitter->options.steps && (verbs[0] || verbs[1]))
+    list = arena_format(arena, "%s&lam_%s_verb, ", list, verbs[0] ? "steps" : "measure");
   if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
     emit_run(emitter, text, module->routines.items[i]);

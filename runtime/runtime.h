@@ -37,6 +37,9 @@
 #include "runtime/predict.h"
 #include "runtime/sizes.h"
 #include "runtime/info.h"
+#include "runtime/orders.h"
+#include "runtime/inputs.h"
 #include "runtime/steps.h"
+#include "runtime/measure.h"
 
 #endif
