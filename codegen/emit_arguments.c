@@ -56,7 +56,7 @@ static bool takes_state(const struct routine *routine, enum role role, bool writ
 }
 
 bool emit_reads_derived(const struct routine *routine) {
-  return strcmp(routine->name, "derive") != 0 && takes_state(routine, ROLE_DERIVED, false);
+  return strcmp(routine->name, "derive") != 0 && (takes_state(routine, ROLE_DERIVED, false) || takes_state(routine, ROLE_QUANTIZED, false));
 }
 
 bool emit_changes_parameters(const struct routine *routine) {

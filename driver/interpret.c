@@ -200,7 +200,7 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
     const struct output *output = &graph->outputs.items[i];
     routine.outputs[routine.output_count++] = make_port(arena, output->name, output->value, output->axes);
   }
-  routine.reads_derived = touches(graph, OP_state, ROLE_DERIVED);
+  routine.reads_derived = touches(graph, OP_state, ROLE_DERIVED) || touches(graph, OP_state, ROLE_QUANTIZED);
   return routine;
 }
 

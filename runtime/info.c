@@ -32,9 +32,9 @@ static void lam_info_settings(const struct lam_settings *settings) {
 
 static int lam_info_main(struct lam_program *program, const struct lam_options *options) {
   static const char *const roles[] = {"parameter", "optimizer", "accumulator", "average",
-                                      "cache",     "prepared",  "derived"};
+                                      "cache",     "prepared",  "derived",     "quantized"};
   static const char *const stored[] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"}; /* by enum lam_type */
-  int64_t numbers[LAM_DERIVED + 1] = {0}, trained = 0;
+  int64_t numbers[LAM_QUANTIZED + 1] = {0}, trained = 0;
   double bytes = 0;
   char shape[LAM_SHAPE_TEXT];
   int threads = 1;
@@ -51,7 +51,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
-    bytes += (double)lam_type_bytes(tensor->type, count);
+    if (tensor->data) bytes += (double)lam_type_bytes(tensor->type, count);
     if (tensor->role != LAM_PARAMETER && !all) continue;
     lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
     printf("  %-40s %-32s %s%s%s%s\n", tensor->name, shape, roles[tensor->role], *stored[tensor->type] ? ", " : "",
@@ -64,7 +64,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     lam_info_ports(lam_routine_name(program, i), routine->outputs, routine->output_count, "->");
   }
   printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
-  for (int role = LAM_OPTIMIZER; role <= LAM_DERIVED; role++)
+  for (int role = LAM_OPTIMIZER; role <= LAM_QUANTIZED; role++)
     if (numbers[role]) printf(", %lld %s", (long long)numbers[role], roles[role]);
   printf("; %.1f MB in all\n", bytes / 1e6);
   return 0;

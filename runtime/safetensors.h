@@ -20,14 +20,20 @@ struct lam_entry {
   int64_t shape[LAM_MAX_RANK];
   uint64_t begin, end; /* bytes of the file's data */
   const unsigned char *data;
+  /* Of a tensor that the file holds as steps "NAME/i8" or "NAME/i4": its scale "NAME/scale", of which an element is for
+     so many neighbours along each axis as the tensor's extent has of the scale's; else NULL. */
+  const unsigned char *scale;
+  int64_t scale_shape[LAM_MAX_RANK];
 };
 struct lam_weights {
   const char *path; /* or what messages are to call the bytes */
   const unsigned char *bytes;
   size_t length;
   void *map; /* a file's bytes; NULL: the caller's */
-  char *names; /* the memory of all names */
-  struct lam_entry *entries; /* by name */
+  int file; /* of the map */
+  char *names, *joined; /* the memory of all names, and of those of tensors in steps */
+  /* By name. A tensor that the file holds as steps and scale is an entry, too, and is read as reals. */
+  struct lam_entry *entries;
   int64_t count;
   struct lam_pairs metadata;
 };
@@ -36,13 +42,16 @@ LAM_API int lam_open_weights(struct lam_weights **weights, const char *path, cha
 LAM_API int lam_weights_take(struct lam_weights **weights, const char *path, const void *bytes, size_t length,
                              char message[LAM_MESSAGE]);
 LAM_API void lam_weights_close(struct lam_weights *weights);
+/* Gives back the memory that the entry's bytes of a file have taken. They can be read again. */
+LAM_API void lam_weights_rest(const struct lam_weights *weights, const struct lam_entry *entry);
 LAM_API const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
 /* Whether the entry's elements are of the type, or can be made so; then `count` of them from `first` on, made so. */
 LAM_API int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
                                char message[LAM_MESSAGE]);
 LAM_API void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count,
                                void *to);
-/* Writes name, type, shape and data of tensors, reals as F32; false with errno. */
+/* Writes name, type, shape and data of tensors, reals as F32, and integers of less than a byte as bytes; false with
+   errno. */
 LAM_API bool lam_put_weights(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 
 #endif

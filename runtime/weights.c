@@ -232,6 +232,121 @@ static int lam_check_weights(struct lam_model *model, const struct lam_weights *
   return status;
 }
 
+/* --- Taking elements ---------------------------------------------------------------------------------------------- */
+
+/* Elements being taken from a file. */
+struct lam_taking {
+  struct lam_model *model;
+  const struct lam_weights *weights;
+  enum lam_purpose purpose;
+  void *memory, *place; /* for one tensor that is not kept: what is to be freed, and where it is aligned */
+};
+
+/* The entry that a tensor is taken from. What is an average begins as its parameter, where the file has none. */
+static const struct lam_entry *lam_source_of(const struct lam_taking *taking, const struct lam_tensor *tensor) {
+  if (!lam_is_taken(tensor, taking->purpose)) return NULL;
+  const struct lam_entry *entry = lam_weights_find(taking->weights, tensor->name);
+  const struct lam_tensor *parameter = entry ? NULL : lam_average_of(taking->model, tensor);
+  return parameter && taking->purpose != LAM_RESUME ? lam_weights_find(taking->weights, parameter->name) : entry;
+}
+
+/* Whether the parameter itself need not be kept. */
+static bool lam_streams(const struct lam_taking *taking, const struct lam_tensor *tensor) {
+  return !tensor->data || (tensor->use == LAM_STREAMED && taking->purpose == LAM_USE_ALONE);
+}
+
+static bool lam_same_shape(const struct lam_entry *entry, const struct lam_tensor *tensor) {
+  bool same = entry->rank == tensor->rank;
+  for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
+  return same;
+}
+
+/* The steps and the scale that a model keeps of a parameter, and the entries that a file has for them. */
+struct lam_parts {
+  const struct lam_tensor *tensors[2]; /* reals of 16 bits have no scale: NULL */
+  const struct lam_entry *entries[2];
+};
+
+/* The entry of the file that is a part of a parameter whose entry is `source`, in the model's shape. NULL where there is
+   none, or where the file has the parameter itself, too, which then counts. */
+static const struct lam_entry *lam_part_entry(const struct lam_taking *taking, const struct lam_entry *source,
+                                              const struct lam_tensor *part) {
+  char name[512];
+  const char *slash = strrchr(part->name, '/');
+  if ((size_t)snprintf(name, sizeof name, "%s%s", source->name, slash) >= sizeof name) return NULL;
+  const struct lam_entry *entry = lam_weights_find(taking->weights, name);
+  const unsigned char *data = strcmp(slash, "/scale") ? source->data : source->scale;
+  return entry && entry->data == data && lam_same_shape(entry, part) ? entry : NULL;
+}
+
+/* Whether the file has just the steps that the model keeps of the tensor. */
+static bool lam_find_parts(const struct lam_taking *taking, const struct lam_tensor *tensor,
+                           const struct lam_entry *source, struct lam_parts *parts) {
+  *parts = (struct lam_parts){{lam_steps_of(taking->model, tensor), lam_scale_of(taking->model, tensor)}, {NULL}};
+  if (!parts->tensors[0]) return false;
+  for (int i = 0; i < 2; i++) {
+    if (!parts->tensors[i]) continue;
+    parts->entries[i] = lam_part_entry(taking, source, parts->tensors[i]);
+    if (!parts->entries[i]) return false;
+  }
+  return true;
+}
+
+static void lam_read_tensor(const struct lam_entry *entry, const struct lam_tensor *tensor, void *to) {
+  lam_read_elements(entry, tensor->type, 0, lam_count(tensor->shape, tensor->rank), to);
+}
+
+static void lam_take_tensor(const struct lam_taking *taking, const struct lam_tensor *tensor,
+                            const struct lam_entry *source) {
+  struct lam_parts parts;
+  const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
+  void *to = streams ? taking->place : tensor->data;
+  if (!streams || !steps) lam_read_tensor(source, tensor, to);
+  for (int i = 0; i < 2 && steps; i++)
+    if (parts.tensors[i]) lam_read_tensor(parts.entries[i], parts.tensors[i], parts.tensors[i]->data);
+  if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
+  lam_weights_rest(taking->weights, source);
+}
+
+/* Checks the steps that are to be taken, and makes memory for the largest tensor that is read and not kept. */
+static int lam_begin_taking(struct lam_taking *taking) {
+  struct lam_model *model = taking->model;
+  size_t largest = 0;
+  int status = LAM_OK;
+  for (int i = 0; i < model->tensor_count && !status; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
+    const struct lam_entry *source = lam_source_of(taking, tensor);
+    struct lam_parts parts;
+    if (source && lam_find_parts(taking, tensor, source, &parts)) {
+      status = lam_check_elements(taking->weights, parts.entries[0], parts.tensors[0]->type, model->message);
+      lam_weights_rest(taking->weights, source);
+    } else if (source && lam_streams(taking, tensor) && bytes > largest) {
+      largest = bytes;
+    }
+  }
+  if (status || !largest) return status;
+  taking->memory = malloc(largest + LAM_ALIGNMENT);
+  if (!taking->memory)
+    return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to read a tensor of %s", taking->weights->path);
+  taking->place = (char *)taking->memory + (LAM_ALIGNMENT - (uintptr_t)taking->memory % LAM_ALIGNMENT) % LAM_ALIGNMENT;
+  return LAM_OK;
+}
+
+static void lam_take_all(const struct lam_taking *taking) {
+  struct lam_model *model = taking->model;
+  bool quantized = model->quantize != NULL;
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const struct lam_entry *source = lam_source_of(taking, tensor);
+    if (source) lam_take_tensor(taking, tensor, source);
+    quantized = quantized && (source || tensor->use == LAM_AS_IT_IS);
+  }
+  if (taking->purpose == LAM_START_FROM) lam_start_averages(model);
+  lam_changed(model);
+  if (quantized) *model->quantized_version = *model->version; /* the steps of all that have some are there */
+}
+
 int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
              enum lam_purpose purpose) {
   struct lam_run there = *run;
@@ -242,20 +357,14 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
   if (!status) status = lam_check_weights(model, weights, purpose);
   if (!status) status = lam_read_facts(model, weights, purpose, &there.facts);
   if (!status) status = lam_keep_facts(model, run, weights, purpose, &there);
+  struct lam_taking taking = {.model = model, .weights = weights, .purpose = purpose};
+  if (!status) status = lam_begin_taking(&taking);
   if (status) {
     lam_pairs_free(&there.facts);
     return status;
   }
-  for (int averages = 0; averages < 2; averages++) { /* they begin as their parameters, where the file has none */
-    for (int i = 0; i < model->tensor_count; i++) {
-      const struct lam_tensor *tensor = &model->tensors[i];
-      const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
-      if (entry && averages == (tensor->role == LAM_AVERAGE))
-        lam_read_elements(entry, tensor->type, 0, lam_count(tensor->shape, tensor->rank), tensor->data);
-    }
-    if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
-  }
-  lam_changed(model);
+  lam_take_all(&taking);
+  free(taking.memory);
   lam_pairs_free(&run->facts);
   *run = there;
   return LAM_OK;
@@ -287,13 +396,19 @@ static bool lam_add_number(struct lam_pairs *pairs, const char *key, int64_t num
   return lam_pairs_add(pairs, key, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)number));
 }
 
-static bool lam_describe(const struct lam_model *model, const struct lam_run *run, struct lam_pairs *metadata) {
+/* For people who look into a file. What they need to know of groups, the shapes tell. */
+static const char lam_in_steps[] = "a tensor NAME is NAME/i8 or NAME/i4, whole numbers in bytes, times NAME/scale, of which "
+                                   "an element is for a block of neighbours; or it is NAME/bf16 or NAME/f16";
+
+static bool lam_describe(const struct lam_model *model, const struct lam_run *run, bool quantized,
+                         struct lam_pairs *metadata) {
   bool good = lam_pairs_add(metadata, "format", "lamella", 7) &&
               lam_pairs_add(metadata, "model", model->name, strlen(model->name)) &&
               lam_add_number(metadata, "step", run->step) && lam_add_number(metadata, "steps", run->steps) &&
               lam_add_number(metadata, "rows", run->rows) && lam_add_number(metadata, "seed", run->seed);
   for (int64_t i = 0; good && i < run->facts.count; i++)
     good = lam_pairs_add(metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
+  if (good && quantized) good = lam_pairs_add(metadata, "quantized", lam_in_steps, strlen(lam_in_steps));
   for (int i = 0; good && i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     char key[512];
@@ -303,14 +418,28 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   return good;
 }
 
-int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path) {
+/* Adds a tensor to those that are written, or its steps and scale. */
+static void lam_add_tensor(const struct lam_model *model, const struct lam_tensor *tensor, bool quantized,
+                           struct lam_tensor *tensors, int *count) {
+  const struct lam_tensor *steps = lam_steps_of(model, tensor), *scale = lam_scale_of(model, tensor);
+  if (!steps || (tensor->data && !quantized)) {
+    tensors[(*count)++] = *tensor;
+    return;
+  }
+  tensors[(*count)++] = *steps;
+  if (scale) tensors[(*count)++] = *scale;
+}
+
+int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool quantized, FILE *file,
+                       const char *path) {
   struct lam_pairs metadata = {0};
   struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
   int count = 0, status = LAM_OK;
-  if (!tensors || !lam_describe(model, run, &metadata))
+  if (!tensors || !lam_describe(model, run, quantized, &metadata))
     status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   for (int i = 0; i < model->tensor_count && !status; i++)
-    if (lam_is_kept(&model->tensors[i])) tensors[count++] = model->tensors[i];
+    if (quantized ? lam_is_taken(&model->tensors[i], LAM_USE) : lam_is_kept(&model->tensors[i]))
+      lam_add_tensor(model, &model->tensors[i], quantized, tensors, &count);
   if (!status && !lam_put_weights(file, tensors, count, &metadata))
     status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
   lam_pairs_free(&metadata);
@@ -331,7 +460,7 @@ int lam_save(struct lam_model *model, const struct lam_run *run, const char *pat
   if (!beside) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   strcat(strcpy(beside, path), ".new");
   FILE *file = fopen(beside, "wb");
-  int status = file ? lam_put_checkpoint(model, run, file, path) : LAM_CANNOT_WRITE;
+  int status = file ? lam_put_checkpoint(model, run, false, file, path) : LAM_CANNOT_WRITE;
   bool told = file && status;
 #ifdef LAM_MAPS_FILES
   if (file && !status && (fflush(file) != 0 || fsync(fileno(file)) != 0)) status = LAM_CANNOT_WRITE;
