@@ -81,6 +81,8 @@ static void keep(struct program *program, routine_set kept) {
   bool dropped = false;
   for (int i = 0; program_graph(program, i); i++) {
     if (kept >> i & 1 || !*program_graph(program, i)) continue;
+    if (i != ROUTINE_train && i != ROUTINE_accumulate && i != ROUTINE_synthesize)
+      array_push(program->arena, &program->left_out, *program_graph(program, i));
     *program_graph(program, i) = NULL;
     dropped = true;
   }

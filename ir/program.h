@@ -60,6 +60,9 @@ struct program {
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
   struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize, *derive;
   ARRAY(struct prediction) predictions;
+  /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
+     parameters must not depend on which part of a program is compiled, so they look at these, too. */
+  ARRAY(const struct graph *) left_out;
   bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */
   struct data_settings *data; /* or NULL */

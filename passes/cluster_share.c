@@ -152,7 +152,7 @@ static void materialise_in(struct former *f, const struct value *value, const st
 bool materialise_early(struct former *f) {
   struct scheduler *s = f->s;
   bool any = false;
-  const int *limits = s->pipeline.parameters;
+  const double *limits = s->pipeline.parameters;
   int *depths = arena_new_array(s->arena, int, s->graph->next_value);
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
@@ -204,7 +204,8 @@ void materialise_shared(struct former *f) {
     if (!cluster->merged && cluster->kind == CLUSTER_SWEEP && !cluster->space_count)
       array_push(s->arena, &f->numbers, cluster);
   }
-  const int *limits = s->pipeline.parameters, most = limits[PARAMETER_fuse_operands];
+  const double *limits = s->pipeline.parameters;
+  const int most = (int)limits[PARAMETER_fuse_operands];
   for (int i = 0; i < s->graph->values.count; i++) {
     const struct value *value = s->graph->values.items[i];
     if (is_leaf(value) || stops_here(s, value)) continue;

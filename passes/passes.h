@@ -9,6 +9,7 @@
 #include "ir/times.h"
 
 struct pipeline;
+struct quantizer;
 
 struct pass_options {
   const char *pipeline;      /* text such as "-plan, fuse(keep = 40)", or NULL for the spec's */
@@ -63,9 +64,15 @@ void pass_mixed_weights(struct program *program, struct graph *graph);
 /* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
    The graph is flat, its equal values are one, and its gradients of parameters are marked. */
 void pass_mixed(struct graph *graph, enum storage storage);
-/* Has the graphs that do not train read the weights that the pipeline's rules name in few bits (quantize.c). They are flat, and their
-   equal values are one. Reports rules that cannot be followed, and is false then. */
-bool pass_quantize(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics);
+/* What the pipeline's rules make of each parameter, by what all graphs of the model do with it as lowering leaves them
+   (quantize_choose.c). NULL after reporting rules that cannot be followed. */
+struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,
+                                       struct diagnostics *diagnostics);
+/* Has a graph that does not train read these parameters in few bits (quantize.c). It is flat, and its equal values are one. */
+void pass_quantize(struct quantizer *quantizer, struct graph *graph);
+/* Has train and accumulate compute the loss by such parameters, too, where a rule says `train = 1` (quantize_train.c). They are as they are
+   before autodiff. Both leave other graphs as they are. */
+void pass_quantize_train(struct quantizer *quantizer, struct graph *graph);
 /* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
    derive.c. */
 void pass_derive(struct program *program);

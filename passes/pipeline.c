@@ -10,7 +10,8 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
-  bool quantized, derived; /* these passes have run */
+  bool derived; /* the pass derive has run */
+  struct quantizer *quantizer; /* what becomes of parameters; NULL without the pass quantize */
 };
 
 static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
@@ -41,12 +42,8 @@ static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
 }
 
-/* Quantize looks at all graphs before it changes one, so it is called for the first graph alone. */
-static void run_quantize(struct run *run, struct graph *graph) {
-  if (!run->quantized) pass_quantize(run->program, &run->pipeline, run->diagnostics);
-  run->quantized = true;
-  (void)graph;
-}
+static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
+static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(run->quantizer, graph); }
 
 /* Derive makes a graph of its own for all others, so it is called for the first graph alone. */
 static void run_derive(struct run *run, struct graph *graph) {
@@ -59,7 +56,12 @@ static const struct step {
   enum pass pass;
   void (*graph)(struct run *run, struct graph *graph);
   enum stage after;
-  enum { WHEN_ON, WITH_MIXED, WITH_QUANTIZE, ALWAYS } when; /* if the pipeline has the pass; if it has both; in any case */
+  enum {
+    WHEN_ON,
+    WITH_MIXED,
+    WITH_QUANTIZE,
+    ALWAYS
+  } when; /* if the pipeline has the pass; if it has both; in any case */
 } steps[] = {
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
@@ -72,6 +74,8 @@ static const struct step {
        derivative. */
     {PASS_simplify, run_simplify, STAGE_LOWERED, WHEN_ON},
     {PASS_common, run_common, STAGE_LOWERED, WHEN_ON},
+    /* Weights that are rounded while training are values with a gradient of their own. */
+    {PASS_quantize, run_quantize_train, STAGE_LOWERED, WHEN_ON},
     {PASS_autodiff, run_autodiff, STAGE_DIFFERENTIATED, WHEN_ON},
     /* The functions kept whole are inlined, and so are their gradients. From here on there are primitives only. */
     {PASS_inline, run_inline, STAGE_FLAT, WHEN_ON},
@@ -177,6 +181,11 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
   struct run run = {.program = program, .options = options, .diagnostics = diagnostics, .stage = STAGE_LOWERED};
   int errors = diagnostics->error_count;
   if (!pipeline_parse(program, options, diagnostics, &run.pipeline) || !check_dump(&run)) return false;
+  /* Rules about weights follow from the graphs as the spec has them. */
+  if (run.pipeline.on[PASS_quantize]) {
+    run.quantizer = pass_quantize_choose(program, &run.pipeline, diagnostics);
+    if (!run.quantizer) return false;
+  }
   /* Patterns are matched before a pass can rewrite the values that they mean. */
   if (!pass_dump(program, options, diagnostics)) return false;
   verify_all(&run, "the frontend");
@@ -185,8 +194,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
     run_step(&run, &steps[i]);
     if (diagnostics->error_count > errors) return false;
     verify_all(&run, pass_facts[steps[i].pass].name);
-    /* What follows finds no errors but in rules about weights. */
-    if (options->errors_only && steps[i].pass == PASS_autodiff && !run.pipeline.rules.count) break;
+    if (options->errors_only && steps[i].pass == PASS_autodiff) break; /* later passes find no errors */
   }
   return true;
 }

@@ -229,8 +229,7 @@ static bool read_pattern(struct reader *reader, struct pass_rule *rule) {
     return false;
   }
   struct arena *arena = reader->diagnostics->arena;
-  struct pass_pattern pattern = {
-      arena_copy(arena, reader->source->text + begin + 1, (size_t)(end - begin - 1)), span};
+  struct pass_pattern pattern = {arena_copy(arena, reader->source->text + begin + 1, (size_t)(end - begin - 1)), span};
   array_push(arena, &rule->patterns, pattern);
   reader->at = end + 1;
   return true;
@@ -387,8 +386,8 @@ enum pass_class pipeline_class(const struct pipeline *pipeline) {
 void pipeline_print(FILE *file, const struct pipeline *pipeline) {
   static const char *const classes[] = {
       [PASS_EXACT] = "exact", [PASS_REASSOCIATES] = "reassociates", [PASS_APPROXIMATES] = "approximates"};
-  static const char *const whens[] = {[PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen",
-      [PASS_RULES] = "rules"};
+  static const char *const whens[] = {
+      [PASS_ALWAYS] = "always", [PASS_USUAL] = "usual", [PASS_CHOSEN] = "chosen", [PASS_RULES] = "rules"};
   static const char *const stages[] = {
       [STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
   struct arena *arena = arena_new();
@@ -423,8 +422,7 @@ void pipeline_help(FILE *file) {
   struct arena *arena = arena_new();
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS) continue;
-    fprintf(file, "%c %-9s %s", is_usual((enum pass)i) ? ' ' : '*', pass_facts[i].name,
-            pass_facts[i].summary);
+    fprintf(file, "%c %-9s %s", is_usual((enum pass)i) ? ' ' : '*', pass_facts[i].name, pass_facts[i].summary);
     const char *before = " (";
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       if ((int)parameter_facts[j].pass != i) continue;

@@ -13,7 +13,8 @@ struct quantization {
   enum quantized weights;
   bool quantizes_activations;
   int64_t group; /* elements of the last axis of `shared` that share a scale; 0: all */
-  unsigned shared; /* the axes of the state along which elements share a scale, a bit for each: what some contraction sums over */
+  unsigned
+      shared; /* the axes of the state along which elements share a scale, a bit for each: what some contraction sums over */
 };
 
 struct quantizer {
@@ -23,12 +24,27 @@ struct quantizer {
   struct quantization *of; /* by the parameter's place in program->states */
 };
 
+/* A weight in a graph, or a view of one. */
+struct parts {
+  struct value *steps; /* integers; reals of 16 bits where there is no scale */
+  struct value *scale; /* lacks the axes along which elements share it; NULL: 1 */
+  /* The steps have these two in place of an axis of the value, which `grouped` is; NULL without groups. The scale has the outer one. */
+  struct axis *grouped, *outer, *inner;
+  bool quantizes_activations;
+};
+/* The weight, with the axes of the parameter in its order, in parts; `scratch` holds the struct. */
+struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct value *weight,
+                              const struct quantization *how);
+/* The parts as reals, with the axes of the weight. */
+struct value *quantized_wide(struct graph *graph, const struct parts *parts);
+/* The gradient `slope` of those reals, with the axes of the weight or activation x: itself, and 0 where x is beyond the range of its
+   steps. */
+struct value *quantized_slope(struct graph *graph, struct value *x, struct value *slope, const struct parts *parts);
+/* The steps of an operand that is no weight, with a scale for all that is summed over. */
+struct value *quantized_activation(struct graph *graph, struct value *x, struct axis *const *over, int count,
+                                   struct value **scale);
+
 /* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
 int quantized_state(const struct quantizer *quantizer, const struct value *value);
-/* Fills quantizer->of by the rules and by what the graphs do with parameters; reports rules that cannot be followed, and is false
-   then. */
-bool quantize_choose(struct quantizer *quantizer);
-/* Whether the graph is one of those that quantize changes: all but those that train or make data. */
-bool is_quantized_graph(const struct program *program, const struct graph *graph);
 
 #endif

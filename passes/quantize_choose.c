@@ -1,7 +1,8 @@
 /* Which parameters quantize changes, and how: rules of the pipeline meet what the graphs do with the parameters.
 
    A rule with patterns is for whatever they match. One without is for what a contraction reads, and for tables of lookups; and where
-   it asks for 4 bits, the weights that an output is computed by (the head) and tables keep 8, since most of the loss is theirs.
+   it asks for 4 bits, the weights that an output is computed by (the head) and tables keep 8, with one scale a row, since most of the
+   loss is theirs.
 
    A scale must not vary along what a contraction sums over, or it could not be multiplied with the sum. So elements share a scale
    along all axes that some contraction of some graph sums over; along all but the one of the lookup where there is no contraction. */
@@ -21,7 +22,8 @@ struct uses {
   bool is_head;
 };
 
-bool is_quantized_graph(const struct program *program, const struct graph *graph) {
+/* All graphs of the model but those that train. */
+static bool is_quantized_graph(const struct program *program, const struct graph *graph) {
   return graph && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
          graph != program->derive;
 }
@@ -77,7 +79,7 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
   for (int i = 0; i < graph->outputs.count; i++) reached[graph->outputs.items[i].value->id] = true;
   for (int i = graph->values.count - 1; i >= 0; i--) {
     const struct value *value = graph->values.items[i];
-    for (int j = 0; reached[i] && j < value->input_count; j++) {
+    for (int j = 0; reached[value->id] && j < value->input_count; j++) {
       const struct origin_of *origin = &origins[value->inputs[j]->id];
       if (value->op != OP_contract)
         reached[value->inputs[j]->id] = true;
@@ -87,13 +89,12 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
   }
 }
 
-static void look_at_graph(const struct quantizer *quantizer, struct graph *graph, struct uses *uses) {
+static void look_at_graph(const struct quantizer *quantizer, const struct graph *graph, struct uses *uses) {
   struct arena *scratch = arena_new();
-  graph_sweep(graph);
-  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->values.count);
+  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
-    struct origin_of *own = &origins[i];
+    struct origin_of *own = &origins[value->id];
     look_at_use(value, origins, uses);
     own->state = quantized_state(quantizer, value) + 1;
     for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
@@ -103,7 +104,7 @@ static void look_at_graph(const struct quantizer *quantizer, struct graph *graph
     for (int k = 0; k < value->axis_count; k++)
       own->axes[k] = axes_of_view(value, value->axes[k], &origins[value->inputs[0]->id]);
   }
-  find_heads(graph, origins, arena_new_array(scratch, bool, graph->values.count), uses);
+  find_heads(graph, origins, arena_new_array(scratch, bool, graph->next_value), uses);
   arena_free(scratch);
 }
 
@@ -161,24 +162,28 @@ static bool choose(struct quantizer *quantizer, int place, const struct uses *us
   own->weights = (enum quantized)own->rule->parameters[PARAMETER_quantize_weights];
   if (own->weights == QUANTIZED_BF16 || own->weights == QUANTIZED_F16) return true;
   const bool is_table = uses->looked_up != 0;
-  if (!own->rule->patterns.count && (uses->is_head || is_table)) own->weights = QUANTIZED_I8;
+  const bool keeps_bytes = !own->rule->patterns.count && (uses->is_head || is_table);
+  if (keeps_bytes) own->weights = QUANTIZED_I8;
   own->quantizes_activations = own->rule->parameters[PARAMETER_quantize_activations] != 0;
   own->shared = uses->summed ? uses->summed : all_axes(state) & ~uses->looked_up;
   if (!own->shared) own->shared = all_axes(state);
-  return choose_group(quantizer, state, own) && check_sum(quantizer, state, own);
+  return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own);
 }
 
-bool quantize_choose(struct quantizer *quantizer) {
-  struct program *program = quantizer->program;
-  if (!pipeline_check_patterns(quantizer->pipeline, PASS_quantize, program, quantizer->diagnostics)) return false;
+struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,
+                                       struct diagnostics *diagnostics) {
+  struct quantizer *quantizer = arena_new_struct(program->arena, struct quantizer);
+  *quantizer = (struct quantizer){.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
+  if (!pipeline_check_patterns(pipeline, PASS_quantize, program, diagnostics)) return NULL;
   struct uses *uses = arena_new_array(program->arena, struct uses, program->states.count);
   quantizer->of = arena_new_array(program->arena, struct quantization, program->states.count);
   for (int i = 0; program_graph(program, i); i++)
     if (is_quantized_graph(program, *program_graph(program, i)))
       look_at_graph(quantizer, *program_graph(program, i), uses);
+  for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], uses);
   bool good = true;
   for (int i = 0; i < program->states.count; i++)
     if (program->states.items[i]->role == ROLE_PARAMETER && program->states.items[i]->kind == KIND_REAL)
       good = choose(quantizer, i, &uses[i]) && good;
-  return good;
+  return good ? quantizer : NULL;
 }

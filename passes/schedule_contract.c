@@ -265,7 +265,7 @@ static void choose_tile(struct contraction *x) {
       break;
     }
   }
-  const int *wanted = x->s->pipeline.parameters;
+  const double *wanted = x->s->pipeline.parameters;
   if (wanted[PARAMETER_tile_rows] && !x->row.axis->size)
     x->rows = wanted[PARAMETER_tile_rows] < x->row.extent ? wanted[PARAMETER_tile_rows] : (int)x->row.extent;
   if (wanted[PARAMETER_tile_vectors])
@@ -292,7 +292,8 @@ static int64_t piece_of(int64_t k, int64_t whole, int group) {
 
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be. */
 static bool choose_blocks(struct contraction *x) {
-  const int *limits = x->s->pipeline.parameters, tasks = limits[PARAMETER_tile_tasks];
+  const double *limits = x->s->pipeline.parameters;
+  const int tasks = (int)limits[PARAMETER_tile_tasks];
   const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
   x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->group);

@@ -17,7 +17,7 @@ static const char *parse(struct arena *arena, const char *text) {
     on = arena_format(arena, "%s%s%s", on, *on ? " " : "", pass_facts[i].name);
     for (int j = 0; j < PARAMETER_COUNT; j++)
       if ((int)parameter_facts[j].pass == i && pipeline.parameters[j] != parameter_facts[j].usual)
-        on = arena_format(arena, "%s(%s %d)", on, parameter_facts[j].name, pipeline.parameters[j]);
+        on = arena_format(arena, "%s(%s %g)", on, parameter_facts[j].name, pipeline.parameters[j]);
   }
   return on;
 }
