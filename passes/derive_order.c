@@ -86,6 +86,9 @@ static void find_launches(struct ordering *o, const struct buffer *parameter, bo
   const int count = o->routine->launches.count;
   memset(makes, 0, (size_t)count * sizeof *makes);
   mark_makers(o, parameter->state, makes);
+  bool some = false;
+  for (int i = 0; i < count; i++) some = some || makes[i];
+  if (!some) return; /* they are a part of the program */
   if (!stand_alone(o, parameter, makes)) {
     demote(o, parameter->state);
     return;

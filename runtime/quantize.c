@@ -3,13 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-
-/* Whether both are names of one file. */
-static bool lam_same_file(const char *x, const char *y) {
-  struct stat a, b;
-  return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
 
 static int lam_quantize_main(struct lam_program *program, const struct lam_options *options) {
   const char *out = lam_option_text(options, "out", NULL);

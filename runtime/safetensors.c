@@ -291,7 +291,7 @@ static bool lam_take_scale(struct lam_entry *steps, const struct lam_entry *scal
 
 /* The entry of a tensor that the file holds in parts, of which `part` is one; false after a message. Another entry may
    have the name already, which then stays. */
-static bool lam_join(const struct lam_weights *weights, const struct lam_entry *part, size_t length,
+static bool lam_join_part(const struct lam_weights *weights, const struct lam_entry *part, size_t length,
                      struct lam_entry *joined, char message[LAM_MESSAGE]) {
   char steps[LAM_SHAPE_TEXT], there[LAM_SHAPE_TEXT];
   *joined = *part;
@@ -339,7 +339,7 @@ static int lam_join_parts(struct lam_weights *weights, char message[LAM_MESSAGE]
   memcpy(entries, weights->entries, (size_t)count * sizeof *entries);
   for (int64_t i = 0; i < weights->count; i++) {
     if (!lam_stands_for(weights, &weights->entries[i], &length)) continue;
-    if (!lam_join(weights, &weights->entries[i], length, &entries[count], message)) {
+    if (!lam_join_part(weights, &weights->entries[i], length, &entries[count], message)) {
       free(entries);
       return LAM_WRONG_FILE;
     }
@@ -495,20 +495,34 @@ int lam_open_weights(struct lam_weights **weights, const char *path, char messag
   return status;
 }
 
-/* Mapped once more at the same place, pages that were read are as they were at first. */
-void lam_weights_rest(const struct lam_weights *weights, const struct lam_entry *entry) {
+/* Gives back whole pages of so many bytes. Mapped once more at the same place, they are as they were at first. */
+static void lam_rest_bytes(const struct lam_weights *weights, const unsigned char *from, size_t bytes) {
 #ifdef LAM_MAPS_FILES
   const long page = sysconf(_SC_PAGESIZE);
   if (!weights->map || page <= 0) return;
-  const size_t first = ((size_t)(entry->data - weights->bytes) + (size_t)page - 1) / (size_t)page * (size_t)page,
-               end = (size_t)(entry->data - weights->bytes + (entry->end - entry->begin)) / (size_t)page * (size_t)page;
+  const size_t begin = (size_t)(from - weights->bytes), first = (begin + (size_t)page - 1) / (size_t)page * (size_t)page,
+               end = (begin + bytes) / (size_t)page * (size_t)page;
   if (end <= first) return;
   void *place = (char *)weights->map + first;
-  /* Where this fails, the pages are gone, or stay: only the former would be a mistake, and POSIX rules it out. */
-  (void)!mmap(place, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, weights->file, (off_t)first);
+  if (mmap(place, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, weights->file, (off_t)first) == MAP_FAILED) return;
 #else
-  (void)weights, (void)entry;
+  (void)weights, (void)from, (void)bytes;
 #endif
+}
+
+void lam_weights_rest(const struct lam_weights *weights, const struct lam_entry *entry) {
+  lam_rest_bytes(weights, entry->data, (size_t)(entry->end - entry->begin));
+}
+
+void lam_weights_pass(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
+  enum { PIECE = 1 << 18 }; /* elements; even, since two may share a byte */
+  const int64_t count = lam_count(entry->shape, entry->rank);
+  const size_t size = lam_file_types[entry->type].bytes;
+  for (int64_t first = 0; first < count; first += PIECE) {
+    const int64_t piece = count - first < PIECE ? count - first : PIECE;
+    lam_read_elements(entry, type, first, piece, (char *)to + lam_type_bytes(type, first));
+    lam_rest_bytes(weights, entry->data + (size_t)first * size, (size_t)piece * size);
+  }
 }
 
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name) {

@@ -42,6 +42,9 @@ LAM_API int lam_open_weights(struct lam_weights **weights, const char *path, cha
 LAM_API int lam_weights_take(struct lam_weights **weights, const char *path, const void *bytes, size_t length,
                              char message[LAM_MESSAGE]);
 LAM_API void lam_weights_close(struct lam_weights *weights);
+/* Reads all elements of an entry of the file, and gives back the memory that the file's bytes took. */
+LAM_API void lam_weights_pass(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
+                              void *to);
 /* Gives back the memory that the entry's bytes of a file have taken. They can be read again. */
 LAM_API void lam_weights_rest(const struct lam_weights *weights, const struct lam_entry *entry);
 LAM_API const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);

@@ -292,20 +292,15 @@ static bool lam_find_parts(const struct lam_taking *taking, const struct lam_ten
   return true;
 }
 
-static void lam_read_tensor(const struct lam_entry *entry, const struct lam_tensor *tensor, void *to) {
-  lam_read_elements(entry, tensor->type, 0, lam_count(tensor->shape, tensor->rank), to);
-}
-
 static void lam_take_tensor(const struct lam_taking *taking, const struct lam_tensor *tensor,
                             const struct lam_entry *source) {
   struct lam_parts parts;
   const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
   void *to = streams ? taking->place : tensor->data;
-  if (!streams || !steps) lam_read_tensor(source, tensor, to);
+  if (!streams || !steps) lam_weights_pass(taking->weights, source, tensor->type, to);
   for (int i = 0; i < 2 && steps; i++)
-    if (parts.tensors[i]) lam_read_tensor(parts.entries[i], parts.tensors[i], parts.tensors[i]->data);
+    if (parts.tensors[i]) lam_weights_pass(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
   if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
-  lam_weights_rest(taking->weights, source);
 }
 
 /* Checks the steps that are to be taken, and makes memory for the largest tensor that is read and not kept. */
@@ -412,22 +407,27 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   for (int i = 0; good && i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     char key[512];
-    if (lam_is_kept(tensor))
+    if (quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))
       good = lam_pairs_add(metadata, lam_axes_key(key, tensor->name), tensor->axes, strlen(tensor->axes));
   }
   return good;
 }
 
-/* Adds a tensor to those that are written, or its steps and scale. */
-static void lam_add_tensor(const struct lam_model *model, const struct lam_tensor *tensor, bool quantized,
-                           struct lam_tensor *tensors, int *count) {
-  const struct lam_tensor *steps = lam_steps_of(model, tensor), *scale = lam_scale_of(model, tensor);
-  if (!steps || (tensor->data && !quantized)) {
-    tensors[(*count)++] = *tensor;
-    return;
-  }
-  tensors[(*count)++] = *steps;
-  if (scale) tensors[(*count)++] = *scale;
+/* Lists the tensors to write, steps and scales in place of their parameters where these are not there or not wanted.
+   Larger elements come first, so that all are aligned. */
+static int lam_list_kept(const struct lam_model *model, bool quantized, struct lam_tensor *tensors) {
+  int count = 0;
+  for (size_t size = sizeof(lam_real); size > 0; size /= 2)
+    for (int i = 0; i < model->tensor_count; i++) {
+      const struct lam_tensor *tensor = &model->tensors[i];
+      const struct lam_tensor *parts[2] = {lam_steps_of(model, tensor), lam_scale_of(model, tensor)};
+      if (!(quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))) continue;
+      if (!parts[0] || (tensor->data && !quantized)) parts[0] = tensor, parts[1] = NULL;
+      for (int k = 0; k < 2; k++)
+        if (parts[k] && (quantized ? lam_type_size(parts[k]->type) : sizeof(lam_real)) == size)
+          tensors[count++] = *parts[k];
+    }
+  return count;
 }
 
 int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool quantized, FILE *file,
@@ -437,9 +437,7 @@ int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool 
   int count = 0, status = LAM_OK;
   if (!tensors || !lam_describe(model, run, quantized, &metadata))
     status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
-  for (int i = 0; i < model->tensor_count && !status; i++)
-    if (quantized ? lam_is_taken(&model->tensors[i], LAM_USE) : lam_is_kept(&model->tensors[i]))
-      lam_add_tensor(model, &model->tensors[i], quantized, tensors, &count);
+  if (!status) count = lam_list_kept(model, quantized, tensors);
   if (!status && !lam_put_weights(file, tensors, count, &metadata))
     status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
   lam_pairs_free(&metadata);
