@@ -153,7 +153,7 @@ int64_t emit_range(const struct routine *routine, const struct buffer *buffer);
 const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number);
 /* Whether some routine derives values of the parameters; whether this one reads them; whether it changes parameters. */
 bool emit_derives(const struct emitter *emitter);
-bool emit_reads_derived(const struct routine *routine);
+bool emit_reads_derived(const struct emitter *emitter, const struct routine *routine);
 bool emit_changes_parameters(const struct routine *routine);
 const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
 const struct buffer *emit_output(const struct routine *routine, const char *name);

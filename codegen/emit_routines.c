@@ -582,7 +582,7 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   }
   text_open(text, "int %s(%s)", name, emit_signature(emitter, routine));
   emit_argument_checks(emitter, text, routine);
-  if (emit_reads_derived(routine))
+  if (emit_reads_derived(emitter, routine))
     text_line(text, "if (m->derived_version != m->version) %s_derive(m);", emitter->name);
   if (!phases[0].name) {
     emit_locals(&bodies[0], text, true);

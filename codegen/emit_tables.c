@@ -128,8 +128,8 @@ static void emit_run(struct emitter *emitter, struct text *text, const struct ro
   text_close(text);
 }
 
-static const char *reads_derived(const struct routine *routine) {
-  return emit_reads_derived(routine) ? ", .reads_derived = 1" : "";
+static const char *reads_derived(const struct emitter *emitter, const struct routine *routine) {
+  return emit_reads_derived(emitter, routine) ? ", .reads_derived = 1" : "";
 }
 
 /* Prints the table of predictions for batches of other sizes, by which the runtime calls them like any other routine. */
@@ -140,7 +140,7 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
   for (int i = 0; i < program->predictions.count; i++) {
     const char *name = program->predictions.items[i].graph->name;
     text_line(text, "{.name = %s, .routine = {.exists = 1, .run = run_%s%s}},", c_string(emitter->arena, name), name,
-              reads_derived(emit_routine_find(emitter, name)));
+              reads_derived(emitter, emit_routine_find(emitter, name)));
   }
   text->indentation--;
   text_line(text, "};");
@@ -173,7 +173,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
       const struct routine *routine = module->routines.items[i];
       if (program_prediction(program, routine->name)) continue;
       text_line(text, "[%s] = {.exists = 1, .run = run_%s%s},", routine_find(routine->name)->constant, routine->name,
-                reads_derived(routine));
+                reads_derived(emitter, routine));
     }
     text->indentation--;
     text_line(text, "},");
