@@ -369,8 +369,10 @@ static int64_t lam_scale_place(const struct lam_entry *entry, int64_t i) {
   return place;
 }
 
-/* Steps times their scale. Neighbours along the last axis share an element of the scale. */
-static void lam_widen(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
+/* Steps, of which `from` has those from number `first` on, times their scale. Neighbours along the last axis share an
+   element of the scale. */
+static void lam_widen(const struct lam_entry *entry, const unsigned char *from, enum lam_type type, int64_t first,
+                      int64_t count, void *to) {
   const int last = entry->rank - 1;
   const int64_t block = entry->rank ? entry->shape[last] / entry->scale_shape[last] : 1;
   for (int64_t i = first, end; i < first + count; i = end) {
@@ -379,7 +381,7 @@ static void lam_widen(const struct lam_entry *entry, enum lam_type type, int64_t
     end = i - i % block + block;
     if (end > first + count) end = first + count;
     for (int64_t k = i; k < end; k++)
-      lam_set(to, type, k - first, (double)((float)(int8_t)entry->data[k] * scale));
+      lam_set(to, type, k - first, (double)((float)(int8_t)from[k - first] * scale));
   }
 }
 
@@ -495,34 +497,24 @@ int lam_open_weights(struct lam_weights **weights, const char *path, char messag
   return status;
 }
 
-/* Gives back whole pages of so many bytes. Mapped once more at the same place, they are as they were at first. */
-static void lam_rest_bytes(const struct lam_weights *weights, const unsigned char *from, size_t bytes) {
+/* Pieces of a tensor are read from its file, since pages of the map would count as memory of the program. */
 #ifdef LAM_MAPS_FILES
-  const long page = sysconf(_SC_PAGESIZE);
-  if (!weights->map || page <= 0) return;
-  const size_t begin = (size_t)(from - weights->bytes), first = (begin + (size_t)page - 1) / (size_t)page * (size_t)page,
-               end = (begin + bytes) / (size_t)page * (size_t)page;
-  if (end <= first) return;
-  void *place = (char *)weights->map + first;
-  if (mmap(place, end - first, PROT_READ, MAP_PRIVATE | MAP_FIXED, weights->file, (off_t)first) == MAP_FAILED) return;
+enum { LAM_PIECE = 1 << 15 };
 #else
-  (void)weights, (void)from, (void)bytes;
+enum { LAM_PIECE = 64 };
 #endif
-}
 
-void lam_weights_rest(const struct lam_weights *weights, const struct lam_entry *entry) {
-  lam_rest_bytes(weights, entry->data, (size_t)(entry->end - entry->begin));
-}
-
-void lam_weights_pass(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
-  enum { PIECE = 1 << 18 }; /* elements; even, since two may share a byte */
-  const int64_t count = lam_count(entry->shape, entry->rank);
-  const size_t size = lam_file_types[entry->type].bytes;
-  for (int64_t first = 0; first < count; first += PIECE) {
-    const int64_t piece = count - first < PIECE ? count - first : PIECE;
-    lam_read_elements(entry, type, first, piece, (char *)to + lam_type_bytes(type, first));
-    lam_rest_bytes(weights, entry->data + (size_t)first * size, (size_t)piece * size);
-  }
+/* So many bytes of the file from `from` on: read into `piece`, or where they are mapped. */
+static const unsigned char *lam_piece(const struct lam_weights *weights, const unsigned char *from, size_t bytes,
+                                      unsigned char piece[LAM_PIECE]) {
+#ifdef LAM_MAPS_FILES
+  if (weights->map && bytes <= LAM_PIECE &&
+      pread(weights->file, piece, bytes, (off_t)(from - weights->bytes)) == (ssize_t)bytes)
+    return piece;
+#else
+  (void)weights, (void)bytes, (void)piece;
+#endif
+  return from;
 }
 
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name) {
@@ -553,35 +545,51 @@ int lam_check_elements(const struct lam_weights *weights, const struct lam_entry
   if (is_real != has_reals || entry->type >= LAM_KNOWN)
     return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name,
                     entry->type_name, is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
-  const bool small = type == LAM_TYPE_I4;
-  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count && (small || type == LAM_TYPE_INTEGER);
-       i++) {
-    double number = lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes);
-    if (small && (number < -8 || number > 7))
-      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than 4 bits", weights->path, entry->name,
-                      number);
-    if (number < INT32_MIN || number > INT32_MAX)
-      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than 32 bits", weights->path,
-                      entry->name, number);
+  const int64_t count = lam_count(entry->shape, entry->rank), size = (int64_t)lam_file_types[entry->type].bytes;
+  const double least = type == LAM_TYPE_I4 ? -8 : INT32_MIN, most = type == LAM_TYPE_I4 ? 7 : INT32_MAX;
+  unsigned char bytes[LAM_PIECE];
+  for (int64_t first = 0, end; first < count && (type == LAM_TYPE_I4 || type == LAM_TYPE_INTEGER); first = end) {
+    end = count - first < LAM_PIECE / 8 ? count : first + LAM_PIECE / 8;
+    const unsigned char *from = lam_piece(weights, entry->data + first * size, (size_t)((end - first) * size), bytes);
+    for (int64_t i = first; i < end; i++) {
+      const double number = lam_element(entry->type, from + (i - first) * size);
+      if (number < least || number > most)
+        return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than %d bits", weights->path,
+                        entry->name, number, type == LAM_TYPE_I4 ? 4 : 32);
+    }
   }
   return LAM_OK;
 }
 
-void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
-  if (entry->scale) {
-    lam_widen(entry, type, first, count, to);
-    return;
-  }
+/* The elements from number `first` on, which begin at `from`. */
+static void lam_convert(const struct lam_entry *entry, const unsigned char *from, enum lam_type type, int64_t first,
+                        int64_t count, void *to) {
   const size_t size = lam_file_types[entry->type].bytes;
-  const unsigned char *from = entry->data + (size_t)first * size;
   const bool same = (entry->type == LAM_F32 && type == LAM_TYPE_REAL && sizeof(lam_real) == 4) ||
                     (entry->type == LAM_I8 && type == LAM_TYPE_I8) ||
                     (entry->type == LAM_BF16 && type == LAM_TYPE_BF16) ||
                     (entry->type == LAM_F16 && type == LAM_TYPE_F16);
-  if (same)
+  if (entry->scale)
+    lam_widen(entry, from, type, first, count, to);
+  else if (same)
     memcpy(to, from, (size_t)count * size);
   else
     for (int64_t i = 0; i < count; i++) lam_set(to, type, i, lam_element(entry->type, from + (size_t)i * size));
+}
+
+void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
+  lam_convert(entry, entry->data + (size_t)first * lam_file_types[entry->type].bytes, type, first, count, to);
+}
+
+void lam_read_entry(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
+  const int64_t count = lam_count(entry->shape, entry->rank), size = (int64_t)lam_file_types[entry->type].bytes;
+  const int64_t most = weights->map ? LAM_PIECE / 8 : count; /* even, since two may share a byte */
+  unsigned char bytes[LAM_PIECE];
+  for (int64_t first = 0; first < count; first += most) {
+    const int64_t piece = count - first < most ? count - first : most;
+    const unsigned char *from = lam_piece(weights, entry->data + first * size, (size_t)(piece * size), bytes);
+    lam_convert(entry, from, type, first, piece, (char *)to + lam_type_bytes(type, first));
+  }
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */

@@ -42,17 +42,15 @@ LAM_API int lam_open_weights(struct lam_weights **weights, const char *path, cha
 LAM_API int lam_weights_take(struct lam_weights **weights, const char *path, const void *bytes, size_t length,
                              char message[LAM_MESSAGE]);
 LAM_API void lam_weights_close(struct lam_weights *weights);
-/* Reads all elements of an entry of the file, and gives back the memory that the file's bytes took. */
-LAM_API void lam_weights_pass(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
-                              void *to);
-/* Gives back the memory that the entry's bytes of a file have taken. They can be read again. */
-LAM_API void lam_weights_rest(const struct lam_weights *weights, const struct lam_entry *entry);
 LAM_API const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name);
 /* Whether the entry's elements are of the type, or can be made so; then `count` of them from `first` on, made so. */
 LAM_API int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
                                char message[LAM_MESSAGE]);
 LAM_API void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count,
                                void *to);
+/* All elements, without the file's bytes becoming memory of the program. */
+LAM_API void lam_read_entry(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
+                            void *to);
 /* Writes name, type, shape and data of tensors, reals as F32, and integers of less than a byte as bytes; false with
    errno. */
 LAM_API bool lam_put_weights(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);

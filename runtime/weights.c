@@ -297,9 +297,9 @@ static void lam_take_tensor(const struct lam_taking *taking, const struct lam_te
   struct lam_parts parts;
   const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
   void *to = streams ? taking->place : tensor->data;
-  if (!streams || !steps) lam_weights_pass(taking->weights, source, tensor->type, to);
+  if (!streams || !steps) lam_read_entry(taking->weights, source, tensor->type, to);
   for (int i = 0; i < 2 && steps; i++)
-    if (parts.tensors[i]) lam_weights_pass(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
+    if (parts.tensors[i]) lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
   if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
 }
 
@@ -313,12 +313,10 @@ static int lam_begin_taking(struct lam_taking *taking) {
     const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
     const struct lam_entry *source = lam_source_of(taking, tensor);
     struct lam_parts parts;
-    if (source && lam_find_parts(taking, tensor, source, &parts)) {
+    if (source && lam_find_parts(taking, tensor, source, &parts))
       status = lam_check_elements(taking->weights, parts.entries[0], parts.tensors[0]->type, model->message);
-      lam_weights_rest(taking->weights, source);
-    } else if (source && lam_streams(taking, tensor) && bytes > largest) {
+    else if (source && lam_streams(taking, tensor) && bytes > largest)
       largest = bytes;
-    }
   }
   if (status || !largest) return status;
   taking->memory = malloc(largest + LAM_ALIGNMENT);
