@@ -36,10 +36,11 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 /* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {
-      "a",      "p",       "o",       "g",        "e",       "c",           "r",         "d",        "i",  "q",  "self",
-      "m",      "io",      "seed",    "sizes",    "step",    "activations", "rows",      "past",     "status",
-      "states", "ports",   "memory",  "families", "columns", "id_columns",  "data",      "settings", "generation",
-      "verbs",  "program", "tensors", "main",     "bench",   "kernels",     "workloads", NULL};
+      "a",           "p",          "o",       "g",         "e",          "c",     "r",       "d",
+      "i",           "q",          "self",    "m",         "io",         "seed",  "sizes",   "step",
+      "activations", "rows",       "past",    "status",    "states",     "ports", "memory",  "families",
+      "columns",     "id_columns", "data",    "settings",  "generation", "verbs", "program", "tensors",
+      "main",        "bench",      "kernels", "workloads", NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (emitter->printer->dialect->is_library_name(name)) return true;

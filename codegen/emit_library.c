@@ -5,9 +5,9 @@
 #include "codegen/emit_text.h"
 
 static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR", "LAM_AVERAGE",
-                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED", "LAM_QUANTIZED"};
+                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED",     "LAM_QUANTIZED"};
 static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE",
-                                          "CACHE",     "PREPARED",  "DERIVED", "QUANTIZED"};
+                                          "CACHE",     "PREPARED",  "DERIVED",     "QUANTIZED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 
 static bool has_states(struct emitter *emitter) {
@@ -82,7 +82,8 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, c_double(arena, state->high));
   if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
   const struct quantized *quantized = emit_quantized(emitter, state);
-  if (quantized) rest = arena_format(arena, "%s, .use = %s", rest, quantized->streamed ? "LAM_STREAMED" : "LAM_IN_STEPS");
+  if (quantized)
+    rest = arena_format(arena, "%s, .use = %s", rest, quantized->streamed ? "LAM_STREAMED" : "LAM_IN_STEPS");
   const struct state *axes = state->file_shape ? state->of : state;
   const char *shape = c_shape(arena, state->name, axes->axes, axes->axis_count);
   if (state->file_shape) shape = file_shape(arena, state);

@@ -385,8 +385,8 @@ static void emit_quantizing(struct body *body, struct launch *const *launches, i
   struct arena *arena = body->emitter->arena;
   for (int first = 0, end; first < count; first = end) {
     const struct buffer *buffer = launches[first]->quantizes;
-    for (end = first; end < count && launches[end]->quantizes->copy >= 0 &&
-                      !strcmp(launches[end]->quantizes->name, buffer->name);)
+    for (end = first;
+         end < count && launches[end]->quantizes->copy >= 0 && !strcmp(launches[end]->quantizes->name, buffer->name);)
       end++;
     const struct rolls rolls = roll_launches(arena, launches + first, end - first);
     if (end > first && has_turn_for_each(&rolls, launches + first, end - first)) {

@@ -18,9 +18,10 @@ static const struct {
     [ROLE_CACHE] = {"caches", "caches", "c", "What generation keeps of the positions so far."},
     [ROLE_PREPARED] = {"prepared", "prepared", "r", "What generation computes once for a prompt."},
     [ROLE_DERIVED] = {"derived", "derived", "d", "What is computed of the parameters alone, when these have changed."},
-    [ROLE_QUANTIZED] = {"quantized", "quantized", "q",
-                        "Steps and scales of parameters, which routines that do not train read in place of these; files "
-                        "may hold them, too."},
+    [ROLE_QUANTIZED] =
+        {"quantized", "quantized", "q",
+         "Steps and scales of parameters, which routines that do not train read in place of these; files "
+         "may hold them, too."},
 };
 
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
@@ -363,7 +364,8 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind == OWNER_ACTIVATIONS) continue;
     if (owner->kind == OWNER_STATES)
-      text_comment(text, arena_format(emitter->arena, "%s%s", role_structs[owner->role].comment, note_on_absent(emitter, owner)));
+      text_comment(text, arena_format(emitter->arena, "%s%s", role_structs[owner->role].comment,
+                                      note_on_absent(emitter, owner)));
     else
       text_comment(text, ports_comment(emitter, owner));
     text_open(text, "struct %s", owner->tag);
@@ -399,7 +401,8 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
   if (emit_derives(emitter)) {
     text_line(text, "int64_t version; /* advances when parameters change */");
     text_line(text, "int64_t derived_version; /* of the parameters that %s_derive saw last */", emitter->name);
-    if (emitter->quantized.count) text_line(text, "int64_t quantized_version; /* of those that the steps were made of */");
+    if (emitter->quantized.count)
+      text_line(text, "int64_t quantized_version; /* of those that the steps were made of */");
   }
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);

@@ -156,7 +156,8 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   emit_verbs(program, verbs);
   for (int i = 0; i < 5; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
-  if (program_quantizes(program) && !emitter->options.weights) list = arena_format(arena, "%s&lam_quantize_verb, ", list);
+  if (program_quantizes(program) && !emitter->options.weights)
+    list = arena_format(arena, "%s&lam_quantize_verb, ", list);
   if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
   if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {

@@ -118,7 +118,8 @@ static void drop_parameters(struct program *program) {
     struct state *state = program->states.items[i];
     bool in_steps = false;
     for (int k = 0; k < program->states.count; k++)
-      in_steps = in_steps || (program->states.items[k]->role == ROLE_QUANTIZED && program->states.items[k]->of == state);
+      in_steps =
+          in_steps || (program->states.items[k]->role == ROLE_QUANTIZED && program->states.items[k]->of == state);
     if (!in_steps || is_used(program, state)) program->states.items[count++] = state;
   }
   program->states.count = count;

@@ -91,11 +91,13 @@ static bool is_computed_where_read(const struct value *value) {
   return op_is_elementwise(value->op) || class == CLASS_VIEW || class == CLASS_STOP || class == CLASS_GATHER;
 }
 
-/* The bytes that are read for one operand of a value. Views may leave most of it out, but what is kept is kept whole. */
+/* The bytes that are read for one operand of a value. Views may leave most of it out; but what is kept is kept whole, unless it is
+   kept in any case. */
 static double bytes_for(const struct deriver *deriver, const struct value *value, const struct value *input) {
   const struct derivation *known = &deriver->known[input->id];
   const double count = (double)value_count(value), of = (double)value_count(input);
-  const bool part = !known->kept && !op_is_elementwise(value->op) && value->op != OP_concat && count < of;
+  const bool part =
+      (!known->kept || known->part) && !op_is_elementwise(value->op) && value->op != OP_concat && count < of;
   return part ? known->bytes * count / of : known->bytes;
 }
 

@@ -50,7 +50,16 @@ enum lam_type {
   LAM_TYPE_I4,
   LAM_TYPE_U4
 };
-enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED, LAM_DERIVED, LAM_QUANTIZED };
+enum lam_role {
+  LAM_PARAMETER,
+  LAM_OPTIMIZER,
+  LAM_ACCUMULATOR,
+  LAM_AVERAGE,
+  LAM_CACHE,
+  LAM_PREPARED,
+  LAM_DERIVED,
+  LAM_QUANTIZED
+};
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* Who reads a parameter or an average: routines as they like; those that derive do not, since its steps, "NAME/i8" and

@@ -14,7 +14,18 @@
 #include <unistd.h>
 #endif
 
-enum { LAM_F32, LAM_F64, LAM_F16, LAM_BF16, LAM_I32, LAM_I64, LAM_BOOL, LAM_U8, LAM_I8, LAM_KNOWN }; /* the rest is not read */
+enum {
+  LAM_F32,
+  LAM_F64,
+  LAM_F16,
+  LAM_BF16,
+  LAM_I32,
+  LAM_I64,
+  LAM_BOOL,
+  LAM_U8,
+  LAM_I8,
+  LAM_KNOWN
+}; /* the rest is not read */
 static const struct {
   const char *name;
   unsigned bytes;
@@ -292,14 +303,15 @@ static bool lam_take_scale(struct lam_entry *steps, const struct lam_entry *scal
 /* The entry of a tensor that the file holds in parts, of which `part` is one; false after a message. Another entry may
    have the name already, which then stays. */
 static bool lam_join_part(const struct lam_weights *weights, const struct lam_entry *part, size_t length,
-                     struct lam_entry *joined, char message[LAM_MESSAGE]) {
+                          struct lam_entry *joined, char message[LAM_MESSAGE]) {
   char steps[LAM_SHAPE_TEXT], there[LAM_SHAPE_TEXT];
   *joined = *part;
   if (part->type != LAM_I8) return true;
   const struct lam_entry *scale = lam_find_part(weights, part->name, length, "scale");
   if (!scale) {
-    lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s is in steps, and %.*s/scale is not there, which says how large they are",
-             weights->path, part->name, (int)length, part->name);
+    lam_fail(message, LAM_WRONG_FILE,
+             "%s: tensor %s is in steps, and %.*s/scale is not there, which says how large they are", weights->path,
+             part->name, (int)length, part->name);
     return false;
   }
   if (lam_take_scale(joined, scale)) return true;
@@ -380,8 +392,7 @@ static void lam_widen(const struct lam_entry *entry, const unsigned char *from, 
     memcpy(&scale, entry->scale + (size_t)lam_scale_place(entry, i) * sizeof scale, sizeof scale);
     end = i - i % block + block;
     if (end > first + count) end = first + count;
-    for (int64_t k = i; k < end; k++)
-      lam_set(to, type, k - first, (double)((float)(int8_t)from[k - first] * scale));
+    for (int64_t k = i; k < end; k++) lam_set(to, type, k - first, (double)((float)(int8_t)from[k - first] * scale));
   }
 }
 
@@ -625,7 +636,7 @@ static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tenso
                            const struct lam_pairs *metadata) {
   static const char *const names[] = {
       [LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL", [LAM_TYPE_BF16] = "BF16",
-      [LAM_TYPE_F16] = "F16",  [LAM_TYPE_I8] = "I8",       [LAM_TYPE_U8] = "U8",       [LAM_TYPE_I4] = "I8",
+      [LAM_TYPE_F16] = "F16",  [LAM_TYPE_I8] = "I8",       [LAM_TYPE_U8] = "U8",        [LAM_TYPE_I4] = "I8",
       [LAM_TYPE_U4] = "U8"}; /* files hold nothing narrower than a byte */
   long long offset = 0;
   char text[64];

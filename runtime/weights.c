@@ -299,7 +299,8 @@ static void lam_take_tensor(const struct lam_taking *taking, const struct lam_te
   void *to = streams ? taking->place : tensor->data;
   if (!streams || !steps) lam_read_entry(taking->weights, source, tensor->type, to);
   for (int i = 0; i < 2 && steps; i++)
-    if (parts.tensors[i]) lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
+    if (parts.tensors[i])
+      lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
   if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
 }
 
@@ -390,8 +391,9 @@ static bool lam_add_number(struct lam_pairs *pairs, const char *key, int64_t num
 }
 
 /* For people who look into a file. What they need to know of groups, the shapes tell. */
-static const char lam_in_steps[] = "a tensor NAME is NAME/i8 or NAME/i4, whole numbers in bytes, times NAME/scale, of which "
-                                   "an element is for a block of neighbours; or it is NAME/bf16 or NAME/f16";
+static const char lam_in_steps[] =
+    "a tensor NAME is NAME/i8 or NAME/i4, whole numbers in bytes, times NAME/scale, of which "
+    "an element is for a block of neighbours; or it is NAME/bf16 or NAME/f16";
 
 static bool lam_describe(const struct lam_model *model, const struct lam_run *run, bool quantized,
                          struct lam_pairs *metadata) {
