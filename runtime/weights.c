@@ -267,8 +267,8 @@ struct lam_parts {
   const struct lam_entry *entries[2];
 };
 
-/* The entry of the file that is a part of a parameter whose entry is `source`, in the model's shape. NULL where there is
-   none, or where the file has the parameter itself, too, which then counts. */
+/* The entry of the file that is a part of a parameter whose entry is `source`, in the model's shape. NULL where there
+   is none, or where the file has the parameter itself, too, which then counts. */
 static const struct lam_entry *lam_part_entry(const struct lam_taking *taking, const struct lam_entry *source,
                                               const struct lam_tensor *part) {
   char name[512];
