@@ -67,7 +67,8 @@ static const struct lam_entry *part_entry(const struct baked_steps *steps, const
   const struct lam_entry *entry = lam_weights_find(steps->weights, part->name),
                          *whole = lam_weights_find(steps->weights, part->of->name);
   if (!entry || !whole || entry->rank != part->of->axis_count) return NULL;
-  if (entry->data != whole->data && entry->data != whole->scale) return NULL; /* the parameter itself is there, too */
+  if (entry->data != whole->data && entry->data != whole->scale && entry->data != whole->offset)
+    return NULL; /* the parameter itself is there, too */
   for (int i = 0; i < entry->rank; i++)
     if (entry->shape[i] != part->file_shape[i]) return NULL;
   return entry;

@@ -1,32 +1,52 @@
-/* Which derived states files hold in a parameter's place: the steps and the scale that quantize made of it, which have the names
-   that it gave them, "PARAMETER/i8" and "PARAMETER/scale". Their axes must be those of the parameter, in its order, so that a file's
-   reader needs shapes alone: steps have the parameter's, and the scale has an extent for each axis that divides the parameter's. */
+/* Which derived states files hold in a parameter's place: what quantize made of it, by the names that it gave them. "PARAMETER/i8",
+   "/i4", "/u4", "/nf4" are steps, "/scale" and "/offset" go with them; "/bf16" and "/f16" stand alone. Their axes must be those of the
+   parameter, in its order, so that a file's reader needs shapes alone: steps have the parameter's, and the others have an extent for
+   each axis that divides the parameter's. */
 #include <string.h>
 
 #include "passes/passes.h"
 
-static bool is_scale(const struct state *state) {
-  const char *slash = strrchr(state->name, '/');
-  return slash && !strcmp(slash, "/scale");
+static const char *const steps_names[] = {"i8", "i4", "u4", "nf4", "bf16", "f16"}, *const shared_names[] = {"scale",
+                                                                                                            "offset"};
+enum {
+  STEPS_NAMES = sizeof steps_names / sizeof *steps_names,
+  SHARED_NAMES = sizeof shared_names / sizeof *shared_names
+};
+
+static bool is_in(const char *name, const char *const *names, int count) {
+  for (int i = 0; i < count; i++)
+    if (!strcmp(name, names[i])) return true;
+  return false;
 }
 
 bool is_part_of(const struct value *value, const struct state *parameter) {
-  static const enum storage stored[] = {STORAGE_I8, STORAGE_I4, STORAGE_BF16, STORAGE_F16};
   const size_t length = strlen(parameter->name);
   if (!value->name || strncmp(value->name, parameter->name, length) != 0 || value->name[length] != '/') return false;
   const char *rest = value->name + length + 1;
-  bool found = !strcmp(rest, "scale");
-  for (int i = 0; i < 4; i++) found = found || !strcmp(rest, storage_names[stored[i]]);
-  return found;
+  return is_in(rest, steps_names, STEPS_NAMES) || is_in(rest, shared_names, SHARED_NAMES);
 }
 
 /* What files hold of a parameter. */
-struct parts {
-  struct state *steps, *scale;
+struct file_parts {
+  struct state *steps, *shared[SHARED_NAMES]; /* NULL: it has none */
+  bool twice; /* several are of one kind */
   int grouped; /* the place of the axis in whose place the steps have two; -1: none */
 };
 
-static bool steps_fit(struct parts *parts, const struct state *parameter) {
+static struct file_parts parts_of(const struct program *program, const struct state *parameter) {
+  struct file_parts parts = {0};
+  for (int i = 0; i < program->states.count; i++) {
+    struct state *state = program->states.items[i], **place = &parts.steps;
+    if (state->role != ROLE_QUANTIZED || state->of != parameter) continue;
+    for (int k = 0; k < SHARED_NAMES; k++)
+      if (!strcmp(strrchr(state->name, '/') + 1, shared_names[k])) place = &parts.shared[k];
+    parts.twice = parts.twice || *place;
+    *place = state;
+  }
+  return parts;
+}
+
+static bool steps_fit(struct file_parts *parts, const struct state *parameter) {
   const struct state *steps = parts->steps;
   int at = 0;
   parts->grouped = -1;
@@ -42,46 +62,42 @@ static bool steps_fit(struct parts *parts, const struct state *parameter) {
   return at == steps->axis_count;
 }
 
-/* The extents of the scale in files; false where its axes are others. */
-static bool scale_fits(const struct parts *parts, const struct state *parameter, int64_t *shape) {
-  const struct state *scale = parts->scale;
+/* Sets the extents in files of a scale or an offset; false where its axes are others. */
+static bool shared_fits(struct arena *arena, const struct file_parts *parts, const struct state *parameter,
+                        struct state *shared) {
+  int64_t *shape = arena_new_array(arena, int64_t, parameter->axis_count);
   int at = 0;
   for (int i = 0; i < parameter->axis_count; i++) {
     const struct axis *own = i == parts->grouped ? parts->steps->axes[i] : parameter->axes[i];
-    const bool present = at < scale->axis_count && scale->axes[at] == own;
+    const bool present = at < shared->axis_count && shared->axes[at] == own;
     shape[i] = present ? own->extent : 1;
     at += present;
   }
-  return at == scale->axis_count;
+  shared->file_shape = shape;
+  return at == shared->axis_count && shared->kind == KIND_REAL && shared->storage == STORAGE_REAL;
 }
 
-static bool fit(struct arena *arena, struct parts *parts, const struct state *parameter) {
-  if (!parts->steps || !steps_fit(parts, parameter)) return false;
-  int64_t *whole = arena_new_array(arena, int64_t, parameter->axis_count),
-          *shape = arena_new_array(arena, int64_t, parameter->axis_count);
+static bool fit(struct arena *arena, struct file_parts *parts, const struct state *parameter) {
+  if (parts->twice || !parts->steps || !steps_fit(parts, parameter)) return false;
+  int64_t *whole = arena_new_array(arena, int64_t, parameter->axis_count);
   for (int i = 0; i < parameter->axis_count; i++) whole[i] = parameter->axes[i]->extent;
   parts->steps->file_shape = whole;
-  if (parts->steps->kind == KIND_REAL) return !parts->scale && parts->grouped < 0;
-  if (!parts->scale || parts->scale->storage != STORAGE_REAL) return false;
-  parts->scale->file_shape = shape;
-  return scale_fits(parts, parameter, shape);
+  if (parts->steps->kind == KIND_REAL) return !parts->shared[0] && !parts->shared[1] && parts->grouped < 0;
+  if (!parts->shared[0]) return false;
+  for (int k = 0; k < SHARED_NAMES; k++)
+    if (parts->shared[k] && !shared_fits(arena, parts, parameter, parts->shared[k])) return false;
+  return true;
 }
 
 void settle_parts(struct program *program) {
   for (int i = 0; i < program->states.count; i++) {
     const struct state *parameter = program->states.items[i];
     if (parameter->role != ROLE_PARAMETER && parameter->role != ROLE_AVERAGE) continue;
-    struct parts parts = {0};
-    bool twice = false;
+    struct file_parts parts = parts_of(program, parameter);
+    if (fit(program->arena, &parts, parameter)) continue;
     for (int k = 0; k < program->states.count; k++) {
-      struct state *state = program->states.items[k], **place = is_scale(state) ? &parts.scale : &parts.steps;
-      if (state->role != ROLE_QUANTIZED || state->of != parameter) continue;
-      twice = twice || *place;
-      *place = state;
+      struct state *state = program->states.items[k];
+      if (state->role == ROLE_QUANTIZED && state->of == parameter) state->role = ROLE_DERIVED, state->file_shape = NULL;
     }
-    if ((!parts.steps && !parts.scale) || (!twice && fit(program->arena, &parts, parameter))) continue;
-    for (int k = 0; k < program->states.count; k++)
-      if (program->states.items[k]->role == ROLE_QUANTIZED && program->states.items[k]->of == parameter)
-        program->states.items[k]->role = ROLE_DERIVED;
   }
 }

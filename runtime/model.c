@@ -205,7 +205,7 @@ int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tenso
   if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor %s", name);
   if (!tensor->data)
     return lam_fail(model->message, LAM_WRONG_ARGUMENT, "%s is not kept: routines read %s and its scale in its place",
-                    name, lam_steps_of(model, tensor)->name);
+                    name, lam_part_of(model, tensor, 0)->name);
   *found = *tensor;
   return LAM_OK;
 }
@@ -296,25 +296,18 @@ int lam_initialize(struct lam_model *model, uint32_t seed) {
   return LAM_OK;
 }
 
-const struct lam_tensor *lam_steps_of(const struct lam_model *model, const struct lam_tensor *parameter) {
+const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter, int part) {
+  static const char *const names[LAM_PARTS] = {NULL, "/scale", "/offset"};
   const size_t length = strlen(parameter->name);
   for (int i = 0; i < model->tensor_count && parameter->use != LAM_AS_IT_IS; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
-    if (tensor->role == LAM_QUANTIZED && !strncmp(tensor->name, parameter->name, length) &&
-        tensor->name[length] == '/' && !strchr(tensor->name + length + 1, '/') &&
-        strcmp(tensor->name + length, "/scale") != 0)
-      return tensor;
-  }
-  return NULL;
-}
-
-const struct lam_tensor *lam_scale_of(const struct lam_model *model, const struct lam_tensor *parameter) {
-  const size_t length = strlen(parameter->name);
-  for (int i = 0; i < model->tensor_count && parameter->use != LAM_AS_IT_IS; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    if (tensor->role == LAM_QUANTIZED && !strncmp(tensor->name, parameter->name, length) &&
-        !strcmp(tensor->name + length, "/scale"))
-      return tensor;
+    if (tensor->role != LAM_QUANTIZED || strncmp(tensor->name, parameter->name, length) != 0) continue;
+    const char *rest = tensor->name + length;
+    if (rest[0] != '/' || strchr(rest + 1, '/')) continue;
+    int own = 0;
+    for (int k = 1; k < LAM_PARTS; k++)
+      if (!strcmp(rest, names[k])) own = k;
+    if (own == part) return tensor;
   }
   return NULL;
 }

@@ -199,9 +199,11 @@ LAM_API void lam_list_tensors(const struct lam_family *families, int count, void
 LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
 /* Where a port's data lie now. */
 LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
-/* What is kept of a parameter in steps, "NAME/PART": the scale, or the steps themselves; or NULL. */
-LAM_API const struct lam_tensor *lam_scale_of(const struct lam_model *model, const struct lam_tensor *parameter);
-LAM_API const struct lam_tensor *lam_steps_of(const struct lam_model *model, const struct lam_tensor *parameter);
+/* What is kept of a parameter in its place, by number: its steps, "NAME/i8" or the like, "NAME/scale", "NAME/offset"; or
+   NULL. */
+enum { LAM_PARTS = 3 };
+LAM_API const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter,
+                                             int part);
 /* Makes the steps of the parameter alone, which lies in `data`. */
 LAM_API void lam_quantize(struct lam_model *model, const struct lam_tensor *parameter, void *data);
 /* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */

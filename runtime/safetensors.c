@@ -289,50 +289,66 @@ static const struct lam_entry *lam_find_part(const struct lam_weights *weights, 
   return NULL;
 }
 
-/* Takes the scale of steps; false where it does not divide them. */
-static bool lam_take_scale(struct lam_entry *steps, const struct lam_entry *scale) {
-  bool fits = scale->type == LAM_F32 && scale->rank == steps->rank;
-  for (int i = 0; fits && i < steps->rank; i++) {
-    fits = scale->shape[i] > 0 && steps->shape[i] % scale->shape[i] == 0;
-    steps->scale_shape[i] = scale->shape[i];
-  }
-  steps->scale = scale->data;
-  return fits;
-}
+/* How steps are called in files, and what they are. Reals of 16 bits have no scale. */
+static const struct lam_step_kind {
+  const char *name;
+  int type;
+  bool has_scale, has_offset, has_levels;
+} lam_step_kinds[] = {{"i8", LAM_I8, true, false, false},      {"i4", LAM_I8, true, false, false},
+                      {"u4", LAM_U8, true, true, false},       {"nf4", LAM_U8, true, false, true},
+                      {"bf16", LAM_BF16, false, false, false}, {"f16", LAM_F16, false, false, false}};
+enum { LAM_STEP_KINDS = sizeof lam_step_kinds / sizeof *lam_step_kinds };
 
-/* The entry of a tensor that the file holds in parts, of which `part` is one; false after a message. Another entry may
-   have the name already, which then stays. */
-static bool lam_join_part(const struct lam_weights *weights, const struct lam_entry *part, size_t length,
-                          struct lam_entry *joined, char message[LAM_MESSAGE]) {
-  char steps[LAM_SHAPE_TEXT], there[LAM_SHAPE_TEXT];
-  *joined = *part;
-  if (part->type != LAM_I8) return true;
-  const struct lam_entry *scale = lam_find_part(weights, part->name, length, "scale");
-  if (!scale) {
+/* Finds the scale or the offset of steps, and checks that it divides them. NULL after a message. */
+static const struct lam_entry *lam_find_shared(const struct lam_weights *weights, const struct lam_entry *steps,
+                                               size_t length, const char *part, char message[LAM_MESSAGE]) {
+  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
+  const struct lam_entry *shared = lam_find_part(weights, steps->name, length, part);
+  if (!shared) {
     lam_fail(message, LAM_WRONG_FILE,
-             "%s: tensor %s is in steps, and %.*s/scale is not there, which says how large they are", weights->path,
-             part->name, (int)length, part->name);
-    return false;
+             "%s: tensor %s is in steps, and %.*s/%s is not there, without which they mean nothing", weights->path,
+             steps->name, (int)length, steps->name, part);
+    return NULL;
   }
-  if (lam_take_scale(joined, scale)) return true;
+  bool fits = shared->type == LAM_F32 && shared->rank == steps->rank;
+  for (int i = 0; fits && i < steps->rank; i++) fits = shared->shape[i] > 0 && steps->shape[i] % shared->shape[i] == 0;
+  if (fits) return shared;
   lam_fail(message, LAM_WRONG_FILE,
-           "%s: tensor %s (%s) has shape %s, which is no scale of %s with shape %s: F32 is wanted, as many axes, and "
+           "%s: tensor %s (%s) has shape %s, which is no %s of %s with shape %s: F32 is wanted, as many axes, and "
            "extents that divide",
-           weights->path, scale->name, scale->type_name, lam_shape_text(there, NULL, scale->shape, scale->rank),
-           part->name, lam_shape_text(steps, NULL, part->shape, part->rank));
+           weights->path, shared->name, shared->type_name, lam_shape_text(there, NULL, shared->shape, shared->rank),
+           part, steps->name, lam_shape_text(here, NULL, steps->shape, steps->rank));
+  return NULL;
+}
+
+/* The entry of a tensor that the file holds in parts, of which `part` are the steps; false after a message. */
+static bool lam_join_part(const struct lam_weights *weights, const struct lam_entry *part, size_t length,
+                          const struct lam_step_kind *kind, struct lam_entry *joined, char message[LAM_MESSAGE]) {
+  *joined = *part;
+  if (!kind->has_scale) return true;
+  const struct lam_entry *scale = lam_find_shared(weights, part, length, "scale", message),
+                         *offset = scale && kind->has_offset ? lam_find_shared(weights, part, length, "offset", message)
+                                                             : NULL;
+  if (!scale || (kind->has_offset && !offset)) return false;
+  memcpy(joined->scale_shape, scale->shape, sizeof joined->scale_shape);
+  joined->scale = scale->data;
+  joined->has_levels = kind->has_levels;
+  if (!offset) return true;
+  joined->offset = offset->data;
+  if (!memcmp(offset->shape, scale->shape, sizeof scale->shape)) return true;
+  lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s has another shape than %s", weights->path, offset->name,
+           scale->name);
   return false;
 }
 
-/* Whether the entry is steps, or reals of 16 bits, that stand in the place of a tensor; *length is that of its name. */
-static bool lam_stands_for(const struct lam_weights *weights, const struct lam_entry *entry, size_t *length) {
-  static const struct {
-    const char *name;
-    int type;
-  } parts[] = {{"i8", LAM_I8}, {"i4", LAM_I8}, {"bf16", LAM_BF16}, {"f16", LAM_F16}};
-  for (int i = 0; i < 4; i++)
-    if (entry->type == parts[i].type && lam_is_part(entry, parts[i].name, length))
-      return !lam_find_part(weights, entry->name, *length, "");
-  return false;
+/* The kind of steps, or reals of 16 bits, that the entry has in the place of a tensor; *length is that of its name. NULL
+   where it is something else, or where the tensor itself is there, which then counts. */
+static const struct lam_step_kind *lam_stands_for(const struct lam_weights *weights, const struct lam_entry *entry,
+                                                  size_t *length) {
+  for (int i = 0; i < LAM_STEP_KINDS; i++)
+    if (entry->type == lam_step_kinds[i].type && lam_is_part(entry, lam_step_kinds[i].name, length))
+      return lam_find_part(weights, entry->name, *length, "") ? NULL : &lam_step_kinds[i];
+  return NULL;
 }
 
 static int lam_join_parts(struct lam_weights *weights, char message[LAM_MESSAGE]) {
@@ -350,8 +366,9 @@ static int lam_join_parts(struct lam_weights *weights, char message[LAM_MESSAGE]
   int64_t count = weights->count;
   memcpy(entries, weights->entries, (size_t)count * sizeof *entries);
   for (int64_t i = 0; i < weights->count; i++) {
-    if (!lam_stands_for(weights, &weights->entries[i], &length)) continue;
-    if (!lam_join_part(weights, &weights->entries[i], length, &entries[count], message)) {
+    const struct lam_step_kind *kind = lam_stands_for(weights, &weights->entries[i], &length);
+    if (!kind) continue;
+    if (!lam_join_part(weights, &weights->entries[i], length, kind, &entries[count], message)) {
       free(entries);
       return LAM_WRONG_FILE;
     }
@@ -381,6 +398,24 @@ static int64_t lam_scale_place(const struct lam_entry *entry, int64_t i) {
   return place;
 }
 
+/* The levels of NF4 (Dettmers et al., QLoRA, 2023). */
+static const float lam_levels[16] = {-1.0f,
+                                     -0.6961928009986877f,
+                                     -0.5250730514526367f,
+                                     -0.39491748809814453f,
+                                     -0.28444138169288635f,
+                                     -0.18477343022823334f,
+                                     -0.09105003625154495f,
+                                     0.0f,
+                                     0.07958029955625534f,
+                                     0.16093020141124725f,
+                                     0.24611230194568634f,
+                                     0.33791524171829224f,
+                                     0.44070982933044434f,
+                                     0.5626170039176941f,
+                                     0.7229568362236023f,
+                                     1.0f};
+
 /* Steps, of which `from` has those from number `first` on, times their scale. Neighbours along the last axis share an
    element of the scale. */
 static void lam_widen(const struct lam_entry *entry, const unsigned char *from, enum lam_type type, int64_t first,
@@ -388,11 +423,18 @@ static void lam_widen(const struct lam_entry *entry, const unsigned char *from, 
   const int last = entry->rank - 1;
   const int64_t block = entry->rank ? entry->shape[last] / entry->scale_shape[last] : 1;
   for (int64_t i = first, end; i < first + count; i = end) {
-    float scale;
-    memcpy(&scale, entry->scale + (size_t)lam_scale_place(entry, i) * sizeof scale, sizeof scale);
+    float scale, offset = 0;
+    const size_t place = (size_t)lam_scale_place(entry, i) * sizeof scale;
+    memcpy(&scale, entry->scale + place, sizeof scale);
+    if (entry->offset) memcpy(&offset, entry->offset + place, sizeof offset);
     end = i - i % block + block;
     if (end > first + count) end = first + count;
-    for (int64_t k = i; k < end; k++) lam_set(to, type, k - first, (double)((float)(int8_t)from[k - first] * scale));
+    for (int64_t k = i; k < end; k++) {
+      const unsigned char byte = from[k - first];
+      const float step = entry->has_levels ? lam_levels[byte & 15] : entry->type == LAM_I8 ? (float)(int8_t)byte : byte;
+      const float product = step * scale;
+      lam_set(to, type, k - first, (double)(entry->offset ? product + offset : product));
+    }
   }
 }
 
@@ -557,16 +599,17 @@ int lam_check_elements(const struct lam_weights *weights, const struct lam_entry
     return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name,
                     entry->type_name, is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
   const int64_t count = lam_count(entry->shape, entry->rank), size = (int64_t)lam_file_types[entry->type].bytes;
-  const double least = type == LAM_TYPE_I4 ? -8 : INT32_MIN, most = type == LAM_TYPE_I4 ? 7 : INT32_MAX;
+  const bool unsigned_4 = type == LAM_TYPE_U4 || entry->has_levels, small = type == LAM_TYPE_I4 || unsigned_4;
+  const double least = unsigned_4 ? 0 : small ? -8 : INT32_MIN, most = unsigned_4 ? 15 : small ? 7 : INT32_MAX;
   unsigned char bytes[LAM_PIECE];
-  for (int64_t first = 0, end; first < count && (type == LAM_TYPE_I4 || type == LAM_TYPE_INTEGER); first = end) {
+  for (int64_t first = 0, end; first < count && (small || type == LAM_TYPE_INTEGER); first = end) {
     end = count - first < LAM_PIECE / 8 ? count : first + LAM_PIECE / 8;
     const unsigned char *from = lam_piece(weights, entry->data + first * size, (size_t)((end - first) * size), bytes);
     for (int64_t i = first; i < end; i++) {
       const double number = lam_element(entry->type, from + (i - first) * size);
       if (number < least || number > most)
         return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than %d bits", weights->path,
-                        entry->name, number, type == LAM_TYPE_I4 ? 4 : 32);
+                        entry->name, number, small ? 4 : 32);
     }
   }
   return LAM_OK;
@@ -577,7 +620,7 @@ static void lam_convert(const struct lam_entry *entry, const unsigned char *from
                         int64_t count, void *to) {
   const size_t size = lam_file_types[entry->type].bytes;
   const bool same = (entry->type == LAM_F32 && type == LAM_TYPE_REAL && sizeof(lam_real) == 4) ||
-                    (entry->type == LAM_I8 && type == LAM_TYPE_I8) ||
+                    (entry->type == LAM_I8 && type == LAM_TYPE_I8) || (entry->type == LAM_U8 && type == LAM_TYPE_U8) ||
                     (entry->type == LAM_BF16 && type == LAM_TYPE_BF16) ||
                     (entry->type == LAM_F16 && type == LAM_TYPE_F16);
   if (entry->scale)

@@ -261,10 +261,10 @@ static bool lam_same_shape(const struct lam_entry *entry, const struct lam_tenso
   return same;
 }
 
-/* The steps and the scale that a model keeps of a parameter, and the entries that a file has for them. */
+/* What a model keeps in the place of a parameter, and the entries that a file has for that. */
 struct lam_parts {
-  const struct lam_tensor *tensors[2]; /* reals of 16 bits have no scale: NULL */
-  const struct lam_entry *entries[2];
+  const struct lam_tensor *tensors[LAM_PARTS]; /* or NULL */
+  const struct lam_entry *entries[LAM_PARTS];
 };
 
 /* The entry of the file that is a part of a parameter whose entry is `source`, in the model's shape. NULL where there
@@ -275,21 +275,23 @@ static const struct lam_entry *lam_part_entry(const struct lam_taking *taking, c
   const char *slash = strrchr(part->name, '/');
   if ((size_t)snprintf(name, sizeof name, "%s%s", source->name, slash) >= sizeof name) return NULL;
   const struct lam_entry *entry = lam_weights_find(taking->weights, name);
-  const unsigned char *data = strcmp(slash, "/scale") ? source->data : source->scale;
+  const unsigned char *data = source->data;
+  if (!strcmp(slash, "/scale")) data = source->scale;
+  if (!strcmp(slash, "/offset")) data = source->offset;
   return entry && entry->data == data && lam_same_shape(entry, part) ? entry : NULL;
 }
 
 /* Whether the file has just the steps that the model keeps of the tensor. */
 static bool lam_find_parts(const struct lam_taking *taking, const struct lam_tensor *tensor,
                            const struct lam_entry *source, struct lam_parts *parts) {
-  *parts = (struct lam_parts){{lam_steps_of(taking->model, tensor), lam_scale_of(taking->model, tensor)}, {NULL}};
-  if (!parts->tensors[0]) return false;
-  for (int i = 0; i < 2; i++) {
+  memset(parts, 0, sizeof *parts);
+  for (int i = 0; i < LAM_PARTS; i++) parts->tensors[i] = lam_part_of(taking->model, tensor, i);
+  for (int i = 0; i < LAM_PARTS; i++) {
     if (!parts->tensors[i]) continue;
     parts->entries[i] = lam_part_entry(taking, source, parts->tensors[i]);
     if (!parts->entries[i]) return false;
   }
-  return true;
+  return parts->tensors[0] != NULL;
 }
 
 static void lam_take_tensor(const struct lam_taking *taking, const struct lam_tensor *tensor,
@@ -298,7 +300,7 @@ static void lam_take_tensor(const struct lam_taking *taking, const struct lam_te
   const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
   void *to = streams ? taking->place : tensor->data;
   if (!streams || !steps) lam_read_entry(taking->weights, source, tensor->type, to);
-  for (int i = 0; i < 2 && steps; i++)
+  for (int i = 0; i < LAM_PARTS && steps; i++)
     if (parts.tensors[i])
       lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
   if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
@@ -392,8 +394,9 @@ static bool lam_add_number(struct lam_pairs *pairs, const char *key, int64_t num
 
 /* For people who look into a file. What they need to know of groups, the shapes tell. */
 static const char lam_in_steps[] =
-    "a tensor NAME is NAME/i8 or NAME/i4, whole numbers in bytes, times NAME/scale, of which "
-    "an element is for a block of neighbours; or it is NAME/bf16 or NAME/f16";
+    "a tensor NAME is NAME/i8, /i4 or /u4, whole numbers in bytes, or NF4's levels by NAME/nf4, times NAME/scale, of "
+    "which "
+    "an element is for a block of neighbours, plus NAME/offset; or it is NAME/bf16 or NAME/f16";
 
 static bool lam_describe(const struct lam_model *model, const struct lam_run *run, bool quantized,
                          struct lam_pairs *metadata) {
@@ -420,10 +423,11 @@ static int lam_list_kept(const struct lam_model *model, bool quantized, struct l
   for (size_t size = sizeof(lam_real); size > 0; size /= 2)
     for (int i = 0; i < model->tensor_count; i++) {
       const struct lam_tensor *tensor = &model->tensors[i];
-      const struct lam_tensor *parts[2] = {lam_steps_of(model, tensor), lam_scale_of(model, tensor)};
+      const struct lam_tensor *parts[LAM_PARTS];
+      for (int k = 0; k < LAM_PARTS; k++) parts[k] = lam_part_of(model, tensor, k);
       if (!(quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))) continue;
-      if (!parts[0] || (tensor->data && !quantized)) parts[0] = tensor, parts[1] = NULL;
-      for (int k = 0; k < 2; k++)
+      if (!parts[0] || (tensor->data && !quantized)) parts[0] = tensor, parts[1] = parts[2] = NULL;
+      for (int k = 0; k < LAM_PARTS; k++)
         if (parts[k] && (quantized ? lam_type_size(parts[k]->type) : sizeof(lam_real)) == size)
           tensors[count++] = *parts[k];
     }
