@@ -316,9 +316,10 @@ static int lam_begin_taking(struct lam_taking *taking) {
     const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
     const struct lam_entry *source = lam_source_of(taking, tensor);
     struct lam_parts parts;
-    if (source && lam_find_parts(taking, tensor, source, &parts))
+    const bool found = source && lam_find_parts(taking, tensor, source, &parts);
+    if (found && !lam_type_is_real(parts.tensors[0]->type))
       status = lam_check_elements(taking->weights, parts.entries[0], parts.tensors[0]->type, model->message);
-    else if (source && lam_streams(taking, tensor) && bytes > largest)
+    else if (!found && source && lam_streams(taking, tensor) && bytes > largest)
       largest = bytes;
   }
   if (status || !largest) return status;
