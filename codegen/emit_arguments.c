@@ -55,8 +55,10 @@ static bool takes_state(const struct routine *routine, enum role role, bool writ
   return false;
 }
 
-bool emit_reads_derived(const struct routine *routine) {
-  return strcmp(routine->name, "derive") != 0 && takes_state(routine, ROLE_DERIVED, false);
+bool emit_reads_derived(const struct emitter *emitter, const struct routine *routine) {
+  if (!emit_derives(emitter) || !strcmp(routine->name, "derive")) return false;
+  const bool quantized = !emitter->options.weights && takes_state(routine, ROLE_QUANTIZED, false);
+  return quantized || takes_state(routine, ROLE_DERIVED, false);
 }
 
 bool emit_changes_parameters(const struct routine *routine) {

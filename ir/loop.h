@@ -194,6 +194,7 @@ struct launch {
   const char *label; /* the value or part it computes: "h.3.attn" */
   struct origin origin;
   bool derived; /* it reads parameters alone, so it goes to the routine derive */
+  const struct buffer *quantizes; /* the parameter of which it makes steps, and only of it; see passes/derive_order.c */
   bool in_order; /* the function's parallel loop is run serially by this launch; set when programs are written */
 };
 

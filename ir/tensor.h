@@ -159,10 +159,13 @@ enum role {
   ROLE_AVERAGE,
   ROLE_CACHE,
   ROLE_PREPARED,
-  ROLE_DERIVED /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
+  ROLE_DERIVED, /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
+  ROLE_QUANTIZED /* the same of one parameter (or average), which files may hold in its place: its steps, and their scale */
 };
 extern const char
-    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" */
+    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" "quantized" */
+/* Whether the graph derive computes states of the role. */
+bool role_is_derived(enum role role);
 enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
 extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
 
@@ -178,7 +181,10 @@ struct state {
   enum initial initial;
   double low, high; /* constant: low. normal: low is the mean, high the standard deviation. uniform: between them. */
   uint32_t stream; /* of its initial draws: hash_path(name) */
-  struct state *of; /* the parameter that an optimizer state, accumulator or average belongs to */
+  struct state *of; /* the parameter that an optimizer state, accumulator, average or quantized state belongs to */
+  /* Of a quantized state: its extents in files, one for each axis of `of`. Steps have those of the parameter; an element of the scale is
+     for as many neighbours along each axis as the parameter's extent has there of the scale's. */
+  const int64_t *file_shape;
   bool frozen;
   struct span span;
 };

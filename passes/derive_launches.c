@@ -34,7 +34,7 @@ static bool argument_moves(const struct choice *choice, const struct launch *lau
   if (buffer->role == BUFFER_ACTIVATION) return !buffer->dumped;
   if (buffer->role != BUFFER_STATE || is_written(launch, number)) return false;
   const enum role role = buffer->state->role;
-  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role == ROLE_DERIVED;
+  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role_is_derived(role);
 }
 
 static bool launch_moves(const struct choice *choice, const struct launch *launch) {

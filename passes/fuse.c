@@ -82,7 +82,7 @@ static void require_updates(struct scheduler *s, const struct value *value) {
 static bool is_of_parameters(const struct value *value, int depth) {
   if (value->op == OP_state)
     return value->state->role == ROLE_PARAMETER || value->state->role == ROLE_AVERAGE ||
-           value->state->role == ROLE_DERIVED;
+           role_is_derived(value->state->role);
   if (value->op == OP_constant || value->op == OP_index) return true;
   if (!access_is_expression(value) || value->op == OP_random || value->op == OP_input || depth == MOST_FACTOR)
     return false;
