@@ -39,6 +39,11 @@ bool emit_is_training(const struct routine *routine) {
   return !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
 }
 
+/* Whether the caller says which step, or batch, it is. */
+static bool takes_step(const struct routine *routine) {
+  return emit_is_training(routine) || !strcmp(routine->name, "calibrate");
+}
+
 bool emit_derives(const struct emitter *emitter) { return emit_routine_find(emitter, "derive") != NULL; }
 
 /* Whether a launch takes a state of the role, to read or to write it. */
@@ -60,7 +65,8 @@ bool emit_reads_derived(const struct routine *routine) {
 }
 
 bool emit_changes_parameters(const struct routine *routine) {
-  return takes_state(routine, ROLE_PARAMETER, true) || takes_state(routine, ROLE_AVERAGE, true);
+  return takes_state(routine, ROLE_PARAMETER, true) || takes_state(routine, ROLE_AVERAGE, true) ||
+         takes_state(routine, ROLE_STATISTIC, true);
 }
 
 static bool draws(const struct routine *routine) {
@@ -86,7 +92,7 @@ struct routine_parameters emit_parameters(const struct emitter *emitter, const s
   const int sizes = routine->graph ? routine->graph->sizes.count : 0;
   const char **names = arena_new_array(emitter->arena, const char *, sizes > 0 ? sizes : 1);
   for (int i = 0; i < sizes; i++) names[i] = emit_size_name(emitter, routine, i);
-  return (struct routine_parameters){emit_is_training(routine), draws(routine), sizes, names};
+  return (struct routine_parameters){takes_step(routine), draws(routine), sizes, names};
 }
 
 const char *emit_signature(const struct emitter *emitter, const struct routine *routine) {
@@ -140,7 +146,7 @@ void emit_check_functions(struct emitter *emitter, struct text *text) {
   bool ids = false, numbers = false;
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
-    numbers = numbers || emit_is_training(routine) || (routine->graph && routine->graph->sizes.count);
+    numbers = numbers || takes_step(routine) || (routine->graph && routine->graph->sizes.count);
     for (int j = 0; j < routine->inputs.count; j++) ids = ids || checks_ids(routine, j);
   }
   if (!ids && !numbers) return;
@@ -189,7 +195,7 @@ void emit_argument_checks(const struct emitter *emitter, struct text *text, cons
   struct arena *arena = emitter->arena;
   const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
   const struct graph *graph = routine->graph;
-  if (emit_is_training(routine)) /* weight files hold numbers of steps up to this one */
+  if (takes_step(routine)) /* weight files hold numbers of steps up to this one */
     refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
   for (int i = 0; graph && i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];

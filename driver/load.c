@@ -57,6 +57,7 @@ bool compile_program(struct options *options, struct program **program, struct e
     fprintf(stderr, "%s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
   if (!bake_weights(options, *program)) return false;
   options->passes.fixed_parameters = options->emission.weights != NULL;
+  if (options->passes.fixed_parameters) (*program)->calibrate = NULL; /* statistics are as fixed as the parameters */
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);

@@ -81,8 +81,7 @@ static void require_updates(struct scheduler *s, const struct value *value) {
 /* Whether the value is an expression of parameters, of what is derived of them, and of numbers alone. */
 static bool is_of_parameters(const struct value *value, int depth) {
   if (value->op == OP_state)
-    return value->state->role == ROLE_PARAMETER || value->state->role == ROLE_AVERAGE ||
-           value->state->role == ROLE_DERIVED;
+    return state_is_fixed(value->state) || value->state->role == ROLE_DERIVED;
   if (value->op == OP_constant || value->op == OP_index) return true;
   if (!access_is_expression(value) || value->op == OP_random || value->op == OP_input || depth == MOST_FACTOR)
     return false;

@@ -43,6 +43,7 @@ static void run_hoist(struct run *run, struct graph *graph) {
 }
 
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
+static void run_calibrate(struct run *run, struct graph *graph) { pass_calibrate(run->program, graph); }
 static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(run->quantizer, graph); }
 
 /* Derive makes a graph of its own for all others, so it is called for the first graph alone. */
@@ -60,8 +61,9 @@ static const struct step {
     WHEN_ON,
     WITH_MIXED,
     WITH_QUANTIZE,
+    WITH_STATISTICS,
     ALWAYS
-  } when; /* if the pipeline has the pass; if it has both; in any case */
+  } when; /* if the pipeline has the pass; if it has both; if it has the pass and something is measured; in any case */
 } steps[] = {
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
@@ -88,6 +90,10 @@ static const struct step {
     {PASS_mixed, run_mixed, STAGE_FLAT, WHEN_ON},
     {PASS_simplify, run_simplify, STAGE_FLAT, WITH_MIXED},
     {PASS_common, run_common, STAGE_FLAT, WITH_MIXED},
+    /* Where the graph is what the model computes, and says of each contraction what it reads. */
+    {PASS_calibrate, run_calibrate, STAGE_FLAT, WHEN_ON},
+    {PASS_simplify, run_simplify, STAGE_FLAT, WITH_STATISTICS},
+    {PASS_common, run_common, STAGE_FLAT, WITH_STATISTICS},
     /* Before derive, which then computes steps and scales once. */
     {PASS_quantize, run_quantize, STAGE_FLAT, WHEN_ON},
     {PASS_simplify, run_simplify, STAGE_FLAT, WITH_QUANTIZE},
@@ -120,6 +126,7 @@ static void dump_all(struct run *run, const char *name) {
 static bool runs(const struct run *run, const struct step *step) {
   if (step->when == WITH_MIXED && !run->pipeline.on[PASS_mixed]) return false;
   if (step->when == WITH_QUANTIZE && !run->pipeline.on[PASS_quantize]) return false;
+  if (step->when == WITH_STATISTICS && !run->program->calibrate) return false;
   return step->when == ALWAYS || run->pipeline.on[step->pass];
 }
 
@@ -186,6 +193,7 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
     run.quantizer = pass_quantize_choose(program, &run.pipeline, diagnostics);
     if (!run.quantizer) return false;
   }
+  if (!program->statistics.count) program->calibrate = NULL;
   /* Patterns are matched before a pass can rewrite the values that they mean. */
   if (!pass_dump(program, options, diagnostics)) return false;
   verify_all(&run, "the frontend");

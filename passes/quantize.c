@@ -55,6 +55,8 @@ static struct parts *parts_of_view(struct weights *w, const struct value *old, c
   if (!is_plain) return NULL;
   struct parts *parts = arena_new_struct(w->rewrite.scratch, struct parts);
   *parts = *from;
+  if (from->inverse) parts->inverse = view_of(w->graph, old, from->inverse);
+  if (from->inverse && !parts->inverse) return NULL;
   if (touches(old, from->grouped)) {
     if (old->op != OP_rename) return NULL;
     parts->grouped = old->result;
@@ -76,6 +78,8 @@ static struct parts *parts_of_lookup(struct weights *w, const struct value *old,
   parts->steps = build_gather(w->graph, table->steps, old->axis, index);
   if (table->scale && value_has_axis(table->scale, old->axis))
     parts->scale = build_gather(w->graph, table->scale, old->axis, index);
+  if (table->inverse && value_has_axis(table->inverse, old->axis))
+    parts->inverse = build_gather(w->graph, table->inverse, old->axis, index);
   return parts;
 }
 
@@ -96,6 +100,8 @@ static struct value *contraction(struct weights *w, const struct value *old, int
   const bool in_groups = weight->grouped && list_has_axis(old->list, old->list_count, weight->grouped);
   for (int i = 0; i < old->list_count; i++) over[count++] = old->list[i];
   if (weight->grouped && !in_groups) return NULL;
+  if (scale_varies(weight, over, count)) return NULL;
+  if (weight->inverse) x = build_binary(graph, OP_mul, x, weight->inverse);
   if (weight->quantizes_activations && weight->scale) x = quantized_activation(graph, x, over, count, &x_scale);
   if (in_groups) {
     for (int i = 0; i < count; i++)
@@ -103,7 +109,6 @@ static struct value *contraction(struct weights *w, const struct value *old, int
     struct axis *factors[2] = {weight->outer, weight->inner};
     x = build_split(graph, x, weight->grouped, factors, 2);
   }
-  if (scale_varies(weight, over, count)) return NULL;
   if (steps->kind == KIND_INTEGER && !x_scale) steps = build_cast(graph, steps, STORAGE_F32);
   struct value *product =
       side ? build_contract(graph, x, steps, over, count) : build_contract(graph, steps, x, over, count);
@@ -153,7 +158,7 @@ static bool find_contraction(struct weights *w, const struct value *old) {
 
 void pass_quantize(struct quantizer *quantizer, struct graph *graph) {
   const struct program *program = quantizer->program;
-  if (graph == program->train || graph == program->accumulate || graph == program->synthesize) return;
+  if (!program_uses_model(program, graph)) return;
   const struct origin origin = graph->origin;
   struct weights w = {.quantizer = quantizer, .graph = graph, .rewrite = rewrite_begin(graph)};
   w.parts = arena_new_array(w.rewrite.scratch, struct parts *, w.rewrite.map_count);

@@ -7,12 +7,18 @@
 /* The words of the parameter `weights` of quantize, in the order of passes.def. */
 enum quantized { QUANTIZED_I8, QUANTIZED_I4, QUANTIZED_BF16, QUANTIZED_F16 };
 
+/* Those of `method`. */
+enum { METHOD_NEAREST, METHOD_AWQ };
+
 /* What becomes of a parameter. */
 struct quantization {
   const struct pass_rule *rule; /* NULL: it stays as it is */
   enum quantized weights;
   bool quantizes_activations;
   int64_t group; /* elements of the last axis of `shared` that share a scale; 0: all */
+  /* What the factors of its channels are made by; NULL: there are none. */
+  const struct statistic *statistic;
+  double smooth; /* the exponent; 0: it is searched for */
   unsigned
       shared; /* the axes of the state along which elements share a scale, a bit for each: what some contraction sums over */
 };
@@ -21,6 +27,7 @@ struct quantizer {
   struct program *program;
   const struct pipeline *pipeline;
   struct diagnostics *diagnostics;
+  bool told; /* an error that would come for each parameter was reported */
   struct quantization *of; /* by the parameter's place in program->states */
 };
 
@@ -30,6 +37,8 @@ struct parts {
   struct value *scale; /* lacks the axes along which elements share it; NULL: 1 */
   /* The steps have these two in place of an axis of the value, which `grouped` is; NULL without groups. The scale has the outer one. */
   struct axis *grouped, *outer, *inner;
+  /* What multiplies the weight is multiplied by this first, as the wide weight is: 1 over the factors of channels. NULL: 1 */
+  struct value *inverse;
   bool quantizes_activations;
 };
 /* The weight, with the axes of the parameter in its order, in parts; `scratch` holds the struct. */
@@ -43,6 +52,13 @@ struct value *quantized_slope(struct graph *graph, struct value *x, struct value
 /* The steps of an operand that is no weight, with a scale for all that is summed over. */
 struct value *quantized_activation(struct graph *graph, struct value *x, struct axis *const *over, int count,
                                    struct value **scale);
+
+/* The steps of x, and their scale, which elements along `over` share. */
+struct value *quantized_steps(struct graph *graph, struct value *x, struct axis *const *over, int count, bool bytes,
+                              struct value **scale);
+/* What the channels of a weight are multiplied by before it is rounded (quantize_factors.c). `parts` has the axes of groups. */
+struct value *quantized_factors(struct graph *graph, struct value *weight, const struct quantization *how,
+                                const struct parts *parts);
 
 /* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
 int quantized_state(const struct quantizer *quantizer, const struct value *value);

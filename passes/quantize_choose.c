@@ -8,6 +8,7 @@
    along all axes that some contraction of some graph sums over; along all but the one of the lookup where there is no contraction. */
 #include <string.h>
 
+#include "passes/calibrate.h"
 #include "passes/quantize.h"
 
 /* What a value is made of, as far as views go. */
@@ -21,12 +22,6 @@ struct uses {
   unsigned summed, looked_up; /* axes of the state */
   bool is_head;
 };
-
-/* All graphs of the model but those that train. */
-static bool is_quantized_graph(const struct program *program, const struct graph *graph) {
-  return graph && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
-         graph != program->derive;
-}
 
 int quantized_state(const struct quantizer *quantizer, const struct value *value) {
   if (value->op != OP_state || value->kind != KIND_REAL) return -1;
@@ -150,6 +145,34 @@ static bool check_sum(struct quantizer *quantizer, const struct state *state, co
   return false;
 }
 
+/* What calibration measures for the rule's sake; false after reporting that it cannot. A table is looked up as it stands, and the error of
+   what is looked up is no part of what the search makes small. */
+static bool choose_statistic(struct quantizer *quantizer, const struct state *state, struct quantization *own,
+                             const struct uses *uses) {
+  const double *parameters = own->rule->parameters;
+  const bool searches = parameters[PARAMETER_quantize_method] == METHOD_AWQ;
+  const double smooth = own->quantizes_activations ? parameters[PARAMETER_quantize_smooth] : 0;
+  if (!uses->summed || (smooth <= 0 && (!searches || uses->looked_up))) return true;
+  const char *why =
+      !quantizer->program->calibration ? "it needs to know what multiplies the weights: a block 'calibrate MODEL on "
+                                         "DATA { examples = 128 }' says by "
+                                         "which data that is measured"
+      : parameters[PARAMETER_quantize_train] != 0
+          ? "it follows from what is measured when training has ended, and train = 1 trains with the steps that "
+            "prediction reads: leave one of the two out"
+          : NULL;
+  if (why) {
+    if (!quantizer->told)
+      report_error(quantizer->diagnostics, own->rule->span, "%s = %s: %s", smooth > 0 ? "smooth" : "method",
+                   smooth > 0 ? arena_format(quantizer->diagnostics->arena, "%g", smooth) : "awq", why);
+    quantizer->told = true;
+    return false;
+  }
+  own->smooth = smooth;
+  own->statistic = calibrate_ask(quantizer->program, state, uses->summed, smooth > 0 ? MEASURE_MAX : MEASURE_SQUARE);
+  return true;
+}
+
 static bool choose(struct quantizer *quantizer, int place, const struct uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
@@ -167,7 +190,8 @@ static bool choose(struct quantizer *quantizer, int place, const struct uses *us
   own->quantizes_activations = own->rule->parameters[PARAMETER_quantize_activations] != 0;
   own->shared = uses->summed ? uses->summed : all_axes(state) & ~uses->looked_up;
   if (!own->shared) own->shared = all_axes(state);
-  return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own);
+  return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own) &&
+         choose_statistic(quantizer, state, own, uses);
 }
 
 struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,
@@ -178,7 +202,7 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   struct uses *uses = arena_new_array(program->arena, struct uses, program->states.count);
   quantizer->of = arena_new_array(program->arena, struct quantization, program->states.count);
   for (int i = 0; program_graph(program, i); i++)
-    if (is_quantized_graph(program, *program_graph(program, i)))
+    if (program_uses_model(program, *program_graph(program, i)))
       look_at_graph(quantizer, *program_graph(program, i), uses);
   for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], uses);
   bool good = true;

@@ -3,7 +3,9 @@
      i8        scale = max |w| / 127, steps = round(w / scale), from -127 to 127
      i4        scale = the w of largest magnitude, with its sign, / -8, steps = round(w / scale), clamped to -8 .. 7: all 16 steps are
                used, where max |w| / 7 would leave one out
-     bf16, f16 w rounded; no scale */
+     bf16, f16 w rounded; no scale
+
+   Where channels have factors, w here is the weight times these. */
 #include "passes/quantize.h"
 
 static struct value *number(struct graph *graph, double number) { return build_constant(graph, number); }
@@ -34,6 +36,14 @@ static struct value *split_in_groups(struct graph *graph, struct value *x, const
   return build_split(graph, x, parts->grouped, factors, 2);
 }
 
+struct value *quantized_steps(struct graph *graph, struct value *x, struct axis *const *over, int count, bool bytes,
+                              struct value **scale) {
+  struct value *most = bytes ? build_reduce(graph, OP_reduce_max, build_unary(graph, OP_abs, x), over, count)
+                             : extreme(graph, x, over, count);
+  *scale = scale_for(graph, most, bytes ? 127 : -8);
+  return steps_of(graph, x, *scale, bytes ? -127 : -8, bytes ? 127 : 7);
+}
+
 struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct value *weight,
                               const struct quantization *how) {
   struct parts *parts = arena_new_struct(scratch, struct parts);
@@ -53,16 +63,20 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
     const struct axis *axis = parts->grouped = over[count - 1];
     parts->outer = axis_new(graph, "group", axis->extent / how->group, axis->span);
     parts->inner = axis_new(graph, axis->name, how->group, axis->span);
-    x = split_in_groups(graph, weight, parts);
     over[0] = parts->inner;
     count = 1;
   }
+  if (how->statistic) {
+    struct value *factors = quantized_factors(graph, weight, how, parts);
+    factors->name = arena_format(graph->arena, "%s/factors", name);
+    parts->inverse = build_binary(graph, OP_div, number(graph, 1), factors);
+    parts->inverse->name = arena_format(graph->arena, "%s/inverse", name);
+    x = build_binary(graph, OP_mul, weight, factors);
+  }
+  if (parts->grouped) x = split_in_groups(graph, x, parts);
   const bool bytes = how->weights == QUANTIZED_I8;
-  struct value *most = bytes ? build_reduce(graph, OP_reduce_max, build_unary(graph, OP_abs, x), over, count)
-                             : extreme(graph, x, over, count);
-  parts->scale = scale_for(graph, most, bytes ? 127 : -8);
+  parts->steps = quantized_steps(graph, x, over, count, bytes, &parts->scale);
   parts->scale->name = arena_format(graph->arena, "%s/scale", name);
-  parts->steps = steps_of(graph, x, parts->scale, bytes ? -127 : -8, bytes ? 127 : 7);
   parts->steps->name = arena_format(graph->arena, "%s/%s", name, bytes ? "i8" : "i4");
   return parts;
 }
@@ -70,9 +84,11 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
 struct value *quantized_wide(struct graph *graph, const struct parts *parts) {
   if (!parts->scale) return parts->steps;
   struct value *wide = build_binary(graph, OP_mul, build_cast(graph, parts->steps, STORAGE_F32), parts->scale);
-  if (!parts->grouped) return wide;
-  struct axis *factors[2] = {parts->outer, parts->inner};
-  return build_merge(graph, wide, factors, 2, parts->grouped);
+  if (parts->grouped) {
+    struct axis *factors[2] = {parts->outer, parts->inner};
+    wide = build_merge(graph, wide, factors, 2, parts->grouped);
+  }
+  return parts->inverse ? build_binary(graph, OP_mul, wide, parts->inverse) : wide;
 }
 
 struct value *quantized_activation(struct graph *graph, struct value *x, struct axis *const *over, int count,

@@ -32,7 +32,7 @@ static void lam_info_settings(const struct lam_settings *settings) {
 
 static int lam_info_main(struct lam_program *program, const struct lam_options *options) {
   static const char *const roles[] = {"parameter", "optimizer", "accumulator", "average",
-                                      "cache",     "prepared",  "derived"};
+                                      "cache",     "prepared",  "statistic",   "derived"};
   static const char *const stored[] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"}; /* by enum lam_type */
   int64_t numbers[LAM_DERIVED + 1] = {0}, trained = 0;
   double bytes = 0;

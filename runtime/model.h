@@ -50,7 +50,16 @@ enum lam_type {
   LAM_TYPE_I4,
   LAM_TYPE_U4
 };
-enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED, LAM_DERIVED };
+enum lam_role {
+  LAM_PARAMETER,
+  LAM_OPTIMIZER,
+  LAM_ACCUMULATOR,
+  LAM_AVERAGE,
+  LAM_CACHE,
+  LAM_PREPARED,
+  LAM_STATISTIC,
+  LAM_DERIVED
+};
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */

@@ -35,6 +35,24 @@ static bool lam_is_of_pipeline(const struct lam_model *model, const struct lam_w
   return true;
 }
 
+bool lam_is_statistic(const char *name) {
+  static const char *const endings[] = {"/input.max", "/input.square"};
+  const char *slash = strrchr(name, '/');
+  return slash && (!strcmp(slash, endings[0]) || !strcmp(slash, endings[1]));
+}
+
+/* What calibration measures is in files that it wrote, and in no other. */
+static int lam_check_statistics(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
+  char missing[LAM_LIST] = "";
+  for (int i = 0; i < model->tensor_count && purpose == LAM_USE; i++)
+    if (model->tensors[i].role == LAM_STATISTIC && !lam_weights_find(weights, model->tensors[i].name))
+      lam_list_add(missing, model->tensors[i].name);
+  if (!*missing) return LAM_OK;
+  return lam_fail(model->message, LAM_WRONG_FILE,
+                  "%s lacks %s, which the pipeline asks for: the verb calibrate measures that and adds it to the file",
+                  weights->path, missing);
+}
+
 /* Compares the names that the file has with those that the model wants. A checkpoint of any pipeline serves every
    other: what the pipeline of the file kept for itself is ignored, and what this one's wants and the file lacks begins
    anew. */
@@ -50,7 +68,8 @@ static int lam_check_names(struct lam_model *model, const struct lam_weights *we
   }
   for (int64_t k = 0; k < weights->count; k++) {
     const char *name = weights->entries[k].name;
-    bool known = !resume && strchr(name, '/'); /* what an optimizer kept is no surprise */
+    /* What an optimizer kept or calibration measured is no surprise. */
+    bool known = (!resume && strchr(name, '/')) || lam_is_statistic(name);
     const struct lam_tensor *tensor = known ? NULL : lam_find_tensor(model, name);
     if (!known && !(tensor && lam_is_kept(tensor)) && !lam_is_of_pipeline(model, weights, name))
       lam_list_add(unexpected, name);
@@ -112,7 +131,8 @@ int lam_check_tensor(const struct lam_weights *weights, const struct lam_entry *
 
 static bool lam_is_taken(const struct lam_tensor *tensor, enum lam_purpose purpose) {
   return tensor->role == LAM_PARAMETER || (tensor->role == LAM_AVERAGE && purpose != LAM_START_FROM) ||
-         (tensor->role == LAM_OPTIMIZER && purpose == LAM_RESUME);
+         (tensor->role == LAM_OPTIMIZER && purpose == LAM_RESUME) ||
+         (tensor->role == LAM_STATISTIC && purpose == LAM_USE);
 }
 
 static int lam_get_number(const struct lam_weights *weights, const char *key, int64_t *number,
@@ -223,7 +243,8 @@ static int lam_keep_facts(struct lam_model *model, const struct lam_run *run, co
 
 /* Whether all that is to be taken fits. */
 static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
-  int status = lam_check_names(model, weights, purpose);
+  int status = lam_check_statistics(model, weights, purpose);
+  if (!status) status = lam_check_names(model, weights, purpose);
   for (int i = 0; i < model->tensor_count && !status; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
@@ -255,6 +276,8 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
     }
     if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
   }
+  /* What was measured with other parameters says nothing of these. */
+  if (purpose != LAM_USE) lam_restart(model, LAM_STATISTIC, true);
   lam_changed(model);
   lam_pairs_free(&run->facts);
   *run = there;
