@@ -17,6 +17,7 @@ struct weights {
   struct quantizer *quantizer;
   struct graph *graph;
   struct rewrite rewrite;
+  const bool *folds; /* by the id of an old value: quantized_folds */
   struct parts **parts; /* by the id of an old value: what it is made of, or NULL */
 };
 
@@ -101,7 +102,7 @@ static struct value *contraction(struct weights *w, const struct value *old, int
   for (int i = 0; i < old->list_count; i++) over[count++] = old->list[i];
   if (weight->grouped && !in_groups) return NULL;
   if (scale_varies(weight, over, count)) return NULL;
-  if (weight->inverse) x = build_binary(graph, OP_mul, x, weight->inverse);
+  if (weight->inverse) x = quantized_divided(graph, x, weight->inverse, w->folds[old->inputs[1 - side]->id]);
   if (weight->quantizes_activations && weight->scale) x = quantized_activation(graph, x, over, count, &x_scale);
   if (in_groups) {
     for (int i = 0; i < count; i++)
@@ -160,7 +161,9 @@ void pass_quantize(struct quantizer *quantizer, struct graph *graph) {
   const struct program *program = quantizer->program;
   if (!program_uses_model(program, graph)) return;
   const struct origin origin = graph->origin;
-  struct weights w = {.quantizer = quantizer, .graph = graph, .rewrite = rewrite_begin(graph)};
+  struct arena *before = arena_new();
+  struct weights w = {.quantizer = quantizer, .graph = graph, .folds = quantized_folds(quantizer, graph, before)};
+  w.rewrite = rewrite_begin(graph);
   w.parts = arena_new_array(w.rewrite.scratch, struct parts *, w.rewrite.map_count);
   for (int i = 0; i < w.rewrite.count; i++) {
     struct value *old = w.rewrite.old[i];
@@ -172,5 +175,6 @@ void pass_quantize(struct quantizer *quantizer, struct graph *graph) {
   for (int i = 0; i < graph->outputs.count; i++) value_of(&w, graph->outputs.items[i].value);
   graph->origin = origin;
   rewrite_end(&w.rewrite);
+  arena_free(before);
   graph_sweep(graph);
 }

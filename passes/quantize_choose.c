@@ -21,6 +21,7 @@ struct origin_of {
 struct uses {
   unsigned summed, looked_up; /* axes of the state */
   bool is_head;
+  int same; /* the place of a parameter that multiplies the same values, or its own */
 };
 
 int quantized_state(const struct quantizer *quantizer, const struct value *value) {
@@ -30,6 +31,12 @@ int quantized_state(const struct quantizer *quantizer, const struct value *value
   for (int i = 0; i < quantizer->program->states.count; i++)
     if (quantizer->program->states.items[i] == state) return i;
   return -1;
+}
+
+const struct quantization *quantization_under(const struct quantizer *quantizer, const struct value *value) {
+  while (op_facts[value->op].class == CLASS_VIEW && value->input_count == 1) value = value->inputs[0];
+  const int place = quantized_state(quantizer, value);
+  return place < 0 ? NULL : &quantizer->of[place];
 }
 
 static unsigned axes_along(const struct origin_of *origin, const struct value *value, const struct axis *axis) {
@@ -54,6 +61,24 @@ static unsigned axes_of_view(const struct value *view, const struct axis *axis, 
       return axes;
     default:
       return 0;
+  }
+}
+
+static int first_of(const struct uses *uses, int place) {
+  while (uses[place].same != place) place = uses[place].same;
+  return place;
+}
+
+/* Notes that the contraction's parameter multiplies the same values as others do. `readers`: by the id of a value, 1 + the place of a
+   parameter that multiplies it. */
+static void look_at_partner(const struct value *contraction, const struct origin_of *origins, int *readers,
+                            struct uses *uses) {
+  for (int j = 0; j < 2; j++) {
+    const int x = contraction->inputs[1 - j]->id, place = origins[contraction->inputs[j]->id].state - 1;
+    if (place < 0 || origins[x].state) continue;
+    if (!readers[x]) readers[x] = place + 1;
+    const int one = first_of(uses, place), other = first_of(uses, readers[x] - 1);
+    uses[one > other ? one : other].same = one > other ? other : one;
   }
 }
 
@@ -87,10 +112,12 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
 static void look_at_graph(const struct quantizer *quantizer, const struct graph *graph, struct uses *uses) {
   struct arena *scratch = arena_new();
   struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
+  int *readers = arena_new_array(scratch, int, graph->next_value);
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
     struct origin_of *own = &origins[value->id];
     look_at_use(value, origins, uses);
+    if (value->op == OP_contract) look_at_partner(value, origins, readers, uses);
     own->state = quantized_state(quantizer, value) + 1;
     for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
     if (op_facts[value->op].class != CLASS_VIEW || value->op == OP_concat || !origins[value->inputs[0]->id].state)
@@ -168,9 +195,46 @@ static bool choose_statistic(struct quantizer *quantizer, const struct state *st
     quantizer->told = true;
     return false;
   }
-  own->smooth = smooth;
-  own->statistic = calibrate_ask(quantizer->program, state, uses->summed, smooth > 0 ? MEASURE_MAX : MEASURE_SQUARE);
+  own->factored = arena_new_struct(quantizer->program->arena, struct factored);
+  own->factored->smooth = smooth;
+  for (int i = 0; i < quantizer->program->states.count; i++) {
+    struct state *average = quantizer->program->states.items[i];
+    if (average->role == ROLE_AVERAGE && average->of == state) own->average = average;
+  }
   return true;
+}
+
+/* Whether the channels of two parameters are the same axes, and their factors made in the same way. */
+static bool are_factored_alike(const struct quantization *x, const struct quantization *y) {
+  unsigned rest = y->shared;
+  for (int i = 0; i < x->state->axis_count; i++) {
+    if (!(x->shared >> i & 1)) continue;
+    int k = 0;
+    while (k < y->state->axis_count && !(rest >> k & 1 && y->state->axes[k] == x->state->axes[i])) k++;
+    if (k == y->state->axis_count) return false;
+    rest &= ~(1u << k);
+  }
+  return !rest && x->factored->smooth == y->factored->smooth;
+}
+
+/* Parameters that multiply the same values get the factors of the first of them, for whose sake something is measured. */
+static void share_factors(struct quantizer *quantizer, const struct uses *uses, int count) {
+  struct program *program = quantizer->program;
+  for (int i = 0; i < count; i++) {
+    struct quantization *own = &quantizer->of[i];
+    if (!own->factored) continue;
+    for (int k = first_of(uses, i); k < i; k++) {
+      const struct quantization *other = &quantizer->of[k];
+      if (!other->factored || first_of(uses, k) != first_of(uses, i) || !are_factored_alike(other, own)) continue;
+      own->factored = other->factored;
+      break;
+    }
+    struct factored *factored = own->factored;
+    array_push(program->arena, &factored->members, own);
+    if (!factored->statistic)
+      factored->statistic =
+          calibrate_ask(program, own->state, own->shared, factored->smooth > 0 ? MEASURE_MAX : MEASURE_SQUARE);
+  }
 }
 
 static bool choose(struct quantizer *quantizer, int place, const struct uses *uses) {
@@ -199,15 +263,18 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   struct quantizer *quantizer = arena_new_struct(program->arena, struct quantizer);
   *quantizer = (struct quantizer){.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
   if (!pipeline_check_patterns(pipeline, PASS_quantize, program, diagnostics)) return NULL;
-  struct uses *uses = arena_new_array(program->arena, struct uses, program->states.count);
-  quantizer->of = arena_new_array(program->arena, struct quantization, program->states.count);
+  const int count = program->states.count;
+  struct uses *uses = arena_new_array(program->arena, struct uses, count);
+  quantizer->of = arena_new_array(program->arena, struct quantization, count);
+  for (int i = 0; i < count; i++) quantizer->of[i].state = program->states.items[i], uses[i].same = i;
   for (int i = 0; program_graph(program, i); i++)
     if (program_uses_model(program, *program_graph(program, i)))
       look_at_graph(quantizer, *program_graph(program, i), uses);
   for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], uses);
   bool good = true;
-  for (int i = 0; i < program->states.count; i++)
+  for (int i = 0; i < count; i++)
     if (program->states.items[i]->role == ROLE_PARAMETER && program->states.items[i]->kind == KIND_REAL)
       good = choose(quantizer, i, &uses[i]) && good;
+  share_factors(quantizer, uses, count);
   return good ? quantizer : NULL;
 }

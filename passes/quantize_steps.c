@@ -31,9 +31,22 @@ static struct value *steps_of(struct graph *graph, struct value *x, struct value
   return build_binary(graph, OP_max, build_integer(graph, low), steps);
 }
 
-static struct value *split_in_groups(struct graph *graph, struct value *x, const struct parts *parts) {
+struct value *quantized_in_groups(struct graph *graph, struct value *x, const struct parts *parts) {
   struct axis *factors[2] = {parts->outer, parts->inner};
-  return build_split(graph, x, parts->grouped, factors, 2);
+  return parts->grouped ? build_split(graph, x, parts->grouped, factors, 2) : x;
+}
+
+int quantized_axes(struct graph *graph, const struct value *weight, const struct quantization *how, struct parts *parts,
+                   struct axis *over[MAX_RANK]) {
+  int count = 0;
+  for (int i = 0; i < weight->axis_count; i++)
+    if (how->shared >> i & 1) over[count++] = weight->axes[i];
+  if (!how->group) return count;
+  const struct axis *axis = parts->grouped = over[count - 1];
+  parts->outer = axis_new(graph, "group", axis->extent / how->group, axis->span);
+  parts->inner = axis_new(graph, axis->name, how->group, axis->span);
+  over[0] = parts->inner;
+  return 1;
 }
 
 struct value *quantized_steps(struct graph *graph, struct value *x, struct axis *const *over, int count, bool bytes,
@@ -55,25 +68,16 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
   }
   parts->quantizes_activations = how->quantizes_activations;
   struct axis *over[MAX_RANK];
-  int count = 0;
+  const int count = quantized_axes(graph, weight, how, parts, over);
   struct value *x = weight;
-  for (int i = 0; i < weight->axis_count; i++)
-    if (how->shared >> i & 1) over[count++] = weight->axes[i];
-  if (how->group) {
-    const struct axis *axis = parts->grouped = over[count - 1];
-    parts->outer = axis_new(graph, "group", axis->extent / how->group, axis->span);
-    parts->inner = axis_new(graph, axis->name, how->group, axis->span);
-    over[0] = parts->inner;
-    count = 1;
-  }
-  if (how->statistic) {
-    struct value *factors = quantized_factors(graph, weight, how, parts);
-    factors->name = arena_format(graph->arena, "%s/factors", name);
+  if (how->factored) {
+    const bool averages = weight->op == OP_state && weight->state->role == ROLE_AVERAGE;
+    struct value *factors = quantized_factors(graph, how->factored, averages);
     parts->inverse = build_binary(graph, OP_div, number(graph, 1), factors);
-    parts->inverse->name = arena_format(graph->arena, "%s/inverse", name);
+    parts->inverse->name = arena_format(graph->arena, "%s/inverse", how->factored->statistic->of->name);
     x = build_binary(graph, OP_mul, weight, factors);
   }
-  if (parts->grouped) x = split_in_groups(graph, x, parts);
+  x = quantized_in_groups(graph, x, parts);
   const bool bytes = how->weights == QUANTIZED_I8;
   parts->steps = quantized_steps(graph, x, over, count, bytes, &parts->scale);
   parts->scale->name = arena_format(graph->arena, "%s/scale", name);
@@ -101,7 +105,7 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 /* Steps that round to one beyond the ends are cut off; half a step further out is still in the range of the last one. */
 struct value *quantized_slope(struct graph *graph, struct value *x, struct value *slope, const struct parts *parts) {
   if (!parts->scale) return slope;
-  if (parts->grouped) x = split_in_groups(graph, x, parts);
+  x = quantized_in_groups(graph, x, parts);
   struct value *free = build_unary(graph, OP_round, build_binary(graph, OP_div, x, parts->scale));
   struct value *inside = build_binary(graph, OP_eq, free, parts->steps);
   if (parts->grouped) {
