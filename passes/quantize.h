@@ -36,7 +36,7 @@ struct quantizer {
   struct program *program;
   const struct pipeline *pipeline;
   struct diagnostics *diagnostics;
-  bool told; /* an error that would come for each parameter was reported */
+  const struct pass_rule *told; /* an error about this rule, which would come for each parameter, was reported */
   struct quantization *of; /* by the parameter's place in program->states */
 };
 

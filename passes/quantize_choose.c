@@ -172,29 +172,34 @@ static bool check_sum(struct quantizer *quantizer, const struct state *state, co
   return false;
 }
 
-/* What calibration measures for the rule's sake; false after reporting that it cannot. A table is looked up as it stands, and the error of
-   what is looked up is no part of what the search makes small. */
-static bool choose_statistic(struct quantizer *quantizer, const struct state *state, struct quantization *own,
-                             const struct uses *uses) {
-  const double *parameters = own->rule->parameters;
-  const bool searches = parameters[PARAMETER_quantize_method] == METHOD_AWQ;
-  const double smooth = own->quantizes_activations ? parameters[PARAMETER_quantize_smooth] : 0;
-  if (!uses->summed || (smooth <= 0 && (!searches || uses->looked_up))) return true;
-  const char *why =
-      !quantizer->program->calibration ? "it needs to know what multiplies the weights: a block 'calibrate MODEL on "
-                                         "DATA { examples = 128 }' says by "
-                                         "which data that is measured"
-      : parameters[PARAMETER_quantize_train] != 0
-          ? "it follows from what is measured when training has ended, and train = 1 trains with the steps that "
-            "prediction reads: leave one of the two out"
-          : NULL;
-  if (why) {
-    if (!quantizer->told)
-      report_error(quantizer->diagnostics, own->rule->span, "%s = %s: %s", smooth > 0 ? "smooth" : "method",
-                   smooth > 0 ? arena_format(quantizer->diagnostics->arena, "%g", smooth) : "awq", why);
-    quantizer->told = true;
-    return false;
-  }
+/* Why factors of channels cannot be had; NULL where they can. */
+static const char *why_no_factors(const struct quantizer *quantizer, const struct quantization *own) {
+  if (own->rule->parameters[PARAMETER_quantize_smooth] > 0 && !own->quantizes_activations)
+    return "it makes activations easier to round, and this rule rounds none: give activations = i8, too";
+  if (!quantizer->program->calibration)
+    return "it follows from what multiplies the weights: a block 'calibrate MODEL on DATA { examples = 128 }' says by "
+           "which "
+           "data that is measured";
+  if (own->rule->parameters[PARAMETER_quantize_train] != 0)
+    return "it follows from what is measured when training has ended, and train = 1 trains with the steps that "
+           "prediction "
+           "reads: leave one of the two out";
+  return NULL;
+}
+
+/* Whether channels have factors, as the rule asks; false after reporting, once for a rule, that they cannot. Nothing is searched for a
+   table, since the error of what is looked up is no part of what the search makes small, nor where a rule for 4 bits leaves 8. */
+static bool choose_factors(struct quantizer *quantizer, const struct state *state, struct quantization *own,
+                           const struct uses *uses, bool keeps_bytes) {
+  const double *parameters = own->rule->parameters, smooth = parameters[PARAMETER_quantize_smooth];
+  const bool searches =
+      parameters[PARAMETER_quantize_method] == METHOD_AWQ && smooth == 0 && !uses->looked_up && !keeps_bytes;
+  if (!uses->summed || (!searches && smooth == 0)) return true;
+  const char *why = why_no_factors(quantizer, own);
+  if (why && quantizer->told != own->rule)
+    report_error(quantizer->diagnostics, own->rule->span, "%s: %s", searches ? "method = awq" : "smooth", why);
+  if (why) quantizer->told = own->rule;
+  if (why) return false;
   own->factored = arena_new_struct(quantizer->program->arena, struct factored);
   own->factored->smooth = smooth;
   for (int i = 0; i < quantizer->program->states.count; i++) {
@@ -255,7 +260,7 @@ static bool choose(struct quantizer *quantizer, int place, const struct uses *us
   own->shared = uses->summed ? uses->summed : all_axes(state) & ~uses->looked_up;
   if (!own->shared) own->shared = all_axes(state);
   return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own) &&
-         choose_statistic(quantizer, state, own, uses);
+         choose_factors(quantizer, state, own, uses, keeps_bytes);
 }
 
 struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,
