@@ -41,7 +41,7 @@ bool emit_is_training(const struct routine *routine) {
 
 /* Whether the caller says which step, or batch, it is. */
 static bool takes_step(const struct routine *routine) {
-  return emit_is_training(routine) || !strcmp(routine->name, "calibrate");
+  return emit_is_training(routine) || !strcmp(routine->name, "calibrate") || !strcmp(routine->name, "prune");
 }
 
 bool emit_derives(const struct emitter *emitter) { return emit_routine_find(emitter, "derive") != NULL; }
@@ -111,7 +111,10 @@ const char *emit_summary(const struct emitter *emitter, const struct routine *ro
   const char *summary = prediction ? arena_format(emitter->arena, "The model's outputs for a batch of %lld.",
                                                   (long long)prediction->batch)
                                    : routine_find(routine->name)->summary;
-  if (parameters.step)
+  if (!strcmp(routine->name, "prune"))
+    summary =
+        arena_format(emitter->arena, "%s `step`: that of training which comes next; 0 for as much as ever.", summary);
+  else if (parameters.step)
     summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
                            emit_input(routine, "steps") ? ", up to the input `steps`" : "");
   for (int i = 0; i < parameters.sizes; i++) {
@@ -146,7 +149,7 @@ void emit_check_functions(struct emitter *emitter, struct text *text) {
   bool ids = false, numbers = false;
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
-    numbers = numbers || takes_step(routine) || (routine->graph && routine->graph->sizes.count);
+    numbers = numbers || emit_parameters(emitter, routine).step || (routine->graph && routine->graph->sizes.count);
     for (int j = 0; j < routine->inputs.count; j++) ids = ids || checks_ids(routine, j);
   }
   if (!ids && !numbers) return;
@@ -195,8 +198,11 @@ void emit_argument_checks(const struct emitter *emitter, struct text *text, cons
   struct arena *arena = emitter->arena;
   const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
   const struct graph *graph = routine->graph;
-  if (takes_step(routine)) /* weight files hold numbers of steps up to this one */
+  if (takes_step(routine) &&
+      strcmp(routine->name, "prune") != 0) /* weight files hold numbers of steps up to this one */
     refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
+  if (!strcmp(routine->name, "prune"))
+    refuse(emitter, text, "step < 0 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 0", name));
   for (int i = 0; graph && i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];
     const char *own = emit_size_name(emitter, routine, i),

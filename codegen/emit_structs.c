@@ -389,6 +389,8 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     text_line(text, "int64_t version; /* advances when parameters change */");
     text_line(text, "int64_t derived_version; /* of the parameters that %s_derive saw last */", emitter->name);
   }
+  if (emit_routine_find(emitter, "prune"))
+    text_line(text, "int64_t pruned; /* 1 + the step that %s_prune saw last; else 0 or less */", emitter->name);
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);

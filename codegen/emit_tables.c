@@ -148,6 +148,16 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
   text_line(text, "};");
 }
 
+static void emit_prunings(struct text *text, const struct program *program) {
+  text_open(text, "static const struct lam_pruning prunings[] =");
+  for (int i = 0; i < program->prunings.count; i++) {
+    const struct pruning *own = &program->prunings.items[i];
+    text_line(text, "{%lld, %lld, %lld},", (long long)own->begin, (long long)own->end, (long long)own->every);
+  }
+  text->indentation--;
+  text_line(text, "};");
+}
+
 static void emit_program(struct emitter *emitter, struct text *text) {
   static const char *const verb_names[] = {"train", "eval", "generate", "predict", "calibrate", "info"};
   const struct program *program = emitter->program;
@@ -182,6 +192,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
   if (program_calibrates(program)) text_line(text, ".calibration = &calibration,");
+  if (program->prune) text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");
@@ -216,7 +227,8 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   if (program->training) emit_settings(emitter, text, program->training);
   if (program_calibrates(program)) emit_calibration(text, program->calibration);
   if (program->generation) emit_generation(emitter, text, program->generation);
-  if (program->data || program->training || program->generation) text_blank(text);
+  if (program->prune) emit_prunings(text, program);
+  if (program->data || program->training || program->generation || program->prune) text_blank(text);
   if (emitter->options.bench) emit_bench(emitter, text);
   emit_program(emitter, text);
 }

@@ -86,6 +86,7 @@ int verb_show(struct options *options);
 int verb_interpret(struct options *options);
 int verb_run(struct options *options);
 int verb_compare(struct options *options);
+int verb_shrink(struct options *options);
 
 /* Reads the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);

@@ -24,6 +24,8 @@ const struct verb verbs[] = {
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
      "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest",
      "ptuDOmWNBKRJHwvT"},
+    {"shrink", verb_shrink, "SPEC --keep=AXIS=COUNT... --weights=FILE -o FILE [options]",
+     "Writes weights with fewer hidden units, heads or the like: those with the largest weights", "okDmz"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmxdTaV"},
     {0},

@@ -37,6 +37,8 @@ static const struct option {
      "                               predict takes the sizes that its rows fill"},
     {'k', false, "weights", "FILE",
      "make the parameters of this file a constant array of the program, which must not train (--only=predict)"},
+    {'z', false, "keep", "AXIS=COUNT",
+     "let so many elements of this axis stay in each layer, those with the largest weights; may be repeated"},
     {'d', false, "dump", "PATTERN", "keep the values whose names match, as in h.0.attn.*; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (which values became one kernel, and why), loops, c, or passes (all, or those of a spec)"},
@@ -325,7 +327,8 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'B':
     case 'R':
     case 'w':
-      break; /* compare reads options->given */
+    case 'z':
+      break; /* compare and shrink read options->given */
     case 'b':
       options->emission.bench = true;
       break;

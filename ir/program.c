@@ -34,7 +34,7 @@ const struct prediction *program_prediction(const struct program *program, const
 
 bool program_uses_model(const struct program *program, const struct graph *graph) {
   return graph && graph != program->train && graph != program->accumulate && graph != program->calibrate &&
-         graph != program->synthesize && graph != program->derive;
+         graph != program->synthesize && graph != program->prune && graph != program->derive;
 }
 
 bool program_predicts(const struct program *program) { return program->predict || program->predictions.count; }

@@ -41,6 +41,10 @@ struct spec_file {
                  a run-time size named "window" (rows of this call). Axes declared equal to it have one named "past" (rows so far,
                  this window included).
      synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.
+     prune       has small weights become zero and, where there is train, keeps in masks ("mask/NAME") which stay. It runs before the
+                 steps that `prunings` name, with "step", and before another graph reads parameters that were not pruned
+                 since they were loaded or drawn. "step" is 0 where it is not known; prune then does all that it ever will.
+                 No frontend makes it: the pass prune does.
      derive      computes what graphs that do not train read of the parameters and statistics alone; writes ROLE_DERIVED states. It runs when
                  parameters have changed since it last ran. No frontend makes it: the pass derive does, and the schedules,
                  which move launches to it that read parameters alone.  */
@@ -53,6 +57,11 @@ struct prediction {
   struct graph *graph;
 };
 
+/* When the graph prune runs: before the steps begin, begin + every ... that are less than end, and before end. */
+struct pruning {
+  int64_t begin, end, every;
+};
+
 struct program {
   struct arena *arena;
   spec_files files; /* every file that the frontend asked for, the spec first */
@@ -61,11 +70,12 @@ struct program {
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
-  struct graph *train, *accumulate, *evaluate, *calibrate, *predict, *prepare, *step, *synthesize, *derive;
+  struct graph *train, *accumulate, *evaluate, *calibrate, *predict, *prepare, *step, *synthesize, *prune, *derive;
   ARRAY(struct prediction) predictions;
   /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
      parameters must not depend on which part of a program is compiled, so they look at these, too. */
   ARRAY(const struct graph *) left_out;
+  ARRAY(struct pruning) prunings; /* where there is prune: at least one */
   bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */
   struct data_settings *data; /* or NULL */
@@ -203,7 +213,7 @@ struct graph **program_graph(struct program *program, int number);
 /* That of the routine's name among the predictions; NULL for all other routines. */
 const struct prediction *program_prediction(const struct program *program, const char *name);
 /* Whether the graph, one of the program's, is the model as it is used: what it reads of parameters and statistics alone can be derived. So
-   it is none of train, accumulate, calibrate, synthesize and derive. */
+   it is none of train, accumulate, calibrate, synthesize, prune and derive. */
 bool program_uses_model(const struct program *program, const struct graph *graph);
 /* Whether some graph is the model on its inputs: predict, or a prediction. */
 bool program_predicts(const struct program *program);

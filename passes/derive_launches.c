@@ -71,7 +71,8 @@ bool derives_launches(const struct scheduler *s) {
   const struct graph *graph = s->graph;
   if (!s->pipeline.on[PASS_derive] || !s->pipeline.parameters[PARAMETER_derive_packed] || s->options->fixed_parameters)
     return false;
-  return has_parameters(program) && program_uses_model(program, graph) && !(graph == program->evaluate && program->train);
+  return has_parameters(program) && program_uses_model(program, graph) &&
+         !(graph == program->evaluate && program->train);
 }
 
 void choose_derived_launches(struct scheduler *s) {

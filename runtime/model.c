@@ -248,6 +248,7 @@ void lam_initialize(struct lam_model *model, uint32_t seed) {
   for (int i = 0; i < model->tensor_count; i++)
     if (model->tensors[i].role != LAM_DERIVED) lam_begin(&model->tensors[i], seed);
   lam_start_averages(model);
+  if (model->pruned) *model->pruned = -1;
   lam_changed(model);
 }
 
