@@ -343,6 +343,14 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   return good;
 }
 
+/* Whether the tensor goes into files: what was measured does once it is. */
+static bool lam_is_saved(const struct lam_tensor *tensor) {
+  bool measured = false;
+  for (int64_t k = 0; tensor->role == LAM_STATISTIC && k < lam_count(tensor->shape, tensor->rank); k++)
+    measured |= lam_get(tensor->data, tensor->type, k) != 0;
+  return measured || lam_is_kept(tensor);
+}
+
 int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path) {
   struct lam_pairs metadata = {0};
   struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
@@ -350,7 +358,7 @@ int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE 
   if (!tensors || !lam_describe(model, run, &metadata))
     status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   for (int i = 0; i < model->tensor_count && !status; i++)
-    if (lam_is_kept(&model->tensors[i])) tensors[count++] = model->tensors[i];
+    if (lam_is_saved(&model->tensors[i])) tensors[count++] = model->tensors[i];
   if (!status && !lam_put_weights(file, tensors, count, &metadata))
     status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
   lam_pairs_free(&metadata);
