@@ -84,7 +84,8 @@ static const struct helper helpers[] = {
      "  memcpy(&x, &bits, sizeof x);\n"
      "  return x;\n"},
     {NULL, "lam_quantile",
-     "The element of the rank q (count - 1), or between two ranks the number between their elements; NaN where one is NaN. The "
+     "The element of the rank q (count - 1), or between two ranks the number between their elements; NaN where one is "
+     "NaN. The "
      "element is found byte by byte of its bits: how many begin with each byte tells which byte is its.",
      "$R lam_quantile(const $R *x, int64_t count, $R q)",
      "  const float share = (float)(q > 0 ? q < 1 ? q : 1 : 0);\n"

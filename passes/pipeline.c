@@ -43,9 +43,11 @@ static void run_hoist(struct run *run, struct graph *graph) {
 }
 
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
-/* Once all rules have asked for what they want to know, a graph that would measure nothing goes. */
+/* Once all rules have asked for what they want to know, a graph that would measure nothing goes. So does one whose results, as the
+   parameters, are a constant of the program. */
 static void run_calibrate_begin(struct run *run, struct graph *graph) {
-  if (graph == run->program->calibrate && !run->program->statistics.count) run->program->calibrate = NULL;
+  if (graph != run->program->calibrate) return;
+  if (!run->program->statistics.count || run->options->fixed_parameters) run->program->calibrate = NULL;
 }
 static void run_calibrate(struct run *run, struct graph *graph) { pass_calibrate(run->program, graph); }
 static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(run->quantizer, graph); }

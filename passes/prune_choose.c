@@ -117,7 +117,8 @@ bool prune_choose(struct pruner *pruner) {
     if (rule->pass == PASS_prune)
       good = check_rule(pruner, rule) && check_patterns(pruner, rule) && check_found(pruner, rule, uses) && good;
   }
-  for (int i = 0; good && i < program->states.count; i++)
-    if (takes(program->states.items[i])) good = choose(pruner, i, &uses[i]);
+  if (!good) return false;
+  for (int i = 0; i < program->states.count; i++)
+    if (takes(program->states.items[i])) good = choose(pruner, i, &uses[i]) && good;
   return good;
 }

@@ -265,7 +265,9 @@ void lam_note_pruned(struct lam_model *model, const struct lam_weights *weights,
   if (!model->pruned) return;
   if (step < 0 || step > UINT32_MAX) step = 0; /* other programs may mean something else by it */
   *model->pruned = purpose == LAM_START_FROM ? -1 : purpose == LAM_USE || purpose == LAM_MEASURE ? -step : -(step + 1);
-  if (purpose == LAM_RESUME && lam_has_pipeline(model, weights)) *model->pruned = step + 1;
+  const struct lam_pair *last = lam_pairs_find(&weights->metadata, "pruned");
+  const int64_t then = last ? strtoll(last->value, NULL, 10) : -1;
+  if (purpose == LAM_RESUME && then >= 0 && then <= step && lam_has_pipeline(model, weights)) *model->pruned = then + 1;
 }
 
 int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
@@ -332,6 +334,7 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
               lam_pairs_add(metadata, "model", model->name, strlen(model->name)) &&
               lam_add_number(metadata, "step", run->step) && lam_add_number(metadata, "steps", run->steps) &&
               lam_add_number(metadata, "rows", run->rows) && lam_add_number(metadata, "seed", run->seed);
+  if (good && model->pruned && *model->pruned > 0) good = lam_add_number(metadata, "pruned", *model->pruned - 1);
   for (int64_t i = 0; good && i < run->facts.count; i++)
     good = lam_pairs_add(metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
   for (int i = 0; good && i < model->tensor_count; i++) {

@@ -351,7 +351,8 @@ static struct value *make_quantile(struct sample *sample) {
   if (sample_chance(sample, 30)) {
     sample->differentiable = false;
     struct value *number = sample_real_operand(sample, NULL, NULL, DOMAIN_ANY);
-    share = build_reduce(sample->graph, OP_reduce_sum, number, number->axes, number->axis_count);
+    share = number->axis_count ? build_reduce(sample->graph, OP_reduce_sum, number, number->axes, number->axis_count)
+                               : number;
   }
   return build_quantile(sample->graph, x, share, axes, count);
 }
