@@ -8,10 +8,10 @@
 #include <unistd.h>
 #endif
 
-/* "axes:NAME" */
 /* Whether what is loaded is read by evaluation, generation and prediction. */
 static bool lam_uses(enum lam_purpose purpose) { return purpose == LAM_USE || purpose == LAM_USE_ALONE; }
 
+/* "axes:NAME" */
 static const char *lam_axes_key(char key[512], const char *name) {
   snprintf(key, 512, "axes:%s", name);
   return key;
