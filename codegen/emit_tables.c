@@ -155,13 +155,14 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
 }
 
 static void emit_prunings(struct text *text, const struct program *program) {
-  text_open(text, "static const struct lam_pruning prunings[] =");
+  text_open(text, "static const struct lam_pruning pruning[] =");
   for (int i = 0; i < program->prunings.count; i++) {
     const struct pruning *own = &program->prunings.items[i];
     text_line(text, "{%lld, %lld, %lld},", (long long)own->begin, (long long)own->end, (long long)own->every);
   }
   text->indentation--;
   text_line(text, "};");
+  text_line(text, "static const struct lam_prunings prunings = {pruning, %d};", program->prunings.count);
 }
 
 static void emit_program(struct emitter *emitter, struct text *text) {
@@ -201,7 +202,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
   if (program_calibrates(program)) text_line(text, ".calibration = &calibration,");
-  if (program->prune) text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
+  if (program->prune) text_line(text, ".prunings = &prunings, .prune = lam_prune_when_due,");
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");

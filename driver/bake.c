@@ -10,6 +10,7 @@
 struct baking {
   const struct lam_weights *weights;
   const struct baked_steps *steps;
+  const struct lam_model *pruned; /* what the program's graph prune made of them; NULL: it has none */
   bool wide; /* the target's reals are of double precision */
 };
 
@@ -22,6 +23,15 @@ static void elements_of(const void *context, const struct state *state, int64_t 
   }
   const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
   const enum lam_type type = interpret_type(state);
+  const struct lam_tensor *pruned = baking->pruned ? lam_find_tensor(baking->pruned, state->name) : NULL;
+  for (int64_t i = 0; pruned && i < count; i++) {
+    const double element = lam_get(pruned->data, pruned->type, first + i);
+    if (type != LAM_TYPE_REAL || baking->wide)
+      lam_set(to, type, i, element);
+    else
+      ((float *)to)[i] = (float)element;
+  }
+  if (pruned) return;
   if (type != LAM_TYPE_REAL || baking->wide) {
     lam_read_elements(entry, type, first, count, to);
     return;
@@ -53,6 +63,19 @@ static bool facts_fit(const struct lam_weights *weights, const struct data_setti
   return true;
 }
 
+/* Nothing can be written to weights that are a part of the program, so they are pruned here, and the program has no graph for it. */
+static bool prune_weights(struct options *options, struct program *program, struct baking *baking) {
+  if (!program->prune) return true;
+  struct lam_program *interpreted = interpret_program(options->arena, program);
+  struct lam_run run = {0};
+  if (lam_load(interpreted->model, &run, baking->weights, LAM_USE) != LAM_OK)
+    return lam_error("%s", interpreted->model->message);
+  lam_run_routine(interpreted, LAM_PRUNE, -*interpreted->model->pruned, 0, 0, NULL);
+  baking->pruned = interpreted->model;
+  program->prune = NULL;
+  return true;
+}
+
 bool bake_weights(struct options *options, struct program *program) {
   struct arena *arena = options->arena;
   if (!options->weights) return true;
@@ -72,7 +95,17 @@ bool bake_weights(struct options *options, struct program *program) {
   }
   if (!good || !facts_fit(weights, program->data)) return false;
   struct baking *baking = arena_new_struct(arena, struct baking);
-  *baking = (struct baking){weights, bake_steps(arena, program, weights), options->passes.target->double_precision};
+  *baking = (struct baking){.weights = weights, .wide = options->passes.target->double_precision};
+  bool has_steps = false;
+  for (int i = 0; i < program->states.count; i++)
+    has_steps = has_steps || program->states.items[i]->role == ROLE_QUANTIZED;
+  if (program->prune && has_steps)
+    return lam_error(
+        "--weights=%s: what quantize makes of weights is computed of the file's, and not of what prune leaves of them; "
+        "give a file that a training with prune wrote, and leave prune out here",
+        options->weights);
+  if (!prune_weights(options, program, baking)) return false;
+  baking->steps = bake_steps(arena, program, weights);
   struct baked_weights *baked = arena_new_struct(arena, struct baked_weights);
   struct baked_fact *facts = arena_new_array(arena, struct baked_fact, weights->metadata.count + 1);
   for (int64_t i = 0; i < weights->metadata.count; i++) {

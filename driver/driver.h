@@ -114,8 +114,8 @@ bool compile_program(struct options *options, struct program **program, struct e
 
 /* --- bake.c ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Sets emission.weights to those of options->weights. False after printing what is wrong with the file, or that the program would
-   change its parameters. */
+/* Sets emission.weights to those of options->weights. Where the program prunes, they are pruned, and its graph for that is gone. False
+   after printing what is wrong with the file, or that the program would change its parameters. */
 bool bake_weights(struct options *options, struct program *program);
 
 /* --- keep.c: what is left out, before any pass -------------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct interpreted {
   void **slots;
   bool *made;
   int64_t made_at;
+  struct lam_prunings prunings;
 };
 
 /* What a prediction for another batch needs; lam_prediction.self points to it. */
@@ -434,8 +435,11 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     for (int i = 0; i < from->prunings.count; i++)
       prunings[i] = (struct lam_pruning){from->prunings.items[i].begin, from->prunings.items[i].end,
                                          from->prunings.items[i].every};
-    program->prunings = prunings, program->pruning_count = from->prunings.count;
+    interpreted->prunings = (struct lam_prunings){prunings, from->prunings.count};
+    program->prunings = &interpreted->prunings;
+    program->prune = lam_prune_when_due;
     program->model->pruned = &interpreted->pruned;
+    program->model->note_pruned = lam_note_pruned;
   }
   if (from->data) {
     program->data = make_data(arena, from->data);

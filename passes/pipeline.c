@@ -54,7 +54,7 @@ static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(r
 
 /* Prune looks at all graphs before it changes one, so it is called for the first graph alone. */
 static void run_prune(struct run *run, struct graph *graph) {
-  if (!run->pruned) pass_prune(run->program, &run->pipeline, run->options->fixed_parameters, run->diagnostics);
+  if (!run->pruned) pass_prune(run->program, &run->pipeline, run->diagnostics);
   run->pruned = true;
   (void)graph;
 }

@@ -275,20 +275,8 @@ static void plan_steps(struct pruner *pruner) {
   }
 }
 
-/* Reports that there is no writing of zeros. */
-static bool refuse_fixed(const struct pruner *pruner) {
-  int i = 0;
-  while (pruner->pipeline->rules.items[i].pass != PASS_prune) i++;
-  report_error(
-      pruner->diagnostics, pruner->pipeline->rules.items[i].span,
-      "prune writes zeros, and --weights makes parameters a constant that nothing writes; give --weights a file "
-      "that a training with prune wrote, and leave prune out here");
-  return false;
-}
-
-bool pass_prune(struct program *program, const struct pipeline *pipeline, bool fixed, struct diagnostics *diagnostics) {
+bool pass_prune(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics) {
   struct pruner pruner = {.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
-  if (fixed) return refuse_fixed(&pruner);
   const int count = program->states.count; /* what is asked for, and masks, add states */
   if (!prune_choose(&pruner)) return false;
   for (int i = 0; i < count && program->train; i++)

@@ -7,10 +7,6 @@
 #include "passes/calibrate.h"
 #include "passes/weight_uses.h"
 
-static bool takes(const struct state *state) {
-  return state->role == ROLE_PARAMETER && state->kind == KIND_REAL && state->axis_count >= 2;
-}
-
 const struct pruned *pruned_state(const struct pruner *pruner, const struct state *state) {
   const struct program *program = pruner->program;
   const struct state *parameter = state->role == ROLE_AVERAGE ? state->of : state;
@@ -55,25 +51,6 @@ static bool check_rule(struct pruner *pruner, const struct pass_rule *rule) {
   else
     return true;
   return false;
-}
-
-/* Whether each of the rule's patterns matches something that prune takes; that it matches a parameter is known. */
-static bool check_patterns(struct pruner *pruner, const struct pass_rule *rule) {
-  const struct program *program = pruner->program;
-  bool good = true;
-  for (int i = 0; i < rule->patterns.count; i++) {
-    bool found = false;
-    for (int j = 0; j < program->states.count && !found; j++)
-      found = takes(program->states.items[j]) &&
-              pattern_matches(rule->patterns.items[i].text, program->states.items[j]->name);
-    if (found) continue;
-    report_error(
-        pruner->diagnostics, rule->patterns.items[i].span,
-        "this matches only parameters of one axis or none, which prune leaves whole; match one of more axes, or "
-        "leave the pattern out");
-    good = false;
-  }
-  return good;
 }
 
 static bool choose_groups(struct pruner *pruner, const struct state *state, const struct weight_uses *uses,
@@ -131,7 +108,7 @@ static bool choose(struct pruner *pruner, int place, const struct weight_uses *u
 static bool check_found(struct pruner *pruner, const struct pass_rule *rule, const struct weight_uses *uses) {
   if (rule->patterns.count) return true;
   for (int i = 0; i < pruner->program->states.count; i++)
-    if (takes(pruner->program->states.items[i]) && uses[i].summed) return true;
+    if (is_weight(pruner->program->states.items[i]) && uses[i].summed) return true;
   report_error(pruner->diagnostics, rule->span,
                "no contraction reads a parameter of two or more axes; patterns say what to prune, as in prune(l1, 0.5, "
                "\"*.weight\")");
@@ -141,7 +118,6 @@ static bool check_found(struct pruner *pruner, const struct pass_rule *rule, con
 bool prune_choose(struct pruner *pruner) {
   struct program *program = pruner->program;
   const struct pipeline *pipeline = pruner->pipeline;
-  if (!pipeline_check_patterns(pipeline, PASS_prune, program, pruner->diagnostics)) return false;
   const int count = program->states.count; /* what is asked for adds states */
   struct weight_uses *uses = arena_new_array(program->arena, struct weight_uses, count),
                      *model = arena_new_array(program->arena, struct weight_uses, count);
@@ -155,14 +131,13 @@ bool prune_choose(struct pruner *pruner) {
     weight_uses_add(program, program->left_out.items[i], uses);
     weight_uses_add(program, program->left_out.items[i], model);
   }
-  bool good = true;
+  bool good = pipeline_check_patterns(pipeline, PASS_prune, program, pruner->diagnostics);
   for (int i = 0; i < pipeline->rules.count; i++) {
     const struct pass_rule *rule = &pipeline->rules.items[i];
-    if (rule->pass == PASS_prune)
-      good = check_rule(pruner, rule) && check_patterns(pruner, rule) && check_found(pruner, rule, uses) && good;
+    if (rule->pass == PASS_prune) good = check_rule(pruner, rule) && check_found(pruner, rule, uses) && good;
   }
   if (!good) return false;
   for (int i = 0; i < count; i++)
-    if (takes(program->states.items[i])) good = choose(pruner, i, &uses[i], &model[i]) && good;
+    if (is_weight(program->states.items[i])) good = choose(pruner, i, &uses[i], &model[i]) && good;
   return good;
 }

@@ -156,6 +156,7 @@ struct lam_tokenizer {
   bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);
 };
 
+struct lam_weights;
 struct lam_model {
   const char *name;
   void *self; /* the model's struct */
@@ -170,10 +171,8 @@ struct lam_model {
   struct lam_vocabulary vocabulary;
   int64_t *version; /* advances when parameters change; NULL where nothing is derived of them */
   const int64_t *derived_version; /* the version that derived values were computed of */
-  /* Where weights are pruned, else NULL. Above 0: 1 + the step of training before which they were pruned last. Else
-     they were not since they were loaded or drawn; -step is then the step that they would be pruned for, 0: for the
-     last. */
-  int64_t *pruned;
+  int64_t *pruned; /* where weights are pruned, else NULL: see pruned.h */
+  void (*note_pruned)(struct lam_model *model, const struct lam_weights *weights, int purpose); /* of a file's */
   /* Makes the steps of those parameters whose slots are not NULL; NULL where there are none. And the version that they
      were made of. */
   void (*quantize)(void *self);

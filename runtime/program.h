@@ -87,11 +87,6 @@ struct lam_calibration {
   int64_t examples;
 };
 
-/* Before which steps LAM_PRUNE runs: begin, begin + every ... below end, and end. */
-struct lam_pruning {
-  int64_t begin, end, every;
-};
-
 struct lam_session;
 struct lam_options;
 struct lam_generation {
@@ -113,8 +108,8 @@ struct lam_program {
   const struct lam_settings *settings; /* or NULL: the spec has no train block */
   const struct lam_calibration *calibration; /* or NULL */
   const struct lam_generation *generation; /* or NULL */
-  const struct lam_pruning *prunings; /* where there is LAM_PRUNE */
-  int pruning_count;
+  const struct lam_prunings *prunings; /* where there is LAM_PRUNE, which the function runs when it is due; or NULL */
+  void (*prune)(struct lam_program *program, int number, int64_t step, int64_t steps, uint32_t seed);
   const struct lam_verb *const *verbs; /* the verbs of its command line; NULL past the last */
   const char *version; /* of the compiler that made it */
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */
