@@ -255,7 +255,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
     }
     if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
   }
-  if (model->note_pruned) model->note_pruned(model, weights, purpose);
+  if (model->note_pruned) model->note_pruned(model, weights, (int)purpose);
   lam_changed(model);
   lam_pairs_free(&run->facts);
   *run = there;
