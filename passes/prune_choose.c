@@ -44,25 +44,6 @@ static bool check_rule(struct pruner *pruner, const struct pass_rule *rule) {
   return false;
 }
 
-/* Whether each of the rule's patterns matches something that prune takes; that it matches a parameter is known. */
-static bool check_patterns(struct pruner *pruner, const struct pass_rule *rule) {
-  const struct program *program = pruner->program;
-  bool good = true;
-  for (int i = 0; i < rule->patterns.count; i++) {
-    bool found = false;
-    for (int j = 0; j < program->states.count && !found; j++)
-      found = takes(program->states.items[j]) &&
-              pattern_matches(rule->patterns.items[i].text, program->states.items[j]->name);
-    if (found) continue;
-    report_error(
-        pruner->diagnostics, rule->patterns.items[i].span,
-        "this matches only parameters of one axis or none, which prune leaves whole; match one of more axes, or "
-        "leave the pattern out");
-    good = false;
-  }
-  return good;
-}
-
 static bool choose_groups(struct pruner *pruner, const struct state *state, const struct weight_uses *uses,
                           struct pruned *own) {
   const int last = weight_last_axis(uses->summed);
@@ -114,8 +95,7 @@ bool prune_choose(struct pruner *pruner) {
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++) {
     const struct pass_rule *rule = &pipeline->rules.items[i];
-    if (rule->pass == PASS_prune)
-      good = check_rule(pruner, rule) && check_patterns(pruner, rule) && check_found(pruner, rule, uses) && good;
+    if (rule->pass == PASS_prune) good = check_rule(pruner, rule) && check_found(pruner, rule, uses) && good;
   }
   if (!good) return false;
   for (int i = 0; i < program->states.count; i++)
