@@ -389,7 +389,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
   }
   /* What was measured with other parameters says nothing of these. */
   if (!lam_uses(purpose)) lam_restart(model, LAM_STATISTIC, true);
-  if (model->note_pruned) model->note_pruned(model, weights, purpose);
+  if (model->note_pruned) model->note_pruned(model, weights, (int)purpose);
   lam_take_all(&taking);
   free(taking.memory);
   lam_pairs_free(&run->facts);
