@@ -116,7 +116,7 @@ bool compile_program(struct options *options, struct program **program, struct e
 
 /* Sets emission.weights to those of options->weights. False after printing what is wrong with the file, or that the program would
    change its parameters. */
-bool bake_weights(struct options *options, const struct program *program);
+bool bake_weights(struct options *options, struct program *program);
 
 /* --- keep.c: what is left out, before any pass -------------------------------------------------------------------------------------- */
 

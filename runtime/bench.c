@@ -150,7 +150,7 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
   if (!lam_bench_choose(&benching, lam_option_text(options, "graph", NULL))) return 1;
   if (json && !lam_is_writable(json)) return 1;
   benching.run.seed = program->settings ? program->settings->seed : 0;
-  lam_initialize(program->model, benching.run.seed);
+  if (lam_initialize(program->model, benching.run.seed) != LAM_OK) return lam_error("%s", program->model->message) + 1;
   if (weights && !lam_checkpoint_load(program, &benching.run, weights, LAM_USE)) return 1;
   benching.run.step = benching.run.rows = 0;
   benching.run.steps = program->settings && program->settings->steps > 0 ? program->settings->steps : 1000;

@@ -30,9 +30,9 @@ static void lam_info_settings(const struct lam_settings *settings) {
   printf("%s%s\n", settings->initial ? ", from " : "", settings->initial ? settings->initial : "");
 }
 
-enum { LAM_ROLES = LAM_DERIVED + 1, LAM_TYPES = LAM_TYPE_U4 + 1 };
+enum { LAM_ROLES = LAM_QUANTIZED + 1, LAM_TYPES = LAM_TYPE_U4 + 1 };
 static const char *const lam_role_names[LAM_ROLES] = {"parameter", "optimizer", "accumulator", "average",
-                                                      "cache",     "prepared",  "derived"};
+                                                      "cache",     "prepared",  "derived",     "quantized"};
 static const char *const lam_stored[LAM_TYPES] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"};
 
 static void lam_info_cell(double bytes, double unit) {
@@ -82,7 +82,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
-    const double own = (double)lam_type_bytes(tensor->type, count);
+    const double own = tensor->data ? (double)lam_type_bytes(tensor->type, count) : 0;
     bytes[tensor->role][tensor->type] += own;
     bytes[tensor->role][LAM_TYPES] += own;
     bytes[LAM_ROLES][tensor->type] += own;
@@ -99,7 +99,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     lam_info_ports(lam_routine_name(program, i), routine->outputs, routine->output_count, "->");
   }
   printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
-  for (int role = LAM_OPTIMIZER; role <= LAM_DERIVED; role++)
+  for (int role = LAM_OPTIMIZER; role <= LAM_QUANTIZED; role++)
     if (numbers[role]) printf(", %lld %s", (long long)numbers[role], lam_role_names[role]);
   printf("; %.1f MB in all\n", bytes[LAM_ROLES][LAM_TYPES] / 1e6);
   lam_info_bytes(bytes);

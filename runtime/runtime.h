@@ -36,6 +36,7 @@
 #include "runtime/source.h"
 #include "runtime/predict.h"
 #include "runtime/sizes.h"
+#include "runtime/quantize.h"
 #include "runtime/info.h"
 #include "runtime/orders.h"
 #include "runtime/inputs.h"
