@@ -142,7 +142,7 @@ static void opening_comment(struct emitter *emitter, struct text *text) {
   const struct program *program = emitter->program;
   const struct target *target = emitter->target;
   const char *name = program->name;
-  bool verbs[5];
+  bool verbs[EMITTED_VERBS];
   emit_verbs(program, verbs);
   text_comment(
       text,

@@ -187,9 +187,11 @@ void emit_library_header(struct emitter *emitter, struct text *text);
 /* --- emit_tables.c */
 void emit_tables(struct emitter *emitter, struct text *text);
 /* Whether the program has what train, eval and generate need. emit_verbs: which verbs it has, in the order train, eval,
-   generate, predict, info. */
+   generate, predict, calibrate, info. */
+enum { EMITTED_VERBS = 6 };
 bool program_trains(const struct program *program);
 bool program_evaluates(const struct program *program);
+bool program_calibrates(const struct program *program);
 bool program_generates(const struct program *program);
 /* Whether it keeps steps of parameters, which files may hold. */
 bool program_quantizes(const struct program *program);
@@ -199,7 +201,7 @@ bool program_reads(const struct program *program);
 bool program_reads_source(const struct program *program);
 /* Whether columns of the data are categories. */
 bool program_has_categories(const struct program *program);
-void emit_verbs(const struct program *program, bool verbs[5]);
+void emit_verbs(const struct program *program, bool verbs[EMITTED_VERBS]);
 
 /* --- emit_bench.c */
 /* Prints the macro that stands before the calls of kernels, and the kernels' numbers. */

@@ -39,6 +39,11 @@ bool emit_is_training(const struct routine *routine) {
   return !strcmp(routine->name, "train") || !strcmp(routine->name, "accumulate");
 }
 
+/* Whether the caller says which step, or batch, it is. */
+static bool takes_step(const struct routine *routine) {
+  return emit_is_training(routine) || !strcmp(routine->name, "calibrate") || !strcmp(routine->name, "prune");
+}
+
 bool emit_derives(const struct emitter *emitter) { return emit_routine_find(emitter, "derive") != NULL; }
 
 /* Whether a launch takes a state of the role, to read or to write it. */
@@ -62,7 +67,8 @@ bool emit_reads_derived(const struct emitter *emitter, const struct routine *rou
 }
 
 bool emit_changes_parameters(const struct routine *routine) {
-  return takes_state(routine, ROLE_PARAMETER, true) || takes_state(routine, ROLE_AVERAGE, true);
+  return takes_state(routine, ROLE_PARAMETER, true) || takes_state(routine, ROLE_AVERAGE, true) ||
+         takes_state(routine, ROLE_STATISTIC, true);
 }
 
 static bool draws(const struct routine *routine) {
@@ -88,8 +94,7 @@ struct routine_parameters emit_parameters(const struct emitter *emitter, const s
   const int sizes = routine->graph ? routine->graph->sizes.count : 0;
   const char **names = arena_new_array(emitter->arena, const char *, sizes > 0 ? sizes : 1);
   for (int i = 0; i < sizes; i++) names[i] = emit_size_name(emitter, routine, i);
-  const bool step = emit_is_training(routine) || !strcmp(routine->name, "prune");
-  return (struct routine_parameters){step, draws(routine), sizes, names};
+  return (struct routine_parameters){takes_step(routine), draws(routine), sizes, names};
 }
 
 const char *emit_signature(const struct emitter *emitter, const struct routine *routine) {
@@ -195,7 +200,8 @@ void emit_argument_checks(const struct emitter *emitter, struct text *text, cons
   struct arena *arena = emitter->arena;
   const char *name = arena_format(arena, "%s_%s", emitter->name, routine->name);
   const struct graph *graph = routine->graph;
-  if (emit_is_training(routine)) /* weight files hold numbers of steps up to this one */
+  if (takes_step(routine) &&
+      strcmp(routine->name, "prune") != 0) /* weight files hold numbers of steps up to this one */
     refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
   if (!strcmp(routine->name, "prune"))
     refuse(emitter, text, "step < 0 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 0", name));

@@ -4,10 +4,11 @@
 #include "codegen/emit.h"
 #include "codegen/emit_text.h"
 
-static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR", "LAM_AVERAGE",
-                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED",     "LAM_QUANTIZED"};
-static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE",
-                                          "CACHE",     "PREPARED",  "DERIVED",     "QUANTIZED"};
+static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR",
+                                           "LAM_AVERAGE",   "LAM_CACHE",     "LAM_PREPARED",
+                                           "LAM_STATISTIC", "LAM_DERIVED",   "LAM_QUANTIZED"};
+static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE",  "CACHE",
+                                          "PREPARED",  "STATISTIC", "DERIVED",     "QUANTIZED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 
 static bool has_states(struct emitter *emitter) {

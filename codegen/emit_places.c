@@ -106,8 +106,8 @@ void emit_lead(struct emitter *emitter, struct text *text, const struct owner *o
 
 /* Whether the struct's pointers lead into NAME_weights. */
 static bool is_baked(const struct emitter *emitter, const struct owner *owner) {
-  return emitter->options.weights &&
-         (owner->role == ROLE_PARAMETER || owner->role == ROLE_AVERAGE || owner->role == ROLE_QUANTIZED);
+  return emitter->options.weights && (owner->role == ROLE_PARAMETER || owner->role == ROLE_AVERAGE ||
+                                      owner->role == ROLE_STATISTIC || owner->role == ROLE_QUANTIZED);
 }
 
 void emit_states_places(struct emitter *emitter, struct text *text) {

@@ -17,6 +17,8 @@ static const struct {
     [ROLE_AVERAGE] = {"averages", "averages", "e", "Moving averages of the parameters."},
     [ROLE_CACHE] = {"caches", "caches", "c", "What generation keeps of the positions so far."},
     [ROLE_PREPARED] = {"prepared", "prepared", "r", "What generation computes once for a prompt."},
+    [ROLE_STATISTIC] = {"statistics", "statistics", "s",
+                        "What calibration measured of all that weights are multiplied by."},
     [ROLE_DERIVED] = {"derived", "derived", "d", "What is computed of the parameters alone, when these have changed."},
     [ROLE_QUANTIZED] =
         {"quantized", "quantized", "q",

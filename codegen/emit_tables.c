@@ -38,6 +38,11 @@ static void emit_data(struct emitter *emitter, struct text *text, const struct d
   text_line(text, "};");
 }
 
+static void emit_calibration(struct text *text, const struct calibrate_settings *calibration) {
+  text_line(text, "static const struct lam_calibration calibration = {.examples = %lld};",
+            (long long)calibration->examples);
+}
+
 /* In a program that cannot train, only the seed matters: draws of other verbs use it, too. */
 static void emit_settings(struct emitter *emitter, struct text *text, const struct train_settings *training) {
   struct arena *arena = emitter->arena;
@@ -75,10 +80,12 @@ bool program_trains(const struct program *program) { return program->train && pr
 
 bool program_evaluates(const struct program *program) { return program->evaluate && program->data; }
 
+bool program_calibrates(const struct program *program) { return program->calibrate && program->data; }
+
 bool program_generates(const struct program *program) { return program->step && program->generation; }
 
 bool program_reads(const struct program *program) {
-  return program->data && (program->train || program->evaluate || program_predicts(program));
+  return program->data && (program->train || program->evaluate || program->calibrate || program_predicts(program));
 }
 
 bool program_quantizes(const struct program *program) {
@@ -105,12 +112,13 @@ bool program_has_categories(const struct program *program) {
   return false;
 }
 
-void emit_verbs(const struct program *program, bool verbs[5]) {
+void emit_verbs(const struct program *program, bool verbs[EMITTED_VERBS]) {
   verbs[0] = program_trains(program);
   verbs[1] = program_evaluates(program);
   verbs[2] = program_generates(program);
   verbs[3] = program_predicts(program);
-  verbs[4] = true;
+  verbs[4] = program_calibrates(program);
+  verbs[5] = true;
 }
 
 /* Prints run_NAME, by which the runtime calls the routine with the same arguments as any other. */
@@ -157,14 +165,14 @@ static void emit_prunings(struct text *text, const struct program *program) {
 }
 
 static void emit_program(struct emitter *emitter, struct text *text) {
-  static const char *const verb_names[] = {"train", "eval", "generate", "predict", "info"};
+  static const char *const verb_names[] = {"train", "eval", "generate", "predict", "calibrate", "info"};
   const struct program *program = emitter->program;
   const struct module *module = emitter->module;
   struct arena *arena = emitter->arena;
-  bool verbs[5];
+  bool verbs[EMITTED_VERBS];
   const char *list = "";
   emit_verbs(program, verbs);
-  for (int i = 0; i < 5; i++)
+  for (int i = 0; i < EMITTED_VERBS; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
   if (program_quantizes(program) && !emitter->options.weights)
     list = arena_format(arena, "%s&lam_quantize_verb, ", list);
@@ -192,6 +200,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   }
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
+  if (program_calibrates(program)) text_line(text, ".calibration = &calibration,");
   if (program->prune) text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
@@ -225,6 +234,7 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   const struct program *program = emitter->program;
   if (program->data) emit_data(emitter, text, program->data);
   if (program->training) emit_settings(emitter, text, program->training);
+  if (program_calibrates(program)) emit_calibration(text, program->calibration);
   if (program->generation) emit_generation(emitter, text, program->generation);
   if (program->prune) emit_prunings(text, program);
   if (program->data || program->training || program->generation || program->prune) text_blank(text);

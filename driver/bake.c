@@ -37,7 +37,9 @@ static bool fits(struct options *options, const struct lam_weights *weights, con
   const struct lam_tensor tensor = interpret_tensor(options->arena, state);
   const struct lam_entry *entry = lam_weights_find(weights, state->name);
   char message[LAM_MESSAGE];
-  if (!entry) return lam_error("%s lacks %s", weights->path, state->name);
+  if (!entry)
+    return lam_error("%s lacks %s%s", weights->path, state->name,
+                     state->role == ROLE_STATISTIC ? ", which the program's verb calibrate adds" : "");
   return lam_check_tensor(weights, entry, &tensor, message) == LAM_OK || lam_error("%s", message);
 }
 
@@ -66,7 +68,7 @@ bool bake_weights(struct options *options, struct program *program) {
   bool good = true;
   for (int i = 0; good && i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
-    if (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE) good = fits(options, weights, state);
+    if (state_is_fixed(state)) good = fits(options, weights, state);
   }
   if (!good || !facts_fit(weights, program->data)) return false;
   struct baking *baking = arena_new_struct(arena, struct baking);

@@ -165,7 +165,8 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
               full_index(graph->outputs.items[i].axes, results[i].axes, results[i].axis_count, present, k),
               results[i].data[k]);
   }
-  if (touches(graph, OP_update, ROLE_PARAMETER) || touches(graph, OP_update, ROLE_AVERAGE))
+  if (touches(graph, OP_update, ROLE_PARAMETER) || touches(graph, OP_update, ROLE_AVERAGE) ||
+      touches(graph, OP_update, ROLE_STATISTIC))
     lam_changed(interpreted->program.model);
   if (number == ROUTINE_derive) interpreted->derived_version = interpreted->quantized_version = interpreted->version;
   arena_free(arena);
@@ -391,12 +392,13 @@ static const struct lam_settings *make_settings(struct arena *arena, const struc
 }
 
 static const struct lam_verb *const *make_verbs(struct arena *arena, const struct lam_program *program) {
-  const struct lam_verb **verbs = arena_new_array(arena, const struct lam_verb *, 6);
+  const struct lam_verb **verbs = arena_new_array(arena, const struct lam_verb *, 7);
   int count = 0;
   if (program->settings && program->routines[LAM_TRAIN].exists && program->data) verbs[count++] = &lam_train_verb;
   if (program->routines[LAM_EVALUATE].exists && program->data) verbs[count++] = &lam_eval_verb;
   if (program->routines[LAM_STEP].exists) verbs[count++] = &lam_generate_verb;
   if (program->routines[LAM_PREDICT].exists || program->prediction_count) verbs[count++] = &lam_predict_verb;
+  if (program->routines[LAM_CALIBRATE].exists && program->data) verbs[count++] = &lam_calibrate_verb;
   verbs[count++] = &lam_info_verb;
   return verbs;
 }
@@ -441,6 +443,11 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     give_ids(arena, program->model, from->data);
   }
   if (from->training) program->settings = make_settings(arena, from->training);
+  if (from->calibration) {
+    struct lam_calibration *calibration = arena_new_struct(arena, struct lam_calibration);
+    *calibration = (struct lam_calibration){from->calibration->examples};
+    program->calibration = calibration;
+  }
   if (from->generation) {
     struct lam_generation *generation = arena_new_struct(arena, struct lam_generation);
     *generation = (struct lam_generation){from->generation->feed,

@@ -159,11 +159,13 @@ enum role {
   ROLE_AVERAGE,
   ROLE_CACHE,
   ROLE_PREPARED,
+  ROLE_STATISTIC, /* what the graph calibrate measured; in weight files of which it is a part */
   ROLE_DERIVED, /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
   ROLE_QUANTIZED /* the same of one parameter (or average), which files may hold in its place: its steps, and their scale */
 };
 extern const char
-    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" "quantized" */
+    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "statistic" "derived"
+                            "quantized" */
 /* Whether the graph derive computes states of the role. */
 bool role_is_derived(enum role role);
 enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
@@ -189,6 +191,8 @@ struct state {
   struct span span;
 };
 
+/* Whether the state stays as it is while a model is used: a parameter, an average, or what was measured. */
+bool state_is_fixed(const struct state *state);
 /* The storage that the state lies in: loading and initial draws round to it, and what updates it is exact in it. */
 enum storage state_storage(const struct state *state);
 

@@ -76,9 +76,7 @@ static bool is_written(const struct graph *graph, const struct state *state) {
 }
 
 static bool is_fixed(const struct deriver *deriver, const struct graph *graph, const struct value *value) {
-  if (value->op == OP_state)
-    return (value->state->role == ROLE_PARAMETER || value->state->role == ROLE_AVERAGE) &&
-           !is_written(graph, value->state);
+  if (value->op == OP_state) return state_is_fixed(value->state) && !is_written(graph, value->state);
   if (value->op == OP_input || value->op == OP_random || value->op == OP_update || has_sized_axis(value)) return false;
   for (int i = 0; i < value->input_count; i++)
     if (!deriver->known[value->inputs[i]->id].fixed) return false;
@@ -373,9 +371,7 @@ void pass_derive(struct program *program) {
   for (int i = 0; program_graph(program, i); i++) {
     struct graph *graph = *program_graph(program, i);
     const bool beside = graph == program->evaluate && program->train;
-    if (graph && !beside && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
-        graph != program->prune)
-      derive_of(&deriver, graph);
+    if (!beside && program_uses_model(program, graph)) derive_of(&deriver, graph);
   }
   deriver.finds_only = true;
   if (program->evaluate && program->train) derive_of(&deriver, program->evaluate);

@@ -80,9 +80,7 @@ static void require_updates(struct scheduler *s, const struct value *value) {
 
 /* Whether the value is an expression of parameters, of what is derived of them, and of numbers alone. */
 static bool is_of_parameters(const struct value *value, int depth) {
-  if (value->op == OP_state)
-    return value->state->role == ROLE_PARAMETER || value->state->role == ROLE_AVERAGE ||
-           role_is_derived(value->state->role);
+  if (value->op == OP_state) return state_is_fixed(value->state) || role_is_derived(value->state->role);
   if (value->op == OP_constant || value->op == OP_index) return true;
   if (!access_is_expression(value) || value->op == OP_random || value->op == OP_input || depth == MOST_FACTOR)
     return false;

@@ -68,6 +68,8 @@ void pass_mixed(struct graph *graph, enum storage storage);
    (quantize_choose.c). NULL after reporting rules that cannot be followed. */
 struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,
                                        struct diagnostics *diagnostics);
+/* Has the graph calibrate measure what program->statistics asks for, in place of its outputs (calibrate.c). It is flat. */
+void pass_calibrate(struct program *program, struct graph *graph);
 /* Has a graph that does not train read these parameters in few bits (quantize.c). It is flat, and its equal values are one. */
 void pass_quantize(struct quantizer *quantizer, struct graph *graph);
 /* Has train and accumulate compute the loss by such parameters, too, where a rule says `train = 1` (quantize_train.c). They are as they are

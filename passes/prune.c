@@ -7,6 +7,9 @@
    there is zero; so they stay zeros, and a norm of gradients counts what is left.
 
      l1   stays: |w| > quantile(|w|, ratio) of a parameter, or of all that the rule is for. Ties and zeros go.
+     wanda  stays: |w| |x| > quantile(|w| |x|, ratio) of the weights of an output, where |x| is the root of the mean square of what
+            multiplies the weight, as calibration measured it; all, where nothing was measured. Sun, Liu, Bair and Kolter, A Simple
+            and Effective Pruning Approach for Large Language Models, 2024.
      nm   stays: of every m elements along the axis that a contraction sums over, the n largest in magnitude; of equal ones the first.
 
    By and by: the ratio grows from 0 at the step `begin` to its number at `end` as 1 - (1 - progress)^3, every so many steps.
@@ -146,6 +149,17 @@ static struct value *largest_of_groups(struct builder *b, const struct pruned *h
   return build_merge(graph, stays, (struct axis *[]){group, place}, 2, how->along);
 }
 
+/* The weights of each output by magnitude times that of their inputs. */
+static struct value *largest_of_outputs(struct builder *b, const struct pruned *how, struct value *magnitude) {
+  struct graph *graph = b->graph;
+  struct value *square = build_state(graph, how->statistic->square);
+  struct value *score = binary(b, OP_mul, magnitude, build_unary(graph, OP_sqrt, square));
+  struct value *threshold = build_quantile(graph, score, share_of(b, how->rule), square->axes, square->axis_count);
+  struct value *most = build_reduce(graph, OP_reduce_max, square, square->axes, square->axis_count);
+  struct value *unknown = binary(b, OP_le, most, number(b, 0));
+  return binary(b, OP_or, unknown, binary(b, OP_lt, threshold, score));
+}
+
 /* --- The graph prune ---------------------------------------------------------------------------------------------- */
 
 /* Before the rule begins, everything stays that has stayed so far. */
@@ -170,6 +184,8 @@ static void prune_parameter(struct builder *b, int place, struct value *threshol
   struct value *magnitude = magnitude_of(b, state), *stays;
   if (parameter_of(how->rule, PARAMETER_prune_method) == PRUNE_NM) {
     stays = largest_of_groups(b, how, magnitude);
+  } else if (how->statistic) {
+    stays = largest_of_outputs(b, how, magnitude);
   } else {
     if (!threshold)
       threshold =
@@ -273,8 +289,8 @@ static bool refuse_fixed(const struct pruner *pruner) {
 bool pass_prune(struct program *program, const struct pipeline *pipeline, bool fixed, struct diagnostics *diagnostics) {
   struct pruner pruner = {.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
   if (fixed) return refuse_fixed(&pruner);
+  const int count = program->states.count; /* what is asked for, and masks, add states */
   if (!prune_choose(&pruner)) return false;
-  const int count = program->states.count;
   for (int i = 0; i < count && program->train; i++)
     if (pruner.of[i].rule && !program->states.items[i]->frozen)
       pruner.of[i].mask = mask_of(program, program->states.items[i]);

@@ -5,12 +5,13 @@
 #include "passes/pipeline.h"
 
 /* In the order of the words in passes.def. */
-enum prune_method { PRUNE_L1, PRUNE_NM };
+enum prune_method { PRUNE_L1, PRUNE_NM, PRUNE_WANDA };
 
 /* What happens to one parameter. */
 struct pruned {
   const struct pass_rule *rule; /* NULL: it stays whole */
   struct state *mask; /* which of its weights stay, in programs that train it; NULL: nothing keeps that */
+  const struct statistic *statistic; /* PRUNE_WANDA: what is known of its inputs */
   struct axis *along; /* PRUNE_NM: the axis whose elements are taken in groups */
 };
 

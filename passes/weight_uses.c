@@ -53,6 +53,24 @@ static void look_at_use(const struct value *user, const struct origin_of *origin
   }
 }
 
+int weight_uses_first(const struct weight_uses *uses, int place) {
+  while (uses[place].before) place = uses[place].before - 1;
+  return place;
+}
+
+/* Notes that the contraction's parameter multiplies the same values as others do. `readers`: by the id of a value, 1 + the place of a
+   parameter that multiplies it. */
+static void look_at_partner(const struct value *contraction, const struct origin_of *origins, int *readers,
+                            struct weight_uses *uses) {
+  for (int j = 0; j < 2; j++) {
+    const int x = contraction->inputs[1 - j]->id, place = origins[contraction->inputs[j]->id].state - 1;
+    if (place < 0 || origins[x].state) continue;
+    if (!readers[x]) readers[x] = place + 1;
+    const int one = weight_uses_first(uses, place), other = weight_uses_first(uses, readers[x] - 1);
+    if (one != other) uses[one > other ? one : other].before = (one > other ? other : one) + 1;
+  }
+}
+
 /* Marks the parameters of the contractions that come last on the way to some output. */
 static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached,
                        struct weight_uses *uses) {
@@ -85,11 +103,13 @@ void weight_uses_add(const struct program *program, const struct graph *graph, s
   struct arena *scratch = arena_new();
   const bool *needed = needed_values(scratch, graph);
   struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
+  int *readers = arena_new_array(scratch, int, graph->next_value);
   for (int i = 0; i < graph->values.count; i++) {
     const struct value *value = graph->values.items[i];
     struct origin_of *own = &origins[value->id];
     if (!needed[value->id]) continue;
     look_at_use(value, origins, uses);
+    if (value->op == OP_contract) look_at_partner(value, origins, readers, uses);
     own->state = weight_place(program, value) + 1;
     for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
     if (op_facts[value->op].class != CLASS_VIEW || value->op == OP_concat || !origins[value->inputs[0]->id].state)

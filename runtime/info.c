@@ -31,8 +31,8 @@ static void lam_info_settings(const struct lam_settings *settings) {
 }
 
 enum { LAM_ROLES = LAM_QUANTIZED + 1, LAM_TYPES = LAM_TYPE_U4 + 1 };
-static const char *const lam_role_names[LAM_ROLES] = {"parameter", "optimizer", "accumulator", "average",
-                                                      "cache",     "prepared",  "derived",     "quantized"};
+static const char *const lam_role_names[LAM_ROLES] = {"parameter", "optimizer", "accumulator", "average",  "cache",
+                                                      "prepared",  "statistic", "derived",     "quantized"};
 static const char *const lam_stored[LAM_TYPES] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"};
 
 static void lam_info_cell(double bytes, double unit) {

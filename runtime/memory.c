@@ -116,8 +116,8 @@ size_t lam_port_bytes(const struct lam_port *port) {
   return (size_t)lam_count(port->shape, port->rank) * lam_type_size(port->type);
 }
 
-LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train", "accumulate", "evaluate", "predict", "prepare",
-                                                             "step",  "synthesize", "prune",    "derive"};
+LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {
+    "train", "accumulate", "evaluate", "calibrate", "predict", "prepare", "step", "synthesize", "prune", "derive"};
 
 struct lam_routine *lam_routine_at(struct lam_program *program, int number) {
   if (number < LAM_ROUTINES) return &program->routines[number];

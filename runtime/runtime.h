@@ -30,6 +30,7 @@
 #include "runtime/batches.h"
 #include "runtime/progress.h"
 #include "runtime/evaluate.h"
+#include "runtime/calibrate.h"
 #include "runtime/handover.h"
 #include "runtime/train.h"
 #include "runtime/generate.h"

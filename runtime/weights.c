@@ -9,6 +9,9 @@
 #endif
 
 /* "axes:NAME" */
+/* Whether what is loaded is read by evaluation, generation and prediction. */
+static bool lam_uses(enum lam_purpose purpose) { return purpose == LAM_USE || purpose == LAM_USE_ALONE; }
+
 static const char *lam_axes_key(char key[512], const char *name) {
   snprintf(key, 512, "axes:%s", name);
   return key;
@@ -35,6 +38,24 @@ static bool lam_is_of_pipeline(const struct lam_model *model, const struct lam_w
   return true;
 }
 
+bool lam_is_statistic(const char *name) {
+  static const char *const endings[] = {"/input.max", "/input.square"};
+  const char *slash = strrchr(name, '/');
+  return slash && (!strcmp(slash, endings[0]) || !strcmp(slash, endings[1]));
+}
+
+/* What calibration measures is in files that it wrote, and in no other. */
+static int lam_check_statistics(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
+  char missing[LAM_LIST] = "";
+  for (int i = 0; i < model->tensor_count && lam_uses(purpose); i++)
+    if (model->tensors[i].role == LAM_STATISTIC && !lam_weights_find(weights, model->tensors[i].name))
+      lam_list_add(missing, model->tensors[i].name);
+  if (!*missing) return LAM_OK;
+  return lam_fail(model->message, LAM_WRONG_FILE,
+                  "%s lacks %s, which the pipeline asks for: the verb calibrate measures that and adds it to the file",
+                  weights->path, missing);
+}
+
 /* Compares the names that the file has with those that the model wants. A checkpoint of any pipeline serves every
    other: what the pipeline of the file kept for itself is ignored, and what this one's wants and the file lacks begins
    anew. */
@@ -50,7 +71,8 @@ static int lam_check_names(struct lam_model *model, const struct lam_weights *we
   }
   for (int64_t k = 0; k < weights->count; k++) {
     const char *name = weights->entries[k].name;
-    bool known = !resume && strchr(name, '/'); /* what an optimizer kept is no surprise */
+    /* What an optimizer kept or calibration measured is no surprise. */
+    bool known = (!resume && strchr(name, '/')) || lam_is_statistic(name);
     const struct lam_tensor *tensor = known ? NULL : lam_find_tensor(model, name);
     if (!known && !(tensor && lam_is_kept(tensor)) && !lam_is_of_pipeline(model, weights, name))
       lam_list_add(unexpected, name);
@@ -112,7 +134,8 @@ int lam_check_tensor(const struct lam_weights *weights, const struct lam_entry *
 
 static bool lam_is_taken(const struct lam_tensor *tensor, enum lam_purpose purpose) {
   return tensor->role == LAM_PARAMETER || (tensor->role == LAM_AVERAGE && purpose != LAM_START_FROM) ||
-         (tensor->role == LAM_OPTIMIZER && purpose == LAM_RESUME);
+         (tensor->role == LAM_OPTIMIZER && purpose == LAM_RESUME) ||
+         (tensor->role == LAM_STATISTIC && lam_uses(purpose));
 }
 
 static int lam_get_number(const struct lam_weights *weights, const char *key, int64_t *number,
@@ -223,7 +246,8 @@ static int lam_keep_facts(struct lam_model *model, const struct lam_run *run, co
 
 /* Whether all that is to be taken fits. */
 static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
-  int status = lam_check_names(model, weights, purpose);
+  int status = lam_check_statistics(model, weights, purpose);
+  if (!status) status = lam_check_names(model, weights, purpose);
   for (int i = 0; i < model->tensor_count && !status; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
@@ -350,12 +374,15 @@ static int lam_begin_taking(struct lam_taking *taking) {
 static void lam_take_all(const struct lam_taking *taking) {
   struct lam_model *model = taking->model;
   bool quantized = model->quantize != NULL;
-  for (int i = 0; i < model->tensor_count; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    const struct lam_entry *source = lam_source_of(taking, tensor);
-    if (source) lam_take_tensor(taking, tensor, source);
-    quantized = quantized && (source || tensor->use == LAM_AS_IT_IS);
-  }
+  /* Steps may follow from statistics, so these come first. */
+  for (int statistics = 1; statistics >= 0; statistics--)
+    for (int i = 0; i < model->tensor_count; i++) {
+      const struct lam_tensor *tensor = &model->tensors[i];
+      const struct lam_entry *source = lam_source_of(taking, tensor);
+      if ((tensor->role == LAM_STATISTIC) != statistics) continue;
+      if (source) lam_take_tensor(taking, tensor, source);
+      quantized = quantized && (source || tensor->use == LAM_AS_IT_IS);
+    }
   if (taking->purpose == LAM_START_FROM) lam_start_averages(model);
   lam_changed(model);
   if (quantized) *model->quantized_version = *model->version; /* the steps of all that have some are there */
@@ -378,6 +405,8 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
     lam_pairs_free(&there.facts);
     return status;
   }
+  /* What was measured with other parameters says nothing of these. */
+  if (!lam_uses(purpose)) lam_restart(model, LAM_STATISTIC, true);
   lam_note_pruned(model, weights, said ? strtoll(said->value, NULL, 10) : 0, purpose);
   lam_take_all(&taking);
   free(taking.memory);
@@ -437,6 +466,14 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   return good;
 }
 
+/* Whether the tensor goes into files: what was measured does once it is. */
+static bool lam_is_saved(const struct lam_tensor *tensor) {
+  bool measured = false;
+  for (int64_t k = 0; tensor->role == LAM_STATISTIC && k < lam_count(tensor->shape, tensor->rank); k++)
+    measured |= lam_get(tensor->data, tensor->type, k) != 0;
+  return measured || lam_is_kept(tensor);
+}
+
 /* Lists the tensors to write, steps and scales in place of their parameters where these are not there or not wanted.
    Larger elements come first, so that all are aligned. */
 static int lam_list_kept(const struct lam_model *model, bool quantized, struct lam_tensor *tensors) {
@@ -446,7 +483,7 @@ static int lam_list_kept(const struct lam_model *model, bool quantized, struct l
       const struct lam_tensor *tensor = &model->tensors[i];
       const struct lam_tensor *parts[LAM_PARTS];
       for (int k = 0; k < LAM_PARTS; k++) parts[k] = lam_part_of(model, tensor, k);
-      if (!(quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))) continue;
+      if (!(quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_saved(tensor))) continue;
       if (!parts[0] || (tensor->data && !quantized)) parts[0] = tensor, parts[1] = parts[2] = NULL;
       for (int k = 0; k < LAM_PARTS; k++)
         if (parts[k] && (quantized ? lam_type_size(parts[k]->type) : sizeof(lam_real)) == size)

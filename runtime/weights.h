@@ -5,8 +5,9 @@
 #include "runtime/safetensors.h"
 
 enum lam_purpose {
-  LAM_USE, /* evaluation, generation, prediction: parameters and averages */
+  LAM_USE, /* evaluation, generation, prediction: parameters, averages and statistics */
   LAM_USE_ALONE, /* the same, and nothing will train: what no other routine reads is not kept (LAM_STREAMED) */
+  LAM_MEASURE, /* calibration: parameters and averages; statistics begin as zero */
   LAM_RESUME, /* everything, and where the run stood */
   LAM_START_FROM /* the parameters that the file has; the message says what is missing or unexpected */
 };
@@ -41,6 +42,8 @@ LAM_API void lam_note_pruned(struct lam_model *model, const struct lam_weights *
                              enum lam_purpose purpose);
 LAM_API int lam_check_finite(struct lam_model *model, const char *path); /* LAM_NOT_FINITE: `path` cannot be written */
 LAM_API bool lam_is_fact(const char *key);
+/* Whether a tensor of that name is what calibration measured, of whatever model. */
+LAM_API bool lam_is_statistic(const char *name);
 /* Whether what the fact says of a vocabulary is true of this tokenizer, which may be NULL. */
 LAM_API int lam_check_vocabulary(const struct lam_weights *weights, const struct lam_pair *fact,
                                  const struct lam_tokenizer *tokenizer, char message[LAM_MESSAGE]);
