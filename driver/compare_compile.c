@@ -8,7 +8,8 @@
 #include "driver/compare.h"
 
 static bool is_weight(const struct state *state) {
-  return state && (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE || state->role == ROLE_DERIVED);
+  return state && (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE || state->role == ROLE_DERIVED ||
+                   state->role == ROLE_QUANTIZED);
 }
 
 static bool is_raced(const struct comparison *comparison, const struct routine *routine) {

@@ -122,7 +122,11 @@ static bool find_layers(struct study *study, struct diagnostics *diagnostics) {
 /* The numbers of a tensor of the file of weights, for free(); NULL after a message. */
 static double *read_numbers(const struct study *study, const struct state *state) {
   const struct lam_entry *entry = lam_weights_find(study->weights, state->name);
-  if (!entry) return fprintf(stderr, "lamella compare: %s has no %s\n", study->comparison->weights, state->name), NULL;
+  if (!entry) {
+    fprintf(stderr, "lamella compare: %s has no %s; --per-layer asks for weights that are not quantised yet\n",
+            study->comparison->weights, state->name);
+    return NULL;
+  }
   double *numbers = lam_allocate(lam_count(entry->shape, entry->rank), sizeof *numbers);
   if (lam_weights_read(study->weights, entry, LAM_TYPE_REAL, numbers)) return numbers;
   free(numbers);

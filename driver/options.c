@@ -37,7 +37,8 @@ static const struct option {
      "                               predict takes the sizes that its rows fill"},
     {'k', false, "weights", "FILE",
      "weights in safetensors. build, emit: their parameters become a constant array of the program, which must not\n"
-     "                               train (--only=predict). shrink: reads them. compare: the variants predict with them (default:\n"
+     "                               train (--only=predict). shrink: reads them. compare: the variants predict with "
+     "them (default:\n"
      "                               NAME.safetensors), and their loss is told"},
     {'z', false, "keep", "AXIS=COUNT",
      "let so many elements of this axis stay in each layer, those with the largest weights; may be repeated"},
@@ -76,7 +77,7 @@ static const struct option {
     {'Y', false, "per-layer", NULL,
      "tell what quantising each parameter alone does to the loss, and propose a pipeline"},
     {'N', false, "threads", "N", "how many processors the programs use; they are pinned to them (default: all)"},
-    {'B', false, "time", "SECONDS", "how long to measure, apart from compiling (default: 20)"},
+    {'B', false, "time", "SECONDS", "how long to measure, apart from compiling (default: 20; --per-layer: 60)"},
     {'K', false, "steps", "N",
      "compare the loss after so many steps; all take them (default: as many as all take in that time)"},
     {'R', false, "seed", "N", "the seed of the order in which programs take turns (default: another one each time)"},

@@ -129,8 +129,9 @@ static bool lam_measuring_replace(void *context, const char *path) {
   for (int64_t i = 0; good && i < weights->count; i++) {
     const struct lam_entry *entry = &weights->entries[i];
     const struct lam_tensor *tensor = lam_find_tensor(model, entry->name);
-    good = tensor ? lam_check_tensor(weights, entry, tensor, message) == LAM_OK || lam_error("%s", message)
-                  : lam_error("%s has %s, which model %s does not use", path, entry->name, model->name);
+    good = tensor && tensor->data
+               ? lam_check_tensor(weights, entry, tensor, message) == LAM_OK || lam_error("%s", message)
+               : lam_error("%s has %s, which model %s does not keep", path, entry->name, model->name);
     good = good && lam_weights_read(weights, entry, tensor->type, tensor->data);
   }
   lam_weights_close(weights);
