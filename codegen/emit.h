@@ -68,7 +68,7 @@ struct quantized {
   const struct buffer *parameter;
   int first, count; /* its launches, in the routine derive */
   bool streamed; /* no routine but those of training reads the parameter itself */
-  bool placeless; /* nor do they: it is in memory only while its steps are computed */
+  bool placeless; /* and there are none of training: it is in memory only while its steps are computed */
 };
 
 struct emitter {
