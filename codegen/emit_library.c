@@ -261,6 +261,7 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
       text_line(text, "library->model.quantized_version = &m->quantized_version;");
     }
   }
+  if (emit_routine_find(emitter, "prune")) text_line(text, "library->model.pruned = &m->pruned;");
   if (ids) {
     text_line(text, "library->model.ids = id_columns;");
     text_line(text, "library->model.ids_count = %d;", ids);

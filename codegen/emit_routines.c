@@ -559,6 +559,29 @@ static const char *rows_of_step(struct emitter *emitter, const struct routine *r
   return arena_format(emitter->arena, "%lld", feed ? (long long)feed->axes[feed->axis_count - 1]->extent : 1ll);
 }
 
+/* Weights are pruned before the steps of training that the pipeline names, and before they are used. */
+static void emit_prune_call(const struct emitter *emitter, struct text *text, const struct routine *routine) {
+  static const char *const others[] = {"prune", "derive", "synthesize"};
+  const struct program *program = emitter->program;
+  if (!emit_routine_find(emitter, "prune")) return;
+  for (int i = 0; i < 3; i++)
+    if (!strcmp(routine->name, others[i])) return;
+  if (!emit_is_training(routine)) {
+    text_line(text, "if (m->pruned <= 0) %s_prune(m, -m->pruned);", emitter->name);
+    return;
+  }
+  for (int i = 0; i < program->prunings.count; i++) {
+    const struct pruning *own = &program->prunings.items[i];
+    const long long begin = own->begin, end = own->end, every = own->every;
+    const char *named =
+        begin == end ? arena_format(emitter->arena, "step == %lld", end)
+                     : arena_format(emitter->arena, "step == %lld || (step < %lld && (step - %lld) %% %lld == 0)", end,
+                                    end, begin, every);
+    text_line(text, "if (step >= %lld && m->pruned != step + 1 && (m->pruned <= 0 || %s)) %s_prune(m, step);", begin,
+              named, emitter->name);
+  }
+}
+
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine) {
   struct phase phases[3];
   struct body bodies[3], whole = {.emitter = emitter, .routine = routine};
@@ -582,6 +605,7 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   }
   text_open(text, "int %s(%s)", name, emit_signature(emitter, routine));
   emit_argument_checks(emitter, text, routine);
+  emit_prune_call(emitter, text, routine);
   if (emit_reads_derived(emitter, routine))
     text_line(text, "if (m->derived_version != m->version) %s_derive(m);", emitter->name);
   if (!phases[0].name) {
@@ -600,6 +624,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     text_line(text, "m->trained = step;");
   else if (!strcmp(routine->name, "accumulate"))
     text_line(text, "m->accumulated = step;");
+  else if (!strcmp(routine->name, "prune"))
+    text_line(text, "m->pruned = step + 1;");
   else if (parameters.step && !step && !whole.step)
     text_line(text, "(void)step;");
   if (whole.step && !parameters.step)

@@ -404,6 +404,8 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
     if (emitter->quantized.count)
       text_line(text, "int64_t quantized_version; /* of those that the steps were made of */");
   }
+  if (emit_routine_find(emitter, "prune"))
+    text_line(text, "int64_t pruned; /* 1 + the step that %s_prune saw last; else 0 or less */", emitter->name);
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);

@@ -146,6 +146,16 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
   text_line(text, "};");
 }
 
+static void emit_prunings(struct text *text, const struct program *program) {
+  text_open(text, "static const struct lam_pruning prunings[] =");
+  for (int i = 0; i < program->prunings.count; i++) {
+    const struct pruning *own = &program->prunings.items[i];
+    text_line(text, "{%lld, %lld, %lld},", (long long)own->begin, (long long)own->end, (long long)own->every);
+  }
+  text->indentation--;
+  text_line(text, "};");
+}
+
 static void emit_program(struct emitter *emitter, struct text *text) {
   static const char *const verb_names[] = {"train", "eval", "generate", "predict", "info"};
   const struct program *program = emitter->program;
@@ -158,7 +168,8 @@ static void emit_program(struct emitter *emitter, struct text *text) {
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
   if (program_quantizes(program) && !emitter->options.weights)
     list = arena_format(arena, "%s&lam_quantize_verb, ", list);
-  if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
+  if (emitter->options.steps && (verbs[0] || verbs[1]))
+    list = arena_format(arena, "%s&lam_%s_verb, ", list, verbs[0] ? "steps" : "measure");
   if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
     emit_run(emitter, text, module->routines.items[i]);
@@ -181,6 +192,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   }
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
+  if (program->prune) text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");
@@ -214,7 +226,8 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   if (program->data) emit_data(emitter, text, program->data);
   if (program->training) emit_settings(emitter, text, program->training);
   if (program->generation) emit_generation(emitter, text, program->generation);
-  if (program->data || program->training || program->generation) text_blank(text);
+  if (program->prune) emit_prunings(text, program);
+  if (program->data || program->training || program->generation || program->prune) text_blank(text);
   if (emitter->options.bench) emit_bench(emitter, text);
   emit_program(emitter, text);
 }

@@ -122,6 +122,8 @@ bool bake_weights(struct options *options, struct program *program);
 
 /* Drops what a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
 void keep_for_verb(struct program *program, const char *verb);
+/* Keeps evaluation and, where they are wanted and there are such routines, prediction and generation. */
+void keep_untrained(struct program *program, bool predicts, bool generates);
 /* Drops all but what options->only names and what that needs; false after reporting a routine that there is none of. */
 bool keep_only(struct program *program, const struct options *options, struct diagnostics *diagnostics);
 

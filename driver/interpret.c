@@ -21,7 +21,7 @@ struct interpreted {
   struct lam_program program;
   struct graph *graphs[ROUTINE_COUNT + MOST_PREDICTIONS];
   const struct state **states; /* in the order of the tensors */
-  int64_t version, derived_version, quantized_version; /* see lam_model */
+  int64_t version, derived_version, quantized_version, pruned; /* see lam_model */
   /* Steps that a file has are not computed of the parameters again. By tensor: its slot, which the library sets while it has
      steps made, and whether the last load had them made, which began at version made_at. */
   void **slots;
@@ -294,7 +294,8 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct state *stat
    where a compiled program rounds them: when they are loaded or drawn. */
 static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = interpret_tensor(arena, state);
-  if (!lam_type_is_real(tensor.type)) tensor.type = LAM_TYPE_REAL;
+  const bool mask = tensor.type == LAM_TYPE_BOOLEAN && state->role == ROLE_OPTIMIZER; /* files hold it as it is */
+  if (!lam_type_is_real(tensor.type) && !mask) tensor.type = LAM_TYPE_REAL;
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), lam_type_size(tensor.type));
   return tensor;
 }
@@ -425,6 +426,14 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     program->model->version = &interpreted->version;
     program->model->derived_version = &interpreted->derived_version;
     give_steps(arena, interpreted);
+  }
+  if (from->prune) {
+    struct lam_pruning *prunings = arena_new_array(arena, struct lam_pruning, from->prunings.count);
+    for (int i = 0; i < from->prunings.count; i++)
+      prunings[i] = (struct lam_pruning){from->prunings.items[i].begin, from->prunings.items[i].end,
+                                         from->prunings.items[i].every};
+    program->prunings = prunings, program->pruning_count = from->prunings.count;
+    program->model->pruned = &interpreted->pruned;
   }
   if (from->data) {
     program->data = make_data(arena, from->data);

@@ -306,6 +306,9 @@ struct value *build_cast(struct graph *graph, struct value *x, enum storage stor
 struct value *build_reduce(struct graph *graph, enum op op, struct value *x, struct axis *const *over, int count);
 struct value *build_scan(struct graph *graph, struct value *x, struct axis *axis, bool from_end);
 struct value *build_top(struct graph *graph, struct value *x, struct axis *axis, struct axis *result);
+/* Of reals, `q` without axes; see ops.def. */
+struct value *build_quantile(struct graph *graph, struct value *x, struct value *q, struct axis *const *over,
+                             int count);
 /* Of two integers: an integer, modulo 2^32; else both operands are made real. */
 struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over,
                              int count);

@@ -373,7 +373,8 @@ void pass_derive(struct program *program) {
   for (int i = 0; program_graph(program, i); i++) {
     struct graph *graph = *program_graph(program, i);
     const bool beside = graph == program->evaluate && program->train;
-    if (graph && !beside && graph != program->train && graph != program->accumulate && graph != program->synthesize)
+    if (graph && !beside && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
+        graph != program->prune)
       derive_of(&deriver, graph);
   }
   deriver.finds_only = true;

@@ -73,7 +73,7 @@ bool derives_launches(const struct scheduler *s) {
   if (!s->pipeline.on[PASS_derive] || !s->pipeline.parameters[PARAMETER_derive_packed] || s->options->fixed_parameters)
     return false;
   return has_parameters(program) && graph != program->train && graph != program->accumulate &&
-         graph != program->synthesize && graph != program->derive && !(graph == program->evaluate && program->train);
+         graph != program->synthesize && graph != program->prune && graph != program->derive && !(graph == program->evaluate && program->train);
 }
 
 void choose_derived_launches(struct scheduler *s) {

@@ -137,6 +137,9 @@ static void mark_required(struct scheduler *s) {
     } else if (value->op == OP_update) {
       require_updates(s, value);
       if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0], KEEP_ROWS);
+    } else if (value->op == OP_quantile) {
+      /* Its elements are copied side by side where they do not lie so, and are then computed for the copy alone. */
+      require(s, value, KEEP_PLAIN);
     } else if (op_facts[value->op].class == CLASS_MIX ||
                (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
       const struct value *source = value->inputs[value->input_count - 1];

@@ -73,6 +73,10 @@ void pass_quantize(struct quantizer *quantizer, struct graph *graph);
 /* Has train and accumulate compute the loss by such parameters, too, where a rule says `train = 1` (quantize_train.c). They are as they are
    before autodiff. Both leave other graphs as they are. */
 void pass_quantize_train(struct quantizer *quantizer, struct graph *graph);
+/* Makes the graph prune, which has weights become zero that the pipeline's rules name, and has the graphs train and accumulate keep
+   them zero (prune.c). Graphs are as lowering leaves them. Reports rules that cannot be followed, as none can where parameters are
+   fixed, and is false then. */
+bool pass_prune(struct program *program, const struct pipeline *pipeline, bool fixed, struct diagnostics *diagnostics);
 /* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
    derive.c. */
 void pass_derive(struct program *program);

@@ -60,4 +60,18 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 /* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
 int quantized_state(const struct quantizer *quantizer, const struct value *value);
 
+/* What a rule makes of a parameter. */
+struct quantized_weight {
+  const struct state *parameter, *read; /* read: what evaluation reads for it, itself or its average */
+  double bytes; /* of steps and scales */
+};
+struct quantized_weights {
+  struct graph *graph; /* it computes them as reals, from the states that are read */
+  ARRAY(struct quantized_weight) items; /* by output of the graph */
+};
+/* Finds what the rules make of parameters, by graphs as lowering leaves them, which stay as they are. False after reporting rules that
+   cannot be followed. */
+bool quantized_weights(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics,
+                       struct quantized_weights *weights);
+
 #endif

@@ -292,6 +292,7 @@ int lam_initialize(struct lam_model *model, uint32_t seed) {
   }
   free(memory);
   lam_start_averages(model);
+  if (model->pruned) *model->pruned = -1;
   lam_changed(model);
   return LAM_OK;
 }

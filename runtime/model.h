@@ -169,6 +169,10 @@ struct lam_model {
   struct lam_vocabulary vocabulary;
   int64_t *version; /* advances when parameters change; NULL where nothing is derived of them */
   const int64_t *derived_version; /* the version that derived values were computed of */
+  /* Where weights are pruned, else NULL. Above 0: 1 + the step of training before which they were pruned last. Else
+     they were not since they were loaded or drawn; -step is then the step that they would be pruned for, 0: for the
+     last. */
+  int64_t *pruned;
   /* Makes the steps of those parameters whose slots are not NULL; NULL where there are none. And the version that they
      were made of. */
   void (*quantize)(void *self);

@@ -232,6 +232,23 @@ static int lam_check_weights(struct lam_model *model, const struct lam_weights *
   return status;
 }
 
+/* Whether the file has all that the model's pipeline keeps beside what optimizers do: masks of weights among that. */
+static bool lam_has_pipeline(const struct lam_model *model, const struct lam_weights *weights) {
+  for (int i = 0; i < model->tensor_count; i++)
+    if (lam_is_kept(&model->tensors[i]) && !lam_weights_find(weights, model->tensors[i].name)) return false;
+  return true;
+}
+
+void lam_note_pruned(struct lam_model *model, const struct lam_weights *weights, int64_t step,
+                     enum lam_purpose purpose) {
+  if (!model->pruned) return;
+  if (step < 0 || step > UINT32_MAX) step = 0; /* other programs may mean something else by it */
+  *model->pruned = purpose == LAM_START_FROM ? -1 : purpose == LAM_RESUME ? -(step + 1) : -step;
+  const struct lam_pair *last = lam_pairs_find(&weights->metadata, "pruned");
+  const int64_t then = last ? strtoll(last->value, NULL, 10) : -1;
+  if (purpose == LAM_RESUME && then >= 0 && then <= step && lam_has_pipeline(model, weights)) *model->pruned = then + 1;
+}
+
 /* --- Taking elements ---------------------------------------------------------------------------------------------- */
 
 /* Elements being taken from a file. */
@@ -348,6 +365,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
              enum lam_purpose purpose) {
   struct lam_run there = *run;
   there.facts = (struct lam_pairs){0};
+  const struct lam_pair *said = lam_pairs_find(&weights->metadata, "step");
   model->message[0] = 0;
   int status = LAM_OK;
   if (purpose != LAM_START_FROM) status = lam_read_run(weights, &there, purpose == LAM_RESUME, model->message);
@@ -360,6 +378,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
     lam_pairs_free(&there.facts);
     return status;
   }
+  lam_note_pruned(model, weights, said ? strtoll(said->value, NULL, 10) : 0, purpose);
   lam_take_all(&taking);
   free(taking.memory);
   lam_pairs_free(&run->facts);
@@ -405,6 +424,7 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
               lam_pairs_add(metadata, "model", model->name, strlen(model->name)) &&
               lam_add_number(metadata, "step", run->step) && lam_add_number(metadata, "steps", run->steps) &&
               lam_add_number(metadata, "rows", run->rows) && lam_add_number(metadata, "seed", run->seed);
+  if (good && model->pruned && *model->pruned > 0) good = lam_add_number(metadata, "pruned", *model->pruned - 1);
   for (int64_t i = 0; good && i < run->facts.count; i++)
     good = lam_pairs_add(metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
   if (good && quantized) good = lam_pairs_add(metadata, "quantized", lam_in_steps, strlen(lam_in_steps));

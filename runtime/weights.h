@@ -36,6 +36,9 @@ LAM_API int lam_check_tensor(const struct lam_weights *weights, const struct lam
                              const struct lam_tensor *tensor, char message[LAM_MESSAGE]);
 LAM_API int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
                            struct lam_pairs *to);
+/* Where weights are pruned, notes whether they are: read for the purpose from the file, which is of this step. */
+LAM_API void lam_note_pruned(struct lam_model *model, const struct lam_weights *weights, int64_t step,
+                             enum lam_purpose purpose);
 LAM_API int lam_check_finite(struct lam_model *model, const char *path); /* LAM_NOT_FINITE: `path` cannot be written */
 LAM_API bool lam_is_fact(const char *key);
 /* Whether what the fact says of a vocabulary is true of this tokenizer, which may be NULL. */

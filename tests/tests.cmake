@@ -16,7 +16,7 @@ endforeach()
 add_test(NAME all COMMAND ${CMAKE_SOURCE_DIR}/tests/run --build ${CMAKE_BINARY_DIR})
 
 # Programs that whole-program tests call.
-foreach(NAME compare_tensors expect_tensor)
+foreach(NAME compare_tensors expect_tensor nonzero)
   add_executable(${NAME} tests/tools/${NAME}.c)
   set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
   target_link_libraries(${NAME} runtime)
