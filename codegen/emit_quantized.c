@@ -38,6 +38,18 @@ const struct quantized *emit_quantized(const struct emitter *emitter, const stru
   return NULL;
 }
 
+bool emit_is_unread(const struct emitter *emitter, const struct state *parameter) {
+  bool averaged = false;
+  for (int i = 0; i < emitter->program->states.count && emitter->quantized.count; i++) {
+    const struct state *state = emitter->program->states.items[i];
+    averaged = averaged || (state->role == ROLE_AVERAGE && state->of == parameter);
+  }
+  for (int i = 0; i < emitter->module->buffers.count && averaged; i++)
+    if (emitter->module->buffers.items[i]->state == parameter)
+      return !is_read(emitter, emitter->module->buffers.items[i]);
+  return false;
+}
+
 int emit_quantizing_launches(const struct emitter *emitter) {
   const int count = emitter->quantized.count;
   return count ? emitter->quantized.items[count - 1].first + emitter->quantized.items[count - 1].count : 0;

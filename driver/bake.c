@@ -20,7 +20,7 @@ static void elements_of(const void *context, const struct state *state, int64_t 
     baked_step_elements(baking->steps, state, baking->wide, first, count, to);
     return;
   }
-  const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
+  const struct lam_entry *entry = baked_entry(baking->weights, state);
   const enum lam_type type = interpret_type(state);
   if (type != LAM_TYPE_REAL || baking->wide) {
     lam_read_elements(entry, type, first, count, to);
@@ -35,7 +35,7 @@ static void elements_of(const void *context, const struct state *state, int64_t 
 
 static bool fits(struct options *options, const struct lam_weights *weights, const struct state *state) {
   const struct lam_tensor tensor = interpret_tensor(options->arena, state);
-  const struct lam_entry *entry = lam_weights_find(weights, state->name);
+  const struct lam_entry *entry = baked_entry(weights, state);
   char message[LAM_MESSAGE];
   if (!entry) return lam_error("%s lacks %s", weights->path, state->name);
   return lam_check_tensor(weights, entry, &tensor, message) == LAM_OK || lam_error("%s", message);
