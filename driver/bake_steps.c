@@ -119,16 +119,18 @@ static bool is_used(struct program *program, const struct state *state) {
   return false;
 }
 
-/* Parameters that nothing reads, since their steps are there, take no memory. */
+/* Parameters that nothing reads, since their steps or their averages are there, take no memory. */
 static void drop_parameters(struct program *program) {
   int count = 0;
   for (int i = 0; i < program->states.count; i++) {
     struct state *state = program->states.items[i];
-    bool in_steps = false;
-    for (int k = 0; k < program->states.count; k++)
-      in_steps =
-          in_steps || (program->states.items[k]->role == ROLE_QUANTIZED && program->states.items[k]->of == state);
-    if (!in_steps || is_used(program, state)) program->states.items[count++] = state;
+    bool replaced = false;
+    for (int k = 0; k < program->states.count; k++) {
+      const enum role role = program->states.items[k]->role;
+      replaced =
+          replaced || ((role == ROLE_QUANTIZED || role == ROLE_AVERAGE) && program->states.items[k]->of == state);
+    }
+    if (!replaced || is_used(program, state)) program->states.items[count++] = state;
   }
   program->states.count = count;
 }

@@ -454,8 +454,13 @@ static int lam_list_kept(const struct lam_model *model, struct lam_tensor *tenso
 }
 
 static bool lam_has_average(const struct lam_model *model, const struct lam_tensor *parameter) {
-  for (int i = 0; i < model->tensor_count; i++)
-    if (lam_average_of(model, &model->tensors[i]) == parameter) return true;
+  const size_t length = strlen(parameter->name);
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (tensor->role == LAM_AVERAGE && !strncmp(tensor->name, parameter->name, length) &&
+        strrchr(tensor->name, '/') == tensor->name + length)
+      return true;
+  }
   return false;
 }
 
