@@ -68,7 +68,7 @@ struct quantized {
   const struct buffer *parameter;
   int first, count; /* its launches, in the routine derive */
   bool streamed; /* no routine but those of training reads the parameter itself */
-  bool placeless; /* nor do they: it is in memory only while its steps are computed */
+  bool placeless; /* and there are none of training: it is in memory only while its steps are computed */
 };
 
 struct emitter {
@@ -132,6 +132,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
 void emit_find_quantized(struct emitter *emitter);
 /* That of a parameter's state; NULL where there is none. */
 const struct quantized *emit_quantized(const struct emitter *emitter, const struct state *parameter);
+/* Whether no routine but those of training reads a parameter, since they read its average; told of programs with steps. */
+bool emit_is_unread(const struct emitter *emitter, const struct state *parameter);
 /* How many launches of derive those are. */
 int emit_quantizing_launches(const struct emitter *emitter);
 

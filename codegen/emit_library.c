@@ -31,6 +31,7 @@ static const struct state *member_state(const struct field *field, int copy) {
 /* Whether rows of the two can differ in their name alone. */
 static bool alike(const struct emitter *emitter, const struct state *x, const struct state *y) {
   const struct quantized *a = emit_quantized(emitter, x), *b = emit_quantized(emitter, y);
+  if (x->role == ROLE_PARAMETER && emit_is_unread(emitter, x) != emit_is_unread(emitter, y)) return false;
   if (!a != !b || (a && a->streamed != b->streamed) || !x->file_shape != !y->file_shape) return false;
   for (int i = 0; x->file_shape && i < x->of->axis_count; i++)
     if (x->of->axis_count != y->of->axis_count || x->file_shape[i] != y->file_shape[i]) return false;
@@ -85,6 +86,8 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   const struct quantized *quantized = emit_quantized(emitter, state);
   if (quantized)
     rest = arena_format(arena, "%s, .use = %s", rest, quantized->streamed ? "LAM_STREAMED" : "LAM_IN_STEPS");
+  if (state->role == ROLE_PARAMETER && emit_is_unread(emitter, state))
+    rest = arena_format(arena, "%s, .use = LAM_UNREAD", rest);
   const struct state *axes = state->file_shape ? state->of : state;
   const char *shape = c_shape(arena, state->name, axes->axes, axes->axis_count);
   if (state->file_shape) shape = file_shape(arena, state);

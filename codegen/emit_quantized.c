@@ -4,11 +4,11 @@
 
 #include "codegen/emit.h"
 
-/* Whether launches read the buffer that do not make steps of it: those of training, or those of other routines. */
-static bool is_read(const struct emitter *emitter, const struct buffer *buffer, bool training) {
+/* Whether launches read the buffer that do not make steps of it, in a routine that is no part of training. */
+static bool is_read(const struct emitter *emitter, const struct buffer *buffer) {
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
-    if (emit_is_training(routine) != training) continue;
+    if (emit_is_training(routine)) continue;
     for (int j = 0; j < routine->launches.count; j++) {
       const struct launch *launch = routine->launches.items[j];
       if (launch->quantizes == buffer) continue;
@@ -21,12 +21,13 @@ static bool is_read(const struct emitter *emitter, const struct buffer *buffer, 
 
 void emit_find_quantized(struct emitter *emitter) {
   const struct routine *derive = emit_routine_find(emitter, "derive");
+  const bool trains = emit_routine_find(emitter, "train") || emit_routine_find(emitter, "accumulate");
   for (int i = 0, end; derive && i < derive->launches.count && derive->launches.items[i]->quantizes; i = end) {
     const struct buffer *buffer = derive->launches.items[i]->quantizes;
     for (end = i + 1; end < derive->launches.count && derive->launches.items[end]->quantizes == buffer;) end++;
     struct quantized quantized = {.parameter = buffer, .first = i, .count = end - i};
-    quantized.streamed = !is_read(emitter, buffer, false);
-    quantized.placeless = quantized.streamed && !is_read(emitter, buffer, true);
+    quantized.streamed = !is_read(emitter, buffer);
+    quantized.placeless = quantized.streamed && !trains;
     array_push(emitter->arena, &emitter->quantized, quantized);
   }
 }
@@ -35,6 +36,18 @@ const struct quantized *emit_quantized(const struct emitter *emitter, const stru
   for (int i = 0; i < emitter->quantized.count; i++)
     if (parameter && emitter->quantized.items[i].parameter->state == parameter) return &emitter->quantized.items[i];
   return NULL;
+}
+
+bool emit_is_unread(const struct emitter *emitter, const struct state *parameter) {
+  bool averaged = false;
+  for (int i = 0; i < emitter->program->states.count && emitter->quantized.count; i++) {
+    const struct state *state = emitter->program->states.items[i];
+    averaged = averaged || (state->role == ROLE_AVERAGE && state->of == parameter);
+  }
+  for (int i = 0; i < emitter->module->buffers.count && averaged; i++)
+    if (emitter->module->buffers.items[i]->state == parameter)
+      return !is_read(emitter, emitter->module->buffers.items[i]);
+  return false;
 }
 
 int emit_quantizing_launches(const struct emitter *emitter) {

@@ -21,7 +21,7 @@ static void elements_of(const void *context, const struct state *state, int64_t 
     baked_step_elements(baking->steps, state, baking->wide, first, count, to);
     return;
   }
-  const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
+  const struct lam_entry *entry = baked_entry(baking->weights, state);
   const enum lam_type type = interpret_type(state);
   const struct lam_tensor *pruned = baking->pruned ? lam_find_tensor(baking->pruned, state->name) : NULL;
   for (int64_t i = 0; pruned && i < count; i++) {
@@ -45,7 +45,7 @@ static void elements_of(const void *context, const struct state *state, int64_t 
 
 static bool fits(struct options *options, const struct lam_weights *weights, const struct state *state) {
   const struct lam_tensor tensor = interpret_tensor(options->arena, state);
-  const struct lam_entry *entry = lam_weights_find(weights, state->name);
+  const struct lam_entry *entry = baked_entry(weights, state);
   char message[LAM_MESSAGE];
   if (!entry)
     return lam_error("%s lacks %s%s", weights->path, state->name,

@@ -9,6 +9,8 @@ struct baked_steps;
 /* The steps and scales of the program's parameters. Afterwards the program computes none, and of the parameters it has those alone
    that something else reads. */
 const struct baked_steps *bake_steps(struct arena *arena, struct program *program, const struct lam_weights *weights);
+/* The entry that a parameter or an average is read from; an average that the file lacks is as its parameter. NULL where there is none. */
+const struct lam_entry *baked_entry(const struct lam_weights *weights, const struct state *state);
 /* Writes elements of a state of the role ROLE_QUANTIZED as they lie in memory, reals as doubles where they are `wide`. */
 void baked_step_elements(const struct baked_steps *steps, const struct state *state, bool wide, int64_t first,
                          int64_t count, void *to);

@@ -32,6 +32,11 @@ static int64_t state_count(const struct state *state) {
   return count;
 }
 
+const struct lam_entry *baked_entry(const struct lam_weights *weights, const struct state *state) {
+  const struct lam_entry *entry = lam_weights_find(weights, state->name);
+  return entry || state->role != ROLE_AVERAGE ? entry : lam_weights_find(weights, state->of->name);
+}
+
 static double *hold(struct baked_steps *steps, const struct state *state) {
   const struct held held = {state, arena_new_array(steps->arena, double, state_count(state))};
   array_push(steps->arena, &steps->held, held);
@@ -44,7 +49,7 @@ static double *find_state(void *context, const struct state *state) {
   double *data = data_of(steps, state);
   if (data) return data;
   data = hold(steps, state);
-  const struct lam_entry *entry = role_is_derived(state->role) ? NULL : lam_weights_find(steps->weights, state->name);
+  const struct lam_entry *entry = role_is_derived(state->role) ? NULL : baked_entry(steps->weights, state);
   if (entry) lam_read_elements(entry, LAM_TYPE_REAL, 0, state_count(state), data);
   return data;
 }
@@ -64,9 +69,11 @@ static void round_value(void *context, const struct value *value, const struct t
 
 /* The entry of the file for a part of a parameter, with the shape that the program wants; or NULL. */
 static const struct lam_entry *part_entry(const struct baked_steps *steps, const struct state *part) {
-  const struct lam_entry *entry = lam_weights_find(steps->weights, part->name),
-                         *whole = lam_weights_find(steps->weights, part->of->name);
-  if (!entry || !whole || entry->rank != part->of->axis_count) return NULL;
+  const struct lam_entry *whole = baked_entry(steps->weights, part->of);
+  if (!whole) return NULL;
+  const struct lam_entry *entry =
+      lam_weights_find(steps->weights, arena_format(steps->arena, "%s%s", whole->name, strrchr(part->name, '/')));
+  if (!entry || entry->rank != part->of->axis_count) return NULL;
   if (entry->data != whole->data && entry->data != whole->scale && entry->data != whole->offset)
     return NULL; /* the parameter itself is there, too */
   for (int i = 0; i < entry->rank; i++)
@@ -112,16 +119,18 @@ static bool is_used(struct program *program, const struct state *state) {
   return false;
 }
 
-/* Parameters that nothing reads, since their steps are there, take no memory. */
+/* Parameters that nothing reads, since their steps or their averages are there, take no memory. */
 static void drop_parameters(struct program *program) {
   int count = 0;
   for (int i = 0; i < program->states.count; i++) {
     struct state *state = program->states.items[i];
-    bool in_steps = false;
-    for (int k = 0; k < program->states.count; k++)
-      in_steps =
-          in_steps || (program->states.items[k]->role == ROLE_QUANTIZED && program->states.items[k]->of == state);
-    if (!in_steps || is_used(program, state)) program->states.items[count++] = state;
+    bool replaced = false;
+    for (int k = 0; k < program->states.count; k++) {
+      const enum role role = program->states.items[k]->role;
+      replaced =
+          replaced || ((role == ROLE_QUANTIZED || role == ROLE_AVERAGE) && program->states.items[k]->of == state);
+    }
+    if (!replaced || is_used(program, state)) program->states.items[count++] = state;
   }
   program->states.count = count;
 }

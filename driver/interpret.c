@@ -314,7 +314,7 @@ static void note_made(void *self) {
   const struct lam_model *model = interpreted->program.model;
   for (int i = 0; i < model->tensor_count; i++) {
     if (interpreted->made_at != interpreted->version) interpreted->made[i] = false;
-    if (model->tensors[i].use != LAM_AS_IT_IS && interpreted->slots[i]) interpreted->made[i] = true;
+    if (model->tensors[i].use >= LAM_IN_STEPS && interpreted->slots[i]) interpreted->made[i] = true;
   }
   interpreted->made_at = interpreted->version;
 }

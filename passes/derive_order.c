@@ -104,6 +104,7 @@ static void put_launches_of(struct ordering *o, const struct buffer *parameter, 
 }
 
 void order_derived_launches(struct scheduler *s, struct routine *routine) {
+  if (!program_has_steps(s->program)) return;
   struct ordering o = {.s = s, .routine = routine};
   const int count = routine->launches.count;
   const struct module *module = s->module;

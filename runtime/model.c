@@ -300,7 +300,7 @@ int lam_initialize(struct lam_model *model, uint32_t seed) {
 const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter, int part) {
   static const char *const names[LAM_PARTS] = {NULL, "/scale", "/offset"};
   const size_t length = strlen(parameter->name);
-  for (int i = 0; i < model->tensor_count && parameter->use != LAM_AS_IT_IS; i++) {
+  for (int i = 0; i < model->tensor_count && parameter->use >= LAM_IN_STEPS; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     if (tensor->role != LAM_QUANTIZED || strncmp(tensor->name, parameter->name, length) != 0) continue;
     const char *rest = tensor->name + length;
@@ -315,11 +315,11 @@ const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct
 
 void lam_quantize(struct lam_model *model, const struct lam_tensor *parameter, void *data) {
   for (int i = 0; i < model->tensor_count; i++)
-    if (model->tensors[i].use != LAM_AS_IT_IS) *model->tensors[i].slot = NULL;
+    if (model->tensors[i].use >= LAM_IN_STEPS) *model->tensors[i].slot = NULL;
   *parameter->slot = data;
   model->quantize(model->self);
   for (int i = 0; i < model->tensor_count; i++)
-    if (model->tensors[i].use != LAM_AS_IT_IS) *model->tensors[i].slot = model->tensors[i].data;
+    if (model->tensors[i].use >= LAM_IN_STEPS) *model->tensors[i].slot = model->tensors[i].data;
 }
 
 int lam_model_initialize(struct lam_model *model, uint32_t seed) {

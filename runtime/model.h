@@ -63,9 +63,10 @@ enum lam_role {
 };
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
-/* Who reads a parameter or an average: routines as they like; those that derive do not, since its steps, "NAME/i8" and
-   "NAME/scale", which a file may have in its place, are made of it alone; or no routine but those of training. */
-enum lam_use { LAM_AS_IT_IS, LAM_IN_STEPS, LAM_STREAMED };
+/* Who reads a parameter or an average: routines as they like; or it has steps, "NAME/i8" and "NAME/scale", which a file
+   may have in its place, and which are made of it alone; or besides, no routine but those of training reads it; or that
+   is so since they read its average. */
+enum lam_use { LAM_AS_IT_IS, LAM_UNREAD, LAM_IN_STEPS, LAM_STREAMED };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */
 struct lam_tensor {
@@ -203,8 +204,8 @@ LAM_API void lam_list_tensors(const struct lam_family *families, int count, void
 LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
 /* Where a port's data lie now. */
 LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
-/* What is kept of a parameter in its place, by number: its steps, "NAME/i8" or the like, "NAME/scale", "NAME/offset"; or
-   NULL. */
+/* What is kept of a parameter in its place, by number: its steps, "NAME/i8" or the like, "NAME/scale", "NAME/offset";
+   or NULL. */
 enum { LAM_PARTS = 3 };
 LAM_API const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter,
                                              int part);

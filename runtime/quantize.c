@@ -15,7 +15,7 @@ static int lam_quantize_main(struct lam_program *program, const struct lam_optio
   if (!lam_is_writable(out)) return 1;
   bool good = lam_checkpoint_use(program, &run, options) && lam_checkpoint_quantize(program, &run, out);
   int count = 0;
-  for (int i = 0; i < program->model->tensor_count; i++) count += program->model->tensors[i].use != LAM_AS_IT_IS;
+  for (int i = 0; i < program->model->tensor_count; i++) count += program->model->tensors[i].use >= LAM_IN_STEPS;
   if (good) printf("%d parameters in steps in %s\n", count, lam_shown(shown, out));
   lam_pairs_free(&run.facts);
   return good ? 0 : 1;

@@ -341,8 +341,8 @@ static bool lam_join_part(const struct lam_weights *weights, const struct lam_en
   return false;
 }
 
-/* The kind of steps, or reals of 16 bits, that the entry has in the place of a tensor; *length is that of its name. NULL
-   where it is something else, or where the tensor itself is there, which then counts. */
+/* The kind of steps, or reals of 16 bits, that the entry has in the place of a tensor; *length is that of its name.
+   NULL where it is something else, or where the tensor itself is there, which then counts. */
 static const struct lam_step_kind *lam_stands_for(const struct lam_weights *weights, const struct lam_entry *entry,
                                                   size_t *length) {
   for (int i = 0; i < LAM_STEP_KINDS; i++)

@@ -21,8 +21,8 @@ struct lam_entry {
   uint64_t begin, end; /* bytes of the file's data */
   const unsigned char *data;
   /* Of a tensor that the file holds in steps, "NAME/i8", "/i4", "/u4" or "/nf4": its scale "NAME/scale", of which an
-     element is for so many neighbours along each axis as the tensor's extent has of the scale's, else NULL; of "/u4" the
-     offset "NAME/offset", which has the scale's shape; and whether steps are places in NF4's table. */
+     element is for so many neighbours along each axis as the tensor's extent has of the scale's, else NULL; of "/u4"
+     the offset "NAME/offset", which has the scale's shape; and whether steps are places in NF4's table. */
   const unsigned char *scale, *offset;
   int64_t scale_shape[LAM_MAX_RANK];
   bool has_levels;

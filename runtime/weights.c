@@ -320,6 +320,7 @@ static bool lam_find_parts(const struct lam_taking *taking, const struct lam_ten
 
 static void lam_take_tensor(const struct lam_taking *taking, const struct lam_tensor *tensor,
                             const struct lam_entry *source) {
+  if (tensor->use == LAM_UNREAD && taking->purpose == LAM_USE_ALONE) return;
   struct lam_parts parts;
   const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
   void *to = streams ? taking->place : tensor->data;
@@ -327,7 +328,7 @@ static void lam_take_tensor(const struct lam_taking *taking, const struct lam_te
   for (int i = 0; i < LAM_PARTS && steps; i++)
     if (parts.tensors[i])
       lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
-  if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
+  if (tensor->use >= LAM_IN_STEPS && !steps) lam_quantize(taking->model, tensor, to);
 }
 
 /* Checks the steps that are to be taken, and makes memory for the largest tensor that is read and not kept. */
@@ -364,7 +365,7 @@ static void lam_take_all(const struct lam_taking *taking) {
       const struct lam_entry *source = lam_source_of(taking, tensor);
       if ((tensor->role == LAM_STATISTIC) != statistics) continue;
       if (source) lam_take_tensor(taking, tensor, source);
-      quantized = quantized && (source || tensor->use == LAM_AS_IT_IS);
+      quantized = quantized && (source || tensor->use < LAM_IN_STEPS);
     }
   if (taking->purpose == LAM_START_FROM) lam_start_averages(model);
   lam_changed(model);
@@ -442,7 +443,7 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   for (int i = 0; good && i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     char key[512];
-    if (quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))
+    if (quantized ? tensor->role == LAM_PARAMETER : lam_is_kept(tensor))
       good = lam_pairs_add(metadata, lam_axes_key(key, tensor->name), tensor->axes, strlen(tensor->axes));
   }
   return good;
@@ -456,20 +457,61 @@ static bool lam_is_saved(const struct lam_tensor *tensor) {
   return measured || lam_is_kept(tensor);
 }
 
-/* Lists the tensors to write, steps and scales in place of their parameters where these are not there or not wanted.
-   Larger elements come first, so that all are aligned. */
-static int lam_list_kept(const struct lam_model *model, bool quantized, struct lam_tensor *tensors) {
+/* Lists the tensors of a checkpoint. Of a parameter that is not kept, it has the steps. */
+static int lam_list_kept(const struct lam_model *model, struct lam_tensor *tensors) {
+  int count = 0;
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (!lam_is_saved(tensor)) continue;
+    if (tensor->data) tensors[count++] = *tensor;
+    for (int k = 0; k < LAM_PARTS && !tensor->data; k++) {
+      const struct lam_tensor *part = lam_part_of(model, tensor, k);
+      if (part) tensors[count++] = *part;
+    }
+  }
+  return count;
+}
+
+static bool lam_has_average(const struct lam_model *model, const struct lam_tensor *parameter) {
+  const size_t length = strlen(parameter->name);
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (tensor->role == LAM_AVERAGE && !strncmp(tensor->name, parameter->name, length) &&
+        strrchr(tensor->name, '/') == tensor->name + length)
+      return true;
+  }
+  return false;
+}
+
+/* Adds what predictions read of a parameter, or of the average that they read in its place, by the parameter's name,
+   which goes to `names`. Of what has elements of that size. */
+static int lam_add_parts(const struct lam_model *model, const struct lam_tensor *tensor, size_t size,
+                         struct lam_tensor *tensors, char **names) {
+  const struct lam_tensor *parameter = lam_average_of(model, tensor), *parts[LAM_PARTS];
+  int count = 0;
+  for (int k = 0; k < LAM_PARTS; k++) parts[k] = lam_part_of(model, tensor, k);
+  if (!parts[0]) parts[0] = tensor;
+  for (int k = 0; k < LAM_PARTS; k++) {
+    if (!parts[k] || lam_type_size(parts[k]->type) != size) continue;
+    tensors[count] = *parts[k];
+    if (parameter) {
+      tensors[count].name = *names;
+      *names += sprintf(*names, "%s%s", parameter->name, parts[k]->name + strlen(tensor->name)) + 1;
+    }
+    count++;
+  }
+  return count;
+}
+
+/* The same for predictions alone, in steps. Larger elements come first, so that all are aligned. */
+static int lam_list_quantized(const struct lam_model *model, struct lam_tensor *tensors, char *names) {
   int count = 0;
   for (size_t size = sizeof(lam_real); size > 0; size /= 2)
     for (int i = 0; i < model->tensor_count; i++) {
       const struct lam_tensor *tensor = &model->tensors[i];
-      const struct lam_tensor *parts[LAM_PARTS];
-      for (int k = 0; k < LAM_PARTS; k++) parts[k] = lam_part_of(model, tensor, k);
-      if (!(quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_saved(tensor))) continue;
-      if (!parts[0] || (tensor->data && !quantized)) parts[0] = tensor, parts[1] = parts[2] = NULL;
-      for (int k = 0; k < LAM_PARTS; k++)
-        if (parts[k] && (quantized ? lam_type_size(parts[k]->type) : sizeof(lam_real)) == size)
-          tensors[count++] = *parts[k];
+      const bool wanted =
+          tensor->role == LAM_AVERAGE || (tensor->role == LAM_PARAMETER && !lam_has_average(model, tensor));
+      if (wanted) count += lam_add_parts(model, tensor, size, tensors + count, &names);
     }
   return count;
 }
@@ -479,13 +521,17 @@ int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool 
   struct lam_pairs metadata = {0};
   struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
   int count = 0, status = LAM_OK;
-  if (!tensors || !lam_describe(model, run, quantized, &metadata))
+  size_t bytes = 1;
+  for (int i = 0; i < model->tensor_count; i++) bytes += strlen(model->tensors[i].name) + 1;
+  char *names = malloc(bytes);
+  if (!tensors || !names || !lam_describe(model, run, quantized, &metadata))
     status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
-  if (!status) count = lam_list_kept(model, quantized, tensors);
+  if (!status) count = quantized ? lam_list_quantized(model, tensors, names) : lam_list_kept(model, tensors);
   if (!status && !lam_put_weights(file, tensors, count, &metadata))
     status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
   lam_pairs_free(&metadata);
   free(tensors);
+  free(names);
   return status;
 }
 
