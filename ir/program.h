@@ -58,6 +58,7 @@ struct program {
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
+  ARRAY(struct adapter *) adapters; /* where there are any, parameters that are frozen are in a file of their own */
   struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize, *derive;
   ARRAY(struct prediction) predictions;
   /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
@@ -68,6 +69,15 @@ struct program {
   struct data_settings *data; /* or NULL */
   struct generate_settings *generation; /* or NULL */
   ARRAY(struct setting) pipeline; /* pipeline { fuse; mixed(bf16) } as text items */
+};
+
+/* A graph of the model while the frontend lowers it: its results are there, and the loss where it has one, and gradients and
+   optimizers are not. */
+struct forward_graph {
+  struct graph *graph;
+  struct value *const *results;
+  int result_count;
+  bool trains;
 };
 
 struct setting {

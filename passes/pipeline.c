@@ -42,6 +42,9 @@ static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
 }
 
+/* Adapters came when the frontend lowered the program (pass_lora), so that gradients and optimizers are theirs. */
+static void run_lora(struct run *run, struct graph *graph) { (void)run, (void)graph; }
+
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
 static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(run->quantizer, graph); }
 
@@ -63,6 +66,8 @@ static const struct step {
     ALWAYS
   } when; /* if the pipeline has the pass; if it has both; in any case */
 } steps[] = {
+    /* What adapters add is part of every graph before the first pass runs. */
+    {PASS_lora, run_lora, STAGE_LOWERED, WHEN_ON},
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
     /* Where parameters lie is known before anything asks what is exact. */

@@ -6,21 +6,8 @@
 
    A scale must not vary along what a contraction sums over, or it could not be multiplied with the sum. So elements share a scale
    along all axes that some contraction of some graph sums over; along all but the one of the lookup where there is no contraction. */
-#include <string.h>
-
 #include "passes/quantize.h"
-
-/* What a value is made of, as far as views go. */
-struct origin_of {
-  int state; /* 1 + the place of the parameter that it is a view of; 0: it is none */
-  unsigned axes[MAX_AXES]; /* for each axis of the value: the axes of the parameter that it runs along */
-};
-
-/* What all graphs do with a parameter. */
-struct uses {
-  unsigned summed, looked_up; /* axes of the state */
-  bool is_head;
-};
+#include "passes/uses.h"
 
 /* All graphs of the model but those that train. */
 static bool is_quantized_graph(const struct program *program, const struct graph *graph) {
@@ -29,82 +16,14 @@ static bool is_quantized_graph(const struct program *program, const struct graph
 }
 
 int quantized_state(const struct quantizer *quantizer, const struct value *value) {
-  if (value->op != OP_state || value->kind != KIND_REAL) return -1;
-  const struct state *state = value->state->role == ROLE_AVERAGE ? value->state->of : value->state;
-  if (!state || state->role != ROLE_PARAMETER) return -1;
-  for (int i = 0; i < quantizer->program->states.count; i++)
-    if (quantizer->program->states.items[i] == state) return i;
-  return -1;
+  return parameter_place(quantizer->program, value);
 }
 
-static unsigned axes_along(const struct origin_of *origin, const struct value *value, const struct axis *axis) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] == axis) return origin->axes[i];
-  return 0;
-}
-
-/* The axes of the parameter that an axis of the view runs along. */
-static unsigned axes_of_view(const struct value *view, const struct axis *axis, const struct origin_of *from) {
-  const struct value *x = view->inputs[0];
-  if (value_has_axis(x, axis) && axis != view->result) return axes_along(from, x, axis);
-  unsigned axes = 0;
-  switch ((int)view->op) {
-    case OP_rename:
-    case OP_slice:
-    case OP_pad:
-    case OP_split:
-      return axes_along(from, x, view->axis);
-    case OP_merge:
-      for (int i = 0; i < view->list_count; i++) axes |= axes_along(from, x, view->list[i]);
-      return axes;
-    default:
-      return 0;
-  }
-}
-
-static void look_at_use(const struct value *user, const struct origin_of *origins, struct uses *uses) {
-  for (int j = 0; j < user->input_count; j++) {
-    const struct value *x = user->inputs[j];
-    const struct origin_of *origin = &origins[x->id];
-    if (!origin->state) continue;
-    struct uses *own = &uses[origin->state - 1];
-    for (int i = 0; user->op == OP_contract && i < user->list_count; i++)
-      own->summed |= axes_along(origin, x, user->list[i]);
-    if (user->op == OP_gather && j == 0) own->looked_up |= axes_along(origin, x, user->axis);
-  }
-}
-
-/* Marks the parameters of the contractions that come last on the way to some output. */
-static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached, struct uses *uses) {
-  for (int i = 0; i < graph->outputs.count; i++) reached[graph->outputs.items[i].value->id] = true;
-  for (int i = graph->values.count - 1; i >= 0; i--) {
-    const struct value *value = graph->values.items[i];
-    for (int j = 0; reached[value->id] && j < value->input_count; j++) {
-      const struct origin_of *origin = &origins[value->inputs[j]->id];
-      if (value->op != OP_contract)
-        reached[value->inputs[j]->id] = true;
-      else if (origin->state)
-        uses[origin->state - 1].is_head = true;
-    }
-  }
-}
-
-static void look_at_graph(const struct quantizer *quantizer, const struct graph *graph, struct uses *uses) {
+static void look_at_graph(const struct quantizer *quantizer, const struct graph *graph, struct parameter_uses *uses) {
   struct arena *scratch = arena_new();
-  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    struct origin_of *own = &origins[value->id];
-    look_at_use(value, origins, uses);
-    own->state = quantized_state(quantizer, value) + 1;
-    for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
-    if (op_facts[value->op].class != CLASS_VIEW || value->op == OP_concat || !origins[value->inputs[0]->id].state)
-      continue;
-    own->state = origins[value->inputs[0]->id].state;
-    for (int k = 0; k < value->axis_count; k++)
-      own->axes[k] = axes_of_view(value, value->axes[k], &origins[value->inputs[0]->id]);
-  }
-  find_heads(graph, origins, arena_new_array(scratch, bool, graph->next_value), uses);
+  struct value **results = arena_new_array(scratch, struct value *, graph->outputs.count);
+  for (int i = 0; i < graph->outputs.count; i++) results[i] = graph->outputs.items[i].value;
+  find_parameter_uses(quantizer->program, graph, results, graph->outputs.count, uses);
   arena_free(scratch);
 }
 
@@ -150,7 +69,7 @@ static bool check_sum(struct quantizer *quantizer, const struct state *state, co
   return false;
 }
 
-static bool choose(struct quantizer *quantizer, int place, const struct uses *uses) {
+static bool choose(struct quantizer *quantizer, int place, const struct parameter_uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
   const bool usual = state->axis_count >= 2 && (uses->summed || uses->looked_up);
@@ -175,7 +94,7 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   struct quantizer *quantizer = arena_new_struct(program->arena, struct quantizer);
   *quantizer = (struct quantizer){.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
   if (!pipeline_check_patterns(pipeline, PASS_quantize, program, diagnostics)) return NULL;
-  struct uses *uses = arena_new_array(program->arena, struct uses, program->states.count);
+  struct parameter_uses *uses = arena_new_array(program->arena, struct parameter_uses, program->states.count);
   quantizer->of = arena_new_array(program->arena, struct quantization, program->states.count);
   for (int i = 0; program_graph(program, i); i++)
     if (is_quantized_graph(program, *program_graph(program, i)))
