@@ -29,7 +29,7 @@ static const struct state *member_state(const struct field *field, int copy) {
 
 static bool alike(const struct state *x, const struct state *y) {
   if (x->kind != y->kind || x->storage != y->storage || x->axis_count != y->axis_count || x->initial != y->initial ||
-      x->low != y->low || x->high != y->high || x->frozen != y->frozen)
+      x->low != y->low || x->high != y->high || x->frozen != y->frozen || is_of_adapter(x) != is_of_adapter(y))
     return false;
   for (int i = 0; i < x->axis_count; i++)
     if (x->axes[i]->extent != y->axes[i]->extent || strcmp(x->axes[i]->name, y->axes[i]->name) != 0) return false;
@@ -66,7 +66,9 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
     rest = arena_format(arena, "%s, .initial = %s", rest, initial_names_c[state->initial]);
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, c_double(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, c_double(arena, state->high));
-  if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
+  if (state->frozen)
+    rest = arena_format(arena, "%s, .frozen = %s", rest,
+                        program_is_in_base(emitter->program, state) ? "LAM_IN_BASE" : "LAM_FROZEN");
   rows_add(rows, arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
                               field->name, element, c_string(arena, name),
                               c_string(arena, axes_list(arena, state->axes, state->axis_count)),

@@ -74,7 +74,7 @@ static struct frame *train_frame(struct lowering *lowering) {
   return frame;
 }
 
-/* A factor of an adapter has the optimizer of its parameter, too; but a pattern that matches the parameter freezes that alone. */
+/* A part of an adapter has the optimizer of its parameter, too; but a pattern that matches the parameter freezes that alone. */
 static struct choice choose(struct lowering *lowering, const struct state *state) {
   const ast_block *block = &lowering->train->body;
   struct choice choice = {0};
@@ -87,7 +87,7 @@ static struct choice choose(struct lowering *lowering, const struct state *state
   lowering->frame = train_frame(lowering);
   for (int i = 0; i < block->count; i++)
     if (block->items[i]->kind == AST_FOR && matches(block->items[i], state->name))
-      choose_from(lowering, block->items[i], !is_adapter_factor(state) || !matches(block->items[i], state->adapter->of->name),
+      choose_from(lowering, block->items[i], !is_of_adapter(state) || !matches(block->items[i], state->adapter->of->name),
                   &choice);
   lowering->frame = before;
   return choice;
@@ -99,8 +99,9 @@ void apply_freezes(struct lowering *lowering) {
   for (int i = 0; i < lowering->parameters.count; i++) {
     struct state *state = lowering->parameters.items[i]->state;
     const int frozen = choose(lowering, state).frozen;
-    const bool in_base = lowering->program->adapters.count && !is_adapter_factor(state);
-    state->frozen = frozen == FREEZE_YES || (in_base && frozen == FREEZE_UNSAID);
+    const bool in_base = lowering->program->adapters.count && !is_of_adapter(state);
+    const bool is_fixed = state->adapter && state == state->adapter->alpha;
+    state->frozen = is_fixed || frozen == FREEZE_YES || (in_base && frozen == FREEZE_UNSAID);
     array_push(lowering->arena, &paths, state->name);
   }
   for (int i = 0; i < block->count; i++) {

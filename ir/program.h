@@ -193,6 +193,8 @@ data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data)
 struct graph **program_graph(struct program *program, int number);
 /* That of the routine's name among the predictions; NULL for all other routines. */
 const struct prediction *program_prediction(const struct program *program, const char *name);
+/* Whether the parameter stays in the file that adapters are trained on, and out of the file that training writes. */
+bool program_is_in_base(const struct program *program, const struct state *state);
 /* Whether some graph is the model on its inputs: predict, or a prediction. */
 bool program_predicts(const struct program *program);
 

@@ -169,10 +169,8 @@ extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
 /* What is trained in place of a parameter of two or more axes, which stays as it is: the model reads it as
    `of` + alpha / rank * a @rank b. */
 struct adapter {
-  struct state *of, *a, *b;
-  double alpha;
+  struct state *of, *a, *b, *alpha; /* alpha is one number, which is not trained */
   struct axis *rank; /* the last axis of a, and the first of b */
-  const char *factors; /* a letter for each axis of `of`: a or b, the factor that has it, or c where both have it */
   bool merges; /* graphs that do not train read the parameter with the product added to it */
 };
 
@@ -190,14 +188,14 @@ struct state {
   uint32_t stream; /* of its initial draws: hash_path(name) */
   struct state *of; /* the parameter that an optimizer state, accumulator or average belongs to */
   bool frozen;
-  struct adapter *adapter; /* the one that it is adapted by, or that it is a factor of; or NULL */
+  struct adapter *adapter; /* the one that it is adapted by, or that it is a part of; or NULL */
   struct span span;
 };
 
 /* The storage that the state lies in: loading and initial draws round to it, and what updates it is exact in it. */
 enum storage state_storage(const struct state *state);
-/* Whether the state is one of the two factors of an adapter. */
-bool is_adapter_factor(const struct state *state);
+/* Whether the state is a part of an adapter: a, b or alpha. */
+bool is_of_adapter(const struct state *state);
 
 enum distribution { DISTRIBUTION_UNIFORM, DISTRIBUTION_NORMAL };
 extern const char *const distribution_names[]; /* "uniform" "normal" */

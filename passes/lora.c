@@ -15,7 +15,7 @@
 /* A value that is a parameter or a view of it, in factors: it is what it was + scale * a @rank b. */
 struct product {
   const struct adapter *adapter; /* NULL: the value is none */
-  struct value *a, *b;
+  struct value *a, *b, *scale; /* scale: alpha / rank */
   struct value *sum; /* that value, once something needed it */
 };
 
@@ -24,10 +24,8 @@ struct adaption {
   const struct forward_graph *forward;
   struct graph *graph;
   struct product *products; /* by the id of a value */
-  struct value **factors; /* by the id of a rank: a, and next to it b, as the graph reads them */
+  struct product *whole; /* by the id of a rank: the adapter as the graph reads it */
 };
-
-static double scale_of(const struct adapter *adapter) { return adapter->alpha / (double)adapter->rank->extent; }
 
 /* Evaluation and prediction read the average of what is trained, where there is one. */
 static struct value *read_factor(const struct adaption *adaption, struct state *factor) {
@@ -46,8 +44,8 @@ static int axes_within(struct axis *const *list, int count, const struct value *
   return within;
 }
 
-static struct value *scaled(struct graph *graph, struct value *x, const struct adapter *adapter) {
-  return build_binary(graph, OP_mul, x, build_constant(graph, scale_of(adapter)));
+static struct value *scaled(struct graph *graph, struct value *x, const struct product *product) {
+  return build_binary(graph, OP_mul, x, product->scale);
 }
 
 /* The parameter, or the view of it, with its adapter's product. */
@@ -56,7 +54,7 @@ static struct value *sum_of(struct adaption *adaption, struct value *value) {
   struct graph *graph = adaption->graph;
   if (product->sum) return product->sum;
   struct axis *rank = product->adapter->rank;
-  struct value *change = build_contract(graph, scaled(graph, product->a, product->adapter), product->b, &rank, 1);
+  struct value *change = build_contract(graph, scaled(graph, product->a, product), product->b, &rank, 1);
   product->sum = build_binary(graph, OP_add, value, change);
   if (value->op == OP_state) product->sum->name = arena_format(graph->arena, "%s/adapted", value->state->name);
   return product->sum;
@@ -98,7 +96,7 @@ static struct value *change_of_contraction(struct adaption *adaption, const stru
     first = product->b, second = product->a;
     count = axes_within(old->list, old->list_count, first, over);
   }
-  struct value *low = scaled(graph, build_contract(graph, x, first, over, count), product->adapter);
+  struct value *low = scaled(graph, build_contract(graph, x, first, over, count), product);
   count = axes_within(old->list, old->list_count, second, over);
   over[count++] = product->adapter->rank;
   return build_contract(graph, low, second, over, count);
@@ -134,12 +132,12 @@ static bool adapt_lookup(struct adaption *adaption, struct value *old) {
   struct value *a = in_a ? build_gather(graph, table->a, old->axis, index) : table->a;
   struct value *b = in_b ? build_gather(graph, table->b, old->axis, index) : table->b;
   if (in_a && in_b) {
-    adaption->products[old->id] = (struct product){table->adapter, a, b, NULL};
+    adaption->products[old->id] = (struct product){table->adapter, a, b, table->scale, NULL};
     array_push(graph->arena, &graph->values, old);
     return true;
   }
   struct axis *rank = table->adapter->rank;
-  struct value *chosen = scaled(graph, in_a ? a : b, table->adapter);
+  struct value *chosen = scaled(graph, in_a ? a : b, table);
   struct value *change = build_contract(graph, chosen, in_a ? b : a, &rank, 1);
   add_change(adaption, old, copy_without_name(adaption, old), change);
   return true;
@@ -151,22 +149,26 @@ static bool follow_view(struct adaption *adaption, struct value *old) {
   const struct product *from = &adaption->products[old->inputs[0]->id];
   struct value *a = view_again(adaption->graph, old, from->a), *b = view_again(adaption->graph, old, from->b);
   if (!a || !b) return false;
-  adaption->products[old->id] = (struct product){from->adapter, a, b, NULL};
+  adaption->products[old->id] = (struct product){from->adapter, a, b, from->scale, NULL};
   array_push(adaption->graph->arena, &adaption->graph->values, old);
   return true;
 }
 
 /* Whether the value is a parameter with an adapter, whose factors its users then find. */
 static bool find_parameter(struct adaption *adaption, struct value *value) {
-  if (value->op != OP_state || !value->state->adapter || is_adapter_factor(value->state)) return false;
+  if (value->op != OP_state || !value->state->adapter || is_of_adapter(value->state)) return false;
   const struct adapter *adapter = value->state->adapter;
   array_push(adaption->graph->arena, &adaption->graph->values, value);
-  for (int i = 0; i < 2; i++) {
-    struct value **factor = &adaption->factors[2 * adapter->rank->id + i];
-    if (!*factor) *factor = read_factor(adaption, i ? adapter->b : adapter->a);
+  struct product *whole = &adaption->whole[adapter->rank->id];
+  if (!whole->adapter) {
+    struct value *alpha = build_state(adaption->graph, adapter->alpha);
+    struct value *rank = build_constant(adaption->graph, (double)adapter->rank->extent);
+    *whole = (struct product){.adapter = adapter,
+                              .a = read_factor(adaption, adapter->a),
+                              .b = read_factor(adaption, adapter->b),
+                              .scale = build_binary(adaption->graph, OP_div, alpha, rank)};
   }
-  struct value *const *factors = &adaption->factors[2 * adapter->rank->id];
-  adaption->products[value->id] = (struct product){adapter, factors[0], factors[1], NULL};
+  adaption->products[value->id] = *whole;
   return true;
 }
 
@@ -194,7 +196,7 @@ static void adapt_graph(struct adaption *adaption) {
   for (int i = 0; i < count; i++) old[i] = graph->values.items[i];
   graph->values.count = 0;
   adaption->products = arena_new_array(scratch, struct product, graph->next_value);
-  adaption->factors = arena_new_array(scratch, struct value *, 2 * *graph->next_axis);
+  adaption->whole = arena_new_array(scratch, struct product, *graph->next_axis);
   for (int i = 0; i < count; i++) adapt_value(adaption, old[i]);
   for (int i = 0; i < graph->outputs.count; i++) {
     struct value **value = &graph->outputs.items[i].value;

@@ -59,7 +59,7 @@ static int64_t most_rank(const struct state *state, struct factors factors) {
   return a < b ? a : b;
 }
 
-static struct state *factor_new(struct chooser *chooser, struct adapter *adapter, const char *name, unsigned axes) {
+static struct state *part_new(struct chooser *chooser, struct adapter *adapter, const char *name, unsigned axes) {
   struct arena *arena = chooser->program->arena;
   struct state *of = adapter->of, *state = arena_new_struct(arena, struct state);
   *state = (struct state){.name = arena_format(arena, "%s/%s", of->name, name),
@@ -78,19 +78,15 @@ static struct state *factor_new(struct chooser *chooser, struct adapter *adapter
 static void adapt(struct chooser *chooser, struct state *of, const struct pass_rule *rule, struct factors factors) {
   struct arena *arena = chooser->program->arena;
   struct adapter *adapter = arena_new_struct(arena, struct adapter);
-  char *letters = arena_new_array(arena, char, of->axis_count + 1);
-  for (int i = 0; i < of->axis_count; i++)
-    letters[i] = !(factors.b >> i & 1) ? 'a' : !(factors.a >> i & 1) ? 'b' : 'c';
-  *adapter = (struct adapter){.of = of,
-                              .alpha = rule->parameters[PARAMETER_lora_alpha],
-                              .factors = letters,
-                              .merges = rule->parameters[PARAMETER_lora_merge] != 0};
+  *adapter = (struct adapter){.of = of, .merges = rule->parameters[PARAMETER_lora_merge] != 0};
   adapter->rank = axis_new(chooser->graph, "rank", (int64_t)rule->parameters[PARAMETER_lora_rank], of->span);
-  struct state *a = adapter->a = factor_new(chooser, adapter, "lora_A", factors.a);
+  struct state *a = adapter->a = part_new(chooser, adapter, "lora_A", factors.a);
   a->axes[a->axis_count++] = adapter->rank;
-  struct state *b = adapter->b = factor_new(chooser, adapter, "lora_B", factors.b);
+  struct state *b = adapter->b = part_new(chooser, adapter, "lora_B", factors.b);
   for (int i = b->axis_count++; i > 0; i--) b->axes[i] = b->axes[i - 1];
   b->axes[0] = adapter->rank;
+  adapter->alpha = part_new(chooser, adapter, "lora_alpha", 0);
+  adapter->alpha->low = rule->parameters[PARAMETER_lora_alpha];
   if (factors.is_table) {
     b->initial = INITIAL_NORMAL;
     b->high = 1;

@@ -72,7 +72,7 @@ static bool check_sum(struct quantizer *quantizer, const struct state *state, co
 static bool choose(struct quantizer *quantizer, int place, const struct parameter_uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
-  const bool usual = state->axis_count >= 2 && (uses->summed || uses->looked_up);
+  const bool usual = state->axis_count >= 2 && !is_of_adapter(state) && (uses->summed || uses->looked_up);
   own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name, usual);
   if (!own->rule || state->axis_count == 0 || state->storage != STORAGE_REAL) {
     own->rule = NULL;

@@ -51,6 +51,7 @@ enum lam_type {
   LAM_TYPE_U4
 };
 enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED, LAM_DERIVED };
+enum { LAM_FROZEN = 1, LAM_IN_BASE };
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */
@@ -62,7 +63,7 @@ struct lam_tensor {
   enum lam_type type;
   enum lam_initial initial;
   double low, high;
-  int frozen; /* a parameter that is not trained */
+  int frozen; /* a parameter that is not trained: LAM_FROZEN, or LAM_IN_BASE where it is not saved either */
   uint32_t stream; /* keys its initial draws */
   void *data;
 };

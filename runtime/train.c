@@ -104,8 +104,9 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
   if (good) {
     lam_initialize(program->model, run->seed);
-    if (resumes) good = lam_training_resumes(training, options);
-    if (initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
+    if (program->adapters) good = program->adapters->begin(program, run, options, initial, training->path);
+    if (good && resumes) good = lam_training_resumes(training, options);
+    if (good && initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
   }
   free(initial);
   return good;
