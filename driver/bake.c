@@ -28,7 +28,8 @@ static void elements_of(const void *context, const struct state *state, int64_t 
   }
 }
 
-static bool fits(struct options *options, const struct program *program, const struct lam_weights *weights, const struct state *state) {
+static bool fits(struct options *options, const struct program *program, const struct lam_weights *weights,
+                 const struct state *state) {
   const struct lam_tensor tensor = interpret_tensor(options->arena, program, state);
   const struct lam_entry *entry = lam_weights_find(weights, state->name);
   char message[LAM_MESSAGE];

@@ -254,7 +254,9 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct program *pr
                               .low = state->low,
                               .high = state->high,
                               .stream = state->stream,
-                              .frozen = !state->frozen ? 0 : program_is_in_base(program, state) ? LAM_IN_BASE : LAM_FROZEN};
+                              .frozen = !state->frozen                       ? 0
+                                        : program_is_in_base(program, state) ? LAM_IN_BASE
+                                                                             : LAM_FROZEN};
   tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
   return tensor;
 }

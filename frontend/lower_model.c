@@ -237,8 +237,8 @@ static void register_added(struct lowering *lowering) {
     struct state *state = value->state;
     if (find_parameter(lowering, state->name)) continue;
     struct parameter *parameter = arena_new_struct(lowering->arena, struct parameter);
-    *parameter = (struct parameter){
-        .path = state->name, .state = state, .raw = value, .value = value, .span = state->span};
+    *parameter =
+        (struct parameter){.path = state->name, .state = state, .raw = value, .value = value, .span = state->span};
     array_push(lowering->arena, &lowering->parameters, parameter);
     table_set(lowering->arena, &lowering->parameter_names, state->name, parameter);
     table_set(lowering->arena, &lowering->states, state->name, state);

@@ -87,8 +87,8 @@ static struct choice choose(struct lowering *lowering, const struct state *state
   lowering->frame = train_frame(lowering);
   for (int i = 0; i < block->count; i++)
     if (block->items[i]->kind == AST_FOR && matches(block->items[i], state->name))
-      choose_from(lowering, block->items[i], !is_of_adapter(state) || !matches(block->items[i], state->adapter->of->name),
-                  &choice);
+      choose_from(lowering, block->items[i],
+                  !is_of_adapter(state) || !matches(block->items[i], state->adapter->of->name), &choice);
   lowering->frame = before;
   return choice;
 }

@@ -101,45 +101,24 @@ static void adapt(struct chooser *chooser, struct state *of, const struct pass_r
 
 static bool choose(struct chooser *chooser, struct state *state, const struct parameter_uses *uses) {
   const struct factors factors = share_axes(state, uses);
-  const bool is_usual = (uses->summed || uses->summed_after_lookup) && !(uses->looked_up & ~uses->batched) &&
-                        !uses->is_head && state->axis_count >= 2;
+  const bool is_usual =
+      (uses->summed || uses->summed_after_lookup) && !(uses->looked_up & ~uses->batched) && !uses->is_head;
   const struct pass_rule *rule = pipeline_rule(chooser->pipeline, PASS_lora, state->name, is_usual);
-  if (!rule || state->axis_count < 2) return true;
+  if (!rule) return true;
   const int64_t rank = (int64_t)rule->parameters[PARAMETER_lora_rank], most = most_rank(state, factors);
   if (!rule->patterns.count && rank >= most) return true;
   if (rank > most || state->axis_count == MAX_RANK) {
     report_error(chooser->diagnostics, rule->span,
-                 rank > most ? "rank %lld is larger than that of parameter %s, which is at most %lld: take a lower one, or "
-                               "patterns that leave the parameter out"
-                             : "with rank %lld a factor of parameter %s would have more than %lld axes: take patterns "
-                               "that leave the parameter out",
+                 rank > most
+                     ? "rank %lld is larger than that of parameter %s, which is at most %lld: take a lower one, or "
+                       "patterns that leave the parameter out"
+                     : "with rank %lld a factor of parameter %s would have more than %lld axes: take patterns "
+                       "that leave the parameter out",
                  (long long)rank, state->name, rank > most ? (long long)most : (long long)MAX_RANK);
     return false;
   }
   adapt(chooser, state, rule, factors);
   return true;
-}
-
-/* Whether each pattern of each rule matches a parameter that can have an adapter. */
-static bool check_rules(const struct chooser *chooser) {
-  if (!pipeline_check_patterns(chooser->pipeline, PASS_lora, chooser->program, chooser->diagnostics)) return false;
-  bool good = true;
-  for (int i = 0; i < chooser->pipeline->rules.count; i++) {
-    const struct pass_rule *rule = &chooser->pipeline->rules.items[i];
-    for (int j = 0; rule->pass == PASS_lora && j < rule->patterns.count; j++) {
-      bool found = false;
-      for (int k = 0; k < chooser->program->states.count; k++) {
-        const struct state *state = chooser->program->states.items[k];
-        found |= state->role == ROLE_PARAMETER && state->axis_count >= 2 &&
-                 pattern_matches(rule->patterns.items[j].text, state->name);
-      }
-      if (found) continue;
-      report_error(chooser->diagnostics, rule->patterns.items[j].span,
-                   "all parameters called so have fewer than two axes, and an adapter is a product of two factors");
-      good = false;
-    }
-  }
-  return good;
 }
 
 static const struct pass_rule *first_rule(const struct pipeline *pipeline) {
@@ -157,14 +136,13 @@ bool choose_adapters(struct program *program, const struct pipeline *pipeline, c
                  "program's verbs adds adapters that are trained to the weights");
     return false;
   }
-  if (!check_rules(&chooser)) return false;
+  if (!pipeline_check_patterns(pipeline, PASS_lora, program, diagnostics)) return false;
   const int count = program->states.count;
   struct parameter_uses *uses = arena_new_array(program->arena, struct parameter_uses, count);
   find_parameter_uses(program, forward->graph, forward->results, forward->result_count, uses);
   bool good = true;
   for (int i = 0; i < count; i++)
-    if (program->states.items[i]->role == ROLE_PARAMETER && program->states.items[i]->kind == KIND_REAL)
-      good = choose(&chooser, program->states.items[i], &uses[i]) && good;
+    if (is_weight(program->states.items[i])) good = choose(&chooser, program->states.items[i], &uses[i]) && good;
   if (good && !program->adapters.count) {
     report_error(diagnostics, first_rule(pipeline)->span,
                  "no parameter is left to adapt: without patterns lora takes those that a contraction reads, which are "

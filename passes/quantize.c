@@ -1,4 +1,5 @@
-/* Weights of few bits, in graphs that do not train. A weight w becomes steps * scale (quantize_steps.c). Nothing here is about memory:
+/* Weights of few bits, in graphs that do not train. A weight w becomes steps * scale, or
+   level(steps) * scale + offset (quantize_steps.c). Nothing here is about memory:
    casts and clamps carry the meaning, layout finds out how few bits hold the steps, and derive computes them once. What the interpreter
    runs is the rewritten graph.
 
@@ -40,9 +41,8 @@ static struct parts *parts_of_view(struct weights *w, const struct value *old, c
   }
   parts->steps = view_again(w->graph, old, from->steps);
   if (from->scale) parts->scale = view_again(w->graph, old, from->scale);
-  if (!parts->steps || (from->scale && !parts->scale)) return NULL;
-  if (parts->steps != from->steps) parts->steps->name = NULL;
-  if (parts->scale && parts->scale != from->scale) parts->scale->name = NULL;
+  if (from->offset) parts->offset = view_again(w->graph, old, from->offset);
+  if (!parts->steps || (from->scale && !parts->scale) || (from->offset && !parts->offset)) return NULL;
   return parts;
 }
 
@@ -54,6 +54,8 @@ static struct parts *parts_of_lookup(struct weights *w, const struct value *old,
   parts->steps = build_gather(w->graph, table->steps, old->axis, index);
   if (table->scale && value_has_axis(table->scale, old->axis))
     parts->scale = build_gather(w->graph, table->scale, old->axis, index);
+  if (table->offset && value_has_axis(table->offset, old->axis))
+    parts->offset = build_gather(w->graph, table->offset, old->axis, index);
   return parts;
 }
 
@@ -65,10 +67,19 @@ static bool scale_varies(const struct parts *parts, struct axis *const *over, in
   return false;
 }
 
-/* x @ w with w = steps * scale; NULL where the scale cannot leave the sum. `side`: which operand w is. */
+/* What an offset of the weights adds to the contraction: the sum of x, times the offset. */
+static struct value *offset_term(struct graph *graph, struct value *x, struct axis *const *over, int count,
+                                 const struct parts *weight, bool in_groups) {
+  struct value *sum = build_reduce(graph, OP_reduce_sum, x, over, count), *offset = weight->offset;
+  if (sum->kind == KIND_INTEGER) sum = build_cast(graph, sum, STORAGE_F32);
+  if (!in_groups) return build_binary(graph, OP_mul, sum, offset);
+  return build_contract(graph, sum, offset, (struct axis *[]){weight->outer}, 1);
+}
+
+/* x @ w with w = level(steps) * scale + offset; NULL where the scale cannot leave the sum. `side`: which operand w is. */
 static struct value *contraction(struct weights *w, const struct value *old, int side, const struct parts *weight) {
   struct graph *graph = w->graph;
-  struct value *x = rewrite_get(&w->rewrite, old->inputs[1 - side]), *steps = weight->steps, *x_scale = NULL;
+  struct value *x = rewrite_get(&w->rewrite, old->inputs[1 - side]), *x_scale = NULL;
   struct axis *over[MAX_AXES];
   int count = 0;
   const bool in_groups = weight->grouped && list_has_axis(old->list, old->list_count, weight->grouped);
@@ -82,12 +93,14 @@ static struct value *contraction(struct weights *w, const struct value *old, int
     x = build_split(graph, x, weight->grouped, factors, 2);
   }
   if (scale_varies(weight, over, count)) return NULL;
-  if (steps->kind == KIND_INTEGER && !x_scale) steps = build_cast(graph, steps, STORAGE_F32);
+  struct value *levels = x_scale ? weight->steps : quantized_levels(graph, weight);
   struct value *product =
-      side ? build_contract(graph, x, steps, over, count) : build_contract(graph, steps, x, over, count);
+      side ? build_contract(graph, x, levels, over, count) : build_contract(graph, levels, x, over, count);
   if (x_scale) product = build_cast(graph, product, STORAGE_F32);
   if (weight->scale) product = build_binary(graph, OP_mul, product, weight->scale);
   if (in_groups) product = build_reduce(graph, OP_reduce_sum, product, &weight->outer, 1);
+  if (weight->offset)
+    product = build_binary(graph, OP_add, product, offset_term(graph, x, over, count, weight, in_groups));
   if (x_scale) product = build_binary(graph, OP_mul, product, x_scale);
   return product;
 }

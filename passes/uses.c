@@ -97,8 +97,8 @@ static void follow(const struct program *program, const struct value *value, str
   own->state = from->state;
   own->chosen = from->chosen;
   for (int k = 0; k < value->axis_count; k++)
-    own->axes[k] = is_view ? axes_of_view(value, value->axes[k], from)
-                           : axes_along(from, value->inputs[0], value->axes[k]);
+    own->axes[k] =
+        is_view ? axes_of_view(value, value->axes[k], from) : axes_along(from, value->inputs[0], value->axes[k]);
   if (value->op == OP_gather) own->chosen |= axes_along(from, value->inputs[0], value->axis);
 }
 

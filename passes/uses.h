@@ -8,7 +8,8 @@
 struct parameter_uses {
   unsigned summed; /* a contraction sums over it */
   unsigned summed_after_lookup; /* the same of what a lookup took from the parameter, as from a table of experts */
-  unsigned batched; /* both operands of a contraction have it, which keeps it; or a lookup chose along it before the contraction */
+  unsigned
+      batched; /* both operands of a contraction have it, which keeps it; or a lookup chose along it before the contraction */
   unsigned looked_up; /* a lookup chooses along it */
   bool is_head; /* no further contraction follows on the way to some result */
 };

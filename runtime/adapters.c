@@ -170,7 +170,8 @@ static bool lam_find_adapter(const struct lam_model *model, const struct lam_wei
   if (!b || !alpha || alpha->rank != 0)
     return lam_error("%s has no %s/%s for its %s/lora_A", weights->path, name, b ? "lora_alpha, one number," : "lora_B",
                      name);
-  if (lam_check_elements(weights, a, LAM_TYPE_REAL, message) || lam_check_elements(weights, b, LAM_TYPE_REAL, message) ||
+  if (lam_check_elements(weights, a, LAM_TYPE_REAL, message) ||
+      lam_check_elements(weights, b, LAM_TYPE_REAL, message) ||
       lam_check_elements(weights, alpha, LAM_TYPE_REAL, message))
     return lam_error("%s", message);
   if (!lam_match_axes(weights, adapter))
