@@ -93,6 +93,14 @@ static struct choice choose(struct lowering *lowering, const struct state *state
   return choice;
 }
 
+/* A spec may say how factors of adapters are trained, by patterns with a slash, and be compiled without adapters. */
+static bool is_about_absent_adapters(const struct lowering *lowering, const struct ast_statement *statement) {
+  bool slashes = !lowering->program->adapters.count;
+  for (int i = 0; i < statement->patterns.count; i++)
+    slashes = slashes && strchr(statement->patterns.items[i].text, '/');
+  return slashes;
+}
+
 void apply_freezes(struct lowering *lowering) {
   const ast_block *block = &lowering->train->body;
   names paths = {0};
@@ -109,7 +117,7 @@ void apply_freezes(struct lowering *lowering) {
     if (statement->kind != AST_FOR) continue;
     bool found = false;
     for (int j = 0; j < paths.count; j++) found |= matches(statement, paths.items[j]);
-    if (!found && statement->patterns.count)
+    if (!found && statement->patterns.count && !is_about_absent_adapters(lowering, statement))
       fail(lowering, statement->patterns.items[0].span, "no parameter of model '%s' matches '%s'%s",
            lowering->model->name.text, statement->patterns.items[0].text,
            suggestion(lowering, statement->patterns.items[0].text, &paths));

@@ -145,9 +145,9 @@ bool choose_adapters(struct program *program, const struct pipeline *pipeline, c
     if (is_weight(program->states.items[i])) good = choose(&chooser, program->states.items[i], &uses[i]) && good;
   if (good && !program->adapters.count) {
     report_error(diagnostics, first_rule(pipeline)->span,
-                 "no parameter is left to adapt: without patterns lora takes those that a contraction reads, which are "
-                 "larger than the rank along all axes, and neither tables nor those that a result is computed by; "
-                 "patterns name others");
+                 "no parameter is left to adapt: without patterns lora takes parameters that a contraction reads, but for "
+                 "tables, those that are no larger than the rank, and those that a result is computed by; patterns name "
+                 "others");
     good = false;
   }
   return good;

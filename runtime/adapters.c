@@ -7,9 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The fact by which a file of adapters names the weights that they are for, relative to its own folder. */
-#define LAM_BASE "base"
-
 /* --- Paths -------------------------------------------------------------------------------------------------------- */
 
 /* How many bytes of the path are its folder, with the slash. */
@@ -288,12 +285,16 @@ static bool lam_add_given(struct lam_program *program, const struct lam_run *run
 static bool lam_load_base(struct lam_program *program, struct lam_run *run, const struct lam_weights *weights,
                           const char *given, enum lam_purpose purpose) {
   const struct lam_pair *named = lam_pairs_find(&weights->metadata, LAM_BASE);
+  const bool is_drawn = !given && !named;
   char message[LAM_MESSAGE];
-  if (!given && !named) {
+  if (is_drawn && !lam_pairs_find(&weights->metadata, "seed"))
+    return lam_error("%s does not name the weights that its adapters are for: --weights FILE --lora ADAPTERS does",
+                     weights->path);
+  if (is_drawn || purpose == LAM_START_FROM) {
     if (lam_read_run(weights, run, false, message) != LAM_OK) return lam_error("%s", message);
     lam_initialize(program->model, run->seed);
-    return true;
   }
+  if (is_drawn) return true;
   char *path = given ? lam_join(given, "") : lam_follow(weights->path, named->value);
   bool good = given || access(path, F_OK) == 0;
   if (!good)
@@ -350,30 +351,23 @@ static bool lam_has_base(const struct lam_model *model) {
   return false;
 }
 
-static bool lam_remember_base(struct lam_run *run, const char *path, const char *out) {
-  char *way = lam_way(out, path);
-  const bool good = lam_pairs_add(&run->facts, LAM_BASE, way, strlen(way)) || lam_error("out of memory");
-  free(way);
-  return good;
-}
-
 static bool lam_adapters_begin(struct lam_program *program, struct lam_run *run, const struct lam_options *options,
-                               const char *initial, const char *out) {
+                               const char *initial, const char *out, char **base) {
+  *base = NULL;
   if (!lam_has_base(program->model)) return true;
   if (!lam_option_text(options, "resume", NULL)) {
-    if (initial) return lam_remember_base(run, initial, out);
-    lam_note("adapters are trained on weights as they are drawn: --init FILE names others");
+    if (initial)
+      *base = lam_way(out, initial);
+    else
+      lam_note("adapters are trained on weights as they are drawn: --init FILE names others");
     return true;
   }
   struct lam_weights *weights = lam_weights_open(out);
   if (!weights) return false;
   const char *given = lam_option_text(options, "init", NULL);
   const struct lam_pair *named = lam_pairs_find(&weights->metadata, LAM_BASE);
-  bool good = lam_load_base(program, run, weights, given, LAM_START_FROM);
-  if (good && given)
-    good = lam_remember_base(run, given, out);
-  else if (good && named)
-    good = lam_pairs_add(&run->facts, LAM_BASE, named->value, named->length) || lam_error("out of memory");
+  const bool good = lam_load_base(program, run, weights, given, LAM_START_FROM);
+  *base = given ? lam_way(out, given) : named ? lam_join(named->value, "") : NULL;
   lam_weights_close(weights);
   return good;
 }
