@@ -183,7 +183,8 @@ static bool lam_find_adapter(const struct lam_model *model, const struct lam_wei
 
 /* --- Adding them to weights --------------------------------------------------------------------------------------- */
 
-/* Adds factor * A B: the sum of an element's products in double precision, in the order of the rank, and one rounding. */
+/* Adds factor * A B: the sum of an element's products in double precision, in the order of the rank, and one
+   rounding. */
 static void lam_add_product(const struct lam_tensor *tensor, const struct lam_adapter *adapter, double factor,
                             const lam_real *a, const lam_real *b) {
   const int64_t count = lam_count(tensor->shape, tensor->rank);
@@ -216,7 +217,8 @@ static void lam_merge_adapter(const struct lam_model *model, const struct lam_ad
   free(name), free(a), free(b);
 }
 
-/* Merges all adapters of a file, or none after an error. Parameters that the file has whole take the place of the model's. */
+/* Merges all adapters of a file, or none after an error. Parameters that the file has whole take the place of the
+   model's. */
 static bool lam_merge_file(struct lam_model *model, const struct lam_weights *weights, double scale) {
   struct lam_adapter *adapters = lam_allocate(weights->count, sizeof *adapters);
   char message[LAM_MESSAGE];

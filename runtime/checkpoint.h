@@ -26,8 +26,8 @@ struct lam_adapters {
   const struct lam_option *(*options)(const struct lam_verb *verb); /* of the verb; or NULL */
   /* Loads the weights `path` for use, and the adapters that the options give. */
   bool (*use)(struct lam_program *program, struct lam_run *run, const struct lam_options *options, const char *path);
-  /* Before training to `out`, which begins from `initial` or, NULL, from nothing: loads what resumed adapters are for. The way
-     from `out` to the weights that adapters are for, for free(), or NULL, becomes the fact LAM_BASE. */
+  /* Before training to `out`, which begins from `initial` or, NULL, from nothing: loads what resumed adapters are for.
+     The way from `out` to that, for free(), or NULL, becomes the fact LAM_BASE. */
   bool (*begin)(struct lam_program *program, struct lam_run *run, const struct lam_options *options,
                 const char *initial, const char *out, char **base);
 };

@@ -57,6 +57,14 @@ for way in interpret run; do
   ! same factors.st plain.st 1e-2 of_logits >out.txt || fail "adapters change nothing, $way"
 done
 
+lamella run "$spec" --passes=default eval --weights "$base" --lora interpret.safetensors --lora interpret.safetensors,-1 >twice.txt
+lamella run "$spec" --passes=default eval --weights "$base" >plain.txt
+cmp twice.txt plain.txt || fail "adding adapters and taking them away again changes the loss"
+lamella run "$spec" --passes=default generate --weights "$base" --lora interpret.safetensors --prompt the --tokens 20 --temperature 0 \
+  --quiet >added.txt
+lamella run "$spec" --passes=default generate --weights merged.safetensors --prompt the --tokens 20 --temperature 0 --quiet >file.txt
+cmp added.txt file.txt || fail "text by merged weights is another"
+
 # A run that is stopped and resumed ends with the bytes of one that was not, by the base that the file names, relative to itself, or by
 # one that --init names; also with micro-batches and averages.
 mkdir -p folder/deeper
