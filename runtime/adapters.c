@@ -247,12 +247,14 @@ static bool lam_merge_file(struct lam_model *model, const struct lam_weights *we
   return good;
 }
 
-/* Adapters that were trained with other characters or categories mean something else by the same ids. */
-static bool lam_facts_agree(const struct lam_model *model, const struct lam_run *run,
-                            const struct lam_weights *weights) {
+/* Adapters that were trained with other characters or categories mean something else by the same ids. Where nothing is
+   known of them so far, they are those of the adapters. */
+static bool lam_join_facts(const struct lam_model *model, struct lam_run *run, const struct lam_weights *weights) {
   for (int64_t i = 0; i < weights->metadata.count; i++) {
     const struct lam_pair *pair = &weights->metadata.items[i];
-    const struct lam_pair *own = lam_is_fact(pair->key) ? lam_pairs_find(&run->facts, pair->key) : NULL;
+    const struct lam_pair *own = lam_pairs_find(&run->facts, pair->key);
+    if (!lam_is_fact(pair->key)) continue;
+    if (!own && !lam_pairs_add(&run->facts, pair->key, pair->value, pair->length)) return lam_error("out of memory");
     if (own && (own->length != pair->length || memcmp(own->value, pair->value, pair->length) != 0))
       return lam_error("%s was trained with another %s than the weights of model %s: the same ids mean something else",
                        weights->path, lam_category_column(pair->key) ? "list of categories" : pair->key, model->name);
@@ -261,7 +263,7 @@ static bool lam_facts_agree(const struct lam_model *model, const struct lam_run 
 }
 
 /* FILE or FILE,SCALE */
-static bool lam_add_given(struct lam_program *program, const struct lam_run *run, const char *given) {
+static bool lam_add_given(struct lam_program *program, struct lam_run *run, const char *given) {
   const char *comma = strrchr(given, ',');
   char *end, *path = lam_join(given, "");
   double scale = 1;
@@ -275,7 +277,7 @@ static bool lam_add_given(struct lam_program *program, const struct lam_run *run
   }
   struct lam_weights *weights = lam_weights_open(path);
   const bool good =
-      weights && lam_facts_agree(program->model, run, weights) && lam_merge_file(program->model, weights, scale);
+      weights && lam_join_facts(program->model, run, weights) && lam_merge_file(program->model, weights, scale);
   lam_weights_close(weights);
   free(path);
   return good;
@@ -330,7 +332,7 @@ static bool lam_use_weights(struct lam_program *program, struct lam_run *run, co
   if (!lam_holds_adapters(weights)) {
     good = lam_checkpoint_load(program, run, path, LAM_USE);
   } else {
-    good = lam_load_base(program, run, weights, NULL, LAM_USE) && lam_facts_agree(program->model, run, weights);
+    good = lam_load_base(program, run, weights, NULL, LAM_USE) && lam_join_facts(program->model, run, weights);
     if (good && !merges && lam_are_own(program->model, weights))
       good = lam_checkpoint_load(program, run, path, LAM_USE);
     else

@@ -146,6 +146,9 @@ expect_status 1 lamella interpret two.lam merge --weights base.st
 expect_contains "$(cat stderr)" '--out FILE says it'
 expect_status 2 lamella interpret two.lam train --lora first.st --out x.st
 expect_contains "$(cat stderr)" 'train has no option --lora'
+sed 's/\("vocabulary":"[^"]*\)t/\1#/' interpret.safetensors >letters.st
+expect_status 1 lamella interpret "$spec" --passes=default eval --weights interpret.safetensors --lora letters.st
+expect_contains "$(cat stderr)" 'letters.st was trained with another vocabulary than the weights of model gpt: the same ids mean something else'
 expect_status 1 lamella interpret "$spec" --passes='lora(2, "*.attn.*")' train --resume --out interpret.safetensors
 expect_contains "$(cat stderr)" 'interpret.safetensors (gpt) does not fit model gpt: it lacks nothing; it has'
 
