@@ -74,7 +74,17 @@ static struct frame *train_frame(struct lowering *lowering) {
   return frame;
 }
 
-/* A part of an adapter has the optimizer of its parameter, too; but a pattern that matches the parameter freezes that alone. */
+/* Whether what the statement says of freezing is about the parameter that it matches: not where that is a part of an adapter, and is
+   matched by patterns for the parameter that is adapted. */
+static bool freezes(const struct ast_statement *statement, const struct state *state) {
+  for (int i = 0; i < statement->patterns.count; i++) {
+    const char *pattern = statement->patterns.items[i].text;
+    const bool is_about_both = is_of_adapter(state) && pattern_matches(pattern, state->adapter->of->name);
+    if (pattern_matches(pattern, state->name) && !is_about_both) return true;
+  }
+  return false;
+}
+
 static struct choice choose(struct lowering *lowering, const struct state *state) {
   const ast_block *block = &lowering->train->body;
   struct choice choice = {0};
@@ -87,8 +97,7 @@ static struct choice choose(struct lowering *lowering, const struct state *state
   lowering->frame = train_frame(lowering);
   for (int i = 0; i < block->count; i++)
     if (block->items[i]->kind == AST_FOR && matches(block->items[i], state->name))
-      choose_from(lowering, block->items[i],
-                  !is_of_adapter(state) || !matches(block->items[i], state->adapter->of->name), &choice);
+      choose_from(lowering, block->items[i], freezes(block->items[i], state), &choice);
   lowering->frame = before;
   return choice;
 }
