@@ -89,6 +89,7 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   reference->name = "the reference";
   reference->options = *oracle->options;
   reference->options.passes.target = target_find("reference");
+  reference->options.adapts = &oracle->options->passes;
   reference->options.passes.pipeline = "none, tile, parallel, plan, share";
   reference->options.level = 2;
   reference->options.passes.times = NULL;
