@@ -12,7 +12,7 @@
 #include <math.h>
 
 #include "passes/lora.h"
-#include "passes/uses.h"
+#include "passes/weight_uses.h"
 
 struct chooser {
   struct program *program;
@@ -29,7 +29,7 @@ struct factors {
 
 static unsigned all_axes(const struct state *state) { return (1u << state->axis_count) - 1; }
 
-static struct factors share_axes(const struct state *state, const struct parameter_uses *uses) {
+static struct factors share_axes(const struct state *state, const struct weight_uses *uses) {
   const unsigned all = all_axes(state), summed = uses->summed | uses->summed_after_lookup;
   const unsigned both = uses->batched & all & ~summed;
   struct factors factors = {.is_table = !summed && uses->looked_up};
@@ -99,7 +99,7 @@ static void adapt(struct chooser *chooser, struct state *of, const struct pass_r
   array_push(arena, &chooser->program->adapters, adapter);
 }
 
-static bool choose(struct chooser *chooser, struct state *state, const struct parameter_uses *uses) {
+static bool choose(struct chooser *chooser, struct state *state, const struct weight_uses *uses) {
   const struct factors factors = share_axes(state, uses);
   const bool is_usual =
       (uses->summed || uses->summed_after_lookup) && !(uses->looked_up & ~uses->batched) && !uses->is_head;
@@ -138,16 +138,17 @@ bool choose_adapters(struct program *program, const struct pipeline *pipeline, c
   }
   if (!pipeline_check_patterns(pipeline, PASS_lora, program, diagnostics)) return false;
   const int count = program->states.count;
-  struct parameter_uses *uses = arena_new_array(program->arena, struct parameter_uses, count);
-  find_parameter_uses(program, forward->graph, forward->results, forward->result_count, uses);
+  struct weight_uses *uses = arena_new_array(program->arena, struct weight_uses, count);
+  weight_uses_of(program, forward->graph, forward->results, forward->result_count, uses);
   bool good = true;
   for (int i = 0; i < count; i++)
     if (is_weight(program->states.items[i])) good = choose(&chooser, program->states.items[i], &uses[i]) && good;
   if (good && !program->adapters.count) {
-    report_error(diagnostics, first_rule(pipeline)->span,
-                 "no parameter is left to adapt: without patterns lora takes parameters that a contraction reads, but for "
-                 "tables, those that are no larger than the rank, and those that a result is computed by; patterns name "
-                 "others");
+    report_error(
+        diagnostics, first_rule(pipeline)->span,
+        "no parameter is left to adapt: without patterns lora takes parameters that a contraction reads, but for "
+        "tables, those that are no larger than the rank, and those that a result is computed by; patterns name "
+        "others");
     good = false;
   }
   return good;

@@ -6,32 +6,18 @@
 
    A scale must not vary along what a contraction sums over, or it could not be multiplied with the sum. So elements share a scale
    along all axes that some contraction of some graph sums over; along all but the one of the lookup where there is no contraction. */
+#include "passes/calibrate.h"
 #include "passes/quantize.h"
-#include "passes/uses.h"
-
-/* All graphs of the model but those that train. */
-static bool is_quantized_graph(const struct program *program, const struct graph *graph) {
-  return graph && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
-         graph != program->derive;
-}
+#include "passes/weight_uses.h"
 
 int quantized_state(const struct quantizer *quantizer, const struct value *value) {
-  return parameter_place(quantizer->program, value);
+  return weight_place(quantizer->program, value);
 }
 
-static void look_at_graph(const struct quantizer *quantizer, const struct graph *graph, struct parameter_uses *uses) {
-  struct arena *scratch = arena_new();
-  struct value **results = arena_new_array(scratch, struct value *, graph->outputs.count);
-  for (int i = 0; i < graph->outputs.count; i++) results[i] = graph->outputs.items[i].value;
-  find_parameter_uses(quantizer->program, graph, results, graph->outputs.count, uses);
-  arena_free(scratch);
-}
-
-static int last_axis(unsigned axes) {
-  int last = -1;
-  for (int i = 0; i < MAX_RANK; i++)
-    if (axes >> i & 1) last = i;
-  return last;
+const struct quantization *quantization_under(const struct quantizer *quantizer, const struct value *value) {
+  while (op_facts[value->op].class == CLASS_VIEW && value->input_count == 1) value = value->inputs[0];
+  const int place = quantized_state(quantizer, value);
+  return place < 0 ? NULL : &quantizer->of[place];
 }
 
 static unsigned all_axes(const struct state *state) { return (1u << state->axis_count) - 1; }
@@ -39,7 +25,7 @@ static unsigned all_axes(const struct state *state) { return (1u << state->axis_
 /* The group that the rule asks for; false after reporting that it does not fit. */
 static bool choose_group(struct quantizer *quantizer, const struct state *state, struct quantization *own) {
   const int64_t wanted = (int64_t)own->rule->parameters[PARAMETER_quantize_group];
-  const int last = last_axis(own->shared);
+  const int last = weight_last_axis(own->shared);
   if (wanted == 0 || last < 0 || (wanted < 0 && own->weights != QUANTIZED_I4)) return true;
   const struct axis *axis = state->axes[last];
   const int64_t group = wanted < 0 ? 32 : wanted;
@@ -59,7 +45,8 @@ static bool choose_group(struct quantizer *quantizer, const struct state *state,
 static bool check_sum(struct quantizer *quantizer, const struct state *state, const struct quantization *own) {
   int64_t count = 1;
   for (int i = 0; i < state->axis_count; i++)
-    if (own->shared >> i & 1) count *= i == last_axis(own->shared) && own->group ? own->group : state->axes[i]->extent;
+    if (own->shared >> i & 1)
+      count *= i == weight_last_axis(own->shared) && own->group ? own->group : state->axes[i]->extent;
   const int64_t most = ((int64_t)1 << 31) / (127 * (own->weights == QUANTIZED_I4 ? 8 : 127));
   if (!own->quantizes_activations || count < most) return true;
   report_error(quantizer->diagnostics, own->rule->span,
@@ -83,7 +70,74 @@ static bool check_rule(struct quantizer *quantizer, const struct pass_rule *rule
   return !why;
 }
 
-static bool choose(struct quantizer *quantizer, int place, const struct parameter_uses *uses) {
+/* Why factors of channels cannot be had; NULL where they can. */
+static const char *why_no_factors(const struct quantizer *quantizer, const struct quantization *own) {
+  if (own->rule->parameters[PARAMETER_quantize_smooth] > 0 && !own->quantizes_activations)
+    return "it makes activations easier to round, and this rule rounds none: give activations = i8, too";
+  if (!quantizer->program->calibration)
+    return "it follows from what multiplies the weights: a block 'calibrate MODEL on DATA { examples = 128 }' says by "
+           "which data that is measured";
+  if (own->rule->parameters[PARAMETER_quantize_train] != 0)
+    return "it follows from what is measured when training has ended, and train = 1 trains with the steps that "
+           "prediction reads: leave one of the two out";
+  return NULL;
+}
+
+/* Whether channels have factors, as the rule asks; false after reporting that they cannot. Nothing is searched for a
+   table, since the error of what is looked up is no part of what the search makes small. */
+static bool choose_factors(struct quantizer *quantizer, const struct state *state, struct quantization *own,
+                           const struct weight_uses *uses) {
+  const double *parameters = own->rule->parameters, smooth = parameters[PARAMETER_quantize_smooth];
+  const bool searches = own->method == METHOD_AWQ && smooth == 0 && !uses->looked_up;
+  if (!uses->summed || (!searches && smooth == 0)) return true;
+  const char *why = why_no_factors(quantizer, own);
+  if (why) report_error(quantizer->diagnostics, own->rule->span, "%s: %s", searches ? "method = awq" : "smooth", why);
+  if (why) return false;
+  own->factored = arena_new_struct(quantizer->program->arena, struct factored);
+  own->factored->smooth = smooth;
+  for (int i = 0; i < quantizer->program->states.count; i++) {
+    struct state *average = quantizer->program->states.items[i];
+    if (average->role == ROLE_AVERAGE && average->of == state) own->average = average;
+  }
+  return true;
+}
+
+/* Whether the channels of two parameters are the same axes, and their factors made in the same way. */
+static bool are_factored_alike(const struct quantization *x, const struct quantization *y) {
+  unsigned rest = y->shared;
+  for (int i = 0; i < x->state->axis_count; i++) {
+    if (!(x->shared >> i & 1)) continue;
+    int k = 0;
+    while (k < y->state->axis_count && !(rest >> k & 1 && y->state->axes[k] == x->state->axes[i])) k++;
+    if (k == y->state->axis_count) return false;
+    rest &= ~(1u << k);
+  }
+  return !rest && x->factored->smooth == y->factored->smooth;
+}
+
+/* Parameters that multiply the same values get the factors of the first of them, for whose sake something is measured. */
+static void share_factors(struct quantizer *quantizer, const struct weight_uses *uses, int count) {
+  struct program *program = quantizer->program;
+  for (int i = 0; i < count; i++) {
+    struct quantization *own = &quantizer->of[i];
+    if (!own->factored) continue;
+    for (int k = weight_uses_first(uses, i); k < i; k++) {
+      const struct quantization *other = &quantizer->of[k];
+      if (!other->factored || weight_uses_first(uses, k) != weight_uses_first(uses, i) ||
+          !are_factored_alike(other, own))
+        continue;
+      own->factored = other->factored;
+      break;
+    }
+    struct factored *factored = own->factored;
+    array_push(program->arena, &factored->members, own);
+    if (!factored->statistic)
+      factored->statistic =
+          calibrate_ask(program, own->state, own->shared, factored->smooth > 0 ? MEASURE_MAX : MEASURE_SQUARE);
+  }
+}
+
+static bool choose(struct quantizer *quantizer, int place, const struct weight_uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
   if (state->storage == STORAGE_REAL)
@@ -99,7 +153,8 @@ static bool choose(struct quantizer *quantizer, int place, const struct paramete
   if (keeps_bytes) own->weights = QUANTIZED_I8, own->method = METHOD_NEAREST;
   own->shared = uses->summed ? uses->summed : all_axes(state) & ~uses->looked_up;
   if (!own->shared) own->shared = all_axes(state);
-  return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own);
+  return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own) &&
+         choose_factors(quantizer, state, own, uses);
 }
 
 struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,
@@ -107,16 +162,19 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   struct quantizer *quantizer = arena_new_struct(program->arena, struct quantizer);
   *quantizer = (struct quantizer){.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
   if (!pipeline_check_patterns(pipeline, PASS_quantize, program, diagnostics)) return NULL;
-  struct parameter_uses *uses = arena_new_array(program->arena, struct parameter_uses, program->states.count);
-  quantizer->of = arena_new_array(program->arena, struct quantization, program->states.count);
+  struct weight_uses *uses = arena_new_array(program->arena, struct weight_uses, program->states.count);
+  const int count = program->states.count;
+  quantizer->of = arena_new_array(program->arena, struct quantization, count);
+  for (int i = 0; i < count; i++) quantizer->of[i].state = program->states.items[i];
   for (int i = 0; program_graph(program, i); i++)
-    if (is_quantized_graph(program, *program_graph(program, i)))
-      look_at_graph(quantizer, *program_graph(program, i), uses);
-  for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], uses);
+    if (program_uses_model(program, *program_graph(program, i)))
+      weight_uses_add(program, *program_graph(program, i), uses);
+  for (int i = 0; i < program->left_out.count; i++) weight_uses_add(program, program->left_out.items[i], uses);
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++)
     if (pipeline->rules.items[i].pass == PASS_quantize) good = check_rule(quantizer, &pipeline->rules.items[i]) && good;
-  for (int i = 0; good && i < program->states.count; i++)
+  for (int i = 0; good && i < count; i++)
     if (is_weight(program->states.items[i])) good = choose(quantizer, i, &uses[i]);
+  if (good) share_factors(quantizer, uses, count);
   return good ? quantizer : NULL;
 }

@@ -97,7 +97,7 @@ static bool lam_holds_adapters(const struct lam_weights *weights) {
 }
 
 /* A part of an adapter: its average where `averages`, since that is what evaluation reads. */
-static const struct lam_entry *lam_part_of(const struct lam_weights *weights, const char *name, const char *part) {
+static const struct lam_entry *lam_adapter_part(const struct lam_weights *weights, const char *name, const char *part) {
   char *plain = lam_join(name, part), *average = lam_join(plain, "/average");
   const struct lam_entry *entry = lam_weights_find(weights, average);
   if (!entry) entry = lam_weights_find(weights, plain);
@@ -151,19 +151,26 @@ static bool lam_match_axes(const struct lam_weights *weights, struct lam_adapter
   return in_a == a->rank - 1 && in_b == b->rank;
 }
 
+/* Nothing can be added to a parameter of which a program keeps no more than its steps. */
+static bool lam_not_kept(const struct lam_tensor *tensor) {
+  return lam_error("this program keeps %s in few bits alone: a program without quantize merges adapters into weights",
+                   tensor->name);
+}
+
 /* Finds the adapter that an entry is a factor of, or an error. */
 static bool lam_find_adapter(const struct lam_model *model, const struct lam_weights *weights, const char *name,
                              struct lam_adapter *adapter) {
-  const struct lam_entry *alpha = lam_part_of(weights, name, "/lora_alpha");
+  const struct lam_entry *alpha = lam_adapter_part(weights, name, "/lora_alpha");
   char here[LAM_SHAPE_TEXT], a_text[LAM_SHAPE_TEXT], b_text[LAM_SHAPE_TEXT], message[LAM_MESSAGE];
   lam_real number = 0;
   *adapter = (struct lam_adapter){.tensor = lam_find_tensor(model, name),
-                                  .a = lam_part_of(weights, name, "/lora_A"),
-                                  .b = lam_part_of(weights, name, "/lora_B")};
+                                  .a = lam_adapter_part(weights, name, "/lora_A"),
+                                  .b = lam_adapter_part(weights, name, "/lora_B")};
   const struct lam_tensor *tensor = adapter->tensor;
   const struct lam_entry *a = adapter->a, *b = adapter->b;
   if (!tensor || tensor->role != LAM_PARAMETER)
     return lam_error("%s has an adapter for %s, which model %s does not have", weights->path, name, model->name);
+  if (!tensor->data) return lam_not_kept(tensor);
   if (!b || !alpha || alpha->rank != 0)
     return lam_error("%s has no %s/%s for its %s/lora_A", weights->path, name, b ? "lora_alpha, one number," : "lora_B",
                      name);
@@ -228,7 +235,8 @@ static bool lam_merge_file(struct lam_model *model, const struct lam_weights *we
     const struct lam_entry *entry = &weights->entries[i];
     const struct lam_tensor *whole = strchr(entry->name, '/') ? NULL : lam_find_tensor(model, entry->name);
     size_t length;
-    if (whole) good = lam_check_tensor(weights, entry, whole, message) == LAM_OK || lam_error("%s", message);
+    if (whole && !whole->data) good = lam_not_kept(whole);
+    if (whole && good) good = lam_check_tensor(weights, entry, whole, message) == LAM_OK || lam_error("%s", message);
     if (!lam_is_factor(entry->name, &length)) continue;
     char *name = lam_join(entry->name, "");
     name[length] = 0;
@@ -296,7 +304,7 @@ static bool lam_load_base(struct lam_program *program, struct lam_run *run, cons
                      weights->path);
   if (is_drawn || purpose == LAM_START_FROM) {
     if (lam_read_run(weights, run, false, message) != LAM_OK) return lam_error("%s", message);
-    lam_initialize(program->model, run->seed);
+    if (lam_initialize(program->model, run->seed) != LAM_OK) return lam_error("%s", program->model->message);
   }
   if (is_drawn) return true;
   char *path = given ? lam_join(given, "") : lam_follow(weights->path, named->value);
@@ -330,7 +338,10 @@ static bool lam_use_weights(struct lam_program *program, struct lam_run *run, co
   if (!weights) return false;
   bool good;
   if (!lam_holds_adapters(weights)) {
-    good = lam_checkpoint_load(program, run, path, LAM_USE);
+    /* Adapters are added to parameters, which must be in memory then. */
+    bool adds = merges;
+    for (int i = 0; i < options->count; i++) adds = adds || !strcmp(options->given[i].key, "lora");
+    good = lam_checkpoint_load(program, run, path, adds ? LAM_USE : LAM_USE_ALONE);
   } else {
     good = lam_load_base(program, run, weights, NULL, LAM_USE) && lam_join_facts(program->model, run, weights);
     if (good && !merges && lam_are_own(program->model, weights))
@@ -397,6 +408,7 @@ static bool lam_write_merged(struct lam_program *program, const struct lam_run *
   int count = 0;
   bool good = lam_pairs_add(&metadata, "format", "lamella", 7) &&
               lam_pairs_add(&metadata, "model", model->name, strlen(model->name));
+  if (!good) lam_error("out of memory");
   for (int64_t i = 0; good && i < run->facts.count; i++)
     if (lam_is_fact(run->facts.items[i].key))
       good = lam_pairs_add(&metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
@@ -405,12 +417,13 @@ static bool lam_write_merged(struct lam_program *program, const struct lam_run *
     char *average = lam_join(model->tensors[i].name, "/average"), *key = lam_join("axes:", model->tensors[i].name);
     const struct lam_tensor *read = lam_find_tensor(model, average);
     tensors[count] = model->tensors[i];
+    if (!model->tensors[i].data) good = lam_not_kept(&model->tensors[i]);
     if (read) tensors[count].data = read->data, tensors[count].type = read->type;
-    good = lam_pairs_add(&metadata, key, tensors[count].axes, strlen(tensors[count].axes));
+    good = good && lam_pairs_add(&metadata, key, tensors[count].axes, strlen(tensors[count].axes));
     count++;
     free(average), free(key);
   }
-  good = (good || lam_error("out of memory")) && lam_weights_write(path, tensors, count, &metadata);
+  good = good && lam_weights_write(path, tensors, count, &metadata);
   lam_pairs_free(&metadata);
   free(tensors);
   return good;

@@ -14,7 +14,7 @@ names "$GOLDEN/lora.safetensors" | awk '{ print $1, $1, 0, 1 }' >pairs
 cp "$base" before.safetensors
 for way in interpret portable avx2 avx512; do
   runs_here "$way" || [[ $way == interpret ]] || { count_skip "$way"; continue; }
-  command=(run "$spec" --target="$way")
+  command=(run "$spec" -O0 --target="$way")
   [[ $way == interpret ]] && command=(interpret "$spec")
   lamella "${command[@]}" --verify train --log log.jsonl --overwrite --out "$way.safetensors" >out.txt
   losses log.jsonl >losses.txt
@@ -39,7 +39,10 @@ tokens=$(seq -s, 1 32)
 logits() { # FILE COMMAND...: predicts with these options
   local out=$1
   shift
-  lamella "$@" --input tokens="$tokens" --out "$out" >predict.txt
+  local command=("$1" "$2")
+  shift 2
+  [[ ${command[0]} == interpret ]] || command+=(-O0)
+  lamella "${command[@]}" "$@" --input tokens="$tokens" --out "$out" >predict.txt
 }
 rules=$(sed -n 's/^pipeline { \(.*\) }/\1/p' "$spec" | tr ';' ',')
 logits factors.st interpret "$spec" predict --weights interpret.safetensors
@@ -57,12 +60,12 @@ for way in interpret run; do
   ! same factors.st plain.st 1e-2 of_logits >out.txt || fail "adapters change nothing, $way"
 done
 
-lamella run "$spec" --passes=default eval --weights "$base" --lora interpret.safetensors --lora interpret.safetensors,-1 >twice.txt
-lamella run "$spec" --passes=default eval --weights "$base" >plain.txt
+lamella run "$spec" -O0 --passes=default eval --weights "$base" --lora interpret.safetensors --lora interpret.safetensors,-1 >twice.txt
+lamella run "$spec" -O0 --passes=default eval --weights "$base" >plain.txt
 cmp twice.txt plain.txt || fail "adding adapters and taking them away again changes the loss"
-lamella run "$spec" --passes=default generate --weights "$base" --lora interpret.safetensors --prompt the --tokens 20 --temperature 0 \
+lamella run "$spec" -O0 --passes=default generate --weights "$base" --lora interpret.safetensors --prompt the --tokens 20 --temperature 0 \
   --quiet >added.txt
-lamella run "$spec" --passes=default generate --weights merged.safetensors --prompt the --tokens 20 --temperature 0 --quiet >file.txt
+lamella run "$spec" -O0 --passes=default generate --weights merged.safetensors --prompt the --tokens 20 --temperature 0 --quiet >file.txt
 cmp added.txt file.txt || fail "text by merged weights is another"
 
 # A run that is stopped and resumed ends with the bytes of one that was not, by the base that the file names, relative to itself, or by
@@ -71,7 +74,7 @@ mkdir -p folder/deeper
 cp "$base" folder/base.safetensors
 for more in 'train.accumulate=1' 'train.accumulate=2 -D train.average=ema(0.9)'; do
   # shellcheck disable=SC2086 # words
-  lamella build "$spec" -D $more -o net
+  lamella build "$spec" -O0 -D $more -o net
   steps=4
   ./net train --init folder/base.safetensors --out whole.safetensors --steps $steps --overwrite >out.txt
   ./net train --init folder/base.safetensors --out folder/deeper/half.safetensors --steps 2 --overwrite >out.txt

@@ -1,5 +1,5 @@
-/* What graphs do with parameters. A parameter is followed through views and lookups to the contractions that read it. */
-#include "passes/uses.h"
+/* Parameters are followed through views to the contractions and lookups that read them. */
+#include "passes/weight_uses.h"
 
 /* What a value is made of, as far as views and lookups go. */
 struct origin_of {
@@ -8,7 +8,7 @@ struct origin_of {
   unsigned chosen; /* the axes of the parameter that lookups chose along */
 };
 
-int parameter_place(const struct program *program, const struct value *value) {
+int weight_place(const struct program *program, const struct value *value) {
   if (value->op != OP_state || value->kind != KIND_REAL) return -1;
   const struct state *state = value->state->role == ROLE_AVERAGE ? value->state->of : value->state;
   if (!state || state->role != ROLE_PARAMETER) return -1;
@@ -42,38 +42,54 @@ static unsigned axes_of_view(const struct value *view, const struct axis *axis, 
   }
 }
 
-static bool is_summed(const struct value *contraction, const struct axis *axis) {
-  for (int i = 0; i < contraction->list_count; i++)
-    if (contraction->list[i] == axis) return true;
-  return false;
-}
-
 static void look_at_contraction(const struct value *contraction, int side, const struct origin_of *origin,
-                                struct parameter_uses *own) {
+                                struct weight_uses *own) {
   const struct value *x = contraction->inputs[side], *other = contraction->inputs[1 - side];
   unsigned *summed = origin->chosen ? &own->summed_after_lookup : &own->summed;
   own->batched |= origin->chosen;
-  for (int i = 0; i < x->axis_count; i++)
-    if (is_summed(contraction, x->axes[i]))
+  for (int i = 0; i < x->axis_count; i++) {
+    bool is_summed = false;
+    for (int k = 0; k < contraction->list_count; k++) is_summed = is_summed || contraction->list[k] == x->axes[i];
+    if (is_summed)
       *summed |= origin->axes[i];
     else if (value_has_axis(other, x->axes[i]))
       own->batched |= origin->axes[i];
+  }
 }
 
-static void look_at_use(const struct value *user, const struct origin_of *origins, struct parameter_uses *uses) {
+static void look_at_use(const struct value *user, const struct origin_of *origins, struct weight_uses *uses) {
   for (int j = 0; j < user->input_count; j++) {
     const struct value *x = user->inputs[j];
     const struct origin_of *origin = &origins[x->id];
     if (!origin->state) continue;
-    struct parameter_uses *own = &uses[origin->state - 1];
+    struct weight_uses *own = &uses[origin->state - 1];
     if (user->op == OP_contract) look_at_contraction(user, j, origin, own);
     if (user->op == OP_gather && j == 0 && !origin->chosen) own->looked_up |= axes_along(origin, x, user->axis);
   }
 }
 
-/* Marks the parameters of the contractions that come last on the way to some result. */
+int weight_uses_first(const struct weight_uses *uses, int place) {
+  while (uses[place].before) place = uses[place].before - 1;
+  return place;
+}
+
+/* Notes that the contraction's parameter multiplies the same values as others do. `readers`: by the id of a value, 1 + the place of a
+   parameter that multiplies it. */
+static void look_at_partner(const struct value *contraction, const struct origin_of *origins, int *readers,
+                            struct weight_uses *uses) {
+  for (int j = 0; j < 2; j++) {
+    const int x = contraction->inputs[1 - j]->id, place = origins[contraction->inputs[j]->id].state - 1;
+    if (place < 0 || origins[contraction->inputs[j]->id].chosen) continue;
+    if (origins[x].state && !origins[x].chosen) continue;
+    if (!readers[x]) readers[x] = place + 1;
+    const int one = weight_uses_first(uses, place), other = weight_uses_first(uses, readers[x] - 1);
+    if (one != other) uses[one > other ? one : other].before = (one > other ? other : one) + 1;
+  }
+}
+
+/* Marks the parameters of the contractions that come last on the way to some output. */
 static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached,
-                       struct parameter_uses *uses) {
+                       struct weight_uses *uses) {
   for (int i = graph->values.count - 1; i >= 0; i--) {
     const struct value *value = graph->values.items[i];
     for (int j = 0; reached[value->id] && j < value->input_count; j++) {
@@ -86,9 +102,18 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
   }
 }
 
+/* Marks what is needed of the graph by values that are marked, and by updates. */
+static void mark_needed(const struct graph *graph, bool *needed) {
+  for (int i = graph->values.count - 1; i >= 0; i--) {
+    const struct value *value = graph->values.items[i];
+    if (value->op == OP_update) needed[value->id] = true;
+    for (int j = 0; needed[value->id] && j < value->input_count; j++) needed[value->inputs[j]->id] = true;
+  }
+}
+
 static void follow(const struct program *program, const struct value *value, struct origin_of *origins) {
   struct origin_of *own = &origins[value->id];
-  own->state = parameter_place(program, value) + 1;
+  own->state = weight_place(program, value) + 1;
   for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
   if (own->state || value->input_count == 0) return;
   const struct origin_of *from = &origins[value->inputs[0]->id];
@@ -102,16 +127,37 @@ static void follow(const struct program *program, const struct value *value, str
   if (value->op == OP_gather) own->chosen |= axes_along(from, value->inputs[0], value->axis);
 }
 
-void find_parameter_uses(const struct program *program, const struct graph *graph, struct value *const *results,
-                         int count, struct parameter_uses *uses) {
+void weight_uses_of(const struct program *program, const struct graph *graph, struct value *const *results, int count,
+                    struct weight_uses *uses) {
   struct arena *scratch = arena_new();
-  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
+  bool *needed = arena_new_array(scratch, bool, graph->next_value);
   bool *reached = arena_new_array(scratch, bool, graph->next_value);
+  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
+  int *readers = arena_new_array(scratch, int, graph->next_value);
+  for (int i = 0; i < count; i++) needed[results[i]->id] = reached[results[i]->id] = true;
+  mark_needed(graph, needed);
   for (int i = 0; i < graph->values.count; i++) {
-    look_at_use(graph->values.items[i], origins, uses);
-    follow(program, graph->values.items[i], origins);
+    const struct value *value = graph->values.items[i];
+    if (!needed[value->id]) continue;
+    look_at_use(value, origins, uses);
+    if (value->op == OP_contract) look_at_partner(value, origins, readers, uses);
+    follow(program, value, origins);
   }
-  for (int i = 0; i < count; i++) reached[results[i]->id] = true;
   find_heads(graph, origins, reached, uses);
   arena_free(scratch);
+}
+
+void weight_uses_add(const struct program *program, const struct graph *graph, struct weight_uses *uses) {
+  struct arena *scratch = arena_new();
+  struct value **results = arena_new_array(scratch, struct value *, graph->outputs.count);
+  for (int i = 0; i < graph->outputs.count; i++) results[i] = graph->outputs.items[i].value;
+  weight_uses_of(program, graph, results, graph->outputs.count, uses);
+  arena_free(scratch);
+}
+
+int weight_last_axis(unsigned axes) {
+  int last = -1;
+  for (int i = 0; i < MAX_RANK; i++)
+    if (axes >> i & 1) last = i;
+  return last;
 }
