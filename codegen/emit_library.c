@@ -36,7 +36,7 @@ static bool alike(const struct emitter *emitter, const struct state *x, const st
   for (int i = 0; x->file_shape && i < x->of->axis_count; i++)
     if (x->of->axis_count != y->of->axis_count || x->file_shape[i] != y->file_shape[i]) return false;
   if (x->kind != y->kind || x->storage != y->storage || x->axis_count != y->axis_count || x->initial != y->initial ||
-      x->low != y->low || x->high != y->high || x->frozen != y->frozen)
+      x->low != y->low || x->high != y->high || x->frozen != y->frozen || is_of_adapter(x) != is_of_adapter(y))
     return false;
   for (int i = 0; i < x->axis_count; i++)
     if (x->axes[i]->extent != y->axes[i]->extent || strcmp(x->axes[i]->name, y->axes[i]->name) != 0) return false;
@@ -82,7 +82,9 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
     rest = arena_format(arena, "%s, .initial = %s", rest, initial_names_c[state->initial]);
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, c_double(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, c_double(arena, state->high));
-  if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
+  if (state->frozen)
+    rest = arena_format(arena, "%s, .frozen = %s", rest,
+                        program_is_in_base(emitter->program, state) ? "LAM_IN_BASE" : "LAM_FROZEN");
   const struct quantized *quantized = emit_quantized(emitter, state);
   if (quantized)
     rest = arena_format(arena, "%s, .use = %s", rest, quantized->streamed ? "LAM_STREAMED" : "LAM_IN_STEPS");

@@ -180,6 +180,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   if (emitter->options.steps && (verbs[0] || verbs[1]))
     list = arena_format(arena, "%s&lam_%s_verb, ", list, verbs[0] ? "steps" : "measure");
   if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
+  if (emit_runtime_has(emitter, "adapters")) list = arena_format(arena, "%s&lam_merge_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
     emit_run(emitter, text, module->routines.items[i]);
   }
@@ -208,6 +209,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");
   if (emitter->options.bench) text_line(text, ".bench = &bench,");
   if (emit_runtime_has(emitter, "watch")) text_line(text, ".tracer = &lam_tracer,");
+  if (emit_runtime_has(emitter, "adapters")) text_line(text, ".adapters = &lam_adapters,");
   if (emit_runtime_has(emitter, "handover")) text_line(text, ".handover = &lam_handover,");
   text->indentation--;
   text_line(text, "};");

@@ -43,8 +43,9 @@ static void elements_of(const void *context, const struct state *state, int64_t 
   }
 }
 
-static bool fits(struct options *options, const struct lam_weights *weights, const struct state *state) {
-  const struct lam_tensor tensor = interpret_tensor(options->arena, state);
+static bool fits(struct options *options, const struct program *program, const struct lam_weights *weights,
+                 const struct state *state) {
+  const struct lam_tensor tensor = interpret_tensor(options->arena, program, state);
   const struct lam_entry *entry = baked_entry(weights, state);
   char message[LAM_MESSAGE];
   if (!entry)
@@ -91,7 +92,7 @@ bool bake_weights(struct options *options, struct program *program) {
   bool good = true;
   for (int i = 0; good && i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
-    if (state_is_fixed(state)) good = fits(options, weights, state);
+    if (state_is_fixed(state)) good = fits(options, program, weights, state);
   }
   if (!good || !facts_fit(weights, program->data)) return false;
   struct baking *baking = arena_new_struct(arena, struct baking);

@@ -223,7 +223,7 @@ struct choices choices_of(struct comparison *comparison, char letter);
 int choose_variants(struct comparison *comparison);
 /* --slow NAME=5 */
 int slow_down(struct comparison *comparison);
-/* Gives variants with the same -D the same oracle. */
+/* Gives variants with the same -D and the same adapters the same oracle. */
 void assign_oracles(struct comparison *comparison);
 
 /* --- compare_compile.c ----------------------------------------------------------------------------------------------------------- */

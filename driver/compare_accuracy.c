@@ -90,6 +90,7 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
   reference->timing = &reference->timings[0];
   reference->options = *oracle->options;
   reference->options.passes.target = target_find("reference");
+  reference->options.adapts = &oracle->options->passes;
   reference->options.passes.pipeline = "none, tile, parallel, plan, share";
   reference->options.level = 2;
   reference->options.passes.times = NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "driver/compare.h"
+#include "passes/pipeline.h"
 
 static struct variant *add_variant(struct comparison *comparison, const char *name, const struct options *options) {
   struct variant *variant = arena_new_struct(comparison->arena, struct variant);
@@ -179,11 +180,20 @@ static bool same_defines(const struct options *x, const struct options *y) {
   return true;
 }
 
+/* Whether pipelines make the same model of a spec: adapters have parameters of their own. */
+static bool same_adapters(const struct options *x, const struct options *y) {
+  const char *a = x->passes.pipeline ? x->passes.pipeline : "", *b = y->passes.pipeline ? y->passes.pipeline : "";
+  const char *lora = pass_facts[PASS_lora].name;
+  return strcmp(a, b) == 0 || (!strstr(a, lora) && !strstr(b, lora));
+}
+
 void assign_oracles(struct comparison *comparison) {
   for (int i = 0; i < comparison->variants.count; i++) {
     struct variant *variant = comparison->variants.items[i];
     for (variant->oracle = 0; variant->oracle < comparison->oracles.count; variant->oracle++)
-      if (same_defines(comparison->oracles.items[variant->oracle].options, &variant->options)) break;
+      if (same_defines(comparison->oracles.items[variant->oracle].options, &variant->options) &&
+          same_adapters(comparison->oracles.items[variant->oracle].options, &variant->options))
+        break;
     if (variant->oracle < comparison->oracles.count) continue;
     struct oracle oracle = {
         .options = &variant->options,

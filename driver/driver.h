@@ -44,6 +44,7 @@ struct options {
   ARRAY(const char *) dumps;
   struct frontend_options frontend;
   struct pass_options passes;
+  struct pass_options *adapts; /* whose pipeline says which adapters there are; NULL: that of `passes` */
   struct emit_options emission; /* build: with bench; emit: --bench */
   enum build_kind kind;
   enum openmp openmp;

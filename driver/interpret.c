@@ -272,7 +272,7 @@ enum lam_type interpret_type(const struct state *state) {
   bug("storage %d", (int)state->storage);
 }
 
-struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state) {
+struct lam_tensor interpret_tensor(struct arena *arena, const struct program *program, const struct state *state) {
   struct lam_tensor tensor = {.name = state->name,
                               .axes = axes_list(arena, state->axes, state->axis_count),
                               .role = (enum lam_role)state->role,
@@ -281,7 +281,9 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct state *stat
                               .low = state->low,
                               .high = state->high,
                               .stream = state->stream,
-                              .frozen = state->frozen};
+                              .frozen = !state->frozen                       ? 0
+                                        : program_is_in_base(program, state) ? LAM_IN_BASE
+                                                                             : LAM_FROZEN};
   if (!state->file_shape) {
     tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
     return tensor;
@@ -294,8 +296,8 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct state *stat
 
 /* The interpreter holds integers and booleans as doubles, also in states. Reals of 16 bits lie in these, so that they are rounded
    where a compiled program rounds them: when they are loaded or drawn. */
-static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
-  struct lam_tensor tensor = interpret_tensor(arena, state);
+static struct lam_tensor make_tensor(struct arena *arena, const struct program *program, const struct state *state) {
+  struct lam_tensor tensor = interpret_tensor(arena, program, state);
   const bool mask = tensor.type == LAM_TYPE_BOOLEAN && state->role == ROLE_OPTIMIZER; /* files hold it as it is */
   if (!lam_type_is_real(tensor.type) && !mask) tensor.type = LAM_TYPE_REAL;
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), lam_type_size(tensor.type));
@@ -399,6 +401,7 @@ static const struct lam_verb *const *make_verbs(struct arena *arena, const struc
   if (program->routines[LAM_EVALUATE].exists && program->data) verbs[count++] = &lam_eval_verb;
   if (program->routines[LAM_STEP].exists) verbs[count++] = &lam_generate_verb;
   if (program->routines[LAM_PREDICT].exists || program->prediction_count) verbs[count++] = &lam_predict_verb;
+  if (program->model->tensor_count) verbs[count++] = &lam_merge_verb;
   if (program->routines[LAM_CALIBRATE].exists && program->data) verbs[count++] = &lam_calibrate_verb;
   verbs[count++] = &lam_info_verb;
   return verbs;
@@ -418,7 +421,7 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   interpreted->states = arena_new_array(arena, const struct state *, from->states.count);
   for (int i = 0; i < from->states.count; i++) {
     interpreted->states[i] = from->states.items[i];
-    program->model->tensors[program->model->tensor_count++] = make_tensor(arena, from->states.items[i]);
+    program->model->tensors[program->model->tensor_count++] = make_tensor(arena, from, from->states.items[i]);
   }
   for (int i = 0; program_graph(from, i); i++) interpreted->graphs[i] = *program_graph(from, i);
   for (int i = 0; i < ROUTINE_COUNT; i++)
@@ -464,6 +467,7 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     program->generation = generation;
   }
   program->tracer = &lam_tracer;
+  program->adapters = &lam_adapters;
   program->verbs = make_verbs(arena, program);
   return program;
 }

@@ -14,7 +14,7 @@ struct lam_program *interpret_program(struct arena *arena, struct program *progr
 /* The state as the runtime knows it, without its data. */
 /* How the state lies in the memory of a compiled program. */
 enum lam_type interpret_type(const struct state *state);
-struct lam_tensor interpret_tensor(struct arena *arena, const struct state *state);
+struct lam_tensor interpret_tensor(struct arena *arena, const struct program *program, const struct state *state);
 const struct lam_tokenizer *interpret_tokenizer(enum tokenizer tokenizer);
 
 #endif

@@ -30,6 +30,8 @@ const struct source *read_spec(const struct options *options, struct arena *aren
 struct program *read_program(struct options *options, struct arena *arena, struct diagnostics *diagnostics) {
   times_enter(options->passes.times, "frontend");
   options->frontend.files = &options->files; /* here, since options are copied */
+  options->frontend.adapt = pass_lora;
+  options->frontend.adapt_options = options->adapts ? options->adapts : &options->passes;
   const struct source *source = read_spec(options, arena);
   struct program *program = source ? lower_source(arena, source, &options->frontend, diagnostics) : NULL;
   if (!source)

@@ -131,7 +131,7 @@ static bool has_unit(const struct shrinking *s, const struct value *value, int a
 }
 
 static double *read_parameter(const struct shrinking *s, const struct state *state, int64_t *count) {
-  const struct lam_tensor tensor = interpret_tensor(s->arena, state);
+  const struct lam_tensor tensor = interpret_tensor(s->arena, s->program, state);
   const struct lam_entry *entry = lam_weights_find(s->weights, state->name);
   char message[LAM_MESSAGE];
   *count = lam_count(tensor.shape, tensor.rank);
@@ -205,7 +205,7 @@ static bool shrink_parameter(struct shrinking *s, int number) {
   int64_t count;
   double *data = read_parameter(s, state, &count);
   if (!data) return false;
-  *tensor = interpret_tensor(s->arena, state);
+  *tensor = interpret_tensor(s->arena, s->program, state);
   tensor->type = LAM_TYPE_REAL;
   tensor->data = data;
   s->tensor_count++;

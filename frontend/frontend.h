@@ -34,6 +34,12 @@ struct frontend_options {
   const char *standard_library;
   const char *(*library_text)(const char *path);
   spec_files *files; /* where not NULL: becomes program->files, also when there are errors */
+  /* Where not NULL: called for each graph of the model, with `adapt_options`. It may change the graph and add parameters to the
+     program, which are then trained like those of the spec (ROLE_PARAMETER, read by the graph), and adapters: then other parameters
+     are frozen. Returns false after reporting errors. */
+  bool (*adapt)(void *adapt_options, struct program *program, const struct forward_graph *forward,
+                struct diagnostics *diagnostics);
+  void *adapt_options;
 };
 
 /* The path that stands for the standard input. A spec that was read from there gives its program the name of its model. */

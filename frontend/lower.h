@@ -444,6 +444,9 @@ bool lower_forward(struct lowering *lowering);
 /* "step", "steps", "example" or INPUT_STEP_TAKEN, made when first asked for. */
 struct value *run_input(struct lowering *lowering, const char *name);
 void lower_predict(struct lowering *lowering);
+/* Lets the pipeline change the graph, whose results are there; parameters that it adds become parameters of the graph. False after
+   errors. */
+bool adapt_graph(struct lowering *lowering, bool trains);
 /* The same model for each size of --batch. */
 void lower_predictions(struct lowering *lowering);
 /* Makes the model's result of that number an output of the graph, with its axes in the declared order. */

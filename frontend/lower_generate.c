@@ -116,6 +116,7 @@ void lower_generate(struct lowering *lowering) {
     const int from = result_number(lowering, settings->from);
     check_from(lowering, settings, lowering->outputs.items[from].value, lowering->window_axis);
     add_model_output(lowering, from);
+    adapt_graph(lowering, false);
   }
   finish_graph(lowering);
   lowering->window = lowering->past = NULL;

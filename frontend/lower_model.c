@@ -229,10 +229,39 @@ void add_model_output(struct lowering *lowering, int number) {
     graph_add_output(lowering->graph, name, value);
 }
 
+/* Parameters that the graph reads, and that no statement of the spec declares. */
+static void register_added(struct lowering *lowering) {
+  for (int i = 0; i < lowering->graph->values.count; i++) {
+    struct value *value = lowering->graph->values.items[i];
+    if (value->op != OP_state || value->state->role != ROLE_PARAMETER) continue;
+    struct state *state = value->state;
+    if (find_parameter(lowering, state->name)) continue;
+    struct parameter *parameter = arena_new_struct(lowering->arena, struct parameter);
+    *parameter =
+        (struct parameter){.path = state->name, .state = state, .raw = value, .value = value, .span = state->span};
+    array_push(lowering->arena, &lowering->parameters, parameter);
+    table_set(lowering->arena, &lowering->parameter_names, state->name, parameter);
+    table_set(lowering->arena, &lowering->states, state->name, state);
+  }
+}
+
+bool adapt_graph(struct lowering *lowering, bool trains) {
+  const struct frontend_options *options = lowering->options;
+  if (!options->adapt || lowering->diagnostics->error_count) return true;
+  struct value **results = arena_new_array(lowering->arena, struct value *, lowering->outputs.count);
+  struct forward_graph forward = {.graph = lowering->graph, .results = results, .trains = trains};
+  for (int i = 0; i < lowering->outputs.count; i++)
+    if (lowering->outputs.items[i].value) results[forward.result_count++] = lowering->outputs.items[i].value;
+  if (!options->adapt(options->adapt_options, lowering->program, &forward, lowering->diagnostics)) return false;
+  register_added(lowering);
+  return true;
+}
+
 static void lower_outputs(struct lowering *lowering) {
   lowering->read_averages = true;
   const bool good = lower_forward(lowering);
   for (int i = 0; good && i < lowering->outputs.count; i++) add_model_output(lowering, i);
+  if (good) adapt_graph(lowering, false);
   finish_graph(lowering);
 }
 

@@ -16,7 +16,7 @@ struct replacement {
 struct choice {
   const struct ast_expression *call;
   ARRAY(struct replacement) replacements;
-  bool frozen;
+  enum { FREEZE_UNSAID, FREEZE_YES, FREEZE_NO } frozen;
 };
 
 static bool matches(const struct ast_statement *statement, const char *name) {
@@ -25,7 +25,9 @@ static bool matches(const struct ast_statement *statement, const char *name) {
   return false;
 }
 
-static void choose_from(struct lowering *lowering, const struct ast_statement *statement, struct choice *choice) {
+/* `about`: what is said of freezing is about this parameter. */
+static void choose_from(struct lowering *lowering, const struct ast_statement *statement, bool about,
+                        struct choice *choice) {
   for (int i = 0; i < statement->body.count; i++) {
     const struct ast_statement *setting = statement->body.items[i];
     if (setting->kind != AST_ASSIGN || setting->targets.count != 1 || setting->expressions.count != 1) {
@@ -37,7 +39,8 @@ static void choose_from(struct lowering *lowering, const struct ast_statement *s
     const struct ast_expression *value = setting->expressions.items[0];
     if (!strcmp(target->text, "freeze")) {
       int64_t frozen = 0;
-      if (evaluate_integer(lowering, value, "'freeze'", 0, 1, &frozen)) choice->frozen = frozen != 0;
+      if (evaluate_integer(lowering, value, "'freeze'", 0, 1, &frozen) && about)
+        choice->frozen = frozen ? FREEZE_YES : FREEZE_NO;
     } else if (!strcmp(target->text, "optimizer")) {
       choice->call = value;
       choice->replacements.count = 0;
@@ -71,7 +74,18 @@ static struct frame *train_frame(struct lowering *lowering) {
   return frame;
 }
 
-static struct choice choose(struct lowering *lowering, const char *parameter) {
+/* Whether what the statement says of freezing is about the parameter that it matches: not where that is a part of an adapter, and is
+   matched by patterns for the parameter that is adapted. */
+static bool freezes(const struct ast_statement *statement, const struct state *state) {
+  for (int i = 0; i < statement->patterns.count; i++) {
+    const char *pattern = statement->patterns.items[i].text;
+    const bool is_about_both = is_of_adapter(state) && pattern_matches(pattern, state->adapter->of->name);
+    if (pattern_matches(pattern, state->name) && !is_about_both) return true;
+  }
+  return false;
+}
+
+static struct choice choose(struct lowering *lowering, const struct state *state) {
   const ast_block *block = &lowering->train->body;
   struct choice choice = {0};
   struct found_setting found;
@@ -82,10 +96,18 @@ static struct choice choose(struct lowering *lowering, const char *parameter) {
   struct frame *before = lowering->frame;
   lowering->frame = train_frame(lowering);
   for (int i = 0; i < block->count; i++)
-    if (block->items[i]->kind == AST_FOR && matches(block->items[i], parameter))
-      choose_from(lowering, block->items[i], &choice);
+    if (block->items[i]->kind == AST_FOR && matches(block->items[i], state->name))
+      choose_from(lowering, block->items[i], freezes(block->items[i], state), &choice);
   lowering->frame = before;
   return choice;
+}
+
+/* A spec may say how factors of adapters are trained, by patterns with a slash, and be compiled without adapters. */
+static bool is_about_absent_adapters(const struct lowering *lowering, const struct ast_statement *statement) {
+  bool slashes = !lowering->program->adapters.count;
+  for (int i = 0; i < statement->patterns.count; i++)
+    slashes = slashes && strchr(statement->patterns.items[i].text, '/');
+  return slashes;
 }
 
 void apply_freezes(struct lowering *lowering) {
@@ -93,7 +115,10 @@ void apply_freezes(struct lowering *lowering) {
   names paths = {0};
   for (int i = 0; i < lowering->parameters.count; i++) {
     struct state *state = lowering->parameters.items[i]->state;
-    state->frozen = choose(lowering, state->name).frozen;
+    const int frozen = choose(lowering, state).frozen;
+    const bool in_base = lowering->program->adapters.count && !is_of_adapter(state);
+    const bool is_fixed = state->adapter && state == state->adapter->alpha;
+    state->frozen = is_fixed || frozen == FREEZE_YES || (in_base && frozen == FREEZE_UNSAID);
     array_push(lowering->arena, &paths, state->name);
   }
   for (int i = 0; i < block->count; i++) {
@@ -101,7 +126,7 @@ void apply_freezes(struct lowering *lowering) {
     if (statement->kind != AST_FOR) continue;
     bool found = false;
     for (int j = 0; j < paths.count; j++) found |= matches(statement, paths.items[j]);
-    if (!found && statement->patterns.count)
+    if (!found && statement->patterns.count && !is_about_absent_adapters(lowering, statement))
       fail(lowering, statement->patterns.items[0].span, "no parameter of model '%s' matches '%s'%s",
            lowering->model->name.text, statement->patterns.items[0].text,
            suggestion(lowering, statement->patterns.items[0].text, &paths));
@@ -271,7 +296,7 @@ void lower_state_statement(struct lowering *lowering, const struct ast_statement
 
 void lower_optimizer(struct lowering *lowering, struct state *parameter, struct value *value, struct value *gradient,
                      pending_updates *updates) {
-  const struct choice choice = choose(lowering, parameter->name);
+  const struct choice choice = choose(lowering, parameter);
   if (!choice.call) return;
   if (choice.call->kind != AST_CALL) {
     fail(lowering, choice.call->span, "an optimizer is written as a call: adamw(lr = 1e-3)");

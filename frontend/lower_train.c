@@ -285,6 +285,7 @@ static bool begin_training_graph(struct lowering *lowering, enum routine_number 
   const bool good = lower_forward(lowering);
   if (lowering->inputs.count == lowering->model->parameters.count) feed_inputs(lowering);
   const bool has_loss = lower_loss(lowering, loss);
+  if (good && has_loss && !adapt_graph(lowering, true)) return false;
   if (good) apply_freezes(lowering);
   if (!has_loss || !good) return false;
   return lowering->diagnostics->error_count == 0;
@@ -428,6 +429,7 @@ void lower_evaluate(struct lowering *lowering) {
   if (good && lower_loss(lowering, &loss)) {
     graph_add_output_of_role(graph, OUTPUT_LOSS_SUM, loss.sum);
     graph_add_output_of_role(graph, OUTPUT_WEIGHT_SUM, loss.weight);
+    adapt_graph(lowering, false);
   }
   finish_graph(lowering);
 }

@@ -62,3 +62,7 @@ data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data)
   }
   return list;
 }
+
+bool program_is_in_base(const struct program *program, const struct state *state) {
+  return program->adapters.count && state->role == ROLE_PARAMETER && state->frozen && !is_of_adapter(state);
+}

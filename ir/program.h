@@ -70,6 +70,7 @@ struct program {
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
+  ARRAY(struct adapter *) adapters; /* where there are any, parameters that are frozen are in a file of their own */
   struct graph *train, *accumulate, *evaluate, *calibrate, *predict, *prepare, *step, *synthesize, *prune, *derive;
   ARRAY(struct prediction) predictions;
   /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
@@ -84,6 +85,15 @@ struct program {
   statistics; /* what rules ask to know of the parameters; their states are none of the frontend's */
   struct generate_settings *generation; /* or NULL */
   ARRAY(struct setting) pipeline; /* pipeline { fuse; mixed(bf16) } as text items */
+};
+
+/* A graph of the model while the frontend lowers it: its results are there, and the loss where it has one, and gradients and
+   optimizers are not. */
+struct forward_graph {
+  struct graph *graph;
+  struct value *const *results;
+  int result_count;
+  bool trains;
 };
 
 struct setting {
@@ -212,6 +222,8 @@ data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data)
 struct graph **program_graph(struct program *program, int number);
 /* That of the routine's name among the predictions; NULL for all other routines. */
 const struct prediction *program_prediction(const struct program *program, const char *name);
+/* Whether the parameter stays in the file that adapters are trained on, and out of the file that training writes. */
+bool program_is_in_base(const struct program *program, const struct state *state);
 /* Whether the graph, one of the program's, is the model as it is used: what it reads of parameters and statistics alone can be derived. So
    it is none of train, accumulate, calibrate, synthesize, prune and derive. */
 bool program_uses_model(const struct program *program, const struct graph *graph);

@@ -62,6 +62,8 @@ enum storage state_storage(const struct state *state) {
   return state->storage == STORAGE_REAL ? usual[state->kind] : state->storage;
 }
 
+bool is_of_adapter(const struct state *state) { return state->adapter && state->adapter->of != state; }
+
 struct graph *graph_new(struct arena *arena, const char *name, int *next_axis) {
   struct graph *graph = arena_new_struct(arena, struct graph);
   graph->arena = arena;

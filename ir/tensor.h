@@ -171,6 +171,14 @@ bool role_is_derived(enum role role);
 enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
 extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
 
+/* What is trained in place of a parameter of two or more axes, which stays as it is: the model reads it as
+   `of` + alpha / rank * a @rank b. */
+struct adapter {
+  struct state *of, *a, *b, *alpha; /* alpha is one number, which is not trained */
+  struct axis *rank; /* the last axis of a, and the first of b */
+  bool merges; /* graphs that do not train read the parameter with the product added to it */
+};
+
 /* A tensor that outlives a step. Parameters are named as in a weight file, and `axes` is the file's order. */
 struct state {
   const char *name; /* "h.0.attn.c_attn.weight"; optimizer states "h.0.attn.c_attn.weight/m" */
@@ -188,6 +196,7 @@ struct state {
      for as many neighbours along each axis as the parameter's extent has there of the scale's. */
   const int64_t *file_shape;
   bool frozen;
+  struct adapter *adapter; /* the one that it is adapted by, or that it is a part of; or NULL */
   struct span span;
 };
 
@@ -195,6 +204,8 @@ struct state {
 bool state_is_fixed(const struct state *state);
 /* The storage that the state lies in: loading and initial draws round to it, and what updates it is exact in it. */
 enum storage state_storage(const struct state *state);
+/* Whether the state is a part of an adapter: a, b or alpha. */
+bool is_of_adapter(const struct state *state);
 
 enum distribution { DISTRIBUTION_UNIFORM, DISTRIBUTION_NORMAL };
 extern const char *const distribution_names[]; /* "uniform" "normal" */

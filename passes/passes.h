@@ -64,6 +64,11 @@ void pass_mixed_weights(struct program *program, struct graph *graph);
 /* Has the graph, which computes the loss, multiply in `storage`, and save for its backward pass what is exact in it (mixed.c).
    The graph is flat, its equal values are one, and its gradients of parameters are marked. */
 void pass_mixed(struct graph *graph, enum storage storage);
+/* Gives the parameters that rules of lora are about adapters, and has the graph read them so (lora.c). It runs while the frontend lowers
+   a program, on each graph of the model, so that training differentiates and optimizes what it adds like all that the spec says.
+   `options` are struct pass_options. Returns false after reporting rules that cannot be followed. */
+bool pass_lora(void *options, struct program *program, const struct forward_graph *forward,
+               struct diagnostics *diagnostics);
 /* What the pipeline's rules make of each parameter, by what all graphs of the model do with it as lowering leaves them
    (quantize_choose.c). NULL after reporting rules that cannot be followed. */
 struct quantizer *pass_quantize_choose(struct program *program, const struct pipeline *pipeline,

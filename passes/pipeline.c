@@ -42,6 +42,9 @@ static void run_hoist(struct run *run, struct graph *graph) {
   if (graph == run->program->step) pass_hoist(run->program, !run->pipeline.on[PASS_hoist]);
 }
 
+/* Adapters came when the frontend lowered the program (pass_lora), so that gradients and optimizers are theirs. */
+static void run_lora(struct run *run, struct graph *graph) { (void)run, (void)graph; }
+
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
 /* Once all rules have asked for what they want to know, a graph that would measure nothing goes. So does one whose results, as the
    parameters, are a constant of the program. */
@@ -78,6 +81,8 @@ static const struct step {
     ALWAYS
   } when; /* if the pipeline has the pass; if it has both; if it has the pass and something is measured; in any case */
 } steps[] = {
+    /* What adapters add is part of every graph before the first pass runs. */
+    {PASS_lora, run_lora, STAGE_LOWERED, WHEN_ON},
     /* Masks are values of the graph like those of the spec: whatever an update or a gradient becomes later, it keeps its zeros. */
     {PASS_prune, run_prune, STAGE_LOWERED, WHEN_ON},
     {PASS_calibrate, run_calibrate_begin, STAGE_LOWERED, WHEN_ON},

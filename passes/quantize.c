@@ -24,28 +24,6 @@ struct weights {
 
 /* --- Views -------------------------------------------------------------------------------------------------------- */
 
-/* The view of the steps or of a scale, which may lack the axes that it is about. NULL where a merge has some of them and not all. */
-static struct value *view_of(struct graph *graph, const struct value *old, struct value *x) {
-  int present = 0;
-  if (old->op != OP_merge && !value_has_axis(x, old->axis)) return x;
-  switch ((int)old->op) {
-    case OP_rename:
-      return build_rename(graph, x, old->axis, old->result);
-    case OP_split:
-      return build_split(graph, x, old->axis, old->list, old->list_count);
-    case OP_slice:
-      return build_slice(graph, x, old->axis, old->start, old->result);
-    case OP_select:
-      return build_select(graph, x, old->axis, old->start);
-    case OP_merge:
-      for (int i = 0; i < old->list_count; i++) present += value_has_axis(x, old->list[i]);
-      if (present == 0) return x;
-      return present == old->list_count ? build_merge(graph, x, old->list, old->list_count, old->result) : NULL;
-    default:
-      return NULL;
-  }
-}
-
 static bool touches(const struct value *view, const struct axis *axis) {
   return axis && (view->axis == axis || list_has_axis(view->list, view->list_count, axis));
 }
@@ -57,16 +35,16 @@ static struct parts *parts_of_view(struct weights *w, const struct value *old, c
   if (!is_plain) return NULL;
   struct parts *parts = arena_new_struct(w->rewrite.scratch, struct parts);
   *parts = *from;
-  if (from->inverse) parts->inverse = view_of(w->graph, old, from->inverse);
+  if (from->inverse) parts->inverse = view_again(w->graph, old, from->inverse);
   if (from->inverse && !parts->inverse) return NULL;
   if (touches(old, from->grouped)) {
     if (old->op != OP_rename) return NULL;
     parts->grouped = old->result;
     return parts;
   }
-  parts->steps = view_of(w->graph, old, from->steps);
-  if (from->scale) parts->scale = view_of(w->graph, old, from->scale);
-  if (from->offset) parts->offset = view_of(w->graph, old, from->offset);
+  parts->steps = view_again(w->graph, old, from->steps);
+  if (from->scale) parts->scale = view_again(w->graph, old, from->scale);
+  if (from->offset) parts->offset = view_again(w->graph, old, from->offset);
   if (!parts->steps || (from->scale && !parts->scale) || (from->offset && !parts->offset)) return NULL;
   return parts;
 }

@@ -141,7 +141,8 @@ static bool choose(struct quantizer *quantizer, int place, const struct weight_u
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
   if (state->storage == STORAGE_REAL)
-    own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name, uses->summed || uses->looked_up);
+    own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name,
+                              !is_of_adapter(state) && (uses->summed || uses->looked_up));
   if (!own->rule) return true;
   own->weights = (enum quantized)own->rule->parameters[PARAMETER_quantize_weights];
   own->method = (enum quantize_method)own->rule->parameters[PARAMETER_quantize_method];

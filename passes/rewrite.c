@@ -84,3 +84,24 @@ int axes_missing(const struct value *x, const struct value *y, struct axis **axe
 bool is_constant(const struct value *value, double number) {
   return value->op == OP_constant && value->number == number;
 }
+
+struct value *view_again(struct graph *graph, const struct value *old, struct value *x) {
+  int present = 0;
+  if (old->op != OP_merge && !value_has_axis(x, old->axis)) return x;
+  switch ((int)old->op) {
+    case OP_rename:
+      return build_rename(graph, x, old->axis, old->result);
+    case OP_split:
+      return build_split(graph, x, old->axis, old->list, old->list_count);
+    case OP_slice:
+      return build_slice(graph, x, old->axis, old->start, old->result);
+    case OP_select:
+      return build_select(graph, x, old->axis, old->start);
+    case OP_merge:
+      for (int i = 0; i < old->list_count; i++) present += value_has_axis(x, old->list[i]);
+      if (present == 0) return x;
+      return present == old->list_count ? build_merge(graph, x, old->list, old->list_count, old->result) : NULL;
+    default:
+      return NULL;
+  }
+}

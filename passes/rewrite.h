@@ -36,5 +36,8 @@ bool list_has_axis(struct axis *const *list, int count, const struct axis *axis)
 /* The axes of `x` that `y` lacks; returns their number. `axes` has room for MAX_AXES. */
 int axes_missing(const struct value *x, const struct value *y, struct axis **axes);
 bool is_constant(const struct value *value, double number);
+/* The view (a rename, split, merge, slice or select) of another value than it is of, which may lack the axes that it is about. NULL
+   where a merge has some of them and not all, and for all other views. */
+struct value *view_again(struct graph *graph, const struct value *view, struct value *x);
 
 #endif

@@ -1,10 +1,11 @@
 /* Parameters are followed through views to the contractions and lookups that read them. */
 #include "passes/weight_uses.h"
 
-/* What a value is made of, as far as views go. */
+/* What a value is made of, as far as views and lookups go. */
 struct origin_of {
   int state; /* 1 + the place of the parameter that it is a view of; 0: it is none */
   unsigned axes[MAX_AXES]; /* for each axis of the value: the axes of the parameter that it runs along */
+  unsigned chosen; /* the axes of the parameter that lookups chose along */
 };
 
 int weight_place(const struct program *program, const struct value *value) {
@@ -41,15 +42,29 @@ static unsigned axes_of_view(const struct value *view, const struct axis *axis, 
   }
 }
 
+static void look_at_contraction(const struct value *contraction, int side, const struct origin_of *origin,
+                                struct weight_uses *own) {
+  const struct value *x = contraction->inputs[side], *other = contraction->inputs[1 - side];
+  unsigned *summed = origin->chosen ? &own->summed_after_lookup : &own->summed;
+  own->batched |= origin->chosen;
+  for (int i = 0; i < x->axis_count; i++) {
+    bool is_summed = false;
+    for (int k = 0; k < contraction->list_count; k++) is_summed = is_summed || contraction->list[k] == x->axes[i];
+    if (is_summed)
+      *summed |= origin->axes[i];
+    else if (value_has_axis(other, x->axes[i]))
+      own->batched |= origin->axes[i];
+  }
+}
+
 static void look_at_use(const struct value *user, const struct origin_of *origins, struct weight_uses *uses) {
   for (int j = 0; j < user->input_count; j++) {
     const struct value *x = user->inputs[j];
     const struct origin_of *origin = &origins[x->id];
     if (!origin->state) continue;
     struct weight_uses *own = &uses[origin->state - 1];
-    for (int i = 0; user->op == OP_contract && i < user->list_count; i++)
-      own->summed |= axes_along(origin, x, user->list[i]);
-    if (user->op == OP_gather && j == 0) own->looked_up |= axes_along(origin, x, user->axis);
+    if (user->op == OP_contract) look_at_contraction(user, j, origin, own);
+    if (user->op == OP_gather && j == 0 && !origin->chosen) own->looked_up |= axes_along(origin, x, user->axis);
   }
 }
 
@@ -64,7 +79,8 @@ static void look_at_partner(const struct value *contraction, const struct origin
                             struct weight_uses *uses) {
   for (int j = 0; j < 2; j++) {
     const int x = contraction->inputs[1 - j]->id, place = origins[contraction->inputs[j]->id].state - 1;
-    if (place < 0 || origins[x].state) continue;
+    if (place < 0 || origins[contraction->inputs[j]->id].chosen) continue;
+    if (origins[x].state && !origins[x].chosen) continue;
     if (!readers[x]) readers[x] = place + 1;
     const int one = weight_uses_first(uses, place), other = weight_uses_first(uses, readers[x] - 1);
     if (one != other) uses[one > other ? one : other].before = (one > other ? other : one) + 1;
@@ -74,51 +90,68 @@ static void look_at_partner(const struct value *contraction, const struct origin
 /* Marks the parameters of the contractions that come last on the way to some output. */
 static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached,
                        struct weight_uses *uses) {
-  for (int i = 0; i < graph->outputs.count; i++) reached[graph->outputs.items[i].value->id] = true;
   for (int i = graph->values.count - 1; i >= 0; i--) {
     const struct value *value = graph->values.items[i];
     for (int j = 0; reached[value->id] && j < value->input_count; j++) {
       const struct origin_of *origin = &origins[value->inputs[j]->id];
       if (value->op != OP_contract)
         reached[value->inputs[j]->id] = true;
-      else if (origin->state)
+      else if (origin->state && !origin->chosen)
         uses[origin->state - 1].is_head = true;
     }
   }
 }
 
-/* Marks what outputs and updates need. */
-static bool *needed_values(struct arena *scratch, const struct graph *graph) {
-  bool *needed = arena_new_array(scratch, bool, graph->next_value);
-  for (int i = 0; i < graph->outputs.count; i++) needed[graph->outputs.items[i].value->id] = true;
+/* Marks what is needed of the graph by values that are marked, and by updates. */
+static void mark_needed(const struct graph *graph, bool *needed) {
   for (int i = graph->values.count - 1; i >= 0; i--) {
     const struct value *value = graph->values.items[i];
     if (value->op == OP_update) needed[value->id] = true;
     for (int j = 0; needed[value->id] && j < value->input_count; j++) needed[value->inputs[j]->id] = true;
   }
-  return needed;
+}
+
+static void follow(const struct program *program, const struct value *value, struct origin_of *origins) {
+  struct origin_of *own = &origins[value->id];
+  own->state = weight_place(program, value) + 1;
+  for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
+  if (own->state || value->input_count == 0) return;
+  const struct origin_of *from = &origins[value->inputs[0]->id];
+  const bool is_view = op_facts[value->op].class == CLASS_VIEW && value->op != OP_concat;
+  if (!from->state || (!is_view && value->op != OP_gather)) return;
+  own->state = from->state;
+  own->chosen = from->chosen;
+  for (int k = 0; k < value->axis_count; k++)
+    own->axes[k] =
+        is_view ? axes_of_view(value, value->axes[k], from) : axes_along(from, value->inputs[0], value->axes[k]);
+  if (value->op == OP_gather) own->chosen |= axes_along(from, value->inputs[0], value->axis);
+}
+
+void weight_uses_of(const struct program *program, const struct graph *graph, struct value *const *results, int count,
+                    struct weight_uses *uses) {
+  struct arena *scratch = arena_new();
+  bool *needed = arena_new_array(scratch, bool, graph->next_value);
+  bool *reached = arena_new_array(scratch, bool, graph->next_value);
+  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
+  int *readers = arena_new_array(scratch, int, graph->next_value);
+  for (int i = 0; i < count; i++) needed[results[i]->id] = reached[results[i]->id] = true;
+  mark_needed(graph, needed);
+  for (int i = 0; i < graph->values.count; i++) {
+    const struct value *value = graph->values.items[i];
+    if (!needed[value->id]) continue;
+    look_at_use(value, origins, uses);
+    if (value->op == OP_contract) look_at_partner(value, origins, readers, uses);
+    follow(program, value, origins);
+  }
+  find_heads(graph, origins, reached, uses);
+  arena_free(scratch);
 }
 
 void weight_uses_add(const struct program *program, const struct graph *graph, struct weight_uses *uses) {
   struct arena *scratch = arena_new();
-  const bool *needed = needed_values(scratch, graph);
-  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
-  int *readers = arena_new_array(scratch, int, graph->next_value);
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    struct origin_of *own = &origins[value->id];
-    if (!needed[value->id]) continue;
-    look_at_use(value, origins, uses);
-    if (value->op == OP_contract) look_at_partner(value, origins, readers, uses);
-    own->state = weight_place(program, value) + 1;
-    for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
-    if (op_facts[value->op].class != CLASS_VIEW || value->op == OP_concat || !origins[value->inputs[0]->id].state)
-      continue;
-    own->state = origins[value->inputs[0]->id].state;
-    for (int k = 0; k < value->axis_count; k++)
-      own->axes[k] = axes_of_view(value, value->axes[k], &origins[value->inputs[0]->id]);
-  }
-  find_heads(graph, origins, arena_new_array(scratch, bool, graph->next_value), uses);
+  struct value **results = arena_new_array(scratch, struct value *, graph->outputs.count);
+  for (int i = 0; i < graph->outputs.count; i++) results[i] = graph->outputs.items[i].value;
+  weight_uses_of(program, graph, results, graph->outputs.count, uses);
   arena_free(scratch);
 }
 

@@ -8,6 +8,10 @@
 struct weight_uses {
   /* Axes of the state, a bit for each: those that contractions sum over, and those along which elements are looked up. */
   unsigned summed, looked_up;
+  unsigned
+      summed_after_lookup; /* the same as `summed` of what a lookup took from the parameter, as from a table of experts */
+  unsigned
+      batched; /* both operands of a contraction have it, which keeps it; or a lookup chose along it before the contraction */
   bool is_head; /* an output is computed by a contraction with it */
   int before; /* 1 + the place of a parameter before it that multiplies the same values; 0: none is known */
 };
@@ -16,6 +20,9 @@ struct weight_uses {
 int weight_place(const struct program *program, const struct value *value);
 /* Adds what the graph does, also by views of parameters, to `uses`, which has the places of program->states. */
 void weight_uses_add(const struct program *program, const struct graph *graph, struct weight_uses *uses);
+/* The same of a graph that the frontend has not ended: what these values need of it. */
+void weight_uses_of(const struct program *program, const struct graph *graph, struct value *const *results, int count,
+                    struct weight_uses *uses);
 /* The first of the parameters that multiply the same values, be it the one in that place. */
 int weight_uses_first(const struct weight_uses *uses, int place);
 /* The last axis of a set of them; -1 where there is none. */

@@ -77,7 +77,8 @@ bool lam_checkpoint_use(struct lam_program *program, struct lam_run *run, const 
   if (facts) return true;
   char *path = lam_checkpoint_path(program, options, "weights");
   run->seed = program->settings ? program->settings->seed : 0;
-  bool good = lam_checkpoint_load(program, run, path, LAM_USE_ALONE);
+  bool good = program->adapters ? program->adapters->use(program, run, options, path)
+                                : lam_checkpoint_load(program, run, path, LAM_USE_ALONE);
   free(path);
   return good;
 }

@@ -22,6 +22,18 @@ LAM_API bool lam_checkpoint_load(struct lam_program *program, struct lam_run *ru
 /* The file that an option or the program's name gives, for free(). */
 LAM_API char *lam_checkpoint_path(const struct lam_program *program, const struct lam_options *options,
                                   const char *option);
+#define LAM_BASE "base"
+/* What the module adapters does for other modules, which do not need it. */
+struct lam_adapters {
+  const struct lam_option *(*options)(const struct lam_verb *verb); /* of the verb; or NULL */
+  /* Loads the weights `path` for use, and the adapters that the options give. */
+  bool (*use)(struct lam_program *program, struct lam_run *run, const struct lam_options *options, const char *path);
+  /* Before training to `out`, which begins from `initial` or, NULL, from nothing: loads what resumed adapters are for.
+     The way from `out` to that, for free(), or NULL, becomes the fact LAM_BASE. */
+  bool (*begin)(struct lam_program *program, struct lam_run *run, const struct lam_options *options,
+                const char *initial, const char *out, char **base);
+};
+
 /* Loads that of the option "weights", for use; without a seed of its own it has the settings'. */
 LAM_API bool lam_checkpoint_use(struct lam_program *program, struct lam_run *run, const struct lam_options *options);
 

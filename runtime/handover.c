@@ -73,7 +73,7 @@ static bool lam_matching_role(struct lam_program *program, const struct lam_weig
   *matches = (struct lam_matches){0};
   for (int i = 0; i < program->model->tensor_count; i++) {
     const struct lam_tensor *tensor = &program->model->tensors[i];
-    if (tensor->role != role) continue;
+    if (tensor->role != role || tensor->frozen == LAM_IN_BASE) continue;
     const struct lam_entry *entry = lam_weights_find(weights, tensor->name);
     matches->wanted++;
     if (!entry) {

@@ -80,6 +80,7 @@ static int lam_command(struct lam_program *program, int argc, char **argv) {
   struct lam_options options = {.program = name, .verb = lam_find_verb(program, word)};
   if (tracer) options.more = tracer->options;
   if (!options.verb) return lam_usage(stderr, program, name);
+  if (program->adapters) options.adapters = program->adapters->options(options.verb);
   if (!lam_options_parse(&options, argc - 2, argv + 2)) {
     fprintf(stderr, "%s %s --help lists the options\n", name, word);
     return 2;
@@ -88,6 +89,7 @@ static int lam_command(struct lam_program *program, int argc, char **argv) {
   if (lam_option_text(&options, "help", NULL)) {
     printf("usage: %s %s [OPTIONS]\n%s\n\n", name, word, options.verb->summary);
     lam_print_options(options.verb->options);
+    if (options.adapters) lam_print_options(options.adapters);
     if (options.more) lam_print_options(options.more);
     lam_print_options(lam_common_options);
   } else {

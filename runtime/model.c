@@ -350,7 +350,7 @@ void lam_start_averages(struct lam_model *model) {
 }
 
 bool lam_is_kept(const struct lam_tensor *tensor) {
-  return tensor->role == LAM_PARAMETER || tensor->role == LAM_OPTIMIZER || tensor->role == LAM_AVERAGE;
+  return tensor->role <= LAM_AVERAGE && tensor->role != LAM_ACCUMULATOR && tensor->frozen != LAM_IN_BASE;
 }
 
 const char *lam_not_finite(const struct lam_model *model) {

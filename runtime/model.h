@@ -61,6 +61,7 @@ enum lam_role {
   LAM_DERIVED,
   LAM_QUANTIZED
 };
+enum { LAM_FROZEN = 1, LAM_IN_BASE };
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
 
 /* Who reads a parameter or an average: routines as they like; or it has steps, "NAME/i8" and "NAME/scale", which a file
@@ -77,7 +78,7 @@ struct lam_tensor {
   enum lam_type type;
   enum lam_initial initial;
   double low, high;
-  int frozen; /* a parameter that is not trained */
+  int frozen; /* a parameter that is not trained: LAM_FROZEN, or LAM_IN_BASE where it is not saved either */
   uint32_t stream; /* keys its initial draws */
   enum lam_use use;
   void **slot; /* the model's pointer to the data */

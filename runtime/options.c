@@ -40,6 +40,7 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
     const struct lam_option *option = lam_option_find(options->verb->options, name);
     if (!option) option = lam_option_find(lam_common_options, name);
     if (!option && options->more) option = lam_option_find(options->more, name);
+    if (!option && options->adapters) option = lam_option_find(options->adapters, name);
     if (!option) {
       const char *meant = lam_closest(name, options->verb->options, sizeof *option);
       return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "",

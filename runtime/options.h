@@ -10,7 +10,7 @@ struct lam_option {
 };
 struct lam_options {
   const struct lam_verb *verb;
-  const struct lam_option *more; /* the program's, beside the verb's and the common ones; or NULL */
+  const struct lam_option *more, *adapters; /* the program's, beside the verb's and the common ones; or NULL */
   const char *program; /* argv[0] */
   int count;
   struct lam_pair *given;

@@ -114,6 +114,7 @@ struct lam_program {
   const char *version; /* of the compiler that made it */
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */
   const struct lam_tracer *tracer; /* or NULL: there is no --trace */
+  const struct lam_adapters *adapters; /* or NULL: there is no --lora */
   const struct lam_handover *handover; /* or NULL: no other program takes over from this one */
 };
 

@@ -24,6 +24,7 @@
 #include "runtime/bench_report.h"
 #include "runtime/options.h"
 #include "runtime/checkpoint.h"
+#include "runtime/adapters.h"
 #include "runtime/data.h"
 #include "runtime/masked.h"
 #include "runtime/text.h"

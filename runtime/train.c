@@ -29,7 +29,7 @@ static void lam_catch_signals(void) {
 struct lam_training {
   struct lam_program *program;
   struct lam_run run;
-  char *path;
+  char *path, *base; /* base: what adapters are for; or NULL */
   struct lam_dataset *data, *validation; /* validation: NULL when there is none */
   struct lam_feed *feed;
   struct lam_progress progress;
@@ -99,8 +99,10 @@ static bool lam_training_weights(struct lam_training *training, const struct lam
   run->seed = (uint32_t)lam_option_integer(options, "seed", program->settings->seed);
   if (good) {
     lam_initialize(program->model, run->seed);
-    if (resumes) good = lam_training_resumes(training, options);
-    if (initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
+    if (program->adapters)
+      good = program->adapters->begin(program, run, options, initial, training->path, &training->base);
+    if (good && resumes) good = lam_training_resumes(training, options);
+    if (good && initial) good = lam_checkpoint_load(program, run, initial, LAM_START_FROM);
   }
   free(initial);
   return good;
@@ -275,6 +277,7 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
     good = handover->begin(program, &training.run, training.path, &same_facts, &code) &&
            (same_facts || lam_training_reopen(&training, options)) && lam_lock(&lock, training.path);
   }
+  if (training.base) good = good && lam_pairs_add(&training.run.facts, LAM_BASE, training.base, strlen(training.base));
   training.progress.first = training.run.step;
   if (good && lam_progress_start(&training.progress, log, training.run.step > 0)) {
     training.feed = lam_feed_start(training.data, &training.run, training.accumulate);
@@ -286,7 +289,7 @@ static int lam_train_main(struct lam_program *program, const struct lam_options 
   lam_dataset_close(training.data);
   lam_pairs_free(&training.run.facts);
   free(training.validation);
-  free(training.path);
+  free(training.base), free(training.path);
   return code;
 }
 

@@ -38,6 +38,11 @@ static bool lam_is_of_pipeline(const struct lam_model *model, const struct lam_w
   return true;
 }
 
+/* 1: of an adapter. 2: a parameter in the file that adapters are for. 0: neither. */
+static int lam_part(const struct lam_tensor *tensor) {
+  return tensor->frozen == LAM_IN_BASE ? 2 : tensor->role == LAM_PARAMETER && strchr(tensor->name, '/') != NULL;
+}
+
 bool lam_is_statistic(const char *name) {
   static const char *const endings[] = {"/input.max", "/input.square"};
   const char *slash = strrchr(name, '/');
@@ -58,15 +63,19 @@ static int lam_check_statistics(struct lam_model *model, const struct lam_weight
 
 /* Compares the names that the file has with those that the model wants. A checkpoint of any pipeline serves every
    other: what the pipeline of the file kept for itself is ignored, and what this one's wants and the file lacks begins
-   anew. */
+   anew. Adapters and the parameters that they are for are in two files, which are loaded in any order. */
 static int lam_check_names(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
   char missing[LAM_LIST] = "", unexpected[LAM_LIST] = "";
-  bool found = false, resume = purpose == LAM_RESUME;
+  bool found = false, resume = purpose == LAM_RESUME, has[3] = {false};
+  for (int i = 0; i < model->tensor_count; i++)
+    if (lam_weights_find(weights, model->tensors[i].name)) has[lam_part(&model->tensors[i])] = true;
   for (int i = 0; i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     if (!(resume ? lam_is_kept(tensor) : tensor->role == LAM_PARAMETER)) continue;
     bool there = lam_weights_find(weights, tensor->name) != NULL;
     found |= there;
+    const int part = lam_part(tensor);
+    if (!resume && part && has[3 - part] && !has[part]) continue;
     if (!there && !lam_is_of_pipeline(model, weights, tensor->name)) lam_list_add(missing, tensor->name);
   }
   for (int64_t k = 0; k < weights->count; k++) {
@@ -74,7 +83,7 @@ static int lam_check_names(struct lam_model *model, const struct lam_weights *we
     /* What an optimizer kept or calibration measured is no surprise. */
     bool known = (!resume && strchr(name, '/')) || lam_is_statistic(name);
     const struct lam_tensor *tensor = known ? NULL : lam_find_tensor(model, name);
-    if (!known && !(tensor && lam_is_kept(tensor)) && !lam_is_of_pipeline(model, weights, name))
+    if (!known && !(tensor && (lam_is_kept(tensor) || !resume)) && !lam_is_of_pipeline(model, weights, name))
       lam_list_add(unexpected, name);
   }
   const struct lam_pair *other = lam_pairs_find(&weights->metadata, "model");
