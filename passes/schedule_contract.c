@@ -507,7 +507,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   const double least = s->pipeline.parameters[PARAMETER_tile_work];
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
   bool along_k = !x.b_computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
-                 x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
+                 x.depth.extent >= 2 * SUM_LANES && x.k.count == 0;
   if (few && along_k && work >= least) {
     choose_group_along(&x);
     if (!x.a_computed || x.group > 1) {
