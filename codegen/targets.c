@@ -76,7 +76,7 @@ const struct target *target_find(const char *name) { return find(name, strlen(na
 
 /* The order is that in which names have them: avx512+vnni+bf16. */
 static const struct target_feature extensions[] = {
-    {"portable", "fma", NULL, NULL, "multiply-adds round once, as those of the targets below: the same bits", 0, NULL},
+    {"portable", "fma", NULL, NULL, "multiply-adds round once, as by avx2, avx512 and neon: the same bits", 0, NULL},
     {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL},
     {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
      "AVX-VNNI"},
