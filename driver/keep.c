@@ -18,6 +18,8 @@ static const struct kept {
     {ROUTINE_train, "train", 1u << ROUTINE_accumulate | 1u << ROUTINE_synthesize, 1u << ROUTINE_evaluate,
      "a train block"},
     {ROUTINE_evaluate, "eval", 1u << ROUTINE_synthesize, 0, "a train block"},
+    {ROUTINE_calibrate, "calibrate", 1u << ROUTINE_synthesize, 0,
+     "a calibrate block, and rules of its pipeline that measure,"},
     {ROUTINE_predict, "predict", 0, 1u << ROUTINE_synthesize, "a model"},
     {ROUTINE_step, "generate", 1u << ROUTINE_prepare, 0, "a generate block"},
     {ROUTINE_synthesize, NULL, 0, 0, "a data block with 'examples'"},
@@ -61,7 +63,7 @@ static void drop_states(struct program *program) {
    Categories stay, fed or not, since outputs are often their ids. */
 static void drop_data(struct program *program) {
   struct data_settings *data = program->data;
-  const bool trains = program->train || program->evaluate;
+  const bool trains = program->train || program->evaluate || program->calibrate;
   if (data->source == DATA_SYNTHETIC && !program->synthesize) data = NULL;
   if (data && !trains && !program_predicts(program) && !program->step) data = NULL;
   program->data = data;
@@ -81,7 +83,7 @@ static void keep(struct program *program, routine_set kept) {
   bool dropped = false;
   for (int i = 0; program_graph(program, i); i++) {
     if (kept >> i & 1 || !*program_graph(program, i)) continue;
-    if (i != ROUTINE_train && i != ROUTINE_accumulate && i != ROUTINE_synthesize)
+    if (program_uses_model(program, *program_graph(program, i)))
       array_push(program->arena, &program->left_out, *program_graph(program, i));
     *program_graph(program, i) = NULL;
     dropped = true;
@@ -102,6 +104,17 @@ void keep_for_verb(struct program *program, const char *verb) {
     if (!row->verb || strcmp(verb, row->verb) != 0 || !*program_graph(program, row->routine)) continue;
     keep(program, set_of(program, row) | row->verb_uses);
   }
+}
+
+void keep_untrained(struct program *program, bool predicts, bool generates) {
+  routine_set kept = 0;
+  for (int i = 0; i < KEEPABLE; i++) {
+    const struct kept *row = &keepable[i];
+    if (row->routine == ROUTINE_evaluate || (row->routine == ROUTINE_predict && predicts) ||
+        (row->routine == ROUTINE_step && generates))
+      kept |= set_of(program, row);
+  }
+  keep(program, kept);
 }
 
 /* --- --only --------------------------------------------------------------------------------------------------------------- */

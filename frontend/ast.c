@@ -358,6 +358,10 @@ static void print_item(FILE *file, const struct ast_item *item) {
       fprintf(file, "train %s on %s", item->name.text, item->on.text);
       print_block(file, &item->body, 0);
       break;
+    case ITEM_CALIBRATE:
+      fprintf(file, "calibrate %s on %s", item->name.text, item->on.text);
+      print_block(file, &item->body, 0);
+      break;
     case ITEM_GENERATE:
       fprintf(file, "generate %s", item->name.text);
       print_block(file, &item->body, 0);

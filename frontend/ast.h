@@ -158,6 +158,7 @@ enum ast_item_kind {
   ITEM_OPTIMIZER,
   ITEM_DATA,
   ITEM_TRAIN,
+  ITEM_CALIBRATE,
   ITEM_GENERATE,
   ITEM_PIPELINE
 };
@@ -173,7 +174,7 @@ struct ast_item {
   ast_signatures results;
   bool has_results;
   ast_block body; /* pipeline: AST_EXPRESSION statements, each a path or a call */
-  struct ast_path on; /* train M on D */
+  struct ast_path on; /* train M on D, calibrate M on D */
   bool has_gradient, gradient_approximate;
   ast_parameters gradient_parameters;
   ast_block gradient;

@@ -146,16 +146,35 @@ static bool unknown_item(struct lowering *lowering, struct span span, enum ast_i
   return false;
 }
 
+/* The model's calibrate block, if there is one. A program has one set of data. */
+static bool choose_calibration(struct lowering *lowering) {
+  const struct file *spec = lowering->files.items[0];
+  const struct ast_item *calibrate = nth_item(spec, ITEM_CALIBRATE, lowering->model->name.text, true);
+  if (!calibrate) return true;
+  lowering->calibrate = calibrate;
+  if (lowering->train && strcmp(calibrate->on.text, lowering->train->on.text) != 0) {
+    fail(
+        lowering, calibrate->on.span,
+        "model '%s' is trained on data '%s', and calibrated on the same: write 'on %s'; the verb takes --data FILE for "
+        "other files",
+        lowering->model->name.text, lowering->train->on.text, lowering->train->on.text);
+    report_note(lowering->diagnostics, lowering->train->on.span, "it is trained here");
+    return false;
+  }
+  lowering->data = find_item(lowering, spec, ITEM_DATA, calibrate->on.text, &lowering->data_file);
+  return lowering->data != NULL;
+}
+
 static bool choose_blocks(struct lowering *lowering) {
   const struct file *spec = lowering->files.items[0];
   const char *name = lowering->options->model;
   const struct span nowhere = {0};
   for (int i = 0; i < spec->tree->items.count; i++) {
     const struct ast_item *item = spec->tree->items.items[i];
-    if ((item->kind == ITEM_TRAIN || item->kind == ITEM_GENERATE) &&
-        !find_item(lowering, spec, ITEM_MODEL, item->name.text, NULL))
+    const bool reads_data = item->kind == ITEM_TRAIN || item->kind == ITEM_CALIBRATE;
+    if ((reads_data || item->kind == ITEM_GENERATE) && !find_item(lowering, spec, ITEM_MODEL, item->name.text, NULL))
       unknown_item(lowering, item->name.span, ITEM_MODEL, "model", item->name.text);
-    if (item->kind == ITEM_TRAIN && !find_item(lowering, spec, ITEM_DATA, item->on.text, NULL))
+    if (reads_data && !find_item(lowering, spec, ITEM_DATA, item->on.text, NULL))
       unknown_item(lowering, item->on.span, ITEM_DATA, "data", item->on.text);
   }
   const struct ast_item *train = nth_item(spec, ITEM_TRAIN, name, false);
@@ -182,6 +201,7 @@ static bool choose_blocks(struct lowering *lowering) {
     lowering->data = find_item(lowering, spec, ITEM_DATA, train->on.text, &lowering->data_file);
     if (!lowering->data) return false;
   }
+  if (!choose_calibration(lowering)) return false;
   lowering->generate = nth_item(spec, ITEM_GENERATE, lowering->model->name.text, true);
   lowering->generate_file = spec;
   return true;
@@ -223,15 +243,20 @@ static void lower_graphs(struct lowering *lowering) {
     lowering->frame = settings_frame;
     read_generate_settings(lowering);
   }
+  if (lowering->calibrate) {
+    lowering->frame = settings_frame;
+    read_calibrate_settings(lowering);
+  }
   struct graph scratch = {.arena = lowering->arena, .next_axis = &program->next_axis};
   lowering->batch_axis = axis_new_batch(&scratch, batch_size(lowering), (struct span){0});
-  if (lowering->train) {
+  if (lowering->data) {
     lowering->frame = settings_frame;
     read_data_settings(lowering);
-    lower_train(lowering);
-    if (!diagnostics->error_count) lower_evaluate(lowering);
   }
   /* The errors of one graph are mostly those of the next, so no further graph is built after errors. */
+  if (lowering->train) lower_train(lowering);
+  if (lowering->train && !diagnostics->error_count) lower_evaluate(lowering);
+  if (lowering->calibrate && !diagnostics->error_count) lower_calibrate(lowering);
   if (!diagnostics->error_count) lower_predict(lowering);
   lower_predictions(lowering);
   if (lowering->generate && !diagnostics->error_count) lower_generate(lowering);

@@ -202,8 +202,8 @@ struct lowering {
   bool exhausted; /* a limit was passed, or there were too many errors: nothing more is carried out */
   const struct unrolling *unrolling;
 
-  const struct ast_item *model, *train, *data, *generate;
-  const struct file *model_file, *train_file, *data_file, *generate_file;
+  const struct ast_item *model, *train, *data, *calibrate, *generate;
+  const struct file *model_file, *train_file, *data_file, *generate_file; /* calibrate stands in the spec itself */
 
   struct table states; /* struct state *, by name */
   struct table averages; /* parameter name -> struct state * */
@@ -458,6 +458,8 @@ const struct ast_signature *model_input(const struct lowering *lowering, const c
 void read_train_settings(struct lowering *lowering);
 void lower_train(struct lowering *lowering);
 void lower_evaluate(struct lowering *lowering);
+/* Checks that the data supplies all inputs of the model in the graph being built. */
+void feed_inputs(struct lowering *lowering);
 
 struct pending_update {
   struct state *state;
@@ -486,6 +488,11 @@ void finish_synthesize(struct lowering *lowering);
 void check_unread_columns(struct lowering *lowering);
 /* Data without a text in use need no tokenizer. */
 void finish_tokenizer(struct lowering *lowering);
+
+/* --- lower_calibrate.c -------------------------------------------------------------------------------------------- */
+
+void read_calibrate_settings(struct lowering *lowering);
+void lower_calibrate(struct lowering *lowering);
 
 /* --- lower_generate.c --------------------------------------------------------------------------------------------- */
 

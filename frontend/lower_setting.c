@@ -1,4 +1,4 @@
-/* Settings of train, data and generate blocks, and the -D that replace them. */
+/* Settings of train, data, calibrate and generate blocks, and the -D that replace them. */
 #include "frontend/lower.h"
 
 #include <ctype.h>
@@ -66,12 +66,15 @@ void report_unused_overrides(struct lowering *lowering) {
     for (int j = 0; shown && j < lowering->repeat_paths.count; j++)
       array_push(lowering->arena, &candidates,
                  arena_format(lowering->arena, "repeat.%s", lowering->repeat_paths.items[j]));
-    static const char *const settings[] = {
-        "batch",          "train.batch",      "train.steps",     "train.epochs",   "train.accumulate", "train.clip",
-        "train.eval",     "train.checkpoint", "train.log",       "train.seed",     "train.shuffle",    "train.init",
-        "train.average",  "train.loss",       "train.optimizer", "data.text",      "data.csv",         "data.split",
-        "data.tokenizer", "data.examples",    "data.corrupt",    "generate.batch", "generate.start",   "generate.stop",
-        "optimizer.lr",   "optimizer.decay"};
+    static const char *const settings[] = {"batch",          "train.batch",      "train.steps",
+                                           "train.epochs",   "train.accumulate", "train.clip",
+                                           "train.eval",     "train.checkpoint", "train.log",
+                                           "train.seed",     "train.shuffle",    "train.init",
+                                           "train.average",  "train.loss",       "train.optimizer",
+                                           "data.text",      "data.csv",         "data.split",
+                                           "data.tokenizer", "data.examples",    "calibrate.examples",
+                                           "data.corrupt",   "generate.batch",   "generate.start",
+                                           "generate.stop",  "optimizer.lr",     "optimizer.decay"};
     for (size_t j = 0; j < sizeof settings / sizeof *settings; j++)
       array_push(lowering->arena, &candidates, settings[j]);
     bool setting = false;

@@ -79,7 +79,7 @@ static struct value *weight_over(struct lowering *lowering, struct value *weight
   return build_binary(lowering->graph, OP_mul, sum, build_constant(lowering->graph, times));
 }
 
-static void feed_inputs(struct lowering *lowering) {
+void feed_inputs(struct lowering *lowering) {
   for (int i = 0; i < lowering->inputs.count; i++)
     feed_model_input(lowering, &lowering->model->parameters.items[i].signature, lowering->inputs.items[i]);
 }

@@ -29,8 +29,8 @@ static bool is_word(int kind) {
   switch (kind) {
     /* clang-format off */
     case AXIS: case MODEL: case FN: case OVER: case PARAM: case STATE: case REPEAT: case RETURN: case USE: case DATA:
-    case TRAIN: case GENERATE: case OPTIMIZER: case PIPELINE: case GRADIENT: case IF: case ELSE: case IN: case AS:
-    case ON: case LIKE: case AND: case OR: case NOT: case FOR:
+    case TRAIN: case GENERATE: case CALIBRATE: case OPTIMIZER: case PIPELINE: case GRADIENT: case IF: case ELSE:
+    case IN: case AS: case ON: case LIKE: case AND: case OR: case NOT: case FOR:
     /* clang-format on */
       return true;
   }
@@ -44,8 +44,8 @@ static bool ends_statement(int kind) {
   switch (kind) {
       /* clang-format off */
     case IDENT: case NUMBER: case STRING: case ')': case ']': case '}':
-    case MODEL: case FN: case OVER: case USE: case DATA: case TRAIN: case GENERATE: case OPTIMIZER: case PIPELINE:
-    case GRADIENT: case IN: case AS: case ON: case LIKE: case RETURN:
+    case MODEL: case FN: case OVER: case USE: case DATA: case TRAIN: case GENERATE: case CALIBRATE: case OPTIMIZER:
+    case PIPELINE: case GRADIENT: case IN: case AS: case ON: case LIKE: case RETURN:
       /* clang-format on */
       return true;
   }

@@ -71,9 +71,9 @@ static bool is_one_of(const char *name, const char *const *list) {
 
 static const char *const reserved[] = {"'axis'", "'param'", "'state'", "'repeat'", "'return'", "'if'",
                                        "'else'", "'and'",   "'or'",    "'not'",    "'for'",    NULL};
-static const char *const name_words[] = {"'model'", "'fn'",       "'over'",      "'use'",      "'data'",
-                                         "'train'", "'generate'", "'optimizer'", "'pipeline'", "'gradient'",
-                                         "'in'",    "'as'",       "'on'",        "'like'",     NULL};
+static const char *const name_words[] = {
+    "'model'",     "'fn'",       "'over'",     "'use'", "'data'", "'train'", "'generate'", "'calibrate'",
+    "'optimizer'", "'pipeline'", "'gradient'", "'in'",  "'as'",   "'on'",    "'like'",     NULL};
 static const char *const operators[] = {"'+'",  "'-'",  "'*'", "'/'",  "'%'",  "'@'",  "'^'",
                                         "'<'",  "'<='", "'>'", "'>='", "'=='", "'!='", "'and'",
                                         "'or'", "'['",  "'.'", "'('",  "':'",  "'..'", NULL};
@@ -191,8 +191,8 @@ static struct span unclosed_brace(const struct parse *parse) {
 }
 
 static void explain_declaration(struct parse *parse, struct span span, const char *found) {
-  static const char *const words[] = {"axis",  "model",    "fn",       "optimizer", "data",
-                                      "train", "generate", "pipeline", "use"};
+  static const char *const words[] = {"axis",  "model",    "fn",        "optimizer", "data",
+                                      "train", "generate", "calibrate", "pipeline",  "use"};
   const char *text = found_text(parse, span, found), *close = NULL;
   if (!strcmp(found, "a name")) {
     char *bare = arena_copy(parse->arena, text + 1, strlen(text) - 2);
@@ -211,7 +211,8 @@ static void explain_declaration(struct parse *parse, struct span span, const cha
     parse_error(parse, span, "'gradient' follows the '}' that ends a function's body");
   else
     parse_error(parse, span,
-                "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, pipeline or use",
+                "expected a declaration before %s: axis, model, fn, optimizer, data, train, generate, calibrate, "
+                "pipeline or use",
                 text);
 }
 
@@ -288,8 +289,8 @@ void explain_syntax_error(struct parse *parse, struct span span, const char *fou
   }
   /* A declaration such as "fn f(x) {" inside a block means that the block before it was not closed. */
   struct token before = parse->before_last;
-  static const char *const declares[] = {"model",    "fn",  "optimizer", "data", "train",
-                                         "generate", "use", "pipeline",  NULL};
+  static const char *const declares[] = {"model",    "fn",        "optimizer", "data",     "train",
+                                         "generate", "calibrate", "use",       "pipeline", NULL};
   if (around->kind && before.name.text && is_one_of(before.name.text, declares) &&
       (!strcmp(found, "a name") || !strcmp(found, "a string")) && begins_line(source, before.span.begin) &&
       unclosed_brace(parse).source) {

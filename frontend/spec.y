@@ -60,7 +60,7 @@ static const struct ast_name no_name;
 
 %token START_FILE "the start of a file" START_EXPRESSION "the start of an expression"
 %token <name> AXIS "'axis'" MODEL "'model'" FN "'fn'" OVER "'over'" PARAM "'param'" STATE "'state'" REPEAT "'repeat'"
-%token <name> RETURN "'return'" USE "'use'" DATA "'data'" TRAIN "'train'" GENERATE "'generate'"
+%token <name> RETURN "'return'" USE "'use'" DATA "'data'" TRAIN "'train'" GENERATE "'generate'" CALIBRATE "'calibrate'"
 %token <name> OPTIMIZER "'optimizer'" PIPELINE "'pipeline'" GRADIENT "'gradient'" IF "'if'" ELSE "'else'" IN "'in'"
 %token <name> AS "'as'" ON "'on'" LIKE "'like'" AND "'and'" OR "'or'" NOT "'not'" FOR "'for'"
 %token <name> IDENT "a name" NUMBER "a number" STRING "a string"
@@ -93,7 +93,7 @@ static const struct ast_name no_name;
 start: file | START_EXPRESSION value ends { parse->expression = $2; };
 
 /* Words of the top level are names everywhere else. */
-name: IDENT | MODEL | FN | OVER | USE | DATA | TRAIN | GENERATE | OPTIMIZER | PIPELINE | GRADIENT | IN | AS | ON | LIKE;
+name: IDENT | MODEL | FN | OVER | USE | DATA | TRAIN | GENERATE | CALIBRATE | OPTIMIZER | PIPELINE | GRADIENT | IN | AS | ON | LIKE;
 
 /* Lists begin with the token before them and not with nothing: recovery finds them on the stack even when their first entry is
    the wrong one. */
@@ -124,6 +124,7 @@ item: USE STRING { $$ = make_item(parse, @$, ITEM_USE, $2, NULL, NULL); }
   | OPTIMIZER name '(' parameters ')' block { $$ = make_item(parse, @$, ITEM_OPTIMIZER, $2, $4, $6); }
   | DATA name block { $$ = make_item(parse, @$, ITEM_DATA, $2, NULL, $3); }
   | TRAIN name ON path block { $$ = make_item(parse, @$, ITEM_TRAIN, $2, NULL, $5); $$->on = *$4; }
+  | CALIBRATE name ON path block { $$ = make_item(parse, @$, ITEM_CALIBRATE, $2, NULL, $5); $$->on = *$4; }
   | GENERATE name block { $$ = make_item(parse, @$, ITEM_GENERATE, $2, NULL, $3); }
   | PIPELINE passes '}' { $$ = make_item(parse, @$, ITEM_PIPELINE, no_name, NULL, $2); }
   | PIPELINE name passes '}' { $$ = make_item(parse, @$, ITEM_PIPELINE, $2, NULL, $3); };

@@ -32,6 +32,11 @@ const struct prediction *program_prediction(const struct program *program, const
   return NULL;
 }
 
+bool program_uses_model(const struct program *program, const struct graph *graph) {
+  return graph && graph != program->train && graph != program->accumulate && graph != program->calibrate &&
+         graph != program->synthesize && graph != program->prune && graph != program->derive;
+}
+
 bool program_predicts(const struct program *program) { return program->predict || program->predictions.count; }
 /* Of columns with the same meaning, those without a range say nothing where another has one. */
 data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data) {

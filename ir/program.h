@@ -31,6 +31,9 @@ struct spec_file {
      accumulate  only with accumulate > 1: adds one micro-batch's gradients, loss_sum and weight_sum to accumulator states
                  ("gradient/NAME", "loss_sum", "weight_sum"). Outputs: "loss_sum", "weight_sum" of this micro-batch.
      evaluate    the forward pass with dropout off. Outputs: "loss_sum" and "weight_sum" of one batch.
+     calibrate   the forward pass with dropout off on a batch of the data; writes ROLE_STATISTIC states, which sum up the batches so
+                 far. "step" is the batch's number, from 1. As the frontend makes it, its outputs are the model's; the pass calibrate
+                 replaces them by what is measured, or drops the graph where nothing is asked for.
      predict     the forward pass with dropout off on the model's inputs. Outputs: the model's, by name. The graphs of
                  `predictions` do the same for batches of other sizes.
      prepare     computes once for a prompt what all steps of generation need (encoder, cross keys); writes ROLE_PREPARED states.
@@ -38,7 +41,11 @@ struct spec_file {
                  a run-time size named "window" (rows of this call). Axes declared equal to it have one named "past" (rows so far,
                  this window included).
      synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.
-     derive      computes what graphs that do not train read of the parameters alone; writes ROLE_DERIVED states. It runs when
+     prune       has small weights become zero and, where there is train, keeps in masks ("mask/NAME") which stay. It runs before the
+                 steps that `prunings` name, with "step", and before another graph reads parameters that were not pruned
+                 since they were loaded or drawn. "step" is 0 where it is not known; prune then does all that it ever will.
+                 No frontend makes it: the pass prune does.
+     derive      computes what graphs that do not train read of the parameters and statistics alone; writes ROLE_DERIVED states. It runs when
                  parameters have changed since it last ran. No frontend makes it: the pass derive does, and the schedules,
                  which move launches to it that read parameters alone.  */
 typedef ARRAY(struct spec_file) spec_files;
@@ -50,6 +57,11 @@ struct prediction {
   struct graph *graph;
 };
 
+/* When the graph prune runs: before the steps begin, begin + every ... that are less than end, and before end. */
+struct pruning {
+  int64_t begin, end, every;
+};
+
 struct program {
   struct arena *arena;
   spec_files files; /* every file that the frontend asked for, the spec first */
@@ -58,14 +70,18 @@ struct program {
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
-  struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize, *derive;
+  struct graph *train, *accumulate, *evaluate, *calibrate, *predict, *prepare, *step, *synthesize, *prune, *derive;
   ARRAY(struct prediction) predictions;
   /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
      parameters must not depend on which part of a program is compiled, so they look at these, too. */
   ARRAY(const struct graph *) left_out;
+  ARRAY(struct pruning) prunings; /* where there is prune: at least one */
   bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */
   struct data_settings *data; /* or NULL */
+  struct calibrate_settings *calibration; /* or NULL */
+  ARRAY(struct statistic *)
+  statistics; /* what rules ask to know of the parameters; their states are none of the frontend's */
   struct generate_settings *generation; /* or NULL */
   ARRAY(struct setting) pipeline; /* pipeline { fuse; mixed(bf16) } as text items */
 };
@@ -155,6 +171,19 @@ struct data_ids {
 };
 typedef ARRAY(struct data_ids) data_ids_list;
 
+struct calibrate_settings {
+  int64_t examples; /* how many of the training part are measured, at most */
+  struct span span;
+};
+
+/* What is known of all that is multiplied by a parameter, by input channel: the elements of the axes of the parameter that contractions
+   sum over. */
+struct statistic {
+  const struct state *of; /* the parameter */
+  unsigned axes; /* of the parameter, a bit for each: the channels */
+  struct state *max, *square; /* max |x|, the mean of x^2; NULL where nothing asks for it */
+};
+
 struct generate_settings {
   const char *feed, *from; /* input and output of the step graph */
   int64_t capacity; /* positions at most: the bound of the axis `over` */
@@ -183,6 +212,9 @@ data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data)
 struct graph **program_graph(struct program *program, int number);
 /* That of the routine's name among the predictions; NULL for all other routines. */
 const struct prediction *program_prediction(const struct program *program, const char *name);
+/* Whether the graph, one of the program's, is the model as it is used: what it reads of parameters and statistics alone can be derived. So
+   it is none of train, accumulate, calibrate, synthesize, prune and derive. */
+bool program_uses_model(const struct program *program, const struct graph *graph);
 /* Whether some graph is the model on its inputs: predict, or a prediction. */
 bool program_predicts(const struct program *program);
 

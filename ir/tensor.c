@@ -37,10 +37,12 @@ const char *const output_role_names[] = {[OUTPUT_ORDINARY] = "ordinary",
 const char *const role_names[] = {
     [ROLE_PARAMETER] = "parameter", [ROLE_OPTIMIZER] = "optimizer", [ROLE_ACCUMULATOR] = "accumulator",
     [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared",
-    [ROLE_DERIVED] = "derived"};
+    [ROLE_STATISTIC] = "statistic", [ROLE_DERIVED] = "derived",     [ROLE_QUANTIZED] = "quantized"};
 const char *const initial_names[] = {
     [INITIAL_CONSTANT] = "constant", [INITIAL_NORMAL] = "normal", [INITIAL_UNIFORM] = "uniform"};
 const char *const distribution_names[] = {[DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};
+
+bool role_is_derived(enum role role) { return role == ROLE_DERIVED || role == ROLE_QUANTIZED; }
 
 bool op_is_elementwise(enum op op) {
   enum op_class class = op_facts[op].class;
@@ -49,6 +51,10 @@ bool op_is_elementwise(enum op op) {
 }
 
 enum kind storage_kind(enum storage storage) { return storage_facts[storage].kind; }
+
+bool state_is_fixed(const struct state *state) {
+  return state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE || state->role == ROLE_STATISTIC;
+}
 
 enum storage state_storage(const struct state *state) {
   static const enum storage usual[] = {

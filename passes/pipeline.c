@@ -10,7 +10,7 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
-  bool derived; /* the pass derive has run */
+  bool pruned, derived; /* these passes have run */
   struct quantizer *quantizer; /* what becomes of parameters; NULL without the pass quantize */
 };
 
@@ -43,7 +43,21 @@ static void run_hoist(struct run *run, struct graph *graph) {
 }
 
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
+/* Once all rules have asked for what they want to know, a graph that would measure nothing goes. So does one whose results, as the
+   parameters, are a constant of the program. */
+static void run_calibrate_begin(struct run *run, struct graph *graph) {
+  if (graph != run->program->calibrate) return;
+  if (!run->program->statistics.count || run->options->fixed_parameters) run->program->calibrate = NULL;
+}
+static void run_calibrate(struct run *run, struct graph *graph) { pass_calibrate(run->program, graph); }
 static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(run->quantizer, graph); }
+
+/* Prune looks at all graphs before it changes one, so it is called for the first graph alone. */
+static void run_prune(struct run *run, struct graph *graph) {
+  if (!run->pruned) pass_prune(run->program, &run->pipeline, run->options->fixed_parameters, run->diagnostics);
+  run->pruned = true;
+  (void)graph;
+}
 
 /* Derive makes a graph of its own for all others, so it is called for the first graph alone. */
 static void run_derive(struct run *run, struct graph *graph) {
@@ -60,9 +74,13 @@ static const struct step {
     WHEN_ON,
     WITH_MIXED,
     WITH_QUANTIZE,
+    WITH_STATISTICS,
     ALWAYS
-  } when; /* if the pipeline has the pass; if it has both; in any case */
+  } when; /* if the pipeline has the pass; if it has both; if it has the pass and something is measured; in any case */
 } steps[] = {
+    /* Masks are values of the graph like those of the spec: whatever an update or a gradient becomes later, it keeps its zeros. */
+    {PASS_prune, run_prune, STAGE_LOWERED, WHEN_ON},
+    {PASS_calibrate, run_calibrate_begin, STAGE_LOWERED, WHEN_ON},
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
     /* Where parameters lie is known before anything asks what is exact. */
@@ -88,6 +106,10 @@ static const struct step {
     {PASS_mixed, run_mixed, STAGE_FLAT, WHEN_ON},
     {PASS_simplify, run_simplify, STAGE_FLAT, WITH_MIXED},
     {PASS_common, run_common, STAGE_FLAT, WITH_MIXED},
+    /* Where the graph is what the model computes, and says of each contraction what it reads. */
+    {PASS_calibrate, run_calibrate, STAGE_FLAT, WHEN_ON},
+    {PASS_simplify, run_simplify, STAGE_FLAT, WITH_STATISTICS},
+    {PASS_common, run_common, STAGE_FLAT, WITH_STATISTICS},
     /* Before derive, which then computes steps and scales once. */
     {PASS_quantize, run_quantize, STAGE_FLAT, WHEN_ON},
     {PASS_simplify, run_simplify, STAGE_FLAT, WITH_QUANTIZE},
@@ -120,6 +142,7 @@ static void dump_all(struct run *run, const char *name) {
 static bool runs(const struct run *run, const struct step *step) {
   if (step->when == WITH_MIXED && !run->pipeline.on[PASS_mixed]) return false;
   if (step->when == WITH_QUANTIZE && !run->pipeline.on[PASS_quantize]) return false;
+  if (step->when == WITH_STATISTICS && !run->program->calibrate) return false;
   return step->when == ALWAYS || run->pipeline.on[step->pass];
 }
 

@@ -18,6 +18,7 @@ struct weights {
   struct quantizer *quantizer;
   struct graph *graph;
   struct rewrite rewrite;
+  const bool *folds; /* by the id of an old value: quantized_folds */
   struct parts **parts; /* by the id of an old value: what it is made of, or NULL */
 };
 
@@ -56,6 +57,8 @@ static struct parts *parts_of_view(struct weights *w, const struct value *old, c
   if (!is_plain) return NULL;
   struct parts *parts = arena_new_struct(w->rewrite.scratch, struct parts);
   *parts = *from;
+  if (from->inverse) parts->inverse = view_of(w->graph, old, from->inverse);
+  if (from->inverse && !parts->inverse) return NULL;
   if (touches(old, from->grouped)) {
     if (old->op != OP_rename) return NULL;
     parts->grouped = old->result;
@@ -76,6 +79,8 @@ static struct parts *parts_of_lookup(struct weights *w, const struct value *old,
   parts->steps = build_gather(w->graph, table->steps, old->axis, index);
   if (table->scale && value_has_axis(table->scale, old->axis))
     parts->scale = build_gather(w->graph, table->scale, old->axis, index);
+  if (table->inverse && value_has_axis(table->inverse, old->axis))
+    parts->inverse = build_gather(w->graph, table->inverse, old->axis, index);
   if (table->offset && value_has_axis(table->offset, old->axis))
     parts->offset = build_gather(w->graph, table->offset, old->axis, index);
   return parts;
@@ -107,6 +112,8 @@ static struct value *contraction(struct weights *w, const struct value *old, int
   const bool in_groups = weight->grouped && list_has_axis(old->list, old->list_count, weight->grouped);
   for (int i = 0; i < old->list_count; i++) over[count++] = old->list[i];
   if (weight->grouped && !in_groups) return NULL;
+  if (scale_varies(weight, over, count)) return NULL;
+  if (weight->inverse) x = quantized_divided(graph, x, weight->inverse, w->folds[old->inputs[1 - side]->id]);
   if (weight->quantizes_activations && weight->scale) x = quantized_activation(graph, x, over, count, &x_scale);
   if (in_groups) {
     for (int i = 0; i < count; i++)
@@ -114,7 +121,6 @@ static struct value *contraction(struct weights *w, const struct value *old, int
     struct axis *factors[2] = {weight->outer, weight->inner};
     x = build_split(graph, x, weight->grouped, factors, 2);
   }
-  if (scale_varies(weight, over, count)) return NULL;
   struct value *levels = x_scale ? weight->steps : quantized_levels(graph, weight);
   struct value *product =
       side ? build_contract(graph, x, levels, over, count) : build_contract(graph, levels, x, over, count);
@@ -166,9 +172,11 @@ static bool find_contraction(struct weights *w, const struct value *old) {
 
 void pass_quantize(struct quantizer *quantizer, struct graph *graph) {
   const struct program *program = quantizer->program;
-  if (graph == program->train || graph == program->accumulate || graph == program->synthesize) return;
+  if (!program_uses_model(program, graph)) return;
   const struct origin origin = graph->origin;
-  struct weights w = {.quantizer = quantizer, .graph = graph, .rewrite = rewrite_begin(graph)};
+  struct arena *before = arena_new();
+  struct weights w = {.quantizer = quantizer, .graph = graph, .folds = quantized_folds(quantizer, graph, before)};
+  w.rewrite = rewrite_begin(graph);
   w.parts = arena_new_array(w.rewrite.scratch, struct parts *, w.rewrite.map_count);
   for (int i = 0; i < w.rewrite.count; i++) {
     struct value *old = w.rewrite.old[i];
@@ -180,5 +188,6 @@ void pass_quantize(struct quantizer *quantizer, struct graph *graph) {
   for (int i = 0; i < graph->outputs.count; i++) value_of(&w, graph->outputs.items[i].value);
   graph->origin = origin;
   rewrite_end(&w.rewrite);
+  arena_free(before);
   graph_sweep(graph);
 }

@@ -5,7 +5,7 @@
                used, where max |w| / 7 would leave one out
      bf16, f16 w rounded; no scale
 
-   The methods hqq and table have files of their own. */
+   Where channels have factors, w here is the weight times these. The methods hqq and table have files of their own. */
 #include "passes/quantize.h"
 
 static struct value *number(struct graph *graph, double number) { return build_constant(graph, number); }
@@ -31,9 +31,30 @@ static struct value *steps_of(struct graph *graph, struct value *x, struct value
   return build_binary(graph, OP_max, build_integer(graph, low), steps);
 }
 
-static struct value *split_in_groups(struct graph *graph, struct value *x, const struct parts *parts) {
+struct value *quantized_in_groups(struct graph *graph, struct value *x, const struct parts *parts) {
   struct axis *factors[2] = {parts->outer, parts->inner};
-  return build_split(graph, x, parts->grouped, factors, 2);
+  return parts->grouped ? build_split(graph, x, parts->grouped, factors, 2) : x;
+}
+
+int quantized_axes(struct graph *graph, const struct value *weight, const struct quantization *how, struct parts *parts,
+                   struct axis *over[MAX_RANK]) {
+  int count = 0;
+  for (int i = 0; i < weight->axis_count; i++)
+    if (how->shared >> i & 1) over[count++] = weight->axes[i];
+  if (!how->group) return count;
+  const struct axis *axis = parts->grouped = over[count - 1];
+  parts->outer = axis_new(graph, "group", axis->extent / how->group, axis->span);
+  parts->inner = axis_new(graph, axis->name, how->group, axis->span);
+  over[0] = parts->inner;
+  return 1;
+}
+
+struct value *quantized_steps(struct graph *graph, struct value *x, struct axis *const *over, int count, bool bytes,
+                              struct value **scale) {
+  struct value *most = bytes ? build_reduce(graph, OP_reduce_max, build_unary(graph, OP_abs, x), over, count)
+                             : extreme(graph, x, over, count);
+  *scale = scale_for(graph, most, bytes ? 127 : -8);
+  return steps_of(graph, x, *scale, bytes ? -127 : -8, bytes ? 127 : 7);
 }
 
 struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct value *weight,
@@ -47,32 +68,27 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
   }
   parts->quantizes_activations = how->quantizes_activations;
   struct axis *over[MAX_RANK];
-  int count = 0;
+  const int count = quantized_axes(graph, weight, how, parts, over);
   struct value *x = weight;
-  for (int i = 0; i < weight->axis_count; i++)
-    if (how->shared >> i & 1) over[count++] = weight->axes[i];
-  if (how->group) {
-    const struct axis *axis = parts->grouped = over[count - 1];
-    parts->outer = axis_new(graph, "group", axis->extent / how->group, axis->span);
-    parts->inner = axis_new(graph, axis->name, how->group, axis->span);
-    x = split_in_groups(graph, weight, parts);
-    over[0] = parts->inner;
-    count = 1;
+  if (how->factored) {
+    const bool averages = weight->op == OP_state && weight->state->role == ROLE_AVERAGE;
+    struct value *factors = quantized_factors(graph, how->factored, averages);
+    parts->inverse = build_binary(graph, OP_div, number(graph, 1), factors);
+    parts->inverse->name = arena_format(graph->arena, "%s/inverse", how->factored->statistic->of->name);
+    x = build_binary(graph, OP_mul, weight, factors);
   }
+  x = quantized_in_groups(graph, x, parts);
   const bool bytes = how->weights == QUANTIZED_I8;
   if (how->method == METHOD_HQQ || how->method == METHOD_TABLE) {
     if (how->method == METHOD_HQQ) quantize_half_quadratic(graph, x, over, count, parts);
     if (how->method == METHOD_TABLE) quantize_by_table(graph, x, over, count, parts);
     if (parts->offset) parts->offset->name = arena_format(graph->arena, "%s/offset", name);
     parts->scale->name = arena_format(graph->arena, "%s/scale", name);
-    parts->steps->name = arena_format(graph->arena, "%s/u4", name);
+    parts->steps->name = arena_format(graph->arena, "%s/%s", name, parts->levels ? "nf4" : "u4");
     return parts;
   }
-  struct value *most = bytes ? build_reduce(graph, OP_reduce_max, build_unary(graph, OP_abs, x), over, count)
-                             : extreme(graph, x, over, count);
-  parts->scale = scale_for(graph, most, bytes ? 127 : -8);
+  parts->steps = quantized_steps(graph, x, over, count, bytes, &parts->scale);
   parts->scale->name = arena_format(graph->arena, "%s/scale", name);
-  parts->steps = steps_of(graph, x, parts->scale, bytes ? -127 : -8, bytes ? 127 : 7);
   parts->steps->name = arena_format(graph->arena, "%s/%s", name, bytes ? "i8" : "i4");
   return parts;
 }
@@ -87,9 +103,11 @@ struct value *quantized_wide(struct graph *graph, const struct parts *parts) {
   if (!parts->scale) return wide;
   wide = build_binary(graph, OP_mul, wide, parts->scale);
   if (parts->offset) wide = build_binary(graph, OP_add, wide, parts->offset);
-  if (!parts->grouped) return wide;
-  struct axis *factors[2] = {parts->outer, parts->inner};
-  return build_merge(graph, wide, factors, 2, parts->grouped);
+  if (parts->grouped) {
+    struct axis *factors[2] = {parts->outer, parts->inner};
+    wide = build_merge(graph, wide, factors, 2, parts->grouped);
+  }
+  return parts->inverse ? build_binary(graph, OP_mul, wide, parts->inverse) : wide;
 }
 
 struct value *quantized_activation(struct graph *graph, struct value *x, struct axis *const *over, int count,
@@ -103,7 +121,7 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 struct value *quantized_slope(struct graph *graph, struct value *x, struct value *slope, const struct parts *parts) {
   if (!parts->scale || parts->offset || parts->levels)
     return slope; /* the ends of the steps are those of the weights */
-  if (parts->grouped) x = split_in_groups(graph, x, parts);
+  x = quantized_in_groups(graph, x, parts);
   struct value *free = build_unary(graph, OP_round, build_binary(graph, OP_div, x, parts->scale));
   struct value *inside = build_binary(graph, OP_eq, free, parts->steps);
   if (parts->grouped) {

@@ -210,8 +210,7 @@ static void choose_group_along(struct contraction *x) {
 /* Whether packing b is no work of the graph's: it reads a parameter alone, and is done when that changes. */
 static bool is_packed_beforehand(const struct contraction *x) {
   if (x->b_computed || x->b.buffer->role != BUFFER_STATE || !derives_launches(x->s)) return false;
-  const enum role role = x->b.buffer->state->role;
-  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role == ROLE_DERIVED;
+  return state_is_fixed(x->b.buffer->state) || role_is_derived(x->b.buffer->state->role);
 }
 
 /* Whether a dimension of the loops around has a run-time size. */

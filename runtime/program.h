@@ -31,10 +31,12 @@ enum lam_routine_name {
   LAM_TRAIN,
   LAM_ACCUMULATE,
   LAM_EVALUATE,
+  LAM_CALIBRATE,
   LAM_PREDICT,
   LAM_PREPARE,
   LAM_STEP,
   LAM_SYNTHESIZE,
+  LAM_PRUNE,
   LAM_DERIVE,
   LAM_ROUTINES
 };
@@ -81,6 +83,15 @@ struct lam_settings {
   int initial_here;
 };
 
+struct lam_calibration {
+  int64_t examples;
+};
+
+/* Before which steps LAM_PRUNE runs: begin, begin + every ... below end, and end. */
+struct lam_pruning {
+  int64_t begin, end, every;
+};
+
 struct lam_session;
 struct lam_options;
 struct lam_generation {
@@ -100,7 +111,10 @@ struct lam_program {
   int (*choose)(struct lam_program *program, int64_t rows); /* the prediction for so many rows; NULL: LAM_PREDICT */
   const struct lam_data *data; /* or NULL */
   const struct lam_settings *settings; /* or NULL: the spec has no train block */
+  const struct lam_calibration *calibration; /* or NULL */
   const struct lam_generation *generation; /* or NULL */
+  const struct lam_pruning *prunings; /* where there is LAM_PRUNE */
+  int pruning_count;
   const struct lam_verb *const *verbs; /* the verbs of its command line; NULL past the last */
   const char *version; /* of the compiler that made it */
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */

@@ -30,13 +30,18 @@
 #include "runtime/batches.h"
 #include "runtime/progress.h"
 #include "runtime/evaluate.h"
+#include "runtime/calibrate.h"
 #include "runtime/handover.h"
 #include "runtime/train.h"
 #include "runtime/generate.h"
 #include "runtime/source.h"
 #include "runtime/predict.h"
 #include "runtime/sizes.h"
+#include "runtime/quantize.h"
 #include "runtime/info.h"
+#include "runtime/orders.h"
+#include "runtime/inputs.h"
 #include "runtime/steps.h"
+#include "runtime/measure.h"
 
 #endif

@@ -123,14 +123,15 @@ WAYS = {
     "quantize(i4, i8, group = 16, method = hqq)": (4, 8, 16, True, "hqq"),
     "quantize(i4, group = 16, method = table)": (4, 8, 16, False, "table"),
 }
-for start in range(len(text) - SEQ):
-    tokens = np.array([letters.index(c) for c in text[start : start + SEQ]])
-    try:
-        results = {way: logits(tokens, *arguments) for way, arguments in WAYS.items()}
-    except TooNear:
-        continue
-    with open(os.path.join(here, "quantize.logits"), "w") as file:
-        file.write("tokens " + ",".join(map(str, tokens)) + "\n")
-        for way, numbers in results.items():
-            file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
-    break
+if __name__ == "__main__":
+    for start in range(len(text) - SEQ):
+        tokens = np.array([letters.index(c) for c in text[start : start + SEQ]])
+        try:
+            results = {way: logits(tokens, *arguments) for way, arguments in WAYS.items()}
+        except TooNear:
+            continue
+        with open(os.path.join(here, "quantize.logits"), "w") as file:
+            file.write("tokens " + ",".join(map(str, tokens)) + "\n")
+            for way, numbers in results.items():
+                file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
+        break
