@@ -68,10 +68,13 @@ static const struct helper helpers[] = {
      "  uint32_t sum = 0;\n"
      "  for (int i = 0; i < lanes; i++) sum += (uint32_t)x[i];\n"
      "  return (int32_t)sum;\n"},
-    {NULL, "lam_fold_max_array", NULL, "$R lam_fold_max_array(const $R *x, int lanes)",
-     "  $R largest = x[0];\n"
-     "  for (int i = 1; i < lanes; i++) largest = x[i] > largest ? x[i] : largest;\n"
-     "  return largest;\n"},
+    {NULL, "lam_fold_max_array", "In the same order, since a zero of either sign is the larger one.",
+     "$R lam_fold_max_array(const $R *x, int lanes)",
+     "  $R most[64];\n"
+     "  for (int i = 0; i < lanes; i++) most[i] = x[i];\n"
+     "  for (int half = lanes / 2; half > 0; half /= 2)\n"
+     "    for (int i = 0; i < half; i++) most[i] = most[i] > most[i + half] ? most[i] : most[i + half];\n"
+     "  return most[0];\n"},
     {NULL, "lam_order_of", "Bits in the order of the numbers; -0 has those of 0.", "uint64_t lam_order_of($R x)",
      "  const double wide = (double)x;\n"
      "  uint64_t bits;\n"

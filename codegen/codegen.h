@@ -13,11 +13,12 @@ const struct target *target_find(const char *name);
    features that this machine has. The name of the result has the features in the order of target_feature_at. NULL when there is none,
    and *problem says why. */
 const struct target *target_read(struct arena *arena, const char *text, const char **problem);
-/* A feature of a target: an extension of its instructions, which processors of that target may have. Rows of simd.def can ask for it. */
+/* A feature of a target: an extension of its instructions, which processors of that target may have, or another arithmetic. Rows of
+   simd.def can ask for it. */
 struct target_feature {
   const char *target, *name;
-  const char *attribute; /* what it adds to the target's attribute */
-  const char *cpu_feature; /* the name of a struct cpu_feature */
+  const char *attribute; /* what it adds to the target's attribute, where it is an extension */
+  const char *cpu_feature; /* the name of a struct cpu_feature; NULL: it needs none */
   const char *description; /* for --help */
   int dots; /* those that rows for it compute: see struct target */
   const char *instructions; /* what its makers call them, where it has dots */

@@ -22,6 +22,7 @@ static const struct row rows[] = {
 #define VECTOR(target, name, text) {#target, NULL, true, OPERATION_##name, text},
 #define WITH(target, feature, name, text) {#target, #feature, true, OPERATION_##name, text},
 #define SCALAR(target, name, text) {#target, NULL, false, OPERATION_##name, text},
+#define SCALAR_WITH(target, feature, name, text) {#target, #feature, false, OPERATION_##name, text},
 #include "codegen/simd.def"
 };
 

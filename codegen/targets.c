@@ -19,7 +19,6 @@ static const struct target targets[] = {
      .lanes = 8,
      .registers = 16,
      .simd = true,
-     .fused_multiply_add = true,
      .composed_dots = DOTS_OF_BYTES,
      .tile_rows = 6,
      .tile_vectors = 2,
@@ -33,7 +32,6 @@ static const struct target targets[] = {
      .registers = 32,
      .simd = true,
      .masks = true,
-     .fused_multiply_add = true,
      .composed_dots = DOTS_OF_BYTES,
      .tile_rows = 12,
      .tile_vectors = 2,
@@ -48,7 +46,6 @@ static const struct target targets[] = {
      .lanes = 4,
      .registers = 32,
      .simd = true,
-     .fused_multiply_add = true,
      .tile_rows = 6,
      .tile_vectors = 4,
      .architecture = ARCHITECTURE_AARCH64,
@@ -79,6 +76,7 @@ const struct target *target_find(const char *name) { return find(name, strlen(na
 
 /* The order is that in which names have them: avx512+vnni+bf16. */
 static const struct target_feature extensions[] = {
+    {"portable", "fma", NULL, NULL, "multiply-adds round once, as by avx2, avx512 and neon: the same bits", 0, NULL},
     {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL},
     {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
      "AVX-VNNI"},
@@ -122,6 +120,7 @@ static const struct target *extended(struct arena *arena, const struct target *t
     result->dots |= extensions[i].dots;
     for (int dot = 0; dot < DOT_COUNT; dot++)
       if (extensions[i].dots >> dot & 1) result->dot_instructions[dot] = extensions[i].instructions;
+    if (!extensions[i].cpu_feature) continue;
     result->cpu_features = arena_format(arena, "%s %s", result->cpu_features, extensions[i].cpu_feature);
     /* The oldest architecture of AArch64 with each of its extensions stands before them. */
     result->attribute = base->architecture == ARCHITECTURE_AARCH64
@@ -213,7 +212,7 @@ static const struct target *native(struct arena *arena) {
   bool has[EXTENSION_COUNT];
   for (int i = 0; i < EXTENSION_COUNT; i++) {
     const char *name = extensions[i].cpu_feature;
-    has[i] = target_takes(best, extensions[i].target, NULL) && has_feature(find_feature(name, strlen(name)));
+    has[i] = name && target_takes(best, extensions[i].target, NULL) && has_feature(find_feature(name, strlen(name)));
   }
   return extended(arena, best, has);
 }

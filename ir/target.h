@@ -22,7 +22,6 @@ struct target {
   int registers; /* vector registers */
   bool simd; /* vector loops are printed with rows of simd.def; else as plain loops */
   bool masks; /* guarded vector loops cost little */
-  bool fused_multiply_add;
   int dots; /* a set of 1 << enum dot: those that it computes by one instruction */
   const char *dot_instructions[DOT_COUNT]; /* what the extension is called that has them: "AVX512-VNNI" */
   int composed_dots; /* those that a few instructions compute, in less time than one multiply-add for each product */

@@ -2,56 +2,50 @@
    read once, from beginning to end, and every result is a sum of vectors along k. */
 #include "passes/contract.h"
 
-enum { DOT_UNROLL = 4, DOT_COLUMNS = 16 /* of a task */ };
+enum { DOT_COLUMNS = 16 /* of a task */ };
+
+/* A sum along k: where its elements lie, and where its partial sums do. */
+struct along {
+  struct kernel *k;
+  const struct contraction *x;
+  struct array *a, *b, *sum;
+  struct linear a_at, b_at;
+  bool alike; /* the elements of a are the same all along */
+};
+
+static void add_product(void *context, struct linear at, struct linear slot) {
+  const struct along *w = context;
+  struct arena *arena = w->k->arena;
+  const int group = w->x->group;
+  const struct linear along = linear_scale(arena, at, group);
+  const struct expression *left =
+      expression_load(arena, w->a, linear_expression(arena, w->alike ? w->a_at : linear_add(arena, w->a_at, along)));
+  const struct expression *right =
+      expression_load(arena, w->b, linear_expression(arena, linear_add(arena, w->b_at, along)));
+  const struct expression *old = expression_load(arena, w->sum, linear_expression(arena, slot));
+  kernel_store(w->k, w->sum, slot,
+               group > 1 ? expression_dot(arena, group, old, left, right) : expression_fma(arena, left, right, old));
+}
 
 /* The sum of a row of `a` that begins at `a_at` with one row of b; or of the same elements of `a` all along, where `alike` is set. Groups
    of k are summed by dots. */
 static const struct expression *sum_along(struct kernel *k, const struct contraction *x, struct array *a,
                                           struct linear a_at, bool alike, const struct position *at) {
-  struct arena *arena = k->arena;
   const enum type type = contract_type(x);
-  int lanes = x->s->target->lanes, depth = k->depth;
-  const int64_t groups = x->depth.extent / x->group, vectors = groups / lanes, rest = groups % lanes;
-  int unroll = vectors >= 2 * DOT_UNROLL && vectors % DOT_UNROLL == 0 ? DOT_UNROLL
-               : vectors >= 4 && vectors % 2 == 0                     ? 2
-                                                                      : 1;
-  struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, (int64_t)unroll * lanes);
-  struct linear slot = linear_constant(0), i = slot;
-  if (unroll > 1)
-    slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
-  slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
-  kernel_store(k, sum, slot, expression_number(arena, type, 0));
+  const int lanes = x->s->target->lanes, depth = k->depth;
+  const int64_t groups = x->depth.extent / x->group;
+  const int vectors = sum_vectors(x->s->target, groups, sum_unroll(groups));
+  struct along along = {k, x, a, at->b, NULL, a_at, at->b_at, alike};
+  along.sum = kernel_array(k, "sum", type, MEMORY_REGISTER, (int64_t)vectors * lanes);
+  kernel_store(k, along.sum, kernel_vectors(k, vectors), expression_number(k->arena, type, 0));
   kernel_close_to(k, depth);
-  for (int tail = 0; tail < 2; tail++) {
-    if (tail ? rest == 0 : vectors == 0) continue;
-    slot = linear_constant(0);
-    if (tail) {
-      i = linear_constant(vectors * lanes);
-    } else {
-      i = slot;
-      if (vectors > unroll)
-        i = kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, vectors * lanes), vectors * lanes,
-                        (int64_t)unroll * lanes);
-      if (unroll > 1)
-        slot =
-            linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
-    }
-    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    if (tail)
-      kernel_if(k, expression_apply(arena, OP_lt, linear_expression(arena, lane), expression_index(arena, rest), NULL));
-    slot = linear_add(arena, slot, lane);
-    struct linear along = linear_scale(arena, linear_add(arena, i, slot), x->group);
-    const struct expression *left =
-        expression_load(arena, a, linear_expression(arena, alike ? a_at : linear_add(arena, a_at, along)));
-    const struct expression *right =
-        expression_load(arena, at->b, linear_expression(arena, linear_add(arena, at->b_at, along)));
-    const struct expression *old = expression_load(arena, sum, linear_expression(arena, slot));
-    kernel_store(
-        k, sum, slot,
-        x->group > 1 ? expression_dot(arena, x->group, old, left, right) : expression_fma(arena, left, right, old));
-    kernel_close_to(k, depth);
-  }
-  return kernel_fold(k, OP_add, sum, unroll);
+  kernel_run(k, &(struct run){.name = "k",
+                              .count = expression_index(k->arena, groups),
+                              .bound = groups,
+                              .side = (int64_t)vectors * lanes,
+                              .body = add_product,
+                              .context = &along});
+  return kernel_fold(k, OP_add, along.sum, vectors);
 }
 
 /* The rows of a as dots need them, copied by each task, and `offsets`: what is added to each element. */

@@ -237,9 +237,8 @@ struct leveled kernel_let_value(struct kernel *kernel, int level, const struct v
 struct linear kernel_named(struct kernel *kernel, const char *name, struct linear x);
 struct array *kernel_array(struct kernel *kernel, const char *name, enum type type, enum memory memory, int64_t count);
 void kernel_store(struct kernel *kernel, struct array *array, struct linear index, const struct expression *x);
-/* Combines the first `vectors` vectors of a register array into one number by `op` (add or max), in an order that
-   depends on their number alone: vector i is combined with vector i + half until one is left, and its lanes are folded
-   in the same way. */
+/* Combines the first `vectors` vectors of a register array into one number by `op` (add or max): element i with element
+   i + half, until one is left. There are 1, 2, 4 ... vectors. */
 const struct expression *kernel_fold(struct kernel *kernel, enum op op, struct array *array, int vectors);
 int kernel_level(struct kernel *kernel, const struct expression *x);
 /* Remembers that `value` at these coordinates is `known`, for as long as the block that it depends on is open. */
@@ -248,6 +247,35 @@ void kernel_remember(struct kernel *kernel, const struct value *value, const str
 struct local *kernel_local(struct kernel *kernel, const struct value *value);
 bool kernel_recall(struct kernel *kernel, const struct value *value, const struct coordinates *at,
                    struct leveled *known);
+
+/* --- Partial sums (partial_sums.c) -------------------------------------------------------------------------------------------- */
+
+/* Sums of reals are computed as partial sums side by side: element i of a run goes to the partial sum i mod (SUM_LANES * unroll),
+   those that are left over, fewer than SUM_LANES, to the first ones; in the end kernel_fold makes one of all. All this depends on
+   the shape alone, so every target adds in the same order: where one with SUM_LANES lanes has a vector, another has several. */
+enum { SUM_LANES = 16 };
+
+/* How many times SUM_LANES partial sums a run of a constant number of elements has: it divides the number of times SUM_LANES
+   elements. */
+int sum_unroll(int64_t count);
+/* How many vectors SUM_LANES * unroll partial sums are; fewer where a run has `count` elements at most, and the last half of
+   them would remain what they begin with, which changes nothing. */
+int sum_vectors(const struct target *target, int64_t count, int unroll);
+/* Opens loops over the elements of so many vectors, and returns the number of the element at hand. */
+struct linear kernel_vectors(struct kernel *kernel, int vectors);
+
+/* A loop over `count` elements by vectors. The body is written for each part of it: whole groups of `side` elements side by
+   side, and what is left, behind a guard. `at` is the element's number, `slot` that of its partial sum. */
+struct run {
+  const char *name; /* of the loop's variable */
+  const struct expression *count; /* fewer than `side` are left of a constant: fewer than SUM_LANES, too */
+  int64_t bound; /* the most of `count` */
+  int64_t side; /* times the lanes */
+  bool is_whole; /* the count, which is no constant, is certainly one of whole groups */
+  void (*body)(void *context, struct linear at, struct linear slot);
+  void *context;
+};
+void kernel_run(struct kernel *kernel, const struct run *run);
 
 /* --- Values as expressions (access.c) ---------------------------------------------------------------------------------------- */
 

@@ -218,117 +218,92 @@ struct total {
   struct kernel *k;
   struct cluster *cluster;
   struct array **sums;
-  int lanes; /* 1: the loop is not vectorised */
-  int unroll;
+  bool vector; /* the innermost loop goes by vectors */
+  int vectors; /* of partial sums; where not, there is one number */
+  struct coordinates at;
+  const struct value *like; /* where the run is over a flat index: what lies so */
+  struct linear begin; /* where in it the run begins */
 };
 
 static void begin_sums(struct total *t) {
   struct kernel *k = t->k;
-  struct arena *arena = k->arena;
   add_locals(k, t->cluster); /* the sums may be over values of the cluster itself, which no buffer holds yet */
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
     enum type type = type_of_kind(value->kind);
+    const int depth = k->depth;
     t->sums[i] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER,
-                              (int64_t)t->lanes * t->unroll);
-    const struct expression *initial = expression_number(arena, type, reduce_initial(value));
-    int depth = k->depth;
-    struct linear slot = linear_constant(0);
-    if (t->unroll > 1)
-      slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1),
-                          t->lanes);
-    if (t->lanes > 1)
-      slot =
-          linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
-    kernel_store(k, t->sums[i], slot, initial);
+                              t->vector ? (int64_t)t->vectors * t->s->target->lanes : 1);
+    const struct linear slot = t->vector ? kernel_vectors(k, t->vectors) : linear_constant(0);
+    kernel_store(k, t->sums[i], slot, expression_number(k->arena, type, reduce_initial(value)));
     kernel_close_to(k, depth);
   }
 }
 
-static void sum_and_store(struct total *t, struct linear slot, const struct coordinates *at) {
+static void sum_and_store(struct total *t, struct linear slot) {
   for (int i = 0; i < t->cluster->values.count; i++) {
     const struct value *value = t->cluster->values.items[i];
     if (!is_reduction(value)) continue;
     const struct expression *old = expression_load(t->k->arena, t->sums[i], linear_expression(t->k->arena, slot));
-    kernel_store(t->k, t->sums[i], slot, accumulated(t->k, value, old, at));
+    kernel_store(t->k, t->sums[i], slot, accumulated(t->k, value, old, &t->at));
   }
-  store_results(t->k, t->cluster, true, at);
+  store_results(t->k, t->cluster, true, &t->at);
 }
 
 static const struct expression *end_sum(struct total *t, int index) {
   struct array *sum = t->sums[index];
-  if (t->lanes == 1) return expression_load(t->k->arena, sum, expression_index(t->k->arena, 0));
-  return kernel_fold(t->k, reduce_op(t->cluster->values.items[index]), sum, t->unroll);
+  if (!t->vector) return expression_load(t->k->arena, sum, expression_index(t->k->arena, 0));
+  return kernel_fold(t->k, reduce_op(t->cluster->values.items[index]), sum, t->vectors);
 }
 
-/* Elements [begin, begin + count) of a flat index; `count` may be an argument. Whole groups of vectors come first, then
-   single vectors, unless masks make all vectors alike. Where the number of all elements is one of whole groups, that is
-   all. */
-static void flat_sum(struct total *t, const struct value *like, struct linear begin, const struct expression *count,
-                     int64_t bound) {
-  struct kernel *k = t->k;
-  struct arena *arena = k->arena;
-  const struct place *place = note_of(t->s, like)->place;
-  int depth = k->depth;
-  int64_t group = (int64_t)t->lanes * t->unroll;
-  struct coordinates at = {0};
-  struct linear from = linear_constant(0);
-  const struct expression *rest = count;
-  const bool all_whole = value_count(like) % group == 0 && bound % group == 0;
-  if (t->unroll > 1 || !t->s->target->masks || all_whole) {
-    rest = expression_apply(arena, OP_mod, count, expression_index(arena, group), NULL);
-    const struct expression *whole = all_whole ? count : expression_apply(arena, OP_sub, count, rest, NULL);
-    struct linear i = kernel_loop(k, LOOP_SERIAL, "i", whole, bound, group), slot = linear_constant(0);
-    if (t->unroll > 1)
-      slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, t->unroll), t->unroll, 1),
-                          t->lanes);
-    slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1));
-    flat_coordinates(like, place, linear_add(arena, begin, linear_add(arena, i, slot)), &at);
-    sum_and_store(t, slot, &at);
-    kernel_close_to(k, depth);
-    if (all_whole) return;
-    from = linear_from(arena, whole, 0, bound, k->depth);
-  }
-  struct linear j = kernel_loop(k, LOOP_SERIAL, "j", rest, rest == count ? bound : group, t->lanes);
-  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
-  const struct expression *left = expression_apply(arena, OP_sub, rest, linear_expression(arena, j), NULL);
-  lane = kernel_lanes_below(k, lane, left, t->lanes);
-  flat_coordinates(like, place, linear_add(arena, linear_add(arena, begin, from), linear_add(arena, j, lane)), &at);
-  sum_and_store(t, lane, &at);
-  kernel_close_to(k, depth);
+static void flat_body(void *context, struct linear at, struct linear slot) {
+  struct total *t = context;
+  flat_coordinates(t->like, note_of(t->s, t->like)->place, linear_add(t->k->arena, t->begin, at), &t->at);
+  sum_and_store(t, slot);
+}
+
+/* `count` elements of a flat index from t->begin on, TOTAL_CHUNK at most. Where the number of all elements is one of whole
+   groups of vectors, that of each chunk is, too. */
+static void flat_sum(struct total *t, const struct expression *count) {
+  const int64_t side = (int64_t)t->vectors * t->s->target->lanes;
+  kernel_run(t->k, &(struct run){.name = "i",
+                                 .count = count,
+                                 .bound = TOTAL_CHUNK,
+                                 .side = side,
+                                 .is_whole = value_count(t->like) % side == 0 && TOTAL_CHUNK % side == 0,
+                                 .body = flat_body,
+                                 .context = t});
+}
+
+static void nested_body(void *context, struct linear at, struct linear slot) {
+  struct total *t = context;
+  coordinates_set(&t->at, t->cluster->space[t->cluster->space_count - 1], at);
+  sum_and_store(t, slot);
 }
 
 /* All elements of the space, by nested loops from the axis `first` on; the innermost loop goes by vectors. */
-static void nested_sum(struct total *t, int first, struct coordinates *at) {
+static void nested_sum(struct total *t, int first) {
   struct kernel *k = t->k;
   struct arena *arena = k->arena;
   int depth = k->depth, last = t->cluster->space_count - 1;
-  for (int i = first; i < last; i++) {
+  for (int i = first; i < last + !t->vector; i++) {
     struct axis *axis = t->cluster->space[i];
     struct linear along = linear_constant(0);
     if (axis->extent > 1 || axis->size)
       along = kernel_loop(k, LOOP_SERIAL, name_identifier(arena, axis->name), kernel_extent(k, axis), axis->extent, 1);
-    coordinates_set(at, axis, along);
+    coordinates_set(&t->at, axis, along);
   }
   const struct axis *axis = t->cluster->space[last];
-  const char *name = name_identifier(arena, axis->name);
-  const struct expression *extent = kernel_extent(k, axis);
-  if (t->lanes == 1) {
-    struct linear along = linear_constant(0);
-    if (axis->extent > 1 || axis->size) along = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, 1);
-    coordinates_set(at, axis, along);
-    sum_and_store(t, linear_constant(0), at);
-  } else {
-    struct linear along = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, t->lanes);
-    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, t->lanes), t->lanes, 1);
-    if (axis->size || axis->extent % t->lanes) {
-      const struct expression *left = expression_apply(arena, OP_sub, extent, linear_expression(arena, along), NULL);
-      lane = kernel_lanes_below(k, lane, left, t->lanes);
-    }
-    coordinates_set(at, axis, linear_add(arena, along, lane));
-    sum_and_store(t, lane, at);
-  }
+  if (!t->vector)
+    sum_and_store(t, linear_constant(0));
+  else
+    kernel_run(k, &(struct run){.name = name_identifier(arena, axis->name),
+                                .count = kernel_extent(k, axis),
+                                .bound = axis->extent,
+                                .side = (int64_t)t->vectors * t->s->target->lanes,
+                                .body = nested_body,
+                                .context = t});
   kernel_close_to(k, depth);
 }
 
@@ -388,26 +363,26 @@ static const struct value *flat_source(struct scheduler *s, struct cluster *clus
 void schedule_total(struct scheduler *s, struct cluster *cluster) {
   struct arena *arena = s->arena;
   const struct value *first = cluster->values.items[0];
-  struct total total = {.s = s, .cluster = cluster, .unroll = 1, .lanes = s->target->lanes}, *t = &total;
+  struct total total = {.s = s, .cluster = cluster, .vector = true}, *t = &total;
   t->sums = arena_new_array(arena, struct array *, cluster->values.count);
   const struct value *stored = NULL; /* the last value that is stored for each element */
   for (int i = 0; i < cluster->values.count; i++) {
-    if (cluster->values.items[i]->kind != KIND_REAL) t->lanes = 1;
+    if (cluster->values.items[i]->kind != KIND_REAL) t->vector = false;
     if (is_element(cluster, cluster->values.items[i])) stored = cluster->values.items[i];
   }
-  const struct value *like = t->lanes > 1 ? flat_source(s, cluster) : NULL;
-  if (!like && cluster->space[cluster->space_count - 1]->extent < s->target->lanes) t->lanes = 1;
+  const struct value *like = t->like = t->vector ? flat_source(s, cluster) : NULL;
+  if (!like && cluster->space[cluster->space_count - 1]->extent < SUM_LANES) t->vector = false;
+  t->vectors = sum_vectors(s->target, SUM_LANES, 1);
   double elements = elements_of(cluster->space, cluster->space_count);
   const char *title = cluster_title(s, cluster, "total");
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
-  struct coordinates at = {0};
   /* With elements to be stored, even one chunk is a loop over chunks, so that small and large tensors share kernels. */
   if ((elements <= SMALL_TOTAL && !(like && stored)) || (!like && cluster->space[0]->size)) {
     struct kernel *k = t->k = stored ? sweep_kernel(s, stored) : kernel_new(s, first, title);
     k->form = FORM_TOTAL;
     k->cluster = cluster;
     begin_sums(t);
-    nested_sum(t, 0, &at);
+    nested_sum(t, 0);
     const struct expression **sums = arena_new_array(arena, const struct expression *, cluster->values.count);
     for (int i = 0; i < cluster->values.count; i++)
       if (is_reduction(cluster->values.items[i])) sums[i] = end_sum(t, i);
@@ -419,7 +394,7 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
   int64_t count = like ? value_count(like) : 1, chunks;
   int split = 0; /* so many axes make the chunks */
   if (like) {
-    t->unroll = stored ? 1 : TOTAL_UNROLL;
+    t->vectors = sum_vectors(s->target, TOTAL_CHUNK, stored ? 1 : TOTAL_UNROLL);
     chunks = (count + TOTAL_CHUNK - 1) / TOTAL_CHUNK;
   } else {
     chunks = 1;
@@ -446,22 +421,22 @@ void schedule_total(struct scheduler *s, struct cluster *cluster) {
     chunk = kernel_loop(k, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "chunk",
                         expression_apply(arena, OP_quotient, rounded, expression_index(arena, TOTAL_CHUNK), NULL),
                         chunks, 1);
-    struct linear begin = linear_scale(arena, chunk, TOTAL_CHUNK);
-    const struct expression *left = expression_apply(arena, OP_sub, n, linear_expression(arena, begin), NULL);
+    t->begin = linear_scale(arena, chunk, TOTAL_CHUNK);
+    const struct expression *left = expression_apply(arena, OP_sub, n, linear_expression(arena, t->begin), NULL);
     left = kernel_let(k, k->depth, "count",
                       expression_apply(arena, OP_min, left, expression_index(arena, TOTAL_CHUNK), NULL))
                .x;
     begin_sums(t);
-    flat_sum(t, like, begin, left, TOTAL_CHUNK);
+    flat_sum(t, left);
   } else {
     chunk = kernel_loop(k, LOOP_PARALLEL, "chunk", expression_index(arena, chunks), chunks, 1);
     struct linear rest = chunk;
     for (int i = split - 1; i >= 0; i--) {
-      coordinates_set(&at, cluster->space[i], linear_mod(arena, rest, cluster->space[i]->extent));
+      coordinates_set(&t->at, cluster->space[i], linear_mod(arena, rest, cluster->space[i]->extent));
       rest = linear_quotient(arena, rest, cluster->space[i]->extent);
     }
     begin_sums(t);
-    nested_sum(t, split, &at);
+    nested_sum(t, split);
   }
   store_partials(t, partials, chunk);
   kernel_close_to(k, 0);

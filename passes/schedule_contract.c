@@ -289,13 +289,23 @@ static int64_t piece_of(int64_t k, int64_t whole, int group) {
   return whole / 8 * 3 / group * group;
 }
 
-/* Decides how b is read and how the work is split. False when b would have to be packed and cannot be. */
+/* Whether tiles can read vectors of b's columns where they lie. */
+static bool is_b_contiguous(const struct contraction *x) {
+  const bool narrow = !x->b_computed && x->b.buffer->storage != storage_of_type(contract_type(x));
+  return x->column.b == 1 && !x->b_computed && x->group == 1 && (!narrow || is_b_read_in_place(x));
+}
+
+/* Decides how b is read and how the work is split. False when b would have to be packed and cannot be, or a copied. Whether
+   they can depends on the shape alone, since plain loops may sum several axes in another order: it may take smaller
+   tiles. */
 static bool choose_blocks(struct contraction *x) {
   const double *limits = x->s->pipeline.parameters;
   const int tasks = (int)limits[PARAMETER_tile_tasks];
   const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
   x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->group);
+  if (x->a_copied && x->k_piece > LOCAL_ELEMENTS) return false;
+  while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
@@ -304,26 +314,31 @@ static bool choose_blocks(struct contraction *x) {
   x->tiles = x->row.extent / x->rows;
   x->tail_rows = sized_m ? 0 : x->row.extent % x->rows;
   x->block_panels = n_block / x->width;
-  const bool narrow = !x->b_computed && x->b.buffer->storage != storage_of_type(contract_type(x));
-  bool contiguous = x->column.b == 1 && !x->b_computed && x->group == 1 && (!narrow || is_b_read_in_place(x));
+  const bool contiguous = is_b_contiguous(x);
   double uses = contract_usual(&x->row) / x->rows; /* how often each panel is used */
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
-  if (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) return false;
   bool sized = sized_n || x->depth.axis->size;
+  const bool has_buffer = !x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0;
   if (sized) {
     if (!contiguous) return false;
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (!x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0 &&
-             (x->panels <= (int64_t)tasks * x->block_panels || panel > LOCAL_ELEMENTS)) {
+  } else if (has_buffer && (x->panels <= (int64_t)tasks * x->block_panels || panel > LOCAL_ELEMENTS)) {
     x->packing = PACK_BUFFER;
   } else {
+    if (!has_buffer && !contiguous && x->k_piece * SUM_LANES > LOCAL_ELEMENTS) return false;
     x->packing = PACK_TASK;
     while (x->block_panels > 1 && x->block_panels * panel > LOCAL_ELEMENTS) x->block_panels--;
     if (x->block_panels > x->panels) x->block_panels = x->panels;
-    if (x->block_panels * panel > LOCAL_ELEMENTS) return false;
+    if (panel > LOCAL_ELEMENTS && contiguous) {
+      x->packing = PACK_NOT;
+    } else if (panel > LOCAL_ELEMENTS) {
+      x->vectors /= 2;
+      x->width = x->vectors * x->s->target->lanes;
+      return choose_blocks(x);
+    }
   }
   if (x->block_panels > x->panels) x->block_panels = x->panels;
   x->blocks_n = sized_n ? 1 : divide_up(x->panels, x->block_panels);
@@ -506,7 +521,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   const double least = s->pipeline.parameters[PARAMETER_tile_work];
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
   bool along_k = !x.b_computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
-                 x.depth.extent >= 2 * s->target->lanes && x.k.count == 0;
+                 x.depth.extent >= 2 * SUM_LANES && x.k.count == 0;
   if (few && along_k && work >= least) {
     choose_group_along(&x);
     if (!x.a_computed || x.group > 1) {
@@ -519,11 +534,16 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   choose_group(&x);
   choose_tile(&x);
   if (!choose_blocks(&x)) return UNTILED_BLOCKS;
-  if (x.k.count > 0 && (x.blocks_m > 1 || x.blocks_n > 1)) {
+  if (x.k.count > 0) {
+    /* One task goes along all of k. */
     x.blocks_m = x.blocks_n = 1;
     x.block_tiles = x.tiles;
     x.block_panels = x.panels;
-    if (x.packing == PACK_TASK && x.block_panels * x.k_piece * x.width > LOCAL_ELEMENTS) return UNTILED_BLOCKS;
+    const int64_t columns = divide_up(x.column.extent, SUM_LANES) * SUM_LANES;
+    if (x.packing == PACK_TASK && columns * x.k_piece > LOCAL_ELEMENTS) {
+      if (!is_b_contiguous(&x)) return UNTILED_BLOCKS;
+      x.packing = PACK_NOT;
+    }
   }
   /* A packed copy that lives as long as the parameter takes no more memory than it; tiles widen it as they load it. */
   if (x.packing == PACK_BUFFER && x.group == 1 && is_packed_beforehand(&x) &&

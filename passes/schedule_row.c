@@ -191,28 +191,24 @@ static void mark_needed(struct sweep *w, const struct value *from, bool first) {
   for (int i = 0; i < from->input_count; i++) mark_needed(w, from->inputs[i], false);
 }
 
-static void guarded_vector(struct sweep *w, int traversal, struct linear from, const struct expression *left) {
-  struct kernel *k = w->k;
-  int depth = k->depth, lanes = w->s->target->lanes;
-  const struct axis *axis = w->row[w->row_count - 1];
-  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(k->arena, lanes), lanes, 1);
-  /* Behind the guard the coordinate is inside the axis, so its range is known. */
-  int64_t low, high;
-  linear_range(from, &low, &high);
-  int64_t most = axis->extent - 1 - high;
-  lane = kernel_lanes_below(k, lane, left, most < lanes - 1 && most >= 0 ? most + 1 : lanes);
-  coordinates_set(&w->at, axis, linear_add(k->arena, from, lane));
-  traversal_body(w, traversal, lane);
-  kernel_close_to(k, depth);
+struct traversal {
+  struct sweep *w;
+  int number;
+};
+
+static void run_body(void *context, struct linear at, struct linear slot) {
+  const struct traversal *traversal = context;
+  struct sweep *w = traversal->w;
+  coordinates_set(&w->at, w->row[w->row_count - 1], at);
+  traversal_body(w, traversal->number, slot);
 }
 
-/* Runs along the whole innermost axis, with `unroll` sums side by side. */
-static void vector_row(struct sweep *w, int traversal, int unroll) {
+/* Runs along the whole innermost axis, with `vectors` vectors side by side. */
+static void vector_row(struct sweep *w, int traversal, int vectors) {
   struct kernel *k = w->k;
-  struct arena *arena = k->arena;
-  int lanes = w->s->target->lanes, depth = k->depth;
+  const int depth = k->depth;
   const struct axis *axis = w->row[w->row_count - 1];
-  const char *name = name_identifier(arena, axis->name);
+  const char *name = name_identifier(k->arena, axis->name);
   if (!w->vector) {
     struct linear i = linear_constant(0);
     if (axis->extent > 1 || axis->size) i = kernel_loop(k, LOOP_SERIAL, name, kernel_extent(k, axis), axis->extent, 1);
@@ -221,68 +217,32 @@ static void vector_row(struct sweep *w, int traversal, int unroll) {
     kernel_close_to(k, depth);
     return;
   }
-  if (axis->size) {
-    const struct expression *extent = kernel_extent(k, axis);
-    if (w->s->target->masks) {
-      struct linear i = kernel_loop(k, LOOP_SERIAL, name, extent, axis->extent, lanes);
-      guarded_vector(w, traversal, i, expression_apply(arena, OP_sub, extent, linear_expression(arena, i), NULL));
-      kernel_close_to(k, depth);
-      return;
-    }
-    const struct expression *rest = expression_apply(arena, OP_mod, extent, expression_index(arena, lanes), NULL);
-    const struct expression *whole = expression_apply(arena, OP_sub, extent, rest, NULL);
-    struct linear i = kernel_loop(k, LOOP_SERIAL, name, whole, axis->extent, lanes);
-    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    coordinates_set(&w->at, axis, linear_add(arena, i, lane));
-    traversal_body(w, traversal, lane);
-    kernel_close_to(k, depth);
-    guarded_vector(w, traversal, linear_from(arena, whole, 0, axis->extent - 1, 0), rest);
-    return;
-  }
-  int64_t vectors = axis->extent / lanes, rest = axis->extent % lanes;
-  if (vectors > 0) {
-    struct linear i = linear_constant(0), slot = linear_constant(0);
-    if (vectors > unroll)
-      i = kernel_loop(k, LOOP_SERIAL, name, expression_index(arena, vectors * lanes), vectors * lanes,
-                      (int64_t)unroll * lanes);
-    if (unroll > 1) {
-      slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
-      i = linear_add(arena, i, slot);
-    }
-    struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    coordinates_set(&w->at, axis, linear_add(arena, i, lane));
-    traversal_body(w, traversal, linear_add(arena, slot, lane));
-    kernel_close_to(k, depth);
-  }
-  if (rest) guarded_vector(w, traversal, linear_constant(vectors * lanes), expression_index(arena, rest));
+  struct traversal context = {w, traversal};
+  kernel_run(k, &(struct run){.name = name,
+                              .count = kernel_extent(k, axis),
+                              .bound = axis->extent,
+                              .side = (int64_t)vectors * w->s->target->lanes,
+                              .body = run_body,
+                              .context = &context});
 }
 
-static void fill_sums(struct sweep *w, int index, int unroll) {
+static void fill_sums(struct sweep *w, int index, int vectors) {
   struct kernel *k = w->k;
-  struct arena *arena = k->arena;
   const struct value *value = w->reductions.items[index];
-  int lanes = w->vector ? w->s->target->lanes : 1, depth = k->depth;
+  const int depth = k->depth;
   enum type type = type_of_kind(value->kind);
-  w->sums[index] =
-      kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER, (int64_t)lanes * unroll);
-  const struct expression *initial = expression_number(arena, type, reduce_initial(value));
-  if (!w->vector) {
-    kernel_store(k, w->sums[index], linear_constant(0), initial);
-    return;
-  }
-  struct linear slot = linear_constant(0);
-  if (unroll > 1)
-    slot = linear_scale(arena, kernel_loop(k, LOOP_UNROLLED, "u", expression_index(arena, unroll), unroll, 1), lanes);
-  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-  kernel_store(k, w->sums[index], linear_add(arena, slot, lane), initial);
+  w->sums[index] = kernel_array(k, value->op == OP_reduce_max ? "most" : "sum", type, MEMORY_REGISTER,
+                                w->vector ? (int64_t)vectors * w->s->target->lanes : 1);
+  const struct linear slot = w->vector ? kernel_vectors(k, vectors) : linear_constant(0);
+  kernel_store(k, w->sums[index], slot, expression_number(k->arena, type, reduce_initial(value)));
   kernel_close_to(k, depth);
 }
 
-static void finish_sum(struct sweep *w, int index, int unroll) {
+static void finish_sum(struct sweep *w, int index, int vectors) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
   const struct value *value = w->reductions.items[index];
-  const struct expression *total = w->vector ? kernel_fold(k, reduce_op(value), w->sums[index], unroll)
+  const struct expression *total = w->vector ? kernel_fold(k, reduce_op(value), w->sums[index], vectors)
                                              : expression_load(arena, w->sums[index], expression_index(arena, 0));
   struct leveled result = kernel_let_value(k, k->depth, value, total);
   kernel_remember(k, value, &w->at, result);
@@ -290,20 +250,20 @@ static void finish_sum(struct sweep *w, int index, int unroll) {
   if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, &w->at), result.x);
 }
 
-static int unroll_of(const struct sweep *w) {
+/* How many vectors of partial sums a traversal has; where it sums nothing, one vector after the other is stored. */
+static int vectors_of(const struct sweep *w, int traversal) {
   const struct axis *axis = w->row[w->row_count - 1];
-  if (!w->vector || axis->size) return 1;
-  int64_t vectors = axis->extent / w->s->target->lanes;
-  return vectors >= 8 && vectors % 4 == 0 ? 4 : vectors >= 4 && vectors % 2 == 0 ? 2 : 1;
+  if (!w->vector || traversal > w->traversals) return 1;
+  return sum_vectors(w->s->target, axis->extent, axis->size ? 1 : sum_unroll(axis->extent));
 }
 
 static void run_traversal(struct sweep *w, int traversal) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
-  int depth = k->depth, unroll = traversal <= w->traversals ? unroll_of(w) : 1;
+  const int depth = k->depth, vectors = vectors_of(w, traversal);
   if (traversal == w->traversals + 1 && w->elements.count == 0) return;
   for (int i = 0; i < w->reductions.count; i++)
-    if (w->levels[i] == traversal) fill_sums(w, i, unroll);
+    if (w->levels[i] == traversal) fill_sums(w, i, vectors);
   bool *would = arena_new_array(arena, bool, k->locals.count);
   /* Finds the locals that the traversal's reductions need. */
   memo_table_clear(&w->s->scratch.needed);
@@ -321,11 +281,11 @@ static void run_traversal(struct sweep *w, int traversal) {
                           w->row[i]->extent, 1);
     coordinates_set(&w->at, w->row[i], along);
   }
-  vector_row(w, traversal, unroll);
+  vector_row(w, traversal, vectors);
   kernel_close_to(k, depth);
   mark_stored(w, would);
   for (int i = 0; i < w->reductions.count; i++)
-    if (w->levels[i] == traversal) finish_sum(w, i, unroll);
+    if (w->levels[i] == traversal) finish_sum(w, i, vectors);
 }
 
 /* --- Whole kernels ------------------------------------------------------------------------------------------------------------- */
@@ -389,10 +349,10 @@ static void sort_values(struct sweep *w) {
 static void rows_kernel(struct sweep *w) {
   struct kernel *k = w->k;
   const struct axis *inner = w->row_count ? w->row[w->row_count - 1] : NULL;
-  w->vector =
-      inner &&
-      (inner->extent >= w->s->target->lanes || (w->s->target->masks && inner->extent * 2 >= w->s->target->lanes)) &&
-      inner->extent > 1;
+  const struct target *target = w->s->target;
+  /* Whether a row is summed by vectors depends on its length alone. */
+  const int least = w->reductions.count ? SUM_LANES / 2 : target->masks ? target->lanes / 2 : target->lanes;
+  w->vector = inner && inner->extent >= least && inner->extent > 1;
   for (int i = 0; i < w->reductions.count; i++)
     if (w->reductions.items[i]->kind != KIND_REAL) w->vector = false;
   open_rows(w);

@@ -11,6 +11,6 @@ expect_contains "$(lamella emit gpt.lam --target=avx512+bf16+vnni -v -o with 2>&
 expect_status 2 lamella emit gpt.lam --target=avx2+bf16 -o none
 expect_contains "$(cat stderr)" "the target avx2 has no feature 'bf16': it has f16c, vnni"
 [[ ! -e none ]] || fail "a refused target left files"
-for target in avx2+f16c avx512+vnni neon+i8mm; do expect_contains "$(lamella emit --help)" "$target "; done
+for target in portable+fma avx2+f16c avx512+vnni neon+i8mm; do expect_contains "$(lamella emit --help)" "$target "; done
 expect_contains "$(lamella --version)" "native is "
 if runs_here avx512 && grep -qw avx512_vnni /proc/cpuinfo; then expect_contains "$(lamella --version)" "native is avx512+vnni"; fi

@@ -30,7 +30,8 @@ static const struct target *compiled_as_base(struct arena *arena, const struct t
 }
 
 const struct target *tested_target(int number) {
-  static const char *const names[] = {"avx2+f16c", "avx2+vnni", "avx512+vnni+bf16", "neon+dot", "neon+i8mm"};
+  static const char *const names[] = {"portable+fma",     "avx2+f16c", "avx2+vnni",
+                                      "avx512+vnni+bf16", "neon+dot",  "neon+i8mm"};
   enum { NAMES = sizeof names / sizeof *names };
   static const struct target *known[NAMES];
   const char *problem;
@@ -44,6 +45,13 @@ const struct target *tested_target(int number) {
     *target = compiled_as_base(arena, target_read(arena, names[number - count], &problem));
   }
   return *target;
+}
+
+const struct target *target_with_same_bits(const struct target *target) {
+  const bool fuses = strcmp(target->name, "portable") && !target->double_precision;
+  if (!fuses || target->dots >> DOT_bf16 & 1) return NULL;
+  for (int i = 0;; i++)
+    if (!strcmp(tested_target(i)->name, "portable+fma")) return tested_target(i);
 }
 
 bool target_runs_in_tests(const struct target *target) {

@@ -9,6 +9,9 @@
 /* The targets that tests go through: those of target_at, and some with features, which have no attribute for what this machine lacks.
    NULL past the last. */
 const struct target *tested_target(int number);
+/* The target of plain C, which every machine runs, whose programs give the bits that those for `target` give, whatever the
+   passes; NULL where bits may differ: that target rounds twice, or more finely, or sums by dots of bfloat16. */
+const struct target *target_with_same_bits(const struct target *target);
 /* Whether functions for the target, which is one of the tested ones, can be compiled here (emit_functions), with target_options, and
    called. */
 bool target_runs_in_tests(const struct target *target);

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "codegen/codegen.h"
+#include "tests/harness/foreign.h"
 
 /* A try takes tenths of a second. After one that did not end, tries get less time and are fewer. */
 enum { MOST_SECONDS = 30, FEW_SECONDS = 5, FEW_TRIES = 60 };
@@ -20,7 +20,8 @@ enum ending failure_run(struct arena *arena, const struct failure *failure, cons
   *message = expectation_new(arena, failure->sample, expected);
   if (*message) return ENDS_REFUSED;
   struct trial_set *set = trial_set_new(arena);
-  const struct trial *trial = trial_set_add(set, expected, failure->pipeline, failure->target);
+  struct trial *trial = trial_set_add(set, expected, failure->pipeline, failure->target);
+  trial_set_add_twin(set, trial);
   *message = trial->wrong;
   if (trial->wrong) return ENDS_REWRITTEN;
   *message = "the C does not compile";
@@ -383,6 +384,12 @@ static const char *comment(struct arena *arena, const char *text, const char *wo
   return arena_copy(arena, at, strcspn(at, "\n"));
 }
 
+static const struct target *tested_target_of(const char *name) {
+  for (int i = 0; tested_target(i); i++)
+    if (!strcmp(tested_target(i)->name, name)) return tested_target(i);
+  return NULL;
+}
+
 bool failure_read(struct arena *arena, const char *path, struct failure *failure) {
   struct source *source = source_read(arena, path);
   if (!source) {
@@ -394,7 +401,7 @@ bool failure_read(struct arena *arena, const char *path, struct failure *failure
   diagnostics_print(diagnostics, stderr);
   failure->pipeline = comment(arena, source->text, "# pipeline ");
   const char *target = comment(arena, source->text, "# target "), *level = comment(arena, source->text, "# level ");
-  failure->target = target ? target_find(target) : NULL;
+  failure->target = target ? tested_target_of(target) : NULL;
   failure->how = (struct compiling){
       .compiler = comment(arena, source->text, "# compiler "), .level = level ? atoi(level) : 0, .threads = true};
   failure->run = NULL;

@@ -285,16 +285,39 @@ static const char *compare_found(struct arena *arena, struct trial *trial, const
 
 const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled) {
   struct sample *sample = trial->sample;
-  struct found found;
   const char *wrong = run_compiled_sample(arena, sample, trial->module, trial->module->routines.items[0], compiled,
-                                          trial->target->double_precision, &found);
+                                          trial->target->double_precision, &trial->found);
   for (int i = 0; !wrong && i < sample->graph->outputs.count; i++)
     wrong = compare_found(arena, trial, "", sample->graph->outputs.items[i].name, &trial->bounds.outputs[i],
-                          found.outputs[i]);
+                          trial->found.outputs[i]);
   for (int i = 0; !wrong && i < sample->contents.count; i++)
     if (sample->contents.items[i].is_state)
       wrong = compare_found(arena, trial, "state ", sample->contents.items[i].name, &trial->bounds.states[i],
-                            found.states[i]);
+                            trial->found.states[i]);
+  return wrong;
+}
+
+/* All NaN are alike: processors differ in which one they make. */
+static const char *compare_bits(struct arena *arena, const struct trial *trial, const char *name, int64_t count,
+                                const double *found, const double *twins) {
+  for (int64_t i = 0; i < count; i++)
+    if (memcmp(&found[i], &twins[i], sizeof found[i]) && (found[i] == found[i] || twins[i] == twins[i]))
+      return arena_format(arena, "%s[%lld] is %.9g, and %.9g by %s, which should be the same bits", name, (long long)i,
+                          found[i], twins[i], trial->twin->target->name);
+  return NULL;
+}
+
+static const char *compare_twin(struct arena *arena, const struct trial *trial) {
+  const struct sample *sample = trial->sample;
+  const struct found *found = &trial->found, *twins = &trial->twin->found;
+  const char *wrong = NULL;
+  for (int i = 0; !wrong && i < sample->graph->outputs.count; i++)
+    wrong = compare_bits(arena, trial, sample->graph->outputs.items[i].name, trial->bounds.outputs[i].count,
+                         found->outputs[i], twins->outputs[i]);
+  for (int i = 0; !wrong && i < sample->contents.count; i++)
+    if (sample->contents.items[i].is_state)
+      wrong = compare_bits(arena, trial, sample->contents.items[i].name, sample->contents.items[i].count,
+                           found->states[i], twins->states[i]);
   return wrong;
 }
 
@@ -326,6 +349,11 @@ struct trial *trial_set_add(struct trial_set *set, const struct expectation *exp
   return trial;
 }
 
+void trial_set_add_twin(struct trial_set *set, struct trial *trial) {
+  const struct target *target = target_with_same_bits(trial->target);
+  if (target && target != trial->target) trial->twin = trial_set_add(set, trial->expected, trial->pipeline, target);
+}
+
 static bool check_target(struct trial_set *set, int target, const struct compiling *how) {
   int functions;
   const char *source = batch_source(set->batches[target], &functions);
@@ -346,5 +374,9 @@ static bool check_target(struct trial_set *set, int target, const struct compili
 const struct target *trial_set_run(struct trial_set *set, const struct compiling *how) {
   for (int i = 0; i < set->target_count; i++)
     if (!check_target(set, i, how)) return set->targets[i];
+  for (int i = 0; i < set->trials.count; i++) {
+    struct trial *trial = set->trials.items[i];
+    if (trial->twin && !trial->wrong && !trial->twin->wrong) trial->wrong = compare_twin(set->arena, trial);
+  }
   return NULL;
 }

@@ -40,6 +40,8 @@ struct trial {
   struct tally compiled; /* the program, against the interpreter */
   const char *wrong; /* NULL while all is well */
   int number; /* its routine's, in the batch of its target */
+  struct found found; /* what the program gave */
+  const struct trial *twin; /* the same for another target, whose program has to give the same bits; or NULL */
 };
 
 /* Both return NULL, or what is wrong: a pass fails or leaves a wrong graph, or the interpreter gives something else
@@ -54,7 +56,7 @@ const char *compare_hoisted(struct arena *arena, const struct expectation *expec
    derived of them. */
 const char *compare_derived(struct arena *arena, const struct expectation *expected, bool *derived);
 const char *trial_prepare(struct arena *arena, struct trial *trial);
-/* Checks the compiled routine against the bounds. */
+/* Checks the compiled routine against the bounds, and keeps what it gave. */
 const char *trial_check(struct arena *arena, struct trial *trial, compiled_routine *compiled);
 
 /* Trials that are compiled together: one translation unit for each target. */
@@ -74,6 +76,8 @@ struct trial_set *trial_set_new(struct arena *arena);
 /* Adds a trial and prepares it; an error so far is in its `wrong`. */
 struct trial *trial_set_add(struct trial_set *set, const struct expectation *expected, const char *pipeline,
                             const struct target *target);
+/* Adds the trial's twin, where bits have to be the same (target_with_same_bits). */
+void trial_set_add_twin(struct trial_set *set, struct trial *trial);
 /* Compiles all trials, runs and checks those without an error, and sets `wrong` in those that fail. NULL, or a target
    whose source does not compile. */
 const struct target *trial_set_run(struct trial_set *set, const struct compiling *how);

@@ -198,10 +198,10 @@ static struct sample *make_sample(struct arena *arena, uint64_t seed, uint64_t *
 static uint64_t seed_of(const struct trial *trial) { return ((const struct entry *)trial->expected)->seed; }
 static void watch(const struct trial *trial) { note(seed_of(trial), trial->pipeline, trial->target); }
 
-static void add_trial(struct trial_set *set, const struct expectation *expected, const char *pipeline,
-                      const struct target *target) {
+static struct trial *add_trial(struct trial_set *set, const struct expectation *expected, const char *pipeline,
+                               const struct target *target) {
   note(((const struct entry *)expected)->seed, pipeline, target);
-  trial_set_add(set, expected, pipeline, target);
+  return trial_set_add(set, expected, pipeline, target);
 }
 
 static void add_graph(struct trial_set *set, struct entry *entry) {
@@ -231,12 +231,13 @@ static void add_graph(struct trial_set *set, struct entry *entry) {
     if (pass_facts[i].when == PASS_ALWAYS || !keeps_meaning(i) || i == PASS_hoist) continue;
     /* The pass parallel costs as much as all others, since hardly any of its kernels exists already. */
     if (i == PASS_parallel && entry->seed % 4) continue;
-    add_trial(
-        set, expected,
-        arena_format(arena, "none, %s%s", pass_facts[i].name, i == PASS_parallel || i == PASS_tile ? "(work = 0)" : ""),
-        first);
+    const char *settings = i == PASS_parallel || i == PASS_tile ? "(work = 0)" : "";
+    struct trial *trial =
+        add_trial(set, expected, arena_format(arena, "none, %s%s", pass_facts[i].name, settings), first);
+    /* These passes change the order of sums, and targets the order of long ones at most. */
+    if (pass_facts[i].class == PASS_REASSOCIATES && sample->flags & SAMPLE_LONG) trial_set_add_twin(set, trial);
   }
-  add_trial(set, expected, random_pipeline(arena, &state), second);
+  trial_set_add_twin(set, add_trial(set, expected, random_pipeline(arena, &state), second));
 }
 
 struct chunk {
