@@ -1,6 +1,7 @@
 /* Finds what graphs that do not train compute of parameters alone (or of the averages read in their place), and moves it to
    program->derive, which writes it to states that the graphs read. That graph runs when parameters have changed, not at each
-   call. Values that are equal in several graphs are one state.
+   call. Values that are equal in several graphs are one state. What depends on numbers alone, such as a matrix for a rotation, counts as
+   computed of parameters.
 
    The border is where the fewest bytes cross it. What mixes elements (a reduction, a contraction, a running sum) is work that
    is always moved. Views and elementwise operations may stand on either side, since kernels compute them where they read
@@ -84,7 +85,8 @@ static bool is_fixed(const struct deriver *deriver, const struct graph *graph, c
 /* Whether an element of the value is an expression that a kernel computes where it reads it. */
 static bool is_computed_where_read(const struct value *value) {
   const enum op_class class = op_facts[value->op].class;
-  return op_is_elementwise(value->op) || class == CLASS_VIEW || class == CLASS_STOP || class == CLASS_GATHER;
+  return op_is_elementwise(value->op) || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP ||
+         class == CLASS_GATHER;
 }
 
 /* The bytes that are read for one operand of a value. Views may leave most of it out, but what is kept is kept whole. */
@@ -107,8 +109,8 @@ static struct derivation derivation_of(const struct deriver *deriver, const stru
     if (i == 0 || input != value->inputs[i - 1]) known.bytes += bytes_for(deriver, value, input);
   }
   const double own = bytes_of(deriver, value) * 9 / 8;
-  known.kept = known.rooted && value->op != OP_state && value->axis_count <= MAX_RANK &&
-               (own <= known.bytes || !is_computed_where_read(value));
+  known.kept =
+      value->op != OP_state && value->axis_count <= MAX_RANK && (own <= known.bytes || !is_computed_where_read(value));
   if (known.kept) known.bytes = own;
   return known;
 }
@@ -222,8 +224,9 @@ static void move_value(struct deriver *deriver, const struct value *value) {
 
 /* --- States ----------------------------------------------------------------------------------------------------------------- */
 
-/* The first parameter that the value is computed of. */
+/* The first parameter that the value is computed of; NULL where it is computed of numbers alone. */
 static const char *parameter_of(const struct deriver *deriver, const struct value *value) {
+  if (!deriver->known[value->id].rooted) return NULL;
   while (value->op != OP_state) {
     int i = 0;
     while (!deriver->known[value->inputs[i]->id].rooted) i++;
@@ -259,7 +262,10 @@ static struct state *state_of(struct deriver *deriver, const struct value *value
   int *number = pointer_table_at(program->arena, &deriver->state_of, moved, 0);
   if (*number) return program->states.items[*number - 1];
   const char *name = value->name ? value->name : value->call;
-  if (!name) name = arena_format(program->arena, "%s/%s", parameter_of(deriver, value), op_facts[value->op].noun);
+  if (!name) {
+    const char *parameter = parameter_of(deriver, value), *noun = op_facts[value->op].noun;
+    name = parameter ? arena_format(program->arena, "%s/%s", parameter, noun) : noun;
+  }
   struct state *state = derived_state(program, name, moved->kind, moved->axes, moved->axis_count, value->origin.span);
   const enum storage storage = exactness_storage(deriver->exactness[value->id], value->kind, row_of(moved));
   if (storage_facts[storage].c) state->storage = storage;

@@ -10,12 +10,6 @@
 
 #include "passes/quantize.h"
 
-/* What a value is made of, as far as views go. */
-struct origin_of {
-  int state; /* 1 + the place of the parameter that it is a view of; 0: it is none */
-  unsigned axes[MAX_AXES]; /* for each axis of the value: the axes of the parameter that it runs along */
-};
-
 /* What all graphs do with a parameter. */
 struct uses {
   unsigned summed, looked_up; /* axes of the state */
@@ -37,37 +31,12 @@ int quantized_state(const struct quantizer *quantizer, const struct value *value
   return -1;
 }
 
-static unsigned axes_along(const struct origin_of *origin, const struct value *value, const struct axis *axis) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] == axis) return origin->axes[i];
-  return 0;
-}
-
-/* The axes of the parameter that an axis of the view runs along. */
-static unsigned axes_of_view(const struct value *view, const struct axis *axis, const struct origin_of *from) {
-  const struct value *x = view->inputs[0];
-  if (value_has_axis(x, axis) && axis != view->result) return axes_along(from, x, axis);
-  unsigned axes = 0;
-  switch ((int)view->op) {
-    case OP_rename:
-    case OP_slice:
-    case OP_pad:
-    case OP_split:
-      return axes_along(from, x, view->axis);
-    case OP_merge:
-      for (int i = 0; i < view->list_count; i++) axes |= axes_along(from, x, view->list[i]);
-      return axes;
-    default:
-      return 0;
-  }
-}
-
 static void look_at_use(const struct value *user, const struct origin_of *origins, struct uses *uses) {
   for (int j = 0; j < user->input_count; j++) {
     const struct value *x = user->inputs[j];
     const struct origin_of *origin = &origins[x->id];
-    if (!origin->state) continue;
-    struct uses *own = &uses[origin->state - 1];
+    if (!origin->source) continue;
+    struct uses *own = &uses[origin->source - 1];
     for (int i = 0; user->op == OP_contract && i < user->list_count; i++)
       own->summed |= axes_along(origin, x, user->list[i]);
     if (user->op == OP_gather && j == 0) own->looked_up |= axes_along(origin, x, user->axis);
@@ -83,8 +52,8 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
       const struct origin_of *origin = &origins[value->inputs[j]->id];
       if (value->op != OP_contract)
         reached[value->inputs[j]->id] = true;
-      else if (origin->state)
-        uses[origin->state - 1].is_head = true;
+      else if (origin->source)
+        uses[origin->source - 1].is_head = true;
     }
   }
 }
@@ -96,13 +65,9 @@ static void look_at_graph(const struct quantizer *quantizer, const struct graph 
     const struct value *value = graph->values.items[i];
     struct origin_of *own = &origins[value->id];
     look_at_use(value, origins, uses);
-    own->state = quantized_state(quantizer, value) + 1;
-    for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
-    if (op_facts[value->op].class != CLASS_VIEW || value->op == OP_concat || !origins[value->inputs[0]->id].state)
-      continue;
-    own->state = origins[value->inputs[0]->id].state;
-    for (int k = 0; k < value->axis_count; k++)
-      own->axes[k] = axes_of_view(value, value->axes[k], &origins[value->inputs[0]->id]);
+    own->source = quantized_state(quantizer, value) + 1;
+    for (int k = 0; own->source && k < value->axis_count; k++) own->axes[k] = 1u << k;
+    if (!own->source) *own = origin_of_view(value, origins);
   }
   find_heads(graph, origins, arena_new_array(scratch, bool, graph->next_value), uses);
   arena_free(scratch);
