@@ -225,7 +225,7 @@ static bool read_pattern(struct reader *reader, struct pass_rule *rule) {
     return false;
   }
   if (!rule) {
-    report_error(reader->diagnostics, span, "patterns choose weights, and this pass is not about weights");
+    report_error(reader->diagnostics, span, "patterns choose weights or caches, and this pass is about neither");
     return false;
   }
   struct arena *arena = reader->diagnostics->arena;
