@@ -77,7 +77,9 @@ bool pass_works_on_graphs(enum pass pass);
 enum pass_class pipeline_class(const struct pipeline *pipeline);
 /* The last of the pass's rules that has a pattern for the name or, where `usual`, has no patterns; or NULL. */
 const struct pass_rule *pipeline_rule(const struct pipeline *pipeline, enum pass pass, const char *name, bool usual);
-/* Whether each pattern of the pass's rules matches the name of a parameter; reports those that do not. */
+/* Whether the state is what passes of rules are about: a parameter of reals with two or more axes. Gains and biases are no weights. */
+bool is_weight(const struct state *state);
+/* Whether each pattern of the pass's rules matches the name of a weight; reports those that do not. */
 bool pipeline_check_patterns(const struct pipeline *pipeline, enum pass pass, const struct program *program,
                              struct diagnostics *diagnostics);
 /* The passes as a table for people: what each is, and its parameters with their ranges. With a pipeline, which are on and what their

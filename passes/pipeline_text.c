@@ -352,10 +352,14 @@ const struct pass_rule *pipeline_rule(const struct pipeline *pipeline, enum pass
   return NULL;
 }
 
-static bool names_a_parameter(const struct program *program, const char *pattern) {
+bool is_weight(const struct state *state) {
+  return state->role == ROLE_PARAMETER && state->kind == KIND_REAL && state->axis_count >= 2;
+}
+
+static bool names_a_weight(const struct program *program, const char *pattern) {
   for (int i = 0; i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
-    if (state->role == ROLE_PARAMETER && pattern_matches(pattern, state->name)) return true;
+    if (is_weight(state) && pattern_matches(pattern, state->name)) return true;
   }
   return false;
 }
@@ -367,9 +371,10 @@ bool pipeline_check_patterns(const struct pipeline *pipeline, enum pass pass, co
     const struct pass_rule *rule = &pipeline->rules.items[i];
     for (int j = 0; rule->pass == pass && j < rule->patterns.count; j++) {
       const struct pass_pattern *pattern = &rule->patterns.items[j];
-      if (names_a_parameter(program, pattern->text)) continue;
-      report_error(diagnostics, pattern->span,
-                   "no parameter is called so; the program's verb info lists the parameters of the model");
+      if (names_a_weight(program, pattern->text)) continue;
+      report_error(
+          diagnostics, pattern->span,
+          "no weight is called so: these are the parameters of two or more axes, which the program's verb info lists");
       good = false;
     }
   }

@@ -1,4 +1,5 @@
-/* Weights of few bits, in graphs that do not train. A weight w becomes steps * scale (quantize_steps.c). Nothing here is about memory:
+/* Weights of few bits, in graphs that do not train. A weight w becomes steps * scale, or
+   level(steps) * scale + offset (quantize_steps.c). Nothing here is about memory:
    casts and clamps carry the meaning, layout finds out how few bits hold the steps, and derive computes them once. What the interpreter
    runs is the rewritten graph.
 
@@ -58,9 +59,8 @@ static struct parts *parts_of_view(struct parted *p, const struct value *old, co
   }
   parts->steps = view_of(p->graph, old, from->steps);
   if (from->scale) parts->scale = view_of(p->graph, old, from->scale);
-  if (!parts->steps || (from->scale && !parts->scale)) return NULL;
-  if (parts->steps != from->steps) parts->steps->name = NULL;
-  if (parts->scale && parts->scale != from->scale) parts->scale->name = NULL;
+  if (from->offset) parts->offset = view_of(p->graph, old, from->offset);
+  if (!parts->steps || (from->scale && !parts->scale) || (from->offset && !parts->offset)) return NULL;
   return parts;
 }
 
@@ -72,6 +72,8 @@ static struct parts *parts_of_lookup(struct parted *p, const struct value *old, 
   parts->steps = build_gather(p->graph, table->steps, old->axis, index);
   if (table->scale && value_has_axis(table->scale, old->axis))
     parts->scale = build_gather(p->graph, table->scale, old->axis, index);
+  if (table->offset && value_has_axis(table->offset, old->axis))
+    parts->offset = build_gather(p->graph, table->offset, old->axis, index);
   return parts;
 }
 
@@ -83,11 +85,20 @@ static bool scale_varies(const struct parts *parts, struct axis *const *over, in
   return false;
 }
 
-/* x @ w with w = steps * scale; NULL where w must be made whole. `side`: which operand w is. A scale that varies along the sum, as that
-   of values does along positions, is multiplied with x. */
+/* What an offset of the weights adds to the contraction: the sum of x, times the offset. */
+static struct value *offset_term(struct graph *graph, struct value *x, struct axis *const *over, int count,
+                                 const struct parts *weight, bool in_groups) {
+  struct value *sum = build_reduce(graph, OP_reduce_sum, x, over, count), *offset = weight->offset;
+  if (sum->kind == KIND_INTEGER) sum = build_cast(graph, sum, STORAGE_F32);
+  if (!in_groups) return build_binary(graph, OP_mul, sum, offset);
+  return build_contract(graph, sum, offset, (struct axis *[]){weight->outer}, 1);
+}
+
+/* x @ w with w = level(steps) * scale + offset; NULL where w must be made whole. `side`: which operand w is. A scale that varies along the
+   sum, as that of cached values does along positions, is multiplied with x. */
 static struct value *contraction(struct parted *p, const struct value *old, int side, const struct parts *weight) {
   struct graph *graph = p->graph;
-  struct value *x = rewrite_get(&p->rewrite, old->inputs[1 - side]), *steps = weight->steps, *x_scale = NULL;
+  struct value *x = rewrite_get(&p->rewrite, old->inputs[1 - side]), *x_scale = NULL;
   struct axis *over[MAX_AXES];
   int count = 0;
   const bool in_groups = weight->grouped && list_has_axis(old->list, old->list_count, weight->grouped);
@@ -104,14 +115,16 @@ static struct value *contraction(struct parted *p, const struct value *old, int 
     x = build_split(graph, x, weight->grouped, factors, 2);
   }
   const bool scales_x = scale_varies(weight, over, count);
-  if (scales_x && x_scale) return NULL;
+  if (scales_x && (x_scale || weight->offset)) return NULL;
   if (scales_x) x = build_binary(graph, OP_mul, x, weight->scale);
-  if (steps->kind == KIND_INTEGER && !x_scale) steps = build_cast(graph, steps, STORAGE_F32);
+  struct value *levels = x_scale ? weight->steps : quantized_levels(graph, weight);
   struct value *product =
-      side ? build_contract(graph, x, steps, over, count) : build_contract(graph, steps, x, over, count);
+      side ? build_contract(graph, x, levels, over, count) : build_contract(graph, levels, x, over, count);
   if (x_scale) product = build_cast(graph, product, STORAGE_F32);
   if (weight->scale && !scales_x) product = build_binary(graph, OP_mul, product, weight->scale);
   if (in_groups) product = build_reduce(graph, OP_reduce_sum, product, &weight->outer, 1);
+  if (weight->offset)
+    product = build_binary(graph, OP_add, product, offset_term(graph, x, over, count, weight, in_groups));
   if (x_scale) product = build_binary(graph, OP_mul, product, x_scale);
   if (weight->rotated && !sums_rotated) product = rotated_value(p, product, weight->rotated);
   return product;

@@ -9,10 +9,14 @@
 /* The words of the parameter `weights` of quantize, in the order of passes.def. */
 enum quantized { QUANTIZED_I8, QUANTIZED_I4, QUANTIZED_BF16, QUANTIZED_F16 };
 
+/* The words of `method`, likewise. */
+enum quantize_method { METHOD_NEAREST, METHOD_AWQ, METHOD_HQQ, METHOD_TABLE };
+
 /* What becomes of a parameter. */
 struct quantization {
   const struct pass_rule *rule; /* NULL: it stays as it is */
   enum quantized weights;
+  enum quantize_method method;
   bool quantizes_activations;
   int64_t group; /* elements of the last axis of `shared` that share a scale; 0: all */
   unsigned
@@ -26,10 +30,12 @@ struct quantizer {
   struct quantization *of; /* by the parameter's place in program->states */
 };
 
-/* A weight in a graph, or a view of one. */
+/* A weight in a graph, or a view of one: level(steps) * scale + offset. */
 struct parts {
   struct value *steps; /* integers; reals of 16 bits where there is no scale */
+  struct value *levels; /* the level of each step, along an axis of its own; NULL: steps are their own levels */
   struct value *scale; /* lacks the axes along which elements share it; NULL: 1 */
+  struct value *offset; /* the same; NULL: 0 */
   /* The steps have these two in place of an axis of the value, which `grouped` is; NULL without groups. The scale has the outer one. */
   struct axis *grouped, *outer, *inner;
   bool quantizes_activations;
@@ -39,6 +45,13 @@ struct parts {
 /* The weight, with the axes of the parameter in its order, in parts; `scratch` holds the struct. */
 struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct value *weight,
                               const struct quantization *how);
+/* The levels of the steps as reals, without scale and offset. */
+struct value *quantized_levels(struct graph *graph, const struct parts *parts);
+/* Sets steps, scale and offset of x, whose elements share a scale along `over`, by half-quadratic quantisation in 4 bits. */
+void quantize_half_quadratic(struct graph *graph, struct value *x, struct axis *const *over, int count,
+                             struct parts *parts);
+/* Sets steps, levels and scale of x by a table of 16 levels. */
+void quantize_by_table(struct graph *graph, struct value *x, struct axis *const *over, int count, struct parts *parts);
 /* The parts as reals, with the axes of the weight. */
 struct value *quantized_wide(struct graph *graph, const struct parts *parts);
 /* The gradient `slope` of those reals, with the axes of the weight or activation x: itself, and 0 where x is beyond the range of its

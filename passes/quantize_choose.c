@@ -1,6 +1,6 @@
 /* Which parameters quantize changes, and how: rules of the pipeline meet what the graphs do with the parameters.
 
-   A rule with patterns is for whatever they match. One without is for what a contraction reads, and for tables of lookups; and where
+   A rule with patterns is for whatever weights they match. One without is for what a contraction reads, and for tables of lookups; and where
    it asks for 4 bits, the weights that an output is computed by (the head) and tables keep 8, with one scale a row, since most of the
    loss is theirs.
 
@@ -115,21 +115,33 @@ static bool check_sum(struct quantizer *quantizer, const struct state *state, co
   return false;
 }
 
+/* Whether the method that a rule asks for goes with what else it asks for. */
+static bool check_rule(struct quantizer *quantizer, const struct pass_rule *rule) {
+  const enum quantize_method method = (enum quantize_method)rule->parameters[PARAMETER_quantize_method];
+  const char *why = NULL;
+  if ((method == METHOD_HQQ || method == METHOD_TABLE) && rule->parameters[PARAMETER_quantize_weights] != QUANTIZED_I4)
+    why = "the methods hqq and table are about weights of 4 bits: write quantize(i4, ...)";
+  else if (method == METHOD_TABLE && rule->parameters[PARAMETER_quantize_activations] != 0)
+    why =
+        "steps of a table are uneven, and activations in steps are multiplied by even ones; take another method, or "
+        "activations = real";
+  if (why) report_error(quantizer->diagnostics, rule->span, "%s", why);
+  return !why;
+}
+
 static bool choose(struct quantizer *quantizer, int place, const struct uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
-  const bool usual = state->axis_count >= 2 && (uses->summed || uses->looked_up);
-  own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name, usual);
-  if (!own->rule || state->axis_count == 0 || state->storage != STORAGE_REAL) {
-    own->rule = NULL;
-    return true;
-  }
+  if (state->storage == STORAGE_REAL)
+    own->rule = pipeline_rule(quantizer->pipeline, PASS_quantize, state->name, uses->summed || uses->looked_up);
+  if (!own->rule) return true;
   own->weights = (enum quantized)own->rule->parameters[PARAMETER_quantize_weights];
+  own->method = (enum quantize_method)own->rule->parameters[PARAMETER_quantize_method];
+  own->quantizes_activations = own->rule->parameters[PARAMETER_quantize_activations] != 0;
   if (own->weights == QUANTIZED_BF16 || own->weights == QUANTIZED_F16) return true;
   const bool is_table = uses->looked_up != 0;
   const bool keeps_bytes = !own->rule->patterns.count && (uses->is_head || is_table);
-  if (keeps_bytes) own->weights = QUANTIZED_I8;
-  own->quantizes_activations = own->rule->parameters[PARAMETER_quantize_activations] != 0;
+  if (keeps_bytes) own->weights = QUANTIZED_I8, own->method = METHOD_NEAREST;
   own->shared = uses->summed ? uses->summed : all_axes(state) & ~uses->looked_up;
   if (!own->shared) own->shared = all_axes(state);
   return (keeps_bytes || choose_group(quantizer, state, own)) && check_sum(quantizer, state, own);
@@ -147,8 +159,9 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
       look_at_graph(quantizer, *program_graph(program, i), uses);
   for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], uses);
   bool good = true;
-  for (int i = 0; i < program->states.count; i++)
-    if (program->states.items[i]->role == ROLE_PARAMETER && program->states.items[i]->kind == KIND_REAL)
-      good = choose(quantizer, i, &uses[i]) && good;
+  for (int i = 0; i < pipeline->rules.count; i++)
+    if (pipeline->rules.items[i].pass == PASS_quantize) good = check_rule(quantizer, &pipeline->rules.items[i]) && good;
+  for (int i = 0; good && i < program->states.count; i++)
+    if (is_weight(program->states.items[i])) good = choose(quantizer, i, &uses[i]);
   return good ? quantizer : NULL;
 }

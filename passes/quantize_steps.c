@@ -3,7 +3,9 @@
      i8        scale = max |w| / 127, steps = round(w / scale), from -127 to 127
      i4        scale = the w of largest magnitude, with its sign, / -8, steps = round(w / scale), clamped to -8 .. 7: all 16 steps are
                used, where max |w| / 7 would leave one out
-     bf16, f16 w rounded; no scale */
+     bf16, f16 w rounded; no scale
+
+   The methods hqq and table have files of their own. */
 #include "passes/quantize.h"
 
 static struct value *number(struct graph *graph, double number) { return build_constant(graph, number); }
@@ -58,6 +60,14 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
     count = 1;
   }
   const bool bytes = how->weights == QUANTIZED_I8;
+  if (how->method == METHOD_HQQ || how->method == METHOD_TABLE) {
+    if (how->method == METHOD_HQQ) quantize_half_quadratic(graph, x, over, count, parts);
+    if (how->method == METHOD_TABLE) quantize_by_table(graph, x, over, count, parts);
+    if (parts->offset) parts->offset->name = arena_format(graph->arena, "%s/offset", name);
+    parts->scale->name = arena_format(graph->arena, "%s/scale", name);
+    parts->steps->name = arena_format(graph->arena, "%s/u4", name);
+    return parts;
+  }
   struct value *most = bytes ? build_reduce(graph, OP_reduce_max, build_unary(graph, OP_abs, x), over, count)
                              : extreme(graph, x, over, count);
   parts->scale = scale_for(graph, most, bytes ? 127 : -8);
@@ -67,9 +77,16 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
   return parts;
 }
 
+struct value *quantized_levels(struct graph *graph, const struct parts *parts) {
+  if (parts->levels) return build_gather(graph, parts->levels, parts->levels->axes[0], parts->steps);
+  return parts->steps->kind == KIND_INTEGER ? build_cast(graph, parts->steps, STORAGE_F32) : parts->steps;
+}
+
 struct value *quantized_wide(struct graph *graph, const struct parts *parts) {
-  if (!parts->scale) return parts->steps;
-  struct value *wide = build_binary(graph, OP_mul, build_cast(graph, parts->steps, STORAGE_F32), parts->scale);
+  struct value *wide = quantized_levels(graph, parts);
+  if (!parts->scale) return wide;
+  wide = build_binary(graph, OP_mul, wide, parts->scale);
+  if (parts->offset) wide = build_binary(graph, OP_add, wide, parts->offset);
   if (!parts->grouped) return wide;
   struct axis *factors[2] = {parts->outer, parts->inner};
   return build_merge(graph, wide, factors, 2, parts->grouped);
@@ -84,7 +101,8 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 
 /* Steps that round to one beyond the ends are cut off; half a step further out is still in the range of the last one. */
 struct value *quantized_slope(struct graph *graph, struct value *x, struct value *slope, const struct parts *parts) {
-  if (!parts->scale) return slope;
+  if (!parts->scale || parts->offset || parts->levels)
+    return slope; /* the ends of the steps are those of the weights */
   if (parts->grouped) x = split_in_groups(graph, x, parts);
   struct value *free = build_unary(graph, OP_round, build_binary(graph, OP_div, x, parts->scale));
   struct value *inside = build_binary(graph, OP_eq, free, parts->steps);

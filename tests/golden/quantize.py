@@ -29,7 +29,27 @@ def steps_of(x, scale, low, high, border=0.0):
     return np.clip(np.round(quotient), low, high)
 
 
-def quantized(w, axis, bits, group):
+# Dettmers et al., QLoRA, 2023, as in bitsandbytes.
+NF4 = np.array([-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+                -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+                0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0])
+
+
+def half_quadratic(w, iterations=10, norm=0.7, beta=10, growth=1.01):
+    """Badri and Shaji, 2023: optimize_weights_proximal of hqq, with all iterations."""
+    low, high = w.min(-1, keepdims=True), w.max(-1, keepdims=True)
+    scale = 15 / (high - low)
+    zero = -low * scale
+    for _ in range(iterations):
+        steps = np.clip(np.round(w * scale + zero), 0, 15)
+        error = w - (steps - zero) / scale
+        error = np.sign(error) * np.maximum(np.abs(error) - np.abs(error) ** (norm - 1) / beta, 0)
+        zero = np.mean(steps - (w - error) * scale, -1, keepdims=True)
+        beta *= growth
+    return (np.clip(np.round(w * scale + zero), 0, 15) - zero) / scale
+
+
+def quantized(w, axis, bits, group, method):
     """The weight as steps times scale, with a scale for each `group` elements along the axis."""
     w = np.moveaxis(w, axis, -1)
     shape = w.shape
@@ -37,6 +57,11 @@ def quantized(w, axis, bits, group):
     if bits == 8:
         scale = np.abs(w).max(-1, keepdims=True) / 127
         w = steps_of(w, scale, -127, 127) * scale
+    elif method == "hqq":
+        w = half_quadratic(w)
+    elif method == "table":
+        scale = np.abs(w).max(-1, keepdims=True)
+        w = NF4[np.abs((w / scale)[..., None] - NF4).argmin(-1)] * scale
     else:
         extreme = np.take_along_axis(w, np.abs(w).argmax(-1)[..., None], -1)
         scale = extreme / -8
@@ -58,13 +83,13 @@ def softmax(x):
     return x / x.sum(-1, keepdims=True)
 
 
-def logits(tokens, bits, head_bits, group, activations):
+def logits(tokens, bits, head_bits, group, activations, method=None):
     def weight(name, axis=0):
         is_table = name in ("wte.weight", "wpe.weight")
         own = head_bits if is_table else bits
         size = p[name].shape[axis]
         share = group if own == 4 and size > group else 0
-        return quantized(p[name], axis, own, share)
+        return quantized(p[name], axis, own, share, method)
 
     def contract(x, w):
         if not activations:
@@ -94,6 +119,9 @@ WAYS = {
     "quantize(i4)": (4, 8, 32, False),
     'quantize(i4, group = 8, "*.c_*.weight", "w?e.weight")': (4, 4, 8, False),
     "quantize(i4, i8, group = 16)": (4, 8, 16, True),
+    "quantize(i4, method = hqq)": (4, 8, 32, False, "hqq"),
+    "quantize(i4, i8, group = 16, method = hqq)": (4, 8, 16, True, "hqq"),
+    "quantize(i4, group = 16, method = table)": (4, 8, 16, False, "table"),
 }
 for start in range(len(text) - SEQ):
     tokens = np.array([letters.index(c) for c in text[start : start + SEQ]])

@@ -40,6 +40,26 @@ static void check_spec(struct arena *arena) {
       "       ^~~~\n");
 }
 
+/* Each item of a pass of rules has parameters and patterns of its own, and the last that matches a name counts. */
+static void check_rules(struct arena *arena) {
+  struct program program = {.arena = arena};
+  struct pass_options options = {
+      .pipeline = "quantize(i4, \"h.*\", group = 64,\"wte\"), quantize(activations=i8), quantize(\"h.1.*\")"};
+  struct pipeline pipeline;
+  CHECK(pipeline_parse(&program, &options, diagnostics_new(arena), &pipeline));
+  CHECK(pipeline.on[PASS_quantize] && pipeline.rules.count == 3 && pipeline.rules.items[0].patterns.count == 2);
+  const struct pass_rule *rules = pipeline.rules.items;
+  CHECK(rules[0].parameters[PARAMETER_quantize_weights] == 1 && rules[0].parameters[PARAMETER_quantize_group] == 64);
+  CHECK(rules[1].parameters[PARAMETER_quantize_activations] == 1 &&
+        rules[1].parameters[PARAMETER_quantize_weights] == 0);
+  CHECK_STRING(rules[0].patterns.items[1].text, "wte");
+  CHECK(pipeline_rule(&pipeline, PASS_quantize, "h.1.weight", true) == &rules[2]);
+  CHECK(pipeline_rule(&pipeline, PASS_quantize, "h.0.weight", false) == &rules[0]);
+  CHECK(pipeline_rule(&pipeline, PASS_quantize, "h.0.weight", true) == &rules[1]);
+  CHECK(pipeline_rule(&pipeline, PASS_quantize, "wpe", false) == NULL);
+  CHECK(pipeline_class(&pipeline) == PASS_APPROXIMATES);
+}
+
 static void check_broken_dump(struct arena *arena) {
   struct program program = {.arena = arena};
   struct pass_options options = {.dump_after = "autodif"};
@@ -71,6 +91,9 @@ int main(void) {
   CHECK_STRING(parse(arena, "none, mixed(storage=f16), -mixed"), "");
   CHECK_STRING(parse(arena, "none, mixed(masters = 0)"), "mixed(masters 0)");
   CHECK_STRING(parse(arena, "none, mixed(bf16, 0)"), "mixed(masters 0)");
+  CHECK_STRING(parse(arena, "none, quantize"), "quantize");
+  CHECK_STRING(parse(arena, "none, quantize(i4), quantize, -quantize"), "");
+  check_rules(arena);
   CHECK_STRING(parse(arena, "fuse,plann"),
                "--passes:1:6: error: no pass is called 'plann'; did you mean 'plan'?\n  fuse,plann\n       ^~~~~\n");
   CHECK_STRING(parse(arena, "fuse plan"),
