@@ -35,7 +35,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
                                       "cache",     "prepared",  "derived"};
   static const char *const stored[] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"}; /* by enum lam_type */
   int64_t numbers[LAM_DERIVED + 1] = {0}, trained = 0;
-  double bytes = 0;
+  double bytes[LAM_DERIVED + 1] = {0}, total = 0;
   char shape[LAM_SHAPE_TEXT];
   int threads = 1;
 #ifdef _OPENMP
@@ -51,7 +51,7 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
-    bytes += (double)lam_type_bytes(tensor->type, count);
+    bytes[tensor->role] += (double)lam_type_bytes(tensor->type, count);
     if (tensor->role != LAM_PARAMETER && !all) continue;
     lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
     printf("  %-40s %-32s %s%s%s%s\n", tensor->name, shape, roles[tensor->role], *stored[tensor->type] ? ", " : "",
@@ -64,9 +64,12 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     lam_info_ports(lam_routine_name(program, i), routine->outputs, routine->output_count, "->");
   }
   printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
-  for (int role = LAM_OPTIMIZER; role <= LAM_DERIVED; role++)
-    if (numbers[role]) printf(", %lld %s", (long long)numbers[role], roles[role]);
-  printf("; %.1f MB in all\n", bytes / 1e6);
+  for (int role = 0; role <= LAM_DERIVED; role++) {
+    total += bytes[role];
+    if (role != LAM_PARAMETER && numbers[role]) printf(", %lld %s", (long long)numbers[role], roles[role]);
+    if (role == LAM_CACHE && numbers[role]) printf(" (%.1f MB)", bytes[role] / 1e6);
+  }
+  printf("; %.1f MB in all\n", total / 1e6);
   return 0;
 }
 

@@ -81,8 +81,10 @@ done < <(grep quantize "$fixture")
 numbers=$(sed -n 's/^quantize_cache(i4): //p' "$fixture")
 logits_as "$numbers" 2e-5 run "quantize_cache(i4)" --only=predict || fail "predict alone"
 
-# A cache of steps takes a quarter or an eighth of the memory, and scales.
-cache_of() { lamella run "$SPECS/gpt2.lam" -D repeat.h=1 -D pos=512 --passes="$1" info --all | grep -c "cache.*$2" || true; }
-expect_equal "$(cache_of default cache)" 2 "caches of reals"
-expect_equal "$(cache_of 'quantize_cache' i8)" 2 "caches of bytes"
-expect_equal "$(cache_of 'quantize_cache(i4)' i4)" 2 "caches of four bits"
+# A cache of steps takes a quarter or an eighth of the memory, and four bytes for each scale of 64 elements.
+memory() { lamella run "$SPECS/llama.lam" -O0 -D repeat.layers=2 -D seq=4096 --only=step --passes="$1" info --all >info.txt; grep '^numbers' info.txt; }
+expect_contains "$(memory default)" " 4194304 cache (16.8 MB)"
+expect_contains "$(memory quantize_cache)" " 4259840 cache (4.5 MB)"
+expect_contains "$(memory 'quantize_cache(i4)')" " 4259840 cache (2.4 MB)"
+expect_equal "$(grep -c 'cache, i4$' info.txt)" 4 "caches of four bits"
+expect_equal "$(grep -c 'k/cache/scale .* cache$' info.txt)" 2 "scales of keys"
