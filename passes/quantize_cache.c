@@ -13,16 +13,29 @@
 
 /* --- States ------------------------------------------------------------------------------------------------------- */
 
-static bool is_shared(const struct cache *cache, const struct axis *axis) {
-  for (int i = 2; i < cache->state->axis_count; i++)
-    if (cache->state->axes[i] == axis) return cache->how.shared >> (i - 2) & 1;
-  return false;
+/* A state in place of the cache: batch, heads, positions, and the axes that share a scale or, without `shared`, not these. So all that a head
+   reads lies side by side: steps row by row, and its scales, which a softmax reads along positions. */
+static struct state *state_like(struct program *program, const struct cache *cache, const char *name, bool shared) {
+  const struct state *reals = cache->state;
+  struct state *state = arena_new_struct(program->arena, struct state);
+  *state = *reals;
+  state->name = name;
+  state->stream = hash_path(name);
+  state->axes = arena_new_array(program->arena, struct axis *, reals->axis_count);
+  state->axis_count = 0;
+  state->axes[state->axis_count++] = reals->axes[0];
+  for (int turn = 0; turn < 2; turn++) {
+    for (int i = 2; i < reals->axis_count; i++)
+      if ((cache->how.shared >> (i - 2) & 1) == (unsigned)turn && (turn == 0 || shared))
+        state->axes[state->axis_count++] = reals->axes[i];
+    if (turn == 0) state->axes[state->axis_count++] = reals->axes[1];
+  }
+  return state;
 }
 
 /* The state of the steps takes the place and the name of that of reals. */
 static struct state *steps_state(struct program *program, const struct cache *cache) {
-  struct state *state = arena_new_struct(program->arena, struct state);
-  *state = *cache->state;
+  struct state *state = state_like(program, cache, cache->state->name, true);
   state->kind = KIND_INTEGER;
   const bool bytes = cache->how.weights == QUANTIZED_I8;
   const struct exactness steps = exactness_between(bytes ? -127 : -8, bytes ? 127 : 7);
@@ -33,14 +46,8 @@ static struct state *steps_state(struct program *program, const struct cache *ca
 }
 
 static struct state *scale_state(struct program *program, const struct cache *cache) {
-  struct state *state = arena_new_struct(program->arena, struct state);
-  *state = *cache->state;
-  state->name = arena_format(program->arena, "%s/scale", cache->state->name);
-  state->stream = hash_path(state->name);
-  state->axes = arena_new_array(program->arena, struct axis *, cache->state->axis_count);
-  state->axis_count = 0;
-  for (int i = 0; i < cache->state->axis_count; i++)
-    if (!is_shared(cache, cache->state->axes[i])) state->axes[state->axis_count++] = cache->state->axes[i];
+  const char *name = arena_format(program->arena, "%s/scale", cache->state->name);
+  struct state *state = state_like(program, cache, name, false);
   array_push(program->arena, &program->states, state);
   return state;
 }

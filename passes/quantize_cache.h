@@ -4,8 +4,8 @@
 
 #include "passes/quantize.h"
 
-/* A cache of reals that a step of generation keeps. Its own axes are those besides the batch and the rows (the positions so far), in the
-   order of the state's; what it keeps has them in every graph, and in that order. */
+/* A cache of reals that a step of generation keeps. The state has the axes batch, rows (the positions so far), and then its own, which what
+   is cached has in every graph and in that order. */
 struct cache {
   const struct state *state; /* as lowering leaves it */
   const struct pass_rule *rule; /* NULL: it stays as it is */
