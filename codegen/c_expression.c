@@ -194,6 +194,7 @@ static bool is_natural(struct writer *writer, const struct expression *x) {
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
     case EXPRESSION_DOT:
+    case EXPRESSION_QUANTILE:
     case EXPRESSION_CONVERT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
@@ -419,6 +420,13 @@ static struct piece dot_piece(struct writer *writer, const struct expression *x)
   return fill(writer, operation, arguments);
 }
 
+static struct piece quantile_piece(struct writer *writer, const struct expression *x) {
+  const struct expression *first = x->arguments[0];
+  const struct piece arguments[] = {pointer_piece(writer, first->array, first->arguments[0]),
+                                    scalar_piece(writer, x->arguments[1]), scalar_piece(writer, x->arguments[2])};
+  return fill(writer, OPERATION_real_quantile, arguments);
+}
+
 struct piece scalar_piece(struct writer *writer, const struct expression *x) {
   switch (x->kind) {
     case EXPRESSION_NUMBER:
@@ -436,6 +444,8 @@ struct piece scalar_piece(struct writer *writer, const struct expression *x) {
     }
     case EXPRESSION_DOT:
       return dot_piece(writer, x);
+    case EXPRESSION_QUANTILE:
+      return quantile_piece(writer, x);
     case EXPRESSION_CONVERT:
       return convert_piece(writer, x);
     case EXPRESSION_FOLD:

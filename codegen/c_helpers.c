@@ -72,6 +72,50 @@ static const struct helper helpers[] = {
      "  $R largest = x[0];\n"
      "  for (int i = 1; i < lanes; i++) largest = x[i] > largest ? x[i] : largest;\n"
      "  return largest;\n"},
+    {NULL, "lam_order_of", "Bits in the order of the numbers; -0 has those of 0.", "uint64_t lam_order_of($R x)",
+     "  const double wide = (double)x;\n"
+     "  uint64_t bits;\n"
+     "  memcpy(&bits, &wide, sizeof bits);\n"
+     "  if (bits << 1 == 0) bits = 0;\n"
+     "  return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;\n"},
+    {NULL, "lam_number_of", NULL, "double lam_number_of(uint64_t order)",
+     "  const uint64_t bits = order >> 63 ? order & ~((uint64_t)1 << 63) : ~order;\n"
+     "  double x;\n"
+     "  memcpy(&x, &bits, sizeof x);\n"
+     "  return x;\n"},
+    {NULL, "lam_quantile",
+     "The element of the rank q (count - 1), or between two ranks the number between their elements; NaN where one is "
+     "NaN. The "
+     "element is found byte by byte of its bits: how many begin with each byte tells which byte is its.",
+     "$R lam_quantile(const $R *x, int64_t count, $R q)",
+     "  const float share = (float)(q > 0 ? q < 1 ? q : 1 : 0);\n"
+     "  const double last = (double)(count - 1);\n"
+     "  const double rank = count > 16777216 ? (double)share * last : (double)(share * (float)last);\n"
+     "  const int lowest = sizeof *x == sizeof(float) ? 24 : 0; /* converted floats differ in no bit below */\n"
+     "  int64_t before = (int64_t)rank, equal = 0;\n"
+     "  const double weight = rank - (double)before;\n"
+     "  uint64_t order = 0, next = UINT64_MAX;\n"
+     "  for (int shift = 56; shift >= lowest; shift -= 8) {\n"
+     "    int64_t counts[256] = {0};\n"
+     "    for (int64_t i = 0; i < count; i++) {\n"
+     "      const uint64_t own = lam_order_of(x[i]);\n"
+     "      if (own > 0xfff0000000000000u || own < 0x000fffffffffffffu) return x[i];\n"
+     "      if ((own ^ order) >> shift >> 8 == 0) counts[own >> shift & 255]++;\n"
+     "    }\n"
+     "    int byte = 0;\n"
+     "    while (before >= counts[byte]) before -= counts[byte++];\n"
+     "    order |= (uint64_t)byte << shift;\n"
+     "    equal = counts[byte];\n"
+     "  }\n"
+     "  if (!(order >> 63)) order |= ((uint64_t)1 << lowest) - 1;\n"
+     "  const double lower = lam_number_of(order);\n"
+     "  if (weight <= 0 || before + 1 < equal) return ($R)lower;\n"
+     "  for (int64_t i = 0; i < count; i++) {\n"
+     "    const uint64_t own = lam_order_of(x[i]);\n"
+     "    if (own > order && own < next) next = own;\n"
+     "  }\n"
+     "  const double upper = lam_number_of(next), apart = upper - lower;\n"
+     "  return ($R)(weight < 0.5 ? lower + weight * apart : upper - apart * (1 - weight));\n"},
 
     /* --- Random numbers --- */
     {NULL, "lam_random_words",

@@ -30,6 +30,7 @@ static bool is_aligned(const struct usage *usage, const struct expression *x) {
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
     case EXPRESSION_DOT:
+    case EXPRESSION_QUANTILE:
     case EXPRESSION_CONVERT:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:

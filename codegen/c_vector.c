@@ -368,6 +368,7 @@ static const char *whole_text(struct writer *writer, const struct expression *x)
     case EXPRESSION_CONVERT:
       return convert(writer, x);
     case EXPRESSION_FOLD:
+    case EXPRESSION_QUANTILE:
       return by_lanes(writer, x);
     case EXPRESSION_DRAW:
       return draw(writer, x);

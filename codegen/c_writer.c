@@ -99,6 +99,8 @@ const struct expression *writer_resolve(struct writer *writer, const struct expr
       return expression_fma(arena, arguments[0], arguments[1], arguments[2]);
     case EXPRESSION_DOT:
       return expression_dot(arena, x->lanes, arguments[0], arguments[1], arguments[2]);
+    case EXPRESSION_QUANTILE:
+      return expression_quantile(arena, arguments[0], arguments[1], arguments[2]);
     case EXPRESSION_CONVERT:
       return expression_convert(arena, x->type, arguments[0]);
     case EXPRESSION_FOLD:

@@ -36,10 +36,11 @@ static struct pointer_table used_functions(struct arena *arena, const struct mod
 /* Whether a kernel cannot have this name, because a routine's local, a table or a library's function has it. */
 static bool is_reserved(const struct emitter *emitter, const char *name) {
   static const char *const locals[] = {
-      "a",      "p",       "o",       "g",        "e",       "c",           "r",         "d",        "i",
-      "m",      "io",      "seed",    "sizes",    "step",    "activations", "rows",      "past",     "status",
-      "states", "ports",   "memory",  "families", "columns", "id_columns",  "data",      "settings", "generation",
-      "verbs",  "program", "tensors", "main",     "bench",   "kernels",     "workloads", NULL};
+      "a",           "p",          "o",       "g",         "e",          "c",     "r",       "d",
+      "i",           "q",          "self",    "m",         "io",         "seed",  "sizes",   "step",
+      "activations", "rows",       "past",    "status",    "states",     "ports", "memory",  "families",
+      "columns",     "id_columns", "data",    "settings",  "generation", "verbs", "program", "tensors",
+      "main",        "bench",      "kernels", "workloads", NULL};
   for (int i = 0; locals[i]; i++)
     if (!strcmp(locals[i], name)) return true;
   if (emitter->printer->dialect->is_library_name(name)) return true;
@@ -395,6 +396,7 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   *emitter = (struct emitter){.arena = arena, .program = program, .module = own, .target = target, .options = *options};
   emitter->printer = c_printer_new(arena, target);
   emitter->name = program_identifier(emitter->printer, program->name);
+  emit_find_quantized(emitter);
   times_enter(options->times, "roll");
   emit_name_copies(emitter);
   times_leave(options->times);

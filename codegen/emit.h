@@ -4,6 +4,7 @@
      emit_places.c    where the arrays lie to which the pointers of structs lead
      emit_routines.c  launches as calls, rolled into loops (roll.c)
      emit_arguments.c what the functions of routines take, and what they refuse
+     emit_quantized.c launches that make steps of one parameter each, so that not all parameters need be in memory at once
      emit_memory.c    the model's memory: its size, its places, how it is made and freed
      emit_library.c   the functions that need lamella.c: tensors by name, weights, text
      emit_tables.c    the tables that the runtime reads (data, settings, routines), and main
@@ -20,7 +21,7 @@
 /* The kinds of structs that hold the pointers to buffers: one struct for each role of states, and for each routine one
    of ports and one of activations. */
 enum owner_kind { OWNER_STATES, OWNER_PORTS, OWNER_ACTIVATIONS };
-enum { MOST_OWNERS = ROLE_DERIVED + 1 + 2 * (ROUTINE_COUNT + MOST_PREDICTIONS) };
+enum { MOST_OWNERS = ROLE_QUANTIZED + 1 + 2 * (ROUTINE_COUNT + MOST_PREDICTIONS) };
 
 struct owner {
   enum owner_kind kind;
@@ -62,6 +63,14 @@ struct kernel_text {
   const bool *takes; /* for a task: whether it takes each parameter of the function; else NULL */
 };
 
+/* A parameter (or an average) of which some launches of derive, and they alone, make the steps and the scale that files may hold. */
+struct quantized {
+  const struct buffer *parameter;
+  int first, count; /* its launches, in the routine derive */
+  bool streamed; /* no routine but those of training reads the parameter itself */
+  bool placeless; /* nor do they: it is in memory only while its steps are computed */
+};
+
 struct emitter {
   struct arena *arena;
   const struct program *program;
@@ -72,6 +81,7 @@ struct emitter {
   ARRAY(struct owner *) owners;
   struct place_of_buffer *places; /* sorted by the buffer's address */
   int place_count;
+  ARRAY(struct quantized) quantized; /* in the order of their launches, which are the first ones of derive */
   ARRAY(struct kernel_text) kernels;
   struct pointer_table kernel_numbers; /* by function: its index in `kernels` */
   struct table kernel_names; /* by a task's text without its name: the name of the first kernel with that text */
@@ -117,6 +127,14 @@ int64_t emit_activation_bytes(const struct emitter *emitter);
 void emit_name_copies(struct emitter *emitter);
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine);
 
+/* --- emit_quantized.c */
+/* Fills emitter->quantized, and has the launches of derive stand in their order. Runs before everything else. */
+void emit_find_quantized(struct emitter *emitter);
+/* That of a parameter's state; NULL where there is none. */
+const struct quantized *emit_quantized(const struct emitter *emitter, const struct state *parameter);
+/* How many launches of derive those are. */
+int emit_quantizing_launches(const struct emitter *emitter);
+
 /* --- emit_arguments.c */
 const struct routine *emit_routine_find(const struct emitter *emitter, const char *name); /* or NULL */
 /* The parameters of a routine's function after the model: whether it takes the step of training and the seed of random
@@ -135,7 +153,7 @@ int64_t emit_range(const struct routine *routine, const struct buffer *buffer);
 const char *emit_size_name(const struct emitter *emitter, const struct routine *routine, int number);
 /* Whether some routine derives values of the parameters; whether this one reads them; whether it changes parameters. */
 bool emit_derives(const struct emitter *emitter);
-bool emit_reads_derived(const struct routine *routine);
+bool emit_reads_derived(const struct emitter *emitter, const struct routine *routine);
 bool emit_changes_parameters(const struct routine *routine);
 const struct buffer *emit_input(const struct routine *routine, const char *name); /* or NULL */
 const struct buffer *emit_output(const struct routine *routine, const char *name);
@@ -173,6 +191,8 @@ void emit_tables(struct emitter *emitter, struct text *text);
 bool program_trains(const struct program *program);
 bool program_evaluates(const struct program *program);
 bool program_generates(const struct program *program);
+/* Whether it keeps steps of parameters, which files may hold. */
+bool program_quantizes(const struct program *program);
 /* Whether some routine reads its inputs from the data. */
 bool program_reads(const struct program *program);
 /* Whether a text is generated from something besides its beginning. */

@@ -55,8 +55,10 @@ static bool takes_state(const struct routine *routine, enum role role, bool writ
   return false;
 }
 
-bool emit_reads_derived(const struct routine *routine) {
-  return strcmp(routine->name, "derive") != 0 && takes_state(routine, ROLE_DERIVED, false);
+bool emit_reads_derived(const struct emitter *emitter, const struct routine *routine) {
+  if (!emit_derives(emitter) || !strcmp(routine->name, "derive")) return false;
+  const bool quantized = !emitter->options.weights && takes_state(routine, ROLE_QUANTIZED, false);
+  return quantized || takes_state(routine, ROLE_DERIVED, false);
 }
 
 bool emit_changes_parameters(const struct routine *routine) {
@@ -86,7 +88,8 @@ struct routine_parameters emit_parameters(const struct emitter *emitter, const s
   const int sizes = routine->graph ? routine->graph->sizes.count : 0;
   const char **names = arena_new_array(emitter->arena, const char *, sizes > 0 ? sizes : 1);
   for (int i = 0; i < sizes; i++) names[i] = emit_size_name(emitter, routine, i);
-  return (struct routine_parameters){emit_is_training(routine), draws(routine), sizes, names};
+  const bool step = emit_is_training(routine) || !strcmp(routine->name, "prune");
+  return (struct routine_parameters){step, draws(routine), sizes, names};
 }
 
 const char *emit_signature(const struct emitter *emitter, const struct routine *routine) {
@@ -105,7 +108,10 @@ const char *emit_summary(const struct emitter *emitter, const struct routine *ro
   const char *summary = prediction ? arena_format(emitter->arena, "The model's outputs for a batch of %lld.",
                                                   (long long)prediction->batch)
                                    : routine_find(routine->name)->summary;
-  if (parameters.step)
+  if (!strcmp(routine->name, "prune"))
+    summary =
+        arena_format(emitter->arena, "%s `step`: that of training which comes next; 0 for as much as ever.", summary);
+  else if (parameters.step)
     summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
                            emit_input(routine, "steps") ? ", up to the input `steps`" : "");
   for (int i = 0; i < parameters.sizes; i++) {
@@ -140,7 +146,7 @@ void emit_check_functions(struct emitter *emitter, struct text *text) {
   bool ids = false, numbers = false;
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
-    numbers = numbers || emit_is_training(routine) || (routine->graph && routine->graph->sizes.count);
+    numbers = numbers || emit_parameters(emitter, routine).step || (routine->graph && routine->graph->sizes.count);
     for (int j = 0; j < routine->inputs.count; j++) ids = ids || checks_ids(routine, j);
   }
   if (!ids && !numbers) return;
@@ -191,6 +197,8 @@ void emit_argument_checks(const struct emitter *emitter, struct text *text, cons
   const struct graph *graph = routine->graph;
   if (emit_is_training(routine)) /* weight files hold numbers of steps up to this one */
     refuse(emitter, text, "step < 1 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 1", name));
+  if (!strcmp(routine->name, "prune"))
+    refuse(emitter, text, "step < 0 || step > UINT32_MAX", arena_format(arena, "%s: step counts from 0", name));
   for (int i = 0; graph && i < graph->sizes.count; i++) {
     const struct size *size = graph->sizes.items[i];
     const char *own = emit_size_name(emitter, routine, i),

@@ -249,7 +249,7 @@ static const struct workload {
   bool window; /* of a whole window */
 } workloads[] = {{ROUTINE_train, NULL, false},      {ROUTINE_step, NULL, false},    {ROUTINE_step, "prompt", true},
                  {ROUTINE_evaluate, NULL, false},   {ROUTINE_predict, NULL, false}, {ROUTINE_prepare, NULL, false},
-                 {ROUTINE_accumulate, NULL, false}, {ROUTINE_derive, NULL, false}};
+                 {ROUTINE_accumulate, NULL, false}, {ROUTINE_derive, NULL, false},  {ROUTINE_prune, NULL, false}};
 
 static int64_t window_of(const struct routine *routine) {
   for (int i = 0; i < routine->inputs.count; i++) {

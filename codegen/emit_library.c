@@ -5,9 +5,9 @@
 #include "codegen/emit_text.h"
 
 static const char *const role_names_c[] = {"LAM_PARAMETER", "LAM_OPTIMIZER", "LAM_ACCUMULATOR", "LAM_AVERAGE",
-                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED"};
+                                           "LAM_CACHE",     "LAM_PREPARED",  "LAM_DERIVED",     "LAM_QUANTIZED"};
 static const char *const role_macros[] = {"PARAMETER", "OPTIMIZER", "ACCUMULATOR", "AVERAGE",
-                                          "CACHE",     "PREPARED",  "DERIVED"};
+                                          "CACHE",     "PREPARED",  "DERIVED",     "QUANTIZED"};
 static const char *const initial_names_c[] = {"LAM_CONSTANT", "LAM_NORMAL", "LAM_UNIFORM"};
 
 static bool has_states(struct emitter *emitter) {
@@ -27,7 +27,12 @@ static const struct state *member_state(const struct field *field, int copy) {
   return field->members[copy] ? field->members[copy]->state : NULL;
 }
 
-static bool alike(const struct state *x, const struct state *y) {
+/* Whether rows of the two can differ in their name alone. */
+static bool alike(const struct emitter *emitter, const struct state *x, const struct state *y) {
+  const struct quantized *a = emit_quantized(emitter, x), *b = emit_quantized(emitter, y);
+  if (!a != !b || (a && a->streamed != b->streamed) || !x->file_shape != !y->file_shape) return false;
+  for (int i = 0; x->file_shape && i < x->of->axis_count; i++)
+    if (x->of->axis_count != y->of->axis_count || x->file_shape[i] != y->file_shape[i]) return false;
   if (x->kind != y->kind || x->storage != y->storage || x->axis_count != y->axis_count || x->initial != y->initial ||
       x->low != y->low || x->high != y->high || x->frozen != y->frozen)
     return false;
@@ -37,7 +42,8 @@ static bool alike(const struct state *x, const struct state *y) {
 }
 
 /* "h.%d.attn.weight" where all copies are named so; else NULL. */
-static const char *family_name(struct arena *arena, const struct field *field) {
+static const char *family_name(const struct emitter *emitter, const struct field *field) {
+  struct arena *arena = emitter->arena;
   const struct state *first = member_state(field, 0);
   if (!first || strchr(first->name, '%')) return NULL;
   for (const char *at = first->name; (at = strchr(at, '0')) != NULL; at++) {
@@ -46,13 +52,21 @@ static const char *family_name(struct arena *arena, const struct field *field) {
     int length = (int)(at - first->name), copy = 1;
     for (; copy < field->copies; copy++) {
       const struct state *state = member_state(field, copy);
-      if (!state || !alike(first, state) ||
+      if (!state || !alike(emitter, first, state) ||
           strcmp(state->name, arena_format(arena, "%.*s%d%s", length, first->name, copy, at + 1)) != 0)
         break;
     }
     if (copy == field->copies) return arena_format(arena, "%.*s%%d%s", length, first->name, at + 1);
   }
   return NULL;
+}
+
+/* Of a quantized state, as files have it. */
+static const char *file_shape(struct arena *arena, const struct state *state) {
+  const char *list = "";
+  for (int i = 0; i < state->of->axis_count; i++)
+    list = emit_join(arena, list, arena_format(arena, "%lld", (long long)state->file_shape[i]));
+  return arena_format(arena, "{%s}", list);
 }
 
 static void family_row(struct emitter *emitter, struct rows *rows, const struct field *field, const char *name,
@@ -67,10 +81,15 @@ static void family_row(struct emitter *emitter, struct rows *rows, const struct 
   if (state->low != 0) rest = arena_format(arena, "%s, .low = %s", rest, c_double(arena, state->low));
   if (state->high != 0) rest = arena_format(arena, "%s, .high = %s", rest, c_double(arena, state->high));
   if (state->frozen) rest = arena_format(arena, "%s, .frozen = 1", rest);
+  const struct quantized *quantized = emit_quantized(emitter, state);
+  if (quantized)
+    rest = arena_format(arena, "%s, .use = %s", rest, quantized->streamed ? "LAM_STREAMED" : "LAM_IN_STEPS");
+  const struct state *axes = state->file_shape ? state->of : state;
+  const char *shape = c_shape(arena, state->name, axes->axes, axes->axis_count);
+  if (state->file_shape) shape = file_shape(arena, state);
   rows_add(rows, arena_format(arena, "{%d, %s(%s%s), {%s, %s, .shape = %s%s}},", copies, role_macros[state->role],
                               field->name, element, c_string(arena, name),
-                              c_string(arena, axes_list(arena, state->axes, state->axis_count)),
-                              c_shape(arena, state->name, state->axes, state->axis_count), rest));
+                              c_string(arena, axes_list(arena, axes->axes, axes->axis_count)), shape, rest));
 }
 
 /* The table of tensors, how many there are, and how many bytes their names take. */
@@ -91,7 +110,7 @@ static void emit_families(struct emitter *emitter, struct text *text) {
     const struct owner *owner = emitter->owners.items[i];
     for (int j = 0; j < owner->fields.count && owner->kind == OWNER_STATES; j++) {
       const struct field *field = owner->fields.items[j];
-      const char *name = field->copies ? family_name(arena, field) : NULL;
+      const char *name = field->copies ? family_name(emitter, field) : NULL;
       if (name) {
         family_row(emitter, &rows, field, name, member_state(field, 0), field->copies, "");
         tensors += field->copies;
@@ -237,7 +256,12 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
   if (emit_derives(emitter)) {
     text_line(text, "library->model.version = &m->version;");
     text_line(text, "library->model.derived_version = &m->derived_version;");
+    if (emitter->quantized.count) {
+      text_line(text, "library->model.quantize = %s_quantize;", name);
+      text_line(text, "library->model.quantized_version = &m->quantized_version;");
+    }
   }
+  if (emit_routine_find(emitter, "prune")) text_line(text, "library->model.pruned = &m->pruned;");
   if (ids) {
     text_line(text, "library->model.ids = id_columns;");
     text_line(text, "library->model.ids_count = %d;", ids);
@@ -336,7 +360,9 @@ static void emit_loaded(struct emitter *emitter, struct text *text) {
 }
 
 static void initialize_body(struct emitter *emitter, struct text *text) {
-  print_code(emitter, text, "lam_model_initialize(m->library, seed);\n");
+  print_code(emitter, text,
+             "const int status = lam_model_initialize(m->library, seed);\n"
+             "if (status != LAM_OK) return NAME_told(m, status);\n");
   forget_steps(emitter, text);
   print_code(emitter, text, "return LAM_OK;\n");
 }

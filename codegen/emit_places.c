@@ -69,7 +69,14 @@ static void print_loops(struct places *places, struct text *text) {
   }
 }
 
+static bool has_place(const struct emitter *emitter, const struct buffer *member) {
+  const struct quantized *quantized = emit_quantized(emitter, member->state);
+  return !quantized || !quantized->placeless;
+}
+
+/* What the member takes of its struct's memory. */
 static int64_t member_bytes(const struct emitter *emitter, const struct buffer *member) {
+  if (!has_place(emitter, member)) return 0;
   return (storage_bytes(emitter->target, member->storage, member->count) + PLACE_UNIT - 1) / PLACE_UNIT * PLACE_UNIT;
 }
 
@@ -83,8 +90,11 @@ void emit_lead(struct emitter *emitter, struct text *text, const struct owner *o
     int64_t *at = arena_new_array(arena, int64_t, count);
     for (int copy = 0; copy < count; copy++) {
       const struct buffer *member = field->copies ? field->members[copy] : field->sample;
-      at[copy] = !member ? -1 : owner->kind == OWNER_STATES ? *used : place_of_member(emitter, member);
-      if (member && owner->kind == OWNER_STATES) *used += member_bytes(emitter, member);
+      const bool state = owner->kind == OWNER_STATES;
+      at[copy] = !member || (state && !has_place(emitter, member)) ? -1
+                 : state                                           ? *used
+                                                                   : place_of_member(emitter, member);
+      if (member && state) *used += member_bytes(emitter, member);
     }
     add_field(&places, field, at, count);
   }
@@ -96,7 +106,8 @@ void emit_lead(struct emitter *emitter, struct text *text, const struct owner *o
 
 /* Whether the struct's pointers lead into NAME_weights. */
 static bool is_baked(const struct emitter *emitter, const struct owner *owner) {
-  return emitter->options.weights && (owner->role == ROLE_PARAMETER || owner->role == ROLE_AVERAGE);
+  return emitter->options.weights &&
+         (owner->role == ROLE_PARAMETER || owner->role == ROLE_AVERAGE || owner->role == ROLE_QUANTIZED);
 }
 
 void emit_states_places(struct emitter *emitter, struct text *text) {

@@ -314,6 +314,18 @@ static void emit_single(struct body *body, const struct launch *launch) {
   emit_call(body, launch, arguments);
 }
 
+/* The pointer to the parameter that a turn of the loop makes steps of; NULL where it makes none. */
+static const char *quantized_argument(const struct roll *roll, struct launch *const *launches,
+                                      struct c_argument *const *arguments) {
+  for (int position = 0; position < roll->period; position++) {
+    const struct launch *launch = launch_of(roll, launches, position, 0);
+    for (int i = 0; launch->quantizes && i < launch->arguments.count; i++)
+      if (launch->arguments.items[i].buffer == launch->quantizes && !launch->arguments.items[i].offset)
+        return arguments[position][i].piece.text;
+  }
+  return NULL;
+}
+
 static void emit_loop(struct body *body, const struct roll *roll, struct launch *const *launches) {
   struct arena *arena = body->emitter->arena;
   struct counter counter = choose_counter(roll, launches);
@@ -330,6 +342,8 @@ static void emit_loop(struct body *body, const struct roll *roll, struct launch 
   else
     text_open(body->text, "for (int i = %lld; i >= %lld; i--)", begin, end + 1);
   body->comment = NULL;
+  const char *quantized = quantized_argument(roll, launches, arguments);
+  if (quantized) text_line(body->text, "if (!%s) continue;", quantized);
   for (int position = 0; position < roll->period; position++) {
     const struct launch *launch = launch_of(roll, launches, position, 0);
     comment_launch(body, launch, rolled_path(body, roll, launches, position, &counter));
@@ -347,6 +361,47 @@ static void emit_launches(struct body *body, struct launch *const *launches, int
       emit_loop(body, roll, launches);
     else
       for (int j = 0; j < roll->period; j++) emit_single(body, launches[roll->first + j]);
+  }
+}
+
+/* Whether a roll of all launches has a turn for each parameter that they make steps of. */
+static bool has_turn_for_each(const struct rolls *rolls, struct launch *const *launches, int count) {
+  const struct roll *roll = &rolls->items.items[0];
+  if (rolls->items.count != 1 || roll->copies < 2) return false;
+  bool read = false;
+  for (int i = 0; i < count; i++) {
+    const bool begins = i % roll->period == 0;
+    if (i > 0 && (launches[i]->quantizes != launches[i - 1]->quantizes) != begins) return false;
+  }
+  for (int i = 0; i < roll->period; i++)
+    for (int j = 0; j < launches[i]->arguments.count; j++)
+      read = read || (launches[i]->arguments.items[j].buffer == launches[i]->quantizes &&
+                      !launches[i]->arguments.items[j].offset);
+  return read;
+}
+
+/* The steps of those parameters that are in memory: the pointers of the others are NULL. */
+static void emit_quantizing(struct body *body, struct launch *const *launches, int count) {
+  struct arena *arena = body->emitter->arena;
+  for (int first = 0, end; first < count; first = end) {
+    const struct buffer *buffer = launches[first]->quantizes;
+    for (end = first;
+         end < count && launches[end]->quantizes->copy >= 0 && !strcmp(launches[end]->quantizes->name, buffer->name);)
+      end++;
+    const struct rolls rolls = roll_launches(arena, launches + first, end - first);
+    if (end > first && has_turn_for_each(&rolls, launches + first, end - first)) {
+      emit_loop(body, &rolls.items.items[0], launches + first);
+      continue;
+    }
+    for (end = first; end < count && launches[end]->quantizes == buffer;) end++;
+    const struct launch_argument parameter = {.buffer = (struct buffer *)(uintptr_t)buffer};
+    const struct pointer pointer = pointer_of(body, &parameter);
+    static const struct counter none = {0, 1, 1};
+    text_open(body->text, "if (%s)", pointer_text(body, &pointer, &none));
+    body->comment = NULL;
+    emit_launches(body, launches + first, end - first);
+    body->comment = NULL;
+    text_close(body->text);
   }
 }
 
@@ -379,8 +434,14 @@ struct phase {
    optimizer's state, and the rest. */
 enum { LONG_ROUTINE = 40, SHORT_PHASE = 3 };
 
-static int find_phases(const struct routine *routine, struct phase phases[3]) {
+static int find_phases(const struct emitter *emitter, const struct routine *routine, struct phase phases[3]) {
   int count = routine->launches.count, loss = 0, update = 0;
+  const int steps = strcmp(routine->name, "derive") ? 0 : emit_quantizing_launches(emitter);
+  if (steps) {
+    phases[0] = (struct phase){"quantize", NULL, 0, steps};
+    phases[1] = (struct phase){NULL, NULL, steps, count - steps};
+    return 2;
+  }
   while (loss < count && !writes(routine->launches.items[loss], is_loss)) loss++;
   while (update < count && !writes(routine->launches.items[update], is_learned)) update++;
   loss = loss < count ? loss + 1 : 0;
@@ -405,7 +466,7 @@ void emit_name_copies(struct emitter *emitter) {
   for (int i = 0; i < emitter->module->routines.count; i++) {
     const struct routine *routine = emitter->module->routines.items[i];
     struct phase phases[3];
-    int count = find_phases(routine, phases);
+    int count = find_phases(emitter, routine, phases);
     for (int j = 0; j < count; j++)
       roll_name_copies(emitter->arena, emitter->module, routine->launches.items + phases[j].first, phases[j].count);
   }
@@ -454,8 +515,40 @@ static const char *phase_call(struct body *body, bool types) {
 static struct body body_of_phase(struct emitter *emitter, const struct routine *routine, const struct phase *phase) {
   struct body body = {.emitter = emitter, .routine = routine, .text = text_new(emitter->arena)};
   body.text->indentation = 1;
-  emit_launches(&body, routine->launches.items + phase->first, phase->count);
+  if (phase->count && routine->launches.items[phase->first]->quantizes)
+    emit_quantizing(&body, routine->launches.items + phase->first, phase->count);
+  else
+    emit_launches(&body, routine->launches.items + phase->first, phase->count);
   return body;
+}
+
+/* Prints NAME_quantize, which derive calls, and the library for one parameter after the other. */
+static void emit_quantize(struct body *body, struct text *text) {
+  const char *name = body->emitter->name;
+  text_comment(text, "Steps and scales of those parameters that are in memory: pointers to the others are NULL.");
+  text_open(text, "static void %s_quantize(void *self)", name);
+  text_line(text, "struct %s *m = self;", name);
+  emit_locals(body, text, true);
+  text_raw(text, text_string(body->text));
+  text_line(text, "m->quantized_version = m->version;");
+  text_close(text);
+  text_blank(text);
+}
+
+/* derive: first the steps, where they are out of date, then what is made of them and of other parameters. */
+static void emit_derive(struct emitter *emitter, struct text *text, const struct routine *routine,
+                        const struct phase phases[2]) {
+  const char *name = emitter->name;
+  struct body steps = body_of_phase(emitter, routine, &phases[0]), rest = body_of_phase(emitter, routine, &phases[1]);
+  emit_quantize(&steps, text);
+  text_open(text, "int %s_derive(%s)", name, emit_signature(emitter, routine));
+  text_line(text, "if (m->quantized_version != m->version) %s_quantize(m);", name);
+  emit_locals(&rest, text, true);
+  text_line(text, "m->derived_version = m->version;");
+  text_raw(text, text_string(rest.text));
+  text_line(text, "return %s_OK;", emit_upper_name(emitter));
+  text_close(text);
+  text_blank(text);
 }
 
 /* How many rows a step of generation computes: its argument, or the window's fixed extent. */
@@ -466,12 +559,39 @@ static const char *rows_of_step(struct emitter *emitter, const struct routine *r
   return arena_format(emitter->arena, "%lld", feed ? (long long)feed->axes[feed->axis_count - 1]->extent : 1ll);
 }
 
+/* Weights are pruned before the steps of training that the pipeline names, and before they are used. */
+static void emit_prune_call(const struct emitter *emitter, struct text *text, const struct routine *routine) {
+  static const char *const others[] = {"prune", "derive", "synthesize"};
+  const struct program *program = emitter->program;
+  if (!emit_routine_find(emitter, "prune")) return;
+  for (int i = 0; i < 3; i++)
+    if (!strcmp(routine->name, others[i])) return;
+  if (!emit_is_training(routine)) {
+    text_line(text, "if (m->pruned <= 0) %s_prune(m, -m->pruned);", emitter->name);
+    return;
+  }
+  for (int i = 0; i < program->prunings.count; i++) {
+    const struct pruning *own = &program->prunings.items[i];
+    const long long begin = own->begin, end = own->end, every = own->every;
+    const char *named =
+        begin == end ? arena_format(emitter->arena, "step == %lld", end)
+                     : arena_format(emitter->arena, "step == %lld || (step < %lld && (step - %lld) %% %lld == 0)", end,
+                                    end, begin, every);
+    text_line(text, "if (step >= %lld && m->pruned != step + 1 && (m->pruned <= 0 || %s)) %s_prune(m, step);", begin,
+              named, emitter->name);
+  }
+}
+
 void emit_routine(struct emitter *emitter, struct text *text, const struct routine *routine) {
   struct phase phases[3];
   struct body bodies[3], whole = {.emitter = emitter, .routine = routine};
   const char *name = arena_format(emitter->arena, "%s_%s", emitter->name, routine->name);
   const struct routine_parameters parameters = emit_parameters(emitter, routine);
-  int count = find_phases(routine, phases);
+  int count = find_phases(emitter, routine, phases);
+  if (count && phases[0].name && !strcmp(phases[0].name, "quantize")) {
+    emit_derive(emitter, text, routine, phases);
+    return;
+  }
   for (int i = 0; i < count; i++) {
     bodies[i] = body_of_phase(emitter, routine, &phases[i]);
     whole.step = whole.step || bodies[i].step;
@@ -485,7 +605,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
   }
   text_open(text, "int %s(%s)", name, emit_signature(emitter, routine));
   emit_argument_checks(emitter, text, routine);
-  if (emit_reads_derived(routine))
+  emit_prune_call(emitter, text, routine);
+  if (emit_reads_derived(emitter, routine))
     text_line(text, "if (m->derived_version != m->version) %s_derive(m);", emitter->name);
   if (!phases[0].name) {
     emit_locals(&bodies[0], text, true);
@@ -503,6 +624,8 @@ void emit_routine(struct emitter *emitter, struct text *text, const struct routi
     text_line(text, "m->trained = step;");
   else if (!strcmp(routine->name, "accumulate"))
     text_line(text, "m->accumulated = step;");
+  else if (!strcmp(routine->name, "prune"))
+    text_line(text, "m->pruned = step + 1;");
   else if (parameters.step && !step && !whole.step)
     text_line(text, "(void)step;");
   if (whole.step && !parameters.step)

@@ -18,6 +18,10 @@ static const struct {
     [ROLE_CACHE] = {"caches", "caches", "c", "What generation keeps of the positions so far."},
     [ROLE_PREPARED] = {"prepared", "prepared", "r", "What generation computes once for a prompt."},
     [ROLE_DERIVED] = {"derived", "derived", "d", "What is computed of the parameters alone, when these have changed."},
+    [ROLE_QUANTIZED] =
+        {"quantized", "quantized", "q",
+         "Steps and scales of parameters, which routines that do not train read in place of these; files "
+         "may hold them, too."},
 };
 
 /* --- Fields ------------------------------------------------------------------------------------------------------------- */
@@ -135,7 +139,7 @@ const struct place_of_buffer *emit_place(const struct emitter *emitter, const st
 void emit_layout(struct emitter *emitter) {
   const struct module *module = emitter->module;
   struct arena *arena = emitter->arena;
-  for (enum role role = ROLE_PARAMETER; role <= ROLE_DERIVED; role++) {
+  for (enum role role = ROLE_PARAMETER; role <= ROLE_QUANTIZED; role++) {
     struct owner *owner = NULL;
     for (int i = 0; i < module->buffers.count; i++) {
       const struct buffer *buffer = module->buffers.items[i];
@@ -320,7 +324,7 @@ static void print_extents(struct emitter *emitter, struct text *text) {
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < emitter->owners.count; i++) {
       const struct owner *owner = emitter->owners.items[i];
-      if (owner->kind == OWNER_STATES && owner->role == ROLE_DERIVED) continue;
+      if (owner->kind == OWNER_STATES && role_is_derived(owner->role)) continue;
       for (int j = 0; j < owner->fields.count && owner->kind != OWNER_ACTIVATIONS; j++) {
         const struct buffer *buffer = owner->fields.items[j]->sample;
         struct axis **axes = buffer->state ? buffer->state->axes : buffer->axes;
@@ -344,13 +348,24 @@ static void print_extents(struct emitter *emitter, struct text *text) {
   text_blank(text);
 }
 
+/* Of a struct of which some pointers are NULL. */
+static const char *note_on_absent(const struct emitter *emitter, const struct owner *owner) {
+  for (int i = 0; i < owner->buffers.count; i++) {
+    const struct quantized *quantized = emit_quantized(emitter, owner->buffers.items[i]->state);
+    if (quantized && quantized->placeless)
+      return " Those of which `quantized` has the steps are NULL: routines read the steps.";
+  }
+  return "";
+}
+
 void emit_public_structs(struct emitter *emitter, struct text *text) {
   print_extents(emitter, text);
   for (int i = 0; i < emitter->owners.count; i++) {
     const struct owner *owner = emitter->owners.items[i];
     if (owner->kind == OWNER_ACTIVATIONS) continue;
     if (owner->kind == OWNER_STATES)
-      text_comment(text, role_structs[owner->role].comment);
+      text_comment(text, arena_format(emitter->arena, "%s%s", role_structs[owner->role].comment,
+                                      note_on_absent(emitter, owner)));
     else
       text_comment(text, ports_comment(emitter, owner));
     text_open(text, "struct %s", owner->tag);
@@ -386,7 +401,11 @@ void emit_public_structs(struct emitter *emitter, struct text *text) {
   if (emit_derives(emitter)) {
     text_line(text, "int64_t version; /* advances when parameters change */");
     text_line(text, "int64_t derived_version; /* of the parameters that %s_derive saw last */", emitter->name);
+    if (emitter->quantized.count)
+      text_line(text, "int64_t quantized_version; /* of those that the steps were made of */");
   }
+  if (emit_routine_find(emitter, "prune"))
+    text_line(text, "int64_t pruned; /* 1 + the step that %s_prune saw last; else 0 or less */", emitter->name);
   text_line(text, "void *library; /* what lamella.c keeps */");
   text_line(text, "const char *message; /* see %s_message */", emitter->name);
   text_line(text, "void *own; /* what %s_create took, for %s_destroy to free */", emitter->name, emitter->name);

@@ -81,6 +81,12 @@ bool program_reads(const struct program *program) {
   return program->data && (program->train || program->evaluate || program_predicts(program));
 }
 
+bool program_quantizes(const struct program *program) {
+  for (int i = 0; i < program->states.count; i++)
+    if (program->states.items[i]->role == ROLE_QUANTIZED) return true;
+  return false;
+}
+
 /* Besides what it goes on with and where that stands, the step of such a program has inputs, or it prepares some. */
 bool program_reads_source(const struct program *program) {
   if (!program_generates(program)) return false;
@@ -122,8 +128,8 @@ static void emit_run(struct emitter *emitter, struct text *text, const struct ro
   text_close(text);
 }
 
-static const char *reads_derived(const struct routine *routine) {
-  return emit_reads_derived(routine) ? ", .reads_derived = 1" : "";
+static const char *reads_derived(const struct emitter *emitter, const struct routine *routine) {
+  return emit_reads_derived(emitter, routine) ? ", .reads_derived = 1" : "";
 }
 
 /* Prints the table of predictions for batches of other sizes, by which the runtime calls them like any other routine. */
@@ -134,7 +140,17 @@ static void emit_predictions(const struct emitter *emitter, struct text *text) {
   for (int i = 0; i < program->predictions.count; i++) {
     const char *name = program->predictions.items[i].graph->name;
     text_line(text, "{.name = %s, .routine = {.exists = 1, .run = run_%s%s}},", c_string(emitter->arena, name), name,
-              reads_derived(emit_routine_find(emitter, name)));
+              reads_derived(emitter, emit_routine_find(emitter, name)));
+  }
+  text->indentation--;
+  text_line(text, "};");
+}
+
+static void emit_prunings(struct text *text, const struct program *program) {
+  text_open(text, "static const struct lam_pruning prunings[] =");
+  for (int i = 0; i < program->prunings.count; i++) {
+    const struct pruning *own = &program->prunings.items[i];
+    text_line(text, "{%lld, %lld, %lld},", (long long)own->begin, (long long)own->end, (long long)own->every);
   }
   text->indentation--;
   text_line(text, "};");
@@ -150,7 +166,10 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   emit_verbs(program, verbs);
   for (int i = 0; i < 5; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
-  if (verbs[0] && emitter->options.steps) list = arena_format(arena, "%s&lam_steps_verb, ", list);
+  if (program_quantizes(program) && !emitter->options.weights)
+    list = arena_format(arena, "%s&lam_quantize_verb, ", list);
+  if (emitter->options.steps && (verbs[0] || verbs[1]))
+    list = arena_format(arena, "%s&lam_%s_verb, ", list, verbs[0] ? "steps" : "measure");
   if (emitter->options.bench) list = arena_format(arena, "%s&lam_bench_verb, ", list);
   for (int i = 0; i < module->routines.count; i++) {
     emit_run(emitter, text, module->routines.items[i]);
@@ -166,13 +185,14 @@ static void emit_program(struct emitter *emitter, struct text *text) {
       const struct routine *routine = module->routines.items[i];
       if (program_prediction(program, routine->name)) continue;
       text_line(text, "[%s] = {.exists = 1, .run = run_%s%s},", routine_find(routine->name)->constant, routine->name,
-                reads_derived(routine));
+                reads_derived(emitter, routine));
     }
     text->indentation--;
     text_line(text, "},");
   }
   text_line(text, ".data = %s, .settings = %s, .generation = %s, .verbs = verbs,", program->data ? "&data" : "NULL",
             program->training ? "&settings" : "NULL", program->generation ? "&generation" : "NULL");
+  if (program->prune) text_line(text, ".prunings = prunings, .pruning_count = %d,", program->prunings.count);
   if (program->predictions.count)
     text_line(text, ".predictions = run_predictions, .prediction_count = %d, .choose = %s,", program->predictions.count,
               program->mixes_examples ? "lam_choose_first" : "lam_choose_size");
@@ -206,7 +226,8 @@ void emit_tables(struct emitter *emitter, struct text *text) {
   if (program->data) emit_data(emitter, text, program->data);
   if (program->training) emit_settings(emitter, text, program->training);
   if (program->generation) emit_generation(emitter, text, program->generation);
-  if (program->data || program->training || program->generation) text_blank(text);
+  if (program->prune) emit_prunings(text, program);
+  if (program->data || program->training || program->generation || program->prune) text_blank(text);
   if (emitter->options.bench) emit_bench(emitter, text);
   emit_program(emitter, text);
 }

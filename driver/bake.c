@@ -4,17 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/bake.h"
 #include "driver/interpret.h"
-#include "runtime/runtime.h"
 
 struct baking {
   const struct lam_weights *weights;
+  const struct baked_steps *steps;
   bool wide; /* the target's reals are of double precision */
 };
 
 /* The library's reals are of double precision in this process. */
 static void elements_of(const void *context, const struct state *state, int64_t first, int64_t count, void *to) {
   const struct baking *baking = context;
+  if (state->role == ROLE_QUANTIZED) {
+    baked_step_elements(baking->steps, state, baking->wide, first, count, to);
+    return;
+  }
   const struct lam_entry *entry = lam_weights_find(baking->weights, state->name);
   const enum lam_type type = interpret_type(state);
   if (type != LAM_TYPE_REAL || baking->wide) {
@@ -46,7 +51,7 @@ static bool facts_fit(const struct lam_weights *weights, const struct data_setti
   return true;
 }
 
-bool bake_weights(struct options *options, const struct program *program) {
+bool bake_weights(struct options *options, struct program *program) {
   struct arena *arena = options->arena;
   if (!options->weights) return true;
   if (program->train || program->accumulate) {
@@ -65,7 +70,7 @@ bool bake_weights(struct options *options, const struct program *program) {
   }
   if (!good || !facts_fit(weights, program->data)) return false;
   struct baking *baking = arena_new_struct(arena, struct baking);
-  *baking = (struct baking){weights, options->passes.target->double_precision};
+  *baking = (struct baking){weights, bake_steps(arena, program, weights), options->passes.target->double_precision};
   struct baked_weights *baked = arena_new_struct(arena, struct baked_weights);
   struct baked_fact *facts = arena_new_array(arena, struct baked_fact, weights->metadata.count + 1);
   for (int64_t i = 0; i < weights->metadata.count; i++) {

@@ -1,5 +1,6 @@
 /* lamella compare SPEC: measures the same training steps as compiled by several pipelines, targets, -O levels and
-   settings. This file has the way from the options to the reports; compare.h lists the others. */
+   settings; or the loss of trained weights, and the time of predictions with them. This file has the way from the options
+   to the reports; compare.h lists the others. */
 #include "driver/compare.h"
 
 #include <math.h>
@@ -10,9 +11,12 @@
 
 #include "runtime/runtime.h"
 
-static void say(const struct comparison *comparison, const char *what, const char *whom) {
-  if (isatty(STDERR_FILENO))
-    fprintf(stderr, "\r\033[K%s %s", what, whom);
+void compare_say(const struct comparison *comparison, const char *what, const char *whom) {
+  const bool on_terminal = isatty(STDERR_FILENO);
+  if (on_terminal) fputs("\r\033[K", stderr);
+  if (!what) return;
+  if (on_terminal)
+    fprintf(stderr, "%s %s", what, whom);
   else if (comparison->options->verbose)
     fprintf(stderr, "%s %s\n", what, whom);
   fflush(stderr);
@@ -24,49 +28,39 @@ static bool prepare(struct comparison *comparison) {
     if (!can_run_target(comparison->options, variant->options.passes.target)) return false;
     variant->errors = arena_format(comparison->arena, "%s/errors%d", comparison->folder, i);
   }
-  say(comparison, "compiling", "");
+  compare_say(comparison, "compiling", "");
   if (!compile_variants(comparison)) return false;
   comparison->options->passes.times = NULL; /* each variant had a table of its own */
+  enter_race(comparison, 0);
   for (int i = 0; i < comparison->oracles.count && !compare_stopped; i++) {
-    say(comparison, "checking by", "the definition");
+    compare_say(comparison, "checking by", "the definition");
     oracle_run(comparison, &comparison->oracles.items[i]);
   }
   int good = 0;
   for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
     struct variant *variant = comparison->variants.items[i];
-    say(comparison, "starting", variant->name);
+    compare_say(comparison, "starting", variant->name);
     double begin = seconds_now();
     if (variant_start(comparison, variant)) {
-      comparison->starting += seconds_now() - begin;
-      accuracy_measure(comparison, variant);
+      comparison->race->starting += seconds_now() - begin;
+      if (comparison->weights)
+        quality_measure(comparison, variant);
+      else
+        accuracy_measure(comparison, variant);
     }
     good += !variant->failure;
+    if (comparison->weights && i == 0 && !good) return false; /* the others would be compared with it */
   }
   return good > 0;
 }
 
-static bool write_reports(struct comparison *comparison) {
-  const struct options *options = comparison->options;
-  bool good = true;
-  if (options->json) {
-    char *text = report_json(comparison);
-    if (!strcmp(options->json, "-"))
-      fputs(text, stdout);
-    else
-      good = write_file(options->json, text);
-    free(text);
-  }
-  if (options->page) good = write_file(options->page, report_page(comparison)) && good;
-  return good;
-}
-
 static void remove_folder(const struct comparison *comparison) {
-  static const char *const names[] = {"outputs.safetensors", "state.safetensors"};
+  static const char *const names[] = {"outputs.safetensors", "state.safetensors", "first.safetensors"};
   for (int i = 0; i < comparison->variants.count; i++)
     unlink(arena_format(comparison->arena, "%s/errors%d", comparison->folder, i));
   for (int i = -1; i < comparison->oracles.count; i++) {
     const char *folder = i < 0 ? comparison->folder : comparison->oracles.items[i].folder;
-    for (int j = 0; j < 2; j++) unlink(arena_format(comparison->arena, "%s/%s", folder, names[j]));
+    for (int j = 0; j < 3; j++) unlink(arena_format(comparison->arena, "%s/%s", folder, names[j]));
     unlink(arena_format(comparison->arena, "%s/errors", folder));
     if (i >= 0) rmdir(folder);
   }
@@ -87,19 +81,21 @@ static int number_option(struct comparison *comparison, char letter, const char 
 }
 
 int verb_compare(struct options *options) {
-  struct comparison own = {.arena = options->arena, .options = options, .margin = 0.01, .level = 0.01, .fastest = -1},
+  struct comparison own = {.arena = options->arena, .options = options, .margin = 0.01, .level = 0.01},
                     *comparison = &own;
   double threads = processors_allowed(), budget = 20, loss_steps = 0, seed = (double)(time(NULL) % 1000000);
   int code = number_option(comparison, 'N', "threads", true, 1, processors_allowed(), &threads);
   if (code < 0) code = number_option(comparison, 'B', "time", false, 0.1, 86400, &budget);
   if (code < 0) code = number_option(comparison, 'K', "steps", true, 1, 1e9, &loss_steps);
   if (code < 0) code = number_option(comparison, 'R', "seed", true, 0, 4294967295.0, &seed);
+  if (code < 0) code = choose_works(comparison);
   if (code < 0) code = choose_variants(comparison);
   if (code < 0) code = slow_down(comparison);
   if (code >= 0) return code;
   comparison->threads = (int)threads;
   comparison->loss_steps = (int)loss_steps;
   comparison->seed = (uint64_t)seed;
+  if (comparison->by_layer && !choices_of(comparison, 'B').items.count) budget = 60; /* it makes many evaluations */
   /* Outputs are checked before minutes are spent. */
   if (options->json && strcmp(options->json, "-") && !lam_is_writable(options->json)) return EXIT_WRONG_INPUT;
   if (options->page && !lam_is_writable(options->page)) return EXIT_WRONG_INPUT;
@@ -119,17 +115,21 @@ int verb_compare(struct options *options) {
      a small model. */
   comparison->until = begin + 1.5 * budget + 30;
   comparison->check_patience = budget / 4 > 20 ? budget / 4 : 20;
-  assign_oracles(comparison);
+  if (!comparison->weights) assign_oracles(comparison);
   code = EXIT_WRONG_INPUT;
-  if (prepare(comparison)) {
-    say(comparison, "measuring", "");
+  if (comparison->by_layer) {
+    code = compare_layers(comparison, budget);
+  } else if (prepare(comparison)) {
+    compare_say(comparison, "measuring", "");
     measure_variants(comparison, budget);
     comparison->seconds = seconds_now() - begin;
     conclude(comparison);
-    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+    choose_by_loss(comparison);
+    compare_say(comparison, NULL, NULL);
     if (!compare_stopped) {
       report_table(options->json && !strcmp(options->json, "-") ? stderr : stdout, comparison);
-      code = write_reports(comparison) && comparison->fastest >= 0 ? EXIT_DONE : EXIT_WRONG_INPUT;
+      const bool written = write_reports(comparison, report_json(comparison));
+      code = written && comparison->races[0].fastest >= 0 ? EXIT_DONE : EXIT_WRONG_INPUT;
     }
     for (int i = 0; i < comparison->variants.count; i++)
       if (comparison->variants.items[i]->failure) code = EXIT_WRONG_INPUT;

@@ -45,7 +45,7 @@ static double first_step(struct arena *arena, struct child *child, double patien
     line = child_hear(child, patience);
   if (!line) return NAN;
   *outputs = !strcmp(line, "done");
-  line = child_tell(child, "steps 1") ? child_hear(child, patience) : NULL;
+  line = child_tell(child, "time 1") ? child_hear(child, patience) : NULL;
   if (!line || sscanf(line, "%lf %lf", &loss, seconds) != 2) return NAN;
   line =
       child_tell(child, arena_format(arena, "state %s/state.safetensors", folder)) ? child_hear(child, patience) : NULL;
@@ -87,6 +87,7 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle) {
      against the interpreter. */
   struct variant *reference = arena_new_struct(arena, struct variant);
   reference->name = "the reference";
+  reference->timing = &reference->timings[0];
   reference->options = *oracle->options;
   reference->options.passes.target = target_find("reference");
   reference->options.passes.pipeline = "none, tile, parallel, plan, share";
@@ -167,11 +168,23 @@ static bool has_states(const char *path) {
   return found;
 }
 
+bool accuracy_of_outputs(struct comparison *comparison, const char *expected, const char *got,
+                         struct accuracy *accuracy) {
+  struct sums sums = {.worst = ""};
+  if (!add_file(comparison, expected, got, false, &sums)) return false;
+  *accuracy = (struct accuracy){.known = sums.count > 0,
+                                .largest = sums.largest,
+                                .mean = sums.count > 0 ? sums.total / sums.count : 0,
+                                .worst = sums.worst};
+  return true;
+}
+
 void accuracy_measure(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
   const struct oracle *oracle = &comparison->oracles.items[variant->oracle];
   bool outputs;
-  double loss = first_step(arena, &variant->child, VARIANT_PATIENCE, comparison->folder, &outputs, &variant->probe);
+  double loss =
+      first_step(arena, &variant->child, VARIANT_PATIENCE, comparison->folder, &outputs, &variant->timing->probe);
   if (isnan(loss)) {
     variant_fail(comparison, variant, "took no first step");
     return;

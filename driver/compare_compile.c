@@ -7,11 +7,43 @@
 
 #include "driver/compare.h"
 
-/* Reads from the static plan what a step keeps in memory. */
-static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
+static bool is_weight(const struct state *state) {
+  return state && (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE || state->role == ROLE_DERIVED);
+}
+
+static bool is_raced(const struct comparison *comparison, const struct routine *routine) {
+  for (int i = 0; i < comparison->race_count; i++)
+    if (!strcmp(routine->name, routine_facts[work_facts[comparison->races[i].work].routine].name)) return true;
+  return false;
+}
+
+/* Adds up the weights that kernels of the timed routines read: parameters, and what is derived of them, each once. */
+static void read_weights(struct comparison *comparison, struct variant *variant, const struct module *module) {
+  struct pointer_table seen = {0};
+  const struct target *target = variant->options.passes.target;
+  const enum storage real = storage_bytes(target, STORAGE_REAL, 1) == 8 ? STORAGE_F64 : STORAGE_F32;
   for (int r = 0; r < module->routines.count; r++) {
     const struct routine *routine = module->routines.items[r];
-    if (strcmp(routine->name, "train") != 0) continue;
+    if (!is_raced(comparison, routine)) continue;
+    for (int i = 0; i < routine->launches.count; i++) {
+      const struct launch *launch = routine->launches.items[i];
+      for (int j = 0; j < launch->arguments.count; j++) {
+        const struct buffer *buffer = launch->arguments.items[j].buffer;
+        if (!buffer || !is_weight(buffer->state) || pointer_table_find(&seen, buffer)) continue;
+        *pointer_table_at(comparison->arena, &seen, buffer, 0) = 1;
+        const double bytes = (double)storage_bytes(target, buffer->storage, buffer->count);
+        variant->weight_bytes[buffer->storage == STORAGE_REAL ? real : buffer->storage] += bytes;
+      }
+    }
+  }
+}
+
+/* Reads from the static plan what a step keeps in memory. */
+static void read_plan(struct comparison *comparison, struct variant *variant, const struct module *module) {
+  const char *name = routine_facts[work_facts[comparison->races[0].work].routine].name;
+  for (int r = 0; r < module->routines.count; r++) {
+    const struct routine *routine = module->routines.items[r];
+    if (strcmp(routine->name, name) != 0) continue;
     variant->launches = routine->launches.count;
     variant->activation_bytes = routine->activation_bytes;
     for (int i = 0; i < routine->launches.count; i++) {
@@ -66,8 +98,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
     fprintf(stderr, "lamella compare: %s does not train: it needs a train block and data\n", spec_title(options));
     return false;
   }
-  /* Only training is compared. */
-  if (program) program->evaluate = program->step = program->prepare = NULL, program->generation = NULL;
+  if (program) keep_works(comparison, program);
   struct module *module = NULL;
   if (program && run_graph_passes(program, &options->passes, diagnostics))
     module = run_schedules(program, &options->passes, diagnostics);
@@ -80,6 +111,7 @@ static bool translate(struct comparison *comparison, struct variant *variant) {
   variant->emitted = emit_c(arena, program, module, options->passes.target, &emission);
   variant->program = program->name;
   read_plan(comparison, variant, module);
+  read_weights(comparison, variant, module);
   for (const char *at = variant->emitted.source; *at; at++) variant->source_lines += *at == '\n';
   variant->translate_seconds = thread_seconds() - begin;
   times_enter(times, "waiting"); /* while other variants are compiled */

@@ -20,7 +20,8 @@ enum {
   KERNEL_STEPS_MOST = 2000
 };
 
-static const double patience = 120; /* seconds for a step or an answer */
+static const double patience = 120; /* seconds for a step */
+static const double answer_patience = 3600; /* for an answer about all of the data */
 
 struct start {
   struct comparison *comparison;
@@ -40,10 +41,23 @@ static int run_program(void *context) {
   }
   child_report_memory();
   char threads[32], slow[32];
-  snprintf(threads, sizeof threads, "%d", start->comparison->threads);
+  const struct comparison *comparison = start->comparison;
+  snprintf(threads, sizeof threads, "%d", comparison->threads);
   snprintf(slow, sizeof slow, "%.17g", start->variant->slow);
-  return run(6, (char *[]){(char *)start->variant->name, (char *)"steps", (char *)"--threads", threads,
-                           (char *)"--slow", slow, NULL});
+  const char *arguments[] = {start->variant->name,
+                             comparison->weights ? "measure" : "steps",
+                             "--threads",
+                             threads,
+                             "--slow",
+                             slow,
+                             "--weights",
+                             comparison->weights,
+                             "--work",
+                             work_facts[comparison->race->work].name,
+                             NULL};
+  const int count = comparison->weights ? 10 : 6;
+  arguments[count] = NULL;
+  return run(count, (char **)arguments);
 }
 
 bool variant_start(struct comparison *comparison, struct variant *variant) {
@@ -53,8 +67,8 @@ bool variant_start(struct comparison *comparison, struct variant *variant) {
     variant_fail(comparison, variant, "did not start");
     return false;
   }
-  variant->units = variant->child.units;
-  variant->unit = arena_copy(comparison->arena, variant->child.unit, strlen(variant->child.unit));
+  variant->timing->units = variant->child.units;
+  variant->timing->unit = arena_copy(comparison->arena, variant->child.unit, strlen(variant->child.unit));
   return true;
 }
 
@@ -73,10 +87,17 @@ void variant_fail(struct comparison *comparison, struct variant *variant, const 
   fprintf(stderr, "lamella compare: %s %s\n", variant->name, variant->failure);
 }
 
+const char *variant_ask(struct comparison *comparison, struct variant *variant, const char *command, const char *what) {
+  if (variant->failure) return NULL;
+  const char *line = child_tell(&variant->child, command) ? child_hear(&variant->child, answer_patience) : NULL;
+  if (!line) variant_fail(comparison, variant, what);
+  return line;
+}
+
 /* Makes a variant take steps. Returns the seconds of the shortest, or a negative number. */
 static double take_steps(struct comparison *comparison, struct variant *variant, int count, bool measured, bool first) {
   double least = -1;
-  if (variant->failure || !child_tell(&variant->child, arena_format(comparison->arena, "steps %d", count))) {
+  if (variant->failure || !child_tell(&variant->child, arena_format(comparison->arena, "time %d", count))) {
     variant_fail(comparison, variant, "stopped");
     return -1;
   }
@@ -88,8 +109,8 @@ static double take_steps(struct comparison *comparison, struct variant *variant,
                    variant->child.is_late ? "took more than two minutes for a step" : "stopped within a step");
       return -1;
     }
-    if (first) array_push(comparison->arena, &variant->losses, loss);
-    if (measured) array_push(comparison->arena, &variant->steps, seconds);
+    if (first && comparison->race->work == WORK_TRAIN) array_push(comparison->arena, &variant->losses, loss);
+    if (measured) array_push(comparison->arena, &variant->timing->steps, seconds);
     if (least < 0 || seconds < least) least = seconds;
   }
   return least;
@@ -113,8 +134,8 @@ static void shuffle(uint64_t *state, int *order, int count) {
 /* Whether a variant that is slow by far takes part in this round: it does now and then, until it has been in enough
    rounds. */
 static bool has_part(const struct comparison *comparison, const struct variant *variant) {
-  int every = ROUNDS_LEAST / comparison->few;
-  return variant->parts < comparison->few && comparison->rounds % (every > 1 ? every : 1) == 0;
+  int every = ROUNDS_LEAST / comparison->race->few;
+  return variant->timing->parts < comparison->race->few && comparison->race->rounds % (every > 1 ? every : 1) == 0;
 }
 
 /* Runs one block of each variant, in random order. */
@@ -126,27 +147,27 @@ static void run_round(struct comparison *comparison, uint64_t *state, bool first
     if (variant->failure) continue;
     double least = NAN;
     /* A variant that is slow by far gets a shorter block where a whole one would take long. */
-    int block = comparison->block;
-    if (variant->slow_by_far && block * variant->probe > 0.1)
-      block = variant->probe < 0.1 ? (int)(0.1 / variant->probe) : 1;
+    int block = comparison->race->block;
+    if (variant->timing->slow_by_far && block * variant->timing->probe > 0.1)
+      block = variant->timing->probe < 0.1 ? (int)(0.1 / variant->timing->probe) : 1;
     double begin = seconds_now();
-    if (!variant->slow_by_far || has_part(comparison, variant)) {
+    if (!variant->timing->slow_by_far || has_part(comparison, variant)) {
       least = take_steps(comparison, variant, block, true, first);
-      variant->parts++;
+      variant->timing->parts++;
     }
-    if (variant->slow_by_far) comparison->extra_seconds += seconds_now() - begin;
-    if (!variant->failure) array_push(comparison->arena, &variant->blocks, least / variant->units);
+    if (variant->timing->slow_by_far) comparison->race->extra_seconds += seconds_now() - begin;
+    if (!variant->failure) array_push(comparison->arena, &variant->timing->blocks, least / variant->timing->units);
   }
 }
 
 /* The logarithms of how much slower x is than y, for the rounds in which both took part. Where only one is slow by far,
    the two are independent samples instead, of all rounds of each. */
 static struct sample log_ratios(struct comparison *comparison, const struct variant *x, const struct variant *y) {
-  double *items = arena_new_array(comparison->arena, double, comparison->rounds),
-         *others = arena_new_array(comparison->arena, double, comparison->rounds);
-  struct sample sample = {items, x->slow_by_far != y->slow_by_far ? others : NULL, 0, 0};
-  for (int i = 0; i < comparison->rounds; i++) {
-    double own = log(x->blocks.items[i]), other = log(y->blocks.items[i]);
+  double *items = arena_new_array(comparison->arena, double, comparison->race->rounds),
+         *others = arena_new_array(comparison->arena, double, comparison->race->rounds);
+  struct sample sample = {items, x->timing->slow_by_far != y->timing->slow_by_far ? others : NULL, 0, 0};
+  for (int i = 0; i < comparison->race->rounds; i++) {
+    double own = log(x->timing->blocks.items[i]), other = log(y->timing->blocks.items[i]);
     if (!sample.others) own -= other;
     if (!isnan(own)) items[sample.count++] = own;
     if (sample.others && !isnan(other)) others[sample.other_count++] = other;
@@ -155,23 +176,23 @@ static struct sample log_ratios(struct comparison *comparison, const struct vari
 }
 
 static bool measured(const struct comparison *comparison, const struct variant *variant) {
-  return !variant->failure && variant->blocks.count >= comparison->rounds && comparison->rounds > 0;
+  return !variant->failure && variant->timing->blocks.count >= comparison->race->rounds && comparison->race->rounds > 0;
 }
 
 static void find_fastest(struct comparison *comparison) {
   double best = INFINITY;
   bool slow = true; /* a variant that is slow by far can be the fastest only when all others failed */
-  comparison->fastest = -1;
+  comparison->race->fastest = -1;
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    if (!measured(comparison, variant) || (variant->slow_by_far && !slow)) continue;
-    if (slow && !variant->slow_by_far) slow = false, best = INFINITY;
-    double *blocks = arena_new_array(comparison->arena, double, comparison->rounds);
+    if (!measured(comparison, variant) || (variant->timing->slow_by_far && !slow)) continue;
+    if (slow && !variant->timing->slow_by_far) slow = false, best = INFINITY;
+    double *blocks = arena_new_array(comparison->arena, double, comparison->race->rounds);
     int count = 0;
-    for (int j = 0; j < comparison->rounds; j++)
-      if (!isnan(variant->blocks.items[j])) blocks[count++] = variant->blocks.items[j];
+    for (int j = 0; j < comparison->race->rounds; j++)
+      if (!isnan(variant->timing->blocks.items[j])) blocks[count++] = variant->timing->blocks.items[j];
     double middle = median_of(comparison->arena, blocks, count);
-    if (middle < best) best = middle, comparison->fastest = i;
+    if (middle < best) best = middle, comparison->race->fastest = i;
   }
 }
 
@@ -181,11 +202,11 @@ static bool narrow_enough(struct comparison *comparison) {
   find_fastest(comparison);
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    if (!measured(comparison, variant) || i == comparison->fastest) continue;
-    if (variant->slow_by_far && variant->parts < comparison->few) return false;
-    if (variant->slow_by_far) continue;
+    if (!measured(comparison, variant) || i == comparison->race->fastest) continue;
+    if (variant->timing->slow_by_far && variant->timing->parts < comparison->race->few) return false;
+    if (variant->timing->slow_by_far) continue;
     struct interval interval = shift_interval(
-        log_ratios(comparison, variant, comparison->variants.items[comparison->fastest]), 1 - comparison->level);
+        log_ratios(comparison, variant, comparison->variants.items[comparison->race->fastest]), 1 - comparison->level);
     double width = interval.high - interval.low;
     if (width > comparison->margin / 2 && width > 0.02 * fabs(interval.middle)) return false;
   }
@@ -194,14 +215,14 @@ static bool narrow_enough(struct comparison *comparison) {
 
 /* Keeps the median of a process's steps; called before the process ends. */
 static void keep_median(struct comparison *comparison, struct variant *variant) {
-  if (variant->failure || !variant->steps.count) return;
-  array_push(comparison->arena, &variant->medians,
-             log(median_of(comparison->arena, variant->steps.items, variant->steps.count)));
+  if (variant->failure || !variant->timing->steps.count) return;
+  array_push(comparison->arena, &variant->timing->medians,
+             log(median_of(comparison->arena, variant->timing->steps.items, variant->timing->steps.count)));
 }
 
 static void measure_memory(struct variant *variant) {
   double bytes = variant->failure ? 0 : child_memory(&variant->child);
-  if (bytes > variant->memory) variant->memory = bytes;
+  if (bytes > variant->timing->memory) variant->timing->memory = bytes;
 }
 
 /* Warms a process that has just started. Even a slow program takes one step, since the one for its accuracy was
@@ -211,7 +232,7 @@ static void warm(struct comparison *comparison, struct variant *variant, bool fi
   double begin = seconds_now();
   for (int step = 0; step < 6 && seconds_now() - begin < enough && !variant->failure; step++) {
     double seconds = take_steps(comparison, variant, 1, false, first);
-    if (step == 0 || seconds < variant->probe) variant->probe = seconds;
+    if (step == 0 || seconds < variant->timing->probe) variant->timing->probe = seconds;
   }
 }
 
@@ -220,14 +241,14 @@ static void warm(struct comparison *comparison, struct variant *variant, bool fi
 static void start_processes(struct comparison *comparison, int process) {
   for (int i = 0; i < comparison->variants.count && !compare_stopped; i++) {
     struct variant *variant = comparison->variants.items[i];
-    if (variant->failure || (process > 0 && variant->slow_by_far)) continue;
+    if (variant->failure || (process > 0 && variant->timing->slow_by_far)) continue;
     if (process > 0) {
       measure_memory(variant);
       keep_median(comparison, variant);
-      variant->steps.count = 0;
+      variant->timing->steps.count = 0;
       child_end(&variant->child);
-      if (!variant_start(comparison, variant)) continue;
     }
+    if (!variant->child.pid && !variant_start(comparison, variant)) continue;
     warm(comparison, variant, process == 0);
   }
 }
@@ -242,29 +263,30 @@ static void choose_rounds(struct comparison *comparison, double budget) {
   double least = INFINITY, all = 0;
   for (int i = 0; i < comparison->variants.count; i++) {
     const struct variant *variant = comparison->variants.items[i];
-    if (!variant->failure && variant->probe / variant->units < least) least = variant->probe / variant->units;
+    if (!variant->failure && variant->timing->probe / variant->timing->units < least)
+      least = variant->timing->probe / variant->timing->units;
   }
   for (int i = 0; i < comparison->variants.count; i++) {
     struct variant *variant = comparison->variants.items[i];
     if (variant->failure) continue;
-    variant->slow_by_far = variant->probe / variant->units > 5 * least;
-    if (!variant->slow_by_far) all += variant->probe;
+    variant->timing->slow_by_far = variant->timing->probe / variant->timing->units > 5 * least;
+    if (!variant->timing->slow_by_far) all += variant->timing->probe;
   }
   double rounds = budget / (4 * all);
   rounds = rounds < ROUNDS_LEAST ? ROUNDS_LEAST : rounds > ROUNDS_MOST ? ROUNDS_MOST : rounds;
   double block = budget / rounds / all;
   if (block > 8 && block * all > 0.1) block = 0.1 / all > 8 ? 0.1 / all : 8;
-  comparison->block = block < 1 ? 1 : block > BLOCK_MOST ? BLOCK_MOST : (int)block;
-  comparison->few = small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST,
-                                 comparison->level / pairs_of(comparison));
+  comparison->race->block = block < 1 ? 1 : block > BLOCK_MOST ? BLOCK_MOST : (int)block;
+  comparison->race->few = small_sample(rounds < 2 * ROUNDS_LEAST ? ROUNDS_LEAST : 2 * ROUNDS_LEAST,
+                                       comparison->level / pairs_of(comparison));
 }
 
 /* Times kernels, in steps apart from those that are compared. */
 static void measure_kernels(struct comparison *comparison, struct variant *variant) {
   struct arena *arena = comparison->arena;
-  int steps = variant->probe > 0 && variant->probe < 0.1 ? (int)(0.3 / variant->probe) + 3
-              : variant->probe < 1                       ? 3
-                                                         : 1,
+  int steps = variant->timing->probe > 0 && variant->timing->probe < 0.1 ? (int)(0.3 / variant->timing->probe) + 3
+              : variant->timing->probe < 1                               ? 3
+                                                                         : 1,
       count = 0, calls, name, where;
   if (variant->failure) return;
   if (steps > KERNEL_STEPS_MOST) steps = KERNEL_STEPS_MOST;
@@ -287,7 +309,7 @@ static void measure_kernels(struct comparison *comparison, struct variant *varia
                                  arena_copy(arena, line + where, strlen(line + where)), seconds / steps,
                                  (double)calls / steps};
     kernel.where += *kernel.where == ' ';
-    array_push(arena, &variant->kernels, kernel);
+    array_push(arena, &variant->timing->kernels, kernel);
   }
 }
 
@@ -299,41 +321,41 @@ static void finish_losses(struct comparison *comparison) {
     double begin = seconds_now();
     if (!variant->failure && variant->losses.count < comparison->loss_steps)
       take_steps(comparison, variant, comparison->loss_steps - variant->losses.count, false, true);
-    comparison->extra_seconds += seconds_now() - begin;
+    comparison->race->extra_seconds += seconds_now() - begin;
   }
 }
 
 /* The part of the budget that was spent since `begin`. */
 static double spent(const struct comparison *comparison, double begin) {
-  return seconds_now() - begin - comparison->extra_seconds;
+  return seconds_now() - begin - comparison->race->extra_seconds;
 }
 
 static bool time_is_over(struct comparison *comparison) {
-  if (comparison->rounds < ROUNDS_FEWEST || seconds_now() < comparison->until) return false;
-  return comparison->cut_short = true;
+  if (comparison->race->rounds < ROUNDS_FEWEST || seconds_now() < comparison->until) return false;
+  return comparison->race->cut_short = true;
 }
 
-void measure_variants(struct comparison *comparison, double budget) {
-  uint64_t state = comparison->seed;
+static void run_race(struct comparison *comparison, double budget, uint64_t *state) {
   double begin = seconds_now();
   start_processes(comparison, 0);
-  double starting = comparison->starting + seconds_now() - begin;
+  double starting = comparison->race->starting + seconds_now() - begin;
   choose_rounds(comparison, budget);
-  comparison->processes = starting * PROCESSES > budget / 2 ? 1 : PROCESSES;
-  for (int process = 0; process < comparison->processes && !compare_stopped && !comparison->cut_short; process++) {
+  comparison->race->processes = starting * PROCESSES > budget / 2 ? 1 : PROCESSES;
+  for (int process = 0; process < comparison->race->processes && !compare_stopped && !comparison->race->cut_short;
+       process++) {
     if (process > 0) start_processes(comparison, process);
-    double until = budget * (process + 1) / comparison->processes;
-    int least = (ROUNDS_LEAST * (process + 1) + comparison->processes - 1) / comparison->processes,
-        most = ROUNDS_MOST * (process + 1) / comparison->processes;
+    double until = budget * (process + 1) / comparison->race->processes;
+    int least = (ROUNDS_LEAST * (process + 1) + comparison->race->processes - 1) / comparison->race->processes,
+        most = ROUNDS_MOST * (process + 1) / comparison->race->processes;
     /* On a machine that is busy with other things, the last process may take up to twice the time for a decent number
        of rounds. */
-    bool last = process == comparison->processes - 1;
-    while (!compare_stopped && comparison->rounds < most && !time_is_over(comparison) &&
-           (comparison->rounds < least || spent(comparison, begin) < until ||
-            (last && comparison->rounds < 2 * ROUNDS_LEAST && spent(comparison, begin) < 2 * budget))) {
-      run_round(comparison, &state, process == 0);
-      if (!compare_stopped) comparison->rounds++;
-      if (last && comparison->rounds >= 2 * ROUNDS_LEAST && narrow_enough(comparison)) break;
+    bool last = process == comparison->race->processes - 1;
+    while (!compare_stopped && comparison->race->rounds < most && !time_is_over(comparison) &&
+           (comparison->race->rounds < least || spent(comparison, begin) < until ||
+            (last && comparison->race->rounds < 2 * ROUNDS_LEAST && spent(comparison, begin) < 2 * budget))) {
+      run_round(comparison, state, process == 0);
+      if (!compare_stopped) comparison->race->rounds++;
+      if (last && comparison->race->rounds >= 2 * ROUNDS_LEAST && narrow_enough(comparison)) break;
     }
     if (process == 0) finish_losses(comparison);
   }
@@ -346,28 +368,46 @@ void measure_variants(struct comparison *comparison, double budget) {
   }
 }
 
+void enter_race(struct comparison *comparison, int i) {
+  comparison->race = &comparison->races[i];
+  for (int k = 0; k < comparison->variants.count; k++)
+    comparison->variants.items[k]->timing = &comparison->variants.items[k]->timings[i];
+}
+
+void measure_variants(struct comparison *comparison, double budget) {
+  uint64_t state = comparison->seed;
+  for (int i = 0; i < comparison->race_count && !compare_stopped; i++) {
+    enter_race(comparison, i);
+    run_race(comparison, budget / comparison->race_count, &state);
+  }
+}
+
+bool variants_differ(struct comparison *comparison, const struct variant *x, const struct variant *y) {
+  return difference_probability(log_ratios(comparison, x, y), comparison->margin) <= comparison->level;
+}
+
 /* Every pair is tested, as it is only known afterwards which variant is the fastest. */
-void conclude(struct comparison *comparison) {
+static void conclude_race(struct comparison *comparison) {
   struct arena *arena = comparison->arena;
   int count = comparison->variants.count, pairs = 0;
   find_fastest(comparison);
-  if (comparison->fastest < 0) return;
-  const struct variant *fastest = comparison->variants.items[comparison->fastest];
+  if (comparison->race->fastest < 0) return;
+  const struct variant *fastest = comparison->variants.items[comparison->race->fastest];
   double *probabilities = arena_new_array(arena, double, count *count);
   int *of_fastest = arena_new_array(arena, int, count);
   for (int i = 0; i < count; i++) {
     struct variant *variant = comparison->variants.items[i];
     of_fastest[i] = -1;
     if (!measured(comparison, variant)) continue;
-    struct interval step = mean_interval(variant->medians.items, variant->medians.count);
-    variant->step = (struct interval){exp(step.low), exp(step.middle), exp(step.high)};
-    if (variant->medians.count == 1)
-      variant->step = median_interval(arena, variant->steps.items, variant->steps.count, 0.95);
-    variant->ratio = (struct interval){1, 1, 1};
-    variant->probability = 1;
+    struct interval step = mean_interval(variant->timing->medians.items, variant->timing->medians.count);
+    variant->timing->step = (struct interval){exp(step.low), exp(step.middle), exp(step.high)};
+    if (variant->timing->medians.count == 1)
+      variant->timing->step = median_interval(arena, variant->timing->steps.items, variant->timing->steps.count, 0.95);
+    variant->timing->ratio = (struct interval){1, 1, 1};
+    variant->timing->probability = 1;
     if (variant != fastest) {
       struct interval shift = shift_interval(log_ratios(comparison, variant, fastest), 1 - comparison->level);
-      variant->ratio = (struct interval){exp(shift.low), exp(shift.middle), exp(shift.high)};
+      variant->timing->ratio = (struct interval){exp(shift.low), exp(shift.middle), exp(shift.high)};
     }
     for (int j = 0; j < i; j++) {
       const struct variant *other = comparison->variants.items[j];
@@ -379,7 +419,14 @@ void conclude(struct comparison *comparison) {
   holm_correct(arena, probabilities, pairs);
   for (int i = 0; i < count; i++) {
     if (of_fastest[i] < 0) continue;
-    comparison->variants.items[i]->probability = probabilities[of_fastest[i]];
-    comparison->variants.items[i]->differs = probabilities[of_fastest[i]] <= comparison->level;
+    comparison->variants.items[i]->timing->probability = probabilities[of_fastest[i]];
+    comparison->variants.items[i]->timing->differs = probabilities[of_fastest[i]] <= comparison->level;
+  }
+}
+
+void conclude(struct comparison *comparison) {
+  for (int i = 0; i < comparison->race_count; i++) {
+    enter_race(comparison, i);
+    conclude_race(comparison);
   }
 }

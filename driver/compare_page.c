@@ -5,11 +5,11 @@
 #include "driver/compare.h"
 #include "driver/page_text.h"
 
-const char *report_page(const struct comparison *comparison) {
+const char *report_page(const struct comparison *comparison, const char *data) {
   static const char mark[] = "@DATA@";
   const char *template = page_texts[0].text, *place = strstr(template, mark);
   if (!place) bug("the page has no place for data");
-  char *data = report_json(comparison), *page = NULL;
+  char *page = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&page, &length);
   if (!file) bug("no memory for a page");
@@ -22,7 +22,6 @@ const char *report_page(const struct comparison *comparison) {
       fputc(*at, file);
   }
   fputs(place + strlen(mark), file);
-  free(data);
   if (fclose(file) != 0) bug("no memory for a page");
   const char *kept = arena_copy(comparison->arena, page, length);
   free(page);

@@ -1,4 +1,5 @@
 /* Makes the variants that the command line asks for. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@ static struct variant *add_variant(struct comparison *comparison, const char *na
   struct variant *variant = arena_new_struct(comparison->arena, struct variant);
   variant->name = name;
   variant->options = *options;
+  variant->evaluation.loss = (double)NAN;
   array_push(comparison->arena, &comparison->variants, variant);
   return variant;
 }
@@ -111,9 +113,13 @@ int choose_variants(struct comparison *comparison) {
                  targets = choices_of(comparison, 't'), levels = choices_of(comparison, 'O');
   bool product = pipelines.items.count || targets.items.count || levels.items.count;
   if (!product && !described.items.count) {
-    /* No variant was named, so these show what some passes gain. */
-    static const char *const usual[] = {"default", "-fuse", "-plan", "-parallel"};
-    for (int i = 0; i < 4; i++) array_push(comparison->arena, &pipelines.items, usual[i]);
+    /* No variant was named, so these show what some passes gain, or what weights of few bits do. */
+    static const char *const training[] = {"default", "-fuse", "-plan", "-parallel", NULL}, *const predicting[] = {
+                                                                                                "default",
+                                                                                                "quantize(i8)",
+                                                                                                "quantize(i4)", NULL};
+    for (const char *const *usual = comparison->weights ? predicting : training; *usual; usual++)
+      array_push(comparison->arena, &pipelines.items, *usual);
     product = true;
   }
   if (product && !described.items.count) add_product(comparison, &pipelines, &targets, &levels);

@@ -86,6 +86,7 @@ int verb_show(struct options *options);
 int verb_interpret(struct options *options);
 int verb_run(struct options *options);
 int verb_compare(struct options *options);
+int verb_shrink(struct options *options);
 
 /* Reads the arguments after the verb. Returns -1 to go on, or the exit code of a usage error or of --help. */
 int options_parse(struct options *options, const struct verb *verb, int count, char **arguments);
@@ -115,12 +116,14 @@ bool compile_program(struct options *options, struct program **program, struct e
 
 /* Sets emission.weights to those of options->weights. False after printing what is wrong with the file, or that the program would
    change its parameters. */
-bool bake_weights(struct options *options, const struct program *program);
+bool bake_weights(struct options *options, struct program *program);
 
 /* --- keep.c: what is left out, before any pass -------------------------------------------------------------------------------------- */
 
 /* Drops what a verb of the program does not use. Where it has no such verb, it stays whole, and says so itself. */
 void keep_for_verb(struct program *program, const char *verb);
+/* Keeps evaluation and, where they are wanted and there are such routines, prediction and generation. */
+void keep_untrained(struct program *program, bool predicts, bool generates);
 /* Drops all but what options->only names and what that needs; false after reporting a routine that there is none of. */
 bool keep_only(struct program *program, const struct options *options, struct diagnostics *diagnostics);
 

@@ -21,7 +21,12 @@ struct interpreted {
   struct lam_program program;
   struct graph *graphs[ROUTINE_COUNT + MOST_PREDICTIONS];
   const struct state **states; /* in the order of the tensors */
-  int64_t version, derived_version; /* see lam_model */
+  int64_t version, derived_version, quantized_version, pruned; /* see lam_model */
+  /* Steps that a file has are not computed of the parameters again. By tensor: its slot, which the library sets while it has
+     steps made, and whether the last load had them made, which began at version made_at. */
+  void **slots;
+  bool *made;
+  int64_t made_at;
 };
 
 /* What a prediction for another batch needs; lam_prediction.self points to it. */
@@ -42,6 +47,7 @@ struct running {
   struct lam_routine *routine;
   struct arena *arena;
   const int64_t *sizes;
+  bool derives;
   ARRAY(struct wide) wide; /* those that it met so far */
 };
 
@@ -99,8 +105,26 @@ static void narrow_again(const struct running *running) {
   }
 }
 
+static int tensor_of(const struct interpreted *interpreted, const struct state *state) {
+  for (int i = 0; i < interpreted->program.model->tensor_count; i++)
+    if (interpreted->states[i] == state) return i;
+  return -1;
+}
+
+/* Whether a file gave the quantized state. */
+static bool is_given(const struct interpreted *interpreted, const struct state *state) {
+  if (interpreted->quantized_version != interpreted->version) return false;
+  return interpreted->made_at + 1 != interpreted->version || !interpreted->made[tensor_of(interpreted, state->of)];
+}
+
+/* What was given stays: derive writes elsewhere. */
 static double *find_state(void *context, const struct state *state) {
   struct running *running = context;
+  if (running->derives && state->role == ROLE_QUANTIZED && is_given(running->interpreted, state))
+    return arena_new_array(
+        running->arena, double,
+        lam_count(running->interpreted->program.model->tensors[tensor_of(running->interpreted, state)].shape,
+                  state->of->axis_count));
   for (int i = 0; i < running->interpreted->program.model->tensor_count; i++)
     if (running->interpreted->states[i] == state) {
       const struct lam_tensor *tensor = &running->interpreted->program.model->tensors[i];
@@ -123,6 +147,7 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   struct running running = {.interpreted = interpreted,
                             .routine = lam_routine_at(&interpreted->program, number),
                             .arena = arena,
+                            .derives = number == ROUTINE_derive,
                             .sizes = present};
   struct environment environment = {arena, present, seed, read_input, find_state, &running};
   struct tensor *results = arena_new_array(arena, struct tensor, graph->outputs.count);
@@ -142,7 +167,7 @@ static void run_graph(struct interpreted *interpreted, int number, uint32_t seed
   }
   if (touches(graph, OP_update, ROLE_PARAMETER) || touches(graph, OP_update, ROLE_AVERAGE))
     lam_changed(interpreted->program.model);
-  if (number == ROUTINE_derive) interpreted->derived_version = interpreted->version;
+  if (number == ROUTINE_derive) interpreted->derived_version = interpreted->quantized_version = interpreted->version;
   arena_free(arena);
 }
 
@@ -200,7 +225,7 @@ static struct lam_routine make_routine(struct arena *arena, const struct graph *
     const struct output *output = &graph->outputs.items[i];
     routine.outputs[routine.output_count++] = make_port(arena, output->name, output->value, output->axes);
   }
-  routine.reads_derived = touches(graph, OP_state, ROLE_DERIVED);
+  routine.reads_derived = touches(graph, OP_state, ROLE_DERIVED) || touches(graph, OP_state, ROLE_QUANTIZED);
   return routine;
 }
 
@@ -255,7 +280,13 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct state *stat
                               .high = state->high,
                               .stream = state->stream,
                               .frozen = state->frozen};
-  tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
+  if (!state->file_shape) {
+    tensor.rank = copy_shape(tensor.shape, state->axes, state->axis_count, state->name);
+    return tensor;
+  }
+  tensor.axes = axes_list(arena, state->of->axes, state->of->axis_count);
+  tensor.rank = state->of->axis_count;
+  for (int i = 0; i < tensor.rank; i++) tensor.shape[i] = state->file_shape[i];
   return tensor;
 }
 
@@ -263,7 +294,8 @@ struct lam_tensor interpret_tensor(struct arena *arena, const struct state *stat
    where a compiled program rounds them: when they are loaded or drawn. */
 static struct lam_tensor make_tensor(struct arena *arena, const struct state *state) {
   struct lam_tensor tensor = interpret_tensor(arena, state);
-  if (!lam_type_is_real(tensor.type)) tensor.type = LAM_TYPE_REAL;
+  const bool mask = tensor.type == LAM_TYPE_BOOLEAN && state->role == ROLE_OPTIMIZER; /* files hold it as it is */
+  if (!lam_type_is_real(tensor.type) && !mask) tensor.type = LAM_TYPE_REAL;
   tensor.data = lam_allocate(lam_count(tensor.shape, tensor.rank), lam_type_size(tensor.type));
   return tensor;
 }
@@ -272,6 +304,34 @@ const struct lam_tokenizer *interpret_tokenizer(enum tokenizer tokenizer) {
   static const struct lam_tokenizer *const tokenizers[] = {
       [TOKENIZER_NONE] = NULL, [TOKENIZER_CHAR] = &lam_char_tokenizer, [TOKENIZER_BYTE] = &lam_byte_tokenizer};
   return tokenizers[tokenizer];
+}
+
+/* The steps of the parameter whose slot is not NULL are to be computed of it: derive does that. */
+static void note_made(void *self) {
+  struct interpreted *interpreted = self;
+  const struct lam_model *model = interpreted->program.model;
+  for (int i = 0; i < model->tensor_count; i++) {
+    if (interpreted->made_at != interpreted->version) interpreted->made[i] = false;
+    if (model->tensors[i].use != LAM_AS_IT_IS && interpreted->slots[i]) interpreted->made[i] = true;
+  }
+  interpreted->made_at = interpreted->version;
+}
+
+static void give_steps(struct arena *arena, struct interpreted *interpreted) {
+  struct lam_model *model = interpreted->program.model;
+  interpreted->slots = arena_new_array(arena, void *, model->tensor_count);
+  interpreted->made = arena_new_array(arena, bool, model->tensor_count);
+  interpreted->made_at = -1;
+  for (int i = 0; i < model->tensor_count; i++) {
+    if (interpreted->states[i]->role != ROLE_QUANTIZED) continue;
+    const int parameter = tensor_of(interpreted, interpreted->states[i]->of);
+    struct lam_tensor *tensor = &model->tensors[parameter];
+    tensor->use = LAM_IN_STEPS;
+    tensor->slot = &interpreted->slots[parameter];
+    interpreted->slots[parameter] = tensor->data;
+    model->quantize = note_made;
+    model->quantized_version = &interpreted->quantized_version;
+  }
 }
 
 static const struct lam_data *make_data(struct arena *arena, const struct data_settings *from) {
@@ -347,6 +407,7 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   program->name = from->name;
   program->model = arena_new_struct(arena, struct lam_model);
   program->model->name = from->model;
+  program->model->self = interpreted;
   program->target = "the interpreter";
   program->version = LAMELLA_VERSION;
   program->self = interpreted;
@@ -364,6 +425,15 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
     interpreted->version = 1; /* what was never derived is out of date */
     program->model->version = &interpreted->version;
     program->model->derived_version = &interpreted->derived_version;
+    give_steps(arena, interpreted);
+  }
+  if (from->prune) {
+    struct lam_pruning *prunings = arena_new_array(arena, struct lam_pruning, from->prunings.count);
+    for (int i = 0; i < from->prunings.count; i++)
+      prunings[i] = (struct lam_pruning){from->prunings.items[i].begin, from->prunings.items[i].end,
+                                         from->prunings.items[i].every};
+    program->prunings = prunings, program->pruning_count = from->prunings.count;
+    program->model->pruned = &interpreted->pruned;
   }
   if (from->data) {
     program->data = make_data(arena, from->data);

@@ -104,6 +104,17 @@ void keep_for_verb(struct program *program, const char *verb) {
   }
 }
 
+void keep_untrained(struct program *program, bool predicts, bool generates) {
+  routine_set kept = 0;
+  for (int i = 0; i < KEEPABLE; i++) {
+    const struct kept *row = &keepable[i];
+    if (row->routine == ROUTINE_evaluate || (row->routine == ROUTINE_predict && predicts) ||
+        (row->routine == ROUTINE_step && generates))
+      kept |= set_of(program, row);
+  }
+  keep(program, kept);
+}
+
 /* --- --only --------------------------------------------------------------------------------------------------------------- */
 
 /* "train, evaluate, predict" */

@@ -51,12 +51,12 @@ struct program *load_program(struct options *options, struct diagnostics *diagno
 bool compile_program(struct options *options, struct program **program, struct emitted *emitted) {
   struct diagnostics *diagnostics = diagnostics_new(options->arena);
   options->passes.loops_follow = true;
+  options->passes.fixed_parameters = options->weights != NULL;
   *program = load_program(options, diagnostics);
   if (!*program) return false;
   if (options->verbose)
     fprintf(stderr, "%s: %s\n", options->passes.target->name, target_tile_text(options->arena, options->passes.target));
   if (!bake_weights(options, *program)) return false;
-  options->passes.fixed_parameters = options->emission.weights != NULL;
   struct module *module = run_schedules(*program, &options->passes, diagnostics);
   if (!module || diagnostics->error_count) return refuse(options, diagnostics);
   *emitted = emit_c(options->arena, *program, module, options->passes.target, &options->emission);

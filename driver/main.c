@@ -22,8 +22,11 @@ const struct verb verbs[] = {
     {"show", verb_show, "SPEC --stage=ast|tensor|clusters|loops|c|passes [options]",
      "Prints what the compiler makes of a spec, stage by stage", "stupDmiyxdgbTaV"},
     {"compare", verb_compare, "SPEC [--passes=[NAME=]LIST]... [--variant='NAME: OPTIONS']... [options]",
-     "Trains by several pipelines, targets, -O levels or settings in turn, and says which is fastest",
-     "ptuDOmWNBKRJHwvT"},
+     "Trains or predicts by several pipelines, targets, -O levels or settings in turn: which is fastest, and at what "
+     "loss",
+     "ptuDOmWkrlYNBKRJHwvT"},
+    {"shrink", verb_shrink, "SPEC --keep=AXIS=COUNT... --weights=FILE -o FILE [options]",
+     "Writes weights with fewer hidden units, heads or the like: those with the largest weights", "okDmz"},
     {"interpret", verb_interpret, "SPEC [options] VERB [arguments of the program]",
      "Runs a program's verb by the interpreter, in double precision: the definition of the language, slow", "pDmxdTaV"},
     {0},

@@ -36,7 +36,11 @@ static const struct option {
      "predict also for batches of these sizes, by routines of their own: predict_1 and predict_32 for 1,32. The verb\n"
      "                               predict takes the sizes that its rows fill"},
     {'k', false, "weights", "FILE",
-     "make the parameters of this file a constant array of the program, which must not train (--only=predict)"},
+     "weights in safetensors. build, emit: their parameters become a constant array of the program, which must not\n"
+     "                               train (--only=predict). shrink: reads them. compare: the variants predict with them (default:\n"
+     "                               NAME.safetensors), and their loss is told"},
+    {'z', false, "keep", "AXIS=COUNT",
+     "let so many elements of this axis stay in each layer, those with the largest weights; may be repeated"},
     {'d', false, "dump", "PATTERN", "keep the values whose names match, as in h.0.attn.*; `predict --out` writes them"},
     {'s', false, "stage", "NAME",
      "ast, tensor, clusters (which values became one kernel, and why), loops, c, or passes (all, or those of a spec)"},
@@ -64,6 +68,13 @@ static const struct option {
     {'n', false, "no-cache", NULL, "compile everything anew and keep nothing"},
     {'W', false, "variant", "TEXT",
      "'NAME: OPTIONS': compare this variant, which has its own --passes, --target, -O and -D; may be repeated"},
+    {'r', false, "verb", "NAME",
+     "what to compare: train (default), or with trained weights eval, predict or generate; may be repeated. With\n"
+     "                               --weights the default is generate and predict, where there are such verbs"},
+    {'l', false, "max-loss", "LIMIT",
+     "name the fastest variant whose loss is at most so much above the first one's: +0.01, or +1%"},
+    {'Y', false, "per-layer", NULL,
+     "tell what quantising each parameter alone does to the loss, and propose a pipeline"},
     {'N', false, "threads", "N", "how many processors the programs use; they are pinned to them (default: all)"},
     {'B', false, "time", "SECONDS", "how long to measure, apart from compiling (default: 20)"},
     {'K', false, "steps", "N",
@@ -325,7 +336,11 @@ static int apply(struct options *options, const struct option *option, const cha
     case 'B':
     case 'R':
     case 'w':
-      break; /* compare reads options->given */
+    case 'r':
+    case 'l':
+    case 'Y':
+    case 'z':
+      break; /* compare and shrink read options->given */
     case 'b':
       options->emission.bench = true;
       break;

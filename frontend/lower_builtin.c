@@ -146,12 +146,12 @@ static struct thing lower_stop(struct lowering *lowering, const struct builtin *
 
 /* --- Reductions --------------------------------------------------------------------------------------------------- */
 
-/* Finds the axes that are named from argument 1 on, or all of the value's axes where none is named and that is
+/* Finds the axes that are named from argument `first` on, or all of the value's axes where none is named and that is
    allowed. */
-static bool reduced_axes(struct lowering *lowering, const struct ast_expression *call, const struct value *value,
-                         struct axis **over, int *count) {
+static bool reduced_axes(struct lowering *lowering, const struct ast_expression *call, int first,
+                         const struct value *value, struct axis **over, int *count) {
   *count = 0;
-  for (int i = 1; i < positional_count(call); i++) {
+  for (int i = first; i < positional_count(call); i++) {
     struct product product;
     const struct ast_expression *expression = positional(call, i);
     if (!resolve_product_expression(lowering, expression, &product)) return false;
@@ -169,8 +169,9 @@ static bool reduced_axes(struct lowering *lowering, const struct ast_expression 
   if (*count) return true;
   if (!lowering->reduce_all)
     return refuse(lowering, call->span,
-                  "%s names its axes, as in %s(x, %s); only optimizers and losses may leave them out", call->path.text,
-                  call->path.text, value->axis_count ? value->axes[value->axis_count - 1]->name : "a");
+                  "%s names its axes, as in %s(x, %s%s); only optimizers and losses may leave them out",
+                  call->path.text, call->path.text, first > 1 ? "0.5, " : "",
+                  value->axis_count ? value->axes[value->axis_count - 1]->name : "a");
   for (int i = 0; i < value->axis_count; i++) over[(*count)++] = value->axes[i];
   return true;
 }
@@ -188,7 +189,7 @@ static struct thing lower_sum(struct lowering *lowering, const struct builtin *s
   int count;
   if (!check_arguments(lowering, call, 1, -1, "")) return poison();
   struct value *value = value_argument(lowering, call, 0);
-  if (!value || !reduced_axes(lowering, call, value, over, &count)) return poison();
+  if (!value || !reduced_axes(lowering, call, 1, value, over, &count)) return poison();
   set_origin(lowering, call->span);
   if (mean || norm || value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   if (norm) value = build_binary(lowering->graph, OP_mul, value, value);
@@ -217,7 +218,7 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   struct axis *over[MAX_AXES];
   int count;
   struct value *value = value_argument(lowering, call, 0);
-  if (!value || !reduced_axes(lowering, call, value, over, &count)) return poison();
+  if (!value || !reduced_axes(lowering, call, 1, value, over, &count)) return poison();
   set_origin(lowering, call->span);
   if (value->kind == KIND_BOOLEAN) value = to_real(lowering, value);
   if (!minimum) return reduce(lowering, OP_reduce_max, value, over, count, call->span);
@@ -229,6 +230,33 @@ static struct thing lower_max(struct lowering *lowering, const struct builtin *s
   if (!integer) return lower_unary(lowering, OP_neg, result, call->span);
   return result.kind != THING_VALUE ? result
                                     : thing_value(build_binary(graph, OP_sub, build_integer(graph, -1), result.value));
+}
+
+/* quantile(x, q, a, ...) */
+static struct thing lower_quantile(struct lowering *lowering, const struct builtin *self,
+                                   const struct ast_expression *call) {
+  (void)self;
+  if (!check_arguments(lowering, call, 2, -1, "")) return poison();
+  const struct ast_expression *second = positional(call, 1);
+  struct axis *over[MAX_AXES];
+  int count;
+  struct value *value = value_argument(lowering, call, 0);
+  const struct thing share = single(lowering, evaluate(lowering, second), second->span);
+  if (share.kind == THING_NUMBER && !(share.number >= 0 && share.number <= 1))
+    return fail(lowering, second->span, "the share of a quantile is a number from 0 to 1, and here it is %.10g",
+                share.number);
+  struct value *q = as_real(lowering, share, second->span);
+  if (!value || !q || !reduced_axes(lowering, call, 2, value, over, &count)) return poison();
+  if (q->axis_count)
+    return fail(lowering, second->span, "the share of a quantile is one number, and this has %s",
+                shape_text(lowering, q));
+  for (int i = 0; i < count; i++)
+    if (over[i]->size)
+      return fail(lowering, call->span,
+                  "quantile over axis '%s' is an error in generate: its length is only known at run time",
+                  over[i]->name);
+  set_origin(lowering, call->span);
+  return made(lowering, build_quantile(lowering->graph, value, q, over, count), call->span);
 }
 
 /* --- Axes as numbers ---------------------------------------------------------------------------------------------- */
@@ -285,16 +313,27 @@ static const struct builtin elementwise[OP_COUNT] = {
 };
 
 static const struct builtin others[] = {
-    {"where", lower_where, OP_where},    {"stop", lower_stop, OP_stop},
-    {"sum", lower_sum, OP_reduce_sum},   {"mean", lower_sum, OP_reduce_sum},
-    {"norm", lower_sum, OP_reduce_sum},  {"max", lower_max, OP_max},
-    {"min", lower_max, OP_min},          {"size", lower_size, OP_index},
-    {"index", lower_index, OP_index},    {"position", lower_index, OP_index},
-    {"given", lower_given, OP_constant}, {"uniform", lower_draw, OP_random},
-    {"normal", lower_draw, OP_random},   {"top", lower_top, OP_top},
-    {"scan", lower_scan, OP_scan},       {"stack", lower_stack, OP_concat},
-    {"concat", lower_concat, OP_concat}, {"pad", lower_pad, OP_pad},
-    {"cached", lower_cached, OP_update}, {"round_random", lower_round_random, OP_round_random},
+    {"where", lower_where, OP_where},
+    {"stop", lower_stop, OP_stop},
+    {"sum", lower_sum, OP_reduce_sum},
+    {"mean", lower_sum, OP_reduce_sum},
+    {"norm", lower_sum, OP_reduce_sum},
+    {"max", lower_max, OP_max},
+    {"min", lower_max, OP_min},
+    {"size", lower_size, OP_index},
+    {"index", lower_index, OP_index},
+    {"position", lower_index, OP_index},
+    {"given", lower_given, OP_constant},
+    {"uniform", lower_draw, OP_random},
+    {"normal", lower_draw, OP_random},
+    {"top", lower_top, OP_top},
+    {"scan", lower_scan, OP_scan},
+    {"stack", lower_stack, OP_concat},
+    {"concat", lower_concat, OP_concat},
+    {"pad", lower_pad, OP_pad},
+    {"cached", lower_cached, OP_update},
+    {"round_random", lower_round_random, OP_round_random},
+    {"quantile", lower_quantile, OP_quantile},
 };
 
 const struct builtin *find_builtin(const char *name) {

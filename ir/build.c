@@ -185,6 +185,13 @@ struct value *build_top(struct graph *graph, struct value *x, struct axis *axis,
   return finish_1(graph, with_axis(graph, OP_top, axis, result, 0), to_number(graph, x));
 }
 
+struct value *build_quantile(struct graph *graph, struct value *x, struct value *q, struct axis *const *over,
+                             int count) {
+  x = to_real(graph, x);
+  q = to_real(graph, q);
+  return finish_2(graph, with_list(graph, OP_quantile, over, count), x, q);
+}
+
 struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over,
                              int count) {
   if (x->kind != KIND_INTEGER || y->kind != KIND_INTEGER) {

@@ -1,5 +1,6 @@
-/* Operations that mix elements along axes: sums, running sums, rankings, contractions, and reads and writes at an index. */
+/* Operations that mix elements along axes: sums, running sums, rankings, quantiles, contractions, and reads and writes at an index. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "ir/evaluate.h"
 #include "ir/walk.h"
@@ -86,6 +87,30 @@ static const char *top(const struct value *value, const struct operand *result, 
       best[place * step] = (double)i;
     }
   }
+  return NULL;
+}
+
+/* The elements of each quantile are copied side by side. */
+static const char *quantile(const struct value *value, const struct operand *result, const struct operand *x,
+                            const struct operand *q, const int64_t *sizes) {
+  const int64_t count = axes_count(value->list, value->list_count);
+  double *elements = malloc(sizeof *elements * (size_t)count);
+  if (!elements) return "there is no memory for the elements of a quantile";
+  struct walk rows;
+  walk_begin(&rows, 2);
+  for (int i = 0; i < value->axis_count; i++)
+    walk_dimension(&rows, axis_length(value->axes[i], sizes),
+                   (int64_t[]){result->strides[i], operand_stride(x, value->axes[i])});
+  walk_join(&rows);
+  for (bool more = walk_first(&rows); more; more = walk_next(&rows)) {
+    for (int64_t i = 0; i < rows.length; i++) {
+      struct operand row = *x, copy = operand_dense(value->list, value->list_count, elements, sizes);
+      row.data = x->data + rows.offset[1] + i * rows.stride[1];
+      operand_copy(value->list, value->list_count, &copy, &row, sizes);
+      result->data[rows.offset[0] + i * rows.stride[0]] = quantile_of(elements, count, *q->data);
+    }
+  }
+  free(elements);
   return NULL;
 }
 
@@ -212,6 +237,7 @@ const char *evaluate_mixing(const struct value *value, const struct operand *res
       return evaluate_put(value, result, &inputs[1], &inputs[2], true, evaluation);
     case CLASS_MIX:
       if (value->op == OP_top) return top(value, result, &inputs[0], evaluation);
+      if (value->op == OP_quantile) return quantile(value, result, &inputs[0], &inputs[1], sizes);
       if (value->op != OP_scan) bug("%s has no evaluation", op_facts[value->op].name);
       scan(value, result, &inputs[0], sizes);
       return NULL;

@@ -355,7 +355,7 @@ static void read_state(struct reader *reader) {
   if (find_state(reader, state->name)) fail(reader, "this state is declared already");
   state->axes = want_axes(reader, &state->axis_count);
   state->kind = (enum kind)CHOICE(reader, kind_names, KIND_BOOLEAN, "real, integer or boolean");
-  state->role = (enum role)CHOICE(reader, role_names, ROLE_DERIVED, "a role such as parameter");
+  state->role = (enum role)CHOICE(reader, role_names, ROLE_QUANTIZED, "a role such as parameter");
   state->initial = (enum initial)CHOICE(reader, initial_names, INITIAL_UNIFORM, "constant, normal or uniform");
   want_mark(reader, "(");
   state->low = want_number(reader);

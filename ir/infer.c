@@ -273,6 +273,29 @@ static const char *infer_update(struct arena *arena, const struct value *value, 
   return NULL;
 }
 
+/* Quantiles, and views that cut or join, need axes of constant length. */
+static const char *want_constant(struct arena *arena, const struct axis *axis) {
+  if (!axis) return "an axis is missing";
+  return axis->size ? arena_format(arena, "axis %s has a run-time size", label(arena, axis)) : NULL;
+}
+
+static const char *infer_quantile(struct arena *arena, const struct value *value, struct inferred *inferred) {
+  const struct value *x = value->inputs[0];
+  TRY(want(arena, value, 0, KIND_REAL));
+  TRY(want(arena, value, 1, KIND_REAL));
+  TRY(distinct_list(arena, value));
+  if (value->inputs[1]->axis_count)
+    return arena_format(arena, "the share has the axes %s", text_of(arena, value->inputs[1]));
+  for (int i = 0; i < value->list_count; i++) {
+    if (!value_has_axis(x, value->list[i])) return missing(arena, value->list[i], value, 0);
+    TRY(want_constant(arena, value->list[i]));
+  }
+  inferred->kind = KIND_REAL;
+  for (int i = 0; i < x->axis_count; i++)
+    if (!listed(value->list, value->list_count, x->axes[i])) TRY(append(arena, inferred, x->axes[i]));
+  return NULL;
+}
+
 static const char *infer_mix(struct arena *arena, const struct value *value, struct inferred *inferred) {
   const struct value *x = value->inputs[0];
   TRY(want_number(arena, value, 0));
@@ -293,12 +316,6 @@ static const char *infer_mix(struct arena *arena, const struct value *value, str
   for (int i = 0; i < x->axis_count; i++)
     TRY(append(arena, inferred, x->axes[i] == value->axis ? value->result : x->axes[i]));
   return NULL;
-}
-
-/* Views that cut or join need axes of constant length. */
-static const char *want_constant(struct arena *arena, const struct axis *axis) {
-  if (!axis) return "an axis is missing";
-  return axis->size ? arena_format(arena, "axis %s has a run-time size", label(arena, axis)) : NULL;
 }
 
 static const char *lengths_differ(struct arena *arena, const char *what, int64_t length, const struct axis *axis) {
@@ -477,7 +494,7 @@ const char *infer(struct arena *arena, const struct value *value, struct inferre
     case CLASS_REDUCE:
       return infer_reduce(arena, value, inferred);
     case CLASS_MIX:
-      return infer_mix(arena, value, inferred);
+      return value->op == OP_quantile ? infer_quantile(arena, value, inferred) : infer_mix(arena, value, inferred);
     case CLASS_CONTRACT:
       return infer_contract(arena, value, inferred);
     case CLASS_GATHER:

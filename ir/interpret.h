@@ -45,6 +45,8 @@ double scalar_wrap(double x);
 double scalar_saturate(double x);
 /* x rounded to a storage type, half to even; integers saturate. */
 double scalar_round(enum storage storage, double x);
+/* The quantile of `count` numbers, at least one, as ops.def defines it. */
+double quantile_of(const double *x, int64_t count, double q);
 /* Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key (seed, stream) and counter
    (step, example, element low, element high). uniform: 24 bits of word 0 as [0, 1). normal: Box-Muller of words 0 and 1. */
 void philox(uint32_t seed, uint32_t stream, uint32_t step, uint32_t example, uint64_t element, uint32_t words[4]);

@@ -547,6 +547,15 @@ const struct expression *expression_dot(struct arena *arena, int count, const st
   return expression;
 }
 
+const struct expression *expression_quantile(struct arena *arena, const struct expression *first,
+                                             const struct expression *count, const struct expression *q) {
+  if (first->kind != EXPRESSION_LOAD || first->type != TYPE_REAL || count->type != TYPE_INDEX || q->type != TYPE_REAL)
+    bug("a quantile of %s %s for %s", type_names[count->type], type_names[first->type], type_names[q->type]);
+  struct expression *expression = node(arena, EXPRESSION_QUANTILE, TYPE_REAL, 3);
+  expression->arguments[0] = first, expression->arguments[1] = count, expression->arguments[2] = q;
+  return expression;
+}
+
 const struct expression *expression_fold(struct arena *arena, enum op op, const struct array *array,
                                          const struct expression *start, int lanes) {
   if (op != OP_add && op != OP_max) bug("a fold by %s", op_facts[op].name);

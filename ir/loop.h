@@ -69,6 +69,9 @@ enum expression_kind {
      two begin, both narrower than what they are summed in: what processors have instructions for, of 2 or 4 products a lane. In which
      order reals are added, and whether a subnormal number counts as 0, is the processor's choice. Integers are exact modulo 2^32 */
   EXPRESSION_DOT,
+  /* the quantile for the share arguments[2] of arguments[1] reals of memory, of which the load arguments[0] is the first; quantile_of
+     says which */
+  EXPRESSION_QUANTILE,
   /* a random number: (seed, stream, step, example, element), all index or integer; see random_draw */
   EXPRESSION_DRAW
 };
@@ -191,6 +194,7 @@ struct launch {
   const char *label; /* the value or part it computes: "h.3.attn" */
   struct origin origin;
   bool derived; /* it reads parameters alone, so it goes to the routine derive */
+  const struct buffer *quantizes; /* the parameter of which it makes steps, and only of it; see passes/derive_order.c */
   bool in_order; /* the function's parallel loop is run serially by this launch; set when programs are written */
 };
 
@@ -230,6 +234,9 @@ const struct expression *expression_convert(struct arena *arena, enum type type,
 /* `x` and `y` are loads; see EXPRESSION_DOT. */
 const struct expression *expression_dot(struct arena *arena, int count, const struct expression *sum,
                                         const struct expression *x, const struct expression *y);
+/* `first` is a load; see EXPRESSION_QUANTILE. */
+const struct expression *expression_quantile(struct arena *arena, const struct expression *first,
+                                             const struct expression *count, const struct expression *q);
 const struct expression *expression_fold(struct arena *arena, enum op op, const struct array *array,
                                          const struct expression *start, int lanes);
 const struct expression *expression_draw(struct arena *arena, enum distribution distribution,

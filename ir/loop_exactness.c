@@ -67,6 +67,7 @@ static struct exactness exactness_of(struct walk *walk, const struct expression 
       return operands[0].low >= INT32_MIN && operands[0].high <= INT32_MAX ? operands[0] : exactness_any(kind);
     case EXPRESSION_FMA:
     case EXPRESSION_DOT:
+    case EXPRESSION_QUANTILE:
     case EXPRESSION_DRAW:
       return exactness_any(kind);
   }

@@ -204,6 +204,17 @@ static double dot(struct machine *machine, const struct expression *x) {
   return sum;
 }
 
+static double quantile(struct machine *machine, const struct expression *x) {
+  const struct expression *first = x->arguments[0];
+  const double start = evaluate(machine, first->arguments[0]), count = evaluate(machine, x->arguments[1]);
+  if (!(count >= 1)) fail(machine, "a quantile of %.0f elements", count);
+  /* The last one first, so that memory is taken only for elements that are there. */
+  load(machine, first->array, start + count - 1);
+  double *elements = arena_new_array(machine->arena, double, (int64_t)count);
+  for (int64_t i = 0; i < (int64_t)count; i++) elements[i] = load(machine, first->array, start + (double)i);
+  return quantile_of(elements, (int64_t)count, evaluate(machine, x->arguments[2]));
+}
+
 static double evaluate(struct machine *machine, const struct expression *x) {
   double arguments[5];
   switch (x->kind) {
@@ -225,6 +236,8 @@ static double evaluate(struct machine *machine, const struct expression *x) {
       return fold(machine, x);
     case EXPRESSION_DOT:
       return dot(machine, x);
+    case EXPRESSION_QUANTILE:
+      return quantile(machine, x);
     case EXPRESSION_DRAW:
       for (int i = 0; i < 5; i++) arguments[i] = evaluate(machine, x->arguments[i]);
       return random_draw(x->distribution, (uint32_t)(int64_t)arguments[0], (uint32_t)(int64_t)arguments[1],

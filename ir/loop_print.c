@@ -96,6 +96,10 @@ static void print_expression(FILE *file, const struct expression *x, enum bindin
       fprintf(file, "dot.%d", x->lanes);
       print_arguments(file, x);
       return;
+    case EXPRESSION_QUANTILE:
+      fputs("quantile", file);
+      print_arguments(file, x);
+      return;
     case EXPRESSION_CONVERT:
       fputs(type_names[x->type], file);
       print_arguments(file, x);

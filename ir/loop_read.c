@@ -295,6 +295,13 @@ static const struct expression *read_call(struct reader *reader, const char *nam
         fail(reader, "a draw takes integers");
     return x;
   }
+  if (!strcmp(name, "quantile")) {
+    read_arguments(reader, arguments, 3);
+    if (arguments[0]->kind != EXPRESSION_LOAD || arguments[0]->type != TYPE_REAL || arguments[1]->type != TYPE_INDEX ||
+        arguments[2]->type != TYPE_REAL)
+      fail(reader, "a quantile takes the first of the reals in memory, how many there are, and a real");
+    return expression_quantile(reader->arena, arguments[0], arguments[1], arguments[2]);
+  }
   if (!strncmp(name, "dot.", 4)) {
     read_arguments(reader, arguments, 3);
     for (int i = 1; i < 3; i++)

@@ -93,6 +93,23 @@ static void verify_dot(struct verifier *verifier, const struct expression *x) {
   }
 }
 
+static void verify_quantile(struct verifier *verifier, const struct expression *x) {
+  const struct expression *first = x->arguments[0];
+  int64_t low, high;
+  if (x->type != TYPE_REAL || x->arguments[1]->type != TYPE_INDEX || x->arguments[2]->type != TYPE_REAL)
+    wrong(verifier, "a quantile of %s elements for %s is %s", type_names[x->arguments[1]->type],
+          type_names[x->arguments[2]->type], type_names[x->type]);
+  else if (first->kind != EXPRESSION_LOAD || first->array->memory == MEMORY_REGISTER ||
+           first->array->storage != STORAGE_REAL)
+    wrong(verifier, "a quantile of what does not lie in memory as reals");
+  else if (innermost(verifier, LOOP_VECTOR))
+    wrong(verifier, "a quantile inside a vector loop");
+  else if (expression_range(x->arguments[1], &low, &high) && low < 1)
+    wrong(verifier, "a quantile of %lld elements", (long long)low);
+  else if (expression_range(x->arguments[1], &low, &high))
+    verify_element(verifier, first->array, first->arguments[0], low - 1);
+}
+
 static void verify_expression(struct verifier *verifier, const struct expression *x) {
   if (verifier->message) return;
   enum type type = x->type, types[3] = {TYPE_REAL, TYPE_REAL, TYPE_REAL};
@@ -141,6 +158,9 @@ static void verify_expression(struct verifier *verifier, const struct expression
       return;
     case EXPRESSION_DOT:
       verify_dot(verifier, x);
+      return;
+    case EXPRESSION_QUANTILE:
+      verify_quantile(verifier, x);
       return;
     case EXPRESSION_DRAW:
       for (int i = 0; i < 5; i++)

@@ -38,6 +38,10 @@ struct spec_file {
                  a run-time size named "window" (rows of this call). Axes declared equal to it have one named "past" (rows so far,
                  this window included).
      synthesize  makes a whole synthetic data set. Outputs: one for each column, with axis `example`.
+     prune       has small weights become zero and, where there is train, keeps in masks ("mask/NAME") which stay. It runs before the
+                 steps that `prunings` name, with "step", and before another graph reads parameters that were not pruned
+                 since they were loaded or drawn. "step" is 0 where it is not known; prune then does all that it ever will.
+                 No frontend makes it: the pass prune does.
      derive      computes what graphs that do not train read of the parameters alone; writes ROLE_DERIVED states. It runs when
                  parameters have changed since it last ran. No frontend makes it: the pass derive does, and the schedules,
                  which move launches to it that read parameters alone.  */
@@ -50,6 +54,11 @@ struct prediction {
   struct graph *graph;
 };
 
+/* When the graph prune runs: before the steps begin, begin + every ... that are less than end, and before end. */
+struct pruning {
+  int64_t begin, end, every;
+};
+
 struct program {
   struct arena *arena;
   spec_files files; /* every file that the frontend asked for, the spec first */
@@ -58,11 +67,12 @@ struct program {
   const char *model; /* of the model */
   int next_axis;
   ARRAY(struct state *) states; /* parameters first, in the order of declaration */
-  struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize, *derive;
+  struct graph *train, *accumulate, *evaluate, *predict, *prepare, *step, *synthesize, *prune, *derive;
   ARRAY(struct prediction) predictions;
   /* Graphs of the model that the spec asks for and this command does without (--only, the verb of `run`). What passes decide about
      parameters must not depend on which part of a program is compiled, so they look at these, too. */
   ARRAY(const struct graph *) left_out;
+  ARRAY(struct pruning) prunings; /* where there is prune: at least one */
   bool mixes_examples; /* the model names the batch: what it says of an example may depend on the others in the batch */
   struct train_settings *training; /* or NULL */
   struct data_settings *data; /* or NULL */

@@ -37,10 +37,12 @@ const char *const output_role_names[] = {[OUTPUT_ORDINARY] = "ordinary",
 const char *const role_names[] = {
     [ROLE_PARAMETER] = "parameter", [ROLE_OPTIMIZER] = "optimizer", [ROLE_ACCUMULATOR] = "accumulator",
     [ROLE_AVERAGE] = "average",     [ROLE_CACHE] = "cache",         [ROLE_PREPARED] = "prepared",
-    [ROLE_DERIVED] = "derived"};
+    [ROLE_DERIVED] = "derived",     [ROLE_QUANTIZED] = "quantized"};
 const char *const initial_names[] = {
     [INITIAL_CONSTANT] = "constant", [INITIAL_NORMAL] = "normal", [INITIAL_UNIFORM] = "uniform"};
 const char *const distribution_names[] = {[DISTRIBUTION_UNIFORM] = "uniform", [DISTRIBUTION_NORMAL] = "normal"};
+
+bool role_is_derived(enum role role) { return role == ROLE_DERIVED || role == ROLE_QUANTIZED; }
 
 bool op_is_elementwise(enum op op) {
   enum op_class class = op_facts[op].class;

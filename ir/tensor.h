@@ -159,10 +159,13 @@ enum role {
   ROLE_AVERAGE,
   ROLE_CACHE,
   ROLE_PREPARED,
-  ROLE_DERIVED /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
+  ROLE_DERIVED, /* computed of parameters alone, by the graph derive; not in files, and without initial draws */
+  ROLE_QUANTIZED /* the same of one parameter (or average), which files may hold in its place: its steps, and their scale */
 };
 extern const char
-    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" */
+    *const role_names[]; /* "parameter" "optimizer" "accumulator" "average" "cache" "prepared" "derived" "quantized" */
+/* Whether the graph derive computes states of the role. */
+bool role_is_derived(enum role role);
 enum initial { INITIAL_CONSTANT, INITIAL_NORMAL, INITIAL_UNIFORM };
 extern const char *const initial_names[]; /* "constant" "normal" "uniform" */
 
@@ -178,7 +181,10 @@ struct state {
   enum initial initial;
   double low, high; /* constant: low. normal: low is the mean, high the standard deviation. uniform: between them. */
   uint32_t stream; /* of its initial draws: hash_path(name) */
-  struct state *of; /* the parameter that an optimizer state, accumulator or average belongs to */
+  struct state *of; /* the parameter that an optimizer state, accumulator, average or quantized state belongs to */
+  /* Of a quantized state: its extents in files, one for each axis of `of`. Steps have those of the parameter; an element of the scale is
+     for as many neighbours along each axis as the parameter's extent has there of the scale's. */
+  const int64_t *file_shape;
   bool frozen;
   struct span span;
 };
@@ -303,6 +309,9 @@ struct value *build_cast(struct graph *graph, struct value *x, enum storage stor
 struct value *build_reduce(struct graph *graph, enum op op, struct value *x, struct axis *const *over, int count);
 struct value *build_scan(struct graph *graph, struct value *x, struct axis *axis, bool from_end);
 struct value *build_top(struct graph *graph, struct value *x, struct axis *axis, struct axis *result);
+/* Of reals, `q` without axes; see ops.def. */
+struct value *build_quantile(struct graph *graph, struct value *x, struct value *q, struct axis *const *over,
+                             int count);
 /* Of two integers: an integer, modulo 2^32; else both operands are made real. */
 struct value *build_contract(struct graph *graph, struct value *x, struct value *y, struct axis *const *over,
                              int count);

@@ -85,6 +85,7 @@ static double evaluate(const struct frame *frame, const struct expression *x) {
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
     case EXPRESSION_DOT:
+    case EXPRESSION_QUANTILE:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
       break;

@@ -173,6 +173,7 @@ static struct affine affine_of(struct tracing *tracing, const struct expression 
     case EXPRESSION_LOAD:
     case EXPRESSION_FMA:
     case EXPRESSION_DOT:
+    case EXPRESSION_QUANTILE:
     case EXPRESSION_FOLD:
     case EXPRESSION_DRAW:
       break;
@@ -236,13 +237,12 @@ static double count_elements(const struct box *boxes, int count, int64_t limit) 
   return limit > 0 && sum > (double)limit ? (double)limit : sum;
 }
 
-static void touch(struct tracing *tracing, const struct array *array, const struct expression *index, bool write) {
+static void touch_at(struct tracing *tracing, const struct array *array, struct affine at, bool write) {
   for (int i = tracing->pointers.count - 1; i >= 0; i--) {
     if (tracing->pointers.items[i].array != array) continue;
     struct pointer pointer = tracing->pointers.items[i];
     if (pointer.touched < 0) return;
     struct touched *touched = &tracing->touched[pointer.touched];
-    struct affine at = affine_of(tracing, index);
     at = add(tracing, &pointer.offset, &at, 1);
     struct box box = box_of(tracing, &at);
     for (int j = 0; j < touched->written.count; j++)
@@ -257,9 +257,25 @@ static void touch(struct tracing *tracing, const struct array *array, const stru
   }
 }
 
+static void touch(struct tracing *tracing, const struct array *array, const struct expression *index, bool write) {
+  touch_at(tracing, array, affine_of(tracing, index), write);
+}
+
+/* A quantile reads its elements several times, of which the first counts. */
+static void touch_elements(struct tracing *tracing, const struct expression *quantile) {
+  const struct expression *first = quantile->arguments[0];
+  const struct affine begin = affine_of(tracing, first->arguments[0]),
+                      count = affine_of(tracing, quantile->arguments[1]);
+  int64_t low, high;
+  range_of(tracing, &count, &low, &high);
+  const struct affine along = fresh(tracing, 0, high);
+  touch_at(tracing, first->array, add(tracing, &begin, &along, 1), false);
+}
+
 static void touch_loads(struct tracing *tracing, const struct expression *x) {
   for (int i = 0; i < x->argument_count; i++) touch_loads(tracing, x->arguments[i]);
   if (x->kind == EXPRESSION_LOAD) touch(tracing, x->array, x->arguments[0], false);
+  if (x->kind == EXPRESSION_QUANTILE) touch_elements(tracing, x);
   for (int i = 1; x->kind == EXPRESSION_DOT && i < 3; i++)
     for (int j = 1; j < x->lanes; j++) {
       const struct expression *load = x->arguments[i];

@@ -1,5 +1,7 @@
 /* Derivative rules of operations that mix along axes, of views, and of calls. Named axes make them short: the gradient of a view
    is the view back, that of a contraction is a contraction over the axes that only the other operand has. */
+#include <math.h>
+
 #include "passes/autodiff.h"
 #include "passes/rewrite.h"
 
@@ -26,6 +28,30 @@ void gradient_scan(struct backward *b, struct value *y, struct value *d) {
 
 /* The result is indices, which have no derivative. */
 void gradient_top(struct backward *b, struct value *y, struct value *d) { (void)b, (void)y, (void)d; }
+
+/* The elements on either side of the quantile have shares by which it lies between them; equal elements share evenly. */
+void gradient_quantile(struct backward *b, struct value *y, struct value *d) {
+  struct graph *graph = b->graph;
+  struct value *x = y->inputs[0], *one = build_constant(graph, 1), *zero = build_constant(graph, 0);
+  struct value *least = build_constant(graph, -INFINITY), *sides[2], *elements[2], *ties[2];
+  if (!wanted(b, x)) return;
+  for (int i = 0; i < 2; i++) {
+    struct value *inside = i ? build_binary(graph, OP_le, y, x) : build_binary(graph, OP_le, x, y);
+    struct value *from = build_where(graph, inside, i ? build_unary(graph, OP_neg, x) : x, least);
+    sides[i] = build_reduce(graph, OP_reduce_max, from, y->list, y->list_count);
+    if (i) sides[i] = build_unary(graph, OP_neg, sides[i]);
+    elements[i] = build_binary(graph, OP_eq, x, sides[i]);
+    ties[i] = build_reduce(graph, OP_reduce_sum, build_where(graph, elements[i], one, zero), y->list, y->list_count);
+  }
+  struct value *between = build_binary(graph, OP_lt, sides[0], sides[1]);
+  struct value *gap = build_where(graph, between, build_binary(graph, OP_sub, sides[1], sides[0]), one);
+  struct value *share = build_binary(graph, OP_div, build_binary(graph, OP_sub, y, sides[0]), gap);
+  struct value *shares[2] = {build_binary(graph, OP_sub, one, share), share};
+  struct value *slope[2];
+  for (int i = 0; i < 2; i++) slope[i] = build_binary(graph, OP_div, shares[i], ties[i]);
+  struct value *slopes = build_where(graph, elements[0], slope[0], slope[1]);
+  give_selected(b, x, build_binary(graph, OP_mul, d, slopes), build_binary(graph, OP_or, elements[0], elements[1]));
+}
 
 /* An axis of d that x lacks comes from the other operand, so d is contracted with that operand over it. Every axis of x
    is in d, or was summed and is then in the other operand. */

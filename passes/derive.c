@@ -11,7 +11,10 @@
      w / max(|w|)         the maximum is kept, and w is read: keeping the quotient would be a second w
      i8(round(w / s))     is kept, being a quarter of w; what multiplies it by s again stays where it is read
      w + a @ b            the sum is kept: w and the product are more bytes
-     1 + gain             stays */
+     1 + gain             stays
+
+   Steps and scales that quantize made of a parameter are kept whatever they cost, and views of them are not, since files may hold
+   them in the parameter's place (derive_files.c). */
 #include <string.h>
 
 #include "ir/exactness.h"
@@ -23,6 +26,7 @@ struct derivation {
   bool fixed; /* depends on parameters and numbers alone */
   bool rooted; /* depends on a parameter */
   bool kept; /* keeping it costs less than computing it of other kept values and parameters */
+  bool part; /* files may hold it in the place of a parameter; or it is a view of what they may */
   double bytes; /* what the graph reads for it, in the cheaper way */
 };
 
@@ -89,12 +93,24 @@ static bool is_computed_where_read(const struct value *value) {
          class == CLASS_GATHER;
 }
 
-/* The bytes that are read for one operand of a value. Views may leave most of it out, but what is kept is kept whole. */
+/* The bytes that are read for one operand of a value. Views may leave most of it out; but what is kept is kept whole, unless it is
+   kept in any case. */
 static double bytes_for(const struct deriver *deriver, const struct value *value, const struct value *input) {
   const struct derivation *known = &deriver->known[input->id];
   const double count = (double)value_count(value), of = (double)value_count(input);
-  const bool part = !known->kept && !op_is_elementwise(value->op) && value->op != OP_concat && count < of;
+  const bool part =
+      (!known->kept || known->part) && !op_is_elementwise(value->op) && value->op != OP_concat && count < of;
   return part ? known->bytes * count / of : known->bytes;
+}
+
+/* The first parameter that a rooted value is computed of. */
+static struct state *parameter_of(const struct deriver *deriver, const struct value *value) {
+  while (value->op != OP_state) {
+    int i = 0;
+    while (!deriver->known[value->inputs[i]->id].rooted) i++;
+    value = value->inputs[i];
+  }
+  return value->state;
 }
 
 static struct derivation derivation_of(const struct deriver *deriver, const struct graph *graph,
@@ -109,8 +125,12 @@ static struct derivation derivation_of(const struct deriver *deriver, const stru
     if (i == 0 || input != value->inputs[i - 1]) known.bytes += bytes_for(deriver, value, input);
   }
   const double own = bytes_of(deriver, value) * 9 / 8;
-  known.kept =
-      value->op != OP_state && value->axis_count <= MAX_RANK && (own <= known.bytes || !is_computed_where_read(value));
+  const bool stored = known.rooted && value->op != OP_state && is_part_of(value, parameter_of(deriver, value)),
+             view = op_facts[value->op].class == CLASS_VIEW && value->input_count == 1 &&
+                    deriver->known[value->inputs[0]->id].part;
+  known.part = stored || view;
+  known.kept = value->op != OP_state && value->axis_count <= MAX_RANK && !view &&
+               (stored || own <= known.bytes || !is_computed_where_read(value));
   if (known.kept) known.bytes = own;
   return known;
 }
@@ -224,17 +244,6 @@ static void move_value(struct deriver *deriver, const struct value *value) {
 
 /* --- States ----------------------------------------------------------------------------------------------------------------- */
 
-/* The first parameter that the value is computed of; NULL where it is computed of numbers alone. */
-static const char *parameter_of(const struct deriver *deriver, const struct value *value) {
-  if (!deriver->known[value->id].rooted) return NULL;
-  while (value->op != OP_state) {
-    int i = 0;
-    while (!deriver->known[value->inputs[i]->id].rooted) i++;
-    value = value->inputs[i];
-  }
-  return value->state->name;
-}
-
 struct state *derived_state(struct program *program, const char *name, enum kind kind, struct axis *const *axes,
                             int axis_count, struct span span) {
   struct arena *arena = program->arena;
@@ -262,11 +271,14 @@ static struct state *state_of(struct deriver *deriver, const struct value *value
   int *number = pointer_table_at(program->arena, &deriver->state_of, moved, 0);
   if (*number) return program->states.items[*number - 1];
   const char *name = value->name ? value->name : value->call;
+  struct state *parameter = deriver->known[value->id].rooted ? parameter_of(deriver, value) : NULL;
   if (!name) {
-    const char *parameter = parameter_of(deriver, value), *noun = op_facts[value->op].noun;
-    name = parameter ? arena_format(program->arena, "%s/%s", parameter, noun) : noun;
+    const char *noun = op_facts[value->op].noun;
+    name = parameter ? arena_format(program->arena, "%s/%s", parameter->name, noun) : noun;
   }
   struct state *state = derived_state(program, name, moved->kind, moved->axes, moved->axis_count, value->origin.span);
+  if (parameter && is_part_of(value, parameter) && !strcmp(state->name, name))
+    state->role = ROLE_QUANTIZED, state->of = parameter;
   const enum storage storage = exactness_storage(deriver->exactness[value->id], value->kind, row_of(moved));
   if (storage_facts[storage].c) state->storage = storage;
   *number = program->states.count;
@@ -367,7 +379,8 @@ void pass_derive(struct program *program) {
   for (int i = 0; program_graph(program, i); i++) {
     struct graph *graph = *program_graph(program, i);
     const bool beside = graph == program->evaluate && program->train;
-    if (graph && !beside && graph != program->train && graph != program->accumulate && graph != program->synthesize)
+    if (graph && !beside && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
+        graph != program->prune)
       derive_of(&deriver, graph);
   }
   deriver.finds_only = true;
@@ -375,4 +388,5 @@ void pass_derive(struct program *program) {
   if (!deriver.derive->values.count) return;
   graph_sweep(deriver.derive);
   program->derive = deriver.derive;
+  settle_parts(program);
 }

@@ -34,7 +34,7 @@ static bool argument_moves(const struct choice *choice, const struct launch *lau
   if (buffer->role == BUFFER_ACTIVATION) return !buffer->dumped;
   if (buffer->role != BUFFER_STATE || is_written(launch, number)) return false;
   const enum role role = buffer->state->role;
-  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role == ROLE_DERIVED;
+  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role_is_derived(role);
 }
 
 static bool launch_moves(const struct choice *choice, const struct launch *launch) {
@@ -73,7 +73,7 @@ bool derives_launches(const struct scheduler *s) {
   if (!s->pipeline.on[PASS_derive] || !s->pipeline.parameters[PARAMETER_derive_packed] || s->options->fixed_parameters)
     return false;
   return has_parameters(program) && graph != program->train && graph != program->accumulate &&
-         graph != program->synthesize && graph != program->derive && !(graph == program->evaluate && program->train);
+         graph != program->synthesize && graph != program->prune && graph != program->derive && !(graph == program->evaluate && program->train);
 }
 
 void choose_derived_launches(struct scheduler *s) {

@@ -82,7 +82,7 @@ static void require_updates(struct scheduler *s, const struct value *value) {
 static bool is_of_parameters(const struct value *value, int depth) {
   if (value->op == OP_state)
     return value->state->role == ROLE_PARAMETER || value->state->role == ROLE_AVERAGE ||
-           value->state->role == ROLE_DERIVED;
+           role_is_derived(value->state->role);
   if (value->op == OP_constant || value->op == OP_index) return true;
   if (!access_is_expression(value) || value->op == OP_random || value->op == OP_input || depth == MOST_FACTOR)
     return false;
@@ -145,6 +145,9 @@ static void mark_required(struct scheduler *s) {
     } else if (value->op == OP_update) {
       require_updates(s, value);
       if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0], KEEP_ROWS);
+    } else if (value->op == OP_quantile) {
+      /* Its elements are copied side by side where they do not lie so, and are then computed for the copy alone. */
+      require(s, value, KEEP_PLAIN);
     } else if (op_facts[value->op].class == CLASS_MIX ||
                (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {
       const struct value *source = value->inputs[value->input_count - 1];

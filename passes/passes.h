@@ -74,6 +74,10 @@ void pass_quantize(struct quantizer *quantizer, struct graph *graph);
 /* Has train and accumulate compute the loss by such parameters, too, where a rule says `train = 1` (quantize_train.c). They are as they are
    before autodiff. Both leave other graphs as they are. */
 void pass_quantize_train(struct quantizer *quantizer, struct graph *graph);
+/* Makes the graph prune, which has weights become zero that the pipeline's rules name, and has the graphs train and accumulate keep
+   them zero (prune.c). Graphs are as lowering leaves them. Reports rules that cannot be followed, as none can where parameters are
+   fixed, and is false then. */
+bool pass_prune(struct program *program, const struct pipeline *pipeline, bool fixed, struct diagnostics *diagnostics);
 /* What the pipeline's rules make of each cache of generation, by what all graphs of the model do with it as lowering leaves them
    (quantize_cache_choose.c). NULL after reporting rules that cannot be followed. */
 struct cache_quantizer *pass_quantize_cache_choose(struct program *program, const struct pipeline *pipeline,
@@ -84,6 +88,10 @@ void pass_quantize_cache(struct cache_quantizer *quantizer, struct graph *graph)
 /* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
    derive.c. */
 void pass_derive(struct program *program);
+/* Whether the value is what quantize made of the parameter, steps or a scale, by its name; and at the end of derive: leaves the role
+   ROLE_QUANTIZED to those states alone that files can hold in a parameter's place (derive_files.c). */
+bool is_part_of(const struct value *value, const struct state *parameter);
+void settle_parts(struct program *program);
 /* A new state of the role ROLE_DERIVED, the last in program->states. Its name is `name` or, where that is taken, NAME.2 and so on. */
 struct state *derived_state(struct program *program, const char *name, enum kind kind, struct axis *const *axes,
                             int axis_count, struct span span);

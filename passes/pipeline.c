@@ -10,7 +10,7 @@ struct run {
   struct diagnostics *diagnostics;
   struct pipeline pipeline;
   enum stage stage; /* where every graph stands now */
-  bool derived; /* the pass derive has run */
+  bool pruned, derived; /* these passes have run */
   struct quantizer *quantizer; /* what becomes of parameters; NULL without the pass quantize */
   struct cache_quantizer *cache_quantizer; /* what becomes of caches; NULL without the pass quantize_cache */
 };
@@ -50,6 +50,13 @@ static void run_quantize_cache(struct run *run, struct graph *graph) {
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
 static void run_quantize(struct run *run, struct graph *graph) { pass_quantize(run->quantizer, graph); }
 
+/* Prune looks at all graphs before it changes one, so it is called for the first graph alone. */
+static void run_prune(struct run *run, struct graph *graph) {
+  if (!run->pruned) pass_prune(run->program, &run->pipeline, run->options->fixed_parameters, run->diagnostics);
+  run->pruned = true;
+  (void)graph;
+}
+
 /* Derive makes a graph of its own for all others, so it is called for the first graph alone. */
 static void run_derive(struct run *run, struct graph *graph) {
   if (!run->derived) pass_derive(run->program);
@@ -68,6 +75,8 @@ static const struct step {
     ALWAYS
   } when; /* if the pipeline has the pass; if it has both; in any case */
 } steps[] = {
+    /* Masks are values of the graph like those of the spec: whatever an update or a gradient becomes later, it keeps its zeros. */
+    {PASS_prune, run_prune, STAGE_LOWERED, WHEN_ON},
     /* Scaling the loss and skipping steps are values of the graph like those of the spec: no later step knows of it. */
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
     /* Where parameters lie is known before anything asks what is exact. */

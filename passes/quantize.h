@@ -64,6 +64,20 @@ struct value *quantized_activation(struct graph *graph, struct value *x, struct 
 /* The place of the parameter that the value is, or is an average of; -1 where it is neither. */
 int quantized_state(const struct quantizer *quantizer, const struct value *value);
 
+/* What a rule makes of a parameter. */
+struct quantized_weight {
+  const struct state *parameter, *read; /* read: what evaluation reads for it, itself or its average */
+  double bytes; /* of steps and scales */
+};
+struct quantized_weights {
+  struct graph *graph; /* it computes them as reals, from the states that are read */
+  ARRAY(struct quantized_weight) items; /* by output of the graph */
+};
+/* Finds what the rules make of parameters, by graphs as lowering leaves them, which stay as they are. False after reporting rules that
+   cannot be followed. */
+bool quantized_weights(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics,
+                       struct quantized_weights *weights);
+
 /* --- Rewriting a graph ---------------------------------------------------------------------------------------------- */
 
 /* A matrix that rotates, with the axes that it has in the graph. */
@@ -90,17 +104,5 @@ struct value *parted_value(struct parted *parted, const struct value *old);
    of which there must be more than 1. */
 struct value *rotated_value(struct parted *parted, struct value *x, struct axis *axis);
 int64_t rotation_size(const struct axis *axis);
-
-/* --- What graphs do with a source: a parameter or a cache ---------------------------------------------------------------- */
-
-/* What a value is made of, as far as views go. */
-struct origin_of {
-  int source; /* 1 + the number of the source that it is a view of; 0: it is none */
-  unsigned axes[MAX_AXES]; /* for each axis of the value: the axes of the source that it runs along */
-};
-/* The source's axes that an axis of the value runs along. */
-unsigned axes_along(const struct origin_of *origin, const struct value *value, const struct axis *axis);
-/* What the value is a view of; `origins` are those of earlier values, by their ids. */
-struct origin_of origin_of_view(const struct value *value, const struct origin_of *origins);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "passes/quantize_cache.h"
+#include "passes/view_origin.h"
 
 /* What all graphs do with a cache, in own axes of it. */
 struct uses {

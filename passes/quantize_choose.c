@@ -6,78 +6,17 @@
 
    A scale must not vary along what a contraction sums over, or it could not be multiplied with the sum. So elements share a scale
    along all axes that some contraction of some graph sums over; along all but the one of the lookup where there is no contraction. */
-#include <string.h>
-
 #include "passes/quantize.h"
-
-/* What all graphs do with a parameter. */
-struct uses {
-  unsigned summed, looked_up; /* axes of the state */
-  bool is_head;
-};
+#include "passes/weight_uses.h"
 
 /* All graphs of the model but those that train. */
 static bool is_quantized_graph(const struct program *program, const struct graph *graph) {
   return graph && graph != program->train && graph != program->accumulate && graph != program->synthesize &&
-         graph != program->derive;
+         graph != program->derive && graph != program->prune;
 }
 
 int quantized_state(const struct quantizer *quantizer, const struct value *value) {
-  if (value->op != OP_state || value->kind != KIND_REAL) return -1;
-  const struct state *state = value->state->role == ROLE_AVERAGE ? value->state->of : value->state;
-  if (!state || state->role != ROLE_PARAMETER) return -1;
-  for (int i = 0; i < quantizer->program->states.count; i++)
-    if (quantizer->program->states.items[i] == state) return i;
-  return -1;
-}
-
-static void look_at_use(const struct value *user, const struct origin_of *origins, struct uses *uses) {
-  for (int j = 0; j < user->input_count; j++) {
-    const struct value *x = user->inputs[j];
-    const struct origin_of *origin = &origins[x->id];
-    if (!origin->source) continue;
-    struct uses *own = &uses[origin->source - 1];
-    for (int i = 0; user->op == OP_contract && i < user->list_count; i++)
-      own->summed |= axes_along(origin, x, user->list[i]);
-    if (user->op == OP_gather && j == 0) own->looked_up |= axes_along(origin, x, user->axis);
-  }
-}
-
-/* Marks the parameters of the contractions that come last on the way to some output. */
-static void find_heads(const struct graph *graph, const struct origin_of *origins, bool *reached, struct uses *uses) {
-  for (int i = 0; i < graph->outputs.count; i++) reached[graph->outputs.items[i].value->id] = true;
-  for (int i = graph->values.count - 1; i >= 0; i--) {
-    const struct value *value = graph->values.items[i];
-    for (int j = 0; reached[value->id] && j < value->input_count; j++) {
-      const struct origin_of *origin = &origins[value->inputs[j]->id];
-      if (value->op != OP_contract)
-        reached[value->inputs[j]->id] = true;
-      else if (origin->source)
-        uses[origin->source - 1].is_head = true;
-    }
-  }
-}
-
-static void look_at_graph(const struct quantizer *quantizer, const struct graph *graph, struct uses *uses) {
-  struct arena *scratch = arena_new();
-  struct origin_of *origins = arena_new_array(scratch, struct origin_of, graph->next_value);
-  for (int i = 0; i < graph->values.count; i++) {
-    const struct value *value = graph->values.items[i];
-    struct origin_of *own = &origins[value->id];
-    look_at_use(value, origins, uses);
-    own->source = quantized_state(quantizer, value) + 1;
-    for (int k = 0; own->source && k < value->axis_count; k++) own->axes[k] = 1u << k;
-    if (!own->source) *own = origin_of_view(value, origins);
-  }
-  find_heads(graph, origins, arena_new_array(scratch, bool, graph->next_value), uses);
-  arena_free(scratch);
-}
-
-static int last_axis(unsigned axes) {
-  int last = -1;
-  for (int i = 0; i < MAX_RANK; i++)
-    if (axes >> i & 1) last = i;
-  return last;
+  return weight_place(quantizer->program, value);
 }
 
 static unsigned all_axes(const struct state *state) { return (1u << state->axis_count) - 1; }
@@ -85,7 +24,7 @@ static unsigned all_axes(const struct state *state) { return (1u << state->axis_
 /* The group that the rule asks for; false after reporting that it does not fit. */
 static bool choose_group(struct quantizer *quantizer, const struct state *state, struct quantization *own) {
   const int64_t wanted = (int64_t)own->rule->parameters[PARAMETER_quantize_group];
-  const int last = last_axis(own->shared);
+  const int last = weight_last_axis(own->shared);
   if (wanted == 0 || last < 0 || (wanted < 0 && own->weights != QUANTIZED_I4)) return true;
   const struct axis *axis = state->axes[last];
   const int64_t group = wanted < 0 ? 32 : wanted;
@@ -105,7 +44,8 @@ static bool choose_group(struct quantizer *quantizer, const struct state *state,
 static bool check_sum(struct quantizer *quantizer, const struct state *state, const struct quantization *own) {
   int64_t count = 1;
   for (int i = 0; i < state->axis_count; i++)
-    if (own->shared >> i & 1) count *= i == last_axis(own->shared) && own->group ? own->group : state->axes[i]->extent;
+    if (own->shared >> i & 1)
+      count *= i == weight_last_axis(own->shared) && own->group ? own->group : state->axes[i]->extent;
   const int64_t most = ((int64_t)1 << 31) / (127 * (own->weights == QUANTIZED_I4 ? 8 : 127));
   if (!own->quantizes_activations || count < most) return true;
   report_error(quantizer->diagnostics, own->rule->span,
@@ -129,7 +69,7 @@ static bool check_rule(struct quantizer *quantizer, const struct pass_rule *rule
   return !why;
 }
 
-static bool choose(struct quantizer *quantizer, int place, const struct uses *uses) {
+static bool choose(struct quantizer *quantizer, int place, const struct weight_uses *uses) {
   const struct state *state = quantizer->program->states.items[place];
   struct quantization *own = &quantizer->of[place];
   if (state->storage == STORAGE_REAL)
@@ -152,12 +92,12 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   struct quantizer *quantizer = arena_new_struct(program->arena, struct quantizer);
   *quantizer = (struct quantizer){.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
   if (!pipeline_check_patterns(pipeline, PASS_quantize, program, diagnostics)) return NULL;
-  struct uses *uses = arena_new_array(program->arena, struct uses, program->states.count);
+  struct weight_uses *uses = arena_new_array(program->arena, struct weight_uses, program->states.count);
   quantizer->of = arena_new_array(program->arena, struct quantization, program->states.count);
   for (int i = 0; program_graph(program, i); i++)
     if (is_quantized_graph(program, *program_graph(program, i)))
-      look_at_graph(quantizer, *program_graph(program, i), uses);
-  for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], uses);
+      weight_uses_add(program, *program_graph(program, i), uses);
+  for (int i = 0; i < program->left_out.count; i++) weight_uses_add(program, program->left_out.items[i], uses);
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++)
     if (pipeline->rules.items[i].pass == PASS_quantize) good = check_rule(quantizer, &pipeline->rules.items[i]) && good;

@@ -65,7 +65,7 @@ struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct
     if (how->method == METHOD_TABLE) quantize_by_table(graph, x, over, count, parts);
     if (parts->offset) parts->offset->name = arena_format(graph->arena, "%s/offset", name);
     parts->scale->name = arena_format(graph->arena, "%s/scale", name);
-    parts->steps->name = arena_format(graph->arena, "%s/u4", name);
+    parts->steps->name = arena_format(graph->arena, "%s/%s", name, parts->levels ? "nf4" : "u4");
     return parts;
   }
   struct value *most = bytes ? build_reduce(graph, OP_reduce_max, build_unary(graph, OP_abs, x), over, count)

@@ -180,6 +180,7 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
   times_enter(s->options->times, "derive");
   const bool derives = graph == s->program->derive;
   for (int i = 0; derives && i < s->derived.count; i++) array_push(arena, &s->routine->launches, s->derived.items[i]);
+  if (derives) order_derived_launches(s, s->routine);
   if (!derives) choose_derived_launches(s);
   const char *only = s->options->clusters_of;
   if (s->options->clusters && (!only || !strcmp(only, graph->name))) explain_clusters(s, s->options->clusters);

@@ -354,6 +354,9 @@ bool derives_launches(const struct scheduler *scheduler);
 /* derive_launches.c: marks the launches of the routine at hand that the routine derive is to do; and takes them out of it. */
 void choose_derived_launches(struct scheduler *scheduler);
 void move_derived_launches(struct scheduler *scheduler);
+/* derive_order.c: has the launches of derive that make steps of a parameter, and of no other, stand first, one parameter after the
+   other, and says so in them (`quantizes`). */
+void order_derived_launches(struct scheduler *scheduler, struct routine *routine);
 /* Gives activations their offsets. */
 void plan_routine(struct scheduler *scheduler, struct routine *routine);
 

@@ -211,7 +211,7 @@ static void choose_group_along(struct contraction *x) {
 static bool is_packed_beforehand(const struct contraction *x) {
   if (x->b_computed || x->b.buffer->role != BUFFER_STATE || !derives_launches(x->s)) return false;
   const enum role role = x->b.buffer->state->role;
-  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role == ROLE_DERIVED;
+  return role == ROLE_PARAMETER || role == ROLE_AVERAGE || role_is_derived(role);
 }
 
 /* Whether a dimension of the loops around has a run-time size. */

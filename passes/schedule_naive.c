@@ -1,6 +1,7 @@
 /* One kernel of plain loops for one value: the schedule of values that no other schedule takes and, when fusion is off,
    of all values. */
 #include <math.h>
+#include <string.h>
 
 #include "passes/schedule.h"
 
@@ -165,6 +166,53 @@ static void naive_top(struct kernel *k, const struct value *value, const struct 
       expression_apply(arena, OP_max, read_scalar(k, best_at), expression_number(arena, TYPE_INTEGER, 0), NULL));
 }
 
+/* Whether the axes lie one inside the other in the place, and the innermost without gaps, so that all of their elements are a row. */
+static bool is_contiguous(const struct value *value, const struct place *place, struct axis *const *axes, int count) {
+  int64_t row = 1, whole = axes_count(axes, count);
+  for (bool found = true; found && row < whole;) {
+    found = false;
+    for (int i = 0; i < count && !found; i++) {
+      found = axes[i]->extent > 1 && stride_along(value, place, axes[i]) == row;
+      if (found) row *= axes[i]->extent;
+    }
+  }
+  return row == whole;
+}
+
+/* Where the elements of each of the quantiles lie side by side as reals: where they are, or in a copy. */
+static struct place quantile_elements(struct scheduler *s, const struct value *value) {
+  const struct value *x = value->inputs[0];
+  struct place lies;
+  if (access_strided(s, x, &lies) && lies.buffer->storage == STORAGE_REAL &&
+      is_contiguous(x, &lies, value->list, value->list_count))
+    return lies;
+  struct axis *axes[MAX_AXES];
+  memcpy(axes, value->axes, sizeof *axes * (size_t)value->axis_count);
+  memcpy(axes + value->axis_count, value->list, sizeof *axes * (size_t)value->list_count);
+  const struct origin *origin = &value->origin;
+  const char *name = arena_format(s->arena, "%s.elements", value_label(s, value, &origin));
+  struct place *copy = place_new(s, x, BUFFER_ACTIVATION, name, axes);
+  copy->buffer->storage = STORAGE_REAL;
+  schedule_copy(s, x, copy, "elements");
+  return *copy;
+}
+
+static void naive_quantile(struct kernel *k, const struct value *value, const struct place *place,
+                           const struct place *elements) {
+  struct array *target = kernel_pointer(k, place->buffer, true);
+  const int64_t count = axes_count(value->list, value->list_count);
+  struct coordinates at = {0};
+  open_loops(k, value->axes, value->axis_count, work_of(value->axes, value->axis_count) * (double)count, &at);
+  struct coordinates first = at;
+  for (int i = 0; i < value->list_count; i++) coordinates_set(&first, value->list[i], linear_constant(0));
+  const struct linear begin = access_offset(k, value->inputs[0], elements, &first);
+  const struct expression *x =
+      expression_load(k->arena, kernel_pointer(k, elements->buffer, false), linear_expression(k->arena, begin));
+  const struct expression *q = access_value(k, value->inputs[1], &at).x;
+  kernel_store(k, target, access_offset(k, value, place, &at),
+               expression_quantile(k->arena, x, expression_index(k->arena, count), q));
+}
+
 /* Writes rows in place. Of two rows with the same index the later one must stay, so the loops over the index's own axes
    are serial. */
 static void naive_update(struct kernel *k, const struct value *value, const struct place *place) {
@@ -200,6 +248,8 @@ static void naive_expression(struct kernel *k, const struct value *value, const 
 }
 
 void schedule_naive(struct scheduler *s, const struct value *value) {
+  struct place elements = {0};
+  if (value->op == OP_quantile) elements = quantile_elements(s, value);
   struct kernel *k = kernel_new(
       s, value,
       value->name ? name_end(s->arena, value->name, 1) : arena_format(s->arena, "%s_kernel", op_facts[value->op].name));
@@ -223,6 +273,8 @@ void schedule_naive(struct scheduler *s, const struct value *value) {
       case CLASS_MIX:
         if (value->op == OP_scan)
           naive_scan(k, value, place);
+        else if (value->op == OP_quantile)
+          naive_quantile(k, value, place, &elements);
         else
           naive_top(k, value, place);
         break;

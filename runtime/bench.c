@@ -42,26 +42,6 @@ static bool lam_bench_choose(struct lam_benching *benching, const char *name) {
 
 /* --- Inputs ------------------------------------------------------------------------------------------------------- */
 
-/* Sets random inputs: ids in range, reals in [0, 1), booleans 1. Positions are the last ones of a generation. */
-static void lam_random_inputs(struct lam_program *program, const struct lam_workload *workload) {
-  const struct lam_routine *routine = lam_routine_at(program, workload->routine);
-  for (int i = 0; i < routine->input_count; i++) {
-    const struct lam_port *port = &routine->inputs[i];
-    int64_t count = lam_count(port->shape, port->rank), last = port->rank ? port->shape[port->rank - 1] : 1;
-    bool position = strcmp(port->name, "position") == 0;
-    for (int64_t k = 0; k < count; k++) {
-      uint32_t words[4];
-      lam_philox(0, LAM_STREAM_WINDOW, 0, (uint32_t)i, (uint64_t)k, words);
-      double number = lam_uniform_draw(words);
-      if (port->type == LAM_TYPE_BOOLEAN) number = 1;
-      if (port->type == LAM_TYPE_INTEGER) number = (double)lam_below(words, port->range > 0 ? port->range : 2);
-      int64_t place = workload->sizes[1] - workload->sizes[0] + k % last;
-      if (position) number = (double)(place < workload->sizes[1] ? place : workload->sizes[1] - 1);
-      lam_set(port->data, port->type, k, number);
-    }
-  }
-}
-
 static void lam_bench_units(struct lam_benching *benching) {
   struct lam_program *program = benching->program;
   const struct lam_workload *inner = benching->micro ? benching->micro : benching->workload;
@@ -87,8 +67,8 @@ static bool lam_bench_inputs(struct lam_benching *benching, const struct lam_opt
   const char *given = lam_option_text(options, "data", NULL);
   const struct lam_data *data = program->data;
   bool trains = benching->workload->routine == LAM_TRAIN, reads = trains || routine == LAM_EVALUATE;
-  lam_random_inputs(program, benching->workload);
-  if (benching->micro) lam_random_inputs(program, benching->micro);
+  lam_random_inputs(program, benching->workload->routine, benching->workload->sizes);
+  if (benching->micro) lam_random_inputs(program, benching->micro->routine, benching->micro->sizes);
   if (given && (!data || !reads)) return lam_error("this graph reads no data: leave out --data");
   if (!data || !reads) return true;
   if (data->path && !given) {
@@ -170,7 +150,7 @@ static int lam_bench_main(struct lam_program *program, const struct lam_options 
   if (!lam_bench_choose(&benching, lam_option_text(options, "graph", NULL))) return 1;
   if (json && !lam_is_writable(json)) return 1;
   benching.run.seed = program->settings ? program->settings->seed : 0;
-  lam_initialize(program->model, benching.run.seed);
+  if (lam_initialize(program->model, benching.run.seed) != LAM_OK) return lam_error("%s", program->model->message) + 1;
   if (weights && !lam_checkpoint_load(program, &benching.run, weights, LAM_USE)) return 1;
   benching.run.step = benching.run.rows = 0;
   benching.run.steps = program->settings && program->settings->steps > 0 ? program->settings->steps : 1000;

@@ -27,18 +27,27 @@ bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int c
          lam_output_close(&output, lam_put_weights(output.stream, tensors, count, metadata));
 }
 
-bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path) {
+static bool lam_write_checkpoint(struct lam_program *program, const struct lam_run *run, bool quantized,
+                                 const char *path) {
   struct lam_output output;
   if (lam_check_finite(program->model, path) != LAM_OK) return lam_error("%s", program->model->message);
   lam_span_begin("checkpoint", run->step);
   bool good = lam_output_open(&output, path);
   if (good) {
-    int status = lam_put_checkpoint(program->model, run, output.stream, path);
+    int status = lam_put_checkpoint(program->model, run, quantized, output.stream, path);
     if (status != LAM_OK && status != LAM_CANNOT_WRITE) lam_error("%s", program->model->message);
     good = lam_output_close(&output, status == LAM_OK);
   }
   lam_span_end();
   return good;
+}
+
+bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path) {
+  return lam_write_checkpoint(program, run, false, path);
+}
+
+bool lam_checkpoint_quantize(struct lam_program *program, const struct lam_run *run, const char *path) {
+  return lam_write_checkpoint(program, run, true, path);
 }
 
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
@@ -68,7 +77,7 @@ bool lam_checkpoint_use(struct lam_program *program, struct lam_run *run, const 
   if (facts) return true;
   char *path = lam_checkpoint_path(program, options, "weights");
   run->seed = program->settings ? program->settings->seed : 0;
-  bool good = lam_checkpoint_load(program, run, path, LAM_USE);
+  bool good = lam_checkpoint_load(program, run, path, LAM_USE_ALONE);
   free(path);
   return good;
 }

@@ -15,6 +15,8 @@ LAM_API bool lam_weights_write(const char *path, const struct lam_tensor *tensor
 
 /* Fails, and leaves the file as it was, where a tensor is not finite. */
 LAM_API bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
+/* The same with steps and scales in place of parameters that have some, and without what only training needs. */
+LAM_API bool lam_checkpoint_quantize(struct lam_program *program, const struct lam_run *run, const char *path);
 LAM_API bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path,
                                  enum lam_purpose purpose);
 /* The file that an option or the program's name gives, for free(). */

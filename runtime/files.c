@@ -117,6 +117,11 @@ int lam_create_beside(const char *file, char **beside) {
   return made;
 }
 
+bool lam_same_file(const char *x, const char *y) {
+  struct stat a, b;
+  return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 bool lam_is_writable(const char *path) {
   char *file, *beside = NULL;
   int made = -1;

@@ -16,6 +16,7 @@ LAM_API bool lam_output_open(struct lam_output *output, const char *path); /* fa
 LAM_API bool lam_output_close(struct lam_output *output, bool good);
 /* Whether a file of that name can be written, or else an error: better now than after a day of training. */
 LAM_API bool lam_is_writable(const char *path);
+LAM_API bool lam_same_file(const char *x, const char *y); /* whether both are names of one file */
 LAM_API bool lam_cannot_write(const char *path, int problem); /* reports it; false */
 
 /* Parts of these. Finds the file that a new one is to replace, for free(), or NULL where `path` itself is written into.

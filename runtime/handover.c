@@ -108,6 +108,7 @@ static bool lam_matching(struct lam_program *program, const struct lam_weights *
   lam_start_averages(program->model);
   if (!lam_matching_role(program, weights, LAM_AVERAGE, &averages)) return false;
   if (!lam_matching_role(program, weights, LAM_OPTIMIZER, &states)) return false;
+  lam_note_pruned(program->model, weights, run->step, LAM_RESUME);
   lam_changed(program->model);
   for (int64_t k = 0; k < weights->count; k++) {
     bool known = strchr(weights->entries[k].name, '/') != NULL; /* it belongs to a parameter */

@@ -30,12 +30,43 @@ static void lam_info_settings(const struct lam_settings *settings) {
   printf("%s%s\n", settings->initial ? ", from " : "", settings->initial ? settings->initial : "");
 }
 
+enum { LAM_ROLES = LAM_QUANTIZED + 1, LAM_TYPES = LAM_TYPE_U4 + 1 };
+static const char *const lam_role_names[LAM_ROLES] = {"parameter", "optimizer", "accumulator", "average",
+                                                      "cache",     "prepared",  "derived",     "quantized"};
+static const char *const lam_stored[LAM_TYPES] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"};
+
+static void lam_info_cell(double bytes, double unit) {
+  if (bytes > 0)
+    printf(" %9.3f", bytes / unit);
+  else
+    printf(" %9s", "-");
+}
+
+/* A table of the bytes: a row for each role that some tensor has, a column for each storage. */
+static void lam_info_bytes(double bytes[LAM_ROLES + 1][LAM_TYPES + 1]) {
+  const bool large = bytes[LAM_ROLES][LAM_TYPES] >= 1e6;
+  printf("%-13s", large ? "megabytes" : "kilobytes");
+  for (int type = 0; type <= LAM_TYPES; type++) {
+    const char *name = type == LAM_TYPES          ? "all"
+                       : type == LAM_TYPE_REAL    ? sizeof(lam_real) == 8 ? "f64" : "f32"
+                       : type == LAM_TYPE_INTEGER ? "i32"
+                       : type == LAM_TYPE_BOOLEAN ? "bool"
+                                                  : lam_stored[type];
+    if (bytes[LAM_ROLES][type] > 0) printf(" %9s", name);
+  }
+  putchar('\n');
+  for (int role = 0; role <= LAM_ROLES; role++) {
+    if (!(bytes[role][LAM_TYPES] > 0)) continue;
+    printf("  %-11s", role == LAM_ROLES ? "all" : lam_role_names[role]);
+    for (int type = 0; type <= LAM_TYPES; type++)
+      if (bytes[LAM_ROLES][type] > 0) lam_info_cell(bytes[role][type], large ? 1e6 : 1e3);
+    putchar('\n');
+  }
+}
+
 static int lam_info_main(struct lam_program *program, const struct lam_options *options) {
-  static const char *const roles[] = {"parameter", "optimizer", "accumulator", "average",
-                                      "cache",     "prepared",  "derived"};
-  static const char *const stored[] = {"", "", "", "bf16", "f16", "i8", "u8", "i4", "u4"}; /* by enum lam_type */
-  int64_t numbers[LAM_DERIVED + 1] = {0}, trained = 0;
-  double bytes[LAM_DERIVED + 1] = {0}, total = 0;
+  int64_t numbers[LAM_ROLES] = {0}, trained = 0;
+  double bytes[LAM_ROLES + 1][LAM_TYPES + 1] = {{0}};
   char shape[LAM_SHAPE_TEXT];
   int threads = 1;
 #ifdef _OPENMP
@@ -51,11 +82,15 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     int64_t count = lam_count(tensor->shape, tensor->rank);
     numbers[tensor->role] += count;
     if (tensor->role == LAM_PARAMETER && !tensor->frozen) trained += count;
-    bytes[tensor->role] += (double)lam_type_bytes(tensor->type, count);
+    const double own = tensor->data ? (double)lam_type_bytes(tensor->type, count) : 0;
+    bytes[tensor->role][tensor->type] += own;
+    bytes[tensor->role][LAM_TYPES] += own;
+    bytes[LAM_ROLES][tensor->type] += own;
+    bytes[LAM_ROLES][LAM_TYPES] += own;
     if (tensor->role != LAM_PARAMETER && !all) continue;
     lam_shape_text(shape, tensor->axes, tensor->shape, tensor->rank);
-    printf("  %-40s %-32s %s%s%s%s\n", tensor->name, shape, roles[tensor->role], *stored[tensor->type] ? ", " : "",
-           stored[tensor->type], tensor->frozen ? ", frozen" : "");
+    printf("  %-40s %-32s %s%s%s%s\n", tensor->name, shape, lam_role_names[tensor->role],
+           *lam_stored[tensor->type] ? ", " : "", lam_stored[tensor->type], tensor->frozen ? ", frozen" : "");
   }
   for (int i = 0; lam_routine_at(program, i); i++) {
     const struct lam_routine *routine = lam_routine_at(program, i);
@@ -64,12 +99,10 @@ static int lam_info_main(struct lam_program *program, const struct lam_options *
     lam_info_ports(lam_routine_name(program, i), routine->outputs, routine->output_count, "->");
   }
   printf("numbers   %lld parameters (%lld trained)", (long long)numbers[LAM_PARAMETER], (long long)trained);
-  for (int role = 0; role <= LAM_DERIVED; role++) {
-    total += bytes[role];
-    if (role != LAM_PARAMETER && numbers[role]) printf(", %lld %s", (long long)numbers[role], roles[role]);
-    if (role == LAM_CACHE && numbers[role]) printf(" (%.1f MB)", bytes[role] / 1e6);
-  }
-  printf("; %.1f MB in all\n", total / 1e6);
+  for (int role = LAM_OPTIMIZER; role <= LAM_QUANTIZED; role++)
+    if (numbers[role]) printf(", %lld %s", (long long)numbers[role], lam_role_names[role]);
+  printf("; %.1f MB in all\n", bytes[LAM_ROLES][LAM_TYPES] / 1e6);
+  lam_info_bytes(bytes);
   return 0;
 }
 

@@ -116,8 +116,8 @@ size_t lam_port_bytes(const struct lam_port *port) {
   return (size_t)lam_count(port->shape, port->rank) * lam_type_size(port->type);
 }
 
-LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train",   "accumulate", "evaluate",   "predict",
-                                                             "prepare", "step",       "synthesize", "derive"};
+LAM_API const char *const lam_routine_names[LAM_ROUTINES] = {"train", "accumulate", "evaluate", "predict", "prepare",
+                                                             "step",  "synthesize", "prune",    "derive"};
 
 struct lam_routine *lam_routine_at(struct lam_program *program, int number) {
   if (number < LAM_ROUTINES) return &program->routines[number];
@@ -155,10 +155,28 @@ double lam_output(const struct lam_routine *routine, const char *name) {
   return port ? (double)*(lam_real *)port->data : (double)NAN;
 }
 
+/* Whether weights are to be pruned before this step of training or, for a routine that does not train, before they are
+   used at all. *at is then the step that prune is told. */
+static bool lam_prunes(const struct lam_program *program, int number, int64_t step, int64_t *at) {
+  if (!program->model->pruned || number == LAM_PRUNE || number == LAM_DERIVE || number == LAM_SYNTHESIZE) return false;
+  const int64_t pruned = *program->model->pruned;
+  const bool trains = number == LAM_TRAIN || number == LAM_ACCUMULATE;
+  bool due = !trains && pruned <= 0;
+  *at = trains ? step : -pruned;
+  for (int i = 0; i < program->pruning_count && trains && pruned != step + 1; i++) {
+    const struct lam_pruning *own = &program->prunings[i];
+    const bool named = step == own->end || (step < own->end && (step - own->begin) % own->every == 0);
+    due = due || (step >= own->begin && (pruned <= 0 || named));
+  }
+  return due;
+}
+
 void lam_run_routine(struct lam_program *program, int number, int64_t step, int64_t steps, uint32_t seed,
                      const int64_t *sizes) {
   struct lam_routine *routine = lam_routine_at(program, number);
   const char *name = lam_routine_name(program, number);
+  int64_t at;
+  if (lam_prunes(program, number, step, &at)) lam_run_routine(program, LAM_PRUNE, at, steps, seed, NULL);
   if (routine->reads_derived && lam_is_out_of_date(program->model))
     lam_run_routine(program, LAM_DERIVE, 0, 0, seed, NULL);
   void *self = number < LAM_ROUTINES ? NULL : program->predictions[number - LAM_ROUTINES].self;
@@ -171,5 +189,6 @@ void lam_run_routine(struct lam_program *program, int number, int64_t step, int6
     lam_error("%s was given what it does not take", name);
     exit(1);
   }
+  if (number == LAM_PRUNE) *program->model->pruned = step + 1;
   lam_span_end();
 }

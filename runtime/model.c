@@ -170,7 +170,7 @@ static bool lam_same_repeat(const struct lam_family *x, const struct lam_family 
   return number && x->copies == y->copies && !strncmp(x->like.name, y->like.name, length);
 }
 
-void lam_list_tensors(const struct lam_family *families, int count, const void *self, struct lam_tensor *tensors,
+void lam_list_tensors(const struct lam_family *families, int count, void *self, struct lam_tensor *tensors,
                       char *names) {
   for (int first = 0, end; first < count; first = end) {
     for (end = first + 1; end < count && lam_same_repeat(&families[first], &families[end]);) end++;
@@ -182,8 +182,8 @@ void lam_list_tensors(const struct lam_family *families, int count, const void *
         tensors->rank = lam_rank(tensors->axes);
         tensors->role = families[i].role;
         tensors->stream = lam_stream_of(tensors->name);
-        memcpy(&tensors->data, (const char *)self + families[i].slot + (size_t)copy * sizeof tensors->data,
-               sizeof tensors->data);
+        tensors->slot = (void **)(void *)((char *)self + families[i].slot + (size_t)copy * sizeof tensors->data);
+        tensors->data = *tensors->slot;
       }
   }
 }
@@ -203,6 +203,9 @@ void *lam_port_data(const struct lam_model *model, const struct lam_port *port) 
 int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found) {
   const struct lam_tensor *tensor = lam_find_tensor(model, name);
   if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor %s", name);
+  if (!tensor->data)
+    return lam_fail(model->message, LAM_WRONG_ARGUMENT, "%s is not kept: routines read %s and its scale in its place",
+                    name, lam_part_of(model, tensor, 0)->name);
   *found = *tensor;
   return LAM_OK;
 }
@@ -244,21 +247,89 @@ bool lam_is_out_of_date(const struct lam_model *model) {
   return model->version && *model->derived_version != *model->version;
 }
 
-void lam_initialize(struct lam_model *model, uint32_t seed) {
-  for (int i = 0; i < model->tensor_count; i++)
-    if (model->tensors[i].role != LAM_DERIVED) lam_begin(&model->tensors[i], seed);
-  lam_start_averages(model);
-  lam_changed(model);
+/* The parameter that an average, "PARAMETER/average", begins as; or NULL. */
+const struct lam_tensor *lam_average_of(const struct lam_model *model, const struct lam_tensor *average) {
+  const char *slash = strrchr(average->name, '/');
+  const size_t length = slash ? (size_t)(slash - average->name) : 0;
+  for (int k = 0; k < model->tensor_count && slash && average->role == LAM_AVERAGE; k++) {
+    const struct lam_tensor *tensor = &model->tensors[k];
+    if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
+      return tensor;
+  }
+  return NULL;
 }
 
-void lam_model_initialize(struct lam_model *model, uint32_t seed) {
+/* Draws a tensor that is not kept, and makes its steps. */
+static void lam_begin_steps(struct lam_model *model, const struct lam_tensor *tensor, uint32_t seed, void *memory) {
+  const struct lam_tensor *parameter = tensor->role == LAM_AVERAGE ? lam_average_of(model, tensor) : tensor;
+  struct lam_tensor drawn = parameter ? *parameter : *tensor;
+  drawn.data = memory;
+  lam_begin(&drawn, seed);
+  lam_quantize(model, tensor, memory);
+}
+
+size_t lam_largest_not_kept(const struct lam_model *model) {
+  size_t largest = 0;
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
+    if (!tensor->data && bytes > largest) largest = bytes;
+  }
+  return largest;
+}
+
+int lam_initialize(struct lam_model *model, uint32_t seed) {
+  const size_t bytes = lam_largest_not_kept(model);
+  char *memory = bytes ? malloc(bytes + LAM_ALIGNMENT) : NULL, *aligned = memory;
+  if (bytes && !memory) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for one tensor");
+  if (memory) aligned += (LAM_ALIGNMENT - (uintptr_t)memory % LAM_ALIGNMENT) % LAM_ALIGNMENT;
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (!tensor->data)
+      lam_begin_steps(model, tensor, seed, aligned);
+    else if (tensor->role != LAM_DERIVED && tensor->role != LAM_QUANTIZED)
+      lam_begin(tensor, seed);
+  }
+  free(memory);
+  lam_start_averages(model);
+  if (model->pruned) *model->pruned = -1;
+  lam_changed(model);
+  return LAM_OK;
+}
+
+const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter, int part) {
+  static const char *const names[LAM_PARTS] = {NULL, "/scale", "/offset"};
+  const size_t length = strlen(parameter->name);
+  for (int i = 0; i < model->tensor_count && parameter->use != LAM_AS_IT_IS; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (tensor->role != LAM_QUANTIZED || strncmp(tensor->name, parameter->name, length) != 0) continue;
+    const char *rest = tensor->name + length;
+    if (rest[0] != '/' || strchr(rest + 1, '/')) continue;
+    int own = 0;
+    for (int k = 1; k < LAM_PARTS; k++)
+      if (!strcmp(rest, names[k])) own = k;
+    if (own == part) return tensor;
+  }
+  return NULL;
+}
+
+void lam_quantize(struct lam_model *model, const struct lam_tensor *parameter, void *data) {
+  for (int i = 0; i < model->tensor_count; i++)
+    if (model->tensors[i].use != LAM_AS_IT_IS) *model->tensors[i].slot = NULL;
+  *parameter->slot = data;
+  model->quantize(model->self);
+  for (int i = 0; i < model->tensor_count; i++)
+    if (model->tensors[i].use != LAM_AS_IT_IS) *model->tensors[i].slot = model->tensors[i].data;
+}
+
+int lam_model_initialize(struct lam_model *model, uint32_t seed) {
   struct lam_run *run = &model->run;
   run->step = run->rows = 0;
   run->seed = seed;
   lam_pairs_cut(&run->facts, run->given, run->facts.count);
   run->given = 0;
   lam_forget_vocabulary(model);
-  lam_initialize(model, seed);
+  return lam_initialize(model, seed);
 }
 
 void lam_restart(struct lam_model *model, enum lam_role role, bool changed) {
@@ -269,19 +340,12 @@ void lam_restart(struct lam_model *model, enum lam_role role, bool changed) {
   }
 }
 
-/* An average is named after its parameter: "PARAMETER/average". */
 void lam_start_averages(struct lam_model *model) {
   for (int i = 0; i < model->tensor_count; i++) {
-    const struct lam_tensor *average = &model->tensors[i];
-    const char *slash = strrchr(average->name, '/');
-    if (average->role != LAM_AVERAGE || !slash) continue;
-    size_t length = (size_t)(slash - average->name);
-    for (int k = 0; k < model->tensor_count; k++) {
-      const struct lam_tensor *tensor = &model->tensors[k];
-      if (tensor->role == LAM_PARAMETER && !strncmp(tensor->name, average->name, length) && !tensor->name[length])
-        for (int64_t at = 0, count = lam_count(tensor->shape, tensor->rank); at < count; at++)
-          lam_set(average->data, average->type, at, lam_get(tensor->data, tensor->type, at));
-    }
+    const struct lam_tensor *average = &model->tensors[i], *tensor = lam_average_of(model, average);
+    if (tensor && tensor->data && average->data)
+      for (int64_t at = 0, count = lam_count(tensor->shape, tensor->rank); at < count; at++)
+        lam_set(average->data, average->type, at, lam_get(tensor->data, tensor->type, at));
   }
 }
 
@@ -292,7 +356,8 @@ bool lam_is_kept(const struct lam_tensor *tensor) {
 const char *lam_not_finite(const struct lam_model *model) {
   for (int i = 0; i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
-    if (!lam_is_kept(tensor) || !lam_type_is_real(tensor->type)) continue;
+    if (!tensor->data || !lam_type_is_real(tensor->type)) continue;
+    if (!lam_is_kept(tensor) && tensor->role != LAM_QUANTIZED) continue;
     const double begins = tensor->low + tensor->high;
     if (begins - begins != 0) continue;
     const lam_real *numbers = tensor->data;

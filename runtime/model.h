@@ -50,8 +50,21 @@ enum lam_type {
   LAM_TYPE_I4,
   LAM_TYPE_U4
 };
-enum lam_role { LAM_PARAMETER, LAM_OPTIMIZER, LAM_ACCUMULATOR, LAM_AVERAGE, LAM_CACHE, LAM_PREPARED, LAM_DERIVED };
+enum lam_role {
+  LAM_PARAMETER,
+  LAM_OPTIMIZER,
+  LAM_ACCUMULATOR,
+  LAM_AVERAGE,
+  LAM_CACHE,
+  LAM_PREPARED,
+  LAM_DERIVED,
+  LAM_QUANTIZED
+};
 enum lam_initial { LAM_CONSTANT, LAM_NORMAL, LAM_UNIFORM };
+
+/* Who reads a parameter or an average: routines as they like; those that derive do not, since its steps, "NAME/i8" and
+   "NAME/scale", which a file may have in its place, are made of it alone; or no routine but those of training. */
+enum lam_use { LAM_AS_IT_IS, LAM_IN_STEPS, LAM_STREAMED };
 
 /* A tensor that outlives a step; row-major in the file's order of axes. */
 struct lam_tensor {
@@ -64,7 +77,9 @@ struct lam_tensor {
   double low, high;
   int frozen; /* a parameter that is not trained */
   uint32_t stream; /* keys its initial draws */
-  void *data;
+  enum lam_use use;
+  void **slot; /* the model's pointer to the data */
+  void *data; /* NULL: it is in memory only while its steps are made of it */
 };
 
 /* A row of an emitted program's table of tensors: the copies of a repeat share one. Of `like`, rank, role, stream and
@@ -154,6 +169,14 @@ struct lam_model {
   struct lam_vocabulary vocabulary;
   int64_t *version; /* advances when parameters change; NULL where nothing is derived of them */
   const int64_t *derived_version; /* the version that derived values were computed of */
+  /* Where weights are pruned, else NULL. Above 0: 1 + the step of training before which they were pruned last. Else
+     they were not since they were loaded or drawn; -step is then the step that they would be pruned for, 0: for the
+     last. */
+  int64_t *pruned;
+  /* Makes the steps of those parameters whose slots are not NULL; NULL where there are none. And the version that they
+     were made of. */
+  void (*quantize)(void *self);
+  int64_t *quantized_version;
   char message[LAM_MESSAGE]; /* of the last call that failed, or a note of one that did not */
 };
 
@@ -175,11 +198,18 @@ enum { LAM_SHAPE_TEXT = 256 };
 LAM_API const char *lam_shape_text(char text[LAM_SHAPE_TEXT], const char *axes, const int64_t *shape, int rank);
 
 /* The tensors of all families, copies of a repeat together; `names` is memory for their names, ended by zeros. */
-LAM_API void lam_list_tensors(const struct lam_family *families, int count, const void *self,
-                              struct lam_tensor *tensors, char *names);
+LAM_API void lam_list_tensors(const struct lam_family *families, int count, void *self, struct lam_tensor *tensors,
+                              char *names);
 LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
 /* Where a port's data lie now. */
 LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
+/* What is kept of a parameter in its place, by number: its steps, "NAME/i8" or the like, "NAME/scale", "NAME/offset"; or
+   NULL. */
+enum { LAM_PARTS = 3 };
+LAM_API const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter,
+                                             int part);
+/* Makes the steps of the parameter alone, which lies in `data`. */
+LAM_API void lam_quantize(struct lam_model *model, const struct lam_tensor *parameter, void *data);
 /* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
 LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
 LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
@@ -187,10 +217,16 @@ LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam
 LAM_API void lam_changed(struct lam_model *model);
 LAM_API bool lam_is_out_of_date(const struct lam_model *model);
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
-LAM_API void lam_initialize(struct lam_model *model, uint32_t seed);
+LAM_API int lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);
+/* The parameter that an average begins as, or NULL. */
+LAM_API const struct lam_tensor *lam_average_of(const struct lam_model *model, const struct lam_tensor *average);
+/* The bytes of the largest tensor that is in memory only while its steps are made of it: at a multiple of
+   LAM_ALIGNMENT bytes, as kernels want it. */
+enum { LAM_ALIGNMENT = 64 };
+LAM_API size_t lam_largest_not_kept(const struct lam_model *model);
 /* The same of the model's own run, which forgets the facts that came with other parameters. */
-LAM_API void lam_model_initialize(struct lam_model *model, uint32_t seed);
+LAM_API int lam_model_initialize(struct lam_model *model, uint32_t seed);
 /* The tensors of a role as the spec says. Where none has `changed` since their memory was made, those that begin as
    zero are left alone: of a model that only predicts, memory for training is never touched. */
 LAM_API void lam_restart(struct lam_model *model, enum lam_role role, bool changed);

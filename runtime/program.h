@@ -35,6 +35,7 @@ enum lam_routine_name {
   LAM_PREPARE,
   LAM_STEP,
   LAM_SYNTHESIZE,
+  LAM_PRUNE,
   LAM_DERIVE,
   LAM_ROUTINES
 };
@@ -81,6 +82,11 @@ struct lam_settings {
   int initial_here;
 };
 
+/* Before which steps LAM_PRUNE runs: begin, begin + every ... below end, and end. */
+struct lam_pruning {
+  int64_t begin, end, every;
+};
+
 struct lam_session;
 struct lam_options;
 struct lam_generation {
@@ -101,6 +107,8 @@ struct lam_program {
   const struct lam_data *data; /* or NULL */
   const struct lam_settings *settings; /* or NULL: the spec has no train block */
   const struct lam_generation *generation; /* or NULL */
+  const struct lam_pruning *prunings; /* where there is LAM_PRUNE */
+  int pruning_count;
   const struct lam_verb *const *verbs; /* the verbs of its command line; NULL past the last */
   const char *version; /* of the compiler that made it */
   const struct lam_bench *bench; /* or NULL: kernels cannot be timed */

@@ -36,7 +36,11 @@
 #include "runtime/source.h"
 #include "runtime/predict.h"
 #include "runtime/sizes.h"
+#include "runtime/quantize.h"
 #include "runtime/info.h"
+#include "runtime/orders.h"
+#include "runtime/inputs.h"
 #include "runtime/steps.h"
+#include "runtime/measure.h"
 
 #endif

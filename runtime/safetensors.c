@@ -14,7 +14,18 @@
 #include <unistd.h>
 #endif
 
-enum { LAM_F32, LAM_F64, LAM_F16, LAM_BF16, LAM_I32, LAM_I64, LAM_BOOL, LAM_U8, LAM_KNOWN }; /* the rest is not read */
+enum {
+  LAM_F32,
+  LAM_F64,
+  LAM_F16,
+  LAM_BF16,
+  LAM_I32,
+  LAM_I64,
+  LAM_BOOL,
+  LAM_U8,
+  LAM_I8,
+  LAM_KNOWN
+}; /* the rest is not read */
 static const struct {
   const char *name;
   unsigned bytes;
@@ -250,6 +261,185 @@ static int lam_check_entries(struct lam_weights *weights, uint64_t header, char 
   return LAM_OK;
 }
 
+/* --- Tensors in steps --------------------------------------------------------------------------------------------- */
+
+/* Whether the name is that of a part of a tensor, "NAME/i8"; *length is that of NAME. */
+static bool lam_is_part(const struct lam_entry *entry, const char *part, size_t *length) {
+  const char *slash = strrchr(entry->name, '/');
+  if (!slash || slash == entry->name || strcmp(slash + 1, part) != 0) return false;
+  *length = (size_t)(slash - entry->name);
+  return true;
+}
+
+/* The steps of a tensor whose name is the first bytes of `entry`'s; or its scale. Both are entries of the file. */
+static const struct lam_entry *lam_find_part(const struct lam_weights *weights, const char *name, size_t length,
+                                             const char *part) {
+  for (int64_t low = 0, high = weights->count; low < high;) { /* entries are in the order of their names */
+    const int64_t middle = low + (high - low) / 2;
+    const char *own = weights->entries[middle].name;
+    int order = strncmp(own, name, length);
+    if (!order && *part) order = (unsigned char)own[length] - '/';
+    if (!order) order = strcmp(own + length + (*part != 0), part);
+    if (!order) return &weights->entries[middle];
+    if (order < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return NULL;
+}
+
+/* How steps are called in files, and what they are. Reals of 16 bits have no scale. */
+static const struct lam_step_kind {
+  const char *name;
+  int type;
+  bool has_scale, has_offset, has_levels;
+} lam_step_kinds[] = {{"i8", LAM_I8, true, false, false},      {"i4", LAM_I8, true, false, false},
+                      {"u4", LAM_U8, true, true, false},       {"nf4", LAM_U8, true, false, true},
+                      {"bf16", LAM_BF16, false, false, false}, {"f16", LAM_F16, false, false, false}};
+enum { LAM_STEP_KINDS = sizeof lam_step_kinds / sizeof *lam_step_kinds };
+
+/* Finds the scale or the offset of steps, and checks that it divides them. NULL after a message. */
+static const struct lam_entry *lam_find_shared(const struct lam_weights *weights, const struct lam_entry *steps,
+                                               size_t length, const char *part, char message[LAM_MESSAGE]) {
+  char there[LAM_SHAPE_TEXT], here[LAM_SHAPE_TEXT];
+  const struct lam_entry *shared = lam_find_part(weights, steps->name, length, part);
+  if (!shared) {
+    lam_fail(message, LAM_WRONG_FILE,
+             "%s: tensor %s is in steps, and %.*s/%s is not there, without which they mean nothing", weights->path,
+             steps->name, (int)length, steps->name, part);
+    return NULL;
+  }
+  bool fits = shared->type == LAM_F32 && shared->rank == steps->rank;
+  for (int i = 0; fits && i < steps->rank; i++) fits = shared->shape[i] > 0 && steps->shape[i] % shared->shape[i] == 0;
+  if (fits) return shared;
+  lam_fail(message, LAM_WRONG_FILE,
+           "%s: tensor %s (%s) has shape %s, which is no %s of %s with shape %s: F32 is wanted, as many axes, and "
+           "extents that divide",
+           weights->path, shared->name, shared->type_name, lam_shape_text(there, NULL, shared->shape, shared->rank),
+           part, steps->name, lam_shape_text(here, NULL, steps->shape, steps->rank));
+  return NULL;
+}
+
+/* The entry of a tensor that the file holds in parts, of which `part` are the steps; false after a message. */
+static bool lam_join_part(const struct lam_weights *weights, const struct lam_entry *part, size_t length,
+                          const struct lam_step_kind *kind, struct lam_entry *joined, char message[LAM_MESSAGE]) {
+  *joined = *part;
+  if (!kind->has_scale) return true;
+  const struct lam_entry *scale = lam_find_shared(weights, part, length, "scale", message),
+                         *offset = scale && kind->has_offset ? lam_find_shared(weights, part, length, "offset", message)
+                                                             : NULL;
+  if (!scale || (kind->has_offset && !offset)) return false;
+  memcpy(joined->scale_shape, scale->shape, sizeof joined->scale_shape);
+  joined->scale = scale->data;
+  joined->has_levels = kind->has_levels;
+  if (!offset) return true;
+  joined->offset = offset->data;
+  if (!memcmp(offset->shape, scale->shape, sizeof scale->shape)) return true;
+  lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s has another shape than %s", weights->path, offset->name,
+           scale->name);
+  return false;
+}
+
+/* The kind of steps, or reals of 16 bits, that the entry has in the place of a tensor; *length is that of its name. NULL
+   where it is something else, or where the tensor itself is there, which then counts. */
+static const struct lam_step_kind *lam_stands_for(const struct lam_weights *weights, const struct lam_entry *entry,
+                                                  size_t *length) {
+  for (int i = 0; i < LAM_STEP_KINDS; i++)
+    if (entry->type == lam_step_kinds[i].type && lam_is_part(entry, lam_step_kinds[i].name, length))
+      return lam_find_part(weights, entry->name, *length, "") ? NULL : &lam_step_kinds[i];
+  return NULL;
+}
+
+static int lam_join_parts(struct lam_weights *weights, char message[LAM_MESSAGE]) {
+  int64_t more = 0;
+  size_t length, bytes = 0;
+  for (int64_t i = 0; i < weights->count; i++)
+    if (lam_stands_for(weights, &weights->entries[i], &length)) more++, bytes += length + 1;
+  if (!more) return LAM_OK;
+  struct lam_entry *entries = malloc((size_t)(weights->count + more) * sizeof *entries);
+  char *name = weights->joined = malloc(bytes);
+  if (!entries || !name) {
+    free(entries);
+    return lam_fail(message, LAM_NO_MEMORY, "%s: %s", weights->path, lam_no_memory);
+  }
+  int64_t count = weights->count;
+  memcpy(entries, weights->entries, (size_t)count * sizeof *entries);
+  for (int64_t i = 0; i < weights->count; i++) {
+    const struct lam_step_kind *kind = lam_stands_for(weights, &weights->entries[i], &length);
+    if (!kind) continue;
+    if (!lam_join_part(weights, &weights->entries[i], length, kind, &entries[count], message)) {
+      free(entries);
+      return LAM_WRONG_FILE;
+    }
+    entries[count++].name = memcpy(name, weights->entries[i].name, length);
+    name[length] = 0;
+    name += length + 1;
+  }
+  free(weights->entries);
+  weights->entries = entries;
+  weights->count = count;
+  qsort(entries, (size_t)count, sizeof *entries, lam_by_name);
+  for (int64_t i = 1; i < count; i++)
+    if (!lam_by_name(&entries[i - 1], &entries[i]))
+      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s is there in steps of several kinds", weights->path,
+                      entries[i].name);
+  return LAM_OK;
+}
+
+/* The place in the scale of the steps' element number `i`. */
+static int64_t lam_scale_place(const struct lam_entry *entry, int64_t i) {
+  int64_t place = 0, stride = 1;
+  for (int k = entry->rank - 1; k >= 0; k--) {
+    place += i % entry->shape[k] / (entry->shape[k] / entry->scale_shape[k]) * stride;
+    i /= entry->shape[k];
+    stride *= entry->scale_shape[k];
+  }
+  return place;
+}
+
+/* The levels of NF4 (Dettmers et al., QLoRA, 2023). */
+static const float lam_levels[16] = {-1.0f,
+                                     -0.6961928009986877f,
+                                     -0.5250730514526367f,
+                                     -0.39491748809814453f,
+                                     -0.28444138169288635f,
+                                     -0.18477343022823334f,
+                                     -0.09105003625154495f,
+                                     0.0f,
+                                     0.07958029955625534f,
+                                     0.16093020141124725f,
+                                     0.24611230194568634f,
+                                     0.33791524171829224f,
+                                     0.44070982933044434f,
+                                     0.5626170039176941f,
+                                     0.7229568362236023f,
+                                     1.0f};
+
+/* Steps, of which `from` has those from number `first` on, times their scale. Neighbours along the last axis share an
+   element of the scale. */
+static void lam_widen(const struct lam_entry *entry, const unsigned char *from, enum lam_type type, int64_t first,
+                      int64_t count, void *to) {
+  const int last = entry->rank - 1;
+  const int64_t block = entry->rank ? entry->shape[last] / entry->scale_shape[last] : 1;
+  for (int64_t i = first, end; i < first + count; i = end) {
+    float scale, offset = 0;
+    const size_t place = (size_t)lam_scale_place(entry, i) * sizeof scale;
+    memcpy(&scale, entry->scale + place, sizeof scale);
+    if (entry->offset) memcpy(&offset, entry->offset + place, sizeof offset);
+    end = i - i % block + block;
+    if (end > first + count) end = first + count;
+    for (int64_t k = i; k < end; k++) {
+      const unsigned char byte = from[k - first];
+      const float step = entry->has_levels ? lam_levels[byte & 15] : entry->type == LAM_I8 ? (float)(int8_t)byte : byte;
+      const float product = step * scale;
+      lam_set(to, type, k - first, (double)(entry->offset ? product + offset : product));
+    }
+  }
+}
+
+/* --- Reading a file ----------------------------------------------------------------------------------------------- */
+
 static int lam_parse(struct lam_weights *weights, char message[LAM_MESSAGE]) {
   uint64_t header = 0;
   if (weights->length < 8)
@@ -263,7 +453,10 @@ static int lam_parse(struct lam_weights *weights, char message[LAM_MESSAGE]) {
   weights->names = malloc((size_t)header + 1);
   struct lam_json json = {text, text + header, weights->names, weights->names ? NULL : lam_no_memory};
   if (weights->names) lam_json_header(&json, weights);
-  if (!json.problem) return lam_check_entries(weights, header, message);
+  if (!json.problem) {
+    const int status = lam_check_entries(weights, header, message);
+    return status == LAM_OK ? lam_join_parts(weights, message) : status;
+  }
   if (json.problem == lam_no_memory) return lam_fail(message, LAM_NO_MEMORY, "%s: %s", weights->path, lam_no_memory);
   return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: %s, at byte %llu of its header",
                   weights->path, json.problem, (unsigned long long)(json.at - text));
@@ -272,13 +465,14 @@ static int lam_parse(struct lam_weights *weights, char message[LAM_MESSAGE]) {
 void lam_weights_close(struct lam_weights *weights) {
   if (!weights) return;
 #ifdef LAM_MAPS_FILES
-  if (weights->map) munmap(weights->map, weights->length);
+  if (weights->map) munmap(weights->map, weights->length), close(weights->file);
 #else
   free(weights->map);
 #endif
   lam_pairs_free(&weights->metadata);
   free(weights->entries);
   free(weights->names);
+  free(weights->joined);
   free(weights);
 }
 
@@ -295,9 +489,9 @@ int lam_weights_take(struct lam_weights **weights, const char *path, const void 
 }
 
 /* A file's bytes: in place where the system can do that, else a copy. NULL with errno; a file of no bytes has one. */
-static void *lam_file_bytes(const char *path, size_t *length) {
+static void *lam_file_bytes(const char *path, size_t *length, int *opened) {
 #ifdef LAM_MAPS_FILES
-  const int file = open(path, O_RDONLY);
+  const int file = *opened = open(path, O_RDONLY);
   struct stat status = {0};
   void *map = MAP_FAILED;
   if (file >= 0 && fstat(file, &status) == 0) {
@@ -305,11 +499,13 @@ static void *lam_file_bytes(const char *path, size_t *length) {
     if (!*length) errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
     if (*length) map = mmap(NULL, *length, PROT_READ, MAP_PRIVATE, file, 0);
   }
+  if (map != MAP_FAILED) return map;
   const int problem = errno;
   if (file >= 0) close(file);
   errno = problem;
-  return map == MAP_FAILED ? NULL : map;
+  return NULL;
 #else
+  *opened = -1;
   FILE *file = fopen(path, "rb");
   unsigned char *bytes = NULL, *larger;
   size_t room = 0;
@@ -332,7 +528,8 @@ static void *lam_file_bytes(const char *path, size_t *length) {
 
 int lam_open_weights(struct lam_weights **weights, const char *path, char message[LAM_MESSAGE]) {
   size_t length = 0;
-  void *map = lam_file_bytes(path, &length);
+  int file;
+  void *map = lam_file_bytes(path, &length, &file);
   *weights = NULL;
   if (!map && errno == EINVAL && !length)
     return lam_fail(message, LAM_WRONG_FILE, "%s is not a safetensors file: it has less than 8 bytes", path);
@@ -341,15 +538,36 @@ int lam_open_weights(struct lam_weights **weights, const char *path, char messag
                     strerror(errno));
   const int status = lam_weights_take(weights, path, map, length, message);
   if (*weights) {
-    (*weights)->map = map;
+    (*weights)->map = map, (*weights)->file = file;
     return status;
   }
 #ifdef LAM_MAPS_FILES
   munmap(map, length);
+  close(file);
 #else
   free(map);
 #endif
   return status;
+}
+
+/* Pieces of a tensor are read from its file, since pages of the map would count as memory of the program. */
+#ifdef LAM_MAPS_FILES
+enum { LAM_PIECE = 1 << 15 };
+#else
+enum { LAM_PIECE = 64 };
+#endif
+
+/* So many bytes of the file from `from` on: read into `piece`, or where they are mapped. */
+static const unsigned char *lam_piece(const struct lam_weights *weights, const unsigned char *from, size_t bytes,
+                                      unsigned char piece[LAM_PIECE]) {
+#ifdef LAM_MAPS_FILES
+  if (weights->map && bytes <= LAM_PIECE &&
+      pread(weights->file, piece, bytes, (off_t)(from - weights->bytes)) == (ssize_t)bytes)
+    return piece;
+#else
+  (void)weights, (void)bytes, (void)piece;
+#endif
+  return from;
 }
 
 const struct lam_entry *lam_weights_find(const struct lam_weights *weights, const char *name) {
@@ -364,40 +582,68 @@ static double lam_element(int type, const unsigned char *at) {
   float narrow;
   double wide;
   memcpy(&bits, at, lam_file_types[type].bytes);
-  memcpy(&half, at, sizeof half);
+  memcpy(&half, &bits, sizeof half);
   if (type == LAM_BF16) bits <<= 16;
   memcpy(&narrow, &bits, sizeof narrow);
   memcpy(&wide, &bits, sizeof wide);
   if (type == LAM_F32 || type == LAM_BF16) return (double)narrow;
   if (type == LAM_F64 || type == LAM_F16) return type == LAM_F64 ? wide : lam_get(&half, LAM_TYPE_F16, 0);
+  if (type == LAM_I8) return (double)(int8_t)bits;
   return type == LAM_I32 ? (double)(int32_t)bits : (double)(int64_t)bits;
 }
 
 int lam_check_elements(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
                        char message[LAM_MESSAGE]) {
-  bool is_real = lam_type_is_real(type), has_reals = entry->type <= LAM_BF16;
+  bool is_real = lam_type_is_real(type), has_reals = entry->type <= LAM_BF16 || entry->scale;
   if (is_real != has_reals || entry->type >= LAM_KNOWN)
     return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %s, where %s are wanted", weights->path, entry->name,
                     entry->type_name, is_real ? "F32, F16, BF16 or F64" : "I32, I64 or BOOL");
-  for (int64_t i = 0, count = lam_count(entry->shape, entry->rank); i < count && type == LAM_TYPE_INTEGER; i++) {
-    double number = lam_element(entry->type, entry->data + (size_t)i * lam_file_types[entry->type].bytes);
-    if (number < INT32_MIN || number > INT32_MAX)
-      return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than 32 bits", weights->path,
-                      entry->name, number);
+  const int64_t count = lam_count(entry->shape, entry->rank), size = (int64_t)lam_file_types[entry->type].bytes;
+  const bool unsigned_4 = type == LAM_TYPE_U4 || entry->has_levels, small = type == LAM_TYPE_I4 || unsigned_4;
+  const double least = unsigned_4 ? 0 : small ? -8 : INT32_MIN, most = unsigned_4 ? 15 : small ? 7 : INT32_MAX;
+  unsigned char bytes[LAM_PIECE];
+  for (int64_t first = 0, end; first < count && (small || type == LAM_TYPE_INTEGER); first = end) {
+    end = count - first < LAM_PIECE / 8 ? count : first + LAM_PIECE / 8;
+    const unsigned char *from = lam_piece(weights, entry->data + first * size, (size_t)((end - first) * size), bytes);
+    for (int64_t i = first; i < end; i++) {
+      const double number = lam_element(entry->type, from + (i - first) * size);
+      if (number < least || number > most)
+        return lam_fail(message, LAM_WRONG_FILE, "%s: tensor %s holds %.0f, more than %d bits", weights->path,
+                        entry->name, number, small ? 4 : 32);
+    }
   }
   return LAM_OK;
 }
 
-void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
+/* The elements from number `first` on, which begin at `from`. */
+static void lam_convert(const struct lam_entry *entry, const unsigned char *from, enum lam_type type, int64_t first,
+                        int64_t count, void *to) {
   const size_t size = lam_file_types[entry->type].bytes;
-  const unsigned char *from = entry->data + (size_t)first * size;
   const bool same = (entry->type == LAM_F32 && type == LAM_TYPE_REAL && sizeof(lam_real) == 4) ||
+                    (entry->type == LAM_I8 && type == LAM_TYPE_I8) || (entry->type == LAM_U8 && type == LAM_TYPE_U8) ||
                     (entry->type == LAM_BF16 && type == LAM_TYPE_BF16) ||
                     (entry->type == LAM_F16 && type == LAM_TYPE_F16);
-  if (same)
+  if (entry->scale)
+    lam_widen(entry, from, type, first, count, to);
+  else if (same)
     memcpy(to, from, (size_t)count * size);
   else
     for (int64_t i = 0; i < count; i++) lam_set(to, type, i, lam_element(entry->type, from + (size_t)i * size));
+}
+
+void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count, void *to) {
+  lam_convert(entry, entry->data + (size_t)first * lam_file_types[entry->type].bytes, type, first, count, to);
+}
+
+void lam_read_entry(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type, void *to) {
+  const int64_t count = lam_count(entry->shape, entry->rank), size = (int64_t)lam_file_types[entry->type].bytes;
+  const int64_t most = weights->map ? LAM_PIECE / 8 : count; /* even, since two may share a byte */
+  unsigned char bytes[LAM_PIECE];
+  for (int64_t first = 0; first < count; first += most) {
+    const int64_t piece = count - first < most ? count - first : most;
+    const unsigned char *from = lam_piece(weights, entry->data + first * size, (size_t)(piece * size), bytes);
+    lam_convert(entry, from, type, first, piece, (char *)to + lam_type_bytes(type, first));
+  }
 }
 
 /* --- Writing ------------------------------------------------------------------------------------------------------ */
@@ -433,7 +679,8 @@ static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tenso
                            const struct lam_pairs *metadata) {
   static const char *const names[] = {
       [LAM_TYPE_REAL] = "F32", [LAM_TYPE_INTEGER] = "I32", [LAM_TYPE_BOOLEAN] = "BOOL", [LAM_TYPE_BF16] = "BF16",
-      [LAM_TYPE_F16] = "F16",  [LAM_TYPE_I8] = "I8",       [LAM_TYPE_U8] = "U8"}; /* files hold nothing narrower */
+      [LAM_TYPE_F16] = "F16",  [LAM_TYPE_I8] = "I8",       [LAM_TYPE_U8] = "U8",        [LAM_TYPE_I4] = "I8",
+      [LAM_TYPE_U4] = "U8"}; /* files hold nothing narrower than a byte */
   long long offset = 0;
   char text[64];
   lam_put_text(sink, "{\"__metadata__\":{");
@@ -446,8 +693,8 @@ static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tenso
   lam_put_text(sink, "}");
   for (const struct lam_tensor *tensor = tensors; tensor < tensors + count; tensor++) {
     const int64_t elements = lam_count(tensor->shape, tensor->rank);
-    const long long bytes =
-        (long long)(tensor->type == LAM_TYPE_REAL ? (size_t)elements * 4 : lam_type_bytes(tensor->type, elements));
+    const bool real = tensor->type == LAM_TYPE_REAL;
+    const long long bytes = (long long)((size_t)elements * (real ? 4 : lam_type_size(tensor->type)));
     lam_put_text(sink, ",\n");
     lam_put_string(sink, tensor->name, strlen(tensor->name));
     lam_put(sink, text, (size_t)snprintf(text, sizeof text, ":{\"dtype\":\"%s\",\"shape\":[", names[tensor->type]));
@@ -462,6 +709,13 @@ static void lam_put_header(struct lam_sink *sink, const struct lam_tensor *tenso
 
 static void lam_put_tensor(struct lam_sink *sink, const struct lam_tensor *tensor) {
   size_t count = (size_t)lam_count(tensor->shape, tensor->rank), size = lam_type_size(tensor->type);
+  if (tensor->type == LAM_TYPE_I4 || tensor->type == LAM_TYPE_U4) {
+    for (size_t i = 0; i < count; i++) {
+      const unsigned char byte = (unsigned char)(int)lam_get(tensor->data, tensor->type, (int64_t)i);
+      lam_put(sink, &byte, 1);
+    }
+    return;
+  }
   if (tensor->type != LAM_TYPE_REAL || size == sizeof(float)) {
     lam_put(sink, tensor->data, size * count);
     return;

@@ -20,14 +20,22 @@ struct lam_entry {
   int64_t shape[LAM_MAX_RANK];
   uint64_t begin, end; /* bytes of the file's data */
   const unsigned char *data;
+  /* Of a tensor that the file holds in steps, "NAME/i8", "/i4", "/u4" or "/nf4": its scale "NAME/scale", of which an
+     element is for so many neighbours along each axis as the tensor's extent has of the scale's, else NULL; of "/u4" the
+     offset "NAME/offset", which has the scale's shape; and whether steps are places in NF4's table. */
+  const unsigned char *scale, *offset;
+  int64_t scale_shape[LAM_MAX_RANK];
+  bool has_levels;
 };
 struct lam_weights {
   const char *path; /* or what messages are to call the bytes */
   const unsigned char *bytes;
   size_t length;
   void *map; /* a file's bytes; NULL: the caller's */
-  char *names; /* the memory of all names */
-  struct lam_entry *entries; /* by name */
+  int file; /* of the map */
+  char *names, *joined; /* the memory of all names, and of those of tensors in steps */
+  /* By name. A tensor that the file holds as steps and scale is an entry, too, and is read as reals. */
+  struct lam_entry *entries;
   int64_t count;
   struct lam_pairs metadata;
 };
@@ -42,7 +50,11 @@ LAM_API int lam_check_elements(const struct lam_weights *weights, const struct l
                                char message[LAM_MESSAGE]);
 LAM_API void lam_read_elements(const struct lam_entry *entry, enum lam_type type, int64_t first, int64_t count,
                                void *to);
-/* Writes name, type, shape and data of tensors, reals as F32; false with errno. */
+/* All elements, without the file's bytes becoming memory of the program. */
+LAM_API void lam_read_entry(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
+                            void *to);
+/* Writes name, type, shape and data of tensors, reals as F32, and integers of less than a byte as bytes; false with
+   errno. */
 LAM_API bool lam_put_weights(FILE *file, const struct lam_tensor *tensors, int count, const struct lam_pairs *metadata);
 
 #endif

@@ -36,11 +36,6 @@ struct lam_training {
   int64_t accumulate, rows; /* batches and rows in a step */
 };
 
-static bool lam_same_file(const char *x, const char *y) {
-  struct stat a, b;
-  return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 /* Whether training may write to a file, or else an error: a second training, started by mistake, must not destroy the
    result of the first. An empty file holds nobody's work, and a device or a pipe is written into, not replaced. */
 static bool lam_may_replace(const char *path) {

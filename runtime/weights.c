@@ -232,30 +232,155 @@ static int lam_check_weights(struct lam_model *model, const struct lam_weights *
   return status;
 }
 
+/* Whether the file has all that the model's pipeline keeps beside what optimizers do: masks of weights among that. */
+static bool lam_has_pipeline(const struct lam_model *model, const struct lam_weights *weights) {
+  for (int i = 0; i < model->tensor_count; i++)
+    if (lam_is_kept(&model->tensors[i]) && !lam_weights_find(weights, model->tensors[i].name)) return false;
+  return true;
+}
+
+void lam_note_pruned(struct lam_model *model, const struct lam_weights *weights, int64_t step,
+                     enum lam_purpose purpose) {
+  if (!model->pruned) return;
+  if (step < 0 || step > UINT32_MAX) step = 0; /* other programs may mean something else by it */
+  *model->pruned = purpose == LAM_START_FROM ? -1 : purpose == LAM_RESUME ? -(step + 1) : -step;
+  const struct lam_pair *last = lam_pairs_find(&weights->metadata, "pruned");
+  const int64_t then = last ? strtoll(last->value, NULL, 10) : -1;
+  if (purpose == LAM_RESUME && then >= 0 && then <= step && lam_has_pipeline(model, weights)) *model->pruned = then + 1;
+}
+
+/* --- Taking elements ---------------------------------------------------------------------------------------------- */
+
+/* Elements being taken from a file. */
+struct lam_taking {
+  struct lam_model *model;
+  const struct lam_weights *weights;
+  enum lam_purpose purpose;
+  void *memory, *place; /* for one tensor that is not kept: what is to be freed, and where it is aligned */
+};
+
+/* The entry that a tensor is taken from. What is an average begins as its parameter, where the file has none. */
+static const struct lam_entry *lam_source_of(const struct lam_taking *taking, const struct lam_tensor *tensor) {
+  if (!lam_is_taken(tensor, taking->purpose)) return NULL;
+  const struct lam_entry *entry = lam_weights_find(taking->weights, tensor->name);
+  const struct lam_tensor *parameter = entry ? NULL : lam_average_of(taking->model, tensor);
+  return parameter && taking->purpose != LAM_RESUME ? lam_weights_find(taking->weights, parameter->name) : entry;
+}
+
+/* Whether the parameter itself need not be kept. */
+static bool lam_streams(const struct lam_taking *taking, const struct lam_tensor *tensor) {
+  return !tensor->data || (tensor->use == LAM_STREAMED && taking->purpose == LAM_USE_ALONE);
+}
+
+static bool lam_same_shape(const struct lam_entry *entry, const struct lam_tensor *tensor) {
+  bool same = entry->rank == tensor->rank;
+  for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
+  return same;
+}
+
+/* What a model keeps in the place of a parameter, and the entries that a file has for that. */
+struct lam_parts {
+  const struct lam_tensor *tensors[LAM_PARTS]; /* or NULL */
+  const struct lam_entry *entries[LAM_PARTS];
+};
+
+/* The entry of the file that is a part of a parameter whose entry is `source`, in the model's shape. NULL where there
+   is none, or where the file has the parameter itself, too, which then counts. */
+static const struct lam_entry *lam_part_entry(const struct lam_taking *taking, const struct lam_entry *source,
+                                              const struct lam_tensor *part) {
+  char name[512];
+  const char *slash = strrchr(part->name, '/');
+  if ((size_t)snprintf(name, sizeof name, "%s%s", source->name, slash) >= sizeof name) return NULL;
+  const struct lam_entry *entry = lam_weights_find(taking->weights, name);
+  const unsigned char *data = source->data;
+  if (!strcmp(slash, "/scale")) data = source->scale;
+  if (!strcmp(slash, "/offset")) data = source->offset;
+  return entry && entry->data == data && lam_same_shape(entry, part) ? entry : NULL;
+}
+
+/* Whether the file has just the steps that the model keeps of the tensor. */
+static bool lam_find_parts(const struct lam_taking *taking, const struct lam_tensor *tensor,
+                           const struct lam_entry *source, struct lam_parts *parts) {
+  memset(parts, 0, sizeof *parts);
+  for (int i = 0; i < LAM_PARTS; i++) parts->tensors[i] = lam_part_of(taking->model, tensor, i);
+  for (int i = 0; i < LAM_PARTS; i++) {
+    if (!parts->tensors[i]) continue;
+    parts->entries[i] = lam_part_entry(taking, source, parts->tensors[i]);
+    if (!parts->entries[i]) return false;
+  }
+  return parts->tensors[0] != NULL;
+}
+
+static void lam_take_tensor(const struct lam_taking *taking, const struct lam_tensor *tensor,
+                            const struct lam_entry *source) {
+  struct lam_parts parts;
+  const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
+  void *to = streams ? taking->place : tensor->data;
+  if (!streams || !steps) lam_read_entry(taking->weights, source, tensor->type, to);
+  for (int i = 0; i < LAM_PARTS && steps; i++)
+    if (parts.tensors[i])
+      lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
+  if (tensor->use != LAM_AS_IT_IS && !steps) lam_quantize(taking->model, tensor, to);
+}
+
+/* Checks the steps that are to be taken, and makes memory for the largest tensor that is read and not kept. */
+static int lam_begin_taking(struct lam_taking *taking) {
+  struct lam_model *model = taking->model;
+  size_t largest = 0;
+  int status = LAM_OK;
+  for (int i = 0; i < model->tensor_count && !status; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
+    const struct lam_entry *source = lam_source_of(taking, tensor);
+    struct lam_parts parts;
+    const bool found = source && lam_find_parts(taking, tensor, source, &parts);
+    if (found && !lam_type_is_real(parts.tensors[0]->type))
+      status = lam_check_elements(taking->weights, parts.entries[0], parts.tensors[0]->type, model->message);
+    else if (!found && source && lam_streams(taking, tensor) && bytes > largest)
+      largest = bytes;
+  }
+  if (status || !largest) return status;
+  taking->memory = malloc(largest + LAM_ALIGNMENT);
+  if (!taking->memory)
+    return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to read a tensor of %s", taking->weights->path);
+  taking->place = (char *)taking->memory + (LAM_ALIGNMENT - (uintptr_t)taking->memory % LAM_ALIGNMENT) % LAM_ALIGNMENT;
+  return LAM_OK;
+}
+
+static void lam_take_all(const struct lam_taking *taking) {
+  struct lam_model *model = taking->model;
+  bool quantized = model->quantize != NULL;
+  for (int i = 0; i < model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    const struct lam_entry *source = lam_source_of(taking, tensor);
+    if (source) lam_take_tensor(taking, tensor, source);
+    quantized = quantized && (source || tensor->use == LAM_AS_IT_IS);
+  }
+  if (taking->purpose == LAM_START_FROM) lam_start_averages(model);
+  lam_changed(model);
+  if (quantized) *model->quantized_version = *model->version; /* the steps of all that have some are there */
+}
+
 int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
              enum lam_purpose purpose) {
   struct lam_run there = *run;
   there.facts = (struct lam_pairs){0};
+  const struct lam_pair *said = lam_pairs_find(&weights->metadata, "step");
   model->message[0] = 0;
   int status = LAM_OK;
   if (purpose != LAM_START_FROM) status = lam_read_run(weights, &there, purpose == LAM_RESUME, model->message);
   if (!status) status = lam_check_weights(model, weights, purpose);
   if (!status) status = lam_read_facts(model, weights, purpose, &there.facts);
   if (!status) status = lam_keep_facts(model, run, weights, purpose, &there);
+  struct lam_taking taking = {.model = model, .weights = weights, .purpose = purpose};
+  if (!status) status = lam_begin_taking(&taking);
   if (status) {
     lam_pairs_free(&there.facts);
     return status;
   }
-  for (int averages = 0; averages < 2; averages++) { /* they begin as their parameters, where the file has none */
-    for (int i = 0; i < model->tensor_count; i++) {
-      const struct lam_tensor *tensor = &model->tensors[i];
-      const struct lam_entry *entry = lam_is_taken(tensor, purpose) ? lam_weights_find(weights, tensor->name) : NULL;
-      if (entry && averages == (tensor->role == LAM_AVERAGE))
-        lam_read_elements(entry, tensor->type, 0, lam_count(tensor->shape, tensor->rank), tensor->data);
-    }
-    if (!averages && purpose != LAM_RESUME) lam_start_averages(model);
-  }
-  lam_changed(model);
+  lam_note_pruned(model, weights, said ? strtoll(said->value, NULL, 10) : 0, purpose);
+  lam_take_all(&taking);
+  free(taking.memory);
   lam_pairs_free(&run->facts);
   *run = there;
   return LAM_OK;
@@ -287,30 +412,57 @@ static bool lam_add_number(struct lam_pairs *pairs, const char *key, int64_t num
   return lam_pairs_add(pairs, key, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)number));
 }
 
-static bool lam_describe(const struct lam_model *model, const struct lam_run *run, struct lam_pairs *metadata) {
+/* For people who look into a file. What they need to know of groups, the shapes tell. */
+static const char lam_in_steps[] =
+    "a tensor NAME is NAME/i8, /i4 or /u4, whole numbers in bytes, or NF4's levels by NAME/nf4, times NAME/scale, of "
+    "which "
+    "an element is for a block of neighbours, plus NAME/offset; or it is NAME/bf16 or NAME/f16";
+
+static bool lam_describe(const struct lam_model *model, const struct lam_run *run, bool quantized,
+                         struct lam_pairs *metadata) {
   bool good = lam_pairs_add(metadata, "format", "lamella", 7) &&
               lam_pairs_add(metadata, "model", model->name, strlen(model->name)) &&
               lam_add_number(metadata, "step", run->step) && lam_add_number(metadata, "steps", run->steps) &&
               lam_add_number(metadata, "rows", run->rows) && lam_add_number(metadata, "seed", run->seed);
+  if (good && model->pruned && *model->pruned > 0) good = lam_add_number(metadata, "pruned", *model->pruned - 1);
   for (int64_t i = 0; good && i < run->facts.count; i++)
     good = lam_pairs_add(metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
+  if (good && quantized) good = lam_pairs_add(metadata, "quantized", lam_in_steps, strlen(lam_in_steps));
   for (int i = 0; good && i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     char key[512];
-    if (lam_is_kept(tensor))
+    if (quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))
       good = lam_pairs_add(metadata, lam_axes_key(key, tensor->name), tensor->axes, strlen(tensor->axes));
   }
   return good;
 }
 
-int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path) {
+/* Lists the tensors to write, steps and scales in place of their parameters where these are not there or not wanted.
+   Larger elements come first, so that all are aligned. */
+static int lam_list_kept(const struct lam_model *model, bool quantized, struct lam_tensor *tensors) {
+  int count = 0;
+  for (size_t size = sizeof(lam_real); size > 0; size /= 2)
+    for (int i = 0; i < model->tensor_count; i++) {
+      const struct lam_tensor *tensor = &model->tensors[i];
+      const struct lam_tensor *parts[LAM_PARTS];
+      for (int k = 0; k < LAM_PARTS; k++) parts[k] = lam_part_of(model, tensor, k);
+      if (!(quantized ? lam_is_taken(tensor, LAM_USE) : lam_is_kept(tensor))) continue;
+      if (!parts[0] || (tensor->data && !quantized)) parts[0] = tensor, parts[1] = parts[2] = NULL;
+      for (int k = 0; k < LAM_PARTS; k++)
+        if (parts[k] && (quantized ? lam_type_size(parts[k]->type) : sizeof(lam_real)) == size)
+          tensors[count++] = *parts[k];
+    }
+  return count;
+}
+
+int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool quantized, FILE *file,
+                       const char *path) {
   struct lam_pairs metadata = {0};
   struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
   int count = 0, status = LAM_OK;
-  if (!tensors || !lam_describe(model, run, &metadata))
+  if (!tensors || !lam_describe(model, run, quantized, &metadata))
     status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
-  for (int i = 0; i < model->tensor_count && !status; i++)
-    if (lam_is_kept(&model->tensors[i])) tensors[count++] = model->tensors[i];
+  if (!status) count = lam_list_kept(model, quantized, tensors);
   if (!status && !lam_put_weights(file, tensors, count, &metadata))
     status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
   lam_pairs_free(&metadata);
@@ -331,7 +483,7 @@ int lam_save(struct lam_model *model, const struct lam_run *run, const char *pat
   if (!beside) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   strcat(strcpy(beside, path), ".new");
   FILE *file = fopen(beside, "wb");
-  int status = file ? lam_put_checkpoint(model, run, file, path) : LAM_CANNOT_WRITE;
+  int status = file ? lam_put_checkpoint(model, run, false, file, path) : LAM_CANNOT_WRITE;
   bool told = file && status;
 #ifdef LAM_MAPS_FILES
   if (file && !status && (fflush(file) != 0 || fsync(fileno(file)) != 0)) status = LAM_CANNOT_WRITE;

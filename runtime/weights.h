@@ -6,6 +6,7 @@
 
 enum lam_purpose {
   LAM_USE, /* evaluation, generation, prediction: parameters and averages */
+  LAM_USE_ALONE, /* the same, and nothing will train: what no other routine reads is not kept (LAM_STREAMED) */
   LAM_RESUME, /* everything, and where the run stood */
   LAM_START_FROM /* the parameters that the file has; the message says what is missing or unexpected */
 };
@@ -14,8 +15,10 @@ enum lam_purpose {
    than those of the run is refused. A note, if any, stands in the model's message, which is empty otherwise. */
 LAM_API int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
                      enum lam_purpose purpose);
-/* Writes them to an open file; `path` is for the message. */
-LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path);
+/* Writes them to an open file; `path` is for the message. Quantized: for those that have steps, these and their scale;
+   and of the rest parameters and averages. */
+LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool quantized, FILE *file,
+                               const char *path);
 /* Into a file, which stays as it was where that fails; LAM_NOT_FINITE where a tensor is infinite or not a number. */
 LAM_API int lam_save(struct lam_model *model, const struct lam_run *run, const char *path);
 
@@ -33,6 +36,9 @@ LAM_API int lam_check_tensor(const struct lam_weights *weights, const struct lam
                              const struct lam_tensor *tensor, char message[LAM_MESSAGE]);
 LAM_API int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
                            struct lam_pairs *to);
+/* Where weights are pruned, notes whether they are: read for the purpose from the file, which is of this step. */
+LAM_API void lam_note_pruned(struct lam_model *model, const struct lam_weights *weights, int64_t step,
+                             enum lam_purpose purpose);
 LAM_API int lam_check_finite(struct lam_model *model, const char *path); /* LAM_NOT_FINITE: `path` cannot be written */
 LAM_API bool lam_is_fact(const char *key);
 /* Whether what the fact says of a vocabulary is true of this tokenizer, which may be NULL. */

@@ -16,13 +16,15 @@ endforeach()
 add_test(NAME all COMMAND ${CMAKE_SOURCE_DIR}/tests/run --build ${CMAKE_BINARY_DIR})
 
 # Programs that whole-program tests call.
-foreach(NAME compare_tensors expect_tensor)
+foreach(NAME compare_tensors expect_tensor nonzero)
   add_executable(${NAME} tests/tools/${NAME}.c)
   set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
   target_link_libraries(${NAME} runtime)
 endforeach()
-add_executable(check_json tests/tools/check_json.c)
-set_target_properties(check_json PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
+foreach(NAME check_json peak_memory)
+  add_executable(${NAME} tests/tools/${NAME}.c)
+  set_target_properties(${NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/tools)
+endforeach()
 # A check of the sources that reads them by Clang's own classes. Sanitized, gcc warns of what those classes inline.
 if(LLVM_INCLUDE AND LLVM_LIBRARY AND CLANG_LIBRARY AND NOT LAMELLA_SANITIZE)
   add_executable(evaluation_order tests/tools/evaluation_order.cpp)

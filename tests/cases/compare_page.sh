@@ -34,6 +34,18 @@ browse wild.html --dump-dom >dom.html
 [[ ! -s console.txt ]] || { cat console.txt; fail "the console is not empty with losses that are no numbers"; }
 for id in table times kernels losses memory; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id when losses are no numbers"; done
 
+# Trained weights: loss and time of each variant, and of each parameter.
+lamella run "$SPECS/mlp.lam" train --steps 30 --out w.safetensors --quiet >/dev/null
+lamella compare "$SPECS/mlp.lam" --weights=w.safetensors --passes= --passes='eight=quantize(i8)' --passes='four=quantize(i4)' --time 0.5 \
+  --threads 1 --max-loss=+1% --html loss.html >/dev/null
+browse loss.html --dump-dom >dom.html
+[[ ! -s console.txt ]] || { cat console.txt; fail "the console is not empty with losses of weights"; }
+for id in table times-predict trade times kernels memory; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id for weights"; done
+lamella compare "$SPECS/mlp.lam" --weights=w.safetensors --per-layer --time 2 --threads 1 --html layers.html >/dev/null
+browse layers.html --dump-dom >dom.html
+[[ ! -s console.txt ]] || { cat console.txt; fail "the console is not empty with layers"; }
+for id in proposal layers; do grep -q "id=\"$id\"" dom.html || fail "the page has no $id"; done
+
 # The check would notice a fault, as in the same page with broken data.
 sed 's|id="data">{|id="data">{{|' page.html >broken.html
 browse broken.html --dump-dom >/dev/null

@@ -31,19 +31,28 @@ m7=(arm-none-eabi-gcc -mcpu=cortex-m7 -mfpu=fpv5-sp-d16 -mfloat-abi=hard -mthumb
 if have arm-none-eabi-gcc && have qemu-system-arm; then
   compiles 'Cortex-M7' "${m7[@]}"
   M7=$LAMELLA_ROOT/tests/library/cortex_m7
-  lamella emit gpt.lam --target=portable --only=step --weights="$GOLDEN/gpt.safetensors" -o small
-  sources=(small/gpt.c small/gpt_weights.c "$M7/main.c")
-  printf '#include "gpt.h"\n#include <stdio.h>\nint main(void) { return printf("%%zu", gpt_size()) < 0; }\n' >size.c
-  gcc -DGPT_ALONE -Ismall small/gpt.c small/gpt_weights.c size.c -o size -lm
-  bytes=$(./size)
-  gcc "${strict[@]}" -DGPT_ALONE -DMEMORY_BYTES=$bytes -Ismall "${sources[@]}" -o host -lm
-  ./host >host.txt || fail "on the host: $(cat host.txt)"
-  "${m7[@]}" "${strict[@]}" -ffunction-sections -DGPT_ALONE -DMEMORY_BYTES=$bytes -Ismall "${sources[@]}" -nostartfiles \
-    --specs=nano.specs --specs=nosys.specs -T "$M7/flash.ld" -Wl,--gc-sections -o m7.elf -lm || fail "linking for Cortex-M7"
-  timeout 60 qemu-system-arm -M mps2-an500 -nographic -semihosting-config enable=on,target=native -kernel m7.elf >m7.txt 2>&1 ||
-    { cat m7.txt; fail "on Cortex-M7"; }
-  expect_equal "$(tr -d '\r' <m7.txt)" "$(cat host.txt)" "tokens and bits on Cortex-M7"
-  read -r flash data ram _ < <(arm-none-eabi-size m7.elf | tail -n 1)
-  echo "Cortex-M7: flash $((flash + data)) bytes, RAM $((data + ram)) bytes"
-  [[ $((flash + data)) -lt 160000 && $((data + ram)) -lt 60000 ]] || fail "flash $((flash + data)), RAM $((data + ram)) bytes"
+  # on_m7 FLASH RAM PIPELINE: the model with its weights in flash writes what it writes here, and takes no more memory.
+  on_m7() {
+    rm -rf small
+    lamella emit gpt.lam --target=portable --only=step --passes="$3" --weights="$GOLDEN/gpt.safetensors" -o small
+    local sources=(small/gpt.c small/gpt_weights.c "$M7/main.c") bytes flash data ram
+    printf '#include "gpt.h"\n#include <stdio.h>\nint main(void) { return printf("%%zu", gpt_size()) < 0; }\n' >size.c
+    gcc -DGPT_ALONE -Ismall small/gpt.c small/gpt_weights.c size.c -o size -lm
+    bytes=$(./size)
+    gcc "${strict[@]}" -DGPT_ALONE -DMEMORY_BYTES=$bytes -Ismall "${sources[@]}" -o host -lm
+    ./host >host.txt || fail "on the host: $(cat host.txt)"
+    "${m7[@]}" "${strict[@]}" -ffunction-sections -DGPT_ALONE -DMEMORY_BYTES=$bytes -Ismall "${sources[@]}" -nostartfiles \
+      --specs=nano.specs --specs=nosys.specs -T "$M7/flash.ld" -Wl,--gc-sections -o m7.elf -lm || fail "linking for Cortex-M7"
+    timeout 60 qemu-system-arm -M mps2-an500 -nographic -semihosting-config enable=on,target=native -kernel m7.elf >m7.txt 2>&1 ||
+      { cat m7.txt; fail "on Cortex-M7"; }
+    expect_equal "$(tr -d '\r' <m7.txt)" "$(cat host.txt)" "tokens and bits on Cortex-M7, $3"
+    read -r flash data ram _ < <(arm-none-eabi-size m7.elf | tail -n 1)
+    echo "Cortex-M7, $3: flash $((flash + data)) bytes, RAM $((data + ram)) bytes"
+    [[ $((flash + data)) -lt $1 && $((data + ram)) -lt $2 ]] || fail "flash $((flash + data)), RAM $((data + ram)) bytes"
+  }
+  on_m7 160000 60000 default
+  # Steps and scales lie in flash in place of the parameters, and are those of a program that reads the weights from a file.
+  on_m7 60000 60000 'quantize(i8)'
+  on_m7 60000 60000 'quantize(i8, activations = i8)'
+  on_m7 50000 60000 'quantize(i4)'
 fi

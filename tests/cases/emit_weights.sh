@@ -48,6 +48,25 @@ expect_equal "$(./built "${generate[@]}")" "$(cat expected.txt)" "what a built p
 expect_status 1 ./built generate --weights elsewhere.st
 expect_contains "$(cat stderr)" "the weights are a part of this program"
 
+# Of weights of few bits the program has the steps and scales: those that one with the weights in a file would make of them, or those of
+# a file that has them already.
+for passes in 'quantize(i8)' 'quantize(i4, activations = i8)' 'quantize(bf16)'; do
+  lamella build letters.lam --target=portable -O1 "--passes=$passes" -o few
+  ./few "${generate[@]}" --weights elsewhere.st >few.txt
+  ./few predict --weights elsewhere.st >few.predict.txt
+  ./few quantize --weights elsewhere.st --out few.st >out.txt
+  for file in elsewhere few; do
+    lamella emit letters.lam --target=portable --only=predict,step "--passes=$passes" --weights=$file.st -o few_$file
+    gcc -std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wcast-qual -Werror -O1 few_$file/*.c -o baked -lm || fail "$passes, $file"
+    (cd empty && ../baked "${generate[@]}" >../got.txt && ../baked predict >../got.predict.txt) || fail "$passes without the file"
+    cmp got.txt few.txt
+    cmp got.predict.txt few.predict.txt
+  done
+  cmp few_elsewhere/letters_weights.c few_few/letters_weights.c
+  grep -q wte_weight_i8 few_few/letters.h || grep -q bf16 few_few/letters.h || fail "no steps: $passes"
+  rm -r few_elsewhere few_few
+done
+
 # refused PART ARGUMENT...: emit fails with PART in its message.
 refused() {
   local part=$1

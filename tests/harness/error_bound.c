@@ -185,6 +185,28 @@ static void ranking(struct analysis *analysis, const struct value *value, struct
   }
 }
 
+/* An element of a rank moves no farther than the elements do. The quantile does not fall where its share rises. */
+static void quantile(struct analysis *analysis, const struct value *value, struct shadow *shadow,
+                     const struct shadow *x, const struct shadow *q) {
+  const int64_t count = operand_count(&shadow->number, analysis->sample->sizes);
+  struct operand shares[2], ends[2] = {blank(analysis, &shadow->number), blank(analysis, &shadow->number)};
+  struct value most = *value;
+  most.op = OP_reduce_max;
+  mix(analysis, &most, &shadow->moved, &x->error, NULL, NULL);
+  for (int i = 0; i < 2; i++) {
+    shares[i] = blank(analysis, &q->number);
+    *shares[i].data = *q->number.data + (i ? *q->error.data : -*q->error.data);
+    mix(analysis, value, &ends[i], &x->number, &shares[i], NULL);
+  }
+  for (int64_t i = 0; i < count; i++) {
+    const double y = shadow->number.data[i];
+    if (*q->error.data != 0 && !isnan(y))
+      shadow->moved.data[i] += fmax(fabs(ends[1].data[i] - y), fabs(y - ends[0].data[i]));
+    if (isfinite(y))
+      shadow->moved.data[i] += (fabs(y) + shadow->moved.data[i]) * analysis->precision.unit + analysis->precision.least;
+  }
+}
+
 /* Where the index is not certain, any row may be read. */
 static void lookup(struct analysis *analysis, const struct value *value, struct shadow *shadow,
                    const struct shadow *const *inputs) {
@@ -291,6 +313,8 @@ static void analyse(struct analysis *analysis, const struct value *value, struct
     case CLASS_MIX:
       if (value->op == OP_top)
         ranking(analysis, value, shadow, inputs[0]);
+      else if (value->op == OP_quantile)
+        quantile(analysis, value, shadow, inputs[0], inputs[1]);
       else
         sum(analysis, value, shadow, inputs);
       break;

@@ -339,6 +339,24 @@ static struct value *make_top(struct sample *sample) {
   return build_top(sample->graph, x, axis, sample_axis_of(sample, "best", 1 + sample_below(sample, (int)axis->extent)));
 }
 
+/* The share is mostly a constant. Where it is computed, its rounding to single precision shows in measured slopes. */
+static struct value *make_quantile(struct sample *sample) {
+  static const double shares[] = {0, 1, 0.5, 0.25, 0.9, 0.37};
+  struct axis *axes[MAX_AXES];
+  struct value *x = sample_real_operand(sample, sample_constant_axis(sample), NULL, DOMAIN_ANY);
+  int chosen = sample_some_axes(sample, x, axes), count = 0;
+  for (int i = 0; i < chosen; i++)
+    if (!axes[i]->size) axes[count++] = axes[i];
+  struct value *share = build_constant(sample->graph, shares[sample_below(sample, 6)]);
+  if (sample_chance(sample, 30)) {
+    sample->differentiable = false;
+    struct value *number = sample_real_operand(sample, NULL, NULL, DOMAIN_ANY);
+    share = number->axis_count ? build_reduce(sample->graph, OP_reduce_sum, number, number->axes, number->axis_count)
+                               : number;
+  }
+  return build_quantile(sample->graph, x, share, axes, count);
+}
+
 static struct value *make(struct sample *sample, enum op op) {
   struct graph *graph = sample->graph;
   struct axis *axis;
@@ -424,6 +442,8 @@ static struct value *make(struct sample *sample, enum op op) {
       return build_scan(graph, x, axis, sample_chance(sample, 50));
     case OP_top:
       return make_top(sample);
+    case OP_quantile:
+      return make_quantile(sample);
     case OP_contract:
       return make_contract(sample);
     case OP_gather:

@@ -302,7 +302,7 @@ static const char *compare_on(struct bench bench, const struct module *module, c
   }
   for (int i = 0; i < module->buffers.count; i++) {
     const struct buffer *buffer = module->buffers.items[i];
-    if (buffer->role != BUFFER_STATE || buffer->state->role == ROLE_DERIVED) continue;
+    if (buffer->role != BUFFER_STATE || role_is_derived(buffer->state->role)) continue;
     const double *expected = state_data(&list, buffer->state), *found = memory_of(&bench, buffer)->data;
     wrong = compare(arena, buffer->label, expected, found, buffer->count, tolerance);
     if (wrong) return wrong;

@@ -73,7 +73,10 @@ static const struct expression *real(struct maker *m, int depth) {
     if (check_below(2) && m->real_count) return expression_variable(arena, m->reals[check_below(m->real_count)]);
     return expression_number(arena, TYPE_REAL, numbers[check_below(11)]);
   }
-  switch (check_below(9)) {
+  switch (check_below(10)) {
+    case 9:
+      return expression_quantile(arena, expression_load(arena, m->arrays[check_below(2)], index_of(m, depth - 1)),
+                                 index_of(m, depth - 1), real(m, depth - 1));
     case 0:
       return expression_apply(arena, unary[check_below(6)], real(m, depth - 1), NULL, NULL);
     case 1:

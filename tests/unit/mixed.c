@@ -60,7 +60,7 @@ static void check_weights(const struct program *program, bool has_masters) {
   for (int i = 0; i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
     const bool wanted = !has_masters && state->role == ROLE_PARAMETER && !state->frozen && state->axis_count > 1;
-    if (state->role == ROLE_DERIVED) continue;
+    if (role_is_derived(state->role)) continue;
     CHECK(state->storage == (wanted ? STORAGE_BF16 : STORAGE_REAL));
     narrow += is_narrow(state);
   }

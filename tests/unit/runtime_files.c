@@ -173,6 +173,70 @@ static void test_types(void) {
   lam_weights_close(weights);
 }
 
+/* Steps and a scale, of which an element is for a block of neighbours, are read as reals under the name of the tensor. */
+static void test_steps(void) {
+  static const float scales[] = {0.5f, 0.25f, 2, -1, 3, 0};
+  const char *header =
+      "{\"w/i8\":{\"dtype\":\"I8\",\"shape\":[4,4],\"data_offsets\":[0,16]},"
+      "\"w/scale\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[16,40]},"
+      "\"v/bf16\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[40,42]},"
+      "\"n/i4\":{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[42,44]},"
+      "\"n/scale\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[44,48]}}";
+  char text[1024], *rows;
+  strcpy(text, header);
+  lam_real reals[16];
+  int8_t steps[16];
+  for (int wrong = 1; wrong >= 0; wrong--) { /* three rows of scales do not divide four; two do */
+    rows = strstr(text, "[3,2]");
+    if (!wrong) memcpy(rows, "[2,2]", 5), memcpy(strstr(text, "[16,40]"), "[16,32]", 7);
+    if (!wrong) memcpy(strstr(text, "[40,42]"), "[32,34]", 7), memcpy(strstr(text, "[42,44]"), "[34,36]", 7);
+    if (!wrong) memcpy(strstr(text, "[44,48]"), "[36,40]", 7);
+    write_file("steps.safetensors", text, -1, wrong ? 48 : 40);
+    size_t length;
+    char *bytes = tiny_read("steps.safetensors", &length);
+    memcpy(bytes + 8 + strlen(text) + 16, scales, wrong ? 24 : 16);
+    bytes[8 + strlen(text) + (wrong ? 43 : 35)] = (char)-8;
+    tiny_write("steps.safetensors", bytes, length);
+    tiny_capture();
+    struct lam_weights *weights = lam_weights_open("steps.safetensors");
+    tiny_release();
+    CHECK(wrong ? !weights &&
+                      tiny_said("tensor w/scale (F32) has shape [3, 2], which is no scale of w/i8 with shape [4, 4]")
+                : weights != NULL);
+    if (!weights) continue;
+    const struct lam_entry *w = lam_weights_find(weights, "w"), *whole = lam_weights_find(weights, "w/i8");
+    if (!CHECK(w && whole && lam_weights_find(weights, "v") && lam_weights_find(weights, "n"))) return;
+    CHECK(w->rank == 2 && w->shape[0] == 4 && lam_weights_read(weights, w, LAM_TYPE_REAL, reals));
+    for (int i = 0; i < 16; i++) CHECK_NEAR(reals[i], i / 8 ? i * scales[2 + i % 4 / 2] : i * scales[i % 4 / 2], 0);
+    lam_read_entry(weights, w, LAM_TYPE_REAL, reals);
+    for (int i = 0; i < 16; i++) CHECK_NEAR(reals[i], i / 8 ? i * scales[2 + i % 4 / 2] : i * scales[i % 4 / 2], 0);
+    CHECK(lam_weights_read(weights, whole, LAM_TYPE_I8, steps) && steps[15] == 15);
+    tiny_capture();
+    CHECK(!lam_weights_read(weights, whole, LAM_TYPE_I4, steps));
+    CHECK(!lam_weights_read(weights, whole, LAM_TYPE_REAL, reals));
+    CHECK(!lam_weights_read(weights, w, LAM_TYPE_INTEGER, reals));
+    tiny_release();
+    CHECK(tiny_said("tensor w/i8 holds 8, more than 4 bits"));
+    lam_weights_close(weights);
+  }
+  /* A tensor that is there itself counts; one that is there in two ways is a mistake. */
+  write_file("steps.safetensors",
+             "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+             "\"w/i8\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[4,5]}}",
+             -1, 5);
+  struct lam_weights *weights = lam_weights_open("steps.safetensors");
+  if (CHECK(weights != NULL)) CHECK(!lam_weights_find(weights, "w")->scale);
+  lam_weights_close(weights);
+  write_file("steps.safetensors",
+             "{\"w/bf16\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,2]},"
+             "\"w/f16\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[2,4]}}",
+             -1, 4);
+  tiny_capture();
+  CHECK(!lam_weights_open("steps.safetensors"));
+  tiny_release();
+  CHECK(tiny_said("tensor w is there in steps of several kinds"));
+}
+
 static void test_round_trip(void) {
   lam_real reals[6] = {0, -1, (lam_real)0.1, 1e30f, 5, 6};
   int32_t integers[2] = {-1, 1 << 30};
@@ -372,6 +436,7 @@ int main(void) {
   test_bad_files();
   test_damage();
   test_types();
+  test_steps();
   test_round_trip();
   test_cut_write();
   test_checkpoints();

@@ -14,6 +14,14 @@ static const char weights_file[] =
     "\"b\":{\"dtype\":\"BF16\",\"shape\":[],\"data_offsets\":[8,10]},\"c\":{\"dtype\":\"I64\",\"shape\":[1],\"data_"
     "offsets\":[10,18]}}    "
     "12345678ab12345678";
+static const char steps_file[] =
+    "\xb8\0\0\0\0\0\0\0"
+    "{\"w/i8\":{\"dtype\":\"I8\",\"shape\":[2,4],\"data_offsets\":[0,8]},\"w/"
+    "scale\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_"
+    "offsets\":[8,24]},\"v/bf16\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[24,26]}}   "
+    "\1\2\3\4\5\6\7\x80"
+    "abcdefghijklmnop"
+    "xy";
 static const char table_file[] =
     "number,kind,\"text\"\r\n1,red,\"a \"\"b\"\"\"\n-2.5e3,blue,\"\xC3\xA9,\nx\"\n\n7,red,plain\n";
 static const char mac_file[] = "\xEF\xBB\xBFnumber,kind,\"text\"\r1,red,\"a\"\r\r2,\"blue\",b\r0.5,red,\"c\rd\"";
@@ -138,8 +146,10 @@ static bool try_weights(void) {
   for (int64_t i = 0; weights && i < weights->count; i++) {
     const struct lam_entry *entry = &weights->entries[i];
     void *to = lam_allocate(lam_count(entry->shape, entry->rank), sizeof(double));
-    for (enum lam_type type = LAM_TYPE_REAL; type <= LAM_TYPE_BOOLEAN; type++)
-      lam_weights_read(weights, entry, type, to);
+    char message[LAM_MESSAGE];
+    for (enum lam_type type = LAM_TYPE_REAL; type <= LAM_TYPE_I4; type++)
+      if (lam_weights_read(weights, entry, type, to) && lam_check_elements(weights, entry, type, message) == LAM_OK)
+        lam_read_entry(weights, entry, type, to);
     free(to);
   }
   lam_weights_close(weights);
@@ -194,7 +204,7 @@ static bool try_given(bool file) {
   return lam_main(&given_program, 6, by_words) == 0;
 }
 
-enum { KINDS = 9 };
+enum { KINDS = 10 };
 static bool try_kind(int kind, bool whole) {
   static const char *const names[] = {weights_file, table_file, mac_file, text_file, text_file};
   static const size_t sizes[] = {sizeof weights_file - 1, sizeof table_file - 1, sizeof mac_file - 1,
@@ -205,10 +215,15 @@ static bool try_kind(int kind, bool whole) {
         whole ? (memcpy(bytes, names[kind], sizes[kind]), sizes[kind]) : damage(bytes, names[kind], sizes[kind]);
     tiny_write("damaged", bytes, length);
   }
+  if (kind == 9) {
+    memcpy(bytes, steps_file, sizeof steps_file);
+    tiny_write("damaged", bytes, whole ? sizeof steps_file - 1 : damage(bytes, steps_file, sizeof steps_file - 1));
+  }
   text.tokenizer = kind == 4 ? &lam_byte_tokenizer : &lam_char_tokenizer; /* there are more bytes than ids */
   columns[2].range = columns[3].range = kind == 4 ? 256 : 64;
   switch (kind) {
     case 0:
+    case 9:
       return try_weights();
     case 1:
     case 2:
@@ -226,9 +241,9 @@ static bool try_kind(int kind, bool whole) {
 }
 
 int main(int count, char **arguments) {
-  static const char *const names[KINDS] = {"weights",         "tables",         "tables with CR",
-                                           "texts",           "texts of bytes", "facts of a table",
-                                           "facts of a text", "inputs by hand", "files of inputs"};
+  static const char *const names[KINDS] = {"weights",         "tables",           "tables with CR",  "texts",
+                                           "texts of bytes",  "facts of a table", "facts of a text", "inputs by hand",
+                                           "files of inputs", "weights in steps"};
   long accepted[KINDS] = {0}, rounds = 0;
   if (!check_options("runtime_fuzz", count, arguments)) return 2;
   tiny_folder();

@@ -1,5 +1,5 @@
 /* Which axes of a parameter or a cache the views of it run along. */
-#include "passes/quantize.h"
+#include "passes/view_origin.h"
 
 unsigned axes_along(const struct origin_of *origin, const struct value *value, const struct axis *axis) {
   for (int i = 0; i < value->axis_count; i++)
