@@ -200,7 +200,9 @@ struct thing lower_cached(struct lowering *lowering, const struct builtin *self,
   if (!value) return poison();
   if (!is_window(lowering, from.factors[0])) {
     value = apply_rename(lowering, value, &from, &to, view->span);
-    return value ? made(lowering, value, call->span) : poison();
+    if (!value) return poison();
+    value->cached = cache_name(lowering, argument);
+    return made(lowering, value, call->span);
   }
   struct axis *window = from.factors[0], *past = to.factors[0];
   if (!is_past(lowering, past))

@@ -232,6 +232,7 @@ static void print_value(const struct printer *printer, const struct value *value
   } texts[] = {{"name", value->op == OP_input ? NULL : value->name},
                {"gradient of", value->gradient_of},
                {"call", value->call},
+               {"cached", value->cached},
                {"path", origin->path && *origin->path ? origin->path : NULL},
                {"function", origin->function && *origin->function ? origin->function : NULL}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -472,6 +472,8 @@ static void read_origin(struct reader *reader, struct value *value) {
     value->gradient_of = want_quoted(reader, "a name");
   }
   if (accept_word(reader, "call")) value->call = want_quoted(reader, "a call");
+  if (value->op == OP_rename && accept_word(reader, "cached"))
+    value->cached = want_quoted(reader, "the name of a cache");
   if (accept_word(reader, "path")) value->origin.path = want_quoted(reader, "a path");
   if (accept_word(reader, "function")) value->origin.function = want_quoted(reader, "a function");
   if (accept_word(reader, "copy")) {

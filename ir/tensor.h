@@ -252,6 +252,9 @@ struct value {
   enum distribution distribution;
   uint32_t stream; /* random: hash_path of the call path and the draw's ordinal in it */
   struct region *callee;
+  /* rename: the name of the state that keeps this in a step of generation, where the spec has `cached` for it; or NULL. It means nothing
+     to the value itself: passes that change what is cached find the same value in other graphs by it, before any pass can fold views. */
+  const char *cached;
 
   struct origin origin;
 };

@@ -1,6 +1,7 @@
 /* Finds what graphs that do not train compute of parameters alone (or of the averages read in their place), and moves it to
    program->derive, which writes it to states that the graphs read. That graph runs when parameters have changed, not at each
-   call. Values that are equal in several graphs are one state.
+   call. Values that are equal in several graphs are one state. What depends on numbers alone, such as a matrix for a rotation, counts as
+   computed of parameters.
 
    The border is where the fewest bytes cross it. What mixes elements (a reduction, a contraction, a running sum) is work that
    is always moved. Views and elementwise operations may stand on either side, since kernels compute them where they read
@@ -86,7 +87,8 @@ static bool is_fixed(const struct deriver *deriver, const struct graph *graph, c
 /* Whether an element of the value is an expression that a kernel computes where it reads it. */
 static bool is_computed_where_read(const struct value *value) {
   const enum op_class class = op_facts[value->op].class;
-  return op_is_elementwise(value->op) || class == CLASS_VIEW || class == CLASS_STOP || class == CLASS_GATHER;
+  return op_is_elementwise(value->op) || class == CLASS_LEAF || class == CLASS_VIEW || class == CLASS_STOP ||
+         class == CLASS_GATHER;
 }
 
 /* The bytes that are read for one operand of a value. Views may leave most of it out; but what is kept is kept whole, unless it is
@@ -99,7 +101,7 @@ static double bytes_for(const struct deriver *deriver, const struct value *value
   return part ? known->bytes * count / of : known->bytes;
 }
 
-/* The first parameter that the value is computed of. */
+/* The first parameter that a rooted value is computed of. */
 static struct state *parameter_of(const struct deriver *deriver, const struct value *value) {
   while (value->op != OP_state) {
     int i = 0;
@@ -125,7 +127,7 @@ static struct derivation derivation_of(const struct deriver *deriver, const stru
              view = op_facts[value->op].class == CLASS_VIEW && value->input_count == 1 &&
                     deriver->known[value->inputs[0]->id].part;
   known.part = stored || view;
-  known.kept = known.rooted && value->op != OP_state && value->axis_count <= MAX_RANK && !view &&
+  known.kept = value->op != OP_state && value->axis_count <= MAX_RANK && !view &&
                (stored || own <= known.bytes || !is_computed_where_read(value));
   if (known.kept) known.bytes = own;
   return known;
@@ -267,10 +269,14 @@ static struct state *state_of(struct deriver *deriver, const struct value *value
   int *number = pointer_table_at(program->arena, &deriver->state_of, moved, 0);
   if (*number) return program->states.items[*number - 1];
   const char *name = value->name ? value->name : value->call;
-  struct state *parameter = parameter_of(deriver, value);
-  if (!name) name = arena_format(program->arena, "%s/%s", parameter->name, op_facts[value->op].noun);
+  struct state *parameter = deriver->known[value->id].rooted ? parameter_of(deriver, value) : NULL;
+  if (!name) {
+    const char *noun = op_facts[value->op].noun;
+    name = parameter ? arena_format(program->arena, "%s/%s", parameter->name, noun) : noun;
+  }
   struct state *state = derived_state(program, name, moved->kind, moved->axes, moved->axis_count, value->origin.span);
-  if (is_part_of(value, parameter) && !strcmp(state->name, name)) state->role = ROLE_QUANTIZED, state->of = parameter;
+  if (parameter && is_part_of(value, parameter) && !strcmp(state->name, name))
+    state->role = ROLE_QUANTIZED, state->of = parameter;
   const enum storage storage = exactness_storage(deriver->exactness[value->id], value->kind, row_of(moved));
   if (storage_facts[storage].c) state->storage = storage;
   *number = program->states.count;

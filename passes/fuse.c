@@ -89,6 +89,14 @@ static bool is_of_parameters(const struct value *value, int depth) {
   return true;
 }
 
+/* Whether the value makes reals of a cache's whole numbers. A copy of them would be made anew at each step, of all positions so far. */
+static bool widens_cache(const struct value *value) {
+  if (value->op != OP_cast || value->kind != KIND_REAL || value->inputs[0]->kind != KIND_INTEGER) return false;
+  const struct value *whole = value->inputs[0];
+  while (is_view(whole)) whole = whole->inputs[0];
+  return whole->op == OP_update && whole->state->role == ROLE_CACHE;
+}
+
 /* Whether a contraction computes this operand where it reads it, for itself alone. */
 static bool is_computed_there(struct scheduler *s, const struct value *operand) {
   const int which = s->pipeline.parameters[PARAMETER_fuse_factors];
@@ -98,7 +106,7 @@ static bool is_computed_there(struct scheduler *s, const struct value *operand) 
   for (const struct value *x = operand; x != base; x = x->inputs[0])
     if (facts_uses(&s->facts, x) != 1) return false;
   if (facts_uses(&s->facts, base) != 1 || price_of_expression(s, base, 0) > MOST_FACTOR) return false;
-  return which == 2 || is_of_parameters(base, 0);
+  return which == 2 || is_of_parameters(base, 0) || widens_cache(base);
 }
 
 static void require_factor(struct scheduler *s, const struct value *operand) {

@@ -10,6 +10,7 @@
 
 struct pipeline;
 struct quantizer;
+struct cache_quantizer;
 
 struct pass_options {
   const char *pipeline;      /* text such as "-plan, fuse(keep = 40)", or NULL for the spec's */
@@ -83,6 +84,13 @@ void pass_quantize_train(struct quantizer *quantizer, struct graph *graph);
 /* Makes the graph prune, which has weights become zero that the pipeline's rules name, and has the graphs train and accumulate keep
    them zero (prune.c). Graphs are as lowering leaves them. Reports rules that cannot be followed, and is false then. */
 bool pass_prune(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics);
+/* What the pipeline's rules make of each cache of generation, by what all graphs of the model do with it as lowering leaves them
+   (quantize_cache_choose.c). NULL after reporting rules that cannot be followed. */
+struct cache_quantizer *pass_quantize_cache_choose(struct program *program, const struct pipeline *pipeline,
+                                                   struct diagnostics *diagnostics);
+/* Has a graph that does not train compute by caches of few bits, which the graph step keeps (quantize_cache.c). It is as lowering leaves
+   it; graphs that train stay as they are. */
+void pass_quantize_cache(struct cache_quantizer *quantizer, struct graph *graph);
 /* Moves what graphs that do not train compute of parameters alone to program->derive, where that saves work or bytes; see
    derive.c. */
 void pass_derive(struct program *program);

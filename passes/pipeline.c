@@ -12,6 +12,7 @@ struct run {
   enum stage stage; /* where every graph stands now */
   bool pruned, derived; /* these passes have run */
   struct quantizer *quantizer; /* what becomes of parameters; NULL without the pass quantize */
+  struct cache_quantizer *cache_quantizer; /* what becomes of caches; NULL without the pass quantize_cache */
 };
 
 static void run_inline(struct run *run, struct graph *graph) { (void)run, pass_inline(graph); }
@@ -31,8 +32,9 @@ static void run_mixed_weights(struct run *run, struct graph *graph) {
 }
 static void run_mixed(struct run *run, struct graph *graph) {
   const struct program *program = run->program;
-  /* With weights of few bits evaluation says what prediction with them costs, and computes like it. */
-  const bool evaluates = graph == program->evaluate && !run->pipeline.on[PASS_quantize];
+  /* With weights or caches of few bits evaluation says what prediction with them costs, and computes like it. */
+  const bool quantizes = run->pipeline.on[PASS_quantize] || run->pipeline.on[PASS_quantize_cache];
+  const bool evaluates = graph == program->evaluate && !quantizes;
   if (graph == program->train || graph == program->accumulate || evaluates)
     pass_mixed(graph, mixed_storages[(int)run->pipeline.parameters[PARAMETER_mixed_storage]]);
 }
@@ -45,6 +47,9 @@ static void run_hoist(struct run *run, struct graph *graph) {
 /* Adapters came when the frontend lowered the program (pass_lora), so that gradients and optimizers are theirs. */
 static void run_lora(struct run *run, struct graph *graph) { (void)run, (void)graph; }
 
+static void run_quantize_cache(struct run *run, struct graph *graph) {
+  pass_quantize_cache(run->cache_quantizer, graph);
+}
 static void run_quantize_train(struct run *run, struct graph *graph) { pass_quantize_train(run->quantizer, graph); }
 /* Once all rules have asked for what they want to know, a graph that would measure nothing goes. So does one whose results, as the
    parameters, are a constant of the program. */
@@ -90,6 +95,8 @@ static const struct step {
     {PASS_mixed, run_mixed_begin, STAGE_LOWERED, ALWAYS},
     /* Where parameters lie is known before anything asks what is exact. */
     {PASS_mixed, run_mixed_weights, STAGE_LOWERED, WHEN_ON},
+    /* What `cached` gives is marked by a rename, which simplify may fold. */
+    {PASS_quantize_cache, run_quantize_cache, STAGE_LOWERED, WHEN_ON},
     /* Derivatives see through functions without a gradient of their own. Functions with one stay whole until autodiff
        has found it. */
     {PASS_inline, run_inline, STAGE_LOWERED, WHEN_ON},
@@ -209,10 +216,14 @@ bool run_graph_passes(struct program *program, const struct pass_options *option
   struct run run = {.program = program, .options = options, .diagnostics = diagnostics, .stage = STAGE_LOWERED};
   int errors = diagnostics->error_count;
   if (!pipeline_parse(program, options, diagnostics, &run.pipeline) || !check_dump(&run)) return false;
-  /* Rules about weights follow from the graphs as the spec has them. */
+  /* Rules about weights and caches follow from the graphs as the spec has them. */
   if (run.pipeline.on[PASS_quantize]) {
     run.quantizer = pass_quantize_choose(program, &run.pipeline, diagnostics);
     if (!run.quantizer) return false;
+  }
+  if (run.pipeline.on[PASS_quantize_cache]) {
+    run.cache_quantizer = pass_quantize_cache_choose(program, &run.pipeline, diagnostics);
+    if (!run.cache_quantizer) return false;
   }
   /* Patterns are matched before a pass can rewrite the values that they mean. */
   if (!pass_dump(program, options, diagnostics)) return false;

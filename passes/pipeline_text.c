@@ -225,7 +225,7 @@ static bool read_pattern(struct reader *reader, struct pass_rule *rule) {
     return false;
   }
   if (!rule) {
-    report_error(reader->diagnostics, span, "patterns choose weights, and this pass is not about weights");
+    report_error(reader->diagnostics, span, "patterns choose weights or caches, and this pass is about neither");
     return false;
   }
   struct arena *arena = reader->diagnostics->arena;
@@ -396,11 +396,11 @@ void pipeline_print(FILE *file, const struct pipeline *pipeline) {
   static const char *const stages[] = {
       [STAGE_LOWERED] = "lowered", [STAGE_DIFFERENTIATED] = "differentiated", [STAGE_FLAT] = "flat"};
   struct arena *arena = arena_new();
-  fprintf(file, "%-10s %-7s %-13s %-15s\n", "pass", pipeline ? "here" : "when", "class", "requires");
+  fprintf(file, "%-14s %-7s %-13s %-15s\n", "pass", pipeline ? "here" : "when", "class", "requires");
   for (int i = 0; i < PASS_COUNT; i++) {
     const struct pass_facts *facts = &pass_facts[i];
     const char *when = pipeline ? pipeline->on[i] ? "on" : "off" : whens[facts->when];
-    fprintf(file, "%-10s %-7s %-13s %-15s %s\n", facts->name, when, classes[facts->class], stages[facts->requires],
+    fprintf(file, "%-14s %-7s %-13s %-15s %s\n", facts->name, when, classes[facts->class], stages[facts->requires],
             facts->summary);
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       const struct parameter_facts *parameter = &parameter_facts[j];
@@ -427,7 +427,7 @@ void pipeline_help(FILE *file) {
   struct arena *arena = arena_new();
   for (int i = 0; i < PASS_COUNT; i++) {
     if (pass_facts[i].when == PASS_ALWAYS) continue;
-    fprintf(file, "%c %-9s %s", is_usual((enum pass)i) ? ' ' : '*', pass_facts[i].name, pass_facts[i].summary);
+    fprintf(file, "%c %-14s %s", is_usual((enum pass)i) ? ' ' : '*', pass_facts[i].name, pass_facts[i].summary);
     const char *before = " (";
     for (int j = 0; j < PARAMETER_COUNT; j++) {
       if ((int)parameter_facts[j].pass != i) continue;

@@ -1,8 +1,10 @@
-/* What quantize has found out about weights before it changes a graph. quantize_choose.c finds it, quantize.c uses it. */
+/* What quantize and quantize_cache find out about weights and caches before they change a graph (quantize_choose.c and
+   quantize_cache_choose.c), and how graphs compute by steps and scales: quantize.c, which quantize_cache.c calls too. */
 #ifndef PASSES_QUANTIZE_H
 #define PASSES_QUANTIZE_H
 
 #include "passes/pipeline.h"
+#include "passes/rewrite.h"
 
 /* The words of the parameter `weights` of quantize, in the order of passes.def. */
 enum quantized { QUANTIZED_I8, QUANTIZED_I4, QUANTIZED_BF16, QUANTIZED_F16 };
@@ -51,6 +53,8 @@ struct parts {
   /* What multiplies the weight is multiplied by this first, as the wide weight is: 1 over the factors of channels. NULL: 1 */
   struct value *inverse;
   bool quantizes_activations;
+  /* The axis of the value along which the steps are those of the rotated value; NULL where they are not rotated. */
+  struct axis *rotated;
 };
 /* The weight, with the axes of the parameter in its order, in parts; `scratch` holds the struct. */
 struct parts *quantized_parts(struct graph *graph, struct arena *scratch, struct value *weight,
@@ -107,5 +111,33 @@ struct quantized_weights {
    cannot be followed. */
 bool quantized_weights(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics,
                        struct quantized_weights *weights);
+
+/* --- Rewriting a graph ---------------------------------------------------------------------------------------------- */
+
+/* A matrix that rotates, with the axes that it has in the graph. */
+struct rotation {
+  struct axis *row, *column;
+  struct value *matrix;
+};
+
+/* A graph some of whose values become parts. */
+struct parted {
+  struct graph *graph;
+  struct rewrite rewrite;
+  const bool *folds; /* by the id of an old value: quantized_folds; NULL: none */
+  struct parts **parts; /* by the id of an old value: what it is made of, or NULL */
+  ARRAY(struct rotation) rotations; /* those that the new graph has so far */
+};
+/* What an old value is made of that is no view of another one in parts, such as a weight; NULL: it stays whole. */
+typedef struct parts *parts_source(void *context, struct parted *parted, const struct value *old);
+/* Has a graph compute by the parts that `source` gives, and by views of them; contractions multiply by the steps. */
+void quantized_graph(struct graph *graph, parts_source *source, void *context, const bool *folds);
+/* The new value of an old one, made of its parts where nothing needed it whole so far. */
+struct value *parted_value(struct parted *parted, const struct value *old);
+
+/* x, multiplied along the axis by an orthogonal matrix that is its own inverse (quantize_rotate.c); and by how many elements at a time,
+   of which there must be more than 1. */
+struct value *rotated_value(struct parted *parted, struct value *x, struct axis *axis);
+int64_t rotation_size(const struct axis *axis);
 
 #endif

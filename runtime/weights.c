@@ -452,7 +452,7 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   for (int i = 0; good && i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     char key[512];
-    if (quantized ? tensor->role == LAM_PARAMETER : lam_is_kept(tensor))
+    if (quantized ? tensor->role == LAM_PARAMETER || tensor->role == LAM_STATISTIC : lam_is_kept(tensor))
       good = lam_pairs_add(metadata, lam_axes_key(key, tensor->name), tensor->axes, strlen(tensor->axes));
   }
   return good;
@@ -518,8 +518,8 @@ static int lam_list_quantized(const struct lam_model *model, struct lam_tensor *
   for (size_t size = sizeof(lam_real); size > 0; size /= 2)
     for (int i = 0; i < model->tensor_count; i++) {
       const struct lam_tensor *tensor = &model->tensors[i];
-      const bool wanted =
-          tensor->role == LAM_AVERAGE || (tensor->role == LAM_PARAMETER && !lam_has_average(model, tensor));
+      const bool wanted = tensor->role == LAM_AVERAGE || (tensor->role == LAM_STATISTIC && lam_is_saved(tensor)) ||
+                          (tensor->role == LAM_PARAMETER && !lam_has_average(model, tensor));
       if (wanted) count += lam_add_parts(model, tensor, size, tensors + count, &names);
     }
   return count;

@@ -134,7 +134,7 @@ done
 for contraction in '@[a-z_]+' '@\([a-z_]+, [a-z_]+\)'; do used contraction "$contraction" " $contraction " bodies; done
 
 # Passes: cases/pipelines trains without each and with its parameters; the manual lists those that can be left out.
-sed -n 's/^PASS(\([a-z]*\), *\(USUAL\|CHOSEN\|RULES\).*/\1/p' "$LAMELLA_ROOT/passes/passes.def" >present
+sed -n 's/^PASS(\([a-z_]*\), *\(USUAL\|CHOSEN\|RULES\).*/\1/p' "$LAMELLA_ROOT/passes/passes.def" >present
 section Pipelines | awk '/^\| pass \|/{on = 1} /^$/{on = 0} on' | column 1 | backquoted >documented
 compare pass 7
 grep -q 'stage=passes' "$LAMELLA_ROOT/tests/cases/pipelines.sh" || grep -q 'passes.def' "$LAMELLA_ROOT/tests/cases/pipelines.sh"

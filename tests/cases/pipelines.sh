@@ -51,5 +51,5 @@ cmp default.txt -- -hoist.txt || fail "-hoist changes what is generated"
 { sed '/^pipeline/,$d' "$SPECS/linear.lam"; printf 'pipeline {\n  fuse(keep = 3,\n       row = 9)\n  -plan\n  -tile -common; -share\n}\n'; } >linear.lam
 lamella show linear.lam --stage=passes >spec.txt
 lamella show linear.lam --stage=passes --passes='fuse(3, row = 9), -plan, -tile -common, -share' | diff - spec.txt
-expect_equal "$(awk '$2 == "off" { printf "%s ", $1 }' spec.txt)" "common mixed lora prune quantize tile plan share "
+expect_equal "$(awk '$2 == "off" { printf "%s ", $1 }' spec.txt)" "common mixed lora prune quantize quantize_cache tile plan share "
 grep -q '^  keep     = 3 ' spec.txt || fail "the parameter of the spec's pipeline"

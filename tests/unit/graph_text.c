@@ -97,6 +97,22 @@ static void check_roles(void) {
   arena_free(arena);
 }
 
+/* A rename tells which cache keeps what it gives; other operations have no such mark. */
+static void check_cached(void) {
+  const char *text =
+      "graph g\naxis a'0 = 2\naxis b'1 = 2\n%0 real [a] = input \"x\"\n"
+      "%1 real [b] = rename(%0) along a to b name \"k\" cached \"h.0.k/cache\" path \"h.0\"\noutput \"y\" = %1\n";
+  const char *wrong =
+      "graph g\naxis a'0 = 2\n%0 real [a] = input \"x\"\n%1 real [a] = neg(%0) cached \"k\"\noutput \"y\" = %1\n";
+  struct arena *arena = arena_new();
+  struct graph *graph = read(arena, text);
+  if (!CHECK(graph != NULL)) return;
+  CHECK_STRING(print(arena, graph), text);
+  CHECK_STRING(graph->values.items[1]->cached, "h.0.k/cache");
+  CHECK(!graph_read(arena, source_from_text(arena, "wrong", wrong), diagnostics_new(arena)));
+  arena_free(arena);
+}
+
 static void check_sample(struct sample *sample) {
   struct arena *arena = sample->arena;
   if (!CHECK_STRING(graph_verify(arena, sample->graph, sample->stage), NULL)) {
@@ -136,6 +152,7 @@ int main(void) {
   uint64_t seed = check_random();
   check_output_order();
   check_roles();
+  check_cached();
   for (int op = 0; op < OP_COUNT; op++) {
     bool found = false;
     for (int i = 0; i < 24; i++) {
