@@ -348,7 +348,12 @@ static void print_call(struct writer *writer, const struct statement *s) {
 }
 
 static void print_prefetch(struct writer *writer, const struct statement *s) {
-  const char *index = scalar_text(writer, writer_resolve(writer, s->index));
+  const struct expression *at = writer_resolve(writer, s->index);
+  /* Of elements that share bytes, those before the index count by halves: which half is all the same. */
+  const int shared = 8 / storage_facts[s->array->storage].bits;
+  if (shared > 1 && !expression_divides(writer->arena, at, shared, &at))
+    at = expression_apply(writer->arena, OP_quotient, at, expression_index(writer->arena, shared), NULL);
+  const char *index = scalar_text(writer, at);
   const char *prefetch = construct(writer, CONSTRUCT_PREFETCH), *array = writer_array(writer, s->array);
   writer_line(writer, LINE_COMPOUND, "%s(%s, %s);", prefetch, array, index);
 }

@@ -121,6 +121,9 @@ const struct helper storage_helpers[] = {
     {"avx2", "lam_extend_4_bits", "The sign of four bits.", "__m256i lam_extend_4_bits(__m256i x)",
      "  const __m256i sign = _mm256_set1_epi32(8);\n"
      "  return _mm256_sub_epi32(_mm256_xor_si256(x, sign), sign);\n"},
+    {"avx2", "lam_shift_words", "Words of eight elements, of which each begins with number `slot`.",
+     "__m256i lam_shift_words(const uint8_t *p, int64_t slot)",
+     "return _mm256_srl_epi32(_mm256_loadu_si256((const __m256i *)p), _mm_cvtsi32_si128((int32_t)(4 * slot)));"},
     {"avx2", "lam_load_i4_masked", NULL, "__m256i lam_load_i4_masked(const uint8_t *p, __m256 on)",
      "  const int lanes = _mm256_movemask_ps(on);\n"
      "  int32_t x[8];\n"
@@ -204,6 +207,19 @@ const struct helper storage_helpers[] = {
      "  int32_t x[16];\n"
      "  for (int i = 0; i < 16; i++) x[i] = on >> i & 1 ? lam_u4(p, i) : 0;\n"
      "  return _mm512_loadu_si512(x);\n"},
+    {"avx512", "lam_shift_words", "Words of eight elements, of which each begins with number `slot`.",
+     "__m512i lam_shift_words(const uint8_t *p, int64_t slot)",
+     "return _mm512_srl_epi32(_mm512_loadu_si512(p), _mm_cvtsi32_si128((int32_t)(4 * slot)));"},
+    {"avx512", "lam_i4_values", "What four bits stand for.", "__m512 lam_i4_values(void)",
+     "return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1);"},
+    {"avx512", "lam_look_up_i4", "For each element the value of its four bits; other bits of a lane are not looked at.",
+     "__m512 lam_look_up_i4(const uint8_t *p, __m512 values)",
+     "  int64_t bytes;\n"
+     "  memcpy(&bytes, p, sizeof bytes);\n"
+     "  const __m512i own = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);\n"
+     "  const __m512i shifts = _mm512_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4, 0, 4);\n"
+     "  const __m512i x = _mm512_shuffle_epi8(_mm512_set1_epi64(bytes), own);\n"
+     "  return _mm512_permutexvar_ps(_mm512_srlv_epi32(x, shifts), values);\n"},
     {"avx512", "lam_extend_4_bits", "The sign of four bits.", "__m512i lam_extend_4_bits(__m512i x)",
      "  const __m512i sign = _mm512_set1_epi32(8);\n"
      "  return _mm512_sub_epi32(_mm512_xor_si512(x, sign), sign);\n"},
@@ -296,6 +312,8 @@ const struct helper storage_helpers[] = {
      "  lam_store_bytes(y, x);\n"
      "  for (int i = 0; i < 4; i++)\n"
      "    if (lanes[i]) ((uint8_t *)p)[i] = y[i];\n"},
+    {"neon", "lam_load_words", "Words of eight elements of four bits.", "int32x4_t lam_load_words(const uint8_t *p)",
+     "return vreinterpretq_s32_u8(vld1q_u8(p));"},
     {"neon", "lam_load_u4", "Two elements of each byte, the lower bits first.",
      "int32x4_t lam_load_u4(const uint8_t *p)",
      "  static const int32_t shifts[4] = {0, -4, -8, -12};\n"

@@ -169,6 +169,51 @@ static bool is_vector_access(struct writer *writer, const struct array *array, c
   return writer->simd->vector[operation] && (shared <= 1 || expression_divides(writer->arena, base, shared, &bytes));
 }
 
+/* Elements of four bits that are loaded a vector at once: side by side, or number `slot` of each word of eight. */
+struct nibbles {
+  const char *pointer;
+  const char *slot; /* NULL: side by side */
+};
+
+static bool find_words(struct writer *writer, const struct expression *load, struct nibbles *nibbles) {
+  enum { PER_WORD = 8 };
+  const struct expression *base = load->arguments[0], *whole, *slot;
+  const struct expression *lane = expression_variable(writer->arena, writer->lane);
+  int64_t apart;
+  if (!expression_coefficient(base, writer->lane, &apart) || apart != PER_WORD) return false;
+  base = expression_apply(writer->arena, OP_sub, base, index_multiply(writer->arena, lane, PER_WORD), NULL);
+  if (has_lanes(writer, base) || !expression_remainder(writer->arena, base, PER_WORD, &whole, &slot)) return false;
+  *nibbles = (struct nibbles){pointer_piece(writer, load->array, whole).text, scalar_text(writer, slot)};
+  return true;
+}
+
+/* Whether the expression is whole numbers of four bits, with a sign or without, that the target loads so. */
+static bool find_nibbles(struct writer *writer, const struct expression *load, struct nibbles *nibbles) {
+  const struct expression *base;
+  if (load->kind != EXPRESSION_LOAD || writer->guard || storage_facts[load->array->storage].bits != 4 ||
+      writer_find_array(writer, load->array)->vectors)
+    return false;
+  if (!splits_lane(writer, load->arguments[0], &base)) return find_words(writer, load, nibbles);
+  if (!is_vector_access(writer, load->array, base, OPERATION_i4_load)) return false;
+  *nibbles = (struct nibbles){pointer_piece(writer, load->array, base).text, NULL};
+  return true;
+}
+
+/* Elements of four bits as reals, times a number that all lanes share unless that is NULL, by one look-up in the values that they can
+   have; NULL where the expression is none or the target has no look-ups. */
+static const char *look_up(struct writer *writer, const struct expression *x, const struct expression *factor) {
+  struct nibbles nibbles;
+  if (x->kind != EXPRESSION_CONVERT || x->type != TYPE_REAL || x->arguments[0]->kind != EXPRESSION_LOAD ||
+      x->arguments[0]->array->storage != STORAGE_I4 || !writer->simd->vector[OPERATION_i4_real] ||
+      !find_nibbles(writer, x->arguments[0], &nibbles))
+    return NULL;
+  const char *times = factor ? splat(writer, factor) : NULL;
+  if (nibbles.slot)
+    return fill(writer, factor ? OPERATION_i4_of_words_times : OPERATION_i4_of_words_real, nibbles.pointer,
+                nibbles.slot, times);
+  return fill(writer, factor ? OPERATION_i4_times : OPERATION_i4_real, nibbles.pointer, times, NULL);
+}
+
 static const char *load(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   const struct expression *base;
@@ -178,6 +223,10 @@ static const char *load(struct writer *writer, const struct expression *x) {
   if (along && !access->is_usual &&
       !is_vector_access(writer, x->array, base, writer->guard ? access->load_masked : access->load))
     return by_lanes(writer, x);
+  struct nibbles nibbles;
+  const enum operation of_words = x->array->storage == STORAGE_I4 ? OPERATION_i4_of_words : OPERATION_u4_of_words;
+  if (!along && writer->simd->vector[of_words] && find_nibbles(writer, x, &nibbles))
+    return fill(writer, of_words, nibbles.pointer, nibbles.slot, NULL);
   if (!along) {
     const char *gathered = gather(writer, x);
     return gathered ? gathered : by_lanes(writer, x);
@@ -242,6 +291,11 @@ static const char *apply(struct writer *writer, const struct expression *x) {
         break;
     }
   }
+  for (int i = 0; i < 2 && x->op == OP_mul && x->type == TYPE_REAL; i++) {
+    const char *found =
+        has_lanes(writer, x->arguments[1 - i]) ? NULL : look_up(writer, x->arguments[i], x->arguments[1 - i]);
+    if (found) return found;
+  }
   enum operation operation = operation_of(x->op, x->arguments[x->op == OP_where ? 1 : 0]->type);
   if (operation == OPERATION_COUNT) bug("%s: no C for %s", writer->function->name, op_facts[x->op].name);
   if (operation == OPERATION_int_quotient || operation == OPERATION_int_mod) {
@@ -262,6 +316,8 @@ static const char *apply(struct writer *writer, const struct expression *x) {
 
 static const char *convert(struct writer *writer, const struct expression *x) {
   enum type from = x->arguments[0]->type;
+  const char *found = look_up(writer, x, NULL);
+  if (found) return found;
   const char *argument = vector_text(writer, x->arguments[0]);
   bool boolean = from == TYPE_BOOLEAN;
   switch (x->type) {

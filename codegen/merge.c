@@ -367,6 +367,20 @@ static void add_arguments(struct merger *m, const struct member *member, const s
   }
 }
 
+/* What all numbers of a hole are multiples of, so that vectors of elements that share bytes are known to begin one; 0: of nothing. */
+static int64_t common_divisor_of(const struct family *family, int hole) {
+  int64_t multiple = 0;
+  for (int i = 0; i < family->members.count; i++) {
+    int64_t value = family->members.items[i].walk.values.items[hole];
+    if (value < 0) return 0;
+    while (value) {
+      const int64_t rest = multiple % value;
+      multiple = value, value = rest;
+    }
+  }
+  return multiple > 1 ? multiple : 0;
+}
+
 static void merge_family(struct merger *m, struct family *family) {
   struct arena *arena = m->arena;
   struct function *kept = family->members.items[0].function;
@@ -378,6 +392,7 @@ static void merge_family(struct merger *m, struct family *family) {
     int first = first_alike(family, i);
     if (first == i) {
       struct variable *size = function_add_number(arena, kept, walk->hints.items[i], walk->types.items[i]);
+      if (size->type == TYPE_INDEX) size->multiple = common_divisor_of(family, i);
       replacements[i] = expression_variable(arena, size);
       holes[sizes++] = i;
     } else {

@@ -218,24 +218,51 @@ bool expression_coefficient(const struct expression *x, const struct variable *v
   return true;
 }
 
+/* The quotient of a product or a variable that is a multiple of the divisor, or NULL. */
+static const struct expression *term_quotient(struct arena *arena, const struct expression *term, int64_t divisor) {
+  if (term->kind == EXPRESSION_VARIABLE) {
+    if (!term->variable->multiple || term->variable->multiple % divisor != 0) return NULL;
+    return expression_apply(arena, OP_quotient, term, expression_index(arena, divisor), NULL);
+  }
+  if (term->kind != EXPRESSION_APPLY || term->op != OP_mul) return NULL;
+  for (int i = 0; i < 2; i++) {
+    const struct expression *factor = term_quotient(arena, term->arguments[i], divisor);
+    if (factor) return expression_apply(arena, OP_mul, term->arguments[1 - i], factor, NULL);
+  }
+  return NULL;
+}
+
 bool expression_divides(struct arena *arena, const struct expression *index, int64_t divisor,
                         const struct expression **quotient) {
   struct sum sum = {0};
   if (!sum_add(&sum, index, 1) || sum.constant % divisor) return false;
   for (int i = 0; i < sum.count; i++) {
-    const struct expression *term = sum.terms[i];
     if (sum.factors[i] % divisor == 0) {
       sum.factors[i] /= divisor;
-    } else if (term->kind == EXPRESSION_VARIABLE && term->variable->multiple &&
-               term->variable->multiple % divisor == 0) {
-      sum.terms[i] = expression_apply(arena, OP_quotient, term, expression_index(arena, divisor), NULL);
-    } else {
-      return false;
+      continue;
     }
+    sum.terms[i] = term_quotient(arena, sum.terms[i], divisor);
+    if (!sum.terms[i]) return false;
   }
   sum.constant /= divisor;
   *quotient = sum_build(arena, &sum);
   return true;
+}
+
+bool expression_remainder(struct arena *arena, const struct expression *index, int64_t divisor,
+                          const struct expression **whole, const struct expression **rest) {
+  struct sum sum = {0}, apart = {0};
+  int64_t low, high;
+  if (!sum_add(&sum, index, 1)) return false;
+  for (int i = 0; i < sum.count; i++) {
+    if (sum.factors[i] % divisor == 0 || term_quotient(arena, sum.terms[i], divisor)) continue;
+    if (!sum_add(&apart, sum.terms[i], sum.factors[i])) return false;
+    sum.factors[i] = 0;
+  }
+  apart.constant = ((sum.constant % divisor) + divisor) % divisor;
+  sum.constant -= apart.constant;
+  *whole = sum_build(arena, &sum), *rest = sum_build(arena, &apart);
+  return expression_range(*rest, &low, &high) && low >= 0 && high < divisor;
 }
 
 static int64_t floor_quotient(int64_t x, int64_t y) {
@@ -262,6 +289,23 @@ bool expression_range(const struct expression *x, int64_t *low, int64_t *high) {
   return x->type == TYPE_INDEX && sum_add(&sum, x, 1) && sum_range(&sum, low, high);
 }
 
+/* What the divisor and all values of the index have in common as a factor. */
+static int64_t common_factor(const struct expression *index, int64_t divisor) {
+  struct sum sum = {0};
+  if (!sum_add(&sum, index, 1)) return 1;
+  for (int i = -1; i < sum.count; i++) {
+    const struct expression *term = i < 0 ? NULL : sum.terms[i];
+    const int64_t multiple =
+        term && term->kind == EXPRESSION_VARIABLE && term->variable->multiple ? term->variable->multiple : 1;
+    int64_t factor = i < 0 ? sum.constant : sum.factors[i] * multiple;
+    for (factor = factor < 0 ? -factor : factor; factor;) {
+      const int64_t rest = divisor % factor;
+      divisor = factor, factor = rest;
+    }
+  }
+  return divisor;
+}
+
 /* The range of an expression that is not a sum. */
 static bool term_range(const struct expression *x, int64_t *low, int64_t *high) {
   if (x->kind == EXPRESSION_VARIABLE) {
@@ -275,7 +319,7 @@ static bool term_range(const struct expression *x, int64_t *low, int64_t *high) 
   for (int i = 0; i < 2; i++) known[i] = expression_range(arguments[i], &least[i], &most[i]);
   int64_t divisor = known[1] && least[1] == most[1] ? least[1] : 0;
   if (x->op == OP_mod && divisor > 0) {
-    *low = 0, *high = divisor - 1;
+    *low = 0, *high = divisor - common_factor(arguments[0], divisor);
     if (known[0] && least[0] >= 0 && most[0] < divisor) *low = least[0], *high = most[0];
     return true;
   }

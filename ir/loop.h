@@ -33,7 +33,8 @@ struct variable {
   const char *name; /* unique in its function */
   enum type type;
   int64_t bound; /* TYPE_INDEX: 0 <= it < bound, known from its loop or its `let`; 0: nothing is known */
-  int64_t multiple; /* of a loop: all its values are multiples of this, the loop's step; 0: nothing is known */
+  /* all its values are multiples of this: a loop's step, or what the numbers that a kernel is given have in common; 0: nothing is known */
+  int64_t multiple;
   const char *base; /* the name that was asked for, before it was made unique */
   bool unnamed; /* that name says the operation alone, since neither the spec nor a call gives the value one */
 };
@@ -249,6 +250,9 @@ bool expression_coefficient(const struct expression *x, const struct variable *v
 /* Whether an index is a multiple of the divisor, whatever its variables are; *quotient is then index / divisor. */
 bool expression_divides(struct arena *arena, const struct expression *index, int64_t divisor,
                         const struct expression **quotient);
+/* Takes an index apart into a multiple of the divisor and a rest from 0 to divisor - 1; false where that cannot be told. */
+bool expression_remainder(struct arena *arena, const struct expression *index, int64_t divisor,
+                          const struct expression **whole, const struct expression **rest);
 bool expression_uses(const struct expression *x, const struct variable *variable);
 bool expression_equal(const struct expression *x, const struct expression *y);
 /* The least and the largest value of an index expression, where the bounds of its variables tell; else false. */

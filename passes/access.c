@@ -94,7 +94,29 @@ static bool factors_merge(const struct value *value, const struct place *place, 
   return true;
 }
 
-bool access_strided(struct scheduler *s, const struct value *value, struct place *place) {
+/* What find_place looks through besides views. */
+enum look { LOOK_AT_VIEWS, LOOK_THROUGH_WIDENING, LOOK_AT_WIDEST };
+
+static bool find_place(struct scheduler *s, const struct value *value, enum look look, struct place *place);
+
+/* The place of the operand that has all axes of an elementwise value, with strides in the order of the value's axes. */
+static bool find_operand(struct scheduler *s, const struct value *value, enum look look, struct place *place) {
+  const bool widens = value->op == OP_cast && value->kind == KIND_REAL && value->inputs[0]->kind == KIND_INTEGER;
+  if (look == LOOK_AT_VIEWS || (look == LOOK_THROUGH_WIDENING && !widens) || !op_is_elementwise(value->op))
+    return false;
+  for (int i = 0; i < value->input_count; i++) {
+    const struct value *x = value->inputs[i];
+    struct place inner;
+    if (x->axis_count != value->axis_count || !find_place(s, x, look, &inner)) continue;
+    place->buffer = inner.buffer;
+    place->offset = inner.offset;
+    for (int j = 0; j < value->axis_count; j++) place->strides[j] = stride_along(x, &inner, value->axes[j]);
+    return true;
+  }
+  return false;
+}
+
+static bool find_place(struct scheduler *s, const struct value *value, enum look look, struct place *place) {
   const struct place *own = note_of(s, value)->place;
   if (own) {
     *place = *own;
@@ -104,13 +126,15 @@ bool access_strided(struct scheduler *s, const struct value *value, struct place
   bool view = op == OP_rename || op == OP_split || op == OP_merge || op == OP_slice || op == OP_select ||
               op == OP_expand || op == OP_stop || (op == OP_update && value->input_count == 1);
   struct place inner;
-  if (!view || !access_strided(s, value->inputs[0], &inner)) return false;
+  if (!view) return find_operand(s, value, look, place);
+  if (!find_place(s, value->inputs[0], look, &inner)) return false;
   const struct value *x = value->inputs[0];
   place->buffer = inner.buffer;
   place->offset = inner.offset;
   if (op == OP_slice || op == OP_select) place->offset += value->start * stride_along(x, &inner, value->axis);
   int64_t merged = 0, split = stride_along(x, &inner, value->axis);
-  if (op == OP_merge && !factors_merge(x, &inner, value->list, value->list_count, &merged)) return false;
+  if (op == OP_merge && !factors_merge(x, &inner, value->list, value->list_count, &merged) && look != LOOK_AT_WIDEST)
+    return false;
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
     if (axis == value->result)
@@ -124,6 +148,19 @@ bool access_strided(struct scheduler *s, const struct value *value, struct place
     split *= value->list[j]->extent;
   }
   return true;
+}
+
+bool access_strided(struct scheduler *s, const struct value *value, struct place *place) {
+  return find_place(s, value, LOOK_AT_VIEWS, place);
+}
+
+bool access_widened(struct scheduler *s, const struct value *value, struct place *place) {
+  return value->kind == KIND_REAL && find_place(s, value, LOOK_THROUGH_WIDENING, place) &&
+         storage_kind(place->buffer->storage) == KIND_INTEGER;
+}
+
+bool access_widest(struct scheduler *s, const struct value *value, struct place *place) {
+  return find_place(s, value, LOOK_AT_WIDEST, place);
 }
 
 static struct leveled number(struct kernel *kernel, enum type type, double x) {

@@ -33,7 +33,11 @@ struct contraction {
   bool ends; /* the kernel goes on from its sums: see contract_end.c */
   bool sums_pass; /* only the kernel itself reads the sums: they lie on its stack, tile by tile */
   struct place a, b, c;
-  bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) */
+  bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) or read (contract_dot.c) */
+  /* Along so many elements of k what b is computed of varies in the widest of its operands alone: a group of weights has one scale. The
+     whole of k where it is not computed */
+  int64_t run;
+  bool in_words; /* what b is computed of lies in words along k: see derive.h */
   bool a_copied; /* the rows of a tile are copied before they are multiplied: they are computed, or narrow in memory */
   /* Tiles sum by dots of `group` products of elements stored as `a_storage` and `b_storage`; 1: by multiply-adds. Both operands then
      have the elements of a group side by side: a where it lies so, else in a copy (contract_pack.c); b in its panels. */
@@ -62,6 +66,7 @@ struct contraction {
 struct position {
   struct array *a, *b, *c, *initial, *excess;
   struct linear a_at, b_at, c_at, initial_at, excess_at;
+  struct linear sums_at; /* where sums that pass begin in the array that holds them */
   int64_t b_step; /* between k and k + 1 */
   int64_t panel_stride; /* between panels */
   const struct expression *depth;

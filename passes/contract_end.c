@@ -59,7 +59,10 @@ void contract_end(struct kernel *k, const struct contraction *x, const struct po
   }
   struct linear within = linear_add(arena, first, lane);
   contract_set_coordinates(arena, &x->column, linear_add(arena, column, within), &coordinates);
-  if (x->sums_pass) read_sums(k, x, at, &coordinates, linear_add(arena, linear_scale(arena, r, x->width), within));
+  if (x->sums_pass) {
+    const struct linear place = linear_add(arena, at->sums_at, linear_scale(arena, r, x->width));
+    read_sums(k, x, at, &coordinates, linear_add(arena, place, within));
+  }
   store_elements(k, x, &coordinates);
   k->row = NULL;
   kernel_close_to(k, depth);

@@ -40,6 +40,78 @@ static struct linear group_loop(struct kernel *k, int group, struct linear to_at
   return linear_add(k->arena, to_at, j);
 }
 
+/* The same as it is stored in `to`: whole numbers may become reals there. */
+static const struct expression *packed_element(struct kernel *k, const struct contraction *x, const struct position *at,
+                                               const struct array *to, struct linear step, struct linear column) {
+  const struct expression *element = element_of_b(k, x, at, step, column);
+  return element->type == to->type ? element : expression_convert(k->arena, to->type, element);
+}
+
+/* Whether elements lie side by side along k and would be read one by one down the columns of a panel: they are computed row by row
+   instead, and then transposed. */
+static bool is_transposed(const struct contraction *x, const struct array *to) {
+  const bool plain = !x->b_computed && x->b.buffer->storage == storage_of_type(x->b.buffer->type);
+  return (x->depth.b == 1 || x->in_words) && x->group == 1 && !plain && to->storage == STORAGE_REAL &&
+         x->depth.axis_count == 1;
+}
+
+enum { STRIP = 64 /* elements along k that are computed of each column before they are transposed */ };
+
+/* Packs a panel in this way: see pack_panel. */
+static void transpose_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
+                            struct linear to_at, struct linear column, struct linear k_first,
+                            const struct expression *depth, int64_t bound, int64_t columns) {
+  struct arena *arena = k->arena;
+  const int lanes = x->s->target->lanes;
+  const int64_t length = bound < STRIP ? bound : STRIP;
+  struct array *rows = kernel_array(k, "rows", to->type, MEMORY_STACK, x->width * length);
+  const int outer = k->depth;
+  if (columns < x->width) { /* what is no column of b stays 0 */
+    struct linear i = kernel_loop(k, LOOP_SERIAL, "i", expression_index(arena, (x->width - columns) * length),
+                                  (x->width - columns) * length, 1);
+    kernel_store(k, rows, linear_add(arena, i, linear_constant(columns * length)),
+                 expression_number(arena, to->type, 0));
+    kernel_close_to(k, outer);
+  }
+  struct linear strip = linear_constant(0);
+  const struct expression *here = depth;
+  if (bound > STRIP) {
+    strip = kernel_loop(k, LOOP_SERIAL, "strip", depth, bound, STRIP);
+    const struct expression *left = expression_apply(arena, OP_sub, depth, linear_expression(arena, strip), NULL);
+    if (depth->kind == EXPRESSION_NUMBER && (int64_t)depth->number % STRIP == 0)
+      here = expression_index(arena, STRIP);
+    else
+      here =
+          kernel_let(k, k->depth, "here", expression_apply(arena, OP_min, left, expression_index(arena, STRIP), NULL))
+              .x;
+  }
+  const int inside = k->depth;
+  struct linear c = kernel_loop(k, LOOP_SERIAL, "column", expression_index(arena, columns), columns, 1);
+  struct linear step = kernel_loop(k, LOOP_SERIAL, "k", here, length, lanes);
+  struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+  if (here->kind != EXPRESSION_NUMBER || (int64_t)here->number % lanes) {
+    const struct expression *left = expression_apply(arena, OP_sub, here, linear_expression(arena, step), NULL);
+    lane = kernel_lanes_below(k, lane, left, lanes);
+  }
+  step = linear_add(arena, step, lane);
+  kernel_store(k, rows, linear_add(arena, linear_scale(arena, c, length), step),
+               packed_element(k, x, at, to, linear_add(arena, k_first, linear_add(arena, strip, step)),
+                              linear_add(arena, column, c)));
+  kernel_close_to(k, inside);
+  step = kernel_loop(k, LOOP_SERIAL, "k", here, length, 1);
+  const int turned = k->depth;
+  for (int v = 0; v < x->vectors; v++) {
+    lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    lane = linear_add(arena, lane, linear_constant((int64_t)v * lanes));
+    struct linear place = linear_add(arena, to_at, linear_scale(arena, linear_add(arena, strip, step), x->width));
+    const struct expression *from =
+        linear_expression(arena, linear_add(arena, linear_scale(arena, lane, length), step));
+    kernel_store(k, to, linear_add(arena, place, lane), expression_load(arena, rows, from));
+    kernel_close_to(k, turned);
+  }
+  kernel_close_to(k, outer);
+}
+
 /* Packs one panel: `columns` columns from `column` on of the k piece that begins at `k_first`, and zeros up to the
    panel's width. `to_at` is its place in `to`. The elements of a group of k lie side by side. */
 static void pack_panel(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
@@ -47,6 +119,10 @@ static void pack_panel(struct kernel *k, const struct contraction *x, const stru
                        int64_t bound, int64_t columns) {
   struct arena *arena = k->arena;
   int lanes = x->s->target->lanes;
+  if (is_transposed(x, to)) {
+    transpose_panel(k, x, at, to, to_at, column, k_first, depth, bound, columns);
+    return;
+  }
   struct linear step = kernel_loop(k, LOOP_SERIAL, "k", depth, bound, x->group);
   to_at = linear_add(arena, to_at, linear_scale(arena, step, x->width));
   step = linear_add(arena, k_first, step);
@@ -68,7 +144,7 @@ static void pack_panel(struct kernel *k, const struct contraction *x, const stru
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
     if (left < lanes) lane = kernel_lanes_below(k, lane, expression_index(arena, left), left);
     kernel_store(k, to, linear_add(arena, to_vector, linear_scale(arena, lane, x->group)),
-                 element_of_b(k, x, at, own_step, linear_add(arena, first, lane)));
+                 packed_element(k, x, at, to, own_step, linear_add(arena, first, lane)));
     kernel_close_to(k, depth_before);
   }
   kernel_end(k);
@@ -188,7 +264,8 @@ void contract_pack(struct contraction *x) {
   while (!base->name && base->op != OP_state && !note_of(s, base)->place && base->input_count > 0)
     base = base->inputs[0];
   struct buffer *buffer =
-      scratch_buffer(s, base, "packed", contract_type(x), x->panels * x->width * pieces * x->k_piece, comment);
+      scratch_buffer(s, base, "packed", storage_kind(x->b_storage) == KIND_REAL ? TYPE_REAL : TYPE_INTEGER,
+                     x->panels * x->width * pieces * x->k_piece, comment);
   buffer->storage = x->b_storage;
   x->packed = buffer;
   if (x->offset)

@@ -202,7 +202,8 @@ static void piece_of_block(struct kernel *k, const struct contraction *x, struct
       break;
     case PACK_TASK: {
       struct array *packed =
-          kernel_array(k, "packed", contract_type(x), MEMORY_STACK, x->block_panels * x->width * bound);
+          kernel_array(k, "packed", storage_kind(x->b_storage) == KIND_REAL ? TYPE_REAL : TYPE_INTEGER, MEMORY_STACK,
+                       x->block_panels * x->width * bound);
       packed->storage = x->b_storage;
       if (x->offset) at.excess = kernel_array(k, "excess", contract_type(x), MEMORY_STACK, x->block_panels * x->width);
       struct linear first = linear_scale(arena, block_n, x->block_panels);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "ir/exactness.h"
+#include "passes/derive.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -30,16 +31,24 @@ struct derivation {
   double bytes; /* what the graph reads for it, in the cheaper way */
 };
 
+struct kept_state {
+  struct state *state;
+  struct derived_order order; /* in words, its last axes are block, word and slot */
+  unsigned summed; /* the axes of the value that these are made of */
+};
+
 struct deriver {
   struct program *program;
   struct graph *derive;
   /* Beside training, evaluation is rare, and copies of all weights would come on top of training's memory: it reads what other
      graphs derive, and adds nothing. */
   bool finds_only;
-  struct pointer_table state_of; /* by value of derive: 1 + the index of its state in program->states */
+  struct pointer_table state_of; /* by value of derive: the number of its state among those kept */
+  ARRAY(struct kept_state) kept;
   /* About the graph at hand: */
   struct derivation *known; /* by value id */
   const struct exactness *exactness; /* by value id */
+  const unsigned *summed; /* by value id: see find_summed_axes */
   struct value **moved; /* by value id: the equal value of derive */
   /* Local axes of equal values are different axes in each graph. By axis of the graph, 1 + the number in `axes` of the one that
      stands for it in derive; and the other way round. */
@@ -263,38 +272,54 @@ struct state *derived_state(struct program *program, const char *name, enum kind
 }
 
 /* The state that derive writes the value to. */
-static struct state *state_of(struct deriver *deriver, const struct value *value) {
+static const struct kept_state *state_of(struct deriver *deriver, const struct value *value) {
   struct program *program = deriver->program;
   struct value *moved = deriver->moved[value->id];
-  int *number = pointer_table_at(program->arena, &deriver->state_of, moved, 0);
-  if (*number) return program->states.items[*number - 1];
+  int *number = pointer_table_at(program->arena, &deriver->state_of, moved, -1);
+  if (*number >= 0) return &deriver->kept.items[*number];
   const char *name = value->name ? value->name : value->call;
   struct state *parameter = deriver->known[value->id].rooted ? parameter_of(deriver, value) : NULL;
   if (!name) {
     const char *noun = op_facts[value->op].noun;
     name = parameter ? arena_format(program->arena, "%s/%s", parameter->name, noun) : noun;
   }
-  struct state *state = derived_state(program, name, moved->kind, moved->axes, moved->axis_count, value->origin.span);
-  if (parameter && is_part_of(value, parameter) && !strcmp(state->name, name))
-    state->role = ROLE_QUANTIZED, state->of = parameter;
-  const enum storage storage = exactness_storage(deriver->exactness[value->id], value->kind, row_of(moved));
-  if (storage_facts[storage].c) state->storage = storage;
-  *number = program->states.count;
   deriver->derive->origin = value->origin;
+  const enum storage narrowest = exactness_storage(deriver->exactness[value->id], value->kind, 8);
+  const int bits = value->kind == KIND_INTEGER ? storage_facts[narrowest].bits : 0;
+  /* What files hold in place of a parameter has the parameter's order. */
+  const bool in_files = parameter && is_part_of(value, parameter);
+  struct kept_state kept = {.summed = in_files ? 0 : deriver->summed[value->id]};
+  kept.order = derived_order_of(moved->axes, moved->axis_count, kept.summed, bits);
+  if (kept.order.in_words) moved = derived_in_words(deriver->derive, moved, &kept.order);
+  struct state *state =
+      derived_state(program, name, moved->kind, kept.order.axes, kept.order.count, value->origin.span);
+  if (in_files && !strcmp(state->name, name)) state->role = ROLE_QUANTIZED, state->of = parameter;
+  const int64_t row = kept.order.count ? kept.order.axes[kept.order.count - 1]->extent : 1;
+  const enum storage storage = exactness_storage(deriver->exactness[value->id], value->kind, row);
+  if (storage_facts[storage].c) state->storage = storage;
   build_update(deriver->derive, state, moved, NULL, NULL);
-  return state;
+  kept.state = state;
+  *number = deriver->kept.count;
+  array_push(program->arena, &deriver->kept, kept);
+  return &deriver->kept.items[*number];
 }
 
 /* The state's contents with the axes that the value has in its own graph. */
 static struct value *read_state(struct deriver *deriver, struct graph *graph, const struct value *value,
-                                struct state *state) {
+                                const struct kept_state *kept) {
   graph->origin = value->origin;
-  struct value *read = build_state(graph, state);
-  struct axis *present[MAX_AXES];
+  struct value *read = build_state(graph, kept->state);
+  struct axis *present[MAX_AXES], *summed[MAX_AXES];
+  int summed_count = 0;
   /* An axis that another one is to become goes out of the way first. */
   for (int i = 0; i < value->axis_count; i++) {
     struct axis *own = value->axes[i];
     present[i] = axis_in_derive(deriver, own);
+    if (kept->order.in_words && kept->summed >> i & 1) {
+      summed[summed_count++] = own;
+      present[i] = own;
+      continue;
+    }
     if (present[i] == own) continue;
     for (int j = 0; j < value->axis_count; j++) {
       if (value->axes[j] != present[i]) continue;
@@ -306,6 +331,8 @@ static struct value *read_state(struct deriver *deriver, struct graph *graph, co
   }
   for (int i = 0; i < value->axis_count; i++)
     if (present[i] != value->axes[i]) read = build_rename(graph, read, present[i], value->axes[i]);
+  if (kept->order.in_words)
+    read = derived_from_words(graph, read, kept->order.axes + kept->order.count - 3, summed, summed_count);
   if (read->kind == KIND_INTEGER) read->range = value->range;
   return read;
 }
@@ -343,6 +370,7 @@ static void derive_of(struct deriver *deriver, struct graph *graph) {
   deriver->axes.count = 0;
   bool *border = arena_new_array(scratch, bool, count), *moves = arena_new_array(scratch, bool, count);
   deriver->exactness = graph_exactness(scratch, graph);
+  deriver->summed = find_summed_axes(scratch, graph);
   for (int i = 0; i < count; i++) deriver->known[i] = derivation_of(deriver, graph, graph->values.items[i]);
   if (deriver->finds_only) keep_found(deriver, graph);
   if (find_border(deriver, graph, border, moves)) {
@@ -350,14 +378,14 @@ static void derive_of(struct deriver *deriver, struct graph *graph) {
       if (moves[i]) bind_shared_axes(deriver, graph->values.items[i]);
     for (int i = 0; i < count; i++)
       if (moves[i]) move_value(deriver, graph->values.items[i]);
-    struct state **states = arena_new_array(scratch, struct state *, count);
+    struct kept_state *states = arena_new_array(scratch, struct kept_state, count);
     for (int i = 0; i < count; i++)
-      if (border[i]) states[i] = state_of(deriver, graph->values.items[i]);
+      if (border[i]) states[i] = *state_of(deriver, graph->values.items[i]);
     struct rewrite rewrite = rewrite_begin(graph); /* from here on values have other numbers */
     for (int i = 0; i < count; i++) {
       struct value *old = rewrite.old[i];
       if (border[i]) {
-        struct value *read = read_state(deriver, graph, old, states[i]);
+        struct value *read = read_state(deriver, graph, old, &states[i]);
         name_like(read, old);
         rewrite_set(&rewrite, old, read);
       } else {

@@ -97,16 +97,20 @@ static bool widens_cache(const struct value *value) {
   return whole->op == OP_update && whole->state->role == ROLE_CACHE;
 }
 
-/* Whether a contraction computes this operand where it reads it, for itself alone. */
+/* Whether a contraction computes this operand where it reads it: for itself alone, or because memory holds it in few bits. */
 static bool is_computed_there(struct scheduler *s, const struct value *operand) {
   const int which = s->pipeline.parameters[PARAMETER_fuse_factors];
   const struct value *base = base_of(s, operand);
   if (!s->pipeline.on[PASS_tile] || !which || operand->kind != KIND_REAL) return false;
   if (note_of(s, base)->place || !is_computed(base) || !access_is_expression(base)) return false;
+  const bool of_parameters = is_of_parameters(base, 0) || widens_cache(base);
+  if (price_of_expression(s, base, 0) > MOST_FACTOR || (which == 1 && !of_parameters)) return false;
+  /* Weights of few bits are less to read than what they become. */
+  struct place place;
+  if (of_parameters && access_widest(s, base, &place) && storage_facts[place.buffer->storage].bits <= 8) return true;
   for (const struct value *x = operand; x != base; x = x->inputs[0])
     if (facts_uses(&s->facts, x) != 1) return false;
-  if (facts_uses(&s->facts, base) != 1 || price_of_expression(s, base, 0) > MOST_FACTOR) return false;
-  return which == 2 || is_of_parameters(base, 0) || widens_cache(base);
+  return facts_uses(&s->facts, base) == 1;
 }
 
 static void require_factor(struct scheduler *s, const struct value *operand) {

@@ -3,9 +3,9 @@
    casts and clamps carry the meaning, layout finds out how few bits hold the steps, and derive computes them once. What the interpreter
    runs is the rewritten graph.
 
-   A scale is multiplied with the sum and not with its terms: x @ w becomes (x @ steps) * scale. With groups the sum over an axis is a
-   sum over groups of (x @ steps) * scale. With activations in steps, too, x becomes steps by a scale for each row, and the contraction
-   is one of integers: exact, the same bits on every target.
+   A scale is multiplied with the sum and not with its terms: x @ w becomes (x @ steps) * scale. With groups, x is multiplied by
+   steps * scale. With activations in steps, too, x becomes steps by a scale for each row, and the contraction is one of integers: exact,
+   the same bits on every target; with groups it is a sum over groups of (x @ steps) * scale.
 
    Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference, 2018; a scale for
    each row of activations, found when they are computed: Yao et al., ZeroQuant, 2022. */
@@ -91,6 +91,8 @@ static struct value *contraction(struct parted *p, const struct value *old, int 
   if (sums_rotated) x = rotated_value(p, x, weight->rotated);
   if (weight->inverse && scale_varies(weight, over, count)) return NULL;
   if (weight->inverse) x = quantized_divided(graph, x, weight->inverse, p->folds && p->folds[old->inputs[1 - side]->id]);
+  /* Reals are multiplied by steps * scale: one sum over the whole axis, in which kernels find that a group has one scale. */
+  if (in_groups && !weight->quantizes_activations && !weight->inverse) return NULL;
   if (weight->quantizes_activations && weight->scale) x = quantized_activation(graph, x, over, count, &x_scale);
   if (in_groups) {
     for (int i = 0; i < count; i++)

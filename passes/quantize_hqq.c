@@ -63,5 +63,6 @@ void quantize_half_quadratic(struct graph *graph, struct value *x, struct axis *
   for (int i = 0; i < ITERATIONS; i++) zero = better_zero(&h, zero, first_beta * pow(beta_growth, i));
   parts->steps = steps_at(&h, zero);
   parts->scale = h.scale;
-  parts->offset = build_unary(graph, OP_neg, build_binary(graph, OP_mul, zero, h.scale));
+  /* No negation, which simplify would take into the sum that the offset is added to: files hold the offset. */
+  parts->offset = build_binary(graph, OP_mul, zero, build_binary(graph, OP_div, range, number(&h, -LAST_STEP)));
 }

@@ -296,6 +296,11 @@ int64_t stride_along(const struct value *value, const struct place *place, const
 /* Sets *place to the value as a view of something materialised, with constant strides. False when it is no such
    view. */
 bool access_strided(struct scheduler *scheduler, const struct value *value, struct place *place);
+/* The same where the value is reals made of whole numbers in memory, whose place it is. */
+bool access_widened(struct scheduler *scheduler, const struct value *value, struct place *place);
+/* The same for an expression: the place of an operand of it that has all its axes. Of axes that were merged though they do not lie one
+   inside the other, the stride is that of the innermost. */
+bool access_widest(struct scheduler *scheduler, const struct value *value, struct place *place);
 /* Whether one element of the value can be computed as an expression: views, elementwise operations, leaves, draws,
    gathers. */
 bool access_is_expression(const struct value *value);

@@ -10,12 +10,14 @@
 
 #include "ir/exactness.h"
 #include "passes/contract.h"
+#include "passes/derive.h"
 
 enum {
   PACK_ELEMENTS = 1 << 13, /* the largest panel of b that is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* the largest packed b of one task */
   WIDEST = 8,             /* the most vectors of a panel */
-  FEW_ROWS = 4            /* with fewer rows, packing b costs as much as multiplying by it */
+  FEW_ROWS = 4,           /* with fewer rows, packing b costs as much as multiplying by it */
+  LOCAL_ROWS = 64         /* the most rows of sums along k that wait on the stack for what goes on from them */
 };
 
 static void add_dimension(struct group *group, struct dimension dimension) {
@@ -89,6 +91,27 @@ static struct place place_as_stored(struct scheduler *s, const struct value *val
   return place;
 }
 
+static int64_t common_divisor(int64_t x, int64_t y) {
+  while (y) {
+    const int64_t rest = x % y;
+    x = y, y = rest;
+  }
+  return x;
+}
+
+/* How many elements along the axis have the same coordinates along all other axes of what the expression is computed of: a merge of two
+   axes has runs along the inner one. */
+static int64_t run_along(const struct value *value, const struct axis *axis) {
+  int64_t run = axis->extent;
+  if (!value_has_axis(value, axis) || !access_is_expression(value)) return run;
+  if (value->op == OP_merge && value->result == axis)
+    return run_along(value->inputs[0], value->list[value->list_count - 1]);
+  if (value->op == OP_rename && value->result == axis) return run_along(value->inputs[0], value->axis);
+  const bool passes = op_is_elementwise(value->op) || value->op == OP_expand || value->op == OP_stop;
+  for (int i = 0; passes && i < value->input_count; i++) run = common_divisor(run, run_along(value->inputs[i], axis));
+  return run;
+}
+
 static bool classify(struct contraction *x) {
   const struct value *value = x->value, *operands[2] = {value->inputs[0], value->inputs[1]};
   struct place places[2];
@@ -97,7 +120,7 @@ static bool classify(struct contraction *x) {
     computed[i] = !access_strided(x->s, operands[i], &places[i]);
     if (!computed[i]) continue;
     if (!access_is_expression(operands[i])) return false;
-    places[i] = place_as_stored(x->s, operands[i]);
+    if (!access_widest(x->s, operands[i], &places[i])) places[i] = place_as_stored(x->s, operands[i]);
   }
   const struct axis *innermost = NULL;
   for (int i = 0; i < value->axis_count; i++)
@@ -109,6 +132,10 @@ static bool classify(struct contraction *x) {
   x->a_value = operands[1 - b], x->b_value = operands[b];
   x->a = places[1 - b], x->b = places[b];
   x->a_computed = computed[1 - b], x->b_computed = computed[b];
+  /* Bytes are made reals where they are loaded. */
+  struct place widened;
+  if (x->b_computed && access_widened(x->s, x->b_value, &widened) && storage_facts[widened.buffer->storage].bits == 8)
+    x->b = widened, x->b_computed = false;
   /* What is narrow in memory is widened where it is copied. */
   x->a_copied = x->a_computed || x->a.buffer->storage != storage_of_type(contract_type(x));
   for (int i = 0; i < value->axis_count; i++) {
@@ -139,6 +166,10 @@ static bool classify(struct contraction *x) {
   x->column = take(&x->n, x->n.count - 1);
   x->row = take(&x->m, largest(&x->m));
   x->depth = take(&x->k, largest(&x->k));
+  x->in_words = x->b_computed && x->b.buffer && storage_facts[x->b.buffer->storage].bits == 4 && x->depth.b == SLOTS &&
+                x->depth.extent % (WORDS * SLOTS) == 0;
+  const int last = x->depth.axis_count - 1;
+  x->run = x->b_computed && last >= 0 ? run_along(x->b_value, x->depth.axes[last]) : x->depth.extent;
   return true;
 }
 
@@ -303,7 +334,8 @@ static bool choose_blocks(struct contraction *x) {
   const int tasks = (int)limits[PARAMETER_tile_tasks];
   const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
-  x->k_piece = whole ? x->depth.extent : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->group);
+  x->k_piece = whole ? x->depth.extent
+                     : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->in_words ? WORDS * SLOTS : x->group);
   if (x->a_copied && x->k_piece > LOCAL_ELEMENTS) return false;
   while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
@@ -508,6 +540,15 @@ static void drop_buffer(struct scheduler *s, const struct buffer *buffer) {
   s->module->buffers.count = kept;
 }
 
+/* Where only the kernel itself reads the sums, they need no memory. */
+static void pass_sums(struct contraction *x) {
+  struct note *note = note_of(x->s, x->named);
+  x->sums_pass = note->is_passing;
+  if (!x->sums_pass) return;
+  drop_buffer(x->s, x->c.buffer);
+  note->is_local = true;
+}
+
 enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster,
                                       bool *ended) {
   const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
@@ -520,11 +561,13 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   const double least = s->pipeline.parameters[PARAMETER_tile_work];
   bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
-  bool along_k = !x.b_computed && x.depth.a == 1 && x.depth.b == 1 && !x.depth.axis->size &&
+  bool along_k = x.depth.a == 1 && (x.depth.b == 1 || x.in_words) && !x.depth.axis->size &&
                  x.depth.extent >= 2 * SUM_LANES && x.k.count == 0;
   if (few && along_k && work >= least) {
     choose_group_along(&x);
     if (!x.a_computed || x.group > 1) {
+      *ended = x.ends = contract_can_end(&x);
+      if (x.ends && x.row.extent <= LOCAL_ROWS) pass_sums(&x);
       contract_dot(&x);
       return UNTILED_NOT;
     }
@@ -552,12 +595,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   if (x.packing == PACK_BUFFER) contract_pack(&x);
   if (x.group > 1 && !x.a_copied && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
-  x.sums_pass =
-      x.ends && note_of(s, value)->is_passing && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent);
-  if (x.sums_pass) {
-    drop_buffer(s, x.c.buffer);
-    note_of(s, value)->is_local = true;
-  }
+  if (x.ends && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent)) pass_sums(&x);
   contract_tiles(&x);
   return UNTILED_NOT;
 }

@@ -62,8 +62,10 @@ static void multiply_step(struct builder *b, struct statement *steps, struct arr
   struct arena *arena = b->arena;
   const struct expression *k = variable(b, steps->variable), *row, *column;
   struct block *columns = vector_loop(b, &steps->body, b->tile.guarded, &column);
-  block_store(arena, columns, b_row, column,
-              expression_load(arena, bs, index_add(arena, product(b, k, variable(b, b_step)), column)));
+  const struct expression *of_b =
+      expression_load(arena, bs, index_add(arena, product(b, k, variable(b, b_step)), column));
+  if (of_b->type != b->tile.type) of_b = expression_convert(arena, b->tile.type, of_b);
+  block_store(arena, columns, b_row, column, of_b);
   struct block *rows = row_loop(b, &steps->body, &row);
   struct variable *x = block_let(arena, rows, "x", expression_load(arena, a, row_offset(b, row, a_at)));
   columns = vector_loop(b, rows, false, &column);
@@ -110,7 +112,9 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   struct array *a = function_add_pointer(arena, b->function, "a", tile.type, 0, false, NULL);
   struct variable *a_row = function_add_number(arena, b->function, "a_row", TYPE_INDEX);
   struct variable *a_step = function_add_number(arena, b->function, "a_step", TYPE_INDEX);
-  struct array *bs = function_add_pointer(arena, b->function, "b", tile.type, 0, false, NULL);
+  /* Reals may be multiplied by whole numbers of few bits. */
+  const enum type b_type = storage_kind(tile.b) == KIND_INTEGER ? TYPE_INTEGER : tile.type;
+  struct array *bs = function_add_pointer(arena, b->function, "b", b_type, 0, false, NULL);
   struct variable *b_step = function_add_number(arena, b->function, "b_step", TYPE_INDEX);
   struct variable *k_count = function_add_number(arena, b->function, "k_count", TYPE_INDEX);
   struct variable *begun = NULL, *initial_row = NULL;

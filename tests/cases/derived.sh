@@ -56,7 +56,7 @@ expect_contains "$(lamella show net.lam --stage=clusters --graph=predict)" "of p
 lamella show net.lam --stage=loops --target=avx2 >loops
 sed -n '/^# routine predict/,/^# routine step/p' loops >launches
 grep -q '^#   \(pack\|update\|layer(\)' launches && fail "a prediction computes weights: $(cat launches)"
-expect_equal "$(sed -n '/^# routine derive/,$p' loops | grep -c '^#   pack')" "1" "packing by derive"
+expect_equal "$(sed -n '/^# routine derive/,$p' loops | grep -c '^#   pack')" "2" "packing by derive, of reals and of steps"
 
 # The interpreter: the same bits, although parameters change between evaluations.
 validation() { grep -o '"validation[a-z_]*": *[^,}]*' "$1" | sed 's/.*: *//'; }

@@ -1,6 +1,7 @@
 /* Contractions of many shapes, in every layout that occurs in training and decoding, compiled for each target and
    compared with the interpreter: whole tiles and all kinds of tails, sums in pieces, packed or not. */
 #include <dlfcn.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -140,6 +141,63 @@ static void add_integers(struct graph *g, struct value *x, struct value *dy, str
   graph_add_output(g, "scaled", build_binary(g, OP_mul, build_cast(g, sum, STORAGE_REAL), bias));
 }
 
+/* A weight of whole numbers that lies in memory in few bits. Its last axes may be NULL. */
+static struct value *steps(struct sample *sample, const char *name, enum storage storage, struct axis *x,
+                           struct axis *y, struct axis *z) {
+  struct value *value = parameter(sample, name, x, y);
+  struct state *state = sample->program.states.items[sample->program.states.count - 1];
+  struct axis *axes[] = {x, y, z};
+  state->kind = KIND_INTEGER, state->storage = storage;
+  state->axes = arena_new_array(sample->arena, struct axis *, 3);
+  state->axis_count = 0;
+  for (int i = 0; i < 3; i++)
+    if (axes[i]) state->axes[state->axis_count++] = axes[i];
+  value = build_state(sample->graph, state);
+  struct content *content = &sample->contents.items[sample->contents.count - 1];
+  content->count = value_count(value);
+  content->data = arena_new_array(sample->arena, double, content->count);
+  const struct storage_facts *facts = &storage_facts[storage];
+  fill_value(content->data, content->count, KIND_REAL, NULL, name);
+  for (int64_t i = 0; i < content->count; i++)
+    content->data[i] =
+        floor((content->data[i] + 0.9) / 2 * (double)(facts->most - facts->least + 1)) + (double)facts->least;
+  return value;
+}
+
+static struct value *real(struct graph *g, struct value *x) { return build_cast(g, x, STORAGE_F32); }
+
+/* What quantize makes of weights: steps with a scale for each column, which the sums are multiplied by, and with one for each group along
+   the sum; with the sum's axis innermost, and outermost. */
+static void add_few_bits(struct sample *sample, struct value *x, struct value *dy, struct value *bias, struct axis *in,
+                         struct axis *out) {
+  struct graph *g = sample->graph;
+  struct value *v_8 = real(g, steps(sample, "v_8", STORAGE_I8, out, in, NULL));
+  struct value *w_8 = real(g, steps(sample, "w_8", STORAGE_I8, in, out, NULL));
+  struct value *sums = build_contract(g, x, v_8, &in, 1);
+  graph_add_output(g, "v_8_scaled", build_binary(g, OP_mul, sums, bias));
+  struct value *small = build_binary(g, OP_mul, build_contract(g, x, v_8, &in, 1), build_constant(g, 1.0 / 4096));
+  graph_add_output(g, "v_8_gated", build_binary(g, OP_mul, build_unary(g, OP_tanh, small), dy));
+  graph_add_output(g, "w_8", build_binary(g, OP_add, build_contract(g, x, w_8, &in, 1), bias));
+  if (in->extent % 8 != 0 || out->extent % 2 != 0) return;
+  const int64_t length = in->extent % 32 == 0 ? 32 : 8;
+  struct axis *group = axis(g, "group", in->extent / length), *inner = axis(g, "inner", length),
+              *both[] = {group, inner};
+  const enum storage storages[] = {STORAGE_I4, STORAGE_U8};
+  for (int i = 0; i < 2; i++) {
+    const char *name = storage_names[storages[i]];
+    struct value *v = steps(sample, arena_format(sample->arena, "v_%s", name), storages[i], out, group, inner);
+    struct value *w = steps(sample, arena_format(sample->arena, "w_%s", name), storages[i], group, inner, out);
+    struct value *scale = parameter(sample, arena_format(sample->arena, "scale_%s", name), out, group);
+    v = build_merge(g, build_binary(g, OP_mul, real(g, v), scale), both, 2, in);
+    w = build_merge(g, build_binary(g, OP_mul, real(g, w), scale), both, 2, in);
+    sums = build_contract(g, x, v, &in, 1);
+    graph_add_output(g, arena_format(sample->arena, "v_%s_groups", name), build_binary(g, OP_add, sums, dy));
+    graph_add_output(g, arena_format(sample->arena, "w_%s_groups", name), build_contract(g, x, w, &in, 1));
+  }
+  struct value *whole_row = real(g, steps(sample, "row_4", STORAGE_I4, out, in, NULL));
+  graph_add_output(g, "row_4", build_contract(g, x, whole_row, &in, 1));
+}
+
 /* A layer and its gradients, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -167,6 +225,7 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   add_computed(g, x, dy, w, bias, in, rows);
   add_narrow(g, x, dy, w, v, in, out, rows, past);
   add_integers(g, x, dy, w, v, bias, in, out, rows, past);
+  add_few_bits(sample, x, dy, bias, in, out);
   return sample;
 }
 

@@ -86,6 +86,88 @@ static void check_copy(struct arena *arena, struct library *library, const struc
   for (int64_t i = present; i < count; i++) CHECK(same(stored_get(y, to, wide, i), stored_get(untouched, to, wide, i)));
 }
 
+/* --- Elements of four bits in vectors --------------------------------------------------------------------------------------------- */
+
+enum { WORD_COUNT = 64, PER_WORD = 8, ELEMENTS = WORD_COUNT * PER_WORD };
+enum { AS_NUMBERS, AS_REALS, TIMES_FACTOR, TAKINGS };
+
+/* y[slot, i] = x[i, slot], as numbers, as reals, or times a factor; or y[i] = x[i] where `in_words` is not set. */
+static struct function *take_function(struct arena *arena, const struct target *target, enum storage storage,
+                                      int taking, bool in_words) {
+  struct function *function = function_new(
+      arena, arena_format(arena, "take_%s_%d_%s", storage_names[storage], taking, in_words ? "words" : "row"));
+  struct array *x = function_add_pointer(arena, function, "x", TYPE_INTEGER, ELEMENTS, false, NULL),
+               *y = function_add_pointer(arena, function, "y", taking == AS_NUMBERS ? TYPE_INTEGER : TYPE_REAL,
+                                         ELEMENTS, true, NULL);
+  struct variable *factor = function_add_number(arena, function, "factor", TYPE_REAL);
+  x->storage = storage;
+  const int64_t outer = in_words ? PER_WORD : 1, inner = ELEMENTS / outer;
+  struct statement *slots = block_loop(arena, &function->body, LOOP_SERIAL, "slot", expression_index(arena, outer));
+  slots->variable->bound = outer;
+  struct statement *loop = block_loop(arena, &slots->body, LOOP_SERIAL, "i", expression_index(arena, inner));
+  loop->step = loop->variable->multiple = target->lanes;
+  struct statement *lanes = block_loop(arena, &loop->body, LOOP_VECTOR, "lane", expression_index(arena, target->lanes));
+  const struct expression *slot = expression_variable(arena, slots->variable),
+                          *i = index_add(arena, expression_variable(arena, loop->variable),
+                                         expression_variable(arena, lanes->variable));
+  const struct expression *from = in_words ? index_add(arena, index_multiply(arena, i, PER_WORD), slot) : i;
+  const struct expression *value = expression_load(arena, x, from);
+  if (taking != AS_NUMBERS) value = expression_convert(arena, TYPE_REAL, value);
+  if (taking == TIMES_FACTOR) value = expression_apply(arena, OP_mul, value, expression_variable(arena, factor), NULL);
+  block_store(arena, &lanes->body, y, index_add(arena, index_multiply(arena, slot, inner), i), value);
+  return function;
+}
+
+static void check_taking(struct library *library, const struct target *target, const struct function *function,
+                         enum storage storage, int taking, bool in_words) {
+  const bool wide = target->double_precision;
+  const double factor = 0.37;
+  uint8_t x[ELEMENTS / 2];
+  double memory[ELEMENTS]; /* room for reals of any precision */
+  for (int i = 0; i < ELEMENTS; i++) {
+    const int64_t pattern = (i * 7 + i / 16) % 16;
+    stored_put(x, storage, false, i, (double)(storage == STORAGE_I4 && pattern > 7 ? pattern - 16 : pattern));
+  }
+  void *code = library_symbol(library, function->name);
+  if (!CHECK(code != NULL)) return;
+  if (wide) {
+    void (*run)(const void *, void *, double);
+    memcpy(&run, &code, sizeof run);
+    run(x, memory, factor);
+  } else {
+    void (*run)(const void *, void *, float);
+    memcpy(&run, &code, sizeof run);
+    run(x, memory, (float)factor);
+  }
+  int wrong = 0;
+  for (int i = 0; i < ELEMENTS; i++) {
+    const int from = in_words ? i % WORD_COUNT * PER_WORD + i / WORD_COUNT : i;
+    const double element = stored_get(x, storage, false, from);
+    const double product = wide ? element * factor : (double)((float)element * (float)factor);
+    const double got = stored_get(memory, taking == AS_NUMBERS ? STORAGE_I32 : STORAGE_REAL, wide, i);
+    wrong += got != (taking == TIMES_FACTOR ? product : element);
+  }
+  if (!CHECK(wrong == 0)) printf("  %s, %s: %d elements are wrong\n", target->name, function->name, wrong);
+}
+
+static void check_takings(const struct target *target) {
+  struct arena *arena = arena_new();
+  struct module module = {.arena = arena, .name = "test"};
+  for (int n = 0; n < 4 * TAKINGS; n++)
+    array_push(arena, &module.functions,
+               take_function(arena, target, n % 2 ? STORAGE_I4 : STORAGE_U4, n / 4, n / 2 % 2));
+  for (int n = 0; n < module.functions.count; n++)
+    CHECK_STRING(function_verify(arena, module.functions.items[n]), NULL);
+  struct library *library = NULL;
+  if (target_runs_in_tests(target))
+    library = compile_library(arena, emit_functions(arena, &module, target),
+                              &(struct compiling){.level = 1, .target = target});
+  for (int n = 0; library && n < module.functions.count; n++)
+    check_taking(library, target, module.functions.items[n], n % 2 ? STORAGE_I4 : STORAGE_U4, n / 4, n / 2 % 2);
+  if (library) library_close(library);
+  arena_free(arena);
+}
+
 /* The loop interpreter refuses what is not exact; the verifier sees it beforehand; and the rounding that makes it exact. */
 static void check_inexact(enum storage storage) {
   struct arena *arena = arena_new();
@@ -202,6 +284,9 @@ int main(void) {
   check_values();
   check_runtime();
   for (int s = 0; s < STORAGES; s++) check_inexact(storages[s]);
-  for (int i = 0; tested_target(i); i++) check_target(tested_target(i));
+  for (int i = 0; tested_target(i); i++) {
+    check_target(tested_target(i));
+    check_takings(tested_target(i));
+  }
   return check_done("storage");
 }
