@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # slow
-# What generation takes of memory at most, with 19 million parameters in 4 bits: at most 0.2 of what it takes with float32, from a file of
+# What generation takes of memory at most, with 25 million parameters in 4 bits: at most 0.2 of what it takes with float32, from a file of
 # steps as from a file of float32, which is read tensor by tensor; in a program that can train, too. A forward-only model makes room for
 # the steps alone.
 . "$(dirname "$0")/../lib.sh"
@@ -20,7 +20,7 @@ model big(tokens[seq] in vocab) -> logits[seq, vocab] {
   param wte.weight[vocab, embed] ~ normal(0.02)
   param wpe.weight[pos, embed] ~ normal(0.02)
   x = wte.weight[vocab = tokens] + wpe.weight[pos = position(seq)]
-  repeat h[24] {
+  repeat h[32] {
     x = x + attn: causal_attention(ln_1: layernorm(x, embed))
     x = x + mlp:  mlp(ln_2: layernorm(x, embed), gelu_tanh)
   }
@@ -52,7 +52,7 @@ for program in ./four ./alone; do
   done
   cmp big.st.text four.st.text || fail "what they write"
 done
-[[ $real -lt 90000 ]] || fail "float32 takes more than its parameters: $real KiB"
+[[ $real -lt 115000 ]] || fail "float32 takes more than its parameters: $real KiB"
 
 for passes in default 'quantize(i4)'; do
   lamella emit big.lam --only=step --passes="$passes" -o model
