@@ -119,7 +119,10 @@ int choose_works(struct comparison *comparison) {
     return EXIT_USAGE;
   }
   struct diagnostics *diagnostics = diagnostics_new(comparison->arena);
-  struct program *program = read_program(comparison->options, comparison->arena, diagnostics);
+  /* The pipelines of the command line are of variants, and may have names in front. */
+  struct options plain = *comparison->options;
+  plain.passes.pipeline = NULL;
+  struct program *program = read_program(&plain, comparison->arena, diagnostics);
   if (!program) {
     diagnostics_print(diagnostics, stderr);
     return EXIT_WRONG_INPUT;

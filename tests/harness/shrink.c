@@ -239,8 +239,9 @@ static bool drop_update(struct sample *sample, int number) {
   if (value->op != OP_update) return false;
   for (int i = 0; i < sample->graph->outputs.count; i++)
     if (sample->graph->outputs.items[i].value == value) return false;
+  const int before = sample->graph->values.count;
   sweep(sample, value);
-  return true;
+  return sample->graph->values.count < before; /* what other values read stays */
 }
 
 /* --- Searching ----------------------------------------------------------------------------------------------------------------------- */
