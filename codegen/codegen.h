@@ -97,7 +97,8 @@ struct emit_options {
   /* the verb bench, and --trace for every verb: timing of kernels costs one test a launch when nobody asks for it */
   bool bench;
   bool files; /* the program is wanted as files */
-  bool steps; /* the verb steps or, where the program does not train, measure: what they do on demand, for lamella compare */
+  bool
+      steps; /* the verb steps or, where the program does not train, measure: what they do on demand, for lamella compare */
   bool handover; /* training can leave off for the program of an edited spec, for lamella run --watch */
   struct times *times; /* where the time of each phase is counted, or NULL */
 };

@@ -240,7 +240,8 @@ void oracle_run(struct comparison *comparison, struct oracle *oracle);
 /* Makes a variant that has just started take its first step, and compares the results with its oracle's. */
 void accuracy_measure(struct comparison *comparison, struct variant *variant);
 /* Sets how far the outputs in a file are from those in another; false where the two have not the same tensors. */
-bool accuracy_of_outputs(struct comparison *comparison, const char *expected, const char *got, struct accuracy *accuracy);
+bool accuracy_of_outputs(struct comparison *comparison, const char *expected, const char *got,
+                         struct accuracy *accuracy);
 
 /* --- compare_quality.c --------------------------------------------------------------------------------------------------------- */
 

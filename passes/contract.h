@@ -33,7 +33,8 @@ struct contraction {
   bool ends; /* the kernel goes on from its sums: see contract_end.c */
   bool sums_pass; /* only the kernel itself reads the sums: they lie on its stack, tile by tile */
   struct place a, b, c;
-  bool a_computed, b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) or read (contract_dot.c) */
+  bool a_computed,
+      b_computed; /* the operand is no memory: it is computed where it is copied (contract_pack.c) or read (contract_dot.c) */
   /* Along so many elements of k what b is computed of varies in the widest of its operands alone: a group of weights has one scale. The
      whole of k where it is not computed */
   int64_t run;

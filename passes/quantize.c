@@ -90,7 +90,8 @@ static struct value *contraction(struct parted *p, const struct value *old, int 
   if (weight->rotated && !sums_rotated && value_has_axis(x, weight->rotated)) return NULL;
   if (sums_rotated) x = rotated_value(p, x, weight->rotated);
   if (weight->inverse && scale_varies(weight, over, count)) return NULL;
-  if (weight->inverse) x = quantized_divided(graph, x, weight->inverse, p->folds && p->folds[old->inputs[1 - side]->id]);
+  if (weight->inverse)
+    x = quantized_divided(graph, x, weight->inverse, p->folds && p->folds[old->inputs[1 - side]->id]);
   /* Reals are multiplied by steps * scale: one sum over the whole axis, in which kernels find that a group has one scale. */
   if (in_groups && !weight->quantizes_activations && !weight->inverse) return NULL;
   if (weight->quantizes_activations && weight->scale) x = quantized_activation(graph, x, over, count, &x_scale);

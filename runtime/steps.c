@@ -84,10 +84,10 @@ static bool lam_stepper_state(void *context, const char *path) {
 }
 
 static const struct lam_command lam_stepper_orders[] = {{"time", lam_stepper_time},
-                                                      {"kernels", lam_stepper_kernels},
-                                                      {"outputs", lam_stepper_outputs},
-                                                      {"state", lam_stepper_state},
-                                                      {0}};
+                                                        {"kernels", lam_stepper_kernels},
+                                                        {"outputs", lam_stepper_outputs},
+                                                        {"state", lam_stepper_state},
+                                                        {0}};
 
 static int lam_steps_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_stepper stepper = {.program = program, .slow = lam_option_number(options, "slow", 0) / 100};

@@ -3,19 +3,15 @@
 #include "tests/harness/run_module.h"
 #include "tests/unit/check.h"
 
-static const struct target targets[] = {{.name = "plain",
-                                         .lanes = 4,
-                                         .registers = 16,
-                                         .double_precision = true,
-                                         .tile_rows = 4,
-                                         .tile_vectors = 2},
-                                        {.name = "masked",
-                                         .lanes = 8,
-                                         .registers = 32,
-                                         .masks = true,
-                                         .double_precision = true,
-                                         .tile_rows = 3,
-                                         .tile_vectors = 2}};
+static const struct target targets[] = {
+    {.name = "plain", .lanes = 4, .registers = 16, .double_precision = true, .tile_rows = 4, .tile_vectors = 2},
+    {.name = "masked",
+     .lanes = 8,
+     .registers = 32,
+     .masks = true,
+     .double_precision = true,
+     .tile_rows = 3,
+     .tile_vectors = 2}};
 static const char *const pipelines[] = {"-fuse,-plan,-tile", "-plan", "default"};
 
 static void check_sample(struct sample *sample, int choice) {
