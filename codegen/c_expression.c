@@ -422,8 +422,10 @@ static struct piece dot_piece(struct writer *writer, const struct expression *x)
 
 static struct piece quantile_piece(struct writer *writer, const struct expression *x) {
   const struct expression *first = x->arguments[0];
-  const struct piece arguments[] = {pointer_piece(writer, first->array, first->arguments[0]),
-                                    scalar_piece(writer, x->arguments[1]), scalar_piece(writer, x->arguments[2])};
+  struct piece arguments[3];
+  arguments[0] = pointer_piece(writer, first->array, first->arguments[0]);
+  arguments[1] = scalar_piece(writer, x->arguments[1]);
+  arguments[2] = scalar_piece(writer, x->arguments[2]);
   return fill(writer, OPERATION_real_quantile, arguments);
 }
 

@@ -183,7 +183,8 @@ static bool find_words(struct writer *writer, const struct expression *load, str
   if (!expression_coefficient(base, writer->lane, &apart) || apart != PER_WORD) return false;
   base = expression_apply(writer->arena, OP_sub, base, index_multiply(writer->arena, lane, PER_WORD), NULL);
   if (has_lanes(writer, base) || !expression_remainder(writer->arena, base, PER_WORD, &whole, &slot)) return false;
-  *nibbles = (struct nibbles){pointer_piece(writer, load->array, whole).text, scalar_text(writer, slot)};
+  const char *words = pointer_piece(writer, load->array, whole).text;
+  *nibbles = (struct nibbles){words, scalar_text(writer, slot)};
   return true;
 }
 

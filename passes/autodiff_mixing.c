@@ -50,7 +50,8 @@ void gradient_quantile(struct backward *b, struct value *y, struct value *d) {
   struct value *slope[2];
   for (int i = 0; i < 2; i++) slope[i] = build_binary(graph, OP_div, shares[i], ties[i]);
   struct value *slopes = build_where(graph, elements[0], slope[0], slope[1]);
-  give_selected(b, x, build_binary(graph, OP_mul, d, slopes), build_binary(graph, OP_or, elements[0], elements[1]));
+  struct value *given = build_binary(graph, OP_mul, d, slopes);
+  give_selected(b, x, given, build_binary(graph, OP_or, elements[0], elements[1]));
 }
 
 /* An axis of d that x lacks comes from the other operand, so d is contracted with that operand over it. Every axis of x

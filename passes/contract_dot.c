@@ -284,7 +284,8 @@ void contract_dot(struct contraction *x) {
   if (x->sums_pass)
     place = linear_add(arena, linear_scale(arena, row, DOT_COLUMNS),
                        linear_add(arena, column, linear_scale(arena, first, -1)));
-  kernel_store(k, own.c, place, result_of(k, x, &copied, row, excess, &own));
+  const struct expression *result = result_of(k, x, &copied, row, excess, &own);
+  kernel_store(k, own.c, place, result);
   kernel_close_to(k, around);
   if (x->ends) {
     row = rows_of(k, x);

@@ -165,9 +165,10 @@ static struct formula definition(struct formulas *f, const struct value *value) 
             arena_format(arena, "running sum along %s%s of %s", value->axis->name, value->start ? " from its end" : "",
                          bound(f, formula_of(f, value->inputs[0]), OF_PRODUCT)),
             OF_SUM};
-      if (value->op == OP_quantile)
-        return over(f, value, arena_format(arena, "quantile %s", formula_of(f, value->inputs[1]).text),
-                    formula_of(f, value->inputs[0]));
+      if (value->op == OP_quantile) {
+        const char *text = arena_format(arena, "quantile %s", formula_of(f, value->inputs[1]).text);
+        return over(f, value, text, formula_of(f, value->inputs[0]));
+      }
       return (struct formula){arena_format(arena, "top along %s of %s", value->axis->name,
                                            bound(f, formula_of(f, value->inputs[0]), OF_PRODUCT)),
                               OF_SUM};

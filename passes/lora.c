@@ -163,10 +163,10 @@ static bool find_parameter(struct adaption *adaption, struct value *value) {
   if (!whole->adapter) {
     struct value *alpha = build_state(adaption->graph, adapter->alpha);
     struct value *rank = build_constant(adaption->graph, (double)adapter->rank->extent);
-    *whole = (struct product){.adapter = adapter,
-                              .a = read_factor(adaption, adapter->a),
-                              .b = read_factor(adaption, adapter->b),
-                              .scale = build_binary(adaption->graph, OP_div, alpha, rank)};
+    whole->adapter = adapter;
+    whole->a = read_factor(adaption, adapter->a);
+    whole->b = read_factor(adaption, adapter->b);
+    whole->scale = build_binary(adaption->graph, OP_div, alpha, rank);
   }
   adaption->products[value->id] = *whole;
   return true;

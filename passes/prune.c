@@ -89,13 +89,17 @@ static struct value *share_of(struct builder *b, const struct pass_rule *rule) {
   const double ratio = parameter_of(rule, PARAMETER_prune_ratio), begin = (double)begin_of(rule),
                end = (double)end_of(rule), every = parameter_of(rule, PARAMETER_prune_every);
   if (begin == end) return number(b, ratio);
-  struct value *step = step_of(b), *since = binary(b, OP_max, binary(b, OP_sub, step, number(b, begin)), number(b, 0));
+  struct value *step = step_of(b), *since = binary(b, OP_sub, step, number(b, begin));
+  since = binary(b, OP_max, since, number(b, 0));
   struct value *times = build_unary(b->graph, OP_floor, binary(b, OP_div, since, number(b, every)));
   struct value *progress = binary(b, OP_mul, times, number(b, every / (end - begin)));
-  struct value *ended = binary(b, OP_or, binary(b, OP_eq, step, number(b, 0)), binary(b, OP_le, number(b, end), step));
-  struct value *rest = build_where(b->graph, ended, number(b, 0), binary(b, OP_sub, number(b, 1), progress));
+  struct value *outside = binary(b, OP_eq, step, number(b, 0)), *ended = binary(b, OP_le, number(b, end), step);
+  ended = binary(b, OP_or, outside, ended);
+  struct value *none = number(b, 0), *rest = binary(b, OP_sub, number(b, 1), progress);
+  rest = build_where(b->graph, ended, none, rest);
   struct value *cube = binary(b, OP_mul, binary(b, OP_mul, rest, rest), rest);
-  return named(binary(b, OP_mul, number(b, ratio), binary(b, OP_sub, number(b, 1), cube)), "pruned_share");
+  struct value *share = binary(b, OP_sub, number(b, 1), cube);
+  return named(binary(b, OP_mul, number(b, ratio), share), "pruned_share");
 }
 
 static struct value *magnitude_of(struct builder *b, struct state *state) {
@@ -141,9 +145,10 @@ static struct value *largest_of_groups(struct builder *b, const struct pruned *h
               *place = axis_new(graph, "place", m, span), *other = axis_new(graph, "other", m, span);
   struct value *x = build_split(graph, magnitude, how->along, (struct axis *[]){group, place}, 2);
   struct value *y = build_rename(graph, x, place, other);
-  struct value *first = binary(b, OP_lt, build_index(graph, other), build_index(graph, place));
-  struct value *before = binary(b, OP_or, binary(b, OP_lt, x, y), binary(b, OP_and, binary(b, OP_eq, x, y), first));
-  before = build_where(graph, before, number(b, 1), number(b, 0));
+  struct value *index = build_index(graph, other), *first = binary(b, OP_lt, index, build_index(graph, place));
+  struct value *less = binary(b, OP_lt, x, y), *equal = binary(b, OP_and, binary(b, OP_eq, x, y), first);
+  struct value *before = binary(b, OP_or, less, equal), *one = number(b, 1);
+  before = build_where(graph, before, one, number(b, 0));
   struct value *rank = build_reduce(graph, OP_reduce_sum, before, &other, 1);
   struct value *stays = binary(b, OP_lt, rank, number(b, parameter_of(how->rule, PARAMETER_prune_n)));
   return build_merge(graph, stays, (struct axis *[]){group, place}, 2, how->along);
@@ -173,7 +178,7 @@ static struct value *from_begin(struct builder *b, const struct pruned *how, str
 }
 
 static void write_zeros(struct builder *b, struct state *state, struct value *stays) {
-  struct value *next = build_where(b->graph, stays, build_state(b->graph, state), number(b, 0));
+  struct value *now = build_state(b->graph, state), *next = build_where(b->graph, stays, now, number(b, 0));
   build_update(b->graph, state, named(next, arena_format(b->graph->arena, "%s/pruned", state->name)), NULL, NULL);
 }
 
@@ -232,7 +237,8 @@ static struct state *mask_for(const struct pruner *pruner, const struct state *s
 }
 
 static struct value *masked(struct graph *graph, struct state *mask, struct value *x) {
-  return build_where(graph, build_state(graph, mask), x, build_constant(graph, 0));
+  struct value *stays = build_state(graph, mask);
+  return build_where(graph, stays, x, build_constant(graph, 0));
 }
 
 static void mask_graph(struct pruner *pruner, struct graph *graph) {

@@ -44,11 +44,11 @@ static struct value *smoothing(struct graph *graph, const struct factored *facto
     own = reduce_to(graph, OP_reduce_max, own, x->axes, x->axis_count);
     w = w ? build_binary(graph, OP_max, w, own) : own;
   }
-  struct value *factors = build_binary(graph, OP_div, power(graph, x, number(graph, factored->smooth)),
-                                       power(graph, w, number(graph, 1 - factored->smooth)));
+  struct value *factors = power(graph, x, number(graph, factored->smooth));
+  factors = build_binary(graph, OP_div, factors, power(graph, w, number(graph, 1 - factored->smooth)));
   struct value *zero = number(graph, 0);
-  struct value *some =
-      build_binary(graph, OP_and, build_binary(graph, OP_lt, zero, x), build_binary(graph, OP_lt, zero, w));
+  struct value *some = build_binary(graph, OP_lt, zero, x);
+  some = build_binary(graph, OP_and, some, build_binary(graph, OP_lt, zero, w));
   return build_where(graph, some, factors, number(graph, 1));
 }
 
@@ -83,8 +83,8 @@ static struct value *search(struct graph *graph, const struct factored *factored
   }
   struct value *gain = build_unary(graph, OP_neg, error), *most = build_reduce(graph, OP_reduce_max, gain, &trial, 1);
   gain->name = arena_format(graph->arena, "%s/gain", factored->statistic->of->name);
-  struct value *first = build_where(graph, build_binary(graph, OP_eq, gain, most), build_unary(graph, OP_neg, place),
-                                    number(graph, -TRIALS));
+  struct value *is_best = build_binary(graph, OP_eq, gain, most), *first = build_unary(graph, OP_neg, place);
+  first = build_where(graph, is_best, first, number(graph, -TRIALS));
   first = build_unary(graph, OP_neg, build_reduce(graph, OP_reduce_max, first, &trial, 1));
   return power(graph, square, build_binary(graph, OP_div, first, number(graph, 2 * TRIALS)));
 }

@@ -32,7 +32,8 @@ static struct value *shrunk(const struct hqq *h, struct value *error, double bet
   struct value *size = build_unary(graph, OP_abs, error);
   struct value *taken = build_binary(graph, OP_pow, size, number(h, norm - 1));
   taken = build_binary(graph, OP_mul, taken, number(h, 1 / beta));
-  struct value *rest = build_binary(graph, OP_max, build_binary(graph, OP_sub, size, taken), number(h, 0));
+  struct value *rest = build_binary(graph, OP_sub, size, taken);
+  rest = build_binary(graph, OP_max, rest, number(h, 0));
   struct value *is_negative = build_binary(graph, OP_lt, error, number(h, 0));
   return build_where(graph, is_negative, build_unary(graph, OP_neg, rest), rest);
 }

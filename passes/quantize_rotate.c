@@ -13,9 +13,9 @@ int64_t rotation_size(const struct axis *axis) { return axis->extent & -axis->ex
 
 /* The bits of the numbers along an axis; axes: that one, and `bit`. */
 static struct value *bits_along(struct graph *graph, struct axis *axis, struct axis *bit) {
-  struct value *power = build_binary(graph, OP_pow, build_constant(graph, 2), build_index(graph, bit));
-  struct value *shifted =
-      build_binary(graph, OP_quotient, build_index(graph, axis), build_unary(graph, OP_round, power));
+  struct value *two = build_constant(graph, 2), *power = build_binary(graph, OP_pow, two, build_index(graph, bit));
+  struct value *index = build_index(graph, axis);
+  struct value *shifted = build_binary(graph, OP_quotient, index, build_unary(graph, OP_round, power));
   return build_binary(graph, OP_mod, shifted, build_integer(graph, 2));
 }
 
@@ -24,17 +24,18 @@ static const struct rotation *rotation_of(struct parted *p, const struct axis *a
   for (int i = 0; i < p->rotations.count; i++)
     if (p->rotations.items[i].row->extent == size) return &p->rotations.items[i];
   struct graph *graph = p->graph;
-  struct rotation rotation = {.row = axis_new(graph, "row", size, axis->span),
-                              .column = axis_new(graph, "column", size, axis->span)};
+  struct rotation rotation = {.row = axis_new(graph, "row", size, axis->span)};
+  rotation.column = axis_new(graph, "column", size, axis->span);
   int bits = 0;
   while ((int64_t)1 << bits < size) bits++;
   struct axis *bit = axis_new(graph, "bit", bits, axis->span);
-  struct value *common =
-      build_contract(graph, bits_along(graph, rotation.row, bit), bits_along(graph, rotation.column, bit), &bit, 1);
-  struct value *even =
-      build_binary(graph, OP_eq, build_binary(graph, OP_mod, common, build_integer(graph, 2)), build_integer(graph, 0));
+  struct value *rows = bits_along(graph, rotation.row, bit);
+  struct value *common = build_contract(graph, rows, bits_along(graph, rotation.column, bit), &bit, 1);
+  struct value *even = build_binary(graph, OP_mod, common, build_integer(graph, 2));
+  even = build_binary(graph, OP_eq, even, build_integer(graph, 0));
   const double element = 1 / sqrt((double)size);
-  rotation.matrix = build_where(graph, even, build_constant(graph, element), build_constant(graph, -element));
+  struct value *positive = build_constant(graph, element);
+  rotation.matrix = build_where(graph, even, positive, build_constant(graph, -element));
   rotation.matrix->name = arena_format(graph->arena, "rotation%lld", (long long)size);
   array_push(p->rewrite.scratch, &p->rotations, rotation);
   return &p->rotations.items[p->rotations.count - 1];

@@ -22,7 +22,8 @@ static struct value *extreme(struct graph *graph, struct value *x, struct axis *
 /* Where all elements are 0, any scale but 0 does. */
 static struct value *scale_for(struct graph *graph, struct value *most, double steps) {
   struct value *zero = build_binary(graph, OP_eq, most, number(graph, 0));
-  return build_binary(graph, OP_div, build_where(graph, zero, number(graph, 1), most), number(graph, steps));
+  struct value *one = number(graph, 1), *divided = build_where(graph, zero, one, most);
+  return build_binary(graph, OP_div, divided, number(graph, steps));
 }
 
 static struct value *steps_of(struct graph *graph, struct value *x, struct value *scale, int low, int high) {

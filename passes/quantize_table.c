@@ -26,9 +26,10 @@ static struct value *number(struct graph *graph, double number) { return build_c
 /* The levels as a value: a choice by the index along an axis. */
 static struct value *level_table(struct graph *graph, struct axis *axis) {
   struct value *index = build_index(graph, axis), *table = number(graph, levels[LEVELS - 1]);
-  for (int i = LEVELS - 2; i >= 0; i--)
-    table =
-        build_where(graph, build_binary(graph, OP_eq, index, build_integer(graph, i)), number(graph, levels[i]), table);
+  for (int i = LEVELS - 2; i >= 0; i--) {
+    struct value *is_level = build_binary(graph, OP_eq, index, build_integer(graph, i));
+    table = build_where(graph, is_level, number(graph, levels[i]), table);
+  }
   table->name = "levels";
   return table;
 }

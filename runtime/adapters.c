@@ -163,9 +163,9 @@ static bool lam_find_adapter(const struct lam_model *model, const struct lam_wei
   const struct lam_entry *alpha = lam_adapter_part(weights, name, "/lora_alpha");
   char here[LAM_SHAPE_TEXT], a_text[LAM_SHAPE_TEXT], b_text[LAM_SHAPE_TEXT], message[LAM_MESSAGE];
   lam_real number = 0;
-  *adapter = (struct lam_adapter){.tensor = lam_find_tensor(model, name),
-                                  .a = lam_adapter_part(weights, name, "/lora_A"),
-                                  .b = lam_adapter_part(weights, name, "/lora_B")};
+  *adapter = (struct lam_adapter){.tensor = lam_find_tensor(model, name)};
+  adapter->a = lam_adapter_part(weights, name, "/lora_A");
+  adapter->b = lam_adapter_part(weights, name, "/lora_B");
   const struct lam_tensor *tensor = adapter->tensor;
   const struct lam_entry *a = adapter->a, *b = adapter->b;
   if (!tensor || tensor->role != LAM_PARAMETER)
@@ -178,11 +178,13 @@ static bool lam_find_adapter(const struct lam_model *model, const struct lam_wei
       lam_check_elements(weights, b, LAM_TYPE_REAL, message) ||
       lam_check_elements(weights, alpha, LAM_TYPE_REAL, message))
     return lam_error("%s", message);
-  if (!lam_match_axes(weights, adapter))
+  if (!lam_match_axes(weights, adapter)) {
+    lam_shape_text(a_text, lam_axes_of(weights, a), a->shape, a->rank);
+    lam_shape_text(b_text, lam_axes_of(weights, b), b->shape, b->rank);
+    lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank);
     return lam_error("%s: factors with axes %s and %s do not fit parameter %s, which has axes %s in the model",
-                     weights->path, lam_shape_text(a_text, lam_axes_of(weights, a), a->shape, a->rank),
-                     lam_shape_text(b_text, lam_axes_of(weights, b), b->shape, b->rank), name,
-                     lam_shape_text(here, tensor->axes, tensor->shape, tensor->rank));
+                     weights->path, a_text, b_text, name, here);
+  }
   lam_read_elements(alpha, LAM_TYPE_REAL, 0, 1, &number);
   adapter->scale = (double)number / (double)adapter->rank;
   return true;
