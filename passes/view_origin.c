@@ -31,6 +31,7 @@ struct origin_of origin_of_view(const struct value *value, const struct origin_o
   if (op_facts[value->op].class != CLASS_VIEW || value->op == OP_concat) return own;
   const struct origin_of *from = &origins[value->inputs[0]->id];
   own.source = from->source;
+  own.chosen = from->chosen;
   for (int i = 0; own.source && i < value->axis_count; i++) own.axes[i] = axes_of_view(value, value->axes[i], from);
   return own;
 }

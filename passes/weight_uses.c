@@ -1,12 +1,8 @@
 /* Parameters are followed through views to the contractions and lookups that read them. */
 #include "passes/weight_uses.h"
 
-/* What a value is made of, as far as views and lookups go. */
-struct origin_of {
-  int state; /* 1 + the place of the parameter that it is a view of; 0: it is none */
-  unsigned axes[MAX_AXES]; /* for each axis of the value: the axes of the parameter that it runs along */
-  unsigned chosen; /* the axes of the parameter that lookups chose along */
-};
+#include "passes/rewrite.h"
+#include "passes/view_origin.h"
 
 int weight_place(const struct program *program, const struct value *value) {
   if (value->op != OP_state || value->kind != KIND_REAL) return -1;
@@ -17,40 +13,13 @@ int weight_place(const struct program *program, const struct value *value) {
   return -1;
 }
 
-static unsigned axes_along(const struct origin_of *origin, const struct value *value, const struct axis *axis) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] == axis) return origin->axes[i];
-  return 0;
-}
-
-/* The axes of the parameter that an axis of the view runs along. */
-static unsigned axes_of_view(const struct value *view, const struct axis *axis, const struct origin_of *from) {
-  const struct value *x = view->inputs[0];
-  if (value_has_axis(x, axis) && axis != view->result) return axes_along(from, x, axis);
-  unsigned axes = 0;
-  switch ((int)view->op) {
-    case OP_rename:
-    case OP_slice:
-    case OP_pad:
-    case OP_split:
-      return axes_along(from, x, view->axis);
-    case OP_merge:
-      for (int i = 0; i < view->list_count; i++) axes |= axes_along(from, x, view->list[i]);
-      return axes;
-    default:
-      return 0;
-  }
-}
-
 static void look_at_contraction(const struct value *contraction, int side, const struct origin_of *origin,
                                 struct weight_uses *own) {
   const struct value *x = contraction->inputs[side], *other = contraction->inputs[1 - side];
   unsigned *summed = origin->chosen ? &own->summed_after_lookup : &own->summed;
   own->batched |= origin->chosen;
   for (int i = 0; i < x->axis_count; i++) {
-    bool is_summed = false;
-    for (int k = 0; k < contraction->list_count; k++) is_summed = is_summed || contraction->list[k] == x->axes[i];
-    if (is_summed)
+    if (list_has_axis(contraction->list, contraction->list_count, x->axes[i]))
       *summed |= origin->axes[i];
     else if (value_has_axis(other, x->axes[i]))
       own->batched |= origin->axes[i];
@@ -61,8 +30,8 @@ static void look_at_use(const struct value *user, const struct origin_of *origin
   for (int j = 0; j < user->input_count; j++) {
     const struct value *x = user->inputs[j];
     const struct origin_of *origin = &origins[x->id];
-    if (!origin->state) continue;
-    struct weight_uses *own = &uses[origin->state - 1];
+    if (!origin->source) continue;
+    struct weight_uses *own = &uses[origin->source - 1];
     if (user->op == OP_contract) look_at_contraction(user, j, origin, own);
     if (user->op == OP_gather && j == 0 && !origin->chosen) own->looked_up |= axes_along(origin, x, user->axis);
   }
@@ -78,9 +47,9 @@ int weight_uses_first(const struct weight_uses *uses, int place) {
 static void look_at_partner(const struct value *contraction, const struct origin_of *origins, int *readers,
                             struct weight_uses *uses) {
   for (int j = 0; j < 2; j++) {
-    const int x = contraction->inputs[1 - j]->id, place = origins[contraction->inputs[j]->id].state - 1;
+    const int x = contraction->inputs[1 - j]->id, place = origins[contraction->inputs[j]->id].source - 1;
     if (place < 0 || origins[contraction->inputs[j]->id].chosen) continue;
-    if (origins[x].state && !origins[x].chosen) continue;
+    if (origins[x].source && !origins[x].chosen) continue;
     if (!readers[x]) readers[x] = place + 1;
     const int one = weight_uses_first(uses, place), other = weight_uses_first(uses, readers[x] - 1);
     if (one != other) uses[one > other ? one : other].before = (one > other ? other : one) + 1;
@@ -96,8 +65,8 @@ static void find_heads(const struct graph *graph, const struct origin_of *origin
       const struct origin_of *origin = &origins[value->inputs[j]->id];
       if (value->op != OP_contract)
         reached[value->inputs[j]->id] = true;
-      else if (origin->state && !origin->chosen)
-        uses[origin->state - 1].is_head = true;
+      else if (origin->source && !origin->chosen)
+        uses[origin->source - 1].is_head = true;
     }
   }
 }
@@ -111,20 +80,19 @@ static void mark_needed(const struct graph *graph, bool *needed) {
   }
 }
 
-static void follow(const struct program *program, const struct value *value, struct origin_of *origins) {
-  struct origin_of *own = &origins[value->id];
-  own->state = weight_place(program, value) + 1;
-  for (int k = 0; own->state && k < value->axis_count; k++) own->axes[k] = 1u << k;
-  if (own->state || value->input_count == 0) return;
-  const struct origin_of *from = &origins[value->inputs[0]->id];
-  const bool is_view = op_facts[value->op].class == CLASS_VIEW && value->op != OP_concat;
-  if (!from->state || (!is_view && value->op != OP_gather)) return;
-  own->state = from->state;
-  own->chosen = from->chosen;
-  for (int k = 0; k < value->axis_count; k++)
-    own->axes[k] =
-        is_view ? axes_of_view(value, value->axes[k], from) : axes_along(from, value->inputs[0], value->axes[k]);
-  if (value->op == OP_gather) own->chosen |= axes_along(from, value->inputs[0], value->axis);
+static struct origin_of origin_of_weight(const struct program *program, const struct value *value,
+                                         const struct origin_of *origins) {
+  struct origin_of own = {.source = weight_place(program, value) + 1};
+  for (int k = 0; own.source && k < value->axis_count; k++) own.axes[k] = 1u << k;
+  if (own.source) return own;
+  if (value->op != OP_gather) return origin_of_view(value, origins);
+  const struct value *table = value->inputs[0];
+  const struct origin_of *from = &origins[table->id];
+  if (!from->source) return own;
+  own.source = from->source;
+  own.chosen = from->chosen | axes_along(from, table, value->axis);
+  for (int k = 0; k < value->axis_count; k++) own.axes[k] = axes_along(from, table, value->axes[k]);
+  return own;
 }
 
 void weight_uses_of(const struct program *program, const struct graph *graph, struct value *const *results, int count,
@@ -141,7 +109,7 @@ void weight_uses_of(const struct program *program, const struct graph *graph, st
     if (!needed[value->id]) continue;
     look_at_use(value, origins, uses);
     if (value->op == OP_contract) look_at_partner(value, origins, readers, uses);
-    follow(program, value, origins);
+    origins[value->id] = origin_of_weight(program, value, origins);
   }
   find_heads(graph, origins, reached, uses);
   arena_free(scratch);
