@@ -33,8 +33,9 @@ static void add_product(void *context, struct linear at, struct linear slot) {
                group > 1 ? expression_dot(arena, group, old, left, right) : expression_fma(arena, left, right, old));
 }
 
-/* How a row is summed: in runs, which are `repeats` times `inner` vectors long, `outer` runs at a time. Within a run the factors of b that
-   vary less than its elements, such as the scale of a group, are numbers. Each of the inner and outer vectors has a sum of its own. */
+/* How a row is summed: in runs, which are `repeats` times `inner` wide vectors long, `outer` runs at a time. Within a run the factors of b
+   that vary less than its elements, such as the scale of a group, are numbers. Each of the inner and outer vectors has a sum of its own.
+   A wide vector has SUM_LANES elements, which are several vectors of most targets, so that the order of a sum depends on the shape alone. */
 struct pace {
   int64_t runs, repeats, run; /* run: its length, in groups of k */
   int outer, inner;
@@ -46,14 +47,13 @@ static int unroll_of(int64_t vectors) {
 }
 
 static struct pace pace_of(const struct contraction *x) {
-  const int lanes = x->s->target->lanes;
-  const int64_t groups = x->depth.extent / x->group, vectors = groups / lanes;
-  struct pace pace = {.runs = 1, .run = vectors * lanes, .outer = 1};
-  if (x->run < x->depth.extent && x->run % ((int64_t)lanes * x->group) == 0) {
+  const int64_t groups = x->depth.extent / x->group;
+  struct pace pace = {.runs = 1, .run = groups / SUM_LANES * SUM_LANES, .outer = 1};
+  if (x->run < x->depth.extent && x->run % ((int64_t)SUM_LANES * x->group) == 0) {
     pace.run = x->run / x->group;
     pace.runs = groups / pace.run;
   }
-  const int64_t own = pace.run / lanes, block = WORDS * SLOTS / lanes;
+  const int64_t own = pace.run / SUM_LANES, block = WORDS * SLOTS / SUM_LANES;
   if (x->in_words)
     pace.inner = (int)(own % block == 0 ? block : own);
   else
@@ -152,7 +152,10 @@ static const struct expression *sum_along(struct kernel *k, const struct contrac
   const int lanes = x->s->target->lanes, depth = k->depth;
   const struct pace pace = pace_of(x);
   const int64_t whole = pace.runs * pace.run, rest = x->depth.extent / x->group - whole;
-  const int vectors = pace.outer * pace.inner, sums = !whole ? 1 : vectors > DOT_UNROLL ? DOT_UNROLL : vectors;
+  const int wide = SUM_LANES / lanes, vectors = pace.outer * pace.inner,
+            sums = wide * (!whole                 ? 1
+                           : vectors > DOT_UNROLL ? DOT_UNROLL
+                                                  : vectors);
   struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, (int64_t)sums * lanes);
   struct linear slot = linear_scale(arena, unrolled(k, "u", sums), lanes);
   slot = linear_add(arena, slot, kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1));
@@ -163,7 +166,7 @@ static const struct expression *sum_along(struct kernel *k, const struct contrac
     if (pace.runs > pace.outer)
       first = kernel_loop(k, LOOP_SERIAL, "run", expression_index(arena, pace.runs), pace.runs, pace.outer);
     first = linear_scale(arena, first, pace.run);
-    int64_t step = (int64_t)pace.inner * lanes;
+    int64_t step = (int64_t)pace.inner * SUM_LANES;
     if (pace.repeats > 1)
       first =
           linear_add(arena, first, kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, pace.run), pace.run, step));
@@ -172,15 +175,18 @@ static const struct expression *sum_along(struct kernel *k, const struct contrac
     if (!alike) fetch_ahead(k, x, at, linear_scale(arena, first, x->group), step * x->group);
     struct linear r = unrolled(k, "r", pace.outer);
     first = linear_add(arena, first, linear_scale(arena, r, pace.run));
-    struct linear u = unrolled(k, "u", pace.inner);
-    slot = linear_add(arena, linear_scale(arena, r, pace.inner), u);
+    struct linear u = unrolled(k, "u", pace.inner * wide);
+    slot = linear_add(arena, linear_scale(arena, r, (int64_t)pace.inner * wide), u);
     slot = linear_scale(arena, linear_mod(arena, slot, sums), lanes);
     u = linear_scale(arena, u, lanes);
     add_vector(k, x, a, a_at, alike, at, sum, slot, linear_add(arena, first, u), lanes);
     kernel_close_to(k, depth);
   }
-  if (rest) add_vector(k, x, a, a_at, alike, at, sum, linear_constant(0), linear_constant(whole), rest);
-  kernel_close_to(k, depth);
+  for (int64_t done = 0; done < rest; done += lanes) {
+    const int64_t count = rest - done < lanes ? rest - done : lanes;
+    add_vector(k, x, a, a_at, alike, at, sum, linear_constant(done), linear_constant(whole + done), count);
+    kernel_close_to(k, depth);
+  }
   return kernel_fold(k, OP_add, sum, sums);
 }
 
