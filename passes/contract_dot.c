@@ -10,29 +10,6 @@ enum {
   DOT_BYTES = 1 << 18 /* of b, from which on threads share the work: reading takes longer than starting them */
 };
 
-/* A sum along k: where its elements lie, and where its partial sums do. */
-struct along {
-  struct kernel *k;
-  const struct contraction *x;
-  struct array *a, *b, *sum;
-  struct linear a_at, b_at;
-  bool alike; /* the elements of a are the same all along */
-};
-
-static void add_product(void *context, struct linear at, struct linear slot) {
-  const struct along *w = context;
-  struct arena *arena = w->k->arena;
-  const int group = w->x->group;
-  const struct linear along = linear_scale(arena, at, group);
-  const struct expression *left =
-      expression_load(arena, w->a, linear_expression(arena, w->alike ? w->a_at : linear_add(arena, w->a_at, along)));
-  const struct expression *right =
-      expression_load(arena, w->b, linear_expression(arena, linear_add(arena, w->b_at, along)));
-  const struct expression *old = expression_load(arena, w->sum, linear_expression(arena, slot));
-  kernel_store(w->k, w->sum, slot,
-               group > 1 ? expression_dot(arena, group, old, left, right) : expression_fma(arena, left, right, old));
-}
-
 /* How a row is summed: in runs, which are `repeats` times `inner` wide vectors long, `outer` runs at a time. Within a run the factors of b
    that vary less than its elements, such as the scale of a group, are numbers. Each of the inner and outer vectors has a sum of its own.
    A wide vector has SUM_LANES elements, which are several vectors of most targets, so that the order of a sum depends on the shape alone. */
@@ -40,11 +17,6 @@ struct pace {
   int64_t runs, repeats, run; /* run: its length, in groups of k */
   int outer, inner;
 };
-
-static int unroll_of(int64_t vectors) {
-  if (vectors >= 2 * DOT_UNROLL && vectors % DOT_UNROLL == 0) return DOT_UNROLL;
-  return vectors >= 4 && vectors % 2 == 0 ? 2 : 1;
-}
 
 static struct pace pace_of(const struct contraction *x) {
   const int64_t groups = x->depth.extent / x->group;
@@ -57,7 +29,7 @@ static struct pace pace_of(const struct contraction *x) {
   if (x->in_words)
     pace.inner = (int)(own % block == 0 ? block : own);
   else
-    pace.inner = pace.runs == 1 ? unroll_of(own) : own % DOT_UNROLL == 0 ? DOT_UNROLL : own % 2 == 0 ? 2 : 1;
+    pace.inner = pace.runs == 1 ? sum_unroll(pace.run) : own % DOT_UNROLL == 0 ? DOT_UNROLL : own % 2 == 0 ? 2 : 1;
   pace.repeats = pace.inner ? own / pace.inner : 0;
   /* Words are read a block at once, since which element of a word is taken is a number then. */
   const int64_t most = x->in_words ? block : DOT_UNROLL;
@@ -122,32 +94,10 @@ static void fetch_ahead(struct kernel *k, const struct contraction *x, const str
                      linear_expression(arena, linear_add(arena, place, linear_constant((AHEAD + byte) * 8 / bits))));
 }
 
-/* Sums of reals that lie in memory have an order that depends on the shape alone (partial_sums.c). */
-static const struct expression *sum_in_order(struct kernel *k, const struct contraction *x, struct array *a,
-                                             struct linear a_at, bool alike, const struct position *at) {
-  const enum type type = contract_type(x);
-  const int lanes = x->s->target->lanes, depth = k->depth;
-  const int64_t groups = x->depth.extent / x->group;
-  const int vectors = sum_vectors(x->s->target, groups, sum_unroll(groups));
-  struct along along = {k, x, a, at->b, NULL, a_at, at->b_at, alike};
-  along.sum = kernel_array(k, "sum", type, MEMORY_REGISTER, (int64_t)vectors * lanes);
-  kernel_store(k, along.sum, kernel_vectors(k, vectors), expression_number(k->arena, type, 0));
-  kernel_close_to(k, depth);
-  kernel_run(k, &(struct run){.name = "k",
-                              .count = expression_index(k->arena, groups),
-                              .bound = groups,
-                              .side = (int64_t)vectors * lanes,
-                              .body = add_product,
-                              .context = &along});
-  return kernel_fold(k, OP_add, along.sum, vectors);
-}
-
 /* The sum of a row of `a` with one row of b; see add_vector. Groups of k are summed by dots. */
 static const struct expression *sum_along(struct kernel *k, const struct contraction *x, struct array *a,
                                           struct linear a_at, bool alike, const struct position *at) {
   const enum type type = contract_type(x);
-  if (type == TYPE_REAL && !x->b_computed && x->b.buffer->storage == STORAGE_REAL)
-    return sum_in_order(k, x, a, a_at, alike, at);
   struct arena *arena = k->arena;
   const int lanes = x->s->target->lanes, depth = k->depth;
   const struct pace pace = pace_of(x);
