@@ -10,7 +10,8 @@ exponents of AWQ, the best one must be better than all others by MARGIN.
 import os
 
 import numpy as np
-from quantize import EMBED, HEADS, SEQ, TooNear, gelu, here, letters, norm, p, quantized, softmax, steps_of, text
+from quantize import (EMBED, HEADS, SEQ, TooNear, gelu, here, letters, norm, p, quantized, softmax, steps_of, text,
+                      write_logits)
 
 EXAMPLES, BORDER, MARGIN = 32, 1e-4, 1e-5
 
@@ -106,14 +107,4 @@ if __name__ == "__main__":
         for measures, what in ((largest, "max"), (squares, "square")):
             for name, numbers in measures.items():
                 file.write(f"{name}/input.{what} " + " ".join(f"{x:.8g}" for x in numbers) + "\n")
-    for start in range(len(text) - SEQ):
-        tokens = ids[start : start + SEQ]
-        try:
-            results = {way: logits(tokens, *arguments) for way, arguments in WAYS.items()}
-        except TooNear:
-            continue
-        with open(os.path.join(here, "calibrate.logits"), "w") as file:
-            file.write("tokens " + ",".join(map(str, tokens)) + "\n")
-            for way, numbers in results.items():
-                file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
-        break
+    write_logits("calibrate.logits", WAYS, logits, SEQ)

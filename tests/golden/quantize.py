@@ -49,7 +49,7 @@ def half_quadratic(w, iterations=10, norm=0.7, beta=10, growth=1.01):
     return (np.clip(np.round(w * scale + zero), 0, 15) - zero) / scale
 
 
-def quantized(w, axis, bits, group, method):
+def quantized(w, axis, bits, group, method=None):
     """The weight as steps times scale, with a scale for each `group` elements along the axis."""
     w = np.moveaxis(w, axis, -1)
     shape = w.shape
@@ -113,6 +113,21 @@ def logits(tokens, bits, head_bits, group, activations, method=None):
     return contract(norm(x, "ln_f"), weight("wte.weight", 1).T)
 
 
+def write_logits(name, ways, logits, length):
+    """Writes the logits of each way for the first text of the file for which no activation lies too near a border."""
+    for start in range(len(text) - length):
+        tokens = np.array([letters.index(c) for c in text[start : start + length]])
+        try:
+            results = {way: logits(tokens, *arguments) for way, arguments in ways.items()}
+        except TooNear:
+            continue
+        with open(os.path.join(here, name), "w") as file:
+            file.write("tokens " + ",".join(map(str, tokens)) + "\n")
+            for way, numbers in results.items():
+                file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
+        return
+
+
 WAYS = {
     "quantize(i8)": (8, 8, 0, False),
     "quantize(i8, activations = i8)": (8, 8, 0, True),
@@ -124,14 +139,4 @@ WAYS = {
     "quantize(i4, group = 16, method = table)": (4, 8, 16, False, "table"),
 }
 if __name__ == "__main__":
-    for start in range(len(text) - SEQ):
-        tokens = np.array([letters.index(c) for c in text[start : start + SEQ]])
-        try:
-            results = {way: logits(tokens, *arguments) for way, arguments in WAYS.items()}
-        except TooNear:
-            continue
-        with open(os.path.join(here, "quantize.logits"), "w") as file:
-            file.write("tokens " + ",".join(map(str, tokens)) + "\n")
-            for way, numbers in results.items():
-                file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
-        break
+    write_logits("quantize.logits", WAYS, logits, SEQ)

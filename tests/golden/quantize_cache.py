@@ -7,23 +7,13 @@ No code of Lamella's takes part; the rotation is scipy's matrix of Hadamard.
 Everything is computed in float64. A step is a rounded quotient, and where that lies within BORDER of a border between two steps, float32
 might take the other one: so the text is the first one of the file for which none does.
 """
-import os
-
 import numpy as np
-from safetensors.numpy import load_file
+from quantize import EMBED, HEADS, TooNear, gelu, norm, p, softmax, write_logits
 from scipy.linalg import hadamard
 
-here = os.path.dirname(os.path.abspath(__file__))
-p = {name: x.astype(np.float64) for name, x in load_file(os.path.join(here, "gpt.safetensors")).items()}
-text = open(os.path.join(here, "text.txt")).read()
-letters = sorted(set(text))
-HEADS, EMBED, SEQ, BORDER = 4, 32, 10, 1e-4
+SEQ, BORDER = 10, 1e-4
 KEY = EMBED // HEADS
 ROTATION = hadamard(KEY) / np.sqrt(KEY)
-
-
-class TooNear(Exception):
-    pass
 
 
 def kept(rows, bits, rotated):
@@ -43,22 +33,8 @@ def kept(rows, bits, rotated):
     return rows @ ROTATION.T if rotated else rows
 
 
-def norm(x, name):
-    x = x - x.mean(-1, keepdims=True)
-    return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-5) * p[name + ".weight"] + p[name + ".bias"]
-
-
 def linear(x, name):
     return x @ p[name + ".weight"] + p[name + ".bias"]
-
-
-def gelu(x):
-    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-
-
-def softmax(x):
-    x = np.exp(x - x.max(-1, keepdims=True))
-    return x / x.sum(-1, keepdims=True)
 
 
 def logits(tokens, keys, values):
@@ -82,14 +58,4 @@ WAYS = {
     "quantize_cache(i4, rotate = 0)": ((4, False), (4, False)),
     'quantize_cache, quantize_cache(i4, "*.v/cache")': ((8, False), (4, True)),
 }
-for start in range(len(text) - SEQ):
-    tokens = np.array([letters.index(c) for c in text[start : start + SEQ]])
-    try:
-        results = {way: logits(tokens, *arguments) for way, arguments in WAYS.items()}
-    except TooNear:
-        continue
-    with open(os.path.join(here, "quantize_cache.logits"), "w") as file:
-        file.write("tokens " + ",".join(map(str, tokens)) + "\n")
-        for way, numbers in results.items():
-            file.write(way + ": " + " ".join(f"{x:.6f}" for x in numbers.flat) + "\n")
-    break
+write_logits("quantize_cache.logits", WAYS, logits, SEQ)
