@@ -22,7 +22,9 @@ bool axis_listed(struct axis *const *axes, int count, const struct axis *axis) {
   return false;
 }
 
-bool is_reduction(const struct value *value) { return value->op == OP_reduce_sum || value->op == OP_reduce_max; }
+bool is_reduction(const struct value *value) {
+  return (value->op == OP_reduce_sum || value->op == OP_reduce_max) && value->list_count;
+}
 
 bool same_set(struct axis *const *x, int x_count, struct axis *const *y, int y_count) {
   if (x_count != y_count) return false;
@@ -149,6 +151,8 @@ static void mark_required(struct scheduler *s) {
       if (value->input_count == 2 && is_computed(value->inputs[0])) require(s, value->inputs[0], KEEP_ROWS);
     } else if (value->op == OP_quantile) {
       /* Its elements are copied side by side where they do not lie so, and are then computed for the copy alone. */
+      require(s, value, KEEP_PLAIN);
+    } else if (op_facts[value->op].class == CLASS_REDUCE && !is_reduction(value)) {
       require(s, value, KEEP_PLAIN);
     } else if (op_facts[value->op].class == CLASS_MIX ||
                (op_facts[value->op].class == CLASS_SCATTER && !access_is_expression(value))) {

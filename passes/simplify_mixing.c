@@ -28,8 +28,10 @@ struct value *rule_reduce_nothing(struct simplifier *s, struct value *value) {
     else
       list[count++] = axis;
   }
-  bool may_be_nan = value->op == OP_reduce_max && x->kind == KIND_REAL; /* then reduced() without axes gains nothing */
-  return (count == value->list_count && count) || (!count && may_be_nan) ? NULL : reduced(s, value->op, x, list, count);
+  bool unchanged = count && count == value->list_count;
+  /* Selecting the one element of each axis and then passing over NaN gains nothing. */
+  bool no_gain = !count && value->list_count && value->op == OP_reduce_max && x->kind == KIND_REAL;
+  return unchanged || no_gain ? NULL : reduced(s, value->op, x, list, count);
 }
 
 struct value *rule_reduce_expanded(struct simplifier *s, struct value *value) {

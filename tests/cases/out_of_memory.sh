@@ -7,7 +7,6 @@ case $LAMELLA_BUILD in *asan*) skip "the sanitizers map more than any limit" ;; 
 mkdir temporary
 export TMPDIR=$WORK/temporary
 refused=0 done=0
-# With less than 5,300 the system cannot even load the command.
 # limit KILOBYTES COMMAND...: the command runs with so much memory and ends as it should.
 limit() {
   local kilobytes=$1 status=0
@@ -24,7 +23,14 @@ limit() {
   [[ $status == 0 || ! -e out ]] || fail "something was written by $*"
   rm -rf out
 }
-for kilobytes in 5300 5500 6000 6500 7000 8000 10000 12000 16000 24000 40000; do
+# With less than `least` the system cannot even load the command.
+least=4000
+loads() { local status=0; (ulimit -v "$1"; exec "$LAMELLA_BUILD/lamella" --version) >stdout 2>stderr || status=$?; [[ $status -lt 2 ]]; }
+until loads $least; do
+  least=$((least + 50))
+  [[ $least -lt 12000 ]] || { cat stderr; fail "the command does not load with $least kB"; }
+done
+for kilobytes in $least $((least + 200)) $((least + 700)) 6500 7000 8000 10000 12000 16000 24000 40000; do
   limit $kilobytes check "$SPECS/gpt2.lam"
   limit $kilobytes show "$SPECS/linear.lam" --stage=ast
   limit $kilobytes show "$SPECS/shakespeare.lam" --stage=c
@@ -33,7 +39,7 @@ done
 # This file is long, for the commands that read it.
 { echo 'model m(x) -> y {'; for ((i = 0; i < 20000; i++)); do echo "y = x + $i"; done; echo 'return y }'; } >long.lam
 { printf 'model '; head -c 3000000 /dev/zero | tr '\0' a; echo '(x) -> y { return x }'; } >word.lam
-for kilobytes in 5300 6000 8000 10000 14000 20000; do
+for kilobytes in $least 6000 8000 10000 14000 20000; do
   limit $kilobytes check long.lam
   limit $kilobytes check word.lam
 done
