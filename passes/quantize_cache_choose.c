@@ -79,10 +79,6 @@ static void look_at_graph(const struct cache_quantizer *quantizer, const struct 
   arena_free(scratch);
 }
 
-static bool is_quantized_graph(const struct program *program, const struct graph *graph) {
-  return graph && graph != program->train && graph != program->accumulate && graph != program->synthesize;
-}
-
 /* --- Rules -------------------------------------------------------------------------------------------------------- */
 
 static const struct graph *step_of(const struct program *program) {
@@ -174,7 +170,7 @@ struct cache_quantizer *pass_quantize_cache_choose(struct program *program, cons
   find_caches(quantizer);
   struct uses *uses = arena_new_array(program->arena, struct uses, quantizer->caches.count + 1);
   for (int i = 0; program_graph(program, i); i++)
-    if (is_quantized_graph(program, *program_graph(program, i)))
+    if (program_uses_model(program, *program_graph(program, i)))
       look_at_graph(quantizer, *program_graph(program, i), NULL, uses);
   for (int i = 0; i < program->left_out.count; i++) look_at_graph(quantizer, program->left_out.items[i], NULL, uses);
   bool good = true;

@@ -58,11 +58,19 @@ static bool check_sum(struct quantizer *quantizer, const struct state *state, co
 
 /* Whether the method that a rule asks for goes with what else it asks for. */
 static bool check_rule(struct quantizer *quantizer, const struct pass_rule *rule) {
-  const enum quantize_method method = (enum quantize_method)rule->parameters[PARAMETER_quantize_method];
+  const double *parameters = rule->parameters;
+  const enum quantize_method method = (enum quantize_method)parameters[PARAMETER_quantize_method];
+  const bool has_steps =
+      parameters[PARAMETER_quantize_weights] == QUANTIZED_I8 || parameters[PARAMETER_quantize_weights] == QUANTIZED_I4;
   const char *why = NULL;
-  if ((method == METHOD_HQQ || method == METHOD_TABLE) && rule->parameters[PARAMETER_quantize_weights] != QUANTIZED_I4)
+  if (!has_steps && (method != METHOD_NEAREST || parameters[PARAMETER_quantize_activations] != 0 ||
+                     parameters[PARAMETER_quantize_group] >= 0 || parameters[PARAMETER_quantize_smooth] > 0))
+    why =
+        "reals of 16 bits have no steps, which group, method, smooth and activations are about; leave these out, or "
+        "write i8 or i4";
+  else if ((method == METHOD_HQQ || method == METHOD_TABLE) && parameters[PARAMETER_quantize_weights] != QUANTIZED_I4)
     why = "the methods hqq and table are about weights of 4 bits: write quantize(i4, ...)";
-  else if (method == METHOD_TABLE && rule->parameters[PARAMETER_quantize_activations] != 0)
+  else if (method == METHOD_TABLE && parameters[PARAMETER_quantize_activations] != 0)
     why =
         "steps of a table are uneven, and activations in steps are multiplied by even ones; take another method, or "
         "activations = real";
