@@ -262,11 +262,13 @@ static void emit_open_library(struct emitter *emitter, struct text *text, int po
   if (emit_derives(emitter)) {
     text_line(text, "library->model.version = &m->version;");
     text_line(text, "library->model.derived_version = &m->derived_version;");
-    if (emitter->quantized.count) {
+    if (emitter->quantized.count && emit_runtime_has(emitter, "quantized")) {
+      text_line(text, "library->model.quantized = &lam_quantized;");
       text_line(text, "library->model.quantize = %s_quantize;", name);
       text_line(text, "library->model.quantized_version = &m->quantized_version;");
     }
   }
+  if (emit_runtime_has(emitter, "parts")) text_line(text, "library->model.join_parts = lam_join_parts;");
   if (emit_routine_find(emitter, "prune")) {
     text_line(text, "library->model.pruned = &m->pruned;");
     text_line(text, "library->model.note_pruned = lam_note_pruned;");

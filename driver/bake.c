@@ -86,7 +86,8 @@ bool bake_weights(struct options *options, struct program *program) {
             "trains: --only=predict or --only=step leaves training out\n");
     return false;
   }
-  const struct lam_weights *weights = lam_weights_open(options->weights); /* to the end of the command */
+  const struct lam_weights *weights =
+      lam_weights_open(options->weights, lam_join_parts); /* to the end of the command */
   if (!weights)
     return lam_error("--weights=%s: give a safetensors file that training or another program wrote", options->weights);
   bool good = true;

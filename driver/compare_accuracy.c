@@ -142,7 +142,8 @@ static void add_elements(struct comparison *comparison, const char *name, const 
    something that the other has. */
 static bool add_file(struct comparison *comparison, const char *expected_path, const char *got_path, bool states,
                      struct sums *sums) {
-  struct lam_weights *expected = lam_weights_open(expected_path), *got = lam_weights_open(got_path);
+  struct lam_weights *expected = lam_weights_open(expected_path, lam_join_parts),
+                     *got = lam_weights_open(got_path, lam_join_parts);
   bool good = expected && got;
   for (int64_t i = 0; good && i < expected->count; i++) {
     const struct lam_entry *wanted = &expected->entries[i], *entry = lam_weights_find(got, wanted->name);
@@ -161,7 +162,7 @@ static bool add_file(struct comparison *comparison, const char *expected_path, c
 }
 
 static bool has_states(const char *path) {
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, lam_join_parts);
   bool found = false;
   for (int64_t i = 0; weights && i < weights->count; i++)
     found = found || (strchr(weights->entries[i].name, '/') && weights->entries[i].rank > 0);

@@ -371,7 +371,7 @@ int compare_layers(struct comparison *comparison, double budget) {
   struct variant *variant = study.variant;
   enter_race(comparison, 0);
   bool good = variant_compile(comparison, variant) && variant_start(comparison, variant);
-  study.weights = good ? lam_weights_open(comparison->weights) : NULL;
+  study.weights = good ? lam_weights_open(comparison->weights, lam_join_parts) : NULL;
   compare_say(comparison, "evaluating", "");
   good = study.weights && begin_losses(&study, budget) && try_rules(&study) && propose(&study);
   lam_weights_close(study.weights);

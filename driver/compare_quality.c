@@ -66,7 +66,7 @@ static int find_weights(struct comparison *comparison, const struct program *pro
             comparison->weights, strerror(errno), spec_title(comparison->options));
     return EXIT_WRONG_INPUT;
   }
-  struct lam_weights *weights = lam_weights_open(comparison->weights);
+  struct lam_weights *weights = lam_weights_open(comparison->weights, lam_join_parts);
   lam_weights_close(weights);
   return weights ? -1 : EXIT_WRONG_INPUT;
 }

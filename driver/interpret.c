@@ -333,6 +333,7 @@ static void give_steps(struct arena *arena, struct interpreted *interpreted) {
     tensor->use = LAM_IN_STEPS;
     tensor->slot = &interpreted->slots[parameter];
     interpreted->slots[parameter] = tensor->data;
+    model->quantized = &lam_quantized;
     model->quantize = note_made;
     model->quantized_version = &interpreted->quantized_version;
   }
@@ -413,6 +414,7 @@ struct lam_program *interpret_program(struct arena *arena, struct program *from)
   program->name = from->name;
   program->model = arena_new_struct(arena, struct lam_model);
   program->model->name = from->model;
+  program->model->join_parts = lam_join_parts;
   program->model->self = interpreted;
   program->target = "the interpreter";
   program->version = LAMELLA_VERSION;

@@ -370,7 +370,7 @@ static bool shrink(struct shrinking *s) {
     diagnostics_print(s->diagnostics, stderr);
     return false;
   }
-  s->weights = lam_weights_open(s->options->weights); /* to the end of the command */
+  s->weights = lam_weights_open(s->options->weights, lam_join_parts); /* to the end of the command */
   if (!s->weights || !score_units(s)) return false;
   for (int u = 0; u < s->units.count; u++) choose(&s->units.items[u]);
   for (int i = 0; i < s->program->states.count; i++)

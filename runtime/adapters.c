@@ -285,7 +285,7 @@ static bool lam_add_given(struct lam_program *program, struct lam_run *run, cons
     }
     path[comma - given] = 0;
   }
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, program->model->join_parts);
   const bool good =
       weights && lam_join_facts(program->model, run, weights) && lam_merge_file(program->model, weights, scale);
   lam_weights_close(weights);
@@ -336,7 +336,7 @@ static bool lam_are_own(const struct lam_model *model, const struct lam_weights 
 /* `merges`: adapters of the program's own become a part of their parameters, too. */
 static bool lam_use_weights(struct lam_program *program, struct lam_run *run, const struct lam_options *options,
                             const char *path, bool merges) {
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, program->model->join_parts);
   if (!weights) return false;
   bool good;
   if (!lam_holds_adapters(weights)) {
@@ -379,7 +379,7 @@ static bool lam_adapters_begin(struct lam_program *program, struct lam_run *run,
       lam_note("adapters are trained on weights as they are drawn: --init FILE names others");
     return true;
   }
-  struct lam_weights *weights = lam_weights_open(out);
+  struct lam_weights *weights = lam_weights_open(out, program->model->join_parts);
   if (!weights) return false;
   const char *given = lam_option_text(options, "init", NULL);
   const struct lam_pair *named = lam_pairs_find(&weights->metadata, LAM_BASE);

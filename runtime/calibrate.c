@@ -55,7 +55,7 @@ static bool lam_copy_entry(const struct lam_entry *entry, struct lam_tensor *cop
 
 /* Writes what the file has, and what was measured in place of what it had of that. */
 static bool lam_write_measured(const struct lam_model *model, const char *from, const char *to) {
-  struct lam_weights *weights = lam_weights_open(from);
+  struct lam_weights *weights = lam_weights_open(from, model->join_parts);
   if (!weights) return false;
   struct lam_tensor *tensors = lam_allocate(weights->count + model->tensor_count, sizeof *tensors);
   int count = 0, copied = 0;

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct lam_weights *lam_weights_open(const char *path) {
+struct lam_weights *lam_weights_open(const char *path, lam_part_joiner *join) {
   struct lam_weights *weights;
   char message[LAM_MESSAGE];
-  if (lam_open_weights(&weights, path, message) != LAM_OK) lam_error("%s", message);
+  if (lam_open_weights(&weights, path, join, message) != LAM_OK) lam_error("%s", message);
   return weights;
 }
 
@@ -27,14 +27,14 @@ bool lam_weights_write(const char *path, const struct lam_tensor *tensors, int c
          lam_output_close(&output, lam_put_weights(output.stream, tensors, count, metadata));
 }
 
-static bool lam_write_checkpoint(struct lam_program *program, const struct lam_run *run, bool quantized,
-                                 const char *path) {
+bool lam_checkpoint_write(struct lam_program *program, const struct lam_run *run, const char *path,
+                          lam_checkpoint_putter *put) {
   struct lam_output output;
   if (lam_check_finite(program->model, path) != LAM_OK) return lam_error("%s", program->model->message);
   lam_span_begin("checkpoint", run->step);
   bool good = lam_output_open(&output, path);
   if (good) {
-    int status = lam_put_checkpoint(program->model, run, quantized, output.stream, path);
+    int status = put(program->model, run, output.stream, path);
     if (status != LAM_OK && status != LAM_CANNOT_WRITE) lam_error("%s", program->model->message);
     good = lam_output_close(&output, status == LAM_OK);
   }
@@ -43,15 +43,11 @@ static bool lam_write_checkpoint(struct lam_program *program, const struct lam_r
 }
 
 bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path) {
-  return lam_write_checkpoint(program, run, false, path);
-}
-
-bool lam_checkpoint_quantize(struct lam_program *program, const struct lam_run *run, const char *path) {
-  return lam_write_checkpoint(program, run, true, path);
+  return lam_checkpoint_write(program, run, path, lam_put_checkpoint);
 }
 
 bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path, enum lam_purpose purpose) {
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, program->model->join_parts);
   if (!weights) return false;
   const int status = lam_load(program->model, run, weights, purpose);
   if (status != LAM_OK)

@@ -5,8 +5,8 @@
 #include "runtime/options.h"
 #include "runtime/weights.h"
 
-/* Weights in a file, or NULL after an error. */
-LAM_API struct lam_weights *lam_weights_open(const char *path);
+/* Weights in a file, or NULL after an error; `join` is that of the model, or NULL. */
+LAM_API struct lam_weights *lam_weights_open(const char *path, lam_part_joiner *join);
 /* The entry's elements converted to `type`, or an error. */
 LAM_API bool lam_weights_read(const struct lam_weights *weights, const struct lam_entry *entry, enum lam_type type,
                               void *to);
@@ -15,8 +15,10 @@ LAM_API bool lam_weights_write(const char *path, const struct lam_tensor *tensor
 
 /* Fails, and leaves the file as it was, where a tensor is not finite. */
 LAM_API bool lam_checkpoint_save(struct lam_program *program, const struct lam_run *run, const char *path);
-/* The same with steps and scales in place of parameters that have some, and without what only training needs. */
-LAM_API bool lam_checkpoint_quantize(struct lam_program *program, const struct lam_run *run, const char *path);
+/* The same for what a function of the library writes. */
+typedef int lam_checkpoint_putter(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path);
+LAM_API bool lam_checkpoint_write(struct lam_program *program, const struct lam_run *run, const char *path,
+                                  lam_checkpoint_putter *put);
 LAM_API bool lam_checkpoint_load(struct lam_program *program, struct lam_run *run, const char *path,
                                  enum lam_purpose purpose);
 /* The file that an option or the program's name gives, for free(). */

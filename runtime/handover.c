@@ -124,7 +124,7 @@ static bool lam_matching(struct lam_program *program, const struct lam_weights *
 }
 
 bool lam_checkpoint_go_on(struct lam_program *program, struct lam_run *run, const char *path) {
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, program->model->join_parts);
   bool good = weights && lam_matching(program, weights, run);
   lam_weights_close(weights);
   return good;

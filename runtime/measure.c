@@ -123,7 +123,7 @@ static bool lam_measuring_evaluate(void *context, const char *argument) {
 
 static bool lam_measuring_replace(void *context, const char *path) {
   struct lam_model *model = ((struct lam_measuring *)context)->program->model;
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, model->join_parts);
   char message[LAM_MESSAGE];
   bool good = weights != NULL;
   for (int64_t i = 0; good && i < weights->count; i++) {

@@ -203,9 +203,10 @@ void *lam_port_data(const struct lam_model *model, const struct lam_port *port) 
 int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found) {
   const struct lam_tensor *tensor = lam_find_tensor(model, name);
   if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor %s", name);
-  if (!tensor->data)
+  struct lam_tensor parts[LAM_PARTS];
+  if (!tensor->data && model->quantized->list(model, tensor, parts) > 0)
     return lam_fail(model->message, LAM_WRONG_ARGUMENT, "%s is not kept: routines read %s and its scale in its place",
-                    name, lam_part_of(model, tensor, 0)->name);
+                    name, parts[0].name);
   *found = *tensor;
   return LAM_OK;
 }
@@ -231,7 +232,7 @@ static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed,
                                        : tensor->low + (tensor->high - tensor->low) * lam_uniform_draw(words);
 }
 
-static void lam_begin(const struct lam_tensor *tensor, uint32_t seed) {
+void lam_begin(const struct lam_tensor *tensor, uint32_t seed) {
   const int64_t count = lam_count(tensor->shape, tensor->rank);
 #ifdef _OPENMP
 #pragma omp parallel for if (tensor->type < LAM_TYPE_I4) /* two threads would write halves of one byte */
@@ -259,67 +260,17 @@ const struct lam_tensor *lam_average_of(const struct lam_model *model, const str
   return NULL;
 }
 
-/* Draws a tensor that is not kept, and makes its steps. */
-static void lam_begin_steps(struct lam_model *model, const struct lam_tensor *tensor, uint32_t seed, void *memory) {
-  const struct lam_tensor *parameter = tensor->role == LAM_AVERAGE ? lam_average_of(model, tensor) : tensor;
-  struct lam_tensor drawn = parameter ? *parameter : *tensor;
-  drawn.data = memory;
-  lam_begin(&drawn, seed);
-  lam_quantize(model, tensor, memory);
-}
-
-size_t lam_largest_not_kept(const struct lam_model *model) {
-  size_t largest = 0;
-  for (int i = 0; i < model->tensor_count; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
-    if (!tensor->data && bytes > largest) largest = bytes;
-  }
-  return largest;
-}
-
 int lam_initialize(struct lam_model *model, uint32_t seed) {
-  const size_t bytes = lam_largest_not_kept(model);
-  char *memory = bytes ? malloc(bytes + LAM_ALIGNMENT) : NULL, *aligned = memory;
-  if (bytes && !memory) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory for one tensor");
-  if (memory) aligned += (LAM_ALIGNMENT - (uintptr_t)memory % LAM_ALIGNMENT) % LAM_ALIGNMENT;
+  const int status = model->quantized ? model->quantized->initialize(model, seed) : LAM_OK;
+  if (status != LAM_OK) return status;
   for (int i = 0; i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
-    if (!tensor->data)
-      lam_begin_steps(model, tensor, seed, aligned);
-    else if (tensor->role != LAM_DERIVED && tensor->role != LAM_QUANTIZED)
-      lam_begin(tensor, seed);
+    if (tensor->data && tensor->role != LAM_DERIVED && tensor->role != LAM_QUANTIZED) lam_begin(tensor, seed);
   }
-  free(memory);
   lam_start_averages(model);
   if (model->pruned) *model->pruned = -1;
   lam_changed(model);
   return LAM_OK;
-}
-
-const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter, int part) {
-  static const char *const names[LAM_PARTS] = {NULL, "/scale", "/offset"};
-  const size_t length = strlen(parameter->name);
-  for (int i = 0; i < model->tensor_count && parameter->use >= LAM_IN_STEPS; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    if (tensor->role != LAM_QUANTIZED || strncmp(tensor->name, parameter->name, length) != 0) continue;
-    const char *rest = tensor->name + length;
-    if (rest[0] != '/' || strchr(rest + 1, '/')) continue;
-    int own = 0;
-    for (int k = 1; k < LAM_PARTS; k++)
-      if (!strcmp(rest, names[k])) own = k;
-    if (own == part) return tensor;
-  }
-  return NULL;
-}
-
-void lam_quantize(struct lam_model *model, const struct lam_tensor *parameter, void *data) {
-  for (int i = 0; i < model->tensor_count; i++)
-    if (model->tensors[i].use >= LAM_IN_STEPS) *model->tensors[i].slot = NULL;
-  *parameter->slot = data;
-  model->quantize(model->self);
-  for (int i = 0; i < model->tensor_count; i++)
-    if (model->tensors[i].use >= LAM_IN_STEPS) *model->tensors[i].slot = model->tensors[i].data;
 }
 
 int lam_model_initialize(struct lam_model *model, uint32_t seed) {

@@ -158,7 +158,24 @@ struct lam_tokenizer {
   bool (*from_set)(struct lam_vocabulary *vocabulary, const unsigned char *set);
 };
 
+struct lam_model;
 struct lam_weights;
+struct lam_taking;
+/* Adds what tensors a file holds in parts: lam_join_parts (parts.h). */
+typedef int lam_part_joiner(struct lam_weights *weights, char message[LAM_MESSAGE]);
+
+/* What loading, drawing and saving do besides where a model keeps steps of parameters: quantized.h. */
+enum { LAM_PARTS = 3 }; /* "NAME/i8" or the like, "NAME/scale", "NAME/offset" */
+struct lam_quantized {
+  /* Draws what is not kept, and makes steps of it. */
+  int (*initialize)(struct lam_model *model, uint32_t seed);
+  /* Before anything is taken from a file, and then takes all: true where all that have steps have them now. */
+  int (*begin)(struct lam_taking *taking);
+  bool (*take)(struct lam_taking *taking);
+  /* What there is in place of a tensor, LAM_PARTS at most; returns how many. */
+  int (*list)(const struct lam_model *model, const struct lam_tensor *tensor, struct lam_tensor *parts);
+};
+
 struct lam_model {
   const char *name;
   void *self; /* the model's struct */
@@ -175,8 +192,10 @@ struct lam_model {
   const int64_t *derived_version; /* the version that derived values were computed of */
   int64_t *pruned; /* where weights are pruned, else NULL: see pruned.h */
   void (*note_pruned)(struct lam_model *model, const struct lam_weights *weights, int purpose); /* of a file's */
-  /* Makes the steps of those parameters whose slots are not NULL; NULL where there are none. And the version that they
-     were made of. */
+  lam_part_joiner *join_parts; /* NULL: tensors that files hold in parts are not read */
+  /* NULL where no steps are kept. Else `quantize` makes those of parameters whose slots are not NULL; and the version
+     that they were made of. */
+  const struct lam_quantized *quantized;
   void (*quantize)(void *self);
   int64_t *quantized_version;
   char message[LAM_MESSAGE]; /* of the last call that failed, or a note of one that did not */
@@ -205,13 +224,6 @@ LAM_API void lam_list_tensors(const struct lam_family *families, int count, void
 LAM_API const struct lam_tensor *lam_find_tensor(const struct lam_model *model, const char *name); /* or NULL */
 /* Where a port's data lie now. */
 LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port *port);
-/* What is kept of a parameter in its place, by number: its steps, "NAME/i8" or the like, "NAME/scale", "NAME/offset";
-   or NULL. */
-enum { LAM_PARTS = 3 };
-LAM_API const struct lam_tensor *lam_part_of(const struct lam_model *model, const struct lam_tensor *parameter,
-                                             int part);
-/* Makes the steps of the parameter alone, which lies in `data`. */
-LAM_API void lam_quantize(struct lam_model *model, const struct lam_tensor *parameter, void *data);
 /* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
 LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
 LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
@@ -223,11 +235,9 @@ LAM_API int lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);
 /* The parameter that an average begins as, or NULL. */
 LAM_API const struct lam_tensor *lam_average_of(const struct lam_model *model, const struct lam_tensor *average);
-/* The bytes of the largest tensor that is in memory only while its steps are made of it: at a multiple of
-   LAM_ALIGNMENT bytes, as kernels want it. */
-enum { LAM_ALIGNMENT = 64 };
-LAM_API size_t lam_largest_not_kept(const struct lam_model *model);
-/* The same of the model's own run, which forgets the facts that came with other parameters. */
+/* Draws the tensor's elements. */
+LAM_API void lam_begin(const struct lam_tensor *tensor, uint32_t seed);
+/* The same as lam_initialize for the model's own run, which forgets the facts that came with other parameters. */
 LAM_API int lam_model_initialize(struct lam_model *model, uint32_t seed);
 /* The tensors of a role as the spec says. Where none has `changed` since their memory was made, those that begin as
    zero are left alone: of a model that only predicts, memory for training is never touched. */

@@ -77,7 +77,7 @@ static bool lam_given_text(struct lam_given *given, const char *text) {
 
 /* Reads rows from tensors that have the inputs' names and an axis of rows first. */
 static bool lam_given_file(struct lam_given *given, const char *path) {
-  struct lam_weights *weights = lam_weights_open(path);
+  struct lam_weights *weights = lam_weights_open(path, NULL);
   bool good = weights != NULL;
   for (int64_t i = 0; good && i < weights->count; i++) {
     const struct lam_port *port;

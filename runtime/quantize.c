@@ -13,7 +13,7 @@ static int lam_quantize_main(struct lam_program *program, const struct lam_optio
   free(weights);
   if (same) return lam_error("%s has the weights themselves: --out names another file", lam_shown(shown, out)) + 1;
   if (!lam_is_writable(out)) return 1;
-  bool good = lam_checkpoint_use(program, &run, options) && lam_checkpoint_quantize(program, &run, out);
+  bool good = lam_checkpoint_use(program, &run, options) && lam_checkpoint_write(program, &run, out, lam_put_quantized);
   int count = 0;
   for (int i = 0; i < program->model->tensor_count; i++) count += program->model->tensors[i].use >= LAM_IN_STEPS;
   if (good) printf("%d parameters in steps in %s\n", count, lam_shown(shown, out));

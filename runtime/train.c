@@ -46,7 +46,7 @@ static bool lam_may_replace(const char *path) {
   if (!replaces) return true;
   char message[LAM_MESSAGE]; /* it is not shown: the file need not hold weights */
   struct lam_weights *weights;
-  if (lam_open_weights(&weights, path, message) != LAM_OK) weights = NULL;
+  if (lam_open_weights(&weights, path, NULL, message) != LAM_OK) weights = NULL;
   const struct lam_pairs *metadata = weights ? &weights->metadata : NULL;
   const struct lam_pair *step = weights ? lam_pairs_find(metadata, "step") : NULL,
                         *steps = step ? lam_pairs_find(metadata, "steps") : NULL,

@@ -253,9 +253,28 @@ static int lam_keep_facts(struct lam_model *model, const struct lam_run *run, co
   return LAM_OK;
 }
 
+/* Programs without the module parts do not read tensors of few bits. */
+static int lam_check_parts(struct lam_model *model, const struct lam_weights *weights) {
+  static const char *const parts[] = {"i8", "i4", "u4", "nf4", "bf16", "f16"};
+  char name[512];
+  for (int i = 0; i < model->tensor_count && !model->join_parts; i++) {
+    const struct lam_tensor *tensor = &model->tensors[i];
+    if (tensor->role != LAM_PARAMETER || lam_weights_find(weights, tensor->name)) continue;
+    for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+      if ((size_t)snprintf(name, sizeof name, "%s/%s", tensor->name, parts[k]) < sizeof name &&
+          lam_weights_find(weights, name))
+        return lam_fail(model->message, LAM_WRONG_FILE,
+                        "%s has %s in place of %s: to read weights of few bits, a program must be emitted with "
+                        "quantize(...) in its pipeline, or made by lamella build or run",
+                        weights->path, name, tensor->name);
+  }
+  return LAM_OK;
+}
+
 /* Whether all that is to be taken fits. */
 static int lam_check_weights(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose) {
-  int status = lam_check_statistics(model, weights, purpose);
+  int status = lam_check_parts(model, weights);
+  if (!status) status = lam_check_statistics(model, weights, purpose);
   if (!status) status = lam_check_names(model, weights, purpose);
   for (int i = 0; i < model->tensor_count && !status; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
@@ -267,118 +286,20 @@ static int lam_check_weights(struct lam_model *model, const struct lam_weights *
 
 /* --- Taking elements ---------------------------------------------------------------------------------------------- */
 
-/* Elements being taken from a file. */
-struct lam_taking {
-  struct lam_model *model;
-  const struct lam_weights *weights;
-  enum lam_purpose purpose;
-  void *memory, *place; /* for one tensor that is not kept: what is to be freed, and where it is aligned */
-};
-
 /* The entry that a tensor is taken from. What is an average begins as its parameter, where the file has none. */
-static const struct lam_entry *lam_source_of(const struct lam_taking *taking, const struct lam_tensor *tensor) {
+const struct lam_entry *lam_source_of(const struct lam_taking *taking, const struct lam_tensor *tensor) {
   if (!lam_is_taken(tensor, taking->purpose)) return NULL;
   const struct lam_entry *entry = lam_weights_find(taking->weights, tensor->name);
   const struct lam_tensor *parameter = entry ? NULL : lam_average_of(taking->model, tensor);
   return parameter && taking->purpose != LAM_RESUME ? lam_weights_find(taking->weights, parameter->name) : entry;
 }
 
-/* Whether the parameter itself need not be kept. */
-static bool lam_streams(const struct lam_taking *taking, const struct lam_tensor *tensor) {
-  return !tensor->data || (tensor->use == LAM_STREAMED && taking->purpose == LAM_USE_ALONE);
-}
-
-static bool lam_same_shape(const struct lam_entry *entry, const struct lam_tensor *tensor) {
-  bool same = entry->rank == tensor->rank;
-  for (int i = 0; same && i < entry->rank; i++) same = entry->shape[i] == tensor->shape[i];
-  return same;
-}
-
-/* What a model keeps in the place of a parameter, and the entries that a file has for that. */
-struct lam_parts {
-  const struct lam_tensor *tensors[LAM_PARTS]; /* or NULL */
-  const struct lam_entry *entries[LAM_PARTS];
-};
-
-/* The entry of the file that is a part of a parameter whose entry is `source`, in the model's shape. NULL where there
-   is none, or where the file has the parameter itself, too, which then counts. */
-static const struct lam_entry *lam_part_entry(const struct lam_taking *taking, const struct lam_entry *source,
-                                              const struct lam_tensor *part) {
-  char name[512];
-  const char *slash = strrchr(part->name, '/');
-  if ((size_t)snprintf(name, sizeof name, "%s%s", source->name, slash) >= sizeof name) return NULL;
-  const struct lam_entry *entry = lam_weights_find(taking->weights, name);
-  const unsigned char *data = source->data;
-  if (!strcmp(slash, "/scale")) data = source->scale;
-  if (!strcmp(slash, "/offset")) data = source->offset;
-  return entry && entry->data == data && lam_same_shape(entry, part) ? entry : NULL;
-}
-
-/* Whether the file has just the steps that the model keeps of the tensor. */
-static bool lam_find_parts(const struct lam_taking *taking, const struct lam_tensor *tensor,
-                           const struct lam_entry *source, struct lam_parts *parts) {
-  memset(parts, 0, sizeof *parts);
-  for (int i = 0; i < LAM_PARTS; i++) parts->tensors[i] = lam_part_of(taking->model, tensor, i);
-  for (int i = 0; i < LAM_PARTS; i++) {
-    if (!parts->tensors[i]) continue;
-    parts->entries[i] = lam_part_entry(taking, source, parts->tensors[i]);
-    if (!parts->entries[i]) return false;
-  }
-  return parts->tensors[0] != NULL;
-}
-
-static void lam_take_tensor(const struct lam_taking *taking, const struct lam_tensor *tensor,
-                            const struct lam_entry *source) {
-  if (tensor->use == LAM_UNREAD && taking->purpose == LAM_USE_ALONE) return;
-  struct lam_parts parts;
-  const bool streams = lam_streams(taking, tensor), steps = lam_find_parts(taking, tensor, source, &parts);
-  void *to = streams ? taking->place : tensor->data;
-  if (!streams || !steps) lam_read_entry(taking->weights, source, tensor->type, to);
-  for (int i = 0; i < LAM_PARTS && steps; i++)
-    if (parts.tensors[i])
-      lam_read_entry(taking->weights, parts.entries[i], parts.tensors[i]->type, parts.tensors[i]->data);
-  if (tensor->use >= LAM_IN_STEPS && !steps) lam_quantize(taking->model, tensor, to);
-}
-
-/* Checks the steps that are to be taken, and makes memory for the largest tensor that is read and not kept. */
-static int lam_begin_taking(struct lam_taking *taking) {
-  struct lam_model *model = taking->model;
-  size_t largest = 0;
-  int status = LAM_OK;
-  for (int i = 0; i < model->tensor_count && !status; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    const size_t bytes = lam_type_bytes(tensor->type, lam_count(tensor->shape, tensor->rank));
-    const struct lam_entry *source = lam_source_of(taking, tensor);
-    struct lam_parts parts;
-    const bool found = source && lam_find_parts(taking, tensor, source, &parts);
-    if (found && !lam_type_is_real(parts.tensors[0]->type))
-      status = lam_check_elements(taking->weights, parts.entries[0], parts.tensors[0]->type, model->message);
-    else if (!found && source && lam_streams(taking, tensor) && bytes > largest)
-      largest = bytes;
-  }
-  if (status || !largest) return status;
-  taking->memory = malloc(largest + LAM_ALIGNMENT);
-  if (!taking->memory)
-    return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to read a tensor of %s", taking->weights->path);
-  taking->place = (char *)taking->memory + (LAM_ALIGNMENT - (uintptr_t)taking->memory % LAM_ALIGNMENT) % LAM_ALIGNMENT;
-  return LAM_OK;
-}
-
 static void lam_take_all(const struct lam_taking *taking) {
-  struct lam_model *model = taking->model;
-  bool quantized = model->quantize != NULL;
-  /* Steps may follow from statistics, so these come first. */
-  for (int statistics = 1; statistics >= 0; statistics--)
-    for (int i = 0; i < model->tensor_count; i++) {
-      const struct lam_tensor *tensor = &model->tensors[i];
-      const struct lam_entry *source = lam_source_of(taking, tensor);
-      if ((tensor->role == LAM_STATISTIC) != statistics) continue;
-      if (source) lam_take_tensor(taking, tensor, source);
-      quantized = quantized && (source || tensor->use < LAM_IN_STEPS);
-    }
-  if (taking->purpose == LAM_START_FROM) lam_start_averages(model);
-  lam_changed(model);
-  if (quantized) *model->quantized_version = *model->version; /* the steps of all that have some are there */
+  for (int i = 0; i < taking->model->tensor_count; i++) {
+    const struct lam_tensor *tensor = &taking->model->tensors[i];
+    const struct lam_entry *source = lam_source_of(taking, tensor);
+    if (source) lam_read_entry(taking->weights, source, tensor->type, tensor->data);
+  }
 }
 
 int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
@@ -392,7 +313,7 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
   if (!status) status = lam_read_facts(model, weights, purpose, &there.facts);
   if (!status) status = lam_keep_facts(model, run, weights, purpose, &there);
   struct lam_taking taking = {.model = model, .weights = weights, .purpose = purpose};
-  if (!status) status = lam_begin_taking(&taking);
+  if (!status && model->quantized) status = model->quantized->begin(&taking);
   if (status) {
     lam_pairs_free(&there.facts);
     return status;
@@ -400,8 +321,14 @@ int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weig
   /* What was measured with other parameters says nothing of these. */
   if (!lam_uses(purpose)) lam_restart(model, LAM_STATISTIC, true);
   if (model->note_pruned) model->note_pruned(model, weights, (int)purpose);
-  lam_take_all(&taking);
-  free(taking.memory);
+  bool in_steps = false;
+  if (model->quantized)
+    in_steps = model->quantized->take(&taking);
+  else
+    lam_take_all(&taking);
+  if (purpose == LAM_START_FROM) lam_start_averages(model);
+  lam_changed(model);
+  if (in_steps) *model->quantized_version = *model->version;
   lam_pairs_free(&run->facts);
   *run = there;
   return LAM_OK;
@@ -416,13 +343,13 @@ static int lam_model_take(struct lam_model *model, struct lam_weights *weights, 
 
 int lam_model_load(struct lam_model *model, const char *path, enum lam_purpose purpose) {
   struct lam_weights *weights;
-  const int status = lam_open_weights(&weights, path, model->message);
+  const int status = lam_open_weights(&weights, path, model->join_parts, model->message);
   return status == LAM_OK ? lam_model_take(model, weights, purpose) : status;
 }
 
 int lam_model_load_memory(struct lam_model *model, const void *bytes, size_t size, enum lam_purpose purpose) {
   struct lam_weights *weights;
-  const int status = lam_weights_take(&weights, "the memory", bytes, size, model->message);
+  const int status = lam_weights_take(&weights, "the memory", bytes, size, model->join_parts, model->message);
   return status == LAM_OK ? lam_model_take(model, weights, purpose) : status;
 }
 
@@ -433,13 +360,7 @@ static bool lam_add_number(struct lam_pairs *pairs, const char *key, int64_t num
   return lam_pairs_add(pairs, key, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)number));
 }
 
-/* For people who look into a file. What they need to know of groups, the shapes tell. */
-static const char lam_in_steps[] =
-    "a tensor NAME is NAME/i8, /i4 or /u4, whole numbers in bytes, or NF4's levels by NAME/nf4, times NAME/scale, of "
-    "which "
-    "an element is for a block of neighbours, plus NAME/offset; or it is NAME/bf16 or NAME/f16";
-
-static bool lam_describe(const struct lam_model *model, const struct lam_run *run, bool quantized,
+static bool lam_describe(const struct lam_model *model, const struct lam_run *run, const char *quantized,
                          struct lam_pairs *metadata) {
   bool good = lam_pairs_add(metadata, "format", "lamella", 7) &&
               lam_pairs_add(metadata, "model", model->name, strlen(model->name)) &&
@@ -448,7 +369,7 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   if (good && model->pruned && *model->pruned > 0) good = lam_add_number(metadata, "pruned", *model->pruned - 1);
   for (int64_t i = 0; good && i < run->facts.count; i++)
     good = lam_pairs_add(metadata, run->facts.items[i].key, run->facts.items[i].value, run->facts.items[i].length);
-  if (good && quantized) good = lam_pairs_add(metadata, "quantized", lam_in_steps, strlen(lam_in_steps));
+  if (good && quantized) good = lam_pairs_add(metadata, "quantized", quantized, strlen(quantized));
   for (int i = 0; good && i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     char key[512];
@@ -458,89 +379,40 @@ static bool lam_describe(const struct lam_model *model, const struct lam_run *ru
   return good;
 }
 
-/* Whether the tensor goes into files: what was measured does once it is. */
-static bool lam_is_saved(const struct lam_tensor *tensor) {
+bool lam_is_saved(const struct lam_tensor *tensor) {
   bool measured = false;
   for (int64_t k = 0; tensor->role == LAM_STATISTIC && k < lam_count(tensor->shape, tensor->rank); k++)
     measured |= lam_get(tensor->data, tensor->type, k) != 0;
   return measured || lam_is_kept(tensor);
 }
 
-/* Lists the tensors of a checkpoint. Of a parameter that is not kept, it has the steps. */
-static int lam_list_kept(const struct lam_model *model, struct lam_tensor *tensors) {
+int lam_put_listed(struct lam_model *model, const struct lam_run *run, const char *quantized,
+                   const struct lam_tensor *tensors, int count, FILE *file, const char *path) {
+  struct lam_pairs metadata = {0};
+  int status = LAM_OK;
+  if (!lam_describe(model, run, quantized, &metadata))
+    status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
+  else if (!lam_put_weights(file, tensors, count, &metadata))
+    status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
+  lam_pairs_free(&metadata);
+  return status;
+}
+
+/* Of a parameter that is not kept, a checkpoint has the steps. */
+int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path) {
+  struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
   int count = 0;
+  if (!tensors) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   for (int i = 0; i < model->tensor_count; i++) {
     const struct lam_tensor *tensor = &model->tensors[i];
     if (!lam_is_saved(tensor)) continue;
-    if (tensor->data) tensors[count++] = *tensor;
-    for (int k = 0; k < LAM_PARTS && !tensor->data; k++) {
-      const struct lam_tensor *part = lam_part_of(model, tensor, k);
-      if (part) tensors[count++] = *part;
-    }
+    if (tensor->data)
+      tensors[count++] = *tensor;
+    else
+      count += model->quantized->list(model, tensor, tensors + count);
   }
-  return count;
-}
-
-static bool lam_has_average(const struct lam_model *model, const struct lam_tensor *parameter) {
-  const size_t length = strlen(parameter->name);
-  for (int i = 0; i < model->tensor_count; i++) {
-    const struct lam_tensor *tensor = &model->tensors[i];
-    if (tensor->role == LAM_AVERAGE && !strncmp(tensor->name, parameter->name, length) &&
-        strrchr(tensor->name, '/') == tensor->name + length)
-      return true;
-  }
-  return false;
-}
-
-/* Adds what predictions read of a parameter, or of the average that they read in its place, by the parameter's name,
-   which goes to `names`. Of what has elements of that size. */
-static int lam_add_parts(const struct lam_model *model, const struct lam_tensor *tensor, size_t size,
-                         struct lam_tensor *tensors, char **names) {
-  const struct lam_tensor *parameter = lam_average_of(model, tensor), *parts[LAM_PARTS];
-  int count = 0;
-  for (int k = 0; k < LAM_PARTS; k++) parts[k] = lam_part_of(model, tensor, k);
-  if (!parts[0]) parts[0] = tensor;
-  for (int k = 0; k < LAM_PARTS; k++) {
-    if (!parts[k] || lam_type_size(parts[k]->type) != size) continue;
-    tensors[count] = *parts[k];
-    if (parameter) {
-      tensors[count].name = *names;
-      *names += sprintf(*names, "%s%s", parameter->name, parts[k]->name + strlen(tensor->name)) + 1;
-    }
-    count++;
-  }
-  return count;
-}
-
-/* The same for predictions alone, in steps. Larger elements come first, so that all are aligned. */
-static int lam_list_quantized(const struct lam_model *model, struct lam_tensor *tensors, char *names) {
-  int count = 0;
-  for (size_t size = sizeof(lam_real); size > 0; size /= 2)
-    for (int i = 0; i < model->tensor_count; i++) {
-      const struct lam_tensor *tensor = &model->tensors[i];
-      const bool wanted = tensor->role == LAM_AVERAGE || (tensor->role == LAM_STATISTIC && lam_is_saved(tensor)) ||
-                          (tensor->role == LAM_PARAMETER && !lam_has_average(model, tensor));
-      if (wanted) count += lam_add_parts(model, tensor, size, tensors + count, &names);
-    }
-  return count;
-}
-
-int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool quantized, FILE *file,
-                       const char *path) {
-  struct lam_pairs metadata = {0};
-  struct lam_tensor *tensors = calloc((size_t)model->tensor_count + 1, sizeof *tensors);
-  int count = 0, status = LAM_OK;
-  size_t bytes = 1;
-  for (int i = 0; i < model->tensor_count; i++) bytes += strlen(model->tensors[i].name) + 1;
-  char *names = malloc(bytes);
-  if (!tensors || !names || !lam_describe(model, run, quantized, &metadata))
-    status = lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
-  if (!status) count = quantized ? lam_list_quantized(model, tensors, names) : lam_list_kept(model, tensors);
-  if (!status && !lam_put_weights(file, tensors, count, &metadata))
-    status = lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
-  lam_pairs_free(&metadata);
+  const int status = lam_put_listed(model, run, NULL, tensors, count, file, path);
   free(tensors);
-  free(names);
   return status;
 }
 
@@ -557,7 +429,7 @@ int lam_save(struct lam_model *model, const struct lam_run *run, const char *pat
   if (!beside) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
   strcat(strcpy(beside, path), ".new");
   FILE *file = fopen(beside, "wb");
-  int status = file ? lam_put_checkpoint(model, run, false, file, path) : LAM_CANNOT_WRITE;
+  int status = file ? lam_put_checkpoint(model, run, file, path) : LAM_CANNOT_WRITE;
   bool told = file && status;
 #ifdef LAM_MAPS_FILES
   if (file && !status && (fflush(file) != 0 || fsync(fileno(file)) != 0)) status = LAM_CANNOT_WRITE;

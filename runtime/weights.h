@@ -16,10 +16,8 @@ enum lam_purpose {
    than those of the run is refused. A note, if any, stands in the model's message, which is empty otherwise. */
 LAM_API int lam_load(struct lam_model *model, struct lam_run *run, const struct lam_weights *weights,
                      enum lam_purpose purpose);
-/* Writes them to an open file; `path` is for the message. Quantized: for those that have steps, these and their scale;
-   and of the rest parameters and averages. */
-LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, bool quantized, FILE *file,
-                               const char *path);
+/* Writes them to an open file; `path` is for the message. */
+LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path);
 /* Into a file, which stays as it was where that fails; LAM_NOT_FINITE where a tensor is infinite or not a number. */
 LAM_API int lam_save(struct lam_model *model, const struct lam_run *run, const char *path);
 
@@ -37,6 +35,19 @@ LAM_API int lam_check_tensor(const struct lam_weights *weights, const struct lam
                              const struct lam_tensor *tensor, char message[LAM_MESSAGE]);
 LAM_API int lam_read_facts(struct lam_model *model, const struct lam_weights *weights, enum lam_purpose purpose,
                            struct lam_pairs *to);
+/* Elements being taken from a file, and the entry that a tensor's are taken from, or NULL. */
+struct lam_taking {
+  struct lam_model *model;
+  const struct lam_weights *weights;
+  enum lam_purpose purpose;
+  void *memory, *place; /* of quantized.c */
+};
+LAM_API const struct lam_entry *lam_source_of(const struct lam_taking *taking, const struct lam_tensor *tensor);
+/* Parts of saving: whether the tensor goes into files, as what was measured does once it is; writes these tensors, with
+   what is known of the run. `quantized`: NULL, or what the file is to say of its steps. */
+LAM_API bool lam_is_saved(const struct lam_tensor *tensor);
+LAM_API int lam_put_listed(struct lam_model *model, const struct lam_run *run, const char *quantized,
+                           const struct lam_tensor *tensors, int count, FILE *file, const char *path);
 LAM_API int lam_check_finite(struct lam_model *model, const char *path); /* LAM_NOT_FINITE: `path` cannot be written */
 LAM_API bool lam_is_fact(const char *key);
 /* Whether a tensor of that name is what calibration measured, of whatever model. */

@@ -72,6 +72,27 @@ gcc -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsan
   -Ivendor "$LAMELLA_ROOT/tests/library/quantized.c" vendor/gpt.c vendor/lamella.c -o vendored -lm || fail "quantized.c does not compile"
 ./vendored gpt.safetensors way1.st saved.st >out.txt 2>&1 || { cat out.txt; fail "a model in steps"; }
 
+# Emitted programs read such files only where they quantise; others say what reads them, and change nothing.
+lamella emit gpt.lam --target=portable -o emitted
+lamella emit gpt.lam --target=portable --passes='quantize(i8)' -o emitted8
+! grep -q lam_find_shared emitted/* || fail "a program that does not quantise has the module parts"
+for folder in emitted emitted8; do gcc -std=c11 -O1 $folder/*.c -o $folder/gpt -lm; done
+advice="to read weights of few bits, a program must be emitted with quantize(...) in its pipeline, or made by lamella build"
+for part in 0:wte.weight/i8 1:wte.weight/i8 2:wte.weight/i8 3:wte.weight/i8 5:wte.weight/bf16; do
+  expect_status 1 emitted/gpt predict --weights "way${part%%:*}.st" --input tokens="$tokens" --out none.st
+  expect_contains "$(cat stderr)" "way${part%%:*}.st has ${part#*:} in place of wte.weight: $advice"
+done
+expect_status 1 emitted/gpt train --steps 1 --init way1.st --out none.st --quiet
+expect_contains "$(cat stderr)" "$advice"
+[[ ! -e none.st ]] || fail "something was written"
+predict emitted/gpt gpt.safetensors a.st
+for way in 0 1; do
+  predict emitted8/gpt way$way.st a.st
+  predict ./portable0 way$way.st b.st
+  same a.st b.st "steps of way $way in an emitted program"
+done
+emitted8/gpt train --steps 1 --init way1.st --out trained8.st --quiet >out.txt
+
 # numpy's file, whose steps no program would find by itself.
 cp "$GOLDEN/quantized.safetensors" .
 numbers=$(sed -n 2p "$GOLDEN/quantized.logits") text=$(sed -n 's/^tokens //p' "$GOLDEN/quantized.logits")

@@ -61,7 +61,8 @@ static bool compare(struct lam_weights *expected, struct lam_weights *got, doubl
 
 int main(int count, char **arguments) {
   if (count != 5) return 2;
-  struct lam_weights *expected = lam_weights_open(arguments[1]), *got = lam_weights_open(arguments[2]);
+  struct lam_weights *expected = lam_weights_open(arguments[1], lam_join_parts),
+                     *got = lam_weights_open(arguments[2], lam_join_parts);
   FILE *pairs = fopen(arguments[4], "r");
   if (!expected || !got || !pairs) return 1;
   char line[512];

@@ -16,7 +16,7 @@ static bool is_near(double got, double expected, double tolerance) {
 
 int main(int count, char **arguments) {
   if (count < 5) return 2;
-  struct lam_weights *weights = lam_weights_open(arguments[1]);
+  struct lam_weights *weights = lam_weights_open(arguments[1], lam_join_parts);
   const struct lam_entry *entry = weights ? lam_weights_find(weights, arguments[2]) : NULL;
   if (!entry) return printf("%s has no tensor %s\n", arguments[1], arguments[2]), 1;
 

@@ -7,7 +7,7 @@
 #include "runtime/runtime.h"
 
 int main(int count, char **arguments) {
-  struct lam_weights *weights = count > 2 ? lam_weights_open(arguments[1]) : NULL;
+  struct lam_weights *weights = count > 2 ? lam_weights_open(arguments[1], lam_join_parts) : NULL;
   if (!weights) return 2;
   for (int i = 2; i < count; i++) {
     const struct lam_entry *entry = lam_weights_find(weights, arguments[i]);

@@ -79,16 +79,16 @@ static void test_bad_files(void) {
   for (int i = 0; i < COUNT(cases); i++) {
     write_file("bad.safetensors", cases[i].header, cases[i].claimed, cases[i].data);
     tiny_capture();
-    struct lam_weights *weights = lam_weights_open("bad.safetensors");
+    struct lam_weights *weights = lam_weights_open("bad.safetensors", lam_join_parts);
     tiny_release();
     CHECK(!weights);
     if (!CHECK(tiny_said(cases[i].says))) printf("  of case %d: %s\n", i, cases[i].header);
   }
   tiny_write("bad.safetensors", "short", 5);
   tiny_capture();
-  CHECK(!lam_weights_open("bad.safetensors"));
-  CHECK(!lam_weights_open("."));
-  CHECK(!lam_weights_open("absent.safetensors"));
+  CHECK(!lam_weights_open("bad.safetensors", lam_join_parts));
+  CHECK(!lam_weights_open(".", lam_join_parts));
+  CHECK(!lam_weights_open("absent.safetensors", lam_join_parts));
   tiny_release();
 }
 
@@ -106,7 +106,7 @@ static void test_damage(void) {
   int good = 0, opened = 0;
   for (size_t cut = 0; cut <= length; cut++) {
     tiny_write("cut.safetensors", whole, cut);
-    struct lam_weights *weights = lam_weights_open("cut.safetensors");
+    struct lam_weights *weights = lam_weights_open("cut.safetensors", lam_join_parts);
     good += weights != NULL;
     lam_weights_close(weights);
   }
@@ -115,7 +115,7 @@ static void test_damage(void) {
       whole[at] ^= (char)(1 << bit);
       tiny_write("cut.safetensors", whole, length);
       whole[at] ^= (char)(1 << bit);
-      struct lam_weights *weights = lam_weights_open("cut.safetensors");
+      struct lam_weights *weights = lam_weights_open("cut.safetensors", lam_join_parts);
       for (int64_t i = 0; weights && i < weights->count; i++) {
         lam_real numbers[16];
         lam_weights_read(weights, &weights->entries[i], LAM_TYPE_REAL, numbers);
@@ -150,7 +150,7 @@ static void test_types(void) {
   memcpy(data, halves, 16), memcpy(data + 16, brains, 4), memcpy(data + 20, &third, 8), memcpy(data + 28, longs, 16);
   data[46] = 1;
   tiny_write("types.safetensors", bytes, 8 + length + 47);
-  struct lam_weights *weights = lam_weights_open("types.safetensors");
+  struct lam_weights *weights = lam_weights_open("types.safetensors", lam_join_parts);
   if (!CHECK(weights != NULL)) return;
   lam_real reals[8];
   int32_t integers[2];
@@ -198,7 +198,7 @@ static void test_steps(void) {
     bytes[8 + strlen(text) + (wrong ? 43 : 35)] = (char)-8;
     tiny_write("steps.safetensors", bytes, length);
     tiny_capture();
-    struct lam_weights *weights = lam_weights_open("steps.safetensors");
+    struct lam_weights *weights = lam_weights_open("steps.safetensors", lam_join_parts);
     tiny_release();
     CHECK(wrong ? !weights &&
                       tiny_said("tensor w/scale (F32) has shape [3, 2], which is no scale of w/i8 with shape [4, 4]")
@@ -224,7 +224,7 @@ static void test_steps(void) {
              "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
              "\"w/i8\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[4,5]}}",
              -1, 5);
-  struct lam_weights *weights = lam_weights_open("steps.safetensors");
+  struct lam_weights *weights = lam_weights_open("steps.safetensors", lam_join_parts);
   if (CHECK(weights != NULL)) CHECK(!lam_weights_find(weights, "w")->scale);
   lam_weights_close(weights);
   write_file("steps.safetensors",
@@ -232,7 +232,7 @@ static void test_steps(void) {
              "\"w/f16\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[2,4]}}",
              -1, 4);
   tiny_capture();
-  CHECK(!lam_weights_open("steps.safetensors"));
+  CHECK(!lam_weights_open("steps.safetensors", lam_join_parts));
   tiny_release();
   CHECK(tiny_said("tensor w is there in steps of several kinds"));
 }
@@ -251,7 +251,7 @@ static void test_round_trip(void) {
   lam_pairs_add(&metadata, "key", value, sizeof value - 1);
   lam_pairs_add(&metadata, "empty", "", 0);
   CHECK(lam_weights_write("round.safetensors", tensors, COUNT(tensors), &metadata));
-  struct lam_weights *weights = lam_weights_open("round.safetensors");
+  struct lam_weights *weights = lam_weights_open("round.safetensors", lam_join_parts);
   if (!CHECK(weights && weights->count == COUNT(tensors))) return;
   const struct lam_pair *pair = lam_pairs_find(&weights->metadata, "key");
   CHECK(pair && pair->length == sizeof value - 1 && memcmp(pair->value, value, pair->length) == 0);
@@ -423,8 +423,8 @@ static void test_control_characters(void) {
                "\\u009b\\u0080\xC2\xA0\xC3\x9B\xE2\x82\xAC\xF0\x9F\x98\x80");
   write_file("names.safetensors", "{\"a\\u001b[2J\":{\"dtype\":\"F31\",\"shape\":[2],\"data_offsets\":[0,8]}}", -1, 8);
   tiny_capture();
-  CHECK(!lam_weights_open("names.safetensors"));
-  CHECK(!lam_weights_open("no\x1b[2J\xC2\x9B.safetensors"));
+  CHECK(!lam_weights_open("names.safetensors", lam_join_parts));
+  CHECK(!lam_weights_open("no\x1b[2J\xC2\x9B.safetensors", lam_join_parts));
   tiny_release();
   CHECK(tiny_said("tensor a\\x1b[2J (F31)") && tiny_said("cannot open no\\x1b[2J\\u009b.safetensors"));
   CHECK(!strpbrk(tiny_read("err.txt", &(size_t){0}), "\x1b\x9b"));

@@ -142,7 +142,7 @@ static size_t damage(char *to, const char *original, size_t length) {
 }
 
 static bool try_weights(void) {
-  struct lam_weights *weights = lam_weights_open("damaged");
+  struct lam_weights *weights = lam_weights_open("damaged", lam_join_parts);
   for (int64_t i = 0; weights && i < weights->count; i++) {
     const struct lam_entry *entry = &weights->entries[i];
     void *to = lam_allocate(lam_count(entry->shape, entry->rank), sizeof(double));

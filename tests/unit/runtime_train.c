@@ -138,7 +138,7 @@ static void test_command_line(void) {
     CHECK(tiny_run(&line_program, cases[i].line) == cases[i].code);
     CHECK(tiny_said(cases[i].says));
   }
-  struct lam_weights *rows = lam_weights_open("rows.safetensors");
+  struct lam_weights *rows = lam_weights_open("rows.safetensors", lam_join_parts);
   CHECK(rows && rows->count == 1 && rows->entries[0].shape[0] == 50);
   lam_weights_close(rows);
 }
@@ -176,7 +176,7 @@ static void test_accumulation(void) {
   CHECK(tiny_said("step 34  validation loss"));
   size_t length;
   CHECK(strstr(tiny_read("sum.jsonl", &length), "{\"step\":34,\"loss\":0.") != NULL);
-  struct lam_weights *weights = lam_weights_open("sum.safetensors");
+  struct lam_weights *weights = lam_weights_open("sum.safetensors", lam_join_parts);
   const struct lam_pair *rows = weights ? lam_pairs_find(&weights->metadata, "rows") : NULL;
   CHECK_STRING(rows ? rows->value : NULL, "408");
   lam_weights_close(weights);
@@ -189,7 +189,7 @@ static void test_predict_file(void) {
   struct lam_pairs none = {0};
   CHECK(lam_weights_write("x.safetensors", &tensor, 1, &none));
   CHECK(tiny_run(&line_program, "predict --weights whole.safetensors --inputs x.safetensors --out y.safetensors") == 0);
-  struct lam_weights *weights = lam_weights_open("y.safetensors");
+  struct lam_weights *weights = lam_weights_open("y.safetensors", lam_join_parts);
   const struct lam_entry *entry = weights ? lam_weights_find(weights, "y") : NULL;
   if (CHECK(entry && entry->rank == 1 && entry->shape[0] == 6 && lam_weights_read(weights, entry, LAM_TYPE_REAL, y)))
     for (int i = 0; i < 6; i++) CHECK_NEAR(y[i], line_state[0] * x[i] + line_state[1], 1e-6);
