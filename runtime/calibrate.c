@@ -53,7 +53,8 @@ static bool lam_copy_entry(const struct lam_entry *entry, struct lam_tensor *cop
   return true;
 }
 
-/* Writes what the file has, and what was measured in place of what it had of that. */
+/* Writes what the file has, what other pipelines asked for included, and what was measured in place of what it had of
+   that. */
 static bool lam_write_measured(const struct lam_model *model, const char *from, const char *to) {
   struct lam_weights *weights = lam_weights_open(from, model->join_parts);
   if (!weights) return false;
@@ -62,7 +63,8 @@ static bool lam_write_measured(const struct lam_model *model, const char *from, 
   bool good = true;
   for (int64_t i = 0; i < weights->count && good; i++) {
     const struct lam_entry *entry = &weights->entries[i];
-    if (lam_is_statistic(entry->name)) continue;
+    const struct lam_tensor *measured = lam_find_tensor(model, entry->name);
+    if (measured && measured->role == LAM_STATISTIC) continue;
     good = lam_copy_entry(entry, &tensors[count]) ||
            lam_error("%s: tensor %s is of type %s, which is not written: take a file without it", from, entry->name,
                      entry->type_name);

@@ -65,6 +65,15 @@ lamella run gpt.lam -D seq=8 --passes="$both" calibrate --weights trained.safete
 lamella run gpt.lam -D seq=8 --passes="$both" eval --all --weights trained.safetensors >out.txt
 lamella run gpt.lam -D seq=8 --passes="$both" -D train.epochs=2 train --resume --out trained.safetensors >out.txt
 
+# What another pipeline asked for stays beside what is measured.
+cp "$GOLDEN/gpt.safetensors" several.safetensors
+for pipeline in 'quantize(i8, activations = i8, smooth = 0.5)' 'quantize(i4, method = awq)'; do
+  lamella run gpt.lam -D seq=8 --passes="$pipeline" calibrate --weights several.safetensors >out.txt
+done
+for pipeline in 'quantize(i8, activations = i8, smooth = 0.5)' 'quantize(i4, method = awq)'; do
+  lamella run gpt.lam -D seq=8 --passes="$pipeline" eval --all --weights several.safetensors >out.txt
+done
+
 # Vendored programs calibrate, too, and weights that become a part of a program bring what was measured.
 lamella emit gpt.lam -D seq=8 --passes="$both" --only=calibrate,predict -o vendor >out.txt
 cc -O0 vendor/*.c -o vendored -lm -lpthread
