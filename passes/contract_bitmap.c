@@ -8,7 +8,11 @@
    the result is right. */
 #include "passes/contract.h"
 
-enum { LONGEST = 1 << 14 /* elements of a row, which lies on the stack */ };
+enum {
+  LONGEST = 1 << 14, /* elements of a row, which lies on the stack */
+  LEAST_BYTES =
+      1 << 23 /* of all pruned weights: fewer stay in a cache, from where they are read faster than they are expanded */
+};
 
 struct bitmap {
   struct buffer *values, *masks, *offsets;
@@ -36,6 +40,19 @@ static double limit_of(const struct contraction *x) {
   return x->b.buffer->storage == STORAGE_REAL ? target->expand_reals : target->expand_bytes;
 }
 
+/* The bytes of all pruned weights, if all of them are stored as this one. */
+static double bytes_of_pruned(const struct contraction *x) {
+  const struct program *program = x->s->program;
+  double count = 0;
+  for (int i = 0; i < program->states.count; i++) {
+    const struct state *state = program->states.items[i];
+    double own = state->role == ROLE_PARAMETER && state->kept ? 1 : 0;
+    for (int k = 0; k < state->axis_count; k++) own *= (double)state->axes[k]->extent;
+    count += own;
+  }
+  return count * storage_facts[x->b.buffer->storage].bits / 8;
+}
+
 static enum bitmap_reason reason_of(const struct contraction *x, double share) {
   const enum storage storage = x->b.buffer->storage;
   if (x->s->pipeline.parameters[PARAMETER_derive_bitmap] == 0) return BITMAP_LEFT_OUT;
@@ -43,6 +60,7 @@ static enum bitmap_reason reason_of(const struct contraction *x, double share) {
   if (x->b_computed || (storage != STORAGE_REAL && storage_facts[storage].bits != 8)) return BITMAP_STORAGE;
   if (limit_of(x) == 0) return BITMAP_SLOW;
   if (share > limit_of(x)) return BITMAP_DENSE;
+  if (x->s->pipeline.parameters[PARAMETER_derive_bitmap] < 0 && bytes_of_pruned(x) < LEAST_BYTES) return BITMAP_SMALL;
   return has_whole_rows(x) ? BITMAP_READ : BITMAP_ROWS;
 }
 

@@ -115,7 +115,7 @@ for verb in "generate --prompt First --tokens 24 --temperature 0" eval; do
 done
 
 # What is decided is told: by how many elements stay, by the target, by the weight's layout, by the pipeline and by the graph.
-told() { lamella show net.lam --stage=clusters --graph="$1" --target="$2" --passes="$3" | grep -A1 '^      *pruned' | tr -s '\n ' ' '; }
+told() { lamella show net.lam -D embed=768 -D hidden=2048 --stage=clusters --graph="$1" --target="$2" --passes="$3" | grep -A1 '^      *pruned' | tr -s '\n ' ' '; }
 expect_contains "$(told step avx512 'prune(l1, 0.5)')" "at most 50% of the weight's elements are not zero; it is read as a bitmap"
 expect_contains "$(told step avx512 'prune(l1, 0.02)')" "at most 98% of the weight's elements are not zero; it is read whole, for a bitmap pays only with more zeros"
 expect_contains "$(told step portable 'prune(l1, 0.5)')" "the target expands no bitmap of such elements faster"
@@ -125,6 +125,8 @@ expect_contains "$(told step avx512 'prune(l1, 0.5), quantize(i4)')" "bitmaps ar
 expect_contains "$(told step avx512 'prune(l1, 0.5), derive(bitmap = 0)')" "derive(bitmap = 0) says so"
 expect_contains "$(told step avx512 'prune(l1, 0.5), derive(packed = 0)')" "this graph keeps nothing that is made of parameters"
 expect_contains "$(told predict avx512 'prune(l1, 0.5)')" "for many rows share what is read"
+lamella show net.lam --stage=clusters --graph=step --target=avx512 --passes='prune(l1, 0.5)' >small.txt
+expect_contains "$(tr -s '\n ' ' ' <small.txt)" "all pruned weights together have room in a cache"
 expect_equal "$(told step avx512 default)" "" "of weights that are not pruned"
 lamella show "$GOLDEN/gpt.lam" --stage=clusters --graph=step --target=avx512 --passes='prune(l1, 0.5)' >gpt.txt
 expect_contains "$(tr -s '\n ' ' ' <gpt.txt)" "the sum runs across the rows of the memory that it lies in"
