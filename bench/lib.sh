@@ -10,7 +10,7 @@ missing() {
   [[ $1 == lamella ]] && return
   [[ $peers_wanted == 1 ]] || { echo "--without-peers"; return; }
   case $1 in
-    float32) ;; # Lamella's own, without what the workload is about
+    float32 | whole) ;; # Lamella's own, without what the workload is about
     torch | torch.*) has_python_module torch || echo "no torch: bench/peers/setup installs it" ;;
     openblas) [[ -e $(openblas_folder)/lib/libscipy_openblas.so ]] || echo "no scipy-openblas32: bench/peers/setup installs it" ;;
     onednn) [[ -e $peers/include/oneapi/dnnl/dnnl.h ]] || echo "no onednn-devel-cpu-gomp: bench/peers/setup installs it" ;;

@@ -347,6 +347,19 @@ static void print_call(struct writer *writer, const struct statement *s) {
   writer_line(writer, LINE_SIMPLE, "%s(%s);", c_identifier(writer->printer, s->function->name), arguments);
 }
 
+static void print_expand(struct writer *writer, const struct statement *s) {
+  const enum storage storage = s->arguments.items[0].array->storage;
+  struct piece arguments[4];
+  for (int i = 0; i < 3; i++)
+    arguments[i] =
+        pointer_piece(writer, s->arguments.items[i].array, writer_resolve(writer, s->arguments.items[i].expression));
+  arguments[3] = scalar_piece(writer, s->extent);
+  if (storage != STORAGE_REAL && storage_facts[storage].bits != 8)
+    bug("%s: a bitmap of %s", writer->function->name, storage_names[storage]);
+  const enum operation operation = storage == STORAGE_REAL ? OPERATION_real_expand : OPERATION_byte_expand;
+  writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, writer->simd->scalar[operation], arguments).text);
+}
+
 static void print_prefetch(struct writer *writer, const struct statement *s) {
   const struct expression *at = writer_resolve(writer, s->index);
   /* Of elements that share bytes, those before the index count by halves: which half is all the same. */
@@ -371,6 +384,9 @@ static void print_statement(struct writer *writer, const struct statement *s, co
       return;
     case STATEMENT_STORE:
       print_store(writer, s);
+      return;
+    case STATEMENT_EXPAND:
+      print_expand(writer, s);
       return;
     case STATEMENT_PREFETCH:
       print_prefetch(writer, s);

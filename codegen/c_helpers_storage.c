@@ -45,8 +45,102 @@ const struct helper storage_helpers[] = {
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
     {NULL, "lam_dot_i8", NULL, "int32_t lam_dot_i8(int32_t sum, const int8_t *x, const int8_t *y)",
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
+    {NULL, "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand($R *to, const $R *values, const int32_t *masks, int64_t count)",
+     "  for (int64_t i = 0; i < count; i++) {\n"
+     "    const int kept = (int)((uint32_t)masks[i / 32] >> i % 32 & 1);\n"
+     "    to[i] = kept ? *values : 0;\n"
+     "    values += kept;\n"
+     "  }\n"},
+    {NULL, "lam_expand_bytes", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
+     "  const uint8_t *next = values;\n"
+     "  for (int64_t i = 0; i < count; i++) {\n"
+     "    const int kept = (int)((uint32_t)masks[i / 32] >> i % 32 & 1);\n"
+     "    ((uint8_t *)to)[i] = kept ? *next : 0;\n"
+     "    next += kept;\n"
+     "  }\n"},
+    {NULL, "lam_places",
+     "For each of eight bits a byte: how many bits below it are set; 128 where it is not set itself.",
+     "uint64_t lam_places(uint32_t bits)",
+     "  static const uint64_t places[256] = {\n"
+     "      0x8080808080808080u, 0x8080808080808000u, 0x8080808080800080u, 0x8080808080800100u, 0x8080808080008080u,\n"
+     "      0x8080808080018000u, 0x8080808080010080u, 0x8080808080020100u, 0x8080808000808080u, 0x8080808001808000u,\n"
+     "      0x8080808001800080u, 0x8080808002800100u, 0x8080808001008080u, 0x8080808002018000u, 0x8080808002010080u,\n"
+     "      0x8080808003020100u, 0x8080800080808080u, 0x8080800180808000u, 0x8080800180800080u, 0x8080800280800100u,\n"
+     "      0x8080800180008080u, 0x8080800280018000u, 0x8080800280010080u, 0x8080800380020100u, 0x8080800100808080u,\n"
+     "      0x8080800201808000u, 0x8080800201800080u, 0x8080800302800100u, 0x8080800201008080u, 0x8080800302018000u,\n"
+     "      0x8080800302010080u, 0x8080800403020100u, 0x8080008080808080u, 0x8080018080808000u, 0x8080018080800080u,\n"
+     "      0x8080028080800100u, 0x8080018080008080u, 0x8080028080018000u, 0x8080028080010080u, 0x8080038080020100u,\n"
+     "      0x8080018000808080u, 0x8080028001808000u, 0x8080028001800080u, 0x8080038002800100u, 0x8080028001008080u,\n"
+     "      0x8080038002018000u, 0x8080038002010080u, 0x8080048003020100u, 0x8080010080808080u, 0x8080020180808000u,\n"
+     "      0x8080020180800080u, 0x8080030280800100u, 0x8080020180008080u, 0x8080030280018000u, 0x8080030280010080u,\n"
+     "      0x8080040380020100u, 0x8080020100808080u, 0x8080030201808000u, 0x8080030201800080u, 0x8080040302800100u,\n"
+     "      0x8080030201008080u, 0x8080040302018000u, 0x8080040302010080u, 0x8080050403020100u, 0x8000808080808080u,\n"
+     "      0x8001808080808000u, 0x8001808080800080u, 0x8002808080800100u, 0x8001808080008080u, 0x8002808080018000u,\n"
+     "      0x8002808080010080u, 0x8003808080020100u, 0x8001808000808080u, 0x8002808001808000u, 0x8002808001800080u,\n"
+     "      0x8003808002800100u, 0x8002808001008080u, 0x8003808002018000u, 0x8003808002010080u, 0x8004808003020100u,\n"
+     "      0x8001800080808080u, 0x8002800180808000u, 0x8002800180800080u, 0x8003800280800100u, 0x8002800180008080u,\n"
+     "      0x8003800280018000u, 0x8003800280010080u, 0x8004800380020100u, 0x8002800100808080u, 0x8003800201808000u,\n"
+     "      0x8003800201800080u, 0x8004800302800100u, 0x8003800201008080u, 0x8004800302018000u, 0x8004800302010080u,\n"
+     "      0x8005800403020100u, 0x8001008080808080u, 0x8002018080808000u, 0x8002018080800080u, 0x8003028080800100u,\n"
+     "      0x8002018080008080u, 0x8003028080018000u, 0x8003028080010080u, 0x8004038080020100u, 0x8002018000808080u,\n"
+     "      0x8003028001808000u, 0x8003028001800080u, 0x8004038002800100u, 0x8003028001008080u, 0x8004038002018000u,\n"
+     "      0x8004038002010080u, 0x8005048003020100u, 0x8002010080808080u, 0x8003020180808000u, 0x8003020180800080u,\n"
+     "      0x8004030280800100u, 0x8003020180008080u, 0x8004030280018000u, 0x8004030280010080u, 0x8005040380020100u,\n"
+     "      0x8003020100808080u, 0x8004030201808000u, 0x8004030201800080u, 0x8005040302800100u, 0x8004030201008080u,\n"
+     "      0x8005040302018000u, 0x8005040302010080u, 0x8006050403020100u, 0x0080808080808080u, 0x0180808080808000u,\n"
+     "      0x0180808080800080u, 0x0280808080800100u, 0x0180808080008080u, 0x0280808080018000u, 0x0280808080010080u,\n"
+     "      0x0380808080020100u, 0x0180808000808080u, 0x0280808001808000u, 0x0280808001800080u, 0x0380808002800100u,\n"
+     "      0x0280808001008080u, 0x0380808002018000u, 0x0380808002010080u, 0x0480808003020100u, 0x0180800080808080u,\n"
+     "      0x0280800180808000u, 0x0280800180800080u, 0x0380800280800100u, 0x0280800180008080u, 0x0380800280018000u,\n"
+     "      0x0380800280010080u, 0x0480800380020100u, 0x0280800100808080u, 0x0380800201808000u, 0x0380800201800080u,\n"
+     "      0x0480800302800100u, 0x0380800201008080u, 0x0480800302018000u, 0x0480800302010080u, 0x0580800403020100u,\n"
+     "      0x0180008080808080u, 0x0280018080808000u, 0x0280018080800080u, 0x0380028080800100u, 0x0280018080008080u,\n"
+     "      0x0380028080018000u, 0x0380028080010080u, 0x0480038080020100u, 0x0280018000808080u, 0x0380028001808000u,\n"
+     "      0x0380028001800080u, 0x0480038002800100u, 0x0380028001008080u, 0x0480038002018000u, 0x0480038002010080u,\n"
+     "      0x0580048003020100u, 0x0280010080808080u, 0x0380020180808000u, 0x0380020180800080u, 0x0480030280800100u,\n"
+     "      0x0380020180008080u, 0x0480030280018000u, 0x0480030280010080u, 0x0580040380020100u, 0x0380020100808080u,\n"
+     "      0x0480030201808000u, 0x0480030201800080u, 0x0580040302800100u, 0x0480030201008080u, 0x0580040302018000u,\n"
+     "      0x0580040302010080u, 0x0680050403020100u, 0x0100808080808080u, 0x0201808080808000u, 0x0201808080800080u,\n"
+     "      0x0302808080800100u, 0x0201808080008080u, 0x0302808080018000u, 0x0302808080010080u, 0x0403808080020100u,\n"
+     "      0x0201808000808080u, 0x0302808001808000u, 0x0302808001800080u, 0x0403808002800100u, 0x0302808001008080u,\n"
+     "      0x0403808002018000u, 0x0403808002010080u, 0x0504808003020100u, 0x0201800080808080u, 0x0302800180808000u,\n"
+     "      0x0302800180800080u, 0x0403800280800100u, 0x0302800180008080u, 0x0403800280018000u, 0x0403800280010080u,\n"
+     "      0x0504800380020100u, 0x0302800100808080u, 0x0403800201808000u, 0x0403800201800080u, 0x0504800302800100u,\n"
+     "      0x0403800201008080u, 0x0504800302018000u, 0x0504800302010080u, 0x0605800403020100u, 0x0201008080808080u,\n"
+     "      0x0302018080808000u, 0x0302018080800080u, 0x0403028080800100u, 0x0302018080008080u, 0x0403028080018000u,\n"
+     "      0x0403028080010080u, 0x0504038080020100u, 0x0302018000808080u, 0x0403028001808000u, 0x0403028001800080u,\n"
+     "      0x0504038002800100u, 0x0403028001008080u, 0x0504038002018000u, 0x0504038002010080u, 0x0605048003020100u,\n"
+     "      0x0302010080808080u, 0x0403020180808000u, 0x0403020180800080u, 0x0504030280800100u, 0x0403020180008080u,\n"
+     "      0x0504030280018000u, 0x0504030280010080u, 0x0605040380020100u, 0x0403020100808080u, 0x0504030201808000u,\n"
+     "      0x0504030201800080u, 0x0605040302800100u, 0x0504030201008080u, 0x0605040302018000u, 0x0605040302010080u,\n"
+     "      0x0706050403020100u};\n"
+     "  return places[bits];\n"},
 
     /* --- AVX2 --- */
+    {"avx2", "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand(float *to, const float *values, const int32_t *masks, int64_t count)",
+     "  for (int64_t i = 0; i < count; i += 8) {\n"
+     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
+     "    const __m256i place = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)lam_places(bits)));\n"
+     "    const __m256 off = _mm256_castsi256_ps(_mm256_srai_epi32(place, 31));\n"
+     "    const __m256 next = _mm256_permutevar8x32_ps(_mm256_loadu_ps(values), place);\n"
+     "    if (i % 32 == 0) _mm_prefetch((const char *)values + 2048, _MM_HINT_T0);\n"
+     "    _mm256_storeu_ps(to + i, _mm256_andnot_ps(off, next));\n"
+     "    values += __builtin_popcount(bits);\n"
+     "  }\n"},
+    {"avx2", "lam_expand_bytes",
+     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
+     "  const uint8_t *next = values;\n"
+     "  for (int64_t i = 0; i < count; i += 8) {\n"
+     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
+     "    const __m128i places = _mm_cvtsi64_si128((int64_t)lam_places(bits));\n"
+     "    const __m128i x = _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)next), places);\n"
+     "    _mm_storel_epi64((__m128i *)((uint8_t *)to + i), x);\n"
+     "    next += __builtin_popcount(bits);\n"
+     "  }\n"},
     {"avx2", "lam_widen_bf16", NULL, "__m256 lam_widen_bf16(__m128i x)",
      "return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));"},
     {"avx2", "lam_widen_f16", "What F16C does, for processors without it.", "__m256 lam_widen_f16(__m128i half)",
@@ -176,6 +270,37 @@ const struct helper storage_helpers[] = {
      "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- AVX-512 --- */
+    {"avx512", "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand(float *to, const float *values, const int32_t *masks, int64_t count)",
+     "  for (int64_t i = 0; i < count; i += 32) {\n"
+     "    const uint32_t bits = (uint32_t)masks[i / 32], low = bits & 65535;\n"
+     "    const float *const high = values + __builtin_popcount(low);\n"
+     "    _mm_prefetch((const char *)values + 2048, _MM_HINT_T0);\n"
+     "    _mm512_storeu_ps(to + i, _mm512_maskz_expand_ps((__mmask16)low, _mm512_loadu_ps(values)));\n"
+     "    _mm512_storeu_ps(to + i + 16, _mm512_maskz_expand_ps((__mmask16)(bits >> 16), _mm512_loadu_ps(high)));\n"
+     "    values += __builtin_popcount(bits);\n"
+     "  }\n"},
+    {"avx512", "lam_expand_bytes",
+     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
+     "  const uint8_t *next = values;\n"
+     "  for (int64_t i = 0; i < count; i += 8) {\n"
+     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
+     "    const __m128i places = _mm_cvtsi64_si128((int64_t)lam_places(bits));\n"
+     "    const __m128i x = _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)next), places);\n"
+     "    _mm_storel_epi64((__m128i *)((uint8_t *)to + i), x);\n"
+     "    next += __builtin_popcount(bits);\n"
+     "  }\n"},
+    {"avx512", "lam_expand_lines",
+     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand_lines(void *to, const void *values, const int32_t *masks, int64_t count)",
+     "  const uint8_t *next = values;\n"
+     "  for (int64_t i = 0; i < count; i += 64) {\n"
+     "    const uint64_t bits = (uint32_t)masks[i / 32] | (uint64_t)(uint32_t)masks[i / 32 + 1] << 32;\n"
+     "    _mm_prefetch((const char *)next + 4096, _MM_HINT_T0);\n"
+     "    _mm512_storeu_si512((uint8_t *)to + i, _mm512_maskz_expand_epi8(bits, _mm512_loadu_si512(next)));\n"
+     "    next += __builtin_popcountll(bits);\n"
+     "  }\n"},
     {"avx512", "lam_widen_bf16", NULL, "__m512 lam_widen_bf16(__m256i x)",
      "return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));"},
     {"avx512", "lam_narrow_bf16", NULL, "__m256i lam_narrow_bf16(__m512 x)",
@@ -258,6 +383,30 @@ const struct helper storage_helpers[] = {
      "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- NEON --- */
+    {"neon", "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand(float *to, const float *values, const int32_t *masks, int64_t count)",
+     "  static const uint8_t lanes[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};\n"
+     "  static const uint8_t bytes[16] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};\n"
+     "  for (int64_t i = 0; i < count; i += 4) {\n"
+     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 15;\n"
+     "    const uint8x16_t places = vcombine_u8(vcreate_u8(lam_places(bits)), vdup_n_u8(0));\n"
+     "    /* Where a bit is not set the place is past the vector, and a look-up there gives 0. */\n"
+     "    const uint8x16_t own = vqtbl1q_u8(places, vld1q_u8(lanes)), off = vandq_u8(own, vdupq_n_u8(128));\n"
+     "    const uint8x16_t from = vaddq_u8(vorrq_u8(vshlq_n_u8(own, 2), off), vld1q_u8(bytes));\n"
+     "    const uint8x16_t next = vreinterpretq_u8_f32(vld1q_f32(values));\n"
+     "    vst1q_f32(to + i, vreinterpretq_f32_u8(vqtbl1q_u8(next, from)));\n"
+     "    values += __builtin_popcount(bits);\n"
+     "  }\n"},
+    {"neon", "lam_expand_bytes",
+     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
+     "  const uint8_t *next = values;\n"
+     "  for (int64_t i = 0; i < count; i += 8) {\n"
+     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
+     "    const uint8x16_t all = vcombine_u8(vld1_u8(next), vdup_n_u8(0));\n"
+     "    vst1_u8((uint8_t *)to + i, vqtbl1_u8(all, vcreate_u8(lam_places(bits))));\n"
+     "    next += __builtin_popcount(bits);\n"
+     "  }\n"},
     {"neon", "lam_widen_bf16", NULL, "float32x4_t lam_widen_bf16(uint16x4_t x)",
      "return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(x), 16));"},
     {"neon", "lam_narrow_bf16", NULL, "uint16x4_t lam_narrow_bf16(float32x4_t x)",

@@ -22,6 +22,7 @@ struct target_feature {
   const char *description; /* for --help */
   int dots; /* those that rows for it compute: see struct target */
   const char *instructions; /* what its makers call them, where it has dots */
+  double expand_bytes; /* see struct target; 0: what the target has without it */
 };
 const struct target_feature *target_feature_at(int number);
 /* Whether rows for the target `base` and, unless NULL, its feature are rows for this one. */

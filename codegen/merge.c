@@ -201,6 +201,14 @@ static void walk_statement(struct walk *walk, struct statement *s) {
       s->index = walk_index(walk, s->array, s->index, s->array->memory != MEMORY_REGISTER, NULL);
       s->expression = walk_expression(walk, s->expression, !lane, NULL);
       break;
+    case STATEMENT_EXPAND:
+      say(walk, "count", (int)s->extent->number);
+      for (int i = 0; i < s->arguments.count; i++) {
+        struct argument *argument = &s->arguments.items[i];
+        refer(walk, "a", argument->array);
+        argument->expression = walk_index(walk, argument->array, argument->expression, true, "offset");
+      }
+      break;
     case STATEMENT_PREFETCH:
       refer(walk, "a", s->array);
       s->index = walk_index(walk, s->array, s->index, true, NULL);

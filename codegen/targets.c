@@ -19,6 +19,7 @@ static const struct target targets[] = {
      .lanes = 8,
      .registers = 16,
      .simd = true,
+     .expand_reals = 0.65,
      .composed_dots = DOTS_OF_BYTES,
      .tile_rows = 6,
      .tile_vectors = 2,
@@ -35,6 +36,7 @@ static const struct target targets[] = {
      .composed_dots = DOTS_OF_BYTES,
      .tile_rows = 12,
      .tile_vectors = 2,
+     .expand_reals = 0.8,
      .busy_rows = 8,
      .busy_vectors = 3,
      .architecture = ARCHITECTURE_X86_64,
@@ -76,18 +78,19 @@ const struct target *target_find(const char *name) { return find(name, strlen(na
 
 /* The order is that in which names have them: avx512+vnni+bf16. */
 static const struct target_feature extensions[] = {
-    {"portable", "fma", NULL, NULL, "multiply-adds round once, as by avx2, avx512 and neon: the same bits", 0, NULL},
-    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL},
+    {"portable", "fma", NULL, NULL, "multiply-adds round once, as by avx2, avx512 and neon: the same bits", 0, NULL, 0},
+    {"avx2", "f16c", "f16c", "f16c", "conversions between float and half precision", 0, NULL, 0},
     {"avx2", "vnni", "avxvnni", "avxvnni", "AVX-VNNI: dot products of bytes", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
-     "AVX-VNNI"},
+     "AVX-VNNI", 0},
     {"avx512", "vnni", "avx512vnni", "avx512vnni", "AVX512-VNNI: dot products of bytes",
-     1 << DOT_u8_i8 | 1 << DOT_i8_u8, "AVX512-VNNI"},
+     1 << DOT_u8_i8 | 1 << DOT_i8_u8, "AVX512-VNNI", 0},
     {"avx512", "bf16", "avx512bf16", "avx512bf16", "AVX512-BF16: dot products of bfloat16", 1 << DOT_bf16,
-     "AVX512-BF16"},
-    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd"},
+     "AVX512-BF16", 0},
+    {"avx512", "vbmi2", "avx512vbmi2", "avx512vbmi2", "AVX512-VBMI2: loads of pruned bytes", 0, NULL, 0.8},
+    {"neon", "dot", "+dotprod", "asimddp", "dot products of bytes", 1 << DOT_i8 | 1 << DOT_u8, "DotProd", 0},
     {"neon", "i8mm", "+i8mm", "i8mm", "dot products of bytes of which one has a sign", 1 << DOT_u8_i8 | 1 << DOT_i8_u8,
-     "I8MM"},
-    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16", 0, NULL},
+     "I8MM", 0},
+    {"neon", "bf16", "+bf16", "bf16", "conversions to bfloat16", 0, NULL, 0},
 };
 enum { EXTENSION_COUNT = sizeof extensions / sizeof *extensions };
 
@@ -113,11 +116,13 @@ static const struct target *extended(struct arena *arena, const struct target *t
   *result = *target;
   result->name = base->name, result->attribute = base->attribute, result->cpu_features = base->cpu_features;
   result->dots = base->dots;
+  result->expand_bytes = base->expand_bytes;
   memcpy(result->dot_instructions, base->dot_instructions, sizeof base->dot_instructions);
   for (int i = 0; i < EXTENSION_COUNT; i++) {
     if (!has[i]) continue;
     result->name = arena_format(arena, "%s+%s", result->name, extensions[i].name);
     result->dots |= extensions[i].dots;
+    if (extensions[i].expand_bytes > 0) result->expand_bytes = extensions[i].expand_bytes;
     for (int dot = 0; dot < DOT_COUNT; dot++)
       if (extensions[i].dots >> dot & 1) result->dot_instructions[dot] = extensions[i].instructions;
     if (!extensions[i].cpu_feature) continue;
@@ -144,11 +149,11 @@ const struct target *target_reduced(struct arena *arena, const struct target *ta
 enum { HWCAP = 16, HWCAP2 = 26 }; /* AT_HWCAP and AT_HWCAP2 of Linux */
 
 static const struct cpu_feature features[] = {
-    {"fma", 1, 0, 2, 12, 0x06},       {"avx2", 7, 0, 1, 5, 0x06},      {"f16c", 1, 0, 2, 29, 0x06},
-    {"avxvnni", 7, 1, 0, 4, 0x06},    {"avx512f", 7, 0, 1, 16, 0xe6},  {"avx512dq", 7, 0, 1, 17, 0xe6},
-    {"avx512bw", 7, 0, 1, 30, 0xe6},  {"avx512vl", 7, 0, 1, 31, 0xe6}, {"avx512vnni", 7, 0, 2, 11, 0xe6},
-    {"avx512bf16", 7, 1, 0, 5, 0xe6}, {"asimd", HWCAP, 0, 0, 1, 0},    {"asimddp", HWCAP, 0, 0, 20, 0},
-    {"i8mm", HWCAP2, 0, 0, 13, 0},    {"bf16", HWCAP2, 0, 0, 14, 0},
+    {"fma", 1, 0, 2, 12, 0x06},       {"avx2", 7, 0, 1, 5, 0x06},        {"f16c", 1, 0, 2, 29, 0x06},
+    {"avxvnni", 7, 1, 0, 4, 0x06},    {"avx512f", 7, 0, 1, 16, 0xe6},    {"avx512dq", 7, 0, 1, 17, 0xe6},
+    {"avx512bw", 7, 0, 1, 30, 0xe6},  {"avx512vl", 7, 0, 1, 31, 0xe6},   {"avx512vnni", 7, 0, 2, 11, 0xe6},
+    {"avx512bf16", 7, 1, 0, 5, 0xe6}, {"avx512vbmi2", 7, 0, 2, 6, 0xe6}, {"asimd", HWCAP, 0, 0, 1, 0},
+    {"asimddp", HWCAP, 0, 0, 20, 0},  {"i8mm", HWCAP2, 0, 0, 13, 0},     {"bf16", HWCAP2, 0, 0, 14, 0},
 };
 
 int cpu_feature_count(const struct target *target) {

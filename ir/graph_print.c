@@ -307,6 +307,7 @@ static void print_state(const struct printer *printer, const struct state *state
   fputc(')', file);
   if (state->stream != hash_path(state->name)) fprintf(file, " stream %u", (unsigned)state->stream);
   if (state->storage != STORAGE_REAL) fprintf(file, " as %s", storage_names[state->storage]);
+  if (state->kept) fprintf(file, " kept %lld", (long long)state->kept);
   if (state->frozen) fputs(" frozen", file);
   if (state->of) {
     fputs(" of ", file);

@@ -371,6 +371,7 @@ static void read_state(struct reader *reader) {
     if (!reader->failed && (storage_kind(state->storage) != state->kind || !storage_facts[state->storage].c))
       fail(reader, "a state of this kind is not stored so");
   }
+  if (accept_word(reader, "kept")) state->kept = want_integer(reader, 1, INT64_MAX);
   state->frozen = accept_word(reader, "frozen");
   if (accept_word(reader, "of")) state->of = want_state(reader);
   if (!reader->failed) array_push(reader->arena, &reader->states, state);

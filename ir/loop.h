@@ -107,10 +107,18 @@ enum statement_kind {
   STATEMENT_STORE, /* array[index] = expression */
   /* array[index] will be read soon; the index may lie outside, and nothing happens but to the time taken */
   STATEMENT_PREFETCH,
+  /* Elements of a bitmap, of which only those that are not zero lie in memory: for i < extent, a multiple of EXPAND_STEP,
+     to[at + i] = the next of values[from], values[from + 1] ... where bit i % MASK_BITS of masks[first + i / MASK_BITS] is set, else 0.
+     The call arguments are &to[at], &values[from] and &masks[first]. C may read values up to EXPAND_BYTES past the last that is taken,
+     and does nothing with them */
+  STATEMENT_EXPAND,
   STATEMENT_IF, /* if (expression) body */
   STATEMENT_CALL, /* function(call arguments) */
   STATEMENT_COMMENT /* a line for the reader of the output */
 };
+
+/* Of bitmaps, see STATEMENT_EXPAND. */
+enum { MASK_BITS = 32, EXPAND_STEP = 2 * MASK_BITS, EXPAND_BYTES = 64 };
 
 /* An argument of a call: a pointer into an array (array, offset) or a number (array == NULL). */
 struct argument {
@@ -278,6 +286,9 @@ struct array *block_array(struct arena *arena, struct block *block, const char *
 void block_store(struct arena *arena, struct block *block, struct array *array, const struct expression *index,
                  const struct expression *expression);
 void block_prefetch(struct arena *arena, struct block *block, struct array *array, const struct expression *index);
+/* See STATEMENT_EXPAND. */
+void block_expand(struct arena *arena, struct block *block, struct argument to, struct argument values,
+                  struct argument masks, int64_t count);
 struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition);
 struct statement *block_call(struct arena *arena, struct block *block, const struct function *function);
 void block_comment(struct arena *arena, struct block *block, const char *text);

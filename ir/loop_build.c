@@ -151,6 +151,15 @@ void block_prefetch(struct arena *arena, struct block *block, struct array *arra
   statement->index = index;
 }
 
+void block_expand(struct arena *arena, struct block *block, struct argument to, struct argument values,
+                  struct argument masks, int64_t count) {
+  struct statement *statement = append(arena, block, STATEMENT_EXPAND);
+  statement->extent = expression_index(arena, count);
+  array_push(arena, &statement->arguments, to);
+  array_push(arena, &statement->arguments, values);
+  array_push(arena, &statement->arguments, masks);
+}
+
 struct statement *block_if(struct arena *arena, struct block *block, const struct expression *condition) {
   if (condition->type != TYPE_BOOLEAN) bug("a condition of type %s", type_names[condition->type]);
   struct statement *statement = append(arena, block, STATEMENT_IF);

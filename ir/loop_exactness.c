@@ -113,6 +113,8 @@ static void walk_block(struct walk *walk, const struct block *block) {
       if (array && array->memory != MEMORY_GLOBAL && s->function->parameters.items[j].array->written)
         add(walk, array, exactness_stored(array->storage));
     }
+    if (s->kind == STATEMENT_EXPAND && s->arguments.items[0].array->memory != MEMORY_GLOBAL)
+      add(walk, s->arguments.items[0].array, exactness_stored(s->arguments.items[0].array->storage));
     walk_block(walk, &s->body);
   }
 }

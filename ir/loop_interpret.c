@@ -316,6 +316,20 @@ static void run_call(struct machine *machine, const struct statement *call) {
   machine->call_depth--;
 }
 
+static void run_expand(struct machine *machine, const struct statement *statement) {
+  const struct argument *to = &statement->arguments.items[0], *values = &statement->arguments.items[1],
+                        *masks = &statement->arguments.items[2];
+  const double at = evaluate(machine, to->expression), first = evaluate(machine, masks->expression);
+  double next = evaluate(machine, values->expression);
+  uint32_t mask = 0;
+  for (int64_t i = 0; i < (int64_t)evaluate(machine, statement->extent); i++) {
+    if (i % MASK_BITS == 0) mask = (uint32_t)(int64_t)load(machine, masks->array, first + (double)(i / MASK_BITS));
+    const bool is_kept = mask >> i % MASK_BITS & 1;
+    store(machine, to->array, at + (double)i, is_kept ? load(machine, values->array, next) : 0);
+    next += is_kept;
+  }
+}
+
 static void run_statement(struct machine *machine, const struct statement *statement) {
   double number;
   switch (statement->kind) {
@@ -338,6 +352,9 @@ static void run_statement(struct machine *machine, const struct statement *state
       return;
     case STATEMENT_CALL:
       run_call(machine, statement);
+      return;
+    case STATEMENT_EXPAND:
+      run_expand(machine, statement);
       return;
     case STATEMENT_PREFETCH:
     case STATEMENT_COMMENT:

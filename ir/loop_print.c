@@ -193,6 +193,11 @@ static void print_statement(FILE *file, const struct statement *statement, int d
       print_assignment(file, statement);
       putc('\n', file);
       return;
+    case STATEMENT_EXPAND:
+      fputs("expand ", file);
+      print_expression(file, statement->extent, BINDING_COMPARE);
+      print_operands(file, statement);
+      return;
     case STATEMENT_PREFETCH:
       fputs("prefetch ", file);
       print_element(file, statement);

@@ -521,6 +521,10 @@ static void read_statement(struct reader *reader, struct statement *statement, s
     if (!statement->function)
       fail(reader, arena_format(reader->arena, "no function before this one is called '%s'", name));
     read_operands(reader, statement);
+  } else if (!strcmp(word, "expand")) {
+    statement->kind = STATEMENT_EXPAND;
+    statement->extent = expression_index(reader->arena, expect_integer(reader));
+    read_operands(reader, statement);
   } else if (!strcmp(word, "prefetch")) {
     statement->kind = STATEMENT_PREFETCH;
     read_element(reader, statement, expect_name(reader));

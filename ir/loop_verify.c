@@ -274,6 +274,30 @@ static void verify_call(struct verifier *verifier, const struct statement *call)
   }
 }
 
+static void verify_expand(struct verifier *verifier, const struct statement *statement) {
+  const int64_t count = is_constant(statement->extent) ? (int64_t)statement->extent->number : 0;
+  if (statement->arguments.count != 3 || count < 1 || count % EXPAND_STEP) {
+    wrong(verifier, "expand of %lld elements by %d pointers", (long long)count, statement->arguments.count);
+    return;
+  }
+  const struct argument *arguments = statement->arguments.items;
+  for (int i = 0; i < 3; i++)
+    if (!arguments[i].array || arguments[i].array->memory == MEMORY_REGISTER) {
+      wrong(verifier, "operand %d of expand does not lie in memory", i);
+      return;
+    }
+  const struct array *to = arguments[0].array, *values = arguments[1].array, *masks = arguments[2].array;
+  verify_element(verifier, to, arguments[0].expression, count - 1);
+  verify_element(verifier, values, arguments[1].expression, 0);
+  verify_element(verifier, masks, arguments[2].expression, count / MASK_BITS - 1);
+  if (!to->written) wrong(verifier, "%s is not to be written", to->name);
+  if (to == values || to == masks) wrong(verifier, "%s is expanded to itself", to->name);
+  if (to->storage != values->storage || storage_facts[to->storage].bits < 8)
+    wrong(verifier, "elements of storage %s are expanded to such of %s", storage_names[values->storage],
+          storage_names[to->storage]);
+  if (masks->storage != STORAGE_I32) wrong(verifier, "masks in elements of storage %s", storage_names[masks->storage]);
+}
+
 static void verify_statement(struct verifier *verifier, const struct statement *statement) {
   int visible = verifier->scope.count;
   switch (statement->kind) {
@@ -301,6 +325,9 @@ static void verify_statement(struct verifier *verifier, const struct statement *
       if (statement->expression->type != statement->array->type)
         wrong(verifier, "a value of type %s stored in %s of type %s", type_names[statement->expression->type],
               statement->array->name, type_names[statement->array->type]);
+      return;
+    case STATEMENT_EXPAND:
+      verify_expand(verifier, statement);
       return;
     case STATEMENT_PREFETCH:
       verify_expression(verifier, statement->index);

@@ -25,6 +25,9 @@ struct target {
   int dots; /* a set of 1 << enum dot: those that it computes by one instruction */
   const char *dot_instructions[DOT_COUNT]; /* what the extension is called that has them: "AVX512-VNNI" */
   int composed_dots; /* those that a few instructions compute, in less time than one multiply-add for each product */
+  /* The share of the elements of a weight, reals or bytes, up to which it is read faster as a bitmap (STATEMENT_EXPAND) than whole; 0: the
+     target has no loads for that */
+  double expand_reals, expand_bytes;
   bool double_precision; /* reals are double: the reference target */
   int tile_rows, tile_vectors; /* the contraction's register tile: rows x vectors */
   /* the tile for a processor that begins two multiply-adds a cycle and so waits for loads; 0: no other tile */

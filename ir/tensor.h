@@ -195,6 +195,9 @@ struct state {
   /* Of a quantized state: its extents in files, one for each axis of `of`. Steps have those of the parameter; an element of the scale is
      for as many neighbours along each axis as the parameter's extent has there of the scale's. */
   const int64_t *file_shape;
+  /* Of a pruned parameter, and of what is zero where that is: how many of its elements are not zero when it is pruned as far as its rule
+     says, at most; 0: nothing is known. It decides how the state is read, and no result: more may be */
+  int64_t kept;
   bool frozen;
   struct adapter *adapter; /* the one that it is adapted by, or that it is a part of; or NULL */
   struct span span;

@@ -263,6 +263,7 @@ static void walk(struct frame *frame, const struct block *block, double done, do
       case STATEMENT_CALL:
         walk_call(frame, statement, done, tally);
         break;
+      case STATEMENT_EXPAND:
       case STATEMENT_PREFETCH:
       case STATEMENT_COMMENT:
         break;

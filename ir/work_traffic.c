@@ -368,6 +368,18 @@ static void walk_call(struct tracing *tracing, const struct statement *call) {
   tracing->pointers.count = pointers;
 }
 
+/* Where the values of a row of a bitmap begin depends on data, and how many there are. So all that lie in the memory count as read. */
+static void walk_expand(struct tracing *tracing, const struct statement *statement) {
+  const struct argument *to = &statement->arguments.items[0], *values = &statement->arguments.items[1],
+                        *masks = &statement->arguments.items[2];
+  const int64_t count = (int64_t)statement->extent->number;
+  const struct affine along = fresh(tracing, 0, count), words = fresh(tracing, 0, count / MASK_BITS),
+                      at = affine_of(tracing, to->expression), first = affine_of(tracing, masks->expression);
+  touch_at(tracing, to->array, add(tracing, &at, &along, 1), true);
+  touch_at(tracing, values->array, fresh(tracing, 0, INT32_MAX), false); /* as far as it reaches */
+  touch_at(tracing, masks->array, add(tracing, &first, &words, 1), false);
+}
+
 static void walk(struct tracing *tracing, const struct block *block) {
   int outside = tracing->names.count;
   for (int i = 0; i < block->statements.count; i++) {
@@ -394,6 +406,9 @@ static void walk(struct tracing *tracing, const struct block *block) {
         break;
       case STATEMENT_CALL:
         walk_call(tracing, statement);
+        break;
+      case STATEMENT_EXPAND:
+        walk_expand(tracing, statement);
         break;
       case STATEMENT_ARRAY:
       case STATEMENT_PREFETCH:

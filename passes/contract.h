@@ -56,6 +56,7 @@ struct contraction {
   int rows, vectors, width;
   enum packing packing;
   struct buffer *packed;
+  struct bitmap *bitmap; /* of b, which is pruned; NULL: it is read where it lies. See contract_bitmap.c */
   int64_t k_piece;
   int64_t panels, tiles, tail_columns, tail_rows; /* when the extents are constants */
   int64_t block_panels, block_tiles, blocks_n, blocks_m;
@@ -120,6 +121,12 @@ bool contract_can_end(const struct contraction *x);
    that is not NULL, else the width of a panel. */
 void contract_end(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row, int rows,
                   struct linear column, const struct expression *columns);
+/* Decides whether b, for sums along k, is read as a bitmap, and if so makes the kernel that packs it; and says why (note->bitmap). */
+void contract_choose_bitmap(struct contraction *x);
+/* Where b is pruned: says why it is read whole all the same. */
+void contract_tell_whole(struct contraction *x, enum bitmap_reason why);
+/* Writes the row of b that `at` is at to an array of the kernel, which is b in the position from then on. */
+void contract_expand(struct kernel *k, const struct contraction *x, struct position *at);
 /* The product as sums along k, for few rows where k is contiguous in both operands: decoding. */
 void contract_dot(struct contraction *x);
 

@@ -82,7 +82,7 @@ static void add_vector(struct kernel *k, const struct contraction *x, struct arr
 static void fetch_ahead(struct kernel *k, const struct contraction *x, const struct position *at, struct linear first,
                         int64_t count) {
   enum { AHEAD = 16384, LINE = 64, LEAST = 32 };
-  if (!x->b.buffer || storage_facts[x->b.buffer->storage].bits > 16) return;
+  if (!x->b.buffer || x->bitmap || storage_facts[x->b.buffer->storage].bits > 16) return;
   struct arena *arena = k->arena;
   const int bits = storage_facts[x->b.buffer->storage].bits;
   struct array *b = x->b_computed ? kernel_pointer(k, x->b.buffer, false) : at->b;
@@ -229,6 +229,7 @@ void contract_dot(struct contraction *x) {
   struct position own = at;
   const struct linear column = columns_of(k, x, first, count);
   contract_add_offsets(arena, &x->column, column, &own);
+  if (x->bitmap) contract_expand(k, x, &own);
   const struct expression *excess = NULL;
   if (copied.offsets) {
     excess = sum_along(k, x, copied.offsets, linear_constant(0), true, &own);

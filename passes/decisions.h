@@ -27,6 +27,8 @@ struct note {
   const struct value *joined_by; /* the value that `joined` mentions, or NULL */
   enum apart_reason apart; /* an addition to a contraction: why the contraction does not begin from the other operand */
   enum untiled_reason untiled; /* a contraction: why it goes by plain loops */
+  enum bitmap_reason bitmap; /* a contraction with a pruned weight: how that is read */
+  double kept_share; /* the most of that weight's elements that are not zero, as a share */
   bool is_passing; /* the sums of a contraction that its own kernel alone reads, and that no value replaces in memory */
   bool is_local; /* such sums, where a tile of them lies in an array of the kernel, and they have no buffer */
   bool stays; /* it is costly, but a kernel that stored it would wait for itself */

@@ -251,6 +251,40 @@ static void move_value(struct deriver *deriver, const struct value *value) {
 
 /* --- States ----------------------------------------------------------------------------------------------------------------- */
 
+/* How many elements of the value are not zero at most, where it is zero wherever a pruned parameter is; 0: nothing is known. */
+static int64_t kept_elements(const struct value *value) {
+  int64_t kept, other;
+  switch ((int)value->op) {
+    case OP_state:
+      return value->state->kept;
+    case OP_neg:
+    case OP_abs:
+    case OP_floor:
+    case OP_round:
+    case OP_cast:
+    case OP_stop:
+    case OP_rename:
+    case OP_split:
+    case OP_merge:
+      return kept_elements(value->inputs[0]);
+    case OP_min:
+    case OP_max:
+      for (int i = 0; i < 2; i++)
+        if (value->inputs[i]->op == OP_constant &&
+            (value->op == OP_min ? value->inputs[i]->number >= 0 : value->inputs[i]->number <= 0))
+          return kept_elements(value->inputs[1 - i]);
+      return 0;
+    case OP_div:
+      return value_count(value->inputs[0]) == value_count(value) ? kept_elements(value->inputs[0]) : 0;
+    case OP_mul:
+      kept = value_count(value->inputs[0]) == value_count(value) ? kept_elements(value->inputs[0]) : 0;
+      other = value_count(value->inputs[1]) == value_count(value) ? kept_elements(value->inputs[1]) : 0;
+      return !kept || (other && other < kept) ? other : kept;
+    default:
+      return 0;
+  }
+}
+
 struct state *derived_state(struct program *program, const char *name, enum kind kind, struct axis *const *axes,
                             int axis_count, struct span span) {
   struct arena *arena = program->arena;
@@ -297,6 +331,7 @@ static const struct kept_state *state_of(struct deriver *deriver, const struct v
   const int64_t row = kept.order.count ? kept.order.axes[kept.order.count - 1]->extent : 1;
   const enum storage storage = exactness_storage(deriver->exactness[value->id], value->kind, row);
   if (storage_facts[storage].c) state->storage = storage;
+  state->kept = kept_elements(moved);
   build_update(deriver->derive, state, moved, NULL, NULL);
   kept.state = state;
   *number = deriver->kept.count;

@@ -35,6 +35,12 @@ static const char *const untiled_texts[] = {
 #include "passes/reason.def"
 #undef UNTILED
 };
+static const char *const bitmap_texts[] = {
+    "",
+#define BITMAP(name, text) text,
+#include "passes/reason.def"
+#undef BITMAP
+};
 static const char *const copy_texts[] = {
     "",
 #define COPY(name, text) text,
@@ -286,6 +292,11 @@ static void tell_root(struct account *a, const struct cluster *cluster, const st
   tell_addition(a, root);
   if (note->untiled != UNTILED_NOT)
     line(a, "    no tiles", arena_format(a->s->arena, "because %s", untiled_texts[note->untiled]));
+  const struct note *product = note_of(a->s, note->absorbed ? note->absorbed : root);
+  if (product->bitmap != BITMAP_NOT)
+    line(a, "    pruned",
+         arena_format(a->s->arena, "at most %.3g%% of the weight's elements are not zero; %s",
+                      100 * product->kept_share, bitmap_texts[product->bitmap]));
   tell_joining(a, cluster, root);
 }
 

@@ -281,6 +281,46 @@ static void plan_steps(struct pruner *pruner) {
   }
 }
 
+/* --- How many stay --------------------------------------------------------------------------------------------------- */
+
+/* Of so many elements those above the quantile: the rank rounds down, so that what has it and all below go. */
+static int64_t above_quantile(int64_t count, double ratio) {
+  return count - 1 - (int64_t)(ratio * (double)(count - 1));
+}
+
+/* The most elements of a parameter that stay once the rule has reached its ratio. Of a quantile over several parameters it is what stays of
+   one that is like the others, and a quarter more. */
+static int64_t kept_of(const struct pruned *how, const struct state *state) {
+  int64_t count = 1, inputs = 1;
+  for (int i = 0; i < state->axis_count; i++) count *= state->axes[i]->extent;
+  const double ratio = parameter_of(how->rule, PARAMETER_prune_ratio);
+  int64_t kept = count;
+  switch ((enum prune_method)parameter_of(how->rule, PARAMETER_prune_method)) {
+    case PRUNE_NM:
+      kept = count / (int64_t)parameter_of(how->rule, PARAMETER_prune_m) *
+             (int64_t)parameter_of(how->rule, PARAMETER_prune_n);
+      break;
+    case PRUNE_WANDA:
+      for (int i = 0; i < how->statistic->square->axis_count; i++) inputs *= how->statistic->square->axes[i]->extent;
+      kept = count / inputs * above_quantile(inputs, ratio);
+      break;
+    case PRUNE_L1:
+      kept = above_quantile(count, ratio);
+      if (parameter_of(how->rule, PARAMETER_prune_scope) != 0) kept += kept / 4;
+      break;
+  }
+  return kept < 1 ? 1 : kept > count ? count : kept;
+}
+
+static void tell_kept(struct pruner *pruner) {
+  const struct program *program = pruner->program;
+  for (int i = 0; i < program->states.count; i++) {
+    struct state *state = program->states.items[i];
+    const struct pruned *how = pruned_state(pruner, state);
+    if (how && (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE)) state->kept = kept_of(how, state);
+  }
+}
+
 bool pass_prune(struct program *program, const struct pipeline *pipeline, struct diagnostics *diagnostics) {
   struct pruner pruner = {.program = program, .pipeline = pipeline, .diagnostics = diagnostics};
   const int count = program->states.count; /* what is asked for, and masks, add states */
@@ -288,6 +328,7 @@ bool pass_prune(struct program *program, const struct pipeline *pipeline, struct
   for (int i = 0; i < count && program->train; i++)
     if (pruner.of[i].rule && !program->states.items[i]->frozen)
       pruner.of[i].mask = mask_of(program, program->states.items[i]);
+  tell_kept(&pruner);
   plan_steps(&pruner);
   build_prune(&pruner);
   if (program->train) mask_graph(&pruner, program->train);

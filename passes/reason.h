@@ -37,6 +37,13 @@ enum untiled_reason {
 #undef UNTILED
 };
 
+enum bitmap_reason {
+  BITMAP_NOT, /* the weight is not pruned */
+#define BITMAP(name, text) BITMAP_##name,
+#include "passes/reason.def"
+#undef BITMAP
+};
+
 enum copy_reason {
   COPY_NOT,
 #define COPY(name, text) COPY_##name,

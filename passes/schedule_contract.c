@@ -470,14 +470,16 @@ static const char *multiplies_by(const struct contraction *x) {
   const struct target *target = x->s->target;
   const char *shape = x->width ? arena_format(arena, "%dx%d ", x->rows, x->width) : "";
   const bool real = x->value->kind == KIND_REAL;
+  const char *from = x->bitmap ? ", of a bitmap" : "";
   if (x->group == 1)
-    return arena_format(arena, "%smultiply-adds of %s", shape,
+    return arena_format(arena, "%smultiply-adds of %s%s", shape,
                         !real                      ? "32-bit integers"
                         : target->double_precision ? "float64"
-                                                   : "float32");
+                                                   : "float32",
+                        from);
   const char *by = target->dot_instructions[x->dot];
-  return arena_format(arena, "%sdots of %d %s, %s", shape, x->group, real ? storage_names[x->b_storage] : "bytes",
-                      by ? by : "composed of products of 16 bits");
+  return arena_format(arena, "%sdots of %d %s, %s%s", shape, x->group, real ? storage_names[x->b_storage] : "bytes",
+                      by ? by : "composed of products of 16 bits", from);
 }
 
 struct kernel *contract_kernel(struct contraction *x, struct position *at) {
@@ -568,12 +570,14 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
     if (!x.a_computed || x.group > 1) {
       *ended = x.ends = contract_can_end(&x);
       if (x.ends && x.row.extent <= LOCAL_ROWS) pass_sums(&x);
+      contract_choose_bitmap(&x);
       contract_dot(&x);
       return UNTILED_NOT;
     }
   }
   if (work < least || x.column.extent < 4) return UNTILED_SMALL;
   if (x.column.c != 1) return UNTILED_SHAPE;
+  contract_tell_whole(&x, few ? BITMAP_COLUMNS : BITMAP_TILES);
   choose_group(&x);
   choose_tile(&x);
   if (!choose_blocks(&x)) return UNTILED_BLOCKS;

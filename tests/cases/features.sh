@@ -2,7 +2,7 @@
 # Features of a target that a program does not use leave no trace in it; --version and --help tell them, and a wrong one is refused.
 . "$(dirname "$0")/../lib.sh"
 cp "$GOLDEN/gpt.lam" "$GOLDEN/text.txt" .
-for target in avx2+f16c+vnni avx512+vnni+bf16 neon+dot+i8mm+bf16; do
+for target in avx2+f16c+vnni avx512+vnni+bf16+vbmi2 neon+dot+i8mm+bf16; do
   lamella emit gpt.lam --target=$target --bench -o with
   lamella emit gpt.lam --target=${target%%+*} --bench -o without
   diff -rq with without || fail "$target leaves traces"

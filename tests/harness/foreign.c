@@ -30,8 +30,8 @@ static const struct target *compiled_as_base(struct arena *arena, const struct t
 }
 
 const struct target *tested_target(int number) {
-  static const char *const names[] = {"portable+fma",     "avx2+f16c", "avx2+vnni",
-                                      "avx512+vnni+bf16", "neon+dot",  "neon+i8mm"};
+  static const char *const names[] = {"portable+fma", "avx2+f16c", "avx2+vnni", "avx512+vnni+bf16",
+                                      "avx512+vbmi2", "neon+dot",  "neon+i8mm"};
   enum { NAMES = sizeof names / sizeof *names };
   static const struct target *known[NAMES];
   const char *problem;

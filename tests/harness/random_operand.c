@@ -88,15 +88,25 @@ struct state *sample_new_state(struct sample *sample, enum kind kind, struct axi
   return state;
 }
 
+/* Has some parameters be pruned ones: about as many of their elements are zero as they say, or fewer, or more. */
+static void prune_some(struct sample *sample, struct state *state, double *data, int64_t elements) {
+  if (state->axis_count < 2 || !sample_chance(sample, 40)) return;
+  const int percent = (int)sample_below(sample, 100);
+  for (int64_t i = 0; i < elements; i++)
+    if (sample_chance(sample, percent)) data[i] = 0;
+  state->kept = 1 + sample_below(sample, (int)elements);
+}
+
 struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, int count, enum domain domain) {
   bool coarse = !sample_smooth(sample) && sample_chance(sample, 40);
   int64_t elements = present(sample, axes, count);
   bool sized = false;
   for (int i = 0; i < count; i++) sized = sized || axes[i]->size;
   double *data;
+  struct state *state = NULL;
   struct value *value;
   if (sample_smooth(sample) || (!sized && sample_chance(sample, 30))) {
-    struct state *state = sample_new_state(sample, KIND_REAL, axes, count, ROLE_PARAMETER);
+    state = sample_new_state(sample, KIND_REAL, axes, count, ROLE_PARAMETER);
     elements = axes_count(axes, count);
     data = sample_add_content(sample, state->name, true, elements);
     value = build_state(sample->graph, state);
@@ -107,6 +117,7 @@ struct value *sample_real_leaf(struct sample *sample, struct axis *const *axes, 
   }
   for (int64_t i = 0; i < elements; i++) data[i] = sample_real_number(sample, domain, coarse);
   add_extremes(sample, data, elements);
+  if (state && !coarse && !sample_smooth(sample) && domain == DOMAIN_ANY) prune_some(sample, state, data, elements);
   return value;
 }
 

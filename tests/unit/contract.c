@@ -64,8 +64,9 @@ static struct value *parameter(struct sample *sample, const char *name, struct a
 }
 
 /* With all that the passes do; with every operand computed by the kernel that reads it, where it is an expression; and the
-   tiles alone: every other value has a kernel of plain loops. */
-static const char *const pipelines[] = {"default", "default, fuse(factors = 2)", "none, tile"};
+   tiles alone: every other value has a kernel of plain loops. Few rows read pruned weights as bitmaps on every target by the first, and
+   by the second where that pays. */
+static const char *const pipelines[] = {"default, derive(bitmap = 1)", "default, fuse(factors = 2)", "none, tile"};
 enum { PIPELINES = sizeof pipelines / sizeof *pipelines };
 
 /* What a kernel computes of its sums and of its operands: a gate, whose other factor is memory; a weight in steps with a
@@ -198,6 +199,41 @@ static void add_few_bits(struct sample *sample, struct value *x, struct value *d
   graph_add_output(g, "row_4", build_contract(g, x, whole_row, &in, 1));
 }
 
+/* Lets many elements of the state that was made last be zero: more in some rows than in others, and in one all. Returns how many are
+   not. */
+static int64_t prune_last(struct sample *sample) {
+  struct state *state = sample->program.states.items[sample->program.states.count - 1];
+  struct content *content = &sample->contents.items[sample->contents.count - 1];
+  const int64_t row = state->axes[state->axis_count - 1]->extent;
+  int64_t kept = 0;
+  for (int64_t i = 0; i < content->count; i++) {
+    const uint64_t draw = (uint64_t)i * UINT64_C(0x9E3779B97F4A7C15) >> 40;
+    if (draw % 7 >= (uint64_t)(i / row % 5) * 2) content->data[i] = 0;
+    kept += content->data[i] != 0;
+  }
+  return kept;
+}
+
+/* Weights that are mostly zeros, which few rows read as bitmaps: reals, bytes that are made reals, and bytes that dots take; and one of which
+   more elements are not zero than it was said to have, so that some of its rows have no room. */
+static void add_pruned(struct sample *sample, struct value *x, struct value *bias, struct axis *in, struct axis *out) {
+  struct graph *g = sample->graph;
+  const char *names[] = {"pruned", "crowded", "pruned_8", "pruned_bytes"};
+  const enum storage storages[] = {STORAGE_REAL, STORAGE_REAL, STORAGE_I8, STORAGE_U8};
+  for (int i = 0; i < 4; i++) {
+    const bool is_real = storages[i] == STORAGE_REAL;
+    struct value *w =
+        is_real ? parameter(sample, names[i], out, in) : steps(sample, names[i], storages[i], out, in, NULL);
+    const int64_t kept = prune_last(sample);
+    sample->program.states.items[sample->program.states.count - 1]->kept = (i == 1 ? kept / 2 : kept) + 1;
+    struct value *sums = build_contract(g, x, is_real ? w : real(g, w), &in, 1);
+    graph_add_output(g, arena_format(sample->arena, "%s_y", names[i]), build_binary(g, OP_add, sums, bias));
+    if (is_real) continue;
+    sums = build_contract(g, integer(g, x, STORAGE_I8), w, &in, 1);
+    graph_add_output(g, arena_format(sample->arena, "%s_dots", names[i]), sums);
+  }
+}
+
 /* A layer and its gradients, with both orders of the weight; and products for each element of a batch. */
 static struct sample *sample_of(struct arena *arena, struct shape shape) {
   struct sample *sample = arena_new_struct(arena, struct sample);
@@ -226,6 +262,7 @@ static struct sample *sample_of(struct arena *arena, struct shape shape) {
   add_narrow(g, x, dy, w, v, in, out, rows, past);
   add_integers(g, x, dy, w, v, bias, in, out, rows, past);
   add_few_bits(sample, x, dy, bias, in, out);
+  add_pruned(sample, x, bias, in, out);
   return sample;
 }
 

@@ -196,6 +196,8 @@ static const char *const whole =
     "  }\n"
     "  prefetch x[n * (n + 1)]\n"
     "  prefetch x[n - (n - 1)]\n"
+    "  stack real w[64]\n"
+    "  expand 64(&w[0], &x[n + 1], &k[0])\n"
     "}\n";
 
 static void test_whole(void) {

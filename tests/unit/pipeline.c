@@ -142,7 +142,7 @@ int main(void) {
                "backward pass; f16 also scales the loss)\n  mixed(storage = 3)\n                  ^\n");
   CHECK_STRING(parse(arena, "mixed()"), usual_and_mixed);
   CHECK_STRING(parse(arena, "derive(kept = 0)"),
-               "--passes:1:8: error: no parameter of derive is called 'kept'; there is packed alone\n"
+               "--passes:1:8: error: no parameter of derive is called 'kept'; there are packed, bitmap\n"
                "  derive(kept = 0)\n         ^~~~\n");
   CHECK_STRING(parse(arena, "mixed(bf16, 1, 1)"),
                "--passes:1:16: error: mixed takes 2 parameters\n  mixed(bf16, 1, 1)\n                 ^\n");
