@@ -79,7 +79,7 @@ static struct lam_program csv_program = {.name = "table",
                                          .target = "hand",
                                          .data = &csv_data,
                                          .verbs = tiny_verbs,
-                                         .routines = {[LAM_TRAIN] = {1, NULL, csv_inputs, COUNT(csv_inputs), NULL, 0}}};
+                                         .routines = {[LAM_TRAIN] = {1, NULL, csv_inputs, COUNT(csv_inputs), NULL, 0, 0}}};
 
 static struct lam_dataset *csv_open(const char *text, struct lam_pairs *facts) {
   tiny_write("table.csv", text, strlen(text));

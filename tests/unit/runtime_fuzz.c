@@ -81,9 +81,9 @@ static struct lam_data text = {.name = "text",
                                .column_count = 3,
                                .reader = &lam_text_reader};
 static struct lam_program table_program = {
-    .name = "t", .data = &table, .routines = {[LAM_TRAIN] = {1, NULL, ports, 5, NULL, 0}}};
+    .name = "t", .data = &table, .routines = {[LAM_TRAIN] = {1, NULL, ports, 5, NULL, 0, 0}}};
 static struct lam_program text_program = {
-    .name = "t", .data = &text, .routines = {[LAM_TRAIN] = {1, NULL, ports + 2, 3, NULL, 0}}};
+    .name = "t", .data = &text, .routines = {[LAM_TRAIN] = {1, NULL, ports + 2, 3, NULL, 0, 0}}};
 
 /* A model of two inputs, for those that are given by hand. */
 static lam_real given_x[2 * 3], given_y[2];
@@ -108,7 +108,7 @@ static struct lam_program given_program = {
     .target = "hand",
     .version = "test",
     .verbs = given_verbs,
-    .routines = {[LAM_PREDICT] = {1, given_run, given_inputs, 2, given_outputs, 1}}};
+    .routines = {[LAM_PREDICT] = {1, given_run, given_inputs, 2, given_outputs, 1, 0}}};
 
 /* A copy of `original` with a few bytes changed, pieces taken out, doubled or exchanged, or its end cut off. */
 static size_t damage(char *to, const char *original, size_t length) {

@@ -121,10 +121,10 @@ static struct lam_program line_program = {
     .data = &line_data,
     .settings = &line_settings,
     .verbs = tiny_verbs,
-    .routines = {[LAM_TRAIN] = {1, line_train, line_inputs, 5, line_train_outputs, 1},
-                 [LAM_EVALUATE] = {1, line_evaluate, line_inputs, 5, line_evaluate_outputs, 2},
-                 [LAM_PREDICT] = {1, line_evaluate, line_predict_inputs, 1, line_predict_outputs, 1},
-                 [LAM_SYNTHESIZE] = {1, line_synthesize, NULL, 0, line_made, 2}}};
+    .routines = {[LAM_TRAIN] = {1, line_train, line_inputs, 5, line_train_outputs, 1, 0},
+                 [LAM_EVALUATE] = {1, line_evaluate, line_inputs, 5, line_evaluate_outputs, 2, 0},
+                 [LAM_PREDICT] = {1, line_evaluate, line_predict_inputs, 1, line_predict_outputs, 1, 0},
+                 [LAM_SYNTHESIZE] = {1, line_synthesize, NULL, 0, line_made, 2, 0}}};
 
 /* Rows weigh the same; nothing reads weights from data. */
 static void line_prepare(void) {
@@ -265,8 +265,8 @@ static struct lam_program bigram_program = {
     .settings = &bigram_settings,
     .generation = &bigram_generation,
     .verbs = tiny_verbs,
-    .routines = {[LAM_TRAIN] = {1, bigram_train, bigram_inputs, 3, bigram_train_outputs, 1},
-                 [LAM_EVALUATE] = {1, bigram_evaluate, bigram_inputs, 3, bigram_evaluate_outputs, 2},
-                 [LAM_STEP] = {1, bigram_step, bigram_step_inputs, 2, bigram_step_outputs, 1}}};
+    .routines = {[LAM_TRAIN] = {1, bigram_train, bigram_inputs, 3, bigram_train_outputs, 1, 0},
+                 [LAM_EVALUATE] = {1, bigram_evaluate, bigram_inputs, 3, bigram_evaluate_outputs, 2, 0},
+                 [LAM_STEP] = {1, bigram_step, bigram_step_inputs, 2, bigram_step_outputs, 1, 0}}};
 
 #endif
