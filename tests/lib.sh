@@ -15,7 +15,7 @@ export LAMELLA_CACHE=${LAMELLA_CACHE:-$WORK/compiled}
 lamella() { "$LAMELLA_BUILD/lamella" "$@"; }
 fail() { echo "failed: $*"; exit 1; }
 # Whether every combination is asked for. A test of many combinations tries some of them in usual runs.
-everything() { [[ ${LAMELLA_FULL:-full} == full ]]; }
+everything() { [[ ${LAMELLA_FULL:-every} == every ]]; }
 skip() { echo "skipped: $*"; exit 77; }
 
 # expect_equal GOT EXPECTED [WHAT]

@@ -7,7 +7,7 @@
 #   #= FILE TENSOR SHAPE [TOLERANCE]: NUMBER...   what a file of tensors holds by now (SHAPE: 2x3, or 1; TOLERANCE: usually 1e-6)
 #   #~ TEXT                      what the last command printed, stdout and stderr together, contains this
 #   #! ways: WAY, WAY...         the ways it is run by, when not all (interpret, portable, avx2, avx512, none, unfused, neon)
-# On another machine than AArch64, neon is a program that `lamella build` makes and qemu runs, which takes long: with --full, and where
+# On another machine than AArch64, neon is a program that `lamella build` makes and qemu runs, which takes long: with --every, and where
 # it is asked for (cases/neon).
 . "$(dirname "$0")/lib.sh"
 name=$1
@@ -23,7 +23,7 @@ elif ! everything && ! runs_here neon; then
   for i in "${!ways[@]}"; do [[ ${ways[i]} != neon ]] || unset "ways[$i]"; done
 fi
 
-# The C compiler's usual level is tried with --full; at -O0 a test takes half as long.
+# The C compiler's usual level is tried with --every; at -O0 a test takes half as long.
 level=
 everything || level=-O0
 
