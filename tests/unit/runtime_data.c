@@ -74,12 +74,13 @@ static struct lam_data csv_data = {.name = "table",
                                    .column_count = COUNT(csv_columns),
                                    .reader = &lam_csv_reader};
 static struct lam_model csv_model = {.name = "m"};
-static struct lam_program csv_program = {.name = "table",
-                                         .model = &csv_model,
-                                         .target = "hand",
-                                         .data = &csv_data,
-                                         .verbs = tiny_verbs,
-                                         .routines = {[LAM_TRAIN] = {1, NULL, csv_inputs, COUNT(csv_inputs), NULL, 0, 0}}};
+static struct lam_program csv_program = {
+    .name = "table",
+    .model = &csv_model,
+    .target = "hand",
+    .data = &csv_data,
+    .verbs = tiny_verbs,
+    .routines = {[LAM_TRAIN] = {1, NULL, csv_inputs, COUNT(csv_inputs), NULL, 0, 0}}};
 
 static struct lam_dataset *csv_open(const char *text, struct lam_pairs *facts) {
   tiny_write("table.csv", text, strlen(text));
