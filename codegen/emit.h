@@ -196,7 +196,6 @@ bool program_evaluates(const struct program *program);
 bool program_calibrates(const struct program *program);
 bool program_generates(const struct program *program);
 /* Whether it keeps steps of parameters, which files may hold. */
-bool program_quantizes(const struct program *program);
 /* Whether some routine reads its inputs from the data. */
 bool program_reads(const struct program *program);
 /* Whether a text is generated from something besides its beginning. */

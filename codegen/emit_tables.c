@@ -88,12 +88,6 @@ bool program_reads(const struct program *program) {
   return program->data && (program->train || program->evaluate || program->calibrate || program_predicts(program));
 }
 
-bool program_quantizes(const struct program *program) {
-  for (int i = 0; i < program->states.count; i++)
-    if (program->states.items[i]->role == ROLE_QUANTIZED) return true;
-  return false;
-}
-
 /* Besides what it goes on with and where that stands, the step of such a program has inputs, or it prepares some. */
 bool program_reads_source(const struct program *program) {
   if (!program_generates(program)) return false;
@@ -175,7 +169,7 @@ static void emit_program(struct emitter *emitter, struct text *text) {
   emit_verbs(program, verbs);
   for (int i = 0; i < EMITTED_VERBS; i++)
     if (verbs[i]) list = arena_format(arena, "%s&lam_%s_verb, ", list, verb_names[i]);
-  if (program_quantizes(program) && !emitter->options.weights)
+  if (program_has_steps(program) && !emitter->options.weights)
     list = arena_format(arena, "%s&lam_quantize_verb, ", list);
   if (emitter->options.steps && (verbs[0] || verbs[1]))
     list = arena_format(arena, "%s&lam_%s_verb, ", list, verbs[0] ? "steps" : "measure");

@@ -37,6 +37,12 @@ bool program_uses_model(const struct program *program, const struct graph *graph
          graph != program->synthesize && graph != program->prune && graph != program->derive;
 }
 
+bool program_has_steps(const struct program *program) {
+  for (int i = 0; i < program->states.count; i++)
+    if (program->states.items[i]->role == ROLE_QUANTIZED) return true;
+  return false;
+}
+
 bool program_predicts(const struct program *program) { return program->predict || program->predictions.count; }
 /* Of columns with the same meaning, those without a range say nothing where another has one. */
 data_ids_list data_ids_of(struct arena *arena, const struct data_settings *data) {

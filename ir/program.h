@@ -83,6 +83,7 @@ struct program {
   struct calibrate_settings *calibration; /* or NULL */
   ARRAY(struct statistic *)
   statistics; /* what rules ask to know of the parameters; their states are none of the frontend's */
+  bool reads_few_bits; /* rules have weights read in few bits, so that files may hold them so */
   struct generate_settings *generation; /* or NULL */
   ARRAY(struct setting) pipeline; /* pipeline { fuse; mixed(bf16) } as text items */
 };
@@ -227,6 +228,8 @@ bool program_is_in_base(const struct program *program, const struct state *state
 /* Whether the graph, one of the program's, is the model as it is used: what it reads of parameters and statistics alone can be derived. So
    it is none of train, accumulate, calibrate, synthesize, prune and derive. */
 bool program_uses_model(const struct program *program, const struct graph *graph);
+/* Whether steps of some parameter are kept that files can hold in its place (ROLE_QUANTIZED). */
+bool program_has_steps(const struct program *program);
 /* Whether some graph is the model on its inputs: predict, or a prediction. */
 bool program_predicts(const struct program *program);
 

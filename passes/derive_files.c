@@ -89,12 +89,6 @@ static bool fit(struct arena *arena, struct file_parts *parts, const struct stat
   return true;
 }
 
-bool program_has_steps(const struct program *program) {
-  for (int i = 0; i < program->states.count; i++)
-    if (program->states.items[i]->role == ROLE_QUANTIZED) return true;
-  return false;
-}
-
 void settle_parts(struct program *program) {
   if (!program_has_steps(program)) return;
   for (int i = 0; i < program->states.count; i++) {

@@ -98,8 +98,6 @@ void pass_derive(struct program *program);
    ROLE_QUANTIZED to those states alone that files can hold in a parameter's place (derive_files.c). */
 bool is_part_of(const struct value *value, const struct state *parameter);
 void settle_parts(struct program *program);
-/* Whether there are such states. */
-bool program_has_steps(const struct program *program);
 /* A new state of the role ROLE_DERIVED, the last in program->states. Its name is `name` or, where that is taken, NAME.2 and so on. */
 struct state *derived_state(struct program *program, const char *name, enum kind kind, struct axis *const *axes,
                             int axis_count, struct span span);

@@ -283,10 +283,9 @@ static void plan_steps(struct pruner *pruner) {
 
 /* --- How many stay --------------------------------------------------------------------------------------------------- */
 
-/* Of so many elements those above the quantile: the rank rounds down, so that what has it and all below go. */
-static int64_t above_quantile(int64_t count, double ratio) {
-  return count - 1 - (int64_t)(ratio * (double)(count - 1));
-}
+/* Of so many elements those above the quantile, and one more, since the rank is computed in single precision: it rounds down, so that
+   what has it and all below go. */
+static int64_t above_quantile(int64_t count, double ratio) { return count - (int64_t)(ratio * (double)(count - 1)); }
 
 /* The most elements of a parameter that stay once the rule has reached its ratio. Of a quantile over several parameters it is what stays of
    one that is like the others, and a quarter more. */
@@ -316,8 +315,9 @@ static void tell_kept(struct pruner *pruner) {
   const struct program *program = pruner->program;
   for (int i = 0; i < program->states.count; i++) {
     struct state *state = program->states.items[i];
+    if (state->role != ROLE_PARAMETER && state->role != ROLE_AVERAGE) continue;
     const struct pruned *how = pruned_state(pruner, state);
-    if (how && (state->role == ROLE_PARAMETER || state->role == ROLE_AVERAGE)) state->kept = kept_of(how, state);
+    if (how) state->kept = kept_of(how, state);
   }
 }
 

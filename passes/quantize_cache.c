@@ -96,7 +96,5 @@ static struct parts *parts_of_cache(void *context, struct parted *p, const struc
 }
 
 void pass_quantize_cache(struct cache_quantizer *quantizer, struct graph *graph) {
-  const struct program *program = quantizer->program;
-  if (graph == program->train || graph == program->accumulate || graph == program->synthesize) return;
-  quantized_graph(graph, parts_of_cache, quantizer, NULL);
+  if (program_uses_model(quantizer->program, graph)) quantized_graph(graph, parts_of_cache, quantizer, NULL);
 }

@@ -180,7 +180,10 @@ struct quantizer *pass_quantize_choose(struct program *program, const struct pip
   for (int i = 0; i < program->left_out.count; i++) weight_uses_add(program, program->left_out.items[i], uses);
   bool good = true;
   for (int i = 0; i < pipeline->rules.count; i++)
-    if (pipeline->rules.items[i].pass == PASS_quantize) good = check_rule(quantizer, &pipeline->rules.items[i]) && good;
+    if (pipeline->rules.items[i].pass == PASS_quantize) {
+      program->reads_few_bits = true;
+      good = check_rule(quantizer, &pipeline->rules.items[i]) && good;
+    }
   for (int i = 0; good && i < count; i++)
     if (is_weight(program->states.items[i])) good = choose(quantizer, i, &uses[i]);
   if (good) share_factors(quantizer, uses, count);

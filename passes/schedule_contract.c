@@ -577,7 +577,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   }
   if (work < least || x.column.extent < 4) return UNTILED_SMALL;
   if (x.column.c != 1) return UNTILED_SHAPE;
-  contract_tell_whole(&x, few ? BITMAP_COLUMNS : BITMAP_TILES);
+  contract_tell_whole(&x, !few ? BITMAP_TILES : along_k ? BITMAP_COMPUTED : BITMAP_COLUMNS);
   choose_group(&x);
   choose_tile(&x);
   if (!choose_blocks(&x)) return UNTILED_BLOCKS;

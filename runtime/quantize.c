@@ -4,6 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Weights are pruned before they are used, and then steps that were made when they were loaded are out of date. */
+static void lam_prune_first(struct lam_program *program, uint32_t seed) {
+  struct lam_model *model = program->model;
+  if (!program->prune) return;
+  program->prune(program, LAM_PREDICT, 0, 0, seed);
+  if (!model->quantize || *model->quantized_version == *model->version) return;
+  model->quantize(model->self);
+  *model->quantized_version = *model->version;
+}
+
 static int lam_quantize_main(struct lam_program *program, const struct lam_options *options) {
   const char *out = lam_option_text(options, "out", NULL);
   struct lam_run run = {0};
@@ -13,7 +23,9 @@ static int lam_quantize_main(struct lam_program *program, const struct lam_optio
   free(weights);
   if (same) return lam_error("%s has the weights themselves: --out names another file", lam_shown(shown, out)) + 1;
   if (!lam_is_writable(out)) return 1;
-  bool good = lam_checkpoint_use(program, &run, options) && lam_checkpoint_write(program, &run, out, lam_put_quantized);
+  bool good = lam_checkpoint_use(program, &run, options);
+  if (good) lam_prune_first(program, run.seed);
+  good = good && lam_checkpoint_write(program, &run, out, lam_put_quantized);
   int count = 0;
   for (int i = 0; i < program->model->tensor_count; i++) count += program->model->tensors[i].use >= LAM_IN_STEPS;
   if (good) printf("%d parameters in steps in %s\n", count, lam_shown(shown, out));

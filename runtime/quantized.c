@@ -82,9 +82,11 @@ static int lam_initialize_steps(struct lam_model *model, uint32_t seed) {
 
 /* --- Loading ------------------------------------------------------------------------------------------------------ */
 
-/* Whether the parameter itself need not be kept. */
+/* Whether the parameter itself need not be kept. Where parameters are pruned once they are loaded, steps are made of all of
+   them again. */
 static bool lam_streams(const struct lam_taking *taking, const struct lam_tensor *tensor) {
-  return !tensor->data || (tensor->use == LAM_STREAMED && taking->purpose == LAM_USE_ALONE);
+  const bool alone = taking->purpose == LAM_USE_ALONE && !taking->model->pruned;
+  return !tensor->data || (tensor->use == LAM_STREAMED && alone);
 }
 
 static bool lam_same_shape(const struct lam_entry *entry, const struct lam_tensor *tensor) {

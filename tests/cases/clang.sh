@@ -3,9 +3,9 @@
 # clang finds nothing to warn of in the C sources that the build compiles, by the options that it compiles them with.
 . "$(dirname "$0")/../lib.sh"
 command -v clang-19 >/dev/null || skip "no clang-19"
-grep -q -- "-Wall -Wextra -Werror" "$LAMELLA_BUILD/compile_commands.json" || fail "the build does not ask for warnings"
 commands=$LAMELLA_BUILD/compile_commands.json
 [[ -e $commands ]] || skip "the build has no compile_commands.json"
+grep -q -- "-Wall -Wextra -Werror" "$commands" || fail "the build does not ask for warnings"
 # Each line is a file and its options; a source that several programs are made of is looked at once.
 sed -n 's/^ *"command": "[^ ]* \(.*\) -o [^ ]*\.o -c \([^ ]*\.c\)",\{0,1\}$/\2 \1/p' "$commands" | sed 's/\\"/"/g; s/\\\\/\\/g' |
   sort -u -k1,1 >sources.txt

@@ -150,3 +150,16 @@ int main(void) {
 END
 (cd vendor && cc -O1 host.c gpt.c lamella.c -lm -o host)
 expect_equal "$(vendor/host)" "0 1040 1040" "zeros of a host's model: at first, after a prediction, after a step from other weights"
+
+# Steps are made of what is pruned, also of parameters that are not pruned themselves, in a program that could train, and in a file of steps.
+cp "$GOLDEN/gpt.safetensors" whole.safetensors
+rules='prune(l1, 0.8), quantize(i8)'
+lamella build "$gpt" --passes="$rules" -O1 -o pruned_steps
+./pruned_steps eval --all --data "$GOLDEN/text.txt" --weights whole.safetensors >pruned.txt
+lamella interpret "$gpt" --passes="$rules" eval --all --data "$GOLDEN/text.txt" --weights whole.safetensors >wanted.txt
+expect_equal "$(cat pruned.txt)" "$(cat wanted.txt)" "the loss of a program that prunes and quantizes"
+./pruned_steps quantize --weights whole.safetensors --out steps.safetensors >out.txt
+for passes in "$rules" 'quantize(i8)'; do
+  lamella run "$gpt" --passes="$passes" -O1 eval --all --data "$GOLDEN/text.txt" --weights steps.safetensors >got.txt
+  expect_equal "$(cat got.txt)" "$(cat wanted.txt)" "the loss by a file of steps, $passes"
+done
