@@ -74,6 +74,12 @@ for pipeline in 'quantize(i8, activations = i8, smooth = 0.5)' 'quantize(i4, met
   lamella run gpt.lam -D seq=8 --passes="$pipeline" eval --all --weights several.safetensors >out.txt
 done
 
+# Caches of few bits change nothing of what is measured.
+smooth='quantize(i8, activations = i8, smooth = 0.5)'
+measure run "$smooth" "$GOLDEN/gpt.safetensors" plain.safetensors
+measure run "$smooth, quantize_cache(i8)" "$GOLDEN/gpt.safetensors" cached.safetensors
+cmp plain.safetensors cached.safetensors || fail "what is measured depends on caches"
+
 # Vendored programs calibrate, too, and weights that become a part of a program bring what was measured.
 lamella emit gpt.lam -D seq=8 --passes="$both" --only=calibrate,predict -o vendor >out.txt
 cc -O0 vendor/*.c -o vendored -lm -lpthread

@@ -76,6 +76,8 @@ gcc -std=c11 -g -O1 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fsan
 lamella emit gpt.lam --target=portable -o emitted
 lamella emit gpt.lam --target=portable --passes='quantize(i8)' -o emitted8
 ! grep -q lam_find_shared emitted/* || fail "a program that does not quantise has the module parts"
+lamella emit "$GOLDEN/gpt.lam" --only=train --passes="quantize(i8)" --target=portable -o trains
+grep -q lam_find_shared trains/* || fail "a program that quantises, emitted to train alone, lacks the module parts"
 for folder in emitted emitted8; do gcc -std=c11 -O1 $folder/*.c -o $folder/gpt -lm; done
 advice="to read weights of few bits, a program must be emitted with quantize(...) in its pipeline, or made by lamella build"
 for part in 0:wte.weight/i8 1:wte.weight/i8 2:wte.weight/i8 3:wte.weight/i8 5:wte.weight/bf16; do
