@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Wherever the order of axes is visible outside a program, it is that of the declaration, batch first: in columns,
 # inputs, results, parameters and states of the optimizer. This is tried with every permutation of three axes,
 # interpreted and compiled. Element (a, b, c) is 100 a + 10 b + c, so that every transposition shows.

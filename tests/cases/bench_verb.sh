@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # The verb bench and --trace of compiled programs: times add up, JSON files are well-formed, and nothing else changes.
 . "$(dirname "$0")/../lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Few rows read pruned weights as bitmaps: generation and prediction give the bits that the same weights give when they are read whole, on
 # every target, in reals and in bytes, for windows of one row and of many, whatever the weights become; what is decided is told.
 . "$(dirname "$0")/../lib.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # lamella compare with trained weights: the loss of each variant is what the program's eval and a hand-made file of weights say, times are
 # of predictions, --max-loss chooses, --per-layer and what it proposes agree with programs that quantise, and wrong inputs are refused.
 . "$(dirname "$0")/../lib.sh"

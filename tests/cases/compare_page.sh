@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long
 # The page of lamella compare in a browser, light and dark: it renders, its plots are there, and nothing is written to the console.
 . "$(dirname "$0")/../lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Emitted C is compiled under options that change what arithmetic means: either the compiler refuses it, or the program
 # does with a message, or the weights are those of a plain build to the byte. Then come further compilers, languages and
 # C libraries, and processors without the instructions.

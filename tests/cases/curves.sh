@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Three transformers learn in 16 bits, and in bf16 without masters, as they do in float32: no point of a curve is further away than a
 # hundredth (bench/curves). With --full over 500 steps, else over 50, in which gpt2 and bert get rid of two nats.
 . "$(dirname "$0")/../lib.sh"

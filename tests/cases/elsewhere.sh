@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Emitted C compiles without a warning for other machines: for wasm32 with its vectors, for Windows, for a Cortex-M7. A
 # forward-only GPT with its weights in flash runs on a Cortex-M7 without an operating system and gives the bits of the
 # host.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # `emit` writes the same bytes each time for GPT-2, few lines of at most 120 columns, in under a second. gcc and clang
 # compile them as C11 without a warning, without -march or -fopenmp, against libc and libm alone. The core needs no
 # runtime, and models of one program share a runtime.

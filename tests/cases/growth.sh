@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Compiling takes work in proportion to the graph: four times the steps of an unrolled recurrence or a chain, four times
 # the parameters or layers take less than six times the instructions, as valgrind counts them. With all tests they must
 # also take less than ten times the processor time, which depends on caches and other processes too. --time-passes

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # The characters and categories that weights learned hold for other data too: every verb and option takes them over, or
 # refuses the data. The text a.txt has every character of b.txt and more, so ids that are counted anew would all mean
 # something else.

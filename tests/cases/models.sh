@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # The specs of the large models, made small with -D, train alike by the interpreter and by C; at full size each is emitted, compiled
 # and takes a step.
 . "$(dirname "$0")/../lib.sh"

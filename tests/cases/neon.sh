@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Programs for NEON, under qemu: their losses are PyTorch's, gcc and clang make them compute the same bits under any options, they look
 # for the instructions, and a machine of another kind refuses to run them with a reason.
 . "$(dirname "$0")/../lib.sh"

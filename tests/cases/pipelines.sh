@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Every pipeline gives the losses that its class allows: with each pass left out, with none of them, and with each
 # parameter at both ends of its range. A pipeline in the spec does the same as that text on the command line.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# long
 # Keys and values that are kept in few bits give what numpy says of the same steps and scales (golden/quantize_cache.py): predicted by the
 # interpreter and by compiled programs, and generated in windows by rows that stand at different positions.
 . "$(dirname "$0")/../lib.sh"

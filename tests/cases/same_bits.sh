@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # A model's numbers are the same bits on every target with fused multiply-adds, by any number of threads: in float32, and with weights and
 # activations of 8 bits. It predicts, and is trained, evaluated and asked to write.
 . "$(dirname "$0")/../lib.sh"

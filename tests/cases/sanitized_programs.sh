@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Emitted programs train, evaluate, generate and predict under AddressSanitizer and UndefinedBehaviorSanitizer, and free
 # all memory.
 . "$(dirname "$0")/../lib.sh"

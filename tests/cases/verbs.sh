@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# slow
+# long
 # Every verb of every spec is tried by run, build and interpret: it works where the program has the graphs for it, as
 # `check` lists them, and is refused by its name elsewhere. `run VERB` leaves out what the verb does not need, so each
 # is a program of its own. Usual runs leave out specs whose graphs are those of another.
