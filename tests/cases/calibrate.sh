@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Calibration measures what numpy does, and weights rounded by it give what numpy says (golden/calibrate.py), interpreted and compiled. The
 # file that calibration adds to serves every pipeline, and training forgets what was measured.
 . "$(dirname "$0")/../lib.sh"

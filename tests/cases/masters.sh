@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Weights without masters: bf16 in memory and in files, with updates that are rounded at random. Each element is what golden/masters.py
 # computed by hand, by the interpreter and every target; rounding to nearest would leave the weights where they began.
 . "$(dirname "$0")/../lib.sh"

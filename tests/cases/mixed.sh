@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Mixed precision gives what PyTorch does with the same roundings written by hand (golden/mixed.py): gradients and losses in
 # bf16; in f16 also the scale of the loss, and which steps are skipped.
 . "$(dirname "$0")/../lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# slow
 # Pruning keeps the weights that torch keeps, and training goes on as with torch's masks (golden/prune.py); zeros last through
 # training, checkpoints and whatever reads them.
 . "$(dirname "$0")/../lib.sh"
