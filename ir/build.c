@@ -271,10 +271,25 @@ struct value *build_concat(struct graph *graph, struct value *const *parts, stru
   bool mixed = false;
   for (int i = 0; i < count; i++) mixed = mixed || parts[i]->kind != parts[0]->kind;
   for (int i = 0; i < count; i++) inputs[i] = mixed ? to_real(graph, parts[i]) : parts[i];
-  /* A part that lacks an axis which another part has is repeated along it. */
+  /* A part that lacks an axis which another part has is repeated along it. Of thousands of parts few have an axis that is new. */
+  struct value axes_so_far = {0};
+  struct axis *known[MAX_AXES];
+  int *wider = arena_new_array(graph->arena, int, count), wider_count = 0;
+  axes_so_far.axes = known;
+  for (int j = 0; j < count; j++) {
+    bool adds = false;
+    for (int k = 0; k < parts[j]->axis_count; k++) {
+      if (parts[j]->axes[k] == axes[j] || value_has_axis(&axes_so_far, parts[j]->axes[k])) continue;
+      if (axes_so_far.axis_count < MAX_AXES) known[axes_so_far.axis_count++] = parts[j]->axes[k];
+      adds = true;
+    }
+    if (adds) wider[wider_count++] = j;
+  }
   for (int i = 0; i < count; i++)
-    for (int j = 0; j < count; j++)
+    for (int k = 0; k < wider_count; k++) {
+      const int j = wider[k];
       inputs[i] = expand_indexed(graph, inputs[i], parts[j]->axes, parts[j]->axis_count, axes[j], NULL);
+    }
   struct value *value = with_list(graph, OP_concat, axes, count);
   value->result = result;
   return finish(graph, value, inputs, count);
