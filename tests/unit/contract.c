@@ -1,5 +1,6 @@
 /* Contractions of many shapes, in every layout that occurs in training and decoding, compiled for each target and
-   compared with the interpreter: whole tiles and all kinds of tails, sums in pieces, packed or not. */
+   compared with the interpreter: whole tiles and all kinds of tails, sums in pieces, packed or not. `contract TARGET`
+   tries one target, `contract every` all pipelines for each. */
 #include <dlfcn.h>
 #include <math.h>
 #include <string.h>
@@ -326,13 +327,16 @@ static void check_target(const struct target *target, const char *pipeline, cons
 int main(int argc, char **argv) {
   char folder[] = "/tmp/lamella-contract-XXXXXX";
   if (!CHECK(mkdtemp(folder) != NULL)) return check_done("contract");
+  const bool every = argc > 1 && !strcmp(argv[1], "every");
   for (int i = 0; tested_target(i); i++) {
-    if (argc > 1 && strcmp(argv[1], tested_target(i)->name) != 0) continue;
+    if (argc > 1 && !every && strcmp(argv[1], tested_target(i)->name) != 0) continue;
     if (!target_runs_in_tests(tested_target(i))) {
       SKIP(tested_target(i)->name);
       continue;
     }
-    for (int j = 0; j < PIPELINES; j++) {
+    /* Most kernels of a target with a feature are those of the target without it. */
+    const int pipeline_count = every || !strchr(tested_target(i)->name, '+') ? PIPELINES : 1;
+    for (int j = 0; j < pipeline_count; j++) {
       char name[32];
       snprintf(name, sizeof name, "%s-%d", tested_target(i)->name, j);
       check_target(tested_target(i), pipelines[j], folder, name);
