@@ -4,6 +4,19 @@
 
 #include <stddef.h>
 
+/* What helpers that expand rows of bitmaps are for, see STATEMENT_EXPAND. */
+#define EXPANDS "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0."
+/* Bytes by AVX2's look-up, which AVX-512 has no better one than without VBMI2. */
+#define EXPAND_BYTES_BY_EIGHT                                                                 \
+  "  const uint8_t *next = values;\n"                                                         \
+  "  for (int64_t i = 0; i < count; i += 8) {\n"                                              \
+  "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"                      \
+  "    const __m128i places = _mm_cvtsi64_si128((int64_t)lam_places(bits));\n"                \
+  "    const __m128i x = _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)next), places);\n" \
+  "    _mm_storel_epi64((__m128i *)((uint8_t *)to + i), x);\n"                                \
+  "    next += __builtin_popcount(bits);\n"                                                   \
+  "  }\n"
+
 const struct helper storage_helpers[] = {
     /* --- One element --- */
     {NULL, "lam_from_bf16", NULL, "$R lam_from_bf16(uint16_t bits)",
@@ -45,14 +58,13 @@ const struct helper storage_helpers[] = {
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
     {NULL, "lam_dot_i8", NULL, "int32_t lam_dot_i8(int32_t sum, const int8_t *x, const int8_t *y)",
      "return (int32_t)((uint32_t)sum + (uint32_t)(x[0] * y[0] + x[1] * y[1] + x[2] * y[2] + x[3] * y[3]));"},
-    {NULL, "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
-     "void lam_expand($R *to, const $R *values, const int32_t *masks, int64_t count)",
+    {NULL, "lam_expand", EXPANDS, "void lam_expand($R *to, const $R *values, const int32_t *masks, int64_t count)",
      "  for (int64_t i = 0; i < count; i++) {\n"
      "    const int kept = (int)((uint32_t)masks[i / 32] >> i % 32 & 1);\n"
      "    to[i] = kept ? *values : 0;\n"
      "    values += kept;\n"
      "  }\n"},
-    {NULL, "lam_expand_bytes", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+    {NULL, "lam_expand_bytes", EXPANDS,
      "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
      "  const uint8_t *next = values;\n"
      "  for (int64_t i = 0; i < count; i++) {\n"
@@ -119,7 +131,7 @@ const struct helper storage_helpers[] = {
      "  return places[bits];\n"},
 
     /* --- AVX2 --- */
-    {"avx2", "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+    {"avx2", "lam_expand", EXPANDS,
      "void lam_expand(float *to, const float *values, const int32_t *masks, int64_t count)",
      "  for (int64_t i = 0; i < count; i += 8) {\n"
      "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
@@ -130,17 +142,8 @@ const struct helper storage_helpers[] = {
      "    _mm256_storeu_ps(to + i, _mm256_andnot_ps(off, next));\n"
      "    values += __builtin_popcount(bits);\n"
      "  }\n"},
-    {"avx2", "lam_expand_bytes",
-     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
-     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
-     "  const uint8_t *next = values;\n"
-     "  for (int64_t i = 0; i < count; i += 8) {\n"
-     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
-     "    const __m128i places = _mm_cvtsi64_si128((int64_t)lam_places(bits));\n"
-     "    const __m128i x = _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)next), places);\n"
-     "    _mm_storel_epi64((__m128i *)((uint8_t *)to + i), x);\n"
-     "    next += __builtin_popcount(bits);\n"
-     "  }\n"},
+    {"avx2", "lam_expand_bytes", EXPANDS,
+     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)", EXPAND_BYTES_BY_EIGHT},
     {"avx2", "lam_widen_bf16", NULL, "__m256 lam_widen_bf16(__m128i x)",
      "return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));"},
     {"avx2", "lam_widen_f16", "What F16C does, for processors without it.", "__m256 lam_widen_f16(__m128i half)",
@@ -270,7 +273,7 @@ const struct helper storage_helpers[] = {
      "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- AVX-512 --- */
-    {"avx512", "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+    {"avx512", "lam_expand", EXPANDS,
      "void lam_expand(float *to, const float *values, const int32_t *masks, int64_t count)",
      "  for (int64_t i = 0; i < count; i += 32) {\n"
      "    const uint32_t bits = (uint32_t)masks[i / 32], low = bits & 65535;\n"
@@ -280,19 +283,9 @@ const struct helper storage_helpers[] = {
      "    _mm512_storeu_ps(to + i + 16, _mm512_maskz_expand_ps((__mmask16)(bits >> 16), _mm512_loadu_ps(high)));\n"
      "    values += __builtin_popcount(bits);\n"
      "  }\n"},
-    {"avx512", "lam_expand_bytes",
-     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
-     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
-     "  const uint8_t *next = values;\n"
-     "  for (int64_t i = 0; i < count; i += 8) {\n"
-     "    const uint32_t bits = (uint32_t)masks[i / 32] >> i % 32 & 255;\n"
-     "    const __m128i places = _mm_cvtsi64_si128((int64_t)lam_places(bits));\n"
-     "    const __m128i x = _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)next), places);\n"
-     "    _mm_storel_epi64((__m128i *)((uint8_t *)to + i), x);\n"
-     "    next += __builtin_popcount(bits);\n"
-     "  }\n"},
-    {"avx512", "lam_expand_lines",
-     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+    {"avx512", "lam_expand_bytes", EXPANDS,
+     "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)", EXPAND_BYTES_BY_EIGHT},
+    {"avx512", "lam_expand_lines", EXPANDS,
      "void lam_expand_lines(void *to, const void *values, const int32_t *masks, int64_t count)",
      "  const uint8_t *next = values;\n"
      "  for (int64_t i = 0; i < count; i += 64) {\n"
@@ -383,7 +376,7 @@ const struct helper storage_helpers[] = {
      "return lam_dot_16_bits(sum, lam_even_u8(x), lam_odd_u8(x), lam_even_u8(y), lam_odd_u8(y));"},
 
     /* --- NEON --- */
-    {"neon", "lam_expand", "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+    {"neon", "lam_expand", EXPANDS,
      "void lam_expand(float *to, const float *values, const int32_t *masks, int64_t count)",
      "  static const uint8_t lanes[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};\n"
      "  static const uint8_t bytes[16] = {0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3};\n"
@@ -397,8 +390,7 @@ const struct helper storage_helpers[] = {
      "    vst1q_f32(to + i, vreinterpretq_f32_u8(vqtbl1q_u8(next, from)));\n"
      "    values += __builtin_popcount(bits);\n"
      "  }\n"},
-    {"neon", "lam_expand_bytes",
-     "Elements of a bitmap: the next of the values where a bit of the masks is set, else 0.",
+    {"neon", "lam_expand_bytes", EXPANDS,
      "void lam_expand_bytes(void *to, const void *values, const int32_t *masks, int64_t count)",
      "  const uint8_t *next = values;\n"
      "  for (int64_t i = 0; i < count; i += 8) {\n"

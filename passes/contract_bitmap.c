@@ -46,9 +46,7 @@ static double bytes_of_pruned(const struct contraction *x) {
   double count = 0;
   for (int i = 0; i < program->states.count; i++) {
     const struct state *state = program->states.items[i];
-    double own = state->role == ROLE_PARAMETER && state->kept ? 1 : 0;
-    for (int k = 0; k < state->axis_count; k++) own *= (double)state->axes[k]->extent;
-    count += own;
+    if (state->role == ROLE_PARAMETER && state->kept) count += (double)axes_count(state->axes, state->axis_count);
   }
   return count * storage_facts[x->b.buffer->storage].bits / 8;
 }

@@ -290,17 +290,16 @@ static int64_t above_quantile(int64_t count, double ratio) { return count - (int
 /* The most elements of a parameter that stay once the rule has reached its ratio. Of a quantile over several parameters it is what stays of
    one that is like the others, and a quarter more. */
 static int64_t kept_of(const struct pruned *how, const struct state *state) {
-  int64_t count = 1, inputs = 1;
-  for (int i = 0; i < state->axis_count; i++) count *= state->axes[i]->extent;
+  const int64_t count = axes_count(state->axes, state->axis_count);
   const double ratio = parameter_of(how->rule, PARAMETER_prune_ratio);
-  int64_t kept = count;
+  int64_t kept = count, inputs;
   switch ((enum prune_method)parameter_of(how->rule, PARAMETER_prune_method)) {
     case PRUNE_NM:
       kept = count / (int64_t)parameter_of(how->rule, PARAMETER_prune_m) *
              (int64_t)parameter_of(how->rule, PARAMETER_prune_n);
       break;
     case PRUNE_WANDA:
-      for (int i = 0; i < how->statistic->square->axis_count; i++) inputs *= how->statistic->square->axes[i]->extent;
+      inputs = axes_count(how->statistic->square->axes, how->statistic->square->axis_count);
       kept = count / inputs * above_quantile(inputs, ratio);
       break;
     case PRUNE_L1:
