@@ -199,13 +199,18 @@ const char *evaluate_put(const struct value *value, const struct operand *base, 
   /* An update may write any row up to the axis's full extent, which a state always has. */
   int64_t length = add ? axis_length(value->axis, evaluation->sizes) : value->axis->extent;
   int64_t step = operand_stride(base, value->axis);
+  /* What is added to one element comes in the order of scatter_order, in which its axes are innermost. */
+  struct axis *order[MAX_AXES], *added[MAX_AXES];
+  int count = 0, last = add ? scatter_order(value, added) : 0;
+  for (int i = 0; i < source->axis_count; i++)
+    if (!axis_listed(added, last, source->axes[i])) order[count++] = source->axes[i];
+  for (int i = 0; i < last; i++) order[count++] = added[i];
   struct walk walk;
   walk_begin(&walk, 3);
-  for (int i = 0; i < source->axis_count; i++) {
-    bool gone = source->axes[i] == value->axis;
-    walk_dimension(&walk, axis_length(source->axes[i], evaluation->sizes),
-                   (int64_t[]){gone ? 0 : operand_stride(base, source->axes[i]), source->strides[i],
-                               operand_stride(index, source->axes[i])});
+  for (int i = 0; i < count; i++) {
+    const int64_t to = order[i] == value->axis ? 0 : operand_stride(base, order[i]);
+    const int64_t strides[] = {to, operand_stride(source, order[i]), operand_stride(index, order[i])};
+    walk_dimension(&walk, axis_length(order[i], evaluation->sizes), strides);
   }
   walk_join(&walk);
   for (bool more = walk_first(&walk); more; more = walk_next(&walk)) {

@@ -26,12 +26,6 @@ static bool has(const struct inferred *inferred, const struct axis *axis) {
   return false;
 }
 
-static bool listed(struct axis *const *list, int count, const struct axis *axis) {
-  for (int i = 0; i < count; i++)
-    if (list[i] == axis) return true;
-  return false;
-}
-
 /* Appends an axis to the result, which must not have it yet. */
 static const char *append(struct arena *arena, struct inferred *inferred, struct axis *axis) {
   if (!axis) return "an axis is missing";
@@ -175,7 +169,7 @@ static const char *infer_elementwise(struct arena *arena, const struct value *va
 static const char *distinct_list(struct arena *arena, const struct value *value) {
   for (int i = 0; i < value->list_count; i++) {
     if (!value->list[i]) return "an axis is missing";
-    if (listed(value->list, i, value->list[i]))
+    if (axis_listed(value->list, i, value->list[i]))
       return arena_format(arena, "axis %s is listed twice", label(arena, value->list[i]));
   }
   return NULL;
@@ -190,7 +184,7 @@ static const char *infer_reduce(struct arena *arena, const struct value *value, 
   inferred->kind = x->kind;
   if (value->op == OP_reduce_max) inferred->range = x->range;
   for (int i = 0; i < x->axis_count; i++)
-    if (!listed(value->list, value->list_count, x->axes[i])) TRY(append(arena, inferred, x->axes[i]));
+    if (!axis_listed(value->list, value->list_count, x->axes[i])) TRY(append(arena, inferred, x->axes[i]));
   return NULL;
 }
 
@@ -205,7 +199,7 @@ static const char *infer_contract(struct arena *arena, const struct value *value
   for (int j = 0; j < 2; j++) {
     const struct value *x = value->inputs[j];
     for (int i = 0; i < x->axis_count; i++)
-      if (!listed(value->list, value->list_count, x->axes[i]) && !has(inferred, x->axes[i]))
+      if (!axis_listed(value->list, value->list_count, x->axes[i]) && !has(inferred, x->axes[i]))
         TRY(append(arena, inferred, x->axes[i]));
   }
   return NULL;
@@ -259,7 +253,7 @@ static const char *infer_update(struct arena *arena, const struct value *value, 
   struct inferred source = {0};
   if (value->input_count == 2) {
     TRY(want(arena, value, 1, KIND_INTEGER));
-    if (!value->axis || !listed(state->axes, state->axis_count, value->axis))
+    if (!value->axis || !axis_listed(state->axes, state->axis_count, value->axis))
       return arena_format(arena, "the index is along %s, which is not in the state's %s",
                           value->axis ? label(arena, value->axis) : "no axis",
                           axes_text(arena, state->axes, state->axis_count, false));
@@ -292,7 +286,7 @@ static const char *infer_quantile(struct arena *arena, const struct value *value
   }
   inferred->kind = KIND_REAL;
   for (int i = 0; i < x->axis_count; i++)
-    if (!listed(value->list, value->list_count, x->axes[i])) TRY(append(arena, inferred, x->axes[i]));
+    if (!axis_listed(value->list, value->list_count, x->axes[i])) TRY(append(arena, inferred, x->axes[i]));
   return NULL;
 }
 
@@ -375,7 +369,7 @@ static const char *infer_view(struct arena *arena, const struct value *value, st
     for (int i = 0; i < x->axis_count; i++) {
       if (x->axes[i] == value->list[value->list_count - 1])
         TRY(append(arena, inferred, result));
-      else if (!listed(value->list, value->list_count, x->axes[i]))
+      else if (!axis_listed(value->list, value->list_count, x->axes[i]))
         TRY(append(arena, inferred, x->axes[i]));
     }
     return NULL;

@@ -121,6 +121,20 @@ void batch_first(struct axis *const *axes, int count, struct axis **order) {
       if (is_batch(axes[i]) == (rest == 0)) order[placed++] = axes[i];
 }
 
+int scatter_order(const struct value *value, struct axis **order) {
+  const struct value *index = value->inputs[1];
+  int count = 0;
+  for (int i = 0; i < index->axis_count; i++) {
+    struct axis *axis = index->axes[i];
+    if (axis != value->axis && value_has_axis(value, axis)) continue;
+    int at = count++;
+    for (; at > 0 && !is_batch(order[at - 1]) && (is_batch(axis) || order[at - 1]->id > axis->id); at--)
+      order[at] = order[at - 1];
+    order[at] = axis;
+  }
+  return count;
+}
+
 void graph_add_ordered_output(struct graph *graph, const char *name, struct value *value, struct axis *const *axes) {
   const int count = value ? value->axis_count : 0;
   struct axis **order = arena_new_array(graph->arena, struct axis *, count);
@@ -139,10 +153,14 @@ void graph_add_output_of_role(struct graph *graph, enum output_role role, struct
   graph->outputs.items[graph->outputs.count - 1].role = role;
 }
 
-bool value_has_axis(const struct value *value, const struct axis *axis) {
-  for (int i = 0; i < value->axis_count; i++)
-    if (value->axes[i] == axis) return true;
+bool axis_listed(struct axis *const *list, int count, const struct axis *axis) {
+  for (int i = 0; i < count; i++)
+    if (list[i] == axis) return true;
   return false;
+}
+
+bool value_has_axis(const struct value *value, const struct axis *axis) {
+  return axis_listed(value->axes, value->axis_count, axis);
 }
 
 bool same_axes(const struct value *x, const struct value *y) {

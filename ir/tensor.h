@@ -358,12 +358,17 @@ struct value *build_result(struct graph *graph, struct value *call, int number);
 
 /* --- Looking ------------------------------------------------------------------------------------------------------------- */
 
+bool axis_listed(struct axis *const *list, int count, const struct axis *axis);
 bool value_has_axis(const struct value *value, const struct axis *axis);
 bool same_axes(const struct value *x, const struct value *y); /* as sets */
 /* Whether the axis is the one of examples, by its role. */
 bool is_batch(const struct axis *axis);
 /* The axes as the outside has them where nothing else is declared: batch first, the others in their order. */
 void batch_first(struct axis *const *axes, int count, struct axis **order);
+/* The axes of a scatter_add's index along which several sources may go to one element, outermost first in the order in which these are
+   added: batch, then the others by their number. In which order an operand happens to have its axes says nothing, since passes change
+   that. Returns how many there are. */
+int scatter_order(const struct value *value, struct axis **order);
 /* The number of elements, counting a sized axis at its bound. */
 int64_t value_count(const struct value *value); /* INT64_MAX where it would overflow */
 int64_t axes_count(struct axis *const *axes, int count);

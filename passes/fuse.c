@@ -16,12 +16,6 @@ double axis_usual(const struct axis *axis) {
   return axis->extent <= WINDOW_MOST ? 1 : (double)axis->extent / 2;
 }
 
-bool axis_listed(struct axis *const *axes, int count, const struct axis *axis) {
-  for (int i = 0; i < count; i++)
-    if (axes[i] == axis) return true;
-  return false;
-}
-
 bool is_reduction(const struct value *value) {
   return (value->op == OP_reduce_sum || value->op == OP_reduce_max) && value->list_count;
 }

@@ -336,7 +336,6 @@ struct cluster *cluster_of(struct scheduler *scheduler, const struct value *valu
 void form_clusters(struct scheduler *scheduler);
 /* How long an axis will usually be: a window of generation is mostly one row, and `past` half of its bound. */
 double axis_usual(const struct axis *axis);
-bool axis_listed(struct axis *const *axes, int count, const struct axis *axis);
 /* Whether it is a sum or a maximum over axes. One over none has a kernel of its own, since it ends no row. */
 bool is_reduction(const struct value *value);
 

@@ -96,9 +96,9 @@ void write_scatter(struct kernel *k, const struct value *value, const struct pla
     kernel_store(k, w->target, access_offset(k, value, place, &w->at), access_value(k, base, &w->at).x);
     kernel_close_to(k, depth);
   }
-  for (int i = 0; i < index->axis_count; i++)
-    if (index->axes[i] == value->axis || !value_has_axis(value, index->axes[i]))
-      coordinates_set(&w->at, index->axes[i], open_axis(k, index->axes[i], LOOP_SERIAL));
+  struct axis *order[MAX_AXES];
+  const int added = scatter_order(value, order);
+  for (int i = 0; i < added; i++) coordinates_set(&w->at, order[i], open_axis(k, order[i], LOOP_SERIAL));
   struct linear to_row = access_index(k, index, &w->at, value->axis->extent, NULL);
   open_vectors(w);
   struct coordinates to = w->at;
