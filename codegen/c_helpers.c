@@ -363,6 +363,14 @@ static const struct helper helpers[] = {
      "  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 2), x, 2);\n"
      "  x = vld1q_lane_f32(p + vgetq_lane_s32(at, 3), x, 3);\n"
      "  return x;\n"},
+    {"neon", "lam_lookup", "The element of 16 that each lane asks for.",
+     "float32x4_t lam_lookup(const float *p, int32x4_t at)",
+     "  const uint8_t *const bytes = (const uint8_t *)p;\n"
+     "  const uint8x16x4_t all = {{vld1q_u8(bytes), vld1q_u8(bytes + 16), vld1q_u8(bytes + 32), vld1q_u8(bytes + "
+     "48)}};\n"
+     "  const int32x4_t first = vmulq_n_s32(at, 0x04040404);\n"
+     "  const uint8x16_t index = vreinterpretq_u8_s32(vaddq_s32(first, vdupq_n_s32(0x03020100)));\n"
+     "  return vreinterpretq_f32_u8(vqtbl4q_u8(all, index));\n"},
     {"neon", "lam_gather_int", NULL, "int32x4_t lam_gather_int(const int32_t *p, int32x4_t at)",
      "  int32x4_t x = vdupq_n_s32(0);\n"
      "  x = vld1q_lane_s32(p + vgetq_lane_s32(at, 0), x, 0);\n"

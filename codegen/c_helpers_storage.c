@@ -218,6 +218,11 @@ const struct helper storage_helpers[] = {
     {"avx2", "lam_extend_4_bits", "The sign of four bits.", "__m256i lam_extend_4_bits(__m256i x)",
      "  const __m256i sign = _mm256_set1_epi32(8);\n"
      "  return _mm256_sub_epi32(_mm256_xor_si256(x, sign), sign);\n"},
+    {"avx2", "lam_lookup", "The element of 16 that each lane asks for.",
+     "__m256 lam_lookup(const float *p, __m256i at)",
+     "  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p), at);\n"
+     "  const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + 8), at);\n"
+     "  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(at, 28)));\n"},
     {"avx2", "lam_shift_words", "Words of eight elements, of which each begins with number `slot`.",
      "__m256i lam_shift_words(const uint8_t *p, int64_t slot)",
      "return _mm256_srl_epi32(_mm256_loadu_si256((const __m256i *)p), _mm_cvtsi32_si128((int32_t)(4 * slot)));"},

@@ -156,6 +156,10 @@ static const char *gather(struct writer *writer, const struct expression *x) {
     return NULL;
   }
   const char *pointer = pointer_piece(writer, x->array, base).text, *offsets = vector_text(writer, index);
+  /* A choice among 16 is made in registers. Lanes that are off read nothing then, whatever they ask for. */
+  if (base->kind == EXPRESSION_NUMBER && x->array->count == 16 && x->array->storage == STORAGE_REAL &&
+      writer->simd->vector[OPERATION_real_lookup])
+    return fill(writer, OPERATION_real_lookup, pointer, offsets, NULL);
   if (writer->guard) return fill(writer, masked, pointer, offsets, guard_text(writer));
   return fill(writer, operation, pointer, offsets, NULL);
 }

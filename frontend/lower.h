@@ -276,6 +276,9 @@ struct global_axis *find_global_axis(struct lowering *lowering, const struct fil
 void collect_item_names(struct lowering *lowering, const struct file *file, enum ast_item_kind kind, names *into);
 bool find_function(struct lowering *lowering, const char *name, struct thing *thing);
 struct parameter *find_parameter(struct lowering *lowering, const char *path);
+/* Whether the name means something in every text, also in optimizers and functions of std: no input or parameter may be called so, for it
+   would be taken there for that. */
+bool has_own_meaning(const char *name);
 /* All names that can be used at this point, for suggestions. */
 void collect_visible_names(struct lowering *lowering, names *into);
 

@@ -115,10 +115,8 @@ static bool make_inputs(struct lowering *lowering, struct frame *frame) {
       good = refuse(lowering, parameter->span, "a model's inputs are values, as in tokens[seq] in vocab");
       continue;
     }
-    static const char *const reserved[] = {"step", "steps", "example", "position", "batch"};
-    for (size_t j = 0; j < sizeof reserved / sizeof *reserved; j++)
-      if (!strcmp(name.text, reserved[j]))
-        good = refuse(lowering, name.span, "'%s' has a meaning of its own and cannot name an input", name.text);
+    if (has_own_meaning(name.text))
+      good = refuse(lowering, name.span, "'%s' has a meaning of its own and cannot name an input", name.text);
     const struct symbol *twice = scope_find(frame->scope, name.text);
     if (twice || find_axis(lowering, name.text))
       good =

@@ -179,6 +179,10 @@ void lower_parameter(struct lowering *lowering, const struct ast_statement *stat
     report_note(lowering->diagnostics, symbol->span, "declared here");
     return;
   }
+  if (target->parts.count == 1 && has_own_meaning(target->text)) {
+    fail(lowering, target->span, "'%s' has a meaning of its own and cannot name a parameter", target->text);
+    return;
+  }
   if (target->parts.count == 1 && find_axis(lowering, target->text)) {
     fail(lowering, target->span, "'%s' is an axis, and axes and values do not hide each other", target->text);
     return;

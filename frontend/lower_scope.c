@@ -220,6 +220,14 @@ bool find_function(struct lowering *lowering, const char *name, struct thing *th
   return builtin != NULL;
 }
 
+bool has_own_meaning(const char *name) {
+  static const char *const reserved[] = {"step",  "steps", "training", "example", "position",
+                                         "batch", "inf",   "none",     "true",    "false"};
+  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+    if (!strcmp(name, reserved[i])) return true;
+  return false;
+}
+
 struct parameter *find_parameter(struct lowering *lowering, const char *path) {
   struct parameter *parameter = NULL;
   if (*lowering->frame->path)

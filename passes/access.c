@@ -99,11 +99,13 @@ enum look { LOOK_AT_VIEWS, LOOK_THROUGH_WIDENING, LOOK_AT_WIDEST };
 
 static bool find_place(struct scheduler *s, const struct value *value, enum look look, struct place *place);
 
-/* The place of the operand that has all axes of an elementwise value, with strides in the order of the value's axes. */
+/* The place of the operand that has all axes of an elementwise value, with strides in the order of the value's axes; and of the index of
+   a choice in a table. */
 static bool find_operand(struct scheduler *s, const struct value *value, enum look look, struct place *place) {
   const bool widens = value->op == OP_cast && value->kind == KIND_REAL && value->inputs[0]->kind == KIND_INTEGER;
-  if (look == LOOK_AT_VIEWS || (look == LOOK_THROUGH_WIDENING && !widens) || !op_is_elementwise(value->op))
-    return false;
+  const bool looks_up = look == LOOK_AT_WIDEST && value->op == OP_gather;
+  if (look == LOOK_AT_VIEWS || (look == LOOK_THROUGH_WIDENING && !widens)) return false;
+  if (!op_is_elementwise(value->op) && !looks_up) return false;
   for (int i = 0; i < value->input_count; i++) {
     const struct value *x = value->inputs[i];
     struct place inner;

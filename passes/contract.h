@@ -6,7 +6,10 @@
 #include "ir/target.h"
 #include "passes/schedule.h"
 
-enum { PARALLEL_FLOPS = 1 << 21 }; /* below this, one thread does it */
+enum {
+  PARALLEL_FLOPS = 1 << 21, /* below this, one thread does it */
+  FEW_ROWS = 4 /* with fewer rows, packing b costs as much as multiplying by it */
+};
 
 /* One dimension of the iteration space: axes merged, with the strides along it. */
 struct dimension {
@@ -54,6 +57,7 @@ struct contraction {
   struct group batch, m, n, k; /* outermost first */
   struct dimension row, column, depth; /* what tiles run over; all other dimensions are loops around */
   int rows, vectors, width;
+  bool by_columns; /* few rows are multiplied as contract_columns.c says */
   enum packing packing;
   struct buffer *packed;
   struct bitmap *bitmap; /* of b, which is pruned; NULL: it is read where it lies. See contract_bitmap.c */
@@ -98,6 +102,9 @@ double contract_usual(const struct dimension *dimension);
 enum type contract_type(const struct contraction *x);
 int64_t divide_up(int64_t x, int64_t y);
 
+/* Element (step, column) of b: from memory, or computed. */
+const struct expression *contract_element_of_b(struct kernel *k, const struct contraction *x, const struct position *at,
+                                               struct linear step, struct linear column);
 /* Panels [first, first + count) of one k piece, which begins at `k_first`, from b to `to`, each `depth_bound` rows long; the
    last panel of b may be narrower. Their columns' excess goes to `excess`, where that is not NULL. */
 void pack_panels(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
@@ -115,6 +122,10 @@ void contract_pack_groups(struct contraction *x);
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */
 void contract_tiles(struct contraction *x);
+/* The product for fewer than FEW_ROWS rows, of the columns of the n block number `block`. */
+void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear block);
+/* How many columns a task of it should have: whole panels. */
+int64_t contract_columns_of_task(const struct contraction *x);
 /* Whether the kernel can compute the cluster's other values from its sums, element by element (contract_end.c). */
 bool contract_can_end(const struct contraction *x);
 /* Computes and stores those values for the rows [row, row + rows) and the columns from `column` on: `columns` of them where

@@ -1,9 +1,8 @@
 /* Copies b into panels as wide as a tile, so that tiles read them from beginning to end. */
 #include "passes/contract.h"
 
-/* Element (step, column) of b: from memory, or computed. */
-static const struct expression *element_of_b(struct kernel *k, const struct contraction *x, const struct position *at,
-                                             struct linear step, struct linear column) {
+const struct expression *contract_element_of_b(struct kernel *k, const struct contraction *x, const struct position *at,
+                                               struct linear step, struct linear column) {
   struct arena *arena = k->arena;
   if (x->b_computed) {
     struct coordinates coordinates = at->coordinates;
@@ -43,7 +42,7 @@ static struct linear group_loop(struct kernel *k, int group, struct linear to_at
 /* The same as it is stored in `to`: whole numbers may become reals there. */
 static const struct expression *packed_element(struct kernel *k, const struct contraction *x, const struct position *at,
                                                const struct array *to, struct linear step, struct linear column) {
-  const struct expression *element = element_of_b(k, x, at, step, column);
+  const struct expression *element = contract_element_of_b(k, x, at, step, column);
   return element->type == to->type ? element : expression_convert(k->arena, to->type, element);
 }
 

@@ -249,6 +249,37 @@ static void begin_sums(struct kernel *k, const struct contraction *x, struct pos
   }
 }
 
+/* The product of the task's blocks, piece by piece of k. `summed`: 1 where c holds something already, else NULL. */
+static void pieces_of_blocks(struct kernel *k, const struct contraction *x, struct position at, struct linear block_m,
+                             struct linear block_n, const struct expression *summed) {
+  struct arena *arena = k->arena;
+  const struct expression *always = expression_index(arena, 1);
+  const int64_t pieces = x->depth.axis->size ? 1 : divide_up(x->depth.extent, x->k_piece);
+  if (pieces == 1) {
+    const enum work work = x->ends && !summed && !x->by_columns ? MULTIPLY | END : MULTIPLY;
+    piece_of_block(k, x, at, work, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n,
+                   summed);
+    return;
+  }
+  int64_t begun = at.begins || summed ? 1 : 0;
+  if (begun)
+    piece_of_block(k, x, at, MULTIPLY, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m,
+                   block_n, summed);
+  struct linear piece = linear_constant(0);
+  if (pieces - begun > 1)
+    piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, pieces - begun), pieces - begun, 1);
+  piece = linear_add(arena, piece, linear_constant(begun));
+  struct linear first = linear_scale(arena, piece, x->k_piece);
+  const struct expression *depth = expression_index(arena, x->k_piece);
+  if (x->depth.extent % x->k_piece) {
+    const struct expression *left =
+        expression_apply(arena, OP_sub, contract_extent(k, &x->depth), linear_expression(arena, first), NULL);
+    depth = expression_apply(arena, OP_min, left, depth, NULL);
+  }
+  piece_of_block(k, x, at, MULTIPLY, first, depth, x->k_piece, block_m, block_n,
+                 begun ? always : linear_expression(arena, piece));
+}
+
 void contract_tiles(struct contraction *x) {
   struct arena *arena = x->s->arena;
   struct position at;
@@ -271,37 +302,24 @@ void contract_tiles(struct contraction *x) {
   block_n = kernel_named(k, "column_block", block_n);
   contract_around(k, x, task, &at);
   const int around = k->depth;
-  if (x->k.count > 0) begin_sums(k, x, &at);
-  const struct expression *always = expression_index(arena, 1), *summed = x->k.count > 0 ? always : NULL;
-  int64_t pieces = x->depth.axis->size ? 1 : divide_up(x->depth.extent, x->k_piece);
-  if (pieces == 1) {
-    const enum work work = x->ends && !summed ? MULTIPLY | END : MULTIPLY;
-    piece_of_block(k, x, at, work, linear_constant(0), contract_extent(k, &x->depth), x->depth.extent, block_m, block_n,
-                   summed);
-  } else {
-    int64_t begun = at.begins || summed ? 1 : 0;
-    if (begun)
-      piece_of_block(k, x, at, MULTIPLY, linear_constant(0), expression_index(arena, x->k_piece), x->k_piece, block_m,
-                     block_n, summed);
-    struct linear piece = linear_constant(0);
-    if (pieces - begun > 1)
-      piece = kernel_loop(k, LOOP_SERIAL, "piece", expression_index(arena, pieces - begun), pieces - begun, 1);
-    piece = linear_add(arena, piece, linear_constant(begun));
-    struct linear first = linear_scale(arena, piece, x->k_piece);
-    const struct expression *depth = expression_index(arena, x->k_piece);
-    if (x->depth.extent % x->k_piece) {
-      const struct expression *left =
-          expression_apply(arena, OP_sub, contract_extent(k, &x->depth), linear_expression(arena, first), NULL);
-      depth = expression_apply(arena, OP_min, left, depth, NULL);
-    }
-    piece_of_block(k, x, at, MULTIPLY, first, depth, x->k_piece, block_m, block_n,
-                   begun ? always : linear_expression(arena, piece));
-  }
-  /* Where the sums come about piece by piece, the task goes on from them when all pieces are added. */
-  if (x->ends && (pieces > 1 || summed)) {
+  if (x->by_columns) {
+    const bool sized = x->row.axis->size != NULL;
+    const struct expression *rows = contract_extent(k, &x->row), *few = expression_index(arena, FEW_ROWS);
+    if (sized) kernel_if(k, expression_apply(arena, OP_lt, rows, few, NULL));
+    contract_columns(k, x, &at, block_n);
     kernel_close_to(k, around);
-    tiles_of_block(k, x, &at, END, block_m, block_n);
+    if (sized) {
+      kernel_if(k, expression_apply(arena, OP_le, few, rows, NULL));
+      pieces_of_blocks(k, x, at, block_m, block_n, NULL);
+    }
+  } else {
+    if (x->k.count > 0) begin_sums(k, x, &at);
+    pieces_of_blocks(k, x, at, block_m, block_n, x->k.count > 0 ? expression_index(arena, 1) : NULL);
   }
+  kernel_close_to(k, around);
+  /* Where the sums come about piece by piece, the task goes on from them when all pieces are added. */
+  if (x->ends && (x->by_columns || x->k.count > 0 || (!x->depth.axis->size && x->k_piece < x->depth.extent)))
+    tiles_of_block(k, x, &at, END, block_m, block_n);
   kernel_close_to(k, 0);
   kernel_finish(k);
 }

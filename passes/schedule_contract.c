@@ -16,7 +16,7 @@ enum {
   PACK_ELEMENTS = 1 << 13, /* the largest panel of b that is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* the largest packed b of one task */
   WIDEST = 8,             /* the most vectors of a panel */
-  FEW_ROWS = 4,           /* with fewer rows, packing b costs as much as multiplying by it */
+  FEW_DEPTH = 32,         /* of a piece of k, where few rows are the rule: b is then read by runs of many columns */
   LOCAL_ROWS = 64         /* the most rows of sums along k that wait on the stack for what goes on from them */
 };
 
@@ -201,11 +201,12 @@ static bool fits_dot(const struct contraction *x, const struct dot_operands *dot
          exactness_fits(exactness[x->a_value->id], a) && exactness_fits(exactness[x->b_value->id], dot->b);
 }
 
+static bool has_few_rows(const struct contraction *x) { return x->row.axis->size || x->row.extent < FEW_ROWS; }
+
 /* Whether b is read in vectors where it lies, widened as it is loaded, since few rows are multiplied by it. Elements of less than a byte are
    not, for a tile knows nothing of where its vectors begin. */
 static bool is_b_read_in_place(const struct contraction *x) {
-  return (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->b_computed && x->column.b == 1 &&
-         storage_facts[x->b.buffer->storage].bits >= 8;
+  return has_few_rows(x) && !x->b_computed && x->column.b == 1 && storage_facts[x->b.buffer->storage].bits >= 8;
 }
 
 /* Chooses the dots of the target that the operands can be summed by, if there are: by one instruction rather than by several, of
@@ -274,7 +275,7 @@ static void choose_tile(struct contraction *x) {
   else if (x->vectors % 2 == 0 && vectors % x->vectors && vectors % 3 == 0 && target->registers >= 32)
     x->vectors = 3;
   /* With few rows, panels are wide, so that b is read in long runs. */
-  if (x->row.axis->size || x->row.extent < FEW_ROWS) {
+  if (has_few_rows(x)) {
     int rows = x->row.axis->size ? FEW_ROWS : (int)x->row.extent;
     x->vectors = WIDEST;
     while (x->vectors > 1 && (x->vectors * (rows + 1) > target->registers - 2 || x->vectors > vectors)) x->vectors /= 2;
@@ -326,21 +327,37 @@ static bool is_b_contiguous(const struct contraction *x) {
   return x->column.b == 1 && !x->b_computed && x->group == 1 && (!narrow || is_b_read_in_place(x));
 }
 
+/* Whether few rows are multiplied by columns. */
+static bool goes_by_columns(const struct contraction *x) {
+  return (is_b_read_in_place(x) || (has_few_rows(x) && x->b_computed && x->column.b == 1)) && x->group == 1 &&
+         !x->a_copied && !x->column.axis->size && !x->depth.axis->size && x->k.count == 0;
+}
+
+/* The piece of k for more rows, where columns are for few. */
+static int64_t few_piece_of(int64_t k) {
+  for (int64_t piece = FEW_DEPTH; piece >= FEW_DEPTH / 4; piece /= 2)
+    if (k % piece == 0) return piece;
+  return k;
+}
+
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be, or a copied. Whether
    they can depends on the shape alone, since plain loops may sum several axes in another order: it may take smaller
    tiles. */
 static bool choose_blocks(struct contraction *x) {
   const double *limits = x->s->pipeline.parameters;
   const int tasks = (int)limits[PARAMETER_tile_tasks];
-  const bool few = (x->row.axis->size || x->row.extent < FEW_ROWS) && !x->a_copied && !x->b_computed && x->group == 1;
+  const bool few = has_few_rows(x) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
   x->k_piece = whole ? x->depth.extent
                      : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->in_words ? WORDS * SLOTS : x->group);
+  x->by_columns = goes_by_columns(x);
+  if (x->by_columns) x->k_piece = few_piece_of(x->depth.extent);
   if (x->a_copied && x->k_piece > LOCAL_ELEMENTS) return false;
   while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
   int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
+  if (x->by_columns) n_block = contract_columns_of_task(x);
   x->panels = divide_up(x->column.extent, x->width);
   x->tail_columns = sized_n ? 0 : x->column.extent % x->width;
   x->tiles = x->row.extent / x->rows;
@@ -562,7 +579,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
   for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
   const double least = s->pipeline.parameters[PARAMETER_tile_work];
-  bool few = x.row.axis->size || x.row.extent < FEW_ROWS;
+  const bool few = has_few_rows(&x);
   bool along_k = x.depth.a == 1 && (x.depth.b == 1 || x.in_words) && !x.depth.axis->size &&
                  x.depth.extent >= 2 * SUM_LANES && x.k.count == 0;
   if (few && along_k && work >= least) {
@@ -599,7 +616,7 @@ enum untiled_reason schedule_contract(struct scheduler *s, const struct value *v
   if (x.packing == PACK_BUFFER) contract_pack(&x);
   if (x.group > 1 && !x.a_copied && !is_grouped(&x)) contract_pack_groups(&x);
   *ended = x.ends = contract_can_end(&x);
-  if (x.ends && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent)) pass_sums(&x);
+  if (x.ends && !x.by_columns && x.k.count == 0 && (x.depth.axis->size || x.k_piece >= x.depth.extent)) pass_sums(&x);
   contract_tiles(&x);
   return UNTILED_NOT;
 }

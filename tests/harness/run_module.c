@@ -422,34 +422,41 @@ static void find_bytes(const struct buffer *buffer, bool double_precision, int64
   bytes[1] = bytes[0] + (int64_t)stored_bytes(buffer->storage, double_precision, buffer->count);
 }
 
-static bool uses(const struct launch *launch, const struct buffer *buffer) {
-  for (int i = 0; i < launch->arguments.count; i++)
-    if (launch->arguments.items[i].buffer == buffer) return true;
-  return false;
-}
+/* Where an activation lies, and from which launch of the routine to which it is used; `first` is -1 where it never is. */
+struct stay {
+  const struct buffer *buffer;
+  int64_t bytes[2];
+  int first, last;
+};
 
 const char *check_plan(struct arena *arena, const struct module *module, const struct routine *routine,
                        bool double_precision) {
+  struct stay *stays = arena_new_array(arena, struct stay, module->buffers.count);
   for (int i = 0; i < module->buffers.count; i++) {
-    for (int j = 0; j <= i; j++) {
-      const struct buffer *x = module->buffers.items[i], *y = module->buffers.items[j];
-      if (x->role != BUFFER_ACTIVATION || y->role != BUFFER_ACTIVATION) continue;
-      int begin[2] = {-1, -1}, end[2] = {-1, -1};
-      for (int l = 0; l < routine->launches.count; l++)
-        for (int side = 0; side < 2; side++)
-          if (uses(routine->launches.items[l], side ? y : x)) {
-            if (begin[side] < 0) begin[side] = l;
-            end[side] = l;
-          }
-      if (begin[0] < 0 || begin[1] < 0) continue;
-      int64_t x_bytes[2], y_bytes[2];
-      find_bytes(x, double_precision, x_bytes), find_bytes(y, double_precision, y_bytes);
-      if (i == j && (x_bytes[0] % 64 != 0 || x_bytes[1] > routine->activation_bytes))
-        return arena_format(arena, "%s lies at %lld of %lld bytes", x->name, (long long)x_bytes[0],
-                            (long long)routine->activation_bytes);
-      if (i == j || end[0] < begin[1] || end[1] < begin[0]) continue;
-      if (x_bytes[0] < y_bytes[1] && y_bytes[0] < x_bytes[1])
-        return arena_format(arena, "%s and %s overlap", x->name, y->name);
+    stays[i] = (struct stay){.buffer = module->buffers.items[i], .first = -1};
+    find_bytes(stays[i].buffer, double_precision, stays[i].bytes);
+  }
+  for (int l = 0; l < routine->launches.count; l++) {
+    const struct launch *launch = routine->launches.items[l];
+    for (int i = 0; i < launch->arguments.count; i++) {
+      int number = 0;
+      while (number < module->buffers.count && stays[number].buffer != launch->arguments.items[i].buffer) number++;
+      if (number == module->buffers.count) continue;
+      if (stays[number].first < 0) stays[number].first = l;
+      stays[number].last = l;
+    }
+  }
+  for (int i = 0; i < module->buffers.count; i++) {
+    const struct stay *x = &stays[i];
+    if (x->buffer->role != BUFFER_ACTIVATION || x->first < 0) continue;
+    if (x->bytes[0] % 64 != 0 || x->bytes[1] > routine->activation_bytes)
+      return arena_format(arena, "%s lies at %lld of %lld bytes", x->buffer->name, (long long)x->bytes[0],
+                          (long long)routine->activation_bytes);
+    for (int j = 0; j < i; j++) {
+      const struct stay *y = &stays[j];
+      if (y->buffer->role != BUFFER_ACTIVATION || y->first < 0 || x->last < y->first || y->last < x->first) continue;
+      if (x->bytes[0] < y->bytes[1] && y->bytes[0] < x->bytes[1])
+        return arena_format(arena, "%s and %s overlap", x->buffer->name, y->buffer->name);
     }
   }
   return NULL;

@@ -1,0 +1,150 @@
+/* Contractions with few rows, where the columns of b are contiguous: decoding by weights [in, out]. A register tile would go down a few
+   columns and read a line or less of each row of b, which memory delivers at a third of its speed. So some rows of b are read side
+   by side instead, for all columns of a task, and added to sums that lie in the nearest cache. The order of a sum is that of a tile. */
+#include "passes/contract.h"
+
+/* Rows of b that are read side by side are as many as elements fill SIDE_BYTES. Wide elements bind memory, which reads few streams best; narrow
+   ones bind the processor, which then loads and stores sums less often. */
+enum {
+  TASKS = 8, /* at most, for threads to share */
+  LEAST_COLUMNS = 192, /* of a task: memory delivers shorter runs more slowly */
+  SIDE_BYTES = 16
+};
+
+int64_t contract_columns_of_task(const struct contraction *x) {
+  const int64_t columns = divide_up(x->column.extent, TASKS), whole = divide_up(columns, x->width) * x->width;
+  return whole < LEAST_COLUMNS ? divide_up(LEAST_COLUMNS, x->width) * x->width : whole;
+}
+
+/* What is the same for all of a task. */
+struct columns {
+  struct kernel *k;
+  const struct contraction *x;
+  const struct position *at;
+  struct linear first; /* the task's first column */
+  const struct expression *count; /* of its columns */
+  int64_t bound; /* the most of `count` */
+};
+
+/* A vector of sums: where it lies among those of the task. */
+struct sums {
+  struct linear row, column;
+};
+
+static struct sums open_sums(const struct columns *c) {
+  struct kernel *k = c->k;
+  struct sums sums = {.row = linear_constant(0)};
+  if (c->x->row.axis->size || c->x->row.extent > 1)
+    sums.row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &c->x->row), FEW_ROWS - 1, 1);
+  sums.column = kernel_loop(k, LOOP_SERIAL, "column", c->count, c->bound, c->x->s->target->lanes);
+  return sums;
+}
+
+/* Opens the loop over the lanes of a vector, and returns the number of their columns in b. */
+static struct linear open_lanes(const struct columns *c, const struct sums *sums, struct linear *lane) {
+  struct kernel *k = c->k;
+  struct arena *arena = k->arena;
+  const int lanes = c->x->s->target->lanes;
+  *lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+  if (c->x->column.extent % lanes) {
+    const struct expression *before = linear_expression(arena, sums->column);
+    *lane = kernel_lanes_below(k, *lane, expression_apply(arena, OP_sub, c->count, before, NULL), lanes);
+  }
+  return linear_add(arena, c->first, linear_add(arena, sums->column, *lane));
+}
+
+static struct linear place_of_sum(const struct columns *c, const struct sums *sums, struct linear column) {
+  struct arena *arena = c->k->arena;
+  return linear_add(arena, c->at->c_at, linear_add(arena, linear_scale(arena, sums->row, c->x->row.c), column));
+}
+
+/* Sums begin from zero or from what the contraction begins from. */
+static void begin_columns(const struct columns *c) {
+  struct kernel *k = c->k;
+  struct arena *arena = k->arena;
+  const int before = k->depth;
+  const struct sums sums = open_sums(c);
+  struct linear lane, column = open_lanes(c, &sums, &lane);
+  const struct expression *begin = expression_number(arena, contract_type(c->x), 0);
+  if (c->at->begins) {
+    const struct linear row = linear_scale(arena, sums.row, c->at->initial_row);
+    const struct linear place = linear_add(arena, c->at->initial_at, linear_add(arena, row, column));
+    begin = expression_load(arena, c->at->initial, linear_expression(arena, place));
+  }
+  kernel_store(k, c->at->c, place_of_sum(c, &sums, column), begin);
+  kernel_close_to(k, before);
+}
+
+/* Fetches the row of b that is read `rows` later, for it lies too far away for processors to fetch it by themselves. */
+static void fetch_row(const struct columns *c, struct linear step, struct linear column, int rows) {
+  struct kernel *k = c->k;
+  struct arena *arena = k->arena;
+  const struct contraction *x = c->x;
+  if (!x->b.buffer) return;
+  struct array *b = x->b_computed ? kernel_pointer(k, x->b.buffer, false) : c->at->b;
+  struct linear place = linear_scale(arena, linear_add(arena, step, linear_constant(rows)), x->depth.b);
+  place = linear_add(arena, linear_add(arena, place, c->at->b_at), column);
+  if (x->b_computed) place = linear_add(arena, place, linear_constant(x->b.offset));
+  block_prefetch(arena, kernel_block(k), b, linear_expression(arena, place));
+}
+
+/* Adds the products with the rows [step, step + rows) of b. */
+static void add_rows(const struct columns *c, struct linear step, int rows) {
+  struct kernel *k = c->k;
+  struct arena *arena = k->arena;
+  const struct contraction *x = c->x;
+  const enum type type = contract_type(x);
+  const int before = k->depth;
+  const struct sums sums = open_sums(c);
+  const int inside = k->depth;
+  struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, c->x->s->target->lanes);
+  struct linear lane, column = open_lanes(c, &sums, &lane);
+  kernel_store(k, sum, lane,
+               expression_load(arena, c->at->c, linear_expression(arena, place_of_sum(c, &sums, column))));
+  kernel_close_to(k, inside);
+  struct linear r = linear_constant(0);
+  if (rows > 1) r = kernel_loop(k, LOOP_UNROLLED, "r", expression_index(arena, rows), rows, 1);
+  r = linear_add(arena, step, r);
+  fetch_row(c, r, linear_add(arena, c->first, sums.column), rows);
+  column = open_lanes(c, &sums, &lane);
+  const struct linear place =
+      linear_add(arena, linear_scale(arena, sums.row, x->row.a), linear_scale(arena, r, x->depth.a));
+  const struct expression *left =
+      expression_load(arena, c->at->a, linear_expression(arena, linear_add(arena, c->at->a_at, place)));
+  const struct expression *right = contract_element_of_b(k, x, c->at, r, column);
+  if (right->type != type) right = expression_convert(arena, type, right);
+  const struct expression *old = expression_load(arena, sum, linear_expression(arena, lane));
+  kernel_store(k, sum, lane, expression_fma(arena, left, right, old));
+  kernel_close_to(k, inside);
+  column = open_lanes(c, &sums, &lane);
+  kernel_store(k, c->at->c, place_of_sum(c, &sums, column),
+               expression_load(arena, sum, linear_expression(arena, lane)));
+  kernel_close_to(k, before);
+}
+
+void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear block) {
+  struct arena *arena = k->arena;
+  const int64_t most = x->block_panels * x->width, extent = x->column.extent;
+  struct columns c = {.k = k, .x = x, .at = at, .first = linear_scale(arena, block, most), .bound = most};
+  c.count = expression_index(arena, most);
+  if (x->blocks_n == 1) {
+    c.count = expression_index(arena, extent), c.bound = extent;
+  } else if (extent % most) {
+    const struct expression *first = linear_expression(arena, c.first), *all = expression_index(arena, extent);
+    c.count = expression_apply(arena, OP_min, expression_apply(arena, OP_sub, all, first, NULL), c.count, NULL);
+    c.count = kernel_let(k, k->depth, "columns", c.count).x;
+  }
+  const int bits = x->b.buffer ? storage_facts[x->b.buffer->storage].bits : storage_facts[STORAGE_REAL].bits;
+  const int rows = SIDE_BYTES * 8 / (bits < 8 ? 8 : bits);
+  begin_columns(&c);
+  const int64_t whole = x->depth.extent / rows * rows;
+  const int before = k->depth;
+  if (whole) {
+    struct linear step = linear_constant(0);
+    if (whole > rows) step = kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, whole), whole, rows);
+    add_rows(&c, step, rows);
+    kernel_close_to(k, before);
+  }
+  if (x->depth.extent > whole) add_rows(&c, linear_constant(whole), (int)(x->depth.extent - whole));
+  kernel_close_to(k, before);
+}
