@@ -40,13 +40,15 @@ static struct sums open_sums(const struct columns *c) {
   return sums;
 }
 
+static bool is_guarded(const struct columns *c) { return c->x->column.extent % c->x->s->target->lanes != 0; }
+
 /* Opens the loop over the lanes of a vector, and returns the number of their columns in b. */
 static struct linear open_lanes(const struct columns *c, const struct sums *sums, struct linear *lane) {
   struct kernel *k = c->k;
   struct arena *arena = k->arena;
   const int lanes = c->x->s->target->lanes;
   *lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-  if (c->x->column.extent % lanes) {
+  if (is_guarded(c)) {
     const struct expression *before = linear_expression(arena, sums->column);
     *lane = kernel_lanes_below(k, *lane, expression_apply(arena, OP_sub, c->count, before, NULL), lanes);
   }
@@ -94,10 +96,15 @@ static void add_rows(const struct columns *c, struct linear step, int rows) {
   struct arena *arena = k->arena;
   const struct contraction *x = c->x;
   const enum type type = contract_type(x);
-  const int before = k->depth;
+  const int before = k->depth, lanes = x->s->target->lanes;
   const struct sums sums = open_sums(c);
   const int inside = k->depth;
-  struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, c->x->s->target->lanes);
+  struct array *sum = kernel_array(k, "sum", type, MEMORY_REGISTER, lanes);
+  if (is_guarded(c)) { /* lanes that are no columns hold something, too */
+    const struct linear all = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
+    kernel_store(k, sum, all, expression_number(arena, type, 0));
+    kernel_close_to(k, inside);
+  }
   struct linear lane, column = open_lanes(c, &sums, &lane);
   kernel_store(k, sum, lane,
                expression_load(arena, c->at->c, linear_expression(arena, place_of_sum(c, &sums, column))));

@@ -27,7 +27,7 @@ struct shape {
 static const struct shape shapes[] = {
     {1, 1, 16, 24},    {1, 1, 768, 65},  {2, 2, 40, 33},   {3, 3, 5, 7},     {1, 5, 64, 64},    {2, 12, 32, 32},
     {2, 13, 37, 27},   {4, 24, 96, 48},  {3, 31, 129, 17}, {1, 64, 128, 65}, {2, 50, 1000, 40}, {1, 96, 1536, 64},
-    {2, 130, 70, 200}, {1, 37, 800, 97}, {1, 48, 64, 640}, {5, 7, 33, 4},    {2, 100, 8, 3},
+    {2, 130, 70, 200}, {1, 37, 800, 97}, {1, 48, 64, 640}, {5, 7, 33, 4},    {2, 100, 8, 3},    {1, 2, 104, 390},
 };
 
 struct built {
@@ -195,6 +195,16 @@ static void add_few_bits(struct sample *sample, struct value *x, struct value *d
     sums = build_contract(g, x, v, &in, 1);
     graph_add_output(g, arena_format(sample->arena, "v_%s_groups", name), build_binary(g, OP_add, sums, dy));
     graph_add_output(g, arena_format(sample->arena, "w_%s_groups", name), build_contract(g, x, w, &in, 1));
+  }
+  /* Steps of a table, a choice among 16 numbers, which take as long to compile as all others: a few shapes are enough. */
+  struct axis *level = axis(g, "level", 16);
+  struct value *levels = parameter(sample, "levels", level, NULL);
+  for (int i = 0; i < 2 && out->extent > 300; i++) {
+    struct value *chosen =
+        i ? steps(sample, "t_row", STORAGE_U4, out, in, NULL) : steps(sample, "t_column", STORAGE_U4, in, out, NULL);
+    chosen->range = level;
+    chosen = build_binary(g, OP_mul, build_gather(g, levels, level, chosen), bias);
+    graph_add_output(g, i ? "t_row" : "t_column", build_contract(g, x, chosen, &in, 1));
   }
   struct value *whole_row = real(g, steps(sample, "row_4", STORAGE_I4, out, in, NULL));
   graph_add_output(g, "row_4", build_contract(g, x, whole_row, &in, 1));
