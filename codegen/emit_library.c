@@ -484,7 +484,10 @@ static const struct library_function {
      "is loaded.",
      "int NAME_learn(struct NAME *m, const char *text, size_t length)",
      "NAME_told(m, lam_model_learn(m->library, text, length))", NULL},
-    {has_text, "The ids of a text, `room` of them at most; `ids` may be NULL, to count them.",
+    {has_text,
+     "The ids of a text. `count` is how many it has; where that is more than `room`, only the first `room` are "
+     "written. "
+     "`ids` may be NULL, to count them.",
      "int NAME_encode(struct NAME *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count)",
      "NAME_told(m, lam_model_encode(m->library, text, length, ids, room, count))", NULL},
     {has_text, "The bytes that an id stands for, none where it stands for nothing.",
