@@ -262,7 +262,7 @@ static bool lam_training_reopen(struct lam_training *training, const struct lam_
 }
 
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
-  struct lam_lock lock = {0};
+  struct lam_locked lock = {0};
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
   const char *log = lam_option_text(options, "log", NULL);
   int code = 1;

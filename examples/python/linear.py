@@ -9,7 +9,7 @@ library.linear_message.restype = ctypes.c_char_p
 
 
 class Tensor(ctypes.Structure):
-    """struct linear_tensor of linear.h"""
+    """struct linear_array of linear.h"""
     _fields_ = [("name", ctypes.c_char_p), ("axes", ctypes.c_char_p), ("type", ctypes.c_int), ("rank", ctypes.c_int),
                 ("shape", ctypes.c_int64 * 8), ("count", ctypes.c_int64), ("data", ctypes.POINTER(ctypes.c_float))]
 

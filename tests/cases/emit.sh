@@ -26,7 +26,7 @@ for spec in "$SPECS"/*.lam "$GOLDEN"/*.lam; do
       $compiler "${strict[@]}" -fsyntax-only "$file" || fail "$name by $compiler"
     done
   done
-  g++ -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "all/$name"/*.h || fail "$name's headers as C++"
+  g++ -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only "all/$name"/*.h || fail "$name's headers as C++"
 done
 grep -q lam_utf8_read all/shakespeare/lamella.c || fail "shakespeare cannot read characters"
 
