@@ -17,6 +17,21 @@ of gpt2.lam
 = \"gpt2\"" "what is called gpt2"
 grep -q '^#ifndef TINY_H' out/tiny.h || fail "the header's guard"
 
+# What the optimizer keeps for a parameter is spelt as the parameter is, which no macro or keyword may be.
+cat >capitals.lam <<'END'
+use "std/optim.lam"
+axis n = 3
+model capitals(x[n]) -> y[n] {
+  param EOF[n] ~ normal(1)
+  param double[n] ~ normal(1)
+  return EOF * x + double
+}
+data d { examples = 8; x = normal(1, n) }
+train capitals on d { loss = y ^ 2; optimizer = lion(lr = 0.1); batch = 2; steps = 3 }
+END
+lamella emit capitals.lam --target=portable -o capitals
+expect_equal "$(grep -o 'float \*eof.*' capitals/capitals.h | cut -d' ' -f2- | xargs)" "*eof, *double_; /* [n=3] */ *eof_m; /* EOF/m[n=3] */"
+
 # Two models of one spec, the second named in capitals and small letters, share a runtime.
 lamella emit "$SPECS/gpt2.lam" "${small[@]}" --name=twoFold -o out
 cat >use.c <<'END'
