@@ -298,7 +298,7 @@ static const struct lam_option lam_train_options[] = {
     {"seed", "N", "of initial values, order and dropout (default: the spec's)", 0, 4294967295.0},
     {"data", "FILE", "other data than the spec's", 0, 0},
     {"out", "FILE", "where weights go (default: NAME.safetensors)", 0, 0},
-    {"resume", NULL, "go on from the weights in that file", 0, 0},
+    {"resume", NULL, "go on from the weights in the file of --out", 0, 0},
     {"overwrite", NULL, "begin anew though that file holds something", 0, 0},
     {"init", "FILE", "begin with the weights that this file has", 0, 0},
     {"log", "FILE", "one JSON object for each step logged and each evaluation", 0, 0},

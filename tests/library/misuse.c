@@ -150,6 +150,12 @@ static void anew(const char *path) {
     }
 }
 
+static void names(void) {
+  struct gpt_array found;
+  refused(gpt_tensor(m, "", &found), GPT_WRONG_ARGUMENT, "there is no tensor \"\"");
+  refused(gpt_port(m, "train.", &found), GPT_WRONG_ARGUMENT, "there is no input or output \"train.\"");
+}
+
 /* Steps count from 1, and their number is saved. */
 static void steps(void) {
   static float before[GPT_VOCAB * GPT_EMBED];
@@ -192,6 +198,7 @@ int main(int count, char **arguments) {
   vocabulary();
   sampling();
   facts();
+  names();
   steps();
   part(arguments[1]);
   meanings(arguments[1]);
