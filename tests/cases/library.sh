@@ -106,6 +106,9 @@ gcc -O2 -Ishakespeare "$EXAMPLES/c/shakespeare.c" shakespeare/shakespeare.c shak
 ./example "$SPECS/data/tinyshakespeare.txt" 50 >out.txt || { cat out.txt; fail "examples/c"; }
 expect_contains "$(cat out.txt)" "step 50: loss"
 [[ $(tail -n +2 out.txt | wc -c) -gt 40 ]] || fail "examples/c wrote: $(cat out.txt)"
+head -c 40 "$SPECS/data/tinyshakespeare.txt" >short.txt
+expect_status 1 ./example short.txt
+expect_equal "$(cat stderr)" "shakespeare: the text needs more than 64 characters"
 lamella emit "$SPECS/mlp.lam" -o mlp
 gcc -O2 -c mlp/mlp.c mlp/lamella.c
 g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -Imlp "$EXAMPLES/cpp/rings.cpp" mlp.o lamella.o -o example -lm || fail "examples/cpp"
@@ -115,6 +118,8 @@ if command -v python3 >/dev/null; then
   gcc -O2 -fPIC -shared linear/linear.c linear/lamella.c -o liblinear.so -lm
   python3 "$EXAMPLES/python/linear.py" ./liblinear.so >out.txt || { cat out.txt; fail "examples/python"; }
   expect_contains "$(cat out.txt)" "at 3: 7.0"
+  expect_status 1 python3 "$EXAMPLES/python/linear.py"
+  expect_equal "$(cat stderr)" "usage: python3 linear.py ./liblinear.so"
 else
   count_skip "no python3"
 fi
@@ -122,6 +127,13 @@ cmake --install "$LAMELLA_BUILD" --prefix "$WORK/installed" >out.txt || { cat ou
 cmake -S installed/share/lamella/examples/cmake -B cmake -DCMAKE_PREFIX_PATH="$WORK/installed" >out.txt 2>&1 &&
   cmake --build cmake >>out.txt 2>&1 || { tail -n 20 out.txt; fail "examples/cmake"; }
 expect_contains "$(cmake/rings)" "points are told right"
+mkdir typed
+cp -r "$EXAMPLES" "$SPECS" typed
+for example in c/shakespeare.c cpp/rings.cpp python/linear.py; do
+  sed -nE '/in this folder:/,/^[^ /]/s#^/*  *((lamella|cc|c\+\+) .*[^ */]).*#\1#p' "$EXAMPLES/$example" >commands
+  [[ $(wc -l <commands) -gt 1 ]] || fail "$example does not say how it is built"
+  (cd "typed/examples/${example%/*}" && PATH=$LAMELLA_BUILD:$PATH bash -e "$WORK/commands") || fail "the commands of $example"
+done
 for example in "$EXAMPLES"/*/*.*; do
   [[ $(wc -l <"$example") -le 60 ]] || fail "$example has more than 60 lines"
 done
