@@ -118,7 +118,7 @@ const char *emit_summary(const struct emitter *emitter, const struct routine *ro
         arena_format(emitter->arena, "%s `step`: that of training which comes next; 0 for as much as ever.", summary);
   else if (parameters.step)
     summary = arena_format(emitter->arena, "%s `step` counts from 1%s.", summary,
-                           emit_input(routine, "steps") ? ", up to the input `steps`" : "");
+                           emit_input(routine, "steps") ? ", and the input `steps` is how many there will be" : "");
   for (int i = 0; i < parameters.sizes; i++) {
     const bool window = routine->graph->sizes.items[i]->role == SIZE_WINDOW;
     summary = arena_format(emitter->arena, "%s `%s`: %s.", summary, parameters.size_names[i],

@@ -295,11 +295,11 @@ static void emit_helpers(struct emitter *emitter, struct text *text) {
              "  return status;\n"
              "}\n"
              "\n"
-             "static int NAME_found(struct NAME *m, int status, const struct lam_tensor *found, struct NAME_tensor "
+             "static int NAME_found(struct NAME *m, int status, const struct lam_tensor *found, struct NAME_array "
              "*tensor) {\n"
              "  if (status != LAM_OK) return NAME_told(m, status);\n"
              "  const int64_t count = lam_count(found->shape, found->rank);\n"
-             "  *tensor = (struct NAME_tensor){found->name, found->axes, (int)found->type, found->rank, {0}, count, "
+             "  *tensor = (struct NAME_array){found->name, found->axes, (int)found->type, found->rank, {0}, count, "
              "found->data};\n"
              "  memcpy(tensor->shape, found->shape, sizeof tensor->shape);\n"
              "  return LAM_OK;\n"
@@ -476,15 +476,18 @@ static const struct library_function {
     {has_files, "Writes all of it to a file, which is replaced as a whole or not at all.",
      "int NAME_save(struct NAME *m, const char *path)", NULL, save_body},
     {has_states, "A tensor by its name in files, h.0.ln_1.weight.",
-     "int NAME_tensor(struct NAME *m, const char *name, struct NAME_tensor *tensor)", NULL, tensor_body},
+     "int NAME_tensor(struct NAME *m, const char *name, struct NAME_array *tensor)", NULL, tensor_body},
     {always, "An input or output by its routine and name, train.loss.",
-     "int NAME_port(struct NAME *m, const char *name, struct NAME_tensor *port)", NULL, port_body},
+     "int NAME_port(struct NAME *m, const char *name, struct NAME_array *port)", NULL, port_body},
     {learns_text,
      "Takes the characters of a text for the vocabulary of a model that has none. It stays until a file that has one "
      "is loaded.",
      "int NAME_learn(struct NAME *m, const char *text, size_t length)",
      "NAME_told(m, lam_model_learn(m->library, text, length))", NULL},
-    {has_text, "The ids of a text, `room` of them at most; `ids` may be NULL, to count them.",
+    {has_text,
+     "The ids of a text. `count` is how many it has; where that is more than `room`, only the first `room` are "
+     "written. "
+     "`ids` may be NULL, to count them.",
      "int NAME_encode(struct NAME *m, const char *text, size_t length, int32_t *ids, int64_t room, int64_t *count)",
      "NAME_told(m, lam_model_encode(m->library, text, length, ids, room, count))", NULL},
     {has_text, "The bytes that an id stands for, none where it stands for nothing.",
@@ -545,7 +548,7 @@ void emit_library_header(struct emitter *emitter, struct text *text) {
                             "From here on lamella.c is needed, too. %s.c compiled with %s_ALONE defined has none of "
                             "this and needs nothing.",
                             emitter->program->name, emit_upper_name(emitter)));
-  text_open(text, "struct %s_tensor", emitter->name);
+  text_open(text, "struct %s_array", emitter->name);
   text_line(text, "const char *name, *axes; /* axes: \"vocab,embed\" */");
   text_line(text,
             "int type; /* 0: %s, 1: int32_t, 2: uint8_t; tensors also 3: bf16, 4: f16, 5: int8_t, 6: uint8_t, 7: i4, "

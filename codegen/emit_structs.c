@@ -57,6 +57,16 @@ static bool spells(const char *name, const char *label) {
   return *name == *label;
 }
 
+/* Of what is kept for a parameter, "EOF/m", the beginning is spelt as the parameter's field is: eof_m. */
+static const char *state_name(const struct emitter *emitter, const struct buffer *buffer) {
+  const char *slash = buffer->label ? strchr(buffer->label, '/') : NULL;
+  const size_t length = slash ? (size_t)(slash - buffer->label) : 0;
+  if (!slash || strlen(buffer->name) <= length) return buffer->name;
+  const char *parameter = c_identifier(emitter->printer, arena_copy(emitter->arena, buffer->name, length));
+  if (strlen(parameter) != length) return buffer->name;
+  return arena_format(emitter->arena, "%s%s", parameter, buffer->name + length);
+}
+
 enum { MOST_COPIES = 1 << 16 };
 
 static void add_buffer(struct emitter *emitter, struct owner *owner, const struct buffer *buffer) {
@@ -65,8 +75,8 @@ static void add_buffer(struct emitter *emitter, struct owner *owner, const struc
   struct field *field = copied ? table_find(&owner->families, family_key(arena, buffer)) : NULL;
   if (!field) {
     field = arena_new_struct(arena, struct field);
-    const char *base =
-        c_identifier(emitter->printer, owner->kind == OWNER_STATES ? buffer->name : short_name(emitter, buffer));
+    const char *base = c_identifier(
+        emitter->printer, owner->kind == OWNER_STATES ? state_name(emitter, buffer) : short_name(emitter, buffer));
     field->name = names_declare(arena, &owner->names, base, NULL);
     const char *key = family_key(arena, buffer);
     if (buffer->copy >= 0 && !table_find(&owner->families, key)) table_set(arena, &owner->families, key, field);

@@ -104,7 +104,8 @@ static const struct formula formulas[] = {
      .steps = {REDUCE_QUARTER, "q = bits(t)", "y = select((q & 1) == 0, s, c)",
                "y = real_of_bits(bits(y) ^ shl(q & 2, 30))"}},
     {.name = "cos",
-     .comment = "as lam_sin, a quarter further on",
+     .comment = "x = n pi/2 + r; the low bits of n + 1 choose between the sine and cosine of r and their "
+                "signs; at most 2 ulp off",
      .parameters = "x",
      .limit = "100000.0",
      .beyond = "cos",

@@ -1,6 +1,7 @@
 /* Programs as C in a folder: one or several, with those that were emitted into it before, and one runtime for all. */
 #include "driver/driver.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -131,6 +132,53 @@ static bool check_names(struct options *options, const models *models) {
   return true;
 }
 
+/* --- Files of the user's own ---------------------------------------------------------------------------------------------- */
+
+/* Whether a file begins as those that are written here, or has nothing. */
+static bool is_emitted(const char *path, const char *name) {
+  char text[1024], *end;
+  struct stat about;
+  FILE *file = stat(path, &about) == 0 && S_ISREG(about.st_mode) ? fopen(path, "rb") : NULL;
+  if (!file) return true; /* what else is wrong with it, writing it tells */
+  text[fread(text, 1, sizeof text - 1, file)] = 0;
+  fclose(file);
+  if (!*text) return true;
+  if (strncmp(text, "/* ", 3) != 0 || !(end = strstr(text, "*/"))) return false;
+  *end = 0;
+  size_t length = 0; /* a comment of several lines, as one */
+  for (const char *at = text; *at; at++)
+    if (!isspace((unsigned char)*at) || (length && text[length - 1] != ' '))
+      text[length++] = isspace((unsigned char)*at) ? ' ' : *at;
+  text[length] = 0;
+  if (strstr(text, "Written by Lamella ") || strstr(text, "as Lamella ")) return true;
+  return (!strcmp(name, "lamella") && !strcmp(text, "/* What lamella.h declares. ")) ||
+         (!strcmp(name, "lamella_runtime") && !strcmp(text, "/* What lamella_runtime.h declares. "));
+}
+
+static bool check_file(struct options *options, const char *name, const char *ending, const char *otherwise) {
+  const char *path = arena_format(options->arena, "%s/%s%s", options->output, name, ending);
+  if (is_emitted(path, name)) return true;
+  fprintf(stderr, "lamella: error: %s is there, and Lamella did not write it: nothing is written; %s\n",
+          printable(options->arena, path), otherwise);
+  return false;
+}
+
+/* Whether nothing is lost that Lamella cannot write again. */
+static bool check_files(struct options *options, const models *models) {
+  static const char *const endings[] = {".h", ".c", main_ending, "_weights.c"};
+  bool good = true;
+  for (int k = 0; k < 2; k++) {
+    good &= check_file(options, "lamella", endings[k], "emit into another folder");
+    good &= check_file(options, "lamella_runtime", endings[k], "emit into another folder");
+  }
+  for (int i = 0; i < models->count; i++) {
+    const struct model *model = &models->items[i];
+    for (int k = 0; k < (model->emitted.weights ? 4 : 3) && model->spec; k++)
+      good &= check_file(options, model->name, endings[k], "emit into another folder, or with another name by --name");
+  }
+  return good;
+}
+
 /* --- What is written ------------------------------------------------------------------------------------------------------ */
 
 static bool write_part_by(struct options *options, const char *name, const char *ending,
@@ -190,7 +238,8 @@ int verb_emit(struct options *options) {
     return EXIT_USAGE;
   }
   models models = {0};
-  if (!compile_specs(options, &models) || !find_neighbours(options, &models) || !check_names(options, &models))
+  if (!compile_specs(options, &models) || !find_neighbours(options, &models) || !check_names(options, &models) ||
+      !check_files(options, &models))
     return EXIT_WRONG_INPUT;
   bool made = mkdir(options->output, 0777) == 0;
   if (!made && errno != EEXIST) {

@@ -82,7 +82,7 @@ static bool lam_write_measured(const struct lam_model *model, const char *from, 
 
 static int lam_calibrate_main(struct lam_program *program, const struct lam_options *options) {
   struct lam_run run = {.seed = program->settings ? program->settings->seed : 0};
-  struct lam_lock lock = {0};
+  struct lam_locked lock = {0};
   char *from = lam_checkpoint_path(program, options, "weights");
   const char *given = lam_option_text(options, "out", NULL), *to = given ? given : from;
   const int64_t wanted = lam_option_integer(options, "examples", program->calibration->examples);

@@ -178,7 +178,7 @@ bool lam_output_close(struct lam_output *output, bool good) {
 
 /* --- One program at a time ---------------------------------------------------------------------------------------- */
 
-bool lam_lock(struct lam_lock *lock, const char *path) {
+bool lam_lock(struct lam_locked *lock, const char *path) {
   char *file;
   if (lock->path) return true;
   if (!lam_find_replaced(path, &file)) return lam_cannot_write(path, errno);
@@ -208,7 +208,7 @@ bool lam_lock(struct lam_lock *lock, const char *path) {
   return true;
 }
 
-void lam_unlock(struct lam_lock *lock) {
+void lam_unlock(struct lam_locked *lock) {
   if (!lock->path) return;
   unlink(lock->path);
   lam_temporary_remove(lock->path);

@@ -28,12 +28,12 @@ LAM_API int lam_create_beside(const char *file, char **beside);
 
 /* Keeps other trainings from a file until lam_unlock or the program's end. Returns false after an error, such as that
    another training has it; where files cannot be locked, a note says so. */
-struct lam_lock {
+struct lam_locked {
   char *path; /* NULL: nothing is locked */
   int file;
 };
-LAM_API bool lam_lock(struct lam_lock *lock, const char *path);
-LAM_API void lam_unlock(struct lam_lock *lock);
+LAM_API bool lam_lock(struct lam_locked *lock, const char *path);
+LAM_API void lam_unlock(struct lam_locked *lock);
 LAM_API void lam_end_tidily(int signal); /* from now on, unfinished files are removed at this signal */
 
 /* At the beginning: occupies the numbers of standard streams that are closed. A file with such a number would get what

@@ -202,7 +202,7 @@ void *lam_port_data(const struct lam_model *model, const struct lam_port *port) 
 
 int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found) {
   const struct lam_tensor *tensor = lam_find_tensor(model, name);
-  if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor %s", name);
+  if (!tensor) return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no tensor \"%s\"", name);
   struct lam_tensor parts[LAM_PARTS];
   if (!tensor->data && model->quantized->list(model, tensor, parts) > 0)
     return lam_fail(model->message, LAM_WRONG_ARGUMENT, "%s is not kept: routines read %s and its scale in its place",
@@ -221,7 +221,7 @@ int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor 
     found->data = lam_port_data(model, port);
     return LAM_OK;
   }
-  return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no input or output %s", name);
+  return lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no input or output \"%s\"", name);
 }
 
 static double lam_initial_number(const struct lam_tensor *tensor, uint32_t seed, int64_t element) {

@@ -31,9 +31,13 @@ static bool lam_option_valid(const struct lam_option *option, const char *value)
 }
 
 bool lam_options_parse(struct lam_options *options, int count, char **arguments) {
+  const struct lam_option *last = NULL;
   options->given = lam_allocate(count, sizeof *options->given);
   for (int i = 0; i < count; i++) {
     char *name = strcmp(arguments[i], "-h") ? arguments[i] : (char *)"--help", *value = strchr(name, '=');
+    if (strncmp(name, "--", 2) != 0 && last && !last->argument)
+      return lam_error("\"%s\" is not an option of %s, and --%s takes no value; it means: %s", name,
+                       options->verb->name, last->name, last->help);
     if (strncmp(name, "--", 2) != 0) return lam_error("\"%s\" is not an option of %s", name, options->verb->name);
     name += 2;
     if (value) *value++ = 0;
@@ -46,7 +50,8 @@ bool lam_options_parse(struct lam_options *options, int count, char **arguments)
       return lam_error("%s has no option --%s%s%s%s", options->verb->name, name, meant ? "; did you mean --" : "",
                        meant ? meant : "", meant ? "?" : "");
     }
-    if (!option->argument && value) return lam_error("--%s takes no value", name);
+    last = option;
+    if (!option->argument && value) return lam_error("--%s takes no value; it means: %s", name, option->help);
     if (option->argument && !value && ++i == count)
       return lam_error("--%s wants a value: --%s %s", name, name, option->argument);
     if (option->argument && !value) value = arguments[i];

@@ -47,7 +47,8 @@ static int lam_list_places(bool here, struct lam_place places[LAM_PLACES]) {
   bool is_current = !strcmp(spec ? spec : own ? own : "", ".");
   int count = 0;
   if (here && !is_current) places[count++] = current;
-  if (spec) places[count++] = (struct lam_place){lam_join(spec, ""), "beside the spec"};
+  if (spec)
+    places[count++] = (struct lam_place){lam_join(spec, ""), is_current ? "in the current folder" : "beside the spec"};
   if (own) places[count++] = (struct lam_place){lam_join(own, ""), "beside the program"};
 #ifdef LAMELLA_SPEC_FOLDER /* `lamella build` defines it: the way from the program's folder to the spec's */
   if (own)

@@ -6,8 +6,8 @@
 
 #include "runtime/model.h"
 
-/* Where it can be, a file is read in place. */
-#if defined(__unix__) || defined(__APPLE__)
+/* With POSIX a file is read in place, and replaced with its rights; without, or with -DLAM_PLAIN_FILES, by C alone. */
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(LAM_PLAIN_FILES)
 #define LAM_MAPS_FILES
 #endif
 

@@ -47,11 +47,12 @@ int lam_model_vocabulary(struct lam_model *model) {
 int lam_model_encode(struct lam_model *model, const char *text, size_t length, int32_t *ids, int64_t room,
                      int64_t *count) {
   int status = lam_model_vocabulary(model);
-  if (!status && room < 0)
+  if (!status && ids && room < 0)
     status = lam_fail(model->message, LAM_WRONG_ARGUMENT, "there is no room for %lld ids", (long long)room);
-  const int64_t made = status ? 0 : lam_encode(&model->vocabulary, text, length, ids, room, model->message);
-  if (made < 0) status = LAM_WRONG_ARGUMENT;
-  if (!status) *count = made;
+  const int64_t all = status ? 0 : lam_encode(&model->vocabulary, text, length, NULL, INT64_MAX, model->message);
+  if (all < 0) status = LAM_WRONG_ARGUMENT;
+  if (!status && ids) lam_encode(&model->vocabulary, text, length, ids, room, model->message);
+  if (!status) *count = all;
   return status;
 }
 

@@ -16,7 +16,8 @@ LAM_API int64_t lam_encode(const struct lam_vocabulary *vocabulary, const char *
                            int64_t limit, char message[LAM_MESSAGE]);
 LAM_API int lam_decode(const struct lam_vocabulary *vocabulary, int32_t id, char text[4]); /* returns how many bytes */
 
-/* The same for the vocabulary of a model, which has a tokenizer and takes it from its run's facts. */
+/* The same for the vocabulary of a model, which has a tokenizer and takes it from its run's facts. `count` is that of
+   the whole text, of which the first `room` ids are written unless `ids` is NULL. */
 LAM_API int lam_model_encode(struct lam_model *model, const char *text, size_t length, int32_t *ids, int64_t room,
                              int64_t *count);
 LAM_API int lam_model_decode(struct lam_model *model, int32_t id, char text[4], int *length);

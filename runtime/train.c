@@ -262,7 +262,7 @@ static bool lam_training_reopen(struct lam_training *training, const struct lam_
 }
 
 static int lam_train_main(struct lam_program *program, const struct lam_options *options) {
-  struct lam_lock lock = {0};
+  struct lam_locked lock = {0};
   struct lam_training training = {.program = program, .path = lam_checkpoint_path(program, options, "out")};
   const char *log = lam_option_text(options, "log", NULL);
   int code = 1;
@@ -298,7 +298,7 @@ static const struct lam_option lam_train_options[] = {
     {"seed", "N", "of initial values, order and dropout (default: the spec's)", 0, 4294967295.0},
     {"data", "FILE", "other data than the spec's", 0, 0},
     {"out", "FILE", "where weights go (default: NAME.safetensors)", 0, 0},
-    {"resume", NULL, "go on from the weights in that file", 0, 0},
+    {"resume", NULL, "go on from the weights in the file of --out", 0, 0},
     {"overwrite", NULL, "begin anew though that file holds something", 0, 0},
     {"init", "FILE", "begin with the weights that this file has", 0, 0},
     {"log", "FILE", "one JSON object for each step logged and each evaluation", 0, 0},

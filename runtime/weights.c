@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #ifdef LAM_MAPS_FILES
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #endif
 
@@ -423,26 +425,55 @@ int lam_check_finite(struct lam_model *model, const char *path) {
                   "%s holds a number that is infinite or not a number: %s is not written", spoilt, path);
 }
 
-int lam_save(struct lam_model *model, const struct lam_run *run, const char *path) {
+int lam_model_save(struct lam_model *model, const char *path) {
+  enum { LINK = 4096 };
   if (lam_check_finite(model, path) != LAM_OK) return LAM_NOT_FINITE;
-  char *beside = malloc(strlen(path) + 5);
-  if (!beside) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
-  strcat(strcpy(beside, path), ".new");
-  FILE *file = fopen(beside, "wb");
-  int status = file ? lam_put_checkpoint(model, run, file, path) : LAM_CANNOT_WRITE;
+  char *made = malloc(strlen(path) + LINK);
+  if (!made) return lam_fail(model->message, LAM_NO_MEMORY, "not enough memory to write %s", path);
+  bool apart = true; /* in a new file, which then replaces the old one */
+#ifdef LAM_MAPS_FILES
+  struct stat old; /* what is no file is written into; opening what may not be written says why */
+  const bool there = stat(path, &old) == 0;
+  apart = there ? S_ISREG(old.st_mode) && access(path, W_OK) == 0 : errno == ENOENT;
+  const size_t folder = strrchr(path, '/') ? (size_t)(strrchr(path, '/') - path) + 1 : 0;
+  const ssize_t link = apart ? readlink(path, made + folder, LINK - 1) : -1;
+  if (link >= 0) {
+    memcpy(made, path, folder);
+    made[folder + (size_t)link] = 0;
+    const int status = lam_model_save(model, made[folder] == '/' ? made + folder : made);
+    return free(made), status;
+  }
+#endif
+  FILE *file = apart ? NULL : fopen(path, "wb");
+  for (int i = 0; apart && !file && (!i || errno == EEXIST) && i < 100; i++) { /* nobody's file is lost */
+    sprintf(made, "%s.new%.d", path, i); /* 0 has no digits */
+    file = fopen(made, "wbx");
+  }
+#ifdef LAM_MAPS_FILES
+  if (file && apart && there) { /* the old file's owner where that is allowed, and no more rights than before */
+    const int to = fileno(file);
+    bool group = fchown(to, old.st_uid, old.st_gid) == 0 || fchown(to, (uid_t)-1, old.st_gid) == 0;
+    fchmod(to, old.st_mode & (group ? 0777 : 0707));
+  }
+#endif
+  int status = file ? lam_put_checkpoint(model, &model->run, file, path) : LAM_CANNOT_WRITE;
   bool told = file && status;
 #ifdef LAM_MAPS_FILES
-  if (file && !status && (fflush(file) != 0 || fsync(fileno(file)) != 0)) status = LAM_CANNOT_WRITE;
+  if (file && !status && (fflush(file) != 0 || (apart && fsync(fileno(file)) != 0))) status = LAM_CANNOT_WRITE;
 #endif
   if (file && fclose(file) != 0 && !status) status = LAM_CANNOT_WRITE;
-#ifndef LAM_MAPS_FILES
-  if (!status) remove(path); /* elsewhere a name is not given a second time */
+#ifndef LAM_MAPS_FILES /* a name is not given a second time: the old file moves out of the way, and back */
+  char *aside = malloc(strlen(made) + 5);
+  if (aside) strcat(strcpy(aside, made), ".old");
+  const bool moved = aside && !status && rename(path, aside) == 0;
 #endif
-  if (!status && rename(beside, path) != 0) status = LAM_CANNOT_WRITE;
+  if (!status && apart && rename(made, path) != 0) status = LAM_CANNOT_WRITE;
   if (status && !told) lam_fail(model->message, LAM_CANNOT_WRITE, "cannot write %s: %s", path, strerror(errno));
-  if (status && file) remove(beside);
-  free(beside);
+#ifndef LAM_MAPS_FILES
+  if (moved) (void)(status ? rename(aside, path) : remove(aside));
+  free(aside);
+#endif
+  if (status && file && apart) remove(made);
+  free(made);
   return status;
 }
-
-int lam_model_save(struct lam_model *model, const char *path) { return lam_save(model, &model->run, path); }

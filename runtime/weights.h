@@ -18,12 +18,10 @@ LAM_API int lam_load(struct lam_model *model, struct lam_run *run, const struct 
                      enum lam_purpose purpose);
 /* Writes them to an open file; `path` is for the message. */
 LAM_API int lam_put_checkpoint(struct lam_model *model, const struct lam_run *run, FILE *file, const char *path);
-/* Into a file, which stays as it was where that fails; LAM_NOT_FINITE where a tensor is infinite or not a number. */
-LAM_API int lam_save(struct lam_model *model, const struct lam_run *run, const char *path);
-
 /* The same for the model's own run: from a file, or from `size` bytes in memory. */
 LAM_API int lam_model_load(struct lam_model *model, const char *path, enum lam_purpose purpose);
 LAM_API int lam_model_load_memory(struct lam_model *model, const void *bytes, size_t size, enum lam_purpose purpose);
+/* Into a file, which stays as it was where that fails; LAM_NOT_FINITE where a tensor is infinite or not a number. */
 LAM_API int lam_model_save(struct lam_model *model, const char *path);
 
 /* Parts of loading: whether the file has the tensor as the model wants it; where the run stood (all: the file must

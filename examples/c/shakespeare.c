@@ -1,4 +1,6 @@
-/* Trains a character-level GPT on a text and lets it write: shakespeare TEXT [STEPS]. */
+/* Trains a character-level GPT on a text and lets it write: ./example TEXT [STEPS]. To build it, in this folder:
+     lamella emit ../../specs/shakespeare.lam -o model
+     cc -O2 -fopenmp -Imodel shakespeare.c model/shakespeare.c model/lamella.c -o example -lm */
 #include "shakespeare.h"
 
 #include <stdio.h>
@@ -20,14 +22,13 @@ int main(int count, char **arguments) {
   const size_t length = fread(text, 1, sizeof text, file);
   const int64_t steps = count > 2 ? atoi(arguments[2]) : 500;
   fclose(file);
-
   struct shakespeare *m = shakespeare_create();
   int32_t *ids = malloc(length * sizeof *ids);
   int64_t tokens = 0;
   if (!m || !ids || shakespeare_initialize(m, 1) || shakespeare_learn(m, text, length) ||
       shakespeare_encode(m, text, length, ids, (int64_t)length, &tokens))
     return fail(m);
-
+  if (tokens <= LENGTH) return fprintf(stderr, "shakespeare: the text needs more than %d characters\n", LENGTH), 1;
   m->train.steps = (float)steps;
   for (int64_t step = 1; step <= steps; step++) {
     for (int row = 0; row < ROWS; row++) {
@@ -47,8 +48,7 @@ int main(int count, char **arguments) {
   for (int64_t position = 0; position < WRITTEN && position < SHAKESPEARE_POS; position++) {
     char letters[4];
     int size;
-    m->step.tokens[0] = id;
-    m->step.position[0] = (int32_t)position;
+    m->step.tokens[0] = id, m->step.position[0] = (int32_t)position;
     if (shakespeare_step(m, 1, position + 1) || shakespeare_sample(m, 0, 0.8, 0, 1, uniform(), &id)) return fail(m);
     if (shakespeare_decode(m, id, letters, &size)) return fail(m);
     fwrite(letters, 1, (size_t)size, stdout);

@@ -1,4 +1,8 @@
 // Trains a small network from C++ and asks it about points: which of two rings does a point lie in?
+// To build it, in this folder:
+//   lamella emit ../../specs/mlp.lam -o model
+//   cc -O2 -c model/mlp.c model/lamella.c
+//   c++ -std=c++17 -O2 -Imodel rings.cpp mlp.o lamella.o -o rings -lm
 #include <cstdio>
 #include <memory>
 #include <random>

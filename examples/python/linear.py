@@ -1,15 +1,21 @@
-"""Trains a line from Python by ctypes and asks it for points: python3 linear.py ./liblinear.so"""
+"""Trains a line from Python by ctypes and asks it for points: python3 linear.py ./liblinear.so
+To build the library, in this folder:
+  lamella emit ../../specs/linear.lam -o model
+  cc -O2 -fPIC -shared model/linear.c model/lamella.c -o liblinear.so -lm
+"""
 import ctypes
 import random
 import sys
 
+if len(sys.argv) != 2:
+    sys.exit("usage: python3 linear.py ./liblinear.so")
 library = ctypes.CDLL(sys.argv[1])
 library.linear_create.restype = ctypes.c_void_p
 library.linear_message.restype = ctypes.c_char_p
 
 
 class Tensor(ctypes.Structure):
-    """struct linear_tensor of linear.h"""
+    """struct linear_array of linear.h"""
     _fields_ = [("name", ctypes.c_char_p), ("axes", ctypes.c_char_p), ("type", ctypes.c_int), ("rank", ctypes.c_int),
                 ("shape", ctypes.c_int64 * 8), ("count", ctypes.c_int64), ("data", ctypes.POINTER(ctypes.c_float))]
 

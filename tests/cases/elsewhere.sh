@@ -49,6 +49,14 @@ if have arm-none-eabi-gcc && have qemu-system-arm; then
     read -r flash data ram _ < <(arm-none-eabi-size m7.elf | tail -n 1)
     echo "Cortex-M7, $3: flash $((flash + data)) bytes, RAM $((data + ram)) bytes"
     [[ $((flash + data)) -lt $1 && $((data + ram)) -lt $2 ]] || fail "flash $((flash + data)), RAM $((data + ram)) bytes"
+    agrees "$3" $((flash + data)) $((data + ram))
+  }
+  # The table of the manual has what is measured here, within 3%.
+  agrees() {
+    local told
+    told=$(tr -d '`' <"$LAMELLA_ROOT/docs/vendoring.md" | grep -F "| $1 |" | tr -d ',' | grep -o '| [0-9]* | [0-9]* |$') || fail "docs/vendoring.md has no row $1"
+    awk -F'[ |]+' -v flash="$2" -v ram="$3" 'function far(a, b) { return a > 1.03 * b || b > 1.03 * a } { exit far($2, flash) || far($3, ram) }' <<<"$told" ||
+      fail "docs/vendoring.md has $told of $1, where flash is $2 and RAM $3"
   }
   on_m7 160000 60000 default
   # Steps and scales lie in flash in place of the parameters, and are those of a program that reads the weights from a file.

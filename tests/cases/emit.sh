@@ -5,7 +5,7 @@
 # runtime, and models of one program share a runtime.
 . "$(dirname "$0")/../lib.sh"
 
-most=7820 most_vendored=5030 # lines: the whole program, and the four files that another program takes
+most=7820 most_vendored=5060 # lines: the whole program, and the four files that another program takes
 
 # Modules of the runtime that GPT-2 does not use are left out; the other specs have the modules that they use.
 lamella emit "$SPECS/gpt2.lam" -o first
@@ -26,7 +26,7 @@ for spec in "$SPECS"/*.lam "$GOLDEN"/*.lam; do
       $compiler "${strict[@]}" -fsyntax-only "$file" || fail "$name by $compiler"
     done
   done
-  g++ -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only "all/$name"/*.h || fail "$name's headers as C++"
+  g++ -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Wshadow -Werror -fsyntax-only "all/$name"/*.h || fail "$name's headers as C++"
 done
 grep -q lam_utf8_read all/shakespeare/lamella.c || fail "shakespeare cannot read characters"
 

@@ -51,7 +51,7 @@ int main(void) {
   TRY(predict_32, LINE_PREDICT_32_BATCH, 3);
   for (int single = 0; single < 9; single++) TRY(predict_1, 1, single);
   /* Ports by name, each with the shape of its own batch; and inputs that lead elsewhere. */
-  struct line_tensor one, many;
+  struct line_array one, many;
   if (line_port(m, "predict_1.x", &one) || one.data != m->predict_1.x || one.shape[0] != 1 || one.shape[1] != 3) return 1;
   if (line_port(m, "predict_32.y", &many) || many.data != m->predict_32.y || many.shape[0] != 32) return 1;
   if (!line_port(m, "predict_2.x", &one) || !line_port(m, "predict_.x", &one)) return 1;

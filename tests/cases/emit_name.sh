@@ -17,6 +17,21 @@ of gpt2.lam
 = \"gpt2\"" "what is called gpt2"
 grep -q '^#ifndef TINY_H' out/tiny.h || fail "the header's guard"
 
+# What the optimizer keeps for a parameter is spelt as the parameter is, which no macro or keyword may be.
+cat >capitals.lam <<'END'
+use "std/optim.lam"
+axis n = 3
+model capitals(x[n]) -> y[n] {
+  param EOF[n] ~ normal(1)
+  param double[n] ~ normal(1)
+  return EOF * x + double
+}
+data d { examples = 8; x = normal(1, n) }
+train capitals on d { loss = y ^ 2; optimizer = lion(lr = 0.1); batch = 2; steps = 3 }
+END
+lamella emit capitals.lam --target=portable -o capitals
+expect_equal "$(grep -o 'float \*eof.*' capitals/capitals.h | cut -d' ' -f2- | xargs)" "*eof, *double_; /* [n=3] */ *eof_m; /* EOF/m[n=3] */"
+
 # Two models of one spec, the second named in capitals and small letters, share a runtime.
 lamella emit "$SPECS/gpt2.lam" "${small[@]}" --name=twoFold -o out
 cat >use.c <<'END'
@@ -88,3 +103,23 @@ for name in math stdio time immintrin; do refused $name "C has a header of that 
 refused timer "C's libraries have functions whose names begin so"
 refused sqrt "emitted code has something of that name"
 refused lamella_runtime "the runtime is written to files of that name"
+
+# Files that Lamella did not write are not written over, and nothing else is written either; its own are, those of an earlier
+# version and files without a byte, too.
+lamella emit "$SPECS/linear.lam" -o mine
+cp -r mine theirs
+for file in linear.c linear.h linear_main.c lamella.c lamella.h lamella_runtime.c lamella_runtime.h; do
+  printf '/* %s: mine, for use with Lamella */\nint mine;\n' $file >mine/$file
+  cp -r mine before
+  expect_status 1 lamella emit "$SPECS/linear.lam" -D train.batch=9 -o mine
+  expect_contains "$(cat stderr)" "mine/$file is there, and Lamella did not write it: nothing is written; emit into another folder"
+  diff -r before mine || fail "something was written beside $file of the user"
+  rm -r before
+  sed 's/Lamella 0[.0-9]*/Lamella 0.0.1/' theirs/$file >mine/$file
+done
+: >mine/linear.c
+lamella emit "$SPECS/linear.lam" -o mine
+diff -r theirs mine || fail "what was emitted before is written anew"
+printf 'int main(void) { return 0; }\n' >mine/linear_weights.c # which only --weights writes
+lamella emit "$SPECS/linear.lam" -o mine
+expect_equal "$(cat mine/linear_weights.c)" "int main(void) { return 0; }"

@@ -50,7 +50,7 @@ grep -q validation whole.txt || fail "no validation"
 part forward predict,step
 expect_equal "$(routines forward)" "predict step"
 expect_equal "$(verbs forward)" "generate predict info"
-expect_equal "$(sed -n 's/^struct net_\([a-z_]*\) {/\1/p' forward/net.h | xargs)" "parameters averages caches derived predict_ports step_ports tensor"
+expect_equal "$(sed -n 's/^struct net_\([a-z_]*\) {/\1/p' forward/net.h | xargs)" "parameters averages caches derived predict_ports step_ports array"
 for word in net_optimizer accumulat gradient loss_sum '"next"' weight_sum LAM_TRAIN; do
   if grep -n "$word" forward/net*; then fail "a program that predicts has $word"; fi
 done

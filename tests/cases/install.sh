@@ -99,6 +99,8 @@ refuses_project 'lamella_add_model(two SPEC specs/none.lam)' "there is no $WORK/
 refuses_project 'lamella_add_model(two specs/table.lam)' "two: the arguments are TARGET SPEC FILE"
 refuses_project 'lamella_add_program(two SPEC specs/table.lam parts/model.lam)' "a program is made of one spec"
 cp project/specs/table.lam project/specs/other.lam
+refuses_project 'lamella_add_model(two SPEC specs/other.lam)\nadd_executable(both caller.c)\ntarget_link_libraries(both net two)' \
+  'INTERFACE_LAMELLA_LIBRARY_OF_ALL_MODELS property of "two" does not agree'
 cmake -S project -B project/build -DCMAKE_PREFIX_PATH="$installed" -DCMAKE_BUILD_TYPE=Debug >messages 2>&1 || { cat messages; fail "find_package"; }
 cmake --build project/build >messages 2>&1 || { cat messages; fail "the CMake project"; }
 expect_contains "$(project/build/trainer train --quiet --overwrite --out w.st)" "w 1.00"

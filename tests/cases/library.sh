@@ -20,11 +20,38 @@ gcc -O1 gpt/*.c -o program -lm
 ./program train --resume --out half.safetensors --steps 7 --data "$GOLDEN/text.txt" >out.txt 2>err.txt || { cat err.txt; fail "a resume of what the library saved"; }
 
 functions=(malloc calloc realloc fopen fwrite fflush fsync fclose rename mmap open)
-gcc -O1 -Wall -Wextra -Werror -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm || fail "faults"
-./faults "$GOLDEN/gpt.safetensors" >out.txt || { cat out.txt; fail "faults"; }
-[[ $(cut -d' ' -f1 out.txt) -gt 150 ]] || fail "faults: $(cat out.txt)"
-gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm
-./faults "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "faults under ASan and UBSan"; }
+for files in '' -DLAM_PLAIN_FILES; do
+  gcc -O1 -Wall -Wextra -Werror $files -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm || fail "faults $files"
+  ./faults "$GOLDEN/gpt.safetensors" >out.txt || { cat out.txt; fail "faults $files"; }
+  [[ $(cut -d' ' -f1 out.txt) -gt 150 ]] || fail "faults: $(cat out.txt)"
+  gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all $files -Igpt "$LIBRARY/faults.c" "${model[@]}" "${functions[@]/#/-Wl,--wrap=}" -o faults -lm
+  ./faults "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "faults under ASan and UBSan $files"; }
+done
+
+# Links are followed, pipes are written into, rights stay, and files of other names are left alone.
+gcc "${strict[@]}" -Igpt "$LIBRARY/save.c" "${model[@]}" -o save -lm
+mkdir -p saved/folder
+./save saved/plain || fail "saving into a folder"
+touch saved/folder/private
+chmod 640 saved/folder/private
+ln -s folder/private saved/link
+ln -s "$PWD/saved/link" saved/links
+ln -s nowhere saved/dangling
+ln -s circle saved/circle
+echo mine >saved/plain.new
+mkfifo saved/pipe
+cat saved/pipe >saved/piped &
+./save saved/links saved/dangling saved/plain saved/pipe || fail "saving into links and a pipe"
+wait $!
+for file in folder/private nowhere piped; do cmp saved/plain saved/$file || fail "$file"; done
+[[ -L saved/link && -L saved/links && -L saved/dangling && -p saved/pipe ]] || fail "links and pipes are gone: $(ls -l saved)"
+expect_equal "$(stat -c %a saved/folder/private)" 640 "rights of a file that was replaced"
+expect_equal "$(cat saved/plain.new)" mine "a file of another name"
+expect_equal "$(./save saved/circle || true)" "cannot write saved/circle: Too many levels of symbolic links"
+expect_equal "$(./save saved/folder || true)" "cannot write saved/folder: Is a directory"
+expect_equal "$(./save saved/none/file || true)" "cannot write saved/none/file: No such file or directory"
+expect_equal "$(ls saved saved/folder | xargs)" \
+  "saved: circle dangling folder link links nowhere pipe piped plain plain.new saved/folder: private"
 
 gcc "${strict[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Igpt "$LIBRARY/misuse.c" "${model[@]}" -o misuse -lm || fail "misuse"
 ./misuse "$GOLDEN/gpt.safetensors" >out.txt 2>&1 || { tail -n 30 out.txt; fail "misuse"; }
@@ -79,6 +106,9 @@ gcc -O2 -Ishakespeare "$EXAMPLES/c/shakespeare.c" shakespeare/shakespeare.c shak
 ./example "$SPECS/data/tinyshakespeare.txt" 50 >out.txt || { cat out.txt; fail "examples/c"; }
 expect_contains "$(cat out.txt)" "step 50: loss"
 [[ $(tail -n +2 out.txt | wc -c) -gt 40 ]] || fail "examples/c wrote: $(cat out.txt)"
+head -c 40 "$SPECS/data/tinyshakespeare.txt" >short.txt
+expect_status 1 ./example short.txt
+expect_equal "$(cat stderr)" "shakespeare: the text needs more than 64 characters"
 lamella emit "$SPECS/mlp.lam" -o mlp
 gcc -O2 -c mlp/mlp.c mlp/lamella.c
 g++ -std=c++17 -Wall -Wextra -Wpedantic -Werror -Imlp "$EXAMPLES/cpp/rings.cpp" mlp.o lamella.o -o example -lm || fail "examples/cpp"
@@ -88,6 +118,8 @@ if command -v python3 >/dev/null; then
   gcc -O2 -fPIC -shared linear/linear.c linear/lamella.c -o liblinear.so -lm
   python3 "$EXAMPLES/python/linear.py" ./liblinear.so >out.txt || { cat out.txt; fail "examples/python"; }
   expect_contains "$(cat out.txt)" "at 3: 7.0"
+  expect_status 1 python3 "$EXAMPLES/python/linear.py"
+  expect_equal "$(cat stderr)" "usage: python3 linear.py ./liblinear.so"
 else
   count_skip "no python3"
 fi
@@ -95,6 +127,13 @@ cmake --install "$LAMELLA_BUILD" --prefix "$WORK/installed" >out.txt || { cat ou
 cmake -S installed/share/lamella/examples/cmake -B cmake -DCMAKE_PREFIX_PATH="$WORK/installed" >out.txt 2>&1 &&
   cmake --build cmake >>out.txt 2>&1 || { tail -n 20 out.txt; fail "examples/cmake"; }
 expect_contains "$(cmake/rings)" "points are told right"
+mkdir typed
+cp -r "$EXAMPLES" "$SPECS" typed
+for example in c/shakespeare.c cpp/rings.cpp python/linear.py; do
+  sed -nE '/in this folder:/,/^[^ /]/s#^/*  *((lamella|cc|c\+\+) .*[^ */]).*#\1#p' "$EXAMPLES/$example" >commands
+  [[ $(wc -l <commands) -gt 1 ]] || fail "$example does not say how it is built"
+  (cd "typed/examples/${example%/*}" && PATH=$LAMELLA_BUILD:$PATH bash -e "$WORK/commands") || fail "the commands of $example"
+done
 for example in "$EXAMPLES"/*/*.*; do
   [[ $(wc -l <"$example") -le 60 ]] || fail "$example has more than 60 lines"
 done

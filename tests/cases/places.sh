@@ -75,7 +75,7 @@ for verb in interpret $run; do
   says_missing . "cannot open parts/../data/missing.csv: it is not beside the spec (elsewhere/other), nor in the current folder; --data" \
     "$LAMELLA_BUILD/lamella" $verb elsewhere/other/table.lam
 done
-says_missing elsewhere/other "it is not beside the spec; --data" "$LAMELLA_BUILD/lamella" interpret table.lam
+says_missing elsewhere/other "it is not in the current folder; --data" "$LAMELLA_BUILD/lamella" interpret table.lam
 
 # -D names a file of the current folder, even if a file of that name lies beside the spec.
 cd moved

@@ -37,6 +37,11 @@ sed 's/lr = 0.1/lr = 0.2/' table.lam | lamella $run - train --quiet --out other.
 [[ $(cat other) != "$(cat again)" ]] || fail "another spec was run"
 [[ $run != run ]] || lamella compare - --passes default --passes none --time 0.1 --steps 2 <table.lam >compared 2>&1 || fail "compare -: $(cat compared)"
 
+# Data that is missing is so in the current folder, since such a spec lies nowhere.
+rm table.csv
+expect_status 1 lamella $run - train <table.lam
+expect_contains "$(cat stderr)" "cannot open table.csv: it is not in the current folder; --data FILE names another"
+
 # Mistakes are shown with their place.
 expect_status 1 lamella check - <<<'model m(x) -> y { return z }'
 expect_equal "$(cat stderr)" "<stdin>:1:26: error: there is no name 'z' here

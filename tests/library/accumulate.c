@@ -14,12 +14,12 @@ static int step(struct table *m) { return accumulate(m, 1, 0) || accumulate(m, 1
 
 int main(int count, char **arguments) {
   struct table *m = table_create(), *other = table_create();
-  struct table_tensor row;
+  struct table_array row;
   int64_t at = -1;
   if (count != 2 || !m || !other || table_initialize(m, 1) || table_save(m, arguments[1])) return 2;
   if (step(m) || table_tensor(m, "row", &row)) return 3;
   for (int way = 0; way < 3; way++) {
-    struct table_tensor same;
+    struct table_array same;
     if (table_initialize(other, 2) || accumulate(other, 1, 2)) return 4;
     if (way == 0   ? table_load(other, arguments[1])
         : way == 1 ? table_start_from(other, arguments[1])

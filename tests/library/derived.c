@@ -65,8 +65,8 @@ static void train(int64_t step) {
 }
 
 static void write_through_pointers(void) {
-  struct net_tensor tensor;
-  struct plain_tensor other;
+  struct net_array tensor;
+  struct plain_array other;
   require(net_tensor(net, "layer.weight/average", &tensor), plain_tensor(plain, "layer.weight/average", &other),
           "tensor");
   for (int64_t i = 0; i < tensor.count; i++) {

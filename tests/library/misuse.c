@@ -36,8 +36,11 @@ static void vocabulary(void) {
   refused(gpt_encode(m, "ad", 2, NULL, 8, &count), GPT_WRONG_ARGUMENT, "is not among the 3 that the model knows");
   require(!strstr(gpt_message(m), "--"), "options of a command line in a message of the library");
   require(count == -1 && ids[1] == -1, "encoding that failed");
-  require(gpt_encode(m, "abc", 3, NULL, 8, &count) == GPT_OK && count == 3 && ids[0] == -1, "counting");
-  require(gpt_encode(m, "cba", 3, ids, 1, &count) == GPT_OK && count == 1 && ids[0] == 2 && ids[1] == -1, "one id");
+  require(gpt_encode(m, "abc", 3, NULL, 0, &count) == GPT_OK && count == 3 && ids[0] == -1, "counting");
+  require(gpt_encode(m, "cba", 3, ids, 1, &count) == GPT_OK && count == 3 && ids[0] == 2 && ids[1] == -1, "one id");
+  count = -1, ids[0] = -1;
+  refused(gpt_encode(m, "cbad", 4, ids, 1, &count), GPT_WRONG_ARGUMENT, "is not among the 3 that the model knows");
+  require(count == -1 && ids[0] == -1, "encoding that failed behind what there is room for");
   int length = -1;
   require(gpt_decode(m, 3, text, &length) == GPT_OK && length == 0, "an id that stands for nothing");
 }
@@ -147,6 +150,12 @@ static void anew(const char *path) {
     }
 }
 
+static void names(void) {
+  struct gpt_array found;
+  refused(gpt_tensor(m, "", &found), GPT_WRONG_ARGUMENT, "there is no tensor \"\"");
+  refused(gpt_port(m, "train.", &found), GPT_WRONG_ARGUMENT, "there is no input or output \"train.\"");
+}
+
 /* Steps count from 1, and their number is saved. */
 static void steps(void) {
   static float before[GPT_VOCAB * GPT_EMBED];
@@ -189,6 +198,7 @@ int main(int count, char **arguments) {
   vocabulary();
   sampling();
   facts();
+  names();
   steps();
   part(arguments[1]);
   meanings(arguments[1]);

@@ -20,7 +20,7 @@ int main(int count, char **files) {
   if (count != 4) return 2;
   struct gpt *m = gpt_create();
   if (!m) return 2;
-  struct gpt_tensor tensor;
+  struct gpt_array tensor;
   if (m->parameters.wte_weight || !m->parameters.ln_f_weight) return wrong("parameters in memory", m);
   if (gpt_tensor(m, "wte.weight", &tensor) == GPT_OK) return wrong("a parameter that is not kept", m);
   if (!strstr(gpt_message(m), "wte.weight is not kept: routines read wte.weight/i8")) return wrong("the message", m);

@@ -53,7 +53,7 @@ int main(void) {
   if (gpt_step(alone, 0, 1) != GPT_WRONG_ARGUMENT || gpt_step(alone, 1, 0) != GPT_WRONG_ARGUMENT ||
       gpt_step(alone, 1, GPT_PAST + 1) != GPT_WRONG_ARGUMENT || gpt_step(alone, 1, 1) != GPT_OK)
     return 11;
-  struct gpt_tensor tensor;
+  struct gpt_array tensor;
   if (gpt_tensor(alone, "h.1.ln_2.weight", &tensor) || tensor.count != GPT_EMBED || tensor.rank != 1 ||
       tensor.data != alone->parameters.h_ln_2_weight[1] || strcmp(tensor.axes, "embed"))
     return 12;

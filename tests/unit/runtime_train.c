@@ -125,6 +125,7 @@ static void test_command_line(void) {
       {"train --steps=-1", 2, "it must be from 0"},
       {"train --quiet=1", 2, "--quiet takes no value"},
       {"train five", 2, "\"five\" is not an option"},
+      {"train --quiet five", 2, "\"five\" is not an option of train, and --quiet takes no value; it means: print"},
       {"eval --weights none.safetensors", 1, "cannot open none.safetensors"},
       {"train --out no/such/folder.safetensors", 1, "cannot write no/such/folder.safetensors"},
       {"train --log no/such/log", 1, "cannot write no/such/log"},
