@@ -122,8 +122,9 @@ void contract_pack_groups(struct contraction *x);
 void contract_pack(struct contraction *x);
 /* The product by register tiles. */
 void contract_tiles(struct contraction *x);
-/* The product for fewer than FEW_ROWS rows, of the columns of the n block number `block`. */
-void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear block);
+/* The product for the rows [row, row + rows), fewer than FEW_ROWS, and the columns of the n block number `block`. */
+void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
+                      const struct expression *rows, struct linear block);
 /* How many columns a task of it should have: whole panels. */
 int64_t contract_columns_of_task(const struct contraction *x);
 /* Whether the kernel can compute the cluster's other values from its sums, element by element (contract_end.c). */

@@ -21,6 +21,8 @@ struct columns {
   struct kernel *k;
   const struct contraction *x;
   const struct position *at;
+  struct linear row; /* the first, and how many */
+  const struct expression *rows;
   struct linear first; /* the task's first column */
   const struct expression *count; /* of its columns */
   int64_t bound; /* the most of `count` */
@@ -33,9 +35,9 @@ struct sums {
 
 static struct sums open_sums(const struct columns *c) {
   struct kernel *k = c->k;
-  struct sums sums = {.row = linear_constant(0)};
+  struct sums sums = {.row = c->row};
   if (c->x->row.axis->size || c->x->row.extent > 1)
-    sums.row = kernel_loop(k, LOOP_SERIAL, "row", contract_extent(k, &c->x->row), FEW_ROWS - 1, 1);
+    sums.row = linear_add(k->arena, c->row, kernel_loop(k, LOOP_SERIAL, "row", c->rows, FEW_ROWS - 1, 1));
   sums.column = kernel_loop(k, LOOP_SERIAL, "column", c->count, c->bound, c->x->s->target->lanes);
   return sums;
 }
@@ -129,10 +131,12 @@ static void add_rows(const struct columns *c, struct linear step, int rows) {
   kernel_close_to(k, before);
 }
 
-void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear block) {
+void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
+                      const struct expression *rows, struct linear block) {
   struct arena *arena = k->arena;
   const int64_t most = x->block_panels * x->width, extent = x->column.extent;
-  struct columns c = {.k = k, .x = x, .at = at, .first = linear_scale(arena, block, most), .bound = most};
+  struct columns c = {
+      .k = k, .x = x, .at = at, .row = row, .rows = rows, .first = linear_scale(arena, block, most), .bound = most};
   c.count = expression_index(arena, most);
   if (x->blocks_n == 1) {
     c.count = expression_index(arena, extent), c.bound = extent;
@@ -142,14 +146,14 @@ void contract_columns(struct kernel *k, const struct contraction *x, const struc
     c.count = kernel_let(k, k->depth, "columns", c.count).x;
   }
   const int bits = x->b.buffer ? storage_facts[x->b.buffer->storage].bits : storage_facts[STORAGE_REAL].bits;
-  const int rows = SIDE_BYTES * 8 / (bits < 8 ? 8 : bits);
+  const int side = SIDE_BYTES * 8 / (bits < 8 ? 8 : bits);
   begin_columns(&c);
-  const int64_t whole = x->depth.extent / rows * rows;
+  const int64_t whole = x->depth.extent / side * side;
   const int before = k->depth;
   if (whole) {
     struct linear step = linear_constant(0);
-    if (whole > rows) step = kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, whole), whole, rows);
-    add_rows(&c, step, rows);
+    if (whole > side) step = kernel_loop(k, LOOP_SERIAL, "k", expression_index(arena, whole), whole, side);
+    add_rows(&c, step, side);
     kernel_close_to(k, before);
   }
   if (x->depth.extent > whole) add_rows(&c, linear_constant(whole), (int)(x->depth.extent - whole));

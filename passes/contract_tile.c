@@ -140,6 +140,14 @@ static void rows_of_tile(struct kernel *k, const struct contraction *x, const st
   kernel_close_to(k, depth);
 }
 
+/* The first row behind whole tiles, where there are as many rows as a run-time size says; and how many follow. */
+static struct linear rows_behind_tiles(struct kernel *k, const struct contraction *x, const struct expression **rest) {
+  struct arena *arena = k->arena;
+  const struct expression *extent = kernel_extent(k, x->row.axis);
+  *rest = expression_apply(arena, OP_mod, extent, expression_index(arena, x->rows), NULL);
+  return linear_from(arena, expression_apply(arena, OP_sub, extent, *rest, NULL), 0, x->row.extent - 1, 0);
+}
+
 static void tiles_of_block(struct kernel *k, const struct contraction *x, const struct position *at, enum work work,
                            struct linear block_m, struct linear block_n) {
   struct arena *arena = k->arena;
@@ -150,11 +158,11 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
         kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
     rows_of_tile(k, x, at, work, linear_scale(arena, tile, x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
-    if (x->rows == 1) return;
-    const struct expression *rest = expression_apply(arena, OP_mod, extent, rows, NULL);
-    const struct expression *before = expression_apply(arena, OP_sub, extent, rest, NULL);
-    struct linear row = kernel_loop(k, LOOP_SERIAL, "row", rest, x->rows - 1, 1);
-    row = linear_add(arena, row, linear_from(arena, before, 0, x->row.extent - 1, 0));
+    const bool by_columns = x->by_columns && work == MULTIPLY;
+    if (x->rows == 1 || by_columns) return;
+    const struct expression *rest;
+    struct linear row = rows_behind_tiles(k, x, &rest);
+    row = linear_add(arena, row, kernel_loop(k, LOOP_SERIAL, "row", rest, x->rows - 1, 1));
     rows_of_tile(k, x, at, work, row, 1, block_n);
     kernel_close_to(k, depth);
     return;
@@ -303,15 +311,18 @@ void contract_tiles(struct contraction *x) {
   contract_around(k, x, task, &at);
   const int around = k->depth;
   if (x->by_columns) {
-    const bool sized = x->row.axis->size != NULL;
-    const struct expression *rows = contract_extent(k, &x->row), *few = expression_index(arena, FEW_ROWS);
-    if (sized) kernel_if(k, expression_apply(arena, OP_lt, rows, few, NULL));
-    contract_columns(k, x, &at, block_n);
-    kernel_close_to(k, around);
-    if (sized) {
-      kernel_if(k, expression_apply(arena, OP_le, few, rows, NULL));
+    struct linear first = linear_constant(0);
+    const struct expression *rows = expression_index(arena, x->row.extent);
+    if (x->row.axis->size) {
+      /* Nothing is packed where there are fewer rows than a tile has. */
+      const struct expression *least = expression_index(arena, x->rows);
+      if (x->packing == PACK_TASK)
+        kernel_if(k, expression_apply(arena, OP_le, least, kernel_extent(k, x->row.axis), NULL));
       pieces_of_blocks(k, x, at, block_m, block_n, NULL);
+      kernel_close_to(k, around);
+      first = rows_behind_tiles(k, x, &rows);
     }
+    contract_columns(k, x, &at, first, rows, block_n);
   } else {
     if (x->k.count > 0) begin_sums(k, x, &at);
     pieces_of_blocks(k, x, at, block_m, block_n, x->k.count > 0 ? expression_index(arena, 1) : NULL);

@@ -351,7 +351,7 @@ static bool choose_blocks(struct contraction *x) {
   x->k_piece = whole ? x->depth.extent
                      : piece_of(x->depth.extent, limits[PARAMETER_tile_depth], x->in_words ? WORDS * SLOTS : x->group);
   x->by_columns = goes_by_columns(x);
-  if (x->by_columns) x->k_piece = few_piece_of(x->depth.extent);
+  if (x->by_columns && x->b_computed) x->k_piece = few_piece_of(x->depth.extent);
   if (x->a_copied && x->k_piece > LOCAL_ELEMENTS) return false;
   while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
