@@ -184,6 +184,8 @@ struct buffer {
   struct axis **axes; /* in the order of storage, row-major */
   int axis_count;
   int copy; /* in its repeat; -1 outside any */
+  /* It is a further name for the memory of this one, from when that holds another value; or NULL. */
+  struct buffer *memory;
   bool dumped; /* --dump named it: it must be whole when its routine ends */
   int64_t offset; /* activations: elements from the start of the arena, by type alignment; set by the plan */
   int mark, number; /* of whoever walks over buffers */
@@ -191,6 +193,8 @@ struct buffer {
 
 struct launch_argument {
   struct buffer *buffer; /* or NULL: a number */
+  /* The same memory under the name of what lies there at that time. The plan puts it into `buffer`. */
+  struct buffer *shown;
   int64_t offset; /* elements into the buffer */
   enum { NUMBER_CONSTANT, NUMBER_SIZE, NUMBER_SEED, NUMBER_STEP } number_kind;
   int64_t number; /* the constant; the size's index */

@@ -1,5 +1,7 @@
 /* Which memory of results is not needed after all. Elementwise results take the place of an operand which is not read afterwards: logits
    become their gradient, scores become weights. What only its own kernel reads is not stored. This is decided before kernels are written, because a kernel then has one pointer for both. */
+#include <string.h>
+
 #include "passes/fuse.h"
 
 struct reuse {
@@ -110,13 +112,23 @@ static void drop_marked(struct scheduler *s) {
   s->module->buffers.count = kept;
 }
 
-/* `value` will lie where `x` does. The buffer keeps the better name. */
+static bool is_named(const struct value *value) { return value->name || value->call; }
+
+/* `value` will lie where `x` does. Its own buffer becomes a further name of that memory, since kernels that come later
+   read `value` there and not `x`; but for values that a reader would call the same, as the gradients of one residual
+   stream. */
 static void take_buffer(struct scheduler *s, const struct value *value, const struct value *x) {
-  struct buffer *freed = note_of(s, value)->place->buffer, *taken = note_of(s, x)->place->buffer;
-  if (!x->name && !x->call && value->name)
-    taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
-  note_of(s, value)->place->buffer = taken;
-  freed->mark = DROPPED;
+  struct place *place = note_of(s, value)->place;
+  const struct place *other = note_of(s, x)->place;
+  struct buffer *freed = place->buffer, *known_as = other->named ? other->named : other->buffer;
+  const bool same = !strcmp(name_end(s->arena, freed->label, 1), name_end(s->arena, known_as->label, 1));
+  const bool renamed = !same && (is_named(value) || is_named(x));
+  place->buffer = other->buffer;
+  place->named = renamed ? freed : other->named;
+  if (renamed)
+    freed->memory = other->buffer;
+  else
+    freed->mark = DROPPED;
 }
 
 /* Whether nothing but the contraction's own kernel has to do with the memory of its sums. */

@@ -149,6 +149,9 @@ struct pointer_parameter {
   struct buffer *buffer;
   int64_t offset; /* of the pointer in the buffer */
   struct array *array;
+  /* The memory under the name of the value that the kernel finds there, and of the last one that it stores there; NULL
+     where it finds or stores none. */
+  struct buffer *found, *stored;
 };
 
 struct number_parameter {
@@ -204,8 +207,13 @@ void kernel_choose_names(struct kernel *kernel);
 /* formula.c: what the kernel computes, for its reader; NULL where there is nothing to say. After kernel_choose_names. */
 const char *kernel_formula(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);
+/* The same for the buffer of a value's place, which says by what name the value is known there. */
+struct array *kernel_place(struct kernel *kernel, const struct place *place, bool written);
 /* A pointer to the middle of a buffer, so that kernels that differ only in where they begin are one function. */
-struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written);
+struct array *kernel_window(struct kernel *kernel, const struct place *place, bool written);
+/* By which name a reader is told of the memory that the pointer leads to: that of the value found there, else of the
+   last one that is stored there. */
+const struct buffer *pointer_shown(const struct pointer_parameter *pointer);
 /* A new number parameter, or the one that has this argument already. */
 struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type,
                                struct launch_argument argument);

@@ -30,7 +30,7 @@ lamella emit net.lam --target=portable -o fused
 says fused/net.c '/* x[batch, seq, embed] = table[vocab = tokens]; mean_total = sum over embed of x;' \
   'centred = x - mean; variance_total = sum over embed of centred * centred;' \
   'ln[batch, seq, embed] = centred * rsqrt(variance + 1e-05) * weight + bias */' \
-  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias; c_fc[batch, seq, hidden] = 0.5 * c_fc *' \
+  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias; gelu_tanh[batch, seq, hidden] = 0.5 * c_fc *' \
   '(1 + tanh(0.7978846 * (c_fc + 0.044715 * c_fc * c_fc * c_fc))) */' \
   'score[batch, seq] = mask ? -energy : max(energy, 2.5) / 3 */' '/* h[i].mlp.c_fc: linear */'
 # The scalars of the norm have the names of the formula, and values without a name stand where they are read.
@@ -46,6 +46,16 @@ says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm */' \
   'x_gradient[batch, seq, embed] = x_gradient + centred_gradient + mean_total_gradient */' \
   'm_2 / weight_adamw_difference / (sqrt(v_2 / weight_adamw_difference_2) + 1e-08)' 'as first called: ' \
   'weight[vocab, embed] = p; m[vocab, embed] = m_2;'
+# What is stored in place of another value has a name of its own, in formulas, parameters and calls.
+says whole/shakespeare.c 'c_fc_gradient[batch, seq, hidden] in place of c_fc = ' \
+  'weight_gradient[embed, hidden] = sum over batch, seq of c_fc_gradient * ln_2 */' \
+  'scores = attend_product / 5.656854;' 'weights[batch, seq, head, past] in place of attend_product = e /' \
+  'logits_gradient[batch, seq, vocab] in place of logits = ' \
+  'x_gradient[batch, seq, embed] = sum over vocab of logits_gradient * weight */' \
+  'weight_gradient[vocab, embed] in place of weight_part_gradient = weight_part_gradient + x_gradient at vocab = tokens */'
+place() { sed -n "s/.*a->$1\(\[i\]\)\? = AT(\([^)]*\)).*/\2/p" whole/shakespeare.c | head -n 1; }
+[[ -n $(place h_mlp_c_fc_gradient) ]] || fail "c_fc_gradient has no pointer"
+expect_equal "$(place h_mlp_c_fc_gradient)" "$(place h_mlp_c_fc)" "where the gradient of c_fc lies"
 grep -q 'a->h_attn_weights\[i\] = AT([0-9]* \* i + [0-9]*);' whole/shakespeare.c || fail "no offsets of copies"
 sed -n '/^struct shakespeare_step_activations/,/^}/p' whole/shakespeare.c >step
 grep -q 'h_attn_weights' step || fail "no activations of a step"
