@@ -201,11 +201,21 @@ struct launch_argument {
   double real; /* a real constant, when the parameter is real */
 };
 
+/* What of the model a launch computes: a call of a function of the spec, or a value. */
+struct work_part {
+  const char *path; /* of the call, or the value's: "h.3.attn" */
+  const char *function; /* "attend"; "" or NULL for a value */
+  bool is_gradient; /* of the value of that path */
+  const char *gradient_of; /* a call on the way back: the value whose gradient the launch makes; or NULL */
+  bool is_hidden; /* the memory of that gradient is called after something larger */
+};
+
 struct launch {
   const struct function *function;
   ARRAY(struct launch_argument) arguments;
   const char *label; /* the value or part it computes: "h.3.attn" */
   struct origin origin;
+  ARRAY(struct work_part) parts; /* what a comment tells of it, the main part first */
   bool derived; /* it reads parameters alone, so it goes to the routine derive */
   const struct buffer *quantizes; /* the parameter of which it makes steps, and only of it; see passes/derive_order.c */
   bool in_order; /* the function's parallel loop is run serially by this launch; set when programs are written */

@@ -193,6 +193,7 @@ static void pack_bitmap(const struct contraction *x, const struct bitmap *bitmap
   k->form = FORM_PACK;
   k->launch->label = from->label;
   k->launch->origin = x->value->origin;
+  k->value = x->named;
   k->function->comment = "the elements of b that are not zero, which ones they are, and where each row's begin, or -1";
   struct array *b = kernel_place(k, &x->b, false), *values = kernel_pointer(k, bitmap->values, true),
                *masks = kernel_pointer(k, bitmap->masks, true), *offsets = kernel_pointer(k, bitmap->offsets, true);

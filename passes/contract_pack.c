@@ -278,6 +278,7 @@ void contract_pack(struct contraction *x) {
   k->form = FORM_PACK;
   k->launch->label = x->b.buffer->label;
   k->launch->origin = x->value->origin;
+  k->value = x->named;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
   struct position at = {.b = kernel_window(k, &x->b, false), .b_at = linear_constant(0)};
   struct array *to = kernel_pointer(k, buffer, true);
@@ -338,6 +339,7 @@ void contract_pack_groups(struct contraction *x) {
   k->form = FORM_PACK;
   k->launch->label = value_label(s, base, &(const struct origin *){NULL});
   k->launch->origin = x->value->origin;
+  k->value = x->named;
   k->function->comment = arena_format(arena, "groups[k / %d, row, %d] of a[k, row]", x->group, x->group);
   const struct value *roots[] = {x->a_value};
   kernel_count_uses(s, roots, 1);

@@ -297,6 +297,7 @@ void kernel_finish(struct kernel *kernel) {
   times_enter(kernel->scheduler->options->times, "share");
   struct function *called = share_function(kernel->scheduler, function);
   launch->function = called;
+  kernel_tell_parts(kernel);
   tell_formula(kernel, called);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);

@@ -135,6 +135,10 @@ static const struct value *named_source(const struct value *value) {
 /* The label of a value. One without a name is called by where it was made, or by what it is made from. */
 const char *value_label(struct scheduler *s, const struct value *value, const struct origin **origin) {
   *origin = &value->origin;
+  /* What is renamed and not read otherwise is called as the result. */
+  while (!value->name && !value->call && facts_uses(&s->facts, value) == 1 &&
+         facts_user(&s->facts, value, 0)->op == OP_rename)
+    value = facts_user(&s->facts, value, 0);
   if (value->name) return value->name;
   if (value->call) return value->call;
   const char *title = op_facts[value->op].noun;

@@ -63,6 +63,7 @@ struct scratch {
   struct memo_table flat; /* schedule_flat.c: pulls_flat */
   struct traversal_count *counts; /* schedule_row.c: count_traversals; by value id, zero between kernels */
   struct memo_table uses; /* kernel.c: uses in the kernel at hand */
+  struct memo_table told; /* kernel_parts.c: count_operations */
 };
 
 /* One run from the graphs of a program to a module of loops. */
@@ -77,7 +78,8 @@ struct scheduler {
   bool fuse, plan; /* whether these passes are on */
   /* About the module that is made: */
   struct module *module;
-  struct name_table *names; /* of buffers and functions */
+  struct name_table *names; /* of buffers */
+  struct name_table *function_names;
   struct share_table *shared;
   struct table states; /* struct buffer *, by name */
   struct table trained; /* reductions that training keeps for its backward pass, by label */
@@ -204,6 +206,11 @@ int kernel_uses(const struct scheduler *scheduler, const struct value *value);
 void kernel_finish(struct kernel *kernel);
 /* kernel_names.c: lets its parameters and variables ask for the names that a reader of the output sees. */
 void kernel_choose_names(struct kernel *kernel);
+/* kernel_parts.c: notes in the launch what of the model it computes. */
+void kernel_tell_parts(struct kernel *kernel);
+/* kernel_parts.c: a value of the function of the spec in which most of the cluster's operations stand; where the last
+   value's has no fewer, that. */
+const struct value *cluster_main_value(struct scheduler *scheduler, const struct cluster *cluster);
 /* formula.c: what the kernel computes, for its reader; NULL where there is nothing to say. After kernel_choose_names. */
 const char *kernel_formula(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);

@@ -460,7 +460,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
     return;
   }
   struct sweep sweep = {.s = s, .cluster = cluster}, *w = &sweep;
-  w->k = sweep_kernel(s, cluster->values.items[cluster->values.count - 1]);
+  w->k = sweep_kernel(s, cluster_main_value(s, cluster));
   w->k->cluster = cluster;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   bool flat = cluster_is_flat(s, cluster);
