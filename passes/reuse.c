@@ -144,15 +144,29 @@ static void find_passing(struct reuse *r, const struct cluster *cluster, int pos
   note->is_passing = true;
 }
 
-/* A rounding was to be stored in place of what it rounds. Where nothing but its own kernel reads it after all, it is computed on the
-   spot there. A kernel that reduces may read its values in several traversals, and keeps them. */
-static void leave_roundings(struct reuse *r, struct cluster *cluster, int position) {
+/* Whether a value that was to be stored can be computed on the spot, since its own kernel alone reads it after all. A
+   rounding was to be stored in place of what it rounds; a kernel that reduces may read its elements in several
+   traversals, and keeps them. Numbers that follow from a row's sums, as the last link of a sum of sums, are known when
+   the row's elements are read again. */
+static bool can_leave(struct reuse *r, const struct cluster *cluster, int position, const struct value *value) {
+  const struct note *note = note_of(r->f->s, value);
+  if (r->last_read[value->id] != position || !note->place) return false;
+  if (note->kept == KEEP_NARROW) return cluster->reduced_count == 0 && owns_buffer(r->f->s, value);
+  const struct buffer *buffer = note->place->buffer;
+  const bool rows = cluster->reduced_count && cluster->kind == CLUSTER_SWEEP &&
+                    (cluster->reduced_count == cluster->space_count || reduces_rows(cluster));
+  return rows && (note->kept == KEEP_LINK || note->kept == KEEP_SHARED) && !is_reduction(value) &&
+         value->axis_count == cluster->space_count - cluster->reduced_count && buffer->role == BUFFER_ACTIVATION &&
+         !buffer->dumped && note->place->offset == 0;
+}
+
+static void leave_unread(struct reuse *r, struct cluster *cluster, int position) {
   struct scheduler *s = r->f->s;
   int kept = 0;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     struct note *note = note_of(s, value);
-    if (note->kept != KEEP_NARROW || r->last_read[value->id] != position || !owns_buffer(s, value)) {
+    if (!can_leave(r, cluster, position, value)) {
       cluster->values.items[kept++] = value;
       continue;
     }
@@ -177,9 +191,9 @@ void reuse_operands(struct former *f) {
       if (dies && scatter->inputs[2] != base) take_buffer(s, scatter, base);
       continue;
     }
+    if (cluster->kind == CLUSTER_SWEEP || cluster->kind == CLUSTER_CONTRACT) leave_unread(r, cluster, c);
     bool rows = cluster->reduced_count == 0 || reduces_rows(cluster), product = cluster->kind == CLUSTER_CONTRACT;
     if ((cluster->kind != CLUSTER_SWEEP && !product) || !rows) continue;
-    if (cluster->reduced_count == 0) leave_roundings(r, cluster, c);
     for (int i = product; i < cluster->values.count; i++) {
       const struct value *value = cluster->values.items[i];
       if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) ||
