@@ -43,7 +43,7 @@ static void show_names(const struct routine *routine) {
     for (int j = 0; j < launch->arguments.count; j++) {
       struct launch_argument *argument = &launch->arguments.items[j];
       struct buffer *buffer = argument->buffer, *shown = argument->shown;
-      if (!buffer || !shown || shown == buffer || buffer->role != BUFFER_ACTIVATION) continue;
+      if (!buffer || !shown || shown->memory != buffer || buffer->role != BUFFER_ACTIVATION) continue;
       shown->offset = buffer->offset;
       argument->buffer = shown;
     }
