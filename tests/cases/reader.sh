@@ -73,4 +73,9 @@ grep -q 'a->h_attn_weights\[i\] = AT([0-9]* \* i + [0-9]*);' whole/shakespeare.c
 sed -n '/^struct shakespeare_step_activations/,/^}/p' whole/shakespeare.c >step
 grep -q 'h_attn_weights' step || fail "no activations of a step"
 grep -qE 'mean_total|_m\b|_z\b' step && fail "a step stores what nobody reads: $(cat step)"
+# Training stores no sums of gradients and no numbers of rows that only their own kernel reads.
+lamella emit "$SPECS/linear.lam" --target=portable -o line
+grep -qE 'slope_d|intercept_d' line/linear.c && fail "linear regression stores what nobody reads"
+sed -n '/^struct shakespeare_train_activations/,/^}/p' whole/shakespeare.c >train
+grep -qE 'ln_f_bias_gradient_sum|variance_total_gradient' train && fail "training stores what nobody reads: $(cat train)"
 exit 0
