@@ -14,7 +14,8 @@ struct body {
   bool owners[MOST_OWNERS]; /* whether it uses each struct, by its number in the emitter */
   bool seed, sizes, step;
   ARRAY(const char *) names; /* the names of tables so far */
-  const char *comment; /* the last comment, while it holds for the next call, too */
+  const char *comment; /* what the last comment is about, while that holds for the next call, too */
+  int told; /* up to which of the calls at hand comments have told what they compute */
 };
 
 /* A loop over copies: i begins at `begin` and goes by `direction`, 1 or -1, `copies` times. */
@@ -237,53 +238,154 @@ static struct counter choose_counter(const struct roll *roll, struct launch *con
 
 /* --- Calls -------------------------------------------------------------------------------------------------------------- */
 
-static const char *path_of(const struct launch *launch) { return launch->origin.path ? launch->origin.path : ""; }
-
-/* The path of the launches at `position` of a roll, for copies from `low` to before `high`: "h[i + 1].ln_1"; NULL where
-   they have no path in common. */
-static const char *regular_path(struct body *body, const struct roll *roll, struct launch *const *launches,
-                                int position, const struct counter *counter, int low, int high) {
-  struct arena *arena = body->emitter->arena;
-  const char *first = path_of(launch_of(roll, launches, position, low)), *second = first;
+/* For copies of one path, from `low` to before `high`: "h[i + 1].ln_1"; NULL where they have no path in common. */
+static const char *regular_path(struct arena *arena, const char *const *paths, const struct counter *counter, int low,
+                                int high) {
+  const char *first = paths[low], *second = first;
   bool same = true;
-  for (int t = low; t < high; t++) same = same && !strcmp(path_of(launch_of(roll, launches, position, t)), first);
+  for (int t = low; t < high; t++) same = same && !strcmp(paths[t], first);
   if (same) return first;
-  second = path_of(launch_of(roll, launches, position, low + 1));
+  second = paths[low + 1];
   const int64_t number = path_number(first, second), slope = path_number(second, first) - number;
   for (int t = low; t < high; t++) {
     const char *expected =
         path_of_copies(arena, first, second, arena_format(arena, ".%lld", (long long)(number + slope * (t - low))));
-    if (!expected || strcmp(path_of(launch_of(roll, launches, position, t)), expected) != 0) return NULL;
+    if (!expected || strcmp(paths[t], expected) != 0) return NULL;
   }
   const char *i = in_counter(arena, counter, number - slope * low, slope).piece.text;
   return path_of_copies(arena, first, second, arena_format(arena, "[%s]", i));
 }
 
-/* Where in the model the launches at a position of a roll stand: "h[i + 1].ln_1, and at last ln_f". */
-static const char *rolled_path(struct body *body, const struct roll *roll, struct launch *const *launches, int position,
-                               const struct counter *counter) {
-  struct arena *arena = body->emitter->arena;
-  const int copies = roll->copies;
-  const char *path = regular_path(body, roll, launches, position, counter, 0, copies);
+/* For all copies: "h[i + 1].ln_1, and at last ln_f". */
+static const char *rolled_path(struct arena *arena, const char *const *paths, const struct counter *counter) {
+  const int copies = counter->copies;
+  const char *path = regular_path(arena, paths, counter, 0, copies);
   if (path) return path;
-  path = copies > 2 ? regular_path(body, roll, launches, position, counter, 0, copies - 1) : NULL;
-  const char *other = path_of(launch_of(roll, launches, position, copies - 1));
+  path = copies > 2 ? regular_path(arena, paths, counter, 0, copies - 1) : NULL;
+  const char *other = paths[copies - 1];
   if (path) return *other ? arena_format(arena, "%s, and at last %s", path, other) : path;
-  path = copies > 2 ? regular_path(body, roll, launches, position, counter, 1, copies) : NULL;
-  other = path_of(launch_of(roll, launches, position, 0));
+  path = copies > 2 ? regular_path(arena, paths, counter, 1, copies) : NULL;
+  other = paths[0];
   if (path) return *other ? arena_format(arena, "%s, and at first %s", path, other) : path;
   return other;
 }
 
-/* Prints where in the model a launch stands, as a comment: "h[i].attn: causal_attention". */
-static void comment_launch(struct body *body, const struct launch *launch, const char *path) {
+/* What a comment says of a launch, for all copies of a roll. */
+struct label {
+  const char *main; /* "h[i].attn: causal_attention"; "" where it belongs to what came before */
+  bool is_top; /* outside any call with a path */
+  const char *gradient_of; /* see struct work_part */
+  bool is_hidden;
+  ARRAY(const char *) others; /* what else the launch computes */
+};
+
+/* What a launch that was made without parts is known to compute. */
+static struct work_part part_at(const struct launch *launch, int number) {
+  if (launch->parts.count) return launch->parts.items[number];
+  return (struct work_part){.path = launch->origin.path, .function = launch->origin.function};
+}
+
+static int count_parts(const struct launch *launch) { return launch->parts.count ? launch->parts.count : 1; }
+
+static const char *part_text(struct arena *arena, const struct work_part *part, const char *path) {
+  const char *function = part->function ? part->function : "";
+  if (part->is_gradient) return arena_format(arena, "the gradient of %s", path);
+  if (path[0] && function[0]) return arena_format(arena, "%s: %s", path, function);
+  return path[0] ? path : function;
+}
+
+/* The label of the launches at a position of a roll. A part that some copies lack is left out. */
+static struct label label_of(struct arena *arena, const struct roll *roll, struct launch *const *launches, int position,
+                             const struct counter *counter) {
+  struct label label = {0};
+  const char **paths = arena_new_array(arena, const char *, roll->copies);
+  const struct launch *first = launch_of(roll, launches, position, 0);
+  for (int number = 0; number < count_parts(first); number++) {
+    const struct work_part part = part_at(first, number);
+    bool everywhere = true;
+    for (int t = 0; t < roll->copies && everywhere; t++) {
+      const struct launch *launch = launch_of(roll, launches, position, t);
+      everywhere = number < count_parts(launch);
+      const struct work_part own = part_at(launch, everywhere ? number : 0);
+      everywhere = everywhere && own.is_gradient == part.is_gradient;
+      paths[t] = own.path ? own.path : "";
+    }
+    if (!everywhere && number > 0) continue;
+    const char *text = part_text(arena, &part, rolled_path(arena, paths, counter));
+    if (number) {
+      array_push(arena, &label.others, text);
+      continue;
+    }
+    label.main = text;
+    label.is_top = !first->origin.path || !first->origin.path[0];
+    label.gradient_of = part.gradient_of;
+    label.is_hidden = part.is_hidden;
+  }
+  return label;
+}
+
+struct list {
+  ARRAY(const char *) items;
+};
+
+static void list_once(struct arena *arena, struct list *list, const char *text) {
+  for (int i = 0; i < list->items.count; i++)
+    if (!strcmp(list->items.items[i], text)) return;
+  array_push(arena, &list->items, text);
+}
+
+/* "x, y and z" */
+static const char *list_text(struct arena *arena, const struct list *list) {
+  const char *text = "";
+  for (int i = 0; i < list->items.count; i++)
+    text = arena_format(arena, "%s%s%s", text,
+                        !i                          ? ""
+                        : i + 1 < list->items.count ? ", "
+                                                    : " and ",
+                        list->items.items[i]);
+  return text;
+}
+
+/* Whether the label is about what the one before is about. */
+static bool continues(const struct label *label, const char *main) {
+  return !label->main[0] || (main && !strcmp(label->main, main));
+}
+
+/* "h[i].ln_2: layernorm; and h[i].x", about the calls from `at` on that mainly compute the same. Returns the number of
+   the first call after them. */
+static int describe(struct arena *arena, const struct label *labels, int at, int count, const char **text) {
+  struct list others = {0}, gradients = {0};
+  const char *main = labels[at].main;
+  const bool is_top = labels[at].is_top;
+  bool is_hidden = false;
+  for (; at < count && continues(&labels[at], main); at++) {
+    for (int i = 0; i < labels[at].others.count; i++) list_once(arena, &others, labels[at].others.items[i]);
+    if (labels[at].gradient_of) list_once(arena, &gradients, labels[at].gradient_of);
+    is_hidden = is_hidden || labels[at].is_hidden;
+  }
+  *text = main;
+  if (is_hidden)
+    *text = arena_format(arena, "%s, the gradient%s of %s", *text, gradients.items.count > 1 ? "s" : "",
+                         list_text(arena, &gradients));
+  if (others.items.count)
+    *text = arena_format(arena, "%s%s and %s", *text, is_top ? "" : ";", list_text(arena, &others));
+  return at;
+}
+
+/* Prints a comment before the call at `at`, unless the last one holds for it, too. What stands in no call is told
+   together: "logits, then log_sum_exp, then loss_sum". */
+static void comment_call(struct body *body, const struct label *labels, int at, int count) {
   struct arena *arena = body->emitter->arena;
-  const char *function = launch->origin.function ? launch->origin.function : "";
-  const char *comment = path[0] && function[0] ? arena_format(arena, "%s: %s", path, function)
-                        : path[0]              ? path
-                                               : function;
-  if (!comment[0] || (body->comment && !strcmp(comment, body->comment))) return;
-  body->comment = comment;
+  if (at < body->told || continues(&labels[at], body->comment)) return;
+  const char *comment;
+  body->told = describe(arena, labels, at, count, &comment);
+  while (labels[at].is_top && body->told < count && labels[body->told].is_top) {
+    const char *next;
+    at = body->told;
+    body->told = describe(arena, labels, at, count, &next);
+    comment = arena_format(arena, "%s, then %s", comment, next);
+  }
+  body->comment = labels[at].main;
   text_comment(body->text, comment);
 }
 
@@ -307,11 +409,20 @@ static void emit_call(struct body *body, const struct launch *launch, const stru
   text_line(body->text, "%s%s%s(%s);", timed, loop, kernel->name, list);
 }
 
-static void emit_single(struct body *body, const struct launch *launch) {
-  struct c_argument *arguments = arena_new_array(body->emitter->arena, struct c_argument, launch->arguments.count);
-  for (int i = 0; i < launch->arguments.count; i++) arguments[i] = argument_of(body, launch, i);
-  comment_launch(body, launch, path_of(launch));
-  emit_call(body, launch, arguments);
+static void emit_singles(struct body *body, struct launch *const *launches, int count) {
+  static const struct counter none = {0, 1, 1};
+  struct arena *arena = body->emitter->arena;
+  struct label *labels = arena_new_array(arena, struct label, count);
+  const struct roll all = {0, count, 1};
+  for (int i = 0; i < count; i++) labels[i] = label_of(arena, &all, launches, i, &none);
+  body->told = 0;
+  for (int i = 0; i < count; i++) {
+    const struct launch *launch = launches[i];
+    struct c_argument *arguments = arena_new_array(arena, struct c_argument, launch->arguments.count);
+    for (int j = 0; j < launch->arguments.count; j++) arguments[j] = argument_of(body, launch, j);
+    comment_call(body, labels, i, count);
+    emit_call(body, launch, arguments);
+  }
 }
 
 /* The pointer to the parameter that a turn of the loop makes steps of; NULL where it makes none. */
@@ -341,26 +452,35 @@ static void emit_loop(struct body *body, const struct roll *roll, struct launch 
     text_open(body->text, "for (int i = %lld; i < %lld; i++)", begin, end);
   else
     text_open(body->text, "for (int i = %lld; i >= %lld; i--)", begin, end + 1);
-  body->comment = NULL;
+  struct label *labels = arena_new_array(arena, struct label, roll->period);
+  bool goes_on = true; /* all calls are about what the comment before the loop says */
+  for (int i = 0; i < roll->period; i++) {
+    labels[i] = label_of(arena, roll, launches, i, &counter);
+    goes_on = goes_on && continues(&labels[i], body->comment);
+  }
+  if (!goes_on) body->comment = NULL;
+  body->told = 0;
   const char *quantized = quantized_argument(roll, launches, arguments);
   if (quantized) text_line(body->text, "if (!%s) continue;", quantized);
   for (int position = 0; position < roll->period; position++) {
-    const struct launch *launch = launch_of(roll, launches, position, 0);
-    comment_launch(body, launch, rolled_path(body, roll, launches, position, &counter));
-    emit_call(body, launch, arguments[position]);
+    comment_call(body, labels, position, roll->period);
+    emit_call(body, launch_of(roll, launches, position, 0), arguments[position]);
   }
-  body->comment = NULL;
+  if (!goes_on) body->comment = NULL;
   text_close(body->text);
 }
 
 static void emit_launches(struct body *body, struct launch *const *launches, int count) {
   struct rolls rolls = roll_launches(body->emitter->arena, launches, count);
-  for (int i = 0; i < rolls.items.count; i++) {
-    const struct roll *roll = &rolls.items.items[i];
-    if (roll->copies > 1)
+  for (int i = 0; i < rolls.items.count;) {
+    const struct roll *roll = &rolls.items.items[i++];
+    if (roll->copies > 1) {
       emit_loop(body, roll, launches);
-    else
-      for (int j = 0; j < roll->period; j++) emit_single(body, launches[roll->first + j]);
+      continue;
+    }
+    int singles = roll->period;
+    for (; i < rolls.items.count && rolls.items.items[i].copies == 1; i++) singles += rolls.items.items[i].period;
+    emit_singles(body, launches + roll->first, singles);
   }
 }
 

@@ -184,6 +184,8 @@ struct buffer {
   struct axis **axes; /* in the order of storage, row-major */
   int axis_count;
   int copy; /* in its repeat; -1 outside any */
+  /* It is a further name for the memory of this one, from when that holds another value; or NULL. */
+  struct buffer *memory;
   bool dumped; /* --dump named it: it must be whole when its routine ends */
   int64_t offset; /* activations: elements from the start of the arena, by type alignment; set by the plan */
   int mark, number; /* of whoever walks over buffers */
@@ -191,10 +193,21 @@ struct buffer {
 
 struct launch_argument {
   struct buffer *buffer; /* or NULL: a number */
+  /* The same memory under the name of what lies there at that time. The plan puts it into `buffer`. */
+  struct buffer *shown;
   int64_t offset; /* elements into the buffer */
   enum { NUMBER_CONSTANT, NUMBER_SIZE, NUMBER_SEED, NUMBER_STEP } number_kind;
   int64_t number; /* the constant; the size's index */
   double real; /* a real constant, when the parameter is real */
+};
+
+/* What of the model a launch computes: a call of a function of the spec, or a value. */
+struct work_part {
+  const char *path; /* of the call, or the value's: "h.3.attn" */
+  const char *function; /* "attend"; "" or NULL for a value */
+  bool is_gradient; /* of the value of that path */
+  const char *gradient_of; /* a call on the way back: the value whose gradient the launch makes; or NULL */
+  bool is_hidden; /* the memory of that gradient is called after something larger */
 };
 
 struct launch {
@@ -202,6 +215,7 @@ struct launch {
   ARRAY(struct launch_argument) arguments;
   const char *label; /* the value or part it computes: "h.3.attn" */
   struct origin origin;
+  ARRAY(struct work_part) parts; /* what a comment tells of it, the main part first */
   bool derived; /* it reads parameters alone, so it goes to the routine derive */
   const struct buffer *quantizes; /* the parameter of which it makes steps, and only of it; see passes/derive_order.c */
   bool in_order; /* the function's parallel loop is run serially by this launch; set when programs are written */

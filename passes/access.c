@@ -111,6 +111,7 @@ static bool find_operand(struct scheduler *s, const struct value *value, enum lo
     struct place inner;
     if (x->axis_count != value->axis_count || !find_place(s, x, look, &inner)) continue;
     place->buffer = inner.buffer;
+    place->named = inner.named;
     place->offset = inner.offset;
     for (int j = 0; j < value->axis_count; j++) place->strides[j] = stride_along(x, &inner, value->axes[j]);
     return true;
@@ -132,6 +133,7 @@ static bool find_place(struct scheduler *s, const struct value *value, enum look
   if (!find_place(s, value->inputs[0], look, &inner)) return false;
   const struct value *x = value->inputs[0];
   place->buffer = inner.buffer;
+  place->named = inner.named;
   place->offset = inner.offset;
   if (op == OP_slice || op == OP_select) place->offset += value->start * stride_along(x, &inner, value->axis);
   int64_t merged = 0, split = stride_along(x, &inner, value->axis);
@@ -459,7 +461,7 @@ struct leveled access_value(struct kernel *kernel, const struct value *value, co
     return result;
   } else if (note->place) {
     struct linear offset = access_offset(kernel, value, note->place, at);
-    result.x = expression_load(kernel->arena, kernel_pointer(kernel, note->place->buffer, false),
+    result.x = expression_load(kernel->arena, kernel_place(kernel, note->place, false),
                                linear_expression(kernel->arena, offset));
     result.level = linear_level(offset);
   } else {

@@ -132,6 +132,15 @@ static struct value *take(struct backward *backward, const struct value *value, 
   return clean ? cleaned(backward->graph, gradient) : gradient->value;
 }
 
+/* What single uses of a parameter add to its gradient would else be called after what it is computed from. */
+static void name_parts(struct graph *graph, const struct value *parameter, const struct gradients *gradients) {
+  for (int i = 0; i < gradients->parts.count && gradients->parts.count > 1; i++) {
+    struct value *part = gradients->parts.items[i].value;
+    if (!part->name && !part->call && op_facts[part->op].class != CLASS_LEAF)
+      part->call = arena_format(graph->arena, "%s_part/gradient", parameter->state->name);
+  }
+}
+
 /* Runs the rules from the loss backwards. Afterwards the gradient of each target is the only part in its list. */
 static void sweep(struct backward *backward, struct value *loss) {
   struct graph *graph = backward->graph;
@@ -146,6 +155,7 @@ static void sweep(struct backward *backward, struct value *loss) {
       if (backward->results[value->id]) rules[OP_call](backward, value, NULL);
       continue;
     }
+    if (value->op == OP_state) name_parts(graph, value, &backward->absolute[value->id]);
     struct gradient gradient = gradient_total(graph, &backward->absolute[value->id]);
     if (gradient.value) {
       struct value *passed = take(backward, value, &gradient, false), *whole = cleaned(graph, &gradient);

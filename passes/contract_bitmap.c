@@ -193,8 +193,9 @@ static void pack_bitmap(const struct contraction *x, const struct bitmap *bitmap
   k->form = FORM_PACK;
   k->launch->label = from->label;
   k->launch->origin = x->value->origin;
+  k->value = x->named;
   k->function->comment = "the elements of b that are not zero, which ones they are, and where each row's begin, or -1";
-  struct array *b = kernel_pointer(k, from, false), *values = kernel_pointer(k, bitmap->values, true),
+  struct array *b = kernel_place(k, &x->b, false), *values = kernel_pointer(k, bitmap->values, true),
                *masks = kernel_pointer(k, bitmap->masks, true), *offsets = kernel_pointer(k, bitmap->offsets, true);
   const bool parallel = (double)from->count >= s->pipeline.parameters[PARAMETER_parallel_work];
   const enum loop_kind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
@@ -242,8 +243,9 @@ void contract_expand(struct kernel *k, const struct contraction *x, struct posit
   const struct bitmap *bitmap = x->bitmap;
   const int64_t above = x->b.offset / bitmap->row;
   struct array *values = kernel_pointer(k, bitmap->values, false),
-               *masks = kernel_window(k, bitmap->masks, above * bitmap->words, false),
-               *offsets = kernel_window(k, bitmap->offsets, above, false);
+               *masks =
+                   kernel_window(k, &(struct place){.buffer = bitmap->masks, .offset = above * bitmap->words}, false),
+               *offsets = kernel_window(k, &(struct place){.buffer = bitmap->offsets, .offset = above}, false);
   struct linear row = linear_quotient(arena, at->b_at, bitmap->row);
   const struct expression *first = expression_load(arena, offsets, linear_expression(arena, row));
   first = kernel_let(k, k->depth, "first", expression_convert(arena, TYPE_INDEX, first)).x;

@@ -85,7 +85,7 @@ static void fetch_ahead(struct kernel *k, const struct contraction *x, const str
   if (!x->b.buffer || x->bitmap || storage_facts[x->b.buffer->storage].bits > 16) return;
   struct arena *arena = k->arena;
   const int bits = storage_facts[x->b.buffer->storage].bits;
-  struct array *b = x->b_computed ? kernel_pointer(k, x->b.buffer, false) : at->b;
+  struct array *b = x->b_computed ? kernel_place(k, &x->b, false) : at->b;
   struct linear place = linear_add(arena, at->b_at, first);
   if (x->b_computed) place = linear_add(arena, place, linear_constant(x->b.offset));
   for (int64_t byte = 0; byte < count * bits / 8; byte += LINE)

@@ -37,7 +37,7 @@ static void store_elements(struct kernel *k, const struct contraction *x, const 
   for (int i = 0; i < count; i++) results[i] = access_value(k, others[i], at).x;
   for (int i = 0; i < count; i++) {
     const struct place *place = note_of(x->s, others[i])->place;
-    kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, others[i], place, at), results[i]);
+    kernel_store(k, kernel_place(k, place, true), access_offset(k, others[i], place, at), results[i]);
   }
 }
 

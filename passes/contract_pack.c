@@ -277,8 +277,9 @@ void contract_pack(struct contraction *x) {
   k->form = FORM_PACK;
   k->launch->label = x->b.buffer->label;
   k->launch->origin = x->value->origin;
+  k->value = x->named;
   k->function->comment = arena_format(arena, "packed[panel, k, %d columns] of b[k, column]", x->width);
-  struct position at = {.b = kernel_window(k, x->b.buffer, x->b.offset, false), .b_at = linear_constant(0)};
+  struct position at = {.b = kernel_window(k, &x->b, false), .b_at = linear_constant(0)};
   struct array *to = kernel_pointer(k, buffer, true);
   struct array *excess = x->excess ? kernel_pointer(k, x->excess, true) : NULL;
   int64_t tasks = pieces * x->panels;
@@ -337,13 +338,14 @@ void contract_pack_groups(struct contraction *x) {
   k->form = FORM_PACK;
   k->launch->label = value_label(s, base, &(const struct origin *){NULL});
   k->launch->origin = x->value->origin;
+  k->value = x->named;
   k->function->comment = arena_format(arena, "groups[k / %d, row, %d] of a[k, row]", x->group, x->group);
   const struct value *roots[] = {x->a_value};
   kernel_count_uses(s, roots, 1);
   struct position at = {.b_step = 0};
   at.a_at = at.b_at = at.c_at = at.initial_at = linear_constant(0);
   struct array *to = kernel_pointer(k, buffer, true);
-  if (!x->a_computed) at.a = kernel_window(k, x->a.buffer, x->a.offset, false);
+  if (!x->a_computed) at.a = kernel_window(k, &x->a, false);
   for (int i = 0; i < x->a_value->axis_count; i++)
     coordinates_set(&at.coordinates, x->a_value->axes[i], linear_constant(0));
   /* One task for each group of k and each element of the loops around. */

@@ -9,6 +9,7 @@
 /* Where a value lies: element (c1, c2 ...) at offset + the sum of strides[i] * c_i, i in the order of the value's axes. */
 struct place {
   struct buffer *buffer;
+  struct buffer *named; /* the same memory under the value's own name, where it replaces another value; else NULL */
   int64_t offset;
   int64_t strides[MAX_AXES];
 };

@@ -45,13 +45,16 @@ static const char *bound(struct formulas *f, struct formula x, enum binding leas
   return x.binding >= least ? x.text : arena_format(f->arena, "(%s)", x.text);
 }
 
-/* The name that the kernel's parameter for the buffer will be printed with; NULL where there is none. Of several
-   parameters that ask for one name, the second gets _2 (function_tidy_names). */
-static const char *buffer_title(struct formulas *f, const struct buffer *buffer) {
+static const struct buffer *shown_at(const struct place *place) { return place->named ? place->named : place->buffer; }
+
+/* The name that the kernel's parameter for the memory of the place will be printed with; NULL where there is none, or
+   where it is called after another value that lies there before or after. Of several parameters that ask for one name,
+   the second gets _2 (function_tidy_names). */
+static const char *parameter_title(struct formulas *f, const struct place *place) {
   const struct function *function = f->kernel->function;
   for (int i = 0; i < f->kernel->pointers.count; i++) {
     const struct pointer_parameter *pointer = &f->kernel->pointers.items[i];
-    if (pointer->buffer != buffer) continue;
+    if (pointer->buffer != place->buffer || pointer_shown(pointer) != shown_at(place)) continue;
     int before = 0;
     for (int j = 0; j < function->parameters.count; j++) {
       const struct array *array = function->parameters.items[j].array;
@@ -69,8 +72,8 @@ static const char *title_of(struct formulas *f, const struct value *value, const
   for (int i = 0; i < f->titles.count; i++)
     if (f->titles.items[i].value == value) return f->titles.items[i].name;
   const struct place *place = note_of(f->kernel->scheduler, value)->place;
-  const char *parameter = place ? buffer_title(f, place->buffer) : NULL, *name = parameter;
-  if (!parameter) name = base = place ? name_end(f->arena, place->buffer->label, 1) : base;
+  const char *parameter = place ? parameter_title(f, place) : NULL, *name = parameter;
+  if (!parameter) name = base = place ? name_end(f->arena, shown_at(place)->label, 1) : base;
   for (int number = 2; !parameter; number++) {
     bool taken = false;
     for (int i = 0; i < f->titles.count; i++) taken = taken || !strcmp(f->titles.items[i].name, name);
@@ -233,6 +236,19 @@ static struct formula formula_of(struct formulas *f, const struct value *value) 
   return formula;
 }
 
+/* " in place of x" for a root that is stored where the kernel finds x, a value of another name; else "". */
+static const char *replaced_by(struct formulas *f, const struct place *place) {
+  for (int i = 0; i < f->kernel->pointers.count; i++) {
+    const struct pointer_parameter *pointer = &f->kernel->pointers.items[i];
+    if (pointer->buffer != place->buffer || pointer->offset || !pointer->found || pointer->found == shown_at(place))
+      continue;
+    const struct place found = {.buffer = pointer->buffer, .named = pointer->found};
+    const char *title = parameter_title(f, &found);
+    return title ? arena_format(f->arena, " in place of %s", title) : "";
+  }
+  return "";
+}
+
 /* The name of a root with its axes as they lie in memory, outermost first: "y[batch, seq, out]". What is a part of a
    larger buffer tells where it begins. */
 static const char *place_title(struct formulas *f, const struct value *value) {
@@ -249,7 +265,8 @@ static const char *place_title(struct formulas *f, const struct value *value) {
     for (; at > 0 && strides[at - 1] < stride; at--) order[at] = order[at - 1], strides[at] = strides[at - 1];
     order[at] = value->axes[i], strides[at] = stride;
   }
-  return value->axis_count ? arena_format(f->arena, "%s[%s]", name, axes_of(f, order, value->axis_count)) : name;
+  if (!value->axis_count) return name;
+  return arena_format(f->arena, "%s[%s]%s", name, axes_of(f, order, value->axis_count), replaced_by(f, place));
 }
 
 const char *kernel_formula(struct kernel *kernel) {

@@ -49,21 +49,43 @@ int kernel_uses(const struct scheduler *s, const struct value *value) {
 struct block *kernel_block(struct kernel *kernel) { return kernel->open[kernel->depth].block; }
 
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written) {
-  return kernel_window(kernel, buffer, 0, written);
+  return kernel_window(kernel, &(struct place){.buffer = buffer}, written);
 }
 
-struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written) {
+struct array *kernel_place(struct kernel *kernel, const struct place *place, bool written) {
+  return kernel_window(kernel, &(struct place){.buffer = place->buffer, .named = place->named}, written);
+}
+
+const struct buffer *pointer_shown(const struct pointer_parameter *pointer) {
+  return pointer->found ? pointer->found : pointer->stored;
+}
+
+/* What a kernel reads after it has stored to the same memory is its own. */
+static void note_name(struct pointer_parameter *pointer, struct buffer *name, bool written) {
+  if (written)
+    pointer->stored = name, pointer->array->written = true;
+  else if (!pointer->stored && !pointer->found)
+    pointer->found = name;
+}
+
+struct array *kernel_window(struct kernel *kernel, const struct place *place, bool written) {
+  struct buffer *buffer = place->buffer, *known_as = place->named ? place->named : buffer;
+  const int64_t offset = place->offset;
+  if (known_as != buffer && known_as->memory != buffer) bug("%s does not lie in %s", known_as->label, buffer->label);
   for (int i = 0; i < kernel->pointers.count; i++) {
-    if (kernel->pointers.items[i].buffer != buffer || kernel->pointers.items[i].offset != offset) continue;
-    if (written) kernel->pointers.items[i].array->written = true;
-    return kernel->pointers.items[i].array;
+    struct pointer_parameter *pointer = &kernel->pointers.items[i];
+    if (pointer->buffer != buffer || pointer->offset != offset) continue;
+    note_name(pointer, known_as, written);
+    return pointer->array;
   }
   const char *name = name_end(kernel->arena, buffer->label, 1);
   struct array *array = function_add_pointer(kernel->arena, kernel->function, name, buffer->type,
                                              offset || kernel->any_count ? 0 : buffer->count, written,
                                              kernel->any_count ? NULL : buffer->comment);
   array->storage = buffer->storage;
-  array_push(kernel->arena, &kernel->pointers, (struct pointer_parameter){buffer, offset, array});
+  struct pointer_parameter pointer = {buffer, offset, array, NULL, NULL};
+  note_name(&pointer, known_as, written);
+  array_push(kernel->arena, &kernel->pointers, pointer);
   return array;
 }
 
@@ -262,7 +284,9 @@ void kernel_finish(struct kernel *kernel) {
       if (pointer->array->written != (written == 1) || !is_mentioned(&mentions, pointer->array)) continue;
       array_push(arena, &function->parameters, (struct parameter){pointer->array, NULL});
       array_push(arena, &launch->arguments,
-                 (struct launch_argument){.buffer = pointer->buffer, .offset = pointer->offset});
+                 ((struct launch_argument){.buffer = pointer->buffer,
+                                           .shown = (struct buffer *)(uintptr_t)pointer_shown(pointer),
+                                           .offset = pointer->offset}));
     }
   }
   for (int i = 0; i < kernel->numbers.count; i++) {
@@ -273,6 +297,7 @@ void kernel_finish(struct kernel *kernel) {
   times_enter(kernel->scheduler->options->times, "share");
   struct function *called = share_function(kernel->scheduler, function);
   launch->function = called;
+  kernel_tell_parts(kernel);
   tell_formula(kernel, called);
   times_leave(kernel->scheduler->options->times);
   array_push(arena, &kernel->scheduler->routine->launches, launch);

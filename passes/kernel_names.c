@@ -14,7 +14,7 @@ static void tell_pointers_apart(struct kernel *kernel) {
     }
   for (int i = 0; i < count; i++) {
     struct pointer_parameter *pointer = &kernel->pointers.items[i];
-    if (longer[i]) pointer->array->base = name_end(kernel->arena, pointer->buffer->label, 2);
+    if (longer[i]) pointer->array->base = name_end(kernel->arena, pointer_shown(pointer)->label, 2);
   }
 }
 
@@ -44,6 +44,10 @@ static void name_elements(struct arena *arena, const struct array_names *names, 
 
 void kernel_choose_names(struct kernel *kernel) {
   struct array_names names = {0};
+  for (int i = 0; i < kernel->pointers.count; i++) {
+    const struct pointer_parameter *pointer = &kernel->pointers.items[i];
+    pointer->array->base = name_end(kernel->arena, pointer_shown(pointer)->label, 1);
+  }
   tell_pointers_apart(kernel);
   for (int i = 0; i < kernel->pointers.count; i++)
     array_push(kernel->arena, &names.items, kernel->pointers.items[i].array->base);

@@ -135,6 +135,10 @@ static const struct value *named_source(const struct value *value) {
 /* The label of a value. One without a name is called by where it was made, or by what it is made from. */
 const char *value_label(struct scheduler *s, const struct value *value, const struct origin **origin) {
   *origin = &value->origin;
+  /* What is renamed and not read otherwise is called as the result. */
+  while (!value->name && !value->call && facts_uses(&s->facts, value) == 1 &&
+         facts_user(&s->facts, value, 0)->op == OP_rename)
+    value = facts_user(&s->facts, value, 0);
   if (value->name) return value->name;
   if (value->call) return value->call;
   const char *title = op_facts[value->op].noun;
@@ -305,7 +309,7 @@ static void choose_order(struct scheduler *s, const struct value *value, struct 
 
 struct place layout_part(const struct value *concat, const struct place *whole, int part) {
   const struct value *value = concat->inputs[part];
-  struct place place = {.buffer = whole->buffer, .offset = whole->offset};
+  struct place place = {.buffer = whole->buffer, .named = whole->named, .offset = whole->offset};
   int64_t along = 0, begin = 0;
   for (int i = 0; i < concat->axis_count; i++)
     if (concat->axes[i] == concat->result) along = whole->strides[i];
@@ -323,7 +327,7 @@ struct place layout_part(const struct value *concat, const struct place *whole, 
    through. */
 static bool before_view(const struct value *view, const struct place *place, struct place *inner) {
   const struct value *x = view->inputs[0];
-  *inner = (struct place){.buffer = place->buffer, .offset = place->offset};
+  *inner = (struct place){.buffer = place->buffer, .named = place->named, .offset = place->offset};
   if (view->op == OP_expand) {
     for (int i = 0; i < view->list_count; i++)
       if (view->list[i]->extent != 1 || view->list[i]->size) return false;

@@ -95,6 +95,7 @@ const char *name_end(struct arena *arena, const char *path, int parts) {
 
 const char *value_title(struct arena *arena, const struct value *value) {
   if (value->op == OP_state) return name_end(arena, value->state->name, 1);
+  if (value->op == OP_index) return name_identifier(arena, arena_format(arena, "%s_index", value->axis->name));
   if (value->name) return name_end(arena, value->name, 1);
   if (!value->call) return op_facts[value->op].noun;
   const char *path = value->origin.path, *function = value->origin.function;

@@ -35,6 +35,21 @@ static int64_t place_life(struct life *life, struct life *const *sorted, int cou
   return offset;
 }
 
+/* Where a value is stored in place of another, launches are given the memory by the name of the value that lies there
+   at that time. */
+static void show_names(const struct routine *routine) {
+  for (int i = 0; i < routine->launches.count; i++) {
+    const struct launch *launch = routine->launches.items[i];
+    for (int j = 0; j < launch->arguments.count; j++) {
+      struct launch_argument *argument = &launch->arguments.items[j];
+      struct buffer *buffer = argument->buffer, *shown = argument->shown;
+      if (!buffer || !shown || shown->memory != buffer || buffer->role != BUFFER_ACTIVATION) continue;
+      shown->offset = buffer->offset;
+      argument->buffer = shown;
+    }
+  }
+}
+
 void plan_routine(struct scheduler *s, struct routine *routine) {
   ARRAY(struct life) lives = {0};
   int launches = routine->launches.count;
@@ -69,4 +84,5 @@ void plan_routine(struct scheduler *s, struct routine *routine) {
     life->buffer->offset = storage_elements(s->target, life->buffer->storage, life->offset);
   }
   routine->activation_bytes = total;
+  show_names(routine);
 }

@@ -1,5 +1,7 @@
 /* Which memory of results is not needed after all. Elementwise results take the place of an operand which is not read afterwards: logits
    become their gradient, scores become weights. What only its own kernel reads is not stored. This is decided before kernels are written, because a kernel then has one pointer for both. */
+#include <string.h>
+
 #include "passes/fuse.h"
 
 struct reuse {
@@ -110,13 +112,23 @@ static void drop_marked(struct scheduler *s) {
   s->module->buffers.count = kept;
 }
 
-/* `value` will lie where `x` does. The buffer keeps the better name. */
+static bool is_named(const struct value *value) { return value->name || value->call; }
+
+/* `value` will lie where `x` does. Its own buffer becomes a further name of that memory, since kernels that come later
+   read `value` there and not `x`; but for values that a reader would call the same, as the gradients of one residual
+   stream. */
 static void take_buffer(struct scheduler *s, const struct value *value, const struct value *x) {
-  struct buffer *freed = note_of(s, value)->place->buffer, *taken = note_of(s, x)->place->buffer;
-  if (!x->name && !x->call && value->name)
-    taken->name = freed->name, taken->label = freed->label, taken->copy = freed->copy;
-  note_of(s, value)->place->buffer = taken;
-  freed->mark = DROPPED;
+  struct place *place = note_of(s, value)->place;
+  const struct place *other = note_of(s, x)->place;
+  struct buffer *freed = place->buffer, *known_as = other->named ? other->named : other->buffer;
+  const bool same = !strcmp(name_end(s->arena, freed->label, 1), name_end(s->arena, known_as->label, 1));
+  const bool renamed = !same && (is_named(value) || is_named(x));
+  place->buffer = other->buffer;
+  place->named = renamed ? freed : other->named;
+  if (renamed)
+    freed->memory = other->buffer;
+  else
+    freed->mark = DROPPED;
 }
 
 /* Whether nothing but the contraction's own kernel has to do with the memory of its sums. */
@@ -132,15 +144,29 @@ static void find_passing(struct reuse *r, const struct cluster *cluster, int pos
   note->is_passing = true;
 }
 
-/* A rounding was to be stored in place of what it rounds. Where nothing but its own kernel reads it after all, it is computed on the
-   spot there. A kernel that reduces may read its values in several traversals, and keeps them. */
-static void leave_roundings(struct reuse *r, struct cluster *cluster, int position) {
+/* Whether a value that was to be stored can be computed on the spot, since its own kernel alone reads it after all. A
+   rounding was to be stored in place of what it rounds; a kernel that reduces may read its elements in several
+   traversals, and keeps them. Numbers that follow from a row's sums, as the last link of a sum of sums, are known when
+   the row's elements are read again. */
+static bool can_leave(struct reuse *r, const struct cluster *cluster, int position, const struct value *value) {
+  const struct note *note = note_of(r->f->s, value);
+  if (r->last_read[value->id] != position || !note->place) return false;
+  if (note->kept == KEEP_NARROW) return cluster->reduced_count == 0 && owns_buffer(r->f->s, value);
+  const struct buffer *buffer = note->place->buffer;
+  const bool rows = cluster->reduced_count && cluster->kind == CLUSTER_SWEEP &&
+                    (cluster->reduced_count == cluster->space_count || reduces_rows(cluster));
+  return rows && (note->kept == KEEP_LINK || note->kept == KEEP_SHARED) && !is_reduction(value) &&
+         value->axis_count == cluster->space_count - cluster->reduced_count && buffer->role == BUFFER_ACTIVATION &&
+         !buffer->dumped && note->place->offset == 0;
+}
+
+static void leave_unread(struct reuse *r, struct cluster *cluster, int position) {
   struct scheduler *s = r->f->s;
   int kept = 0;
   for (int i = 0; i < cluster->values.count; i++) {
     const struct value *value = cluster->values.items[i];
     struct note *note = note_of(s, value);
-    if (note->kept != KEEP_NARROW || r->last_read[value->id] != position || !owns_buffer(s, value)) {
+    if (!can_leave(r, cluster, position, value)) {
       cluster->values.items[kept++] = value;
       continue;
     }
@@ -165,9 +191,9 @@ void reuse_operands(struct former *f) {
       if (dies && scatter->inputs[2] != base) take_buffer(s, scatter, base);
       continue;
     }
+    if (cluster->kind == CLUSTER_SWEEP || cluster->kind == CLUSTER_CONTRACT) leave_unread(r, cluster, c);
     bool rows = cluster->reduced_count == 0 || reduces_rows(cluster), product = cluster->kind == CLUSTER_CONTRACT;
     if ((cluster->kind != CLUSTER_SWEEP && !product) || !rows) continue;
-    if (cluster->reduced_count == 0) leave_roundings(r, cluster, c);
     for (int i = product; i < cluster->values.count; i++) {
       const struct value *value = cluster->values.items[i];
       if (is_reduction(value) || value->axis_count != cluster->space_count || !owns_buffer(s, value) ||

@@ -62,9 +62,11 @@ void name_like(struct value *value, const struct value *other) {
 void name_gradient(struct graph *graph, struct value *value, const struct value *of) {
   if (!takes_name(value)) return;
   const char *name = of->op == OP_state ? of->state->name : of->name;
-  if (!name && of->call) value->call = arena_format(graph->arena, "%s/gradient", of->call);
+  /* Of several values that have this gradient, a call's result comes before what the call made on its way to it. */
+  const bool called = value->call && of->op != OP_state;
+  if (!name && of->call && !called) value->call = arena_format(graph->arena, "%s/gradient", of->call);
   if (!name) return;
-  value->name = arena_format(graph->arena, "%s/gradient", name);
+  if (!called) value->name = arena_format(graph->arena, "%s/gradient", name);
   value->gradient_of = name;
 }
 

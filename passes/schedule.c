@@ -163,7 +163,8 @@ static void schedule_graph(struct scheduler *s, const struct graph *graph) {
                                 .needed = memo_table_new(arena, graph),
                                 .flat = memo_table_new(arena, graph),
                                 .counts = arena_new_array(arena, struct traversal_count, graph->next_value),
-                                .uses = memo_table_new(arena, graph)};
+                                .uses = memo_table_new(arena, graph),
+                                .told = memo_table_new(arena, graph)};
   s->routine = arena_new_struct(arena, struct routine);
   s->routine->name = graph->name;
   s->routine->graph = graph;
@@ -211,6 +212,7 @@ struct module *run_schedules(struct program *program, const struct pass_options 
   s->plan = s->pipeline.on[PASS_plan];
   s->shared = share_table_new(arena);
   s->names = name_table_new(arena);
+  s->function_names = name_table_new(arena);
   s->module = arena_new_struct(arena, struct module);
   s->module->arena = arena;
   s->module->name = program->name;

@@ -63,6 +63,7 @@ struct scratch {
   struct memo_table flat; /* schedule_flat.c: pulls_flat */
   struct traversal_count *counts; /* schedule_row.c: count_traversals; by value id, zero between kernels */
   struct memo_table uses; /* kernel.c: uses in the kernel at hand */
+  struct memo_table told; /* kernel_parts.c: count_operations */
 };
 
 /* One run from the graphs of a program to a module of loops. */
@@ -77,7 +78,8 @@ struct scheduler {
   bool fuse, plan; /* whether these passes are on */
   /* About the module that is made: */
   struct module *module;
-  struct name_table *names; /* of buffers and functions */
+  struct name_table *names; /* of buffers */
+  struct name_table *function_names;
   struct share_table *shared;
   struct table states; /* struct buffer *, by name */
   struct table trained; /* reductions that training keeps for its backward pass, by label */
@@ -149,6 +151,9 @@ struct pointer_parameter {
   struct buffer *buffer;
   int64_t offset; /* of the pointer in the buffer */
   struct array *array;
+  /* The memory under the name of the value that the kernel finds there, and of the last one that it stores there; NULL
+     where it finds or stores none. */
+  struct buffer *found, *stored;
 };
 
 struct number_parameter {
@@ -201,11 +206,21 @@ int kernel_uses(const struct scheduler *scheduler, const struct value *value);
 void kernel_finish(struct kernel *kernel);
 /* kernel_names.c: lets its parameters and variables ask for the names that a reader of the output sees. */
 void kernel_choose_names(struct kernel *kernel);
+/* kernel_parts.c: notes in the launch what of the model it computes. */
+void kernel_tell_parts(struct kernel *kernel);
+/* kernel_parts.c: a value of the function of the spec in which most of the cluster's operations stand; where the last
+   value's has no fewer, that. */
+const struct value *cluster_main_value(struct scheduler *scheduler, const struct cluster *cluster);
 /* formula.c: what the kernel computes, for its reader; NULL where there is nothing to say. After kernel_choose_names. */
 const char *kernel_formula(struct kernel *kernel);
 struct array *kernel_pointer(struct kernel *kernel, struct buffer *buffer, bool written);
+/* The same for the buffer of a value's place, which says by what name the value is known there. */
+struct array *kernel_place(struct kernel *kernel, const struct place *place, bool written);
 /* A pointer to the middle of a buffer, so that kernels that differ only in where they begin are one function. */
-struct array *kernel_window(struct kernel *kernel, struct buffer *buffer, int64_t offset, bool written);
+struct array *kernel_window(struct kernel *kernel, const struct place *place, bool written);
+/* By which name a reader is told of the memory that the pointer leads to: that of the value found there, else of the
+   last one that is stored there. */
+const struct buffer *pointer_shown(const struct pointer_parameter *pointer);
 /* A new number parameter, or the one that has this argument already. */
 struct variable *kernel_number(struct kernel *kernel, const char *name, enum type type,
                                struct launch_argument argument);

@@ -53,9 +53,9 @@ static void store_results(struct kernel *k, const struct cluster *cluster, bool 
     /* A single number is found by its pointer alone, so that kernels which write different numbers of one output are
        one function. */
     if (value->axis_count == 0)
-      kernel_store(k, kernel_window(k, place->buffer, place->offset, true), linear_constant(0), results[i]);
+      kernel_store(k, kernel_window(k, place, true), linear_constant(0), results[i]);
     else
-      kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, at), results[i]);
+      kernel_store(k, kernel_place(k, place, true), access_offset(k, value, place, at), results[i]);
   }
 }
 

@@ -519,16 +519,15 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   if (x->a_packed)
     at->a = kernel_pointer(k, x->a_packed, false);
   else if (!x->a_copied)
-    at->a = kernel_window(k, x->a.buffer, x->a.offset, false);
+    at->a = kernel_window(k, &x->a, false);
   if (x->excess) at->excess = kernel_pointer(k, x->excess, false);
   if (!x->b_computed)
-    at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false)
-                                      : kernel_window(k, x->b.buffer, x->b.offset, false);
-  if (!x->sums_pass) at->c = kernel_window(k, x->c.buffer, x->c.offset, true);
+    at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false) : kernel_window(k, &x->b, false);
+  if (!x->sums_pass) at->c = kernel_window(k, &x->c, true);
   at->a_at = at->b_at = at->c_at = at->initial_at = at->excess_at = linear_constant(0);
   if (x->initial.buffer) {
     at->begins = true;
-    at->initial = kernel_window(k, x->initial.buffer, x->initial.offset, false);
+    at->initial = kernel_window(k, &x->initial, false);
     at->initial_row = x->row.initial;
   }
   return k;
@@ -539,13 +538,13 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
 static bool set_places(struct contraction *x, const struct value *value) {
   struct scheduler *s = x->s;
   const struct place *place = note_of(s, value)->place;
-  x->c = (struct place){.buffer = place->buffer, .offset = place->offset};
+  x->c = (struct place){.buffer = place->buffer, .named = place->named, .offset = place->offset};
   for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_along(value, place, x->value->axes[i]);
   if (x->value == value) return true;
   const struct value *other = value->inputs[value->inputs[0] == x->value];
   struct place initial;
   if (!access_strided(s, other, &initial) || initial.buffer->storage != place->buffer->storage) return false;
-  x->initial = (struct place){.buffer = initial.buffer, .offset = initial.offset};
+  x->initial = (struct place){.buffer = initial.buffer, .named = initial.named, .offset = initial.offset};
   for (int i = 0; i < x->value->axis_count; i++)
     x->initial.strides[i] = stride_along(other, &initial, x->value->axes[i]);
   return true;

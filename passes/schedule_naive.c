@@ -65,7 +65,7 @@ double reduce_initial(const struct value *value) {
 
 static void naive_reduce(struct kernel *k, const struct value *value, const struct place *place,
                          const struct value *from) {
-  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct array *target = kernel_place(k, place, true);
   double work = work_of(value->axes, value->axis_count) * work_of(value->list, value->list_count);
   struct coordinates at = {0};
   open_loops(k, value->axes, value->axis_count, work, &at);
@@ -87,7 +87,7 @@ static int axes_without(struct axis *const *axes, int count, const struct axis *
 }
 
 static void naive_scan(struct kernel *k, const struct value *value, const struct place *place) {
-  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct array *target = kernel_place(k, place, true);
   struct axis *rest[MAX_AXES];
   int rest_count = axes_without(value->axes, value->axis_count, value->axis, rest);
   struct coordinates at = {0};
@@ -118,7 +118,7 @@ static const struct expression *is_number(struct arena *arena, const struct expr
    indices ascending, NaN last. */
 static void naive_top(struct kernel *k, const struct value *value, const struct place *place) {
   struct arena *arena = k->arena;
-  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct array *target = kernel_place(k, place, true);
   struct axis *rest[MAX_AXES];
   int rest_count = axes_without(value->axes, value->axis_count, value->result, rest);
   enum type type = type_of_kind(value->inputs[0]->kind);
@@ -199,7 +199,7 @@ static struct place quantile_elements(struct scheduler *s, const struct value *v
 
 static void naive_quantile(struct kernel *k, const struct value *value, const struct place *place,
                            const struct place *elements) {
-  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct array *target = kernel_place(k, place, true);
   const int64_t count = axes_count(value->list, value->list_count);
   struct coordinates at = {0};
   open_loops(k, value->axes, value->axis_count, work_of(value->axes, value->axis_count) * (double)count, &at);
@@ -207,7 +207,7 @@ static void naive_quantile(struct kernel *k, const struct value *value, const st
   for (int i = 0; i < value->list_count; i++) coordinates_set(&first, value->list[i], linear_constant(0));
   const struct linear begin = access_offset(k, value->inputs[0], elements, &first);
   const struct expression *x =
-      expression_load(k->arena, kernel_pointer(k, elements->buffer, false), linear_expression(k->arena, begin));
+      expression_load(k->arena, kernel_place(k, elements, false), linear_expression(k->arena, begin));
   const struct expression *q = access_value(k, value->inputs[1], &at).x;
   kernel_store(k, target, access_offset(k, value, place, &at),
                expression_quantile(k->arena, x, expression_index(k->arena, count), q));
@@ -217,7 +217,7 @@ static void naive_quantile(struct kernel *k, const struct value *value, const st
    are serial. */
 static void naive_update(struct kernel *k, const struct value *value, const struct place *place) {
   const struct value *source = value->inputs[0], *index = value->inputs[1];
-  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct array *target = kernel_place(k, place, true);
   struct axis *outer[MAX_AXES], *inner[MAX_AXES];
   int outer_count = 0, inner_count = 0;
   for (int i = 0; i < source->axis_count; i++) {
@@ -237,7 +237,7 @@ static void naive_update(struct kernel *k, const struct value *value, const stru
 }
 
 static void naive_expression(struct kernel *k, const struct value *value, const struct place *place, bool defined) {
-  struct array *target = kernel_pointer(k, place->buffer, true);
+  struct array *target = kernel_place(k, place, true);
   struct coordinates at = {0};
   bool whole = place->buffer->axis_count == value->axis_count;
   for (int i = 0; i < value->axis_count; i++) whole = whole && value_has_axis(value, place->buffer->axes[i]);
@@ -257,7 +257,7 @@ void schedule_naive(struct scheduler *s, const struct value *value) {
   kernel_count_uses(s, &value, 1);
   const struct value *product = note_of(s, value)->absorbed;
   if (product) {
-    struct place own = {.buffer = place->buffer, .offset = place->offset};
+    struct place own = {.buffer = place->buffer, .named = place->named, .offset = place->offset};
     for (int i = 0; i < product->axis_count; i++)
       for (int j = 0; j < value->axis_count; j++)
         if (value->axes[j] == product->axes[i]) own.strides[i] = place->strides[j];

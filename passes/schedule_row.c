@@ -152,8 +152,8 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
       const struct target_value *element = &w->elements.items[i];
       struct local *local = element->defined ? kernel_local(k, element->value) : NULL;
       if (local && local->stored) continue;
-      kernel_store(k, kernel_pointer(k, element->place.buffer, true),
-                   access_offset(k, element->value, &element->place, &w->at), results[i]);
+      kernel_store(k, kernel_place(k, &element->place, true), access_offset(k, element->value, &element->place, &w->at),
+                   results[i]);
     }
     return;
   }
@@ -166,7 +166,7 @@ static void traversal_body(struct sweep *w, int traversal, struct linear slot) {
     if (local->array)
       kernel_store(k, local->array, row_index, known.x);
     else
-      kernel_store(k, kernel_pointer(k, note_of(w->s, local->value)->place->buffer, true),
+      kernel_store(k, kernel_place(k, note_of(w->s, local->value)->place, true),
                    access_offset(k, local->value, note_of(w->s, local->value)->place, &w->at), known.x);
   }
 }
@@ -247,7 +247,7 @@ static void finish_sum(struct sweep *w, int index, int vectors) {
   struct leveled result = kernel_let_value(k, k->depth, value, total);
   kernel_remember(k, value, &w->at, result);
   const struct place *place = note_of(w->s, value)->place;
-  if (place) kernel_store(k, kernel_pointer(k, place->buffer, true), access_offset(k, value, place, &w->at), result.x);
+  if (place) kernel_store(k, kernel_place(k, place, true), access_offset(k, value, place, &w->at), result.x);
 }
 
 /* How many vectors of partial sums a traversal has; where it sums nothing, one vector after the other is stored. */
@@ -365,8 +365,8 @@ static void rows_kernel(struct sweep *w) {
   for (int i = 0; i < w->scalars.count; i++) {
     const struct target_value *scalar = &w->scalars.items[i];
     struct leveled x = access_value(k, scalar->value, &w->at);
-    kernel_store(k, kernel_pointer(k, scalar->place.buffer, true),
-                 access_offset(k, scalar->value, &scalar->place, &w->at), x.x);
+    kernel_store(k, kernel_place(k, &scalar->place, true), access_offset(k, scalar->value, &scalar->place, &w->at),
+                 x.x);
   }
   kernel_close_to(k, 0);
 }
@@ -460,7 +460,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
     return;
   }
   struct sweep sweep = {.s = s, .cluster = cluster}, *w = &sweep;
-  w->k = sweep_kernel(s, cluster->values.items[cluster->values.count - 1]);
+  w->k = sweep_kernel(s, cluster_main_value(s, cluster));
   w->k->cluster = cluster;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
   bool flat = cluster_is_flat(s, cluster);

@@ -67,10 +67,11 @@ void write_scatter(struct kernel *k, const struct value *value, const struct pla
   struct scheduler *s = k->scheduler;
   const struct value *index = value->inputs[1], *source = value->inputs[2], *base = value->inputs[0];
   struct scatter scatter = {.k = k, .value = value, .place = place}, *w = &scatter;
-  w->target = kernel_pointer(k, place->buffer, true);
+  const bool in_place = axes_same(note_of(s, base)->place, base, place, value);
+  if (in_place) kernel_place(k, note_of(s, base)->place, false);
+  w->target = kernel_place(k, place, true);
   w->axis = vector_axis(w);
   double work = (double)value_count(source);
-  bool in_place = axes_same(note_of(s, base)->place, base, place, value);
   if (!in_place) work += (double)value_count(value);
   enum loop_kind loop = work >= s->pipeline.parameters[PARAMETER_parallel_work] ? LOOP_PARALLEL : LOOP_SERIAL;
   if (w->axis) {

@@ -98,7 +98,7 @@ static const struct function *build(struct scheduler *s, struct tile tile) {
   const char *name =
       arena_format(arena, "tile_%dx%d%s%s%s", tile.rows, b->width, tile.guarded ? "_part" : "",
                    usual ? "" : arena_format(arena, "_%s", storage_names[tile.b]), tile.begins_at_zero ? "_new" : "");
-  b->function = function_new(arena, name_unique(s->names, name));
+  b->function = function_new(arena, name_unique(s->function_names, name));
   b->function->is_helper = true;
   b->function->comment = arena_format(arena, "c[%d rows, %s%d columns] = sum over k of a[row, k] b[k, column]%s",
                                       tile.rows, tile.guarded ? "at most " : "", b->width,

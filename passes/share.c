@@ -23,7 +23,7 @@ struct function *share_function(struct scheduler *s, struct function *function) 
   for (int i = 0; i < table->entries.count && s->pipeline.on[PASS_share]; i++)
     if (table->entries.items[i].hash == hash && function_equal(table->entries.items[i].function, function))
       return table->entries.items[i].function;
-  function->name = name_unique(s->names, function->name);
+  function->name = name_unique(s->function_names, function->name);
   array_push(table->arena, &table->entries, (struct share_entry){function, hash});
   array_push(s->module->arena, &s->module->functions, function);
   return function;

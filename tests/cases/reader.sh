@@ -30,9 +30,9 @@ lamella emit net.lam --target=portable -o fused
 says fused/net.c '/* x[batch, seq, embed] = table[vocab = tokens]; mean_total = sum over embed of x;' \
   'centred = x - mean; variance_total = sum over embed of centred * centred;' \
   'ln[batch, seq, embed] = centred * rsqrt(variance + 1e-05) * weight + bias */' \
-  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias; c_fc[batch, seq, hidden] = 0.5 * c_fc *' \
+  '/* y = sum over embed of ln * weight; c_fc[batch, seq, hidden] = y + bias; gelu_tanh[batch, seq, hidden] = 0.5 * c_fc *' \
   '(1 + tanh(0.7978846 * (c_fc + 0.044715 * c_fc * c_fc * c_fc))) */' \
-  'score[batch, seq] = mask ? -energy : max(energy, 2.5) / 3 */' '/* h[i].mlp.c_fc: linear */'
+  'score[batch, seq] = mask ? -energy : max(energy, 2.5) / 3 */' '/* h[i].mlp.c_fc: linear; and h[i].mlp: gelu_tanh */'
 # The scalars of the norm have the names of the formula, and values without a name stand where they are read.
 grep -q 'const float inverse_root = 1.0f / sqrtf(variance + 1e-05f);' fused/net.c || fail "no inverse_root"
 grep -qE 'reduce_sum|_value\b|\{12, ' fused/net.c && fail "$(grep -nE 'reduce_sum|_value\b|\{12, ' fused/net.c | head -3)"
@@ -42,12 +42,40 @@ says plain/net.c '/* mean_total[batch, seq] = sum over embed of x */' '/* layern
 
 # A norm at the end of a turn of the loop belongs to the next copy.
 lamella emit "$LAMELLA_ROOT/specs/shakespeare.lam" --target=portable -o whole
-says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm */' \
+says whole/shakespeare.c '/* h[i + 1].ln_1, and at last ln_f: layernorm; and h[i].x */' \
   'x_gradient[batch, seq, embed] = x_gradient + centred_gradient + mean_total_gradient */' \
   'm_2 / weight_adamw_difference / (sqrt(v_2 / weight_adamw_difference_2) + 1e-08)' 'as first called: ' \
   'weight[vocab, embed] = p; m[vocab, embed] = m_2;'
+# A comment before calls says all parts of the model that a kernel works on, and what stands in no part of it.
+says whole/shakespeare.c '/* h.0.ln_1: layernorm; and x */' '/* logits, then log_sum_exp, then loss_sum */' \
+  '/* h[i].mlp.c_proj: linear; and h[i].mlp: gelu_tanh */' '/* h[i].ln_2: layernorm; and the gradient of h[i].x */' \
+  '/* h[i].ln_1: layernorm; and the gradient of h[i - 1].x, and at last x */' \
+  '/* h[i].attn: attend, the gradients of weights and v */' '/* h[i].attn: attend, the gradients of q and k */' \
+  'then the gradient of wte.weight, then gradient_norm */'
+# The numbers of names begin with the second of a kind, and a kernel is called after where most of its work stands.
+for name in layernorm_gradient masked_softmax_gradient cosine adamw loss_sum gradient_norm; do
+  grep -q "^static void $name(" whole/shakespeare.c || fail "no $name"
+done
+for name in $(sed -n 's/^static void \([a-z_0-9]*[a-z]\)_[0-9]*(.*/\1/p' whole/shakespeare.c | sort -u); do
+  grep -q "^static void $name(" whole/shakespeare.c || fail "${name}_2 without $name"
+done
+# What is stored in place of another value has a name of its own, in formulas, parameters and calls.
+says whole/shakespeare.c 'c_fc_gradient[batch, seq, hidden] in place of c_fc = ' \
+  'weight_gradient[embed, hidden] = sum over batch, seq of c_fc_gradient * ln_2 */' \
+  'scores = attend_product / 5.656854;' 'weights[batch, seq, head, past] in place of attend_product = e /' \
+  'logits_gradient[batch, seq, vocab] in place of logits = ' \
+  'x_gradient[batch, seq, embed] = sum over vocab of logits_gradient * weight */' \
+  'weight_gradient[vocab, embed] in place of weight_part_gradient = weight_part_gradient + x_gradient at vocab = tokens */'
+place() { sed -n "s/.*a->$1\(\[i\]\)\? = AT(\([^)]*\)).*/\2/p" whole/shakespeare.c | head -n 1; }
+[[ -n $(place h_mlp_c_fc_gradient) ]] || fail "c_fc_gradient has no pointer"
+expect_equal "$(place h_mlp_c_fc_gradient)" "$(place h_mlp_c_fc)" "where the gradient of c_fc lies"
 grep -q 'a->h_attn_weights\[i\] = AT([0-9]* \* i + [0-9]*);' whole/shakespeare.c || fail "no offsets of copies"
 sed -n '/^struct shakespeare_step_activations/,/^}/p' whole/shakespeare.c >step
 grep -q 'h_attn_weights' step || fail "no activations of a step"
 grep -qE 'mean_total|_m\b|_z\b' step && fail "a step stores what nobody reads: $(cat step)"
+# Training stores no sums of gradients and no numbers of rows that only their own kernel reads.
+lamella emit "$SPECS/linear.lam" --target=portable -o line
+grep -qE 'slope_d|intercept_d' line/linear.c && fail "linear regression stores what nobody reads"
+sed -n '/^struct shakespeare_train_activations/,/^}/p' whole/shakespeare.c >train
+grep -qE 'ln_f_bias_gradient_sum|variance_total_gradient' train && fail "training stores what nobody reads: $(cat train)"
 exit 0

@@ -96,6 +96,7 @@ static const double *interpreter_input(void *context, const struct value *value)
 }
 
 static struct loop_memory *memory_of(struct bench *bench, const struct buffer *buffer) {
+  if (buffer->memory) buffer = buffer->memory;
   for (int i = 0; i < bench->memories.count; i++)
     if (bench->memories.items[i].buffer == buffer) return &bench->memories.items[i].memory;
   struct memory_of entry = {buffer,
