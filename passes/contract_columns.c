@@ -131,6 +131,143 @@ static void add_rows(const struct columns *c, struct linear step, int rows) {
   kernel_close_to(k, before);
 }
 
+/* --- As a helper ------------------------------------------------------------------------------------------------------------ */
+
+/* A function under construction: blocks of loops, and its numbers as expressions. */
+struct helper {
+  struct arena *arena;
+  int lanes;
+  const struct expression *rows, *columns;
+};
+
+/* Opens loops over the vectors of all rows, and sets the row and the element's column. */
+static struct block *open_rows(const struct helper *h, struct block *block, const struct expression **row,
+                               const struct expression **column, struct block **vectors) {
+  struct arena *arena = h->arena;
+  struct statement *rows = block_loop(arena, block, LOOP_SERIAL, "row", h->rows);
+  struct statement *columns = block_loop(arena, &rows->body, LOOP_SERIAL, "column", h->columns);
+  columns->step = columns->variable->multiple = h->lanes;
+  *row = expression_variable(arena, rows->variable);
+  *column = expression_variable(arena, columns->variable);
+  return *vectors = &columns->body;
+}
+
+static struct block *open_vector(const struct helper *h, struct block *block, const struct expression **lane) {
+  struct statement *lanes = block_loop(h->arena, block, LOOP_VECTOR, "lane", expression_index(h->arena, h->lanes));
+  *lane = expression_variable(h->arena, lanes->variable);
+  return &lanes->body;
+}
+
+static const struct expression *times(const struct helper *h, const struct expression *x, const struct expression *y) {
+  return expression_apply(h->arena, OP_mul, x, y, NULL);
+}
+
+static const struct function *build_helper(struct scheduler *s, struct tile tile) {
+  struct arena *arena = s->arena;
+  const int side = tile.rows;
+  const char *name = arena_format(arena, "columns_by_%d%s%s", side, tile.b == STORAGE_REAL ? "" : "_",
+                                  tile.b == STORAGE_REAL ? "" : storage_names[tile.b]);
+  if (tile.begins_at_zero) name = arena_format(arena, "%s_new", name);
+  struct function *f = function_new(arena, name_unique(s->names, name));
+  f->is_helper = true;
+  f->comment =
+      arena_format(arena,
+                   "c[row, column] = sum over k of a[row, k] b[k, column]%s, for few rows: %d rows of b are read "
+                   "side by side",
+                   tile.begins_at_zero ? "" : " + initial[row, column]", side);
+  const enum type b_type = storage_kind(tile.b) == KIND_INTEGER ? TYPE_INTEGER : tile.type;
+  struct array *a = function_add_pointer(arena, f, "a", tile.type, 0, false, NULL);
+  const struct expression *a_row = expression_variable(arena, function_add_number(arena, f, "a_row", TYPE_INDEX));
+  const struct expression *a_step = expression_variable(arena, function_add_number(arena, f, "a_step", TYPE_INDEX));
+  struct array *bs = function_add_pointer(arena, f, "b", b_type, 0, false, NULL);
+  bs->storage = tile.b;
+  const struct expression *b_step = expression_variable(arena, function_add_number(arena, f, "b_step", TYPE_INDEX));
+  const struct expression *k_count = expression_variable(arena, function_add_number(arena, f, "k_count", TYPE_INDEX));
+  struct array *initial = NULL;
+  const struct expression *initial_row = NULL;
+  if (!tile.begins_at_zero) {
+    initial = function_add_pointer(arena, f, "initial", tile.type, 0, false, NULL);
+    initial_row = expression_variable(arena, function_add_number(arena, f, "initial_row", TYPE_INDEX));
+  }
+  struct array *c = function_add_pointer(arena, f, "c", tile.type, 0, true, NULL);
+  const struct expression *c_row = expression_variable(arena, function_add_number(arena, f, "c_row", TYPE_INDEX));
+  struct helper helper = {.arena = arena, .lanes = s->target->lanes}, *h = &helper;
+  h->rows = expression_variable(arena, function_add_number(arena, f, "rows", TYPE_INDEX));
+  h->columns = expression_variable(arena, function_add_number(arena, f, "columns", TYPE_INDEX));
+
+  const struct expression *row, *column, *lane;
+  struct block *vectors, *block = open_vector(h, open_rows(h, &f->body, &row, &column, &vectors), &lane);
+  const struct expression *at = index_add(arena, column, lane), *begin = expression_number(arena, tile.type, 0);
+  if (initial) begin = expression_load(arena, initial, index_add(arena, times(h, row, initial_row), at));
+  block_store(arena, block, c, index_add(arena, times(h, row, c_row), at), begin);
+
+  struct statement *steps = block_loop(arena, &f->body, LOOP_SERIAL, "k", k_count);
+  steps->step = steps->variable->multiple = side;
+  const struct expression *k = expression_variable(arena, steps->variable);
+  open_rows(h, &steps->body, &row, &column, &vectors);
+  struct array *sum = block_array(arena, vectors, "sum", tile.type, MEMORY_REGISTER, h->lanes);
+  block = open_vector(h, vectors, &lane);
+  const struct expression *c_at = index_add(arena, times(h, row, c_row), column);
+  block_store(arena, block, sum, lane, expression_load(arena, c, index_add(arena, c_at, lane)));
+  struct statement *r = block_loop(arena, vectors, LOOP_UNROLLED, "r", expression_index(arena, side));
+  const struct expression *step = index_add(arena, k, expression_variable(arena, r->variable));
+  const struct expression *b_at = index_add(arena, times(h, step, b_step), column);
+  block_prefetch(arena, &r->body, bs, index_add(arena, b_at, index_multiply(arena, b_step, side)));
+  const struct expression *left =
+      expression_load(arena, a, index_add(arena, times(h, row, a_row), times(h, step, a_step)));
+  block = open_vector(h, &r->body, &lane);
+  const struct expression *right = expression_load(arena, bs, index_add(arena, b_at, lane));
+  if (right->type != tile.type) right = expression_convert(arena, tile.type, right);
+  block_store(arena, block, sum, lane, expression_fma(arena, left, right, expression_load(arena, sum, lane)));
+  block = open_vector(h, vectors, &lane);
+  block_store(arena, block, c, index_add(arena, c_at, lane), expression_load(arena, sum, lane));
+  return f;
+}
+
+static const struct function *columns_helper(struct scheduler *s, struct tile tile) {
+  for (int i = 0; i < s->columns.count; i++) {
+    const struct tile *known = &s->columns.items[i].tile;
+    if (known->rows == tile.rows && known->b == tile.b && known->begins_at_zero == tile.begins_at_zero)
+      return s->columns.items[i].function;
+  }
+  const struct function *function = build_helper(s, tile);
+  array_push(s->arena, &s->columns, (struct tile_entry){tile, function});
+  array_push(s->module->arena, &s->module->functions, (struct function *)function);
+  return function;
+}
+
+/* Calls the helper, where b lies in memory and there are whole vectors and whole turns alone. False where that is not so. */
+static bool call_helper(const struct columns *c, int side) {
+  struct kernel *k = c->k;
+  struct arena *arena = k->arena;
+  const struct contraction *x = c->x;
+  if (x->b_computed || is_guarded(c) || x->depth.extent % side) return false;
+  const struct tile tile = {
+      .rows = side, .type = contract_type(x), .b = c->at->b->storage, .begins_at_zero = !c->at->begins};
+  struct statement *call = block_call(arena, kernel_block(k), columns_helper(x->s, tile));
+  const struct linear a_at = linear_add(arena, c->at->a_at, linear_scale(arena, c->row, x->row.a));
+  const struct sums sums = {.row = c->row};
+  struct argument arguments[] = {{c->at->a, linear_expression(arena, a_at)},
+                                 {NULL, expression_index(arena, x->row.a)},
+                                 {NULL, expression_index(arena, x->depth.a)},
+                                 {c->at->b, linear_expression(arena, linear_add(arena, c->at->b_at, c->first))},
+                                 {NULL, expression_index(arena, x->depth.b)},
+                                 {NULL, expression_index(arena, x->depth.extent)},
+                                 {c->at->initial, NULL},
+                                 {NULL, expression_index(arena, c->at->initial_row)},
+                                 {c->at->c, linear_expression(arena, place_of_sum(c, &sums, c->first))},
+                                 {NULL, expression_index(arena, x->row.c)},
+                                 {NULL, c->rows},
+                                 {NULL, c->count}};
+  enum { INITIAL = 6 };
+  const struct linear row = linear_scale(arena, c->row, c->at->initial_row);
+  arguments[INITIAL].expression =
+      linear_expression(arena, linear_add(arena, c->at->initial_at, linear_add(arena, row, c->first)));
+  for (int i = 0; i < (int)(sizeof arguments / sizeof *arguments); i++)
+    if (c->at->begins || (i != INITIAL && i != INITIAL + 1)) array_push(arena, &call->arguments, arguments[i]);
+  return true;
+}
+
 void contract_columns(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
                       const struct expression *rows, struct linear block) {
   struct arena *arena = k->arena;
@@ -147,6 +284,7 @@ void contract_columns(struct kernel *k, const struct contraction *x, const struc
   }
   const int bits = x->b.buffer ? storage_facts[x->b.buffer->storage].bits : storage_facts[STORAGE_REAL].bits;
   const int side = SIDE_BYTES * 8 / (bits < 8 ? 8 : bits);
+  if (call_helper(&c, side)) return;
   begin_columns(&c);
   const int64_t whole = x->depth.extent / side * side;
   const int before = k->depth;

@@ -152,14 +152,19 @@ static void tiles_of_block(struct kernel *k, const struct contraction *x, const 
                            struct linear block_m, struct linear block_n) {
   struct arena *arena = k->arena;
   int depth = k->depth;
+  if (x->row.axis->size && x->by_columns && work == END) {
+    struct linear row = kernel_loop(k, LOOP_SERIAL, "row", kernel_extent(k, x->row.axis), x->row.extent, 1);
+    rows_of_tile(k, x, at, work, row, 1, block_n);
+    kernel_close_to(k, depth);
+    return;
+  }
   if (x->row.axis->size) {
     const struct expression *extent = kernel_extent(k, x->row.axis), *rows = expression_index(arena, x->rows);
     struct linear tile =
         kernel_loop(k, LOOP_SERIAL, "tile", expression_apply(arena, OP_quotient, extent, rows, NULL), x->tiles, 1);
     rows_of_tile(k, x, at, work, linear_scale(arena, tile, x->rows), x->rows, block_n);
     kernel_close_to(k, depth);
-    const bool by_columns = x->by_columns && work == MULTIPLY;
-    if (x->rows == 1 || by_columns) return;
+    if (x->rows == 1 || x->by_columns) return;
     const struct expression *rest;
     struct linear row = rows_behind_tiles(k, x, &rest);
     row = linear_add(arena, row, kernel_loop(k, LOOP_SERIAL, "row", rest, x->rows - 1, 1));
