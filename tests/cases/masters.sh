@@ -81,8 +81,8 @@ saved=$(($(stat -c %s w1.safetensors) - $(stat -c %s w0.safetensors) - 2 * 26419
 # Either reads what the other wrote: float32 is rounded to nearest.
 for masters in 1 0; do
   other=w$((1 - masters)).safetensors
-  net run $masters eval --weights "$other" >eval.txt
-  net interpret $masters eval --weights "$other" | diff eval.txt - || fail "what the other pipeline wrote, masters = $masters"
+  for way in run interpret; do net $way $masters eval --weights "$other" | awk '{print $3}' >eval_$way.txt; done
+  near eval_interpret.txt eval_run.txt 0.00015 || fail "what the other pipeline wrote, masters = $masters" # the last digit printed
   net run $masters train --steps 4 --resume --out "$other" >out.txt 2>&1 || { cat out.txt; fail "resuming what the other pipeline wrote"; }
   expect_contains "$(tail -1 out.txt)" "step 4"
 done
