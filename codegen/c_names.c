@@ -103,6 +103,9 @@ bool c_is_library_name(const char *name) {
     "vscanf", "vsnprintf", "vsprintf", "vsscanf", "wait", "wcstoimax", "wcstombs", "wcstoumax", "wctomb", "write",
     "y0", "y1", "yn", NULL};
   /* clang-format on */
+  const size_t length = strlen(name);
+  if (length > 2 && !strcmp(name + length - 2, "_t"))
+    return true; /* a type of C or of POSIX, which reserves such names */
   for (int i = 0; names[i]; i++)
     if (!strcmp(names[i], name)) return true;
   return false;

@@ -165,7 +165,7 @@ static const struct expression *times(const struct helper *h, const struct expre
 static const struct function *build_helper(struct scheduler *s, struct tile tile) {
   struct arena *arena = s->arena;
   const int side = tile.rows;
-  const char *name = arena_format(arena, "columns_by_%d%s%s", side, tile.b == STORAGE_REAL ? "" : "_",
+  const char *name = arena_format(arena, "columns_by_%d_rows%s%s", side, tile.b == STORAGE_REAL ? "" : "_",
                                   tile.b == STORAGE_REAL ? "" : storage_names[tile.b]);
   if (tile.begins_at_zero) name = arena_format(arena, "%s_new", name);
   struct function *f = function_new(arena, name_unique(s->names, name));

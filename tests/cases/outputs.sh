@@ -16,7 +16,7 @@ for mode in 600 640 666 444; do
   rm -rf out mode.*
   mkdir out
   for file in mode.train mode.predict mode.json mode.trace mode.o mode.log out/linear.c out/linear.h out/linear_main.c out/lamella.c out/lamella.h out/lamella_runtime.c out/lamella_runtime.h; do
-    echo old >$file
+    printf '/* Written by Lamella %s. */\nold\n' 0.0.1 >$file # `emit` replaces no other
     chmod $mode $file
   done
   ./linear train --overwrite --quiet --out mode.train --log mode.log >messages
