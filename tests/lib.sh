@@ -60,9 +60,15 @@ near() {
     END { if (!NR) { print "no numbers"; bad = 1 } exit bad }'
 }
 
-# Whether this machine can run code for the target.
+# Whether this machine can run code for the target, features and all.
 runs_here() {
-  case $1 in
+  local base=${1%%+*} feature
+  for feature in $(tr '+' ' ' <<<"${1#"$base"}"); do
+    [[ $base == avx512 && $feature != f16c ]] && feature=avx512_$feature
+    [[ $feature == vnni ]] && feature=avx_vnni
+    grep -qw "$feature" /proc/cpuinfo || return 1
+  done
+  case $base in
     avx512) grep -q avx512bw /proc/cpuinfo && grep -q avx512vl /proc/cpuinfo ;;
     avx2) grep -q avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo ;;
     neon) [[ $(uname -m) == aarch64 ]] ;;
