@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "passes/schedule.h"
+#include "passes/stream.h"
 
 void coordinates_set(struct coordinates *coordinates, const struct axis *axis, struct linear at) {
   int i = 0;
@@ -63,10 +63,14 @@ static struct coordinates narrowed(const struct value *value, const struct coord
 struct linear access_offset(struct kernel *kernel, const struct value *value, const struct place *place,
                             const struct coordinates *at) {
   struct linear offset = linear_constant(place->offset);
-  for (int i = 0; i < value->axis_count; i++)
-    if (place->strides[i])
-      offset = linear_add(kernel->arena, offset,
-                          linear_scale(kernel->arena, coordinates_get(at, value->axes[i]), place->strides[i]));
+  const struct stream *stream = kernel->scheduler->stream;
+  for (int i = 0; i < value->axis_count; i++) {
+    if (!place->strides[i]) continue;
+    struct linear along = coordinates_get(at, value->axes[i]);
+    if (place->in_block && value->axes[i] == stream->blocked)
+      along = linear_add(kernel->arena, along, linear_scale(kernel->arena, stream->first, -1));
+    offset = linear_add(kernel->arena, offset, linear_scale(kernel->arena, along, place->strides[i]));
+  }
   return offset;
 }
 
@@ -112,6 +116,7 @@ static bool find_operand(struct scheduler *s, const struct value *value, enum lo
     if (x->axis_count != value->axis_count || !find_place(s, x, look, &inner)) continue;
     place->buffer = inner.buffer;
     place->named = inner.named;
+    place->in_block = inner.in_block;
     place->offset = inner.offset;
     for (int j = 0; j < value->axis_count; j++) place->strides[j] = stride_along(x, &inner, value->axes[j]);
     return true;
@@ -134,6 +139,7 @@ static bool find_place(struct scheduler *s, const struct value *value, enum look
   const struct value *x = value->inputs[0];
   place->buffer = inner.buffer;
   place->named = inner.named;
+  place->in_block = inner.in_block;
   place->offset = inner.offset;
   if (op == OP_slice || op == OP_select) place->offset += value->start * stride_along(x, &inner, value->axis);
   int64_t merged = 0, split = stride_along(x, &inner, value->axis);

@@ -4,7 +4,7 @@
 #define PASSES_CONTRACT_H
 
 #include "ir/target.h"
-#include "passes/schedule.h"
+#include "passes/stream.h"
 
 enum {
   PARALLEL_FLOPS = 1 << 21, /* below this, one thread does it */
@@ -18,6 +18,7 @@ struct dimension {
   int64_t a, b, c, initial;
   const struct axis *axes[MAX_AXES]; /* those that were merged, outermost first */
   int axis_count;
+  const struct stream *stream; /* that its axes are parts of, or NULL */
 };
 
 struct group {
@@ -114,6 +115,8 @@ void pack_panels(struct kernel *k, const struct contraction *x, const struct pos
 void pack_rows(struct kernel *k, const struct contraction *x, const struct position *at, struct array *to,
                struct linear row, const struct expression *rows, int64_t bound, struct linear k_first,
                const struct expression *depth, int64_t depth_bound);
+/* Whether the contraction goes by tiles in the kernel of the stream at hand, by memory that lies where it will. */
+bool contract_can_stream(struct scheduler *scheduler, const struct value *value, const struct cluster *cluster);
 /* A group of elements of a, each of which is the offset. */
 struct array *contract_offsets(struct kernel *k, const struct contraction *x);
 /* a packed by a kernel of its own into x->a_packed, [batch, k / group, row, group]; the strides of x become those. */

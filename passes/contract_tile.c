@@ -329,13 +329,15 @@ void contract_tiles(struct contraction *x) {
     }
     contract_columns(k, x, &at, first, rows, block_n);
   } else {
+    const struct expression *summed = x->k.count > 0 ? expression_index(arena, 1) : NULL;
     if (x->k.count > 0) begin_sums(k, x, &at);
-    pieces_of_blocks(k, x, at, block_m, block_n, x->k.count > 0 ? expression_index(arena, 1) : NULL);
+    if (stream_adds(x->s->stream, x->value)) summed = x->s->stream->block;
+    pieces_of_blocks(k, x, at, block_m, block_n, summed);
   }
   kernel_close_to(k, around);
   /* Where the sums come about piece by piece, the task goes on from them when all pieces are added. */
   if (x->ends && (x->by_columns || x->k.count > 0 || (!x->depth.axis->size && x->k_piece < x->depth.extent)))
     tiles_of_block(k, x, &at, END, block_m, block_n);
-  kernel_close_to(k, 0);
+  kernel_close_to(k, k->base);
   kernel_finish(k);
 }

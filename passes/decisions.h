@@ -10,6 +10,7 @@
 struct place {
   struct buffer *buffer;
   struct buffer *named; /* the same memory under the value's own name, where it replaces another value; else NULL */
+  bool in_block; /* it holds one block of a stream, whose first row is row 0 of the memory: see stream.h */
   int64_t offset;
   int64_t strides[MAX_AXES];
 };
@@ -64,6 +65,7 @@ struct cluster {
   int space_count, reduced_count;
   ARRAY(struct cluster *) needs, users; /* some of them more than once */
   struct cluster *merged; /* the cluster it was joined to, or NULL */
+  struct stream *stream; /* whose kernel computes the cluster, or NULL */
   int position; /* in an order in which they can run */
   struct cluster_scratch scratch;
 };

@@ -374,5 +374,6 @@ void form_clusters(struct scheduler *s) {
   order_updates(f);
   sort_clusters(f);
   for (int i = 0; i < s->decisions.clusters.count; i++) sort_values(s->decisions.clusters.items[i]);
+  if (s->pipeline.on[PASS_stream]) find_streams(f);
   if (s->plan && s->pipeline.parameters[PARAMETER_plan_reuse]) reuse_operands(f);
 }

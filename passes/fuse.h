@@ -5,6 +5,7 @@
      cluster_share.c  materialises values that several clusters would compute
      cluster_order.c  puts clusters in order, and decides which updates are in place
      cluster_end.c    joins sweeps to the contractions that they go on from
+     cluster_stream.c finds clusters that one kernel computes block by block
      reuse.c          puts results in the place of operands that are not read afterwards */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
@@ -126,6 +127,8 @@ void sort_clusters(struct former *former);
 void order_updates(struct former *former);
 /* cluster_end.c: joins sweeps to the contractions that they go on from. */
 void join_endings(struct former *former);
+/* cluster_stream.c: finds the clusters that are computed block by block. */
+void find_streams(struct former *former);
 /* Elementwise results take the memory of operands that are not read afterwards. */
 void reuse_operands(struct former *former);
 

@@ -1,11 +1,15 @@
 #include <string.h>
 
 #include "passes/forward.h"
-#include "passes/schedule.h"
+#include "passes/stream.h"
 #include "passes/unused.h"
 
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what) {
   struct arena *arena = scheduler->arena;
+  if (scheduler->stream && scheduler->stream->kernel) {
+    scheduler->stream->kernel->value = value;
+    return scheduler->stream->kernel;
+  }
   struct kernel *kernel = arena_new_struct(arena, struct kernel);
   kernel->scheduler = scheduler;
   kernel->value = value;
@@ -121,7 +125,8 @@ static void open_inner(struct kernel *kernel, struct block *block) {
 
 struct linear kernel_loop(struct kernel *kernel, enum loop_kind kind, const char *name, const struct expression *extent,
                           int64_t bound, int64_t step) {
-  if (kind == LOOP_PARALLEL && !kernel->scheduler->pipeline.on[PASS_parallel]) kind = LOOP_SERIAL;
+  const bool inside = kernel->scheduler->stream && kernel->scheduler->stream->kernel;
+  if (kind == LOOP_PARALLEL && (inside || !kernel->scheduler->pipeline.on[PASS_parallel])) kind = LOOP_SERIAL;
   struct statement *loop = block_loop(kernel->arena, kernel_block(kernel), kind, name, extent);
   loop->step = loop->variable->multiple = step;
   open_inner(kernel, &loop->body);
@@ -270,6 +275,12 @@ static void tell_formula(struct kernel *kernel, struct function *called) {
 /* Parameters are first the pointers that are read, then those that are written, then numbers, so that a call reads like
    an assignment from left to right. The launch's arguments have the same order. */
 void kernel_finish(struct kernel *kernel) {
+  if (kernel->scheduler->stream && kernel->scheduler->stream->kernel) {
+    kernel_close_to(kernel, kernel->base);
+    kernel->locals.count = 0;
+    kernel->row = NULL;
+    return;
+  }
   struct arena *arena = kernel->arena;
   struct function *function = kernel->function;
   struct launch *launch = kernel->launch;

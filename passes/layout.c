@@ -177,6 +177,25 @@ struct place *place_new(struct scheduler *s, const struct value *value, enum buf
   return place_in(s, value, buffer);
 }
 
+void place_in_block(struct scheduler *s, const struct value *value, struct axis *const *order,
+                    const struct axis *blocked, int64_t rows) {
+  struct place *place = note_of(s, value)->place;
+  struct buffer *buffer = place->buffer;
+  struct axis *block = arena_new_struct(s->arena, struct axis);
+  *block = *blocked;
+  block->extent = rows;
+  buffer->axes = arena_new_array(s->arena, struct axis *, value->axis_count);
+  buffer->count = 1;
+  for (int i = value->axis_count - 1; i >= 0; i--) {
+    buffer->axes[i] = order[i] == blocked ? block : order[i];
+    for (int j = 0; j < value->axis_count; j++)
+      if (value->axes[j] == order[i]) place->strides[j] = buffer->axes[i]->extent > 1 ? buffer->count : 0;
+    buffer->count *= buffer->axes[i]->extent;
+  }
+  buffer->comment = axes_text(s->arena, buffer->axes, buffer->axis_count, true);
+  place->in_block = true;
+}
+
 static bool is_dumped(const struct scheduler *s, const struct value *value) {
   if (!value->name) return false;
   for (int i = 0; i < s->options->dump_count; i++)

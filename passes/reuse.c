@@ -29,7 +29,7 @@ static void find_last_reads(struct reuse *r) {
 static bool owns_buffer(const struct scheduler *s, const struct value *value) {
   const struct place *place = note_of(s, value)->place;
   return place && place->buffer->role == BUFFER_ACTIVATION && !place->buffer->dumped && place->offset == 0 &&
-         value->axis_count > 0 && place->buffer->count == value_count(value) &&
+         value->axis_count > 0 && (place->in_block || place->buffer->count == value_count(value)) &&
          place->buffer->axis_count == value->axis_count && value->op != OP_concat;
 }
 
@@ -91,7 +91,10 @@ static const struct value *find_operand(struct reuse *r, const struct cluster *c
     /* Of the cluster's own values, a contraction is complete when another one is stored in its place. */
     const bool own = position_in(cluster, x) >= 0,
                product = cluster->kind == CLUSTER_CONTRACT && x == cluster->values.items[0];
-    bool usable = r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && (!own || product);
+    /* The next block reads again what a stream reads whole. */
+    const bool again = cluster->stream && (!note_of(s, x)->place || !note_of(s, x)->place->in_block);
+    bool usable =
+        !again && r->last_read[x->id] == position && owns_buffer(s, x) && same_layout(s, x, value) && (!own || product);
     for (int j = 0; j < shifted.count && usable; j++) usable = shifted.items[j] != x;
     /* Another result of this cluster may have taken the buffer already. */
     for (int j = product ? 1 : 0; j < cluster->values.count && usable; j++) {

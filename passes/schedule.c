@@ -1,5 +1,5 @@
 /* From graphs to loops: see schedule.h for the order of work. */
-#include "passes/schedule.h"
+#include "passes/stream.h"
 
 #include <string.h>
 
@@ -111,28 +111,34 @@ static void schedule_product(struct scheduler *s, const struct cluster *cluster)
   schedule_sweep(s, rest);
 }
 
+void schedule_cluster(struct scheduler *s, struct cluster *cluster) {
+  switch (cluster->kind) {
+    case CLUSTER_CONTRACT:
+      schedule_product(s, cluster);
+      break;
+    case CLUSTER_SWEEP:
+      schedule_sweep(s, cluster);
+      break;
+    case CLUSTER_CONCAT:
+      schedule_concat(s, cluster->values.items[0]);
+      break;
+    case CLUSTER_OTHER:
+      schedule_naive(s, cluster->values.items[0]);
+      break;
+  }
+}
+
 static void schedule_clusters(struct scheduler *s) {
   times_enter(s->options->times, "fuse");
   form_clusters(s);
   times_leave(s->options->times);
   for (int i = 0; i < s->decisions.clusters.count; i++) {
     struct cluster *cluster = s->decisions.clusters.items[i];
-    const struct value *value = cluster->values.items[0];
     tell(s, cluster, NULL);
-    switch (cluster->kind) {
-      case CLUSTER_CONTRACT:
-        schedule_product(s, cluster);
-        break;
-      case CLUSTER_SWEEP:
-        schedule_sweep(s, cluster);
-        break;
-      case CLUSTER_CONCAT:
-        schedule_concat(s, value);
-        break;
-      case CLUSTER_OTHER:
-        schedule_naive(s, value);
-        break;
-    }
+    if (!cluster->stream)
+      schedule_cluster(s, cluster);
+    else if (cluster->stream->clusters.items[0] == cluster)
+      schedule_stream(s, cluster->stream);
     told(s);
   }
 }

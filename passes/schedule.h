@@ -88,6 +88,7 @@ struct scheduler {
   /* About the graph at hand: */
   const struct graph *graph;
   struct routine *routine;
+  const struct stream *stream; /* the stream at hand, or NULL */
   struct graph_facts facts;
   struct decisions decisions;
   struct scratch scratch;
@@ -192,9 +193,10 @@ struct kernel {
   bool any_count; /* lengths are arguments, so pointers have no known count */
   struct open_block open[MAX_OPEN_BLOCKS];
   int depth;
+  int base; /* the depth at which a cluster's loops begin: behind those of its stream, or 0 */
 };
 
-/* A new kernel for `value`. Its name is made of the function of the spec that the value stands in, of "gradient" on the
+/* A new kernel for `value`, or that of the stream at hand. Its name is made of the function of the spec that the value stands in, of "gradient" on the
    backward pass, and of `what`, which may be empty. */
 struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value, const char *what);
 /* Counts how often each value is used when `roots` are computed from memory: a value that is used several times is
@@ -202,7 +204,7 @@ struct kernel *kernel_new(struct scheduler *scheduler, const struct value *value
 void kernel_count_uses(struct scheduler *scheduler, const struct value *const *roots, int count);
 /* How often the kernel at hand uses the value. */
 int kernel_uses(const struct scheduler *scheduler, const struct value *value);
-/* Appends the launch to the routine; a function that equals an earlier one is shared. */
+/* Appends the launch to the routine; a function that equals an earlier one is shared. In a stream only the cluster ends. */
 void kernel_finish(struct kernel *kernel);
 /* kernel_names.c: lets its parameters and variables ask for the names that a reader of the output sees. */
 void kernel_choose_names(struct kernel *kernel);
@@ -327,6 +329,10 @@ struct place *place_of_state(struct scheduler *scheduler, const struct state *st
 /* A new buffer for `value`, row-major in the order of `axes`; `name` may be NULL. */
 struct place *place_new(struct scheduler *scheduler, const struct value *value, enum buffer_role role, const char *name,
                         struct axis *const *axes);
+/* Makes the memory of a value, which is alone in its buffer, that of a block of `rows` rows along the axis `blocked`. `order`: of its axes,
+   outermost first. */
+void place_in_block(struct scheduler *scheduler, const struct value *value, struct axis *const *order,
+                    const struct axis *blocked, int64_t rows);
 /* A value's label, path included. A value without a name is called by where it was made, or by what it is made from;
    *origin is then the origin of that. */
 const char *value_label(struct scheduler *scheduler, const struct value *value, const struct origin **origin);
@@ -356,6 +362,8 @@ bool is_reduction(const struct value *value);
 
 /* --- Schedules ------------------------------------------------------------------------------------------------------------------- */
 
+/* The kernels of a cluster. */
+void schedule_cluster(struct scheduler *scheduler, struct cluster *cluster);
 /* One kernel of plain loops for one materialised value of any operation. */
 void schedule_naive(struct scheduler *scheduler, const struct value *value);
 /* Schedules a contraction whose operands lie in memory with constant strides, by register tiles or dot products.

@@ -114,6 +114,7 @@ static int64_t run_along(const struct value *value, const struct axis *axis) {
 
 static bool classify(struct contraction *x) {
   const struct value *value = x->value, *operands[2] = {value->inputs[0], value->inputs[1]};
+  const struct stream *stream = x->s->stream;
   struct place places[2];
   bool computed[2];
   for (int i = 0; i < 2; i++) {
@@ -140,27 +141,30 @@ static bool classify(struct contraction *x) {
   x->a_copied = x->a_computed || x->a.buffer->storage != storage_of_type(contract_type(x));
   for (int i = 0; i < value->axis_count; i++) {
     const struct axis *axis = value->axes[i];
+    if (stream_is_around(stream, axis)) continue;
     struct dimension dimension = {axis,
-                                  axis->extent,
+                                  stream_extent(stream, axis),
                                   stride_along(x->a_value, &x->a, axis),
                                   stride_along(x->b_value, &x->b, axis),
                                   x->c.strides[i],
                                   x->initial.strides[i],
                                   {axis},
-                                  1};
+                                  1,
+                                  stream};
     bool in_a = value_has_axis(x->a_value, axis), in_b = value_has_axis(x->b_value, axis);
     add_dimension(in_a && in_b ? &x->batch : in_a ? &x->m : &x->n, dimension);
   }
   for (int i = 0; i < value->list_count; i++) {
     const struct axis *axis = value->list[i];
     add_dimension(&x->k, (struct dimension){axis,
-                                            axis->extent,
+                                            stream_extent(stream, axis),
                                             stride_along(x->a_value, &x->a, axis),
                                             stride_along(x->b_value, &x->b, axis),
                                             0,
                                             0,
                                             {axis},
-                                            1});
+                                            1,
+                                            stream});
   }
   merge_group(&x->batch), merge_group(&x->m), merge_group(&x->n), merge_group(&x->k);
   x->column = take(&x->n, x->n.count - 1);
@@ -254,7 +258,8 @@ static bool has_sized(const struct group *group) {
 
 /* For tiles, where all elements of a group are there. A kernel of its own that copies a has constant extents. */
 static void choose_group(struct contraction *x) {
-  const bool copied = x->a_copied, sized = x->row.axis->size || has_sized(&x->m) || has_sized(&x->batch);
+  const bool copied = x->a_copied,
+             sized = x->row.axis->size || has_sized(&x->m) || has_sized(&x->batch) || x->s->stream;
   x->group = 1;
   if (!x->column.axis->size && !x->depth.axis->size && x->k.count == 0) choose_dots(x, false);
   const bool in_place = is_b_read_in_place(x) && !is_packed_beforehand(x);
@@ -345,7 +350,7 @@ static int64_t few_piece_of(int64_t k) {
    tiles. */
 static bool choose_blocks(struct contraction *x) {
   const double *limits = x->s->pipeline.parameters;
-  const int tasks = (int)limits[PARAMETER_tile_tasks];
+  const int tasks = x->s->stream ? 1 : (int)limits[PARAMETER_tile_tasks];
   const bool few = has_few_rows(x) && !x->a_copied && !x->b_computed && x->group == 1;
   const bool whole = x->depth.axis->size || few || x->depth.extent <= limits[PARAMETER_tile_depth];
   x->k_piece = whole ? x->depth.extent
@@ -368,7 +373,7 @@ static bool choose_blocks(struct contraction *x) {
   for (int i = 0; i < x->m.count; i++) uses *= contract_usual(&x->m.items[i]);
   int64_t panel = x->k_piece * x->width;
   bool sized = sized_n || x->depth.axis->size;
-  const bool has_buffer = !x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0;
+  const bool has_buffer = !x->s->stream && !x->b_computed && x->batch.count == 0 && x->n.count == 0 && x->k.count == 0;
   if (sized) {
     if (!contiguous) return false;
     x->packing = PACK_NOT;
@@ -429,12 +434,15 @@ void contract_add_offsets(struct arena *arena, const struct dimension *dimension
 
 void contract_set_coordinates(struct arena *arena, const struct dimension *dimension, struct linear at,
                               struct coordinates *coordinates) {
+  const struct stream *stream = dimension->stream;
   for (int i = dimension->axis_count - 1; i > 0; i--) {
     const struct axis *axis = dimension->axes[i];
-    coordinates_set(coordinates, axis, linear_mod(arena, at, axis->extent));
-    at = linear_quotient(arena, at, axis->extent);
+    const int64_t extent = stream_extent(stream, axis);
+    coordinates_set(coordinates, axis, stream_coordinate(arena, stream, axis, linear_mod(arena, at, extent)));
+    at = linear_quotient(arena, at, extent);
   }
-  if (dimension->axis_count) coordinates_set(coordinates, dimension->axes[0], at);
+  if (dimension->axis_count)
+    coordinates_set(coordinates, dimension->axes[0], stream_coordinate(arena, stream, dimension->axes[0], at));
 }
 
 int64_t contract_tasks(const struct contraction *x) {
@@ -499,6 +507,15 @@ static const char *multiplies_by(const struct contraction *x) {
                       by ? by : "composed of products of 16 bits", from);
 }
 
+/* Sets the coordinate of an axis to where the kernel's own loops begin. */
+static void begin_at(const struct contraction *x, struct position *at, const struct axis *axis) {
+  const struct stream *stream = x->s->stream;
+  struct linear first = stream_is_around(stream, axis)
+                            ? coordinates_get(&stream->coordinates, axis)
+                            : stream_coordinate(x->s->arena, stream, axis, linear_constant(0));
+  coordinates_set(&at->coordinates, axis, first);
+}
+
 struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct arena *arena = x->s->arena;
   const struct value *value = x->named->name ? x->named : x->value;
@@ -511,10 +528,8 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   k->function->multiplies = multiplies_by(x);
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   /* Axes of one element are no dimensions. */
-  for (int i = 0; i < x->value->axis_count; i++)
-    coordinates_set(&at->coordinates, x->value->axes[i], linear_constant(0));
-  for (int i = 0; i < x->value->list_count; i++)
-    coordinates_set(&at->coordinates, x->value->list[i], linear_constant(0));
+  for (int i = 0; i < x->value->axis_count; i++) begin_at(x, at, x->value->axes[i]);
+  for (int i = 0; i < x->value->list_count; i++) begin_at(x, at, x->value->list[i]);
   count_uses(k, x);
   if (x->a_packed)
     at->a = kernel_pointer(k, x->a_packed, false);
@@ -524,7 +539,12 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   if (!x->b_computed)
     at->b = x->packing == PACK_BUFFER ? kernel_pointer(k, x->packed, false) : kernel_window(k, &x->b, false);
   if (!x->sums_pass) at->c = kernel_window(k, &x->c, true);
-  at->a_at = at->b_at = at->c_at = at->initial_at = at->excess_at = linear_constant(0);
+  const struct stream *stream = x->s->stream;
+  at->excess_at = linear_constant(0);
+  at->a_at = x->a_computed ? linear_constant(0) : stream_offset(arena, stream, x->a_value, &x->a);
+  at->b_at = x->b_computed ? linear_constant(0) : stream_offset(arena, stream, x->b_value, &x->b);
+  at->c_at = stream_offset(arena, stream, x->value, &x->c);
+  at->initial_at = stream_offset(arena, stream, x->value, &x->initial);
   if (x->initial.buffer) {
     at->begins = true;
     at->initial = kernel_window(k, &x->initial, false);
@@ -538,13 +558,15 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
 static bool set_places(struct contraction *x, const struct value *value) {
   struct scheduler *s = x->s;
   const struct place *place = note_of(s, value)->place;
-  x->c = (struct place){.buffer = place->buffer, .named = place->named, .offset = place->offset};
+  x->c = (struct place){
+      .buffer = place->buffer, .named = place->named, .in_block = place->in_block, .offset = place->offset};
   for (int i = 0; i < x->value->axis_count; i++) x->c.strides[i] = stride_along(value, place, x->value->axes[i]);
   if (x->value == value) return true;
   const struct value *other = value->inputs[value->inputs[0] == x->value];
   struct place initial;
   if (!access_strided(s, other, &initial) || initial.buffer->storage != place->buffer->storage) return false;
-  x->initial = (struct place){.buffer = initial.buffer, .named = initial.named, .offset = initial.offset};
+  x->initial = (struct place){
+      .buffer = initial.buffer, .named = initial.named, .in_block = initial.in_block, .offset = initial.offset};
   for (int i = 0; i < x->value->axis_count; i++)
     x->initial.strides[i] = stride_along(other, &initial, x->value->axes[i]);
   return true;
@@ -567,46 +589,76 @@ static void pass_sums(struct contraction *x) {
   note->is_local = true;
 }
 
+/* How many elements of work one element of its loops stands for, in a stream. */
+static double streamed_work(const struct stream *stream) {
+  double count = 1;
+  for (int i = 0; stream && i < stream->around_count; i++) count *= (double)stream->around[i]->extent;
+  return stream ? count * (double)(stream->blocked->extent / stream->rows) : 1;
+}
+
+/* Decides all that is decided about a contraction before the first statement is written. UNTILED_NOT, or why it cannot go by tiles or
+   dot products. *along: it goes by dot products along k. */
+static enum untiled_reason decide(struct contraction *x, bool *along) {
+  struct scheduler *s = x->s;
+  *along = false;
+  if (!s->pipeline.on[PASS_tile]) return UNTILED_LEFT_OUT;
+  if (!set_places(x, x->named)) return UNTILED_INITIAL;
+  if (!classify(x)) return UNTILED_SHAPE;
+  if (x->initial.buffer && x->column.initial != 1) return UNTILED_INITIAL;
+  double work = loops_around(x) * (double)x->row.extent * (double)x->column.extent * (double)x->depth.extent;
+  for (int i = 0; i < x->k.count; i++) work *= (double)x->k.items[i].extent;
+  work *= streamed_work(s->stream);
+  const double least = s->pipeline.parameters[PARAMETER_tile_work];
+  const bool few = has_few_rows(x);
+  bool along_k = x->depth.a == 1 && (x->depth.b == 1 || x->in_words) && !x->depth.axis->size &&
+                 x->depth.extent >= 2 * SUM_LANES && x->k.count == 0;
+  if (few && along_k && work >= least) {
+    choose_group_along(x);
+    *along = !x->a_computed || x->group > 1;
+    if (*along) return UNTILED_NOT;
+  }
+  if (work < least || x->column.extent < 4) return UNTILED_SMALL;
+  if (x->column.c != 1) return UNTILED_SHAPE;
+  contract_tell_whole(x, !few ? BITMAP_TILES : along_k ? BITMAP_COMPUTED : BITMAP_COLUMNS);
+  choose_group(x);
+  choose_tile(x);
+  if (!choose_blocks(x)) return UNTILED_BLOCKS;
+  if (x->k.count > 0) {
+    /* One task goes along all of k. */
+    x->blocks_m = x->blocks_n = 1;
+    x->block_tiles = x->tiles;
+    x->block_panels = x->panels;
+    const int64_t columns = divide_up(x->column.extent, SUM_LANES) * SUM_LANES;
+    if (x->packing == PACK_TASK && columns * x->k_piece > LOCAL_ELEMENTS) {
+      if (!is_b_contiguous(x)) return UNTILED_BLOCKS;
+      x->packing = PACK_NOT;
+    }
+  }
+  return UNTILED_NOT;
+}
+
+bool contract_can_stream(struct scheduler *s, const struct value *value, const struct cluster *cluster) {
+  const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
+  struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
+  bool along;
+  if (decide(&x, &along) != UNTILED_NOT || along || x.by_columns) return false;
+  if (stream_adds(s->stream, product) && (x.k.count > 0 || x.initial.buffer || cluster->values.count > 1)) return false;
+  return cluster->values.count == 1 || contract_can_end(&x);
+}
+
 enum untiled_reason schedule_contract(struct scheduler *s, const struct value *value, const struct cluster *cluster,
                                       bool *ended) {
   const struct value *product = note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
   struct contraction x = {.s = s, .value = product, .named = value, .cluster = cluster};
-  if (!s->pipeline.on[PASS_tile]) return UNTILED_LEFT_OUT;
-  if (!set_places(&x, value)) return UNTILED_INITIAL;
-  if (!classify(&x)) return UNTILED_SHAPE;
-  if (x.initial.buffer && x.column.initial != 1) return UNTILED_INITIAL;
-  double work = loops_around(&x) * (double)x.row.extent * (double)x.column.extent * (double)x.depth.extent;
-  for (int i = 0; i < x.k.count; i++) work *= (double)x.k.items[i].extent;
-  const double least = s->pipeline.parameters[PARAMETER_tile_work];
-  const bool few = has_few_rows(&x);
-  bool along_k = x.depth.a == 1 && (x.depth.b == 1 || x.in_words) && !x.depth.axis->size &&
-                 x.depth.extent >= 2 * SUM_LANES && x.k.count == 0;
-  if (few && along_k && work >= least) {
-    choose_group_along(&x);
-    if (!x.a_computed || x.group > 1) {
-      *ended = x.ends = contract_can_end(&x);
-      if (x.ends && x.row.extent <= LOCAL_ROWS) pass_sums(&x);
-      contract_choose_bitmap(&x);
-      contract_dot(&x);
-      return UNTILED_NOT;
-    }
-  }
-  if (work < least || x.column.extent < 4) return UNTILED_SMALL;
-  if (x.column.c != 1) return UNTILED_SHAPE;
-  contract_tell_whole(&x, !few ? BITMAP_TILES : along_k ? BITMAP_COMPUTED : BITMAP_COLUMNS);
-  choose_group(&x);
-  choose_tile(&x);
-  if (!choose_blocks(&x)) return UNTILED_BLOCKS;
-  if (x.k.count > 0) {
-    /* One task goes along all of k. */
-    x.blocks_m = x.blocks_n = 1;
-    x.block_tiles = x.tiles;
-    x.block_panels = x.panels;
-    const int64_t columns = divide_up(x.column.extent, SUM_LANES) * SUM_LANES;
-    if (x.packing == PACK_TASK && columns * x.k_piece > LOCAL_ELEMENTS) {
-      if (!is_b_contiguous(&x)) return UNTILED_BLOCKS;
-      x.packing = PACK_NOT;
-    }
+  bool along;
+  const enum untiled_reason why = decide(&x, &along);
+  if (why != UNTILED_NOT) return why;
+  if (along) {
+    *ended = x.ends = contract_can_end(&x);
+    if (x.ends && x.row.extent <= LOCAL_ROWS) pass_sums(&x);
+    contract_choose_bitmap(&x);
+    contract_dot(&x);
+    return UNTILED_NOT;
   }
   /* A packed copy that lives as long as the parameter takes no more memory than it; tiles widen it as they load it. */
   if (x.packing == PACK_BUFFER && x.group == 1 && is_packed_beforehand(&x) &&

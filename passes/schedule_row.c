@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passes/schedule.h"
+#include "passes/stream.h"
 
 enum {
   FLAT_CHUNK = 1 << 12,
@@ -300,17 +300,19 @@ static double elements_of(struct axis *const *axes, int count) {
 static void open_rows(struct sweep *w) {
   struct kernel *k = w->k;
   struct arena *arena = k->arena;
+  const struct stream *stream = w->s->stream;
   int64_t rows = 1;
   for (int i = 0; i < w->outer_count; i++)
-    if (!w->outer[i]->size) rows *= w->outer[i]->extent;
+    if (!w->outer[i]->size) rows *= stream_extent(stream, w->outer[i]);
   double work = elements_of(w->outer, w->outer_count) * elements_of(w->row, w->row_count);
   enum loop_kind loop = work >= w->s->pipeline.parameters[PARAMETER_parallel_work] ? LOOP_PARALLEL : LOOP_SERIAL;
   struct linear row = linear_constant(0);
   if (rows > 1) row = kernel_loop(k, loop, "row", expression_index(arena, rows), rows, 1);
   for (int i = w->outer_count - 1; i >= 0; i--) {
     if (w->outer[i]->size) continue;
-    coordinates_set(&w->at, w->outer[i], linear_mod(arena, row, w->outer[i]->extent));
-    row = linear_quotient(arena, row, w->outer[i]->extent);
+    const int64_t extent = stream_extent(stream, w->outer[i]);
+    coordinates_set(&w->at, w->outer[i], stream_coordinate(arena, stream, w->outer[i], linear_mod(arena, row, extent)));
+    row = linear_quotient(arena, row, extent);
   }
   for (int i = 0; i < w->outer_count; i++) {
     if (!w->outer[i]->size) continue;
@@ -368,7 +370,7 @@ static void rows_kernel(struct sweep *w) {
     kernel_store(k, kernel_place(k, &scalar->place, true), access_offset(k, scalar->value, &scalar->place, &w->at),
                  x.x);
   }
-  kernel_close_to(k, 0);
+  kernel_close_to(k, k->base);
 }
 
 /* --- Flat kernels ---------------------------------------------------------------------------------------------------------------- */
@@ -424,7 +426,7 @@ static void flat_kernel(struct sweep *w) {
     traversal_body(w, 1, lane);
     kernel_close_to(k, depth);
   }
-  kernel_close_to(k, 0);
+  kernel_close_to(k, k->base);
 }
 
 /* --- Entry ----------------------------------------------------------------------------------------------------------------------- */
@@ -448,6 +450,19 @@ struct kernel *sweep_kernel(struct scheduler *s, const struct value *last) {
   return kernel_new(s, source, optimizer ? "" : last->op == OP_update ? "update" : kernel_title(s, last));
 }
 
+/* In a stream, axes around are no axes of the rows. */
+static void leave_around(struct sweep *w) {
+  const struct stream *stream = w->s->stream;
+  int kept = 0;
+  for (int i = 0; i < w->outer_count; i++) {
+    if (stream_is_around(stream, w->outer[i]))
+      coordinates_set(&w->at, w->outer[i], coordinates_get(&stream->coordinates, w->outer[i]));
+    else
+      w->outer[kept++] = w->outer[i];
+  }
+  w->outer_count = kept;
+}
+
 void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   bool inner_reduced = cluster->reduced_count &&
                        cluster->space[cluster->space_count - 1] == cluster->reduced[cluster->reduced_count - 1];
@@ -463,7 +478,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   w->k = sweep_kernel(s, cluster_main_value(s, cluster));
   w->k->cluster = cluster;
   kernel_count_uses(s, cluster->values.items, cluster->values.count);
-  bool flat = cluster_is_flat(s, cluster);
+  bool flat = !s->stream && cluster_is_flat(s, cluster);
   sort_values(w);
   int row_count = cluster->reduced_count ? cluster->reduced_count : cluster->space_count > 0 ? 1 : 0;
   w->row_count = row_count;
@@ -471,6 +486,7 @@ void schedule_sweep(struct scheduler *s, struct cluster *cluster) {
   memcpy(w->outer, cluster->space, sizeof *w->outer * (size_t)w->outer_count);
   memcpy(w->row, cluster->space + w->outer_count, sizeof *w->row * (size_t)row_count);
   w->k->form = flat ? FORM_FLAT : cluster->space_count ? FORM_ROWS : FORM_NUMBERS;
+  leave_around(w);
   if (flat)
     flat_kernel(w);
   else

@@ -1,0 +1,361 @@
+/* Which clusters are computed block by block (stream.h). They are found by structure, whoever wrote the spec and whatever its axes are
+   called: a contraction whose result is *wide*, no smaller than its operands are, a sweep that reduces its rows, and whatever reads the
+   wide values of these. Wide values are then no memory but for a block of rows; all that goes into and out of the stream is small.
+   It costs nothing: no element is computed twice, and each sum has the order that it had. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "passes/contract.h"
+#include "passes/fuse.h"
+
+enum { LEAST_TASKS = 4 /* with fewer, threads would have nothing to share */ };
+
+struct finder {
+  struct former *f;
+  struct scheduler *s;
+  struct stream *stream; /* that is being found */
+  const struct value *seed;
+  struct axis *const *rows; /* the axes that its sweeps reduce */
+  int row_count;
+  const struct value *const *operands; /* of the seed: that without the rows comes first */
+};
+
+static const struct value *product_of(struct scheduler *s, const struct value *value) {
+  return note_of(s, value)->absorbed ? note_of(s, value)->absorbed : value;
+}
+
+static bool has_sized_axis(const struct value *value) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i]->size) return true;
+  return false;
+}
+
+static bool is_wide(const struct finder *d, const struct value *value) {
+  return same_set(d->seed->axes, d->seed->axis_count, value->axes, value->axis_count);
+}
+
+static bool has_cluster(const struct stream *stream, const struct cluster *cluster) {
+  for (int i = 0; i < stream->clusters.count; i++)
+    if (stream->clusters.items[i] == cluster) return true;
+  return false;
+}
+
+/* Whether the cluster stands on the seed's side of where the backward pass begins. What is between would be needed by a stream that has
+   clusters of both. */
+static bool is_on_side(const struct finder *d, const struct cluster *cluster) {
+  const struct graph_facts *facts = &d->s->facts;
+  return facts_is_way_back(facts, cluster->values.items[0]) == facts_is_way_back(facts, d->seed);
+}
+
+/* Whether the cluster reads wide values of the stream. */
+static bool belongs(struct finder *d, const struct cluster *cluster) {
+  if (!is_on_side(d, cluster)) return false;
+  for (int i = 0; i < cluster->values.count; i++) {
+    read_root(d->f, cluster->values.items[i]);
+    for (int j = 0; j < d->f->readings.items.count; j++)
+      for (int n = 0; n < d->stream->values.count; n++)
+        if (d->f->readings.items.items[j].value == d->stream->values.items[n]) return true;
+  }
+  return false;
+}
+
+static void add_cluster(struct finder *d, struct cluster *cluster) {
+  array_push(d->s->arena, &d->stream->clusters, cluster);
+  for (int i = 0; i < cluster->values.count; i++)
+    if (is_wide(d, cluster->values.items[i]) && !is_reduction(cluster->values.items[i]))
+      array_push(d->s->arena, &d->stream->values, cluster->values.items[i]);
+}
+
+/* The clusters that compute what a cluster reads wide. */
+static void add_sources(struct finder *d, const struct cluster *cluster) {
+  for (int i = 0; i < cluster->values.count; i++) {
+    read_root(d->f, cluster->values.items[i]);
+    for (int j = 0; j < d->f->readings.items.count; j++) {
+      const struct value *value = d->f->readings.items.items[j].value;
+      struct cluster *source = cluster_of(d->s, value);
+      if (source && is_wide(d, value) && !is_reduction(value) && is_on_side(d, source) &&
+          !has_cluster(d->stream, source))
+        add_cluster(d, source);
+    }
+  }
+}
+
+static int by_position(const void *x, const void *y) {
+  return (*(struct cluster *const *)x)->position - (*(struct cluster *const *)y)->position;
+}
+
+static void grow(struct finder *d) {
+  for (int known = -1; known != d->stream->clusters.count;) {
+    known = d->stream->clusters.count;
+    for (int i = 0; i < d->stream->clusters.count; i++) add_sources(d, d->stream->clusters.items[i]);
+    for (int i = 0; i < d->s->decisions.clusters.count; i++) {
+      struct cluster *cluster = d->s->decisions.clusters.items[i];
+      if (!has_cluster(d->stream, cluster) && belongs(d, cluster)) add_cluster(d, cluster);
+    }
+  }
+  qsort(d->stream->clusters.items, (size_t)d->stream->clusters.count, sizeof *d->stream->clusters.items, by_position);
+}
+
+/* Whether a wide value is memory of this graph's alone, which only the stream has to do with. */
+static bool is_own_memory(const struct finder *d, const struct value *value) {
+  const struct readers *readers = &d->f->readers[value->id];
+  for (int i = 0; i < readers->items.count; i++)
+    if (!has_cluster(d->stream, representative(readers->items.items[i]))) return false;
+  const struct place *place = note_of(d->s, value)->place;
+  if (!place || place->offset || place->buffer->role != BUFFER_ACTIVATION || place->buffer->dumped) return false;
+  if (place->buffer->axis_count != value->axis_count || place->buffer->count != value_count(value)) return false;
+  for (int i = 0; i < d->s->decisions.copies.count; i++)
+    if (d->s->decisions.copies.items[i].value == value) return false;
+  return true;
+}
+
+/* Whether the cluster reads wide values as they are, by an operand or an expression, and not through a view that moves elements. */
+static bool reads_in_place(const struct finder *d, const struct cluster *cluster) {
+  for (int i = 0; i < cluster->values.count; i++) {
+    const struct value *root = product_of(d->s, cluster->values.items[i]);
+    read_root(d->f, cluster->values.items[i]);
+    for (int j = 0; j < d->f->readings.items.count; j++) {
+      const struct reading *reading = &d->f->readings.items.items[j];
+      if (!reading->shifted || !is_wide(d, reading->value) || is_reduction(reading->value)) continue;
+      if (root->op != OP_contract || (root->inputs[0] != reading->value && root->inputs[1] != reading->value))
+        return false;
+    }
+  }
+  return true;
+}
+
+static bool suits_sweep(const struct finder *d, const struct cluster *cluster) {
+  if (!same_set(cluster->space, cluster->space_count, d->seed->axes, d->seed->axis_count)) return false;
+  for (int i = 0; i < cluster->values.count; i++)
+    if (cluster->values.items[i]->op == OP_update) return false;
+  if (!cluster->reduced_count) return d->row_count == 1 && cluster->space[cluster->space_count - 1] == d->rows[0];
+  return reduces_rows(cluster) && same_set(cluster->reduced, cluster->reduced_count, d->rows, d->row_count);
+}
+
+/* Whether all clusters are of kinds that a stream's kernel can compute, and at least one reduces rows. */
+static bool suits(const struct finder *d) {
+  bool reduces = false;
+  for (int i = 0; i < d->stream->clusters.count; i++) {
+    const struct cluster *cluster = d->stream->clusters.items[i];
+    if (cluster->kind != CLUSTER_CONTRACT && (cluster->kind != CLUSTER_SWEEP || !suits_sweep(d, cluster))) return false;
+    if (!reads_in_place(d, cluster)) return false;
+    reduces = reduces || (cluster->kind == CLUSTER_SWEEP && cluster->reduced_count);
+  }
+  return reduces;
+}
+
+/* Other wide values stay memory of their full size, which the stream fills block by block. */
+static void keep_own(struct finder *d) {
+  struct stream *stream = d->stream;
+  int kept = 0;
+  for (int i = 0; i < stream->values.count; i++)
+    if (is_own_memory(d, stream->values.items[i])) stream->values.items[kept++] = stream->values.items[i];
+  stream->values.count = kept;
+}
+
+/* Whether the axis is one of the result and of both operands of each contraction: its elements have nothing to do with each other. */
+static bool is_apart(const struct finder *d, const struct axis *axis) {
+  for (int i = 0; i < d->stream->clusters.count; i++) {
+    const struct cluster *cluster = d->stream->clusters.items[i];
+    const struct value *value = product_of(d->s, cluster->values.items[0]);
+    if (cluster->kind != CLUSTER_CONTRACT) continue;
+    for (int j = 0; j < 2; j++)
+      if (!value_has_axis(value->inputs[j], axis)) return false;
+    if (!value_has_axis(value, axis)) return false;
+  }
+  return true;
+}
+
+/* How many elements the axes have that the contraction's result shares with both operands. */
+static int64_t batch_of(const struct value *product) {
+  int64_t count = 1;
+  for (int i = 0; i < product->axis_count; i++)
+    if (value_has_axis(product->inputs[0], product->axes[i]) && value_has_axis(product->inputs[1], product->axes[i]))
+      count *= product->axes[i]->extent;
+  return count;
+}
+
+/* The axes around, in the order of layouts, and the blocked one: the longest of those that are neither around nor rows. */
+static bool choose_axes(struct finder *d) {
+  struct stream *stream = d->stream;
+  struct axis *order[MAX_AXES];
+  memcpy(order, d->seed->axes, sizeof *order * (size_t)d->seed->axis_count);
+  facts_order_axes(&d->s->facts, order, d->seed->axis_count);
+  int64_t tasks = 1;
+  for (int i = 0; i < d->seed->axis_count; i++) {
+    if (axis_listed(d->rows, d->row_count, order[i])) continue;
+    if (is_apart(d, order[i]))
+      stream->around[stream->around_count++] = order[i], tasks *= order[i]->extent;
+    else if (!stream->blocked || order[i]->extent > stream->blocked->extent)
+      stream->blocked = order[i];
+  }
+  return stream->blocked && tasks >= LEAST_TASKS;
+}
+
+/* Whether the clusters can run one right after the other: no cluster outside needs one of them and is needed by another. Then all
+   clusters are put into such an order. */
+static bool put_in_order(struct finder *d) {
+  struct scheduler *s = d->s;
+  struct stream *stream = d->stream;
+  const int count = s->decisions.clusters.count, first = stream->clusters.items[0]->position,
+            last = stream->clusters.items[stream->clusters.count - 1]->position;
+  bool *after = arena_new_array(s->arena, bool, count);
+  for (int i = first; i <= last; i++) {
+    const struct cluster *cluster = s->decisions.clusters.items[i];
+    const bool own = has_cluster(stream, cluster);
+    for (int j = 0; j < cluster->needs.count; j++) {
+      const struct cluster *need = representative(cluster->needs.items[j]);
+      if (need == cluster || need->position < first) continue;
+      if (need->position > i) return false; /* an order among updates, which no need tells */
+      const bool waits = after[need->position] || has_cluster(stream, need);
+      if (own && after[need->position]) return false;
+      after[i] = after[i] || (!own && waits);
+    }
+  }
+  ARRAY(struct cluster *) sorted = {0};
+  for (int part = 0; part < 3; part++)
+    for (int i = first; i <= last; i++) {
+      struct cluster *cluster = s->decisions.clusters.items[i];
+      const int own = has_cluster(stream, cluster) ? 1 : after[i] ? 2 : 0;
+      if (own == part) array_push(s->arena, &sorted, cluster);
+    }
+  for (int i = 0; i < sorted.count; i++) {
+    s->decisions.clusters.items[first + i] = sorted.items[i];
+    sorted.items[i]->position = first + i;
+  }
+  return true;
+}
+
+/* The rows of a block: as many as leave its wide values in a cache of usual size, and divide the axis. 0 where no number does. */
+static int64_t choose_rows(const struct finder *d) {
+  enum { LEAST_ROWS = 8 };
+  const struct stream *stream = d->stream;
+  const double *parameters = d->s->pipeline.parameters;
+  double row = 0;
+  for (int i = 0; i < stream->clusters.count; i++) {
+    double bytes = 4;
+    for (int j = 0; j < d->seed->axis_count; j++)
+      if (!stream_is_around(stream, d->seed->axes[j]) && d->seed->axes[j] != stream->blocked)
+        bytes *= (double)d->seed->axes[j]->extent;
+    row += bytes;
+  }
+  const int64_t extent = stream->blocked->extent;
+  int64_t most = parameters[PARAMETER_stream_rows] ? (int64_t)parameters[PARAMETER_stream_rows]
+                                                   : (int64_t)(parameters[PARAMETER_stream_bytes] / row);
+  if (most < LEAST_ROWS) most = LEAST_ROWS;
+  if (most >= extent) return extent;
+  for (int64_t rows = most; rows >= LEAST_ROWS && rows * 4 >= most; rows--)
+    if (extent % rows == 0) return rows;
+  return 0;
+}
+
+/* The order of axes in memory: around, the rows of the block, other axes, and innermost those that sweeps reduce. */
+static void order_block(const struct finder *d, struct axis **order) {
+  const struct stream *stream = d->stream;
+  int filled = 0;
+  for (int part = 0; part < 3; part++)
+    for (int i = 0; i < d->seed->axis_count; i++) {
+      struct axis *axis = d->seed->axes[i];
+      const bool row = axis_listed(d->rows, d->row_count, axis);
+      if (part == 0 && stream_is_around(stream, axis)) order[filled++] = axis;
+      if (part == 1 && axis == stream->blocked) order[filled++] = axis;
+      if (part == 2 && !row && axis != stream->blocked && !stream_is_around(stream, axis)) order[filled++] = axis;
+    }
+  for (int i = 0; i < d->row_count; i++) order[filled++] = d->rows[i];
+}
+
+/* Whether all contractions of the stream go by tiles over what memory wide values then have. */
+static bool can_stream(struct finder *d) {
+  struct scheduler *s = d->s;
+  struct stream *stream = d->stream;
+  bool fits = true;
+  s->stream = stream;
+  for (int i = 0; i < stream->around_count; i++)
+    coordinates_set(&stream->coordinates, stream->around[i], linear_constant(0));
+  stream->first = linear_constant(0);
+  for (int i = 0; i < stream->clusters.count && fits; i++) {
+    const struct cluster *cluster = stream->clusters.items[i];
+    if (cluster->kind == CLUSTER_CONTRACT) fits = contract_can_stream(s, cluster->values.items[0], cluster);
+  }
+  s->stream = NULL;
+  return fits;
+}
+
+/* Gives all wide values memory for a block; where a contraction cannot go by tiles then, it is taken back. */
+static bool place_blocks(struct finder *d) {
+  struct scheduler *s = d->s;
+  struct stream *stream = d->stream;
+  const int count = stream->values.count;
+  struct place *places = arena_new_array(s->arena, struct place, count);
+  struct buffer *buffers = arena_new_array(s->arena, struct buffer, count);
+  struct axis *order[MAX_AXES];
+  order_block(d, order);
+  for (int i = 0; i < count; i++) {
+    struct place *place = note_of(s, stream->values.items[i])->place;
+    places[i] = *place, buffers[i] = *place->buffer;
+    place_in_block(s, stream->values.items[i], order, stream->blocked, stream->rows);
+  }
+  const bool fits = can_stream(d);
+  for (int i = 0; i < count && !fits; i++) {
+    struct place *place = note_of(s, stream->values.items[i])->place;
+    *place = places[i], *place->buffer = buffers[i];
+  }
+  return fits;
+}
+
+/* The sweep that reduces rows of a value along axes of one operand of the contraction that computes it; NULL where there is none. */
+static const struct cluster *sweep_of(struct finder *d, const struct value *product) {
+  struct scheduler *s = d->s;
+  for (int i = 0; i < s->decisions.clusters.count; i++) {
+    const struct cluster *cluster = s->decisions.clusters.items[i];
+    if (cluster->kind != CLUSTER_SWEEP || !reduces_rows(cluster)) continue;
+    if (!same_set(cluster->space, cluster->space_count, product->axes, product->axis_count)) continue;
+    bool in_one = false;
+    for (int side = 0; side < 2; side++) {
+      bool all = true;
+      for (int j = 0; j < cluster->reduced_count; j++)
+        all = all && value_has_axis(product->inputs[side], cluster->reduced[j]) &&
+              !value_has_axis(product->inputs[1 - side], cluster->reduced[j]);
+      in_one = in_one || all;
+    }
+    if (!in_one) continue;
+    for (int j = 0; j < cluster->values.count; j++) {
+      read_root(d->f, cluster->values.items[j]);
+      for (int n = 0; n < d->f->readings.items.count; n++)
+        if (product_of(s, d->f->readings.items.items[n].value) == product) return cluster;
+    }
+  }
+  return NULL;
+}
+
+static void find_stream(struct former *f, struct cluster *cluster) {
+  struct scheduler *s = f->s;
+  const struct value *product = product_of(s, cluster->values.items[0]);
+  if (product->op != OP_contract || product->kind != KIND_REAL || has_sized_axis(product) ||
+      batch_of(product) < LEAST_TASKS)
+    return;
+  if (4 * value_count(product) < value_count(product->inputs[0]) + value_count(product->inputs[1])) return;
+  struct finder finder = {.f = f, .s = s, .seed = product}, *d = &finder;
+  const struct cluster *sweep = sweep_of(d, product);
+  if (!sweep || sweep->stream) return;
+  d->rows = sweep->reduced, d->row_count = sweep->reduced_count;
+  d->stream = arena_new_struct(s->arena, struct stream);
+  add_cluster(d, cluster);
+  grow(d);
+  for (int i = 0; i < d->stream->clusters.count; i++)
+    if (d->stream->clusters.items[i]->stream) return;
+  if (!suits(d) || !choose_axes(d)) return;
+  keep_own(d);
+  d->stream->rows = choose_rows(d);
+  if (!d->stream->rows || !put_in_order(d) || !place_blocks(d)) return;
+  for (int i = 0; i < d->stream->clusters.count; i++) d->stream->clusters.items[i]->stream = d->stream;
+}
+
+void find_streams(struct former *f) {
+  struct scheduler *s = f->s;
+  for (int i = 0; i < s->decisions.clusters.count; i++) s->decisions.clusters.items[i]->position = i;
+  for (int i = 0; i < s->decisions.clusters.count; i++) {
+    struct cluster *cluster = s->decisions.clusters.items[i];
+    if (cluster->kind == CLUSTER_CONTRACT && !cluster->stream) find_stream(f, cluster);
+  }
+}
