@@ -241,6 +241,7 @@ static void print_value(const struct printer *printer, const struct value *value
     print_quoted(file, texts[i].text);
   }
   if (origin->repeat) fprintf(file, " copy %d of %d", origin->copy, repeat_number(printer, origin->repeat));
+  if (value->again) fprintf(file, " again");
   fputc('\n', file);
 }
 

@@ -483,6 +483,7 @@ static void read_origin(struct reader *reader, struct value *value) {
     value->origin.repeat = table_get(&reader->repeats, (int)want_integer(reader, 0, LARGEST_NUMBER));
     if (!value->origin.repeat) fail(reader, "this repeat is not declared");
   }
+  value->again = accept_word(reader, "again");
 }
 
 static enum op want_op(struct reader *reader) {

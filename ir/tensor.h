@@ -258,6 +258,9 @@ struct value {
   /* rename: the name of the state that keeps this in a step of generation, where the spec has `cached` for it; or NULL. It means nothing
      to the value itself: passes that change what is cached find the same value in other graphs by it, before any pass can fold views. */
   const char *cached;
+  /* The backward pass computes it once more, so that nothing is kept for it from the forward pass. It means nothing to the value itself;
+     but whoever finds the same value in the forward pass leaves it apart. */
+  bool again;
 
   struct origin origin;
 };

@@ -154,6 +154,7 @@ static struct cluster *find_homes(struct former *f, const struct value *value, c
     if (!candidate || candidate->scratch.offered == f->offered) continue;
     candidate->scratch.offered = f->offered;
     enum refusal_reason why = why_unsuited(candidate, value, own);
+    if (value->again && !facts_is_way_back(&f->s->facts, candidate->values.items[0])) why = REFUSAL_AGAIN;
     if (why == REFUSAL_NONE) why = why_illegal(f, candidate, own);
     if (why != REFUSAL_NONE) {
       refuse(f, value, candidate, why);
@@ -182,6 +183,7 @@ static struct cluster *find_sibling(struct former *f, const struct value *value,
       candidate->scratch.offered = f->offered;
       bool alike = own->reduced_count == candidate->reduced_count ||
                    (!own->reduced_count && reduces_rows(candidate) && value->axis_count == candidate->space_count);
+      if (value->again && !facts_is_way_back(&s->facts, candidate->values.items[0])) continue;
       if (!alike || why_unsuited(candidate, value, own) != REFUSAL_NONE) continue;
       enum refusal_reason why = why_illegal(f, candidate, own);
       if (why != REFUSAL_NONE) {

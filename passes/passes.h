@@ -59,6 +59,9 @@ extern const enum storage mixed_storages[];
    casts to f32, and with STORAGE_F16 has the loss scaled and steps skipped (mixed_scale.c). With STORAGE_REAL the pass is left
    out. Either way optimizers are told which step it is: INPUT_STEP_TAKEN goes. Other graphs stay as they are. */
 void pass_mixed_begin(struct program *program, struct graph *graph, enum storage storage);
+/* Has the backward pass compute again what it reads of values of `least` bytes and more that streams would keep in blocks
+   (stream_again.c). */
+void pass_stream_again(struct graph *graph, double least);
 /* Has trained parameters of two or more axes lie in bf16, with no other copy of them, and the graph train round what it writes to
    them at random (mixed_weights.c). The graph is as lowering leaves it; other graphs stay as they are. */
 void pass_mixed_weights(struct program *program, struct graph *graph);

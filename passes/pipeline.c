@@ -74,6 +74,13 @@ static void run_derive(struct run *run, struct graph *graph) {
   (void)graph;
 }
 
+/* Only training has a backward pass that would read what the forward pass computed. */
+static void run_stream(struct run *run, struct graph *graph) {
+  const struct program *program = run->program;
+  if (graph != program->train && graph != program->accumulate) return;
+  pass_stream_again(graph, run->pipeline.parameters[PARAMETER_stream_again]);
+}
+
 static const struct step {
   enum pass pass;
   void (*graph)(struct run *run, struct graph *graph);
@@ -128,8 +135,10 @@ static const struct step {
     {PASS_common, run_common, STAGE_FLAT, WITH_QUANTIZE},
     /* What depends on parameters alone needs no prompt: it is gone before hoist looks at generation. */
     {PASS_derive, run_derive, STAGE_FLAT, WHEN_ON},
-    /* Hoist is last, so that what moves is final, and no value that is dropped later gets a state. */
+    /* Hoist comes when what moves is final, so that no value that is dropped later gets a state. */
     {PASS_hoist, run_hoist, STAGE_FLAT, ALWAYS},
+    /* After common, which would find that what is computed again is there already. */
+    {PASS_stream, run_stream, STAGE_FLAT, WHEN_ON},
 };
 enum { STEP_COUNT = sizeof steps / sizeof *steps };
 

@@ -1,0 +1,120 @@
+/* What the backward pass reads of a wide value, as the weights of attention are, it computes again: from the operands of the contraction
+   behind it and from sums of its rows, which are small and stay memory. So no wide value has to wait for the backward pass, and streams
+   (stream.h) keep blocks of them alone. This costs one more contraction. Nothing changes but that: the same operations on the same
+   numbers give the same bits.
+
+   A wide value is one that follows, element by element, from a contraction whose rows some reduction sums: what fuse will find to be a
+   stream (cluster_stream.c), found on the graph, since clusters follow from which values there are. */
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+
+struct again {
+  struct rewrite rewrite;
+  struct value **old;
+  int count, first_gradient, last_gradient; /* places in `old` */
+  const struct value **product; /* by id: the contraction that a wide value follows from, or NULL */
+  bool *reduced; /* by id of a contraction: some reduction sums rows of what follows from it */
+  struct value **made; /* by id: the value computed again */
+  double least; /* bytes of a wide value from which on it is */
+};
+
+static bool has_sized_axis(const struct value *value) {
+  for (int i = 0; i < value->axis_count; i++)
+    if (value->axes[i]->size) return true;
+  return false;
+}
+
+/* Whether all axes are of one operand of the contraction and not of the other. */
+static bool are_rows(const struct value *product, struct axis *const *axes, int count) {
+  for (int side = 0; side < 2; side++) {
+    bool all = true;
+    for (int i = 0; i < count; i++)
+      all =
+          all && value_has_axis(product->inputs[side], axes[i]) && !value_has_axis(product->inputs[1 - side], axes[i]);
+    if (all) return true;
+  }
+  return false;
+}
+
+/* Whether the contraction is one for each element of axes that both operands have: tasks share them. */
+static bool has_batch(const struct value *product) {
+  for (int i = 0; i < product->axis_count; i++)
+    if (value_has_axis(product->inputs[0], product->axes[i]) && value_has_axis(product->inputs[1], product->axes[i]))
+      return true;
+  return false;
+}
+
+static bool is_wide_product(const struct again *a, const struct value *value) {
+  return value->op == OP_contract && value->kind == KIND_REAL && !has_sized_axis(value) && has_batch(value) &&
+         4 * (double)value_count(value) >= a->least;
+}
+
+/* Finds wide values of the forward pass, and which of them have rows that are summed. */
+static void find_wide(struct again *a) {
+  for (int i = 0; i < a->first_gradient; i++) {
+    const struct value *value = a->old[i];
+    if (is_wide_product(a, value)) a->product[value->id] = value;
+    for (int j = 0; j < value->input_count; j++) {
+      const struct value *product = a->product[value->inputs[j]->id];
+      if (!product) continue;
+      if (op_is_elementwise(value->op) || value->op == OP_stop) {
+        if (same_axes(value, product)) a->product[value->id] = product;
+      } else if ((value->op == OP_reduce_max || value->op == OP_reduce_sum) &&
+                 are_rows(product, value->list, value->list_count)) {
+        a->reduced[product->id] = true;
+      }
+    }
+  }
+}
+
+static bool is_wide(const struct again *a, const struct value *old) {
+  const struct value *product = a->product[old->id];
+  return product && a->reduced[product->id];
+}
+
+/* The value computed again, or the value itself where it is small, or costs nothing to keep. */
+static struct value *computed_again(struct again *a, const struct value *old, const struct value *wide) {
+  const bool draw = old->op == OP_random && same_axes(old, wide);
+  if (!is_wide(a, old) && !draw) return rewrite_get(&a->rewrite, old);
+  if (a->made[old->id]) return a->made[old->id];
+  struct value **inputs = arena_new_array(a->rewrite.scratch, struct value *, old->input_count);
+  for (int i = 0; i < old->input_count; i++) inputs[i] = computed_again(a, old->inputs[i], wide);
+  a->rewrite.graph->origin = old->origin;
+  struct value *made = value_copy(a->rewrite.graph, old, inputs);
+  made->again = true;
+  made->name = NULL; /* two values of one name would be taken for two copies */
+  a->made[old->id] = made;
+  return made;
+}
+
+void pass_stream_again(struct graph *graph, double least) {
+  const struct origin origin = graph->origin;
+  struct again again = {.rewrite = rewrite_begin(graph), .least = least}, *a = &again;
+  struct arena *scratch = a->rewrite.scratch;
+  a->old = a->rewrite.old, a->count = a->rewrite.count;
+  a->product = arena_new_array(scratch, const struct value *, a->rewrite.map_count);
+  a->reduced = arena_new_array(scratch, bool, a->rewrite.map_count);
+  a->made = arena_new_array(scratch, struct value *, a->rewrite.map_count);
+  a->first_gradient = a->last_gradient = a->count;
+  for (int i = 0; i < a->count; i++) {
+    if (!a->old[i]->gradient_of) continue;
+    if (a->first_gradient == a->count) a->first_gradient = i;
+    a->last_gradient = i;
+  }
+  find_wide(a);
+  for (int i = 0; i < a->count; i++) {
+    struct value *old = a->old[i];
+    struct value **inputs = arena_new_array(scratch, struct value *, old->input_count);
+    bool changes = false;
+    for (int j = 0; j < old->input_count; j++) {
+      struct value *x = old->inputs[j];
+      inputs[j] = i >= a->first_gradient && is_wide(a, x) ? computed_again(a, x, x) : rewrite_get(&a->rewrite, x);
+      changes = changes || inputs[j] != x;
+    }
+    graph->origin = old->origin;
+    rewrite_set(&a->rewrite, old, changes ? value_copy(graph, old, inputs) : rewrite_keep(&a->rewrite, old));
+  }
+  graph->origin = origin;
+  rewrite_end(&a->rewrite);
+  graph_sweep(graph);
+}
