@@ -8,8 +8,6 @@
 #include "passes/contract.h"
 #include "passes/fuse.h"
 
-enum { LEAST_TASKS = 4 /* with fewer, threads would have nothing to share */ };
-
 struct finder {
   struct former *f;
   struct scheduler *s;
@@ -189,7 +187,7 @@ static bool choose_axes(struct finder *d) {
     else if (!stream->blocked || order[i]->extent > stream->blocked->extent)
       stream->blocked = order[i];
   }
-  return stream->blocked && tasks >= LEAST_TASKS;
+  return stream->blocked && tasks >= (int64_t)d->s->pipeline.parameters[PARAMETER_stream_tasks];
 }
 
 /* Whether the clusters can run one right after the other: no cluster outside needs one of them and is needed by another. Then all
@@ -239,12 +237,12 @@ static int64_t choose_rows(const struct finder *d) {
         bytes *= (double)d->seed->axes[j]->extent;
     row += bytes;
   }
-  const int64_t extent = stream->blocked->extent;
-  int64_t most = parameters[PARAMETER_stream_rows] ? (int64_t)parameters[PARAMETER_stream_rows]
-                                                   : (int64_t)(parameters[PARAMETER_stream_bytes] / row);
-  if (most < LEAST_ROWS) most = LEAST_ROWS;
+  const int64_t extent = stream->blocked->extent, wanted = (int64_t)parameters[PARAMETER_stream_rows];
+  const int64_t least = wanted ? 1 : LEAST_ROWS;
+  int64_t most = wanted ? wanted : (int64_t)(parameters[PARAMETER_stream_bytes] / row);
+  if (most < least) most = least;
   if (most >= extent) return extent;
-  for (int64_t rows = most; rows >= LEAST_ROWS && rows * 4 >= most; rows--)
+  for (int64_t rows = most; rows >= least && rows * 4 >= most; rows--)
     if (extent % rows == 0) return rows;
   return 0;
 }
@@ -331,9 +329,8 @@ static const struct cluster *sweep_of(struct finder *d, const struct value *prod
 static void find_stream(struct former *f, struct cluster *cluster) {
   struct scheduler *s = f->s;
   const struct value *product = product_of(s, cluster->values.items[0]);
-  if (product->op != OP_contract || product->kind != KIND_REAL || has_sized_axis(product) ||
-      batch_of(product) < LEAST_TASKS)
-    return;
+  if (product->op != OP_contract || product->kind != KIND_REAL || has_sized_axis(product)) return;
+  if (batch_of(product) < (int64_t)s->pipeline.parameters[PARAMETER_stream_tasks]) return;
   if (4 * value_count(product) < value_count(product->inputs[0]) + value_count(product->inputs[1])) return;
   struct finder finder = {.f = f, .s = s, .seed = product}, *d = &finder;
   const struct cluster *sweep = sweep_of(d, product);

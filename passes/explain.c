@@ -254,6 +254,7 @@ static void head(struct account *a, const struct told *told) {
 
 /* By what the contraction's kernel multiplies. */
 static void tell_multiplying(struct account *a, const struct told *told) {
+  if (told->cluster && told->cluster->stream && told->cluster->kind != CLUSTER_CONTRACT) return;
   for (int i = told->first; i < told->first + told->count; i++) {
     const char *by = a->s->routine->launches.items[i]->function->multiplies;
     if (by) line(a, "multiplies", arena_format(a->s->arena, "by %s", by));
@@ -289,6 +290,10 @@ static void tell_root(struct account *a, const struct cluster *cluster, const st
     line(a, "    stored", arena_format(a->s->arena, "because %s%s", keep_texts[note->kept], readers_text(a, root)));
   else
     line(a, "    unstored", "because only this kernel needs it");
+  if (note->place && note->place->in_block)
+    line(a, "    block",
+         arena_format(a->s->arena, "it is memory for %s, which the next block uses again",
+                      note->place->buffer->comment));
   tell_addition(a, root);
   if (note->untiled != UNTILED_NOT)
     line(a, "    no tiles", arena_format(a->s->arena, "because %s", untiled_texts[note->untiled]));

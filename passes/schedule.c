@@ -72,6 +72,13 @@ static void told(struct scheduler *s) {
   last->count = s->routine->launches.count - last->first;
 }
 
+/* The cluster is computed by this launch, which may be for others, too. */
+static void told_launch(struct scheduler *s, int launch) {
+  if (!s->options->clusters) return;
+  struct told *last = &s->decisions.told.items[s->decisions.told.count - 1];
+  last->first = launch, last->count = 1;
+}
+
 /* Without fusion each value is told as the only one of a cluster. */
 static struct cluster *single_cluster(struct scheduler *s, const struct value *value) {
   struct cluster *cluster = arena_new_struct(s->arena, struct cluster);
@@ -134,12 +141,16 @@ static void schedule_clusters(struct scheduler *s) {
   times_leave(s->options->times);
   for (int i = 0; i < s->decisions.clusters.count; i++) {
     struct cluster *cluster = s->decisions.clusters.items[i];
+    struct stream *stream = cluster->stream;
     tell(s, cluster, NULL);
-    if (!cluster->stream)
+    if (!stream)
       schedule_cluster(s, cluster);
-    else if (cluster->stream->clusters.items[0] == cluster)
-      schedule_stream(s, cluster->stream);
-    told(s);
+    else if (stream->clusters.items[0] == cluster)
+      schedule_stream(s, stream);
+    if (!stream)
+      told(s);
+    else
+      told_launch(s, stream->launch);
   }
 }
 

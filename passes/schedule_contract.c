@@ -525,7 +525,8 @@ struct kernel *contract_kernel(struct contraction *x, struct position *at) {
   struct kernel *k = kernel_new(x->s, value, what);
   k->value = x->named;
   k->cluster = x->ends ? x->cluster : NULL;
-  k->function->multiplies = multiplies_by(x);
+  const char *by = multiplies_by(x), *also = k->function->multiplies;
+  if (!also || !strstr(also, by)) k->function->multiplies = also ? arena_format(arena, "%s; %s", also, by) : by;
   *at = (struct position){.b_step = x->depth.b, .panel_stride = x->width * x->column.b};
   /* Axes of one element are no dimensions. */
   for (int i = 0; i < x->value->axis_count; i++) begin_at(x, at, x->value->axes[i]);

@@ -92,5 +92,6 @@ void schedule_stream(struct scheduler *s, struct stream *stream) {
   k->cluster = all;
   k->form = FORM_STREAM;
   kernel_close_to(k, 0);
+  stream->launch = s->routine->launches.count;
   kernel_finish(k);
 }

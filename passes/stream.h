@@ -20,7 +20,8 @@ struct stream {
   struct kernel *kernel; /* NULL: it is only tried whether one can be written */
   struct coordinates coordinates; /* along the axes around */
   struct linear first; /* of the rows of the block */
-  const struct expression *block; /* the number of the block */
+  const struct expression *block; /* the number of the block; NULL where there is one */
+  int launch; /* the number of its launch in the routine, once it is written */
 };
 
 /* Whether the axis is a loop around the stream's clusters; false without a stream. */

@@ -137,8 +137,10 @@ static const char *random_pipeline(struct arena *arena, uint64_t *state) {
   const char *text = "none";
   if (draw(state) % 3 == 0)
     return draw(state) % 2 ? "default"
-                           : arena_format(arena, "default, tile(work = %d), parallel(work = %d)", random_work(state),
-                                          random_work(state));
+                           : arena_format(arena,
+                                          "default, tile(work = %d), parallel(work = %d), "
+                                          "stream(rows = %d, tasks = 1, again = 0)",
+                                          random_work(state), random_work(state), (int)(draw(state) % 9));
   for (int pass = 0; pass < PASS_COUNT; pass++) {
     if (pass_facts[pass].when == PASS_ALWAYS || !keeps_meaning(pass) || draw(state) % 2) continue;
     const char *settings = "";
