@@ -346,6 +346,7 @@ static void find_stream(struct former *f, struct cluster *cluster) {
   d->stream->rows = choose_rows(d);
   if (!d->stream->rows || !put_in_order(d) || !place_blocks(d)) return;
   for (int i = 0; i < d->stream->clusters.count; i++) d->stream->clusters.items[i]->stream = d->stream;
+  if (getenv("STREAMS")) fprintf(stderr,"STREAM %d rows %d of %d\n",d->stream->clusters.count,(int)d->stream->rows,(int)d->stream->blocked->extent);
 }
 
 void find_streams(struct former *f) {

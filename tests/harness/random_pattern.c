@@ -79,6 +79,34 @@ static struct value *attention(struct sample *sample, struct axis *seq, struct a
   return build_contract(graph, weights, v, &past, 1);
 }
 
+/* By several heads, with queries, keys and axes large enough for tiles, so that it is a stream; and what streams must keep apart: a bias
+   for each score, a mask, heads that share their keys, a reader of the weights. */
+static struct value *attention_of_heads(struct sample *sample) {
+  struct graph *graph = sample->graph;
+  struct axis *head = sample_axis_of(sample, "head", 1 + sample_below(sample, 3));
+  struct axis *look = sample_axis_of(sample, "look", 4 + sample_below(sample, 9));
+  struct axis *past = sample_axis_of(sample, "past", 4 + sample_below(sample, 9));
+  struct axis *key = sample_axis_of(sample, "key", 4 + sample_below(sample, 5));
+  struct axis *queries[] = {sample->batch, head, look, key}, *turned[] = {sample->batch, look, head, key};
+  struct axis *keys[] = {sample->batch, past, head, key}, *shared[] = {sample->batch, past, key};
+  const bool shares = sample_chance(sample, 25);
+  struct value *q = sample_real_value(sample, sample_chance(sample, 50) ? queries : turned, 4);
+  struct value *k = sample_real_value(sample, shares ? shared : keys, shares ? 3 : 4);
+  struct value *v = sample_real_value(sample, shares ? shared : keys, shares ? 3 : 4);
+  struct value *scores = build_contract(graph, q, k, &key, 1);
+  if (sample_chance(sample, 50)) scores = binary(sample, OP_mul, scores, number(sample, 0.4));
+  if (sample_chance(sample, 30)) scores = binary(sample, OP_add, scores, parameter(sample, look, past));
+  if (sample_chance(sample, 50)) {
+    struct value *seen = binary(sample, OP_le, build_index(graph, past), build_index(graph, look));
+    scores = build_where(graph, seen, scores, number(sample, -INFINITY));
+  }
+  struct value *weights = softmax(sample, scores, past, false);
+  struct value *y = build_contract(graph, weights, v, &past, 1);
+  if (sample_chance(sample, 80)) return y;
+  return binary(sample, OP_add, y,
+                build_reduce(graph, OP_reduce_sum, binary(sample, OP_mul, weights, weights), &past, 1));
+}
+
 static struct value *loss(struct sample *sample, struct axis *axis) {
   struct graph *graph = sample->graph;
   struct value *x = operand(sample, axis);
@@ -191,7 +219,7 @@ static struct value *optimize(struct sample *sample, struct axis *axis) {
 struct value *sample_pattern(struct sample *sample) {
   struct axis *axis = sample_constant_axis(sample), *other = sample_constant_axis(sample);
   struct axis *inner = sample_axis_of(sample, "inner", 1 + sample_below(sample, 20));
-  switch (sample_below(sample, 11)) {
+  switch (sample_below(sample, 12)) {
     case 0:
       axis = sample_any_axis(sample);
       return softmax(sample, operand(sample, axis), axis, false);
@@ -213,6 +241,8 @@ struct value *sample_pattern(struct sample *sample) {
       return table(sample, axis);
     case 9:
       return sample_smooth(sample) || sample_chance(sample, 60) ? repeat(sample, axis) : ranked(sample, axis);
+    case 10:
+      return attention_of_heads(sample);
     default:
       return sample_smooth(sample) ? norm(sample, operand(sample, axis), axis) : optimize(sample, axis);
   }
