@@ -226,17 +226,13 @@ static bool put_in_order(struct finder *d) {
 
 /* The rows of a block: as many as leave its wide values in a cache of usual size, and divide the axis. 0 where no number does. */
 static int64_t choose_rows(const struct finder *d) {
-  enum { LEAST_ROWS = 8 };
+  enum { LEAST_ROWS = 8, LEAST_VALUES = 2 };
   const struct stream *stream = d->stream;
   const double *parameters = d->s->pipeline.parameters;
-  double row = 0;
-  for (int i = 0; i < stream->clusters.count; i++) {
-    double bytes = 4;
-    for (int j = 0; j < d->seed->axis_count; j++)
-      if (!stream_is_around(stream, d->seed->axes[j]) && d->seed->axes[j] != stream->blocked)
-        bytes *= (double)d->seed->axes[j]->extent;
-    row += bytes;
-  }
+  double row = 4 * (stream->values.count > LEAST_VALUES ? stream->values.count : LEAST_VALUES);
+  for (int i = 0; i < d->seed->axis_count; i++)
+    if (!stream_is_around(stream, d->seed->axes[i]) && d->seed->axes[i] != stream->blocked)
+      row *= (double)d->seed->axes[i]->extent;
   const int64_t extent = stream->blocked->extent, wanted = (int64_t)parameters[PARAMETER_stream_rows];
   const int64_t least = wanted ? 1 : LEAST_ROWS;
   int64_t most = wanted ? wanted : (int64_t)(parameters[PARAMETER_stream_bytes] / row);
@@ -346,7 +342,9 @@ static void find_stream(struct former *f, struct cluster *cluster) {
   d->stream->rows = choose_rows(d);
   if (!d->stream->rows || !put_in_order(d) || !place_blocks(d)) return;
   for (int i = 0; i < d->stream->clusters.count; i++) d->stream->clusters.items[i]->stream = d->stream;
-  if (getenv("STREAMS")) fprintf(stderr,"STREAM %d rows %d of %d\n",d->stream->clusters.count,(int)d->stream->rows,(int)d->stream->blocked->extent);
+  if (getenv("STREAMS"))
+    fprintf(stderr, "STREAM %d rows %d of %d\n", d->stream->clusters.count, (int)d->stream->rows,
+            (int)d->stream->blocked->extent);
 }
 
 void find_streams(struct former *f) {

@@ -1,7 +1,7 @@
 /* What the backward pass reads of a wide value, as the weights of attention are, it computes again: from the operands of the contraction
    behind it and from sums of its rows, which are small and stay memory. So no wide value has to wait for the backward pass, and streams
-   (stream.h) keep blocks of them alone. This costs one more contraction. Nothing changes but that: the same operations on the same
-   numbers give the same bits.
+   (stream.h) keep blocks of them alone. This costs one more contraction; the same operations on the same numbers give the same bits.
+   Only sums of a wide value over more than its rows are added in another order.
 
    A wide value is one that follows, element by element, from a contraction whose rows some reduction sums: what fuse will find to be a
    stream (cluster_stream.c), found on the graph, since clusters follow from which values there are. */
@@ -13,8 +13,9 @@ struct again {
   struct value **old;
   int count, first_gradient, last_gradient; /* places in `old` */
   const struct value **product; /* by id: the contraction that a wide value follows from, or NULL */
-  bool *reduced; /* by id of a contraction: some reduction sums rows of what follows from it */
+  const struct value **rows; /* by id of a contraction: a reduction of rows of what follows from it, or NULL */
   struct value **made; /* by id: the value computed again */
+  ARRAY(const struct value *) products; /* those that have such a reduction */
   double least; /* bytes of a wide value from which on it is */
 };
 
@@ -61,7 +62,8 @@ static void find_wide(struct again *a) {
         if (same_axes(value, product)) a->product[value->id] = product;
       } else if ((value->op == OP_reduce_max || value->op == OP_reduce_sum) &&
                  are_rows(product, value->list, value->list_count)) {
-        a->reduced[product->id] = true;
+        if (!a->rows[product->id]) array_push(a->rewrite.scratch, &a->products, product);
+        a->rows[product->id] = value;
       }
     }
   }
@@ -69,7 +71,7 @@ static void find_wide(struct again *a) {
 
 static bool is_wide(const struct again *a, const struct value *old) {
   const struct value *product = a->product[old->id];
-  return product && a->reduced[product->id];
+  return product && a->rows[product->id];
 }
 
 /* The value computed again, or the value itself where it is small, or costs nothing to keep. */
@@ -87,13 +89,71 @@ static struct value *computed_again(struct again *a, const struct value *old, co
   return made;
 }
 
+/* The rows of a wide value with these axes, as a reduction of them; NULL where it is none. */
+static const struct value *rows_of(const struct again *a, const struct value *value) {
+  for (int i = 0; i < a->products.count; i++)
+    if (same_axes(value, a->products.items[i])) return a->rows[a->products.items[i]->id];
+  return NULL;
+}
+
+/* What the value would be if the sum of a wide value, from which it follows by products and choices, were taken after them; NULL where it
+   does not follow so. The sum's axes are added to the list. */
+static struct value *before_sum(struct again *a, const struct value *old, struct axis **list, int *count) {
+  struct graph *graph = a->rewrite.graph;
+  if (old->op == OP_reduce_sum && rows_of(a, old->inputs[0]) && *count + old->list_count <= MAX_AXES) {
+    for (int i = 0; i < old->list_count; i++) list[(*count)++] = old->list[i];
+    return rewrite_get(&a->rewrite, old->inputs[0]);
+  }
+  struct value *made = NULL;
+  graph->origin = old->origin;
+  for (int i = 0; i < 2 && old->op == OP_mul && !made; i++) {
+    made = before_sum(a, old->inputs[i], list, count);
+    if (made) made = build_binary(graph, OP_mul, made, rewrite_get(&a->rewrite, old->inputs[1 - i]));
+  }
+  for (int i = 1; i < 3 && old->op == OP_where && !made; i++) {
+    if (!is_constant(old->inputs[3 - i], 0)) continue;
+    made = before_sum(a, old->inputs[i], list, count);
+    struct value *chosen = rewrite_get(&a->rewrite, old->inputs[0]),
+                 *zero = rewrite_get(&a->rewrite, old->inputs[3 - i]);
+    if (made) made = build_where(graph, chosen, i == 1 ? made : zero, i == 1 ? zero : made);
+  }
+  return made;
+}
+
+/* A sum of a wide value over its rows and further axes, as the gradient of a bias is, becomes one over rows, which belongs to the stream,
+   and one of the small result. NULL where it is no such sum. The wide value may have been summed over some axes, such as the batch, before
+   it was multiplied: this sum is then taken last, since its result has both axes of a score. */
+static struct value *in_two_steps(struct again *a, const struct value *old) {
+  if (old->op != OP_reduce_sum) return NULL;
+  struct axis *list[MAX_AXES], *rest[MAX_AXES];
+  int count = 0, rest_count = 0;
+  struct value *x = rows_of(a, old->inputs[0]) ? rewrite_get(&a->rewrite, old->inputs[0])
+                                               : before_sum(a, old->inputs[0], list, &count);
+  const struct value *rows = x ? rows_of(a, x) : NULL;
+  if (!rows || count + old->list_count > MAX_AXES) return NULL;
+  for (int i = 0; i < old->list_count; i++) list[count++] = old->list[i];
+  int found = 0;
+  for (int i = 0; i < count; i++) {
+    if (axis_listed(rows->list, rows->list_count, list[i]))
+      found++;
+    else
+      rest[rest_count++] = list[i];
+  }
+  if (found < rows->list_count || !rest_count) return NULL;
+  a->rewrite.graph->origin = old->origin;
+  struct value *sums = build_reduce(a->rewrite.graph, OP_reduce_sum, x, rows->list, rows->list_count);
+  struct value *sum = build_reduce(a->rewrite.graph, OP_reduce_sum, sums, rest, rest_count);
+  name_like(sum, old);
+  return sum;
+}
+
 void pass_stream_again(struct graph *graph, double least) {
   const struct origin origin = graph->origin;
   struct again again = {.rewrite = rewrite_begin(graph), .least = least}, *a = &again;
   struct arena *scratch = a->rewrite.scratch;
   a->old = a->rewrite.old, a->count = a->rewrite.count;
   a->product = arena_new_array(scratch, const struct value *, a->rewrite.map_count);
-  a->reduced = arena_new_array(scratch, bool, a->rewrite.map_count);
+  a->rows = arena_new_array(scratch, const struct value *, a->rewrite.map_count);
   a->made = arena_new_array(scratch, struct value *, a->rewrite.map_count);
   a->first_gradient = a->last_gradient = a->count;
   for (int i = 0; i < a->count; i++) {
@@ -112,7 +172,9 @@ void pass_stream_again(struct graph *graph, double least) {
       changes = changes || inputs[j] != x;
     }
     graph->origin = old->origin;
-    rewrite_set(&a->rewrite, old, changes ? value_copy(graph, old, inputs) : rewrite_keep(&a->rewrite, old));
+    struct value *made = i >= a->first_gradient ? in_two_steps(a, old) : NULL;
+    if (!made) made = changes ? value_copy(graph, old, inputs) : rewrite_keep(&a->rewrite, old);
+    rewrite_set(&a->rewrite, old, made);
   }
   graph->origin = origin;
   rewrite_end(&a->rewrite);

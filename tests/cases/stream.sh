@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# slow
+# Attention is computed block by block by one kernel: the same bits as without, whatever the rows of a block and the number of threads,
+# forward and backward; and no memory has both positions of a score, whoever wrote the spec.
+. "$(dirname "$0")/../lib.sh"
+
+# same_bits SPEC PIPELINE [OPTION...]: three steps of training end with the same bytes as without streams.
+trained() {
+  local out=$1 spec=$2 passes=$3
+  shift 3
+  lamella run "$spec" -O1 "${settings[@]}" --passes="$passes" train --overwrite --quiet --steps 3 --out $out "$@" >/dev/null
+}
+same_bits() {
+  local spec=$1 passes=$2
+  shift 2
+  trained streamed.safetensors "$spec" "$passes" "$@"
+  cmp plain.safetensors streamed.safetensors || fail "$spec, $passes, $*: other weights than without streams"
+}
+# streams_of SPEC GRAPH PIPELINE: how many kernels of streams the graph has, as show tells.
+streams_of() { lamella show "$1" "${settings[@]}" --graph="$2" --passes="$3" --stage=clusters | grep -c '^[a-z].*: part of a stream'; }
+
+specs=$LAMELLA_ROOT/specs
+settings=(-D repeat.h=1 -D embed=64 -D train.batch=4 -D train.eval=0)
+trained plain.safetensors "$specs/shakespeare.lam" -stream
+for passes in default 'stream(rows = 16)' 'stream(again = 0)' 'stream(rows = 16, again = 0)' 'stream(rows = 24, again = 0)'; do
+  same_bits "$specs/shakespeare.lam" "$passes"
+done
+for threads in 1 3; do same_bits "$specs/shakespeare.lam" 'stream(rows = 8, again = 0)' --threads $threads; done
+expect_equal "$(streams_of "$specs/shakespeare.lam" train 'stream(again = 0)')" 9
+expect_equal "$(streams_of "$specs/shakespeare.lam" train -stream)" 0
+
+# Written by a user: other names, axes in another order, a bias that is learnt for each head, and one for each distance.
+cat >looks.lam <<'END_OF_SPEC'
+use "std/transformer.lam"
+use "std/optim.lam"
+axis letter = 27
+axis wide = 32
+axis place = 48
+axis eye = 4
+axis tone = 8
+
+fn gaze(x) {
+  axis seen == place
+  param ask[wide, eye, tone] ~ normal(0.2)
+  param tell[wide, eye, tone] ~ normal(0.2)
+  param give[wide, eye, tone] ~ normal(0.2)
+  param slope[eye] ~ normal(0.1)
+  asked = x @wide ask
+  told = (x @wide tell)[place -> seen]
+  given_ = (x @wide give)[place -> seen]
+  distance = position(place) - position(seen)
+  match = asked @tone told + slope * distance
+  match = where(distance < 0, -1e9, match)
+  top = stop(max(match, seen))
+  share = exp(match - top)
+  return (share / sum(share, seen)) @seen given_
+}
+model looks(tokens[place] in letter) -> guess[place, letter] {
+  param table[letter, wide] ~ normal(0.3)
+  x = table[letter = tokens]
+  y = gaze: gaze(x)
+  param join[eye, tone, wide] ~ normal(0.2)
+  z = x + (y @(eye, tone) join)
+  return z @wide table
+}
+data words { text = "text.txt"; tokenizer = char; split = 0.9 }
+train looks on words {
+  loss      = cross_entropy(guess, next, letter), weight
+  optimizer = adamw(lr = 0.01)
+  batch = 4; steps = 3; eval = 0
+}
+END_OF_SPEC
+for i in $(seq 60); do echo "abcdefghijklmnopqrstuvwxy $i" | tr '0-9' 'a-j'; done >text.txt
+settings=()
+# The gradient of a bias is a sum over all scores of a head. It is added row by row, which is another order.
+trained plain.safetensors looks.lam 'stream(again = 0)'
+same_bits looks.lam 'stream(rows = 12, again = 0)'
+for passes in -stream default; do
+  lamella run looks.lam --passes="$passes" eval --weights plain.safetensors >$passes.loss
+  cmp -- -stream.loss $passes.loss || fail "looks.lam, $passes: another loss"
+done
+expect_equal "$(streams_of looks.lam train 'stream(again = 0)')" 9
+# Neither has another of its buffers both axes in full, nor does GPT-2 at its usual size.
+lamella show looks.lam --passes='stream(rows = 12, again = 0)' --stage=loops >loops.txt
+grep -q '^# activation.*place=12.*seen=48' loops.txt || fail "no memory of a block"
+! grep '^# activation.*place=48.*seen=48' loops.txt || fail "memory for all scores"
+lamella show "$specs/gpt2.lam" --stage=loops >loops.txt
+grep -q '^# activation.*seq=32.*past=1024' loops.txt || fail "no memory of a block"
+! grep '^# activation.*seq=1024.*past=1024' loops.txt || fail "memory for all scores"
+
+# Masks from data, keys that several queries share, attention to another sequence.
+for spec in bert llama translate; do
+  settings=(-D train.batch=4 -D train.eval=0)
+
+  trained plain.safetensors "$specs/$spec.lam" -stream
+  same_bits "$specs/$spec.lam" 'stream(rows = 8, again = 0)'
+  [[ $(streams_of "$specs/$spec.lam" train 'stream(again = 0)') -gt 0 ]] || fail "$spec: no stream"
+done
+
+# In 16 bits, where the interpreter is the only reference: as near as without streams.
+settings=(-D repeat.h=1 -D embed=64 -D train.batch=4 -D train.eval=0)
+trained plain.safetensors "$specs/shakespeare.lam" '-stream, mixed(bf16)'
+same_bits "$specs/shakespeare.lam" 'mixed(bf16), stream(rows = 16)'
