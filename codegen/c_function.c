@@ -1,4 +1,5 @@
 /* Functions and statements as C. */
+#include <math.h>
 #include <string.h>
 
 #include "codegen/c_writer.h"
@@ -294,6 +295,33 @@ static void print_store(struct writer *writer, const struct statement *s) {
   writer_assign(writer, place, scalar_text(writer, value));
 }
 
+/* Whether the statement is nothing but loops that store +0 to each element of the array. */
+static bool makes_zero(struct writer *writer, const struct statement *s, const struct array *array) {
+  int64_t elements = 1, extent;
+  for (; s->kind == STATEMENT_LOOP; s = s->body.statements.items[0]) {
+    if (s->body.statements.count != 1 || s->step > 1 || !is_literal(writer_resolve(writer, s->extent), &extent))
+      return false;
+    elements *= extent;
+  }
+  return s->kind == STATEMENT_STORE && s->array == array && elements == array->count &&
+         s->expression->kind == EXPRESSION_NUMBER && s->expression->number == 0 && !signbit(s->expression->number);
+}
+
+/* Prints "__m256 sum[8] = {0};" where the array is zero at first. Returns the statement that makes it so, or NULL. */
+static const struct statement *print_zero(struct writer *writer, const struct block *block, int at) {
+  const struct statement *s = block->statements.items[at];
+  int next = at + 1;
+  while (next < block->statements.count && block->statements.items[next]->kind == STATEMENT_ARRAY) next++;
+  if (next == block->statements.count) return NULL;
+  const struct statement *zero = block->statements.items[next];
+  const int64_t count =
+      s->array->count / (array_is_vectors(writer->target, block, s->array) ? writer->target->lanes : 1);
+  if (count == 1 || !makes_zero(writer, zero, s->array)) return NULL;
+  const char *type = bind_array(writer, s->array, block), *name = writer_find_array(writer, s->array)->name;
+  writer_line(writer, LINE_DECLARATION, "%s %s[%lld] = {0};", type, name, (long long)count);
+  return zero;
+}
+
 /* Prints "float sum = 0;" where the next statement stores what a register holds first. */
 static bool print_initialized(struct writer *writer, const struct statement *s, const struct statement *next,
                               const struct block *block) {
@@ -404,10 +432,14 @@ static void print_statement(struct writer *writer, const struct statement *s, co
 }
 
 static void print_block(struct writer *writer, const struct block *block) {
+  const struct statement *printed = NULL; /* before its turn */
   for (int i = 0; i < block->statements.count; i++) {
     const struct statement *s = block->statements.items[i],
                            *next = i + 1 < block->statements.count ? block->statements.items[i + 1] : NULL;
-    if (print_initialized(writer, s, next, block))
+    const struct statement *zero = s->kind == STATEMENT_ARRAY ? print_zero(writer, block, i) : NULL;
+    if (zero) printed = zero;
+    if (zero || s == printed) continue;
+    if (next != printed && print_initialized(writer, s, next, block))
       i++;
     else
       print_statement(writer, s, block);
