@@ -287,8 +287,15 @@ static void print_store(struct writer *writer, const struct statement *s) {
   /* a sum with 0 was folded, and compilers warn of x = x */
   if (is_element(writer, value, s->array, index)) return;
   const char *name = writer_mention(writer, array->name);
-  if (!access_of(s->array->storage)->is_usual) {
-    writer_line(writer, LINE_SIMPLE, "%s", writer_set_text(writer, s->array, index, scalar_piece(writer, value)));
+  const bool is_usual = access_of(s->array->storage)->is_usual;
+  if (!is_usual || s->array->optional) {
+    const char *set = is_usual ? arena_format(writer->arena, "%s[%s] = %s;", name, scalar_text(writer, index),
+                                              scalar_text(writer, value))
+                               : writer_set_text(writer, s->array, index, scalar_piece(writer, value));
+    if (s->array->optional)
+      writer_line(writer, LINE_COMPOUND, "if (%s) %s", name, set);
+    else
+      writer_line(writer, LINE_SIMPLE, "%s", set);
     return;
   }
   const char *place = array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, index));

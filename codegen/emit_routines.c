@@ -80,6 +80,8 @@ static struct c_argument number_argument(struct body *body, const struct launch_
 static struct c_argument argument_of(struct body *body, const struct launch *launch, int number) {
   static const struct counter none = {0, 1, 1};
   const struct launch_argument *argument = &launch->arguments.items[number];
+  if (!argument->buffer && launch->function->parameters.items[number].array)
+    return (struct c_argument){.piece = piece_name("NULL")};
   if (!argument->buffer)
     return number_argument(body, argument, launch->function->parameters.items[number].variable->type);
   const struct pointer pointer = pointer_of(body, argument);
