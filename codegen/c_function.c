@@ -369,16 +369,35 @@ static void print_if(struct writer *writer, const struct statement *s) {
   scope_close(writer, scope);
 }
 
+/* A long pointer that a call writes through, and takes a second time to read, gets a name before the call. */
+static void name_pointers(struct writer *writer, const struct statement *s, const char **texts) {
+  enum { SHORT = 24 };
+  for (int i = 0; i < s->arguments.count; i++) {
+    const struct array *array = s->arguments.items[i].array, *parameter = s->function->parameters.items[i].array;
+    const char *text = texts[i], *name = NULL;
+    for (int j = 0; j < s->arguments.count && array && parameter->written && strlen(text) > SHORT; j++) {
+      if (j == i || s->arguments.items[j].array != array || strcmp(texts[j], text) != 0) continue;
+      if (!name) {
+        name = writer_declare(writer, parameter->name);
+        writer_line(writer, LINE_DECLARATION, "%s *%s = %s;", c_element_type(writer->printer, array->storage), name,
+                    text);
+      }
+      texts[i] = texts[j] = name;
+    }
+  }
+}
+
 static void print_call(struct writer *writer, const struct statement *s) {
-  const char *arguments = "";
+  const char *arguments = "", **texts = arena_new_array(writer->arena, const char *, s->arguments.count + 1);
   for (int i = 0; i < s->arguments.count; i++) {
     const struct argument *argument = &s->arguments.items[i];
     const struct expression *value =
         argument->expression ? writer_resolve(writer, argument->expression) : expression_index(writer->arena, 0);
-    const char *text =
-        argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
-    arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", text);
+    texts[i] = argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
   }
+  name_pointers(writer, s, texts);
+  for (int i = 0; i < s->arguments.count; i++)
+    arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", texts[i]);
   writer_line(writer, LINE_SIMPLE, "%s(%s);", c_identifier(writer->printer, s->function->name), arguments);
 }
 
