@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "codegen/c_fold.h"
 #include "codegen/c_writer.h"
 
 const char *c_type(const struct c_printer *printer, enum type type) {
@@ -339,21 +340,6 @@ static struct piece convert_piece(struct writer *writer, const struct expression
   bug("no such type");
 }
 
-/* Vector i of a fold, from `start` on, when so many are left: the sum of those i and i + left that were before. */
-static struct piece folded_vector(struct writer *writer, const struct expression *fold, struct array_binding *array,
-                                  const struct expression *start, int i, int left) {
-  const int lanes = writer->target->lanes;
-  if (left * lanes == fold->lanes) {
-    const struct expression *at =
-        expression_apply(writer->arena, OP_add, start, expression_index(writer->arena, (int64_t)i * lanes), NULL);
-    return piece_name(vector_element(writer, array, writer_resolve(writer, at)));
-  }
-  struct piece arguments[2];
-  for (int half = 0; half < 2; half++)
-    arguments[half] = folded_vector(writer, fold, array, start, i + half * left, 2 * left);
-  return writer_fill(writer, writer->simd->vector[operation_of(fold->op, fold->type)], arguments);
-}
-
 static struct piece fold_piece(struct writer *writer, const struct expression *x) {
   struct array_binding *array = writer_find_array(writer, x->array);
   const struct expression *start = writer_resolve(writer, x->arguments[0]);
@@ -361,9 +347,16 @@ static struct piece fold_piece(struct writer *writer, const struct expression *x
   if ((!sum && x->op != OP_max) || (whole && !sum) || (!whole && x->type != TYPE_REAL))
     bug("%s: a fold of %s by %s", writer->function->name, type_names[x->type], op_facts[x->op].name);
   if (array->vectors) {
-    struct piece argument = folded_vector(writer, x, array, start, 0, 1);
-    const enum operation operation = whole ? OPERATION_int_fold_add : sum ? OPERATION_fold_add : OPERATION_fold_max;
-    return writer_fill(writer, writer->simd->vector[operation], &argument);
+    const int lanes = writer->target->lanes, count = x->lanes / lanes;
+    const char **vectors = arena_new_array(writer->arena, const char *, count);
+    for (int i = 0; i < count; i++) {
+      const struct expression *apart = expression_index(writer->arena, (int64_t)i * lanes);
+      vectors[i] = vector_element(writer, array,
+                                  writer_resolve(writer, expression_apply(writer->arena, OP_add, start, apart, NULL)));
+    }
+    const struct expression *first =
+        expression_apply(writer->arena, OP_quotient, start, expression_index(writer->arena, lanes), NULL);
+    return fold_vectors(writer->printer, x->op, x->type, vectors, pointer_piece(writer, x->array, first).text, count);
   }
   struct piece arguments[] = {pointer_piece(writer, x->array, start),
                               piece_name(arena_format(writer->arena, "%d", x->lanes))};

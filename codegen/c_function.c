@@ -1,4 +1,5 @@
 /* Functions and statements as C. */
+#include <math.h>
 #include <string.h>
 
 #include "codegen/c_writer.h"
@@ -286,12 +287,46 @@ static void print_store(struct writer *writer, const struct statement *s) {
   /* a sum with 0 was folded, and compilers warn of x = x */
   if (is_element(writer, value, s->array, index)) return;
   const char *name = writer_mention(writer, array->name);
-  if (!access_of(s->array->storage)->is_usual) {
-    writer_line(writer, LINE_SIMPLE, "%s", writer_set_text(writer, s->array, index, scalar_piece(writer, value)));
+  const bool is_usual = access_of(s->array->storage)->is_usual;
+  if (!is_usual || s->array->optional) {
+    const char *set = is_usual ? arena_format(writer->arena, "%s[%s] = %s;", name, scalar_text(writer, index),
+                                              scalar_text(writer, value))
+                               : writer_set_text(writer, s->array, index, scalar_piece(writer, value));
+    if (s->array->optional)
+      writer_line(writer, LINE_COMPOUND, "if (%s) %s", name, set);
+    else
+      writer_line(writer, LINE_SIMPLE, "%s", set);
     return;
   }
   const char *place = array->single ? name : arena_format(writer->arena, "%s[%s]", name, scalar_text(writer, index));
   writer_assign(writer, place, scalar_text(writer, value));
+}
+
+/* Whether the statement is nothing but loops that store +0 to each element of the array. */
+static bool makes_zero(struct writer *writer, const struct statement *s, const struct array *array) {
+  int64_t elements = 1, extent;
+  for (; s->kind == STATEMENT_LOOP; s = s->body.statements.items[0]) {
+    if (s->body.statements.count != 1 || s->step > 1 || !is_literal(writer_resolve(writer, s->extent), &extent))
+      return false;
+    elements *= extent;
+  }
+  return s->kind == STATEMENT_STORE && s->array == array && elements == array->count &&
+         s->expression->kind == EXPRESSION_NUMBER && s->expression->number == 0 && !signbit(s->expression->number);
+}
+
+/* Prints "__m256 sum[8] = {0};" where the array is zero at first. Returns the statement that makes it so, or NULL. */
+static const struct statement *print_zero(struct writer *writer, const struct block *block, int at) {
+  const struct statement *s = block->statements.items[at];
+  int next = at + 1;
+  while (next < block->statements.count && block->statements.items[next]->kind == STATEMENT_ARRAY) next++;
+  if (next == block->statements.count) return NULL;
+  const struct statement *zero = block->statements.items[next];
+  const int64_t count =
+      s->array->count / (array_is_vectors(writer->target, block, s->array) ? writer->target->lanes : 1);
+  if (count == 1 || !makes_zero(writer, zero, s->array)) return NULL;
+  const char *type = bind_array(writer, s->array, block), *name = writer_find_array(writer, s->array)->name;
+  writer_line(writer, LINE_DECLARATION, "%s %s[%lld] = {0};", type, name, (long long)count);
+  return zero;
 }
 
 /* Prints "float sum = 0;" where the next statement stores what a register holds first. */
@@ -334,16 +369,35 @@ static void print_if(struct writer *writer, const struct statement *s) {
   scope_close(writer, scope);
 }
 
+/* A long pointer that a call writes through, and takes a second time to read, gets a name before the call. */
+static void name_pointers(struct writer *writer, const struct statement *s, const char **texts) {
+  enum { SHORT = 24 };
+  for (int i = 0; i < s->arguments.count; i++) {
+    const struct array *array = s->arguments.items[i].array, *parameter = s->function->parameters.items[i].array;
+    const char *text = texts[i], *name = NULL;
+    for (int j = 0; j < s->arguments.count && array && parameter->written && strlen(text) > SHORT; j++) {
+      if (j == i || s->arguments.items[j].array != array || strcmp(texts[j], text) != 0) continue;
+      if (!name) {
+        name = writer_declare(writer, parameter->name);
+        writer_line(writer, LINE_DECLARATION, "%s *%s = %s;", c_element_type(writer->printer, array->storage), name,
+                    text);
+      }
+      texts[i] = texts[j] = name;
+    }
+  }
+}
+
 static void print_call(struct writer *writer, const struct statement *s) {
-  const char *arguments = "";
+  const char *arguments = "", **texts = arena_new_array(writer->arena, const char *, s->arguments.count + 1);
   for (int i = 0; i < s->arguments.count; i++) {
     const struct argument *argument = &s->arguments.items[i];
     const struct expression *value =
         argument->expression ? writer_resolve(writer, argument->expression) : expression_index(writer->arena, 0);
-    const char *text =
-        argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
-    arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", text);
+    texts[i] = argument->array ? pointer_piece(writer, argument->array, value).text : scalar_text(writer, value);
   }
+  name_pointers(writer, s, texts);
+  for (int i = 0; i < s->arguments.count; i++)
+    arguments = arena_format(writer->arena, "%s%s%s", arguments, i ? ", " : "", texts[i]);
   writer_line(writer, LINE_SIMPLE, "%s(%s);", c_identifier(writer->printer, s->function->name), arguments);
 }
 
@@ -404,10 +458,14 @@ static void print_statement(struct writer *writer, const struct statement *s, co
 }
 
 static void print_block(struct writer *writer, const struct block *block) {
+  const struct statement *printed = NULL; /* before its turn */
   for (int i = 0; i < block->statements.count; i++) {
     const struct statement *s = block->statements.items[i],
                            *next = i + 1 < block->statements.count ? block->statements.items[i + 1] : NULL;
-    if (print_initialized(writer, s, next, block))
+    const struct statement *zero = s->kind == STATEMENT_ARRAY ? print_zero(writer, block, i) : NULL;
+    if (zero) printed = zero;
+    if (zero || s == printed) continue;
+    if (next != printed && print_initialized(writer, s, next, block))
       i++;
     else
       print_statement(writer, s, block);

@@ -1,6 +1,7 @@
 /* Prints what stands before the functions of a file: includes, definitions and helper functions. */
 #include <string.h>
 
+#include "codegen/c_fold.h"
 #include "codegen/c_helpers.h"
 #include "codegen/c_print.h"
 #include "codegen/codegen.h"
@@ -66,6 +67,12 @@ static void add_helpers(struct prelude *prelude) {
   }
 }
 
+static void add_folds(struct prelude *prelude) {
+  struct fold_function fold;
+  for (int i = 0; fold_function_at(prelude->printer, i, &fold); i++)
+    add_candidate(prelude, (struct candidate){fold.name, fold.comment, fold.head, fold.body, .uses = fold.uses});
+}
+
 static void add_formulas(struct prelude *prelude) {
   const struct c_printer *printer = prelude->printer;
   const struct formula *formula;
@@ -103,6 +110,7 @@ static struct prelude prelude_of(struct c_printer *printer) {
   printer->headers[HEADER_VECTORS] = printer->target->simd;
   printer->headers[HEADER_INTEGERS] = true;
   add_helpers(&prelude);
+  add_folds(&prelude);
   add_formulas(&prelude);
   want(&prelude, &printer->uses);
   return prelude;
@@ -154,10 +162,13 @@ const char *c_prelude(struct c_printer *printer) {
   text_blank(text);
   const char *linkage =
       arena_format(printer->arena, "%s%s", printer->target->attribute ? dialect->vectorised : "", dialect->inlined);
+  const char *comment = NULL;
   for (int i = 0; i < prelude.candidates.count; i++) {
     const struct candidate *candidate = &prelude.candidates.items[i];
     if (!candidate->wanted) continue;
-    if (candidate->comment) text_comment(text, candidate->comment);
+    const bool is_said = comment && candidate->comment && !strcmp(comment, candidate->comment);
+    if (candidate->comment && !is_said) text_comment(text, candidate->comment);
+    comment = candidate->comment;
     print_candidate(text, linkage, candidate);
     text_blank(text);
   }

@@ -45,6 +45,9 @@ bool c_is_task(const struct function *function);
 /* Makes tasks of a kernel that is nothing but one serial loop around loops; false when it is not. Its launches must run
    the tasks in order. */
 bool c_make_task(struct function *function);
+/* Where the number of a task kernel's tasks is a constant, makes it the kernel's last parameter and returns it; else 0.
+   Kernels that differ in it alone are one then, and their task does not take it. */
+int64_t c_take_task_count(struct arena *arena, struct function *function);
 /* Prints void NAME(parameters, int64_t number of the task), without parameters that only tell how many tasks there are.
    Returns everything but the name: tasks with the same text do the same. */
 const char *c_print_task(struct c_printer *printer, const struct function *function, bool internal);

@@ -58,6 +58,15 @@ bool c_make_task(struct function *function) {
   return false;
 }
 
+int64_t c_take_task_count(struct arena *arena, struct function *function) {
+  if (!c_is_task(function)) return 0;
+  struct statement *loop = function->body.statements.items[function->body.statements.count - 1];
+  int64_t count;
+  if (!is_literal(loop->extent, &count) || count < 1) return 0;
+  loop->extent = expression_variable(arena, function_add_number(arena, function, "tasks", TYPE_INDEX));
+  return count;
+}
+
 static struct free_names names_of(struct arena *arena, const struct function *function) {
   struct block block = block_of(arena, function);
   struct free_names names = {0};

@@ -459,7 +459,8 @@ static void store_by_lanes(struct writer *writer, const struct statement *s, con
 static void store(struct writer *writer, const struct statement *s) {
   const struct expression *index = writer_resolve(writer, s->index), *base;
   struct array_binding *array = writer_find_array(writer, s->array);
-  const char *value = vector_text(writer, writer_resolve(writer, s->expression));
+  const struct expression *stored = writer_resolve(writer, s->expression);
+  const char *value = array->vectors && !writer->guard ? whole_text(writer, stored) : vector_text(writer, stored);
   const struct access *access = access_of(s->array->storage);
   const enum operation operation = writer->guard ? access->store_masked : access->store;
   if (array->vectors) {

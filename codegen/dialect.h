@@ -34,6 +34,7 @@ struct dialect {
   const char *vectorised; /* before a function that uses the target's instructions */
   /* before a function that only this file sees; and before one that is inlined at its calls */
   const char *internal, *inlined;
+  const char *flattened; /* after `inlined`, where a call that is not inlined would cost more than time */
   const char *constructs[CONSTRUCT_COUNT];
   const char *headers[HEADER_COUNT]; /* lines that include them; without HEADER_VECTORS, which the target names */
   const char *task; /* the name of a task's number in the definitions of EACH and TASKS */

@@ -368,6 +368,24 @@ static void make_tasks(struct arena *arena, struct module *module) {
     }
 }
 
+/* How many tasks there are is an argument, so that kernels which differ in that alone are merged. */
+static void take_task_counts(struct arena *arena, struct module *module) {
+  struct pointer_table numbers = {0};
+  int64_t *counts = arena_new_array(arena, int64_t, module->functions.count + 1);
+  for (int i = 0; i < module->functions.count; i++) {
+    counts[i] = c_take_task_count(arena, module->functions.items[i]);
+    *pointer_table_at(arena, &numbers, module->functions.items[i], 0) = i;
+  }
+  for (int j = 0; j < module->routines.count; j++)
+    for (int k = 0; k < module->routines.items[j]->launches.count; k++) {
+      struct launch *launch = module->routines.items[j]->launches.items[k];
+      const int64_t count = counts[*pointer_table_find(&numbers, launch->function)];
+      if (count)
+        array_push(arena, &launch->arguments,
+                   ((struct launch_argument){.number_kind = NUMBER_CONSTANT, .number = count}));
+    }
+}
+
 /* The target with those of its features alone that the kernels use: so the program is the same whatever others were named. */
 static const struct target *target_in_use(struct arena *arena, const struct module *module,
                                           const struct target *target) {
@@ -388,6 +406,7 @@ struct emitted emit_c(struct arena *arena, const struct program *program, const 
   for (int i = 0; i < module->functions.count; i++) array_push(arena, &own->functions, module->functions.items[i]);
   times_enter(options->times, "merge");
   make_tasks(arena, own);
+  take_task_counts(arena, own);
   merge_kernels(arena, own);
   times_leave(options->times);
   times_enter(options->times, "code");

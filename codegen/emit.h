@@ -3,6 +3,8 @@
      emit_structs.c   the structs, and the pointer by which each buffer is reached
      emit_places.c    where the arrays lie to which the pointers of structs lead
      emit_routines.c  launches as calls, rolled into loops (roll.c)
+     emit_counter.c   numbers in terms of such a loop's counter
+     emit_labels.c    comments before calls: where in the model they stand
      emit_arguments.c what the functions of routines take, and what they refuse
      emit_quantized.c launches that make steps of one parameter each, so that not all parameters need be in memory at once
      emit_memory.c    the model's memory: its size, its places, how it is made and freed

@@ -130,7 +130,16 @@ const char *emit_summary(const struct emitter *emitter, const struct routine *ro
 
 /* Returns from the routine with a message where the condition holds. */
 static void refuse(const struct emitter *emitter, struct text *text, const char *condition, const char *message) {
-  text_line(text, "if (%s) return %s_refuse(m, \"%s\");", condition, emitter->name, message);
+  const char *test = arena_format(emitter->arena, "if (%s)", condition),
+             *refusal = arena_format(emitter->arena, "return %s_refuse(m, \"%s\");", emitter->name, message);
+  if ((size_t)text->indentation * 2 + strlen(test) + 1 + strlen(refusal) <= TEXT_COLUMNS) {
+    text_line(text, "%s %s", test, refusal);
+    return;
+  }
+  text_line(text, "%s", test);
+  text->indentation++;
+  text_line(text, "%s", refusal);
+  text->indentation--;
 }
 
 /* Integers of an input choose rows of tables, and positions rows of caches; they must be less than this, or 0 for any. */

@@ -63,7 +63,13 @@ static void add_field(struct places *places, const struct field *field, const in
 static void print_loops(struct places *places, struct text *text) {
   for (int i = 0; i < places->loops.count; i++) {
     const struct copy_loop *loop = &places->loops.items[i];
-    text_open(text, "for (int64_t i = %d; i < %d; i++)", loop->first, loop->first + loop->count);
+    const char *head =
+        arena_format(text->arena, "for (int64_t i = %d; i < %d; i++)", loop->first, loop->first + loop->count);
+    if (loop->lines.count == 1) {
+      text_line(text, "%s %s", head, loop->lines.items[0]);
+      continue;
+    }
+    text_open(text, "%s", head);
     for (int j = 0; j < loop->lines.count; j++) text_line(text, "%s", loop->lines.items[j]);
     text_close(text);
   }

@@ -1,10 +1,8 @@
 /* Prints routines: the launches of a graph as calls, grouped under comments, and the copies of a repeat as loops. */
-#include <limits.h>
 #include <string.h>
 
-#include "codegen/c_print.h"
 #include "codegen/emit.h"
-#include "codegen/roll.h"
+#include "codegen/emit_labels.h"
 
 /* A C function that is being printed, and what its calls turned out to need. */
 struct body {
@@ -14,44 +12,8 @@ struct body {
   bool owners[MOST_OWNERS]; /* whether it uses each struct, by its number in the emitter */
   bool seed, sizes, step;
   ARRAY(const char *) names; /* the names of tables so far */
-  const char *comment; /* what the last comment is about, while that holds for the next call, too */
-  int told; /* up to which of the calls at hand comments have told what they compute */
+  struct told told;
 };
-
-/* A loop over copies: i begins at `begin` and goes by `direction`, 1 or -1, `copies` times. */
-struct counter {
-  int64_t begin;
-  int direction, copies;
-};
-
-static struct c_argument known_number(struct arena *arena, int64_t number) {
-  return (struct c_argument){piece_name(arena_format(arena, "%lld", (long long)number)), true, number};
-}
-
-/* constant + factor * i */
-static struct c_argument affine(struct arena *arena, const struct counter *counter, int64_t factor, int64_t constant) {
-  if (!factor) return known_number(arena, constant);
-  struct c_argument sum = {.piece.binding = BINDS_SUM};
-  if (factor == -1) {
-    sum.piece.text = constant ? arena_format(arena, "%lld - i", (long long)constant) : "-i";
-    return sum;
-  }
-  int64_t most = counter->begin > counter->copies ? counter->begin : counter->copies + counter->begin;
-  int64_t magnitude = factor < 0 ? -factor : factor;
-  const char *i = magnitude > INT_MAX / (most + 1) ? "(int64_t)i" : "i";
-  struct piece term = piece_name("i");
-  if (factor != 1) term = (struct piece){arena_format(arena, "%s * %lld", i, (long long)factor), BINDS_PRODUCT, false};
-  if (!constant) return (struct c_argument){.piece = term};
-  sum.piece.text = arena_format(arena, "%s %c %lld", term.text, constant < 0 ? '-' : '+',
-                                (long long)(constant < 0 ? -constant : constant));
-  return sum;
-}
-
-/* start + slope * t for copy t, as text in i. */
-static struct c_argument in_counter(struct arena *arena, const struct counter *counter, int64_t start, int64_t slope) {
-  int64_t factor = slope * counter->direction;
-  return affine(arena, counter, factor, start - factor * counter->begin);
-}
 
 /* The pointer that copy t gets: a field, the index copy + copy_step * t where that is an array of copies, and the
    offset offset + offset_step * t. */
@@ -87,11 +49,11 @@ static const char *pointer_text(struct body *body, const struct pointer *pointer
   struct arena *arena = body->emitter->arena;
   const char *text = field_text(body, pointer->field);
   if (pointer->indexed)
-    text =
-        arena_format(arena, "%s[%s]", text, in_counter(arena, counter, pointer->copy, pointer->copy_step).piece.text);
+    text = arena_format(arena, "%s[%s]", text,
+                        emit_in_counter(arena, counter, pointer->copy, pointer->copy_step).piece.text);
   if (!pointer->offset && !pointer->offset_step) return text;
   return arena_format(arena, "%s + %s", text,
-                      in_counter(arena, counter, pointer->offset, pointer->offset_step).piece.text);
+                      emit_in_counter(arena, counter, pointer->offset, pointer->offset_step).piece.text);
 }
 
 static struct c_argument number_argument(struct body *body, const struct launch_argument *argument, enum type type) {
@@ -100,7 +62,7 @@ static struct c_argument number_argument(struct body *body, const struct launch_
     case NUMBER_CONSTANT:
       if (type == TYPE_REAL)
         return (struct c_argument){.piece = c_number(body->emitter->printer, type, argument->real)};
-      return known_number(arena, argument->number);
+      return emit_known_number(arena, argument->number);
     case NUMBER_SIZE:
       body->sizes = true;
       return (struct c_argument){.piece =
@@ -118,6 +80,8 @@ static struct c_argument number_argument(struct body *body, const struct launch_
 static struct c_argument argument_of(struct body *body, const struct launch *launch, int number) {
   static const struct counter none = {0, 1, 1};
   const struct launch_argument *argument = &launch->arguments.items[number];
+  if (!argument->buffer && launch->function->parameters.items[number].array)
+    return (struct c_argument){.piece = piece_name("NULL")};
   if (!argument->buffer)
     return number_argument(body, argument, launch->function->parameters.items[number].variable->type);
   const struct pointer pointer = pointer_of(body, argument);
@@ -125,10 +89,6 @@ static struct c_argument argument_of(struct body *body, const struct launch *lau
 }
 
 /* --- Rolled arguments --------------------------------------------------------------------------------------------------- */
-
-static const struct launch *launch_of(const struct roll *roll, struct launch *const *launches, int position, int copy) {
-  return launches[roll->first + position + copy * roll->period];
-}
 
 static const char *table_name(struct body *body, const char *base) {
   const char *name = base;
@@ -148,12 +108,12 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
                               int argument, const struct counter *counter) {
   struct emitter *emitter = body->emitter;
   struct arena *arena = emitter->arena;
-  const struct launch *sample = launch_of(roll, launches, position, 0);
+  const struct launch *sample = roll_launch(roll, launches, position, 0);
   const struct parameter *parameter = &sample->function->parameters.items[argument];
   const char *list = "", *declaration;
   for (int i = 0; i < counter->copies; i++) {
     int copy = counter->direction > 0 ? i : counter->copies - 1 - i;
-    list = emit_join(arena, list, argument_of(body, launch_of(roll, launches, position, copy), argument).piece.text);
+    list = emit_join(arena, list, argument_of(body, roll_launch(roll, launches, position, copy), argument).piece.text);
   }
   const char *name = table_name(
       body, arena_format(
@@ -166,13 +126,13 @@ static const char *table_text(struct body *body, const struct roll *roll, struct
     declaration = arena_format(arena, "static const %s", c_type(emitter->printer, parameter->variable->type));
   text_line(body->text, "%s %s[] = {%s};", declaration, name, list);
   int64_t least = counter->direction > 0 ? counter->begin : counter->begin - counter->copies + 1;
-  return arena_format(arena, "%s[%s]", name, affine(arena, counter, 1, -least).piece.text);
+  return arena_format(arena, "%s[%s]", name, emit_affine(arena, counter, 1, -least).piece.text);
 }
 
 static struct pointer regular_pointer(struct body *body, const struct roll *roll, struct launch *const *launches,
                                       int position, int argument, const struct argument_family *family) {
   int regular = family->form == FORM_EXCEPT_FIRST ? 1 : 0;
-  const struct launch_argument *sample = &launch_of(roll, launches, position, regular)->arguments.items[argument];
+  const struct launch_argument *sample = &roll_launch(roll, launches, position, regular)->arguments.items[argument];
   struct pointer pointer = pointer_of(body, sample);
   if (family->copies && pointer.field->copies)
     pointer.indexed = true, pointer.copy = family->start, pointer.copy_step = family->slope;
@@ -184,13 +144,13 @@ static struct c_argument rolled_argument(struct body *body, const struct roll *r
                                          int position, int argument, const struct counter *counter) {
   struct arena *arena = body->emitter->arena;
   struct argument_family family = roll_argument(launches, roll, position, argument);
-  const struct launch *first = launch_of(roll, launches, position, 0);
+  const struct launch *first = roll_launch(roll, launches, position, 0);
   bool is_pointer = first->arguments.items[argument].buffer != NULL, ascending = counter->direction > 0;
   if (family.form == FORM_TABLE)
     return (struct c_argument){.piece = piece_name(table_text(body, roll, launches, position, argument, counter))};
   if (!is_pointer)
     return family.form == FORM_SAME ? argument_of(body, first, argument)
-                                    : in_counter(arena, counter, family.start, family.slope);
+                                    : emit_in_counter(arena, counter, family.start, family.slope);
   const struct pointer pointer = regular_pointer(body, roll, launches, position, argument, &family);
   const char *regular = pointer_text(body, &pointer, counter);
   if (family.form == FORM_SAME || family.form == FORM_AFFINE) return (struct c_argument){.piece = piece_name(regular)};
@@ -198,7 +158,7 @@ static struct c_argument rolled_argument(struct body *body, const struct roll *r
   int special = except_first ? 0 : counter->copies - 1;
   int64_t value = counter->begin + (int64_t)counter->direction * special;
   const struct pointer other =
-      pointer_of(body, &launch_of(roll, launches, position, special)->arguments.items[argument]);
+      pointer_of(body, &roll_launch(roll, launches, position, special)->arguments.items[argument]);
   const char *otherwise = pointer_text(body, &other, counter);
   /* all copies share memory */
   if (is_same_pointer(&pointer, &other)) return (struct c_argument){.piece = piece_name(regular)};
@@ -207,187 +167,7 @@ static struct c_argument rolled_argument(struct body *body, const struct roll *r
   return (struct c_argument){.piece = {text, BINDS_CHOICE, false}};
 }
 
-/* Chooses the counter with which most copy numbers are plain `i`. */
-static struct counter choose_counter(const struct roll *roll, struct launch *const *launches) {
-  struct {
-    int64_t start;
-    int slope, count;
-  } votes[16];
-  int vote_count = 0, best = -1;
-  for (int position = 0; position < roll->period; position++) {
-    const struct launch *launch = launch_of(roll, launches, position, 0);
-    for (int argument = 0; argument < launch->arguments.count; argument++) {
-      if (!launch->arguments.items[argument].buffer) continue;
-      struct argument_family family = roll_argument(launches, roll, position, argument);
-      if (family.form == FORM_TABLE || !family.copies || (family.slope != 1 && family.slope != -1)) continue;
-      int vote = 0;
-      while (vote < vote_count && (votes[vote].start != family.start || votes[vote].slope != family.slope)) vote++;
-      if (vote == vote_count) {
-        if (vote_count == 16) continue;
-        votes[vote_count].start = family.start, votes[vote_count].slope = (int)family.slope,
-        votes[vote_count++].count = 0;
-      }
-      votes[vote].count++;
-    }
-  }
-  for (int vote = 0; vote < vote_count; vote++)
-    if (best < 0 || votes[vote].count > votes[best].count) best = vote;
-  if (best < 0) return (struct counter){0, 1, roll->copies};
-  return (struct counter){votes[best].start, votes[best].slope, roll->copies};
-}
-
 /* --- Calls -------------------------------------------------------------------------------------------------------------- */
-
-/* For copies of one path, from `low` to before `high`: "h[i + 1].ln_1"; NULL where they have no path in common. */
-static const char *regular_path(struct arena *arena, const char *const *paths, const struct counter *counter, int low,
-                                int high) {
-  const char *first = paths[low], *second = first;
-  bool same = true;
-  for (int t = low; t < high; t++) same = same && !strcmp(paths[t], first);
-  if (same) return first;
-  second = paths[low + 1];
-  const int64_t number = path_number(first, second), slope = path_number(second, first) - number;
-  for (int t = low; t < high; t++) {
-    const char *expected =
-        path_of_copies(arena, first, second, arena_format(arena, ".%lld", (long long)(number + slope * (t - low))));
-    if (!expected || strcmp(paths[t], expected) != 0) return NULL;
-  }
-  const char *i = in_counter(arena, counter, number - slope * low, slope).piece.text;
-  return path_of_copies(arena, first, second, arena_format(arena, "[%s]", i));
-}
-
-/* For all copies: "h[i + 1].ln_1, and at last ln_f". */
-static const char *rolled_path(struct arena *arena, const char *const *paths, const struct counter *counter) {
-  const int copies = counter->copies;
-  const char *path = regular_path(arena, paths, counter, 0, copies);
-  if (path) return path;
-  path = copies > 2 ? regular_path(arena, paths, counter, 0, copies - 1) : NULL;
-  const char *other = paths[copies - 1];
-  if (path) return *other ? arena_format(arena, "%s, and at last %s", path, other) : path;
-  path = copies > 2 ? regular_path(arena, paths, counter, 1, copies) : NULL;
-  other = paths[0];
-  if (path) return *other ? arena_format(arena, "%s, and at first %s", path, other) : path;
-  return other;
-}
-
-/* What a comment says of a launch, for all copies of a roll. */
-struct label {
-  const char *main; /* "h[i].attn: causal_attention"; "" where it belongs to what came before */
-  bool is_top; /* outside any call with a path */
-  const char *gradient_of; /* see struct work_part */
-  bool is_hidden;
-  ARRAY(const char *) others; /* what else the launch computes */
-};
-
-/* What a launch that was made without parts is known to compute. */
-static struct work_part part_at(const struct launch *launch, int number) {
-  if (launch->parts.count) return launch->parts.items[number];
-  return (struct work_part){.path = launch->origin.path, .function = launch->origin.function};
-}
-
-static int count_parts(const struct launch *launch) { return launch->parts.count ? launch->parts.count : 1; }
-
-static const char *part_text(struct arena *arena, const struct work_part *part, const char *path) {
-  const char *function = part->function ? part->function : "";
-  if (part->is_gradient) return arena_format(arena, "the gradient of %s", path);
-  if (path[0] && function[0]) return arena_format(arena, "%s: %s", path, function);
-  return path[0] ? path : function;
-}
-
-/* The label of the launches at a position of a roll. A part that some copies lack is left out. */
-static struct label label_of(struct arena *arena, const struct roll *roll, struct launch *const *launches, int position,
-                             const struct counter *counter) {
-  struct label label = {0};
-  const char **paths = arena_new_array(arena, const char *, roll->copies);
-  const struct launch *first = launch_of(roll, launches, position, 0);
-  for (int number = 0; number < count_parts(first); number++) {
-    const struct work_part part = part_at(first, number);
-    bool everywhere = true;
-    for (int t = 0; t < roll->copies && everywhere; t++) {
-      const struct launch *launch = launch_of(roll, launches, position, t);
-      everywhere = number < count_parts(launch);
-      const struct work_part own = part_at(launch, everywhere ? number : 0);
-      everywhere = everywhere && own.is_gradient == part.is_gradient;
-      paths[t] = own.path ? own.path : "";
-    }
-    if (!everywhere && number > 0) continue;
-    const char *text = part_text(arena, &part, rolled_path(arena, paths, counter));
-    if (number) {
-      array_push(arena, &label.others, text);
-      continue;
-    }
-    label.main = text;
-    label.is_top = !first->origin.path || !first->origin.path[0];
-    label.gradient_of = part.gradient_of;
-    label.is_hidden = part.is_hidden;
-  }
-  return label;
-}
-
-struct list {
-  ARRAY(const char *) items;
-};
-
-static void list_once(struct arena *arena, struct list *list, const char *text) {
-  for (int i = 0; i < list->items.count; i++)
-    if (!strcmp(list->items.items[i], text)) return;
-  array_push(arena, &list->items, text);
-}
-
-/* "x, y and z" */
-static const char *list_text(struct arena *arena, const struct list *list) {
-  const char *text = "";
-  for (int i = 0; i < list->items.count; i++)
-    text = arena_format(arena, "%s%s%s", text,
-                        !i                          ? ""
-                        : i + 1 < list->items.count ? ", "
-                                                    : " and ",
-                        list->items.items[i]);
-  return text;
-}
-
-/* Whether the label is about what the one before is about. */
-static bool continues(const struct label *label, const char *main) {
-  return !label->main[0] || (main && !strcmp(label->main, main));
-}
-
-/* "h[i].ln_2: layernorm; and h[i].x", about the calls from `at` on that mainly compute the same. Returns the number of
-   the first call after them. */
-static int describe(struct arena *arena, const struct label *labels, int at, int count, const char **text) {
-  struct list others = {0}, gradients = {0};
-  const char *main = labels[at].main;
-  const bool is_top = labels[at].is_top;
-  bool is_hidden = false;
-  for (; at < count && continues(&labels[at], main); at++) {
-    for (int i = 0; i < labels[at].others.count; i++) list_once(arena, &others, labels[at].others.items[i]);
-    if (labels[at].gradient_of) list_once(arena, &gradients, labels[at].gradient_of);
-    is_hidden = is_hidden || labels[at].is_hidden;
-  }
-  *text = main;
-  if (is_hidden)
-    *text = arena_format(arena, "%s, the gradient%s of %s", *text, gradients.items.count > 1 ? "s" : "",
-                         list_text(arena, &gradients));
-  if (others.items.count)
-    *text = arena_format(arena, "%s%s and %s", *text, is_top ? "" : ";", list_text(arena, &others));
-  return at;
-}
-
-/* Prints a comment before the call at `at`, unless the last one holds for it, too. What stands in no call is told
-   together: "logits, then log_sum_exp, then loss_sum". */
-static void comment_call(struct body *body, const struct label *labels, int at, int count) {
-  struct arena *arena = body->emitter->arena;
-  if (at < body->told || continues(&labels[at], body->comment)) return;
-  const char *comment;
-  body->told = describe(arena, labels, at, count, &comment);
-  while (labels[at].is_top && body->told < count && labels[body->told].is_top) {
-    const char *next;
-    at = body->told;
-    body->told = describe(arena, labels, at, count, &next);
-    comment = arena_format(arena, "%s, then %s", comment, next);
-  }
-  body->comment = labels[at].main;
-  text_comment(body->text, comment);
-}
 
 static void emit_call(struct body *body, const struct launch *launch, const struct c_argument *arguments) {
   struct emitter *emitter = body->emitter;
@@ -414,13 +194,13 @@ static void emit_singles(struct body *body, struct launch *const *launches, int 
   struct arena *arena = body->emitter->arena;
   struct label *labels = arena_new_array(arena, struct label, count);
   const struct roll all = {0, count, 1};
-  for (int i = 0; i < count; i++) labels[i] = label_of(arena, &all, launches, i, &none);
-  body->told = 0;
+  for (int i = 0; i < count; i++) labels[i] = emit_label_of(arena, &all, launches, i, &none);
+  body->told.calls = 0;
   for (int i = 0; i < count; i++) {
     const struct launch *launch = launches[i];
     struct c_argument *arguments = arena_new_array(arena, struct c_argument, launch->arguments.count);
     for (int j = 0; j < launch->arguments.count; j++) arguments[j] = argument_of(body, launch, j);
-    comment_call(body, labels, i, count);
+    emit_comment_call(arena, body->text, &body->told, labels, i, count);
     emit_call(body, launch, arguments);
   }
 }
@@ -429,7 +209,7 @@ static void emit_singles(struct body *body, struct launch *const *launches, int 
 static const char *quantized_argument(const struct roll *roll, struct launch *const *launches,
                                       struct c_argument *const *arguments) {
   for (int position = 0; position < roll->period; position++) {
-    const struct launch *launch = launch_of(roll, launches, position, 0);
+    const struct launch *launch = roll_launch(roll, launches, position, 0);
     for (int i = 0; launch->quantizes && i < launch->arguments.count; i++)
       if (launch->arguments.items[i].buffer == launch->quantizes && !launch->arguments.items[i].offset)
         return arguments[position][i].piece.text;
@@ -439,10 +219,10 @@ static const char *quantized_argument(const struct roll *roll, struct launch *co
 
 static void emit_loop(struct body *body, const struct roll *roll, struct launch *const *launches) {
   struct arena *arena = body->emitter->arena;
-  struct counter counter = choose_counter(roll, launches);
+  struct counter counter = emit_choose_counter(roll, launches);
   struct c_argument **arguments = arena_new_array(arena, struct c_argument *, roll->period);
   for (int position = 0; position < roll->period; position++) {
-    const struct launch *launch = launch_of(roll, launches, position, 0);
+    const struct launch *launch = roll_launch(roll, launches, position, 0);
     arguments[position] = arena_new_array(arena, struct c_argument, launch->arguments.count);
     for (int i = 0; i < launch->arguments.count; i++)
       arguments[position][i] = rolled_argument(body, roll, launches, position, i, &counter);
@@ -455,18 +235,18 @@ static void emit_loop(struct body *body, const struct roll *roll, struct launch 
   struct label *labels = arena_new_array(arena, struct label, roll->period);
   bool goes_on = true; /* all calls are about what the comment before the loop says */
   for (int i = 0; i < roll->period; i++) {
-    labels[i] = label_of(arena, roll, launches, i, &counter);
-    goes_on = goes_on && continues(&labels[i], body->comment);
+    labels[i] = emit_label_of(arena, roll, launches, i, &counter);
+    goes_on = goes_on && emit_label_continues(&labels[i], body->told.comment);
   }
-  if (!goes_on) body->comment = NULL;
-  body->told = 0;
+  if (!goes_on) body->told.comment = NULL;
+  body->told.calls = 0;
   const char *quantized = quantized_argument(roll, launches, arguments);
   if (quantized) text_line(body->text, "if (!%s) continue;", quantized);
   for (int position = 0; position < roll->period; position++) {
-    comment_call(body, labels, position, roll->period);
-    emit_call(body, launch_of(roll, launches, position, 0), arguments[position]);
+    emit_comment_call(arena, body->text, &body->told, labels, position, roll->period);
+    emit_call(body, roll_launch(roll, launches, position, 0), arguments[position]);
   }
-  if (!goes_on) body->comment = NULL;
+  if (!goes_on) body->told.comment = NULL;
   text_close(body->text);
 }
 
@@ -518,9 +298,9 @@ static void emit_quantizing(struct body *body, struct launch *const *launches, i
     const struct pointer pointer = pointer_of(body, &parameter);
     static const struct counter none = {0, 1, 1};
     text_open(body->text, "if (%s)", pointer_text(body, &pointer, &none));
-    body->comment = NULL;
+    body->told.comment = NULL;
     emit_launches(body, launches + first, end - first);
-    body->comment = NULL;
+    body->told.comment = NULL;
     text_close(body->text);
   }
 }

@@ -75,7 +75,9 @@ static void add_files(runtime_modules chosen, enum runtime_part part, struct tex
     const char *contents = modules[i].part == part && chosen >> i & 1 ? runtime_file(name) : NULL;
     if (!contents) continue;
     emit_banner(text, name);
-    text_raw(text, contents);
+    size_t length = strlen(contents);
+    while (length > 1 && contents[length - 1] == '\n' && contents[length - 2] == '\n') length--;
+    text_raw(text, arena_copy(text->arena, contents, length));
     text_blank(text);
   }
 }

@@ -1,252 +1,11 @@
 /* Merges kernels that differ in a few sizes into one that takes those sizes: four matrix products of a layer become one
-   function. */
+   function. A kernel that lacks stores of single numbers is merged into one that has them: it gets no memory for them. */
 #include "codegen/merge.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "codegen/text.h"
-#include "ir/table.h"
-
-/* --- One function as a text with holes ---------------------------------------------------------------------------------- */
-
-/* Prints a function as a text without names, with holes for numbers. Functions with equal texts differ only in the
-   numbers of the holes. */
-struct walk {
-  struct arena *arena;
-  struct text *text;
-  const struct pointer_table *functions; /* the numbers of the functions that may be called */
-  struct pointer_table declared; /* numbers of everything else that was declared, after those */
-  ARRAY(struct array *) arrays;
-  ARRAY(struct variable *) variables;
-  ARRAY(int64_t) values; /* the numbers of the holes; for a real number its bits */
-  ARRAY(enum type) types;
-  ARRAY(const char *) hints; /* names that the holes' numbers might be given */
-  const struct array *indexed; /* the array whose index is walked, or NULL */
-  const struct variable *lane; /* of the vector loop around */
-  bool factors; /* inside of a product, where a real number is a hole too */
-  const struct expression *const *replacements; /* by hole, or NULL; a hole whose entry is NULL keeps its number */
-};
-
-static void say(struct walk *walk, const char *what, int64_t number) {
-  text_raw(walk->text, arena_format(walk->arena, "%s%lld ", what, (long long)number));
-}
-
-static void declare(struct walk *walk, const void *thing) {
-  *pointer_table_at(walk->arena, &walk->declared, thing, 0) = walk->functions->count + walk->declared.count;
-}
-
-static void refer(struct walk *walk, const char *what, const void *thing) {
-  const int *number = pointer_table_find(&walk->declared, thing);
-  if (!number) number = pointer_table_find(walk->functions, thing);
-  if (!number) bug("a kernel refers to what it does not declare");
-  say(walk, what, *number);
-}
-
-static void declare_array(struct walk *walk, struct array *array) {
-  declare(walk, array);
-  array_push(walk->arena, &walk->arrays, array);
-  say(walk, "array", array->storage * 16 + array->memory);
-  if (array->memory == MEMORY_GLOBAL) say(walk, "written", array->written);
-  if (array->memory == MEMORY_REGISTER) say(walk, "count", array->count);
-}
-
-static void declare_variable(struct walk *walk, struct variable *variable) {
-  declare(walk, variable);
-  array_push(walk->arena, &walk->variables, variable);
-  say(walk, "variable", variable->type);
-}
-
-static const char *base_name(const struct variable *variable) {
-  return variable->base ? variable->base : variable->name;
-}
-
-static const struct expression *hole(struct walk *walk, const struct expression *x, const char *hint) {
-  int number = walk->values.count;
-  int64_t value = (int64_t)x->number;
-  if (x->type == TYPE_REAL) memcpy(&value, &x->number, sizeof value);
-  array_push(walk->arena, &walk->values, value);
-  array_push(walk->arena, &walk->types, x->type);
-  array_push(walk->arena, &walk->hints, hint);
-  text_raw(walk->text, x->type == TYPE_REAL ? "#r " : "# ");
-  return walk->replacements && walk->replacements[number] ? walk->replacements[number] : x;
-}
-
-static const char *name_of_index(struct walk *walk, const char *name) {
-  if (!walk->indexed) return name;
-  const char *array = walk->indexed->base ? walk->indexed->base : walk->indexed->name;
-  return arena_format(walk->arena, "%s_%s", array, name);
-}
-
-/* A name for the number beside `other` in the operation `op`. */
-static const char *operand_hint(struct walk *walk, enum op op, const struct expression *other, const char *hint) {
-  switch ((int)op) {
-    case OP_mul:
-      return name_of_index(walk, other->kind == EXPRESSION_VARIABLE
-                                     ? arena_format(walk->arena, "%s_stride", base_name(other->variable))
-                                     : "stride");
-    case OP_add:
-    case OP_sub:
-      return name_of_index(walk, "offset");
-    case OP_mod:
-    case OP_quotient:
-      return hint ? hint : "period";
-  }
-  return "limit";
-}
-
-/* In vector loops the printer looks at numbers, so holes are only those that say where a vector begins. */
-static bool may_have_holes(const struct walk *walk, const struct expression *x, int argument) {
-  if (!walk->lane) return true;
-  if (x->op == OP_add) return true;
-  return x->op == OP_mul && !expression_uses(x->arguments[1 - argument], walk->lane);
-}
-
-static const struct expression *walk_expression(struct walk *walk, const struct expression *x, bool holes,
-                                                const char *hint);
-
-static const struct expression *walk_arguments(struct walk *walk, const struct expression *x, bool holes,
-                                               const char *hint) {
-  const struct expression **arguments = arena_new_array(walk->arena, const struct expression *, x->argument_count);
-  bool changed = false;
-  for (int i = 0; i < x->argument_count; i++) {
-    bool binary = x->kind == EXPRESSION_APPLY && x->argument_count == 2;
-    const char *own = binary ? operand_hint(walk, x->op, x->arguments[1 - i], hint) : hint;
-    /* The hint is for a number that stands alone; a number deeper down means something else. */
-    bool number = x->arguments[i]->kind == EXPRESSION_NUMBER;
-    bool allowed = holes && (x->kind != EXPRESSION_APPLY || (binary && may_have_holes(walk, x, i)));
-    arguments[i] = walk_expression(walk, x->arguments[i], allowed, number ? own : hint);
-    changed = changed || arguments[i] != x->arguments[i];
-  }
-  if (!changed) return x;
-  struct expression *copy = arena_new_struct(walk->arena, struct expression);
-  *copy = *x;
-  copy->arguments = arguments;
-  return copy;
-}
-
-static const struct expression *walk_expression(struct walk *walk, const struct expression *x, bool holes,
-                                                const char *hint) {
-  if (!x) return NULL;
-  if (x->kind == EXPRESSION_NUMBER) {
-    if (holes && x->type == TYPE_INDEX) return hole(walk, x, hint ? hint : "size");
-    if (x->type == TYPE_REAL && walk->factors) return hole(walk, x, "factor");
-    text_raw(walk->text, arena_format(walk->arena, "%d:%.17g ", (int)x->type, x->number));
-    return x;
-  }
-  if (x->kind == EXPRESSION_VARIABLE) {
-    refer(walk, "v", x->variable);
-    return x;
-  }
-  text_raw(walk->text, arena_format(walk->arena, "(%d %d %d %d %d %d ", (int)x->kind, (int)x->type, (int)x->op,
-                                    (int)x->storage, (int)x->distribution, x->lanes));
-  if (x->array) refer(walk, "a", x->array);
-  bool factors = walk->factors;
-  const struct array *indexed = walk->indexed;
-  if (x->kind == EXPRESSION_LOAD) walk->indexed = x->array;
-  walk->factors = x->kind == EXPRESSION_APPLY && x->op == OP_mul;
-  bool inside = holes && x->kind != EXPRESSION_FOLD && x->kind != EXPRESSION_DRAW;
-  if (x->kind == EXPRESSION_LOAD) inside = x->array->memory != MEMORY_REGISTER, hint = NULL;
-  x = walk_arguments(walk, x, inside, hint);
-  walk->factors = factors;
-  walk->indexed = indexed;
-  text_raw(walk->text, ") ");
-  return x;
-}
-
-/* The index of an element of the array. */
-static const struct expression *walk_index(struct walk *walk, const struct array *array, const struct expression *x,
-                                           bool holes, const char *hint) {
-  walk->indexed = array;
-  x = walk_expression(walk, x, holes, hint);
-  walk->indexed = NULL;
-  return x;
-}
-
-static void walk_block(struct walk *walk, struct block *block);
-
-static void walk_call(struct walk *walk, struct statement *s) {
-  refer(walk, "call", s->function);
-  for (int i = 0; i < s->arguments.count; i++) {
-    struct argument *argument = &s->arguments.items[i];
-    const struct variable *parameter = s->function->parameters.items[i].variable;
-    if (argument->array) refer(walk, "a", argument->array);
-    argument->expression =
-        walk_index(walk, argument->array, argument->expression, true, parameter ? parameter->name : "offset");
-  }
-}
-
-static void walk_statement(struct walk *walk, struct statement *s) {
-  const struct variable *lane = walk->lane;
-  say(walk, "\ns", s->kind);
-  switch (s->kind) {
-    case STATEMENT_LOOP:
-      say(walk, "loop", s->loop);
-      say(walk, "step", s->step);
-      s->extent = walk_expression(walk, s->extent, !lane && (s->loop == LOOP_SERIAL || s->loop == LOOP_PARALLEL),
-                                  arena_format(walk->arena, "%s_count", base_name(s->variable)));
-      declare_variable(walk, s->variable);
-      if (s->loop == LOOP_VECTOR) walk->lane = s->variable;
-      break;
-    case STATEMENT_LET:
-      s->expression =
-          walk_expression(walk, s->expression, !lane, arena_format(walk->arena, "%ss", base_name(s->variable)));
-      declare_variable(walk, s->variable);
-      break;
-    case STATEMENT_ARRAY:
-      declare_array(walk, s->array);
-      break;
-    case STATEMENT_STORE:
-      refer(walk, "a", s->array);
-      s->index = walk_index(walk, s->array, s->index, s->array->memory != MEMORY_REGISTER, NULL);
-      s->expression = walk_expression(walk, s->expression, !lane, NULL);
-      break;
-    case STATEMENT_EXPAND:
-      say(walk, "count", (int)s->extent->number);
-      for (int i = 0; i < s->arguments.count; i++) {
-        struct argument *argument = &s->arguments.items[i];
-        refer(walk, "a", argument->array);
-        argument->expression = walk_index(walk, argument->array, argument->expression, true, "offset");
-      }
-      break;
-    case STATEMENT_PREFETCH:
-      refer(walk, "a", s->array);
-      s->index = walk_index(walk, s->array, s->index, true, NULL);
-      break;
-    case STATEMENT_IF:
-      s->expression = walk_expression(walk, s->expression, !lane, NULL);
-      break;
-    case STATEMENT_CALL:
-      walk_call(walk, s);
-      break;
-    case STATEMENT_COMMENT:
-      text_raw(walk->text, s->text);
-      break;
-  }
-  walk_block(walk, &s->body);
-  walk->lane = lane;
-}
-
-static void walk_block(struct walk *walk, struct block *block) {
-  text_raw(walk->text, "{");
-  for (int i = 0; i < block->statements.count; i++) walk_statement(walk, block->statements.items[i]);
-  text_raw(walk->text, "}");
-}
-
-static struct walk walk_function(struct arena *arena, const struct pointer_table *functions, struct function *function,
-                                 const struct expression *const *replacements) {
-  struct walk walk = {.arena = arena, .text = text_new(arena), .functions = functions, .replacements = replacements};
-  text_raw(walk.text, function->comment ? function->comment : "");
-  for (int i = 0; i < function->parameters.count; i++) {
-    struct parameter *parameter = &function->parameters.items[i];
-    if (parameter->array)
-      declare_array(&walk, parameter->array);
-    else
-      declare_variable(&walk, parameter->variable);
-  }
-  walk_block(&walk, &function->body);
-  return walk;
-}
+#include "codegen/merge_walk.h"
 
 /* --- Families ----------------------------------------------------------------------------------------------------------- */
 
@@ -255,11 +14,15 @@ enum { MOST_SIZES = 10 };
 struct member {
   struct function *function;
   struct walk walk;
+  /* where it lacks stores of the first member: for each parameter of that one which of its own it is, or -1 */
+  const int *parameters;
+  int parameter_count;
 };
 
 struct family {
   ARRAY(struct member) members;
   int other; /* an earlier family with the same text, which is full, or -1 */
+  int other_core; /* an earlier family with the same text but for optional stores, or -1 */
 };
 
 struct launch_list {
@@ -273,6 +36,7 @@ struct merger {
   struct launch_list *launches; /* by that number: the function's launches */
   ARRAY(struct family) families;
   struct table by_text; /* the latest family with a text, as a pointer to its number */
+  struct table by_core; /* the same for the text without optional stores */
 };
 
 static bool same_values(const struct family *family, int x, int y) {
@@ -313,19 +77,29 @@ static bool could_join(struct family *family, struct member member, struct arena
   return few;
 }
 
+static void widen_array(struct array *array, const struct array *other) {
+  bool same = array->comment && other->comment && !strcmp(array->comment, other->comment);
+  if (!same) array->comment = NULL;
+  if (array->memory != MEMORY_GLOBAL)
+    array->count = array->count > other->count ? array->count : other->count;
+  else if (array->count != other->count)
+    array->count = 0;
+}
+
 /* Keeps of arrays and variables only such facts as hold in all members. */
 static void widen(const struct family *family) {
   const struct walk *kept = &family->members.items[0].walk;
   for (int i = 1; i < family->members.count; i++) {
     const struct walk *walk = &family->members.items[i].walk;
-    for (int j = 0; j < kept->arrays.count; j++) {
-      struct array *array = kept->arrays.items[j], *other = walk->arrays.items[j];
-      bool same = array->comment && other->comment && !strcmp(array->comment, other->comment);
-      if (!same) array->comment = NULL;
-      if (array->memory != MEMORY_GLOBAL)
-        array->count = array->count > other->count ? array->count : other->count;
-      else if (array->count != other->count)
-        array->count = 0;
+    for (int j = 0; j < kept->arrays.count; j++) widen_array(kept->arrays.items[j], walk->arrays.items[j]);
+    for (int j = 0; j < kept->optional.count; j++) {
+      const struct optional_store *store = &kept->optional.items[j];
+      const int own = family->members.items[i].parameters ? family->members.items[i].parameters[store->parameter]
+                                                          : store->parameter;
+      if (own >= 0)
+        widen_array(store->array, family->members.items[i].function->parameters.items[own].array);
+      else
+        store->array->optional = true;
     }
     for (int j = 0; j < kept->variables.count; j++) {
       int64_t *bound = &kept->variables.items[j]->bound, other = walk->variables.items[j]->bound;
@@ -365,12 +139,24 @@ static struct launch_list *launches_of(struct merger *m, const struct function *
   return &m->launches[*pointer_table_find(&m->functions, function)];
 }
 
+/* The arguments in the order of the first member's parameters, without memory for the stores that this one lacks. */
+static void order_arguments(struct arena *arena, struct launch *launch, const struct member *member) {
+  const struct launch before = *launch;
+  launch->arguments.items = NULL;
+  launch->arguments.count = launch->arguments.capacity = 0;
+  for (int i = 0; i < member->parameter_count; i++) {
+    const int own = member->parameters[i];
+    array_push(arena, &launch->arguments, own < 0 ? (struct launch_argument){0} : before.arguments.items[own]);
+  }
+}
+
 static void add_arguments(struct merger *m, const struct member *member, const struct function *kept, const int *holes,
                           int sizes) {
   const struct launch_list *launches = launches_of(m, member->function);
   for (int i = 0; i < launches->items.count; i++) {
     struct launch *launch = launches->items.items[i];
     launch->function = kept;
+    if (member->parameters) order_arguments(m->arena, launch, member);
     for (int k = 0; k < sizes; k++) array_push(m->arena, &launch->arguments, argument_of(&member->walk, holes[k]));
   }
 }
@@ -409,28 +195,118 @@ static void merge_family(struct merger *m, struct family *family) {
   }
   widen(family);
   for (int i = 0; i < family->members.count; i++) add_arguments(m, &family->members.items[i], kept, holes, sizes);
-  walk_function(arena, &m->functions, kept, replacements);
-  if (!sizes) return;
+  merge_walk(arena, &m->functions, kept, replacements);
   kept->name = name_without_sizes(arena, m->module, kept);
-  function_serve_several(arena, kept);
+  if (sizes) function_serve_several(arena, kept);
 }
 
-/* Adds the member to the first family with its text that has room. */
+static bool is_optional_parameter(const struct walk *walk, int parameter) {
+  for (int i = 0; i < walk->optional.count; i++)
+    if (walk->optional.items[i].parameter == parameter) return true;
+  return false;
+}
+
+static const struct optional_store *same_store(const struct walk *walk, const struct optional_store *store) {
+  for (int i = 0; i < walk->optional.count; i++) {
+    const struct optional_store *own = &walk->optional.items[i];
+    if (own->place == store->place && own->array->storage == store->array->storage && !strcmp(own->text, store->text))
+      return own;
+  }
+  return NULL;
+}
+
+/* Whether a hole of the kept function is in a store that another lacks. */
+static bool is_in_missing_store(const struct walk *kept, const int *parameters, int hole) {
+  for (int i = 0; i < kept->optional.count; i++) {
+    const struct optional_store *store = &kept->optional.items[i];
+    if (parameters[store->parameter] < 0 && hole >= store->first_hole && hole < store->first_hole + store->holes)
+      return true;
+  }
+  return false;
+}
+
+/* Whether the member is the first one of a family but for stores that it lacks; it then gets the holes and parameters of
+   that one. */
+static bool lacks_stores(struct arena *arena, const struct member *first, struct member *member) {
+  const struct walk *kept = &first->walk, *own = &member->walk;
+  struct walk full = *own;
+  int *parameters = arena_new_array(arena, int, first->function->parameters.count + 1);
+  int stores = 0, hole = 0, next = 0, plain = 0;
+  full.values.items = NULL, full.values.count = full.values.capacity = 0;
+  full.types.items = NULL, full.types.count = full.types.capacity = 0;
+  if (own->optional.count >= kept->optional.count) return false;
+  for (int i = 0; i < first->function->parameters.count; i++) {
+    const struct optional_store *store = next < kept->optional.count ? &kept->optional.items[next] : NULL;
+    if (!store || store->parameter != i) {
+      while (is_optional_parameter(own, plain)) plain++;
+      parameters[i] = plain++;
+      continue;
+    }
+    next++;
+    const struct optional_store *mine = same_store(own, store);
+    parameters[i] = mine ? mine->parameter : -1;
+    stores += mine != NULL;
+  }
+  if (stores != own->optional.count) return false;
+  for (int i = 0; i < kept->values.count; i++) {
+    const bool missing = is_in_missing_store(kept, parameters, i);
+    array_push(arena, &full.values, missing ? kept->values.items[i] : own->values.items[hole]);
+    array_push(arena, &full.types, missing ? kept->types.items[i] : own->types.items[hole]);
+    hole += !missing;
+  }
+  member->walk = full;
+  member->parameters = parameters;
+  member->parameter_count = first->function->parameters.count;
+  return true;
+}
+
+static int *latest_of(struct merger *m, struct table *table, const char *text) {
+  int *latest = table_find(table, text);
+  if (latest) return latest;
+  table_set(m->arena, table, text, latest = arena_new_struct(m->arena, int));
+  *latest = -1;
+  return latest;
+}
+
+/* Adds the member to the first family with its text that has room; else to one with more stores. */
 static void add_member(struct merger *m, struct member member) {
-  int *latest = table_find(&m->by_text, text_string(member.walk.text));
+  int *latest = latest_of(m, &m->by_text, text_string(member.walk.text));
+  int *latest_core = latest_of(m, &m->by_core, text_string(member.walk.core));
   int first_with_room = -1;
-  for (int i = latest ? *latest : -1; i >= 0; i = m->families.items[i].other)
+  for (int i = *latest; i >= 0; i = m->families.items[i].other)
     if (could_join(&m->families.items[i], member, m->arena)) first_with_room = i;
+  for (int i = *latest_core; i >= 0 && first_with_room < 0; i = m->families.items[i].other_core) {
+    struct member other = member;
+    if (!lacks_stores(m->arena, &m->families.items[i].members.items[0], &other)) continue;
+    if (could_join(&m->families.items[i], other, m->arena)) first_with_room = i, member = other;
+  }
   if (first_with_room >= 0) {
     array_push(m->arena, &m->families.items[first_with_room].members, member);
     return;
   }
-  struct family family = {.other = latest ? *latest : -1};
+  struct family family = {.other = *latest, .other_core = *latest_core};
   array_push(m->arena, &family.members, member);
-  if (!latest)
-    table_set(m->arena, &m->by_text, text_string(member.walk.text), latest = arena_new_struct(m->arena, int));
-  *latest = m->families.count;
+  *latest = *latest_core = m->families.count;
   array_push(m->arena, &m->families, family);
+}
+
+/* Kernels that are gone leave gaps in the numbers of names: of layernorm, layernorm_2 and layernorm_5 the last becomes
+   layernorm_3. */
+static void close_gaps(struct arena *arena, struct module *module) {
+  struct table taken = {0};
+  for (int i = 0; i < module->functions.count; i++) table_set(arena, &taken, module->functions.items[i]->name, module);
+  for (int i = 0; i < module->functions.count; i++) {
+    struct function *function = module->functions.items[i];
+    size_t digits = 0, length = strlen(function->name);
+    while (digits < length && isdigit((unsigned char)function->name[length - 1 - digits])) digits++;
+    if (!digits || digits + 1 >= length || function->name[length - 1 - digits] != '_') continue;
+    const char *base = arena_copy(arena, function->name, length - 1 - digits), *name = base;
+    for (int number = 2; table_find(&taken, name) && strcmp(name, function->name) != 0; number++)
+      name = arena_format(arena, "%s_%d", base, number);
+    if (name == base || !strcmp(name, function->name)) continue;
+    table_set(arena, &taken, function->name, NULL);
+    table_set(arena, &taken, function->name = name, module);
+  }
 }
 
 void merge_kernels(struct arena *arena, struct module *module) {
@@ -446,7 +322,7 @@ void merge_kernels(struct arena *arena, struct module *module) {
   for (int i = 0; i < count; i++) {
     struct function *function = module->functions.items[i];
     if (!function->is_helper && m->launches[i].items.count)
-      add_member(m, (struct member){function, walk_function(arena, &m->functions, function, NULL)});
+      add_member(m, (struct member){.function = function, .walk = merge_walk(arena, &m->functions, function, NULL)});
   }
   bool *gone = arena_new_array(arena, bool, count);
   for (int i = 0; i < m->families.count; i++) {
@@ -459,4 +335,5 @@ void merge_kernels(struct arena *arena, struct module *module) {
   for (int i = 0; i < count; i++)
     if (!gone[i]) module->functions.items[kept++] = module->functions.items[i];
   module->functions.count = kept;
+  close_gaps(arena, module);
 }

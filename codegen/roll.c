@@ -372,3 +372,7 @@ struct rolls roll_launches(struct arena *arena, struct launch *const *launches, 
   arena_free(scratch);
   return rolls;
 }
+
+const struct launch *roll_launch(const struct roll *roll, struct launch *const *launches, int position, int copy) {
+  return launches[roll->first + position + copy * roll->period];
+}

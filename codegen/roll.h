@@ -27,6 +27,9 @@ const char *path_of_copies(struct arena *arena, const char *first, const char *s
 /* That number in the first path; 0 where there is none. */
 int64_t path_number(const char *first, const char *second);
 
+/* The launch at a position (below period) of a copy. */
+const struct launch *roll_launch(const struct roll *roll, struct launch *const *launches, int position, int copy);
+
 /* How one argument changes from copy to copy (t = 0, 1 ...). */
 enum argument_form {
   FORM_SAME, /* one buffer, or one number */

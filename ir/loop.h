@@ -52,6 +52,7 @@ struct array {
   enum memory memory;
   int64_t count; /* elements; for a parameter the least that the caller gives, 0 if it depends on numbers */
   bool written; /* parameters: not const */
+  bool optional; /* written parameters that are not read: a launch may give no memory, and then nothing is stored */
   const char *comment; /* "[batch=12, seq=64, embed=128]", or NULL */
   const char *base; /* the name that was asked for, before it was made unique */
 };

@@ -152,6 +152,7 @@ static double load(struct machine *machine, const struct array *array, double in
 
 static void store(struct machine *machine, const struct array *array, double index, double number) {
   struct binding *binding = lookup(machine, array, array->name);
+  if (array->optional && !binding->cells) return;
   int64_t at = locate(machine, array, binding, index);
   note_write(machine, array, binding->cells, at, (int64_t)index);
   if (array->storage != STORAGE_REAL && !isnan(number) && scalar_round(array->storage, number) != number)
@@ -374,7 +375,7 @@ static void run_function(struct machine *machine, const struct function *functio
     struct binding *binding = bind(machine, thing);
     *binding = arguments[i];
     binding->thing = thing;
-    if (!parameter->array) continue;
+    if (!parameter->array || (parameter->array->optional && !binding->cells)) continue;
     int64_t offset = binding->offset, count = binding->cells->count;
     if (offset < 0 || offset > count || parameter->array->count > count - offset)
       fail(machine, "%s needs %lld elements and gets %lld", parameter->array->name, (long long)parameter->array->count,
@@ -405,6 +406,7 @@ const char *function_interpret(struct arena *arena, const struct function *funct
     bindings[i].number = arguments[i].number;
     bindings[i].offset = arguments[i].offset;
     if (!function->parameters.items[i].array) continue;
+    if (!arguments[i].memory && function->parameters.items[i].array->optional) continue;
     if (!arguments[i].memory) bug("%s: argument %d has no memory", function->name, i);
     bindings[i].cells = cells_of(machine, arguments[i].memory);
   }

@@ -247,21 +247,12 @@ void materialise_reductions(struct former *f) {
     if (cluster->merged) continue;
     for (int i = 0; i < cluster->values.count; i++) {
       const struct value *root = cluster->values.items[i];
-      /* Evaluation also keeps the values that training keeps for the backward pass, so that the two share kernels. Those of
-         generation are others anyhow. */
-      const struct origin *origin;
-      const bool reduces = is_reduction(root) && reduces_rows(cluster);
-      if (reduces && !s->graph->sizes.count && table_find(&s->trained, value_label(s, root, &origin)))
-        keep(s, root, KEEP_TRAINED);
       read_root(f, root);
       for (int j = 0; j < f->readings.items.count; j++) {
         const struct value *read = f->readings.items.items[j].value;
         bool elsewhere = cluster_of(s, read) != cluster || f->readings.items.items[j].shifted;
         if (!is_reduction(read) || !elsewhere) continue;
-        const struct origin *origin;
         keep(s, read, KEEP_REDUCED);
-        if (s->graph == s->program->train || s->graph == s->program->accumulate)
-          table_set(s->arena, &s->trained, value_label(s, read, &origin), s);
       }
     }
   }

@@ -82,7 +82,6 @@ struct scheduler {
   struct name_table *function_names;
   struct share_table *shared;
   struct table states; /* struct buffer *, by name */
-  struct table trained; /* reductions that training keeps for its backward pass, by label */
   ARRAY(struct tile_entry) tiles, columns; /* columns: see contract_columns.c */
   ARRAY(struct launch *) derived; /* launches of graphs scheduled so far that the routine derive is to do */
   /* About the graph at hand: */

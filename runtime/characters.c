@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/lines.h"
 #include "runtime/safetensors.h"
 
 int lam_utf8_read(const char *text, size_t left, uint32_t *code) {

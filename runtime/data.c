@@ -40,6 +40,13 @@ static bool lam_dataset_corruption(const struct lam_dataset *dataset) {
   return true;
 }
 
+int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
+                          const struct lam_pairs *facts, char message[LAM_MESSAGE]) {
+  *vocabulary = (struct lam_vocabulary){.tokenizer = tokenizer};
+  message[0] = 0;
+  return tokenizer->recall(vocabulary, facts, message);
+}
+
 bool lam_dataset_recall(struct lam_dataset *dataset) {
   char message[LAM_MESSAGE];
   return lam_vocabulary_recall(&dataset->vocabulary, dataset->data->tokenizer, dataset->facts, message) == LAM_OK;

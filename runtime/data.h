@@ -50,6 +50,9 @@ struct lam_corruption {
    training serves evaluation, too. */
 LAM_API struct lam_dataset *lam_dataset_open(struct lam_program *program, int routine, const char *path, uint32_t seed,
                                              struct lam_pairs *facts);
+/* The vocabulary that facts have; LAM_WRONG_FILE with an empty message where these have none. */
+LAM_API int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
+                                  const struct lam_pairs *facts, char message[LAM_MESSAGE]);
 /* Takes the vocabulary from the facts; false where these have none. */
 LAM_API bool lam_dataset_recall(struct lam_dataset *dataset);
 /* Like lam_encode for all of a text; less than 0 after an error about `where`. */

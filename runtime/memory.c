@@ -160,7 +160,8 @@ void lam_run_routine(struct lam_program *program, int number, int64_t step, int6
   struct lam_routine *routine = lam_routine_at(program, number);
   const char *name = lam_routine_name(program, number);
   if (program->prune) program->prune(program, number, step, steps, seed);
-  if (routine->reads_derived && lam_is_out_of_date(program->model))
+  const struct lam_model *model = program->model;
+  if (routine->reads_derived && model->version && *model->derived_version != *model->version)
     lam_run_routine(program, LAM_DERIVE, 0, 0, seed, NULL);
   void *self = number < LAM_ROUTINES ? NULL : program->predictions[number - LAM_ROUTINES].self;
   for (struct lam_port *port = routine->inputs; port < routine->inputs + routine->input_count; port++) {

@@ -244,10 +244,6 @@ void lam_changed(struct lam_model *model) {
   if (model->version) ++*model->version;
 }
 
-bool lam_is_out_of_date(const struct lam_model *model) {
-  return model->version && *model->derived_version != *model->version;
-}
-
 /* The parameter that an average, "PARAMETER/average", begins as; or NULL. */
 const struct lam_tensor *lam_average_of(const struct lam_model *model, const struct lam_tensor *average) {
   const char *slash = strrchr(average->name, '/');

@@ -227,9 +227,8 @@ LAM_API void *lam_port_data(const struct lam_model *model, const struct lam_port
 /* The tensor of that name, "h.0.attn.weight"; and the input or output, "train.loss", as a tensor. */
 LAM_API int lam_model_tensor(struct lam_model *model, const char *name, struct lam_tensor *found);
 LAM_API int lam_model_port(struct lam_model *model, const char *name, struct lam_tensor *found);
-/* Parameters have changed, so that what was derived of them is out of date; and whether it is. */
+/* Parameters have changed, so that what was derived of them is out of date. */
 LAM_API void lam_changed(struct lam_model *model);
-LAM_API bool lam_is_out_of_date(const struct lam_model *model);
 /* Each tensor as the spec says, drawn from its own stream; averages then hold what their parameters do. */
 LAM_API int lam_initialize(struct lam_model *model, uint32_t seed);
 LAM_API void lam_start_averages(struct lam_model *model);

@@ -12,6 +12,7 @@
 #include "runtime/quantized.h"
 #include "runtime/pruned.h"
 #include "runtime/tokenizer.h"
+#include "runtime/lines.h"
 #include "runtime/bytes.h"
 #include "runtime/characters.h"
 #include "runtime/categories.h"

@@ -4,19 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-long long lam_line_of(const char *text, size_t offset) {
-  long long line = 1;
-  for (size_t i = 0; i < offset; i++) line += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
-  return line;
-}
-
-int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
-                          const struct lam_pairs *facts, char message[LAM_MESSAGE]) {
-  *vocabulary = (struct lam_vocabulary){.tokenizer = tokenizer};
-  message[0] = 0;
-  return tokenizer->recall(vocabulary, facts, message);
-}
-
 bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts) {
   if (lam_pairs_find(facts, "tokenizer")) return true;
   const struct lam_tokenizer *tokenizer = vocabulary->tokenizer;

@@ -4,10 +4,6 @@
 
 #include "runtime/model.h"
 
-LAM_API long long lam_line_of(const char *text, size_t offset); /* the number of the line that has the byte there */
-/* From the facts; LAM_WRONG_FILE with an empty message where these have none. */
-LAM_API int lam_vocabulary_recall(struct lam_vocabulary *vocabulary, const struct lam_tokenizer *tokenizer,
-                                  const struct lam_pairs *facts, char message[LAM_MESSAGE]);
 LAM_API bool lam_vocabulary_remember(const struct lam_vocabulary *vocabulary, struct lam_pairs *facts);
 /* Writes the ids of a text (unless ids is NULL), `limit` at most, and returns how many. Less than 0 with a message:
    LAM_UNKNOWN where a character has no id, -1 where a byte is of no character. */

@@ -73,6 +73,16 @@ grep -q 'a->h_attn_weights\[i\] = AT([0-9]* \* i + [0-9]*);' whole/shakespeare.c
 sed -n '/^struct shakespeare_step_activations/,/^}/p' whole/shakespeare.c >step
 grep -q 'h_attn_weights' step || fail "no activations of a step"
 grep -qE 'mean_total|_m\b|_z\b' step && fail "a step stores what nobody reads: $(cat step)"
+# What training alone needs of a norm, evaluation and prediction do not store: they call the same kernel without a place.
+for routine in evaluate predict; do
+  sed -n "/^struct shakespeare_${routine}_activations/,/^}/p" whole/shakespeare.c >activations
+  grep -q 'h_attn_weights' activations || fail "no activations of $routine"
+  grep -qE 'mean_total|variance_total' activations && fail "$routine stores what nobody reads: $(cat activations)"
+done
+grep -q 'if (mean_total) mean_total\[row\] = mean_total_at;' whole/shakespeare.c || fail "no store that only training wants"
+expect_equal "$(grep -c '^static void layernorm[_0-9]*(' whole/shakespeare.c)" 3 "norms: from tokens, with and without positions, and else"
+lamella emit "$LAMELLA_ROOT/specs/shakespeare.lam" --only=predict,step --target=portable -o forward
+grep -qE 'float \*restrict (mean|variance)_total|NULL, NULL' forward/shakespeare.c && fail "a forward pass stores what nobody reads"
 # Training stores no sums of gradients and no numbers of rows that only their own kernel reads.
 lamella emit "$SPECS/linear.lam" --target=portable -o line
 grep -qE 'slope_d|intercept_d' line/linear.c && fail "linear regression stores what nobody reads"

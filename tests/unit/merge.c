@@ -333,9 +333,93 @@ static void check_pairs(void) {
   }
 }
 
+/* --- Stores that one of two kernels lacks ----------------------------------------------------------------------------- */
+
+static const struct {
+  const char *what, *parameters, *x, *y; /* of the two functions; the second one lacks z */
+  int functions, arguments; /* that are left, and arguments of both launches where one is */
+} lacking[] = {
+    {"a number is stored", "written real y[0], written real z[0]",
+     "let s = x[1] * x[2] z[3] = s serial i < 3 { y[i] = x[i] * s }",
+     "let s = x[1] * x[2] serial i < 3 { y[i] = x[i] * s }", 1, 3},
+    {"and sizes differ", "written real y[0], written real z[0]",
+     "let s = x[1] * x[2] z[3] = s serial i < 3 { y[i] = x[i] * s }",
+     "let s = x[1] * x[2] serial i < 5 { y[i] = x[i] * s }", 1, 4},
+    {"the parameters have another order", "written real z[0], written real y[0]",
+     "let s = x[1] * x[2] z[3] = s serial i < 3 { y[i] = x[i] * s }",
+     "let s = x[1] * x[2] serial i < 3 { y[i] = x[i] * s }", 1, 3},
+    {"two numbers are stored, and the other kernel stores the second", "written real z[0], written real y[0]",
+     "let s = x[1] * x[2] z[3] = s + 1.0 y[2] = s", "let s = x[1] * x[2] y[2] = s", 1, 3},
+    {"the other kernel stores something else", "written real z[0], written real y[0]",
+     "let s = x[1] * x[2] z[3] = s + 1.0 y[2] = s", "let s = x[1] * x[2] y[2] = s + 2.0", 2, 0},
+    {"at another place", "written real y[0], written real z[0]", "serial i < 3 { y[i] = x[i] z[3] = x[1] }",
+     "serial i < 3 { y[i] = x[i + 1] }", 2, 0},
+    {"it is read", "written real y[0], written real z[0]", "z[3] = x[1] serial i < 3 { y[i] = x[i] * z[3] }",
+     "serial i < 3 { y[i] = x[i] * y[3] }", 2, 0},
+    {"a vector is stored", "written real y[0], written real z[0]", "vector i < 4 { z[i] = x[i] y[i] = x[i] }",
+     "vector i < 4 { y[i] = x[i] }", 2, 0},
+};
+
+/* The values of y, and those of z after them, which are 0 where the launch has no place for them. */
+static double *run_lacking(const struct launch *launch) {
+  double *data = arena_new_array(arena, double, 3 * ELEMENTS);
+  struct loop_memory memories[3];
+  struct loop_argument arguments[4 + MOST_SIZES] = {{0}};
+  for (int i = 0; i < 3 * ELEMENTS; i++) data[i] = i < ELEMENTS ? i % 97 + 0.25 : 0;
+  for (int i = 0; i < launch->arguments.count; i++) {
+    const struct launch_argument *argument = &launch->arguments.items[i];
+    const struct parameter *parameter = &launch->function->parameters.items[i];
+    arguments[i].number = (double)argument->number;
+    if (!parameter->array || !argument->buffer) continue;
+    const int place = argument->buffer->name[0] - 'x';
+    memories[place] = (struct loop_memory){.data = data + place * ELEMENTS, .count = ELEMENTS};
+    arguments[i].memory = &memories[place];
+  }
+  CHECK_STRING(function_interpret(arena, launch->function, arguments), NULL);
+  return data;
+}
+
+static void check_lacking(void) {
+  for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++) {
+    arena = arena_new();
+    const char *text =
+        arena_format(arena, "function f(real x[0], %s) { %s }\nfunction g(real x[0], written real y[0]) { %s }\n",
+                     lacking[i].parameters, lacking[i].x, lacking[i].y);
+    struct diagnostics *diagnostics = diagnostics_new(arena);
+    struct module *module = module_read(arena, source_from_text(arena, "lacking", text), diagnostics);
+    diagnostics_print(diagnostics, stdout);
+    if (!CHECK(module != NULL)) continue;
+    struct routine *routine = arena_new_struct(arena, struct routine);
+    array_push(arena, &module->routines, routine);
+    double *before[2];
+    for (int j = 0; j < 2; j++) {
+      struct launch *launch = arena_new_struct(arena, struct launch);
+      launch->function = module->functions.items[j];
+      for (int k = 0; k < launch->function->parameters.count; k++) {
+        struct buffer *buffer = arena_new_struct(arena, struct buffer);
+        buffer->name = launch->function->parameters.items[k].array->name;
+        array_push(arena, &launch->arguments, ((struct launch_argument){.buffer = buffer}));
+      }
+      array_push(arena, &routine->launches, launch);
+      before[j] = run_lacking(launch);
+    }
+    merge_kernels(arena, module);
+    if (!CHECK(module->functions.count == lacking[i].functions)) printf("  %s\n", lacking[i].what);
+    for (int j = 0; j < 2; j++) {
+      const struct launch *launch = routine->launches.items[j];
+      CHECK(!lacking[i].arguments || launch->arguments.count == lacking[i].arguments);
+      if (!CHECK(!memcmp(run_lacking(launch), before[j], sizeof(double) * 3 * ELEMENTS)))
+        printf("  %s, launch %d\n", lacking[i].what, j);
+      CHECK_STRING(function_verify(arena, launch->function), NULL);
+    }
+    arena_free(arena);
+  }
+}
+
 int main(int count, char **arguments) {
   if (!check_options("merge", count, arguments)) return 2;
   check_pairs();
+  check_lacking();
   for (long round = 0; check_goes_on(round, ROUNDS); round++) check_round();
   return check_done("merge");
 }
