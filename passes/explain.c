@@ -292,7 +292,7 @@ static void tell_root(struct account *a, const struct cluster *cluster, const st
     line(a, "    unstored", "because only this kernel needs it");
   if (note->place && note->place->in_block)
     line(a, "    block",
-         arena_format(a->s->arena, "it is memory for %s, which the next block uses again",
+         arena_format(a->s->arena, "%s of it lie in memory at a time",
                       note->place->buffer->comment));
   tell_addition(a, root);
   if (note->untiled != UNTILED_NOT)

@@ -76,9 +76,11 @@ says linear_y "plain loops" "no tiles because the pass tile is left out"
 # of a repeat share an account; those at the ends have their own where they differ.
 small=(-D seq=32 -D pos=32 -D vocab=64 -D embed=64 -D head=4 -D repeat.h=12)
 lamella show "$SPECS/gpt2.lam" "${small[@]}" --stage=clusters --graph=train --target=avx2 > clusters
-expect_contains "$(cat clusters)" "masked_softmax  x 12: sweep by rows"
-expect_contains "$(cat clusters)" "  stores       h.*.attn.weights = div"
-expect_equal "$(grep -c '^masked_softmax ' clusters)" 1 "accounts of the softmax"
+attention=$(awk 'BEGIN { RS = "" } /^attend.*: part of a stream, block by block over .*reduced along \[past=32\]/' clusters)
+expect_contains "$attention" "  stores       h.*.attn.weights = div"
+expect_contains "$attention" "x 12: part of a stream"
+attention=$(awk 'BEGIN { RS = "" } /h\.\*\.attn\.attend_product = contract/' clusters)
+expect_contains "$attention" "block    [batch=4, head=4, seq=32, past=32] of it lie in memory at a time"
 norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/ && /stores       h\.\*\.x = add/' clusters | tr -s '\n ' ' ')
 expect_contains "$norm" "in the backward pass by"
 expect_contains "$norm" "because another kernel reads the result of this reduction"
@@ -92,7 +94,7 @@ norm=$(awk 'BEGIN { RS = "" } /^layernorm/ && /x 11/' clusters | tr -s '\n ' ' '
 [[ $norm == *"mean_total = reduce_sum"*"unstored because only this kernel needs it"* ]] || fail "$norm"
 [[ $norm != *"training keeps"* ]] || fail "$norm"
 expect_contains "$(cat clusters)" "because training keeps it for the backward pass"
-softmax=$(awk 'BEGIN { RS = "" } /^masked_softmax /' clusters)
+softmax=$(awk 'BEGIN { RS = "" } /attn.m = reduce_max/' clusters)
 [[ $softmax != *"training keeps"* ]] || fail "$softmax"
 
 # A rounding that nothing but the contraction's own kernel reads is not stored, and neither are the sums, which the kernel holds
