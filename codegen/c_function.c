@@ -360,6 +360,28 @@ static void print_expand(struct writer *writer, const struct statement *s) {
   writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, writer->simd->scalar[operation], arguments).text);
 }
 
+static void print_multiply(struct writer *writer, const struct statement *s) {
+  static const struct {
+    enum storage a, b;
+    enum operation operation;
+  } rows[] = {
+#define DOT(name, count, x, y) {STORAGE_##x, STORAGE_##y, OPERATION_##name##_multiply},
+#include "ir/dots.def"
+  };
+  struct piece arguments[MULTIPLY_ARGUMENTS];
+  for (int i = 0; i < MULTIPLY_ARGUMENTS; i++) {
+    const struct argument *argument = &s->arguments.items[i];
+    const struct expression *value = writer_resolve(writer, argument->expression);
+    arguments[i] = argument->array ? pointer_piece(writer, argument->array, value) : scalar_piece(writer, value);
+  }
+  size_t row = 0;
+  while (rows[row].a != s->arguments.items[MULTIPLY_A].array->storage ||
+         rows[row].b != s->arguments.items[MULTIPLY_B].array->storage)
+    if (++row == sizeof rows / sizeof *rows) bug("%s: a product that no target has", writer->function->name);
+  const struct template *text = writer->simd->scalar[rows[row].operation];
+  writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, text, arguments).text);
+}
+
 static void print_prefetch(struct writer *writer, const struct statement *s) {
   const struct expression *at = writer_resolve(writer, s->index);
   /* Of elements that share bytes, those before the index count by halves: which half is all the same. */
@@ -387,6 +409,9 @@ static void print_statement(struct writer *writer, const struct statement *s, co
       return;
     case STATEMENT_EXPAND:
       print_expand(writer, s);
+      return;
+    case STATEMENT_MULTIPLY:
+      print_multiply(writer, s);
       return;
     case STATEMENT_PREFETCH:
       print_prefetch(writer, s);

@@ -470,5 +470,6 @@ static const struct helper helpers[] = {
 const struct helper *helper_at(int number) {
   const int own = (int)(sizeof helpers / sizeof *helpers), stored = number - own;
   if (number < own) return &helpers[number];
-  return stored < storage_helper_count ? &storage_helpers[stored] : NULL;
+  if (stored < storage_helper_count) return &storage_helpers[stored];
+  return stored - storage_helper_count < matrix_helper_count ? &matrix_helpers[stored - storage_helper_count] : NULL;
 }

@@ -209,6 +209,14 @@ static void walk_statement(struct walk *walk, struct statement *s) {
         argument->expression = walk_index(walk, argument->array, argument->expression, true, "offset");
       }
       break;
+    case STATEMENT_MULTIPLY:
+      for (int i = 0; i < s->arguments.count; i++) {
+        struct argument *argument = &s->arguments.items[i];
+        if (argument->array) refer(walk, "a", argument->array);
+        argument->expression = walk_index(walk, argument->array, argument->expression, true,
+                                          argument->array ? "offset" : multiply_arguments[i]);
+      }
+      break;
     case STATEMENT_PREFETCH:
       refer(walk, "a", s->array);
       s->index = walk_index(walk, s->array, s->index, true, NULL);
