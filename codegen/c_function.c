@@ -237,6 +237,17 @@ static void print_loop(struct writer *writer, const struct statement *s) {
     print_plain_loop(writer, s);
 }
 
+/* Whether the block multiplies matrices in the array, whose rows are read faster where they begin with a line of the cache. */
+static bool is_multiplied(const struct block *block, const struct array *array) {
+  for (int i = 0; i < block->statements.count; i++) {
+    const struct statement *s = block->statements.items[i];
+    for (int j = 0; s->kind == STATEMENT_MULTIPLY && j < s->arguments.count; j++)
+      if (s->arguments.items[j].array == array) return true;
+    if (is_multiplied(&s->body, array)) return true;
+  }
+  return false;
+}
+
 /* Binds the array to a new name, and returns the type to declare it with. */
 static const char *bind_array(struct writer *writer, const struct array *array, const struct block *block) {
   const char *name = writer_declare(writer, array->name);
@@ -245,7 +256,10 @@ static const char *bind_array(struct writer *writer, const struct array *array, 
   int64_t count = array->count / (binding.vectors ? writer->target->lanes : 1);
   binding.single = binding.vectors ? count == 1 : array_is_number(block, array);
   array_push(writer->arena, &writer->arrays, binding);
-  if (!binding.vectors) return c_element_type(writer->printer, array->storage);
+  const char *element = c_element_type(writer->printer, array->storage);
+  if (!binding.vectors && array->memory == MEMORY_STACK && is_multiplied(block, array))
+    return arena_format(writer->arena, "%s%s", writer->dialect->aligned, element);
+  if (!binding.vectors) return element;
   enum operation row = array->type == TYPE_REAL      ? OPERATION_real_type
                        : array->type == TYPE_BOOLEAN ? OPERATION_mask_type
                                                      : OPERATION_int_type;

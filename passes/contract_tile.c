@@ -27,8 +27,9 @@ static void multiply_matrix(struct kernel *k, const struct contraction *x, const
     if (rows > 1) r = kernel_loop(k, LOOP_SERIAL, "r", expression_index(arena, rows), rows, 1);
     struct linear first = kernel_loop(k, LOOP_SERIAL, "column", columns, x->width, lanes);
     struct linear lane = kernel_loop(k, LOOP_VECTOR, "lane", expression_index(arena, lanes), lanes, 1);
-    lane = kernel_lanes_below(k, lane, expression_apply(arena, OP_sub, columns, linear_expression(arena, first), NULL),
-                              lanes);
+    const struct expression *left = expression_apply(arena, OP_sub, columns, linear_expression(arena, first), NULL);
+    if (columns->kind != EXPRESSION_NUMBER || (int64_t)columns->number % lanes)
+      lane = kernel_lanes_below(k, lane, left, lanes);
     const struct linear within = linear_add(arena, first, lane);
     struct linear from = linear_add(arena, linear_scale(arena, linear_add(arena, row, r), at->initial_row), column);
     from = linear_add(arena, at->initial_at, linear_add(arena, from, within));

@@ -15,6 +15,7 @@
 enum {
   PACK_ELEMENTS = 1 << 13, /* the largest panel of b that is read in place */
   LOCAL_ELEMENTS = 1 << 16, /* the largest packed b of one task */
+  NEAR_BYTES = 1 << 20,   /* of a, so that all tasks that go through all of it have it in a cache of their own */
   WIDEST = 8,             /* the most vectors of a panel */
   MATRIX_STEP = 16,       /* groups of k in a row of a tile register */
   FEW_DEPTH = 32,         /* of a piece of k, where few rows are the rule: b is then read by runs of many columns */
@@ -370,6 +371,13 @@ static int64_t few_piece_of(int64_t k) {
   return k;
 }
 
+/* Whether each task packs its part of b, so that b needs no memory besides: all rows are then multiplied by it at once, which is good as long
+   as they are few enough to stay in a cache. */
+static bool packs_by_task(const struct contraction *x, int tasks) {
+  const int64_t rows = x->row.extent * x->k_piece * storage_facts[x->a_storage].bits / 8;
+  return x->matrix && !is_packed_beforehand(x) && rows <= NEAR_BYTES && x->panels * 2 >= tasks;
+}
+
 /* Decides how b is read and how the work is split. False when b would have to be packed and cannot be, or a copied. Whether
    they can depends on the shape alone, since plain loops may sum several axes in another order: it may take smaller
    tiles. */
@@ -386,7 +394,9 @@ static bool choose_blocks(struct contraction *x) {
   if (x->a_copied && x->k_piece > LOCAL_ELEMENTS) return false;
   while (x->a_copied && x->rows * x->k_piece > LOCAL_ELEMENTS) x->rows--;
   bool sized_n = x->column.axis->size != NULL, sized_m = x->row.axis->size != NULL;
-  int64_t n_block = limits[PARAMETER_tile_columns] / x->width * x->width;
+  /* Narrow elements take as much of a cache as fewer wide ones. */
+  const int64_t share = x->matrix ? 32 / storage_facts[x->b_storage].bits : 1, local = LOCAL_ELEMENTS * share;
+  int64_t n_block = (int64_t)limits[PARAMETER_tile_columns] * share / x->width * x->width;
   if (n_block < x->width) n_block = x->width;
   if (x->by_columns) n_block = contract_columns_of_task(x);
   x->panels = divide_up(x->column.extent, x->width);
@@ -405,16 +415,19 @@ static bool choose_blocks(struct contraction *x) {
     x->packing = PACK_NOT;
   } else if (contiguous && (panel <= PACK_ELEMENTS || uses < 4)) {
     x->packing = PACK_NOT;
-  } else if (has_buffer && (x->panels <= (int64_t)tasks * x->block_panels || panel > LOCAL_ELEMENTS)) {
+  } else if (has_buffer && (x->panels <= (int64_t)tasks * x->block_panels || panel > local) &&
+             !packs_by_task(x, tasks)) {
     x->packing = PACK_BUFFER;
   } else {
     if (!has_buffer && !contiguous && x->k_piece * SUM_LANES > LOCAL_ELEMENTS) return false;
     x->packing = PACK_TASK;
-    while (x->block_panels > 1 && x->block_panels * panel > LOCAL_ELEMENTS) x->block_panels--;
+    if (x->matrix && x->block_panels > x->panels / tasks)
+      x->block_panels = x->panels / tasks > 0 ? x->panels / tasks : 1;
+    while (x->block_panels > 1 && x->block_panels * panel > local) x->block_panels--;
     if (x->block_panels > x->panels) x->block_panels = x->panels;
-    if (panel > LOCAL_ELEMENTS && contiguous) {
+    if (panel > local && contiguous) {
       x->packing = PACK_NOT;
-    } else if (panel > LOCAL_ELEMENTS) {
+    } else if (panel > local) {
       x->vectors /= 2;
       x->width = x->vectors * x->s->target->lanes;
       return choose_blocks(x);
