@@ -334,7 +334,6 @@ static void verify_multiply(struct verifier *verifier, const struct statement *s
     wrong(verifier, "the sums of multiply are stored as %s", storage_names[c->storage]);
   if (!c->written) wrong(verifier, "%s is not to be written", c->name);
   if (c == a || c == b) wrong(verifier, "%s is multiplied into itself", c->name);
-  if (innermost(verifier, LOOP_VECTOR)) wrong(verifier, "multiply inside a vector loop");
   if (verifier->message) return;
   int64_t rows = 1, columns = 1, depth = 1, c_row = 0, a_row = 0, b_step = 0;
   constant_argument(statement, MULTIPLY_ROWS, &rows), constant_argument(statement, MULTIPLY_COLUMNS, &columns);
