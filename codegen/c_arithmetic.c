@@ -103,13 +103,14 @@ static void print_needed(struct text *text, const struct target *target) {
     const struct cpu_feature *feature = cpu_feature_of(target, i);
     if (!feature->asked) continue;
     text_raw(text, "#ifdef __linux__\n");
-    text_line(text, "/* Linux gives a process the registers of %s when it asks for them: ARCH_REQ_XCOMP_PERM. */",
-              feature->name);
-    text_line(text, "if (syscall(SYS_arch_prctl, 0x1023L, %uL) != 0)", feature->asked);
+    text_line(text,
+              "if (syscall(SYS_arch_prctl, 0x1023L, %uL) != 0) /* ARCH_REQ_XCOMP_PERM: the process asks for them */",
+              feature->asked);
     text->indentation++;
-    text_line(text, "return \"this program is made for %s, whose registers the system does not grant: leave the \"",
+    text_line(text,
+              "return \"this program uses registers of %s that the system does not grant it: --target=portable \"",
               feature->name);
-    text_line(text, "       \"feature out of --target\";");
+    text_line(text, "       \"makes one for all\";");
     text->indentation--;
     text_raw(text, "#endif\n");
   }
