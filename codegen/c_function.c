@@ -392,6 +392,11 @@ static void print_multiply(struct writer *writer, const struct statement *s) {
   while (rows[row].a != s->arguments.items[MULTIPLY_A].array->storage ||
          rows[row].b != s->arguments.items[MULTIPLY_B].array->storage)
     if (++row == sizeof rows / sizeof *rows) bug("%s: a product that no target has", writer->function->name);
+  /* Where the sums begin at 0, the same argument says where they go to. */
+  const struct expression *far = s->arguments.items[MULTIPLY_FAR].expression,
+                          *begun = s->arguments.items[MULTIPLY_BEGUN].expression;
+  if (far->number != 0 && begun->kind == EXPRESSION_NUMBER && begun->number == 0)
+    arguments[MULTIPLY_BEGUN] = piece_name("-1");
   const struct template *text = writer->simd->scalar[rows[row].operation];
   writer_line(writer, LINE_SIMPLE, "%s;", writer_fill(writer, text, arguments).text);
 }

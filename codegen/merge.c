@@ -213,6 +213,8 @@ static void walk_statement(struct walk *walk, struct statement *s) {
       for (int i = 0; i < s->arguments.count; i++) {
         struct argument *argument = &s->arguments.items[i];
         if (argument->array) refer(walk, "a", argument->array);
+        if (i == MULTIPLY_FAR) say(walk, "far", (int)argument->expression->number);
+        if (i == MULTIPLY_FAR) continue;
         argument->expression = walk_index(walk, argument->array, argument->expression, true,
                                           argument->array ? "offset" : multiply_arguments[i]);
       }

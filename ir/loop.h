@@ -113,11 +113,12 @@ enum statement_kind {
      and does nothing with them */
   STATEMENT_EXPAND,
   /* A product of matrices, for which processors have instructions on whole tiles: for row < rows and column < columns,
-     c[row * c_row + column] = (begun is not 0 ? c[row * c_row + column] : 0) + the sum over k < depth of
+     c[row * c_row + column] = (begun > 0 ? c[row * c_row + column] : 0) + the sum over k < depth of
        a[row * a_row + k] b[k / group * b_step + column * group + k % group],
      where the storages of a and b are those of a dot of `group` products (dots.def). What lies in b's last group behind the depth is 0. In
      which order reals are added, and whether a subnormal number counts as 0, is the processor's choice. Integers are exact modulo 2^32.
-     The call arguments are &c[..], c_row, &a[..], a_row, &b[..], b_step, rows, columns, depth and begun: see enum multiply_argument */
+     The call arguments are &c[..], c_row, &a[..], a_row, &b[..], b_step, rows, columns, depth, begun and far: see enum multiply_argument.
+     Far is a constant without meaning: 1 where c is so large that it leaves the caches before it is read */
   STATEMENT_MULTIPLY,
   STATEMENT_IF, /* if (expression) body */
   STATEMENT_CALL, /* function(call arguments) */
@@ -139,6 +140,7 @@ enum multiply_argument {
   MULTIPLY_COLUMNS,
   MULTIPLY_DEPTH,
   MULTIPLY_BEGUN,
+  MULTIPLY_FAR,
   MULTIPLY_ARGUMENTS
 };
 extern const char *const multiply_arguments[MULTIPLY_ARGUMENTS]; /* "c" "c_row" "a" ... */

@@ -160,8 +160,8 @@ void block_expand(struct arena *arena, struct block *block, struct argument to, 
   array_push(arena, &statement->arguments, masks);
 }
 
-const char *const multiply_arguments[MULTIPLY_ARGUMENTS] = {"c",      "c_row", "a",       "a_row", "b",
-                                                            "b_step", "rows",  "columns", "depth", "begun"};
+const char *const multiply_arguments[MULTIPLY_ARGUMENTS] = {"c",    "c_row",   "a",     "a_row", "b",  "b_step",
+                                                            "rows", "columns", "depth", "begun", "far"};
 
 void block_multiply(struct arena *arena, struct block *block, const struct argument arguments[MULTIPLY_ARGUMENTS]) {
   struct statement *statement = append(arena, block, STATEMENT_MULTIPLY);

@@ -340,7 +340,7 @@ static void run_multiply(struct machine *machine, const struct statement *statem
   for (double row = 0; row < given[MULTIPLY_ROWS]; row++)
     for (double column = 0; column < given[MULTIPLY_COLUMNS]; column++) {
       const double at = given[MULTIPLY_C] + row * given[MULTIPLY_C_ROW] + column;
-      double sum = given[MULTIPLY_BEGUN] != 0 ? load(machine, c, at) : 0;
+      double sum = given[MULTIPLY_BEGUN] > 0 ? load(machine, c, at) : 0;
       for (int64_t k = 0; k < (int64_t)given[MULTIPLY_DEPTH] || k % group != 0; k++) {
         const double b_k = load(
             machine, b,

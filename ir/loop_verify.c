@@ -332,6 +332,7 @@ static void verify_multiply(struct verifier *verifier, const struct statement *s
     wrong(verifier, "multiply of elements stored as %s and %s", storage_names[a->storage], storage_names[b->storage]);
   if (c->storage != storage_of_type(c->type) || c->type != (a->type == TYPE_REAL ? TYPE_REAL : TYPE_INTEGER))
     wrong(verifier, "the sums of multiply are stored as %s", storage_names[c->storage]);
+  if (!is_constant(arguments[MULTIPLY_FAR].expression)) wrong(verifier, "argument far of multiply is no constant");
   if (!c->written) wrong(verifier, "%s is not to be written", c->name);
   if (c == a || c == b) wrong(verifier, "%s is multiplied into itself", c->name);
   if (verifier->message) return;

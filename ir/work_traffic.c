@@ -402,7 +402,7 @@ static void walk_multiply(struct tracing *tracing, const struct statement *state
   const int64_t rows = most_of(tracing, statement, MULTIPLY_ROWS), depth = most_of(tracing, statement, MULTIPLY_DEPTH),
                 columns = most_of(tracing, statement, MULTIPLY_COLUMNS), group = multiply_group(statement);
   const int64_t c_row = most_of(tracing, statement, MULTIPLY_C_ROW);
-  if (most_of(tracing, statement, MULTIPLY_BEGUN))
+  if (most_of(tracing, statement, MULTIPLY_BEGUN) > 0)
     touch_matrix(tracing, &arguments[MULTIPLY_C], rows, c_row, columns, false);
   touch_matrix(tracing, &arguments[MULTIPLY_A], rows, most_of(tracing, statement, MULTIPLY_A_ROW), depth, false);
   touch_matrix(tracing, &arguments[MULTIPLY_B], (depth + group - 1) / group,

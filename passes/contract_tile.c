@@ -9,6 +9,12 @@ static void push_number(struct arena *arena, struct statement *call, const struc
   array_push(arena, &call->arguments, (struct argument){NULL, x});
 }
 
+/* Whether the sums are memory that no cache of a core holds until it is read. */
+static bool is_far(const struct contraction *x) {
+  enum { FAR_BYTES = 1 << 21 };
+  return !x->sums_pass && !x->ends && x->c.buffer->count * (storage_facts[x->c.buffer->storage].bits / 8) >= FAR_BYTES;
+}
+
 /* The same by instructions on whole tiles, which go on from what c holds: what the sums begin from is copied there first. */
 static void multiply_matrix(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
                             struct linear panel, struct linear local_panel, int rows,
@@ -48,7 +54,8 @@ static void multiply_matrix(struct kernel *k, const struct contraction *x, const
       [MULTIPLY_ROWS] = {NULL, expression_index(arena, rows)},
       [MULTIPLY_COLUMNS] = {NULL, columns},
       [MULTIPLY_DEPTH] = {NULL, at->depth},
-      [MULTIPLY_BEGUN] = {NULL, begun}};
+      [MULTIPLY_BEGUN] = {NULL, begun},
+      [MULTIPLY_FAR] = {NULL, expression_index(arena, is_far(x))}};
   block_multiply(arena, kernel_block(k), arguments);
 }
 
