@@ -15,7 +15,7 @@ static bool is_far(const struct contraction *x) {
   return !x->sums_pass && !x->ends && x->c.buffer->count * (storage_facts[x->c.buffer->storage].bits / 8) >= FAR_BYTES;
 }
 
-/* The same by instructions on whole tiles, which go on from what c holds: what the sums begin from is copied there first. */
+/* Multiplies a tile by instructions on whole tiles, which go on from what c holds: what the sums begin from is copied there first. */
 static void multiply_matrix(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
                             struct linear panel, struct linear local_panel, int rows,
                             const struct expression *columns) {
@@ -59,6 +59,7 @@ static void multiply_matrix(struct kernel *k, const struct contraction *x, const
   block_multiply(arena, kernel_block(k), arguments);
 }
 
+/* Multiplies a tile by the helper that all contractions share. */
 static void multiply_tile(struct kernel *k, const struct contraction *x, const struct position *at, struct linear row,
                           struct linear panel, struct linear local_panel, int rows, const struct expression *columns) {
   struct arena *arena = k->arena;
